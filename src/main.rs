@@ -1,1 +1,56 @@
-fn main(){}
+//! pushready: makes a Coder workspace ready for a coding agent, and proves it.
+
+mod catalogue;
+mod cli;
+mod command;
+mod digest;
+mod error;
+mod git_config;
+mod git_url;
+mod home;
+mod plan;
+mod process;
+mod provision;
+mod receipt;
+mod report;
+mod resource;
+mod secret;
+mod settings;
+mod ssh_match;
+mod state;
+mod variables;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+use cli::{Cli, Command};
+use error::Exit;
+
+fn main() -> ExitCode {
+    // no core file, and no other process of this user may read our memory: secrets pass through it
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ready.into() };
+        }
+    };
+    let result = match cli.command {
+        Command::SshMatch { id } => return ssh_match::run(&id).into(),
+        Command::Apply(arguments) => command::apply::run(&arguments, cli.verbose),
+        Command::Remove(arguments) => command::remove::run(&arguments, cli.verbose),
+        Command::Status(arguments) => command::status::run(&arguments),
+        Command::Install(arguments) => command::install::run(&arguments),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            command::complain(&error);
+            error.status().into()
+        }
+    }
+}

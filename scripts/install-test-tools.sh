@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs the Debian packages that the behaviour tests need, those that are missing; then the agent clients.
+set -eu
+
+test_tools() {
+  echo bubblewrap ca-certificates git git-lfs openssh-client openssh-server openssl python3 shellcheck strace
+  # a newer Node.js than Debian's brings its own npm, which Debian's package would not go with
+  command -v npm >/dev/null || echo npm
+}
+
+missing_packages() {
+  for package in "$@"; do
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_test_tools() {
+  # shellcheck disable=SC2046 # names of packages are single words
+  set -- $(missing_packages $(test_tools))
+  [ $# -gt 0 ] || return 0
+  echo "installing: $*"
+  as_root apt-get update --quiet
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "$@"
+}
+
+install_test_tools
+"$(dirname "$0")/install-clients.sh"

@@ -1,0 +1,80 @@
+//! The command line: its types and its help. No behaviour, and no field that can hold a secret.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Makes a Coder workspace ready for a coding agent, and proves it.
+#[derive(Parser)]
+#[command(version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything asked for holds, 1 something is not ready, 2 usage, 3 could not run.")]
+pub struct Cli {
+    /// Says more; twice for the log
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Observes the home, writes what differs, records a receipt
+    #[command(after_help = "Examples:\n  pushready apply\n  pushready apply --dry-run\n  pushready apply --stdin < secrets.json")]
+    Apply(Apply),
+    /// Undoes exactly what the receipt says
+    #[command(after_help = "Examples:\n  pushready remove --dry-run\n  pushready remove --keep-logins")]
+    Remove(Remove),
+    /// Tells how the last apply ended, without the network
+    #[command(after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json")]
+    Status(Status),
+    /// Copies this binary, for images that have no `cp`
+    #[command(after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready")]
+    Install(Install),
+    /// Internal: asked by ssh whether it is about this repository
+    #[command(hide = true)]
+    SshMatch {
+        id: String,
+    },
+}
+
+#[derive(Args)]
+pub struct Apply {
+    /// Shows the plan and touches nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Reads secrets from a JSON object on standard input: {"NAME": "value"}
+    #[arg(long)]
+    pub stdin: bool,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Remove {
+    /// Shows the plan and touches nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leaves the Codex and Claude Code logins in place
+    #[arg(long)]
+    pub keep_logins: bool,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Status {
+    /// One short line, always exit 0
+    #[arg(long, conflicts_with = "json")]
+    pub line: bool,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Install {
+    /// The folder that gets the binary
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+}

@@ -1,0 +1,104 @@
+//! `pushready apply`: variables → settings → desired → observe → plan → apply → receipt.
+
+use std::time::Instant;
+
+use super::{print, sweep};
+use crate::cli::Apply;
+use crate::error::{Error, Exit, Finding, Result};
+use crate::home::Home;
+use crate::plan::Plan;
+use crate::provision::{self, Context, Item, Provision, routing};
+use crate::receipt::Receipt;
+use crate::report::Report;
+use crate::settings::{Env, Settings};
+use crate::state::State;
+
+pub fn run(arguments: &Apply, verbose: u8) -> Result<Exit> {
+    let start = Instant::now();
+    let env = Env::of_process();
+    let home = Home::locate(&env)?;
+    let mut stdin = std::io::stdin().lock();
+    let settings = Settings::load(&env, &home, arguments.stdin.then_some(&mut stdin))?;
+
+    let report = if arguments.dry_run {
+        let receipt = Receipt::load(&home.state)?;
+        let (plan, provision) = plan(&env, &home, &settings, receipt.as_ref())?;
+        report(&plan, provision, &settings, &home, true)
+    } else {
+        change(&env, &home, &settings)?
+    };
+    let report = report.finish(start.elapsed());
+    print(&if arguments.json { report.json() } else { report.text(verbose > 0) });
+    Ok(report.exit())
+}
+
+fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) -> Result<(Plan, Provision)> {
+    let mut provision = provision::desired(&Context { settings, home, receipt, now: env.now })?;
+    let plan = Plan::new(std::mem::take(&mut provision.items), receipt);
+    Ok((plan, provision))
+}
+
+fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
+    let fresh = || Receipt::new(env.now);
+    let failed = |error: std::io::Error| Error::io("record the changes in", &Receipt::path(&home.state), &error);
+    let nothing_yet = Receipt::load(&home.state)?;
+    let (first, provision) = plan(env, home, settings, nothing_yet.as_ref())?;
+    if nothing_yet.is_none() && first.items.is_empty() {
+        // nothing is asked for, and nothing ever was: leave no trace
+        return Ok(report(&first, provision, settings, home, false));
+    }
+    let state = State::open(&home.state, fresh)?;
+    // what was judged without the lock may be stale by now
+    let receipt = Receipt::load(&home.state)?;
+    let swept = sweep(home, receipt.as_ref());
+    let (plan, mut provision) = plan(env, home, settings, receipt.as_ref())?;
+    let mut receipt = receipt.unwrap_or_else(fresh);
+    let before = receipt.clone();
+    receipt.desired = provision.desired.clone();
+    let changes = plan.changes().count();
+    if changes > 0 || !receipt.same(&before) {
+        receipt.provisioned_at = env.now;
+    }
+    let plan = plan.apply(&state, &mut receipt).map_err(failed)?;
+    if !receipt.same(&before) && changes == 0 {
+        receipt.save(&state.path).map_err(failed)?;
+    }
+    if swept > 0 {
+        provision.notes.push(format!("an interrupted run had left {swept} temporary files: removed"));
+    }
+    let mut report = report(&plan, provision, settings, home, false);
+    report.add(&self_test(home, &receipt), &settings.accept);
+    Ok(report)
+}
+
+/// The routing must hold for the ssh of this environment, not only on paper.
+fn self_test(home: &Home, receipt: &Receipt) -> Vec<Item> {
+    let routed: Vec<_> =
+        receipt.desired.repositories.iter().filter_map(|record| record.repository()).collect();
+    if routed.is_empty() || home.passwd.is_err() {
+        return Vec::new();
+    }
+    match routing::self_test(home, &routed) {
+        Ok(hosts) => {
+            let say = format!("ssh chooses the right key ({hosts} host{} asked)", if hosts == 1 { "" } else { "s" });
+            vec![Item::ready("self-test", say, Vec::new())]
+        }
+        Err(finding) => vec![Item::fail("self-test", finding)],
+    }
+}
+
+fn report(plan: &Plan, provision: Provision, settings: &Settings, home: &Home, dry_run: bool) -> Report {
+    let mut report = Report::new("apply", dry_run, plan, home, &settings.accept);
+    report.sources.clone_from(&settings.sources);
+    report.notes = provision.notes;
+    report.unclaimed = settings.unclaimed;
+    if !settings.unclaimed {
+        report.add(&provision::unmet(&provision.desired), &settings.accept);
+    }
+    let notes: Vec<_> = home.notes.iter().map(|Finding { code, say, .. }| format!("{code}: {say}")).collect();
+    report.notes.splice(0..0, notes);
+    if plan.items.is_empty() {
+        report.notes.push("nothing is asked for: no PUSHREADY_ variable is set, and there is no seed folder".to_owned());
+    }
+    report
+}

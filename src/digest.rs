@@ -1,0 +1,31 @@
+//! SHA-256 digests, as the receipt holds them in the place of contents.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// `sha256:` and 64 hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// From 64 hex digits, as the secrets give theirs.
+    pub fn from_hex(hex: &str) -> Self {
+        Self(format!("sha256:{hex}"))
+    }
+
+    /// The digits alone: a name for a file with this content.
+    pub fn file_name(&self) -> &str {
+        self.0.trim_start_matches("sha256:")
+    }
+
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut text = String::from("sha256:");
+        for byte in Sha256::digest(bytes) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+}

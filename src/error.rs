@@ -1,0 +1,102 @@
+//! Errors that end a command, how they are shown, and the exit status.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::catalogue::Code;
+
+/// How a command ended (SPEC section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything asked for holds.
+    Ready,
+    /// Something is not ready.
+    NotReady,
+    /// The command line is wrong.
+    Usage,
+    /// The command could not run.
+    CouldNotRun,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ready => 0,
+            Exit::NotReady => 1,
+            Exit::Usage => 2,
+            Exit::CouldNotRun => 3,
+        })
+    }
+}
+
+/// Something that is not as it should be, but does not stop the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub code: Code,
+    /// What is wrong, lower case, without a full stop, never a value.
+    pub say: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Finding {
+    pub fn new(code: Code, say: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code, say: say.into(), hint: hint.into() }
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub struct Error {
+    /// What was being done, and to which path.
+    doing: String,
+    cause: Option<String>,
+    hint: Option<String>,
+    exit: Exit,
+}
+
+impl Error {
+    pub fn new(doing: impl Into<String>) -> Self {
+        Self { doing: doing.into(), cause: None, hint: None, exit: Exit::CouldNotRun }
+    }
+
+    /// An input or output error at `path` while `verb`ing it (`write`, `read`).
+    pub fn io(verb: &str, path: &Path, cause: &io::Error) -> Self {
+        Self::new(format!("cannot {verb} `{}`", path.display())).because(cause.to_string())
+    }
+
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    pub fn status(&self) -> Exit {
+        self.exit
+    }
+
+    /// `error: …`, `  caused by: …`, a blank line, `hint: …`.
+    pub fn render(&self) -> String {
+        let mut text = format!("error: {}\n", self.doing);
+        if let Some(cause) = &self.cause {
+            let _ = writeln!(text, "  caused by: {cause}");
+        }
+        if let Some(hint) = &self.hint {
+            let _ = write!(text, "\nhint: {hint}\n");
+        }
+        text
+    }
+}
+
+pub type Result<T> = std::result::Result<T, Error>;

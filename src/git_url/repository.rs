@@ -1,0 +1,229 @@
+//! The identity of what a deploy key belongs to.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Address, GitUrl, Problem, Transport, UrlError, check, dissect, forge, path, port_in_path};
+
+/// The user of every forge but Azure's legacy host.
+const GIT: &str = "git";
+
+/// A repository on a server. Equal when the canonical URLs are, whatever the case of their letters: that
+/// is how forges look paths up. See [`Repository::same_as`] for remotes that leave the port open.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Repository {
+    host: String,
+    ssh_user: String,
+    ssh_port: Option<u16>,
+    path: String,
+}
+
+/// The first eight bytes of the SHA-256 of the canonical URL in lower case; printed as 16 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepositoryId(u64);
+
+impl fmt::Display for RepositoryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Repository {
+    /// What a user writes: `owner/repo` (on github.com), `host/path/repo`, or any form of git URL.
+    pub fn parse_declared(text: &str) -> Result<Self, UrlError> {
+        Self::declared(text.trim()).map_err(|problem| UrlError::new(text.trim(), problem))
+    }
+
+    fn declared(text: &str) -> Result<Self, Problem> {
+        check(text)?;
+        let url = spell_out(text)?;
+        let address = dissect(&url).1?;
+        if port_in_path(&address).is_some() {
+            return Err(Problem::PortInPath);
+        }
+        let mut repository = Self::locate(&address)?;
+        // nothing else will name the port, and its default is almost never changed
+        if !address.transport.is_ssh() && forge::bitbucket_server(&repository.host, address.path).is_some() {
+            repository.ssh_port = Some(forge::BITBUCKET_SERVER_PORT);
+        }
+        Ok(repository)
+    }
+
+    /// Judges an address by the grammar and by what is known of its host.
+    pub(super) fn locate(address: &Address<'_>) -> Result<Self, Problem> {
+        let named = path::host(address.host)?;
+        let host = forge::main_host(&named);
+        let ssh_port = match address.port {
+            _ if !address.transport.is_ssh() => None,
+            Some(22) => None,
+            // `ssh.github.com:443` is what a firewall makes of `github.com`
+            Some(443) if host != named => None,
+            port => port,
+        };
+        forge::check_host(host, ssh_port)?;
+        let path = match address.transport {
+            Transport::Scp => path::of_ssh(address.path)?,
+            Transport::Ssh => path::of_ssh(&path::decode_unreserved(address.path))?,
+            _ => {
+                let path = path::decode_unreserved(address.path);
+                path::of_web(forge::bitbucket_server(host, &path).unwrap_or(&path))?
+            }
+        };
+        let names: Vec<&str> = path.split('/').collect();
+        forge::check_path(host, &names)?;
+        if let Some(azure) = forge::azure(host, &names) {
+            let (host, user, path) = azure?;
+            // an organisation is a DNS label too
+            let ssh_user = path::host(&user)?;
+            return Ok(Self { host: host.to_owned(), ssh_user, ssh_port, path });
+        }
+        let ssh_user = match address.user {
+            Some(user) if address.transport.is_ssh() && !forge::is_public(host) => path::user(user)?,
+            _ => GIT,
+        };
+        Ok(Self { host: host.to_owned(), ssh_user: ssh_user.to_owned(), ssh_port, path })
+    }
+
+    /// The main host name, in lower case: the one that SSH is asked for.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The path as SSH's side sees it, less `/` at both ends and `.git`; its case as written.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The port, unless it is 22 or not known (an HTTPS URL does not tell).
+    pub fn ssh_port(&self) -> Option<u16> {
+        self.ssh_port
+    }
+
+    pub fn ssh_user(&self) -> &str {
+        &self.ssh_user
+    }
+
+    /// The canonical SSH remote. For remotes over HTTP and `git://`; one that is SSH already may have its reasons
+    /// (`ssh.github.com:443` behind a firewall) and finds its key as it is.
+    pub fn to_ssh(&self) -> String {
+        let Self { host, ssh_user, ssh_port, path } = self;
+        let suffix = if forge::is_suffixless(host) { "" } else { ".git" };
+        match ssh_port {
+            Some(port) => format!("ssh://{ssh_user}@{host}:{port}/{path}{suffix}"),
+            None => format!("{ssh_user}@{host}:{path}{suffix}"),
+        }
+    }
+
+    /// Names the repository in files: safe in any of them, and no foreign byte in it.
+    pub fn id(&self) -> RepositoryId {
+        let digest: [u8; 32] = Sha256::digest(self.identity()).into();
+        RepositoryId(digest.into_iter().take(8).fold(0, |id, byte| id << 8 | u64::from(byte)))
+    }
+
+    fn identity(&self) -> String {
+        self.to_ssh().to_ascii_lowercase()
+    }
+
+    /// Whether both are one repository: an HTTPS remote names neither user nor port of its SSH form, so the
+    /// user does not count, and ports only where both have one.
+    pub fn same_as(&self, other: &Self) -> bool {
+        let ports = self.ssh_port.zip(other.ssh_port);
+        self.host == other.host
+            && self.path.eq_ignore_ascii_case(&other.path)
+            && ports.is_none_or(|(mine, others)| mine == others)
+    }
+
+    /// The HTTPS clone URLs that people use for it, without `.git`; the likeliest first.
+    pub fn https_urls(&self) -> Vec<String> {
+        let Self { host, ssh_port, path, .. } = self;
+        let names: Vec<&str> = path.split('/').collect();
+        match (host.as_str(), names.as_slice()) {
+            (forge::AZURE, ["v3", org, project, repo]) => vec![
+                format!("https://{org}@dev.azure.com/{org}/{project}/_git/{repo}"),
+                format!("https://dev.azure.com/{org}/{project}/_git/{repo}"),
+            ],
+            (forge::AZURE_LEGACY, ["v3", org, project, repo]) => vec![
+                format!("https://{org}.visualstudio.com/DefaultCollection/{project}/_git/{repo}"),
+                format!("https://{org}.visualstudio.com/{project}/_git/{repo}"),
+            ],
+            (host, [_, _]) if *ssh_port == Some(forge::BITBUCKET_SERVER_PORT) && !forge::is_public(host) => {
+                vec![format!("https://{host}/scm/{path}")]
+            }
+            _ => vec![format!("https://{host}/{path}")],
+        }
+    }
+
+    /// Every host name under which ssh may be asked for it.
+    pub fn ssh_hosts(&self) -> Vec<&str> {
+        std::iter::once(self.host()).chain(forge::aliases(&self.host).iter().copied()).collect()
+    }
+
+    /// For reports: `o/r` on github.com, else `host/path`.
+    pub fn short(&self) -> String {
+        match self.host.as_str() {
+            forge::GITHUB => self.path.clone(),
+            host => format!("{host}/{}", self.path),
+        }
+    }
+}
+
+/// The HTTPS form of the short ways to declare a repository; other texts as they are.
+fn spell_out(text: &str) -> Result<Cow<'_, str>, Problem> {
+    if !matches!(dissect(text).1, Err(Problem::LocalPath)) {
+        return Ok(text.into());
+    }
+    let (first, rest) = text.split_once('/').ok_or(Problem::PathMissing)?;
+    match first {
+        "" | "." | ".." | "~" | "file:" => Err(Problem::LocalPath),
+        // GitHub's owners have no dot
+        _ if first.contains('.') || first == "localhost" => Ok(format!("https://{text}").into()),
+        _ if rest.trim_end_matches('/').contains('/') => Err(Problem::HostMissing),
+        _ => Ok(format!("https://{}/{text}", forge::GITHUB).into()),
+    }
+}
+
+impl PartialEq for Repository {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Repository {}
+
+impl PartialOrd for Repository {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Repository {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for Repository {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl From<Repository> for String {
+    fn from(repository: Repository) -> Self {
+        repository.to_ssh()
+    }
+}
+
+impl TryFrom<String> for Repository {
+    type Error = UrlError;
+
+    fn try_from(url: String) -> Result<Self, UrlError> {
+        GitUrl::parse(&url)?.repository.map_err(|problem| UrlError::new(&url, problem))
+    }
+}

@@ -1,0 +1,157 @@
+//! The paths of one run: the home that is provisioned, the home that ssh uses, and what the clients derive from them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::catalogue::Code;
+use crate::error::{Error, Exit, Finding, Result};
+use crate::process::{self, Failure};
+use crate::settings::Env;
+use crate::variables;
+
+#[derive(Debug)]
+pub struct Home {
+    /// `HOME`, or the passwd home where HOME is of no use.
+    pub path: PathBuf,
+    /// The home that ssh uses, or why there is none.
+    pub passwd: std::result::Result<PathBuf, Finding>,
+    pub state: PathBuf,
+    pub codex: PathBuf,
+    /// Claude Code's folder.
+    pub claude: PathBuf,
+    pub claude_json: PathBuf,
+    /// The global configuration that git itself would write.
+    pub git_config: PathBuf,
+    /// The default seed folder.
+    pub seed: PathBuf,
+    /// What to tell about the choice of home.
+    pub notes: Vec<Finding>,
+}
+
+impl Home {
+    /// Finds the paths as the clients find them. Fails where there is no home to work in.
+    pub fn locate(env: &Env) -> Result<Self> {
+        let passwd = passwd_home();
+        let mut notes = Vec::new();
+        let home = env.get(variables::HOME).map(PathBuf::from);
+        let path = match (home, &passwd) {
+            (Some(home), _) if home.is_absolute() && home.parent().is_some() => home,
+            (home, Ok(passwd)) => {
+                let was = home.map_or("unset".to_owned(), |home| format!("`{}`", home.display()));
+                notes.push(Finding::new(
+                    Code::HomeUnset,
+                    format!("HOME is {was}; using the passwd home `{}`", passwd.display()),
+                    format!("set HOME={}", passwd.display()),
+                ));
+                passwd.clone()
+            }
+            (_, Err(_)) => {
+                return Err(Error::new("there is no home to provision: HOME is unset, relative or `/`")
+                    .hint("set HOME to the workspace user's home")
+                    .exit(Exit::NotReady));
+            }
+        };
+        if let Ok(passwd) = &passwd
+            && !same_folder(passwd, &path)
+        {
+            notes.push(Finding::new(
+                Code::HomeMismatch,
+                format!(
+                    "HOME is `{}`, but ssh uses the passwd home `{}`: its configuration goes there",
+                    path.display(),
+                    passwd.display()
+                ),
+                format!("set HOME={}, or change the home in the passwd entry", passwd.display()),
+            ));
+        }
+        let folder = |name: &str, default: &str| {
+            env.get(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+                .unwrap_or_else(|| path.join(default))
+        };
+        let config = folder(variables::XDG_CONFIG_HOME, ".config");
+        let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(|value| env.expand(&value, &path));
+        Ok(Self {
+            state: folder(variables::XDG_STATE_HOME, ".local/state").join("pushready"),
+            codex: env
+                .get(variables::CODEX_HOME)
+                .map_or_else(|| path.join(".codex"), |value| env.expand(&value, &path)),
+            claude_json: claude_dir.as_deref().unwrap_or(&path).join(".claude.json"),
+            claude: claude_dir.unwrap_or_else(|| path.join(".claude")),
+            git_config: git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config),
+            seed: config.join("pushready/seed"),
+            passwd,
+            path,
+            notes,
+        })
+    }
+
+    /// `path` as it is shown: the home as `~`.
+    pub fn shown(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.path) {
+            Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+            Ok(rest) => format!("~/{}", rest.display()),
+            Err(_) => path.display().to_string(),
+        }
+    }
+}
+
+/// Which global file `git config --global` writes (git-config(1), FILES).
+fn git_config(variable: Option<OsString>, home: &Path, xdg: &Path) -> PathBuf {
+    if let Some(path) = variable {
+        return path.into();
+    }
+    let (own, xdg) = (home.join(".gitconfig"), xdg.join("git/config"));
+    if own.exists() || !xdg.exists() { own } else { xdg }
+}
+
+fn same_folder(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The home that ssh uses, asked of the ssh that the agent will use: a static binary may see another passwd database.
+fn passwd_home() -> std::result::Result<PathBuf, Finding> {
+    let mut ssh = process::caller("ssh");
+    // of the options that `ssh -G` prints, ControlPath is one in which %d is expanded
+    ssh.args(["-F", "none", "-o", "ControlPath=%d/", "-G", "pushready.invalid"]);
+    match process::run(ssh, Duration::from_secs(5)) {
+        Ok(output) if output.status.success() => output
+            .stdout
+            .lines()
+            .find_map(|line| line.strip_prefix("controlpath "))
+            .map(|path| PathBuf::from(path.trim_end_matches('/')))
+            .filter(|path| path.is_absolute())
+            .ok_or_else(|| {
+                Finding::new(
+                    Code::SshConfigInvalid,
+                    "ssh does not say which home it uses",
+                    "run `ssh -G -o ControlPath=%d/x host` and see what it prints",
+                )
+            }),
+        Ok(output) if output.stderr.contains("No user exists for uid") => Err(Finding::new(
+            Code::HomeNoPasswdEntry,
+            "this uid has no passwd entry, so ssh cannot work at all",
+            "give the uid an entry in /etc/passwd (for example with nss_wrapper, or at the start of the container)",
+        )),
+        Ok(output) => Err(Finding::new(
+            Code::SshConfigInvalid,
+            format!("ssh cannot start: {}", output.stderr.lines().next().unwrap_or("no message").escape_debug()),
+            "run `ssh -G host` and mend what it names",
+        )),
+        Err(Failure::Missing) => Err(Finding::new(
+            Code::SshMissing,
+            "there is no ssh client on PATH",
+            "install it in the image: `apt-get install openssh-client` or `apk add openssh-client`",
+        )),
+        Err(Failure::Deadline) => Err(Finding::new(
+            Code::SshConfigInvalid,
+            "`ssh -G` did not answer within 5 seconds",
+            "look for a hanging `Match exec` in /etc/ssh/ssh_config",
+        )),
+        Err(Failure::Io(error)) => {
+            Err(Finding::new(Code::SshMissing, format!("cannot run ssh: {error}"), "check the ssh on PATH"))
+        }
+    }
+}

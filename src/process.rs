@@ -1,0 +1,167 @@
+//! The one way to run a child: chosen environment, no standard input, deadline, output capped.
+#![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use crate::variables;
+
+/// No answer that we need is longer; what a hostile server sends beyond it is dropped.
+const OUTPUT_CAP: usize = 256 * 1024;
+
+/// What a child said.
+#[derive(Debug)]
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Why there is no output.
+#[derive(Debug)]
+pub enum Failure {
+    /// The program is not on PATH.
+    Missing,
+    /// It did not end in time, and was killed with its process group.
+    Deadline,
+    Io(io::Error),
+}
+
+/// `program` in the caller's environment less our secrets: what the agent's own git and ssh will see.
+pub fn caller(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for name in variables::secret_names() {
+        command.env_remove(name);
+    }
+    // messages are compared, so they must not be translated
+    command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
+    command
+}
+
+/// Runs `command` to its end, or kills it and its children at the deadline.
+pub fn run(mut command: Command, deadline: Duration) -> Result<Output, Failure> {
+    let end = Instant::now() + deadline;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = Kill(command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::Missing,
+        _ => Failure::Io(error),
+    })?);
+    let stdout = drain(child.0.stdout.take());
+    let stderr = drain(child.0.stderr.take());
+    let status = wait(&mut child.0, end)?;
+    // what the child left running in its group may still hold the pipes
+    child.end_group();
+    Ok(Output {
+        status,
+        stdout: stdout.join().unwrap_or_default(),
+        stderr: stderr.join().unwrap_or_default(),
+    })
+}
+
+/// Whether `program` can be found on the caller's PATH.
+pub fn exists(program: &str, path: Option<&OsStr>) -> bool {
+    path.is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(program).is_file()))
+}
+
+struct Kill(Child);
+
+impl Kill {
+    fn end_group(&self) {
+        if let Some(group) = Pid::from_raw(self.0.id().cast_signed()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        self.end_group();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait(child: &mut Child, end: Instant) -> Result<ExitStatus, Failure> {
+    let pid = Pid::from_child(child);
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| Failure::Io(error.into()))?;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Failure::Deadline);
+        }
+        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)], Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return child.wait().map_err(Failure::Io),
+            Err(error) => return Err(Failure::Io(error.into())),
+        }
+    }
+}
+
+fn drain(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        if let Some(mut stream) = stream {
+            let _ = stream.by_ref().take(OUTPUT_CAP as u64).read_to_end(&mut kept);
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+        String::from_utf8_lossy(&kept).into_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Command {
+        let mut command = caller("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn returns_status_and_both_streams() {
+        let output = run(sh("echo out; echo err >&2; exit 3"), Duration::from_secs(5)).unwrap();
+        assert_eq!(
+            (output.status.code(), &*output.stdout, &*output.stderr),
+            (Some(3), "out\n", "err\n")
+        );
+    }
+
+    #[test]
+    fn a_child_that_outlives_the_deadline_is_killed_with_its_children() {
+        let start = Instant::now();
+        let result = run(sh("sleep 60 & sleep 60"), Duration::from_millis(50));
+        assert!(matches!(result, Err(Failure::Deadline)), "{result:?}");
+        assert!(start.elapsed() < Duration::from_secs(10), "the pipes must not be waited for");
+    }
+
+    #[test]
+    fn a_background_child_does_not_hold_the_result_back() {
+        let start = Instant::now();
+        let output = run(sh("sleep 60 & echo done"), Duration::from_secs(20)).unwrap();
+        assert_eq!(output.stdout, "done\n");
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn output_beyond_the_cap_is_dropped_without_blocking_the_child() {
+        let output = run(sh("head -c 1000000 /dev/zero; echo >&2 end"), Duration::from_secs(20)).unwrap();
+        assert_eq!((output.stdout.len(), &*output.stderr), (OUTPUT_CAP, "end\n"));
+    }
+
+    #[test]
+    fn a_missing_program_is_told_apart() {
+        assert!(matches!(
+            run(caller("no-such-program"), Duration::from_secs(1)),
+            Err(Failure::Missing)
+        ));
+    }
+}

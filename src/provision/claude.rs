@@ -1,0 +1,159 @@
+//! Claude Code: its token in the form of `claude setup-token`, and the first-run prompts that would block a session.
+#![expect(clippy::disallowed_methods, reason = "the token is handed to the file that will hold it")]
+
+use std::path::Path;
+
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use super::{Context, Item, codex, span};
+use crate::catalogue::Code;
+use crate::digest::Digest;
+use crate::error::Finding;
+use crate::receipt::{ClaudeRecord, Desired};
+use crate::resource::file::{self, Kind};
+use crate::resource::keys::Key;
+use crate::resource::lock::Lock;
+use crate::resource::{Edit, Resource, Target};
+use crate::secret::CredentialsFile;
+
+/// `claude setup-token` makes tokens that live a year.
+const LIFETIME_DAYS: i64 = 365;
+
+pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
+    let login = login(context, desired);
+    let prompts = prompts(context, desired);
+    match (login, prompts) {
+        // one line for both, as long as there is nothing to say about the prompts
+        (Some(mut login), Some(mut prompts)) if prompts.finding.is_none() => {
+            login.resources.append(&mut prompts.resources);
+            vec![login]
+        }
+        (login, prompts) => login.into_iter().chain(prompts).collect(),
+    }
+}
+
+/// What to do about `.credentials.json`.
+#[derive(Debug, PartialEq, Eq)]
+enum Decision {
+    Write,
+    InPlace,
+    Keep(&'static str),
+}
+
+/// Absent, blank or a token that we wrote: write. Anything else is somebody's. Pure.
+fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) -> Decision {
+    match file {
+        CredentialsFile::Blank { .. } => Decision::Write,
+        CredentialsFile::SetupToken { digest, inference } => {
+            let digest = Digest::from_hex(digest);
+            match () {
+                () if digest == *wanted && *inference => Decision::InPlace,
+                () if digest == *wanted || last.is_some_and(|last| last.token == digest) => Decision::Write,
+                () => Decision::Keep("another token is in place that pushready never wrote"),
+            }
+        }
+        CredentialsFile::Login { .. } => Decision::Keep("somebody logged in with `/login`"),
+        CredentialsFile::Malformed { .. } => Decision::Keep("the file does not parse"),
+    }
+}
+
+fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
+    let path = context.home.claude.join(".credentials.json");
+    let Some(seed) = &context.settings.claude else {
+        let record = desired.claude.as_ref()?;
+        let say = format!("kept from the last apply{}", age(record, context));
+        return Some(Item::ready("claude", say, Vec::new()));
+    };
+    let wanted = Digest::from_hex(&seed.value.digest());
+    let last = desired.claude.clone();
+    let file = match file::observe(&path, Kind::Secret) {
+        Ok(content) => content.map_or(CredentialsFile::Blank { by_client: false }, |content| {
+            CredentialsFile::parse(&content.bytes)
+        }),
+        Err(obstacle) => {
+            let (say, hint) = obstacle.explain(&path);
+            return Some(Item::fail("claude", Finding::new(Code::ClaudeTokenMissing, say, hint)));
+        }
+    };
+    let decision = decide(&file, &wanted, last.as_ref());
+    if let Decision::Keep(why) = decision {
+        return Some(Item::warn(
+            "claude",
+            Finding::new(
+                Code::ClaudeAuthConflict,
+                format!("kept `{}`: {why}", context.home.shown(&path)),
+                format!("to use the seed: `rm {}` and apply again", path.display()),
+            ),
+            Vec::new(),
+        ));
+    }
+    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let known = last.filter(|last| last.token == wanted).map(|last| last.created);
+    let record = ClaudeRecord {
+        token: wanted,
+        created: context.settings.claude_created.or(known).unwrap_or(today),
+        origin: seed.origin,
+    };
+    let oauth = seed.value.oauth_json();
+    let value: Value = serde_json::from_str(oauth.expose_secret()).unwrap_or_default();
+    let resource = Resource {
+        id: "claude.credentials".to_owned(),
+        target: Target {
+            path,
+            kind: Kind::Secret,
+            lock: Lock::None,
+            malformed: Code::ClaudeConfigMalformed,
+        },
+        edit: Edit::Keys(vec![Key { path: vec!["claudeAiOauth".to_owned()], value }]),
+        recorded: true,
+    };
+    let verb = if decision == Decision::Write { "written" } else { "in place" };
+    let say = format!("{verb}: token from {}{}", seed.via, age(&record, context));
+    desired.claude = Some(record);
+    Some(Item::ready("claude", say, vec![resource]))
+}
+
+/// `, good until about 2027-11-22`: the token cannot be asked.
+fn age(record: &ClaudeRecord, context: &Context) -> String {
+    let end = record.created.saturating_add(jiff::Span::new().days(LIFETIME_DAYS));
+    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let left = end.duration_since(today);
+    if left.is_negative() { format!(", expired {} ago", span(left)) } else { format!(", good until about {end}") }
+}
+
+/// Onboarding and trust in `.claude.json`: also where the login comes from `CLAUDE_CODE_OAUTH_TOKEN` alone.
+fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
+    let logged_in = desired.claude.is_some();
+    if !logged_in && desired.trusted_folders.is_empty() {
+        return None;
+    }
+    let mut keys = Vec::new();
+    if logged_in {
+        keys.push(Key { path: vec!["hasCompletedOnboarding".to_owned()], value: json!(true) });
+    }
+    for folder in &desired.trusted_folders {
+        keys.push(Key {
+            path: vec!["projects".to_owned(), real(folder), "hasTrustDialogAccepted".to_owned()],
+            value: json!(true),
+        });
+    }
+    let resource = Resource {
+        id: "claude.config".to_owned(),
+        target: Target {
+            path: context.home.claude_json.clone(),
+            kind: Kind::Shared,
+            lock: Lock::Claude,
+            malformed: Code::ClaudeConfigMalformed,
+        },
+        edit: Edit::Keys(keys),
+        recorded: true,
+    };
+    Some(Item::ready("claude trust", codex::folders(&desired.trusted_folders), vec![resource]))
+}
+
+/// Claude Code looks a folder up by its real path; one that is not there yet is taken as it is named.
+fn real(folder: &Path) -> String {
+    let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    path.to_string_lossy().trim_end_matches('/').to_owned()
+}

@@ -1,0 +1,132 @@
+//! Deploy keys: one private key a repository, each in a file of its own in the state folder.
+#![expect(clippy::disallowed_methods, reason = "the keys are handed to the file that will hold them")]
+
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret as _;
+use zeroize::Zeroizing;
+
+use super::{Context, Item, own};
+use crate::catalogue::Code;
+use crate::error::Finding;
+use crate::git_url::Repository;
+use crate::receipt::{Desired, RepositoryRecord};
+use crate::resource::file::{self, Kind};
+use crate::resource::lock::Lock;
+use crate::resource::{Edit, Resource, Target};
+
+pub struct Keys {
+    pub items: Vec<Item>,
+    /// The repositories whose key is, or is about to be, in its place.
+    pub routed: Vec<Repository>,
+    /// The repositories that had a key and are no longer asked for.
+    pub dropped: Vec<Repository>,
+    /// What goes last, when nothing names it any more.
+    pub farewells: Vec<Item>,
+}
+
+impl RepositoryRecord {
+    pub fn repository(&self) -> Option<Repository> {
+        Repository::parse_declared(&self.url).ok()
+    }
+}
+
+/// Where the key of a repository lies.
+pub fn path(context: &Context, repository: &Repository) -> PathBuf {
+    context.home.state.join("keys").join(repository.id().to_string())
+}
+
+pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
+    let settings = context.settings;
+    let mut keys =
+        Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), farewells: Vec::new() };
+    let last = std::mem::take(&mut desired.repositories);
+
+    for sourced in &settings.keys {
+        let (repository, key) = &sourced.value;
+        let path = path(context, repository);
+        let resource = resource(repository, path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
+        if let Err(obstacle) = file::observe(&path, Kind::Secret) {
+            let (say, hint) = obstacle.explain(&path);
+            keys.items.push(Item::fail(
+                subject(repository),
+                Finding::new(Code::KeyPermissions, say, hint),
+            ));
+            continue;
+        }
+        keys.routed.push(repository.clone());
+        desired.repositories.push(RepositoryRecord {
+            url: repository.to_ssh(),
+            fingerprint: key.fingerprint().to_owned(),
+            algorithm: key.algorithm().to_owned(),
+            origin: sourced.origin,
+        });
+        let say = format!("{} {}", key.algorithm(), key.fingerprint());
+        keys.items.push(Item::ready(subject(repository), say, vec![resource]));
+    }
+
+    for record in last {
+        let Some(repository) = record.repository() else { continue };
+        if keys.routed.contains(&repository) {
+            continue;
+        }
+        let refused =
+            settings.refused.iter().any(|item| item.repository.as_ref().is_some_and(|r| *r == repository));
+        if settings.key_origins.contains(&record.origin) && !refused {
+            keys.farewells.push(farewell(context, &repository));
+            keys.dropped.push(repository);
+        } else {
+            keep(context, &mut keys, &repository, &record);
+            desired.repositories.push(record);
+        }
+    }
+    keys
+}
+
+/// The variable is unset: what the last apply installed stays, its mode is restored.
+fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &RepositoryRecord) {
+    let path = path(context, repository);
+    match file::observe(&path, Kind::Secret) {
+        Ok(Some(content)) => {
+            let say = format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
+            let resource = resource(repository, path, content.bytes.to_vec());
+            keys.routed.push(repository.clone());
+            keys.items.push(Item::ready(subject(repository), say, vec![resource]));
+        }
+        Ok(None) => keys.items.push(Item::fail(
+            subject(repository),
+            Finding::new(
+                Code::SshRouteBroken,
+                format!("the installed key `{}` is gone", path.display()),
+                "run `pushready apply` where PUSHREADY_DEPLOY_KEYS is set: restart the workspace",
+            ),
+        )),
+        Err(obstacle) => {
+            let (say, hint) = obstacle.explain(&path);
+            keys.items.push(Item::fail(
+                subject(repository),
+                Finding::new(Code::KeyPermissions, say, hint),
+            ));
+        }
+    }
+}
+
+fn farewell(context: &Context, repository: &Repository) -> Item {
+    let path = path(context, repository);
+    let delete = Resource {
+        id: format!("key:{}", repository.id()),
+        target: Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed },
+        edit: Edit::Delete,
+        recorded: false,
+    };
+    Item::ready(subject(repository), "removed: no longer asked for", vec![delete])
+}
+
+fn resource(repository: &Repository, path: PathBuf, bytes: Vec<u8>) -> Resource {
+    let bytes = Zeroizing::new(bytes);
+    own(&format!("key:{}", repository.id()), path, Kind::Secret, bytes.to_vec(), 0o600)
+}
+
+fn subject(repository: &Repository) -> String {
+    format!("key {}", repository.short())
+}

@@ -1,0 +1,190 @@
+//! What is put into a home: settings and the last receipt become desired resources, with a line on each for the reader.
+
+pub mod claude;
+pub mod codex;
+pub mod deploy_keys;
+pub mod remotes;
+pub mod routing;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::error::{Finding, Result};
+use crate::home::Home;
+use crate::receipt::{Desired, Receipt, Refused};
+use crate::resource::{self, Resource, Undo};
+use crate::settings::{Requirement, Settings};
+
+/// How one item of the report stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Ready,
+    Warn,
+    Fail,
+    /// Nothing of this kind was asked for.
+    Skip,
+}
+
+/// One thing that was asked for: what there is to say, and the files that it takes.
+#[derive(Debug)]
+pub struct Item {
+    /// `codex`, `claude`, `key o/app`, `routing`, `remotes`.
+    pub subject: String,
+    pub status: Status,
+    pub say: String,
+    pub finding: Option<Finding>,
+    pub resources: Vec<Resource>,
+}
+
+impl Item {
+    pub fn ready(subject: impl Into<String>, say: impl Into<String>, resources: Vec<Resource>) -> Self {
+        Self { subject: subject.into(), status: Status::Ready, say: say.into(), finding: None, resources }
+    }
+
+    pub fn fail(subject: impl Into<String>, finding: Finding) -> Self {
+        Self { status: Status::Fail, ..Self::warn(subject, finding, Vec::new()) }
+    }
+
+    pub fn warn(subject: impl Into<String>, finding: Finding, resources: Vec<Resource>) -> Self {
+        let say = finding.say.clone();
+        Self { subject: subject.into(), status: Status::Warn, say, finding: Some(finding), resources }
+    }
+}
+
+/// What the stages work with: nothing in it changes during a run.
+pub struct Context<'a> {
+    pub settings: &'a Settings,
+    pub home: &'a Home,
+    pub receipt: Option<&'a Receipt>,
+    pub now: Timestamp,
+}
+
+impl Context<'_> {
+    /// What the last apply was asked for.
+    fn last(&self) -> Desired {
+        self.receipt.map(|receipt| receipt.desired.clone()).unwrap_or_default()
+    }
+
+    /// How the receipt would undo what we wrote under this name.
+    pub fn written(&self, id: &str) -> Option<&Undo> {
+        Some(&self.receipt?.entries.get(id)?.undo)
+    }
+}
+
+/// Everything that is wanted, in the order in which it is to be written.
+pub struct Provision {
+    pub items: Vec<Item>,
+    pub desired: Desired,
+    /// What there is to tell besides the items.
+    pub notes: Vec<String>,
+}
+
+/// Works out what is wanted. Looks at the home, changes nothing.
+pub fn desired(context: &Context) -> Result<Provision> {
+    let Settings { known_hosts, trusted_folders, remotes_roots, require, .. } = context.settings;
+    let mut desired = context.last();
+    if let Some(lines) = known_hosts {
+        desired.known_hosts.clone_from(lines);
+    }
+    if let Some(folders) = trusted_folders {
+        desired.trusted_folders.clone_from(folders);
+    }
+    if let Some(roots) = remotes_roots {
+        desired.remotes_roots.clone_from(roots);
+    }
+    if let Some(require) = require {
+        desired.require = require.iter().map(ToString::to_string).collect();
+    }
+    let mut notes = context.settings.warnings.clone();
+
+    let keys = deploy_keys::provision(context, &mut desired);
+    let mut items = keys.items;
+    items.extend(routing::provision(context, &desired, &keys.routed, &mut notes)?);
+    items.extend(codex::provision(context, &mut desired));
+    items.extend(claude::provision(context, &mut desired));
+    items.extend(remotes::provision(context, &desired, &keys.routed, &keys.dropped, &mut notes));
+    items.extend(keys.farewells);
+
+    let refused = &context.settings.refused;
+    for item in refused {
+        items.push(Item::fail(item.item.clone(), item.finding.clone()));
+    }
+    desired.refused =
+        refused.iter().map(|item| Refused { item: item.item.clone(), code: item.finding.code }).collect();
+    Ok(Provision { items, desired, notes })
+}
+
+/// Whether what is required is there; a requirement that nobody provisioned is a failure of its own.
+pub fn unmet(desired: &Desired) -> Vec<Item> {
+    use crate::catalogue::Code;
+    let missing = |name: &str, say: String, hint: &str| {
+        Some(Item::fail(name, Finding::new(Code::RequiredMissing, say, hint)))
+    };
+    desired
+        .require
+        .iter()
+        .filter_map(|text| match Requirement::parse(text) {
+            Requirement::Codex if desired.codex.is_none() => missing(
+                "codex",
+                "required, but no Codex login was ever provisioned".to_owned(),
+                "set PUSHREADY_CODEX_AUTH_JSON, or create the user secret `codex-auth.json` in the seed folder",
+            ),
+            Requirement::Claude if desired.claude.is_none() => missing(
+                "claude",
+                "required, but no Claude Code token was ever provisioned".to_owned(),
+                "set PUSHREADY_CLAUDE_OAUTH_TOKEN to the output of `claude setup-token`",
+            ),
+            Requirement::Push(repository)
+                if !desired
+                    .repositories
+                    .iter()
+                    .any(|record| record.repository().is_some_and(|known| known.same_as(&repository))) =>
+            {
+                missing(
+                    text,
+                    format!("required, but no deploy key for {} was ever provisioned", repository.short()),
+                    "add the repository and its private key to PUSHREADY_DEPLOY_KEYS",
+                )
+            }
+            Requirement::Unknown(text) => missing(
+                &text,
+                "PUSHREADY_REQUIRE does not know this".to_owned(),
+                "write `codex`, `claude` or `push:owner/repo`, separated by commas",
+            ),
+            _ => None,
+        })
+        .collect()
+}
+
+/// `3 h`, `9 d`: a span as people say it.
+pub fn span(duration: SignedDuration) -> String {
+    let seconds = duration.abs().as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A file of ours in the state folder.
+fn own(
+    id: &str,
+    path: std::path::PathBuf,
+    kind: resource::file::Kind,
+    bytes: Vec<u8>,
+    mode: u32,
+) -> Resource {
+    Resource {
+        id: id.to_owned(),
+        target: resource::Target {
+            path,
+            kind,
+            lock: resource::lock::Lock::None,
+            malformed: crate::catalogue::Code::NotProvisioned,
+        },
+        edit: resource::Edit::Whole { bytes: zeroize::Zeroizing::new(bytes), mode },
+        recorded: false,
+    }
+}

@@ -1,0 +1,195 @@
+//! Clones that are there already: which remotes of theirs belong to repositories that have a key.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use walkdir::WalkDir;
+
+use super::{Context, Item};
+use crate::catalogue::Code;
+use crate::error::Finding;
+use crate::git_url::{GitUrl, Repository, Transport};
+use crate::receipt::Desired;
+use crate::resource::file::{self, Kind};
+use crate::resource::lock::Lock;
+use crate::resource::{Edit, Resource, Target, Undo, remote};
+
+const DEPTH: usize = 6;
+const BUDGET: Duration = Duration::from_secs(2);
+/// Folders below which clones are other programs' business.
+const PASSED_OVER: &[&str] = &["node_modules", ".cache", ".cargo", ".rustup", "target"];
+
+pub fn provision(
+    context: &Context,
+    desired: &Desired,
+    routed: &[Repository],
+    dropped: &[Repository],
+    notes: &mut Vec<String>,
+) -> Vec<Item> {
+    let mut resources = giving_back(context, dropped);
+    let given_back = resources.len();
+    let mut leaks = Vec::new();
+    let mut rewritten = 0;
+    let mut found = 0;
+    if !routed.is_empty() {
+        let home = [context.home.path.clone()];
+        let roots =
+            if desired.remotes_roots.is_empty() { &home[..] } else { &desired.remotes_roots };
+        let search = clones(roots);
+        if !search.complete {
+            notes.push(format!(
+                "the search for clones stopped after {} s: the list is incomplete; PUSHREADY_REMOTES_ROOTS narrows it",
+                BUDGET.as_secs()
+            ));
+        }
+        found = search.configs.len();
+        for config in search.configs {
+            let Ok(Some(content)) = file::observe(&config, Kind::Shared) else { continue };
+            let (exchanges, leaking) = judge(&content.bytes, routed);
+            leaks.extend(leaking.into_iter().map(|url| (config.clone(), url)));
+            if !exchanges.is_empty() {
+                rewritten += exchanges.len();
+                resources.push(resource(config, exchanges, Vec::new()));
+            }
+        }
+    }
+    let mut items = Vec::new();
+    if !resources.is_empty() {
+        let mut say = format!("{rewritten} of the remotes in {found} clones put on SSH");
+        if given_back > 0 {
+            say.push_str(", those without a key given back");
+        }
+        items.push(Item::ready("remotes", say, resources));
+    }
+    if let Some((config, url)) = leaks.first() {
+        let more = if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
+        items.push(Item::warn(
+            "remotes",
+            Finding::new(
+                Code::LeakRemoteUrl,
+                format!("a credential stood in the remote `{url}` of `{}`{more}", context.home.shown(config)),
+                "revoke that token: every program that read the clone's configuration has seen it",
+            ),
+            Vec::new(),
+        ));
+    }
+    items
+}
+
+/// Which URLs of one configuration are to be exchanged, and which hold a credential (shown without it). Pure.
+fn judge(config: &[u8], routed: &[Repository]) -> (Vec<remote::Exchange>, Vec<String>) {
+    let (mut exchanges, mut leaks) = (Vec::new(), Vec::new());
+    for variable in remote::urls(config).into_iter().flatten() {
+        let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };
+        let Ok(url) = GitUrl::parse(&value) else { continue };
+        if url.has_credential() {
+            leaks.push(url.to_string());
+        }
+        let keyed = url.repository().and_then(|asked| routed.iter().find(|known| known.same_as(asked)));
+        let over_the_web = matches!(url.transport(), Transport::Https | Transport::Http | Transport::Git);
+        if let Some(repository) = keyed.filter(|_| over_the_web) {
+            exchanges.push(remote::Exchange {
+                remote: name,
+                key: variable.key,
+                to: repository.to_ssh(),
+                without_credential: url.has_credential().then(|| url.without_credential().to_owned()),
+                from: value,
+            });
+        }
+    }
+    (exchanges, leaks)
+}
+
+/// The remotes of repositories that lost their key: back to what they were.
+fn giving_back(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
+    let entries = context.receipt.into_iter().flat_map(|receipt| receipt.entries.values());
+    let targets: Vec<String> = dropped.iter().map(Repository::to_ssh).collect();
+    entries
+        .filter_map(|entry| match &entry.undo {
+            Undo::Remotes { urls } => {
+                let back: Vec<_> = urls.iter().filter(|url| targets.contains(&url.wrote)).cloned().collect();
+                (!back.is_empty()).then(|| resource(entry.target.path.clone(), Vec::new(), back))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn resource(config: PathBuf, exchanges: Vec<remote::Exchange>, back: Vec<remote::Written>) -> Resource {
+    Resource {
+        id: format!("remotes:{}", config.display()),
+        target: Target {
+            path: config,
+            kind: Kind::Shared,
+            lock: Lock::Git,
+            malformed: Code::RemoteStillHttps,
+        },
+        edit: Edit::Remotes { exchanges, back },
+        recorded: true,
+    }
+}
+
+/// The configurations of the clones that were found, and of their submodules.
+pub struct Search {
+    pub configs: Vec<PathBuf>,
+    pub complete: bool,
+}
+
+/// Searches `roots`, each on its own filesystem, no symlink followed, not inside a clone except its submodules.
+pub fn clones(roots: &[PathBuf]) -> Search {
+    let end = Instant::now() + BUDGET;
+    let mut search = Search { configs: Vec::new(), complete: true };
+    for root in roots {
+        let mut walk = WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
+        while let Some(entry) = walk.next() {
+            if Instant::now() > end {
+                search.complete = false;
+                return search;
+            }
+            let Ok(entry) = entry else { continue };
+            if !entry.file_type().is_dir() {
+                continue;
+            }
+            if passed_over(entry.path()) {
+                walk.skip_current_dir();
+            } else if let Some(git) = git_folder(entry.path()) {
+                add(&mut search.configs, &git);
+                // the home itself may be a work tree of dotfiles, with clones in it
+                if entry.depth() > 0 {
+                    walk.skip_current_dir();
+                }
+            }
+        }
+    }
+    search.configs.sort();
+    search.configs.dedup();
+    search
+}
+
+fn passed_over(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| PASSED_OVER.iter().any(|other| name == *other)) || folder.ends_with("go/pkg")
+}
+
+/// The git folder of a clone, or the folder itself where it is a bare repository.
+fn git_folder(folder: &Path) -> Option<PathBuf> {
+    let is_git = |folder: &Path| folder.join("HEAD").is_file() && folder.join("config").is_file();
+    let inner = folder.join(".git");
+    if is_git(&inner) && !inner.is_symlink() {
+        return Some(inner);
+    }
+    (is_git(folder) && folder.join("objects").is_dir()).then(|| folder.to_owned())
+}
+
+fn add(configs: &mut Vec<PathBuf>, git: &Path) {
+    configs.push(git.join("config"));
+    let modules = git.join("modules");
+    let device = std::fs::metadata(git).map(|metadata| metadata.dev()).ok();
+    let nested = WalkDir::new(&modules).max_depth(DEPTH).same_file_system(true).into_iter();
+    for entry in nested.filter_map(Result::ok).filter(|entry| entry.file_type().is_dir()) {
+        let same_device = entry.metadata().is_ok_and(|metadata| Some(metadata.dev()) == device);
+        if same_device && entry.path().join("HEAD").is_file() && entry.path().join("config").is_file() {
+            configs.push(entry.path().join("config"));
+        }
+    }
+}

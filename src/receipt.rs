@@ -1,0 +1,158 @@
+//! The receipt: what is provisioned, without secrets, and how to undo every change outside the state folder. It is
+//! written before the changes that it lists, so that an interrupted run can be finished or taken back.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Code;
+use crate::digest::Digest;
+use crate::error::{Error, Exit, Result};
+use crate::resource::file::{self, Kind};
+use crate::resource::{Target, Undo};
+
+/// Raised when an older binary could no longer undo what a newer one wrote.
+pub const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub schema_version: u32,
+    pub tool: String,
+    pub version: String,
+    /// When apply last changed anything.
+    pub provisioned_at: Timestamp,
+    pub desired: Desired,
+    /// Folders that we made, outermost first.
+    pub folders: Vec<PathBuf>,
+    pub entries: BTreeMap<String, Entry>,
+}
+
+/// One changed file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(flatten)]
+    pub target: Target,
+    pub undo: Undo,
+}
+
+/// What was asked for by the last apply that had the variables.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Desired {
+    pub repositories: Vec<RepositoryRecord>,
+    pub codex: Option<CodexRecord>,
+    pub claude: Option<ClaudeRecord>,
+    pub known_hosts: Vec<String>,
+    pub trusted_folders: Vec<PathBuf>,
+    pub remotes_roots: Vec<PathBuf>,
+    pub require: Vec<String>,
+    pub refused: Vec<Refused>,
+}
+
+/// Where a secret came from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A variable, in any of its forms, or standard input.
+    Variable,
+    SeedFolder,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryRecord {
+    /// The canonical SSH remote.
+    pub url: String,
+    /// `SHA256:…`, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+    pub algorithm: String,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodexRecord {
+    pub seed: Digest,
+    pub account: Option<Digest>,
+    pub lease: bool,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaudeRecord {
+    pub token: Digest,
+    /// The day the token was made, or first seen.
+    pub created: jiff::civil::Date,
+    pub origin: Origin,
+}
+
+/// An item that was asked for and refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    pub item: String,
+    pub code: Code,
+}
+
+/// The part that every version of the format has.
+#[derive(Deserialize)]
+struct Version {
+    schema_version: u32,
+}
+
+impl Receipt {
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            provisioned_at: now,
+            desired: Desired::default(),
+            folders: Vec::new(),
+            entries: BTreeMap::new(),
+        }
+    }
+
+    pub fn path(state: &Path) -> PathBuf {
+        state.join("receipt.json")
+    }
+
+    /// The receipt of the last apply, if there is one. Refused when a newer version wrote it.
+    pub fn load(state: &Path) -> Result<Option<Self>> {
+        let path = Self::path(state);
+        let unreadable = |cause: String| {
+            Error::new(format!("cannot read the receipt `{}`", path.display())).because(cause).hint(
+                "without it nothing can be undone exactly; if it is damaged beyond repair, move it away and apply again",
+            )
+        };
+        let content = match file::observe(&path, Kind::Own) {
+            Ok(Some(content)) => content,
+            Ok(None) => return Ok(None),
+            Err(obstacle) => return Err(unreadable(obstacle.explain(&path).0)),
+        };
+        let Version { schema_version } =
+            serde_json::from_slice(&content.bytes).map_err(|error| unreadable(error.to_string()))?;
+        if schema_version > SCHEMA_VERSION {
+            return Err(Error::new(format!(
+                "the receipt `{}` is of schema version {schema_version}, and this pushready knows {SCHEMA_VERSION}",
+                path.display()
+            ))
+            .hint(format!(
+                "nothing was changed; run the newer pushready: `{}`",
+                state.join("bin/pushready").display()
+            ))
+            .exit(Exit::NotReady));
+        }
+        serde_json::from_slice(&content.bytes).map(Some).map_err(|error| unreadable(error.to_string()))
+    }
+
+    pub fn save(&self, state: &Path) -> std::io::Result<()> {
+        let mut text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
+        text.push('\n');
+        file::write(&Self::path(state), text.as_bytes(), 0o600)
+    }
+
+    /// Whether both say the same, whenever that was.
+    pub fn same(&self, other: &Self) -> bool {
+        Self { provisioned_at: self.provisioned_at, version: self.version.clone(), ..other.clone() } == *self
+    }
+}

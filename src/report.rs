@@ -1,0 +1,191 @@
+//! What apply and remove tell: one structure, rendered as text or as JSON.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::catalogue::Code;
+use crate::error::{Exit, Finding};
+use crate::home::Home;
+use crate::plan::{Plan, Step};
+use crate::provision::{Item, Status};
+use crate::resource::Verdict;
+use crate::resource::file::New;
+
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub schema_version: u32,
+    pub tool: &'static str,
+    pub version: &'static str,
+    /// `apply` or `remove`.
+    pub command: &'static str,
+    pub dry_run: bool,
+    pub ready: bool,
+    /// The variables and files that the secrets came from.
+    pub sources: Vec<String>,
+    pub items: Vec<Line>,
+    /// Every file that was, or with `dry_run` would be, changed.
+    pub changes: Vec<ChangeLine>,
+    pub notes: Vec<String>,
+    pub duration_ms: u128,
+    #[serde(skip)]
+    pub unclaimed: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Line {
+    pub subject: String,
+    pub status: Status,
+    pub code: Option<Code>,
+    pub summary: String,
+    pub fix: Option<String>,
+    /// The code is one of PUSHREADY_ACCEPT: told, and no failure.
+    pub accepted: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ChangeLine {
+    pub path: String,
+    pub action: &'static str,
+    pub done: bool,
+}
+
+impl Line {
+    pub fn new(item: &Item, accept: &[Code]) -> Self {
+        let (code, fix) = match &item.finding {
+            Some(Finding { code, hint, .. }) => (Some(*code), Some(hint.clone())),
+            None => (None, None),
+        };
+        Self {
+            subject: item.subject.clone(),
+            status: item.status,
+            code,
+            summary: item.say.clone(),
+            fix,
+            accepted: code.is_some_and(|code| accept.contains(&code)),
+        }
+    }
+
+    fn fails(&self) -> bool {
+        self.status == Status::Fail && !self.accepted
+    }
+}
+
+impl Report {
+    pub fn new(command: &'static str, dry_run: bool, plan: &Plan, home: &Home, accept: &[Code]) -> Self {
+        let items: Vec<_> = plan.items.iter().map(|planned| Line::new(&planned.item, accept)).collect();
+        let changes = plan.changes().map(|(step, change)| ChangeLine::new(step, &change.new, home)).collect();
+        Self {
+            schema_version: 1,
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            command,
+            dry_run,
+            ready: true,
+            sources: Vec::new(),
+            items,
+            changes,
+            notes: Vec::new(),
+            duration_ms: 0,
+            unclaimed: false,
+        }
+    }
+
+    /// Adds lines that no file stands behind.
+    pub fn add(&mut self, items: &[Item], accept: &[Code]) {
+        self.items.extend(items.iter().map(|item| Line::new(item, accept)));
+    }
+
+    pub fn finish(mut self, elapsed: Duration) -> Self {
+        self.ready = !self.items.iter().any(Line::fails);
+        self.duration_ms = elapsed.as_millis();
+        self
+    }
+
+    pub fn exit(&self) -> Exit {
+        if self.ready || self.unclaimed { Exit::Ready } else { Exit::NotReady }
+    }
+
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    pub fn text(&self, verbose: bool) -> String {
+        let mut text = String::new();
+        if !self.sources.is_empty() {
+            let _ = writeln!(text, "sources  {}", self.sources.join(", "));
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "note     {note}");
+        }
+        for line in &self.items {
+            let mark = match line.status {
+                Status::Ready => "ok",
+                Status::Warn => "warn",
+                Status::Fail => "FAIL",
+                Status::Skip => "skip",
+            };
+            let code = line.code.map_or(String::new(), |code| format!(" {code}"));
+            let accepted = if line.accepted { " (accepted)" } else { "" };
+            let _ = writeln!(text, "{mark:<5}{code} {}: {}{accepted}", line.subject, line.summary);
+            if let Some(fix) = &line.fix {
+                let _ = writeln!(text, "      fix: {fix}");
+            }
+        }
+        for change in self.changes.iter().filter(|change| self.dry_run || verbose || !change.done) {
+            let tense = match (self.dry_run, change.done) {
+                (true, _) => "would ",
+                (false, true) => "",
+                (false, false) => "not done: ",
+            };
+            let _ = writeln!(text, "      {tense}{} {}", change.action, change.path);
+        }
+        if self.changes.is_empty() {
+            text.push_str("      nothing to write: everything is as it should be\n");
+        }
+        let _ = writeln!(text, "{}", self.verdict());
+        text
+    }
+
+    /// `READY 0.04s`, or what is missing: the last line, and the one that a log viewer shows.
+    fn verdict(&self) -> String {
+        let seconds = Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(u64::MAX)).as_secs_f64();
+        let done = match (self.command, self.dry_run) {
+            ("remove", false) => "REMOVED",
+            ("remove", true) => "WOULD REMOVE",
+            (_, true) => "WOULD BE READY",
+            _ => "READY",
+        };
+        if self.ready {
+            return format!("{done} {seconds:.2}s");
+        }
+        let failures: Vec<_> = self
+            .items
+            .iter()
+            .filter(|line| line.fails())
+            .map(|line| match line.code {
+                Some(code) => format!("{code} {}", line.subject.trim_start_matches("key ")),
+                None => line.subject.clone(),
+            })
+            .collect();
+        let not = if self.command == "remove" { "NOT ALL REMOVED" } else { "NOT READY" };
+        format!("{not} {}", failures.join(" · "))
+    }
+}
+
+impl ChangeLine {
+    fn new(step: &Step, new: &New, home: &Home) -> Self {
+        let path = &step.resource.target.path;
+        let action = match new {
+            New::Absent => "delete",
+            New::Unchanged => "keep",
+            New::Bytes { .. } if path.exists() => "change",
+            New::Bytes { .. } => "write",
+        };
+        debug_assert!(matches!(step.verdict, Verdict::Change(_)));
+        Self { path: home.shown(path), action, done: step.done }
+    }
+}

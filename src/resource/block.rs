@@ -1,0 +1,122 @@
+//! Our lines in a text file that we share: at its head or at its tail, and every other byte untouched.
+
+use serde::{Deserialize, Serialize};
+
+/// Where our lines stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Before anything else: an `Include` below a `Host` line would hold for that host alone (ssh_config(5)).
+    Head,
+    Tail,
+}
+
+/// What a later removal must know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Whole lines, with their line ends.
+    pub text: String,
+    /// A line end was put before our lines, because the file's last line had none.
+    pub joined: bool,
+}
+
+/// Puts `text` in its place, in exchange for what was `written` there before. `None`: it stands there already.
+pub fn insert(
+    old: &[u8],
+    text: &str,
+    place: Place,
+    written: Option<&Written>,
+) -> Option<(Vec<u8>, Written)> {
+    let there = match place {
+        Place::Head => old.starts_with(text.as_bytes()),
+        Place::Tail => find(old, text).is_some(),
+    };
+    if there {
+        return None;
+    }
+    let cleared = written.and_then(|written| remove(old, written));
+    let old = cleared.as_deref().unwrap_or(old);
+    // a stray copy of ours further down would otherwise stay there
+    let without = remove(old, &Written { text: text.to_owned(), joined: false });
+    let old = without.as_deref().unwrap_or(old);
+    let joined = place == Place::Tail && old.last().is_some_and(|&byte| byte != b'\n');
+    let new = match place {
+        Place::Head => [text.as_bytes(), old].concat(),
+        Place::Tail if joined => [old, b"\n", text.as_bytes()].concat(),
+        Place::Tail => [old, text.as_bytes()].concat(),
+    };
+    Some((new, Written { text: text.to_owned(), joined }))
+}
+
+/// Takes our lines out again. `None`: they are not there.
+pub fn remove(old: &[u8], written: &Written) -> Option<Vec<u8>> {
+    let start = find(old, &written.text)?;
+    let end = start + written.text.len();
+    let (mut head, tail) = (old.get(..start)?, old.get(end..)?);
+    if written.joined && tail.is_empty() {
+        head = head.strip_suffix(b"\n").unwrap_or(head);
+    }
+    Some([head, tail].concat())
+}
+
+/// The offset of `text` at the start of a line.
+fn find(old: &[u8], text: &str) -> Option<usize> {
+    let at_line_start = |&start: &usize| start == 0 || old.get(start - 1) == Some(&b'\n');
+    (0..=old.len().checked_sub(text.len())?)
+        .filter(at_line_start)
+        .find(|&start| old.get(start..start + text.len()) == Some(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn stands_at_the_head_or_the_tail() {
+        let (head, _) = insert(b"Host x\n", "Include a\n", Place::Head, None).unwrap();
+        assert_eq!(head, b"Include a\nHost x\n");
+        let (tail, written) = insert(b"no line end", "[a]\n", Place::Tail, None).unwrap();
+        assert_eq!((&*tail, written.joined), (&b"no line end\n[a]\n"[..], true));
+    }
+
+    #[test]
+    fn is_found_only_as_whole_lines() {
+        assert!(insert(b"# Include a\n", "Include a\n", Place::Tail, None).is_some());
+    }
+
+    #[test]
+    fn moves_to_the_head_when_something_came_before_it() {
+        let (new, _) = insert(b"Host x\nInclude a\n", "Include a\n", Place::Head, None).unwrap();
+        assert_eq!(new, b"Include a\nHost x\n");
+    }
+
+    #[test]
+    fn replaces_what_was_written_before() {
+        let old = Written { text: "Include old\n".to_owned(), joined: false };
+        let (new, _) = insert(b"Include old\nHost x\n", "Include new\n", Place::Head, Some(&old)).unwrap();
+        assert_eq!(new, b"Include new\nHost x\n");
+    }
+
+    #[test]
+    fn what_the_user_added_below_survives_the_removal() {
+        let written = Written { text: "[a]\n".to_owned(), joined: true };
+        assert_eq!(remove(b"x\n[a]\n[b]\n", &written).unwrap(), b"x\n[b]\n");
+        assert_eq!(remove(b"x\n[a]\n", &written).unwrap(), b"x");
+        assert_eq!(remove(b"x\n[a] \n", &written), None);
+    }
+
+    proptest! {
+        #[test]
+        fn removal_undoes_insertion(old in "[ab\n\\[\\]]{0,12}", head in any::<bool>()) {
+            let place = if head { Place::Head } else { Place::Tail };
+            match insert(old.as_bytes(), "[ours]\n", place, None) {
+                Some((new, written)) => {
+                    prop_assert!(insert(&new, "[ours]\n", place, None).is_none(), "a second time changes nothing");
+                    prop_assert_eq!(remove(&new, &written).unwrap(), old.as_bytes());
+                }
+                None => prop_assert!(old.contains("[ours]\n")),
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! A file's place, looked at without following anything, and the one way to write it.
+#![expect(clippy::disallowed_methods, reason = "this is the room that opens, writes and removes files")]
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::process::{getegid, geteuid, getgroups};
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use super::lock::Lock;
+
+/// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
+pub const TEMPORARY: &str = ".pushready-";
+
+/// Nothing that we read whole is larger; a file beyond it is not what it claims to be.
+const READ_CAP: u64 = 16 * 1024 * 1024;
+
+/// How a file that we write is to be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Holds a secret: 0600, and refused where another user could see it or swap it.
+    Secret,
+    /// In our own state folder, no secret in it.
+    Own,
+    /// Shared with the user and other programs: a symlink into a dotfiles repository is followed, the mode is kept.
+    Shared,
+}
+
+/// A regular file as it was read.
+#[derive(Debug, Clone)]
+pub struct Content {
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// Why nothing can be written at a place.
+#[derive(Debug)]
+pub enum Obstacle {
+    Symlink,
+    /// The kind of thing that stands there: `a directory`, `a FIFO` ...
+    NotRegular(&'static str),
+    HardLink,
+    OtherOwner(u32),
+    /// Others could swap the file in this folder.
+    OpenFolder { folder: PathBuf, mode: u32 },
+    WorkTree(PathBuf),
+    TooLarge,
+    Io(io::Error),
+}
+
+impl Obstacle {
+    /// What is wrong, and the cure.
+    pub fn explain(&self, path: &Path) -> (String, String) {
+        let path = path.display();
+        match self {
+            Self::Symlink => (
+                format!("`{path}` is a symlink, and a secret is never written through one"),
+                format!("remove the link: `rm {path}`"),
+            ),
+            Self::NotRegular(what) => {
+                (format!("{what} stands at `{path}`"), format!("move it away: `mv {path} {path}.away`"))
+            }
+            Self::HardLink => (
+                format!("`{path}` has a second name (hard link), so its content would be seen elsewhere"),
+                format!("remove it: `rm {path}`"),
+            ),
+            Self::OtherOwner(uid) => (
+                format!("`{path}` belongs to uid {uid}"),
+                format!("give it to the workspace user: `sudo chown {} {path}`", geteuid().as_raw()),
+            ),
+            Self::OpenFolder { folder, mode } => (
+                format!("`{}` has mode {mode:04o}, so other users could swap `{path}`", folder.display()),
+                format!("close it: `chmod go-w {}`", folder.display()),
+            ),
+            Self::WorkTree(top) => (
+                format!("`{path}` lies inside the git work tree `{}`, from which it could be pushed", top.display()),
+                "keep that folder out of the work tree (CODEX_HOME, CLAUDE_CONFIG_DIR and XDG_STATE_HOME move it)"
+                    .to_owned(),
+            ),
+            Self::TooLarge => (
+                format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
+                format!("move it away: `mv {path} {path}.away`"),
+            ),
+            Self::Io(error) => (format!("cannot use `{path}`: {error}"), "see the cause above".to_owned()),
+        }
+    }
+}
+
+impl From<io::Error> for Obstacle {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What stands at `path`: `None` if nothing does.
+pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
+    if kind == Kind::Secret {
+        check_folder(path)?;
+    }
+    read(path, kind)
+}
+
+fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
+    let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC; // a FIFO must not hang us
+    if kind != Kind::Shared {
+        flags |= OFlags::NOFOLLOW;
+    }
+    let before = match if kind == Kind::Shared { fs::metadata(path) } else { fs::symlink_metadata(path) } {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    // judged before it is opened: opening a device can have effects
+    check_file(&before, kind)?;
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let metadata = file.metadata()?;
+    check_file(&metadata, kind)?;
+    if metadata.len() > READ_CAP {
+        return Err(Obstacle::TooLarge);
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
+    (&file).take(READ_CAP + 1).read_to_end(&mut bytes)?;
+    Ok(Some(Content { bytes, mode: metadata.mode() & 0o7777 }))
+}
+
+fn check_file(metadata: &fs::Metadata, kind: Kind) -> Result<(), Obstacle> {
+    let what = metadata.file_type();
+    if what.is_symlink() {
+        return Err(Obstacle::Symlink);
+    }
+    if !what.is_file() {
+        return Err(Obstacle::NotRegular(match () {
+            () if what.is_dir() => "a directory",
+            () if what.is_fifo() => "a FIFO",
+            () if what.is_socket() => "a socket",
+            () => "a device",
+        }));
+    }
+    if kind == Kind::Secret && metadata.nlink() > 1 {
+        return Err(Obstacle::HardLink);
+    }
+    if kind == Kind::Secret && metadata.uid() != geteuid().as_raw() {
+        return Err(Obstacle::OtherOwner(metadata.uid()));
+    }
+    Ok(())
+}
+
+/// The folder in which a secret will lie: nobody else may be able to swap the file, or to commit it.
+fn check_folder(path: &Path) -> Result<(), Obstacle> {
+    let folder = existing_ancestor(path)?;
+    let metadata = fs::metadata(&folder)?;
+    let uid = geteuid().as_raw();
+    if metadata.uid() != uid && metadata.uid() != 0 {
+        return Err(Obstacle::OtherOwner(metadata.uid()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    // a group that is the process's own is allowed: Coder on Kubernetes sets fs_group
+    let foreign_group = mode & 0o020 != 0 && !own_group(metadata.gid());
+    if mode & 0o002 != 0 || foreign_group {
+        return Err(Obstacle::OpenFolder { folder, mode });
+    }
+    match folder.ancestors().find(|folder| is_work_tree(folder)) {
+        Some(top) => Err(Obstacle::WorkTree(top.to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn own_group(gid: u32) -> bool {
+    getegid().as_raw() == gid || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid))
+}
+
+fn is_work_tree(folder: &Path) -> bool {
+    let git = folder.join(".git");
+    fs::symlink_metadata(&git).is_ok_and(|metadata| metadata.is_file()) || git.join("HEAD").exists()
+}
+
+/// The nearest folder above `path` that exists, with every symlink resolved.
+fn existing_ancestor(path: &Path) -> io::Result<PathBuf> {
+    for folder in path.ancestors().skip(1) {
+        match fs::canonicalize(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// The folders above `path` that do not exist, outermost first.
+pub fn missing_folders(path: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<_> =
+        path.ancestors().skip(1).take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// Creates the folders above `path` that do not exist, 0700 each.
+pub fn create_folders(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder))
+}
+
+/// Where a shared file really lies: its symlinks followed, also when the last one dangles.
+pub fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&path) else {
+            let folder = path.parent().map(existing_or_same).transpose()?;
+            return Ok(match (folder, path.file_name()) {
+                (Some(folder), Some(name)) => folder.join(name),
+                _ => path,
+            });
+        };
+        path = path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+    }
+    Err(io::Error::other("too many levels of symlinks"))
+}
+
+fn existing_or_same(folder: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(folder.to_owned()),
+        other => other,
+    }
+}
+
+/// What is to stand at a place after an edit.
+#[derive(Debug)]
+pub enum New {
+    Bytes { bytes: Zeroizing<Vec<u8>>, mode: u32 },
+    /// The file goes away.
+    Absent,
+    /// It stays as it is.
+    Unchanged,
+}
+
+/// Reads the file under `lock`, hands it to `edit`, and puts the result in its place in one step: whoever reads sees
+/// the old content or the new, never a part.
+pub fn rewrite<E: From<Obstacle>>(
+    path: &Path,
+    kind: Kind,
+    lock: Lock,
+    edit: impl FnOnce(Option<&Content>) -> Result<New, E>,
+) -> Result<(), E> {
+    let path = if kind == Kind::Shared { resolve(path).map_err(Obstacle::Io)? } else { path.to_owned() };
+    create_folders(&path).map_err(Obstacle::Io)?;
+    let held = lock.take(&path).map_err(Obstacle::Io)?;
+    let old = observe(&path, kind)?;
+    match edit(old.as_ref())? {
+        New::Unchanged => Ok(()),
+        New::Absent => Ok(remove(&path).map_err(Obstacle::Io)?),
+        New::Bytes { bytes, mode } => match &old {
+            // only the mode differs: the content needs no second writing
+            Some(old) if old.bytes == bytes => Ok(set_mode(&path, mode).map_err(Obstacle::Io)?),
+            _ => Ok(held.put(&path, &bytes, mode).map_err(Obstacle::Io)?),
+        },
+    }
+}
+
+/// A new temporary file beside `path`, 0600 from birth, removed when dropped.
+pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder(path)?)
+}
+
+/// Fills `file` and makes it durable. The mode is widened, if at all, before the content is there to be read by name.
+pub fn fill(file: &File, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = file;
+    file.write_all(bytes)?;
+    if mode != 0o600 {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    }
+    file.sync_all()
+}
+
+/// Writes `bytes` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    create_folders(path)?;
+    let file = temporary(path)?;
+    fill(file.as_file(), bytes, mode)?;
+    file.persist(path)?;
+    sync_folder(path)
+}
+
+/// Removes a file if it is there.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(()) => sync_folder(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a folder if it is there and empty; says whether it is gone.
+pub fn remove_folder(path: &Path) -> io::Result<bool> {
+    match fs::remove_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+/// Makes a rename or removal beside `path` durable.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path)?)?.sync_all()
+}
+
+fn folder(path: &Path) -> io::Result<&Path> {
+    path.parent().ok_or_else(|| io::Error::other("the path has no folder"))
+}
+
+/// The name of the file that says: the lock folder with this inode is ours.
+pub fn folder_marker(inode: u64) -> String {
+    format!("{TEMPORARY}holds-{inode}")
+}
+
+/// Removes what an interrupted run left in `folder`: temporary files and folders, and locks that are still tied to one.
+pub fn sweep(folder: &Path) -> io::Result<usize> {
+    let mut swept = 0;
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries.collect::<Result<Vec<_>, _>>()?,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    for entry in entries.iter().filter(|entry| entry.file_name().as_bytes().starts_with(TEMPORARY.as_bytes())) {
+        let metadata = entry.metadata()?;
+        if metadata.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            for lock in entries.iter().filter(|other| other.path().extension().is_some_and(|e| e == "lock")) {
+                let inode = lock.metadata()?.ino();
+                // our lock is a second name of our temporary file (git's own is not), or a folder that it names
+                if inode == metadata.ino() {
+                    fs::remove_file(lock.path())?;
+                } else if entry.file_name() == *folder_marker(inode) {
+                    fs::remove_dir(lock.path())?;
+                }
+            }
+            fs::remove_file(entry.path())?;
+        }
+        swept += 1;
+    }
+    Ok(swept)
+}

@@ -1,0 +1,378 @@
+//! How one kind of thing is observed, judged, changed and undone. Every kind is a pure edit of one file's bytes: the
+//! plan runs it on what it observed, the act runs it again under the file's lock, and removal runs its reverse.
+
+pub mod block;
+pub mod file;
+pub mod keys;
+pub mod lock;
+pub mod remote;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::catalogue::Code;
+use crate::digest::Digest;
+use crate::error::Finding;
+use file::{Content, Kind, New, Obstacle};
+use lock::Lock;
+
+/// A file and how it is to be treated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    pub path: PathBuf,
+    pub kind: Kind,
+    pub lock: Lock,
+    /// What is reported when it does not parse.
+    pub malformed: Code,
+}
+
+/// What is wanted of one file.
+#[derive(Debug)]
+pub struct Resource {
+    /// Stable name in the receipt: `codex.auth`.
+    pub id: String,
+    pub target: Target,
+    pub edit: Edit,
+    /// Whether the receipt must know how to undo it. What lies in the state folder goes with that folder.
+    pub recorded: bool,
+}
+
+/// The closed set of kinds.
+#[derive(Debug)]
+pub enum Edit {
+    /// A whole file that we own, with its permission bits.
+    Whole { bytes: Zeroizing<Vec<u8>>, mode: u32 },
+    /// A file of ours goes away.
+    Delete,
+    /// Our lines in a text file that we share.
+    Block { text: String, place: block::Place },
+    /// Our keys in a JSON file that we share.
+    Keys(Vec<keys::Key>),
+    /// Remotes of a git configuration: `back` is given up first.
+    Remotes { exchanges: Vec<remote::Exchange>, back: Vec<remote::Written> },
+    /// The reverse of what was written: `saved` is what the undo folder holds for it. `descendant`: the content has
+    /// changed since, but is still what we wrote in substance (a refreshed login).
+    Revert { undo: Undo, saved: Option<Zeroizing<Vec<u8>>>, descendant: bool },
+}
+
+/// How to undo what was written to one file. No content of a file that may hold a secret stands here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Undo {
+    Whole {
+        before: Before,
+        wrote: Digest,
+    },
+    Block {
+        #[serde(flatten)]
+        written: block::Written,
+        /// The file was made for it.
+        made: bool,
+    },
+    Keys {
+        keys: Vec<keys::Written>,
+        /// The exact bytes of before, as long as nobody else has written the file since.
+        before: Option<Before>,
+        wrote: Digest,
+    },
+    Remotes {
+        urls: Vec<remote::Written>,
+    },
+}
+
+/// What stood at a place before we first wrote there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Before {
+    Absent,
+    /// In the undo folder, under the name of its digest.
+    Saved {
+        content: Digest,
+        mode: u32,
+    },
+}
+
+impl Undo {
+    /// What stood there before, where it was kept whole.
+    pub fn before(&self) -> Option<&Before> {
+        match self {
+            Self::Whole { before, .. } => Some(before),
+            Self::Keys { before, .. } => before.as_ref(),
+            Self::Block { .. } | Self::Remotes { .. } => None,
+        }
+    }
+}
+
+/// What an edit comes to.
+#[derive(Debug)]
+pub enum Verdict {
+    InSync,
+    Change(Change),
+    /// Changed by somebody else since we wrote it: left alone, for this reason.
+    Kept(String),
+    /// It cannot be written.
+    Blocked(Finding),
+}
+
+/// A change that can be made, with what undoes it.
+#[derive(Debug)]
+pub struct Change {
+    pub new: New,
+    pub undo: Option<Undo>,
+    /// Bytes to be put into the undo folder first.
+    pub save: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Resource {
+    /// What to do, from what was observed and from what the receipt says was `written` here before. Pure.
+    pub fn judge(&self, observed: &Result<Option<Content>, Obstacle>, written: Option<&Undo>) -> Verdict {
+        match observed {
+            Err(obstacle) => Verdict::Blocked(obstructed(obstacle, &self.target.path)),
+            Ok(old) => self.judge_content(old.as_ref(), written),
+        }
+    }
+
+    fn judge_content(&self, old: Option<&Content>, written: Option<&Undo>) -> Verdict {
+        let verdict = match &self.edit {
+            Edit::Whole { bytes, mode } => whole(bytes, *mode, old, written),
+            Edit::Delete => match old {
+                None => Verdict::InSync,
+                Some(_) => Verdict::Change(Change { new: New::Absent, undo: None, save: None }),
+            },
+            Edit::Block { text, place } => insert(text, *place, old, written),
+            Edit::Keys(keys) => self.set_keys(keys, old, written),
+            Edit::Remotes { exchanges, back } => self.set_remotes(exchanges, back, old, written),
+            Edit::Revert { undo, saved, descendant } => self.revert(undo, saved.as_ref(), *descendant, old),
+        };
+        match verdict {
+            Verdict::Change(change) if !self.recorded => {
+                Verdict::Change(Change { undo: None, save: None, ..change })
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn set_keys(&self, keys: &[keys::Key], old: Option<&Content>, written: Option<&Undo>) -> Verdict {
+        let text = match old.map(text).transpose() {
+            Ok(text) => text,
+            Err(()) => return Verdict::Blocked(self.malformed("it is not UTF-8")),
+        };
+        let (new, added) = match keys::set(text, keys) {
+            Ok(result) => result,
+            Err(refusal) => return Verdict::Blocked(self.refused(&refusal)),
+        };
+        if added.is_empty() {
+            return Verdict::InSync;
+        }
+        let (before, mut all) = match written {
+            // the bytes of before are right only while ours were the last hands on the file
+            Some(Undo::Keys { keys, before, wrote }) => {
+                let untouched = old.is_some_and(|old| Digest::of(&old.bytes) == *wrote);
+                (before.clone().filter(|_| untouched), keys.clone())
+            }
+            _ => (Some(before(old)), Vec::new()),
+        };
+        for key in added {
+            match all.iter_mut().find(|known| known.path == key.path) {
+                Some(known) => known.wrote = key.wrote,
+                None => all.push(key),
+            }
+        }
+        let undo = Undo::Keys { keys: all, before, wrote: Digest::of(new.as_bytes()) };
+        let save = written.is_none().then(|| old.map(|old| old.bytes.clone())).flatten();
+        Verdict::Change(Change { new: bytes(new.into_bytes(), self.mode(old)), undo: Some(undo), save })
+    }
+
+    fn set_remotes(
+        &self,
+        exchanges: &[remote::Exchange],
+        back: &[remote::Written],
+        old: Option<&Content>,
+        written: Option<&Undo>,
+    ) -> Verdict {
+        let Some(old) = old else { return Verdict::InSync };
+        let edited = remote::unset(&old.bytes, back)
+            .and_then(|(text, _)| remote::set(&text, exchanges));
+        match edited {
+            Err(malformed) => Verdict::Blocked(self.malformed(&format!("line {}", malformed.line))),
+            Ok((new, _)) if new == **old.bytes => Verdict::InSync,
+            Ok((new, added)) => {
+                let mut urls = match written {
+                    Some(Undo::Remotes { urls }) => urls.clone(),
+                    _ => Vec::new(),
+                };
+                urls.retain(|url| !back.contains(url));
+                urls.extend(added);
+                let undo = Some(Undo::Remotes { urls });
+                Verdict::Change(Change { new: bytes(new, old.mode), undo, save: None })
+            }
+        }
+    }
+
+    fn revert(
+        &self,
+        undo: &Undo,
+        saved: Option<&Zeroizing<Vec<u8>>>,
+        descendant: bool,
+        old: Option<&Content>,
+    ) -> Verdict {
+        let change = |new| Verdict::Change(Change { new, undo: None, save: None });
+        let restore = |before: &Before| match (before, saved) {
+            (Before::Absent, _) => change(New::Absent),
+            (Before::Saved { mode, .. }, Some(saved)) => {
+                change(New::Bytes { bytes: saved.clone(), mode: *mode })
+            }
+            (Before::Saved { .. }, None) => Verdict::Kept("what stood there before is lost".to_owned()),
+        };
+        let Some(old) = old else {
+            return match undo {
+                // a loss caused by somebody else does not keep what was there before from coming back
+                Undo::Whole { before: before @ Before::Saved { .. }, .. } => restore(before),
+                _ => Verdict::InSync,
+            };
+        };
+        let now = Digest::of(&old.bytes);
+        match undo {
+            // interrupted before it was written
+            Undo::Whole { before: Before::Saved { content, .. }, .. } if *content == now => Verdict::InSync,
+            Undo::Whole { before, wrote } if *wrote == now || descendant => restore(before),
+            Undo::Whole { .. } => Verdict::Kept("it was changed since".to_owned()),
+            Undo::Block { written, made } => match block::remove(&old.bytes, written) {
+                None => Verdict::InSync,
+                Some(rest) if rest.is_empty() && *made => change(New::Absent),
+                Some(rest) => change(bytes(rest, self.mode(Some(old)))),
+            },
+            Undo::Keys { before: Some(before), wrote, .. } if *wrote == now => restore(before),
+            Undo::Keys { keys, .. } => match text(old).map(|text| keys::unset(text, keys)) {
+                Ok(Ok((_, kept))) if !kept.is_empty() && kept.len() == keys.len() => {
+                    Verdict::Kept(format!("changed since: {}", kept.join(", ")))
+                }
+                Ok(Ok((new, _))) if new.as_bytes() == &**old.bytes => Verdict::InSync,
+                Ok(Ok((new, _))) => change(bytes(new.into_bytes(), self.mode(Some(old)))),
+                Ok(Err(refusal)) => Verdict::Kept(self.refused(&refusal).say),
+                Err(()) => Verdict::Kept(self.malformed("it is not UTF-8").say),
+            },
+            Undo::Remotes { urls } => match remote::unset(&old.bytes, urls) {
+                Ok((_, kept)) if kept.len() == urls.len() => {
+                    Verdict::Kept(format!("changed since: {}", kept.join(", ")))
+                }
+                Ok((new, _)) => change(bytes(new, self.mode(Some(old)))),
+                Err(malformed) => Verdict::Kept(self.malformed(&format!("line {}", malformed.line)).say),
+            },
+        }
+    }
+
+    /// Makes the change under the file's lock, judged again on what stands there by then. `record` is called with what
+    /// undoes it before anything is written.
+    pub fn act(
+        &self,
+        written: Option<&Undo>,
+        record: impl FnOnce(&Change) -> io::Result<()>,
+    ) -> Result<(), Finding> {
+        let Target { path, kind, lock, .. } = &self.target;
+        file::rewrite(path, *kind, *lock, |old| match self.judge_content(old, written) {
+            Verdict::InSync | Verdict::Kept(_) => Ok(New::Unchanged),
+            Verdict::Blocked(finding) => Err(Stop::Finding(finding)),
+            Verdict::Change(change) => {
+                record(&change).map_err(Obstacle::Io)?;
+                Ok(change.new)
+            }
+        })
+        .map_err(|stop| match stop {
+            Stop::Finding(finding) => finding,
+            Stop::Obstacle(obstacle) => obstructed(&obstacle, path),
+        })
+    }
+
+    fn mode(&self, old: Option<&Content>) -> u32 {
+        old.filter(|_| self.target.kind == Kind::Shared).map_or(0o600, |old| old.mode)
+    }
+
+    fn refused(&self, refusal: &keys::Refusal) -> Finding {
+        self.malformed(&match refusal {
+            keys::Refusal::Malformed { line, column } => format!("line {line}, column {column}"),
+            keys::Refusal::NotAnObject(key) => format!("`{key}` is not an object"),
+        })
+    }
+
+    fn malformed(&self, why: &str) -> Finding {
+        let path = self.target.path.display();
+        Finding::new(
+            self.target.malformed,
+            format!("`{path}` does not parse: {why}"),
+            format!("mend it, or move it away: `mv {path} {path}.away`"),
+        )
+    }
+}
+
+enum Stop {
+    Finding(Finding),
+    Obstacle(Obstacle),
+}
+
+impl From<Obstacle> for Stop {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::Obstacle(obstacle)
+    }
+}
+
+/// Looks at a target as its edit will see it.
+pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
+    file::observe(&target.path, target.kind)
+}
+
+fn whole(wanted: &Zeroizing<Vec<u8>>, mode: u32, old: Option<&Content>, written: Option<&Undo>) -> Verdict {
+    if old.is_some_and(|old| old.bytes == *wanted && old.mode == mode) {
+        return Verdict::InSync;
+    }
+    let kept = match written {
+        Some(Undo::Whole { before, .. }) => Some(before.clone()),
+        _ => None,
+    };
+    let save = if kept.is_none() { old.map(|old| old.bytes.clone()) } else { None };
+    let undo = Undo::Whole { before: kept.unwrap_or_else(|| before(old)), wrote: Digest::of(wanted) };
+    Verdict::Change(Change { new: New::Bytes { bytes: wanted.clone(), mode }, undo: Some(undo), save })
+}
+
+fn insert(text: &str, place: block::Place, old: Option<&Content>, written: Option<&Undo>) -> Verdict {
+    let (previous, was_made) = match written {
+        Some(Undo::Block { written, made }) => (Some(written), Some(*made)),
+        _ => (None, None),
+    };
+    let mode = old.map_or(0o600, |old| old.mode);
+    match block::insert(old.map_or(&[], |old| &old.bytes), text, place, previous) {
+        None => Verdict::InSync,
+        Some((new, now)) => Verdict::Change(Change {
+            new: bytes(new, mode),
+            undo: Some(Undo::Block { written: now, made: was_made.unwrap_or(old.is_none()) }),
+            save: None,
+        }),
+    }
+}
+
+fn before(old: Option<&Content>) -> Before {
+    old.map_or(Before::Absent, |old| Before::Saved { content: Digest::of(&old.bytes), mode: old.mode })
+}
+
+fn bytes(bytes: Vec<u8>, mode: u32) -> New {
+    New::Bytes { bytes: Zeroizing::new(bytes), mode }
+}
+
+fn text(content: &Content) -> Result<&str, ()> {
+    std::str::from_utf8(&content.bytes).map_err(drop)
+}
+
+fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
+    let (say, hint) = obstacle.explain(path);
+    let code = match obstacle {
+        Obstacle::Io(error) if error.kind() == io::ErrorKind::StorageFull => Code::HomeDiskFull,
+        Obstacle::Io(error) if error.kind() == io::ErrorKind::QuotaExceeded => Code::HomeDiskFull,
+        Obstacle::OtherOwner(_) => Code::HomeOtherOwner,
+        Obstacle::Io(_) => Code::HomeReadOnly,
+        _ => Code::LeakFileMode,
+    };
+    Finding::new(code, say, hint)
+}

@@ -1,0 +1,165 @@
+//! A seed for Codex as people hand it over, repaired where the repair is certain, and completed so that Codex sends a
+//! credential with it (facts/agents-auth.md §1.3).
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+use super::codex_auth::{CodexAuth, Liveness, Mode, is_blank};
+use super::codex_file::{LOG_IN, lacks, malformed};
+use super::text::{Repairs, decode_base64, gather, placeholder, strip_word, unwrap};
+use super::{Checked, Defect, MAX_JSON, reveal};
+use crate::catalogue::Code;
+
+/// Base64, JSON strings and quotes around a seed, in any order.
+const MAX_WRAPPINGS: usize = 4;
+
+impl CodexAuth {
+    /// A seed: the text of an `auth.json`, or an `at-…` access token. Completed: `auth_mode`, `account_id` from the
+    /// id_token, `last_refresh` from when the access token was issued, else `now`.
+    pub fn parse_seed(input: &SecretString, now: Timestamp) -> Result<Checked<Self>, Defect> {
+        let input = reveal(input);
+        if input.len() > 2 * MAX_JSON {
+            return Err(malformed("it is longer than 1 MiB"));
+        }
+        let mut repairs = Repairs::default();
+        let mut text = unwrap_json(input, &mut repairs);
+        if let Some(token) =
+            strip_word(&text, "bearer ").filter(|token| token.trim_start().starts_with("at-"))
+        {
+            repairs.note("Bearer prefix");
+            text = unwrap(token, &mut repairs);
+        }
+        for _ in 0..MAX_WRAPPINGS {
+            let Some(inner) = unwrap_once(&text, &mut repairs) else { break };
+            text = unwrap_json(&inner, &mut repairs);
+        }
+        let value = if text.starts_with("at-") {
+            Self::from_access_token(access_token(&text, &mut repairs)?)
+        } else if let Some(defect) = foreign(&text) {
+            return Err(defect);
+        } else {
+            Self::parse(text.as_bytes())?.complete(now, &mut repairs)?
+        };
+        Ok(Checked { value, repairs: repairs.into_names() })
+    }
+
+    fn complete(mut self, now: Timestamp, repairs: &mut Repairs) -> Result<Self, Defect> {
+        if self.mode == Mode::ApiKey && !self.mode_named && self.api_key.as_ref().is_some_and(is_blank) {
+            // Older versions of Codex, and people, leave an empty key beside good tokens.
+            if self.tokens.is_some() {
+                repairs.note("empty OPENAI_API_KEY");
+                self.mode = Mode::ChatGpt;
+            }
+        }
+        if self.mode != Mode::ApiKey && self.api_key.as_ref().is_some_and(is_blank) {
+            self.api_key = None;
+        }
+        if let Some(tokens) = &mut self.tokens {
+            if tokens.account_id.as_deref().is_none_or(|id| id.trim().is_empty()) {
+                tokens.account_id = tokens.claimed_account().map(str::to_owned);
+                repairs.note_if(tokens.account_id.is_some(), "no account_id");
+            }
+            if self.last_refresh.is_none() {
+                self.last_refresh = Some(tokens.issued.unwrap_or(now));
+                repairs.note("no last_refresh");
+            }
+        }
+        self.mode_named = true;
+        match self.state(now) {
+            Liveness::Incomplete(reason) => Err(lacks(reason)),
+            Liveness::Stub => Err(lacks("it holds no credential")),
+            Liveness::Usable | Liveness::Refreshable | Liveness::Dead => Ok(self),
+        }
+    }
+}
+
+/// Without what is around it. A JSON string is not merely quoted: what is in it is escaped, too.
+fn unwrap_json(text: &str, repairs: &mut Repairs) -> Zeroizing<String> {
+    let trimmed = text.trim_start_matches('\u{feff}').trim();
+    if let Some(inner) = json_string(trimmed) {
+        repairs.note_if(text.starts_with('\u{feff}'), "byte order mark");
+        repairs.note("JSON string around it");
+        return inner;
+    }
+    unwrap(text, repairs)
+}
+
+fn json_string(text: &str) -> Option<Zeroizing<String>> {
+    text.starts_with('"').then(|| serde_json::from_str(text).ok().map(Zeroizing::new))?
+}
+
+/// One wrapping less, where there is one.
+fn unwrap_once(text: &str, repairs: &mut Repairs) -> Option<Zeroizing<String>> {
+    if text.starts_with("{\\") {
+        // Escaped for a shell or a JSON string whose quotes are gone.
+        let quoted = gather(text.len() + 2, ['"'].into_iter().chain(text.chars()).chain(['"']));
+        repairs.note("escaped quotes");
+        return json_string(&quoted);
+    }
+    if text.starts_with('{') || text.starts_with("at-") {
+        return None;
+    }
+    if text.starts_with('"') || text.starts_with('\u{feff}') {
+        return Some(unwrap_json(text, repairs));
+    }
+    let bytes = decode_base64(text)?;
+    let inner = std::str::from_utf8(&bytes).ok()?;
+    let plain = |c: char| c.is_ascii_graphic() || c.is_whitespace() || c == '\u{feff}';
+    if !inner.chars().all(plain) {
+        return None;
+    }
+    repairs.note("base64 wrapping");
+    Some(Zeroizing::new(inner.to_owned()))
+}
+
+/// A personal access token, for ChatGPT Business and Enterprise.
+fn access_token(text: &str, repairs: &mut Repairs) -> Result<SecretString, Defect> {
+    let text = match text.strip_suffix("\\n") {
+        Some(rest) => {
+            repairs.note("literal \\n");
+            rest
+        }
+        None => text,
+    };
+    if text.contains(|c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | '\\' | ',')) {
+        return Err(Defect::new(
+            Code::CodexAuthMalformed,
+            "the access token holds blanks, line breaks or other characters that no token holds",
+            "give the token alone, on one line",
+        ));
+    }
+    if text.len() < 12 {
+        return Err(malformed("the access token is truncated: only its beginning is there"));
+    }
+    Ok(SecretString::from(text))
+}
+
+/// Other things that people take for an `auth.json`.
+fn foreign(text: &str) -> Option<Defect> {
+    let starts = |prefix: &str| text.starts_with(prefix);
+    let one_word = !text.contains(char::is_whitespace);
+    if let Some(defect) = placeholder(text, Code::CodexAuthMalformed) {
+        return Some(defect);
+    }
+    let (reason, hint) = if starts("{") {
+        return None;
+    } else if starts("sk-ant-") {
+        ("a credential of Anthropic, not of OpenAI", LOG_IN)
+    } else if starts("sk-") {
+        ("an API key alone", "give it as the JSON object that `codex login --with-api-key` writes")
+    } else if starts("eyJ") && one_word && text.split('.').count() == 3 {
+        ("one token of a login, not the whole `auth.json`", LOG_IN)
+    } else if starts("rt_") || starts("rt.") {
+        ("a refresh token alone, not the whole `auth.json`", LOG_IN)
+    } else if text.contains("-----BEGIN ") {
+        ("a key block, not an `auth.json`", LOG_IN)
+    } else {
+        ("it is no JSON object", LOG_IN)
+    };
+    Some(Defect::new(Code::CodexAuthMalformed, reason, hint))
+}
+
+#[cfg(test)]
+#[path = "codex_seed_tests.rs"]
+mod tests;

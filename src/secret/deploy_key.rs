@@ -1,0 +1,212 @@
+//! An SSH private key that serves unattended: OpenSSH's own container, no passphrase, strong enough.
+//!
+//! That a parser takes a key does not mean that OpenSSH does, nor the reverse (facts/git-ssh.md §5), so the text is
+//! normalised here, the defect is named here, and what is handed on is always written anew.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use ssh_key::{HashAlg, LineEnding, Mpint, PrivateKey};
+use zeroize::Zeroizing;
+
+use super::key_armour::Armour;
+use super::key_outline::{GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, Outline, TO_OPENSSH, malformed, refuse};
+use super::text::{Repairs, decode_base64, placeholder, unwrap};
+use super::{Checked, Defect, reveal};
+use crate::catalogue::Code;
+
+/// An RSA key of 16384 bits, OpenSSH's limit, takes 13 KiB.
+const MAX_KEY: usize = 64 << 10;
+/// Secret stores wrap once, scripts around them once more.
+const MAX_WRAPPINGS: usize = 3;
+const MIN_RSA_BITS: usize = 2048;
+
+/// A private key in OpenSSH's text form.
+pub struct DeployKey {
+    openssh: SecretString,
+    fingerprint: String,
+    algorithm: String,
+}
+
+impl DeployKey {
+    /// Repairs and checks one key. A blank value is the caller's to treat as unset.
+    pub fn parse(input: &SecretString) -> Result<Checked<Self>, Defect> {
+        let input = reveal(input);
+        if input.len() > MAX_KEY {
+            return malformed(
+                "it is longer than 64 KiB",
+                "a private key has a few kilobytes: give the key alone",
+            );
+        }
+        let mut repairs = Repairs::default();
+        let mut text = clean(input, &mut repairs)?;
+        let mut wrappings = 0;
+        let blob = loop {
+            if let Some(defect) = foreign(&text) {
+                return Err(defect);
+            }
+            if let Some(armour) = Armour::find(&text)? {
+                break armour.decode(&text, &mut repairs)?;
+            }
+            let Some(bytes) = decode_base64(&text) else {
+                return malformed("there is no BEGIN line of a private key in it", GIVE_WHOLE);
+            };
+            if bytes.starts_with(MAGIC) {
+                repairs.note("BEGIN and END lines missing");
+                break bytes;
+            }
+            let Some(inner) = wrapped_text(&bytes).filter(|_| wrappings < MAX_WRAPPINGS) else {
+                return Err(bare(&bytes));
+            };
+            wrappings += 1;
+            repairs.note("base64 wrapping");
+            text = clean(inner, &mut repairs)?;
+        };
+        // Only a key that came as plain text can be said to lack its final newline.
+        let plain = input.trim_start().starts_with('-') && !input.contains("\\n");
+        repairs.note_if(plain && !input.ends_with(['\n', '\r']), "no final newline");
+        Ok(Checked { value: Self::check(&blob)?, repairs: repairs.into_names() })
+    }
+
+    /// The content of the container, judged from the outside in.
+    fn check(blob: &[u8]) -> Result<Self, Defect> {
+        let Some(outline) = Outline::read(blob) else {
+            return malformed("it is truncated: the content ends too early", GIVE_WHOLE);
+        };
+        outline.judge()?;
+        // ssh-key's messages mislead (facts/git-ssh.md §5), and the outline has told truncation apart already.
+        let Ok(key) = PrivateKey::from_bytes(blob) else {
+            return malformed("it is damaged: the content does not hold together", GIVE_WHOLE);
+        };
+        if let Some(pair) = key.key_data().rsa()
+            && bits(&pair.public.n) < MIN_RSA_BITS
+        {
+            return refuse(Code::KeyWeak, "an RSA key below 2048 bits", NEW_KEY);
+        }
+        let Ok(openssh) = key.to_openssh(LineEnding::LF) else {
+            return malformed("it cannot be written in OpenSSH's form", NEW_KEY);
+        };
+        Ok(Self {
+            openssh: SecretString::from(openssh.as_str()),
+            fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
+            algorithm: key.algorithm().as_str().to_owned(),
+        })
+    }
+
+    /// `SHA256:…`, as `ssh-keygen -l` prints it. Not secret.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// As it stands in a public key: `ssh-ed25519`, `ssh-rsa`, `ecdsa-sha2-nistp256`.
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    /// The content of the key file: canonical, LF, with a final newline.
+    pub fn openssh(&self) -> &SecretString {
+        &self.openssh
+    }
+}
+
+impl fmt::Debug for DeployKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeployKey").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+    }
+}
+
+/// Length of a modulus; 0 for a negative one.
+fn bits(number: &Mpint) -> usize {
+    let bytes = number.as_positive_bytes().unwrap_or_default();
+    let leading = bytes.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    (bytes.len() * 8).saturating_sub(leading)
+}
+
+/// Without wrapping characters, and with real line ends for escaped ones.
+fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect> {
+    if text.contains('\0') {
+        return malformed("it holds NUL bytes", "save it again as plain UTF-8 text");
+    }
+    let text = unwrap(text, repairs);
+    // Before backslashes are looked at: a path of Windows has some.
+    if let Some(defect) = placeholder(&text, Code::KeyMalformed) {
+        return Err(defect);
+    }
+    if !text.contains('\\') {
+        return Ok(text);
+    }
+    // `\\n` comes from escaping twice, `\/` from serializers that escape slashes; a key holds no backslash of its own.
+    repairs.note_if(text.contains("\\n"), "literal \\n");
+    repairs.note_if(text.contains("\\/"), "escaped slashes");
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            plain.push(character);
+            continue;
+        }
+        match characters.by_ref().find(|next| *next != '\\') {
+            Some('n') => plain.push('\n'),
+            Some('r') => {}
+            Some('t') => plain.push('\t'),
+            Some('/') => plain.push('/'),
+            Some('"') => plain.push('"'),
+            _ => return malformed("it holds backslashes that escape nothing known", GIVE_WHOLE),
+        }
+    }
+    Ok(Zeroizing::new(plain.trim().to_owned()))
+}
+
+/// What is no OpenSSH private key and can be told from its first word.
+fn foreign(text: &str) -> Option<Defect> {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
+    let one_line = !text.contains("BEGIN ");
+    let defect = if starts(&["PuTTY-User-Key-File-"]) {
+        (
+            Code::KeyFormatUnsupported,
+            "a PuTTY key (PPK)",
+            "convert it with `puttygen KEY.ppk -O private-openssh-new -o KEY`",
+        )
+    } else if starts(&["AGE-SECRET-KEY-"]) {
+        (Code::KeyFormatUnsupported, "an age key, which is no SSH key", NEW_KEY)
+    } else if one_line
+        && starts(&["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-"])
+        && text.split_whitespace().next().is_some_and(|word| word.contains("-cert-v01"))
+    {
+        (Code::KeyMalformed, "an SSH certificate, not a private key", GIVE_PRIVATE)
+    } else if one_line && starts(&["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]) {
+        (Code::KeyMalformed, "a public key", GIVE_PRIVATE)
+    } else if one_line && starts(&["SHA256:", "MD5:"]) {
+        (Code::KeyMalformed, "the fingerprint of a key, not the key", GIVE_WHOLE)
+    } else {
+        return None;
+    };
+    Some(Defect::new(defect.0, defect.1, defect.2))
+}
+
+/// Base64 of text, as opposed to base64 of a binary key.
+fn wrapped_text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let printable = |character: char| character.is_whitespace() || !character.is_control();
+    (text.trim().len() >= 16 && text.chars().all(printable)).then_some(text)
+}
+
+/// Base64 without any BEGIN line, which holds no text.
+fn bare(bytes: &[u8]) -> Defect {
+    match bytes {
+        // RFC 4253 §6.6: a public key begins with the length of the algorithm's name.
+        [0, 0, 0, 7..=64, b's' | b'e' | b'r', ..] => {
+            Defect::new(Code::KeyMalformed, "a public key", GIVE_PRIVATE)
+        }
+        [0x30, ..] => Defect::new(
+            Code::KeyFormatUnsupported,
+            "a DER key without BEGIN and END lines, not in OpenSSH's form",
+            TO_OPENSSH,
+        ),
+        _ => Defect::new(Code::KeyMalformed, "there is no private key in it", GIVE_WHOLE),
+    }
+}
+
+#[cfg(test)]
+#[path = "deploy_key_tests.rs"]
+mod tests;

@@ -1,0 +1,429 @@
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use super::*;
+use Code::{
+    KeyEncrypted as Encrypted, KeyFormatUnsupported as Unsupported, KeyMalformed as Malformed,
+    KeyWeak as Weak,
+};
+
+fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
+    let output =
+        Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What the real tool writes, by its arguments.
+fn made(program: &str, arguments: &[&str], file: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    run(program, arguments, folder.path());
+    std::fs::read_to_string(folder.path().join(file)).unwrap()
+}
+
+fn keygen(arguments: &[&str]) -> String {
+    made("ssh-keygen", &[&["-q", "-f", "k"], arguments].concat(), "k")
+}
+
+static KEY: LazyLock<String> = LazyLock::new(|| keygen(&["-t", "ed25519", "-N", "", "-C", "tests"]));
+
+fn parse(text: &str) -> Result<Checked<DeployKey>, Defect> {
+    DeployKey::parse(&SecretString::from(text))
+}
+
+/// The real ssh-keygen loads what we hand on, and names the same fingerprint as it does for the original key.
+fn loads(key: &DeployKey, original: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let fingerprint = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let public = run("ssh-keygen", &["-y", "-P", "", "-f", name], folder.path());
+        std::fs::write(folder.path().join("public"), public).unwrap();
+        let line = run("ssh-keygen", &["-l", "-f", "public"], folder.path());
+        line.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(fingerprint("ours", reveal(key.openssh())), key.fingerprint());
+    assert_eq!(fingerprint("original", original), key.fingerprint());
+    assert!(reveal(key.openssh()).ends_with("-----END OPENSSH PRIVATE KEY-----\n"));
+    assert!(!reveal(key.openssh()).contains('\r'));
+}
+
+fn repaired(name: &str, text: &str, repairs: &[&str]) {
+    let checked = parse(text).unwrap_or_else(|defect| panic!("{name}: {defect}"));
+    assert_eq!(checked.repairs, repairs, "{name}");
+    assert_eq!(reveal(checked.value.openssh()), *KEY, "{name}");
+}
+
+fn base64(text: &str) -> String {
+    use base64ct::{Base64, Encoding};
+    Base64::encode_string(text.as_bytes())
+}
+
+/// base64 as `base64` writes it: 76 columns.
+fn folded(text: &str) -> String {
+    let encoded: Vec<char> = base64(text).chars().collect();
+    encoded.chunks(76).map(|line| line.iter().collect::<String>() + "\n").collect()
+}
+
+#[test]
+fn every_kind_that_serves_is_loaded_by_the_real_ssh_keygen() {
+    let table = [
+        ("ssh-ed25519", &["-t", "ed25519"][..]),
+        ("ssh-rsa", &["-t", "rsa", "-b", "2048"]),
+        ("ecdsa-sha2-nistp256", &["-t", "ecdsa", "-b", "256"]),
+        ("ecdsa-sha2-nistp384", &["-t", "ecdsa", "-b", "384"]),
+        ("ecdsa-sha2-nistp521", &["-t", "ecdsa", "-b", "521"]),
+    ];
+    for (algorithm, arguments) in table {
+        let original = keygen(&[arguments, &["-N", "", "-C", "a b"]].concat());
+        let checked = parse(&original).unwrap();
+        assert!(checked.repairs.is_empty());
+        assert_eq!(checked.value.algorithm(), algorithm);
+        loads(&checked.value, &original);
+    }
+    // Padding depends on the comment's length.
+    for length in 0..9 {
+        let original = keygen(&["-t", "ed25519", "-N", "", "-C", &"c".repeat(length)]);
+        loads(&parse(&original).unwrap().value, &original);
+    }
+    loads(&parse(&KEY).unwrap().value, &KEY);
+    assert_eq!(reveal(parse(&KEY).unwrap().value.openssh()), *KEY);
+}
+
+#[test]
+fn damage_that_is_certainly_repaired() {
+    let key = KEY.as_str();
+    let lines: Vec<&str> = key.lines().collect();
+    let body = lines[1..lines.len() - 1].concat();
+    let (begin, end) = (lines[0], lines[lines.len() - 1]);
+    let each = |before: &str, after: &str| {
+        lines.iter().map(|line| [before, line, after, "\n"].concat()).collect::<String>()
+    };
+    repaired("untouched", key, &[]);
+    repaired("trailing blank lines", &format!("{key}\n\n"), &[]);
+    repaired("CRLF", &key.replace('\n', "\r\n"), &["CRLF line ends"]);
+    repaired("CR", &key.replace('\n', "\r"), &["CR line ends"]);
+    repaired("no final newline", key.trim_end(), &["no final newline"]);
+    repaired("leading blank line", &format!("\n{key}"), &[]);
+    repaired("comment line", &format!("# deploy key\n{key}"), &["other text around it"]);
+    repaired("public key after it", &format!("{key}ssh-ed25519 AAAA x\n"), &["other text around it"]);
+    repaired("body on one line", &format!("{begin}\n{body}\n{end}\n"), &["line ends missing"]);
+    repaired("all on one line", &format!("{begin}{body}{end}\n"), &["line ends missing"]);
+    repaired("blanks for newlines", &(key.trim_end().replace('\n', " ") + "\n"), &["blanks for line ends"]);
+    repaired("literal \\n", &key.replace('\n', "\\n"), &["literal \\n"]);
+    repaired("literal \\r\\n", &key.replace('\n', "\\r\\n"), &["literal \\n"]);
+    repaired("escaped twice", &key.replace('\n', "\\\\n"), &["literal \\n"]);
+    let json = serde_json::json!(key).to_string();
+    repaired("JSON string", &json, &["quotes around it", "literal \\n"]);
+    let slashed = json.replace('/', "\\/");
+    let slashes = key.contains('/');
+    let expected: &[&str] = &["quotes around it", "literal \\n", "escaped slashes"];
+    repaired("PHP's JSON string", &slashed, &expected[..if slashes { 3 } else { 2 }]);
+    repaired("trailing blanks", &each("", "  "), &["blanks at line ends"]);
+    repaired("indented", &each("    ", ""), &["indentation"]);
+    repaired("tabs", &each("\t", ""), &["indentation"]);
+    repaired("no-break spaces", &each("\u{a0}", ""), &["indentation"]);
+    repaired("double quotes", &format!("\"{key}\""), &["quotes around it"]);
+    repaired("single quotes", &format!("'{key}'\n"), &["quotes around it"]);
+    repaired("typographic quotes", &format!("\u{201c}{key}\u{201d}"), &["quotes around it"]);
+    repaired("BOM", &format!("\u{feff}{key}"), &["byte order mark"]);
+    repaired("zero-width", &key.replacen("KEY", "K\u{200b}EY", 1), &["zero-width characters"]);
+    let dashes = "dashes of the BEGIN and END lines";
+    repaired("typographic dashes", &key.replace("-----", "\u{2014}\u{2014}-"), &[dashes]);
+    repaired("four dashes", &key.replacen("-----", "----", 1), &[dashes]);
+    repaired("base64", &base64(key), &["base64 wrapping"]);
+    repaired("base64, folded", &folded(key), &["base64 wrapping"]);
+    repaired(
+        "base64url, unpadded",
+        base64(key).replace('+', "-").replace('/', "_").trim_end_matches('='),
+        &["base64 wrapping"],
+    );
+    repaired("base64 twice", &folded(&folded(key)), &["base64 wrapping"]);
+    repaired("base64 of CRLF", &base64(&key.replace('\n', "\r\n")), &["base64 wrapping", "CRLF line ends"]);
+    repaired("base64 in quotes", &format!("\"{}\"", base64(key)), &["quotes around it", "base64 wrapping"]);
+    repaired("no armour", &body, &["BEGIN and END lines missing"]);
+    repaired(
+        "heredoc",
+        &format!("  <<EOT\n{}EOT\n", each("  ", "")),
+        &["other text around it", "indentation"],
+    );
+    let all = format!("\u{feff}\"{}\"\r\n", each("  ", "").replace('\n', "\\r\\n"));
+    repaired("all at once", &all, &["byte order mark", "quotes around it", "literal \\n", "indentation"]);
+    let folder = tempfile::tempdir().unwrap();
+    run("openssl", &["genpkey", "-algorithm", "ed25519", "-out", "k"], folder.path());
+    let spki = run("openssl", &["pkey", "-in", "k", "-pubout"], folder.path());
+    repaired("PEM public key after it", &format!("{key}{spki}"), &["other text around it"]);
+}
+
+fn refused(name: &str, text: &str, code: Code, reason: &str) {
+    let defect = parse(text).err().unwrap_or_else(|| panic!("{name} was accepted"));
+    assert_eq!((defect.code, &*defect.reason), (code, reason), "{name}");
+}
+
+/// A line of the body that ends in END, when a blank follows it, is not the END line.
+#[test]
+fn the_end_line_is_found_by_its_dashes() {
+    let checked = parse(&KEY).unwrap().value;
+    let text = reveal(checked.openssh()).replacen("AAAA", "END ", 1);
+    let reason = parse(&text).unwrap_err().reason;
+    assert!(!reason.contains("END line is missing"), "{reason}");
+}
+
+#[test]
+fn what_is_no_private_key() {
+    let key = KEY.as_str();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, at) = (folder.path(), |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap());
+    run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "k"], path);
+    run("ssh-keygen", &["-q", "-s", "k", "-I", "id", "k.pub"], path);
+    run("ssh-keygen", &["-q", "-t", "rsa", "-b", "2048", "-N", "", "-m", "PEM", "-f", "r"], path);
+    run("openssl", &["req", "-x509", "-key", "r", "-subj", "/CN=x", "-out", "x509"], path);
+    let public = at("k.pub");
+    refused("public key", &public, Malformed, "a public key");
+    refused("public key in base64", &base64(&public), Malformed, "a public key");
+    refused("public key's middle", public.split(' ').nth(1).unwrap(), Malformed, "a public key");
+    refused("quoted public key", &format!("'{public}'"), Malformed, "a public key");
+    refused("SSH certificate", &at("k-cert.pub"), Malformed, "an SSH certificate, not a private key");
+    let pem = |form| run("ssh-keygen", &["-e", "-m", form, "-f", "r.pub"], path);
+    for form in ["PEM", "PKCS8", "RFC4716"] {
+        refused(form, &pem(form), Malformed, "a public key");
+    }
+    refused("X.509 certificate", &at("x509"), Malformed, "a certificate, not a private key");
+    let begun = key.lines().next().unwrap();
+    let half = &key[..key.len() / 2];
+    let truncated = "it is truncated: the END line is missing";
+    refused("half", half, Malformed, truncated);
+    refused("BEGIN alone", begun, Malformed, truncated);
+    refused("no END", &key[..key.find("-----END").unwrap()], Malformed, truncated);
+    refused("no BEGIN", &key[begun.len() + 1..], Malformed, "the BEGIN line is missing");
+    let dropped: Vec<&str> =
+        key.lines().enumerate().filter(|(line, _)| *line != 3).map(|(_, line)| line).collect();
+    let missing = "it is truncated or damaged: characters are missing";
+    refused("a line lost", &dropped.join("\n"), Malformed, missing);
+    let shorter = key.replacen(dropped[2], &dropped[2][4..], 1);
+    refused("four characters lost", &shorter, Malformed, "it is truncated: the content ends too early");
+    refused(
+        "a character lost",
+        &key.replacen("b3Bl", "b3B", 1),
+        Malformed,
+        "it is truncated or damaged: characters are missing",
+    );
+    refused(
+        "empty",
+        &format!("{begun}\n{}", &key[key.find("-----END").unwrap()..]),
+        Malformed,
+        "it is truncated: nothing is in it",
+    );
+    let ends = key.replace("END OPENSSH", "END RSA");
+    refused("other END", &ends, Malformed, "the BEGIN and END lines name different things");
+    let two = "more than one private key in it";
+    refused("two keys", &format!("{key}{}", at("k")), Malformed, two);
+    refused("two keys of two kinds", &format!("{key}{}", at("r")), Malformed, two);
+    for masked in ["****", "...", "\u{2026}"] {
+        let text = format!("{begun}\nb3BlbnNz{masked}\n-----END OPENSSH PRIVATE KEY-----\n");
+        refused("masked", &text, Malformed, "it is a masked or shortened copy");
+    }
+    let mut odd = key.to_owned();
+    odd.insert(begun.len() + 8, '%');
+    refused("foreign character", &odd, Malformed, "it holds characters that no key holds");
+    let template = "it is a template expression that nobody filled in";
+    for text in
+        ["${var.deploy_key}", "${data.x.y}\n", "{{ .Values.key }}", "$DEPLOY_KEY", "var.key", "$(cat key)"]
+    {
+        refused(text, text, Malformed, template);
+    }
+    for text in ["null", "undefined", "None", "(sensitive value)"] {
+        refused(text, text, Malformed, "it is a word for nothing, such as null, not a value");
+    }
+    for text in ["/run/secrets/key", "~/.ssh/id_ed25519", "./key", "file:///k", "C:\\keys\\k"] {
+        refused(text, text, Malformed, "it is the path of a file, not the content");
+    }
+    let no_begin = "there is no BEGIN line of a private key in it";
+    refused("prose", "see the password manager, please", Malformed, no_begin);
+    refused("fingerprint", "SHA256:abc", Malformed, "the fingerprint of a key, not the key");
+    refused("random base64", &"QUJD".repeat(2), Malformed, "there is no private key in it");
+    refused("too long", &"A".repeat(MAX_KEY + 1), Malformed, "it is longer than 64 KiB");
+    refused("NUL", &key.replacen("b3", "b\0", 1), Malformed, "it holds NUL bytes");
+    refused(
+        "UTF-16 without mark",
+        &key.chars().flat_map(|c| [c, '\0']).collect::<String>(),
+        Malformed,
+        "it holds NUL bytes",
+    );
+    refused(
+        "odd escapes",
+        &key.replace('\n', "\\x"),
+        Malformed,
+        "it holds backslashes that escape nothing known",
+    );
+    let mut wrapped = key.to_owned();
+    for _ in 0..=MAX_WRAPPINGS {
+        wrapped = base64(&wrapped);
+    }
+    refused("wrapped without end", &wrapped, Malformed, "there is no private key in it");
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(key.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    assert_eq!(super::super::utf8(utf16, Malformed).unwrap_err().reason, "the text is UTF-16");
+    assert_eq!(super::super::utf8(vec![0xc3], Malformed).unwrap_err().reason, "the bytes are no UTF-8 text");
+    assert_eq!(reveal(&super::super::utf8(b"x".to_vec(), Malformed).unwrap()), "x");
+}
+
+#[test]
+fn containers_other_than_opensshs() {
+    let pem = |kind: &str, bits: &str, form: &str| keygen(&["-t", kind, "-b", bits, "-N", "", "-m", form]);
+    refused("PKCS#1", &pem("rsa", "2048", "PEM"), Unsupported, "an RSA key in PKCS#1 form, not OpenSSH's");
+    refused("PKCS#8", &pem("rsa", "2048", "PKCS8"), Unsupported, "a key in PKCS#8 form, not OpenSSH's");
+    refused("SEC1", &pem("ecdsa", "256", "PEM"), Unsupported, "an EC key in SEC1 form, not OpenSSH's");
+    let parameters = made("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-out", "k"], "k");
+    assert!(parameters.contains("EC PARAMETERS"));
+    refused("SEC1 with parameters", &parameters, Unsupported, "an EC key in SEC1 form, not OpenSSH's");
+    let pkcs8 = made("openssl", &["genpkey", "-algorithm", "ed25519", "-out", "k"], "k");
+    let ed25519 = "an Ed25519 key in PKCS#8 form, not OpenSSH's";
+    refused("ed25519 PKCS#8", &pkcs8, Unsupported, ed25519);
+    refused("ed25519 PKCS#8 in base64", &base64(&pkcs8), Unsupported, ed25519);
+    refused("ed25519 PKCS#8 on one line", &pkcs8.replace('\n', "\\n"), Unsupported, ed25519);
+    let der: String = pkcs8.lines().filter(|line| !line.contains('-')).collect();
+    refused("DER", &der, Unsupported, "a DER key without BEGIN and END lines, not in OpenSSH's form");
+    let ppk = "PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\n";
+    refused("PPK", ppk, Unsupported, "a PuTTY key (PPK)");
+    refused("PPK in base64", &base64(ppk), Unsupported, "a PuTTY key (PPK)");
+    let block = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    refused("PGP", &block("PGP PRIVATE KEY BLOCK"), Unsupported, "a PGP key, which is no SSH key");
+    refused("other", &block("ANY PRIVATE KEY"), Unsupported, "a private key in another form than OpenSSH's");
+    refused("message", &block("PGP MESSAGE"), Malformed, "a block of another kind than a private key");
+    refused(
+        "age",
+        &format!("AGE-SECRET-KEY-1{}", "Q".repeat(58)),
+        Unsupported,
+        "an age key, which is no SSH key",
+    );
+    // The mend that the hint names really mends.
+    let folder = tempfile::tempdir().unwrap();
+    for form in ["PEM", "PKCS8"] {
+        let arguments = ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-m", form, "-f", form];
+        run("ssh-keygen", &arguments, folder.path());
+        run("ssh-keygen", &["-p", "-N", "", "-f", form], folder.path());
+        parse(&std::fs::read_to_string(folder.path().join(form)).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn passphrases() {
+    let protected = "it is protected by a passphrase, which nobody can type here";
+    for form in ["RFC4716", "PEM", "PKCS8"] {
+        let key = keygen(&["-t", "rsa", "-b", "2048", "-N", "secret phrase", "-m", form]);
+        refused(form, &key, Encrypted, protected);
+    }
+    // An authenticated cipher puts its tag behind the private part.
+    for cipher in ["aes256-ctr", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"] {
+        let key = keygen(&["-t", "ed25519", "-N", "secret phrase", "-Z", cipher]);
+        refused(cipher, &key, Encrypted, protected);
+        refused(cipher, &base64(&key), Encrypted, protected);
+    }
+}
+
+#[test]
+fn weak_keys() {
+    let rsa = |bits: &str| keygen(&["-t", "rsa", "-b", bits, "-N", ""]);
+    refused("1024", &rsa("1024"), Weak, "an RSA key below 2048 bits");
+    refused("2047", &rsa("2047"), Weak, "an RSA key below 2048 bits");
+    // OpenSSH 10 makes no DSA keys any more.
+    refused("DSA", &crafted(b"ssh-dss", b"none", 1), Weak, "a DSA key");
+    let pem = "-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n";
+    refused("DSA PEM", pem, Weak, "a DSA key");
+}
+
+/// The outside of a container around nothing.
+fn crafted(algorithm: &[u8], cipher: &[u8], keys: u32) -> String {
+    use base64ct::{Base64, Encoding};
+    let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let public = string(&string(algorithm));
+    let count = keys.to_be_bytes();
+    let blob =
+        [MAGIC, &string(cipher), &string(b"none"), &string(b""), &count, &public, &string(b"")].concat();
+    let begin = "-----BEGIN OPENSSH PRIVATE KEY-----";
+    format!("{begin}\n{}\n{}\n", Base64::encode_string(&blob), begin.replace("BEGIN", "END"))
+}
+
+#[test]
+fn kinds_that_cannot_serve() {
+    let token = "a FIDO security key (sk), which needs its token and a touch";
+    for name in ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"] {
+        refused(name, &crafted(name.as_bytes(), b"none", 1), Unsupported, token);
+    }
+    refused(
+        "xmss",
+        &crafted(b"ssh-xmss@openssh.com", b"none", 1),
+        Unsupported,
+        "a key of a kind that git hosts do not take",
+    );
+    let certificate = crafted(b"ssh-ed25519-cert-v01@openssh.com", b"none", 1);
+    refused("certificate", &certificate, Malformed, "a certificate stands in place of its public key");
+    refused("two in one", &crafted(b"ssh-ed25519", b"none", 2), Malformed, "more than one private key in it");
+    refused(
+        "none",
+        &crafted(b"ssh-ed25519", b"none", 1),
+        Malformed,
+        "it is damaged: the content does not hold together",
+    );
+    // ssh-key does not know this cipher, and need not.
+    refused(
+        "cipher",
+        &crafted(b"ssh-ed25519", b"future-cipher", 1),
+        Encrypted,
+        "it is protected by a passphrase, which nobody can type here",
+    );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Any mixture of line ends, blanks around lines, quotes and wrapping gives the same key back.
+    #[test]
+    fn layout_never_matters(
+        ends in proptest::collection::vec(0_usize..6, 12), before in "[ \t]{0,4}", wrap in 0_usize..3, quote in 0_usize..3,
+    ) {
+        let seams = ["\n", "\r\n", "\r", "  \n", "\n\n", "\\n"];
+        let mut text = String::new();
+        for (line, end) in KEY.lines().zip(&ends) {
+            text = text + &before + line + seams[*end];
+        }
+        for _ in 0..wrap {
+            text = folded(&text);
+        }
+        let quotes = ["", "\"", "'"][quote];
+        let checked = parse(&format!("{quotes}{text}{quotes}")).unwrap();
+        proptest::prop_assert_eq!(reveal(checked.value.openssh()), &**KEY);
+    }
+
+    /// One damaged character: either refused, or what we hand on is a whole key again.
+    #[test]
+    fn one_character_changed(at in 0_usize..380, to in proptest::char::any()) {
+        let mut characters: Vec<char> = KEY.chars().collect();
+        let at = at % characters.len();
+        characters[at] = to;
+        if let Ok(checked) = parse(&characters.into_iter().collect::<String>()) {
+            let again = parse(reveal(checked.value.openssh())).unwrap();
+            proptest::prop_assert!(again.repairs.is_empty());
+            proptest::prop_assert_eq!(again.value.fingerprint(), checked.value.fingerprint());
+        }
+    }
+
+    /// Truncated anywhere: never accepted, except for what is after the last letter of the END line.
+    #[test]
+    fn truncated_anywhere(at in 1_usize..420) {
+        let at = at % (KEY.trim_end().len() - 5);
+        proptest::prop_assert!(parse(&KEY[..at.max(1)]).is_err());
+    }
+
+    #[test]
+    fn nothing_panics(text in "\\PC{0,200}", bytes in proptest::collection::vec(0_u8.., 0..200)) {
+        let _ = parse(&text);
+        let _ = parse(&String::from_utf8_lossy(&bytes));
+        let _ = parse(&base64(&String::from_utf8_lossy(&[MAGIC, &bytes].concat())));
+        let _ = parse(&format!("-----BEGIN {text}-----\n{text}\n-----END {text}-----\n"));
+    }
+}

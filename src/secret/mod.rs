@@ -1,0 +1,115 @@
+//! What logs in or signs: checked on entry, redacted ever after.
+//!
+//! A value is repaired where the repair is certain, and each repair is named; else it is refused with a [`Defect`] that
+//! names what is wrong and never quotes a byte of it. Nothing in this folder touches files, the network or the clock.
+
+mod claude_credentials;
+mod claude_token;
+mod codex_auth;
+mod codex_file;
+mod codex_seed;
+mod deploy_key;
+mod jwt;
+mod key_armour;
+mod key_outline;
+mod text;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+pub use claude_credentials::CredentialsFile;
+pub use claude_token::ClaudeToken;
+pub use codex_auth::{CodexAuth, Liveness, Mode};
+pub use deploy_key::DeployKey;
+
+use crate::catalogue::Code;
+
+/// Larger credentials than this are no credentials (abuse case A16); Codex and Claude Code write a few kilobytes.
+const MAX_JSON: usize = 1 << 20;
+
+/// Why a value was refused. Both texts are ours, lower case, without full stop, and hold no byte of the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defect {
+    pub code: Code,
+    /// What is wrong with the value.
+    pub reason: Cow<'static, str>,
+    /// What to do about it.
+    pub hint: Cow<'static, str>,
+}
+
+impl Defect {
+    fn new(code: Code, reason: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into(), hint: hint.into() }
+    }
+
+    /// From an error about secret JSON, whose own text may quote a value: place and category only.
+    fn json(code: Code, what: &str, error: &serde_json::Error, hint: &'static str) -> Self {
+        let category = match error.classify() {
+            serde_json::error::Category::Eof => "it ends too early",
+            serde_json::error::Category::Data => "a value of the wrong kind, or a key given twice",
+            serde_json::error::Category::Syntax | serde_json::error::Category::Io => "no valid JSON",
+        };
+        let (line, column) = (error.line(), error.column());
+        Self::new(code, format!("{what}: {category} at line {line} column {column}"), hint)
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Defect {}
+
+/// A value that passed, and what had to be repaired in it, in the order found.
+#[derive(Debug)]
+pub struct Checked<T> {
+    pub value: T,
+    pub repairs: Vec<&'static str>,
+}
+
+/// The bytes of a file or of decoded base64 as text. Bytes that are no UTF-8 are wiped.
+///
+/// Errors with `code` (the malformed code of the kind that was expected).
+pub fn utf8(bytes: Vec<u8>, code: Code) -> Result<SecretString, Defect> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(SecretString::from(text)),
+        Err(error) => {
+            let bytes = Zeroizing::new(error.into_bytes());
+            let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+            let reason = if utf16 { "the text is UTF-16" } else { "the bytes are no UTF-8 text" };
+            Err(Defect::new(code, reason, "save it again as plain UTF-8 text, or hand it over in base64"))
+        }
+    }
+}
+
+/// The one place of this folder where a secret is looked at.
+fn reveal(secret: &SecretString) -> &str {
+    secret.expose_secret()
+}
+
+/// SHA-256 over length-prefixed fields, so that no two lists of fields collide, in lower-case hex.
+fn digest(fields: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for field in fields {
+        hasher.update((field.len() as u64).to_be_bytes());
+        hasher.update(field);
+    }
+    format!("{:x}", hasher.finalize())
+}
+
+/// SHA-256 of one value, in lower-case hex: what `sha256sum` prints for it.
+fn sha256(value: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(value))
+}
+
+#[cfg(test)]
+mod codex_fixtures;
+#[cfg(test)]
+#[path = "leak_tests.rs"]
+mod leak_tests;

@@ -1,0 +1,148 @@
+//! How pasted text gets damaged on its way through terminals, templates and secret stores, and the certain repairs.
+
+use std::fmt;
+
+use base64ct::{Base64Unpadded, Encoding};
+use secrecy::SecretString;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use super::Defect;
+use crate::catalogue::Code;
+
+/// Repairs made so far, each named once.
+#[derive(Default)]
+pub(super) struct Repairs(Vec<&'static str>);
+
+impl Repairs {
+    pub(super) fn note(&mut self, name: &'static str) {
+        if !self.0.contains(&name) {
+            self.0.push(name);
+        }
+    }
+
+    pub(super) fn note_if(&mut self, found: bool, name: &'static str) {
+        if found {
+            self.note(name);
+        }
+    }
+
+    pub(super) fn into_names(self) -> Vec<&'static str> {
+        self.0
+    }
+}
+
+/// Characters into a buffer that never moves, hence leaves no copy behind: `capacity` bytes must suffice.
+pub(super) fn gather(capacity: usize, characters: impl Iterator<Item = char>) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    text.extend(characters);
+    text
+}
+
+/// Without what is invisible, without blanks and quotes around it. White space at the ends is no damage: files end in
+/// a newline, so it goes unsaid.
+pub(super) fn unwrap(text: &str, repairs: &mut Repairs) -> Zeroizing<String> {
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => {
+            repairs.note("byte order mark");
+            rest
+        }
+        None => text,
+    };
+    repairs.note_if(text.contains(is_invisible), "zero-width characters");
+    let visible = gather(text.len(), text.chars().filter(|character| !is_invisible(*character)));
+    let mut inner = visible.trim();
+    while let Some(quoted) = unquote(inner) {
+        repairs.note("quotes around it");
+        inner = quoted.trim();
+    }
+    Zeroizing::new(inner.to_owned())
+}
+
+/// Soft hyphen, zero-width space and joiners, direction marks, word joiner, and a byte order mark within the text.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+fn unquote(text: &str) -> Option<&str> {
+    [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')]
+        .into_iter()
+        .find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close))
+}
+
+/// Without a leading ASCII word, in whatever case.
+pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(word.len())?;
+    head.eq_ignore_ascii_case(word).then_some(rest)
+}
+
+/// What base64 in either alphabet, padded or not, wrapped or not, stands for.
+pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let plain = gather(
+        text.len(),
+        text.trim_end().trim_end_matches('=').chars().filter(|character| !character.is_whitespace()).map(
+            |character| match character {
+                '-' => '+',
+                '_' => '/',
+                other => other,
+            },
+        ),
+    );
+    let mut bytes = Zeroizing::new(vec![0; plain.len() / 4 * 3 + 3]);
+    let length = Base64Unpadded::decode(plain.as_bytes(), &mut bytes).ok()?.len();
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// What no secret is, whatever its kind: a template that nobody filled in, a word for nothing, a path.
+pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
+    let text = text.trim();
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
+    let one_word = !text.contains(char::is_whitespace);
+    if starts(&["${", "$(", "$((", "%{", "{{", "<%"]) || (one_word && starts(&["$", "var.", "data.", "<"])) {
+        return Some(Defect::new(
+            code,
+            "it is a template expression that nobody filled in",
+            "look where the value is interpolated: the expression itself arrived, not what it stands for",
+        ));
+    }
+    if ["null", "undefined", "none", "nil", "(sensitive value)", "<nil>"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
+    {
+        return Some(Defect::new(
+            code,
+            "it is a word for nothing, such as null, not a value",
+            "the source had no value when it was rendered: set it, or leave the variable unset",
+        ));
+    }
+    let drive = text.as_bytes().get(1..3) == Some(b":\\");
+    if one_word && text.len() < 4096 && (drive || starts(&["/", "~/", "./", "../", "file://", "~\\"])) {
+        return Some(Defect::new(
+            code,
+            "it is the path of a file, not the content",
+            "give the content, or name the file in the variable with `_FILE` at its end",
+        ));
+    }
+    None
+}
+
+/// A JSON string that is wiped when dropped.
+pub(super) struct Text(pub(super) SecretString);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Text;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(SecretString::from(text)))
+            }
+        }
+        deserializer.deserialize_str(Reader)
+    }
+}

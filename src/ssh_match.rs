@@ -1,0 +1,178 @@
+//! Is my parent, an ssh, about exactly this repository? Asked by `Match exec` in our ssh_config, of every key in turn.
+//! Errors answer no: ssh then goes on as if we were not there.
+
+use std::path::Path;
+
+use crate::error::Exit;
+use crate::git_url::{Repository, remote_command_repository};
+
+/// ssh's options that take an argument (OpenSSH ssh.c, getopt string, 9.2 to 10).
+const WITH_ARGUMENT: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";
+const ROUTES_CAP: usize = 1 << 20;
+
+/// One line of the routes file for each repository: `ID HOST PORT PATH`, `-` for no port.
+pub fn route(repository: &Repository) -> String {
+    let port = repository.ssh_port().map_or("-".to_owned(), |port| port.to_string());
+    format!("{} {} {port} {}\n", repository.id(), repository.host(), repository.path())
+}
+
+/// Answers for the route `id`, found beside the running binary's folder.
+pub fn run(id: &str) -> Exit {
+    let answer = (|| {
+        let state = std::env::current_exe().ok()?.parent()?.parent()?.to_owned();
+        let routes = std::fs::read(state.join("routes")).ok()?;
+        let routes = std::str::from_utf8(routes.get(..routes.len().min(ROUTES_CAP))?).ok()?;
+        let parent = rustix::process::getppid()?.as_raw_nonzero();
+        let command_line = std::fs::read(Path::new("/proc").join(parent.to_string()).join("cmdline")).ok()?;
+        let words: Vec<&str> = command_line
+            .strip_suffix(b"\0")
+            .unwrap_or(&command_line)
+            .split(|&byte| byte == 0)
+            .map(|word| std::str::from_utf8(word).unwrap_or_default())
+            .collect();
+        Some(is_about(&words, routes, id))
+    })();
+    if answer == Some(true) { Exit::Ready } else { Exit::NotReady }
+}
+
+/// Whether the command line of an ssh names the repository of route `id`.
+fn is_about(words: &[&str], routes: &str, id: &str) -> bool {
+    let route = routes.lines().find_map(|line| {
+        let mut fields = line.split(' ');
+        (fields.next() == Some(id)).then(|| (fields.nth(1), fields.next()))
+    });
+    let Some((Some(port), Some(path))) = route else { return false };
+    let Some(invocation) = invocation(words) else { return false };
+    let Some((_, asked)) = remote_command_repository(&invocation.command) else { return false };
+    let same_port = match (port.parse::<u16>().ok(), invocation.port) {
+        (Some(port), Some(asked)) => port == asked,
+        // without `-p` the port may stand in the configuration; without a declared port any will do
+        _ => true,
+    };
+    same_port && asked.eq_ignore_ascii_case(path)
+}
+
+struct Invocation<'a> {
+    port: Option<u16>,
+    command: Vec<&'a str>,
+}
+
+/// Takes an ssh command line apart as its getopt loop does: options may stand before and after the destination.
+fn invocation<'a>(words: &[&'a str]) -> Option<Invocation<'a>> {
+    let mut words = words.iter().copied().skip(1);
+    let mut destination = None;
+    let mut port = None;
+    while let Some(word) = words.next() {
+        match word.strip_prefix('-').filter(|rest| !rest.is_empty()) {
+            Some("-") if destination.is_none() => destination = words.next(),
+            Some("-") => return Some(Invocation { port, command: words.collect() }),
+            Some(letters) => {
+                let Some(at) = letters.bytes().position(|letter| WITH_ARGUMENT.contains(&letter)) else {
+                    continue;
+                };
+                let argument = letters.get(at + 1..).filter(|rest| !rest.is_empty());
+                let argument = match argument {
+                    Some(argument) => argument,
+                    None => words.next()?,
+                };
+                match letters.as_bytes().get(at) {
+                    Some(b'p') => port = argument.parse().ok(),
+                    Some(b'o') => port = option_port(argument).or(port),
+                    _ => {}
+                }
+            }
+            None if destination.is_none() => {
+                destination = Some(word);
+                port = port.or_else(|| url_port(word));
+            }
+            None => {
+                let command = std::iter::once(word).chain(words).collect();
+                return Some(Invocation { port, command });
+            }
+        }
+    }
+    None
+}
+
+fn option_port(option: &str) -> Option<u16> {
+    let (name, value) = option.split_once(['=', ' '])?;
+    name.trim().eq_ignore_ascii_case("port").then(|| value.trim().parse().ok())?
+}
+
+fn url_port(destination: &str) -> Option<u16> {
+    let authority = destination.strip_prefix("ssh://")?.split('/').next()?;
+    authority.rsplit_once(':')?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTES: &str = "aa github.com - acme/app\nbb github.com - acme/app-two\ncc ghe.corp 7999 prj/r\n";
+
+    fn asks(id: &str, command_line: &[&str]) -> bool {
+        is_about(command_line, ROUTES, id)
+    }
+
+    #[test]
+    fn answers_for_exactly_the_repository() {
+        let push = |path: &str| format!("git-receive-pack '{path}'");
+        let cases = [
+            ("aa", "acme/app.git", true),
+            ("aa", "acme/app", true),
+            ("aa", "/acme/app.git", true),
+            ("aa", "Acme/App.git", true),
+            ("aa", "acme/app-two.git", false),
+            ("bb", "acme/app-two.git", true),
+            ("bb", "acme/app.git", false),
+            ("aa", "acme/app.github.io", false),
+            ("aa", "x/acme/app.git", false),
+            ("zz", "acme/app.git", false),
+        ];
+        for (id, path, expected) in cases {
+            let command = push(path);
+            assert_eq!(asks(id, &["ssh", "git@github.com", &command]), expected, "{id} {path}");
+        }
+    }
+
+    #[test]
+    fn finds_the_command_behind_every_form_of_option() {
+        let forms: &[&[&str]] = &[
+            &["ssh", "-o", "SendEnv=GIT_PROTOCOL", "git@github.com", "git-upload-pack 'acme/app.git'"],
+            &["ssh", "-oBatchMode=yes", "-p", "22", "git@github.com", "git-upload-pack 'acme/app.git'"],
+            &["ssh", "-4", "-G", "-i", "k", "-i", "l", "github.com", "git-upload-pack 'acme/app.git'"],
+            &["ssh", "-vvip", "k", "github.com", "git-upload-pack 'acme/app.git'"],
+            &["ssh", "github.com", "-p", "22", "-l", "git", "git-upload-pack 'acme/app.git'"],
+            &["ssh", "--", "github.com", "git-upload-pack 'acme/app.git'"],
+            &["/usr/bin/ssh", "github.com", "--", "git-upload-pack", "'acme/app.git'"],
+            &["ssh", "git@github.com", "git-lfs-authenticate acme/app.git upload"],
+        ];
+        for form in forms {
+            assert!(asks("aa", form), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_git_command_the_answer_is_no() {
+        for form in [
+            &["ssh", "-T", "git@github.com"][..],
+            &["ssh", "git@github.com", "echo acme/app.git"],
+            &["ssh"],
+            &[],
+            &["ssh", "-p"],
+            &["bash", "-c", "git-upload-pack 'acme/app.git'"],
+        ] {
+            assert!(!asks("aa", form), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_declared_port_tells_servers_on_one_host_apart() {
+        let command = "git-upload-pack '/prj/r.git'";
+        assert!(asks("cc", &["ssh", "-p", "7999", "git@ghe.corp", command]));
+        assert!(asks("cc", &["ssh", "-oPort=7999", "git@ghe.corp", command]));
+        assert!(asks("cc", &["ssh", "git@ghe.corp", command]));
+        assert!(!asks("cc", &["ssh", "-p7998", "git@ghe.corp", command]));
+        assert!(!asks("cc", &["ssh", "ssh://git@ghe.corp:22", command]));
+    }
+}

@@ -1,0 +1,156 @@
+//! The state folder, and the lock that lets one run at a time change anything.
+#![expect(clippy::disallowed_methods, reason = "the lock file and the folder itself are made here")]
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+use crate::receipt::Receipt;
+use crate::resource::file;
+
+/// Longer than any run takes, shorter than a template author's patience.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The state folder under its lock.
+pub struct State {
+    pub path: PathBuf,
+    _lock: File,
+}
+
+impl State {
+    /// Takes the lock, making the folder where it is missing. The folders made for it appear in one step, together with
+    /// the receipt that lists them, so that no crash leaves a folder that nobody would remove.
+    pub fn open(path: &Path, fresh: impl FnOnce() -> Receipt) -> Result<Self> {
+        if let Some(outermost) = file::missing_folders(&path.join("receipt.json")).first() {
+            let mut receipt = fresh();
+            receipt.folders = file::missing_folders(&path.join("receipt.json"));
+            make(path, outermost, &receipt).map_err(|error| cannot(path, &error))?;
+        }
+        Self::lock(path)?.ok_or_else(|| cannot(path, &io::ErrorKind::NotFound.into()))
+    }
+
+    /// Takes the lock where the folder exists.
+    pub fn open_existing(path: &Path) -> Result<Option<Self>> {
+        Self::lock(path)
+    }
+
+    fn lock(path: &Path) -> Result<Option<Self>> {
+        let name = path.join("lock");
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let file = match fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .mode(0o600)
+                .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+                .open(&name)
+            {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(cannot(path, &error)),
+            };
+            match file.try_lock() {
+                // a run that removed the folder meanwhile has left us a lock without a name
+                Ok(()) if same_file(&file, &name) => {
+                    return Ok(Some(Self { path: path.to_owned(), _lock: file }));
+                }
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) if Instant::now() > end => {
+                    return Err(Error::new("another pushready is still at work")
+                        .because(format!("it holds `{}`", name.display()))
+                        .hint("see which: `pgrep -a pushready`"));
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(5)),
+                Err(TryLockError::Error(error)) => return Err(cannot(path, &error)),
+            }
+        }
+    }
+
+    /// Removes the folder with all that is ours in it, and the `folders` that were made for it while they hold nothing
+    /// else. What can go in one step does: it is renamed first. Returns what is left.
+    pub fn remove(self, folders: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+        let own = ["receipt.json", "lock", "doctor.json"].map(|name| self.path.join(name));
+        let mut left = foreign(&self.path, &own)?;
+        if left.is_empty() {
+            let outermost = folders
+                .iter()
+                .find(|folder| self.path.starts_with(folder) && holds_only(folder, &self.path))
+                .unwrap_or(&self.path);
+            let aside = aside(outermost)?;
+            fs::rename(outermost, aside.path())?;
+            aside.close()?;
+        } else {
+            for path in own {
+                file::remove(&path)?;
+            }
+            left.sort();
+        }
+        Ok(left)
+    }
+}
+
+/// The entries of `folder` that are not in `own`; empty folders of ours go as well.
+fn foreign(folder: &Path, own: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    let mut left = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if own.contains(&path) || (path.is_dir() && file::remove_folder(&path)?) {
+            continue;
+        }
+        left.push(path);
+    }
+    Ok(left)
+}
+
+/// Whether the way from `folder` down to `inner` has no other branch.
+fn holds_only(folder: &Path, inner: &Path) -> bool {
+    inner.ancestors().skip(1).take_while(|above| above.starts_with(folder)).all(|above| {
+        fs::read_dir(above).is_ok_and(|entries| entries.take(2).count() == 1)
+    })
+}
+
+/// Builds the missing folders aside, the receipt in them, and renames the outermost into place.
+fn make(path: &Path, outermost: &Path, receipt: &Receipt) -> io::Result<()> {
+    let made = (|| {
+        let aside = aside(outermost)?;
+        let inner = aside.path().join(path.strip_prefix(outermost).unwrap_or(Path::new("")));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
+        receipt.save(&inner)?;
+        renameat_with(CWD, aside.path(), CWD, outermost, RenameFlags::NOREPLACE)?;
+        let _ = aside.keep();
+        file::sync_folder(outermost)
+    })();
+    // another first run may have been faster, and may have swept ours away
+    if path.is_dir() { Ok(()) } else { made }
+}
+
+/// A folder beside `path`, under a name that the sweep knows; removed when dropped.
+fn aside(path: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(file::TEMPORARY)
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(path.parent().unwrap_or(Path::new("/")))
+}
+
+fn same_file(file: &File, name: &Path) -> bool {
+    matches!((file.metadata(), fs::symlink_metadata(name)), (Ok(a), Ok(b)) if a.ino() == b.ino() && a.dev() == b.dev())
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "the home must be writable for this user; XDG_STATE_HOME moves the state folder"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run it again",
+        _ => "see the cause above",
+    };
+    Error::io("use the state folder", path, error).hint(hint)
+}

@@ -1,0 +1,52 @@
+//! Every environment variable that pushready reads: its name, its meaning, and whether it holds a secret.
+
+/// One variable. README's table is tested against this list.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    /// A secret may also come as `NAME_FILE` or `NAME_BASE64`, and never reaches a child.
+    pub secret: bool,
+    pub meaning: &'static str,
+}
+
+macro_rules! variables {
+    ($($constant:ident $name:literal $secret:ident $meaning:literal)*) => {
+        $(#[doc = $meaning] pub const $constant: &str = $name;)*
+        /// All of them, in README's order.
+        pub const ALL: &[Variable] =
+            &[$(Variable { name: $name, secret: variables!(@ $secret), meaning: $meaning },)*];
+    };
+    (@ secret) => { true };
+    (@ plain) => { false };
+}
+
+variables! {
+    CODEX_AUTH_JSON "PUSHREADY_CODEX_AUTH_JSON" secret "a Codex `auth.json` (ChatGPT subscription or API key), or an `at-…` access token"
+    CODEX_LEASE "PUSHREADY_CODEX_LEASE" plain "`1`: write the seed without its refresh token, so that any number of workspaces may share it until it expires"
+    CLAUDE_OAUTH_TOKEN "PUSHREADY_CLAUDE_OAUTH_TOKEN" secret "token from `claude setup-token`; unset: `CLAUDE_CODE_OAUTH_TOKEN`"
+    CLAUDE_TOKEN_CREATED "PUSHREADY_CLAUDE_TOKEN_CREATED" plain "date the token was made, `YYYY-MM-DD` (it lives a year); default: the day apply first saw it"
+    DEPLOY_KEYS "PUSHREADY_DEPLOY_KEYS" secret "JSON object: repository → private key (PEM or base64). Repository is `owner/repo` (github.com), `host/path/repo` or any git URL"
+    DEPLOY_KEY "PUSHREADY_DEPLOY_KEY" secret "the private key for the single repository in `PUSHREADY_REPOSITORY`"
+    REPOSITORY "PUSHREADY_REPOSITORY" plain "the repository of `PUSHREADY_DEPLOY_KEY`"
+    SEED_DIR "PUSHREADY_SEED_DIR" plain "the seed folder, default `~/.config/pushready/seed`: `codex-auth.json`, `claude-oauth-token`, `known_hosts`, `deploy-keys/HOST/PATH`"
+    KNOWN_HOSTS "PUSHREADY_KNOWN_HOSTS" plain "extra known_hosts lines (self-hosted servers)"
+    TRUSTED_FOLDERS "PUSHREADY_TRUSTED_FOLDERS" plain "folders whose trust prompt Codex and Claude Code should not show, `:`-separated"
+    REMOTES_ROOTS "PUSHREADY_REMOTES_ROOTS" plain "folders searched for clones, `:`-separated; default: the home"
+    REQUIRE "PUSHREADY_REQUIRE" plain "`codex,claude,push:o/r`: required and absent is a failure; otherwise absent is skipped"
+    ACCEPT "PUSHREADY_ACCEPT" plain "codes that are accepted here, comma-separated: still printed, no longer failing"
+    UNCLAIMED "PUSHREADY_UNCLAIMED" plain "`1`: a prebuilt workspace not yet claimed: repository keys only, exit 0"
+    CLAUDE_CODE_OAUTH_TOKEN "CLAUDE_CODE_OAUTH_TOKEN" secret "Claude Code's own variable, read when `PUSHREADY_CLAUDE_OAUTH_TOKEN` is unset"
+    CODEX_HOME "CODEX_HOME" plain "Codex's folder, default `~/.codex`"
+    CLAUDE_CONFIG_DIR "CLAUDE_CONFIG_DIR" plain "Claude Code's folder, default `~/.claude`; when set, `.claude.json` lies in it too"
+    HOME "HOME" plain "the home that is provisioned"
+    XDG_STATE_HOME "XDG_STATE_HOME" plain "parent of the state folder, default `~/.local/state`"
+    XDG_CONFIG_HOME "XDG_CONFIG_HOME" plain "parent of git's second global configuration and of the default seed folder, default `~/.config`"
+    GIT_CONFIG_GLOBAL "GIT_CONFIG_GLOBAL" plain "git's global configuration file, as git itself honours it"
+}
+
+/// The variables in which a secret may stand: they are taken out of every child's environment.
+pub fn secret_names() -> impl Iterator<Item = String> {
+    ALL.iter()
+        .filter(|variable| variable.secret)
+        .flat_map(|variable| [variable.name.to_owned(), format!("{}_BASE64", variable.name)])
+}

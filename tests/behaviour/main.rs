@@ -1,0 +1,13 @@
+//! Drives the binary in workspaces of its own: one module per area, the rig in `support`.
+// clippy.toml lets #[test] functions do these things; the rig's own functions are not marked as such
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
+mod rig;
+mod support;

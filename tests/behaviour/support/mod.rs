@@ -1,0 +1,51 @@
+//! The rig: a sandbox per test, and in it a workspace, a git host that answers as github.com, and the vendors' servers.
+
+pub mod canary;
+mod clients;
+mod coder;
+pub mod fake_auth;
+mod git_host;
+mod sandbox;
+mod snapshot;
+pub mod strace;
+mod vendors;
+mod workspace;
+
+pub use clients::Clients;
+pub use coder::Coder;
+pub use git_host::{Access, GitHost, KeyPair, Session};
+pub use sandbox::{sandbox, skip};
+pub use snapshot::Snapshot;
+pub use vendors::Vendors;
+pub use workspace::{Output, Workspace};
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// Where the sandbox shows this crate: scripts and fixtures are read from here.
+pub const CRATE: &str = "/run/rig/crate";
+/// The rig's own files, scripts and configuration.
+pub const SUPPORT: &str = "/run/rig/crate/tests/behaviour/support";
+/// First in `PATH`: pushready itself and the programs that a test installs.
+pub const BIN: &str = "/run/rig/bin";
+pub const PATH: &str = "/run/rig/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Skips the test, aloud, unless `tool` is installed.
+pub fn require(tool: &str) {
+    if !PATH.split(':').any(|folder| std::path::Path::new(folder).join(tool).exists()) {
+        skip(format!("{tool} not found"));
+    }
+}
+
+/// Waits until `server` accepts connections at `address`.
+fn await_listening(server: &mut Child, address: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(address).is_err() {
+        if let Some(status) = server.try_wait().unwrap() {
+            panic!("the server for {address} ended: {status}");
+        }
+        assert!(Instant::now() < deadline, "nothing listens on {address}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
