@@ -18,8 +18,8 @@ use super::lock::Lock;
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
 pub const TEMPORARY: &str = ".pushready-";
 
-/// Nothing that we read whole is larger; a file beyond it is not what it claims to be.
-const READ_CAP: u64 = 16 * 1024 * 1024;
+/// Nothing that we read whole is larger, our own binary included.
+const READ_CAP: u64 = 256 * 1024 * 1024;
 
 /// How a file that we write is to be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,7 +36,7 @@ pub struct Resource {
     pub id: String,
     pub target: Target,
     pub edit: Edit,
-    /// Whether the receipt must know how to undo it. What lies in the state folder goes with that folder.
+    /// Whether the receipt must know how to undo it. A whole file in the state folder goes with that folder.
     pub recorded: bool,
 }
 
@@ -136,8 +136,8 @@ impl Resource {
     }
 
     fn judge_content(&self, old: Option<&Content>, written: Option<&Undo>) -> Verdict {
-        let verdict = match &self.edit {
-            Edit::Whole { bytes, mode } => whole(bytes, *mode, old, written),
+        match &self.edit {
+            Edit::Whole { bytes, mode } => self.whole(bytes, *mode, old, written),
             Edit::Delete => match old {
                 None => Verdict::InSync,
                 Some(_) => Verdict::Change(Change { new: New::Absent, undo: None, save: None }),
@@ -146,13 +146,29 @@ impl Resource {
             Edit::Keys(keys) => self.set_keys(keys, old, written),
             Edit::Remotes { exchanges, back } => self.set_remotes(exchanges, back, old, written),
             Edit::Revert { undo, saved, descendant } => self.revert(undo, saved.as_ref(), *descendant, old),
-        };
-        match verdict {
-            Verdict::Change(change) if !self.recorded => {
-                Verdict::Change(Change { undo: None, save: None, ..change })
-            }
-            verdict => verdict,
         }
+    }
+
+    fn whole(
+        &self,
+        wanted: &Zeroizing<Vec<u8>>,
+        mode: u32,
+        old: Option<&Content>,
+        written: Option<&Undo>,
+    ) -> Verdict {
+        if old.is_some_and(|old| old.bytes == *wanted && old.mode == mode) {
+            return Verdict::InSync;
+        }
+        let new = New::Bytes { bytes: wanted.clone(), mode };
+        if !self.recorded {
+            return Verdict::Change(Change { new, undo: None, save: None });
+        }
+        let wrote = Digest::of(wanted);
+        let (before, save) = match written {
+            Some(Undo::Whole { before, .. }) => (before.clone(), None),
+            _ => (before(old), old.map(|old| old.bytes.clone())),
+        };
+        Verdict::Change(Change { new, undo: Some(Undo::Whole { before, wrote }), save })
     }
 
     fn set_keys(&self, keys: &[keys::Key], old: Option<&Content>, written: Option<&Undo>) -> Verdict {
@@ -322,19 +338,6 @@ impl From<Obstacle> for Stop {
 /// Looks at a target as its edit will see it.
 pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
     file::observe(&target.path, target.kind)
-}
-
-fn whole(wanted: &Zeroizing<Vec<u8>>, mode: u32, old: Option<&Content>, written: Option<&Undo>) -> Verdict {
-    if old.is_some_and(|old| old.bytes == *wanted && old.mode == mode) {
-        return Verdict::InSync;
-    }
-    let kept = match written {
-        Some(Undo::Whole { before, .. }) => Some(before.clone()),
-        _ => None,
-    };
-    let save = if kept.is_none() { old.map(|old| old.bytes.clone()) } else { None };
-    let undo = Undo::Whole { before: kept.unwrap_or_else(|| before(old)), wrote: Digest::of(wanted) };
-    Verdict::Change(Change { new: New::Bytes { bytes: wanted.clone(), mode }, undo: Some(undo), save })
 }
 
 fn insert(text: &str, place: block::Place, old: Option<&Content>, written: Option<&Undo>) -> Verdict {

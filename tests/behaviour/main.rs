@@ -10,4 +10,5 @@
 )]
 
 mod rig;
+mod routing;
 mod support;

@@ -17,7 +17,7 @@ pub use git_host::{Access, GitHost, KeyPair, Session};
 pub use sandbox::{sandbox, skip};
 pub use snapshot::Snapshot;
 pub use vendors::Vendors;
-pub use workspace::{Output, Workspace};
+pub use workspace::{Cmd, Output, Workspace};
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::Child;
