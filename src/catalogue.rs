@@ -17,11 +17,6 @@ macro_rules! codes {
             pub const fn name(self) -> &'static str {
                 match self { $(Code::$variant => $name,)* }
             }
-
-            /// What holds exactly when this code, and not a neighbour, is the finding.
-            pub const fn condition(self) -> &'static str {
-                match self { $(Code::$variant => $condition,)* }
-            }
         }
     };
 }

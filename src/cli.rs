@@ -1,8 +1,17 @@
 //! The command line: its types and its help. No behaviour, and no field that can hold a secret.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::variables::{self, Variable};
+
+const APPLY_EXAMPLES: &str = "\
+Examples:
+  pushready apply
+  pushready apply --dry-run
+  pushready apply --stdin < secrets.json";
 
 /// Makes a Coder workspace ready for a coding agent, and proves it.
 #[derive(Parser)]
@@ -18,22 +27,22 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Observes the home, writes what differs, records a receipt
-    #[command(after_help = "Examples:\n  pushready apply\n  pushready apply --dry-run\n  pushready apply --stdin < secrets.json")]
+    #[command(after_help = APPLY_EXAMPLES, after_long_help = variables_help())]
     Apply(Apply),
     /// Undoes exactly what the receipt says
     #[command(after_help = "Examples:\n  pushready remove --dry-run\n  pushready remove --keep-logins")]
     Remove(Remove),
     /// Tells how the last apply ended, without the network
-    #[command(after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json")]
+    #[command(
+        after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json"
+    )]
     Status(Status),
     /// Copies this binary, for images that have no `cp`
     #[command(after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready")]
     Install(Install),
     /// Internal: asked by ssh whether it is about this repository
     #[command(hide = true)]
-    SshMatch {
-        id: String,
-    },
+    SshMatch { id: String },
 }
 
 #[derive(Args)]
@@ -77,4 +86,15 @@ pub struct Install {
     /// The folder that gets the binary
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
+}
+
+/// The examples and every variable, for `apply --help`.
+fn variables_help() -> String {
+    let mut text =
+        format!("{APPLY_EXAMPLES}\n\nVariables (a secret also comes as NAME_FILE or NAME_BASE64):\n");
+    for Variable { name, secret, meaning } in variables::ALL {
+        let secret = if *secret { " (secret)" } else { "" };
+        let _ = writeln!(text, "  {name}{secret}\n      {meaning}");
+    }
+    text
 }

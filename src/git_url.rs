@@ -11,10 +11,10 @@ mod repository;
 
 use std::fmt;
 
-pub use instead_of::{Covered, Rule, Rules, instead_of_rules, rewrite};
+pub use instead_of::{Rule, instead_of_rules};
 pub use redact::redact;
-pub use remote_command::{Verb, remote_command_repository};
-pub use repository::{Repository, RepositoryId};
+pub use remote_command::remote_command_repository;
+pub use repository::Repository;
 
 /// Longer than any forge allows, shorter than what could make parsing slow.
 const LONGEST: usize = 4096;
@@ -179,6 +179,7 @@ impl GitUrl {
     }
 
     /// Why there is no repository.
+    #[cfg(test)]
     pub fn problem(&self) -> Option<Problem> {
         self.repository.as_ref().err().copied()
     }
@@ -195,6 +196,7 @@ impl GitUrl {
     }
 
     /// Whether it is written exactly as [`Repository::to_ssh`] writes it.
+    #[cfg(test)]
     pub fn is_canonical_ssh(&self) -> bool {
         self.canonical
     }

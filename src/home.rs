@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::catalogue::Code;
 use crate::error::{Error, Exit, Finding, Result};
 use crate::process::{self, Failure};
-use crate::settings::Env;
+use crate::settings::{Env, expand};
 use crate::variables;
 
 #[derive(Debug)]
@@ -72,12 +72,12 @@ impl Home {
                 .unwrap_or_else(|| path.join(default))
         };
         let config = folder(variables::XDG_CONFIG_HOME, ".config");
-        let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(|value| env.expand(&value, &path));
+        let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(|value| expand(&value, &path));
         Ok(Self {
             state: folder(variables::XDG_STATE_HOME, ".local/state").join("pushready"),
             codex: env
                 .get(variables::CODEX_HOME)
-                .map_or_else(|| path.join(".codex"), |value| env.expand(&value, &path)),
+                .map_or_else(|| path.join(".codex"), |value| expand(&value, &path)),
             claude_json: claude_dir.as_deref().unwrap_or(&path).join(".claude.json"),
             claude: claude_dir.unwrap_or_else(|| path.join(".claude")),
             git_config: git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config),
@@ -137,7 +137,10 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
         )),
         Ok(output) => Err(Finding::new(
             Code::SshConfigInvalid,
-            format!("ssh cannot start: {}", output.stderr.lines().next().unwrap_or("no message").escape_debug()),
+            format!(
+                "ssh cannot start: {}",
+                output.stderr.lines().next().unwrap_or("no message").escape_debug()
+            ),
             "run `ssh -G host` and mend what it names",
         )),
         Err(Failure::Missing) => Err(Finding::new(

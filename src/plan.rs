@@ -31,7 +31,8 @@ impl Plan {
     /// Observes the files of the items and judges each.
     pub fn new(items: Vec<Item>, receipt: Option<&Receipt>) -> Self {
         let judge = |resource: Resource| {
-            let written = receipt.and_then(|receipt| receipt.entries.get(&resource.id)).map(|entry| &entry.undo);
+            let written =
+                receipt.and_then(|receipt| receipt.entries.get(&resource.id)).map(|entry| &entry.undo);
             let verdict = resource.judge(&resource::observe(&resource.target), written);
             Step { resource, verdict, done: false }
         };
@@ -75,7 +76,7 @@ impl Plan {
         let mut keys_failed = false;
         for planned in &mut self.items {
             if keys_failed && planned.item.subject == "remotes" {
-                planned.item.say = "left alone, because a key or its routing failed".to_owned();
+                planned.item.say = String::from("left alone, because a key or its routing failed");
                 planned.item.status = Status::Fail;
                 continue;
             }

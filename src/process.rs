@@ -1,7 +1,6 @@
 //! The one way to run a child: chosen environment, no standard input, deadline, output capped.
 #![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
 
-use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
@@ -66,11 +65,6 @@ pub fn run(mut command: Command, deadline: Duration) -> Result<Output, Failure> 
     })
 }
 
-/// Whether `program` can be found on the caller's PATH.
-pub fn exists(program: &str, path: Option<&OsStr>) -> bool {
-    path.is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(program).is_file()))
-}
-
 struct Kill(Child);
 
 impl Kill {
@@ -129,10 +123,7 @@ mod tests {
     #[test]
     fn returns_status_and_both_streams() {
         let output = run(sh("echo out; echo err >&2; exit 3"), Duration::from_secs(5)).unwrap();
-        assert_eq!(
-            (output.status.code(), &*output.stdout, &*output.stderr),
-            (Some(3), "out\n", "err\n")
-        );
+        assert_eq!((output.status.code(), &*output.stdout, &*output.stderr), (Some(3), "out\n", "err\n"));
     }
 
     #[test]
@@ -159,9 +150,6 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_told_apart() {
-        assert!(matches!(
-            run(caller("no-such-program"), Duration::from_secs(1)),
-            Err(Failure::Missing)
-        ));
+        assert!(matches!(run(caller("no-such-program"), Duration::from_secs(1)), Err(Failure::Missing)));
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::{Error, Exit, Result};
+use crate::git_url::Repository;
 use crate::resource::file::{self, Kind};
 use crate::resource::{Target, Undo};
 
@@ -62,8 +63,9 @@ pub enum Origin {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryRecord {
-    /// The canonical SSH remote.
-    pub url: String,
+    /// As its canonical SSH remote.
+    #[serde(rename = "url")]
+    pub repository: Repository,
     /// `SHA256:…`, as `ssh-keygen -l` prints it.
     pub fingerprint: String,
     pub algorithm: String,

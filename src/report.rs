@@ -126,7 +126,6 @@ impl Report {
                 Status::Ready => "ok",
                 Status::Warn => "warn",
                 Status::Fail => "FAIL",
-                Status::Skip => "skip",
             };
             let code = line.code.map_or(String::new(), |code| format!(" {code}"));
             let accepted = if line.accepted { " (accepted)" } else { "" };
@@ -152,7 +151,8 @@ impl Report {
 
     /// `READY 0.04s`, or what is missing: the last line, and the one that a log viewer shows.
     fn verdict(&self) -> String {
-        let seconds = Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(u64::MAX)).as_secs_f64();
+        let seconds =
+            Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(u64::MAX)).as_secs_f64();
         let done = match (self.command, self.dry_run) {
             ("remove", false) => "REMOVED",
             ("remove", true) => "WOULD REMOVE",

@@ -1,5 +1,8 @@
 //! Environment, files and standard input, parsed once into values that are valid. Nothing else reads the environment.
-#![expect(clippy::disallowed_methods, reason = "this is the room that reads the environment and opens secrets")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the room that reads the environment and opens secrets"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -40,14 +43,6 @@ impl Env {
         Self { variables: std::env::vars_os().collect(), now: Timestamp::now() }
     }
 
-    #[cfg(test)]
-    pub fn of(variables: &[(&str, &str)]) -> Self {
-        Self {
-            variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
-            now: Timestamp::now(),
-        }
-    }
-
     /// The value of a variable; blank is unset, for Coder's modules export empty ones.
     pub fn get(&self, name: &str) -> Option<OsString> {
         let value = self.variables.get(OsStr::new(name))?;
@@ -61,15 +56,15 @@ impl Env {
     fn is_set(&self, name: &str) -> bool {
         self.text(name).is_some_and(|value| !matches!(&*value, "0" | "false" | "no"))
     }
+}
 
-    /// A path with `~` for the home; relative ones are taken from the current folder.
-    pub fn expand(&self, value: &OsStr, home: &Path) -> PathBuf {
-        let path = Path::new(value);
-        match path.strip_prefix("~") {
-            Ok(rest) if rest.as_os_str().is_empty() => home.to_owned(),
-            Ok(rest) => home.join(rest),
-            Err(_) => std::path::absolute(path).unwrap_or_else(|_| home.join(path)),
-        }
+/// A path with `~` for the home; relative ones are taken from the current folder.
+pub fn expand(value: &OsStr, home: &Path) -> PathBuf {
+    let path = Path::new(value);
+    match path.strip_prefix("~") {
+        Ok(rest) if rest.as_os_str().is_empty() => home.to_owned(),
+        Ok(rest) => home.join(rest),
+        Err(_) => std::path::absolute(path).unwrap_or_else(|_| home.join(path)),
     }
 }
 
@@ -172,7 +167,7 @@ impl Settings {
         let stdin = stdin.map(read_stdin).transpose()?.unwrap_or_default();
         let seed = env
             .get(variables::SEED_DIR)
-            .map_or_else(|| home.seed.clone(), |value| env.expand(&value, &home.path));
+            .map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
         let mut reader = Reader { env, home, stdin, seed, settings: Self::default() };
         reader.settings.unclaimed = env.is_set(variables::UNCLAIMED);
         reader.settings.codex_lease = env.is_set(variables::CODEX_LEASE);
@@ -331,24 +326,32 @@ impl Reader<'_> {
     fn plain(&mut self) {
         let list = |name: &str, separator: char| -> Option<Vec<String>> {
             let text = self.env.text(name)?;
-            Some(text.split(separator).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
+            Some(
+                text.split(separator)
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            )
         };
         let paths = |name: &str| -> Option<Vec<PathBuf>> {
             let parts = list(name, ':')?;
-            Some(parts.iter().map(|part| self.env.expand(OsStr::new(part), &self.home.path)).collect())
+            Some(parts.iter().map(|part| expand(OsStr::new(part), &self.home.path)).collect())
         };
         self.settings.trusted_folders = paths(variables::TRUSTED_FOLDERS);
         self.settings.remotes_roots = paths(variables::REMOTES_ROOTS);
-        self.settings.require =
-            list(variables::REQUIRE, ',').map(|names| names.iter().map(|name| Requirement::parse(name)).collect());
+        self.settings.require = list(variables::REQUIRE, ',')
+            .map(|names| names.iter().map(|name| Requirement::parse(name)).collect());
         for name in list(variables::ACCEPT, ',').unwrap_or_default() {
             match name.parse() {
                 Ok(code) => self.settings.accept.push(code),
-                Err(()) => self.warn(format!(
-                    "{} names no known code: `{}`",
-                    variables::ACCEPT,
-                    name.escape_debug()
-                )),
+                Err(()) => {
+                    self.warn(format!(
+                        "{} names no known code: `{}`",
+                        variables::ACCEPT,
+                        name.escape_debug()
+                    ));
+                }
             }
         }
         self.known_hosts();
@@ -407,7 +410,7 @@ impl Reader<'_> {
         };
         let file_name = format!("{name}_FILE");
         if let Some(value) = self.env.get(&file_name) {
-            let path = self.env.expand(&value, &self.home.path);
+            let path = expand(&value, &self.home.path);
             match self.file(&path, &file_name) {
                 Some(text) => add(text, Origin::Variable, file_name),
                 None => {

@@ -3,13 +3,12 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 use crate::receipt::Receipt;
@@ -84,7 +83,7 @@ impl State {
                 .iter()
                 .find(|folder| self.path.starts_with(folder) && holds_only(folder, &self.path))
                 .unwrap_or(&self.path);
-            let aside = aside(outermost)?;
+            let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
             fs::rename(outermost, aside.path())?;
             aside.close()?;
         } else {
@@ -112,15 +111,17 @@ fn foreign(folder: &Path, own: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
 
 /// Whether the way from `folder` down to `inner` has no other branch.
 fn holds_only(folder: &Path, inner: &Path) -> bool {
-    inner.ancestors().skip(1).take_while(|above| above.starts_with(folder)).all(|above| {
-        fs::read_dir(above).is_ok_and(|entries| entries.take(2).count() == 1)
-    })
+    inner
+        .ancestors()
+        .skip(1)
+        .take_while(|above| above.starts_with(folder))
+        .all(|above| fs::read_dir(above).is_ok_and(|entries| entries.take(2).count() == 1))
 }
 
 /// Builds the missing folders aside, the receipt in them, and renames the outermost into place.
 fn make(path: &Path, outermost: &Path, receipt: &Receipt) -> io::Result<()> {
     let made = (|| {
-        let aside = aside(outermost)?;
+        let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
         let inner = aside.path().join(path.strip_prefix(outermost).unwrap_or(Path::new("")));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
         receipt.save(&inner)?;
@@ -130,14 +131,6 @@ fn make(path: &Path, outermost: &Path, receipt: &Receipt) -> io::Result<()> {
     })();
     // another first run may have been faster, and may have swept ours away
     if path.is_dir() { Ok(()) } else { made }
-}
-
-/// A folder beside `path`, under a name that the sweep knows; removed when dropped.
-fn aside(path: &Path) -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix(file::TEMPORARY)
-        .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir_in(path.parent().unwrap_or(Path::new("/")))
 }
 
 fn same_file(file: &File, name: &Path) -> bool {

@@ -40,7 +40,8 @@ fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) 
 
 fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     let fresh = || Receipt::new(env.now);
-    let failed = |error: std::io::Error| Error::io("record the changes in", &Receipt::path(&home.state), &error);
+    let failed =
+        |error: std::io::Error| Error::io("record the changes in", &Receipt::path(&home.state), &error);
     let nothing_yet = Receipt::load(&home.state)?;
     let (first, provision) = plan(env, home, settings, nothing_yet.as_ref())?;
     if nothing_yet.is_none() && first.items.is_empty() {
@@ -74,13 +75,16 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
 /// The routing must hold for the ssh of this environment, not only on paper.
 fn self_test(home: &Home, receipt: &Receipt) -> Vec<Item> {
     let routed: Vec<_> =
-        receipt.desired.repositories.iter().filter_map(|record| record.repository()).collect();
+        receipt.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     if routed.is_empty() || home.passwd.is_err() {
         return Vec::new();
     }
     match routing::self_test(home, &routed) {
         Ok(hosts) => {
-            let say = format!("ssh chooses the right key ({hosts} host{} asked)", if hosts == 1 { "" } else { "s" });
+            let say = format!(
+                "ssh chooses the right key ({hosts} host{} asked)",
+                if hosts == 1 { "" } else { "s" }
+            );
             vec![Item::ready("self-test", say, Vec::new())]
         }
         Err(finding) => vec![Item::fail("self-test", finding)],
@@ -98,7 +102,9 @@ fn report(plan: &Plan, provision: Provision, settings: &Settings, home: &Home, d
     let notes: Vec<_> = home.notes.iter().map(|Finding { code, say, .. }| format!("{code}: {say}")).collect();
     report.notes.splice(0..0, notes);
     if plan.items.is_empty() {
-        report.notes.push("nothing is asked for: no PUSHREADY_ variable is set, and there is no seed folder".to_owned());
+        report.notes.push(
+            "nothing is asked for: no PUSHREADY_ variable is set, and there is no seed folder".to_owned(),
+        );
     }
     report
 }

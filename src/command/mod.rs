@@ -29,7 +29,8 @@ fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
     folders.extend(["keys", "bin", "undo", "codex"].map(|name| home.state.join(name)));
     folders.extend(home.passwd.as_ref().ok().map(|passwd| passwd.join(".ssh")));
     folders.extend(home.state.ancestors().skip(1).take(2).map(Path::to_owned));
-    let targets = receipt.into_iter().flat_map(|receipt| receipt.entries.values()).map(|entry| &entry.target.path);
+    let targets =
+        receipt.into_iter().flat_map(|receipt| receipt.entries.values()).map(|entry| &entry.target.path);
     let shared = targets.chain([&home.git_config, &home.claude_json]);
     folders.extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
     folders.sort();

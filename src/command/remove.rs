@@ -41,7 +41,9 @@ pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
 }
 
 fn take_back(home: &Home, keep_logins: bool, now: Timestamp) -> Result<Report> {
-    let failed = |error: std::io::Error| Error::io("take back what is recorded in", &Receipt::path(&home.state), &error);
+    let failed = |error: std::io::Error| {
+        Error::io("take back what is recorded in", &Receipt::path(&home.state), &error)
+    };
     let Some(state) = State::open_existing(&home.state)? else { return Ok(report(None, home, false)) };
     let receipt = Receipt::load(&home.state)?;
     sweep(home, receipt.as_ref());
@@ -68,8 +70,9 @@ fn take_back(home: &Home, keep_logins: bool, now: Timestamp) -> Result<Report> {
 /// Codex's lock files are empty; where nothing but them is in a folder that we made, Codex never ran there.
 fn forget_lock_files(folder: &std::path::Path) {
     let locks = ["auth.lock", "auth.json.lock"].map(|name| folder.join(name));
-    let only_locks = std::fs::read_dir(folder)
-        .is_ok_and(|entries| entries.filter_map(std::result::Result::ok).all(|entry| locks.contains(&entry.path())));
+    let only_locks = std::fs::read_dir(folder).is_ok_and(|entries| {
+        entries.filter_map(std::result::Result::ok).all(|entry| locks.contains(&entry.path()))
+    });
     if only_locks {
         for lock in &locks {
             let _ = file::remove(lock);
@@ -78,10 +81,11 @@ fn forget_lock_files(folder: &std::path::Path) {
 }
 
 fn plan(home: &Home, receipt: &Receipt, keep_logins: bool) -> Plan {
-    let entries = receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && LOGINS.contains(&id.as_str())));
+    let entries =
+        receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && LOGINS.contains(&id.as_str())));
     let mut items: Vec<_> = entries.map(|(id, entry)| revert(home, receipt, id, entry)).collect();
     // the routing no longer names them by now
-    items.extend(own_files(home));
+    items.push(own_files(home));
     let mut plan = Plan::new(items, None);
     for Planned { item, steps } in &mut plan.items {
         if let Some(why) = steps.iter().find_map(|step| match &step.verdict {
@@ -140,13 +144,16 @@ fn what(undo: &Undo) -> &'static str {
 }
 
 /// Everything of ours in the state folder, except what says how to go on after an interruption.
-fn own_files(home: &Home) -> Option<Item> {
+fn own_files(home: &Home) -> Item {
     let in_folder = |name: &str| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(home.state.join(name)).into_iter().flatten();
         entries.filter_map(std::result::Result::ok).map(|entry| entry.path()).collect()
     };
     let mut paths = in_folder("keys");
-    paths.extend(["routes", "known_hosts", "ssh_config", "gitconfig", "bin/pushready", "codex/last-good.json"].map(|name| home.state.join(name)));
+    paths.extend(
+        ["routes", "known_hosts", "ssh_config", "gitconfig", "bin/pushready", "codex/last-good.json"]
+            .map(|name| home.state.join(name)),
+    );
     paths.extend(in_folder("undo"));
     let resources: Vec<_> = paths
         .into_iter()
@@ -157,7 +164,7 @@ fn own_files(home: &Home) -> Option<Item> {
             recorded: false,
         })
         .collect();
-    Some(Item::ready(home.shown(&home.state), "taken away", resources))
+    Item::ready(home.shown(&home.state), "taken away", resources)
 }
 
 fn kept(subject: &str, why: &str) -> Item {
@@ -175,7 +182,9 @@ fn report(plan: Option<Plan>, home: &Home, dry_run: bool) -> Report {
     let plan = plan.unwrap_or(Plan { items: Vec::new() });
     let mut report = Report::new("remove", dry_run, &plan, home, &[]);
     if !found {
-        report.notes.push(format!("there is no receipt in `{}`: nothing to take back", home.shown(&home.state)));
+        report
+            .notes
+            .push(format!("there is no receipt in `{}`: nothing to take back", home.shown(&home.state)));
     }
     report.notes.extend(home.notes.iter().map(|Finding { code, say, .. }| format!("{code}: {say}")));
     report

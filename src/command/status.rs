@@ -30,7 +30,8 @@ impl Status {
         let not_ready = match &receipt {
             None => vec!["not-provisioned".to_owned()],
             Some(receipt) => {
-                let refused = receipt.desired.refused.iter().map(|Refused { item, code }| format!("{code} {item}"));
+                let refused =
+                    receipt.desired.refused.iter().map(|Refused { item, code }| format!("{code} {item}"));
                 let missing = unmet(&receipt.desired);
                 let missing = missing.iter().map(|item| format!("required-missing {}", item.subject));
                 refused.chain(missing).collect()
@@ -45,7 +46,7 @@ impl Status {
             ready: not_ready.is_empty(),
             provisioned_at: at,
             provisioned_by: by,
-            repositories: desired.repositories.into_iter().map(|record| record.url).collect(),
+            repositories: desired.repositories.into_iter().map(|record| record.repository.to_ssh()).collect(),
             codex: desired.codex.is_some(),
             claude: desired.claude.is_some(),
             not_ready,
@@ -54,12 +55,21 @@ impl Status {
 
     /// `ready · 2 keys · codex · claude · applied 4 min ago`.
     fn line(&self, now: Timestamp) -> String {
-        let mut parts = vec![if self.ready { "ready".to_owned() } else { format!("not ready: {}", self.not_ready.join(", ")) }];
+        let mut parts = vec![if self.ready {
+            "ready".to_owned()
+        } else {
+            format!("not ready: {}", self.not_ready.join(", "))
+        }];
         if !self.repositories.is_empty() {
             let count = self.repositories.len();
             parts.push(format!("{count} key{}", if count == 1 { "" } else { "s" }));
         }
-        parts.extend([(self.codex, "codex"), (self.claude, "claude")].into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()));
+        parts.extend(
+            [(self.codex, "codex"), (self.claude, "claude")]
+                .into_iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, name)| name.to_owned()),
+        );
         parts.extend(self.provisioned_at.map(|at| format!("applied {} ago", span(now.duration_since(at)))));
         parts.join(" · ")
     }

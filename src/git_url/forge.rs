@@ -103,15 +103,17 @@ pub(super) fn azure(host: &str, names: &[&str]) -> Option<Result<(&'static str, 
     };
     let mut names = names.to_vec();
     if let Some(org) = host.strip_suffix(".visualstudio.com").filter(|_| !is_ssh) {
-        names.retain(|name| !name.eq_ignore_ascii_case("DefaultCollection"));
-        names.insert(0, org);
+        match names.first_mut() {
+            Some(first) if first.eq_ignore_ascii_case("DefaultCollection") => *first = org,
+            _ => names.insert(0, org),
+        }
     }
     let (org, project, repo) = match (is_ssh, names.as_slice()) {
         (true, ["v3", org, project, repo]) | (false, [org, project, "_git", repo]) => (*org, *project, *repo),
         (false, [org, "_git", repo]) => (*org, *repo, *repo),
         _ => return Some(Err(Problem::AzureForm)),
     };
-    if org.starts_with(['~', '_']) || project.starts_with(['~', '_']) {
+    if org.starts_with(['~', '_']) || org.contains('.') || project.starts_with(['~', '_']) {
         return Some(Err(Problem::AzureForm));
     }
     let user = if ssh_host == AZURE { "git" } else { org };

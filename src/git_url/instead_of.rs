@@ -35,7 +35,7 @@ pub fn rewrite(rules: &[Rule], url: &str) -> String {
     let matching = rules.iter().filter(|rule| url.starts_with(&rule.prefix));
     let longest = matching.clone().map(|rule| rule.prefix.len()).max();
     let winner =
-        matching.filter(|rule| Some(rule.prefix.len()) == longest).max_by_key(|rule| first_named(rule));
+        matching.filter(|rule| Some(rule.prefix.len()) == longest).min_by_key(|rule| first_named(rule));
     match winner.and_then(|rule| Some((rule, url.strip_prefix(&rule.prefix)?))) {
         Some((rule, rest)) => format!("{}{rest}", rule.base),
         None => url.to_owned(),

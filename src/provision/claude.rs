@@ -99,12 +99,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let value: Value = serde_json::from_str(oauth.expose_secret()).unwrap_or_default();
     let resource = Resource {
         id: "claude.credentials".to_owned(),
-        target: Target {
-            path,
-            kind: Kind::Secret,
-            lock: Lock::None,
-            malformed: Code::ClaudeConfigMalformed,
-        },
+        target: Target { path, kind: Kind::Secret, lock: Lock::None, malformed: Code::ClaudeConfigMalformed },
         edit: Edit::Keys(vec![Key { path: vec!["claudeAiOauth".to_owned()], value }]),
         recorded: true,
     };
@@ -119,7 +114,11 @@ fn age(record: &ClaudeRecord, context: &Context) -> String {
     let end = record.created.saturating_add(jiff::Span::new().days(LIFETIME_DAYS));
     let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let left = end.duration_since(today);
-    if left.is_negative() { format!(", expired {} ago", span(left)) } else { format!(", good until about {end}") }
+    if left.is_negative() {
+        format!(", expired {} ago", span(left))
+    } else {
+        format!(", good until about {end}")
+    }
 }
 
 /// Onboarding and trust in `.claude.json`: also where the login comes from `CLAUDE_CODE_OAUTH_TOKEN` alone.

@@ -23,7 +23,7 @@ enum Live {
     Absent,
     /// Nothing that Codex could log in with: empty, damaged, or a module's stub.
     Wrecked(&'static str),
-    Login(CodexAuth),
+    Login(Box<CodexAuth>),
 }
 
 /// What to do about `auth.json`, and why.
@@ -65,7 +65,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         .flatten()
         .and_then(|content| CodexAuth::parse(&content.bytes).ok());
     let Some(seed) = seed else {
-        return Some(without_seed(context, live, record.as_ref(), kept_path));
+        return Some(without_seed(context, &live, record.as_ref(), path, kept_path));
     };
     let lease = context.settings.codex_lease;
     let now_recorded = CodexRecord {
@@ -98,19 +98,23 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                     format!("the last good login put back: {why}"),
                     "it may be spent if Codex renewed it since; run apply at stop, by cron and before modules that write auth.json",
                 ),
-                vec![auth(path, bytes.unwrap_or_default())],
+                vec![auth_file(path, bytes.unwrap_or_default())],
             )
         }
         Decision::Keep(why) => {
             desired.codex = Some(now_recorded);
-            kept(&live, why, context.now, kept_path)
+            kept(&live, why, context.now, path, kept_path)
         }
         Decision::KeepInstead(code, why) => {
             let hint = match code {
-                Code::CodexLoginNotOurs => format!("to use the seed: `rm {}` and apply again", path.display()),
-                _ => "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`".to_owned(),
+                Code::CodexLoginNotOurs => {
+                    format!("to use the seed: `rm {}` and apply again", path.display())
+                }
+                _ => "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`"
+                    .to_owned(),
             };
-            let resources = if code == Code::CodexLoginNotOurs { Vec::new() } else { keep_copy(&live, kept_path) };
+            let resources =
+                if code == Code::CodexLoginNotOurs { Vec::new() } else { keep_copy(&live, kept_path) };
             Item::warn("codex", Finding::new(code, format!("kept: {why}"), hint), resources)
         }
         Decision::LoggedOut => Item::warn(
@@ -162,7 +166,11 @@ fn decide(
             // the variables of the template are gone, and a lesser source shows through: not a new seed
             if same_seed || now_recorded.origin > record.origin {
                 let refreshed = auth.newer_than(seed);
-                return Decision::Keep(if refreshed { "newer than the seed" } else { "same seed as last time" });
+                return Decision::Keep(if refreshed {
+                    "newer than the seed"
+                } else {
+                    "same seed as last time"
+                });
             }
             if !auth.same_account(seed) {
                 return Decision::Seed("a new seed of another account");
@@ -193,19 +201,25 @@ fn live(content: Option<&Content>, written_by_us: bool, now: Timestamp) -> Live 
             _ if written_by_us && auth.is_bare_api_key() && !auth.names_its_mode() => {
                 Live::Wrecked("a module had written an API key over it")
             }
-            _ => Live::Login(auth),
+            _ => Live::Login(Box::new(auth)),
         },
     }
 }
 
-fn without_seed(context: &Context, live: Live, record: Option<&CodexRecord>, kept_path: PathBuf) -> Item {
+fn without_seed(
+    context: &Context,
+    live: &Live,
+    record: Option<&CodexRecord>,
+    path: PathBuf,
+    kept_path: PathBuf,
+) -> Item {
     let ours = |auth: &CodexAuth| {
-        record.is_some_and(|record| {
-            auth.account_digest().map(|hex| Digest::from_hex(&hex)) == record.account
-        })
+        record.is_some_and(|record| auth.account_digest().map(|hex| Digest::from_hex(&hex)) == record.account)
     };
     match live {
-        Live::Login(ref auth) if ours(auth) => kept(&live, "kept from the last apply", context.now, kept_path),
+        Live::Login(auth) if ours(auth) => {
+            kept(live, "kept from the last apply", context.now, path, kept_path)
+        }
         Live::Login(_) => Item::ready("codex", "left alone: not the login of the last apply", Vec::new()),
         Live::Absent => Item::ready("codex", "left alone: no login is there, and no seed is set", Vec::new()),
         Live::Wrecked(what) => Item::warn(
@@ -234,10 +248,14 @@ fn written(
     let json = parsed.map_or(json, |auth| auth.without_refresh_token().to_json());
     let bytes = json.expose_secret().as_bytes();
     let resources = vec![
-        auth(path, bytes.to_vec()),
+        auth_file(path, bytes.to_vec()),
         own("codex.last-good", kept_path, Kind::Secret, bytes.to_vec(), 0o600),
     ];
-    let say = format!("written: {} ({why}{})", described(&seed.value, context.now), if lease { ", lease" } else { "" });
+    let say = format!(
+        "written: {} ({why}{})",
+        described(&seed.value, context.now),
+        if lease { ", lease" } else { "" }
+    );
     match seed.value.state(context.now) {
         Liveness::Dead => Item {
             status: super::Status::Fail,
@@ -267,14 +285,16 @@ fn written(
     }
 }
 
-fn kept(live: &Live, why: &str, now: Timestamp, kept_path: PathBuf) -> Item {
+fn kept(live: &Live, why: &str, now: Timestamp, path: PathBuf, kept_path: PathBuf) -> Item {
     let Live::Login(auth) = live else { return Item::ready("codex", why, Vec::new()) };
     let refreshed = auth
         .last_refresh()
         .filter(|_| why == "newer than the seed")
         .map_or(String::new(), |at| format!("refreshed {} ago, ", span(now.duration_since(at))));
     let say = format!("kept: {refreshed}{why}; {}", described(auth, now));
-    Item::ready("codex", say, keep_copy(live, kept_path))
+    let mut resources = keep_copy(live, kept_path);
+    resources.push(Resource { edit: Edit::Private, ..auth_file(path, Vec::new()) });
+    Item::ready("codex", say, resources)
 }
 
 /// Every good login of ours that is seen is kept, for the day on which a module overwrites it.
@@ -296,6 +316,9 @@ fn described(auth: &CodexAuth, now: Timestamp) -> String {
     if let Some(email) = auth.email_masked() {
         let _ = write!(text, " {}", email.escape_debug());
     }
+    if let Some(plan) = auth.plan() {
+        let _ = write!(text, " ({})", plan.escape_debug());
+    }
     if let Some(expires) = auth.access_expires() {
         let left = expires.duration_since(now);
         let _ = if left.is_negative() {
@@ -307,7 +330,7 @@ fn described(auth: &CodexAuth, now: Timestamp) -> String {
     text
 }
 
-fn auth(path: PathBuf, bytes: Vec<u8>) -> Resource {
+fn auth_file(path: PathBuf, bytes: Vec<u8>) -> Resource {
     let mut resource = own("codex.auth", path, Kind::Secret, bytes, 0o600);
     resource.target.lock = Lock::Codex;
     resource.recorded = true;
@@ -343,7 +366,8 @@ fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
     // ours is judged apart: the same table twice is invalid TOML, and ours gives way
     let others = written.and_then(|written| block::remove(bytes, written)).unwrap_or_else(|| bytes.to_vec());
-    let parsed = std::str::from_utf8(&others).ok().and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
+    let parsed =
+        std::str::from_utf8(&others).ok().and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
     let Some(parsed) = parsed else {
         return Some(Item::warn(
             "codex trust",
@@ -358,15 +382,16 @@ fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     let decided = |folder: &Path| {
         parsed.get("projects").and_then(|projects| projects.get(&*folder.to_string_lossy())).is_some()
     };
-    let text: String = desired
-        .trusted_folders
-        .iter()
-        .filter(|folder| !decided(folder))
-        .map(|folder| {
-            let name = toml_edit::Value::from(&*folder.to_string_lossy());
-            format!("[projects.{name}]\ntrust_level = \"trusted\"\n")
-        })
-        .collect();
+    let mut text = String::new();
+    for folder in desired.trusted_folders.iter().filter(|folder| !decided(folder)) {
+        let name = toml_edit::Value::from(&*folder.to_string_lossy());
+        let _ = write!(
+            text,
+            "[projects.{name}]
+trust_level = \"trusted\"
+"
+        );
+    }
     let edit = match (text.is_empty(), context.written(ID)) {
         (true, Some(undo)) => Edit::Revert { undo: undo.clone(), saved: None, descendant: false },
         (true, None) => return None,

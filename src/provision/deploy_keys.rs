@@ -25,12 +25,6 @@ pub struct Keys {
     pub farewells: Vec<Item>,
 }
 
-impl RepositoryRecord {
-    pub fn repository(&self) -> Option<Repository> {
-        Repository::parse_declared(&self.url).ok()
-    }
-}
-
 /// Where the key of a repository lies.
 pub fn path(context: &Context, repository: &Repository) -> PathBuf {
     context.home.state.join("keys").join(repository.id().to_string())
@@ -38,8 +32,7 @@ pub fn path(context: &Context, repository: &Repository) -> PathBuf {
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
     let settings = context.settings;
-    let mut keys =
-        Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), farewells: Vec::new() };
+    let mut keys = Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), farewells: Vec::new() };
     let last = std::mem::take(&mut desired.repositories);
 
     for sourced in &settings.keys {
@@ -48,15 +41,12 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         let resource = resource(repository, path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
             let (say, hint) = obstacle.explain(&path);
-            keys.items.push(Item::fail(
-                subject(repository),
-                Finding::new(Code::KeyPermissions, say, hint),
-            ));
+            keys.items.push(Item::fail(subject(repository), Finding::new(Code::KeyPermissions, say, hint)));
             continue;
         }
         keys.routed.push(repository.clone());
         desired.repositories.push(RepositoryRecord {
-            url: repository.to_ssh(),
+            repository: repository.clone(),
             fingerprint: key.fingerprint().to_owned(),
             algorithm: key.algorithm().to_owned(),
             origin: sourced.origin,
@@ -66,7 +56,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
     }
 
     for record in last {
-        let Some(repository) = record.repository() else { continue };
+        let repository = record.repository.clone();
         if keys.routed.contains(&repository) {
             continue;
         }
@@ -103,10 +93,7 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
         )),
         Err(obstacle) => {
             let (say, hint) = obstacle.explain(&path);
-            keys.items.push(Item::fail(
-                subject(repository),
-                Finding::new(Code::KeyPermissions, say, hint),
-            ));
+            keys.items.push(Item::fail(subject(repository), Finding::new(Code::KeyPermissions, say, hint)));
         }
     }
 }

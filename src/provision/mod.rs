@@ -22,8 +22,6 @@ pub enum Status {
     Ready,
     Warn,
     Fail,
-    /// Nothing of this kind was asked for.
-    Skip,
 }
 
 /// One thing that was asked for: what there is to say, and the files that it takes.
@@ -136,10 +134,7 @@ pub fn unmet(desired: &Desired) -> Vec<Item> {
                 "set PUSHREADY_CLAUDE_OAUTH_TOKEN to the output of `claude setup-token`",
             ),
             Requirement::Push(repository)
-                if !desired
-                    .repositories
-                    .iter()
-                    .any(|record| record.repository().is_some_and(|known| known.same_as(&repository))) =>
+                if !desired.repositories.iter().any(|record| record.repository.same_as(&repository)) =>
             {
                 missing(
                     text,

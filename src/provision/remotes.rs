@@ -30,12 +30,12 @@ pub fn provision(
     let mut resources = giving_back(context, dropped);
     let given_back = resources.len();
     let mut leaks = Vec::new();
+    let mut ports_in_path = Vec::new();
     let mut rewritten = 0;
     let mut found = 0;
     if !routed.is_empty() {
         let home = [context.home.path.clone()];
-        let roots =
-            if desired.remotes_roots.is_empty() { &home[..] } else { &desired.remotes_roots };
+        let roots = if desired.remotes_roots.is_empty() { &home[..] } else { &desired.remotes_roots };
         let search = clones(roots);
         if !search.complete {
             notes.push(format!(
@@ -46,8 +46,9 @@ pub fn provision(
         found = search.configs.len();
         for config in search.configs {
             let Ok(Some(content)) = file::observe(&config, Kind::Shared) else { continue };
-            let (exchanges, leaking) = judge(&content.bytes, routed);
+            let Judged { exchanges, leaks: leaking, ports } = judge(&content.bytes, routed);
             leaks.extend(leaking.into_iter().map(|url| (config.clone(), url)));
+            ports_in_path.extend(ports.into_iter().map(|url| (config.clone(), url)));
             if !exchanges.is_empty() {
                 rewritten += exchanges.len();
                 resources.push(resource(config, exchanges, Vec::new()));
@@ -74,22 +75,46 @@ pub fn provision(
             Vec::new(),
         ));
     }
+    if let Some((config, url)) = ports_in_path.first() {
+        items.push(Item::warn(
+            "remotes",
+            Finding::new(
+                Code::RemotePortInPath,
+                format!(
+                    "the port in the remote `{url}` of `{}` is a part of the path to git",
+                    context.home.shown(config)
+                ),
+                "write it as `ssh://git@host:port/owner/repo.git`",
+            ),
+            Vec::new(),
+        ));
+    }
     items
 }
 
-/// Which URLs of one configuration are to be exchanged, and which hold a credential (shown without it). Pure.
-fn judge(config: &[u8], routed: &[Repository]) -> (Vec<remote::Exchange>, Vec<String>) {
-    let (mut exchanges, mut leaks) = (Vec::new(), Vec::new());
+/// What there is to say of one configuration; URLs are shown without their credentials.
+struct Judged {
+    exchanges: Vec<remote::Exchange>,
+    leaks: Vec<String>,
+    ports: Vec<String>,
+}
+
+/// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.
+fn judge(config: &[u8], routed: &[Repository]) -> Judged {
+    let mut judged = Judged { exchanges: Vec::new(), leaks: Vec::new(), ports: Vec::new() };
     for variable in remote::urls(config).into_iter().flatten() {
         let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };
         let Ok(url) = GitUrl::parse(&value) else { continue };
         if url.has_credential() {
-            leaks.push(url.to_string());
+            judged.leaks.push(url.to_string());
+        }
+        if url.port_in_path().is_some() {
+            judged.ports.push(url.to_string());
         }
         let keyed = url.repository().and_then(|asked| routed.iter().find(|known| known.same_as(asked)));
         let over_the_web = matches!(url.transport(), Transport::Https | Transport::Http | Transport::Git);
         if let Some(repository) = keyed.filter(|_| over_the_web) {
-            exchanges.push(remote::Exchange {
+            judged.exchanges.push(remote::Exchange {
                 remote: name,
                 key: variable.key,
                 to: repository.to_ssh(),
@@ -98,7 +123,7 @@ fn judge(config: &[u8], routed: &[Repository]) -> (Vec<remote::Exchange>, Vec<St
             });
         }
     }
-    (exchanges, leaks)
+    judged
 }
 
 /// The remotes of repositories that lost their key: back to what they were.
@@ -141,7 +166,8 @@ pub fn clones(roots: &[PathBuf]) -> Search {
     let end = Instant::now() + BUDGET;
     let mut search = Search { configs: Vec::new(), complete: true };
     for root in roots {
-        let mut walk = WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
+        let mut walk =
+            WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
         while let Some(entry) = walk.next() {
             if Instant::now() > end {
                 search.complete = false;
@@ -168,7 +194,8 @@ pub fn clones(roots: &[PathBuf]) -> Search {
 }
 
 fn passed_over(folder: &Path) -> bool {
-    folder.file_name().is_some_and(|name| PASSED_OVER.iter().any(|other| name == *other)) || folder.ends_with("go/pkg")
+    folder.file_name().is_some_and(|name| PASSED_OVER.iter().any(|other| name == *other))
+        || folder.ends_with("go/pkg")
 }
 
 /// The git folder of a clone, or the folder itself where it is a bare repository.

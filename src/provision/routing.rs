@@ -21,7 +21,8 @@ use crate::ssh_match;
 /// Host keys of the public forges. A test holds each against the fingerprint that the provider publishes.
 pub const PINNED: &str = include_str!("known_hosts");
 
-const HEADER: &str = "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
+const HEADER: &str =
+    "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
 
 pub fn provision(
     context: &Context,
@@ -36,7 +37,11 @@ pub fn provision(
     }
     let home = context.home;
     let state = &home.state;
-    let known_hosts = [HEADER, PINNED, &lines(&desired.known_hosts)].concat();
+    let mut known_hosts = [HEADER, PINNED].concat();
+    for line in &desired.known_hosts {
+        known_hosts.push_str(line);
+        known_hosts.push('\n');
+    }
     let mut resources = vec![
         own("bin", state.join("bin/pushready"), Kind::Own, own_binary(state)?, 0o700),
         text("routes", state, routed.iter().map(ssh_match::route).collect()),
@@ -92,7 +97,9 @@ pub fn provision(
 fn own_binary(state: &Path) -> Result<Vec<u8>> {
     let running = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
     let read = |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, &error));
-    read(Path::new("/proc/self/exe")).or_else(|_| read(&running)).or_else(|_| read(&state.join("bin/pushready")))
+    read(Path::new("/proc/self/exe"))
+        .or_else(|_| read(&running))
+        .or_else(|_| read(&state.join("bin/pushready")))
 }
 
 fn ssh_config(state: &Path, routed: &[Repository], known_hosts: &str) -> String {
@@ -132,7 +139,8 @@ fn hosts(known_hosts: &str) -> BTreeSet<String> {
             None => pattern.to_owned(),
         })
         .filter(|host| {
-            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_*?:".contains(&byte))
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_*?:".contains(&byte))
         })
         .collect()
 }
@@ -143,7 +151,9 @@ fn matches(pattern: &str, host: &str) -> bool {
         ([], []) => true,
         ([b'*', rest @ ..], host) => (0..=host.len()).any(|skip| {
             let rest = std::str::from_utf8(rest).unwrap_or_default();
-            host.get(skip..).and_then(|tail| std::str::from_utf8(tail).ok()).is_some_and(|tail| matches(rest, tail))
+            host.get(skip..)
+                .and_then(|tail| std::str::from_utf8(tail).ok())
+                .is_some_and(|tail| matches(rest, tail))
         }),
         ([b'?', rest @ ..], [_, tail @ ..]) => matches_bytes(rest, tail),
         ([a, rest @ ..], [b, tail @ ..]) => a.eq_ignore_ascii_case(b) && matches_bytes(rest, tail),
@@ -160,7 +170,9 @@ fn git_rules(home: &Home, routed: &[Repository], notes: &mut Vec<String>) -> Str
     let user = match user_rules(&own) {
         Ok(rules) => rules,
         Err(Failure::Missing) => {
-            notes.push("git is not on PATH: URL rules are written, but could not be held against its own".to_owned());
+            notes.push(
+                "git is not on PATH: URL rules are written, but could not be held against its own".to_owned(),
+            );
             Vec::new()
         }
         Err(failure) => {
@@ -247,10 +259,6 @@ pub fn self_test(home: &Home, routed: &[Repository]) -> std::result::Result<usiz
     Ok(asked.len())
 }
 
-fn lines(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
 fn text(name: &str, state: &Path, text: String) -> Resource {
     own(name, state.join(name), Kind::Own, text.into_bytes(), 0o600)
 }
@@ -279,7 +287,8 @@ fn ssh_quoted_literally(path: &Path) -> String {
 /// A path inside the double-quoted command of `Match exec`: quoted for the shell, then for ssh_config.
 fn shell_quoted(path: &Path) -> String {
     let path = path.to_string_lossy();
-    let shell = shlex::try_quote(&path).map_or_else(|_| path.clone().into_owned(), std::borrow::Cow::into_owned);
+    let shell =
+        shlex::try_quote(&path).map_or_else(|_| path.clone().into_owned(), std::borrow::Cow::into_owned);
     shell.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")
 }
 
@@ -321,7 +330,11 @@ mod tests {
     fn host_patterns_lose_their_ports_and_keep_their_wildcards() {
         let known = "a.b,[c.d]:2222 ssh-ed25519 AAAA\n*.corp ssh-rsa AAAA\n|1|x|y ssh-rsa AAAA\n# no\n@revoked e ssh-rsa A\nx\"y z\n";
         assert_eq!(hosts(known), ["*.corp", "a.b", "c.d"].map(str::to_owned).into());
-        assert!(matches("*.corp", "git.corp") && matches("g?t.corp", "git.corp") && matches("GIT.corp", "git.corp"));
+        assert!(
+            matches("*.corp", "git.corp")
+                && matches("g?t.corp", "git.corp")
+                && matches("GIT.corp", "git.corp")
+        );
         assert!(!matches("*.corp", "corp") && !matches("git", "git.corp") && !matches("git.corp", "git"));
     }
 

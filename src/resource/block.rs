@@ -20,12 +20,7 @@ pub struct Written {
 }
 
 /// Puts `text` in its place, in exchange for what was `written` there before. `None`: it stands there already.
-pub fn insert(
-    old: &[u8],
-    text: &str,
-    place: Place,
-    written: Option<&Written>,
-) -> Option<(Vec<u8>, Written)> {
+pub fn insert(old: &[u8], text: &str, place: Place, written: Option<&Written>) -> Option<(Vec<u8>, Written)> {
     let there = match place {
         Place::Head => old.starts_with(text.as_bytes()),
         Place::Tail => find(old, text).is_some(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use rustix::process::{getegid, geteuid, getgroups};
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
 use super::lock::Lock;
@@ -50,7 +50,10 @@ pub enum Obstacle {
     HardLink,
     OtherOwner(u32),
     /// Others could swap the file in this folder.
-    OpenFolder { folder: PathBuf, mode: u32 },
+    OpenFolder {
+        folder: PathBuf,
+        mode: u32,
+    },
     WorkTree(PathBuf),
     TooLarge,
     Io(io::Error),
@@ -174,7 +177,8 @@ fn check_folder(path: &Path) -> Result<(), Obstacle> {
 }
 
 fn own_group(gid: u32) -> bool {
-    getegid().as_raw() == gid || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid))
+    getegid().as_raw() == gid
+        || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid))
 }
 
 fn is_work_tree(folder: &Path) -> bool {
@@ -232,7 +236,10 @@ fn existing_or_same(folder: &Path) -> io::Result<PathBuf> {
 /// What is to stand at a place after an edit.
 #[derive(Debug)]
 pub enum New {
-    Bytes { bytes: Zeroizing<Vec<u8>>, mode: u32 },
+    Bytes {
+        bytes: Zeroizing<Vec<u8>>,
+        mode: u32,
+    },
     /// The file goes away.
     Absent,
     /// It stays as it is.
@@ -265,6 +272,12 @@ pub fn rewrite<E: From<Obstacle>>(
 /// A new temporary file beside `path`, 0600 from birth, removed when dropped.
 pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder(path)?)
+}
+
+/// A new folder in `folder`, 0700 from birth, under a name that the sweep knows; removed when dropped.
+pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    tempfile::Builder::new().prefix(TEMPORARY).permissions(private).tempdir_in(folder)
 }
 
 /// Fills `file` and makes it durable. The mode is widened, if at all, before the content is there to be read by name.
@@ -328,10 +341,13 @@ pub fn sweep(folder: &Path) -> io::Result<usize> {
     let mut swept = 0;
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries.collect::<Result<Vec<_>, _>>()?,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(0),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(0);
+        }
         Err(error) => return Err(error),
     };
-    for entry in entries.iter().filter(|entry| entry.file_name().as_bytes().starts_with(TEMPORARY.as_bytes())) {
+    for entry in entries.iter().filter(|entry| entry.file_name().as_bytes().starts_with(TEMPORARY.as_bytes()))
+    {
         let metadata = entry.metadata()?;
         if metadata.is_dir() {
             fs::remove_dir_all(entry.path())?;

@@ -49,13 +49,16 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<Written>), Re
                 object.object_value_or_create(parent).ok_or_else(|| Refusal::NotAnObject(parent.clone()))?;
         }
         let before = object.get(name);
-        if before.as_ref().and_then(|property| property.to_value()).as_ref() == Some(value) {
+        if before.as_ref().and_then(ToValue::to_value).as_ref() == Some(value) {
             continue;
         }
         let entry = Written {
             path: path.clone(),
             wrote: digest(value),
-            before: before.as_ref().and_then(|property| property.value()).map(|value| value.to_string()),
+            before: before
+                .as_ref()
+                .and_then(jsonc_parser::cst::CstObjectProp::value)
+                .map(|value| value.to_string()),
             made,
         };
         match before {
@@ -86,12 +89,11 @@ pub fn unset(old: &str, written: &[Written]) -> Result<(String, Vec<String>), Re
             kept.push(entry.path.join("."));
             continue;
         }
-        match entry.before.as_deref().and_then(|before| serde_json::from_str(before).ok()) {
-            Some(before) => property.set_value(input(&before)),
-            None => {
-                property.remove();
-                remove_made(&holders, parents, entry.made);
-            }
+        if let Some(before) = entry.before.as_deref().and_then(|before| serde_json::from_str(before).ok()) {
+            property.set_value(input(&before))
+        } else {
+            property.remove();
+            remove_made(&holders, parents, entry.made);
         }
     }
     Ok((root.to_string(), kept))
@@ -110,7 +112,8 @@ fn remove_made(holders: &[CstObject], parents: &[String], made: usize) {
 
 fn parse(text: &str) -> Result<CstRootNode, Refusal> {
     // the strict parser judges, the lossless one edits: it would take comments and loose commas
-    let malformed = |error: serde_json::Error| Refusal::Malformed { line: error.line(), column: error.column() };
+    let malformed =
+        |error: serde_json::Error| Refusal::Malformed { line: error.line(), column: error.column() };
     serde_json::from_str::<serde_json::Map<String, Value>>(text).map_err(malformed)?;
     CstRootNode::parse(text, &ParseOptions::default()).map_err(|_| Refusal::Malformed { line: 1, column: 1 })
 }

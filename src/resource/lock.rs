@@ -62,9 +62,9 @@ impl Lock {
             Self::Claude => {
                 let lock = suffixed(path, ".lock");
                 let folder = path.parent().unwrap_or(Path::new("/"));
-                let new = tempfile::Builder::new().prefix(file::TEMPORARY).tempdir_in(folder)?;
+                let new = file::temporary_folder(folder)?;
                 let marker = folder.join(file::folder_marker(fs::metadata(new.path())?.ino()));
-                File::create_new(&marker)?;
+                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&marker)?;
                 let marker = Remove(marker);
                 patiently(&lock, || {
                     if abandoned(&lock) {

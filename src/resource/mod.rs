@@ -47,6 +47,8 @@ pub enum Edit {
     Whole { bytes: Zeroizing<Vec<u8>>, mode: u32 },
     /// A file of ours goes away.
     Delete,
+    /// Its content is another program's by now; only that it is private is ours to keep.
+    Private,
     /// Our lines in a text file that we share.
     Block { text: String, place: block::Place },
     /// Our keys in a JSON file that we share.
@@ -136,7 +138,9 @@ impl Resource {
     }
 
     fn judge_content(&self, old: Option<&Content>, written: Option<&Undo>) -> Verdict {
-        match &self.edit {
+        let open = old.filter(|old| self.target.kind == Kind::Secret && old.mode != 0o600);
+        let verdict = match &self.edit {
+            Edit::Private => Verdict::InSync,
             Edit::Whole { bytes, mode } => self.whole(bytes, *mode, old, written),
             Edit::Delete => match old {
                 None => Verdict::InSync,
@@ -145,7 +149,17 @@ impl Resource {
             Edit::Block { text, place } => insert(text, *place, old, written),
             Edit::Keys(keys) => self.set_keys(keys, old, written),
             Edit::Remotes { exchanges, back } => self.set_remotes(exchanges, back, old, written),
-            Edit::Revert { undo, saved, descendant } => self.revert(undo, saved.as_ref(), *descendant, old),
+            Edit::Revert { undo, saved, descendant } => {
+                return self.revert(undo, saved.as_ref(), *descendant, old);
+            }
+        };
+        match (verdict, open) {
+            (Verdict::InSync, Some(old)) => Verdict::Change(Change {
+                new: New::Bytes { bytes: old.bytes.clone(), mode: 0o600 },
+                undo: None,
+                save: None,
+            }),
+            (verdict, _) => verdict,
         }
     }
 
@@ -172,9 +186,8 @@ impl Resource {
     }
 
     fn set_keys(&self, keys: &[keys::Key], old: Option<&Content>, written: Option<&Undo>) -> Verdict {
-        let text = match old.map(text).transpose() {
-            Ok(text) => text,
-            Err(()) => return Verdict::Blocked(self.malformed("it is not UTF-8")),
+        let Ok(text) = old.map(text).transpose() else {
+            return Verdict::Blocked(self.malformed("it is not UTF-8"));
         };
         let (new, added) = match keys::set(text, keys) {
             Ok(result) => result,
@@ -210,8 +223,7 @@ impl Resource {
         written: Option<&Undo>,
     ) -> Verdict {
         let Some(old) = old else { return Verdict::InSync };
-        let edited = remote::unset(&old.bytes, back)
-            .and_then(|(text, _)| remote::set(&text, exchanges));
+        let edited = remote::unset(&old.bytes, back).and_then(|(text, _)| remote::set(&text, exchanges));
         match edited {
             Err(malformed) => Verdict::Blocked(self.malformed(&format!("line {}", malformed.line))),
             Ok((new, _)) if new == **old.bytes => Verdict::InSync,

@@ -42,10 +42,14 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
     let mut text = old.to_vec();
     let mut written = Vec::new();
     for exchange in exchanges {
-        let Some(variable) = locate(&text, &exchange.remote, &exchange.key, &exchange.from)? else { continue };
+        let Some(variable) = locate(&text, &exchange.remote, &exchange.key, &exchange.from)? else {
+            continue;
+        };
         let before = match &exchange.without_credential {
             Some(url) => git_config::quoted(url),
-            None => String::from_utf8_lossy(text.get(variable.place.clone()).unwrap_or_default()).into_owned(),
+            None => {
+                String::from_utf8_lossy(text.get(variable.place.clone()).unwrap_or_default()).into_owned()
+            }
         };
         text.splice(variable.place, git_config::quoted(&exchange.to).into_bytes());
         written.push(Written {
@@ -119,10 +123,8 @@ mod tests {
     fn a_credential_is_not_remembered() {
         let secret = format!("https://{}@h/o/r", "canary");
         let old = format!("[remote \"origin\"]\n\turl = {secret}\n");
-        let exchange = Exchange {
-            without_credential: Some("https://h/o/r".to_owned()),
-            ..exchange("url", &secret)
-        };
+        let exchange =
+            Exchange { without_credential: Some("https://h/o/r".to_owned()), ..exchange("url", &secret) };
         let (new, written) = set(old.as_bytes(), &[exchange]).unwrap();
         assert!(!format!("{written:?}").contains("canary"));
         let (back, _) = unset(&new, &written).unwrap();

@@ -2,6 +2,7 @@
 //!
 //! A value is repaired where the repair is certain, and each repair is named; else it is refused with a [`Defect`] that
 //! names what is wrong and never quotes a byte of it. Nothing in this folder touches files, the network or the clock.
+#![expect(clippy::disallowed_methods, reason = "this is the room of the secrets")]
 
 mod claude_credentials;
 mod claude_token;

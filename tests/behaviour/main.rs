@@ -9,6 +9,9 @@
     clippy::unwrap_used
 )]
 
+mod logins;
 mod rig;
 mod routing;
+mod secrets;
 mod support;
+mod undo;

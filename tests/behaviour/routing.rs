@@ -62,7 +62,11 @@ impl Lab {
             let sessions = self.host.sessions();
             assert!(sessions.len() >= seen + 3, "{url}: {sessions:#?}");
             for session in &sessions[seen..] {
-                assert_eq!((&*session.key, &*session.verdict), (&*key.fingerprint, "ok"), "{url}: {session:?}");
+                assert_eq!(
+                    (&*session.key, &*session.verdict),
+                    (&*key.fingerprint, "ok"),
+                    "{url}: {session:?}"
+                );
             }
             let pushed = self.host.head(&format!("acme/{name}"), "refs/heads/main");
             let local = git(&["rev-parse", "HEAD"], &folder).stdout.trim().to_owned();
@@ -74,28 +78,28 @@ impl Lab {
 #[test]
 fn each_repository_gets_its_own_key_by_every_form_of_url() {
     sandbox(|ws| {
-        let lab = Lab::new(&ws);
-        lab.works_with(&ws, "app", &lab.app, &[]);
-        lab.works_with(&ws, "app-two", &lab.app_two, &[]);
+        let lab = Lab::new(ws);
+        lab.works_with(ws, "app", &lab.app, &[]);
+        lab.works_with(ws, "app-two", &lab.app_two, &[]);
     });
 }
 
 #[test]
 fn the_same_holds_under_coder_gitssh() {
     sandbox(|ws| {
-        let lab = Lab::new(&ws);
+        let lab = Lab::new(ws);
         let coder = Coder::install(Some(&lab.coder));
         let command = coder.git_ssh_command();
         let environment = [("GIT_SSH_COMMAND", &*command)];
-        lab.works_with(&ws, "app", &lab.app, &environment);
-        lab.works_with(&ws, "app-two", &lab.app_two, &environment);
+        lab.works_with(ws, "app", &lab.app, &environment);
+        lab.works_with(ws, "app-two", &lab.app_two, &environment);
     });
 }
 
 #[test]
 fn a_repository_without_a_key_is_left_alone() {
     sandbox(|ws| {
-        let lab = Lab::new(&ws);
+        let lab = Lab::new(ws);
         for form in ["https://github.com/acme/third", "https://github.com/acme/third.git"] {
             let effective = ws.git(&["ls-remote", "--get-url", form]).run().success().stdout;
             assert_eq!(effective.trim(), form);

@@ -1,0 +1,199 @@
+//! The logins: what the unmodified clients send after apply, and whose login stays when.
+
+use crate::support::fake_auth::{self, ACCOUNT, OTHER_ACCOUNT};
+use crate::support::{Clients, Cmd, Output, Vendors, Workspace, sandbox};
+
+const CLAUDE: &str = "sk-ant-oat01-";
+
+fn token(name: &str) -> String {
+    format!("{CLAUDE}{}{}", name.repeat(12), "A".repeat(40))
+}
+
+fn apply(ws: &Workspace, seed: &str) -> Output {
+    applied(ws, seed).run()
+}
+
+fn applied(ws: &Workspace, seed: &str) -> Cmd {
+    ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON", seed)
+}
+
+fn live(ws: &Workspace) -> serde_json::Value {
+    serde_json::from_str(&ws.read(".codex/auth.json")).unwrap()
+}
+
+fn refresh_token(ws: &Workspace) -> String {
+    live(ws)["tokens"]["refresh_token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn codex_completes_a_turn_with_the_seed_and_its_refreshed_login_is_kept() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let clients = Clients::install(ws, &vendors);
+        let seed = fake_auth::chatgpt().expired();
+        apply(ws, &seed.json()).success().stdout_has("codex: written");
+
+        let turn = || clients.codex(&["exec", "--skip-git-repo-check", "hi"]).run();
+        turn().success().stdout_has("MOCK-OK");
+        let requests = vendors.requests();
+        let refresh = requests.iter().find(|request| request.path == "/oauth/token").unwrap();
+        assert!(refresh.body.contains(&seed.refresh_token), "{}", refresh.body);
+        let answered = requests.iter().rfind(|request| request.path.ends_with("/responses")).unwrap();
+        assert_eq!(answered.headers["chatgpt-account-id"], ACCOUNT);
+        assert_eq!(refresh_token(ws), "rt_rotated_1");
+
+        // the seed is spent by now: writing it again would kill the login
+        let refreshed = ws.read(".codex/auth.json");
+        apply(ws, &seed.json())
+            .success()
+            .stdout_has("codex: kept: refreshed")
+            .stdout_has("newer than the seed");
+        assert_eq!(ws.read(".codex/auth.json"), refreshed);
+
+        // a module's stub would log every agent out; the refreshed login comes back, not the seed
+        ws.write(".codex/auth.json", fake_auth::module_stub(), 0o644);
+        apply(ws, &seed.json()).success().stdout_has("codex-auth-restored");
+        assert_eq!((&*refresh_token(ws), ws.mode(".codex/auth.json")), ("rt_rotated_1", 0o600));
+        turn().success().stdout_has("MOCK-OK");
+    });
+}
+
+#[test]
+fn codex_sends_the_very_token_of_a_fresh_seed() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let clients = Clients::install(ws, &vendors);
+        let seed = fake_auth::chatgpt();
+        apply(ws, &seed.json()).success();
+        clients.codex(&["exec", "--skip-git-repo-check", "hi"]).run().success().stdout_has("MOCK-OK");
+        let requests = vendors.requests();
+        let turn = requests.iter().rfind(|request| request.path.ends_with("/responses")).unwrap();
+        assert_eq!(turn.headers["authorization"], format!("Bearer {}", seed.access_token()));
+    });
+}
+
+#[test]
+fn claude_completes_a_turn_from_the_file_alone() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let clients = Clients::install(ws, &vendors);
+        let token = token("rig");
+        ws.write("work/file", "", 0o644);
+        ws.pushready(&["apply"])
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &token)
+            .env("PUSHREADY_TRUSTED_FOLDERS", "~/work")
+            .run()
+            .success()
+            .stdout_has("claude: written");
+        clients.claude(&["-p", "hi"]).current_dir("work").run().success().stdout_has("MOCK-OK");
+        let requests = vendors.requests();
+        let turn = requests.iter().find(|request| request.path == "/v1/messages").unwrap();
+        assert_eq!(turn.headers["authorization"], format!("Bearer {token}"));
+
+        let config: serde_json::Value = serde_json::from_str(&ws.read(".claude.json")).unwrap();
+        assert_eq!(config["hasCompletedOnboarding"], true);
+        assert_eq!(config["projects"]["/home/coder/work"]["hasTrustDialogAccepted"], true);
+        assert!(
+            ws.read(".codex/config.toml")
+                .contains("[projects.\"/home/coder/work\"]\ntrust_level = \"trusted\"")
+        );
+    });
+}
+
+#[test]
+fn a_new_seed_replaces_the_login_that_we_wrote() {
+    sandbox(|ws| {
+        let old = fake_auth::chatgpt();
+        apply(ws, &old.json()).success();
+        let newer = old.clone().refreshed();
+        apply(ws, &newer.json()).success().stdout_has("codex: written").stdout_has("a new seed");
+        assert_eq!(refresh_token(ws), newer.refresh_token);
+        let other = fake_auth::chatgpt().of_account(OTHER_ACCOUNT);
+        apply(ws, &other.json()).success().stdout_has("of another account");
+        assert_eq!(refresh_token(ws), other.refresh_token);
+    });
+}
+
+#[test]
+fn an_older_seed_does_not_replace_a_newer_login() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt();
+        apply(ws, &seed.json()).success();
+        ws.write(".codex/auth.json", seed.clone().refreshed().json(), 0o600);
+        let older = fake_auth::chatgpt().expired();
+        apply(ws, &older.json()).success().stdout_has("codex-auth-stale");
+        assert_eq!(refresh_token(ws), seed.refreshed().refresh_token);
+    });
+}
+
+#[test]
+fn a_login_that_we_never_wrote_stays() {
+    sandbox(|ws| {
+        let own = fake_auth::chatgpt().of_account(OTHER_ACCOUNT);
+        ws.write(".codex/auth.json", own.json(), 0o600);
+        apply(ws, &fake_auth::chatgpt().json()).success().stdout_has("codex-login-not-ours");
+        assert_eq!(ws.read(".codex/auth.json"), own.json());
+
+        ws.write(".claude/.credentials.json", claude_login(), 0o600);
+        ws.pushready(&["apply"])
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("ours"))
+            .run()
+            .success()
+            .stdout_has("claude-auth-conflict");
+        assert_eq!(ws.read(".claude/.credentials.json"), claude_login());
+    });
+}
+
+fn claude_login() -> String {
+    serde_json::json!({"claudeAiOauth": {
+        "accessToken": token("user"), "refreshToken": "refresh", "expiresAt": 4_102_444_800_000_u64,
+        "scopes": ["user:inference", "user:profile"], "subscriptionType": "max",
+    }})
+    .to_string()
+}
+
+#[test]
+fn a_user_who_logged_out_stays_logged_out() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt();
+        apply(ws, &seed.json()).success();
+        std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
+        apply(ws, &seed.json()).success().stdout_has("codex-auth-missing");
+        assert!(!ws.home().join(".codex/auth.json").exists());
+        // a new seed is a new wish
+        apply(ws, &seed.refreshed().json()).success().stdout_has("codex: written");
+    });
+}
+
+#[test]
+fn a_lease_cannot_rotate_anything() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt();
+        applied(ws, &seed.json()).env("PUSHREADY_CODEX_LEASE", "1").run().success().stdout_has("lease");
+        assert_eq!(refresh_token(ws), "");
+        assert_eq!(live(ws)["tokens"]["access_token"], seed.access_token());
+        applied(ws, &seed.json()).env("PUSHREADY_CODEX_LEASE", "1").run().success().stdout_has("codex: kept");
+    });
+}
+
+#[test]
+fn claude_tokens_of_ours_are_replaced_and_blanked_ones_refilled() {
+    sandbox(|ws| {
+        let apply =
+            |token: &str| ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token).run().success();
+        let access = || {
+            let file: serde_json::Value =
+                serde_json::from_str(&ws.read(".claude/.credentials.json")).unwrap();
+            file["claudeAiOauth"]["accessToken"].as_str().unwrap().to_owned()
+        };
+        apply(&token("one"));
+        apply(&token("two"));
+        assert_eq!(access(), token("two"));
+        // what Claude Code leaves behind after a failed refresh, with somebody's MCP logins beside it
+        let blank = "{\"claudeAiOauth\":{\"accessToken\":\"\",\"expiresAt\":0,\"refreshToken\":\"\"},\"mcpOAuth\":{\"x\":1}}";
+        ws.write(".claude/.credentials.json", blank, 0o600);
+        apply(&token("two"));
+        assert_eq!(access(), token("two"));
+        assert!(ws.read(".claude/.credentials.json").contains("\"mcpOAuth\":{\"x\":1}"));
+    });
+}

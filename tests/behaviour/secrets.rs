@@ -1,0 +1,165 @@
+//! No secret where it does not belong, and no file that others could read for even a moment.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::{Cmd, KeyPair, Workspace, canary, fake_auth, require, sandbox};
+
+struct Secrets {
+    key: KeyPair,
+    seed: fake_auth::ChatGpt,
+    token: String,
+}
+
+impl Secrets {
+    fn new() -> Self {
+        let token = format!("sk-ant-oat01-{}", "canary".repeat(12));
+        Self { key: KeyPair::generate("canary"), seed: fake_auth::chatgpt(), token }
+    }
+
+    fn all(&self) -> Vec<String> {
+        let body: String = self.key.private.lines().filter(|line| !line.starts_with('-')).collect();
+        let mut all = vec![self.key.private.clone(), body, self.token.clone()];
+        all.extend(self.seed.secrets());
+        all
+    }
+
+    fn variables(&self, cmd: Cmd) -> Cmd {
+        cmd.env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": self.key.private}).to_string())
+            .env("PUSHREADY_CODEX_AUTH_JSON", self.seed.json())
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &*self.token)
+            .env("PUSHREADY_TRUSTED_FOLDERS", "~/work")
+            .env("RUST_BACKTRACE", "full")
+            .env("RUST_LOG", "trace")
+    }
+}
+
+/// The files that are there to hold a secret (SPEC section 3).
+const HOLDERS: &[&str] = &[
+    ".codex/auth.json",
+    ".claude/.credentials.json",
+    ".local/state/pushready/codex/last-good.json",
+    ".local/state/pushready/keys/",
+    ".local/state/pushready/undo/",
+    // the binary, byte for byte: nothing of this run can be in it
+    ".local/state/pushready/bin/",
+];
+
+#[test]
+fn no_secret_stands_in_any_output_or_in_any_other_file() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        let all = secrets.all();
+        let commands: &[&[&str]] = &[
+            &["-vv", "apply", "--dry-run"],
+            &["-vv", "apply"],
+            &["apply", "--json"],
+            &["status"],
+            &["status", "--json"],
+            &["status", "--line"],
+            &["-vv", "remove", "--dry-run", "--json"],
+        ];
+        for command in commands {
+            let output = secrets.variables(ws.pushready(command)).run().success();
+            canary::assert_absent(&format!("{command:?}"), output.to_string(), &all);
+        }
+        for path in ws.snapshot().paths() {
+            let file = ws.home().join(path);
+            let shown = path.display().to_string();
+            if file.is_file() && !HOLDERS.iter().any(|holder| shown.starts_with(holder)) {
+                canary::assert_absent(&shown, fs::read(file).unwrap(), &all);
+            }
+        }
+        let output = secrets.variables(ws.pushready(&["-vv", "remove"])).run().success();
+        canary::assert_absent("remove", output.to_string(), &all);
+    });
+}
+
+#[test]
+fn no_child_is_told_a_secret() {
+    sandbox(|ws| {
+        require("strace");
+        let secrets = Secrets::new();
+        let log = ws.home().join("exec.log");
+        let options = ["-f", "-v", "-s", "1000000", "-e", "trace=execve", "-o"];
+        let cmd = secrets.variables(ws.pushready(&["apply"]));
+        let strace = options.iter().map(std::ffi::OsStr::new).chain([log.as_os_str()]);
+        cmd.wrapped_in("strace", strace).run().success();
+        let log = fs::read_to_string(log).unwrap();
+        // the first line is pushready itself, started with its variables
+        let children: Vec<&str> = log.lines().skip(1).filter(|line| line.contains("execve(")).collect();
+        assert!(children.iter().any(|line| line.contains("ssh")), "{children:#?}");
+        for child in children {
+            canary::assert_absent("the arguments or environment of a child", child, &secrets.all());
+            assert!(!child.contains("PUSHREADY_CODEX"), "{child}");
+        }
+    });
+}
+
+#[test]
+fn what_holds_a_secret_is_private_from_birth() {
+    sandbox(|ws| {
+        require("strace");
+        let secrets = Secrets::new();
+        let log = ws.home().join("open.log");
+        let options = ["-f", "-e", "trace=openat,mkdir,mkdirat,chmod,fchmod,fchmodat", "-o"];
+        // umask 000 would show a mode that only the umask narrows
+        let script =
+            format!("umask 000; exec strace {} {} pushready apply", options.join(" "), log.display());
+        secrets.variables(ws.sh(&script)).run().success();
+        let log = fs::read_to_string(log).unwrap();
+        let mut created = 0;
+        for line in log.lines() {
+            if line.contains("O_CREAT") {
+                created += 1;
+                let lock_of_codex = line.ends_with("0644) = 4") || line.contains(", 0644)");
+                assert!(line.contains(", 0600)") || lock_of_codex, "{line}");
+            }
+            if line.contains("mkdir") {
+                assert!(line.contains("0700)"), "{line}");
+            }
+        }
+        assert!(created >= 8, "only {created} files were created:\n{log}");
+        for path in ws.snapshot().paths() {
+            let mode = ws.mode(path.to_str().unwrap());
+            let shown = path.display().to_string();
+            let open = ["exec.log", "open.log", ".codex/auth.lock"];
+            assert!(mode.trailing_zeros() >= 6 || open.contains(&&*shown), "{shown} has mode {mode:04o}");
+        }
+    });
+}
+
+#[test]
+fn modes_are_restored() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        let apply = |ws: &Workspace| secrets.variables(ws.pushready(&["apply"])).run().success();
+        apply(ws);
+        let keys = ws.home().join(".local/state/pushready/keys");
+        let key = fs::read_dir(keys).unwrap().next().unwrap().unwrap().path();
+        let key = key.strip_prefix(ws.home()).unwrap().to_str().unwrap();
+        for path in [".codex/auth.json", ".claude/.credentials.json", key] {
+            ws.set_mode(path, 0o644);
+        }
+        apply(ws);
+        for path in [".codex/auth.json", ".claude/.credentials.json", key] {
+            assert_eq!(ws.mode(path), 0o600, "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_place_that_is_not_safe_is_refused_by_name_and_the_rest_goes_on() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        ws.write("victim", "precious", 0o644);
+        fs::create_dir(ws.home().join(".codex")).unwrap();
+        std::os::unix::fs::symlink("../victim", ws.home().join(".codex/auth.json")).unwrap();
+        let output = secrets.variables(ws.pushready(&["apply"])).run().fails(1);
+        assert!(output.stdout.contains("symlink"), "{output}");
+        assert_eq!(ws.read("victim"), "precious");
+        assert!(ws.home().join(".claude/.credentials.json").exists(), "the others still go through");
+        assert!(output.stdout.contains("NOT READY codex-home-unwritable codex"), "{output}");
+    });
+}

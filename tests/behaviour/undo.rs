@@ -1,0 +1,208 @@
+//! apply, apply: nothing is written. apply, remove: the home is as it was.
+
+use std::os::unix::fs::symlink;
+
+use crate::support::{Cmd, KeyPair, Workspace, fake_auth, sandbox};
+
+/// Everything at once.
+struct All {
+    key: KeyPair,
+    seed: fake_auth::ChatGpt,
+}
+
+impl All {
+    fn new() -> Self {
+        Self { key: KeyPair::generate("app"), seed: fake_auth::chatgpt() }
+    }
+
+    fn pushready(&self, ws: &Workspace, args: &[&str]) -> Cmd {
+        ws.pushready(args)
+            .env("PUSHREADY_REPOSITORY", "acme/app")
+            .env("PUSHREADY_DEPLOY_KEY", &*self.key.private)
+            .env("PUSHREADY_CODEX_AUTH_JSON", self.seed.json())
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", format!("sk-ant-oat01-{}", "x".repeat(60)))
+            .env("PUSHREADY_TRUSTED_FOLDERS", "~/work:/srv/project")
+    }
+}
+
+/// A home that has been lived in.
+fn lived_in(ws: &Workspace) {
+    ws.write(".ssh/config", "Host *\n  ControlMaster auto\n  ControlPath ~/.ssh/%C\nHost x", 0o644);
+    ws.set_mode(".ssh", 0o755);
+    ws.write("dotfiles/gitconfig", "[user]\n\tname = Dev # me\n\temail = dev@example.com", 0o640);
+    symlink("dotfiles/gitconfig", ws.home().join(".gitconfig")).unwrap();
+    ws.write(
+        ".codex/config.toml",
+        "model = \"x\" # mine\r\n\n[projects.\"/other\"]\ntrust_level = \"untrusted\"\n",
+        0o644,
+    );
+    ws.write(".codex/auth.json", fake_auth::module_stub(), 0o644);
+    ws.write(
+        ".claude.json",
+        "{\"numStartups\":3,\n\n \"projects\" : {\"/other\":{\"a\":[1,2]}} ,\"u\":\"\\u00e9\"}",
+        0o644,
+    );
+    ws.write(".claude/.credentials.json", "{\"mcpOAuth\": {\"x\": 1}}", 0o640);
+    for name in ["app", "other"] {
+        ws.git(&["init", "--quiet", &format!("src/{name}")]).run().success();
+        let url = format!("\"https://github.com/acme/{name}\"");
+        let config = format!("src/{name}/.git/config");
+        let text = format!("{}[remote \"origin\"]\n\turl = {url} ; mine\n", ws.read(&config));
+        ws.write(&config, text, 0o644);
+    }
+}
+
+#[test]
+fn a_bare_home_is_given_back_as_it_was() {
+    sandbox(|ws| {
+        let all = All::new();
+        let before = ws.snapshot();
+        all.pushready(ws, &["apply"]).run().success();
+        assert!(!before.diff(&ws.snapshot()).is_empty());
+        ws.run(&["remove"]).success().stdout_has("REMOVED");
+        before.assert_same(&ws.snapshot());
+        ws.run(&["remove"]).success().stdout_has("nothing to take back");
+    });
+}
+
+#[test]
+fn a_home_that_was_lived_in_is_given_back_as_it_was() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        let before = ws.snapshot();
+        all.pushready(ws, &["apply"]).run().success();
+        assert!(ws.home().join(".gitconfig").is_symlink());
+        assert!(ws.read("src/app/.git/config").contains("url = git@github.com:acme/app.git ; mine\n"));
+        ws.run(&["remove"]).success();
+        // Codex's own lock files, empty, stay where Codex has been
+        for lock in [".codex/auth.lock", ".codex/auth.json.lock"] {
+            assert_eq!(ws.read(lock), "");
+            std::fs::remove_file(ws.home().join(lock)).unwrap();
+        }
+        before.assert_same(&ws.snapshot());
+    });
+}
+
+#[test]
+fn a_second_apply_writes_nothing_and_says_so() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        all.pushready(ws, &["apply"]).run().success();
+        let before = ws.snapshot();
+        let again = all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+        let written = before.written(&ws.snapshot());
+        assert!(written.is_empty(), "{written:?}\n{again}");
+        before.assert_same(&ws.snapshot());
+    });
+}
+
+#[test]
+fn an_apply_without_variables_changes_nothing() {
+    sandbox(|ws| {
+        let all = All::new();
+        all.pushready(ws, &["apply"]).run().success();
+        let before = ws.snapshot();
+        ws.run(&["apply"]).success().stdout_has("kept from the last apply").stdout_has("nothing to write");
+        assert!(before.written(&ws.snapshot()).is_empty());
+        before.assert_same(&ws.snapshot());
+    });
+}
+
+#[test]
+fn a_dry_run_shows_the_plan_and_touches_nothing() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        let before = ws.snapshot();
+        let changes = |report: &serde_json::Value| -> Vec<(String, String)> {
+            let lines = report["changes"].as_array().unwrap().iter();
+            lines.map(|line| (line["path"].to_string(), line["action"].to_string())).collect()
+        };
+        let planned = all.pushready(ws, &["apply", "--dry-run", "--json"]).run().success().json();
+        let written = before.written(&ws.snapshot());
+        assert!(written.is_empty(), "{written:?}");
+        let done = all.pushready(ws, &["apply", "--json"]).run().success().json();
+        assert_eq!(changes(&planned).len(), changes(&done).len());
+        let paths =
+            |changes: Vec<(String, String)>| changes.into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        assert_eq!(paths(changes(&planned)), paths(changes(&done)));
+
+        let before = ws.snapshot();
+        ws.run(&["remove", "--dry-run"]).success().stdout_has("would").stdout_has("WOULD REMOVE");
+        assert!(before.written(&ws.snapshot()).is_empty());
+    });
+}
+
+#[test]
+fn with_nothing_asked_for_nothing_is_left_behind() {
+    sandbox(|ws| {
+        let before = ws.snapshot();
+        ws.run(&["apply"]).success().stdout_has("nothing is asked for");
+        before.assert_same(&ws.snapshot());
+    });
+}
+
+#[test]
+fn what_the_user_edited_since_is_kept_and_named() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        all.pushready(ws, &["apply"]).run().success();
+        let own = fake_auth::chatgpt().of_account(fake_auth::OTHER_ACCOUNT).json();
+        ws.write(".codex/auth.json", &own, 0o600);
+        ws.git(&["remote", "set-url", "origin", "git@github.com:acme/fork.git"])
+            .current_dir("src/app")
+            .run()
+            .success();
+        let config = ws.read(".ssh/config");
+        ws.write(".ssh/config", format!("{config}\nHost mine\n"), 0o644);
+        let removed =
+            ws.run(&["remove"]).fails(1).stdout_has("~/.codex/auth.json: kept").stdout_has("src/app");
+        assert!(removed.stdout.contains("NOT ALL REMOVED"), "{removed}");
+        assert_eq!(ws.read(".codex/auth.json"), own);
+        assert!(ws.read("src/app/.git/config").contains("acme/fork.git"));
+        assert!(ws.read(".ssh/config").ends_with("Host x\nHost mine\n"));
+        assert!(!ws.home().join(".local").exists(), "the state folder goes all the same");
+    });
+}
+
+#[test]
+fn a_login_that_was_refreshed_is_still_ours_to_remove() {
+    sandbox(|ws| {
+        let all = All::new();
+        all.pushready(ws, &["apply"]).run().success();
+        ws.write(".codex/auth.json", all.seed.clone().refreshed().json(), 0o600);
+        ws.run(&["remove"]).success();
+        assert!(!ws.home().join(".codex/auth.json").exists());
+    });
+}
+
+#[test]
+fn logins_can_be_left_in_place() {
+    sandbox(|ws| {
+        let all = All::new();
+        all.pushready(ws, &["apply"]).run().success();
+        let login = ws.read(".codex/auth.json");
+        ws.run(&["remove", "--keep-logins"]).success();
+        assert_eq!(ws.read(".codex/auth.json"), login);
+        assert!(ws.home().join(".claude/.credentials.json").exists());
+        assert!(!ws.home().join(".ssh").exists());
+    });
+}
+
+#[test]
+fn a_newer_receipt_is_not_touched() {
+    sandbox(|ws| {
+        let all = All::new();
+        all.pushready(ws, &["apply"]).run().success();
+        let path = ".local/state/pushready/receipt.json";
+        let newer = ws.read(path).replacen("\"schema_version\": 1", "\"schema_version\": 2", 1);
+        ws.write(path, newer, 0o600);
+        let before = ws.snapshot();
+        all.pushready(ws, &["apply"]).run().fails(1).stderr_has("schema version 2");
+        ws.run(&["remove"]).fails(1);
+        before.assert_same(&ws.snapshot());
+    });
+}
