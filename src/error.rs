@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use crate::catalogue::Code;
 
-/// How a command ended (SPEC section 1).
+/// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Everything asked for holds.

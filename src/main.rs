@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tracing::level_filters::LevelFilter;
 
 use cli::{Cli, Command};
 use error::Exit;
@@ -40,8 +41,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ready.into() };
         }
     };
+    log(cli.verbose);
     let result = match cli.command {
-        Command::SshMatch { id } => return ssh_match::run(&id).into(),
+        Command::SshMatch { id } => Ok(ssh_match::run(&id)),
         Command::Apply(arguments) => command::apply::run(&arguments, cli.verbose),
         Command::Remove(arguments) => command::remove::run(&arguments, cli.verbose),
         Command::Status(arguments) => command::status::run(&arguments),
@@ -54,4 +56,14 @@ fn main() -> ExitCode {
             error.status().into()
         }
     }
+}
+
+/// The log goes to standard error, and only where it is asked for.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 | 1 => LevelFilter::OFF,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -48,6 +48,8 @@ pub fn caller(program: &str) -> Command {
 /// Runs `command` to its end, or kills it and its children at the deadline.
 pub fn run(mut command: Command, deadline: Duration) -> Result<Output, Failure> {
     let end = Instant::now() + deadline;
+    let start = Instant::now();
+    let shown = format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = Kill(command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::Missing,
@@ -58,6 +60,7 @@ pub fn run(mut command: Command, deadline: Duration) -> Result<Output, Failure> 
     let status = wait(&mut child.0, end)?;
     // what the child left running in its group may still hold the pipes
     child.end_group();
+    tracing::debug!(%status, elapsed = ?start.elapsed(), "{shown}");
     Ok(Output {
         status,
         stdout: stdout.join().unwrap_or_default(),

@@ -141,7 +141,7 @@ mod tests {
             &["ssh", "-o", "SendEnv=GIT_PROTOCOL", "git@github.com", "git-upload-pack 'acme/app.git'"],
             &["ssh", "-oBatchMode=yes", "-p", "22", "git@github.com", "git-upload-pack 'acme/app.git'"],
             &["ssh", "-4", "-G", "-i", "k", "-i", "l", "github.com", "git-upload-pack 'acme/app.git'"],
-            &["ssh", "-vvip", "k", "github.com", "git-upload-pack 'acme/app.git'"],
+            &["ssh", "-vvi", "k", "github.com", "git-upload-pack 'acme/app.git'"],
             &["ssh", "github.com", "-p", "22", "-l", "git", "git-upload-pack 'acme/app.git'"],
             &["ssh", "--", "github.com", "git-upload-pack 'acme/app.git'"],
             &["/usr/bin/ssh", "github.com", "--", "git-upload-pack", "'acme/app.git'"],

@@ -50,3 +50,32 @@ pub fn secret_names() -> impl Iterator<Item = String> {
         .filter(|variable| variable.secret)
         .flat_map(|variable| [variable.name.to_owned(), format!("{}_BASE64", variable.name)])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_in_the_readme_is_this_list() {
+        let table: String = ALL
+            .iter()
+            .map(|variable| {
+                let secret = if variable.secret { "yes" } else { "no" };
+                format!("| `{}` | {secret} | {} |\n", variable.name, variable.meaning)
+            })
+            .collect();
+        let readme = include_str!("../README.md");
+        let start = readme.find("| variable | secret | meaning |").unwrap();
+        let rows = readme[start..].lines().skip(2).take_while(|line| line.starts_with('|'));
+        let found: String = rows.map(|line| format!("{line}\n")).collect();
+        assert!(found == table, "README.md should have:\n{table}");
+    }
+
+    #[test]
+    fn secrets_are_taken_from_children_in_every_form() {
+        let names: Vec<_> = secret_names().collect();
+        assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS".to_owned()));
+        assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS_BASE64".to_owned()));
+        assert!(!names.contains(&"HOME".to_owned()));
+    }
+}

@@ -130,7 +130,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     Some(item)
 }
 
-/// The freshness rule (SPEC section 3). Pure.
+/// The freshness rule. Pure.
 fn decide(
     seed: &CodexAuth,
     now_recorded: &CodexRecord,

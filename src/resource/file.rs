@@ -292,6 +292,7 @@ pub fn fill(file: &File, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 /// Writes `bytes` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    tracing::debug!(path = %path.display(), mode = format_args!("{mode:04o}"), "write");
     create_folders(path)?;
     let file = temporary(path)?;
     fill(file.as_file(), bytes, mode)?;
@@ -303,7 +304,10 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Ok(()) => sync_folder(path),
+        Ok(()) => {
+            tracing::debug!(path = %path.display(), "remove");
+            sync_folder(path)
+        }
         Err(error) => Err(error),
     }
 }

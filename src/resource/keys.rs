@@ -90,7 +90,7 @@ pub fn unset(old: &str, written: &[Written]) -> Result<(String, Vec<String>), Re
             continue;
         }
         if let Some(before) = entry.before.as_deref().and_then(|before| serde_json::from_str(before).ok()) {
-            property.set_value(input(&before))
+            property.set_value(input(&before));
         } else {
             property.remove();
             remove_made(&holders, parents, entry.made);

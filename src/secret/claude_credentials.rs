@@ -1,4 +1,4 @@
-//! Claude Code's `.credentials.json` as found: whose login is in it, if any (facts/agents-auth.md §5.2).
+//! Claude Code's `.credentials.json` as found: whose login is in it, if any (measured on Claude Code 2.1.330).
 
 use jiff::Timestamp;
 use serde::Deserialize;

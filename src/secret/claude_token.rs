@@ -51,6 +51,7 @@ impl ClaudeToken {
     }
 
     /// The token itself; looked at only through secrecy.
+    #[cfg(test)]
     pub fn expose(&self) -> &SecretString {
         &self.0
     }
@@ -60,7 +61,7 @@ impl ClaudeToken {
         sha256(reveal(&self.0).as_bytes())
     }
 
-    /// The value of `claudeAiOauth`: no refresh token, no expiry, no invented plan (facts/agents-auth.md §5.2). For a
+    /// The value of `claudeAiOauth`: no refresh token, no expiry, no invented plan (measured on Claude Code 2.1.330). For a
     /// file whose other keys (`mcpOAuth`) must survive.
     pub fn oauth_json(&self) -> SecretString {
         // A checked token holds no character that JSON escapes.
@@ -74,6 +75,7 @@ impl ClaudeToken {
     }
 
     /// The content of a whole `.credentials.json`.
+    #[cfg(test)]
     pub fn credentials_json(&self) -> SecretString {
         concat(&[r#"{"claudeAiOauth":"#, reveal(&self.oauth_json()), "}"])
     }

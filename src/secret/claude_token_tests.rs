@@ -106,6 +106,8 @@ fn refused_by_name() {
         (format!("{oat}\nabc"), after),
         (format!("{oat} abc"), "there is a blank within it"),
         (uneven, after),
+        (format!("{}\n{}", &oat[..40], &oat[40..]), after),
+        (format!("{}\n{}\n{}", &oat[..40], &oat[40..50], &oat[50..80]), after),
         (format!("{oat}\n{oat}"), "more than one token in it"),
         (oat.replace("Ab", "A\u{e9}"), "it holds characters that no token holds"),
         (oat.replace("Ab", "A\u{1b}[31m"), "it holds characters that no token holds"),
@@ -134,7 +136,8 @@ fn the_file_that_claude_code_reads() {
     assert_eq!(entry, expected["claudeAiOauth"]);
     let read = CredentialsFile::parse(reveal(&token.credentials_json()).as_bytes());
     assert_eq!(read, CredentialsFile::SetupToken { digest: token.digest(), inference: true });
-    assert_eq!(token.digest().len(), 64);
+    assert_eq!(token.digest(), sha256(oat().as_bytes()));
+    assert_eq!(sha256(b"").get(..16), Some("e3b0c44298fc1c14"));
 }
 
 proptest::proptest! {

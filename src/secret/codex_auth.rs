@@ -1,4 +1,4 @@
-//! A login of Codex: whose it is, whether it still works, which of two is the newer (facts/agents-auth.md §1, §2).
+//! A login of Codex: whose it is, whether it still works, which of two is the newer.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::codex_file::Opaque;
 use super::jwt::{Identity, Lifetime};
 use super::{digest, reveal};
 
-/// Without a readable expiry Codex renews after this time (facts/agents-auth.md §2.1).
+/// Without a readable expiry Codex 0.169 renews after this time (login/src/auth/manager.rs).
 const RENEWED_EVERY: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// How Codex logs in with a file: what `auth_mode` says, or else what Codex infers from the keys that are there.
@@ -66,7 +66,7 @@ pub enum Liveness {
     Dead,
     /// Codex takes the file, and then sends no credential or fails. Says what is wrong.
     Incomplete(&'static str),
-    /// `{}`, or an empty key: what modules write (facts/agents-auth.md §7.1).
+    /// `{}`, or an empty key: what modules write (coder-labs/codex v4).
     Stub,
 }
 
@@ -122,6 +122,7 @@ impl CodexAuth {
     }
 
     /// False for a ChatGPT login whose requests lack the account header, which some accounts need.
+    #[cfg(test)]
     pub fn sends_account(&self) -> bool {
         self.chatgpt_tokens()
             .is_none_or(|tokens| tokens.account_id.as_deref().is_some_and(|id| !id.is_empty()))
@@ -230,7 +231,7 @@ impl CodexAuth {
     }
 
     /// Whether this login was renewed after the other: by `last_refresh`, then by the access token's own times, never by
-    /// the times of files (facts/agents-auth.md §2.7). False where nothing tells.
+    /// the times of files. False where nothing tells.
     pub fn newer_than(&self, other: &Self) -> bool {
         let pairs = [
             (self.last_refresh(), other.last_refresh()),
@@ -292,7 +293,7 @@ impl CodexAuth {
         digest(&fields.map(str::as_bytes))
     }
 
-    /// A lease: works until the access token ends, and cannot use up anybody's refresh token (facts §2.6).
+    /// A lease: works until the access token ends, and cannot use up anybody's refresh token.
     #[must_use]
     pub fn without_refresh_token(mut self) -> Self {
         if let Some(tokens) = &mut self.tokens {

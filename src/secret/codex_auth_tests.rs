@@ -161,6 +161,11 @@ fn the_same_account() {
     assert!(one.same_account(&good()) && one.account_digest() == good().account_digest());
     assert!(!one.same_account(&colleague) && one.account_digest() != colleague.account_digest());
     assert!(!one.same_account(&other) && one.account_digest() != other.account_digest());
+    let legacy = |user: &str| {
+        let auth = json!({"chatgpt_account_id": account(1), "user_id": user});
+        claiming(&json!({"https://api.openai.com/auth": auth}))
+    };
+    assert!(legacy("user-1").same_account(&one) && !legacy("user-2").same_account(&one));
     let nameless = claiming(&json!({}));
     assert!(nameless.same_account(&one) && one.same_account(&nameless));
     let unknown =

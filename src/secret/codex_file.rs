@@ -1,5 +1,5 @@
 //! Codex's `auth.json`, read as strictly as codex 0.169 reads it: no stricter, or a working login would be replaced; no
-//! laxer, or a dead one would be called ready (facts/agents-auth.md §1, §4; every case was run against the binary).
+//! laxer, or a dead one would be called ready (every case was run against codex 0.169).
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::text::Text;
 use super::{Defect, MAX_JSON, jwt, reveal};
 use crate::catalogue::Code;
 
-/// Deeper than any login; Codex itself skips what it does not know, however deep (abuse case A16).
+/// Deeper than any login; Codex itself skips what it does not know, however deep.
 const MAX_DEPTH: usize = 64;
 
 pub(super) const LOG_IN: &str = "log in with `codex login --device-auth` on your machine and give the whole content of its `~/.codex/auth.json`";

@@ -160,7 +160,7 @@ fn as_strict_as_codex() {
     assert_eq!(verdict(&utf8), Err(Malformed));
 }
 
-/// Where we are stricter than Codex on purpose (abuse case A16): no login looks like this.
+/// Where we are stricter than Codex on purpose: no login looks like this.
 #[test]
 fn bombs_are_refused() {
     let deep = |depth: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));

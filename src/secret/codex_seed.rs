@@ -1,5 +1,5 @@
 //! A seed for Codex as people hand it over, repaired where the repair is certain, and completed so that Codex sends a
-//! credential with it (facts/agents-auth.md §1.3).
+//! credential with it.
 
 use jiff::Timestamp;
 use secrecy::SecretString;

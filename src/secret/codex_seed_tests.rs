@@ -120,6 +120,11 @@ fn refused_by_name() {
         ("{}".into(), Incomplete, nothing),
         (r#"{ "OPENAI_API_KEY": "" }"#.into(), Incomplete, nothing),
         (with(&[("/tokens", Value::Null)]).to_string(), Incomplete, nothing),
+        (
+            with_token("refresh_token", Value::Null).to_string(),
+            Incomplete,
+            "`tokens.refresh_token` is missing",
+        ),
         (with_token("id_token", Value::Null).to_string(), Incomplete, "`tokens.id_token` is missing"),
         (with_token("access_token", json!("")).to_string(), Incomplete, "`tokens.access_token` is empty"),
         (

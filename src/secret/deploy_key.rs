@@ -1,17 +1,18 @@
 //! An SSH private key that serves unattended: OpenSSH's own container, no passphrase, strong enough.
 //!
-//! That a parser takes a key does not mean that OpenSSH does, nor the reverse (facts/git-ssh.md §5), so the text is
-//! normalised here, the defect is named here, and what is handed on is always written anew.
+//! That a parser takes a key does not mean that OpenSSH does, nor the reverse, so the text is
+//! normalised here, the container is checked as OpenSSH checks it, and what is handed on is always written anew.
 
 use std::fmt;
 
+use base64ct::{Base64, Encoding};
 use secrecy::SecretString;
-use ssh_key::{HashAlg, LineEnding, Mpint, PrivateKey};
+use ssh_key::{HashAlg, Mpint, PublicKey};
 use zeroize::Zeroizing;
 
 use super::key_armour::Armour;
 use super::key_outline::{GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, Outline, TO_OPENSSH, malformed, refuse};
-use super::text::{Repairs, decode_base64, placeholder, unwrap};
+use super::text::{Repairs, decode_base64, gather, placeholder, unwrap};
 use super::{Checked, Defect, reveal};
 use crate::catalogue::Code;
 
@@ -74,22 +75,20 @@ impl DeployKey {
             return malformed("it is truncated: the content ends too early", GIVE_WHOLE);
         };
         outline.judge()?;
-        // ssh-key's messages mislead (facts/git-ssh.md §5), and the outline has told truncation apart already.
-        let Ok(key) = PrivateKey::from_bytes(blob) else {
-            return malformed("it is damaged: the content does not hold together", GIVE_WHOLE);
+        let damaged = || {
+            Defect::new(Code::KeyMalformed, "it is damaged: the content does not hold together", GIVE_WHOLE)
         };
-        if let Some(pair) = key.key_data().rsa()
-            && bits(&pair.public.n) < MIN_RSA_BITS
+        outline.holds_together().ok_or_else(damaged)?;
+        let public = PublicKey::from_bytes(outline.public).map_err(|_| damaged())?;
+        if let Some(rsa) = public.key_data().rsa()
+            && bits(&rsa.n) < MIN_RSA_BITS
         {
             return refuse(Code::KeyWeak, "an RSA key below 2048 bits", NEW_KEY);
         }
-        let Ok(openssh) = key.to_openssh(LineEnding::LF) else {
-            return malformed("it cannot be written in OpenSSH's form", NEW_KEY);
-        };
         Ok(Self {
-            openssh: SecretString::from(openssh.as_str()),
-            fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
-            algorithm: key.algorithm().as_str().to_owned(),
+            openssh: written(blob),
+            fingerprint: public.fingerprint(HashAlg::Sha256).to_string(),
+            algorithm: public.algorithm().as_str().to_owned(),
         })
     }
 
@@ -113,6 +112,20 @@ impl fmt::Debug for DeployKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeployKey").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
     }
+}
+
+/// The container as `ssh-keygen` writes it, in lines of 70 characters.
+///
+/// Not ssh-key's `PrivateKey`, which refuses every P-521 key in four (its 0.6.7 takes no scalar with leading zeros
+/// dropped) and every comment that is not UTF-8.
+fn written(blob: &[u8]) -> SecretString {
+    let body = Zeroizing::new(Base64::encode_string(blob));
+    let lines =
+        body.as_bytes().chunks(70).flat_map(|line| line.iter().map(|byte| char::from(*byte)).chain(['\n']));
+    let (begin, end) = ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "-----END OPENSSH PRIVATE KEY-----\n");
+    let capacity = begin.len() + body.len() + body.len() / 70 + 1 + end.len();
+    let text = gather(capacity, begin.chars().chain(lines).chain(end.chars()));
+    SecretString::from(text.as_str())
 }
 
 /// Length of a modulus; 0 for a negative one.

@@ -88,7 +88,7 @@ fn payload<T: DeserializeOwned>(jwt: &str) -> Option<T> {
     serde_json::from_slice(&Zeroizing::new(Base64UrlUnpadded::decode_vec(payload).ok()?)).ok()
 }
 
-/// Seconds since 1970, or milliseconds where seconds would lie beyond the year 5138 (abuse case A32).
+/// Seconds since 1970, or milliseconds where seconds would lie beyond the year 5138.
 pub(super) fn epoch(count: i64) -> Option<Timestamp> {
     if count.unsigned_abs() >= 100_000_000_000 {
         Timestamp::from_millisecond(count).ok()

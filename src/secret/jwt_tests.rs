@@ -63,6 +63,17 @@ fn epochs_in_milliseconds_and_absurd_ones() {
     }
 }
 
+#[test]
+fn three_parts_that_are_not_empty() {
+    let claims = "eyJlbWFpbCI6ImEifQ";
+    for jwt in [format!("h.{claims}.s"), format!("h.{claims}.s.more")] {
+        assert_eq!(identity(&jwt).and_then(|identity| identity.email).as_deref(), Some("a"));
+    }
+    for jwt in [format!(".{claims}.s"), format!("h.{claims}."), format!("h.{claims}"), "h..s".to_owned()] {
+        assert!(identity(&jwt).is_none(), "{jwt}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn nothing_panics(text in "\\PC{0,40}", shaped in "[-+0-9TZtz:. ]{0,40}", count: i64) {

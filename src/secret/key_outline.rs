@@ -30,11 +30,14 @@ pub(super) fn encrypted<T>() -> Result<T, Defect> {
     )
 }
 
-/// The readable outside of OpenSSH's container (PROTOCOL.key).
+/// The parts of OpenSSH's container (PROTOCOL.key).
 pub(super) struct Outline<'a> {
     cipher: &'a [u8],
     keys: u32,
     algorithm: &'a [u8],
+    /// As on the wire (RFC 4253 §6.6).
+    pub(super) public: &'a [u8],
+    private: &'a [u8],
     /// Bytes after the private part; an authenticated cipher puts its tag there.
     trailing: usize,
 }
@@ -45,14 +48,11 @@ impl<'a> Outline<'a> {
         let mut rest = blob.strip_prefix(MAGIC)?;
         let cipher = field(&mut rest)?;
         let (_kdf, _options) = (field(&mut rest)?, field(&mut rest)?);
-        let (keys, tail) = rest.split_first_chunk()?;
-        rest = tail;
-        let mut public = field(&mut rest)?;
-        let keys = u32::from_be_bytes(*keys);
-        if keys == 1 {
-            field(&mut rest)?;
-        }
-        Some(Self { cipher, keys, algorithm: field(&mut public)?, trailing: rest.len() })
+        let keys = number(&mut rest)?;
+        let public = field(&mut rest)?;
+        let private = if keys == 1 { field(&mut rest)? } else { &[] };
+        let algorithm = field(&mut { public })?;
+        Some(Self { cipher, keys, algorithm, public, private, trailing: rest.len() })
     }
 
     pub(super) fn judge(&self) -> Result<(), Defect> {
@@ -92,12 +92,54 @@ impl<'a> Outline<'a> {
         }
         Ok(())
     }
+
+    /// What OpenSSH checks in a private part that is not encrypted (sshkey.c: private2_decrypt, parse_private2): whole
+    /// blocks of 8, equal check integers, the public key again, padding that counts up. None: one of them fails.
+    pub(super) fn holds_together(&self) -> Option<()> {
+        let mut rest = self.private;
+        let blocks = !rest.is_empty() && rest.len().is_multiple_of(8);
+        let same = number(&mut rest)? == number(&mut rest)?;
+        let name = field(&mut rest)?;
+        let mut public = self.public;
+        field(&mut public)?;
+        let mut both = || Some((field(&mut rest)?, field(&mut public)?));
+        let matches = match name {
+            b"ssh-ed25519" => {
+                let (inner, outer) = both()?;
+                let halves = field(&mut rest)?;
+                inner == outer && halves.len() == 64 && halves.ends_with(outer)
+            }
+            b"ssh-rsa" => {
+                // The public key has the exponent first, the private part the modulus.
+                let (modulus, exponent) = (field(&mut rest)?, field(&mut rest)?);
+                let outer = (field(&mut public)?, field(&mut public)?);
+                for _ in ["d", "iqmp", "p", "q"] {
+                    field(&mut rest)?;
+                }
+                (exponent, modulus) == outer
+            }
+            _ => {
+                let ((inner_curve, outer_curve), (inner_point, outer_point)) = (both()?, both()?);
+                let scalar = field(&mut rest)?;
+                inner_curve == outer_curve && inner_point == outer_point && !scalar.is_empty()
+            }
+        };
+        let _comment = field(&mut rest)?;
+        let padded = rest.iter().zip(1_u8..).all(|(byte, count)| *byte == count);
+        (blocks && same && name == self.algorithm && matches && padded && rest.len() < 256).then_some(())
+    }
+}
+
+fn number(rest: &mut &[u8]) -> Option<u32> {
+    let (number, tail) = rest.split_first_chunk()?;
+    *rest = tail;
+    Some(u32::from_be_bytes(*number))
 }
 
 /// A string of RFC 4251 §5: length, then bytes.
 fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, tail) = rest.split_first_chunk()?;
-    let (field, tail) = tail.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+    let length = number(rest)?;
+    let (field, tail) = rest.split_at_checked(length as usize)?;
     *rest = tail;
     Some(field)
 }

@@ -1,4 +1,4 @@
-//! No byte of an input reaches what we say about it: neither `Debug` nor a defect, in any encoding (SPEC.md §6).
+//! No byte of an input reaches what we say about it: neither `Debug` nor a defect, in any encoding.
 
 use std::fmt::Write as _;
 

@@ -29,7 +29,7 @@ pub use deploy_key::DeployKey;
 
 use crate::catalogue::Code;
 
-/// Larger credentials than this are no credentials (abuse case A16); Codex and Claude Code write a few kilobytes.
+/// Larger credentials than this are no credentials; Codex and Claude Code write a few kilobytes.
 const MAX_JSON: usize = 1 << 20;
 
 /// Why a value was refused. Both texts are ours, lower case, without full stop, and hold no byte of the value.

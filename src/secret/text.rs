@@ -146,3 +146,18 @@ impl<'de> Deserialize<'de> for Text {
         deserializer.deserialize_str(Reader)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_both_alphabets() {
+        let bytes = |text: &str| decode_base64(text).map(|bytes| bytes.to_vec());
+        assert_eq!(bytes("+/+/\n+w==\n"), Some(vec![0xfb, 0xff, 0xbf, 0xfb]));
+        assert_eq!(bytes("-_-_-w"), bytes("+/+/+w=="));
+        for text in ["a", "+/+/+", "ab*d", "a=bc"] {
+            assert_eq!(bytes(text), None, "{text}");
+        }
+    }
+}

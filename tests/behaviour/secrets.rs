@@ -35,7 +35,7 @@ impl Secrets {
     }
 }
 
-/// The files that are there to hold a secret (SPEC section 3).
+/// The files that are there to hold a secret.
 const HOLDERS: &[&str] = &[
     ".codex/auth.json",
     ".claude/.credentials.json",

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Everything that must hold: formatting, lints, dependencies, unit tests, behaviour tests, and the main job from end to end.
+#   test.sh             runs what the installed tools allow; names and counts what it had to skip
+#   test.sh --install   installs the tools first (Debian and npm packages, pinned); a skip is then a failure
+set -eu
+cd "$(dirname "$0")/.."
+PUSHREADY_SKIPS=$(mktemp)
+export PUSHREADY_SKIPS
+trap 'rm -f "$PUSHREADY_SKIPS"' EXIT
+
+step() { printf '\n=== %s\n' "$*"; }
+skip() { echo "SKIPPED $1" | tee -a "$PUSHREADY_SKIPS" >&2; }
+have() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null; }
+# runs COMMAND if TOOL is there: with TOOL COMMAND...
+with() { if have "$1"; then shift && "$@"; else skip "$2: $1 not found"; fi; }
+
+if [ "${1:-}" = --install ]; then
+  step install
+  scripts/install-test-tools.sh
+  export PUSHREADY_NO_SKIP=1
+fi
+
+step format
+cargo fmt --check
+step lints
+cargo clippy --quiet --locked --all-targets -- --deny warnings
+with shellcheck shellcheck scripts/*.sh tests/behaviour/support/sandbox.sh tests/behaviour/support/serve tests/behaviour/support/coder
+step dependencies
+with python3 scripts/check-dependencies.py
+
+step build
+cargo build --quiet --locked --release
+step test
+# the binary that users get, not the one with debug assertions
+PUSHREADY_BIN=$PWD/target/release/pushready cargo test --quiet --locked
+
+step "the main job, from end to end"
+with bwrap scripts/try.sh
+
+step summary
+skips=$(wc -l <"$PUSHREADY_SKIPS")
+if [ "$skips" -gt 0 ]; then
+  echo "$skips skipped:"
+  sed 's/^/  /' "$PUSHREADY_SKIPS"
+  echo "hint: scripts/test.sh --install installs what is missing"
+  [ -z "${PUSHREADY_NO_SKIP:-}" ] || exit 1
+fi
+echo "all good, $skips skipped"
