@@ -2,6 +2,7 @@
 # sandbox.sh CRATE [BWRAP-OPTION...] -- COMMAND...: runs COMMAND as user `coder` (1000) with an empty home, a read-only system
 # and a network of its own, in which github.com and the vendors are loopback addresses. Needs bubblewrap, no privileges.
 set -eu
+command -v bwrap >/dev/null || { echo "bwrap not found" >&2; exit 127; }
 crate=$1
 shift
 etc=$crate/tests/behaviour/support/etc
