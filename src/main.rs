@@ -5,6 +5,7 @@ mod catalogue;
 mod cli;
 mod command;
 mod digest;
+mod doctor;
 mod error;
 mod git_config;
 mod git_url;

@@ -1,0 +1,202 @@
+//! What a check found: a status, the evidence for it, and what to do. A failure cannot be built without a fix.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::catalogue::{Actor, Code};
+
+/// Text from outside is cut here: nobody reads more, and a server must not flood the report.
+const FOREIGN_CAP: usize = 300;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Pass,
+    /// Nothing of the kind was asked for.
+    Skip,
+    Warn,
+    /// Could not tell: honest, never green.
+    Unknown,
+    Fail,
+}
+
+/// One fact behind a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    pub label: &'static str,
+    pub value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+}
+
+impl Evidence {
+    /// A value of ours: a path, a mode, a fingerprint, a URL made from parsed parts.
+    pub fn new(label: &'static str, value: impl Into<String>) -> Self {
+        Self { label, value: value.into(), expected: None }
+    }
+
+    /// Text that a server or a repository chose: control characters escaped, cut.
+    pub fn foreign(label: &'static str, text: &str) -> Self {
+        let words: Vec<_> = text.split_whitespace().map(crate::git_url::redact).collect();
+        let text = words.join(" ");
+        let mut value: String = text.chars().take(FOREIGN_CAP).collect();
+        if value.len() < text.len() {
+            value.push('…');
+        }
+        Self { label, value, expected: None }
+    }
+
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+}
+
+/// What to do, and what it takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    #[serde(flatten)]
+    pub kind: FixKind,
+    /// One sentence for people.
+    pub say: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FixKind {
+    Run { argv: Vec<String> },
+    Visit { url: String },
+    Edit { path: String },
+    Wait,
+    Report,
+}
+
+impl Fix {
+    pub fn run<S: Into<String>>(argv: impl IntoIterator<Item = S>, say: impl Into<String>) -> Self {
+        Self { kind: FixKind::Run { argv: argv.into_iter().map(Into::into).collect() }, say: say.into() }
+    }
+
+    pub fn visit(url: impl Into<String>, say: impl Into<String>) -> Self {
+        Self { kind: FixKind::Visit { url: url.into() }, say: say.into() }
+    }
+
+    pub fn edit(path: &Path, say: impl Into<String>) -> Self {
+        Self { kind: FixKind::Edit { path: path.display().to_string() }, say: say.into() }
+    }
+
+    pub fn wait(say: impl Into<String>) -> Self {
+        Self { kind: FixKind::Wait, say: say.into() }
+    }
+
+    pub fn report(say: impl Into<String>) -> Self {
+        Self { kind: FixKind::Report, say: say.into() }
+    }
+}
+
+/// The verdict of one check on one subject.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Dotted, stable: `push.write`.
+    pub id: &'static str,
+    /// What it is about, made from parsed values; together with `id` it identifies the outcome.
+    pub subject: Option<String>,
+    pub status: Status,
+    pub code: Option<Code>,
+    pub summary: String,
+    /// Why a check was skipped, or what it would need to tell.
+    pub reason: Option<String>,
+    pub evidence: Vec<Evidence>,
+    /// Who can mend it.
+    pub actor: Option<Actor>,
+    pub agent_may_fix: bool,
+    /// An agent should stop here, and not look for other credentials.
+    pub stop_and_report: bool,
+    pub transient: bool,
+    pub fix: Option<Fix>,
+    pub duration_ms: u64,
+    /// The code is one of PUSHREADY_ACCEPT: told, and no failure.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
+}
+
+impl Outcome {
+    fn new(id: &'static str, subject: Option<String>, status: Status, summary: String) -> Self {
+        Self {
+            id,
+            subject,
+            status,
+            code: None,
+            summary,
+            reason: None,
+            evidence: Vec::new(),
+            actor: None,
+            agent_may_fix: false,
+            stop_and_report: false,
+            transient: false,
+            fix: None,
+            duration_ms: 0,
+            accepted: false,
+        }
+    }
+
+    pub fn pass(id: &'static str, subject: Option<String>, summary: impl Into<String>) -> Self {
+        Self::new(id, subject, Status::Pass, summary.into())
+    }
+
+    pub fn skip(id: &'static str, subject: Option<String>, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { reason: Some(reason.clone()), ..Self::new(id, subject, Status::Skip, reason) }
+    }
+
+    /// It could not be told; `reason` says what it would take.
+    pub fn unknown(
+        id: &'static str,
+        subject: Option<String>,
+        summary: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self { reason: Some(reason.into()), ..Self::new(id, subject, Status::Unknown, summary.into()) }
+    }
+
+    pub fn warn(
+        id: &'static str,
+        subject: Option<String>,
+        code: Code,
+        summary: impl Into<String>,
+        fix: Fix,
+    ) -> Self {
+        Self::new(id, subject, Status::Warn, summary.into()).coded(code).fixed(fix)
+    }
+
+    pub fn fail(
+        id: &'static str,
+        subject: Option<String>,
+        code: Code,
+        summary: impl Into<String>,
+        fix: Fix,
+    ) -> Self {
+        Self::new(id, subject, Status::Fail, summary.into()).coded(code).fixed(fix)
+    }
+
+    /// Takes from the catalogue who can mend it and what an agent may do.
+    pub fn coded(mut self, code: Code) -> Self {
+        let traits = code.traits();
+        self.code = Some(code);
+        self.actor = Some(traits.actor);
+        self.agent_may_fix = traits.agent_may_fix;
+        self.stop_and_report = traits.stop_and_report && self.status != Status::Warn;
+        self.transient = traits.transient;
+        self
+    }
+
+    pub fn fixed(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
+    pub fn with(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+}
