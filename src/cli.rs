@@ -13,6 +13,13 @@ Examples:
   pushready apply --dry-run
   pushready apply --stdin < secrets.json";
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  pushready doctor
+  pushready doctor --only push --json
+  pushready doctor --wait 60 --short       # last line of a start script
+  pushready doctor --offline --strict";
+
 /// Makes a Coder workspace ready for a coding agent, and proves it.
 #[derive(Parser)]
 #[command(version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything asked for holds, 1 something is not ready, 2 usage, 3 could not run.")]
@@ -32,6 +39,9 @@ pub enum Command {
     /// Undoes exactly what the receipt says
     #[command(after_help = "Examples:\n  pushready remove --dry-run\n  pushready remove --keep-logins")]
     Remove(Remove),
+    /// Proves readiness, names the cause, says who can mend it; never repairs
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
     /// Tells how the last apply ended, without the network
     #[command(
         after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json"
@@ -69,6 +79,43 @@ pub struct Remove {
     /// The report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Files and configuration only: no network
+    #[arg(long, conflicts_with = "live")]
+    pub offline: bool,
+    /// A real push to a throw-away branch too, and one request per agent
+    #[arg(long)]
+    pub live: bool,
+    /// Only these checks or areas: push.write, codex
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// All but these
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub skip: Vec<String>,
+    /// This repository besides those with a key
+    #[arg(long, value_name = "URL")]
+    pub repo: Option<String>,
+    /// Every clone that is found
+    #[arg(long)]
+    pub all: bool,
+    /// Tries again for so long, as long as what is wrong may pass
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u64,
+    /// What could not be told counts as a failure
+    #[arg(long)]
+    pub strict: bool,
+    /// The report as JSON
+    #[arg(long, conflicts_with = "short")]
+    pub json: bool,
+    /// One line
+    #[arg(long)]
+    pub short: bool,
+    /// Lists the checks, and runs none
+    #[arg(long)]
+    pub list: bool,
 }
 
 #[derive(Args)]

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Command::SshMatch { id } => Ok(ssh_match::run(&id)),
         Command::Apply(arguments) => command::apply::run(&arguments, cli.verbose),
         Command::Remove(arguments) => command::remove::run(&arguments, cli.verbose),
+        Command::Doctor(arguments) => command::doctor::run(&arguments, cli.verbose),
         Command::Status(arguments) => command::status::run(&arguments),
         Command::Install(arguments) => command::install::run(&arguments),
     };

@@ -1,7 +1,7 @@
 //! The one way to run a child: chosen environment, no standard input, deadline, output capped.
 #![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -46,15 +46,25 @@ pub fn caller(program: &str) -> Command {
 }
 
 /// Runs `command` to its end, or kills it and its children at the deadline.
-pub fn run(mut command: Command, deadline: Duration) -> Result<Output, Failure> {
+pub fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
+    run_with_input(command, b"", deadline)
+}
+
+/// The same, with a few bytes on its standard input: no more than a pipe holds.
+pub fn run_with_input(mut command: Command, input: &[u8], deadline: Duration) -> Result<Output, Failure> {
     let end = Instant::now() + deadline;
     let start = Instant::now();
     let shown = format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = Kill(command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::Missing,
         _ => Failure::Io(error),
     })?);
+    if let Some(mut pipe) = child.0.stdin.take() {
+        // a child that ended without reading it is no error of ours
+        let _ = pipe.write_all(input);
+    }
     let stdout = drain(child.0.stdout.take());
     let stderr = drain(child.0.stderr.take());
     let status = wait(&mut child.0, end)?;

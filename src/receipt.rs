@@ -52,6 +52,13 @@ pub struct Desired {
     pub refused: Vec<Refused>,
 }
 
+impl Desired {
+    /// Whether anything at all was asked for.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Where a secret came from, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -44,6 +44,22 @@ variables! {
     GIT_CONFIG_GLOBAL "GIT_CONFIG_GLOBAL" plain "git's global configuration file, as git itself honours it"
 }
 
+/// Other programs' variables, which the doctor looks at as evidence: it sets none, and prints no value of a secret one.
+pub mod observed {
+    pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
+    pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";
+    /// Codex sets it in the processes that it denies the network.
+    pub const CODEX_SANDBOX_NETWORK_DISABLED: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
+    pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
+    pub const ANTHROPIC_AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
+    pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
+    /// Each sends Claude Code to a cloud provider instead.
+    pub const CLAUDE_CODE_PROVIDERS: &[&str] =
+        &["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
+    pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
+    pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
+}
+
 /// The variables in which a secret may stand: they are taken out of every child's environment.
 pub fn secret_names() -> impl Iterator<Item = String> {
     ALL.iter()

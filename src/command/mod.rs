@@ -1,6 +1,7 @@
 //! The commands: each runs its stages in order and prints its result.
 
 pub mod apply;
+pub mod doctor;
 pub mod install;
 pub mod remove;
 pub mod status;

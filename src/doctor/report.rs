@@ -163,7 +163,8 @@ fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     let quiet = matches!(outcome.status, Status::Pass | Status::Skip);
     if !quiet || verbose {
         for Evidence { label, value, expected } in &outcome.evidence {
-            let expected = expected.as_ref().map_or(String::new(), |expected| format!(" (expected {expected})"));
+            let expected =
+                expected.as_ref().map_or(String::new(), |expected| format!(" (expected {expected})"));
             let _ = writeln!(text, "          {label}: {value}{expected}");
         }
     }

@@ -112,12 +112,18 @@ impl Repository {
     /// The canonical SSH remote. For remotes over HTTP and `git://`; one that is SSH already may have its reasons
     /// (`ssh.github.com:443` behind a firewall) and finds its key as it is.
     pub fn to_ssh(&self) -> String {
-        let Self { host, ssh_user, ssh_port, path } = self;
-        let suffix = if forge::is_suffixless(host) { "" } else { ".git" };
+        let Self { host, ssh_user, ssh_port, .. } = self;
+        let path = self.to_ssh_path();
         match ssh_port {
-            Some(port) => format!("ssh://{ssh_user}@{host}:{port}/{path}{suffix}"),
-            None => format!("{ssh_user}@{host}:{path}{suffix}"),
+            Some(port) => format!("ssh://{ssh_user}@{host}:{port}/{path}"),
+            None => format!("{ssh_user}@{host}:{path}"),
         }
+    }
+
+    /// The path as a remote command names it.
+    pub fn to_ssh_path(&self) -> String {
+        let suffix = if forge::is_suffixless(&self.host) { "" } else { ".git" };
+        format!("{}{suffix}", self.path)
     }
 
     /// Names the repository in files: safe in any of them, and no foreign byte in it.

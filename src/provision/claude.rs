@@ -18,7 +18,7 @@ use crate::resource::{Edit, Resource, Target};
 use crate::secret::CredentialsFile;
 
 /// `claude setup-token` makes tokens that live a year.
-const LIFETIME_DAYS: i64 = 365;
+pub const LIFETIME_DAYS: i64 = 365;
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
     let login = login(context, desired);
@@ -152,7 +152,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
 }
 
 /// Claude Code looks a folder up by its real path; one that is not there yet is taken as it is named.
-fn real(folder: &Path) -> String {
+pub fn real(folder: &Path) -> String {
     let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     path.to_string_lossy().trim_end_matches('/').to_owned()
 }

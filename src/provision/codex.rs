@@ -305,7 +305,7 @@ fn keep_copy(live: &Live, kept_path: PathBuf) -> Vec<Resource> {
 }
 
 /// Who, by which way, until when. Never a token.
-fn described(auth: &CodexAuth, now: Timestamp) -> String {
+pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
     let mut text = match auth.mode() {
         Mode::ChatGpt | Mode::ChatGptAuthTokens => "ChatGPT login",
         Mode::ApiKey => "API key",

@@ -93,14 +93,14 @@ pub fn provision(
 }
 
 /// What there is to say of one configuration; URLs are shown without their credentials.
-struct Judged {
+pub struct Judged {
     exchanges: Vec<remote::Exchange>,
-    leaks: Vec<String>,
+    pub leaks: Vec<String>,
     ports: Vec<String>,
 }
 
 /// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.
-fn judge(config: &[u8], routed: &[Repository]) -> Judged {
+pub fn judge(config: &[u8], routed: &[Repository]) -> Judged {
     let mut judged = Judged { exchanges: Vec::new(), leaks: Vec::new(), ports: Vec::new() };
     for variable in remote::urls(config).into_iter().flatten() {
         let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };

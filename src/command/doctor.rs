@@ -1,0 +1,140 @@
+//! `pushready doctor`: gathers what is there, runs the checks side by side, reports.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::{complain, print};
+use crate::cli;
+use crate::doctor::outcome::{Outcome, Status};
+use crate::doctor::report::{Examined, Overall, Report};
+use crate::doctor::{self, CHECKS, Context, Depth, Selection, clones_of};
+use crate::error::{Error, Exit, Result};
+use crate::git_url::Repository;
+use crate::home::Home;
+use crate::plan::Plan;
+use crate::provision;
+use crate::receipt::Receipt;
+use crate::resource::file;
+use crate::settings::{Env, Settings};
+
+/// No probe is allowed to make the whole run longer.
+const BUDGET: Duration = Duration::from_secs(30);
+/// Between two tries of `--wait`.
+const PAUSE: Duration = Duration::from_secs(2);
+
+pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
+    if arguments.list {
+        print(&list());
+        return Ok(Exit::Ready);
+    }
+    let selection = Selection { only: arguments.only.clone(), skip: arguments.skip.clone() };
+    if let Some(name) = selection.unknown().next() {
+        return Err(Error::new(format!("there is no check or area `{}`", name.escape_debug()))
+            .hint("see them all: `pushready doctor --list`")
+            .exit(Exit::Usage));
+    }
+    let asked = arguments.repo.as_deref().map(Repository::parse_declared).transpose().map_err(|error| {
+        Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
+    })?;
+    let patience = Instant::now() + Duration::from_secs(arguments.wait);
+    let report = loop {
+        let report = examine(arguments, &selection, asked.as_ref())?;
+        let failing =
+            |check: &&Outcome| matches!(check.status, Status::Fail | Status::Unknown) && !check.accepted;
+        let mut failing = report.checks.iter().filter(failing).peekable();
+        let may_pass = failing.peek().is_some() && failing.all(|check| check.transient);
+        if !may_pass || Instant::now() + PAUSE > patience {
+            break report;
+        }
+        thread::sleep(PAUSE);
+    };
+    print(&match () {
+        () if arguments.json => report.json(),
+        () if arguments.short => report.short(),
+        () => report.text(verbose > 0),
+    });
+    Ok(report.exit(arguments.strict))
+}
+
+fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Repository>) -> Result<Report> {
+    let start = Instant::now();
+    let env = Env::of_process();
+    let home = Home::locate(&env)?;
+    let settings = Settings::load(&env, &home, None)?;
+    let receipt = Receipt::load(&home.state)?;
+    let mut provision = provision::desired(&provision::Context {
+        settings: &settings,
+        home: &home,
+        receipt: receipt.as_ref(),
+        now: env.now,
+    })?;
+    let plan = Plan::new(std::mem::take(&mut provision.items), receipt.as_ref());
+    let folder = std::env::current_dir().ok();
+    let depth = match () {
+        () if arguments.offline => Depth::Offline,
+        () if arguments.live => Depth::Live,
+        () => Depth::Network,
+    };
+    let mut repositories: Vec<Repository> =
+        provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
+    repositories.extend(asked.cloned());
+    repositories.extend(clones_of(folder.as_deref(), arguments.all, &provision.desired, &home));
+    repositories.sort();
+    repositories.dedup();
+    let context = Context {
+        env: &env,
+        home: &home,
+        settings: &settings,
+        receipt: receipt.as_ref(),
+        desired: &provision.desired,
+        plan: &plan,
+        repositories: &repositories,
+        all: arguments.all,
+        folder,
+        depth,
+        end: start + BUDGET,
+        selected: selection,
+    };
+    let checks = doctor::run(&context);
+    let report = Report {
+        schema_version: 1,
+        tool: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        binary_path: std::env::current_exe().map_or(String::new(), |path| path.display().to_string()),
+        finished_at: Timestamp::now(),
+        provisioned_at: receipt.as_ref().map(|receipt| receipt.provisioned_at),
+        overall: Overall::of(&checks),
+        depth,
+        requested: CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect(),
+        examined: checks
+            .iter()
+            .map(|check| Examined { id: check.id, subject: check.subject.clone() })
+            .collect(),
+        checks,
+        duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    // for `status`; a partial run must not pass for a whole one
+    if receipt.is_some() && selection.only.is_empty() && selection.skip.is_empty() {
+        let path = home.state.join("doctor.json");
+        if let Err(error) = file::write(&path, report.json().as_bytes(), 0o600) {
+            complain(&Error::io("keep the verdict in", &path, &error));
+        }
+    }
+    Ok(report)
+}
+
+fn list() -> String {
+    CHECKS
+        .iter()
+        .map(|check| {
+            let depth = match check.depth {
+                Depth::Offline => "offline",
+                Depth::Network => "network",
+                Depth::Live => "live",
+            };
+            format!("{:<20} {depth:<8} {}\n", check.id, check.title)
+        })
+        .collect()
+}

@@ -1,0 +1,173 @@
+//! The home itself, and whether anything was provisioned in it.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use rustix::process::geteuid;
+
+use super::Context;
+use super::outcome::{Evidence, Fix, Outcome};
+use crate::catalogue::Code;
+use crate::provision;
+
+pub fn check(context: &Context) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    if context.wants("home.folder") {
+        outcomes.push(folder(context));
+    }
+    if context.wants("home.writable") {
+        outcomes.push(writable(&context.home.path));
+    }
+    if context.wants("home.provisioned") {
+        outcomes.extend(provisioned(context));
+    }
+    if context.wants("home.network") {
+        outcomes.push(network(context));
+    }
+    outcomes
+}
+
+fn folder(context: &Context) -> Outcome {
+    const ID: &str = "home.folder";
+    let home = context.home;
+    let evidence = [
+        Evidence::new("HOME", home.path.display().to_string()),
+        Evidence::new(
+            "home that ssh uses",
+            home.passwd.as_ref().map_or("none".to_owned(), |passwd| passwd.display().to_string()),
+        ),
+    ];
+    if let Err(finding) = &home.passwd
+        && finding.code == Code::HomeNoPasswdEntry
+    {
+        return Outcome::fail(ID, None, finding.code, &finding.say, Fix::report(&finding.hint))
+            .with(evidence);
+    }
+    if let Some(note) = home.notes.first() {
+        return Outcome::warn(ID, None, note.code, &note.say, Fix::report(&note.hint)).with(evidence);
+    }
+    let owner = std::fs::metadata(&home.path).map(|metadata| metadata.uid());
+    match owner {
+        Ok(uid) if uid != geteuid().as_raw() => Outcome::fail(
+            ID,
+            None,
+            Code::HomeOtherOwner,
+            format!("the home belongs to uid {uid}, and this is uid {}", geteuid().as_raw()),
+            Fix::report("run pushready as the user to whom the home belongs"),
+        )
+        .with(evidence),
+        _ => Outcome::pass(ID, None, "HOME and the home that ssh uses are the same").with(evidence),
+    }
+}
+
+fn writable(home: &Path) -> Outcome {
+    const ID: &str = "home.writable";
+    let (read_only, full) = statvfs(home).map_or((false, false), |stat| {
+        (
+            stat.f_flag.contains(StatVfsMountFlags::RDONLY),
+            stat.f_bavail == 0 || (stat.f_files > 0 && stat.f_favail == 0),
+        )
+    });
+    if read_only || access(home, Access::WRITE_OK).is_err() {
+        return Outcome::fail(
+            ID,
+            None,
+            Code::HomeReadOnly,
+            "the home cannot be written, so no login can be renewed in it",
+            Fix::report("mount the home writable, owned by the workspace user"),
+        )
+        .with([Evidence::new("home", home.display().to_string())]);
+    }
+    if full {
+        return Outcome::fail(
+            ID,
+            None,
+            Code::HomeDiskFull,
+            "the filesystem of the home has no room left",
+            Fix::run(["du", "-xsh", &home.display().to_string()], "free some space in the home"),
+        );
+    }
+    Outcome::pass(ID, None, "the home can be written")
+}
+
+/// Whether apply has run, what it had to refuse, and whether what is required is there.
+fn provisioned(context: &Context) -> Vec<Outcome> {
+    const ID: &str = "home.provisioned";
+    let asked = !context.desired.is_empty() || !context.settings.refused.is_empty();
+    let apply = || {
+        Fix::run(
+            ["pushready", "apply"],
+            "run apply where the variables are set; a restart of the workspace does",
+        )
+    };
+    let mut outcomes = Vec::new();
+    match context.receipt {
+        None if !asked => outcomes.push(Outcome::fail(
+            ID,
+            None,
+            Code::NotProvisioned,
+            "nothing was ever provisioned here, and nothing is asked for",
+            Fix::report("set the PUSHREADY_ variables in the template and run `pushready apply` at start"),
+        )),
+        None => outcomes.push(Outcome::fail(
+            ID,
+            None,
+            Code::NotProvisioned,
+            "variables are set, but `pushready apply` never ran",
+            apply(),
+        )),
+        Some(receipt) => outcomes.push(
+            Outcome::pass(ID, None, "apply has run")
+                .with([Evidence::new("last change", receipt.provisioned_at.to_string())]),
+        ),
+    }
+    for item in provision::unmet(context.desired) {
+        if let Some(finding) = item.finding {
+            outcomes.push(Outcome::fail(
+                ID,
+                Some(item.subject),
+                finding.code,
+                finding.say,
+                Fix::report(finding.hint),
+            ));
+        }
+    }
+    // in this environment, or in the one of the last apply
+    for item in &context.settings.refused {
+        let finding = &item.finding;
+        let subject = Some(item.item.clone());
+        outcomes.push(Outcome::fail(ID, subject, finding.code, &finding.say, Fix::report(&finding.hint)));
+    }
+    if context.settings.refused.is_empty() {
+        for refused in context.receipt.iter().flat_map(|receipt| &receipt.desired.refused) {
+            let summary = "the last apply refused the value that it was given";
+            outcomes.push(Outcome::fail(
+                ID,
+                Some(refused.item.clone()),
+                refused.code,
+                summary,
+                Fix::run(
+                    ["pushready", "explain", refused.code.name()],
+                    "give it a value that is whole, and apply again",
+                ),
+            ));
+        }
+    }
+    outcomes
+}
+
+fn network(context: &Context) -> Outcome {
+    const ID: &str = "home.network";
+    if context.sandboxed() {
+        return Outcome::unknown(
+            ID,
+            None,
+            "an agent sandbox denies this process the network",
+            "run the doctor outside of the sandbox, with the network allowed",
+        )
+        .coded(Code::NetworkSandboxed)
+        .with([Evidence::new("variable", "CODEX_SANDBOX_NETWORK_DISABLED")]);
+    }
+    Outcome::pass(ID, None, "no agent sandbox is in the way")
+}

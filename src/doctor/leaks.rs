@@ -1,0 +1,191 @@
+//! Where a secret stands that should not: remotes, modes, environment, command lines, the log of the workspace agent.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use super::Context;
+use super::outcome::{Evidence, Fix, Outcome};
+use crate::catalogue::Code;
+use crate::provision::remotes;
+use crate::resource::file::{self, Kind};
+use crate::variables::{self, observed};
+
+/// What marks a credential wherever it stands: how the vendors' tokens begin, and the armour of a private key.
+const MARKS: &[&str] = &[
+    concat!("sk-ant-", "oat"),
+    concat!("sk-ant-", "api"),
+    concat!("PRIVATE ", "KEY-----"),
+    concat!("github_", "pat_"),
+    concat!("gh", "p_"),
+    concat!("\"refresh_", "token\""),
+];
+/// The log of a long-lived agent can be large; its newest part tells enough.
+const LOG_CAP: u64 = 32 * 1024 * 1024;
+
+pub fn check(context: &Context) -> Vec<Outcome> {
+    let checks: [(&str, fn(&Context) -> Outcome); 5] = [
+        ("leaks.remotes", remote_urls),
+        ("leaks.files", modes),
+        ("leaks.environment", environment),
+        ("leaks.processes", processes),
+        ("leaks.agent-log", agent_log),
+    ];
+    let mut outcomes: Vec<_> =
+        checks.into_iter().filter(|(id, _)| context.wants(id)).map(|(_, check)| check(context)).collect();
+    if context.wants("leaks.session-token") && context.env.get(observed::CODER_SESSION_TOKEN).is_some() {
+        outcomes.push(Outcome::warn(
+            "leaks.session-token",
+            None,
+            Code::LeakSessionToken,
+            "CODER_SESSION_TOKEN gives every process here, the agent included, the full power of its owner on the Coder server",
+            Fix::report("take the module `coder-login` out of the template where nothing needs it"),
+        ));
+    }
+    outcomes
+}
+
+fn remote_urls(context: &Context) -> Outcome {
+    const ID: &str = "leaks.remotes";
+    let search = remotes::clones(&context.roots());
+    let leaks: Vec<_> = search
+        .configs
+        .iter()
+        .flat_map(|config| {
+            let content = file::observe(config, Kind::Shared).ok().flatten();
+            let urls = content.map(|content| remotes::judge(&content.bytes, &[]).leaks).unwrap_or_default();
+            urls.into_iter()
+                .map(move |url| Evidence::new("remote", format!("{url} in {}", context.home.shown(config))))
+        })
+        .collect();
+    if !leaks.is_empty() {
+        return Outcome::warn(
+            ID,
+            None,
+            Code::LeakRemoteUrl,
+            "a credential stands in the URL of a remote",
+            Fix::report("revoke that token, then set the remote without it: `git remote set-url NAME URL`"),
+        )
+        .with(leaks);
+    }
+    if !search.complete {
+        return Outcome::unknown(
+            ID,
+            None,
+            "not all clones could be looked at in time",
+            "PUSHREADY_REMOTES_ROOTS narrows the search",
+        );
+    }
+    Outcome::pass(ID, None, format!("no credential stands in the remotes of {} clones", search.configs.len()))
+}
+
+fn modes(context: &Context) -> Outcome {
+    const ID: &str = "leaks.files";
+    let holders = [context.home.codex.join("auth.json"), context.home.claude.join(".credentials.json")];
+    let open = holders.iter().find_map(|path| {
+        let content = file::observe(path, Kind::Secret).ok()??;
+        (content.mode & 0o077 != 0).then_some((path, content.mode))
+    });
+    match open {
+        Some((path, mode)) => Outcome::fail(
+            ID,
+            None,
+            Code::LeakFileMode,
+            format!("`{}` can be read by other users", context.home.shown(path)),
+            Fix::run(["chmod", "600", &path.display().to_string()], "make it private"),
+        )
+        .with([Evidence::new("mode", format!("{mode:04o}")).expected("0600")]),
+        None => Outcome::pass(ID, None, "files that hold a secret are private"),
+    }
+}
+
+fn environment(context: &Context) -> Outcome {
+    const ID: &str = "leaks.environment";
+    let set: Vec<_> = variables::secret_names().filter(|name| context.env.get(name).is_some()).collect();
+    if set.is_empty() {
+        return Outcome::pass(ID, None, "no seed stands in the environment");
+    }
+    Outcome::warn(
+        ID,
+        None,
+        Code::LeakEnv,
+        "seeds stand in the environment of every process of this workspace, and in the state of Terraform",
+        Fix::report("hand them over as user secrets or as a mounted folder instead: the seed folder, PUSHREADY_SEED_DIR"),
+    )
+    .with([Evidence::new("variables", set.join(", "))])
+}
+
+/// Looks through the command lines of this user's processes; a process that is gone meanwhile told nothing.
+fn processes(_: &Context) -> Outcome {
+    const ID: &str = "leaks.processes";
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    for entry in
+        entries.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
+        if holds_mark(&line) {
+            let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
+            return Outcome::warn(
+                ID,
+                None,
+                Code::LeakArgv,
+                "a secret stands in the command line of a process, where every user can read it",
+                Fix::report("hand the secret to that program by a file, a variable or standard input"),
+            )
+            .with([
+                Evidence::new("process", entry.file_name().to_string_lossy()),
+                Evidence::foreign("program", &String::from_utf8_lossy(program)),
+            ]);
+        }
+    }
+    Outcome::pass(ID, None, "no secret stands in a command line")
+}
+
+/// Coder's agent logs the whole text of every script, and with it whatever Terraform put into that text.
+fn agent_log(_: &Context) -> Outcome {
+    const ID: &str = "leaks.agent-log";
+    let folder = Path::new("/tmp");
+    let logs =
+        std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let is_log = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("coder-") && path.extension().is_some_and(|extension| extension == "log")
+    };
+    for path in logs.filter(is_log) {
+        if log_holds_mark(&path) {
+            return Outcome::warn(
+                ID,
+                None,
+                Code::LeakAgentLog,
+                format!("a secret stands in `{}`", path.display()),
+                Fix::report(
+                    "take the secret out of the script's text in the template (coder_env instead), and rotate it",
+                ),
+            );
+        }
+    }
+    Outcome::pass(ID, None, "no secret stands in the agent's logs")
+}
+
+fn log_holds_mark(path: &Path) -> bool {
+    let Ok(Some(_)) = std::fs::metadata(path).map(|metadata| metadata.is_file().then_some(())) else {
+        return false;
+    };
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    let reader = BufReader::new(std::io::Read::take(file, LOG_CAP));
+    reader.split(b'\n').map_while(Result::ok).any(|line| holds_mark(&line))
+}
+
+fn holds_mark(text: &[u8]) -> bool {
+    MARKS.iter().any(|mark| text.windows(mark.len()).any(|window| window == mark.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_found_anywhere_in_a_line() {
+        assert!(holds_mark(format!("curl -H x:{}01-abc", MARKS[0]).as_bytes()));
+        assert!(!holds_mark(b"git push origin main"));
+    }
+}

@@ -1,0 +1,313 @@
+//! ssh: its configuration, the key that it chooses, the host keys that it trusts, and whose key the server takes ours for.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::fs::{Access, access};
+
+use super::Context;
+use super::outcome::{Evidence, Fix, Outcome};
+use crate::catalogue::Code;
+use crate::git_url::Repository;
+use crate::process::{self, Failure};
+use crate::provision::routing;
+
+const LOCAL: Duration = Duration::from_secs(10);
+/// Longer than a slow handshake, shorter than a dropped port's silence.
+pub const NETWORK: Duration = Duration::from_secs(10);
+pub const CONNECT_TIMEOUT: &str = "ConnectTimeout=8";
+
+/// The checks that need no network.
+pub fn check(context: &Context) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let missing = context.home.passwd.as_ref().is_err_and(|finding| finding.code == Code::SshMissing);
+    if context.wants("ssh.client") {
+        outcomes.push(if missing {
+            Outcome::fail(
+                "ssh.client",
+                None,
+                Code::SshMissing,
+                "there is no ssh client on PATH",
+                Fix::report("install openssh-client in the image"),
+            )
+        } else {
+            Outcome::pass("ssh.client", None, "ssh is there")
+        });
+    }
+    if missing {
+        return outcomes;
+    }
+    let sound = configuration(context);
+    let broken = sound.code.is_some();
+    if context.wants("ssh.config") {
+        outcomes.push(sound);
+    }
+    let keyed: Vec<&Repository> = context.keyed().collect();
+    if context.wants("ssh.route") && !broken {
+        outcomes.extend(keyed.iter().map(|repository| route(context, repository)));
+    }
+    if context.wants("ssh.known-hosts") {
+        outcomes.push(known_hosts(context));
+    }
+    outcomes
+}
+
+fn configuration(context: &Context) -> Outcome {
+    const ID: &str = "ssh.config";
+    let mut ssh = process::caller("ssh");
+    ssh.args(["-G", "github.com"]);
+    let output = match process::run(ssh, context.deadline(LOCAL)) {
+        Ok(output) if output.status.success() => {
+            return Outcome::pass(ID, None, "ssh accepts its configuration");
+        }
+        Ok(output) => output,
+        Err(failure) => {
+            return Outcome::unknown(ID, None, "ssh did not print its configuration", format!("{failure:?}"));
+        }
+    };
+    let said = Evidence::foreign("ssh said", &output.stderr);
+    if output.stderr.contains("Bad owner or permissions") {
+        let file =
+            output.stderr.split(" on ").nth(1).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        return Outcome::fail(
+            ID,
+            None,
+            Code::SshConfigPermissions,
+            "ssh refuses its configuration: others can write it, or it belongs to another user",
+            Fix::run(["chmod", "go-w", file.trim()], "take the right to write from others"),
+        )
+        .with([said]);
+    }
+    if output.stderr.contains("is not executable") {
+        return Outcome::fail(
+            ID,
+            None,
+            Code::SshRouteBroken,
+            "SHELL names no shell that can be run, so ssh cannot ask which key to use",
+            Fix::report("set SHELL to a shell that exists, such as /bin/sh"),
+        )
+        .with([said]);
+    }
+    Outcome::fail(
+        ID,
+        None,
+        Code::SshConfigInvalid,
+        "ssh rejects its configuration, so no connection can be made",
+        Fix::report("mend the line that ssh names"),
+    )
+    .with([said])
+}
+
+/// Which key the ssh of this environment would offer first for the repository.
+fn route(context: &Context, repository: &Repository) -> Outcome {
+    const ID: &str = "ssh.route";
+    let subject = Some(repository.to_ssh());
+    let binary = context.home.state.join("bin/pushready");
+    let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
+    if access(&binary, Access::EXEC_OK).is_err() {
+        return Outcome::fail(
+            ID,
+            subject,
+            Code::RouteBinaryGone,
+            "the copy of pushready that ssh asks is gone, or may not be run",
+            apply(),
+        )
+        .with([Evidence::new("file", binary.display().to_string())]);
+    }
+    let mut ssh = process::caller("ssh");
+    if let Some(port) = repository.ssh_port() {
+        ssh.args(["-p", &port.to_string()]);
+    }
+    ssh.arg("-G").arg(format!("{}@{}", repository.ssh_user(), repository.host()));
+    ssh.arg(format!("git-receive-pack '{}'", repository.to_ssh_path()));
+    let chosen = match process::run(ssh, context.deadline(LOCAL)) {
+        Ok(output) => output.stdout,
+        Err(failure) => {
+            return Outcome::unknown(
+                ID,
+                subject,
+                "ssh did not say which key it would use",
+                format!("{failure:?}"),
+            );
+        }
+    };
+    let chosen = chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
+    let wanted = context.key_path(repository);
+    if Path::new(chosen) == wanted {
+        return Outcome::pass(ID, subject, "ssh chooses this repository's key");
+    }
+    Outcome::fail(ID, subject, Code::SshRouteBroken, "ssh does not choose this repository's key", apply())
+        .with([Evidence::new("would use", chosen).expected(wanted.display().to_string())])
+}
+
+/// Whether the user's own known_hosts vouches for keys that a provider does not have.
+fn known_hosts(context: &Context) -> Outcome {
+    const ID: &str = "ssh.known-hosts";
+    let Ok(passwd) = &context.home.passwd else {
+        return Outcome::skip(ID, None, "ssh has no home here");
+    };
+    let path = passwd.join(".ssh/known_hosts");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let poisoned = text.lines().enumerate().find(|(_, line)| contradicts_pins(line));
+    match poisoned {
+        Some((number, line)) => Outcome::warn(
+            ID,
+            None,
+            Code::SshKnownHostsPoisoned,
+            "known_hosts vouches for a key that is not the provider's: an old one, or somebody in between",
+            Fix::edit(&path, format!("take line {} out", number + 1)),
+        )
+        .with([Evidence::foreign("line", &line.chars().take(60).collect::<String>())]),
+        None => Outcome::pass(ID, None, "known_hosts contradicts no pinned key"),
+    }
+}
+
+/// Whether a known_hosts line gives a pinned host a key that it does not have.
+fn contradicts_pins(line: &str) -> bool {
+    let mut fields = line.split_whitespace();
+    let (Some(hosts), Some(kind), Some(key)) = (fields.next(), fields.next(), fields.next()) else {
+        return false;
+    };
+    let pins: Vec<Vec<&str>> = routing::PINNED.lines().map(|line| line.split(' ').collect()).collect();
+    hosts.split(',').any(|host| {
+        let pinned = pins.iter().any(|pin| pin.starts_with(&[host, kind]));
+        pinned && !pins.iter().any(|pin| pin.starts_with(&[host, kind, key]))
+    })
+}
+
+/// Whose key the server takes ours for. The key is given explicitly: a bare `ssh -T` names no repository.
+pub fn identity(context: &Context, repository: &Repository) -> Outcome {
+    const ID: &str = "ssh.identity";
+    let subject = Some(repository.to_ssh());
+    let key = context.key_path(repository);
+    let known_hosts = context.home.state.join("known_hosts");
+    let mut ssh = process::caller("ssh");
+    ssh.args([
+        "-F",
+        "none",
+        "-T",
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        "IdentityAgent=none",
+    ]);
+    ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", CONNECT_TIMEOUT]).arg("-o");
+    ssh.arg(format!("GlobalKnownHostsFile=\"{}\"", known_hosts.display())).arg("-i").arg(&key);
+    if let Some(port) = repository.ssh_port() {
+        ssh.args(["-p", &port.to_string()]);
+    }
+    ssh.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
+    let output = match process::run(ssh, context.deadline(NETWORK)) {
+        Ok(output) => output,
+        Err(failure) => return unreachable(ID, subject, &failure),
+    };
+    let said = Evidence::foreign("server said", greeting(&output.stderr).unwrap_or(&output.stderr));
+    match greeting(&output.stderr).and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!')) {
+        Some((name, _)) if !name.contains('/') => {
+            Outcome::pass(ID, subject, "the key is a user's: it opens whatever that user may use")
+                .with([said])
+        }
+        Some((name, _)) if name.eq_ignore_ascii_case(repository.path()) => {
+            Outcome::pass(ID, subject, "the key belongs to this repository").with([said])
+        }
+        Some(_) => Outcome::fail(
+            ID,
+            subject,
+            Code::SshWrongKey,
+            "the key belongs to another repository",
+            Fix::visit(
+                format!("https://{}/{}/settings/keys", repository.host(), repository.path()),
+                "add the public key of this repository's key there, and take it from the other repository",
+            ),
+        )
+        .with([said]),
+        None if output.stderr.contains("Permission denied (publickey") => {
+            refused(ID, subject, repository).with([said])
+        }
+        None => Outcome::skip(ID, subject, "this server does not say whose key it is"),
+    }
+}
+
+/// The line in which a server greets, below whatever else stands on standard error.
+fn greeting(stderr: &str) -> Option<&str> {
+    stderr
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("Hi ") && line.contains("successfully authenticated"))
+}
+
+pub fn refused(id: &'static str, subject: Option<String>, repository: &Repository) -> Outcome {
+    Outcome::fail(
+        id,
+        subject,
+        Code::SshKeyRefused,
+        "the server knows none of the keys that it was offered",
+        Fix::visit(
+            format!("https://{}/{}/settings/keys", repository.host(), repository.path()),
+            "add the public half of the installed key as a deploy key",
+        ),
+    )
+}
+
+pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure) -> Outcome {
+    match failure {
+        Failure::Deadline => Outcome::unknown(
+            id,
+            subject,
+            "the server did not answer in time",
+            "a network on which the ssh port of the server answers",
+        )
+        .coded(Code::PushTimeout),
+        failure => Outcome::unknown(id, subject, "ssh could not be run", format!("{failure:?}")),
+    }
+}
+
+/// How git starts ssh in this environment, and who decided it (git(1), GIT_SSH_COMMAND; core.sshCommand).
+pub struct EffectiveSsh {
+    /// A command line for the shell.
+    pub command: String,
+    pub decided_by: &'static str,
+}
+
+impl EffectiveSsh {
+    /// What the agent's git will run. A clone's own core.sshCommand is a command of the repository: named, never run.
+    pub fn of(context: &Context) -> Self {
+        if let Some(command) = context.env.text(crate::variables::observed::GIT_SSH_COMMAND) {
+            return Self { command, decided_by: "GIT_SSH_COMMAND" };
+        }
+        let mut git = process::caller("git");
+        git.args(["config", "--get", "core.sshCommand"]).current_dir("/");
+        match process::run(git, context.deadline(LOCAL)) {
+            Ok(output) if output.status.success() && !output.stdout.trim().is_empty() => {
+                Self { command: output.stdout.trim().to_owned(), decided_by: "core.sshCommand" }
+            }
+            _ => Self::plain(),
+        }
+    }
+
+    pub fn plain() -> Self {
+        Self { command: "ssh".to_owned(), decided_by: "plain ssh" }
+    }
+
+    pub fn is_plain(&self) -> bool {
+        self.command == "ssh"
+    }
+
+    /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
+    pub fn call(&self, repository: &Repository, verb: &str) -> Command {
+        let mut shell = process::caller("sh");
+        // as git runs it (run-command.c): the command is the shell's, the arguments are its own
+        shell.arg("-c").arg(format!("{} \"$@\"", self.command)).arg(&self.command);
+        shell.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
+        if let Some(port) = repository.ssh_port() {
+            shell.args(["-p", &port.to_string()]);
+        }
+        shell.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
+        let path = repository.to_ssh_path();
+        shell.arg(format!("{verb} '{path}'"));
+        shell
+    }
+}
