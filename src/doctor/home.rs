@@ -45,7 +45,14 @@ fn folder(context: &Context) -> Outcome {
             .with(evidence);
     }
     if let Some(note) = home.notes.first() {
-        return Outcome::warn(ID, None, note.code, &note.say, Fix::report(&note.hint)).with(evidence);
+        let summary = &note.say;
+        let fix = Fix::report(&note.hint);
+        return match note.code {
+            // git then reads no global configuration, and Codex and Claude Code find no login
+            Code::HomeUnset => Outcome::fail(ID, None, note.code, summary, fix),
+            code => Outcome::warn(ID, None, code, summary, fix),
+        }
+        .with(evidence);
     }
     let owner = std::fs::metadata(&home.path).map(|metadata| metadata.uid());
     match owner {

@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod doctor;
 mod logins;
 mod rig;
 mod routing;
