@@ -1,15 +1,21 @@
-//! `pushready status`: what the last apply left behind, without the network.
+//! `pushready status`: how the last apply and the last doctor ended, and how long ago; without the network.
 
-use jiff::Timestamp;
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::print;
 use crate::cli;
+use crate::doctor::outcome::Status as CheckStatus;
+use crate::doctor::report::Overall;
 use crate::error::{Exit, Result};
 use crate::home::Home;
 use crate::provision::{span, unmet};
 use crate::receipt::{Receipt, Refused};
+use crate::resource::file::{self, Kind};
 use crate::settings::Env;
+
+/// A verdict older than this proves nothing any more.
+const STALE: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Serialize)]
 struct Status {
@@ -22,12 +28,34 @@ struct Status {
     repositories: Vec<String>,
     codex: bool,
     claude: bool,
+    /// Codes and items that stand between this workspace and ready.
     not_ready: Vec<String>,
+    doctor: Option<Verdict>,
+}
+
+/// The part of the doctor's last whole report that matters here.
+#[derive(Serialize, Deserialize)]
+struct Verdict {
+    finished_at: Timestamp,
+    overall: Overall,
+    #[serde(default)]
+    stale: bool,
+    checks: Vec<CheckLine>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CheckLine {
+    id: String,
+    subject: Option<String>,
+    status: CheckStatus,
+    code: Option<String>,
+    #[serde(default)]
+    accepted: bool,
 }
 
 impl Status {
-    fn new(receipt: Option<Receipt>) -> Self {
-        let not_ready = match &receipt {
+    fn new(receipt: Option<Receipt>, doctor: Option<Verdict>) -> Self {
+        let mut not_ready: Vec<String> = match &receipt {
             None => vec!["not-provisioned".to_owned()],
             Some(receipt) => {
                 let refused =
@@ -37,7 +65,14 @@ impl Status {
                 refused.chain(missing).collect()
             }
         };
-        let (at, by) = receipt.as_ref().map(|r| (r.provisioned_at, r.version.clone())).unzip();
+        let failed = doctor.iter().filter(|verdict| !verdict.stale).flat_map(|verdict| &verdict.checks);
+        for check in failed.filter(|check| check.status == CheckStatus::Fail && !check.accepted) {
+            let name = check.code.as_ref().unwrap_or(&check.id);
+            let subject = check.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
+            not_ready.push(format!("{name}{subject}"));
+        }
+        not_ready.dedup();
+        let (at, by) = receipt.as_ref().map(|receipt| (receipt.provisioned_at, receipt.version.clone())).unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
         Self {
             schema_version: 1,
@@ -50,36 +85,58 @@ impl Status {
             codex: desired.codex.is_some(),
             claude: desired.claude.is_some(),
             not_ready,
+            doctor,
         }
     }
 
-    /// `ready · 2 keys · codex · claude · applied 4 min ago`.
+    /// `ready · push 1/1 · codex · claude · 4 min ago`.
     fn line(&self, now: Timestamp) -> String {
-        let mut parts = vec![if self.ready {
-            "ready".to_owned()
-        } else {
-            format!("not ready: {}", self.not_ready.join(", "))
+        let mut parts = vec![match &self.not_ready[..] {
+            [] => "ready".to_owned(),
+            [one] => format!("not ready: {one}"),
+            [first, rest @ ..] => format!("not ready: {first} and {} more", rest.len()),
         }];
-        if !self.repositories.is_empty() {
-            let count = self.repositories.len();
-            parts.push(format!("{count} key{}", if count == 1 { "" } else { "s" }));
+        let proven = |verdict: &Verdict| {
+            let pushes = verdict.checks.iter().filter(|check| check.id == "push.write");
+            let (all, good) = pushes.fold((0, 0), |(all, good), check| {
+                (all + 1, good + usize::from(check.status == CheckStatus::Pass))
+            });
+            (all > 0).then(|| format!("push {good}/{all}"))
+        };
+        match self.doctor.as_ref().filter(|verdict| !verdict.stale).and_then(proven) {
+            Some(push) => parts.push(push),
+            None if !self.repositories.is_empty() => {
+                let count = self.repositories.len();
+                parts.push(format!("{count} key{}", if count == 1 { "" } else { "s" }));
+            }
+            None => {}
         }
-        parts.extend(
-            [(self.codex, "codex"), (self.claude, "claude")]
-                .into_iter()
-                .filter(|(is, _)| *is)
-                .map(|(_, name)| name.to_owned()),
-        );
-        parts.extend(self.provisioned_at.map(|at| format!("applied {} ago", span(now.duration_since(at)))));
+        let logins = [(self.codex, "codex"), (self.claude, "claude")];
+        parts.extend(logins.into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()));
+        let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
+        match (&self.doctor, self.provisioned_at) {
+            (Some(verdict), _) if verdict.stale => parts.push(format!("stale: checked {}", ago(verdict.finished_at))),
+            (Some(verdict), _) => parts.push(format!("checked {}", ago(verdict.finished_at))),
+            (None, Some(at)) => parts.push(format!("applied {}, never checked", ago(at))),
+            (None, None) => {}
+        }
         parts.join(" · ")
     }
 }
 
+fn verdict(home: &Home, now: Timestamp) -> Option<Verdict> {
+    let content = file::observe(&home.state.join("doctor.json"), Kind::Own).ok()??;
+    let verdict: Verdict = serde_json::from_slice(&content.bytes).ok()?;
+    let stale = now.duration_since(verdict.finished_at) > STALE;
+    Some(Verdict { stale, ..verdict })
+}
+
 pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let env = Env::of_process();
-    let loaded = Home::locate(&env).and_then(|home| Receipt::load(&home.state));
-    let receipt = match loaded {
-        Ok(receipt) => receipt,
+    let loaded = Home::locate(&env)
+        .and_then(|home| Ok((Receipt::load(&home.state)?, verdict(&home, env.now))));
+    let (receipt, doctor) = match loaded {
+        Ok(loaded) => loaded,
         // a metadata item must never turn red because of us
         Err(_) if arguments.line => {
             print("unknown: run `pushready status` in the workspace\n");
@@ -87,11 +144,16 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    let status = Status::new(receipt);
+    let status = Status::new(receipt, doctor);
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&status).unwrap_or_default()));
     } else {
         print(&format!("{}\n", status.line(env.now)));
+        if !arguments.line {
+            for item in &status.not_ready {
+                print(&format!("  {item}\n"));
+            }
+        }
     }
     Ok(if status.ready || arguments.line { Exit::Ready } else { Exit::NotReady })
 }

@@ -31,6 +31,7 @@ impl<'ws> Lab<'ws> {
 
     /// An empty home, then all of it.
     fn fresh(&self) {
+        self.ws.set_mode("", 0o700);
         for entry in fs::read_dir(self.ws.home()).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() && !path.is_symlink() {
