@@ -87,12 +87,21 @@ run git commit --quiet --all --message "A change"
 run git push origin HEAD
 run git -C /srv/git/acme/app.git log --oneline
 
-say "The other repository gets the other key, which may only read"
+say "The doctor proves it, repository by repository"
+run pushready doctor --only ssh,push --repo acme/app || true
+
+say "The other repository gets the other key, which may only read: a push fails"
 cd "$home"
 run git clone --quiet git@github.com:acme/docs.git
 cd docs
 run git commit --quiet --allow-empty --message "A change"
 fails git push origin HEAD
+say "What the doctor says of it, to a person and to a program"
+fails pushready doctor --only push
+fails pushready doctor --only push --short
+say "And of what git printed, when only that is at hand"
+git push origin HEAD >/run/lab/push 2>&1 || true
+fails pushready explain --push /run/lab/push
 
 cd "$home"
 say "How it stands"

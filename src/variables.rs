@@ -58,6 +58,7 @@ pub mod observed {
         &["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
     pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
     pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
+    pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 
 /// The variables in which a secret may stand: they are taken out of every child's environment.

@@ -1,13 +1,17 @@
 //! May this workspace read and write its repositories? Asked of the server itself, through the ssh that the agent's git will
 //! run, without a clone and without touching a ref: the advertisement of git-receive-pack, then a flush.
 
+use std::process::Command;
+
+use tempfile::TempDir;
+
 use super::Context;
-use super::outcome::{Evidence, Fix, Outcome};
-use super::push_message::{self, Hints};
+use super::outcome::{Evidence, Fix, Outcome, Status};
+use super::push_message::{Greeting, Hints, classify};
 use super::ssh::{self, EffectiveSsh, NETWORK};
 use crate::catalogue::Code;
-use crate::git_url::Repository;
-use crate::process;
+use crate::git_url::{GitUrl, Repository};
+use crate::process::{self, Failure, Output};
 
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
 const FLUSH: &[u8] = b"0000";
@@ -33,14 +37,19 @@ impl Access {
             Self::Write => "git-receive-pack",
         }
     }
+
+    const fn granted(self) -> &'static str {
+        match self {
+            Self::Read => "the repository may be read",
+            Self::Write => {
+                "the repository may be written; branch rules, workflow files, secrets and sizes are judged only at a real push"
+            }
+        }
+    }
 }
 
-pub fn probe(
-    context: &Context,
-    repository: &Repository,
-    access: Access,
-    effective: &EffectiveSsh,
-) -> Outcome {
+/// Over SSH.
+pub fn probe(context: &Context, repository: &Repository, access: Access, effective: &EffectiveSsh) -> Outcome {
     let id = access.id();
     let subject = Some(repository.to_ssh());
     let by = Evidence::new("ssh decided by", effective.decided_by);
@@ -49,39 +58,159 @@ pub fn probe(
         Ok(output) => output,
         Err(failure) => return ssh::unreachable(id, subject, &failure).with([by]),
     };
-    // a pkt-line of refs: four hex digits, then an object id or, from an empty repository, zeroes
-    let advertised =
-        output.stdout.get(..4).is_some_and(|length| length.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if advertised {
-        let summary = match access {
-            Access::Read => "this key may read the repository",
-            Access::Write => {
-                "this key may write to the repository; branch rules, workflow files, secrets and sizes are judged only at a real push"
-            }
+    if advertises(&output) {
+        return Outcome::pass(id, subject, access.granted()).with([by]);
+    }
+    let mut hints = Hints { remote: Some(repository), ..Hints::default() };
+    if context.keyed().any(|known| known.same_as(repository)) {
+        // whose key it was decides between neighbours: read-only here, or another repository's
+        let greeting = ssh::greet(context, repository).ok().and_then(|output| Greeting::parse(&output.stderr));
+        hints.key_is_ours = match &greeting {
+            Some(Greeting::Repository(name)) => Some(name.eq_ignore_ascii_case(repository.path())),
+            Some(Greeting::User) | None => None,
         };
-        return Outcome::pass(id, subject, summary).with([by]);
+        hints.greeting = greeting;
     }
-    if !effective.is_plain() && push_message::is_gitssh_failure(&output.stderr) {
-        return blocked(context, repository, access)
-            .with([by, Evidence::foreign("gitssh said", &output.stderr)]);
+    let outcome = Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) }.with([by]);
+    match outcome.code {
+        Some(Code::GitsshBlocked) => outcome.with([with_plain_ssh(context, repository, access)]),
+        _ => outcome,
     }
-    let keyed = context.keyed().any(|known| known.same_as(repository));
-    let hints = Hints { remote: Some(repository.clone()), key_is_ours: Some(keyed) };
-    push_message::outcome(id, subject, &output.stderr, &hints).with([by])
+}
+
+/// A pkt-line of refs: four hex digits of length, then an object id or, from an empty repository, zeroes.
+fn advertises(output: &Output) -> bool {
+    output.stdout.get(..4).is_some_and(|length| length.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// `coder gitssh` failed before it started ssh: would plain ssh have worked?
-fn blocked(context: &Context, repository: &Repository, access: Access) -> Outcome {
-    let id = access.id();
+fn with_plain_ssh(context: &Context, repository: &Repository, access: Access) -> Evidence {
     let plain = EffectiveSsh::plain().call(repository, access.verb());
     let plain = process::run_with_input(plain, FLUSH, context.deadline(NETWORK));
-    let works = plain.is_ok_and(|output| output.status.success());
-    Outcome::fail(
-        id,
-        Some(repository.to_ssh()),
-        Code::GitsshBlocked,
-        "`coder gitssh` fails before it starts ssh, so no key of this workspace is ever tried",
-        Fix::report("set GIT_SSH_COMMAND to `ssh` in the template: `resource \"coder_env\"` with name GIT_SSH_COMMAND"),
-    )
-    .with([Evidence::new("with plain ssh", if works { "it works" } else { "it fails as well" })])
+    let works = plain.is_ok_and(|output| advertises(&output));
+    Evidence::new("with plain ssh", if works { "it works" } else { "it fails as well" })
+}
+
+/// Over HTTPS, with whatever credentials the agent's git would find; outside of any clone, whose configuration could name
+/// a helper of its own.
+pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
+    let id = access.id();
+    let subject = Some(url.to_string());
+    let cannot = |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
+    let scratch = match Scratch::new(context) {
+        Ok(scratch) => scratch,
+        Err(why) => return cannot(why),
+    };
+    let mut git = scratch.git();
+    match access {
+        Access::Read => git.args(["ls-remote", "--quiet", "--exit-code", url.without_credential(), "HEAD"]),
+        // asks for credentials and for the right to write, and sends nothing
+        Access::Write => {
+            let refspec = format!("{}:refs/heads/pushready-probe", scratch.commit);
+            git.args(["push", "--quiet", "--dry-run", "--no-verify", url.without_credential(), &refspec])
+        }
+    };
+    let output = match process::run(git, context.deadline(NETWORK)) {
+        Ok(output) => output,
+        Err(Failure::Deadline) => return hung(context, id, subject),
+        Err(failure) => return cannot(format!("{failure:?}")),
+    };
+    // 2: there is no HEAD, in a repository that could be read
+    if output.status.success() || (access == Access::Read && output.status.code() == Some(2)) {
+        return Outcome::pass(id, subject, access.granted());
+    }
+    let hints = Hints { remote: url.repository(), ..Hints::default() };
+    Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) }
+}
+
+/// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without anybody.
+fn hung(context: &Context, id: &'static str, subject: Option<String>) -> Outcome {
+    match context.env.text(crate::variables::observed::GIT_ASKPASS) {
+        Some(askpass) => Outcome::fail(
+            id,
+            subject,
+            Code::PushNoCredentials,
+            "the askpass never returns: it waits for somebody to log in in a browser, so git would hang here",
+            Fix::report("log in to the git provider in Coder (external authentication), or give the repository a deploy key"),
+        )
+        .with([Evidence::foreign("GIT_ASKPASS", &askpass)]),
+        None => ssh::unreachable(id, subject, &Failure::Deadline),
+    }
+}
+
+/// A repository of our own with one empty commit, away from everything; gone when dropped.
+struct Scratch {
+    folder: TempDir,
+    commit: String,
+}
+
+impl Scratch {
+    fn new(context: &Context) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
+        let mut scratch = Self { folder, commit: String::new() };
+        let run = |arguments: &[&str]| {
+            let mut git = scratch.git();
+            git.args(arguments);
+            let output = process::run(git, context.deadline(NETWORK)).map_err(|failure| format!("{failure:?}"))?;
+            if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(output.stderr) }
+        };
+        run(&["init", "--quiet", "--bare"])?;
+        let tree = run(&["hash-object", "-w", "-t", "tree", "/dev/null"])?;
+        let identity = ["-c", "user.name=pushready", "-c", "user.email=pushready@localhost"];
+        scratch.commit = run(&[&identity[..], &["commit-tree", "-m", "probe", &tree]].concat())?;
+        Ok(scratch)
+    }
+
+    fn git(&self) -> Command {
+        let mut git = process::caller("git");
+        git.current_dir(self.folder.path()).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+        git
+    }
+}
+
+/// A real push to a throw-away branch that is deleted again: what the advertisement cannot prove.
+pub fn live(context: &Context, repository: &Repository) -> Outcome {
+    const ID: &str = "push.live";
+    let subject = Some(repository.to_ssh());
+    let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
+    let scratch = match Scratch::new(context) {
+        Ok(scratch) => scratch,
+        Err(why) => return cannot(why),
+    };
+    let url = repository.to_ssh();
+    let branch = format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
+    let run = |arguments: &[&str]| {
+        let mut git = scratch.git();
+        git.args(arguments);
+        process::run(git, context.deadline(NETWORK))
+    };
+    // an object that the server has already: a new one could be judged for what is in it
+    let fetched = run(&["fetch", "--quiet", "--depth=1", &url, "HEAD"]).is_ok_and(|output| output.status.success());
+    let source = if fetched { "FETCH_HEAD" } else { &scratch.commit };
+    let push = run(&["push", "--no-verify", &url, &format!("{source}:{branch}")]);
+    let outcome = match push {
+        Ok(output) if output.status.success() => Outcome::pass(ID, subject.clone(), "a throw-away branch was pushed"),
+        Ok(output) => {
+            let hints = Hints { remote: Some(repository), key_is_ours: Some(true), ..Hints::default() };
+            Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(ID) }
+        }
+        Err(failure) => ssh::unreachable(ID, subject.clone(), &failure),
+    };
+    // also after a failure: a push that timed out may have arrived
+    let gone = run(&["push", "--no-verify", &url, &format!(":{branch}")]).is_ok_and(|output| {
+        output.status.success() || output.stderr.contains("remote ref does not exist")
+    });
+    let branch_evidence = Evidence::new("branch", branch.clone());
+    match outcome.status {
+        Status::Pass if gone => Outcome { summary: "a throw-away branch was pushed and deleted".to_owned(), ..outcome },
+        Status::Pass => Outcome::warn(
+            ID,
+            subject,
+            Code::PushRuleViolation,
+            "the throw-away branch was pushed, but could not be deleted",
+            Fix::run(["git", "push", &url, &format!(":{branch}")], "delete the branch by hand"),
+        ),
+        _ => outcome,
+    }
+    .with([branch_evidence])
 }

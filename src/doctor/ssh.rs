@@ -10,7 +10,7 @@ use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::git_url::Repository;
-use crate::process::{self, Failure};
+use crate::process::{self, Failure, Output};
 use crate::provision::routing;
 
 const LOCAL: Duration = Duration::from_secs(10);
@@ -176,10 +176,8 @@ fn contradicts_pins(line: &str) -> bool {
     })
 }
 
-/// Whose key the server takes ours for. The key is given explicitly: a bare `ssh -T` names no repository.
-pub fn identity(context: &Context, repository: &Repository) -> Outcome {
-    const ID: &str = "ssh.identity";
-    let subject = Some(repository.to_ssh());
+/// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
+pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
     let key = context.key_path(repository);
     let known_hosts = context.home.state.join("known_hosts");
     let mut ssh = process::caller("ssh");
@@ -200,7 +198,14 @@ pub fn identity(context: &Context, repository: &Repository) -> Outcome {
         ssh.args(["-p", &port.to_string()]);
     }
     ssh.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
-    let output = match process::run(ssh, context.deadline(NETWORK)) {
+    process::run(ssh, context.deadline(NETWORK))
+}
+
+/// Whose key the server takes ours for.
+pub fn identity(context: &Context, repository: &Repository) -> Outcome {
+    const ID: &str = "ssh.identity";
+    let subject = Some(repository.to_ssh());
+    let output = match greet(context, repository) {
         Ok(output) => output,
         Err(failure) => return unreachable(ID, subject, &failure),
     };

@@ -161,6 +161,11 @@ impl CodexAuth {
         self.chatgpt_tokens().is_some_and(|tokens| !is_blank(&tokens.refresh))
     }
 
+    /// Two ways to log in at once; which of them counts, the mode tells.
+    pub fn holds_key_and_tokens(&self) -> bool {
+        self.tokens.is_some() && self.api_key.as_ref().is_some_and(|key| !reveal(key).is_empty())
+    }
+
     /// A file with an API key and nothing else. Whether a module wrote it over a login, or it is the user's own choice,
     /// only what stood there before can tell; Codex itself writes `auth_mode` beside the key, Coder's module does not.
     pub fn is_bare_api_key(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Access, Cmd, Coder, GitHost, KeyPair, Workspace, fake_auth, sandbox};
+use crate::support::{Access, CRATE, Cmd, Coder, GitHost, KeyPair, Workspace, fake_auth, sandbox};
 
 /// A workspace in which everything is well: logins, a writable key, a clone, an author.
 struct Lab<'ws> {
@@ -276,6 +276,18 @@ const CODEX: &[Fault] = &[
         lab.write(".codex/auth.json", &login.to_string());
         lab.doctor(&["--offline"])
     }),
+    fault("codex-auth-conflict", "fail", "an API key stands beside the tokens", |lab| {
+        let mut login: serde_json::Value = serde_json::from_str(&lab.seed.json()).unwrap();
+        login["OPENAI_API_KEY"] = "sk-proj-rig".into();
+        lab.write(".codex/auth.json", &login.to_string());
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-seed-at-live-path", "fail", "a secret store wrote the spent seed back", |lab| {
+        lab.write(".codex/auth.json", &lab.seed.clone().refreshed().json());
+        lab.apply().run().success();
+        lab.write(".codex/auth.json", &lab.seed.json());
+        lab.doctor(&["--offline"])
+    }),
     fault("codex-env-override", "fail", "CODEX_API_KEY is set", |lab| {
         lab.doctor(&["--offline"]).env("CODEX_API_KEY", "x")
     }),
@@ -499,4 +511,32 @@ const PUSH: &[Fault] = &[
 #[test]
 fn faults_of_push() {
     sandbox(|ws| matrix(&Lab::new(ws), PUSH));
+}
+
+/// The schema that is shipped is the judge of what is printed: of a report with every kind of status in it.
+#[test]
+fn the_report_is_of_its_schema() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        lab.fresh();
+        lab.append(".ssh/config", "NoSuchOption yes\n");
+        let reports = [
+            lab.doctor(&[]).env("ANTHROPIC_API_KEY", "x").env("CODER_SESSION_TOKEN", "x").run(),
+            lab.doctor(&["--offline", "--only", "codex"]).env_remove("HOME").run(),
+            lab.doctor(&["--only", "home"]).env("CODEX_SANDBOX_NETWORK_DISABLED", "1").run(),
+            ws.run(&["doctor", "--json", "--offline"]),
+        ];
+        let mut schemas = boon::Schemas::new();
+        let mut compiler = boon::Compiler::new();
+        let schema = fs::read_to_string(format!("{CRATE}/schema/doctor.schema.json")).unwrap();
+        compiler.add_resource("schema", serde_json::from_str(&schema).unwrap()).unwrap();
+        let schema = compiler.compile("schema", &mut schemas).unwrap();
+        for report in reports {
+            if let Err(error) = schemas.validate(&report.json(), schema) {
+                panic!("{error:#}\n{report}");
+            }
+        }
+        // a schema that takes anything would judge nothing
+        assert!(schemas.validate(&serde_json::json!({"schema_version": 1, "checks": []}), schema).is_err());
+    });
 }
