@@ -1,5 +1,7 @@
 //! The codes that pushready reports. Names are frozen: add, never rename, never reuse.
 
+pub mod explain;
+
 use std::fmt;
 
 use serde::Serialize;
