@@ -2,8 +2,8 @@
 //! run, without a clone and without touching a ref: the advertisement of git-receive-pack, then a flush.
 
 use super::Context;
-use super::outcome::{Evidence, Fix, Outcome};
-use super::push_message::{self, Hints};
+use super::outcome::{Evidence, Fix, Outcome, Status};
+use super::push_message::{Hints, classify};
 use super::ssh::{self, EffectiveSsh, NETWORK};
 use crate::catalogue::Code;
 use crate::git_url::Repository;
@@ -61,13 +61,16 @@ pub fn probe(
         };
         return Outcome::pass(id, subject, summary).with([by]);
     }
-    if !effective.is_plain() && push_message::is_gitssh_failure(&output.stderr) {
+    // looked at only now, because it costs another start of ssh
+    let keyed = context.keyed().any(|known| known.same_as(repository));
+    let key_is_ours = keyed.then(|| ssh::route(context, repository).status == Status::Pass);
+    let hints = Hints { remote: Some(repository), key_is_ours, greeting: None };
+    let outcome = classify(&output.stderr, &hints).outcome(id);
+    if !effective.is_plain() && outcome.code == Some(Code::GitsshBlocked) {
         return blocked(context, repository, access)
             .with([by, Evidence::foreign("gitssh said", &output.stderr)]);
     }
-    let keyed = context.keyed().any(|known| known.same_as(repository));
-    let hints = Hints { remote: Some(repository.clone()), key_is_ours: Some(keyed) };
-    push_message::outcome(id, subject, &output.stderr, &hints).with([by])
+    outcome.with([by])
 }
 
 /// `coder gitssh` failed before it started ssh: would plain ssh have worked?
