@@ -47,6 +47,14 @@ pub enum Command {
         after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json"
     )]
     Status(Status),
+    /// Says what a code means, or what a failed push printed means
+    #[command(
+        after_help = "Examples:\n  pushready explain                       # all codes\n  pushready explain push-key-read-only\n  git push 2>&1 | pushready explain --push -\n  pushready explain --push push.log --json\n\nExit status of --push: 0 git succeeded, 1 it failed or that could not be told."
+    )]
+    Explain(Explain),
+    /// Prints the paragraph for a repository's AGENTS.md
+    #[command(after_help = "Examples:\n  pushready agents-md >> AGENTS.md")]
+    AgentsMd,
     /// Copies this binary, for images that have no `cp`
     #[command(after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready")]
     Install(Install),
@@ -124,6 +132,18 @@ pub struct Status {
     #[arg(long, conflicts_with = "json")]
     pub line: bool,
     /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// A code as apply and doctor print it; without one all are listed
+    pub code: Option<String>,
+    /// A file with what git push, fetch or clone printed; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "code")]
+    pub push: Option<PathBuf>,
+    /// The answer as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -49,6 +49,8 @@ fn main() -> ExitCode {
         Command::Remove(arguments) => command::remove::run(&arguments, cli.verbose),
         Command::Doctor(arguments) => command::doctor::run(&arguments, cli.verbose),
         Command::Status(arguments) => command::status::run(&arguments),
+        Command::Explain(arguments) => command::explain::run(&arguments),
+        Command::AgentsMd => Ok(command::agents_md::run()),
         Command::Install(arguments) => command::install::run(&arguments),
     };
     match result {

@@ -1,5 +1,7 @@
 //! The codes that pushready reports. Names are frozen: add, never rename, never reuse.
 
+pub mod explain;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -150,25 +152,25 @@ codes! {
     SshHostKeyChanged "ssh-host-key-changed" TemplateAdmin [stop] "the server's host key is not the pinned one"
     SshKnownHostsPoisoned "ssh-known-hosts-poisoned" TemplateAdmin [stop] "known_hosts vouches for a key that is not the provider's"
     SshHostUnresolved "ssh-host-unresolved" TemplateAdmin [stop transient] "the name of the server does not resolve"
-    SshPortBlocked "ssh-port-blocked" TemplateAdmin [stop] "the name resolves, but the ssh port does not answer as ssh"
-    SshTooManyKeys "ssh-too-many-keys" TemplateAdmin [stop] "the server hung up after too many keys were offered"
-    GitsshBlocked "gitssh-blocked" TemplateAdmin [stop] "`coder gitssh` fails before it starts ssh"
+    SshPortBlocked "ssh-port-blocked" TemplateAdmin [stop transient] "the name resolves, but the ssh port does not answer as ssh"
+    SshTooManyKeys "ssh-too-many-keys" WorkspaceUser [stop] "the server hung up after too many keys were offered"
+    GitsshBlocked "gitssh-blocked" TemplateAdmin [stop transient] "`coder gitssh` fails before it starts ssh"
     // git
     GitMissing "git-missing" TemplateAdmin [stop] "there is no git on PATH"
     GitIdentityMissing "git-identity-missing" Agent [may_fix] "git has no author name or email for a commit"
     RepositoryOtherOwner "repository-other-owner" Agent [may_fix] "git refuses a clone that belongs to another user"
     RemoteStillHttps "remote-still-https" Agent [may_fix] "a remote of a repository that has a key still pushes over HTTPS"
     RemoteReversed "remote-reversed" WorkspaceUser [stop] "an insteadOf rule turns the SSH remote back to HTTPS"
-    RemotePushElsewhere "remote-push-elsewhere" Agent [may_fix] "a pushurl sends pushes elsewhere than fetches"
+    RemotePushElsewhere "remote-push-elsewhere" WorkspaceUser [stop] "a pushurl sends pushes elsewhere than fetches"
     RemotePortInPath "remote-port-in-path" Agent [may_fix] "an scp-like remote carries a port, which git reads as part of the path"
     // push
     PushKeyReadOnly "push-key-read-only" RepoAdmin [stop] "the deploy key of this repository may read but not write"
     PushRepositoryNotFound "push-repository-not-found" RepoAdmin [stop] "the server knows no such repository for this key"
     PushDenied "push-denied" RepoAdmin [stop] "the account or key is known and may not push here"
     PushArchived "push-archived" RepoAdmin [stop] "the repository is archived"
-    PushSsoRequired "push-sso-required" OrgAdmin [stop] "the organisation demands single sign-on for this credential"
+    PushSsoRequired "push-sso-required" WorkspaceUser [stop] "the organisation demands single sign-on for this credential"
     PushIpNotAllowed "push-ip-not-allowed" OrgAdmin [stop] "the organisation's allow list excludes this address"
-    PushBranchProtected "push-branch-protected" RepoAdmin [stop] "a protected branch refuses direct pushes"
+    PushBranchProtected "push-branch-protected" Agent [may_fix] "a protected branch refuses direct pushes"
     PushRuleViolation "push-rule-violation" RepoAdmin [stop] "a repository rule other than those named apart refuses the push"
     PushSecretBlocked "push-secret-blocked" Agent [may_fix] "push protection found a secret in the commits"
     PushFileTooLarge "push-file-too-large" Agent [may_fix] "a file exceeds the server's size limit"
@@ -180,9 +182,9 @@ codes! {
     PushNonFastForward "push-non-fast-forward" Agent [may_fix] "the remote branch has commits that the local one lacks"
     PushShallow "push-shallow" Agent [may_fix] "the server refuses a push from a shallow clone"
     PushHookDeclined "push-hook-declined" RepoAdmin [stop] "a server hook refused, in words that name no rule known here"
-    PushNoCredentials "push-no-credentials" TemplateAdmin [stop] "an HTTPS push found no credential"
+    PushNoCredentials "push-no-credentials" TemplateAdmin [stop] "an HTTPS push found no credential, or none that the server accepts"
     PushServerError "push-server-error" Provider [transient] "the server answered with an internal error"
-    PushTimeout "push-timeout" Provider [transient] "the server did not answer before the deadline"
+    PushTimeout "push-timeout" Provider [transient] "no connection came about, or it ended before an answer or at the deadline"
     PushUnrecognized "push-unrecognized" WorkspaceUser [stop] "the push failed in words that are not known here"
     // actions
     ActionsDisabled "actions-disabled" RepoAdmin [stop] "Actions is switched off for the repository"
@@ -199,7 +201,7 @@ codes! {
     ActionsEnvironmentWait "actions-environment-wait" RepoAdmin [stop] "the job waits for an environment's protection rules"
     ActionsApprovalRequired "actions-approval-required" RepoAdmin [stop] "the run waits for a maintainer's approval"
     ActionsBilling "actions-billing" OrgAdmin [stop] "an annotation names billing or the spending limit"
-    ActionsOrphanedRun "actions-orphaned-run" RepoAdmin [stop] "the run is queued although its jobs are finished or absent"
+    ActionsOrphanedRun "actions-orphaned-run" Agent [may_fix] "the run is queued although its jobs are finished or absent"
     ActionsStartupFailure "actions-startup-failure" Agent [may_fix] "the run ended at startup, before any job"
     ActionsSlotsSaturated "actions-slots-saturated" OrgAdmin [transient] "the account's concurrent jobs are used up"
     ActionsAccountFlagged "actions-account-flagged" OrgAdmin [stop] "the account may not run Actions"

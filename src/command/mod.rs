@@ -1,7 +1,9 @@
 //! The commands: each runs its stages in order and prints its result.
 
+pub mod agents_md;
 pub mod apply;
 pub mod doctor;
+pub mod explain;
 pub mod install;
 pub mod remove;
 pub mod status;

@@ -72,7 +72,8 @@ impl Status {
             not_ready.push(format!("{name}{subject}"));
         }
         not_ready.dedup();
-        let (at, by) = receipt.as_ref().map(|receipt| (receipt.provisioned_at, receipt.version.clone())).unzip();
+        let (at, by) =
+            receipt.as_ref().map(|receipt| (receipt.provisioned_at, receipt.version.clone())).unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
         Self {
             schema_version: 1,
@@ -115,7 +116,9 @@ impl Status {
         parts.extend(logins.into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()));
         let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
         match (&self.doctor, self.provisioned_at) {
-            (Some(verdict), _) if verdict.stale => parts.push(format!("stale: checked {}", ago(verdict.finished_at))),
+            (Some(verdict), _) if verdict.stale => {
+                parts.push(format!("stale: checked {}", ago(verdict.finished_at)))
+            }
             (Some(verdict), _) => parts.push(format!("checked {}", ago(verdict.finished_at))),
             (None, Some(at)) => parts.push(format!("applied {}, never checked", ago(at))),
             (None, None) => {}
@@ -133,8 +136,8 @@ fn verdict(home: &Home, now: Timestamp) -> Option<Verdict> {
 
 pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let env = Env::of_process();
-    let loaded = Home::locate(&env)
-        .and_then(|home| Ok((Receipt::load(&home.state)?, verdict(&home, env.now))));
+    let loaded =
+        Home::locate(&env).and_then(|home| Ok((Receipt::load(&home.state)?, verdict(&home, env.now))));
     let (receipt, doctor) = match loaded {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us

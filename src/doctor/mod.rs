@@ -9,7 +9,7 @@ mod keys;
 mod leaks;
 pub mod outcome;
 mod push;
-mod push_message;
+pub mod push_message;
 pub mod report;
 mod ssh;
 

@@ -147,7 +147,8 @@ impl Report {
     }
 }
 
-fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
+/// One outcome; `verbose` also shows the evidence of what passed.
+pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     let mark = match outcome.status {
         Status::Pass => "ok",
         Status::Skip => "skip",

@@ -100,7 +100,7 @@ fn configuration(context: &Context) -> Outcome {
 }
 
 /// Which key the ssh of this environment would offer first for the repository.
-fn route(context: &Context, repository: &Repository) -> Outcome {
+pub fn route(context: &Context, repository: &Repository) -> Outcome {
     const ID: &str = "ssh.route";
     let subject = Some(repository.to_ssh());
     let binary = context.home.state.join("bin/pushready");

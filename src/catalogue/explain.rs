@@ -1,0 +1,152 @@
+//! The long form of every code: what is going on, how it was found, how to mend it. The texts stand in `explain/`, one page
+//! of Markdown per area, printed as they are.
+
+use super::Code;
+
+/// The areas in the order of the catalogue, and their pages.
+pub const AREAS: &[(&str, &str)] = &[
+    ("home", include_str!("explain/home.md")),
+    ("leaks", include_str!("explain/leaks.md")),
+    ("codex", include_str!("explain/codex.md")),
+    ("claude", include_str!("explain/claude.md")),
+    ("keys", include_str!("explain/keys.md")),
+    ("ssh", include_str!("explain/ssh.md")),
+    ("git", include_str!("explain/git.md")),
+    ("push", include_str!("explain/push.md")),
+    ("actions", include_str!("explain/actions.md")),
+];
+
+/// Paragraphs of lines that fit a terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    pub area: &'static str,
+    pub cause: &'static str,
+    /// How the doctor or apply tells it, and from its nearest neighbours.
+    pub found: &'static str,
+    pub fix: &'static str,
+}
+
+impl Code {
+    /// Its entry; a test holds that there is one, with all parts.
+    pub fn explanation(self) -> Explanation {
+        AREAS.iter().find_map(|(area, page)| entry(area, page, self.name())).unwrap_or_default()
+    }
+
+    /// The code that was probably meant: one that holds the text, else the one that takes the fewest edits.
+    pub fn nearest(text: &str) -> Self {
+        let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
+        let holds = |code: &&Self| !text.is_empty() && code.name().contains(&text);
+        let by_edits = || Self::ALL.iter().min_by_key(|code| edits(code.name(), &text));
+        Self::ALL.iter().find(holds).or_else(by_edits).copied().unwrap_or(Self::NotProvisioned)
+    }
+}
+
+/// An entry is `# code`, then paragraphs that begin with `**Cause.**`, `**Found.**` and `**Fix.**`.
+fn entry(area: &'static str, page: &'static str, name: &str) -> Option<Explanation> {
+    let text = page
+        .trim_start_matches("# ")
+        .split("\n# ")
+        .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('\n'))?;
+    let (_, text) = text.split_once("**Cause.** ")?;
+    let (cause, text) = text.split_once("**Found.** ")?;
+    let (found, fix) = text.split_once("**Fix.** ")?;
+    Some(Explanation { area, cause: cause.trim(), found: found.trim(), fix: fix.trim() })
+}
+
+/// Levenshtein's distance.
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (b, above) in to.bytes().zip(row.iter_mut().skip(1)) {
+            let cheapest = (diagonal + usize::from(a != b)).min(left + 1).min(*above + 1);
+            diagonal = *above;
+            *above = cheapest;
+            left = cheapest;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Programs whose names look like codes.
+    const PROGRAMS: [&str; 10] = [
+        "ssh-keygen",
+        "ssh-add",
+        "ssh-agent",
+        "ssh-match",
+        "ssh-keyscan",
+        "git-lfs",
+        "git-receive-pack",
+        "git-upload-pack",
+        "claude-code",
+        "codex-auth",
+    ];
+
+    #[test]
+    fn every_code_is_explained_on_one_screen() {
+        for code in Code::ALL {
+            let Explanation { cause, found, fix, .. } = code.explanation();
+            for (part, text) in [("cause", cause), ("found", found), ("fix", fix)] {
+                assert!(text.split_whitespace().count() >= 5, "{code}: {part} says nothing: {text:?}");
+                assert!(!text.contains("**") && !text.contains("\n# "), "{code}: {part} runs on: {text:?}");
+            }
+            // what the command puts around: the title, three headings, blanks, who mends it
+            let lines: Vec<_> = [cause, found, fix].into_iter().flat_map(str::lines).collect();
+            assert!(lines.len() + 9 <= 25, "{code} is longer than a screen");
+            for line in lines {
+                assert!(line.chars().count() <= 98, "{code}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_pages_hold_the_catalogue_in_its_order_and_nothing_else() {
+        let names: Vec<_> = AREAS
+            .iter()
+            .flat_map(|(_, page)| page.lines().filter_map(|line| line.strip_prefix("# ")))
+            .collect();
+        let codes: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names, codes);
+    }
+
+    #[test]
+    fn codes_that_the_pages_mention_exist() {
+        let areas: BTreeSet<_> = Code::ALL.iter().filter_map(|code| code.name().split('-').next()).collect();
+        let mut seen = 0;
+        for (area, page) in AREAS {
+            for word in page.split('`').skip(1).step_by(2) {
+                let of_an_area = word.split_once('-').is_some_and(|(first, _)| areas.contains(first));
+                let looks_like_one = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+                if of_an_area && looks_like_one && !PROGRAMS.contains(&word) {
+                    assert!(word.parse::<Code>().is_ok(), "{area}: `{word}` is no code");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 50, "{seen}");
+    }
+
+    #[test]
+    fn a_misspelt_code_has_a_nearest() {
+        for (text, nearest) in [
+            ("push-key-readonly", "push-key-read-only"),
+            ("PUSH_KEY_READ_ONLY", "push-key-read-only"),
+            ("too-many", "ssh-too-many-keys"),
+            ("clockskew", "clock-skew"),
+            ("codex-auth-mising", "codex-auth-missing"),
+        ] {
+            assert_eq!(Code::nearest(text).name(), nearest, "{text}");
+        }
+        let _ = (Code::nearest(""), Code::nearest("\u{1F512}"));
+    }
+}

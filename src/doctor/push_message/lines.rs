@@ -1,0 +1,248 @@
+//! The text, line by line: escapes and progress taken out, each line with its speaker.
+
+use super::rules::{Rule, Voice};
+use crate::doctor::outcome::Evidence;
+use crate::git_url::{GitUrl, Repository};
+
+pub(super) struct Lines(Vec<Line>);
+
+struct Line {
+    /// Less `remote:` and blanks at both ends.
+    text: String,
+    lower: String,
+    /// git put `remote:` before it: the server's words, not those of git or ssh here.
+    remote: bool,
+}
+
+/// What `coder gitssh` prints whatever ssh failed of, "Host key verification failed" too (coder/coder cli/gitssh.go).
+const CODER_BANNER: [&str; 6] = [
+    "coder authenticates with git",
+    "all clones with ssh are authenticated",
+    "add to github and gitlab:",
+    "https://github.com/settings/ssh/new",
+    "https://gitlab.com/-/profile/keys",
+    "https://gitlab.com/-/user_settings/ssh_keys",
+];
+/// git's last words after every failure of ssh; they tell nothing.
+const GIT_TAIL: [&str; 3] = [
+    "could not read from remote repository",
+    "please make sure you have the correct access rights",
+    "and the repository exists.",
+];
+/// Ways around a rule, which are not for us to hand on: they let a secret through.
+const BYPASSES: [&str; 3] =
+    ["/unblock-secret/", "secret_push_protection.skip", "to skip secret push protection"];
+/// How a line begins that git, ssh or the server says; other lines may be anything, a secret too, and are never quoted.
+const SPEAKERS: [&str; 8] = ["fatal:", "error:", "warning:", "remote:", "ssh:", "! [", "!\t", "git:"];
+const PROGRESS: [&str; 6] = [
+    "enumerating objects",
+    "counting objects",
+    "compressing objects",
+    "resolving deltas",
+    "total ",
+    "processing changes",
+];
+const UPDATES: [&str; 10] = [
+    "[new branch]",
+    "[new tag]",
+    "[new reference]",
+    "[deleted]",
+    "[up to date]",
+    "(forced update)",
+    "everything up-to-date",
+    "already up to date",
+    "-> fetch_head",
+    "receiving objects: 100%",
+];
+const FAILURES: [&str; 7] = [
+    "fatal:",
+    "error:",
+    "[rejected]",
+    "[remote rejected]",
+    "[remote failure]",
+    "permission denied",
+    "verification failed",
+];
+/// Beginnings and words of git's messages in its larger translations.
+const FOREIGN: [&str; 16] = [
+    "fehler:",
+    "konnte nicht",
+    "hinweis:",
+    "erreur",
+    "impossible de",
+    "astuce",
+    "no se pudo",
+    "ayuda:",
+    "não foi possível",
+    "erro:",
+    "errore:",
+    "impossibile",
+    "ipucu:",
+    "podpowiedź:",
+    "lỗi:",
+    "gợi ý:",
+];
+
+impl Lines {
+    pub fn of(text: &str) -> Self {
+        // a progress line overwrites itself
+        let lines = text.split(['\n', '\r']).map(without_escapes).filter_map(|line| {
+            let line = line.trim();
+            let (remote, said) = match line.strip_prefix("remote:") {
+                Some(said) => (true, said.trim()),
+                None => (false, line),
+            };
+            let lower = said.to_lowercase();
+            let noise = said.is_empty()
+                || CODER_BANNER.iter().any(|banner| lower.contains(banner))
+                || lower.starts_with("ssh-ed25519 ")
+                || lower.starts_with("ssh-rsa ")
+                || lower.starts_with("ecdsa-sha2-");
+            (!noise).then(|| Line { text: said.to_owned(), lower, remote })
+        });
+        Self(lines.collect())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn any(&self, rule: &Rule) -> bool {
+        self.0.iter().any(|line| line.matches(rule))
+    }
+
+    /// References were updated, and nothing says that anything failed: a server may well remark on a push that it takes.
+    pub fn succeeded(&self) -> bool {
+        let local = || self.0.iter().filter(|line| !line.remote);
+        local().any(Line::is_update)
+            && !local().any(|line| FAILURES.iter().any(|failure| line.lower.contains(failure)))
+    }
+
+    pub fn updates(&self, most: usize) -> Vec<Evidence> {
+        let updates = self.0.iter().filter(|line| !line.remote && line.is_update());
+        updates.take(most).map(Line::quote).collect()
+    }
+
+    /// The lines that a rule found, and what the server said around them.
+    pub fn evidence(&self, rule: &Rule, most: usize) -> Vec<Evidence> {
+        let found = self.0.iter().filter(|line| line.matches(rule) && line.may_be_quoted());
+        let around = self.0.iter().filter(|line| {
+            (line.remote || rule.voice == Voice::Server) && line.is_worth_quoting() && !line.matches(rule)
+        });
+        found.chain(around).take(most).map(Line::quote).collect()
+    }
+
+    /// The last lines of which the speaker is known.
+    pub fn spoken(&self, most: usize) -> Vec<Evidence> {
+        let spoken: Vec<_> = self.0.iter().filter(|line| line.is_worth_quoting()).collect();
+        spoken.iter().skip(spoken.len().saturating_sub(most)).map(|line| line.quote()).collect()
+    }
+
+    /// Whether git, ssh or a server speaks at all.
+    pub fn speaks(&self) -> bool {
+        self.0.iter().any(Line::is_spoken)
+    }
+
+    /// git gave up without a word of why: the clone's own pre-push hook refused.
+    pub fn refused_locally(&self) -> bool {
+        let has = |text| self.0.iter().any(|line| line.lower.contains(text));
+        has("error: failed to push some refs") && !has("rejected]") && !self.0.iter().any(|line| line.remote)
+    }
+
+    pub fn is_foreign(&self) -> bool {
+        let spoken_abroad = |line: &Line| {
+            let is_spoken = ["fatal", "error", "hint"].iter().any(|word| line.lower.starts_with(word));
+            let foreign_script = |c: char| c.is_alphabetic() && !c.is_ascii();
+            FOREIGN.iter().any(|words| line.lower.contains(words))
+                || is_spoken && line.text.contains(foreign_script)
+                // the whole line in another script, as `致命错误：…` is
+                || line.text.starts_with(|c: char| c.is_alphabetic() && c as u32 > 0x36f)
+        };
+        self.0.iter().any(|line| !line.remote && spoken_abroad(line))
+    }
+
+    /// The repository of `To URL`, `From URL` or of a URL that git quotes. A server's own words do not count.
+    pub fn repository(&self) -> Option<Repository> {
+        self.urls().find_map(|url| url.repository().cloned())
+    }
+
+    pub fn port_in_path(&self) -> bool {
+        self.urls().any(|url| url.port_in_path().is_some())
+    }
+
+    fn urls(&self) -> impl Iterator<Item = GitUrl> {
+        let local = self.0.iter().filter(|line| !line.remote);
+        local.filter_map(|line| {
+            let url = match line.text.split_once(' ') {
+                Some(("To" | "From", url)) => url,
+                Some(("fatal:" | "error:", _)) => line.text.split('\'').nth(1)?,
+                _ => return None,
+            };
+            GitUrl::parse(url.trim()).ok()
+        })
+    }
+}
+
+impl Line {
+    fn matches(&self, rule: &Rule) -> bool {
+        (rule.voice == Voice::Server || !self.remote)
+            && rule.words.iter().any(|words| contains_in_order(&self.lower, words))
+    }
+
+    /// `old..new  branch -> branch`, or one of the words that git marks an update with.
+    fn is_update(&self) -> bool {
+        let is_range = |word: &str| {
+            let is_id = |id: &str| id.len() >= 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+            word.split_once("..").is_some_and(|(old, new)| is_id(old) && is_id(new.trim_start_matches('.')))
+        };
+        UPDATES.iter().any(|update| self.lower.contains(update))
+            || self.lower.split_whitespace().take(3).any(is_range)
+    }
+
+    fn is_spoken(&self) -> bool {
+        self.remote || SPEAKERS.iter().any(|speaker| self.lower.starts_with(speaker))
+    }
+
+    fn may_be_quoted(&self) -> bool {
+        !BYPASSES.iter().any(|bypass| self.lower.contains(bypass)) && !self.lower.contains("authorization:")
+    }
+
+    /// Not progress, not a frame of `====`, not git's tail.
+    fn is_worth_quoting(&self) -> bool {
+        self.is_spoken()
+            && self.may_be_quoted()
+            && self.text.chars().filter(|c| c.is_alphabetic()).count() >= 6
+            && !PROGRESS.iter().any(|progress| self.lower.starts_with(progress))
+            && !GIT_TAIL.iter().any(|tail| self.lower.contains(tail))
+    }
+
+    fn quote(&self) -> Evidence {
+        Evidence::foreign(if self.remote { "server said" } else { "git said" }, &self.text)
+    }
+}
+
+/// Whether all the parts of `words`, which `…` separates, stand in `text` one after the other.
+fn contains_in_order(text: &str, words: &str) -> bool {
+    let mut rest = text;
+    words.split('…').all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+/// The line less its terminal escapes: git colours `error` and `hint`, and clears to the end of each `remote:` line.
+fn without_escapes(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        if c != '\u{1b}' {
+            text.push(c);
+        } else if chars.next() == Some('[') {
+            chars.by_ref().find(|c| ('@'..='~').contains(c));
+        }
+    }
+    text
+}
