@@ -9,7 +9,7 @@ use super::{complain, print};
 use crate::cli;
 use crate::doctor::outcome::{Outcome, Status};
 use crate::doctor::report::{Examined, Overall, Report};
-use crate::doctor::{self, CHECKS, Context, Depth, Selection, clones_of};
+use crate::doctor::{self, CHECKS, Context, Depth, Selection, keyless_remotes};
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
 use crate::home::Home;
@@ -80,7 +80,9 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
     let mut repositories: Vec<Repository> =
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
-    repositories.extend(clones_of(folder.as_deref(), arguments.all, &provision.desired, &home));
+    let keyless = keyless_remotes(folder.as_deref(), arguments.all, &provision.desired, &home);
+    let (over_ssh, https): (Vec<_>, Vec<_>) = keyless.into_iter().partition(|url| url.transport().is_ssh());
+    repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
     let context = Context {
@@ -91,6 +93,7 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
         desired: &provision.desired,
         plan: &plan,
         repositories: &repositories,
+        https: &https,
         all: arguments.all,
         folder,
         depth,

@@ -158,16 +158,20 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
         )
         .with([Evidence::new("wins", wins), Evidence::new("unused", unused)]);
     }
-    let last_good = file::observe(&context.home.state.join("codex/last-good.json"), Kind::Secret).ok().flatten();
+    let last_good =
+        file::observe(&context.home.state.join("codex/last-good.json"), Kind::Secret).ok().flatten();
     let last_good = last_good.and_then(|content| CodexAuth::parse(&content.bytes).ok());
-    let is_seed = context.desired.codex.as_ref().is_some_and(|record| record.seed == Digest::from_hex(&auth.digest()));
+    let is_seed =
+        context.desired.codex.as_ref().is_some_and(|record| record.seed == Digest::from_hex(&auth.digest()));
     if is_seed && last_good.is_some_and(|good| good.same_account(auth) && good.newer_than(auth)) {
         return Outcome::fail(
             ID,
             None,
             Code::CodexSeedAtLivePath,
             "the seed stands at auth.json again, over a login that Codex had renewed since: its refresh token is spent",
-            Fix::report("point the user secret at `~/.config/pushready/seed/codex-auth.json` instead of at auth.json"),
+            Fix::report(
+                "point the user secret at `~/.config/pushready/seed/codex-auth.json` instead of at auth.json",
+            ),
         );
     }
     if let Some(expires) = auth.access_expires()

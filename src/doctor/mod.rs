@@ -25,7 +25,7 @@ use crate::git_url::{GitUrl, Repository};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};
 use crate::provision::remotes;
-use crate::receipt::{Desired, Receipt, RepositoryRecord};
+use crate::receipt::{Desired, Receipt};
 use crate::resource::file::{self, Kind};
 use crate::resource::{Undo, remote};
 use crate::settings::{Env, Settings};
@@ -113,6 +113,7 @@ pub const CHECKS: &[Check] = &[
     Check { id: "git.remotes", title: "remotes of keyed repositories push over SSH", depth: Depth::Offline },
     Check { id: "push.read", title: "the key may read", depth: Depth::Network },
     Check { id: "push.write", title: "the key may write", depth: Depth::Network },
+    Check { id: "push.live", title: "a throw-away branch can be pushed and deleted", depth: Depth::Live },
 ];
 
 /// What all checks see: facts that are gathered once.
@@ -127,6 +128,8 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// The repositories to look at: those with a key, the current folder's, those asked for.
     pub repositories: &'a [Repository],
+    /// The HTTPS remotes of the clones in view, of repositories without a key.
+    pub https: &'a [GitUrl],
     /// Every clone that is found, not only the current folder's.
     pub all: bool,
     /// The current folder.
@@ -170,11 +173,6 @@ impl Context<'_> {
     /// What apply would say of an item now.
     pub fn planned(&self, subject: &str) -> Option<&Planned> {
         self.plan.items.iter().find(|planned| planned.item.subject == subject)
-    }
-
-    /// Whether apply would write one of these files now.
-    pub fn would_change(&self, ids: &[&str]) -> bool {
-        self.plan.changes().any(|(step, _)| ids.contains(&&*step.resource.id))
     }
 
     /// Whether an agent's sandbox has told that there is no network (Codex sets the variable).
@@ -264,6 +262,24 @@ pub fn run(context: &Context) -> Vec<Outcome> {
             }
         }
     }
+    for url in context.https {
+        let gate = gates.of(url.repository().map_or("", Repository::host));
+        for access in [Access::Read, Access::Write] {
+            if context.wants(access.id()) {
+                let gate = Arc::clone(&gate);
+                probes.push((
+                    access.id(),
+                    Box::new(move || gate.pass(|| vec![push::over_https(context, url, access)])),
+                ));
+            }
+        }
+    }
+    if context.wants("push.live") {
+        for repository in context.repositories {
+            let gate = gates.of(repository.host());
+            probes.push(("push.live", Box::new(move || gate.pass(|| vec![push::live(context, repository)]))));
+        }
+    }
     let mut outcomes = run_all(probes);
     accept(&mut outcomes, &context.settings.accept);
     outcomes
@@ -333,27 +349,24 @@ fn accept(outcomes: &mut [Outcome], accepted: &[Code]) {
     }
 }
 
-/// The repositories that the clone around a folder, or every clone, has as remotes.
-pub fn clones_of(folder: Option<&Path>, all: bool, desired: &Desired, home: &Home) -> Vec<Repository> {
+/// The remotes of the clone around a folder, or of every clone, that belong to repositories without a key.
+pub fn keyless_remotes(folder: Option<&Path>, all: bool, desired: &Desired, home: &Home) -> Vec<GitUrl> {
     let home_alone = [home.path.clone()];
     let roots = if desired.remotes_roots.is_empty() { &home_alone[..] } else { &desired.remotes_roots };
     let mut configs = if all { remotes::clones(roots).configs } else { Vec::new() };
     configs.extend(folder.and_then(git::config_of));
-    let urls =
-        configs.iter().filter_map(|config| file::observe(config, Kind::Shared).ok()?).flat_map(|content| {
-            remote::urls(&content.bytes)
-                .into_iter()
-                .flatten()
-                .filter_map(|variable| variable.value)
-                .collect::<Vec<_>>()
-        });
-    let over_ssh = |url: &GitUrl| {
-        let keyed =
-            |known: &RepositoryRecord| url.repository().is_some_and(|asked| known.repository.same_as(asked));
-        url.transport().is_ssh() && !desired.repositories.iter().any(keyed)
-    };
-    urls.filter_map(|url| GitUrl::parse(&url).ok())
-        .filter(over_ssh)
-        .filter_map(|url| url.repository().cloned())
-        .collect()
+    let mut found: Vec<GitUrl> = Vec::new();
+    for config in configs {
+        let Ok(Some(content)) = file::observe(&config, Kind::Shared) else { continue };
+        for variable in remote::urls(&content.bytes).into_iter().flatten() {
+            let Some(Ok(url)) = variable.value.map(|value| GitUrl::parse(&value)) else { continue };
+            let Some(repository) = url.repository() else { continue };
+            let keyed = desired.repositories.iter().any(|record| record.repository.same_as(repository));
+            let known = |other: &GitUrl| other.to_string() == url.to_string();
+            if !keyed && !found.iter().any(known) {
+                found.push(url);
+            }
+        }
+    }
+    found
 }

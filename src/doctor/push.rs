@@ -49,7 +49,12 @@ impl Access {
 }
 
 /// Over SSH.
-pub fn probe(context: &Context, repository: &Repository, access: Access, effective: &EffectiveSsh) -> Outcome {
+pub fn probe(
+    context: &Context,
+    repository: &Repository,
+    access: Access,
+    effective: &EffectiveSsh,
+) -> Outcome {
     let id = access.id();
     let subject = Some(repository.to_ssh());
     let by = Evidence::new("ssh decided by", effective.decided_by);
@@ -64,7 +69,8 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, effecti
     let mut hints = Hints { remote: Some(repository), ..Hints::default() };
     if context.keyed().any(|known| known.same_as(repository)) {
         // whose key it was decides between neighbours: read-only here, or another repository's
-        let greeting = ssh::greet(context, repository).ok().and_then(|output| Greeting::parse(&output.stderr));
+        let greeting =
+            ssh::greet(context, repository).ok().and_then(|output| Greeting::parse(&output.stderr));
         hints.key_is_ours = match &greeting {
             Some(Greeting::Repository(name)) => Some(name.eq_ignore_ascii_case(repository.path())),
             Some(Greeting::User) | None => None,
@@ -151,7 +157,8 @@ impl Scratch {
         let run = |arguments: &[&str]| {
             let mut git = scratch.git();
             git.args(arguments);
-            let output = process::run(git, context.deadline(NETWORK)).map_err(|failure| format!("{failure:?}"))?;
+            let output =
+                process::run(git, context.deadline(NETWORK)).map_err(|failure| format!("{failure:?}"))?;
             if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(output.stderr) }
         };
         run(&["init", "--quiet", "--bare"])?;
@@ -178,18 +185,22 @@ pub fn live(context: &Context, repository: &Repository) -> Outcome {
         Err(why) => return cannot(why),
     };
     let url = repository.to_ssh();
-    let branch = format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
+    let branch =
+        format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
     let run = |arguments: &[&str]| {
         let mut git = scratch.git();
         git.args(arguments);
         process::run(git, context.deadline(NETWORK))
     };
     // an object that the server has already: a new one could be judged for what is in it
-    let fetched = run(&["fetch", "--quiet", "--depth=1", &url, "HEAD"]).is_ok_and(|output| output.status.success());
+    let fetched =
+        run(&["fetch", "--quiet", "--depth=1", &url, "HEAD"]).is_ok_and(|output| output.status.success());
     let source = if fetched { "FETCH_HEAD" } else { &scratch.commit };
     let push = run(&["push", "--no-verify", &url, &format!("{source}:{branch}")]);
     let outcome = match push {
-        Ok(output) if output.status.success() => Outcome::pass(ID, subject.clone(), "a throw-away branch was pushed"),
+        Ok(output) if output.status.success() => {
+            Outcome::pass(ID, subject.clone(), "a throw-away branch was pushed")
+        }
         Ok(output) => {
             let hints = Hints { remote: Some(repository), key_is_ours: Some(true), ..Hints::default() };
             Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(ID) }
@@ -197,12 +208,13 @@ pub fn live(context: &Context, repository: &Repository) -> Outcome {
         Err(failure) => ssh::unreachable(ID, subject.clone(), &failure),
     };
     // also after a failure: a push that timed out may have arrived
-    let gone = run(&["push", "--no-verify", &url, &format!(":{branch}")]).is_ok_and(|output| {
-        output.status.success() || output.stderr.contains("remote ref does not exist")
-    });
+    let gone = run(&["push", "--no-verify", &url, &format!(":{branch}")])
+        .is_ok_and(|output| output.status.success() || output.stderr.contains("remote ref does not exist"));
     let branch_evidence = Evidence::new("branch", branch.clone());
     match outcome.status {
-        Status::Pass if gone => Outcome { summary: "a throw-away branch was pushed and deleted".to_owned(), ..outcome },
+        Status::Pass if gone => {
+            Outcome { summary: "a throw-away branch was pushed and deleted".to_owned(), ..outcome }
+        }
         Status::Pass => Outcome::warn(
             ID,
             subject,

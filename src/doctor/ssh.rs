@@ -297,10 +297,6 @@ impl EffectiveSsh {
         Self { command: "ssh".to_owned(), decided_by: "plain ssh" }
     }
 
-    pub fn is_plain(&self) -> bool {
-        self.command == "ssh"
-    }
-
     /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
     pub fn call(&self, repository: &Repository, verb: &str) -> Command {
         let mut shell = process::caller("sh");
