@@ -517,3 +517,49 @@ fn a_lock_that_somebody_else_left_is_named_and_not_taken() {
         bench.assert_as_applied("after the lock was removed");
     });
 }
+
+#[test]
+fn a_bare_home_survives_the_same() {
+    sandbox(|ws| {
+        let all = All::new();
+        let before = ws.snapshot();
+        let as_before = |when: &str| {
+            let diff = before.diff(&ws.snapshot());
+            assert!(diff.is_empty(), "{when}, the home is not as it was:\n{}", diff.join("\n"));
+        };
+        let (apply, remove) = (|| all.pushready(ws, &["apply"]), || ws.pushready(&["remove"]));
+        for (number, step) in own_steps(apply()).iter().enumerate() {
+            remove().run().success();
+            let when = format!("apply killed at {step:?}");
+            as_before(&when);
+            inject_own(apply(), step, "signal=KILL").run();
+            if number % 3 == 0 {
+                apply().run().success();
+            }
+        }
+        remove().run().success();
+        apply().run().success();
+        for step in own_steps(remove()) {
+            apply().run().success();
+            inject_own(remove(), &step, "signal=KILL").run();
+            remove().run().success();
+            as_before(&format!("remove killed at {step:?}"));
+        }
+    });
+}
+
+#[test]
+fn what_another_program_put_beside_the_state_folder_goes_back() {
+    sandbox(|ws| {
+        let all = All::new();
+        all.pushready(ws, &["apply"]).run().success();
+        // as if remove had been killed after it moved `.local` aside, in which somebody had just made a file
+        ws.write(".local/share/mine", "mine", 0o644);
+        ws.sh("mv .local .pushready-tmp-Ab12Cd; cd .pushready-tmp-Ab12Cd/state/pushready; ls -A | grep -vx -e receipt.json -e lock | xargs rm -r")
+            .run()
+            .success();
+        ws.run(&["remove"]).success().stdout_has("an earlier run was interrupted");
+        assert_eq!(ws.read(".local/share/mine"), "mine");
+        assert!(!ws.home().join(".local/state").exists() && leftovers(ws).is_empty(), "{:?}", leftovers(ws));
+    });
+}
