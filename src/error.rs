@@ -47,6 +47,26 @@ impl Finding {
     }
 }
 
+/// What to do about an error of the filesystem.
+pub fn cure(error: &io::Error) -> &'static str {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => {
+            "free some space (`df -h` and `quota` show it) and run it again"
+        }
+        Kind::ReadOnlyFilesystem => "mount the home writable; XDG_STATE_HOME moves the state folder",
+        Kind::PermissionDenied => "make it writable for this user (`ls -ld` shows its owner and mode)",
+        Kind::WouldBlock => {
+            "end that program, or wait for it, and run it again; a lock that nobody holds can be removed"
+        }
+        Kind::NotADirectory => "a file stands where a folder is needed: move it away",
+        _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+            "the disk reports an error (`dmesg` shows more): mend it and run it again"
+        }
+        _ => "see the cause above, and run it again",
+    }
+}
+
 /// Why a command ended early.
 #[derive(Debug)]
 pub struct Error {

@@ -1,9 +1,14 @@
 //! The plan: what is wanted held against what is there, and the one place where it takes effect.
 
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::digest::Digest;
 use crate::error::Finding;
 use crate::provision::{Item, Status};
-use crate::receipt::{Entry, Receipt};
-use crate::resource::{self, Before, Change, Resource, Undo, Verdict, file};
+use crate::receipt::{Entry, Receipt, Refused, UnderWay, Was};
+use crate::resource::file::{self, Obstacle};
+use crate::resource::{self, Before, Change, Resource, Undo, Verdict};
 use crate::state::State;
 
 /// Judged steps, in the order in which they are to be taken. It is used up by applying it.
@@ -23,6 +28,8 @@ pub struct Planned {
 pub struct Step {
     pub resource: Resource,
     pub verdict: Verdict,
+    /// The content that it was judged on, where the receipt will have to know it.
+    pub old: Option<Digest>,
     /// Whether it has been taken.
     pub done: bool,
 }
@@ -33,8 +40,11 @@ impl Plan {
         let judge = |resource: Resource| {
             let written =
                 receipt.and_then(|receipt| receipt.entries.get(&resource.id)).map(|entry| &entry.undo);
-            let verdict = resource.judge(&resource::observe(&resource.target), written);
-            Step { resource, verdict, done: false }
+            let observed = resource::observe(&resource.target);
+            let verdict = resource.judge(&observed, written);
+            let recorded = matches!(&verdict, Verdict::Change(Change { undo: Some(_), .. }));
+            let old = observed.ok().flatten().filter(|_| recorded).map(|old| Digest::of(&old.bytes));
+            Step { resource, verdict, old, done: false }
         };
         let items = items.into_iter().map(|mut item| {
             let steps: Vec<_> = std::mem::take(&mut item.resources).into_iter().map(judge).collect();
@@ -58,21 +68,48 @@ impl Plan {
         })
     }
 
-    /// Takes the steps. The receipt lists them before the first is taken; what fails is taken off the list again.
-    pub fn apply(mut self, state: &State, receipt: &mut Receipt) -> std::io::Result<Self> {
-        let before = receipt.clone();
-        for (step, change) in self.changes() {
-            intend(receipt, state, &step.resource, change)?;
+    /// What was asked for and could not be had.
+    pub fn failures(&self) -> impl Iterator<Item = Refused> {
+        let failed = self.items.iter().filter(|planned| planned.item.status == Status::Fail);
+        failed.filter_map(|Planned { item, .. }| {
+            Some(Refused { item: item.subject.clone(), code: item.finding.as_ref()?.code })
+        })
+    }
+
+    /// Makes the changes. The receipt, which was as `before`, lists them with what undoes them before the first is made;
+    /// what fails is struck off again. The caller saves it.
+    pub fn apply(mut self, state: &State, before: &Receipt, receipt: &mut Receipt) -> io::Result<Self> {
+        if self.changes().next().is_none() {
+            return Ok(self.take(state, before, receipt));
+        }
+        receipt.under_way = Some(UnderWay {
+            codex: before.desired.codex.clone(),
+            claude: before.desired.claude.clone(),
+            steps: BTreeMap::new(),
+        });
+        for planned in &mut self.items {
+            let intended = planned.steps.iter().try_for_each(|step| match &step.verdict {
+                Verdict::Change(change) => intend(receipt, before, state, step, step.old.clone(), change),
+                _ => Ok(()),
+            });
+            if let Err(error) = intended {
+                planned.block(&resource::obstructed(&Obstacle::Io(error), &state.path.join("undo")));
+            }
         }
         for folder in self.changes().flat_map(|(step, _)| file::missing_folders(&step.resource.target.path)) {
             if !folder.starts_with(&state.path) && !receipt.folders.contains(&folder) {
                 receipt.folders.push(folder);
             }
         }
-        if !receipt.same(&before) {
-            receipt.save(&state.path)?;
-        }
-        let listed = receipt.clone();
+        receipt.save(&state.path)?;
+        let plan = self.take(state, before, receipt);
+        receipt.settle();
+        receipt.entries.retain(|_, entry| !matches!(&entry.undo, Undo::Remotes { urls } if urls.is_empty()));
+        Ok(plan)
+    }
+
+    /// Takes the steps, without a note in the receipt first: the reverse of a change needs none, for it can be repeated.
+    pub fn take(mut self, state: &State, before: &Receipt, receipt: &mut Receipt) -> Self {
         let mut keys_failed = false;
         for planned in &mut self.items {
             if keys_failed && planned.item.subject == "remotes" {
@@ -80,50 +117,67 @@ impl Plan {
                 planned.item.status = Status::Fail;
                 continue;
             }
-            for step in planned.steps.iter_mut().filter(|step| matches!(step.verdict, Verdict::Change(_))) {
-                match take(step, &before, receipt, state) {
-                    Ok(()) => step.done = true,
+            for step in &mut planned.steps {
+                match take(step, before, receipt, state) {
+                    Ok(done) => step.done = done,
                     Err(finding) => {
-                        match before.entries.get(&step.resource.id) {
-                            Some(entry) => receipt.entries.insert(step.resource.id.clone(), entry.clone()),
-                            None => receipt.entries.remove(&step.resource.id),
-                        };
-                        keys_failed |=
-                            planned.item.subject.starts_with("key ") || planned.item.subject == "routing";
                         planned.item = fail(std::mem::replace(&mut planned.item, nobody()), finding);
                         break;
                     }
                 }
             }
+            let of_keys = planned.item.subject.starts_with("key ") || planned.item.subject == "routing";
+            keys_failed |= of_keys && planned.item.status == Status::Fail && !planned.steps.is_empty();
         }
-        receipt.entries.retain(|_, entry| !matches!(&entry.undo, Undo::Remotes { urls } if urls.is_empty()));
-        if *receipt != listed {
-            receipt.save(&state.path)?;
-        }
-        Ok(self)
+        self
     }
 }
 
-/// Takes one step. Where the file has changed since it was judged, the receipt learns it before the file is written.
-fn take(step: &Step, before: &Receipt, receipt: &mut Receipt, state: &State) -> Result<(), Finding> {
-    let id = &step.resource.id;
-    let written = before.entries.get(id).map(|entry| &entry.undo);
-    step.resource.act(written, |change| {
-        let known = receipt.entries.get(id).map(|entry| entry.undo.clone());
-        if change.undo.is_some() && known != change.undo {
-            intend(receipt, state, &step.resource, change)?;
-            receipt.save(&state.path)?;
+impl Planned {
+    /// Nothing of it can be done.
+    fn block(&mut self, finding: &Finding) {
+        for step in &mut self.steps {
+            step.verdict = Verdict::Blocked(finding.clone());
         }
-        Ok(())
-    })?;
-    if matches!(step.resource.edit, resource::Edit::Revert { .. }) {
+        self.item = fail(std::mem::replace(&mut self.item, nobody()), finding.clone());
+    }
+}
+
+/// Takes one step; says whether it was one that changes something. Where the file has changed since it was judged, the
+/// receipt learns it before the file is written.
+fn take(step: &Step, before: &Receipt, receipt: &mut Receipt, state: &State) -> Result<bool, Finding> {
+    let id = &step.resource.id;
+    let changes = matches!(step.verdict, Verdict::Change(_));
+    if changes {
+        step.resource.act(before.entries.get(id).map(|entry| &entry.undo), |old, change| {
+            let old = old.filter(|_| change.undo.is_some()).map(|old| Digest::of(&old.bytes));
+            let known = receipt.entries.get(id).map(|entry| &entry.undo);
+            let was = receipt.under_way.as_ref().and_then(|under_way| under_way.steps.get(id));
+            if change.undo.is_some()
+                && (known != change.undo.as_ref() || was.is_none_or(|was| was.content != old))
+            {
+                intend(receipt, before, state, step, old, change)?;
+                receipt.save(&state.path)?;
+            }
+            Ok(())
+        })?;
+    }
+    let reverted = changes || matches!(step.verdict, Verdict::InSync);
+    if reverted && matches!(step.resource.edit, resource::Edit::Revert { .. }) {
         receipt.entries.remove(id);
     }
-    Ok(())
+    Ok(changes)
 }
 
-/// Notes in the receipt what is about to be written, and keeps the bytes that it replaces.
-fn intend(receipt: &mut Receipt, state: &State, resource: &Resource, change: &Change) -> std::io::Result<()> {
+/// Notes in the receipt what is about to be written over the content `old`, and keeps the bytes that are replaced.
+fn intend(
+    receipt: &mut Receipt,
+    before: &Receipt,
+    state: &State,
+    step: &Step,
+    old: Option<Digest>,
+    change: &Change,
+) -> io::Result<()> {
     let Some(undo) = &change.undo else { return Ok(()) };
     if let (Some(bytes), Some(Before::Saved { content, .. })) = (&change.save, undo.before()) {
         let path = state.path.join("undo").join(content.file_name());
@@ -131,8 +185,10 @@ fn intend(receipt: &mut Receipt, state: &State, resource: &Resource, change: &Ch
             file::write(&path, bytes, 0o600)?;
         }
     }
-    let entry = Entry { target: resource.target.clone(), undo: undo.clone() };
-    receipt.entries.insert(resource.id.clone(), entry);
+    let Resource { id, target, .. } = &step.resource;
+    let was = Was { undo: before.entries.get(id).map(|entry| entry.undo.clone()), content: old };
+    receipt.under_way.get_or_insert_default().steps.insert(id.clone(), was);
+    receipt.entries.insert(id.clone(), Entry { target: target.clone(), undo: undo.clone() });
     Ok(())
 }
 

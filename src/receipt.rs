@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
 use crate::resource::file::{self, Kind};
-use crate::resource::{Target, Undo};
+use crate::resource::{self, Target, Undo};
 
 /// Raised when an older binary could no longer undo what a newer one wrote.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -28,6 +28,26 @@ pub struct Receipt {
     /// Folders that we made, outermost first.
     pub folders: Vec<PathBuf>,
     pub entries: BTreeMap<String, Entry>,
+    /// While an apply is at work, and after one that was interrupted: what was there before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<UnderWay>,
+}
+
+/// What must be known to tell, after an interruption, which steps had been taken.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UnderWay {
+    pub codex: Option<CodexRecord>,
+    pub claude: Option<ClaudeRecord>,
+    /// By the name of the entry.
+    pub steps: BTreeMap<String, Was>,
+}
+
+/// One file before the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Was {
+    pub undo: Option<Undo>,
+    /// `None`: there was no file.
+    pub content: Option<Digest>,
 }
 
 /// One changed file.
@@ -118,6 +138,7 @@ impl Receipt {
             desired: Desired::default(),
             folders: Vec::new(),
             entries: BTreeMap::new(),
+            under_way: None,
         }
     }
 
@@ -158,6 +179,31 @@ impl Receipt {
         let mut text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
         text.push('\n');
         file::write(&Self::path(state), text.as_bytes(), 0o600)
+    }
+
+    /// Ends the run that was under way: where a file is still as it was before, so is what the receipt says of it. False
+    /// if there was none.
+    pub fn settle(&mut self) -> bool {
+        let Some(UnderWay { codex, claude, steps }) = self.under_way.take() else { return false };
+        for (id, was) in steps {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let untouched = resource::observe(&entry.target)
+                .is_ok_and(|now| now.map(|now| Digest::of(&now.bytes)) == was.content);
+            if !untouched {
+                continue;
+            }
+            match &*id {
+                "codex.auth" => self.desired.codex.clone_from(&codex),
+                "claude.credentials" => self.desired.claude.clone_from(&claude),
+                _ => {}
+            }
+            match was.undo {
+                Some(undo) => entry.undo = undo,
+                None => drop(self.entries.remove(&id)),
+            }
+        }
+        self.folders.retain(|folder| folder.exists());
+        true
     }
 
     /// Whether both say the same, whenever that was.

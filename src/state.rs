@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::process::geteuid;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cure};
 use crate::receipt::Receipt;
 use crate::resource::file;
 
@@ -26,13 +26,22 @@ pub struct State {
 impl State {
     /// Takes the lock, making the folder where it is missing. The folders made for it appear in one step, together with
     /// the receipt that lists them, so that no crash leaves a folder that nobody would remove.
-    pub fn open(path: &Path, fresh: impl FnOnce() -> Receipt) -> Result<Self> {
-        if let Some(outermost) = file::missing_folders(&path.join("receipt.json")).first() {
-            let mut receipt = fresh();
-            receipt.folders = file::missing_folders(&path.join("receipt.json"));
-            make(path, outermost, &receipt).map_err(|error| cannot(path, &error))?;
+    pub fn open(path: &Path, fresh: impl Fn() -> Receipt) -> Result<Self> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(state) = Self::lock(path)? {
+                return Ok(state);
+            }
+            match make(path, fresh()) {
+                Ok(()) => {}
+                // another run may have made the folder first, or may just be removing the one that held ours
+                Err(_) if path.is_dir() => {}
+                Err(error) if in_motion(&error) && Instant::now() < end => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => return Err(cannot(path, &error)),
+            }
         }
-        Self::lock(path)?.ok_or_else(|| cannot(path, &io::ErrorKind::NotFound.into()))
     }
 
     /// Takes the lock where the folder exists.
@@ -76,7 +85,7 @@ impl State {
     /// Removes the folder with all that is ours in it, and the `folders` that were made for it while they hold nothing
     /// else. What can go in one step does: it is renamed first. Returns what is left.
     pub fn remove(self, folders: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
-        let own = ["receipt.json", "lock", "doctor.json"].map(|name| self.path.join(name));
+        let own = OWN.map(|name| self.path.join(name));
         let mut left = foreign(&self.path, &own)?;
         if left.is_empty() {
             let outermost = folders
@@ -85,7 +94,7 @@ impl State {
                 .unwrap_or(&self.path);
             let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
             fs::rename(outermost, aside.path())?;
-            aside.close()?;
+            dissolve(&aside.keep(), outermost, &self.path)?;
         } else {
             for path in own {
                 file::remove(&path)?;
@@ -94,6 +103,48 @@ impl State {
         }
         Ok(left)
     }
+
+    /// Removes what an interrupted run left of the state folder itself, when it was made or removed: no lock is needed,
+    /// and there may be none. Says how many such folders there were.
+    pub fn sweep(path: &Path) -> usize {
+        let mut swept = 0;
+        for (folder, outermost) in path.ancestors().skip(1).zip(path.ancestors()) {
+            let entries = fs::read_dir(folder).into_iter().flatten().filter_map(io::Result::ok);
+            let ours = entries.filter(|entry| {
+                file::is_temporary(&entry.file_name())
+                    && entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw())
+            });
+            swept += ours.filter(|entry| dissolve(&entry.path(), outermost, path).is_ok()).count();
+        }
+        swept
+    }
+}
+
+/// What is ours in the state folder when all else is gone.
+const OWN: [&str; 3] = ["receipt.json", "lock", "doctor.json"];
+
+/// Removes `aside`, which was `outermost` or was to become it, with the state folder in it and nothing else: what another
+/// program put there in the last moment goes back to its place.
+fn dissolve(aside: &Path, outermost: &Path, state: &Path) -> io::Result<()> {
+    let inner = aside.join(state.strip_prefix(outermost).unwrap_or(Path::new("")));
+    for name in OWN {
+        file::remove(&inner.join(name))?;
+    }
+    file::sweep(&inner);
+    for folder in inner.ancestors().take_while(|folder| folder.starts_with(aside)) {
+        if !file::remove_folder(folder)? {
+            return fs::rename(aside, outermost);
+        }
+    }
+    file::sync_folder(aside)
+}
+
+/// What is to be expected while another run makes or removes the same folders.
+fn in_motion(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+    )
 }
 
 /// The entries of `folder` that are not in `own`; empty folders of ours go as well.
@@ -119,18 +170,17 @@ fn holds_only(folder: &Path, inner: &Path) -> bool {
 }
 
 /// Builds the missing folders aside, the receipt in them, and renames the outermost into place.
-fn make(path: &Path, outermost: &Path, receipt: &Receipt) -> io::Result<()> {
-    let made = (|| {
-        let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
-        let inner = aside.path().join(path.strip_prefix(outermost).unwrap_or(Path::new("")));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
-        receipt.save(&inner)?;
-        renameat_with(CWD, aside.path(), CWD, outermost, RenameFlags::NOREPLACE)?;
-        let _ = aside.keep();
-        file::sync_folder(outermost)
-    })();
-    // another first run may have been faster, and may have swept ours away
-    if path.is_dir() { Ok(()) } else { made }
+fn make(path: &Path, mut receipt: Receipt) -> io::Result<()> {
+    receipt.folders = file::missing_folders(&path.join("receipt.json"));
+    let Some(outermost) = receipt.folders.first() else { return Ok(()) };
+    let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
+    let inner = aside.path().join(path.strip_prefix(outermost).unwrap_or(Path::new("")));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
+    receipt.save(&inner)?;
+    // a folder with something in it is never replaced (rename(2)); RENAME_NOREPLACE is not to be had on NFS
+    fs::rename(aside.path(), outermost)?;
+    let _ = aside.keep();
+    file::sync_folder(outermost)
 }
 
 fn same_file(file: &File, name: &Path) -> bool {
@@ -138,12 +188,5 @@ fn same_file(file: &File, name: &Path) -> bool {
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Error {
-    let hint = match error.kind() {
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "the home must be writable for this user; XDG_STATE_HOME moves the state folder"
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run it again",
-        _ => "see the cause above",
-    };
-    Error::io("use the state folder", path, error).hint(hint)
+    Error::io("use the state folder", path, error).hint(cure(error))
 }

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{print, sweep};
+use super::{Healed, heal, print, settled};
 use crate::cli::Apply;
-use crate::error::{Error, Exit, Finding, Result};
+use crate::error::{Error, Exit, Finding, Result, cure};
 use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision::{self, Context, Item, Provision, routing};
@@ -21,7 +21,7 @@ pub fn run(arguments: &Apply, verbose: u8) -> Result<Exit> {
     let settings = Settings::load(&env, &home, arguments.stdin.then_some(&mut stdin))?;
 
     let report = if arguments.dry_run {
-        let receipt = Receipt::load(&home.state)?;
+        let receipt = settled(&home.state)?;
         let (plan, provision) = plan(&env, &home, &settings, receipt.as_ref())?;
         report(&plan, provision, &settings, &home, true)
     } else {
@@ -40,18 +40,20 @@ fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) 
 
 fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     let fresh = || Receipt::new(env.now);
-    let failed =
-        |error: std::io::Error| Error::io("record the changes in", &Receipt::path(&home.state), &error);
-    let nothing_yet = Receipt::load(&home.state)?;
-    let (first, provision) = plan(env, home, settings, nothing_yet.as_ref())?;
+    let failed = |error: std::io::Error| {
+        Error::io("record the changes in", &Receipt::path(&home.state), &error).hint(cure(&error))
+    };
+    let nothing_yet = settled(&home.state)?;
+    let (first, mut provision) = plan(env, home, settings, nothing_yet.as_ref())?;
     if nothing_yet.is_none() && first.items.is_empty() {
         // nothing is asked for, and nothing ever was: leave no trace
+        let healed = Healed { swept: State::sweep(&home.state), unfinished: false };
+        provision.notes.extend(healed.note(""));
         return Ok(report(&first, provision, settings, home, false));
     }
     let state = State::open(&home.state, fresh)?;
     // what was judged without the lock may be stale by now
-    let receipt = Receipt::load(&home.state)?;
-    let swept = sweep(home, receipt.as_ref());
+    let (receipt, healed) = heal(home)?;
     let (plan, mut provision) = plan(env, home, settings, receipt.as_ref())?;
     let mut receipt = receipt.unwrap_or_else(fresh);
     let before = receipt.clone();
@@ -60,13 +62,13 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     if changes > 0 || !receipt.same(&before) {
         receipt.provisioned_at = env.now;
     }
-    let plan = plan.apply(&state, &mut receipt).map_err(failed)?;
-    if !receipt.same(&before) && changes == 0 {
+    let plan = plan.apply(&state, &before, &mut receipt).map_err(failed)?;
+    receipt.desired.refused = plan.failures().collect();
+    if changes > 0 || healed.unfinished || !receipt.same(&before) {
         receipt.save(&state.path).map_err(failed)?;
     }
-    if swept > 0 {
-        provision.notes.push(format!("an interrupted run had left {swept} temporary files: removed"));
-    }
+    provision.desired.clone_from(&receipt.desired);
+    provision.notes.extend(healed.note("its work is finished"));
     let mut report = report(&plan, provision, settings, home, false);
     report.add(&self_test(home, &receipt), &settings.accept);
     Ok(report)

@@ -11,10 +11,11 @@ pub mod status;
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::receipt::Receipt;
 use crate::resource::file;
+use crate::state::State;
 
 /// The result of a command goes to standard output; a reader that went away is no error.
 pub fn print(text: &str) {
@@ -26,17 +27,54 @@ pub fn complain(error: &Error) {
     let _ = std::io::stderr().lock().write_all(error.render().as_bytes());
 }
 
+/// What the next run has to say of one that was interrupted.
+struct Healed {
+    swept: usize,
+    /// Changes had been begun.
+    unfinished: bool,
+}
+
+impl Healed {
+    fn note(&self, cure: &str) -> Option<String> {
+        let swept = format!("{} temporary files or locks of it removed", self.swept);
+        match self {
+            Self { swept: 0, unfinished: false } => None,
+            Self { swept: 0, unfinished: true } => Some(format!("an earlier run was interrupted: {cure}")),
+            Self { unfinished: false, .. } => Some(format!("an earlier run was interrupted: {swept}")),
+            Self { unfinished: true, .. } => Some(format!("an earlier run was interrupted: {cure}, {swept}")),
+        }
+    }
+}
+
+/// The receipt as it stands after the last run, be it an interrupted one.
+fn settled(state: &Path) -> Result<Option<Receipt>> {
+    let mut receipt = Receipt::load(state)?;
+    if let Some(receipt) = &mut receipt {
+        receipt.settle();
+    }
+    Ok(receipt)
+}
+
+/// The same, after the traces of an interrupted run were removed. Only under the lock of the state folder: the temporary
+/// files of a run that is at work look the same.
+fn heal(home: &Home) -> Result<(Option<Receipt>, Healed)> {
+    let mut receipt = Receipt::load(&home.state)?;
+    // before it is settled, it names every folder in which that run may have been at work
+    let swept = sweep(home, receipt.as_ref());
+    let unfinished = receipt.as_mut().is_some_and(Receipt::settle);
+    Ok((receipt, Healed { swept, unfinished }))
+}
+
 /// Removes what interrupted runs left behind, in every folder in which we write.
 fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
     let mut folders = vec![home.path.clone(), home.codex.clone(), home.claude.clone(), home.state.clone()];
     folders.extend(["keys", "bin", "undo", "codex"].map(|name| home.state.join(name)));
     folders.extend(home.passwd.as_ref().ok().map(|passwd| passwd.join(".ssh")));
-    folders.extend(home.state.ancestors().skip(1).take(2).map(Path::to_owned));
     let targets =
         receipt.into_iter().flat_map(|receipt| receipt.entries.values()).map(|entry| &entry.target.path);
     let shared = targets.chain([&home.git_config, &home.claude_json]);
     folders.extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
     folders.sort();
     folders.dedup();
-    folders.iter().filter_map(|folder| file::sweep(folder).ok()).sum()
+    State::sweep(&home.state) + folders.iter().map(|folder| file::sweep(folder)).sum::<usize>()
 }

@@ -6,11 +6,11 @@ use std::time::Instant;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{print, sweep};
+use super::{Healed, heal, print, settled};
 use crate::catalogue::Code;
 use crate::cli::Remove;
 use crate::digest::Digest;
-use crate::error::{Error, Exit, Finding, Result};
+use crate::error::{Error, Exit, Finding, Result, cure};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};
 use crate::provision::{Item, Status};
@@ -18,7 +18,7 @@ use crate::receipt::{Entry, Receipt};
 use crate::report::Report;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Before, Edit, Resource, Target, Undo, Verdict};
+use crate::resource::{Before, Change, Edit, Resource, Target, Undo, Verdict};
 use crate::secret::CodexAuth;
 use crate::settings::Env;
 use crate::state::State;
@@ -30,7 +30,13 @@ pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
     let env = Env::of_process();
     let home = Home::locate(&env)?;
     let report = if arguments.dry_run {
-        let plan = Receipt::load(&home.state)?.map(|receipt| plan(&home, &receipt, arguments.keep_logins));
+        let receipt = settled(&home.state)?;
+        let plan = receipt.map(|receipt| {
+            let mut plan = Plan::new(reverts(&home, &receipt, arguments.keep_logins), None);
+            name_what_was_kept(&mut plan);
+            plan.items.extend(Plan::new(vec![own_files(&home, true)], None).items);
+            plan
+        });
         report(plan, &home, true)
     } else {
         take_back(&home, arguments.keep_logins, env.now)?
@@ -42,27 +48,42 @@ pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
 
 fn take_back(home: &Home, keep_logins: bool, now: Timestamp) -> Result<Report> {
     let failed = |error: std::io::Error| {
-        Error::io("take back what is recorded in", &Receipt::path(&home.state), &error)
+        Error::io("take back what is recorded in", &Receipt::path(&home.state), &error).hint(cure(&error))
     };
-    let Some(state) = State::open_existing(&home.state)? else { return Ok(report(None, home, false)) };
-    let receipt = Receipt::load(&home.state)?;
-    sweep(home, receipt.as_ref());
+    let Some(state) = State::open_existing(&home.state)? else {
+        let healed = Healed { swept: State::sweep(&home.state), unfinished: false };
+        let mut report = report(None, home, false);
+        report.notes.extend(healed.note(""));
+        return Ok(report);
+    };
+    let (receipt, healed) = heal(home)?;
     let mut receipt = receipt.unwrap_or_else(|| Receipt::new(now));
-    let plan = plan(home, &receipt, keep_logins).apply(&state, &mut receipt).map_err(failed)?;
+    let before = receipt.clone();
+    let mut plan = Plan::new(reverts(home, &receipt, keep_logins), None).take(&state, &before, &mut receipt);
+    let reverted = plan.failures().next().is_none();
+    name_what_was_kept(&mut plan);
+    // the routing no longer names them by now
+    let own = Plan::new(vec![own_files(home, reverted)], None).take(&state, &before, &mut receipt);
+    let done = reverted && own.failures().next().is_none();
+    plan.items.extend(own.items);
     let mut report = report(Some(plan), home, false);
+    report.notes.extend(healed.note("what it had done is taken back"));
 
-    let mut left = Vec::new();
-    if !report.items.iter().any(|line| line.status == Status::Fail && line.code.is_some()) {
+    if done {
         let folders = receipt.folders.clone();
         for folder in folders.iter().rev().filter(|folder| !home.state.starts_with(folder)) {
             forget_lock_files(folder);
             // one that somebody else uses by now stays
             let _ = file::remove_folder(folder);
         }
-        left = state.remove(&folders).map_err(failed)?;
-    }
-    for path in left {
-        report.add(&[kept(&path.display().to_string(), "pushready did not put it there")], &[]);
+        for path in state.remove(&folders).map_err(failed)? {
+            report.add(&[kept(&path.display().to_string(), "pushready did not put it there")], &[]);
+        }
+    } else {
+        receipt.save(&state.path).map_err(failed)?;
+        report.notes.push(
+            "what failed is still in the receipt: mend it, and run `pushready remove` again".to_owned(),
+        );
     }
     Ok(report)
 }
@@ -80,22 +101,22 @@ fn forget_lock_files(folder: &std::path::Path) {
     }
 }
 
-fn plan(home: &Home, receipt: &Receipt, keep_logins: bool) -> Plan {
+fn reverts(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
     let entries =
         receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && LOGINS.contains(&id.as_str())));
-    let mut items: Vec<_> = entries.map(|(id, entry)| revert(home, receipt, id, entry)).collect();
-    // the routing no longer names them by now
-    items.push(own_files(home));
-    let mut plan = Plan::new(items, None);
+    entries.map(|(id, entry)| revert(home, receipt, id, entry)).collect()
+}
+
+/// What somebody has changed since is the user's now, and the reader learns it.
+fn name_what_was_kept(plan: &mut Plan) {
     for Planned { item, steps } in &mut plan.items {
         if let Some(why) = steps.iter().find_map(|step| match &step.verdict {
-            Verdict::Kept(why) => Some(why.clone()),
+            Verdict::Kept(why) | Verdict::Change(Change { kept: Some(why), .. }) => Some(why.clone()),
             _ => None,
         }) {
             *item = kept(&item.subject, &why);
         }
     }
-    plan
 }
 
 fn revert(home: &Home, receipt: &Receipt, id: &str, entry: &Entry) -> Item {
@@ -143,8 +164,9 @@ fn what(undo: &Undo) -> &'static str {
     }
 }
 
-/// Everything of ours in the state folder, except what says how to go on after an interruption.
-fn own_files(home: &Home) -> Item {
+/// Everything of ours in the state folder, except what says how to go on after an interruption. `reverted`: nothing in the
+/// undo folder is needed any more.
+fn own_files(home: &Home, reverted: bool) -> Item {
     let in_folder = |name: &str| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(home.state.join(name)).into_iter().flatten();
         entries.filter_map(std::result::Result::ok).map(|entry| entry.path()).collect()
@@ -154,7 +176,9 @@ fn own_files(home: &Home) -> Item {
         ["routes", "known_hosts", "ssh_config", "gitconfig", "bin/pushready", "codex/last-good.json"]
             .map(|name| home.state.join(name)),
     );
-    paths.extend(in_folder("undo"));
+    if reverted {
+        paths.extend(in_folder("undo"));
+    }
     let resources: Vec<_> = paths
         .into_iter()
         .map(|path| Resource {

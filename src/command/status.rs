@@ -62,7 +62,11 @@ impl Status {
                     receipt.desired.refused.iter().map(|Refused { item, code }| format!("{code} {item}"));
                 let missing = unmet(&receipt.desired);
                 let missing = missing.iter().map(|item| format!("required-missing {}", item.subject));
-                refused.chain(missing).collect()
+                let interrupted = receipt
+                    .under_way
+                    .as_ref()
+                    .map(|_| "an apply is at work, or was interrupted: run `pushready apply`".to_owned());
+                refused.chain(missing).chain(interrupted).collect()
             }
         };
         let failed = doctor.iter().filter(|verdict| !verdict.stale).flat_map(|verdict| &verdict.checks);

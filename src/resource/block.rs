@@ -23,7 +23,8 @@ pub struct Written {
 pub fn insert(old: &[u8], text: &str, place: Place, written: Option<&Written>) -> Option<(Vec<u8>, Written)> {
     let there = match place {
         Place::Head => old.starts_with(text.as_bytes()),
-        Place::Tail => find(old, text).is_some(),
+        // what was written before may begin with what is wanted now
+        Place::Tail => find(old, text).is_some() && written.is_none_or(|written| written.text == text),
     };
     if there {
         return None;
@@ -51,6 +52,11 @@ pub fn remove(old: &[u8], written: &Written) -> Option<Vec<u8>> {
         head = head.strip_suffix(b"\n").unwrap_or(head);
     }
     Some([head, tail].concat())
+}
+
+/// Whether a line of ours that names a path is still there, although our lines as a whole are not.
+pub fn names_ours(old: &[u8], written: &Written) -> bool {
+    written.text.split_inclusive('\n').any(|line| line.contains('/') && find(old, line).is_some())
 }
 
 /// The offset of `text` at the start of a line.
@@ -91,6 +97,20 @@ mod tests {
         let old = Written { text: "Include old\n".to_owned(), joined: false };
         let (new, _) = insert(b"Include old\nHost x\n", "Include new\n", Place::Head, Some(&old)).unwrap();
         assert_eq!(new, b"Include new\nHost x\n");
+    }
+
+    #[test]
+    fn shrinks_to_its_own_beginning() {
+        let old = Written { text: "[a]\n[b]\n".to_owned(), joined: false };
+        let (new, _) = insert(b"x\n[a]\n[b]\n", "[a]\n", Place::Tail, Some(&old)).unwrap();
+        assert_eq!(new, b"x\n[a]\n");
+    }
+
+    #[test]
+    fn a_changed_line_of_ours_is_known_by_its_path() {
+        let written = Written { text: "[p.\"/d\"]\nt = 1\n".to_owned(), joined: false };
+        assert!(names_ours(b"[p.\"/d\"]\nt = 2\n", &written));
+        assert!(!names_ours(b"[p.\"/e\"]\nt = 1\n", &written));
     }
 
     #[test]

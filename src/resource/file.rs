@@ -13,10 +13,14 @@ use serde::{Deserialize, Serialize};
 use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
-use super::lock::Lock;
+use super::lock::{self, Held, Lock};
+use crate::error::cure;
 
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
-pub const TEMPORARY: &str = ".pushready-";
+pub const TEMPORARY: &str = ".pushready-tmp-";
+
+/// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged under its lock.
+const OPTIMISM: usize = 3;
 
 /// Nothing that we read whole is larger, our own binary included.
 const READ_CAP: u64 = 256 * 1024 * 1024;
@@ -34,7 +38,7 @@ pub enum Kind {
 }
 
 /// A regular file as it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     pub bytes: Zeroizing<Vec<u8>>,
     /// Permission bits.
@@ -92,7 +96,7 @@ impl Obstacle {
                 format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
                 format!("move it away: `mv {path} {path}.away`"),
             ),
-            Self::Io(error) => (format!("cannot use `{path}`: {error}"), "see the cause above".to_owned()),
+            Self::Io(error) => (format!("cannot use `{path}`: {error}"), cure(error).to_owned()),
         }
     }
 }
@@ -246,27 +250,49 @@ pub enum New {
     Unchanged,
 }
 
-/// Reads the file under `lock`, hands it to `edit`, and puts the result in its place in one step: whoever reads sees
-/// the old content or the new, never a part.
+/// Reads the file, hands it to `edit`, and puts the result in its place in one step: whoever reads sees the old content
+/// or the new, never a part. The new content is written aside first, so that `lock` is held for a second look and a
+/// rename only: a crash that leaves the lock behind must hit that moment. What changed meanwhile is edited anew.
 pub fn rewrite<E: From<Obstacle>>(
     path: &Path,
     kind: Kind,
     lock: Lock,
-    edit: impl FnOnce(Option<&Content>) -> Result<New, E>,
+    mut edit: impl FnMut(Option<&Content>) -> Result<New, E>,
 ) -> Result<(), E> {
     let path = if kind == Kind::Shared { resolve(path).map_err(Obstacle::Io)? } else { path.to_owned() };
     create_folders(&path).map_err(Obstacle::Io)?;
-    let held = lock.take(&path).map_err(Obstacle::Io)?;
-    let old = observe(&path, kind)?;
-    match edit(old.as_ref())? {
-        New::Unchanged => Ok(()),
-        New::Absent => Ok(remove(&path).map_err(Obstacle::Io)?),
-        New::Bytes { bytes, mode } => match &old {
+    for attempt in 0.. {
+        let mut held = None;
+        if attempt >= OPTIMISM {
+            held = Some(lock.take(&path).map_err(Obstacle::Io)?);
+        }
+        let old = observe(&path, kind)?;
+        let new = match edit(old.as_ref())? {
+            New::Unchanged => return Ok(()),
+            New::Absent => None,
             // only the mode differs: the content needs no second writing
-            Some(old) if old.bytes == bytes => Ok(set_mode(&path, mode).map_err(Obstacle::Io)?),
-            _ => Ok(held.put(&path, &bytes, mode).map_err(Obstacle::Io)?),
-        },
+            New::Bytes { bytes, mode } if old.as_ref().is_some_and(|old| old.bytes == bytes) => {
+                return Ok(set_mode(&path, mode).map_err(Obstacle::Io)?);
+            }
+            New::Bytes { bytes, mode } => Some(prepare(&path, &bytes, mode).map_err(Obstacle::Io)?),
+        };
+        if held.is_none() {
+            held = Some(lock.take(&path).map_err(Obstacle::Io)?);
+            // nobody else writes what is ours alone
+            if kind != Kind::Own && observe(&path, kind)? != old {
+                continue;
+            }
+        }
+        tracing::debug!(path = %path.display(), there = new.is_some(), "write");
+        match new {
+            Some(new) => drop(new.persist(&path).map_err(|error| Obstacle::Io(error.error))?),
+            None => unlink(&path).map_err(Obstacle::Io)?,
+        }
+        held.map_or(Ok(()), Held::release).map_err(Obstacle::Io)?;
+        sync_folder(&path).map_err(Obstacle::Io)?;
+        break;
     }
+    Ok(())
 }
 
 /// A new temporary file beside `path`, 0600 from birth, removed when dropped.
@@ -280,35 +306,38 @@ pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(TEMPORARY).permissions(private).tempdir_in(folder)
 }
 
-/// Fills `file` and makes it durable. The mode is widened, if at all, before the content is there to be read by name.
-pub fn fill(file: &File, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = file;
+/// A temporary file beside `path` with this content, durable.
+fn prepare(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let mut file = temporary(path)?;
     file.write_all(bytes)?;
     if mode != 0o600 {
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     }
-    file.sync_all()
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Writes `bytes` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     tracing::debug!(path = %path.display(), mode = format_args!("{mode:04o}"), "write");
     create_folders(path)?;
-    let file = temporary(path)?;
-    fill(file.as_file(), bytes, mode)?;
-    file.persist(path)?;
+    prepare(path, bytes, mode)?.persist(path)?;
     sync_folder(path)
 }
 
 /// Removes a file if it is there.
 pub fn remove(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(());
+    }
+    unlink(path)?;
+    sync_folder(path)
+}
+
+fn unlink(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Ok(()) => {
-            tracing::debug!(path = %path.display(), "remove");
-            sync_folder(path)
-        }
-        Err(error) => Err(error),
+        other => other,
     }
 }
 
@@ -335,39 +364,32 @@ fn folder(path: &Path) -> io::Result<&Path> {
     path.parent().ok_or_else(|| io::Error::other("the path has no folder"))
 }
 
-/// The name of the file that says: the lock folder with this inode is ours.
-pub fn folder_marker(inode: u64) -> String {
-    format!("{TEMPORARY}holds-{inode}")
+/// Whether a file is a temporary one of ours, by its name.
+pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    name.as_bytes().starts_with(TEMPORARY.as_bytes())
 }
 
-/// Removes what an interrupted run left in `folder`: temporary files and folders, and locks that are still tied to one.
-pub fn sweep(folder: &Path) -> io::Result<usize> {
-    let mut swept = 0;
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries.collect::<Result<Vec<_>, _>>()?,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(0);
-        }
-        Err(error) => return Err(error),
+/// Removes what an interrupted run left in `folder`: temporary files, and the locks that it held. Says how many; what
+/// cannot be removed is left to the next run.
+pub fn sweep(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let found: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let metadata = fs::symlink_metadata(&path).ok().filter(|it| it.uid() == geteuid().as_raw())?;
+            Some((path, metadata))
+        })
+        .collect();
+    let temporary = |(path, metadata): &&(PathBuf, fs::Metadata)| {
+        metadata.is_file() && path.file_name().is_some_and(is_temporary)
     };
-    for entry in entries.iter().filter(|entry| entry.file_name().as_bytes().starts_with(TEMPORARY.as_bytes()))
-    {
-        let metadata = entry.metadata()?;
-        if metadata.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            for lock in entries.iter().filter(|other| other.path().extension().is_some_and(|e| e == "lock")) {
-                let inode = lock.metadata()?.ino();
-                // our lock is a second name of our temporary file (git's own is not), or a folder that it names
-                if inode == metadata.ino() {
-                    fs::remove_file(lock.path())?;
-                } else if entry.file_name() == *folder_marker(inode) {
-                    fs::remove_dir(lock.path())?;
-                }
-            }
-            fs::remove_file(entry.path())?;
-        }
-        swept += 1;
-    }
-    Ok(swept)
+    let inodes: Vec<_> = found.iter().filter(temporary).map(|(_, metadata)| metadata.ino()).collect();
+    // the locks first: it is by its temporary file that one is known as ours
+    let locks = found.iter().filter(|(path, metadata)| {
+        path.extension().is_some_and(|extension| extension == "lock")
+            && (lock::is_our_folder(metadata) || metadata.is_file() && inodes.contains(&metadata.ino()))
+    });
+    let gone = |path: &Path, folder: bool| if folder { fs::remove_dir(path) } else { fs::remove_file(path) };
+    let locks = locks.filter(|(path, metadata)| gone(path, metadata.is_dir()).is_ok()).count();
+    locks + found.iter().filter(temporary).filter(|(path, _)| gone(path, false).is_ok()).count()
 }

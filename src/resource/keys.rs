@@ -1,9 +1,12 @@
 //! Our keys in a JSON file that we share: spliced in and out, all other bytes untouched.
 
-use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use std::ops::Range;
+
+use jsonc_parser::ast::{self, Object, ObjectProp};
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions, ParseResult};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::digest::Digest;
 
@@ -36,114 +39,163 @@ pub enum Refusal {
 
 /// Sets `keys` whose value is another. Nothing is changed where all are as wanted: the list is empty then.
 pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<Written>), Refusal> {
-    let text = old.filter(|text| !text.trim().is_empty()).unwrap_or("{}\n");
-    let root = parse(text)?;
+    let mut text = old.filter(|text| !text.trim().is_empty()).unwrap_or("{\n}\n").to_owned();
+    strict(&text)?;
     let mut written = Vec::new();
     for Key { path, value } in keys {
-        let Some((name, parents)) = path.split_last() else { continue };
-        let mut object = root.object_value().ok_or(Refusal::Malformed { line: 1, column: 1 })?;
-        let mut made = 0;
-        for parent in parents {
-            made += usize::from(object.get(parent).is_none());
-            object =
-                object.object_value_or_create(parent).ok_or_else(|| Refusal::NotAnObject(parent.clone()))?;
-        }
-        let before = object.get(name);
-        if before.as_ref().and_then(ToValue::to_value).as_ref() == Some(value) {
-            continue;
-        }
-        let entry = Written {
-            path: path.clone(),
-            wrote: digest(value),
-            before: before
-                .as_ref()
-                .and_then(jsonc_parser::cst::CstObjectProp::value)
-                .map(|value| value.to_string()),
-            made,
+        let root = parse(&text)?;
+        let (splice, before, made) = match find(&root, path) {
+            Found::There { way, .. } => {
+                let Some(property) = way.last() else { continue };
+                let before = of(&text, property.value.range());
+                if parsed(before).as_ref() == Some(value) {
+                    continue;
+                }
+                let before = before.to_owned();
+                ((span(property.value.range()), value.to_string()), Some(before), 0)
+            }
+            Found::Missing { object, rest } => {
+                let Some((name, inner)) = rest.split_first() else { continue };
+                let value = inner.iter().rev().fold(value.clone(), |value, name| json!({ name: value }));
+                (insertion(&text, object, name, &value), None, inner.len())
+            }
+            Found::Barred(name) => return Err(Refusal::NotAnObject(name.to_owned())),
         };
-        match before {
-            Some(property) => property.set_value(input(value)),
-            None => drop(object.append(name, input(value))),
-        }
-        written.push(entry);
+        text.replace_range(splice.0, &splice.1);
+        written.push(Written { path: path.clone(), wrote: digest(value), before, made });
     }
-    Ok((root.to_string(), written))
+    Ok((text, written))
 }
 
 /// Puts back what stood at the keys before. Returns the new text and the paths that the user has changed since: kept.
 pub fn unset(old: &str, written: &[Written]) -> Result<(String, Vec<String>), Refusal> {
-    let root = parse(old)?;
+    let mut text = old.to_owned();
+    strict(&text)?;
     let mut kept = Vec::new();
     for entry in written.iter().rev() {
-        let Some((name, parents)) = entry.path.split_last() else { continue };
-        let Some(mut holders) = root.object_value().map(|object| vec![object]) else { continue };
-        for parent in parents {
-            match holders.last().and_then(|object| object.object_value(parent)) {
-                Some(object) => holders.push(object),
-                None => break,
+        let root = parse(&text)?;
+        let Found::There { holders, way } = find(&root, &entry.path) else { continue };
+        let Some(property) = way.last() else { continue };
+        let now = of(&text, property.value.range());
+        let splice = if parsed(now).as_ref().map(digest).as_ref() == Some(&entry.wrote) {
+            match &entry.before {
+                Some(before) => (span(property.value.range()), before.clone()),
+                None => (removal(&holders, &way, entry.made), String::new()),
             }
-        }
-        let Some(object) = holders.last().filter(|_| holders.len() == entry.path.len()) else { continue };
-        let Some(property) = object.get(name) else { continue };
-        if property.to_value().map(|value| digest(&value)) != Some(entry.wrote.clone()) {
-            kept.push(entry.path.join("."));
-            continue;
-        }
-        if let Some(before) = entry.before.as_deref().and_then(|before| serde_json::from_str(before).ok()) {
-            property.set_value(input(&before));
         } else {
-            property.remove();
-            remove_made(&holders, parents, entry.made);
-        }
+            // an interrupted removal may have put it back already
+            let before = entry.before.as_deref().and_then(parsed);
+            if before.is_none() || before != parsed(now) {
+                kept.push(entry.path.join("."));
+            }
+            continue;
+        };
+        text.replace_range(splice.0, &splice.1);
     }
-    Ok((root.to_string(), kept))
+    Ok((text, kept))
 }
 
-/// Removes the objects that were made for a key, innermost first, while they are empty.
-fn remove_made(holders: &[CstObject], parents: &[String], made: usize) {
-    for (depth, name) in parents.iter().enumerate().rev().take(made) {
-        let empty = holders.get(depth + 1).is_some_and(|object| object.properties().is_empty());
-        match holders.get(depth).and_then(|holder| holder.get(name)) {
-            Some(property) if empty => property.remove(),
-            _ => break,
+/// Where a path leads.
+enum Found<'a, 'p> {
+    /// To a property: the objects on the way to it, and in each the property that leads on.
+    There { holders: Vec<&'a Object<'a>>, way: Vec<&'a ObjectProp<'a>> },
+    /// As far as this object, in which the first name of `rest` is missing.
+    Missing { object: &'a Object<'a>, rest: &'p [String] },
+    /// To something else than an object, at this name.
+    Barred(&'p str),
+}
+
+fn find<'a, 'p>(root: &'a Object<'a>, path: &'p [String]) -> Found<'a, 'p> {
+    let (mut holders, mut way) = (vec![root], Vec::new());
+    let mut object = root;
+    for (depth, name) in path.iter().enumerate() {
+        // of equal names the last one counts, as in every client
+        let Some(property) = object.properties.iter().rfind(|property| property.name.as_str() == name) else {
+            return Found::Missing { object, rest: path.get(depth..).unwrap_or_default() };
+        };
+        way.push(property);
+        if depth + 1 < path.len() {
+            let ast::Value::Object(inner) = &property.value else { return Found::Barred(name) };
+            holders.push(inner);
+            object = inner;
         }
+    }
+    Found::There { holders, way }
+}
+
+/// A new last property, laid out like the one before it.
+fn insertion(text: &str, object: &Object, name: &str, value: &Value) -> (Range<usize>, String) {
+    let inside = object.range.start + 1;
+    let (at, comma, blank) = match object.properties.as_slice() {
+        [] => {
+            let line = text.get(..inside).unwrap_or_default().lines().last().unwrap_or_default();
+            let indent = line.len() - line.trim_start().len();
+            let on_lines = text.get(inside..object.range.end).is_some_and(|inner| inner.contains('\n'));
+            (inside, "", if on_lines { format!("\n{}", " ".repeat(indent + 2)) } else { String::new() })
+        }
+        [.., last] => {
+            let before = object.properties.iter().rev().nth(1).map_or(inside, |property| property.range.end);
+            let blank = text.get(before..last.range.start).unwrap_or_default().trim_start_matches(',');
+            // blanks may stand before the comma, too
+            let blank = blank.rsplit(',').next().unwrap_or_default();
+            (last.range.end, ",", blank.to_owned())
+        }
+    };
+    let value = match blank.rsplit_once('\n') {
+        Some((_, indent)) => {
+            serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', &format!("\n{indent}"))
+        }
+        None => value.to_string(),
+    };
+    let colon = if blank.is_empty() { ":" } else { ": " };
+    (at..at, format!("{comma}{blank}{}{colon}{value}", Value::from(name)))
+}
+
+/// The bytes of a property with one comma: the reverse of its insertion. With it go the objects that were made for it, as
+/// far as they hold nothing else.
+fn removal(holders: &[&Object], way: &[&ObjectProp], made: usize) -> Range<usize> {
+    let goes = |depth: usize| holders.get(depth + 1).is_some_and(|object| object.properties.len() == 1);
+    let depth = (0..made)
+        .fold(holders.len() - 1, |depth, _| if depth > 0 && goes(depth - 1) { depth - 1 } else { depth });
+    let (Some(object), Some(property)) = (holders.get(depth), way.get(depth)) else { return 0..0 };
+    let at = object.properties.iter().position(|other| other.range == property.range).unwrap_or(0);
+    let previous = at.checked_sub(1).and_then(|at| object.properties.get(at));
+    match (previous, object.properties.get(at + 1)) {
+        (Some(previous), _) => previous.range.end..property.range.end,
+        (None, Some(next)) => property.range.start..next.range.start,
+        (None, None) => object.range.start + 1..property.range.end,
     }
 }
 
-fn parse(text: &str) -> Result<CstRootNode, Refusal> {
-    // the strict parser judges, the lossless one edits: it would take comments and loose commas
-    let malformed =
-        |error: serde_json::Error| Refusal::Malformed { line: error.line(), column: error.column() };
-    serde_json::from_str::<serde_json::Map<String, Value>>(text).map_err(malformed)?;
-    CstRootNode::parse(text, &ParseOptions::default()).map_err(|_| Refusal::Malformed { line: 1, column: 1 })
+/// The strict parser judges, the lenient one finds the places: it would take comments and loose commas.
+fn strict(text: &str) -> Result<(), Refusal> {
+    serde_json::from_str::<serde_json::Map<String, Value>>(text)
+        .map(drop)
+        .map_err(|error| Refusal::Malformed { line: error.line(), column: error.column() })
+}
+
+fn parse(text: &str) -> Result<Object<'_>, Refusal> {
+    match jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()) {
+        Ok(ParseResult { value: Some(ast::Value::Object(root)), .. }) => Ok(root),
+        _ => Err(Refusal::Malformed { line: 1, column: 1 }),
+    }
+}
+
+fn of(text: &str, range: jsonc_parser::common::Range) -> &str {
+    text.get(span(range)).unwrap_or_default()
+}
+
+fn span(range: jsonc_parser::common::Range) -> Range<usize> {
+    range.start..range.end
+}
+
+/// A value, read strictly.
+fn parsed(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
 }
 
 fn digest(value: &Value) -> Digest {
     Digest::of(value.to_string().as_bytes())
-}
-
-/// The value of a property, read strictly.
-trait ToValue {
-    fn to_value(&self) -> Option<Value>;
-}
-
-impl ToValue for jsonc_parser::cst::CstObjectProp {
-    fn to_value(&self) -> Option<Value> {
-        serde_json::from_str(&self.value()?.to_string()).ok()
-    }
-}
-
-fn input(value: &Value) -> CstInputValue {
-    match value {
-        Value::Null => CstInputValue::Null,
-        Value::Bool(value) => CstInputValue::Bool(*value),
-        Value::Number(value) => CstInputValue::Number(value.to_string()),
-        Value::String(value) => CstInputValue::String(value.clone()),
-        Value::Array(values) => CstInputValue::Array(values.iter().map(input).collect()),
-        Value::Object(values) => {
-            CstInputValue::Object(values.iter().map(|(name, value)| (name.clone(), input(value))).collect())
-        }
-    }
 }
 
 #[cfg(test)]
@@ -198,18 +250,50 @@ mod tests {
         );
     }
 
+    /// JSON objects in every layout, with awkward names and values.
+    fn texts() -> impl Strategy<Value = String> {
+        let blank = || prop::sample::select(vec!["", " ", "\n", "\n  ", "\r\n\t", " \n\n "]);
+        let leaf = prop::sample::select(vec![
+            "1.50",
+            "\"\\u00e9\\/\"",
+            "true",
+            "[1, {} ,2]",
+            "1e3",
+            "\"a,b:}\"",
+            "{}",
+            "{ }",
+            "{\n}",
+        ]);
+        let value = leaf.prop_map(str::to_owned).prop_recursive(3, 12, 4, move |inner| {
+            let name = prop::sample::select(vec!["a", "p", "q", "\\u0070", "x,y", "\u{e9}"]);
+            let property = (blank(), name, blank(), blank(), inner, blank());
+            prop::collection::vec(property, 0..4).prop_map(|properties| {
+                let texts =
+                    properties.iter().map(|(b1, n, b2, b3, v, b4)| format!("{b1}\"{n}\"{b2}:{b3}{v}{b4}"));
+                format!("{{{}}}", texts.collect::<Vec<_>>().join(","))
+            })
+        });
+        value.prop_filter("an object", |text| text.starts_with('{'))
+    }
+
     proptest! {
         #[test]
-        fn other_keys_survive_a_round_trip(names in prop::collection::btree_set("[a-e]{1,2}", 0..5), compact in any::<bool>()) {
-            let value: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), json!({"k": [1, null]}))).collect();
-            let old = if compact { serde_json::to_string(&value) } else { serde_json::to_string_pretty(&value) }.unwrap();
-            let (text, written) = set(Some(&old), &[key(&["a", "new"], json!(true)), key(&["z", "y"], json!("x"))]).unwrap();
-            let now: Value = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(&now["z"]["y"], &json!("x"));
-            prop_assert_eq!(&now["a"]["new"], &json!(true));
-            let (back, kept) = unset(&text, &written).unwrap();
-            prop_assert!(kept.is_empty());
-            prop_assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), Value::Object(value));
+        fn removal_undoes_insertion_to_the_byte(old in texts()) {
+            let keys = [key(&["a", "new"], json!(true)), key(&["p", "q", "t"], json!({"x": [1]})), key(&["p", "/d", "t"], json!(1)), key(&["z"], json!("x"))];
+            if let Ok((text, written)) = set(Some(&old), &keys) {
+                let now: Value = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(&now["p"]["q"]["t"], &json!({"x": [1]}), "{}", text);
+                prop_assert_eq!(&now["z"], &json!("x"));
+                prop_assert_eq!(set(Some(&text), &keys).unwrap(), (text.clone(), vec![]), "a second time changes nothing");
+                prop_assert_eq!(unset(&text, &written).unwrap(), (old.clone(), vec![]), "{}", text);
+                // what came after ours in the meantime stays, too
+                let Some(rest) = text.strip_suffix('}') else { return Ok(()) };
+                let (back, kept) = unset(&format!("{rest}, \"later\" : 1}}"), &written).unwrap();
+                let before: Value = serde_json::from_str(&old).unwrap();
+                let mut after: Value = serde_json::from_str(&back).unwrap();
+                prop_assert_eq!(after.as_object_mut().unwrap().remove("later"), Some(json!(1)));
+                prop_assert_eq!((after, kept), (before, vec![]));
+            }
         }
     }
 }

@@ -3,12 +3,11 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -34,86 +33,106 @@ pub enum Lock {
     Claude,
 }
 
-/// A lock in force; dropping it lets go.
+/// A lock in force. Dropping it lets go, too, but does not tell when that fails.
 pub enum Held {
     Nothing,
-    Git { temporary: NamedTempFile, lock: Remove },
+    Git(GitLock),
     Codex { _outer: File, _inner: File },
-    Claude { _folder: RemoveFolder, _marker: Remove },
+    Claude(ClaudeLock),
+}
+
+/// The mode of the lock folders that we make. Nobody else's have the sticky bit, so after a crash it tells ours.
+const OUR_FOLDER: u32 = 0o1700;
+
+/// Whether an interrupted run of ours left this lock folder. (It may have got its parent's setgid bit.)
+pub fn is_our_folder(metadata: &fs::Metadata) -> bool {
+    metadata.is_dir() && metadata.mode() & 0o1777 == OUR_FOLDER
 }
 
 impl Lock {
     /// Takes the lock of the file at `path`, waiting a few seconds for its holder.
     pub fn take(self, path: &Path) -> io::Result<Held> {
+        let lock = suffixed(path, ".lock");
         match self {
             Self::None => Ok(Held::Nothing),
             Self::Git => {
-                let temporary = file::temporary(path)?;
-                let lock = suffixed(path, ".lock");
-                // a hard link is made exclusively, and after a crash it tells our lock from git's
-                patiently(&lock, || fs::hard_link(temporary.path(), &lock))?;
-                Ok(Held::Git { temporary, lock: Remove(lock) })
+                // a hard link is made exclusively, and after a crash its twin tells our lock from git's
+                let twin = file::temporary(path)?;
+                patiently(&lock, || fs::hard_link(twin.path(), &lock))?;
+                Ok(Held::Git(GitLock { lock, twin: Some(twin) }))
             }
             Self::Codex => {
                 let outer = path.with_file_name("auth.lock");
-                let inner = suffixed(path, ".lock");
-                Ok(Held::Codex { _outer: flock(&outer, 0o644)?, _inner: flock(&inner, 0o600)? })
+                Ok(Held::Codex { _outer: flock(&outer, 0o644)?, _inner: flock(&lock, 0o600)? })
             }
             Self::Claude => {
-                let lock = suffixed(path, ".lock");
-                let folder = path.parent().unwrap_or(Path::new("/"));
-                let new = file::temporary_folder(folder)?;
-                let marker = folder.join(file::folder_marker(fs::metadata(new.path())?.ino()));
-                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&marker)?;
-                let marker = Remove(marker);
                 patiently(&lock, || {
                     if abandoned(&lock) {
                         let _ = fs::remove_dir(&lock);
                     }
-                    Ok(renameat_with(CWD, new.path(), CWD, &lock, RenameFlags::NOREPLACE)?)
+                    fs::DirBuilder::new().mode(OUR_FOLDER).create(&lock)
                 })?;
-                let _ = new.keep();
-                Ok(Held::Claude { _folder: RemoveFolder(lock), _marker: marker })
+                Ok(Held::Claude(ClaudeLock(Some(lock))))
             }
         }
     }
 }
 
 impl Held {
-    /// Puts `bytes` at `path` and, where the lock is the new file itself, lets go by that.
-    pub fn put(self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    /// Lets go.
+    pub fn release(self) -> io::Result<()> {
         match self {
-            Self::Git { temporary, lock } => {
-                file::fill(temporary.as_file(), bytes, mode)?;
-                fs::rename(&lock.0, path)?;
-                std::mem::forget(lock);
-                temporary.close()?;
-                file::sync_folder(path)
-            }
-            held => {
-                let result = file::write(path, bytes, mode);
-                drop(held);
-                result
-            }
+            Self::Nothing | Self::Codex { .. } => Ok(()),
+            Self::Git(mut lock) => lock.release(),
+            Self::Claude(mut lock) => lock.release(),
         }
     }
 }
 
-/// Removes a lock file when dropped.
-pub struct Remove(PathBuf);
+pub struct GitLock {
+    lock: PathBuf,
+    twin: Option<NamedTempFile>,
+}
 
-impl Drop for Remove {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+impl GitLock {
+    fn release(&mut self) -> io::Result<()> {
+        let Some(twin) = self.twin.take() else { return Ok(()) };
+        if let Err(error) = gone(&self.lock, fs::remove_file(&self.lock)) {
+            // without its twin nobody would know the lock as ours
+            let _ = twin.keep();
+            return Err(error);
+        }
+        twin.close()
     }
 }
 
-/// Removes a lock folder when dropped.
-pub struct RemoveFolder(PathBuf);
-
-impl Drop for RemoveFolder {
+impl Drop for GitLock {
     fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
+        let _ = self.release();
+    }
+}
+
+pub struct ClaudeLock(Option<PathBuf>);
+
+impl ClaudeLock {
+    fn release(&mut self) -> io::Result<()> {
+        self.0.take().map_or(Ok(()), |lock| gone(&lock, fs::remove_dir(&lock)))
+    }
+}
+
+impl Drop for ClaudeLock {
+    fn drop(&mut self) {
+        let _ = self.release();
+    }
+}
+
+fn gone(lock: &Path, removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => {
+            Err(io::Error::new(error.kind(), format!("the lock `{}` stays: {error}", lock.display())))
+        }
+        Ok(()) => Ok(()),
     }
 }
 

@@ -126,6 +126,15 @@ pub struct Change {
     pub undo: Option<Undo>,
     /// Bytes to be put into the undo folder first.
     pub save: Option<Zeroizing<Vec<u8>>>,
+    /// Of what is taken back: what somebody has changed since, and so stays.
+    pub kept: Option<String>,
+}
+
+impl Change {
+    /// One that the receipt need not know how to undo.
+    fn plain(new: New) -> Self {
+        Self { new, undo: None, save: None, kept: None }
+    }
 }
 
 impl Resource {
@@ -144,7 +153,7 @@ impl Resource {
             Edit::Whole { bytes, mode } => self.whole(bytes, *mode, old, written),
             Edit::Delete => match old {
                 None => Verdict::InSync,
-                Some(_) => Verdict::Change(Change { new: New::Absent, undo: None, save: None }),
+                Some(_) => Verdict::Change(Change::plain(New::Absent)),
             },
             Edit::Block { text, place } => insert(text, *place, old, written),
             Edit::Keys(keys) => self.set_keys(keys, old, written),
@@ -154,11 +163,9 @@ impl Resource {
             }
         };
         match (verdict, open) {
-            (Verdict::InSync, Some(old)) => Verdict::Change(Change {
-                new: New::Bytes { bytes: old.bytes.clone(), mode: 0o600 },
-                undo: None,
-                save: None,
-            }),
+            (Verdict::InSync, Some(old)) => {
+                Verdict::Change(Change::plain(New::Bytes { bytes: old.bytes.clone(), mode: 0o600 }))
+            }
             (verdict, _) => verdict,
         }
     }
@@ -175,44 +182,57 @@ impl Resource {
         }
         let new = New::Bytes { bytes: wanted.clone(), mode };
         if !self.recorded {
-            return Verdict::Change(Change { new, undo: None, save: None });
+            return Verdict::Change(Change::plain(new));
         }
         let wrote = Digest::of(wanted);
-        let (before, save) = match written {
-            Some(Undo::Whole { before, .. }) => (before.clone(), None),
-            _ => (before(old), old.map(|old| old.bytes.clone())),
+        let before = match written {
+            Some(Undo::Whole { before, .. }) => before.clone(),
+            _ => before(old),
         };
-        Verdict::Change(Change { new, undo: Some(Undo::Whole { before, wrote }), save })
+        let save = to_be_saved(&before, old);
+        Verdict::Change(Change { new, undo: Some(Undo::Whole { before, wrote }), save, kept: None })
     }
 
     fn set_keys(&self, keys: &[keys::Key], old: Option<&Content>, written: Option<&Undo>) -> Verdict {
         let Ok(text) = old.map(text).transpose() else {
             return Verdict::Blocked(self.malformed("it is not UTF-8"));
         };
-        let (new, added) = match keys::set(text, keys) {
+        let asked = |known: &keys::Written| keys.iter().any(|key| key.path == known.path);
+        let dropped: Vec<_> = match written {
+            Some(Undo::Keys { keys, .. }) => keys.iter().filter(|known| !asked(known)).cloned().collect(),
+            _ => Vec::new(),
+        };
+        let cleared =
+            match text.filter(|_| !dropped.is_empty()).map(|text| keys::unset(text, &dropped)).transpose() {
+                Ok(cleared) => cleared.map(|(text, _)| text),
+                Err(refusal) => return Verdict::Blocked(self.refused(&refusal)),
+            };
+        let (new, added) = match keys::set(cleared.as_deref().or(text), keys) {
             Ok(result) => result,
             Err(refusal) => return Verdict::Blocked(self.refused(&refusal)),
         };
-        if added.is_empty() {
+        if added.is_empty() && cleared.as_deref().is_none_or(|cleared| Some(cleared) == text) {
             return Verdict::InSync;
         }
         let (before, mut all) = match written {
-            // the bytes of before are right only while ours were the last hands on the file
-            Some(Undo::Keys { keys, before, wrote }) => {
+            // the bytes of before are right while ours were the last hands on the file, or have just put them back
+            Some(Undo::Keys { keys, before: whole, wrote }) => {
                 let untouched = old.is_some_and(|old| Digest::of(&old.bytes) == *wrote);
-                (before.clone().filter(|_| untouched), keys.clone())
+                (whole.clone().filter(|whole| untouched || *whole == before(old)), keys.clone())
             }
             _ => (Some(before(old)), Vec::new()),
         };
+        all.retain(asked);
         for key in added {
             match all.iter_mut().find(|known| known.path == key.path) {
                 Some(known) => known.wrote = key.wrote,
                 None => all.push(key),
             }
         }
+        let save = before.as_ref().and_then(|before| to_be_saved(before, old));
         let undo = Undo::Keys { keys: all, before, wrote: Digest::of(new.as_bytes()) };
-        let save = written.is_none().then(|| old.map(|old| old.bytes.clone())).flatten();
-        Verdict::Change(Change { new: bytes(new.into_bytes(), self.mode(old)), undo: Some(undo), save })
+        let new = bytes(new.into_bytes(), self.mode(old));
+        Verdict::Change(Change { new, undo: Some(undo), save, kept: None })
     }
 
     fn set_remotes(
@@ -235,7 +255,7 @@ impl Resource {
                 urls.retain(|url| !back.contains(url));
                 urls.extend(added);
                 let undo = Some(Undo::Remotes { urls });
-                Verdict::Change(Change { new: bytes(new, old.mode), undo, save: None })
+                Verdict::Change(Change { new: bytes(new, old.mode), undo, save: None, kept: None })
             }
         }
     }
@@ -247,7 +267,17 @@ impl Resource {
         descendant: bool,
         old: Option<&Content>,
     ) -> Verdict {
-        let change = |new| Verdict::Change(Change { new, undo: None, save: None });
+        let change = |new| Verdict::Change(Change::plain(new));
+        let partly = |new, kept: Vec<String>| {
+            let kept = (!kept.is_empty()).then(|| format!("changed since: {}", kept.join(", ")));
+            match (new == *old.map_or(&[][..], |old| &old.bytes), kept) {
+                (true, None) => Verdict::InSync,
+                (true, Some(kept)) => Verdict::Kept(kept),
+                (false, kept) => {
+                    Verdict::Change(Change { kept, ..Change::plain(bytes(new, self.mode(old))) })
+                }
+            }
+        };
         let restore = |before: &Before| match (before, saved) {
             (Before::Absent, _) => change(New::Absent),
             (Before::Saved { mode, .. }, Some(saved)) => {
@@ -269,43 +299,39 @@ impl Resource {
             Undo::Whole { before, wrote } if *wrote == now || descendant => restore(before),
             Undo::Whole { .. } => Verdict::Kept("it was changed since".to_owned()),
             Undo::Block { written, made } => match block::remove(&old.bytes, written) {
+                None if block::names_ours(&old.bytes, written) => {
+                    Verdict::Kept("our lines were changed since".to_owned())
+                }
                 None => Verdict::InSync,
                 Some(rest) if rest.is_empty() && *made => change(New::Absent),
                 Some(rest) => change(bytes(rest, self.mode(Some(old)))),
             },
             Undo::Keys { before: Some(before), wrote, .. } if *wrote == now => restore(before),
             Undo::Keys { keys, .. } => match text(old).map(|text| keys::unset(text, keys)) {
-                Ok(Ok((_, kept))) if !kept.is_empty() && kept.len() == keys.len() => {
-                    Verdict::Kept(format!("changed since: {}", kept.join(", ")))
-                }
-                Ok(Ok((new, _))) if new.as_bytes() == &**old.bytes => Verdict::InSync,
-                Ok(Ok((new, _))) => change(bytes(new.into_bytes(), self.mode(Some(old)))),
+                Ok(Ok((new, kept))) => partly(new.into_bytes(), kept),
                 Ok(Err(refusal)) => Verdict::Kept(self.refused(&refusal).say),
                 Err(()) => Verdict::Kept(self.malformed("it is not UTF-8").say),
             },
             Undo::Remotes { urls } => match remote::unset(&old.bytes, urls) {
-                Ok((_, kept)) if kept.len() == urls.len() => {
-                    Verdict::Kept(format!("changed since: {}", kept.join(", ")))
-                }
-                Ok((new, _)) => change(bytes(new, self.mode(Some(old)))),
+                Ok((new, kept)) => partly(new, kept),
                 Err(malformed) => Verdict::Kept(self.malformed(&format!("line {}", malformed.line)).say),
             },
         }
     }
 
-    /// Makes the change under the file's lock, judged again on what stands there by then. `record` is called with what
-    /// undoes it before anything is written.
+    /// Makes the change, judged again on what stands there by then. `record` is called with that and with what undoes the
+    /// change before anything is written.
     pub fn act(
         &self,
         written: Option<&Undo>,
-        record: impl FnOnce(&Change) -> io::Result<()>,
+        mut record: impl FnMut(Option<&Content>, &Change) -> io::Result<()>,
     ) -> Result<(), Finding> {
         let Target { path, kind, lock, .. } = &self.target;
         file::rewrite(path, *kind, *lock, |old| match self.judge_content(old, written) {
             Verdict::InSync | Verdict::Kept(_) => Ok(New::Unchanged),
             Verdict::Blocked(finding) => Err(Stop::Finding(finding)),
             Verdict::Change(change) => {
-                record(&change).map_err(Obstacle::Io)?;
+                record(old, &change).map_err(Obstacle::Io)?;
                 Ok(change.new)
             }
         })
@@ -364,8 +390,17 @@ fn insert(text: &str, place: block::Place, old: Option<&Content>, written: Optio
             new: bytes(new, mode),
             undo: Some(Undo::Block { written: now, made: was_made.unwrap_or(old.is_none()) }),
             save: None,
+            kept: None,
         }),
     }
+}
+
+/// The content that `before` refers to, where it is still in the file: after an interrupted removal, that may be the only
+/// place.
+fn to_be_saved(before: &Before, old: Option<&Content>) -> Option<Zeroizing<Vec<u8>>> {
+    let old = old
+        .filter(|old| matches!(before, Before::Saved { content, .. } if *content == Digest::of(&old.bytes)));
+    old.map(|old| old.bytes.clone())
 }
 
 fn before(old: Option<&Content>) -> Before {
@@ -380,13 +415,23 @@ fn text(content: &Content) -> Result<&str, ()> {
     std::str::from_utf8(&content.bytes).map_err(drop)
 }
 
-fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
+/// What to report of an obstacle at `path`.
+pub fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
     let (say, hint) = obstacle.explain(path);
     let code = match obstacle {
         Obstacle::Io(error) if error.kind() == io::ErrorKind::StorageFull => Code::HomeDiskFull,
         Obstacle::Io(error) if error.kind() == io::ErrorKind::QuotaExceeded => Code::HomeDiskFull,
         Obstacle::OtherOwner(_) => Code::HomeOtherOwner,
-        Obstacle::Io(_) => Code::HomeReadOnly,
+        Obstacle::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Code::HomeFileLocked,
+        Obstacle::Io(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Code::HomeReadOnly
+        }
+        Obstacle::Io(_) => Code::HomeIoError,
         _ => Code::LeakFileMode,
     };
     Finding::new(code, say, hint)

@@ -69,10 +69,20 @@ pub fn unset(old: &[u8], written: &[Written]) -> Result<(Vec<u8>, Vec<String>), 
     for entry in written.iter().rev() {
         match locate(&text, &entry.remote, &entry.key, &entry.wrote)? {
             Some(variable) => drop(text.splice(variable.place, entry.before.bytes())),
+            // put back already by an interrupted removal, not yet written by an interrupted apply, or gone
+            None if !differs(&text, entry)? => {}
             None => kept.push(format!("remote.{}.{}", entry.remote, entry.key)),
         }
     }
     Ok((text, kept))
+}
+
+/// Whether the remote has URLs, and the former one is not among them.
+fn differs(text: &[u8], entry: &Written) -> Result<bool, Malformed> {
+    let mut there = urls(text)?
+        .filter(|url| url.subsection.as_ref() == Some(&entry.remote) && url.key == entry.key)
+        .peekable();
+    Ok(there.peek().is_some() && there.all(|url| text.get(url.place) != Some(entry.before.as_bytes())))
 }
 
 fn locate(text: &[u8], remote: &str, key: &str, value: &str) -> Result<Option<Variable>, Malformed> {

@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod crashes;
 mod doctor;
 mod logins;
 mod rig;

@@ -5,17 +5,17 @@ use std::os::unix::fs::symlink;
 use crate::support::{Cmd, KeyPair, Workspace, fake_auth, sandbox};
 
 /// Everything at once.
-struct All {
+pub struct All {
     key: KeyPair,
     seed: fake_auth::ChatGpt,
 }
 
 impl All {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { key: KeyPair::generate("app"), seed: fake_auth::chatgpt() }
     }
 
-    fn pushready(&self, ws: &Workspace, args: &[&str]) -> Cmd {
+    pub fn pushready(&self, ws: &Workspace, args: &[&str]) -> Cmd {
         ws.pushready(args)
             .env("PUSHREADY_REPOSITORY", "acme/app")
             .env("PUSHREADY_DEPLOY_KEY", &*self.key.private)
@@ -26,7 +26,7 @@ impl All {
 }
 
 /// A home that has been lived in.
-fn lived_in(ws: &Workspace) {
+pub fn lived_in(ws: &Workspace) {
     ws.write(".ssh/config", "Host *\n  ControlMaster auto\n  ControlPath ~/.ssh/%C\nHost x", 0o644);
     ws.set_mode(".ssh", 0o755);
     ws.write("dotfiles/gitconfig", "[user]\n\tname = Dev # me\n\temail = dev@example.com", 0o640);
@@ -204,5 +204,134 @@ fn a_newer_receipt_is_not_touched() {
         all.pushready(ws, &["apply"]).run().fails(1).stderr_has("schema version 2");
         ws.run(&["remove"]).fails(1);
         before.assert_same(&ws.snapshot());
+    });
+}
+
+/// Applies, lets the user edit `path`, and removes: the edit is named, and `path` is as `expected`.
+fn edited(
+    ws: &Workspace,
+    path: &str,
+    edit: impl Fn(&str) -> String,
+    named: &str,
+    expected: impl Fn(&str) -> String,
+) {
+    let before = ws.read(path);
+    All::new().pushready(ws, &["apply"]).run().success();
+    let mode = ws.mode(path);
+    let applied = ws.read(path);
+    let now = edit(&applied);
+    assert_ne!(now, applied, "{path}: the edit takes place");
+    ws.write(path, now, mode);
+    let dry = ws.run(&["remove", "--dry-run"]).fails(1).stdout_has(named);
+    assert!(dry.stdout.contains("kept"), "{dry}");
+    ws.run(&["remove"]).fails(1).stdout_has(named).stdout_has("NOT ALL REMOVED");
+    assert_eq!(ws.read(path), expected(&before));
+    ws.run(&["remove"]).success().stdout_has("nothing to take back");
+}
+
+#[test]
+fn an_edit_is_kept_and_named_in_every_kind_of_file() {
+    sandbox(|ws| {
+        lived_in(ws);
+        let config = "src/app/.git/config";
+        let two = format!("{}[remote \"fork\"]\n\turl = https://github.com/acme/app.git\n", ws.read(config));
+        ws.write(config, two, 0o644);
+        let store = || ws.sh("rm -rf /tmp/lived-in; cp -a ~ /tmp/lived-in").run().success();
+        let restore = || ws.sh("find ~ -mindepth 1 -delete; cp -a /tmp/lived-in/. ~").run().success();
+        store();
+
+        // one key of ours is the user's by now: the other goes
+        edited(
+            ws,
+            ".claude.json",
+            |text| text.replace("\"hasCompletedOnboarding\":true", "\"hasCompletedOnboarding\":false"),
+            "~/.claude.json: kept: changed since: hasCompletedOnboarding",
+            |before| before.replace("\"\\u00e9\"}", "\"\\u00e9\",\"hasCompletedOnboarding\":false}"),
+        );
+        restore();
+        // `/login` took the place of the token; the rest of the file is the user's anyway
+        edited(
+            ws,
+            ".claude/.credentials.json",
+            |text| text.replace("sk-ant-oat01-", "sk-ant-oat01-of-login-"),
+            "~/.claude/.credentials.json: kept: changed since: claudeAiOauth",
+            |_| ws.read(".claude/.credentials.json"),
+        );
+        assert!(ws.read(".claude/.credentials.json").contains("of-login"));
+        restore();
+        // one of two remotes
+        edited(
+            ws,
+            config,
+            |text| text.replacen("git@github.com:acme/app.git", "git@github.com:acme/mine.git", 1),
+            "~/src/app/.git/config: kept: changed since: remote.origin.url",
+            |before| before.replace("\"https://github.com/acme/app\"", "git@github.com:acme/mine.git"),
+        );
+        restore();
+        // our tables, one of them turned
+        edited(
+            ws,
+            ".codex/config.toml",
+            |text| text.replacen("\"trusted\"", "\"untrusted\"", 1),
+            "~/.codex/config.toml: kept: our lines were changed since",
+            |_| ws.read(".codex/config.toml"),
+        );
+        assert!(ws.read(".codex/config.toml").starts_with("model = \"x\" # mine\r\n"));
+    });
+}
+
+#[test]
+fn what_others_write_around_our_keys_stays_to_the_byte() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        let files = [
+            ".claude.json",
+            ".claude/.credentials.json",
+            ".codex/config.toml",
+            ".ssh/config",
+            "dotfiles/gitconfig",
+        ];
+        let before = files.map(|path| ws.read(path));
+        all.pushready(ws, &["apply"]).run().success();
+        let edits = [
+            ("\"numStartups\":3,", "\"numStartups\": 4.0 ,\"new\":{ },"),
+            ("{\"x\": 1}", "{\"x\":\t2e0}"),
+            ("\"x\" # mine", "'y' # still mine"),
+            ("Host *", "Host\t* # mine"),
+            ("Dev # me", "Dev  ; me"),
+        ];
+        for (path, (old, new)) in files.iter().zip(edits) {
+            let text = ws.read(path);
+            assert!(text.contains(old), "{path}:\n{text}");
+            ws.write(path, text.replace(old, new), ws.mode(path));
+        }
+        ws.run(&["remove"]).success();
+        for ((path, before), (old, new)) in files.iter().zip(before).zip(edits) {
+            assert_eq!(ws.read(path), before.replace(old, new), "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        all.pushready(ws, &["apply"]).run().success();
+        let whole = [".claude.json", ".codex/config.toml"].map(|path| ws.read(path));
+        let less =
+            || all.pushready(ws, &["apply"]).env("PUSHREADY_TRUSTED_FOLDERS", "~/work").run().success();
+        less();
+        for path in [".claude.json", ".codex/config.toml"] {
+            assert!(
+                !ws.read(path).contains("/srv/project") && ws.read(path).contains("/work"),
+                "{}",
+                ws.read(path)
+            );
+        }
+        less().stdout_has("nothing to write");
+        all.pushready(ws, &["apply"]).run().success();
+        assert_eq!([".claude.json", ".codex/config.toml"].map(|path| ws.read(path)), whole);
     });
 }

@@ -75,6 +75,11 @@ fn bubblewrap(test: &str) -> Command {
 
     let mut bwrap = Command::new(format!("{source}/tests/behaviour/support/sandbox.sh"));
     bwrap.args([source, "--new-session"]);
+    // homes on a disk that is nearly full, and on one that is read-only
+    bwrap.args(
+        "--perms 0700 --size 65536 --tmpfs /srv/small --tmpfs /srv/read-only --remount-ro /srv/read-only"
+            .split(' '),
+    );
     bwrap.arg("--ro-bind").args([env::current_exe().unwrap().as_os_str(), "/run/rig/tests".as_ref()]);
     bwrap.arg("--ro-bind").args([&*binary, "/run/rig/bin/pushready".as_ref()]);
     bwrap.arg("--ro-bind-try").args([&*clients, "/run/rig/clients".as_ref()]);

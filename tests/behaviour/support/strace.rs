@@ -27,6 +27,25 @@ pub fn steps(cmd: Cmd) -> BTreeSet<Step> {
     parse(&fs::read_to_string(log.path()).unwrap())
 }
 
+/// The steps of the command's first thread alone: no child of it is traced, which is a good deal faster.
+pub fn own_steps(cmd: Cmd) -> BTreeSet<Step> {
+    require("strace");
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let options = ["-qq", "-e", &format!("trace={WRITES}"), "-e", "signal=none", "-o"];
+    cmd.wrapped_in("strace", options.map(AsRef::as_ref).iter().chain([&log.path().as_os_str()]))
+        .run()
+        .success();
+    let log = fs::read_to_string(log.path()).unwrap();
+    parse(&log.lines().map(|line| format!("1 {line}\n")).collect::<String>())
+}
+
+/// Like `inject`, in the command's first thread alone.
+pub fn inject_own(cmd: Cmd, step: &Step, fault: &str) -> Cmd {
+    let Step { syscall, nth } = step;
+    let inject = format!("inject={syscall}:{fault}:when={nth}");
+    cmd.wrapped_in("strace", ["-qq", "-o", "/dev/null", "-e", &format!("trace={syscall}"), "-e", &inject])
+}
+
 /// `fault` as strace's inject takes it: `signal=KILL`, `error=ENOSPC`.
 pub fn inject(cmd: Cmd, step: &Step, fault: &str) -> Cmd {
     let Step { syscall, nth } = step;
