@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod callers;
 mod logins;
 mod rig;
 mod routing;
