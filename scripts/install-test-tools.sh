@@ -3,7 +3,7 @@
 set -eu
 
 test_tools() {
-  echo bubblewrap ca-certificates git git-lfs openssh-client openssh-server openssl python3 shellcheck strace
+  echo bubblewrap ca-certificates fish git git-lfs openssh-client openssh-server openssl python3 python3-pip shellcheck strace
   # a newer Node.js than Debian's brings its own npm, which Debian's package would not go with
   command -v npm >/dev/null || echo npm
 }
@@ -29,3 +29,5 @@ install_test_tools() {
 
 install_test_tools
 "$(dirname "$0")/install-clients.sh"
+# only Debian's newest has it; without it the tests that need it are skipped
+"$(dirname "$0")/install-openssh10.sh" || echo 'warning: no OpenSSH 10' >&2

@@ -13,8 +13,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::variables;
 
-/// No answer that we need is longer; what a hostile server sends beyond it is dropped.
-const OUTPUT_CAP: usize = 256 * 1024;
+/// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a hostile server sends
+/// beyond it is dropped.
+const OUTPUT_CAP: usize = 8 * 1024 * 1024;
 
 /// What a child said.
 #[derive(Debug)]
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn output_beyond_the_cap_is_dropped_without_blocking_the_child() {
-        let output = run(sh("head -c 1000000 /dev/zero; echo >&2 end"), Duration::from_secs(20)).unwrap();
+        let output = run(sh("head -c 10000000 /dev/zero; echo >&2 end"), Duration::from_secs(20)).unwrap();
         assert_eq!((output.stdout.len(), &*output.stderr), (OUTPUT_CAP, "end\n"));
     }
 

@@ -10,6 +10,12 @@ use crate::git_url::{Repository, remote_command_repository};
 const WITH_ARGUMENT: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";
 const ROUTES_CAP: usize = 1 << 20;
 
+/// The route of the trial whether `Match exec` works at all; no repository's, which are hex digits.
+pub const PROBE: &str = "probe";
+pub const PROBE_HOST: &str = "probe.pushready.invalid";
+pub const PROBE_COMMAND: &str = "git-upload-pack 'pushready/probe.git'";
+const PROBE_ROUTE: &str = "probe probe.pushready.invalid - pushready/probe\n";
+
 /// One line of the routes file for each repository: `ID HOST PORT PATH`, `-` for no port.
 pub fn route(repository: &Repository) -> String {
     let port = repository.ssh_port().map_or("-".to_owned(), |port| port.to_string());
@@ -19,8 +25,10 @@ pub fn route(repository: &Repository) -> String {
 /// Answers for the route `id`, found beside the running binary's folder.
 pub fn run(id: &str) -> Exit {
     let answer = (|| {
-        let state = std::env::current_exe().ok()?.parent()?.parent()?.to_owned();
-        let routes = std::fs::read(state.join("routes")).ok()?;
+        let routes = match id {
+            PROBE => PROBE_ROUTE.as_bytes().to_vec(),
+            _ => std::fs::read(std::env::current_exe().ok()?.parent()?.parent()?.join("routes")).ok()?,
+        };
         let routes = std::str::from_utf8(routes.get(..routes.len().min(ROUTES_CAP))?).ok()?;
         let parent = rustix::process::getppid()?.as_raw_nonzero();
         let command_line = std::fs::read(Path::new("/proc").join(parent.to_string()).join("cmdline")).ok()?;
@@ -106,6 +114,8 @@ fn url_port(destination: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ROUTES: &str = "aa github.com - acme/app\nbb github.com - acme/app-two\ncc ghe.corp 7999 prj/r\n";
@@ -167,6 +177,12 @@ mod tests {
     }
 
     #[test]
+    fn the_trial_is_answered() {
+        let probe = ["ssh", "-F", "c", "-G", &format!("git@{PROBE_HOST}"), PROBE_COMMAND];
+        assert!(is_about(&probe, PROBE_ROUTE, PROBE));
+    }
+
+    #[test]
     fn a_declared_port_tells_servers_on_one_host_apart() {
         let command = "git-upload-pack '/prj/r.git'";
         assert!(asks("cc", &["ssh", "-p", "7999", "git@ghe.corp", command]));
@@ -174,5 +190,26 @@ mod tests {
         assert!(asks("cc", &["ssh", "git@ghe.corp", command]));
         assert!(!asks("cc", &["ssh", "-p7998", "git@ghe.corp", command]));
         assert!(!asks("cc", &["ssh", "ssh://git@ghe.corp:22", command]));
+    }
+
+    proptest! {
+        #[test]
+        fn a_neighbour_never_gets_the_key(
+            mine in "[a-c]{1,2}/[a-cA-C.-]{1,3}",
+            other in "~?/?[a-c]{1,2}/[a-cA-C.-]{1,3}[/0-9]?",
+            suffix in prop::sample::select(vec!["", ".git", "/", ".git/", ".github.io", "-two", "2", " x", "%20x"]),
+            verb in prop::sample::select(vec!["git-upload-pack", "git-receive-pack", "git upload-archive"]),
+            near: bool,
+        ) {
+            let Ok(repository) = Repository::parse_declared(&format!("h.corp/{mine}")) else { return Ok(()) };
+            let path = if near { format!("{mine}{suffix}") } else { format!("{other}{suffix}") };
+            let asked = path.strip_prefix("~/").unwrap_or(&path).trim_start_matches('/');
+            let asked = asked.strip_suffix('/').unwrap_or(asked);
+            let asked = asked.strip_suffix(".git").unwrap_or(asked);
+            let command = format!("{verb} '{path}'");
+            let id = repository.id().to_string();
+            let answer = is_about(&["ssh", "git@h.corp", &command], &route(&repository), &id);
+            prop_assert_eq!(answer, asked.eq_ignore_ascii_case(repository.path()), "{} {}", mine, path);
+        }
     }
 }

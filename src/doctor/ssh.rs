@@ -104,8 +104,10 @@ pub fn route(context: &Context, repository: &Repository) -> Outcome {
     const ID: &str = "ssh.route";
     let subject = Some(repository.to_ssh());
     let binary = context.home.state.join("bin/pushready");
+    // where `Match exec` cannot work, git's rules lead to an alias, and nothing is asked of the copy
+    let at = routing::destination(repository).unwrap_or_else(|_| repository.clone());
     let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
-    if access(&binary, Access::EXEC_OK).is_err() {
+    if at.host() == repository.host() && access(&binary, Access::EXEC_OK).is_err() {
         return Outcome::fail(
             ID,
             subject,
@@ -116,10 +118,10 @@ pub fn route(context: &Context, repository: &Repository) -> Outcome {
         .with([Evidence::new("file", binary.display().to_string())]);
     }
     let mut ssh = process::caller("ssh");
-    if let Some(port) = repository.ssh_port() {
+    if let Some(port) = at.ssh_port() {
         ssh.args(["-p", &port.to_string()]);
     }
-    ssh.arg("-G").arg(format!("{}@{}", repository.ssh_user(), repository.host()));
+    ssh.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
     ssh.arg(format!("git-receive-pack '{}'", repository.to_ssh_path()));
     let chosen = match process::run(ssh, context.deadline(LOCAL)) {
         Ok(output) => output.stdout,

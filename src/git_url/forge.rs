@@ -41,6 +41,11 @@ pub(super) fn aliases(host: &str) -> &'static [&'static str] {
     forge(host).map_or(&[], |forge| forge.aliases)
 }
 
+/// Whether this is a forge's name for ssh behind firewalls.
+pub(super) fn listens_on_443(name: &str) -> bool {
+    forge(name).is_some_and(|forge| forge.host != name && !name.starts_with("www."))
+}
+
 /// Whether this is a public forge, where every key belongs to the user `git`.
 pub(super) fn is_public(host: &str) -> bool {
     forge(host).is_some()

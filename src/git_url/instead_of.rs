@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Repository, forge, path};
+use super::redact::{self, redact};
+use super::{GitUrl, Repository, forge, path};
 
 /// Keys on one host up to which the form without `.git` gets rules too: every rule costs each git call a little.
 const MOST_BARE: usize = 10;
@@ -14,11 +15,13 @@ pub struct Rule {
     pub prefix: String,
 }
 
-/// A prefix that a rule of the user already rewrites, and to what.
+/// A prefix that a rule of the user already rewrites, and to what; no credential is shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Covered {
     pub prefix: String,
     pub effective: String,
+    /// It is an SSH form, and no longer reaches this repository over SSH.
+    pub reversed: bool,
 }
 
 /// What to write, no prefix twice, and what was left to the user's own rules.
@@ -26,6 +29,15 @@ pub struct Covered {
 pub struct Rules {
     pub rules: Vec<Rule>,
     pub covered: Vec<Covered>,
+}
+
+/// How ssh is told which repository it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// It finds out by itself, so URLs stay canonical.
+    Canonical,
+    /// By a host name for each repository.
+    Alias,
 }
 
 /// What git makes of a URL (remote.c `alias_url`): one pass; the longest prefix wins, and among equal ones
@@ -47,6 +59,7 @@ pub fn rewrite(rules: &[Rule], url: &str) -> String {
 pub fn instead_of_rules<'a>(
     repositories: impl IntoIterator<Item = &'a Repository>,
     user_rules: &[Rule],
+    route: Route,
 ) -> Rules {
     let repositories: BTreeSet<&Repository> = repositories.into_iter().collect();
     let mut keys_on: HashMap<&str, usize> = HashMap::new();
@@ -57,35 +70,101 @@ pub fn instead_of_rules<'a>(
     let mut bases: BTreeMap<String, String> = BTreeMap::new();
     for repository in repositories {
         let bare = keys_on.get(repository.host()).is_none_or(|keys| *keys <= MOST_BARE);
-        for prefix in prefixes(repository, bare) {
-            if user_rules.iter().any(|rule| prefix.starts_with(&rule.prefix)) {
-                covered.insert(Covered { effective: rewrite(user_rules, &prefix), prefix });
-            } else {
-                bases.entry(prefix).or_insert_with(|| repository.to_ssh());
+        for Wanted { prefix, base, is_ssh } in wanted(repository, bare, route) {
+            match judge(repository, &prefix, is_ssh, user_rules, route) {
+                Fate::Write => drop(bases.entry(prefix).or_insert(base)),
+                Fate::Needless => {}
+                Fate::Covered { reversed } => {
+                    let effective = redact(&rewrite(user_rules, &prefix));
+                    covered.insert(Covered { prefix, effective, reversed });
+                }
             }
         }
     }
-    // Git knows no end of a name: whatever continues one keeps its URL. No shorter rule of the user can match a
-    // guard, or it would cover the prefix; an equal one does the guard's work, and longer ones win.
+    // Git knows no end of a name: whatever continues one keeps the URL that it had. That is what the user's shorter
+    // rules make of it; an equal one does the guard's work, and longer ones win.
     let taken: BTreeSet<&str> = user_rules.iter().map(|rule| rule.prefix.as_str()).collect();
     let guards: Vec<String> = bases
         .keys()
         .flat_map(|prefix| path::name_bytes().map(move |byte| format!("{prefix}{byte}")))
         .filter(|guard| !bases.contains_key(guard) && !taken.contains(guard.as_str()))
         .collect();
-    bases.extend(guards.into_iter().map(|guard| (guard.clone(), guard)));
+    bases.extend(guards.into_iter().map(|guard| {
+        let base = rewrite(user_rules, &guard);
+        (guard, base)
+    }));
     Rules {
         rules: bases.into_iter().map(|(prefix, base)| Rule { base, prefix }).collect(),
         covered: covered.into_iter().collect(),
     }
 }
 
-fn prefixes(repository: &Repository, bare: bool) -> Vec<String> {
-    let urls = repository.https_urls();
-    // there no clone URL ends in `.git`
-    if forge::is_suffixless(repository.host()) {
-        return urls;
+/// A rule that a repository could do with.
+struct Wanted {
+    prefix: String,
+    base: String,
+    is_ssh: bool,
+}
+
+/// What becomes of it, given the user's own rules.
+enum Fate {
+    Write,
+    /// The URL gets there without it.
+    Needless,
+    /// The user's own rule decides.
+    Covered {
+        reversed: bool,
+    },
+}
+
+fn judge(repository: &Repository, prefix: &str, is_ssh: bool, user_rules: &[Rule], route: Route) -> Fate {
+    if !user_rules.iter().any(|rule| prefix.starts_with(&rule.prefix)) {
+        return if is_ssh && route == Route::Canonical { Fate::Needless } else { Fate::Write };
     }
-    let with_suffix: Vec<String> = urls.iter().map(|url| format!("{url}.git")).collect();
-    if bare { [urls, with_suffix].concat() } else { with_suffix }
+    let effective = rewrite(user_rules, prefix);
+    let reached = GitUrl::parse(&effective).ok();
+    let reached = reached.filter(|url| url.repository().is_some_and(|other| repository.same_as(other)));
+    let over_ssh = reached.as_ref().is_some_and(|url| url.transport().is_ssh());
+    let defeat = match (is_ssh, route) {
+        // which transport HTTPS remotes take is the user's choice
+        (false, Route::Canonical) => false,
+        // but a name of the real host would reach it with no key: git rewrites once only
+        (false, Route::Alias) => over_ssh,
+        // a reverse rule, as images have them, turns back what the repository's key was given for
+        (true, Route::Canonical) => reached.is_some() && !over_ssh,
+        (true, Route::Alias) => reached.is_some(),
+    };
+    // among equal prefixes the one named first wins; and guards would copy the credential of a base
+    let beatable =
+        !user_rules.iter().any(|rule| rule.prefix == prefix) && !redact::has_credential(&effective);
+    match (defeat && beatable, is_ssh && over_ssh && route == Route::Canonical) {
+        (true, _) => Fate::Write,
+        (_, true) => Fate::Needless,
+        _ => Fate::Covered { reversed: is_ssh },
+    }
+}
+
+fn wanted(repository: &Repository, bare: bool, route: Route) -> Vec<Wanted> {
+    let suffixless = forge::is_suffixless(repository.host());
+    let mut wanted = Vec::new();
+    let mut add = |url: &str, is_ssh: bool, base: &dyn Fn(&str) -> String| {
+        // there no clone URL ends in `.git`
+        if bare || suffixless {
+            wanted.push(Wanted { prefix: url.to_owned(), base: base(""), is_ssh });
+        }
+        if !suffixless {
+            wanted.push(Wanted { prefix: format!("{url}.git"), base: base(".git"), is_ssh });
+        }
+    };
+    for url in repository.https_urls() {
+        add(&url, false, &|_| match route {
+            Route::Canonical => repository.to_ssh(),
+            Route::Alias => repository.to_alias(),
+        });
+    }
+    for (url, at_alias) in repository.ssh_urls() {
+        let base = if route == Route::Alias { at_alias } else { url.clone() };
+        add(&url, true, &|suffix| format!("{base}{suffix}"));
+    }
+    wanted
 }

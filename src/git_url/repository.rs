@@ -112,7 +112,16 @@ impl Repository {
     /// The canonical SSH remote. For remotes over HTTP and `git://`; one that is SSH already may have its reasons
     /// (`ssh.github.com:443` behind a firewall) and finds its key as it is.
     pub fn to_ssh(&self) -> String {
-        let Self { host, ssh_user, ssh_port, .. } = self;
+        self.canonical_at(&self.host)
+    }
+
+    /// The same remote under the host name that is this repository's alone.
+    pub fn to_alias(&self) -> String {
+        self.canonical_at(&self.alias(&self.host))
+    }
+
+    fn canonical_at(&self, host: &str) -> String {
+        let Self { ssh_user, ssh_port, .. } = self;
         let path = self.to_ssh_path();
         match ssh_port {
             Some(port) => format!("ssh://{ssh_user}@{host}:{port}/{path}"),
@@ -124,6 +133,11 @@ impl Repository {
     pub fn to_ssh_path(&self) -> String {
         let suffix = if forge::is_suffixless(&self.host) { "" } else { ".git" };
         format!("{}{suffix}", self.path)
+    }
+
+    /// A name for `host` that stands for this repository alone. No DNS answers for `.invalid` (RFC 2606).
+    pub fn alias(&self, host: &str) -> String {
+        format!("{}.{host}.pushready.invalid", self.id())
     }
 
     /// Names the repository in files: safe in any of them, and no foreign byte in it.
@@ -163,6 +177,28 @@ impl Repository {
             }
             _ => vec![format!("https://{host}/{path}")],
         }
+    }
+
+    /// Its SSH URLs in the spellings that callers write, each without `.git`, and the same under this repository's own
+    /// name for the host.
+    pub(super) fn ssh_urls(&self) -> Vec<(String, String)> {
+        let Self { host: host_name, ssh_user: user, ssh_port, path } = self;
+        let mut urls = Vec::new();
+        for name in self.aliased_hosts() {
+            let spellings = |host: &str| match ssh_port {
+                Some(port) => vec![format!("ssh://{user}@{host}:{port}/{path}")],
+                None if name != host_name => vec![format!("ssh://{user}@{host}:443/{path}")],
+                None => vec![format!("{user}@{host}:{path}"), format!("ssh://{user}@{host}/{path}")],
+            };
+            urls.extend(spellings(name).into_iter().zip(spellings(&self.alias(name))));
+        }
+        urls
+    }
+
+    /// The host names that have an [`alias`](Self::alias).
+    pub fn aliased_hosts(&self) -> Vec<&str> {
+        let names = self.ssh_hosts();
+        names.into_iter().filter(|name| *name == self.host || forge::listens_on_443(name)).collect()
     }
 
     /// Every host name under which ssh may be asked for it.

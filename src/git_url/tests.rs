@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::instead_of::{Covered, Rules, rewrite};
+use super::instead_of::{Covered, Route, Rules, rewrite};
 use super::remote_command::Verb;
 use super::*;
 
@@ -448,7 +448,7 @@ fn git_ties_are_decided_by_the_base_named_first() {
 #[test]
 fn neighbours_keep_their_urls() {
     let app = declared("o/app");
-    let ours = instead_of_rules([&app], &[]);
+    let ours = instead_of_rules([&app], &[], Route::Canonical);
     assert!(ours.covered.is_empty());
     for own in ["https://github.com/o/app", "https://github.com/o/app.git"] {
         assert_eq!(effective(&[], &ours, own), app.to_ssh());
@@ -463,7 +463,7 @@ fn neighbours_keep_their_urls() {
         assert_eq!(effective(&[], &ours, &neighbour), neighbour);
     }
     let azure = declared("dev.azure.com/org/p/_git/r");
-    let ours = instead_of_rules([&azure], &[]);
+    let ours = instead_of_rules([&azure], &[], Route::Canonical);
     assert_eq!(effective(&[], &ours, "https://org@dev.azure.com/org/p/_git/r"), azure.to_ssh());
     for neighbour in ["https://dev.azure.com/org/p/_git/r%20two", "https://dev.azure.com/org/p/_git/r.git"] {
         assert_eq!(effective(&[], &ours, neighbour), neighbour);
@@ -474,7 +474,7 @@ fn neighbours_keep_their_urls() {
 fn keyed_neighbours_work_together() {
     let names = ["app", "app-two", "app2", "app2x", "app.js", "app.gitx", "ap"];
     let repositories = names.map(|name| declared(&format!("o/{name}")));
-    let ours = instead_of_rules(&repositories, &[]);
+    let ours = instead_of_rules(&repositories, &[], Route::Canonical);
     for repository in &repositories {
         for own in [repository.https_urls().remove(0), format!("{}.git", repository.https_urls().remove(0))] {
             assert_eq!(effective(&[], &ours, &own), repository.to_ssh());
@@ -490,21 +490,26 @@ fn keyed_neighbours_work_together() {
 fn the_users_own_rules_win_and_are_reported() {
     let app = declared("o/app");
     let all = [rule("git@github.com:", "https://github.com/")];
-    let ours = instead_of_rules([&app], &all);
+    let ours = instead_of_rules([&app], &all, Route::Canonical);
     assert_eq!(ours.rules, []);
     assert_eq!(
         ours.covered,
         [
-            Covered { prefix: "https://github.com/o/app".into(), effective: "git@github.com:o/app".into() },
+            Covered {
+                prefix: "https://github.com/o/app".into(),
+                effective: "git@github.com:o/app".into(),
+                reversed: false
+            },
             Covered {
                 prefix: "https://github.com/o/app.git".into(),
-                effective: "git@github.com:o/app.git".into()
+                effective: "git@github.com:o/app.git".into(),
+                reversed: false
             },
         ]
     );
     // a rule on what would be a guard
     let user = [rule("https://mirror/", "https://github.com/o/app.")];
-    let ours = instead_of_rules([&app], &user);
+    let ours = instead_of_rules([&app], &user, Route::Canonical);
     assert_eq!(ours.covered.len(), 1);
     assert_eq!(effective(&user, &ours, "https://github.com/o/app.js"), "https://mirror/js");
     assert_eq!(effective(&user, &ours, "https://github.com/o/app"), app.to_ssh());
@@ -512,11 +517,89 @@ fn the_users_own_rules_win_and_are_reported() {
 }
 
 #[test]
+fn a_reverse_rule_is_defeated_for_keyed_repositories_alone() {
+    let app = declared("o/app");
+    let user = [rule("https://github.com/", "git@github.com:")];
+    let ours = instead_of_rules([&app], &user, Route::Canonical);
+    assert_eq!(ours.covered, []);
+    for own in ["git@github.com:o/app", "git@github.com:o/app.git"] {
+        assert_eq!(effective(&user, &ours, own), own);
+    }
+    for name in ["app-two.git", "app.github.io.git", "app2", "ap", "app.git2"] {
+        let neighbour = format!("git@github.com:o/{name}");
+        assert_eq!(effective(&user, &ours, &neighbour), format!("https://github.com/o/{name}"));
+    }
+    // the forms that it does not turn back need no rule
+    assert!(!ours.rules.iter().any(|rule| rule.prefix.starts_with("ssh://")));
+}
+
+#[test]
+fn a_reverse_rule_that_cannot_be_defeated_is_reported_without_its_credential() {
+    let app = declared("o/app");
+    let token = format!("https://x-access-token:{TOKEN}@github.com/");
+    let with_token = [rule(&token, "git@github.com:")];
+    let same =
+        [rule("https://github.com/o/app", "git@github.com:o/app"), rule("x", "git@github.com:o/app.git")];
+    for user in [&with_token[..], &same] {
+        for route in [Route::Canonical, Route::Alias] {
+            let ours = instead_of_rules([&app], user, route);
+            let reversed: Vec<_> = ours.covered.iter().filter(|covered| covered.reversed).collect();
+            assert_eq!(reversed.len(), 2, "{ours:?}");
+            assert!(!format!("{ours:?}").contains(TOKEN));
+        }
+    }
+    let covering = [rule(&token, "https://github.com/")];
+    let ours = instead_of_rules([&app], &covering, Route::Canonical);
+    assert!(ours.covered.len() == 2 && !format!("{ours:?}").contains(TOKEN), "{ours:?}");
+}
+
+#[test]
+fn what_leads_over_ssh_to_the_same_repository_is_left_alone() {
+    let user = [rule("ssh://git@ssh.github.com:443/", "git@github.com:")];
+    let app = declared("o/app");
+    let ours = instead_of_rules([&app], &user, Route::Canonical);
+    assert_eq!(ours.covered, []);
+    assert_eq!(effective(&user, &ours, "git@github.com:o/app.git"), "ssh://git@ssh.github.com:443/o/app.git");
+    let mirrored = [rule("git@mirror.corp:", "git@github.com:")];
+    let ours = instead_of_rules([&app], &mirrored, Route::Canonical);
+    assert_eq!(effective(&mirrored, &ours, "git@github.com:o/app.git"), "git@mirror.corp:o/app.git");
+    assert!(ours.covered.iter().all(|covered| covered.reversed) && ours.covered.len() == 2);
+}
+
+#[test]
+fn an_alias_takes_every_spelling_and_no_neighbour() {
+    let app = declared("o/app");
+    let host = |name: &str| format!("{}.{name}.pushready.invalid", app.id());
+    let user = [rule("git@github.com:", "https://github.com/")];
+    for user in [&[][..], &user] {
+        let ours = instead_of_rules([&app], user, Route::Alias);
+        for (url, alias) in [
+            ("https://github.com/o/app", format!("git@{}:o/app.git", host("github.com"))),
+            ("git@github.com:o/app.git", format!("git@{}:o/app.git", host("github.com"))),
+            ("ssh://git@github.com/o/app", format!("ssh://git@{}/o/app", host("github.com"))),
+            (
+                "ssh://git@ssh.github.com:443/o/app.git",
+                format!("ssh://git@{}:443/o/app.git", host("ssh.github.com")),
+            ),
+        ] {
+            assert_eq!(effective(user, &ours, url), alias);
+            let neighbour = url.replace("o/app", "o/app-two");
+            assert_eq!(effective(user, &ours, &neighbour), rewrite(user, &neighbour));
+        }
+    }
+    let gitea = declared("ssh://gitea@git.corp:2222/o/r");
+    let ours = instead_of_rules([&gitea], &[], Route::Alias);
+    let alias = format!("ssh://gitea@{}:2222/o/r.git", gitea.alias("git.corp"));
+    assert_eq!(effective(&[], &ours, "ssh://gitea@git.corp:2222/o/r.git"), alias);
+    assert_eq!(effective(&[], &ours, "https://git.corp/o/r"), alias);
+}
+
+#[test]
 fn above_ten_keys_a_host_only_the_suffixed_form_is_written() {
     let repositories: Vec<Repository> = (0..11).map(|i| declared(&format!("o/r{i}x"))).collect();
     let other = declared("h.corp/o/r");
     let effective_of = |count: usize, url: &str| {
-        let ours = instead_of_rules(repositories.iter().take(count).chain([&other]), &[]);
+        let ours = instead_of_rules(repositories.iter().take(count).chain([&other]), &[], Route::Canonical);
         effective(&[], &ours, url)
     };
     assert_eq!(effective_of(10, "https://github.com/o/r1x"), "git@github.com:o/r1x.git");
@@ -665,23 +748,55 @@ proptest! {
         user in user_rules(),
         others in vec(close_url(), 1..8),
         tail in "[ab2._%+-]{1,3}(\\.git)?/?",
+        route in select(vec![Route::Canonical, Route::Alias]),
     ) {
-        let ours = instead_of_rules(&repositories, &user);
-        let own: Vec<String> = repositories.iter().flat_map(|repository| {
-            repository.https_urls().into_iter().flat_map(|url| ["", ".git", "/", ".git/"].map(|end| format!("{url}{end}")))
-        }).collect();
-        let near = repositories.iter().flat_map(Repository::https_urls).map(|url| format!("{url}{tail}"));
-        for url_text in near.chain(others).chain(own.iter().cloned()) {
-            let with = effective(&user, &ours, &url_text);
-            prop_assert_eq!(&with, &rewrite(&[&ours.rules[..], &user].concat(), &url_text), "order does not matter");
-            let of_the_user = user.iter().any(|rule| url_text.starts_with(&rule.prefix));
-            if own.contains(&url_text) && !of_the_user {
-                let parsed = url(&with);
-                prop_assert!(parsed.transport().is_ssh(), "{} {}", url_text, with);
-                prop_assert_eq!(parsed.repository().cloned(), url(&url_text).repository().cloned());
-            } else {
-                prop_assert_eq!(&with, &rewrite(&user, &url_text), "{}", url_text);
+        let ours = instead_of_rules(&repositories, &user, route);
+        let spellings = |repository: &Repository| {
+            let ssh = repository.ssh_urls().into_iter().map(|(url, _)| url);
+            repository.https_urls().into_iter().chain(ssh).collect::<Vec<_>>()
+        };
+        let own = |asked: &str| repositories.iter().find_map(|repository| {
+            let ends = ["", ".git", "/", ".git/"];
+            let of = |url: &String| ends.iter().find(|end| asked.strip_prefix(url.as_str()) == Some(**end)).copied();
+            spellings(repository).iter().find_map(of).map(|end| (repository, end.trim_end_matches('/')))
+        });
+        let near = repositories.iter().flat_map(spellings).flat_map(|url| {
+            ["", ".git", "/", ".git/", &*tail].map(|end| format!("{url}{end}"))
+        });
+        for asked in near.chain(others) {
+            let with = effective(&user, &ours, &asked);
+            let without = rewrite(&user, &asked);
+            prop_assert_eq!(&with, &rewrite(&[&ours.rules[..], &user].concat(), &asked), "order does not matter");
+            let Some((repository, _)) = own(&asked) else {
+                prop_assert_eq!(&with, &without, "{}", asked);
+                continue;
+            };
+            let reached = url(&with);
+            let reached = reached.repository().filter(|_| reached.transport().is_ssh());
+            let there = reached.is_some_and(|reached| match route {
+                Route::Canonical => reached.same_as(repository),
+                Route::Alias => repository.aliased_hosts().iter().any(|name| repository.alias(name) == reached.host()),
+            });
+            if there {
+                continue;
             }
+            // only a rule of the user keeps it from getting there: one that covers it, or one on what follows the name
+            prop_assert_eq!(&with, &without, "{}", asked);
+            let said = ours.covered.iter().any(|covered| asked.starts_with(&covered.prefix));
+            let longer = user.iter().any(|rule| asked.starts_with(&rule.prefix) && asked.len() == rule.prefix.len());
+            prop_assert!(said || longer, "{} {:?}", asked, ours.covered);
+        }
+    }
+
+    #[test]
+    fn an_alias_reads_back(repository in any_repository()) {
+        let alias = url(&repository.to_alias());
+        prop_assert!(alias.transport().is_ssh());
+        for name in repository.aliased_hosts() {
+            let host = repository.alias(name);
+            let (id, rest) = host.split_once('.').unwrap();
+            prop_assert_eq!(id, repository.id().to_string());
+            prop_assert_eq!(rest.strip_suffix(".pushready.invalid"), Some(name));
         }
     }
 }
@@ -699,17 +814,25 @@ proptest! {
 #[test]
 fn git_follows_the_rules_that_we_write() {
     let repositories = ["o/app", "o/app2", "gitlab.com/g/s/r", "dev.azure.com/org/p/_git/r"].map(declared);
-    let user =
-        [rule("https://mirror/", "https://github.com/o/app-"), rule("ssh://all/", "https://gitlab.com/")];
-    let ours = instead_of_rules(&repositories, &user);
-    let all = [&user[..], &ours.rules].concat();
+    let user = [
+        rule("https://mirror/", "https://github.com/o/app-"),
+        rule("ssh://all/", "https://gitlab.com/"),
+        rule("https://github.com/", "git@github.com:"),
+    ];
     let urls: Vec<String> = repositories
         .iter()
-        .flat_map(Repository::https_urls)
+        .flat_map(|repository| {
+            let ssh = repository.ssh_urls().into_iter().map(|(url, _)| url);
+            repository.https_urls().into_iter().chain(ssh)
+        })
         .flat_map(|url| {
             ["", ".git", "/", "-two", "2", "x.git", ".git.io", "%20x"].map(|end| format!("{url}{end}"))
         })
         .collect();
-    let model: Vec<String> = urls.iter().map(|url| rewrite(&all, url)).collect();
-    assert_eq!(ask_git(&all, &urls), model);
+    for route in [Route::Canonical, Route::Alias] {
+        let ours = instead_of_rules(&repositories, &user, route);
+        let all = [&user[..], &ours.rules].concat();
+        let model: Vec<String> = urls.iter().map(|url| rewrite(&all, url)).collect();
+        assert_eq!(ask_git(&all, &urls), model);
+    }
 }

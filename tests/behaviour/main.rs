@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod callers;
 mod crashes;
 mod doctor;
 mod logins;

@@ -52,16 +52,38 @@ impl GitHost {
 
     /// A private repository: one commit on `main`, its README names the repository.
     pub fn repository(&self, name: &str) {
+        self.repository_with(name, &[], &[]);
+    }
+
+    /// The same with more files, and with submodules: where they stand, and which repository's `main` they are.
+    pub fn repository_with(&self, name: &str, files: &[(&str, &str)], submodules: &[(&str, &str)]) {
         let bare = self.bare(name);
         git(&["init", "--quiet", "--bare", "--initial-branch=main", bare.to_str().unwrap()], "");
-        let (message, readme) = (format!("Start {name}"), format!("# {name}\n"));
-        let commit = format!(
-            "commit refs/heads/main\ncommitter Rig <rig@example.com> 1700000000 +0000\ndata {}\n{message}\n\
-             M 100644 inline README.md\ndata {}\n{readme}\n",
-            message.len(),
-            readme.len()
-        );
+        let data = |text: &str| format!("data {}\n{text}\n", text.len());
+        let mut commit =
+            "commit refs/heads/main\ncommitter Rig <rig@example.com> 1700000000 +0000\n".to_owned();
+        commit.push_str(&data(&format!("Start {name}")));
+        let readme = format!("# {name}\n");
+        for (path, text) in files.iter().copied().chain([("README.md", &*readme)]) {
+            commit = format!("{commit}M 100644 inline {path}\n{}", data(text));
+        }
+        for (path, of) in submodules {
+            let head = self.head(of, "refs/heads/main").unwrap();
+            commit = format!("{commit}M 160000 {head} {path}\n");
+        }
         git(&["-C", bare.to_str().unwrap(), "fast-import", "--quiet"], &commit);
+    }
+
+    /// From now on, `git-lfs-authenticate` sends to a real git-lfs server.
+    pub fn serve_lfs(&self) {
+        require("python3");
+        let mut server = Command::new("python3")
+            .args([&format!("{SUPPORT}/lfs.py"), "127.0.0.1", "8080"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        await_listening(&mut server, ([127, 0, 0, 1], 8080).into());
+        fs::write(self.root.join("lfs"), "http://127.0.0.1:8080").unwrap();
     }
 
     /// One that any key may read.

@@ -38,6 +38,15 @@ pub fn require(tool: &str) {
     }
 }
 
+/// Puts OpenSSH 10 first in `PATH`, or skips the test.
+pub fn use_openssh_10() {
+    let ssh = std::path::Path::new("/run/rig/clients/openssh-10/ssh");
+    if !ssh.exists() {
+        skip("OpenSSH 10 not found (scripts/install-openssh10.sh fetches it)");
+    }
+    std::os::unix::fs::symlink(ssh, format!("{BIN}/ssh")).unwrap();
+}
+
 /// Waits until `server` accepts connections at `address`.
 fn await_listening(server: &mut Child, address: SocketAddr) {
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -1,0 +1,148 @@
+//! Whether ssh can choose the key by itself: tried before anything is planned, and proven once everything is written.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+
+use super::ssh::shell_quoted;
+use crate::catalogue::Code;
+use crate::error::Finding;
+use crate::git_url::{GitUrl, Repository, redact};
+use crate::home::Home;
+use crate::process::{self, Failure};
+use crate::resource::file;
+use crate::ssh_match;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How ssh is told which repository it is about.
+#[derive(Debug)]
+pub enum Method {
+    /// It asks `pushready ssh-match`, for every caller and every form of URL.
+    MatchExec,
+    /// It cannot ask, for this reason: git's rules give each repository a host name of its own.
+    Aliases(String),
+}
+
+/// Tries `Match exec` with the ssh and the shell of this environment, on a configuration of its own.
+pub fn method(state: &Path) -> Method {
+    match refusal(state) {
+        Some(why) => Method::Aliases(why),
+        None => Method::MatchExec,
+    }
+}
+
+fn refusal(state: &Path) -> Option<String> {
+    let existing = state.ancestors().find(|folder| folder.exists())?;
+    if statvfs(existing).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+        return Some(format!("`{}` is mounted noexec", state.display()));
+    }
+    let kept = state.join("bin/pushready");
+    let running = std::env::current_exe().ok().filter(|path| path.exists());
+    let Some(binary) = running.or_else(|| kept.exists().then_some(kept)) else {
+        return Some("/proc is not mounted".to_owned());
+    };
+    // without a place for the trial, the proof afterwards has to do
+    let (_trial, config) = trial(state, &binary)?;
+    let mut ssh = process::caller("ssh");
+    ssh.arg("-F")
+        .arg(config)
+        .arg("-G")
+        .arg(format!("git@{}", ssh_match::PROBE_HOST))
+        .arg(ssh_match::PROBE_COMMAND);
+    match process::run(ssh, DEADLINE) {
+        Ok(output) if !output.status.success() => {
+            Some(output.stderr.lines().next().unwrap_or("no message").escape_debug().to_string())
+        }
+        Ok(output) if !output.stdout.lines().any(|line| line == "identityfile /pushready") => {
+            Some("the shell that SHELL names does not run commands".to_owned())
+        }
+        // a shell that hangs would make every git command hang
+        Err(Failure::Deadline) => Some("the shell that SHELL names does not end".to_owned()),
+        Ok(_) | Err(Failure::Missing | Failure::Io(_)) => None,
+    }
+}
+
+/// A configuration with one `Match exec` line, as the real one has them.
+fn trial(state: &Path, binary: &Path) -> Option<(tempfile::TempDir, PathBuf)> {
+    let text = format!(
+        "Match originalhost {} exec \"exec {} ssh-match {}\"\n  IdentityFile /pushready\n",
+        ssh_match::PROBE_HOST,
+        shell_quoted(binary),
+        ssh_match::PROBE,
+    );
+    let folder = tempfile::tempdir().ok().or_else(|| file::temporary_folder(state).ok())?;
+    let config = folder.path().join("ssh_config");
+    file::write(&config, text.as_bytes(), 0o600).ok()?;
+    Some((folder, config))
+}
+
+/// Follows the remote of each host's first repository as git and ssh would, up to the key. Returns how many there are.
+pub fn self_test(home: &Home, routed: &[Repository]) -> Result<usize, Finding> {
+    let mut asked = BTreeSet::new();
+    for repository in routed {
+        if asked.insert(repository.host()) {
+            follow(home, repository)?;
+        }
+    }
+    Ok(asked.len())
+}
+
+fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
+    let broken = |why: String| {
+        Finding::new(
+            Code::SshRouteBroken,
+            format!("ssh does not choose the key of {}: {why}", repository.short()),
+            "run `ssh -v` to the host and see whether `Match exec` runs; SHELL must name a shell that exists",
+        )
+    };
+    let at = destination(repository).map_err(|shown| {
+        Finding::new(
+            Code::RemoteReversed,
+            format!("a rule of git's turns `{}` into `{shown}`", repository.to_ssh()),
+            "take it out; `git config --show-origin --get-regexp '^url'` names its file",
+        )
+    })?;
+    let mut ssh = process::caller("ssh");
+    if let Some(port) = at.ssh_port() {
+        ssh.args(["-p", &port.to_string()]);
+    }
+    ssh.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
+    ssh.arg(format!("git-receive-pack '{}'", repository.to_ssh_path()));
+    let output =
+        process::run(ssh, DEADLINE).map_err(|failure| broken(format!("`ssh -G` failed: {failure:?}")))?;
+    if !output.status.success() {
+        let first = output.stderr.lines().next().unwrap_or("no message").escape_debug().to_string();
+        return Err(Finding::new(
+            Code::SshConfigInvalid,
+            format!("ssh rejects its configuration: {first}"),
+            "mend the line that ssh names",
+        ));
+    }
+    let key = home.state.join("keys").join(repository.id().to_string());
+    let first = output.stdout.lines().find_map(|line| line.strip_prefix("identityfile "));
+    if first.map(Path::new) != Some(&*key) {
+        return Err(broken(format!("it would use `{}`", first.unwrap_or("none"))));
+    }
+    Ok(())
+}
+
+/// What git makes of the repository's canonical remote, outside any clone: itself, or one under an alias of its own. The
+/// error is the URL, safe to print, where that is none for ssh.
+pub fn destination(repository: &Repository) -> Result<Repository, String> {
+    let mut git = process::caller("git");
+    git.args(["ls-remote", "--get-url", &repository.to_ssh()]).current_dir("/");
+    git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+    let effective = match process::run(git, DEADLINE) {
+        Ok(output) if output.status.success() => output.stdout.trim_end().to_owned(),
+        // without git there are no rules either
+        _ => return Ok(repository.clone()),
+    };
+    match GitUrl::parse(&effective) {
+        Ok(url) if url.transport().is_ssh() => url.repository().cloned().ok_or_else(|| url.to_string()),
+        Ok(url) => Err(url.to_string()),
+        Err(_) => Err(redact(&effective)),
+    }
+}

@@ -1,0 +1,186 @@
+//! Our ssh_config: a block for each key, and one for the hosts whose keys are pinned.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::HEADER;
+use super::probe::Method;
+use crate::git_url::Repository;
+use crate::process;
+
+/// The whole file. Every line of it holds for keyed repositories or pinned hosts alone.
+pub fn config(state: &Path, routed: &[Repository], known_hosts: &str, method: &Method) -> String {
+    let mut config = HEADER.to_owned();
+    let mut reached = BTreeMap::new();
+    for repository in routed {
+        let _ = writeln!(config, "\n# {}", repository.to_ssh());
+        match method {
+            Method::MatchExec => exec_block(&mut config, state, repository),
+            Method::Aliases(_) => alias_blocks(&mut config, state, repository, known_hosts, &mut reached),
+        }
+    }
+    let hosts = hosts(known_hosts);
+    let _ = writeln!(
+        config,
+        "\nMatch originalhost {}\n{}",
+        hosts.into_iter().collect::<Vec<_>>().join(","),
+        pins(state)
+    );
+    config
+}
+
+fn exec_block(config: &mut String, state: &Path, repository: &Repository) {
+    let _ = writeln!(
+        config,
+        "Match originalhost {} exec \"exec {} ssh-match {}\"\n{}",
+        repository.ssh_hosts().join(","),
+        shell_quoted(&state.join("bin/pushready")),
+        repository.id(),
+        identity(state, repository),
+    );
+}
+
+/// A host name for this repository alone, reached as the user's own configuration reaches the real one.
+fn alias_blocks<'a>(
+    config: &mut String,
+    state: &Path,
+    repository: &'a Repository,
+    known_hosts: &str,
+    reached: &mut BTreeMap<&'a str, Vec<String>>,
+) {
+    for host in repository.aliased_hosts() {
+        let _ = writeln!(config, "Host {}", repository.alias(host));
+        for line in reached.entry(host).or_insert_with(|| reach(host)) {
+            let _ = writeln!(config, "  {line}");
+        }
+        let _ = writeln!(config, "{}", identity(state, repository));
+        if is_pinned(known_hosts, host) {
+            let _ = writeln!(config, "{}", pins(state));
+        }
+    }
+}
+
+fn identity(state: &Path, repository: &Repository) -> String {
+    let key = ssh_quoted(&state.join("keys").join(repository.id().to_string()));
+    // a shared connection is bound to the key, hence to the repository, that opened it
+    format!("  IdentityFile {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  ControlPath none")
+}
+
+fn pins(state: &Path) -> String {
+    let own = ssh_quoted_literally(&state.join("known_hosts"));
+    format!(
+        "  GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 {own}\n  StrictHostKeyChecking yes"
+    )
+}
+
+/// How the user's configuration reaches `host`, which the blocks for it would tell ssh of that name alone.
+fn reach(host: &str) -> Vec<String> {
+    let mut ssh = process::caller("ssh");
+    // with a shell that works, or one that is missing would stop ssh at the first `Match exec`
+    ssh.args(["-G", host]).env("SHELL", "/bin/sh");
+    let output = process::run(ssh, Duration::from_secs(10)).ok().filter(|output| output.status.success());
+    let mut name = host;
+    let mut lines = Vec::new();
+    for (key, value) in
+        output.iter().flat_map(|output| output.stdout.lines()).filter_map(|line| line.split_once(' '))
+    {
+        match key {
+            "hostname" => name = value,
+            "port" if value != "22" => lines.push(format!("Port {value}")),
+            "proxycommand" | "proxyjump" if value != "none" => lines.push(format!("{key} {value}")),
+            "hostkeyalias" => lines.push(format!("{key} {value}")),
+            _ => {}
+        }
+    }
+    lines.insert(0, format!("HostName {name}"));
+    lines
+}
+
+/// Whether the file vouches for a host.
+pub fn is_pinned(known_hosts: &str, host: &str) -> bool {
+    hosts(known_hosts).iter().any(|pattern| matches(pattern, host))
+}
+
+/// The host patterns for which the file vouches, without ports: `originalhost` knows none.
+fn hosts(known_hosts: &str) -> BTreeSet<String> {
+    known_hosts
+        .lines()
+        .filter(|line| !line.starts_with(['#', '@', '|']))
+        .filter_map(|line| line.split_whitespace().next())
+        .flat_map(|patterns| patterns.split(','))
+        .map(|pattern| match pattern.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, _)) => host.to_owned(),
+            None => pattern.to_owned(),
+        })
+        .filter(|host| {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_*?:".contains(&byte))
+        })
+        .collect()
+}
+
+/// Whether a pattern of known_hosts with `*` and `?` covers a host (ssh_config(5), PATTERNS).
+fn matches(pattern: &str, host: &str) -> bool {
+    match (pattern.as_bytes(), host.as_bytes()) {
+        ([], []) => true,
+        ([b'*', rest @ ..], host) => (0..=host.len()).any(|skip| {
+            let rest = std::str::from_utf8(rest).unwrap_or_default();
+            host.get(skip..)
+                .and_then(|tail| std::str::from_utf8(tail).ok())
+                .is_some_and(|tail| matches(rest, tail))
+        }),
+        ([b'?', rest @ ..], [_, tail @ ..]) => matches_bytes(rest, tail),
+        ([a, rest @ ..], [b, tail @ ..]) => a.eq_ignore_ascii_case(b) && matches_bytes(rest, tail),
+        _ => false,
+    }
+}
+
+fn matches_bytes(pattern: &[u8], host: &[u8]) -> bool {
+    matches!((std::str::from_utf8(pattern), std::str::from_utf8(host)), (Ok(pattern), Ok(host)) if matches(pattern, host))
+}
+
+/// A path as an argument of ssh_config, in which `%` is expanded.
+pub fn ssh_quoted(path: &Path) -> String {
+    ssh_quoted_literally(path).replace('%', "%%")
+}
+
+/// The same for the arguments in which it is not.
+fn ssh_quoted_literally(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-%+@".contains(&byte));
+    if plain { path.into_owned() } else { format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"")) }
+}
+
+/// A path inside the double-quoted command of `Match exec`: quoted for the shell, then for ssh_config.
+pub fn shell_quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let shell =
+        shlex::try_quote(&path).map_or_else(|_| path.clone().into_owned(), std::borrow::Cow::into_owned);
+    shell.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_patterns_lose_their_ports_and_keep_their_wildcards() {
+        let known = "a.b,[c.d]:2222 ssh-ed25519 AAAA\n*.corp ssh-rsa AAAA\n|1|x|y ssh-rsa AAAA\n# no\n@revoked e ssh-rsa A\nx\"y z\n";
+        assert_eq!(hosts(known), ["*.corp", "a.b", "c.d"].map(str::to_owned).into());
+        assert!(
+            matches("*.corp", "git.corp")
+                && matches("g?t.corp", "git.corp")
+                && matches("GIT.corp", "git.corp")
+        );
+        assert!(!matches("*.corp", "corp") && !matches("git", "git.corp") && !matches("git.corp", "git"));
+    }
+
+    #[test]
+    fn paths_survive_both_quotings() {
+        assert_eq!(ssh_quoted(Path::new("/a b/%d")), "\"/a b/%%d\"");
+        assert_eq!(shell_quoted(Path::new("/a b/%d")), "'/a b/%%d'");
+        assert_eq!(shell_quoted(Path::new("/plain/x")), "/plain/x");
+    }
+}
