@@ -33,7 +33,7 @@ impl State {
                 return Ok(state);
             }
             match make(path, fresh()) {
-                Ok(()) => {}
+                Ok(state) => return Ok(state),
                 // another run may have made the folder first, or may just be removing the one that held ours
                 Err(_) if path.is_dir() => {}
                 Err(error) if in_motion(&error) && Instant::now() < end => {
@@ -53,14 +53,7 @@ impl State {
         let name = path.join("lock");
         let end = Instant::now() + PATIENCE;
         loop {
-            let file = match fs::OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .mode(0o600)
-                .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-                .open(&name)
-            {
+            let file = match open_lock(&name) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(cannot(path, &error)),
@@ -94,7 +87,11 @@ impl State {
                 .unwrap_or(&self.path);
             let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
             fs::rename(outermost, aside.path())?;
-            dissolve(&aside.keep(), outermost, &self.path)?;
+            match dissolve(&aside.keep(), outermost, &self.path) {
+                // the other one that is at it finishes it
+                Err(error) if in_motion(&error) => {}
+                other => other?,
+            }
         } else {
             for path in own {
                 file::remove(&path)?;
@@ -104,8 +101,8 @@ impl State {
         Ok(left)
     }
 
-    /// Removes what an interrupted run left of the state folder itself, when it was made or removed: no lock is needed,
-    /// and there may be none. Says how many such folders there were.
+    /// Removes what an interrupted run left of the state folder itself, when it was made or removed. Says how many such
+    /// folders there were. Each has a lock of its own: that of the run that is at work on it.
     pub fn sweep(path: &Path) -> usize {
         let mut swept = 0;
         for (folder, outermost) in path.ancestors().skip(1).zip(path.ancestors()) {
@@ -114,7 +111,11 @@ impl State {
                 file::is_temporary(&entry.file_name())
                     && entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw())
             });
-            swept += ours.filter(|entry| dissolve(&entry.path(), outermost, path).is_ok()).count();
+            for aside in ours.map(|entry| entry.path()) {
+                let lock = fs::File::open(inner(&aside, outermost, path).join("lock"));
+                let at_work = lock.as_ref().is_ok_and(|lock| lock.try_lock().is_err());
+                swept += usize::from(!at_work && dissolve(&aside, outermost, path).is_ok());
+            }
         }
         swept
     }
@@ -123,18 +124,35 @@ impl State {
 /// What is ours in the state folder when all else is gone.
 const OWN: [&str; 3] = ["receipt.json", "lock", "doctor.json"];
 
+/// Where the state folder is while `outermost` is `aside`.
+fn inner(aside: &Path, outermost: &Path, state: &Path) -> PathBuf {
+    aside.join(state.strip_prefix(outermost).unwrap_or(Path::new("")))
+}
+
 /// Removes `aside`, which was `outermost` or was to become it, with the state folder in it and nothing else: what another
-/// program put there in the last moment goes back to its place.
+/// program put there in the last moment goes back to its place. Two runs may be at it at once.
 fn dissolve(aside: &Path, outermost: &Path, state: &Path) -> io::Result<()> {
-    let inner = aside.join(state.strip_prefix(outermost).unwrap_or(Path::new("")));
+    let inner = inner(aside, outermost, state);
     for name in OWN {
-        file::remove(&inner.join(name))?;
+        file::unlink(&inner.join(name))?;
     }
     file::sweep(&inner);
+    let mut below: Option<&Path> = None;
     for folder in inner.ancestors().take_while(|folder| folder.starts_with(aside)) {
         if !file::remove_folder(folder)? {
-            return fs::rename(aside, outermost);
+            let entries = fs::read_dir(folder)?.filter_map(io::Result::ok);
+            let is_ours = |name: &std::ffi::OsStr| {
+                file::is_temporary(name)
+                    || OWN.iter().any(|own| name == *own)
+                    || below.is_some_and(|below| below.file_name() == Some(name))
+            };
+            return if entries.into_iter().all(|entry| is_ours(&entry.file_name())) {
+                Err(io::ErrorKind::DirectoryNotEmpty.into())
+            } else {
+                fs::rename(aside, outermost)
+            };
         }
+        below = Some(folder);
     }
     file::sync_folder(aside)
 }
@@ -169,18 +187,35 @@ fn holds_only(folder: &Path, inner: &Path) -> bool {
         .all(|above| fs::read_dir(above).is_ok_and(|entries| entries.take(2).count() == 1))
 }
 
-/// Builds the missing folders aside, the receipt in them, and renames the outermost into place.
-fn make(path: &Path, mut receipt: Receipt) -> io::Result<()> {
+/// Builds the missing folders aside, the receipt in them, and renames the outermost into place, under its lock.
+fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     receipt.folders = file::missing_folders(&path.join("receipt.json"));
-    let Some(outermost) = receipt.folders.first() else { return Ok(()) };
+    let outermost = receipt.folders.first().ok_or(io::ErrorKind::AlreadyExists)?.clone();
     let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
-    let inner = aside.path().join(path.strip_prefix(outermost).unwrap_or(Path::new("")));
+    let inner = inner(aside.path(), &outermost, path);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
+    let lock = open_lock(&inner.join("lock"))?;
+    // held for a moment by a run that asks whether this is what an interrupted one left
+    lock.lock()?;
     receipt.save(&inner)?;
     // a folder with something in it is never replaced (rename(2)); RENAME_NOREPLACE is not to be had on NFS
-    fs::rename(aside.path(), outermost)?;
+    fs::rename(aside.path(), &outermost)?;
     let _ = aside.keep();
-    file::sync_folder(outermost)
+    file::sync_folder(&outermost)?;
+    if !same_file(&lock, &path.join("lock")) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(State { path: path.to_owned(), _lock: lock })
+}
+
+fn open_lock(name: &Path) -> io::Result<File> {
+    fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(name)
 }
 
 fn same_file(file: &File, name: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{complain, print};
+use super::{complain, print, settled};
 use crate::cli;
 use crate::doctor::outcome::{Outcome, Status};
 use crate::doctor::report::{Examined, Overall, Report};
@@ -15,7 +15,6 @@ use crate::git_url::Repository;
 use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision;
-use crate::receipt::Receipt;
 use crate::resource::file;
 use crate::settings::{Env, Settings};
 
@@ -63,7 +62,7 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
     let env = Env::of_process();
     let home = Home::locate(&env)?;
     let settings = Settings::load(&env, &home, None)?;
-    let receipt = Receipt::load(&home.state)?;
+    let receipt = settled(&home.state)?;
     let mut provision = provision::desired(&provision::Context {
         settings: &settings,
         home: &home,

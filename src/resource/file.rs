@@ -334,7 +334,8 @@ pub fn remove(path: &Path) -> io::Result<()> {
     sync_folder(path)
 }
 
-fn unlink(path: &Path) -> io::Result<()> {
+/// The same, without making it durable.
+pub fn unlink(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

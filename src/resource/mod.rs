@@ -252,7 +252,8 @@ impl Resource {
                     Some(Undo::Remotes { urls }) => urls.clone(),
                     _ => Vec::new(),
                 };
-                urls.retain(|url| !back.contains(url));
+                // the same exchange may stand there already: its reverse was interrupted, or the user undid it
+                urls.retain(|url| !back.contains(url) && !added.contains(url));
                 urls.extend(added);
                 let undo = Some(Undo::Remotes { urls });
                 Verdict::Change(Change { new: bytes(new, old.mode), undo, save: None, kept: None })
