@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -203,20 +204,18 @@ fn remove_may_be_killed_at_any_step() {
         let bench = Bench::new(ws);
         let steps = own_steps(bench.remove());
         assert!(steps.len() > 40, "{steps:?}");
-        for step in &steps {
+        for (number, step) in steps.iter().enumerate() {
             let when = format!("killed at {step:?}");
             restore(ws, "after");
             inject_own(bench.remove(), step, "signal=KILL").run();
             bench.assert_whole(&when);
-            store(ws, "killed");
-
+            // the receipt of a half-finished removal serves an apply as well
+            if number % 2 == 0 {
+                bench.apply().run().success();
+                bench.assert_as_applied(&when);
+            }
             bench.remove().run().success();
             bench.assert_as_before(&format!("{when}, removed again"));
-
-            restore(ws, "killed");
-            bench.apply().run().success();
-            bench.remove().run().success();
-            bench.assert_as_before(&format!("{when}, applied and removed"));
         }
         eprintln!("{} steps", steps.len());
     });
@@ -247,7 +246,7 @@ fn failing_apply(ws: &Workspace, error: &str, says: &str) {
         }
         assert!(leftovers(ws).is_empty(), "{when}: {:?}", leftovers(ws));
         bench.assert_honest(&when);
-        if number % 2 == 0 {
+        if number % 3 == 0 {
             bench.apply().run().success();
             bench.assert_as_applied(&when);
         }
@@ -404,10 +403,11 @@ fn meanwhile<T>(work: impl FnMut() + Send, during: impl FnOnce() -> T) -> T {
                 work();
             }
         });
-        let result = during();
+        // a failed assertion must not leave the worker at work
+        let result = catch_unwind(AssertUnwindSafe(during));
         stop.store(true, Ordering::Relaxed);
         worker.join().unwrap();
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
