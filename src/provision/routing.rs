@@ -31,7 +31,8 @@ pub fn provision(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Item>> {
     let nothing_now = routed.is_empty() && desired.known_hosts.is_empty();
-    let nothing_before = context.written("ssh.include").is_none() && context.written("git.include").is_none();
+    let include = |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
+    let nothing_before = !include("ssh.include") && !include("git.include");
     if nothing_now && nothing_before {
         return Ok(Vec::new());
     }
@@ -50,14 +51,20 @@ pub fn provision(
     ];
     let rules = git_rules(home, routed, notes);
     resources.push(text("gitconfig", state, rules));
-    resources.push(block(
-        "git.include",
-        home.git_config.clone(),
-        Lock::Git,
-        // written as `git config --global --add include.path` writes it
-        format!("[include]\n\tpath = {}\n", git_config::quoted(&state.join("gitconfig").to_string_lossy())),
-        block::Place::Tail,
-    ));
+    let git_config = home.git_config.display();
+    if home.git_config.exists() && !home.git_config.is_file() {
+        // `/dev/null` there means: no global configuration; routing by ssh does without
+        notes.push(format!(
+            "git's global configuration is `{git_config}` here: no URL rules were added there"
+        ));
+    } else {
+        if home.git_config_named {
+            notes.push(format!(
+                "GIT_CONFIG_GLOBAL is set: the URL rules go to `{git_config}`, which git without it does not read"
+            ));
+        }
+        resources.push(git_include(context));
+    }
     let passwd = match &home.passwd {
         Ok(passwd) => passwd,
         Err(finding) => {
@@ -67,6 +74,7 @@ pub fn provision(
         }
     };
     resources.push(block(
+        context,
         "ssh.include",
         passwd.join(".ssh/config"),
         Lock::None,
@@ -168,7 +176,11 @@ fn matches_bytes(pattern: &[u8], host: &[u8]) -> bool {
 fn git_rules(home: &Home, routed: &[Repository], notes: &mut Vec<String>) -> String {
     let own = home.state.join("gitconfig");
     let user = match user_rules(&own) {
-        Ok(rules) => rules,
+        Ok(Ok(rules)) => rules,
+        Ok(Err(message)) => {
+            notes.push(format!("git cannot read its configuration here, so no git command works: {message}"));
+            Vec::new()
+        }
         Err(Failure::Missing) => {
             notes.push(
                 "git is not on PATH: URL rules are written, but could not be held against its own".to_owned(),
@@ -200,11 +212,25 @@ fn git_rules(home: &Home, routed: &[Repository], notes: &mut Vec<String>) -> Str
 }
 
 /// The insteadOf rules that are in force without ours, as the agent's git sees them outside any repository.
-fn user_rules(own: &Path) -> std::result::Result<Vec<Rule>, Failure> {
+/// The inner error: git's own message, where it cannot read its configuration.
+fn user_rules(own: &Path) -> std::result::Result<std::result::Result<Vec<Rule>, String>, Failure> {
     let mut git = process::caller("git");
     git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.insteadof$"]).current_dir("/");
     git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+    // it would narrow `git config` to one file
+    git.env_remove("GIT_CONFIG");
     let output = process::run(git, Duration::from_secs(5))?;
+    // 1: nothing matches
+    if output.status.code().is_none_or(|code| code > 1) {
+        return Ok(Err(output
+            .stderr
+            .lines()
+            .next()
+            .unwrap_or("no message")
+            .escape_debug()
+            .take(200)
+            .collect()));
+    }
     let own = format!("file:{}", own.display());
     let mut fields = output.stdout.split('\0');
     let mut rules = Vec::new();
@@ -215,7 +241,7 @@ fn user_rules(own: &Path) -> std::result::Result<Vec<Rule>, Failure> {
             rules.push(Rule { base: base.to_owned(), prefix: prefix.to_owned() });
         }
     }
-    Ok(rules)
+    Ok(Ok(rules))
 }
 
 /// Asks the ssh of this environment which key it would use for each host's first repository.
@@ -263,9 +289,29 @@ fn text(name: &str, state: &Path, text: String) -> Resource {
     own(name, state.join(name), Kind::Own, text.into_bytes(), 0o600)
 }
 
-fn block(id: &str, path: std::path::PathBuf, lock: Lock, text: String, place: block::Place) -> Resource {
+fn git_include(context: &Context) -> Resource {
+    let state = &context.home.state;
+    block(
+        context,
+        "git.include",
+        context.home.git_config.clone(),
+        Lock::Git,
+        // written as `git config --global --add include.path` writes it
+        format!("[include]\n\tpath = {}\n", git_config::quoted(&state.join("gitconfig").to_string_lossy())),
+        block::Place::Tail,
+    )
+}
+
+fn block(
+    context: &Context,
+    name: &str,
+    path: std::path::PathBuf,
+    lock: Lock,
+    text: String,
+    place: block::Place,
+) -> Resource {
     Resource {
-        id: id.to_owned(),
+        id: context.id(name, &path),
         target: Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid },
         edit: Edit::Block { text, place },
         recorded: true,
