@@ -11,6 +11,8 @@
 
 mod crashes;
 mod doctor;
+mod homes;
+mod inputs;
 mod logins;
 mod rig;
 mod routing;
