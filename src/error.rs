@@ -74,17 +74,24 @@ pub struct Error {
     doing: String,
     cause: Option<String>,
     hint: Option<String>,
+    /// What it is in the catalogue: then it is a result, not a failure to run.
+    code: Option<Code>,
     exit: Exit,
 }
 
 impl Error {
     pub fn new(doing: impl Into<String>) -> Self {
-        Self { doing: doing.into(), cause: None, hint: None, exit: Exit::CouldNotRun }
+        Self { doing: doing.into(), cause: None, hint: None, code: None, exit: Exit::CouldNotRun }
     }
 
     /// An input or output error at `path` while `verb`ing it (`write`, `read`).
     pub fn io(verb: &str, path: &Path, cause: &io::Error) -> Self {
-        Self::new(format!("cannot {verb} `{}`", path.display())).because(cause.to_string())
+        let error = Self::new(format!("cannot {verb} `{}`", path.display())).because(cause.to_string());
+        match cause.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => error.code(Code::HomeReadOnly),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => error.code(Code::HomeDiskFull),
+            _ => error,
+        }
     }
 
     pub fn because(mut self, cause: impl Into<String>) -> Self {
@@ -100,6 +107,19 @@ impl Error {
     pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
+    }
+
+    /// Exit status 1: something is not ready, and it has a name.
+    pub fn code(mut self, code: Code) -> Self {
+        self.code = Some(code);
+        self.exit(Exit::NotReady)
+    }
+
+    /// The same as a finding, where it is one.
+    pub fn finding(&self) -> Option<Finding> {
+        let cause = self.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
+        let hint = self.hint.clone().unwrap_or_default();
+        self.code.map(|code| Finding::new(code, format!("{}{cause}", self.doing), hint))
     }
 
     pub fn status(&self) -> Exit {

@@ -1,11 +1,14 @@
 //! The paths of one run: the home that is provisioned, the home that ssh uses, and what the clients derive from them.
 
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::geteuid;
+
 use crate::catalogue::Code;
-use crate::error::{Error, Exit, Finding, Result};
+use crate::error::{Error, Finding, Result};
 use crate::process::{self, Failure};
 use crate::settings::{Env, expand};
 use crate::variables;
@@ -25,6 +28,8 @@ pub struct Home {
     pub git_config: PathBuf,
     /// The default seed folder.
     pub seed: PathBuf,
+    /// `git_config` is what GIT_CONFIG_GLOBAL names, which other processes may not see.
+    pub git_config_named: bool,
     /// What to tell about the choice of home.
     pub notes: Vec<Finding>,
 }
@@ -49,9 +54,10 @@ impl Home {
             (_, Err(_)) => {
                 return Err(Error::new("there is no home to provision: HOME is unset, relative or `/`")
                     .hint("set HOME to the workspace user's home")
-                    .exit(Exit::NotReady));
+                    .code(Code::HomeUnset));
             }
         };
+        usable(&path)?;
         if let Ok(passwd) = &passwd
             && !same_folder(passwd, &path)
         {
@@ -80,12 +86,18 @@ impl Home {
                 .map_or_else(|| path.join(".codex"), |value| expand(&value, &path)),
             claude_json: claude_dir.as_deref().unwrap_or(&path).join(".claude.json"),
             claude: claude_dir.unwrap_or_else(|| path.join(".claude")),
+            git_config_named: env.get(variables::GIT_CONFIG_GLOBAL).is_some(),
             git_config: git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config),
             seed: config.join("pushready/seed"),
             passwd,
             path,
             notes,
         })
+    }
+
+    /// The notes as lines.
+    pub fn told(&self) -> impl Iterator<Item = String> {
+        self.notes.iter().map(|Finding { code, say, hint }| format!("{code}: {say} (fix: {hint})"))
     }
 
     /// `path` as it is shown: the home as `~`.
@@ -98,10 +110,37 @@ impl Home {
     }
 }
 
+/// Whether a home can be provisioned by this user. Root's files in another user's home would lock that user out.
+fn usable(path: &Path) -> Result<()> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => metadata,
+        Ok(_) => {
+            return Err(Error::new(format!("HOME `{}` is no folder", path.display()))
+                .hint("set HOME to the workspace user's home")
+                .code(Code::HomeUnset));
+        }
+        Err(error) => {
+            return Err(Error::io("use HOME", path, &error)
+                .hint(format!("make it: `mkdir -p {}`, or set HOME to a home that exists", path.display()))
+                .code(Code::HomeUnset));
+        }
+    };
+    let owner = metadata.uid();
+    if geteuid().is_root() && owner != 0 {
+        return Err(Error::new(format!(
+            "this runs as root, but HOME `{}` belongs to uid {owner}: nothing was changed",
+            path.display()
+        ))
+        .hint(format!("run it as that user: `sudo -u '#{owner}' -H pushready apply`"))
+        .code(Code::HomeOtherOwner));
+    }
+    Ok(())
+}
+
 /// Which global file `git config --global` writes (git-config(1), FILES).
 fn git_config(variable: Option<OsString>, home: &Path, xdg: &Path) -> PathBuf {
     if let Some(path) = variable {
-        return path.into();
+        return std::path::absolute(&path).unwrap_or_else(|_| path.into());
     }
     let (own, xdg) = (home.join(".gitconfig"), xdg.join("git/config"));
     if own.exists() || !xdg.exists() { own } else { xdg }

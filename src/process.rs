@@ -41,6 +41,14 @@ pub fn caller(program: &str) -> Command {
     for name in variables::secret_names() {
         command.env_remove(name);
     }
+    // a program in the current folder is the repository's; without PATH the system's own folders are searched
+    if let Some(path) = std::env::var_os(variables::PATH) {
+        let folders: Vec<_> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+        match std::env::join_paths(&folders) {
+            Ok(path) if !folders.is_empty() => command.env(variables::PATH, path),
+            _ => command.env_remove(variables::PATH),
+        };
+    }
     // messages are compared, so they must not be translated
     command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
     command

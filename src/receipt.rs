@@ -142,6 +142,15 @@ impl Receipt {
         }
     }
 
+    /// The name of the entry for the file at `path`. Where CODEX_HOME and its like name another folder than at the last
+    /// apply, the file there is one more to undo, not the same.
+    pub fn id(&self, name: &str, path: &Path) -> String {
+        match self.entries.get(name) {
+            Some(entry) if entry.target.path != path => format!("{name}:{}", path.display()),
+            _ => name.to_owned(),
+        }
+    }
+
     pub fn path(state: &Path) -> PathBuf {
         state.join("receipt.json")
     }

@@ -1,5 +1,6 @@
 //! What apply and remove tell: one structure, rendered as text or as JSON.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub struct Report {
     pub unclaimed: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Line {
     pub subject: String,
     pub status: Status,
@@ -73,9 +74,7 @@ impl Line {
 }
 
 impl Report {
-    pub fn new(command: &'static str, dry_run: bool, plan: &Plan, home: &Home, accept: &[Code]) -> Self {
-        let items: Vec<_> = plan.items.iter().map(|planned| Line::new(&planned.item, accept)).collect();
-        let changes = plan.changes().map(|(step, change)| ChangeLine::new(step, &change.new, home)).collect();
+    pub fn new(command: &'static str, dry_run: bool) -> Self {
         Self {
             schema_version: 1,
             tool: env!("CARGO_PKG_NAME"),
@@ -84,12 +83,23 @@ impl Report {
             dry_run,
             ready: true,
             sources: Vec::new(),
-            items,
-            changes,
+            items: Vec::new(),
+            changes: Vec::new(),
             notes: Vec::new(),
             duration_ms: 0,
             unclaimed: false,
         }
+    }
+
+    pub fn of_plan(command: &'static str, dry_run: bool, plan: &Plan, home: &Home, accept: &[Code]) -> Self {
+        let items = plan.items.iter().map(|planned| Line::new(&planned.item, accept)).collect();
+        let changes = plan.changes().map(|(step, change)| ChangeLine::new(step, &change.new, home)).collect();
+        Self { items, changes, ..Self::new(command, dry_run) }
+    }
+
+    /// Whether the item of this name is told as failing already.
+    pub fn fails(&self, subject: &str) -> bool {
+        self.items.iter().any(|line| line.subject == subject && line.fails())
     }
 
     /// Adds lines that no file stands behind.
@@ -121,7 +131,7 @@ impl Report {
         for note in &self.notes {
             let _ = writeln!(text, "note     {note}");
         }
-        for line in &self.items {
+        let mut text_of = |line: &Line| {
             let mark = match line.status {
                 Status::Ready => "ok",
                 Status::Warn => "warn",
@@ -133,8 +143,13 @@ impl Report {
             if let Some(fix) = &line.fix {
                 let _ = writeln!(text, "      fix: {fix}");
             }
+        };
+        if verbose {
+            self.items.iter().for_each(&mut text_of);
+        } else {
+            self.merged().iter().for_each(|line| text_of(line));
         }
-        for change in self.changes.iter().filter(|change| self.dry_run || verbose || !change.done) {
+        for change in self.changes.iter().filter(|_| self.dry_run || verbose) {
             let tense = match (self.dry_run, change.done) {
                 (true, _) => "would ",
                 (false, true) => "",
@@ -142,11 +157,44 @@ impl Report {
             };
             let _ = writeln!(text, "      {tense}{} {}", change.action, change.path);
         }
-        if self.changes.is_empty() {
+        if self.changes.is_empty() && self.ready {
             text.push_str("      nothing to write: everything is as it should be\n");
         }
         let _ = writeln!(text, "{}", self.verdict());
         text
+    }
+
+    /// The lines with those of one kind put together where all is well: a log viewer shows few.
+    fn merged(&self) -> Vec<Cow<'_, Line>> {
+        const KEYS_SHOWN: usize = 3;
+        let plain_key = |line: &Line| line.status == Status::Ready && line.subject.starts_with("key ");
+        let keys: Vec<_> = self.items.iter().filter(|line| plain_key(line)).collect();
+        let many = keys.len() > KEYS_SHOWN;
+        let mut lines: Vec<Cow<Line>> = Vec::new();
+        for line in &self.items {
+            let host = lines.iter_mut().find(|other| belongs(&line.subject, &other.subject));
+            match host.filter(|host| host.status == Status::Ready && line.status == Status::Ready) {
+                Some(host) => {
+                    let summary = format!("{}; {}", host.summary, line.summary);
+                    host.to_mut().summary = summary;
+                }
+                None if many && plain_key(line) => {
+                    if keys.first().is_some_and(|first| first.subject == line.subject) {
+                        let names: Vec<_> = keys
+                            .iter()
+                            .take(KEYS_SHOWN)
+                            .filter_map(|line| line.subject.strip_prefix("key "))
+                            .collect();
+                        let more = keys.len() - names.len();
+                        let summary =
+                            format!("{} in place: {} and {more} more", keys.len(), names.join(", "));
+                        lines.push(Cow::Owned(Line { subject: "keys".to_owned(), summary, ..line.clone() }));
+                    }
+                }
+                None => lines.push(Cow::Borrowed(line)),
+            }
+        }
+        lines
     }
 
     /// `READY 0.04s`, or what is missing: the last line, and the one that a log viewer shows.
@@ -174,6 +222,11 @@ impl Report {
         let not = if self.command == "remove" { "NOT ALL REMOVED" } else { "NOT READY" };
         format!("{not} {}", failures.join(" · "))
     }
+}
+
+/// Whether what there is to say of one thing goes on the line of the other.
+fn belongs(subject: &str, other: &str) -> bool {
+    matches!((subject, other), ("codex trust", "codex") | ("self-test", "routing"))
 }
 
 impl ChangeLine {

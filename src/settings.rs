@@ -4,32 +4,28 @@
     reason = "this is the room that reads the environment and opens secrets"
 )]
 
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use walkdir::WalkDir;
 
 use crate::catalogue::Code;
-use crate::error::{Error, Exit, Finding, Result};
+use crate::error::{Finding, Result};
 use crate::git_url::Repository;
 use crate::home::Home;
 use crate::receipt::Origin;
-use crate::resource::file::{self, Kind};
-use crate::secret::{self, Checked, ClaudeToken, CodexAuth, Defect, DeployKey};
+use crate::secret::{Checked, ClaudeToken, CodexAuth, Defect, DeployKey};
 use crate::variables;
+use source::{Pairs, Source, decode, key_map, place, read_stdin, source_file, text};
 
-/// Larger than any credential; what is larger is not one.
-const STDIN_CAP: u64 = 4 * 1024 * 1024;
 const SEED_DEPTH: usize = 12;
 
 /// The environment as it was at the start, and the time.
@@ -85,6 +81,8 @@ pub struct Settings {
     pub claude: Option<Sourced<ClaudeToken>>,
     pub claude_created: Option<Date>,
     pub keys: Vec<Sourced<(Repository, DeployKey)>>,
+    /// Repositories that are named with a blank key: unset, so what is installed for them stays.
+    pub keys_unset: Vec<Repository>,
     /// The origins that name deploy keys in this run, and so are the whole truth about theirs.
     pub key_origins: BTreeSet<Origin>,
     pub known_hosts: Option<Vec<String>>,
@@ -138,17 +136,26 @@ impl Requirement {
             None if text == "codex" => Self::Codex,
             None if text == "claude" => Self::Claude,
             Some(("push", repository)) => Repository::parse_declared(repository)
-                .map_or_else(|_| Self::Unknown(text.escape_debug().to_string()), Self::Push),
-            _ => Self::Unknown(text.escape_debug().to_string()),
+                .map_or_else(|_| Self::Unknown(crate::git_url::redact(text)), Self::Push),
+            _ => Self::Unknown(crate::git_url::redact(text)),
         }
     }
 }
 
 /// One place in which a secret was found.
-struct Found {
-    text: SecretString,
+struct Found<T = SecretString> {
+    text: T,
     origin: Origin,
     via: String,
+}
+
+/// A kind of secret: its variables, best first, its file in the seed folder, and how it is named when it is refused.
+struct Wanted<'a> {
+    item: &'a str,
+    repository: Option<&'a Repository>,
+    names: &'a [&'a str],
+    seed: Option<PathBuf>,
+    malformed: Code,
 }
 
 /// Reads the sources in their order and gathers what there is to tell about them.
@@ -178,25 +185,34 @@ impl Settings {
         reader.deploy_keys();
         reader.plain();
         reader.unknown_on_stdin();
+        reader.guards();
         Ok(reader.settings)
     }
 }
 
 impl Reader<'_> {
     fn codex(&mut self) {
-        let seed = self.seed.join("codex-auth.json");
-        let Some(found) = self.first(variables::CODEX_AUTH_JSON, Some(&seed)) else { return };
+        let wanted = Wanted {
+            item: "codex",
+            repository: None,
+            names: &[variables::CODEX_AUTH_JSON],
+            seed: Some(self.seed.join("codex-auth.json")),
+            malformed: Code::CodexAuthMalformed,
+        };
+        let Some(found) = self.first(&wanted) else { return };
         let now = self.env.now;
         self.settings.codex = self.check("codex", None, found, |text| CodexAuth::parse_seed(text, now));
     }
 
     fn claude(&mut self) {
-        let seed = self.seed.join("claude-oauth-token");
-        let found = self.first(variables::CLAUDE_OAUTH_TOKEN, Some(&seed)).or_else(|| {
-            let text = self.env.text(variables::CLAUDE_CODE_OAUTH_TOKEN)?;
-            Some(self.used(text.into(), Origin::Variable, variables::CLAUDE_CODE_OAUTH_TOKEN.to_owned()))
-        });
-        if let Some(found) = found {
+        let wanted = Wanted {
+            item: "claude",
+            repository: None,
+            names: &[variables::CLAUDE_OAUTH_TOKEN, variables::CLAUDE_CODE_OAUTH_TOKEN],
+            seed: Some(self.seed.join("claude-oauth-token")),
+            malformed: Code::ClaudeTokenMalformed,
+        };
+        if let Some(found) = self.first(&wanted) {
             self.settings.claude = self.check("claude", None, found, ClaudeToken::parse);
         }
         if let Some(text) = self.env.text(variables::CLAUDE_TOKEN_CREATED) {
@@ -211,41 +227,71 @@ impl Reader<'_> {
     }
 
     fn deploy_keys(&mut self) {
-        if let Some(found) = self.first(variables::DEPLOY_KEYS, None) {
-            self.settings.key_origins.insert(Origin::Variable);
-            match serde_json::from_str::<Pairs>(found.text.expose_secret()) {
-                Ok(Pairs(pairs)) => {
-                    for (name, value) in pairs {
-                        let via = found.via.clone();
-                        match value {
-                            Value::String(text) if text.trim().is_empty() => {}
-                            Value::String(text) => self.key(&name, text.into(), Origin::Variable, via),
-                            _ => self.refuse(
-                                &format!("key {}", shown_name(&name)),
-                                None,
-                                Code::KeyMalformed,
-                                "its value is not a string",
-                                "give the private key as one JSON string (Terraform: jsonencode)",
-                            ),
-                        }
-                    }
-                }
-                Err(error) => self.refuse(
-                    "deploy keys",
-                    None,
-                    Code::KeyMalformed,
-                    format!("{} is no JSON object: {}", found.via, place(&error)),
-                    "build it with Terraform's `jsonencode({ \"owner/repo\" = var.key })`",
-                ),
-            }
+        let refused = self.settings.refused.len();
+        if let Some(found) = self.first(&key_source("deploy keys", None, &[variables::DEPLOY_KEYS])) {
+            self.key_map(&found);
         }
         self.single_key();
         self.seeded_keys();
+        // what was refused without a name may have named any repository: then nothing that is installed goes
+        if self.settings.refused.iter().skip(refused).any(|item| item.repository.is_none()) {
+            self.settings.key_origins.clear();
+        }
+    }
+
+    fn key_map(&mut self, found: &Found) {
+        let via = &found.via;
+        let (Pairs(pairs), repairs) = match key_map(found.text.expose_secret()) {
+            Ok(map) => map,
+            Err(error) => {
+                return self.refuse(
+                    "deploy keys",
+                    None,
+                    Code::KeyMalformed,
+                    format!("{via} is no JSON object: {}", place(&error)),
+                    "build it with Terraform's `jsonencode({ \"owner/repo\" = var.key })`",
+                );
+            }
+        };
+        if !repairs.is_empty() {
+            self.warn(format!("deploy keys: repaired: {} (in {via})", repairs.join(", ")));
+        }
+        self.settings.key_origins.insert(Origin::Variable);
+        for (name, value) in pairs {
+            match value {
+                Value::String(text) if !text.trim().is_empty() => {
+                    self.key(&name, text.into(), Origin::Variable, via.clone());
+                }
+                other => self.no_key(&name, &other, via),
+            }
+        }
+    }
+
+    /// A repository in the map with something else than a key: blank is unset, the rest is refused.
+    fn no_key(&mut self, name: &str, value: &Value, via: &str) {
+        let repository = Repository::parse_declared(name).ok();
+        let item = repository.as_ref().map_or_else(|| shown_name(name), Repository::short);
+        if matches!(value, Value::String(_) | Value::Null) {
+            self.warn(format!("key {item}: blank in {via}: left as it is"));
+            self.settings.keys_unset.extend(repository);
+            return;
+        }
+        self.refuse(
+            &format!("key {item}"),
+            repository.as_ref(),
+            Code::KeyMalformed,
+            format!("its value in {via} is not a string"),
+            "give the private key as one JSON string (Terraform: jsonencode)",
+        );
     }
 
     fn single_key(&mut self) {
         let repository = self.env.text(variables::REPOSITORY);
-        match (self.first(variables::DEPLOY_KEY, None), repository) {
+        let parsed = repository.as_deref().and_then(|name| Repository::parse_declared(name).ok());
+        let item = parsed.as_ref().map_or_else(|| "key".to_owned(), |known| format!("key {}", known.short()));
+        let wanted = key_source(&item, parsed.as_ref(), &[variables::DEPLOY_KEY]);
+        let refused = self.settings.refused.len();
+        match (self.first(&wanted), repository) {
             (Some(found), Some(name)) => {
                 self.settings.key_origins.insert(Origin::Variable);
                 self.key(&name, found.text, found.origin, found.via);
@@ -257,6 +303,12 @@ impl Reader<'_> {
                 format!("{} is set, but {} is not", found.via, variables::REPOSITORY),
                 format!("set {}=owner/repo", variables::REPOSITORY),
             ),
+            (None, Some(name)) if self.settings.refused.len() == refused => self.warn(format!(
+                "{} names {}, but {} is not set: no key for it from there",
+                variables::REPOSITORY,
+                shown_name(&name),
+                variables::DEPLOY_KEY
+            )),
             (None, _) => {}
         }
     }
@@ -267,26 +319,54 @@ impl Reader<'_> {
         if !root.is_dir() {
             return;
         }
-        self.settings.key_origins.insert(Origin::SeedFolder);
         let hidden = |entry: &walkdir::DirEntry| {
             entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with("..")
         };
-        let files: Vec<_> = WalkDir::new(&root)
+        let entries: Vec<_> = WalkDir::new(&root)
             .follow_links(true)
             .max_depth(SEED_DEPTH)
             .sort_by_file_name()
             .into_iter()
             .filter_entry(|entry| !hidden(entry))
-            .filter_map(std::result::Result::ok)
-            .filter(|entry| !entry.file_type().is_dir())
-            .map(walkdir::DirEntry::into_path)
             .collect();
-        for path in files {
+        self.settings.key_origins.insert(Origin::SeedFolder);
+        for entry in entries {
+            let (path, source) = match entry {
+                Ok(entry) if entry.file_type().is_dir() => continue,
+                // `ssh-keygen -f` leaves the public half beside the key
+                Ok(entry)
+                    if entry.path().extension().is_some_and(|extension| extension == "pub")
+                        && entry.path().with_extension("").is_file() =>
+                {
+                    continue;
+                }
+                Ok(entry) => {
+                    let path = entry.into_path();
+                    let source = source_file(&path);
+                    (path, source)
+                }
+                Err(error) => {
+                    let path = error.path().unwrap_or(&root).display();
+                    let cause =
+                        error.io_error().map_or_else(|| "a loop of links".to_owned(), ToString::to_string);
+                    let say = format!("cannot read `{path}`: {cause}");
+                    self.refuse("deploy keys", None, Code::KeyMalformed, say, "mend it, or take it away");
+                    continue;
+                }
+            };
             let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
             let via = self.home.shown(&path);
-            if let Some(text) = self.file(&path, &via) {
-                let found = self.used(text, Origin::SeedFolder, via);
-                self.key(&name, found.text, found.origin, found.via);
+            match source {
+                None => {}
+                Some(Ok(text)) => {
+                    self.use_source(&self.home.shown(&root));
+                    self.key(&name, text, Origin::SeedFolder, via);
+                }
+                Some(Err((say, hint))) => {
+                    let repository = Repository::parse_declared(&name).ok();
+                    let item = repository.as_ref().map_or_else(|| shown_name(&name), Repository::short);
+                    self.refuse(&format!("key {item}"), repository.as_ref(), Code::KeyMalformed, say, hint);
+                }
             }
         }
     }
@@ -346,21 +426,43 @@ impl Reader<'_> {
             match name.parse() {
                 Ok(code) => self.settings.accept.push(code),
                 Err(()) => {
-                    self.warn(format!(
-                        "{} names no known code: `{}`",
-                        variables::ACCEPT,
-                        name.escape_debug()
-                    ));
+                    self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
                 }
             }
         }
         self.known_hosts();
     }
 
+    /// What of this environment is not as the agent's will be, or should not be as it is.
+    fn guards(&mut self) {
+        if let Some(path) = self.env.get(variables::PATH)
+            && std::env::split_paths(&path).any(|folder| !folder.is_absolute())
+        {
+            self.warn(
+                "PATH has relative or empty entries: passed over here, but the agent's git and ssh may come from them"
+                    .to_owned(),
+            );
+        }
+        if self.env.is_set(variables::CODEX_SANDBOX_NETWORK_DISABLED)
+            || self.env.is_set(variables::CODEX_SANDBOX)
+        {
+            self.warn(format!(
+                "{}: this runs inside Codex's sandbox: what fails here may work in a shell of the workspace",
+                Code::NetworkSandboxed
+            ));
+        }
+    }
+
     fn known_hosts(&mut self) {
         let seed = self.seed.join("known_hosts");
         let shown = self.home.shown(&seed);
-        let from_seed = self.file(&seed, &shown).map(|text| (shown, text.expose_secret().to_owned()));
+        let from_seed = match source_file(&seed) {
+            None => None,
+            Some(Ok(text)) => Some((shown, text.expose_secret().to_owned())),
+            Some(Err((say, hint))) => {
+                return self.refuse("known_hosts", None, Code::SshHostKeyUnknown, say, hint);
+            }
+        };
         let from_env =
             self.env.text(variables::KNOWN_HOSTS).map(|text| (variables::KNOWN_HOSTS.to_owned(), text));
         let mut lines = Vec::new();
@@ -389,81 +491,75 @@ impl Reader<'_> {
         }
     }
 
-    /// The first source that has the secret; others with a different value are named.
-    fn first(&mut self, name: &str, seed: Option<&Path>) -> Option<Found> {
-        let mut all = self.all(name, seed).into_iter();
-        let first = all.next()?;
+    /// The first source that is set; others with a different value are named. A first source that cannot be read is
+    /// refused, for what stands below it was not meant.
+    fn first(&mut self, wanted: &Wanted) -> Option<Found> {
+        let mut all = self.all(wanted).into_iter();
+        let Found { text, origin, via } = all.next()?;
         for other in all {
-            if other.text.expose_secret().trim() != first.text.expose_secret().trim() {
-                self.warn(format!("{} differs from {}, which is used", other.via, first.via));
+            match (&other.text, &text) {
+                (Ok(other), Ok(text)) if other.expose_secret().trim() == text.expose_secret().trim() => {}
+                _ => self.warn(format!("{} differs from {via}, which is used", other.via)),
             }
         }
-        Some(self.used(first.text, first.origin, first.via))
-    }
-
-    fn all(&mut self, name: &str, seed: Option<&Path>) -> Vec<Found> {
-        let mut all = Vec::new();
-        let mut add = |text: SecretString, origin, via: String| {
-            if !text.expose_secret().trim().is_empty() {
-                all.push(Found { text, origin, via });
-            }
-        };
-        let file_name = format!("{name}_FILE");
-        if let Some(value) = self.env.get(&file_name) {
-            let path = expand(&value, &self.home.path);
-            match self.file(&path, &file_name) {
-                Some(text) => add(text, Origin::Variable, file_name),
-                None => {
-                    self.warn(format!("{file_name} names `{}`, which is not there: unset", path.display()));
-                }
-            }
-        }
-        let base64_name = format!("{name}_BASE64");
-        if let Some(value) = self.env.text(&base64_name) {
-            match decode(&value) {
-                Some(bytes) => match secret::utf8(bytes, Code::KeyMalformed) {
-                    Ok(text) => add(text, Origin::Variable, base64_name),
-                    Err(defect) => self.warn(format!("{base64_name}: {}: passed over", defect.reason)),
-                },
-                None => self.warn(format!("{base64_name} is not base64: passed over")),
-            }
-        }
-        if let Some(value) = self.env.get(name) {
-            match value.into_string() {
-                Ok(text) => add(text.into(), Origin::Variable, name.to_owned()),
-                Err(_) => self.warn(format!("{name} is not UTF-8: passed over")),
-            }
-        }
-        if let Some(text) = self.stdin.remove(name) {
-            add(text, Origin::Variable, format!("{name} on standard input"));
-        }
-        if let Some(path) = seed {
-            let shown = self.home.shown(path);
-            if let Some(text) = self.file(path, &shown) {
-                add(text, Origin::SeedFolder, shown);
-            }
-        }
-        all
-    }
-
-    /// The text of a source file, whoever owns it and through whatever links (Kubernetes secrets are links).
-    fn file(&mut self, path: &Path, via: &str) -> Option<SecretString> {
-        let content = match file::observe(path, Kind::Shared) {
-            Ok(content) => content?,
-            Err(obstacle) => {
-                let (say, _) = obstacle.explain(path);
-                self.warn(format!("{via}: {say}: passed over"));
-                return None;
-            }
-        };
-        match secret::utf8(content.bytes.to_vec(), Code::KeyMalformed) {
-            Ok(text) if text.expose_secret().trim().is_empty() => None,
-            Ok(text) => Some(text),
-            Err(defect) => {
-                self.warn(format!("{via}: {}: passed over", defect.reason));
+        self.use_source(&via);
+        match text {
+            Ok(text) => Some(Found { text, origin, via }),
+            Err((say, hint)) => {
+                self.refuse(
+                    wanted.item,
+                    wanted.repository,
+                    wanted.malformed,
+                    format!("{say} (in {via})"),
+                    hint,
+                );
                 None
             }
         }
+    }
+
+    fn all(&mut self, wanted: &Wanted) -> Vec<Found<Source>> {
+        let mut all = Vec::new();
+        let mut add = |source: Option<Source>, origin, via: String| {
+            all.extend(source.map(|text| Found { text, origin, via }));
+        };
+        for &name in wanted.names {
+            let file_name = format!("{name}_FILE");
+            if let Some(value) = self.env.get(&file_name) {
+                let path = expand(&value, &self.home.path);
+                let source = source_file(&path);
+                if source.is_none() {
+                    let path = path.display();
+                    self.settings.warnings.push(format!(
+                        "{file_name} names `{path}`, which is not there or blank: as if it were unset"
+                    ));
+                }
+                add(source, Origin::Variable, file_name);
+            }
+            let base64_name = format!("{name}_BASE64");
+            if let Some(value) = self.env.text(&base64_name) {
+                let source = match decode(&value) {
+                    Some(bytes) => text(bytes),
+                    None => Some(Err((
+                        "it is not base64".to_owned(),
+                        "encode it in one piece: `base64 -w0 < FILE`, or Terraform's base64encode()"
+                            .to_owned(),
+                    ))),
+                };
+                add(source, Origin::Variable, base64_name);
+            }
+            if let Some(value) = self.env.get(name) {
+                add(text(value.into_encoded_bytes()), Origin::Variable, name.to_owned());
+            }
+            if let Some(text) = self.stdin.remove(name).filter(|text| !text.expose_secret().trim().is_empty())
+            {
+                add(Some(Ok(text)), Origin::Variable, format!("{name} on standard input"));
+            }
+        }
+        if let Some(path) = &wanted.seed {
+            add(source_file(path), Origin::SeedFolder, self.home.shown(path));
+        }
+        all
     }
 
     fn check<T>(
@@ -494,11 +590,10 @@ impl Reader<'_> {
         }
     }
 
-    fn used(&mut self, text: SecretString, origin: Origin, via: String) -> Found {
-        if !self.settings.sources.contains(&via) {
-            self.settings.sources.push(via.clone());
+    fn use_source(&mut self, via: &str) {
+        if !self.settings.sources.iter().any(|known| known == via) {
+            self.settings.sources.push(via.to_owned());
         }
-        Found { text, origin, via }
     }
 
     fn refuse(
@@ -529,84 +624,17 @@ impl Reader<'_> {
     }
 }
 
+/// Deploy keys are read from variables one by one; the seed folder has a tree of them.
+fn key_source<'a>(item: &'a str, repository: Option<&'a Repository>, names: &'a [&'a str]) -> Wanted<'a> {
+    Wanted { item, repository, names, seed: None, malformed: Code::KeyMalformed }
+}
+
 fn known(name: &str) -> bool {
     variables::ALL.iter().any(|variable| variable.secret && variable.name == name)
-}
-
-fn read_stdin(stdin: &mut dyn std::io::Read) -> Result<BTreeMap<String, SecretString>> {
-    let usage = |cause: String| {
-        Error::new("cannot use standard input")
-            .because(cause)
-            .hint("give one JSON object: {\"PUSHREADY_CODEX_AUTH_JSON\": \"…\"}")
-            .exit(Exit::Usage)
-    };
-    let mut text = zeroize::Zeroizing::new(String::new());
-    stdin.take(STDIN_CAP).read_to_string(&mut text).map_err(|error| usage(error.to_string()))?;
-    if text.trim().is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let Pairs(pairs) = serde_json::from_str(&text).map_err(|error| usage(place(&error)))?;
-    Ok(pairs
-        .into_iter()
-        .filter_map(|(name, value)| match value {
-            Value::Null => None,
-            Value::String(text) => Some((name, text.into())),
-            // an auth.json or a map of keys may stand there as JSON itself
-            value => Some((name, value.to_string().into())),
-        })
-        .collect())
-}
-
-/// serde_json's own texts quote values; the place does not.
-fn place(error: &serde_json::Error) -> String {
-    let category = match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Data => "not an object of distinct names",
-        _ => "syntax error",
-    };
-    format!("{category} at line {}, column {}", error.line(), error.column())
-}
-
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    compact = compact.replace('-', "+").replace('_', "/");
-    while !compact.len().is_multiple_of(4) {
-        compact.push('=');
-    }
-    Base64::decode_vec(&compact).ok()
 }
 
 /// A name from outside, in a message: a URL may hold a credential.
 fn shown_name(name: &str) -> String {
     let shown: String = crate::git_url::redact(name).escape_debug().take(80).collect();
     format!("`{shown}`")
-}
-
-/// A JSON object as the list of its members; a name given twice is an error, not a silent choice.
-struct Pairs(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Pairs;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Pairs, A::Error> {
-                let mut pairs: Vec<(String, Value)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if pairs.iter().any(|(known, _)| *known == name) {
-                        return Err(serde::de::Error::custom("a name is given twice"));
-                    }
-                    pairs.push((name, value));
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
 }

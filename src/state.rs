@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
 
+use crate::catalogue::Code;
 use crate::error::{Error, Result, cure};
 use crate::receipt::Receipt;
 use crate::resource::file;
@@ -223,5 +224,6 @@ fn same_file(file: &File, name: &Path) -> bool {
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Error {
-    Error::io("use the state folder", path, error).hint(cure(error))
+    let error_of = Error::io("use the state folder", path, error).hint(cure(error));
+    if error.kind() == io::ErrorKind::PermissionDenied { error_of.code(Code::HomeReadOnly) } else { error_of }
 }

@@ -41,6 +41,9 @@ variables! {
     HOME "HOME" plain "the home that is provisioned"
     XDG_STATE_HOME "XDG_STATE_HOME" plain "parent of the state folder, default `~/.local/state`"
     XDG_CONFIG_HOME "XDG_CONFIG_HOME" plain "parent of git's second global configuration and of the default seed folder, default `~/.config`"
+    PATH "PATH" plain "where git and ssh are looked for; its relative and empty entries are passed over"
+    CODEX_SANDBOX "CODEX_SANDBOX" plain "set by Codex inside its sandbox"
+    CODEX_SANDBOX_NETWORK_DISABLED "CODEX_SANDBOX_NETWORK_DISABLED" plain "set by Codex where its sandbox denies the network"
     GIT_CONFIG_GLOBAL "GIT_CONFIG_GLOBAL" plain "git's global configuration file, as git itself honours it"
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Healed, heal, print, settled};
 use crate::cli::Apply;
-use crate::error::{Error, Exit, Finding, Result, cure};
+use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision::{self, Context, Item, Provision, routing};
@@ -15,21 +15,32 @@ use crate::state::State;
 
 pub fn run(arguments: &Apply, verbose: u8) -> Result<Exit> {
     let start = Instant::now();
-    let env = Env::of_process();
-    let home = Home::locate(&env)?;
-    let mut stdin = std::io::stdin().lock();
-    let settings = Settings::load(&env, &home, arguments.stdin.then_some(&mut stdin))?;
-
-    let report = if arguments.dry_run {
-        let receipt = settled(&home.state)?;
-        let (plan, provision) = plan(&env, &home, &settings, receipt.as_ref())?;
-        report(&plan, provision, &settings, &home, true)
-    } else {
-        change(&env, &home, &settings)?
+    let report = match whole(arguments) {
+        Ok(report) => report,
+        // a home that cannot be used is a result, for the last line of the log and for JSON
+        Err(error) => {
+            let item = Item::fail("home", error.finding().ok_or(error)?);
+            let mut report = Report::new("apply", arguments.dry_run);
+            report.add(&[item], &[]);
+            report
+        }
     };
     let report = report.finish(start.elapsed());
     print(&if arguments.json { report.json() } else { report.text(verbose > 0) });
     Ok(report.exit())
+}
+
+fn whole(arguments: &Apply) -> Result<Report> {
+    let env = Env::of_process();
+    let home = Home::locate(&env)?;
+    let mut stdin = std::io::stdin().lock();
+    let settings = Settings::load(&env, &home, arguments.stdin.then_some(&mut stdin))?;
+    if !arguments.dry_run {
+        return change(&env, &home, &settings);
+    }
+    let receipt = settled(&home.state)?;
+    let (plan, provision) = plan(&env, &home, &settings, receipt.as_ref())?;
+    Ok(report(&plan, provision, &settings, &home, true))
 }
 
 fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) -> Result<(Plan, Provision)> {
@@ -63,14 +74,18 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
         receipt.provisioned_at = env.now;
     }
     let plan = plan.apply(&state, &before, &mut receipt).map_err(failed)?;
-    receipt.desired.refused = plan.failures().collect();
+    // status and doctor know only the receipt: what is accepted here is no failure there
+    let told = plan.failures().filter(|failure| !settings.accept.contains(&failure.code));
+    receipt.desired.refused = told.collect();
     if changes > 0 || healed.unfinished || !receipt.same(&before) {
         receipt.save(&state.path).map_err(failed)?;
     }
     provision.desired.clone_from(&receipt.desired);
     provision.notes.extend(healed.note("its work is finished"));
     let mut report = report(&plan, provision, settings, home, false);
-    report.add(&self_test(home, &receipt), &settings.accept);
+    if !report.fails("routing") {
+        report.add(&self_test(home, &receipt), &settings.accept);
+    }
     Ok(report)
 }
 
@@ -94,16 +109,18 @@ fn self_test(home: &Home, receipt: &Receipt) -> Vec<Item> {
 }
 
 fn report(plan: &Plan, provision: Provision, settings: &Settings, home: &Home, dry_run: bool) -> Report {
-    let mut report = Report::new("apply", dry_run, plan, home, &settings.accept);
+    let mut report = Report::of_plan("apply", dry_run, plan, home, &settings.accept);
     report.sources.clone_from(&settings.sources);
     report.notes = provision.notes;
     report.unclaimed = settings.unclaimed;
     if !settings.unclaimed {
-        report.add(&provision::unmet(&provision.desired), &settings.accept);
+        let mut unmet = provision::unmet(&provision.desired);
+        // what was asked for and failed is told once
+        unmet.retain(|item| !report.fails(&item.subject.replace("push:", "key ")));
+        report.add(&unmet, &settings.accept);
     }
-    let notes: Vec<_> = home.notes.iter().map(|Finding { code, say, .. }| format!("{code}: {say}")).collect();
-    report.notes.splice(0..0, notes);
-    if plan.items.is_empty() {
+    report.notes.splice(0..0, home.told());
+    if plan.items.is_empty() && report.items.is_empty() {
         report.notes.push(
             "nothing is asked for: no PUSHREADY_ variable is set, and there is no seed folder".to_owned(),
         );

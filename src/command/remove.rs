@@ -10,7 +10,7 @@ use super::{Healed, heal, print, settled};
 use crate::catalogue::Code;
 use crate::cli::Remove;
 use crate::digest::Digest;
-use crate::error::{Error, Exit, Finding, Result, cure};
+use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};
 use crate::provision::{Item, Status};
@@ -103,7 +103,7 @@ fn forget_lock_files(folder: &std::path::Path) {
 
 fn reverts(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
     let entries =
-        receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && LOGINS.contains(&id.as_str())));
+        receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && is_login(id)));
     entries.map(|(id, entry)| revert(home, receipt, id, entry)).collect()
 }
 
@@ -119,6 +119,15 @@ fn name_what_was_kept(plan: &mut Plan) {
     }
 }
 
+/// Whether an entry goes by this name, for whichever folder.
+fn is_entry(id: &str, name: &str) -> bool {
+    id.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+fn is_login(id: &str) -> bool {
+    LOGINS.iter().any(|name| is_entry(id, name))
+}
+
 fn revert(home: &Home, receipt: &Receipt, id: &str, entry: &Entry) -> Item {
     let saved = match entry.undo.before() {
         Some(Before::Saved { content, .. }) => {
@@ -131,7 +140,7 @@ fn revert(home: &Home, receipt: &Receipt, id: &str, entry: &Entry) -> Item {
         }
         _ => None,
     };
-    let descendant = id == "codex.auth" && descends(receipt, entry);
+    let descendant = is_entry(id, "codex.auth") && descends(receipt, entry);
     let resource = Resource {
         id: id.to_owned(),
         target: entry.target.clone(),
@@ -204,12 +213,12 @@ fn kept(subject: &str, why: &str) -> Item {
 fn report(plan: Option<Plan>, home: &Home, dry_run: bool) -> Report {
     let found = plan.is_some();
     let plan = plan.unwrap_or(Plan { items: Vec::new() });
-    let mut report = Report::new("remove", dry_run, &plan, home, &[]);
+    let mut report = Report::of_plan("remove", dry_run, &plan, home, &[]);
     if !found {
         report
             .notes
             .push(format!("there is no receipt in `{}`: nothing to take back", home.shown(&home.state)));
     }
-    report.notes.extend(home.notes.iter().map(|Finding { code, say, .. }| format!("{code}: {say}")));
+    report.notes.extend(home.told());
     report
 }

@@ -12,6 +12,7 @@ use super::ssh::{self, EffectiveSsh, NETWORK};
 use crate::catalogue::Code;
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
+use crate::resource::file;
 
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
 const FLUSH: &[u8] = b"0000";
@@ -152,7 +153,7 @@ struct Scratch {
 
 impl Scratch {
     fn new(context: &Context) -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
+        let folder = file::temporary_folder(&std::env::temp_dir()).map_err(|error| format!("a temporary folder: {error}"))?;
         let mut scratch = Self { folder, commit: String::new() };
         let run = |arguments: &[&str]| {
             let mut git = scratch.git();

@@ -1,17 +1,19 @@
 //! Claude Code: its token in the form of `claude setup-token`, and the first-run prompts that would block a session.
 #![expect(clippy::disallowed_methods, reason = "the token is handed to the file that will hold it")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
+use jiff::civil::Date;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{Context, Item, codex, span};
+use super::{Context, Item, Status, codex, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::Finding;
 use crate::receipt::{ClaudeRecord, Desired};
-use crate::resource::file::{self, Kind};
+use crate::resource::file::{self, Content, Kind, Obstacle};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
@@ -61,9 +63,7 @@ fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) 
 fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let path = context.home.claude.join(".credentials.json");
     let Some(seed) = &context.settings.claude else {
-        let record = desired.claude.as_ref()?;
-        let say = format!("kept from the last apply{}", age(record, context));
-        return Some(Item::ready("claude", say, Vec::new()));
+        return without_token(desired.claude.as_ref()?, &file::observe(&path, Kind::Secret), context, path);
     };
     let wanted = Digest::from_hex(&seed.value.digest());
     let last = desired.claude.clone();
@@ -71,10 +71,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         Ok(content) => content.map_or(CredentialsFile::Blank { by_client: false }, |content| {
             CredentialsFile::parse(&content.bytes)
         }),
-        Err(obstacle) => {
-            let (say, hint) = obstacle.explain(&path);
-            return Some(Item::fail("claude", Finding::new(Code::ClaudeTokenMissing, say, hint)));
-        }
+        Err(obstacle) => return Some(Item::fail("claude", obstructed(&obstacle, &path))),
     };
     let decision = decide(&file, &wanted, last.as_ref());
     if let Decision::Keep(why) = decision {
@@ -98,26 +95,89 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let oauth = seed.value.oauth_json();
     let value: Value = serde_json::from_str(oauth.expose_secret()).unwrap_or_default();
     let resource = Resource {
-        id: "claude.credentials".to_owned(),
-        target: Target { path, kind: Kind::Secret, lock: Lock::None, malformed: Code::ClaudeConfigMalformed },
         edit: Edit::Keys(vec![Key { path: vec!["claudeAiOauth".to_owned()], value }]),
-        recorded: true,
+        ..private(context, path)
     };
     let verb = if decision == Decision::Write { "written" } else { "in place" };
     let say = format!("{verb}: token from {}{}", seed.via, age(&record, context));
+    let item = aged(say, &record, context, vec![resource]);
     desired.claude = Some(record);
-    Some(Item::ready("claude", say, vec![resource]))
+    Some(item)
+}
+
+/// No variable names a token: what the last apply wrote stays, and what became of it is told.
+fn without_token(
+    record: &ClaudeRecord,
+    found: &Result<Option<Content>, Obstacle>,
+    context: &Context,
+    path: PathBuf,
+) -> Option<Item> {
+    const HINT: &str =
+        "run `pushready apply` where PUSHREADY_CLAUDE_OAUTH_TOKEN is set: restart the workspace";
+    let warn = |code, say: &str| Some(Item::warn("claude", Finding::new(code, say, HINT), Vec::new()));
+    let content = match found {
+        Ok(content) => content,
+        Err(obstacle) => return Some(Item::fail("claude", obstructed(obstacle, &path))),
+    };
+    match content.as_ref().map(|content| CredentialsFile::parse(&content.bytes)) {
+        None => warn(
+            Code::ClaudeTokenMissing,
+            "left alone: the token of the last apply is gone, and none is set here",
+        ),
+        Some(CredentialsFile::Blank { .. }) => warn(
+            Code::ClaudeAuthBlanked,
+            "left alone: the token of the last apply was blanked, and none is set here",
+        ),
+        Some(CredentialsFile::SetupToken { digest, .. }) if Digest::from_hex(&digest) == record.token => {
+            let say = format!("kept from the last apply{}", age(record, context));
+            Some(aged(say, record, context, vec![private(context, path)]))
+        }
+        Some(_) => Some(Item::ready("claude", "left alone: not the token of the last apply", Vec::new())),
+    }
+}
+
+/// Ready, unless the token must have expired by now.
+fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Resource>) -> Item {
+    if !expires_in(record, context).is_negative() {
+        return Item::ready("claude", say, resources);
+    }
+    let hint =
+        "make a new one: `claude setup-token`; if its date is wrong, set PUSHREADY_CLAUDE_TOKEN_CREATED";
+    let item = Item::warn("claude", Finding::new(Code::ClaudeTokenExpired, say, hint), resources);
+    Item { status: Status::Fail, ..item }
+}
+
+/// The file as it is, kept private.
+fn private(context: &Context, path: PathBuf) -> Resource {
+    Resource {
+        id: context.id("claude.credentials", &path),
+        target: Target { path, kind: Kind::Secret, lock: Lock::None, malformed: Code::ClaudeConfigMalformed },
+        edit: Edit::Private,
+        recorded: true,
+    }
+}
+
+fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
+    let (say, hint) = obstacle.explain(path);
+    Finding::new(Code::ClaudeTokenMissing, say, hint)
+}
+
+fn expires_in(record: &ClaudeRecord, context: &Context) -> SignedDuration {
+    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    end(record).duration_since(today)
+}
+
+fn end(record: &ClaudeRecord) -> Date {
+    record.created.saturating_add(jiff::Span::new().days(LIFETIME_DAYS))
 }
 
 /// `, good until about 2027-11-22`: the token cannot be asked.
 fn age(record: &ClaudeRecord, context: &Context) -> String {
-    let end = record.created.saturating_add(jiff::Span::new().days(LIFETIME_DAYS));
-    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let left = end.duration_since(today);
+    let left = expires_in(record, context);
     if left.is_negative() {
         format!(", expired {} ago", span(left))
     } else {
-        format!(", good until about {end}")
+        format!(", good until about {}", end(record))
     }
 }
 
@@ -138,7 +198,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         });
     }
     let resource = Resource {
-        id: "claude.config".to_owned(),
+        id: context.id("claude.config", &context.home.claude_json),
         target: Target {
             path: context.home.claude_json.clone(),
             kind: Kind::Shared,

@@ -4,10 +4,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::{Context, Item, own, span};
+use super::{Context, Item, Status, own, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::Finding;
@@ -79,7 +79,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         &now_recorded,
         &live,
         record.as_ref(),
-        context.written("codex.auth"),
+        context.written("codex.auth", &path),
         last_good.as_ref(),
         context.now,
     );
@@ -98,12 +98,12 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                     format!("the last good login put back: {why}"),
                     "it may be spent if Codex renewed it since; run apply at stop, by cron and before modules that write auth.json",
                 ),
-                vec![auth_file(path, bytes.unwrap_or_default())],
+                vec![auth_file(context, path, bytes.unwrap_or_default())],
             )
         }
         Decision::Keep(why) => {
             desired.codex = Some(now_recorded);
-            kept(&live, why, context.now, path, kept_path)
+            kept(context, &live, why, path, kept_path)
         }
         Decision::KeepInstead(code, why) => {
             let hint = match code {
@@ -163,9 +163,17 @@ fn decide(
                     "somebody logged in with another account",
                 );
             }
+            let refreshed = auth.newer_than(seed);
+            // a lease that is asked for, or given up, since: the same seed is written in the other form
+            if same_seed && record.lease != now_recorded.lease && !refreshed {
+                return Decision::Seed(if now_recorded.lease {
+                    "a lease from now on"
+                } else {
+                    "no lease any more"
+                });
+            }
             // the variables of the template are gone, and a lesser source shows through: not a new seed
             if same_seed || now_recorded.origin > record.origin {
-                let refreshed = auth.newer_than(seed);
                 return Decision::Keep(if refreshed {
                     "newer than the seed"
                 } else {
@@ -217,11 +225,17 @@ fn without_seed(
         record.is_some_and(|record| auth.account_digest().map(|hex| Digest::from_hex(&hex)) == record.account)
     };
     match live {
-        Live::Login(auth) if ours(auth) => {
-            kept(live, "kept from the last apply", context.now, path, kept_path)
-        }
+        Live::Login(auth) if ours(auth) => kept(context, live, "from the last apply", path, kept_path),
         Live::Login(_) => Item::ready("codex", "left alone: not the login of the last apply", Vec::new()),
-        Live::Absent => Item::ready("codex", "left alone: no login is there, and no seed is set", Vec::new()),
+        Live::Absent => Item::warn(
+            "codex",
+            Finding::new(
+                Code::CodexAuthMissing,
+                "left alone: the login of the last apply is gone, and no seed is set here",
+                "to log in again, run `pushready apply` with a new seed",
+            ),
+            Vec::new(),
+        ),
         Live::Wrecked(what) => Item::warn(
             "codex",
             Finding::new(
@@ -244,48 +258,46 @@ fn written(
 ) -> Item {
     // a lease is parsed from its own text again: the seed is not cloned
     let json = seed.value.to_json();
-    let parsed = CodexAuth::parse(json.expose_secret().as_bytes()).ok().filter(|_| lease);
-    let json = parsed.map_or(json, |auth| auth.without_refresh_token().to_json());
+    let leased = CodexAuth::parse(json.expose_secret().as_bytes()).ok().filter(|_| lease);
+    let leased = leased.map(CodexAuth::without_refresh_token);
+    let auth = leased.as_ref().unwrap_or(&seed.value);
+    let json = auth.to_json();
     let bytes = json.expose_secret().as_bytes();
     let resources = vec![
-        auth_file(path, bytes.to_vec()),
+        auth_file(context, path, bytes.to_vec()),
         own("codex.last-good", kept_path, Kind::Secret, bytes.to_vec(), 0o600),
     ];
-    let say = format!(
-        "written: {} ({why}{})",
-        described(&seed.value, context.now),
-        if lease { ", lease" } else { "" }
-    );
-    match seed.value.state(context.now) {
-        Liveness::Dead => Item {
-            status: super::Status::Fail,
-            ..Item::warn(
-                "codex",
-                Finding::new(
-                    Code::CodexAuthExpired,
-                    format!("{say}, but its access token has expired and nothing can renew it"),
-                    "give it a new seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`",
-                ),
-                resources,
-            )
-        },
-        Liveness::Incomplete(what) => Item {
-            status: super::Status::Fail,
-            ..Item::warn(
-                "codex",
-                Finding::new(
-                    Code::CodexAuthIncomplete,
-                    format!("{say}, but Codex will send no credential: {what}"),
-                    "give it a new seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`",
-                ),
-                resources,
-            )
-        },
-        _ => Item::ready("codex", say, resources),
-    }
+    let say =
+        format!("written: {} ({why}{})", described(auth, context.now), if lease { ", lease" } else { "" });
+    alive(auth, say, context.now, resources)
 }
 
-fn kept(live: &Live, why: &str, now: Timestamp, path: PathBuf, kept_path: PathBuf) -> Item {
+/// Ready, as far as the file tells; a login that can no longer work is in its place all the same.
+fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>) -> Item {
+    const HINT: &str = "give it a new seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`";
+    let soon = SignedDuration::from_hours(24);
+    let (status, finding) = match auth.state(now) {
+        Liveness::Dead => {
+            let say = format!("{say}, and nothing can renew it");
+            (Status::Fail, Finding::new(Code::CodexAuthExpired, say, HINT))
+        }
+        Liveness::Incomplete(what) => {
+            let say = format!("{say}, but Codex will send no credential: {what}");
+            (Status::Fail, Finding::new(Code::CodexAuthIncomplete, say, HINT))
+        }
+        _ if !auth.has_refresh_token()
+            && auth.access_expires().is_some_and(|end| end.duration_since(now) < soon) =>
+        {
+            let say = format!("{say}, and nothing renews it");
+            (Status::Warn, Finding::new(Code::CodexLeaseExpiring, say, HINT))
+        }
+        _ => return Item::ready("codex", say, resources),
+    };
+    Item { status, ..Item::warn("codex", finding, resources) }
+}
+
+fn kept(context: &Context, live: &Live, why: &str, path: PathBuf, kept_path: PathBuf) -> Item {
+    let now = context.now;
     let Live::Login(auth) = live else { return Item::ready("codex", why, Vec::new()) };
     let refreshed = auth
         .last_refresh()
@@ -293,8 +305,8 @@ fn kept(live: &Live, why: &str, now: Timestamp, path: PathBuf, kept_path: PathBu
         .map_or(String::new(), |at| format!("refreshed {} ago, ", span(now.duration_since(at))));
     let say = format!("kept: {refreshed}{why}; {}", described(auth, now));
     let mut resources = keep_copy(live, kept_path);
-    resources.push(Resource { edit: Edit::Private, ..auth_file(path, Vec::new()) });
-    Item::ready("codex", say, resources)
+    resources.push(Resource { edit: Edit::Private, ..auth_file(context, path, Vec::new()) });
+    alive(auth, say, now, resources)
 }
 
 /// Every good login of ours that is seen is kept, for the day on which a module overwrites it.
@@ -330,8 +342,9 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
     text
 }
 
-fn auth_file(path: PathBuf, bytes: Vec<u8>) -> Resource {
-    let mut resource = own("codex.auth", path, Kind::Secret, bytes, 0o600);
+fn auth_file(context: &Context, path: PathBuf, bytes: Vec<u8>) -> Resource {
+    let id = context.id("codex.auth", &path);
+    let mut resource = own(&id, path, Kind::Secret, bytes, 0o600);
     resource.target.lock = Lock::Codex;
     resource.recorded = true;
     resource
@@ -345,14 +358,15 @@ fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
 /// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided there already.
 fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     const ID: &str = "codex.trust";
-    let written = match context.written(ID) {
+    let path = context.home.codex.join("config.toml");
+    let undo = context.written(ID, &path);
+    let written = match undo {
         Some(Undo::Block { written, .. }) => Some(written),
         _ => None,
     };
     if desired.trusted_folders.is_empty() && written.is_none() {
         return None;
     }
-    let path = context.home.codex.join("config.toml");
     let target = Target {
         path: path.clone(),
         kind: Kind::Shared,
@@ -392,12 +406,24 @@ trust_level = \"trusted\"
 "
         );
     }
-    let edit = match (text.is_empty(), context.written(ID)) {
+    let joined = [parsed.to_string(), text.clone()].join("\n");
+    if joined.parse::<toml_edit::DocumentMut>().is_err() {
+        return Some(Item::warn(
+            "codex trust",
+            Finding::new(
+                Code::CodexUntrustedFolder,
+                format!("`{}` has its projects in a form to which no table can be added", path.display()),
+                "write them as `[projects.\"/folder\"]` tables, or trust the folder in Codex once",
+            ),
+            Vec::new(),
+        ));
+    }
+    let edit = match (text.is_empty(), undo) {
         (true, Some(undo)) => Edit::Revert { undo: undo.clone(), saved: None, descendant: false },
         (true, None) => return None,
         (false, _) => Edit::Block { text, place: block::Place::Tail },
     };
-    let resource = Resource { id: ID.to_owned(), target, edit, recorded: true };
+    let resource = Resource { id: context.id(ID, &path), target, edit, recorded: true };
     Some(Item::ready("codex trust", folders(&desired.trusted_folders), vec![resource]))
 }
 

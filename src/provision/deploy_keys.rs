@@ -62,7 +62,8 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         }
         let refused =
             settings.refused.iter().any(|item| item.repository.as_ref().is_some_and(|r| *r == repository));
-        if settings.key_origins.contains(&record.origin) && !refused {
+        let blank = settings.keys_unset.contains(&repository);
+        if settings.key_origins.contains(&record.origin) && !refused && !blank {
             keys.farewells.push(farewell(context, &repository));
             keys.dropped.push(repository);
         } else {

@@ -6,9 +6,12 @@ pub mod deploy_keys;
 pub mod remotes;
 pub mod routing;
 
+use std::path::Path;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::catalogue::Code;
 use crate::error::{Finding, Result};
 use crate::home::Home;
 use crate::receipt::{Desired, Receipt, Refused};
@@ -64,9 +67,15 @@ impl Context<'_> {
         self.receipt.map(|receipt| receipt.desired.clone()).unwrap_or_default()
     }
 
-    /// How the receipt would undo what we wrote under this name.
-    pub fn written(&self, id: &str) -> Option<&Undo> {
-        Some(&self.receipt?.entries.get(id)?.undo)
+    /// How the receipt would undo what we wrote under this name to this file.
+    pub fn written(&self, name: &str, path: &Path) -> Option<&Undo> {
+        let receipt = self.receipt?;
+        Some(&receipt.entries.get(&receipt.id(name, path))?.undo)
+    }
+
+    /// The name under which the receipt knows, or will know, the change of this file.
+    pub fn id(&self, name: &str, path: &Path) -> String {
+        self.receipt.map_or_else(|| name.to_owned(), |receipt| receipt.id(name, path))
     }
 }
 
@@ -110,12 +119,30 @@ pub fn desired(context: &Context) -> Result<Provision> {
     }
     desired.refused =
         refused.iter().map(|item| Refused { item: item.item.clone(), code: item.finding.code }).collect();
+    for item in &mut items {
+        require_login(item, &desired);
+    }
     Ok(Provision { items, desired, notes })
+}
+
+/// A login that is gone is the user's business, unless it is required.
+fn require_login(item: &mut Item, desired: &Desired) {
+    let gone = item.finding.as_ref().is_some_and(|finding| {
+        matches!(
+            finding.code,
+            Code::CodexAuthMissing
+                | Code::CodexAuthClobbered
+                | Code::ClaudeTokenMissing
+                | Code::ClaudeAuthBlanked
+        )
+    });
+    if gone && desired.require.contains(&item.subject) {
+        item.status = Status::Fail;
+    }
 }
 
 /// Whether what is required is there; a requirement that nobody provisioned is a failure of its own.
 pub fn unmet(desired: &Desired) -> Vec<Item> {
-    use crate::catalogue::Code;
     let missing = |name: &str, say: String, hint: &str| {
         Some(Item::fail(name, Finding::new(Code::RequiredMissing, say, hint)))
     };
@@ -177,7 +204,7 @@ fn own(
             path,
             kind,
             lock: resource::lock::Lock::None,
-            malformed: crate::catalogue::Code::NotProvisioned,
+            malformed: Code::NotProvisioned,
         },
         edit: resource::Edit::Whole { bytes: zeroize::Zeroizing::new(bytes), mode },
         recorded: false,

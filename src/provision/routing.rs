@@ -39,7 +39,8 @@ pub fn provision(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Item>> {
     let nothing_now = routed.is_empty() && desired.known_hosts.is_empty();
-    let nothing_before = context.written("ssh.include").is_none() && context.written("git.include").is_none();
+    let include = |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
+    let nothing_before = !include("ssh.include") && !include("git.include");
     if nothing_now && nothing_before {
         return Ok(Vec::new());
     }
@@ -71,14 +72,20 @@ pub fn provision(
     let rules = git::rules(&state.join("gitconfig"), routed, &method);
     notes.extend(rules.notes);
     resources.push(text("gitconfig", state, rules.config));
-    resources.push(block(
-        "git.include",
-        home.git_config.clone(),
-        Lock::Git,
-        // written as `git config --global --add include.path` writes it
-        format!("[include]\n\tpath = {}\n", git_config::quoted(&state.join("gitconfig").to_string_lossy())),
-        block::Place::Tail,
-    ));
+    let git_config = home.git_config.display();
+    if home.git_config.exists() && !home.git_config.is_file() {
+        // `/dev/null` there means: no global configuration; routing by ssh does without
+        notes.push(format!(
+            "git's global configuration is `{git_config}` here: no URL rules were added there"
+        ));
+    } else {
+        if home.git_config_named {
+            notes.push(format!(
+                "GIT_CONFIG_GLOBAL is set: the URL rules go to `{git_config}`, which git without it does not read"
+            ));
+        }
+        resources.push(git_include(context));
+    }
     let passwd = match &home.passwd {
         Ok(passwd) => passwd,
         Err(finding) => {
@@ -88,6 +95,7 @@ pub fn provision(
         }
     };
     resources.push(block(
+        context,
         "ssh.include",
         passwd.join(".ssh/config"),
         Lock::None,
@@ -141,9 +149,29 @@ fn text(name: &str, state: &Path, text: String) -> Resource {
     own(name, state.join(name), Kind::Own, text.into_bytes(), 0o600)
 }
 
-fn block(id: &str, path: std::path::PathBuf, lock: Lock, text: String, place: block::Place) -> Resource {
+fn git_include(context: &Context) -> Resource {
+    let state = &context.home.state;
+    block(
+        context,
+        "git.include",
+        context.home.git_config.clone(),
+        Lock::Git,
+        // written as `git config --global --add include.path` writes it
+        format!("[include]\n\tpath = {}\n", git_config::quoted(&state.join("gitconfig").to_string_lossy())),
+        block::Place::Tail,
+    )
+}
+
+fn block(
+    context: &Context,
+    name: &str,
+    path: std::path::PathBuf,
+    lock: Lock,
+    text: String,
+    place: block::Place,
+) -> Resource {
     Resource {
-        id: id.to_owned(),
+        id: context.id(name, &path),
         target: Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid },
         edit: Edit::Block { text, place },
         recorded: true,

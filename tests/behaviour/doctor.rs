@@ -360,7 +360,7 @@ const CLAUDE: &[Fault] = &[
     })
     .entails(&["leak-env"]),
     fault("claude-token-expired", "fail", "the token was made two years ago", |lab| {
-        lab.apply().env("PUSHREADY_CLAUDE_TOKEN_CREATED", "2024-01-31").run().success();
+        lab.apply().env("PUSHREADY_CLAUDE_TOKEN_CREATED", "2024-01-31").run().fails(1);
         lab.doctor(&["--offline"])
     }),
     fault("claude-auth-blanked", "fail", "Claude Code blanked the file", |lab| {

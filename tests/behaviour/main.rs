@@ -12,6 +12,8 @@
 mod callers;
 mod crashes;
 mod doctor;
+mod homes;
+mod inputs;
 mod logins;
 mod rig;
 mod routing;

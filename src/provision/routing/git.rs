@@ -24,15 +24,23 @@ pub struct GitRules {
 /// The rules for these repositories. `own` is the file that they go into.
 pub fn rules(own: &Path, routed: &[Repository], method: &Method) -> GitRules {
     let mut notes = Vec::new();
-    let user = user_rules(own).unwrap_or_else(|failure| {
-        notes.push(match failure {
-            Failure::Missing => {
-                "git is not on PATH: URL rules are written, but could not be held against its own".to_owned()
-            }
-            failure => format!("git did not say which insteadOf rules are in force: {failure:?}"),
-        });
-        Vec::new()
-    });
+    let user = match user_rules(own) {
+        Ok(Ok(rules)) => rules,
+        Ok(Err(message)) => {
+            notes.push(format!("git cannot read its configuration here, so no git command works: {message}"));
+            Vec::new()
+        }
+        Err(Failure::Missing) => {
+            notes.push(
+                "git is not on PATH: URL rules are written, but could not be held against its own".to_owned(),
+            );
+            Vec::new()
+        }
+        Err(failure) => {
+            notes.push(format!("git did not say which insteadOf rules are in force: {failure:?}"));
+            Vec::new()
+        }
+    };
     let route = if matches!(method, Method::MatchExec) { Route::Canonical } else { Route::Alias };
     let rules = instead_of_rules(routed, &user, route);
     let (reversed, covered): (Vec<_>, Vec<_>) = rules.covered.iter().partition(|covered| covered.reversed);
@@ -69,12 +77,19 @@ fn told(covered: &[&Covered]) -> Option<String> {
     Some(format!("a rule of your own turns `{prefix}` into `{effective}`{more}"))
 }
 
-/// The insteadOf rules that are in force without ours, as the agent's git sees them outside any repository.
-fn user_rules(own: &Path) -> std::result::Result<Vec<Rule>, Failure> {
+/// The insteadOf rules that are in force without ours, as the agent's git sees them outside any repository; or what git
+/// has against its configuration.
+fn user_rules(own: &Path) -> Result<Result<Vec<Rule>, String>, Failure> {
     let mut git = process::caller("git");
     git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.insteadof$"]).current_dir("/");
-    git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+    // GIT_CONFIG would narrow `git config` to one file
+    git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_CONFIG");
     let output = process::run(git, Duration::from_secs(5))?;
+    // 1: nothing matches
+    if output.status.code().is_none_or(|code| code > 1) {
+        let said = output.stderr.lines().next().unwrap_or("no message");
+        return Ok(Err(said.escape_debug().take(200).collect()));
+    }
     let own = format!("file:{}", own.display());
     let mut fields = output.stdout.split('\0');
     let mut rules = Vec::new();
@@ -85,5 +100,5 @@ fn user_rules(own: &Path) -> std::result::Result<Vec<Rule>, Failure> {
             rules.push(Rule { base: base.to_owned(), prefix: prefix.to_owned() });
         }
     }
-    Ok(rules)
+    Ok(Ok(rules))
 }

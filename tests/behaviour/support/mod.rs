@@ -14,7 +14,7 @@ mod workspace;
 pub use clients::Clients;
 pub use coder::Coder;
 pub use git_host::{Access, GitHost, KeyPair, Session};
-pub use sandbox::{sandbox, skip};
+pub use sandbox::{sandbox, sandbox_with, skip};
 pub use snapshot::Snapshot;
 pub use vendors::Vendors;
 pub use workspace::{Cmd, Output, Workspace};

@@ -14,8 +14,13 @@ const DEADLINE_SECONDS: &str = "300";
 
 /// Runs `test` in a sandbox of its own, in which this test binary is started again for exactly this test.
 pub fn sandbox<F: FnOnce(&Workspace)>(test: F) {
+    sandbox_with(&[], test);
+}
+
+/// The same with more arguments for bubblewrap: another uid, a small or a read-only filesystem.
+pub fn sandbox_with<F: FnOnce(&Workspace)>(arguments: &[&str], test: F) {
     let name = test_name::<F>();
-    if env::var_os(INSIDE).is_some() { inside(name, test) } else { outside(name) }
+    if env::var_os(INSIDE).is_some() { inside(name, test) } else { outside(name, arguments) }
 }
 
 struct Skip(String);
@@ -41,8 +46,8 @@ fn inside(name: &str, test: impl FnOnce(&Workspace)) {
     }
 }
 
-fn outside(name: &str) {
-    let output = bubblewrap(name).output().unwrap();
+fn outside(name: &str, arguments: &[&str]) {
+    let output = bubblewrap(name, arguments).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if let Some(skip) = stderr.lines().find_map(|line| line.strip_prefix("SKIPPED ")) {
         return skipped(skip);
@@ -67,7 +72,7 @@ fn skipped(what: &str) {
     }
 }
 
-fn bubblewrap(test: &str) -> Command {
+fn bubblewrap(test: &str, arguments: &[&str]) -> Command {
     let source = env!("CARGO_MANIFEST_DIR");
     let binary = env::var_os("PUSHREADY_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pushready").into());
     let clients =
@@ -94,6 +99,7 @@ fn bubblewrap(test: &str) -> Command {
     if let Ok(backtrace) = env::var("RUST_BACKTRACE") {
         bwrap.args(["--setenv", "RUST_BACKTRACE", &backtrace]);
     }
+    bwrap.args(arguments);
     bwrap.args(["--", "timeout", "--signal=KILL", DEADLINE_SECONDS, "/run/rig/tests", "--exact", test]);
     bwrap.args(["--include-ignored", "--nocapture", "--test-threads=1"]);
     bwrap

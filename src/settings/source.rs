@@ -1,0 +1,173 @@
+//! What a source holds, read and unwrapped: a file, a base64 text, a JSON object.
+#![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+
+use base64ct::{Base64, Encoding as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::catalogue::Code;
+use crate::error::{Error, Exit, Result};
+use crate::resource::file::{self, Kind};
+use crate::secret;
+
+/// Larger than any map of keys; what is larger is no source.
+const SOURCE_CAP: u64 = 4 * 1024 * 1024;
+
+/// What a source that is set holds, or why it cannot be read and what to do: never as good as unset.
+pub(super) type Source = std::result::Result<SecretString, (String, String)>;
+
+/// The text of a source file, whoever owns it and through whatever links (Kubernetes secrets are links). `None`: it is
+/// not there, or blank.
+pub(super) fn source_file(path: &Path) -> Option<Source> {
+    let refused = |say: String| {
+        Some(Err((say, "name a plain file that this user may read, or take the setting away".to_owned())))
+    };
+    // before it is read: a wrong path may name gigabytes
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > SOURCE_CAP) {
+        return refused(format!("`{}` is larger than {} MiB", path.display(), SOURCE_CAP >> 20));
+    }
+    match file::observe(path, Kind::Shared) {
+        Ok(content) => text(content?.bytes.to_vec()),
+        Err(obstacle) => refused(obstacle.explain(path).0),
+    }
+}
+
+/// The bytes of a source as text; `None`: they are blank.
+pub(super) fn text(bytes: Vec<u8>) -> Option<Source> {
+    match secret::utf8(bytes, Code::KeyMalformed) {
+        Ok(text) if text.expose_secret().trim().is_empty() => None,
+        Ok(text) => Some(Ok(text)),
+        Err(defect) => Some(Err((defect.reason.into_owned(), defect.hint.into_owned()))),
+    }
+}
+
+/// The map of deploy keys, unwrapped, and what had to be repaired in it.
+pub(super) fn key_map(text: &str) -> serde_json::Result<(Pairs, Vec<&'static str>)> {
+    let mut repairs = Vec::new();
+    let mut text = Zeroizing::new(text.trim().to_owned());
+    if let Some(rest) = text.strip_prefix('\u{feff}') {
+        text = Zeroizing::new(rest.trim().to_owned());
+        repairs.push("byte order mark");
+    }
+    if let Ok(inner) = serde_json::from_str::<String>(&text) {
+        text = Zeroizing::new(inner);
+        repairs.push("JSON string around it");
+    } else if let Some(inner) = decode(&text).and_then(|bytes| String::from_utf8(bytes).ok()) {
+        text = Zeroizing::new(inner);
+        repairs.push("base64 wrapping");
+    }
+    match serde_json::from_str(&text) {
+        Ok(pairs) => Ok((pairs, repairs)),
+        // a key pasted between the quotes brings its line breaks along, which no JSON string may hold
+        Err(error) => {
+            let pairs = serde_json::from_str(&escaped_line_breaks(&text)).map_err(|_| error)?;
+            repairs.push("line breaks inside JSON strings");
+            Ok((pairs, repairs))
+        }
+    }
+}
+
+fn escaped_line_breaks(text: &str) -> Zeroizing<String> {
+    let mut escaped = Zeroizing::new(String::with_capacity(text.len() * 2));
+    let (mut inside, mut after_backslash) = (false, false);
+    for character in text.chars() {
+        match character {
+            '\n' if inside => escaped.push_str("\\n"),
+            '\r' if inside => escaped.push_str("\\r"),
+            other => escaped.push(other),
+        }
+        inside ^= character == '"' && !after_backslash;
+        after_backslash = character == '\\' && !after_backslash;
+    }
+    escaped
+}
+
+pub(super) fn read_stdin(stdin: &mut dyn std::io::Read) -> Result<BTreeMap<String, SecretString>> {
+    let usage = |cause: String| {
+        Error::new("cannot use standard input")
+            .because(cause)
+            .hint("give one JSON object: {\"PUSHREADY_CODEX_AUTH_JSON\": \"…\"}")
+            .exit(Exit::Usage)
+    };
+    let mut text = Zeroizing::new(String::new());
+    let length =
+        stdin.take(SOURCE_CAP + 1).read_to_string(&mut text).map_err(|error| usage(error.to_string()))?;
+    if length as u64 > SOURCE_CAP {
+        return Err(usage(format!("it is larger than {} MiB", SOURCE_CAP >> 20)));
+    }
+    if text.trim().is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let text = text.trim_start_matches('\u{feff}');
+    let Pairs(pairs) = serde_json::from_str(text).map_err(|error| usage(place(&error)))?;
+    Ok(pairs
+        .into_iter()
+        .filter_map(|(name, value)| match value {
+            Value::Null => None,
+            Value::String(text) => Some((name, text.into())),
+            // an auth.json or a map of keys may stand there as JSON itself
+            value => Some((name, value.to_string().into())),
+        })
+        .collect())
+}
+
+/// serde_json's own texts quote values; the place does not.
+pub(super) fn place(error: &serde_json::Error) -> String {
+    let category = match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Data => "not an object of distinct names",
+        _ => "syntax error",
+    };
+    format!("{category} at line {}, column {}", error.line(), error.column())
+}
+
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    let plain = text.chars().filter(|c| !c.is_whitespace()).map(|c| match c {
+        '-' => '+',
+        '_' => '/',
+        other => other,
+    });
+    let mut compact = Zeroizing::new(String::with_capacity(text.len() + 3));
+    compact.extend(plain);
+    while !compact.len().is_multiple_of(4) {
+        compact.push('=');
+    }
+    Base64::decode_vec(&compact).ok()
+}
+
+/// A JSON object as the list of its members; a name given twice is an error, not a silent choice.
+pub(super) struct Pairs(pub(super) Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Pairs, A::Error> {
+                let mut pairs: Vec<(String, Value)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if pairs.iter().any(|(known, _)| *known == name) {
+                        return Err(serde::de::Error::custom("a name is given twice"));
+                    }
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
