@@ -747,7 +747,7 @@ proptest! {
         repositories in vec(near_repository(), 1..5),
         user in user_rules(),
         others in vec(close_url(), 1..8),
-        tail in "[ab2._%+-]{1,3}(\\.git)?/?",
+        tail in "[azAZ09._%+-]{1,3}(\\.git)?/?",
         route in select(vec![Route::Canonical, Route::Alias]),
     ) {
         let ours = instead_of_rules(&repositories, &user, route);
