@@ -175,6 +175,8 @@ impl Lines {
         local.filter_map(|line| {
             let url = match line.text.split_once(' ') {
                 Some(("To" | "From", url)) => url,
+                // with --verbose, before anything is asked of the server
+                Some(("Pushing", to)) => to.strip_prefix("to ")?,
                 Some(("fatal:" | "error:", _)) => line.text.split('\'').nth(1)?,
                 _ => return None,
             };
