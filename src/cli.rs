@@ -90,6 +90,7 @@ pub struct Remove {
 }
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Doctor {
     /// Files and configuration only: no network
     #[arg(long, conflicts_with = "live")]

@@ -102,8 +102,7 @@ fn forget_lock_files(folder: &std::path::Path) {
 }
 
 fn reverts(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
-    let entries =
-        receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && is_login(id)));
+    let entries = receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && is_login(id)));
     entries.map(|(id, entry)| revert(home, receipt, id, entry)).collect()
 }
 

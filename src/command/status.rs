@@ -121,7 +121,7 @@ impl Status {
         let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
         match (&self.doctor, self.provisioned_at) {
             (Some(verdict), _) if verdict.stale => {
-                parts.push(format!("stale: checked {}", ago(verdict.finished_at)))
+                parts.push(format!("stale: checked {}", ago(verdict.finished_at)));
             }
             (Some(verdict), _) => parts.push(format!("checked {}", ago(verdict.finished_at))),
             (None, Some(at)) => parts.push(format!("applied {}, never checked", ago(at))),

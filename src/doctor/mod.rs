@@ -216,12 +216,15 @@ impl Selection {
 /// One piece of work that runs beside the others.
 type Probe<'a> = Box<dyn FnOnce() -> Vec<Outcome> + Send + 'a>;
 
+/// The checks of an area that need no network.
+type Area = fn(&Context) -> Vec<Outcome>;
+
 /// No more connections than this to one host at once: servers drop what comes faster (sshd_config(5), MaxStartups).
 const AT_ONCE: usize = 4;
 
 /// Runs every check that is wanted, all at once.
 pub fn run(context: &Context) -> Vec<Outcome> {
-    let areas: [(&'static str, fn(&Context) -> Vec<Outcome>); 7] = [
+    let areas: [(&'static str, Area); 7] = [
         ("home.folder", home::check),
         ("leaks.files", leaks::check),
         ("codex.login", codex::check),

@@ -96,6 +96,7 @@ impl Fix {
 
 /// The verdict of one check on one subject.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the JSON report")]
 pub struct Outcome {
     /// Dotted, stable: `push.write`.
     pub id: &'static str,

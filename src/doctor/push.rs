@@ -153,7 +153,8 @@ struct Scratch {
 
 impl Scratch {
     fn new(context: &Context) -> Result<Self, String> {
-        let folder = file::temporary_folder(&std::env::temp_dir()).map_err(|error| format!("a temporary folder: {error}"))?;
+        let folder = file::temporary_folder(&std::env::temp_dir())
+            .map_err(|error| format!("a temporary folder: {error}"))?;
         let mut scratch = Self { folder, commit: String::new() };
         let run = |arguments: &[&str]| {
             let mut git = scratch.git();

@@ -158,11 +158,10 @@ fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> V
                 "a deploy key was accepted that may not push here: it is read-only, or belongs to another repository",
             ),
         },
-        Means::NoWriteForDeployKey if key == Key::OfAnother => wrong_key(),
+        Means::NoWriteForDeployKey | Means::DeniedToUser if key == Key::OfAnother => wrong_key(),
         Means::NoWriteForDeployKey => {
             failed(Code::PushKeyReadOnly, "the deploy key of this repository may read but not write")
         }
-        Means::DeniedToUser if key == Key::OfAnother => wrong_key(),
         Means::DeniedToUser => failed(
             Code::PushDenied,
             "the server knows whose credential it is, and that account may not push here",

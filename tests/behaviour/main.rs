@@ -12,6 +12,7 @@
 mod callers;
 mod crashes;
 mod doctor;
+mod explain;
 mod homes;
 mod inputs;
 mod logins;

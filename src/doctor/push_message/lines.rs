@@ -14,15 +14,6 @@ struct Line {
     remote: bool,
 }
 
-/// What `coder gitssh` prints whatever ssh failed of, "Host key verification failed" too (coder/coder cli/gitssh.go).
-const CODER_BANNER: [&str; 6] = [
-    "coder authenticates with git",
-    "all clones with ssh are authenticated",
-    "add to github and gitlab:",
-    "https://github.com/settings/ssh/new",
-    "https://gitlab.com/-/profile/keys",
-    "https://gitlab.com/-/user_settings/ssh_keys",
-];
 /// git's last words after every failure of ssh; they tell nothing.
 const GIT_TAIL: [&str; 3] = [
     "could not read from remote repository",
@@ -32,8 +23,9 @@ const GIT_TAIL: [&str; 3] = [
 /// Ways around a rule, which are not for us to hand on: they let a secret through.
 const BYPASSES: [&str; 3] =
     ["/unblock-secret/", "secret_push_protection.skip", "to skip secret push protection"];
-/// How a line begins that git, ssh or the server says; other lines may be anything, a secret too, and are never quoted.
-const SPEAKERS: [&str; 8] = ["fatal:", "error:", "warning:", "remote:", "ssh:", "! [", "!\t", "git:"];
+/// How a line begins that git, ssh or the server says. Other lines may be anything and are never quoted: a secret, or the
+/// advice about its key that `coder gitssh` prints whatever ssh failed of (coder/coder cli/gitssh.go).
+const SPEAKERS: [&str; 7] = ["fatal:", "error:", "warning:", "ssh:", "! [", "!\t", "git:"];
 const PROGRESS: [&str; 6] = [
     "enumerating objects",
     "counting objects",
@@ -93,12 +85,7 @@ impl Lines {
                 None => (false, line),
             };
             let lower = said.to_lowercase();
-            let noise = said.is_empty()
-                || CODER_BANNER.iter().any(|banner| lower.contains(banner))
-                || lower.starts_with("ssh-ed25519 ")
-                || lower.starts_with("ssh-rsa ")
-                || lower.starts_with("ecdsa-sha2-");
-            (!noise).then(|| Line { text: said.to_owned(), lower, remote })
+            (!said.is_empty()).then(|| Line { text: said.to_owned(), lower, remote })
         });
         Self(lines.collect())
     }
@@ -175,6 +162,8 @@ impl Lines {
         local.filter_map(|line| {
             let url = match line.text.split_once(' ') {
                 Some(("To" | "From", url)) => url,
+                // with --verbose, before anything is asked of the server
+                Some(("Pushing", to)) => to.strip_prefix("to ")?,
                 Some(("fatal:" | "error:", _)) => line.text.split('\'').nth(1)?,
                 _ => return None,
             };
