@@ -86,15 +86,15 @@ impl<'ws> Lab<'ws> {
 /// One row: the fault, what must be said of it, and what it entails besides.
 struct Fault {
     code: &'static str,
-    fault: &'static str,
+    what: &'static str,
     /// Breaks the workspace, and runs the doctor in it.
     run: fn(&Lab) -> Cmd,
     status: &'static str,
     entailed: &'static [&'static str],
 }
 
-const fn fault(code: &'static str, status: &'static str, fault: &'static str, run: fn(&Lab) -> Cmd) -> Fault {
-    Fault { code, fault, run, status, entailed: &[] }
+const fn fault(code: &'static str, status: &'static str, what: &'static str, run: fn(&Lab) -> Cmd) -> Fault {
+    Fault { code, what, run, status, entailed: &[] }
 }
 
 impl Fault {
@@ -124,12 +124,12 @@ fn matrix(lab: &Lab, faults: &[Fault]) {
         let report = output.json();
         let found = findings(&report);
         let said: Vec<_> = found.iter().map(|(status, name)| format!("{status} {name}")).collect();
-        println!("{:<28} {:<62} {}", row.code, row.fault, said.join(", "));
+        println!("{:<28} {:<62} {}", row.code, row.what, said.join(", "));
         let expected = (row.status.to_owned(), row.code.to_owned());
         let others = found.iter().filter(|finding| **finding != expected);
         let unexpected: Vec<_> = others.filter(|(_, name)| !row.entailed.contains(&&**name)).collect();
         if !found.contains(&expected) || !unexpected.is_empty() {
-            wrong.push(format!("{} ({}): {}\n{output}", row.code, row.fault, said.join(", ")));
+            wrong.push(format!("{} ({}): {}\n{output}", row.code, row.what, said.join(", ")));
         }
         for check in report["checks"].as_array().unwrap() {
             let fails = check["status"] == "fail";
@@ -543,8 +543,8 @@ const PUSH: &[Fault] = &[
     }),
     fault("push-archived", "fail", "the repository is archived", |lab| {
         lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
-        let cmd = lab.doctor(&["--only", "ssh,push"]);
-        cmd
+
+        lab.doctor(&["--only", "ssh,push"])
     }),
     fault("ssh-host-key-changed", "fail", "the server has another host key than the pinned one", |lab| {
         lab.apply().env("PUSHREADY_KNOWN_HOSTS", "example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIVIC02vnjFyL+I4RHfvIGNtOgJMe769VTF1VR4EB3ZB").run().success();
