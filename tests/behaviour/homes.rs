@@ -384,7 +384,7 @@ fn a_rule_of_the_user_is_seen_wherever_it_stands() {
             .env("GIT_CONFIG", "/nowhere")
             .run()
             .success()
-            .stdout_has("a rule of your own already turns");
+            .stdout_has("a rule of your own turns");
         ws.run(&["remove"]).success();
         All::new()
             .apply(ws)
@@ -393,7 +393,7 @@ fn a_rule_of_the_user_is_seen_wherever_it_stands() {
             .env("GIT_CONFIG_VALUE_0", "https://github.com/")
             .run()
             .success()
-            .stdout_has("a rule of your own already turns");
+            .stdout_has("a rule of your own turns");
     });
 }
 
