@@ -201,7 +201,8 @@ impl Receipt {
             if !untouched {
                 continue;
             }
-            match &*id {
+            // for whichever folder: see `id`
+            match id.split(':').next().unwrap_or_default() {
                 "codex.auth" => self.desired.codex.clone_from(&codex),
                 "claude.credentials" => self.desired.claude.clone_from(&claude),
                 _ => {}

@@ -336,12 +336,13 @@ fn a_home_that_cannot_be_written_is_named() {
         let all = All::new();
         let run = |args: &[&str], home: &str| all.pushready(ws, args).env("HOME", home).run();
         run(&["apply"], "/srv/read-only")
-            .fails(3)
-            .stderr_has("/srv/read-only/.local/state/pushready")
-            .stderr_has("Read-only file system")
-            .stderr_has("hint: mount the home writable");
+            .fails(1)
+            .stdout_has("/srv/read-only/.local/state/pushready")
+            .stdout_has("Read-only file system")
+            .stdout_has("fix: mount the home writable")
+            .stdout_has("NOT READY home-read-only home");
         ws.set_mode("", 0o500);
-        run(&["apply"], "/home/coder").fails(3).stderr_has("Permission denied").stderr_has("hint: ");
+        run(&["apply"], "/home/coder").fails(1).stdout_has("Permission denied").stdout_has("fix: ");
         ws.set_mode("", 0o700);
     });
 }
