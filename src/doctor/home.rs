@@ -148,7 +148,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
     }
     if context.settings.refused.is_empty() {
         for refused in context.receipt.iter().flat_map(|receipt| &receipt.desired.refused) {
-            let summary = "the last apply refused the value that it was given";
+            let summary = "the last apply could not put this in place";
             outcomes.push(Outcome::fail(
                 ID,
                 Some(refused.item.clone()),
@@ -156,7 +156,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
                 summary,
                 Fix::run(
                     ["pushready", "explain", refused.code.name()],
-                    "give it a value that is whole, and apply again",
+                    "mend what the explanation names, and apply again",
                 ),
             ));
         }
