@@ -9,10 +9,8 @@ mod doctor;
 mod error;
 mod git_config;
 mod git_url;
-#[cfg_attr(not(test), expect(dead_code, reason = "the doctor's Actions checks are to be called"))]
 mod github;
 mod home;
-#[cfg_attr(not(test), expect(dead_code, reason = "the doctor's Actions checks are to be called"))]
 mod http;
 mod plan;
 mod process;
