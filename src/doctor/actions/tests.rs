@@ -1,5 +1,6 @@
 //! Every scenario of `tests/actions/scenarios`, against a server in this process.
 
+mod contract;
 mod scenario;
 
 use std::fmt::Write as _;
