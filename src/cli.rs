@@ -160,7 +160,7 @@ pub struct Install {
 fn variables_help() -> String {
     let mut text =
         format!("{APPLY_EXAMPLES}\n\nVariables (a secret also comes as NAME_FILE or NAME_BASE64):\n");
-    for Variable { name, secret, meaning } in variables::ALL {
+    for Variable { name, secret, meaning, .. } in variables::ALL {
         let secret = if *secret { " (secret)" } else { "" };
         let _ = writeln!(text, "  {name}{secret}\n      {meaning}");
     }

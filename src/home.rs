@@ -35,6 +35,23 @@ pub struct Home {
 }
 
 impl Home {
+    /// A home with everything in its usual place.
+    #[cfg(test)]
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            passwd: Ok(path.to_owned()),
+            state: path.join("state"),
+            codex: path.join(".codex"),
+            claude: path.join(".claude"),
+            claude_json: path.join(".claude.json"),
+            git_config: path.join(".gitconfig"),
+            git_config_named: false,
+            seed: path.join("seed"),
+            notes: Vec::new(),
+        }
+    }
+
     /// Finds the paths as the clients find them. Fails where there is no home to work in.
     pub fn locate(env: &Env) -> Result<Self> {
         let passwd = passwd_home();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use crate::settings::Env;
 use crate::variables;
 
 /// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a hostile server sends
@@ -51,6 +52,18 @@ pub fn caller(program: &str) -> Command {
     }
     // messages are compared, so they must not be translated
     command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
+    command
+}
+
+/// `program` with PATH, HOME and the variables named alone: for children that need not see what the agent sees.
+pub fn confined(program: &str, env: &Env, names: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LC_ALL", "C");
+    for name in ["PATH", "HOME", "USER", "TMPDIR"].iter().chain(names) {
+        if let Some(value) = env.get(name) {
+            command.env(name, value);
+        }
+    }
     command
 }
 

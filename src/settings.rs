@@ -4,7 +4,10 @@
     reason = "this is the room that reads the environment and opens secrets"
 )]
 
+mod api_tokens;
 mod source;
+
+pub use api_tokens::ApiTokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -29,6 +32,7 @@ use source::{Pairs, Source, decode, key_map, place, read_stdin, source_file, tex
 const SEED_DEPTH: usize = 12;
 
 /// The environment as it was at the start, and the time.
+#[derive(Clone)]
 pub struct Env {
     variables: BTreeMap<OsString, OsString>,
     pub now: Timestamp,
@@ -37,6 +41,13 @@ pub struct Env {
 impl Env {
     pub fn of_process() -> Self {
         Self { variables: std::env::vars_os().collect(), now: Timestamp::now() }
+    }
+
+    /// An environment of these variables alone.
+    #[cfg(test)]
+    pub fn of(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, now: Timestamp::now() }
     }
 
     /// The value of a variable; blank is unset, for Coder's modules export empty ones.
@@ -630,7 +641,7 @@ fn key_source<'a>(item: &'a str, repository: Option<&'a Repository>, names: &'a 
 }
 
 fn known(name: &str) -> bool {
-    variables::ALL.iter().any(|variable| variable.secret && variable.name == name)
+    variables::ALL.iter().any(|variable| variable.secret && !variable.shared && variable.name == name)
 }
 
 /// A name from outside, in a message: a URL may hold a credential.

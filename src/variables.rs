@@ -6,6 +6,8 @@ pub struct Variable {
     pub name: &'static str,
     /// A secret may also come as `NAME_FILE` or `NAME_BASE64`, and never reaches a child.
     pub secret: bool,
+    /// A secret of other programs, which git's own helpers need too: children keep it, and it has that one form.
+    pub shared: bool,
     pub meaning: &'static str,
 }
 
@@ -14,10 +16,17 @@ macro_rules! variables {
         $(#[doc = $meaning] pub const $constant: &str = $name;)*
         /// All of them, in README's order.
         pub const ALL: &[Variable] =
-            &[$(Variable { name: $name, secret: variables!(@ $secret), meaning: $meaning },)*];
+            &[$(variables!(@ $secret $name $meaning),)*];
     };
-    (@ secret) => { true };
-    (@ plain) => { false };
+    (@ secret $name:literal $meaning:literal) => {
+        Variable { name: $name, secret: true, shared: false, meaning: $meaning }
+    };
+    (@ shared $name:literal $meaning:literal) => {
+        Variable { name: $name, secret: true, shared: true, meaning: $meaning }
+    };
+    (@ plain $name:literal $meaning:literal) => {
+        Variable { name: $name, secret: false, shared: false, meaning: $meaning }
+    };
 }
 
 variables! {
@@ -35,6 +44,16 @@ variables! {
     REQUIRE "PUSHREADY_REQUIRE" plain "`codex,claude,push:o/r`: required and absent is a failure; otherwise absent is skipped"
     ACCEPT "PUSHREADY_ACCEPT" plain "codes that are accepted here, comma-separated: still printed, no longer failing"
     UNCLAIMED "PUSHREADY_UNCLAIMED" plain "`1`: a prebuilt workspace not yet claimed: repository keys only, exit 0"
+    GITHUB_TOKEN "PUSHREADY_GITHUB_TOKEN" secret "a token with *Actions: read* (and *Administration: read* for policies and runners), for doctor's Actions checks alone"
+    EXTERNAL_AUTH_ID "PUSHREADY_EXTERNAL_AUTH_ID" plain "the id of Coder's external auth that knows GitHub, asked when no variable and no `gh` has a token; default `github`"
+    GITHUB_API_URL "PUSHREADY_GITHUB_API_URL" plain "base of GitHub's API, where the remote's host does not tell it"
+    GITHUB_STATUS_URL "PUSHREADY_GITHUB_STATUS_URL" plain "base of GitHub's status page; never sent a token"
+    HOSTED_LABELS "PUSHREADY_HOSTED_LABELS" plain "a file that replaces the dated table of GitHub's hosted runner labels"
+    GH_TOKEN "GH_TOKEN" shared "gh's own variable, for github.com and ghe.com, read when `PUSHREADY_GITHUB_TOKEN` is unset"
+    PLAIN_GITHUB_TOKEN "GITHUB_TOKEN" shared "the same, after `GH_TOKEN`"
+    GH_ENTERPRISE_TOKEN "GH_ENTERPRISE_TOKEN" shared "gh's own variable for GitHub Enterprise Server"
+    GITHUB_ENTERPRISE_TOKEN "GITHUB_ENTERPRISE_TOKEN" shared "the same, after `GH_ENTERPRISE_TOKEN`"
+    GH_HOST "GH_HOST" plain "gh's own variable: this host is a GitHub"
     CLAUDE_CODE_OAUTH_TOKEN "CLAUDE_CODE_OAUTH_TOKEN" secret "Claude Code's own variable, read when `PUSHREADY_CLAUDE_OAUTH_TOKEN` is unset"
     CODEX_HOME "CODEX_HOME" plain "Codex's folder, default `~/.codex`"
     CLAUDE_CONFIG_DIR "CLAUDE_CONFIG_DIR" plain "Claude Code's folder, default `~/.claude`; when set, `.claude.json` lies in it too"
@@ -67,7 +86,7 @@ pub mod observed {
 /// The variables in which a secret may stand: they are taken out of every child's environment.
 pub fn secret_names() -> impl Iterator<Item = String> {
     ALL.iter()
-        .filter(|variable| variable.secret)
+        .filter(|variable| variable.secret && !variable.shared)
         .flat_map(|variable| [variable.name.to_owned(), format!("{}_BASE64", variable.name)])
 }
 
@@ -97,5 +116,7 @@ mod tests {
         assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS".to_owned()));
         assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS_BASE64".to_owned()));
         assert!(!names.contains(&"HOME".to_owned()));
+        // gh as git's credential helper reads it
+        assert!(!names.contains(&"GH_TOKEN".to_owned()));
     }
 }

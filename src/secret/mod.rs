@@ -4,6 +4,7 @@
 //! names what is wrong and never quotes a byte of it. Nothing in this folder touches files, the network or the clock.
 #![expect(clippy::disallowed_methods, reason = "this is the room of the secrets")]
 
+mod api_token;
 mod claude_credentials;
 mod claude_token;
 mod codex_auth;
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+pub use api_token::ApiToken;
 pub use claude_credentials::CredentialsFile;
 pub use claude_token::ClaudeToken;
 pub use codex_auth::{CodexAuth, Liveness, Mode};

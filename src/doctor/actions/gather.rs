@@ -1,0 +1,283 @@
+//! Asks GitHub: the newest runs, then their jobs, then what those give reason to ask. What does not depend on another answer
+//! is asked at the same time.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use super::facts::{Facts, Labels, Looked, More, Standing};
+use super::{Session, status_page};
+use crate::doctor::actions::hosted_labels::HostedLabels;
+use crate::github::model::{ConcurrencyGroup, Job, Permissions, Repo, Run};
+use crate::github::{Answer, Forge, Page};
+use crate::http::segment;
+
+/// A push seldom starts more workflows, and each costs a request.
+const MOST_RUNS: usize = 5;
+const MOST_ANNOTATED: usize = 2;
+
+pub(super) fn gather(session: &Session<'_>) -> Facts {
+    let hub = &session.github;
+    let head = session.inputs.head.clone();
+    let (repo, runs, status) = thread::scope(|scope| {
+        let status =
+            session.status.as_ref().map(|base| scope.spawn(|| status_page::ask(&session.http, base)));
+        let runs = scope.spawn(|| newest_runs(session));
+        let repo = hub.object::<Repo>(&session.repo_path(""));
+        (repo, joined(runs), status.map(joined))
+    });
+    let mut facts = Facts {
+        place: session.place.clone(),
+        forge: session.forge,
+        now: hub.now().unwrap_or(session.inputs.env.now),
+        head,
+        local: session.inputs.work_tree.map(super::local::Local::read).unwrap_or_default(),
+        labels: HostedLabels::load(session.labels_file.as_deref()),
+        repo,
+        runs,
+        looked: Vec::new(),
+        status,
+        more: More::default(),
+        asked: super::facts::Asked::default(),
+    };
+    facts.looked = look(session, &facts);
+    facts.more = more(session, &facts);
+    facts.asked = session.asked();
+    facts
+}
+
+fn newest_runs(session: &Session<'_>) -> Answer<Page<Run>> {
+    let filter = match &session.inputs.head {
+        Some(head) if head.pushed => format!("head_sha={}", segment(&head.sha)),
+        Some(head) => {
+            head.branch.as_ref().map_or_else(String::new, |branch| format!("branch={}", segment(branch)))
+        }
+        None => String::new(),
+    };
+    session.github.page(
+        &session.repo_path(&format!("/actions/runs?{filter}&per_page=30").replace("?&", "?")),
+        "workflow_runs",
+    )
+}
+
+/// The newest run of each workflow, unless it went well or is plainly under way.
+fn look(session: &Session<'_>, facts: &Facts) -> Vec<Looked> {
+    let Ok(page) = &facts.runs else { return Vec::new() };
+    let mut seen = Vec::new();
+    let mut chosen: Vec<&Run> = Vec::new();
+    for run in &page.items {
+        let key = (run.workflow, &run.event, &run.path);
+        if !seen.contains(&key) {
+            seen.push(key);
+            if !matches!(&*run.conclusion, "success" | "skipped" | "neutral" | "timed_out") {
+                chosen.push(run);
+            }
+        }
+    }
+    chosen.sort_by_key(|run| run.is_finished());
+    chosen.truncate(MOST_RUNS);
+    thread::scope(|scope| {
+        let looks: Vec<_> = chosen.iter().map(|run| scope.spawn(|| look_at(session, run))).collect();
+        looks.into_iter().map(joined).collect()
+    })
+}
+
+fn look_at(session: &Session<'_>, run: &Run) -> Looked {
+    let hub = &session.github;
+    let path = |rest: &str| session.repo_path(&format!("/actions/runs/{}{rest}", run.id));
+    let jobs = hub.list::<Job>(&path("/jobs?filter=latest&per_page=100"), "jobs");
+    let mut looked = Looked {
+        run: run.clone(),
+        jobs,
+        deployments: None,
+        groups: None,
+        ahead: None,
+        annotations: BTreeMap::new(),
+    };
+    let Ok(page) = &looked.jobs else { return looked };
+    let has = |standing| page.items.iter().any(|job| Standing::of(job) == standing);
+    let waiting = run.status == "waiting" || has(Standing::Waiting);
+    let empty = page.items.is_empty() && !run.is_finished();
+    let pending = run.status == "pending" || has(Standing::Pending) || empty;
+    let asked = |job: &&Job| {
+        let late = job
+            .created
+            .zip(job.completed)
+            .is_some_and(|(from, to)| to.duration_since(from) >= super::judge::LATE);
+        // what waited for a day has no more to say
+        Standing::of(job) == Standing::NeverRan && !(job.conclusion == "cancelled" && late)
+    };
+    let never: Vec<i64> = page.items.iter().filter(asked).map(|job| job.id).take(MOST_ANNOTATED).collect();
+    thread::scope(|scope| {
+        let deployments = waiting.then(|| scope.spawn(|| hub.list(&path("/pending_deployments"), "")));
+        let groups = pending.then(|| scope.spawn(|| groups(session, run)));
+        let annotations: Vec<_> = never
+            .iter()
+            .map(|id| {
+                let path = session.repo_path(&format!("/check-runs/{id}/annotations"));
+                (*id, scope.spawn(move || hub.list(&path, "")))
+            })
+            .collect();
+        looked.deployments = deployments.map(joined);
+        if let Some((groups, ahead)) = groups.map(joined) {
+            looked.groups = Some(groups);
+            looked.ahead = ahead;
+        }
+        looked.annotations = annotations.into_iter().map(|(id, answer)| (id, joined(answer))).collect();
+    });
+    looked
+}
+
+/// The concurrency groups of a run, and who is ahead of it in the one where it waits.
+fn groups(
+    session: &Session<'_>,
+    run: &Run,
+) -> (Answer<Page<ConcurrencyGroup>>, Option<Answer<ConcurrencyGroup>>) {
+    let hub = &session.github;
+    let list = hub.list::<ConcurrencyGroup>(
+        &session.repo_path(&format!("/actions/runs/{}/concurrency_groups", run.id)),
+        "concurrency_groups",
+    );
+    let waits = |group: &&ConcurrencyGroup| group.members.iter().any(|member| member.status == "pending");
+    let ahead = list.as_ref().ok().and_then(|page| page.items.iter().find(waits)).map(|group| {
+        let name = segment(&group.name);
+        hub.object(&session.repo_path(&format!("/actions/concurrency_groups/{name}?ahead_of_run={}", run.id)))
+    });
+    (list, ahead)
+}
+
+/// The second round, about the repository and its organisation.
+fn more(session: &Session<'_>, facts: &Facts) -> More {
+    let hub = &session.github;
+    let Ok(page) = &facts.runs else { return More::default() };
+    if facts.repo.as_ref().is_ok_and(|repo| repo.off.is_some()) {
+        return More::default();
+    }
+    let reasons = Reasons::of(facts, page);
+    let repo = facts.repo.as_ref().ok();
+    let organization = repo.filter(|repo| repo.organization).map(|repo| segment(&repo.owner));
+    let org = |rest: &str| organization.as_ref().map(|owner| format!("/orgs/{owner}{rest}"));
+    let here = move |rest: &str| session.repo_path(rest);
+    let name = segment(session.name());
+    thread::scope(|scope| {
+        let runners = reasons.runners.then_some(());
+        let workflows = reasons
+            .no_run
+            .then(|| scope.spawn(|| hub.list(&here("/actions/workflows?per_page=100"), "workflows")));
+        let permissions = reasons.policy.then(|| scope.spawn(|| hub.object(&here("/actions/permissions"))));
+        let count = |filter: &'static str| {
+            move || hub.page(&here(&format!("/actions/runs?{filter}per_page=1")), "workflow_runs")
+        };
+        let any_runs = if reasons.no_run {
+            Some(scope.spawn(count("")))
+        } else {
+            reasons.hosted.then(|| scope.spawn(count("status=success&")))
+        };
+        let in_progress = reasons.hosted.then(|| scope.spawn(count("status=in_progress&")));
+        let fork_policy = reasons
+            .approval
+            .then(|| scope.spawn(|| hub.object(&here("/actions/permissions/fork-pr-contributor-approval"))));
+        let repo_runners =
+            runners.map(|()| scope.spawn(|| hub.list(&here("/actions/runners?per_page=100"), "runners")));
+        let org_runners = runners
+            .and_then(|()| org("/actions/runners?per_page=100"))
+            .map(|path| scope.spawn(move || hub.list(&path, "runners")));
+        let groups = format!("/actions/runner-groups?visible_to_repository={name}&per_page=100");
+        let runner_groups = runners
+            .and_then(|()| org(&groups))
+            .map(|path| scope.spawn(move || hub.list(&path, "runner_groups")));
+        let self_hosted_policy = (reasons.runners && reasons.self_hosted)
+            .then(|| org("/actions/permissions/self-hosted-runners"))
+            .flatten()
+            .map(|path| scope.spawn(move || hub.object(&path)));
+        // GHES has none
+        let hosted_runners = (reasons.runners && !reasons.self_hosted && facts.forge == Forge::Cloud)
+            .then(|| org("/actions/hosted-runners?per_page=100"))
+            .flatten()
+            .map(|path| scope.spawn(move || hub.list(&path, "runners")));
+        let org_permissions = reasons
+            .no_run
+            .then(|| org("/actions/permissions"))
+            .flatten()
+            .map(|path| scope.spawn(move || hub.object(&path)));
+        let permissions: Option<Answer<Permissions>> = permissions.map(joined);
+        let selected = permissions
+            .as_ref()
+            .and_then(|answer| answer.as_ref().ok())
+            .filter(|permissions| permissions.allowed_actions == "selected")
+            .map(|_| hub.object(&here("/actions/permissions/selected-actions")));
+        More {
+            workflows: workflows.map(joined),
+            permissions,
+            selected,
+            org_permissions: org_permissions.map(joined),
+            any_runs: any_runs.map(joined),
+            in_progress: in_progress.map(joined),
+            repo_runners: repo_runners.map(joined),
+            org_runners: org_runners.map(joined),
+            runner_groups: runner_groups.map(joined),
+            self_hosted_policy: self_hosted_policy.map(joined),
+            hosted_runners: hosted_runners.map(joined),
+            fork_policy: fork_policy.map(joined),
+        }
+    })
+}
+
+/// What the runs give reason to ask.
+#[expect(clippy::struct_excessive_bools, reason = "independent questions")]
+struct Reasons {
+    no_run: bool,
+    policy: bool,
+    approval: bool,
+    runners: bool,
+    /// The labels say so themselves.
+    self_hosted: bool,
+    hosted: bool,
+}
+
+impl Reasons {
+    fn of(facts: &Facts, page: &Page<Run>) -> Self {
+        let jobs = || {
+            facts
+                .looked
+                .iter()
+                .filter_map(|looked| looked.jobs.as_ref().ok())
+                .flat_map(|page| &page.items)
+                .filter(|job| {
+                    matches!(Standing::of(job), Standing::Queued)
+                        || Standing::of(job) == Standing::NeverRan && job.conclusion == "cancelled"
+                })
+        };
+        let kind = |job: &Job| Labels::of(&job.labels, &facts.labels);
+        let pushed = facts.head.as_ref().is_some_and(|head| head.pushed);
+        let no_run = page.items.is_empty() && pushed;
+        let failed = facts.looked.iter().any(|looked| {
+            let empty = looked.jobs.as_ref().is_ok_and(|page| page.items.is_empty());
+            looked.run.conclusion == "startup_failure" || looked.run.conclusion == "failure" && empty
+        });
+        let own = |job: &&Job| {
+            kind(job) == Labels::Own || facts.forge == Forge::Enterprise && kind(job) == Labels::Hosted
+        };
+        Self {
+            no_run,
+            policy: no_run || failed,
+            approval: facts
+                .looked
+                .iter()
+                .any(|looked| looked.run.conclusion == "action_required" && looked.run.from_fork),
+            runners: jobs().any(|job| own(&job)),
+            self_hosted: jobs()
+                .filter(own)
+                .any(|job| job.labels.iter().any(|label| facts.labels.is_self_hosted(label))),
+            hosted: jobs().any(|job| {
+                kind(job) == Labels::Hosted
+                    && job.status != "completed"
+                    && facts.age(job.created).is_some_and(|age| age >= super::judge::HOSTED_SUSPECT)
+            }),
+        }
+    }
+}
+
+/// A panic of ours in a thread is a panic of the probe, which the runner reports.
+fn joined<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
+    handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

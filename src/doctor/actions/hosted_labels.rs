@@ -1,0 +1,159 @@
+//! Which runner labels GitHub serves itself: dated data in a file of its own.
+
+use std::path::Path;
+
+use toml_edit::DocumentMut;
+
+const BUILT_IN: &str = include_str!("hosted_labels.toml");
+
+/// Beyond this many edits a label is another one, not a slip.
+const SLIP: usize = 4;
+
+/// Names of systems with which GitHub's own labels begin.
+const SYSTEMS: [&str; 4] = ["ubuntu", "windows", "macos", "xcode"];
+
+#[derive(Debug)]
+pub struct HostedLabels {
+    /// As of when.
+    pub date: String,
+    /// What went wrong with the file that should have replaced the table.
+    pub problem: Option<String>,
+    current: Vec<String>,
+    self_hosted: Vec<String>,
+    retired: Vec<Retired>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Retired {
+    pub label: String,
+    pub since: String,
+    pub instead: String,
+}
+
+impl HostedLabels {
+    /// The built-in table, or the one in `file`.
+    pub fn load(file: Option<&Path>) -> Self {
+        let Some(path) = file else { return Self::parse(BUILT_IN).unwrap_or_else(Self::none) };
+        let text = std::fs::read_to_string(path).map_err(|error| error.kind().to_string());
+        text.and_then(|text| Self::parse(&text).ok_or_else(|| "it is not of the table's form".to_owned()))
+            .unwrap_or_else(|why| Self {
+                problem: Some(format!("`{}` was not used: {why}", path.display())),
+                ..Self::load(None)
+            })
+    }
+
+    fn none() -> Self {
+        Self { date: String::new(), problem: None, current: vec![], self_hosted: vec![], retired: vec![] }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let table: DocumentMut = text.parse().ok()?;
+        let list = |name: &str| -> Option<Vec<String>> {
+            Some(
+                table
+                    .get(name)?
+                    .as_array()?
+                    .iter()
+                    .filter_map(|item| Some(item.as_str()?.to_lowercase()))
+                    .collect(),
+            )
+        };
+        let retired = table.get("retired")?.as_table_like()?.iter().filter_map(|(label, item)| {
+            let part = |index| Some(item.as_array()?.get(index)?.as_str()?.to_owned());
+            Some(Retired { label: label.to_lowercase(), since: part(0)?, instead: part(1)? })
+        });
+        Some(Self {
+            date: table.get("date")?.as_str()?.to_owned(),
+            problem: None,
+            current: list("current")?,
+            self_hosted: list("self_hosted")?,
+            retired: retired.collect(),
+        })
+    }
+
+    pub fn is_current(&self, label: &str) -> bool {
+        self.current.iter().any(|known| known.eq_ignore_ascii_case(label))
+    }
+
+    pub fn is_self_hosted(&self, label: &str) -> bool {
+        self.self_hosted.iter().any(|known| known.eq_ignore_ascii_case(label))
+    }
+
+    pub fn retired(&self, label: &str) -> Option<&Retired> {
+        self.retired.iter().find(|retired| retired.label.eq_ignore_ascii_case(label))
+    }
+
+    /// The label that was probably meant, where this one reads like GitHub's own and is not.
+    pub fn meant(&self, label: &str) -> Option<&str> {
+        let label = label.to_lowercase();
+        if self.is_current(&label) || self.is_self_hosted(&label) || self.retired(&label).is_some() {
+            return None;
+        }
+        let near = self.current.iter().map(|known| (strsim::levenshtein(known, &label), known)).min()?;
+        let system = SYSTEMS.iter().find(|system| label.starts_with(**system));
+        match (near, system) {
+            // `ubuntu` alone
+            (_, Some(system)) if label == *system => self
+                .current
+                .iter()
+                .find(|known| known.starts_with(*system) && known.ends_with("-latest"))
+                .map(String::as_str),
+            ((distance, known), Some(_)) if distance <= SLIP => Some(known),
+            ((1 | 2, known), None) => Some(known),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_table_is_whole() {
+        let labels = HostedLabels::load(None);
+        assert!(labels.problem.is_none() && labels.current.len() > 25 && labels.retired.len() > 10);
+        for retired in &labels.retired {
+            assert!(labels.is_current(&retired.instead), "{} is itself gone", retired.instead);
+            assert!(!labels.is_current(&retired.label), "{} is both", retired.label);
+        }
+    }
+
+    #[test]
+    fn slips_are_told_from_labels_of_ones_own() {
+        let labels = HostedLabels::load(None);
+        assert_eq!(labels.meant("ubuntu-24.04-arm64"), Some("ubuntu-24.04-arm"));
+        assert_eq!(labels.meant("ubuntu"), Some("ubuntu-latest"));
+        assert_eq!(labels.meant("Ubuntu-Lastest"), Some("ubuntu-latest"));
+        assert_eq!(labels.meant("unbuntu-latest"), Some("ubuntu-latest"));
+        for own in [
+            "ubuntu-latest",
+            "self-hosted",
+            "gpu",
+            "ubuntu-20.04",
+            "blacksmith-4vcpu-ubuntu-2404",
+            "ubuntu-latest-16-cores",
+        ] {
+            assert_eq!(labels.meant(own), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn another_table_replaces_it_and_a_broken_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("labels.toml");
+        std::fs::write(
+            &path,
+            "date = '2030-01-01'\ncurrent = ['ubuntu-30.04']\nself_hosted = []\n[retired]\n",
+        )
+        .unwrap();
+        let labels = HostedLabels::load(Some(&path));
+        assert_eq!(
+            (&*labels.date, labels.is_current("ubuntu-30.04"), labels.is_current("ubuntu-24.04")),
+            ("2030-01-01", true, false)
+        );
+        std::fs::write(&path, "date = 7").unwrap();
+        let labels = HostedLabels::load(Some(&path));
+        assert!(labels.is_current("ubuntu-24.04") && labels.problem.is_some());
+    }
+}

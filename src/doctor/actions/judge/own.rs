@@ -1,0 +1,228 @@
+//! A job that asks for a runner of the repository's own, or for a label that nobody has.
+
+use super::{NORMAL, Verdict, queue, refused};
+use crate::catalogue::Code;
+use crate::doctor::actions::facts::{Facts, Labels};
+use crate::doctor::outcome::{Evidence, Fix};
+use crate::github::model::{Job, Runner};
+use crate::github::{Forge, Page};
+
+/// Older runners cannot register (community#194762).
+const OLDEST_RUNNER: (u32, u32) = (2, 329);
+
+/// A label that is not GitHub's: whose is it?
+pub(super) fn judge(facts: &Facts, job: &Job, waited: jiff::SignedDuration) -> Option<Verdict> {
+    let more = &facts.more;
+    let lists = [more.repo_runners.as_ref(), more.org_runners.as_ref()];
+    let runners: Vec<&Runner> = lists
+        .into_iter()
+        .flatten()
+        .filter_map(|answer| answer.as_ref().ok())
+        .flat_map(|page| &page.items)
+        .collect();
+    let fits = |runner: &&&Runner| {
+        job.labels.iter().all(|label| runner.labels.iter().any(|own| own.eq_ignore_ascii_case(label)))
+    };
+    let fitting: Vec<&Runner> = runners.iter().filter(fits).copied().collect();
+    if !fitting.is_empty() {
+        return taken_by_none(facts, &fitting, waited);
+    }
+    if let Some(meant) = job.labels.iter().find_map(|label| facts.labels.meant(label)) {
+        let fix = Fix::report(format!("write `runs-on: {meant}` in the workflow file"));
+        let summary = format!(
+            "no runner carries the job's label, and it is not one of GitHub's; `{meant}` was probably meant"
+        );
+        return Some(Verdict::fail(Code::ActionsLabelUnknown, summary, fix).with([queue::table(facts)]));
+    }
+    if waited < NORMAL {
+        return None;
+    }
+    if let Some(verdict) = policy(facts).or_else(|| closed_group(facts)) {
+        return Some(verdict);
+    }
+    if let Some(verdict) = larger_runner(facts, job) {
+        return Some(verdict);
+    }
+    let refusal = lists.into_iter().flatten().find_map(|answer| answer.as_ref().err());
+    if let Some(refusal) = refusal {
+        let known = job.labels.iter().any(|label| facts.local.owns(label));
+        let summary = "the job asks for a runner of your own, and the runners cannot be seen with this token";
+        let verdict = refused::refused(facts, refusal).renamed(summary);
+        return Some(
+            verdict
+                .with([queue::table(facts)])
+                .with(known.then(|| Evidence::new("actionlint.yaml", "knows the label"))),
+        );
+    }
+    let (count, fix) = (
+        runners.len(),
+        Fix::visit(format!("{}/settings/actions/runners", facts.place.web), advice(facts, job)),
+    );
+    let summary =
+        if facts.forge == Forge::Enterprise && Labels::of(&job.labels, &facts.labels) == Labels::Hosted {
+            "the job asks for a GitHub-hosted runner, and a GitHub Enterprise Server has none"
+        } else if count == 0 {
+            "no runner is registered now for the job's labels"
+        } else {
+            "no runner carries the job's labels"
+        };
+    let seen = Evidence::new("runners that this repository can see", count.to_string());
+    let labels: std::collections::BTreeSet<_> =
+        runners.iter().flat_map(|runner| &runner.labels).take(20).cloned().collect();
+    let theirs = (!labels.is_empty())
+        .then(|| Evidence::foreign("their labels", &labels.into_iter().collect::<Vec<_>>().join(", ")));
+    Some(
+        Verdict::fail(Code::ActionsLabelUnknown, summary, fix)
+            .with([seen])
+            .with(theirs)
+            .with([queue::table(facts)]),
+    )
+}
+
+fn advice(facts: &Facts, job: &Job) -> String {
+    let vendors = ["blacksmith", "runs-on", "depot", "namespace", "buildjet", "warp", "ubicloud", "cirun"];
+    let vendor = vendors
+        .into_iter()
+        .find(|vendor| job.labels.iter().any(|label| label.to_lowercase().starts_with(vendor)));
+    match vendor {
+        Some(vendor) => format!("install the App of the vendor (`{vendor}`) for this repository, or use one of GitHub's labels"),
+        None if facts.forge == Forge::Enterprise => "register a runner with these labels, or change `runs-on`".to_owned(),
+        None => "start a runner with these labels (autoscaled ones register on demand: look at their controller), or change \
+                 `runs-on`"
+            .to_owned(),
+    }
+}
+
+/// Runners that could take it, and do not.
+fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuration) -> Option<Verdict> {
+    let url = format!("{}/settings/actions/runners", facts.place.web);
+    let online: Vec<_> = fitting.iter().filter(|runner| runner.online).collect();
+    let names: Vec<_> = fitting.iter().take(6).map(|runner| runner.name.as_str()).collect();
+    let named = Evidence::foreign("runners with these labels", &names.join(", "));
+    if waited < NORMAL && !online.is_empty() {
+        return None;
+    }
+    if online.is_empty() {
+        let old =
+            fitting.iter().find_map(|runner| runner.version.as_deref().filter(|version| is_old(version)));
+        let say = match old {
+            Some(_) => {
+                "update the runner program: GitHub no longer admits versions below 2.329.0; then start its service"
+            }
+            None => "start the runner's service, and look at its network",
+        };
+        let version = old.map(|version| Evidence::foreign("version", version).expected("at least 2.329.0"));
+        let summary = format!("{} runners carry the job's labels, and all are offline", fitting.len());
+        return Some(
+            Verdict::fail(Code::ActionsRunnerOffline, summary, Fix::visit(url, say))
+                .with([named])
+                .with(version),
+        );
+    }
+    if online.iter().all(|runner| runner.busy) {
+        let summary = format!("all {} online runners with the job's labels are busy", online.len());
+        let fix = Fix::wait("wait until one is free, or add a runner");
+        return Some(Verdict::warn(Code::ActionsRunnerBusy, summary, fix).with([named]));
+    }
+    // an idle runner does not take it: its group may not admit this repository
+    policy(facts).or_else(|| closed_group(facts)).or_else(|| {
+        let fix = Fix::visit(
+            url,
+            "restart the idle runner's service; if it still takes nothing, remove and register it again",
+        );
+        let summary = "an idle runner carries the job's labels, and GitHub does not give it the job";
+        Some(Verdict::fail(Code::ActionsGithubSide, summary, fix).with([named]))
+    })
+}
+
+fn is_old(version: &str) -> bool {
+    let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    parts.next().zip(parts.next()).is_some_and(|version| version < OLDEST_RUNNER)
+}
+
+/// The organisation forbids self-hosted runners here.
+fn policy(facts: &Facts) -> Option<Verdict> {
+    let policy = facts.more.self_hosted_policy.as_ref()?.as_ref().ok()?;
+    if policy.0 != "none" {
+        return None;
+    }
+    let owner = &facts.repo.as_ref().ok()?.owner;
+    let url = format!("https://{}/organizations/{owner}/settings/actions", host(facts));
+    let fix =
+        Fix::visit(url, "an owner of the organisation must allow self-hosted runners for this repository");
+    let evidence = [Evidence::foreign("permissions/self-hosted-runners, enabled_repositories", &policy.0)];
+    Some(
+        Verdict::fail(Code::ActionsPolicy, "the organisation allows no self-hosted runners", fix)
+            .with(evidence),
+    )
+}
+
+/// No runner group of the organisation admits this repository.
+fn closed_group(facts: &Facts) -> Option<Verdict> {
+    let groups: &Page<_> = facts.more.runner_groups.as_ref()?.as_ref().ok()?;
+    let repo = facts.repo.as_ref().ok()?;
+    let url = format!("https://{}/organizations/{}/settings/actions/runner-groups", host(facts), repo.owner);
+    let code = Code::ActionsRunnerGroup;
+    if groups.items.is_empty() {
+        let fix = Fix::visit(url, "add this repository to the group whose runners it should use");
+        return Some(Verdict::fail(code, "no runner group of the organisation admits this repository", fix));
+    }
+    if !repo.private && groups.items.iter().all(|group| !group.public_repositories) {
+        let say = "tick Allow public repositories on the group, if code of strangers may run on those machines; or use \
+                   GitHub's runners";
+        let evidence = groups
+            .items
+            .iter()
+            .take(6)
+            .map(|group| Evidence::foreign("allows_public_repositories false", &group.name));
+        let summary = "the repository is public, and no runner group admits public repositories";
+        return Some(Verdict::fail(code, summary, Fix::visit(url, say)).with(evidence));
+    }
+    if groups.items.iter().all(|group| group.workflows.is_some()) {
+        let fix = Fix::visit(url, "add this workflow to the group's selected workflows");
+        let evidence = groups.items.iter().take(6).map(|group| {
+            let workflows = group.workflows.as_deref().unwrap_or_default().join(", ");
+            Evidence::foreign("group admits", &format!("{}: {}", group.name, workflows.replace('@', " at ")))
+        });
+        return Some(
+            Verdict::fail(code, "the runner groups admit selected workflows alone", fix).with(evidence),
+        );
+    }
+    None
+}
+
+/// A larger runner is known by its name, which is its label.
+fn larger_runner(facts: &Facts, job: &Job) -> Option<Verdict> {
+    let page = facts.more.hosted_runners.as_ref()?.as_ref().ok()?;
+    let runner = page
+        .items
+        .iter()
+        .find(|runner| job.labels.iter().any(|label| label.eq_ignore_ascii_case(&runner.name)))?;
+    if runner.status == "Ready" {
+        return Some(queue::github_side(
+            facts,
+            "the larger runner is ready, and GitHub does not give it the job",
+        ));
+    }
+    let owner = &facts.repo.as_ref().ok()?.owner;
+    let fix = Fix::visit(
+        format!("https://{}/organizations/{owner}/settings/actions/runners", host(facts)),
+        "look at the larger runner",
+    );
+    let evidence = [
+        Evidence::foreign("hosted runner", &runner.name),
+        Evidence::foreign("status", &runner.status).expected("Ready"),
+    ];
+    Some(
+        Verdict::fail(
+            Code::ActionsRunnerOffline,
+            "the larger runner that carries the label is not ready",
+            fix,
+        )
+        .with(evidence),
+    )
+}
+
+fn host(facts: &Facts) -> &str {
+    facts.place.web.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or("github.com")
+}

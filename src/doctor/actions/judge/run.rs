@@ -1,0 +1,198 @@
+//! One run: the nearest of the causes that its jobs show.
+
+use jiff::SignedDuration;
+
+use super::{Kind, STUCK, Verdict, age, ended, gh, queue, refused, run_url};
+use crate::catalogue::Code;
+use crate::doctor::actions::facts::{Facts, Looked, Standing};
+use crate::doctor::outcome::{Evidence, Fix};
+use crate::github::model::{Job, PendingDeployment};
+use crate::github::{Forge, Page};
+
+/// `None`: it runs, ran, or will in its time.
+pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
+    let run = &looked.run;
+    let verdict = if run.conclusion == "action_required" {
+        Some(ended::approval(facts, looked))
+    } else {
+        match &looked.jobs {
+            Err(refusal) => Some(refused::refused(facts, refusal)),
+            Ok(jobs) if run.is_finished() => ended::judge(facts, looked, jobs),
+            Ok(jobs) if jobs.items.is_empty() => without_jobs(facts, looked),
+            Ok(jobs) => jobs_of(facts, looked, jobs),
+        }
+    };
+    verdict.map(|verdict| verdict.with(about(facts, looked)))
+}
+
+/// What the run says of itself.
+fn about(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
+    let run = &looked.run;
+    let state = if run.is_finished() { &run.conclusion } else { &run.status };
+    let waited = facts.age(run.since()).map_or_else(String::new, |since| format!(", {} old", age(since)));
+    let name = run.name.as_ref().map(|name| Evidence::foreign("workflow", name));
+    let evidence =
+        [Evidence::foreign("run", &format!("{state}{waited}")), Evidence::new("at", run_url(facts, run.id))];
+    name.into_iter().chain(evidence).collect()
+}
+
+fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> {
+    let each = jobs.items.iter().filter_map(|job| {
+        let verdict = match Standing::of(job) {
+            Standing::Queued => queue::judge(facts, looked, job),
+            Standing::Waiting => Some(environment(facts, looked)),
+            Standing::Pending => Some(concurrency(facts, looked)),
+            // a job that failed without starting decides the run before it has ended
+            Standing::NeverRan => ended::job(facts, looked, job),
+            Standing::Fine => None,
+        }?;
+        Some(verdict.with([Evidence::foreign("job", &job.name)]))
+    });
+    let found = worst(each);
+    // older servers tell it of the run alone
+    found.or_else(|| match &*looked.run.status {
+        "waiting" => Some(environment(facts, looked)),
+        "pending" => Some(concurrency(facts, looked)),
+        _ => None,
+    })
+}
+
+/// What blocks comes before what could not be told, and that before what passes by itself; else the first.
+pub(super) fn worst(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
+    let mut all: Vec<_> = verdicts.collect();
+    all.sort_by_key(|verdict| match verdict.kind {
+        Kind::Blocks(_) => 0,
+        Kind::Unknown { .. } => 1,
+        Kind::Passes(_) => 2,
+    });
+    let mut all = all.into_iter();
+    let first = all.next()?;
+    let other = all
+        .find_map(|other| other.code().filter(|code| Some(*code) != first.code()).map(|code| (code, other)));
+    Some(first.with(other.map(|(code, other)| Evidence::new("also", format!("{code}: {}", other.summary)))))
+}
+
+/// Queued, and no job exists: a concurrency group, or what an incident left behind (community#212780).
+fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
+    let run = &looked.run;
+    if holder(looked).is_some() || run.status == "pending" {
+        return Some(concurrency(facts, looked));
+    }
+    if run.status == "waiting" {
+        return Some(environment(facts, looked));
+    }
+    let since = facts.age(run.since())?;
+    let evidence = [Evidence::new("jobs", format!("total_count 0 after {}", age(since)))];
+    if since < super::HOSTED_SUSPECT {
+        return None;
+    }
+    if let Some(page) = facts.incident().filter(|_| since < STUCK) {
+        return Some(queue::incident(page).with(evidence));
+    }
+    if since < STUCK {
+        let fix = Fix::wait("wait: GitHub is slow to make the run's jobs");
+        return Some(Verdict::warn(Code::ActionsHostedDelay, "the run has no jobs yet", fix).with(evidence));
+    }
+    let id = run.id.to_string();
+    let argv = gh(facts, &["run", "cancel", &id]).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let say = "cancel the run and push a new commit; what an incident left behind never starts. Where that answers 409: \
+               `gh api --method POST` with the run's `force-cancel`; else give GitHub's support the run id";
+    let summary = "the run is queued and has no jobs: an incident of GitHub's left it behind";
+    Some(Verdict::fail(Code::ActionsOrphanedRun, summary, Fix::run(argv, say)).with(evidence))
+}
+
+/// The run that is ahead in the group, and the group's name.
+fn holder(looked: &Looked) -> Option<(i64, &str)> {
+    let groups = looked.groups.as_ref()?.as_ref().ok()?;
+    let own = looked.run.id;
+    let waits = |member: &&crate::github::model::Member| member.status == "pending" && member.run == own;
+    let group = groups.items.iter().find(|group| group.members.iter().any(|member| waits(&member)))?;
+    let ahead = looked.ahead.as_ref().and_then(|ahead| ahead.as_ref().ok());
+    let members = ahead.iter().flat_map(|ahead| &ahead.members).chain(&group.members);
+    let mut others = members.filter(|member| member.run != own);
+    let first = others.clone().find(|member| member.status == "in_progress").or_else(|| others.next())?;
+    Some((first.run, &group.name))
+}
+
+fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
+    let code = Code::ActionsConcurrency;
+    if let Some((run, group)) = holder(looked) {
+        let id = run.to_string();
+        let argv = gh(facts, &["run", "cancel", &id]).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let fix = Fix::run(argv, format!("wait until run {run} has ended, or cancel it"));
+        let phantom =
+            "if the holder has ended already, rename the group: GitHub sometimes keeps a cancelled one";
+        return Verdict::warn(
+            code,
+            format!("it waits for run {run}, which holds its concurrency group"),
+            fix,
+        )
+        .with([
+            Evidence::new("holder", run_url(facts, run)),
+            Evidence::foreign("group", group),
+            Evidence::new("note", phantom),
+        ]);
+    }
+    // GHES has no such question; the newest run of the same workflow that is under way is the likely holder
+    let page = facts.runs.as_ref().ok();
+    let likely = page.into_iter().flat_map(|page| &page.items).find(|other| {
+        other.id != looked.run.id && other.workflow == looked.run.workflow && other.status == "in_progress"
+    });
+    let fix = Fix::visit(
+        format!("{}/actions", facts.place.web),
+        "wait for the run that holds the group, or cancel it",
+    );
+    let why = match looked.groups.as_ref() {
+        Some(Err(refusal)) if facts.forge == Forge::Cloud => {
+            Some(Evidence::new("concurrency_groups", refusal.to_string()))
+        }
+        Some(Err(_)) => Some(Evidence::new("concurrency_groups", "not on this server")),
+        _ => None,
+    };
+    let holder = likely.map(|run| Evidence::new("probably held by", run_url(facts, run.id)));
+    Verdict::warn(code, "it waits for another run of its concurrency group", fix).with(holder).with(why)
+}
+
+fn environment(facts: &Facts, looked: &Looked) -> Verdict {
+    let code = Code::ActionsEnvironmentWait;
+    let visit = |say: String| Fix::visit(run_url(facts, looked.run.id), say);
+    let pending = match &looked.deployments {
+        Some(Ok(page)) => page.items.first(),
+        Some(Err(refusal)) => {
+            let fix = visit("look at the run: its page names who must approve".to_owned());
+            let evidence = [Evidence::new("pending_deployments", refusal.to_string())];
+            return Verdict::fail(code, "a job waits for an environment's protection rules", fix)
+                .with(evidence);
+        }
+        None => None,
+    };
+    let Some(pending) = pending else {
+        let fix = visit("look at the run: its page names the rule".to_owned());
+        return Verdict::fail(code, "a job waits for a protection rule that the API does not name", fix);
+    };
+    let named = Evidence::foreign("environment", &pending.environment);
+    if let Some(left) = timer_left(facts, pending) {
+        let fix = Fix::wait(format!("wait: the environment's timer ends in {}", age(left)));
+        return Verdict::warn(code, "a job waits for an environment's timer", fix).with([named]);
+    }
+    let mut evidence = vec![named];
+    evidence.extend(pending.reviewers.iter().take(6).map(|reviewer| Evidence::foreign("reviewer", reviewer)));
+    if pending.reviewers.is_empty() {
+        let fix = visit(
+            "the App behind the environment's custom rule must answer; deployments wait 30 days at most"
+                .to_owned(),
+        );
+        return Verdict::fail(code, "a job waits for an App's deployment protection rule", fix)
+            .with(evidence);
+    }
+    evidence.push(Evidence::new("this token may approve", if pending.may_approve { "yes" } else { "no" }));
+    let fix = visit("one of the reviewers must approve the deployment on the run's page".to_owned());
+    Verdict::fail(code, "a job waits for a reviewer of its environment", fix).with(evidence)
+}
+
+/// What is left of the timer, when that is all it waits for.
+fn timer_left(facts: &Facts, pending: &PendingDeployment) -> Option<SignedDuration> {
+    let started = pending.timer_started.filter(|_| pending.wait_minutes > 0)?;
+    let end = started.checked_add(SignedDuration::from_mins(pending.wait_minutes)).ok()?;
+    Some(end.duration_since(facts.now)).filter(|left| left.as_secs() > 0)
+}

@@ -1,0 +1,163 @@
+//! What the work tree tells, without the network and without a token.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::workflow::{Workflow, actionlint_labels};
+use crate::process;
+
+/// Nobody writes longer ones by hand.
+const FILE_CAP: u64 = 512 * 1024;
+const MOST_FILES: usize = 200;
+const GIT: Duration = Duration::from_secs(5);
+
+/// The commit that the work tree is on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// As the server names it; `None`: detached.
+    pub branch: Option<String>,
+    pub sha: String,
+    pub message: String,
+    /// A remote-tracking branch holds it, as after each push.
+    pub pushed: bool,
+}
+
+impl Head {
+    /// Asks git, in plumbing alone: no hook, signature program or text conversion of the repository is run.
+    pub fn of(work_tree: &Path) -> Option<Self> {
+        let git = |arguments: &[&str]| -> Option<String> {
+            let mut command = process::caller("git");
+            command.env("GIT_NO_LAZY_FETCH", "1").arg("-C").arg(work_tree).args(arguments);
+            let output = process::run(command, GIT).ok().filter(|output| output.status.success())?;
+            Some(output.stdout.trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        let sha = git(&["rev-parse", "--verify", "--quiet", "HEAD"])?;
+        let local = git(&["symbolic-ref", "--quiet", "HEAD"]);
+        // the branch may have another name on the server
+        let there = git(&["rev-parse", "--symbolic-full-name", "@{push}"]);
+        let there = there.as_deref().and_then(|name| name.strip_prefix("refs/remotes/")?.split_once('/'));
+        let branch = there.map(|(_, name)| name).or_else(|| local.as_deref()?.strip_prefix("refs/heads/"));
+        let commit = git(&["cat-file", "commit", &sha]).unwrap_or_default();
+        Some(Self {
+            branch: branch.map(str::to_owned),
+            message: commit.split_once("\n\n").map_or("", |(_, message)| message).to_owned(),
+            pushed: git(&["for-each-ref", "--count=1", "--format=x", "--contains", &sha, "refs/remotes"])
+                .is_some(),
+            sha,
+        })
+    }
+}
+
+/// The workflow files, and the labels that actionlint is told about.
+#[derive(Debug, Default)]
+pub struct Local {
+    pub workflows: Vec<Workflow>,
+    pub own_labels: Vec<String>,
+}
+
+impl Local {
+    pub fn read(work_tree: &Path) -> Self {
+        let github = work_tree.join(".github");
+        let folder = std::fs::read_dir(github.join("workflows")).into_iter().flatten();
+        let mut paths: Vec<_> = folder.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        paths.retain(|path| {
+            path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
+        });
+        paths.sort();
+        let workflows = paths.iter().take(MOST_FILES).filter_map(|path| {
+            // shown as it is afterwards
+            let name = format!(".github/workflows/{}", path.file_name()?.to_string_lossy().escape_debug());
+            Some(Workflow::parse(&name, &text(path)?))
+        });
+        let own_labels =
+            ["actionlint.yaml", "actionlint.yml"].iter().filter_map(|name| text(&github.join(name)));
+        Self {
+            workflows: workflows.collect(),
+            own_labels: own_labels.flat_map(|text| actionlint_labels(&text)).collect(),
+        }
+    }
+
+    /// Whether the repository's users say that this label is a runner of theirs.
+    pub fn owns(&self, label: &str) -> bool {
+        self.own_labels.iter().any(|own| super::trigger::matches(&own.to_lowercase(), &label.to_lowercase()))
+    }
+}
+
+/// The text of a plain file of reasonable size.
+fn text(path: &Path) -> Option<String> {
+    let metadata = path.symlink_metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > FILE_CAP {
+        return None;
+    }
+    std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn head_is_read_without_running_anything_of_the_repository() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| {
+            let done = Command::new("git")
+                .arg("-C")
+                .arg(folder.path())
+                .args(arguments)
+                .env("HOME", folder.path())
+                .output()
+                .unwrap();
+            assert!(done.status.success(), "{done:?}");
+            String::from_utf8(done.stdout).unwrap().trim().to_owned()
+        };
+        assert_eq!(Head::of(folder.path()), None);
+        git(&["init", "--quiet", "--initial-branch=work"]);
+        assert_eq!(Head::of(folder.path()), None);
+        git(&[
+            "-c",
+            "user.name=n",
+            "-c",
+            "user.email=e@example",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "-m",
+            "one\n\n[skip ci]",
+        ]);
+        let head = Head::of(folder.path()).unwrap();
+        assert_eq!(
+            (head.branch.as_deref(), &*head.message, head.pushed),
+            (Some("work"), "one\n\n[skip ci]", false)
+        );
+        git(&["remote", "add", "origin", "https://github.example/o/r"]);
+        git(&["config", "branch.work.remote", "origin"]);
+        git(&["config", "branch.work.merge", "refs/heads/theirs"]);
+        git(&["config", "push.default", "upstream"]);
+        git(&["config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"]);
+        git(&["update-ref", "refs/remotes/origin/theirs", &head.sha]);
+        let head = Head::of(folder.path()).unwrap();
+        assert_eq!((head.branch.as_deref(), head.pushed), (Some("theirs"), true));
+    }
+
+    #[test]
+    fn files_that_are_none_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let workflows = folder.path().join(".github/workflows");
+        std::fs::create_dir_all(workflows.join("folder.yml")).unwrap();
+        std::fs::write(workflows.join("b.yaml"), "on: push\njobs: {}").unwrap();
+        std::fs::write(workflows.join("readme.md"), "").unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", workflows.join("a.yml")).unwrap();
+        std::fs::write(
+            folder.path().join(".github/actionlint.yaml"),
+            "self-hosted-runner: {labels: ['gpu-*']}",
+        )
+        .unwrap();
+        let local = Local::read(folder.path());
+        assert_eq!(
+            local.workflows.iter().map(|workflow| &*workflow.path).collect::<Vec<_>>(),
+            [".github/workflows/b.yaml"]
+        );
+        assert!(local.owns("GPU-1") && !local.owns("cpu"));
+    }
+}

@@ -1,0 +1,73 @@
+//! GitHub's status page: another origin, which never sees a token.
+
+use serde_json::Value;
+
+use crate::github::{Read, list, text};
+use crate::http::{Failure, Http, Url};
+
+/// Actions; its name was changed once, its id was not.
+const COMPONENT: &str = "br0l2tvcx85d";
+pub const DEFAULT: &str = "https://www.githubstatus.com";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusPage {
+    /// `operational`, `degraded_performance`, `partial_outage`, `major_outage`, `under_maintenance`.
+    pub status: String,
+    /// The titles of what is not resolved.
+    pub incidents: Vec<String>,
+}
+
+impl StatusPage {
+    pub fn is_incident(&self) -> bool {
+        self.status != "operational"
+    }
+}
+
+struct Component {
+    id: String,
+    status: String,
+}
+
+impl Read for Component {
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self { id: text(value, "id")?, status: text(value, "status")? })
+    }
+}
+
+struct Incident(String);
+
+impl Read for Incident {
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self(text(value, "name")?))
+    }
+}
+
+/// One request, and a second for the titles when something is wrong.
+pub fn ask(http: &Http, base: &Url) -> Result<StatusPage, Failure> {
+    let components: Vec<Component> =
+        list(&get(http, base, "/api/v2/components.json")?, "components").unwrap_or_default();
+    let broken = || Failure::Broken("the status page does not list Actions".to_owned());
+    let status =
+        components.into_iter().find(|component| component.id == COMPONENT).ok_or_else(broken)?.status;
+    let mut page = StatusPage { status, incidents: Vec::new() };
+    if page.is_incident()
+        && let Ok(value) = get(http, base, "/api/v2/incidents/unresolved.json")
+    {
+        page.incidents = list::<Incident>(&value, "incidents")
+            .unwrap_or_default()
+            .into_iter()
+            .map(|incident| incident.0)
+            .collect();
+    }
+    Ok(page)
+}
+
+fn get(http: &Http, base: &Url, path: &str) -> Result<Value, Failure> {
+    let broken = |why: &str| Failure::Broken(why.to_owned());
+    let url = base.below(path).ok_or_else(|| broken("its address cannot be used"))?;
+    let response = http.get(&url, &[("accept", "application/json")], None)?;
+    if response.status != 200 {
+        return Err(Failure::Broken(format!("status {}", response.status)));
+    }
+    serde_json::from_slice(&response.body).map_err(|_| broken("it is not JSON"))
+}

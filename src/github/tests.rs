@@ -1,0 +1,172 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::model::Workflow;
+use super::{Forge, GitHub, MOST_REQUESTS, Refusal, Sources};
+use crate::home::Home;
+use crate::http::test_server::{Reply, Server};
+use crate::http::{Http, Url};
+use crate::settings::{ApiTokens, Env};
+
+/// A folder with programs of these names and scripts, as the whole PATH.
+fn programs(scripts: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, script) in scripts {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+fn ask<T>(server: &Server, forge: Forge, env: &Env, ask: impl FnOnce(&GitHub<'_>) -> T) -> T {
+    let api = Url::parse(&server.url()).unwrap();
+    let home = Home::at(std::path::Path::new("/nonexistent"));
+    let tokens = ApiTokens::read(env, &home, forge == Forge::Enterprise);
+    let sources = Sources::new(env, forge, "github.example", api.origin(), tokens);
+    let http = Arc::new(Http::new(env, Instant::now() + Duration::from_secs(20)));
+    ask(&GitHub::new(http, api, &sources))
+}
+
+fn workflows(names: std::ops::Range<usize>) -> String {
+    let list: Vec<_> = names.map(|n| json!({"path": format!("{n}.yml"), "state": "active"})).collect();
+    json!({"total_count": 350, "workflows": list}).to_string()
+}
+
+#[test]
+fn pages_are_followed_on_their_origin_and_up_to_a_cap() {
+    let base = Arc::new(std::sync::OnceLock::<String>::new());
+    let known = Arc::clone(&base);
+    let server = Server::start(move |request| {
+        let page: usize = request.target.split("page=").nth(1).map_or(1, |page| page.parse().unwrap());
+        let next =
+            format!("<{}/list?page={}>; rel=\"next\", <x>; rel=\"last\"", known.get().unwrap(), page + 1);
+        Reply::new(200, workflows((page - 1) * 100..page * 100)).header("link", next)
+    });
+    base.set(server.url()).unwrap();
+    let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
+    let page = ask(&server, Forge::Cloud, &env, |hub| hub.list::<Workflow>("/list", "workflows")).unwrap();
+    assert_eq!((page.items.len(), page.total, server.requests().len()), (300, 350, 3));
+    let page = ask(&server, Forge::Cloud, &env, |hub| hub.page::<Workflow>("/list", "workflows")).unwrap();
+    assert_eq!((page.items.len(), server.requests().len()), (100, 4));
+
+    let other = Server::start(|_| Reply::new(200, workflows(100..200)));
+    let link = format!("<{}/list?page=2>; rel=\"next\"", other.url());
+    let server = Server::start(move |_| Reply::new(200, workflows(0..100)).header("link", link.clone()));
+    let page = ask(&server, Forge::Cloud, &env, |hub| hub.list::<Workflow>("/list", "workflows")).unwrap();
+    assert_eq!((page.items.len(), other.requests().len()), (100, 0));
+}
+
+#[test]
+fn what_has_not_changed_is_not_sent_again() {
+    let server = Server::start(|request| match request.headers.get("if-none-match").map(String::as_str) {
+        Some("W/\"1\"") => Reply::new(304, ""),
+        _ => Reply::new(200, workflows(0..3)).header("etag", "W/\"1\""),
+    });
+    let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
+    ask(&server, Forge::Cloud, &env, |hub| {
+        for _ in 0..2 {
+            assert_eq!(hub.page::<Workflow>("/list", "workflows").unwrap().items.len(), 3);
+        }
+    });
+    assert!(server.requests()[1].headers.contains_key("if-none-match"));
+}
+
+#[test]
+fn sources_are_tried_in_their_order_each_where_it_belongs() {
+    let server = Server::start(|request| match request.headers.get("authorization").map(String::as_str) {
+        Some("Bearer good") | None => Reply::new(200, "{}"),
+        Some(_) => Reply::new(401, r#"{"message":"Bad credentials"}"#),
+    });
+    let path = programs(&[
+        ("gh", "[ \"$*\" = 'auth token --hostname github.example' ] && echo from-gh"),
+        // not linked: a login URL, and status 1
+        ("coder", "echo https://coder.example/external-auth/github; exit 1"),
+    ]);
+    let path = path.path().display().to_string();
+    let tried = |forge, more: &[(&str, &str)]| {
+        let variables: Vec<_> = [("PATH", &*path)].iter().chain(more).copied().collect();
+        ask(&server, forge, &Env::of(&variables), |hub| {
+            let before = server.requests().len();
+            hub.page::<Workflow>("/list", "workflows").unwrap();
+            let requests = server.requests();
+            let sent = requests[before..].iter().map(|request| request.headers.get("authorization").cloned());
+            let sent: Vec<_> = sent.map(|value| value.unwrap_or_default().replace("Bearer ", "")).collect();
+            (sent.join(" "), hub.token(), hub.rejected().len())
+        })
+    };
+    let (sent, token, rejected) = tried(
+        Forge::Cloud,
+        &[("PUSHREADY_GITHUB_TOKEN", "one"), ("GH_TOKEN", "two"), ("GITHUB_TOKEN", "good")],
+    );
+    assert_eq!((&*sent, token.as_deref(), rejected), ("one two good", Some("token from GITHUB_TOKEN"), 2));
+    // gh has a token that is not accepted, Coder none: anonymously at last
+    assert_eq!(tried(Forge::Cloud, &[]), ("from-gh ".to_owned(), None, 1));
+    // gh's variables for github.com are not for another server
+    let (sent, ..) = tried(Forge::Enterprise, &[("GH_TOKEN", "two"), ("GH_ENTERPRISE_TOKEN", "good")]);
+    assert_eq!(sent, "good");
+}
+
+#[test]
+fn coder_is_asked_last() {
+    let server = Server::start(|_| Reply::new(200, "{}"));
+    let path = programs(&[
+        ("gh", "exit 1"),
+        (
+            "coder",
+            "[ \"$*\" = 'external-auth access-token corporate' ] && [ -z \"$GH_TOKEN\" ] && printf good",
+        ),
+    ]);
+    let path = path.path().display().to_string();
+    let env = Env::of(&[("PATH", &path), ("PUSHREADY_EXTERNAL_AUTH_ID", "corporate")]);
+    let token = ask(&server, Forge::Enterprise, &env, |hub| {
+        hub.page::<Workflow>("/list", "workflows").unwrap();
+        hub.token()
+    });
+    assert_eq!(token.as_deref(), Some("token from `coder external-auth access-token`"));
+}
+
+#[test]
+fn once_the_limit_is_reached_nothing_more_is_asked() {
+    let server = Server::start(|_| {
+        Reply::new(403, r#"{"message":"API rate limit exceeded"}"#).header("x-ratelimit-reset", "2000000000")
+    });
+    let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
+    ask(&server, Forge::Cloud, &env, |hub| {
+        for _ in 0..3 {
+            let refusal = hub.page::<Workflow>("/list", "workflows").unwrap_err();
+            assert!(matches!(refusal, Refusal::RateLimited { until: Some(_) }), "{refusal:?}");
+        }
+    });
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_run_asks_so_much_and_no_more() {
+    let server = Server::start(|_| Reply::new(200, "{}"));
+    let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
+    ask(&server, Forge::Cloud, &env, |hub| {
+        for _ in 0..MOST_REQUESTS {
+            hub.page::<Workflow>("/list", "workflows").unwrap();
+        }
+        assert_eq!(hub.page::<Workflow>("/list", "workflows").unwrap_err(), Refusal::TooManyRequests);
+    });
+}
+
+#[test]
+fn a_server_that_does_not_know_the_version_is_asked_without() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let server = Server::start(move |request| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let known = !request.headers.contains_key("x-github-api-version");
+        if known { Reply::new(200, "{}") } else { Reply::new(400, r#"{"message":"unknown version"}"#) }
+    });
+    let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
+    ask(&server, Forge::Cloud, &env, |hub| hub.page::<Workflow>("/list", "workflows").unwrap());
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}

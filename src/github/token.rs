@@ -1,0 +1,112 @@
+//! Where a token for the API comes from: variables first, then `gh`, then Coder. Programs are asked only when it is their turn.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::Forge;
+use crate::http::{Credential, Origin};
+use crate::process;
+use crate::secret::ApiToken;
+use crate::settings::{ApiTokens, Env};
+use crate::variables;
+
+/// gh may ask a keyring; coder asks its server.
+const GH: Duration = Duration::from_secs(5);
+const CODER: Duration = Duration::from_secs(10);
+
+/// What gh and coder need besides PATH and HOME.
+const GH_NEEDS: &[&str] =
+    &["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "GH_CONFIG_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+const CODER_NEEDS: &[&str] = &[
+    "CODER_AGENT_TOKEN",
+    "CODER_AGENT_TOKEN_FILE",
+    "CODER_AGENT_URL",
+    "CODER_AGENT_AUTH",
+    "CODER_URL",
+    "CODER_CONFIG_DIR",
+    "CODER_SESSION_TOKEN",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+enum From {
+    Given,
+    Gh { host: String },
+    Coder { id: String },
+}
+
+struct Slot {
+    from: From,
+    found: OnceLock<Option<Source>>,
+}
+
+/// A source that has a token.
+pub struct Source {
+    pub via: String,
+    pub credential: Credential,
+    pub(super) index: usize,
+}
+
+/// All sources for one host, in their order.
+pub struct Sources<'a> {
+    env: &'a Env,
+    slots: Vec<Slot>,
+    /// What is said of tokens that cannot be used; never a value.
+    pub warnings: Vec<String>,
+}
+
+impl<'a> Sources<'a> {
+    /// `host` is the repository's, `origin` that of its API: the only place where its tokens go.
+    pub fn new(env: &'a Env, forge: Forge, host: &str, origin: &Origin, given: ApiTokens) -> Self {
+        let mut slots: Vec<Slot> = Vec::new();
+        for (index, token) in given.tokens.into_iter().enumerate() {
+            let credential = Credential { token: token.value, origin: origin.clone() };
+            let source = Source { via: token.via, credential, index };
+            slots.push(Slot { from: From::Given, found: OnceLock::from(Some(source)) });
+        }
+        slots.push(Slot { from: From::Gh { host: host.to_owned() }, found: OnceLock::new() });
+        // the usual id is github.com's; for another server somebody has to have named one
+        let id = env.text(variables::EXTERNAL_AUTH_ID);
+        if let Some(id) = id.or_else(|| (forge == Forge::Cloud).then(|| "github".to_owned())) {
+            slots.push(Slot { from: From::Coder { id }, found: OnceLock::new() });
+        }
+        Self { env, slots, warnings: given.warnings }
+    }
+
+    /// The first source from `index` on that has a token.
+    pub(super) fn get(&self, index: usize, origin: &Origin) -> Option<&Source> {
+        self.slots
+            .iter()
+            .enumerate()
+            .skip(index)
+            .find_map(|(index, slot)| slot.found.get_or_init(|| self.ask(&slot.from, index, origin)).as_ref())
+    }
+
+    fn ask(&self, from: &From, index: usize, origin: &Origin) -> Option<Source> {
+        let (command, deadline, via) = match from {
+            From::Given => return None,
+            From::Gh { host } => {
+                let mut command = process::confined("gh", self.env, GH_NEEDS);
+                command.args(["auth", "token", "--hostname", host]);
+                (command, GH, "`gh auth token`".to_owned())
+            }
+            From::Coder { id } => {
+                let mut command = process::confined("coder", self.env, CODER_NEEDS);
+                command.args(["external-auth", "access-token", id]);
+                (command, CODER, "`coder external-auth access-token`".to_owned())
+            }
+        };
+        // where the account is not linked, coder prints a login URL and fails: the status counts, and a URL is no token
+        let output = process::run(command, deadline).ok().filter(|output| output.status.success())?;
+        let token = ApiToken::parse(&SecretString::from(output.stdout)).ok()?.value;
+        Some(Source { via, credential: Credential { token, origin: origin.clone() }, index })
+    }
+}

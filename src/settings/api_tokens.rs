@@ -1,0 +1,51 @@
+//! The tokens for GitHub's API that stand in variables.
+
+use super::{Env, Found, Home, Reader, Settings, Sourced, Wanted, expand};
+use crate::catalogue::Code;
+use crate::receipt::Origin;
+use crate::secret::ApiToken;
+use crate::variables;
+
+/// In the order in which they are tried, and what there is to tell about those that cannot be used.
+#[derive(Debug, Default)]
+pub struct ApiTokens {
+    pub tokens: Vec<Sourced<ApiToken>>,
+    pub warnings: Vec<String>,
+}
+
+impl ApiTokens {
+    /// `enterprise`: for a GitHub Enterprise Server, for which gh has variables of its own; it never sends GH_TOKEN there
+    /// (go-gh, pkg/auth).
+    pub fn read(env: &Env, home: &Home, enterprise: bool) -> Self {
+        let seed =
+            env.get(variables::SEED_DIR).map_or_else(|| home.seed.clone(), |dir| expand(&dir, &home.path));
+        let stdin = std::collections::BTreeMap::new();
+        let mut reader = Reader { env, home, stdin, seed, settings: Settings::default() };
+        let wanted = Wanted {
+            item: "GitHub token",
+            repository: None,
+            names: &[variables::GITHUB_TOKEN],
+            seed: None,
+            malformed: Code::ActionsNoToken,
+        };
+        let mut found: Vec<_> = reader.first(&wanted).into_iter().collect();
+        let theirs = if enterprise {
+            [variables::GH_ENTERPRISE_TOKEN, variables::GITHUB_ENTERPRISE_TOKEN]
+        } else {
+            [variables::GH_TOKEN, variables::PLAIN_GITHUB_TOKEN]
+        };
+        for name in theirs {
+            if let Some(text) = env.text(name) {
+                found.push(Found { text: text.into(), origin: Origin::Variable, via: name.to_owned() });
+            }
+        }
+        let tokens = found
+            .into_iter()
+            .filter_map(|found| reader.check("GitHub token", None, found, ApiToken::parse))
+            .collect();
+        let refused =
+            reader.settings.refused.into_iter().map(|item| format!("{}: {}", item.item, item.finding.say));
+        let warnings = reader.settings.warnings.into_iter().chain(refused).collect();
+        Self { tokens, warnings }
+    }
+}
