@@ -92,6 +92,7 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
         desired: &provision.desired,
         plan: &plan,
         repositories: &repositories,
+        asked,
         https: &https,
         all: arguments.all,
         folder,

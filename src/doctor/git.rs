@@ -214,6 +214,16 @@ fn stored_url(config: &Path, name: &str) -> Option<GitUrl> {
     GitUrl::parse(&variable.value?).ok()
 }
 
+/// The repository of the clone in the current folder: its `origin`, or its only remote.
+pub fn current(context: &Context) -> Option<Repository> {
+    let config = config_of(context.folder.as_deref()?)?;
+    let content = file::observe(&config, Kind::Shared).ok()??;
+    let urls: Vec<_> = remote::urls(&content.bytes).ok()?.filter(|variable| variable.key == "url").collect();
+    let origin = urls.iter().find(|variable| variable.subsection.as_deref() == Some("origin"));
+    let url = GitUrl::parse(origin.or(urls.first())?.value.as_deref()?).ok()?;
+    url.repository().cloned()
+}
+
 /// The configuration of the clone around a folder.
 pub fn config_of(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().map(|above| above.join(".git/config")).find(|config| config.is_file())

@@ -1,8 +1,7 @@
 //! The doctor: proves readiness, names the cause, says who can mend it. It never repairs, and runs nothing that a repository
 //! controls. Each area gathers facts and then judges them; only gathering touches the world.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the runner is to call actions::probe"))]
-pub mod actions;
+mod actions;
 mod claude;
 mod codex;
 mod git;
@@ -49,7 +48,7 @@ pub enum Depth {
 }
 
 /// One kind of check.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Check {
     /// Dotted, stable.
     pub id: &'static str,
@@ -116,6 +115,9 @@ pub const CHECKS: &[Check] = &[
     Check { id: "push.read", title: "the key may read", depth: Depth::Network },
     Check { id: "push.write", title: "the key may write", depth: Depth::Network },
     Check { id: "push.live", title: "a throw-away branch can be pushed and deleted", depth: Depth::Live },
+    actions::CHECKS[0],
+    actions::CHECKS[1],
+    actions::CHECKS[2],
 ];
 
 /// What all checks see: facts that are gathered once.
@@ -130,6 +132,8 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// The repositories to look at: those with a key, the current folder's, those asked for.
     pub repositories: &'a [Repository],
+    /// The repository that `--repo` names.
+    pub asked: Option<&'a Repository>,
     /// The HTTPS remotes of the clones in view, of repositories without a key.
     pub https: &'a [GitUrl],
     /// Every clone that is found, not only the current folder's.
@@ -146,6 +150,10 @@ impl Context<'_> {
     /// Whether a check runs: asked for, not skipped, and not too deep.
     pub fn wants(&self, id: &str) -> bool {
         let check = CHECKS.iter().find(|check| check.id == id);
+        // each look costs requests of somebody's rate limit: only where it was asked for
+        if id.starts_with("actions.") && self.selected.only.is_empty() {
+            return false;
+        }
         check.is_some_and(|check| check.depth <= self.depth) && self.selected.includes(id)
     }
 
@@ -236,6 +244,7 @@ pub fn run(context: &Context) -> Vec<Outcome> {
         ("git.remotes", git::check),
     ];
     let effective = OnceLock::new();
+    let current = git::current(context);
     let mut probes: Vec<(&'static str, Probe)> = Vec::new();
     for (id, check) in areas {
         let area = id.split('.').next().unwrap_or(id);
@@ -284,6 +293,34 @@ pub fn run(context: &Context) -> Vec<Outcome> {
             let gate = gates.of(repository.host());
             probes.push(("push.live", Box::new(move || gate.pass(|| vec![push::live(context, repository)]))));
         }
+    }
+    if CHECKS.iter().any(|check| check.id.starts_with("actions.") && context.wants(check.id)) {
+        let current = current.as_ref();
+        probes.push((
+            "actions.runs",
+            Box::new(move || {
+                let Some(repository) = context.asked.or(current) else {
+                    let reason = "the current folder is in no clone; name a repository with --repo";
+                    return vec![Outcome::skip("actions.runs", None, reason)];
+                };
+                let work_tree = context.folder.as_deref().filter(|_| current == Some(repository));
+                let inputs = actions::Inputs {
+                    env: context.env,
+                    home: context.home,
+                    repository,
+                    work_tree,
+                    head: work_tree.and_then(actions::Head::of),
+                    deploy_key: context.keyed().any(|known| known.same_as(repository)),
+                    end: context.end,
+                };
+                let mut outcomes = match context.depth {
+                    Depth::Offline => actions::probe_offline(&inputs),
+                    Depth::Network | Depth::Live => actions::probe(&inputs),
+                };
+                outcomes.retain(|outcome| context.wants(outcome.id));
+                outcomes
+            }),
+        ));
     }
     let mut outcomes = run_all(probes);
     accept(&mut outcomes, &context.settings.accept);

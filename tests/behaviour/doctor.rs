@@ -588,3 +588,33 @@ fn the_report_is_of_its_schema() {
         assert!(schemas.validate(&serde_json::json!({"schema_version": 1, "checks": []}), schema).is_err());
     });
 }
+
+/// The judgement has its own scenarios; here it is asked through the binary, without network and without a token.
+#[test]
+fn actions_are_looked_at_where_they_are_asked_for() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        lab.fresh();
+        let codes = |output: &serde_json::Value| -> Vec<(String, String)> {
+            let checks = output["checks"].as_array().unwrap().iter();
+            checks.map(|check| (check["id"].to_string(), check["code"].to_string())).collect()
+        };
+        ws.write(
+            "src/app/.github/workflows/ci.yml",
+            "on: push\njobs:\n  build:\n    runs-on: ubuntu-18.04\n    steps: []\n",
+            0o644,
+        );
+        let offline = lab.doctor(&["--offline", "--only", "actions"]).run();
+        let said = codes(&offline.json());
+        assert!(
+            said.contains(&("\"actions.workflow-files\"".into(), "\"actions-label-retired\"".into())),
+            "{offline}"
+        );
+        // nothing answers here: that is no verdict on anybody
+        let online = lab.doctor(&["--only", "actions.runs,actions.status-page"]).run().success();
+        assert_eq!(online.json()["overall"], "unknown", "{online}");
+        // a rate limit is somebody's: not without being asked
+        let whole = lab.doctor(&[]).run().json();
+        assert!(codes(&whole).iter().all(|(id, _)| !id.starts_with("\"actions.")), "{whole}");
+    });
+}
