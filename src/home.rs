@@ -119,11 +119,16 @@ impl Home {
 
     /// `path` as it is shown: the home as `~`.
     pub fn shown(&self, path: &Path) -> String {
-        match path.strip_prefix(&self.path) {
+        let shown = match path.strip_prefix(&self.path) {
             Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
             Ok(rest) => format!("~/{}", rest.display()),
             Err(_) => path.display().to_string(),
-        }
+        };
+        // a folder's name may hold what a terminal obeys
+        shown
+            .chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+            .collect()
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Step {
     pub verdict: Verdict,
     /// The content that it was judged on, where the receipt will have to know it.
     pub old: Option<Digest>,
+    /// Whether a file stood there.
+    pub existed: bool,
     /// Whether it has been taken.
     pub done: bool,
 }
@@ -43,8 +45,10 @@ impl Plan {
             let observed = resource::observe(&resource.target);
             let verdict = resource.judge(&observed, written);
             let recorded = matches!(&verdict, Verdict::Change(Change { undo: Some(_), .. }));
-            let old = observed.ok().flatten().filter(|_| recorded).map(|old| Digest::of(&old.bytes));
-            Step { resource, verdict, old, done: false }
+            let existing = observed.ok().flatten();
+            let existed = existing.is_some();
+            let old = existing.filter(|_| recorded).map(|old| Digest::of(&old.bytes));
+            Step { resource, verdict, old, existed, done: false }
         };
         let items = items.into_iter().map(|mut item| {
             let steps: Vec<_> = std::mem::take(&mut item.resources).into_iter().map(judge).collect();

@@ -235,7 +235,7 @@ impl ChangeLine {
         let action = match new {
             New::Absent => "delete",
             New::Unchanged => "keep",
-            New::Bytes { .. } if path.exists() => "change",
+            New::Bytes { .. } if step.existed => "change",
             New::Bytes { .. } => "write",
         };
         debug_assert!(matches!(step.verdict, Verdict::Change(_)));

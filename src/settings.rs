@@ -88,7 +88,8 @@ pub struct Sourced<T> {
 #[derive(Debug, Default)]
 pub struct Settings {
     pub codex: Option<Sourced<CodexAuth>>,
-    pub codex_lease: bool,
+    /// `None`: as the last apply was told.
+    pub codex_lease: Option<bool>,
     pub claude: Option<Sourced<ClaudeToken>>,
     pub claude_created: Option<Date>,
     pub keys: Vec<Sourced<(Repository, DeployKey)>>,
@@ -188,7 +189,8 @@ impl Settings {
             .map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
         let mut reader = Reader { env, home, stdin, seed, settings: Self::default() };
         reader.settings.unclaimed = env.is_set(variables::UNCLAIMED);
-        reader.settings.codex_lease = env.is_set(variables::CODEX_LEASE);
+        reader.settings.codex_lease =
+            env.text(variables::CODEX_LEASE).map(|_| env.is_set(variables::CODEX_LEASE));
         if !reader.settings.unclaimed {
             reader.codex();
             reader.claude();
@@ -538,9 +540,16 @@ impl Reader<'_> {
             let file_name = format!("{name}_FILE");
             if let Some(value) = self.env.get(&file_name) {
                 let path = expand(&value, &self.home.path);
-                let source = source_file(&path);
+                let source = if source::is_no_path(&value) {
+                    Some(Err((
+                        "it holds the value itself, and should name a file".to_owned(),
+                        format!("set {name} to the value, or {file_name} to the path of a file with it"),
+                    )))
+                } else {
+                    source_file(&path)
+                };
                 if source.is_none() {
-                    let path = path.display();
+                    let path = crate::git_url::redact(&path.to_string_lossy());
                     self.settings.warnings.push(format!(
                         "{file_name} names `{path}`, which is not there or blank: as if it were unset"
                     ));

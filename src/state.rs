@@ -31,6 +31,7 @@ impl State {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(state) = Self::lock(path)? {
+                private(path).map_err(|error| cannot(path, &error))?;
                 return Ok(state);
             }
             match make(path, fresh()) {
@@ -217,6 +218,20 @@ fn open_lock(name: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(name)
+}
+
+/// What ssh runs and reads lies here: nobody else may swap it.
+fn private(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    if metadata.is_symlink() {
+        return Err(io::Error::other(
+            "it is a symlink; move the folder here, or name its place with XDG_STATE_HOME",
+        ));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        file::set_mode(path, 0o700)?;
+    }
+    Ok(())
 }
 
 fn same_file(file: &File, name: &Path) -> bool {

@@ -17,7 +17,8 @@ use crate::resource::file::{self, Content, Kind, Obstacle};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
-use crate::secret::CredentialsFile;
+use crate::secret::{ClaudeToken, CredentialsFile};
+use crate::settings::Sourced;
 
 /// `claude setup-token` makes tokens that live a year.
 pub const LIFETIME_DAYS: i64 = 365;
@@ -62,7 +63,11 @@ fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) 
 
 fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let path = context.home.claude.join(".credentials.json");
-    let Some(seed) = &context.settings.claude else {
+    // a lesser source that shows through where the better one is gone is no new token
+    let lesser = |seed: &Sourced<ClaudeToken>| {
+        desired.claude.as_ref().is_some_and(|record| record.origin < seed.origin)
+    };
+    let Some(seed) = context.settings.claude.as_ref().filter(|seed| !lesser(seed)) else {
         return without_token(desired.claude.as_ref()?, &file::observe(&path, Kind::Secret), context, path);
     };
     let wanted = Digest::from_hex(&seed.value.digest());

@@ -67,7 +67,8 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let Some(seed) = seed else {
         return Some(without_seed(context, &live, record.as_ref(), path, kept_path));
     };
-    let lease = context.settings.codex_lease;
+    // unset leaves it as it was: a lease must not get its refresh token back in a shell without the variable
+    let lease = context.settings.codex_lease.unwrap_or(record.as_ref().is_some_and(|record| record.lease));
     let now_recorded = CodexRecord {
         seed: Digest::from_hex(&seed.value.digest()),
         account: seed.value.account_digest().map(|hex| Digest::from_hex(&hex)),
@@ -90,7 +91,8 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         }
         Decision::Restore(why) => {
             desired.codex = Some(now_recorded);
-            let bytes = last_good.map(|auth| auth.to_json().expose_secret().as_bytes().to_vec());
+            let restored = last_good.map(|auth| if lease { auth.without_refresh_token() } else { auth });
+            let bytes = restored.map(|auth| auth.to_json().expose_secret().as_bytes().to_vec());
             Item::warn(
                 "codex",
                 Finding::new(
@@ -102,7 +104,11 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
             )
         }
         Decision::Keep(why) => {
-            desired.codex = Some(now_recorded);
+            // what the receipt says of the login in place stays true: a lesser source, or a lease that came too late
+            // for a login that was renewed, changes nothing of it
+            if record.is_none() {
+                desired.codex = Some(now_recorded);
+            }
             kept(context, &live, why, path, kept_path)
         }
         Decision::KeepInstead(code, why) => {
@@ -180,11 +186,16 @@ fn decide(
                     "same seed as last time"
                 });
             }
+            let dead = |auth: &CodexAuth| matches!(auth.state(now), Liveness::Dead);
+            if dead(seed) && !dead(auth) {
+                return Decision::KeepInstead(Code::CodexAuthStale, "the new seed has expired already");
+            }
             if !auth.same_account(seed) {
                 return Decision::Seed("a new seed of another account");
             }
             let untouched = matches!(written, Some(Undo::Whole { wrote, .. }) if *wrote == digest_of(auth));
-            if untouched || seed.newer_than(auth) || matches!(auth.state(now), Liveness::Dead) {
+            let as_new = untouched && !auth.newer_than(seed);
+            if as_new || seed.newer_than(auth) || matches!(auth.state(now), Liveness::Dead) {
                 Decision::Seed("a new seed")
             } else {
                 Decision::KeepInstead(Code::CodexAuthStale, "the login in place is newer than the new seed")

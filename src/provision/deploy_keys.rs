@@ -38,6 +38,15 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
     for sourced in &settings.keys {
         let (repository, key) = &sourced.value;
         let path = path(context, repository);
+        // the template's variable is gone in this shell, and a lesser source shows through: not a new key
+        let lesser = last.iter().any(|record| {
+            record.repository == *repository
+                && record.origin < sourced.origin
+                && !settings.key_origins.contains(&record.origin)
+        });
+        if lesser {
+            continue;
+        }
         let resource = resource(repository, path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
             let (say, hint) = obstacle.explain(&path);
@@ -107,7 +116,7 @@ fn farewell(context: &Context, repository: &Repository) -> Item {
         edit: Edit::Delete,
         recorded: false,
     };
-    Item::ready(subject(repository), "removed: no longer asked for", vec![delete])
+    Item::ready(format!("removed {}", subject(repository)), "no longer asked for", vec![delete])
 }
 
 fn resource(repository: &Repository, path: PathBuf, bytes: Vec<u8>) -> Resource {

@@ -92,7 +92,13 @@ pub fn desired(context: &Context) -> Result<Provision> {
     let Settings { known_hosts, trusted_folders, remotes_roots, require, .. } = context.settings;
     let mut desired = context.last();
     if let Some(lines) = known_hosts {
-        desired.known_hosts.clone_from(lines);
+        // a damaged line must not cost the good one that it was to replace
+        let damaged = context.settings.refused.iter().any(|item| item.item == "known_hosts");
+        let mut kept = if damaged { std::mem::take(&mut desired.known_hosts) } else { Vec::new() };
+        kept.extend(lines.iter().cloned());
+        kept.sort();
+        kept.dedup();
+        desired.known_hosts = kept;
     }
     if let Some(folders) = trusted_folders {
         desired.trusted_folders.clone_from(folders);

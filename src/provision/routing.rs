@@ -51,6 +51,9 @@ pub fn provision(
         known_hosts.push_str(line);
         known_hosts.push('\n');
     }
+    if let Some(odd) = ssh::unspeakable(state) {
+        return Ok(vec![unspeakable(odd)]);
+    }
     let method = match &home.passwd {
         Ok(_) if !routed.is_empty() => probe::method(state),
         _ => Method::MatchExec,
@@ -134,6 +137,16 @@ pub fn provision(
     });
     items.extend(rules.reversed);
     Ok(items)
+}
+
+fn unspeakable(odd: char) -> Item {
+    let odd = odd.escape_debug();
+    let finding = Finding::new(
+        Code::SshRouteBroken,
+        format!("the path of the state folder holds `{odd}`, which ssh's configuration cannot"),
+        "name another place with XDG_STATE_HOME",
+    );
+    Item::fail("routing", finding)
 }
 
 /// The image, `/tmp` and a restart may take the running binary away; routing names a copy that stays.

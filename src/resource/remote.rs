@@ -23,6 +23,9 @@ pub struct Written {
     pub remote: String,
     pub key: String,
     pub wrote: String,
+    /// Which of the values of this key it is, from 0: one remote may have two URLs of one repository.
+    #[serde(default)]
+    pub nth: usize,
     /// The bytes that stood in the place of the value, quotes and all.
     pub before: String,
 }
@@ -42,9 +45,8 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
     let mut text = old.to_vec();
     let mut written = Vec::new();
     for exchange in exchanges {
-        let Some(variable) = locate(&text, &exchange.remote, &exchange.key, &exchange.from)? else {
-            continue;
-        };
+        let found = locate(&text, &exchange.remote, &exchange.key, &exchange.from, 0)?;
+        let Some((nth, variable)) = found else { continue };
         let before = match &exchange.without_credential {
             Some(url) => git_config::quoted(url),
             None => {
@@ -56,6 +58,7 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
             remote: exchange.remote.clone(),
             key: exchange.key.clone(),
             wrote: exchange.to.clone(),
+            nth,
             before,
         });
     }
@@ -67,8 +70,8 @@ pub fn unset(old: &[u8], written: &[Written]) -> Result<(Vec<u8>, Vec<String>), 
     let mut text = old.to_vec();
     let mut kept = Vec::new();
     for entry in written.iter().rev() {
-        match locate(&text, &entry.remote, &entry.key, &entry.wrote)? {
-            Some(variable) => drop(text.splice(variable.place, entry.before.bytes())),
+        match locate(&text, &entry.remote, &entry.key, &entry.wrote, entry.nth)? {
+            Some((_, variable)) => drop(text.splice(variable.place, entry.before.bytes())),
             // put back already by an interrupted removal, not yet written by an interrupted apply, or gone
             None if !differs(&text, entry)? => {}
             None => kept.push(format!("remote.{}.{}", entry.remote, entry.key)),
@@ -85,12 +88,22 @@ fn differs(text: &[u8], entry: &Written) -> Result<bool, Malformed> {
     Ok(there.peek().is_some() && there.all(|url| text.get(url.place) != Some(entry.before.as_bytes())))
 }
 
-fn locate(text: &[u8], remote: &str, key: &str, value: &str) -> Result<Option<Variable>, Malformed> {
-    Ok(urls(text)?.find(|variable| {
-        variable.subsection.as_deref() == Some(remote)
-            && variable.key == key
-            && variable.value.as_deref() == Some(value)
-    }))
+/// Where a value stands among those of its key: at place `nth` if it is there, else the first of its kind.
+fn locate(
+    text: &[u8],
+    remote: &str,
+    key: &str,
+    value: &str,
+    nth: usize,
+) -> Result<Option<(usize, Variable)>, Malformed> {
+    let of_key = |variable: &Variable| variable.subsection.as_deref() == Some(remote) && variable.key == key;
+    let mut matching: Vec<_> = urls(text)?
+        .filter(of_key)
+        .enumerate()
+        .filter(|(_, variable)| variable.value.as_deref() == Some(value))
+        .collect();
+    let at = matching.iter().position(|(place, _)| *place == nth).unwrap_or(0);
+    Ok((at < matching.len()).then(|| matching.swap_remove(at)))
 }
 
 #[cfg(test)]
@@ -119,6 +132,17 @@ mod tests {
             .replace("pushurl = https://h/o/r", "pushurl = git@h:o/r.git");
         assert_eq!(String::from_utf8_lossy(&new), expected);
         assert_eq!(unset(&new, &written).unwrap(), (CONFIG.as_bytes().to_vec(), vec![]));
+    }
+
+    #[test]
+    fn two_urls_of_one_repository_come_back_in_their_order() {
+        let old =
+            "[remote \"origin\"]\n\turl = https://h/o/r.git\n\turl = https://h/o/r\n\turl = git@h:o/r.git\n";
+        let exchanges = [exchange("url", "https://h/o/r.git"), exchange("url", "https://h/o/r")];
+        let (new, written) = set(old.as_bytes(), &exchanges).unwrap();
+        assert_eq!(String::from_utf8_lossy(&new).matches("git@h:o/r.git").count(), 3);
+        let (back, kept) = unset(&new, &written).unwrap();
+        assert_eq!((String::from_utf8(back).unwrap(), kept), (old.to_owned(), vec![]));
     }
 
     #[test]

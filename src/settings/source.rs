@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
@@ -23,6 +24,21 @@ const SOURCE_CAP: u64 = 4 * 1024 * 1024;
 
 /// What a source that is set holds, or why it cannot be read and what to do: never as good as unset.
 pub(super) type Source = std::result::Result<SecretString, (String, String)>;
+
+/// Whether a value looks like the secret itself where a path is wanted: it must not be shown as a path then.
+pub(super) fn is_no_path(value: &OsStr) -> bool {
+    let text = value.to_string_lossy();
+    let text = text.trim();
+    // the longest name that Linux takes, in no folder: a token or base64
+    let one_long_word = text.len() > 255 && !text.contains('/');
+    text.len() > 4096
+        || one_long_word
+        || text.contains(char::is_control)
+        || text.starts_with(['{', '"'])
+        || text.split('/').any(|part| part.len() > 255)
+        || crate::git_url::redact(text).contains("***")
+        || text.contains("PRIVATE KEY")
+}
 
 /// The text of a source file, whoever owns it and through whatever links (Kubernetes secrets are links). `None`: it is
 /// not there, or blank.

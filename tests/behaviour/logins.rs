@@ -197,3 +197,53 @@ fn claude_tokens_of_ours_are_replaced_and_blanked_ones_refilled() {
         assert!(ws.read(".claude/.credentials.json").contains("\"mcpOAuth\":{\"x\":1}"));
     });
 }
+
+#[test]
+fn a_lease_stays_a_lease_where_the_variable_is_gone() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt();
+        ws.write(".config/pushready/seed/codex-auth.json", seed.json(), 0o600);
+        ws.pushready(&["apply"]).env("PUSHREADY_CODEX_LEASE", "1").run().success();
+        ws.run(&["apply"]).success();
+        assert_eq!(
+            refresh_token(ws),
+            "",
+            "an apply in a shell without the variable gave the refresh token out"
+        );
+        ws.pushready(&["apply"]).env("PUSHREADY_CODEX_LEASE", "0").run().success();
+        assert_eq!(refresh_token(ws), seed.refresh_token);
+    });
+}
+
+#[test]
+fn a_lesser_source_that_shows_through_changes_nothing() {
+    sandbox(|ws| {
+        let ours = fake_auth::chatgpt();
+        let token_file = ".config/pushready/seed/claude-oauth-token";
+        let apply = |with: bool| {
+            let cmd = ws.pushready(&["apply"]);
+            let cmd = if with {
+                cmd.env("PUSHREADY_CODEX_AUTH_JSON", ours.json())
+                    .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("ours"))
+            } else {
+                cmd
+            };
+            cmd.run().success()
+        };
+        apply(true);
+        ws.write(
+            ".config/pushready/seed/codex-auth.json",
+            fake_auth::chatgpt().of_account(OTHER_ACCOUNT).json(),
+            0o600,
+        );
+        ws.write(token_file, token("else"), 0o600);
+        let before = ws.read(".claude/.credentials.json");
+        apply(false);
+        assert_eq!(refresh_token(ws), ours.refresh_token);
+        assert_eq!(ws.read(".claude/.credentials.json"), before);
+        // and the receipt still knows whose login it is
+        let again = apply(true);
+        assert!(!again.stdout.contains("not-ours"), "{again}");
+        ws.run(&["remove"]).success();
+    });
+}

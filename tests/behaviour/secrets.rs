@@ -164,3 +164,51 @@ fn a_place_that_is_not_safe_is_refused_by_name_and_the_rest_goes_on() {
         assert!(output.stdout.contains("NOT READY codex-home-unwritable codex"), "{output}");
     });
 }
+
+/// The value where its path belongs is an easy mistake in a template, and the message about it must not be the leak.
+#[test]
+fn a_value_in_the_place_of_its_path_is_not_shown() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        let keys = json!({"acme/app": secrets.key.private}).to_string();
+        for (name, value) in [
+            ("PUSHREADY_DEPLOY_KEY_FILE", secrets.key.private.clone()),
+            ("PUSHREADY_DEPLOY_KEYS_FILE", keys),
+            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", secrets.token.clone()),
+            ("PUSHREADY_CODEX_AUTH_JSON_FILE", secrets.seed.json()),
+        ] {
+            let apply = ws.pushready(&["-vv", "apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
+            let output = apply.env(name, value).run();
+            canary::assert_absent(name, output.to_string(), &secrets.all());
+            output.fails(1).stdout_has("holds the value itself");
+        }
+    });
+}
+
+#[test]
+fn a_state_folder_that_others_can_write_is_closed() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        ws.write(".local/state/pushready/x", "", 0o600);
+        fs::remove_file(ws.home().join(".local/state/pushready/x")).unwrap();
+        ws.set_mode(".local/state/pushready", 0o777);
+        secrets.variables(ws.pushready(&["apply"])).run().success();
+        assert_eq!(ws.mode(".local/state/pushready"), 0o700);
+    });
+}
+
+/// No quoting carries such a path through ssh's configuration; written all the same, it would break ssh for every host.
+#[test]
+fn a_state_path_that_ssh_cannot_hold_is_refused_and_ssh_goes_on() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        for name in ["o'brien", "a\"b", "a%b", "a[b]", "a\\b", "a\nb"] {
+            let state = ws.home().join(name);
+            let output =
+                secrets.variables(ws.pushready(&["apply"])).env("XDG_STATE_HOME", &state).run().fails(1);
+            assert!(output.stdout.contains("ssh-route-broken"), "{output}");
+            assert!(!ws.home().join(".ssh/config").exists(), "{output}");
+            ws.pushready(&["remove"]).env("XDG_STATE_HOME", &state).run().success();
+        }
+    });
+}

@@ -161,6 +161,12 @@ pub fn shell_quoted(path: &Path) -> String {
     shell.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")
 }
 
+/// A character of a path that no quoting carries through both `Include` and `Match exec`: its parser unescapes nothing,
+/// and `Include` expands patterns (OpenSSH misc.c `argv_split`, readconf.c).
+pub fn unspeakable(path: &Path) -> Option<char> {
+    path.to_string_lossy().chars().find(|&c| c.is_control() || "'\"\\%[]*?".contains(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
