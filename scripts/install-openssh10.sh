@@ -15,8 +15,11 @@ if [ -x "$folder/ssh" ]; then exit 0; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/debs" "$work/root" "$work/tools"
-mirror='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian'
-printf 'deb %s trixie main\n' "$mirror" >"$work/sources.list"
+# from the mirror that this machine uses itself
+# shellcheck disable=SC2016 # apt's own variable
+mirror=$(apt-get indextargets --format '$(SITE)' | grep -v security | sort -u | head -n 1)
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+printf 'deb [signed-by=%s] %s trixie main\n' "$keyring" "$mirror" >"$work/sources.list"
 apt() {
   apt-get --quiet --quiet -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null \
     -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User= "$@"
