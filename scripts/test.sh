@@ -26,7 +26,7 @@ step lints
 cargo clippy --quiet --locked --all-targets -- --deny warnings
 with shellcheck shellcheck scripts/*.sh tests/behaviour/support/sandbox.sh tests/behaviour/support/serve tests/behaviour/support/coder
 step dependencies
-with python3 scripts/check-dependencies.py
+with python3 scripts/dependencies.py
 
 step build
 cargo build --quiet --locked --release
