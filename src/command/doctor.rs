@@ -12,6 +12,7 @@ use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, CHECKS, Context, Depth, Selection, keyless_remotes};
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
+use crate::github::Memory;
 use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision;
@@ -38,8 +39,9 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
     })?;
     let patience = Instant::now() + Duration::from_secs(arguments.wait);
+    let github = Memory::default();
     let report = loop {
-        let report = examine(arguments, &selection, asked.as_ref())?;
+        let report = examine(arguments, &selection, asked.as_ref(), &github)?;
         let failing =
             |check: &&Outcome| matches!(check.status, Status::Fail | Status::Unknown) && !check.accepted;
         let mut failing = report.checks.iter().filter(failing).peekable();
@@ -57,7 +59,12 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     Ok(report.exit(arguments.strict))
 }
 
-fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Repository>) -> Result<Report> {
+fn examine(
+    arguments: &cli::Doctor,
+    selection: &Selection,
+    asked: Option<&Repository>,
+    github: &Memory,
+) -> Result<Report> {
     let start = Instant::now();
     let env = Env::of_process();
     let home = Home::locate(&env)?;
@@ -99,6 +106,7 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
         depth,
         end: start + BUDGET,
         selected: selection,
+        github,
     };
     let checks = doctor::run(&context);
     let report = Report {

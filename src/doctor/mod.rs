@@ -144,6 +144,8 @@ pub struct Context<'a> {
     /// When the whole run must have ended.
     pub end: Instant,
     pub selected: &'a Selection,
+    /// What GitHub's API told in earlier looks of `--wait`.
+    pub github: &'a crate::github::Memory,
 }
 
 impl Context<'_> {
@@ -311,6 +313,7 @@ pub fn run(context: &Context) -> Vec<Outcome> {
                     work_tree,
                     head: work_tree.and_then(actions::Head::of),
                     deploy_key: context.keyed().any(|known| known.same_as(repository)),
+                    memory: context.github,
                     end: context.end,
                 };
                 let mut outcomes = match context.depth {
