@@ -15,8 +15,8 @@ use ureq::http::uri::{PathAndQuery, Scheme, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
+use crate::env::Env;
 use crate::secret::ApiToken;
-use crate::settings::Env;
 use proxy::Proxies;
 
 /// A page of a hundred runs is about a megabyte.

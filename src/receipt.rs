@@ -11,6 +11,7 @@ use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
+use crate::home::Home;
 use crate::resource::file::{self, Kind};
 use crate::resource::{self, Target, Undo};
 
@@ -76,6 +77,14 @@ impl Desired {
     /// Whether anything at all was asked for.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The folders that are searched for clones.
+    pub fn roots(&self, home: &Home) -> Vec<PathBuf> {
+        match &self.remotes_roots[..] {
+            [] => vec![home.path.clone()],
+            roots => roots.to_vec(),
+        }
     }
 }
 

@@ -1,8 +1,5 @@
-//! Environment, files and standard input, parsed once into values that are valid. Nothing else reads the environment.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the room that reads the environment and opens secrets"
-)]
+//! Environment, files and standard input, parsed once into values that are valid.
+#![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
 
 mod api_tokens;
 mod source;
@@ -10,17 +7,17 @@ mod source;
 pub use api_tokens::ApiTokens;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use walkdir::WalkDir;
 
 use crate::catalogue::Code;
+use crate::env::{Env, expand};
 use crate::error::{Finding, Result};
 use crate::git_url::Repository;
 use crate::home::Home;
@@ -30,50 +27,6 @@ use crate::variables;
 use source::{Pairs, Source, decode, key_map, place, read_stdin, source_file, text};
 
 const SEED_DEPTH: usize = 12;
-
-/// The environment as it was at the start, and the time.
-#[derive(Clone)]
-pub struct Env {
-    variables: BTreeMap<OsString, OsString>,
-    pub now: Timestamp,
-}
-
-impl Env {
-    pub fn of_process() -> Self {
-        Self { variables: std::env::vars_os().collect(), now: Timestamp::now() }
-    }
-
-    /// An environment of these variables alone.
-    #[cfg(test)]
-    pub fn of(variables: &[(&str, &str)]) -> Self {
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { variables, now: Timestamp::now() }
-    }
-
-    /// The value of a variable; blank is unset, for Coder's modules export empty ones.
-    pub fn get(&self, name: &str) -> Option<OsString> {
-        let value = self.variables.get(OsStr::new(name))?;
-        (!value.to_string_lossy().trim().is_empty()).then(|| value.clone())
-    }
-
-    pub fn text(&self, name: &str) -> Option<String> {
-        Some(self.get(name)?.to_string_lossy().trim().to_owned())
-    }
-
-    fn is_set(&self, name: &str) -> bool {
-        self.text(name).is_some_and(|value| !matches!(&*value, "0" | "false" | "no"))
-    }
-}
-
-/// A path with `~` for the home; relative ones are taken from the current folder.
-pub fn expand(value: &OsStr, home: &Path) -> PathBuf {
-    let path = Path::new(value);
-    match path.strip_prefix("~") {
-        Ok(rest) if rest.as_os_str().is_empty() => home.to_owned(),
-        Ok(rest) => home.join(rest),
-        Err(_) => std::path::absolute(path).unwrap_or_else(|_| home.join(path)),
-    }
-}
 
 /// A value with where it came from.
 #[derive(Debug)]

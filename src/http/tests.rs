@@ -9,8 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::test_server::{Reply, Server};
 use super::{BODY_CAP, Credential, Failure, Http, Url};
+use crate::env::Env;
 use crate::secret::ApiToken;
-use crate::settings::Env;
 
 fn http(variables: &[(&str, &str)]) -> Http {
     Http::new(&Env::of(variables), Instant::now() + Duration::from_secs(10))

@@ -35,9 +35,7 @@ pub fn provision(
     let mut rewritten = 0;
     let mut found = 0;
     if !routed.is_empty() {
-        let home = [context.home.path.clone()];
-        let roots = if desired.remotes_roots.is_empty() { &home[..] } else { &desired.remotes_roots };
-        let search = clones(roots);
+        let search = clones(&desired.roots(context.home));
         if !search.complete {
             notes.push(format!(
                 "the search for clones stopped after {} s: the list is incomplete; PUSHREADY_REMOTES_ROOTS narrows it",

@@ -61,7 +61,7 @@ pub fn provision(
     let mut resources = vec![
         text("routes", state, routed.iter().map(ssh_match::route).collect()),
         text("known_hosts", state, known_hosts.clone()),
-        text("ssh_config", state, ssh::config(state, routed, &known_hosts, &method)),
+        text("ssh_config", state, ssh::config(home, routed, &known_hosts, &method)),
     ];
     match (own_binary(state), &method) {
         // before the configuration that names it

@@ -1,7 +1,9 @@
 //! The tokens for GitHub's API that stand in variables.
 
-use super::{Env, Found, Home, Reader, Settings, Sourced, Wanted, expand};
+use super::{Found, Reader, Settings, Sourced, Wanted};
 use crate::catalogue::Code;
+use crate::env::{Env, expand};
+use crate::home::Home;
 use crate::receipt::Origin;
 use crate::secret::ApiToken;
 use crate::variables;

@@ -8,17 +8,18 @@ use std::time::Duration;
 use super::HEADER;
 use super::probe::Method;
 use crate::git_url::Repository;
+use crate::home::Home;
 use crate::process;
 
 /// The whole file. Every line of it holds for keyed repositories or pinned hosts alone.
-pub fn config(state: &Path, routed: &[Repository], known_hosts: &str, method: &Method) -> String {
+pub fn config(home: &Home, routed: &[Repository], known_hosts: &str, method: &Method) -> String {
     let mut config = HEADER.to_owned();
     let mut reached = BTreeMap::new();
     for repository in routed {
         let _ = writeln!(config, "\n# {}", repository.to_ssh());
         match method {
-            Method::MatchExec => exec_block(&mut config, state, repository),
-            Method::Aliases(_) => alias_blocks(&mut config, state, repository, known_hosts, &mut reached),
+            Method::MatchExec => exec_block(&mut config, home, repository),
+            Method::Aliases(_) => alias_blocks(&mut config, home, repository, known_hosts, &mut reached),
         }
     }
     let hosts = hosts(known_hosts);
@@ -26,26 +27,26 @@ pub fn config(state: &Path, routed: &[Repository], known_hosts: &str, method: &M
         config,
         "\nMatch originalhost {}\n{}",
         hosts.into_iter().collect::<Vec<_>>().join(","),
-        pins(state)
+        pins(home)
     );
     config
 }
 
-fn exec_block(config: &mut String, state: &Path, repository: &Repository) {
+fn exec_block(config: &mut String, home: &Home, repository: &Repository) {
     let _ = writeln!(
         config,
         "Match originalhost {} exec \"exec {} ssh-match {}\"\n{}",
         repository.ssh_hosts().join(","),
-        shell_quoted(&state.join("bin/pushready")),
+        shell_quoted(&home.state.join("bin/pushready")),
         repository.id(),
-        identity(state, repository),
+        identity(home, repository),
     );
 }
 
 /// A host name for this repository alone, reached as the user's own configuration reaches the real one.
 fn alias_blocks<'a>(
     config: &mut String,
-    state: &Path,
+    home: &Home,
     repository: &'a Repository,
     known_hosts: &str,
     reached: &mut BTreeMap<&'a str, Vec<String>>,
@@ -55,21 +56,21 @@ fn alias_blocks<'a>(
         for line in reached.entry(host).or_insert_with(|| reach(host)) {
             let _ = writeln!(config, "  {line}");
         }
-        let _ = writeln!(config, "{}", identity(state, repository));
+        let _ = writeln!(config, "{}", identity(home, repository));
         if is_pinned(known_hosts, host) {
-            let _ = writeln!(config, "{}", pins(state));
+            let _ = writeln!(config, "{}", pins(home));
         }
     }
 }
 
-fn identity(state: &Path, repository: &Repository) -> String {
-    let key = ssh_quoted(&state.join("keys").join(repository.id().to_string()));
+fn identity(home: &Home, repository: &Repository) -> String {
+    let key = ssh_quoted(&home.key(repository));
     // a shared connection is bound to the key, hence to the repository, that opened it
     format!("  IdentityFile {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  ControlPath none")
 }
 
-fn pins(state: &Path) -> String {
-    let own = ssh_quoted_literally(&state.join("known_hosts"));
+fn pins(home: &Home) -> String {
+    let own = ssh_quoted_literally(&home.state.join("known_hosts"));
     format!(
         "  GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 {own}\n  StrictHostKeyChecking yes"
     )

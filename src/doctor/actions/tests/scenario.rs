@@ -15,10 +15,10 @@ use serde_json::{Map, Value, json};
 
 use crate::doctor::actions::{CHECKS, Head, Inputs, probe, probe_offline};
 use crate::doctor::outcome::{Outcome, Status};
+use crate::env::Env;
 use crate::git_url::Repository;
 use crate::home::Home;
 use crate::http::test_server::{Reply, Request, Server};
-use crate::settings::Env;
 
 pub const TOKEN: &str = "not-a-real-token";
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
