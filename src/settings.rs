@@ -19,7 +19,7 @@ use jiff::civil::Date;
 use secrecy::SecretString;
 
 use crate::catalogue::Code;
-use crate::env::{Env, expand};
+use crate::env::Env;
 use crate::error::{Finding, Result};
 use crate::git_url::Repository;
 use crate::home::Home;
@@ -37,6 +37,14 @@ pub struct Sourced<T> {
     pub via: String,
 }
 
+/// The lines for known_hosts of one origin.
+#[derive(Debug, Default)]
+pub struct KnownHosts {
+    pub lines: Vec<String>,
+    /// Some were refused: the good ones that they were to replace stay.
+    pub damaged: bool,
+}
+
 /// Everything that was asked for in this run. `None`: the variable is unset, and its kind stays as it is.
 #[derive(Debug, Default)]
 pub struct Settings {
@@ -50,7 +58,8 @@ pub struct Settings {
     pub keys_unset: Vec<Repository>,
     /// The origins that name deploy keys in this run, and so are the whole truth about theirs.
     pub key_origins: BTreeSet<Origin>,
-    pub known_hosts: Option<Vec<String>>,
+    /// What each origin that is set has for known_hosts.
+    pub known_hosts: BTreeMap<Origin, KnownHosts>,
     pub trusted_folders: Option<Vec<PathBuf>>,
     pub remotes_roots: Option<Vec<PathBuf>>,
     pub require: Option<Vec<Requirement>>,
@@ -81,12 +90,14 @@ struct Found<T = SecretString> {
     via: String,
 }
 
-/// A kind of secret: its variables, best first, its file in the seed folder, and how it is named when it is refused.
+/// A kind of secret: its variables, best first, its file in the seed folder, the variables of others that may have it
+/// too, and how it is named when it is refused.
 struct Wanted<'a> {
     item: &'a str,
     repository: Option<&'a Repository>,
     names: &'a [&'a str],
     seed: Option<PathBuf>,
+    fallback: &'a [&'a str],
     malformed: Code,
 }
 
@@ -97,6 +108,8 @@ struct Reader<'a> {
     stdin: BTreeMap<String, SecretString>,
     seed: PathBuf,
     settings: Settings,
+    /// Repositories of which one source has two keys.
+    ambiguous: Vec<Repository>,
 }
 
 impl Settings {
@@ -104,10 +117,7 @@ impl Settings {
     /// given, in the JSON object on standard input.
     pub fn load(env: &Env, home: &Home, stdin: Option<&mut dyn std::io::Read>) -> Result<Self> {
         let stdin = stdin.map(read_stdin).transpose()?.unwrap_or_default();
-        let seed = env
-            .get(variables::SEED_DIR)
-            .map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
-        let mut reader = Reader { env, home, stdin, seed, settings: Self::default() };
+        let mut reader = Reader::new(env, home, stdin);
         reader.settings.unclaimed = env.is_set(variables::UNCLAIMED);
         reader.settings.codex_lease =
             env.text(variables::CODEX_LEASE).map(|_| env.is_set(variables::CODEX_LEASE));

@@ -183,18 +183,35 @@ impl Reader<'_> {
             Ok(Checked { value, repairs })
         });
         let Some(Sourced { value: key, origin, via }) = checked else { return };
-        match self.settings.keys.iter().find(|known| known.value.0 == repository) {
-            None => self.settings.keys.push(Sourced { value: (repository, key), origin, via }),
+        if self.ambiguous.contains(&repository) {
+            return;
+        }
+        let Some(at) = self.settings.keys.iter().position(|known| known.value.0 == repository) else {
+            self.settings.keys.push(Sourced { value: (repository, key), origin, via });
+            return;
+        };
+        match self.settings.keys.get(at) {
             Some(known) if known.value.1.fingerprint() == key.fingerprint() => {}
+            // within one source none comes first
+            Some(known)
+                if known.via == via || (known.origin, origin) == (Origin::SeedFolder, Origin::SeedFolder) =>
+            {
+                let place = if origin == Origin::SeedFolder { "the seed folder" } else { &via };
+                let say = format!("it has two different keys in {place}");
+                self.refuse(&item, Some(&repository), Code::KeyMalformed, say, "leave one of its entries");
+                self.settings.keys.remove(at);
+                self.ambiguous.push(repository);
+            }
             Some(known) => {
                 let text = format!("{item}: {via} has another key than {}, which is used", known.via);
                 self.warn(text);
             }
+            None => {}
         }
     }
 }
 
 /// Deploy keys are read from variables one by one; the seed folder has a tree of them.
 fn key_source<'a>(item: &'a str, repository: Option<&'a Repository>, names: &'a [&'a str]) -> Wanted<'a> {
-    Wanted { item, repository, names, seed: None, malformed: Code::KeyMalformed }
+    Wanted { item, repository, names, seed: None, fallback: &[], malformed: Code::KeyMalformed }
 }

@@ -12,6 +12,7 @@ impl Reader<'_> {
             repository: None,
             names: &[variables::CODEX_AUTH_JSON],
             seed: Some(self.seed.join("codex-auth.json")),
+            fallback: &[],
             malformed: Code::CodexAuthMalformed,
         };
         let Some(found) = self.first(&wanted) else { return };
@@ -23,8 +24,10 @@ impl Reader<'_> {
         let wanted = Wanted {
             item: "claude",
             repository: None,
-            names: &[variables::CLAUDE_OAUTH_TOKEN, variables::CLAUDE_CODE_OAUTH_TOKEN],
+            names: &[variables::CLAUDE_OAUTH_TOKEN],
             seed: Some(self.seed.join("claude-oauth-token")),
+            // in an agent's shell it may be anybody's: it does not outrank what the template gave
+            fallback: &[variables::CLAUDE_CODE_OAUTH_TOKEN],
             malformed: Code::ClaudeTokenMalformed,
         };
         if let Some(found) = self.first(&wanted) {

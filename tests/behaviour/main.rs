@@ -15,6 +15,7 @@ mod doctor;
 mod explain;
 mod homes;
 mod inputs;
+mod known_hosts;
 mod logins;
 mod rig;
 mod routing;
