@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::settings::Env;
+use crate::env::Env;
 use crate::variables;
 
 /// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a hostile server sends

@@ -10,6 +10,7 @@ use crate::cli;
 use crate::doctor::outcome::{Outcome, Status};
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, CHECKS, Context, Depth, Selection, keyless_remotes};
+use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
 use crate::github::Memory;
@@ -17,7 +18,7 @@ use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision;
 use crate::resource::file;
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);

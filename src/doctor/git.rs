@@ -112,7 +112,8 @@ fn clone_remotes(context: &Context) -> Vec<Outcome> {
     const ID: &str = "git.remotes";
     let keyed: Vec<Repository> =
         context.desired.repositories.iter().map(|record| record.repository.clone()).collect();
-    let mut configs = if context.all { remotes::clones(&context.roots()).configs } else { Vec::new() };
+    let mut configs =
+        if context.all { remotes::clones(&context.desired.roots(context.home)).configs } else { Vec::new() };
     configs.extend(context.folder.as_deref().and_then(config_of));
     configs.sort();
     configs.dedup();

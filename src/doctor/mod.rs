@@ -22,6 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::catalogue::Code;
+use crate::env::Env;
 use crate::git_url::{GitUrl, Repository};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};
@@ -29,7 +30,7 @@ use crate::provision::remotes;
 use crate::receipt::{Desired, Receipt};
 use crate::resource::file::{self, Kind};
 use crate::resource::{Undo, remote};
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
 use crate::variables;
 use outcome::Outcome;
 use push::Access;
@@ -162,19 +163,6 @@ impl Context<'_> {
     /// The repositories that have a key.
     pub fn keyed(&self) -> impl Iterator<Item = &Repository> {
         self.desired.repositories.iter().map(|record| &record.repository)
-    }
-
-    /// Where the key of a repository lies.
-    pub fn key_path(&self, repository: &Repository) -> PathBuf {
-        self.home.state.join("keys").join(repository.id().to_string())
-    }
-
-    /// The folders that are searched for clones.
-    pub fn roots(&self) -> Vec<PathBuf> {
-        match &self.desired.remotes_roots[..] {
-            [] => vec![self.home.path.clone()],
-            roots => roots.to_vec(),
-        }
     }
 
     /// How the receipt would undo what apply wrote under this name.
@@ -396,9 +384,7 @@ fn accept(outcomes: &mut [Outcome], accepted: &[Code]) {
 
 /// The remotes of the clone around a folder, or of every clone, that belong to repositories without a key.
 pub fn keyless_remotes(folder: Option<&Path>, all: bool, desired: &Desired, home: &Home) -> Vec<GitUrl> {
-    let home_alone = [home.path.clone()];
-    let roots = if desired.remotes_roots.is_empty() { &home_alone[..] } else { &desired.remotes_roots };
-    let mut configs = if all { remotes::clones(roots).configs } else { Vec::new() };
+    let mut configs = if all { remotes::clones(&desired.roots(home)).configs } else { Vec::new() };
     configs.extend(folder.and_then(git::config_of));
     let mut found: Vec<GitUrl> = Vec::new();
     for config in configs {

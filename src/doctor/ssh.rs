@@ -135,7 +135,7 @@ pub fn route(context: &Context, repository: &Repository) -> Outcome {
         }
     };
     let chosen = chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
-    let wanted = context.key_path(repository);
+    let wanted = context.home.key(repository);
     if Path::new(chosen) == wanted {
         return Outcome::pass(ID, subject, "ssh chooses this repository's key");
     }
@@ -180,7 +180,7 @@ fn contradicts_pins(line: &str) -> bool {
 
 /// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
 pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
-    let key = context.key_path(repository);
+    let key = context.home.key(repository);
     let known_hosts = context.home.state.join("known_hosts");
     let mut ssh = process::caller("ssh");
     ssh.args([

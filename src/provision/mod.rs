@@ -16,7 +16,7 @@ use crate::error::{Finding, Result};
 use crate::home::Home;
 use crate::receipt::{Desired, Receipt, Refused};
 use crate::resource::{self, Resource, Undo};
-use crate::settings::{Requirement, Settings};
+use crate::settings::{KnownHosts, Requirement, Settings};
 
 /// How one item of the report stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -91,15 +91,16 @@ pub struct Provision {
 pub fn desired(context: &Context) -> Result<Provision> {
     let Settings { known_hosts, trusted_folders, remotes_roots, require, .. } = context.settings;
     let mut desired = context.last();
-    if let Some(lines) = known_hosts {
-        // a damaged line must not cost the good one that it was to replace
-        let damaged = context.settings.refused.iter().any(|item| item.item == "known_hosts");
-        let mut kept = if damaged { std::mem::take(&mut desired.known_hosts) } else { Vec::new() };
-        kept.extend(lines.iter().cloned());
-        kept.sort();
-        kept.dedup();
-        desired.known_hosts = kept;
+    for (origin, KnownHosts { lines, damaged }) in known_hosts {
+        let known = desired.host_keys.entry(*origin).or_default();
+        if !damaged {
+            known.clear();
+        }
+        known.extend(lines.iter().cloned());
+        known.sort();
+        known.dedup();
     }
+    desired.host_keys.retain(|_, lines| !lines.is_empty());
     if let Some(folders) = trusted_folders {
         desired.trusted_folders.clone_from(folders);
     }
