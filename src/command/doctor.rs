@@ -7,8 +7,10 @@ use jiff::Timestamp;
 
 use super::{complain, print, settled};
 use crate::cli;
+use crate::doctor::check::{CHECKS, Depth, Selection};
+use crate::doctor::clones::Clones;
 use crate::doctor::report::{Examined, Overall, Report};
-use crate::doctor::{self, CHECKS, Context, Depth, Selection, keyless_remotes};
+use crate::doctor::{self, Context};
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
 use crate::home::Home;
@@ -58,12 +60,12 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
     let home = Home::locate(&env)?;
     let settings = Settings::load(&env, &home, None)?;
     let receipt = settled(&home.state)?;
-    let mut provision = provision::desired(&provision::Context {
+    let mut provision = provision::restated(&provision::Context {
         settings: &settings,
         home: &home,
         receipt: receipt.as_ref(),
         now: env.now,
-    })?;
+    });
     let plan = Plan::new(std::mem::take(&mut provision.items), receipt.as_ref());
     let folder = std::env::current_dir().ok();
     let depth = match () {
@@ -74,8 +76,13 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
     let mut repositories: Vec<Repository> =
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
-    let keyless = keyless_remotes(folder.as_deref(), arguments.all, &provision.desired, &home);
-    let (over_ssh, https): (Vec<_>, Vec<_>) = keyless.into_iter().partition(|url| url.transport().is_ssh());
+    let roots = match &provision.desired.remotes_roots[..] {
+        [] => vec![home.path.clone()],
+        roots => roots.to_vec(),
+    };
+    let clones = Clones::new(roots, folder.clone(), arguments.all);
+    let (over_ssh, https): (Vec<_>, Vec<_>) =
+        clones.keyless(&provision.desired).into_iter().partition(|url| url.transport().is_ssh());
     repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
@@ -89,7 +96,7 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
         repositories: &repositories,
         asked,
         https: &https,
-        all: arguments.all,
+        clones: &clones,
         folder,
         depth,
         end: start + BUDGET,
@@ -127,13 +134,6 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
 fn list() -> String {
     CHECKS
         .iter()
-        .map(|check| {
-            let depth = match check.depth {
-                Depth::Offline => "offline",
-                Depth::Network => "network",
-                Depth::Live => "live",
-            };
-            format!("{:<20} {depth:<8} {}\n", check.id, check.title)
-        })
+        .map(|check| format!("{:<20} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
 }
