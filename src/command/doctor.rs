@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::{complain, print, settled};
 use crate::cli;
-use crate::doctor::outcome::{Outcome, Status};
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, CHECKS, Context, Depth, Selection, keyless_remotes};
 use crate::error::{Error, Exit, Result};
@@ -40,11 +39,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     let patience = Instant::now() + Duration::from_secs(arguments.wait);
     let report = loop {
         let report = examine(arguments, &selection, asked.as_ref())?;
-        let failing =
-            |check: &&Outcome| matches!(check.status, Status::Fail | Status::Unknown) && !check.accepted;
-        let mut failing = report.checks.iter().filter(failing).peekable();
-        let may_pass = failing.peek().is_some() && failing.all(|check| check.transient);
-        if !may_pass || Instant::now() + PAUSE > patience {
+        if !report.may_pass() || Instant::now() + PAUSE > patience {
             break report;
         }
         thread::sleep(PAUSE);
@@ -109,6 +104,7 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
         finished_at: Timestamp::now(),
         provisioned_at: receipt.as_ref().map(|receipt| receipt.provisioned_at),
         overall: Overall::of(&checks),
+        required: arguments.required.then(|| Overall::of_required(&checks)),
         depth,
         requested: CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect(),
         examined: checks

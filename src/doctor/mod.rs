@@ -12,6 +12,7 @@ pub mod outcome;
 mod push;
 pub mod push_message;
 pub mod report;
+mod requirement;
 mod ssh;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -324,6 +325,7 @@ pub fn run(context: &Context) -> Vec<Outcome> {
     }
     let mut outcomes = run_all(probes);
     accept(&mut outcomes, &context.settings.accept);
+    requirement::mark(&mut outcomes, context.desired);
     outcomes
 }
 
