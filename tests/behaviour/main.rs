@@ -20,4 +20,5 @@ mod rig;
 mod routing;
 mod secrets;
 mod support;
+mod template;
 mod undo;

@@ -8,6 +8,7 @@ mod git_host;
 mod sandbox;
 mod snapshot;
 pub mod strace;
+mod template;
 mod vendors;
 mod workspace;
 
@@ -16,6 +17,7 @@ pub use coder::Coder;
 pub use git_host::{Access, GitHost, KeyPair, Session};
 pub use sandbox::{sandbox, sandbox_with, skip};
 pub use snapshot::Snapshot;
+pub use template::{AGENT_PATH, Agent, Template};
 pub use vendors::Vendors;
 pub use workspace::{Cmd, Output, Workspace};
 
