@@ -28,7 +28,7 @@ with shellcheck shellcheck scripts/*.sh scripts/coder/*.sh tests/behaviour/suppo
 # their heads come from main.tf
 with shellcheck shellcheck --shell=sh --exclude=SC2154 scripts/coder/scripts/*.sh
 step dependencies
-with python3 scripts/check-dependencies.py
+with python3 scripts/dependencies.py
 
 step build
 cargo build --quiet --locked --release

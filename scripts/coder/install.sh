@@ -37,13 +37,15 @@ fetch() {
   seconds=${PUSHREADY_DOWNLOAD_TIMEOUT:-300}
   if have curl; then
     set -- curl -fsSL --netrc-optional --proto "=$1" --proto-redir "=$1" --connect-timeout 20 -m "$seconds" --retry 2 -o "$new" "$from"
-  elif have wget; then set -- wget -q -t 3 -T 20 -O "$new" "$from"
-  elif have busybox; then set -- busybox wget -q -T 20 -O "$new" "$from"
+  elif have wget; then set -- wget -q -t 3 -O "$new" "$from"
+  elif have busybox; then set -- busybox wget -q -O "$new" "$from"
   else fail 'no curl, wget or busybox' 'install one, or set PUSHREADY_DOWNLOAD_URL to a path'
   fi
   tool=$1
-  # the limits of wget hold for each wait on the network, not for the whole
-  if have timeout; then set -- timeout "$seconds" "$@"; fi
+  # wget itself limits each wait on the network alone, and busybox 1.35 crashes when it is asked to
+  if have timeout; then set -- timeout "$seconds" "$@"
+  elif have busybox; then set -- busybox timeout "$seconds" "$@"
+  fi
   # in the background: a shell does not heed a signal before its foreground child has ended
   "$@" >/dev/null &
   child=$! status=0
@@ -105,7 +107,7 @@ main() {
   proven /dev/null || : # a machine that cannot prove need not fetch
 
   name=pushready-$version-$machine-linux
-  from=${PUSHREADY_DOWNLOAD_URL:-$url}
+  from=${PUSHREADY_DOWNLOAD_URL:-${url:+$url/v$version}}
   from=${from#file://}
   [ "$from" ] || fail 'nowhere to fetch from' 'set PUSHREADY_DOWNLOAD_URL to a URL or path with the release'
   case $from in
