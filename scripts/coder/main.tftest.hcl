@@ -208,13 +208,13 @@ run "damaged_keys_that_can_be_repaired_are_taken" {
 
   variables {
     deploy_keys = {
-      "acme/crlf"                           = "-----BEGIN OPENSSH PRIVATE KEY-----\r\n"
-      "git.corp.test/group/sub/escaped"     = "\"-----BEGIN OPENSSH PRIVATE KEY-----\\nAAAA\""
-      "git@git.corp.test:base64.git"        = "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0K"
-      "ssh://git@git.corp.test:2222/o/r"    = "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0"
-      "https://dev.azure.com/o/p/_git/r"    = "-----BEGIN OPENSSH PRIVATE KEY-----"
-      "https://github.com/Acme/app.git"     = "-----BEGIN OPENSSH PRIVATE KEY-----"
-      "git.sr.ht/~user/repo"                = "-----BEGIN OPENSSH PRIVATE KEY-----"
+      "acme/crlf"                        = "-----BEGIN OPENSSH PRIVATE KEY-----\r\n"
+      "git.corp.test/group/sub/escaped"  = "\"-----BEGIN OPENSSH PRIVATE KEY-----\\nAAAA\""
+      "git@git.corp.test:base64.git"     = "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0K"
+      "ssh://git@git.corp.test:2222/o/r" = "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0"
+      "https://dev.azure.com/o/p/_git/r" = "-----BEGIN OPENSSH PRIVATE KEY-----"
+      "https://github.com/Acme/app.git"  = "-----BEGIN OPENSSH PRIVATE KEY-----"
+      "git.sr.ht/~user/repo"             = "-----BEGIN OPENSSH PRIVATE KEY-----"
     }
   }
   assert {
