@@ -23,4 +23,5 @@ mod rig;
 mod routing;
 mod secrets;
 mod support;
+mod template;
 mod undo;
