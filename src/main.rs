@@ -17,6 +17,7 @@ mod plan;
 mod process;
 mod provision;
 mod receipt;
+mod recovery;
 mod report;
 mod resource;
 mod secret;
@@ -42,10 +43,15 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ready.into() };
+            if !error.use_stderr() {
+                return Exit::Ready.into();
+            }
+            command::misused();
+            return Exit::Usage.into();
         }
     };
     log(cli.verbose);
+    let in_json = cli.command.in_json();
     let result = match cli.command {
         Command::SshMatch { id } => Ok(ssh_match::run(&id)),
         Command::Apply(arguments) => command::apply::run(&arguments, cli.verbose),
@@ -59,7 +65,7 @@ fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
-            command::complain(&error);
+            command::fail(&error, in_json);
             error.status().into()
         }
     }

@@ -277,7 +277,7 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
         assert!(!ws.home().join(".codex/auth.json").exists());
         // and for the world there is no group that could make it safe
         ws.set_mode(".codex", 0o777);
-        all.apply(ws).run().fails(1).stdout_has("codex-home-unwritable codex");
+        all.apply(ws).run().fails(1).stdout_has("home-unsafe-place codex");
         assert!(ws.home().join(".claude/.credentials.json").exists(), "the rest goes on");
     });
 }
@@ -508,7 +508,7 @@ fn a_login_never_goes_into_a_work_tree_of_dotfiles() {
             .stdout_has("lies inside the git work tree `/home/coder/dotfiles`, from which it could be pushed")
             .stdout_has("CODEX_HOME")
             .stdout_has("claude: written")
-            .stdout_has("NOT READY codex-home-unwritable codex");
+            .stdout_has("NOT READY home-unsafe-place codex");
         assert!(
             fs::read_dir(ws.home().join("dotfiles/codex"))
                 .unwrap()
@@ -754,7 +754,7 @@ fn receipts_of_other_versions() {
             .run()
             .fails(3)
             .stderr_has("cannot read the receipt")
-            .stderr_has("move it away and apply again");
+            .stderr_has("hint: move it away (`mv ");
         ws.write(path, receipt.to_string(), 0o600);
         ws.run(&["remove"]).success();
     });

@@ -849,7 +849,9 @@ fn an_unclaimed_workspace_gets_keys_alone_and_never_fails() {
                 .env("PUSHREADY_REQUIRE", "codex")
                 .run()
         };
-        apply("1").success().stdout_has("key acme/app").stdout_has("key-malformed key acme/bad");
+        let output = apply("1").success().stdout_has("key acme/app").stdout_has("key-malformed key acme/bad");
+        // exit 0 and NOT READY would contradict each other
+        output.stdout_has("\nUNCLAIMED key-malformed acme/bad\n");
         assert!(!ws.home().join(".codex/auth.json").exists());
         assert!(!ws.home().join(".claude").exists());
         // the claim runs the script again
