@@ -11,6 +11,10 @@ mod error;
 mod git_config;
 mod git_url;
 mod github;
+#[cfg(test)]
+#[path = "../tests/actions/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests that drive the binary")]
+mod github_rig;
 mod home;
 mod http;
 mod plan;
@@ -42,11 +46,11 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
             if !error.use_stderr() {
+                let _ = error.print();
                 return Exit::Ready.into();
             }
-            command::misused();
+            command::misused(&error);
             return Exit::Usage.into();
         }
     };

@@ -11,10 +11,12 @@ pub mod status;
 use std::io::Write as _;
 use std::path::Path;
 
+use clap::error::ContextValue;
 use serde::Serialize;
 
 use crate::doctor::report::Overall;
 use crate::error::{Error, Result, Told};
+use crate::git_url::redact;
 use crate::home::Home;
 use crate::receipt::Receipt;
 use crate::resource::file;
@@ -61,8 +63,15 @@ pub fn fail(error: &Error, in_json: Option<&str>) {
     complain(error);
 }
 
-/// The command line is wrong, of which clap has told the reader.
-pub fn misused() {
+/// The command line is wrong. A secret that stands in it is not repeated.
+pub fn misused(error: &clap::Error) {
+    let mut text = error.render().to_string();
+    for (_, value) in error.context() {
+        if let ContextValue::String(value) = value {
+            text = text.replace(&**value, &redact(value));
+        }
+    }
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
     if std::env::args_os().any(|argument| argument == "--json") {
         let error = Error::new("the command line is wrong").hint("see `pushready --help`");
         Failure::print(None, &error);

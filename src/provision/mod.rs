@@ -89,6 +89,30 @@ pub struct Provision {
 
 /// Works out what is wanted. Looks at the home, changes nothing.
 pub fn desired(context: &Context) -> Result<Provision> {
+    let mut desired = asked(context);
+    let mut notes = context.settings.warnings.clone();
+    let mut keys = deploy_keys::provision(context, &mut desired);
+    let mut items = std::mem::take(&mut keys.items);
+    let routing = routing::provision(context, &desired, &keys.routed, &mut notes)?;
+    items.extend(routing.items);
+    items.extend(logins(context, &mut desired));
+    items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
+    items.extend(keys.farewells);
+    items.extend(refused(context, &mut desired));
+    Ok(Provision { items, desired, notes })
+}
+
+/// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and git themselves.
+pub fn restated(context: &Context) -> Provision {
+    let mut desired = asked(context);
+    let mut items = deploy_keys::provision(context, &mut desired).items;
+    items.extend(logins(context, &mut desired));
+    items.extend(refused(context, &mut desired));
+    Provision { items, desired, notes: Vec::new() }
+}
+
+/// The desired state of the last apply, with the plain settings that are set now.
+fn asked(context: &Context) -> Desired {
     let Settings { known_hosts, trusted_folders, remotes_roots, require, .. } = context.settings;
     let mut desired = context.last();
     for (origin, KnownHosts { lines, damaged }) in known_hosts {
@@ -110,27 +134,23 @@ pub fn desired(context: &Context) -> Result<Provision> {
     if let Some(require) = require {
         desired.require = require.iter().map(ToString::to_string).collect();
     }
-    let mut notes = context.settings.warnings.clone();
+    desired
+}
 
-    let mut keys = deploy_keys::provision(context, &mut desired);
-    let mut items = std::mem::take(&mut keys.items);
-    let routing = routing::provision(context, &desired, &keys.routed, &mut notes)?;
-    items.extend(routing.items);
-    items.extend(codex::provision(context, &mut desired));
-    items.extend(claude::provision(context, &mut desired));
-    items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
-    items.extend(keys.farewells);
-
-    let refused = &context.settings.refused;
-    for item in refused {
-        items.push(Item::fail(item.item.clone(), item.finding.clone()));
+fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
+    let mut items: Vec<Item> = codex::provision(context, desired).into_iter().collect();
+    items.extend(claude::provision(context, desired));
+    for item in &mut items {
+        require_login(item, desired);
     }
+    items
+}
+
+fn refused(context: &Context, desired: &mut Desired) -> Vec<Item> {
+    let refused = &context.settings.refused;
     desired.refused =
         refused.iter().map(|item| Refused { item: item.item.clone(), code: item.finding.code }).collect();
-    for item in &mut items {
-        require_login(item, &desired);
-    }
-    Ok(Provision { items, desired, notes })
+    refused.iter().map(|item| Item::fail(item.item.clone(), item.finding.clone())).collect()
 }
 
 /// A login that is gone is the user's business, unless it is required.

@@ -251,7 +251,7 @@ fn passed_over(folder: &Path) -> bool {
 }
 
 /// The git folder of a clone, or the folder itself where it is a bare repository.
-fn git_folder(folder: &Path) -> Option<PathBuf> {
+pub fn git_folder(folder: &Path) -> Option<PathBuf> {
     let inner = folder.join(".git");
     match inner.symlink_metadata().map(|metadata| metadata.file_type()) {
         Ok(kind) if kind.is_dir() && is_git(&inner) => Some(inner),

@@ -249,8 +249,16 @@ fn with_json_there_is_one_document_whatever_happens() {
         let output = all.pushready(ws, &["apply", "--stdin", "--json"]).stdin("[]").run().fails(2);
         assert_eq!(one_document(&output)["error"]["say"], "cannot use standard input");
         // a value on the command line is nobody's to repeat
-        let output = ws.run(&["apply", "--json", "sk-ant-oat01-on-the-command-line"]).fails(2);
-        assert!(!output.stdout.contains("sk-ant"), "{output}");
+        let secret = format!("sk-ant-oat01-{}", "line".repeat(20));
+        for args in [
+            &["apply", "--json", &secret][..],
+            &["doctor", "--wait", &secret],
+            &[&secret],
+            &["apply", &format!("--{secret}")],
+        ] {
+            let output = ws.run(args).fails(2).stderr_has("error: ");
+            assert!(!output.stdout.contains(&secret) && !output.stderr.contains(&secret), "{output}");
+        }
         ws.write(&format!("{STATE}/lock"), "", 0o400);
         fs::remove_file(ws.home().join(STATE).join("lock")).unwrap();
         fs::create_dir(ws.home().join(STATE).join("lock")).unwrap();
