@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds a release into target/release-files, or into FOLDER: a static binary for each machine, install.sh and the manual with it,
-# what is in the binaries and under which licences, and the SHA-256 of everything.
+# Builds a release into target/release-files, or into FOLDER: a static binary for each machine, the install.sh that pins them,
+# the manual and completions, what is in the binaries and under which licences, and the SHA-256 of everything.
 #   release.sh [--only x86_64|aarch64] [--twice] [FOLDER]
 #   --only    one machine's binary alone
 #   --twice   builds everything a second time, from another folder, and demands the same bytes
@@ -83,7 +83,9 @@ inspect() {
 }
 
 mkdir -p "$folder"
-rm -rf "${folder:?}"/*
+if [ -f "$folder/SHA256SUMS" ]; then rm -rf "${folder:?}"/*; fi
+[ -z "$(ls -A "$folder")" ] || { echo "error: $folder holds something else than a release" >&2 && exit 1; }
+: >"$folder/SHA256SUMS" # marks it as ours from the first
 targets='' again=''
 if [ "$twice" ]; then
   again=$(mktemp -d)
@@ -106,15 +108,23 @@ done
 
 # shellcheck disable=SC2086 # one word each
 scripts/dependencies.py --licences "$folder/LICENCES.txt" $targets
+cargo run --quiet --locked --example manual -- "$folder/manual"
 
-sum_of() { sha256sum <"$folder/pushready-$version-$1-linux" 2>/dev/null | cut -d' ' -f1; }
+sum_of() {
+  binary=$folder/pushready-$version-$1-linux
+  [ ! -f "$binary" ] || sha256sum <"$binary" | cut -d' ' -f1
+}
 sed "s|^version=\$|version=$version|; s|^url=\$|url=${PUSHREADY_RELEASE_URL:-}|; s|^x86_64=\$|x86_64=$(sum_of x86_64)|; s|^aarch64=\$|aarch64=$(sum_of aarch64)|" \
   scripts/install.sh >"$folder/install.sh"
 chmod 755 "$folder/install.sh"
+if [ -d scripts/coder ]; then
+  cp -R scripts/coder "$folder/coder-module"
+  cp "$folder/install.sh" "$folder/coder-module/install.sh"
+fi
 [ "${PUSHREADY_RELEASE_URL:-}" ] || echo 'note: PUSHREADY_RELEASE_URL is unset, so install.sh asks for PUSHREADY_DOWNLOAD_URL' >&2
 (
   cd "$folder"
-  sums=$(find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)
+  sums=$(find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)
   echo "$sums" >SHA256SUMS
   find . -type f -printf '%10s  %P\n' | LC_ALL=C sort -k2
 )
