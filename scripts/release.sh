@@ -23,15 +23,15 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 
-# musl, because a static glibc still loads modules of the machine for its name service; where Rust has no musl here, glibc
+# musl, because a static glibc still loads modules of the machine for its name service; where there is none, glibc
 target_of() {
-  if rustup target list --installed | grep -qx "$1-unknown-linux-musl" || rustup target add "$1-unknown-linux-musl" >&2; then
-    echo "$1-unknown-linux-musl"
+  musl=$1-unknown-linux-musl
+  if { rustup target list --installed | grep -qx "$musl" || rustup target add "$musl" >&2; } && compiler_of "$musl" >/dev/null; then
+    echo "$musl"
   elif [ "$(uname -m)" = "$1" ]; then
-    echo "warning: Rust's musl target cannot be installed: $1 is linked with a static glibc" >&2
+    echo "warning: no musl for want of the above: $1 is linked with a static glibc" >&2
     echo "$1-unknown-linux-gnu"
   else
-    echo "error: Rust's target $1-unknown-linux-musl cannot be installed" >&2
     return 1
   fi
 }
