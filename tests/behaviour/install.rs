@@ -666,3 +666,12 @@ fn the_binary_copies_itself_where_others_can_use_it() {
         ws.run(&["install"]).success().stdout_has("installed `/home/coder/.local/bin/pushready`");
     });
 }
+
+#[test]
+fn the_module_carries_this_very_script() {
+    let read = |path: &str| fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert!(
+        read("scripts/coder/install.sh") == read("scripts/install.sh"),
+        "cp scripts/install.sh scripts/coder/"
+    );
+}

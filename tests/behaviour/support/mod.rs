@@ -9,6 +9,7 @@ mod mirror;
 mod sandbox;
 mod snapshot;
 pub mod strace;
+mod template;
 mod vendors;
 mod workspace;
 
@@ -18,6 +19,7 @@ pub use git_host::{Access, GitHost, KeyPair, Session};
 pub use mirror::{Answer, Mirror};
 pub use sandbox::{sandbox, sandbox_with, skip, skipped};
 pub use snapshot::Snapshot;
+pub use template::{AGENT_PATH, Agent, Template};
 pub use vendors::Vendors;
 pub use workspace::{Cmd, Output, Workspace};
 
