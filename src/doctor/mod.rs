@@ -324,6 +324,14 @@ pub fn run(context: &Context) -> Vec<Outcome> {
                 outcomes
             }),
         ));
+    } else if let Some(repository) = context.asked.or(current.as_ref())
+        && context.depth >= Depth::Network
+        && context.selected.includes("actions.runs")
+    {
+        probes.push((
+            "actions.runs",
+            Box::new(move || actions::not_asked(context.env, repository).into_iter().collect()),
+        ));
     }
     let mut outcomes = run_all(probes);
     accept(&mut outcomes, &context.settings.accept);
