@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs the Debian packages that the tests need, those that are missing; then the agent clients, and Prism, which judges
-# our requests to GitHub by GitHub's own description.
+# Installs the Debian packages that the tests need, those that are missing; then the agent clients; Prism, which judges our
+# requests to GitHub by GitHub's own description; and what lets Python be a provider to terraform, which must be there itself.
 set -eu
 # the last one for Node.js 20
 prism=5.14.2
 
 test_tools() {
-  echo bubblewrap ca-certificates fish git git-lfs openssh-client openssh-server openssl python3 python3-pip shellcheck strace
+  echo bubblewrap ca-certificates fish git git-lfs openssh-client openssh-server openssl python3 python3-pip python3-venv shellcheck strace
   # a newer Node.js than Debian's brings its own npm, which Debian's package would not go with
   command -v npm >/dev/null || echo npm
 }
@@ -38,8 +38,18 @@ install_prism() {
   npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error --ignore-scripts "@stoplight/prism-cli@$prism"
 }
 
+install_provider_protocol() {
+  wanted=$(dirname "$0")/../tests/terraform/requirements.txt
+  folder=${PUSHREADY_TERRAFORM_DIR:-$(dirname "$0")/../target/terraform}
+  if cmp --silent "$wanted" "$folder/installed.txt" && [ -x "$folder/venv/bin/python" ]; then return 0; fi
+  python3 -m venv --clear "$folder/venv"
+  "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$wanted"
+  cp "$wanted" "$folder/installed.txt"
+}
+
 install_test_tools
 install_prism
+install_provider_protocol
 "$(dirname "$0")/install-clients.sh"
 # only Debian's newest has it; without it the tests that need it are skipped
 "$(dirname "$0")/install-openssh10.sh" || echo 'warning: no OpenSSH 10' >&2

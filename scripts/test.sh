@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything that must hold: formatting, lints, dependencies, unit tests, behaviour tests, and the main job from end to end.
 #   test.sh             runs what the installed tools allow; names and counts what it had to skip
-#   test.sh --install   installs the tools first (Debian and npm packages, pinned); a skip is then a failure
+#   test.sh --install   installs the tools first (Debian and npm packages, pinned); a skip is then a failure, but for terraform's
 set -eu
 cd "$(dirname "$0")/.."
 PUSHREADY_SKIPS=$(mktemp)
@@ -24,9 +24,11 @@ step format
 cargo fmt --check
 step lints
 cargo clippy --quiet --locked --all-targets -- --deny warnings
-with shellcheck shellcheck scripts/*.sh tests/behaviour/support/sandbox.sh tests/behaviour/support/serve tests/behaviour/support/coder
+with shellcheck shellcheck scripts/*.sh scripts/coder/*.sh tests/behaviour/support/sandbox.sh tests/behaviour/support/serve tests/behaviour/support/coder
+# their heads come from main.tf
+with shellcheck shellcheck --shell=sh --exclude=SC2154 scripts/coder/scripts/*.sh
 step dependencies
-with python3 scripts/check-dependencies.py
+with python3 scripts/dependencies.py
 
 step build
 cargo build --quiet --locked --release
@@ -43,6 +45,7 @@ if [ "$skips" -gt 0 ]; then
   echo "$skips skipped:"
   sed 's/^/  /' "$PUSHREADY_SKIPS"
   echo "hint: scripts/test.sh --install installs what is missing"
-  [ -z "${PUSHREADY_NO_SKIP:-}" ] || exit 1
+  # no registry that we use has terraform
+  if [ "${PUSHREADY_NO_SKIP:-}" ] && grep -qv ': terraform not found$' "$PUSHREADY_SKIPS"; then exit 1; fi
 fi
 echo "all good, $skips skipped"

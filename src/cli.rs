@@ -17,7 +17,7 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   pushready doctor
   pushready doctor --only push --json
-  pushready doctor --wait 60 --short       # last line of a start script
+  pushready doctor --required --wait 60 --short   # last line of a start script
   pushready doctor --offline --strict";
 
 /// Makes a Coder workspace ready for a coding agent, and proves it.
@@ -116,6 +116,9 @@ pub struct Doctor {
     /// What could not be told counts as a failure
     #[arg(long)]
     pub strict: bool,
+    /// Exit 1 only for what PUSHREADY_REQUIRE names, and not for a server out of reach; the rest is told all the same
+    #[arg(long)]
+    pub required: bool,
     /// The report as JSON
     #[arg(long, conflicts_with = "short")]
     pub json: bool,

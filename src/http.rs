@@ -16,8 +16,8 @@ use ureq::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCA
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
+use crate::env::Env;
 use crate::secret::ApiToken;
-use crate::settings::Env;
 pub use failure::Failure;
 use proxy::Proxies;
 use reader::Reader;

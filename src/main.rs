@@ -6,6 +6,7 @@ mod cli;
 mod command;
 mod digest;
 mod doctor;
+mod env;
 mod error;
 mod git_config;
 mod git_url;

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 
 use super::{complain, print, settled};
 use crate::cli;
-use crate::doctor::outcome::{Outcome, Status};
+use crate::doctor::check::{CHECKS, Depth, Selection};
+use crate::doctor::clones::Clones;
 use crate::doctor::report::{Examined, Overall, Report};
-use crate::doctor::{self, CHECKS, Context, Depth, Selection, keyless_remotes};
+use crate::doctor::{self, Context};
+use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
 use crate::github::Memory;
@@ -17,7 +19,7 @@ use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision;
 use crate::resource::file;
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -45,15 +47,11 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     let mut pause = PAUSE;
     let report = loop {
         let report = examine(arguments, &selection, asked.as_ref(), &github)?;
-        let failing =
-            |check: &&Outcome| matches!(check.status, Status::Fail | Status::Unknown) && !check.accepted;
-        let mut failing = report.checks.iter().filter(failing).peekable();
-        let may_pass = failing.peek().is_some() && failing.all(|check| check.transient);
-        if !may_pass || Instant::now() + pause > patience {
+        if !report.may_pass() || Instant::now() + pause > patience {
             break report;
         }
         thread::sleep(pause);
-        if report.checks.iter().any(|check| check.id.starts_with("actions.")) {
+        if report.checks.iter().any(|check| check.transient && check.id.starts_with("actions.")) {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     };
@@ -77,12 +75,12 @@ fn examine(
     let home = Home::locate(&env)?;
     let settings = Settings::load(&env, &home, None)?;
     let receipt = settled(&home.state)?;
-    let mut provision = provision::desired(&provision::Context {
+    let mut provision = provision::restated(&provision::Context {
         settings: &settings,
         home: &home,
         receipt: receipt.as_ref(),
         now: env.now,
-    })?;
+    });
     let plan = Plan::new(std::mem::take(&mut provision.items), receipt.as_ref());
     let folder = std::env::current_dir().ok();
     let depth = match () {
@@ -93,8 +91,9 @@ fn examine(
     let mut repositories: Vec<Repository> =
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
-    let keyless = keyless_remotes(folder.as_deref(), arguments.all, &provision.desired, &home);
-    let (over_ssh, https): (Vec<_>, Vec<_>) = keyless.into_iter().partition(|url| url.transport().is_ssh());
+    let clones = Clones::new(provision.desired.roots(&home), folder.clone(), arguments.all);
+    let (over_ssh, https): (Vec<_>, Vec<_>) =
+        clones.keyless(&provision.desired).into_iter().partition(|url| url.transport().is_ssh());
     repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
@@ -108,7 +107,7 @@ fn examine(
         repositories: &repositories,
         asked,
         https: &https,
-        all: arguments.all,
+        clones: &clones,
         folder,
         depth,
         end: start + BUDGET,
@@ -124,6 +123,7 @@ fn examine(
         finished_at: Timestamp::now(),
         provisioned_at: receipt.as_ref().map(|receipt| receipt.provisioned_at),
         overall: Overall::of(&checks),
+        required: arguments.required.then(|| Overall::of_required(&checks)),
         depth,
         requested: CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect(),
         examined: checks
@@ -146,13 +146,6 @@ fn examine(
 fn list() -> String {
     CHECKS
         .iter()
-        .map(|check| {
-            let depth = match check.depth {
-                Depth::Offline => "offline",
-                Depth::Network => "network",
-                Depth::Live => "live",
-            };
-            format!("{:<20} {depth:<8} {}\n", check.id, check.title)
-        })
+        .map(|check| format!("{:<20} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
 }

@@ -119,6 +119,9 @@ pub struct Outcome {
     /// The code is one of PUSHREADY_ACCEPT: told, and no failure.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accepted: bool,
+    /// Something that PUSHREADY_REQUIRE names rests on it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
 }
 
 impl Outcome {
@@ -138,6 +141,7 @@ impl Outcome {
             fix: None,
             duration_ms: 0,
             accepted: false,
+            required: false,
         }
     }
 

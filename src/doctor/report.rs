@@ -18,6 +18,9 @@ pub struct Report {
     pub finished_at: Timestamp,
     pub provisioned_at: Option<Timestamp>,
     pub overall: Overall,
+    /// With `--required`: the same of what PUSHREADY_REQUIRE names alone, where a server out of reach has not said no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required: Option<Overall>,
     pub depth: Depth,
     /// The checks that were asked for.
     pub requested: Vec<&'static str>,
@@ -45,7 +48,20 @@ pub enum Overall {
 impl Overall {
     /// The worst of the outcomes; what was accepted does not count, and `unknown` is never a pass.
     pub fn of(outcomes: &[Outcome]) -> Self {
-        match outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status).max() {
+        Self::worst(outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status))
+    }
+
+    /// The worst of what is required; there a failure that may pass by itself, such as a server out of reach, is no verdict.
+    pub fn of_required(outcomes: &[Outcome]) -> Self {
+        let counted = outcomes.iter().filter(|outcome| outcome.required && !outcome.accepted);
+        Self::worst(counted.map(|outcome| match outcome.status {
+            Status::Fail if outcome.transient => Status::Unknown,
+            status => status,
+        }))
+    }
+
+    fn worst(statuses: impl Iterator<Item = Status>) -> Self {
+        match statuses.max() {
             Some(Status::Fail) => Self::Fail,
             Some(Status::Unknown) => Self::Unknown,
             Some(Status::Warn) => Self::Warn,
@@ -55,12 +71,31 @@ impl Overall {
 }
 
 impl Report {
+    /// What the exit status and the last line tell.
+    fn verdict(&self) -> Overall {
+        self.required.unwrap_or(self.overall)
+    }
+
     pub fn exit(&self, strict: bool) -> Exit {
-        match self.overall {
+        match self.verdict() {
             Overall::Fail => Exit::NotReady,
             Overall::Unknown if strict => Exit::NotReady,
             _ => Exit::Ready,
         }
+    }
+
+    /// What keeps the verdict from being a pass.
+    fn in_the_way(&self) -> impl Iterator<Item = &Outcome> {
+        self.checks.iter().filter(|outcome| {
+            matches!(outcome.status, Status::Fail | Status::Unknown)
+                && !outcome.accepted
+                && (outcome.required || self.required.is_none())
+        })
+    }
+
+    /// Whether another try may end better: something is in the way, and nothing of it is there to stay.
+    pub fn may_pass(&self) -> bool {
+        self.in_the_way().next().is_some() && self.in_the_way().all(|outcome| outcome.transient)
     }
 
     pub fn json(&self) -> String {
@@ -96,34 +131,43 @@ impl Report {
 
     /// One line for a log or a chat: the verdict, and each failure with its fix.
     pub fn short(&self) -> String {
-        let mut text = match self.overall {
-            Overall::Fail => "NOT READY",
-            Overall::Unknown => "UNKNOWN",
-            Overall::Warn | Overall::Pass => "READY",
-        }
-        .to_owned();
-        let told = |outcome: &&Outcome| match self.overall {
-            Overall::Fail => outcome.status == Status::Fail && !outcome.accepted,
-            Overall::Unknown => outcome.status == Status::Unknown && !outcome.accepted,
-            _ => false,
+        let verdict = self.verdict();
+        let told = |outcome: &&Outcome| match verdict {
+            Overall::Fail => outcome.status == Status::Fail,
+            Overall::Unknown => true,
+            Overall::Warn | Overall::Pass => false,
         };
-        for outcome in self.checks.iter().filter(told) {
-            let name = outcome.code.map_or(outcome.id, |code| code.name());
-            let _ = write!(text, " {name}");
-            if let Some(subject) = &outcome.subject {
-                let _ = write!(text, " {subject}");
+        let mut parts: Vec<String> = self.in_the_way().filter(told).map(told_shortly).collect();
+        if self.required.is_some() {
+            let besides =
+                |outcome: &&Outcome| outcome.status == Status::Fail && !outcome.accepted && !outcome.required;
+            let besides: Vec<_> = self.checks.iter().filter(besides).map(name).collect();
+            if !besides.is_empty() {
+                parts.push(format!("not required: {}", besides.join(", ")));
             }
-            if let Some(fix) = &outcome.fix {
-                let _ = write!(text, " ({})", fix.say);
-            } else if let Some(reason) = &outcome.reason {
-                let _ = write!(text, " ({reason})");
-            }
-            text.push_str(" ·");
         }
-        let text = text.trim_end_matches(" ·");
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = self.duration_ms as f64 / 1000.0;
-        format!("{text} {seconds:.1}s\n")
+        let mut line = self.word().to_owned();
+        if !parts.is_empty() {
+            let _ = write!(line, " {}", parts.join(" · "));
+        }
+        format!("{line} {seconds:.1}s\n")
+    }
+
+    fn word(&self) -> &'static str {
+        match self.verdict() {
+            Overall::Fail => "NOT READY",
+            Overall::Unknown => "UNKNOWN",
+            Overall::Warn | Overall::Pass if self.saw_nothing_required() => {
+                "READY (nothing required was looked at)"
+            }
+            Overall::Warn | Overall::Pass => "READY",
+        }
+    }
+
+    fn saw_nothing_required(&self) -> bool {
+        self.required.is_some() && !self.checks.iter().any(|outcome| outcome.required)
     }
 
     fn counts(&self) -> String {
@@ -143,8 +187,19 @@ impl Report {
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = self.duration_ms as f64 / 1000.0;
-        format!("{} in {seconds:.2} s", parts.join(", "))
+        format!("{}: {} in {seconds:.2} s", self.word(), parts.join(", "))
     }
+}
+
+/// The code, or where there is none the check, and what it is about.
+fn name(outcome: &Outcome) -> String {
+    let name = outcome.code.map_or(outcome.id, |code| code.name());
+    outcome.subject.as_ref().map_or(name.to_owned(), |subject| format!("{name} {subject}"))
+}
+
+fn told_shortly(outcome: &Outcome) -> String {
+    let say = outcome.fix.as_ref().map(|fix| &fix.say).or(outcome.reason.as_ref());
+    say.map_or(name(outcome), |say| format!("{} ({say})", name(outcome)))
 }
 
 /// One outcome; `verbose` also shows the evidence of what passed.
@@ -156,10 +211,8 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
         Status::Unknown => "unknown",
         Status::Fail => "FAIL",
     };
-    let name = outcome.code.map_or(outcome.id, |code| code.name());
-    let subject = outcome.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
     let accepted = if outcome.accepted { " (accepted)" } else { "" };
-    let _ = writeln!(text, "{mark:<7} {name}{subject}{accepted}");
+    let _ = writeln!(text, "{mark:<7} {}{accepted}", name(outcome));
     let _ = writeln!(text, "        {}", outcome.summary);
     let quiet = matches!(outcome.status, Status::Pass | Status::Skip);
     if !quiet || verbose {

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::model::Workflow;
 use super::{Forge, GitHub, MOST_REQUESTS, Memory, Refusal, Sources};
+use crate::env::Env;
 use crate::github_rig::server::{Reply, Server};
 use crate::home::Home;
 use crate::http::{Http, Url};
-use crate::settings::{ApiTokens, Env};
+use crate::settings::ApiTokens;
 
 /// A folder with programs of these names and scripts, as the whole PATH.
 fn programs(scripts: &[(&str, &str)]) -> tempfile::TempDir {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Forge;
+use crate::env::Env;
 use crate::http::{Credential, Origin};
 use crate::process;
 use crate::secret::ApiToken;
-use crate::settings::{ApiTokens, Env};
+use crate::settings::ApiTokens;
 use crate::variables;
 
 /// gh may ask a keyring; coder asks its server.

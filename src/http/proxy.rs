@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::Origin;
-use crate::settings::Env;
+use crate::env::Env;
 
 /// The proxies of the environment. A URL may hold a password: nothing here is printed.
 pub(super) struct Proxies {

@@ -4,9 +4,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{BODY_CAP, Credential, Failure, Http, Url};
+use crate::env::Env;
 use crate::github_rig::server::{Certificates, Proxy, Reply, Server};
 use crate::secret::ApiToken;
-use crate::settings::Env;
 
 /// Aloud, and counted by scripts/test.sh.
 pub fn skip(test: &str, why: &str) {

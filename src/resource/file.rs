@@ -325,6 +325,14 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// Writes a program that other users may run as well: it and the folders made for it are 0755, whatever the umask.
+pub fn write_program(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let missing = missing_folders(path);
+    create_folders(path)?;
+    missing.iter().try_for_each(|folder| set_mode(folder, 0o755))?;
+    write(path, bytes, 0o755)
+}
+
 /// Removes a file if it is there.
 pub fn remove(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path).is_err() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Access, CRATE, Cmd, Coder, GitHost, KeyPair, Workspace, fake_auth, sandbox};
+use crate::support::{Access, CRATE, Cmd, Coder, GitHost, KeyPair, Output, Workspace, fake_auth, sandbox};
 
 /// A workspace in which everything is well: logins, a writable key, a clone, an author.
 struct Lab<'ws> {
@@ -559,6 +559,52 @@ const PUSH: &[Fault] = &[
 #[test]
 fn faults_of_push() {
     sandbox(|ws| matrix(&Lab::new(ws), PUSH));
+}
+
+/// A start script is red for what is required alone, and not because the forge has a bad day.
+#[test]
+fn only_what_is_required_is_red() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        lab.fresh();
+        let read_only = lab.host.deploy_key("acme/app", Access::Read);
+        let apply = || lab.apply().env("PUSHREADY_DEPLOY_KEY", &*read_only.private);
+        apply().run().success();
+        let short = |require: &str| {
+            let doctor = ws.pushready(&["doctor", "--required", "--short", "--only", "home,codex,ssh,push"]);
+            doctor.env("PUSHREADY_REQUIRE", require)
+        };
+        let begins = |output: &Output, verdict: &str| {
+            assert!(output.stdout.starts_with(verdict) && output.stdout.lines().count() == 1, "{output}");
+        };
+        let fault = "push-key-read-only git@github.com:acme/app.git";
+        let output = short("codex").run().success().stdout_has(&format!("not required: {fault}"));
+        begins(&output, "READY not required");
+        let output = short("codex,push:Acme/App").run().fails(1);
+        begins(&output, &format!("NOT READY {fault} (give the deploy key write access"));
+        let output = short("").run().success().stdout_has(fault);
+        begins(&output, "READY (nothing required was looked at)");
+        // what the receipt requires counts in a shell without the variable
+        apply().env("PUSHREADY_REQUIRE", "push:acme/app").run().success();
+        ws.run(&["doctor", "--required", "--short"]).fails(1);
+
+        // nothing listens there
+        let unreachable = |require: &str| short(require).env("GIT_SSH_COMMAND", "ssh -p 9");
+        let output = unreachable("push:acme/app").run().success();
+        begins(&output, "UNKNOWN ssh-port-blocked git@github.com:acme/app.git");
+        begins(&unreachable("codex").run().success(), "READY");
+        unreachable("push:acme/app").arg("--strict").run().fails(1);
+
+        let report = short("codex").arg("--json").run();
+        assert_eq!(report.status.code(), Some(2), "--short and --json exclude each other: {report}");
+        let json = lab.doctor(&["--required"]).env("PUSHREADY_REQUIRE", "codex").run().success().json();
+        assert_eq!((&json["overall"], &json["required"]), (&"fail".into(), &"pass".into()));
+        let required = |check: &&serde_json::Value| check["required"] == true;
+        let checks = json["checks"].as_array().unwrap().iter().filter(required);
+        let areas: BTreeSet<_> =
+            checks.map(|check| check["id"].as_str().unwrap().split('.').next()).collect();
+        assert_eq!(areas, BTreeSet::from([Some("codex"), Some("home")]));
+    });
 }
 
 /// The schema that is shipped is the judge of what is printed: of a report with every kind of status in it.

@@ -5,17 +5,21 @@ mod clients;
 mod coder;
 pub mod fake_auth;
 mod git_host;
+mod mirror;
 mod sandbox;
 mod snapshot;
 pub mod strace;
+mod template;
 mod vendors;
 mod workspace;
 
 pub use clients::Clients;
 pub use coder::Coder;
 pub use git_host::{Access, GitHost, KeyPair, Session};
-pub use sandbox::{sandbox, sandbox_with, skip};
+pub use mirror::{Answer, Mirror};
+pub use sandbox::{sandbox, sandbox_with, skip, skipped};
 pub use snapshot::Snapshot;
+pub use template::{AGENT_PATH, Agent, Template};
 pub use vendors::Vendors;
 pub use workspace::{Cmd, Output, Workspace};
 
@@ -48,7 +52,7 @@ pub fn use_openssh_10() {
 }
 
 /// Waits until `server` accepts connections at `address`.
-fn await_listening(server: &mut Child, address: SocketAddr) {
+pub fn await_listening(server: &mut Child, address: SocketAddr) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(address).is_err() {
         if let Some(status) = server.try_wait().unwrap() {

@@ -145,7 +145,10 @@ impl Cmd {
     pub fn run(self) -> Output {
         let mut command = format!("{}", self.program.display());
         for arg in &self.args {
-            command = format!("{command} {}", arg.display());
+            // a script's text is long, and seldom what a reader looks for
+            let (arg, more) = (arg.to_string_lossy(), arg.len() > 500);
+            let shown = if more { arg.lines().next().unwrap_or_default() } else { &arg };
+            command = format!("{command} {shown}{}", if more { " …" } else { "" });
         }
         let stdin = self.stdin.clone();
         let mut child = self.spawn();

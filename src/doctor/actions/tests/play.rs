@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::doctor::actions::{Head, Inputs, probe, probe_offline};
+use crate::env::Env;
 use crate::git_url::Repository;
 use crate::github::Memory;
 use crate::github_rig::played::Played;
 use crate::github_rig::scenario::{SHA, Scenario, TOKEN};
 use crate::github_rig::server::Server;
 use crate::home::Home;
-use crate::settings::Env;
 
 /// Runs the checks; through `proxy`, where that stands before our server.
 pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> Played {

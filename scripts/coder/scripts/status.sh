@@ -1,0 +1,3 @@
+# pushready in the dashboard
+if pushready=$(find_pushready); then exec "$pushready" status --line </dev/null; fi
+echo starting

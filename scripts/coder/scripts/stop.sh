@@ -1,0 +1,7 @@
+# pushready at stop: keeps the login as the agent refreshed it. Stopping waits 4 seconds for it at most, and never fails for it.
+pushready=$(find_pushready) || exit 0
+limit='timeout -s KILL 4'
+command -v timeout >/dev/null || limit=
+# shellcheck disable=SC2086 # words
+$limit "$pushready" apply </dev/null || echo 'note     not kept this time: what was kept before stays'
+exit 0

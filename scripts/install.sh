@@ -1,0 +1,143 @@
+#!/bin/sh
+# Installs pushready: fetches the static binary for this machine, compares its SHA-256 with the pinned one, and only then
+# makes it executable. No root. Where the right binary is in place, nothing is fetched. Variables, all optional:
+#   PUSHREADY_INSTALL_DIR   the folder that gets it, default ~/.local/bin
+#   PUSHREADY_DOWNLOAD_URL  URL or path of a folder with a release's files, or of the file itself
+#   PUSHREADY_VERSION       another version than the pinned one, along with its sum:
+#   PUSHREADY_SHA256        of this machine's file; or by machine: PUSHREADY_SHA256_X86_64, PUSHREADY_SHA256_AARCH64
+#   PUSHREADY_DOWNLOAD_TIMEOUT  seconds, default 300
+# Proxies and ~/.netrc are honoured as curl and wget do. The text also works as `sh -c TEXT` and with `sh -s`.
+set -eu
+
+# filled in by scripts/release.sh
+version=
+url=
+x86_64=
+aarch64=
+
+fail() {
+  printf 'error: %s\n\nhint: %s\n' "$1" "$2" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# whether FILE is the pinned one
+proven() {
+  if have sha256sum; then sum=$(sha256sum <"$1")
+  elif have shasum; then sum=$(shasum -a 256 <"$1")
+  elif have openssl; then sum=$(openssl dgst -sha256 -r <"$1")
+  elif have busybox; then sum=$(busybox sha256sum <"$1")
+  else fail 'no sha256sum, shasum, openssl or busybox: nothing is installed unproven' 'install one of them'
+  fi
+  sum=${sum%% *}
+  [ "$sum" = "$expected" ]
+}
+
+fetch() {
+  seconds=${PUSHREADY_DOWNLOAD_TIMEOUT:-300}
+  if have curl; then
+    set -- curl -fsSL --netrc-optional --proto "=$1" --proto-redir "=$1" --connect-timeout 20 -m "$seconds" --retry 2 -o "$new" "$from"
+  elif have wget; then set -- wget -q -t 3 -O "$new" "$from"
+  elif have busybox; then set -- busybox wget -q -O "$new" "$from"
+  else fail 'no curl, wget or busybox' 'install one, or set PUSHREADY_DOWNLOAD_URL to a path'
+  fi
+  tool=$1
+  # wget itself limits each wait on the network alone, and busybox 1.35 crashes when it is asked to
+  if have timeout; then set -- timeout "$seconds" "$@"
+  elif have busybox; then set -- busybox timeout "$seconds" "$@"
+  fi
+  # in the background: a shell does not heed a signal before its foreground child has ended
+  "$@" >/dev/null &
+  child=$! status=0
+  wait "$child" || status=$?
+  child=
+  case $tool/$status in
+    */0) return ;;
+    */124 | */143 | curl/28) why="not done in $seconds s (PUSHREADY_DOWNLOAD_TIMEOUT)" ;;
+    curl/23 | wget/3) why="cannot write to $folder, is the disk full?" ;;
+    curl/22 | wget/8) why='the server has no such file, or refuses it' ;;
+    *) why="$tool ended with status $status" ;;
+  esac
+  fail "cannot fetch $from: $why" 'check the address and https_proxy, or set PUSHREADY_DOWNLOAD_URL to a mirror or a path'
+}
+
+clean() {
+  [ -z "$child" ] || kill "$child" 2>/dev/null || :
+  [ -z "$work" ] || rm -rf "$work"
+}
+
+# on the PATH of all processes of a Coder workspace, but not kept over a restart
+link() {
+  # shellcheck disable=SC3013 # dash, busybox, bash and ksh have -ef, and so has POSIX since 2024
+  if [ -z "${CODER_SCRIPT_BIN_DIR:-}" ] || [ "$CODER_SCRIPT_BIN_DIR/pushready" -ef "$target" ]; then return; fi
+  link=$CODER_SCRIPT_BIN_DIR/.pushready.$$
+  { mkdir -p "$CODER_SCRIPT_BIN_DIR" && ln -sf "$target" "$link" && mv -f "$link" "$CODER_SCRIPT_BIN_DIR/pushready"; } ||
+    fail "cannot link $target into $CODER_SCRIPT_BIN_DIR" 'check CODER_SCRIPT_BIN_DIR'
+}
+
+main() {
+  child='' work=''
+  trap clean EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+
+  case $(uname -s)-$(uname -m) in
+    Linux-x86_64 | Linux-amd64) machine=x86_64 pinned=$x86_64 given=${PUSHREADY_SHA256_X86_64:-} ;;
+    Linux-aarch64 | Linux-arm64) machine=aarch64 pinned=$aarch64 given=${PUSHREADY_SHA256_AARCH64:-} ;;
+    *) fail "no release for $(uname -sm)" 'releases are for Linux on x86_64 and aarch64' ;;
+  esac
+  if [ "${PUSHREADY_VERSION:-$version}" != "$version" ]; then version=$PUSHREADY_VERSION pinned=; fi
+  expected=${PUSHREADY_SHA256:-${given:-$pinned}}
+  [ "${version:+$expected}" ] || fail "no SHA-256 is pinned for pushready ${version:-(no version)} on $machine" \
+    'take install.sh from a release, or set PUSHREADY_VERSION and PUSHREADY_SHA256 as its SHA256SUMS says'
+
+  folder=${PUSHREADY_INSTALL_DIR:-${HOME:?is not set: set it or PUSHREADY_INSTALL_DIR}/.local/bin}
+  case $folder in
+    /*) ;;
+    [~]/*) folder=$HOME${folder#?} ;; # Terraform expands none
+    *) folder=$PWD/$folder ;;
+  esac
+  target=$folder/pushready
+  [ ! -d "$target" ] || fail "$target is a folder" 'move it away, or set PUSHREADY_INSTALL_DIR'
+  if [ -x "$target" ] && proven "$target"; then
+    link
+    return
+  fi
+  proven /dev/null || : # a machine that cannot prove need not fetch
+
+  name=pushready-$version-$machine-linux
+  from=${PUSHREADY_DOWNLOAD_URL:-${url:+$url/v$version}}
+  from=${from#file://}
+  [ "$from" ] || fail 'nowhere to fetch from' 'set PUSHREADY_DOWNLOAD_URL to a URL or path with the release'
+  case $from in
+    */"$name") ;;
+    *://*) from=${from%/}/$name ;;
+    *) [ ! -d "$from" ] || from=${from%/}/$name ;;
+  esac
+
+  # the binary and new folders can be read by all, and written by nobody else
+  umask 022
+  { mkdir -p "$folder" && work=$(mktemp -d "$folder/.pushready.XXXXXX"); } ||
+    fail "cannot write to $folder" 'set PUSHREADY_INSTALL_DIR to a folder of your own'
+  new=$work/pushready
+  case $from in
+    *://*@*) fail 'a user in PUSHREADY_DOWNLOAD_URL' 'the process list would show a password: use ~/.netrc; an @ elsewhere is %40' ;;
+    https://*) fetch https ;;
+    http://localhost[:/]* | http://127.0.0.1[:/]* | 'http://[::1]'[:/]*) fetch http,https ;;
+    *://*) fail "not HTTPS: $from" 'set PUSHREADY_DOWNLOAD_URL to an https:// address or a path' ;;
+    *) cat "$from" >"$new" || fail "cannot copy $from to $folder" 'check PUSHREADY_DOWNLOAD_URL and the space on the disk' ;;
+  esac
+  if ! proven "$new"; then
+    start=
+    IFS= read -r start <"$new" || :
+    case $start in '<'*) is='a web page (a proxy or a login in between?)' ;; *) is='cut short, or another file' ;; esac
+    fail "$from has SHA-256 $sum, not $expected" "nothing was installed: what came is $is"
+  fi
+  chmod 755 "$new"
+  "$new" --version >/dev/null || fail "cannot run programs in $folder" 'mounted noexec? set PUSHREADY_INSTALL_DIR'
+  mv -f "$new" "$target"
+  link
+  echo "pushready $version installed in $folder"
+}
+main

@@ -1,0 +1,120 @@
+#!/bin/sh
+# Builds a release into target/release-files, or into FOLDER: a static binary for each machine, install.sh and the manual with it,
+# what is in the binaries and under which licences, and the SHA-256 of everything.
+#   release.sh [--only x86_64|aarch64] [--twice] [FOLDER]
+#   --only    one machine's binary alone
+#   --twice   builds everything a second time, from another folder, and demands the same bytes
+#   PUSHREADY_RELEASE_URL   where the release will lie: install.sh fetches from this address followed by /vVERSION/FILE
+set -eu
+cd "$(dirname "$0")/.."
+machines='x86_64 aarch64' twice='' folder=target/release-files
+while [ $# -gt 0 ]; do
+  case $1 in
+    --only) machines=$2 && shift ;;
+    --twice) twice=1 ;;
+    -*) echo "error: unknown option $1" >&2 && exit 2 ;;
+    *) folder=$1 ;;
+  esac
+  shift
+done
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+# whatever looks at the clock takes the commit's
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+
+# musl, because a static glibc still loads modules of the machine for its name service; where Rust has no musl here, glibc
+target_of() {
+  if rustup target list --installed | grep -qx "$1-unknown-linux-musl" || rustup target add "$1-unknown-linux-musl" >&2; then
+    echo "$1-unknown-linux-musl"
+  elif [ "$(uname -m)" = "$1" ]; then
+    echo "warning: Rust's musl target cannot be installed: $1 is linked with a static glibc" >&2
+    echo "$1-unknown-linux-gnu"
+  else
+    echo "error: Rust's target $1-unknown-linux-musl cannot be installed" >&2
+    return 1
+  fi
+}
+
+# the C compiler for a target. It links too, but for musl-gcc, which would name a loader in the static binary.
+compiler_of() {
+  case $1 in
+    "$(uname -m)-unknown-linux-musl") set -- musl-gcc musl-tools ;;
+    "$(uname -m)"-*) set -- cc gcc ;;
+    *) set -- "${1%%-*}-linux-gnu-gcc" "gcc-$(echo "${1%%-*}" | tr _ -)-linux-gnu" ;;
+  esac
+  command -v "$1" || { echo "error: $1 not found
+hint: apt-get install $2" >&2 && return 1; }
+}
+
+# build SOURCE TARGET: the path of the binary is printed. No path of this machine may stand in it, of Rust's code or of C's.
+build() {
+  target=$2 compiler=$(compiler_of "$2")
+  upper=$(echo "$target" | tr a-z- A-Z_) lower=$(echo "$target" | tr - _)
+  separator=$(printf '\037')
+  sysroot=$(rustc --print sysroot)
+  (
+    cd "$1"
+    source=$PWD
+    linker=$compiler
+    case $compiler in */musl-gcc) linker=cc ;; esac
+    export "CARGO_TARGET_${upper}_LINKER=$linker" "CC_$lower=$compiler"
+    export "CFLAGS_$lower=-ffile-prefix-map=$source=. -ffile-prefix-map=$cargo_home=cargo"
+    CARGO_ENCODED_RUSTFLAGS=-Ctarget-feature=+crt-static$separator-Clink-arg=-Wl,--build-id=none
+    CARGO_ENCODED_RUSTFLAGS=$CARGO_ENCODED_RUSTFLAGS$separator--remap-path-prefix=$source=.
+    CARGO_ENCODED_RUSTFLAGS=$CARGO_ENCODED_RUSTFLAGS$separator--remap-path-prefix=$cargo_home=cargo
+    CARGO_ENCODED_RUSTFLAGS=$CARGO_ENCODED_RUSTFLAGS$separator--remap-path-prefix=$sysroot=rust
+    export CARGO_ENCODED_RUSTFLAGS
+    cargo build --quiet --locked --release --target "$target" --target-dir target/release-build >&2
+    echo "$source/target/release-build/$target/release/pushready"
+  )
+}
+
+# what is said of the binaries, looked at
+inspect() {
+  if LC_ALL=C readelf --wide --program-headers "$1" | grep -q INTERP; then
+    echo "error: $1 is not static" >&2 && return 1
+  fi
+  for path in "$PWD" "$cargo_home" "$(rustc --print sysroot)" "$HOME/"; do
+    if grep --quiet --text --fixed-strings "$path" "$1"; then
+      echo "error: $1 holds the path $path" >&2 && return 1
+    fi
+  done
+}
+
+mkdir -p "$folder"
+rm -rf "${folder:?}"/*
+targets='' again=''
+if [ "$twice" ]; then
+  again=$(mktemp -d)
+  trap 'rm -rf "$again"' EXIT
+  git ls-files -z | xargs -0 cp --parents --target-directory "$again"
+fi
+for machine in $machines; do
+  target=$(target_of "$machine")
+  targets="$targets $target"
+  binary=$folder/pushready-$version-$machine-linux
+  built=$(build . "$target")
+  cp "$built" "$binary"
+  inspect "$binary"
+  if [ "$twice" ]; then
+    built=$(build "$again" "$target")
+    cmp "$built" "$binary"
+    echo "$target: built twice, the same bytes"
+  fi
+done
+
+# shellcheck disable=SC2086 # one word each
+scripts/dependencies.py --licences "$folder/LICENCES.txt" $targets
+
+sum_of() { sha256sum <"$folder/pushready-$version-$1-linux" 2>/dev/null | cut -d' ' -f1; }
+sed "s|^version=\$|version=$version|; s|^url=\$|url=${PUSHREADY_RELEASE_URL:-}|; s|^x86_64=\$|x86_64=$(sum_of x86_64)|; s|^aarch64=\$|aarch64=$(sum_of aarch64)|" \
+  scripts/install.sh >"$folder/install.sh"
+chmod 755 "$folder/install.sh"
+[ "${PUSHREADY_RELEASE_URL:-}" ] || echo 'note: PUSHREADY_RELEASE_URL is unset, so install.sh asks for PUSHREADY_DOWNLOAD_URL' >&2
+(
+  cd "$folder"
+  sums=$(find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)
+  echo "$sums" >SHA256SUMS
+  find . -type f -printf '%10s  %P\n' | LC_ALL=C sort -k2
+)

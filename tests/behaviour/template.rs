@@ -1,0 +1,613 @@
+//! The Coder module and the examples: what a template author writes is planned, applied and run as the workspace's user.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::fake_auth::{self, ChatGpt};
+use crate::support::{
+    AGENT_PATH, Access, Agent, GitHost, KeyPair, Output, Template, Workspace, canary, require, sandbox,
+};
+
+const START: &str = "module.pushready.coder_script.start[0]";
+const STOP: &str = "module.pushready.coder_script.stop[0]";
+const CHECK: &str = "module.pushready.coder_script.check[0]";
+const AUTH: &str = ".codex/auth.json";
+/// A release as a mirror has it: a folder with the binary, and its sum.
+const RELEASE: &str = "/tmp/release";
+const PUSHREADY: &str = "/run/rig/bin/pushready";
+
+/// The module's arguments that install from `RELEASE`.
+fn release() -> String {
+    fs::create_dir_all(RELEASE).unwrap();
+    fs::remove_file(released()).ok();
+    symlink(PUSHREADY, released()).unwrap();
+    let sum = Command::new("sha256sum").arg(PUSHREADY).output().unwrap().stdout;
+    let sum = String::from_utf8(sum).unwrap();
+    let (version, machine) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    format!(
+        "download_url = \"{RELEASE}\"\n  pushready_version = \"{version}\"\n  sha256 = {{ {machine} = \"{}\" }}\n  ",
+        &sum[..64]
+    )
+}
+
+fn released() -> String {
+    format!("{RELEASE}/pushready-{}-{}-linux", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)
+}
+
+fn claude_token() -> String {
+    format!("sk-ant-oat01-{}", "canary".repeat(12))
+}
+
+fn last_line(output: &Output) -> &str {
+    output.stdout.lines().last().unwrap_or_default()
+}
+
+fn login(ws: &Workspace) -> Value {
+    serde_json::from_str(&ws.read(AUTH)).unwrap()
+}
+
+/// `acme/app` on a host that is known to the workspace by the module's `known_hosts`.
+struct Host {
+    host: GitHost,
+    key: KeyPair,
+}
+
+impl Host {
+    fn start() -> Self {
+        let host = GitHost::start();
+        host.repository("acme/app");
+        let key = host.deploy_key("acme/app", Access::Write);
+        Self { host, key }
+    }
+
+    fn known_hosts(&self) -> String {
+        self.host.known_hosts(&["github.com"])
+    }
+}
+
+/// The module with everything in it, and the template's variables for it.
+const EVERYTHING: &str = r#"
+  codex_auth_json    = var.codex
+  claude_oauth_token = var.claude
+  deploy_keys        = { "acme/app" = var.app_key }
+  known_hosts        = var.known_hosts
+  per_user_logins    = true
+  require            = ["codex", "claude", "push:acme/app"]
+"#;
+const ITS_VARIABLES: &str = r#"
+variable "codex" { sensitive = true }
+variable "claude" { sensitive = true }
+variable "app_key" { sensitive = true }
+variable "known_hosts" {}
+output "hook" { value = module.pushready.hook }
+output "proof" { value = module.pushready.proof }
+output "metadata" { value = module.pushready.metadata }
+"#;
+
+fn everything<'ws>(ws: &'ws Workspace, host: &Host, seed: &ChatGpt, more: &str) -> Template<'ws> {
+    let template = Template::of_module(ws, &format!("{}{EVERYTHING}{more}", release()), ITS_VARIABLES);
+    template.variables(&json!({
+        "codex": seed.json(), "claude": claude_token(), "app_key": host.key.private, "known_hosts": host.known_hosts(),
+    }));
+    template
+}
+
+#[test]
+fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothing() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let seed = fake_auth::chatgpt();
+        let template = everything(ws, &host, &seed, "");
+        let agent = Agent::of(ws, template.build(&[]));
+        let status = agent.deployment.script(START).clone();
+        assert!(status.at_start && !status.at_stop && !status.blocks_login);
+        let metadata = |agent: &Agent| {
+            let output = template.terraform(&["output", "-json", "metadata"]).run().success().json();
+            agent.cmd(output["script"].as_str().unwrap()).run().success().stdout
+        };
+        assert_eq!(metadata(&agent), "starting\n");
+
+        let first =
+            agent.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
+        assert!(last_line(&first).starts_with("READY "), "{first}");
+        assert_eq!(first.stderr, "", "the dashboard shows it as errors");
+        assert!(first.stdout.lines().count() <= 10, "{first}");
+        assert_eq!(login(ws)["tokens"]["refresh_token"], seed.refresh_token.as_str());
+        assert_eq!(ws.mode(AUTH), 0o600);
+        assert!(
+            metadata(&agent).starts_with("ready · push 1/1 · codex · claude · checked "),
+            "{}",
+            metadata(&agent)
+        );
+
+        // the next start of the same workspace: a new agent, the same home, and no release far and wide
+        fs::remove_dir_all(RELEASE).unwrap();
+        let before = ws.snapshot();
+        let agent = Agent::of(ws, agent.deployment);
+        let second = agent.run(START).success().stdout_has("nothing to write");
+        assert!(last_line(&second).starts_with("READY ") && second.stderr.is_empty(), "{second}");
+        let state = Path::new(".local/state/pushready");
+        let mut written = before.written(&ws.snapshot());
+        written.retain(|path| path != state && *path != state.join("doctor.json"));
+        assert_eq!(written, Vec::<PathBuf>::new());
+        agent.shell("pushready status").success().stdout_has("ready");
+        agent
+            .shell("git clone --quiet https://github.com/acme/app && git -C app push --quiet --dry-run")
+            .success();
+    });
+}
+
+#[test]
+fn hostile_values_arrive_byte_for_byte() {
+    sandbox(|ws| {
+        let hostile = "it's \"q\" $HOME ${HOME} `id` $(id) %s \\ \u{1f511}\nline\t$";
+        let mut seed: Value = serde_json::from_str(&fake_auth::chatgpt().json()).unwrap();
+        // as large as it may be
+        seed["tokens"]["refresh_token"] = json!(hostile);
+        let padding = "$".repeat(90_000 - seed.to_string().len());
+        seed["tokens"]["refresh_token"] = json!(format!("{hostile}{padding}"));
+        assert_eq!(seed.to_string().len(), 90_000);
+        let key = KeyPair::generate("it's \"q\" $HOME ${HOME} `id` %s");
+        let known = KeyPair::generate("known").public;
+        let template = Template::of_module(
+            ws,
+            &format!(
+                "{}codex_auth_json = var.codex\n  deploy_keys = var.keys\n  known_hosts = var.known_hosts\n  per_user_logins = true",
+                release()
+            ),
+            "variable \"codex\" { sensitive = true }\nvariable \"keys\" { sensitive = true }\nvariable \"known_hosts\" {}",
+        );
+        template.variables(&json!({
+            "codex": seed.to_string(),
+            "keys": {"acme/app": key.private, "git.corp.test/ops/tools": key.private.replace('\n', "\r\n")},
+            "known_hosts": format!("# it's $HOME\ngit.corp.test {known}\n"),
+        }));
+        let agent = Agent::of(ws, template.build(&[]));
+        agent.run(START).success().stdout_has("repaired: CRLF line ends");
+        assert_eq!(login(ws), seed);
+        let keys: Vec<_> = fs::read_dir(ws.home().join(".local/state/pushready/keys")).unwrap().collect();
+        let keys: Vec<_> =
+            keys.into_iter().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+        assert_eq!(keys, [key.private.clone(), key.private]);
+        // and every process of the workspace can still be started
+        agent.shell("true").success();
+    });
+}
+
+#[test]
+fn no_secret_stands_in_a_plan_a_script_or_a_command_line() {
+    sandbox(|ws| {
+        require("strace");
+        let host = Host::start();
+        let seed = fake_auth::chatgpt();
+        let template = everything(ws, &host, &seed, "");
+        let mut secrets = seed.secrets().to_vec();
+        secrets.extend([seed.json(), claude_token(), host.key.private.clone()]);
+        let plan = template.plan().success().stdout_has("(sensitive value)");
+        canary::assert_absent("the plan", plan.to_string(), &secrets);
+        let deployment = template.build(&[]);
+        canary::assert_absent("the log of apply", &deployment.log, &secrets);
+        for script in &deployment.scripts {
+            canary::assert_absent(&script.address, &script.text, &secrets);
+            // one element of argv: MAX_ARG_STRLEN
+            assert!(script.text.len() < 128 << 10, "{} bytes in {}", script.text.len(), script.address);
+        }
+        for output in ["hook", "proof"] {
+            let text = template.terraform(&["output", "-raw", output]).run().success().stdout;
+            canary::assert_absent(output, &text, &secrets);
+            assert!(text.starts_with("#!/bin/sh\n"), "{text}");
+            // modules nest it in base64, twice
+            assert!(text.len() < 30 << 10, "{output} is {} bytes", text.len());
+        }
+        let agent = Agent::of(ws, deployment);
+        let log = "/tmp/exec.log";
+        for address in [START, CHECK, STOP] {
+            let strace = ["-f", "-qq", "-s", "1000000", "-e", "trace=execve", "-o", log];
+            let traced = agent
+                .cmd(&agent.deployment.script(address).text)
+                .wrapped_in("strace", strace)
+                .run()
+                .success();
+            canary::assert_absent(address, traced.to_string(), &secrets);
+            let execs = fs::read(log).unwrap();
+            assert!(String::from_utf8_lossy(&execs).contains("\"apply\""), "{address} did not apply");
+            canary::assert_absent("a command line", execs, &secrets);
+        }
+    });
+}
+
+/// A server out of reach is nobody's fault in the workspace: told, and not red.
+#[test]
+fn red_is_for_what_is_required_alone() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let agent = |arguments: &str, variables: &Value| {
+            let arguments = format!("{}wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}", release());
+            let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
+            template.variables(variables);
+            Agent::of(ws, template.build(&[]))
+        };
+        let good = json!({"keys": {"acme/app": key.private}});
+        // nobody listens on github.com here
+        let run = agent("require = [\"push:acme/app\"]", &good).run(START).success();
+        assert!(last_line(&run).starts_with("UNKNOWN ssh-port-blocked"), "{run}");
+        let run = agent("require = [\"codex\", \"push:acme/app\"]", &good).run(START).fails(1);
+        assert!(last_line(&run).starts_with("NOT READY required-missing codex"), "{run}");
+        // somebody else's damaged key
+        let damaged = key.private.replacen("AAAA", "AAAB", 1);
+        let bad = json!({"keys": {"acme/app": key.private, "acme/other": damaged}});
+        let run = agent("require = [\"push:acme/app\"]", &bad).run(START).success();
+        assert!(run.stdout.contains("key-malformed"), "{run}");
+        agent("require = [\"push:acme/other\"]", &bad).run(START).fails(1);
+        agent("", &bad).run(START).success();
+    });
+}
+
+#[test]
+fn a_download_that_fails_is_red_only_where_something_is_required() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let agent = |arguments: &str| {
+            let arguments = format!("{}wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}", release());
+            let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
+            template.variables(&json!({"keys": {"acme/app": key.private}}));
+            Agent::of(ws, template.build(&[]))
+        };
+        let (lax, strict) = (agent(""), agent("require = [\"codex\"]"));
+        // not what SHA256SUMS says
+        fs::remove_file(released()).unwrap();
+        fs::write(released(), "#!/bin/sh\ntouch /home/coder/ran\n").unwrap();
+        let run = lax.run(START).success().stderr_has("nothing was installed");
+        assert_eq!(last_line(&run), "NOT READY pushready could not be installed");
+        strict.run(START).fails(1);
+        assert_eq!(lax.run(STOP).success().stdout, "");
+        assert_eq!(lax.run(CHECK).success().stdout, "");
+
+        // on a persistent home an older one may be there: better than nothing, and replaced as soon as that can be
+        ws.write(".local/bin/pushready", "#!/bin/sh\necho \"older $*\"\n", 0o755);
+        let run =
+            lax.run(START).success().stdout_has("older apply\nolder doctor --wait 0 --short --required\n");
+        run.stdout_has("going on with what is there: older --version");
+        assert!(!ws.home().join("ran").exists());
+        release();
+        lax.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
+        lax.shell("pushready --version").success().stdout_has("pushready 0.1.0");
+    });
+}
+
+#[test]
+fn the_users_shell_does_not_matter() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = everything(ws, &host, &fake_auth::chatgpt(), "");
+        let mut deployment = Some(template.build(&[]));
+        for shell in ["/usr/bin/fish", "/bin/dash"] {
+            let agent = Agent::of(ws, deployment.take().unwrap()).login_shell(shell).env("SHELL", shell);
+            let run = agent.run(START).success();
+            assert!(last_line(&run).starts_with("READY "), "{shell}: {run}");
+            agent.run(CHECK).success();
+            agent.run(STOP).success();
+            deployment = Some(agent.deployment);
+        }
+    });
+}
+
+#[test]
+fn an_unclaimed_prebuild_gets_repository_keys_alone_and_its_claim_the_rest() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = everything(ws, &host, &fake_auth::chatgpt(), "");
+        let unclaimed = Agent::of(ws, template.build(&[("CODER_WORKSPACE_IS_PREBUILD", "true")]));
+        let names: Vec<_> = unclaimed.deployment.variables.keys().map(String::as_str).collect();
+        assert!(
+            !names.iter().any(|name| name.contains("CODEX_AUTH") || name.contains("CLAUDE")),
+            "{names:?}"
+        );
+        unclaimed.run(START).success();
+        unclaimed.run(CHECK).success();
+        unclaimed.run(STOP).success();
+        unclaimed.shell("git ls-remote -q git@github.com:acme/app.git").success();
+        assert!(!ws.home().join(AUTH).exists() && !ws.home().join(".claude").exists());
+
+        // never red, whatever is wrong: an agent that is not ready cannot be claimed
+        fs::remove_dir_all(ws.home().join(".local/bin")).unwrap();
+        fs::remove_dir_all(RELEASE).unwrap();
+        Agent::of(ws, unclaimed.deployment).run(START).success().stdout_has("could not be installed");
+
+        release();
+        let claimed = Agent::of(ws, template.build(&[("CODER_WORKSPACE_IS_PREBUILD_CLAIM", "true")]));
+        let run = claimed.run(START).success();
+        assert!(last_line(&run).starts_with("READY "), "{run}");
+        assert!(ws.home().join(AUTH).exists() && ws.home().join(".claude/.credentials.json").exists());
+    });
+}
+
+/// Whatever the scripts started is gone with them: the agent takes an open pipe for a failure.
+#[test]
+fn no_process_outlives_a_script_and_keeps_its_output_open() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = everything(ws, &host, &fake_auth::chatgpt(), "");
+        let agent = Agent::of(ws, template.build(&[]));
+        for address in [START, CHECK, STOP] {
+            let mut child = agent.cmd(&agent.deployment.script(address).text).spawn();
+            let status = child.wait().unwrap();
+            assert!(status.success(), "{address}: {status}");
+            let (ended, end) = mpsc::channel();
+            std::thread::spawn(move || {
+                for mut pipe in
+                    [&mut child.stdout.take().unwrap() as &mut dyn Read, &mut child.stderr.take().unwrap()]
+                {
+                    pipe.read_to_end(&mut Vec::new()).unwrap();
+                }
+                ended.send(()).unwrap();
+            });
+            end.recv_timeout(Duration::from_secs(5))
+                .unwrap_or_else(|_| panic!("{address} left a process behind"));
+        }
+    });
+}
+
+#[test]
+fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let seed = fake_auth::chatgpt();
+        let template = everything(ws, &host, &seed, "");
+        let agent = Agent::of(ws, template.build(&[]));
+        let stop = agent.deployment.script(STOP).clone();
+        assert!(stop.at_stop && !stop.at_start && stop.timeout == 5);
+        agent.run(START).success();
+        ws.write(AUTH, seed.clone().refreshed().json(), 0o600);
+        agent.run(STOP).success();
+        let kept: Value =
+            serde_json::from_str(&ws.read(".local/state/pushready/codex/last-good.json")).unwrap();
+        assert_eq!(kept["tokens"]["refresh_token"], seed.refreshed().refresh_token.as_str());
+
+        // a pushready that hangs, deaf to signals, with a child that holds the output
+        let path = ws.home().join(".local/bin/pushready");
+        fs::remove_file(&path).unwrap();
+        ws.write(".local/bin/pushready", "#!/bin/sh\ntrap '' TERM HUP INT\nsleep 600 &\nsleep 600\n", 0o755);
+        let began = Instant::now();
+        agent.run(STOP).success().stdout_has("what was kept before stays");
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn cron_mends_and_proves_in_one_line_and_each_workspace_has_its_own_minute() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let seed = fake_auth::chatgpt();
+        let template = everything(ws, &host, &seed, "");
+        let cron =
+            |id: &str| template.build(&[("CODER_WORKSPACE_ID", id)]).script(CHECK).cron.clone().unwrap();
+        let schedules: BTreeSet<_> = ["one", "two", "three"].map(cron).into();
+        assert_eq!(schedules.len(), 3, "{schedules:?}");
+        for schedule in &schedules {
+            let fields: Vec<_> = schedule.split(' ').collect();
+            let [second, minute, "*", "*", "*", "*"] = fields[..] else { panic!("{schedule}") };
+            let (minute, "30") = minute.split_once('/').unwrap() else { panic!("{schedule}") };
+            assert!(second.parse::<u8>().unwrap() < 60 && minute.parse::<u8>().unwrap() < 30, "{schedule}");
+        }
+        assert_eq!(schedules, ["one", "two", "three"].map(cron).into(), "they change from build to build");
+
+        let agent = Agent::of(ws, template.build(&[]));
+        agent.run(START).success();
+        let quiet = agent.run(CHECK).success();
+        assert!(quiet.stdout.starts_with("READY ") && quiet.stdout.lines().count() == 1, "{quiet}");
+        ws.write(AUTH, fake_auth::module_stub(), 0o644);
+        agent.run(CHECK).success();
+        assert_eq!(login(ws)["tokens"]["refresh_token"], seed.refresh_token.as_str());
+        fs::remove_file("/srv/git/authorized_keys").unwrap();
+        let refused = agent.run(CHECK).fails(1);
+        assert!(last_line(&refused).starts_with("NOT READY ssh-key-refused"), "{refused}");
+    });
+}
+
+#[test]
+fn several_hooks_at_once_all_end_well() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = everything(ws, &host, &fake_auth::chatgpt(), "");
+        let hook = template;
+        let agent = Agent::of(ws, hook.build(&[]));
+        let text = hook.terraform(&["output", "-raw", "hook"]).run().success().stdout;
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| agent.cmd(&text).run())).collect();
+            for run in runs {
+                let run = run.join().unwrap().success();
+                assert!(last_line(&run).starts_with("READY "), "{run}");
+            }
+        });
+        agent.run(START).success().stdout_has("nothing to write");
+    });
+}
+
+#[test]
+fn coder_exp_sync_is_taken_part_in_where_the_agent_serves_it() {
+    sandbox(|ws| {
+        let arguments = format!(
+            "{}sync_unit = \"pushready\"\n  sync_after = [\"coder-labs-codex-install_script\", \"other\"]",
+            release()
+        );
+        let template = Template::of_module(ws, &arguments, "");
+        let agent = Agent::of(ws, template.build(&[]));
+        // no agent socket, and no coder at all
+        agent.run(START).success();
+        fs::create_dir("/tmp/coder.bin").unwrap();
+        let coder = |script: &str| {
+            fs::write("/tmp/coder.bin/coder", script).unwrap();
+            fs::set_permissions("/tmp/coder.bin/coder", Permissions::from_mode(0o755)).unwrap();
+        };
+        let agent = agent.env("PATH", format!("/tmp/coder.bin:{AGENT_PATH}"));
+        coder("#!/bin/sh\necho \"$*\" >>/tmp/sync\n[ \"$3\" != ping ]\n");
+        agent.run(START).success();
+        assert_eq!(fs::read_to_string("/tmp/sync").unwrap(), "exp sync ping\n");
+        coder("#!/bin/sh\necho \"$*\" >>/tmp/sync\n");
+        agent.run(START).success();
+        assert_eq!(
+            fs::read_to_string("/tmp/sync").unwrap().lines().skip(1).collect::<Vec<_>>(),
+            [
+                "exp sync ping",
+                "exp sync want pushready coder-labs-codex-install_script other",
+                "exp sync start pushready",
+                "exp sync complete pushready",
+            ]
+        );
+        // a unit that never ends is not our end
+        coder("#!/bin/sh\n[ \"$3\" != start ]\n");
+        agent.run(START).success().stderr_has("did not wait for the other scripts");
+    });
+}
+
+const CODEX_V4: &str = r#"
+module "codex" {
+  source              = "registry.coder.com/coder-labs/codex/coder"
+  version             = "4.3.1"
+  agent_id            = coder_agent.main.id
+  workdir             = "/home/coder/app"
+  pre_install_script  = module.pushready.hook
+  post_install_script = module.pushready.proof
+}
+"#;
+
+#[test]
+fn a_refreshed_login_survives_the_stub_that_codex_v4_writes() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let seed = fake_auth::chatgpt();
+        let arguments = format!("{}{EVERYTHING}part = \"hooks\"", release());
+        let template = Template::of_module(ws, &arguments, &format!("{ITS_VARIABLES}{CODEX_V4}"));
+        template.variables(&json!({
+            "codex": seed.json(), "claude": claude_token(), "app_key": host.key.private, "known_hosts": host.known_hosts(),
+        }));
+        let agent = Agent::of(ws, template.build(&[]));
+        assert_eq!(
+            agent.deployment.scripts.iter().filter(|script| script.at_start).count(),
+            1,
+            "ours would race"
+        );
+        let seen_by_codex =
+            || -> Value { serde_json::from_str(&ws.read(".codex-module/seen-by-codex.json")).unwrap() };
+        agent.start();
+        assert_eq!(seen_by_codex()["tokens"]["refresh_token"], seed.refresh_token.as_str());
+        assert!(ws.read(".codex-module/post_install.log").lines().last().unwrap().starts_with("READY "));
+
+        // Codex refreshes; the workspace is killed, so that no stop script runs; the next start
+        let refreshed = seed.refreshed();
+        ws.write(AUTH, refreshed.json(), 0o600);
+        let agent = Agent::of(ws, agent.deployment);
+        let starts = agent.start();
+        assert_eq!(seen_by_codex()["tokens"]["refresh_token"], refreshed.refresh_token.as_str());
+        assert_eq!(ws.mode(AUTH), 0o600);
+        let secrets = [&refreshed.secrets()[..], &[claude_token(), host.key.private.clone()]].concat();
+        for (address, output) in starts {
+            // agentapi's main.sh traces what it runs, the text of the hooks too
+            canary::assert_absent(&address, output.to_string(), &secrets);
+        }
+    });
+}
+
+#[test]
+fn the_empty_variables_of_claude_v4_are_no_login() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = Template::of_module(
+            ws,
+            &format!("{}{EVERYTHING}part = \"hooks\"", release()),
+            &format!(
+                "{ITS_VARIABLES}{}",
+                CODEX_V4
+                    .replace("coder-labs/codex/", "coder/claude-code/")
+                    .replace("\"codex\"", "\"claude_code\"")
+            ),
+        );
+        template.variables(&json!({
+            "codex": fake_auth::chatgpt().json(), "claude": claude_token(), "app_key": host.key.private,
+            "known_hosts": host.known_hosts(),
+        }));
+        let agent = Agent::of(ws, template.build(&[]));
+        assert_eq!(agent.deployment.variables["CLAUDE_CODE_OAUTH_TOKEN"], "");
+        for _ in 0..2 {
+            agent.start();
+            assert!(ws.read(".claude-module/post_install.log").lines().last().unwrap().starts_with("READY "));
+            assert!(ws.read(".claude/.credentials.json").contains(&claude_token()));
+        }
+    });
+}
+
+#[test]
+fn example_coder_user_secrets() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = Template::of_example(ws, "coder-user-secrets", &release());
+        let agent = Agent::of(ws, template.build(&[]));
+        let names: Vec<_> = agent.deployment.variables.keys().map(String::as_str).collect();
+        assert_eq!(names, ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE", "PUSHREADY_TRUSTED_FOLDERS"]);
+        assert_eq!(agent.deployment.metadata.len(), 1);
+
+        // nobody has made a secret yet: the clone fails, and the verdict says what is missing
+        let starts = agent.start();
+        let proof = &starts["module.proof.coder_script.start[0]"];
+        assert_eq!(proof.status.code(), Some(1), "{proof}");
+        assert!(last_line(proof).starts_with("NOT READY required-missing"), "{proof}");
+
+        // what the agent writes before any script
+        let seed = fake_auth::chatgpt();
+        let folder = ".config/pushready/seed";
+        ws.write(&format!("{folder}/codex-auth.json"), seed.json(), 0o600);
+        ws.write(&format!("{folder}/claude-oauth-token"), format!("{}\n", claude_token()), 0o600);
+        ws.write(&format!("{folder}/deploy-keys/github.com/acme/app"), host.key.private.trim_end(), 0o600);
+        ws.write(&format!("{folder}/known_hosts"), host.known_hosts(), 0o600);
+        let agent = Agent::of(ws, agent.deployment);
+        for (address, output) in agent.start() {
+            let output = output.success();
+            if address == "module.proof.coder_script.start[0]" {
+                assert!(last_line(&output).starts_with("READY "), "{output}");
+            }
+        }
+        assert_eq!(ws.read("app/README.md"), "# acme/app\n");
+        assert_eq!(login(ws)["tokens"]["refresh_token"], "", "a lease");
+        // codex v5 discarded the first config.toml
+        let config = ws.read(".codex/config.toml");
+        assert!(
+            config.contains("coder-managed") && config.contains("[projects.\"/home/coder/app\"]"),
+            "{config}"
+        );
+    });
+}
+
+#[test]
+fn example_coder_tasks() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = Template::of_example(ws, "coder-tasks", &release());
+        template
+            .variables(&json!({"codex_auth_json": fake_auth::chatgpt().json(), "app_key": host.key.private}));
+        let deployment = template.build(&[]);
+        assert_eq!(deployment.variables["PUSHREADY_CODEX_LEASE"], "1");
+        // the rig's host is not the real github.com
+        let agent = Agent::of(ws, deployment).env("PUSHREADY_KNOWN_HOSTS", host.known_hosts());
+        for _ in 0..2 {
+            for output in agent.start().into_values() {
+                output.success();
+            }
+            assert!(ws.read(".codex-module/post_install.log").lines().last().unwrap().starts_with("READY "));
+            let seen: Value = serde_json::from_str(&ws.read(".codex-module/seen-by-codex.json")).unwrap();
+            assert_eq!(seen["tokens"]["access_token"], fake_auth::chatgpt().access_token());
+            assert_eq!(seen["tokens"]["refresh_token"], "");
+            // by the HTTPS address, over SSH, with the key that the hook brought
+            assert_eq!(ws.read("app/README.md"), "# acme/app\n");
+        }
+        agent.shell("cd app && git -c user.name=T -c user.email=t@example.com commit -qm x --allow-empty && git push -q").success();
+    });
+}
