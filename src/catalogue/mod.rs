@@ -193,7 +193,7 @@ codes! {
     ActionsDisabled "actions-disabled" RepoAdmin [stop] "Actions is switched off for the repository"
     ActionsPolicy "actions-policy" OrgAdmin [stop] "the allowed-actions policy excludes what the workflow uses"
     ActionsWorkflowDisabled "actions-workflow-disabled" RepoAdmin [stop] "this workflow is disabled"
-    ActionsNoRun "actions-no-run" Agent [may_fix] "the push made no run, because no trigger matches it"
+    ActionsNoRun "actions-no-run" Agent [may_fix] "the push made no run: no trigger matches, the pull request conflicts, or nothing explains it"
     ActionsSkipped "actions-skipped" Agent [may_fix] "the commit message or a condition skipped the run"
     ActionsLabelUnknown "actions-label-unknown" RepoAdmin [stop] "no runner carries the labels that the job asks for"
     ActionsLabelRetired "actions-label-retired" Agent [may_fix] "the job asks for a hosted image that was retired"

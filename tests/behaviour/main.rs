@@ -9,10 +9,14 @@
     clippy::unwrap_used
 )]
 
+mod actions;
 mod callers;
 mod crashes;
 mod doctor;
 mod explain;
+#[path = "../actions/mod.rs"]
+#[allow(dead_code, reason = "shared with the unit tests")]
+mod github_rig;
 mod homes;
 mod inputs;
 mod install;
