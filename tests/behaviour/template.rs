@@ -548,6 +548,36 @@ fn the_empty_variables_of_claude_v4_are_no_login() {
     });
 }
 
+/// What the agent writes before any script; `echo -n` and `$(…)` lose the last line end.
+fn write_user_secrets(ws: &Workspace, host: &Host, seed: &ChatGpt) {
+    let write = |name: &str, text: &str| ws.write(&format!(".config/pushready/seed/{name}"), text, 0o600);
+    write("codex-auth.json", &seed.json());
+    write("claude-oauth-token", &claude_token());
+    write("deploy-keys/github.com/acme/app", host.key.private.trim_end());
+    // the rig's host is not the real github.com
+    write("known_hosts", &host.known_hosts());
+}
+
+#[test]
+fn the_screen_of_the_readme_is_all_that_it_takes() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = Template::of_readme(ws, &release());
+        let agent = Agent::of(ws, template.build(&[]));
+        assert_eq!(agent.deployment.variables.keys().collect::<Vec<_>>(), ["PUSHREADY_REQUIRE"]);
+        write_user_secrets(ws, &host, &fake_auth::chatgpt());
+        for _ in 0..2 {
+            for (address, output) in agent.start() {
+                let output = output.success();
+                assert!(address != START || last_line(&output).starts_with("READY "), "{output}");
+            }
+        }
+        assert_eq!(ws.read("app/README.md"), "# acme/app\n");
+        let metadata = agent.deployment.metadata[0]["script"].as_str().unwrap();
+        agent.cmd(metadata).run().success().stdout_has("ready · push 1/1 · codex · claude · checked ");
+    });
+}
+
 #[test]
 fn example_coder_user_secrets() {
     sandbox(|ws| {
@@ -564,13 +594,7 @@ fn example_coder_user_secrets() {
         assert_eq!(proof.status.code(), Some(1), "{proof}");
         assert!(last_line(proof).starts_with("NOT READY required-missing"), "{proof}");
 
-        // what the agent writes before any script
-        let seed = fake_auth::chatgpt();
-        let folder = ".config/pushready/seed";
-        ws.write(&format!("{folder}/codex-auth.json"), seed.json(), 0o600);
-        ws.write(&format!("{folder}/claude-oauth-token"), format!("{}\n", claude_token()), 0o600);
-        ws.write(&format!("{folder}/deploy-keys/github.com/acme/app"), host.key.private.trim_end(), 0o600);
-        ws.write(&format!("{folder}/known_hosts"), host.known_hosts(), 0o600);
+        write_user_secrets(ws, &host, &fake_auth::chatgpt());
         let agent = Agent::of(ws, agent.deployment);
         for (address, output) in agent.start() {
             let output = output.success();
