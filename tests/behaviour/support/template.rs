@@ -49,6 +49,14 @@ module "pushready" {{
         )
     }
 
+    /// The same with the module from elsewhere.
+    pub fn of_source(workspace: &'rig Workspace, source: &str, arguments: &str) -> Self {
+        let module = format!(
+            "module \"pushready\" {{\n  source = \"{source}\"\n  agent_id = \"agent\"\n  {arguments}\n}}"
+        );
+        Self::of_text(workspace, &module)
+    }
+
     /// A folder of `examples`, whose instances of our module get these arguments besides: where the release lies.
     pub fn of_example(workspace: &'rig Workspace, name: &str, arguments: &str) -> Self {
         let text = fs::read_to_string(Path::new(CRATE).join("examples").join(name).join("main.tf")).unwrap();
