@@ -8,9 +8,10 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use crate::catalogue::Code;
+use crate::env::{Env, expand};
 use crate::error::{Error, Finding, Result};
+use crate::git_url::Repository;
 use crate::process::{self, Failure};
-use crate::settings::{Env, expand};
 use crate::variables;
 
 #[derive(Debug)]
@@ -110,6 +111,11 @@ impl Home {
             path,
             notes,
         })
+    }
+
+    /// Where the private key of a repository lies.
+    pub fn key(&self, repository: &Repository) -> PathBuf {
+        self.state.join("keys").join(repository.id().to_string())
     }
 
     /// The notes as lines.

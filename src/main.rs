@@ -6,10 +6,15 @@ mod cli;
 mod command;
 mod digest;
 mod doctor;
+mod env;
 mod error;
 mod git_config;
 mod git_url;
 mod github;
+#[cfg(test)]
+#[path = "../tests/actions/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests that drive the binary")]
+mod github_rig;
 mod home;
 mod http;
 mod plan;

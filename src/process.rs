@@ -1,22 +1,25 @@
 //! The one way to run a child: chosen environment, no standard input, deadline, output capped.
 #![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
 
-use std::io::{self, Read, Write as _};
-use std::os::fd::AsFd;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::settings::Env;
+use crate::env::Env;
 use crate::variables;
 
 /// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a hostile server sends
 /// beyond it is dropped.
 const OUTPUT_CAP: usize = 8 * 1024 * 1024;
+
+/// pipe(7), "Pipe capacity", where nobody has changed it.
+const PIPE_CAPACITY: usize = 64 * 1024;
 
 /// What a child said.
 #[derive(Debug)]
@@ -34,6 +37,18 @@ pub enum Failure {
     /// It did not end in time, and was killed with its process group.
     Deadline,
     Io(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Errno> for Failure {
+    fn from(error: Errno) -> Self {
+        Self::Io(error.into())
+    }
 }
 
 /// `program` in the caller's environment less our secrets: what the agent's own git and ssh will see.
@@ -87,17 +102,75 @@ pub fn run_with_input(mut command: Command, input: &[u8], deadline: Duration) ->
         // a child that ended without reading it is no error of ours
         let _ = pipe.write_all(input);
     }
-    let stdout = drain(child.0.stdout.take());
-    let stderr = drain(child.0.stderr.take());
-    let status = wait(&mut child.0, end)?;
-    // what the child left running in its group may still hold the pipes
+    let mut stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from))?;
+    let mut stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from))?;
+    let exit = pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty())?;
+    while !ready(&exit, [&stdout, &stderr], end)? {
+        stdout.read()?;
+        stderr.read()?;
+    }
+    let status = child.0.wait()?;
     child.end_group();
+    // all that it wrote is in the pipes by now; their ends are not waited for, since a daemon may hold them open
+    stdout.read()?;
+    stderr.read()?;
     tracing::debug!(%status, elapsed = ?start.elapsed(), "{shown}");
-    Ok(Output {
-        status,
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
-    })
+    Ok(Output { status, stdout: stdout.text(), stderr: stderr.text() })
+}
+
+/// Waits until the child has ended (`true`) or has written something.
+fn ready(exit: &OwnedFd, streams: [&Stream; 2], end: Instant) -> Result<bool, Failure> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(Failure::Deadline);
+    }
+    let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+    let open = streams.iter().filter_map(|stream| stream.pipe.as_ref());
+    let mut polled: Vec<_> =
+        std::iter::once(exit).chain(open).map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(_) => Ok(polled.first().is_some_and(|exit| !exit.revents().is_empty())),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One of the child's output streams.
+struct Stream {
+    /// Until its end was seen.
+    pipe: Option<OwnedFd>,
+    kept: Vec<u8>,
+}
+
+impl Stream {
+    fn new(pipe: Option<OwnedFd>) -> Result<Self, Failure> {
+        pipe.iter().try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
+        Ok(Self { pipe, kept: Vec::new() })
+    }
+
+    /// Takes what is there, without waiting for more: no more than a pipe holds, since who writes without end must not
+    /// keep us from the deadline.
+    fn read(&mut self) -> Result<(), Failure> {
+        let mut buffer = [0; 16 * 1024];
+        for _ in 0..PIPE_CAPACITY.div_ceil(buffer.len()) {
+            let Some(pipe) = &self.pipe else { break };
+            match rustix::io::read(pipe, &mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(count) => {
+                    let room = OUTPUT_CAP - self.kept.len();
+                    self.kept.extend(buffer.iter().take(count.min(room)));
+                }
+                Err(Errno::AGAIN) => break,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn text(self) -> String {
+        String::from_utf8_lossy(&self.kept).into_owned()
+    }
 }
 
 struct Kill(Child);
@@ -115,34 +188,6 @@ impl Drop for Kill {
         self.end_group();
         let _ = self.0.wait();
     }
-}
-
-fn wait(child: &mut Child, end: Instant) -> Result<ExitStatus, Failure> {
-    let pid = Pid::from_child(child);
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| Failure::Io(error.into()))?;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Failure::Deadline);
-        }
-        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-        match poll(&mut [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)], Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => return child.wait().map_err(Failure::Io),
-            Err(error) => return Err(Failure::Io(error.into())),
-        }
-    }
-}
-
-fn drain(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut kept = Vec::new();
-        if let Some(mut stream) = stream {
-            let _ = stream.by_ref().take(OUTPUT_CAP as u64).read_to_end(&mut kept);
-            let _ = io::copy(&mut stream, &mut io::sink());
-        }
-        String::from_utf8_lossy(&kept).into_owned()
-    })
 }
 
 #[cfg(test)]
@@ -175,6 +220,25 @@ mod tests {
         let output = run(sh("sleep 60 & echo done"), Duration::from_secs(20)).unwrap();
         assert_eq!(output.stdout, "done\n");
         assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_daemon_that_left_the_group_does_not_hold_the_result_back() {
+        let start = Instant::now();
+        let output = run(
+            sh("setsid sh -c 'echo $$; exec sleep 60' | { read -r daemon; echo $daemon; kill $$; }"),
+            Duration::from_secs(20),
+        )
+        .unwrap();
+        let daemon = Pid::from_raw(output.stdout.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(daemon, Signal::KILL).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn who_writes_without_end_is_killed_at_the_deadline() {
+        let result = run(sh("exec cat /dev/zero"), Duration::from_millis(50));
+        assert!(matches!(result, Err(Failure::Deadline)), "{result:?}");
     }
 
     #[test]

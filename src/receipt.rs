@@ -1,7 +1,7 @@
 //! The receipt: what is provisioned, without secrets, and how to undo every change outside the state folder. It is
 //! written before the changes that it lists, so that an interrupted run can be finished or taken back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
+use crate::home::Home;
 use crate::resource::file::{self, Kind};
 use crate::resource::{self, Target, Undo};
 
@@ -65,7 +66,8 @@ pub struct Desired {
     pub repositories: Vec<RepositoryRecord>,
     pub codex: Option<CodexRecord>,
     pub claude: Option<ClaudeRecord>,
-    pub known_hosts: Vec<String>,
+    /// Lines for known_hosts, by where they came from.
+    pub host_keys: BTreeMap<Origin, Vec<String>>,
     pub trusted_folders: Vec<PathBuf>,
     pub remotes_roots: Vec<PathBuf>,
     pub require: Vec<String>,
@@ -77,6 +79,19 @@ impl Desired {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The lines for known_hosts of every origin, none twice.
+    pub fn known_hosts(&self) -> BTreeSet<&str> {
+        self.host_keys.values().flatten().map(String::as_str).collect()
+    }
+
+    /// The folders that are searched for clones.
+    pub fn roots(&self, home: &Home) -> Vec<PathBuf> {
+        match &self.remotes_roots[..] {
+            [] => vec![home.path.clone()],
+            roots => roots.to_vec(),
+        }
+    }
 }
 
 /// Where a secret came from, best first.
@@ -86,6 +101,8 @@ pub enum Origin {
     /// A variable, in any of its forms, or standard input.
     Variable,
     SeedFolder,
+    /// A variable of another program, which anybody's shell may have.
+    OtherVariable,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

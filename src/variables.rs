@@ -80,6 +80,7 @@ pub mod observed {
         &["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
     pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
     pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
+    pub const GIT_SSH: &str = "GIT_SSH";
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use super::{Healed, heal, print, settled};
 use crate::cli::Apply;
+use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision::{self, Context, Item, Provision, routing};
 use crate::receipt::Receipt;
 use crate::report::Report;
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
 use crate::state::State;
 
 pub fn run(arguments: &Apply, verbose: u8) -> Result<Exit> {

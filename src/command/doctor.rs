@@ -7,15 +7,19 @@ use jiff::Timestamp;
 
 use super::{complain, print, settled};
 use crate::cli;
+use crate::doctor::check::{CHECKS, Depth, Selection};
+use crate::doctor::clones::Clones;
 use crate::doctor::report::{Examined, Overall, Report};
-use crate::doctor::{self, CHECKS, Context, Depth, Selection, keyless_remotes};
+use crate::doctor::{self, Context};
+use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
+use crate::github::Memory;
 use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision;
 use crate::resource::file;
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -37,8 +41,9 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
     })?;
     let patience = Instant::now() + Duration::from_secs(arguments.wait);
+    let github = Memory::default();
     let report = loop {
-        let report = examine(arguments, &selection, asked.as_ref())?;
+        let report = examine(arguments, &selection, asked.as_ref(), &github)?;
         if !report.may_pass() || Instant::now() + PAUSE > patience {
             break report;
         }
@@ -52,18 +57,23 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     Ok(report.exit(arguments.strict))
 }
 
-fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Repository>) -> Result<Report> {
+fn examine(
+    arguments: &cli::Doctor,
+    selection: &Selection,
+    asked: Option<&Repository>,
+    github: &Memory,
+) -> Result<Report> {
     let start = Instant::now();
     let env = Env::of_process();
     let home = Home::locate(&env)?;
     let settings = Settings::load(&env, &home, None)?;
     let receipt = settled(&home.state)?;
-    let mut provision = provision::desired(&provision::Context {
+    let mut provision = provision::restated(&provision::Context {
         settings: &settings,
         home: &home,
         receipt: receipt.as_ref(),
         now: env.now,
-    })?;
+    });
     let plan = Plan::new(std::mem::take(&mut provision.items), receipt.as_ref());
     let folder = std::env::current_dir().ok();
     let depth = match () {
@@ -74,8 +84,9 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
     let mut repositories: Vec<Repository> =
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
-    let keyless = keyless_remotes(folder.as_deref(), arguments.all, &provision.desired, &home);
-    let (over_ssh, https): (Vec<_>, Vec<_>) = keyless.into_iter().partition(|url| url.transport().is_ssh());
+    let clones = Clones::new(provision.desired.roots(&home), folder.clone(), arguments.all);
+    let (over_ssh, https): (Vec<_>, Vec<_>) =
+        clones.keyless(&provision.desired).into_iter().partition(|url| url.transport().is_ssh());
     repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
@@ -89,11 +100,12 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
         repositories: &repositories,
         asked,
         https: &https,
-        all: arguments.all,
+        clones: &clones,
         folder,
         depth,
         end: start + BUDGET,
         selected: selection,
+        github,
     };
     let checks = doctor::run(&context);
     let report = Report {
@@ -127,13 +139,6 @@ fn examine(arguments: &cli::Doctor, selection: &Selection, asked: Option<&Reposi
 fn list() -> String {
     CHECKS
         .iter()
-        .map(|check| {
-            let depth = match check.depth {
-                Depth::Offline => "offline",
-                Depth::Network => "network",
-                Depth::Live => "live",
-            };
-            format!("{:<20} {depth:<8} {}\n", check.id, check.title)
-        })
+        .map(|check| format!("{:<20} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
 }

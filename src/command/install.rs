@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::print;
 use crate::cli::Install;
+use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::home::Home;
 use crate::resource::file;
-use crate::settings::Env;
 
 pub fn run(arguments: &Install) -> Result<Exit> {
     let folder = match &arguments.to {

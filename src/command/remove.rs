@@ -10,6 +10,7 @@ use super::{Healed, heal, print, settled};
 use crate::catalogue::Code;
 use crate::cli::Remove;
 use crate::digest::Digest;
+use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};
@@ -20,7 +21,6 @@ use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Before, Change, Edit, Resource, Target, Undo, Verdict};
 use crate::secret::CodexAuth;
-use crate::settings::Env;
 use crate::state::State;
 
 const LOGINS: &[&str] = &["codex.auth", "claude.credentials"];

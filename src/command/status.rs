@@ -7,12 +7,12 @@ use super::print;
 use crate::cli;
 use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::report::Overall;
+use crate::env::Env;
 use crate::error::{Exit, Result};
 use crate::home::Home;
 use crate::provision::{span, unmet};
 use crate::receipt::{Receipt, Refused};
 use crate::resource::file::{self, Kind};
-use crate::settings::Env;
 
 /// A verdict older than this proves nothing any more.
 const STALE: SignedDuration = SignedDuration::from_hours(24);

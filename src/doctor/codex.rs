@@ -7,7 +7,7 @@ use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::digest::Digest;
-use crate::provision::{Status, codex::described, span};
+use crate::provision::{Status, claude::real, codex::described, span};
 use crate::resource::file::{self, Kind};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::variables::observed;
@@ -341,7 +341,7 @@ fn offered(context: &Context, model: &str) -> bool {
 fn trust(context: &Context, config: &DocumentMut) -> Vec<Outcome> {
     const ID: &str = "codex.trust";
     let trusted = |folder: &std::path::Path| {
-        let project = config.get("projects").and_then(|projects| projects.get(&*folder.to_string_lossy()));
+        let project = config.get("projects").and_then(|projects| projects.get(real(folder)));
         project.and_then(|project| project.get("trust_level")).and_then(Item::as_str) == Some("trusted")
     };
     let folders = &context.desired.trusted_folders;

@@ -1,49 +1,48 @@
 //! git: is it there, who commits, and where do the remotes of the repositories in question really lead?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::Context;
+use super::clones::{Effective, InView, effective};
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
-use crate::provision::remotes;
-use crate::resource::file::{self, Kind};
-use crate::resource::remote;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
+type Said = Result<Output, Failure>;
+
 pub fn check(context: &Context) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let version = git(context, None, &["--version"]);
-    let missing = matches!(version, Err(Failure::Missing));
+    let author = git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]);
+    let missing = matches!(author, Err(Failure::Missing));
     if context.wants("git.client") {
-        outcomes.push(match version {
-            Ok(output) => Outcome::pass("git.client", None, "git is there")
-                .with([Evidence::foreign("version", &output.stdout)]),
-            Err(_) => Outcome::fail(
-                "git.client",
-                None,
-                Code::GitMissing,
-                "there is no git on PATH",
-                Fix::report("install git in the image"),
-            ),
+        outcomes.push(if missing {
+            let fix = Fix::report("install git in the image");
+            Outcome::fail("git.client", None, Code::GitMissing, "there is no git on PATH", fix)
+        } else {
+            Outcome::pass("git.client", None, "git is there")
         });
     }
     if missing {
         return outcomes;
     }
     if context.wants("git.identity") {
-        outcomes.push(identity(context));
+        outcomes.push(identity(&author));
     }
-    if context.wants("git.owner")
-        && let Some(outcome) = owner(context)
-    {
-        outcomes.push(outcome);
+    if !(context.wants("git.owner") || context.wants("git.remotes")) {
+        return outcomes;
+    }
+    let ask = |clone: &InView| git(context, Some(&clone.folder), &["remote", "--verbose"]);
+    let said: Vec<(&InView, Said)> =
+        context.clones.in_view().iter().map(|clone| (clone, ask(clone))).collect();
+    if context.wants("git.owner") {
+        outcomes.extend(said.iter().filter(|(clone, _)| clone.is_current).filter_map(owner));
     }
     if context.wants("git.remotes") {
-        outcomes.extend(clone_remotes(context));
+        outcomes.extend(remotes(context, &said));
     }
     outcomes
 }
@@ -64,10 +63,9 @@ fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Result<O
     process::run(git, context.deadline(PATIENCE))
 }
 
-fn identity(context: &Context) -> Outcome {
+fn identity(author: &Said) -> Outcome {
     const ID: &str = "git.identity";
-    let folder = context.folder.as_deref();
-    match git(context, folder, &["var", "GIT_AUTHOR_IDENT"]) {
+    match author {
         Ok(output) if output.status.success() => Outcome::pass(ID, None, "git has an author for commits"),
         Ok(_) => Outcome::warn(
             ID,
@@ -84,16 +82,14 @@ fn identity(context: &Context) -> Outcome {
 }
 
 /// Whether git would refuse the clone in the current folder.
-fn owner(context: &Context) -> Option<Outcome> {
+fn owner((clone, said): &(&InView, Said)) -> Option<Outcome> {
     const ID: &str = "git.owner";
-    let folder = context.folder.as_deref()?;
-    let output = git(context, Some(folder), &["rev-parse", "--git-dir"]).ok()?;
+    let output = said.as_ref().ok()?;
     if output.status.success() {
         return Some(Outcome::pass(ID, None, "git accepts the clone in the current folder"));
     }
     output.stderr.contains("dubious ownership").then(|| {
-        let top = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder);
-        let top = top.display().to_string();
+        let top = clone.top().display().to_string();
         Outcome::fail(
             ID,
             Some(top.clone()),
@@ -108,25 +104,16 @@ fn owner(context: &Context) -> Option<Outcome> {
 }
 
 /// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and for pushing.
-fn clone_remotes(context: &Context) -> Vec<Outcome> {
+fn remotes(context: &Context, said: &[(&InView, Said)]) -> Vec<Outcome> {
     const ID: &str = "git.remotes";
-    let keyed: Vec<Repository> =
-        context.desired.repositories.iter().map(|record| record.repository.clone()).collect();
-    let mut configs = if context.all { remotes::clones(&context.roots()).configs } else { Vec::new() };
-    configs.extend(context.folder.as_deref().and_then(config_of));
-    configs.sort();
-    configs.dedup();
+    let keyed: Vec<&Repository> = context.keyed().collect();
     let mut outcomes = Vec::new();
-    for config in configs {
-        let Ok(Some(content)) = file::observe(&config, Kind::Shared) else { continue };
-        let mut names: Vec<String> = remote::urls(&content.bytes)
-            .into_iter()
-            .flatten()
-            .filter_map(|variable| variable.subsection)
-            .collect();
-        names.dedup();
-        for name in names {
-            outcomes.extend(one_remote(context, &config, &name, &keyed));
+    for (clone, said) in said {
+        let Some(output) = said.as_ref().ok().filter(|output| output.status.success()) else { continue };
+        let shown = Evidence::new("clone", context.home.shown(clone.top()));
+        for remote in effective(&output.stdout) {
+            let outcome = judge(&remote, clone, &keyed);
+            outcomes.extend(outcome.map(|outcome| outcome.with([shown.clone()])));
         }
     }
     if outcomes.is_empty() {
@@ -139,20 +126,25 @@ fn clone_remotes(context: &Context) -> Vec<Outcome> {
     outcomes
 }
 
-fn one_remote(context: &Context, config: &Path, name: &str, keyed: &[Repository]) -> Option<Outcome> {
+/// The worst that is to be said of a remote; it may push to several places.
+fn judge(remote: &Effective, clone: &InView, keyed: &[&Repository]) -> Option<Outcome> {
+    let fetch = GitUrl::parse(&remote.fetch).ok()?;
+    let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
+    pushes
+        .filter_map(|push| judge_push(&remote.name, &fetch, &push, clone, keyed))
+        .max_by_key(|outcome| outcome.status)
+}
+
+fn judge_push(
+    name: &str,
+    fetch: &GitUrl,
+    push: &GitUrl,
+    clone: &InView,
+    keyed: &[&Repository],
+) -> Option<Outcome> {
     const ID: &str = "git.remotes";
-    let folder = config.parent()?;
-    let ask = |push: bool| {
-        let mut arguments = vec!["remote", "get-url"];
-        arguments.extend(push.then_some("--push"));
-        arguments.push(name);
-        let output = git(context, Some(folder), &arguments).ok().filter(|output| output.status.success())?;
-        GitUrl::parse(output.stdout.lines().next()?).ok()
-    };
-    let (fetch, push) = (ask(false)?, ask(true)?);
     let known =
         |url: &GitUrl| url.repository().and_then(|asked| keyed.iter().find(|known| known.same_as(asked)));
-    let repository = known(&push).or_else(|| known(&fetch));
     if let Some(port) = push.port_in_path() {
         return Some(Outcome::warn(
             ID,
@@ -165,16 +157,12 @@ fn one_remote(context: &Context, config: &Path, name: &str, keyed: &[Repository]
             ),
         ));
     }
-    let repository = repository?;
+    let repository = known(push).or_else(|| known(fetch))?;
     let subject = Some(format!("{} ({name})", repository.to_ssh()));
-    let evidence = [
-        Evidence::new("clone", context.home.shown(folder)),
-        Evidence::new("fetch", fetch.to_string()),
-        Evidence::new("push", push.to_string()),
-    ];
-    let stored = stored_url(config, name);
+    // as it stands in the configuration, before any rule
+    let stored = clone.urls.iter().find(|stored| stored.remote == name);
     let outcome = match () {
-        () if known(&push).is_none() => Outcome::warn(
+        () if known(push).is_none() => Outcome::warn(
             ID,
             subject,
             Code::RemotePushElsewhere,
@@ -185,7 +173,7 @@ fn one_remote(context: &Context, config: &Path, name: &str, keyed: &[Repository]
             ),
         ),
         () if push.transport().is_ssh() => Outcome::pass(ID, subject, "pushes go over SSH"),
-        () if stored.is_some_and(|url| url.transport().is_ssh()) => Outcome::fail(
+        () if stored.is_some_and(|stored| stored.url.transport().is_ssh()) => Outcome::fail(
             ID,
             subject,
             Code::RemoteReversed,
@@ -203,28 +191,5 @@ fn one_remote(context: &Context, config: &Path, name: &str, keyed: &[Repository]
             Fix::run(["pushready", "apply"], "run apply: it puts the remote on SSH"),
         ),
     };
-    Some(outcome.with(evidence))
-}
-
-/// As it stands in the configuration, before any rule.
-fn stored_url(config: &Path, name: &str) -> Option<GitUrl> {
-    let content = file::observe(config, Kind::Shared).ok()??;
-    let variable =
-        remote::urls(&content.bytes).ok()?.find(|variable| variable.subsection.as_deref() == Some(name))?;
-    GitUrl::parse(&variable.value?).ok()
-}
-
-/// The repository of the clone in the current folder: its `origin`, or its only remote.
-pub fn current(context: &Context) -> Option<Repository> {
-    let config = config_of(context.folder.as_deref()?)?;
-    let content = file::observe(&config, Kind::Shared).ok()??;
-    let urls: Vec<_> = remote::urls(&content.bytes).ok()?.filter(|variable| variable.key == "url").collect();
-    let origin = urls.iter().find(|variable| variable.subsection.as_deref() == Some("origin"));
-    let url = GitUrl::parse(origin.or(urls.first())?.value.as_deref()?).ok()?;
-    url.repository().cloned()
-}
-
-/// The configuration of the clone around a folder.
-pub fn config_of(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().map(|above| above.join(".git/config")).find(|config| config.is_file())
+    Some(outcome.with([Evidence::new("fetch", fetch.to_string()), Evidence::new("push", push.to_string())]))
 }

@@ -15,7 +15,7 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     records
         .iter()
         .map(|record| {
-            let path = context.home.state.join("keys").join(record.repository.id().to_string());
+            let path = context.home.key(&record.repository);
             let subject = Some(record.repository.to_ssh());
             let evidence = [
                 Evidence::new("key", format!("{} {}", record.algorithm, record.fingerprint)),

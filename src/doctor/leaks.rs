@@ -48,7 +48,7 @@ pub fn check(context: &Context) -> Vec<Outcome> {
 
 fn remote_urls(context: &Context) -> Outcome {
     const ID: &str = "leaks.remotes";
-    let search = remotes::clones(&context.roots());
+    let search = context.clones.found();
     let leaks: Vec<_> = search
         .configs
         .iter()

@@ -2,16 +2,20 @@
 //! run, without a clone and without touching a ref: the advertisement of git-receive-pack, then a flush.
 
 use std::process::Command;
+use std::thread;
 
 use tempfile::TempDir;
 
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome, Status};
 use super::push_message::{Greeting, Hints, classify};
-use super::ssh::{self, EffectiveSsh, NETWORK};
+use super::runner::Gate;
+use super::ssh::{self, NETWORK};
+use super::ssh_command::{By, Choice, SshCommand};
 use crate::catalogue::Code;
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
+use crate::provision::routing;
 use crate::resource::file;
 
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
@@ -25,6 +29,8 @@ pub enum Access {
 }
 
 impl Access {
+    pub const BOTH: [Self; 2] = [Self::Read, Self::Write];
+
     pub const fn id(self) -> &'static str {
         match self {
             Self::Read => "push.read",
@@ -50,52 +56,84 @@ impl Access {
 }
 
 /// Over SSH.
-pub fn probe(
-    context: &Context,
-    repository: &Repository,
-    access: Access,
-    effective: &EffectiveSsh,
-) -> Outcome {
+pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &Gate) -> Outcome {
     let id = access.id();
     let subject = Some(repository.to_ssh());
-    let by = Evidence::new("ssh decided by", effective.decided_by);
-    let command = effective.call(repository, access.verb());
-    let output = match process::run_with_input(command, FLUSH, context.deadline(NETWORK)) {
-        Ok(output) => output,
-        Err(failure) => return ssh::unreachable(id, subject, &failure).with([by]),
+    let at = match routing::destination(repository) {
+        Ok(at) => at,
+        Err(shown) => return reversed(id, subject, &shown),
     };
-    if advertises(&output) {
-        return Outcome::pass(id, subject, access.granted()).with([by]);
-    }
+    let Choice { wins, otherwise } = Choice::of(context, repository);
+    let by = Evidence::new("ssh decided by", wins.by.name());
+    let ask = |ssh: &SshCommand| {
+        let command = ssh.call(&at, &repository.to_ssh_path(), access.verb());
+        gate.pass(|| process::run_with_input(command, FLUSH, context.deadline(NETWORK)))
+    };
+    let (said, other) = thread::scope(|scope| {
+        let other = otherwise.as_ref().map(|other| {
+            scope.spawn(|| {
+                let works = ask(other).is_ok_and(|output| advertises(&output));
+                let works = if works { "it works" } else { "it does not work" };
+                Evidence::new("otherwise", format!("with {} {works}", other.by.name()))
+            })
+        });
+        // a command of the repository's is not ours to run
+        let said = (wins.by != By::Clone).then(|| ask(&wins));
+        (said, other.and_then(|other| other.join().ok()))
+    });
+    let Some(said) = said else { return of_clone(id, subject, &wins).with([by]).with(other) };
+    let outcome = match said {
+        Err(failure) => ssh::unreachable(id, subject, &failure),
+        Ok(output) if advertises(&output) => Outcome::pass(id, subject, access.granted()),
+        Ok(output) => {
+            let hints = hints(context, repository, gate);
+            Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) }
+        }
+    };
+    outcome.with([by]).with(other)
+}
+
+/// Whose key it was decides between neighbours: read-only here, or another repository's.
+fn hints<'a>(context: &Context, repository: &'a Repository, gate: &Gate) -> Hints<'a> {
     let mut hints = Hints { remote: Some(repository), ..Hints::default() };
-    if context.keyed().any(|known| known.same_as(repository)) {
-        // whose key it was decides between neighbours: read-only here, or another repository's
-        let greeting =
-            ssh::greet(context, repository).ok().and_then(|output| Greeting::parse(&output.stderr));
-        hints.key_is_ours = match &greeting {
+    if context.has_key(repository) {
+        let greeted = gate.pass(|| ssh::greet(context, repository)).ok();
+        hints.greeting = greeted.and_then(|output| Greeting::parse(&output.stderr));
+        hints.key_is_ours = match &hints.greeting {
             Some(Greeting::Repository(name)) => Some(name.eq_ignore_ascii_case(repository.path())),
             Some(Greeting::User) | None => None,
         };
-        hints.greeting = greeting;
     }
-    let outcome = Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) }.with([by]);
-    match outcome.code {
-        Some(Code::GitsshBlocked) => outcome.with([with_plain_ssh(context, repository, access)]),
-        _ => outcome,
-    }
+    hints
+}
+
+fn reversed(id: &'static str, subject: Option<String>, shown: &str) -> Outcome {
+    Outcome::fail(
+        id,
+        subject,
+        Code::RemoteReversed,
+        "a rule of git's turns the SSH remote into another one, which ssh does not serve",
+        Fix::run(
+            ["git", "config", "--show-origin", "--get-regexp", "^url[.].*insteadof$"],
+            "find the rule, and take it out",
+        ),
+    )
+    .with([Evidence::foreign("becomes", shown)])
+}
+
+fn of_clone(id: &'static str, subject: Option<String>, wins: &SshCommand) -> Outcome {
+    Outcome::unknown(
+        id,
+        subject,
+        "the clone names an ssh command of its own, which git runs there, and the doctor does not",
+        "`git push --dry-run` in the clone, if you trust that command; or `git config --unset core.sshCommand` there",
+    )
+    .with([Evidence::foreign("core.sshCommand", &wins.text)])
 }
 
 /// A pkt-line of refs: four hex digits of length, then an object id or, from an empty repository, zeroes.
 fn advertises(output: &Output) -> bool {
     output.stdout.get(..4).is_some_and(|length| length.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// `coder gitssh` failed before it started ssh: would plain ssh have worked?
-fn with_plain_ssh(context: &Context, repository: &Repository, access: Access) -> Evidence {
-    let plain = EffectiveSsh::plain().call(repository, access.verb());
-    let plain = process::run_with_input(plain, FLUSH, context.deadline(NETWORK));
-    let works = plain.is_ok_and(|output| advertises(&output));
-    Evidence::new("with plain ssh", if works { "it works" } else { "it fails as well" })
 }
 
 /// Over HTTPS, with whatever credentials the agent's git would find; outside of any clone, whose configuration could name

@@ -1,7 +1,6 @@
 //! ssh: its configuration, the key that it chooses, the host keys that it trusts, and whose key the server takes ours for.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
@@ -13,7 +12,7 @@ use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
 
-const LOCAL: Duration = Duration::from_secs(10);
+pub const LOCAL: Duration = Duration::from_secs(10);
 /// Longer than a slow handshake, shorter than a dropped port's silence.
 pub const NETWORK: Duration = Duration::from_secs(10);
 pub const CONNECT_TIMEOUT: &str = "ConnectTimeout=8";
@@ -38,14 +37,21 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if missing {
         return outcomes;
     }
-    let sound = configuration(context);
-    let broken = sound.code.is_some();
-    if context.wants("ssh.config") {
-        outcomes.push(sound);
-    }
     let keyed: Vec<&Repository> = context.keyed().collect();
-    if context.wants("ssh.route") && !broken {
-        outcomes.extend(keyed.iter().map(|repository| route(context, repository)));
+    if context.wants("ssh.config") || context.wants("ssh.route") {
+        let chosen = settings(context, &keyed);
+        // ssh reads all of its configuration, whichever host it is asked about
+        let sound = match chosen.first() {
+            Some((_, said)) => configuration(said),
+            None => configuration(&effective(context, &["github.com".to_owned()])),
+        };
+        let broken = sound.code.is_some();
+        if context.wants("ssh.config") {
+            outcomes.push(sound);
+        }
+        if context.wants("ssh.route") && !broken {
+            outcomes.extend(chosen.iter().map(|(at, said)| route(context, at, said)));
+        }
     }
     if context.wants("ssh.known-hosts") {
         outcomes.push(known_hosts(context));
@@ -53,11 +59,45 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     outcomes
 }
 
-fn configuration(context: &Context) -> Outcome {
-    const ID: &str = "ssh.config";
+type Said = Result<Output, Failure>;
+
+/// What ssh would do, told instead of done.
+fn effective(context: &Context, arguments: &[String]) -> Said {
     let mut ssh = process::caller("ssh");
-    ssh.args(["-G", "github.com"]);
-    let output = match process::run(ssh, context.deadline(LOCAL)) {
+    ssh.arg("-G").args(arguments);
+    process::run(ssh, context.deadline(LOCAL))
+}
+
+/// A repository with a key, and where git's rules lead its remote: to itself, or to an alias of its own.
+struct Led<'a> {
+    repository: &'a Repository,
+    at: Repository,
+}
+
+/// What ssh would do for each repository. With many keys each answer takes a while, so all are asked for at once.
+fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Said)> {
+    let rules = std::fs::read_to_string(context.home.state.join("gitconfig")).unwrap_or_default();
+    let ask = |repository: &'a Repository| {
+        // git is asked only where rules of ours for an alias are in force
+        let has_alias = rules.contains(&repository.to_alias());
+        let led = has_alias.then(|| routing::destination(repository).ok()).flatten();
+        let at = led.unwrap_or_else(|| repository.clone());
+        let mut arguments = Vec::new();
+        arguments.extend(at.ssh_port().map(|port| format!("-p{port}")));
+        arguments.push(format!("{}@{}", at.ssh_user(), at.host()));
+        arguments.push(format!("git-receive-pack '{}'", repository.to_ssh_path()));
+        let said = effective(context, &arguments);
+        (Led { repository, at }, said)
+    };
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = keyed.iter().map(|repository| scope.spawn(|| ask(repository))).collect();
+        asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
+}
+
+fn configuration(said: &Said) -> Outcome {
+    const ID: &str = "ssh.config";
+    let output = match said {
         Ok(output) if output.status.success() => {
             return Outcome::pass(ID, None, "ssh accepts its configuration");
         }
@@ -100,13 +140,12 @@ fn configuration(context: &Context) -> Outcome {
 }
 
 /// Which key the ssh of this environment would offer first for the repository.
-pub fn route(context: &Context, repository: &Repository) -> Outcome {
+fn route(context: &Context, Led { repository, at }: &Led, said: &Said) -> Outcome {
     const ID: &str = "ssh.route";
     let subject = Some(repository.to_ssh());
     let binary = context.home.state.join("bin/pushready");
-    // where `Match exec` cannot work, git's rules lead to an alias, and nothing is asked of the copy
-    let at = routing::destination(repository).unwrap_or_else(|_| repository.clone());
     let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
+    // where `Match exec` cannot work, nothing is asked of the copy
     if at.host() == repository.host() && access(&binary, Access::EXEC_OK).is_err() {
         return Outcome::fail(
             ID,
@@ -117,14 +156,8 @@ pub fn route(context: &Context, repository: &Repository) -> Outcome {
         )
         .with([Evidence::new("file", binary.display().to_string())]);
     }
-    let mut ssh = process::caller("ssh");
-    if let Some(port) = at.ssh_port() {
-        ssh.args(["-p", &port.to_string()]);
-    }
-    ssh.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
-    ssh.arg(format!("git-receive-pack '{}'", repository.to_ssh_path()));
-    let chosen = match process::run(ssh, context.deadline(LOCAL)) {
-        Ok(output) => output.stdout,
+    let chosen = match said {
+        Ok(output) => &output.stdout,
         Err(failure) => {
             return Outcome::unknown(
                 ID,
@@ -135,7 +168,7 @@ pub fn route(context: &Context, repository: &Repository) -> Outcome {
         }
     };
     let chosen = chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
-    let wanted = context.key_path(repository);
+    let wanted = context.home.key(repository);
     if Path::new(chosen) == wanted {
         return Outcome::pass(ID, subject, "ssh chooses this repository's key");
     }
@@ -180,7 +213,7 @@ fn contradicts_pins(line: &str) -> bool {
 
 /// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
 pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
-    let key = context.key_path(repository);
+    let key = context.home.key(repository);
     let known_hosts = context.home.state.join("known_hosts");
     let mut ssh = process::caller("ssh");
     ssh.args([
@@ -269,48 +302,5 @@ pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure)
         )
         .coded(Code::PushTimeout),
         failure => Outcome::unknown(id, subject, "ssh could not be run", format!("{failure:?}")),
-    }
-}
-
-/// How git starts ssh in this environment, and who decided it (git(1), GIT_SSH_COMMAND; core.sshCommand).
-pub struct EffectiveSsh {
-    /// A command line for the shell.
-    pub command: String,
-    pub decided_by: &'static str,
-}
-
-impl EffectiveSsh {
-    /// What the agent's git will run. A clone's own core.sshCommand is a command of the repository: named, never run.
-    pub fn of(context: &Context) -> Self {
-        if let Some(command) = context.env.text(crate::variables::observed::GIT_SSH_COMMAND) {
-            return Self { command, decided_by: "GIT_SSH_COMMAND" };
-        }
-        let mut git = process::caller("git");
-        git.args(["config", "--get", "core.sshCommand"]).current_dir("/");
-        match process::run(git, context.deadline(LOCAL)) {
-            Ok(output) if output.status.success() && !output.stdout.trim().is_empty() => {
-                Self { command: output.stdout.trim().to_owned(), decided_by: "core.sshCommand" }
-            }
-            _ => Self::plain(),
-        }
-    }
-
-    pub fn plain() -> Self {
-        Self { command: "ssh".to_owned(), decided_by: "plain ssh" }
-    }
-
-    /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
-    pub fn call(&self, repository: &Repository, verb: &str) -> Command {
-        let mut shell = process::caller("sh");
-        // as git runs it (run-command.c): the command is the shell's, the arguments are its own
-        shell.arg("-c").arg(format!("{} \"$@\"", self.command)).arg(&self.command);
-        shell.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
-        if let Some(port) = repository.ssh_port() {
-            shell.args(["-p", &port.to_string()]);
-        }
-        shell.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
-        let path = repository.to_ssh_path();
-        shell.arg(format!("{verb} '{path}'"));
-        shell
     }
 }

@@ -1,8 +1,8 @@
 //! Which hosts are a GitHub, and where their API is (cli/go-gh, pkg/auth; cli/cli, internal/ghinstance).
 
+use crate::env::Env;
 use crate::git_url::Repository;
 use crate::http::Url;
-use crate::settings::Env;
 use crate::variables;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

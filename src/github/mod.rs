@@ -1,13 +1,13 @@
 //! GitHub's REST API: reads only, lenient, frugal. It asks what a doctor needs and can do nothing else.
 
 mod host;
+mod memory;
 pub mod model;
 mod page;
 mod read;
 mod refusal;
 mod token;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use crate::http::{Credential, Http, Response, Url};
 pub use host::{Forge, api_of};
+use memory::Known;
+pub use memory::Memory;
 pub use page::Page;
 pub(crate) use read::text;
 pub use read::{Read, list};
@@ -36,36 +38,26 @@ pub struct GitHub<'a> {
     http: Arc<Http>,
     api: Url,
     sources: &'a Sources<'a>,
+    memory: &'a Memory,
     /// Which source is in use; a 401 moves on to the next.
     source: AtomicUsize,
     rejected: Mutex<Vec<String>>,
-    /// Once the limit is reached, nothing more is asked.
-    limited: OnceLock<Refusal>,
     requests: AtomicUsize,
     /// The server's clock: a workspace's may be wrong, and ages are told by it.
     date: OnceLock<Timestamp>,
-    known: Mutex<HashMap<String, Known>>,
-}
-
-/// An answer that the server may confirm instead of repeating (`--wait` asks again and again; a 304 is free of charge).
-struct Known {
-    etag: String,
-    value: Value,
-    next: Option<String>,
 }
 
 impl<'a> GitHub<'a> {
-    pub fn new(http: Arc<Http>, api: Url, sources: &'a Sources<'a>) -> Self {
+    pub fn new(http: Arc<Http>, api: Url, sources: &'a Sources<'a>, memory: &'a Memory) -> Self {
         Self {
             http,
             api,
             sources,
+            memory,
             source: AtomicUsize::new(0),
             rejected: Mutex::default(),
-            limited: OnceLock::new(),
             requests: AtomicUsize::new(0),
             date: OnceLock::new(),
-            known: Mutex::default(),
         }
     }
 
@@ -100,9 +92,11 @@ impl<'a> GitHub<'a> {
         loop {
             let index = self.source.load(Ordering::Relaxed);
             let source = self.sources.get(index, self.api.origin());
-            let response = self.send(url, source.map(|source| &source.credential), true)?;
+            let via = source.map_or("", |source| &source.via);
+            let known = self.memory.known(via, &url.to_string());
+            let response = self.send(url, source.map(|source| &source.credential), known.as_ref(), true)?;
             if response.status != 401 {
-                return self.read(url, &response);
+                return self.read(url, via, known, &response);
             }
             let Some(source) = source else { return Err(Refusal::of(&response)) };
             // another thread may have moved on meanwhile
@@ -113,25 +107,25 @@ impl<'a> GitHub<'a> {
         }
     }
 
-    fn send(&self, url: &Url, credential: Option<&Credential>, versioned: bool) -> Answer<Response> {
-        if let Some(refusal) = self.limited.get() {
-            return Err(refusal.clone());
+    fn send(
+        &self,
+        url: &Url,
+        credential: Option<&Credential>,
+        known: Option<&Known>,
+        versioned: bool,
+    ) -> Answer<Response> {
+        if let Some(refusal) = self.memory.limited() {
+            return Err(refusal);
         }
         if self.requests.fetch_add(1, Ordering::Relaxed) >= MOST_REQUESTS {
             return Err(Refusal::TooManyRequests);
         }
-        let etag = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&url.to_string())
-            .map(|known| known.etag.clone());
         let mut headers = vec![ACCEPT];
         if versioned {
             headers.push(API_VERSION);
         }
-        if let Some(etag) = &etag {
-            headers.push(("if-none-match", etag));
+        if let Some(known) = known {
+            headers.push(("if-none-match", &known.etag));
         }
         let response = self.http.get(url, &headers, credential).map_err(Refusal::Network)?;
         if let Some(date) = response.header("date").and_then(parse_date) {
@@ -139,34 +133,43 @@ impl<'a> GitHub<'a> {
         }
         // a server that does not know this version answers 400
         if response.status == 400 && versioned {
-            return self.send(url, credential, false);
+            return self.send(url, credential, known, false);
         }
         Ok(response)
     }
 
-    fn read(&self, url: &Url, response: &Response) -> Answer<(Value, Option<Url>)> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if response.status == 304
-            && let Some(known) = known.get(&url.to_string())
-        {
-            return Ok((known.value.clone(), known.next.as_deref().and_then(|next| url.follow(next))));
+    fn read(
+        &self,
+        url: &Url,
+        via: &str,
+        known: Option<Known>,
+        response: &Response,
+    ) -> Answer<(Value, Option<Url>)> {
+        let follow = |next: Option<&str>| next.and_then(|next| url.follow(next));
+        if let (304, Some(known)) = (response.status, known) {
+            let next = follow(known.next.as_deref());
+            return Ok((known.value, next));
         }
         if response.status != 200 {
             let refusal = Refusal::of(response);
-            if matches!(refusal, Refusal::RateLimited { .. }) {
-                let _ = self.limited.set(refusal.clone());
+            if let Refusal::RateLimited { until } = refusal {
+                self.memory.limit(&refusal, until, self.now().unwrap_or_else(Timestamp::now));
             }
             return Err(refusal);
         }
         let value: Value =
             serde_json::from_slice(&response.body).map_err(|_| Refusal::broken("it is not JSON"))?;
         let next = response.header("link").and_then(page::next_link).map(str::to_owned);
-        if let Some(etag) = response.header("etag") {
-            let entry = Known { etag: etag.to_owned(), value: value.clone(), next: next.clone() };
-            known.insert(url.to_string(), entry);
-        }
         // a page on another origin is not ours to ask for, and never with a token
-        Ok((value, next.and_then(|next| url.follow(&next))))
+        let following = follow(next.as_deref());
+        if let Some(etag) = response.header("etag") {
+            self.memory.keep(
+                via,
+                &url.to_string(),
+                Known { etag: etag.to_owned(), value: value.clone(), next },
+            );
+        }
+        Ok((value, following))
     }
 }
 

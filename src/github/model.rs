@@ -14,6 +14,8 @@ pub struct Repo {
     /// The owner is an organisation.
     pub organization: bool,
     pub owner: String,
+    /// What it is a fork of.
+    pub parent: Option<String>,
 }
 
 impl Read for Repo {
@@ -24,6 +26,7 @@ impl Read for Repo {
             off: ["archived", "disabled"].into_iter().find(|name| flag(value, name) == Some(true)),
             organization: word(value, "owner/type") == "Organization",
             owner: word(value, "owner/login"),
+            parent: text(value, "parent/full_name"),
         })
     }
 }
@@ -35,6 +38,7 @@ pub struct Run {
     /// Of the workflow file; `BuildFailed` where GitHub could not even begin (community#205286).
     pub path: String,
     pub event: String,
+    pub branch: Option<String>,
     pub status: String,
     pub conclusion: String,
     pub workflow: Option<i64>,
@@ -54,6 +58,7 @@ impl Read for Run {
             name: text(value, "name"),
             path: word(value, "path"),
             event: word(value, "event"),
+            branch: text(value, "head_branch"),
             status: word(value, "status"),
             conclusion: word(value, "conclusion"),
             workflow: id(value, "workflow_id"),
@@ -184,6 +189,8 @@ pub struct Runner {
     pub busy: bool,
     pub labels: Vec<String>,
     pub version: Option<String>,
+    /// Of an organisation's runner.
+    pub group: Option<i64>,
 }
 
 impl Read for Runner {
@@ -197,12 +204,14 @@ impl Read for Runner {
             busy: flag(value, "busy").unwrap_or(false),
             labels: labels.map_or_else(Vec::new, |labels| labels.iter().filter_map(label).collect()),
             version: text(value, "version"),
+            group: id(value, "runner_group_id"),
         })
     }
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct RunnerGroup {
+    pub id: i64,
     pub name: String,
     pub public_repositories: bool,
     pub workflows: Option<Vec<String>>,
@@ -212,10 +221,41 @@ impl Read for RunnerGroup {
     fn read(value: &Value) -> Option<Self> {
         let restricted = flag(value, "restricted_to_workflows").unwrap_or(false);
         Some(Self {
+            id: id(value, "id").unwrap_or_default(),
             name: text(value, "name")?,
             public_repositories: flag(value, "allows_public_repositories").unwrap_or(false),
             workflows: restricted.then(|| list(value, "selected_workflows").unwrap_or_default()),
         })
+    }
+}
+
+/// Of a private repository.
+#[derive(Clone, Debug, Default)]
+pub struct PrivateForkPolicy {
+    pub runs: Option<bool>,
+    pub approval: Option<bool>,
+}
+
+impl Read for PrivateForkPolicy {
+    fn read(value: &Value) -> Option<Self> {
+        value.as_object()?;
+        Some(Self {
+            runs: flag(value, "run_workflows_from_fork_pull_requests"),
+            approval: flag(value, "require_approval_for_fork_pr_workflows"),
+        })
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct PullRequest {
+    pub number: i64,
+    /// `None` in lists, and while GitHub has not tried yet.
+    pub mergeable: Option<bool>,
+}
+
+impl Read for PullRequest {
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self { number: id(value, "number")?, mergeable: flag(value, "mergeable") })
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::model::Workflow;
-use super::{Forge, GitHub, MOST_REQUESTS, Refusal, Sources};
+use super::{Forge, GitHub, MOST_REQUESTS, Memory, Refusal, Sources};
+use crate::env::Env;
+use crate::github_rig::server::{Reply, Server};
 use crate::home::Home;
-use crate::http::test_server::{Reply, Server};
 use crate::http::{Http, Url};
-use crate::settings::{ApiTokens, Env};
+use crate::settings::ApiTokens;
 
 /// A folder with programs of these names and scripts, as the whole PATH.
 fn programs(scripts: &[(&str, &str)]) -> tempfile::TempDir {
@@ -24,12 +25,22 @@ fn programs(scripts: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn ask<T>(server: &Server, forge: Forge, env: &Env, ask: impl FnOnce(&GitHub<'_>) -> T) -> T {
+    ask_again(server, forge, env, &Memory::default(), ask)
+}
+
+fn ask_again<T>(
+    server: &Server,
+    forge: Forge,
+    env: &Env,
+    memory: &Memory,
+    ask: impl FnOnce(&GitHub<'_>) -> T,
+) -> T {
     let api = Url::parse(&server.url()).unwrap();
     let home = Home::at(std::path::Path::new("/nonexistent"));
     let tokens = ApiTokens::read(env, &home, forge == Forge::Enterprise);
     let sources = Sources::new(env, forge, "github.example", api.origin(), tokens);
     let http = Arc::new(Http::new(env, Instant::now() + Duration::from_secs(20)));
-    ask(&GitHub::new(http, api, &sources))
+    ask(&GitHub::new(http, api, &sources, memory))
 }
 
 fn workflows(names: std::ops::Range<usize>) -> String {
@@ -67,13 +78,22 @@ fn what_has_not_changed_is_not_sent_again() {
         Some("W/\"1\"") => Reply::new(304, ""),
         _ => Reply::new(200, workflows(0..3)).header("etag", "W/\"1\""),
     });
-    let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
-    ask(&server, Forge::Cloud, &env, |hub| {
-        for _ in 0..2 {
+    let memory = Memory::default();
+    for token in ["one", "one", "two"] {
+        let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", token)]);
+        ask_again(&server, Forge::Cloud, &env, &memory, |hub| {
             assert_eq!(hub.page::<Workflow>("/list", "workflows").unwrap().items.len(), 3);
-        }
+        });
+    }
+    let asked = server.requests();
+    let conditional: Vec<_> =
+        asked.iter().map(|request| request.headers.contains_key("if-none-match")).collect();
+    assert_eq!(conditional, [false, true, true]);
+    // an ETag belongs to one credential
+    ask_again(&server, Forge::Cloud, &Env::of(&[("GH_TOKEN", "one")]), &memory, |hub| {
+        hub.page::<Workflow>("/list", "workflows").unwrap();
     });
-    assert!(server.requests()[1].headers.contains_key("if-none-match"));
+    assert!(!server.requests()[3].headers.contains_key("if-none-match"));
 }
 
 #[test]
@@ -136,13 +156,14 @@ fn once_the_limit_is_reached_nothing_more_is_asked() {
         Reply::new(403, r#"{"message":"API rate limit exceeded"}"#).header("x-ratelimit-reset", "2000000000")
     });
     let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
-    ask(&server, Forge::Cloud, &env, |hub| {
-        for _ in 0..3 {
+    let memory = Memory::default();
+    for _ in 0..3 {
+        ask_again(&server, Forge::Cloud, &env, &memory, |hub| {
             let refusal = hub.page::<Workflow>("/list", "workflows").unwrap_err();
             assert!(matches!(refusal, Refusal::RateLimited { until: Some(_) }), "{refusal:?}");
-        }
-    });
-    assert_eq!(server.requests().len(), 1);
+        });
+    }
+    assert_eq!(server.requests().len(), 1, "who goes on is locked out for longer");
 }
 
 #[test]
@@ -169,4 +190,18 @@ fn a_server_that_does_not_know_the_version_is_asked_without() {
     let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
     ask(&server, Forge::Cloud, &env, |hub| hub.page::<Workflow>("/list", "workflows").unwrap());
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn no_token_goes_in_clear_over_the_network() {
+    let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
+    let home = Home::at(std::path::Path::new("/nonexistent"));
+    for (api, tokens) in [("http://github.corp.example/api/v3", 0), ("https://github.corp.example/api/v3", 1)]
+    {
+        let origin = Url::parse(api).unwrap().origin().clone();
+        let given = ApiTokens::read(&env, &home, true);
+        let sources = Sources::new(&env, Forge::Enterprise, "github.corp.example", &origin, given);
+        assert_eq!(sources.get(0, &origin).iter().len(), tokens, "{api}");
+        assert_eq!(sources.warnings.len(), 1 - tokens, "{api}: it is said");
+    }
 }

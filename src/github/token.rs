@@ -6,10 +6,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Forge;
+use crate::env::Env;
 use crate::http::{Credential, Origin};
 use crate::process;
 use crate::secret::ApiToken;
-use crate::settings::{ApiTokens, Env};
+use crate::settings::ApiTokens;
 use crate::variables;
 
 /// gh may ask a keyring; coder asks its server.
@@ -66,6 +67,11 @@ pub struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// `host` is the repository's, `origin` that of its API: the only place where its tokens go.
     pub fn new(env: &'a Env, forge: Forge, host: &str, origin: &Origin, given: ApiTokens) -> Self {
+        if !origin.is_confidential() {
+            let warning = "none is sent over plain http to another machine: use an https URL";
+            let warnings = given.warnings.into_iter().chain([warning.to_owned()]).collect();
+            return Self { env, slots: Vec::new(), warnings };
+        }
         let mut slots: Vec<Slot> = Vec::new();
         for (index, token) in given.tokens.into_iter().enumerate() {
             let credential = Credential { token: token.value, origin: origin.clone() };

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::Origin;
-use crate::settings::Env;
+use crate::env::Env;
 
 /// The proxies of the environment. A URL may hold a password: nothing here is printed.
 pub(super) struct Proxies {
@@ -88,10 +88,10 @@ impl Exception {
                     host.strip_suffix(name.as_str())
                         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
                 };
-                !name.is_empty() && port.is_none_or(|port| port == origin.port) && below(&origin.host)
+                !name.is_empty() && port.is_none_or(|port| port == origin.port()) && below(origin.host())
             }
             Self::Range { address, bits } => {
-                let host = origin.host.trim_matches(['[', ']']);
+                let host = origin.host().trim_matches(['[', ']']);
                 host.parse().is_ok_and(|host: IpAddr| same_prefix(*address, host, *bits))
             }
         }

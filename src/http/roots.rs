@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 use ureq::tls::{Certificate, RootCerts};
 
-use crate::settings::Env;
+use crate::env::Env;
 
 /// What OpenSSL, curl, git, Node and Python are pointed at in workspaces behind a proxy that reads along. A workspace often
 /// sets one of them alone.

@@ -1,16 +1,23 @@
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-use super::test_server::{Reply, Server};
 use super::{BODY_CAP, Credential, Failure, Http, Url};
+use crate::env::Env;
+use crate::github_rig::server::{Certificates, Proxy, Reply, Server};
 use crate::secret::ApiToken;
-use crate::settings::Env;
+
+/// Aloud, and counted by scripts/test.sh.
+pub fn skip(test: &str, why: &str) {
+    let line = format!("{test}: {why}\n");
+    let _ = std::io::stderr().write_all(format!("SKIPPED {line}").as_bytes());
+    if let Some(path) = std::env::var_os("PUSHREADY_SKIPS") {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+    assert!(std::env::var_os("PUSHREADY_NO_SKIP").is_none_or(|value| value != "1"), "{why}");
+}
 
 fn http(variables: &[(&str, &str)]) -> Http {
     Http::new(&Env::of(variables), Instant::now() + Duration::from_secs(10))
@@ -51,6 +58,21 @@ fn the_token_goes_to_its_origin_and_nowhere_else() {
 }
 
 #[test]
+fn a_token_goes_in_clear_to_this_machine_alone() {
+    for (text, confidential) in [
+        ("https://api.github.com", true),
+        ("http://127.0.0.1:8080", true),
+        ("http://localhost", true),
+        ("http://[::1]:80", true),
+        ("http://github.corp.example", false),
+        ("http://10.0.0.1", false),
+        ("http://localhost.example", false),
+    ] {
+        assert_eq!(url(text).origin().is_confidential(), confidential, "{text}");
+    }
+}
+
+#[test]
 fn urls_with_a_password_or_of_another_kind_are_refused() {
     for text in ["https://user:word@example.org", "ftp://example.org", "example.org", "https://", ""] {
         assert_eq!(Url::parse(text), None, "{text}");
@@ -71,6 +93,7 @@ fn answers_that_are_slow_large_or_cut_short() {
     let server = Server::start(|request| match &*request.target {
         "/large" => Reply::new(200, vec![b'x'; usize::try_from(BODY_CAP).unwrap() + 1]),
         "/cut" => Reply { cut: true, ..Reply::new(200, "half of this") },
+        "/drip" => Reply { drip: Duration::from_millis(20), ..Reply::new(200, "x".repeat(1000)) },
         _ => Reply { delay: Duration::from_secs(60), ..Reply::new(200, "") },
     });
     let base = url(&server.url());
@@ -82,6 +105,7 @@ fn answers_that_are_slow_large_or_cut_short() {
     assert!(matches!(get("/cut", 20_000), Failure::Connect(_) | Failure::Broken(_)));
     let start = Instant::now();
     assert_eq!(get("/slow", 100), Failure::Deadline);
+    assert_eq!(get("/drip", 100), Failure::Deadline);
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(get("/never", 0), Failure::Deadline);
 }
@@ -94,52 +118,24 @@ fn hosts_that_are_not_there() {
     assert_eq!(get("http://no-such-host.invalid"), Failure::Resolve("no-such-host.invalid".to_owned()));
 }
 
-/// A proxy that lets through what it is asked for, or refuses.
-fn proxy(status: u16) -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let seen = Arc::<std::sync::Mutex<Vec<String>>>::default();
-    let lines = Arc::clone(&seen);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                head.push(byte[0]);
-            }
-            let head = String::from_utf8(head).unwrap();
-            let target = head.split(' ').nth(1).unwrap().to_owned();
-            lines.lock().unwrap().push(head);
-            stream.write_all(format!("HTTP/1.1 {status} X\r\n\r\n").as_bytes()).unwrap();
-            if status == 200 {
-                let mut onward = std::net::TcpStream::connect(target).unwrap();
-                let mut back = (onward.try_clone().unwrap(), stream.try_clone().unwrap());
-                std::thread::spawn(move || std::io::copy(&mut back.0, &mut back.1));
-                std::thread::spawn(move || std::io::copy(&mut stream, &mut onward));
-            }
-        }
-    });
-    (format!("http://{address}"), seen)
-}
-
 #[test]
 fn the_proxy_of_the_environment_is_used_unless_it_is_excepted() {
     let server = Server::start(|_| Reply::new(200, "through"));
-    let (address, seen) = proxy(200);
+    let proxy = Proxy::start(200);
     let get = |no: &str| {
-        http(&[("http_proxy", &address), ("NO_PROXY", no)]).get(&url(&server.url()), &[], None).unwrap().body
+        let variables = [("http_proxy", &*proxy.url()), ("NO_PROXY", no)];
+        http(&variables).get(&url(&server.url()), &[], None).unwrap().body
     };
     assert_eq!(get("example.org"), b"through");
-    assert_eq!(seen.lock().unwrap().len(), 1);
+    assert_eq!(proxy.heads().len(), 1);
     assert_eq!(get("127.0.0.0/8"), b"through");
-    assert_eq!(seen.lock().unwrap().len(), 1);
+    assert_eq!(proxy.heads().len(), 1);
 }
 
 #[test]
 fn a_proxy_that_refuses_is_named_without_its_password() {
-    let (address, _) = proxy(407);
-    let with_password = address.replace("http://", "http://user:hidden-word@");
+    let proxy = Proxy::start(407);
+    let with_password = proxy.url().replace("http://", "http://user:hidden-word@");
     for variable in [with_password.as_str(), "http://user:hidden-word@[bad"] {
         let error =
             http(&[("HTTPS_PROXY", variable)]).get(&url("https://api.example"), &[], None).unwrap_err();
@@ -148,54 +144,31 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
     }
 }
 
-/// An authority and a server that it vouches for, made by openssl.
-fn tls_server(folder: &std::path::Path) -> String {
-    let openssl = |arguments: &str| {
-        let done = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
-    openssl(&format!("{new} -subj /CN=authority -keyout ca.key -out ca.pem"));
-    openssl(&format!(
-        "{new} -subj /CN=server -keyout server.key -out server.pem -CA ca.pem -CAkey ca.key -addext \
-         basicConstraints=CA:FALSE -addext subjectAltName=DNS:localhost"
-    ));
-    let certificate = CertificateDer::from_pem_file(folder.join("server.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut tls = rustls::StreamOwned::new(connection, stream);
-            if tls.read(&mut [0; 4096]).is_ok() {
-                let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nsafe");
-            }
-        }
-    });
-    format!("https://localhost:{port}")
-}
-
 #[test]
 fn corporate_authorities_are_trusted_where_any_usual_variable_names_them() {
     if Command::new("openssl").arg("version").output().is_err() {
-        return super::test_server::skip("corporate authorities", "openssl not found");
+        return skip("corporate authorities", "openssl not found");
     }
     let folder = tempfile::tempdir().unwrap();
-    let server = url(&tls_server(folder.path()));
-    let ca = folder.path().join("ca.pem").display().to_string();
+    let certificates = Certificates::make(folder.path(), &["localhost"]);
+    let server =
+        Server::start_at(([127, 0, 0, 1], 0).into(), Some(&certificates), |_| Reply::new(200, "safe"));
+    let server = url(&format!("https://localhost:{}", server.address.port()));
+    let ca = certificates.authority.display().to_string();
     for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE"] {
         assert_eq!(http(&[(name, &ca)]).get(&server, &[], None).unwrap().body, b"safe", "{name}");
     }
     let error = http(&[]).get(&server, &[], None).unwrap_err();
     assert_eq!(error, Failure::UnknownIssuer);
     assert!(error.to_string().contains("SSL_CERT_FILE"));
+}
+
+#[test]
+fn behind_a_proxy_it_is_the_proxy_that_is_not_there() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let refused = format!("http://127.0.0.1:{port}");
+    for proxy in [refused.as_str(), "http://no-such-proxy.invalid:3128", "socks5://127.0.0.1:1080"] {
+        let error = http(&[("HTTPS_PROXY", proxy)]).get(&url("https://api.example"), &[], None).unwrap_err();
+        assert!(matches!(error, Failure::Proxy(_)), "{proxy}: {error:?}");
+    }
 }

@@ -216,8 +216,12 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
     Some(Item::ready("claude trust", codex::folders(&desired.trusted_folders), vec![resource]))
 }
 
-/// Claude Code looks a folder up by its real path; one that is not there yet is taken as it is named.
+/// Both clients look a folder up by its real path (codex 0.169, claude 2.1); one that is not there yet is taken as it is
+/// named.
 pub fn real(folder: &Path) -> String {
     let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    path.to_string_lossy().trim_end_matches('/').to_owned()
+    match path.to_string_lossy().trim_end_matches('/') {
+        "" => "/".to_owned(),
+        path => path.to_owned(),
+    }
 }

@@ -1,12 +1,14 @@
 //! Codex: its login, which Codex itself keeps renewing, and the folders that it should trust.
 #![expect(clippy::disallowed_methods, reason = "the login is handed to the file that will hold it")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
+use super::claude::real;
 use super::{Context, Item, Status, own, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
@@ -106,10 +108,17 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         Decision::Keep(why) => {
             // what the receipt says of the login in place stays true: a lesser source, or a lease that came too late
             // for a login that was renewed, changes nothing of it
+            let late_lease = now_recorded.lease && record.as_ref().is_some_and(|record| !record.lease);
             if record.is_none() {
                 desired.codex = Some(now_recorded);
             }
-            kept(context, &live, why, path, kept_path)
+            let mut item = kept(context, &live, why, path, kept_path);
+            if late_lease {
+                item.say.push_str(
+                    "; no lease: Codex has renewed this login since, and its refresh token is the only one that lives",
+                );
+            }
+            item
         }
         Decision::KeepInstead(code, why) => {
             let hint = match code {
@@ -404,12 +413,12 @@ fn trust(context: &Context, desired: &Desired) -> Option<Item> {
             Vec::new(),
         ));
     };
-    let decided = |folder: &Path| {
-        parsed.get("projects").and_then(|projects| projects.get(&*folder.to_string_lossy())).is_some()
-    };
+    let decided =
+        |folder: &String| parsed.get("projects").is_some_and(|projects| projects.get(folder).is_some());
     let mut text = String::new();
-    for folder in desired.trusted_folders.iter().filter(|folder| !decided(folder)) {
-        let name = toml_edit::Value::from(&*folder.to_string_lossy());
+    let folders_by_name: BTreeSet<_> = desired.trusted_folders.iter().map(|folder| real(folder)).collect();
+    for folder in folders_by_name.iter().filter(|folder| !decided(folder)) {
+        let name = toml_edit::Value::from(folder);
         let _ = write!(
             text,
             "[projects.{name}]

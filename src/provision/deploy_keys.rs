@@ -25,11 +25,6 @@ pub struct Keys {
     pub farewells: Vec<Item>,
 }
 
-/// Where the key of a repository lies.
-pub fn path(context: &Context, repository: &Repository) -> PathBuf {
-    context.home.state.join("keys").join(repository.id().to_string())
-}
-
 pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
     let settings = context.settings;
     let mut keys = Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), farewells: Vec::new() };
@@ -37,7 +32,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
 
     for sourced in &settings.keys {
         let (repository, key) = &sourced.value;
-        let path = path(context, repository);
+        let path = context.home.key(repository);
         // the template's variable is gone in this shell, and a lesser source shows through: not a new key
         let lesser = last.iter().any(|record| {
             record.repository == *repository
@@ -85,7 +80,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
 
 /// The variable is unset: what the last apply installed stays, its mode is restored.
 fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &RepositoryRecord) {
-    let path = path(context, repository);
+    let path = context.home.key(repository);
     match file::observe(&path, Kind::Secret) {
         Ok(Some(content)) => {
             let say = format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
@@ -109,7 +104,7 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
 }
 
 fn farewell(context: &Context, repository: &Repository) -> Item {
-    let path = path(context, repository);
+    let path = context.home.key(repository);
     let delete = Resource {
         id: format!("key:{}", repository.id()),
         target: Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed },

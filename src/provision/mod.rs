@@ -16,7 +16,7 @@ use crate::error::{Finding, Result};
 use crate::home::Home;
 use crate::receipt::{Desired, Receipt, Refused};
 use crate::resource::{self, Resource, Undo};
-use crate::settings::{Requirement, Settings};
+use crate::settings::{KnownHosts, Requirement, Settings};
 
 /// How one item of the report stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,17 +89,41 @@ pub struct Provision {
 
 /// Works out what is wanted. Looks at the home, changes nothing.
 pub fn desired(context: &Context) -> Result<Provision> {
+    let mut desired = asked(context);
+    let mut notes = context.settings.warnings.clone();
+    let keys = deploy_keys::provision(context, &mut desired);
+    let mut items = keys.items;
+    items.extend(routing::provision(context, &desired, &keys.routed, &mut notes)?);
+    items.extend(logins(context, &mut desired));
+    items.extend(remotes::provision(context, &desired, &keys.routed, &keys.dropped, &mut notes));
+    items.extend(keys.farewells);
+    items.extend(refused(context, &mut desired));
+    Ok(Provision { items, desired, notes })
+}
+
+/// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and git themselves.
+pub fn restated(context: &Context) -> Provision {
+    let mut desired = asked(context);
+    let mut items = deploy_keys::provision(context, &mut desired).items;
+    items.extend(logins(context, &mut desired));
+    items.extend(refused(context, &mut desired));
+    Provision { items, desired, notes: Vec::new() }
+}
+
+/// The desired state of the last apply, with the plain settings that are set now.
+fn asked(context: &Context) -> Desired {
     let Settings { known_hosts, trusted_folders, remotes_roots, require, .. } = context.settings;
     let mut desired = context.last();
-    if let Some(lines) = known_hosts {
-        // a damaged line must not cost the good one that it was to replace
-        let damaged = context.settings.refused.iter().any(|item| item.item == "known_hosts");
-        let mut kept = if damaged { std::mem::take(&mut desired.known_hosts) } else { Vec::new() };
-        kept.extend(lines.iter().cloned());
-        kept.sort();
-        kept.dedup();
-        desired.known_hosts = kept;
+    for (origin, KnownHosts { lines, damaged }) in known_hosts {
+        let known = desired.host_keys.entry(*origin).or_default();
+        if !damaged {
+            known.clear();
+        }
+        known.extend(lines.iter().cloned());
+        known.sort();
+        known.dedup();
     }
+    desired.host_keys.retain(|_, lines| !lines.is_empty());
     if let Some(folders) = trusted_folders {
         desired.trusted_folders.clone_from(folders);
     }
@@ -109,26 +133,23 @@ pub fn desired(context: &Context) -> Result<Provision> {
     if let Some(require) = require {
         desired.require = require.iter().map(ToString::to_string).collect();
     }
-    let mut notes = context.settings.warnings.clone();
+    desired
+}
 
-    let keys = deploy_keys::provision(context, &mut desired);
-    let mut items = keys.items;
-    items.extend(routing::provision(context, &desired, &keys.routed, &mut notes)?);
-    items.extend(codex::provision(context, &mut desired));
-    items.extend(claude::provision(context, &mut desired));
-    items.extend(remotes::provision(context, &desired, &keys.routed, &keys.dropped, &mut notes));
-    items.extend(keys.farewells);
-
-    let refused = &context.settings.refused;
-    for item in refused {
-        items.push(Item::fail(item.item.clone(), item.finding.clone()));
+fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
+    let mut items: Vec<Item> = codex::provision(context, desired).into_iter().collect();
+    items.extend(claude::provision(context, desired));
+    for item in &mut items {
+        require_login(item, desired);
     }
+    items
+}
+
+fn refused(context: &Context, desired: &mut Desired) -> Vec<Item> {
+    let refused = &context.settings.refused;
     desired.refused =
         refused.iter().map(|item| Refused { item: item.item.clone(), code: item.finding.code }).collect();
-    for item in &mut items {
-        require_login(item, &desired);
-    }
-    Ok(Provision { items, desired, notes })
+    refused.iter().map(|item| Item::fail(item.item.clone(), item.finding.clone())).collect()
 }
 
 /// A login that is gone is the user's business, unless it is required.

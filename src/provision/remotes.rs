@@ -35,9 +35,12 @@ pub fn provision(
     let mut rewritten = 0;
     let mut found = 0;
     if !routed.is_empty() {
-        let home = [context.home.path.clone()];
-        let roots = if desired.remotes_roots.is_empty() { &home[..] } else { &desired.remotes_roots };
-        let search = clones(roots);
+        let search = clones(&desired.roots(context.home));
+        let absent = desired.remotes_roots.iter().filter(|root| !root.is_dir());
+        let absent: Vec<_> = absent.map(|root| format!("`{}`", context.home.shown(root))).collect();
+        if !absent.is_empty() {
+            notes.push(format!("PUSHREADY_REMOTES_ROOTS names {}, where no folder is", absent.join(" and ")));
+        }
         if !search.complete {
             notes.push(format!(
                 "the search for clones stopped after {} s: the list is incomplete; PUSHREADY_REMOTES_ROOTS narrows it",
@@ -189,7 +192,8 @@ fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
         if !entry.file_type().is_dir() {
             continue;
         }
-        if passed_over(entry.path()) {
+        // what is named to be searched is searched, whatever its name
+        if entry.depth() > 0 && passed_over(entry.path()) {
             walk.skip_current_dir();
         } else if let Some(git) = git_folder(entry.path()) {
             add(found, &git, DEPTH);
@@ -208,7 +212,7 @@ fn passed_over(folder: &Path) -> bool {
 }
 
 /// The git folder of a clone, or the folder itself where it is a bare repository.
-fn git_folder(folder: &Path) -> Option<PathBuf> {
+pub fn git_folder(folder: &Path) -> Option<PathBuf> {
     let inner = folder.join(".git");
     match inner.symlink_metadata().map(|metadata| metadata.file_type()) {
         Ok(kind) if kind.is_dir() && is_git(&inner) => Some(inner),

@@ -5,6 +5,7 @@
 //! with 50). With host aliases ssh starts at once, and git pays: 33 ms with 10 keys, 190 with 50.
 
 mod git;
+mod pins;
 mod probe;
 mod ssh;
 
@@ -22,6 +23,7 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block};
 use crate::ssh_match;
 
+use pins::Pins;
 use probe::Method;
 pub use probe::{destination, self_test};
 use ssh::ssh_quoted;
@@ -38,7 +40,7 @@ pub fn provision(
     routed: &[Repository],
     notes: &mut Vec<String>,
 ) -> Result<Vec<Item>> {
-    let nothing_now = routed.is_empty() && desired.known_hosts.is_empty();
+    let nothing_now = routed.is_empty() && desired.host_keys.is_empty();
     let include = |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
     let nothing_before = !include("ssh.include") && !include("git.include");
     if nothing_now && nothing_before {
@@ -47,10 +49,12 @@ pub fn provision(
     let home = context.home;
     let state = &home.state;
     let mut known_hosts = [HEADER, PINNED].concat();
-    for line in &desired.known_hosts {
+    for line in desired.known_hosts() {
         known_hosts.push_str(line);
         known_hosts.push('\n');
     }
+    let pins = Pins::of(&known_hosts, routed);
+    notes.extend(pins.note());
     if let Some(odd) = ssh::unspeakable(state) {
         return Ok(vec![unspeakable(odd)]);
     }
@@ -61,7 +65,7 @@ pub fn provision(
     let mut resources = vec![
         text("routes", state, routed.iter().map(ssh_match::route).collect()),
         text("known_hosts", state, known_hosts.clone()),
-        text("ssh_config", state, ssh::config(state, routed, &known_hosts, &method)),
+        text("ssh_config", state, ssh::config(home, routed, &known_hosts, &pins, &method)),
     ];
     match (own_binary(state), &method) {
         // before the configuration that names it
@@ -105,20 +109,7 @@ pub fn provision(
         format!("Include {}\n", ssh_quoted(&state.join("ssh_config"))),
         block::Place::Head,
     ));
-    let mut items = Vec::new();
-    for host in routed.iter().map(Repository::host).collect::<BTreeSet<_>>() {
-        if !ssh::is_pinned(&known_hosts, host) {
-            items.push(Item::warn(
-                format!("host {host}"),
-                Finding::new(
-                    Code::SshHostKeyUnknown,
-                    format!("no host key is pinned for {host}, so ssh will ask, and fail unattended"),
-                    "put the server's known_hosts line into PUSHREADY_KNOWN_HOSTS",
-                ),
-                Vec::new(),
-            ));
-        }
-    }
+    let mut items = unpinned(&known_hosts, routed);
     let count = routed.len();
     let say = format!("{count} {}", if count == 1 { "repository" } else { "repositories" });
     items.push(match method {
@@ -137,6 +128,22 @@ pub fn provision(
     });
     items.extend(rules.reversed);
     Ok(items)
+}
+
+/// The hosts of which no key is known.
+fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
+    let mut asked = BTreeSet::new();
+    let first = routed.iter().filter(|repository| asked.insert(repository.host()));
+    let unknown = first.filter(|repository| !Pins::vouch_for(known_hosts, repository, repository.host()));
+    let items = unknown.map(Repository::host).map(|host| {
+        let finding = Finding::new(
+            Code::SshHostKeyUnknown,
+            format!("no host key is pinned for {host}, so ssh will ask, and fail unattended"),
+            "put the server's known_hosts line into PUSHREADY_KNOWN_HOSTS",
+        );
+        Item::warn(format!("host {host}"), finding, Vec::new())
+    });
+    items.collect()
 }
 
 fn unspeakable(odd: char) -> Item {

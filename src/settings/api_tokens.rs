@@ -1,7 +1,11 @@
 //! The tokens for GitHub's API that stand in variables.
 
-use super::{Env, Found, Home, Reader, Settings, Sourced, Wanted, expand};
+use std::collections::BTreeMap;
+
+use super::{Found, Reader, Sourced, Wanted};
 use crate::catalogue::Code;
+use crate::env::Env;
+use crate::home::Home;
 use crate::receipt::Origin;
 use crate::secret::ApiToken;
 use crate::variables;
@@ -17,15 +21,13 @@ impl ApiTokens {
     /// `enterprise`: for a GitHub Enterprise Server, for which gh has variables of its own; it never sends GH_TOKEN there
     /// (go-gh, pkg/auth).
     pub fn read(env: &Env, home: &Home, enterprise: bool) -> Self {
-        let seed =
-            env.get(variables::SEED_DIR).map_or_else(|| home.seed.clone(), |dir| expand(&dir, &home.path));
-        let stdin = std::collections::BTreeMap::new();
-        let mut reader = Reader { env, home, stdin, seed, settings: Settings::default() };
+        let mut reader = Reader::new(env, home, BTreeMap::new());
         let wanted = Wanted {
             item: "GitHub token",
             repository: None,
             names: &[variables::GITHUB_TOKEN],
             seed: None,
+            fallback: &[],
             malformed: Code::ActionsNoToken,
         };
         let mut found: Vec<_> = reader.first(&wanted).into_iter().collect();

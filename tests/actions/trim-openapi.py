@@ -16,6 +16,7 @@ PATHS = [
     "/repos/{owner}/{repo}/actions/permissions",
     "/repos/{owner}/{repo}/actions/permissions/selected-actions",
     "/repos/{owner}/{repo}/actions/permissions/fork-pr-contributor-approval",
+    "/repos/{owner}/{repo}/actions/permissions/fork-pr-workflows-private-repos",
     "/repos/{owner}/{repo}/actions/workflows",
     "/repos/{owner}/{repo}/actions/runs",
     "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
@@ -24,6 +25,8 @@ PATHS = [
     "/repos/{owner}/{repo}/actions/concurrency_groups/{concurrency_group_name}",
     "/repos/{owner}/{repo}/actions/runners",
     "/repos/{owner}/{repo}/check-runs/{check_run_id}/annotations",
+    "/repos/{owner}/{repo}/pulls",
+    "/repos/{owner}/{repo}/pulls/{pull_number}",
     "/orgs/{org}/actions/runners",
     "/orgs/{org}/actions/runner-groups",
     "/orgs/{org}/actions/hosted-runners",
@@ -47,6 +50,9 @@ LIKE: dict[str, tuple[str, str]] = {
     "selected": ("selected-actions", ""),
     "org_permissions": ("actions-organization-permissions", ""),
     "fork_policy": ("actions-fork-pr-contributor-approval", ""),
+    "private_fork_policy": ("actions-fork-pr-workflows-private-repos", ""),
+    "pulls": ("pull-request-simple-items", "-"),
+    "pull": ("pull-request", ""),
 }
 # what the examples lack although the schemas demand it
 LACKING: dict[str, dict[str, Any]] = {
@@ -90,7 +96,9 @@ for kind, (name, place) in LIKE.items():
     like[kind] = value | LACKING.get(kind, {})
 for unneeded in ("parent", "source", "template_repository", "organization"):
     like["repo"].pop(unneeded, None)
-# the example's team lacks what a user must have
+# the examples' teams lack what the schemas demand
+for kind in ("pulls", "pull"):
+    like[kind]["requested_teams"] = []
 like["deployments"]["reviewers"] = like["deployments"]["reviewers"][:1]
 
 # the examples have been copied; the judge needs the schemas alone

@@ -782,3 +782,16 @@ fn clones_are_searched_where_they_are_the_users_own_work() {
         assert!(on_ssh("/dev/here/.git") && !on_ssh("/dev/shm/elsewhere/.git"));
     });
 }
+
+#[test]
+fn a_search_root_is_searched_whatever_its_name_and_one_that_is_gone_is_named() {
+    sandbox(|ws| {
+        let mut lab = Lab::new();
+        lab.key("acme/app", "acme/app");
+        clone_at(ws, "target/app/.git", "https://github.com/acme/app");
+        let roots = [("PUSHREADY_REMOTES_ROOTS", "~/target:~/gone:/etc/passwd")];
+        lab.apply(ws, &roots).success().stdout_has("1 of the remotes in 1 clones put on SSH").stdout_has(
+            "note     PUSHREADY_REMOTES_ROOTS names `~/gone` and `/etc/passwd`, where no folder is",
+        );
+    });
+}

@@ -383,13 +383,14 @@ const WAYS: [&str; 6] = [
     "PUSHREADY_CLAUDE_OAUTH_TOKEN_BASE64",
     "PUSHREADY_CLAUDE_OAUTH_TOKEN",
     "PUSHREADY_CLAUDE_OAUTH_TOKEN on standard input",
-    "CLAUDE_CODE_OAUTH_TOKEN",
     "~/.config/pushready/seed/claude-oauth-token",
+    "CLAUDE_CODE_OAUTH_TOKEN",
 ];
 
 fn all_ways(ws: &Workspace, from: usize) -> Cmd {
     let mut apply = ws.pushready(&["apply", "--stdin", "--json"]);
     let seed = ".config/pushready/seed/claude-oauth-token";
+    let _ = fs::remove_file(ws.home().join(seed));
     for (number, way) in WAYS.iter().enumerate().skip(from) {
         let token = token(&format!("way{number}"));
         apply = match number {
@@ -399,7 +400,7 @@ fn all_ways(ws: &Workspace, from: usize) -> Cmd {
             }
             1 => apply.env(way, Base64::encode_string(token.as_bytes())),
             3 => apply.stdin(json!({"PUSHREADY_CLAUDE_OAUTH_TOKEN": token}).to_string()),
-            5 => {
+            4 => {
                 ws.write(seed, token, 0o644);
                 apply
             }
@@ -868,5 +869,80 @@ fn lines_for_known_hosts_are_taken_one_by_one() {
             .stdout_has("line 3 of PUSHREADY_KNOWN_HOSTS is no known_hosts line")
             .stdout_has("NOT READY ssh-host-key-unknown known_hosts");
         assert!(ws.read(".local/state/pushready/known_hosts").ends_with(&format!("{good}\n")));
+    });
+}
+
+#[test]
+fn two_keys_for_one_repository_in_one_source_are_refused() {
+    sandbox(|ws| {
+        let [one, other, third] = ["one", "other", "third"].map(KeyPair::generate);
+        let map = |first: &KeyPair, second: &KeyPair| json!({"acme/app": first.private, "git@github.com:acme/app.git": second.private, "acme/lib": third.private});
+        with_keys(ws, &map(&one, &one)).run().success();
+        assert_eq!(installed(ws, &one), ["acme/app"]);
+        // which of them is meant cannot be told: what is installed stays
+        let output = with_keys(ws, &map(&other, &one))
+            .run()
+            .fails(1)
+            .stdout_has(
+                "FAIL  key-malformed key acme/app: it has two different keys in PUSHREADY_DEPLOY_KEYS",
+            )
+            .stdout_has("fix: leave one of its entries")
+            .stdout_has("NOT READY key-malformed acme/app\n");
+        assert_eq!(output.stdout.matches("two different keys").count(), 1, "{output}");
+        assert_eq!(
+            (installed(ws, &one), installed(ws, &third)),
+            (vec!["acme/app".to_owned()], vec!["acme/lib".to_owned()])
+        );
+
+        let seed = ".config/pushready/seed/deploy-keys";
+        ws.write(&format!("{seed}/github.com/acme/own"), &one.private, 0o600);
+        ws.write(&format!("{seed}/github.com/Acme/Own.git"), &other.private, 0o600);
+        ws.run(&["apply"]).fails(1).stdout_has("it has two different keys in the seed folder");
+    });
+}
+
+#[test]
+fn a_lease_that_comes_after_codex_renewed_is_told() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt();
+        let apply = |lease: &str| {
+            ws.pushready(&["apply"])
+                .env("PUSHREADY_CODEX_AUTH_JSON", seed.json())
+                .env("PUSHREADY_CODEX_LEASE", lease)
+                .run()
+                .success()
+        };
+        apply("0");
+        let refreshed = seed.clone().refreshed().json();
+        ws.write(".codex/auth.json", &refreshed, 0o600);
+        let told =
+            "no lease: Codex has renewed this login since, and its refresh token is the only one that lives";
+        apply("1").stdout_has(told);
+        apply("1").stdout_has(told).stdout_has("nothing to write");
+        assert_eq!(ws.read(".codex/auth.json"), refreshed);
+        let output = apply("0");
+        assert!(!output.stdout.contains("no lease"), "{output}");
+    });
+}
+
+#[test]
+fn the_variable_of_claude_code_in_a_shell_is_not_the_templates() {
+    sandbox(|ws| {
+        let seed = ".config/pushready/seed/claude-oauth-token";
+        let own =
+            |token: &str| ws.pushready(&["apply"]).env("CLAUDE_CODE_OAUTH_TOKEN", token).run().success();
+        // it brings the login where nothing better does, and a new one of it is a new one
+        own(&token("alone"));
+        own(&token("newer"));
+        assert_eq!(claude_token(ws), token("newer"));
+        // what the template gave is not replaced by what a shell happens to have
+        ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("template")).run().success();
+        own(&token("shell")).stdout_has("kept from the last apply").stdout_has("nothing to write");
+        assert_eq!(claude_token(ws), token("template"));
+        ws.run(&["remove"]).success();
+        ws.write(seed, token("seeded"), 0o600);
+        ws.run(&["apply"]).success();
+        own(&token("shell")).stdout_has("CLAUDE_CODE_OAUTH_TOKEN differs from");
+        assert_eq!(claude_token(ws), token("seeded"));
     });
 }

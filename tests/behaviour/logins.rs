@@ -247,3 +247,24 @@ fn a_lesser_source_that_shows_through_changes_nothing() {
         ws.run(&["remove"]).success();
     });
 }
+
+#[test]
+fn codex_trusts_a_folder_that_is_named_by_a_link() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let clients = Clients::install(ws, &vendors);
+        ws.git(&["init", "--quiet", "real"]).run().success();
+        std::os::unix::fs::symlink("real", ws.home().join("link")).unwrap();
+        // settings of a project are read where it is trusted, by its real path
+        ws.write("real/.codex/config.toml", "model = \"of-the-project\"\n", 0o644);
+        let model = || {
+            let turn = clients.codex(&["exec", "hi"]).current_dir("link").run();
+            turn.stderr.lines().find_map(|line| line.strip_prefix("model: ")).unwrap_or_default().to_owned()
+        };
+        let seed = fake_auth::chatgpt().json();
+        apply(ws, &seed).success();
+        assert_ne!(model(), "of-the-project");
+        applied(ws, &seed).env("PUSHREADY_TRUSTED_FOLDERS", "~/link/").run().success();
+        assert_eq!(model(), "of-the-project");
+    });
+}

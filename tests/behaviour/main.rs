@@ -16,6 +16,7 @@ mod explain;
 mod homes;
 mod inputs;
 mod install;
+mod known_hosts;
 mod logins;
 mod release;
 mod rig;

@@ -9,7 +9,7 @@ use super::local::{Head, Local};
 use super::status_page::StatusPage;
 use crate::github::model::{
     Annotation, ConcurrencyGroup, ForkPolicy, HostedRunner, Job, OrgPolicy, PendingDeployment, Permissions,
-    Repo, Run, Runner, RunnerGroup, SelectedActions, Workflow,
+    PrivateForkPolicy, PullRequest, Repo, Run, Runner, RunnerGroup, SelectedActions, Workflow,
 };
 use crate::github::{Answer, Forge, Page};
 use crate::http::Failure;
@@ -43,6 +43,12 @@ pub struct Place {
     pub web: String,
 }
 
+impl Place {
+    pub fn host(&self) -> &str {
+        self.web.split('/').nth(2).unwrap_or_default()
+    }
+}
+
 /// How it was asked.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
@@ -70,6 +76,13 @@ pub struct Looked {
     pub annotations: BTreeMap<i64, Answer<Page<Annotation>>>,
 }
 
+impl Looked {
+    /// Whether `job` waits for one that it needs; `None`: that cannot be told.
+    pub fn needs(&self, local: &Local, job: &Job) -> Option<bool> {
+        super::needs::waits(local, &self.run, &self.jobs.as_ref().ok()?.items, job)
+    }
+}
+
 /// What is asked only where a run gives reason to.
 #[derive(Debug, Default)]
 pub struct More {
@@ -86,6 +99,9 @@ pub struct More {
     pub self_hosted_policy: Option<Answer<OrgPolicy>>,
     pub hosted_runners: Option<Answer<Page<HostedRunner>>>,
     pub fork_policy: Option<Answer<ForkPolicy>>,
+    pub private_fork_policy: Option<Answer<PrivateForkPolicy>>,
+    /// The open pull request of the branch.
+    pub pull: Option<Answer<PullRequest>>,
 }
 
 impl Facts {

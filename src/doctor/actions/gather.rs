@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use super::facts::{Facts, Labels, Looked, More, Standing};
-use super::{Session, status_page};
+use super::{Session, judge, status_page};
 use crate::doctor::actions::hosted_labels::HostedLabels;
-use crate::github::model::{ConcurrencyGroup, Job, Permissions, Repo, Run};
+use crate::github::model::{ConcurrencyGroup, Job, Permissions, PullRequest, Repo, Run};
 use crate::github::{Answer, Forge, Page};
 use crate::http::segment;
 
@@ -99,10 +99,8 @@ fn look_at(session: &Session<'_>, run: &Run) -> Looked {
     let empty = page.items.is_empty() && !run.is_finished();
     let pending = run.status == "pending" || has(Standing::Pending) || empty;
     let asked = |job: &&Job| {
-        let late = job
-            .created
-            .zip(job.completed)
-            .is_some_and(|(from, to)| to.duration_since(from) >= super::judge::LATE);
+        let late =
+            job.created.zip(job.completed).is_some_and(|(from, to)| to.duration_since(from) >= judge::LATE);
         // what waited for a day has no more to say
         Standing::of(job) == Standing::NeverRan && !(job.conclusion == "cancelled" && late)
     };
@@ -173,9 +171,13 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
             reasons.hosted.then(|| scope.spawn(count("status=success&")))
         };
         let in_progress = reasons.hosted.then(|| scope.spawn(count("status=in_progress&")));
-        let fork_policy = reasons
-            .approval
+        let private = repo.is_some_and(|repo| repo.private);
+        let fork_policy = (reasons.approval && !private)
             .then(|| scope.spawn(|| hub.object(&here("/actions/permissions/fork-pr-contributor-approval"))));
+        let private_fork_policy = (reasons.approval && private).then(|| {
+            scope.spawn(|| hub.object(&here("/actions/permissions/fork-pr-workflows-private-repos")))
+        });
+        let pull = reasons.pull.then(|| scope.spawn(|| pull_request(session, facts)));
         let repo_runners =
             runners.map(|()| scope.spawn(|| hub.list(&here("/actions/runners?per_page=100"), "runners")));
         let org_runners = runners
@@ -194,22 +196,20 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
             .then(|| org("/actions/hosted-runners?per_page=100"))
             .flatten()
             .map(|path| scope.spawn(move || hub.list(&path, "runners")));
-        let org_permissions = reasons
-            .no_run
-            .then(|| org("/actions/permissions"))
-            .flatten()
-            .map(|path| scope.spawn(move || hub.object(&path)));
         let permissions: Option<Answer<Permissions>> = permissions.map(joined);
-        let selected = permissions
-            .as_ref()
-            .and_then(|answer| answer.as_ref().ok())
+        let known = permissions.as_ref().and_then(|answer| answer.as_ref().ok());
+        let org_permissions = known
+            .filter(|permissions| permissions.enabled == Some(false))
+            .and_then(|_| org("/actions/permissions"))
+            .map(|path| hub.object(&path));
+        let selected = known
             .filter(|permissions| permissions.allowed_actions == "selected")
             .map(|_| hub.object(&here("/actions/permissions/selected-actions")));
         More {
             workflows: workflows.map(joined),
             permissions,
             selected,
-            org_permissions: org_permissions.map(joined),
+            org_permissions,
             any_runs: any_runs.map(joined),
             in_progress: in_progress.map(joined),
             repo_runners: repo_runners.map(joined),
@@ -218,8 +218,25 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
             self_hosted_policy: self_hosted_policy.map(joined),
             hosted_runners: hosted_runners.map(joined),
             fork_policy: fork_policy.map(joined),
+            private_fork_policy: private_fork_policy.map(joined),
+            pull: pull.and_then(joined),
         }
     })
+}
+
+/// The open pull request of the branch: lists do not tell whether it can be merged. `None`: it has none.
+fn pull_request(session: &Session<'_>, facts: &Facts) -> Option<Answer<PullRequest>> {
+    let hub = &session.github;
+    let (owner, branch) = (&facts.repo.as_ref().ok()?.owner, facts.head.as_ref()?.branch.as_ref()?);
+    let head = segment(&format!("{owner}:{branch}"));
+    let path = session.repo_path(&format!("/pulls?state=open&head={head}&per_page=1"));
+    match hub.page::<PullRequest>(&path, "") {
+        Ok(page) => {
+            let number = page.items.first()?.number;
+            Some(hub.object(&session.repo_path(&format!("/pulls/{number}"))))
+        }
+        Err(refusal) => Some(Err(refusal)),
+    }
 }
 
 /// What the runs give reason to ask.
@@ -227,6 +244,8 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
 struct Reasons {
     no_run: bool,
     policy: bool,
+    /// Only a pull request could have made one.
+    pull: bool,
     approval: bool,
     runners: bool,
     /// The labels say so themselves.
@@ -236,16 +255,16 @@ struct Reasons {
 
 impl Reasons {
     fn of(facts: &Facts, page: &Page<Run>) -> Self {
+        let stuck = |looked: &Looked, job: &Job| match Standing::of(job) {
+            Standing::Queued => looked.needs(&facts.local, job) != Some(true),
+            Standing::NeverRan => job.conclusion == "cancelled",
+            _ => false,
+        };
         let jobs = || {
-            facts
-                .looked
-                .iter()
-                .filter_map(|looked| looked.jobs.as_ref().ok())
-                .flat_map(|page| &page.items)
-                .filter(|job| {
-                    matches!(Standing::of(job), Standing::Queued)
-                        || Standing::of(job) == Standing::NeverRan && job.conclusion == "cancelled"
-                })
+            facts.looked.iter().flat_map(move |looked| {
+                let page = looked.jobs.as_ref().ok();
+                page.into_iter().flat_map(|page| &page.items).filter(move |job| stuck(looked, job))
+            })
         };
         let kind = |job: &Job| Labels::of(&job.labels, &facts.labels);
         let pushed = facts.head.as_ref().is_some_and(|head| head.pushed);
@@ -260,6 +279,7 @@ impl Reasons {
         Self {
             no_run,
             policy: no_run || failed,
+            pull: no_run && judge::needs_pull_request(facts),
             approval: facts
                 .looked
                 .iter()
@@ -271,7 +291,7 @@ impl Reasons {
             hosted: jobs().any(|job| {
                 kind(job) == Labels::Hosted
                     && job.status != "completed"
-                    && facts.age(job.created).is_some_and(|age| age >= super::judge::HOSTED_SUSPECT)
+                    && facts.age(job.created).is_some_and(|age| age >= judge::HOSTED_SUSPECT)
             }),
         }
     }

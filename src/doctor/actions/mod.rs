@@ -7,6 +7,7 @@ mod gather;
 mod hosted_labels;
 mod judge;
 mod local;
+mod needs;
 mod status_page;
 mod trigger;
 mod workflow;
@@ -17,11 +18,12 @@ use std::time::Instant;
 use super::outcome::Outcome;
 use super::{Check, Depth};
 use crate::catalogue::Code;
+use crate::env::{Env, expand};
 use crate::git_url::Repository;
-use crate::github::{Forge, GitHub, Sources, api_of};
+use crate::github::{Forge, GitHub, Memory, Sources, api_of};
 use crate::home::Home;
 use crate::http::{Http, Url};
-use crate::settings::{ApiTokens, Env, expand};
+use crate::settings::ApiTokens;
 use crate::variables;
 use facts::{Asked, Facts, Place};
 pub use local::Head;
@@ -32,9 +34,21 @@ const STATUS_PAGE: &str = "actions.status-page";
 
 /// The rows of this group.
 pub const CHECKS: [Check; 3] = [
-    Check { id: RUNS, title: "the newest runs of this commit start", depth: Depth::Network },
-    Check { id: WORKFLOW_FILES, title: "workflow files ask for runners that exist", depth: Depth::Offline },
-    Check { id: STATUS_PAGE, title: "GitHub reports no incident of Actions", depth: Depth::Network },
+    Check {
+        id: RUNS,
+        title: "the newest runs of this commit start (only with --only actions)",
+        depth: Depth::Network,
+    },
+    Check {
+        id: WORKFLOW_FILES,
+        title: "workflow files ask for runners that exist (only with --only actions)",
+        depth: Depth::Offline,
+    },
+    Check {
+        id: STATUS_PAGE,
+        title: "GitHub reports no incident of Actions (only with --only actions)",
+        depth: Depth::Network,
+    },
 ];
 
 /// What the checks look at.
@@ -48,6 +62,8 @@ pub struct Inputs<'a> {
     pub head: Option<Head>,
     /// A deploy key is provisioned for it.
     pub deploy_key: bool,
+    /// Of earlier looks, while `--wait` looks again.
+    pub memory: &'a Memory,
     /// When all must have been said.
     pub end: Instant,
 }
@@ -84,7 +100,7 @@ fn labels_file(inputs: &Inputs<'_>) -> Option<PathBuf> {
 }
 
 /// The GitHub of a repository, and the tokens for it.
-pub struct Given<'a> {
+struct Given<'a> {
     forge: Forge,
     api: Url,
     sources: Sources<'a>,
@@ -92,7 +108,7 @@ pub struct Given<'a> {
 
 impl<'a> Given<'a> {
     /// `None`: the repository is on no GitHub.
-    pub fn of(inputs: &Inputs<'a>) -> Option<Self> {
+    fn of(inputs: &Inputs<'a>) -> Option<Self> {
         let (forge, api) = api_of(inputs.repository, inputs.env)?;
         let tokens = ApiTokens::read(inputs.env, inputs.home, forge == Forge::Enterprise);
         let sources = Sources::new(inputs.env, forge, inputs.repository.host(), api.origin(), tokens);
@@ -100,8 +116,8 @@ impl<'a> Given<'a> {
     }
 }
 
-/// Connections, tokens and confirmed answers, kept while `--wait` looks again.
-pub struct Session<'a> {
+/// One look: its connections, tokens and what is asked.
+struct Session<'a> {
     inputs: &'a Inputs<'a>,
     forge: Forge,
     http: std::sync::Arc<Http>,
@@ -113,7 +129,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub fn open(inputs: &'a Inputs<'a>, given: &'a Given<'a>) -> Self {
+    fn open(inputs: &'a Inputs<'a>, given: &'a Given<'a>) -> Self {
         let http = std::sync::Arc::new(Http::new(inputs.env, inputs.end));
         let repository = inputs.repository;
         let place = Place {
@@ -132,7 +148,12 @@ impl<'a> Session<'a> {
         Self {
             inputs,
             forge: given.forge,
-            github: GitHub::new(std::sync::Arc::clone(&http), given.api.clone(), &given.sources),
+            github: GitHub::new(
+                std::sync::Arc::clone(&http),
+                given.api.clone(),
+                &given.sources,
+                inputs.memory,
+            ),
             http,
             sources: &given.sources,
             place,
@@ -141,7 +162,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    pub fn look(&self) -> Vec<Outcome> {
+    fn look(&self) -> Vec<Outcome> {
         judge::judge(&self.gather())
     }
 

@@ -1,25 +1,25 @@
 //! Every scenario of `tests/actions/scenarios`, against a server in this process.
 
 mod contract;
-mod scenario;
+mod play;
 
-use std::fmt::Write as _;
 use std::io::Write as _;
-use std::time::Instant;
 
-use scenario::Scenario;
+use crate::github_rig::causes::incomplete;
+use crate::github_rig::played::Played;
+use crate::github_rig::scenario::Scenario;
+use play::play;
+
+const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
 fn every_scenario_ends_in_its_verdict() {
     let mut failures = Vec::new();
-    let mut table = format!("{:44} {:>8} {:>8}  verdict\n", "scenario", "requests", "ms");
-    for scenario in Scenario::all() {
-        let start = Instant::now();
-        let play = scenario.play(None);
-        let elapsed = start.elapsed().as_millis();
-        let _ =
-            writeln!(table, "{:44} {:>8} {elapsed:>8}  {}", scenario.name, play.requests(), play.verdict());
-        failures.extend(play.check(&scenario));
+    let mut table = Played::heading();
+    for scenario in Scenario::all(CRATE) {
+        let played = play(&scenario, None);
+        table += &played.line(&scenario);
+        failures.extend(played.check(&scenario));
     }
     // past the capture of the test harness: these numbers are to be seen
     let _ = std::io::stderr().write_all(table.as_bytes());
@@ -27,8 +27,10 @@ fn every_scenario_ends_in_its_verdict() {
 }
 
 #[test]
-fn every_code_of_the_group_has_a_scenario() {
-    let expected: Vec<String> = Scenario::all().iter().flat_map(Scenario::codes).collect();
+fn every_cause_and_every_code_has_a_scenario() {
+    let all = Scenario::all(CRATE);
+    assert_eq!(incomplete(&all), Vec::<String>::new());
+    let expected: Vec<String> = all.iter().flat_map(Scenario::codes).collect();
     let missing: Vec<_> = crate::catalogue::Code::ALL
         .iter()
         .map(|code| code.name())

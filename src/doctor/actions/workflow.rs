@@ -28,6 +28,11 @@ pub struct Trigger {
 
 #[derive(Clone, Debug, Default)]
 pub struct Job {
+    /// Under which it stands in the file, and which `needs` of others name.
+    pub key: String,
+    /// As runs show it, less what a matrix adds; the key where it has no name.
+    pub name: String,
+    pub needs: Vec<String>,
     /// Each set of labels that it may ask for: one, or one for each value of a matrix.
     pub label_sets: Vec<Vec<String>>,
     /// Actions and reusable workflows, less the local ones.
@@ -57,7 +62,8 @@ impl Workflow {
         };
         Self {
             triggers: on.map(triggers).unwrap_or_default(),
-            jobs: jobs.map_or_else(Vec::new, |jobs| jobs.iter().map(|(_, job)| read_job(job)).collect()),
+            jobs: jobs
+                .map_or_else(Vec::new, |jobs| jobs.iter().map(|(key, job)| read_job(key, job)).collect()),
             problem,
             ..workflow
         }
@@ -99,11 +105,15 @@ fn triggers(on: &Value) -> Vec<Trigger> {
     }
 }
 
-fn read_job(job: &Value) -> Job {
+fn read_job(key: &Value, job: &Value) -> Job {
+    let key = key.as_str().unwrap_or_default().to_owned();
     let steps = job.get("steps").and_then(Value::as_sequence);
     let step_uses = steps.into_iter().flatten().filter_map(|step| step.get("uses"));
     let uses = step_uses.chain(job.get("uses")).filter_map(Value::as_str);
     Job {
+        name: job.get("name").and_then(Value::as_str).map_or_else(|| key.clone(), str::to_owned),
+        needs: strings(job.get("needs")),
+        key,
         label_sets: job.get("runs-on").map_or_else(Vec::new, |on| label_sets(on, job)),
         uses: uses.filter(|uses| !uses.starts_with("./")).map(str::to_owned).collect(),
     }

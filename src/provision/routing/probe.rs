@@ -122,7 +122,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
             "mend the line that ssh names",
         ));
     }
-    let key = home.state.join("keys").join(repository.id().to_string());
+    let key = home.key(repository);
     let first = output.stdout.lines().find_map(|line| line.strip_prefix("identityfile "));
     if first.map(Path::new) != Some(&*key) {
         return Err(broken(format!("it would use `{}`", first.unwrap_or("none"))));

@@ -1,51 +1,54 @@
 //! Our ssh_config: a block for each key, and one for the hosts whose keys are pinned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use super::HEADER;
+use super::pins::Pins;
 use super::probe::Method;
 use crate::git_url::Repository;
+use crate::home::Home;
 use crate::process;
 
 /// The whole file. Every line of it holds for keyed repositories or pinned hosts alone.
-pub fn config(state: &Path, routed: &[Repository], known_hosts: &str, method: &Method) -> String {
+pub fn config(home: &Home, routed: &[Repository], known_hosts: &str, pins: &Pins, method: &Method) -> String {
     let mut config = HEADER.to_owned();
     let mut reached = BTreeMap::new();
     for repository in routed {
         let _ = writeln!(config, "\n# {}", repository.to_ssh());
         match method {
-            Method::MatchExec => exec_block(&mut config, state, repository),
-            Method::Aliases(_) => alias_blocks(&mut config, state, repository, known_hosts, &mut reached),
+            Method::MatchExec => exec_block(&mut config, home, repository),
+            Method::Aliases(_) => alias_blocks(&mut config, home, repository, known_hosts, &mut reached),
         }
     }
-    let hosts = hosts(known_hosts);
-    let _ = writeln!(
-        config,
-        "\nMatch originalhost {}\n{}",
-        hosts.into_iter().collect::<Vec<_>>().join(","),
-        pins(state)
-    );
+    let consult = consult(home);
+    let mut block = |patterns: &str, strict: bool| {
+        let strictly = if strict { "\n  StrictHostKeyChecking yes" } else { "" };
+        let _ = writeln!(config, "\nMatch originalhost {patterns}\n{consult}{strictly}");
+    };
+    block(&pins.strict.iter().map(String::as_str).collect::<Vec<_>>().join(","), true);
+    pins.excepting.iter().for_each(|patterns| block(patterns, true));
+    pins.consulted.iter().for_each(|patterns| block(patterns, false));
     config
 }
 
-fn exec_block(config: &mut String, state: &Path, repository: &Repository) {
+fn exec_block(config: &mut String, home: &Home, repository: &Repository) {
     let _ = writeln!(
         config,
         "Match originalhost {} exec \"exec {} ssh-match {}\"\n{}",
         repository.ssh_hosts().join(","),
-        shell_quoted(&state.join("bin/pushready")),
+        shell_quoted(&home.state.join("bin/pushready")),
         repository.id(),
-        identity(state, repository),
+        identity(home, repository),
     );
 }
 
 /// A host name for this repository alone, reached as the user's own configuration reaches the real one.
 fn alias_blocks<'a>(
     config: &mut String,
-    state: &Path,
+    home: &Home,
     repository: &'a Repository,
     known_hosts: &str,
     reached: &mut BTreeMap<&'a str, Vec<String>>,
@@ -55,24 +58,22 @@ fn alias_blocks<'a>(
         for line in reached.entry(host).or_insert_with(|| reach(host)) {
             let _ = writeln!(config, "  {line}");
         }
-        let _ = writeln!(config, "{}", identity(state, repository));
-        if is_pinned(known_hosts, host) {
-            let _ = writeln!(config, "{}", pins(state));
+        let _ = writeln!(config, "{}", identity(home, repository));
+        if Pins::vouch_for(known_hosts, repository, host) {
+            let _ = writeln!(config, "{}\n  StrictHostKeyChecking yes", consult(home));
         }
     }
 }
 
-fn identity(state: &Path, repository: &Repository) -> String {
-    let key = ssh_quoted(&state.join("keys").join(repository.id().to_string()));
+fn identity(home: &Home, repository: &Repository) -> String {
+    let key = ssh_quoted(&home.key(repository));
     // a shared connection is bound to the key, hence to the repository, that opened it
     format!("  IdentityFile {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  ControlPath none")
 }
 
-fn pins(state: &Path) -> String {
-    let own = ssh_quoted_literally(&state.join("known_hosts"));
-    format!(
-        "  GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 {own}\n  StrictHostKeyChecking yes"
-    )
+fn consult(home: &Home) -> String {
+    let own = ssh_quoted_literally(&home.state.join("known_hosts"));
+    format!("  GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 {own}")
 }
 
 /// How the user's configuration reaches `host`, which the blocks for it would tell ssh of that name alone.
@@ -96,49 +97,6 @@ fn reach(host: &str) -> Vec<String> {
     }
     lines.insert(0, format!("HostName {name}"));
     lines
-}
-
-/// Whether the file vouches for a host.
-pub fn is_pinned(known_hosts: &str, host: &str) -> bool {
-    hosts(known_hosts).iter().any(|pattern| matches(pattern, host))
-}
-
-/// The host patterns for which the file vouches, without ports: `originalhost` knows none.
-fn hosts(known_hosts: &str) -> BTreeSet<String> {
-    known_hosts
-        .lines()
-        .filter(|line| !line.starts_with(['#', '@', '|']))
-        .filter_map(|line| line.split_whitespace().next())
-        .flat_map(|patterns| patterns.split(','))
-        .map(|pattern| match pattern.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, _)) => host.to_owned(),
-            None => pattern.to_owned(),
-        })
-        .filter(|host| {
-            !host.is_empty()
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_*?:".contains(&byte))
-        })
-        .collect()
-}
-
-/// Whether a pattern of known_hosts with `*` and `?` covers a host (ssh_config(5), PATTERNS).
-fn matches(pattern: &str, host: &str) -> bool {
-    match (pattern.as_bytes(), host.as_bytes()) {
-        ([], []) => true,
-        ([b'*', rest @ ..], host) => (0..=host.len()).any(|skip| {
-            let rest = std::str::from_utf8(rest).unwrap_or_default();
-            host.get(skip..)
-                .and_then(|tail| std::str::from_utf8(tail).ok())
-                .is_some_and(|tail| matches(rest, tail))
-        }),
-        ([b'?', rest @ ..], [_, tail @ ..]) => matches_bytes(rest, tail),
-        ([a, rest @ ..], [b, tail @ ..]) => a.eq_ignore_ascii_case(b) && matches_bytes(rest, tail),
-        _ => false,
-    }
-}
-
-fn matches_bytes(pattern: &[u8], host: &[u8]) -> bool {
-    matches!((std::str::from_utf8(pattern), std::str::from_utf8(host)), (Ok(pattern), Ok(host)) if matches(pattern, host))
 }
 
 /// A path as an argument of ssh_config, in which `%` is expanded.
@@ -170,18 +128,6 @@ pub fn unspeakable(path: &Path) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn host_patterns_lose_their_ports_and_keep_their_wildcards() {
-        let known = "a.b,[c.d]:2222 ssh-ed25519 AAAA\n*.corp ssh-rsa AAAA\n|1|x|y ssh-rsa AAAA\n# no\n@revoked e ssh-rsa A\nx\"y z\n";
-        assert_eq!(hosts(known), ["*.corp", "a.b", "c.d"].map(str::to_owned).into());
-        assert!(
-            matches("*.corp", "git.corp")
-                && matches("g?t.corp", "git.corp")
-                && matches("GIT.corp", "git.corp")
-        );
-        assert!(!matches("*.corp", "corp") && !matches("git", "git.corp") && !matches("git.corp", "git"));
-    }
 
     #[test]
     fn paths_survive_both_quotings() {

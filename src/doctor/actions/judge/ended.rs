@@ -1,9 +1,9 @@
 //! Runs that ended without starting: approval, billing, policy, the workflow file, environments, the 24-hour limit.
 
-use super::{LATE, Verdict, gh, queue, run, run_url};
+use super::verdict::{LATE, Verdict, gh, run_url, worst};
+use super::{github_side, policy, queue};
 use crate::catalogue::Code;
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
-use crate::doctor::actions::trigger::matches;
 use crate::doctor::outcome::{Evidence, Fix};
 use crate::github::Page;
 use crate::github::model::Job;
@@ -31,16 +31,25 @@ pub(super) fn approval(facts: &Facts, looked: &Looked) -> Verdict {
             "a maintainer must read the change and approve the run; unapproved ones are deleted after 30 days",
         );
         let policy = facts.more.fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
+        let private = facts.more.private_fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
+        let told =
+            |(name, value): (&'static str, Option<bool>)| Some(Evidence::new(name, value?.to_string()));
+        let private = private.map(|policy| {
+            [
+                ("run_workflows_from_fork_pull_requests", policy.runs),
+                ("require_approval_for_fork_pr_workflows", policy.approval),
+            ]
+        });
         return Verdict::fail(
             code,
             "the pull request comes from a fork, and its run waits for a maintainer's approval",
             fix,
         )
         .with([actor])
-        .with(policy.map(|policy| Evidence::foreign("approval policy", &policy.0)));
+        .with(policy.map(|policy| Evidence::foreign("approval policy", &policy.0)))
+        .with(private.into_iter().flatten().filter_map(told));
     }
     // `approve` is for forks and answers 403 here; a re-run by a person works (kubernetes-sigs/prow#798)
-    let argv: Vec<String> = gh(facts, &["run", "rerun", &id]).into_iter().map(str::to_owned).collect();
     let say = "a maintainer must approve the run on its page, or run it again with their own token; pull requests that an App or \
                a person opens do not wait";
     let summary = if run.actor_is_bot || run.actor == "Copilot" {
@@ -48,14 +57,14 @@ pub(super) fn approval(facts: &Facts, looked: &Looked) -> Verdict {
     } else {
         "the run waits for a maintainer's approval"
     };
-    Verdict::fail(code, summary, Fix::run(argv, say)).with([actor])
+    Verdict::fail(code, summary, Fix::run(gh(facts, &["run", "rerun", &id]), say)).with([actor])
 }
 
 pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> {
     if !matches!(&*looked.run.conclusion, "failure" | "cancelled" | "startup_failure" | "stale") {
         return None;
     }
-    if let Some(verdict) = run::worst(jobs.items.iter().filter_map(|job| job_named(facts, looked, job))) {
+    if let Some(verdict) = worst(jobs.items.iter().filter_map(|job| job_named(facts, looked, job))) {
         return Some(verdict);
     }
     if looked.run.conclusion == "startup_failure"
@@ -64,7 +73,7 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<
         return Some(at_startup(facts, looked));
     }
     let stale = looked.run.conclusion == "stale";
-    stale.then(|| queue::github_side(facts, "GitHub gave the run up without running it"))
+    stale.then(|| github_side::unexplained(facts, "GitHub gave the run up without running it"))
 }
 
 fn job_named(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
@@ -83,7 +92,7 @@ pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> 
     }
     let waited = job.created.zip(job.completed).map(|(from, to)| to.duration_since(from));
     if job.conclusion == "cancelled" {
-        return waited.filter(|waited| *waited >= LATE).and_then(|_| queue::late(facts, job));
+        return waited.filter(|waited| *waited >= LATE).and_then(|_| queue::late(facts, looked, job));
     }
     let refusal = annotations.and_then(|answer| answer.as_ref().err());
     let steps = Evidence::new("steps", "none");
@@ -135,8 +144,8 @@ fn by_annotation(facts: &Facts, looked: &Looked, message: &str) -> Option<Verdic
             Fix::wait("look at the newer run; this one was superseded"),
         ),
         () if has("was not acquired by runner of type hosted") => match facts.incident() {
-            Some(page) => queue::incident(page),
-            None => queue::github_side(facts, "GitHub found no runner of its own for the job in time"),
+            Some(page) => github_side::incident(page),
+            None => github_side::unexplained(facts, "GitHub found no runner of its own for the job in time"),
         },
         () if has("actions has been disabled for this") || has("account was suspended") => Verdict::fail(
             Code::ActionsAccountFlagged,
@@ -160,7 +169,7 @@ fn billing_page(facts: &Facts) -> String {
 /// No job was ever made.
 fn at_startup(facts: &Facts, looked: &Looked) -> Verdict {
     let code = Code::ActionsStartupFailure;
-    if let Some(verdict) = policy(facts, looked) {
+    if let Some(verdict) = policy::judge(facts, looked) {
         return verdict;
     }
     let workflow = facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path);
@@ -185,54 +194,5 @@ fn at_startup(facts: &Facts, looked: &Looked) -> Verdict {
         "open the run: its page tells the reason, which no answer of the API does. Usual: a syntax error, a reusable workflow \
          that cannot be found, permissions that are too narrow",
     );
-    Verdict::fail(code, "the run ended at startup, before any job", fix)
-}
-
-/// Actions that the repository does not allow stop a run at its start.
-fn policy(facts: &Facts, looked: &Looked) -> Option<Verdict> {
-    let permissions = facts.more.permissions.as_ref()?.as_ref().ok()?;
-    let workflow = facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path)?;
-    let owner = facts.repo.as_ref().ok().map(|repo| repo.owner.as_str()).unwrap_or_default();
-    let uses =
-        || workflow.jobs.iter().flat_map(|job| &job.uses).filter(|uses| !uses.starts_with("docker://"));
-    let selected = facts.more.selected.as_ref().and_then(|answer| answer.as_ref().ok());
-    let allowed = |uses: &str| {
-        let own = uses.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(owner));
-        let github = uses.starts_with("actions/") || uses.starts_with("github/");
-        own || match (&*permissions.allowed_actions, selected) {
-            ("local_only", _) => false,
-            ("selected", Some(selected)) => {
-                // whether an author is verified cannot be asked
-                let by_kind = selected.verified || github && selected.github_owned;
-                by_kind
-                    || selected.patterns.iter().any(|pattern| matches(&pattern.replace("/*", "/**"), uses))
-            }
-            _ => true,
-        }
-    };
-    let refused = uses().find(|uses| !allowed(uses));
-    let pinned = |uses: &&String| {
-        uses.rsplit_once('@')
-            .is_some_and(|(_, at)| at.len() == 40 && at.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    };
-    let unpinned = uses().find(|uses| permissions.sha_pinning && !pinned(uses));
-    let (uses, summary, say) = match (refused, unpinned) {
-        (Some(uses), _) => (
-            uses,
-            "the policy does not allow an action that the workflow uses",
-            "allow the action, or do without it",
-        ),
-        (None, Some(uses)) => (
-            uses,
-            "the policy wants actions pinned to a full commit",
-            "write the commit's 40 digits after `@`",
-        ),
-        (None, None) => return None,
-    };
-    let fix = Fix::visit(format!("{}/settings/actions", facts.place.web), say);
-    Some(Verdict::fail(Code::ActionsPolicy, summary, fix).with([
-        // an `@` reads like a user in a URL, which is redacted
-        Evidence::foreign("uses", &uses.replace('@', " at ")),
-        Evidence::foreign("actions/permissions, allowed_actions", &permissions.allowed_actions),
-    ]))
+    Verdict::fail(code, "the run ended at startup, before any job", fix).with(policy::doubtful(facts, looked))
 }

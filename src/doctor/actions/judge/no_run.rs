@@ -1,11 +1,13 @@
 //! The commit was pushed, and no run came of it.
 
-use super::{RUNS, Verdict, gh};
+use super::verdict::{Verdict, gh};
+use super::{RUNS, github_side};
 use crate::catalogue::Code;
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::actions::trigger::{Match, on_push, skip_string};
 use crate::doctor::actions::workflow::Workflow;
 use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::github::model::Permissions;
 
 pub(super) fn switched_off(facts: &Facts, what: &'static str) -> Verdict {
     let fix = Fix::visit(
@@ -33,43 +35,46 @@ pub(super) fn judge(facts: &Facts) -> Outcome {
     let verdict = switch(facts)
         .or_else(|| skipped(&head.message))
         .or_else(|| disabled(facts))
+        .or_else(|| conflict(facts, branch))
         .or_else(|| no_trigger(facts, branch))
         .unwrap_or_else(|| unexplained(facts, branch));
+    let parent = facts.repo.as_ref().ok().and_then(|repo| repo.parent.as_ref());
     verdict
         .with([Evidence::new("commit", head.sha.clone()), Evidence::new("runs", "total_count 0")])
+        .with(parent.map(|parent| Evidence::foreign("a fork: its pull requests run in", parent)))
         .outcome(subject)
 }
 
 /// Actions is off, here or above.
 fn switch(facts: &Facts) -> Option<Verdict> {
-    let more = &facts.more;
-    if let Some(Ok(permissions)) = &more.permissions
-        && permissions.enabled == Some(false)
-    {
-        let fix = Fix::visit(
-            format!("{}/settings/actions", facts.place.web),
-            "an admin must allow Actions: Settings, Actions, General",
-        );
-        let evidence = [Evidence::new("actions/permissions, enabled", "false").expected("true")];
-        return Some(
-            Verdict::fail(Code::ActionsDisabled, "Actions is switched off for the repository", fix)
-                .with(evidence),
-        );
-    }
-    if let Some(Ok(policy)) = &more.org_permissions
-        && policy.0 == "none"
-    {
-        let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
-        let host = facts.place.web.split('/').nth(2).unwrap_or("github.com");
-        let url = format!("https://{host}/organizations/{owner}/settings/actions");
-        let fix = Fix::visit(url, "an owner of the organisation must allow Actions for this repository");
-        let evidence = [Evidence::new("organisation's actions/permissions, enabled_repositories", "none")];
-        return Some(
-            Verdict::fail(Code::ActionsDisabled, "the organisation has switched Actions off", fix)
-                .with(evidence),
-        );
-    }
-    None
+    let Some(Ok(Permissions { enabled: Some(false), .. })) = &facts.more.permissions else { return None };
+    let above = facts.more.org_permissions.as_ref().and_then(|answer| answer.as_ref().ok());
+    let above = above.filter(|policy| policy.0 != "all");
+    let (summary, fix) = match above.map(|policy| &*policy.0) {
+        None => (
+            "Actions is switched off for the repository",
+            Fix::visit(
+                format!("{}/settings/actions", facts.place.web),
+                "an admin must allow Actions: Settings, Actions, General",
+            ),
+        ),
+        Some(policy) => {
+            let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
+            let url = format!("https://{}/organizations/{owner}/settings/actions", facts.place.host());
+            let summary = if policy == "none" {
+                "the organisation has switched Actions off"
+            } else {
+                "the organisation allows Actions for selected repositories, and not for this one"
+            };
+            (summary, Fix::visit(url, "an owner of the organisation must allow Actions for this repository"))
+        }
+    };
+    let policy = above.map(|policy| {
+        Evidence::foreign("organisation's actions/permissions, enabled_repositories", &policy.0)
+            .expected("all")
+    });
+    let evidence = [Evidence::new("actions/permissions, enabled", "false").expected("true")];
+    Some(Verdict::fail(Code::ActionsDisabled, summary, fix).with(evidence).with(policy))
 }
 
 fn skipped(message: &str) -> Option<Verdict> {
@@ -103,10 +108,7 @@ fn disabled(facts: &Facts) -> Option<Verdict> {
     let plain = file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         && !file.starts_with('-');
     let fix = if plain && first.state != "disabled_fork" {
-        Fix::run(
-            gh(facts, &["workflow", "enable", file]).into_iter().map(str::to_owned).collect::<Vec<_>>(),
-            say,
-        )
+        Fix::run(gh(facts, &["workflow", "enable", file]), say)
     } else {
         Fix::visit(format!("{}/actions", facts.place.web), say)
     };
@@ -118,18 +120,46 @@ fn disabled(facts: &Facts) -> Option<Verdict> {
     ))
 }
 
+/// Each workflow of the work tree, and whether the push should have started it; `None`: there are none, or one should have.
+fn unmatched<'a>(facts: &'a Facts, branch: &str) -> Option<Vec<(&'a Workflow, Match)>> {
+    let matches: Vec<_> =
+        facts.local.workflows.iter().map(|workflow| (workflow, on_push(workflow, branch))).collect();
+    let started = matches.iter().any(|(_, found)| *found == Match::Yes);
+    (!matches.is_empty() && !started).then_some(matches)
+}
+
+/// Whether only a pull request could have made a run.
+pub fn needs_pull_request(facts: &Facts) -> bool {
+    let branch = facts.head.as_ref().and_then(|head| head.branch.as_deref());
+    branch.and_then(|branch| unmatched(facts, branch)).is_some_and(|matches| {
+        let events = |workflow: &&Workflow| {
+            workflow.triggers.iter().any(|trigger| trigger.event.starts_with("pull_request"))
+        };
+        matches.iter().any(|(workflow, _)| events(workflow))
+    })
+}
+
+/// GitHub has no merge commit to run the workflows of a pull request on (docs, "Events that trigger workflows").
+fn conflict(facts: &Facts, branch: &str) -> Option<Verdict> {
+    unmatched(facts, branch)?;
+    let pull = facts.more.pull.as_ref()?.as_ref().ok().filter(|pull| pull.mergeable == Some(false))?;
+    let fix = Fix::visit(
+        format!("{}/pull/{}", facts.place.web, pull.number),
+        "merge or rebase on the base branch, resolve the conflict, and push",
+    );
+    let summary = "the branch's pull request conflicts with its base: such ones make no run";
+    let evidence = [Evidence::new("mergeable", "false").expected("true")];
+    Some(Verdict::fail(Code::ActionsNoRun, summary, fix).with(evidence))
+}
+
 fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
-    let workflows = &facts.local.workflows;
-    if workflows.is_empty() {
-        return None;
-    }
-    let matches: Vec<(&Workflow, Match)> =
-        workflows.iter().map(|workflow| (workflow, on_push(workflow, branch))).collect();
-    if matches.iter().any(|(_, found)| *found == Match::Yes) {
-        return None;
-    }
+    let matches = unmatched(facts, branch)?;
     let perhaps = matches.iter().any(|(_, found)| matches!(found, Match::Perhaps(_)));
-    let path = std::path::Path::new(&workflows.first()?.path);
+    let path = std::path::Path::new(&matches.first()?.0.path);
+    let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
+    let unknown = |workflow: &Workflow| {
+        known.is_some_and(|page| page.items.iter().all(|known| known.path != workflow.path))
+    };
     let say = if perhaps {
         "open a pull request (one with a merge conflict runs nothing), or widen the filter"
     } else {
@@ -140,7 +170,12 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
             Match::No(why) | Match::Perhaps(why) => why,
             Match::Yes => "it matches",
         };
-        Evidence::foreign("workflow", &format!("{}: {why}", workflow.path))
+        let absent = if unknown(workflow) {
+            ", and GitHub does not know it: it is not on the default branch"
+        } else {
+            ""
+        };
+        Evidence::foreign("workflow", &format!("{}: {why}{absent}", workflow.path))
     });
     let summary = if perhaps {
         "no run, and no trigger that needs no pull request or changed path"
@@ -148,7 +183,12 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
         "no trigger matches the push"
     };
     let verdict = Verdict::warn(Code::ActionsNoRun, summary, Fix::edit(path, say));
-    Some(verdict.with(evidence).with([Evidence::foreign("branch", branch)]))
+    let pull = facts.more.pull.as_ref().and_then(|answer| answer.as_ref().ok());
+    let pull = pull.map(|pull| {
+        let mergeable = pull.mergeable.map_or_else(|| "not known yet".to_owned(), |yes| yes.to_string());
+        Evidence::new("open pull request", format!("{}, mergeable: {mergeable}", pull.number))
+    });
+    Some(verdict.with(evidence).with([Evidence::foreign("branch", branch)]).with(pull))
 }
 
 /// A trigger matches, and nothing is off.
@@ -179,11 +219,12 @@ fn unexplained(facts: &Facts, branch: &str) -> Verdict {
         return Verdict::fail(Code::ActionsAccountFlagged, summary, fix).with(evidence);
     }
     if let Some(page) = facts.incident() {
-        return super::queue::incident(page).with(evidence);
+        return github_side::incident(page).with(evidence);
     }
     let fix = Fix::report(
         "push an empty commit; if that makes no run either: was it pushed with a workflow's own GITHUB_TOKEN (which starts \
-         nothing), is an Actions policy of the organisation in the way, did the pull request conflict",
+         nothing), does an Actions policy of the organisation exclude who pushed, was it one of a flood of pushes (GitHub drops \
+         what exceeds 1500 events in 10 seconds)",
     );
     Verdict::fail(Code::ActionsNoRun, "a trigger matches, and the push made no run", fix).with(evidence)
 }

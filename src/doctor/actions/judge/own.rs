@@ -1,46 +1,54 @@
 //! A job that asks for a runner of the repository's own, or for a label that nobody has.
 
-use super::{NORMAL, Verdict, queue, refused};
+use super::verdict::{NORMAL, Verdict};
+use super::{github_side, groups, refused};
 use crate::catalogue::Code;
-use crate::doctor::actions::facts::{Facts, Labels};
+use crate::doctor::actions::facts::{Facts, Labels, Looked};
 use crate::doctor::outcome::{Evidence, Fix};
+use crate::github::Forge;
 use crate::github::model::{Job, Runner};
-use crate::github::{Forge, Page};
 
 /// Older runners cannot register (community#194762).
 const OLDEST_RUNNER: (u32, u32) = (2, 329);
 
 /// A label that is not GitHub's: whose is it?
-pub(super) fn judge(facts: &Facts, job: &Job, waited: jiff::SignedDuration) -> Option<Verdict> {
+pub(super) fn judge(
+    facts: &Facts,
+    looked: &Looked,
+    job: &Job,
+    waited: jiff::SignedDuration,
+) -> Option<Verdict> {
     let more = &facts.more;
     let lists = [more.repo_runners.as_ref(), more.org_runners.as_ref()];
-    let runners: Vec<&Runner> = lists
-        .into_iter()
-        .flatten()
-        .filter_map(|answer| answer.as_ref().ok())
-        .flat_map(|page| &page.items)
-        .collect();
-    let fits = |runner: &&&Runner| {
+    let [here, above] = lists.map(|answer| answer.and_then(|answer| answer.as_ref().ok()));
+    let [here, above] = [here, above].map(|page| page.map_or(&[][..], |page| &page.items));
+    let fits = |runner: &&Runner| {
         job.labels.iter().all(|label| runner.labels.iter().any(|own| own.eq_ignore_ascii_case(label)))
     };
-    let fitting: Vec<&Runner> = runners.iter().filter(fits).copied().collect();
+    let bar = |runner: &&Runner| groups::bar(facts, looked, runner);
+    let (barred, admitted): (Vec<_>, Vec<_>) =
+        above.iter().filter(fits).partition(|runner| bar(runner).is_some());
+    let fitting: Vec<&Runner> = here.iter().filter(fits).chain(admitted).collect();
     if !fitting.is_empty() {
         return taken_by_none(facts, &fitting, waited);
     }
+    if let Some(closed) = barred.first().and_then(bar).filter(|_| waited >= NORMAL) {
+        return Some(policy(facts).unwrap_or_else(|| groups::barred(facts, &barred, closed)));
+    }
+    let runners: Vec<&Runner> = here.iter().chain(above).collect();
     if let Some(meant) = job.labels.iter().find_map(|label| facts.labels.meant(label)) {
         let fix = Fix::report(format!("write `runs-on: {meant}` in the workflow file"));
         let summary = format!(
             "no runner carries the job's label, and it is not one of GitHub's; `{meant}` was probably meant"
         );
-        return Some(Verdict::fail(Code::ActionsLabelUnknown, summary, fix).with([queue::table(facts)]));
+        return Some(
+            Verdict::fail(Code::ActionsLabelUnknown, summary, fix).with([github_side::table(facts)]),
+        );
     }
     if waited < NORMAL {
         return None;
     }
-    if let Some(verdict) = policy(facts).or_else(|| closed_group(facts)) {
-        return Some(verdict);
-    }
-    if let Some(verdict) = larger_runner(facts, job) {
+    if let Some(verdict) = policy(facts).or_else(|| larger_runner(facts, job)) {
         return Some(verdict);
     }
     let refusal = lists.into_iter().flatten().find_map(|answer| answer.as_ref().err());
@@ -50,7 +58,7 @@ pub(super) fn judge(facts: &Facts, job: &Job, waited: jiff::SignedDuration) -> O
         let verdict = refused::refused(facts, refusal).renamed(summary);
         return Some(
             verdict
-                .with([queue::table(facts)])
+                .with([github_side::table(facts)])
                 .with(known.then(|| Evidence::new("actionlint.yaml", "knows the label"))),
         );
     }
@@ -75,7 +83,7 @@ pub(super) fn judge(facts: &Facts, job: &Job, waited: jiff::SignedDuration) -> O
         Verdict::fail(Code::ActionsLabelUnknown, summary, fix)
             .with([seen])
             .with(theirs)
-            .with([queue::table(facts)]),
+            .with([github_side::table(facts)]),
     )
 }
 
@@ -124,8 +132,8 @@ fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuratio
         let fix = Fix::wait("wait until one is free, or add a runner");
         return Some(Verdict::warn(Code::ActionsRunnerBusy, summary, fix).with([named]));
     }
-    // an idle runner does not take it: its group may not admit this repository
-    policy(facts).or_else(|| closed_group(facts)).or_else(|| {
+    // an idle runner does not take it
+    policy(facts).or_else(|| {
         let fix = Fix::visit(
             url,
             "restart the idle runner's service; if it still takes nothing, remove and register it again",
@@ -147,7 +155,7 @@ fn policy(facts: &Facts) -> Option<Verdict> {
         return None;
     }
     let owner = &facts.repo.as_ref().ok()?.owner;
-    let url = format!("https://{}/organizations/{owner}/settings/actions", host(facts));
+    let url = format!("https://{}/organizations/{owner}/settings/actions", facts.place.host());
     let fix =
         Fix::visit(url, "an owner of the organisation must allow self-hosted runners for this repository");
     let evidence = [Evidence::foreign("permissions/self-hosted-runners, enabled_repositories", &policy.0)];
@@ -155,40 +163,6 @@ fn policy(facts: &Facts) -> Option<Verdict> {
         Verdict::fail(Code::ActionsPolicy, "the organisation allows no self-hosted runners", fix)
             .with(evidence),
     )
-}
-
-/// No runner group of the organisation admits this repository.
-fn closed_group(facts: &Facts) -> Option<Verdict> {
-    let groups: &Page<_> = facts.more.runner_groups.as_ref()?.as_ref().ok()?;
-    let repo = facts.repo.as_ref().ok()?;
-    let url = format!("https://{}/organizations/{}/settings/actions/runner-groups", host(facts), repo.owner);
-    let code = Code::ActionsRunnerGroup;
-    if groups.items.is_empty() {
-        let fix = Fix::visit(url, "add this repository to the group whose runners it should use");
-        return Some(Verdict::fail(code, "no runner group of the organisation admits this repository", fix));
-    }
-    if !repo.private && groups.items.iter().all(|group| !group.public_repositories) {
-        let say = "tick Allow public repositories on the group, if code of strangers may run on those machines; or use \
-                   GitHub's runners";
-        let evidence = groups
-            .items
-            .iter()
-            .take(6)
-            .map(|group| Evidence::foreign("allows_public_repositories false", &group.name));
-        let summary = "the repository is public, and no runner group admits public repositories";
-        return Some(Verdict::fail(code, summary, Fix::visit(url, say)).with(evidence));
-    }
-    if groups.items.iter().all(|group| group.workflows.is_some()) {
-        let fix = Fix::visit(url, "add this workflow to the group's selected workflows");
-        let evidence = groups.items.iter().take(6).map(|group| {
-            let workflows = group.workflows.as_deref().unwrap_or_default().join(", ");
-            Evidence::foreign("group admits", &format!("{}: {}", group.name, workflows.replace('@', " at ")))
-        });
-        return Some(
-            Verdict::fail(code, "the runner groups admit selected workflows alone", fix).with(evidence),
-        );
-    }
-    None
 }
 
 /// A larger runner is known by its name, which is its label.
@@ -199,14 +173,14 @@ fn larger_runner(facts: &Facts, job: &Job) -> Option<Verdict> {
         .iter()
         .find(|runner| job.labels.iter().any(|label| label.eq_ignore_ascii_case(&runner.name)))?;
     if runner.status == "Ready" {
-        return Some(queue::github_side(
+        return Some(github_side::unexplained(
             facts,
             "the larger runner is ready, and GitHub does not give it the job",
         ));
     }
     let owner = &facts.repo.as_ref().ok()?.owner;
     let fix = Fix::visit(
-        format!("https://{}/organizations/{owner}/settings/actions/runners", host(facts)),
+        format!("https://{}/organizations/{owner}/settings/actions/runners", facts.place.host()),
         "look at the larger runner",
     );
     let evidence = [
@@ -221,8 +195,4 @@ fn larger_runner(facts: &Facts, job: &Job) -> Option<Verdict> {
         )
         .with(evidence),
     )
-}
-
-fn host(facts: &Facts) -> &str {
-    facts.place.web.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or("github.com")
 }

@@ -1,9 +1,9 @@
 //! A queued job that nobody took: its labels decide who should have.
 
-use super::{FLAGGED, HOSTED_SUSPECT, STUCK, Verdict, age, own};
+use super::verdict::{FLAGGED, HOSTED_SUSPECT, LATE, STUCK, Verdict, age};
+use super::{github_side, own};
 use crate::catalogue::Code;
 use crate::doctor::actions::facts::{Facts, Labels, Looked, Standing};
-use crate::doctor::actions::status_page::StatusPage;
 use crate::doctor::outcome::{Evidence, Fix};
 use crate::github::Forge;
 use crate::github::model::Job;
@@ -19,20 +19,24 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict
         Evidence::new("queued", age(waited)),
         Evidence::new("runner", "none"),
     ];
+    let needs = looked.needs(&facts.local, job);
+    if needs == Some(true) {
+        return None;
+    }
     let verdict = match Labels::of(&job.labels, &facts.labels) {
         Labels::Hosted if facts.forge == Forge::Cloud => {
             let elsewhere = looked.jobs.as_ref().is_ok_and(|page| {
                 page.items.iter().any(|other| other.id != job.id && other.status == "in_progress")
             });
             // it may wait for those that it needs
-            if waited < HOSTED_SUSPECT || elsewhere && waited < STUCK {
+            if waited < HOSTED_SUSPECT || needs.is_none() && elsewhere && waited < STUCK {
                 return None;
             }
             hosted(facts, waited)
         }
         Labels::Retired => retired(facts, job)?,
         Labels::None => return None,
-        Labels::Own | Labels::Hosted => own::judge(facts, job, waited)?,
+        Labels::Own | Labels::Hosted => own::judge(facts, looked, job, waited)?,
     };
     Some(verdict.with(evidence))
 }
@@ -41,15 +45,22 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict
 pub(super) fn normal(facts: &Facts, looked: &Looked) -> Option<Evidence> {
     let page = looked.jobs.as_ref().ok()?;
     let job = page.items.iter().find(|job| Standing::of(job) == Standing::Queued)?;
+    if looked.needs(&facts.local, job) == Some(true) {
+        return Some(Evidence::foreign("waits for a job that it needs", &job.name));
+    }
     let waited = facts.age(job.created)?;
     Some(Evidence::new("queued", format!("{}, which is normal", age(waited))))
 }
 
 /// The same causes, seen after the day on which GitHub cancels what waits.
-pub(super) fn late(facts: &Facts, job: &Job) -> Option<Verdict> {
+pub(super) fn late(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
+    let needs = looked.needs(&facts.local, job);
+    if needs == Some(true) {
+        return None;
+    }
     let verdict = match Labels::of(&job.labels, &facts.labels) {
         Labels::Retired => retired(facts, job),
-        Labels::Own => own::judge(facts, job, super::LATE),
+        Labels::Own => own::judge(facts, looked, job, LATE),
         Labels::Hosted | Labels::None => None,
     }?;
     let evidence = [
@@ -75,24 +86,13 @@ fn retired(facts: &Facts, job: &Job) -> Option<Verdict> {
     };
     let summary =
         format!("GitHub retired `{}` in {}: no runner will take the job", retired.label, retired.since);
-    Some(Verdict::fail(Code::ActionsLabelRetired, summary, fix).with([table(facts)]))
-}
-
-pub(super) fn table(facts: &Facts) -> Evidence {
-    Evidence::new("table of hosted labels", format!("of {}", facts.labels.date))
-}
-
-pub(super) fn incident(page: &StatusPage) -> Verdict {
-    let fix = Fix::wait("wait until the incident is resolved, then push or run again");
-    Verdict::fail(Code::ActionsIncident, "GitHub reports an incident of Actions", fix)
-        .with([Evidence::foreign("status page, Actions", &page.status).expected("operational")])
-        .with(page.incidents.first().map(|title| Evidence::foreign("incident", title)))
+    Some(Verdict::fail(Code::ActionsLabelRetired, summary, fix).with([github_side::table(facts)]))
 }
 
 /// A label that GitHub serves: what is left is on GitHub's side, or the account's.
 fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
     if let Some(page) = facts.incident() {
-        return incident(page);
+        return github_side::incident(page);
     }
     let busy = facts.more.in_progress.as_ref().and_then(|answer| answer.as_ref().ok());
     if let Some(page) = busy.filter(|page| page.total >= FREE_SLOTS) {
@@ -118,33 +118,13 @@ fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
         let fix =
             Fix::visit("https://support.github.com", "ask GitHub's support: such a block shows in no API");
         let summary = "no run of this repository ever succeeded, and GitHub gives it no runner: the account is probably flagged";
-        return Verdict::fail(Code::ActionsAccountFlagged, summary, fix).with([ruled_out(facts)]);
+        return Verdict::fail(Code::ActionsAccountFlagged, summary, fix)
+            .with([github_side::ruled_out(facts)]);
     }
     if waited < STUCK {
         let fix = Fix::wait("wait: GitHub cancels the job itself when no runner takes it in time");
         let summary = "GitHub's runners are slow to start, with no incident declared";
-        return Verdict::warn(Code::ActionsHostedDelay, summary, fix).with([ruled_out(facts)]);
+        return Verdict::warn(Code::ActionsHostedDelay, summary, fix).with([github_side::ruled_out(facts)]);
     }
-    github_side(facts, "GitHub gives the job no runner, and nothing here explains it")
-}
-
-pub(super) fn github_side(facts: &Facts, summary: &str) -> Verdict {
-    let fix = Fix::visit(
-        "https://support.github.com",
-        "run it again; if that waits too, give GitHub's support the run's address and this list",
-    );
-    Verdict::fail(Code::ActionsGithubSide, summary, fix).with([ruled_out(facts)])
-}
-
-/// What was looked at and is not the cause.
-fn ruled_out(facts: &Facts) -> Evidence {
-    let mut out = vec!["labels are GitHub's own"];
-    if facts.status.as_ref().is_some_and(Result::is_ok) {
-        out.push("no incident on the status page");
-    }
-    if facts.more.in_progress.as_ref().is_some_and(Result::is_ok) {
-        out.push("few runs in progress here");
-    }
-    out.extend(["no concurrency group", "no environment", "no approval pending"]);
-    Evidence::new("ruled out", out.join(" · "))
+    github_side::unexplained(facts, "GitHub gives the job no runner, and nothing here explains it")
 }

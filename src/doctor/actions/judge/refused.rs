@@ -1,6 +1,6 @@
 //! GitHub did not answer: what it would take. Never a failure, for nothing is proved.
 
-use super::{Kind, Verdict};
+use super::verdict::{Kind, Verdict};
 use crate::catalogue::Code;
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::outcome::{Evidence, Fix};
@@ -94,12 +94,4 @@ fn explain(facts: &Facts, refusal: &Refusal) -> (Option<Code>, String, Fix) {
 
 fn shown(text: &str) -> String {
     text.escape_debug().take(120).collect()
-}
-
-impl Verdict {
-    /// The same refusal, told from the question that it left open.
-    pub(super) fn renamed(mut self, summary: &str) -> Self {
-        summary.clone_into(&mut self.summary);
-        self
-    }
 }

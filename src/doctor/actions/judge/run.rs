@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{Kind, STUCK, Verdict, age, ended, gh, queue, refused, run_url};
+use super::verdict::{HOSTED_SUSPECT, STUCK, Verdict, age, gh, run_url, worst};
+use super::{ended, github_side, queue, refused};
 use crate::catalogue::Code;
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
 use crate::doctor::outcome::{Evidence, Fix};
@@ -57,21 +58,6 @@ fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> 
     })
 }
 
-/// What blocks comes before what could not be told, and that before what passes by itself; else the first.
-pub(super) fn worst(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
-    let mut all: Vec<_> = verdicts.collect();
-    all.sort_by_key(|verdict| match verdict.kind {
-        Kind::Blocks(_) => 0,
-        Kind::Unknown { .. } => 1,
-        Kind::Passes(_) => 2,
-    });
-    let mut all = all.into_iter();
-    let first = all.next()?;
-    let other = all
-        .find_map(|other| other.code().filter(|code| Some(*code) != first.code()).map(|code| (code, other)));
-    Some(first.with(other.map(|(code, other)| Evidence::new("also", format!("{code}: {}", other.summary)))))
-}
-
 /// Queued, and no job exists: a concurrency group, or what an incident left behind (community#212780).
 fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
     let run = &looked.run;
@@ -83,18 +69,18 @@ fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
     }
     let since = facts.age(run.since())?;
     let evidence = [Evidence::new("jobs", format!("total_count 0 after {}", age(since)))];
-    if since < super::HOSTED_SUSPECT {
+    if since < HOSTED_SUSPECT {
         return None;
     }
     if let Some(page) = facts.incident().filter(|_| since < STUCK) {
-        return Some(queue::incident(page).with(evidence));
+        return Some(github_side::incident(page).with(evidence));
     }
     if since < STUCK {
         let fix = Fix::wait("wait: GitHub is slow to make the run's jobs");
         return Some(Verdict::warn(Code::ActionsHostedDelay, "the run has no jobs yet", fix).with(evidence));
     }
     let id = run.id.to_string();
-    let argv = gh(facts, &["run", "cancel", &id]).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let argv = gh(facts, &["run", "cancel", &id]);
     let say = "cancel the run and push a new commit; what an incident left behind never starts. Where that answers 409: \
                `gh api --method POST` with the run's `force-cancel`; else give GitHub's support the run id";
     let summary = "the run is queued and has no jobs: an incident of GitHub's left it behind";
@@ -118,8 +104,10 @@ fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
     let code = Code::ActionsConcurrency;
     if let Some((run, group)) = holder(looked) {
         let id = run.to_string();
-        let argv = gh(facts, &["run", "cancel", &id]).into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let fix = Fix::run(argv, format!("wait until run {run} has ended, or cancel it"));
+        let fix = Fix::run(
+            gh(facts, &["run", "cancel", &id]),
+            format!("wait until run {run} has ended, or cancel it"),
+        );
         let phantom =
             "if the holder has ended already, rename the group: GitHub sometimes keeps a cancelled one";
         return Verdict::warn(

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::scenario::Scenario;
-use crate::http::test_server::{Reply, Request, Server, skip};
+use super::{CRATE, Scenario, play};
+use crate::github_rig::server::{Reply, Request, Server};
+use crate::http::tests::skip;
 
 /// Prism before a server of ours.
 struct Prism {
@@ -83,15 +84,18 @@ fn github_knows_every_request_of_ours() {
     });
     let mut failures = Vec::new();
     let mut count = 0;
-    for scenario in Scenario::all().iter().filter(|scenario| scenario.golden) {
-        let play = scenario.play(Some(&|server| {
-            *current.lock().unwrap() = server.url();
-            front.url()
-        }));
+    for scenario in Scenario::all(CRATE).iter().filter(|scenario| scenario.golden) {
+        let played = play(
+            scenario,
+            Some(&|server| {
+                *current.lock().unwrap() = server.url();
+                front.url()
+            }),
+        );
         count += 1;
         let complained = std::mem::take(&mut *complaints.lock().unwrap());
         failures.extend(complained.into_iter().map(|text| format!("{}: {text}", scenario.name)));
-        failures.extend(play.check(scenario));
+        failures.extend(played.check(scenario));
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     let _ = std::io::stderr().write_all(format!("{count} scenarios through Prism\n").as_bytes());

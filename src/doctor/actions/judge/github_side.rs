@@ -1,0 +1,39 @@
+//! What is on GitHub's side, and what GitHub says of itself.
+
+use super::verdict::Verdict;
+use crate::catalogue::Code;
+use crate::doctor::actions::facts::Facts;
+use crate::doctor::actions::status_page::StatusPage;
+use crate::doctor::outcome::{Evidence, Fix};
+
+pub(super) fn table(facts: &Facts) -> Evidence {
+    Evidence::new("table of hosted labels", format!("of {}", facts.labels.date))
+}
+
+pub(super) fn incident(page: &StatusPage) -> Verdict {
+    let fix = Fix::wait("wait until the incident is resolved, then push or run again");
+    Verdict::fail(Code::ActionsIncident, "GitHub reports an incident of Actions", fix)
+        .with([Evidence::foreign("status page, Actions", &page.status).expected("operational")])
+        .with(page.incidents.first().map(|title| Evidence::foreign("incident", title)))
+}
+
+pub(super) fn unexplained(facts: &Facts, summary: &str) -> Verdict {
+    let fix = Fix::visit(
+        "https://support.github.com",
+        "run it again; if that waits too, give GitHub's support the run's address and this list",
+    );
+    Verdict::fail(Code::ActionsGithubSide, summary, fix).with([ruled_out(facts)])
+}
+
+/// What was looked at and is not the cause.
+pub(super) fn ruled_out(facts: &Facts) -> Evidence {
+    let mut out = vec!["labels are GitHub's own"];
+    if facts.status.as_ref().is_some_and(Result::is_ok) {
+        out.push("no incident on the status page");
+    }
+    if facts.more.in_progress.as_ref().is_some_and(Result::is_ok) {
+        out.push("few runs in progress here");
+    }
+    out.extend(["no concurrency group", "no environment", "no approval pending"]);
+    Evidence::new("ruled out", out.join(" · "))
+}

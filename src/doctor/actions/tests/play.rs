@@ -1,0 +1,61 @@
+//! A scenario, played in this process.
+
+use std::time::{Duration, Instant};
+
+use crate::doctor::actions::{Head, Inputs, probe, probe_offline};
+use crate::env::Env;
+use crate::git_url::Repository;
+use crate::github::Memory;
+use crate::github_rig::played::Played;
+use crate::github_rig::scenario::{SHA, Scenario, TOKEN};
+use crate::github_rig::server::Server;
+use crate::home::Home;
+
+/// Runs the checks; through `proxy`, where that stands before our server.
+pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> Played {
+    let (api, status) = (Server::start(scenario.api(SHA)), Server::start(scenario.status_page()));
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    for (name, text) in &scenario.files {
+        let path = tree.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let base = proxy.map_or_else(|| api.url(), |proxy| proxy(&api));
+    let (page, path) = (status.url(), folder.path().display().to_string());
+    let mut variables =
+        vec![("PUSHREADY_GITHUB_API_URL", &*base), ("PUSHREADY_GITHUB_STATUS_URL", &page), ("PATH", &path)];
+    if scenario.token {
+        variables.push(("PUSHREADY_GITHUB_TOKEN", TOKEN));
+    }
+    variables.extend(scenario.env.iter().map(|(name, value)| (&**name, &**value)));
+    let env = Env::of(&variables);
+    let home = Home::at(folder.path());
+    let repository = Repository::parse_declared(&scenario.repository).unwrap();
+    let inputs = Inputs {
+        env: &env,
+        home: &home,
+        repository: &repository,
+        work_tree: Some(&tree),
+        head: Some(Head {
+            branch: Some(scenario.head.branch.clone()),
+            sha: SHA.to_owned(),
+            message: scenario.head.message.clone(),
+            pushed: scenario.head.pushed,
+        }),
+        deploy_key: scenario.deploy_key,
+        memory: &Memory::default(),
+        end: Instant::now() + Duration::from_secs(10),
+    };
+    let start = Instant::now();
+    let outcomes = probe(&inputs);
+    let elapsed = start.elapsed();
+    let value = |outcomes| serde_json::to_value(outcomes).unwrap().as_array().unwrap().clone();
+    Played {
+        outcomes: value(outcomes),
+        offline: value(probe_offline(&inputs)),
+        api: api.requests(),
+        status: status.requests(),
+        elapsed,
+    }
+}

@@ -1,0 +1,175 @@
+//! The clones of the workspace, looked for once: all that are found, and those in view, which is the one around the current
+//! folder, or with `--all` every one.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::git_config;
+use crate::git_url::{GitUrl, Repository};
+use crate::provision::remotes::{self, Search};
+use crate::receipt::Desired;
+use crate::resource::file::{self, Kind};
+use crate::resource::remote;
+
+pub struct Clones {
+    roots: Vec<PathBuf>,
+    folder: Option<PathBuf>,
+    all: bool,
+    found: OnceLock<Search>,
+    in_view: OnceLock<Vec<InView>>,
+}
+
+/// A clone as its own configuration has it: before any rule of git's, and without what it includes.
+pub struct InView {
+    /// Where git is asked about it.
+    pub folder: PathBuf,
+    /// The current folder lies in it.
+    pub is_current: bool,
+    pub urls: Vec<StoredUrl>,
+    /// It may name a program in the place of ssh: git itself must be asked.
+    pub may_set_ssh: bool,
+}
+
+/// One `url` or `pushurl` of a remote.
+pub struct StoredUrl {
+    pub remote: String,
+    pub key: String,
+    pub url: GitUrl,
+}
+
+impl Clones {
+    pub fn new(roots: Vec<PathBuf>, folder: Option<PathBuf>, all: bool) -> Self {
+        Self { roots, folder, all, found: OnceLock::new(), in_view: OnceLock::new() }
+    }
+
+    /// The configurations of all clones. Takes a while in a large home.
+    pub fn found(&self) -> &Search {
+        self.found.get_or_init(|| remotes::clones(&self.roots))
+    }
+
+    pub fn in_view(&self) -> &[InView] {
+        self.in_view.get_or_init(|| {
+            let current = self.folder.as_deref().and_then(around);
+            let mut clones = Vec::new();
+            if let Some((folder, config)) = &current {
+                clones.push(InView::read(folder, config, true));
+            }
+            let others = if self.all { &self.found().configs[..] } else { &[] };
+            for config in
+                others.iter().filter(|config| current.as_ref().is_none_or(|(_, own)| own != *config))
+            {
+                clones.push(InView::read(config.parent().unwrap_or(config), config, false));
+            }
+            clones
+        })
+    }
+
+    /// The repository of the clone around the current folder: its `origin`, or its only remote.
+    pub fn current(&self) -> Option<&Repository> {
+        let clone = self.in_view().iter().find(|clone| clone.is_current)?;
+        let urls = || clone.urls.iter().filter(|stored| stored.key == "url");
+        let origin = urls().find(|stored| stored.remote == "origin");
+        origin.or_else(|| urls().next())?.url.repository()
+    }
+
+    /// The remotes in view that belong to repositories without a key, each once.
+    pub fn keyless(&self, desired: &Desired) -> Vec<GitUrl> {
+        let mut found: Vec<GitUrl> = Vec::new();
+        for StoredUrl { url, .. } in self.in_view().iter().flat_map(|clone| &clone.urls) {
+            let Some(repository) = url.repository() else { continue };
+            let keyed = desired.repositories.iter().any(|record| record.repository.same_as(repository));
+            let known = found.iter().any(|other| other.to_string() == url.to_string());
+            if !keyed && !known {
+                found.push(url.clone());
+            }
+        }
+        found
+    }
+
+    /// The clones in view that have a remote of this repository.
+    pub fn of(&self, repository: &Repository) -> impl Iterator<Item = &InView> {
+        let is_of = |stored: &StoredUrl| stored.url.repository().is_some_and(|it| it.same_as(repository));
+        self.in_view().iter().filter(move |clone| clone.urls.iter().any(is_of))
+    }
+}
+
+impl InView {
+    fn read(folder: &Path, config: &Path, is_current: bool) -> Self {
+        let content = file::observe(config, Kind::Shared).ok().flatten();
+        let bytes = content.map(|content| content.bytes).unwrap_or_default();
+        let urls = remote::urls(&bytes).into_iter().flatten().filter_map(|variable| {
+            let url = GitUrl::parse(&variable.value?).ok()?;
+            Some(StoredUrl { remote: variable.subsection?, key: variable.key, url })
+        });
+        // what a worktree has of its own stands in another file (git-config(1), extensions.worktreeConfig)
+        let elsewhere = ["include", "includeif", "extensions"];
+        let may_set_ssh = git_config::variables(&bytes).unwrap_or_default().iter().any(|variable| {
+            (variable.section == "core" && variable.key == "sshcommand")
+                || elsewhere.contains(&&*variable.section)
+        });
+        Self { folder: folder.to_owned(), is_current, urls: urls.collect(), may_set_ssh }
+    }
+
+    /// Where the work tree begins, as far as that can be told from the folder.
+    pub fn top(&self) -> &Path {
+        self.folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&self.folder)
+    }
+}
+
+/// The folder itself, if it lies in a clone, and that clone's configuration.
+fn around(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+    let git = folder.ancestors().find_map(remotes::git_folder)?;
+    Some((folder.to_owned(), git.join("config")))
+}
+
+/// The remotes as `git remote -v` prints them: what git makes of the URLs, for fetching and for pushing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Effective {
+    pub name: String,
+    pub fetch: String,
+    pub push: Vec<String>,
+}
+
+/// Reads what `git remote -v` printed. Pure.
+pub fn effective(text: &str) -> Vec<Effective> {
+    let mut remotes: Vec<Effective> = Vec::new();
+    for line in text.lines() {
+        let Some((name, rest)) = line.split_once('\t') else { continue };
+        // of a partial clone, its filter follows
+        let Some((url, push)) = [(" (fetch)", false), (" (push)", true)]
+            .into_iter()
+            .find_map(|(mark, push)| Some((rest.rsplit_once(mark)?.0, push)))
+        else {
+            continue;
+        };
+        if !push {
+            remotes.push(Effective { name: name.to_owned(), fetch: url.to_owned(), push: Vec::new() });
+        } else if let Some(remote) = remotes.last_mut().filter(|remote| remote.name == name) {
+            remote.push.push(url.to_owned());
+        }
+    }
+    remotes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remotes_are_read_as_git_prints_them() {
+        let text = "origin\tgit@h:o/r.git (fetch) [blob:none]\norigin\tgit@h:o/r.git (push)\norigin\t/a b (push)\n\
+                    up\thttps://h/o/r (fetch)\nup\tno_push (push)\nodd\n";
+        let remote = |name: &str, fetch: &str, push: &[&str]| Effective {
+            name: name.to_owned(),
+            fetch: fetch.to_owned(),
+            push: push.iter().map(|url| (*url).to_owned()).collect(),
+        };
+        assert_eq!(
+            effective(text),
+            [
+                remote("origin", "git@h:o/r.git", &["git@h:o/r.git", "/a b"]),
+                remote("up", "https://h/o/r", &["no_push"]),
+            ]
+        );
+    }
+}

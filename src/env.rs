@@ -1,0 +1,52 @@
+//! The environment as it was at the start, and the time. Nothing else reads the environment.
+#![expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+/// The environment as it was at the start, and the time.
+#[derive(Clone)]
+pub struct Env {
+    variables: BTreeMap<OsString, OsString>,
+    pub now: Timestamp,
+}
+
+impl Env {
+    pub fn of_process() -> Self {
+        Self { variables: std::env::vars_os().collect(), now: Timestamp::now() }
+    }
+
+    /// An environment of these variables alone.
+    #[cfg(test)]
+    pub fn of(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, now: Timestamp::now() }
+    }
+
+    /// The value of a variable; blank is unset, for Coder's modules export empty ones.
+    pub fn get(&self, name: &str) -> Option<OsString> {
+        let value = self.variables.get(OsStr::new(name))?;
+        (!value.to_string_lossy().trim().is_empty()).then(|| value.clone())
+    }
+
+    pub fn text(&self, name: &str) -> Option<String> {
+        Some(self.get(name)?.to_string_lossy().trim().to_owned())
+    }
+
+    pub fn is_set(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|value| !matches!(&*value, "0" | "false" | "no"))
+    }
+}
+
+/// A path with `~` for the home; relative ones are taken from the current folder.
+pub fn expand(value: &OsStr, home: &Path) -> PathBuf {
+    let path = Path::new(value);
+    match path.strip_prefix("~") {
+        Ok(rest) if rest.as_os_str().is_empty() => home.to_owned(),
+        Ok(rest) => home.join(rest),
+        Err(_) => std::path::absolute(path).unwrap_or_else(|_| home.join(path)),
+    }
+}

@@ -1,0 +1,67 @@
+//! Why there is no answer, in words of ours: ureq's errors may quote what a server sent.
+
+use std::fmt;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Deadline,
+    /// The host's name does not resolve.
+    Resolve(String),
+    Connect(String),
+    /// Nobody we trust vouches for the certificate.
+    UnknownIssuer,
+    Tls(String),
+    Proxy(String),
+    TooLarge,
+    /// A redirect to another origin, which was not followed.
+    Elsewhere(String),
+    Broken(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deadline => f.write_str("no answer before the deadline"),
+            Self::Resolve(host) => write!(f, "the name `{host}` does not resolve"),
+            Self::Connect(why) => write!(f, "cannot connect: {why}"),
+            Self::UnknownIssuer => f.write_str(
+                "the certificate's issuer is unknown: behind a corporate proxy, set SSL_CERT_FILE to its authority",
+            ),
+            Self::Tls(why) => write!(f, "TLS failed: {why}"),
+            Self::Proxy(why) => write!(f, "the proxy of the environment does not let through: {why}"),
+            Self::TooLarge => f.write_str("the answer is too large"),
+            Self::Elsewhere(host) => write!(f, "redirected to another host, `{host}`, which was not followed"),
+            Self::Broken(why) => write!(f, "the answer is broken: {why}"),
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn of(error: &ureq::Error, host: &str) -> Self {
+        let unresolved = || Self::Resolve(host.to_owned());
+        match error {
+            ureq::Error::Timeout(_) => Self::Deadline,
+            ureq::Error::HostNotFound => unresolved(),
+            ureq::Error::BodyExceedsLimit(_) => Self::TooLarge,
+            ureq::Error::ConnectProxyFailed(text) => Self::Proxy(text.escape_debug().take(120).collect()),
+            ureq::Error::ConnectionFailed => Self::Connect("connection failed".to_owned()),
+            ureq::Error::Rustls(error) => tls_failure(error),
+            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(error) => tls_failure(error),
+                None if error.kind() == std::io::ErrorKind::TimedOut => Self::Deadline,
+                // std has no kind for what getaddrinfo says
+                None if error.to_string().contains("lookup address") => unresolved(),
+                None => Self::Connect(error.kind().to_string()),
+            },
+            other => Self::Broken(other.to_string().escape_debug().take(120).collect()),
+        }
+    }
+}
+
+fn tls_failure(error: &rustls::Error) -> Failure {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::UnknownIssuer,
+        other => Failure::Tls(other.to_string().escape_debug().take(120).collect()),
+    }
+}

@@ -1,0 +1,33 @@
+//! The only hands on ureq, and they can but read: whatever would approve, cancel or repeat a run needs another verb.
+
+use ureq::config::Config;
+use ureq::http::uri::Uri;
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, RequestBuilder};
+
+use super::{Failure, Url};
+
+#[derive(Clone)]
+pub(super) struct Reader {
+    agent: Agent,
+    proxied: bool,
+}
+
+impl Reader {
+    pub(super) fn new(config: Config, proxied: bool) -> Self {
+        Self { agent: config.new_agent(), proxied }
+    }
+
+    pub(super) fn get(&self, uri: &Uri) -> RequestBuilder<WithoutBody> {
+        self.agent.get(uri)
+    }
+
+    /// Why `url` did not answer: behind a proxy, only the proxy is connected to.
+    pub(super) fn failure(&self, error: &ureq::Error, url: &Url) -> Failure {
+        match Failure::of(error, url.origin().host()) {
+            Failure::Resolve(_) if self.proxied => Failure::Proxy("its name does not resolve".to_owned()),
+            Failure::Connect(why) if self.proxied => Failure::Proxy(why),
+            failure => failure,
+        }
+    }
+}

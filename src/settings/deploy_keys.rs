@@ -1,0 +1,217 @@
+//! Deploy keys: a map of them, a single one, a folder of them.
+#![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use walkdir::WalkDir;
+
+use super::source::{Pairs, key_map, place, source_file};
+use super::{Found, Reader, Sourced, Wanted, shown_name};
+use crate::catalogue::Code;
+use crate::git_url::Repository;
+use crate::receipt::Origin;
+use crate::secret::{Checked, DeployKey};
+use crate::variables;
+
+const SEED_DEPTH: usize = 12;
+
+impl Reader<'_> {
+    pub(super) fn deploy_keys(&mut self) {
+        let refused = self.settings.refused.len();
+        if let Some(found) = self.first(&key_source("deploy keys", None, &[variables::DEPLOY_KEYS])) {
+            self.key_map(&found);
+        }
+        self.single_key();
+        self.seeded_keys();
+        // what was refused without a name may have named any repository: then nothing that is installed goes
+        if self.settings.refused.iter().skip(refused).any(|item| item.repository.is_none()) {
+            self.settings.key_origins.clear();
+        }
+    }
+
+    fn key_map(&mut self, found: &Found) {
+        let via = &found.via;
+        let (Pairs(pairs), repairs) = match key_map(found.text.expose_secret()) {
+            Ok(map) => map,
+            Err(error) => {
+                return self.refuse(
+                    "deploy keys",
+                    None,
+                    Code::KeyMalformed,
+                    format!("{via} is no JSON object: {}", place(&error)),
+                    "build it with Terraform's `jsonencode({ \"owner/repo\" = var.key })`",
+                );
+            }
+        };
+        if !repairs.is_empty() {
+            self.warn(format!("deploy keys: repaired: {} (in {via})", repairs.join(", ")));
+        }
+        self.settings.key_origins.insert(Origin::Variable);
+        for (name, value) in pairs {
+            match value {
+                Value::String(text) if !text.trim().is_empty() => {
+                    self.key(&name, text.into(), Origin::Variable, via.clone());
+                }
+                other => self.no_key(&name, &other, via),
+            }
+        }
+    }
+
+    /// A repository in the map with something else than a key: blank is unset, the rest is refused.
+    fn no_key(&mut self, name: &str, value: &Value, via: &str) {
+        let repository = Repository::parse_declared(name).ok();
+        let item = repository.as_ref().map_or_else(|| shown_name(name), Repository::short);
+        if matches!(value, Value::String(_) | Value::Null) {
+            self.warn(format!("key {item}: blank in {via}: left as it is"));
+            self.settings.keys_unset.extend(repository);
+            return;
+        }
+        self.refuse(
+            &format!("key {item}"),
+            repository.as_ref(),
+            Code::KeyMalformed,
+            format!("its value in {via} is not a string"),
+            "give the private key as one JSON string (Terraform: jsonencode)",
+        );
+    }
+
+    fn single_key(&mut self) {
+        let repository = self.env.text(variables::REPOSITORY);
+        let parsed = repository.as_deref().and_then(|name| Repository::parse_declared(name).ok());
+        let item = parsed.as_ref().map_or_else(|| "key".to_owned(), |known| format!("key {}", known.short()));
+        let wanted = key_source(&item, parsed.as_ref(), &[variables::DEPLOY_KEY]);
+        let refused = self.settings.refused.len();
+        match (self.first(&wanted), repository) {
+            (Some(found), Some(name)) => {
+                self.settings.key_origins.insert(Origin::Variable);
+                self.key(&name, found.text, found.origin, found.via);
+            }
+            (Some(found), None) => self.refuse(
+                "key",
+                None,
+                Code::KeyMalformed,
+                format!("{} is set, but {} is not", found.via, variables::REPOSITORY),
+                format!("set {}=owner/repo", variables::REPOSITORY),
+            ),
+            (None, Some(name)) if self.settings.refused.len() == refused => self.warn(format!(
+                "{} names {}, but {} is not set: no key for it from there",
+                variables::REPOSITORY,
+                shown_name(&name),
+                variables::DEPLOY_KEY
+            )),
+            (None, _) => {}
+        }
+    }
+
+    /// `deploy-keys/HOST/PATH`; Kubernetes puts its `..data` folders and links beside them.
+    fn seeded_keys(&mut self) {
+        let root = self.seed.join("deploy-keys");
+        if !root.is_dir() {
+            return;
+        }
+        let hidden = |entry: &walkdir::DirEntry| {
+            entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with("..")
+        };
+        let entries: Vec<_> = WalkDir::new(&root)
+            .follow_links(true)
+            .max_depth(SEED_DEPTH)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| !hidden(entry))
+            .collect();
+        self.settings.key_origins.insert(Origin::SeedFolder);
+        for entry in entries {
+            let (path, source) = match entry {
+                Ok(entry) if entry.file_type().is_dir() => continue,
+                // `ssh-keygen -f` leaves the public half beside the key
+                Ok(entry)
+                    if entry.path().extension().is_some_and(|extension| extension == "pub")
+                        && entry.path().with_extension("").is_file() =>
+                {
+                    continue;
+                }
+                Ok(entry) => {
+                    let path = entry.into_path();
+                    let source = source_file(&path);
+                    (path, source)
+                }
+                Err(error) => {
+                    let path = error.path().unwrap_or(&root).display();
+                    let cause =
+                        error.io_error().map_or_else(|| "a loop of links".to_owned(), ToString::to_string);
+                    let say = format!("cannot read `{path}`: {cause}");
+                    self.refuse("deploy keys", None, Code::KeyMalformed, say, "mend it, or take it away");
+                    continue;
+                }
+            };
+            let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
+            let via = self.home.shown(&path);
+            match source {
+                None => {}
+                Some(Ok(text)) => {
+                    self.use_source(&self.home.shown(&root));
+                    self.key(&name, text, Origin::SeedFolder, via);
+                }
+                Some(Err((say, hint))) => {
+                    let repository = Repository::parse_declared(&name).ok();
+                    let item = repository.as_ref().map_or_else(|| shown_name(&name), Repository::short);
+                    self.refuse(&format!("key {item}"), repository.as_ref(), Code::KeyMalformed, say, hint);
+                }
+            }
+        }
+    }
+
+    fn key(&mut self, name: &str, text: SecretString, origin: Origin, via: String) {
+        let repository = match Repository::parse_declared(name) {
+            Ok(repository) => repository,
+            Err(error) => {
+                return self.refuse(
+                    &format!("key {}", shown_name(name)),
+                    None,
+                    Code::KeyMalformed,
+                    error.to_string(),
+                    "name the repository as `owner/repo`, `host/path/repo` or by its git URL",
+                );
+            }
+        };
+        let item = format!("key {}", repository.short());
+        let found = Found { text, origin, via };
+        let checked = self.check(&item, Some(&repository), found, |text| {
+            let Checked { value, mut repairs } = DeployKey::parse(text)?;
+            // base64 is a form that we offer, not damage
+            repairs.retain(|repair| *repair != "base64 wrapping");
+            Ok(Checked { value, repairs })
+        });
+        let Some(Sourced { value: key, origin, via }) = checked else { return };
+        if self.ambiguous.contains(&repository) {
+            return;
+        }
+        let Some(at) = self.settings.keys.iter().position(|known| known.value.0 == repository) else {
+            self.settings.keys.push(Sourced { value: (repository, key), origin, via });
+            return;
+        };
+        match self.settings.keys.get(at) {
+            Some(known) if known.value.1.fingerprint() == key.fingerprint() => {}
+            // within one source none comes first
+            Some(known)
+                if known.via == via || (known.origin, origin) == (Origin::SeedFolder, Origin::SeedFolder) =>
+            {
+                let place = if origin == Origin::SeedFolder { "the seed folder" } else { &via };
+                let say = format!("it has two different keys in {place}");
+                self.refuse(&item, Some(&repository), Code::KeyMalformed, say, "leave one of its entries");
+                self.settings.keys.remove(at);
+                self.ambiguous.push(repository);
+            }
+            Some(known) => {
+                let text = format!("{item}: {via} has another key than {}, which is used", known.via);
+                self.warn(text);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Deploy keys are read from variables one by one; the seed folder has a tree of them.
+fn key_source<'a>(item: &'a str, repository: Option<&'a Repository>, names: &'a [&'a str]) -> Wanted<'a> {
+    Wanted { item, repository, names, seed: None, fallback: &[], malformed: Code::KeyMalformed }
+}

@@ -1,0 +1,55 @@
+//! Lines for known_hosts, of the variable and of the seed folder.
+#![expect(clippy::disallowed_methods, reason = "the seed folder is read as secrets are")]
+
+use secrecy::ExposeSecret as _;
+
+use super::source::source_file;
+use super::{KnownHosts, Reader};
+use crate::catalogue::Code;
+use crate::receipt::Origin;
+use crate::variables;
+
+/// So many damaged lines are named one by one.
+const NAMED: usize = 3;
+
+impl Reader<'_> {
+    pub(super) fn known_hosts(&mut self) {
+        if let Some(text) = self.env.text(variables::KNOWN_HOSTS) {
+            self.lines(Origin::Variable, variables::KNOWN_HOSTS, &text);
+        }
+        let seed = self.seed.join("known_hosts");
+        match source_file(&seed) {
+            None => {}
+            Some(Ok(text)) => {
+                let shown = self.home.shown(&seed);
+                self.lines(Origin::SeedFolder, &shown, text.expose_secret());
+            }
+            Some(Err((say, hint))) => self.refuse("known_hosts", None, Code::SshHostKeyUnknown, say, hint),
+        }
+    }
+
+    fn lines(&mut self, origin: Origin, via: &str, text: &str) {
+        let mut lines = Vec::new();
+        let mut damaged = Vec::new();
+        for (number, line) in text.replace("\\n", "\n").lines().map(str::trim).enumerate() {
+            match line.parse::<ssh_key::known_hosts::Entry>() {
+                _ if line.is_empty() || line.starts_with('#') => {}
+                Ok(_) if !line.contains(char::is_control) => lines.push(line.to_owned()),
+                _ => damaged.push((number + 1).to_string()),
+            }
+        }
+        if !damaged.is_empty() {
+            let named = damaged.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let say = match damaged.len() {
+                1 => format!("line {named} of {via} is no known_hosts line"),
+                count if count <= NAMED => format!("lines {named} of {via} are no known_hosts lines"),
+                count => {
+                    format!("lines {named} and {} more of {via} are no known_hosts lines", count - NAMED)
+                }
+            };
+            let hint = "take the line from the server's administrator: `HOST KEYTYPE BASE64`";
+            self.refuse("known_hosts", None, Code::SshHostKeyUnknown, say, hint);
+        }
+        self.settings.known_hosts.insert(origin, KnownHosts { lines, damaged: !damaged.is_empty() });
+    }
+}

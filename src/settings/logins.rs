@@ -1,0 +1,46 @@
+//! The logins of Codex and Claude Code.
+
+use super::{Reader, Wanted};
+use crate::catalogue::Code;
+use crate::secret::{ClaudeToken, CodexAuth};
+use crate::variables;
+
+impl Reader<'_> {
+    pub(super) fn codex(&mut self) {
+        let wanted = Wanted {
+            item: "codex",
+            repository: None,
+            names: &[variables::CODEX_AUTH_JSON],
+            seed: Some(self.seed.join("codex-auth.json")),
+            fallback: &[],
+            malformed: Code::CodexAuthMalformed,
+        };
+        let Some(found) = self.first(&wanted) else { return };
+        let now = self.env.now;
+        self.settings.codex = self.check("codex", None, found, |text| CodexAuth::parse_seed(text, now));
+    }
+
+    pub(super) fn claude(&mut self) {
+        let wanted = Wanted {
+            item: "claude",
+            repository: None,
+            names: &[variables::CLAUDE_OAUTH_TOKEN],
+            seed: Some(self.seed.join("claude-oauth-token")),
+            // in an agent's shell it may be anybody's: it does not outrank what the template gave
+            fallback: &[variables::CLAUDE_CODE_OAUTH_TOKEN],
+            malformed: Code::ClaudeTokenMalformed,
+        };
+        if let Some(found) = self.first(&wanted) {
+            self.settings.claude = self.check("claude", None, found, ClaudeToken::parse);
+        }
+        if let Some(text) = self.env.text(variables::CLAUDE_TOKEN_CREATED) {
+            match text.parse() {
+                Ok(date) => self.settings.claude_created = Some(date),
+                Err(_) => self.warn(format!(
+                    "{} is not a date like 2026-01-31: passed over",
+                    variables::CLAUDE_TOKEN_CREATED
+                )),
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What is no secret, and what of this environment is not as it should be.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use super::{Reader, Requirement, shown_name};
+use crate::catalogue::Code;
+use crate::env::expand;
+use crate::variables;
+
+impl Reader<'_> {
+    pub(super) fn plain(&mut self) {
+        let list = |name: &str, separator: char| -> Option<Vec<String>> {
+            let text = self.env.text(name)?;
+            Some(
+                text.split(separator)
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            )
+        };
+        let paths = |name: &str| -> Option<Vec<PathBuf>> {
+            let parts = list(name, ':')?;
+            Some(parts.iter().map(|part| expand(OsStr::new(part), &self.home.path)).collect())
+        };
+        self.settings.trusted_folders = paths(variables::TRUSTED_FOLDERS);
+        self.settings.remotes_roots = paths(variables::REMOTES_ROOTS);
+        self.settings.require = list(variables::REQUIRE, ',')
+            .map(|names| names.iter().map(|name| Requirement::parse(name)).collect());
+        for name in list(variables::ACCEPT, ',').unwrap_or_default() {
+            match name.parse() {
+                Ok(code) => self.settings.accept.push(code),
+                Err(()) => {
+                    self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
+                }
+            }
+        }
+        self.known_hosts();
+    }
+
+    /// What of this environment is not as the agent's will be, or should not be as it is.
+    pub(super) fn guards(&mut self) {
+        if let Some(path) = self.env.get(variables::PATH)
+            && std::env::split_paths(&path).any(|folder| !folder.is_absolute())
+        {
+            self.warn(
+                "PATH has relative or empty entries: passed over here, but the agent's git and ssh may come from them"
+                    .to_owned(),
+            );
+        }
+        if self.env.is_set(variables::CODEX_SANDBOX_NETWORK_DISABLED)
+            || self.env.is_set(variables::CODEX_SANDBOX)
+        {
+            self.warn(format!(
+                "{}: this runs inside Codex's sandbox: what fails here may work in a shell of the workspace",
+                Code::NetworkSandboxed
+            ));
+        }
+    }
+}

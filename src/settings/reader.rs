@@ -1,0 +1,175 @@
+//! The one way in which a secret is found: its sources in their order, and what there is to tell about them.
+#![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::source::{self, Source, decode, source_file, text};
+use super::{Found, Reader, RefusedItem, Settings, Sourced, Wanted, shown_name};
+use crate::catalogue::Code;
+use crate::env::{Env, expand};
+use crate::error::Finding;
+use crate::git_url::Repository;
+use crate::home::Home;
+use crate::receipt::Origin;
+use crate::secret::{Checked, Defect};
+use crate::variables;
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(env: &'a Env, home: &'a Home, stdin: BTreeMap<String, SecretString>) -> Self {
+        let seed = env.get(variables::SEED_DIR);
+        let seed = seed.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
+        Self { env, home, stdin, seed, settings: Settings::default(), ambiguous: Vec::new() }
+    }
+
+    /// The first source that is set; others with a different value are named. A first source that cannot be read is
+    /// refused, for what stands below it was not meant.
+    pub(super) fn first(&mut self, wanted: &Wanted) -> Option<Found> {
+        let mut all = self.all(wanted).into_iter();
+        let Found { text, origin, via } = all.next()?;
+        for other in all {
+            match (&other.text, &text) {
+                (Ok(other), Ok(text)) if other.expose_secret().trim() == text.expose_secret().trim() => {}
+                _ => self.warn(format!("{} differs from {via}, which is used", other.via)),
+            }
+        }
+        self.use_source(&via);
+        match text {
+            Ok(text) => Some(Found { text, origin, via }),
+            Err((say, hint)) => {
+                self.refuse(
+                    wanted.item,
+                    wanted.repository,
+                    wanted.malformed,
+                    format!("{say} (in {via})"),
+                    hint,
+                );
+                None
+            }
+        }
+    }
+
+    fn all(&mut self, wanted: &Wanted) -> Vec<Found<Source>> {
+        let mut all = Vec::new();
+        for &name in wanted.names {
+            self.forms(name, Origin::Variable, &mut all);
+        }
+        if let Some(path) = &wanted.seed {
+            let (origin, via) = (Origin::SeedFolder, self.home.shown(path));
+            all.extend(source_file(path).map(|text| Found { text, origin, via }));
+        }
+        for &name in wanted.fallback {
+            self.forms(name, Origin::OtherVariable, &mut all);
+        }
+        all
+    }
+
+    /// One variable in each of its forms, best first.
+    fn forms(&mut self, name: &str, origin: Origin, all: &mut Vec<Found<Source>>) {
+        let mut add = |source: Option<Source>, via: String| {
+            all.extend(source.map(|text| Found { text, origin, via }));
+        };
+        let file_name = format!("{name}_FILE");
+        if let Some(value) = self.env.get(&file_name) {
+            let path = expand(&value, &self.home.path);
+            let source = if source::is_no_path(&value) {
+                Some(Err((
+                    "it holds the value itself, and should name a file".to_owned(),
+                    format!("set {name} to the value, or {file_name} to the path of a file with it"),
+                )))
+            } else {
+                source_file(&path)
+            };
+            if source.is_none() {
+                let path = crate::git_url::redact(&path.to_string_lossy());
+                self.settings.warnings.push(format!(
+                    "{file_name} names `{path}`, which is not there or blank: as if it were unset"
+                ));
+            }
+            add(source, file_name);
+        }
+        let base64_name = format!("{name}_BASE64");
+        if let Some(value) = self.env.text(&base64_name) {
+            let source = match decode(&value) {
+                Some(bytes) => text(bytes),
+                None => Some(Err((
+                    "it is not base64".to_owned(),
+                    "encode it in one piece: `base64 -w0 < FILE`, or Terraform's base64encode()".to_owned(),
+                ))),
+            };
+            add(source, base64_name);
+        }
+        if let Some(value) = self.env.get(name) {
+            add(text(value.into_encoded_bytes()), name.to_owned());
+        }
+        if let Some(text) = self.stdin.remove(name).filter(|text| !text.expose_secret().trim().is_empty()) {
+            add(Some(Ok(text)), format!("{name} on standard input"));
+        }
+    }
+
+    pub(super) fn check<T>(
+        &mut self,
+        item: &str,
+        repository: Option<&Repository>,
+        found: Found,
+        parse: impl FnOnce(&SecretString) -> std::result::Result<Checked<T>, Defect>,
+    ) -> Option<Sourced<T>> {
+        let Found { text, origin, via } = found;
+        match parse(&text) {
+            Ok(Checked { value, repairs }) => {
+                if !repairs.is_empty() {
+                    self.warn(format!("{item}: repaired: {} (in {via})", repairs.join(", ")));
+                }
+                Some(Sourced { value, origin, via })
+            }
+            Err(defect) => {
+                self.refuse(
+                    item,
+                    repository,
+                    defect.code,
+                    format!("{} (in {via})", defect.reason),
+                    defect.hint,
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn use_source(&mut self, via: &str) {
+        if !self.settings.sources.iter().any(|known| known == via) {
+            self.settings.sources.push(via.to_owned());
+        }
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        item: &str,
+        repository: Option<&Repository>,
+        code: Code,
+        say: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let finding = Finding::new(code, say, hint);
+        self.settings.refused.push(RefusedItem {
+            item: item.to_owned(),
+            finding,
+            repository: repository.cloned(),
+        });
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        self.settings.warnings.push(text);
+    }
+
+    pub(super) fn unknown_on_stdin(&mut self) {
+        let left: Vec<_> = self.stdin.keys().filter(|name| !known(name)).cloned().collect();
+        for name in left {
+            self.warn(format!("standard input names `{}`, which is no secret variable", shown_name(&name)));
+        }
+    }
+}
+
+fn known(name: &str) -> bool {
+    variables::ALL.iter().any(|variable| variable.secret && !variable.shared && variable.name == name)
+}
