@@ -6,7 +6,7 @@ set -eu
 prism=5.14.2
 
 test_tools() {
-  echo bubblewrap ca-certificates fish git git-lfs openssh-client openssh-server openssl python3 python3-pip shellcheck strace
+  echo bubblewrap ca-certificates fish git git-lfs nftables openssh-client openssh-server openssl python3 python3-pip shellcheck strace
   # a newer Node.js than Debian's brings its own npm, which Debian's package would not go with
   command -v npm >/dev/null || echo npm
 }
