@@ -128,7 +128,7 @@ codes! {
     // claude
     ClaudeTokenMissing "claude-token-missing" WorkspaceUser [stop] "no Claude Code credential is present, and one was asked for or provisioned"
     ClaudeTokenMalformed "claude-token-malformed" WorkspaceUser [stop] "the token is not of the form that `claude setup-token` prints"
-    ClaudeTokenExpired "claude-token-expired" WorkspaceUser [stop] "the token is more than a year old or revoked, or the stored login has expired without means to renew it"
+    ClaudeTokenExpired "claude-token-expired" WorkspaceUser [stop] "the token is over a year old or revoked, or the stored login has expired for good"
     ClaudeAuthBlanked "claude-auth-blanked" WorkspaceUser [stop] "Claude Code blanked the stored login after a failed refresh"
     ClaudeAuthConflict "claude-auth-conflict" WorkspaceUser [stop] "two ways to log in are present at once, or another login stands in our place"
     ClaudeProviderBypass "claude-provider-bypass" WorkspaceUser [stop] "a cloud-provider flag bypasses the login"

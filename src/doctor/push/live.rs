@@ -56,15 +56,16 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         Err(failure) => super::ssh::unreachable(ID, subject, failure),
     };
     let outcome = outcome.with([Evidence::new("branch", branch.clone())]);
-    if left {
-        let by_hand = Fix::run(["git", "push", url, &format!(":{branch}")], "delete the branch by hand");
-        return Outcome {
-            summary: format!("{}; the throw-away branch is or may be left there", outcome.summary),
-            fix: if outcome.status == Status::Warn { Some(by_hand) } else { outcome.fix },
-            ..outcome
-        };
+    match outcome.status {
+        Status::Warn => {
+            outcome.fixed(Fix::run(["git", "push", url, &format!(":{branch}")], "delete the branch by hand"))
+        }
+        _ if left => {
+            let summary = format!("{}; the throw-away branch may be left there", outcome.summary);
+            Outcome { summary, ..outcome }
+        }
+        _ => outcome,
     }
-    outcome
 }
 
 /// Whether the branch is there after all; where the server does not tell, it may be, unless the server refused the push.
@@ -89,6 +90,7 @@ fn not_deleted(
     let said = deleted.as_ref().ok().map(|said| classified(subject.clone(), repository, said));
     let code = said.as_ref().and_then(|said| said.code).unwrap_or(Code::PushTimeout);
     let evidence = said.map(|said| said.evidence).unwrap_or_default();
-    let fix = Fix::report("delete the branch by hand");
-    Outcome::warn(ID, subject, code, "a throw-away branch was pushed", fix).with(evidence)
+    let fix = Fix::report("delete it by hand");
+    Outcome::warn(ID, subject, code, "a throw-away branch was pushed, and could not be deleted again", fix)
+        .with(evidence)
 }

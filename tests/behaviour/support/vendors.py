@@ -76,6 +76,9 @@ class Vendors(http.server.BaseHTTPRequestHandler):
             log.write(json.dumps(request) + "\n")
         behaviour = json.loads((FOLDER / "behaviour.json").read_text())
         self.skew = behaviour.get("skew", 0)
+        if path.endswith("/responses") and "upgrade" in self.headers:
+            # to a websocket, what makes Codex fall back to HTTP at once; it would retry any other refusal for 6 s
+            return self.send(426, {})
         if host + path in behaviour["replies"]:
             return self.send(*behaviour["replies"][host + path])
         if path == "/oauth/token":
@@ -85,8 +88,7 @@ class Vendors(http.server.BaseHTTPRequestHandler):
         if path == "/backend-api/wham/accounts/check":
             return self.send(200, accounts(self.headers.get("chatgpt-account-id")))
         if path.endswith("/responses"):
-            # to a websocket, what makes Codex fall back to HTTP at once; it would retry any other refusal for 6 s
-            return self.send(426, {}) if "upgrade" in self.headers else self.stream(TURN_OPENAI)
+            return self.stream(TURN_OPENAI)
         if path == "/v1/messages":
             if b'"stream":true' in body:
                 return self.stream(TURN_ANTHROPIC)
