@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         }
     };
     log(cli.verbose);
-    let in_json = cli.command.in_json();
+    let in_json = command::in_json(&cli.command);
     let result = match cli.command {
         Command::SshMatch { id } => Ok(ssh_match::run(&id)),
         Command::Apply(arguments) => command::apply::run(&arguments, cli.verbose),

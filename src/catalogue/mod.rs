@@ -110,7 +110,7 @@ codes! {
     CodexAuthMissing "codex-auth-missing" WorkspaceUser [stop] "auth.json is absent, and a login was asked for or provisioned"
     CodexAuthMalformed "codex-auth-malformed" WorkspaceUser [stop] "auth.json is no JSON that Codex can read"
     CodexAuthIncomplete "codex-auth-incomplete" WorkspaceUser [stop] "auth.json parses, but lacks something without which Codex sends no credential"
-    CodexAuthExpired "codex-auth-expired" WorkspaceUser [stop] "the access token has expired, and no refresh token can renew it"
+    CodexAuthExpired "codex-auth-expired" WorkspaceUser [stop] "the login has expired or was used up, and no refresh token can renew it"
     CodexAuthStale "codex-auth-stale" WorkspaceUser [] "the seed is older than the login in place"
     CodexAuthClobbered "codex-auth-clobbered" TemplateAdmin [stop] "a module wrote an empty or API-key stub over the login"
     CodexAuthRestored "codex-auth-restored" WorkspaceUser [] "the last good login was put back over a stub; it may be spent"
@@ -129,7 +129,7 @@ codes! {
     // claude
     ClaudeTokenMissing "claude-token-missing" WorkspaceUser [stop] "no Claude Code credential is present, and one was asked for or provisioned"
     ClaudeTokenMalformed "claude-token-malformed" WorkspaceUser [stop] "the token is not of the form that `claude setup-token` prints"
-    ClaudeTokenExpired "claude-token-expired" WorkspaceUser [stop] "the token is more than a year old, or the stored login has expired without means to renew it"
+    ClaudeTokenExpired "claude-token-expired" WorkspaceUser [stop] "the token is over a year old or revoked, or the stored login has expired for good"
     ClaudeAuthBlanked "claude-auth-blanked" WorkspaceUser [stop] "Claude Code blanked the stored login after a failed refresh"
     ClaudeAuthConflict "claude-auth-conflict" WorkspaceUser [stop] "two ways to log in are present at once, or another login stands in our place"
     ClaudeProviderBypass "claude-provider-bypass" WorkspaceUser [stop] "a cloud-provider flag bypasses the login"

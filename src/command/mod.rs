@@ -14,6 +14,7 @@ use std::path::Path;
 use clap::error::ContextValue;
 use serde::Serialize;
 
+use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
 use crate::doctor::report::Overall;
 use crate::error::{Error, Result, Told};
 use crate::git_url::redact;
@@ -52,6 +53,18 @@ impl<'a> Failure<'a> {
             error: error.told(),
         };
         print(&format!("{}\n", serde_json::to_string_pretty(&failure).unwrap_or_default()));
+    }
+}
+
+/// The name of a command that is to answer in JSON.
+pub fn in_json(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Apply(Apply { json: true, .. }) => Some("apply"),
+        Command::Remove(Remove { json: true, .. }) => Some("remove"),
+        Command::Doctor(Doctor { json: true, .. }) => Some("doctor"),
+        Command::Status(Status { json: true, .. }) => Some("status"),
+        Command::Explain(Explain { json: true, .. }) => Some("explain"),
+        _ => None,
     }
 }
 
