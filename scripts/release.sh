@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds a release into target/release-files, or into FOLDER: a static binary for each machine, install.sh and the manual with it,
-# what is in the binaries and under which licences, and the SHA-256 of everything.
+# Builds a release into target/release-files, or into FOLDER: a static binary for each machine, the install.sh that pins them,
+# the manual and completions, what is in the binaries and under which licences, and the SHA-256 of everything.
 #   release.sh [--only x86_64|aarch64] [--twice] [FOLDER]
 #   --only    one machine's binary alone
 #   --twice   builds everything a second time, from another folder, and demands the same bytes
@@ -23,15 +23,15 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 
-# musl, because a static glibc still loads modules of the machine for its name service; where Rust has no musl here, glibc
+# musl, because a static glibc still loads modules of the machine for its name service; where there is none, glibc
 target_of() {
-  if rustup target list --installed | grep -qx "$1-unknown-linux-musl" || rustup target add "$1-unknown-linux-musl" >&2; then
-    echo "$1-unknown-linux-musl"
+  musl=$1-unknown-linux-musl
+  if { rustup target list --installed | grep -qx "$musl" || rustup target add "$musl" >&2; } && compiler_of "$musl" >/dev/null; then
+    echo "$musl"
   elif [ "$(uname -m)" = "$1" ]; then
-    echo "warning: Rust's musl target cannot be installed: $1 is linked with a static glibc" >&2
+    echo "warning: no musl for want of the above: $1 is linked with a static glibc" >&2
     echo "$1-unknown-linux-gnu"
   else
-    echo "error: Rust's target $1-unknown-linux-musl cannot be installed" >&2
     return 1
   fi
 }
@@ -83,7 +83,9 @@ inspect() {
 }
 
 mkdir -p "$folder"
-rm -rf "${folder:?}"/*
+if [ -f "$folder/SHA256SUMS" ]; then rm -rf "${folder:?}"/*; fi
+[ -z "$(ls -A "$folder")" ] || { echo "error: $folder holds something else than a release" >&2 && exit 1; }
+: >"$folder/SHA256SUMS" # marks it as ours from the first
 targets='' again=''
 if [ "$twice" ]; then
   again=$(mktemp -d)
@@ -106,15 +108,23 @@ done
 
 # shellcheck disable=SC2086 # one word each
 scripts/dependencies.py --licences "$folder/LICENCES.txt" $targets
+cargo run --quiet --locked --example manual -- "$folder/manual"
 
-sum_of() { sha256sum <"$folder/pushready-$version-$1-linux" 2>/dev/null | cut -d' ' -f1; }
+sum_of() {
+  binary=$folder/pushready-$version-$1-linux
+  [ ! -f "$binary" ] || sha256sum <"$binary" | cut -d' ' -f1
+}
 sed "s|^version=\$|version=$version|; s|^url=\$|url=${PUSHREADY_RELEASE_URL:-}|; s|^x86_64=\$|x86_64=$(sum_of x86_64)|; s|^aarch64=\$|aarch64=$(sum_of aarch64)|" \
   scripts/install.sh >"$folder/install.sh"
 chmod 755 "$folder/install.sh"
+if [ -d scripts/coder ]; then
+  cp -R scripts/coder "$folder/coder-module"
+  cp "$folder/install.sh" "$folder/coder-module/install.sh"
+fi
 [ "${PUSHREADY_RELEASE_URL:-}" ] || echo 'note: PUSHREADY_RELEASE_URL is unset, so install.sh asks for PUSHREADY_DOWNLOAD_URL' >&2
 (
   cd "$folder"
-  sums=$(find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)
+  sums=$(find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)
   echo "$sums" >SHA256SUMS
   find . -type f -printf '%10s  %P\n' | LC_ALL=C sort -k2
 )

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Shows the main job from end to end: in a throw-away home, without privileges, against a git host of its own (a real sshd)
 # that answers as github.com. Nothing outside the sandbox is touched, and nothing in it reaches the network.
+#   PUSHREADY_BIN=FILE   this binary, instead of one that is built first
 set -eu
 cd "$(dirname "$0")/.."
 support=tests/behaviour/support
@@ -14,8 +15,8 @@ if [ "${1:-}" != --inside ]; then
     echo "hint: apt-get install bubblewrap openssh-server openssh-client git, and Rust from https://rustup.rs" >&2
     exit 3
   }
-  cargo build --quiet --release --locked
-  exec $support/sandbox.sh "$PWD" --ro-bind target/release/pushready /run/rig/bin/pushready -- scripts/try.sh --inside
+  [ "${PUSHREADY_BIN:-}" ] || cargo build --quiet --release --locked
+  exec $support/sandbox.sh "$PWD" --ro-bind "${PUSHREADY_BIN:-target/release/pushready}" /run/rig/bin/pushready -- scripts/try.sh --inside
 fi
 
 # --- in the sandbox -------------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ until ssh-keyscan -t ed25519 github.com >/dev/null 2>&1; do :; done
 PUSHREADY_KNOWN_HOSTS="github.com $(cut -d' ' -f1,2 /srv/git/host_key.pub)"
 export PUSHREADY_KNOWN_HOSTS
 export GIT_AUTHOR_NAME=Lab GIT_AUTHOR_EMAIL=lab@example.com GIT_COMMITTER_NAME=Lab GIT_COMMITTER_EMAIL=lab@example.com
-export GIT_TERMINAL_PROMPT=0
+export GIT_TERMINAL_PROMPT=0 GIT_PAGER=cat
 cd "$home"
 find . | LC_ALL=C sort >/run/lab/before
 

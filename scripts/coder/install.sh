@@ -21,14 +21,10 @@ fail() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# whether FILE is the pinned one
+# whether FILE is the pinned one; the fastest tool first
 proven() {
-  if have sha256sum; then sum=$(sha256sum <"$1")
-  elif have shasum; then sum=$(shasum -a 256 <"$1")
-  elif have openssl; then sum=$(openssl dgst -sha256 -r <"$1")
-  elif have busybox; then sum=$(busybox sha256sum <"$1")
-  else fail 'no sha256sum, shasum, openssl or busybox: nothing is installed unproven' 'install one of them'
-  fi
+  sum=$({ openssl dgst -sha256 -r || sha256sum || shasum -a 256 || busybox sha256sum; } <"$1" 2>/dev/null) ||
+    fail 'no sha256sum, shasum, openssl or busybox: nothing is installed unproven' 'install one of them'
   sum=${sum%% *}
   [ "$sum" = "$expected" ]
 }
@@ -100,7 +96,7 @@ main() {
   esac
   target=$folder/pushready
   [ ! -d "$target" ] || fail "$target is a folder" 'move it away, or set PUSHREADY_INSTALL_DIR'
-  if [ -x "$target" ] && proven "$target"; then
+  if [ -x "$target" ] && [ -r "$target" ] && proven "$target"; then
     link
     return
   fi

@@ -1,6 +1,6 @@
 //! scripts/install.sh, in the shells and with the tools of the machines that it will meet; and `pushready install`.
 
-use super::support::{Answer, CRATE, Cmd, Mirror, Output, Workspace, sandbox, sandbox_with};
+use super::support::{Answer, CRATE, Cmd, Mirror, Output, Workspace, require, sandbox, sandbox_with};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -30,10 +30,8 @@ fn tools(names: &str) -> String {
     let folder = format!("/tmp/tools {names}").replace(' ', "-");
     fs::create_dir_all(&folder).unwrap();
     for name in names.split(' ') {
-        let real = ["/usr/bin", "/bin"].map(|bin| format!("{bin}/{name}"));
-        let real =
-            real.iter().find(|path| Path::new(path).exists()).unwrap_or_else(|| panic!("{name} not found"));
-        let _ = symlink(real, format!("{folder}/{name}"));
+        require(name);
+        let _ = symlink(format!("/usr/bin/{name}"), format!("{folder}/{name}"));
     }
     folder
 }
@@ -42,6 +40,7 @@ fn tools(names: &str) -> String {
 fn install_with(ws: &Workspace, shell: &str, more: &str, from: &str) -> Cmd {
     let mut words = shell.split(' ');
     let program = words.next().unwrap();
+    require(program);
     // busybox goes by the name under which it is called
     ws.cmd(format!("/bin/{program}"))
         .args(words)
@@ -666,4 +665,13 @@ fn the_binary_copies_itself_where_others_can_use_it() {
         assert_eq!(relative.stdout, "installed `/home/coder/new/folder/pushready`\n");
         ws.run(&["install"]).success().stdout_has("installed `/home/coder/.local/bin/pushready`");
     });
+}
+
+#[test]
+fn the_module_carries_this_very_script() {
+    let read = |path: &str| fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert!(
+        read("scripts/coder/install.sh") == read("scripts/install.sh"),
+        "cp scripts/install.sh scripts/coder/"
+    );
 }

@@ -162,7 +162,7 @@ fn the_other_machine_s_binary_runs_too() {
     let Some(qemu) = tool("qemu-aarch64-static", test) else { return };
     let program = binary(&release, "aarch64");
     if !program.exists() {
-        return skipped(&format!("release::{test}: {} was not built", program.display()));
+        return; // scripts/test.sh, which decides what is built, says so
     }
     let root = |arguments: &str| {
         let mut root = empty_root(&program);

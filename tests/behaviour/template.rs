@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::support::fake_auth::{self, ChatGpt};
 use crate::support::{
-    AGENT_PATH, Access, Agent, GitHost, KeyPair, Output, Template, Workspace, canary, require, sandbox,
+    AGENT_PATH, Access, Agent, CRATE, Coder, GitHost, KeyPair, Output, Template, Workspace, canary, require,
+    sandbox, sandbox_with,
 };
 
 const START: &str = "module.pushready.coder_script.start[0]";
@@ -29,13 +30,15 @@ fn release() -> String {
     fs::create_dir_all(RELEASE).unwrap();
     fs::remove_file(released()).ok();
     symlink(PUSHREADY, released()).unwrap();
-    let sum = Command::new("sha256sum").arg(PUSHREADY).output().unwrap().stdout;
-    let sum = String::from_utf8(sum).unwrap();
-    let (version, machine) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    let (version, machine, sum) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, sum_of_release());
     format!(
-        "download_url = \"{RELEASE}\"\n  pushready_version = \"{version}\"\n  sha256 = {{ {machine} = \"{}\" }}\n  ",
-        &sum[..64]
+        "download_url = \"{RELEASE}\"\n  pushready_version = \"{version}\"\n  sha256 = {{ {machine} = \"{sum}\" }}\n  "
     )
+}
+
+fn sum_of_release() -> String {
+    let output = Command::new("sha256sum").arg(PUSHREADY).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
 }
 
 fn released() -> String {
@@ -119,7 +122,8 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
             agent.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
         assert!(last_line(&first).starts_with("READY "), "{first}");
         assert_eq!(first.stderr, "", "the dashboard shows it as errors");
-        assert!(first.stdout.lines().count() <= 10, "{first}");
+        // that it was installed, and eight
+        assert!(first.stdout.lines().count() <= 9, "{first}");
         assert_eq!(login(ws)["tokens"]["refresh_token"], seed.refresh_token.as_str());
         assert_eq!(ws.mode(AUTH), 0o600);
         assert!(
@@ -272,10 +276,15 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         assert_eq!(lax.run(CHECK).success().stdout, "");
 
         // on a persistent home an older one may be there: better than nothing, and replaced as soon as that can be
-        ws.write(".local/bin/pushready", "#!/bin/sh\necho \"older $*\"\n", 0o755);
-        let run =
-            lax.run(START).success().stdout_has("older apply\nolder doctor --wait 0 --short --required\n");
-        run.stdout_has("going on with what is there: older --version");
+        let older =
+            "#!/bin/sh\necho \"older $*\"\ncase $* in *--required*) exit 2 ;; apply) echo READY ;; esac\n";
+        ws.write(".local/bin/pushready", older, 0o755);
+        let run = lax
+            .run(START)
+            .success()
+            .stdout_has("going on with what is there: older --version\nolder apply\n");
+        assert_eq!(last_line(&run), "NOT READY the doctor could not run: older --version");
+        strict.run(START).fails(1);
         assert!(!ws.home().join("ran").exists());
         release();
         lax.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
@@ -343,7 +352,7 @@ fn no_process_outlives_a_script_and_keeps_its_output_open() {
             assert!(status.success(), "{address}: {status}");
             let (ended, end) = mpsc::channel();
             std::thread::spawn(move || {
-                for mut pipe in
+                for pipe in
                     [&mut child.stdout.take().unwrap() as &mut dyn Read, &mut child.stderr.take().unwrap()]
                 {
                     pipe.read_to_end(&mut Vec::new()).unwrap();
@@ -545,6 +554,36 @@ fn the_empty_variables_of_claude_v4_are_no_login() {
     });
 }
 
+/// What the agent writes before any script; `echo -n` and `$(…)` lose the last line end.
+fn write_user_secrets(ws: &Workspace, host: &Host, seed: &ChatGpt) {
+    let write = |name: &str, text: &str| ws.write(&format!(".config/pushready/seed/{name}"), text, 0o600);
+    write("codex-auth.json", &seed.json());
+    write("claude-oauth-token", &claude_token());
+    write("deploy-keys/github.com/acme/app", host.key.private.trim_end());
+    // the rig's host is not the real github.com
+    write("known_hosts", &host.known_hosts());
+}
+
+#[test]
+fn the_screen_of_the_readme_is_all_that_it_takes() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = Template::of_readme(ws, &release());
+        let agent = Agent::of(ws, template.build(&[]));
+        assert_eq!(agent.deployment.variables.keys().collect::<Vec<_>>(), ["PUSHREADY_REQUIRE"]);
+        write_user_secrets(ws, &host, &fake_auth::chatgpt());
+        for _ in 0..2 {
+            for (address, output) in agent.start() {
+                let output = output.success();
+                assert!(address != START || last_line(&output).starts_with("READY "), "{output}");
+            }
+        }
+        assert_eq!(ws.read("app/README.md"), "# acme/app\n");
+        let metadata = agent.deployment.metadata[0]["script"].as_str().unwrap();
+        agent.cmd(metadata).run().success().stdout_has("ready · push 1/1 · codex · claude · checked ");
+    });
+}
+
 #[test]
 fn example_coder_user_secrets() {
     sandbox(|ws| {
@@ -561,13 +600,7 @@ fn example_coder_user_secrets() {
         assert_eq!(proof.status.code(), Some(1), "{proof}");
         assert!(last_line(proof).starts_with("NOT READY required-missing"), "{proof}");
 
-        // what the agent writes before any script
-        let seed = fake_auth::chatgpt();
-        let folder = ".config/pushready/seed";
-        ws.write(&format!("{folder}/codex-auth.json"), seed.json(), 0o600);
-        ws.write(&format!("{folder}/claude-oauth-token"), format!("{}\n", claude_token()), 0o600);
-        ws.write(&format!("{folder}/deploy-keys/github.com/acme/app"), host.key.private.trim_end(), 0o600);
-        ws.write(&format!("{folder}/known_hosts"), host.known_hosts(), 0o600);
+        write_user_secrets(ws, &host, &fake_auth::chatgpt());
         let agent = Agent::of(ws, agent.deployment);
         for (address, output) in agent.start() {
             let output = output.success();
@@ -609,5 +642,210 @@ fn example_coder_tasks() {
             assert_eq!(ws.read("app/README.md"), "# acme/app\n");
         }
         agent.shell("cd app && git -c user.name=T -c user.email=t@example.com commit -qm x --allow-empty && git push -q").success();
+    });
+}
+
+/// Values of a plain Kubernetes list `[{name, …}]`, by name.
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    list.as_array().unwrap().iter().find(|entry| entry["name"] == name).unwrap()
+}
+
+fn words(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect()
+}
+
+/// A volume from a secret, as the kubelet mounts it: links into a dated folder, of root's and for all to read.
+fn mount_secret(volume: &Value, folder: &Path, secret: &[(&str, &str)]) {
+    let dated = folder.join("..2026_01_31");
+    for item in volume["secret"]["items"].as_array().unwrap() {
+        let (key, path) = (item["key"].as_str().unwrap(), item["path"].as_str().unwrap());
+        let content = secret.iter().find(|(name, _)| *name == key).unwrap().1;
+        fs::create_dir_all(dated.join(path).parent().unwrap()).unwrap();
+        fs::write(dated.join(path), content).unwrap();
+        fs::set_permissions(dated.join(path), Permissions::from_mode(0o644)).unwrap();
+        let first = path.split('/').next().unwrap();
+        let link = folder.join(first);
+        if !link.is_symlink() {
+            symlink(Path::new("..data").join(first), link).unwrap();
+        }
+    }
+    symlink("..2026_01_31", folder.join("..data")).unwrap();
+}
+
+#[test]
+fn example_pod() {
+    // volumes of the pod below /opt; the sandbox's own system is read-only
+    sandbox_with(&["--tmpfs", "/opt"], |ws| {
+        let host = Host::start();
+        let pod = fs::read_to_string(format!("{CRATE}/examples/pod/pod.yaml")).unwrap();
+        let pod: Value = yaml_serde::from_str(&pod).unwrap();
+        let spec = &pod["spec"];
+        let init = named(&spec["initContainers"], "pushready");
+        let main = named(&spec["containers"], "agent");
+        let mount = |container: &Value, name: &str| {
+            PathBuf::from(named(&container["volumeMounts"], name)["mountPath"].as_str().unwrap())
+        };
+        assert_eq!(mount(main, "home"), ws.home());
+
+        // the init container, whose image is the binary at its root
+        let [program, arguments @ ..] = &words(&init["command"])[..] else { panic!("no command") };
+        assert_eq!(*program, "/pushready");
+        ws.run(arguments).success();
+        assert!(mount(init, "pushready").join("pushready").exists());
+
+        let seed = mount(main, "seed");
+        fs::create_dir_all(&seed).unwrap();
+        let volume = named(&spec["volumes"], "seed");
+        mount_secret(
+            volume,
+            &seed,
+            &[("codex-auth.json", &fake_auth::chatgpt().json()), ("app.key", &host.key.private)],
+        );
+        ws.install("run-agent", "#!/bin/sh\necho \"agent at work\"\n");
+        let container = |command: &Value| {
+            let command = words(command);
+            let mut cmd =
+                ws.cmd(command[0]).args(&command[1..]).env("PATH", format!("/run/rig/bin:{AGENT_PATH}"));
+            for variable in main["env"].as_array().unwrap() {
+                cmd = cmd.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
+            }
+            // the rig's host is not the real github.com
+            cmd.env("PUSHREADY_KNOWN_HOSTS", host.known_hosts())
+        };
+        let probe = &main["readinessProbe"]["exec"]["command"];
+        container(probe).run().fails(1);
+        let started = container(&main["command"]).run().success();
+        assert_eq!(last_line(&started), "agent at work", "{started}");
+        assert_eq!(login(ws)["tokens"]["refresh_token"], "", "a lease");
+        container(probe).run().success().stdout_has("ready");
+
+        // what is required is refused: no agent, and not ready
+        fs::remove_file("/srv/git/authorized_keys").unwrap();
+        let refused = container(&main["command"]).run().fails(1);
+        assert!(last_line(&refused).starts_with("NOT READY ssh-key-refused"), "{refused}");
+        container(probe).run().fails(1);
+    });
+}
+
+#[test]
+fn example_devcontainer() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let text =
+            fs::read_to_string(format!("{CRATE}/examples/devcontainer/.devcontainer/devcontainer.json"))
+                .unwrap();
+        let text: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let config: Value = serde_json::from_str(&text).unwrap();
+        let mount = config["mounts"][0].as_str().unwrap();
+        let target = mount.split(',').find_map(|option| option.strip_prefix("target=")).unwrap();
+        fs::create_dir_all(format!("{target}/deploy-keys/github.com/acme")).unwrap();
+        fs::write(format!("{target}/codex-auth.json"), fake_auth::chatgpt().json()).unwrap();
+        fs::write(format!("{target}/deploy-keys/github.com/acme/app"), &host.key.private).unwrap();
+        fs::write(format!("{target}/known_hosts"), host.known_hosts()).unwrap();
+
+        // the repository, with install.sh as a release fills it in
+        release();
+        let installer = fs::read_to_string(format!("{CRATE}/scripts/install.sh")).unwrap();
+        ws.write("app/.devcontainer/install.sh", installer, 0o644);
+        let command = |name: &str| {
+            let mut cmd = ws.sh(config[name].as_str().unwrap()).current_dir("app").env("PATH", AGENT_PATH);
+            for (name, value) in config["containerEnv"].as_object().unwrap() {
+                cmd = cmd.env(name, value.as_str().unwrap());
+            }
+            cmd
+        };
+        command("onCreateCommand")
+            .env("PUSHREADY_DOWNLOAD_URL", RELEASE)
+            .env("PUSHREADY_VERSION", env!("CARGO_PKG_VERSION"))
+            .env("PUSHREADY_SHA256", sum_of_release())
+            .run()
+            .success();
+        for _ in 0..2 {
+            let started = command("postStartCommand").run().success();
+            assert!(last_line(&started).starts_with("READY "), "{started}");
+        }
+        assert_eq!(login(ws)["tokens"]["refresh_token"], "", "a lease");
+    });
+}
+
+#[test]
+fn a_refusal_names_the_repository_and_never_the_value() {
+    sandbox(|ws| {
+        let template =
+            Template::of_module(ws, "deploy_keys = var.keys", "variable \"keys\" { sensitive = true }");
+        template.variables(&json!({"keys": {
+            "acme/public": "ssh-ed25519 AAAAcanary", "acme/path": "~/canary", "acme/pkcs1": "BEGIN RSA PRIVATE KEY canary",
+            "https://canary@github.com/acme/url": "canary",
+        }}));
+        let plan = template.plan().fails(1);
+        let stderr = plan.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "acme/public is a public key",
+            "acme/path is a path",
+            "acme/pkcs1 is a key of another form than OpenSSH's",
+            "https://***@github.com/acme/url is no private key",
+        ] {
+            assert!(stderr.contains(said), "{said}: {plan}");
+        }
+        assert!(!plan.to_string().contains("canary"), "{plan}");
+    });
+}
+
+/// `coder gitssh` asks the server for the user's key, which an agent with `no_user_data` may not have.
+#[test]
+fn git_ssh_command_helps_an_agent_without_user_data() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let coder = Coder::install(None);
+        let build = |more: &str| {
+            let template = everything(ws, &host, &fake_auth::chatgpt(), &format!("wait_seconds = 0\n{more}"));
+            Agent::of(ws, template.build(&[])).env("GIT_SSH_COMMAND", coder.git_ssh_command())
+        };
+        let blocked = build("").run(START).fails(1);
+        assert!(last_line(&blocked).starts_with("NOT READY gitssh-blocked"), "{blocked}");
+        let ready = build("git_ssh_command = \"ssh\"").run(START).success();
+        assert!(last_line(&ready).starts_with("READY "), "{ready}");
+    });
+}
+
+#[test]
+fn the_module_comes_by_git_too_and_from_a_checkout_with_other_line_ends() {
+    sandbox(|ws| {
+        let make = format!(
+            "mkdir /tmp/repository && cd /tmp/repository && cp -r {CRATE}/scripts . && git init -q && git add . &&
+             git -c user.name=T -c user.email=t@example.com commit -qm module && git tag v0.1.0 &&
+             cp -r scripts/coder /tmp/windows && find /tmp/windows -type f -exec sed -i 's/$/\\r/' {{}} +"
+        );
+        ws.sh(&make).run().success();
+        for source in ["git::file:///tmp/repository//scripts/coder?ref=v0.1.0", "/tmp/windows"] {
+            let template = Template::of_source(ws, source, &release());
+            let agent = Agent::of(ws, template.build(&[]));
+            assert!(agent.deployment.scripts.iter().all(|script| !script.text.contains('\r')));
+            let run = agent.run(START).success();
+            assert_eq!(last_line(&run).split(' ').next(), Some("READY"), "{source}: {run}");
+        }
+    });
+}
+
+/// The registry takes a folder for itself, so install.sh lies in it; `cp scripts/install.sh scripts/coder` mends this.
+#[test]
+fn the_module_has_the_same_install_sh() {
+    assert_eq!(include_str!("../../scripts/coder/install.sh"), include_str!("../../scripts/install.sh"));
+}
+
+#[test]
+fn the_module_is_formatted_valid_and_passes_its_own_tests() {
+    sandbox(|ws| {
+        let template = Template::of_module(ws, "install = false", "");
+        template.terraform(&["validate", "-no-color"]).run().success();
+        for folder in ["scripts/coder", "tests/terraform", "examples"] {
+            let folder = format!("{CRATE}/{folder}");
+            template.terraform(&["fmt", "-check", "-diff", "-recursive", &folder]).run().success();
+        }
+        // init leaves a folder behind, and the sources are read-only
+        ws.cmd("cp").args(["-r", &format!("{CRATE}/scripts/coder"), "/tmp/author/module"]).run().success();
+        let in_module = |args: &[&str]| template.terraform(args).current_dir("/tmp/author/module").run();
+        in_module(&["init", "-no-color"]).success();
+        in_module(&["test", "-no-color"]).success().stdout_has(", 0 failed.");
     });
 }

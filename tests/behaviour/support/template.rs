@@ -49,11 +49,32 @@ module "pushready" {{
         )
     }
 
+    /// The same with the module from elsewhere.
+    pub fn of_source(workspace: &'rig Workspace, source: &str, arguments: &str) -> Self {
+        let module = format!(
+            "module \"pushready\" {{\n  source = \"{source}\"\n  agent_id = \"agent\"\n  {arguments}\n}}"
+        );
+        Self::of_text(workspace, &module)
+    }
+
     /// A folder of `examples`, whose instances of our module get these arguments besides: where the release lies.
     pub fn of_example(workspace: &'rig Workspace, name: &str, arguments: &str) -> Self {
         let text = fs::read_to_string(Path::new(CRATE).join("examples").join(name).join("main.tf")).unwrap();
+        Self::of_shown(workspace, &text, arguments)
+    }
+
+    /// The block of Terraform in the module's README that comes first.
+    pub fn of_readme(workspace: &'rig Workspace, arguments: &str) -> Self {
+        let text = fs::read_to_string(Path::new(CRATE).join("scripts/coder/README.md")).unwrap();
+        let block = text.split_once("```tf\n").unwrap().1.split_once("```").unwrap().0;
+        let providers =
+            "terraform {\n  required_providers {\n    coder = { source = \"coder/coder\" }\n  }\n}\n";
+        Self::of_shown(workspace, &format!("{providers}{block}"), arguments)
+    }
+
+    fn of_shown(workspace: &'rig Workspace, text: &str, arguments: &str) -> Self {
         let source = format!("\"{OUR_MODULE}\"\n");
-        assert!(text.contains(&source), "{name} does not use the module");
+        assert!(text.contains(&source), "it does not use the module");
         Self::of_text(workspace, &text.replace(&source, &format!("{source}  {arguments}\n")))
     }
 
