@@ -146,6 +146,6 @@ fn examine(
 fn list() -> String {
     CHECKS
         .iter()
-        .map(|check| format!("{:<20} {:<8} {}\n", check.id, check.depth.name(), check.title))
+        .map(|check| format!("{:<22} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
 }
