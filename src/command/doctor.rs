@@ -160,6 +160,6 @@ fn keep(report: &Report, state: &Path) -> Result<()> {
 fn list() -> String {
     CHECKS
         .iter()
-        .map(|check| format!("{:<20} {:<8} {}\n", check.id, check.depth.name(), check.title))
+        .map(|check| format!("{:<22} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
 }
