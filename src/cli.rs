@@ -63,6 +63,20 @@ pub enum Command {
     SshMatch { id: String },
 }
 
+impl Command {
+    /// The name of a command that is to answer in JSON.
+    pub fn in_json(&self) -> Option<&'static str> {
+        match self {
+            Self::Apply(Apply { json: true, .. }) => Some("apply"),
+            Self::Remove(Remove { json: true, .. }) => Some("remove"),
+            Self::Doctor(Doctor { json: true, .. }) => Some("doctor"),
+            Self::Status(Status { json: true, .. }) => Some("status"),
+            Self::Explain(Explain { json: true, .. }) => Some("explain"),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct Apply {
     /// Shows the plan and touches nothing

@@ -25,6 +25,8 @@ use crate::settings::Settings;
 const BUDGET: Duration = Duration::from_secs(30);
 /// Between two tries of `--wait`.
 const PAUSE: Duration = Duration::from_secs(2);
+/// What GitHub tells changes in minutes, and each look costs requests.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     if arguments.list {
@@ -42,17 +44,22 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     })?;
     let patience = Instant::now() + Duration::from_secs(arguments.wait);
     let github = Memory::default();
+    let mut pause = PAUSE;
     let report = loop {
         let report = examine(arguments, &selection, asked.as_ref(), &github)?;
-        if !report.may_pass() || Instant::now() + PAUSE > patience {
+        if !report.may_pass() || Instant::now() + pause > patience {
             break report;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(pause);
+        if report.checks.iter().any(|check| check.transient && check.id.starts_with("actions.")) {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     };
     print(&match () {
         () if arguments.json => report.json(),
         () if arguments.short => report.short(),
-        () => report.text(verbose > 0),
+        // who asks for one thing wants to hear of it, be it well or skipped
+        () => report.text(verbose > 0 || !arguments.only.is_empty()),
     });
     Ok(report.exit(arguments.strict))
 }

@@ -8,8 +8,10 @@ use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::digest::Digest;
+use crate::error::Finding;
 use crate::provision::claude::{LIFETIME_DAYS, real};
 use crate::resource::file::{self, Kind};
+use crate::resource::obstructed;
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::variables::{self, observed};
 
@@ -32,8 +34,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if context.wants("claude.login") {
         outcomes.push(match observed_file {
             Err(obstacle) => {
-                let (say, hint) = obstacle.explain(&path);
-                Outcome::fail("claude.login", None, Code::ClaudeTokenMissing, say, Fix::report(hint))
+                let Finding { code, say, hint } = obstructed(&obstacle, &path);
+                Outcome::fail("claude.login", None, code, say, Fix::report(hint))
             }
             Ok(content) => {
                 login(context, content.map(|content| CredentialsFile::parse(&content.bytes)), env_token)

@@ -7,8 +7,10 @@ use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::digest::Digest;
+use crate::error::Finding;
 use crate::provision::{Status, claude::real, codex::described, span};
 use crate::resource::file::{self, Kind};
+use crate::resource::obstructed;
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::variables::observed;
 
@@ -35,8 +37,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if context.wants("codex.login") {
         outcomes.push(match content {
             Err(obstacle) => {
-                let (say, hint) = obstacle.explain(&path);
-                Outcome::fail("codex.login", None, Code::CodexHomeUnwritable, say, Fix::report(hint))
+                let Finding { code, say, hint } = obstructed(&obstacle, &path);
+                Outcome::fail("codex.login", None, code, say, Fix::report(hint))
             }
             Ok(None) => missing(context),
             Ok(Some(content)) => login(context, &content.bytes, auth.as_ref()),

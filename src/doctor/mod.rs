@@ -165,6 +165,8 @@ pub fn run(context: &Context) -> Vec<Outcome> {
     }
     if context.wants_area("actions.runs") {
         probes.push(("actions.runs", Box::new(|| actions(context))));
+    } else if context.depth >= Depth::Network && context.selected.includes("actions.runs") {
+        probes.push(("actions.runs", Box::new(|| actions_unasked(context))));
     }
     let mut outcomes = run_all(probes);
     accept(&mut outcomes, &context.settings.accept);
@@ -195,6 +197,12 @@ fn actions(context: &Context) -> Vec<Outcome> {
     };
     outcomes.retain(|outcome| context.wants(outcome.id));
     outcomes
+}
+
+/// How to ask for them, where there is something to look at.
+fn actions_unasked(context: &Context) -> Vec<Outcome> {
+    let repository = context.asked.or(context.clones.current());
+    repository.and_then(|repository| actions::not_asked(context.env, repository)).into_iter().collect()
 }
 
 /// Marks what PUSHREADY_ACCEPT names.

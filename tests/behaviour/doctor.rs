@@ -661,6 +661,15 @@ fn actions_are_looked_at_where_they_are_asked_for() {
         assert_eq!(online.json()["overall"], "unknown", "{online}");
         // a rate limit is somebody's: not without being asked
         let whole = lab.doctor(&[]).run().json();
-        assert!(codes(&whole).iter().all(|(id, _)| !id.starts_with("\"actions.")), "{whole}");
+        let said: Vec<_> = whole["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| check["id"] == "actions.runs")
+            .collect();
+        assert_eq!((said.len(), &said[0]["status"]), (1, &"skip".into()), "{whole}");
+        assert!(said[0]["reason"].as_str().unwrap().contains("--only actions"), "{whole}");
+        let without = lab.doctor(&["--skip", "actions"]).run().json();
+        assert!(codes(&without).iter().all(|(id, _)| !id.starts_with("\"actions.")), "{without}");
     });
 }

@@ -29,6 +29,7 @@ pub(super) fn gather(session: &Session<'_>) -> Facts {
         place: session.place.clone(),
         forge: session.forge,
         now: hub.now().unwrap_or(session.inputs.env.now),
+        local_now: session.inputs.env.now,
         head,
         local: session.inputs.work_tree.map(super::local::Local::read).unwrap_or_default(),
         labels: HostedLabels::load(session.labels_file.as_deref()),
@@ -268,7 +269,7 @@ impl Reasons {
         };
         let kind = |job: &Job| Labels::of(&job.labels, &facts.labels);
         let pushed = facts.head.as_ref().is_some_and(|head| head.pushed);
-        let no_run = page.items.is_empty() && pushed;
+        let no_run = page.items.is_empty() && pushed && facts.is_fresh().is_none();
         let failed = facts.looked.iter().any(|looked| {
             let empty = looked.jobs.as_ref().is_ok_and(|page| page.items.is_empty());
             looked.run.conclusion == "startup_failure" || looked.run.conclusion == "failure" && empty
