@@ -5,7 +5,6 @@ use std::fs::{self, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -13,37 +12,14 @@ use serde_json::{Value, json};
 
 use crate::support::fake_auth::{self, ChatGpt};
 use crate::support::{
-    AGENT_PATH, Access, Agent, CRATE, Coder, GitHost, KeyPair, Output, Template, Workspace, canary, require,
-    sandbox, sandbox_with,
+    AGENT_PATH, Access, Agent, CRATE, Coder, GitHost, KeyPair, Output, Release, Template, Workspace, canary,
+    require, sandbox, sandbox_with,
 };
 
 const START: &str = "module.pushready.coder_script.start[0]";
 const STOP: &str = "module.pushready.coder_script.stop[0]";
 const CHECK: &str = "module.pushready.coder_script.check[0]";
 const AUTH: &str = ".codex/auth.json";
-/// A release as a mirror has it: a folder with the binary, and its sum.
-const RELEASE: &str = "/tmp/release";
-const PUSHREADY: &str = "/run/rig/bin/pushready";
-
-/// The module's arguments that install from `RELEASE`.
-fn release() -> String {
-    fs::create_dir_all(RELEASE).unwrap();
-    fs::remove_file(released()).ok();
-    symlink(PUSHREADY, released()).unwrap();
-    let (version, machine, sum) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, sum_of_release());
-    format!(
-        "download_url = \"{RELEASE}\"\n  pushready_version = \"{version}\"\n  sha256 = {{ {machine} = \"{sum}\" }}\n  "
-    )
-}
-
-fn sum_of_release() -> String {
-    let output = Command::new("sha256sum").arg(PUSHREADY).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
-}
-
-fn released() -> String {
-    format!("{RELEASE}/pushready-{}-{}-linux", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)
-}
 
 fn claude_token() -> String {
     format!("sk-ant-oat01-{}", "canary".repeat(12))
@@ -96,7 +72,7 @@ output "metadata" { value = module.pushready.metadata }
 "#;
 
 fn everything<'ws>(ws: &'ws Workspace, host: &Host, seed: &ChatGpt, more: &str) -> Template<'ws> {
-    let template = Template::of_module(ws, &format!("{}{EVERYTHING}{more}", release()), ITS_VARIABLES);
+    let template = Template::of_module(ws, &format!("{EVERYTHING}{more}"), ITS_VARIABLES);
     template.variables(&json!({
         "codex": seed.json(), "claude": claude_token(), "app_key": host.key.private, "known_hosts": host.known_hosts(),
     }));
@@ -121,6 +97,7 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
         let first =
             agent.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
         assert!(last_line(&first).starts_with("READY "), "{first}");
+        assert_eq!(first.stdout.matches("READY").count(), 1, "one verdict\n{first}");
         assert_eq!(first.stderr, "", "the dashboard shows it as errors");
         // that it was installed, and eight
         assert!(first.stdout.lines().count() <= 9, "{first}");
@@ -133,7 +110,7 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
         );
 
         // the next start of the same workspace: a new agent, the same home, and no release far and wide
-        fs::remove_dir_all(RELEASE).unwrap();
+        fs::remove_dir_all(Release::publish().folder).unwrap();
         let before = ws.snapshot();
         let agent = Agent::of(ws, agent.deployment);
         let second = agent.run(START).success().stdout_has("nothing to write");
@@ -163,10 +140,7 @@ fn hostile_values_arrive_byte_for_byte() {
         let known = KeyPair::generate("known").public;
         let template = Template::of_module(
             ws,
-            &format!(
-                "{}codex_auth_json = var.codex\n  deploy_keys = var.keys\n  known_hosts = var.known_hosts\n  per_user_logins = true",
-                release()
-            ),
+            "codex_auth_json = var.codex\n  deploy_keys = var.keys\n  known_hosts = var.known_hosts\n  per_user_logins = true",
             "variable \"codex\" { sensitive = true }\nvariable \"keys\" { sensitive = true }\nvariable \"known_hosts\" {}",
         );
         template.variables(&json!({
@@ -234,7 +208,7 @@ fn red_is_for_what_is_required_alone() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let agent = |arguments: &str, variables: &Value| {
-            let arguments = format!("{}wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}", release());
+            let arguments = format!("wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}");
             let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
             template.variables(variables);
             Agent::of(ws, template.build(&[]))
@@ -251,7 +225,9 @@ fn red_is_for_what_is_required_alone() {
         let run = agent("require = [\"push:acme/app\"]", &bad).run(START).success();
         assert!(run.stdout.contains("key-malformed"), "{run}");
         agent("require = [\"push:acme/other\"]", &bad).run(START).fails(1);
-        agent("", &bad).run(START).success();
+        // a template that requires nothing any more
+        let run = agent("", &bad).run(START).success();
+        assert!(last_line(&run).starts_with("READY (nothing required"), "{run}");
     });
 }
 
@@ -260,15 +236,16 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let agent = |arguments: &str| {
-            let arguments = format!("{}wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}", release());
+            let arguments = format!("wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}");
             let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
             template.variables(&json!({"keys": {"acme/app": key.private}}));
             Agent::of(ws, template.build(&[]))
         };
         let (lax, strict) = (agent(""), agent("require = [\"codex\"]"));
         // not what SHA256SUMS says
-        fs::remove_file(released()).unwrap();
-        fs::write(released(), "#!/bin/sh\ntouch /home/coder/ran\n").unwrap();
+        let release = Release::publish();
+        fs::remove_file(&release.binary).unwrap();
+        fs::write(&release.binary, "#!/bin/sh\ntouch /home/coder/ran\n").unwrap();
         let run = lax.run(START).success().stderr_has("nothing was installed");
         assert_eq!(last_line(&run), "NOT READY pushready could not be installed");
         strict.run(START).fails(1);
@@ -286,7 +263,7 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         assert_eq!(last_line(&run), "NOT READY the doctor could not run: older --version");
         strict.run(START).fails(1);
         assert!(!ws.home().join("ran").exists());
-        release();
+        Release::publish();
         lax.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
         lax.shell("pushready --version").success().stdout_has("pushready 0.1.0");
     });
@@ -328,10 +305,10 @@ fn an_unclaimed_prebuild_gets_repository_keys_alone_and_its_claim_the_rest() {
 
         // never red, whatever is wrong: an agent that is not ready cannot be claimed
         fs::remove_dir_all(ws.home().join(".local/bin")).unwrap();
-        fs::remove_dir_all(RELEASE).unwrap();
+        fs::remove_dir_all(Release::publish().folder).unwrap();
         Agent::of(ws, unclaimed.deployment).run(START).success().stdout_has("could not be installed");
 
-        release();
+        Release::publish();
         let claimed = Agent::of(ws, template.build(&[("CODER_WORKSPACE_IS_PREBUILD_CLAIM", "true")]));
         let run = claimed.run(START).success();
         assert!(last_line(&run).starts_with("READY "), "{run}");
@@ -444,11 +421,9 @@ fn several_hooks_at_once_all_end_well() {
 #[test]
 fn coder_exp_sync_is_taken_part_in_where_the_agent_serves_it() {
     sandbox(|ws| {
-        let arguments = format!(
-            "{}sync_unit = \"pushready\"\n  sync_after = [\"coder-labs-codex-install_script\", \"other\"]",
-            release()
-        );
-        let template = Template::of_module(ws, &arguments, "");
+        let arguments =
+            "sync_unit = \"pushready\"\n  sync_after = [\"coder-labs-codex-install_script\", \"other\"]";
+        let template = Template::of_module(ws, arguments, "");
         let agent = Agent::of(ws, template.build(&[]));
         // no agent socket, and no coder at all
         agent.run(START).success();
@@ -494,7 +469,7 @@ fn a_refreshed_login_survives_the_stub_that_codex_v4_writes() {
     sandbox(|ws| {
         let host = Host::start();
         let seed = fake_auth::chatgpt();
-        let arguments = format!("{}{EVERYTHING}part = \"hooks\"", release());
+        let arguments = format!("{EVERYTHING}part = \"hooks\"");
         let template = Template::of_module(ws, &arguments, &format!("{ITS_VARIABLES}{CODEX_V4}"));
         template.variables(&json!({
             "codex": seed.json(), "claude": claude_token(), "app_key": host.key.private, "known_hosts": host.known_hosts(),
@@ -532,7 +507,7 @@ fn the_empty_variables_of_claude_v4_are_no_login() {
         let host = Host::start();
         let template = Template::of_module(
             ws,
-            &format!("{}{EVERYTHING}part = \"hooks\"", release()),
+            &format!("{EVERYTHING}part = \"hooks\""),
             &format!(
                 "{ITS_VARIABLES}{}",
                 CODEX_V4
@@ -567,10 +542,14 @@ fn write_user_secrets(ws: &Workspace, host: &Host, seed: &ChatGpt) {
 #[test]
 fn the_screen_of_the_readme_is_all_that_it_takes() {
     sandbox(|ws| {
+        let [ours, whole] = [include_str!("../../scripts/coder/README.md"), include_str!("../../README.md")]
+            .map(|text| text.split_once("```tf\n").unwrap().1.split_once("```").unwrap().0);
+        assert_eq!(ours, whole, "both have the same screen");
         let host = Host::start();
-        let template = Template::of_readme(ws, &release());
+        let template = Template::of_readme(ws);
         let agent = Agent::of(ws, template.build(&[]));
-        assert_eq!(agent.deployment.variables.keys().collect::<Vec<_>>(), ["PUSHREADY_REQUIRE"]);
+        let names: Vec<_> = agent.deployment.variables.keys().collect();
+        assert_eq!(names, ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE"]);
         write_user_secrets(ws, &host, &fake_auth::chatgpt());
         for _ in 0..2 {
             for (address, output) in agent.start() {
@@ -588,7 +567,7 @@ fn the_screen_of_the_readme_is_all_that_it_takes() {
 fn example_coder_user_secrets() {
     sandbox(|ws| {
         let host = Host::start();
-        let template = Template::of_example(ws, "coder-user-secrets", &release());
+        let template = Template::of_example(ws, "coder-user-secrets");
         let agent = Agent::of(ws, template.build(&[]));
         let names: Vec<_> = agent.deployment.variables.keys().map(String::as_str).collect();
         assert_eq!(names, ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE", "PUSHREADY_TRUSTED_FOLDERS"]);
@@ -623,7 +602,7 @@ fn example_coder_user_secrets() {
 fn example_coder_tasks() {
     sandbox(|ws| {
         let host = Host::start();
-        let template = Template::of_example(ws, "coder-tasks", &release());
+        let template = Template::of_example(ws, "coder-tasks");
         template
             .variables(&json!({"codex_auth_json": fake_auth::chatgpt().json(), "app_key": host.key.private}));
         let deployment = template.build(&[]);
@@ -743,10 +722,7 @@ fn example_devcontainer() {
         fs::write(format!("{target}/deploy-keys/github.com/acme/app"), &host.key.private).unwrap();
         fs::write(format!("{target}/known_hosts"), host.known_hosts()).unwrap();
 
-        // the repository, with install.sh as a release fills it in
-        release();
-        let installer = fs::read_to_string(format!("{CRATE}/scripts/install.sh")).unwrap();
-        ws.write("app/.devcontainer/install.sh", installer, 0o644);
+        ws.write("app/.devcontainer/install.sh", Release::publish().installer(), 0o644);
         let command = |name: &str| {
             let mut cmd = ws.sh(config[name].as_str().unwrap()).current_dir("app").env("PATH", AGENT_PATH);
             for (name, value) in config["containerEnv"].as_object().unwrap() {
@@ -754,12 +730,7 @@ fn example_devcontainer() {
             }
             cmd
         };
-        command("onCreateCommand")
-            .env("PUSHREADY_DOWNLOAD_URL", RELEASE)
-            .env("PUSHREADY_VERSION", env!("CARGO_PKG_VERSION"))
-            .env("PUSHREADY_SHA256", sum_of_release())
-            .run()
-            .success();
+        command("onCreateCommand").run().success();
         for _ in 0..2 {
             let started = command("postStartCommand").run().success();
             assert!(last_line(&started).starts_with("READY "), "{started}");
@@ -791,6 +762,25 @@ fn a_refusal_names_the_repository_and_never_the_value() {
     });
 }
 
+/// As `tls_private_key` makes one: nothing is known of it while the plan is made.
+#[test]
+fn a_key_that_terraform_makes_is_judged_when_it_is_there() {
+    sandbox(|ws| {
+        let template = Template::of_module(
+            ws,
+            "deploy_keys = { \"acme/app\" = terraform_data.key.output }",
+            "variable \"key\" {}\nresource \"terraform_data\" \"key\" {\n  input = var.key\n}",
+        );
+        let key = KeyPair::generate("app");
+        template.variables(&json!({"key": key.public}));
+        let refused = template.terraform(&["apply", "-no-color", "-auto-approve"]).run().fails(1);
+        refused.stderr_has("acme/app is a public key");
+        template.variables(&json!({"key": key.private}));
+        let agent = Agent::of(ws, template.build(&[]));
+        agent.run(START).success().stdout_has(&key.fingerprint);
+    });
+}
+
 /// `coder gitssh` asks the server for the user's key, which an agent with `no_user_data` may not have.
 #[test]
 fn git_ssh_command_helps_an_agent_without_user_data() {
@@ -801,8 +791,8 @@ fn git_ssh_command_helps_an_agent_without_user_data() {
             let template = everything(ws, &host, &fake_auth::chatgpt(), &format!("wait_seconds = 0\n{more}"));
             Agent::of(ws, template.build(&[])).env("GIT_SSH_COMMAND", coder.git_ssh_command())
         };
-        let blocked = build("").run(START).fails(1);
-        assert!(last_line(&blocked).starts_with("NOT READY gitssh-blocked"), "{blocked}");
+        let blocked = build("").run(START).success();
+        assert!(last_line(&blocked).starts_with("UNKNOWN gitssh-blocked"), "{blocked}");
         let ready = build("git_ssh_command = \"ssh\"").run(START).success();
         assert!(last_line(&ready).starts_with("READY "), "{ready}");
     });
@@ -817,8 +807,24 @@ fn the_module_comes_by_git_too_and_from_a_checkout_with_other_line_ends() {
              cp -r scripts/coder /tmp/windows && find /tmp/windows -type f -exec sed -i 's/$/\\r/' {{}} +"
         );
         ws.sh(&make).run().success();
+        // from the repository, install.sh pins nothing
+        let unpinned = Template::of_source(ws, "/tmp/repository/scripts/coder", "").plan().fails(1);
+        let said = unpinned.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains("give download_url") && said.contains("give pushready_version and sha256"),
+            "{unpinned}"
+        );
+
+        let release = Release::publish();
+        let arguments = format!(
+            "download_url = \"{}\"\n  pushready_version = \"{}\"\n  sha256 = {{ {} = \"{}\" }}",
+            release.folder,
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::ARCH,
+            release.sha256
+        );
         for source in ["git::file:///tmp/repository//scripts/coder?ref=v0.1.0", "/tmp/windows"] {
-            let template = Template::of_source(ws, source, &release());
+            let template = Template::of_source(ws, source, &arguments);
             let agent = Agent::of(ws, template.build(&[]));
             assert!(agent.deployment.scripts.iter().all(|script| !script.text.contains('\r')));
             let run = agent.run(START).success();

@@ -1,7 +1,7 @@
 # pushready: install, apply, and with `prove` (the seconds to wait) the verdict. Secrets come from the environment alone.
 # Red for what PUSHREADY_REQUIRE names, and for nothing else; never in a prebuilt workspace that nobody has claimed.
 finish() {
-  if [ "$1" != 0 ] && [ "$prove" ] && [ "${PUSHREADY_REQUIRE:-}" ] && [ -z "${PUSHREADY_UNCLAIMED:-}" ]; then exit 1; fi
+  if [ "$1" != 0 ] && [ "$prove" ] && [ "${PUSHREADY_REQUIRE:-,}" != , ] && [ -z "${PUSHREADY_UNCLAIMED:-}" ]; then exit 1; fi
   exit 0
 }
 
