@@ -103,8 +103,8 @@ mod tests {
             (Some(-600), None, Status::Skip, "no server"),
             (Some(6), None, Status::Warn, "6 min behind"),
             (Some(4), Some(-4), Status::Pass, "server's time"),
-            (Some(-60), Some(90), Status::Warn, "90 min behind"),
-            (Some(-60), Some(-90), Status::Warn, "90 min ahead of"),
+            (Some(-60), Some(150), Status::Warn, "2 h behind"),
+            (Some(-60), Some(-150), Status::Warn, "2 h ahead of"),
         ] {
             let outcome = judge(now, issued.map(at), server.map(|minutes| Shown::Time(at(minutes))));
             assert_eq!(outcome.status, status, "{outcome:?}");

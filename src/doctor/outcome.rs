@@ -97,6 +97,16 @@ impl Fix {
     }
 }
 
+/// Where a new secret belongs: the source in use, else the variable that all know.
+pub fn source(via: Option<&str>, variable: &str) -> String {
+    match via {
+        Some(path) if path.contains('/') => {
+            format!("`{path}` (where a user secret of Coder's fills it: `coder secret update`)")
+        }
+        via => via.unwrap_or(variable).to_owned(),
+    }
+}
+
 /// The verdict of one check on one subject.
 #[derive(Clone, Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the JSON report")]
@@ -218,5 +228,26 @@ impl Outcome {
     pub fn with(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
         self.evidence.extend(evidence);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fix_names_the_source_in_use() {
+        assert_eq!(source(None, "PUSHREADY_X"), "PUSHREADY_X");
+        assert_eq!(source(Some("PUSHREADY_X_BASE64"), "PUSHREADY_X"), "PUSHREADY_X_BASE64");
+        let seed = source(Some("~/.config/pushready/seed/codex-auth.json"), "PUSHREADY_X");
+        assert!(seed.starts_with("`~/.config") && seed.contains("coder secret update"), "{seed}");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_obey_itself() {
+        let evidence = Evidence::foreign("said", "a\u{1b}[31m\n\u{202e}b\t https://u:secret-token@h/o/r");
+        assert!(!evidence.value.contains(['\u{1b}', '\n', '\t', '\u{202e}']), "{evidence:?}");
+        assert!(!evidence.value.contains("secret-token"), "{evidence:?}");
+        assert_eq!(Evidence::foreign("said", &"a word ".repeat(100)).value.chars().count(), FOREIGN_CAP + 1);
     }
 }

@@ -89,7 +89,7 @@ pub const CLAUDE: Client = Client {
 
 /// Sends it, unless one of the `local` checks fails: Codex deletes a login at the start where a setting forbids it, and
 /// Claude Code sends the token wherever a setting says.
-pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: fn() -> Fix) -> Outcome {
+pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -> Outcome {
     let Client { id, program, vendor, .. } = *client;
     if let Some(outcome) = local.iter().find(|outcome| outcome.status == Status::Fail) {
         let code = outcome.code.map_or(outcome.id, |code| code.name());
@@ -129,7 +129,7 @@ pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: fn() -
 }
 
 /// What the client's last words prove. Pure.
-fn judge(client: &Client, said: &str, renew: fn() -> Fix) -> Outcome {
+fn judge(client: &Client, said: &str, renew: Fix) -> Outcome {
     let Client { id, program, vendor, says, .. } = *client;
     let lower = said.to_lowercase();
     let means = says.iter().find(|(words, _)| lower.contains(words)).map(|(_, means)| *means);
@@ -141,7 +141,7 @@ fn judge(client: &Client, said: &str, renew: fn() -> Fix) -> Outcome {
             summary,
             Fix::report("take `model` out of config.toml: the default moves with the client"),
         ),
-        Some(Is(code, summary)) => Outcome::fail(id, None, code, summary, renew()),
+        Some(Is(code, summary)) => Outcome::fail(id, None, code, summary, renew),
         Some(Passing(reason)) => Outcome {
             transient: true,
             ..Outcome::unknown(
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_what_the_client_printed_is_proof() {
-        let fix = || Fix::report("renew");
+        let fix = Fix::report("renew");
         for (client, said, status, code) in [
             (
                 &CODEX,
@@ -200,7 +200,7 @@ mod tests {
             (&CLAUDE, "API Error: 529 overloaded", Status::Unknown, None),
             (&CLAUDE, "", Status::Unknown, None),
         ] {
-            let outcome = judge(client, said, fix);
+            let outcome = judge(client, said, fix.clone());
             assert_eq!((outcome.status, outcome.code), (status, code), "{said}");
             assert!(outcome.evidence.len() <= LINES);
         }

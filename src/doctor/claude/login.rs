@@ -3,13 +3,17 @@
 use super::Context;
 use crate::catalogue::Code;
 use crate::digest::Digest;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::doctor::outcome::{Evidence, Fix, Outcome, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::variables;
 
-pub fn new_token() -> Fix {
-    Fix::report("make one with `claude setup-token` and give it as PUSHREADY_CLAUDE_OAUTH_TOKEN")
+pub fn new_token(context: &Context) -> Fix {
+    let via = context.settings.claude.as_ref().map(|token| &*token.via);
+    Fix::report(format!(
+        "make one with `claude setup-token` and give it as {}",
+        source(via, "PUSHREADY_CLAUDE_OAUTH_TOKEN")
+    ))
 }
 
 /// The token that Claude Code will send if nothing beats it: the variable, else the file.
@@ -23,7 +27,7 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
                 None,
                 Code::ClaudeTokenMalformed,
                 format!("CLAUDE_CODE_OAUTH_TOKEN: {}", defect.reason),
-                new_token(),
+                new_token(context),
             ),
             Ok(checked) if checked.repairs.is_empty() => {
                 aged(context, &checked.value.digest(), "CLAUDE_CODE_OAUTH_TOKEN")
@@ -72,7 +76,7 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
             None,
             Code::ClaudeTokenMalformed,
             "the stored login lacks the scope `user:inference`, so Claude Code ignores it",
-            new_token(),
+            new_token(context),
         ),
         Some(CredentialsFile::SetupToken { digest, .. }) => aged(context, &digest, "the credentials file"),
         Some(CredentialsFile::Login { refreshable, expires, .. }) => {
@@ -83,7 +87,7 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
                     None,
                     Code::ClaudeTokenExpired,
                     "the stored login has expired, and nothing can renew it",
-                    new_token(),
+                    new_token(context),
                 );
             }
             if context.desired.claude.is_some() {
@@ -123,7 +127,7 @@ fn aged(context: &Context, digest: &str, place: &str) -> Outcome {
             None,
             Code::ClaudeTokenExpired,
             "the token is more than a year old",
-            new_token(),
+            new_token(context),
         )
         .with(evidence);
     }

@@ -55,7 +55,7 @@ pub fn request(context: &Context) -> Outcome {
     if !concerns(context) {
         return Outcome::skip(request::CLAUDE.id, None, NONE);
     }
-    request::send(context, &request::CLAUDE, &check(context), login::new_token)
+    request::send(context, &request::CLAUDE, &check(context), login::new_token(context))
 }
 
 fn configuration(context: &Context, config: &Json) -> Vec<Outcome> {

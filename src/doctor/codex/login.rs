@@ -3,17 +3,19 @@
 use super::Context;
 use crate::catalogue::Code;
 use crate::digest::Digest;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::doctor::outcome::{Evidence, Fix, Outcome, source};
 use crate::provision::{Status, codex::described, span};
 use crate::resource::file::{self, Kind};
 use crate::secret::{CodexAuth, Liveness, Mode};
 
 const ONE_DAY: i64 = 86_400;
 
-pub fn new_seed() -> Fix {
-    Fix::report(
-        "give it a new login: `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and that auth.json as the seed",
-    )
+pub fn new_seed(context: &Context) -> Fix {
+    let via = context.settings.codex.as_ref().map(|seed| &*seed.via);
+    Fix::report(format!(
+        "make a new login, `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and give that auth.json as {}",
+        source(via, "PUSHREADY_CODEX_AUTH_JSON")
+    ))
 }
 
 pub fn missing(context: &Context) -> Outcome {
@@ -22,7 +24,7 @@ pub fn missing(context: &Context) -> Outcome {
     let summary =
         if written { "auth.json is gone, as after `codex logout`" } else { "there is no auth.json" };
     let fix = if written {
-        new_seed()
+        new_seed(context)
     } else {
         Fix::run(["pushready", "apply"], "run apply where PUSHREADY_CODEX_AUTH_JSON is set")
     };
@@ -58,22 +60,26 @@ pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Outco
             "a module wrote an API key over the login",
             restore(),
         ),
-        Liveness::Stub => {
-            Outcome::fail(ID, None, Code::CodexAuthIncomplete, "auth.json holds no credential", new_seed())
-        }
+        Liveness::Stub => Outcome::fail(
+            ID,
+            None,
+            Code::CodexAuthIncomplete,
+            "auth.json holds no credential",
+            new_seed(context),
+        ),
         Liveness::Incomplete(why) => Outcome::fail(
             ID,
             None,
             Code::CodexAuthIncomplete,
             format!("Codex will send no credential: {why}"),
-            new_seed(),
+            new_seed(context),
         ),
         Liveness::Dead => Outcome::fail(
             ID,
             None,
             Code::CodexAuthExpired,
             "the access token has expired, and nothing can renew it",
-            new_seed(),
+            new_seed(context),
         ),
         Liveness::Usable | Liveness::Refreshable => alive(context, auth),
     };

@@ -71,7 +71,7 @@ pub fn request(context: &Context) -> Outcome {
     if !concerns(context) {
         return Outcome::skip(request::CODEX.id, None, NONE);
     }
-    request::send(context, &request::CODEX, &check(context), login::new_seed)
+    request::send(context, &request::CODEX, &check(context), login::new_seed(context))
 }
 
 fn environment(context: &Context) -> Outcome {

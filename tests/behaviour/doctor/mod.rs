@@ -9,7 +9,9 @@ mod table;
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::support::{Access, CRATE, Cmd, GitHost, KeyPair, Output, Vendors, Workspace, fake_auth, sandbox};
+use crate::support::{
+    Access, CRATE, Cmd, Coder, GitHost, KeyPair, Output, Vendors, Workspace, fake_auth, sandbox,
+};
 use table::findings;
 
 /// A workspace in which everything is well: logins, a writable key, a clone, an author.
@@ -133,6 +135,80 @@ fn a_healthy_workspace_is_all_green() {
             written.iter().all(|path| path.ends_with("doctor.json") || path.ends_with("pushready")),
             "{written:?}"
         );
+    });
+}
+
+/// The one check of this kind, on the repository with a key.
+fn check(output: &Output, id: &str) -> serde_json::Value {
+    let report = output.json();
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    let is_it = |check: &&serde_json::Value| check["id"] == id && check["subject"] == URL;
+    checks.find(is_it).unwrap_or_else(|| panic!("no {id}\n{output}")).clone()
+}
+
+/// What a label of the evidence says.
+fn evidence<'a>(check: &'a serde_json::Value, label: &str) -> &'a str {
+    let mut evidence = check["evidence"].as_array().unwrap().iter();
+    let found = evidence.find(|line| line["label"] == label);
+    found.map_or("", |line| line["value"].as_str().unwrap())
+}
+
+/// Which ssh git starts is told, and what another process of the workspace would get.
+#[test]
+fn each_way_to_start_ssh_is_probed() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let coder = Coder::install(None);
+        let write = |doctor: Cmd| check(&doctor.run(), "push.write");
+        let doctor = || lab.doctor(&["--only", "push"]);
+        let told = |check: &serde_json::Value| {
+            let [by, otherwise] =
+                ["ssh decided by", "otherwise"].map(|label| evidence(check, label).to_owned());
+            (check["status"].as_str().unwrap().to_owned(), by, otherwise)
+        };
+        let expect = |status: &str, by: &str, otherwise: &str| (status.into(), by.into(), otherwise.into());
+        assert_eq!(told(&write(doctor())), expect("pass", "plain ssh", ""));
+        let gitssh = coder.git_ssh_command();
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH_COMMAND", &*gitssh))),
+            expect("fail", "GIT_SSH_COMMAND", "with plain ssh it works")
+        );
+        ws.install("my-ssh", "#!/bin/sh\nexec ssh \"$@\"\n");
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH", "my-ssh"))),
+            expect("pass", "GIT_SSH", "with plain ssh it works")
+        );
+        ws.git(&["config", "--global", "core.sshCommand", "false"]).run().success();
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
+            expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand it does not work")
+        );
+        assert_eq!(write(doctor())["status"], "unknown");
+        // the clone's own, and what a setting of the user's own says of that clone alone
+        lab.fresh();
+        ws.git(&["config", "core.sshCommand", "ssh"]).current_dir("src/app").run().success();
+        assert_eq!(
+            told(&write(doctor())),
+            expect("unknown", "core.sshCommand of the clone", "with plain ssh it works")
+        );
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
+            expect("pass", "GIT_SSH_COMMAND", "")
+        );
+    });
+}
+
+/// git's rules lead to an alias there, and so does the probe.
+#[test]
+fn where_ssh_cannot_ask_the_alias_is_probed() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let nologin = |cmd: Cmd| cmd.env("SHELL", "/usr/sbin/nologin");
+        nologin(lab.apply()).run().success().stdout_has("host aliases");
+        let output = nologin(lab.doctor(&[])).run().success();
+        assert_eq!(findings(&output.json()), BTreeSet::new(), "{output}");
+        assert_eq!(check(&output, "push.write")["status"], "pass");
+        assert_eq!(check(&output, "ssh.route")["status"], "pass");
     });
 }
 
