@@ -190,9 +190,10 @@ impl Receipt {
     pub fn load(state: &Path) -> Result<Option<Self>> {
         let path = Self::path(state);
         let unreadable = |cause: String| {
-            let shown = shell(&path);
+            // out of the state folder, for what is left there is not ours to remove
+            let (from, to) = (shell(&path), shell(&state.with_file_name("pushready-receipt.damaged")));
             Error::new(format!("cannot read the receipt `{}`", path.display())).because(cause).hint(format!(
-                "move it away (`mv {shown} {shown}.damaged`) and apply again, then remove takes back what is known to be \
+                "move it away (`mv {from} {to}`) and apply again, then remove takes back what is known to be \
                  ours; it may tell what else was written"
             ))
         };

@@ -90,7 +90,7 @@ codes! {
     HomeDiskFull "home-disk-full" WorkspaceUser [stop] "a write failed because the disk or the quota is exhausted"
     HomeIoError "home-io-error" WorkspaceUser [stop] "the disk reported an error while a file of the home was read or written"
     HomeFileLocked "home-file-locked" Agent [transient] "another program holds the lock of a file that we share with it"
-    HomeUnsafePlace "home-unsafe-place" WorkspaceUser [stop] "something stands in the place of a file, or others may put it there, that keeps a secret from being written"
+    HomeUnsafePlace "home-unsafe-place" WorkspaceUser [stop] "a link, another file or the access of others stands in the way of a file with a secret"
     HomeMismatch "home-mismatch" TemplateAdmin [] "HOME is not the home that ssh uses, which is the one in the passwd entry"
     HomeNoPasswdEntry "home-no-passwd-entry" TemplateAdmin [stop] "this uid has no passwd entry, so ssh refuses to start at all"
     HomeOtherOwner "home-other-owner" TemplateAdmin [stop] "the home belongs to another user than the one that runs pushready"

@@ -81,7 +81,8 @@ pub fn misused(error: &clap::Error) {
     let mut text = error.render().to_string();
     for (_, value) in error.context() {
         if let ContextValue::String(value) = value {
-            text = text.replace(&**value, &redact(value));
+            let value = value.trim_start_matches('-');
+            text = text.replace(value, &redact(value));
         }
     }
     let _ = std::io::stderr().lock().write_all(text.as_bytes());

@@ -552,6 +552,7 @@ fn reverse_rules_for_pushes_alone_are_defeated_too() {
         };
         lab.apply(ws, &[]).success().stdout_has("\nREADY ");
         push("/bin/sh");
+        lab.apply(ws, &[]).success().stdout_has("1 of the remotes in 3 clones put on SSH");
         lab.apply(ws, &[]).success().stdout_has("nothing to write");
         let aliases = [("SHELL", "/usr/sbin/nologin")];
         lab.apply(ws, &aliases).success().stdout_has("host aliases");
@@ -574,7 +575,7 @@ fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
             ("other", "insteadOf = git@gitlab.com:"),
         ] {
             let remote = "[remote \"origin\"]\n\turl = https://github.com/acme/app\n";
-            clone_at(ws, &format!("{folder}/.git"), "git@github.com:acme/third");
+            ws.git(&["init", "--quiet", folder]).run().success();
             ws.write(
                 &format!("{folder}/.git/config"),
                 format!("{remote}[url \"https://github.com/\"]\n\t{rule}\n"),

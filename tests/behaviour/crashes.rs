@@ -554,9 +554,10 @@ fn what_another_program_put_beside_the_state_folder_goes_back() {
     sandbox(|ws| {
         let all = All::new();
         all.pushready(ws, &["apply"]).run().success();
-        // as if remove had been killed after it moved `.local` aside, in which somebody had just made a file
+        // as if remove had been killed after it moved `.local` aside, in which somebody had just made a file; by then all
+        // else is taken back
         ws.write(".local/share/mine", "mine", 0o644);
-        ws.sh("mv .local .pushready-tmp-Ab12Cd; cd .pushready-tmp-Ab12Cd/state/pushready; ls -A | grep -vx -e receipt.json -e lock | xargs rm -r")
+        ws.sh("rm -r .ssh .gitconfig .codex .claude .claude.json; mv .local .pushready-tmp-Ab12Cd; cd .pushready-tmp-Ab12Cd/state/pushready; ls -A | grep -vx -e receipt.json -e lock | xargs rm -r")
             .run()
             .success();
         ws.run(&["remove"]).success().stdout_has("an earlier run was interrupted");
