@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Refusal;
 
 /// Where a secondary limit does not say for how long (docs, "Rate limits for the REST API").
-const REST: Duration = Duration::from_mins(1);
+const REST: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub struct Memory {
