@@ -1,9 +1,12 @@
 //! Errors that end a command, how they are shown, and the exit status.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+
+use serde::Serialize;
 
 use crate::catalogue::Code;
 
@@ -45,6 +48,12 @@ impl Finding {
     pub fn new(code: Code, say: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code, say: say.into(), hint: hint.into() }
     }
+}
+
+/// A path as a word of a command that the reader may paste into a shell.
+pub fn shell(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    shlex::try_quote(&path).map_or_else(|_| path.clone().into_owned(), Cow::into_owned)
 }
 
 /// What to do about an error of the filesystem.
@@ -122,6 +131,12 @@ impl Error {
         self.code.map(|code| Finding::new(code, format!("{}{cause}", self.doing), hint))
     }
 
+    /// The same for JSON.
+    pub fn told(&self) -> Told<'_> {
+        let Self { doing, cause, hint, code, .. } = self;
+        Told { say: doing, cause: cause.as_deref(), hint: hint.as_deref(), code: *code }
+    }
+
     pub fn status(&self) -> Exit {
         self.exit
     }
@@ -137,6 +152,15 @@ impl Error {
         }
         text
     }
+}
+
+/// An error as JSON has it.
+#[derive(Debug, Serialize)]
+pub struct Told<'a> {
+    say: &'a str,
+    cause: Option<&'a str>,
+    hint: Option<&'a str>,
+    code: Option<Code>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;

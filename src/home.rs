@@ -9,7 +9,7 @@ use rustix::process::geteuid;
 
 use crate::catalogue::Code;
 use crate::env::{Env, expand};
-use crate::error::{Error, Finding, Result};
+use crate::error::{Error, Finding, Result, shell};
 use crate::git_url::Repository;
 use crate::process::{self, Failure};
 use crate::variables;
@@ -65,7 +65,7 @@ impl Home {
                 notes.push(Finding::new(
                     Code::HomeUnset,
                     format!("HOME is {was}; using the passwd home `{}`", passwd.display()),
-                    format!("set HOME={}", passwd.display()),
+                    format!("set HOME={}", shell(passwd)),
                 ));
                 passwd.clone()
             }
@@ -86,7 +86,7 @@ impl Home {
                     path.display(),
                     passwd.display()
                 ),
-                format!("set HOME={}, or change the home in the passwd entry", passwd.display()),
+                format!("set HOME={}, or change the home in the passwd entry", shell(passwd)),
             ));
         }
         let folder = |name: &str, default: &str| {
@@ -149,7 +149,7 @@ fn usable(path: &Path) -> Result<()> {
         }
         Err(error) => {
             return Err(Error::io("use HOME", path, &error)
-                .hint(format!("make it: `mkdir -p {}`, or set HOME to a home that exists", path.display()))
+                .hint(format!("make it: `mkdir -p {}`, or set HOME to a home that exists", shell(path)))
                 .code(Code::HomeUnset));
         }
     };

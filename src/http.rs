@@ -168,7 +168,7 @@ impl Http {
             let roots = self.roots.get_or_init(|| roots::load(&self.env)).clone();
             config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         }
-        let reader = Reader::new(config.build(), way.proxy.is_some());
+        let reader = Reader::new(&config.build(), way.proxy.is_some());
         readers.push((way, reader.clone()));
         Ok(reader)
     }

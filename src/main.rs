@@ -21,6 +21,7 @@ mod plan;
 mod process;
 mod provision;
 mod receipt;
+mod recovery;
 mod report;
 mod resource;
 mod secret;
@@ -45,11 +46,16 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ready.into() };
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::Ready.into();
+            }
+            command::misused(&error);
+            return Exit::Usage.into();
         }
     };
     log(cli.verbose);
+    let in_json = command::in_json(&cli.command);
     let result = match cli.command {
         Command::SshMatch { id } => Ok(ssh_match::run(&id)),
         Command::Apply(arguments) => command::apply::run(&arguments, cli.verbose),
@@ -63,7 +69,7 @@ fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
-            command::complain(&error);
+            command::fail(&error, in_json);
             error.status().into()
         }
     }

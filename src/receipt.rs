@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Code;
 use crate::digest::Digest;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, shell};
 use crate::git_url::Repository;
 use crate::home::Home;
 use crate::resource::file::{self, Kind};
@@ -29,6 +29,9 @@ pub struct Receipt {
     /// Folders that we made, outermost first.
     pub folders: Vec<PathBuf>,
     pub entries: BTreeMap<String, Entry>,
+    /// A removal was begun, and could not be finished.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removing: bool,
     /// While an apply is at work, and after one that was interrupted: what was there before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<UnderWay>,
@@ -139,6 +142,11 @@ pub struct Refused {
     pub code: Code,
 }
 
+/// Whether an entry goes by this name, for whichever folder: see [`Receipt::id`].
+pub fn is_entry(id: &str, name: &str) -> bool {
+    id.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
 /// The part that every version of the format has.
 #[derive(Deserialize)]
 struct Version {
@@ -155,6 +163,7 @@ impl Receipt {
             desired: Desired::default(),
             folders: Vec::new(),
             entries: BTreeMap::new(),
+            removing: false,
             under_way: None,
         }
     }
@@ -168,6 +177,11 @@ impl Receipt {
         }
     }
 
+    /// Whether there is an entry of this name, for whichever folder.
+    pub fn knows(&self, name: &str) -> bool {
+        self.entries.keys().any(|id| is_entry(id, name))
+    }
+
     pub fn path(state: &Path) -> PathBuf {
         state.join("receipt.json")
     }
@@ -176,9 +190,11 @@ impl Receipt {
     pub fn load(state: &Path) -> Result<Option<Self>> {
         let path = Self::path(state);
         let unreadable = |cause: String| {
-            Error::new(format!("cannot read the receipt `{}`", path.display())).because(cause).hint(
-                "without it nothing can be undone exactly; if it is damaged beyond repair, move it away and apply again",
-            )
+            let shown = shell(&path);
+            Error::new(format!("cannot read the receipt `{}`", path.display())).because(cause).hint(format!(
+                "move it away (`mv {shown} {shown}.damaged`) and apply again, then remove takes back what is known to be \
+                 ours; it may tell what else was written"
+            ))
         };
         let content = match file::observe(&path, Kind::Own) {
             Ok(Some(content)) => content,

@@ -30,7 +30,8 @@ pub struct Report {
     pub changes: Vec<ChangeLine>,
     pub notes: Vec<String>,
     pub duration_ms: u128,
-    #[serde(skip)]
+    /// A prebuilt workspace that nobody has claimed: what is missing is told, and fails nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unclaimed: bool,
 }
 
@@ -205,6 +206,7 @@ impl Report {
             ("remove", false) => "REMOVED",
             ("remove", true) => "WOULD REMOVE",
             (_, true) => "WOULD BE READY",
+            _ if self.unclaimed => "UNCLAIMED",
             _ => "READY",
         };
         if self.ready {
@@ -219,7 +221,11 @@ impl Report {
                 None => line.subject.clone(),
             })
             .collect();
-        let not = if self.command == "remove" { "NOT ALL REMOVED" } else { "NOT READY" };
+        let not = match self.command {
+            "remove" => "NOT ALL REMOVED",
+            _ if self.unclaimed => "UNCLAIMED",
+            _ => "NOT READY",
+        };
         format!("{not} {}", failures.join(" · "))
     }
 }

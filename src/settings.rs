@@ -10,6 +10,7 @@ mod requirement;
 mod source;
 
 pub use api_tokens::ApiTokens;
+pub use plain::accepted;
 pub use requirement::Requirement;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
+use walkdir::WalkDir;
 
 use crate::catalogue::Code;
 use crate::error::{Error, Result, cure};
@@ -101,6 +102,25 @@ impl State {
             left.sort();
         }
         Ok(left)
+    }
+
+    /// What others have put into the folder: everything in it but `ours`. Looks only.
+    pub fn foreign(path: &Path, ours: &[PathBuf]) -> Vec<PathBuf> {
+        let own = OWN.map(|name| path.join(name));
+        let is_ours = |file: &Path| {
+            ours.iter().chain(&own).any(|known| known == file)
+                || file.file_name().is_some_and(file::is_temporary)
+        };
+        let entries = fs::read_dir(path).into_iter().flatten().filter_map(io::Result::ok);
+        let mut foreign: Vec<_> = entries
+            .map(|entry| entry.path())
+            .filter(|entry| {
+                let files = WalkDir::new(entry).into_iter().flatten();
+                files.filter(|file| !file.file_type().is_dir()).any(|file| !is_ours(file.path()))
+            })
+            .collect();
+        foreign.sort();
+        foreign
     }
 
     /// Removes what an interrupted run left of the state folder itself, when it was made or removed. Says how many such

@@ -79,6 +79,7 @@ pub mod observed {
     pub const CLAUDE_CODE_PROVIDERS: &[&str] =
         &["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
     pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
+    pub const CODER_AGENT_URL: &str = "CODER_AGENT_URL";
     pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
     pub const GIT_SSH: &str = "GIT_SSH";
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";

@@ -5,6 +5,7 @@
 #
 # pushready has no start script of its own here: it would race codex 4.x, which writes a stub over the login at each start. The
 # hook before its install keeps the refreshed login, the one after it gives it back, and the last one proves it.
+# `./pushready` is coder-module of a release, put beside this file: it pins the binary that it fetches.
 terraform {
   required_providers {
     coder = {
@@ -52,7 +53,7 @@ resource "coder_agent" "main" {
 }
 
 module "pushready" {
-  source          = "git::https://git.example.com/platform/pushready.git//scripts/coder?ref=v0.1.0"
+  source          = "./pushready"
   agent_id        = coder_agent.main.id
   part            = "hooks"
   codex_auth_json = var.codex_auth_json

@@ -7,6 +7,7 @@
 #   coder secret create app    --file '~/.config/pushready/seed/deploy-keys/github.com/acme/app' <app.key
 #
 # The seed folder is not where Codex keeps its login: a secret at ~/.codex/auth.json would take each refreshed login back.
+# `./pushready` is coder-module of a release, put beside this file: it pins the binary that it fetches.
 terraform {
   required_providers {
     coder = {
@@ -41,7 +42,7 @@ resource "coder_agent" "main" {
 
 # installs and applies before everything else …
 module "pushready" {
-  source   = "git::https://git.example.com/platform/pushready.git//scripts/coder?ref=v0.1.0"
+  source   = "./pushready"
   agent_id = coder_agent.main.id
   part     = "before"
 
@@ -53,7 +54,7 @@ module "pushready" {
 
 # … and applies again and proves after it: what the other modules undid is mended, and the verdict is about the end
 module "proof" {
-  source   = "git::https://git.example.com/platform/pushready.git//scripts/coder?ref=v0.1.0"
+  source   = "./pushready"
   agent_id = coder_agent.main.id
   part     = "after"
 }

@@ -350,10 +350,11 @@ locals {
     PUSHREADY_TRUSTED_FOLDERS      = var.trusted_folders == null ? null : join(":", var.trusted_folders)
     PUSHREADY_REMOTES_ROOTS        = var.remotes_roots == null ? null : join(":", var.remotes_roots)
     PUSHREADY_SEED_DIR             = var.seed_dir
-    PUSHREADY_REQUIRE              = length(var.require) == 0 ? null : join(",", var.require)
-    PUSHREADY_ACCEPT               = length(var.accept) == 0 ? null : join(",", var.accept)
-    PUSHREADY_UNCLAIMED            = local.unclaimed ? "1" : null
-    GIT_SSH_COMMAND                = var.git_ssh_command
+    # a list that is empty but set: what the last build required, and this one does not, must not stay red
+    PUSHREADY_REQUIRE   = length(var.require) > 0 ? join(",", var.require) : contains(["all", "hooks"], var.part) ? "," : null
+    PUSHREADY_ACCEPT    = length(var.accept) == 0 ? null : join(",", var.accept)
+    PUSHREADY_UNCLAIMED = local.unclaimed ? "1" : null
+    GIT_SSH_COMMAND     = var.git_ssh_command
   } : name => value if value != null }
 
   # a checkout on Windows may have made CRLF of line ends, which no shell takes

@@ -9,7 +9,7 @@ run "nothing_given_sets_no_variable" {
   command = plan
 
   assert {
-    condition     = length(coder_env.secret) == 0 && length(coder_env.setting) == 0
+    condition     = length(coder_env.secret) == 0 && { for name, variable in coder_env.setting : name => variable.value } == { PUSHREADY_REQUIRE = "," }
     error_message = "unset must leave things alone, and a variable that is set is authoritative"
   }
   assert {
@@ -30,7 +30,7 @@ run "an_empty_default_of_the_template_is_unset" {
     claude_oauth_token = ""
   }
   assert {
-    condition     = length(coder_env.secret) == 0 && length(coder_env.setting) == 0
+    condition     = length(coder_env.secret) == 0 && keys(coder_env.setting) == ["PUSHREADY_REQUIRE"]
     error_message = "an empty login is none, and so no lease either"
   }
 }
@@ -326,15 +326,6 @@ run "a_secret_in_the_address_is_refused" {
   expect_failures = [var.download_url]
 }
 
-run "an_installer_that_pins_nothing_is_refused" {
-  command = plan
-
-  variables {
-    install = true
-  }
-  expect_failures = [var.download_url, var.pushready_version]
-}
-
 run "a_version_without_its_sum_is_refused" {
   command = plan
 
@@ -372,7 +363,7 @@ run "an_unclaimed_prebuild_gets_no_login" {
     deploy_keys        = { "acme/app" = "-----BEGIN OPENSSH PRIVATE KEY-----" }
   }
   assert {
-    condition     = keys(coder_env.secret) == ["PUSHREADY_DEPLOY_KEYS_BASE64"] && keys(coder_env.setting) == ["PUSHREADY_UNCLAIMED"]
+    condition     = keys(coder_env.secret) == ["PUSHREADY_DEPLOY_KEYS_BASE64"] && keys(coder_env.setting) == ["PUSHREADY_REQUIRE", "PUSHREADY_UNCLAIMED"]
     error_message = "repository keys only"
   }
 }
@@ -394,6 +385,10 @@ run "before_others_it_only_applies" {
 
   variables {
     part = "before"
+  }
+  assert {
+    condition     = length(coder_env.setting) == 0
+    error_message = "what is required is the other instance's to say"
   }
   assert {
     condition     = coder_script.start[0].script == output.hook && length(coder_script.stop) == 0 && length(coder_script.check) == 0

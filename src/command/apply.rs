@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use super::{Healed, heal, print, settled};
 use crate::cli::Apply;
 use crate::env::Env;
@@ -10,6 +12,7 @@ use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision::{self, Context, Item, Provision, routing};
 use crate::receipt::Receipt;
+use crate::recovery;
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::state::State;
@@ -39,9 +42,15 @@ fn whole(arguments: &Apply) -> Result<Report> {
     if !arguments.dry_run {
         return change(&env, &home, &settings);
     }
-    let receipt = settled(&home.state)?;
+    let receipt = known(settled(&home.state)?, &home, &settings, env.now);
     let (plan, provision) = plan(&env, &home, &settings, receipt.as_ref())?;
     Ok(report(&plan, provision, &settings, &home, true))
+}
+
+/// The receipt; where it is gone, what is known to be ours all the same.
+fn known(receipt: Option<Receipt>, home: &Home, settings: &Settings, now: Timestamp) -> Option<Receipt> {
+    let token = settings.claude.as_ref().map(|token| token.value.digest());
+    receipt.or_else(|| recovery::receipt(home, token.as_deref(), now))
 }
 
 fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) -> Result<(Plan, Provision)> {
@@ -55,7 +64,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     let failed = |error: std::io::Error| {
         Error::io("record the changes in", &Receipt::path(&home.state), &error).hint(cure(&error))
     };
-    let nothing_yet = settled(&home.state)?;
+    let nothing_yet = known(settled(&home.state)?, home, settings, env.now);
     let (first, mut provision) = plan(env, home, settings, nothing_yet.as_ref())?;
     if nothing_yet.is_none() && first.items.is_empty() {
         // nothing is asked for, and nothing ever was: leave no trace
@@ -66,9 +75,15 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     let state = State::open(&home.state, fresh)?;
     // what was judged without the lock may be stale by now
     let (receipt, healed) = heal(home)?;
+    let recorded = receipt.is_some();
+    let receipt = known(receipt, home, settings, env.now);
     let (plan, mut provision) = plan(env, home, settings, receipt.as_ref())?;
+    if !recorded && receipt.is_some() {
+        provision.notes.push("the receipt was gone: what is known to be ours is in it again".to_owned());
+    }
     let mut receipt = receipt.unwrap_or_else(fresh);
     let before = receipt.clone();
+    receipt.removing = false;
     receipt.desired = provision.desired.clone();
     let changes = plan.changes().count();
     if changes > 0 || !receipt.same(&before) {
@@ -78,7 +93,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     // status and doctor know only the receipt: what is accepted here is no failure there
     let told = plan.failures().filter(|failure| !settings.accept.contains(&failure.code));
     receipt.desired.refused = told.collect();
-    if changes > 0 || healed.unfinished || !receipt.same(&before) {
+    if changes > 0 || healed.unfinished || !recorded || !receipt.same(&before) {
         receipt.save(&state.path).map_err(failed)?;
     }
     provision.desired.clone_from(&receipt.desired);

@@ -1,5 +1,6 @@
 //! `pushready doctor`: gathers what is there, runs the checks side by side, reports.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,11 +21,16 @@ use crate::plan::Plan;
 use crate::provision;
 use crate::resource::file;
 use crate::settings::Settings;
+use crate::state::State;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);
+/// A model may take a minute.
+const LIVE_BUDGET: Duration = Duration::from_secs(90);
 /// Between two tries of `--wait`.
 const PAUSE: Duration = Duration::from_secs(2);
+/// What GitHub tells changes in minutes, and each look costs requests.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     if arguments.list {
@@ -42,17 +48,22 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     })?;
     let patience = Instant::now() + Duration::from_secs(arguments.wait);
     let github = Memory::default();
+    let mut pause = PAUSE;
     let report = loop {
         let report = examine(arguments, &selection, asked.as_ref(), &github)?;
-        if !report.may_pass() || Instant::now() + PAUSE > patience {
+        if !report.may_pass() || Instant::now() + pause > patience {
             break report;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(pause);
+        if report.checks.iter().any(|check| check.transient && check.id.starts_with("actions.")) {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     };
     print(&match () {
         () if arguments.json => report.json(),
         () if arguments.short => report.short(),
-        () => report.text(verbose > 0),
+        // who asks for one thing wants to hear of it, be it well or skipped
+        () => report.text(verbose > 0 || !arguments.only.is_empty()),
     });
     Ok(report.exit(arguments.strict))
 }
@@ -103,7 +114,7 @@ fn examine(
         clones: &clones,
         folder,
         depth,
-        end: start + BUDGET,
+        end: start + if depth == Depth::Live { LIVE_BUDGET } else { BUDGET },
         selected: selection,
         github,
     };
@@ -127,18 +138,28 @@ fn examine(
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
     // for `status`; a partial run must not pass for a whole one
-    if receipt.is_some() && selection.only.is_empty() && selection.skip.is_empty() {
-        let path = home.state.join("doctor.json");
-        if let Err(error) = file::write(&path, report.json().as_bytes(), 0o600) {
-            complain(&Error::io("keep the verdict in", &path, &error));
-        }
+    if receipt.is_some()
+        && selection.only.is_empty()
+        && selection.skip.is_empty()
+        && let Err(error) = keep(&report, &home.state)
+    {
+        complain(&error);
     }
     Ok(report)
+}
+
+/// Under the lock, so that a removal at work is not followed by a file that nobody would remove; where the state folder is
+/// gone meanwhile there is nothing to tell.
+fn keep(report: &Report, state: &Path) -> Result<()> {
+    let Some(state) = State::open_existing(state)? else { return Ok(()) };
+    let path = state.path.join("doctor.json");
+    file::write(&path, report.json().as_bytes(), 0o600)
+        .map_err(|error| Error::io("keep the verdict in", &path, &error))
 }
 
 fn list() -> String {
     CHECKS
         .iter()
-        .map(|check| format!("{:<20} {:<8} {}\n", check.id, check.depth.name(), check.title))
+        .map(|check| format!("{:<22} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
 }

@@ -11,7 +11,13 @@ pub mod status;
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use clap::error::ContextValue;
+use serde::Serialize;
+
+use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
+use crate::doctor::report::Overall;
+use crate::error::{Error, Result, Told};
+use crate::git_url::redact;
 use crate::home::Home;
 use crate::receipt::Receipt;
 use crate::resource::file;
@@ -20,6 +26,69 @@ use crate::state::State;
 /// The result of a command goes to standard output; a reader that went away is no error.
 pub fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// What `--json` prints of a command that ended early: there is one document, whatever happens.
+#[derive(Serialize)]
+struct Failure<'a> {
+    schema_version: u32,
+    tool: &'static str,
+    version: &'static str,
+    /// `None`: the command line names none, or not one command with its options.
+    command: Option<&'a str>,
+    ready: bool,
+    overall: Overall,
+    error: Told<'a>,
+}
+
+impl<'a> Failure<'a> {
+    fn print(command: Option<&'a str>, error: &'a Error) {
+        let failure = Self {
+            schema_version: 1,
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            command,
+            ready: false,
+            overall: Overall::Unknown,
+            error: error.told(),
+        };
+        print(&format!("{}\n", serde_json::to_string_pretty(&failure).unwrap_or_default()));
+    }
+}
+
+/// The name of a command that is to answer in JSON.
+pub fn in_json(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Apply(Apply { json: true, .. }) => Some("apply"),
+        Command::Remove(Remove { json: true, .. }) => Some("remove"),
+        Command::Doctor(Doctor { json: true, .. }) => Some("doctor"),
+        Command::Status(Status { json: true, .. }) => Some("status"),
+        Command::Explain(Explain { json: true, .. }) => Some("explain"),
+        _ => None,
+    }
+}
+
+/// Tells of an error that ended a command. `in_json`: the name of one that was to answer so.
+pub fn fail(error: &Error, in_json: Option<&str>) {
+    if in_json.is_some() {
+        Failure::print(in_json, error);
+    }
+    complain(error);
+}
+
+/// The command line is wrong. A secret that stands in it is not repeated.
+pub fn misused(error: &clap::Error) {
+    let mut text = error.render().to_string();
+    for (_, value) in error.context() {
+        if let ContextValue::String(value) = value {
+            text = text.replace(&**value, &redact(value));
+        }
+    }
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let error = Error::new("the command line is wrong").hint("see `pushready --help`");
+        Failure::print(None, &error);
+    }
 }
 
 /// Errors and warnings about the run itself.

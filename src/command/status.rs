@@ -1,18 +1,22 @@
 //! `pushready status`: how the last apply and the last doctor ended, and how long ago; without the network.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::print;
+use crate::catalogue::Code;
 use crate::cli;
 use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::report::Overall;
 use crate::env::Env;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Finding, Result};
 use crate::home::Home;
-use crate::provision::{span, unmet};
+use crate::provision::{lost_logins, span, unmet};
 use crate::receipt::{Receipt, Refused};
 use crate::resource::file::{self, Kind};
+use crate::settings::accepted;
 
 /// A verdict older than this proves nothing any more.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
@@ -54,7 +58,8 @@ struct CheckLine {
 }
 
 impl Status {
-    fn new(receipt: Option<Receipt>, doctor: Option<Verdict>) -> Self {
+    /// `lost`: logins that are not what the last apply left.
+    fn new(receipt: Option<Receipt>, lost: &[Finding], doctor: Option<Verdict>) -> Self {
         let mut not_ready: Vec<String> = match &receipt {
             None => vec!["not-provisioned".to_owned()],
             Some(receipt) => {
@@ -62,20 +67,32 @@ impl Status {
                     receipt.desired.refused.iter().map(|Refused { item, code }| format!("{code} {item}"));
                 let missing = unmet(&receipt.desired);
                 let missing = missing.iter().map(|item| format!("required-missing {}", item.subject));
+                let removing = receipt.removing.then(|| {
+                    "not-provisioned: a removal was begun and not finished: run `pushready remove` again"
+                        .to_owned()
+                });
                 let interrupted = receipt
                     .under_way
                     .as_ref()
                     .map(|_| "an apply is at work, or was interrupted: run `pushready apply`".to_owned());
-                refused.chain(missing).chain(interrupted).collect()
+                removing.into_iter().chain(refused).chain(missing).chain(interrupted).collect()
             }
         };
+        for Finding { code, .. } in lost {
+            let login = code.name().split('-').next().unwrap_or_default();
+            not_ready.push(format!("{code} {login}"));
+        }
         let failed = doctor.iter().filter(|verdict| !verdict.stale).flat_map(|verdict| &verdict.checks);
         for check in failed.filter(|check| check.status == CheckStatus::Fail && !check.accepted) {
             let name = check.code.as_ref().unwrap_or(&check.id);
+            if lost.iter().any(|finding| finding.code.name() == name) {
+                continue;
+            }
             let subject = check.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
             not_ready.push(format!("{name}{subject}"));
         }
-        not_ready.dedup();
+        let mut told = BTreeSet::new();
+        not_ready.retain(|item| told.insert(item.clone()));
         let (at, by) =
             receipt.as_ref().map(|receipt| (receipt.provisioned_at, receipt.version.clone())).unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
@@ -138,11 +155,25 @@ fn verdict(home: &Home, now: Timestamp) -> Option<Verdict> {
     Some(Verdict { stale, ..verdict })
 }
 
+/// The logins that are lost by now, less what is accepted here, or was by the doctor.
+fn lost(env: &Env, home: &Home, receipt: Option<&Receipt>, verdict: Option<&Verdict>) -> Vec<Finding> {
+    let (here, _) = accepted(env);
+    let by_doctor = |code: Code| {
+        let mut checks = verdict.into_iter().flat_map(|verdict| &verdict.checks);
+        checks.any(|check| check.accepted && check.code.as_deref() == Some(code.name()))
+    };
+    let lost = receipt.map(|receipt| lost_logins(home, receipt, env.now)).unwrap_or_default();
+    lost.into_iter().filter(|finding| !here.contains(&finding.code) && !by_doctor(finding.code)).collect()
+}
+
 pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let env = Env::of_process();
-    let loaded =
-        Home::locate(&env).and_then(|home| Ok((Receipt::load(&home.state)?, verdict(&home, env.now))));
-    let (receipt, doctor) = match loaded {
+    let loaded = Home::locate(&env).and_then(|home| {
+        let receipt = Receipt::load(&home.state)?;
+        let verdict = verdict(&home, env.now);
+        Ok((lost(&env, &home, receipt.as_ref(), verdict.as_ref()), receipt, verdict))
+    });
+    let (lost, receipt, doctor) = match loaded {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us
         Err(_) if arguments.line => {
@@ -151,7 +182,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    let status = Status::new(receipt, doctor);
+    let status = Status::new(receipt, &lost, doctor);
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&status).unwrap_or_default()));
     } else {

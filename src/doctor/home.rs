@@ -44,28 +44,29 @@ fn folder(context: &Context) -> Outcome {
         return Outcome::fail(ID, None, finding.code, &finding.say, Fix::report(&finding.hint))
             .with(evidence);
     }
-    if let Some(note) = home.notes.first() {
-        let summary = &note.say;
-        let fix = Fix::report(&note.hint);
-        return match note.code {
-            // git then reads no global configuration, and Codex and Claude Code find no login
-            Code::HomeUnset => Outcome::fail(ID, None, note.code, summary, fix),
-            code => Outcome::warn(ID, None, code, summary, fix),
-        }
-        .with(evidence);
-    }
     let owner = std::fs::metadata(&home.path).map(|metadata| metadata.uid());
-    match owner {
-        Ok(uid) if uid != geteuid().as_raw() => Outcome::fail(
+    if let Ok(uid) = owner
+        && uid != geteuid().as_raw()
+    {
+        return Outcome::fail(
             ID,
             None,
             Code::HomeOtherOwner,
             format!("the home belongs to uid {uid}, and this is uid {}", geteuid().as_raw()),
             Fix::report("run pushready as the user to whom the home belongs"),
         )
-        .with(evidence),
-        _ => Outcome::pass(ID, None, "HOME and the home that ssh uses are the same").with(evidence),
+        .with(evidence);
     }
+    let Some(note) = home.notes.first() else {
+        return Outcome::pass(ID, None, "HOME and the home that ssh uses are the same").with(evidence);
+    };
+    let (summary, fix) = (&note.say, Fix::report(&note.hint));
+    match note.code {
+        // git then reads no global configuration, and Codex and Claude Code find no login
+        Code::HomeUnset => Outcome::fail(ID, None, note.code, summary, fix),
+        code => Outcome::warn(ID, None, code, summary, fix),
+    }
+    .with(evidence)
 }
 
 fn writable(home: &Path) -> Outcome {

@@ -3,7 +3,9 @@
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
+use crate::error::Finding;
 use crate::resource::file::{self, Kind};
+use crate::resource::obstructed;
 
 pub fn check(context: &Context) -> Vec<Outcome> {
     const ID: &str = "keys.installed";
@@ -50,8 +52,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
                     }
                 }
                 Err(obstacle) => {
-                    let (say, hint) = obstacle.explain(&path);
-                    Outcome::fail(ID, subject, Code::KeyPermissions, say, Fix::report(hint))
+                    let Finding { code, say, hint } = obstructed(&obstacle, &path);
+                    Outcome::fail(ID, subject, code, say, Fix::report(hint))
                 }
             };
             outcome.with(evidence)

@@ -4,6 +4,7 @@
 mod actions;
 pub mod check;
 mod claude;
+mod clock;
 pub mod clones;
 mod codex;
 mod git;
@@ -14,6 +15,7 @@ pub mod outcome;
 mod push;
 pub mod push_message;
 pub mod report;
+mod request;
 mod requirement;
 mod runner;
 mod ssh;
@@ -132,8 +134,16 @@ pub fn run(context: &Context) -> Vec<Outcome> {
     let mut probes: Vec<(&'static str, Probe)> = Vec::new();
     for (id, check) in AREAS {
         if context.wants_area(id) {
-            probes.push((id, Box::new(move || check(context))));
+            let wanted = move || {
+                let mut outcomes = check(context);
+                outcomes.retain(|outcome| context.wants(outcome.id));
+                outcomes
+            };
+            probes.push((id, Box::new(wanted)));
         }
+    }
+    if context.wants(clock::ID) {
+        probes.push((clock::ID, Box::new(|| vec![clock::check(context)])));
     }
     for repository in context.repositories {
         let gate = gates.of(repository.host());
@@ -150,11 +160,18 @@ pub fn run(context: &Context) -> Vec<Outcome> {
             }
         }
         if context.wants("push.live") {
-            let live = move || gate.pass(|| vec![push::live(context, repository)]);
+            let live =
+                move || gate.pass(|| vec![push::live(context, repository, &repository.to_ssh(), true)]);
             probes.push(("push.live", Box::new(live)));
         }
     }
     for url in context.https {
+        if let Some(repository) = url.repository().filter(|_| context.wants("push.live")) {
+            let gate = gates.of(repository.host());
+            let live =
+                move || gate.pass(|| vec![push::live(context, repository, url.without_credential(), false)]);
+            probes.push(("push.live", Box::new(live)));
+        }
         for access in Access::BOTH {
             if context.wants(access.id()) {
                 let gate = gates.of(url.repository().map_or("", Repository::host));
@@ -163,8 +180,15 @@ pub fn run(context: &Context) -> Vec<Outcome> {
             }
         }
     }
+    let requests: [(_, fn(&Context) -> Outcome); 2] =
+        [("codex.request", codex::request), ("claude.request", claude::request)];
+    for (id, request) in requests.into_iter().filter(|(id, _)| context.wants(id)) {
+        probes.push((id, Box::new(move || vec![request(context)])));
+    }
     if context.wants_area("actions.runs") {
         probes.push(("actions.runs", Box::new(|| actions(context))));
+    } else if context.depth >= Depth::Network && context.selected.includes("actions.runs") {
+        probes.push(("actions.runs", Box::new(|| actions_unasked(context))));
     }
     let mut outcomes = run_all(probes);
     accept(&mut outcomes, &context.settings.accept);
@@ -195,6 +219,12 @@ fn actions(context: &Context) -> Vec<Outcome> {
     };
     outcomes.retain(|outcome| context.wants(outcome.id));
     outcomes
+}
+
+/// How to ask for them, where there is something to look at.
+fn actions_unasked(context: &Context) -> Vec<Outcome> {
+    let repository = context.asked.or(context.clones.current());
+    repository.and_then(|repository| actions::not_asked(context.env, repository)).into_iter().collect()
 }
 
 /// Marks what PUSHREADY_ACCEPT names.

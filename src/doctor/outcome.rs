@@ -5,6 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Actor, Code};
+use crate::error::Finding;
+use crate::resource;
+use crate::resource::file::Obstacle;
 
 /// Text from outside is cut here: nobody reads more, and a server must not flood the report.
 const FOREIGN_CAP: usize = 300;
@@ -94,6 +97,16 @@ impl Fix {
     }
 }
 
+/// Where a new secret belongs: the source in use, else the variable that all know.
+pub fn source(via: Option<&str>, variable: &str) -> String {
+    match via {
+        Some(path) if path.contains('/') => {
+            format!("`{path}` (where a user secret of Coder's fills it: `coder secret update`)")
+        }
+        via => via.unwrap_or(variable).to_owned(),
+    }
+}
+
 /// The verdict of one check on one subject.
 #[derive(Clone, Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the JSON report")]
@@ -154,6 +167,11 @@ impl Outcome {
         Self { reason: Some(reason.clone()), ..Self::new(id, subject, Status::Skip, reason) }
     }
 
+    /// The same for several checks: what they are about is not there.
+    pub fn skip_all(ids: &[&'static str], reason: &str) -> Vec<Self> {
+        ids.iter().map(|id| Self::skip(id, None, reason)).collect()
+    }
+
     /// It could not be told; `reason` says what it would take.
     pub fn unknown(
         id: &'static str,
@@ -162,16 +180,6 @@ impl Outcome {
         reason: impl Into<String>,
     ) -> Self {
         Self { reason: Some(reason.into()), ..Self::new(id, subject, Status::Unknown, summary.into()) }
-    }
-
-    pub fn warn(
-        id: &'static str,
-        subject: Option<String>,
-        code: Code,
-        summary: impl Into<String>,
-        fix: Fix,
-    ) -> Self {
-        Self::new(id, subject, Status::Warn, summary.into()).coded(code).fixed(fix)
     }
 
     pub fn fail(
@@ -184,13 +192,30 @@ impl Outcome {
         Self::new(id, subject, Status::Fail, summary.into()).coded(code).fixed(fix)
     }
 
+    /// The same where the work still goes on: nobody is told to stop.
+    pub fn warn(
+        id: &'static str,
+        subject: Option<String>,
+        code: Code,
+        summary: impl Into<String>,
+        fix: Fix,
+    ) -> Self {
+        Self { status: Status::Warn, stop_and_report: false, ..Self::fail(id, subject, code, summary, fix) }
+    }
+
+    /// A file that cannot be read, in apply's own words.
+    pub fn obstructed(id: &'static str, obstacle: &Obstacle, path: &Path) -> Self {
+        let Finding { code, say, hint } = resource::obstructed(obstacle, path);
+        Self::fail(id, None, code, say, Fix::report(hint))
+    }
+
     /// Takes from the catalogue who can mend it and what an agent may do.
     pub fn coded(mut self, code: Code) -> Self {
         let traits = code.traits();
         self.code = Some(code);
         self.actor = Some(traits.actor);
         self.agent_may_fix = traits.agent_may_fix;
-        self.stop_and_report = traits.stop_and_report && self.status != Status::Warn;
+        self.stop_and_report = traits.stop_and_report;
         self.transient = traits.transient;
         self
     }
@@ -203,5 +228,26 @@ impl Outcome {
     pub fn with(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
         self.evidence.extend(evidence);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fix_names_the_source_in_use() {
+        assert_eq!(source(None, "PUSHREADY_X"), "PUSHREADY_X");
+        assert_eq!(source(Some("PUSHREADY_X_BASE64"), "PUSHREADY_X"), "PUSHREADY_X_BASE64");
+        let seed = source(Some("~/.config/pushready/seed/codex-auth.json"), "PUSHREADY_X");
+        assert!(seed.starts_with("`~/.config") && seed.contains("coder secret update"), "{seed}");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_obey_itself() {
+        let evidence = Evidence::foreign("said", "a\u{1b}[31m\n\u{202e}b\t https://u:secret-token@h/o/r");
+        assert!(!evidence.value.contains(['\u{1b}', '\n', '\t', '\u{202e}']), "{evidence:?}");
+        assert!(!evidence.value.contains("secret-token"), "{evidence:?}");
+        assert_eq!(Evidence::foreign("said", &"a word ".repeat(100)).value.chars().count(), FOREIGN_CAP + 1);
     }
 }

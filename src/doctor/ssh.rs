@@ -38,6 +38,14 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         return outcomes;
     }
     let keyed: Vec<&Repository> = context.keyed().collect();
+    if let Err(finding) = &context.home.passwd {
+        // ssh starts for nobody: all else would be judged from what it could not say
+        if context.wants("ssh.config") {
+            let fix = Fix::report(&finding.hint);
+            outcomes.push(Outcome::fail("ssh.config", None, finding.code, &finding.say, fix));
+        }
+        return outcomes;
+    }
     if context.wants("ssh.config") || context.wants("ssh.route") {
         let chosen = settings(context, &keyed);
         // ssh reads all of its configuration, whichever host it is asked about

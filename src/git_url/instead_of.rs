@@ -54,12 +54,21 @@ pub fn rewrite(rules: &[Rule], url: &str) -> String {
     }
 }
 
+/// Which of git's rules are meant: pushes of a remote without pushurl go by those of `pushInsteadOf` first, and where one
+/// of them applies, by no other (remote.c `add_pushurl_aliases`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Both,
+    Push,
+}
+
 /// The rules for all repositories that have a key. They are made together, since a guard of one (`o/app`, with a
 /// `2` after it) may be the prefix of another (`o/app2`). `user_rules` are those in force without ours.
 pub fn instead_of_rules<'a>(
     repositories: impl IntoIterator<Item = &'a Repository>,
     user_rules: &[Rule],
     route: Route,
+    direction: Direction,
 ) -> Rules {
     let repositories: BTreeSet<&Repository> = repositories.into_iter().collect();
     let mut keys_on: HashMap<&str, usize> = HashMap::new();
@@ -71,6 +80,10 @@ pub fn instead_of_rules<'a>(
     for repository in repositories {
         let bare = keys_on.get(repository.host()).is_none_or(|keys| *keys <= MOST_BARE);
         for Wanted { prefix, base, is_ssh } in wanted(repository, bare, route) {
+            // for pushes there is a rule only against another
+            if direction == Direction::Push && !covers(user_rules, &prefix) {
+                continue;
+            }
             match judge(repository, &prefix, is_ssh, user_rules, route) {
                 Fate::Write => drop(bases.entry(prefix).or_insert(base)),
                 Fate::Needless => {}
@@ -117,8 +130,12 @@ enum Fate {
     },
 }
 
+fn covers(rules: &[Rule], prefix: &str) -> bool {
+    rules.iter().any(|rule| prefix.starts_with(&rule.prefix))
+}
+
 fn judge(repository: &Repository, prefix: &str, is_ssh: bool, user_rules: &[Rule], route: Route) -> Fate {
-    if !user_rules.iter().any(|rule| prefix.starts_with(&rule.prefix)) {
+    if !covers(user_rules, prefix) {
         return if is_ssh && route == Route::Canonical { Fate::Needless } else { Fate::Write };
     }
     let effective = rewrite(user_rules, prefix);
@@ -162,7 +179,9 @@ fn wanted(repository: &Repository, bare: bool, route: Route) -> Vec<Wanted> {
             Route::Alias => repository.to_alias(),
         });
     }
-    for (url, at_alias) in repository.ssh_urls() {
+    // where ssh finds out by itself, it does so from any spelling
+    let rare = if bare && route == Route::Alias { repository.rare_ssh_urls() } else { Vec::new() };
+    for (url, at_alias) in repository.ssh_urls().into_iter().chain(rare) {
         let base = if route == Route::Alias { at_alias } else { url.clone() };
         add(&url, true, &|suffix| format!("{base}{suffix}"));
     }

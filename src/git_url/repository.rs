@@ -195,6 +195,24 @@ impl Repository {
         urls
     }
 
+    /// Spellings that few callers write, in the same form.
+    pub(super) fn rare_ssh_urls(&self) -> Vec<(String, String)> {
+        let Self { host, ssh_user: user, ssh_port, path } = self;
+        let spellings = |host: &str| match ssh_port {
+            Some(port) => vec![
+                format!("git+ssh://{user}@{host}:{port}/{path}"),
+                format!("ssh+git://{user}@{host}:{port}/{path}"),
+            ],
+            None => vec![
+                format!("{user}@{host}:/{path}"),
+                format!("ssh://{user}@{host}:22/{path}"),
+                format!("git+ssh://{user}@{host}/{path}"),
+                format!("ssh+git://{user}@{host}/{path}"),
+            ],
+        };
+        spellings(host).into_iter().zip(spellings(&self.alias(host))).collect()
+    }
+
     /// The host names that have an [`alias`](Self::alias).
     pub fn aliased_hosts(&self) -> Vec<&str> {
         let names = self.ssh_hosts();

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::instead_of::{Covered, Route, Rules, rewrite};
+use super::instead_of::{Covered, Direction, Route, Rules, rewrite};
 use super::remote_command::Verb;
 use super::*;
 
@@ -448,7 +448,7 @@ fn git_ties_are_decided_by_the_base_named_first() {
 #[test]
 fn neighbours_keep_their_urls() {
     let app = declared("o/app");
-    let ours = instead_of_rules([&app], &[], Route::Canonical);
+    let ours = instead_of_rules([&app], &[], Route::Canonical, Direction::Both);
     assert!(ours.covered.is_empty());
     for own in ["https://github.com/o/app", "https://github.com/o/app.git"] {
         assert_eq!(effective(&[], &ours, own), app.to_ssh());
@@ -463,7 +463,7 @@ fn neighbours_keep_their_urls() {
         assert_eq!(effective(&[], &ours, &neighbour), neighbour);
     }
     let azure = declared("dev.azure.com/org/p/_git/r");
-    let ours = instead_of_rules([&azure], &[], Route::Canonical);
+    let ours = instead_of_rules([&azure], &[], Route::Canonical, Direction::Both);
     assert_eq!(effective(&[], &ours, "https://org@dev.azure.com/org/p/_git/r"), azure.to_ssh());
     for neighbour in ["https://dev.azure.com/org/p/_git/r%20two", "https://dev.azure.com/org/p/_git/r.git"] {
         assert_eq!(effective(&[], &ours, neighbour), neighbour);
@@ -474,7 +474,7 @@ fn neighbours_keep_their_urls() {
 fn keyed_neighbours_work_together() {
     let names = ["app", "app-two", "app2", "app2x", "app.js", "app.gitx", "ap"];
     let repositories = names.map(|name| declared(&format!("o/{name}")));
-    let ours = instead_of_rules(&repositories, &[], Route::Canonical);
+    let ours = instead_of_rules(&repositories, &[], Route::Canonical, Direction::Both);
     for repository in &repositories {
         for own in [repository.https_urls().remove(0), format!("{}.git", repository.https_urls().remove(0))] {
             assert_eq!(effective(&[], &ours, &own), repository.to_ssh());
@@ -490,7 +490,7 @@ fn keyed_neighbours_work_together() {
 fn the_users_own_rules_win_and_are_reported() {
     let app = declared("o/app");
     let all = [rule("git@github.com:", "https://github.com/")];
-    let ours = instead_of_rules([&app], &all, Route::Canonical);
+    let ours = instead_of_rules([&app], &all, Route::Canonical, Direction::Both);
     assert_eq!(ours.rules, []);
     assert_eq!(
         ours.covered,
@@ -509,7 +509,7 @@ fn the_users_own_rules_win_and_are_reported() {
     );
     // a rule on what would be a guard
     let user = [rule("https://mirror/", "https://github.com/o/app.")];
-    let ours = instead_of_rules([&app], &user, Route::Canonical);
+    let ours = instead_of_rules([&app], &user, Route::Canonical, Direction::Both);
     assert_eq!(ours.covered.len(), 1);
     assert_eq!(effective(&user, &ours, "https://github.com/o/app.js"), "https://mirror/js");
     assert_eq!(effective(&user, &ours, "https://github.com/o/app"), app.to_ssh());
@@ -520,7 +520,7 @@ fn the_users_own_rules_win_and_are_reported() {
 fn a_reverse_rule_is_defeated_for_keyed_repositories_alone() {
     let app = declared("o/app");
     let user = [rule("https://github.com/", "git@github.com:")];
-    let ours = instead_of_rules([&app], &user, Route::Canonical);
+    let ours = instead_of_rules([&app], &user, Route::Canonical, Direction::Both);
     assert_eq!(ours.covered, []);
     for own in ["git@github.com:o/app", "git@github.com:o/app.git"] {
         assert_eq!(effective(&user, &ours, own), own);
@@ -542,14 +542,17 @@ fn a_reverse_rule_that_cannot_be_defeated_is_reported_without_its_credential() {
         [rule("https://github.com/o/app", "git@github.com:o/app"), rule("x", "git@github.com:o/app.git")];
     for user in [&with_token[..], &same] {
         for route in [Route::Canonical, Route::Alias] {
-            let ours = instead_of_rules([&app], user, route);
-            let reversed: Vec<_> = ours.covered.iter().filter(|covered| covered.reversed).collect();
-            assert_eq!(reversed.len(), 2, "{ours:?}");
+            let ours = instead_of_rules([&app], user, route, Direction::Both);
+            let reversed = ours.covered.iter().filter(|covered| covered.reversed);
+            let reversed: Vec<_> = reversed.map(|covered| &*covered.prefix).collect();
+            for prefix in ["git@github.com:o/app", "git@github.com:o/app.git"] {
+                assert!(reversed.contains(&prefix), "{reversed:?}");
+            }
             assert!(!format!("{ours:?}").contains(TOKEN));
         }
     }
     let covering = [rule(&token, "https://github.com/")];
-    let ours = instead_of_rules([&app], &covering, Route::Canonical);
+    let ours = instead_of_rules([&app], &covering, Route::Canonical, Direction::Both);
     assert!(ours.covered.len() == 2 && !format!("{ours:?}").contains(TOKEN), "{ours:?}");
 }
 
@@ -557,11 +560,11 @@ fn a_reverse_rule_that_cannot_be_defeated_is_reported_without_its_credential() {
 fn what_leads_over_ssh_to_the_same_repository_is_left_alone() {
     let user = [rule("ssh://git@ssh.github.com:443/", "git@github.com:")];
     let app = declared("o/app");
-    let ours = instead_of_rules([&app], &user, Route::Canonical);
+    let ours = instead_of_rules([&app], &user, Route::Canonical, Direction::Both);
     assert_eq!(ours.covered, []);
     assert_eq!(effective(&user, &ours, "git@github.com:o/app.git"), "ssh://git@ssh.github.com:443/o/app.git");
     let mirrored = [rule("git@mirror.corp:", "git@github.com:")];
-    let ours = instead_of_rules([&app], &mirrored, Route::Canonical);
+    let ours = instead_of_rules([&app], &mirrored, Route::Canonical, Direction::Both);
     assert_eq!(effective(&mirrored, &ours, "git@github.com:o/app.git"), "git@mirror.corp:o/app.git");
     assert!(ours.covered.iter().all(|covered| covered.reversed) && ours.covered.len() == 2);
 }
@@ -572,11 +575,13 @@ fn an_alias_takes_every_spelling_and_no_neighbour() {
     let host = |name: &str| format!("{}.{name}.pushready.invalid", app.id());
     let user = [rule("git@github.com:", "https://github.com/")];
     for user in [&[][..], &user] {
-        let ours = instead_of_rules([&app], user, Route::Alias);
+        let ours = instead_of_rules([&app], user, Route::Alias, Direction::Both);
         for (url, alias) in [
             ("https://github.com/o/app", format!("git@{}:o/app.git", host("github.com"))),
             ("git@github.com:o/app.git", format!("git@{}:o/app.git", host("github.com"))),
             ("ssh://git@github.com/o/app", format!("ssh://git@{}/o/app", host("github.com"))),
+            ("git@github.com:/o/app.git", format!("git@{}:/o/app.git", host("github.com"))),
+            ("git+ssh://git@github.com/o/app", format!("git+ssh://git@{}/o/app", host("github.com"))),
             (
                 "ssh://git@ssh.github.com:443/o/app.git",
                 format!("ssh://git@{}:443/o/app.git", host("ssh.github.com")),
@@ -588,7 +593,7 @@ fn an_alias_takes_every_spelling_and_no_neighbour() {
         }
     }
     let gitea = declared("ssh://gitea@git.corp:2222/o/r");
-    let ours = instead_of_rules([&gitea], &[], Route::Alias);
+    let ours = instead_of_rules([&gitea], &[], Route::Alias, Direction::Both);
     let alias = format!("ssh://gitea@{}:2222/o/r.git", gitea.alias("git.corp"));
     assert_eq!(effective(&[], &ours, "ssh://gitea@git.corp:2222/o/r.git"), alias);
     assert_eq!(effective(&[], &ours, "https://git.corp/o/r"), alias);
@@ -599,7 +604,12 @@ fn above_ten_keys_a_host_only_the_suffixed_form_is_written() {
     let repositories: Vec<Repository> = (0..11).map(|i| declared(&format!("o/r{i}x"))).collect();
     let other = declared("h.corp/o/r");
     let effective_of = |count: usize, url: &str| {
-        let ours = instead_of_rules(repositories.iter().take(count).chain([&other]), &[], Route::Canonical);
+        let ours = instead_of_rules(
+            repositories.iter().take(count).chain([&other]),
+            &[],
+            Route::Canonical,
+            Direction::Both,
+        );
         effective(&[], &ours, url)
     };
     assert_eq!(effective_of(10, "https://github.com/o/r1x"), "git@github.com:o/r1x.git");
@@ -750,7 +760,7 @@ proptest! {
         tail in "[azAZ09._%+-]{1,3}(\\.git)?/?",
         route in select(vec![Route::Canonical, Route::Alias]),
     ) {
-        let ours = instead_of_rules(&repositories, &user, route);
+        let ours = instead_of_rules(&repositories, &user, route, Direction::Both);
         let spellings = |repository: &Repository| {
             let ssh = repository.ssh_urls().into_iter().map(|(url, _)| url);
             repository.https_urls().into_iter().chain(ssh).collect::<Vec<_>>()
@@ -830,7 +840,7 @@ fn git_follows_the_rules_that_we_write() {
         })
         .collect();
     for route in [Route::Canonical, Route::Alias] {
-        let ours = instead_of_rules(&repositories, &user, route);
+        let ours = instead_of_rules(&repositories, &user, route, Direction::Both);
         let all = [&user[..], &ours.rules].concat();
         let model: Vec<String> = urls.iter().map(|url| rewrite(&all, url)).collect();
         assert_eq!(ask_git(&all, &urls), model);

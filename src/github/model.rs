@@ -1,10 +1,15 @@
 //! What is read of GitHub's objects: the fields that a verdict needs, each of which may be absent. States stay words, because
 //! new ones appear without notice.
 
+mod policies;
+mod runners;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::read::{Read, flag, id, integer, list, text, time, word};
+pub use policies::{ForkPolicy, OrgPolicy, Permissions, PrivateForkPolicy, SelectedActions};
+pub use runners::{HostedRunner, Runner, RunnerGroup};
 
 #[derive(Clone, Debug, Default)]
 pub struct Repo {
@@ -125,127 +130,6 @@ impl Read for Workflow {
     }
 }
 
-/// Of a repository.
-#[derive(Clone, Debug, Default)]
-pub struct Permissions {
-    pub enabled: Option<bool>,
-    pub allowed_actions: String,
-    pub sha_pinning: bool,
-}
-
-impl Read for Permissions {
-    fn read(value: &Value) -> Option<Self> {
-        value.as_object()?;
-        Some(Self {
-            enabled: flag(value, "enabled"),
-            allowed_actions: word(value, "allowed_actions"),
-            sha_pinning: flag(value, "sha_pinning_required").unwrap_or(false),
-        })
-    }
-}
-
-/// What `allowed_actions: selected` lets through.
-#[derive(Clone, Debug, Default)]
-pub struct SelectedActions {
-    pub github_owned: bool,
-    pub verified: bool,
-    pub patterns: Vec<String>,
-}
-
-impl Read for SelectedActions {
-    fn read(value: &Value) -> Option<Self> {
-        value.as_object()?;
-        Some(Self {
-            github_owned: flag(value, "github_owned_allowed").unwrap_or(false),
-            verified: flag(value, "verified_allowed").unwrap_or(false),
-            patterns: list(value, "patterns_allowed").unwrap_or_default(),
-        })
-    }
-}
-
-/// `enabled_repositories` of an organisation: `all`, `selected`, `none`.
-#[derive(Clone, Debug, Default)]
-pub struct OrgPolicy(pub String);
-
-impl Read for OrgPolicy {
-    fn read(value: &Value) -> Option<Self> {
-        Some(Self(text(value, "enabled_repositories")?))
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct ForkPolicy(pub String);
-
-impl Read for ForkPolicy {
-    fn read(value: &Value) -> Option<Self> {
-        Some(Self(text(value, "approval_policy")?))
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct Runner {
-    pub name: String,
-    pub online: bool,
-    pub busy: bool,
-    pub labels: Vec<String>,
-    pub version: Option<String>,
-    /// Of an organisation's runner.
-    pub group: Option<i64>,
-}
-
-impl Read for Runner {
-    fn read(value: &Value) -> Option<Self> {
-        // labels of just-in-time runners have no id, and may be bare words
-        let label = |label: &Value| label.as_str().map(str::to_owned).or_else(|| text(label, "name"));
-        let labels = value.get("labels").and_then(Value::as_array);
-        Some(Self {
-            name: text(value, "name")?,
-            online: word(value, "status") == "online",
-            busy: flag(value, "busy").unwrap_or(false),
-            labels: labels.map_or_else(Vec::new, |labels| labels.iter().filter_map(label).collect()),
-            version: text(value, "version"),
-            group: id(value, "runner_group_id"),
-        })
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct RunnerGroup {
-    pub id: i64,
-    pub name: String,
-    pub public_repositories: bool,
-    pub workflows: Option<Vec<String>>,
-}
-
-impl Read for RunnerGroup {
-    fn read(value: &Value) -> Option<Self> {
-        let restricted = flag(value, "restricted_to_workflows").unwrap_or(false);
-        Some(Self {
-            id: id(value, "id").unwrap_or_default(),
-            name: text(value, "name")?,
-            public_repositories: flag(value, "allows_public_repositories").unwrap_or(false),
-            workflows: restricted.then(|| list(value, "selected_workflows").unwrap_or_default()),
-        })
-    }
-}
-
-/// Of a private repository.
-#[derive(Clone, Debug, Default)]
-pub struct PrivateForkPolicy {
-    pub runs: Option<bool>,
-    pub approval: Option<bool>,
-}
-
-impl Read for PrivateForkPolicy {
-    fn read(value: &Value) -> Option<Self> {
-        value.as_object()?;
-        Some(Self {
-            runs: flag(value, "run_workflows_from_fork_pull_requests"),
-            approval: flag(value, "require_approval_for_fork_pr_workflows"),
-        })
-    }
-}
-
 #[derive(Clone, Debug, Default)]
 pub struct PullRequest {
     pub number: i64,
@@ -256,19 +140,6 @@ pub struct PullRequest {
 impl Read for PullRequest {
     fn read(value: &Value) -> Option<Self> {
         Some(Self { number: id(value, "number")?, mergeable: flag(value, "mergeable") })
-    }
-}
-
-/// A larger runner of an organisation; its name is its label.
-#[derive(Clone, Debug, Default)]
-pub struct HostedRunner {
-    pub name: String,
-    pub status: String,
-}
-
-impl Read for HostedRunner {
-    fn read(value: &Value) -> Option<Self> {
-        Some(Self { name: text(value, "name")?, status: word(value, "status") })
     }
 }
 

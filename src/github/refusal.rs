@@ -106,13 +106,17 @@ fn sso_url(header: &str) -> Option<String> {
 }
 
 fn need(response: &Response, message: &str) -> Need {
-    if let Some(permissions) =
-        response.header("x-accepted-github-permissions").filter(|text| !text.is_empty())
-    {
-        return Need::Permission(permissions.to_owned());
+    // names of permissions and scopes alone: they are told in sentences of ours
+    let named = |name| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_:=;, -".contains(&byte);
+        let text = response.header(name).unwrap_or_default();
+        if text.len() <= 200 && text.bytes().all(plain) { text.to_owned() } else { String::new() }
+    };
+    let permissions = named("x-accepted-github-permissions");
+    if !permissions.is_empty() {
+        return Need::Permission(permissions);
     }
-    let scopes = |name| response.header(name).unwrap_or_default().to_owned();
-    let (needs, has) = (scopes("x-accepted-oauth-scopes"), scopes("x-oauth-scopes"));
+    let (needs, has) = (named("x-accepted-oauth-scopes"), named("x-oauth-scopes"));
     let list = |text: &str| -> Vec<String> { text.split(',').map(|scope| scope.trim().to_owned()).collect() };
     let lacks = !needs.is_empty() && !list(&needs).iter().any(|need| list(&has).contains(need));
     match () {
@@ -138,16 +142,14 @@ impl fmt::Display for Refusal {
                 f.write_str("403: the organisation's allow list excludes this address")
             }
             Self::Forbidden { need: Need::Permission(permission), .. } => {
-                let permission: String = permission.escape_debug().take(120).collect();
                 write!(f, "403: the token lacks `{permission}`")
             }
             Self::Forbidden { need: Need::Scope { needs, has }, .. } => {
-                let (needs, has) = (needs.escape_debug(), has.escape_debug());
                 write!(f, "403: the token has the scopes `{has}`, one of `{needs}` is needed")
             }
             Self::Forbidden { need: Need::Admin, .. } => f.write_str("403: only an admin may ask this"),
             Self::Forbidden { need: Need::Unknown, .. } => f.write_str("403: not allowed"),
-            Self::NotFound => f.write_str("404: not there, or not visible to this token"),
+            Self::NotFound => f.write_str("404: not there, or not to be seen by who asks"),
             Self::Status { status, .. } => write!(f, "status {status}"),
             Self::TooManyRequests => f.write_str("not asked: too many requests in one run"),
             Self::Network(failure) => write!(f, "{failure}"),

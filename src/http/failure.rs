@@ -25,19 +25,24 @@ impl fmt::Display for Failure {
             Self::Deadline => f.write_str("no answer before the deadline"),
             Self::Resolve(host) => write!(f, "the name `{host}` does not resolve"),
             Self::Connect(why) => write!(f, "cannot connect: {why}"),
-            Self::UnknownIssuer => f.write_str(
-                "the certificate's issuer is unknown: behind a corporate proxy, set SSL_CERT_FILE to its authority",
-            ),
+            Self::UnknownIssuer => f.write_str("nobody who is trusted here vouches for the certificate"),
             Self::Tls(why) => write!(f, "TLS failed: {why}"),
             Self::Proxy(why) => write!(f, "the proxy of the environment does not let through: {why}"),
             Self::TooLarge => f.write_str("the answer is too large"),
-            Self::Elsewhere(host) => write!(f, "redirected to another host, `{host}`, which was not followed"),
+            Self::Elsewhere(host) => {
+                write!(f, "redirected to another host, `{host}`, which was not followed")
+            }
             Self::Broken(why) => write!(f, "the answer is broken: {why}"),
         }
     }
 }
 
 impl Failure {
+    /// Whether it may be over at the next try.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Deadline | Self::Resolve(_) | Self::Connect(_) | Self::Broken(_))
+    }
+
     pub(super) fn of(error: &ureq::Error, host: &str) -> Self {
         let unresolved = || Self::Resolve(host.to_owned());
         match error {
@@ -52,6 +57,7 @@ impl Failure {
                 None if error.kind() == std::io::ErrorKind::TimedOut => Self::Deadline,
                 // std has no kind for what getaddrinfo says
                 None if error.to_string().contains("lookup address") => unresolved(),
+                None if is_cut(error.kind()) => Self::Broken("the connection ended early".to_owned()),
                 None => Self::Connect(error.kind().to_string()),
             },
             other => Self::Broken(other.to_string().escape_debug().take(120).collect()),
@@ -64,4 +70,9 @@ fn tls_failure(error: &rustls::Error) -> Failure {
         rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::UnknownIssuer,
         other => Failure::Tls(other.to_string().escape_debug().take(120).collect()),
     }
+}
+
+fn is_cut(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind as Kind;
+    matches!(kind, Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe)
 }

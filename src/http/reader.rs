@@ -14,7 +14,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(config: Config, proxied: bool) -> Self {
+    pub(super) fn new(config: &Config, proxied: bool) -> Self {
         Self { agent: config.new_agent(), proxied }
     }
 

@@ -102,7 +102,7 @@ fn answers_that_are_slow_large_or_cut_short() {
         http.get(&base.below(path).unwrap(), &[], None).unwrap_err()
     };
     assert_eq!(get("/large", 20_000), Failure::TooLarge);
-    assert!(matches!(get("/cut", 20_000), Failure::Connect(_) | Failure::Broken(_)));
+    assert!(matches!(get("/cut", 20_000), Failure::Broken(_)));
     let start = Instant::now();
     assert_eq!(get("/slow", 100), Failure::Deadline);
     assert_eq!(get("/drip", 100), Failure::Deadline);
@@ -160,7 +160,6 @@ fn corporate_authorities_are_trusted_where_any_usual_variable_names_them() {
     }
     let error = http(&[]).get(&server, &[], None).unwrap_err();
     assert_eq!(error, Failure::UnknownIssuer);
-    assert!(error.to_string().contains("SSL_CERT_FILE"));
 }
 
 #[test]

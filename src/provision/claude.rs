@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::{Context, Item, Status, codex, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
-use crate::error::Finding;
+use crate::error::{Finding, shell};
 use crate::receipt::{ClaudeRecord, Desired};
 use crate::resource::file::{self, Content, Kind, Obstacle};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target};
+use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::settings::Sourced;
 
@@ -61,7 +61,7 @@ fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) 
     }
 }
 
-fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
+pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let path = context.home.claude.join(".credentials.json");
     // a lesser source that shows through where the better one is gone is no new token
     let lesser = |seed: &Sourced<ClaudeToken>| {
@@ -85,7 +85,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
             Finding::new(
                 Code::ClaudeAuthConflict,
                 format!("kept `{}`: {why}", context.home.shown(&path)),
-                format!("to use the seed: `rm {}` and apply again", path.display()),
+                format!("to use the seed: `rm {}` and apply again", shell(&path)),
             ),
             Vec::new(),
         ));
@@ -160,11 +160,6 @@ fn private(context: &Context, path: PathBuf) -> Resource {
         edit: Edit::Private,
         recorded: true,
     }
-}
-
-fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
-    let (say, hint) = obstacle.explain(path);
-    Finding::new(Code::ClaudeTokenMissing, say, hint)
 }
 
 fn expires_in(record: &ClaudeRecord, context: &Context) -> SignedDuration {

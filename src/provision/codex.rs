@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
@@ -12,11 +12,11 @@ use super::claude::real;
 use super::{Context, Item, Status, own, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
-use crate::error::Finding;
+use crate::error::{Finding, shell};
 use crate::receipt::{CodexRecord, Desired};
-use crate::resource::file::{self, Content, Kind, Obstacle};
+use crate::resource::file::{self, Content, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, Undo, block};
+use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::settings::Sourced;
 
@@ -49,10 +49,10 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
     items
 }
 
-fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
+pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let path = context.home.codex.join("auth.json");
     let kept_path = context.home.state.join("codex/last-good.json");
-    let record = desired.codex.clone();
+    let mut record = desired.codex.clone();
     let seed = context.settings.codex.as_ref();
     if seed.is_none() && record.is_none() {
         return None;
@@ -77,15 +77,14 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         lease,
         origin: seed.origin,
     };
-    let decision = decide(
-        &seed.value,
-        &now_recorded,
-        &live,
-        record.as_ref(),
-        context.written("codex.auth", &path),
-        last_good.as_ref(),
-        context.now,
-    );
+    let undo = context.written("codex.auth", &path);
+    // known as ours from its copy alone: see `recovery`
+    let recovered = record.is_none() && undo.is_some();
+    if recovered {
+        record = Some(now_recorded.clone());
+    }
+    let decision =
+        decide(&seed.value, &now_recorded, &live, record.as_ref(), undo, last_good.as_ref(), context.now);
     let item = match decision {
         Decision::Seed(why) => {
             desired.codex = Some(now_recorded);
@@ -109,7 +108,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
             // what the receipt says of the login in place stays true: a lesser source, or a lease that came too late
             // for a login that was renewed, changes nothing of it
             let late_lease = now_recorded.lease && record.as_ref().is_some_and(|record| !record.lease);
-            if record.is_none() {
+            if desired.codex.is_none() {
                 desired.codex = Some(now_recorded);
             }
             let mut item = kept(context, &live, why, path, kept_path);
@@ -123,7 +122,7 @@ fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         Decision::KeepInstead(code, why) => {
             let hint = match code {
                 Code::CodexLoginNotOurs => {
-                    format!("to use the seed: `rm {}` and apply again", path.display())
+                    format!("to use the seed: `rm {}` and apply again", shell(&path))
                 }
                 _ => "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`"
                     .to_owned(),
@@ -368,11 +367,6 @@ fn auth_file(context: &Context, path: PathBuf, bytes: Vec<u8>) -> Resource {
     resource.target.lock = Lock::Codex;
     resource.recorded = true;
     resource
-}
-
-fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
-    let (say, hint) = obstacle.explain(path);
-    Finding::new(Code::CodexHomeUnwritable, say, hint)
 }
 
 /// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided there already.

@@ -13,7 +13,7 @@ use crate::git_url::Repository;
 use crate::receipt::{Desired, RepositoryRecord};
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target};
+use crate::resource::{Edit, Resource, Target, obstructed};
 
 pub struct Keys {
     pub items: Vec<Item>,
@@ -44,8 +44,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         }
         let resource = resource(repository, path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
-            let (say, hint) = obstacle.explain(&path);
-            keys.items.push(Item::fail(subject(repository), Finding::new(Code::KeyPermissions, say, hint)));
+            keys.items.push(Item::fail(subject(repository), obstructed(&obstacle, &path)));
             continue;
         }
         keys.routed.push(repository.clone());
@@ -97,8 +96,7 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
             ),
         )),
         Err(obstacle) => {
-            let (say, hint) = obstacle.explain(&path);
-            keys.items.push(Item::fail(subject(repository), Finding::new(Code::KeyPermissions, say, hint)));
+            keys.items.push(Item::fail(subject(repository), obstructed(&obstacle, &path)));
         }
     }
 }

@@ -91,11 +91,12 @@ pub struct Provision {
 pub fn desired(context: &Context) -> Result<Provision> {
     let mut desired = asked(context);
     let mut notes = context.settings.warnings.clone();
-    let keys = deploy_keys::provision(context, &mut desired);
-    let mut items = keys.items;
-    items.extend(routing::provision(context, &desired, &keys.routed, &mut notes)?);
+    let mut keys = deploy_keys::provision(context, &mut desired);
+    let mut items = std::mem::take(&mut keys.items);
+    let routing = routing::provision(context, &desired, &keys.routed, &mut notes)?;
+    items.extend(routing.items);
     items.extend(logins(context, &mut desired));
-    items.extend(remotes::provision(context, &desired, &keys.routed, &keys.dropped, &mut notes));
+    items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
     items.extend(keys.farewells);
     items.extend(refused(context, &mut desired));
     Ok(Provision { items, desired, notes })
@@ -154,7 +155,13 @@ fn refused(context: &Context, desired: &mut Desired) -> Vec<Item> {
 
 /// A login that is gone is the user's business, unless it is required.
 fn require_login(item: &mut Item, desired: &Desired) {
-    let gone = item.finding.as_ref().is_some_and(|finding| {
+    if is_gone(item) && desired.require.contains(&item.subject) {
+        item.status = Status::Fail;
+    }
+}
+
+fn is_gone(item: &Item) -> bool {
+    item.finding.as_ref().is_some_and(|finding| {
         matches!(
             finding.code,
             Code::CodexAuthMissing
@@ -162,10 +169,16 @@ fn require_login(item: &mut Item, desired: &Desired) {
                 | Code::ClaudeTokenMissing
                 | Code::ClaudeAuthBlanked
         )
-    });
-    if gone && desired.require.contains(&item.subject) {
-        item.status = Status::Fail;
-    }
+    })
+}
+
+/// The logins of the last apply that are gone by now, or can no longer work. Looks at their files alone.
+pub fn lost_logins(home: &Home, receipt: &Receipt, now: Timestamp) -> Vec<Finding> {
+    let context = Context { settings: &Settings::default(), home, receipt: Some(receipt), now };
+    let mut desired = receipt.desired.clone();
+    let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
+    let lost = items.into_iter().flatten().filter(|item| item.status == Status::Fail || is_gone(item));
+    lost.filter_map(|item| item.finding).collect()
 }
 
 /// Whether what is required is there; a requirement that nobody provisioned is a failure of its own.

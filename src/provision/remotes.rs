@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use walkdir::WalkDir;
 
+use super::deploy_keys::Keys;
+use super::routing::InForce;
 use super::{Context, Item};
 use crate::catalogue::Code;
 use crate::error::Finding;
-use crate::git_url::{GitUrl, Repository, Transport};
+use crate::git_url::{GitUrl, Repository, Transport, redact};
 use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
@@ -24,14 +26,15 @@ const PASSED_OVER: &[&str] = &["node_modules", ".cache", ".cargo", ".rustup", "t
 pub fn provision(
     context: &Context,
     desired: &Desired,
-    routed: &[Repository],
-    dropped: &[Repository],
+    Keys { routed, dropped, .. }: &Keys,
+    in_force: &InForce,
     notes: &mut Vec<String>,
 ) -> Vec<Item> {
     let mut resources = giving_back(context, dropped);
     let given_back = resources.len();
     let mut leaks = Vec::new();
     let mut ports_in_path = Vec::new();
+    let mut reversed = Vec::new();
     let mut rewritten = 0;
     let mut found = 0;
     if !routed.is_empty() {
@@ -53,6 +56,8 @@ pub fn provision(
             let Judged { exchanges, leaks: leaking, ports } = judge(&content.bytes, routed);
             leaks.extend(leaking.into_iter().map(|url| (config.clone(), url)));
             ports_in_path.extend(ports.into_iter().map(|url| (config.clone(), url)));
+            reversed
+                .extend(turned_back(&content.bytes, routed, in_force).map(|turned| (config.clone(), turned)));
             if !exchanges.is_empty() {
                 rewritten += exchanges.len();
                 resources.push(resource(config, exchanges, Vec::new()));
@@ -75,6 +80,22 @@ pub fn provision(
                 Code::LeakRemoteUrl,
                 format!("a credential stood in the remote `{url}` of `{}`{more}", context.home.shown(config)),
                 "revoke that token: every program that read the clone's configuration has seen it",
+            ),
+            Vec::new(),
+        ));
+    }
+    if let Some((config, (from, to))) = reversed.first() {
+        let more =
+            if reversed.len() > 1 { format!(" and in {} more", reversed.len() - 1) } else { String::new() };
+        items.push(Item::warn(
+            "remotes",
+            Finding::new(
+                Code::RemoteReversed,
+                format!(
+                    "a rule in `{}`{more} turns `{from}` into `{to}` for pushes",
+                    context.home.shown(config)
+                ),
+                "take it out; `git config --local --get-regexp '^url'` in the clone shows it",
             ),
             Vec::new(),
         ));
@@ -128,6 +149,24 @@ pub fn judge(config: &[u8], routed: &[Repository]) -> Judged {
         }
     }
     judged
+}
+
+/// A remote of a keyed repository that a rule of the clone's own keeps from SSH, and where it leads; safe to print.
+fn turned_back(config: &[u8], routed: &[Repository], in_force: &InForce) -> Option<(String, String)> {
+    let of_clone = InForce::of(config);
+    if of_clone.is_empty() {
+        return None;
+    }
+    remote::urls(config).into_iter().flatten().find_map(|variable| {
+        let url = GitUrl::parse(&variable.value?).ok()?;
+        let repository =
+            routed.iter().find(|known| url.repository().is_some_and(|asked| known.same_as(asked)))?;
+        let remote =
+            if url.transport().is_ssh() { url.without_credential().to_owned() } else { repository.to_ssh() };
+        let pushed = in_force.pushed(&of_clone, &remote, variable.key == "pushurl");
+        let over_ssh = GitUrl::parse(&pushed).is_ok_and(|url| url.transport().is_ssh());
+        (!over_ssh).then(|| (redact(&remote), redact(&pushed)))
+    })
 }
 
 /// The remotes of repositories that lost their key: back to what they were.

@@ -17,12 +17,14 @@ use crate::catalogue::Code;
 use crate::error::{Error, Finding, Result};
 use crate::git_config;
 use crate::git_url::Repository;
+use crate::home::Home;
 use crate::receipt::Desired;
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block};
 use crate::ssh_match;
 
+pub use git::InForce;
 use pins::Pins;
 use probe::Method;
 pub use probe::{destination, self_test};
@@ -34,17 +36,24 @@ pub const PINNED: &str = include_str!("known_hosts");
 const HEADER: &str =
     "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
 
+#[derive(Default)]
+pub struct Routing {
+    pub items: Vec<Item>,
+    /// git's URL rules when all this is in place.
+    pub in_force: InForce,
+}
+
 pub fn provision(
     context: &Context,
     desired: &Desired,
     routed: &[Repository],
     notes: &mut Vec<String>,
-) -> Result<Vec<Item>> {
+) -> Result<Routing> {
     let nothing_now = routed.is_empty() && desired.host_keys.is_empty();
-    let include = |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
-    let nothing_before = !include("ssh.include") && !include("git.include");
+    let is_there = |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
+    let nothing_before = !is_there("ssh.include") && !is_there("git.include");
     if nothing_now && nothing_before {
-        return Ok(Vec::new());
+        return Ok(Routing::default());
     }
     let home = context.home;
     let state = &home.state;
@@ -56,7 +65,7 @@ pub fn provision(
     let pins = Pins::of(&known_hosts, routed);
     notes.extend(pins.note());
     if let Some(odd) = ssh::unspeakable(state) {
-        return Ok(vec![unspeakable(odd)]);
+        return Ok(Routing { items: vec![unspeakable(odd)], ..Routing::default() });
     }
     let method = match &home.passwd {
         Ok(_) if !routed.is_empty() => probe::method(state),
@@ -91,24 +100,14 @@ pub fn provision(
                 "GIT_CONFIG_GLOBAL is set: the URL rules go to `{git_config}`, which git without it does not read"
             ));
         }
-        resources.push(git_include(context));
+        resources.extend(include(context, "git.include"));
     }
-    let passwd = match &home.passwd {
-        Ok(passwd) => passwd,
-        Err(finding) => {
-            let mut item = Item::fail("routing", finding.clone());
-            item.resources = resources;
-            return Ok(vec![item]);
-        }
-    };
-    resources.push(block(
-        context,
-        "ssh.include",
-        passwd.join(".ssh/config"),
-        Lock::None,
-        format!("Include {}\n", ssh_quoted(&state.join("ssh_config"))),
-        block::Place::Head,
-    ));
+    if let Err(finding) = &home.passwd {
+        let mut item = Item::fail("routing", finding.clone());
+        item.resources = resources;
+        return Ok(Routing { items: vec![item], in_force: rules.in_force });
+    }
+    resources.extend(include(context, "ssh.include"));
     let mut items = unpinned(&known_hosts, routed);
     let count = routed.len();
     let say = format!("{count} {}", if count == 1 { "repository" } else { "repositories" });
@@ -127,7 +126,7 @@ pub fn provision(
         }
     });
     items.extend(rules.reversed);
-    Ok(items)
+    Ok(Routing { items, in_force: rules.in_force })
 }
 
 /// The hosts of which no key is known.
@@ -169,33 +168,42 @@ fn text(name: &str, state: &Path, text: String) -> Resource {
     own(name, state.join(name), Kind::Own, text.into_bytes(), 0o600)
 }
 
-fn git_include(context: &Context) -> Resource {
-    let state = &context.home.state;
-    block(
-        context,
-        "git.include",
-        context.home.git_config.clone(),
-        Lock::Git,
-        // written as `git config --global --add include.path` writes it
-        format!("[include]\n\tpath = {}\n", git_config::quoted(&state.join("gitconfig").to_string_lossy())),
-        block::Place::Tail,
-    )
+/// A line of ours in a file that we share: it names a file in our state folder.
+pub struct Include {
+    pub name: &'static str,
+    pub target: Target,
+    pub text: String,
+    place: block::Place,
 }
 
-fn block(
-    context: &Context,
-    name: &str,
-    path: std::path::PathBuf,
-    lock: Lock,
-    text: String,
-    place: block::Place,
-) -> Resource {
-    Resource {
-        id: context.id(name, &path),
-        target: Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid },
-        edit: Edit::Block { text, place },
-        recorded: true,
-    }
+/// The one in ssh's configuration, where ssh has a home, and the one in git's.
+pub fn includes(home: &Home) -> Vec<Include> {
+    let state = &home.state;
+    let target = |path, lock| Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid };
+    let ssh = home.passwd.as_ref().ok().map(|passwd| Include {
+        name: "ssh.include",
+        target: target(passwd.join(".ssh/config"), Lock::None),
+        text: format!("Include {}\n", ssh_quoted(&state.join("ssh_config"))),
+        place: block::Place::Head,
+    });
+    let git = Include {
+        name: "git.include",
+        target: target(home.git_config.clone(), Lock::Git),
+        // written as `git config --global --add include.path` writes it
+        text: format!(
+            "[include]\n\tpath = {}\n",
+            git_config::quoted(&state.join("gitconfig").to_string_lossy())
+        ),
+        place: block::Place::Tail,
+    };
+    ssh.into_iter().chain([git]).collect()
+}
+
+fn include(context: &Context, name: &str) -> Option<Resource> {
+    let Include { target, text, place, .. } =
+        includes(context.home).into_iter().find(|include| include.name == name)?;
+    let id = context.id(name, &target.path);
+    Some(Resource { id, target, edit: Edit::Block { text, place }, recorded: true })
 }
 
 #[cfg(test)]

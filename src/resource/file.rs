@@ -14,7 +14,7 @@ use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
 use super::lock::{self, Held, Lock};
-use crate::error::cure;
+use crate::error::{cure, shell};
 
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
 pub const TEMPORARY: &str = ".pushready-tmp-";
@@ -66,26 +66,27 @@ pub enum Obstacle {
 impl Obstacle {
     /// What is wrong, and the cure.
     pub fn explain(&self, path: &Path) -> (String, String) {
+        let word = shell(path);
         let path = path.display();
         match self {
             Self::Symlink => (
                 format!("`{path}` is a symlink, and a secret is never written through one"),
-                format!("remove the link: `rm {path}`"),
+                format!("remove the link: `rm {word}`"),
             ),
             Self::NotRegular(what) => {
-                (format!("{what} stands at `{path}`"), format!("move it away: `mv {path} {path}.away`"))
+                (format!("{what} stands at `{path}`"), format!("move it away: `mv {word} {word}.away`"))
             }
             Self::HardLink => (
                 format!("`{path}` has a second name (hard link), so its content would be seen elsewhere"),
-                format!("remove it: `rm {path}`"),
+                format!("remove it: `rm {word}`"),
             ),
             Self::OtherOwner(uid) => (
                 format!("`{path}` belongs to uid {uid}"),
-                format!("give it to the workspace user: `sudo chown {} {path}`", geteuid().as_raw()),
+                format!("give it to the workspace user: `sudo chown {} {word}`", geteuid().as_raw()),
             ),
             Self::OpenFolder { folder, mode } => (
                 format!("`{}` has mode {mode:04o}, so other users could swap `{path}`", folder.display()),
-                format!("close it: `chmod go-w {}`", folder.display()),
+                format!("close it: `chmod go-w {}`", shell(folder)),
             ),
             Self::WorkTree(top) => (
                 format!("`{path}` lies inside the git work tree `{}`, from which it could be pushed", top.display()),
@@ -94,7 +95,7 @@ impl Obstacle {
             ),
             Self::TooLarge => (
                 format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
-                format!("move it away: `mv {path} {path}.away`"),
+                format!("move it away: `mv {word} {word}.away`"),
             ),
             Self::Io(error) => (format!("cannot use `{path}`: {error}"), cure(error).to_owned()),
         }
@@ -277,18 +278,20 @@ pub fn rewrite<E: From<Obstacle>>(
             New::Bytes { bytes, mode } => Some(prepare(&path, &bytes, mode).map_err(Obstacle::Io)?),
         };
         if held.is_none() {
-            held = Some(lock.take(&path).map_err(Obstacle::Io)?);
+            let taken = new.as_ref().map_or_else(|| lock.take(&path), |new| lock.take_for(&path, new));
+            held = Some(taken.map_err(Obstacle::Io)?);
             // nobody else writes what is ours alone
             if kind != Kind::Own && observe(&path, kind)? != old {
                 continue;
             }
         }
         tracing::debug!(path = %path.display(), there = new.is_some(), "write");
+        let held = held.unwrap_or(Held::Nothing);
         match new {
-            Some(new) => drop(new.persist(&path).map_err(|error| Obstacle::Io(error.error))?),
-            None => unlink(&path).map_err(Obstacle::Io)?,
+            Some(new) => held.commit(new, &path),
+            None => unlink(&path).and_then(|()| held.release()),
         }
-        held.map_or(Ok(()), Held::release).map_err(Obstacle::Io)?;
+        .map_err(Obstacle::Io)?;
         sync_folder(&path).map_err(Obstacle::Io)?;
         break;
     }

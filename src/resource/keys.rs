@@ -67,6 +67,14 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<Written>), Re
     Ok((text, written))
 }
 
+/// What a later removal must know of a value that stands there already, and is known to be ours.
+pub fn adopt(text: &str, path: &[String]) -> Option<Written> {
+    let root = parse(text).ok()?;
+    let Found::There { way, .. } = find(&root, path) else { return None };
+    let value = parsed(of(text, way.last()?.value.range()))?;
+    Some(Written { path: path.to_vec(), wrote: digest(&value), before: None, made: 0 })
+}
+
 /// Puts back what stood at the keys before. Returns the new text and the paths that the user has changed since: kept.
 pub fn unset(old: &str, written: &[Written]) -> Result<(String, Vec<String>), Refusal> {
     let mut text = old.to_owned();

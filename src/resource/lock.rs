@@ -56,10 +56,9 @@ impl Lock {
         match self {
             Self::None => Ok(Held::Nothing),
             Self::Git => {
-                // a hard link is made exclusively, and after a crash its twin tells our lock from git's
                 let twin = file::temporary(path)?;
-                patiently(&lock, || fs::hard_link(twin.path(), &lock))?;
-                Ok(Held::Git(GitLock { lock, twin: Some(twin) }))
+                link(&twin, &lock)?;
+                Ok(Held::Git(GitLock { lock, twin: Twin::Own(twin) }))
             }
             Self::Codex => {
                 let outer = path.with_file_name("auth.lock");
@@ -78,7 +77,39 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// The same for the writing of `new`: git's lock is then the new content itself, as it is when git writes.
+    pub fn take_for(self, path: &Path, new: &NamedTempFile) -> io::Result<Held> {
+        if self != Self::Git {
+            return self.take(path);
+        }
+        let lock = suffixed(path, ".lock");
+        link(new, &lock)?;
+        Ok(Held::Git(GitLock { lock, twin: Twin::New }))
+    }
+}
+
+/// A hard link is made exclusively, and after a crash its twin tells our lock from git's.
+fn link(twin: &NamedTempFile, lock: &Path) -> io::Result<()> {
+    patiently(lock, || fs::hard_link(twin.path(), lock))
+}
+
 impl Held {
+    /// Puts `new` in its place and lets go: git's lock does both in one step.
+    pub fn commit(self, new: NamedTempFile, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Git(mut lock) if matches!(lock.twin, Twin::New) => {
+                fs::rename(&lock.lock, path)?;
+                lock.twin = Twin::Gone;
+                new.close()
+            }
+            held => {
+                new.persist(path).map_err(|error| error.error)?;
+                held.release()
+            }
+        }
+    }
+
     /// Lets go.
     pub fn release(self) -> io::Result<()> {
         match self {
@@ -91,18 +122,34 @@ impl Held {
 
 pub struct GitLock {
     lock: PathBuf,
-    twin: Option<NamedTempFile>,
+    twin: Twin,
+}
+
+/// The temporary file of which the lock is another name.
+enum Twin {
+    Own(NamedTempFile),
+    /// The new content, which another holds.
+    New,
+    /// The lock is let go.
+    Gone,
 }
 
 impl GitLock {
     fn release(&mut self) -> io::Result<()> {
-        let Some(twin) = self.twin.take() else { return Ok(()) };
-        if let Err(error) = gone(&self.lock, fs::remove_file(&self.lock)) {
-            // without its twin nobody would know the lock as ours
-            let _ = twin.keep();
-            return Err(error);
+        let twin = std::mem::replace(&mut self.twin, Twin::Gone);
+        if matches!(twin, Twin::Gone) {
+            return Ok(());
         }
-        twin.close()
+        let removed = gone(&self.lock, fs::remove_file(&self.lock));
+        match (twin, removed) {
+            (Twin::Own(twin), Ok(())) => twin.close(),
+            (Twin::Own(twin), Err(error)) => {
+                // without its twin nobody would know the lock as ours
+                let _ = twin.keep();
+                Err(error)
+            }
+            (_, removed) => removed,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::catalogue::Code;
 use crate::digest::Digest;
-use crate::error::Finding;
+use crate::error::{Finding, shell};
 use file::{Content, Kind, New, Obstacle};
 use lock::Lock;
 
@@ -354,11 +354,12 @@ impl Resource {
     }
 
     fn malformed(&self, why: &str) -> Finding {
-        let path = self.target.path.display();
+        let path = &self.target.path;
+        let word = shell(path);
         Finding::new(
             self.target.malformed,
-            format!("`{path}` does not parse: {why}"),
-            format!("mend it, or move it away: `mv {path} {path}.away`"),
+            format!("`{}` does not parse: {why}", path.display()),
+            format!("mend it, or move it away: `mv {word} {word}.away`"),
         )
     }
 }
@@ -433,7 +434,7 @@ pub fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
             Code::HomeReadOnly
         }
         Obstacle::Io(_) => Code::HomeIoError,
-        _ => Code::LeakFileMode,
+        _ => Code::HomeUnsafePlace,
     };
     Finding::new(code, say, hint)
 }

@@ -5,21 +5,30 @@ use std::path::PathBuf;
 
 use super::{Reader, Requirement, shown_name};
 use crate::catalogue::Code;
-use crate::env::expand;
+use crate::env::{Env, expand};
 use crate::variables;
+
+fn list(env: &Env, name: &str, separator: char) -> Option<Vec<String>> {
+    let text = env.text(name)?;
+    let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
+    Some(parts.map(str::to_owned).collect())
+}
+
+/// The codes that are accepted here, and what is no code.
+pub fn accepted(env: &Env) -> (Vec<Code>, Vec<String>) {
+    let (mut codes, mut unknown) = (Vec::new(), Vec::new());
+    for name in list(env, variables::ACCEPT, ',').unwrap_or_default() {
+        match name.parse() {
+            Ok(code) => codes.push(code),
+            Err(()) => unknown.push(name),
+        }
+    }
+    (codes, unknown)
+}
 
 impl Reader<'_> {
     pub(super) fn plain(&mut self) {
-        let list = |name: &str, separator: char| -> Option<Vec<String>> {
-            let text = self.env.text(name)?;
-            Some(
-                text.split(separator)
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            )
-        };
+        let list = |name: &str, separator: char| list(self.env, name, separator);
         let paths = |name: &str| -> Option<Vec<PathBuf>> {
             let parts = list(name, ':')?;
             Some(parts.iter().map(|part| expand(OsStr::new(part), &self.home.path)).collect())
@@ -28,13 +37,10 @@ impl Reader<'_> {
         self.settings.remotes_roots = paths(variables::REMOTES_ROOTS);
         self.settings.require = list(variables::REQUIRE, ',')
             .map(|names| names.iter().map(|name| Requirement::parse(name)).collect());
-        for name in list(variables::ACCEPT, ',').unwrap_or_default() {
-            match name.parse() {
-                Ok(code) => self.settings.accept.push(code),
-                Err(()) => {
-                    self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
-                }
-            }
+        let (accept, unknown) = accepted(self.env);
+        self.settings.accept = accept;
+        for name in unknown {
+            self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
         }
         self.known_hosts();
     }

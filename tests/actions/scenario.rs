@@ -60,11 +60,24 @@ pub struct HeadOf {
     pub branch: String,
     pub message: String,
     pub pushed: bool,
+    /// As in `@-3h`.
+    pub pushed_ago: String,
 }
 
 impl Default for HeadOf {
     fn default() -> Self {
-        Self { branch: "main".to_owned(), message: "change".to_owned(), pushed: true }
+        Self {
+            branch: "main".to_owned(),
+            message: "change".to_owned(),
+            pushed: true,
+            pushed_ago: "1h".to_owned(),
+        }
+    }
+}
+
+impl HeadOf {
+    pub fn pushed_ago(&self) -> SignedDuration {
+        self.pushed_ago.parse().unwrap()
     }
 }
 
@@ -165,7 +178,14 @@ impl Scenario {
         let mut add = |path: String, body: Value| {
             all.insert(path, Answer { status: 200, headers: BTreeMap::new(), body, delay_ms: 0, cut: false });
         };
-        let whole = |kind: &str, differs: &Value| merged(&like[kind], differs);
+        // GitHub's example restricts what most repositories do not
+        let free = json!({"enabled": true, "allowed_actions": "all", "sha_pinning_required": false});
+        let whole = |kind: &str, differs: &Value| match kind {
+            "permissions" => merged(&free, differs),
+            // it has none
+            "self_hosted_policy" => differs.clone(),
+            _ => merged(&like[kind], differs),
+        };
         let list = |kind: &str, key: &str, differs: &Value| {
             let items: Vec<_> =
                 differs.as_array().unwrap().iter().map(|differs| whole(kind, differs)).collect();
@@ -210,47 +230,6 @@ impl Scenario {
                 "annotations" => by_id().for_each(|(id, items)| {
                     add(format!("{here}/check-runs/{id}/annotations"), list("annotations", "", items));
                 }),
-                "workflows" => {
-                    add(format!("{here}/actions/workflows"), list("workflows", "workflows", value));
-                }
-                "permissions" => {
-                    let default =
-                        json!({"enabled": true, "allowed_actions": "all", "sha_pinning_required": false});
-                    add(format!("{here}/actions/permissions"), merged(&default, value));
-                }
-                "selected" => {
-                    add(format!("{here}/actions/permissions/selected-actions"), whole("selected", value));
-                }
-                "fork_policy" => {
-                    add(
-                        format!("{here}/actions/permissions/fork-pr-contributor-approval"),
-                        whole("fork_policy", value),
-                    );
-                }
-                "repo_runners" => {
-                    add(format!("{here}/actions/runners"), list("runners", "runners", value));
-                }
-                "org_runners" => {
-                    add(format!("/orgs/{owner}/actions/runners"), list("runners", "runners", value));
-                }
-                "runner_groups" => {
-                    add(
-                        format!("/orgs/{owner}/actions/runner-groups"),
-                        list("runner_groups", "runner_groups", value),
-                    );
-                }
-                "hosted_runners" => {
-                    add(
-                        format!("/orgs/{owner}/actions/hosted-runners"),
-                        list("hosted_runners", "runners", value),
-                    );
-                }
-                "private_fork_policy" => {
-                    add(
-                        format!("{here}/actions/permissions/fork-pr-workflows-private-repos"),
-                        whole("private_fork_policy", value),
-                    );
-                }
                 // a list tells less of each
                 "pulls" => {
                     add(format!("{here}/pulls"), list("pulls", "", value));
@@ -258,13 +237,13 @@ impl Scenario {
                         add(format!("{here}/pulls/{}", pull["number"]), whole("pull", pull));
                     }
                 }
-                "org_permissions" => {
-                    add(format!("/orgs/{owner}/actions/permissions"), whole("org_permissions", value));
+                kind => {
+                    let (path, like, key) =
+                        place(kind).unwrap_or_else(|| panic!("{}: github.{kind}?", self.name));
+                    let path = path.replace("HERE", &here).replace("ORG", &format!("/orgs/{owner}"));
+                    let body = if key.is_empty() { whole(like, value) } else { list(like, key, value) };
+                    add(path, body);
                 }
-                "self_hosted_policy" => {
-                    add(format!("/orgs/{owner}/actions/permissions/self-hosted-runners"), value.clone());
-                }
-                other => panic!("{}: github.{other}?", self.name),
             }
         }
         let own = self
@@ -282,6 +261,26 @@ impl Scenario {
         merge(&mut run, differs);
         run
     }
+}
+
+/// Where a kind of answer stands, what it is like, and under which key its list is; an empty key: it is one object.
+fn place(kind: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    Some(match kind {
+        "workflows" => ("HERE/actions/workflows", "workflows", "workflows"),
+        "permissions" => ("HERE/actions/permissions", "permissions", ""),
+        "selected" => ("HERE/actions/permissions/selected-actions", "selected", ""),
+        "fork_policy" => ("HERE/actions/permissions/fork-pr-contributor-approval", "fork_policy", ""),
+        "private_fork_policy" => {
+            ("HERE/actions/permissions/fork-pr-workflows-private-repos", "private_fork_policy", "")
+        }
+        "repo_runners" => ("HERE/actions/runners", "runners", "runners"),
+        "org_runners" => ("ORG/actions/runners", "runners", "runners"),
+        "runner_groups" => ("ORG/actions/runner-groups", "runner_groups", "runner_groups"),
+        "hosted_runners" => ("ORG/actions/hosted-runners", "hosted_runners", "runners"),
+        "org_permissions" => ("ORG/actions/permissions", "org_permissions", ""),
+        "self_hosted_policy" => ("ORG/actions/permissions/self-hosted-runners", "self_hosted_policy", ""),
+        _ => return None,
+    })
 }
 
 /// The example has run; most jobs of ours have not.

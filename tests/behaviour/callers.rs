@@ -516,6 +516,110 @@ fn reverse_rules_in_the_image_are_defeated_for_keyed_repositories_alone() {
 }
 
 #[test]
+fn reverse_rules_for_pushes_alone_are_defeated_too() {
+    sandbox(|ws| {
+        let lab = Lab::github();
+        let rules = "[url \"https://github.com/\"]\n\tpushInsteadOf = git@github.com:\n\tpushInsteadOf = ssh://git@github.com/\n";
+        ws.write(".gitconfig", rules, 0o644);
+        let push = |shell: &str| {
+            let git = |args: &[&str], folder: &str| {
+                ws.git(args).env("SHELL", shell).current_dir(folder).run().success()
+            };
+            for (number, form) in [
+                "git@github.com:acme/NAME.git",
+                "ssh://git@github.com/acme/NAME",
+                "https://github.com/acme/NAME",
+            ]
+            .iter()
+            .enumerate()
+            {
+                let folder = format!("{}-{number}", shell.rsplit('/').next().unwrap());
+                lab.uses(&["acme/app-lib"], || {
+                    git(&["clone", "--quiet", &form.replace("NAME", "app-lib"), &folder], "");
+                    git(&["commit", "--quiet", "--allow-empty", "-m", form], &folder);
+                    git(&["push", "--quiet"], &folder);
+                });
+                let neighbour = form.replace("NAME", "app-two");
+                git(&["remote", "add", "neighbour", &neighbour], &folder);
+                let pushed = git(&["remote", "get-url", "--push", "neighbour"], &folder).stdout;
+                let path = neighbour.rsplit_once("acme/").unwrap().1;
+                assert_eq!(
+                    pushed.trim_end(),
+                    format!("https://github.com/acme/{path}"),
+                    "the user's rule holds for it"
+                );
+            }
+        };
+        lab.apply(ws, &[]).success().stdout_has("\nREADY ");
+        push("/bin/sh");
+        lab.apply(ws, &[]).success().stdout_has("nothing to write");
+        let aliases = [("SHELL", "/usr/sbin/nologin")];
+        lab.apply(ws, &aliases).success().stdout_has("host aliases");
+        push("/usr/sbin/nologin");
+        // a rule that leads pushes to SSH is the user's own way
+        ws.run(&["remove"]).success();
+        ws.write(".gitconfig", "[url \"git@github.com:\"]\n\tpushInsteadOf = https://github.com/\n", 0o644);
+        lab.apply(ws, &[]).success();
+        assert!(!ws.read(".local/state/pushready/gitconfig").contains("pushInsteadOf"));
+    });
+}
+
+#[test]
+fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
+    sandbox(|ws| {
+        let lab = Lab::github();
+        for (folder, rule) in [
+            ("fetch", "insteadOf = git@github.com:"),
+            ("push", "pushInsteadOf = git@github.com:"),
+            ("other", "insteadOf = git@gitlab.com:"),
+        ] {
+            let remote = "[remote \"origin\"]\n\turl = https://github.com/acme/app\n";
+            clone_at(ws, &format!("{folder}/.git"), "git@github.com:acme/third");
+            ws.write(
+                &format!("{folder}/.git/config"),
+                format!("{remote}[url \"https://github.com/\"]\n\t{rule}\n"),
+                0o644,
+            );
+        }
+        let told = lab.apply(ws, &[]).success();
+        let told = told.stdout_has(
+            "warn  remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more turns `git@github.com:acme/app.git` into `https://github.com/acme/app.git` for pushes",
+        );
+        // git agrees
+        for folder in ["fetch", "push"] {
+            let url =
+                ws.git(&["remote", "get-url", "--push", "origin"]).current_dir(folder).run().success().stdout;
+            assert_eq!(url.trim_end(), "https://github.com/acme/app.git", "{told}");
+        }
+        // with a global rule of the same kind ours outdoes both
+        ws.write("image/gitconfig", "[url \"https://github.com/\"]\n\tinsteadOf = git@github.com:\n\tpushInsteadOf = git@github.com:\n", 0o644);
+        let image = ws.home().join("image/gitconfig").display().to_string();
+        let told = lab.apply(ws, &[("GIT_CONFIG_SYSTEM", &image)]).success();
+        assert!(!told.stdout.contains("remote-reversed"), "{told}");
+    });
+}
+
+#[test]
+fn rare_spellings_find_their_alias_too() {
+    sandbox(|ws| {
+        let lab = Lab::github();
+        let shell = "/usr/sbin/nologin";
+        lab.apply(ws, &[("SHELL", shell)]).success().stdout_has("host aliases");
+        for form in [
+            "git@github.com:/acme/NAME.git",
+            "ssh://git@github.com:22/acme/NAME",
+            "git+ssh://git@github.com/acme/NAME.git",
+            "ssh+git://git@github.com/acme/NAME",
+        ] {
+            for name in ["app", "app-lib", "app.github.io"] {
+                let list = ws.git(&["ls-remote", &form.replace("NAME", name)]).env("SHELL", shell);
+                lab.uses(&[&format!("acme/{name}")], || drop(list.run().success()));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_host_wide_rule_of_the_users_own_is_left_to_them_and_told() {
     sandbox(|ws| {
         let lab = Lab::github();

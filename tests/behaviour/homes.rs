@@ -277,7 +277,7 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
         assert!(!ws.home().join(".codex/auth.json").exists());
         // and for the world there is no group that could make it safe
         ws.set_mode(".codex", 0o777);
-        all.apply(ws).run().fails(1).stdout_has("codex-home-unwritable codex");
+        all.apply(ws).run().fails(1).stdout_has("home-unsafe-place codex");
         assert!(ws.home().join(".claude/.credentials.json").exists(), "the rest goes on");
     });
 }
@@ -508,7 +508,7 @@ fn a_login_never_goes_into_a_work_tree_of_dotfiles() {
             .stdout_has("lies inside the git work tree `/home/coder/dotfiles`, from which it could be pushed")
             .stdout_has("CODEX_HOME")
             .stdout_has("claude: written")
-            .stdout_has("NOT READY codex-home-unwritable codex");
+            .stdout_has("NOT READY home-unsafe-place codex");
         assert!(
             fs::read_dir(ws.home().join("dotfiles/codex"))
                 .unwrap()
@@ -664,6 +664,67 @@ fn the_claude_module_rewrites_the_configuration_between_two_applies() {
     });
 }
 
+/// What `coder exp mcp configure claude-code` does for the claude-code module v4: it reads the file, sets its keys, and
+/// writes it anew, sorted, for everybody to read (coder/coder cli/exp_mcp.go).
+fn claude_v4(ws: &Workspace) {
+    let path = ".claude.json";
+    let mut config: serde_json::Map<String, Value> = if ws.home().join(path).exists() {
+        serde_json::from_str(&ws.read(path)).unwrap()
+    } else {
+        serde_json::Map::new()
+    };
+    for (name, value) in [
+        ("autoUpdaterStatus", json!("disabled")),
+        ("bypassPermissionsModeAccepted", json!(true)),
+        ("hasAcknowledgedCostThreshold", json!(true)),
+        ("hasCompletedOnboarding", json!(true)),
+    ] {
+        config.insert(name.to_owned(), value);
+    }
+    let projects = config.entry("projects").or_insert(json!({}));
+    projects["/home/coder/work"] = json!({
+        "allowedTools": ["mcp__coder__coder_report_task"],
+        "hasCompletedProjectOnboarding": true,
+        "hasTrustDialogAccepted": true,
+        "history": [],
+        "mcpServers": {"coder": {"command": "coder", "args": ["exp", "mcp", "server"], "env": {"CODER_AGENT_TOKEN": "agent"}}},
+    });
+    let sorted: std::collections::BTreeMap<_, _> = config.into_iter().collect();
+    ws.write(path, serde_json::to_string_pretty(&sorted).unwrap(), 0o644);
+}
+
+#[test]
+fn the_claude_module_v4_before_between_and_after() {
+    sandbox(|ws| {
+        let config = || json_at(ws, ".claude.json");
+        // it exports its variables empty
+        let apply =
+            || logins(ws).env("CLAUDE_CODE_OAUTH_TOKEN", "").env("CLAUDE_API_KEY", "").run().success();
+        claude_v4(ws);
+        let before = ws.read(".claude.json");
+        apply().stdout_has("claude: written");
+        assert_eq!(ws.read(".claude.json"), before, "all that we want is there");
+        assert_eq!(ws.mode(".claude.json"), 0o644);
+        for _ in 0..2 {
+            claude_v4(ws);
+            apply().stdout_has("nothing to write");
+        }
+        ws.run(&["remove"]).success();
+        assert_eq!(ws.read(".claude.json"), before);
+
+        // after: it takes over keys that we had set
+        fs::remove_file(ws.home().join(".claude.json")).unwrap();
+        apply();
+        claude_v4(ws);
+        apply().stdout_has("nothing to write");
+        ws.run(&["remove"]).success();
+        let left = config();
+        assert_eq!(left["projects"]["/home/coder/work"]["mcpServers"]["coder"]["command"], "coder");
+        assert_eq!(left["autoUpdaterStatus"], "disabled");
+        assert!(left["hasCompletedOnboarding"].is_null(), "{left:#}");
+    });
+}
+
 #[test]
 fn a_user_who_logs_in_after_us_keeps_the_login() {
     sandbox(|ws| {
@@ -754,7 +815,7 @@ fn receipts_of_other_versions() {
             .run()
             .fails(3)
             .stderr_has("cannot read the receipt")
-            .stderr_has("move it away and apply again");
+            .stderr_has("hint: move it away (`mv ");
         ws.write(path, receipt.to_string(), 0o600);
         ws.run(&["remove"]).success();
     });

@@ -8,7 +8,9 @@ use std::process::Command;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
-use crate::support::{Cmd, KeyPair, Output, Workspace, canary, fake_auth, require, sandbox};
+use crate::support::{
+    Cmd, KeyPair, Output, Workspace, canary, fake_auth, require, sandbox, sandbox_with, skip,
+};
 
 fn token(name: &str) -> String {
     format!("sk-ant-oat01-{}{}", name.repeat(8), "Zq7".repeat(20))
@@ -573,6 +575,45 @@ fn a_mounted_kubernetes_secret_is_a_seed_folder() {
     });
 }
 
+/// The kubelet's files belong to root, and are read by everybody: 0644 files, in folders of one version.
+#[test]
+fn sources_of_root_are_read_through_the_links_of_a_secret_mount() {
+    let folder = std::env::temp_dir().join(format!("pushready-secret-{}", std::process::id()));
+    let shown = folder.display().to_string();
+    let outside = std::env::var_os("PUSHREADY_SANDBOX").is_none();
+    if outside {
+        let files = [
+            ("codex-auth.json", fake_auth::chatgpt().json()),
+            ("claude-oauth-token", token("root")),
+            ("deploy-keys/github.com/acme/app", KeyPair::generate("app").private),
+        ];
+        mount(&folder, "..2026_11", &files.each_ref().map(|(path, text)| (*path, &**text)));
+        // a uid that the sandbox does not map is nobody's in it, as root's is
+        for entry in walkdir::WalkDir::new(&folder).into_iter().map(Result::unwrap) {
+            let _ = std::os::unix::fs::lchown(entry.path(), Some(4242), Some(4242));
+        }
+    }
+    sandbox_with(&["--ro-bind-try", &shown, "/run/secrets"], |ws| {
+        use std::os::unix::fs::MetadataExt;
+        if fs::metadata("/run/secrets/claude-oauth-token").unwrap().uid() == 1000 {
+            skip("only root can give files away");
+        }
+        let apply = || ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", "/run/secrets").run().success();
+        apply().stdout_has("codex: written").stdout_has("claude: written").stdout_has("key acme/app");
+        assert_eq!(claude_token(ws), token("root"));
+        apply().stdout_has("nothing to write");
+        ws.run(&["remove"]).success();
+        ws.pushready(&["apply"])
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "/run/secrets/claude-oauth-token")
+            .run()
+            .success();
+        assert_eq!(claude_token(ws), token("root"));
+    });
+    if outside {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
 #[test]
 fn user_secret_files_are_read_from_the_default_seed_folder() {
     sandbox(|ws| {
@@ -849,7 +890,9 @@ fn an_unclaimed_workspace_gets_keys_alone_and_never_fails() {
                 .env("PUSHREADY_REQUIRE", "codex")
                 .run()
         };
-        apply("1").success().stdout_has("key acme/app").stdout_has("key-malformed key acme/bad");
+        let output = apply("1").success().stdout_has("key acme/app").stdout_has("key-malformed key acme/bad");
+        // exit 0 and NOT READY would contradict each other
+        output.stdout_has("\nUNCLAIMED key-malformed acme/bad\n");
         assert!(!ws.home().join(".codex/auth.json").exists());
         assert!(!ws.home().join(".claude").exists());
         // the claim runs the script again

@@ -9,19 +9,25 @@
     clippy::unwrap_used
 )]
 
+mod actions;
 mod callers;
 mod crashes;
 mod doctor;
 mod explain;
+#[path = "../actions/mod.rs"]
+#[allow(dead_code, reason = "shared with the unit tests")]
+mod github_rig;
 mod homes;
 mod inputs;
 mod install;
 mod known_hosts;
 mod logins;
 mod release;
+mod removal;
 mod rig;
 mod routing;
 mod secrets;
+mod status;
 mod support;
 mod template;
 mod undo;

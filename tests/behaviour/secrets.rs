@@ -161,7 +161,41 @@ fn a_place_that_is_not_safe_is_refused_by_name_and_the_rest_goes_on() {
         assert!(output.stdout.contains("symlink"), "{output}");
         assert_eq!(ws.read("victim"), "precious");
         assert!(ws.home().join(".claude/.credentials.json").exists(), "the others still go through");
-        assert!(output.stdout.contains("NOT READY codex-home-unwritable codex"), "{output}");
+        assert!(output.stdout.contains("NOT READY home-unsafe-place codex"), "{output}");
+    });
+}
+
+/// What is reported names the obstacle, not what it kept from being written; and its fix can be pasted into a shell.
+#[test]
+fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        let (codex, claude) = ("my codex's", "my $claude;");
+        for folder in [codex, claude] {
+            fs::create_dir(ws.home().join(folder)).unwrap();
+        }
+        ws.write("victim", "precious", 0o644);
+        let apply = || {
+            let apply = secrets.variables(ws.pushready(&["apply", "--json"]));
+            apply
+                .env("CODEX_HOME", ws.home().join(codex))
+                .env("CLAUDE_CONFIG_DIR", ws.home().join(claude))
+                .run()
+        };
+        std::os::unix::fs::symlink("../victim", ws.home().join(codex).join("auth.json")).unwrap();
+        fs::create_dir(ws.home().join(claude).join(".credentials.json")).unwrap();
+        let report = apply().fails(1).json();
+        let failed: Vec<_> =
+            report["items"].as_array().unwrap().iter().filter(|item| item["status"] == "fail").collect();
+        assert_eq!(failed.len(), 2, "{report:#}");
+        for item in failed {
+            assert_eq!(item["code"], "home-unsafe-place", "{item:#}");
+            let fix = item["fix"].as_str().unwrap();
+            let command = fix.split_once('`').unwrap().1.rsplit_once('`').unwrap().0;
+            ws.sh(command).run().success();
+        }
+        apply().success();
+        assert_eq!(ws.read("victim"), "precious");
     });
 }
 

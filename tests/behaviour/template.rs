@@ -5,7 +5,6 @@ use std::fs::{self, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -13,34 +12,14 @@ use serde_json::{Value, json};
 
 use crate::support::fake_auth::{self, ChatGpt};
 use crate::support::{
-    AGENT_PATH, Access, Agent, GitHost, KeyPair, Output, Template, Workspace, canary, require, sandbox,
+    AGENT_PATH, Access, Agent, CRATE, Coder, GitHost, KeyPair, Output, Release, Template, Workspace, canary,
+    require, sandbox, sandbox_with,
 };
 
 const START: &str = "module.pushready.coder_script.start[0]";
 const STOP: &str = "module.pushready.coder_script.stop[0]";
 const CHECK: &str = "module.pushready.coder_script.check[0]";
 const AUTH: &str = ".codex/auth.json";
-/// A release as a mirror has it: a folder with the binary, and its sum.
-const RELEASE: &str = "/tmp/release";
-const PUSHREADY: &str = "/run/rig/bin/pushready";
-
-/// The module's arguments that install from `RELEASE`.
-fn release() -> String {
-    fs::create_dir_all(RELEASE).unwrap();
-    fs::remove_file(released()).ok();
-    symlink(PUSHREADY, released()).unwrap();
-    let sum = Command::new("sha256sum").arg(PUSHREADY).output().unwrap().stdout;
-    let sum = String::from_utf8(sum).unwrap();
-    let (version, machine) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
-    format!(
-        "download_url = \"{RELEASE}\"\n  pushready_version = \"{version}\"\n  sha256 = {{ {machine} = \"{}\" }}\n  ",
-        &sum[..64]
-    )
-}
-
-fn released() -> String {
-    format!("{RELEASE}/pushready-{}-{}-linux", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)
-}
 
 fn claude_token() -> String {
     format!("sk-ant-oat01-{}", "canary".repeat(12))
@@ -93,7 +72,7 @@ output "metadata" { value = module.pushready.metadata }
 "#;
 
 fn everything<'ws>(ws: &'ws Workspace, host: &Host, seed: &ChatGpt, more: &str) -> Template<'ws> {
-    let template = Template::of_module(ws, &format!("{}{EVERYTHING}{more}", release()), ITS_VARIABLES);
+    let template = Template::of_module(ws, &format!("{EVERYTHING}{more}"), ITS_VARIABLES);
     template.variables(&json!({
         "codex": seed.json(), "claude": claude_token(), "app_key": host.key.private, "known_hosts": host.known_hosts(),
     }));
@@ -118,8 +97,10 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
         let first =
             agent.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
         assert!(last_line(&first).starts_with("READY "), "{first}");
+        assert_eq!(first.stdout.matches("READY").count(), 1, "one verdict\n{first}");
         assert_eq!(first.stderr, "", "the dashboard shows it as errors");
-        assert!(first.stdout.lines().count() <= 10, "{first}");
+        // that it was installed, and eight
+        assert!(first.stdout.lines().count() <= 9, "{first}");
         assert_eq!(login(ws)["tokens"]["refresh_token"], seed.refresh_token.as_str());
         assert_eq!(ws.mode(AUTH), 0o600);
         assert!(
@@ -129,7 +110,7 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
         );
 
         // the next start of the same workspace: a new agent, the same home, and no release far and wide
-        fs::remove_dir_all(RELEASE).unwrap();
+        fs::remove_dir_all(Release::publish().folder).unwrap();
         let before = ws.snapshot();
         let agent = Agent::of(ws, agent.deployment);
         let second = agent.run(START).success().stdout_has("nothing to write");
@@ -159,10 +140,7 @@ fn hostile_values_arrive_byte_for_byte() {
         let known = KeyPair::generate("known").public;
         let template = Template::of_module(
             ws,
-            &format!(
-                "{}codex_auth_json = var.codex\n  deploy_keys = var.keys\n  known_hosts = var.known_hosts\n  per_user_logins = true",
-                release()
-            ),
+            "codex_auth_json = var.codex\n  deploy_keys = var.keys\n  known_hosts = var.known_hosts\n  per_user_logins = true",
             "variable \"codex\" { sensitive = true }\nvariable \"keys\" { sensitive = true }\nvariable \"known_hosts\" {}",
         );
         template.variables(&json!({
@@ -230,7 +208,7 @@ fn red_is_for_what_is_required_alone() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let agent = |arguments: &str, variables: &Value| {
-            let arguments = format!("{}wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}", release());
+            let arguments = format!("wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}");
             let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
             template.variables(variables);
             Agent::of(ws, template.build(&[]))
@@ -247,7 +225,9 @@ fn red_is_for_what_is_required_alone() {
         let run = agent("require = [\"push:acme/app\"]", &bad).run(START).success();
         assert!(run.stdout.contains("key-malformed"), "{run}");
         agent("require = [\"push:acme/other\"]", &bad).run(START).fails(1);
-        agent("", &bad).run(START).success();
+        // a template that requires nothing any more
+        let run = agent("", &bad).run(START).success();
+        assert!(last_line(&run).starts_with("READY (nothing required"), "{run}");
     });
 }
 
@@ -256,15 +236,16 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let agent = |arguments: &str| {
-            let arguments = format!("{}wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}", release());
+            let arguments = format!("wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}");
             let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
             template.variables(&json!({"keys": {"acme/app": key.private}}));
             Agent::of(ws, template.build(&[]))
         };
         let (lax, strict) = (agent(""), agent("require = [\"codex\"]"));
         // not what SHA256SUMS says
-        fs::remove_file(released()).unwrap();
-        fs::write(released(), "#!/bin/sh\ntouch /home/coder/ran\n").unwrap();
+        let release = Release::publish();
+        fs::remove_file(&release.binary).unwrap();
+        fs::write(&release.binary, "#!/bin/sh\ntouch /home/coder/ran\n").unwrap();
         let run = lax.run(START).success().stderr_has("nothing was installed");
         assert_eq!(last_line(&run), "NOT READY pushready could not be installed");
         strict.run(START).fails(1);
@@ -272,12 +253,17 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         assert_eq!(lax.run(CHECK).success().stdout, "");
 
         // on a persistent home an older one may be there: better than nothing, and replaced as soon as that can be
-        ws.write(".local/bin/pushready", "#!/bin/sh\necho \"older $*\"\n", 0o755);
-        let run =
-            lax.run(START).success().stdout_has("older apply\nolder doctor --wait 0 --short --required\n");
-        run.stdout_has("going on with what is there: older --version");
+        let older =
+            "#!/bin/sh\necho \"older $*\"\ncase $* in *--required*) exit 2 ;; apply) echo READY ;; esac\n";
+        ws.write(".local/bin/pushready", older, 0o755);
+        let run = lax
+            .run(START)
+            .success()
+            .stdout_has("going on with what is there: older --version\nolder apply\n");
+        assert_eq!(last_line(&run), "NOT READY the doctor could not run: older --version");
+        strict.run(START).fails(1);
         assert!(!ws.home().join("ran").exists());
-        release();
+        Release::publish();
         lax.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
         lax.shell("pushready --version").success().stdout_has("pushready 0.1.0");
     });
@@ -319,10 +305,10 @@ fn an_unclaimed_prebuild_gets_repository_keys_alone_and_its_claim_the_rest() {
 
         // never red, whatever is wrong: an agent that is not ready cannot be claimed
         fs::remove_dir_all(ws.home().join(".local/bin")).unwrap();
-        fs::remove_dir_all(RELEASE).unwrap();
+        fs::remove_dir_all(Release::publish().folder).unwrap();
         Agent::of(ws, unclaimed.deployment).run(START).success().stdout_has("could not be installed");
 
-        release();
+        Release::publish();
         let claimed = Agent::of(ws, template.build(&[("CODER_WORKSPACE_IS_PREBUILD_CLAIM", "true")]));
         let run = claimed.run(START).success();
         assert!(last_line(&run).starts_with("READY "), "{run}");
@@ -343,7 +329,7 @@ fn no_process_outlives_a_script_and_keeps_its_output_open() {
             assert!(status.success(), "{address}: {status}");
             let (ended, end) = mpsc::channel();
             std::thread::spawn(move || {
-                for mut pipe in
+                for pipe in
                     [&mut child.stdout.take().unwrap() as &mut dyn Read, &mut child.stderr.take().unwrap()]
                 {
                     pipe.read_to_end(&mut Vec::new()).unwrap();
@@ -435,11 +421,9 @@ fn several_hooks_at_once_all_end_well() {
 #[test]
 fn coder_exp_sync_is_taken_part_in_where_the_agent_serves_it() {
     sandbox(|ws| {
-        let arguments = format!(
-            "{}sync_unit = \"pushready\"\n  sync_after = [\"coder-labs-codex-install_script\", \"other\"]",
-            release()
-        );
-        let template = Template::of_module(ws, &arguments, "");
+        let arguments =
+            "sync_unit = \"pushready\"\n  sync_after = [\"coder-labs-codex-install_script\", \"other\"]";
+        let template = Template::of_module(ws, arguments, "");
         let agent = Agent::of(ws, template.build(&[]));
         // no agent socket, and no coder at all
         agent.run(START).success();
@@ -485,7 +469,7 @@ fn a_refreshed_login_survives_the_stub_that_codex_v4_writes() {
     sandbox(|ws| {
         let host = Host::start();
         let seed = fake_auth::chatgpt();
-        let arguments = format!("{}{EVERYTHING}part = \"hooks\"", release());
+        let arguments = format!("{EVERYTHING}part = \"hooks\"");
         let template = Template::of_module(ws, &arguments, &format!("{ITS_VARIABLES}{CODEX_V4}"));
         template.variables(&json!({
             "codex": seed.json(), "claude": claude_token(), "app_key": host.key.private, "known_hosts": host.known_hosts(),
@@ -523,7 +507,7 @@ fn the_empty_variables_of_claude_v4_are_no_login() {
         let host = Host::start();
         let template = Template::of_module(
             ws,
-            &format!("{}{EVERYTHING}part = \"hooks\"", release()),
+            &format!("{EVERYTHING}part = \"hooks\""),
             &format!(
                 "{ITS_VARIABLES}{}",
                 CODEX_V4
@@ -545,11 +529,45 @@ fn the_empty_variables_of_claude_v4_are_no_login() {
     });
 }
 
+/// What the agent writes before any script; `echo -n` and `$(…)` lose the last line end.
+fn write_user_secrets(ws: &Workspace, host: &Host, seed: &ChatGpt) {
+    let write = |name: &str, text: &str| ws.write(&format!(".config/pushready/seed/{name}"), text, 0o600);
+    write("codex-auth.json", &seed.json());
+    write("claude-oauth-token", &claude_token());
+    write("deploy-keys/github.com/acme/app", host.key.private.trim_end());
+    // the rig's host is not the real github.com
+    write("known_hosts", &host.known_hosts());
+}
+
+#[test]
+fn the_screen_of_the_readme_is_all_that_it_takes() {
+    sandbox(|ws| {
+        let [ours, whole] = [include_str!("../../scripts/coder/README.md"), include_str!("../../README.md")]
+            .map(|text| text.split_once("```tf\n").unwrap().1.split_once("```").unwrap().0);
+        assert_eq!(ours, whole, "both have the same screen");
+        let host = Host::start();
+        let template = Template::of_readme(ws);
+        let agent = Agent::of(ws, template.build(&[]));
+        let names: Vec<_> = agent.deployment.variables.keys().collect();
+        assert_eq!(names, ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE"]);
+        write_user_secrets(ws, &host, &fake_auth::chatgpt());
+        for _ in 0..2 {
+            for (address, output) in agent.start() {
+                let output = output.success();
+                assert!(address != START || last_line(&output).starts_with("READY "), "{output}");
+            }
+        }
+        assert_eq!(ws.read("app/README.md"), "# acme/app\n");
+        let metadata = agent.deployment.metadata[0]["script"].as_str().unwrap();
+        agent.cmd(metadata).run().success().stdout_has("ready · push 1/1 · codex · claude · checked ");
+    });
+}
+
 #[test]
 fn example_coder_user_secrets() {
     sandbox(|ws| {
         let host = Host::start();
-        let template = Template::of_example(ws, "coder-user-secrets", &release());
+        let template = Template::of_example(ws, "coder-user-secrets");
         let agent = Agent::of(ws, template.build(&[]));
         let names: Vec<_> = agent.deployment.variables.keys().map(String::as_str).collect();
         assert_eq!(names, ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE", "PUSHREADY_TRUSTED_FOLDERS"]);
@@ -561,13 +579,7 @@ fn example_coder_user_secrets() {
         assert_eq!(proof.status.code(), Some(1), "{proof}");
         assert!(last_line(proof).starts_with("NOT READY required-missing"), "{proof}");
 
-        // what the agent writes before any script
-        let seed = fake_auth::chatgpt();
-        let folder = ".config/pushready/seed";
-        ws.write(&format!("{folder}/codex-auth.json"), seed.json(), 0o600);
-        ws.write(&format!("{folder}/claude-oauth-token"), format!("{}\n", claude_token()), 0o600);
-        ws.write(&format!("{folder}/deploy-keys/github.com/acme/app"), host.key.private.trim_end(), 0o600);
-        ws.write(&format!("{folder}/known_hosts"), host.known_hosts(), 0o600);
+        write_user_secrets(ws, &host, &fake_auth::chatgpt());
         let agent = Agent::of(ws, agent.deployment);
         for (address, output) in agent.start() {
             let output = output.success();
@@ -590,7 +602,7 @@ fn example_coder_user_secrets() {
 fn example_coder_tasks() {
     sandbox(|ws| {
         let host = Host::start();
-        let template = Template::of_example(ws, "coder-tasks", &release());
+        let template = Template::of_example(ws, "coder-tasks");
         template
             .variables(&json!({"codex_auth_json": fake_auth::chatgpt().json(), "app_key": host.key.private}));
         let deployment = template.build(&[]);
@@ -609,5 +621,237 @@ fn example_coder_tasks() {
             assert_eq!(ws.read("app/README.md"), "# acme/app\n");
         }
         agent.shell("cd app && git -c user.name=T -c user.email=t@example.com commit -qm x --allow-empty && git push -q").success();
+    });
+}
+
+/// Values of a plain Kubernetes list `[{name, …}]`, by name.
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    list.as_array().unwrap().iter().find(|entry| entry["name"] == name).unwrap()
+}
+
+fn words(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect()
+}
+
+/// A volume from a secret, as the kubelet mounts it: links into a dated folder, of root's and for all to read.
+fn mount_secret(volume: &Value, folder: &Path, secret: &[(&str, &str)]) {
+    let dated = folder.join("..2026_01_31");
+    for item in volume["secret"]["items"].as_array().unwrap() {
+        let (key, path) = (item["key"].as_str().unwrap(), item["path"].as_str().unwrap());
+        let content = secret.iter().find(|(name, _)| *name == key).unwrap().1;
+        fs::create_dir_all(dated.join(path).parent().unwrap()).unwrap();
+        fs::write(dated.join(path), content).unwrap();
+        fs::set_permissions(dated.join(path), Permissions::from_mode(0o644)).unwrap();
+        let first = path.split('/').next().unwrap();
+        let link = folder.join(first);
+        if !link.is_symlink() {
+            symlink(Path::new("..data").join(first), link).unwrap();
+        }
+    }
+    symlink("..2026_01_31", folder.join("..data")).unwrap();
+}
+
+#[test]
+fn example_pod() {
+    // volumes of the pod below /opt; the sandbox's own system is read-only
+    sandbox_with(&["--tmpfs", "/opt"], |ws| {
+        let host = Host::start();
+        let pod = fs::read_to_string(format!("{CRATE}/examples/pod/pod.yaml")).unwrap();
+        let pod: Value = yaml_serde::from_str(&pod).unwrap();
+        let spec = &pod["spec"];
+        let init = named(&spec["initContainers"], "pushready");
+        let main = named(&spec["containers"], "agent");
+        let mount = |container: &Value, name: &str| {
+            PathBuf::from(named(&container["volumeMounts"], name)["mountPath"].as_str().unwrap())
+        };
+        assert_eq!(mount(main, "home"), ws.home());
+
+        // the init container, whose image is the binary at its root
+        let [program, arguments @ ..] = &words(&init["command"])[..] else { panic!("no command") };
+        assert_eq!(*program, "/pushready");
+        ws.run(arguments).success();
+        assert!(mount(init, "pushready").join("pushready").exists());
+
+        let seed = mount(main, "seed");
+        fs::create_dir_all(&seed).unwrap();
+        let volume = named(&spec["volumes"], "seed");
+        mount_secret(
+            volume,
+            &seed,
+            &[("codex-auth.json", &fake_auth::chatgpt().json()), ("app.key", &host.key.private)],
+        );
+        ws.install("run-agent", "#!/bin/sh\necho \"agent at work\"\n");
+        let container = |command: &Value| {
+            let command = words(command);
+            let mut cmd =
+                ws.cmd(command[0]).args(&command[1..]).env("PATH", format!("/run/rig/bin:{AGENT_PATH}"));
+            for variable in main["env"].as_array().unwrap() {
+                cmd = cmd.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
+            }
+            // the rig's host is not the real github.com
+            cmd.env("PUSHREADY_KNOWN_HOSTS", host.known_hosts())
+        };
+        let probe = &main["readinessProbe"]["exec"]["command"];
+        container(probe).run().fails(1);
+        let started = container(&main["command"]).run().success();
+        assert_eq!(last_line(&started), "agent at work", "{started}");
+        assert_eq!(login(ws)["tokens"]["refresh_token"], "", "a lease");
+        container(probe).run().success().stdout_has("ready");
+
+        // what is required is refused: no agent, and not ready
+        fs::remove_file("/srv/git/authorized_keys").unwrap();
+        let refused = container(&main["command"]).run().fails(1);
+        assert!(last_line(&refused).starts_with("NOT READY ssh-key-refused"), "{refused}");
+        container(probe).run().fails(1);
+    });
+}
+
+#[test]
+fn example_devcontainer() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let text =
+            fs::read_to_string(format!("{CRATE}/examples/devcontainer/.devcontainer/devcontainer.json"))
+                .unwrap();
+        let text: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let config: Value = serde_json::from_str(&text).unwrap();
+        let mount = config["mounts"][0].as_str().unwrap();
+        let target = mount.split(',').find_map(|option| option.strip_prefix("target=")).unwrap();
+        fs::create_dir_all(format!("{target}/deploy-keys/github.com/acme")).unwrap();
+        fs::write(format!("{target}/codex-auth.json"), fake_auth::chatgpt().json()).unwrap();
+        fs::write(format!("{target}/deploy-keys/github.com/acme/app"), &host.key.private).unwrap();
+        fs::write(format!("{target}/known_hosts"), host.known_hosts()).unwrap();
+
+        ws.write("app/.devcontainer/install.sh", Release::publish().installer(), 0o644);
+        let command = |name: &str| {
+            let mut cmd = ws.sh(config[name].as_str().unwrap()).current_dir("app").env("PATH", AGENT_PATH);
+            for (name, value) in config["containerEnv"].as_object().unwrap() {
+                cmd = cmd.env(name, value.as_str().unwrap());
+            }
+            cmd
+        };
+        command("onCreateCommand").run().success();
+        for _ in 0..2 {
+            let started = command("postStartCommand").run().success();
+            assert!(last_line(&started).starts_with("READY "), "{started}");
+        }
+        assert_eq!(login(ws)["tokens"]["refresh_token"], "", "a lease");
+    });
+}
+
+#[test]
+fn a_refusal_names_the_repository_and_never_the_value() {
+    sandbox(|ws| {
+        let template =
+            Template::of_module(ws, "deploy_keys = var.keys", "variable \"keys\" { sensitive = true }");
+        template.variables(&json!({"keys": {
+            "acme/public": "ssh-ed25519 AAAAcanary", "acme/path": "~/canary", "acme/pkcs1": "BEGIN RSA PRIVATE KEY canary",
+            "https://canary@github.com/acme/url": "canary",
+        }}));
+        let plan = template.plan().fails(1);
+        let stderr = plan.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "acme/public is a public key",
+            "acme/path is a path",
+            "acme/pkcs1 is a key of another form than OpenSSH's",
+            "https://***@github.com/acme/url is no private key",
+        ] {
+            assert!(stderr.contains(said), "{said}: {plan}");
+        }
+        assert!(!plan.to_string().contains("canary"), "{plan}");
+    });
+}
+
+/// As `tls_private_key` makes one: nothing is known of it while the plan is made.
+#[test]
+fn a_key_that_terraform_makes_is_judged_when_it_is_there() {
+    sandbox(|ws| {
+        let template = Template::of_module(
+            ws,
+            "deploy_keys = { \"acme/app\" = terraform_data.key.output }",
+            "variable \"key\" {}\nresource \"terraform_data\" \"key\" {\n  input = var.key\n}",
+        );
+        let key = KeyPair::generate("app");
+        template.variables(&json!({"key": key.public}));
+        let refused = template.terraform(&["apply", "-no-color", "-auto-approve"]).run().fails(1);
+        refused.stderr_has("acme/app is a public key");
+        template.variables(&json!({"key": key.private}));
+        let agent = Agent::of(ws, template.build(&[]));
+        agent.run(START).success().stdout_has(&key.fingerprint);
+    });
+}
+
+/// `coder gitssh` asks the server for the user's key, which an agent with `no_user_data` may not have.
+#[test]
+fn git_ssh_command_helps_an_agent_without_user_data() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let coder = Coder::install(None);
+        let build = |more: &str| {
+            let template = everything(ws, &host, &fake_auth::chatgpt(), &format!("wait_seconds = 0\n{more}"));
+            Agent::of(ws, template.build(&[])).env("GIT_SSH_COMMAND", coder.git_ssh_command())
+        };
+        let blocked = build("").run(START).success();
+        assert!(last_line(&blocked).starts_with("UNKNOWN gitssh-blocked"), "{blocked}");
+        let ready = build("git_ssh_command = \"ssh\"").run(START).success();
+        assert!(last_line(&ready).starts_with("READY "), "{ready}");
+    });
+}
+
+#[test]
+fn the_module_comes_by_git_too_and_from_a_checkout_with_other_line_ends() {
+    sandbox(|ws| {
+        let make = format!(
+            "mkdir /tmp/repository && cd /tmp/repository && cp -r {CRATE}/scripts . && git init -q && git add . &&
+             git -c user.name=T -c user.email=t@example.com commit -qm module && git tag v0.1.0 &&
+             cp -r scripts/coder /tmp/windows && find /tmp/windows -type f -exec sed -i 's/$/\\r/' {{}} +"
+        );
+        ws.sh(&make).run().success();
+        // from the repository, install.sh pins nothing
+        let unpinned = Template::of_source(ws, "/tmp/repository/scripts/coder", "").plan().fails(1);
+        let said = unpinned.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains("give download_url") && said.contains("give pushready_version and sha256"),
+            "{unpinned}"
+        );
+
+        let release = Release::publish();
+        let arguments = format!(
+            "download_url = \"{}\"\n  pushready_version = \"{}\"\n  sha256 = {{ {} = \"{}\" }}",
+            release.folder,
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::ARCH,
+            release.sha256
+        );
+        for source in ["git::file:///tmp/repository//scripts/coder?ref=v0.1.0", "/tmp/windows"] {
+            let template = Template::of_source(ws, source, &arguments);
+            let agent = Agent::of(ws, template.build(&[]));
+            assert!(agent.deployment.scripts.iter().all(|script| !script.text.contains('\r')));
+            let run = agent.run(START).success();
+            assert_eq!(last_line(&run).split(' ').next(), Some("READY"), "{source}: {run}");
+        }
+    });
+}
+
+/// The registry takes a folder for itself, so install.sh lies in it; `cp scripts/install.sh scripts/coder` mends this.
+#[test]
+fn the_module_has_the_same_install_sh() {
+    assert_eq!(include_str!("../../scripts/coder/install.sh"), include_str!("../../scripts/install.sh"));
+}
+
+#[test]
+fn the_module_is_formatted_valid_and_passes_its_own_tests() {
+    sandbox(|ws| {
+        let template = Template::of_module(ws, "install = false", "");
+        template.terraform(&["validate", "-no-color"]).run().success();
+        for folder in ["scripts/coder", "tests/terraform", "examples"] {
+            let folder = format!("{CRATE}/{folder}");
+            template.terraform(&["fmt", "-check", "-diff", "-recursive", &folder]).run().success();
+        }
+        // init leaves a folder behind, and the sources are read-only
+        ws.cmd("cp").args(["-r", &format!("{CRATE}/scripts/coder"), "/tmp/author/module"]).run().success();
+        let in_module = |args: &[&str]| template.terraform(args).current_dir("/tmp/author/module").run();
+        in_module(&["init", "-no-color"]).success();
+        in_module(&["test", "-no-color"]).success().stdout_has(", 0 failed.");
     });
 }

@@ -7,7 +7,7 @@ use crate::support::{Cmd, KeyPair, Workspace, fake_auth, sandbox};
 /// Everything at once.
 pub struct All {
     key: KeyPair,
-    seed: fake_auth::ChatGpt,
+    pub seed: fake_auth::ChatGpt,
 }
 
 impl All {

@@ -1,7 +1,7 @@
 # pushready: install, apply, and with `prove` (the seconds to wait) the verdict. Secrets come from the environment alone.
 # Red for what PUSHREADY_REQUIRE names, and for nothing else; never in a prebuilt workspace that nobody has claimed.
 finish() {
-  if [ "$1" != 0 ] && [ "$prove" ] && [ "${PUSHREADY_REQUIRE:-}" ] && [ -z "${PUSHREADY_UNCLAIMED:-}" ]; then exit 1; fi
+  if [ "$1" != 0 ] && [ "$prove" ] && [ "${PUSHREADY_REQUIRE:-,}" != , ] && [ -z "${PUSHREADY_UNCLAIMED:-}" ]; then exit 1; fi
   exit 0
 }
 
@@ -12,7 +12,13 @@ pushready=$(find_pushready) || {
   finish 1
 }
 [ "$installed" = 0 ] || echo "note     going on with what is there: $("$pushready" --version)"
-"$pushready" apply </dev/null
-if [ -z "$prove" ] || [ "${PUSHREADY_UNCLAIMED:-}" ]; then exit 0; fi
-"$pushready" doctor --wait "$prove" --short --required </dev/null
-finish $?
+if [ -z "$prove" ] || [ "${PUSHREADY_UNCLAIMED:-}" ]; then
+  "$pushready" apply </dev/null
+  exit 0
+fi
+# one verdict, the doctor's, and it is the last line: apply's own last line says the same of the files alone
+"$pushready" apply </dev/null | sed '$d'
+status=0
+"$pushready" doctor --wait "$prove" --short --required </dev/null || status=$?
+[ "$status" -lt 2 ] || echo "NOT READY the doctor could not run: $("$pushready" --version)"
+finish "$status"

@@ -14,6 +14,8 @@ use crate::github::model::{
 use crate::github::{Answer, Forge, Page};
 use crate::http::Failure;
 
+const FRESH: SignedDuration = SignedDuration::from_mins(1);
+
 /// Everything that the judge sees.
 #[derive(Debug)]
 pub struct Facts {
@@ -21,6 +23,8 @@ pub struct Facts {
     pub forge: Forge,
     /// By the server's clock, where it answered.
     pub now: Timestamp,
+    /// By the clock of this machine.
+    pub local_now: Timestamp,
     pub head: Option<Head>,
     pub local: Local,
     pub labels: HostedLabels,
@@ -108,6 +112,12 @@ impl Facts {
     /// How long ago `then` was.
     pub fn age(&self, then: Option<Timestamp>) -> Option<SignedDuration> {
         Some(self.now.duration_since(then?))
+    }
+
+    /// How long ago the commit was pushed, by this machine's clock, where that is a moment: GitHub makes the run in seconds.
+    pub fn is_fresh(&self) -> Option<SignedDuration> {
+        let ago = self.local_now.duration_since(self.head.as_ref()?.pushed_at?);
+        (SignedDuration::ZERO..FRESH).contains(&ago).then_some(ago)
     }
 
     pub fn incident(&self) -> Option<&StatusPage> {

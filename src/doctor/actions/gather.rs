@@ -1,15 +1,18 @@
 //! Asks GitHub: the newest runs, then their jobs, then what those give reason to ask. What does not depend on another answer
 //! is asked at the same time.
 
+mod reasons;
+
 use std::collections::BTreeMap;
 use std::thread;
 
-use super::facts::{Facts, Labels, Looked, More, Standing};
+use super::facts::{Facts, Looked, More, Standing};
 use super::{Session, judge, status_page};
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::github::model::{ConcurrencyGroup, Job, Permissions, PullRequest, Repo, Run};
 use crate::github::{Answer, Forge, Page};
 use crate::http::segment;
+use reasons::Reasons;
 
 /// A push seldom starts more workflows, and each costs a request.
 const MOST_RUNS: usize = 5;
@@ -29,6 +32,7 @@ pub(super) fn gather(session: &Session<'_>) -> Facts {
         place: session.place.clone(),
         forge: session.forge,
         now: hub.now().unwrap_or(session.inputs.env.now),
+        local_now: session.inputs.env.now,
         head,
         local: session.inputs.work_tree.map(super::local::Local::read).unwrap_or_default(),
         labels: HostedLabels::load(session.labels_file.as_deref()),
@@ -236,64 +240,6 @@ fn pull_request(session: &Session<'_>, facts: &Facts) -> Option<Answer<PullReque
             Some(hub.object(&session.repo_path(&format!("/pulls/{number}"))))
         }
         Err(refusal) => Some(Err(refusal)),
-    }
-}
-
-/// What the runs give reason to ask.
-#[expect(clippy::struct_excessive_bools, reason = "independent questions")]
-struct Reasons {
-    no_run: bool,
-    policy: bool,
-    /// Only a pull request could have made one.
-    pull: bool,
-    approval: bool,
-    runners: bool,
-    /// The labels say so themselves.
-    self_hosted: bool,
-    hosted: bool,
-}
-
-impl Reasons {
-    fn of(facts: &Facts, page: &Page<Run>) -> Self {
-        let stuck = |looked: &Looked, job: &Job| match Standing::of(job) {
-            Standing::Queued => looked.needs(&facts.local, job) != Some(true),
-            Standing::NeverRan => job.conclusion == "cancelled",
-            _ => false,
-        };
-        let jobs = || {
-            facts.looked.iter().flat_map(move |looked| {
-                let page = looked.jobs.as_ref().ok();
-                page.into_iter().flat_map(|page| &page.items).filter(move |job| stuck(looked, job))
-            })
-        };
-        let kind = |job: &Job| Labels::of(&job.labels, &facts.labels);
-        let pushed = facts.head.as_ref().is_some_and(|head| head.pushed);
-        let no_run = page.items.is_empty() && pushed;
-        let failed = facts.looked.iter().any(|looked| {
-            let empty = looked.jobs.as_ref().is_ok_and(|page| page.items.is_empty());
-            looked.run.conclusion == "startup_failure" || looked.run.conclusion == "failure" && empty
-        });
-        let own = |job: &&Job| {
-            kind(job) == Labels::Own || facts.forge == Forge::Enterprise && kind(job) == Labels::Hosted
-        };
-        Self {
-            no_run,
-            policy: no_run || failed,
-            pull: no_run && judge::needs_pull_request(facts),
-            approval: facts
-                .looked
-                .iter()
-                .any(|looked| looked.run.conclusion == "action_required" && looked.run.from_fork),
-            runners: jobs().any(|job| own(&job)),
-            self_hosted: jobs()
-                .filter(own)
-                .any(|job| job.labels.iter().any(|label| facts.labels.is_self_hosted(label))),
-            hosted: jobs().any(|job| {
-                kind(job) == Labels::Hosted
-                    && job.status != "completed"
-                    && facts.age(job.created).is_some_and(|age| age >= judge::HOSTED_SUSPECT)
-            }),
-        }
     }
 }
 

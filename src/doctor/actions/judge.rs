@@ -21,7 +21,7 @@ use crate::github::Forge;
 pub(super) use files::workflow_files;
 pub(super) use no_run::needs_pull_request;
 pub use verdict::{HOSTED_SUSPECT, LATE};
-use verdict::{run_subject, run_url};
+use verdict::{counted, run_subject, run_url};
 
 /// All outcomes of the group.
 pub(super) fn judge(facts: &Facts) -> Vec<Outcome> {
@@ -56,10 +56,13 @@ fn runs(facts: &Facts) -> Vec<Outcome> {
     if verdicts.is_empty() {
         let which =
             if facts.head.as_ref().is_some_and(|head| head.pushed) { "this commit" } else { "this branch" };
-        let count = page.total;
+        let count = usize::try_from(page.total).unwrap_or(usize::MAX);
         let evidence = page.items.first().map(|run| Evidence::new("newest run", run_url(facts, run.id)));
-        let text = format!("{count} runs of {which}: each one started, or will in its time");
-        let outcome = Outcome::pass(RUNS, Some(subject), text).with(evidence);
+        let text = format!("{} of {which}: nothing keeps any from starting", counted(count, "run"));
+        let skipped = page.items.iter().filter(|run| run.conclusion == "skipped").take(3);
+        let skipped = skipped
+            .filter_map(|run| Some(Evidence::foreign("skipped by its conditions", run.name.as_ref()?)));
+        let outcome = Outcome::pass(RUNS, Some(subject), text).with(evidence).with(skipped);
         return vec![outcome.with(facts.looked.iter().filter_map(|looked| queue::normal(facts, looked)))];
     }
     verdicts.into_iter().map(|(looked, verdict)| verdict.outcome(run_subject(facts, looked))).collect()
@@ -100,7 +103,7 @@ fn how_it_was_asked(facts: &Facts) -> Vec<Evidence> {
     let asked = &facts.asked;
     let rejected = asked.rejected.iter().map(|via| Evidence::new("not accepted (401)", via.clone()));
     let warnings = asked.warnings.iter().map(|warning| Evidence::new("token", warning.clone()));
-    let token = asked.token.clone().unwrap_or_else(|| "none, asked anonymously".to_owned());
-    let last = [Evidence::new("token", token), Evidence::new("requests", asked.requests.to_string())];
+    let token = asked.token.clone().unwrap_or_else(|| "no token, anonymously".to_owned());
+    let last = [Evidence::new("asked with", token), Evidence::new("requests", asked.requests.to_string())];
     rejected.chain(warnings).chain(last).collect()
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::workflow::{Workflow, actionlint_labels};
 use crate::process;
 
@@ -14,12 +16,14 @@ const GIT: Duration = Duration::from_secs(5);
 /// The commit that the work tree is on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// As the server names it; `None`: detached.
+    /// As the server names it; `None`: detached, and no branch of a remote is here.
     pub branch: Option<String>,
     pub sha: String,
     pub message: String,
     /// A remote-tracking branch holds it, as after each push.
     pub pushed: bool,
+    /// When that branch came to be as it is, where it is this commit: by the reflog.
+    pub pushed_at: Option<Timestamp>,
 }
 
 impl Head {
@@ -38,14 +42,27 @@ impl Head {
         let there = there.as_deref().and_then(|name| name.strip_prefix("refs/remotes/")?.split_once('/'));
         let branch = there.map(|(_, name)| name).or_else(|| local.as_deref()?.strip_prefix("refs/heads/"));
         let commit = git(&["cat-file", "commit", &sha]).unwrap_or_default();
+        let at = git(&["for-each-ref", "--format=%(refname)", "--points-at", &sha, "refs/remotes"]);
+        let there_at = at.as_deref().unwrap_or_default().lines().find(|name| !name.ends_with("/HEAD"));
+        // detached
+        let branch = branch.or_else(|| Some(there_at?.strip_prefix("refs/remotes/")?.split_once('/')?.1));
         Some(Self {
             branch: branch.map(str::to_owned),
             message: commit.split_once("\n\n").map_or("", |(_, message)| message).to_owned(),
             pushed: git(&["for-each-ref", "--count=1", "--format=x", "--contains", &sha, "refs/remotes"])
                 .is_some(),
+            pushed_at: there_at
+                .and_then(|name| git(&["reflog", "show", "-1", "--date=unix", "--format=%gd %gs", name]))
+                .and_then(|entry| pushed_at(&entry)),
             sha,
         })
     }
+}
+
+/// Of a reflog entry `refs/remotes/origin/main@{1700000000} update by push`; what was fetched, somebody pushed before.
+fn pushed_at(entry: &str) -> Option<Timestamp> {
+    let (seconds, message) = entry.rsplit_once("@{")?.1.split_once("} ")?;
+    (message == "update by push").then(|| Timestamp::from_second(seconds.parse().ok()?).ok())?
 }
 
 /// The workflow files, and the labels that actionlint is told about.
@@ -135,9 +152,15 @@ mod tests {
         git(&["config", "branch.work.merge", "refs/heads/theirs"]);
         git(&["config", "push.default", "upstream"]);
         git(&["config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"]);
-        git(&["update-ref", "refs/remotes/origin/theirs", &head.sha]);
+        git(&["update-ref", "-m", "update by push", "refs/remotes/origin/theirs", &head.sha]);
+        git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/theirs"]);
         let head = Head::of(folder.path()).unwrap();
         assert_eq!((head.branch.as_deref(), head.pushed), (Some("theirs"), true));
+        let ago = Timestamp::now().duration_since(head.pushed_at.unwrap());
+        assert!((0..60).contains(&ago.as_secs()), "{ago}");
+        git(&["checkout", "--quiet", "--detach"]);
+        assert_eq!(Head::of(folder.path()).unwrap().branch.as_deref(), Some("theirs"));
+        assert_eq!(pushed_at("refs/remotes/origin/x@{1700000000} fetch: fast-forward"), None);
     }
 
     #[test]

@@ -86,6 +86,13 @@ pub fn probe_offline(inputs: &Inputs<'_>) -> Vec<Outcome> {
     vec![judge::workflow_files(&inputs.repository.short(), &local, &labels)]
 }
 
+/// For a run of the doctor in which nobody asked for these checks. `None`: nothing could be asked for.
+pub fn not_asked(env: &Env, repository: &Repository) -> Option<Outcome> {
+    api_of(repository, env)?;
+    let reason = "not looked at, since each look spends requests of a rate limit: ask with `pushready doctor --only actions`";
+    Some(Outcome::skip(RUNS, Some(repository.short()), reason))
+}
+
 fn not_github(repository: &Repository) -> Outcome {
     let reason = format!(
         "`{}` is not a GitHub that is known here; for a GitHub Enterprise Server set {}",

@@ -9,7 +9,7 @@ use super::probe::Method;
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_config;
-use crate::git_url::{Covered, Repository, Route, Rule, instead_of_rules};
+use crate::git_url::{Covered, Direction, Repository, Route, Rule, instead_of_rules, rewrite};
 use crate::process::{self, Failure};
 use crate::provision::Item;
 
@@ -19,6 +19,15 @@ pub struct GitRules {
     pub notes: Vec<String>,
     /// Remotes that a rule of the user keeps from SSH.
     pub reversed: Option<Item>,
+    pub in_force: InForce,
+}
+
+/// Rules of git's configuration outside any clone.
+#[derive(Debug, Default)]
+pub struct InForce {
+    pub both: Vec<Rule>,
+    /// Of `pushInsteadOf`.
+    pub push: Vec<Rule>,
 }
 
 /// The rules for these repositories. `own` is the file that they go into.
@@ -28,44 +37,83 @@ pub fn rules(own: &Path, routed: &[Repository], method: &Method) -> GitRules {
         Ok(Ok(rules)) => rules,
         Ok(Err(message)) => {
             notes.push(format!("git cannot read its configuration here, so no git command works: {message}"));
-            Vec::new()
+            InForce::default()
         }
         Err(Failure::Missing) => {
             notes.push(
                 "git is not on PATH: URL rules are written, but could not be held against its own".to_owned(),
             );
-            Vec::new()
+            InForce::default()
         }
         Err(failure) => {
             notes.push(format!("git did not say which insteadOf rules are in force: {failure:?}"));
-            Vec::new()
+            InForce::default()
         }
     };
     let route = if matches!(method, Method::MatchExec) { Route::Canonical } else { Route::Alias };
-    let rules = instead_of_rules(routed, &user, route);
-    let (reversed, covered): (Vec<_>, Vec<_>) = rules.covered.iter().partition(|covered| covered.reversed);
+    let both = instead_of_rules(routed, &user.both, route, Direction::Both);
+    let push = instead_of_rules(routed, &user.push, route, Direction::Push);
+    let (reversed, covered): (Vec<_>, Vec<_>) =
+        both.covered.iter().chain(&push.covered).partition(|covered| covered.reversed);
     if let Some(say) = told(&covered) {
         notes.push(format!("{say}: none of ours is written for it"));
     }
     let reversed = told(&reversed).map(|say| {
-        let finding = Finding::new(
-            Code::RemoteReversed,
-            format!("{say}, and no rule of ours can outdo it"),
-            "take it out; `git config --show-origin --get-regexp '^url'` names its file",
-        );
+        let finding =
+            Finding::new(Code::RemoteReversed, format!("{say}, and no rule of ours can outdo it"), HINT);
         Item::warn("routing", finding, Vec::new())
     });
     let mut config = HEADER.to_owned();
-    let mut base = None;
-    for Rule { base: to, prefix } in &rules.rules {
-        if base != Some(to) {
-            let _ = writeln!(config, "[url \"{}\"]", to.replace('\\', "\\\\").replace('"', "\\\""));
-            base = Some(to);
+    for (key, rules) in [("insteadOf", &both.rules), ("pushInsteadOf", &push.rules)] {
+        let mut base = None;
+        for Rule { base: to, prefix } in rules {
+            if base != Some(to) {
+                let _ = writeln!(config, "[url \"{}\"]", to.replace('\\', "\\\\").replace('"', "\\\""));
+                base = Some(to);
+            }
+            let _ = writeln!(config, "\t{key} = {}", git_config::quoted(prefix));
         }
-        let _ = writeln!(config, "\tinsteadOf = {}", git_config::quoted(prefix));
     }
-    GitRules { config, notes, reversed }
+    let in_force = InForce { both: [both.rules, user.both].concat(), push: [push.rules, user.push].concat() };
+    GitRules { config, notes, reversed, in_force }
 }
+
+impl InForce {
+    /// What git makes of a remote's URL when it pushes, in a clone that has rules of its own. `pushInsteadOf` says nothing
+    /// of a `pushurl`.
+    pub fn pushed(&self, of_clone: &Self, url: &str, is_pushurl: bool) -> String {
+        let rewritten = |own: &[Rule], clones: &[Rule]| rewrite(&[own, clones].concat(), url);
+        let push = rewritten(&self.push, &of_clone.push);
+        if is_pushurl || push == url { rewritten(&self.both, &of_clone.both) } else { push }
+    }
+
+    /// The rules that stand in one configuration file.
+    pub fn of(config: &[u8]) -> Self {
+        let mut rules = Self::default();
+        for variable in git_config::variables(config).unwrap_or_default() {
+            let (Some(base), Some(prefix), "url") = (variable.subsection, variable.value, &*variable.section)
+            else {
+                continue;
+            };
+            rules.add(&variable.key, base, prefix);
+        }
+        rules
+    }
+
+    fn add(&mut self, key: &str, base: String, prefix: String) {
+        match key {
+            "insteadof" => self.both.push(Rule { base, prefix }),
+            "pushinsteadof" => self.push.push(Rule { base, prefix }),
+            _ => {}
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.both.is_empty() && self.push.is_empty()
+    }
+}
+
+const HINT: &str = "take it out; `git config --show-origin --get-regexp '^url'` names its file";
 
 /// One line for all of them: a host-wide rule covers every key on the host.
 fn told(covered: &[&Covered]) -> Option<String> {
@@ -77,11 +125,12 @@ fn told(covered: &[&Covered]) -> Option<String> {
     Some(format!("a rule of your own turns `{prefix}` into `{effective}`{more}"))
 }
 
-/// The insteadOf rules that are in force without ours, as the agent's git sees them outside any repository; or what git
+/// The rules that are in force without ours, as the agent's git sees them outside any repository; or what git
 /// has against its configuration.
-fn user_rules(own: &Path) -> Result<Result<Vec<Rule>, String>, Failure> {
+fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
     let mut git = process::caller("git");
-    git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.insteadof$"]).current_dir("/");
+    git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.(push)?insteadof$"]);
+    git.current_dir("/");
     // GIT_CONFIG would narrow `git config` to one file
     git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_CONFIG");
     let output = process::run(git, Duration::from_secs(5))?;
@@ -92,12 +141,12 @@ fn user_rules(own: &Path) -> Result<Result<Vec<Rule>, String>, Failure> {
     }
     let own = format!("file:{}", own.display());
     let mut fields = output.stdout.split('\0');
-    let mut rules = Vec::new();
+    let mut rules = InForce::default();
     while let (Some(origin), Some(entry)) = (fields.next(), fields.next()) {
         let Some((key, prefix)) = entry.split_once('\n') else { continue };
-        let base = key.strip_prefix("url.").and_then(|key| key.strip_suffix(".insteadof"));
-        if let Some(base) = base.filter(|_| origin != own) {
-            rules.push(Rule { base: base.to_owned(), prefix: prefix.to_owned() });
+        let named = key.strip_prefix("url.").and_then(|key| key.rsplit_once('.'));
+        if let Some((base, key)) = named.filter(|_| origin != own) {
+            rules.add(key, base.to_owned(), prefix.to_owned());
         }
     }
     Ok(Ok(rules))

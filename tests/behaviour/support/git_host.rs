@@ -102,6 +102,18 @@ impl GitHost {
         fs::write(self.bare(repository).join("push-refusal"), text).unwrap();
     }
 
+    /// From now on the host takes whoever may read the repository, and never answers.
+    pub fn hang(&self, repository: &str) {
+        fs::write(self.bare(repository).join("hang"), "").unwrap();
+    }
+
+    /// Undoes what `refuse`, `refuse_push`, `hang` and `install_hook` did.
+    pub fn behave(&self, repository: &str) {
+        for name in ["refusal", "push-refusal", "hang", "hooks/pre-receive"] {
+            fs::remove_file(self.bare(repository).join(name)).ok();
+        }
+    }
+
     /// A server-side hook, as branch protection is one.
     pub fn install_hook(&self, repository: &str, hook: &str, script: &str) {
         let hook = self.bare(repository).join("hooks").join(hook);

@@ -19,7 +19,7 @@ pub use git_host::{Access, GitHost, KeyPair, Session};
 pub use mirror::{Answer, Mirror};
 pub use sandbox::{sandbox, sandbox_with, skip, skipped};
 pub use snapshot::Snapshot;
-pub use template::{AGENT_PATH, Agent, Template};
+pub use template::{AGENT_PATH, Agent, Release, Template};
 pub use vendors::Vendors;
 pub use workspace::{Cmd, Output, Workspace};
 

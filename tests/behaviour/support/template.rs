@@ -5,14 +5,53 @@ use super::{CRATE, Cmd, Output, Workspace, require, skip};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const PROVIDERS: [(&str, &str); 2] = [("coder/coder", "2.20.0"), ("kreuzwerker/docker", "3.6.2")];
-/// Where the examples keep the module; the tests put its folder there.
-const OUR_MODULE: &str = "git::https://git.example.com/platform/pushready.git//scripts/coder?ref=v0.1.0";
+/// A release as a mirror has it: `vVERSION/pushready-VERSION-MACHINE-linux`, which is the binary under test.
+const RELEASES: &str = "/tmp/releases";
+const BINARY: &str = "/run/rig/bin/pushready";
 /// Without pushready: the agent's processes find it where the module puts it.
 pub const AGENT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The release of the binary under test; made anew where a test took it away.
+pub struct Release {
+    /// The folder with its files.
+    pub folder: String,
+    /// The binary in it.
+    pub binary: String,
+    pub sha256: String,
+}
+
+impl Release {
+    pub fn publish() -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let folder = format!("{RELEASES}/v{version}");
+        let binary = format!("{folder}/pushready-{version}-{}-linux", std::env::consts::ARCH);
+        fs::create_dir_all(&folder).unwrap();
+        fs::remove_file(&binary).ok();
+        symlink(BINARY, &binary).unwrap();
+        let output = Command::new("sha256sum").arg(BINARY).output().unwrap();
+        Self { folder, binary, sha256: String::from_utf8(output.stdout).unwrap()[..64].to_owned() }
+    }
+
+    /// install.sh as scripts/release.sh fills it in.
+    pub fn installer(&self) -> String {
+        let mut text = fs::read_to_string(format!("{CRATE}/scripts/install.sh")).unwrap();
+        for (name, value) in [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("url", RELEASES),
+            (std::env::consts::ARCH, &*self.sha256),
+        ] {
+            let empty = format!("\n{name}=\n");
+            assert!(text.contains(&empty), "install.sh has no {name} to fill in");
+            text = text.replace(&empty, &format!("\n{name}={value}\n"));
+        }
+        text
+    }
+}
 
 /// What the provisioner hands to the provider: variables such as `CODER_WORKSPACE_IS_PREBUILD`.
 pub type Provisioner<'a> = &'a [(&'a str, &'a str)];
@@ -24,7 +63,7 @@ pub struct Template<'rig> {
 }
 
 impl<'rig> Template<'rig> {
-    /// One agent, the module as `pushready` with these arguments, and whatever stands after them.
+    /// One agent, a release's module as `pushready` with these arguments, and whatever stands after them.
     pub fn of_module(workspace: &'rig Workspace, arguments: &str, more: &str) -> Self {
         Self::of_text(
             workspace,
@@ -40,7 +79,7 @@ resource "coder_agent" "main" {{
   os   = "linux"
 }}
 module "pushready" {{
-  source   = "{OUR_MODULE}"
+  source   = "./pushready"
   agent_id = coder_agent.main.id
   {arguments}
 }}
@@ -49,12 +88,27 @@ module "pushready" {{
         )
     }
 
-    /// A folder of `examples`, whose instances of our module get these arguments besides: where the release lies.
-    pub fn of_example(workspace: &'rig Workspace, name: &str, arguments: &str) -> Self {
+    /// The same with the module from elsewhere.
+    pub fn of_source(workspace: &'rig Workspace, source: &str, arguments: &str) -> Self {
+        let module = format!(
+            "module \"pushready\" {{\n  source = \"{source}\"\n  agent_id = \"agent\"\n  {arguments}\n}}"
+        );
+        Self::of_text(workspace, &module)
+    }
+
+    /// A folder of `examples`.
+    pub fn of_example(workspace: &'rig Workspace, name: &str) -> Self {
         let text = fs::read_to_string(Path::new(CRATE).join("examples").join(name).join("main.tf")).unwrap();
-        let source = format!("\"{OUR_MODULE}\"\n");
-        assert!(text.contains(&source), "{name} does not use the module");
-        Self::of_text(workspace, &text.replace(&source, &format!("{source}  {arguments}\n")))
+        Self::of_text(workspace, &text)
+    }
+
+    /// The block of Terraform in the module's README that comes first.
+    pub fn of_readme(workspace: &'rig Workspace) -> Self {
+        let text = fs::read_to_string(Path::new(CRATE).join("scripts/coder/README.md")).unwrap();
+        let block = text.split_once("```tf\n").unwrap().1.split_once("```").unwrap().0;
+        let providers =
+            "terraform {\n  required_providers {\n    coder = { source = \"coder/coder\" }\n  }\n}\n";
+        Self::of_text(workspace, &format!("{providers}{block}"))
     }
 
     fn of_text(workspace: &'rig Workspace, text: &str) -> Self {
@@ -62,6 +116,13 @@ module "pushready" {{
         let folder = PathBuf::from("/tmp/author/template");
         fs::create_dir_all(&folder).unwrap();
         make_mirror();
+        // what a release calls coder-module
+        let module = folder.join("pushready");
+        if !module.exists() {
+            let source = format!("{CRATE}/scripts/coder");
+            assert!(Command::new("cp").arg("-r").arg(source).arg(&module).status().unwrap().success());
+            fs::write(module.join("install.sh"), Release::publish().installer()).unwrap();
+        }
         let template = Self { workspace, folder };
         template.write("main.tf", &with_sources_at_hand(text));
         template.terraform(&["init", "-no-color"]).run().success();
@@ -130,13 +191,12 @@ fn make_mirror() {
     .unwrap();
 }
 
-/// The same text with our module, and stand-ins for the registry's, as folders of this crate.
+/// The same text with stand-ins for the registry's modules.
 fn with_sources_at_hand(text: &str) -> String {
     let mut at_hand = String::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let folder = match string_value(line, "source") {
-            Some(OUR_MODULE) => Some("scripts/coder".to_owned()),
             Some(address) => address.strip_prefix("registry.coder.com/").map(|module| {
                 let version = lines.next().and_then(|next| string_value(next, "version"));
                 stand_in(module, version.expect("a version follows the source"))

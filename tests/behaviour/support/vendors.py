@@ -3,7 +3,8 @@
 
 vendors.py FOLDER ADDRESS: FOLDER holds server.pem, server.key and behaviour.json, read anew at each request:
   {"rotation": {"id_token": …, "access_token": …},       what a refresh of Codex's login gives
-   "replies": {"HOST/PATH": [STATUS, BODY], …}}          answers that go before all others
+   "replies": {"HOST/PATH": [STATUS, BODY], …},          answers that go before all others
+   "skew": SECONDS}                                       how much later it is to the servers
 Each request adds a line to FOLDER/requests.jsonl.
 """
 import http.server
@@ -11,6 +12,7 @@ import json
 import ssl
 import sys
 import threading
+import time
 from pathlib import Path
 
 FOLDER = Path(sys.argv[1])
@@ -57,8 +59,13 @@ def accounts(account):
 class Vendors(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    skew = 0
+
     def log_message(self, *_):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string((timestamp or time.time()) + self.skew)
 
     def answer(self):
         body = self.body()
@@ -68,6 +75,10 @@ class Vendors(http.server.BaseHTTPRequestHandler):
         with lock, open(FOLDER / "requests.jsonl", "a") as log:
             log.write(json.dumps(request) + "\n")
         behaviour = json.loads((FOLDER / "behaviour.json").read_text())
+        self.skew = behaviour.get("skew", 0)
+        if path.endswith("/responses") and "upgrade" in self.headers:
+            # to a websocket, what makes Codex fall back to HTTP at once; it would retry any other refusal for 6 s
+            return self.send(426, {})
         if host + path in behaviour["replies"]:
             return self.send(*behaviour["replies"][host + path])
         if path == "/oauth/token":
@@ -77,8 +88,7 @@ class Vendors(http.server.BaseHTTPRequestHandler):
         if path == "/backend-api/wham/accounts/check":
             return self.send(200, accounts(self.headers.get("chatgpt-account-id")))
         if path.endswith("/responses"):
-            # to a websocket, what makes Codex fall back to HTTP at once; it would retry any other refusal for 6 s
-            return self.send(426, {}) if "upgrade" in self.headers else self.stream(TURN_OPENAI)
+            return self.stream(TURN_OPENAI)
         if path == "/v1/messages":
             if b'"stream":true' in body:
                 return self.stream(TURN_ANTHROPIC)
@@ -114,6 +124,8 @@ class Vendors(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(raw)))
+        if status == 401:
+            self.send_header("www-authenticate", "Basic realm=rig")
         self.end_headers()
         self.wfile.write(raw)
 

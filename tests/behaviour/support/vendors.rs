@@ -29,9 +29,7 @@ impl Vendors {
         }
         let vendors = Self { folder: "/run/rig/vendors".into() };
         fs::create_dir(&vendors.folder).unwrap();
-        // what a refresh gives, apart from the next refresh token
-        let rotation = fake_auth::chatgpt().refreshed().tokens();
-        vendors.write_behaviour(&json!({"rotation": rotation, "replies": {}}));
+        vendors.behave();
         vendors.make_certificates();
         let mut server = Command::new("python3")
             .arg(format!("{SUPPORT}/vendors.py"))
@@ -51,10 +49,32 @@ impl Vendors {
 
     /// From now on, `place` (`host/path`) answers this.
     pub fn reply(&self, place: &str, status: u16, body: &Value) {
+        let mut replies = self.behaviour()["replies"].take();
+        replies[place] = json!([status, body]);
+        self.change("replies", replies);
+    }
+
+    fn behaviour(&self) -> Value {
         let behaviour = fs::read_to_string(self.folder.join("behaviour.json")).unwrap();
-        let mut behaviour: Value = serde_json::from_str(&behaviour).unwrap();
-        behaviour["replies"][place] = json!([status, body]);
+        serde_json::from_str(&behaviour).unwrap()
+    }
+
+    fn change(&self, key: &str, value: Value) {
+        let mut behaviour = self.behaviour();
+        behaviour[key] = value;
         self.write_behaviour(&behaviour);
+    }
+
+    /// Forgets what `reply` and `tell_time` said.
+    pub fn behave(&self) {
+        // what a refresh gives, apart from the next refresh token
+        let rotation = fake_auth::chatgpt().refreshed().tokens();
+        self.write_behaviour(&json!({"rotation": rotation, "replies": {}}));
+    }
+
+    /// From now on the servers' clock shows another time than this one's.
+    pub fn tell_time(&self, seconds_from_now: i64) {
+        self.change("skew", json!(seconds_from_now));
     }
 
     /// All requests so far.

@@ -1,8 +1,8 @@
 //! Runs that ended without starting: approval, billing, policy, the workflow file, environments, the 24-hour limit.
 
-use super::verdict::{LATE, Verdict, gh, run_url, worst};
+use super::verdict::{LATE, Verdict, gh, named, run_url, worst};
 use super::{github_side, policy, queue};
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
 use crate::doctor::outcome::{Evidence, Fix};
 use crate::github::Page;
@@ -77,7 +77,7 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<
 }
 
 fn job_named(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
-    Some(self::job(facts, looked, job)?.with([Evidence::foreign("job", &job.name)]))
+    Some(self::job(facts, looked, job)?.with(named(job)))
 }
 
 /// A job that ended without a step. `None`: for a reason of its own run, such as a cancelled run or a skipped need.
@@ -102,7 +102,12 @@ pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> 
         "open the run: its page tells the reason, which no answer of the API does",
     );
     let summary = "a job ended before its first step: billing, a policy or an environment; the reason is on the run's page";
-    Some(Verdict::fail(Code::ActionsStartupFailure, summary, fix).with([steps]).with(why))
+    Some(
+        Verdict::fail(Code::ActionsStartupFailure, summary, fix)
+            .with([steps])
+            .with(why)
+            .mended_by(Actor::WorkspaceUser),
+    )
 }
 
 fn by_annotation(facts: &Facts, looked: &Looked, message: &str) -> Option<Verdict> {
@@ -187,12 +192,16 @@ fn at_startup(facts: &Facts, looked: &Looked) -> Verdict {
             "open the run, then the owner's payment history and budgets: this is what a billing block looks like",
         );
         let summary = "GitHub could not begin the run: a failed payment, a budget or a policy; the workflow file is not at fault";
-        return Verdict::fail(code, summary, fix).with([Evidence::new("path", "BuildFailed")]);
+        return Verdict::fail(code, summary, fix)
+            .with([Evidence::new("path", "BuildFailed")])
+            .mended_by(Actor::OrgAdmin);
     }
     let fix = Fix::visit(
         page,
         "open the run: its page tells the reason, which no answer of the API does. Usual: a syntax error, a reusable workflow \
          that cannot be found, permissions that are too narrow",
     );
-    Verdict::fail(code, "the run ended at startup, before any job", fix).with(policy::doubtful(facts, looked))
+    Verdict::fail(code, "the run ended at startup, before any job", fix)
+        .with(policy::doubtful(facts, looked))
+        .mended_by(Actor::WorkspaceUser)
 }

@@ -1,6 +1,7 @@
 //! The workflow files of the work tree: what can be said without asking anybody.
 
-use crate::catalogue::Code;
+use super::verdict::counted;
+use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::WORKFLOW_FILES;
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::actions::local::Local;
@@ -30,8 +31,10 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ou
     let table = Evidence::new("table of hosted labels", format!("of {}", labels.date));
     let note = labels.problem.as_ref().map(|problem| Evidence::new("table", problem.clone()));
     let Some((path, first)) = problems.first() else {
-        let text =
-            format!("{} workflow files ask for nothing that is known to be gone", local.workflows.len());
+        let text = format!(
+            "{} asking for nothing that is known to be gone",
+            counted(local.workflows.len(), "workflow file")
+        );
         return Outcome::pass(WORKFLOW_FILES, subject, text).with([table]).with(note);
     };
     let edit = |say: String| Fix::edit(std::path::Path::new(path), say);
@@ -67,7 +70,9 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ou
             let say = format!(
                 "write `runs-on: {meant}`, or name the label in .github/actionlint.yaml if it is a runner of yours"
             );
-            Outcome::warn(WORKFLOW_FILES, subject, Code::ActionsLabelUnknown, text, edit(say))
+            // the file is the agent's to edit, whoever's the runners are
+            let outcome = Outcome::warn(WORKFLOW_FILES, subject, Code::ActionsLabelUnknown, text, edit(say));
+            Outcome { actor: Some(Actor::Agent), agent_may_fix: true, ..outcome }
         }
     };
     let all = problems.iter().take(6).map(|(path, problem)| {

@@ -1,7 +1,7 @@
 //! Runner groups: a runner of the organisation is for the repositories and workflows of its group alone.
 
 use super::verdict::Verdict;
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Looked};
 use crate::doctor::outcome::{Evidence, Fix};
 use crate::github::model::{Run, Runner, RunnerGroup};
@@ -99,5 +99,8 @@ pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> Verdic
             )
         }
     };
-    Verdict::fail(Code::ActionsRunnerGroup, summary, fix).with([named]).with(evidence)
+    Verdict::fail(Code::ActionsRunnerGroup, summary, fix)
+        .with([named])
+        .with(evidence)
+        .mended_by(Actor::OrgAdmin)
 }

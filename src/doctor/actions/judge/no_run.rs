@@ -1,8 +1,8 @@
 //! The commit was pushed, and no run came of it.
 
-use super::verdict::{Verdict, gh};
-use super::{RUNS, github_side};
-use crate::catalogue::Code;
+use super::verdict::{Kind, Verdict, age, gh};
+use super::{RUNS, github_side, refused};
+use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::actions::trigger::{Match, on_push, skip_string};
 use crate::doctor::actions::workflow::Workflow;
@@ -30,6 +30,12 @@ pub(super) fn judge(facts: &Facts) -> Outcome {
     let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
     if known.is_some_and(|page| page.items.is_empty()) && facts.local.workflows.is_empty() {
         return Outcome::skip(RUNS, Some(subject), "the repository has no workflow");
+    }
+    if let Some(ago) = facts.is_fresh().filter(|_| skip_string(&head.message).is_none()) {
+        let needs = "a minute; `--wait 60` looks again by itself".to_owned();
+        let kind = Kind::Unknown { code: None, needs, transient: true };
+        let summary = format!("no run of this commit yet: it was pushed {} ago", age(ago));
+        return Verdict::new(kind, summary, Fix::wait("wait a minute, and look again")).outcome(subject);
     }
     let branch = head.branch.as_deref().unwrap_or_default();
     let verdict = switch(facts)
@@ -69,12 +75,13 @@ fn switch(facts: &Facts) -> Option<Verdict> {
             (summary, Fix::visit(url, "an owner of the organisation must allow Actions for this repository"))
         }
     };
+    let mender = if above.is_some() { Actor::OrgAdmin } else { Actor::RepoAdmin };
     let policy = above.map(|policy| {
         Evidence::foreign("organisation's actions/permissions, enabled_repositories", &policy.0)
             .expected("all")
     });
     let evidence = [Evidence::new("actions/permissions, enabled", "false").expected("true")];
-    Some(Verdict::fail(Code::ActionsDisabled, summary, fix).with(evidence).with(policy))
+    Some(Verdict::fail(Code::ActionsDisabled, summary, fix).with(evidence).with(policy).mended_by(mender))
 }
 
 fn skipped(message: &str) -> Option<Verdict> {
@@ -160,10 +167,15 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
     let unknown = |workflow: &Workflow| {
         known.is_some_and(|page| page.items.iter().all(|known| known.path != workflow.path))
     };
-    let say = if perhaps {
-        "open a pull request (one with a merge conflict runs nothing), or widen the filter"
-    } else {
-        "add a trigger for this branch to `on:`; `schedule` and `workflow_dispatch` count on the default branch alone"
+    let pull = facts.more.pull.as_ref();
+    let say = match (perhaps, pull) {
+        (false, _) => {
+            "add a trigger for this branch to `on:`; `schedule` and `workflow_dispatch` count on the default branch alone"
+        }
+        (true, Some(Ok(_))) => {
+            "compare `branches`, `types` and `paths` below `on:` with the pull request that is open"
+        }
+        (true, _) => "open a pull request (one with a merge conflict runs nothing), or widen the filter",
     };
     let evidence = matches.iter().take(6).map(|(workflow, found)| {
         let why = match found {
@@ -178,15 +190,17 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
         Evidence::foreign("workflow", &format!("{}: {why}{absent}", workflow.path))
     });
     let summary = if perhaps {
-        "no run, and no trigger that needs no pull request or changed path"
+        "the push made no run: the workflows wait for a pull request, or for certain files"
     } else {
         "no trigger matches the push"
     };
     let verdict = Verdict::warn(Code::ActionsNoRun, summary, Fix::edit(path, say));
-    let pull = facts.more.pull.as_ref().and_then(|answer| answer.as_ref().ok());
-    let pull = pull.map(|pull| {
-        let mergeable = pull.mergeable.map_or_else(|| "not known yet".to_owned(), |yes| yes.to_string());
-        Evidence::new("open pull request", format!("{}, mergeable: {mergeable}", pull.number))
+    let pull = pull.map(|answer| match answer {
+        Ok(pull) => {
+            let mergeable = pull.mergeable.map_or_else(|| "not known yet".to_owned(), |yes| yes.to_string());
+            Evidence::new("open pull request", format!("{}, mergeable: {mergeable}", pull.number))
+        }
+        Err(refusal) => Evidence::new("pull requests", refusal.to_string()),
     });
     Some(verdict.with(evidence).with([Evidence::foreign("branch", branch)]).with(pull))
 }
@@ -220,6 +234,10 @@ fn unexplained(facts: &Facts, branch: &str) -> Verdict {
     }
     if let Some(page) = facts.incident() {
         return github_side::incident(page).with(evidence);
+    }
+    if let Some(Err(refusal)) = &more.permissions {
+        let summary = "a trigger matches, and the push made no run; whether Actions is on cannot be seen with this token";
+        return refused::refused(facts, refusal).renamed(summary).with(evidence);
     }
     let fix = Fix::report(
         "push an empty commit; if that makes no run either: was it pushed with a workflow's own GITHUB_TOKEN (which starts \

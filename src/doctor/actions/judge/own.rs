@@ -1,8 +1,8 @@
 //! A job that asks for a runner of the repository's own, or for a label that nobody has.
 
-use super::verdict::{NORMAL, Verdict};
+use super::verdict::{NORMAL, Verdict, counted};
 use super::{github_side, groups, refused};
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Labels, Looked};
 use crate::doctor::outcome::{Evidence, Fix};
 use crate::github::Forge;
@@ -36,22 +36,20 @@ pub(super) fn judge(
         return Some(policy(facts).unwrap_or_else(|| groups::barred(facts, &barred, closed)));
     }
     let runners: Vec<&Runner> = here.iter().chain(above).collect();
-    if let Some(meant) = job.labels.iter().find_map(|label| facts.labels.meant(label)) {
-        let fix = Fix::report(format!("write `runs-on: {meant}` in the workflow file"));
-        let summary = format!(
-            "no runner carries the job's label, and it is not one of GitHub's; `{meant}` was probably meant"
-        );
-        return Some(
-            Verdict::fail(Code::ActionsLabelUnknown, summary, fix).with([github_side::table(facts)]),
-        );
+    let refusal = lists.into_iter().flatten().find_map(|answer| answer.as_ref().err());
+    // what cannot be seen may yet take it
+    if waited < NORMAL && refusal.is_some() {
+        return None;
+    }
+    if let Some(verdict) = larger_runner(facts, job).or_else(|| slip(facts, looked, job)) {
+        return Some(verdict);
     }
     if waited < NORMAL {
         return None;
     }
-    if let Some(verdict) = policy(facts).or_else(|| larger_runner(facts, job)) {
+    if let Some(verdict) = policy(facts) {
         return Some(verdict);
     }
-    let refusal = lists.into_iter().flatten().find_map(|answer| answer.as_ref().err());
     if let Some(refusal) = refusal {
         let known = job.labels.iter().any(|label| facts.local.owns(label));
         let summary = "the job asks for a runner of your own, and the runners cannot be seen with this token";
@@ -87,6 +85,26 @@ pub(super) fn judge(
     )
 }
 
+/// A label that reads like one of GitHub's. Beside `self-hosted`, `ubuntu` is a name like any other.
+fn slip(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
+    let own = |label: &String| facts.labels.is_self_hosted(label) || facts.local.owns(label);
+    if job.labels.iter().any(own) {
+        return None;
+    }
+    let meant = job.labels.iter().find_map(|label| facts.labels.meant(label))?;
+    let say = format!("write `runs-on: {meant}`");
+    let known = facts.local.workflows.iter().any(|workflow| workflow.path == looked.run.path);
+    let fix = if known {
+        Fix::edit(std::path::Path::new(&looked.run.path), say)
+    } else {
+        Fix::report(format!("{say} in the workflow file"))
+    };
+    let summary = format!(
+        "no runner that can be seen carries the job's label, and GitHub serves none of that name: `{meant}` was probably meant"
+    );
+    Some(Verdict::fail(Code::ActionsLabelUnknown, summary, fix).with([github_side::table(facts)]))
+}
+
 fn advice(facts: &Facts, job: &Job) -> String {
     let vendors = ["blacksmith", "runs-on", "depot", "namespace", "buildjet", "warp", "ubicloud", "cirun"];
     let vendor = vendors
@@ -104,8 +122,9 @@ fn advice(facts: &Facts, job: &Job) -> String {
 /// Runners that could take it, and do not.
 fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuration) -> Option<Verdict> {
     let url = format!("{}/settings/actions/runners", facts.place.web);
-    let online: Vec<_> = fitting.iter().filter(|runner| runner.online).collect();
-    let names: Vec<_> = fitting.iter().take(6).map(|runner| runner.name.as_str()).collect();
+    let online: Vec<&Runner> = fitting.iter().copied().filter(|runner| runner.online).collect();
+    let shown = if online.is_empty() { fitting } else { &online[..] };
+    let names: Vec<_> = shown.iter().take(6).map(|runner| runner.name.as_str()).collect();
     let named = Evidence::foreign("runners with these labels", &names.join(", "));
     if waited < NORMAL && !online.is_empty() {
         return None;
@@ -120,7 +139,8 @@ fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuratio
             None => "start the runner's service, and look at its network",
         };
         let version = old.map(|version| Evidence::foreign("version", version).expected("at least 2.329.0"));
-        let summary = format!("{} runners carry the job's labels, and all are offline", fitting.len());
+        let summary =
+            format!("{} with the job's labels, and none is online", counted(fitting.len(), "runner"));
         return Some(
             Verdict::fail(Code::ActionsRunnerOffline, summary, Fix::visit(url, say))
                 .with([named])
@@ -128,7 +148,8 @@ fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuratio
         );
     }
     if online.iter().all(|runner| runner.busy) {
-        let summary = format!("all {} online runners with the job's labels are busy", online.len());
+        let summary =
+            format!("{} online with the job's labels, and none is free", counted(online.len(), "runner"));
         let fix = Fix::wait("wait until one is free, or add a runner");
         return Some(Verdict::warn(Code::ActionsRunnerBusy, summary, fix).with([named]));
     }
@@ -139,7 +160,7 @@ fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuratio
             "restart the idle runner's service; if it still takes nothing, remove and register it again",
         );
         let summary = "an idle runner carries the job's labels, and GitHub does not give it the job";
-        Some(Verdict::fail(Code::ActionsGithubSide, summary, fix).with([named]))
+        Some(Verdict::fail(Code::ActionsGithubSide, summary, fix).with([named]).mended_by(Actor::RepoAdmin))
     })
 }
 
@@ -193,6 +214,7 @@ fn larger_runner(facts: &Facts, job: &Job) -> Option<Verdict> {
             "the larger runner that carries the label is not ready",
             fix,
         )
-        .with(evidence),
+        .with(evidence)
+        .mended_by(Actor::OrgAdmin),
     )
 }

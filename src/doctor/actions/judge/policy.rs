@@ -26,20 +26,19 @@ pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
     let refused: Vec<_> = used(workflow).filter(|uses| allowed(facts, uses) == Allowed::No).collect();
     let unpinned: Vec<_> =
         used(workflow).filter(|uses| permissions.sha_pinning && !is_pinned(uses)).collect();
-    let (found, summary, say) = match (&refused[..], &unpinned[..]) {
+    let (found, summary, fix) = match (&refused[..], &unpinned[..]) {
         ([], []) => return None,
         ([], _) => (
             unpinned,
             "the policy wants actions pinned to a full commit",
-            "write the commit's 40 digits after `@`",
+            Fix::edit(std::path::Path::new(&workflow.path), "write the commit's 40 digits after `@`"),
         ),
         _ => (
             refused,
             "the policy does not allow an action that the workflow uses",
-            "allow the action, or do without it",
+            Fix::visit(format!("{}/settings/actions", facts.place.web), "allow the action, or do without it"),
         ),
     };
-    let fix = Fix::visit(format!("{}/settings/actions", facts.place.web), say);
     let named = found.into_iter().take(MOST_NAMED).map(|uses| shown("uses", uses));
     Some(Verdict::fail(Code::ActionsPolicy, summary, fix).with(named).with(rules(facts, permissions)))
 }

@@ -1,8 +1,8 @@
 //! A queued job that nobody took: its labels decide who should have.
 
-use super::verdict::{FLAGGED, HOSTED_SUSPECT, LATE, STUCK, Verdict, age};
+use super::verdict::{FLAGGED, HOSTED_SUSPECT, Kind, LATE, STUCK, Verdict, age};
 use super::{github_side, own};
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Labels, Looked, Standing};
 use crate::doctor::outcome::{Evidence, Fix};
 use crate::github::Forge;
@@ -13,12 +13,9 @@ const FREE_SLOTS: u64 = 20;
 
 /// `None`: it waits no longer than usual.
 pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
-    let waited = facts.age(job.created.or_else(|| looked.run.since())).unwrap_or_default();
-    let evidence = [
-        Evidence::foreign("job asks for", &job.labels.join(", ")),
-        Evidence::new("queued", age(waited)),
-        Evidence::new("runner", "none"),
-    ];
+    let told = facts.age(job.created.or_else(|| looked.run.since()));
+    let waited = told.unwrap_or_default();
+    let queued = told.map(|waited| Evidence::new("queued", format!("{}, without a runner", age(waited))));
     let needs = looked.needs(&facts.local, job);
     if needs == Some(true) {
         return None;
@@ -35,10 +32,26 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict
             hosted(facts, waited)
         }
         Labels::Retired => retired(facts, job)?,
-        Labels::None => return None,
+        Labels::None if waited < STUCK => return None,
+        Labels::None => group_alone(facts),
         Labels::Own | Labels::Hosted => own::judge(facts, looked, job, waited)?,
     };
-    Some(verdict.with(evidence))
+    let labels = (!job.labels.is_empty()).then(|| Evidence::foreign("job asks for", &job.labels.join(", ")));
+    Some(verdict.with(labels).with(queued))
+}
+
+/// `runs-on` may name a runner group and no label: no answer tells which one.
+fn group_alone(facts: &Facts) -> Verdict {
+    let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
+    let url = format!("https://{}/organizations/{owner}/settings/actions/runner-groups", facts.place.host());
+    let fix = Fix::visit(
+        url,
+        "an owner must look whether the group admits this repository, and whether its runners are online",
+    );
+    let needs = "an owner of the organisation, who can see the group and its runners".to_owned();
+    let kind = Kind::Unknown { code: None, needs, transient: false };
+    Verdict::new(kind, "the job names no label but a runner group, and no runner takes it", fix)
+        .mended_by(Actor::OrgAdmin)
 }
 
 /// For the line that says that all is well.
@@ -54,10 +67,6 @@ pub(super) fn normal(facts: &Facts, looked: &Looked) -> Option<Evidence> {
 
 /// The same causes, seen after the day on which GitHub cancels what waits.
 pub(super) fn late(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
-    let needs = looked.needs(&facts.local, job);
-    if needs == Some(true) {
-        return None;
-    }
     let verdict = match Labels::of(&job.labels, &facts.labels) {
         Labels::Retired => retired(facts, job),
         Labels::Own => own::judge(facts, looked, job, LATE),

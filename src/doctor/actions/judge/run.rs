@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::verdict::{HOSTED_SUSPECT, STUCK, Verdict, age, gh, run_url, worst};
+use super::verdict::{HOSTED_SUSPECT, STUCK, Verdict, age, gh, named, run_url, worst};
 use super::{ended, github_side, queue, refused};
 use crate::catalogue::Code;
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
@@ -47,7 +47,7 @@ fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> 
             Standing::NeverRan => ended::job(facts, looked, job),
             Standing::Fine => None,
         }?;
-        Some(verdict.with([Evidence::foreign("job", &job.name)]))
+        Some(verdict.with(named(job)))
     });
     let found = worst(each);
     // older servers tell it of the run alone

@@ -2,10 +2,11 @@
 
 use jiff::SignedDuration;
 
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::RUNS;
 use crate::doctor::actions::facts::{Facts, Looked};
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::doctor::outcome::{Evidence, Fix, FixKind, Outcome};
+use crate::github::model::Job;
 
 /// Runners take a moment; nobody need look before.
 pub const NORMAL: SignedDuration = SignedDuration::from_mins(2);
@@ -25,6 +26,8 @@ pub struct Verdict {
     summary: String,
     evidence: Vec<Evidence>,
     fix: Fix,
+    /// Where it is not whom the code names.
+    mender: Option<Actor>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +35,14 @@ pub enum Kind {
     /// It will move by itself.
     Passes(Code),
     /// GitHub did not answer; no code where the network or a broken server is at fault, which proves nothing of Actions.
-    Unknown { code: Option<Code>, needs: String },
+    Unknown { code: Option<Code>, needs: String, transient: bool },
     /// Nothing moves until somebody acts.
     Blocks(Code),
 }
 
 impl Verdict {
     pub fn new(kind: Kind, summary: impl Into<String>, fix: Fix) -> Self {
-        Self { kind, summary: summary.into(), evidence: Vec::new(), fix }
+        Self { kind, summary: summary.into(), evidence: Vec::new(), fix, mender: None }
     }
 
     pub fn fail(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
@@ -53,6 +56,11 @@ impl Verdict {
     pub fn with(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
         self.evidence.extend(evidence);
         self
+    }
+
+    /// Another than the code names can mend this.
+    pub fn mended_by(self, actor: Actor) -> Self {
+        Self { mender: Some(actor), ..self }
     }
 
     /// The same, told from the question that it leaves open.
@@ -69,13 +77,15 @@ impl Verdict {
 
     pub fn outcome(self, subject: String) -> Outcome {
         let subject = Some(subject);
-        let outcome = match self.kind {
+        let in_the_work_tree = matches!(self.fix.kind, FixKind::Edit { .. });
+        let mender = self.mender.or(in_the_work_tree.then_some(Actor::Agent));
+        let mut outcome = match self.kind {
             Kind::Passes(code) => Outcome::warn(RUNS, subject, code, self.summary, self.fix),
             Kind::Blocks(code) => Outcome::fail(RUNS, subject, code, self.summary, self.fix),
-            Kind::Unknown { code, needs } => {
+            Kind::Unknown { code, needs, transient } => {
                 let mut outcome = Outcome::unknown(RUNS, subject, self.summary, needs);
-                // what has no code is the network's, and may be over at the next try
-                outcome.transient = code.is_none();
+                outcome.transient = transient;
+                outcome.actor = Some(Actor::WorkspaceUser);
                 match code {
                     Some(code) => outcome.coded(code),
                     None => outcome,
@@ -83,6 +93,11 @@ impl Verdict {
                 .fixed(self.fix)
             }
         };
+        if let Some(actor) = mender {
+            outcome.actor = Some(actor);
+            outcome.agent_may_fix = actor == Actor::Agent;
+            outcome.stop_and_report &= actor != Actor::Agent;
+        }
         outcome.with(self.evidence)
     }
 }
@@ -106,8 +121,17 @@ pub fn run_subject(facts: &Facts, looked: &Looked) -> String {
     format!("{} run {}", facts.place.subject, looked.run.id)
 }
 
+pub fn named(job: &Job) -> Option<Evidence> {
+    (!job.name.is_empty()).then(|| Evidence::foreign("job", &job.name))
+}
+
 pub fn run_url(facts: &Facts, run: i64) -> String {
     format!("{}/actions/runs/{run}", facts.place.web)
+}
+
+/// `1 runner`, `2 runners`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `gh` with these arguments, for this repository.

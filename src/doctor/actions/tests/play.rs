@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::doctor::actions::{Head, Inputs, probe, probe_offline};
 use crate::env::Env;
 use crate::git_url::Repository;
@@ -42,6 +44,7 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
             sha: SHA.to_owned(),
             message: scenario.head.message.clone(),
             pushed: scenario.head.pushed,
+            pushed_at: Some(Timestamp::now() - scenario.head.pushed_ago()),
         }),
         deploy_key: scenario.deploy_key,
         memory: &Memory::default(),

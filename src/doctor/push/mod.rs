@@ -1,13 +1,13 @@
 //! May this workspace read and write its repositories? Asked of the server itself, through the ssh that the agent's git will
 //! run, without a clone and without touching a ref: the advertisement of git-receive-pack, then a flush.
 
-use std::process::Command;
+mod live;
+mod scratch;
+
 use std::thread;
 
-use tempfile::TempDir;
-
 use super::Context;
-use super::outcome::{Evidence, Fix, Outcome, Status};
+use super::outcome::{Evidence, Fix, Outcome};
 use super::push_message::{Greeting, Hints, classify};
 use super::runner::Gate;
 use super::ssh::{self, NETWORK};
@@ -16,7 +16,8 @@ use crate::catalogue::Code;
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
-use crate::resource::file;
+pub use live::live;
+use scratch::Scratch;
 
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
 const FLUSH: &[u8] = b"0000";
@@ -181,88 +182,4 @@ fn hung(context: &Context, id: &'static str, subject: Option<String>) -> Outcome
         .with([Evidence::foreign("GIT_ASKPASS", &askpass)]),
         None => ssh::unreachable(id, subject, &Failure::Deadline),
     }
-}
-
-/// A repository of our own with one empty commit, away from everything; gone when dropped.
-struct Scratch {
-    folder: TempDir,
-    commit: String,
-}
-
-impl Scratch {
-    fn new(context: &Context) -> Result<Self, String> {
-        let folder = file::temporary_folder(&std::env::temp_dir())
-            .map_err(|error| format!("a temporary folder: {error}"))?;
-        let mut scratch = Self { folder, commit: String::new() };
-        let run = |arguments: &[&str]| {
-            let mut git = scratch.git();
-            git.args(arguments);
-            let output =
-                process::run(git, context.deadline(NETWORK)).map_err(|failure| format!("{failure:?}"))?;
-            if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(output.stderr) }
-        };
-        run(&["init", "--quiet", "--bare"])?;
-        let tree = run(&["hash-object", "-w", "-t", "tree", "/dev/null"])?;
-        let identity = ["-c", "user.name=pushready", "-c", "user.email=pushready@localhost"];
-        scratch.commit = run(&[&identity[..], &["commit-tree", "-m", "probe", &tree]].concat())?;
-        Ok(scratch)
-    }
-
-    fn git(&self) -> Command {
-        let mut git = process::caller("git");
-        git.current_dir(self.folder.path()).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-        git
-    }
-}
-
-/// A real push to a throw-away branch that is deleted again: what the advertisement cannot prove.
-pub fn live(context: &Context, repository: &Repository) -> Outcome {
-    const ID: &str = "push.live";
-    let subject = Some(repository.to_ssh());
-    let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
-    let scratch = match Scratch::new(context) {
-        Ok(scratch) => scratch,
-        Err(why) => return cannot(why),
-    };
-    let url = repository.to_ssh();
-    let branch =
-        format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
-    let run = |arguments: &[&str]| {
-        let mut git = scratch.git();
-        git.args(arguments);
-        process::run(git, context.deadline(NETWORK))
-    };
-    // an object that the server has already: a new one could be judged for what is in it
-    let fetched =
-        run(&["fetch", "--quiet", "--depth=1", &url, "HEAD"]).is_ok_and(|output| output.status.success());
-    let source = if fetched { "FETCH_HEAD" } else { &scratch.commit };
-    let push = run(&["push", "--no-verify", &url, &format!("{source}:{branch}")]);
-    let outcome = match push {
-        Ok(output) if output.status.success() => {
-            Outcome::pass(ID, subject.clone(), "a throw-away branch was pushed")
-        }
-        Ok(output) => {
-            let hints = Hints { remote: Some(repository), key_is_ours: Some(true), ..Hints::default() };
-            Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(ID) }
-        }
-        Err(failure) => ssh::unreachable(ID, subject.clone(), &failure),
-    };
-    // also after a failure: a push that timed out may have arrived
-    let gone = run(&["push", "--no-verify", &url, &format!(":{branch}")])
-        .is_ok_and(|output| output.status.success() || output.stderr.contains("remote ref does not exist"));
-    let branch_evidence = Evidence::new("branch", branch.clone());
-    match outcome.status {
-        Status::Pass if gone => {
-            Outcome { summary: "a throw-away branch was pushed and deleted".to_owned(), ..outcome }
-        }
-        Status::Pass => Outcome::warn(
-            ID,
-            subject,
-            Code::PushRuleViolation,
-            "the throw-away branch was pushed, but could not be deleted",
-            Fix::run(["git", "push", &url, &format!(":{branch}")], "delete the branch by hand"),
-        ),
-        _ => outcome,
-    }
-    .with([branch_evidence])
 }

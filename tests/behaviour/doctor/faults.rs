@@ -1,187 +1,16 @@
-//! The doctor's confusion matrix: each real fault comes out as exactly its code, and a healthy workspace as none.
+//! The faults, each made for real, that the doctor must name by exactly their code.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::time::{Duration, Instant};
 
-use crate::support::{Access, CRATE, Cmd, Coder, GitHost, KeyPair, Output, Workspace, fake_auth, sandbox};
+use super::table::{Fault, fault, matrix};
+use super::{Lab, URL, token};
+use crate::support::{Access, Cmd, Coder, KeyPair, fake_auth, require, sandbox, sandbox_with, skip};
 
-/// A workspace in which everything is well: logins, a writable key, a clone, an author.
-struct Lab<'ws> {
-    ws: &'ws Workspace,
-    host: GitHost,
-    key: KeyPair,
-    seed: fake_auth::ChatGpt,
-}
-
-const URL: &str = "git@github.com:acme/app.git";
-
-fn token() -> String {
-    format!("sk-ant-oat01-{}", "rig".repeat(20))
-}
-
-impl<'ws> Lab<'ws> {
-    fn new(ws: &'ws Workspace) -> Self {
-        let host = GitHost::start();
-        host.repository("acme/app");
-        host.repository("acme/other");
-        let key = host.deploy_key("acme/app", Access::Write);
-        Self { ws, host, key, seed: fake_auth::chatgpt() }
-    }
-
-    /// An empty home, then all of it.
-    fn fresh(&self) {
-        self.ws.set_mode("", 0o700);
-        for entry in fs::read_dir(self.ws.home()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.is_symlink() {
-                self.ws.cmd("chmod").args(["-R", "u+rwx"]).arg(&path).run();
-                fs::remove_dir_all(path).unwrap();
-            } else {
-                fs::remove_file(path).unwrap();
-            }
-        }
-        self.ws.write(".gitconfig", "[user]\n\tname = Dev\n\temail = dev@example.com\n", 0o644);
-        self.ws.write("work/file", "", 0o644);
-        self.apply().run().success();
-        self.ws.git(&["clone", "--quiet", "https://github.com/acme/app", "src/app"]).run().success();
-    }
-
-    fn apply(&self) -> Cmd {
-        self.ws
-            .pushready(&["apply"])
-            .env("PUSHREADY_REPOSITORY", "acme/app")
-            .env("PUSHREADY_DEPLOY_KEY", &*self.key.private)
-            .env("PUSHREADY_KNOWN_HOSTS", self.host.known_hosts(&["github.com"]))
-            .env("PUSHREADY_CODEX_AUTH_JSON", self.seed.json())
-            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token())
-            .env("PUSHREADY_TRUSTED_FOLDERS", "~/work")
-    }
-
-    /// As an agent would run it: in the clone, without the template's variables.
-    fn doctor(&self, arguments: &[&str]) -> Cmd {
-        self.ws.pushready(&["doctor", "--json"]).args(arguments).current_dir("src/app")
-    }
-
-    fn write(&self, path: &str, content: &str) {
-        self.ws.write(path, content, 0o600);
-    }
-
-    fn append(&self, path: &str, content: &str) {
-        let old = fs::read_to_string(self.ws.home().join(path)).unwrap_or_default();
-        self.ws.write(path, old + content, 0o600);
-    }
-
-    fn remove(&self, path: &str) {
-        fs::remove_file(self.ws.home().join(path)).unwrap();
-    }
-
-    fn key_file(&self) -> String {
-        let keys = self.ws.home().join(".local/state/pushready/keys");
-        let key = fs::read_dir(keys).unwrap().next().unwrap().unwrap().path();
-        key.strip_prefix(self.ws.home()).unwrap().to_str().unwrap().to_owned()
-    }
-}
-
-/// One row: the fault, what must be said of it, and what it entails besides.
-struct Fault {
-    code: &'static str,
-    what: &'static str,
-    /// Breaks the workspace, and runs the doctor in it.
-    run: fn(&Lab) -> Cmd,
-    status: &'static str,
-    entailed: &'static [&'static str],
-}
-
-const fn fault(code: &'static str, status: &'static str, what: &'static str, run: fn(&Lab) -> Cmd) -> Fault {
-    Fault { code, what, run, status, entailed: &[] }
-}
-
-impl Fault {
-    const fn entails(self, codes: &'static [&'static str]) -> Self {
-        Self { entailed: codes, ..self }
-    }
-}
-
-/// What was found that is not well: (status, code or id).
-fn findings(report: &serde_json::Value) -> BTreeSet<(String, String)> {
-    let checks = report["checks"].as_array().unwrap().iter();
-    checks
-        .filter(|check| !matches!(check["status"].as_str(), Some("pass" | "skip")))
-        .map(|check| {
-            let name = check["code"].as_str().or(check["id"].as_str()).unwrap();
-            (check["status"].as_str().unwrap().to_owned(), name.to_owned())
-        })
-        .collect()
-}
-
-/// Runs the rows, prints the table, and fails on any false green, wrong cause, or failure without a fix.
-fn matrix(lab: &Lab, faults: &[Fault]) {
-    let mut wrong = Vec::new();
-    for row in faults {
-        lab.fresh();
-        let output = (row.run)(lab).run();
-        let report = output.json();
-        let found = findings(&report);
-        let said: Vec<_> = found.iter().map(|(status, name)| format!("{status} {name}")).collect();
-        println!("{:<28} {:<62} {}", row.code, row.what, said.join(", "));
-        let expected = (row.status.to_owned(), row.code.to_owned());
-        let others = found.iter().filter(|finding| **finding != expected);
-        let unexpected: Vec<_> = others.filter(|(_, name)| !row.entailed.contains(&&**name)).collect();
-        if !found.contains(&expected) || !unexpected.is_empty() {
-            wrong.push(format!("{} ({}): {}\n{output}", row.code, row.what, said.join(", ")));
-        }
-        for check in report["checks"].as_array().unwrap() {
-            let fails = check["status"] == "fail";
-            assert!(
-                !fails || check["fix"]["say"].as_str().is_some_and(|say| !say.is_empty()),
-                "no fix: {check}"
-            );
-            assert!(!fails || check["actor"].is_string(), "no actor: {check}");
-        }
-        let fails = found.iter().any(|(status, _)| status == "fail");
-        assert_eq!(output.status.code(), Some(i32::from(fails)), "{output}");
-    }
-    assert!(wrong.is_empty(), "{} of {} rows are wrong:\n{}", wrong.len(), faults.len(), wrong.join("\n"));
-}
-
-#[test]
-fn a_healthy_workspace_is_all_green() {
-    sandbox(|ws| {
-        let lab = Lab::new(ws);
-        lab.fresh();
-        let output = lab.doctor(&[]).run().success();
-        let report = output.json();
-        assert_eq!(findings(&report), BTreeSet::new(), "{output}");
-        assert_eq!(report["overall"], "pass");
-        let passed = |id: &str| {
-            let mut checks = report["checks"].as_array().unwrap().iter();
-            checks.any(|check| check["id"] == id && check["status"] == "pass")
-        };
-        for id in [
-            "push.write",
-            "push.read",
-            "ssh.identity",
-            "ssh.route",
-            "codex.login",
-            "claude.login",
-            "git.remotes",
-        ] {
-            assert!(passed(id), "{id} did not pass\n{output}");
-        }
-        ws.run(&["doctor", "--short"]).success().stdout_has("READY");
-        // nothing is repaired, and nothing but the verdict is written
-        let before = ws.snapshot();
-        lab.doctor(&["--offline"]).run().success();
-        let written = before.written(&ws.snapshot());
-        assert!(
-            written.iter().all(|path| path.ends_with("doctor.json") || path.ends_with("pushready")),
-            "{written:?}"
-        );
-    });
-}
-
-const HOME: &[Fault] = &[
+pub const HOME: &[Fault] = &[
     fault("home-unset", "fail", "HOME is not set", |lab| lab.doctor(&["--offline"]).env_remove("HOME"))
         .entails(&["remote-still-https", "git-identity-missing"]),
     fault("home-mismatch", "warn", "HOME is not the passwd home", |lab| {
@@ -192,6 +21,25 @@ const HOME: &[Fault] = &[
     .entails(&["not-provisioned"]),
     fault("home-read-only", "fail", "the home is not writable", |lab| {
         lab.ws.set_mode("", 0o500);
+        lab.doctor(&["--offline"])
+    }),
+    fault("home-other-owner", "fail", "HOME is somebody else's folder", |lab| {
+        let foreign = ["/usr/share", "/var/cache/man", "/var/cache/apt/archives/partial"].into_iter();
+        let owner = |folder: &str| fs::metadata(folder).map(|folder| folder.uid());
+        // to a sandbox that root starts, what is root's seems to be its own
+        let mut foreign = foreign.filter(|folder| owner(folder).is_ok_and(|uid| uid != 1000));
+        let home = foreign.next().unwrap_or_else(|| skip("no folder of another user's was found"));
+        lab.doctor(&["--offline", "--only", "home"]).env("HOME", home)
+    })
+    .entails(&["home-read-only", "not-provisioned"]),
+    fault("clock-skew", "warn", "Codex's token was issued in an hour from now", |lab| {
+        lab.write(".codex/auth.json", &fake_auth::ChatGpt { last_refresh: 3600, ..lab.seed.clone() }.json());
+        lab.doctor(&["--offline"])
+    }),
+    fault("home-io-error", "fail", "the disk cannot read .claude.json", |lab| {
+        lab.remove(".claude.json");
+        // a regular file to stat(2), and EIO to read(2)
+        symlink("/proc/self/mem", lab.ws.home().join(".claude.json")).unwrap();
         lab.doctor(&["--offline"])
     }),
     fault("not-provisioned", "fail", "nothing was ever provisioned", |lab| {
@@ -219,14 +67,51 @@ const HOME: &[Fault] = &[
             .fails(1);
         lab.doctor(&["--offline"])
     }),
+    fault("key-encrypted", "fail", "the last apply refused a key with a passphrase", |lab| {
+        refused_key(lab, &["-N", "passphrase"])
+    }),
+    fault("key-weak", "fail", "the last apply refused an RSA key of 1024 bits", |lab| {
+        refused_key(lab, &["-N", "", "-t", "rsa", "-b", "1024"])
+    }),
+    fault("home-file-locked", "fail", "the last apply found git's configuration locked", |lab| {
+        lab.append(".gitconfig.lock", "");
+        lab.write(".gitconfig", "[user]\n\tname = Dev\n\temail = dev@example.com\n");
+        lab.apply().run().fails(1);
+        lab.doctor(&["--offline"])
+    })
+    .entails(&["remote-still-https"]),
 ];
+
+/// apply is given another repository's key, made by ssh-keygen, which it must refuse.
+fn refused_key(lab: &Lab, options: &[&str]) -> Cmd {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    // Debian's ssh-keygen makes no RSA key that is as weak
+    if options.contains(&"1024") {
+        let pem = lab.ws.cmd("openssl").args(["genrsa", "-traditional", "1024"]).run().success().stdout;
+        fs::write(&file, pem).unwrap();
+        lab.ws.cmd("chmod").arg("600").arg(&file).run().success();
+        lab.ws.cmd("ssh-keygen").args(["-p", "-N", "", "-f"]).arg(&file).run().success();
+    } else {
+        lab.ws.cmd("ssh-keygen").args(["-q", "-f"]).arg(&file).args(options).run().success();
+    }
+    let keys = serde_json::json!({
+        "acme/app": lab.key.private, "acme/other": fs::read_to_string(&file).unwrap(),
+    });
+    lab.apply()
+        .env_remove("PUSHREADY_DEPLOY_KEY")
+        .env("PUSHREADY_DEPLOY_KEYS", keys.to_string())
+        .run()
+        .fails(1);
+    lab.doctor(&["--offline"])
+}
 
 #[test]
 fn faults_of_the_home() {
     sandbox(|ws| matrix(&Lab::new(ws), HOME));
 }
 
-const LEAKS: &[Fault] = &[
+pub const LEAKS: &[Fault] = &[
     fault("leak-remote-url", "warn", "a token stands in a remote's URL", |lab| {
         let url = format!("https://x-access-token:{}@github.com/acme/other", "t".repeat(40));
         lab.ws.git(&["remote", "add", "leaky", &url]).current_dir("src/app").run().success();
@@ -260,7 +145,7 @@ fn leaks() {
     sandbox(|ws| matrix(&Lab::new(ws), LEAKS));
 }
 
-const CODEX: &[Fault] = &[
+pub const CODEX: &[Fault] = &[
     fault("codex-auth-missing", "fail", "auth.json was removed", |lab| {
         lab.remove(".codex/auth.json");
         lab.doctor(&["--offline"])
@@ -285,6 +170,12 @@ const CODEX: &[Fault] = &[
         lab.write(".codex/auth.json", fake_auth::module_stub());
         lab.doctor(&["--offline"])
     }),
+    fault("codex-auth-stale", "warn", "the variable has an older seed than the login", |lab| {
+        lab.apply().env("PUSHREADY_CODEX_AUTH_JSON", lab.seed.clone().refreshed().json()).run().success();
+        let older = fake_auth::ChatGpt { last_refresh: -3 * 86_400, ..lab.seed.clone() };
+        lab.doctor(&["--offline"]).env("PUSHREADY_CODEX_AUTH_JSON", older.json())
+    })
+    .entails(&["leak-env"]),
     fault("codex-login-not-ours", "warn", "the user logged in with another account", |lab| {
         lab.write(".codex/auth.json", &lab.seed.clone().of_account(fake_auth::OTHER_ACCOUNT).json());
         lab.doctor(&["--offline"])
@@ -350,7 +241,7 @@ fn faults_of_codex() {
     sandbox(|ws| matrix(&Lab::new(ws), CODEX));
 }
 
-const CLAUDE: &[Fault] = &[
+pub const CLAUDE: &[Fault] = &[
     fault("claude-token-missing", "fail", "the credentials file is gone", |lab| {
         lab.remove(".claude/.credentials.json");
         lab.doctor(&["--offline"])
@@ -410,7 +301,7 @@ fn faults_of_claude() {
     sandbox(|ws| matrix(&Lab::new(ws), CLAUDE));
 }
 
-const SSH: &[Fault] = &[
+pub const SSH: &[Fault] = &[
     fault("key-permissions", "fail", "the key is 0644", |lab| {
         lab.ws.set_mode(&lab.key_file(), 0o644);
         lab.doctor(&["--offline"])
@@ -466,6 +357,10 @@ const SSH: &[Fault] = &[
             .current_dir("src/app")
             .env("PATH", folder)
     }),
+    fault("repository-other-owner", "fail", "the clone belongs to another user", |lab| {
+        // git's own switch for this test; a sandbox knows one user only
+        lab.doctor(&["--offline"]).env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    }),
     fault("git-identity-missing", "warn", "nobody told git who commits", |lab| {
         let only_ours = lab
             .ws
@@ -516,7 +411,7 @@ fn with_key(lab: &Lab, key: &KeyPair) -> Cmd {
     lab.doctor(&["--only", "ssh,push"])
 }
 
-const PUSH: &[Fault] = &[
+pub const PUSH: &[Fault] = &[
     fault("push-key-read-only", "fail", "the deploy key may only read", |lab| {
         let key = lab.host.deploy_key("acme/app", Access::Read);
         with_key(lab, &key)
@@ -546,6 +441,53 @@ const PUSH: &[Fault] = &[
 
         lab.doctor(&["--only", "ssh,push"])
     }),
+    fault("push-sso-required", "fail", "the organisation wants single sign-on", |lab| {
+        lab.host.refuse("acme/app", "ERROR: The `acme' organization has enabled or enforced SAML SSO.");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("push-ip-not-allowed", "fail", "the organisation has an allow list", |lab| {
+        let words = "ERROR: The `acme' organization has an IP allow list enabled, and your IP address is not permitted";
+        lab.host.refuse("acme/app", words);
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("push-server-error", "fail", "the server fails by itself", |lab| {
+        lab.host.refuse("acme/app", "ERROR: Internal server error");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("push-unrecognized", "unknown", "the server refuses in words of its own", |lab| {
+        lab.host.refuse("acme/app", "ERROR: ask again on Monday");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("push-timeout", "unknown", "the server takes the key and never answers", |lab| {
+        lab.host.hang("acme/app");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("ssh-host-unresolved", "fail", "the server's name does not resolve", |lab| {
+        lab.doctor(&["--only", "push", "--repo", "git@git.nowhere.example:acme/app.git"])
+    }),
+    fault("ssh-port-blocked", "fail", "nothing listens on the port", |lab| {
+        lab.doctor(&["--only", "push", "--repo", "ssh://git@github.com:9/acme/other.git"])
+    }),
+    fault("ssh-host-key-unknown", "fail", "no host key is known", |lab| {
+        lab.doctor(&["--only", "push", "--repo", "git@git.corp.test:acme/other.git"])
+    }),
+    fault("ssh-too-many-keys", "fail", "ssh offers seven keys, and the seventh is right", |lab| {
+        lab.host.user_key("dev", &[("acme/other", Access::Write)]).write_to(&lab.ws.home().join(".ssh/k7"));
+        let mut config = lab.ws.read(".ssh/config") + "\nHost github.com\n";
+        for nth in 1..=7 {
+            let file = lab.ws.home().join(format!(".ssh/k{nth}"));
+            if nth < 7 {
+                KeyPair::generate("stranger").write_to(&file);
+            }
+            config = format!("{config}  IdentityFile {}\n", file.display());
+        }
+        lab.write(".ssh/config", &config);
+        lab.doctor(&["--only", "push", "--repo", "acme/other"])
+    }),
+    fault("remote-reversed", "fail", "a rule turns SSH back to HTTPS, and no clone is in view", |lab| {
+        lab.append(".gitconfig", "[url \"https://github.com/Acme/\"]\n\tinsteadOf = git@github.com:acme/\n");
+        lab.ws.pushready(&["doctor", "--json", "--only", "push"])
+    }),
     fault("ssh-host-key-changed", "fail", "the server has another host key than the pinned one", |lab| {
         lab.apply().env("PUSHREADY_KNOWN_HOSTS", "example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIVIC02vnjFyL+I4RHfvIGNtOgJMe769VTF1VR4EB3ZB").run().success();
         lab.doctor(&["--only", "push"])
@@ -561,106 +503,92 @@ fn faults_of_push() {
     sandbox(|ws| matrix(&Lab::new(ws), PUSH));
 }
 
-/// A start script is red for what is required alone, and not because the forge has a bad day.
+/// A uid without a passwd entry, as random ones of OpenShift are.
 #[test]
-fn only_what_is_required_is_red() {
-    sandbox(|ws| {
-        let lab = Lab::new(ws);
-        lab.fresh();
-        let read_only = lab.host.deploy_key("acme/app", Access::Read);
-        let apply = || lab.apply().env("PUSHREADY_DEPLOY_KEY", &*read_only.private);
-        apply().run().success();
-        let short = |require: &str| {
-            let doctor = ws.pushready(&["doctor", "--required", "--short", "--only", "home,codex,ssh,push"]);
-            doctor.env("PUSHREADY_REQUIRE", require)
-        };
-        let begins = |output: &Output, verdict: &str| {
-            assert!(output.stdout.starts_with(verdict) && output.stdout.lines().count() == 1, "{output}");
-        };
-        let fault = "push-key-read-only git@github.com:acme/app.git";
-        let output = short("codex").run().success().stdout_has(&format!("not required: {fault}"));
-        begins(&output, "READY not required");
-        let output = short("codex,push:Acme/App").run().fails(1);
-        begins(&output, &format!("NOT READY {fault} (give the deploy key write access"));
-        let output = short("").run().success().stdout_has(fault);
-        begins(&output, "READY (nothing required was looked at)");
-        // what the receipt requires counts in a shell without the variable
-        apply().env("PUSHREADY_REQUIRE", "push:acme/app").run().success();
-        ws.run(&["doctor", "--required", "--short"]).fails(1);
-
-        // nothing listens there
-        let unreachable = |require: &str| short(require).env("GIT_SSH_COMMAND", "ssh -p 9");
-        let output = unreachable("push:acme/app").run().success();
-        begins(&output, "UNKNOWN ssh-port-blocked git@github.com:acme/app.git");
-        begins(&unreachable("codex").run().success(), "READY");
-        unreachable("push:acme/app").arg("--strict").run().fails(1);
-
-        let report = short("codex").arg("--json").run();
-        assert_eq!(report.status.code(), Some(2), "--short and --json exclude each other: {report}");
-        let json = lab.doctor(&["--required"]).env("PUSHREADY_REQUIRE", "codex").run().success().json();
-        assert_eq!((&json["overall"], &json["required"]), (&"fail".into(), &"pass".into()));
-        let required = |check: &&serde_json::Value| check["required"] == true;
-        let checks = json["checks"].as_array().unwrap().iter().filter(required);
-        let areas: BTreeSet<_> =
-            checks.map(|check| check["id"].as_str().unwrap().split('.').next()).collect();
-        assert_eq!(areas, BTreeSet::from([Some("codex"), Some("home")]));
+fn a_uid_without_a_passwd_entry() {
+    sandbox_with(&["--uid", "4242"], |ws| {
+        let apply = ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
+        apply.run();
+        let doctor = || ws.pushready(&["doctor", "--json", "--offline"]).env("GIT_AUTHOR_NAME", "D");
+        let output = doctor().env("GIT_AUTHOR_EMAIL", "d@example.com").run();
+        let wrong = NO_PASSWD_ENTRY.judge(&output);
+        assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
     });
 }
 
-/// The schema that is shipped is the judge of what is printed: of a report with every kind of status in it.
+/// Only made in a sandbox of its own: the row is not run by the table.
+const NO_PASSWD_ENTRY: Fault =
+    fault("home-no-passwd-entry", "fail", "this uid has no passwd entry", |_| unreachable!());
+
+const DISK_FULL: Fault = fault("home-disk-full", "fail", "the home's filesystem is full", |_| unreachable!());
+
 #[test]
-fn the_report_is_of_its_schema() {
-    sandbox(|ws| {
+fn a_full_disk() {
+    // twice the binary with its debug information, and little more
+    sandbox_with(&["--perms", "0700", "--size", "201326592", "--tmpfs", "/home/coder"], |ws| {
         let lab = Lab::new(ws);
-        lab.fresh();
-        lab.append(".ssh/config", "NoSuchOption yes\n");
-        let reports = [
-            lab.doctor(&[]).env("ANTHROPIC_API_KEY", "x").env("CODER_SESSION_TOKEN", "x").run(),
-            lab.doctor(&["--offline", "--only", "codex"]).env_remove("HOME").run(),
-            lab.doctor(&["--only", "home"]).env("CODEX_SANDBOX_NETWORK_DISABLED", "1").run(),
-            ws.run(&["doctor", "--json", "--offline"]),
-        ];
-        let mut schemas = boon::Schemas::new();
-        let mut compiler = boon::Compiler::new();
-        let schema = fs::read_to_string(format!("{CRATE}/schema/doctor.schema.json")).unwrap();
-        compiler.add_resource("schema", serde_json::from_str(&schema).unwrap()).unwrap();
-        let schema = compiler.compile("schema", &mut schemas).unwrap();
-        for report in reports {
-            if let Err(error) = schemas.validate(&report.json(), schema) {
-                panic!("{error:#}\n{report}");
+        let block = vec![0; 1 << 16];
+        let mut filler = fs::File::create(ws.home().join("filler")).unwrap();
+        while filler.write_all(&block).is_ok() {}
+        let output = lab.doctor(&["--offline"]).run();
+        let wrong = DISK_FULL.judge(&output);
+        assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
+    });
+}
+
+const DROPPED: Fault = fault("ssh-port-blocked", "fail", "a firewall drops port 22", |_| unreachable!());
+
+#[test]
+fn a_port_that_is_dropped() {
+    sandbox_with(&["--cap-add", "CAP_NET_ADMIN"], |ws| {
+        require("nft");
+        let lab = Lab::new(ws);
+        let rules = "add table inet t\nadd chain inet t out { type filter hook output priority 0; }\n\
+                     add rule inet t out tcp dport 22 drop\n";
+        ws.cmd("nft").args(["-f", "-"]).stdin(rules).run().success();
+        let start = Instant::now();
+        let output = lab.doctor(&[]).run();
+        // all probes wait at once, each for ssh's own deadline
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}: {output}", start.elapsed());
+        let wrong = DROPPED.judge(&output);
+        assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
+    });
+}
+
+/// Codes that no state of a workspace shows: only the text of a failed push, or apply at its work. Each is held by the test
+/// whose source is here.
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    (
+        include_str!("../../../src/doctor/push_message/tests.rs"),
+        &["push-local-ref", "push-non-fast-forward", "push-shallow", "push-ref-locked"],
+    ),
+    (include_str!("../logins.rs"), &["codex-auth-restored"]),
+];
+
+/// No code of the catalogue goes without a fault that shows it; those of Actions have scenarios of their own.
+#[test]
+fn every_code_has_its_fault() {
+    sandbox(|ws| {
+        let tables = [HOME, LEAKS, CODEX, CLAUDE, SSH, PUSH, super::live::RULES, super::live::REQUESTS];
+        let mut covered: BTreeSet<&str> = tables.into_iter().flatten().map(|row| row.code).collect();
+        covered.extend([NO_PASSWD_ENTRY.code, DISK_FULL.code, DROPPED.code, super::live::ASKPASS.code]);
+        for (source, codes) in ELSEWHERE {
+            for code in *codes {
+                assert!(source.contains(code), "no test speaks of {code}");
+                covered.insert(code);
             }
         }
-        // a schema that takes anything would judge nothing
-        assert!(schemas.validate(&serde_json::json!({"schema_version": 1, "checks": []}), schema).is_err());
-    });
-}
-
-/// The judgement has its own scenarios; here it is asked through the binary, without network and without a token.
-#[test]
-fn actions_are_looked_at_where_they_are_asked_for() {
-    sandbox(|ws| {
-        let lab = Lab::new(ws);
-        lab.fresh();
-        let codes = |output: &serde_json::Value| -> Vec<(String, String)> {
-            let checks = output["checks"].as_array().unwrap().iter();
-            checks.map(|check| (check["id"].to_string(), check["code"].to_string())).collect()
-        };
-        ws.write(
-            "src/app/.github/workflows/ci.yml",
-            "on: push\njobs:\n  build:\n    runs-on: ubuntu-18.04\n    steps: []\n",
-            0o644,
-        );
-        let offline = lab.doctor(&["--offline", "--only", "actions"]).run();
-        let said = codes(&offline.json());
-        assert!(
-            said.contains(&("\"actions.workflow-files\"".into(), "\"actions-label-retired\"".into())),
-            "{offline}"
-        );
-        // nothing answers here: that is no verdict on anybody
-        let online = lab.doctor(&["--only", "actions.runs,actions.status-page"]).run().success();
-        assert_eq!(online.json()["overall"], "unknown", "{online}");
-        // a rate limit is somebody's: not without being asked
-        let whole = lab.doctor(&[]).run().json();
-        assert!(codes(&whole).iter().all(|(id, _)| !id.starts_with("\"actions.")), "{whole}");
+        let catalogue = ws.run(&["explain", "--json"]).success().json();
+        let codes: BTreeSet<_> = catalogue["codes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|code| code["code"].as_str().unwrap())
+            .collect();
+        let missing: Vec<_> =
+            codes.difference(&covered).filter(|code| !code.starts_with("actions-")).collect();
+        assert!(missing.is_empty(), "no fault shows {missing:?}");
+        let unknown: Vec<_> = covered.difference(&codes).collect();
+        assert!(unknown.is_empty(), "the catalogue has no {unknown:?}");
     });
 }

@@ -1,0 +1,169 @@
+//! What each entry of the receipt comes to when it is taken back, and which files of the state folder are ours.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::catalogue::Code;
+use crate::digest::Digest;
+use crate::home::Home;
+use crate::provision::{Item, Status};
+use crate::receipt::{Entry, Receipt, is_entry};
+use crate::resource::file::{self, Kind};
+use crate::resource::keys::Key;
+use crate::resource::lock::Lock;
+use crate::resource::{Before, Edit, Resource, Target, Undo};
+use crate::secret::CodexAuth;
+
+const LOGINS: &[&str] = &["codex.auth", "claude.credentials"];
+
+pub fn is_login(id: &str) -> bool {
+    LOGINS.iter().any(|name| is_entry(id, name))
+}
+
+/// The entries, last first. `keep_logins`: without the logins, and with what lets Claude Code start without prompts.
+pub fn items(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
+    let entries = receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && is_login(id)));
+    let onboarding = keep_logins && receipt.knows("claude.credentials");
+    entries
+        .map(|(id, entry)| {
+            let prompts = onboarding && is_entry(id, "claude.config");
+            let edit = if prompts { without_trust(entry) } else { None };
+            revert(home, receipt, id, entry, edit)
+        })
+        .collect()
+}
+
+/// The onboarding stays as we wrote it, the trust of folders goes; `None` where somebody has changed it since.
+fn without_trust(entry: &Entry) -> Option<Edit> {
+    let Undo::Keys { keys, .. } = &entry.undo else { return None };
+    let ours = keys.iter().find(|key| key.path == ["hasCompletedOnboarding"])?;
+    let content = file::observe(&entry.target.path, entry.target.kind).ok()??;
+    let now: Value = serde_json::from_slice(&content.bytes).ok()?;
+    let value = ours.path.first().and_then(|name| now.get(name)).filter(|value| **value == true)?.clone();
+    Some(Edit::Keys(vec![Key { path: ours.path.clone(), value }]))
+}
+
+fn revert(home: &Home, receipt: &Receipt, id: &str, entry: &Entry, instead: Option<Edit>) -> Item {
+    let say = what(&entry.undo);
+    let edit = instead.unwrap_or_else(|| Edit::Revert {
+        undo: entry.undo.clone(),
+        saved: saved(home, &entry.undo),
+        descendant: is_entry(id, "codex.auth") && descends(receipt, entry),
+    });
+    let resource = Resource { id: id.to_owned(), target: entry.target.clone(), edit, recorded: true };
+    Item::ready(home.shown(&entry.target.path), say, vec![resource])
+}
+
+/// What the undo folder holds for it.
+fn saved(home: &Home, undo: &Undo) -> Option<Zeroizing<Vec<u8>>> {
+    let Some(Before::Saved { content, .. }) = undo.before() else { return None };
+    let path = home.state.join("undo").join(content.file_name());
+    let found = file::observe(&path, Kind::Secret).ok()??;
+    (Digest::of(&found.bytes) == *content).then(|| Zeroizing::new(found.bytes.to_vec()))
+}
+
+/// A login that was refreshed since is still the seed's, as long as the account is the same.
+fn descends(receipt: &Receipt, entry: &Entry) -> bool {
+    let Ok(Some(content)) = file::observe(&entry.target.path, Kind::Secret) else { return false };
+    let Ok(auth) = CodexAuth::parse(&content.bytes) else {
+        // a stub that a module wrote over it is nobody's edit
+        return true;
+    };
+    let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
+    let seeded = receipt.desired.codex.as_ref();
+    seeded.is_some_and(|record| account == record.account)
+        || (auth.is_bare_api_key() && !auth.names_its_mode())
+}
+
+fn what(undo: &Undo) -> &'static str {
+    match undo {
+        Undo::Whole { before: Before::Absent, .. } => "taken away",
+        Undo::Whole { .. } => "put back as it was",
+        Undo::Block { .. } => "our lines taken out",
+        Undo::Keys { .. } => "our keys taken out",
+        Undo::Remotes { .. } => "remotes put back",
+    }
+}
+
+/// Everything of ours in the state folder, except what says how to go on after an interruption. `spare_undo`: what the
+/// undo folder holds may still be needed. `spare_login`: and so may the copy of the login.
+pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
+    // names that we give: an id, a digest
+    let hex = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        matches!(name.len(), 16 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let in_folder = |name: &str| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(home.state.join(name)).into_iter().flatten();
+        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(hex).collect()
+    };
+    let mut paths = in_folder("keys");
+    let names = ["routes", "known_hosts", "ssh_config", "gitconfig", "bin/pushready"];
+    paths.extend(names.map(|name| home.state.join(name)));
+    if !spare_login {
+        paths.push(home.state.join("codex/last-good.json"));
+    }
+    if !spare_undo {
+        paths.extend(in_folder("undo"));
+    }
+    let delete = |path: PathBuf| Resource {
+        id: format!("own:{}", path.display()),
+        target: Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::NotProvisioned },
+        edit: Edit::Delete,
+        recorded: false,
+    };
+    Item::ready(home.shown(&home.state), "taken away", paths.into_iter().map(delete).collect())
+}
+
+/// Takes away the doctor's verdict and the folders that are empty by now, where the receipt stays.
+pub fn clear(home: &Home) {
+    let _ = file::remove(&home.state.join("doctor.json"));
+    for name in ["keys", "bin", "undo", "codex"] {
+        let _ = file::remove_folder(&home.state.join(name));
+    }
+}
+
+pub fn kept(subject: &str, why: &str) -> Item {
+    Item {
+        subject: subject.to_owned(),
+        status: Status::Fail,
+        say: format!("kept: {why}"),
+        finding: None,
+        resources: Vec::new(),
+    }
+}
+
+/// Something in the state folder that does not go with it.
+pub fn left(home: &Home, path: &Path) -> Item {
+    let why = if *path == home.state.join("undo") {
+        "it holds what stood in the places of our files before; take it away when you have looked"
+    } else {
+        "pushready did not put it there"
+    };
+    kept(&path.display().to_string(), why)
+}
+
+/// Without a receipt: the files in which more of ours may stand, as far as there is a sign that we were here.
+pub fn untold(home: &Home, receipt: &Receipt) -> Option<Item> {
+    let signs = own_files(home, true, false);
+    let sign = |resource: &Resource| resource.target.path.exists();
+    if receipt.entries.is_empty() && !signs.resources.iter().any(sign) {
+        return None;
+    }
+    let files = [
+        home.codex.join("auth.json"),
+        home.codex.join("config.toml"),
+        home.claude.join(".credentials.json"),
+        home.claude_json.clone(),
+    ];
+    let told = |path: &PathBuf| receipt.entries.values().any(|entry| entry.target.path == *path);
+    let files: Vec<_> =
+        files.iter().filter(|path| path.exists() && !told(path)).map(|path| home.shown(path)).collect();
+    let files = if files.is_empty() { String::new() } else { format!("{} and ", files.join(", ")) };
+    let why = format!(
+        "there is no receipt that tells what else was written: look at {files}the remotes of your clones"
+    );
+    Some(kept("the rest", &why))
+}

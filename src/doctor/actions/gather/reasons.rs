@@ -1,0 +1,64 @@
+//! What the first round gives reason to ask.
+
+use crate::doctor::actions::facts::{Facts, Labels, Looked, Standing};
+use crate::doctor::actions::judge;
+use crate::github::model::{Job, Run};
+use crate::github::{Forge, Page};
+
+/// What the runs give reason to ask.
+#[expect(clippy::struct_excessive_bools, reason = "independent questions")]
+pub(super) struct Reasons {
+    pub(super) no_run: bool,
+    pub(super) policy: bool,
+    /// Only a pull request could have made one.
+    pub(super) pull: bool,
+    pub(super) approval: bool,
+    pub(super) runners: bool,
+    /// The labels say so themselves.
+    pub(super) self_hosted: bool,
+    pub(super) hosted: bool,
+}
+
+impl Reasons {
+    pub(super) fn of(facts: &Facts, page: &Page<Run>) -> Self {
+        let stuck = |looked: &Looked, job: &Job| match Standing::of(job) {
+            Standing::Queued => looked.needs(&facts.local, job) != Some(true),
+            Standing::NeverRan => job.conclusion == "cancelled",
+            _ => false,
+        };
+        let jobs = || {
+            facts.looked.iter().flat_map(move |looked| {
+                let page = looked.jobs.as_ref().ok();
+                page.into_iter().flat_map(|page| &page.items).filter(move |job| stuck(looked, job))
+            })
+        };
+        let kind = |job: &Job| Labels::of(&job.labels, &facts.labels);
+        let pushed = facts.head.as_ref().is_some_and(|head| head.pushed);
+        let no_run = page.items.is_empty() && pushed && facts.is_fresh().is_none();
+        let failed = facts.looked.iter().any(|looked| {
+            let empty = looked.jobs.as_ref().is_ok_and(|page| page.items.is_empty());
+            looked.run.conclusion == "startup_failure" || looked.run.conclusion == "failure" && empty
+        });
+        let own = |job: &&Job| {
+            kind(job) == Labels::Own || facts.forge == Forge::Enterprise && kind(job) == Labels::Hosted
+        };
+        Self {
+            no_run,
+            policy: no_run || failed,
+            pull: no_run && judge::needs_pull_request(facts),
+            approval: facts
+                .looked
+                .iter()
+                .any(|looked| looked.run.conclusion == "action_required" && looked.run.from_fork),
+            runners: jobs().any(|job| own(&job)),
+            self_hosted: jobs()
+                .filter(own)
+                .any(|job| job.labels.iter().any(|label| facts.labels.is_self_hosted(label))),
+            hosted: jobs().any(|job| {
+                kind(job) == Labels::Hosted
+                    && job.status != "completed"
+                    && facts.age(job.created).is_some_and(|age| age >= judge::HOSTED_SUSPECT)
+            }),
+        }
+    }
+}

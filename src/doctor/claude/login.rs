@@ -1,0 +1,140 @@
+//! The token that Claude Code will send: is it there, of the right form, and young enough?
+
+use super::Context;
+use crate::catalogue::Code;
+use crate::digest::Digest;
+use crate::doctor::outcome::{Evidence, Fix, Outcome, source};
+use crate::provision::claude::LIFETIME_DAYS;
+use crate::secret::{ClaudeToken, CredentialsFile};
+use crate::variables;
+
+pub fn new_token(context: &Context) -> Fix {
+    let via = context.settings.claude.as_ref().map(|token| &*token.via);
+    Fix::report(format!(
+        "make one with `claude setup-token` and give it as {}",
+        source(via, "PUSHREADY_CLAUDE_OAUTH_TOKEN")
+    ))
+}
+
+/// The token that Claude Code will send if nothing beats it: the variable, else the file.
+pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
+    const ID: &str = "claude.login";
+    if let Some(token) = context.env.text(variables::CLAUDE_CODE_OAUTH_TOKEN) {
+        // the client sends it as it stands, quotes and all
+        return match ClaudeToken::parse(&token.into()) {
+            Err(defect) => Outcome::fail(
+                ID,
+                None,
+                Code::ClaudeTokenMalformed,
+                format!("CLAUDE_CODE_OAUTH_TOKEN: {}", defect.reason),
+                new_token(context),
+            ),
+            Ok(checked) if checked.repairs.is_empty() => {
+                aged(context, &checked.value.digest(), "CLAUDE_CODE_OAUTH_TOKEN")
+            }
+            Ok(checked) => Outcome::fail(
+                ID,
+                None,
+                Code::ClaudeTokenMalformed,
+                format!("CLAUDE_CODE_OAUTH_TOKEN is sent as it stands: {}", checked.repairs.join(", ")),
+                Fix::report(
+                    "set the variable to the bare token, or leave it to PUSHREADY_CLAUDE_OAUTH_TOKEN, which is repaired",
+                ),
+            ),
+        };
+    }
+    let apply = || Fix::run(["pushready", "apply"], "run apply where PUSHREADY_CLAUDE_OAUTH_TOKEN is set");
+    match file {
+        None | Some(CredentialsFile::Blank { by_client: false }) => Outcome::fail(
+            ID,
+            None,
+            Code::ClaudeTokenMissing,
+            "there is no token, neither in a variable nor in the file",
+            apply(),
+        ),
+        Some(CredentialsFile::Blank { by_client: true }) => Outcome::fail(
+            ID,
+            None,
+            Code::ClaudeAuthBlanked,
+            "Claude Code emptied the stored login after it could not renew it",
+            apply(),
+        ),
+        Some(CredentialsFile::Malformed { line, column }) => Outcome::fail(
+            ID,
+            None,
+            Code::ClaudeTokenMalformed,
+            format!(
+                "the credentials file does not parse at line {line}, column {column}: Claude Code takes it for logged out"
+            ),
+            Fix::report("remove the file and run `pushready apply`"),
+        ),
+        Some(
+            CredentialsFile::SetupToken { inference: false, .. }
+            | CredentialsFile::Login { inference: false, .. },
+        ) => Outcome::fail(
+            ID,
+            None,
+            Code::ClaudeTokenMalformed,
+            "the stored login lacks the scope `user:inference`, so Claude Code ignores it",
+            new_token(context),
+        ),
+        Some(CredentialsFile::SetupToken { digest, .. }) => aged(context, &digest, "the credentials file"),
+        Some(CredentialsFile::Login { refreshable, expires, .. }) => {
+            let expired = expires.is_some_and(|expires| expires < context.env.now);
+            if expired && !refreshable {
+                return Outcome::fail(
+                    ID,
+                    None,
+                    Code::ClaudeTokenExpired,
+                    "the stored login has expired, and nothing can renew it",
+                    new_token(context),
+                );
+            }
+            if context.desired.claude.is_some() {
+                return Outcome::warn(
+                    ID,
+                    None,
+                    Code::ClaudeAuthConflict,
+                    "somebody logged in with `/login`; the token that was given is not used",
+                    Fix::report("to use the token, remove the credentials file and run `pushready apply`"),
+                );
+            }
+            Outcome::pass(ID, None, "logged in with `/login`")
+        }
+    }
+}
+
+/// A setup-token cannot be asked for its age; the receipt knows when ours was made or first seen.
+fn aged(context: &Context, digest: &str, place: &str) -> Outcome {
+    const ID: &str = "claude.login";
+    let record = context.desired.claude.as_ref().filter(|record| record.token == Digest::from_hex(digest));
+    let Some(record) = record else {
+        return Outcome::pass(
+            ID,
+            None,
+            format!("a token of the right form is in {place}; not sent anywhere"),
+        );
+    };
+    let end = record.created.saturating_add(jiff::Span::new().days(LIFETIME_DAYS));
+    let today = context.env.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let evidence = [
+        Evidence::new("made or first seen", record.created.to_string()),
+        Evidence::new("good until about", end.to_string()),
+    ];
+    if end < today {
+        return Outcome::fail(
+            ID,
+            None,
+            Code::ClaudeTokenExpired,
+            "the token is more than a year old",
+            new_token(context),
+        )
+        .with(evidence);
+    }
+    Outcome::pass(
+        ID,
+        None,
+        format!("the token in {place} has the right form and is less than a year old; not sent anywhere"),
+    )
+    .with(evidence)
+}

@@ -1,0 +1,124 @@
+//! config.toml: what in it would defeat the login.
+
+use rustix::fs::{Access, access};
+use toml_edit::{DocumentMut, Item};
+
+use super::Context;
+use crate::catalogue::Code;
+use crate::doctor::outcome::{Fix, Outcome};
+use crate::secret::{CodexAuth, Mode};
+use crate::variables::observed;
+
+/// Models that OpenAI withdrew from ChatGPT logins by June 2026 (openai/codex#26053); the client sends them all the same.
+const RETIRED_MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-codex", "gpt-5.3-codex"];
+
+pub fn malformed(context: &Context, text: &str, error: &toml_edit::TomlError) -> Outcome {
+    let path = context.home.codex.join("config.toml");
+    let line = error.span().map_or(String::new(), |span| {
+        format!(" at line {}", 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count())
+    });
+    Outcome::fail(
+        "codex.config",
+        None,
+        Code::CodexConfigMalformed,
+        format!("config.toml does not parse{line}, so Codex does not start"),
+        Fix::edit(&path, "mend that line"),
+    )
+}
+
+/// Settings that would defeat the login.
+pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth>) -> Vec<Outcome> {
+    const ID: &str = "codex.config";
+    let path = context.home.codex.join("config.toml");
+    let edit = |say: &str| Fix::edit(&path, say);
+    let text = |key: &str| config.get(key).and_then(Item::as_str);
+    let chatgpt = auth.is_some_and(|auth| auth.mode() == Mode::ChatGpt);
+    let mut outcomes = Vec::new();
+    let mut fault = |code, summary: String, fix| outcomes.push(Outcome::fail(ID, None, code, summary, fix));
+
+    match text("cli_auth_credentials_store") {
+        None | Some("file") => {}
+        Some(store) => fault(
+            Code::CodexStoreNotFile,
+            format!("`cli_auth_credentials_store` is {store:?}, so Codex looks for the login elsewhere"),
+            edit("take the line out, or set it to \"file\""),
+        ),
+    }
+    let api_key = auth.is_some_and(|auth| auth.mode() == Mode::ApiKey)
+        || context.env.get(observed::CODEX_API_KEY).is_some();
+    match text("forced_login_method") {
+        Some("api") if chatgpt => fault(
+            Code::CodexForcedLogin,
+            "`forced_login_method` is \"api\": the next start of Codex deletes this ChatGPT login".to_owned(),
+            edit("take the line out before anyone starts Codex"),
+        ),
+        Some("chatgpt") if api_key => fault(
+            Code::CodexForcedLogin,
+            "`forced_login_method` is \"chatgpt\" and an API key is set: the next start of Codex deletes auth.json".to_owned(),
+            edit("take the line or the key out before anyone starts Codex"),
+        ),
+        _ => {}
+    }
+    if let (Some(forced), Some(account)) =
+        (config.get("forced_chatgpt_workspace_id"), auth.and_then(CodexAuth::account))
+    {
+        let named = forced.as_str() == Some(account)
+            || forced.as_array().is_some_and(|list| list.iter().any(|id| id.as_str() == Some(account)));
+        if !named {
+            fault(
+                Code::CodexForcedLogin,
+                "`forced_chatgpt_workspace_id` names another workspace: the next start of Codex deletes this login".to_owned(),
+                edit("name this login's workspace, or take the line out"),
+            );
+        }
+    }
+    if let Some(provider) = text("model_provider").filter(|provider| *provider != "openai") {
+        let table = config.get("model_providers").and_then(|providers| providers.get(provider));
+        let uses_login = table
+            .and_then(|table| table.get("requires_openai_auth"))
+            .and_then(Item::as_bool)
+            .unwrap_or(false);
+        if !uses_login {
+            fault(
+                Code::CodexProviderBypass,
+                format!("the model provider `{}` does not use auth.json", provider.escape_debug()),
+                edit("take `model_provider` out, or give up the login in auth.json"),
+            );
+        }
+    }
+    if let Some(model) = text("model").filter(|_| chatgpt)
+        && !offered(context, model)
+    {
+        fault(
+            Code::CodexModelUnsupported,
+            format!("the model `{}` is not offered to ChatGPT logins", model.escape_debug()),
+            edit("take `model` out: the default moves with the client"),
+        );
+    }
+    if access(&context.home.codex, Access::WRITE_OK).is_err() {
+        outcomes.push(Outcome::fail(
+            ID,
+            None,
+            Code::CodexHomeUnwritable,
+            "Codex cannot write its folder: it would renew the login, and lose the new one",
+            Fix::report(format!("give `{}` to the workspace user, writable", context.home.codex.display())),
+        ));
+    }
+    if outcomes.is_empty() {
+        outcomes.push(Outcome::pass(ID, None, "no setting defeats the login"));
+    }
+    outcomes
+}
+
+/// What the server offered this login, where Codex has noted it; else what is known to be withdrawn.
+fn offered(context: &Context, model: &str) -> bool {
+    let cache = std::fs::read(context.home.codex.join("models_cache.json")).unwrap_or_default();
+    let cache: serde_json::Value = serde_json::from_slice(&cache).unwrap_or_default();
+    let models = cache.get("models").and_then(serde_json::Value::as_array);
+    match models.filter(|models| !models.is_empty()) {
+        Some(models) => {
+            models.iter().any(|known| known.get("slug").and_then(|slug| slug.as_str()) == Some(model))
+        }
+        None => !RETIRED_MODELS.contains(&model),
+    }
+}

@@ -1,0 +1,163 @@
+//! What auth.json is worth: judged from the file itself, since Codex's own status command says yes to `{}`.
+
+use super::Context;
+use crate::catalogue::Code;
+use crate::digest::Digest;
+use crate::doctor::outcome::{Evidence, Fix, Outcome, source};
+use crate::provision::{Status, codex::described, span};
+use crate::resource::file::{self, Kind};
+use crate::secret::{CodexAuth, Liveness, Mode};
+
+const ONE_DAY: i64 = 86_400;
+
+pub fn new_seed(context: &Context) -> Fix {
+    let via = context.settings.codex.as_ref().map(|seed| &*seed.via);
+    Fix::report(format!(
+        "make a new login, `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and give that auth.json as {}",
+        source(via, "PUSHREADY_CODEX_AUTH_JSON")
+    ))
+}
+
+pub fn missing(context: &Context) -> Outcome {
+    const ID: &str = "codex.login";
+    let written = context.written("codex.auth").is_some();
+    let summary =
+        if written { "auth.json is gone, as after `codex logout`" } else { "there is no auth.json" };
+    let fix = if written {
+        new_seed(context)
+    } else {
+        Fix::run(["pushready", "apply"], "run apply where PUSHREADY_CODEX_AUTH_JSON is set")
+    };
+    Outcome::fail(ID, None, Code::CodexAuthMissing, summary, fix)
+}
+
+/// What a login in place is worth. The plan's own warnings come last: a login that cannot work is the nearer cause.
+pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Outcome {
+    const ID: &str = "codex.login";
+    let restore = || Fix::run(["pushready", "apply"], "run apply after the module that writes auth.json");
+    let record = context.desired.codex.as_ref();
+    let Some(auth) = auth else {
+        let (code, why) = match CodexAuth::parse(bytes) {
+            Err(defect) => (defect.code, defect.reason.into_owned()),
+            Ok(_) => (Code::CodexAuthMalformed, "it does not parse".to_owned()),
+        };
+        return Outcome::fail(ID, None, code, format!("Codex cannot use auth.json: {why}"), restore());
+    };
+    let evidence = evidence(auth);
+    let clobbered = auth.is_bare_api_key() && !auth.names_its_mode() && record.is_some();
+    let outcome = match auth.state(context.env.now) {
+        Liveness::Stub if record.is_some() => Outcome::fail(
+            ID,
+            None,
+            Code::CodexAuthClobbered,
+            "a module wrote a stub over the login: Codex will send an empty credential",
+            restore(),
+        ),
+        _ if clobbered => Outcome::fail(
+            ID,
+            None,
+            Code::CodexAuthClobbered,
+            "a module wrote an API key over the login",
+            restore(),
+        ),
+        Liveness::Stub => Outcome::fail(
+            ID,
+            None,
+            Code::CodexAuthIncomplete,
+            "auth.json holds no credential",
+            new_seed(context),
+        ),
+        Liveness::Incomplete(why) => Outcome::fail(
+            ID,
+            None,
+            Code::CodexAuthIncomplete,
+            format!("Codex will send no credential: {why}"),
+            new_seed(context),
+        ),
+        Liveness::Dead => Outcome::fail(
+            ID,
+            None,
+            Code::CodexAuthExpired,
+            "the access token has expired, and nothing can renew it",
+            new_seed(context),
+        ),
+        Liveness::Usable | Liveness::Refreshable => alive(context, auth),
+    };
+    outcome.with(evidence)
+}
+
+fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
+    const ID: &str = "codex.login";
+    let now = context.env.now;
+    let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
+    if let Some(record) = &context.desired.codex
+        && (record.account != account || context.written("codex.auth").is_none())
+    {
+        return Outcome::warn(
+            ID,
+            None,
+            Code::CodexLoginNotOurs,
+            "a login that pushready never wrote is in place, and stays",
+            Fix::report("to use the seed instead, remove auth.json and run `pushready apply`"),
+        );
+    }
+    if auth.holds_key_and_tokens() {
+        let wins = if auth.mode() == Mode::ApiKey { "OPENAI_API_KEY" } else { "tokens" };
+        let unused = if auth.mode() == Mode::ApiKey { "tokens" } else { "OPENAI_API_KEY" };
+        return Outcome::fail(
+            ID,
+            None,
+            Code::CodexAuthConflict,
+            "auth.json holds an API key and a ChatGPT login at once",
+            Fix::report("keep one of them: a file with the API key alone, or a login without it"),
+        )
+        .with([Evidence::new("wins", wins), Evidence::new("unused", unused)]);
+    }
+    let last_good =
+        file::observe(&context.home.state.join("codex/last-good.json"), Kind::Secret).ok().flatten();
+    let last_good = last_good.and_then(|content| CodexAuth::parse(&content.bytes).ok());
+    let is_seed =
+        context.desired.codex.as_ref().is_some_and(|record| record.seed == Digest::from_hex(&auth.digest()));
+    if is_seed && last_good.is_some_and(|good| good.same_account(auth) && good.newer_than(auth)) {
+        return Outcome::fail(
+            ID,
+            None,
+            Code::CodexSeedAtLivePath,
+            "the seed stands at auth.json again, over a login that Codex had renewed since: its refresh token is spent",
+            Fix::report(
+                "point the user secret at `~/.config/pushready/seed/codex-auth.json` instead of at auth.json",
+            ),
+        );
+    }
+    if let Some(expires) = auth.access_expires()
+        && !auth.has_refresh_token()
+        && expires.duration_since(now).as_secs() < ONE_DAY
+    {
+        return Outcome::warn(
+            ID,
+            None,
+            Code::CodexLeaseExpiring,
+            format!("the lease ends in {}", span(expires.duration_since(now))),
+            Fix::report("give the template a newer seed before then"),
+        );
+    }
+    let planned = context.planned("codex").filter(|planned| planned.item.status == Status::Warn);
+    if let Some(finding) = planned.and_then(|planned| planned.item.finding.as_ref()) {
+        return Outcome::warn(ID, None, finding.code, &finding.say, Fix::report(&finding.hint));
+    }
+    Outcome::pass(ID, None, described(auth, now))
+}
+
+fn evidence(auth: &CodexAuth) -> Vec<Evidence> {
+    let mut evidence = Vec::new();
+    evidence
+        .extend(auth.email_masked().map(|email| Evidence::new("account", email.escape_debug().to_string())));
+    evidence
+        .extend(auth.access_expires().map(|at| Evidence::new("access token valid until", at.to_string())));
+    evidence.extend(auth.last_refresh().map(|at| Evidence::new("last refresh", at.to_string())));
+    if auth.mode() == Mode::ChatGpt {
+        let has = if auth.has_refresh_token() { "present" } else { "none: a lease" };
+        evidence.push(Evidence::new("refresh token", has));
+    }
+    evidence
+}

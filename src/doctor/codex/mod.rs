@@ -1,0 +1,122 @@
+//! Codex: judged from its files and variables. Its own status commands say yes to `{}`.
+
+mod config;
+mod login;
+
+use std::path::PathBuf;
+
+use toml_edit::{DocumentMut, Item};
+
+use super::outcome::{Evidence, Fix, Outcome};
+use super::{Context, request};
+use crate::catalogue::Code;
+use crate::provision::claude::real;
+use crate::resource::file::{self, Kind};
+use crate::secret::CodexAuth;
+use crate::variables::observed;
+
+const NONE: &str = "no Codex login was asked for, and none is there";
+
+/// Whether a login was asked for, now or by the last apply, or is there.
+fn concerns(context: &Context) -> bool {
+    context.settings.codex.is_some()
+        || context.desired.codex.is_some()
+        || context.settings.refused.iter().any(|item| item.item == "codex")
+        || !matches!(file::observe(&auth_path(context), Kind::Secret), Ok(None))
+}
+
+fn auth_path(context: &Context) -> PathBuf {
+    context.home.codex.join("auth.json")
+}
+
+/// The checks that need no network, whichever of them are wanted.
+pub fn check(context: &Context) -> Vec<Outcome> {
+    if !concerns(context) {
+        let ids = ["codex.login", "codex.environment", "codex.config", "codex.trust"];
+        return Outcome::skip_all(&ids, NONE);
+    }
+    let path = auth_path(context);
+    let content = file::observe(&path, Kind::Secret);
+    let auth = match &content {
+        Ok(Some(content)) => CodexAuth::parse(&content.bytes).ok(),
+        _ => None,
+    };
+    let mut outcomes = vec![match content {
+        Err(obstacle) => Outcome::obstructed("codex.login", &obstacle, &path),
+        Ok(None) => login::missing(context),
+        Ok(Some(content)) => login::login(context, &content.bytes, auth.as_ref()),
+    }];
+    outcomes.push(environment(context));
+    let path = context.home.codex.join("config.toml");
+    let text = match file::observe(&path, Kind::Shared) {
+        Ok(content) => content.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()),
+        Err(obstacle) => {
+            outcomes.push(Outcome::obstructed("codex.config", &obstacle, &path));
+            return outcomes;
+        }
+    };
+    let text = text.unwrap_or_default();
+    match text.parse::<DocumentMut>() {
+        Ok(config) => {
+            outcomes.extend(config::settings(context, &config, auth.as_ref()));
+            outcomes.extend(trust(context, &config));
+        }
+        Err(error) => outcomes.push(config::malformed(context, &text, &error)),
+    }
+    outcomes
+}
+
+/// One small request through Codex itself, as an agent would make it.
+pub fn request(context: &Context) -> Outcome {
+    if !concerns(context) {
+        return Outcome::skip(request::CODEX.id, None, NONE);
+    }
+    request::send(context, &request::CODEX, &check(context), login::new_seed(context))
+}
+
+fn environment(context: &Context) -> Outcome {
+    const ID: &str = "codex.environment";
+    for name in [observed::CODEX_API_KEY, observed::CODEX_ACCESS_TOKEN] {
+        if context.env.get(name).is_some() {
+            return Outcome::fail(
+                ID,
+                None,
+                Code::CodexEnvOverride,
+                format!("{name} is set, so Codex does not use auth.json"),
+                Fix::report(format!(
+                    "take {name} out of the template's environment, or give up the login in auth.json"
+                )),
+            )
+            .with([Evidence::new("wins", name), Evidence::new("unused", "auth.json")]);
+        }
+    }
+    Outcome::pass(ID, None, "no variable beats auth.json")
+}
+
+fn trust(context: &Context, config: &DocumentMut) -> Vec<Outcome> {
+    const ID: &str = "codex.trust";
+    let trusted = |folder: &std::path::Path| {
+        let project = config.get("projects").and_then(|projects| projects.get(real(folder)));
+        project.and_then(|project| project.get("trust_level")).and_then(Item::as_str) == Some("trusted")
+    };
+    let folders = &context.desired.trusted_folders;
+    if folders.is_empty() {
+        return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
+    }
+    folders
+        .iter()
+        .map(|folder| {
+            let subject = Some(folder.display().to_string());
+            if trusted(folder) {
+                return Outcome::pass(ID, subject, "Codex trusts the folder");
+            }
+            Outcome::warn(
+                ID,
+                subject,
+                Code::CodexUntrustedFolder,
+                "Codex will ask whether the folder is trusted",
+                Fix::run(["pushready", "apply"], "run apply, unless config.toml says `untrusted` on purpose"),
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! A real push to a throw-away branch that is deleted again: what the advertisement cannot prove. What the server says of
+//! other branches, and of what is in the commits to come, it does not prove either.
+
+use super::scratch::Scratch;
+use super::{By, Choice, hung, of_clone};
+use crate::catalogue::Code;
+use crate::doctor::Context;
+use crate::doctor::outcome::{Evidence, Fix, Outcome, Status};
+use crate::doctor::push_message::{Hints, classify};
+use crate::doctor::ssh::NETWORK;
+use crate::git_url::Repository;
+use crate::process::{self, Failure, Output};
+
+const ID: &str = "push.live";
+
+/// Over whichever transport the URL names; it holds no credential.
+pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -> Outcome {
+    let subject = Some(url.to_owned());
+    let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
+    if over_ssh {
+        let wins = Choice::of(context, repository).wins;
+        if wins.by == By::Clone {
+            return of_clone(ID, subject, &wins);
+        }
+    }
+    let scratch = match Scratch::new(context) {
+        Ok(scratch) => scratch,
+        Err(why) => return cannot(why),
+    };
+    let branch =
+        format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
+    let run = |arguments: &[&str]| {
+        let mut git = scratch.git();
+        git.args(arguments);
+        process::run(git, context.deadline(NETWORK))
+    };
+    // an object that the server has already: a new one could be judged for what is in it
+    let fetched =
+        run(&["fetch", "--quiet", "--depth=1", url, "HEAD"]).is_ok_and(|said| said.status.success());
+    let source = if fetched { "FETCH_HEAD" } else { &scratch.commit };
+    let pushed = run(&["push", "--no-verify", url, &format!("{source}:{branch}")]);
+    // also after a failure: a push that timed out may have arrived
+    let deleted = run(&["push", "--no-verify", url, &format!(":{branch}")]);
+    let gone = match &deleted {
+        Ok(said) => said.status.success() || said.stderr.contains("remote ref does not exist"),
+        Err(_) => false,
+    };
+    let left = !gone && may_be_there(&pushed, || run(&["ls-remote", url, &branch]));
+    let outcome = match &pushed {
+        Ok(said) if said.status.success() && !left => {
+            Outcome::pass(ID, subject, "a throw-away branch was pushed and deleted")
+        }
+        Ok(said) if said.status.success() => not_deleted(subject, repository, &deleted),
+        Ok(said) => classified(subject, repository, said),
+        Err(Failure::Deadline) if !over_ssh => hung(context, ID, subject),
+        Err(failure) => super::ssh::unreachable(ID, subject, failure),
+    };
+    let outcome = outcome.with([Evidence::new("branch", branch.clone())]);
+    match outcome.status {
+        Status::Warn => {
+            outcome.fixed(Fix::run(["git", "push", url, &format!(":{branch}")], "delete the branch by hand"))
+        }
+        _ if left => {
+            let summary = format!("{}; the throw-away branch may be left there", outcome.summary);
+            Outcome { summary, ..outcome }
+        }
+        _ => outcome,
+    }
+}
+
+/// Whether the branch is there after all; where the server does not tell, it may be, unless the server refused the push.
+fn may_be_there(pushed: &Result<Output, Failure>, list: impl FnOnce() -> Result<Output, Failure>) -> bool {
+    match list() {
+        Ok(said) if said.status.success() => !said.stdout.trim().is_empty(),
+        _ => !matches!(pushed, Ok(said) if !said.status.success()),
+    }
+}
+
+fn classified(subject: Option<String>, repository: &Repository, said: &Output) -> Outcome {
+    let hints = Hints { remote: Some(repository), key_is_ours: Some(true), ..Hints::default() };
+    Outcome { subject, ..classify(&said.stderr, &hints).outcome(ID) }
+}
+
+/// The push went through, so the work can go on; why the branch stayed is the server's word.
+fn not_deleted(
+    subject: Option<String>,
+    repository: &Repository,
+    deleted: &Result<Output, Failure>,
+) -> Outcome {
+    let said = deleted.as_ref().ok().map(|said| classified(subject.clone(), repository, said));
+    let code = said.as_ref().and_then(|said| said.code).unwrap_or(Code::PushTimeout);
+    let evidence = said.map(|said| said.evidence).unwrap_or_default();
+    let fix = Fix::report("delete it by hand");
+    Outcome::warn(ID, subject, code, "a throw-away branch was pushed, and could not be deleted again", fix)
+        .with(evidence)
+}

@@ -1,0 +1,208 @@
+//! One small request to each vendor's model, through the agent's own client: with the login, the settings and the
+//! environment that the agent will have, in an empty folder, so that nothing of a repository is read or run.
+//!
+//! It proves that the vendor takes the login now, for the model that is configured. It does not prove that a quota lasts, nor
+//! what a repository's own settings change. Codex may renew its login on the way, and writes it back to auth.json.
+
+use std::time::Duration;
+
+use super::Context;
+use super::outcome::{Evidence, Fix, Outcome, Status};
+use crate::catalogue::Code;
+use crate::process::{self, Failure};
+use crate::resource::file;
+
+/// A model that thinks long about one word is none that an agent waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PROMPT: &str = "Reply with the single word OK.";
+/// What the clients print besides can be long; what went wrong stands at its end.
+const LINES: usize = 3;
+
+/// An agent's client, and what its failures mean.
+pub struct Client {
+    pub id: &'static str,
+    program: &'static str,
+    vendor: &'static str,
+    /// No tools, no servers of the user's, nothing kept of the session.
+    arguments: &'static [&'static str],
+    /// What it prints, in lower case, and what that proves.
+    says: &'static [(&'static str, Means)],
+}
+
+#[derive(Clone, Copy)]
+enum Means {
+    Is(Code, &'static str),
+    /// No verdict on the login; the sentence is what it would need.
+    Passing(&'static str),
+}
+
+use Means::{Is, Passing};
+
+const REFUSED: &str = "the server does not take this login any more, and nothing renews it";
+
+/// Texts of codex-cli 0.169 (codex-rs/login/src/auth/manager.rs) and of OpenAI's servers, as openai/codex issues quote them.
+pub const CODEX: Client = Client {
+    id: "codex.request",
+    program: "codex",
+    vendor: "OpenAI",
+    arguments: &[
+        "exec",
+        "--skip-git-repo-check",
+        "--ephemeral",
+        "--sandbox",
+        "read-only",
+        "--color",
+        "never",
+        "-c",
+        "mcp_servers={}",
+        PROMPT,
+    ],
+    says: &[
+        (
+            "model is not supported when using codex with a chatgpt account",
+            Is(Code::CodexModelUnsupported, "the server does not offer the configured model to this login"),
+        ),
+        ("your access token could not be refreshed", Is(Code::CodexAuthExpired, REFUSED)),
+        ("token_expired", Is(Code::CodexAuthExpired, REFUSED)),
+        ("usage limit", Passing("the usage limit of the account to be reset")),
+        ("429 too many requests", Passing("the rate limit of the account to be reset")),
+    ],
+};
+
+/// Texts of Claude Code 2.1.330, on its standard output.
+pub const CLAUDE: Client = Client {
+    id: "claude.request",
+    program: "claude",
+    vendor: "Anthropic",
+    arguments: &["--print", PROMPT, "--tools", "", "--strict-mcp-config", "--no-session-persistence"],
+    says: &[
+        ("not logged in", Is(Code::ClaudeTokenMissing, "Claude Code finds no login that it would send")),
+        ("oauth token has expired", Is(Code::ClaudeTokenExpired, REFUSED)),
+        ("oauth token revoked", Is(Code::ClaudeTokenExpired, REFUSED)),
+        ("oauth session expired", Is(Code::ClaudeTokenExpired, REFUSED)),
+        ("invalid bearer token", Is(Code::ClaudeTokenExpired, REFUSED)),
+        ("usage limit", Passing("the usage limit of the account to be reset")),
+        ("api error: 429", Passing("the rate limit of the account to be reset")),
+        ("api error: 529", Passing("Anthropic's servers to be less busy")),
+    ],
+};
+
+/// Sends it, unless one of the `local` checks fails: Codex deletes a login at the start where a setting forbids it, and
+/// Claude Code sends the token wherever a setting says.
+pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -> Outcome {
+    let Client { id, program, vendor, .. } = *client;
+    if let Some(outcome) = local.iter().find(|outcome| outcome.status == Status::Fail) {
+        let code = outcome.code.map_or(outcome.id, |code| code.name());
+        return Outcome::unknown(
+            id,
+            None,
+            format!("no request was made to {vendor}"),
+            format!("`{code}` mended first"),
+        );
+    }
+    if context.sandboxed() {
+        let reason = "run the doctor outside of the agent's sandbox";
+        return Outcome::unknown(id, None, "the sandbox denies the network", reason);
+    }
+    let folder = match file::temporary_folder(&std::env::temp_dir()) {
+        Ok(folder) => folder,
+        Err(error) => {
+            return Outcome::unknown(id, None, "there is no empty folder to ask from", error.to_string());
+        }
+    };
+    let mut command = process::caller(program);
+    command.args(client.arguments).current_dir(folder.path());
+    match process::run(command, context.deadline(PATIENCE)) {
+        Err(Failure::Missing) => Outcome::skip(id, None, format!("there is no `{program}` on PATH")),
+        Err(Failure::Deadline) => {
+            let reason = format!("an answer of {vendor}'s within {} s", PATIENCE.as_secs());
+            Outcome { transient: true, ..Outcome::unknown(id, None, "no answer came in time", reason) }
+        }
+        Err(Failure::Io(error)) => {
+            Outcome::unknown(id, None, format!("`{program}` could not be run"), error.to_string())
+        }
+        Ok(output) if output.status.success() => {
+            Outcome::pass(id, None, format!("{vendor} takes the login, and the configured model answers"))
+        }
+        Ok(output) => judge(client, &format!("{}\n{}", output.stderr, output.stdout), renew),
+    }
+}
+
+/// What the client's last words prove. Pure.
+fn judge(client: &Client, said: &str, renew: Fix) -> Outcome {
+    let Client { id, program, vendor, says, .. } = *client;
+    let lower = said.to_lowercase();
+    let means = says.iter().find(|(words, _)| lower.contains(words)).map(|(_, means)| *means);
+    let outcome = match means {
+        Some(Is(Code::CodexModelUnsupported, summary)) => Outcome::fail(
+            id,
+            None,
+            Code::CodexModelUnsupported,
+            summary,
+            Fix::report("take `model` out of config.toml: the default moves with the client"),
+        ),
+        Some(Is(code, summary)) => Outcome::fail(id, None, code, summary, renew),
+        Some(Passing(reason)) => Outcome {
+            transient: true,
+            ..Outcome::unknown(
+                id,
+                None,
+                format!("{vendor} knows the login, and does not answer it now"),
+                reason,
+            )
+        },
+        None => Outcome::unknown(
+            id,
+            None,
+            format!("`{program}` failed in words that are not known here"),
+            format!("what `{program}` says when it is run by hand"),
+        ),
+    };
+    let mut lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    // the line that proves it, else the last ones
+    let proof =
+        lines.iter().position(|line| says.iter().any(|(words, _)| line.to_lowercase().contains(words)));
+    let lines = match proof {
+        Some(at) => vec![lines.swap_remove(at)],
+        None => lines.split_off(lines.len().saturating_sub(LINES)),
+    };
+    outcome.with(lines.into_iter().map(|line| Evidence::foreign("the client said", line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_client_printed_is_proof() {
+        let fix = Fix::report("renew");
+        for (client, said, status, code) in [
+            (
+                &CODEX,
+                "ERROR: {\"detail\":\"The 'gpt-5.2-codex' model is not supported when using Codex with a ChatGPT account.\"}",
+                Status::Fail,
+                Some(Code::CodexModelUnsupported),
+            ),
+            (
+                &CODEX,
+                "x\nYour access token could not be refreshed because your refresh token was already used. Please log out and sign in again.\n",
+                Status::Fail,
+                Some(Code::CodexAuthExpired),
+            ),
+            (&CODEX, "stream disconnected before completion", Status::Unknown, None),
+            (
+                &CLAUDE,
+                "Failed to authenticate. API Error: 401 OAuth token has expired. Please obtain a new token.",
+                Status::Fail,
+                Some(Code::ClaudeTokenExpired),
+            ),
+            (&CLAUDE, "Not logged in · Please run /login", Status::Fail, Some(Code::ClaudeTokenMissing)),
+            (&CLAUDE, "API Error: 529 overloaded", Status::Unknown, None),
+            (&CLAUDE, "", Status::Unknown, None),
+        ] {
+            let outcome = judge(client, said, fix.clone());
+            assert_eq!((outcome.status, outcome.code), (status, code), "{said}");
+            assert!(outcome.evidence.len() <= LINES);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! `--live`: the throw-away branch that is always deleted, and one request through each agent's own client.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::table::{Fault, fault, matrix};
+use super::{Lab, URL, hostile, token};
+use crate::support::{Clients, Cmd, Output, Vendors, canary, sandbox};
+
+/// The server's rules, which no advertisement tells of.
+pub const RULES: &[Fault] = &[
+    fault("push-branch-protected", "fail", "a branch of this name is protected", |lab| {
+        refusing(lab, "error: GH006: Protected branch update failed for refs/heads/pushready.")
+    }),
+    fault("push-rule-violation", "fail", "a rule of the repository", |lab| {
+        refusing(lab, "error: GH013: Repository rule violations found for refs/heads/pushready.")
+    }),
+    fault("push-secret-blocked", "fail", "push protection", |lab| {
+        refusing(
+            lab,
+            "error: GH013: Repository rule violations found\n- GITHUB PUSH PROTECTION\n- Push cannot contain secrets",
+        )
+    }),
+    fault("push-file-too-large", "fail", "a limit of size", |lab| {
+        refusing(lab, "error: GH001: Large files detected. You may want to try Git Large File Storage")
+    }),
+    fault("push-email-private", "fail", "a private address", |lab| {
+        refusing(lab, "error: GH007: Your push would publish a private email address.")
+    }),
+    fault("push-workflow-scope", "fail", "the token lacks the workflow scope", |lab| {
+        refusing(
+            lab,
+            "refusing to allow an OAuth App to create or update workflow `.github/workflows/ci.yml` without `workflow` scope",
+        )
+    }),
+    fault("push-hook-declined", "fail", "a hook in words of its own", |lab| {
+        refusing(lab, "no ticket number in the name of the branch")
+    }),
+    fault("push-ref-invalid", "fail", "a branch is in the way of the name", |lab| {
+        lab.ws
+            .git(&["push", "--quiet", "origin", "HEAD:refs/heads/pushready"])
+            .current_dir("src/app")
+            .run()
+            .success();
+        live(lab)
+    }),
+    fault("push-branch-protected", "warn", "branches may be made, not deleted", |lab| {
+        let hook = "#!/bin/sh\nwhile read -r old new ref; do case $new in *[!0]*) ;; *)\n\
+                    echo \"error: GH006: Protected branch update failed for $ref. Cannot delete this branch\" >&2; exit 1;;\n\
+                    esac; done\n";
+        lab.host.install_hook("acme/app", "pre-receive", hook);
+        live(lab)
+    }),
+];
+
+fn refusing(lab: &Lab, words: &str) -> Cmd {
+    lab.host.install_hook("acme/app", "pre-receive", &format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n"));
+    live(lab)
+}
+
+fn live(lab: &Lab) -> Cmd {
+    lab.doctor(&["--live", "--only", "push"])
+}
+
+/// The branches of the server besides `main`.
+fn branches(lab: &Lab) -> String {
+    let list = ["-C", "/srv/git/acme/app.git", "for-each-ref", "--format=%(refname)", "refs/heads/pushready"];
+    lab.ws.git(&list).run().success().stdout
+}
+
+#[test]
+fn what_only_a_push_shows() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let output = live(&lab).run().success();
+        assert!(output.stdout.contains("a throw-away branch was pushed and deleted"), "{output}");
+        assert_eq!(branches(&lab), "");
+        // what the advertisement cannot tell, it does not claim
+        let (last, rows) = RULES.split_last().unwrap();
+        matrix(&lab, rows);
+        let [in_the_way] = branches(&lab).lines().map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+        lab.ws.git(&["-C", "/srv/git/acme/app.git", "update-ref", "-d", &in_the_way]).run().success();
+        matrix(&lab, std::slice::from_ref(last));
+        // told, since it could not be undone
+        let report = live(&lab).run().success().json();
+        let check =
+            report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "push.live").unwrap();
+        let left =
+            check["evidence"].as_array().unwrap().iter().find(|line| line["label"] == "branch").unwrap();
+        assert!(branches(&lab).contains(left["value"].as_str().unwrap()), "{check:#}");
+        assert_eq!(
+            check["fix"]["argv"],
+            json!(["git", "push", URL, format!(":{}", left["value"].as_str().unwrap())])
+        );
+        assert!(check["summary"].as_str().unwrap().contains("could not be deleted"), "{check:#}");
+    });
+}
+
+pub const ASKPASS: Fault =
+    fault("push-no-credentials", "fail", "an askpass that never returns", |_| unreachable!());
+
+/// `coder gitaskpass` waits for somebody to log in in a browser.
+#[test]
+fn an_askpass_that_never_returns() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let lab = Lab::new(ws);
+        vendors.reply("chatgpt.com/acme/lib/info/refs", 401, &json!({}));
+        let doctor = |askpass: &str| {
+            ws.install("askpass", askpass);
+            lab.ws
+                .git(&["remote", "add", "lib", "https://chatgpt.com/acme/lib"])
+                .current_dir("src/app")
+                .run();
+            lab.doctor(&["--only", "push"])
+                .env("GIT_SSL_CAINFO", vendors.ca())
+                .env("GIT_ASKPASS", "/run/rig/bin/askpass")
+        };
+        for (askpass, said) in [
+            ("#!/bin/sh\necho $$ >>/tmp/askpass\nexec sleep 600\n", "the askpass never returns"),
+            ("#!/bin/sh\nexit 1\n", "nobody and nothing could give it one"),
+        ] {
+            let output = doctor(askpass).run();
+            let wrong = ASKPASS.judge(&output);
+            assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
+            output.stdout_has(said);
+        }
+        // and nothing of it is left behind
+        for pid in fs::read_to_string("/tmp/askpass").unwrap().lines() {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            assert!(state.is_empty() || state.contains(") Z "), "{state}");
+        }
+    });
+}
+
+/// What the clients themselves print is the proof.
+pub const REQUESTS: &[Fault] = &[
+    fault("codex-model-unsupported", "fail", "the server does not offer the model", |lab| {
+        let detail = "The 'gpt-6.1-sol' model is not supported when using Codex with a ChatGPT account.";
+        lab.vendors().reply(CODEX, 400, &json!({"detail": detail}));
+        requests(lab)
+    }),
+    fault("codex-auth-expired", "fail", "the refresh token was used elsewhere", |lab| {
+        lab.write(".codex/auth.json", &lab.seed.clone().expired().json());
+        let reused = json!({"error": {"message": "used", "type": "invalid_request_error", "code": "refresh_token_reused"}});
+        lab.vendors().reply("auth.openai.com/oauth/token", 401, &reused);
+        lab.vendors().reply(CODEX, 401, &json!({"error": {"code": "token_expired"}}));
+        requests(lab)
+    }),
+    fault("claude-token-expired", "fail", "Anthropic knows the token as expired", |lab| {
+        let message = "OAuth token has expired. Please obtain a new token or refresh your existing token.";
+        lab.vendors().reply(CLAUDE, 401, &refusal("authentication_error", message));
+        requests(lab)
+    }),
+    fault("clock-skew", "warn", "the server's clock shows an hour later", |lab| {
+        lab.vendors().tell_time(3600);
+        let doctor = lab.doctor(&["--only", "home"]).env("CODER_AGENT_URL", "https://platform.claude.com/");
+        doctor.env("SSL_CERT_FILE", lab.vendors().ca())
+    }),
+];
+
+const CODEX: &str = "chatgpt.com/backend-api/codex/responses";
+const CLAUDE: &str = "api.anthropic.com/v1/messages";
+
+fn refusal(kind: &str, message: &str) -> Value {
+    json!({"type": "error", "error": {"type": kind, "message": message}})
+}
+
+fn requests(lab: &Lab) -> Cmd {
+    let doctor = lab.doctor(&["--live", "--only", "codex,claude"]);
+    doctor.env("SSL_CERT_FILE", lab.vendors().ca()).env("NODE_EXTRA_CA_CERTS", lab.vendors().ca())
+}
+
+/// What is found of each agent's request: status and summary.
+fn requested(output: &Output) -> Vec<(String, String)> {
+    let report = output.json();
+    let checks = report["checks"].as_array().unwrap().iter();
+    let requests = checks.filter(|check| check["id"].as_str().unwrap().ends_with(".request"));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    requests.map(|check| (text(&check["status"]), text(&check["summary"]))).collect()
+}
+
+#[test]
+fn the_agents_own_clients_make_one_request_each() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        Clients::install(ws, &vendors);
+        let lab = Lab { vendors: Some(vendors), ..Lab::new(ws) };
+        // what the repository would have the clients run
+        hostile::plant(&lab);
+        let output = requests(&lab).run();
+        let statuses: Vec<_> = requested(&output).into_iter().map(|(status, _)| status).collect();
+        assert_eq!(statuses, ["pass", "pass"], "{output}");
+        hostile::assert_untouched(&lab);
+        let asked = |path: &str| {
+            let requests = lab.vendors().requests();
+            requests
+                .into_iter()
+                .filter(|it| it.path.ends_with(path) && it.method == "POST")
+                .collect::<Vec<_>>()
+        };
+        let codex = asked("/codex/responses");
+        assert_eq!(codex.len(), 1, "{codex:#?}");
+        assert_eq!(codex[0].headers["authorization"], format!("Bearer {}", lab.seed.access_token()));
+        let claude = asked("/v1/messages");
+        assert!(!claude.is_empty() && claude.len() <= 2, "{}", claude.len());
+        for request in &claude {
+            assert_eq!(request.headers["authorization"], format!("Bearer {}", token()));
+        }
+        for request in codex.iter().chain(&claude) {
+            assert!(!request.body.contains("acme"), "nothing of the repository is sent: {}", request.body);
+        }
+        let secrets = [&lab.seed.secrets()[..], &[token()]].concat();
+        canary::assert_absent("the report", output.to_string(), &secrets);
+
+        matrix(&lab, REQUESTS);
+
+        // a bad day of the vendor's is no fault of the login's
+        lab.fresh();
+        lab.vendors().reply(CLAUDE, 529, &refusal("overloaded_error", "Overloaded"));
+        let output = requests(&lab).run();
+        assert_eq!(requested(&output)[1].0, "unknown", "{output}");
+
+        // Codex would delete the login at its start, and Claude Code send the token elsewhere
+        lab.fresh();
+        let asked_before = lab.vendors().requests().len();
+        lab.write(".codex/config.toml", "forced_login_method = \"api\"\n");
+        let output = requests(&lab).env("ANTHROPIC_BASE_URL", "https://api.openai.com").run().fails(1);
+        for (status, summary) in requested(&output) {
+            assert!(status == "unknown" && summary.contains("no request was made"), "{output}");
+        }
+        assert_eq!(lab.vendors().requests().len(), asked_before);
+        assert_eq!(ws.read(".codex/auth.json"), lab.seed.json());
+    });
+}

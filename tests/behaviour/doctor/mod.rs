@@ -1,0 +1,323 @@
+//! The doctor's confusion matrix: each real fault comes out as exactly its code, and a healthy workspace as none.
+
+mod faults;
+mod hostile;
+mod live;
+mod offline;
+mod table;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::support::{
+    Access, CRATE, Cmd, Coder, GitHost, KeyPair, Output, Vendors, Workspace, fake_auth, sandbox,
+};
+use table::findings;
+
+/// A workspace in which everything is well: logins, a writable key, a clone, an author.
+struct Lab<'ws> {
+    ws: &'ws Workspace,
+    host: GitHost,
+    key: KeyPair,
+    seed: fake_auth::ChatGpt,
+    vendors: Option<Vendors>,
+}
+
+const URL: &str = "git@github.com:acme/app.git";
+/// A copy of the healthy home.
+const HEALTHY: &str = "/srv/healthy";
+
+fn token() -> String {
+    format!("sk-ant-oat01-{}", "rig".repeat(20))
+}
+
+impl<'ws> Lab<'ws> {
+    fn new(ws: &'ws Workspace) -> Self {
+        let host = GitHost::start();
+        host.repository("acme/app");
+        host.repository("acme/other");
+        let key = host.deploy_key("acme/app", Access::Write);
+        let lab = Self { ws, host, key, seed: fake_auth::chatgpt(), vendors: None };
+        lab.ws.write(".gitconfig", "[user]\n\tname = Dev\n\temail = dev@example.com\n", 0o644);
+        lab.ws.write("work/file", "", 0o644);
+        lab.apply().run().success();
+        lab.ws.git(&["clone", "--quiet", "https://github.com/acme/app", "src/app"]).run().success();
+        lab.ws.cmd("cp").args(["-a", "/home/coder", HEALTHY]).run().success();
+        lab
+    }
+
+    /// The home as it was when all was well.
+    fn fresh(&self) {
+        self.host.behave("acme/app");
+        self.vendors.iter().for_each(Vendors::behave);
+        self.ws.set_mode("", 0o700);
+        for entry in fs::read_dir(self.ws.home()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.is_symlink() {
+                self.ws.cmd("chmod").args(["-R", "u+rwx"]).arg(&path).run();
+                fs::remove_dir_all(path).unwrap();
+            } else {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        self.ws.cmd("cp").args(["-a", &format!("{HEALTHY}/."), "/home/coder"]).run().success();
+    }
+
+    fn apply(&self) -> Cmd {
+        self.ws
+            .pushready(&["apply"])
+            .env("PUSHREADY_REPOSITORY", "acme/app")
+            .env("PUSHREADY_DEPLOY_KEY", &*self.key.private)
+            .env("PUSHREADY_KNOWN_HOSTS", self.host.known_hosts(&["github.com"]))
+            .env("PUSHREADY_CODEX_AUTH_JSON", self.seed.json())
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token())
+            .env("PUSHREADY_TRUSTED_FOLDERS", "~/work")
+    }
+
+    /// As an agent would run it: in the clone, without the template's variables.
+    fn doctor(&self, arguments: &[&str]) -> Cmd {
+        self.ws.pushready(&["doctor", "--json"]).args(arguments).current_dir("src/app")
+    }
+
+    fn vendors(&self) -> &Vendors {
+        self.vendors.as_ref().unwrap()
+    }
+
+    fn write(&self, path: &str, content: &str) {
+        self.ws.write(path, content, 0o600);
+    }
+
+    fn append(&self, path: &str, content: &str) {
+        let old = fs::read_to_string(self.ws.home().join(path)).unwrap_or_default();
+        self.ws.write(path, old + content, 0o600);
+    }
+
+    fn remove(&self, path: &str) {
+        fs::remove_file(self.ws.home().join(path)).unwrap();
+    }
+
+    fn key_file(&self) -> String {
+        let keys = self.ws.home().join(".local/state/pushready/keys");
+        let key = fs::read_dir(keys).unwrap().next().unwrap().unwrap().path();
+        key.strip_prefix(self.ws.home()).unwrap().to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_healthy_workspace_is_all_green() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let output = lab.doctor(&[]).run().success();
+        let report = output.json();
+        assert_eq!(findings(&report), BTreeSet::new(), "{output}");
+        assert_eq!(report["overall"], "pass");
+        let passed = |id: &str| {
+            let mut checks = report["checks"].as_array().unwrap().iter();
+            checks.any(|check| check["id"] == id && check["status"] == "pass")
+        };
+        for id in [
+            "push.write",
+            "push.read",
+            "ssh.identity",
+            "ssh.route",
+            "codex.login",
+            "claude.login",
+            "git.remotes",
+        ] {
+            assert!(passed(id), "{id} did not pass\n{output}");
+        }
+        ws.run(&["doctor", "--short"]).success().stdout_has("READY");
+        // nothing is repaired, and nothing but the verdict is written
+        let before = ws.snapshot();
+        lab.doctor(&["--offline"]).run().success();
+        let written = before.written(&ws.snapshot());
+        assert!(
+            written.iter().all(|path| path.ends_with("doctor.json") || path.ends_with("pushready")),
+            "{written:?}"
+        );
+    });
+}
+
+/// The one check of this kind, on the repository with a key.
+fn check(output: &Output, id: &str) -> serde_json::Value {
+    let report = output.json();
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    let is_it = |check: &&serde_json::Value| check["id"] == id && check["subject"] == URL;
+    checks.find(is_it).unwrap_or_else(|| panic!("no {id}\n{output}")).clone()
+}
+
+/// What a label of the evidence says.
+fn evidence<'a>(check: &'a serde_json::Value, label: &str) -> &'a str {
+    let mut evidence = check["evidence"].as_array().unwrap().iter();
+    let found = evidence.find(|line| line["label"] == label);
+    found.map_or("", |line| line["value"].as_str().unwrap())
+}
+
+/// Which ssh git starts is told, and what another process of the workspace would get.
+#[test]
+fn each_way_to_start_ssh_is_probed() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let coder = Coder::install(None);
+        let write = |doctor: Cmd| check(&doctor.run(), "push.write");
+        let doctor = || lab.doctor(&["--only", "push"]);
+        let told = |check: &serde_json::Value| {
+            let [by, otherwise] =
+                ["ssh decided by", "otherwise"].map(|label| evidence(check, label).to_owned());
+            (check["status"].as_str().unwrap().to_owned(), by, otherwise)
+        };
+        let expect = |status: &str, by: &str, otherwise: &str| (status.into(), by.into(), otherwise.into());
+        assert_eq!(told(&write(doctor())), expect("pass", "plain ssh", ""));
+        let gitssh = coder.git_ssh_command();
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH_COMMAND", &*gitssh))),
+            expect("fail", "GIT_SSH_COMMAND", "with plain ssh it works")
+        );
+        ws.install("my-ssh", "#!/bin/sh\nexec ssh \"$@\"\n");
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH", "my-ssh"))),
+            expect("pass", "GIT_SSH", "with plain ssh it works")
+        );
+        ws.git(&["config", "--global", "core.sshCommand", "false"]).run().success();
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
+            expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand it does not work")
+        );
+        assert_eq!(write(doctor())["status"], "unknown");
+        // the clone's own, and what a setting of the user's own says of that clone alone
+        lab.fresh();
+        ws.git(&["config", "core.sshCommand", "ssh"]).current_dir("src/app").run().success();
+        assert_eq!(
+            told(&write(doctor())),
+            expect("unknown", "core.sshCommand of the clone", "with plain ssh it works")
+        );
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
+            expect("pass", "GIT_SSH_COMMAND", "")
+        );
+    });
+}
+
+/// git's rules lead to an alias there, and so does the probe.
+#[test]
+fn where_ssh_cannot_ask_the_alias_is_probed() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let nologin = |cmd: Cmd| cmd.env("SHELL", "/usr/sbin/nologin");
+        nologin(lab.apply()).run().success().stdout_has("host aliases");
+        let output = nologin(lab.doctor(&[])).run().success();
+        assert_eq!(findings(&output.json()), BTreeSet::new(), "{output}");
+        assert_eq!(check(&output, "push.write")["status"], "pass");
+        assert_eq!(check(&output, "ssh.route")["status"], "pass");
+    });
+}
+
+/// A start script is red for what is required alone, and not because the forge has a bad day.
+#[test]
+fn only_what_is_required_is_red() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let read_only = lab.host.deploy_key("acme/app", Access::Read);
+        let apply = || lab.apply().env("PUSHREADY_DEPLOY_KEY", &*read_only.private);
+        apply().run().success();
+        let short = |require: &str| {
+            let doctor = ws.pushready(&["doctor", "--required", "--short", "--only", "home,codex,ssh,push"]);
+            doctor.env("PUSHREADY_REQUIRE", require)
+        };
+        let begins = |output: &Output, verdict: &str| {
+            assert!(output.stdout.starts_with(verdict) && output.stdout.lines().count() == 1, "{output}");
+        };
+        let fault = "push-key-read-only git@github.com:acme/app.git";
+        let output = short("codex").run().success().stdout_has(&format!("not required: {fault}"));
+        begins(&output, "READY not required");
+        let output = short("codex,push:Acme/App").run().fails(1);
+        begins(&output, &format!("NOT READY {fault} (give the deploy key write access"));
+        let output = short("").run().success().stdout_has(fault);
+        begins(&output, "READY (nothing required was looked at)");
+        // what the receipt requires counts in a shell without the variable
+        apply().env("PUSHREADY_REQUIRE", "push:acme/app").run().success();
+        ws.run(&["doctor", "--required", "--short"]).fails(1);
+
+        // nothing listens there
+        let unreachable = |require: &str| short(require).env("GIT_SSH_COMMAND", "ssh -p 9");
+        let output = unreachable("push:acme/app").run().success();
+        begins(&output, "UNKNOWN ssh-port-blocked git@github.com:acme/app.git");
+        begins(&unreachable("codex").run().success(), "READY");
+        unreachable("push:acme/app").arg("--strict").run().fails(1);
+
+        let report = short("codex").arg("--json").run();
+        assert_eq!(report.status.code(), Some(2), "--short and --json exclude each other: {report}");
+        let json = lab.doctor(&["--required"]).env("PUSHREADY_REQUIRE", "codex").run().success().json();
+        assert_eq!((&json["overall"], &json["required"]), (&"fail".into(), &"pass".into()));
+        let required = |check: &&serde_json::Value| check["required"] == true;
+        let checks = json["checks"].as_array().unwrap().iter().filter(required);
+        let areas: BTreeSet<_> =
+            checks.map(|check| check["id"].as_str().unwrap().split('.').next()).collect();
+        assert_eq!(areas, BTreeSet::from([Some("codex"), Some("home")]));
+    });
+}
+
+/// The schema that is shipped is the judge of what is printed: of a report with every kind of status in it.
+#[test]
+fn the_report_is_of_its_schema() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        lab.append(".ssh/config", "NoSuchOption yes\n");
+        let reports = [
+            lab.doctor(&[]).env("ANTHROPIC_API_KEY", "x").env("CODER_SESSION_TOKEN", "x").run(),
+            lab.doctor(&["--offline", "--only", "codex"]).env_remove("HOME").run(),
+            lab.doctor(&["--only", "home"]).env("CODEX_SANDBOX_NETWORK_DISABLED", "1").run(),
+            ws.run(&["doctor", "--json", "--offline"]),
+        ];
+        let mut schemas = boon::Schemas::new();
+        let mut compiler = boon::Compiler::new();
+        let schema = fs::read_to_string(format!("{CRATE}/schema/doctor.schema.json")).unwrap();
+        compiler.add_resource("schema", serde_json::from_str(&schema).unwrap()).unwrap();
+        let schema = compiler.compile("schema", &mut schemas).unwrap();
+        for report in reports {
+            if let Err(error) = schemas.validate(&report.json(), schema) {
+                panic!("{error:#}\n{report}");
+            }
+        }
+        // a schema that takes anything would judge nothing
+        assert!(schemas.validate(&serde_json::json!({"schema_version": 1, "checks": []}), schema).is_err());
+    });
+}
+
+/// The judgement has its own scenarios; here it is asked through the binary, without network and without a token.
+#[test]
+fn actions_are_looked_at_where_they_are_asked_for() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let codes = |output: &serde_json::Value| -> Vec<(String, String)> {
+            let checks = output["checks"].as_array().unwrap().iter();
+            checks.map(|check| (check["id"].to_string(), check["code"].to_string())).collect()
+        };
+        ws.write(
+            "src/app/.github/workflows/ci.yml",
+            "on: push\njobs:\n  build:\n    runs-on: ubuntu-18.04\n    steps: []\n",
+            0o644,
+        );
+        let offline = lab.doctor(&["--offline", "--only", "actions"]).run();
+        let said = codes(&offline.json());
+        assert!(
+            said.contains(&("\"actions.workflow-files\"".into(), "\"actions-label-retired\"".into())),
+            "{offline}"
+        );
+        // nothing answers here: that is no verdict on anybody
+        let online = lab.doctor(&["--only", "actions.runs,actions.status-page"]).run().success();
+        assert_eq!(online.json()["overall"], "unknown", "{online}");
+        // a rate limit is somebody's: not without being asked
+        let whole = lab.doctor(&[]).run().json();
+        let said: Vec<_> = whole["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| check["id"] == "actions.runs")
+            .collect();
+        assert_eq!((said.len(), &said[0]["status"]), (1, &"skip".into()), "{whole}");
+        assert!(said[0]["reason"].as_str().unwrap().contains("--only actions"), "{whole}");
+        let without = lab.doctor(&["--skip", "actions"]).run().json();
+        assert!(codes(&without).iter().all(|(id, _)| !id.starts_with("\"actions.")), "{without}");
+    });
+}

@@ -1,0 +1,82 @@
+//! The offline depth: files and configuration, as few children as can tell, and no network.
+
+use std::fs;
+
+use super::{Lab, URL};
+use crate::support::{require, sandbox};
+
+/// What a run started and connected to.
+struct Trace {
+    /// As each wrapper noted itself.
+    children: Vec<String>,
+    /// As strace saw it, who of pushready sees no more than numbers.
+    calls: String,
+}
+
+impl Trace {
+    fn of(lab: &Lab, arguments: &[&str]) -> Self {
+        require("strace");
+        let [calls, children] = ["/tmp/calls", "/tmp/children"];
+        fs::write(children, "").unwrap();
+        let doctor = lab.ws.pushready(&["doctor"]).args(arguments).current_dir("src/app");
+        let strace = ["-f", "-qq", "-e", "trace=execve,socket", "-e", "signal=none", "-o", calls];
+        doctor.wrapped_in("strace", strace).run().success();
+        let mut children: Vec<_> = fs::read_to_string(children).unwrap().lines().map(str::to_owned).collect();
+        children.sort();
+        Self { children, calls: fs::read_to_string(calls).unwrap() }
+    }
+
+    /// How many programs pushready itself started: of a process that nobody may trace, strace sees no arguments.
+    fn started(&self) -> usize {
+        self.calls.lines().filter(|line| line.contains("execve(0x") && line.ends_with("= 0")).count()
+    }
+}
+
+#[test]
+fn no_child_that_is_not_needed_and_no_network() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        for name in ["git", "ssh"] {
+            let note = "for word; do case $word in var|remote|-G) printf '%s' \" $word\" ;; esac; done";
+            let script =
+                format!("#!/bin/sh\necho \"{name}$({note})\" >>/tmp/children\nexec /usr/bin/{name} \"$@\"\n");
+            ws.install(name, &script);
+        }
+        let trace = Trace::of(&lab, &["--offline"]);
+        // what becomes of the clone's remotes, and who commits; the home that ssh uses, and the key that it chooses
+        assert_eq!(trace.children, ["git remote", "git var", "ssh -G", "ssh -G"], "{}", trace.calls);
+        assert_eq!(trace.started(), trace.children.len(), "{}", trace.calls);
+        assert!(!trace.calls.contains("AF_INET"), "{}", trace.calls);
+        // and the sight is keen enough to see it
+        let online = Trace::of(&lab, &["--only", "push"]);
+        assert!(online.calls.contains("AF_INET"), "{}", online.calls);
+        assert!(online.started() > online.children.len() / 2, "{}", online.calls);
+    });
+}
+
+/// Neither waits for the other for long, and the verdict that stays is a whole one.
+#[test]
+fn two_at_once_both_end_well() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let doctors: Vec<_> = (0..4).map(|_| lab.doctor(&[]).spawn()).collect();
+        let apply = lab.apply().spawn();
+        for child in doctors.into_iter().chain([apply]) {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        }
+        let verdict: serde_json::Value =
+            serde_json::from_str(&ws.read(".local/state/pushready/doctor.json")).unwrap();
+        assert_eq!(verdict["overall"], "pass");
+        assert!(verdict["examined"].to_string().contains(URL));
+        // after a removal no late verdict brings the state folder back
+        let doctors: Vec<_> = (0..4).map(|_| lab.doctor(&["--offline"]).spawn()).collect();
+        ws.run(&["remove"]).success();
+        for child in doctors {
+            child.wait_with_output().unwrap();
+        }
+        let state = ws.home().join(".local/state/pushready");
+        assert!(!state.exists(), "{:?}", fs::read_dir(state).map(Iterator::count));
+    });
+}

@@ -1,0 +1,87 @@
+//! status tells what is, before a doctor has run: after a removal that was not finished, and of logins that are gone.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::{Output, Workspace, fake_auth, sandbox};
+use crate::undo::{All, lived_in};
+
+fn status(ws: &Workspace) -> Output {
+    ws.run(&["status", "--json"])
+}
+
+#[track_caller]
+fn stands_in_the_way(ws: &Workspace, what: &str) {
+    let output = status(ws).fails(1);
+    let report = output.json();
+    assert_eq!(report["ready"], false, "{output}");
+    let found = report["not_ready"].as_array().unwrap();
+    assert!(found.iter().any(|line| line.as_str().unwrap().starts_with(what)), "{what}\n{output}");
+    ws.run(&["status"]).fails(1).stdout_has(what);
+    ws.run(&["status", "--line"]).success().stdout_has("not ready: ");
+}
+
+#[test]
+fn a_removal_that_was_not_finished_is_not_ready() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        all.pushready(ws, &["apply"]).run().success();
+        status(ws).success();
+        // the login cannot be taken back: another user could swap it
+        ws.set_mode(".codex", 0o777);
+        ws.run(&["remove"]).fails(1).stdout_has("run `pushready remove` again");
+        stands_in_the_way(ws, "not-provisioned");
+        assert_eq!(status(ws).json()["repositories"], json!([]), "the keys are gone");
+        ws.set_mode(".codex", 0o755);
+        ws.run(&["remove"]).success();
+        assert!(!ws.home().join(".local").exists());
+        // and an apply makes it ready again
+        all.pushready(ws, &["apply"]).run().success();
+        ws.set_mode(".codex", 0o777);
+        ws.run(&["remove"]).fails(1);
+        ws.set_mode(".codex", 0o755);
+        all.pushready(ws, &["apply"]).run().success();
+        status(ws).success();
+    });
+}
+
+#[test]
+fn a_login_that_is_gone_or_wrecked_is_not_ready() {
+    sandbox(|ws| {
+        let all = All::new();
+        let apply = || drop(all.pushready(ws, &["apply"]).run().success());
+        apply();
+        status(ws).success();
+        let (codex, claude) = (".codex/auth.json", ".claude/.credentials.json");
+
+        ws.write(codex, fake_auth::module_stub(), 0o644);
+        stands_in_the_way(ws, "codex-auth-clobbered codex");
+        ws.run(&["apply"]).success().stdout_has("codex-auth-clobbered");
+        stands_in_the_way(ws, "codex-auth-clobbered codex");
+        apply();
+        status(ws).success();
+        // what is accepted here is no failure
+        ws.write(codex, fake_auth::module_stub(), 0o644);
+        ws.pushready(&["status"]).env("PUSHREADY_ACCEPT", "codex-auth-clobbered").run().success();
+        apply();
+
+        let token = ws.read(claude);
+        ws.write(
+            claude,
+            "{\"claudeAiOauth\":{\"accessToken\":\"\",\"refreshToken\":\"\",\"expiresAt\":0}}",
+            0o600,
+        );
+        stands_in_the_way(ws, "claude-auth-blanked claude");
+        fs::remove_file(ws.home().join(claude)).unwrap();
+        stands_in_the_way(ws, "claude-token-missing claude");
+        ws.write(claude, token, 0o600);
+        status(ws).success();
+
+        fs::remove_file(ws.home().join(codex)).unwrap();
+        stands_in_the_way(ws, "codex-auth-missing codex");
+        apply();
+        stands_in_the_way(ws, "codex-auth-missing codex");
+    });
+}
