@@ -32,7 +32,7 @@ proven() {
 fetch() {
   seconds=${PUSHREADY_DOWNLOAD_TIMEOUT:-300}
   if have curl; then
-    set -- curl -fsSL --netrc-optional --proto "=$1" --proto-redir "=$1" --connect-timeout 20 -m "$seconds" --retry 2 -o "$new" "$from"
+    set -- curl -fsSL --netrc-optional --proto "=$1" --connect-timeout 20 -m "$seconds" --retry 2 -o "$new" "$from"
   elif have wget; then set -- wget -q -t 3 -O "$new" "$from"
   elif have busybox; then set -- busybox wget -q -O "$new" "$from"
   else fail 'no curl, wget or busybox' 'install one, or set PUSHREADY_DOWNLOAD_URL to a path'

@@ -29,6 +29,8 @@ with shellcheck shellcheck scripts/*.sh scripts/coder/*.sh tests/behaviour/suppo
 with shellcheck shellcheck --shell=sh --exclude=SC2154 scripts/coder/scripts/*.sh
 step dependencies
 with python3 scripts/dependencies.py
+step package
+cargo package --quiet --locked --offline --no-verify --allow-dirty
 
 step release
 # the other machine's binary needs more than every developer has

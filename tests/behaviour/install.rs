@@ -189,6 +189,10 @@ fn whatever_else_comes_is_not_installed() {
             }
         }
         assert!(!Path::new("/tmp/hijacked").exists());
+        // curl keeps the time itself where there is no timeout
+        let alone = tools(&format!("{} sha256sum curl", BASE.replace(" timeout", "")));
+        let run = install(ws, &Mirror::start(&Answer::Hang).url()).env("PATH", alone);
+        run.env("PUSHREADY_DOWNLOAD_TIMEOUT", "1").run().fails(1).stderr_has("not done in 1 s");
         for (downloader, words) in
             [("curl", "The requested URL returned error: 404"), ("wget", "has no such file")]
         {
