@@ -128,6 +128,12 @@ const AREAS: [Area; 7] = [
     ("git.remotes", git::check),
 ];
 
+/// A check that may have to wait for a server, and so for itself alone.
+type Apart = (&'static str, fn(&Context) -> Outcome);
+
+const APART: [Apart; 3] =
+    [(clock::ID, clock::check), ("codex.request", codex::request), ("claude.request", claude::request)];
+
 /// Runs every check that is wanted, all at once.
 pub fn run(context: &Context) -> Vec<Outcome> {
     let gates = Gates::default();
@@ -141,9 +147,6 @@ pub fn run(context: &Context) -> Vec<Outcome> {
             };
             probes.push((id, Box::new(wanted)));
         }
-    }
-    if context.wants(clock::ID) {
-        probes.push((clock::ID, Box::new(|| vec![clock::check(context)])));
     }
     for repository in context.repositories {
         let gate = gates.of(repository.host());
@@ -180,10 +183,8 @@ pub fn run(context: &Context) -> Vec<Outcome> {
             }
         }
     }
-    let requests: [(_, fn(&Context) -> Outcome); 2] =
-        [("codex.request", codex::request), ("claude.request", claude::request)];
-    for (id, request) in requests.into_iter().filter(|(id, _)| context.wants(id)) {
-        probes.push((id, Box::new(move || vec![request(context)])));
+    for (id, check) in APART.into_iter().filter(|(id, _)| context.wants(id)) {
+        probes.push((id, Box::new(move || vec![check(context)])));
     }
     if context.wants_area("actions.runs") {
         probes.push(("actions.runs", Box::new(|| actions(context))));

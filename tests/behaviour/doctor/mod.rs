@@ -186,7 +186,7 @@ fn each_way_to_start_ssh_is_probed() {
         assert_eq!(write(doctor())["status"], "unknown");
         // the clone's own, and what a setting of the user's own says of that clone alone
         lab.fresh();
-        ws.git(&["config", "core.sshCommand", "ssh"]).current_dir("src/app").run().success();
+        ws.git(&["config", "core.sshCommand", "ssh -v"]).current_dir("src/app").run().success();
         assert_eq!(
             told(&write(doctor())),
             expect("unknown", "core.sshCommand of the clone", "with plain ssh it works")
