@@ -266,12 +266,12 @@ fn explains(output: &Output, says: &str) {
 
 #[test]
 fn apply_finds_the_disk_full_at_any_step() {
-    sandbox(|ws| failing_apply(ws, "ENOSPC", "No space left on device"));
+    sandbox(|ws| failing_apply(ws, "ENOSPC", "os error 28"));
 }
 
 #[test]
 fn apply_finds_the_disk_broken_at_any_step() {
-    sandbox(|ws| failing_apply(ws, "EIO", "Input/output error"));
+    sandbox(|ws| failing_apply(ws, "EIO", "os error 5"));
 }
 
 #[test]
