@@ -1,14 +1,14 @@
 //! Claude Code: its token in the form of `claude setup-token`, and the first-run prompts that would block a session.
 #![expect(clippy::disallowed_methods, reason = "the token is handed to the file that will hold it")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{Context, Item, Status, codex, span};
+use super::{Context, Item, Status, span, trust};
 use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::{Finding, shell};
@@ -193,7 +193,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
     }
     for folder in &desired.trusted_folders {
         keys.push(Key {
-            path: vec!["projects".to_owned(), real(folder), "hasTrustDialogAccepted".to_owned()],
+            path: vec!["projects".to_owned(), trust::real(folder), "hasTrustDialogAccepted".to_owned()],
             value: json!(true),
         });
     }
@@ -208,15 +208,5 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         edit: Edit::Keys(keys),
         recorded: true,
     };
-    Some(Item::ready("claude trust", codex::folders(&desired.trusted_folders), vec![resource]))
-}
-
-/// Both clients look a folder up by its real path (codex 0.169, claude 2.1); one that is not there yet is taken as it is
-/// named.
-pub fn real(folder: &Path) -> String {
-    let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    match path.to_string_lossy().trim_end_matches('/') {
-        "" => "/".to_owned(),
-        path => path.to_owned(),
-    }
+    Some(Item::ready("claude trust", trust::told(&desired.trusted_folders), vec![resource]))
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::claude::real;
+use super::trust::{real, told};
 use super::{Context, Item, Status, own, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
@@ -438,13 +438,5 @@ trust_level = \"trusted\"
         (false, _) => Edit::Block { text, place: block::Place::Tail },
     };
     let resource = Resource { id: context.id(ID, &path), target, edit, recorded: true };
-    Some(Item::ready("codex trust", folders(&desired.trusted_folders), vec![resource]))
-}
-
-/// `2 folders trusted`.
-pub fn folders(folders: &[PathBuf]) -> String {
-    match folders.len() {
-        1 => "1 folder trusted".to_owned(),
-        count => format!("{count} folders trusted"),
-    }
+    Some(Item::ready("codex trust", told(&desired.trusted_folders), vec![resource]))
 }

@@ -5,6 +5,7 @@ pub mod codex;
 pub mod deploy_keys;
 pub mod remotes;
 pub mod routing;
+pub mod trust;
 
 use std::path::Path;
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
 use crate::catalogue::Code;
-use crate::provision::claude::real;
+use crate::provision::trust::real;
 use crate::resource::file::{self, Kind, Obstacle};
 use crate::secret::CredentialsFile;
 use crate::variables;

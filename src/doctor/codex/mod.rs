@@ -10,7 +10,7 @@ use toml_edit::{DocumentMut, Item};
 use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
 use crate::catalogue::Code;
-use crate::provision::claude::real;
+use crate::provision::trust::real;
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
 use crate::variables::observed;
