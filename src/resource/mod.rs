@@ -223,7 +223,9 @@ impl Resource {
             _ => (Some(before(old)), Vec::new()),
         };
         all.retain(asked);
-        for key in added {
+        for mut key in added {
+            // of a secret the receipt holds a digest alone; the file of before is kept whole, in the undo folder
+            key.before = key.before.filter(|_| self.target.kind != Kind::Secret);
             match all.iter_mut().find(|known| known.path == key.path) {
                 Some(known) => known.wrote = key.wrote,
                 None => all.push(key),

@@ -246,3 +246,25 @@ fn a_state_path_that_ssh_cannot_hold_is_refused_and_ssh_goes_on() {
         }
     });
 }
+
+/// A token may have been put into its place by hand, before pushready came.
+#[test]
+fn what_stood_in_a_login_is_kept_whole_and_never_in_the_receipt() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        let refresh = format!("refresh-{}", "canary".repeat(4));
+        let path = ".claude/.credentials.json";
+        for before in [
+            json!({"accessToken": secrets.token, "scopes": ["user:inference"]}),
+            json!({"accessToken": "", "refreshToken": refresh}),
+        ] {
+            let before = json!({"claudeAiOauth": before}).to_string();
+            ws.write(path, &before, 0o600);
+            secrets.variables(ws.pushready(&["apply"])).run().success();
+            let receipt = ws.read(".local/state/pushready/receipt.json");
+            canary::assert_absent("the receipt", &receipt, &[secrets.token.clone(), refresh.clone()]);
+            ws.run(&["remove"]).success();
+            assert_eq!(ws.read(path), before);
+        }
+    });
+}
