@@ -52,6 +52,13 @@ pub fn provision(
         }
         found = search.configs.len();
         for config in search.configs {
+            if config.to_str().is_none() {
+                notes.push(format!(
+                    "the clone `{}` is passed over: its path is not UTF-8",
+                    context.home.shown(&config)
+                ));
+                continue;
+            }
             let Ok(Some(content)) = file::observe(&config, Kind::Shared) else { continue };
             let Judged { exchanges, leaks: leaking, ports } = judge(&content.bytes, routed);
             leaks.extend(leaking.into_iter().map(|url| (config.clone(), url)));

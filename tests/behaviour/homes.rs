@@ -517,7 +517,7 @@ fn a_login_never_goes_into_a_work_tree_of_dotfiles() {
     });
 }
 
-/// What the codex module v4 does at each start (facts/coder.md §3.1).
+/// What the codex module v4 does at each start (its scripts/install.sh, `add_auth_json`).
 fn codex_v4(ws: &Workspace) {
     ws.write(".codex/auth.json", fake_auth::module_stub(), 0o644);
     ws.write(
@@ -838,5 +838,23 @@ fn the_report_fits_a_log_viewer() {
             assert!(lines[lines.len() - 1].starts_with("READY "), "{output}");
             assert_eq!(output.stderr, "");
         }
+    });
+}
+
+#[test]
+fn a_clone_whose_path_is_not_utf_8_is_passed_over_by_name() {
+    sandbox(|ws| {
+        use std::os::unix::ffi::OsStrExt as _;
+        let key = KeyPair::generate("app");
+        let folder = ws.home().join(std::ffi::OsStr::from_bytes(b"odd\xff"));
+        ws.git(&["init", "--quiet"]).arg(&folder).run().success();
+        let remote = ["remote", "add", "origin", "https://github.com/acme/app.git"];
+        ws.git(&[]).arg("-C").arg(&folder).args(remote).run().success();
+        ws.pushready(&["apply"])
+            .env("PUSHREADY_DEPLOY_KEYS", serde_json::json!({"acme/app": key.private}).to_string())
+            .run()
+            .success()
+            .stdout_has("is passed over: its path is not UTF-8");
+        ws.run(&["remove"]).success();
     });
 }
