@@ -666,13 +666,18 @@ fn example_pod() {
         let mount = |container: &Value, name: &str| {
             PathBuf::from(named(&container["volumeMounts"], name)["mountPath"].as_str().unwrap())
         };
-        assert_eq!(mount(main, "home"), ws.home());
+        // an emptyDir is root's, and writable for everybody (kubelet, pkg/volume/emptydir): no place for a login
+        let mut mounts = main["volumeMounts"].as_array().unwrap().iter();
+        assert!(mounts.all(|mount| !ws.home().starts_with(mount["mountPath"].as_str().unwrap())));
+        let shared = mount(init, "pushready");
+        fs::create_dir_all(&shared).unwrap();
+        fs::set_permissions(&shared, Permissions::from_mode(0o2777)).unwrap();
 
         // the init container, whose image is the binary at its root
         let [program, arguments @ ..] = &words(&init["command"])[..] else { panic!("no command") };
         assert_eq!(*program, "/pushready");
         ws.run(arguments).success();
-        assert!(mount(init, "pushready").join("pushready").exists());
+        assert!(shared.join("pushready").exists());
 
         let seed = mount(main, "seed");
         fs::create_dir_all(&seed).unwrap();
