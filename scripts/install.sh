@@ -2,7 +2,7 @@
 # Installs pushready: fetches the static binary for this machine, compares its SHA-256 with the pinned one, and only then
 # makes it executable. No root. Where the right binary is in place, nothing is fetched. Variables, all optional:
 #   PUSHREADY_INSTALL_DIR   the folder that gets it, default ~/.local/bin
-#   PUSHREADY_DOWNLOAD_URL  URL or path of a folder with a release's files, or of the file itself
+#   PUSHREADY_DOWNLOAD_URL  URL or path of a folder with a release's files, or of the file itself (in a URL under its own name)
 #   PUSHREADY_VERSION       another version than the pinned one, along with its sum:
 #   PUSHREADY_SHA256        of this machine's file; or by machine: PUSHREADY_SHA256_X86_64, PUSHREADY_SHA256_AARCH64
 #   PUSHREADY_DOWNLOAD_TIMEOUT  seconds, default 300
@@ -52,6 +52,8 @@ fetch() {
     */124 | */143 | curl/28) why="not done in $seconds s (PUSHREADY_DOWNLOAD_TIMEOUT)" ;;
     curl/23 | wget/3) why="cannot write to $folder, is the disk full?" ;;
     curl/22 | wget/8) why='the server has no such file, or refuses it' ;;
+    curl/60 | wget/5) why='its certificate is not trusted here: is the CA installed?' ;;
+    curl/6 | curl/7 | wget/4) why='it cannot be reached' ;;
     *) why="$tool ended with status $status" ;;
   esac
   fail "cannot fetch $from: $why" 'check the address and https_proxy, or set PUSHREADY_DOWNLOAD_URL to a mirror or a path'
@@ -84,7 +86,7 @@ main() {
     *) fail "no release for $(uname -sm)" 'releases are for Linux on x86_64 and aarch64' ;;
   esac
   if [ "${PUSHREADY_VERSION:-$version}" != "$version" ]; then version=$PUSHREADY_VERSION pinned=; fi
-  expected=${PUSHREADY_SHA256:-${given:-$pinned}}
+  expected=$(printf %s "${PUSHREADY_SHA256:-${given:-$pinned}}" | tr A-F a-f)
   [ "${version:+$expected}" ] || fail "no SHA-256 is pinned for pushready ${version:-(no version)} on $machine" \
     'take install.sh from a release, or set PUSHREADY_VERSION and PUSHREADY_SHA256 as its SHA256SUMS says'
 
@@ -106,8 +108,8 @@ main() {
   from=${PUSHREADY_DOWNLOAD_URL:-${url:+$url/v$version}}
   from=${from#file://}
   [ "$from" ] || fail 'nowhere to fetch from' 'set PUSHREADY_DOWNLOAD_URL to a URL or path with the release'
-  case $from in
-    */"$name") ;;
+  case ${from%%[?#]*} in
+    */"$name") ;; # of the file itself, perhaps a signed one
     *://*) from=${from%/}/$name ;;
     *) [ ! -d "$from" ] || from=${from%/}/$name ;;
   esac

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const SHELLS: [&str; 3] = ["dash", "bash", "busybox sh"];
 const DOWNLOADERS: [&str; 3] = ["curl", "wget", "busybox"];
 /// Besides the one that fetches and the one that sums.
-const BASE: &str = "uname mkdir mktemp mv rm ln chmod cat timeout";
+const BASE: &str = "uname mkdir mktemp mv rm ln chmod cat timeout tr";
 const PLACE: &str = ".local/bin/pushready";
 const FILE: &str = "pushready-9.9.9-x86_64-linux";
 
@@ -214,7 +214,28 @@ fn nothing_is_installed_unpinned() {
         unpinned().env_remove("PUSHREADY_VERSION").run().fails(1).stderr_has("for pushready (no version)");
         install(ws, "").run().fails(1).stderr_has("error: nowhere to fetch from");
         assert_eq!(mirror.requests().len(), 0);
-        installed(ws, &unpinned().env("PUSHREADY_SHA256_X86_64", hex(&binary())).run());
+        let in_capitals = hex(&binary()).to_uppercase();
+        installed(ws, &unpinned().env("PUSHREADY_SHA256_X86_64", in_capitals).run());
+    });
+}
+
+#[test]
+fn a_signed_address_is_taken_as_it_is() {
+    sandbox(|ws| {
+        let mirror = Mirror::start(&Answer::File(binary()));
+        installed(ws, &install(ws, &format!("{}/{FILE}?sig=a/b", mirror.url())).run());
+        assert_eq!(mirror.requests(), [format!("GET /{FILE}?sig=a/b")]);
+    });
+}
+
+#[test]
+fn what_cannot_be_reached_is_told_from_what_is_not_there() {
+    sandbox(|ws| {
+        for downloader in ["curl", "wget"] {
+            let tools = format!("sha256sum {downloader}");
+            let run = install_with(ws, "dash", &tools, "http://127.0.0.1:9").run().fails(1);
+            assert!(run.stderr.contains("it cannot be reached"), "{run}");
+        }
     });
 }
 
@@ -378,7 +399,7 @@ fn https_is_checked_and_never_left() {
         let url = serve_tls(&ws.home().join("www"));
         for downloader in ["curl", "wget"] {
             let run = || install_with(ws, "dash", &format!("sha256sum {downloader}"), &url);
-            run().run().fails(1).stderr_has("error: cannot fetch");
+            run().run().fails(1).stderr_has("error: cannot fetch").stderr_has("is the CA installed?");
             ws.write(".wgetrc", "ca_certificate = /home/coder/www/cert\n", 0o600);
             installed(ws, &run().env("CURL_CA_BUNDLE", "/home/coder/www/cert").run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
