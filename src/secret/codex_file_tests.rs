@@ -13,7 +13,7 @@ fn verdict(bytes: &[u8]) -> Verdict {
     CodexAuth::parse(bytes).map(|auth| auth.state(now())).map_err(|defect| defect.code)
 }
 
-/// The 24 files of rigs/agent-clients/fake_auth.py, what codex 0.169.0 does with each, and our verdict.
+/// 24 files as people have them, what codex 0.169.0 does with each, and our verdict.
 #[test]
 fn the_rigs_files() {
     let both = |mode| {

@@ -1,4 +1,4 @@
-//! Logins of Codex for tests, made at run time: unsigned, of nobody (after rigs/agent-clients/fake_auth.py).
+//! Logins of Codex for tests, made at run time: unsigned, of nobody.
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use jiff::Timestamp;
