@@ -66,12 +66,12 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[track_caller]
-fn silent(output: Output) {
+fn silent(output: &Output) {
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output}");
 }
 
 #[track_caller]
-fn installed(ws: &Workspace, output: Output) {
+fn installed(ws: &Workspace, output: &Output) {
     assert_eq!(output.stdout, "pushready 9.9.9 installed in /home/coder/.local/bin\n", "{output}");
     assert_eq!(output.stderr, "", "{output}");
     assert!(output.status.success(), "{output}");
@@ -87,9 +87,9 @@ fn every_shell_installs_with_every_downloader_and_a_second_time_asks_nobody() {
             for downloader in DOWNLOADERS {
                 let mirror = Mirror::start(&Answer::File(binary()));
                 let run = || install_with(ws, shell, &format!("sha256sum {downloader}"), &mirror.url()).run();
-                installed(ws, run());
+                installed(ws, &run());
                 assert_eq!(mirror.requests(), [format!("GET /{FILE}")], "{shell}, {downloader}");
-                silent(run());
+                silent(&run());
                 assert_eq!(mirror.requests().len(), 1, "{shell}, {downloader}");
                 fs::remove_file(ws.home().join(PLACE)).unwrap();
             }
@@ -108,9 +108,9 @@ fn the_text_alone_is_enough() {
                 inherited.wrapped_in("/usr/bin/env", [&[shell], args].concat())
             };
             // the wrapped command's own words come after the text, as $0 and arguments that it does not look at
-            installed(ws, run(&["-c", &text]).env("PATH", path_with(shell)).run());
+            installed(ws, &run(&["-c", &text]).env("PATH", path_with(shell)).run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
-            installed(ws, run(&["-s"]).env("PATH", path_with(shell)).stdin(text.clone()).run());
+            installed(ws, &run(&["-s"]).env("PATH", path_with(shell)).stdin(text.clone()).run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
         }
     });
@@ -125,8 +125,8 @@ fn every_tool_that_sums_will_do_and_without_one_nothing_is_fetched() {
     sandbox(|ws| {
         for tool in ["sha256sum", "shasum perl", "openssl", "busybox"] {
             let mirror = Mirror::start(&Answer::File(binary()));
-            installed(ws, install_with(ws, "dash", &format!("curl {tool}"), &mirror.url()).run());
-            silent(install_with(ws, "dash", &format!("curl {tool}"), &mirror.url()).run());
+            installed(ws, &install_with(ws, "dash", &format!("curl {tool}"), &mirror.url()).run());
+            silent(&install_with(ws, "dash", &format!("curl {tool}"), &mirror.url()).run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
         }
         let mirror = Mirror::start(&Answer::File(binary()));
@@ -148,7 +148,7 @@ fn without_a_downloader_a_path_still_does() {
             .stderr_has("error: no curl, wget or busybox")
             .stderr_has("hint: install one, or set PUSHREADY_DOWNLOAD_URL to a path");
         ws.write(&format!("release/{FILE}"), binary(), 0o444);
-        installed(ws, install_with(ws, "dash", "sha256sum", "/home/coder/release").run());
+        installed(ws, &install_with(ws, "dash", "sha256sum", "/home/coder/release").run());
     });
 }
 
@@ -214,7 +214,7 @@ fn nothing_is_installed_unpinned() {
         unpinned().env_remove("PUSHREADY_VERSION").run().fails(1).stderr_has("for pushready (no version)");
         install(ws, "").run().fails(1).stderr_has("error: nowhere to fetch from");
         assert_eq!(mirror.requests().len(), 0);
-        installed(ws, unpinned().env("PUSHREADY_SHA256_X86_64", hex(&binary())).run());
+        installed(ws, &unpinned().env("PUSHREADY_SHA256_X86_64", hex(&binary())).run());
     });
 }
 
@@ -231,9 +231,9 @@ fn pins_hold_for_their_version_only() {
         ws.write("install.sh", pinned, 0o644);
         let run =
             || ws.cmd("/bin/dash").arg("install.sh").env("PATH", tools(&format!("{BASE} sha256sum curl")));
-        installed(ws, run().run());
+        installed(ws, &run().run());
         assert_eq!(mirror.requests(), [format!("GET /v9.9.9/{FILE}")]);
-        silent(run().env("PUSHREADY_VERSION", "9.9.9").run());
+        silent(&run().env("PUSHREADY_VERSION", "9.9.9").run());
         run()
             .env("PUSHREADY_VERSION", "9.9.8")
             .run()
@@ -285,7 +285,7 @@ fn a_mirror_is_a_folder_or_the_file_itself() {
             format!("{}/deep/er/", mirror.url()),
             format!("{}/{FILE}", mirror.url().replace("127.0.0.1", "localhost")),
         ] {
-            installed(ws, install(ws, &from).run());
+            installed(ws, &install(ws, &from).run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
         }
         assert_eq!(mirror.requests(), [format!("GET /deep/er/{FILE}"), format!("GET /{FILE}")]);
@@ -380,7 +380,7 @@ fn https_is_checked_and_never_left() {
             let run = || install_with(ws, "dash", &format!("sha256sum {downloader}"), &url);
             run().run().fails(1).stderr_has("error: cannot fetch");
             ws.write(".wgetrc", "ca_certificate = /home/coder/www/cert\n", 0o600);
-            installed(ws, run().env("CURL_CA_BUNDLE", "/home/coder/www/cert").run());
+            installed(ws, &run().env("CURL_CA_BUNDLE", "/home/coder/www/cert").run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
             fs::remove_file(ws.home().join(".wgetrc")).unwrap();
         }
@@ -395,7 +395,7 @@ fn a_redirect_is_followed() {
         let store = Mirror::start(&Answer::File(binary()));
         for downloader in DOWNLOADERS {
             let front = Mirror::start(&Answer::Redirect(format!("{}/store", store.url())));
-            installed(ws, install_with(ws, "dash", &format!("sha256sum {downloader}"), &front.url()).run());
+            installed(ws, &install_with(ws, "dash", &format!("sha256sum {downloader}"), &front.url()).run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
         }
     });
@@ -411,7 +411,7 @@ fn the_place_is_replaced_in_one_step_and_never_followed() {
         fs::copy("/bin/sleep", ws.home().join(PLACE)).unwrap();
         let mut old = ws.cmd(ws.home().join(PLACE)).arg("1000").spawn();
         while fs::read_link(format!("/proc/{}/exe", old.id())).unwrap() != ws.home().join(PLACE) {}
-        installed(ws, run().run());
+        installed(ws, &run().run());
         assert!(old.try_wait().unwrap().is_none());
         old.kill().unwrap();
         old.wait().unwrap();
@@ -419,11 +419,11 @@ fn the_place_is_replaced_in_one_step_and_never_followed() {
         ws.write("elsewhere", "mine", 0o755);
         fs::remove_file(ws.home().join(PLACE)).unwrap();
         symlink("../../elsewhere", ws.home().join(PLACE)).unwrap();
-        installed(ws, run().run());
+        installed(ws, &run().run());
         assert_eq!(ws.read("elsewhere"), "mine");
         // the right bytes without the permission to run are not the right binary
         ws.set_mode(PLACE, 0o644);
-        installed(ws, run().run());
+        installed(ws, &run().run());
         // a folder is not filled
         for place in ["folder", "link"] {
             fs::create_dir_all(ws.home().join("folder/pushready")).unwrap();
@@ -455,7 +455,7 @@ fn folders_as_people_and_templates_name_them() {
             run().success();
             assert_eq!(fs::read(ws.home().join(place).join("pushready")).unwrap(), binary());
             assert_eq!(fs::read(bin.join("pushready")).unwrap(), binary(), "{given}");
-            silent(run());
+            silent(&run());
         }
         install(ws, &mirror.url()).env_remove("HOME").run().fails(2).stderr_has("HOME");
     });
@@ -468,16 +468,16 @@ fn the_link_for_coder_follows_the_binary() {
         let link = ws.home().join("scripts/bin/pushready");
         let run =
             || install(ws, &mirror.url()).env("CODER_SCRIPT_BIN_DIR", ws.home().join("scripts/bin")).run();
-        installed(ws, run());
+        installed(ws, &run());
         assert_eq!(fs::read_link(&link).unwrap(), ws.home().join(PLACE));
         // after a restart the folder is empty, and something else may stand there
         fs::remove_file(&link).unwrap();
-        silent(run());
+        silent(&run());
         fs::remove_file(&link).unwrap();
         fs::write(&link, "stale").unwrap();
-        silent(run());
+        silent(&run());
         let before = ws.snapshot();
-        silent(run());
+        silent(&run());
         assert_eq!(before.diff(&ws.snapshot()), Vec::<String>::new());
         assert_eq!(fs::read_link(&link).unwrap(), ws.home().join(PLACE));
         assert_eq!(names(link.parent().unwrap()), ["pushready"]);
@@ -490,7 +490,7 @@ fn the_link_for_coder_follows_the_binary() {
                 .run()
         };
         run().success();
-        silent(run());
+        silent(&run());
         assert!(fs::symlink_metadata(same.join("pushready")).unwrap().is_file());
         install(ws, &mirror.url())
             .env("CODER_SCRIPT_BIN_DIR", "/srv/read-only/bin")
@@ -506,7 +506,7 @@ fn the_umask_does_not_open_or_close_it() {
         let mirror = Mirror::start(&Answer::File(binary()));
         for umask in ["000", "077"] {
             let set = format!("umask {umask}; exec \"$@\"");
-            installed(ws, install(ws, &mirror.url()).wrapped_in("/bin/sh", ["-c", &set, "sh"]).run());
+            installed(ws, &install(ws, &mirror.url()).wrapped_in("/bin/sh", ["-c", &set, "sh"]).run());
             assert_eq!((ws.mode(".local"), ws.mode(".local/bin")), (0o755, 0o755), "{umask}");
             fs::remove_dir_all(ws.home().join(".local")).unwrap();
         }
