@@ -140,6 +140,10 @@ impl Status {
             (Some(verdict), _) if verdict.stale => {
                 parts.push(format!("stale: checked {}", ago(verdict.finished_at)));
             }
+            // what failed then still counts: an apply may have had nothing to do with it
+            (Some(verdict), Some(at)) if at > verdict.finished_at => {
+                parts.push(format!("checked {}, applied since", ago(verdict.finished_at)));
+            }
             (Some(verdict), _) => parts.push(format!("checked {}", ago(verdict.finished_at))),
             (None, Some(at)) => parts.push(format!("applied {}, never checked", ago(at))),
             (None, None) => {}

@@ -7,6 +7,7 @@ use rustix::fs::{Access, access};
 
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
+use super::runner::Gate;
 use crate::catalogue::Code;
 use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
@@ -82,7 +83,7 @@ struct Led<'a> {
     at: Repository,
 }
 
-/// What ssh would do for each repository. With many keys each answer takes a while, so all are asked for at once.
+/// What ssh would do for each repository. With many keys each answer takes a while, so a few are asked for at a time.
 fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Said)> {
     let rules = std::fs::read_to_string(context.home.state.join("gitconfig")).unwrap_or_default();
     let ask = |repository: &'a Repository| {
@@ -97,8 +98,10 @@ fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Sa
         let said = effective(context, &arguments);
         (Led { repository, at }, said)
     };
+    let gate = Gate::default();
     std::thread::scope(|scope| {
-        let asked: Vec<_> = keyed.iter().map(|repository| scope.spawn(|| ask(repository))).collect();
+        let asked: Vec<_> =
+            keyed.iter().map(|repository| scope.spawn(|| gate.pass(|| ask(repository)))).collect();
         asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
     })
 }

@@ -85,3 +85,19 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
         stands_in_the_way(ws, "codex-auth-missing codex");
     });
 }
+
+#[test]
+fn a_verdict_of_before_the_last_apply_says_so() {
+    sandbox(|ws| {
+        let all = All::new();
+        let apply = || all.pushready(ws, &["apply"]);
+        let line = || ws.run(&["status", "--line"]).success();
+        apply().run().success();
+        ws.run(&["doctor", "--offline"]);
+        assert!(!line().stdout.contains("applied since"), "{}", line());
+        apply().run().success();
+        assert!(!line().stdout.contains("applied since"), "that apply had nothing to do");
+        apply().env("PUSHREADY_TRUSTED_FOLDERS", "~/other").run().success();
+        line().stdout_has(", applied since");
+    });
+}

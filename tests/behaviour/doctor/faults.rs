@@ -42,6 +42,16 @@ pub const HOME: &[Fault] = &[
         symlink("/proc/self/mem", lab.ws.home().join(".claude.json")).unwrap();
         lab.doctor(&["--offline"])
     }),
+    fault("home-unsafe-place", "fail", "auth.json is a symlink", |lab| {
+        let (place, away) = (lab.ws.home().join(".codex/auth.json"), lab.ws.home().join("auth.json"));
+        fs::rename(&place, &away).unwrap();
+        symlink(away, place).unwrap();
+        lab.doctor(&["--offline"])
+    }),
+    fault("home-unsafe-place", "fail", "anybody may swap Claude Code's login", |lab| {
+        lab.ws.set_mode(".claude", 0o777);
+        lab.doctor(&["--offline"])
+    }),
     fault("not-provisioned", "fail", "nothing was ever provisioned", |lab| {
         lab.ws.run(&["remove"]).success();
         lab.doctor(&["--offline"])

@@ -268,6 +268,8 @@ fn the_report_is_of_its_schema() {
             lab.doctor(&["--offline", "--only", "codex"]).env_remove("HOME").run(),
             lab.doctor(&["--only", "home"]).env("CODEX_SANDBOX_NETWORK_DISABLED", "1").run(),
             ws.run(&["doctor", "--json", "--offline"]),
+            // nothing can be looked at, which is said in the same form
+            lab.doctor(&[]).env("HOME", "/nowhere").run().fails(1),
         ];
         let mut schemas = boon::Schemas::new();
         let mut compiler = boon::Compiler::new();
@@ -281,6 +283,9 @@ fn the_report_is_of_its_schema() {
         }
         // a schema that takes anything would judge nothing
         assert!(schemas.validate(&serde_json::json!({"schema_version": 1, "checks": []}), schema).is_err());
+        let mut report = ws.run(&["doctor", "--json", "--offline"]).json();
+        report.as_object_mut().unwrap().remove("checks");
+        assert!(schemas.validate(&report, schema).is_err(), "an error alone stands in place of the checks");
     });
 }
 
