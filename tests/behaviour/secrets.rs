@@ -103,7 +103,7 @@ fn what_holds_a_secret_is_private_from_birth() {
         require("strace");
         let secrets = Secrets::new();
         let log = ws.home().join("open.log");
-        let options = ["-f", "-e", "trace=openat,mkdir,mkdirat,chmod,fchmod,fchmodat", "-o"];
+        let options = ["-f", "-e", "trace=?open,openat,?mkdir,mkdirat,?chmod,fchmod,fchmodat", "-o"];
         // umask 000 would show a mode that only the umask narrows
         let script =
             format!("umask 000; exec strace {} {} pushready apply", options.join(" "), log.display());

@@ -5,8 +5,9 @@ use super::workspace::Cmd;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-/// System calls that change a file or a folder; `?` because an architecture need not have them all.
-const WRITES: &str = "openat,write,?pwrite64,?writev,?ftruncate,fsync,?fdatasync,?rename,?renameat,renameat2,?link,linkat,\
+/// System calls that change a file or a folder; `?` because an architecture need not have them all. (musl, where it has the
+/// choice, takes the older: open, rename, mkdir.)
+const WRITES: &str = "?open,openat,write,?pwrite64,?writev,?ftruncate,fsync,?fdatasync,?rename,?renameat,renameat2,?link,linkat,\
                       ?unlink,unlinkat,?mkdir,mkdirat,?chmod,fchmod,fchmodat,?symlink,symlinkat";
 
 /// The `nth` call of `syscall`, from 1, in each process that comes so far: what strace calls `when`.
@@ -69,8 +70,9 @@ fn parse(log: &str) -> BTreeSet<Step> {
         let nth = counts.entry((process, syscall)).or_default();
         *nth += 1;
         // of a non-dumpable process strace sees numbers only, not which file: so each write counts, be it to a pipe
-        let changes_files =
-            syscall != "openat" || arguments.contains("O_CREAT") || arguments.contains("O_TRUNC");
+        let changes_files = !matches!(syscall, "open" | "openat")
+            || arguments.contains("O_CREAT")
+            || arguments.contains("O_TRUNC");
         if changes_files {
             steps.insert(Step { syscall: syscall.to_owned(), nth: *nth });
         }
