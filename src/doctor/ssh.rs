@@ -12,6 +12,7 @@ use crate::catalogue::Code;
 use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
+use crate::resource::file;
 
 pub const LOCAL: Duration = Duration::from_secs(10);
 /// Longer than a slow handshake, shorter than a dropped port's silence.
@@ -85,7 +86,7 @@ struct Led<'a> {
 
 /// What ssh would do for each repository. With many keys each answer takes a while, so a few are asked for at a time.
 fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Said)> {
-    let rules = std::fs::read_to_string(context.home.state.join("gitconfig")).unwrap_or_default();
+    let rules = file::text(&context.home.state.join("gitconfig"));
     let ask = |repository: &'a Repository| {
         // git is asked only where rules of ours for an alias are in force
         let has_alias = rules.contains(&repository.to_alias());
@@ -194,7 +195,7 @@ fn known_hosts(context: &Context) -> Outcome {
         return Outcome::skip(ID, None, "ssh has no home here");
     };
     let path = passwd.join(".ssh/known_hosts");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = file::text(&path);
     let poisoned = text.lines().enumerate().find(|(_, line)| contradicts_pins(line));
     match poisoned {
         Some((number, line)) => Outcome::warn(

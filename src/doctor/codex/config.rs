@@ -6,6 +6,7 @@ use toml_edit::{DocumentMut, Item};
 use super::Context;
 use crate::catalogue::Code;
 use crate::doctor::outcome::{Fix, Outcome};
+use crate::resource::file;
 use crate::secret::{CodexAuth, Mode};
 use crate::variables::observed;
 
@@ -112,8 +113,8 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
 
 /// What the server offered this login, where Codex has noted it; else what is known to be withdrawn.
 fn offered(context: &Context, model: &str) -> bool {
-    let cache = std::fs::read(context.home.codex.join("models_cache.json")).unwrap_or_default();
-    let cache: serde_json::Value = serde_json::from_slice(&cache).unwrap_or_default();
+    let cache = file::text(&context.home.codex.join("models_cache.json"));
+    let cache: serde_json::Value = serde_json::from_str(&cache).unwrap_or_default();
     let models = cache.get("models").and_then(serde_json::Value::as_array);
     match models.filter(|models| !models.is_empty()) {
         Some(models) => {

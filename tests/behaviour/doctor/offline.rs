@@ -81,3 +81,29 @@ fn two_at_once_both_end_well() {
         assert!(!state.exists(), "{:?}", fs::read_dir(state).map(Iterator::count));
     });
 }
+
+#[test]
+fn a_fifo_in_the_place_of_a_file_hangs_nobody() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let state = ".local/state/pushready";
+        for path in [".ssh/known_hosts", ".codex/models_cache.json", &format!("{state}/gitconfig")] {
+            lab.fresh();
+            let place = ws.home().join(path);
+            fs::remove_file(&place).ok();
+            ws.cmd("mkfifo").arg(&place).run().success();
+            // ssh itself reads known_hosts only when it connects; git would read its configuration, which is not ours to cure
+            let only = if path.ends_with("gitconfig") { "codex,ssh" } else { "codex,ssh,git,leaks" };
+            let doctor =
+                lab.doctor(&["--offline", "--only", only]).current_dir("/").wrapped_in("timeout", ["20"]);
+            let output = doctor.run();
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{path}\n{output}");
+        }
+        // the lock of the state folder
+        lab.fresh();
+        let lock = ws.home().join(state).join("lock");
+        fs::remove_file(&lock).unwrap();
+        ws.cmd("mkfifo").arg(&lock).run().success();
+        lab.apply().wrapped_in("timeout", ["20"]).run().fails(3);
+    });
+}
