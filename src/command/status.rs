@@ -34,6 +34,10 @@ struct Status {
     claude: bool,
     /// Codes and items that stand between this workspace and ready.
     not_ready: Vec<String>,
+    /// What the doctor could not prove because of a fault that may pass by itself, such as a server out of reach.
+    unproven: Vec<String>,
+    /// What failed besides what the doctor was told is required.
+    not_required: Vec<String>,
     doctor: Option<Verdict>,
 }
 
@@ -44,6 +48,9 @@ struct Verdict {
     overall: Overall,
     #[serde(default)]
     stale: bool,
+    /// The doctor ran with `--required`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    required: Option<Overall>,
     checks: Vec<CheckLine>,
 }
 
@@ -54,7 +61,11 @@ struct CheckLine {
     status: CheckStatus,
     code: Option<String>,
     #[serde(default)]
+    transient: bool,
+    #[serde(default)]
     accepted: bool,
+    #[serde(default)]
+    required: bool,
 }
 
 impl Status {
@@ -82,17 +93,27 @@ impl Status {
             let login = code.name().split('-').next().unwrap_or_default();
             not_ready.push(format!("{code} {login}"));
         }
-        let failed = doctor.iter().filter(|verdict| !verdict.stale).flat_map(|verdict| &verdict.checks);
+        let (mut unproven, mut not_required) = (Vec::new(), Vec::new());
+        let fresh = doctor.as_ref().filter(|verdict| !verdict.stale);
+        let only_required = fresh.is_some_and(|verdict| verdict.required.is_some());
+        let failed = fresh.into_iter().flat_map(|verdict| &verdict.checks);
         for check in failed.filter(|check| check.status == CheckStatus::Fail && !check.accepted) {
             let name = check.code.as_ref().unwrap_or(&check.id);
             if lost.iter().any(|finding| finding.code.name() == name) {
                 continue;
             }
             let subject = check.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
-            not_ready.push(format!("{name}{subject}"));
+            let list = match check {
+                check if only_required && !check.required => &mut not_required,
+                check if check.transient => &mut unproven,
+                _ => &mut not_ready,
+            };
+            list.push(format!("{name}{subject}"));
         }
         let mut told = BTreeSet::new();
-        not_ready.retain(|item| told.insert(item.clone()));
+        for list in [&mut not_ready, &mut unproven, &mut not_required] {
+            list.retain(|item| told.insert(item.clone()));
+        }
         let (at, by) =
             receipt.as_ref().map(|receipt| (receipt.provisioned_at, receipt.version.clone())).unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
@@ -107,17 +128,22 @@ impl Status {
             codex: desired.codex.is_some(),
             claude: desired.claude.is_some(),
             not_ready,
+            unproven,
+            not_required,
             doctor,
         }
     }
 
     /// `ready · push 1/1 · codex · claude · 4 min ago`.
     fn line(&self, now: Timestamp) -> String {
-        let mut parts = vec![match &self.not_ready[..] {
-            [] => "ready".to_owned(),
-            [one] => format!("not ready: {one}"),
-            [first, rest @ ..] => format!("not ready: {first} and {} more", rest.len()),
-        }];
+        let told = |what: &str, items: &[String]| match items {
+            [] => None,
+            [one] => Some(format!("{what}: {one}")),
+            [first, rest @ ..] => Some(format!("{what}: {first} and {} more", rest.len())),
+        };
+        let mut parts = vec![told("not ready", &self.not_ready).unwrap_or_else(|| "ready".to_owned())];
+        parts.extend(told("unproven", &self.unproven));
+        parts.extend(told("not required", &self.not_required));
         let proven = |verdict: &Verdict| {
             let pushes = verdict.checks.iter().filter(|check| check.id == "push.write");
             let (all, good) = pushes.fold((0, 0), |(all, good), check| {
@@ -194,6 +220,11 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         if !arguments.line {
             for item in &status.not_ready {
                 print(&format!("  {item}\n"));
+            }
+            for (what, items) in [("unproven", &status.unproven), ("not required", &status.not_required)] {
+                for item in items {
+                    print(&format!("  {what}: {item}\n"));
+                }
             }
         }
     }

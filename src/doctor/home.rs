@@ -10,6 +10,7 @@ use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::provision;
+use crate::resource::file;
 
 pub fn check(context: &Context) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
@@ -44,10 +45,10 @@ fn folder(context: &Context) -> Outcome {
         return Outcome::fail(ID, None, finding.code, &finding.say, Fix::report(&finding.hint))
             .with(evidence);
     }
-    let owner = std::fs::metadata(&home.path).map(|metadata| metadata.uid());
-    if let Ok(uid) = owner
-        && uid != geteuid().as_raw()
+    if let Ok(metadata) = std::fs::metadata(&home.path)
+        && !file::is_own_folder(&metadata)
     {
+        let uid = metadata.uid();
         return Outcome::fail(
             ID,
             None,

@@ -175,16 +175,46 @@ fn check_folder(path: &Path) -> Result<(), Obstacle> {
     if metadata.uid() != uid && metadata.uid() != 0 {
         return Err(Obstacle::OtherOwner(metadata.uid()));
     }
-    let mode = metadata.mode() & 0o7777;
-    // a group that is the process's own is allowed: Coder on Kubernetes sets fs_group
-    let foreign_group = mode & 0o020 != 0 && !own_group(metadata.gid());
-    if mode & 0o002 != 0 || foreign_group {
-        return Err(Obstacle::OpenFolder { folder, mode });
+    if Writers::of(&metadata) == Writers::Others {
+        return Err(Obstacle::OpenFolder { folder, mode: metadata.mode() & 0o7777 });
     }
     match folder.ancestors().find(|folder| is_work_tree(folder)) {
         Some(top) => Err(Obstacle::WorkTree(top.to_owned())),
         None => Ok(()),
     }
+}
+
+/// Who may write a folder besides its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writers {
+    Nobody,
+    OwnGroup,
+    Others,
+}
+
+impl Writers {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self::judge(metadata.mode(), own_group(metadata.gid()))
+    }
+
+    /// A group that is the process's own is allowed: Coder on Kubernetes sets `fs_group`.
+    fn judge(mode: u32, own_group: bool) -> Self {
+        match (mode & 0o002 != 0, mode & 0o020 != 0) {
+            (false, false) => Self::Nobody,
+            (false, true) if own_group => Self::OwnGroup,
+            _ => Self::Others,
+        }
+    }
+}
+
+/// Whether a folder is this user's to live in.
+pub fn is_own_folder(metadata: &fs::Metadata) -> bool {
+    is_own(metadata.uid(), geteuid().as_raw(), Writers::of(metadata))
+}
+
+/// `fs_group` gives the root of a volume a group, and leaves it root's.
+fn is_own(owner: u32, user: u32, writers: Writers) -> bool {
+    owner == user || owner == 0 && writers == Writers::OwnGroup
 }
 
 fn own_group(gid: u32) -> bool {
@@ -410,4 +440,26 @@ pub fn sweep(folder: &Path) -> usize {
     let gone = |path: &Path, folder: bool| if folder { fs::remove_dir(path) } else { fs::remove_file(path) };
     let locks = locks.filter(|(path, metadata)| gone(path, metadata.is_dir()).is_ok()).count();
     locks + found.iter().filter(temporary).filter(|(path, _)| gone(path, false).is_ok()).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_root_is_the_users_where_the_own_group_alone_may_write_it() {
+        for (owner, mode, own_group, own) in [
+            (1000, 0o700, false, true),
+            (0, 0o2775, true, true),
+            (0, 0o2770, true, true),
+            (0, 0o2775, false, false),
+            (0, 0o755, true, false),
+            (0, 0o2777, true, false),
+            (65534, 0o2775, true, false),
+            (1001, 0o2775, true, false),
+        ] {
+            let writers = Writers::judge(mode, own_group);
+            assert_eq!(is_own(owner, 1000, writers), own, "{owner} {mode:04o} {own_group} {writers:?}");
+        }
+    }
 }

@@ -245,6 +245,29 @@ fn only_what_is_required_is_red() {
         begins(&unreachable("codex").run().success(), "READY");
         unreachable("push:acme/app").arg("--strict").run().fails(1);
 
+        // and so does the last verdict, by which a probe takes agents out of service
+        let doctor = |require: &str, ssh: &str| {
+            let doctor = ws.pushready(&["doctor", "--required", "--short"]).env("PUSHREADY_REQUIRE", require);
+            doctor.env("GIT_SSH_COMMAND", ssh).run()
+        };
+        let fails = |list: &str, what: &str| {
+            let output = ws.run(&["status", "--json"]);
+            let json = output.json();
+            assert_eq!(json["ready"], list != "not_ready", "{output}");
+            assert!(json[list].as_array().unwrap().iter().any(|item| item == what), "{output}");
+        };
+        let blocked = "ssh-port-blocked git@github.com:acme/app.git";
+        doctor("push:acme/app", "ssh -p 9").success();
+        fails("unproven", blocked);
+        ws.run(&["status"]).success().stdout_has(&format!("ready · unproven: {blocked}"));
+        apply().env("PUSHREADY_REQUIRE", "codex").run().success();
+        doctor("codex", "ssh").success();
+        fails("not_required", fault);
+        ws.run(&["status"]).success().stdout_has(&format!("ready · not required: {fault}"));
+        doctor("push:acme/app", "ssh").fails(1);
+        fails("not_ready", fault);
+        ws.run(&["status"]).fails(1);
+
         let report = short("codex").arg("--json").run();
         assert_eq!(report.status.code(), Some(2), "--short and --json exclude each other: {report}");
         let json = lab.doctor(&["--required"]).env("PUSHREADY_REQUIRE", "codex").run().success().json();
