@@ -35,15 +35,6 @@ variable "codex_auth_json" {
   description = "A Codex auth.json, or an `at-…` access token."
   default     = null
   sensitive   = true
-
-  validation {
-    condition     = length(base64encode(coalesce(var.codex_auth_json, "-"))) <= local.largest
-    error_message = "codex_auth_json is larger than 90 kB: its variable would make every exec in the workspace fail."
-  }
-  validation {
-    condition     = !can(regex("^\\s*(sk-|[~/.][^\\n{]*$)", coalesce(var.codex_auth_json, "-")))
-    error_message = "codex_auth_json is the text of an auth.json, not an API key and not a path: use file(\"…\"), or jsonencode({ auth_mode = \"apikey\", OPENAI_API_KEY = var.key })."
-  }
 }
 
 variable "codex_lease" {
@@ -57,19 +48,6 @@ variable "claude_oauth_token" {
   description = "A token from `claude setup-token`."
   default     = null
   sensitive   = true
-
-  validation {
-    condition     = length(base64encode(coalesce(var.claude_oauth_token, "-"))) <= local.largest
-    error_message = "claude_oauth_token is larger than 90 kB: its variable would make every exec in the workspace fail."
-  }
-  validation {
-    condition     = !can(regex("^\\s*(sk-ant-api|[~/.{])", coalesce(var.claude_oauth_token, "-")))
-    error_message = "claude_oauth_token is a token as `claude setup-token` prints it: not an API key (give that to the claude-code module), not a path and no JSON."
-  }
-  validation {
-    condition     = !(var.claude_other_auth && coalesce(var.claude_oauth_token, "-") != "-")
-    error_message = "claude_oauth_token and claude_other_auth: with two ways to log in, Claude Code uses one and says nothing of the other. Give one."
-  }
 }
 
 variable "claude_other_auth" {
@@ -100,37 +78,6 @@ variable "deploy_keys" {
   description = "Repository => private key in OpenSSH's form. A repository is `owner/repo` (github.com), `host/path/repo` or any git URL. Set, it is the whole truth: a repository that is gone loses its key. Null leaves things alone."
   default     = null
   sensitive   = true
-
-  validation {
-    condition = alltrue([
-      for key in values(coalesce(var.deploy_keys, {})) :
-      can(regex("BEGIN OPENSSH PRIVATE KEY|${local.armour_in_base64}", coalesce(key, "-")))
-    ])
-    # the names of repositories, never what was given as a key
-    error_message = join(" ", concat(["deploy_keys:"], nonsensitive([
-      for repository, key in coalesce(var.deploy_keys, {}) : format("%s is %s.", replace(repository, "/\\/\\/[^/@]*@/", "//***@"), (
-        trimspace(coalesce(key, " ")) == "" ? "empty: leave the repository out of the map" :
-        can(regex("^\\W*(ssh-|ecdsa-|sk-(ssh|ecdsa)-)|BEGIN [A-Z0-9 ]*PUBLIC KEY", key)) ? "a public key: give the private one" :
-        can(regex("PRIVATE KEY", key)) ? "a key of another form than OpenSSH's: tls_private_key has it as private_key_openssh, and `ssh-keygen -p -f KEY` turns a file into it" :
-        can(regex("^\\s*[~/.][^\\n]*$", key)) ? "a path: give the key itself, with file(\"…\")" :
-        "no private key"
-      )) if !can(regex("BEGIN OPENSSH PRIVATE KEY|${local.armour_in_base64}", coalesce(key, "-")))
-    ])))
-  }
-  validation {
-    condition = alltrue([
-      for repository in keys(coalesce(var.deploy_keys, {})) :
-      can(regex(local.repository, repository)) && !can(regex("(^|[/:])\\.{1,2}(/|$)", repository))
-    ])
-    error_message = join(" ", concat(["deploy_keys: no repository, such as `owner/repo`, `host/path/repo` or a git URL without a password:"], nonsensitive([
-      for repository in keys(coalesce(var.deploy_keys, {})) : "\"${replace(repository, "/\\/\\/[^/@]*@/", "//***@")}\""
-      if !can(regex(local.repository, repository)) || can(regex("(^|[/:])\\.{1,2}(/|$)", repository))
-    ])))
-  }
-  validation {
-    condition     = length(base64encode(jsonencode(var.deploy_keys))) <= local.largest
-    error_message = "deploy_keys are larger than 90 kB together: their variable would make every exec in the workspace fail. User secrets that are files have no such limit."
-  }
 }
 
 variable "known_hosts" {
@@ -324,6 +271,39 @@ locals {
   # owner/repo and host/path/repo · scp-like · a URL without a password
   repository = "^([A-Za-z0-9_][A-Za-z0-9._-]*(/~?[A-Za-z0-9._%-]+)+|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\\s:@]+|(https|http|ssh|git|git\\+ssh)://([^/@:\\s]+@)?[^/@\\s]+/[^\\s@]+)/?$"
 
+  # Why a secret is refused, in lines that hold none. Not in a validation of its variable: Terraform 1.11 prints there
+  # the value that the caller gave, whatever this module says of it.
+  refused = {
+    codex_auth_json = nonsensitive([for reason, holds in {
+      "is larger than 90 kB: its variable would make every exec in the workspace fail."                                                                   = length(base64encode(local.codex_given)) > local.largest
+      "is the text of an auth.json, not an API key and not a path: use file(\"…\"), or jsonencode({ auth_mode = \"apikey\", OPENAI_API_KEY = var.key })." = can(regex("^\\s*(sk-|[~/.][^\\n{]*$)", local.codex_given))
+    } : "codex_auth_json ${reason}" if holds])
+    claude_oauth_token = nonsensitive([for reason, holds in {
+      " is larger than 90 kB: its variable would make every exec in the workspace fail."                                             = length(base64encode(local.claude_given)) > local.largest
+      " is a token as `claude setup-token` prints it: not an API key (give that to the claude-code module), not a path and no JSON." = can(regex("^\\s*(sk-ant-api|[~/.{])", local.claude_given))
+      " and claude_other_auth: with two ways to log in, Claude Code uses one and says nothing of the other. Give one."               = var.claude_other_auth && local.claude_given != "-"
+    } : "claude_oauth_token${reason}" if holds])
+    deploy_keys = nonsensitive(concat(
+      [for entry in local.keys_given : format("deploy_keys: %s is %s.", entry.shown, (
+        trimspace(entry.key) == "" ? "empty: leave the repository out of the map" :
+        can(regex("^\\W*(ssh-|ecdsa-|sk-(ssh|ecdsa)-)|BEGIN [A-Z0-9 ]*PUBLIC KEY", entry.key)) ? "a public key: give the private one" :
+        can(regex("PRIVATE KEY", entry.key)) ? "a key of another form than OpenSSH's: tls_private_key has it as private_key_openssh, and `ssh-keygen -p -f KEY` turns a file into it" :
+        can(regex("^\\s*[~/.][^\\n]*$", entry.key)) ? "a path: give the key itself, with file(\"…\")" :
+        "no private key"
+      )) if !can(regex("BEGIN OPENSSH PRIVATE KEY|${local.armour_in_base64}", entry.key))],
+      [for entry in local.keys_given : "deploy_keys: ${entry.shown}. It takes repository => key; a repository is `owner/repo`, `host/path/repo` or a git URL without a password." if !entry.named],
+      length(base64encode(jsonencode(var.deploy_keys))) <= local.largest ? [] : ["deploy_keys are larger than 90 kB together: their variable would make every exec in the workspace fail. User secrets that are files have no such limit."],
+    ))
+  }
+  codex_given  = coalesce(var.codex_auth_json, "-")
+  claude_given = coalesce(var.claude_oauth_token, "-")
+  # a name is shown only if it can be nothing else, and never a user or a query in it: those may be tokens
+  keys_given = [for place, name in keys(coalesce(var.deploy_keys, {})) : merge({ key = coalesce(var.deploy_keys[name], " ") },
+    can(regex(local.repository, name)) && !can(regex("(^|[/:])\\.{1,2}(/|$)", name)) && length(name) <= 200 && !strcontains(name, local.armour_in_base64) ?
+    { named = true, shown = replace(replace(name, "/[?#].*/", "?***"), "/(^|\\/\\/)[^\\/@]*@/", can(regex("(^|//)git@", name)) ? "$${1}git@" : "$${1}***@") } :
+    { named = false, shown = "entry ${place + 1} of the map (not shown: it is no repository)" }
+  )]
+
   unclaimed = var.unclaimed == null ? data.coder_workspace.me.is_prebuild : var.unclaimed
   # a default of "" is how a template says that it has none
   codex  = nonsensitive(var.codex_auth_json != null && var.codex_auth_json != "") && !local.unclaimed
@@ -470,6 +450,19 @@ check "required_key_is_given" {
 output "hook" {
   description = "Text for `pre_install_script`, `post_install_script` and `pre_clone_script` of other modules: installs pushready where it is not in place, applies, and always exits 0. It holds no secret."
   value       = local.hook
+
+  precondition {
+    condition     = length(local.refused.codex_auth_json) == 0
+    error_message = nonsensitive(join("\n", local.refused.codex_auth_json))
+  }
+  precondition {
+    condition     = length(local.refused.claude_oauth_token) == 0
+    error_message = nonsensitive(join("\n", local.refused.claude_oauth_token))
+  }
+  precondition {
+    condition     = length(local.refused.deploy_keys) == 0
+    error_message = nonsensitive(join("\n", local.refused.deploy_keys))
+  }
 }
 
 output "proof" {

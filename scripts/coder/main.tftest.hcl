@@ -127,8 +127,9 @@ run "two_ways_for_claude_are_refused" {
   variables {
     claude_oauth_token = "sk-ant-oat01-x"
     claude_other_auth  = true
+    per_user_logins    = true
   }
-  expect_failures = [var.claude_oauth_token]
+  expect_failures = [output.hook]
 }
 
 run "an_api_key_is_no_token" {
@@ -136,8 +137,9 @@ run "an_api_key_is_no_token" {
 
   variables {
     claude_oauth_token = "sk-ant-api03-x"
+    per_user_logins    = true
   }
-  expect_failures = [var.claude_oauth_token]
+  expect_failures = [output.hook]
 }
 
 run "an_api_key_is_no_auth_json" {
@@ -146,7 +148,7 @@ run "an_api_key_is_no_auth_json" {
   variables {
     codex_auth_json = "sk-proj-x"
   }
-  expect_failures = [var.codex_auth_json]
+  expect_failures = [output.hook]
 }
 
 run "a_path_is_no_auth_json" {
@@ -155,7 +157,7 @@ run "a_path_is_no_auth_json" {
   variables {
     codex_auth_json = "~/.codex/auth.json"
   }
-  expect_failures = [var.codex_auth_json]
+  expect_failures = [output.hook]
 }
 
 run "a_public_key_is_refused" {
@@ -164,7 +166,7 @@ run "a_public_key_is_refused" {
   variables {
     deploy_keys = { "acme/app" = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI acme" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "an_empty_key_is_refused" {
@@ -173,7 +175,7 @@ run "an_empty_key_is_refused" {
   variables {
     deploy_keys = { "acme/app" = " \n" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "no_key_is_refused" {
@@ -182,7 +184,7 @@ run "no_key_is_refused" {
   variables {
     deploy_keys = { "acme/app" = null }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "a_path_is_no_key" {
@@ -191,7 +193,7 @@ run "a_path_is_no_key" {
   variables {
     deploy_keys = { "acme/app" = "~/.ssh/id_ed25519" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "a_key_of_another_form_is_refused" {
@@ -200,7 +202,7 @@ run "a_key_of_another_form_is_refused" {
   variables {
     deploy_keys = { "acme/app" = "-----BEGIN RSA PRIVATE KEY-----" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "damaged_keys_that_can_be_repaired_are_taken" {
@@ -229,7 +231,7 @@ run "a_name_is_no_repository" {
   variables {
     deploy_keys = { "app" = "-----BEGIN OPENSSH PRIVATE KEY-----" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "blanks_are_no_repository" {
@@ -238,7 +240,7 @@ run "blanks_are_no_repository" {
   variables {
     deploy_keys = { "acme /app" = "-----BEGIN OPENSSH PRIVATE KEY-----" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "dots_are_no_repository" {
@@ -247,7 +249,7 @@ run "dots_are_no_repository" {
   variables {
     deploy_keys = { "acme/../app" = "-----BEGIN OPENSSH PRIVATE KEY-----" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "a_password_is_no_repository" {
@@ -256,7 +258,7 @@ run "a_password_is_no_repository" {
   variables {
     deploy_keys = { "https://x:secret@github.com/acme/app" = "-----BEGIN OPENSSH PRIVATE KEY-----" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "ninety_kilobytes_are_taken" {
@@ -278,7 +280,7 @@ run "more_is_refused" {
   variables {
     codex_auth_json = "${join("", [for place in range(1000) : format("%-90s", "{")])}x"
   }
-  expect_failures = [var.codex_auth_json]
+  expect_failures = [output.hook]
 }
 
 run "more_in_keys_is_refused" {
@@ -287,7 +289,7 @@ run "more_in_keys_is_refused" {
   variables {
     deploy_keys = { "acme/app" = "-----BEGIN OPENSSH PRIVATE KEY-----${join("", [for place in range(1000) : format("%-90s", "A")])}" }
   }
-  expect_failures = [var.deploy_keys]
+  expect_failures = [output.hook]
 }
 
 run "what_names_nothing_cannot_be_required" {

@@ -769,6 +769,51 @@ fn a_refusal_names_the_repository_and_never_the_value() {
     });
 }
 
+/// Whatever the template says of its variables: a plan's log is for many eyes.
+#[test]
+fn a_plan_that_refuses_shows_no_secret_even_if_it_was_not_marked_as_one() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let body = key.private.lines().nth(1).unwrap();
+        let in_base64 =
+            key.private.replace('\n', "").replace("OPENSSH PRIVATE KEY", "").replace(['-', ' '], "");
+        let token = claude_token();
+        for mark in ["{ sensitive = true }", "{}"] {
+            let refuses = |arguments: &str, secret: &str, said: &str| {
+                let template = Template::of_module(ws, arguments, &format!("variable \"secret\" {mark}"));
+                template.variables(&json!({"secret": secret}));
+                let plan = template.plan().fails(1);
+                let shown =
+                    plan.stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+                assert!(shown.contains(said), "{arguments}, {said}: {plan}");
+                canary::assert_absent(
+                    arguments,
+                    plan.to_string(),
+                    &[secret.trim().to_owned(), body.to_owned(), token.clone()],
+                );
+            };
+            let swapped = "deploy_keys = { (var.secret) = \"acme/app\" }";
+            refuses(swapped, &key.private, "entry 1 of the map (not shown: it is no repository)");
+            refuses(swapped, &in_base64, "(not shown: it is no repository)");
+            refuses(
+                swapped,
+                &format!("https://x:{token}@github.com/acme/app"),
+                "(not shown: it is no repository)",
+            );
+            if mark != "{}" {
+                continue;
+            }
+            let user = "deploy_keys = { \"https://${var.secret}@github.com/acme/app?x=y\" = \"acme/app\" }";
+            refuses(user, &token, "https://***@github.com/acme/app?*** is no private key");
+            refuses("deploy_keys = { \"acme/app\" = var.secret }", &token, "acme/app is no private key");
+            refuses("codex_auth_json = var.secret", &format!("sk-proj-{token}"), "not an API key");
+            refuses("claude_oauth_token = var.secret", &format!("sk-ant-api03-{token}"), "not an API key");
+            let two = "claude_other_auth = true\n  claude_oauth_token = var.secret";
+            refuses(two, &token, "with two ways to log in");
+        }
+    });
+}
+
 /// As `tls_private_key` makes one: nothing is known of it while the plan is made.
 #[test]
 fn a_key_that_terraform_makes_is_judged_when_it_is_there() {
