@@ -111,7 +111,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
         )
     };
     let mut outcomes = Vec::new();
-    match context.receipt {
+    match context.receipt.filter(|receipt| !receipt.is_of_nothing()) {
         None if !asked => outcomes.push(Outcome::fail(
             ID,
             None,
@@ -123,7 +123,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
             ID,
             None,
             Code::NotProvisioned,
-            "variables are set, but `pushready apply` never ran",
+            "variables are set, but `pushready apply` never ran to its end",
             apply(),
         )),
         Some(receipt) => outcomes.push(
