@@ -130,9 +130,7 @@ fn report(plan: &Plan, provision: Provision, settings: &Settings, home: &Home, d
     report.notes = provision.notes;
     report.unclaimed = settings.unclaimed;
     if !settings.unclaimed {
-        let mut unmet = provision::unmet(&provision.desired);
-        // what was asked for and failed is told once
-        unmet.retain(|item| !report.fails(&item.subject.replace("push:", "key ")));
+        let unmet = provision::unmet(&provision.desired, |name| report.fails(name));
         report.add(&unmet, &settings.accept);
     }
     report.notes.splice(0..0, home.told());

@@ -77,7 +77,9 @@ impl Status {
             Some(receipt) => {
                 let refused =
                     receipt.desired.refused.iter().map(|Refused { item, code }| format!("{code} {item}"));
-                let missing = unmet(&receipt.desired);
+                let is_refused =
+                    |name: &str| receipt.desired.refused.iter().any(|refused| refused.item == name);
+                let missing = unmet(&receipt.desired, is_refused);
                 let missing = missing.iter().map(|item| format!("required-missing {}", item.subject));
                 let removing = receipt.removing.then(|| {
                     "not-provisioned: a removal was begun and not finished: run `pushready remove` again"

@@ -131,7 +131,12 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
                 .with([Evidence::new("last change", receipt.provisioned_at.to_string())]),
         ),
     }
-    for item in provision::unmet(context.desired) {
+    let here = context.settings.refused.iter().map(|refused| &refused.item);
+    let by_apply = context.receipt.iter().flat_map(|receipt| &receipt.desired.refused);
+    let by_apply = by_apply.filter(|_| context.settings.refused.is_empty());
+    let refused: Vec<_> = here.chain(by_apply.map(|refused| &refused.item)).collect();
+    let is_refused = |name: &str| refused.iter().any(|item| *item == name);
+    for item in provision::unmet(context.desired, is_refused) {
         if let Some(finding) = item.finding {
             outcomes.push(Outcome::fail(
                 ID,

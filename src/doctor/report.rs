@@ -107,11 +107,19 @@ impl Report {
     /// What is wrong first comes last, where the eye rests; what passed is one line an area unless `verbose`.
     pub fn text(&self, verbose: bool) -> String {
         let mut text = String::new();
+        let mut told: Vec<&Outcome> = Vec::new();
         for outcome in &self.checks {
             let quiet = matches!(outcome.status, Status::Pass | Status::Skip) && !verbose;
-            if !quiet {
-                render(&mut text, outcome, verbose);
+            if quiet || told.iter().any(|other| says_the_same(other, outcome)) {
+                continue;
             }
+            let same: Vec<_> = self.checks.iter().filter(|other| says_the_same(outcome, other)).collect();
+            render(&mut text, outcome, verbose);
+            if same.len() > 1 {
+                let ids: Vec<_> = same.iter().map(|outcome| outcome.id).collect();
+                let _ = writeln!(text, "        checks: {}", ids.join(", "));
+            }
+            told.extend(same);
         }
         if !verbose {
             let mut areas: Vec<&str> = Vec::new();
@@ -137,11 +145,17 @@ impl Report {
             Overall::Unknown => true,
             Overall::Warn | Overall::Pass => false,
         };
-        let mut parts: Vec<String> = self.in_the_way().filter(told).map(told_shortly).collect();
+        let mut parts: Vec<String> = Vec::new();
+        for part in self.in_the_way().filter(told).map(told_shortly) {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
         if self.required.is_some() {
             let besides =
                 |outcome: &&Outcome| outcome.status == Status::Fail && !outcome.accepted && !outcome.required;
-            let besides: Vec<_> = self.checks.iter().filter(besides).map(name).collect();
+            let mut besides: Vec<_> = self.checks.iter().filter(besides).map(name).collect();
+            besides.dedup();
             if !besides.is_empty() {
                 parts.push(format!("not required: {}", besides.join(", ")));
             }
@@ -195,6 +209,16 @@ impl Report {
 fn name(outcome: &Outcome) -> String {
     let name = outcome.code.map_or(outcome.id, |code| code.name());
     outcome.subject.as_ref().map_or(name.to_owned(), |subject| format!("{name} {subject}"))
+}
+
+/// Whether two checks met one fault: by its code, what it is about, and the fix.
+fn says_the_same(one: &Outcome, other: &Outcome) -> bool {
+    let what = |outcome: &Outcome| (outcome.code, outcome.status, outcome.accepted);
+    one.code.is_some()
+        && one.subject.is_some()
+        && what(one) == what(other)
+        && one.subject == other.subject
+        && one.fix == other.fix
 }
 
 fn told_shortly(outcome: &Outcome) -> String {

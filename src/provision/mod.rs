@@ -183,7 +183,8 @@ pub fn lost_logins(home: &Home, receipt: &Receipt, now: Timestamp) -> Vec<Findin
 }
 
 /// Whether what is required is there; a requirement that nobody provisioned is a failure of its own.
-pub fn unmet(desired: &Desired) -> Vec<Item> {
+/// What is `told` as refused already, by the item's name, has its own cause.
+pub fn unmet(desired: &Desired, told: impl Fn(&str) -> bool) -> Vec<Item> {
     let missing = |name: &str, say: String, hint: &str| {
         Some(Item::fail(name, Finding::new(Code::RequiredMissing, say, hint)))
     };
@@ -217,6 +218,7 @@ pub fn unmet(desired: &Desired) -> Vec<Item> {
             ),
             _ => None,
         })
+        .filter(|item| !told(&item.subject.replace("push:", "key ")))
         .collect()
 }
 

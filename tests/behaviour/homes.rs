@@ -279,6 +279,13 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
         ws.set_mode(".codex", 0o777);
         all.apply(ws).run().fails(1).stdout_has("home-unsafe-place codex");
         assert!(ws.home().join(".claude/.credentials.json").exists(), "the rest goes on");
+        // the verdict names that cause, and not a variable that was set
+        all.apply(ws).env("PUSHREADY_REQUIRE", "codex").run().fails(1);
+        let doctor = ["doctor", "--offline", "--required", "--short"];
+        for args in [&doctor[..], &["status"]] {
+            let output = ws.run(args).fails(1).stdout_has("home-unsafe-place codex");
+            assert!(!output.stdout.contains("required-missing"), "{output}");
+        }
     });
 }
 
