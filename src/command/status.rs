@@ -102,7 +102,9 @@ impl Status {
         let failed = fresh.into_iter().flat_map(|verdict| &verdict.checks);
         for check in failed.filter(|check| check.status == CheckStatus::Fail && !check.accepted) {
             let name = check.code.as_ref().unwrap_or(&check.id);
-            if lost.iter().any(|finding| finding.code.name() == name) {
+            // judged above, by what is there now
+            let known = [Code::NotProvisioned, Code::RequiredMissing].into_iter();
+            if known.chain(lost.iter().map(|finding| finding.code)).any(|code| code.name() == name) {
                 continue;
             }
             let subject = check.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
