@@ -264,6 +264,12 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
             .stdout_has("going on with what is there: older --version\nolder apply\n");
         assert_eq!(last_line(&run), "NOT READY the doctor could not run: older --version");
         strict.run(START).fails(1);
+        // nor may one that cannot read the receipt of a newer one leave the log without a verdict
+        let mute = "#!/bin/sh\n[ \"$1\" != --version ] || exec echo older\necho 'error: a newer receipt' >&2\nexit 1\n";
+        ws.write(".local/bin/pushready", mute, 0o755);
+        let run = lax.run(START).success().stderr_has("a newer receipt");
+        assert_eq!(last_line(&run), "NOT READY the doctor could not run: older");
+        strict.run(START).fails(1);
         assert!(!ws.home().join("ran").exists());
         Release::publish();
         lax.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
@@ -359,6 +365,14 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
         let kept: Value =
             serde_json::from_str(&ws.read(".local/state/pushready/codex/last-good.json")).unwrap();
         assert_eq!(kept["tokens"]["refresh_token"], seed.refreshed().refresh_token.as_str());
+
+        // 1 is of something else, such as a bad key; 3 is of apply itself
+        for (status, said) in [(1, ""), (3, "note     not kept this time: what was kept before stays\n")] {
+            let path = ws.home().join(".local/bin/pushready");
+            fs::remove_file(&path).unwrap();
+            ws.write(".local/bin/pushready", &format!("#!/bin/sh\nexit {status}\n"), 0o755);
+            assert_eq!(agent.run(STOP).success().stdout, said);
+        }
 
         // a pushready that hangs, deaf to signals, with a child that holds the output
         let path = ws.home().join(".local/bin/pushready");
