@@ -129,6 +129,10 @@ variable "require" {
   default     = []
 
   validation {
+    condition     = length(var.require) == 0 || var.part != "before"
+    error_message = "require is for the instance that proves: give it to the one of part `after`."
+  }
+  validation {
     condition = alltrue([
       for entry in var.require : contains(["codex", "claude"], entry) ||
       can(regex(local.repository, trimprefix(entry, "push:"))) && startswith(entry, "push:") && !strcontains(entry, ",")
@@ -331,7 +335,7 @@ locals {
     PUSHREADY_REMOTES_ROOTS        = var.remotes_roots == null ? null : join(":", var.remotes_roots)
     PUSHREADY_SEED_DIR             = var.seed_dir
     # a list that is empty but set: what the last build required, and this one does not, must not stay red
-    PUSHREADY_REQUIRE   = length(var.require) > 0 ? join(",", var.require) : contains(["all", "hooks"], var.part) ? "," : null
+    PUSHREADY_REQUIRE   = var.part == "before" ? null : length(var.require) > 0 ? join(",", var.require) : ","
     PUSHREADY_ACCEPT    = length(var.accept) == 0 ? null : join(",", var.accept)
     PUSHREADY_UNCLAIMED = local.unclaimed ? "1" : null
     GIT_SSH_COMMAND     = var.git_ssh_command

@@ -614,6 +614,32 @@ fn example_coder_user_secrets() {
     });
 }
 
+/// What the last build required is in the receipt, and stays red until an instance says otherwise.
+#[test]
+fn what_before_and_after_no_longer_require_is_red_no_longer() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let after = |require: &str| {
+            let more = format!(
+                "variable \"keys\" {{ sensitive = true }}\nmodule \"proof\" {{\n  source = \"./pushready\"\n  agent_id = coder_agent.main.id\n  part = \"after\"\n  wait_seconds = 0\n  {require}\n}}"
+            );
+            let template = Template::of_module(ws, "part = \"before\"\n  deploy_keys = var.keys", &more);
+            template.variables(&json!({"keys": {"acme/app": key.private}}));
+            let agent = Agent::of(ws, template.build(&[]));
+            agent.run(START).success();
+            agent.run("module.proof.coder_script.start[0]")
+        };
+        let red = after("require = [\"codex\"]").fails(1);
+        assert!(last_line(&red).starts_with("NOT READY required-missing codex"), "{red}");
+        let green = after("").success();
+        assert!(last_line(&green).starts_with("READY (nothing required"), "{green}");
+        // two variables of one name: which of them the agent gets is not ours to say
+        let refused =
+            Template::of_module(ws, "part = \"before\"\n  require = [\"codex\"]", "").plan().fails(1);
+        assert!(refused.stderr.contains("`after`"), "{refused}");
+    });
+}
+
 #[test]
 fn example_coder_tasks() {
     sandbox(|ws| {
