@@ -385,6 +385,24 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
 }
 
 #[test]
+fn cron_and_stop_bring_nothing_back_that_was_removed_and_a_start_does() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = everything(ws, &host, &fake_auth::chatgpt(), "");
+        let agent = Agent::of(ws, template.build(&[]));
+        agent.run(START).success();
+        agent.shell("pushready remove").success();
+        let removed = ws.snapshot();
+        for address in [CHECK, STOP] {
+            assert_eq!(agent.run(address).success().to_string().matches("READY").count(), 0, "{address}");
+        }
+        assert_eq!(removed.written(&ws.snapshot()), Vec::<PathBuf>::new());
+        agent.run(START).success();
+        assert!(ws.home().join(AUTH).exists());
+    });
+}
+
+#[test]
 fn cron_mends_and_proves_in_one_line_and_each_workspace_has_its_own_minute() {
     sandbox(|ws| {
         let host = Host::start();
