@@ -49,7 +49,6 @@ module "pushready" {
   # a user secret reaches every workspace of its user, and a refresh token works once: a lease, or one workspace a user
   codex_lease     = true
   trusted_folders = ["~/app"]
-  require         = ["codex", "claude", "push:acme/app"]
 }
 
 # … and applies again and proves after it: what the other modules undid is mended, and the verdict is about the end
@@ -57,6 +56,7 @@ module "proof" {
   source   = "./pushready"
   agent_id = coder_agent.main.id
   part     = "after"
+  require  = ["codex", "claude", "push:acme/app"]
 }
 
 data "coder_script_order" "pushready" {

@@ -62,7 +62,7 @@ variable "claude_token_created" {
   default     = null
 
   validation {
-    condition     = can(regex("^\\d{4}-\\d{2}-\\d{2}$", coalesce(var.claude_token_created, "2026-01-31")))
+    condition     = can(regex("^\\d{4}-\\d{2}-\\d{2}$", coalesce(var.claude_token_created, "2026-01-31"))) && can(timeadd("${coalesce(var.claude_token_created, "2026-01-31")}T00:00:00Z", "0s"))
     error_message = "claude_token_created is a date like 2026-01-31."
   }
 }
@@ -95,6 +95,11 @@ variable "trusted_folders" {
   type        = list(string)
   description = "Folders whose trust prompt Codex and Claude Code should not show, such as `~/app`."
   default     = null
+
+  validation {
+    condition     = alltrue([for folder in coalesce(var.trusted_folders, []) : can(regex("^(~/|/)[^\\n:]*$", folder))])
+    error_message = "trusted_folders begin with / or ~/, and hold no colon."
+  }
 }
 
 variable "remotes_roots" {
@@ -129,6 +134,10 @@ variable "require" {
   default     = []
 
   validation {
+    condition     = length(var.require) == 0 || var.part != "before"
+    error_message = "require is for the instance that proves: give it to the one of part `after`."
+  }
+  validation {
     condition = alltrue([
       for entry in var.require : contains(["codex", "claude"], entry) ||
       can(regex(local.repository, trimprefix(entry, "push:"))) && startswith(entry, "push:") && !strcontains(entry, ",")
@@ -161,6 +170,11 @@ variable "wait_seconds" {
   type        = number
   description = "How long the start script tries again while what is wrong may pass by itself, such as a server out of reach."
   default     = 60
+
+  validation {
+    condition     = var.wait_seconds >= 0 && floor(var.wait_seconds) == var.wait_seconds
+    error_message = "wait_seconds is a whole number, 0 or more."
+  }
 }
 
 variable "check_every_minutes" {
@@ -205,6 +219,10 @@ variable "download_url" {
   validation {
     condition     = !var.install || local.pinned.url || var.download_url != null
     error_message = "install.sh of this module names no address, for it is not a release's: give download_url."
+  }
+  validation {
+    condition     = can(regex("^(https://[^/]|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])[:/]|(file://)?/)", coalesce(var.download_url, "/")))
+    error_message = "download_url begins with https://, file:/// or /: what comes by http:// from elsewhere is refused by install.sh."
   }
 }
 
@@ -277,11 +295,15 @@ locals {
     codex_auth_json = nonsensitive([for reason, holds in {
       "is larger than 90 kB: its variable would make every exec in the workspace fail."                                                                   = length(base64encode(local.codex_given)) > local.largest
       "is the text of an auth.json, not an API key and not a path: use file(\"…\"), or jsonencode({ auth_mode = \"apikey\", OPENAI_API_KEY = var.key })." = can(regex("^\\s*(sk-|[~/.][^\\n{]*$)", local.codex_given))
+      # an object, one that is quoted or escaped, a token or base64 of these: pushready unwraps them
+      "is neither the text of an auth.json nor an `at-…` access token." = !can(regex("^[\\s\"']*(?i:bearer\\s+)?at-|^[\\s\\x{feff}]*([\"']|\\{\\\\)|^([A-Za-z0-9+/_=-]\\s*){16,}$|^-$", local.codex_given)) && !can(keys(jsondecode(trimspace(local.codex_given))))
     } : "codex_auth_json ${reason}" if holds])
     claude_oauth_token = nonsensitive([for reason, holds in {
       " is larger than 90 kB: its variable would make every exec in the workspace fail."                                             = length(base64encode(local.claude_given)) > local.largest
       " is a token as `claude setup-token` prints it: not an API key (give that to the claude-code module), not a path and no JSON." = can(regex("^\\s*(sk-ant-api|[~/.{])", local.claude_given))
-      " and claude_other_auth: with two ways to log in, Claude Code uses one and says nothing of the other. Give one."               = var.claude_other_auth && local.claude_given != "-"
+      # or base64 of one, and whatever a paste has before it
+      " is no token of `claude setup-token`, which begins with sk-ant-oat."                                            = !can(regex("sk-ant-oat[0-9]{2}-|^-$", local.claude_given)) && (strcontains(local.claude_given, "sk-") || !can(regex("^[\\s\"']*([A-Za-z0-9+/_=-]\\s*){16,}[\\s\"']*$", local.claude_given)))
+      " and claude_other_auth: with two ways to log in, Claude Code uses one and says nothing of the other. Give one." = var.claude_other_auth && local.claude_given != "-"
     } : "claude_oauth_token${reason}" if holds])
     deploy_keys = nonsensitive(concat(
       [for entry in local.keys_given : format("deploy_keys: %s is %s.", entry.shown, (
@@ -331,7 +353,7 @@ locals {
     PUSHREADY_REMOTES_ROOTS        = var.remotes_roots == null ? null : join(":", var.remotes_roots)
     PUSHREADY_SEED_DIR             = var.seed_dir
     # a list that is empty but set: what the last build required, and this one does not, must not stay red
-    PUSHREADY_REQUIRE   = length(var.require) > 0 ? join(",", var.require) : contains(["all", "hooks"], var.part) ? "," : null
+    PUSHREADY_REQUIRE   = var.part == "before" ? null : length(var.require) > 0 ? join(",", var.require) : ","
     PUSHREADY_ACCEPT    = length(var.accept) == 0 ? null : join(",", var.accept)
     PUSHREADY_UNCLAIMED = local.unclaimed ? "1" : null
     GIT_SSH_COMMAND     = var.git_ssh_command

@@ -265,7 +265,7 @@ run "ninety_kilobytes_are_taken" {
   command = plan
 
   variables {
-    codex_auth_json = join("", [for place in range(1000) : format("%-90s", "{")])
+    codex_auth_json = format("%-90000s", "{}")
     per_user_logins = true
   }
   assert {
@@ -278,7 +278,7 @@ run "more_is_refused" {
   command = plan
 
   variables {
-    codex_auth_json = "${join("", [for place in range(1000) : format("%-90s", "{")])}x"
+    codex_auth_json = format("%-90001s", "{}")
   }
   expect_failures = [output.hook]
 }
@@ -449,5 +449,156 @@ run "no_cron" {
   assert {
     condition     = length(coder_script.check) == 0
     error_message = "0 is never"
+  }
+}
+
+run "half_a_second_is_refused" {
+  command = plan
+
+  variables {
+    wait_seconds = 0.5
+  }
+  expect_failures = [var.wait_seconds]
+}
+
+run "less_than_no_wait_is_refused" {
+  command = plan
+
+  variables {
+    wait_seconds = -1
+  }
+  expect_failures = [var.wait_seconds]
+}
+
+run "a_plain_address_elsewhere_is_refused" {
+  command = plan
+
+  variables {
+    download_url = "http://mirror.example.com/pushready"
+  }
+  expect_failures = [var.download_url]
+}
+
+run "a_relative_path_is_no_address" {
+  command = plan
+
+  variables {
+    download_url = "releases"
+  }
+  expect_failures = [var.download_url]
+}
+
+run "an_address_of_this_machine_is_taken" {
+  command = plan
+
+  variables {
+    download_url = "http://127.0.0.1:8080/pushready"
+  }
+}
+
+run "a_relative_folder_is_not_trusted" {
+  command = plan
+
+  variables {
+    trusted_folders = ["app"]
+  }
+  expect_failures = [var.trusted_folders]
+}
+
+run "two_folders_in_one_are_not_trusted" {
+  command = plan
+
+  variables {
+    trusted_folders = ["~/app:/srv"]
+  }
+  expect_failures = [var.trusted_folders]
+}
+
+run "no_day_of_the_calendar_is_refused" {
+  command = plan
+
+  variables {
+    claude_token_created = "2026-02-30"
+  }
+  expect_failures = [var.claude_token_created]
+}
+
+run "a_broken_auth_json_is_refused" {
+  command = plan
+
+  variables {
+    codex_auth_json = "{\"tokens\":"
+  }
+  expect_failures = [output.hook]
+}
+
+run "a_list_is_no_auth_json" {
+  command = plan
+
+  variables {
+    codex_auth_json = "[{\"tokens\":{}}]"
+  }
+  expect_failures = [output.hook]
+}
+
+run "an_access_token_is_taken" {
+  command = plan
+
+  variables {
+    codex_auth_json = "at-0123456789"
+  }
+}
+
+run "a_quoted_auth_json_is_taken" {
+  command = plan
+
+  variables {
+    codex_auth_json = jsonencode(jsonencode({ tokens = {} }))
+  }
+}
+
+run "an_escaped_auth_json_is_taken" {
+  command = plan
+
+  variables {
+    codex_auth_json = "{\\\"tokens\\\":{}}"
+  }
+}
+
+run "another_token_is_refused" {
+  command = plan
+
+  variables {
+    claude_oauth_token = "sk-ant-ort01-x"
+    per_user_logins    = true
+  }
+  expect_failures = [output.hook]
+}
+
+run "a_word_is_no_token" {
+  command = plan
+
+  variables {
+    claude_oauth_token = "changeme"
+    per_user_logins    = true
+  }
+  expect_failures = [output.hook]
+}
+
+run "a_pasted_export_is_taken" {
+  command = plan
+
+  variables {
+    claude_oauth_token = "export CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-x"
+    per_user_logins    = true
+  }
+}
+
+run "a_token_in_base64_is_taken" {
+  command = plan
+
+  variables {
+    claude_oauth_token = base64encode("sk-ant-oat01-xxxxxxxx")
+    per_user_logins    = true
   }
 }

@@ -264,6 +264,12 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
             .stdout_has("going on with what is there: older --version\nolder apply\n");
         assert_eq!(last_line(&run), "NOT READY the doctor could not run: older --version");
         strict.run(START).fails(1);
+        // nor may one that cannot read the receipt of a newer one leave the log without a verdict
+        let mute = "#!/bin/sh\n[ \"$1\" != --version ] || exec echo older\necho 'error: a newer receipt' >&2\nexit 1\n";
+        ws.write(".local/bin/pushready", mute, 0o755);
+        let run = lax.run(START).success().stderr_has("a newer receipt");
+        assert_eq!(last_line(&run), "NOT READY the doctor could not run: older");
+        strict.run(START).fails(1);
         assert!(!ws.home().join("ran").exists());
         Release::publish();
         lax.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
@@ -360,6 +366,14 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
             serde_json::from_str(&ws.read(".local/state/pushready/codex/last-good.json")).unwrap();
         assert_eq!(kept["tokens"]["refresh_token"], seed.refreshed().refresh_token.as_str());
 
+        // 1 is of something else, such as a bad key; 3 is of apply itself
+        for (status, said) in [(1, ""), (3, "note     not kept this time: what was kept before stays\n")] {
+            let path = ws.home().join(".local/bin/pushready");
+            fs::remove_file(&path).unwrap();
+            ws.write(".local/bin/pushready", &format!("#!/bin/sh\nexit {status}\n"), 0o755);
+            assert_eq!(agent.run(STOP).success().stdout, said);
+        }
+
         // a pushready that hangs, deaf to signals, with a child that holds the output
         let path = ws.home().join(".local/bin/pushready");
         fs::remove_file(&path).unwrap();
@@ -367,6 +381,24 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
         let began = Instant::now();
         agent.run(STOP).success().stdout_has("what was kept before stays");
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn cron_and_stop_bring_nothing_back_that_was_removed_and_a_start_does() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = everything(ws, &host, &fake_auth::chatgpt(), "");
+        let agent = Agent::of(ws, template.build(&[]));
+        agent.run(START).success();
+        agent.shell("pushready remove").success();
+        let removed = ws.snapshot();
+        for address in [CHECK, STOP] {
+            assert_eq!(agent.run(address).success().to_string().matches("READY").count(), 0, "{address}");
+        }
+        assert_eq!(removed.written(&ws.snapshot()), Vec::<PathBuf>::new());
+        agent.run(START).success();
+        assert!(ws.home().join(AUTH).exists());
     });
 }
 
@@ -597,6 +629,32 @@ fn example_coder_user_secrets() {
             config.contains("coder-managed") && config.contains("[projects.\"/home/coder/app\"]"),
             "{config}"
         );
+    });
+}
+
+/// What the last build required is in the receipt, and stays red until an instance says otherwise.
+#[test]
+fn what_before_and_after_no_longer_require_is_red_no_longer() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let after = |require: &str| {
+            let more = format!(
+                "variable \"keys\" {{ sensitive = true }}\nmodule \"proof\" {{\n  source = \"./pushready\"\n  agent_id = coder_agent.main.id\n  part = \"after\"\n  wait_seconds = 0\n  {require}\n}}"
+            );
+            let template = Template::of_module(ws, "part = \"before\"\n  deploy_keys = var.keys", &more);
+            template.variables(&json!({"keys": {"acme/app": key.private}}));
+            let agent = Agent::of(ws, template.build(&[]));
+            agent.run(START).success();
+            agent.run("module.proof.coder_script.start[0]")
+        };
+        let red = after("require = [\"codex\"]").fails(1);
+        assert!(last_line(&red).starts_with("NOT READY required-missing codex"), "{red}");
+        let green = after("").success();
+        assert!(last_line(&green).starts_with("READY (nothing required"), "{green}");
+        // two variables of one name: which of them the agent gets is not ours to say
+        let refused =
+            Template::of_module(ws, "part = \"before\"\n  require = [\"codex\"]", "").plan().fails(1);
+        assert!(refused.stderr.contains("`after`"), "{refused}");
     });
 }
 

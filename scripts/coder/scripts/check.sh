@@ -1,5 +1,7 @@
 # pushready by cron: keeps the refreshed login, mends what a module undid, proves it again. Says one line where all is well.
 pushready=$(find_pushready) || exit 0
+# what `pushready remove` took away stays away until the next start
+[ -e "${XDG_STATE_HOME:-$HOME/.local/state}/pushready/receipt.json" ] || exit 0
 report=$("$pushready" apply </dev/null 2>&1) || printf '%s\n' "$report"
 [ -z "${PUSHREADY_UNCLAIMED:-}" ] || exit 0
 exec "$pushready" doctor --short --required </dev/null

@@ -19,6 +19,8 @@ fi
 # one verdict, the doctor's, and it is the last line: apply's own last line says the same of the files alone
 "$pushready" apply </dev/null | sed '$d'
 status=0
-"$pushready" doctor --wait "$prove" --short --required </dev/null || status=$?
-[ "$status" -lt 2 ] || echo "NOT READY the doctor could not run: $("$pushready" --version)"
+verdict=$("$pushready" doctor --wait "$prove" --short --required </dev/null) || status=$?
+[ -z "$verdict" ] || printf '%s\n' "$verdict"
+# also where it exits 1 and says so on stderr alone, such as an older binary that cannot read a newer receipt
+if [ "$status" -gt 1 ] || [ -z "$verdict" ]; then echo "NOT READY the doctor could not run: $("$pushready" --version)"; fi
 finish "$status"
