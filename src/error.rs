@@ -157,7 +157,7 @@ impl Error {
 /// An error as JSON has it.
 #[derive(Debug, Serialize)]
 pub struct Told<'a> {
-    say: &'a str,
+    pub say: &'a str,
     cause: Option<&'a str>,
     hint: Option<&'a str>,
     code: Option<Code>,

@@ -813,7 +813,8 @@ fn receipts_of_other_versions() {
                 .stderr_has("is of schema version 99")
                 .stderr_has("hint: nothing was changed; run the newer pushready");
         }
-        ws.run(&["status", "--line"]).success().stdout_has("unknown: ");
+        let line = ws.run(&["status", "--line"]).success().stdout_has("not ready: the receipt `");
+        line.stdout_has("is of schema version 99, and this pushready knows 1\n");
         assert!(touched.written(&ws.snapshot()).is_empty());
 
         // a damaged one
