@@ -370,7 +370,7 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
         for (status, said) in [(1, ""), (3, "note     not kept this time: what was kept before stays\n")] {
             let path = ws.home().join(".local/bin/pushready");
             fs::remove_file(&path).unwrap();
-            ws.write(".local/bin/pushready", &format!("#!/bin/sh\nexit {status}\n"), 0o755);
+            ws.write(".local/bin/pushready", format!("#!/bin/sh\nexit {status}\n"), 0o755);
             assert_eq!(agent.run(STOP).success().stdout, said);
         }
 
