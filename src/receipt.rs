@@ -154,11 +154,6 @@ struct Version {
 }
 
 impl Receipt {
-    /// Made together with the state folder, by an apply that got no further.
-    pub fn is_of_nothing(&self) -> bool {
-        self.desired.is_empty() && self.entries.is_empty()
-    }
-
     pub fn new(now: Timestamp) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,

@@ -73,7 +73,6 @@ impl Status {
     fn new(receipt: Option<Receipt>, lost: &[Finding], doctor: Option<Verdict>) -> Self {
         let mut not_ready: Vec<String> = match &receipt {
             None => vec!["not-provisioned".to_owned()],
-            Some(receipt) if receipt.is_of_nothing() => vec!["not-provisioned".to_owned()],
             Some(receipt) => {
                 let refused =
                     receipt.desired.refused.iter().map(|Refused { item, code }| format!("{code} {item}"));

@@ -111,7 +111,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
         )
     };
     let mut outcomes = Vec::new();
-    match context.receipt.filter(|receipt| !receipt.is_of_nothing()) {
+    match context.receipt {
         None if !asked => outcomes.push(Outcome::fail(
             ID,
             None,
@@ -123,7 +123,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
             ID,
             None,
             Code::NotProvisioned,
-            "variables are set, but `pushready apply` never ran to its end",
+            "variables are set, but `pushready apply` never ran",
             apply(),
         )),
         Some(receipt) => outcomes.push(

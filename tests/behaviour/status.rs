@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{Output, Workspace, fake_auth, require, sandbox};
+use crate::support::{Output, Workspace, fake_auth, sandbox};
 use crate::undo::{All, lived_in};
 
 fn status(ws: &Workspace) -> Output {
@@ -99,26 +99,5 @@ fn a_verdict_of_before_the_last_apply_says_so() {
         assert!(!line().stdout.contains("applied since"), "that apply had nothing to do");
         apply().env("PUSHREADY_TRUSTED_FOLDERS", "~/other").run().success();
         line().stdout_has(", applied since");
-    });
-}
-
-/// The state folder is made with a receipt in it, before anything else.
-#[test]
-fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
-    sandbox(|ws| {
-        require("strace");
-        let all = All::new();
-        let receipt = ws.home().join(".local/state/pushready/receipt.json");
-        let killed_at = (1..20).find(|nth| {
-            let kill = format!("inject=fsync:signal=KILL:when={nth}");
-            let options = ["-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", &kill];
-            all.pushready(ws, &["apply"]).wrapped_in("strace", options).run();
-            receipt.exists()
-        });
-        assert!(killed_at.is_some());
-        stands_in_the_way(ws, "not-provisioned");
-        ws.run(&["doctor", "--offline", "--short"]).fails(1).stdout_has("not-provisioned");
-        all.pushready(ws, &["apply"]).run().success();
-        status(ws).success();
     });
 }
