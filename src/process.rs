@@ -1,9 +1,12 @@
 //! The one way to run a child: chosen environment, no standard input, deadline, output capped.
 #![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
 
+use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,6 +52,18 @@ impl From<Errno> for Failure {
     fn from(error: Errno) -> Self {
         Self::Io(error.into())
     }
+}
+
+/// A path by which others can run what is running. While it runs, an update may have put a newer file there: proc(5) then
+/// shows the path with a suffix. `None`: without /proc, or when the file is gone.
+pub fn own_path() -> Option<PathBuf> {
+    let path = std::env::current_exe().ok()?;
+    let replaced = path.as_os_str().as_bytes().strip_suffix(b" (deleted)").map(OsStr::from_bytes);
+    [Some(&*path), replaced.map(Path::new)]
+        .into_iter()
+        .flatten()
+        .find(|path| path.exists())
+        .map(Path::to_owned)
 }
 
 /// `program` in the caller's environment less our secrets: what the agent's own git and ssh will see.

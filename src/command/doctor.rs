@@ -18,6 +18,7 @@ use crate::git_url::Repository;
 use crate::github::Memory;
 use crate::home::Home;
 use crate::plan::Plan;
+use crate::process;
 use crate::provision;
 use crate::resource::file;
 use crate::settings::Settings;
@@ -123,7 +124,7 @@ fn examine(
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
-        binary_path: std::env::current_exe().map_or(String::new(), |path| path.display().to_string()),
+        binary_path: process::own_path().map_or(String::new(), |path| path.display().to_string()),
         finished_at: Timestamp::now(),
         provisioned_at: receipt.as_ref().map(|receipt| receipt.provisioned_at),
         overall: Overall::of(&checks),

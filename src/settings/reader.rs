@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
     pub(super) fn unknown_on_stdin(&mut self) {
         let left: Vec<_> = self.stdin.keys().filter(|name| !known(name)).cloned().collect();
         for name in left {
-            self.warn(format!("standard input names `{}`, which is no secret variable", shown_name(&name)));
+            self.warn(format!("standard input names {}, which is no secret variable", shown_name(&name)));
         }
     }
 }

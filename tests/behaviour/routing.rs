@@ -165,3 +165,37 @@ fn a_host_key_that_is_not_the_pinned_one_is_refused() {
         assert!(host.sessions().is_empty());
     });
 }
+
+/// Two scripts of one start may both install: the second one's file takes the place of the one that runs.
+#[test]
+fn a_binary_replaced_or_removed_while_it_runs_is_no_missing_proc() {
+    sandbox(|ws| {
+        let host = GitHost::start();
+        host.repository("acme/app");
+        let key = host.deploy_key("acme/app", Access::Write);
+        let keys = serde_json::json!({"acme/app": key.private}).to_string();
+        for (meanwhile, said) in [
+            ("mv other/pushready here/pushready", "routing: 1 repository;"),
+            ("rm here/pushready", "the running binary was removed"),
+        ] {
+            ws.sh("rm -rf .local .ssh .gitconfig here other fifo; mkdir here other; mkfifo fifo")
+                .run()
+                .success();
+            ws.sh("for folder in here other; do cp \"$(command -v pushready)\" $folder; done")
+                .run()
+                .success();
+            // it reads its variables from standard input, and so waits for us before it does anything
+            let script = format!(
+                r#"here/pushready apply --stdin <fifo & exec 3>fifo
+                until [ "$(cat /proc/$!/comm)" = pushready ]; do :; done
+                {meanwhile}; printf %s "$VARIABLES" >&3; exec 3>&-; wait $!"#
+            );
+            let variables = serde_json::json!({"PUSHREADY_DEPLOY_KEYS": keys}).to_string();
+            let apply = ws.sh(&script).env("VARIABLES", variables);
+            let output =
+                apply.env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"])).run().success();
+            output.stdout_has(said).stdout_has("\nREADY ");
+            ws.git(&["ls-remote", "git@github.com:acme/app.git"]).run().success();
+        }
+    });
+}

@@ -40,9 +40,11 @@ fn refusal(state: &Path) -> Option<String> {
         return Some(format!("`{}` is mounted noexec", state.display()));
     }
     let kept = state.join("bin/pushready");
-    let running = std::env::current_exe().ok().filter(|path| path.exists());
-    let Some(binary) = running.or_else(|| kept.exists().then_some(kept)) else {
-        return Some("/proc is not mounted".to_owned());
+    let Some(binary) = process::own_path().or_else(|| kept.exists().then_some(kept)) else {
+        let mounted = Path::new("/proc/self/exe").exists();
+        return Some(
+            if mounted { "the running binary was removed" } else { "/proc is not mounted" }.to_owned(),
+        );
     };
     // without a place for the trial, the proof afterwards has to do
     let (_trial, config) = trial(state, &binary)?;
