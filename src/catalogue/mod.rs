@@ -160,6 +160,7 @@ codes! {
     GitsshBlocked "gitssh-blocked" TemplateAdmin [stop transient] "`coder gitssh` fails before it starts ssh"
     // git
     GitMissing "git-missing" TemplateAdmin [stop] "there is no git on PATH"
+    GitConfigInvalid "git-config-invalid" WorkspaceUser [stop] "git does not take a line or a value of its configuration, so none of its commands works"
     GitIdentityMissing "git-identity-missing" Agent [may_fix] "git has no author name or email for a commit"
     RepositoryOtherOwner "repository-other-owner" Agent [may_fix] "git refuses a clone that belongs to another user"
     RemoteStillHttps "remote-still-https" Agent [may_fix] "a remote of a repository that has a key still pushes over HTTPS"

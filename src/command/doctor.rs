@@ -1,6 +1,7 @@
 //! `pushready doctor`: gathers what is there, runs the checks side by side, reports.
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -118,6 +119,7 @@ fn examine(
         end: start + if depth == Depth::Live { LIVE_BUDGET } else { BUDGET },
         selected: selection,
         github,
+        git_complaint: OnceLock::new(),
     };
     let checks = doctor::run(&context);
     let report = Report {

@@ -23,10 +23,12 @@ mod ssh_command;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::catalogue::Code;
 use crate::env::Env;
+use crate::git_config::Complaint;
 use crate::git_url::{GitUrl, Repository};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};
@@ -65,6 +67,8 @@ pub struct Context<'a> {
     pub selected: &'a Selection,
     /// What GitHub's API told in earlier looks of `--wait`.
     pub github: &'a crate::github::Memory,
+    /// What git has against its configuration outside of any clone: asked once, where it matters.
+    pub git_complaint: OnceLock<Option<Complaint>>,
 }
 
 impl Context<'_> {
@@ -102,6 +106,11 @@ impl Context<'_> {
     /// What apply would say of an item now.
     pub fn planned(&self, subject: &str) -> Option<&Planned> {
         self.plan.items.iter().find(|planned| planned.item.subject == subject)
+    }
+
+    /// What git has against its configuration outside of any clone, so that it works nowhere.
+    pub fn git_complaint(&self) -> Option<&Complaint> {
+        self.git_complaint.get_or_init(|| Complaint::of_home(self.deadline(ssh::LOCAL))).as_ref()
     }
 
     /// Whether an agent's sandbox has told that there is no network (Codex sets the variable).

@@ -5,6 +5,7 @@ use super::scratch::Scratch;
 use super::{By, Choice, hung, of_clone};
 use crate::catalogue::Code;
 use crate::doctor::Context;
+use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Fix, Outcome, Status};
 use crate::doctor::push_message::{Hints, classify};
 use crate::doctor::ssh::NETWORK;
@@ -16,6 +17,9 @@ const ID: &str = "push.live";
 /// Over whichever transport the URL names; it holds no credential.
 pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -> Outcome {
     let subject = Some(url.to_owned());
+    if let Some(outcome) = git::keeps_from_pushing(context, ID, subject.clone()) {
+        return outcome;
+    }
     let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
     if over_ssh {
         let wins = Choice::of(context, repository).wins;

@@ -7,6 +7,7 @@ mod scratch;
 use std::thread;
 
 use super::Context;
+use super::git;
 use super::outcome::{Evidence, Fix, Outcome};
 use super::push_message::{Greeting, Hints, classify};
 use super::runner::Gate;
@@ -60,6 +61,9 @@ impl Access {
 pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &Gate) -> Outcome {
     let id = access.id();
     let subject = Some(repository.to_ssh());
+    if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
+        return outcome;
+    }
     let at = match routing::destination(repository) {
         Ok(at) => at,
         Err(shown) => return reversed(id, subject, &shown),
@@ -142,6 +146,9 @@ fn advertises(output: &Output) -> bool {
 pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     let id = access.id();
     let subject = Some(url.to_string());
+    if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
+        return outcome;
+    }
     let cannot = |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
     let scratch = match Scratch::new(context) {
         Ok(scratch) => scratch,

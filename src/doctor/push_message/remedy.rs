@@ -69,6 +69,10 @@ fn by_command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
             &["sh", "-c", "chmod go-w ~ ~/.ssh ~/.ssh/config"],
             "only its owner may be able to write the configuration and the folders above it",
         ),
+        Code::GitConfigInvalid => (
+            &["git", "config", "--show-origin", "--list"],
+            "mend the line that git names, or take it out; where git names a value only, this shows its file",
+        ),
         Code::RepositoryOtherOwner => (
             &["sh", "-c", "git config --global --add safe.directory \"$PWD\""],
             "in the clone's folder, if you trust who wrote it; better give the folder to this user",

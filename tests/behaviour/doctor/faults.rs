@@ -371,6 +371,44 @@ pub const SSH: &[Fault] = &[
         // git's own switch for this test; a sandbox knows one user only
         lab.doctor(&["--offline"]).env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     }),
+    fault("git-config-invalid", "fail", "a line of ~/.gitconfig is no configuration", |lab| {
+        lab.append(".gitconfig", "[broken\n");
+        lab.doctor(&[])
+    }),
+    fault("git-config-invalid", "fail", "pushes are asked for alone", |lab| {
+        lab.append(".gitconfig", "[core]\n\tfilemode = maybe\n");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("git-config-invalid", "fail", "git does not take a value in an included file", |lab| {
+        lab.write("included", "[push]\n\tdefault = maybe\n");
+        lab.append(".gitconfig", "[include]\n\tpath = ~/included\n");
+        lab.doctor(&["--offline", "--only", "git.identity"])
+    }),
+    fault("git-config-invalid", "fail", "the variables hold no configuration", |lab| {
+        lab.doctor(&["--offline"]).env("GIT_CONFIG_COUNT", "bogus")
+    }),
+    fault("git-config-invalid", "fail", "the clone's own configuration is none", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-config-invalid", "fail", "another clone's own configuration is none", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.ws.pushready(&["doctor", "--json", "--offline", "--all"])
+    }),
+    fault("git-config-invalid", "fail", "apply met it, and tells the line", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.append(".gitconfig", "[broken\n");
+        let line = |file: &str| lab.ws.read(file).lines().count();
+        let apply = lab.apply().run().fails(1);
+        apply
+            .stdout_has(&format!("git-config-invalid git: git does not take line {} of `~/.gitconfig`", line(".gitconfig")))
+            .stdout_has(&format!(
+                "git-config-invalid clone ~/src/app: git does not take line {} of `~/src/app/.git/config`, so no git \
+                 command works in that clone",
+                line("src/app/.git/config"),
+            ));
+        lab.doctor(&["--offline"])
+    }),
     fault("git-identity-missing", "warn", "nobody told git who commits", |lab| {
         let only_ours = lab
             .ws
