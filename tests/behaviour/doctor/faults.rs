@@ -540,6 +540,27 @@ pub const PUSH: &[Fault] = &[
         lab.apply().env("PUSHREADY_KNOWN_HOSTS", "example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIVIC02vnjFyL+I4RHfvIGNtOgJMe769VTF1VR4EB3ZB").run().success();
         lab.doctor(&["--only", "push"])
     }),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND does nothing", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "false")
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is no program", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "no-such-ssh --quiet")
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH is no program", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH", "/nowhere/ssh")
+    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "core.sshCommand does nothing, and a branch was to be pushed",
+        |lab| {
+            lab.ws.git(&["config", "--global", "core.sshCommand", "false"]).run().success();
+            lab.doctor(&["--live", "--only", "push"])
+        },
+    ),
+    fault("ssh-command-broken", "fail", "the wrapper never answers", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "sleep 60; ssh")
+    }),
     fault("gitssh-blocked", "fail", "coder gitssh cannot reach coderd", |lab| {
         let coder = Coder::install(None);
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", coder.git_ssh_command())

@@ -183,7 +183,15 @@ fn each_way_to_start_ssh_is_probed() {
             told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
             expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand it does not work")
         );
-        assert_eq!(write(doctor())["status"], "unknown");
+        assert_eq!(told(&write(doctor())), expect("fail", "core.sshCommand", "with plain ssh it works"));
+        // one that plain ssh does no better than is not proven to be at fault
+        let elsewhere = lab.doctor(&["--only", "push", "--repo", "git@git.nowhere.example:acme/app.git"]);
+        let report = elsewhere.env("GIT_SSH_COMMAND", "exit 3;").run().success().json();
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let silent = checks.find(|check| check["id"] == "push.write" && check["subject"] != URL).unwrap();
+        assert_eq!((&silent["status"], &silent["code"]), (&"unknown".into(), &"push-unrecognized".into()));
+        let summary = silent["summary"].as_str().unwrap();
+        assert!(summary.contains("printed nothing, and ended with status 3"), "{silent}");
         // the clone's own, and what a setting of the user's own says of that clone alone
         lab.fresh();
         ws.git(&["config", "core.sshCommand", "ssh -v"]).current_dir("src/app").run().success();
