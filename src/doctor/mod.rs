@@ -38,7 +38,7 @@ use crate::settings::Settings;
 use crate::variables;
 use check::{CHECKS, Check, Depth, Selection};
 use clones::Clones;
-use outcome::Outcome;
+use outcome::{Outcome, Status};
 use push::Access;
 use runner::{Gates, Probe, run_all};
 
@@ -201,6 +201,7 @@ pub fn run(context: &Context) -> Vec<Outcome> {
         probes.push(("actions.runs", Box::new(|| actions_unasked(context))));
     }
     let mut outcomes = run_all(probes);
+    tell_once(&mut outcomes);
     accept(&mut outcomes, &context.settings.accept);
     requirement::mark(&mut outcomes, context.desired);
     outcomes
@@ -235,6 +236,22 @@ fn actions(context: &Context) -> Vec<Outcome> {
 fn actions_unasked(context: &Context) -> Vec<Outcome> {
     let repository = context.asked.or(context.clones.current());
     repository.and_then(|repository| actions::not_asked(context.env, repository)).into_iter().collect()
+}
+
+/// What apply refused, and a check of its own sees too, is told by that check: it has the evidence.
+fn tell_once(outcomes: &mut Vec<Outcome>) {
+    let is_restated = |outcome: &Outcome| outcome.id == home::PROVISIONED && outcome.subject.is_some();
+    let seen: Vec<_> = outcomes
+        .iter()
+        .filter(|outcome| outcome.status == Status::Fail && !is_restated(outcome))
+        .map(|outcome| (outcome.code, outcome.subject.clone()))
+        .collect();
+    outcomes.retain(|outcome| {
+        let is_same = |(code, subject): &(Option<Code>, Option<String>)| {
+            *code == outcome.code && (subject.is_none() || *subject == outcome.subject)
+        };
+        !(is_restated(outcome) && seen.iter().any(is_same))
+    });
 }
 
 /// Marks what PUSHREADY_ACCEPT names.

@@ -57,6 +57,25 @@ pub const HOME: &[Fault] = &[
         lab.doctor(&["--offline"])
     })
     .entails(&["remote-still-https"]),
+    fault("not-provisioned", "fail", "variables ask for a key, and apply never ran", |lab| {
+        lab.ws.run(&["remove"]).success();
+        // the variable stands for a file of the template's
+        let key = lab.ws.home().join("key");
+        lab.write("key", &lab.key.private);
+        lab.doctor(&["--offline"])
+            .env("PUSHREADY_DEPLOY_KEY_FILE", key)
+            .env("PUSHREADY_REPOSITORY", "acme/app")
+    })
+    .entails(&["remote-still-https"]),
+    fault("ssh-route-broken", "fail", "apply refused the path of the state folder", |lab| {
+        refused_state(lab);
+        lab.doctor(&["--offline"]).env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
+    })
+    .entails(&["remote-still-https"]),
+    fault("ssh-route-broken", "fail", "the same, and ssh alone is asked for", |lab| {
+        refused_state(lab);
+        lab.doctor(&["--offline", "--only", "ssh"]).env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
+    }),
     fault("required-missing", "fail", "a key is required that nobody gave", |lab| {
         lab.doctor(&["--offline"]).env("PUSHREADY_REQUIRE", "push:acme/nowhere")
     }),
@@ -91,6 +110,16 @@ pub const HOME: &[Fault] = &[
     })
     .entails(&["remote-still-https"]),
 ];
+
+/// What ssh's configuration cannot name.
+fn refused_state(lab: &Lab) {
+    lab.ws.run(&["remove"]).success();
+    lab.apply()
+        .env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
+        .run()
+        .fails(1)
+        .stdout_has("ssh-route-broken routing");
+}
 
 /// apply is given another repository's key, made by ssh-keygen, which it must refuse.
 fn refused_key(lab: &Lab, options: &[&str]) -> Cmd {

@@ -220,6 +220,37 @@ fn where_ssh_cannot_ask_the_alias_is_probed() {
     });
 }
 
+/// What apply had to refuse, and a check sees as well, is one fault: told by the check, which knows more of it.
+#[test]
+fn a_fault_that_apply_met_is_told_once() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let told = |code: &str| {
+            let report = lab.doctor(&["--offline"]).run().fails(1).json();
+            let checks = report["checks"].as_array().unwrap().iter();
+            let of_code =
+                checks.filter(|check| check["code"] == code).map(|check| check["id"].as_str().unwrap());
+            of_code.map(str::to_owned).collect::<Vec<_>>()
+        };
+        lab.apply().env("PUSHREADY_CLAUDE_TOKEN_CREATED", "2024-01-31").run().fails(1);
+        assert_eq!(told("claude-token-expired"), ["claude.login"]);
+        lab.fresh();
+        lab.append(".gitconfig", "[broken\n");
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.apply().run().fails(1).stdout_has("git-config-invalid clone ~/src/app");
+        assert_eq!(told("git-config-invalid"), ["git.config"]);
+        // what no check sees is told as apply's
+        lab.ws.write(".gitconfig", "[user]\n\tname = D\n\temail = d@example.com\n", 0o600);
+        let output = ws.run(&["doctor", "--json", "--offline"]).fails(1);
+        let mut checks = output.json()["checks"].as_array().unwrap().clone().into_iter();
+        let clone = checks.find(|check| check["code"] == "git-config-invalid").unwrap();
+        assert_eq!(
+            (&clone["id"], &clone["subject"]),
+            (&"home.provisioned".into(), &"clone ~/src/app".into())
+        );
+    });
+}
+
 /// A start script is red for what is required alone, and not because the forge has a bad day.
 #[test]
 fn only_what_is_required_is_red() {
