@@ -16,7 +16,7 @@ mod push;
 pub mod push_message;
 pub mod report;
 mod request;
-mod requirement;
+pub mod requirement;
 mod runner;
 mod ssh;
 mod ssh_command;

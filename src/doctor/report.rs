@@ -208,7 +208,13 @@ impl Report {
 /// The code, or where there is none the check, and what it is about.
 fn name(outcome: &Outcome) -> String {
     let name = outcome.code.map_or(outcome.id, |code| code.name());
-    outcome.subject.as_ref().map_or(name.to_owned(), |subject| format!("{name} {subject}"))
+    let area = outcome.id.split('.').next().unwrap_or_default();
+    match (&outcome.subject, outcome.code) {
+        (Some(subject), _) => format!("{name} {subject}"),
+        // `home-unsafe-place`: of which of them?
+        (None, Some(code)) if code.explanation().area != area => format!("{name} {area}"),
+        (None, _) => name.to_owned(),
+    }
 }
 
 /// Whether two checks met one fault: by its code, what it is about, and the fix.

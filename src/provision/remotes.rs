@@ -104,7 +104,7 @@ pub fn provision(
     if let Some((config, (from, to))) = reversed.first() {
         let more =
             if reversed.len() > 1 { format!(" and in {} more", reversed.len() - 1) } else { String::new() };
-        items.push(Item::warn(
+        items.push(Item::fail(
             "remotes",
             Finding::new(
                 Code::RemoteReversed,
@@ -114,7 +114,6 @@ pub fn provision(
                 ),
                 "take it out; `git config --local --get-regexp '^url'` in the clone shows it",
             ),
-            Vec::new(),
         ));
     }
     if let Some((config, url)) = ports_in_path.first() {

@@ -1,5 +1,6 @@
 //! The doctor's confusion matrix: each real fault comes out as exactly its code, and a healthy workspace as none.
 
+mod agree;
 mod faults;
 mod hostile;
 mod live;
