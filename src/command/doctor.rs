@@ -1,6 +1,5 @@
 //! `pushready doctor`: gathers what is there, runs the checks side by side, reports.
 
-use std::path::Path;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use crate::cli;
 use crate::doctor::check::{CHECKS, Depth, Selection};
 use crate::doctor::clones::Clones;
 use crate::doctor::report::{Examined, Overall, Report};
-use crate::doctor::{self, Context};
+use crate::doctor::{self, Context, verdict};
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
@@ -21,9 +20,7 @@ use crate::home::Home;
 use crate::plan::Plan;
 use crate::process;
 use crate::provision;
-use crate::resource::file;
 use crate::settings::Settings;
-use crate::state::State;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -140,24 +137,14 @@ fn examine(
         checks,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
-    // for `status`; a partial run must not pass for a whole one
+    // for `status`
+    let whole = selection.only.is_empty() && selection.skip.is_empty();
     if receipt.is_some()
-        && selection.only.is_empty()
-        && selection.skip.is_empty()
-        && let Err(error) = keep(&report, &home.state)
+        && let Err(error) = verdict::keep(&report, whole, &home.state)
     {
         complain(&error);
     }
     Ok(report)
-}
-
-/// Under the lock, so that a removal at work is not followed by a file that nobody would remove; where the state folder is
-/// gone meanwhile there is nothing to tell.
-fn keep(report: &Report, state: &Path) -> Result<()> {
-    let Some(state) = State::open_existing(state)? else { return Ok(()) };
-    let path = state.path.join("doctor.json");
-    file::write(&path, report.json().as_bytes(), 0o600)
-        .map_err(|error| Error::io("keep the verdict in", &path, &error))
 }
 
 fn list() -> String {

@@ -3,20 +3,19 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::print;
 use crate::catalogue::Code;
 use crate::cli;
 use crate::doctor::outcome::Status as CheckStatus;
-use crate::doctor::report::Overall;
 use crate::doctor::requirement::provides;
+use crate::doctor::verdict::{Kept, Since, Verdict};
 use crate::env::Env;
 use crate::error::{Exit, Result};
 use crate::home::Home;
 use crate::provision::{Item, lost_logins, span, unmet};
 use crate::receipt::{Desired, Receipt, Refused};
-use crate::resource::file::{self, Kind};
 use crate::settings::{Requirement, accepted};
 
 /// A verdict older than this proves nothing any more.
@@ -39,39 +38,17 @@ struct Status {
     unproven: Vec<String>,
     /// What failed besides what the doctor was told is required.
     not_required: Vec<String>,
+    /// The last whole run.
     doctor: Option<Verdict>,
-}
-
-/// The part of the doctor's last whole report that matters here.
-#[derive(Serialize, Deserialize)]
-struct Verdict {
-    finished_at: Timestamp,
-    overall: Overall,
-    #[serde(default)]
-    stale: bool,
-    /// The doctor ran with `--required`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    required: Option<Overall>,
-    checks: Vec<CheckLine>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CheckLine {
-    id: String,
-    subject: Option<String>,
-    status: CheckStatus,
-    code: Option<String>,
-    #[serde(default)]
-    transient: bool,
-    #[serde(default)]
-    accepted: bool,
-    #[serde(default)]
-    required: bool,
+    /// What a run of a few checks found to fail since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_since: Vec<Since>,
 }
 
 impl Status {
     /// `lost`: logins that are not what the last apply left.
-    fn new(receipt: Option<Receipt>, lost: &[Refused], accepted: &[Code], doctor: Option<Verdict>) -> Self {
+    fn new(receipt: Option<Receipt>, lost: &[Refused], accepted: &[Code], kept: Kept) -> Self {
+        let Kept { whole: doctor, since } = kept;
         let fresh = doctor.as_ref().filter(|verdict| !verdict.stale);
         let only_required = fresh.is_some_and(|verdict| verdict.required.is_some());
         let counts = |refused: &Refused| !accepted.contains(&refused.code);
@@ -100,8 +77,11 @@ impl Status {
         } else if !accepted.contains(&Code::NotProvisioned) {
             not_ready.push("not-provisioned".to_owned());
         }
-        let failed = fresh.into_iter().flat_map(|verdict| &verdict.checks);
-        for check in failed.filter(|check| check.status == CheckStatus::Fail && !check.accepted) {
+        let whole = fresh.into_iter().flat_map(|verdict| &verdict.checks).map(|check| (check, only_required));
+        let since_then = since.iter().map(|failure| (&failure.check, failure.only_required));
+        let failed =
+            whole.chain(since_then).filter(|(check, _)| check.status == CheckStatus::Fail && !check.accepted);
+        for (check, only_required) in failed {
             let name = check.code.as_ref().unwrap_or(&check.id);
             // judged above, by what is there now
             let known = [Code::NotProvisioned, Code::RequiredMissing].into_iter();
@@ -140,6 +120,7 @@ impl Status {
             unproven,
             not_required,
             doctor,
+            failed_since: since,
         }
     }
 
@@ -171,6 +152,8 @@ impl Status {
         let logins = [(self.codex, "codex"), (self.claude, "claude")];
         parts.extend(logins.into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()));
         let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
+        let in_part = self.failed_since.iter().map(|failure| failure.finished_at).max();
+        let in_part = in_part.map(|at| format!("checked in part {}", ago(at)));
         match (&self.doctor, self.provisioned_at) {
             (Some(verdict), _) if verdict.stale => {
                 parts.push(format!("stale: checked {}", ago(verdict.finished_at)));
@@ -180,18 +163,22 @@ impl Status {
                 parts.push(format!("checked {}, applied since", ago(verdict.finished_at)));
             }
             (Some(verdict), _) => parts.push(format!("checked {}", ago(verdict.finished_at))),
+            (None, Some(at)) if in_part.is_some() => parts.push(format!("applied {}", ago(at))),
             (None, Some(at)) => parts.push(format!("applied {}, never checked", ago(at))),
             (None, None) => {}
         }
+        parts.extend(in_part);
         parts.join(" · ")
     }
 }
 
-fn verdict(home: &Home, now: Timestamp) -> Option<Verdict> {
-    let content = file::observe(&home.state.join("doctor.json"), Kind::Own).ok()??;
-    let verdict: Verdict = serde_json::from_slice(&content.bytes).ok()?;
-    let stale = now.duration_since(verdict.finished_at) > STALE;
-    Some(Verdict { stale, ..verdict })
+/// What the doctor found, with what is too old to prove anything marked, or left out.
+fn kept(home: &Home, now: Timestamp) -> Kept {
+    let is_stale = |at: Timestamp| now.duration_since(at) > STALE;
+    let Kept { whole, mut since } = Kept::read(&home.state);
+    since.retain(|failure| !is_stale(failure.finished_at));
+    let whole = whole.map(|verdict| Verdict { stale: is_stale(verdict.finished_at), ..verdict });
+    Kept { whole, since }
 }
 
 /// What is accepted here, or was by the doctor.
@@ -206,11 +193,11 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let env = Env::of_process();
     let loaded = Home::locate(&env).and_then(|home| {
         let receipt = Receipt::load(&home.state)?;
-        let verdict = verdict(&home, env.now);
+        let kept = kept(&home, env.now);
         let lost = receipt.as_ref().map(|receipt| lost_logins(&home, receipt, env.now)).unwrap_or_default();
-        Ok((lost, accepted_by_now(&env, verdict.as_ref()), receipt, verdict))
+        Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept))
     });
-    let (lost, accepted, receipt, doctor) = match loaded {
+    let (lost, accepted, receipt, kept) = match loaded {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us; a verdict is told in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
@@ -223,7 +210,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    let status = Status::new(receipt, &lost, &accepted, doctor);
+    let status = Status::new(receipt, &lost, &accepted, kept);
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&status).unwrap_or_default()));
     } else {

@@ -20,6 +20,7 @@ pub mod requirement;
 mod runner;
 mod ssh;
 mod ssh_command;
+pub mod verdict;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

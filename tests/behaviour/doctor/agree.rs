@@ -162,3 +162,58 @@ fn what_apply_refused_and_nobody_requires_is_told_apart() {
         ws.run(&["status"]).fails(1).stdout_has("not ready: key-malformed key acme/other");
     });
 }
+
+/// A run of a few checks is no whole verdict, and what it found to fail is not forgotten for that.
+#[test]
+fn what_failed_in_part_stands_until_it_is_looked_at_again() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let blocked = "remote-still-https git@github.com:acme/app.git (origin)";
+        let status = || ws.run(&["status"]);
+        let line = |what: &str| {
+            ws.run(&["status", "--line"]).success().stdout_has(what);
+        };
+        let git = |url: &str| {
+            ws.git(&["remote", "set-url", "origin", url]).current_dir("src/app").run().success();
+        };
+        let (good, bad) = ("git@github.com:acme/app.git", "https://github.com/Acme/App");
+        let part = || lab.doctor(&["--offline", "--only", "git"]);
+        status().success().stdout_has("never checked");
+        git(bad);
+        part().run().fails(1);
+        let told = status()
+            .fails(1)
+            .stdout_has(&format!("not ready: {blocked}"))
+            .stdout_has("checked in part 0 s ago");
+        assert!(!told.stdout.contains("never"), "{told}");
+        line(&format!("not ready: {blocked}"));
+        let json = ws.run(&["status", "--json"]).fails(1).json();
+        assert_eq!((&json["not_ready"], &json["doctor"]), (&json!([blocked]), &json!(null)), "{json}");
+        assert_eq!(json["failed_since"][0]["id"], "git.remotes", "{json}");
+        // another part says nothing of it, and the same part does
+        lab.doctor(&["--offline", "--only", "codex"]).run().success();
+        status().fails(1);
+        git(good);
+        part().run().success();
+        let told = status().success();
+        assert!(told.stdout.contains("never checked"), "a part that passes proves no whole\n{told}");
+
+        // the whole verdict stays beside it
+        lab.doctor(&["--offline"]).run().success();
+        git(bad);
+        part().run().fails(1);
+        let json = ws.run(&["status", "--json"]).fails(1).json();
+        assert_eq!((&json["not_ready"], &json["doctor"]["overall"]), (&json!([blocked]), &json!("pass")));
+        git(good);
+        lab.doctor(&["--offline"]).run().success();
+        status().success();
+        // what is not required is no failure of a run for what is
+        git(bad);
+        part().arg("--required").run().success();
+        status().success().stdout_has(&format!("ready · not required: {blocked}"));
+        // accepted, it is none
+        part().env("PUSHREADY_ACCEPT", "remote-still-https").run().success();
+        let told = status().success();
+        assert!(!told.stdout.contains("remote-still-https"), "{told}");
+    });
+}
