@@ -194,9 +194,10 @@ impl Report {
             (Status::Pass, "ok"),
             (Status::Skip, "skipped"),
         ] {
-            let count = count(status);
-            if count > 0 {
-                parts.push(format!("{count} {name}"));
+            match count(status) {
+                0 => {}
+                1 => parts.push(format!("1 {}", name.trim_end_matches('s'))),
+                count => parts.push(format!("{count} {name}")),
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
@@ -274,5 +275,37 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     }
     if outcome.stop_and_report {
         text.push_str("        an agent should stop here and report this, not look for other credentials\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Code;
+    use crate::doctor::outcome::Fix;
+
+    fn report(checks: Vec<Outcome>) -> Report {
+        Report {
+            schema_version: 1,
+            tool: "pushready",
+            version: "0",
+            binary_path: String::new(),
+            finished_at: Timestamp::UNIX_EPOCH,
+            provisioned_at: None,
+            overall: Overall::of(&checks),
+            required: None,
+            depth: Depth::Offline,
+            requested: Vec::new(),
+            examined: Vec::new(),
+            checks,
+            duration_ms: 40,
+        }
+    }
+
+    #[test]
+    fn one_warning_is_one() {
+        let warning = || Outcome::warn("home.clock", None, Code::ClockSkew, "x", Fix::report("y"));
+        assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
+        assert_eq!(report(vec![warning(), warning()]).counts(), "READY: 2 warnings in 0.04 s");
     }
 }
