@@ -6,6 +6,7 @@ mod hostile;
 mod live;
 mod offline;
 mod table;
+mod wait;
 
 use std::collections::BTreeSet;
 use std::fs;
