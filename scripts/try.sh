@@ -106,7 +106,7 @@ fails pushready explain --push /run/lab/push
 
 cd "$home"
 say "How it stands"
-run pushready status
+fails pushready status
 say "Everything is taken back"
 rm -rf app docs
 run pushready remove

@@ -133,9 +133,17 @@ impl Report {
     pub fn text(&self, verbose: bool, asked: bool) -> String {
         let mut text = String::new();
         if !verbose {
-            let passed = self.checks.iter().filter(|outcome| outcome.status == Status::Pass);
-            let names = passed.map(|outcome| if asked { outcome.id } else { area(outcome.id) });
-            list(&mut text, names);
+            let named = |outcome: &Outcome| if asked { outcome.id } else { area(outcome.id) };
+            let judged = self.checks.iter().filter(|outcome| outcome.status != Status::Skip);
+            let mut names: Vec<(&str, usize, usize)> = Vec::new();
+            for outcome in judged {
+                let passed = usize::from(outcome.status == Status::Pass);
+                match names.iter_mut().find(|(name, ..)| *name == named(outcome)) {
+                    Some((_, good, all)) => (*good, *all) = (*good + passed, *all + 1),
+                    None => names.push((named(outcome), passed, 1)),
+                }
+            }
+            list(&mut text, names.into_iter().filter(|(_, good, _)| *good > 0));
         }
         let is_quiet = |outcome: &Outcome| match outcome.status {
             Status::Pass => !verbose,
@@ -239,23 +247,19 @@ fn area(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }
 
-/// `ok      home · codex`: each name once, in lines that fit a terminal.
-fn list<'a>(text: &mut String, names: impl Iterator<Item = &'a str>) {
+/// `ok      home · push (3 of 4)`, in lines that fit a terminal.
+fn list<'a>(text: &mut String, passed: impl Iterator<Item = (&'a str, usize, usize)>) {
     const WIDTH: usize = 80;
-    let mut told = Vec::new();
     let mut line = String::new();
-    for name in names {
-        if told.contains(&name) {
-            continue;
-        }
-        told.push(name);
+    for (name, good, all) in passed {
+        let part = if good == all { name.to_owned() } else { format!("{name} ({good} of {all})") };
         if line.is_empty() {
-            line = format!("ok      {name}");
-        } else if line.chars().count() + " · ".len() + name.len() > WIDTH {
+            line = format!("ok      {part}");
+        } else if line.chars().count() + " · ".len() + part.len() > WIDTH {
             let _ = writeln!(text, "{line}");
-            line = format!("        {name}");
+            line = format!("        {part}");
         } else {
-            let _ = write!(line, " · {name}");
+            let _ = write!(line, " · {part}");
         }
     }
     if !line.is_empty() {
@@ -370,6 +374,7 @@ mod tests {
                 Outcome::skip("ssh.identity", None, "y"),
                 Outcome::pass("push.read", Some("a".to_owned()), "x"),
                 Outcome::pass("push.read", Some("b".to_owned()), "x"),
+                Outcome::unknown("push.read", Some("c".to_owned()), "x", "y"),
             ]
         };
         let heads = |verbose, asked| {
@@ -378,11 +383,12 @@ mod tests {
             heads.collect::<Vec<_>>()
         };
         let [warn, fail] = ["warn    git-identity-missing", "FAIL    home-unset"];
-        let verdict = "NOT READY: 1 failed, 1 warning, 3 ok, 1 skipped in 0.04 s";
-        assert_eq!(heads(false, false), ["ok      ssh · push", warn, fail, verdict]);
-        let passed = "ok      ssh.client · push.read";
-        assert_eq!(heads(false, true), [passed, "skip    ssh.identity", warn, fail, verdict]);
-        assert_eq!(heads(true, true).len(), 7, "each by itself");
+        let unknown = "unknown push.read c";
+        let verdict = "NOT READY: 1 failed, 1 unknown, 1 warning, 3 ok, 1 skipped in 0.04 s";
+        assert_eq!(heads(false, false), ["ok      ssh · push (2 of 3)", warn, unknown, fail, verdict]);
+        let passed = "ok      ssh.client · push.read (2 of 3)";
+        assert_eq!(heads(false, true), [passed, "skip    ssh.identity", warn, unknown, fail, verdict]);
+        assert_eq!(heads(true, true).len(), 8, "each by itself");
     }
 
     #[test]
