@@ -189,11 +189,7 @@ fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Option<Outcome>
         Some(receipt) if receipt.knows("ssh.include") => return None,
         Some(receipt) => {
             let refused = receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
-            let explain = Fix::run(
-                ["pushready", "explain", refused.code.name()],
-                "mend what the explanation names, and apply again",
-            );
-            (refused.code, "the last apply could not write the routing", explain)
+            (refused.code, "the last apply could not write the routing", Fix::explained(refused.code))
         }
     };
     let subject = Some(repository.to_ssh());
