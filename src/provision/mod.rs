@@ -99,7 +99,7 @@ pub fn desired(context: &Context) -> Result<Provision> {
     items.extend(logins(context, &mut desired));
     items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
     items.extend(keys.farewells);
-    items.extend(refused(context, &mut desired));
+    items.extend(refused(context, &items, &mut desired));
     Ok(Provision { items, desired, notes })
 }
 
@@ -108,7 +108,7 @@ pub fn restated(context: &Context) -> Provision {
     let mut desired = asked(context);
     let mut items = deploy_keys::provision(context, &mut desired).items;
     items.extend(logins(context, &mut desired));
-    items.extend(refused(context, &mut desired));
+    items.extend(refused(context, &items, &mut desired));
     Provision { items, desired, notes: Vec::new() }
 }
 
@@ -147,11 +147,25 @@ fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
     items
 }
 
-fn refused(context: &Context, desired: &mut Desired) -> Vec<Item> {
+/// What cannot be put in place: refused by its value, or a login that an interrupted run did not come to and that nobody
+/// here can give. `others`: the items that stand already.
+fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Item> {
     let refused = &context.settings.refused;
+    let by_value = refused.iter().map(|item| (item.item.clone(), item.finding.clone()));
+    let told = |name: &str| {
+        others.iter().any(|item| item.subject == name) || refused.iter().any(|item| item.item == name)
+    };
+    let cut_off =
+        desired.refused.iter().filter(|item| item.code == Code::NotProvisioned && !told(&item.item));
+    let cut_off = cut_off.map(|Refused { item, code }| {
+        let say = "an apply was interrupted before it wrote this login, and it is not set here";
+        let hint = "run `pushready apply` where its variable is set: restart the workspace";
+        (item.clone(), Finding::new(*code, say, hint))
+    });
+    let all: Vec<_> = by_value.chain(cut_off).collect();
     desired.refused =
-        refused.iter().map(|item| Refused { item: item.item.clone(), code: item.finding.code }).collect();
-    refused.iter().map(|item| Item::fail(item.item.clone(), item.finding.clone())).collect()
+        all.iter().map(|(item, Finding { code, .. })| Refused { item: item.clone(), code: *code }).collect();
+    all.into_iter().map(|(item, finding)| Item::fail(item, finding)).collect()
 }
 
 /// A login that is gone is the user's business, unless it is required.
