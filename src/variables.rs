@@ -68,6 +68,7 @@ variables! {
 
 /// Other programs' variables, which the doctor looks at as evidence: it sets none, and prints no value of a secret one.
 pub mod observed {
+    pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
     pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
     pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";
     /// Codex sets it in the processes that it denies the network.

@@ -196,7 +196,7 @@ fn lost(env: &Env, home: &Home, receipt: Option<&Receipt>, verdict: Option<&Verd
         let mut checks = verdict.into_iter().flat_map(|verdict| &verdict.checks);
         checks.any(|check| check.accepted && check.code.as_deref() == Some(code.name()))
     };
-    let lost = receipt.map(|receipt| lost_logins(home, receipt, env.now)).unwrap_or_default();
+    let lost = receipt.map(|receipt| lost_logins(env, home, receipt)).unwrap_or_default();
     lost.into_iter().filter(|finding| !here.contains(&finding.code) && !by_doctor(finding.code)).collect()
 }
 

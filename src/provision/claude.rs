@@ -57,7 +57,9 @@ fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) 
             }
         }
         CredentialsFile::Login { .. } => Decision::Keep("somebody logged in with `/login`"),
-        CredentialsFile::Malformed { .. } => Decision::Keep("the file does not parse"),
+        CredentialsFile::Malformed { .. } => {
+            Decision::Keep("it holds no login that Claude Code can read, and may be wanted back")
+        }
     }
 }
 

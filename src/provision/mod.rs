@@ -13,11 +13,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::catalogue::Code;
+use crate::env::Env;
 use crate::error::{Finding, Result};
 use crate::home::Home;
 use crate::receipt::{Desired, Receipt, Refused};
 use crate::resource::{self, Resource, Undo};
-use crate::settings::{KnownHosts, Requirement, Settings};
+use crate::settings::{self, KnownHosts, Requirement, Settings};
 
 /// How one item of the report stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -188,8 +189,9 @@ fn is_gone(item: &Item) -> bool {
 }
 
 /// The logins of the last apply that are gone by now, or can no longer work. Looks at their files alone.
-pub fn lost_logins(home: &Home, receipt: &Receipt, now: Timestamp) -> Vec<Finding> {
-    let context = Context { settings: &Settings::default(), home, receipt: Some(receipt), now };
+pub fn lost_logins(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Finding> {
+    let settings = Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
+    let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
     let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
     let lost = items.into_iter().flatten().filter(|item| item.status == Status::Fail || is_gone(item));
@@ -263,7 +265,7 @@ fn own(
             lock: resource::lock::Lock::None,
             malformed: Code::NotProvisioned,
         },
-        edit: resource::Edit::Whole { bytes: zeroize::Zeroizing::new(bytes), mode },
+        edit: resource::Edit::Whole { bytes: zeroize::Zeroizing::new(bytes), mode, expendable: None },
         recorded: false,
     }
 }
