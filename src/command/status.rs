@@ -11,7 +11,7 @@ use crate::cli;
 use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::report::Overall;
 use crate::env::Env;
-use crate::error::{Exit, Finding, Result};
+use crate::error::{Exit, Finding, Result, plain};
 use crate::home::Home;
 use crate::provision::{lost_logins, span, unmet};
 use crate::receipt::{Receipt, Refused};
@@ -211,7 +211,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us; a verdict is told in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
-            print(&format!("not ready: {}\n", error.told().say));
+            print(&format!("not ready: {}\n", plain(error.told().say)));
             return Ok(Exit::Ready);
         }
         Err(_) if arguments.line => {
@@ -224,14 +224,14 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&status).unwrap_or_default()));
     } else {
-        print(&format!("{}\n", status.line(env.now)));
+        print(&format!("{}\n", plain(&status.line(env.now))));
         if !arguments.line {
             for item in &status.not_ready {
-                print(&format!("  {item}\n"));
+                print(&format!("  {}\n", plain(item)));
             }
             for (what, items) in [("unproven", &status.unproven), ("not required", &status.not_required)] {
                 for item in items {
-                    print(&format!("  {what}: {item}\n"));
+                    print(&format!("  {what}: {}\n", plain(item)));
                 }
             }
         }

@@ -388,6 +388,7 @@ impl From<Obstacle> for Stop {
 
 /// Looks at a target as its edit will see it.
 pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
+    file::named(&target.path)?;
     file::observe(&target.path, target.kind)
 }
 

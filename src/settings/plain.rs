@@ -1,6 +1,7 @@
 //! What is no secret, and what of this environment is not as it should be.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use super::{Reader, Requirement, shown_name};
@@ -28,14 +29,11 @@ pub fn accepted(env: &Env) -> (Vec<Code>, Vec<String>) {
 
 impl Reader<'_> {
     pub(super) fn plain(&mut self) {
-        let list = |name: &str, separator: char| list(self.env, name, separator);
-        let paths = |name: &str| -> Option<Vec<PathBuf>> {
-            let parts = list(name, ':')?;
-            Some(parts.iter().map(|part| expand(OsStr::new(part), &self.home.path)).collect())
-        };
-        self.settings.trusted_folders = paths(variables::TRUSTED_FOLDERS);
-        self.settings.remotes_roots = paths(variables::REMOTES_ROOTS);
-        self.settings.require = list(variables::REQUIRE, ',')
+        let (trusted, roots) =
+            (self.folders(variables::TRUSTED_FOLDERS), self.folders(variables::REMOTES_ROOTS));
+        self.settings.trusted_folders = trusted;
+        self.settings.remotes_roots = roots;
+        self.settings.require = list(self.env, variables::REQUIRE, ',')
             .map(|names| names.iter().map(|name| Requirement::parse(name)).collect());
         let (accept, unknown) = accepted(self.env);
         self.settings.accept = accept;
@@ -43,6 +41,19 @@ impl Reader<'_> {
             self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
         }
         self.known_hosts();
+    }
+
+    /// Folders, `:`-separated as in PATH.
+    fn folders(&mut self, name: &str) -> Option<Vec<PathBuf>> {
+        let value = self.env.get(name)?;
+        let parts = value.as_bytes().split(|&byte| byte == b':').map(<[u8]>::trim_ascii);
+        let parts = parts.filter(|part| !part.is_empty());
+        let folders = parts.map(|part| expand(OsStr::from_bytes(part), &self.home.path));
+        let (named, nameless): (Vec<_>, Vec<_>) = folders.partition(|folder| folder.to_str().is_some());
+        for folder in nameless {
+            self.warn(format!("{name}: `{}` is passed over: its path is not UTF-8", folder.display()));
+        }
+        Some(named)
     }
 
     /// What of this environment is not as the agent's will be, or should not be as it is.

@@ -1,11 +1,10 @@
 //! The folders that Codex should trust.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::catalogue::Code;
 use crate::error::Finding;
-use crate::provision::trust::{real, told};
+use crate::provision::trust::{list, names, told};
 use crate::provision::{Context, Item};
 use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
@@ -53,9 +52,10 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     let decided =
         |folder: &String| parsed.get("projects").is_some_and(|projects| projects.get(folder).is_some());
     let mut text = String::new();
-    let folders_by_name: BTreeSet<_> = desired.trusted_folders.iter().map(|folder| real(folder)).collect();
-    for folder in folders_by_name.iter().filter(|folder| !decided(folder)) {
-        let name = toml_edit::Value::from(folder);
+    let (folders, nameless) = names(&desired.trusted_folders);
+    for folder in folders.iter().filter(|folder| !decided(folder)) {
+        let name = toml_edit::Key::new(folder);
+        let name = name.display_repr();
         let _ = write!(
             text,
             "[projects.{name}]
@@ -76,10 +76,22 @@ trust_level = \"trusted\"
         ));
     }
     let edit = match (text.is_empty(), undo) {
-        (true, Some(undo)) => Edit::Revert { undo: undo.clone(), saved: None, descendant: false },
-        (true, None) => return None,
-        (false, _) => Edit::Block { text, place: block::Place::Tail },
+        (true, Some(undo)) => Some(Edit::Revert { undo: undo.clone(), saved: None, descendant: false }),
+        (true, None) => None,
+        (false, _) => Some(Edit::Block { text, place: block::Place::Tail }),
     };
-    let resource = Resource { id: context.id(ID, &path), target, edit, recorded: true };
-    Some(Item::ready("codex trust", told(&desired.trusted_folders), vec![resource]))
+    let id = context.id(ID, &path);
+    let resources: Vec<_> = edit
+        .into_iter()
+        .map(|edit| Resource { id: id.clone(), target: target.clone(), edit, recorded: true })
+        .collect();
+    if !nameless.is_empty() {
+        let finding = Finding::new(
+            Code::CodexUntrustedFolder,
+            format!("{}, without {}, whose path is not UTF-8", told(folders.len()), list(&nameless)),
+            "give the folder a name in UTF-8",
+        );
+        return Some(Item::warn("codex trust", finding, resources));
+    }
+    (!resources.is_empty()).then(|| Item::ready("codex trust", told(folders.len()), resources))
 }
