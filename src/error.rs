@@ -64,9 +64,9 @@ pub fn word(bytes: &[u8]) -> String {
     }
     let mut word = "$'".to_owned();
     let escape = |word: &mut String, bytes: &[u8]| {
-        bytes.iter().for_each(|byte| {
+        for byte in bytes {
             let _ = write!(word, "\\x{byte:02x}");
-        });
+        }
     };
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -122,9 +122,9 @@ impl Settings {
         let stdin = stdin.map(read_stdin).transpose()?.unwrap_or_default();
         let mut reader = Reader::new(env, home, stdin);
         reader.settings.openai_api_key = openai_api_key(env);
-        reader.settings.unclaimed = env.is_set(variables::UNCLAIMED);
-        reader.settings.codex_lease =
-            env.text(variables::CODEX_LEASE).map(|_| env.is_set(variables::CODEX_LEASE));
+        reader.settings.unclaimed = reader.switch(variables::UNCLAIMED).unwrap_or(false);
+        reader.settings.codex_lease = reader.switch(variables::CODEX_LEASE);
+        reader.seed_folder();
         if !reader.settings.unclaimed {
             reader.codex();
             reader.claude();

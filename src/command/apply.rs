@@ -141,7 +141,7 @@ fn report(plan: &Plan, provision: Provision, settings: &Settings, home: &Home, d
     report.notes.splice(0..0, home.told());
     if plan.items.is_empty() && report.items.is_empty() {
         report.notes.push(
-            "nothing is asked for: no PUSHREADY_ variable is set, and there is no seed folder".to_owned(),
+            "nothing is asked for: no variable, and nothing in the seed folder, has a login, a key or a folder to trust".to_owned(),
         );
     }
     report

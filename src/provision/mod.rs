@@ -99,6 +99,15 @@ pub fn desired(context: &Context) -> Result<Provision> {
     items.extend(routing.items);
     items.extend(logins(context, &mut desired));
     items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
+    if context.settings.claude_created.is_some()
+        && desired.claude.is_none()
+        && !context.settings.refused.iter().any(|refused| refused.item == "claude")
+    {
+        notes.push(
+            "PUSHREADY_CLAUDE_TOKEN_CREATED is set, but there is no token: PUSHREADY_CLAUDE_OAUTH_TOKEN is not set"
+                .to_owned(),
+        );
+    }
     items.extend(keys.farewells);
     items.extend(refused(context, &items, &mut desired));
     Ok(Provision { items, desired, notes })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::{Reader, Requirement, shown_name};
 use crate::catalogue::Code;
-use crate::env::{Env, expand};
+use crate::env::{Env, NoSwitch, expand};
 use crate::variables;
 
 fn list(env: &Env, name: &str, separator: char) -> Option<Vec<String>> {
@@ -41,6 +41,28 @@ impl Reader<'_> {
             self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
         }
         self.known_hosts();
+    }
+
+    /// A switch; `None`: it is unset. Any other word counts as on: a lease gives no refresh token out, and a workspace that
+    /// is not claimed gets nobody's login.
+    pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
+        self.env.switch(name).unwrap_or_else(|NoSwitch| {
+            self.warn(format!("{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1"));
+            Some(true)
+        })
+    }
+
+    /// One that is named should be there. (One that cannot be read is told with each thing that is looked for in it.)
+    pub(super) fn seed_folder(&mut self) {
+        let missing =
+            || std::fs::metadata(&self.seed).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if self.env.get(variables::SEED_DIR).is_some() && missing() {
+            let seed = self.home.shown(&self.seed);
+            self.warn(format!(
+                "{} names `{seed}`, which is not there: nothing comes from it",
+                variables::SEED_DIR
+            ));
+        }
     }
 
     /// Folders, `:`-separated as in PATH.
