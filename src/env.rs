@@ -36,10 +36,25 @@ impl Env {
         Some(self.get(name)?.to_string_lossy().trim().to_owned())
     }
 
+    /// A variable that is on or off; `None`: it is unset.
+    pub fn switch(&self, name: &str) -> Result<Option<bool>, NoSwitch> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        match &*value.to_ascii_lowercase() {
+            "1" | "true" | "yes" | "on" => Ok(Some(true)),
+            "0" | "false" | "no" | "off" => Ok(Some(false)),
+            _ => Err(NoSwitch),
+        }
+    }
+
+    /// Whether another program's variable is set to anything but off.
     pub fn is_set(&self, name: &str) -> bool {
-        self.text(name).is_some_and(|value| !matches!(&*value, "0" | "false" | "no"))
+        self.switch(name).map_or(true, |value| value == Some(true))
     }
 }
+
+/// The value is neither on nor off.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NoSwitch;
 
 /// A path with `~` for the home; relative ones are taken from the current folder.
 pub fn expand(value: &OsStr, home: &Path) -> PathBuf {

@@ -1,8 +1,9 @@
 //! Errors that end a command, how they are shown, and the exit status.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -52,8 +53,57 @@ impl Finding {
 
 /// A path as a word of a command that the reader may paste into a shell.
 pub fn shell(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    shlex::try_quote(&path).map_or_else(|_| path.clone().into_owned(), Cow::into_owned)
+    word(path.as_os_str().as_bytes())
+}
+
+/// The same of any bytes. What must not reach a terminal stands as `$'\x1b'`, which bash, ksh and zsh read.
+pub fn word(bytes: &[u8]) -> String {
+    let plain = std::str::from_utf8(bytes).ok().filter(|text| !text.contains(is_obeyed));
+    if let Some(Ok(word)) = plain.map(shlex::try_quote) {
+        return word.into_owned();
+    }
+    let mut word = "$'".to_owned();
+    let escape = |word: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            let _ = write!(word, "\\x{byte:02x}");
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\'' | '\\' => word.extend(['\\', character]),
+                odd if is_obeyed(odd) => escape(&mut word, odd.encode_utf8(&mut [0; 4]).as_bytes()),
+                other => word.push(other),
+            }
+        }
+        escape(&mut word, chunk.invalid());
+    }
+    word.push('\'');
+    word
+}
+
+/// Whether a terminal does something else with it than show it: control characters, and those that turn the direction of
+/// the text (Unicode, UAX 9).
+fn is_obeyed(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A line for people: the name of a folder may hold what a terminal obeys, or a line end.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |character: char| match character {
+        odd if is_obeyed(odd) => odd.escape_default().collect::<String>(),
+        other => other.to_string(),
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
+/// Adds a line for people to `text`.
+pub fn add_line(text: &mut String, line: fmt::Arguments<'_>) {
+    text.push_str(&plain(&line.to_string()));
+    text.push('\n');
 }
 
 /// What to do about an error of the filesystem.
@@ -143,12 +193,14 @@ impl Error {
 
     /// `error: …`, `  caused by: …`, a blank line, `hint: …`.
     pub fn render(&self) -> String {
-        let mut text = format!("error: {}\n", self.doing);
+        let mut text = String::new();
+        add_line(&mut text, format_args!("error: {}", self.doing));
         if let Some(cause) = &self.cause {
-            let _ = writeln!(text, "  caused by: {cause}");
+            add_line(&mut text, format_args!("  caused by: {cause}"));
         }
         if let Some(hint) = &self.hint {
-            let _ = write!(text, "\nhint: {hint}\n");
+            text.push('\n');
+            add_line(&mut text, format_args!("hint: {hint}"));
         }
         text
     }
@@ -164,3 +216,27 @@ pub struct Told<'a> {
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown_and_can_still_be_pasted() {
+        assert_eq!(plain("a b\u{e9}"), "a b\u{e9}");
+        assert_eq!(plain("a\u{1b}[31m\nb\u{202e}c"), "a\\u{1b}[31m\\nb\\u{202e}c");
+        for (bytes, quoted) in [
+            (&b"/plain"[..], "/plain"),
+            (b"/a b", "'/a b'"),
+            (b"/a\x1b[31m", "$'/a\\x1b[31m'"),
+            (b"/a\nb'\\", "$'/a\\x0ab\\'\\\\'"),
+            (b"/\xff\xc3\xa9", "$'/\\xff\u{e9}'"),
+            ("/\u{202e}".as_bytes(), "$'/\\xe2\\x80\\xae'"),
+        ] {
+            assert_eq!(word(bytes), quoted);
+            let echoed =
+                std::process::Command::new("bash").args(["-c", &format!("printf %s {quoted}")]).output();
+            assert_eq!(echoed.unwrap().stdout, bytes);
+        }
+    }
+}

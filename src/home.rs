@@ -12,6 +12,7 @@ use crate::env::{Env, expand};
 use crate::error::{Error, Finding, Result, shell};
 use crate::git_url::Repository;
 use crate::process::{self, Failure};
+use crate::resource::file;
 use crate::variables;
 
 #[derive(Debug)]
@@ -75,6 +76,7 @@ impl Home {
                     .code(Code::HomeUnset));
             }
         };
+        nameable(variables::HOME, &path)?;
         usable(&path)?;
         if let Ok(passwd) = &passwd
             && !same_folder(passwd, &path)
@@ -96,9 +98,11 @@ impl Home {
                 .unwrap_or_else(|| path.join(default))
         };
         let config = folder(variables::XDG_CONFIG_HOME, ".config");
+        let state = folder(variables::XDG_STATE_HOME, ".local/state").join("pushready");
+        nameable(variables::XDG_STATE_HOME, &state)?;
         let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(|value| expand(&value, &path));
         Ok(Self {
-            state: folder(variables::XDG_STATE_HOME, ".local/state").join("pushready"),
+            state,
             codex: env
                 .get(variables::CODEX_HOME)
                 .map_or_else(|| path.join(".codex"), |value| expand(&value, &path)),
@@ -125,17 +129,22 @@ impl Home {
 
     /// `path` as it is shown: the home as `~`.
     pub fn shown(&self, path: &Path) -> String {
-        let shown = match path.strip_prefix(&self.path) {
+        match path.strip_prefix(&self.path) {
             Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
             Ok(rest) => format!("~/{}", rest.display()),
             Err(_) => path.display().to_string(),
-        };
-        // a folder's name may hold what a terminal obeys
-        shown
-            .chars()
-            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-            .collect()
+        }
     }
+}
+
+/// Whether the receipt, which is JSON, can name what is written below this folder.
+fn nameable(variable: &str, path: &Path) -> Result<()> {
+    file::named(path).map_err(|obstacle| {
+        let (say, _) = obstacle.explain(path);
+        Error::new(say)
+            .hint(format!("set {variable} to a folder whose path is UTF-8"))
+            .code(Code::HomeUnsafePlace)
+    })
 }
 
 /// Whether a home can be provisioned by this user. Root's files in another user's home would lock that user out.

@@ -168,6 +168,16 @@ impl Receipt {
         }
     }
 
+    /// The one that is made together with the state folder: an apply has begun, and nothing is known of it yet.
+    pub fn beginning(now: Timestamp) -> Self {
+        Self { under_way: Some(UnderWay::default()), ..Self::new(now) }
+    }
+
+    /// Nothing is provisioned, as far as it tells.
+    pub fn is_of_nothing(&self) -> bool {
+        self.desired.is_empty() && self.entries.is_empty()
+    }
+
     /// The name of the entry for the file at `path`. Where CODEX_HOME and its like name another folder than at the last
     /// apply, the file there is one more to undo, not the same.
     pub fn id(&self, name: &str, path: &Path) -> String {
@@ -224,8 +234,8 @@ impl Receipt {
         file::write(&Self::path(state), text.as_bytes(), 0o600)
     }
 
-    /// Ends the run that was under way: where a file is still as it was before, so is what the receipt says of it. False
-    /// if there was none.
+    /// Ends the run that was under way: where a file is still as it was before, so is what the receipt says of it; a login
+    /// that it did not come to is among what was refused. False if there was none.
     pub fn settle(&mut self) -> bool {
         let Some(UnderWay { codex, claude, steps }) = self.under_way.take() else { return false };
         for (id, was) in steps {
@@ -236,9 +246,16 @@ impl Receipt {
                 continue;
             }
             // for whichever folder: see `id`
+            let Desired { codex: codex_now, claude: claude_now, refused, .. } = &mut self.desired;
             match id.split(':').next().unwrap_or_default() {
-                "codex.auth" => self.desired.codex.clone_from(&codex),
-                "claude.credentials" => self.desired.claude.clone_from(&claude),
+                "codex.auth" if *codex_now != codex => {
+                    codex_now.clone_from(&codex);
+                    refused.push(Refused { item: "codex".to_owned(), code: Code::NotProvisioned });
+                }
+                "claude.credentials" if *claude_now != claude => {
+                    claude_now.clone_from(&claude);
+                    refused.push(Refused { item: "claude".to_owned(), code: Code::NotProvisioned });
+                }
                 _ => {}
             }
             match was.undo {

@@ -1,13 +1,12 @@
 //! What apply and remove tell: one structure, rendered as text or as JSON.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::catalogue::Code;
-use crate::error::{Exit, Finding};
+use crate::error::{Exit, Finding, add_line};
 use crate::home::Home;
 use crate::plan::{Plan, Step};
 use crate::provision::{Item, Status};
@@ -127,10 +126,10 @@ impl Report {
     pub fn text(&self, verbose: bool) -> String {
         let mut text = String::new();
         if !self.sources.is_empty() {
-            let _ = writeln!(text, "sources  {}", self.sources.join(", "));
+            add_line(&mut text, format_args!("sources  {}", self.sources.join(", ")));
         }
         for note in &self.notes {
-            let _ = writeln!(text, "note     {note}");
+            add_line(&mut text, format_args!("note     {note}"));
         }
         let mut text_of = |line: &Line| {
             let mark = match line.status {
@@ -140,9 +139,9 @@ impl Report {
             };
             let code = line.code.map_or(String::new(), |code| format!(" {code}"));
             let accepted = if line.accepted { " (accepted)" } else { "" };
-            let _ = writeln!(text, "{mark:<5}{code} {}: {}{accepted}", line.subject, line.summary);
+            add_line(&mut text, format_args!("{mark:<5}{code} {}: {}{accepted}", line.subject, line.summary));
             if let Some(fix) = &line.fix {
-                let _ = writeln!(text, "      fix: {fix}");
+                add_line(&mut text, format_args!("      fix: {fix}"));
             }
         };
         if verbose {
@@ -156,12 +155,12 @@ impl Report {
                 (false, true) => "",
                 (false, false) => "not done: ",
             };
-            let _ = writeln!(text, "      {tense}{} {}", change.action, change.path);
+            add_line(&mut text, format_args!("      {tense}{} {}", change.action, change.path));
         }
         if self.changes.is_empty() && self.ready && self.command != "remove" {
             text.push_str("      nothing to write: everything is as it should be\n");
         }
-        let _ = writeln!(text, "{}", self.verdict());
+        add_line(&mut text, format_args!("{}", self.verdict()));
         text
     }
 

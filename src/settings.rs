@@ -52,6 +52,8 @@ pub struct Settings {
     pub codex: Option<Sourced<CodexAuth>>,
     /// `None`: as the last apply was told.
     pub codex_lease: Option<bool>,
+    /// The API key that a template hands to every process: what Coder's codex module writes to `auth.json`, it puts here too.
+    pub openai_api_key: Option<SecretString>,
     pub claude: Option<Sourced<ClaudeToken>>,
     pub claude_created: Option<Date>,
     pub keys: Vec<Sourced<(Repository, DeployKey)>>,
@@ -119,9 +121,10 @@ impl Settings {
     pub fn load(env: &Env, home: &Home, stdin: Option<&mut dyn std::io::Read>) -> Result<Self> {
         let stdin = stdin.map(read_stdin).transpose()?.unwrap_or_default();
         let mut reader = Reader::new(env, home, stdin);
-        reader.settings.unclaimed = env.is_set(variables::UNCLAIMED);
-        reader.settings.codex_lease =
-            env.text(variables::CODEX_LEASE).map(|_| env.is_set(variables::CODEX_LEASE));
+        reader.settings.openai_api_key = openai_api_key(env);
+        reader.settings.unclaimed = reader.switch(variables::UNCLAIMED).unwrap_or(false);
+        reader.settings.codex_lease = reader.switch(variables::CODEX_LEASE);
+        reader.seed_folder();
         if !reader.settings.unclaimed {
             reader.codex();
             reader.claude();
@@ -132,6 +135,11 @@ impl Settings {
         reader.guards();
         Ok(reader.settings)
     }
+}
+
+/// What `OPENAI_API_KEY` holds.
+pub fn openai_api_key(env: &Env) -> Option<SecretString> {
+    env.text(variables::observed::OPENAI_API_KEY).map(Into::into)
 }
 
 /// A name from outside, in a message: a URL may hold a credential.

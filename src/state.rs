@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The state folder under its lock.
 pub struct State {
     pub path: PathBuf,
+    /// By this run.
+    pub just_made: bool,
     _lock: File,
 }
 
@@ -70,7 +72,7 @@ impl State {
             match file.try_lock() {
                 // a run that removed the folder meanwhile has left us a lock without a name
                 Ok(()) if same_file(&file, &name) => {
-                    return Ok(Some(Self { path: path.to_owned(), _lock: file }));
+                    return Ok(Some(Self { path: path.to_owned(), just_made: false, _lock: file }));
                 }
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if Instant::now() > end => {
@@ -233,7 +235,7 @@ fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     if !same_file(&lock, &path.join("lock")) {
         return Err(io::ErrorKind::NotFound.into());
     }
-    Ok(State { path: path.to_owned(), _lock: lock })
+    Ok(State { path: path.to_owned(), just_made: true, _lock: lock })
 }
 
 fn open_lock(name: &Path) -> io::Result<File> {

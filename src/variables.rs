@@ -31,9 +31,9 @@ macro_rules! variables {
 
 variables! {
     CODEX_AUTH_JSON "PUSHREADY_CODEX_AUTH_JSON" secret "a Codex `auth.json` (ChatGPT subscription or API key), or an `at-…` access token"
-    CODEX_LEASE "PUSHREADY_CODEX_LEASE" plain "`1`: write the seed without its refresh token, so that any number of workspaces may share it until it expires"
+    CODEX_LEASE "PUSHREADY_CODEX_LEASE" plain "`1` (or `true`, `yes`, `on`; off: `0`, `false`, `no`, `off`; any other word is told and counts as `1`): write the seed without its refresh token, so that any number of workspaces may share it until it expires"
     CLAUDE_OAUTH_TOKEN "PUSHREADY_CLAUDE_OAUTH_TOKEN" secret "token from `claude setup-token`; unset: `CLAUDE_CODE_OAUTH_TOKEN`"
-    CLAUDE_TOKEN_CREATED "PUSHREADY_CLAUDE_TOKEN_CREATED" plain "date the token was made, `YYYY-MM-DD` (it lives a year); default: the day apply first saw it"
+    CLAUDE_TOKEN_CREATED "PUSHREADY_CLAUDE_TOKEN_CREATED" plain "date the token was made, `YYYY-MM-DD` (it lives a year), not in the future; default: the day apply first saw it"
     DEPLOY_KEYS "PUSHREADY_DEPLOY_KEYS" secret "JSON object: repository → private key (PEM or base64). Repository is `owner/repo` (github.com), `host/path/repo` or any git URL"
     DEPLOY_KEY "PUSHREADY_DEPLOY_KEY" secret "the private key for the single repository in `PUSHREADY_REPOSITORY`"
     REPOSITORY "PUSHREADY_REPOSITORY" plain "the repository of `PUSHREADY_DEPLOY_KEY`"
@@ -43,7 +43,7 @@ variables! {
     REMOTES_ROOTS "PUSHREADY_REMOTES_ROOTS" plain "folders searched for clones, `:`-separated; default: the home"
     REQUIRE "PUSHREADY_REQUIRE" plain "`codex,claude,push:o/r`: required and absent is a failure; otherwise absent is skipped"
     ACCEPT "PUSHREADY_ACCEPT" plain "codes that are accepted here, comma-separated: still printed, no longer failing"
-    UNCLAIMED "PUSHREADY_UNCLAIMED" plain "`1`: a prebuilt workspace not yet claimed: repository keys only, exit 0"
+    UNCLAIMED "PUSHREADY_UNCLAIMED" plain "`1` (spelled as the lease): a prebuilt workspace not yet claimed: repository keys only, exit 0"
     GITHUB_TOKEN "PUSHREADY_GITHUB_TOKEN" secret "a token with *Actions: read* (and *Administration: read* for policies and runners), for doctor's Actions checks alone"
     EXTERNAL_AUTH_ID "PUSHREADY_EXTERNAL_AUTH_ID" plain "the id of Coder's external auth that knows GitHub, asked when no variable and no `gh` has a token; default `github`"
     GITHUB_API_URL "PUSHREADY_GITHUB_API_URL" plain "base of GitHub's API, where the remote's host does not tell it"
@@ -68,6 +68,7 @@ variables! {
 
 /// Other programs' variables, which the doctor looks at as evidence: it sets none, and prints no value of a secret one.
 pub mod observed {
+    pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
     pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
     pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";
     /// Codex sets it in the processes that it denies the network.

@@ -42,7 +42,7 @@ fn whole(arguments: &Apply) -> Result<Report> {
     if !arguments.dry_run {
         return change(&env, &home, &settings);
     }
-    let receipt = known(settled(&home.state)?, &home, &settings, env.now);
+    let receipt = known(settled(&home.state)?.0, &home, &settings, env.now);
     let (plan, provision) = plan(&env, &home, &settings, receipt.as_ref())?;
     Ok(report(&plan, provision, &settings, &home, true))
 }
@@ -64,7 +64,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     let failed = |error: std::io::Error| {
         Error::io("record the changes in", &Receipt::path(&home.state), &error).hint(cure(&error))
     };
-    let nothing_yet = known(settled(&home.state)?, home, settings, env.now);
+    let nothing_yet = known(settled(&home.state)?.0, home, settings, env.now);
     let (first, mut provision) = plan(env, home, settings, nothing_yet.as_ref())?;
     if nothing_yet.is_none() && first.items.is_empty() {
         // nothing is asked for, and nothing ever was: leave no trace
@@ -72,9 +72,9 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
         provision.notes.extend(healed.note(""));
         return Ok(report(&first, provision, settings, home, false));
     }
-    let state = State::open(&home.state, fresh)?;
+    let state = State::open(&home.state, || Receipt::beginning(env.now))?;
     // what was judged without the lock may be stale by now
-    let (receipt, healed) = heal(home)?;
+    let (receipt, healed) = heal(home, &state)?;
     let recorded = receipt.is_some();
     let receipt = known(receipt, home, settings, env.now);
     let (plan, mut provision) = plan(env, home, settings, receipt.as_ref())?;
@@ -82,6 +82,11 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
         provision.notes.push("the receipt was gone: what is known to be ours is in it again".to_owned());
     }
     let mut receipt = receipt.unwrap_or_else(fresh);
+    if healed.unfinished && plan.items.is_empty() && receipt.is_of_nothing() {
+        // what that run was asked for is not known, and nothing is asked for here: it stays unfinished
+        provision.notes.extend(healed.note("run `pushready apply` where the variables are set"));
+        return Ok(report(&plan, provision, settings, home, false));
+    }
     let before = receipt.clone();
     receipt.removing = false;
     receipt.desired = provision.desired.clone();
@@ -98,7 +103,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     let is_moot = refused.any(|refused| matches!(&*refused.item, "routing" | "git"));
     let proof = if is_moot { Vec::new() } else { self_test(home, &receipt) };
     receipt.desired.refused.extend(proof.iter().filter_map(Item::refused).filter(is_told));
-    if changes > 0 || healed.unfinished || !recorded || !receipt.same(&before) {
+    if changes > 0 || healed.unfinished || state.just_made || !recorded || !receipt.same(&before) {
         receipt.save(&state.path).map_err(failed)?;
     }
     provision.desired.clone_from(&receipt.desired);
@@ -139,7 +144,7 @@ fn report(plan: &Plan, provision: Provision, settings: &Settings, home: &Home, d
     report.notes.splice(0..0, home.told());
     if plan.items.is_empty() && report.items.is_empty() {
         report.notes.push(
-            "nothing is asked for: no PUSHREADY_ variable is set, and there is no seed folder".to_owned(),
+            "nothing is asked for: no variable, and nothing in the seed folder, has a login, a key or a folder to trust".to_owned(),
         );
     }
     report

@@ -83,7 +83,7 @@ fn examine(
     let env = Env::of_process();
     let home = Home::locate(&env)?;
     let settings = Settings::load(&env, &home, None)?;
-    let receipt = settled(&home.state)?;
+    let (receipt, under_way) = settled(&home.state)?;
     let mut provision = provision::restated(&provision::Context {
         settings: &settings,
         home: &home,
@@ -111,6 +111,7 @@ fn examine(
         home: &home,
         settings: &settings,
         receipt: receipt.as_ref(),
+        under_way,
         desired: &provision.desired,
         plan: &plan,
         repositories: &repositories,

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::print;
 use crate::cli::Install;
 use crate::env::Env;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, plain};
 use crate::home::Home;
 use crate::resource::file;
 
@@ -22,12 +22,12 @@ pub fn run(arguments: &Install) -> Result<Exit> {
         .map_err(|error| Error::io("read", running, &error).hint("mount /proc, by which it finds itself"))?;
     let there = std::fs::metadata(&path).is_ok_and(|it| it.permissions().mode() & 0o100 != 0);
     if there && std::fs::read(&path).is_ok_and(|there| there == bytes) {
-        print(&format!("`{}` is this version already\n", path.display()));
+        print(&format!("`{}` is this version already\n", plain(&path.to_string_lossy())));
         return Ok(Exit::Ready);
     }
     file::write_program(&path, &bytes).map_err(|error| {
         Error::io("install", &path, &error).hint("choose another folder with --to DIR").exit(Exit::NotReady)
     })?;
-    print(&format!("installed `{}`\n", path.display()));
+    print(&format!("installed `{}`\n", plain(&path.to_string_lossy())));
     Ok(Exit::Ready)
 }

@@ -116,22 +116,22 @@ impl Healed {
     }
 }
 
-/// The receipt as it stands after the last run, be it an interrupted one.
-fn settled(state: &Path) -> Result<Option<Receipt>> {
+/// The receipt as it stands after the last run, and whether that one is still at work or was interrupted.
+fn settled(state: &Path) -> Result<(Option<Receipt>, bool)> {
     let mut receipt = Receipt::load(state)?;
-    if let Some(receipt) = &mut receipt {
-        receipt.settle();
-    }
-    Ok(receipt)
+    let under_way = receipt.as_mut().is_some_and(Receipt::settle);
+    Ok((receipt, under_way))
 }
 
 /// The same, after the traces of an interrupted run were removed. Only under the lock of the state folder: the temporary
 /// files of a run that is at work look the same.
-fn heal(home: &Home) -> Result<(Option<Receipt>, Healed)> {
+fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
     let mut receipt = Receipt::load(&home.state)?;
     // before it is settled, it names every folder in which that run may have been at work
     let swept = sweep(home, receipt.as_ref());
-    let unfinished = receipt.as_mut().is_some_and(Receipt::settle);
+    let under_way = receipt.as_mut().is_some_and(Receipt::settle);
+    // a folder that was made just now says so of the run that made it
+    let unfinished = under_way && !state.just_made;
     Ok((receipt, Healed { swept, unfinished }))
 }
 

@@ -62,7 +62,7 @@ impl Removal<'_> {
     }
 
     fn shown(&self) -> Result<Report> {
-        let Some(Known { receipt, recovered }) = self.known(settled(&self.home.state)?) else {
+        let Some(Known { receipt, recovered }) = self.known(settled(&self.home.state)?.0) else {
             return Ok(self.nothing(true));
         };
         let keeps = self.keeps(&receipt);
@@ -84,7 +84,7 @@ impl Removal<'_> {
     fn done(&self) -> Result<Report> {
         let home = self.home;
         let (state, known, healed) = if let Some(state) = State::open_existing(&home.state)? {
-            let (receipt, healed) = heal(home)?;
+            let (receipt, healed) = heal(home, &state)?;
             (state, self.known(receipt), healed)
         } else {
             let healed = Healed { swept: State::sweep(&home.state), unfinished: false };
@@ -93,8 +93,8 @@ impl Removal<'_> {
                 report.notes.extend(healed.note(""));
                 return Ok(report);
             };
-            let state = State::open(&home.state, || receipt.clone())?;
-            let known = heal(home)?.0.map(|receipt| Known { receipt, recovered: true });
+            let state = State::open(&home.state, || Receipt { removing: true, ..receipt.clone() })?;
+            let known = heal(home, &state)?.0.map(|receipt| Known { receipt, recovered: true });
             (state, known, healed)
         };
         let Known { mut receipt, recovered } =

@@ -12,7 +12,7 @@ use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::requirement::provides;
 use crate::doctor::verdict::{Kept, Since, Verdict};
 use crate::env::Env;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Result, plain};
 use crate::home::Home;
 use crate::provision::{Item, lost_logins, span, unmet};
 use crate::receipt::{Desired, Receipt, Refused};
@@ -194,14 +194,14 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let loaded = Home::locate(&env).and_then(|home| {
         let receipt = Receipt::load(&home.state)?;
         let kept = kept(&home, env.now);
-        let lost = receipt.as_ref().map(|receipt| lost_logins(&home, receipt, env.now)).unwrap_or_default();
+        let lost = receipt.as_ref().map(|receipt| lost_logins(&env, &home, receipt)).unwrap_or_default();
         Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept))
     });
     let (lost, accepted, receipt, kept) = match loaded {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us; a verdict is told in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
-            print(&format!("not ready: {}\n", error.told().say));
+            print(&format!("not ready: {}\n", plain(error.told().say)));
             return Ok(Exit::Ready);
         }
         Err(_) if arguments.line => {
@@ -214,14 +214,14 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&status).unwrap_or_default()));
     } else {
-        print(&format!("{}\n", status.line(env.now)));
+        print(&format!("{}\n", plain(&status.line(env.now))));
         if !arguments.line {
             for item in &status.not_ready {
-                print(&format!("  {item}\n"));
+                print(&format!("  {}\n", plain(item)));
             }
             for (what, items) in [("unproven", &status.unproven), ("not required", &status.not_required)] {
                 for item in items {
-                    print(&format!("  {what}: {item}\n"));
+                    print(&format!("  {what}: {}\n", plain(item)));
                 }
             }
         }

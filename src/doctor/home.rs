@@ -129,6 +129,17 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
             "variables are set, but `pushready apply` never ran",
             apply(),
         )),
+        // one that is at work may come to its end
+        Some(_) if context.under_way => outcomes.push(Outcome {
+            transient: true,
+            ..Outcome::fail(
+                ID,
+                None,
+                Code::NotProvisioned,
+                "an apply is at work, or was interrupted",
+                apply(),
+            )
+        }),
         Some(receipt) => outcomes.push(
             Outcome::pass(ID, None, "apply has run")
                 .with([Evidence::new("last change", receipt.provisioned_at.to_string())]),

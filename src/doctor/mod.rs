@@ -50,6 +50,8 @@ pub struct Context<'a> {
     pub home: &'a Home,
     pub settings: &'a Settings,
     pub receipt: Option<&'a Receipt>,
+    /// An apply is at work, or was interrupted.
+    pub under_way: bool,
     /// What is asked for now, or was by the last apply.
     pub desired: &'a Desired,
     /// What apply would do now: its verdicts are restated, never contradicted.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Depth;
 use super::outcome::{Evidence, FixKind, Outcome, Status};
 use super::runner;
-use crate::error::Exit;
+use crate::error::{Exit, add_line, plain, word};
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -162,11 +162,11 @@ impl Report {
             render(&mut text, outcome, verbose);
             if same.len() > 1 {
                 let ids: Vec<_> = same.iter().map(|outcome| outcome.id).collect();
-                let _ = writeln!(text, "        checks: {}", ids.join(", "));
+                add_line(&mut text, format_args!("        checks: {}", ids.join(", ")));
             }
             told.extend(same);
         }
-        let _ = writeln!(text, "{}", self.counts());
+        add_line(&mut text, format_args!("{}", self.counts()));
         text
     }
 
@@ -199,7 +199,7 @@ impl Report {
         if !parts.is_empty() {
             let _ = write!(line, " {}", parts.join(" · "));
         }
-        format!("{line} {seconds:.1}s\n")
+        format!("{} {seconds:.1}s\n", plain(&line))
     }
 
     fn word(&self) -> &'static str {
@@ -304,32 +304,32 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
         Status::Fail => "FAIL",
     };
     let accepted = if outcome.accepted { " (accepted)" } else { "" };
-    let _ = writeln!(text, "{mark:<7} {}{accepted}", name(outcome));
-    let _ = writeln!(text, "        {}", outcome.summary);
+    add_line(text, format_args!("{mark:<7} {}{accepted}", name(outcome)));
+    add_line(text, format_args!("        {}", outcome.summary));
     let quiet = matches!(outcome.status, Status::Pass | Status::Skip);
     if !quiet || verbose {
         for Evidence { label, value, expected } in &outcome.evidence {
             let expected =
                 expected.as_ref().map_or(String::new(), |expected| format!(" (expected {expected})"));
-            let _ = writeln!(text, "          {label}: {value}{expected}");
+            add_line(text, format_args!("          {label}: {value}{expected}"));
         }
     }
     if let Some(reason) = outcome.reason.as_ref().filter(|reason| **reason != outcome.summary) {
-        let _ = writeln!(text, "        needs: {reason}");
+        add_line(text, format_args!("        needs: {reason}"));
     }
     if let Some(fix) = &outcome.fix {
         let who = outcome.actor.map_or("", |actor| actor.title());
-        let _ = writeln!(text, "        fix ({who}): {}", fix.say);
+        add_line(text, format_args!("        fix ({who}): {}", fix.say));
         match &fix.kind {
             FixKind::Run { argv } => {
-                let argv: Vec<_> = argv.iter().map(String::as_str).collect();
-                let _ = writeln!(text, "          $ {}", shlex::try_join(argv).unwrap_or_default());
+                let argv: Vec<_> = argv.iter().map(|argument| word(argument.as_bytes())).collect();
+                add_line(text, format_args!("          $ {}", argv.join(" ")));
             }
             FixKind::Visit { url } => {
-                let _ = writeln!(text, "          {url}");
+                add_line(text, format_args!("          {url}"));
             }
             FixKind::Edit { path } => {
-                let _ = writeln!(text, "          {path}");
+                add_line(text, format_args!("          {path}"));
             }
             FixKind::Wait | FixKind::Report => {}
         }

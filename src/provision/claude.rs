@@ -1,7 +1,7 @@
 //! Claude Code: its token in the form of `claude setup-token`, and the first-run prompts that would block a session.
 #![expect(clippy::disallowed_methods, reason = "the token is handed to the file that will hold it")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -57,7 +57,9 @@ fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) 
             }
         }
         CredentialsFile::Login { .. } => Decision::Keep("somebody logged in with `/login`"),
-        CredentialsFile::Malformed { .. } => Decision::Keep("the file does not parse"),
+        CredentialsFile::Malformed { .. } => {
+            Decision::Keep("it holds no login that Claude Code can read, and may be wanted back")
+        }
     }
 }
 
@@ -191,9 +193,12 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
     if logged_in {
         keys.push(Key { path: vec!["hasCompletedOnboarding".to_owned()], value: json!(true) });
     }
-    for folder in &desired.trusted_folders {
+    let (folders, nameless) = trust::names(&desired.trusted_folders);
+    let barred = barred(&context.home.claude_json);
+    let (odd, folders): (Vec<_>, Vec<_>) = folders.into_iter().partition(barred);
+    for folder in &folders {
         keys.push(Key {
-            path: vec!["projects".to_owned(), trust::real(folder), "hasTrustDialogAccepted".to_owned()],
+            path: vec!["projects".to_owned(), folder.clone(), "hasTrustDialogAccepted".to_owned()],
             value: json!(true),
         });
     }
@@ -208,5 +213,30 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         edit: Edit::Keys(keys),
         recorded: true,
     };
-    Some(Item::ready("claude trust", trust::told(&desired.trusted_folders), vec![resource]))
+    let told = trust::told(folders.len());
+    let nameless = (!nameless.is_empty())
+        .then(|| format!("without {}, whose path is not UTF-8", trust::list(&nameless)));
+    let odd = (!odd.is_empty()).then(|| {
+        format!("without {}, for which `.claude.json` holds something else than an object", trust::list(&odd))
+    });
+    let without: Vec<_> = nameless.into_iter().chain(odd).collect();
+    if without.is_empty() {
+        return Some(Item::ready("claude trust", told, vec![resource]));
+    }
+    let finding = Finding::new(
+        Code::ClaudeUntrustedFolder,
+        format!("{told}, {}", without.join(", and ")),
+        "give the folder a name in UTF-8, or mend its entry in `.claude.json`",
+    );
+    Some(Item::warn("claude trust", finding, vec![resource]))
+}
+
+/// Whether the file has something at a folder's place in which nothing can be put.
+fn barred(claude_json: &Path) -> impl Fn(&String) -> bool {
+    let config: Value = serde_json::from_str(&file::text(claude_json)).unwrap_or_default();
+    move |folder| match config.get("projects") {
+        None => false,
+        Some(Value::Object(projects)) => projects.get(folder).is_some_and(|project| !project.is_object()),
+        Some(_) => true,
+    }
 }

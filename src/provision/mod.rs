@@ -13,11 +13,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::catalogue::Code;
+use crate::env::Env;
 use crate::error::{Finding, Result};
 use crate::home::Home;
 use crate::receipt::{Desired, Receipt, Refused};
 use crate::resource::{self, Resource, Undo};
-use crate::settings::{KnownHosts, Requirement, Settings};
+use crate::settings::{self, KnownHosts, Requirement, Settings};
 
 /// How one item of the report stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -104,8 +105,17 @@ pub fn desired(context: &Context) -> Result<Provision> {
     items.extend(routing.items);
     items.extend(logins(context, &mut desired));
     items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
+    if context.settings.claude_created.is_some()
+        && desired.claude.is_none()
+        && !context.settings.refused.iter().any(|refused| refused.item == "claude")
+    {
+        notes.push(
+            "PUSHREADY_CLAUDE_TOKEN_CREATED is set, but there is no token: PUSHREADY_CLAUDE_OAUTH_TOKEN is not set"
+                .to_owned(),
+        );
+    }
     items.extend(keys.farewells);
-    items.extend(refused(context, &mut desired));
+    items.extend(refused(context, &items, &mut desired));
     Ok(Provision { items, desired, notes })
 }
 
@@ -114,7 +124,7 @@ pub fn restated(context: &Context) -> Provision {
     let mut desired = asked(context);
     let mut items = deploy_keys::provision(context, &mut desired).items;
     items.extend(logins(context, &mut desired));
-    items.extend(refused(context, &mut desired));
+    items.extend(refused(context, &items, &mut desired));
     Provision { items, desired, notes: Vec::new() }
 }
 
@@ -151,11 +161,25 @@ fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
     items
 }
 
-fn refused(context: &Context, desired: &mut Desired) -> Vec<Item> {
+/// What cannot be put in place: refused by its value, or a login that an interrupted run did not come to and that nobody
+/// here can give. `others`: the items that stand already.
+fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Item> {
     let refused = &context.settings.refused;
+    let by_value = refused.iter().map(|item| (item.item.clone(), item.finding.clone()));
+    let told = |name: &str| {
+        others.iter().any(|item| item.subject == name) || refused.iter().any(|item| item.item == name)
+    };
+    let cut_off =
+        desired.refused.iter().filter(|item| item.code == Code::NotProvisioned && !told(&item.item));
+    let cut_off = cut_off.map(|Refused { item, code }| {
+        let say = "an apply was interrupted before it wrote this login, and it is not set here";
+        let hint = "run `pushready apply` where its variable is set: restart the workspace";
+        (item.clone(), Finding::new(*code, say, hint))
+    });
+    let all: Vec<_> = by_value.chain(cut_off).collect();
     desired.refused =
-        refused.iter().map(|item| Refused { item: item.item.clone(), code: item.finding.code }).collect();
-    refused.iter().map(|item| Item::fail(item.item.clone(), item.finding.clone())).collect()
+        all.iter().map(|(item, Finding { code, .. })| Refused { item: item.clone(), code: *code }).collect();
+    all.into_iter().map(|(item, finding)| Item::fail(item, finding)).collect()
 }
 
 /// A login that was asked for and is gone: not restored, for its user may have logged out, and nothing is ready without it.
@@ -177,8 +201,9 @@ pub fn is_gone(code: Code) -> bool {
 }
 
 /// The logins of the last apply that are gone by now, or can no longer work. Looks at their files alone.
-pub fn lost_logins(home: &Home, receipt: &Receipt, now: Timestamp) -> Vec<Refused> {
-    let context = Context { settings: &Settings::default(), home, receipt: Some(receipt), now };
+pub fn lost_logins(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
+    let settings = Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
+    let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
     let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
     let mut items: Vec<_> = items.into_iter().flatten().collect();
@@ -253,7 +278,7 @@ fn own(
             lock: resource::lock::Lock::None,
             malformed: Code::NotProvisioned,
         },
-        edit: resource::Edit::Whole { bytes: zeroize::Zeroizing::new(bytes), mode },
+        edit: resource::Edit::Whole { bytes: zeroize::Zeroizing::new(bytes), mode, expendable: None },
         recorded: false,
     }
 }

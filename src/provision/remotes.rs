@@ -89,7 +89,7 @@ pub fn provision(
         items.push(Item::ready("remotes", say, resources));
     }
     items.extend(unreadable);
-    items.extend(leaked(context.home, &leaks));
+    items.extend(leaking(context.home, &leaks));
     if let Some((config, (from, to))) = reversed.first() {
         let more =
             if reversed.len() > 1 { format!(" and in {} more", reversed.len() - 1) } else { String::new() };
@@ -122,22 +122,6 @@ pub fn provision(
     items
 }
 
-fn leaked(home: &Home, leaks: &[(PathBuf, Leak)]) -> Option<Item> {
-    let (config, Leak { url, taken_out }) = leaks.first()?;
-    let (stands, then) = if *taken_out {
-        ("stood", "")
-    } else {
-        ("stands", ", then take it out (`git remote set-url NAME URL`)")
-    };
-    let more = if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
-    let finding = Finding::new(
-        Code::LeakRemoteUrl,
-        format!("a credential {stands} in the remote `{url}` of `{}`{more}", home.shown(config)),
-        format!("revoke that token{then}: every program that read the clone's configuration has seen it"),
-    );
-    Some(Item::warn("remotes", finding, Vec::new()))
-}
-
 /// In this clone no git command works, and nothing can be said of its remotes.
 fn broken(home: &Home, config: &Path, Malformed { line }: &Malformed) -> Item {
     let git = config.parent().unwrap_or(config);
@@ -159,6 +143,23 @@ struct Leak {
     url: String,
     /// It goes with the exchange.
     taken_out: bool,
+}
+
+/// What to tell of the credentials that stand in remotes.
+fn leaking(home: &Home, leaks: &[(PathBuf, Leak)]) -> Option<Item> {
+    let (config, Leak { url, taken_out }) = leaks.first()?;
+    let (stands, then) = if *taken_out {
+        ("stood", "")
+    } else {
+        ("stands", ", then take it out (`git remote set-url NAME URL`)")
+    };
+    let more = if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
+    let finding = Finding::new(
+        Code::LeakRemoteUrl,
+        format!("a credential {stands} in the remote `{url}` of `{}`{more}", home.shown(config)),
+        format!("revoke that token{then}: every program that read the clone's configuration has seen it"),
+    );
+    Some(Item::warn("remotes", finding, Vec::new()))
 }
 
 /// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.

@@ -13,10 +13,16 @@ pub enum Place {
 /// What a later removal must know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
-    /// Whole lines, with their line ends.
+    /// Whole lines, with their line ends; an empty one before ours where the line above goes on.
     pub text: String,
     /// A line end was put before our lines, because the file's last line had none.
     pub joined: bool,
+}
+
+impl Written {
+    fn ours(&self) -> &str {
+        self.text.trim_start_matches('\n')
+    }
 }
 
 /// Puts `text` in its place, in exchange for what was `written` there before. `None`: it stands there already.
@@ -24,7 +30,7 @@ pub fn insert(old: &[u8], text: &str, place: Place, written: Option<&Written>) -
     let there = match place {
         Place::Head => old.starts_with(text.as_bytes()),
         // what was written before may begin with what is wanted now
-        Place::Tail => find(old, text).is_some() && written.is_none_or(|written| written.text == text),
+        Place::Tail => stands(old, text) && written.is_none_or(|written| written.ours() == text),
     };
     if there {
         return None;
@@ -35,18 +41,22 @@ pub fn insert(old: &[u8], text: &str, place: Place, written: Option<&Written>) -
     let without = remove(old, &Written { text: text.to_owned(), joined: false });
     let old = without.as_deref().unwrap_or(old);
     let joined = place == Place::Tail && old.last().is_some_and(|&byte| byte != b'\n');
+    let gap = if place == Place::Tail && goes_on(old) { "\n" } else { "" };
+    let text = format!("{gap}{text}");
     let new = match place {
         Place::Head => [text.as_bytes(), old].concat(),
         Place::Tail if joined => [old, b"\n", text.as_bytes()].concat(),
         Place::Tail => [old, text.as_bytes()].concat(),
     };
-    Some((new, Written { text: text.to_owned(), joined }))
+    Some((new, Written { text, joined }))
 }
 
 /// Takes our lines out again. `None`: they are not there.
 pub fn remove(old: &[u8], written: &Written) -> Option<Vec<u8>> {
-    let start = find(old, &written.text)?;
-    let end = start + written.text.len();
+    // somebody may have taken the empty line away
+    let lines = [&*written.text, written.ours()];
+    let (start, text) = lines.into_iter().find_map(|text| Some((find(old, text)?, text)))?;
+    let end = start + text.len();
     let (mut head, tail) = (old.get(..start)?, old.get(end..)?);
     if written.joined && tail.is_empty() {
         head = head.strip_suffix(b"\n").unwrap_or(head);
@@ -61,10 +71,28 @@ pub fn names_ours(old: &[u8], written: &Written) -> bool {
 
 /// The offset of `text` at the start of a line.
 fn find(old: &[u8], text: &str) -> Option<usize> {
+    places(old, text).next()
+}
+
+/// Whether `text` is somewhere as lines of their own, not as the rest of the line above.
+fn stands(old: &[u8], text: &str) -> bool {
+    places(old, text).any(|start| !old.get(..start).is_some_and(goes_on))
+}
+
+fn places(old: &[u8], text: &str) -> impl Iterator<Item = usize> {
     let at_line_start = |&start: &usize| start == 0 || old.get(start - 1) == Some(&b'\n');
-    (0..=old.len().checked_sub(text.len())?)
+    let starts = 0..(old.len() + 1).saturating_sub(text.len());
+    starts
         .filter(at_line_start)
-        .find(|&start| old.get(start..start + text.len()) == Some(text.as_bytes()))
+        .filter(move |&start| old.get(start..start + text.len()) == Some(text.as_bytes()))
+}
+
+/// Whether the last line ends in a backslash that joins it with the next one (git-config(1)). Where it does not join, as
+/// at the end of a comment, an empty line does no harm.
+fn goes_on(text: &[u8]) -> bool {
+    let line = text.strip_suffix(b"\n").unwrap_or(text);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
 
 #[cfg(test)]
@@ -123,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn removal_undoes_insertion(old in "[ab\n\\[\\]]{0,12}", head in any::<bool>()) {
+        fn removal_undoes_insertion(old in "[ab\n\r\\\\\\[\\]]{0,12}", head in any::<bool>()) {
             let place = if head { Place::Head } else { Place::Tail };
             match insert(old.as_bytes(), "[ours]\n", place, None) {
                 Some((new, written)) => {

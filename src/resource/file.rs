@@ -59,6 +59,8 @@ pub enum Obstacle {
         mode: u32,
     },
     WorkTree(PathBuf),
+    /// The receipt, which is JSON, could not name the place.
+    NotUtf8,
     TooLarge,
     Io(io::Error),
 }
@@ -93,6 +95,11 @@ impl Obstacle {
                 "keep that folder out of the work tree (CODEX_HOME, CLAUDE_CONFIG_DIR and XDG_STATE_HOME move it)"
                     .to_owned(),
             ),
+            Self::NotUtf8 => (
+                format!("the path `{path}` is not UTF-8, so the receipt could not tell how to undo what is written there"),
+                "name another place, whose path is UTF-8 (CODEX_HOME, CLAUDE_CONFIG_DIR, XDG_STATE_HOME or HOME)"
+                    .to_owned(),
+            ),
             Self::TooLarge => (
                 format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
                 format!("move it away: `mv {word} {word}.away`"),
@@ -111,9 +118,15 @@ impl From<io::Error> for Obstacle {
 /// What stands at `path`: `None` if nothing does.
 pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     if kind == Kind::Secret {
+        named(path)?;
         check_folder(path)?;
     }
     read(path, kind)
+}
+
+/// Whether the receipt can name the place.
+pub fn named(path: &Path) -> Result<(), Obstacle> {
+    path.to_str().map(drop).ok_or(Obstacle::NotUtf8)
 }
 
 /// The text of a file that others write: empty where there is none that can be read. A FIFO does not hang us.
@@ -321,7 +334,7 @@ pub fn rewrite<E: From<Obstacle>>(
                 continue;
             }
         }
-        tracing::debug!(path = %path.display(), there = new.is_some(), "write");
+        tracing::debug!(?path, there = new.is_some(), "write");
         let held = held.unwrap_or(Held::Nothing);
         match new {
             Some(new) => held.commit(new, &path),
@@ -366,7 +379,7 @@ fn prepare(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
 
 /// Writes `bytes` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    tracing::debug!(path = %path.display(), mode = format_args!("{mode:04o}"), "write");
+    tracing::debug!(?path, mode = format_args!("{mode:04o}"), "write");
     create_folders(path)?;
     prepare(path, bytes, mode)?.persist(path)?;
     sync_folder(path)

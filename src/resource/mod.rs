@@ -43,8 +43,9 @@ pub struct Resource {
 /// The closed set of kinds.
 #[derive(Debug)]
 pub enum Edit {
-    /// A whole file that we own, with its permission bits.
-    Whole { bytes: Zeroizing<Vec<u8>>, mode: u32 },
+    /// A whole file that we own, with its permission bits. `expendable`: the content that was looked at, where nobody will
+    /// want it back; any other that is replaced, and that we did not write, is what a removal puts back.
+    Whole { bytes: Zeroizing<Vec<u8>>, mode: u32, expendable: Option<Digest> },
     /// A file of ours goes away.
     Delete,
     /// Its content is another program's by now; only that it is private is ours to keep.
@@ -150,7 +151,9 @@ impl Resource {
         let open = old.filter(|old| self.target.kind == Kind::Secret && old.mode != 0o600);
         let verdict = match &self.edit {
             Edit::Private => Verdict::InSync,
-            Edit::Whole { bytes, mode } => self.whole(bytes, *mode, old, written),
+            Edit::Whole { bytes, mode, expendable } => {
+                self.whole(bytes, *mode, expendable.as_ref(), old, written)
+            }
             Edit::Delete => match old {
                 None => Verdict::InSync,
                 Some(_) => Verdict::Change(Change::plain(New::Absent)),
@@ -174,6 +177,7 @@ impl Resource {
         &self,
         wanted: &Zeroizing<Vec<u8>>,
         mode: u32,
+        expendable: Option<&Digest>,
         old: Option<&Content>,
         written: Option<&Undo>,
     ) -> Verdict {
@@ -185,8 +189,13 @@ impl Resource {
             return Verdict::Change(Change::plain(new));
         }
         let wrote = Digest::of(wanted);
-        let before = match written {
-            Some(Undo::Whole { before, .. }) => before.clone(),
+        let now = old.map(|old| Digest::of(&old.bytes));
+        let before = match (written, now) {
+            (Some(Undo::Whole { before, wrote }), now)
+                if now.as_ref().is_none_or(|now| now == wrote || Some(now) == expendable) =>
+            {
+                before.clone()
+            }
             _ => before(old),
         };
         let save = to_be_saved(&before, old);
@@ -379,6 +388,7 @@ impl From<Obstacle> for Stop {
 
 /// Looks at a target as its edit will see it.
 pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
+    file::named(&target.path)?;
     file::observe(&target.path, target.kind)
 }
 

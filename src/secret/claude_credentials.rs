@@ -64,12 +64,16 @@ impl CredentialsFile {
             return Self::Blank { by_client: false };
         };
         let by_client = access_token.is_some();
+        let refreshable = refresh_token.is_some_and(|token| !is_blank(&token));
         let Some(token) = access_token.filter(|token| !is_blank(token)) else {
-            return Self::Blank { by_client };
+            return if refreshable {
+                Self::Malformed { line: 0, column: 0 }
+            } else {
+                Self::Blank { by_client }
+            };
         };
         let digest = sha256(reveal(&token.0).as_bytes());
         let inference = scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == "user:inference"));
-        let refreshable = refresh_token.is_some_and(|token| !is_blank(&token));
         if !refreshable && expires_at.is_none() {
             return Self::SetupToken { digest, inference };
         }

@@ -30,10 +30,11 @@ fn every_kind_of_file() {
         (json!({}), absent.clone()),
         (json!({"mcpOAuth": {}}), absent.clone()),
         (json!({"claudeAiOauth": null}), absent.clone()),
-        (json!({"claudeAiOauth": {}}), absent.clone()),
+        (json!({"claudeAiOauth": {}}), absent),
         (oauth(&json!(""), &json!(""), &json!(0), &scopes), emptied.clone()),
         (oauth(&json!(" \n"), &null, &null, &scopes), emptied),
-        (oauth(&null, &json!("r"), &null, &scopes), absent),
+        // nothing to send, and somebody's means to get another
+        (oauth(&null, &json!("r"), &null, &scopes), CredentialsFile::Malformed { line: 0, column: 0 }),
         (
             oauth(&token, &null, &null, &scopes),
             CredentialsFile::SetupToken { digest: digest.clone(), inference: true },

@@ -166,19 +166,15 @@ impl CodexAuth {
         self.tokens.is_some() && self.api_key.as_ref().is_some_and(|key| !reveal(key).is_empty())
     }
 
-    /// A file with an API key and nothing else. Whether a module wrote it over a login, or it is the user's own choice,
-    /// only what stood there before can tell; Codex itself writes `auth_mode` beside the key, Coder's module does not.
-    pub fn is_bare_api_key(&self) -> bool {
-        self.mode == Mode::ApiKey
-            && self.api_key.as_ref().is_some_and(|key| !is_blank(key))
+    /// A file with this API key and nothing else. Coder's codex module writes it so, and hands the same key to every process
+    /// as `OPENAI_API_KEY` (coder/registry, coder-labs/codex v4); Codex itself writes `auth_mode` beside the key.
+    pub fn is_key_of_template(&self, given: Option<&SecretString>) -> bool {
+        let key = self.api_key.as_ref().filter(|key| !is_blank(key));
+        key.zip(given).is_some_and(|(key, given)| reveal(key) == reveal(given))
+            && !self.mode_named
+            && self.mode == Mode::ApiKey
             && self.tokens.is_none()
-            && self.personal_access_token.is_none()
             && self.agent_identity.is_none()
-    }
-
-    /// `auth_mode` stands in the file.
-    pub fn names_its_mode(&self) -> bool {
-        self.mode_named
     }
 
     pub fn state(&self, now: Timestamp) -> Liveness {

@@ -33,9 +33,7 @@ fn what_a_login_says_of_itself() {
     assert_eq!(good.last_refresh().unwrap().to_string(), "2026-11-22T10:00:00.418616613Z");
     assert_eq!(good.access_expires(), Some(now() + SignedDuration::from_secs(864_000)));
     assert_eq!(good.access_issued(), Some(now() - SignedDuration::from_secs(60)));
-    assert!(
-        good.has_refresh_token() && good.sends_account() && good.names_its_mode() && !good.is_bare_api_key()
-    );
+    assert!(good.has_refresh_token() && good.sends_account());
     let claimed = auth(&with_token("account_id", Value::Null));
     assert_eq!(claimed.account(), good.account());
     assert!(!claimed.sends_account());
@@ -214,13 +212,44 @@ fn digests_are_of_the_credential_alone() {
 }
 
 #[test]
-fn bare_api_keys() {
-    let bare = |file: Value| (auth(&file).is_bare_api_key(), auth(&file).names_its_mode());
-    assert_eq!(bare(json!({"OPENAI_API_KEY": key()})), (true, false));
-    assert_eq!(bare(json!({"auth_mode": "apikey", "OPENAI_API_KEY": key()})), (true, true));
-    assert_eq!(bare(json!({"OPENAI_API_KEY": ""})), (false, false));
-    assert_eq!(bare(json!({"OPENAI_API_KEY": key(), "agent_identity": "x"})), (false, false));
+fn the_key_of_the_template_is_known_by_the_variable_that_holds_it_too() {
+    let (given, other) = (SecretString::from(key()), SecretString::from("sk-proj-other"));
+    let is_its = |file: Value, given: Option<&SecretString>| auth(&file).is_key_of_template(given);
+    assert!(is_its(json!({"OPENAI_API_KEY": key()}), Some(&given)));
+    assert!(!is_its(json!({"OPENAI_API_KEY": key()}), Some(&other)));
+    assert!(!is_its(json!({"OPENAI_API_KEY": key()}), None));
+    assert!(!is_its(json!({"OPENAI_API_KEY": ""}), Some(&SecretString::from(""))));
+    // codex login --with-api-key
+    assert!(!is_its(json!({"auth_mode": "apikey", "OPENAI_API_KEY": key()}), Some(&given)));
+    assert!(!is_its(json!({"OPENAI_API_KEY": key(), "agent_identity": "x"}), Some(&given)));
     let mut both = chatgpt(None);
     both["OPENAI_API_KEY"] = json!(key());
-    assert_eq!(bare(both), (false, false));
+    assert!(!is_its(both, Some(&given)));
+}
+
+#[test]
+fn a_stub_has_nothing_in_it_that_anybody_could_miss() {
+    for stub in [
+        "",
+        " \n",
+        "{}",
+        "{\n}\n",
+        "{ \"OPENAI_API_KEY\": \"\" }",
+        "{\"OPENAI_API_KEY\":null,\"tokens\":null}",
+        "{\"auth_mode\":\"apikey\",\"OPENAI_API_KEY\":\" \"}",
+    ] {
+        assert!(CodexAuth::is_stub(stub.as_bytes()), "{stub:?}");
+    }
+    for other in [
+        "{\"OPENAI_API_KEY\": \"sk\"}",
+        "{\"note\": \"x\"}",
+        "{\"tokens\": {}}",
+        "[]",
+        "null",
+        "{",
+        "\u{feff}{}",
+        "\"\"",
+    ] {
+        assert!(!CodexAuth::is_stub(other.as_bytes()), "{other:?}");
+    }
 }

@@ -1,11 +1,13 @@
 //! Codex's `auth.json`, read as strictly as codex 0.169 reads it: no stricter, or a working login would be replaced; no
 //! laxer, or a dead one would be called ready (every case was run against codex 0.169).
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::codex_auth::{CodexAuth, Mode, Tokens};
+use super::codex_auth::{CodexAuth, Mode, Tokens, is_blank};
 use super::text::Text;
 use super::{Defect, MAX_JSON, jwt, reveal};
 use crate::catalogue::Code;
@@ -16,6 +18,17 @@ const MAX_DEPTH: usize = 64;
 pub(super) const LOG_IN: &str = "log in with `codex login --device-auth` on your machine and give the whole content of its `~/.codex/auth.json`";
 
 impl CodexAuth {
+    /// Whether a file has nothing in it that anybody could miss: blank, `{}`, or an empty key, which is what Coder's codex
+    /// module writes where its template has none.
+    pub fn is_stub(bytes: &[u8]) -> bool {
+        let empty = |(name, value): (&String, &Option<Text>)| {
+            name == "auth_mode" || value.as_ref().is_none_or(|Text(value)| is_blank(value))
+        };
+        bytes.trim_ascii().is_empty()
+            || serde_json::from_slice::<BTreeMap<String, Option<Text>>>(bytes)
+                .is_ok_and(|members| members.iter().all(empty))
+    }
+
     /// A file as Codex reads it. Errors where Codex fails to load it: `codex-auth-malformed`, or `codex-auth-incomplete`
     /// for a login that lacks one of its tokens.
     pub fn parse(bytes: &[u8]) -> Result<Self, Defect> {

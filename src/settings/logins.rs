@@ -1,5 +1,9 @@
 //! The logins of Codex and Claude Code.
 
+use jiff::Span;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use super::{Reader, Wanted};
 use crate::catalogue::Code;
 use crate::secret::{ClaudeToken, CodexAuth};
@@ -34,7 +38,13 @@ impl Reader<'_> {
             self.settings.claude = self.check("claude", None, found, ClaudeToken::parse);
         }
         if let Some(text) = self.env.text(variables::CLAUDE_TOKEN_CREATED) {
-            match text.parse() {
+            // east of Greenwich it may be tomorrow already
+            let latest = self.env.now.to_zoned(TimeZone::UTC).date().saturating_add(Span::new().days(1));
+            match text.parse::<Date>() {
+                Ok(date) if date > latest => self.warn(format!(
+                    "{} is in the future: passed over, and the day on which the token was first seen counts",
+                    variables::CLAUDE_TOKEN_CREATED
+                )),
                 Ok(date) => self.settings.claude_created = Some(date),
                 Err(_) => self.warn(format!(
                     "{} is not a date like 2026-01-31: passed over",

@@ -1,11 +1,12 @@
 //! What is no secret, and what of this environment is not as it should be.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use super::{Reader, Requirement, shown_name};
 use crate::catalogue::Code;
-use crate::env::{Env, expand};
+use crate::env::{Env, NoSwitch, expand};
 use crate::variables;
 
 fn list(env: &Env, name: &str, separator: char) -> Option<Vec<String>> {
@@ -28,14 +29,11 @@ pub fn accepted(env: &Env) -> (Vec<Code>, Vec<String>) {
 
 impl Reader<'_> {
     pub(super) fn plain(&mut self) {
-        let list = |name: &str, separator: char| list(self.env, name, separator);
-        let paths = |name: &str| -> Option<Vec<PathBuf>> {
-            let parts = list(name, ':')?;
-            Some(parts.iter().map(|part| expand(OsStr::new(part), &self.home.path)).collect())
-        };
-        self.settings.trusted_folders = paths(variables::TRUSTED_FOLDERS);
-        self.settings.remotes_roots = paths(variables::REMOTES_ROOTS);
-        self.settings.require = list(variables::REQUIRE, ',')
+        let (trusted, roots) =
+            (self.folders(variables::TRUSTED_FOLDERS), self.folders(variables::REMOTES_ROOTS));
+        self.settings.trusted_folders = trusted;
+        self.settings.remotes_roots = roots;
+        self.settings.require = list(self.env, variables::REQUIRE, ',')
             .map(|names| names.iter().map(|name| Requirement::parse(name)).collect());
         let (accept, unknown) = accepted(self.env);
         self.settings.accept = accept;
@@ -43,6 +41,41 @@ impl Reader<'_> {
             self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
         }
         self.known_hosts();
+    }
+
+    /// A switch; `None`: it is unset. Any other word counts as on: a lease gives no refresh token out, and a workspace that
+    /// is not claimed gets nobody's login.
+    pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
+        self.env.switch(name).unwrap_or_else(|NoSwitch| {
+            self.warn(format!("{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1"));
+            Some(true)
+        })
+    }
+
+    /// One that is named should be there. (One that cannot be read is told with each thing that is looked for in it.)
+    pub(super) fn seed_folder(&mut self) {
+        let missing =
+            || std::fs::metadata(&self.seed).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if self.env.get(variables::SEED_DIR).is_some() && missing() {
+            let seed = self.home.shown(&self.seed);
+            self.warn(format!(
+                "{} names `{seed}`, which is not there: nothing comes from it",
+                variables::SEED_DIR
+            ));
+        }
+    }
+
+    /// Folders, `:`-separated as in PATH.
+    fn folders(&mut self, name: &str) -> Option<Vec<PathBuf>> {
+        let value = self.env.get(name)?;
+        let parts = value.as_bytes().split(|&byte| byte == b':').map(<[u8]>::trim_ascii);
+        let parts = parts.filter(|part| !part.is_empty());
+        let folders = parts.map(|part| expand(OsStr::from_bytes(part), &self.home.path));
+        let (named, nameless): (Vec<_>, Vec<_>) = folders.partition(|folder| folder.to_str().is_some());
+        for folder in nameless {
+            self.warn(format!("{name}: `{}` is passed over: its path is not UTF-8", folder.display()));
+        }
+        Some(named)
     }
 
     /// What of this environment is not as the agent's will be, or should not be as it is.

@@ -93,6 +93,14 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// `status` says ready only where everything is in place.
+    fn assert_ready_is_true(&self, when: &str) {
+        let status = self.ws.run(&["status"]);
+        if status.status.success() {
+            self.assert_as_applied(&format!("{when}, and status says ready\n{status}"));
+        }
+    }
+
     /// What the receipt lists is what was changed.
     fn assert_honest(&self, when: &str) {
         let receipt = receipt(self.ws);
@@ -169,6 +177,7 @@ fn apply_may_be_killed_at_any_step() {
             let when = format!("killed at {step:?}");
             inject_own(bench.apply(), step, "signal=KILL").run();
             bench.assert_whole(&when);
+            bench.assert_ready_is_true(&when);
             secrets_are_private(ws, &when);
             for path in leftovers(ws).into_iter().filter(|path| is_lock(path)) {
                 locked.entry(path).or_default().push(step);
@@ -195,6 +204,76 @@ fn apply_may_be_killed_at_any_step() {
                 "{path}: {steps:?}"
             );
         }
+    });
+}
+
+/// The state folder is made with a receipt in it, before anything else.
+#[test]
+fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
+    sandbox(|ws| {
+        let all = All::new();
+        let apply = || all.pushready(ws, &["apply"]);
+        let begun = || {
+            let steps = own_steps(apply());
+            ws.run(&["remove"]).success();
+            let killed = steps.iter().filter(|step| step.syscall == "fsync").any(|step| {
+                inject_own(apply(), step, "signal=KILL").run();
+                ws.home().join(RECEIPT).exists()
+            });
+            assert!(killed && !ws.home().join(".local/state/pushready/keys").exists());
+        };
+        let unfinished = |says: &str| {
+            ws.run(&["status"]).fails(1).stdout_has("not ready").stdout_has(says);
+            ws.run(&["doctor", "--offline", "--short"]).fails(1).stdout_has("not-provisioned");
+        };
+        begun();
+        unfinished("an apply is at work, or was interrupted");
+        // a shell without the variables cannot finish it
+        ws.run(&["apply"])
+            .success()
+            .stdout_has("nothing is asked for")
+            .stdout_has("an earlier run was interrupted: run `pushready apply` where the variables are set");
+        unfinished("an apply is at work, or was interrupted");
+        apply().run().success().stdout_has("an earlier run was interrupted: its work is finished");
+        ws.run(&["status"]).success();
+        let again = apply().run().success().stdout_has("nothing to write");
+        assert!(!again.stdout.contains("interrupted"), "{again}");
+        ws.run(&["remove"]).success();
+        // an apply that could put nothing in place, and was told that this is no failure, has run all the same
+        let first = ws
+            .pushready(&["apply"])
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", "sk-ant-api03-of-another-kind")
+            .env("PUSHREADY_ACCEPT", "claude-token-malformed")
+            .run()
+            .success();
+        assert!(!first.stdout.contains("interrupted"), "{first}");
+        ws.run(&["status"]).success();
+    });
+}
+
+#[test]
+fn a_shell_without_the_variables_does_not_end_what_it_cannot_finish() {
+    sandbox(|ws| {
+        let all = All::new();
+        let apply = || all.pushready(ws, &["apply"]);
+        let steps = own_steps(apply());
+        let mut unfinished = 0;
+        for step in steps.iter().filter(|step| step.syscall.starts_with("rename")) {
+            ws.run(&["remove"]).success();
+            inject_own(apply(), step, "signal=KILL").run();
+            ws.run(&["apply"]);
+            let status = ws.run(&["status"]);
+            if status.status.success() {
+                let again = apply().run().success();
+                assert!(again.stdout.contains("nothing to write"), "killed at {step:?}\n{status}\n{again}");
+                continue;
+            }
+            unfinished += 1;
+            let again = apply().run().success();
+            assert!(!again.stdout.contains("not-provisioned"), "killed at {step:?}\n{again}");
+            ws.run(&["status"]).success();
+        }
+        assert!(unfinished > 3, "{unfinished}");
     });
 }
 
@@ -241,7 +320,10 @@ fn failing_apply(ws: &Workspace, error: &str, says: &str) {
         match output.status.code() {
             // what failed was the report itself
             Some(0) => bench.assert_as_applied(&when),
-            Some(1 | 3) => explains(&output, says),
+            Some(1 | 3) => {
+                explains(&output, says);
+                bench.assert_ready_is_true(&when);
+            }
             _ => panic!("{when}"),
         }
         assert!(leftovers(ws).is_empty(), "{when}: {:?}", leftovers(ws));

@@ -556,9 +556,14 @@ fn the_codex_module_v4_before_between_and_after() {
         logins(ws).run().success().stdout_has("warn  codex-auth-restored");
         assert_eq!((refresh(), ws.mode(".codex/auth.json")), (json!(refreshed.refresh_token), 0o600));
 
-        // a key of the module's own, where the last apply had a login
-        ws.write(".codex/auth.json", "{ \"OPENAI_API_KEY\": \"sk-module\" }\n", 0o644);
-        logins(ws).run().success().stdout_has("a module had written an API key over it");
+        // a key of the template's, which the module hands to every process as well, where the last apply had a login
+        let key = "{ \"OPENAI_API_KEY\": \"sk-module\" }\n";
+        ws.write(".codex/auth.json", key, 0o644);
+        logins(ws)
+            .env("OPENAI_API_KEY", "sk-module")
+            .run()
+            .success()
+            .stdout_has("a module had written an API key over it");
         assert_eq!(refresh(), json!(refreshed.refresh_token));
 
         // in a shell without the variables the stub is told
@@ -566,11 +571,7 @@ fn the_codex_module_v4_before_between_and_after() {
         ws.run(&["apply"]).fails(1).stdout_has("FAIL  codex-auth-clobbered codex: left alone");
         logins(ws).run().success();
         ws.run(&["remove"]).success();
-        assert_eq!(
-            ws.read(".codex/auth.json"),
-            fake_auth::module_stub(),
-            "what stood there at the first apply"
-        );
+        assert_eq!(ws.read(".codex/auth.json"), key, "the last of what stood there and was not ours");
         valid();
     });
 }

@@ -801,7 +801,8 @@ fn a_login_that_can_no_longer_work_is_not_ready() {
         let ending = fake_auth::ChatGpt { access_expires: 3600, ..fake_auth::chatgpt() };
         lease(&ending).success().stdout_has("warn  codex-lease-expiring codex: written");
 
-        for (created, exit) in [("2020-01-31", 1), ("2199-01-31", 0)] {
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+        for (created, exit) in [("2020-01-31", 1), (&today, 0)] {
             let output = ws
                 .pushready(&["apply"])
                 .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("old"))
@@ -898,6 +899,101 @@ fn an_unclaimed_workspace_gets_keys_alone_and_never_fails() {
         assert!(!ws.home().join(".claude").exists());
         // the claim runs the script again
         apply("0").fails(1).stdout_has("codex: written").stdout_has("claude: written");
+    });
+}
+
+#[test]
+fn a_seed_folder_that_is_named_and_not_there_is_told() {
+    sandbox(|ws| {
+        ws.write("file", "", 0o644);
+        ws.write("closed/codex-auth.json", fake_auth::chatgpt().json(), 0o600);
+        ws.set_mode("closed", 0);
+        ws.write("empty/.keep", "", 0o600);
+        let apply = |folder: &str| ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", folder).run();
+        apply("~/gone").success().stdout_has("PUSHREADY_SEED_DIR names `~/gone`, which is not there");
+        // one that is there and cannot be read is never as good as unset
+        for (folder, why) in [("~/file", "Not a directory"), ("~/closed", "Permission denied")] {
+            apply(folder).fails(1).stdout_has(&folder.replace('~', "/home/coder")).stdout_has(why);
+        }
+        let output = apply("~/empty").success().stdout_has("nothing is asked for");
+        assert!(!output.stdout.contains("PUSHREADY_SEED_DIR"), "{output}");
+        // the default one need not be there
+        let output = ws.run(&["apply"]).success();
+        assert!(!output.stdout.contains("is not there"), "{output}");
+        ws.set_mode("closed", 0o700);
+    });
+}
+
+#[test]
+fn a_setting_without_the_secret_that_it_is_about_is_told() {
+    sandbox(|ws| {
+        let alone = |name: &str, value: &str| ws.pushready(&["apply"]).env(name, value).run().success();
+        alone("PUSHREADY_REPOSITORY", "acme/app")
+            .stdout_has("PUSHREADY_REPOSITORY names `acme/app`, but PUSHREADY_DEPLOY_KEY is not set");
+        let created = "PUSHREADY_CLAUDE_TOKEN_CREATED";
+        alone(created, "2026-01-31").stdout_has(&format!("{created} is set, but there is no token"));
+        // a template sets it before its users have a login
+        let output = alone("PUSHREADY_CODEX_LEASE", "1").stdout_has("nothing is asked for");
+        assert!(!output.stdout.contains("LEASE"), "{output}");
+        // what the last apply wrote is there
+        ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("mine")).run().success();
+        let output = alone(created, "2026-01-31");
+        assert!(!output.stdout.contains("there is no token"), "{output}");
+    });
+}
+
+#[test]
+fn switches_take_the_usual_words_and_name_any_other() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt();
+        let apply = |name: &str, value: &str| {
+            let apply = ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON", seed.json());
+            let output = apply.env(name, value).run().success();
+            let auth = ws.home().join(".codex/auth.json");
+            let login = fs::read_to_string(auth).unwrap_or_default();
+            ws.run(&["remove"]).success();
+            (output, login)
+        };
+        let told = |output: &Output, name: &str| {
+            let note = format!("{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1");
+            output.stdout.contains(&note)
+        };
+        let (lease, unclaimed) = ("PUSHREADY_CODEX_LEASE", "PUSHREADY_UNCLAIMED");
+        for off in ["0", "false", "False", "FALSE", "no", "No", "off", "OFF"] {
+            let (output, login) = apply(lease, off);
+            assert!(login.contains(&seed.refresh_token) && !told(&output, lease), "{off}\n{output}");
+            let (output, login) = apply(unclaimed, off);
+            assert!(login.contains(&seed.refresh_token) && !told(&output, unclaimed), "{off}\n{output}");
+        }
+        for on in ["1", "true", "True", "YES", "on", "maybe", "2", "disabled"] {
+            let odd = !["1", "true", "True", "YES", "on"].contains(&on);
+            let (output, login) = apply(lease, on);
+            assert!(!login.contains(&seed.refresh_token) && !login.is_empty(), "{on}\n{output}");
+            assert_eq!(told(&output, lease), odd, "{on}\n{output}");
+            let (output, login) = apply(unclaimed, on);
+            assert!(login.is_empty(), "{on}\n{output}");
+            assert_eq!(told(&output, unclaimed), odd, "{on}\n{output}");
+        }
+    });
+}
+
+#[test]
+fn a_token_from_the_future_is_as_old_as_it_was_first_seen() {
+    sandbox(|ws| {
+        let apply = |created: &str| {
+            let apply = ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("mine"));
+            apply.env("PUSHREADY_CLAUDE_TOKEN_CREATED", created).run().success()
+        };
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let good_until = |made: jiff::civil::Date| {
+            format!("good until about {}", made.saturating_add(jiff::Span::new().days(365)))
+        };
+        apply("2099-01-01")
+            .stdout_has("PUSHREADY_CLAUDE_TOKEN_CREATED is in the future: passed over")
+            .stdout_has(&good_until(today));
+        let yesterday = today.yesterday().unwrap();
+        let output = apply(&yesterday.to_string()).stdout_has(&good_until(yesterday));
+        assert!(!output.stdout.contains("future"), "{output}");
     });
 }
 

@@ -144,6 +144,93 @@ fn a_login_that_we_never_wrote_stays() {
     });
 }
 
+/// What the codex module writes over a login, with the key of the template (coder/registry, codex v4, `add_auth_json`).
+fn module_key(key: &str) -> String {
+    format!("{{\n  \"OPENAI_API_KEY\": \"{key}\"\n}}\n")
+}
+
+#[test]
+fn an_api_key_of_the_users_own_is_no_stub() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt().json();
+        let compact = "{\"OPENAI_API_KEY\":\"sk-proj-own\"}".to_owned();
+        for own in [compact, module_key("sk-proj-own"), fake_auth::api_key("sk-proj-own")] {
+            apply(ws, &seed).success();
+            ws.write(".codex/auth.json", &own, 0o600);
+            // the template's key is another one
+            applied(ws, &seed)
+                .env("OPENAI_API_KEY", "sk-proj-template")
+                .run()
+                .success()
+                .stdout_has("codex-login-not-ours");
+            assert_eq!(ws.read(".codex/auth.json"), own);
+            ws.run(&["doctor", "--offline", "--only", "codex.login"]).stdout_has("codex-login-not-ours");
+            ws.run(&["remove"]).fails(1).stdout_has("~/.codex/auth.json: kept");
+            assert_eq!(ws.read(".codex/auth.json"), own);
+            std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_login_that_is_overwritten_comes_back_with_remove() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt().json();
+        let apply = || applied(ws, &seed).env("OPENAI_API_KEY", "sk-proj-template").run().success();
+        for wreck in [
+            "{\"tokens\": {\"access_token\": \"half".to_owned(),
+            "{\"auth_mode\":\"chatgpt\",\"OPENAI_API_KEY\":\"sk-proj-own\"}".to_owned(),
+            "{\"note\": \"mine\"}".to_owned(),
+            // as the module's, or as somebody's who has the same variable
+            module_key("sk-proj-template"),
+        ] {
+            apply();
+            ws.write(".codex/auth.json", &wreck, 0o640);
+            apply().stdout_has("what stood there comes back with `pushready remove`");
+            assert_eq!(refresh_token(ws), "rt_seed_0001", "{wreck}");
+            apply().stdout_has("nothing to write");
+            ws.run(&["remove"]).success();
+            assert_eq!((ws.read(".codex/auth.json"), ws.mode(".codex/auth.json")), (wreck, 0o640));
+            std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn remove_takes_a_stub_for_nobodys_and_nothing_else() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt().json();
+        let (empty, named) = (module_key(""), fake_auth::api_key(""));
+        for stub in ["", " \n", "{}", "{ }\n", fake_auth::module_stub(), &empty, &named] {
+            for applied_again in [false, true] {
+                apply(ws, &seed).success();
+                ws.write(".codex/auth.json", stub, 0o644);
+                if applied_again {
+                    apply(ws, &seed).success();
+                    assert_eq!(refresh_token(ws), "rt_seed_0001", "{stub:?}");
+                }
+                ws.run(&["remove"]).success();
+                assert!(!ws.home().join(".codex/auth.json").exists(), "{stub:?}");
+            }
+        }
+        for other in ["{\"tokens\": {\"access_token\": \"half", "{\"note\": \"mine\"}", "\u{feff}{}"] {
+            apply(ws, &seed).success();
+            ws.write(".codex/auth.json", other, 0o600);
+            ws.run(&["remove"]).fails(1).stdout_has("~/.codex/auth.json: kept: it was changed since");
+            assert_eq!(ws.read(".codex/auth.json"), other);
+            std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
+        }
+        // Claude Code reads no login in it, and what could renew one is in it all the same
+        let claude = || ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("ours")).run();
+        let half = "{\"claudeAiOauth\":{\"accessToken\":\"\",\"refreshToken\":\"of-the-user\"}}";
+        claude().success();
+        ws.write(".claude/.credentials.json", half, 0o600);
+        claude().success().stdout_has("claude-auth-conflict");
+        ws.run(&["remove"]).fails(1).stdout_has("~/.claude/.credentials.json: kept");
+        assert_eq!(ws.read(".claude/.credentials.json"), half);
+    });
+}
+
 fn claude_login() -> String {
     serde_json::json!({"claudeAiOauth": {
         "accessToken": token("user"), "refreshToken": "refresh", "expiresAt": 4_102_444_800_000_u64,

@@ -22,6 +22,7 @@ mod inputs;
 mod install;
 mod known_hosts;
 mod logins;
+mod paths;
 mod release;
 mod removal;
 mod rig;

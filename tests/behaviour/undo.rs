@@ -314,6 +314,42 @@ fn what_others_write_around_our_keys_stays_to_the_byte() {
 }
 
 #[test]
+fn a_line_that_goes_on_does_not_swallow_ours() {
+    sandbox(|ws| {
+        let all = All::new();
+        let names_ours = || {
+            let paths = ws.git(&["config", "--global", "--get-all", "include.path"]).run().stdout;
+            paths.contains("/pushready/gitconfig")
+        };
+        let alias = || ws.git(&["config", "--global", "alias.x"]).run().success().stdout;
+        // git joins a line that ends in an odd number of backslashes with the next (git-config(1))
+        for end in ["foo \\", "foo \\\n", "foo \\\r\n", "foo \\\\", "foo", "foo \\\n\n", "foo # \\"] {
+            let old = format!("[alias]\n\tx = {end}");
+            ws.write(".gitconfig", &old, 0o600);
+            let (before, value) = (ws.snapshot(), alias());
+            all.pushready(ws, &["apply"]).run().success();
+            assert!(names_ours(), "{end:?}:\n{}", ws.read(".gitconfig"));
+            assert_eq!(alias(), value, "{end:?}");
+            all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+            ws.run(&["remove"]).success();
+            before.assert_same(&ws.snapshot());
+        }
+        // ours is written anew where an edit above it has swallowed it, and where somebody took the empty line away
+        ws.write(".gitconfig", "[alias]\n\tx = foo\n", 0o600);
+        all.pushready(ws, &["apply"]).run().success();
+        ws.write(".gitconfig", ws.read(".gitconfig").replace("foo\n", "foo \\\n"), 0o600);
+        assert!(!names_ours());
+        for _ in 0..2 {
+            all.pushready(ws, &["apply"]).run().success();
+            assert!(names_ours(), "{}", ws.read(".gitconfig"));
+            ws.write(".gitconfig", ws.read(".gitconfig").replace("\n\n", "\n"), 0o600);
+        }
+        ws.run(&["remove"]).success();
+        assert_eq!(ws.read(".gitconfig"), "[alias]\n\tx = foo \\\n");
+    });
+}
+
+#[test]
 fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
     sandbox(|ws| {
         let all = All::new();

@@ -67,14 +67,14 @@ fn saved(home: &Home, undo: &Undo) -> Option<Zeroizing<Vec<u8>>> {
 /// A login that was refreshed since is still the seed's, as long as the account is the same.
 fn descends(receipt: &Receipt, entry: &Entry) -> bool {
     let Ok(Some(content)) = file::observe(&entry.target.path, Kind::Secret) else { return false };
-    let Ok(auth) = CodexAuth::parse(&content.bytes) else {
-        // a stub that a module wrote over it is nobody's edit
+    // a stub that a module wrote over it is nobody's edit
+    if CodexAuth::is_stub(&content.bytes) {
         return true;
-    };
+    }
+    let Ok(auth) = CodexAuth::parse(&content.bytes) else { return false };
     let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
     let seeded = receipt.desired.codex.as_ref();
-    seeded.is_some_and(|record| account == record.account)
-        || (auth.is_bare_api_key() && !auth.names_its_mode())
+    account.is_some() && seeded.is_some_and(|record| account == record.account)
 }
 
 fn what(undo: &Undo) -> &'static str {

@@ -44,7 +44,7 @@ pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Outco
         return Outcome::fail(ID, None, code, format!("Codex cannot use auth.json: {why}"), restore());
     };
     let evidence = evidence(auth);
-    let clobbered = auth.is_bare_api_key() && !auth.names_its_mode() && record.is_some();
+    let clobbered = record.is_some() && auth.is_key_of_template(context.settings.openai_api_key.as_ref());
     let outcome = match auth.state(context.env.now) {
         Liveness::Stub if record.is_some() => Outcome::fail(
             ID,

@@ -1,51 +1,30 @@
 //! Codex: its login, which Codex itself keeps renewing, and the folders that it should trust.
 #![expect(clippy::disallowed_methods, reason = "the login is handed to the file that will hold it")]
 
-use std::collections::BTreeSet;
+mod freshness;
+mod trust;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::trust::{real, told};
 use super::{Context, Item, Status, own, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::{Finding, shell};
 use crate::receipt::{CodexRecord, Desired};
-use crate::resource::file::{self, Content, Kind};
+use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
+use crate::resource::{Edit, Resource, obstructed};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::settings::Sourced;
-
-/// What stands at `auth.json`.
-enum Live {
-    Absent,
-    /// Nothing that Codex could log in with: empty, damaged, or a module's stub.
-    Wrecked(&'static str),
-    Login(Box<CodexAuth>),
-}
-
-/// What to do about `auth.json`, and why.
-#[derive(Debug, PartialEq, Eq)]
-enum Decision {
-    /// Write the seed.
-    Seed(&'static str),
-    /// Put the last good login back: newer than the seed, but it may be spent.
-    Restore(&'static str),
-    /// The login in place stays: it is ours.
-    Keep(&'static str),
-    /// It stays, and the reader should know why the seed is not used.
-    KeepInstead(Code, &'static str),
-    /// The user logged out.
-    LoggedOut,
-}
+use freshness::{Decision, Live, decide, live};
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
     let mut items: Vec<Item> = login(context, desired).into_iter().collect();
-    items.extend(trust(context, desired));
+    items.extend(trust::trust(context, desired));
     items
 }
 
@@ -57,10 +36,13 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     if seed.is_none() && record.is_none() {
         return None;
     }
-    let live = match file::observe(&path, Kind::Secret) {
-        Ok(content) => live(content.as_ref(), record.is_some(), context.now),
+    let content = match file::observe(&path, Kind::Secret) {
+        Ok(content) => content,
         Err(obstacle) => return Some(Item::fail("codex", obstructed(&obstacle, &path))),
     };
+    let live =
+        live(content.as_ref(), record.is_some(), context.settings.openai_api_key.as_ref(), context.now);
+    let expendable = content.filter(|_| live.is_expendable()).map(|content| Digest::of(&content.bytes));
     // a copy that cannot be read is no copy
     let last_good = file::observe(&kept_path, Kind::Secret)
         .ok()
@@ -85,10 +67,10 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     }
     let decision =
         decide(&seed.value, &now_recorded, &live, record.as_ref(), undo, last_good.as_ref(), context.now);
-    let item = match decision {
+    let mut item = match decision {
         Decision::Seed(why) => {
             desired.codex = Some(now_recorded);
-            written(context, seed, why, lease, path, kept_path)
+            written(context, seed, why, lease, auth_file(context, path, expendable), kept_path)
         }
         Decision::Restore(why) => {
             desired.codex = Some(now_recorded);
@@ -101,7 +83,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                     format!("the last good login put back: {why}"),
                     "it may be spent if Codex renewed it since; run apply at stop, by cron and before modules that write auth.json",
                 ),
-                vec![auth_file(context, path, bytes.unwrap_or_default())],
+                vec![holding(auth_file(context, path, expendable), bytes.unwrap_or_default())],
             )
         }
         Decision::Keep(why) => {
@@ -141,96 +123,11 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
             Vec::new(),
         ),
     };
+    let overwritten = item.resources.iter().any(|resource| matches!(&resource.edit, Edit::Whole { .. }));
+    if overwritten && !live.is_expendable() {
+        item.say.push_str("; what stood there comes back with `pushready remove`");
+    }
     Some(item)
-}
-
-/// The freshness rule. Pure.
-fn decide(
-    seed: &CodexAuth,
-    now_recorded: &CodexRecord,
-    live: &Live,
-    record: Option<&CodexRecord>,
-    written: Option<&Undo>,
-    last_good: Option<&CodexAuth>,
-    now: Timestamp,
-) -> Decision {
-    let same_seed = record.is_some_and(|record| record.seed == now_recorded.seed);
-    let better_copy = last_good.filter(|copy| copy.same_account(seed) && copy.newer_than(seed));
-    match live {
-        Live::Absent if same_seed && written.is_some() => Decision::LoggedOut,
-        Live::Absent => Decision::Seed("no login was there"),
-        Live::Wrecked(what) => match better_copy {
-            Some(copy) if !matches!(copy.state(now), Liveness::Dead) => Decision::Restore(what),
-            _ => Decision::Seed(what),
-        },
-        Live::Login(auth) => {
-            let Some(record) = record.filter(|_| written.is_some()) else {
-                return Decision::KeepInstead(
-                    Code::CodexLoginNotOurs,
-                    "a login that pushready never wrote is in place",
-                );
-            };
-            let ours = auth.account_digest().map(|hex| Digest::from_hex(&hex)) == record.account;
-            if !ours {
-                return Decision::KeepInstead(
-                    Code::CodexLoginNotOurs,
-                    "somebody logged in with another account",
-                );
-            }
-            let refreshed = auth.newer_than(seed);
-            // a lease that is asked for, or given up, since: the same seed is written in the other form
-            if same_seed && record.lease != now_recorded.lease && !refreshed {
-                return Decision::Seed(if now_recorded.lease {
-                    "a lease from now on"
-                } else {
-                    "no lease any more"
-                });
-            }
-            // the variables of the template are gone, and a lesser source shows through: not a new seed
-            if same_seed || now_recorded.origin > record.origin {
-                return Decision::Keep(if refreshed {
-                    "newer than the seed"
-                } else {
-                    "same seed as last time"
-                });
-            }
-            let dead = |auth: &CodexAuth| matches!(auth.state(now), Liveness::Dead);
-            if dead(seed) && !dead(auth) {
-                return Decision::KeepInstead(Code::CodexAuthStale, "the new seed has expired already");
-            }
-            if !auth.same_account(seed) {
-                return Decision::Seed("a new seed of another account");
-            }
-            let untouched = matches!(written, Some(Undo::Whole { wrote, .. }) if *wrote == digest_of(auth));
-            let as_new = untouched && !auth.newer_than(seed);
-            if as_new || seed.newer_than(auth) || matches!(auth.state(now), Liveness::Dead) {
-                Decision::Seed("a new seed")
-            } else {
-                Decision::KeepInstead(Code::CodexAuthStale, "the login in place is newer than the new seed")
-            }
-        }
-    }
-}
-
-fn digest_of(auth: &CodexAuth) -> Digest {
-    Digest::of(auth.to_json().expose_secret().as_bytes())
-}
-
-fn live(content: Option<&Content>, written_by_us: bool, now: Timestamp) -> Live {
-    let Some(content) = content else { return Live::Absent };
-    match CodexAuth::parse(&content.bytes) {
-        Err(_) if content.bytes.trim_ascii().is_empty() => Live::Wrecked("auth.json was empty"),
-        Err(_) => Live::Wrecked("auth.json was no file that Codex can read"),
-        Ok(auth) => match auth.state(now) {
-            Liveness::Stub => Live::Wrecked("a module had written a stub over it"),
-            Liveness::Incomplete(_) => Live::Wrecked("auth.json held no usable login"),
-            // only a module writes the bare form over a ChatGPT login: Codex itself names the mode
-            _ if written_by_us && auth.is_bare_api_key() && !auth.names_its_mode() => {
-                Live::Wrecked("a module had written an API key over it")
-            }
-            _ => Live::Login(Box::new(auth)),
-        },
-    }
 }
 
 fn without_seed(
@@ -255,7 +152,7 @@ fn without_seed(
             ),
             Vec::new(),
         ),
-        Live::Wrecked(what) => Item::warn(
+        Live::Wrecked { what, .. } => Item::warn(
             "codex",
             Finding::new(
                 Code::CodexAuthClobbered,
@@ -272,7 +169,7 @@ fn written(
     seed: &Sourced<CodexAuth>,
     why: &str,
     lease: bool,
-    path: PathBuf,
+    place: Resource,
     kept_path: PathBuf,
 ) -> Item {
     // a lease is parsed from its own text again: the seed is not cloned
@@ -283,7 +180,7 @@ fn written(
     let json = auth.to_json();
     let bytes = json.expose_secret().as_bytes();
     let resources = vec![
-        auth_file(context, path, bytes.to_vec()),
+        holding(place, bytes.to_vec()),
         own("codex.last-good", kept_path, Kind::Secret, bytes.to_vec(), 0o600),
     ];
     let say =
@@ -324,7 +221,7 @@ fn kept(context: &Context, live: &Live, why: &str, path: PathBuf, kept_path: Pat
         .map_or(String::new(), |at| format!("refreshed {} ago, ", span(now.duration_since(at))));
     let say = format!("kept: {refreshed}{why}; {}", described(auth, now));
     let mut resources = keep_copy(live, kept_path);
-    resources.push(Resource { edit: Edit::Private, ..auth_file(context, path, Vec::new()) });
+    resources.push(Resource { edit: Edit::Private, ..auth_file(context, path, None) });
     alive(auth, say, now, resources)
 }
 
@@ -361,82 +258,21 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
     text
 }
 
-fn auth_file(context: &Context, path: PathBuf, bytes: Vec<u8>) -> Resource {
+/// The file, still to be filled. `expendable`: see [`Edit::Whole`].
+fn auth_file(context: &Context, path: PathBuf, expendable: Option<Digest>) -> Resource {
     let id = context.id("codex.auth", &path);
-    let mut resource = own(&id, path, Kind::Secret, bytes, 0o600);
+    let mut resource = own(&id, path, Kind::Secret, Vec::new(), 0o600);
+    if let Edit::Whole { expendable: known, .. } = &mut resource.edit {
+        *known = expendable;
+    }
     resource.target.lock = Lock::Codex;
     resource.recorded = true;
     resource
 }
 
-/// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided there already.
-fn trust(context: &Context, desired: &Desired) -> Option<Item> {
-    const ID: &str = "codex.trust";
-    let path = context.home.codex.join("config.toml");
-    let undo = context.written(ID, &path);
-    let written = match undo {
-        Some(Undo::Block { written, .. }) => Some(written),
-        _ => None,
-    };
-    if desired.trusted_folders.is_empty() && written.is_none() {
-        return None;
+fn holding(mut file: Resource, content: Vec<u8>) -> Resource {
+    if let Edit::Whole { bytes, .. } = &mut file.edit {
+        *bytes = content.into();
     }
-    let target = Target {
-        path: path.clone(),
-        kind: Kind::Shared,
-        lock: Lock::None,
-        malformed: Code::CodexConfigMalformed,
-    };
-    let content = match file::observe(&path, Kind::Shared) {
-        Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail("codex trust", obstructed(&obstacle, &path))),
-    };
-    let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
-    // ours is judged apart: the same table twice is invalid TOML, and ours gives way
-    let others = written.and_then(|written| block::remove(bytes, written)).unwrap_or_else(|| bytes.to_vec());
-    let parsed =
-        std::str::from_utf8(&others).ok().and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
-    let Some(parsed) = parsed else {
-        return Some(Item::warn(
-            "codex trust",
-            Finding::new(
-                Code::CodexConfigMalformed,
-                format!("`{}` does not parse, so no folder was added", path.display()),
-                "run `codex login status`: it names the line",
-            ),
-            Vec::new(),
-        ));
-    };
-    let decided =
-        |folder: &String| parsed.get("projects").is_some_and(|projects| projects.get(folder).is_some());
-    let mut text = String::new();
-    let folders_by_name: BTreeSet<_> = desired.trusted_folders.iter().map(|folder| real(folder)).collect();
-    for folder in folders_by_name.iter().filter(|folder| !decided(folder)) {
-        let name = toml_edit::Value::from(folder);
-        let _ = write!(
-            text,
-            "[projects.{name}]
-trust_level = \"trusted\"
-"
-        );
-    }
-    let joined = [parsed.to_string(), text.clone()].join("\n");
-    if joined.parse::<toml_edit::DocumentMut>().is_err() {
-        return Some(Item::warn(
-            "codex trust",
-            Finding::new(
-                Code::CodexUntrustedFolder,
-                format!("`{}` has its projects in a form to which no table can be added", path.display()),
-                "write them as `[projects.\"/folder\"]` tables, or trust the folder in Codex once",
-            ),
-            Vec::new(),
-        ));
-    }
-    let edit = match (text.is_empty(), undo) {
-        (true, Some(undo)) => Edit::Revert { undo: undo.clone(), saved: None, descendant: false },
-        (true, None) => return None,
-        (false, _) => Edit::Block { text, place: block::Place::Tail },
-    };
-    let resource = Resource { id: context.id(ID, &path), target, edit, recorded: true };
-    Some(Item::ready("codex trust", told(&desired.trusted_folders), vec![resource]))
+    file
 }

@@ -1,0 +1,97 @@
+//! The folders that Codex should trust.
+
+use std::fmt::Write as _;
+
+use crate::catalogue::Code;
+use crate::error::Finding;
+use crate::provision::trust::{list, names, told};
+use crate::provision::{Context, Item};
+use crate::receipt::Desired;
+use crate::resource::file::{self, Kind};
+use crate::resource::lock::Lock;
+use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
+
+/// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided there already.
+pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
+    const ID: &str = "codex.trust";
+    let path = context.home.codex.join("config.toml");
+    let undo = context.written(ID, &path);
+    let written = match undo {
+        Some(Undo::Block { written, .. }) => Some(written),
+        _ => None,
+    };
+    if desired.trusted_folders.is_empty() && written.is_none() {
+        return None;
+    }
+    let target = Target {
+        path: path.clone(),
+        kind: Kind::Shared,
+        lock: Lock::None,
+        malformed: Code::CodexConfigMalformed,
+    };
+    let content = match file::observe(&path, Kind::Shared) {
+        Ok(content) => content,
+        Err(obstacle) => return Some(Item::fail("codex trust", obstructed(&obstacle, &path))),
+    };
+    let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
+    // ours is judged apart: the same table twice is invalid TOML, and ours gives way
+    let others = written.and_then(|written| block::remove(bytes, written)).unwrap_or_else(|| bytes.to_vec());
+    let parsed =
+        std::str::from_utf8(&others).ok().and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
+    let Some(parsed) = parsed else {
+        return Some(Item::warn(
+            "codex trust",
+            Finding::new(
+                Code::CodexConfigMalformed,
+                format!("`{}` does not parse, so no folder was added", path.display()),
+                "run `codex login status`: it names the line",
+            ),
+            Vec::new(),
+        ));
+    };
+    let decided =
+        |folder: &String| parsed.get("projects").is_some_and(|projects| projects.get(folder).is_some());
+    let mut text = String::new();
+    let (folders, nameless) = names(&desired.trusted_folders);
+    for folder in folders.iter().filter(|folder| !decided(folder)) {
+        let name = toml_edit::Key::new(folder);
+        let name = name.display_repr();
+        let _ = write!(
+            text,
+            "[projects.{name}]
+trust_level = \"trusted\"
+"
+        );
+    }
+    let joined = [parsed.to_string(), text.clone()].join("\n");
+    if joined.parse::<toml_edit::DocumentMut>().is_err() {
+        return Some(Item::warn(
+            "codex trust",
+            Finding::new(
+                Code::CodexUntrustedFolder,
+                format!("`{}` has its projects in a form to which no table can be added", path.display()),
+                "write them as `[projects.\"/folder\"]` tables, or trust the folder in Codex once",
+            ),
+            Vec::new(),
+        ));
+    }
+    let edit = match (text.is_empty(), undo) {
+        (true, Some(undo)) => Some(Edit::Revert { undo: undo.clone(), saved: None, descendant: false }),
+        (true, None) => None,
+        (false, _) => Some(Edit::Block { text, place: block::Place::Tail }),
+    };
+    let id = context.id(ID, &path);
+    let resources: Vec<_> = edit
+        .into_iter()
+        .map(|edit| Resource { id: id.clone(), target: target.clone(), edit, recorded: true })
+        .collect();
+    if !nameless.is_empty() {
+        let finding = Finding::new(
+            Code::CodexUntrustedFolder,
+            format!("{}, without {}, whose path is not UTF-8", told(folders.len()), list(&nameless)),
+            "give the folder a name in UTF-8",
+        );
+        return Some(Item::warn("codex trust", finding, resources));
+    }
+    (!resources.is_empty()).then(|| Item::ready("codex trust", told(folders.len()), resources))
+}
