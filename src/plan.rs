@@ -74,10 +74,7 @@ impl Plan {
 
     /// What was asked for and could not be had.
     pub fn failures(&self) -> impl Iterator<Item = Refused> {
-        let failed = self.items.iter().filter(|planned| planned.item.status == Status::Fail);
-        failed.filter_map(|Planned { item, .. }| {
-            Some(Refused { item: item.subject.clone(), code: item.finding.as_ref()?.code })
-        })
+        self.items.iter().filter_map(|planned| planned.item.refused())
     }
 
     /// Makes the changes. The receipt, which was as `before`, lists them with what undoes them before the first is made;

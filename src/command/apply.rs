@@ -11,7 +11,7 @@ use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
 use crate::plan::Plan;
 use crate::provision::{self, Context, Item, Provision, routing};
-use crate::receipt::Receipt;
+use crate::receipt::{Receipt, Refused};
 use crate::recovery;
 use crate::report::Report;
 use crate::settings::Settings;
@@ -95,18 +95,21 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
         receipt.provisioned_at = env.now;
     }
     let plan = plan.apply(&state, &before, &mut receipt).map_err(failed)?;
-    // status and doctor know only the receipt: what is accepted here is no failure there
-    let told = plan.failures().filter(|failure| !settings.accept.contains(&failure.code));
-    receipt.desired.refused = told.collect();
+    // status and doctor know only the receipt: what is accepted here is no failure there; a login they look for themselves
+    let is_told =
+        |failure: &Refused| !settings.accept.contains(&failure.code) && !provision::is_gone(failure.code);
+    receipt.desired.refused = plan.failures().filter(is_told).collect();
+    let mut refused = receipt.desired.refused.iter();
+    let is_moot = refused.any(|refused| matches!(&*refused.item, "routing" | "git"));
+    let proof = if is_moot { Vec::new() } else { self_test(home, &receipt) };
+    receipt.desired.refused.extend(proof.iter().filter_map(Item::refused).filter(is_told));
     if changes > 0 || healed.unfinished || state.just_made || !recorded || !receipt.same(&before) {
         receipt.save(&state.path).map_err(failed)?;
     }
     provision.desired.clone_from(&receipt.desired);
     provision.notes.extend(healed.note("its work is finished"));
     let mut report = report(&plan, provision, settings, home, false);
-    if !report.fails("routing") {
-        report.add(&self_test(home, &receipt), &settings.accept);
-    }
+    report.add(&proof, &settings.accept);
     Ok(report)
 }
 

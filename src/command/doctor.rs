@@ -1,6 +1,6 @@
 //! `pushready doctor`: gathers what is there, runs the checks side by side, reports.
 
-use std::path::Path;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::cli;
 use crate::doctor::check::{CHECKS, Depth, Selection};
 use crate::doctor::clones::Clones;
 use crate::doctor::report::{Examined, Overall, Report};
-use crate::doctor::{self, Context};
+use crate::doctor::{self, Context, verdict};
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git_url::Repository;
@@ -20,9 +20,7 @@ use crate::home::Home;
 use crate::plan::Plan;
 use crate::process;
 use crate::provision;
-use crate::resource::file;
 use crate::settings::Settings;
-use crate::state::State;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -30,7 +28,7 @@ const BUDGET: Duration = Duration::from_secs(30);
 const LIVE_BUDGET: Duration = Duration::from_secs(90);
 /// Between two tries of `--wait`.
 const PAUSE: Duration = Duration::from_secs(2);
-/// What GitHub tells changes in minutes, and each look costs requests.
+/// What GitHub or a model tells changes in minutes, and each look costs requests.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
@@ -47,19 +45,26 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     let asked = arguments.repo.as_deref().map(Repository::parse_declared).transpose().map_err(|error| {
         Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
     })?;
-    let patience = Instant::now() + Duration::from_secs(arguments.wait);
+    let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
     let github = Memory::default();
     let mut pause = PAUSE;
-    let report = loop {
-        let report = examine(arguments, &selection, asked.as_ref(), &github)?;
-        if !report.may_pass() || Instant::now() + pause > patience {
-            break report;
-        }
+    let mut report = examine(arguments, &selection, asked.as_ref(), &github)?;
+    while report.may_pass() && start.elapsed().saturating_add(pause) <= patience {
         thread::sleep(pause);
-        if report.checks.iter().any(|check| check.transient && check.id.starts_with("actions.")) {
+        let again = report.in_the_way().map(|outcome| outcome.id);
+        let again = Selection { only: again.map(str::to_owned).collect(), skip: Vec::new() };
+        if again.only.iter().any(|id| id.starts_with("actions.") || id.ends_with(".request")) {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-    };
+        report = report.renewed(examine(arguments, &again, asked.as_ref(), &github)?);
+    }
+    if report.provisioned_at.is_some() {
+        let home = Home::locate(&Env::of_process())?;
+        let whole = selection.only.is_empty() && selection.skip.is_empty();
+        if let Err(error) = verdict::keep(&report, whole, &home.state) {
+            complain(&error);
+        }
+    }
     print(&match () {
         () if arguments.json => report.json(),
         () if arguments.short => report.short(),
@@ -119,9 +124,10 @@ fn examine(
         end: start + if depth == Depth::Live { LIVE_BUDGET } else { BUDGET },
         selected: selection,
         github,
+        git_complaint: OnceLock::new(),
     };
     let checks = doctor::run(&context);
-    let report = Report {
+    Ok(Report {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
@@ -132,31 +138,10 @@ fn examine(
         required: arguments.required.then(|| Overall::of_required(&checks)),
         depth,
         requested: CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect(),
-        examined: checks
-            .iter()
-            .map(|check| Examined { id: check.id, subject: check.subject.clone() })
-            .collect(),
+        examined: Examined::of(&checks),
         checks,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-    };
-    // for `status`; a partial run must not pass for a whole one
-    if receipt.is_some()
-        && selection.only.is_empty()
-        && selection.skip.is_empty()
-        && let Err(error) = keep(&report, &home.state)
-    {
-        complain(&error);
-    }
-    Ok(report)
-}
-
-/// Under the lock, so that a removal at work is not followed by a file that nobody would remove; where the state folder is
-/// gone meanwhile there is nothing to tell.
-fn keep(report: &Report, state: &Path) -> Result<()> {
-    let Some(state) = State::open_existing(state)? else { return Ok(()) };
-    let path = state.path.join("doctor.json");
-    file::write(&path, report.json().as_bytes(), 0o600)
-        .map_err(|error| Error::io("keep the verdict in", &path, &error))
+    })
 }
 
 fn list() -> String {

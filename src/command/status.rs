@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::print;
 use crate::catalogue::Code;
 use crate::cli;
 use crate::doctor::outcome::Status as CheckStatus;
-use crate::doctor::report::Overall;
+use crate::doctor::requirement::provides;
+use crate::doctor::verdict::{Kept, Since, Verdict};
 use crate::env::Env;
-use crate::error::{Exit, Finding, Result, plain};
+use crate::error::{Exit, Result, plain};
 use crate::home::Home;
-use crate::provision::{lost_logins, span, unmet};
-use crate::receipt::{Receipt, Refused};
-use crate::resource::file::{self, Kind};
-use crate::settings::accepted;
+use crate::provision::{Item, lost_logins, span, unmet};
+use crate::receipt::{Desired, Receipt, Refused};
+use crate::settings::{Requirement, accepted};
 
 /// A verdict older than this proves nothing any more.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
@@ -38,81 +38,65 @@ struct Status {
     unproven: Vec<String>,
     /// What failed besides what the doctor was told is required.
     not_required: Vec<String>,
+    /// The last whole run.
     doctor: Option<Verdict>,
-}
-
-/// The part of the doctor's last whole report that matters here.
-#[derive(Serialize, Deserialize)]
-struct Verdict {
-    finished_at: Timestamp,
-    overall: Overall,
-    #[serde(default)]
-    stale: bool,
-    /// The doctor ran with `--required`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    required: Option<Overall>,
-    checks: Vec<CheckLine>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CheckLine {
-    id: String,
-    subject: Option<String>,
-    status: CheckStatus,
-    code: Option<String>,
-    #[serde(default)]
-    transient: bool,
-    #[serde(default)]
-    accepted: bool,
-    #[serde(default)]
-    required: bool,
+    /// What a run of a few checks found to fail since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_since: Vec<Since>,
 }
 
 impl Status {
     /// `lost`: logins that are not what the last apply left.
-    fn new(receipt: Option<Receipt>, lost: &[Finding], doctor: Option<Verdict>) -> Self {
-        let mut not_ready: Vec<String> = match &receipt {
-            None => vec!["not-provisioned".to_owned()],
-            Some(receipt) => {
-                let refused =
-                    receipt.desired.refused.iter().map(|Refused { item, code }| format!("{code} {item}"));
-                let is_refused =
-                    |name: &str| receipt.desired.refused.iter().any(|refused| refused.item == name);
-                let missing = unmet(&receipt.desired, is_refused);
-                let missing = missing.iter().map(|item| format!("required-missing {}", item.subject));
-                let removing = receipt.removing.then(|| {
-                    "not-provisioned: a removal was begun and not finished: run `pushready remove` again"
-                        .to_owned()
-                });
-                let interrupted = receipt
-                    .under_way
-                    .as_ref()
-                    .map(|_| "an apply is at work, or was interrupted: run `pushready apply`".to_owned());
-                removing.into_iter().chain(refused).chain(missing).chain(interrupted).collect()
-            }
-        };
-        for Finding { code, .. } in lost {
-            let login = code.name().split('-').next().unwrap_or_default();
-            not_ready.push(format!("{code} {login}"));
-        }
-        let (mut unproven, mut not_required) = (Vec::new(), Vec::new());
+    fn new(receipt: Option<Receipt>, lost: &[Refused], accepted: &[Code], kept: Kept) -> Self {
+        let Kept { whole: doctor, since } = kept;
         let fresh = doctor.as_ref().filter(|verdict| !verdict.stale);
         let only_required = fresh.is_some_and(|verdict| verdict.required.is_some());
-        let failed = fresh.into_iter().flat_map(|verdict| &verdict.checks);
-        for check in failed.filter(|check| check.status == CheckStatus::Fail && !check.accepted) {
+        let counts = |refused: &Refused| !accepted.contains(&refused.code);
+        let (mut not_ready, mut unproven, mut not_required) = (Vec::new(), Vec::new(), Vec::new());
+        if let Some(receipt) = &receipt {
+            if receipt.removing {
+                not_ready.push(
+                    "not-provisioned: a removal was begun and not finished: run `pushready remove` again"
+                        .to_owned(),
+                );
+            }
+            let Desired { refused, require, .. } = &receipt.desired;
+            let requirements: Vec<_> = require.iter().map(|text| Requirement::parse(text)).collect();
+            // the doctor told these two by what they were then
+            for Refused { item, code } in refused.iter().chain(lost).filter(|&refused| counts(refused)) {
+                let rests = requirements.iter().any(|requirement| provides(requirement, item));
+                let list = if only_required && !rests { &mut not_required } else { &mut not_ready };
+                list.push(format!("{code} {item}"));
+            }
+            let missing = unmet(&receipt.desired, |name| refused.iter().any(|refused| refused.item == name));
+            let missing = missing.iter().filter_map(Item::refused).filter(counts);
+            not_ready.extend(missing.map(|Refused { item, code }| format!("{code} {item}")));
+            if receipt.under_way.is_some() {
+                not_ready.push("an apply is at work, or was interrupted: run `pushready apply`".to_owned());
+            }
+        } else if !accepted.contains(&Code::NotProvisioned) {
+            not_ready.push("not-provisioned".to_owned());
+        }
+        let whole = fresh.into_iter().flat_map(|verdict| &verdict.checks).map(|check| (check, only_required));
+        let since_then = since.iter().map(|failure| (&failure.check, failure.only_required));
+        let failed =
+            whole.chain(since_then).filter(|(check, _)| check.status == CheckStatus::Fail && !check.accepted);
+        for (check, only_required) in failed {
             let name = check.code.as_ref().unwrap_or(&check.id);
             // judged above, by what is there now
             let known = [Code::NotProvisioned, Code::RequiredMissing].into_iter();
-            if known.chain(lost.iter().map(|finding| finding.code)).any(|code| code.name() == name) {
+            if known.chain(lost.iter().map(|lost| lost.code)).any(|code| code.name() == name) {
                 continue;
             }
-            let subject = check.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
+            // as apply names it: `codex`
+            let area = check.id.split('.').next().unwrap_or_default();
+            let subject = check.subject.as_deref().unwrap_or(area);
             let list = match check {
                 check if only_required && !check.required => &mut not_required,
                 check if check.transient => &mut unproven,
                 _ => &mut not_ready,
             };
-            list.push(format!("{name}{subject}"));
+            list.push(format!("{name} {subject}"));
         }
         let mut told = BTreeSet::new();
         for list in [&mut not_ready, &mut unproven, &mut not_required] {
@@ -121,6 +105,7 @@ impl Status {
         let (at, by) =
             receipt.as_ref().map(|receipt| (receipt.provisioned_at, receipt.version.clone())).unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
+        let is_there = |login: &str| !lost.iter().any(|lost| lost.item == login);
         Self {
             schema_version: 1,
             tool: env!("CARGO_PKG_NAME"),
@@ -129,12 +114,13 @@ impl Status {
             provisioned_at: at,
             provisioned_by: by,
             repositories: desired.repositories.into_iter().map(|record| record.repository.to_ssh()).collect(),
-            codex: desired.codex.is_some(),
-            claude: desired.claude.is_some(),
+            codex: desired.codex.is_some() && is_there("codex"),
+            claude: desired.claude.is_some() && is_there("claude"),
             not_ready,
             unproven,
             not_required,
             doctor,
+            failed_since: since,
         }
     }
 
@@ -166,6 +152,8 @@ impl Status {
         let logins = [(self.codex, "codex"), (self.claude, "claude")];
         parts.extend(logins.into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()));
         let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
+        let in_part = self.failed_since.iter().map(|failure| failure.finished_at).max();
+        let in_part = in_part.map(|at| format!("checked in part {}", ago(at)));
         match (&self.doctor, self.provisioned_at) {
             (Some(verdict), _) if verdict.stale => {
                 parts.push(format!("stale: checked {}", ago(verdict.finished_at)));
@@ -175,39 +163,41 @@ impl Status {
                 parts.push(format!("checked {}, applied since", ago(verdict.finished_at)));
             }
             (Some(verdict), _) => parts.push(format!("checked {}", ago(verdict.finished_at))),
+            (None, Some(at)) if in_part.is_some() => parts.push(format!("applied {}", ago(at))),
             (None, Some(at)) => parts.push(format!("applied {}, never checked", ago(at))),
             (None, None) => {}
         }
+        parts.extend(in_part);
         parts.join(" · ")
     }
 }
 
-fn verdict(home: &Home, now: Timestamp) -> Option<Verdict> {
-    let content = file::observe(&home.state.join("doctor.json"), Kind::Own).ok()??;
-    let verdict: Verdict = serde_json::from_slice(&content.bytes).ok()?;
-    let stale = now.duration_since(verdict.finished_at) > STALE;
-    Some(Verdict { stale, ..verdict })
+/// What the doctor found, with what is too old to prove anything marked, or left out.
+fn kept(home: &Home, now: Timestamp) -> Kept {
+    let is_stale = |at: Timestamp| now.duration_since(at) > STALE;
+    let Kept { whole, mut since } = Kept::read(&home.state);
+    since.retain(|failure| !is_stale(failure.finished_at));
+    let whole = whole.map(|verdict| Verdict { stale: is_stale(verdict.finished_at), ..verdict });
+    Kept { whole, since }
 }
 
-/// The logins that are lost by now, less what is accepted here, or was by the doctor.
-fn lost(env: &Env, home: &Home, receipt: Option<&Receipt>, verdict: Option<&Verdict>) -> Vec<Finding> {
-    let (here, _) = accepted(env);
-    let by_doctor = |code: Code| {
-        let mut checks = verdict.into_iter().flat_map(|verdict| &verdict.checks);
-        checks.any(|check| check.accepted && check.code.as_deref() == Some(code.name()))
-    };
-    let lost = receipt.map(|receipt| lost_logins(env, home, receipt)).unwrap_or_default();
-    lost.into_iter().filter(|finding| !here.contains(&finding.code) && !by_doctor(finding.code)).collect()
+/// What is accepted here, or was by the doctor.
+fn accepted_by_now(env: &Env, verdict: Option<&Verdict>) -> Vec<Code> {
+    let (mut codes, _) = accepted(env);
+    let by_doctor = verdict.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| check.accepted);
+    codes.extend(by_doctor.filter_map(|check| check.code.as_deref()?.parse::<Code>().ok()));
+    codes
 }
 
 pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let env = Env::of_process();
     let loaded = Home::locate(&env).and_then(|home| {
         let receipt = Receipt::load(&home.state)?;
-        let verdict = verdict(&home, env.now);
-        Ok((lost(&env, &home, receipt.as_ref(), verdict.as_ref()), receipt, verdict))
+        let kept = kept(&home, env.now);
+        let lost = receipt.as_ref().map(|receipt| lost_logins(&env, &home, receipt)).unwrap_or_default();
+        Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept))
     });
-    let (lost, receipt, doctor) = match loaded {
+    let (lost, accepted, receipt, kept) = match loaded {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us; a verdict is told in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
@@ -220,7 +210,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    let status = Status::new(receipt, &lost, doctor);
+    let status = Status::new(receipt, &lost, &accepted, kept);
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&status).unwrap_or_default()));
     } else {

@@ -71,6 +71,7 @@ pub const CHECKS: &[Check] = &[
     check("ssh.known-hosts", Offline, "known_hosts contradicts no pinned key"),
     check("ssh.identity", Network, "the server takes the key for this repository's"),
     check("git.client", Offline, "git is there"),
+    check("git.config", Offline, "git takes its configuration"),
     check("git.identity", Offline, "git has an author for commits"),
     check("git.owner", Offline, "git accepts the clone in the current folder"),
     check("git.remotes", Offline, "remotes of keyed repositories push over SSH"),

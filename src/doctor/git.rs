@@ -1,12 +1,14 @@
 //! git: is it there, who commits, and where do the remotes of the repositories in question really lead?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Context;
 use super::clones::{Effective, InView, effective};
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
+use crate::error::Finding;
+use crate::git_config::Complaint;
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
 
@@ -29,8 +31,23 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if missing {
         return outcomes;
     }
-    if context.wants("git.identity") {
-        outcomes.push(identity(&author));
+    // whichever of them runs tells of it, once
+    let Some(first) = CONFIGURED.into_iter().find(|id| context.wants(id)) else { return outcomes };
+    let complaint = complaint(context, &author);
+    match &complaint {
+        None => {
+            outcomes.push(Outcome::pass("git.config", None, "git takes its configuration"));
+            outcomes.push(identity(&author));
+        }
+        Some((complaint, None)) => {
+            outcomes.push(unreadable(context, first, None, complaint));
+            let others = CONFIGURED.into_iter().filter(|id| *id != first);
+            outcomes.extend(others.map(|id| Outcome::skip(id, None, UNREADABLE)));
+            return outcomes;
+        }
+        Some((complaint, Some(clone))) => {
+            outcomes.push(unreadable(context, first, Some(named(context, clone)), complaint));
+        }
     }
     if !(context.wants("git.owner") || context.wants("git.remotes")) {
         return outcomes;
@@ -38,6 +55,11 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     let ask = |clone: &InView| git(context, Some(&clone.folder), &["remote", "--verbose"]);
     let said: Vec<(&InView, Said)> =
         context.clones.in_view().iter().map(|clone| (clone, ask(clone))).collect();
+    let others = said.iter().filter(|(clone, _)| !clone.is_current);
+    outcomes.extend(others.filter_map(|(clone, said)| {
+        let complaint = Complaint::parse(&said.as_ref().ok()?.stderr)?.within(clone.top());
+        Some(unreadable(context, first, Some(named(context, clone.top())), &complaint))
+    }));
     if context.wants("git.owner") {
         outcomes.extend(said.iter().filter(|(clone, _)| clone.is_current).filter_map(owner));
     }
@@ -63,6 +85,59 @@ fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Result<O
     process::run(git, context.deadline(PATIENCE))
 }
 
+/// The checks in which git reads its configuration.
+const CONFIGURED: [&str; 4] = ["git.config", "git.identity", "git.owner", "git.remotes"];
+const UNREADABLE: &str = "git does not take its configuration, so it does nothing";
+
+/// What git has against its configuration, and the top of the clone whose own it is, if not everybody's.
+fn complaint(context: &Context, author: &Said) -> Option<(Complaint, Option<PathBuf>)> {
+    let said = author.as_ref().ok().filter(|said| !said.status.success())?;
+    if let Some(complaint) = context.git_complaint() {
+        return Some((complaint.clone(), None));
+    }
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+    let top = current.map(InView::top).or(context.folder.as_deref())?;
+    Some((Complaint::parse(&said.stderr)?.within(top), Some(top.to_owned())))
+}
+
+/// As apply names it.
+fn named(context: &Context, clone: &Path) -> String {
+    format!("clone {}", context.home.shown(clone))
+}
+
+fn unreadable(
+    context: &Context,
+    id: &'static str,
+    subject: Option<String>,
+    complaint: &Complaint,
+) -> Outcome {
+    let whose = if subject.as_ref().is_some_and(|subject| subject.starts_with("clone ")) {
+        " in that clone"
+    } else {
+        ""
+    };
+    let Finding { code, say, hint } = complaint.finding(context.home, whose);
+    let fix = match (&complaint.file, complaint.is_in_environment()) {
+        (Some(file), _) => Fix::edit(file, hint),
+        (None, true) => Fix::report(hint),
+        (None, false) => {
+            let search = complaint.search().join(" ");
+            Fix::report(format!("`{search}` names the file: mend the value in it"))
+        }
+    };
+    Outcome::fail(id, subject, code, say, fix).with([Evidence::foreign("git said", &complaint.said)])
+}
+
+/// No push can be made by a git that takes no configuration: the checks of git tell so, where they run.
+pub fn keeps_from_pushing(context: &Context, id: &'static str, subject: Option<String>) -> Option<Outcome> {
+    let complaint = context.git_complaint()?;
+    Some(if context.wants("git.config") {
+        Outcome::skip(id, subject, UNREADABLE)
+    } else {
+        unreadable(context, id, subject, complaint)
+    })
+}
+
 fn identity(author: &Said) -> Outcome {
     const ID: &str = "git.identity";
     match author {
@@ -72,9 +147,10 @@ fn identity(author: &Said) -> Outcome {
             None,
             Code::GitIdentityMissing,
             "git has no author name and email, so a commit will fail",
-            Fix::run(
-                ["git", "config", "--global", "user.email", "you@example.com"],
-                "set user.name and user.email",
+            // whose it is to be, no argv of ours can know
+            Fix::report(
+                "ask whose name the commits shall bear, then `git config --global user.name NAME` and \
+                 `git config --global user.email ADDRESS`",
             ),
         ),
         Err(failure) => Outcome::unknown(ID, None, "git did not say who commits", format!("{failure:?}")),
@@ -126,6 +202,26 @@ fn remotes(context: &Context, said: &[(&InView, Said)]) -> Vec<Outcome> {
     outcomes
 }
 
+/// What to do about a rule that leads away.
+pub const TAKE_OUT: &str =
+    "`git config --show-origin --get-regexp '^url[.].*insteadof$'` names the rule's file: take it out";
+
+/// The URL that says what an scp-like one with a port was to say.
+fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InView) -> Fix {
+    let say = "write it as an ssh:// URL, unless the number is a folder's name";
+    let url = push.to_string();
+    let rest = url.split_once(':').and_then(|(at, path)| {
+        let path = path.trim_start_matches('/').strip_prefix(&port.to_string())?.trim_start_matches('/');
+        Some(format!("ssh://{at}:{port}/{path}"))
+    });
+    let top = clone.top().to_string_lossy();
+    match rest {
+        Some(url) if push == fetch => Fix::run(["git", "-C", &top, "remote", "set-url", name, &url], say),
+        Some(url) => Fix::run(["git", "-C", &top, "remote", "set-url", "--push", name, &url], say),
+        None => Fix::report(say),
+    }
+}
+
 /// The worst that is to be said of a remote; it may push to several places.
 fn judge(remote: &Effective, clone: &InView, keyed: &[&Repository]) -> Option<Outcome> {
     let fetch = GitUrl::parse(&remote.fetch).ok()?;
@@ -151,10 +247,7 @@ fn judge_push(
             Some(push.to_string()),
             Code::RemotePortInPath,
             format!("git takes `{port}` for a part of the path, not for a port"),
-            Fix::run(
-                ["git", "remote", "set-url", name, "ssh://git@HOST:PORT/OWNER/REPO.git"],
-                "write it as an ssh:// URL",
-            ),
+            with_port(name, push, fetch, port, clone),
         ));
     }
     let repository = known(push).or_else(|| known(fetch))?;
@@ -178,10 +271,7 @@ fn judge_push(
             subject,
             Code::RemoteReversed,
             "an insteadOf rule turns the SSH remote back to HTTPS",
-            Fix::run(
-                ["git", "config", "--show-origin", "--get-regexp", "^url[.].*insteadof$"],
-                "find the rule, and take it out",
-            ),
+            Fix::report(TAKE_OUT),
         ),
         () => Outcome::fail(
             ID,

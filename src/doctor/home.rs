@@ -12,6 +12,9 @@ use crate::catalogue::Code;
 use crate::provision;
 use crate::resource::file;
 
+/// The check that repeats what apply had to refuse.
+pub const PROVISIONED: &str = "home.provisioned";
+
 pub fn check(context: &Context) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     if context.wants("home.folder") {
@@ -20,7 +23,7 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if context.wants("home.writable") {
         outcomes.push(writable(&context.home.path));
     }
-    if context.wants("home.provisioned") {
+    if context.wants(PROVISIONED) {
         outcomes.extend(provisioned(context));
     }
     if context.wants("home.network") {
@@ -94,7 +97,7 @@ fn writable(home: &Path) -> Outcome {
             None,
             Code::HomeDiskFull,
             "the filesystem of the home has no room left",
-            Fix::run(["du", "-xsh", &home.display().to_string()], "free some space in the home"),
+            Fix::report("free some space in the home: `du -xh ~ | sort -h | tail` shows what takes it"),
         );
     }
     Outcome::pass(ID, None, "the home can be written")
@@ -102,7 +105,7 @@ fn writable(home: &Path) -> Outcome {
 
 /// Whether apply has run, what it had to refuse, and whether what is required is there.
 fn provisioned(context: &Context) -> Vec<Outcome> {
-    const ID: &str = "home.provisioned";
+    const ID: &str = PROVISIONED;
     let asked = !context.desired.is_empty() || !context.settings.refused.is_empty();
     let apply = || {
         Fix::run(
@@ -172,10 +175,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
                 Some(refused.item.clone()),
                 refused.code,
                 summary,
-                Fix::run(
-                    ["pushready", "explain", refused.code.name()],
-                    "mend what the explanation names, and apply again",
-                ),
+                Fix::explained(refused.code),
             ));
         }
     }

@@ -54,8 +54,10 @@ fn remote_urls(context: &Context) -> Outcome {
         .iter()
         .flat_map(|config| {
             let content = file::observe(config, Kind::Shared).ok().flatten();
-            let urls = content.map(|content| remotes::judge(&content.bytes, &[]).leaks).unwrap_or_default();
+            let judged = content.and_then(|content| remotes::judge(&content.bytes, &[]).ok());
+            let urls = judged.map(|judged| judged.leaks);
             urls.into_iter()
+                .flatten()
                 .map(move |url| Evidence::new("remote", format!("{url} in {}", context.home.shown(config))))
         })
         .collect();

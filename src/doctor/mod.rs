@@ -16,17 +16,20 @@ mod push;
 pub mod push_message;
 pub mod report;
 mod request;
-mod requirement;
+pub mod requirement;
 mod runner;
 mod ssh;
 mod ssh_command;
+pub mod verdict;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::catalogue::Code;
 use crate::env::Env;
+use crate::git_config::Complaint;
 use crate::git_url::{GitUrl, Repository};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};
@@ -36,7 +39,7 @@ use crate::settings::Settings;
 use crate::variables;
 use check::{CHECKS, Check, Depth, Selection};
 use clones::Clones;
-use outcome::Outcome;
+use outcome::{Outcome, Status};
 use push::Access;
 use runner::{Gates, Probe, run_all};
 
@@ -67,6 +70,8 @@ pub struct Context<'a> {
     pub selected: &'a Selection,
     /// What GitHub's API told in earlier looks of `--wait`.
     pub github: &'a crate::github::Memory,
+    /// What git has against its configuration outside of any clone: asked once, where it matters.
+    pub git_complaint: OnceLock<Option<Complaint>>,
 }
 
 impl Context<'_> {
@@ -104,6 +109,11 @@ impl Context<'_> {
     /// What apply would say of an item now.
     pub fn planned(&self, subject: &str) -> Option<&Planned> {
         self.plan.items.iter().find(|planned| planned.item.subject == subject)
+    }
+
+    /// What git has against its configuration outside of any clone, so that it works nowhere.
+    pub fn git_complaint(&self) -> Option<&Complaint> {
+        self.git_complaint.get_or_init(|| Complaint::of_home(self.deadline(ssh::LOCAL))).as_ref()
     }
 
     /// Whether an agent's sandbox has told that there is no network (Codex sets the variable).
@@ -194,6 +204,7 @@ pub fn run(context: &Context) -> Vec<Outcome> {
         probes.push(("actions.runs", Box::new(|| actions_unasked(context))));
     }
     let mut outcomes = run_all(probes);
+    tell_once(&mut outcomes);
     accept(&mut outcomes, &context.settings.accept);
     requirement::mark(&mut outcomes, context.desired);
     outcomes
@@ -228,6 +239,22 @@ fn actions(context: &Context) -> Vec<Outcome> {
 fn actions_unasked(context: &Context) -> Vec<Outcome> {
     let repository = context.asked.or(context.clones.current());
     repository.and_then(|repository| actions::not_asked(context.env, repository)).into_iter().collect()
+}
+
+/// What apply refused, and a check of its own sees too, is told by that check: it has the evidence.
+fn tell_once(outcomes: &mut Vec<Outcome>) {
+    let is_restated = |outcome: &Outcome| outcome.id == home::PROVISIONED && outcome.subject.is_some();
+    let seen: Vec<_> = outcomes
+        .iter()
+        .filter(|outcome| outcome.status == Status::Fail && !is_restated(outcome))
+        .map(|outcome| (outcome.code, outcome.subject.clone()))
+        .collect();
+    outcomes.retain(|outcome| {
+        let is_same = |(code, subject): &(Option<Code>, Option<String>)| {
+            *code == outcome.code && (subject.is_none() || *subject == outcome.subject)
+        };
+        !(is_restated(outcome) && seen.iter().any(is_same))
+    });
 }
 
 /// Marks what PUSHREADY_ACCEPT names.

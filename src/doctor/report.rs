@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Depth;
 use super::outcome::{Evidence, FixKind, Outcome, Status};
+use super::runner;
 use crate::error::{Exit, add_line, plain, word};
 
 #[derive(Debug, Serialize)]
@@ -36,6 +37,12 @@ pub struct Examined {
     pub subject: Option<String>,
 }
 
+impl Examined {
+    pub fn of(outcomes: &[Outcome]) -> Vec<Self> {
+        outcomes.iter().map(|outcome| Self { id: outcome.id, subject: outcome.subject.clone() }).collect()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overall {
@@ -48,7 +55,11 @@ pub enum Overall {
 impl Overall {
     /// The worst of the outcomes; what was accepted does not count, and `unknown` is never a pass.
     pub fn of(outcomes: &[Outcome]) -> Self {
-        Self::worst(outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status))
+        match Self::worst(outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status)) {
+            // nothing was looked at
+            Self::Pass if outcomes.iter().all(|outcome| outcome.status == Status::Skip) => Self::Unknown,
+            overall => overall,
+        }
     }
 
     /// The worst of what is required; there a failure that may pass by itself, such as a server out of reach, is no verdict.
@@ -84,8 +95,21 @@ impl Report {
         }
     }
 
+    /// With what a second look at some of its checks found in their place.
+    pub fn renewed(mut self, by: Self) -> Self {
+        self.checks.retain(|old| !by.requested.contains(&old.id));
+        self.checks.extend(by.checks);
+        runner::sort(&mut self.checks);
+        self.examined = Examined::of(&self.checks);
+        self.overall = Overall::of(&self.checks);
+        self.required = self.required.map(|_| Overall::of_required(&self.checks));
+        self.finished_at = by.finished_at;
+        self.duration_ms += by.duration_ms;
+        self
+    }
+
     /// What keeps the verdict from being a pass.
-    fn in_the_way(&self) -> impl Iterator<Item = &Outcome> {
+    pub fn in_the_way(&self) -> impl Iterator<Item = &Outcome> {
         self.checks.iter().filter(|outcome| {
             matches!(outcome.status, Status::Fail | Status::Unknown)
                 && !outcome.accepted
@@ -172,6 +196,9 @@ impl Report {
     fn word(&self) -> &'static str {
         match self.verdict() {
             Overall::Fail => "NOT READY",
+            Overall::Unknown if self.checks.iter().all(|outcome| outcome.status == Status::Skip) => {
+                "UNKNOWN (nothing was looked at)"
+            }
             Overall::Unknown => "UNKNOWN",
             Overall::Warn | Overall::Pass if self.saw_nothing_required() => {
                 "READY (nothing required was looked at)"
@@ -201,14 +228,21 @@ impl Report {
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = self.duration_ms as f64 / 1000.0;
-        format!("{}: {} in {seconds:.2} s", self.word(), parts.join(", "))
+        let counts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+        format!("{}{counts} in {seconds:.2} s", self.word())
     }
 }
 
 /// The code, or where there is none the check, and what it is about.
 fn name(outcome: &Outcome) -> String {
     let name = outcome.code.map_or(outcome.id, |code| code.name());
-    outcome.subject.as_ref().map_or(name.to_owned(), |subject| format!("{name} {subject}"))
+    let area = outcome.id.split('.').next().unwrap_or_default();
+    match (&outcome.subject, outcome.code) {
+        (Some(subject), _) => format!("{name} {subject}"),
+        // `home-unsafe-place`: of which of them?
+        (None, Some(code)) if code.explanation().area != area => format!("{name} {area}"),
+        (None, _) => name.to_owned(),
+    }
 }
 
 /// Whether two checks met one fault: by its code, what it is about, and the fix.

@@ -18,9 +18,7 @@ fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
     let subject = outcome.subject.as_deref();
     match outcome.id.split('.').next().unwrap_or_default() {
         // a home in which nothing works is everybody's; of what apply could not provide, each answers for itself
-        "home" => {
-            subject.is_none_or(|subject| subject == requirement.to_string() || is_key(requirement, subject))
-        }
+        "home" => subject.is_none_or(|subject| provides(requirement, subject)),
         "codex" => *requirement == Requirement::Codex,
         "claude" => *requirement == Requirement::Claude,
         "keys" | "ssh" | "push" => is_push(requirement, subject),
@@ -39,9 +37,14 @@ fn is_push(requirement: &Requirement, subject: Option<&str>) -> bool {
     })
 }
 
-/// `key o/app`, as apply names what it could not install.
-fn is_key(requirement: &Requirement, subject: &str) -> bool {
-    subject.strip_prefix("key ").is_some_and(|name| is_push(requirement, Some(name)))
+/// Whether the requirement rests on an item of apply's: on that of its own name, `codex` or `push:o/app`, on its `key o/app`,
+/// or on what every push takes.
+pub fn provides(requirement: &Requirement, item: &str) -> bool {
+    match (requirement, item) {
+        (_, "home") | (Requirement::Push(_), "routing" | "self-test" | "git") => true,
+        _ if item == requirement.to_string() => true,
+        _ => item.strip_prefix("key ").is_some_and(|name| is_push(requirement, Some(name))),
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +69,9 @@ mod tests {
             ("push:o/app", "git.remotes", Some("git@github.com:o/app.git (origin)"), true),
             ("push:o/app", "home.provisioned", Some("key o/app"), true),
             ("push:o/app", "home.provisioned", Some("key o/lib"), false),
+            ("push:o/app", "home.provisioned", Some("routing"), true),
+            ("codex", "home.provisioned", Some("routing"), false),
+            ("codex", "home.provisioned", Some("home"), true),
             ("push:o/app", "home.provisioned", Some("push:o/app"), true),
             ("push:o/app", "ssh.config", None, true),
             ("push:o/app", "codex.login", None, false),

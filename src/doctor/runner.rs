@@ -66,7 +66,12 @@ pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
         }
     });
     let mut outcomes = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    sort(&mut outcomes);
+    outcomes
+}
+
+/// Into the order of the checks.
+pub fn sort(outcomes: &mut [Outcome]) {
     let rank = |outcome: &Outcome| CHECKS.iter().position(|check| check.id == outcome.id);
     outcomes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.subject.cmp(&b.subject)));
-    outcomes
 }

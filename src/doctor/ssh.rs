@@ -60,7 +60,11 @@ pub fn check(context: &Context) -> Vec<Outcome> {
             outcomes.push(sound);
         }
         if context.wants("ssh.route") && !broken {
-            outcomes.extend(chosen.iter().map(|(at, said)| route(context, at, said)));
+            outcomes.extend(
+                chosen
+                    .iter()
+                    .map(|(at, said)| unwritten(context, at).unwrap_or_else(|| route(context, at, said))),
+            );
         }
     }
     if context.wants("ssh.known-hosts") {
@@ -151,6 +155,29 @@ fn configuration(said: &Said) -> Outcome {
     .with([said])
 }
 
+/// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and told once.
+fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Option<Outcome> {
+    const ID: &str = "ssh.route";
+    let (code, summary, fix) = match context.receipt {
+        None => (
+            Code::NotProvisioned,
+            "`pushready apply` never ran, so no routing was written",
+            Fix::run(["pushready", "apply"], "run apply where the variables are set"),
+        ),
+        Some(receipt) if receipt.knows("ssh.include") => return None,
+        Some(receipt) => {
+            let refused = receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
+            (refused.code, "the last apply could not write the routing", Fix::explained(refused.code))
+        }
+    };
+    let subject = Some(repository.to_ssh());
+    Some(if context.wants(super::home::PROVISIONED) {
+        Outcome::skip(ID, subject, summary)
+    } else {
+        Outcome::fail(ID, subject, code, summary, fix)
+    })
+}
+
 /// Which key the ssh of this environment would offer first for the repository.
 fn route(context: &Context, Led { repository, at }: &Led, said: &Said) -> Outcome {
     const ID: &str = "ssh.route";
@@ -158,7 +185,9 @@ fn route(context: &Context, Led { repository, at }: &Led, said: &Said) -> Outcom
     let binary = context.home.state.join("bin/pushready");
     let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
     // where `Match exec` cannot work, nothing is asked of the copy
-    if at.host() == repository.host() && access(&binary, Access::EXEC_OK).is_err() {
+    let is_asked =
+        at.host() == repository.host() && context.receipt.is_some_and(|receipt| receipt.knows("ssh.include"));
+    if is_asked && access(&binary, Access::EXEC_OK).is_err() {
         return Outcome::fail(
             ID,
             subject,

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Context;
+use super::outcome::{Evidence, Fix, Outcome};
 use super::ssh::{CONNECT_TIMEOUT, LOCAL};
+use crate::catalogue::Code;
 use crate::git_url::Repository;
 use crate::process;
 use crate::variables::observed;
@@ -83,6 +85,23 @@ fn configured(context: &Context, clone: Option<&Path>) -> Option<SshCommand> {
 }
 
 impl SshCommand {
+    /// It fails where the other one works.
+    pub fn broken(&self, id: &'static str, subject: Option<String>, other: &Self) -> Outcome {
+        let (by, other) = (self.by.name(), other.by.name());
+        let summary = format!("git starts ssh as {by} says, which fails; with {other} it works");
+        let fix = match self.by {
+            By::Configuration | By::Clone => Fix::report(
+                "`git config --show-origin --get-all core.sshCommand` names its file: take it out there, or mend the \
+                 command",
+            ),
+            By::Variable | By::Program | By::Plain => Fix::report(format!(
+                "unset {by} where it is set (template, profile or agent), or mend the command"
+            )),
+        };
+        Outcome::fail(id, subject, Code::SshCommandBroken, summary, fix)
+            .with([Evidence::foreign("command", &self.text)])
+    }
+
     /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
     pub fn call(&self, at: &Repository, path: &str, verb: &str) -> Command {
         let mut command = if self.by == By::Program {

@@ -49,6 +49,12 @@ impl Item {
         Self { status: Status::Fail, ..Self::warn(subject, finding, Vec::new()) }
     }
 
+    /// What the receipt keeps of it where it failed.
+    pub fn refused(&self) -> Option<Refused> {
+        let finding = self.finding.as_ref().filter(|_| self.status == Status::Fail)?;
+        Some(Refused { item: self.subject.clone(), code: finding.code })
+    }
+
     pub fn warn(subject: impl Into<String>, finding: Finding, resources: Vec<Resource>) -> Self {
         let say = finding.say.clone();
         Self { subject: subject.into(), status: Status::Warn, say, finding: Some(finding), resources }
@@ -151,9 +157,7 @@ fn asked(context: &Context) -> Desired {
 fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
     let mut items: Vec<Item> = codex::provision(context, desired).into_iter().collect();
     items.extend(claude::provision(context, desired));
-    for item in &mut items {
-        require_login(item, desired);
-    }
+    items.iter_mut().for_each(gone_is_failed);
     items
 }
 
@@ -178,33 +182,33 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
     all.into_iter().map(|(item, finding)| Item::fail(item, finding)).collect()
 }
 
-/// A login that is gone is the user's business, unless it is required.
-fn require_login(item: &mut Item, desired: &Desired) {
-    if is_gone(item) && desired.require.contains(&item.subject) {
+/// A login that was asked for and is gone: not restored, for its user may have logged out, and nothing is ready without it.
+fn gone_is_failed(item: &mut Item) {
+    if item.finding.as_ref().is_some_and(|finding| is_gone(finding.code)) {
         item.status = Status::Fail;
     }
 }
 
-fn is_gone(item: &Item) -> bool {
-    item.finding.as_ref().is_some_and(|finding| {
-        matches!(
-            finding.code,
-            Code::CodexAuthMissing
-                | Code::CodexAuthClobbered
-                | Code::ClaudeTokenMissing
-                | Code::ClaudeAuthBlanked
-        )
-    })
+/// Whether the code says that a login of the last apply is no longer there: what holds now, and not what apply met.
+pub fn is_gone(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CodexAuthMissing
+            | Code::CodexAuthClobbered
+            | Code::ClaudeTokenMissing
+            | Code::ClaudeAuthBlanked
+    )
 }
 
 /// The logins of the last apply that are gone by now, or can no longer work. Looks at their files alone.
-pub fn lost_logins(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Finding> {
+pub fn lost_logins(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     let settings = Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
     let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
     let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
-    let lost = items.into_iter().flatten().filter(|item| item.status == Status::Fail || is_gone(item));
-    lost.filter_map(|item| item.finding).collect()
+    let mut items: Vec<_> = items.into_iter().flatten().collect();
+    items.iter_mut().for_each(gone_is_failed);
+    items.iter().filter_map(Item::refused).collect()
 }
 
 /// Whether what is required is there; a requirement that nobody provisioned is a failure of its own.

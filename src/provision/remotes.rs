@@ -12,7 +12,9 @@ use super::routing::InForce;
 use super::{Context, Item};
 use crate::catalogue::Code;
 use crate::error::Finding;
+use crate::git_config::{Complaint, Malformed};
 use crate::git_url::{GitUrl, Repository, Transport, redact};
+use crate::home::Home;
 use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
@@ -35,6 +37,7 @@ pub fn provision(
     let mut leaks = Vec::new();
     let mut ports_in_path = Vec::new();
     let mut reversed = Vec::new();
+    let mut unreadable = Vec::new();
     let mut rewritten = 0;
     let mut found = 0;
     if !routed.is_empty() {
@@ -60,7 +63,13 @@ pub fn provision(
                 continue;
             }
             let Ok(Some(content)) = file::observe(&config, Kind::Shared) else { continue };
-            let Judged { exchanges, leaks: leaking, ports } = judge(&content.bytes, routed);
+            let Judged { exchanges, leaks: leaking, ports } = match judge(&content.bytes, routed) {
+                Ok(judged) => judged,
+                Err(malformed) => {
+                    unreadable.push(broken(context.home, &config, &malformed));
+                    continue;
+                }
+            };
             leaks.extend(leaking.into_iter().map(|url| (config.clone(), url)));
             ports_in_path.extend(ports.into_iter().map(|url| (config.clone(), url)));
             reversed
@@ -79,6 +88,7 @@ pub fn provision(
         }
         items.push(Item::ready("remotes", say, resources));
     }
+    items.extend(unreadable);
     if let Some((config, url)) = leaks.first() {
         let more = if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
         items.push(Item::warn(
@@ -94,7 +104,7 @@ pub fn provision(
     if let Some((config, (from, to))) = reversed.first() {
         let more =
             if reversed.len() > 1 { format!(" and in {} more", reversed.len() - 1) } else { String::new() };
-        items.push(Item::warn(
+        items.push(Item::fail(
             "remotes",
             Finding::new(
                 Code::RemoteReversed,
@@ -104,7 +114,6 @@ pub fn provision(
                 ),
                 "take it out; `git config --local --get-regexp '^url'` in the clone shows it",
             ),
-            Vec::new(),
         ));
     }
     if let Some((config, url)) = ports_in_path.first() {
@@ -124,6 +133,15 @@ pub fn provision(
     items
 }
 
+/// In this clone no git command works, and nothing can be said of its remotes.
+fn broken(home: &Home, config: &Path, Malformed { line }: &Malformed) -> Item {
+    let git = config.parent().unwrap_or(config);
+    // as people know it
+    let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
+    let finding = Complaint::at(config, *line).finding(home, " in that clone");
+    Item::fail(format!("clone {}", home.shown(clone)), finding)
+}
+
 /// What there is to say of one configuration; URLs are shown without their credentials.
 pub struct Judged {
     exchanges: Vec<remote::Exchange>,
@@ -132,9 +150,9 @@ pub struct Judged {
 }
 
 /// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.
-pub fn judge(config: &[u8], routed: &[Repository]) -> Judged {
+pub fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
     let mut judged = Judged { exchanges: Vec::new(), leaks: Vec::new(), ports: Vec::new() };
-    for variable in remote::urls(config).into_iter().flatten() {
+    for variable in remote::urls(config)? {
         let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };
         let Ok(url) = GitUrl::parse(&value) else { continue };
         if url.has_credential() {
@@ -155,7 +173,7 @@ pub fn judge(config: &[u8], routed: &[Repository]) -> Judged {
             });
         }
     }
-    judged
+    Ok(judged)
 }
 
 /// A remote of a keyed repository that a rule of the clone's own keeps from SSH, and where it leads; safe to print.

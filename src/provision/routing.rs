@@ -85,7 +85,7 @@ pub fn provision(
         (Err(_), Method::Aliases(_)) => {}
         (Err(error), Method::MatchExec) => return Err(error),
     }
-    let rules = git::rules(&state.join("gitconfig"), routed, &method);
+    let rules = git::rules(home, routed, &method);
     notes.extend(rules.notes);
     resources.push(text("gitconfig", state, rules.config));
     let git_config = home.git_config.display();
@@ -105,7 +105,8 @@ pub fn provision(
     if let Err(finding) = &home.passwd {
         let mut item = Item::fail("routing", finding.clone());
         item.resources = resources;
-        return Ok(Routing { items: vec![item], in_force: rules.in_force });
+        let items = [item].into_iter().chain(rules.unreadable).collect();
+        return Ok(Routing { items, in_force: rules.in_force });
     }
     resources.extend(include(context, "ssh.include"));
     let mut items = unpinned(&known_hosts, routed);
@@ -125,6 +126,7 @@ pub fn provision(
             Item::warn("routing", finding, resources)
         }
     });
+    items.extend(rules.unreadable);
     items.extend(rules.reversed);
     Ok(Routing { items, in_force: rules.in_force })
 }

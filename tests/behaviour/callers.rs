@@ -582,9 +582,9 @@ fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
                 0o644,
             );
         }
-        let told = lab.apply(ws, &[]).success();
+        let told = lab.apply(ws, &[]).fails(1);
         let told = told.stdout_has(
-            "warn  remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more turns `git@github.com:acme/app.git` into `https://github.com/acme/app.git` for pushes",
+            "FAIL  remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more turns `git@github.com:acme/app.git` into `https://github.com/acme/app.git` for pushes",
         );
         // git agrees
         for folder in ["fetch", "push"] {

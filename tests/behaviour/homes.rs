@@ -370,9 +370,11 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
             canary::assert_absent("apply", output.to_string(), &["proxy-password"]);
             assert!(before.written(&ws.snapshot()).is_empty(), "{variables:?}");
         }
-        all.apply(ws).env("GIT_CONFIG_COUNT", "bogus").run().success().stdout_has(
-            "git cannot read its configuration here, so no git command works: error: bogus count",
-        );
+        all.apply(ws)
+            .env("GIT_CONFIG_COUNT", "bogus")
+            .run()
+            .fails(1)
+            .stdout_has("git-config-invalid git: git does not take the configuration in its environment");
         all.apply(ws)
             .env("CODEX_SANDBOX_NETWORK_DISABLED", "1")
             .run()
@@ -455,8 +457,8 @@ fn a_second_codex_home_is_one_more_to_undo_not_the_same() {
         {
             fs::remove_file(ws.home().join(login)).unwrap();
         }
-        logins(ws).run().success();
-        second().success();
+        logins(ws).run().fails(1).stdout_has("codex-auth-missing");
+        second().fails(1);
         ws.run(&["remove"]).success();
         for left in ["second/auth.lock", "second/auth.json.lock", ".codex/auth.lock", ".codex/auth.json.lock"]
         {
@@ -564,10 +566,9 @@ fn the_codex_module_v4_before_between_and_after() {
             .stdout_has("a module had written an API key over it");
         assert_eq!(refresh(), json!(refreshed.refresh_token));
 
-        // in a shell without the variables the stub is told, and required it fails
+        // in a shell without the variables the stub is told
         codex_v4(ws);
-        ws.run(&["apply"]).success().stdout_has("warn  codex-auth-clobbered codex: left alone");
-        ws.pushready(&["apply"]).env("PUSHREADY_REQUIRE", "codex").run().fails(1);
+        ws.run(&["apply"]).fails(1).stdout_has("FAIL  codex-auth-clobbered codex: left alone");
         logins(ws).run().success();
         ws.run(&["remove"]).success();
         assert_eq!(ws.read(".codex/auth.json"), key, "the last of what stood there and was not ours");
@@ -775,10 +776,9 @@ fn what_became_of_the_claude_login_is_told_where_no_token_is_set() {
             "{\"claudeAiOauth\":{\"accessToken\":\"\",\"refreshToken\":\"\",\"expiresAt\":0}}",
             0o600,
         );
-        ws.run(&["apply"]).success().stdout_has("warn  claude-auth-blanked claude: ").stdout_has("fix: ");
+        ws.run(&["apply"]).fails(1).stdout_has("FAIL  claude-auth-blanked claude: ").stdout_has("fix: ");
         fs::remove_file(ws.home().join(path)).unwrap();
-        ws.run(&["apply"]).success().stdout_has("warn  claude-token-missing claude: ");
-        ws.pushready(&["apply"]).env("PUSHREADY_REQUIRE", "claude").run().fails(1);
+        ws.run(&["apply"]).fails(1).stdout_has("FAIL  claude-token-missing claude: ");
     });
 }
 

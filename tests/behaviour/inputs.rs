@@ -847,14 +847,15 @@ fn what_is_required_and_absent_fails_and_what_failed_already_is_told_once() {
         let ready = require("codex").env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
         assert!(last(ready.run().success()).starts_with("READY "));
         ws.run(&["status"]).success();
-        // a user who logged out has no login: with the requirement in force that is a failure
+        // a user who logged out has no login, required or not, unless that is accepted
         fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
         ws.run(&["apply"]).fails(1).stdout_has("NOT READY codex-auth-missing codex");
         require("claude")
             .env("CLAUDE_CODE_OAUTH_TOKEN", token("x"))
+            .env("PUSHREADY_ACCEPT", "codex-auth-missing")
             .run()
             .success()
-            .stdout_has("warn  codex-auth-missing");
+            .stdout_has("FAIL  codex-auth-missing");
     });
 }
 

@@ -245,7 +245,7 @@ fn a_user_who_logged_out_stays_logged_out() {
         let seed = fake_auth::chatgpt();
         apply(ws, &seed.json()).success();
         std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
-        apply(ws, &seed.json()).success().stdout_has("codex-auth-missing");
+        apply(ws, &seed.json()).fails(1).stdout_has("NOT READY codex-auth-missing codex");
         assert!(!ws.home().join(".codex/auth.json").exists());
         // a new seed is a new wish
         apply(ws, &seed.refreshed().json()).success().stdout_has("codex: written");

@@ -58,7 +58,7 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
 
         ws.write(codex, fake_auth::module_stub(), 0o644);
         stands_in_the_way(ws, "codex-auth-clobbered codex");
-        ws.run(&["apply"]).success().stdout_has("codex-auth-clobbered");
+        ws.run(&["apply"]).fails(1).stdout_has("codex-auth-clobbered");
         stands_in_the_way(ws, "codex-auth-clobbered codex");
         apply();
         status(ws).success();
@@ -81,7 +81,7 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
 
         fs::remove_file(ws.home().join(codex)).unwrap();
         stands_in_the_way(ws, "codex-auth-missing codex");
-        apply();
+        all.pushready(ws, &["apply"]).run().fails(1);
         stands_in_the_way(ws, "codex-auth-missing codex");
     });
 }

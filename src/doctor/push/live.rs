@@ -2,26 +2,31 @@
 //! other branches, and of what is in the commits to come, it does not prove either.
 
 use super::scratch::Scratch;
-use super::{By, Choice, hung, of_clone};
+use super::{Access, By, Choice, SshCommand, advertises, ask, blames_nobody, hung, of_clone};
 use crate::catalogue::Code;
 use crate::doctor::Context;
+use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Fix, Outcome, Status};
 use crate::doctor::push_message::{Hints, classify};
 use crate::doctor::ssh::NETWORK;
 use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
+use crate::provision::routing;
 
 const ID: &str = "push.live";
 
 /// Over whichever transport the URL names; it holds no credential.
 pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -> Outcome {
     let subject = Some(url.to_owned());
+    if let Some(outcome) = git::keeps_from_pushing(context, ID, subject.clone()) {
+        return outcome;
+    }
     let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
-    if over_ssh {
-        let wins = Choice::of(context, repository).wins;
-        if wins.by == By::Clone {
-            return of_clone(ID, subject, &wins);
-        }
+    let ssh = over_ssh.then(|| Choice::of(context, repository));
+    if let Some(Choice { wins, .. }) = &ssh
+        && wins.by == By::Clone
+    {
+        return of_clone(ID, subject, wins);
     }
     let scratch = match Scratch::new(context) {
         Ok(scratch) => scratch,
@@ -48,12 +53,20 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
     let left = !gone && may_be_there(&pushed, || run(&["ls-remote", url, &branch]));
     let outcome = match &pushed {
         Ok(said) if said.status.success() && !left => {
-            Outcome::pass(ID, subject, "a throw-away branch was pushed and deleted")
+            Outcome::pass(ID, subject.clone(), "a throw-away branch was pushed and deleted")
         }
-        Ok(said) if said.status.success() => not_deleted(subject, repository, &deleted),
-        Ok(said) => classified(subject, repository, said),
-        Err(Failure::Deadline) if !over_ssh => hung(context, ID, subject),
-        Err(failure) => super::ssh::unreachable(ID, subject, failure),
+        Ok(said) if said.status.success() => not_deleted(subject.clone(), repository, &deleted),
+        Ok(said) => classified(subject.clone(), repository, said),
+        Err(Failure::Deadline) if !over_ssh => hung(context, ID, subject.clone()),
+        Err(failure) => super::ssh::unreachable(ID, subject.clone(), failure),
+    };
+    let outcome = match &ssh {
+        Some(Choice { wins, otherwise: Some(other) })
+            if blames_nobody(&outcome) && works(context, repository, other) =>
+        {
+            wins.broken(ID, subject, other).with(outcome.evidence)
+        }
+        _ => outcome,
     };
     let outcome = outcome.with([Evidence::new("branch", branch.clone())]);
     match outcome.status {
@@ -66,6 +79,14 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         }
         _ => outcome,
     }
+}
+
+/// Whether the server answers when ssh is started in this way.
+fn works(context: &Context, repository: &Repository, ssh: &SshCommand) -> bool {
+    let at = routing::destination(repository);
+    at.is_ok_and(|at| {
+        ask(context, repository, &at, Access::Write, ssh).is_ok_and(|output| advertises(&output))
+    })
 }
 
 /// Whether the branch is there after all; where the server does not tell, it may be, unless the server refused the push.

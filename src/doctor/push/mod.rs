@@ -7,7 +7,8 @@ mod scratch;
 use std::thread;
 
 use super::Context;
-use super::outcome::{Evidence, Fix, Outcome};
+use super::git;
+use super::outcome::{Evidence, Fix, Outcome, Status};
 use super::push_message::{Greeting, Hints, classify};
 use super::runner::Gate;
 use super::ssh::{self, NETWORK};
@@ -60,38 +61,83 @@ impl Access {
 pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &Gate) -> Outcome {
     let id = access.id();
     let subject = Some(repository.to_ssh());
+    if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
+        return outcome;
+    }
     let at = match routing::destination(repository) {
         Ok(at) => at,
         Err(shown) => return reversed(id, subject, &shown),
     };
     let Choice { wins, otherwise } = Choice::of(context, repository);
     let by = Evidence::new("ssh decided by", wins.by.name());
-    let ask = |ssh: &SshCommand| {
-        let command = ssh.call(&at, &repository.to_ssh_path(), access.verb());
-        gate.pass(|| process::run_with_input(command, FLUSH, context.deadline(NETWORK)))
-    };
-    let (said, other) = thread::scope(|scope| {
-        let other = otherwise.as_ref().map(|other| {
-            scope.spawn(|| {
-                let works = ask(other).is_ok_and(|output| advertises(&output));
-                let works = if works { "it works" } else { "it does not work" };
-                Evidence::new("otherwise", format!("with {} {works}", other.by.name()))
-            })
-        });
+    let ask = |ssh: &SshCommand| gate.pass(|| ask(context, repository, &at, access, ssh));
+    let (said, works) = thread::scope(|scope| {
+        let works = otherwise
+            .as_ref()
+            .map(|other| scope.spawn(|| ask(other).is_ok_and(|output| advertises(&output))));
         // a command of the repository's is not ours to run
         let said = (wins.by != By::Clone).then(|| ask(&wins));
-        (said, other.and_then(|other| other.join().ok()))
+        (said, works.is_some_and(|works| works.join().unwrap_or(false)))
+    });
+    let other = otherwise.as_ref().map(|other| {
+        let works = if works { "it works" } else { "it does not work" };
+        Evidence::new("otherwise", format!("with {} {works}", other.by.name()))
     });
     let Some(said) = said else { return of_clone(id, subject, &wins).with([by]).with(other) };
-    let outcome = match said {
-        Err(failure) => ssh::unreachable(id, subject, &failure),
-        Ok(output) if advertises(&output) => Outcome::pass(id, subject, access.granted()),
+    let outcome = match &said {
+        Err(failure) => ssh::unreachable(id, subject.clone(), failure),
+        Ok(output) if advertises(output) => Outcome::pass(id, subject.clone(), access.granted()),
+        Ok(output) if output.stderr.trim().is_empty() => silent(id, subject.clone(), output),
         Ok(output) => {
             let hints = hints(context, repository, gate);
-            Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) }
+            Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(id) }
         }
     };
+    let outcome = match &otherwise {
+        Some(other) if works && blames_nobody(&outcome) => {
+            wins.broken(id, subject, other).with(outcome.evidence)
+        }
+        _ => outcome,
+    };
     outcome.with([by]).with(other)
+}
+
+/// What a server says to one half of access, through one way to start ssh.
+fn ask(
+    context: &Context,
+    repository: &Repository,
+    at: &Repository,
+    access: Access,
+    ssh: &SshCommand,
+) -> Result<Output, Failure> {
+    let command = ssh.call(at, &repository.to_ssh_path(), access.verb());
+    process::run_with_input(command, FLUSH, context.deadline(NETWORK))
+}
+
+/// Whether neither the server nor a known program said what is wrong: then it may be the command that stands for ssh.
+fn blames_nobody(outcome: &Outcome) -> bool {
+    match outcome.code {
+        None => outcome.status == Status::Unknown,
+        Some(code) => matches!(code, Code::PushUnrecognized | Code::PushTimeout | Code::SshMissing),
+    }
+}
+
+/// Nothing stands there to be read.
+fn silent(id: &'static str, subject: Option<String>, output: &Output) -> Outcome {
+    let ended = match output.status.code() {
+        Some(status) => format!("ended with status {status}"),
+        None => "was killed".to_owned(),
+    };
+    Outcome::unknown(
+        id,
+        subject,
+        format!("the ssh that git starts printed nothing, and {ended}"),
+        "the same by hand: `git ls-remote URL`, with GIT_TRACE=1 to see which command git runs",
+    )
+    .coded(Code::PushUnrecognized)
+    .fixed(Fix::report(
+        "look at the command that stands for ssh, and at what the server does after the login",
+    ))
 }
 
 /// Whose key it was decides between neighbours: read-only here, or another repository's.
@@ -114,10 +160,7 @@ fn reversed(id: &'static str, subject: Option<String>, shown: &str) -> Outcome {
         subject,
         Code::RemoteReversed,
         "a rule of git's turns the SSH remote into another one, which ssh does not serve",
-        Fix::run(
-            ["git", "config", "--show-origin", "--get-regexp", "^url[.].*insteadof$"],
-            "find the rule, and take it out",
-        ),
+        Fix::report(super::git::TAKE_OUT),
     )
     .with([Evidence::foreign("becomes", shown)])
 }
@@ -142,6 +185,9 @@ fn advertises(output: &Output) -> bool {
 pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     let id = access.id();
     let subject = Some(url.to_string());
+    if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
+        return outcome;
+    }
     let cannot = |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
     let scratch = match Scratch::new(context) {
         Ok(scratch) => scratch,

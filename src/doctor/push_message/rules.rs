@@ -102,6 +102,18 @@ pub(super) const RULES: &[Rule] = &[
         ],
     ),
     client(
+        Code::GitConfigInvalid,
+        "git does not take a line or a value of its configuration",
+        &[
+            "fatal: bad config line",
+            "fatal: bad config variable",
+            "fatal: bad numeric config value",
+            "fatal: bad boolean config value",
+            "fatal: unable to parse command-line config",
+            "fatal: exceeded maximum include depth",
+        ],
+    ),
+    client(
         Code::RepositoryOtherOwner,
         "git refuses the clone, because its folder belongs to another user",
         &["detected dubious ownership"],

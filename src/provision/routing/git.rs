@@ -8,10 +8,13 @@ use super::HEADER;
 use super::probe::Method;
 use crate::catalogue::Code;
 use crate::error::Finding;
-use crate::git_config;
+use crate::git_config::{self, Complaint};
 use crate::git_url::{Covered, Direction, Repository, Route, Rule, instead_of_rules, rewrite};
+use crate::home::Home;
 use crate::process::{self, Failure};
 use crate::provision::Item;
+
+const DEADLINE: Duration = Duration::from_secs(5);
 
 pub struct GitRules {
     /// The whole file.
@@ -19,6 +22,8 @@ pub struct GitRules {
     pub notes: Vec<String>,
     /// Remotes that a rule of the user keeps from SSH.
     pub reversed: Option<Item>,
+    /// git does not take its configuration.
+    pub unreadable: Option<Item>,
     pub in_force: InForce,
 }
 
@@ -30,13 +35,17 @@ pub struct InForce {
     pub push: Vec<Rule>,
 }
 
-/// The rules for these repositories. `own` is the file that they go into.
-pub fn rules(own: &Path, routed: &[Repository], method: &Method) -> GitRules {
+/// The rules for these repositories.
+pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let mut notes = Vec::new();
-    let user = match user_rules(own) {
+    let complaint = Complaint::of_home(DEADLINE);
+    // the file that ours go into
+    let user = match user_rules(&home.state.join("gitconfig")) {
         Ok(Ok(rules)) => rules,
         Ok(Err(message)) => {
-            notes.push(format!("git cannot read its configuration here, so no git command works: {message}"));
+            if complaint.is_none() {
+                notes.push(format!("git did not say which insteadOf rules are in force: {message}"));
+            }
             InForce::default()
         }
         Err(Failure::Missing) => {
@@ -75,7 +84,8 @@ pub fn rules(own: &Path, routed: &[Repository], method: &Method) -> GitRules {
         }
     }
     let in_force = InForce { both: [both.rules, user.both].concat(), push: [push.rules, user.push].concat() };
-    GitRules { config, notes, reversed, in_force }
+    let unreadable = complaint.map(|complaint| Item::fail("git", complaint.finding(home, "")));
+    GitRules { config, notes, reversed, unreadable, in_force }
 }
 
 impl InForce {
@@ -133,7 +143,7 @@ fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
     git.current_dir("/");
     // GIT_CONFIG would narrow `git config` to one file
     git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_CONFIG");
-    let output = process::run(git, Duration::from_secs(5))?;
+    let output = process::run(git, DEADLINE)?;
     // 1: nothing matches
     if output.status.code().is_none_or(|code| code > 1) {
         let said = output.stderr.lines().next().unwrap_or("no message");

@@ -57,6 +57,25 @@ pub const HOME: &[Fault] = &[
         lab.doctor(&["--offline"])
     })
     .entails(&["remote-still-https"]),
+    fault("not-provisioned", "fail", "variables ask for a key, and apply never ran", |lab| {
+        lab.ws.run(&["remove"]).success();
+        // the variable stands for a file of the template's
+        let key = lab.ws.home().join("key");
+        lab.write("key", &lab.key.private);
+        lab.doctor(&["--offline"])
+            .env("PUSHREADY_DEPLOY_KEY_FILE", key)
+            .env("PUSHREADY_REPOSITORY", "acme/app")
+    })
+    .entails(&["remote-still-https"]),
+    fault("ssh-route-broken", "fail", "apply refused the path of the state folder", |lab| {
+        refused_state(lab);
+        lab.doctor(&["--offline"]).env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
+    })
+    .entails(&["remote-still-https"]),
+    fault("ssh-route-broken", "fail", "the same, and ssh alone is asked for", |lab| {
+        refused_state(lab);
+        lab.doctor(&["--offline", "--only", "ssh"]).env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
+    }),
     fault("required-missing", "fail", "a key is required that nobody gave", |lab| {
         lab.doctor(&["--offline"]).env("PUSHREADY_REQUIRE", "push:acme/nowhere")
     }),
@@ -91,6 +110,16 @@ pub const HOME: &[Fault] = &[
     })
     .entails(&["remote-still-https"]),
 ];
+
+/// What ssh's configuration cannot name.
+fn refused_state(lab: &Lab) {
+    lab.ws.run(&["remove"]).success();
+    lab.apply()
+        .env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
+        .run()
+        .fails(1)
+        .stdout_has("ssh-route-broken routing");
+}
 
 /// apply is given another repository's key, made by ssh-keygen, which it must refuse.
 fn refused_key(lab: &Lab, options: &[&str]) -> Cmd {
@@ -371,6 +400,44 @@ pub const SSH: &[Fault] = &[
         // git's own switch for this test; a sandbox knows one user only
         lab.doctor(&["--offline"]).env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     }),
+    fault("git-config-invalid", "fail", "a line of ~/.gitconfig is no configuration", |lab| {
+        lab.append(".gitconfig", "[broken\n");
+        lab.doctor(&[])
+    }),
+    fault("git-config-invalid", "fail", "pushes are asked for alone", |lab| {
+        lab.append(".gitconfig", "[core]\n\tfilemode = maybe\n");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("git-config-invalid", "fail", "git does not take a value in an included file", |lab| {
+        lab.write("included", "[push]\n\tdefault = maybe\n");
+        lab.append(".gitconfig", "[include]\n\tpath = ~/included\n");
+        lab.doctor(&["--offline", "--only", "git.identity"])
+    }),
+    fault("git-config-invalid", "fail", "the variables hold no configuration", |lab| {
+        lab.doctor(&["--offline"]).env("GIT_CONFIG_COUNT", "bogus")
+    }),
+    fault("git-config-invalid", "fail", "the clone's own configuration is none", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-config-invalid", "fail", "another clone's own configuration is none", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.ws.pushready(&["doctor", "--json", "--offline", "--all"])
+    }),
+    fault("git-config-invalid", "fail", "apply met it, and tells the line", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.append(".gitconfig", "[broken\n");
+        let line = |file: &str| lab.ws.read(file).lines().count();
+        let apply = lab.apply().run().fails(1);
+        apply
+            .stdout_has(&format!("git-config-invalid git: git does not take line {} of `~/.gitconfig`", line(".gitconfig")))
+            .stdout_has(&format!(
+                "git-config-invalid clone ~/src/app: git does not take line {} of `~/src/app/.git/config`, so no git \
+                 command works in that clone",
+                line("src/app/.git/config"),
+            ));
+        lab.doctor(&["--offline"])
+    }),
     fault("git-identity-missing", "warn", "nobody told git who commits", |lab| {
         let only_ours = lab
             .ws
@@ -501,6 +568,27 @@ pub const PUSH: &[Fault] = &[
     fault("ssh-host-key-changed", "fail", "the server has another host key than the pinned one", |lab| {
         lab.apply().env("PUSHREADY_KNOWN_HOSTS", "example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIVIC02vnjFyL+I4RHfvIGNtOgJMe769VTF1VR4EB3ZB").run().success();
         lab.doctor(&["--only", "push"])
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND does nothing", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "false")
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is no program", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "no-such-ssh --quiet")
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH is no program", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH", "/nowhere/ssh")
+    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "core.sshCommand does nothing, and a branch was to be pushed",
+        |lab| {
+            lab.ws.git(&["config", "--global", "core.sshCommand", "false"]).run().success();
+            lab.doctor(&["--live", "--only", "push"])
+        },
+    ),
+    fault("ssh-command-broken", "fail", "the wrapper never answers", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "sleep 60; ssh")
     }),
     fault("gitssh-blocked", "fail", "coder gitssh cannot reach coderd", |lab| {
         let coder = Coder::install(None);

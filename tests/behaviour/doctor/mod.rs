@@ -1,10 +1,12 @@
 //! The doctor's confusion matrix: each real fault comes out as exactly its code, and a healthy workspace as none.
 
+mod agree;
 mod faults;
 mod hostile;
 mod live;
 mod offline;
 mod table;
+mod wait;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -183,7 +185,15 @@ fn each_way_to_start_ssh_is_probed() {
             told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
             expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand it does not work")
         );
-        assert_eq!(write(doctor())["status"], "unknown");
+        assert_eq!(told(&write(doctor())), expect("fail", "core.sshCommand", "with plain ssh it works"));
+        // one that plain ssh does no better than is not proven to be at fault
+        let elsewhere = lab.doctor(&["--only", "push", "--repo", "git@git.nowhere.example:acme/app.git"]);
+        let report = elsewhere.env("GIT_SSH_COMMAND", "exit 3;").run().success().json();
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let silent = checks.find(|check| check["id"] == "push.write" && check["subject"] != URL).unwrap();
+        assert_eq!((&silent["status"], &silent["code"]), (&"unknown".into(), &"push-unrecognized".into()));
+        let summary = silent["summary"].as_str().unwrap();
+        assert!(summary.contains("printed nothing, and ended with status 3"), "{silent}");
         // the clone's own, and what a setting of the user's own says of that clone alone
         lab.fresh();
         ws.git(&["config", "core.sshCommand", "ssh -v"]).current_dir("src/app").run().success();
@@ -209,6 +219,37 @@ fn where_ssh_cannot_ask_the_alias_is_probed() {
         assert_eq!(findings(&output.json()), BTreeSet::new(), "{output}");
         assert_eq!(check(&output, "push.write")["status"], "pass");
         assert_eq!(check(&output, "ssh.route")["status"], "pass");
+    });
+}
+
+/// What apply had to refuse, and a check sees as well, is one fault: told by the check, which knows more of it.
+#[test]
+fn a_fault_that_apply_met_is_told_once() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let told = |code: &str| {
+            let report = lab.doctor(&["--offline"]).run().fails(1).json();
+            let checks = report["checks"].as_array().unwrap().iter();
+            let of_code =
+                checks.filter(|check| check["code"] == code).map(|check| check["id"].as_str().unwrap());
+            of_code.map(str::to_owned).collect::<Vec<_>>()
+        };
+        lab.apply().env("PUSHREADY_CLAUDE_TOKEN_CREATED", "2024-01-31").run().fails(1);
+        assert_eq!(told("claude-token-expired"), ["claude.login"]);
+        lab.fresh();
+        lab.append(".gitconfig", "[broken\n");
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.apply().run().fails(1).stdout_has("git-config-invalid clone ~/src/app");
+        assert_eq!(told("git-config-invalid"), ["git.config"]);
+        // what no check sees is told as apply's
+        lab.ws.write(".gitconfig", "[user]\n\tname = D\n\temail = d@example.com\n", 0o600);
+        let output = ws.run(&["doctor", "--json", "--offline"]).fails(1);
+        let mut checks = output.json()["checks"].as_array().unwrap().clone().into_iter();
+        let clone = checks.find(|check| check["code"] == "git-config-invalid").unwrap();
+        assert_eq!(
+            (&clone["id"], &clone["subject"]),
+            (&"home.provisioned".into(), &"clone ~/src/app".into())
+        );
     });
 }
 

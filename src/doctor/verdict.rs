@@ -1,0 +1,131 @@
+//! What is kept of the doctor's runs for `status`, in `doctor.json`: the last whole report as it is printed, and beside its
+//! fields what a run of a few checks has found to fail since. Readers of either pass over the other.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::outcome::Status;
+use super::report::{Overall, Report};
+use crate::error::{Error, Result};
+use crate::resource::file::{self, Kind};
+use crate::state::State;
+
+#[derive(Default)]
+pub struct Kept {
+    pub whole: Option<Verdict>,
+    pub since: Vec<Since>,
+}
+
+/// The part of the last whole report that matters later.
+#[derive(Serialize, Deserialize)]
+pub struct Verdict {
+    pub finished_at: Timestamp,
+    pub overall: Overall,
+    #[serde(default)]
+    pub stale: bool,
+    /// The doctor ran with `--required`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required: Option<Overall>,
+    pub checks: Vec<CheckLine>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct CheckLine {
+    pub id: String,
+    pub subject: Option<String>,
+    pub status: Status,
+    pub code: Option<String>,
+    #[serde(default)]
+    pub transient: bool,
+    #[serde(default)]
+    pub accepted: bool,
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// A failure that a run of a few checks met, until these checks are run again.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Since {
+    pub finished_at: Timestamp,
+    /// That run was one with `--required`.
+    #[serde(default)]
+    pub only_required: bool,
+    #[serde(flatten)]
+    pub check: CheckLine,
+}
+
+/// How a whole report is written: readers of its schema ignore the field that it does not have.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "<[Since]>::is_empty")]
+    since: &'a [Since],
+}
+
+impl Kept {
+    pub fn read(state: &Path) -> Self {
+        Self::of(content(state))
+    }
+
+    fn of(mut content: Map<String, Value>) -> Self {
+        let since = content.remove("since").and_then(|since| serde_json::from_value(since).ok());
+        let whole = serde_json::from_value(Value::Object(content)).ok();
+        Self { whole, since: since.unwrap_or_default() }
+    }
+}
+
+fn content(state: &Path) -> Map<String, Value> {
+    let content = file::observe(&state.join("doctor.json"), Kind::Own).ok().flatten();
+    content.and_then(|content| serde_json::from_slice(&content.bytes).ok()).unwrap_or_default()
+}
+
+/// What fails by now, besides the whole verdict: what was looked at again counts as it is now. Pure.
+fn since(before: Vec<Since>, report: &Report, whole: bool) -> Vec<Since> {
+    let mut since = before;
+    since.retain(|failure| !report.requested.iter().any(|id| *id == failure.check.id));
+    // Actions are no part of a whole run, and nothing in the workspace
+    let failed = report.checks.iter().filter(|check| {
+        !whole && check.status == Status::Fail && !check.accepted && !check.id.starts_with("actions.")
+    });
+    since.extend(failed.map(|check| Since {
+        finished_at: report.finished_at,
+        only_required: report.required.is_some(),
+        check: CheckLine {
+            id: check.id.to_owned(),
+            subject: check.subject.clone(),
+            status: check.status,
+            code: check.code.map(|code| code.name().to_owned()),
+            transient: check.transient,
+            accepted: check.accepted,
+            required: check.required,
+        },
+    }));
+    since
+}
+
+/// Keeps a report; `whole`: it is of every check, for a run of a few must not pass for that. Under the lock, so that a
+/// removal at work is not followed by a file that nobody would remove; where the state folder is gone meanwhile there is
+/// nothing to tell.
+pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
+    let Some(state) = State::open_promptly(state)? else { return Ok(()) };
+    let mut content = content(&state.path);
+    let before = Kept::of(content.clone()).since;
+    let had_any = !before.is_empty();
+    let since = since(before, report, whole);
+    let text = if whole {
+        serde_json::to_string_pretty(&Written { report, since: &since })
+    } else if had_any || !since.is_empty() {
+        content.insert("since".to_owned(), serde_json::json!(since));
+        serde_json::to_string_pretty(&content)
+    } else {
+        return Ok(());
+    };
+    let path = state.path.join("doctor.json");
+    text.map_err(std::io::Error::other)
+        .and_then(|text| file::write(&path, format!("{text}\n").as_bytes(), 0o600))
+        .map_err(|error| Error::io("keep the verdict in", &path, &error))
+}

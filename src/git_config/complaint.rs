@@ -1,0 +1,192 @@
+//! What git has against its own configuration. It reads all of it before anything else, so with one bad line no command of
+//! its works (config.c, die_bad_number and git_die_config; exit status 128).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::catalogue::Code;
+use crate::error::Finding;
+use crate::home::Home;
+use crate::process;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// Of a clone's own file git gives the path from the top of the work tree. `None`: it stands in a variable of the
+    /// environment, or git does not say where.
+    pub file: Option<PathBuf>,
+    pub line: Option<usize>,
+    /// The variable whose value git does not take.
+    pub key: Option<String>,
+    /// The line in which git says so.
+    pub said: String,
+}
+
+impl Complaint {
+    /// Finds it in what any command of git's printed on standard error. Pure.
+    pub fn parse(stderr: &str) -> Option<Self> {
+        let said = stderr.lines().find(|line| {
+            line.strip_prefix("fatal: ").is_some_and(|fatal| {
+                [
+                    "bad config line ",
+                    "bad config variable ",
+                    "bad numeric config value ",
+                    "bad boolean config value ",
+                ]
+                .iter()
+                .any(|words| fatal.starts_with(words))
+                    || (fatal.starts_with("unable to parse ") && fatal.ends_with("command-line config"))
+                    || fatal.starts_with("exceeded maximum include depth")
+                    || fatal.ends_with("while reading the configuration files")
+            })
+        })?;
+        let number = |after: &str| {
+            let digits = said.split_once(after)?.1.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        };
+        let key = ["bad config variable '", "' for '"].iter().find_map(|before| said.split_once(before));
+        Some(Self {
+            file: file(said).map(PathBuf::from),
+            line: number("bad config line ").or_else(|| number("' at line ")),
+            key: key.and_then(|(_, rest)| Some(rest.split_once('\'')?.0.to_owned())),
+            said: said.to_owned(),
+        })
+    }
+
+    /// Asks git, outside of any clone, for something that takes its whole configuration.
+    pub fn of_home(deadline: Duration) -> Option<Self> {
+        let mut git = process::caller("git");
+        git.args(["var", "GIT_AUTHOR_IDENT"]).current_dir("/");
+        git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+        let output = process::run(git, deadline).ok().filter(|output| !output.status.success())?;
+        Self::parse(&output.stderr)
+    }
+
+    /// The same with the path from the top of the clone that git was asked in.
+    pub fn within(self, top: &Path) -> Self {
+        Self { file: self.file.map(|file| top.join(file)), ..self }
+    }
+
+    /// A line in a file of a clone that breaks git's grammar, as git would say it.
+    pub fn at(file: &Path, line: usize) -> Self {
+        let said = format!("fatal: bad config line {line} in file {}", file.display());
+        Self { file: Some(file.to_owned()), line: Some(line), key: None, said }
+    }
+
+    /// `whose`: which commands of git's end with it.
+    pub fn finding(&self, home: &Home, whose: &str) -> Finding {
+        let place = match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!("line {line} of `{}`", home.shown(file)),
+            (Some(file), None) => format!("`{}`", home.shown(file)),
+            (None, _) if self.is_in_environment() => "the configuration in its environment".to_owned(),
+            (None, _) => "a value in its configuration".to_owned(),
+        };
+        Finding::new(
+            Code::GitConfigInvalid,
+            format!("git does not take {place}, so no git command works{whose}"),
+            self.cure(home),
+        )
+    }
+
+    fn cure(&self, home: &Home) -> String {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => {
+                format!("mend line {line} of `{}`, or take it out", home.shown(file))
+            }
+            (Some(file), None) => {
+                format!("mend `{}`: a git command says what is wrong there", home.shown(file))
+            }
+            (None, _) if self.is_in_environment() => {
+                "mend or unset GIT_CONFIG_COUNT with its GIT_CONFIG_KEY_… and GIT_CONFIG_VALUE_…, or \
+                 GIT_CONFIG_PARAMETERS"
+                    .to_owned()
+            }
+            (None, _) => format!("`{}` names the file: mend the value there", self.search().join(" ")),
+        }
+    }
+
+    /// The command that shows where it stands, which git itself did not say.
+    pub fn search(&self) -> Vec<&str> {
+        // a subsection may hold anything
+        let plain =
+            |key: &&str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        match self.key.as_deref().filter(plain) {
+            Some(key) => vec!["git", "config", "--show-origin", "--get-all", key],
+            None => vec!["git", "config", "--show-origin", "--list"],
+        }
+    }
+
+    pub fn is_in_environment(&self) -> bool {
+        self.said.contains("command-line config") || self.said.contains("in command line")
+    }
+}
+
+/// `… in file /p`, `… in file '/p' at line 3`, `… in file /p: invalid unit`.
+fn file(said: &str) -> Option<&str> {
+    let rest = said.split_once(" in file ")?.1;
+    if let Some((quoted, _)) = rest.strip_prefix('\'').and_then(|rest| rest.rsplit_once("' at line ")) {
+        return Some(quoted);
+    }
+    Some(if said.contains("config value '") {
+        rest.rsplit_once(": ").map_or(rest, |(file, _)| file)
+    } else {
+        rest
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// What the real git says of a global configuration.
+    fn complaint(config: &str) -> (tempfile::TempDir, Option<Complaint>) {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("a file"), config).unwrap();
+        let output = Command::new("git")
+            .args(["var", "GIT_AUTHOR_IDENT"])
+            .current_dir("/")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", home.path().join("a file"))
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let complaint = Complaint::parse(&String::from_utf8_lossy(&output.stderr));
+        assert!(complaint.is_none() || output.status.code() == Some(128), "{output:?}");
+        (home, complaint)
+    }
+
+    #[test]
+    fn reads_what_git_says_of_a_line_and_of_a_value() {
+        for (config, line, named, key) in [
+            ("[user]\n\tname = D\n[broken\n", Some(3), true, None),
+            ("[a]\nb = \"unclosed\n", Some(2), true, None),
+            ("[user]\n\tname\n", Some(2), true, Some("user.name")),
+            ("[push]\n\tdefault = maybe\n", Some(2), true, Some("push.default")),
+            ("[core]\n\tcompression = lots\n", None, true, Some("core.compression")),
+            ("[core]\n\tfilemode = maybe\n", None, false, Some("core.filemode")),
+        ] {
+            let (home, complaint) = complaint(config);
+            let complaint = complaint.unwrap_or_else(|| panic!("{config:?}: git has nothing against it"));
+            assert_eq!(complaint.line, line, "{config:?} {complaint:?}");
+            assert_eq!(complaint.file, named.then(|| home.path().join("a file")), "{config:?} {complaint:?}");
+            assert_eq!(complaint.key.as_deref(), key, "{config:?} {complaint:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_no_name_has_no_bad_configuration() {
+        assert_eq!(complaint("[user]\n\tuseConfigOnly = true\n").1, None);
+        assert_eq!(
+            Complaint::parse("fatal: not a git repository (or any of the parent directories): .git"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_key_that_a_shell_would_obey_is_in_no_command() {
+        let said = "fatal: bad boolean config value 'x' for 'branch.$(id).rebase'";
+        assert_eq!(Complaint::parse(said).unwrap().search().last(), Some(&"--list"));
+    }
+}
