@@ -157,7 +157,7 @@ impl Report {
             };
             add_line(&mut text, format_args!("      {tense}{} {}", change.action, change.path));
         }
-        if self.changes.is_empty() && self.ready {
+        if self.changes.is_empty() && self.ready && self.command != "remove" {
             text.push_str("      nothing to write: everything is as it should be\n");
         }
         add_line(&mut text, format_args!("{}", self.verdict()));

@@ -144,6 +144,7 @@ pub fn openai_api_key(env: &Env) -> Option<SecretString> {
 
 /// A name from outside, in a message: a URL may hold a credential.
 fn shown_name(name: &str) -> String {
-    let shown: String = crate::git_url::redact(name).escape_debug().take(80).collect();
+    // escaped already
+    let shown: String = crate::git_url::redact(name).chars().take(80).collect();
     format!("`{shown}`")
 }

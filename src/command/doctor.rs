@@ -68,8 +68,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     print(&match () {
         () if arguments.json => report.json(),
         () if arguments.short => report.short(),
-        // who asks for one thing wants to hear of it, be it well or skipped
-        () => report.text(verbose > 0 || !arguments.only.is_empty()),
+        () => report.text(verbose > 0, !arguments.only.is_empty()),
     });
     Ok(report.exit(arguments.strict))
 }

@@ -7,6 +7,7 @@ mod claude;
 mod clock;
 pub mod clones;
 mod codex;
+mod credentials;
 mod git;
 mod home;
 mod keys;

@@ -128,13 +128,26 @@ impl Report {
         text
     }
 
-    /// What is wrong first comes last, where the eye rests; what passed is one line an area unless `verbose`.
-    pub fn text(&self, verbose: bool) -> String {
+    /// What passed in a line, unless `verbose`, then the rest by its weight: the worst stands above the verdict, where the eye
+    /// rests. `asked`: a few checks were asked for, and each is heard of, be it well or skipped.
+    pub fn text(&self, verbose: bool, asked: bool) -> String {
         let mut text = String::new();
+        if !verbose {
+            let passed = self.checks.iter().filter(|outcome| outcome.status == Status::Pass);
+            let names = passed.map(|outcome| if asked { outcome.id } else { area(outcome.id) });
+            list(&mut text, names);
+        }
+        let is_quiet = |outcome: &Outcome| match outcome.status {
+            Status::Pass => !verbose,
+            Status::Skip => !verbose && !asked,
+            Status::Warn | Status::Unknown | Status::Fail => false,
+        };
+        let weight = |outcome: &&Outcome| if outcome.accepted { Status::Warn } else { outcome.status };
+        let mut outcomes: Vec<&Outcome> = self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
+        outcomes.sort_by_key(weight);
         let mut told: Vec<&Outcome> = Vec::new();
-        for outcome in &self.checks {
-            let quiet = matches!(outcome.status, Status::Pass | Status::Skip) && !verbose;
-            if quiet || told.iter().any(|other| says_the_same(other, outcome)) {
+        for outcome in outcomes {
+            if told.iter().any(|other| says_the_same(other, outcome)) {
                 continue;
             }
             let same: Vec<_> = self.checks.iter().filter(|other| says_the_same(outcome, other)).collect();
@@ -144,18 +157,6 @@ impl Report {
                 add_line(&mut text, format_args!("        checks: {}", ids.join(", ")));
             }
             told.extend(same);
-        }
-        if !verbose {
-            let mut areas: Vec<&str> = Vec::new();
-            for outcome in self.checks.iter().filter(|outcome| outcome.status == Status::Pass) {
-                let area = outcome.id.split('.').next().unwrap_or(outcome.id);
-                if !areas.contains(&area) {
-                    areas.push(area);
-                }
-            }
-            if !areas.is_empty() {
-                add_line(&mut text, format_args!("ok      {}", areas.join(" · ")));
-            }
         }
         add_line(&mut text, format_args!("{}", self.counts()));
         text
@@ -221,9 +222,10 @@ impl Report {
             (Status::Pass, "ok"),
             (Status::Skip, "skipped"),
         ] {
-            let count = count(status);
-            if count > 0 {
-                parts.push(format!("{count} {name}"));
+            match count(status) {
+                0 => {}
+                1 => parts.push(format!("1 {}", name.trim_end_matches('s'))),
+                count => parts.push(format!("{count} {name}")),
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
@@ -233,10 +235,38 @@ impl Report {
     }
 }
 
+fn area(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
+/// `ok      home · codex`: each name once, in lines that fit a terminal.
+fn list<'a>(text: &mut String, names: impl Iterator<Item = &'a str>) {
+    const WIDTH: usize = 80;
+    let mut told = Vec::new();
+    let mut line = String::new();
+    for name in names {
+        if told.contains(&name) {
+            continue;
+        }
+        told.push(name);
+        if line.is_empty() {
+            line = format!("ok      {name}");
+        } else if line.chars().count() + " · ".len() + name.len() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = format!("        {name}");
+        } else {
+            let _ = write!(line, " · {name}");
+        }
+    }
+    if !line.is_empty() {
+        let _ = writeln!(text, "{line}");
+    }
+}
+
 /// The code, or where there is none the check, and what it is about.
 fn name(outcome: &Outcome) -> String {
     let name = outcome.code.map_or(outcome.id, |code| code.name());
-    let area = outcome.id.split('.').next().unwrap_or_default();
+    let area = area(outcome.id);
     match (&outcome.subject, outcome.code) {
         (Some(subject), _) => format!("{name} {subject}"),
         // `home-unsafe-place`: of which of them?
@@ -302,5 +332,70 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     }
     if outcome.stop_and_report {
         text.push_str("        an agent should stop here and report this, not look for other credentials\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Code;
+    use crate::doctor::outcome::Fix;
+
+    fn report(checks: Vec<Outcome>) -> Report {
+        Report {
+            schema_version: 1,
+            tool: "pushready",
+            version: "0",
+            binary_path: String::new(),
+            finished_at: Timestamp::UNIX_EPOCH,
+            provisioned_at: None,
+            overall: Overall::of(&checks),
+            required: None,
+            depth: Depth::Offline,
+            requested: Vec::new(),
+            examined: Vec::new(),
+            checks,
+            duration_ms: 40,
+        }
+    }
+
+    #[test]
+    fn the_worst_stands_above_the_verdict_and_what_passed_is_a_line() {
+        let fix = || Fix::report("mend it");
+        let checks = || {
+            vec![
+                Outcome::fail("home.folder", None, Code::HomeUnset, "x", fix()),
+                Outcome::pass("ssh.client", None, "x"),
+                Outcome::warn("git.identity", None, Code::GitIdentityMissing, "x", fix()),
+                Outcome::skip("ssh.identity", None, "y"),
+                Outcome::pass("push.read", Some("a".to_owned()), "x"),
+                Outcome::pass("push.read", Some("b".to_owned()), "x"),
+            ]
+        };
+        let heads = |verbose, asked| {
+            let text = report(checks()).text(verbose, asked);
+            let heads = text.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned);
+            heads.collect::<Vec<_>>()
+        };
+        let [warn, fail] = ["warn    git-identity-missing", "FAIL    home-unset"];
+        let verdict = "NOT READY: 1 failed, 1 warning, 3 ok, 1 skipped in 0.04 s";
+        assert_eq!(heads(false, false), ["ok      ssh · push", warn, fail, verdict]);
+        let passed = "ok      ssh.client · push.read";
+        assert_eq!(heads(false, true), [passed, "skip    ssh.identity", warn, fail, verdict]);
+        assert_eq!(heads(true, true).len(), 7, "each by itself");
+    }
+
+    #[test]
+    fn many_that_passed_fit_a_terminal() {
+        let ids = super::super::check::CHECKS.iter().map(|check| check.id);
+        let text = report(ids.map(|id| Outcome::pass(id, None, "x")).collect()).text(false, true);
+        assert!(text.lines().count() > 4 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn one_warning_is_one() {
+        let warning = || Outcome::warn("home.clock", None, Code::ClockSkew, "x", Fix::report("y"));
+        assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
+        assert_eq!(report(vec![warning(), warning()]).counts(), "READY: 2 warnings in 0.04 s");
     }
 }
