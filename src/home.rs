@@ -12,7 +12,7 @@ use crate::env::{Env, expand};
 use crate::error::{Error, Finding, Result, shell};
 use crate::git_url::Repository;
 use crate::process::{self, Failure};
-use crate::resource::file;
+use crate::resource::place;
 use crate::variables;
 
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl Home {
 
 /// Whether the receipt, which is JSON, can name what is written below this folder.
 fn nameable(variable: &str, path: &Path) -> Result<()> {
-    file::named(path).map_err(|obstacle| {
+    place::named(path).map_err(|obstacle| {
         let (say, _) = obstacle.explain(path);
         Error::new(say)
             .hint(format!("set {variable} to a folder whose path is UTF-8"))

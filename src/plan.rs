@@ -7,7 +7,8 @@ use crate::digest::Digest;
 use crate::error::Finding;
 use crate::provision::Item;
 use crate::receipt::{Entry, Receipt, Refused, UnderWay, Was};
-use crate::resource::file::{self, Obstacle};
+use crate::resource::file;
+use crate::resource::place::Obstacle;
 use crate::resource::{self, Before, Change, Resource, Undo, Verdict};
 use crate::state::State;
 

@@ -10,7 +10,7 @@ use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::provision;
-use crate::resource::file;
+use crate::resource::place;
 
 /// The check that repeats what apply had to refuse.
 pub const PROVISIONED: &str = "home.provisioned";
@@ -49,7 +49,7 @@ fn folder(context: &Context) -> Outcome {
             .with(evidence);
     }
     if let Ok(metadata) = std::fs::metadata(&home.path)
-        && !file::is_own_folder(&metadata)
+        && !place::is_own_folder(&metadata)
     {
         let uid = metadata.uid();
         return Outcome::fail(

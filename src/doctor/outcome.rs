@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Actor, Code};
 use crate::error::Finding;
 use crate::resource;
-use crate::resource::file::Obstacle;
+use crate::resource::place::Obstacle;
 
 /// Text from outside is cut here: nobody reads more, and a server must not flood the report.
 const FOREIGN_CAP: usize = 300;

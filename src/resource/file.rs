@@ -1,29 +1,26 @@
-//! A file's place, looked at without following anything, and the one way to write it.
+//! A file, read without following anything, and the one way to write it.
 #![expect(clippy::disallowed_methods, reason = "this is the room that opens, writes and removes files")]
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use rustix::process::{getegid, geteuid, getgroups};
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
 use super::lock::{self, Held, Lock};
-use crate::error::{cure, shell};
+use super::place::{Obstacle, READ_CAP, check_file, check_folder, named};
 
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
 pub const TEMPORARY: &str = ".pushready-tmp-";
 
 /// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged under its lock.
 const OPTIMISM: usize = 3;
-
-/// Nothing that we read whole is larger, our own binary included.
-const READ_CAP: u64 = 256 * 1024 * 1024;
 
 /// How a file that we write is to be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,76 +42,6 @@ pub struct Content {
     pub mode: u32,
 }
 
-/// Why nothing can be written at a place.
-#[derive(Debug)]
-pub enum Obstacle {
-    Symlink,
-    /// The kind of thing that stands there: `a directory`, `a FIFO` ...
-    NotRegular(&'static str),
-    HardLink,
-    OtherOwner(u32),
-    /// Others could swap the file in this folder.
-    OpenFolder {
-        folder: PathBuf,
-        mode: u32,
-    },
-    WorkTree(PathBuf),
-    /// The receipt, which is JSON, could not name the place.
-    NotUtf8,
-    TooLarge,
-    Io(io::Error),
-}
-
-impl Obstacle {
-    /// What is wrong, and the cure.
-    pub fn explain(&self, path: &Path) -> (String, String) {
-        let word = shell(path);
-        let path = path.display();
-        match self {
-            Self::Symlink => (
-                format!("`{path}` is a symlink, and a secret is never written through one"),
-                format!("remove the link: `rm {word}`"),
-            ),
-            Self::NotRegular(what) => {
-                (format!("{what} stands at `{path}`"), format!("move it away: `mv {word} {word}.away`"))
-            }
-            Self::HardLink => (
-                format!("`{path}` has a second name (hard link), so its content would be seen elsewhere"),
-                format!("remove it: `rm {word}`"),
-            ),
-            Self::OtherOwner(uid) => (
-                format!("`{path}` belongs to uid {uid}"),
-                format!("give it to the workspace user: `sudo chown {} {word}`", geteuid().as_raw()),
-            ),
-            Self::OpenFolder { folder, mode } => (
-                format!("`{}` has mode {mode:04o}, so other users could swap `{path}`", folder.display()),
-                format!("close it: `chmod go-w {}`", shell(folder)),
-            ),
-            Self::WorkTree(top) => (
-                format!("`{path}` lies inside the git work tree `{}`, from which it could be pushed", top.display()),
-                "keep that folder out of the work tree (CODEX_HOME, CLAUDE_CONFIG_DIR and XDG_STATE_HOME move it)"
-                    .to_owned(),
-            ),
-            Self::NotUtf8 => (
-                format!("the path `{path}` is not UTF-8, so the receipt could not tell how to undo what is written there"),
-                "name another place, whose path is UTF-8 (CODEX_HOME, CLAUDE_CONFIG_DIR, XDG_STATE_HOME or HOME)"
-                    .to_owned(),
-            ),
-            Self::TooLarge => (
-                format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
-                format!("move it away: `mv {word} {word}.away`"),
-            ),
-            Self::Io(error) => (format!("cannot use `{path}`: {error}"), cure(error).to_owned()),
-        }
-    }
-}
-
-impl From<io::Error> for Obstacle {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 /// What stands at `path`: `None` if nothing does.
 pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     if kind == Kind::Secret {
@@ -122,11 +49,6 @@ pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
         check_folder(path)?;
     }
     read(path, kind)
-}
-
-/// Whether the receipt can name the place.
-pub fn named(path: &Path) -> Result<(), Obstacle> {
-    path.to_str().map(drop).ok_or(Obstacle::NotUtf8)
 }
 
 /// The text of a file that others write: empty where there is none that can be read. A FIFO does not hang us.
@@ -156,99 +78,6 @@ fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
     (&file).take(READ_CAP + 1).read_to_end(&mut bytes)?;
     Ok(Some(Content { bytes, mode: metadata.mode() & 0o7777 }))
-}
-
-fn check_file(metadata: &fs::Metadata, kind: Kind) -> Result<(), Obstacle> {
-    let what = metadata.file_type();
-    if what.is_symlink() {
-        return Err(Obstacle::Symlink);
-    }
-    if !what.is_file() {
-        return Err(Obstacle::NotRegular(match () {
-            () if what.is_dir() => "a directory",
-            () if what.is_fifo() => "a FIFO",
-            () if what.is_socket() => "a socket",
-            () => "a device",
-        }));
-    }
-    if kind == Kind::Secret && metadata.nlink() > 1 {
-        return Err(Obstacle::HardLink);
-    }
-    if kind == Kind::Secret && metadata.uid() != geteuid().as_raw() {
-        return Err(Obstacle::OtherOwner(metadata.uid()));
-    }
-    Ok(())
-}
-
-/// The folder in which a secret will lie: nobody else may be able to swap the file, or to commit it.
-fn check_folder(path: &Path) -> Result<(), Obstacle> {
-    let folder = existing_ancestor(path)?;
-    let metadata = fs::metadata(&folder)?;
-    let uid = geteuid().as_raw();
-    if metadata.uid() != uid && metadata.uid() != 0 {
-        return Err(Obstacle::OtherOwner(metadata.uid()));
-    }
-    if Writers::of(&metadata) == Writers::Others {
-        return Err(Obstacle::OpenFolder { folder, mode: metadata.mode() & 0o7777 });
-    }
-    match folder.ancestors().find(|folder| is_work_tree(folder)) {
-        Some(top) => Err(Obstacle::WorkTree(top.to_owned())),
-        None => Ok(()),
-    }
-}
-
-/// Who may write a folder besides its owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writers {
-    Nobody,
-    OwnGroup,
-    Others,
-}
-
-impl Writers {
-    fn of(metadata: &fs::Metadata) -> Self {
-        Self::judge(metadata.mode(), own_group(metadata.gid()))
-    }
-
-    /// A group that is the process's own is allowed: Coder on Kubernetes sets `fs_group`.
-    fn judge(mode: u32, own_group: bool) -> Self {
-        match (mode & 0o002 != 0, mode & 0o020 != 0) {
-            (false, false) => Self::Nobody,
-            (false, true) if own_group => Self::OwnGroup,
-            _ => Self::Others,
-        }
-    }
-}
-
-/// Whether a folder is this user's to live in.
-pub fn is_own_folder(metadata: &fs::Metadata) -> bool {
-    is_own(metadata.uid(), geteuid().as_raw(), Writers::of(metadata))
-}
-
-/// `fs_group` gives the root of a volume a group, and leaves it root's.
-fn is_own(owner: u32, user: u32, writers: Writers) -> bool {
-    owner == user || owner == 0 && writers == Writers::OwnGroup
-}
-
-fn own_group(gid: u32) -> bool {
-    getegid().as_raw() == gid
-        || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid))
-}
-
-fn is_work_tree(folder: &Path) -> bool {
-    let git = folder.join(".git");
-    fs::symlink_metadata(&git).is_ok_and(|metadata| metadata.is_file()) || git.join("HEAD").exists()
-}
-
-/// The nearest folder above `path` that exists, with every symlink resolved.
-fn existing_ancestor(path: &Path) -> io::Result<PathBuf> {
-    for folder in path.ancestors().skip(1) {
-        match fs::canonicalize(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => return other,
-        }
-    }
-    Err(io::ErrorKind::NotFound.into())
 }
 
 /// The folders above `path` that do not exist, outermost first.
@@ -461,26 +290,4 @@ pub fn sweep(folder: &Path) -> usize {
     let gone = |path: &Path, folder: bool| if folder { fs::remove_dir(path) } else { fs::remove_file(path) };
     let locks = locks.filter(|(path, metadata)| gone(path, metadata.is_dir()).is_ok()).count();
     locks + found.iter().filter(temporary).filter(|(path, _)| gone(path, false).is_ok()).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_of_root_is_the_users_where_the_own_group_alone_may_write_it() {
-        for (owner, mode, own_group, own) in [
-            (1000, 0o700, false, true),
-            (0, 0o2775, true, true),
-            (0, 0o2770, true, true),
-            (0, 0o2775, false, false),
-            (0, 0o755, true, false),
-            (0, 0o2777, true, false),
-            (65534, 0o2775, true, false),
-            (1001, 0o2775, true, false),
-        ] {
-            let writers = Writers::judge(mode, own_group);
-            assert_eq!(is_own(owner, 1000, writers), own, "{owner} {mode:04o} {own_group} {writers:?}");
-        }
-    }
 }

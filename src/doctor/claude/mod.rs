@@ -11,7 +11,8 @@ use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
 use crate::catalogue::Code;
 use crate::provision::trust::real;
-use crate::resource::file::{self, Kind, Obstacle};
+use crate::resource::file::{self, Kind};
+use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
 use crate::variables;
 
