@@ -13,6 +13,7 @@ use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::git_url::Repository;
 use lines::Lines;
+pub use remedy::fix;
 use rules::{Means, RULES, Rule};
 
 /// Nobody reads more; a server must not flood the report.

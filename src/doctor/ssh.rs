@@ -9,11 +9,14 @@ use rustix::process::geteuid;
 
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
+use super::push_message::{self, Hints};
 use super::runner::Gate;
 use crate::catalogue::{Actor, Code};
+use crate::error::shell;
 use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
+use crate::receipt::RepositoryRecord;
 use crate::resource::file;
 
 pub const LOCAL: Duration = Duration::from_secs(10);
@@ -247,7 +250,7 @@ fn known_hosts(context: &Context) -> Outcome {
     };
     let path = passwd.join(".ssh/known_hosts");
     let text = file::text(&path);
-    let poisoned = text.lines().enumerate().find(|(_, line)| contradicts_pins(line));
+    let poisoned = text.lines().enumerate().find(|(_, line)| routing::contradicts_pins(line));
     match poisoned {
         Some((number, line)) => Outcome::warn(
             ID,
@@ -259,19 +262,6 @@ fn known_hosts(context: &Context) -> Outcome {
         .with([Evidence::foreign("line", &line.chars().take(60).collect::<String>())]),
         None => Outcome::pass(ID, None, "known_hosts contradicts no pinned key"),
     }
-}
-
-/// Whether a known_hosts line gives a pinned host a key that it does not have.
-fn contradicts_pins(line: &str) -> bool {
-    let mut fields = line.split_whitespace();
-    let (Some(hosts), Some(kind), Some(key)) = (fields.next(), fields.next(), fields.next()) else {
-        return false;
-    };
-    let pins: Vec<Vec<&str>> = routing::PINNED.lines().map(|line| line.split(' ').collect()).collect();
-    hosts.split(',').any(|host| {
-        let pinned = pins.iter().any(|pin| pin.starts_with(&[host, kind]));
-        pinned && !pins.iter().any(|pin| pin.starts_with(&[host, kind, key]))
-    })
 }
 
 /// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
@@ -321,17 +311,31 @@ pub fn identity(context: &Context, repository: &Repository) -> Outcome {
             subject,
             Code::SshWrongKey,
             "the key belongs to another repository",
-            Fix::visit(
-                format!("https://{}/{}/settings/keys", repository.host(), repository.path()),
-                "add the public key of this repository's key there, and take it from the other repository",
-            ),
+            push_message::fix(Code::SshWrongKey, Some(repository)),
         )
-        .with([said]),
+        .with([said])
+        .with(installed(context, repository)),
+        // be it the server that refuses the key, or ssh that does not offer it
         None if output.stderr.contains("Permission denied (publickey") => {
-            refused(ID, subject, repository).with([said])
+            let hints = Hints { remote: Some(repository), ..Hints::default() };
+            Outcome { subject, ..push_message::classify(&output.stderr, &hints).outcome(ID) }
+                .with(installed(context, repository))
         }
         None => Outcome::skip(ID, subject, "this server does not say whose key it is"),
     }
+}
+
+/// Which key it is about: whoever mends it finds it by its fingerprint on the forge's page, or adds its public half there.
+pub fn installed(context: &Context, repository: &Repository) -> Vec<Evidence> {
+    let record = context.desired.repositories.iter().find(|record| record.repository.same_as(repository));
+    let told = record.map(|RepositoryRecord { algorithm, fingerprint, .. }| {
+        let print = format!("ssh-keygen -yf {}", shell(&context.home.key(repository)));
+        [
+            Evidence::new("installed key", format!("{algorithm} {fingerprint}")),
+            Evidence::new("its public half is printed by", print),
+        ]
+    });
+    told.into_iter().flatten().collect()
 }
 
 /// The line in which a server greets, below whatever else stands on standard error.
@@ -340,19 +344,6 @@ fn greeting(stderr: &str) -> Option<&str> {
         .lines()
         .map(str::trim)
         .find(|line| line.starts_with("Hi ") && line.contains("successfully authenticated"))
-}
-
-pub fn refused(id: &'static str, subject: Option<String>, repository: &Repository) -> Outcome {
-    Outcome::fail(
-        id,
-        subject,
-        Code::SshKeyRefused,
-        "the server knows none of the keys that it was offered",
-        Fix::visit(
-            format!("https://{}/{}/settings/keys", repository.host(), repository.path()),
-            "add the public half of the installed key as a deploy key",
-        ),
-    )
 }
 
 pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure) -> Outcome {

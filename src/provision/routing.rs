@@ -26,6 +26,7 @@ use crate::ssh_match;
 
 pub use git::InForce;
 use pins::Pins;
+pub use pins::contradicts_pins;
 use probe::Method;
 pub use probe::{destination, self_test};
 use ssh::ssh_quoted;

@@ -13,7 +13,7 @@ use super::push_message::{Greeting, Hints, classify};
 use super::runner::Gate;
 use super::ssh::{self, NETWORK};
 use super::ssh_command::{By, Choice, SshCommand};
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
@@ -90,7 +90,10 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         Ok(output) if output.stderr.trim().is_empty() => silent(id, subject.clone(), output),
         Ok(output) => {
             let hints = hints(context, repository, gate);
-            Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(id) }
+            let outcome =
+                Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(id) };
+            let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
+            outcome.with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
         }
     };
     let outcome = match &otherwise {

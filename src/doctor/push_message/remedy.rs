@@ -7,7 +7,7 @@ use crate::doctor::outcome::Fix;
 use crate::git_url::Repository;
 
 /// The page on which the deploy keys of a repository are kept, where its forge is a public one.
-pub fn deploy_keys_page(repository: &Repository) -> Option<String> {
+fn deploy_keys_page(repository: &Repository) -> Option<String> {
     let page = match repository.host() {
         "github.com" | "codeberg.org" => "settings/keys",
         "gitlab.com" => "-/settings/repository#js-deploy-keys-settings",
@@ -18,7 +18,7 @@ pub fn deploy_keys_page(repository: &Repository) -> Option<String> {
 }
 
 /// The fix for a code, with the page or the command that it takes.
-pub(super) fn fix(code: Code, remote: Option<&Repository>) -> Fix {
+pub fn fix(code: Code, remote: Option<&Repository>) -> Fix {
     if let Some(say) = on_keys_page(code) {
         return match remote.and_then(deploy_keys_page) {
             Some(url) => Fix::visit(url, say),

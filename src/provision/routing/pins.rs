@@ -1,6 +1,6 @@
 //! Which hosts our known_hosts speaks of (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), as patterns for ssh_config.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::hmac;
 use ssh_key::known_hosts::{Entry, HostPatterns, Marker};
@@ -80,6 +80,32 @@ impl Pins {
                 }
         })
     }
+}
+
+/// Whether a known_hosts line gives a host that is pinned here a key that it does not have, or an authority, of which none of
+/// these hosts has one.
+pub fn contradicts_pins(line: &str) -> bool {
+    let Ok(entry) = line.parse::<Entry>() else { return false };
+    let names = |host: &String| match entry.host_patterns() {
+        HostPatterns::Patterns(patterns) => patterns.iter().any(|pattern| pattern.eq_ignore_ascii_case(host)),
+        HostPatterns::HashedName { salt, hash } => is_hash(salt, hash, host),
+    };
+    let mut pinned: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for pin in entries(super::PINNED) {
+        let HostPatterns::Patterns(hosts) = pin.host_patterns().clone() else { continue };
+        for host in hosts.into_iter().filter(names) {
+            pinned.entry(host).or_default().push(pin.clone());
+        }
+    }
+    let (key, kind) = (entry.public_key().key_data(), entry.public_key().algorithm());
+    pinned.values().any(|pins| {
+        let mut of_kind = pins.iter().filter(|pin| pin.public_key().algorithm() == kind).peekable();
+        match entry.marker() {
+            Some(Marker::Revoked) => false,
+            Some(Marker::CertAuthority) => true,
+            None => of_kind.peek().is_some() && of_kind.all(|pin| pin.public_key().key_data() != key),
+        }
+    })
 }
 
 fn entries(known_hosts: &str) -> impl Iterator<Item = Entry> {
@@ -177,15 +203,39 @@ mod tests {
         assert!(!matches("*.corp", "corp") && !matches("git", "git.corp") && !matches("git.corp", "git"));
     }
 
+    fn hash(name: &str) -> String {
+        let salt = [7; 20];
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
+        let tag = hmac::sign(&key, name.as_bytes());
+        format!("|1|{}|{} {KEY}", Base64::encode_string(&salt), Base64::encode_string(tag.as_ref()))
+    }
+
+    #[test]
+    fn a_line_contradicts_where_it_names_a_pinned_host_with_another_key() {
+        // KEY is github.com's own: a stranger to gitlab.com
+        for (line, contradicts) in [
+            (format!("github.com {KEY} a comment"), false),
+            (format!("gitlab.com {KEY}"), true),
+            (format!("other.test,GitLab.com {KEY}"), true),
+            (format!("[ssh.github.com]:443 {KEY}"), false),
+            (format!("codeberg.org,[ssh.github.com]:443 {KEY}"), true),
+            (format!("[gitlab.com]:2222 {KEY}"), false),
+            (hash("github.com"), false),
+            (hash("gitlab.com"), true),
+            (hash("git.corp"), false),
+            (format!("@cert-authority github.com {KEY}"), true),
+            (format!("@cert-authority git.corp {KEY}"), false),
+            (format!("@revoked gitlab.com {KEY}"), false),
+            (format!("git.corp {KEY}"), false),
+            ("# github.com".to_owned(), false),
+        ] {
+            assert_eq!(contradicts_pins(&line), contradicts, "{line}");
+        }
+    }
+
     #[test]
     fn a_hash_names_its_host_and_port() {
         let repository = Repository::parse_declared("ssh://git@git.corp:2222/o/r").unwrap();
-        let hash = |name: &str| {
-            let salt = [7; 20];
-            let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
-            let tag = hmac::sign(&key, name.as_bytes());
-            format!("|1|{}|{} {KEY}", Base64::encode_string(&salt), Base64::encode_string(tag.as_ref()))
-        };
         for (name, vouched) in
             [("git.corp", true), ("[git.corp]:2222", true), ("[git.corp]:22", false), ("x", false)]
         {

@@ -395,3 +395,61 @@ fn actions_are_looked_at_where_they_are_asked_for() {
         assert!(codes(&without).iter().all(|(id, _)| !id.starts_with("\"actions.")), "{without}");
     });
 }
+
+/// Whoever mends a key must find it: on the forge's page by its fingerprint, in the workspace by a command.
+#[test]
+fn what_is_said_of_a_key_names_it() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let read_only = lab.host.deploy_key("acme/app", Access::Read);
+        let stranger = KeyPair::generate("x");
+        for (key, id, code) in [
+            (&read_only, "push.write", "push-key-read-only"),
+            (&stranger, "push.write", "ssh-key-refused"),
+            (&stranger, "ssh.identity", "ssh-key-refused"),
+        ] {
+            lab.fresh();
+            lab.apply().env("PUSHREADY_DEPLOY_KEY", &*key.private).run().success();
+            let found = check(&lab.doctor(&["--only", "ssh,push"]).run().fails(1), id);
+            assert_eq!(found["code"], code, "{found:#}");
+            assert_eq!(found["fix"]["url"], "https://github.com/acme/app/settings/keys");
+            assert_eq!(evidence(&found, "installed key"), format!("ssh-ed25519 {}", key.fingerprint));
+            let print = evidence(&found, "its public half is printed by");
+            let public = ws.sh(print).run().success().stdout;
+            assert_eq!(public.split(' ').nth(1), key.public.split(' ').nth(1), "{print}");
+        }
+        // of a key that ssh does not offer the server knows nothing
+        lab.fresh();
+        ws.set_mode(&lab.key_file(), 0o644);
+        let found = check(&lab.doctor(&["--only", "ssh"]).run().fails(1), "ssh.identity");
+        assert_eq!(found["code"], "key-permissions", "{found:#}");
+    });
+}
+
+/// Whose settings page is where is known of the public forges alone.
+#[test]
+fn a_page_is_named_where_the_forge_has_it_or_not_at_all() {
+    sandbox(|ws| {
+        let host = GitHost::start();
+        for (repository, page) in [
+            (
+                "gitlab.com/acme/app",
+                Some("https://gitlab.com/acme/app/-/settings/repository#js-deploy-keys-settings"),
+            ),
+            ("git.corp.test/acme/app", None),
+        ] {
+            let key = KeyPair::generate("x");
+            let apply = ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", repository);
+            let apply = apply.env("PUSHREADY_DEPLOY_KEY", &*key.private);
+            let name = repository.split('/').next().unwrap();
+            apply.env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&[name])).run().success();
+            let doctor = ws.run(&["doctor", "--json", "--only", "ssh.identity"]).fails(1).json();
+            let found = &doctor["checks"][0];
+            assert_eq!(
+                (&found["code"], found["fix"]["url"].as_str()),
+                (&"ssh-key-refused".into(), page),
+                "{found:#}"
+            );
+        }
+    });
+}
