@@ -86,6 +86,11 @@ pub mod observed {
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 
+/// The tokens of forges, which git's helpers need, and no model's client.
+pub fn of_forges() -> impl Iterator<Item = &'static str> {
+    ALL.iter().filter(|variable| variable.shared).map(|variable| variable.name)
+}
+
 /// The variables in which a secret may stand: they are taken out of every child's environment.
 pub fn secret_names() -> impl Iterator<Item = String> {
     ALL.iter()

@@ -11,6 +11,7 @@ use super::outcome::{Evidence, Fix, Outcome, Status};
 use crate::catalogue::Code;
 use crate::process::{self, Failure};
 use crate::resource::file;
+use crate::variables::{self, observed};
 
 /// A model that thinks long about one word is none that an agent waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -117,6 +118,16 @@ pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -
     };
     let mut command = process::caller(program);
     command.args(client.arguments).current_dir(folder.path());
+    // what the agent's own client would send, if it is set
+    command.envs(
+        context
+            .env
+            .get(variables::CLAUDE_CODE_OAUTH_TOKEN)
+            .map(|it| (variables::CLAUDE_CODE_OAUTH_TOKEN, it)),
+    );
+    for name in variables::of_forges().chain([observed::CODER_SESSION_TOKEN]) {
+        command.env_remove(name);
+    }
     match process::run(command, context.deadline(PATIENCE)) {
         Err(Failure::Missing) => Outcome::skip(id, None, format!("there is no `{program}` on PATH")),
         Err(Failure::Deadline) => {

@@ -96,7 +96,9 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
             edit("take `model` out: the default moves with the client"),
         );
     }
-    if access(&context.home.codex, Access::WRITE_OK).is_err() {
+    // where there is no folder yet, Codex makes it
+    let folder = context.home.codex.ancestors().find(|folder| folder.exists());
+    if folder.is_some_and(|folder| access(folder, Access::WRITE_OK).is_err()) {
         outcomes.push(Outcome::fail(
             ID,
             None,

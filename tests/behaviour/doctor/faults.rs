@@ -289,6 +289,11 @@ pub const CODEX: &[Fault] = &[
         lab.ws.set_mode(".codex", 0o500);
         lab.doctor(&["--offline"])
     }),
+    fault("codex-auth-missing", "fail", "Codex's folder is gone, and can be made again", |lab| {
+        fs::remove_dir_all(lab.ws.home().join(".codex")).unwrap();
+        lab.doctor(&["--offline"])
+    })
+    .entails(&["codex-untrusted-folder"]),
     fault("codex-untrusted-folder", "warn", "the folder is untrusted again", |lab| {
         lab.remove(".codex/config.toml");
         lab.doctor(&["--offline"])

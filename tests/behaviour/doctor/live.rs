@@ -216,6 +216,15 @@ fn the_agents_own_clients_make_one_request_each() {
 
         matrix(&lab, REQUESTS);
 
+        // Claude Code would send the token of the variable
+        lab.fresh();
+        lab.remove(".claude/.credentials.json");
+        let other = format!("sk-ant-oat01-{}", "var".repeat(20));
+        let output = requests(&lab).env("CLAUDE_CODE_OAUTH_TOKEN", &*other).run().success();
+        assert_eq!(requested(&output)[1].0, "pass", "{output}");
+        let sent = asked("/v1/messages").pop().unwrap();
+        assert_eq!(sent.headers["authorization"], format!("Bearer {other}"));
+
         // a bad day of the vendor's is no fault of the login's
         lab.fresh();
         lab.vendors().reply(CLAUDE, 529, &refusal("overloaded_error", "Overloaded"));
