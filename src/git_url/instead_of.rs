@@ -7,6 +7,9 @@ use super::{GitUrl, Repository, forge, path};
 
 /// Keys on one host up to which the form without `.git` gets rules too: every rule costs each git call a little.
 const MOST_BARE: usize = 10;
+/// Keys on one host up to which HTTPS URLs get rules at all: git compares every two bases as it reads them (remote.c,
+/// `make_rewrite`), and each key has 64. 50 keys cost a git command 50 ms, 100 cost 110 ms, 500 cost 7 s.
+const MOST_RULED: usize = 100;
 
 /// One `url.<base>.insteadOf = <prefix>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +32,16 @@ pub struct Covered {
 pub struct Rules {
     pub rules: Vec<Rule>,
     pub covered: Vec<Covered>,
+    /// By host, what stays on HTTPS because rules for it would cost every git command too much.
+    pub unruled: BTreeMap<String, Unruled>,
+}
+
+/// Which URLs of a host with many keys have no rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unruled {
+    /// Those that do not end in `.git`.
+    Bare,
+    All,
 }
 
 /// How ssh is told which repository it is about.
@@ -75,11 +88,23 @@ pub fn instead_of_rules<'a>(
     for repository in &repositories {
         *keys_on.entry(repository.host()).or_default() += 1;
     }
+    let unruled: BTreeMap<String, Unruled> = keys_on
+        .into_iter()
+        .filter_map(|(host, keys)| {
+            // an alias is reached by its rule alone
+            let all = keys > MOST_RULED && route == Route::Canonical;
+            let left = if all { Unruled::All } else { Unruled::Bare };
+            (keys > MOST_BARE).then(|| (host.to_owned(), left))
+        })
+        .collect();
     let mut covered = BTreeSet::new();
     let mut bases: BTreeMap<String, String> = BTreeMap::new();
     for repository in repositories {
-        let bare = keys_on.get(repository.host()).is_none_or(|keys| *keys <= MOST_BARE);
-        for Wanted { prefix, base, is_ssh } in wanted(repository, bare, route) {
+        let unruled = unruled.get(repository.host());
+        for Wanted { prefix, base, is_ssh } in wanted(repository, unruled.is_none(), route) {
+            if !is_ssh && unruled == Some(&Unruled::All) {
+                continue;
+            }
             // for pushes there is a rule only against another
             if direction == Direction::Push && !covers(user_rules, &prefix) {
                 continue;
@@ -109,6 +134,7 @@ pub fn instead_of_rules<'a>(
     Rules {
         rules: bases.into_iter().map(|(prefix, base)| Rule { base, prefix }).collect(),
         covered: covered.into_iter().collect(),
+        unruled,
     }
 }
 

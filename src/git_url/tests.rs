@@ -618,6 +618,27 @@ fn above_ten_keys_a_host_only_the_suffixed_form_is_written() {
     assert_eq!(effective_of(11, "https://h.corp/o/r"), "git@h.corp:o/r.git");
 }
 
+#[test]
+fn above_a_hundred_keys_a_host_the_rules_would_cost_more_than_they_save() {
+    let repositories: Vec<Repository> = (0..101).map(|i| declared(&format!("o/r{i}x"))).collect();
+    let other = declared("h.corp/o/r");
+    let of = |count: usize, route: Route| {
+        instead_of_rules(repositories.iter().take(count).chain([&other]), &[], route, Direction::Both)
+    };
+    let rules = of(100, Route::Canonical);
+    assert_eq!(effective(&[], &rules, "https://github.com/o/r1x.git"), "git@github.com:o/r1x.git");
+    assert_eq!(rules.unruled, [("github.com".to_owned(), Unruled::Bare)].into());
+    let rules = of(101, Route::Canonical);
+    assert_eq!(effective(&[], &rules, "https://github.com/o/r1x.git"), "https://github.com/o/r1x.git");
+    assert_eq!(effective(&[], &rules, "https://h.corp/o/r.git"), "git@h.corp:o/r.git");
+    assert_eq!(rules.unruled, [("github.com".to_owned(), Unruled::All)].into());
+    // without its rule an alias is never reached
+    assert_ne!(
+        effective(&[], &of(101, Route::Alias), "git@github.com:o/r1x.git"),
+        "git@github.com:o/r1x.git"
+    );
+}
+
 /// What git itself makes of URLs: one `git remote -v` in a bare-bones repository.
 fn ask_git(rules: &[Rule], urls: &[String]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();

@@ -779,7 +779,11 @@ fn fifty_keys_on_one_host_still_route_exactly() {
         let key = lab.host.deploy_key("acme/r4", Access::Write);
         lab.declared["acme/r4"] = Value::String(key.private.clone());
         lab.keys.insert("acme/r4".into(), key);
-        lab.apply(ws, &[]).success().stdout_has("routing: 50 repositories").stdout_has("\nREADY ");
+        let applied = lab.apply(ws, &[]).success();
+        applied
+            .stdout_has("routing: 50 repositories")
+            .stdout_has("`https://github.com/OWNER/REPO.git` goes over SSH, without `.git` it stays on HTTPS")
+            .stdout_has("\nREADY ");
         // `r4` is the beginning of ten others
         for number in [0, 4, 40, 49] {
             let command = format!("git-receive-pack 'acme/r{number}.git'");

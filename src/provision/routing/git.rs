@@ -9,7 +9,7 @@ use super::probe::Method;
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_config::{self, Complaint};
-use crate::git_url::{Covered, Direction, Repository, Route, Rule, instead_of_rules, rewrite};
+use crate::git_url::{Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite};
 use crate::home::Home;
 use crate::process::{self, Failure};
 use crate::provision::Item;
@@ -67,6 +67,15 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     if let Some(say) = told(&covered) {
         notes.push(format!("{say}: none of ours is written for it"));
     }
+    notes.extend(both.unruled.iter().map(|(host, unruled)| match unruled {
+        Unruled::Bare => {
+            format!("{host} has many keys: `https://{host}/OWNER/REPO.git` goes over SSH, without `.git` it stays on HTTPS")
+        }
+        Unruled::All => format!(
+            "{host} has too many keys for URL rules, which every git command reads: clone by `git@{host}:OWNER/REPO.git`; \
+             remotes of clones are put on SSH"
+        ),
+    }));
     let reversed = told(&reversed).map(|say| {
         let finding =
             Finding::new(Code::RemoteReversed, format!("{say}, and no rule of ours can outdo it"), HINT);
