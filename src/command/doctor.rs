@@ -5,11 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::{complain, print, settled};
+use super::{HEADER, Header, complain, json, print, settled};
 use crate::cli;
-use crate::doctor::check::{CHECKS, Depth, Selection};
+use crate::doctor::check::{CHECKS, Check, Depth, Selection};
 use crate::doctor::clones::Clones;
+use crate::doctor::outcome::Status;
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, Context, verdict};
 use crate::env::Env;
@@ -33,7 +35,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     if arguments.list {
-        print(&list());
+        print(&if arguments.json { json(&Listed::new()) } else { list() });
         return Ok(Exit::Ready);
     }
     let selection = Selection { only: arguments.only.clone(), skip: arguments.skip.clone() };
@@ -119,6 +121,8 @@ fn examine(
         git_complaint: OnceLock::new(),
     };
     let checks = doctor::run(&context);
+    let requested: Vec<_> = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();
+    let looked = checks.iter().filter(|check| check.status != Status::Skip && requested.contains(&check.id));
     let report = Report {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),
@@ -129,11 +133,8 @@ fn examine(
         overall: Overall::of(&checks),
         required: arguments.required.then(|| Overall::of_required(&checks)),
         depth,
-        requested: CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect(),
-        examined: checks
-            .iter()
-            .map(|check| Examined { id: check.id, subject: check.subject.clone() })
-            .collect(),
+        examined: looked.map(|check| Examined { id: check.id, subject: check.subject.clone() }).collect(),
+        requested,
         checks,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
@@ -145,6 +146,19 @@ fn examine(
         complain(&error);
     }
     Ok(report)
+}
+
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    header: Header,
+    checks: &'static [Check],
+}
+
+impl Listed {
+    fn new() -> Self {
+        Self { header: HEADER, checks: CHECKS }
+    }
 }
 
 fn list() -> String {

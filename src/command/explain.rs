@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::print;
+use super::{HEADER, Header, json, print};
 use crate::catalogue::explain::{AREAS, Explanation};
 use crate::catalogue::{Actor, Code, Traits};
 use crate::cli::Explain;
@@ -49,16 +49,6 @@ impl Entry {
         Self { code, area, condition: code.condition(), actor, agent_may_fix, stop_and_report, transient }
     }
 }
-
-#[derive(Serialize)]
-struct Header {
-    schema_version: u32,
-    tool: &'static str,
-    version: &'static str,
-}
-
-const HEADER: Header =
-    Header { schema_version: 1, tool: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
 
 #[derive(Serialize)]
 struct Codes {
@@ -172,10 +162,4 @@ fn read(file: &Path) -> Result<String> {
     };
     read.map_err(|error| Error::io("read", file, &error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
 }

@@ -181,7 +181,8 @@ impl Report {
     }
 
     fn saw_nothing_required(&self) -> bool {
-        self.required.is_some() && !self.checks.iter().any(|outcome| outcome.required)
+        let looked = |outcome: &Outcome| outcome.required && outcome.status != Status::Skip;
+        self.required.is_some() && !self.checks.iter().any(looked)
     }
 
     fn counts(&self) -> String {

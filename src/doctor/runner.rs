@@ -6,7 +6,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::check::CHECKS;
 use super::outcome::Outcome;
 
 /// One piece of work that runs beside the others.
@@ -46,7 +45,7 @@ impl Gate {
     }
 }
 
-/// Runs all probes at once, and sorts what they found into the order of the checks. A probe that panics could not tell.
+/// Runs all probes at once. A probe that panics could not tell.
 pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -65,8 +64,5 @@ pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
             });
         }
     });
-    let mut outcomes = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let rank = |outcome: &Outcome| CHECKS.iter().position(|check| check.id == outcome.id);
-    outcomes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.subject.cmp(&b.subject)));
-    outcomes
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
