@@ -7,6 +7,7 @@ mod hostile;
 mod live;
 mod names;
 mod offline;
+mod schemas;
 mod table;
 
 use std::collections::BTreeSet;
