@@ -5,7 +5,7 @@ use std::io;
 
 use crate::digest::Digest;
 use crate::error::Finding;
-use crate::provision::{Item, Status};
+use crate::provision::Item;
 use crate::receipt::{Entry, Receipt, Refused, UnderWay, Was};
 use crate::resource::file::{self, Obstacle};
 use crate::resource::{self, Before, Change, Resource, Undo, Verdict};
@@ -111,11 +111,16 @@ impl Plan {
 
     /// Takes the steps, without a note in the receipt first: the reverse of a change needs none, for it can be repeated.
     pub fn take(mut self, state: &State, before: &Receipt, receipt: &mut Receipt) -> Self {
-        let mut keys_failed = false;
+        let mut keys_failed: Option<Refused> = None;
         for planned in &mut self.items {
-            if keys_failed && planned.item.subject == "remotes" {
-                planned.item.say = String::from("left alone, because a key or its routing failed");
-                planned.item.status = Status::Fail;
+            if let Some(Refused { item, code }) = &keys_failed
+                && planned.item.subject == "remotes"
+                && !planned.steps.is_empty()
+            {
+                // no failure of its own
+                let say = format!("left alone, because {item} failed");
+                let finding = Finding::new(*code, say, "mend that, and apply again");
+                planned.item = Item::warn("remotes", finding, Vec::new());
                 continue;
             }
             for step in &mut planned.steps {
@@ -128,7 +133,9 @@ impl Plan {
                 }
             }
             let of_keys = planned.item.subject.starts_with("key ") || planned.item.subject == "routing";
-            keys_failed |= of_keys && planned.item.status == Status::Fail && !planned.steps.is_empty();
+            if of_keys && !planned.steps.is_empty() {
+                keys_failed = keys_failed.or_else(|| planned.item.refused());
+            }
         }
         self
     }

@@ -158,7 +158,7 @@ impl Report {
             };
             let _ = writeln!(text, "      {tense}{} {}", change.action, change.path);
         }
-        if self.changes.is_empty() && self.ready {
+        if self.changes.is_empty() && self.ready && self.command != "remove" {
             text.push_str("      nothing to write: everything is as it should be\n");
         }
         let _ = writeln!(text, "{}", self.verdict());

@@ -136,6 +136,7 @@ impl Settings {
 
 /// A name from outside, in a message: a URL may hold a credential.
 fn shown_name(name: &str) -> String {
-    let shown: String = crate::git_url::redact(name).escape_debug().take(80).collect();
+    // escaped already
+    let shown: String = crate::git_url::redact(name).chars().take(80).collect();
     format!("`{shown}`")
 }

@@ -32,7 +32,7 @@ impl State {
     pub fn open(path: &Path, fresh: impl Fn() -> Receipt) -> Result<Self> {
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(state) = Self::lock(path)? {
+            if let Some(state) = Self::lock(path, PATIENCE)? {
                 private(path).map_err(|error| cannot(path, &error))?;
                 return Ok(state);
             }
@@ -50,12 +50,17 @@ impl State {
 
     /// Takes the lock where the folder exists.
     pub fn open_existing(path: &Path) -> Result<Option<Self>> {
-        Self::lock(path)
+        Self::lock(path, PATIENCE)
     }
 
-    fn lock(path: &Path) -> Result<Option<Self>> {
+    /// The same for what is not worth waiting for.
+    pub fn open_promptly(path: &Path) -> Result<Option<Self>> {
+        Self::lock(path, Duration::from_secs(5))
+    }
+
+    fn lock(path: &Path, patience: Duration) -> Result<Option<Self>> {
         let name = path.join("lock");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience;
         loop {
             let file = match open_lock(&name) {
                 Ok(file) => file,

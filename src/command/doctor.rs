@@ -11,7 +11,6 @@ use super::{HEADER, Header, complain, json, print, settled};
 use crate::cli;
 use crate::doctor::check::{CHECKS, Check, Depth, Selection};
 use crate::doctor::clones::Clones;
-use crate::doctor::outcome::Status;
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, Context, verdict};
 use crate::env::Env;
@@ -30,7 +29,7 @@ const BUDGET: Duration = Duration::from_secs(30);
 const LIVE_BUDGET: Duration = Duration::from_secs(90);
 /// Between two tries of `--wait`.
 const PAUSE: Duration = Duration::from_secs(2);
-/// What GitHub tells changes in minutes, and each look costs requests.
+/// What GitHub or a model tells changes in minutes, and each look costs requests.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
@@ -47,24 +46,30 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     let asked = arguments.repo.as_deref().map(Repository::parse_declared).transpose().map_err(|error| {
         Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
     })?;
-    let patience = Instant::now() + Duration::from_secs(arguments.wait);
+    let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
     let github = Memory::default();
     let mut pause = PAUSE;
-    let report = loop {
-        let report = examine(arguments, &selection, asked.as_ref(), &github)?;
-        if !report.may_pass() || Instant::now() + pause > patience {
-            break report;
-        }
+    let mut report = examine(arguments, &selection, asked.as_ref(), &github)?;
+    while report.may_pass() && start.elapsed().saturating_add(pause) <= patience {
         thread::sleep(pause);
-        if report.checks.iter().any(|check| check.transient && check.id.starts_with("actions.")) {
+        let again = report.in_the_way().map(|outcome| outcome.id);
+        let again = Selection { only: again.map(str::to_owned).collect(), skip: Vec::new() };
+        if again.only.iter().any(|id| id.starts_with("actions.") || id.ends_with(".request")) {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-    };
+        report = report.renewed(examine(arguments, &again, asked.as_ref(), &github)?);
+    }
+    if report.provisioned_at.is_some() {
+        let home = Home::locate(&Env::of_process())?;
+        let whole = selection.only.is_empty() && selection.skip.is_empty();
+        if let Err(error) = verdict::keep(&report, whole, &home.state) {
+            complain(&error);
+        }
+    }
     print(&match () {
         () if arguments.json => report.json(),
         () if arguments.short => report.short(),
-        // who asks for one thing wants to hear of it, be it well or skipped
-        () => report.text(verbose > 0 || !arguments.only.is_empty()),
+        () => report.text(verbose > 0, !arguments.only.is_empty()),
     });
     Ok(report.exit(arguments.strict))
 }
@@ -122,8 +127,7 @@ fn examine(
     };
     let checks = doctor::run(&context);
     let requested: Vec<_> = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();
-    let looked = checks.iter().filter(|check| check.status != Status::Skip && requested.contains(&check.id));
-    let report = Report {
+    Ok(Report {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
@@ -133,19 +137,11 @@ fn examine(
         overall: Overall::of(&checks),
         required: arguments.required.then(|| Overall::of_required(&checks)),
         depth,
-        examined: looked.map(|check| Examined { id: check.id, subject: check.subject.clone() }).collect(),
+        examined: Examined::of(&checks, &requested),
         requested,
         checks,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-    };
-    // for `status`
-    let whole = selection.only.is_empty() && selection.skip.is_empty();
-    if receipt.is_some()
-        && let Err(error) = verdict::keep(&report, whole, &home.state)
-    {
-        complain(&error);
-    }
-    Ok(report)
+    })
 }
 
 #[derive(Serialize)]

@@ -24,12 +24,6 @@ pub fn each_once(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     told
 }
 
-/// The order of the checks.
-pub fn in_order(outcomes: &mut [Outcome]) {
-    let rank = |outcome: &Outcome| CHECKS.iter().position(|check| check.id == outcome.id);
-    outcomes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.subject.cmp(&b.subject)));
-}
-
 /// Why each check that was asked for, and has told nothing, did not look.
 pub fn silent(context: &Context, outcomes: &[Outcome]) -> Vec<Outcome> {
     let asked = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id));

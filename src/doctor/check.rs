@@ -48,7 +48,7 @@ pub const CHECKS: &[Check] = &[
     check("home.provisioned", Offline, "apply has run, and what is required is there"),
     check("home.network", Offline, "no agent sandbox denies the network"),
     check("home.clock", Offline, "this clock shows the time that servers show"),
-    check("leaks.remotes", Offline, "no credential stands in the URL of a remote"),
+    check("leaks.remotes", Offline, "no credential stands in a git configuration"),
     check("leaks.files", Offline, "files that hold a secret are private"),
     check("leaks.environment", Offline, "no seed stands in the environment"),
     check("leaks.session-token", Offline, "no Coder session token stands in the environment"),

@@ -120,7 +120,10 @@ fn unreadable(
     let fix = match (&complaint.file, complaint.is_in_environment()) {
         (Some(file), _) => Fix::edit(file, hint),
         (None, true) => Fix::report(hint),
-        (None, false) => Fix::run(complaint.search(), "mend the value in the file that this names"),
+        (None, false) => {
+            let search = complaint.search().join(" ");
+            Fix::report(format!("`{search}` names the file: mend the value in it"))
+        }
     };
     Outcome::fail(id, subject, code, say, fix).with([Evidence::foreign("git said", &complaint.said)])
 }
@@ -144,9 +147,10 @@ fn identity(author: &Said) -> Outcome {
             None,
             Code::GitIdentityMissing,
             "git has no author name and email, so a commit will fail",
-            Fix::run(
-                ["git", "config", "--global", "user.email", "you@example.com"],
-                "set user.name and user.email",
+            // whose it is to be, no argv of ours can know
+            Fix::report(
+                "ask whose name the commits shall bear, then `git config --global user.name NAME` and \
+                 `git config --global user.email ADDRESS`",
             ),
         ),
         Err(failure) => Outcome::unknown(ID, None, "git did not say who commits", format!("{failure:?}")),
@@ -212,6 +216,26 @@ fn named_remote(name: &str, nth: usize) -> (String, Option<Evidence>) {
     (format!("remote {nth}"), Some(Evidence::foreign("name of the remote", &name.escape_debug().to_string())))
 }
 
+/// What to do about a rule that leads away.
+pub const TAKE_OUT: &str =
+    "`git config --show-origin --get-regexp '^url[.].*insteadof$'` names the rule's file: take it out";
+
+/// The URL that says what an scp-like one with a port was to say.
+fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InView) -> Fix {
+    let say = "write it as an ssh:// URL, unless the number is a folder's name";
+    let url = push.to_string();
+    let rest = url.split_once(':').and_then(|(at, path)| {
+        let path = path.trim_start_matches('/').strip_prefix(&port.to_string())?.trim_start_matches('/');
+        Some(format!("ssh://{at}:{port}/{path}"))
+    });
+    let top = clone.top().to_string_lossy();
+    match rest {
+        Some(url) if push == fetch => Fix::run(["git", "-C", &top, "remote", "set-url", name, &url], say),
+        Some(url) => Fix::run(["git", "-C", &top, "remote", "set-url", "--push", name, &url], say),
+        None => Fix::report(say),
+    }
+}
+
 /// The worst that is to be said of a remote; it may push to several places. `place` is what the subject tells of it.
 fn judge(remote: &Effective, place: &str, clone: &InView, keyed: &[&Repository]) -> Option<Outcome> {
     let fetch = GitUrl::parse(&remote.fetch).ok()?;
@@ -238,10 +262,7 @@ fn judge_push(
             Some(format!("{push} ({place})")),
             Code::RemotePortInPath,
             format!("git takes `{port}` for a part of the path, not for a port"),
-            Fix::run(
-                ["git", "remote", "set-url", name, "ssh://git@HOST:PORT/OWNER/REPO.git"],
-                "write it as an ssh:// URL",
-            ),
+            with_port(name, push, fetch, port, clone),
         ));
     }
     let repository = known(push).or_else(|| known(fetch))?;
@@ -265,10 +286,7 @@ fn judge_push(
             subject,
             Code::RemoteReversed,
             "an insteadOf rule turns the SSH remote back to HTTPS",
-            Fix::run(
-                ["git", "config", "--show-origin", "--get-regexp", "^url[.].*insteadof$"],
-                "find the rule, and take it out",
-            ),
+            Fix::report(TAKE_OUT),
         ),
         () => Outcome::fail(
             ID,

@@ -97,7 +97,7 @@ fn writable(home: &Path) -> Outcome {
             None,
             Code::HomeDiskFull,
             "the filesystem of the home has no room left",
-            Fix::run(["du", "-xsh", &home.display().to_string()], "free some space in the home"),
+            Fix::report("free some space in the home: `du -xh ~ | sort -h | tail` shows what takes it"),
         );
     }
     Outcome::pass(ID, None, "the home can be written")
@@ -164,10 +164,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
                 Some(refused.item.clone()),
                 refused.code,
                 summary,
-                Fix::run(
-                    ["pushready", "explain", refused.code.name()],
-                    "mend what the explanation names, and apply again",
-                ),
+                Fix::explained(refused.code),
             ));
         }
     }

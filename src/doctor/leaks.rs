@@ -3,10 +3,9 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
+use super::{Context, credentials};
 use crate::catalogue::Code;
-use crate::provision::remotes;
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
@@ -57,16 +56,18 @@ fn session_token(context: &Context) -> Outcome {
 fn remote_urls(context: &Context) -> Outcome {
     const ID: &str = "leaks.remotes";
     let search = context.clones.found();
-    let leaks: Vec<_> = search
-        .configs
-        .iter()
-        .flat_map(|config| {
-            let content = file::observe(config, Kind::Shared).ok().flatten();
-            let judged = content.and_then(|content| remotes::judge(&content.bytes, &[]).ok());
-            let urls = judged.map(|judged| judged.leaks);
-            urls.into_iter()
-                .flatten()
-                .map(move |url| Evidence::new("remote", format!("{url} in {}", context.home.shown(config))))
+    // `.gitmodules` is where `git submodule init` takes its URLs from
+    let modules =
+        search.configs.iter().filter_map(|config| Some(config.parent()?.with_file_name(".gitmodules")));
+    let files = search.configs.iter().cloned().chain(modules).chain([context.home.git_config.clone()]);
+    let leaks: Vec<_> = files
+        .flat_map(|path| {
+            let content = file::observe(&path, Kind::Shared).ok().flatten();
+            let leaks = content.map(|content| credentials::of(&content.bytes)).unwrap_or_default();
+            let shown = context.home.shown(&path);
+            leaks
+                .into_iter()
+                .map(move |leak| Evidence::foreign("git configuration", &format!("{leak} in {shown}")))
         })
         .collect();
     if !leaks.is_empty() {
@@ -74,8 +75,11 @@ fn remote_urls(context: &Context) -> Outcome {
             ID,
             None,
             Code::LeakRemoteUrl,
-            "a credential stands in the URL of a remote",
-            Fix::report("revoke that token, then set the remote without it: `git remote set-url NAME URL`"),
+            "a credential stands in a git configuration",
+            Fix::report(
+                "revoke that token, then take it out: `git remote set-url NAME URL` for a remote, `git config --edit` or \
+                 an editor for the rest",
+            ),
         )
         .with(leaks);
     }
@@ -87,7 +91,11 @@ fn remote_urls(context: &Context) -> Outcome {
             "PUSHREADY_REMOTES_ROOTS narrows the search",
         );
     }
-    Outcome::pass(ID, None, format!("no credential stands in the remotes of {} clones", search.configs.len()))
+    Outcome::pass(
+        ID,
+        None,
+        format!("no credential stands in the configuration of {} clones", search.configs.len()),
+    )
 }
 
 fn modes(context: &Context) -> Vec<Outcome> {

@@ -8,6 +8,7 @@ mod claude;
 mod clock;
 pub mod clones;
 mod codex;
+mod credentials;
 mod git;
 mod home;
 mod keys;
@@ -206,7 +207,7 @@ pub fn run(context: &Context) -> Vec<Outcome> {
     tell_once(&mut outcomes);
     outcomes.extend(assembly::silent(context, &outcomes));
     let mut outcomes = assembly::each_once(outcomes);
-    assembly::in_order(&mut outcomes);
+    runner::sort(&mut outcomes);
     accept(&mut outcomes, &context.settings.accept);
     requirement::mark(&mut outcomes, context.desired);
     outcomes

@@ -88,6 +88,11 @@ impl Fix {
         Self { kind: FixKind::Edit { path: path.display().to_string() }, say: say.into() }
     }
 
+    /// What apply refused, and told at the time.
+    pub fn explained(code: Code) -> Self {
+        Self::report(format!("mend what `pushready explain {code}` names, and apply again"))
+    }
+
     pub fn wait(say: impl Into<String>) -> Self {
         Self { kind: FixKind::Wait, say: say.into() }
     }

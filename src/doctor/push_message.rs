@@ -148,6 +148,14 @@ fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> V
             reason: reason.to_owned(),
             fix: remedy::fix(code, remote),
         },
+        Means::WebUnresolved => Verdict::Failed {
+            code: Code::SshHostUnresolved,
+            summary: "the server's name does not resolve".to_owned(),
+            fix: Fix::wait(
+                "try again; `getent hosts NAME` shows whether the name resolves: look at its spelling in the remote \
+                 (also in `pushurl`), at the resolver and at the proxy",
+            ),
+        },
         Means::DeniedToDeployKey => match key {
             Key::OfThisRepository => {
                 failed(Code::PushKeyReadOnly, "the deploy key of this repository may read but not write")

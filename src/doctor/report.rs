@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Depth;
 use super::outcome::{Evidence, FixKind, Outcome, Status};
+use super::runner;
 use crate::error::Exit;
 
 #[derive(Debug, Serialize)]
@@ -36,6 +37,15 @@ pub struct Examined {
     pub subject: Option<String>,
 }
 
+impl Examined {
+    pub fn of(outcomes: &[Outcome], requested: &[&str]) -> Vec<Self> {
+        let looked = outcomes
+            .iter()
+            .filter(|outcome| outcome.status != Status::Skip && requested.contains(&outcome.id));
+        looked.map(|outcome| Self { id: outcome.id, subject: outcome.subject.clone() }).collect()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overall {
@@ -48,7 +58,11 @@ pub enum Overall {
 impl Overall {
     /// The worst of the outcomes; what was accepted does not count, and `unknown` is never a pass.
     pub fn of(outcomes: &[Outcome]) -> Self {
-        Self::worst(outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status))
+        match Self::worst(outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status)) {
+            // nothing was looked at
+            Self::Pass if outcomes.iter().all(|outcome| outcome.status == Status::Skip) => Self::Unknown,
+            overall => overall,
+        }
     }
 
     /// The worst of what is required; there a failure that may pass by itself, such as a server out of reach, is no verdict.
@@ -84,8 +98,21 @@ impl Report {
         }
     }
 
+    /// With what a second look at some of its checks found in their place.
+    pub fn renewed(mut self, by: Self) -> Self {
+        self.checks.retain(|old| !by.requested.contains(&old.id));
+        self.checks.extend(by.checks);
+        runner::sort(&mut self.checks);
+        self.examined = Examined::of(&self.checks, &self.requested);
+        self.overall = Overall::of(&self.checks);
+        self.required = self.required.map(|_| Overall::of_required(&self.checks));
+        self.finished_at = by.finished_at;
+        self.duration_ms += by.duration_ms;
+        self
+    }
+
     /// What keeps the verdict from being a pass.
-    fn in_the_way(&self) -> impl Iterator<Item = &Outcome> {
+    pub fn in_the_way(&self) -> impl Iterator<Item = &Outcome> {
         self.checks.iter().filter(|outcome| {
             matches!(outcome.status, Status::Fail | Status::Unknown)
                 && !outcome.accepted
@@ -104,13 +131,26 @@ impl Report {
         text
     }
 
-    /// What is wrong first comes last, where the eye rests; what passed is one line an area unless `verbose`.
-    pub fn text(&self, verbose: bool) -> String {
+    /// What passed in a line, unless `verbose`, then the rest by its weight: the worst stands above the verdict, where the eye
+    /// rests. `asked`: a few checks were asked for, and each is heard of, be it well or skipped.
+    pub fn text(&self, verbose: bool, asked: bool) -> String {
         let mut text = String::new();
+        if !verbose {
+            let passed = self.checks.iter().filter(|outcome| outcome.status == Status::Pass);
+            let names = passed.map(|outcome| if asked { outcome.id } else { area(outcome.id) });
+            list(&mut text, names);
+        }
+        let is_quiet = |outcome: &Outcome| match outcome.status {
+            Status::Pass => !verbose,
+            Status::Skip => !verbose && !asked,
+            Status::Warn | Status::Unknown | Status::Fail => false,
+        };
+        let weight = |outcome: &&Outcome| if outcome.accepted { Status::Warn } else { outcome.status };
+        let mut outcomes: Vec<&Outcome> = self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
+        outcomes.sort_by_key(weight);
         let mut told: Vec<&Outcome> = Vec::new();
-        for outcome in &self.checks {
-            let quiet = matches!(outcome.status, Status::Pass | Status::Skip) && !verbose;
-            if quiet || told.iter().any(|other| says_the_same(other, outcome)) {
+        for outcome in outcomes {
+            if told.iter().any(|other| says_the_same(other, outcome)) {
                 continue;
             }
             let same: Vec<_> = self.checks.iter().filter(|other| says_the_same(outcome, other)).collect();
@@ -120,18 +160,6 @@ impl Report {
                 let _ = writeln!(text, "        checks: {}", ids.join(", "));
             }
             told.extend(same);
-        }
-        if !verbose {
-            let mut areas: Vec<&str> = Vec::new();
-            for outcome in self.checks.iter().filter(|outcome| outcome.status == Status::Pass) {
-                let area = outcome.id.split('.').next().unwrap_or(outcome.id);
-                if !areas.contains(&area) {
-                    areas.push(area);
-                }
-            }
-            if !areas.is_empty() {
-                let _ = writeln!(text, "ok      {}", areas.join(" · "));
-            }
         }
         let _ = writeln!(text, "{}", self.counts());
         text
@@ -172,6 +200,9 @@ impl Report {
     fn word(&self) -> &'static str {
         match self.verdict() {
             Overall::Fail => "NOT READY",
+            Overall::Unknown if self.checks.iter().all(|outcome| outcome.status == Status::Skip) => {
+                "UNKNOWN (nothing was looked at)"
+            }
             Overall::Unknown => "UNKNOWN",
             Overall::Warn | Overall::Pass if self.saw_nothing_required() => {
                 "READY (nothing required was looked at)"
@@ -195,21 +226,51 @@ impl Report {
             (Status::Pass, "ok"),
             (Status::Skip, "skipped"),
         ] {
-            let count = count(status);
-            if count > 0 {
-                parts.push(format!("{count} {name}"));
+            match count(status) {
+                0 => {}
+                1 => parts.push(format!("1 {}", name.trim_end_matches('s'))),
+                count => parts.push(format!("{count} {name}")),
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = self.duration_ms as f64 / 1000.0;
-        format!("{}: {} in {seconds:.2} s", self.word(), parts.join(", "))
+        let counts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+        format!("{}{counts} in {seconds:.2} s", self.word())
+    }
+}
+
+fn area(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
+/// `ok      home · codex`: each name once, in lines that fit a terminal.
+fn list<'a>(text: &mut String, names: impl Iterator<Item = &'a str>) {
+    const WIDTH: usize = 80;
+    let mut told = Vec::new();
+    let mut line = String::new();
+    for name in names {
+        if told.contains(&name) {
+            continue;
+        }
+        told.push(name);
+        if line.is_empty() {
+            line = format!("ok      {name}");
+        } else if line.chars().count() + " · ".len() + name.len() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = format!("        {name}");
+        } else {
+            let _ = write!(line, " · {name}");
+        }
+    }
+    if !line.is_empty() {
+        let _ = writeln!(text, "{line}");
     }
 }
 
 /// The code, or where there is none the check, and what it is about.
 fn name(outcome: &Outcome) -> String {
     let name = outcome.code.map_or(outcome.id, |code| code.name());
-    let area = outcome.id.split('.').next().unwrap_or_default();
+    let area = area(outcome.id);
     match (&outcome.subject, outcome.code) {
         (Some(subject), _) => format!("{name} {subject}"),
         // `home-unsafe-place`: of which of them?
@@ -275,5 +336,70 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     }
     if outcome.stop_and_report {
         text.push_str("        an agent should stop here and report this, not look for other credentials\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Code;
+    use crate::doctor::outcome::Fix;
+
+    fn report(checks: Vec<Outcome>) -> Report {
+        Report {
+            schema_version: 1,
+            tool: "pushready",
+            version: "0",
+            binary_path: String::new(),
+            finished_at: Timestamp::UNIX_EPOCH,
+            provisioned_at: None,
+            overall: Overall::of(&checks),
+            required: None,
+            depth: Depth::Offline,
+            requested: Vec::new(),
+            examined: Vec::new(),
+            checks,
+            duration_ms: 40,
+        }
+    }
+
+    #[test]
+    fn the_worst_stands_above_the_verdict_and_what_passed_is_a_line() {
+        let fix = || Fix::report("mend it");
+        let checks = || {
+            vec![
+                Outcome::fail("home.folder", None, Code::HomeUnset, "x", fix()),
+                Outcome::pass("ssh.client", None, "x"),
+                Outcome::warn("git.identity", None, Code::GitIdentityMissing, "x", fix()),
+                Outcome::skip("ssh.identity", None, "y"),
+                Outcome::pass("push.read", Some("a".to_owned()), "x"),
+                Outcome::pass("push.read", Some("b".to_owned()), "x"),
+            ]
+        };
+        let heads = |verbose, asked| {
+            let text = report(checks()).text(verbose, asked);
+            let heads = text.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned);
+            heads.collect::<Vec<_>>()
+        };
+        let [warn, fail] = ["warn    git-identity-missing", "FAIL    home-unset"];
+        let verdict = "NOT READY: 1 failed, 1 warning, 3 ok, 1 skipped in 0.04 s";
+        assert_eq!(heads(false, false), ["ok      ssh · push", warn, fail, verdict]);
+        let passed = "ok      ssh.client · push.read";
+        assert_eq!(heads(false, true), [passed, "skip    ssh.identity", warn, fail, verdict]);
+        assert_eq!(heads(true, true).len(), 7, "each by itself");
+    }
+
+    #[test]
+    fn many_that_passed_fit_a_terminal() {
+        let ids = super::super::check::CHECKS.iter().map(|check| check.id);
+        let text = report(ids.map(|id| Outcome::pass(id, None, "x")).collect()).text(false, true);
+        assert!(text.lines().count() > 4 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn one_warning_is_one() {
+        let warning = || Outcome::warn("home.clock", None, Code::ClockSkew, "x", Fix::report("y"));
+        assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
+        assert_eq!(report(vec![warning(), warning()]).counts(), "READY: 2 warnings in 0.04 s");
     }
 }

@@ -32,11 +32,13 @@ pub struct Client {
 #[derive(Clone, Copy)]
 enum Means {
     Is(Code, &'static str),
-    /// No verdict on the login; the sentence is what it would need.
+    /// The login is known and may not be used now; the sentence is what it would need.
     Passing(&'static str),
+    /// The server had not looked at the login.
+    Busy,
 }
 
-use Means::{Is, Passing};
+use Means::{Busy, Is, Passing};
 
 const REFUSED: &str = "the server does not take this login any more, and nothing renews it";
 
@@ -66,6 +68,7 @@ pub const CODEX: Client = Client {
         ("token_expired", Is(Code::CodexAuthExpired, REFUSED)),
         ("usage limit", Passing("the usage limit of the account to be reset")),
         ("429 too many requests", Passing("the rate limit of the account to be reset")),
+        ("last status: 5", Busy),
     ],
 };
 
@@ -83,7 +86,9 @@ pub const CLAUDE: Client = Client {
         ("invalid bearer token", Is(Code::ClaudeTokenExpired, REFUSED)),
         ("usage limit", Passing("the usage limit of the account to be reset")),
         ("api error: 429", Passing("the rate limit of the account to be reset")),
-        ("api error: 529", Passing("Anthropic's servers to be less busy")),
+        ("api error: 5", Busy),
+        ("529 overloaded", Busy),
+        ("overloaded_error", Busy),
     ],
 };
 
@@ -151,6 +156,15 @@ fn judge(client: &Client, said: &str, renew: Fix) -> Outcome {
                 reason,
             )
         },
+        Some(Busy) => Outcome {
+            transient: true,
+            ..Outcome::unknown(
+                id,
+                None,
+                format!("{vendor}'s servers are out of order or too busy: they did not look at the login"),
+                format!("{vendor}'s servers to answer again"),
+            )
+        },
         None => Outcome::unknown(
             id,
             None,
@@ -197,12 +211,28 @@ mod tests {
                 Some(Code::ClaudeTokenExpired),
             ),
             (&CLAUDE, "Not logged in · Please run /login", Status::Fail, Some(Code::ClaudeTokenMissing)),
-            (&CLAUDE, "API Error: 529 overloaded", Status::Unknown, None),
+            (&CLAUDE, "API Error: 529 {\"type\":\"overloaded_error\"}", Status::Unknown, None),
+            (&CLAUDE, "API Error: 500 internal server error", Status::Unknown, None),
             (&CLAUDE, "", Status::Unknown, None),
         ] {
             let outcome = judge(client, said, fix.clone());
             assert_eq!((outcome.status, outcome.code), (status, code), "{said}");
             assert!(outcome.evidence.len() <= LINES);
         }
+    }
+
+    #[test]
+    fn who_is_overloaded_has_not_looked_at_the_login() {
+        let fix = || Fix::report("renew");
+        for (client, said) in [
+            (&CLAUDE, "API Error: 529 {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}"),
+            (&CLAUDE, "API Error: Repeated 529 Overloaded errors"),
+            (&CODEX, "exceeded retry limit, last status: 503 Service Unavailable"),
+        ] {
+            let outcome = judge(client, said, fix());
+            assert_eq!((outcome.status, outcome.transient), (Status::Unknown, true), "{said}");
+            assert!(!outcome.summary.contains("knows the login"), "{said}: {}", outcome.summary);
+        }
+        assert!(judge(&CLAUDE, "API Error: 429", fix()).summary.contains("knows the login"));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use super::check::CHECKS;
 use super::outcome::Outcome;
 
 /// One piece of work that runs beside the others.
@@ -65,4 +66,10 @@ pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
         }
     });
     found.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Into the order of the checks.
+pub fn sort(outcomes: &mut [Outcome]) {
+    let rank = |outcome: &Outcome| CHECKS.iter().position(|check| check.id == outcome.id);
+    outcomes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.subject.cmp(&b.subject)));
 }

@@ -1,14 +1,16 @@
 //! ssh: its configuration, the key that it chooses, the host keys that it trusts, and whose key the server takes ours for.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
+use rustix::process::geteuid;
 
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
 use super::runner::Gate;
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
@@ -123,17 +125,10 @@ fn configuration(said: &Said) -> Outcome {
         }
     };
     let said = Evidence::foreign("ssh said", &output.stderr);
-    if output.stderr.contains("Bad owner or permissions") {
-        let file =
-            output.stderr.split(" on ").nth(1).and_then(|rest| rest.lines().next()).unwrap_or_default();
-        return Outcome::fail(
-            ID,
-            None,
-            Code::SshConfigPermissions,
-            "ssh refuses its configuration: others can write it, or it belongs to another user",
-            Fix::run(["chmod", "go-w", file.trim()], "take the right to write from others"),
-        )
-        .with([said]);
+    if let Some((_, rest)) = output.stderr.split_once("Bad owner or permissions on ") {
+        let file = Path::new(rest.lines().next().unwrap_or_default().trim());
+        let owner = file.metadata().map_or(None, |metadata| Some(metadata.uid()));
+        return permissions(file, owner, geteuid().as_raw()).with([said]);
     }
     if output.stderr.contains("is not executable") {
         return Outcome::fail(
@@ -155,6 +150,33 @@ fn configuration(said: &Said) -> Outcome {
     .with([said])
 }
 
+/// ssh takes a file of this user's or root's that nobody else can write (OpenSSH readconf.c). Pure.
+fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Outcome {
+    const ID: &str = "ssh.config";
+    let name = file.display().to_string();
+    match owner.filter(|owner| *owner != user && *owner != 0) {
+        Some(owner) => Outcome {
+            actor: Some(Actor::WorkspaceUser),
+            agent_may_fix: false,
+            ..Outcome::fail(
+                ID,
+                None,
+                Code::SshConfigPermissions,
+                format!("ssh refuses its configuration: it belongs to uid {owner}"),
+                Fix::run(["sudo", "chown", &user.to_string(), &name], "give the file to the workspace user"),
+            )
+        },
+        None => Outcome::fail(
+            ID,
+            None,
+            Code::SshConfigPermissions,
+            "ssh refuses its configuration: others can write it",
+            Fix::run(["chmod", "go-w", &name], "take the right to write from others"),
+        ),
+    }
+    .with([Evidence::new("file", name)])
+}
+
 /// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and told once.
 fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Option<Outcome> {
     const ID: &str = "ssh.route";
@@ -167,11 +189,7 @@ fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Option<Outcome>
         Some(receipt) if receipt.knows("ssh.include") => return None,
         Some(receipt) => {
             let refused = receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
-            let explain = Fix::run(
-                ["pushready", "explain", refused.code.name()],
-                "mend what the explanation names, and apply again",
-            );
-            (refused.code, "the last apply could not write the routing", explain)
+            (refused.code, "the last apply could not write the routing", Fix::explained(refused.code))
         }
     };
     let subject = Some(repository.to_ssh());
@@ -347,5 +365,27 @@ pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure)
         )
         .coded(Code::PushTimeout),
         failure => Outcome::unknown(id, subject, "ssh could not be run", format!("{failure:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::outcome::FixKind;
+
+    #[test]
+    fn who_owns_a_configuration_decides_who_can_mend_it() {
+        let file = Path::new("/home/a on b/.ssh/config");
+        for (owner, argv, may_fix) in [
+            (Some(1000), &["chmod", "go-w"][..], true),
+            (Some(0), &["chmod", "go-w"], true),
+            (None, &["chmod", "go-w"], true),
+            (Some(2000), &["sudo", "chown", "1000"], false),
+        ] {
+            let outcome = permissions(file, owner, 1000);
+            assert_eq!(outcome.agent_may_fix, may_fix, "{owner:?}");
+            let FixKind::Run { argv: run } = outcome.fix.unwrap().kind else { panic!("{owner:?}") };
+            assert_eq!(run, [argv, &["/home/a on b/.ssh/config"]].concat(), "{owner:?}");
+        }
     }
 }

@@ -90,9 +90,9 @@ impl SshCommand {
         let (by, other) = (self.by.name(), other.by.name());
         let summary = format!("git starts ssh as {by} says, which fails; with {other} it works");
         let fix = match self.by {
-            By::Configuration | By::Clone => Fix::run(
-                ["git", "config", "--show-origin", "--get-all", "core.sshCommand"],
-                "take core.sshCommand out of the file that this names, or mend the command",
+            By::Configuration | By::Clone => Fix::report(
+                "`git config --show-origin --get-all core.sshCommand` names its file: take it out there, or mend the \
+                 command",
             ),
             By::Variable | By::Program | By::Plain => Fix::report(format!(
                 "unset {by} where it is set (template, profile or agent), or mend the command"

@@ -111,7 +111,7 @@ fn since(before: Vec<Since>, report: &Report, whole: bool) -> Vec<Since> {
 /// removal at work is not followed by a file that nobody would remove; where the state folder is gone meanwhile there is
 /// nothing to tell.
 pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
-    let Some(state) = State::open_existing(state)? else { return Ok(()) };
+    let Some(state) = State::open_promptly(state)? else { return Ok(()) };
     let mut content = content(&state.path);
     let before = Kept::of(content.clone()).since;
     let had_any = !before.is_empty();

@@ -89,14 +89,24 @@ pub fn provision(
         items.push(Item::ready("remotes", say, resources));
     }
     items.extend(unreadable);
-    if let Some((config, url)) = leaks.first() {
+    if let Some((config, Leak { url, taken_out })) = leaks.first() {
+        let (stands, then) = if *taken_out {
+            ("stood", "")
+        } else {
+            ("stands", ", then take it out (`git remote set-url NAME URL`)")
+        };
         let more = if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
         items.push(Item::warn(
             "remotes",
             Finding::new(
                 Code::LeakRemoteUrl,
-                format!("a credential stood in the remote `{url}` of `{}`{more}", context.home.shown(config)),
-                "revoke that token: every program that read the clone's configuration has seen it",
+                format!(
+                    "a credential {stands} in the remote `{url}` of `{}`{more}",
+                    context.home.shown(config)
+                ),
+                format!(
+                    "revoke that token{then}: every program that read the clone's configuration has seen it"
+                ),
             ),
             Vec::new(),
         ));
@@ -143,27 +153,35 @@ fn broken(home: &Home, config: &Path, Malformed { line }: &Malformed) -> Item {
 }
 
 /// What there is to say of one configuration; URLs are shown without their credentials.
-pub struct Judged {
+struct Judged {
     exchanges: Vec<remote::Exchange>,
-    pub leaks: Vec<String>,
+    leaks: Vec<Leak>,
     ports: Vec<String>,
 }
 
+/// A URL with a credential in it, safe to print.
+struct Leak {
+    url: String,
+    /// It goes with the exchange.
+    taken_out: bool,
+}
+
 /// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.
-pub fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
+fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
     let mut judged = Judged { exchanges: Vec::new(), leaks: Vec::new(), ports: Vec::new() };
     for variable in remote::urls(config)? {
         let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };
         let Ok(url) = GitUrl::parse(&value) else { continue };
-        if url.has_credential() {
-            judged.leaks.push(url.to_string());
-        }
         if url.port_in_path().is_some() {
             judged.ports.push(url.to_string());
         }
         let keyed = url.repository().and_then(|asked| routed.iter().find(|known| known.same_as(asked)));
         let over_the_web = matches!(url.transport(), Transport::Https | Transport::Http | Transport::Git);
-        if let Some(repository) = keyed.filter(|_| over_the_web) {
+        let exchanged = keyed.filter(|_| over_the_web);
+        if url.has_credential() {
+            judged.leaks.push(Leak { url: url.to_string(), taken_out: exchanged.is_some() });
+        }
+        if let Some(repository) = exchanged {
             judged.exchanges.push(remote::Exchange {
                 remote: name,
                 key: variable.key,

@@ -336,7 +336,15 @@ pub fn rewrite<E: From<Obstacle>>(
 
 /// A new temporary file beside `path`, 0600 from birth, removed when dropped.
 pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder(path)?)
+    let folder = folder(path)?;
+    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(|error| match error.kind() {
+        // the crate names a file that nobody has asked for
+        kind @ io::ErrorKind::PermissionDenied => io::Error::new(
+            kind,
+            format!("the folder `{}` does not let this user write (Permission denied)", folder.display()),
+        ),
+        _ => error,
+    })
 }
 
 /// A new folder in `folder`, 0700 from birth, under a name that the sweep knows; removed when dropped.

@@ -70,7 +70,8 @@ fn without_the_state_folder_the_lines_that_name_it_go() {
         assert_eq!(shared_files(ws), shared);
         assert!(!ws.home().join(STATE).exists());
         let before = ws.snapshot();
-        ws.run(&["remove"]).success().stdout_has("nothing to take back");
+        let told = ws.run(&["remove"]).success().stdout_has("nothing to take back");
+        assert!(!told.stdout.contains("as it should be"), "nothing says how it should be\n{told}");
         before.assert_same(&ws.snapshot());
     });
 }

@@ -199,3 +199,33 @@ fn a_binary_replaced_or_removed_while_it_runs_is_no_missing_proc() {
         }
     });
 }
+
+/// What stands behind a failure is told once, and what waits for it says so: it is no failure without a name.
+#[test]
+fn remotes_wait_for_the_routing_that_failed() {
+    sandbox(|ws| {
+        let host = GitHost::start();
+        host.repository("acme/app");
+        let key = host.deploy_key("acme/app", Access::Write);
+        ws.git(&["init", "--quiet", "app"]).run().success();
+        let remote = ["remote", "add", "origin", "https://github.com/acme/app"];
+        ws.git(&remote).current_dir("app").run().success();
+        ws.write(".ssh/config", "Host example\n", 0o600);
+        ws.set_mode(".ssh", 0o500);
+        let apply = || {
+            ws.pushready(&["apply"])
+                .env("PUSHREADY_REPOSITORY", "acme/app")
+                .env("PUSHREADY_DEPLOY_KEY", &*key.private)
+                .run()
+        };
+        let told = apply()
+            .fails(1)
+            .stdout_has("FAIL  home-read-only routing: cannot use `/home/coder/.ssh/config`: ")
+            .stdout_has("the folder `/home/coder/.ssh` does not let this user write (Permission denied)")
+            .stdout_has("warn  home-read-only remotes: left alone, because routing failed")
+            .stdout_has("NOT READY home-read-only routing\n");
+        assert!(!told.stdout.contains(".pushready"), "no name of a temporary file: {told}");
+        ws.set_mode(".ssh", 0o700);
+        apply().success().stdout_has("1 of the remotes in 1 clones put on SSH");
+    });
+}

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use toml_edit::DocumentMut;
 
+use crate::resource::file::{self, Kind};
+
 const BUILT_IN: &str = include_str!("hosted_labels.toml");
 
 /// Beyond this many edits a label is another one, not a slip.
@@ -34,7 +36,12 @@ impl HostedLabels {
     /// The built-in table, or the one in `file`.
     pub fn load(file: Option<&Path>) -> Self {
         let Some(path) = file else { return Self::parse(BUILT_IN).unwrap_or_else(Self::none) };
-        let text = std::fs::read_to_string(path).map_err(|error| error.kind().to_string());
+        // a FIFO must not hang us
+        let text = match file::observe(path, Kind::Shared) {
+            Ok(Some(content)) => Ok(String::from_utf8_lossy(&content.bytes).into_owned()),
+            Ok(None) => Err("there is no such file".to_owned()),
+            Err(obstacle) => Err(obstacle.explain(path).0),
+        };
         text.and_then(|text| Self::parse(&text).ok_or_else(|| "it is not of the table's form".to_owned()))
             .unwrap_or_else(|why| Self {
                 problem: Some(format!("`{}` was not used: {why}", path.display())),
@@ -117,6 +124,19 @@ mod tests {
             assert!(labels.is_current(&retired.instead), "{} is itself gone", retired.instead);
             assert!(!labels.is_current(&retired.label), "{} is both", retired.label);
         }
+    }
+
+    #[test]
+    fn what_is_no_plain_file_hangs_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("labels.toml");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(made.success());
+        let labels = HostedLabels::load(Some(&fifo));
+        assert!(labels.problem.unwrap().contains("a FIFO stands at"));
+        assert!(
+            HostedLabels::load(Some(&folder.path().join("none"))).problem.unwrap().contains("no such file")
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::workflow::{Workflow, actionlint_labels};
 use crate::process;
+use crate::resource::file::{self, Kind};
 
 /// Nobody writes longer ones by hand.
 const FILE_CAP: u64 = 512 * 1024;
@@ -106,7 +107,9 @@ fn text(path: &Path) -> Option<String> {
     if !metadata.is_file() || metadata.len() > FILE_CAP {
         return None;
     }
-    std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    // by now it may be a FIFO, which must not hang us
+    let content = file::observe(path, Kind::Shared).ok()??;
+    Some(String::from_utf8_lossy(&content.bytes).into_owned())
 }
 
 #[cfg(test)]

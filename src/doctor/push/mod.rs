@@ -160,10 +160,7 @@ fn reversed(id: &'static str, subject: Option<String>, shown: &str) -> Outcome {
         subject,
         Code::RemoteReversed,
         "a rule of git's turns the SSH remote into another one, which ssh does not serve",
-        Fix::run(
-            ["git", "config", "--show-origin", "--get-regexp", "^url[.].*insteadof$"],
-            "find the rule, and take it out",
-        ),
+        Fix::report(super::git::TAKE_OUT),
     )
     .with([Evidence::foreign("becomes", shown)])
 }

@@ -28,6 +28,9 @@ pub(super) fn fix(code: Code, remote: Option<&Repository>) -> Fix {
     if let Some((argv, say)) = by_command(code) {
         return Fix::run(argv.iter().copied(), say);
     }
+    if let Some(say) = by_hand(code) {
+        return Fix::report(say);
+    }
     match code {
         Code::SshConfigInvalid => {
             Fix::edit(Path::new("~/.ssh/config"), "mend the line that ssh names, or take it out")
@@ -69,46 +72,49 @@ fn by_command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
             &["sh", "-c", "chmod go-w ~ ~/.ssh ~/.ssh/config"],
             "only its owner may be able to write the configuration and the folders above it",
         ),
-        Code::GitConfigInvalid => (
-            &["git", "config", "--show-origin", "--list"],
-            "mend the line that git names, or take it out; where git names a value only, this shows its file",
-        ),
         Code::RepositoryOtherOwner => (
             &["sh", "-c", "git config --global --add safe.directory \"$PWD\""],
             "in the clone's folder, if you trust who wrote it; better give the folder to this user",
-        ),
-        Code::RemotePortInPath => (
-            &["git", "remote", "--verbose"],
-            "write the remote without the port, or as `ssh://git@HOST:PORT/OWNER/REPOSITORY` (`git remote set-url`)",
-        ),
-        Code::PushSecretBlocked => (
-            &["git", "log", "--oneline", "@{push}.."],
-            "take the secret out of these commits (amend or rebase them), have its owner revoke it, and push again; ask for no exception",
-        ),
-        Code::PushFileTooLarge => (
-            &["git", "log", "--stat", "--oneline", "@{push}.."],
-            "take the file out of these commits (amend or rebase them), or hand it to Git LFS, and push again",
-        ),
-        Code::PushEmailPrivate => (
-            &["git", "config", "user.email"],
-            "set user.email to the account's noreply address, then `git commit --amend --no-edit --reset-author`",
-        ),
-        Code::PushRefInvalid => (
-            &["git", "branch", "--show-current"],
-            "rename the branch or tag (`git branch --move`) and push it under the new name",
-        ),
-        Code::PushBranchProtected => (
-            &["git", "push", "origin", "HEAD:refs/heads/topic"],
-            "push to a branch of its own, under a better name than `topic`, and open a pull request",
-        ),
-        Code::PushLocalRef => (
-            &["git", "status", "--branch"],
-            "commit first, name the branch and the remote: `git push --set-upstream origin HEAD`; `git remote --verbose` lists the remotes",
         ),
         Code::PushNonFastForward => {
             (&["git", "pull", "--rebase"], "take over what the server has, then push again; do not force")
         }
         Code::PushShallow => (&["git", "fetch", "--unshallow"], "fetch the whole history, then push again"),
+        _ => return None,
+    })
+}
+
+/// What takes a decision, and so no command that could be run as it stands.
+fn by_hand(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::GitConfigInvalid => {
+            "mend the line that git names, or take it out; where git names a value only, `git config --show-origin \
+             --list` shows its file"
+        }
+        Code::RemotePortInPath => {
+            "write the remote without the port, or as `ssh://git@HOST:PORT/OWNER/REPOSITORY` (`git remote set-url`)"
+        }
+        Code::PushSecretBlocked => {
+            "take the secret out of the commits that `git log @{push}..` shows (amend or rebase them), have its owner \
+             revoke it, and push again; ask for no exception"
+        }
+        Code::PushFileTooLarge => {
+            "take the file out of the commits that `git log --stat @{push}..` shows (amend or rebase them), or hand it \
+             to Git LFS, and push again"
+        }
+        Code::PushEmailPrivate => {
+            "set user.email to the account's noreply address, then `git commit --amend --no-edit --reset-author`"
+        }
+        Code::PushRefInvalid => {
+            "rename the branch or tag (`git branch --move`) and push it under the new name"
+        }
+        Code::PushBranchProtected => {
+            "push to a branch of its own (`git push origin HEAD:refs/heads/NAME`) and open a pull request"
+        }
+        Code::PushLocalRef => {
+            "commit first, name the branch and the remote: `git push --set-upstream origin HEAD`; `git remote \
+             --verbose` lists the remotes"
+        }
         _ => return None,
     })
 }

@@ -35,6 +35,8 @@ pub(super) enum Means {
     DeniedToUser,
     /// Missing, or hidden from this credential.
     NotFound,
+    /// Over HTTPS, where ssh's configuration has no say.
+    WebUnresolved,
 }
 
 const fn client(code: Code, summary: &'static str, words: &'static [&'static str]) -> Rule {
@@ -293,11 +295,12 @@ pub(super) const RULES: &[Rule] = &[
         ),
         words: &["from proxy after connect", "connect tunnel failed"],
     },
-    client(
-        Code::SshHostUnresolved,
-        "the server's name does not resolve",
-        &["could not resolve hostname", "could not resolve host:", "could not resolve proxy"],
-    ),
+    client(Code::SshHostUnresolved, "the server's name does not resolve", &["could not resolve hostname"]),
+    Rule {
+        voice: Voice::Client,
+        means: Means::WebUnresolved,
+        words: &["could not resolve host:", "could not resolve proxy"],
+    },
     client(
         Code::SshPortBlocked,
         "the ssh port cannot be reached, or what answers there is not ssh",

@@ -690,3 +690,15 @@ proptest! {
         let _ = classify(&cut, &Hints::default()).outcome("push.message");
     }
 }
+
+#[test]
+fn a_web_address_is_no_alias_of_ssh() {
+    let say = |text: &str| match classify(text, &Hints::default()).verdict {
+        Verdict::Failed { code: Code::SshHostUnresolved, fix, .. } => fix.say,
+        other => panic!("{other:?}"),
+    };
+    let web = "fatal: unable to access 'https://git.nowhere.example/o/r/': Could not resolve host: git.nowhere.example\n";
+    assert!(!say(web).contains("alias") && say(web).contains("proxy"), "{}", say(web));
+    let ssh = "ssh: Could not resolve hostname app: Name or service not known\n";
+    assert!(say(ssh).contains("alias"), "{}", say(ssh));
+}

@@ -156,6 +156,26 @@ pub const LEAKS: &[Fault] = &[
         lab.ws.git(&["remote", "add", "leaky", &url]).current_dir("src/app").run().success();
         lab.doctor(&["--offline"])
     }),
+    fault("leak-remote-url", "warn", "a token stands in a global rule", |lab| {
+        lab.append(
+            ".gitconfig",
+            &format!("[url \"https://x:{}@git.corp.test/\"]\n\tinsteadOf = corp:\n", "t".repeat(40)),
+        );
+        lab.doctor(&["--offline"])
+    }),
+    fault("leak-remote-url", "warn", "a token stands in a submodule's URL", |lab| {
+        let url = format!("https://x:{}@github.com/acme/other", "t".repeat(40));
+        lab.write("src/app/.gitmodules", &format!("[submodule \"s\"]\n\tpath = s\n\turl = {url}\n"));
+        lab.doctor(&["--offline"])
+    }),
+    fault("leak-remote-url", "warn", "a runner left its header in the clone", |lab| {
+        let header = format!(
+            "[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic {}\n",
+            "t".repeat(40)
+        );
+        lab.append("src/app/.git/config", &header);
+        lab.doctor(&["--offline"])
+    }),
     fault("leak-file-mode", "fail", "auth.json is 0644", |lab| {
         lab.ws.set_mode(".codex/auth.json", 0o644);
         lab.doctor(&["--offline"])

@@ -9,6 +9,7 @@ mod names;
 mod offline;
 mod schemas;
 mod table;
+mod wait;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -96,6 +96,7 @@ impl Workspace {
     }
 }
 
+#[derive(Clone)]
 #[must_use]
 pub struct Cmd {
     program: OsString,
