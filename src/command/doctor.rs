@@ -15,7 +15,7 @@ use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, Context, verdict};
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
-use crate::git_url::Repository;
+use crate::git_url::{Repository, redact};
 use crate::github::Memory;
 use crate::home::Home;
 use crate::plan::Plan;
@@ -32,6 +32,13 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What GitHub or a model tells changes in minutes, and each look costs requests.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+const fn budget(depth: Depth) -> Duration {
+    match depth {
+        Depth::Offline | Depth::Network => BUDGET,
+        Depth::Live => LIVE_BUDGET,
+    }
+}
+
 pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     if arguments.list {
         print(&if arguments.json { json(&Listed::new()) } else { list() });
@@ -39,7 +46,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     }
     let selection = Selection { only: arguments.only.clone(), skip: arguments.skip.clone() };
     if let Some(name) = selection.unknown().next() {
-        return Err(Error::new(format!("there is no check or area `{}`", name.escape_debug()))
+        return Err(Error::new(format!("there is no check or area `{}`", redact(name)))
             .hint("see them all: `pushready doctor --list`")
             .exit(Exit::Usage));
     }
@@ -120,7 +127,7 @@ fn examine(
         clones: &clones,
         folder,
         depth,
-        end: start + if depth == Depth::Live { LIVE_BUDGET } else { BUDGET },
+        end: start + budget(depth),
         selected: selection,
         github,
         git_complaint: OnceLock::new(),
@@ -162,4 +169,16 @@ fn list() -> String {
         .iter()
         .map(|check| format!("{:<22} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_script_waits_half_a_minute_at_most() {
+        for (depth, seconds) in [(Depth::Offline, 30), (Depth::Network, 30), (Depth::Live, 90)] {
+            assert_eq!(budget(depth), Duration::from_secs(seconds), "{}", depth.name());
+        }
+    }
 }

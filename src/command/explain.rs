@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use serde::Serialize;
@@ -76,9 +76,9 @@ struct Explained {
 
 fn one(name: &str, as_json: bool) -> Result<Exit> {
     let Ok(code) = name.parse::<Code>() else {
-        let nearest = Code::nearest(name);
+        let nearest = Code::nearest(name).map_or(String::new(), |code| format!("the nearest is `{code}`; "));
         return Err(Error::new(format!("there is no code `{}`", redact(name)))
-            .hint(format!("the nearest is `{nearest}`; `pushready explain` lists them all"))
+            .hint(format!("{nearest}`pushready explain` lists them all"))
             .exit(Exit::Usage));
     };
     let Explanation { cause, found, fix, .. } = code.explanation();
@@ -160,6 +160,13 @@ fn read(file: &Path) -> Result<String> {
     } else {
         File::open(file).and_then(|file| file.take(LARGEST_MESSAGE).read_to_end(&mut bytes))
     };
-    read.map_err(|error| Error::io("read", file, &error))?;
+    read.map_err(|error| {
+        let exit = if error.kind() == ErrorKind::NotFound { Exit::Usage } else { Exit::CouldNotRun };
+        Error::io("read", Path::new(&redact(&file.to_string_lossy())), &error)
+            .hint(
+                "name a file with what git printed, or pipe it: `git push 2>&1 | pushready explain --push -`",
+            )
+            .exit(exit)
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -79,10 +79,15 @@ pub fn in_json(command: &Command) -> Option<&'static str> {
 
 /// Tells of an error that ended a command. `in_json`: the name of one that was to answer so.
 pub fn fail(error: &Error, in_json: Option<&str>) {
+    answer(error, in_json);
+    complain(error);
+}
+
+/// The same of one that is told on standard error already.
+pub fn answer(error: &Error, in_json: Option<&str>) {
     if in_json.is_some() {
         Failure::print(in_json, error);
     }
-    complain(error);
 }
 
 /// The command line is wrong. A secret that stands in it is not repeated.

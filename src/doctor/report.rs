@@ -397,6 +397,18 @@ mod tests {
     }
 
     #[test]
+    fn another_try_is_made_where_nothing_is_there_to_stay() {
+        let passing = || Outcome::fail("push.read", None, Code::PushServerError, "x", Fix::wait("y"));
+        let lasting = || Outcome::fail("home.folder", None, Code::HomeUnset, "x", Fix::report("y"));
+        let may_pass = |checks| report(checks).may_pass();
+        assert!(may_pass(vec![passing()]));
+        assert!(!may_pass(vec![passing(), lasting()]), "one that passes does not help the other");
+        assert!(!may_pass(vec![lasting()]));
+        assert!(!may_pass(vec![Outcome::pass("push.read", None, "x")]));
+        assert!(may_pass(vec![passing(), Outcome { accepted: true, ..lasting() }]));
+    }
+
+    #[test]
     fn one_warning_is_one() {
         let warning = || Outcome::warn("home.clock", None, Code::ClockSkew, "x", Fix::report("y"));
         assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
