@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds a release into target/release-files, or into FOLDER: a static binary for each machine, the install.sh that pins them,
-# the manual and completions, what is in the binaries and under which licences, and the SHA-256 of everything.
+# the manual and completions, the schemas of --json, what is in the binaries and under which licences, and the SHA-256 of everything.
 #   release.sh [--only x86_64|aarch64] [--twice] [FOLDER]
 #   --only    one machine's binary alone
 #   --twice   builds everything a second time, from another folder, and demands the same bytes
@@ -109,6 +109,7 @@ done
 # shellcheck disable=SC2086 # one word each
 scripts/dependencies.py --licences "$folder/LICENCES.txt" $targets
 cargo run --quiet --locked --example manual -- "$folder/manual"
+cp -R schema "$folder/schema"
 
 sum_of() {
   binary=$folder/pushready-$version-$1-linux

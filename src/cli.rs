@@ -24,7 +24,7 @@ Examples:
 #[derive(Parser)]
 #[command(version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything asked for holds, 1 something is not ready, 2 usage, 3 could not run.")]
 pub struct Cli {
-    /// Says more; twice for the log
+    /// Says more, and logs what is done; -vv also what is run and asked, -vvv all
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
     #[command(subcommand)]

@@ -8,6 +8,7 @@ mod digest;
 mod doctor;
 mod env;
 mod error;
+mod failure;
 mod git_config;
 mod git_url;
 mod github;
@@ -37,12 +38,13 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use tracing::level_filters::LevelFilter;
 
 use cli::{Cli, Command};
-use error::Exit;
+use error::{Exit, Result};
 
 fn main() -> ExitCode {
     // no core file, and no other process of this user may read our memory: secrets pass through it
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    failure::announce_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -55,30 +57,27 @@ fn main() -> ExitCode {
         }
     };
     log(cli.verbose);
-    let in_json = command::in_json(&cli.command);
-    let result = match cli.command {
-        Command::SshMatch { id } => Ok(ssh_match::run(&id)),
-        Command::Apply(arguments) => command::apply::run(&arguments, cli.verbose),
-        Command::Remove(arguments) => command::remove::run(&arguments, cli.verbose),
-        Command::Doctor(arguments) => command::doctor::run(&arguments, cli.verbose),
-        Command::Status(arguments) => command::status::run(&arguments),
-        Command::Explain(arguments) => command::explain::run(&arguments),
+    failure::contained(command::in_json(&cli.command), || run(&cli)).into()
+}
+
+fn run(cli: &Cli) -> Result<Exit> {
+    match &cli.command {
+        Command::SshMatch { id } => Ok(ssh_match::run(id)),
+        Command::Apply(arguments) => command::apply::run(arguments, cli.verbose),
+        Command::Remove(arguments) => command::remove::run(arguments, cli.verbose),
+        Command::Doctor(arguments) => command::doctor::run(arguments, cli.verbose),
+        Command::Status(arguments) => command::status::run(arguments),
+        Command::Explain(arguments) => command::explain::run(arguments),
         Command::AgentsMd => Ok(command::agents_md::run()),
-        Command::Install(arguments) => command::install::run(&arguments),
-    };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            command::fail(&error, in_json);
-            error.status().into()
-        }
+        Command::Install(arguments) => command::install::run(arguments),
     }
 }
 
 /// The log goes to standard error, and only where it is asked for.
 fn log(verbose: u8) {
     let level = match verbose {
-        0 | 1 => LevelFilter::OFF,
+        0 => LevelFilter::OFF,
+        1 => LevelFilter::INFO,
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };

@@ -16,6 +16,11 @@ pub const AREAS: &[(&str, &str)] = &[
     ("actions", include_str!("explain/actions.md")),
 ];
 
+/// What is shorter says too little of a code that holds it.
+const SHORTEST: usize = 3;
+/// One letter in so many may be another.
+const EDITED: usize = 4;
+
 /// Paragraphs of lines that fit a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
@@ -32,12 +37,16 @@ impl Code {
         AREAS.iter().find_map(|(area, page)| entry(area, page, self.name())).unwrap_or_default()
     }
 
-    /// The code that was probably meant: one that holds the text, else the one that takes the fewest edits.
-    pub fn nearest(text: &str) -> Self {
+    /// The code that was probably meant: one that holds the text, else the one that takes the fewest edits, if those are few.
+    pub fn nearest(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
-        let holds = |code: &&Self| !text.is_empty() && code.name().contains(&text);
-        let by_edits = || Self::ALL.iter().min_by_key(|code| edits(code.name(), &text));
-        Self::ALL.iter().find(holds).or_else(by_edits).copied().unwrap_or(Self::NotProvisioned)
+        let holds = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
+        let by_edits = || {
+            let all = Self::ALL.iter().map(|code| (edits(code.name(), &text), code));
+            let (edits, code) = all.min_by_key(|(edits, _)| *edits)?;
+            (edits * EDITED <= text.len()).then_some(code)
+        };
+        Self::ALL.iter().find(holds).or_else(by_edits).copied()
     }
 }
 
@@ -145,8 +154,10 @@ mod tests {
             ("clockskew", "clock-skew"),
             ("codex-auth-mising", "codex-auth-missing"),
         ] {
-            assert_eq!(Code::nearest(text).name(), nearest, "{text}");
+            assert_eq!(Code::nearest(text).map(Code::name), Some(nearest), "{text}");
         }
-        let _ = (Code::nearest(""), Code::nearest("\u{1F512}"));
+        for text in ["nosuch", "", "x", "\u{1F512}", "definitely-not-a-code"] {
+            assert_eq!(Code::nearest(text), None, "{text}");
+        }
     }
 }

@@ -5,16 +5,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::{complain, print, settled};
+use super::{HEADER, Header, complain, json, print, settled};
 use crate::cli;
-use crate::doctor::check::{CHECKS, Depth, Selection};
+use crate::doctor::check::{CHECKS, Check, Depth, Selection};
 use crate::doctor::clones::Clones;
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, Context, verdict};
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
-use crate::git_url::Repository;
+use crate::git_url::{Repository, redact};
 use crate::github::Memory;
 use crate::home::Home;
 use crate::plan::Plan;
@@ -31,14 +32,21 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What GitHub or a model tells changes in minutes, and each look costs requests.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+const fn budget(depth: Depth) -> Duration {
+    match depth {
+        Depth::Offline | Depth::Network => BUDGET,
+        Depth::Live => LIVE_BUDGET,
+    }
+}
+
 pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     if arguments.list {
-        print(&list());
+        print(&if arguments.json { json(&Listed::new()) } else { list() });
         return Ok(Exit::Ready);
     }
     let selection = Selection { only: arguments.only.clone(), skip: arguments.skip.clone() };
     if let Some(name) = selection.unknown().next() {
-        return Err(Error::new(format!("there is no check or area `{}`", name.escape_debug()))
+        return Err(Error::new(format!("there is no check or area `{}`", redact(name)))
             .hint("see them all: `pushready doctor --list`")
             .exit(Exit::Usage));
     }
@@ -120,12 +128,13 @@ fn examine(
         clones: &clones,
         folder,
         depth,
-        end: start + if depth == Depth::Live { LIVE_BUDGET } else { BUDGET },
+        end: start + budget(depth),
         selected: selection,
         github,
         git_complaint: OnceLock::new(),
     };
     let checks = doctor::run(&context);
+    let requested: Vec<_> = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();
     Ok(Report {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),
@@ -136,11 +145,24 @@ fn examine(
         overall: Overall::of(&checks),
         required: arguments.required.then(|| Overall::of_required(&checks)),
         depth,
-        requested: CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect(),
-        examined: Examined::of(&checks),
+        examined: Examined::of(&checks, &requested),
+        requested,
         checks,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    header: Header,
+    checks: &'static [Check],
+}
+
+impl Listed {
+    fn new() -> Self {
+        Self { header: HEADER, checks: CHECKS }
+    }
 }
 
 fn list() -> String {
@@ -148,4 +170,16 @@ fn list() -> String {
         .iter()
         .map(|check| format!("{:<22} {:<8} {}\n", check.id, check.depth.name(), check.title))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_script_waits_half_a_minute_at_most() {
+        for (depth, seconds) in [(Depth::Offline, 30), (Depth::Network, 30), (Depth::Live, 90)] {
+            assert_eq!(budget(depth), Duration::from_secs(seconds), "{}", depth.name());
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::print;
+use super::{HEADER, Header, json, print};
 use crate::catalogue::explain::{AREAS, Explanation};
 use crate::catalogue::{Actor, Code, Traits};
 use crate::cli::Explain;
@@ -51,16 +51,6 @@ impl Entry {
 }
 
 #[derive(Serialize)]
-struct Header {
-    schema_version: u32,
-    tool: &'static str,
-    version: &'static str,
-}
-
-const HEADER: Header =
-    Header { schema_version: 1, tool: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
-
-#[derive(Serialize)]
 struct Codes {
     #[serde(flatten)]
     header: Header,
@@ -86,9 +76,9 @@ struct Explained {
 
 fn one(name: &str, as_json: bool) -> Result<Exit> {
     let Ok(code) = name.parse::<Code>() else {
-        let nearest = Code::nearest(name);
+        let nearest = Code::nearest(name).map_or(String::new(), |code| format!("the nearest is `{code}`; "));
         return Err(Error::new(format!("there is no code `{}`", redact(name)))
-            .hint(format!("the nearest is `{nearest}`; `pushready explain` lists them all"))
+            .hint(format!("{nearest}`pushready explain` lists them all"))
             .exit(Exit::Usage));
     };
     let Explanation { cause, found, fix, .. } = code.explanation();
@@ -170,12 +160,13 @@ fn read(file: &Path) -> Result<String> {
     } else {
         File::open(file).and_then(|file| file.take(LARGEST_MESSAGE).read_to_end(&mut bytes))
     };
-    read.map_err(|error| Error::io("read", file, &error))?;
+    read.map_err(|error| {
+        let exit = if error.kind() == ErrorKind::NotFound { Exit::Usage } else { Exit::CouldNotRun };
+        Error::io("read", Path::new(&redact(&file.to_string_lossy())), &error)
+            .hint(
+                "name a file with what git printed, or pipe it: `git push 2>&1 | pushready explain --push -`",
+            )
+            .exit(exit)
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
 }

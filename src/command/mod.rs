@@ -28,12 +28,28 @@ pub fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// What `--json` prints of a command that ended early: there is one document, whatever happens.
+/// How every document begins.
 #[derive(Serialize)]
-struct Failure<'a> {
+struct Header {
     schema_version: u32,
     tool: &'static str,
     version: &'static str,
+}
+
+const HEADER: Header =
+    Header { schema_version: 1, tool: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+
+fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// What `--json` prints of a command that ended early: there is one document, whatever happens.
+#[derive(Serialize)]
+struct Failure<'a> {
+    #[serde(flatten)]
+    header: Header,
     /// `None`: the command line names none, or not one command with its options.
     command: Option<&'a str>,
     ready: bool,
@@ -43,16 +59,9 @@ struct Failure<'a> {
 
 impl<'a> Failure<'a> {
     fn print(command: Option<&'a str>, error: &'a Error) {
-        let failure = Self {
-            schema_version: 1,
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            command,
-            ready: false,
-            overall: Overall::Unknown,
-            error: error.told(),
-        };
-        print(&format!("{}\n", serde_json::to_string_pretty(&failure).unwrap_or_default()));
+        let failure =
+            Self { header: HEADER, command, ready: false, overall: Overall::Unknown, error: error.told() };
+        print(&json(&failure));
     }
 }
 
@@ -70,10 +79,15 @@ pub fn in_json(command: &Command) -> Option<&'static str> {
 
 /// Tells of an error that ended a command. `in_json`: the name of one that was to answer so.
 pub fn fail(error: &Error, in_json: Option<&str>) {
+    answer(error, in_json);
+    complain(error);
+}
+
+/// The same of one that is told on standard error already.
+pub fn answer(error: &Error, in_json: Option<&str>) {
     if in_json.is_some() {
         Failure::print(in_json, error);
     }
-    complain(error);
 }
 
 /// The command line is wrong. A secret that stands in it is not repeated.

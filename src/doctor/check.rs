@@ -26,7 +26,7 @@ impl Depth {
 }
 
 /// One kind of check.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Check {
     /// Dotted, stable.
     pub id: &'static str,

@@ -9,7 +9,7 @@ use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_config::Complaint;
-use crate::git_url::{GitUrl, Repository};
+use crate::git_url::{GitUrl, Repository, redact};
 use crate::process::{self, Failure, Output};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -186,10 +186,12 @@ fn remotes(context: &Context, said: &[(&InView, Said)]) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for (clone, said) in said {
         let Some(output) = said.as_ref().ok().filter(|output| output.status.success()) else { continue };
-        let shown = Evidence::new("clone", context.home.shown(clone.top()));
-        for remote in effective(&output.stdout) {
-            let outcome = judge(&remote, clone, &keyed);
-            outcomes.extend(outcome.map(|outcome| outcome.with([shown.clone()])));
+        let top = context.home.shown(clone.top());
+        for (nth, remote) in effective(&output.stdout).iter().enumerate() {
+            let (name, odd) = named_remote(&remote.name, nth + 1);
+            let outcome = judge(remote, &format!("{name} in {top}"), clone, &keyed);
+            let evidence = [Evidence::new("clone", &*top)].into_iter().chain(odd);
+            outcomes.extend(outcome.map(|outcome| outcome.with(evidence)));
         }
     }
     if outcomes.is_empty() {
@@ -200,6 +202,18 @@ fn remotes(context: &Context, said: &[(&InView, Said)]) -> Vec<Outcome> {
         ));
     }
     outcomes
+}
+
+/// What a remote is called in a subject: whoever wrote the clone's configuration chose its name, so an odd one is shown as
+/// evidence, and goes by its number. Pure.
+fn named_remote(name: &str, nth: usize) -> (String, Option<Evidence>) {
+    const LONGEST: usize = 64;
+    let is_plain =
+        name.len() <= LONGEST && name.chars().all(|c| c.is_ascii_graphic()) && redact(name) == name;
+    if is_plain {
+        return (name.to_owned(), None);
+    }
+    (format!("remote {nth}"), Some(Evidence::foreign("name of the remote", &name.escape_debug().to_string())))
 }
 
 /// What to do about a rule that leads away.
@@ -222,17 +236,18 @@ fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InVie
     }
 }
 
-/// The worst that is to be said of a remote; it may push to several places.
-fn judge(remote: &Effective, clone: &InView, keyed: &[&Repository]) -> Option<Outcome> {
+/// The worst that is to be said of a remote; it may push to several places. `place` is what the subject tells of it.
+fn judge(remote: &Effective, place: &str, clone: &InView, keyed: &[&Repository]) -> Option<Outcome> {
     let fetch = GitUrl::parse(&remote.fetch).ok()?;
     let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
     pushes
-        .filter_map(|push| judge_push(&remote.name, &fetch, &push, clone, keyed))
+        .filter_map(|push| judge_push(&remote.name, place, &fetch, &push, clone, keyed))
         .max_by_key(|outcome| outcome.status)
 }
 
 fn judge_push(
     name: &str,
+    place: &str,
     fetch: &GitUrl,
     push: &GitUrl,
     clone: &InView,
@@ -244,14 +259,14 @@ fn judge_push(
     if let Some(port) = push.port_in_path() {
         return Some(Outcome::warn(
             ID,
-            Some(push.to_string()),
+            Some(format!("{push} ({place})")),
             Code::RemotePortInPath,
             format!("git takes `{port}` for a part of the path, not for a port"),
             with_port(name, push, fetch, port, clone),
         ));
     }
     let repository = known(push).or_else(|| known(fetch))?;
-    let subject = Some(format!("{} ({name})", repository.to_ssh()));
+    let subject = Some(format!("{} ({place})", repository.to_ssh()));
     // as it stands in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == name);
     let outcome = match () {

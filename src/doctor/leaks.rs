@@ -23,26 +23,34 @@ const LOG_CAP: u64 = 32 * 1024 * 1024;
 
 pub fn check(context: &Context) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
+    if context.wants("leaks.files") {
+        outcomes.extend(modes(context));
+    }
     let mut check = |id, check: fn(&Context) -> Outcome| {
         if context.wants(id) {
             outcomes.push(check(context));
         }
     };
     check("leaks.remotes", remote_urls);
-    check("leaks.files", modes);
     check("leaks.environment", environment);
     check("leaks.processes", processes);
     check("leaks.agent-log", agent_log);
-    if context.wants("leaks.session-token") && context.env.get(observed::CODER_SESSION_TOKEN).is_some() {
-        outcomes.push(Outcome::warn(
-            "leaks.session-token",
-            None,
-            Code::LeakSessionToken,
-            "CODER_SESSION_TOKEN gives every process here, the agent included, the full power of its owner on the Coder server",
-            Fix::report("take the module `coder-login` out of the template where nothing needs it"),
-        ));
-    }
+    check("leaks.session-token", session_token);
     outcomes
+}
+
+fn session_token(context: &Context) -> Outcome {
+    const ID: &str = "leaks.session-token";
+    if context.env.get(observed::CODER_SESSION_TOKEN).is_none() {
+        return Outcome::pass(ID, None, "no Coder session token stands in the environment");
+    }
+    Outcome::warn(
+        ID,
+        None,
+        Code::LeakSessionToken,
+        "CODER_SESSION_TOKEN gives every process here, the agent included, the full power of its owner on the Coder server",
+        Fix::report("take the module `coder-login` out of the template where nothing needs it"),
+    )
 }
 
 fn remote_urls(context: &Context) -> Outcome {
@@ -90,24 +98,23 @@ fn remote_urls(context: &Context) -> Outcome {
     )
 }
 
-fn modes(context: &Context) -> Outcome {
+fn modes(context: &Context) -> Vec<Outcome> {
     const ID: &str = "leaks.files";
     let holders = [context.home.codex.join("auth.json"), context.home.claude.join(".credentials.json")];
-    let open = holders.iter().find_map(|path| {
-        let content = file::observe(path, Kind::Secret).ok()??;
-        (content.mode & 0o077 != 0).then_some((path, content.mode))
-    });
-    match open {
-        Some((path, mode)) => Outcome::fail(
-            ID,
-            None,
-            Code::LeakFileMode,
-            format!("`{}` can be read by other users", context.home.shown(path)),
-            Fix::run(["chmod", "600", &path.display().to_string()], "make it private"),
-        )
-        .with([Evidence::new("mode", format!("{mode:04o}")).expected("0600")]),
-        None => Outcome::pass(ID, None, "files that hold a secret are private"),
+    let open = |path: &PathBuf| {
+        let mode = file::observe(path, Kind::Secret).ok()??.mode;
+        let shown = context.home.shown(path);
+        let summary = format!("`{shown}` can be read by other users");
+        let fix = Fix::run(["chmod", "600", &path.display().to_string()], "make it private");
+        let fail = Outcome::fail(ID, Some(shown), Code::LeakFileMode, summary, fix);
+        (mode & 0o077 != 0)
+            .then(|| fail.with([Evidence::new("mode", format!("{mode:04o}")).expected("0600")]))
+    };
+    let mut outcomes: Vec<_> = holders.iter().filter_map(open).collect();
+    if outcomes.is_empty() {
+        outcomes.push(Outcome::pass(ID, None, "files that hold a secret are private"));
     }
+    outcomes
 }
 
 fn environment(context: &Context) -> Outcome {

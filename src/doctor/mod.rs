@@ -2,6 +2,7 @@
 //! controls. Each area gathers facts and then judges them; only gathering touches the world.
 
 mod actions;
+mod assembly;
 pub mod check;
 mod claude;
 mod clock;
@@ -206,6 +207,9 @@ pub fn run(context: &Context) -> Vec<Outcome> {
     }
     let mut outcomes = run_all(probes);
     tell_once(&mut outcomes);
+    outcomes.extend(assembly::silent(context, &outcomes));
+    let mut outcomes = assembly::each_once(outcomes);
+    runner::sort(&mut outcomes);
     accept(&mut outcomes, &context.settings.accept);
     requirement::mark(&mut outcomes, context.desired);
     outcomes

@@ -30,7 +30,7 @@ fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
 /// A push rests on its own repository's outcomes, and on those that name none: is ssh there at all?
 fn is_push(requirement: &Requirement, subject: Option<&str>) -> bool {
     let Requirement::Push(required) = requirement else { return false };
-    // of a remote, its name follows: `git@github.com:o/app.git (origin)`
+    // of a remote, its name follows: `git@github.com:o/app.git (origin in ~/app)`
     subject.is_none_or(|subject| {
         let url = subject.split_once(' ').map_or(subject, |(url, _)| url);
         Repository::parse_declared(url).is_ok_and(|repository| repository.same_as(required))
@@ -66,7 +66,7 @@ mod tests {
             ("claude", "claude.trust", Some("/home/coder/work"), true),
             ("push:O/App", "push.write", Some(app), true),
             ("push:o/app", "push.write", Some("git@github.com:o/app-two.git"), false),
-            ("push:o/app", "git.remotes", Some("git@github.com:o/app.git (origin)"), true),
+            ("push:o/app", "git.remotes", Some("git@github.com:o/app.git (origin in ~/app)"), true),
             ("push:o/app", "home.provisioned", Some("key o/app"), true),
             ("push:o/app", "home.provisioned", Some("key o/lib"), false),
             ("push:o/app", "home.provisioned", Some("routing"), true),

@@ -46,7 +46,7 @@ impl Gate {
     }
 }
 
-/// Runs all probes at once, and sorts what they found into the order of the checks. A probe that panics could not tell.
+/// Runs all probes at once. A probe that panics could not tell.
 pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -57,6 +57,7 @@ pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
                 let mut outcomes = catch_unwind(AssertUnwindSafe(probe)).unwrap_or_else(|_| {
                     vec![Outcome::unknown(id, None, "the check itself failed", "please report this as a bug")]
                 });
+                tracing::info!(results = outcomes.len(), elapsed = ?start.elapsed(), "{id}");
                 let elapsed = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
                 for outcome in &mut outcomes {
                     outcome.duration_ms = elapsed;
@@ -65,13 +66,51 @@ pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
             });
         }
     });
-    let mut outcomes = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    sort(&mut outcomes);
-    outcomes
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Into the order of the checks.
 pub fn sort(outcomes: &mut [Outcome]) {
     let rank = |outcome: &Outcome| CHECKS.iter().position(|check| check.id == outcome.id);
     outcomes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.subject.cmp(&b.subject)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Enters so many times, and works within.
+    fn hold(gate: &Gate, times: usize, work: &dyn Fn()) {
+        match times {
+            0 => work(),
+            _ => gate.pass(|| hold(gate, times - 1, work)),
+        }
+    }
+
+    #[test]
+    fn four_at_once_pass_the_gate_of_a_host() {
+        let gates = Gates::default();
+        let (gate, elsewhere) = (gates.of("github.com"), gates.of("gitlab.com"));
+        let (told, entered) = mpsc::channel();
+        thread::scope(|scope| {
+            let fifth = || {
+                let (gate, told) = (gates.of("github.com"), told.clone());
+                scope.spawn(move || gate.pass(|| told.send(()).unwrap()));
+            };
+            hold(&gate, 3, &|| {
+                fifth();
+                entered.recv().unwrap();
+            });
+            hold(&gate, 4, &|| {
+                elsewhere.pass(|| ());
+                fifth();
+                // it can only be later: no time is too short for that to hold
+                assert!(entered.recv_timeout(Duration::from_millis(100)).is_err(), "a fifth has entered");
+            });
+            entered.recv().unwrap();
+        });
+    }
 }

@@ -30,7 +30,7 @@ pub struct Covered {
 /// What to write, no prefix twice, and what was left to the user's own rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    pub rules: Vec<Rule>,
+    pub to_write: Vec<Rule>,
     pub covered: Vec<Covered>,
     /// By host, what stays on HTTPS because rules for it would cost every git command too much.
     pub unruled: BTreeMap<String, Unruled>,
@@ -132,7 +132,7 @@ pub fn instead_of_rules<'a>(
         (guard, base)
     }));
     Rules {
-        rules: bases.into_iter().map(|(prefix, base)| Rule { base, prefix }).collect(),
+        to_write: bases.into_iter().map(|(prefix, base)| Rule { base, prefix }).collect(),
         covered: covered.into_iter().collect(),
         unruled,
     }

@@ -434,7 +434,7 @@ fn rule(base: &str, prefix: &str) -> Rule {
 
 /// The user's rules, then ours, as an include at the end of the configuration gives them.
 fn effective(user: &[Rule], ours: &Rules, url: &str) -> String {
-    rewrite(&[user, &ours.rules].concat(), url)
+    rewrite(&[user, &ours.to_write].concat(), url)
 }
 
 #[test]
@@ -491,7 +491,7 @@ fn the_users_own_rules_win_and_are_reported() {
     let app = declared("o/app");
     let all = [rule("git@github.com:", "https://github.com/")];
     let ours = instead_of_rules([&app], &all, Route::Canonical, Direction::Both);
-    assert_eq!(ours.rules, []);
+    assert_eq!(ours.to_write, []);
     assert_eq!(
         ours.covered,
         [
@@ -513,7 +513,7 @@ fn the_users_own_rules_win_and_are_reported() {
     assert_eq!(ours.covered.len(), 1);
     assert_eq!(effective(&user, &ours, "https://github.com/o/app.js"), "https://mirror/js");
     assert_eq!(effective(&user, &ours, "https://github.com/o/app"), app.to_ssh());
-    assert!(!ours.rules.iter().any(|ours| ours.prefix == "https://github.com/o/app."));
+    assert!(!ours.to_write.iter().any(|ours| ours.prefix == "https://github.com/o/app."));
 }
 
 #[test]
@@ -530,7 +530,7 @@ fn a_reverse_rule_is_defeated_for_keyed_repositories_alone() {
         assert_eq!(effective(&user, &ours, &neighbour), format!("https://github.com/o/{name}"));
     }
     // the forms that it does not turn back need no rule
-    assert!(!ours.rules.iter().any(|rule| rule.prefix.starts_with("ssh://")));
+    assert!(!ours.to_write.iter().any(|rule| rule.prefix.starts_with("ssh://")));
 }
 
 #[test]
@@ -797,7 +797,7 @@ proptest! {
         for asked in near.chain(others) {
             let with = effective(&user, &ours, &asked);
             let without = rewrite(&user, &asked);
-            prop_assert_eq!(&with, &rewrite(&[&ours.rules[..], &user].concat(), &asked), "order does not matter");
+            prop_assert_eq!(&with, &rewrite(&[&ours.to_write[..], &user].concat(), &asked), "order does not matter");
             let Some((repository, _)) = own(&asked) else {
                 prop_assert_eq!(&with, &without, "{}", asked);
                 continue;
@@ -862,7 +862,7 @@ fn git_follows_the_rules_that_we_write() {
         .collect();
     for route in [Route::Canonical, Route::Alias] {
         let ours = instead_of_rules(&repositories, &user, route, Direction::Both);
-        let all = [&user[..], &ours.rules].concat();
+        let all = [&user[..], &ours.to_write].concat();
         let model: Vec<String> = urls.iter().map(|url| rewrite(&all, url)).collect();
         assert_eq!(ask_git(&all, &urls), model);
     }

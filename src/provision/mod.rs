@@ -7,6 +7,7 @@ pub mod remotes;
 pub mod routing;
 pub mod trust;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
@@ -217,6 +218,7 @@ pub fn unmet(desired: &Desired, told: impl Fn(&str) -> bool) -> Vec<Item> {
     let missing = |name: &str, say: String, hint: &str| {
         Some(Item::fail(name, Finding::new(Code::RequiredMissing, say, hint)))
     };
+    let mut named = BTreeSet::new();
     desired
         .require
         .iter()
@@ -248,6 +250,8 @@ pub fn unmet(desired: &Desired, told: impl Fn(&str) -> bool) -> Vec<Item> {
             _ => None,
         })
         .filter(|item| !told(&item.subject.replace("push:", "key ")))
+        // named twice is required once
+        .filter(|item| named.insert(item.subject.clone()))
         .collect()
 }
 

@@ -163,7 +163,7 @@ pub fn rewrite<E: From<Obstacle>>(
                 continue;
             }
         }
-        tracing::debug!(?path, there = new.is_some(), "write");
+        tracing::info!(?path, there = new.is_some(), "write");
         let held = held.unwrap_or(Held::Nothing);
         match new {
             Some(new) => held.commit(new, &path),
@@ -208,7 +208,7 @@ fn prepare(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
 
 /// Writes `bytes` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    tracing::debug!(?path, mode = format_args!("{mode:04o}"), "write");
+    tracing::info!(?path, mode = format_args!("{mode:04o}"), "write");
     create_folders(path)?;
     prepare(path, bytes, mode)?.persist(path)?;
     sync_folder(path)

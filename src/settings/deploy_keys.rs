@@ -36,6 +36,7 @@ impl Reader<'_> {
             Err(error) => {
                 return self.refuse(
                     "deploy keys",
+                    via,
                     None,
                     Code::KeyMalformed,
                     format!("{via} is no JSON object: {}", place(&error)),
@@ -68,6 +69,7 @@ impl Reader<'_> {
         }
         self.refuse(
             &format!("key {item}"),
+            via,
             repository.as_ref(),
             Code::KeyMalformed,
             format!("its value in {via} is not a string"),
@@ -88,6 +90,7 @@ impl Reader<'_> {
             }
             (Some(found), None) => self.refuse(
                 "key",
+                &found.via,
                 None,
                 Code::KeyMalformed,
                 format!("{} is set, but {} is not", found.via, variables::REPOSITORY),
@@ -136,11 +139,12 @@ impl Reader<'_> {
                     (path, source)
                 }
                 Err(error) => {
-                    let path = error.path().unwrap_or(&root).display();
+                    let path = self.home.shown(error.path().unwrap_or(&root));
                     let cause =
                         error.io_error().map_or_else(|| "a loop of links".to_owned(), ToString::to_string);
                     let say = format!("cannot read `{path}`: {cause}");
-                    self.refuse("deploy keys", None, Code::KeyMalformed, say, "mend it, or take it away");
+                    let hint = "mend it, or take it away";
+                    self.refuse("deploy keys", &path, None, Code::KeyMalformed, say, hint);
                     continue;
                 }
             };
@@ -155,7 +159,8 @@ impl Reader<'_> {
                 Some(Err((say, hint))) => {
                     let repository = Repository::parse_declared(&name).ok();
                     let item = repository.as_ref().map_or_else(|| shown_name(&name), Repository::short);
-                    self.refuse(&format!("key {item}"), repository.as_ref(), Code::KeyMalformed, say, hint);
+                    let item = format!("key {item}");
+                    self.refuse(&item, &via, repository.as_ref(), Code::KeyMalformed, say, hint);
                 }
             }
         }
@@ -167,6 +172,7 @@ impl Reader<'_> {
             Err(error) => {
                 return self.refuse(
                     &format!("key {}", shown_name(name)),
+                    &via,
                     None,
                     Code::KeyMalformed,
                     error.to_string(),
@@ -198,7 +204,8 @@ impl Reader<'_> {
             {
                 let place = if origin == Origin::SeedFolder { "the seed folder" } else { &via };
                 let say = format!("it has two different keys in {place}");
-                self.refuse(&item, Some(&repository), Code::KeyMalformed, say, "leave one of its entries");
+                let hint = "leave one of its entries";
+                self.refuse(&item, &via, Some(&repository), Code::KeyMalformed, say, hint);
                 self.settings.keys.remove(at);
                 self.ambiguous.push(repository);
             }

@@ -24,7 +24,10 @@ impl Reader<'_> {
                 let shown = self.home.shown(&seed);
                 self.lines(Origin::SeedFolder, &shown, text.expose_secret());
             }
-            Some(Err((say, hint))) => self.refuse("known_hosts", None, Code::SshHostKeyUnknown, say, hint),
+            Some(Err((say, hint))) => {
+                let shown = self.home.shown(&seed);
+                self.refuse("known_hosts", &shown, None, Code::SshHostKeyUnknown, say, hint);
+            }
         }
     }
 
@@ -48,7 +51,7 @@ impl Reader<'_> {
                 }
             };
             let hint = "take the line from the server's administrator: `HOST KEYTYPE BASE64`";
-            self.refuse("known_hosts", None, Code::SshHostKeyUnknown, say, hint);
+            self.refuse("known_hosts", via, None, Code::SshHostKeyUnknown, say, hint);
         }
         self.settings.known_hosts.insert(origin, KnownHosts { lines, damaged: !damaged.is_empty() });
     }

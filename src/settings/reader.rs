@@ -40,6 +40,7 @@ impl<'a> Reader<'a> {
             Err((say, hint)) => {
                 self.refuse(
                     wanted.item,
+                    &via,
                     wanted.repository,
                     wanted.malformed,
                     format!("{say} (in {via})"),
@@ -126,6 +127,7 @@ impl<'a> Reader<'a> {
             Err(defect) => {
                 self.refuse(
                     item,
+                    &via,
                     repository,
                     defect.code,
                     format!("{} (in {via})", defect.reason),
@@ -142,20 +144,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A result is known by its item: what a second source has for it goes by the name of that source too.
     pub(super) fn refuse(
         &mut self,
         item: &str,
+        via: &str,
         repository: Option<&Repository>,
         code: Code,
         say: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        let refused = &mut self.settings.refused;
+        let is_first = !refused.iter().any(|known| known.item == item);
+        let item = if is_first { item.to_owned() } else { format!("{item} ({via})") };
         let finding = Finding::new(code, say, hint);
-        self.settings.refused.push(RefusedItem {
-            item: item.to_owned(),
-            finding,
-            repository: repository.cloned(),
-        });
+        match refused.iter_mut().find(|known| known.item == item) {
+            Some(known) if known.finding.say.contains(&finding.say) => {}
+            Some(known) => known.finding.say = format!("{}; {}", known.finding.say, finding.say),
+            None => refused.push(RefusedItem { item, finding, repository: repository.cloned() }),
+        }
     }
 
     pub(super) fn warn(&mut self, text: String) {

@@ -66,6 +66,7 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
         None => Fix::report(format!("take {} out of the template's environment", setting.name)),
     };
+    let about = |setting: &Setting| Some(setting.name.clone());
     let on = |value: &str| !matches!(value, "0" | "false");
     let provider = observed::CLAUDE_CODE_PROVIDERS
         .iter()
@@ -74,7 +75,7 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         let summary =
             format!("{} sends Claude Code to a cloud provider, so the token is unused", setting.name);
         outcomes.push(
-            Outcome::fail(ID, None, Code::ClaudeProviderBypass, summary, take_out(&setting))
+            Outcome::fail(ID, about(&setting), Code::ClaudeProviderBypass, summary, take_out(&setting))
                 .with([Evidence::new("set in", setting.place)]),
         );
     }
@@ -99,7 +100,7 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         } else {
             (Code::ClaudeAuthConflict, format!("{} is set as well, and beats the token", setting.name))
         };
-        outcomes.push(Outcome::fail(ID, None, code, summary, take_out(&setting)).with([
+        outcomes.push(Outcome::fail(ID, about(&setting), code, summary, take_out(&setting)).with([
             Evidence::new("wins", setting.name),
             Evidence::new("set in", setting.place),
             Evidence::new("unused", "the token of `claude setup-token`"),
@@ -111,7 +112,7 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         outcomes.push(
             Outcome::fail(
                 ID,
-                None,
+                about(&setting),
                 Code::ClaudeTokenSentElsewhere,
                 "ANTHROPIC_BASE_URL sends the subscription token to another host than Anthropic's",
                 take_out(&setting),

@@ -83,7 +83,7 @@ fn configuration(context: &Context, config: &Json) -> Vec<Outcome> {
     if config.get("hasCompletedOnboarding") != Some(&Value::Bool(true)) {
         outcomes.push(Outcome::warn(
             ID,
-            None,
+            Some("hasCompletedOnboarding".to_owned()),
             Code::ClaudeOnboardingIncomplete,
             "the first-run prompts will block an unattended session",
             apply(),
@@ -93,7 +93,7 @@ fn configuration(context: &Context, config: &Json) -> Vec<Outcome> {
         outcomes.push(
             Outcome::warn(
                 ID,
-                None,
+                Some("primaryApiKey".to_owned()),
                 Code::ClaudeAuthConflict,
                 "`primaryApiKey` is left in .claude.json beside the token; organisation settings are asked for with it",
                 Fix::edit(path, "take `primaryApiKey` out"),

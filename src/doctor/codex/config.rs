@@ -35,11 +35,14 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
     let text = |key: &str| config.get(key).and_then(Item::as_str);
     let chatgpt = auth.is_some_and(|auth| auth.mode() == Mode::ChatGpt);
     let mut outcomes = Vec::new();
-    let mut fault = |code, summary: String, fix| outcomes.push(Outcome::fail(ID, None, code, summary, fix));
+    let mut fault = |setting: &str, code, summary: String, fix| {
+        outcomes.push(Outcome::fail(ID, Some(setting.to_owned()), code, summary, fix));
+    };
 
     match text("cli_auth_credentials_store") {
         None | Some("file") => {}
         Some(store) => fault(
+            "cli_auth_credentials_store",
             Code::CodexStoreNotFile,
             format!("`cli_auth_credentials_store` is {store:?}, so Codex looks for the login elsewhere"),
             edit("take the line out, or set it to \"file\""),
@@ -49,11 +52,13 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
         || context.env.get(observed::CODEX_API_KEY).is_some();
     match text("forced_login_method") {
         Some("api") if chatgpt => fault(
+            "forced_login_method",
             Code::CodexForcedLogin,
             "`forced_login_method` is \"api\": the next start of Codex deletes this ChatGPT login".to_owned(),
             edit("take the line out before anyone starts Codex"),
         ),
         Some("chatgpt") if api_key => fault(
+            "forced_login_method",
             Code::CodexForcedLogin,
             "`forced_login_method` is \"chatgpt\" and an API key is set: the next start of Codex deletes auth.json".to_owned(),
             edit("take the line or the key out before anyone starts Codex"),
@@ -67,6 +72,7 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
             || forced.as_array().is_some_and(|list| list.iter().any(|id| id.as_str() == Some(account)));
         if !named {
             fault(
+                "forced_chatgpt_workspace_id",
                 Code::CodexForcedLogin,
                 "`forced_chatgpt_workspace_id` names another workspace: the next start of Codex deletes this login".to_owned(),
                 edit("name this login's workspace, or take the line out"),
@@ -81,6 +87,7 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
             .unwrap_or(false);
         if !uses_login {
             fault(
+                "model_provider",
                 Code::CodexProviderBypass,
                 format!("the model provider `{}` does not use auth.json", provider.escape_debug()),
                 edit("take `model_provider` out, or give up the login in auth.json"),
@@ -91,6 +98,7 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
         && !offered(context, model)
     {
         fault(
+            "model",
             Code::CodexModelUnsupported,
             format!("the model `{}` is not offered to ChatGPT logins", model.escape_debug()),
             edit("take `model` out: the default moves with the client"),
@@ -101,7 +109,7 @@ pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth
     if folder.is_some_and(|folder| access(folder, Access::WRITE_OK).is_err()) {
         outcomes.push(Outcome::fail(
             ID,
-            None,
+            Some(context.home.shown(&context.home.codex)),
             Code::CodexHomeUnwritable,
             "Codex cannot write its folder: it would renew the login, and lose the new one",
             Fix::report(format!("give `{}` to the workspace user, writable", context.home.codex.display())),

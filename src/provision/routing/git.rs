@@ -82,7 +82,7 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
         Item::warn("routing", finding, Vec::new())
     });
     let mut config = HEADER.to_owned();
-    for (key, rules) in [("insteadOf", &both.rules), ("pushInsteadOf", &push.rules)] {
+    for (key, rules) in [("insteadOf", &both.to_write), ("pushInsteadOf", &push.to_write)] {
         let mut base = None;
         for Rule { base: to, prefix } in rules {
             if base != Some(to) {
@@ -92,7 +92,8 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
             let _ = writeln!(config, "\t{key} = {}", git_config::quoted(prefix));
         }
     }
-    let in_force = InForce { both: [both.rules, user.both].concat(), push: [push.rules, user.push].concat() };
+    let in_force =
+        InForce { both: [both.to_write, user.both].concat(), push: [push.to_write, user.push].concat() };
     let unreadable = complaint.map(|complaint| Item::fail("git", complaint.finding(home, "")));
     GitRules { config, notes, reversed, unreadable, in_force }
 }

@@ -168,7 +168,7 @@ fn what_apply_refused_and_nobody_requires_is_told_apart() {
 fn what_failed_in_part_stands_until_it_is_looked_at_again() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
-        let blocked = "remote-still-https git@github.com:acme/app.git (origin)";
+        let blocked = "remote-still-https git@github.com:acme/app.git (origin in ~/src/app)";
         let status = || ws.run(&["status"]);
         let line = |what: &str| {
             ws.run(&["status", "--line"]).success().stdout_has(what);

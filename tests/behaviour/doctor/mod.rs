@@ -1,10 +1,13 @@
 //! The doctor's confusion matrix: each real fault comes out as exactly its code, and a healthy workspace as none.
 
 mod agree;
+pub mod document;
 mod faults;
 mod hostile;
 mod live;
+mod names;
 mod offline;
+mod schemas;
 mod table;
 mod wait;
 
@@ -12,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::support::{
-    Access, CRATE, Cmd, Coder, GitHost, KeyPair, Output, Vendors, Workspace, fake_auth, sandbox,
+    Access, Cmd, Coder, GitHost, KeyPair, Output, Vendors, Workspace, fake_auth, sandbox, schema,
 };
 use table::findings;
 
@@ -326,6 +329,12 @@ fn only_what_is_required_is_red() {
     });
 }
 
+/// The first check that ended so.
+fn first<'a>(report: &'a mut serde_json::Value, status: &str) -> &'a mut serde_json::Value {
+    let checks = report["checks"].as_array_mut().unwrap();
+    checks.iter_mut().find(|check| check["status"] == status).unwrap()
+}
+
 /// The schema that is shipped is the judge of what is printed: of a report with every kind of status in it.
 #[test]
 fn the_report_is_of_its_schema() {
@@ -340,21 +349,31 @@ fn the_report_is_of_its_schema() {
             // nothing can be looked at, which is said in the same form
             lab.doctor(&[]).env("HOME", "/nowhere").run().fails(1),
         ];
-        let mut schemas = boon::Schemas::new();
-        let mut compiler = boon::Compiler::new();
-        let schema = fs::read_to_string(format!("{CRATE}/schema/doctor.schema.json")).unwrap();
-        compiler.add_resource("schema", serde_json::from_str(&schema).unwrap()).unwrap();
-        let schema = compiler.compile("schema", &mut schemas).unwrap();
         for report in reports {
-            if let Err(error) = schemas.validate(&report.json(), schema) {
-                panic!("{error:#}\n{report}");
-            }
+            assert_eq!(document::faults(&report.json()), Vec::<String>::new(), "{report}");
         }
         // a schema that takes anything would judge nothing
-        assert!(schemas.validate(&serde_json::json!({"schema_version": 1, "checks": []}), schema).is_err());
-        let mut report = ws.run(&["doctor", "--json", "--offline"]).json();
-        report.as_object_mut().unwrap().remove("checks");
-        assert!(schemas.validate(&report, schema).is_err(), "an error alone stands in place of the checks");
+        let good = ws.run(&["doctor", "--json", "--offline"]).json();
+        let spoilt = |spoil: fn(&mut serde_json::Value)| {
+            let mut report = good.clone();
+            spoil(&mut report);
+            assert!(schema::fault("doctor", &report).is_some(), "{report:#}");
+        };
+        // an error alone stands in place of the checks
+        spoilt(|report| drop(report.as_object_mut().unwrap().remove("checks")));
+        spoilt(|report| first(report, "pass")["code"] = "home-unset".into());
+        spoilt(|report| first(report, "pass")["reason"] = "none".into());
+        spoilt(|report| first(report, "skip")["reason"] = serde_json::Value::Null);
+        spoilt(|report| first(report, "fail")["fix"] = serde_json::Value::Null);
+        spoilt(|report| {
+            first(report, "fail")["fix"] = serde_json::json!({"kind": "run", "say": "x"});
+        });
+        spoilt(|report| {
+            first(report, "fail")["fix"] = serde_json::json!({"kind": "visit", "say": "x", "path": "/"});
+        });
+        spoilt(|report| {
+            first(report, "fail")["fix"] = serde_json::json!({"kind": "edit", "say": "x", "argv": ["x"]});
+        });
     });
 }
 

@@ -95,6 +95,7 @@ impl Fault {
                 wrong.push(format!("nobody can mend {check}"));
             }
         }
+        wrong.extend(super::document::faults(&report));
         let fails = found.iter().any(|(status, _)| status == "fail");
         if output.status.code() != Some(i32::from(fails)) {
             wrong.push("the exit status is wrong".to_owned());

@@ -7,6 +7,7 @@ pub mod fake_auth;
 mod git_host;
 mod mirror;
 mod sandbox;
+pub mod schema;
 mod snapshot;
 pub mod strace;
 mod template;
