@@ -53,10 +53,11 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     let asked = arguments.repo.as_deref().map(Repository::parse_declared).transpose().map_err(|error| {
         Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
     })?;
+    let home = Home::locate(&Env::of_process())?;
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
     let github = Memory::default();
     let mut pause = PAUSE;
-    let mut report = examine(arguments, &selection, asked.as_ref(), &github)?;
+    let mut report = examine(arguments, &selection, asked.as_ref(), &github, &home)?;
     while report.may_pass() && start.elapsed().saturating_add(pause) <= patience {
         thread::sleep(pause);
         let again = report.in_the_way().map(|outcome| outcome.id);
@@ -64,10 +65,9 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         if again.only.iter().any(|id| id.starts_with("actions.") || id.ends_with(".request")) {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        report = report.renewed(examine(arguments, &again, asked.as_ref(), &github)?);
+        report = report.renewed(examine(arguments, &again, asked.as_ref(), &github, &home)?);
     }
     if report.provisioned_at.is_some() {
-        let home = Home::locate(&Env::of_process())?;
         let whole = selection.only.is_empty() && selection.skip.is_empty();
         if let Err(error) = verdict::keep(&report, whole, &home.state) {
             complain(&error);
@@ -86,15 +86,15 @@ fn examine(
     selection: &Selection,
     asked: Option<&Repository>,
     github: &Memory,
+    home: &Home,
 ) -> Result<Report> {
     let start = Instant::now();
     let env = Env::of_process();
-    let home = Home::locate(&env)?;
-    let settings = Settings::load(&env, &home, None)?;
+    let settings = Settings::load(&env, home, None)?;
     let (receipt, under_way) = settled(&home.state)?;
     let mut provision = provision::restated(&provision::Context {
         settings: &settings,
-        home: &home,
+        home,
         receipt: receipt.as_ref(),
         now: env.now,
     });
@@ -108,7 +108,7 @@ fn examine(
     let mut repositories: Vec<Repository> =
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
-    let clones = Clones::new(provision.desired.roots(&home), folder.clone(), arguments.all);
+    let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all);
     let (over_ssh, https): (Vec<_>, Vec<_>) =
         clones.keyless(&provision.desired).into_iter().partition(|url| url.transport().is_ssh());
     repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
@@ -116,7 +116,7 @@ fn examine(
     repositories.dedup();
     let context = Context {
         env: &env,
-        home: &home,
+        home,
         settings: &settings,
         receipt: receipt.as_ref(),
         under_way,

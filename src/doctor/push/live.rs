@@ -3,7 +3,7 @@
 
 use super::scratch::Scratch;
 use super::{Access, By, Choice, SshCommand, advertises, ask, blames_nobody, hung, of_clone};
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::doctor::Context;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Fix, Outcome, Status};
@@ -71,7 +71,9 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
     let outcome = outcome.with([Evidence::new("branch", branch.clone())]);
     match outcome.status {
         Status::Warn => {
-            outcome.fixed(Fix::run(["git", "push", url, &format!(":{branch}")], "delete the branch by hand"))
+            let say = format!("have somebody who may delete branches delete `{branch}`");
+            let outcome = outcome.fixed(Fix::report(say));
+            Outcome { actor: Some(Actor::RepoAdmin), agent_may_fix: false, ..outcome }
         }
         _ if left => {
             let summary = format!("{}; the throw-away branch may be left there", outcome.summary);
