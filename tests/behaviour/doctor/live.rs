@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::table::{Fault, fault, matrix};
-use super::{Lab, URL, hostile, token};
+use super::{Lab, hostile, token};
 use crate::support::{Clients, Cmd, Output, Vendors, canary, sandbox};
 
 /// The server's rules, which no advertisement tells of.
