@@ -113,6 +113,8 @@ struct Reader<'a> {
     settings: Settings,
     /// Repositories of which one source has two keys.
     ambiguous: Vec<Repository>,
+    /// The repositories of refused keys, and where these stand.
+    unusable_keys: Vec<(Repository, String)>,
 }
 
 impl Settings {

@@ -181,6 +181,20 @@ impl Reader<'_> {
             }
         };
         let item = format!("key {}", repository.short());
+        let better = |other: &str| other != via;
+        if let Some(known) = self.settings.keys.iter().find(|it| it.value.0 == repository && better(&it.via))
+        {
+            if DeployKey::parse(&text).is_err() {
+                return self
+                    .warn(format!("{item}: {via} holds no usable key; that of {} is used", known.via));
+            }
+        } else if let Some((_, above)) =
+            self.unusable_keys.iter().find(|(refused, above)| *refused == repository && better(above))
+        {
+            // who set the better source did not mean what stands below it
+            return self.warn(format!("{item}: {via} is passed over, because the key in {above} is refused"));
+        }
+        let source = via.clone();
         let found = Found { text, origin, via };
         let checked = self.check(&item, Some(&repository), found, |text| {
             let Checked { value, mut repairs } = DeployKey::parse(text)?;
@@ -188,7 +202,10 @@ impl Reader<'_> {
             repairs.retain(|repair| *repair != "base64 wrapping");
             Ok(Checked { value, repairs })
         });
-        let Some(Sourced { value: key, origin, via }) = checked else { return };
+        let Some(Sourced { value: key, origin, via }) = checked else {
+            self.unusable_keys.push((repository, source));
+            return;
+        };
         if self.ambiguous.contains(&repository) {
             return;
         }

@@ -20,7 +20,15 @@ impl<'a> Reader<'a> {
     pub(super) fn new(env: &'a Env, home: &'a Home, stdin: BTreeMap<String, SecretString>) -> Self {
         let seed = env.get(variables::SEED_DIR);
         let seed = seed.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
-        Self { env, home, stdin, seed, settings: Settings::default(), ambiguous: Vec::new() }
+        Self {
+            env,
+            home,
+            stdin,
+            seed,
+            settings: Settings::default(),
+            ambiguous: Vec::new(),
+            unusable_keys: Vec::new(),
+        }
     }
 
     /// The first source that is set; others with a different value are named. A first source that cannot be read is

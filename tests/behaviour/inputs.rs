@@ -431,6 +431,34 @@ fn the_first_source_wins_and_others_that_differ_are_named() {
 }
 
 #[test]
+fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
+    sandbox(|ws| {
+        let [upper, lower] = ["upper", "lower"].map(KeyPair::generate);
+        let seed = ".config/pushready/seed/deploy-keys/github.com/acme/app";
+        let apply = |map: &str, below: &str| {
+            ws.write(seed, below, 0o600);
+            ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": map}).to_string()).run()
+        };
+        // who set the map did not mean what stands below it
+        let output = apply("no key", &lower.private).fails(1);
+        let output = output.stdout_has("FAIL  key-malformed key acme/app: ");
+        let output = output.stdout_has(
+            "key acme/app: ~/.config/pushready/seed/deploy-keys/github.com/acme/app is passed over",
+        );
+        assert!(!output.stdout.contains("ok    key acme/app"), "{output}");
+        assert!(!ws.home().join(".local/state/pushready/keys").exists(), "{output}");
+        let output = apply(&upper.private, "no key").success();
+        output
+            .stdout_has(&format!("ok    key acme/app: ssh-ed25519 {}", upper.fingerprint))
+            .stdout_has("holds no usable key; that of PUSHREADY_DEPLOY_KEYS is used");
+        ws.run(&["remove"]).success();
+        apply(&upper.private, &lower.private)
+            .success()
+            .stdout_has("has another key than PUSHREADY_DEPLOY_KEYS, which is used");
+    });
+}
+
+#[test]
 fn the_same_value_in_two_sources_is_no_matter() {
     sandbox(|ws| {
         let token = token("same");
