@@ -125,6 +125,9 @@ pub struct CodexRecord {
     pub account: Option<Digest>,
     pub lease: bool,
     pub origin: Origin,
+    /// The variable or the file of the seed folder that it came from, as people are told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +136,9 @@ pub struct ClaudeRecord {
     /// The day the token was made, or first seen.
     pub created: jiff::civil::Date,
     pub origin: Origin,
+    /// The variable or the file of the seed folder that it came from, as people are told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }
 
 /// An item that was asked for and refused.

@@ -88,6 +88,15 @@ impl Fix {
         Self { kind: FixKind::Edit { path: path.display().to_string() }, say: say.into() }
     }
 
+    /// What is gone comes back from where it came from.
+    pub fn again(via: Option<&str>, variable: &str) -> Self {
+        let say = match via {
+            Some(path) if path.contains('/') => format!("run apply: it reads `{path}`"),
+            via => format!("run apply where {} is set", via.unwrap_or(variable)),
+        };
+        Self::run(["pushready", "apply"], say)
+    }
+
     /// What apply refused, and told at the time.
     pub fn explained(code: Code) -> Self {
         Self::report(format!("mend what `pushready explain {code}` names, and apply again"))

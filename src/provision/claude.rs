@@ -20,6 +20,7 @@ use crate::resource::place::Obstacle;
 use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::settings::Sourced;
+use crate::variables;
 
 /// `claude setup-token` makes tokens that live a year.
 pub const LIFETIME_DAYS: i64 = 365;
@@ -99,6 +100,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         token: wanted,
         created: context.settings.claude_created.or(known).unwrap_or(today),
         origin: seed.origin,
+        via: Some(seed.via.clone()),
     };
     let oauth = seed.value.oauth_json();
     let value: Value = serde_json::from_str(oauth.expose_secret()).unwrap_or_default();
@@ -120,9 +122,11 @@ fn without_token(
     context: &Context,
     path: PathBuf,
 ) -> Option<Item> {
-    const HINT: &str =
-        "run `pushready apply` where PUSHREADY_CLAUDE_OAUTH_TOKEN is set: restart the workspace";
-    let warn = |code, say: &str| Some(Item::warn("claude", Finding::new(code, say, HINT), Vec::new()));
+    let warn = |code, say: &str| {
+        let via = record.via.as_deref().unwrap_or(variables::CLAUDE_OAUTH_TOKEN);
+        let hint = format!("run `pushready apply` where {via} is set: restart the workspace");
+        Some(Item::warn("claude", Finding::new(code, say, hint), Vec::new()))
+    };
     let content = match found {
         Ok(content) => content,
         Err(obstacle) => return Some(Item::fail("claude", obstructed(obstacle, &path))),

@@ -9,11 +9,17 @@ use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::variables;
 
 pub fn new_token(context: &Context) -> Fix {
-    let via = context.settings.claude.as_ref().map(|token| &*token.via);
+    let via = via(context);
     Fix::report(format!(
         "make one with `claude setup-token` and give it as {}",
-        source(via, "PUSHREADY_CLAUDE_OAUTH_TOKEN")
+        source(via, variables::CLAUDE_OAUTH_TOKEN)
     ))
+}
+
+/// What is set here, else what the last apply took it from.
+fn via<'a>(context: &Context<'a>) -> Option<&'a str> {
+    let recorded = context.desired.claude.as_ref().and_then(|record| record.via.as_deref());
+    context.settings.claude.as_ref().map(|token| &*token.via).or(recorded)
 }
 
 /// The token that Claude Code will send if nothing beats it: the variable, else the file.
@@ -43,7 +49,7 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
             ),
         };
     }
-    let apply = || Fix::run(["pushready", "apply"], "run apply where PUSHREADY_CLAUDE_OAUTH_TOKEN is set");
+    let apply = || Fix::again(via(context), variables::CLAUDE_OAUTH_TOKEN);
     match file {
         None | Some(CredentialsFile::Blank { by_client: false }) => Outcome::fail(
             ID,

@@ -7,15 +7,22 @@ use crate::doctor::outcome::{Evidence, Fix, Outcome, source};
 use crate::provision::{Status, codex::described, span};
 use crate::resource::file::{self, Kind};
 use crate::secret::{CodexAuth, Liveness, Mode};
+use crate::variables;
 
 const ONE_DAY: i64 = 86_400;
 
 pub fn new_seed(context: &Context) -> Fix {
-    let via = context.settings.codex.as_ref().map(|seed| &*seed.via);
+    let via = via(context);
     Fix::report(format!(
         "make a new login, `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and give that auth.json as {}",
-        source(via, "PUSHREADY_CODEX_AUTH_JSON")
+        source(via, variables::CODEX_AUTH_JSON)
     ))
+}
+
+/// What is set here, else what the last apply took it from.
+fn via<'a>(context: &Context<'a>) -> Option<&'a str> {
+    let recorded = context.desired.codex.as_ref().and_then(|record| record.via.as_deref());
+    context.settings.codex.as_ref().map(|seed| &*seed.via).or(recorded)
 }
 
 pub fn missing(context: &Context) -> Outcome {
@@ -23,11 +30,7 @@ pub fn missing(context: &Context) -> Outcome {
     let written = context.written("codex.auth").is_some();
     let summary =
         if written { "auth.json is gone, as after `codex logout`" } else { "there is no auth.json" };
-    let fix = if written {
-        new_seed(context)
-    } else {
-        Fix::run(["pushready", "apply"], "run apply where PUSHREADY_CODEX_AUTH_JSON is set")
-    };
+    let fix = if written { new_seed(context) } else { Fix::again(via(context), variables::CODEX_AUTH_JSON) };
     Outcome::fail(ID, None, Code::CodexAuthMissing, summary, fix)
 }
 

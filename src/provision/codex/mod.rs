@@ -20,6 +20,7 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, obstructed};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::settings::Sourced;
+use crate::variables;
 use freshness::{Decision, Live, decide, live};
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
@@ -58,6 +59,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         account: seed.value.account_digest().map(|hex| Digest::from_hex(&hex)),
         lease,
         origin: seed.origin,
+        via: Some(seed.via.clone()),
     };
     let undo = context.written("codex.auth", &path);
     // known as ours from its copy alone: see `recovery`
@@ -157,7 +159,10 @@ fn without_seed(
             Finding::new(
                 Code::CodexAuthClobbered,
                 format!("left alone: {what}, and no seed is set here"),
-                "run `pushready apply` where PUSHREADY_CODEX_AUTH_JSON is set: restart the workspace",
+                format!(
+                    "run `pushready apply` where {} is set: restart the workspace",
+                    record.and_then(|record| record.via.as_deref()).unwrap_or(variables::CODEX_AUTH_JSON)
+                ),
             ),
             Vec::new(),
         ),

@@ -14,6 +14,8 @@ mod wait;
 use std::collections::BTreeSet;
 use std::fs;
 
+use base64ct::{Base64, Encoding as _};
+
 use crate::support::{
     Access, Cmd, Coder, GitHost, KeyPair, Output, Vendors, Workspace, fake_auth, sandbox, schema,
 };
@@ -470,5 +472,41 @@ fn a_page_is_named_where_the_forge_has_it_or_not_at_all() {
                 "{found:#}"
             );
         }
+    });
+}
+
+/// An agent's shell has lost the variables; where its secret belongs is known all the same.
+#[test]
+fn a_lost_login_is_told_with_the_source_that_it_came_from() {
+    sandbox(|ws| {
+        let seed = fake_auth::chatgpt();
+        let said = |id: &str| {
+            let report =
+                ws.pushready(&["doctor", "--json", "--offline", "--only", "codex,claude"]).run().json();
+            let mut checks = report["checks"].as_array().unwrap().iter();
+            let check = checks.find(|check| check["id"] == id && check["status"] == "fail");
+            check.unwrap_or_else(|| panic!("{id}\n{report:#}"))["fix"]["say"].as_str().unwrap().to_owned()
+        };
+        let lose = || {
+            ws.sh("rm .codex/auth.json .claude/.credentials.json").run().success();
+            [said("codex.login"), said("claude.login")]
+        };
+        ws.write("codex.json", seed.json(), 0o600);
+        let apply = ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON_FILE", "~/codex.json");
+        apply
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN_BASE64", Base64::encode_string(token().as_bytes()))
+            .run()
+            .success();
+        let [codex, claude] = lose();
+        assert!(codex.contains("PUSHREADY_CODEX_AUTH_JSON_FILE"), "{codex}");
+        assert_eq!(claude, "run apply where PUSHREADY_CLAUDE_OAUTH_TOKEN_BASE64 is set");
+        ws.run(&["remove"]);
+
+        ws.write(".config/pushready/seed/codex-auth.json", seed.json(), 0o600);
+        ws.write(".config/pushready/seed/claude-oauth-token", token(), 0o600);
+        ws.run(&["apply"]).success();
+        let [codex, claude] = lose();
+        assert!(codex.contains("seed/codex-auth.json") && codex.contains("coder secret update"), "{codex}");
+        assert_eq!(claude, "run apply: it reads `~/.config/pushready/seed/claude-oauth-token`");
     });
 }
