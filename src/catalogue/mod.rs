@@ -85,7 +85,7 @@ macro_rules! codes {
 
 codes! {
     // home
-    HomeUnset "home-unset" TemplateAdmin [] "HOME is unset, empty, relative or `/`, and no passwd entry supplies a home"
+    HomeUnset "home-unset" TemplateAdmin [] "HOME is unset, empty, relative, `/` or no folder"
     HomeReadOnly "home-read-only" TemplateAdmin [stop] "the home cannot be written: read-only mount or missing permission"
     HomeDiskFull "home-disk-full" WorkspaceUser [stop] "a write failed because the disk or the quota is exhausted"
     HomeIoError "home-io-error" WorkspaceUser [stop] "the disk reported an error while a file of the home was read or written"

@@ -127,7 +127,7 @@ fn environment(context: &Context) -> Outcome {
         ID,
         None,
         Code::LeakEnv,
-        "seeds stand in the environment of every process of this workspace, and in the state of Terraform",
+        "seeds stand in the environment of every process of this workspace, and, where a template set them, in Terraform's state",
         Fix::report("hand them over as user secrets or as a mounted folder instead: the seed folder, PUSHREADY_SEED_DIR"),
     )
     .with([Evidence::new("variables", set.join(", "))])
