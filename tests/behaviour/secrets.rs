@@ -268,3 +268,32 @@ fn what_stood_in_a_login_is_kept_whole_and_never_in_the_receipt() {
         }
     });
 }
+
+/// Neither a crash nor a neighbour of the same user gets at the memory (proc(5), PR_SET_DUMPABLE(2const)).
+#[test]
+fn a_running_process_leaves_no_core_and_cannot_be_read() {
+    sandbox(|ws| {
+        // it waits for us with its secrets
+        ws.sh("mkfifo fifo").run().success();
+        let script = r#"pushready apply --stdin <fifo >/dev/null & exec 3>fifo
+            until grep -q 'core file size *0 *0' /proc/$!/limits; do :; done
+            cat /proc/$!/environ >/dev/null && echo readable
+            exec 3>&-; wait $!"#;
+        let output = ws.sh(script).wrapped_in("timeout", ["20"]).run();
+        assert_eq!((output.status.code(), &*output.stdout), (Some(0), ""), "{output}");
+        output.stderr_has("/environ: Permission denied");
+    });
+}
+
+#[test]
+fn nothing_depends_on_colour_and_each_help_has_examples() {
+    sandbox(|ws| {
+        for command in ["apply", "doctor", "status", "remove", "explain", "agents-md", "install"] {
+            let help = ws.pushready(&[command, "--help"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
+            let help = help.run().success().stdout_has(&format!("Examples:\n  pushready {command}"));
+            assert!(!help.stdout.contains('\u{1b}'), "{help}");
+        }
+        let log = ws.pushready(&["-vvv", "doctor", "--offline"]).env("NO_COLOR", "1").run();
+        assert!(!log.to_string().contains('\u{1b}') && !log.stderr.is_empty(), "{log}");
+    });
+}

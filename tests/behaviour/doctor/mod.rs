@@ -118,6 +118,9 @@ fn a_healthy_workspace_is_all_green() {
         let report = output.json();
         assert_eq!(findings(&report), BTreeSet::new(), "{output}");
         assert_eq!(report["overall"], "pass");
+        let receipt: serde_json::Value =
+            serde_json::from_str(&ws.read(".local/state/pushready/receipt.json")).unwrap();
+        assert_eq!(report["provisioned_at"], receipt["provisioned_at"]);
         let passed = |id: &str| {
             let mut checks = report["checks"].as_array().unwrap().iter();
             checks.any(|check| check["id"] == id && check["status"] == "pass")

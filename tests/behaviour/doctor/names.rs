@@ -170,6 +170,14 @@ fn an_odd_name_of_a_remote_is_evidence_and_no_subject() {
         let named =
             |name: &str| checks.iter().any(|check| super::evidence(check, "name of the remote") == name);
         assert!(named(&bell.escape_debug().to_string()) && named(&long), "{output}");
+        // what is to be run names it as it is, and what is shown of that can be pasted
+        let text = ws
+            .pushready(&["doctor", "--offline", "--only", "git.remotes"])
+            .current_dir("src/app")
+            .run()
+            .success();
+        assert!(!text.stdout.contains(['\u{1b}', '\u{7}']), "{text}");
+        text.stdout_has("git -C /home/coder/src/app remote set-url $'\\x1b]0;pwned\\x07' ssh://");
     });
 }
 
