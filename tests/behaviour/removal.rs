@@ -238,7 +238,7 @@ fn with_json_there_is_one_document_whatever_happens() {
         for (args, exit) in [
             (&["doctor", "--json", "--only", "nothing"][..], 2),
             (&["explain", "--json", "no-such-code"], 2),
-            (&["explain", "--json", "--push", "/nowhere"], 3),
+            (&["explain", "--json", "--push", "/nowhere"], 2),
             (&["apply", "--json", "--no-such-option"], 2),
             (&["doctor", "--json", "--short"], 2),
             (&["no-such-command", "--json"], 2),
