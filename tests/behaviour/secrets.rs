@@ -275,10 +275,10 @@ fn a_running_process_leaves_no_core_and_cannot_be_read() {
     sandbox(|ws| {
         // it waits for us with its secrets
         ws.sh("mkfifo fifo").run().success();
-        let script = r#"pushready apply --stdin <fifo >/dev/null & exec 3>fifo
+        let script = r"pushready apply --stdin <fifo >/dev/null & exec 3>fifo
             until grep -q 'core file size *0 *0' /proc/$!/limits; do :; done
             cat /proc/$!/environ >/dev/null && echo readable
-            exec 3>&-; wait $!"#;
+            exec 3>&-; wait $!";
         let output = ws.sh(script).wrapped_in("timeout", ["20"]).run();
         assert_eq!((output.status.code(), &*output.stdout), (Some(0), ""), "{output}");
         output.stderr_has("/environ: Permission denied");
