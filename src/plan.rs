@@ -98,7 +98,7 @@ impl Plan {
                 planned.block(&resource::obstructed(&Obstacle::Io(error), &state.path.join("undo")));
             }
         }
-        for folder in self.changes().flat_map(|(step, _)| file::missing_folders(&step.resource.target.path)) {
+        for folder in self.changes().flat_map(|(step, _)| step.resource.target.missing_folders()) {
             if !folder.starts_with(&state.path) && !receipt.folders.contains(&folder) {
                 receipt.folders.push(folder);
             }

@@ -33,6 +33,17 @@ pub struct Target {
     pub malformed: Code,
 }
 
+impl Target {
+    /// The folders that a write makes, outermost first: where the file is a link, those of its target.
+    pub fn missing_folders(&self) -> Vec<PathBuf> {
+        let real = match self.kind {
+            Kind::Shared => file::resolve(&self.path).unwrap_or_else(|_| self.path.clone()),
+            Kind::Own | Kind::Secret => self.path.clone(),
+        };
+        file::missing_folders(&real)
+    }
+}
+
 /// What is wanted of one file.
 #[derive(Debug)]
 pub struct Resource {

@@ -371,3 +371,17 @@ fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
         assert_eq!([".claude.json", ".codex/config.toml"].map(|path| ws.read(path)), whole);
     });
 }
+
+#[test]
+fn a_link_into_a_dotfiles_folder_that_is_not_there_yet_leaves_none() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        ws.sh("mkdir -m 700 .ssh; ln -s ../dot/files/ssh_config .ssh/config").run().success();
+        let apply = ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
+        apply.env("PUSHREADY_DEPLOY_KEY", &*key.private).run().success();
+        assert!(ws.read("dot/files/ssh_config").contains("Include "));
+        ws.run(&["remove"]).success();
+        assert!(!ws.home().join("dot").exists());
+        assert!(ws.home().join(".ssh/config").is_symlink());
+    });
+}
