@@ -119,6 +119,9 @@ pub fn cure(error: &io::Error) -> &'static str {
             "end that program, or wait for it, and run it again; a lock that nobody holds can be removed"
         }
         Kind::NotADirectory => "a file stands where a folder is needed: move it away",
+        Kind::AlreadyExists => {
+            "a link that leads nowhere stands where a folder is needed (`ls -ld` shows it): take it away"
+        }
         _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             "the disk reports an error (`dmesg` shows more): mend it and run it again"
         }

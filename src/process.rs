@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -40,6 +41,16 @@ pub enum Failure {
     /// It did not end in time, and was killed with its process group.
     Deadline,
     Io(io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is not on PATH"),
+            Self::Deadline => f.write_str("it did not end in time"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<io::Error> for Failure {

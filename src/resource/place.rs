@@ -25,6 +25,8 @@ pub enum Obstacle {
     OpenFolder {
         folder: PathBuf,
         mode: u32,
+        /// It belongs to this user.
+        ours: bool,
     },
     WorkTree(PathBuf),
     /// The receipt, which is JSON, could not name the place.
@@ -56,9 +58,13 @@ impl Obstacle {
                 format!("`{path}` belongs to uid {uid}"),
                 format!("give it to the workspace user: `sudo chown {} {word}`", geteuid().as_raw()),
             ),
-            Self::OpenFolder { folder, mode } => (
+            Self::OpenFolder { folder, mode, ours } => (
                 format!("`{}` has mode {mode:04o}, so other users could swap `{path}`", folder.display()),
-                format!("close it: `chmod go-w {}`", shell(folder)),
+                if *ours {
+                    format!("close it: `chmod go-w {}`", shell(folder))
+                } else {
+                    "name a folder of your own (CODEX_HOME, CLAUDE_CONFIG_DIR and XDG_STATE_HOME do)".to_owned()
+                },
             ),
             Self::WorkTree(top) => (
                 format!("`{path}` lies inside the git work tree `{}`, from which it could be pushed", top.display()),
@@ -122,7 +128,11 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
         return Err(Obstacle::OtherOwner(metadata.uid()));
     }
     if Writers::of(&metadata) == Writers::Others {
-        return Err(Obstacle::OpenFolder { folder, mode: metadata.mode() & 0o7777 });
+        return Err(Obstacle::OpenFolder {
+            folder,
+            mode: metadata.mode() & 0o7777,
+            ours: metadata.uid() == uid,
+        });
     }
     match folder.ancestors().find(|folder| is_work_tree(folder)) {
         Some(top) => Err(Obstacle::WorkTree(top.to_owned())),
@@ -142,8 +152,11 @@ pub fn standing(path: &Path) -> Option<&'static str> {
 pub fn open(folder: &Path) -> Option<Obstacle> {
     let metadata = fs::metadata(folder).ok()?;
     let mode = metadata.mode() & 0o7777;
-    (Writers::of(&metadata) == Writers::Others)
-        .then(|| Obstacle::OpenFolder { folder: folder.to_owned(), mode })
+    (Writers::of(&metadata) == Writers::Others).then(|| Obstacle::OpenFolder {
+        folder: folder.to_owned(),
+        mode,
+        ours: metadata.uid() == geteuid().as_raw(),
+    })
 }
 
 /// Who may write a folder besides its owner.

@@ -180,7 +180,15 @@ impl<'a> Reader<'a> {
     pub(super) fn unknown_on_stdin(&mut self) {
         let left: Vec<_> = self.stdin.keys().filter(|name| !known(name)).cloned().collect();
         for name in left {
-            self.warn(format!("standard input names {}, which is no secret variable", shown_name(&name)));
+            let bare = name.strip_suffix("_BASE64").or_else(|| name.strip_suffix("_FILE")).unwrap_or(&name);
+            let cure = match () {
+                () if known(bare) => format!("give `{bare}` there"),
+                () if variables::ALL.iter().any(|variable| variable.name == name) => {
+                    "set it in the environment".to_owned()
+                }
+                () => "it is no variable of pushready's".to_owned(),
+            };
+            self.warn(format!("standard input names {}, which is passed over: {cure}", shown_name(&name)));
         }
     }
 }

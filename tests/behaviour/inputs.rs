@@ -374,8 +374,16 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
         before.assert_same(&ws.snapshot());
         // nothing, and what is not asked for, is no error
         ws.pushready(&["apply", "--stdin"]).run().success();
-        let other = json!({"PUSHREADY_REPOSITORY": "a/b"}).to_string();
-        ws.pushready(&["apply", "--stdin"]).stdin(other).run().success().stdout_has("no secret variable");
+        for (name, cure) in [
+            ("PUSHREADY_REPOSITORY", "set it in the environment"),
+            ("PUSHREADY_DEPLOY_KEY_BASE64", "give `PUSHREADY_DEPLOY_KEY` there"),
+            ("PUSHREADY_DEPLOY_KEI", "it is no variable of pushready's"),
+        ] {
+            let output = ws.pushready(&["apply", "--stdin"]).stdin(json!({name: "a/b"}).to_string()).run();
+            output
+                .success()
+                .stdout_has(&format!("standard input names `{name}`, which is passed over: {cure}"));
+        }
     });
 }
 

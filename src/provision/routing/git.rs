@@ -60,7 +60,7 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
             InForce::default()
         }
         Err(failure) => {
-            notes.push(format!("git did not say which insteadOf rules are in force: {failure:?}"));
+            notes.push(format!("git did not say which insteadOf rules are in force: {failure}"));
             InForce::default()
         }
     };

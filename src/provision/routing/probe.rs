@@ -115,7 +115,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
     ssh.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
     ssh.arg(format!("git-receive-pack '{}'", repository.to_ssh_path()));
     let output =
-        process::run(ssh, DEADLINE).map_err(|failure| broken(format!("`ssh -G` failed: {failure:?}")))?;
+        process::run(ssh, DEADLINE).map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
     if !output.status.success() {
         let first = output.stderr.lines().next().unwrap_or("no message").escape_debug().to_string();
         return Err(Finding::new(
