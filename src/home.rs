@@ -54,6 +54,11 @@ impl Home {
         }
     }
 
+    /// Where ssh has its configuration, if it has a home.
+    pub fn ssh_folder(&self) -> Option<PathBuf> {
+        Some(self.passwd.as_ref().ok()?.join(".ssh"))
+    }
+
     /// Finds the paths as the clients find them. Fails where there is no home to work in.
     pub fn locate(env: &Env) -> Result<Self> {
         let passwd = passwd_home();

@@ -57,7 +57,8 @@ fn main() -> ExitCode {
         }
     };
     log(cli.verbose);
-    failure::contained(command::in_json(&cli.command), || run(&cli)).into()
+    let exit = failure::contained(command::in_json(&cli.command), || run(&cli));
+    command::told(&cli.command, exit).into()
 }
 
 fn run(cli: &Cli) -> Result<Exit> {

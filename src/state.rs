@@ -3,12 +3,11 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use walkdir::WalkDir;
 
@@ -64,7 +63,7 @@ impl State {
         let name = path.join("lock");
         let end = Instant::now() + patience;
         loop {
-            let file = match open_lock(&name) {
+            let file = match file::open_lock(&name, 0o600) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(cannot(path, &error)),
@@ -224,7 +223,7 @@ fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
     let inner = inner(aside.path(), &outermost, path);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
-    let lock = open_lock(&inner.join("lock"))?;
+    let lock = file::open_lock(&inner.join("lock"), 0o600)?;
     // held for a moment by a run that asks whether this is what an interrupted one left
     lock.lock()?;
     receipt.save(&inner)?;
@@ -236,17 +235,6 @@ fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(State { path: path.to_owned(), just_made: true, _lock: lock })
-}
-
-fn open_lock(name: &Path) -> io::Result<File> {
-    fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        // a FIFO must not hang us
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(name)
 }
 
 /// What ssh runs and reads lies here: nobody else may swap it.

@@ -10,22 +10,41 @@ pub mod status;
 
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use clap::error::ContextValue;
 use serde::Serialize;
 
 use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
 use crate::doctor::report::Overall;
-use crate::error::{Error, Result, Told};
+use crate::error::{Error, Exit, Result, Told};
 use crate::git_url::redact;
 use crate::home::Home;
 use crate::receipt::Receipt;
 use crate::resource::file;
 use crate::state::State;
 
+/// Why the result of the command did not get out.
+static UNTOLD: OnceLock<std::io::Error> = OnceLock::new();
+
 /// The result of a command goes to standard output; a reader that went away is no error.
 pub fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(UNTOLD.set(error)),
+        _ => {}
+    }
+}
+
+/// The exit status of a command whose result may not have got out.
+pub fn told(command: &Command, exit: Exit) -> Exit {
+    let Some(error) = UNTOLD.get() else { return exit };
+    complain(&Error::new("cannot write the report to standard output").because(error.to_string()));
+    match command {
+        // an item of the workspace agent's metadata
+        Command::Status(Status { line: true, .. }) => exit,
+        _ => Exit::CouldNotRun,
+    }
 }
 
 /// How every document begins.

@@ -18,7 +18,11 @@ type Said = Result<Output, Failure>;
 
 pub fn check(context: &Context) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let author = git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]);
+    let author = match Complaint::standing(context.home) {
+        // it would not end
+        Some(_) => Err(Failure::Deadline),
+        None => git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]),
+    };
     let missing = matches!(author, Err(Failure::Missing));
     if context.wants("git.client") {
         outcomes.push(if missing {
@@ -91,6 +95,9 @@ const UNREADABLE: &str = "git does not take its configuration, so it does nothin
 
 /// What git has against its configuration, and the top of the clone whose own it is, if not everybody's.
 fn complaint(context: &Context, author: &Said) -> Option<(Complaint, Option<PathBuf>)> {
+    if let Some(standing) = Complaint::standing(context.home) {
+        return Some((standing, None));
+    }
     let said = author.as_ref().ok().filter(|said| !said.status.success())?;
     if let Some(complaint) = context.git_complaint() {
         return Some((complaint.clone(), None));

@@ -115,7 +115,7 @@ impl Context<'_> {
 
     /// What git has against its configuration outside of any clone, so that it works nowhere.
     pub fn git_complaint(&self) -> Option<&Complaint> {
-        self.git_complaint.get_or_init(|| Complaint::of_home(self.deadline(ssh::LOCAL))).as_ref()
+        self.git_complaint.get_or_init(|| Complaint::of_home(self.home, self.deadline(ssh::LOCAL))).as_ref()
     }
 
     /// Whether an agent's sandbox has told that there is no network (Codex sets the variable).

@@ -12,7 +12,7 @@ use super::outcome::{Evidence, Fix, Outcome};
 use super::push_message::{self, Hints};
 use super::runner::Gate;
 use crate::catalogue::{Actor, Code};
-use crate::error::shell;
+use crate::error::{Finding, shell};
 use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
@@ -57,8 +57,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         let chosen = settings(context, &keyed);
         // ssh reads all of its configuration, whichever host it is asked about
         let sound = match chosen.first() {
-            Some((_, said)) => configuration(said),
-            None => configuration(&effective(context, &["github.com".to_owned()])),
+            Some((_, said)) => configuration(context, said),
+            None => configuration(context, &effective(context, &["github.com".to_owned()])),
         };
         let broken = sound.code.is_some();
         if context.wants("ssh.config") {
@@ -116,8 +116,16 @@ fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Sa
     })
 }
 
-fn configuration(said: &Said) -> Outcome {
+fn configuration(context: &Context, said: &Said) -> Outcome {
     const ID: &str = "ssh.config";
+    if let Some((folder, finding)) = context.home.ssh_folder().and_then(|folder| {
+        let finding = routing::open_to_others(&folder)?;
+        Some((folder, finding))
+    }) {
+        let Finding { code, say, .. } = finding;
+        let argv = ["chmod", "go-w", &folder.to_string_lossy()];
+        return Outcome::fail(ID, None, code, say, Fix::run(argv, "take the right to write from others"));
+    }
     let output = match said {
         Ok(output) if output.status.success() => {
             return Outcome::pass(ID, None, "ssh accepts its configuration");

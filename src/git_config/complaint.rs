@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::catalogue::Code;
-use crate::error::Finding;
+use crate::error::{Finding, shell};
 use crate::home::Home;
 use crate::process;
+use crate::resource::place;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -52,8 +53,31 @@ impl Complaint {
         })
     }
 
+    /// Something else than a file stands where git would read its global configuration: a FIFO hangs every command.
+    pub fn standing(home: &Home) -> Option<Self> {
+        let read = [home.git_config.clone(), home.state.join("gitconfig")];
+        // `/dev/null` there means: no global configuration
+        read.iter()
+            .filter(|path| *path != Path::new("/dev/null"))
+            .find_map(|path| Self::standing_at(home, path))
+    }
+
+    /// The same of one file.
+    pub fn standing_at(home: &Home, path: &Path) -> Option<Self> {
+        let what = place::standing(path)?;
+        let said = format!("{what} stands at `{}`", home.shown(path));
+        Some(Self { file: Some(path.to_owned()), line: None, key: None, said })
+    }
+
+    fn is_standing(&self) -> bool {
+        self.said.contains(" stands at ")
+    }
+
     /// Asks git, outside of any clone, for something that takes its whole configuration.
-    pub fn of_home(deadline: Duration) -> Option<Self> {
+    pub fn of_home(home: &Home, deadline: Duration) -> Option<Self> {
+        if let Some(standing) = Self::standing(home) {
+            return Some(standing);
+        }
         let mut git = process::caller("git");
         git.args(["var", "GIT_AUTHOR_IDENT"]).current_dir("/");
         git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
@@ -74,6 +98,14 @@ impl Complaint {
 
     /// `whose`: which commands of git's end with it.
     pub fn finding(&self, home: &Home, whose: &str) -> Finding {
+        if let Some(file) = self.file.as_ref().filter(|_| self.is_standing()) {
+            let word = shell(file);
+            return Finding::new(
+                Code::GitConfigInvalid,
+                format!("{}, so no git command works{whose}", self.said),
+                format!("move it away: `mv {word} {word}.away`"),
+            );
+        }
         let place = match (&self.file, self.line) {
             (Some(file), Some(line)) => format!("line {line} of `{}`", home.shown(file)),
             (Some(file), None) => format!("`{}`", home.shown(file)),

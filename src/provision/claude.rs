@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::error::{Finding, shell};
 use crate::receipt::{ClaudeRecord, Desired};
 use crate::resource::file::{self, Content, Kind};
+use crate::resource::json::{object, object_at};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::place::Obstacle;
@@ -238,10 +239,11 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
 
 /// Whether the file has something at a folder's place in which nothing can be put.
 fn barred(claude_json: &Path) -> impl Fn(&String) -> bool {
-    let config: Value = serde_json::from_str(&file::text(claude_json)).unwrap_or_default();
-    move |folder| match config.get("projects") {
-        None => false,
-        Some(Value::Object(projects)) => projects.get(folder).is_some_and(|project| !project.is_object()),
-        Some(_) => true,
+    let text = file::text(claude_json);
+    let projects = object(&text).ok().and_then(|root| Some(root.get("projects")?.value.clone()));
+    move |folder| {
+        let Some(projects) = projects.clone() else { return false };
+        let Some(projects) = object_at(&text, projects) else { return true };
+        projects.get(folder).is_some_and(|project| object_at(&text, project.value.clone()).is_none())
     }
 }

@@ -62,11 +62,16 @@ pub fn provision(
                 ));
                 continue;
             }
-            let Ok(Some(content)) = file::observe(&config, Kind::Shared) else { continue };
+            let Ok(Some(content)) = file::observe(&config, Kind::Shared) else {
+                let standing = Complaint::standing_at(context.home, &config);
+                unreadable.extend(standing.map(|standing| broken(context.home, &config, &standing)));
+                continue;
+            };
             let Judged { exchanges, leaks: leaking, ports } = match judge(&content.bytes, routed) {
                 Ok(judged) => judged,
                 Err(malformed) => {
-                    unreadable.push(broken(context.home, &config, &malformed));
+                    let complaint = Complaint::at(&config, malformed.line);
+                    unreadable.push(broken(context.home, &config, &complaint));
                     continue;
                 }
             };
@@ -123,12 +128,11 @@ pub fn provision(
 }
 
 /// In this clone no git command works, and nothing can be said of its remotes.
-fn broken(home: &Home, config: &Path, Malformed { line }: &Malformed) -> Item {
+fn broken(home: &Home, config: &Path, complaint: &Complaint) -> Item {
     let git = config.parent().unwrap_or(config);
     // as people know it
     let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
-    let finding = Complaint::at(config, *line).finding(home, " in that clone");
-    Item::fail(format!("clone {}", home.shown(clone)), finding)
+    Item::fail(format!("clone {}", home.shown(clone)), complaint.finding(home, " in that clone"))
 }
 
 /// What there is to say of one configuration; URLs are shown without their credentials.
@@ -301,7 +305,7 @@ pub fn git_folder(folder: &Path) -> Option<PathBuf> {
 }
 
 fn is_git(folder: &Path) -> bool {
-    folder.join("HEAD").is_file() && folder.join("config").is_file()
+    folder.join("HEAD").is_file() && folder.join("config").symlink_metadata().is_ok()
 }
 
 /// The folder in which the configuration lies that a `.git` file leads to (gitrepository-layout(5)).

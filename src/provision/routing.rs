@@ -21,7 +21,7 @@ use crate::home::Home;
 use crate::receipt::Desired;
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, block};
+use crate::resource::{Edit, Resource, Target, block, obstructed, place};
 use crate::ssh_match;
 
 pub use git::InForce;
@@ -66,7 +66,11 @@ pub fn provision(
     let pins = Pins::of(&known_hosts, routed);
     notes.extend(pins.note());
     if let Some(odd) = ssh::unspeakable(state) {
-        return Ok(Routing { items: vec![unspeakable(odd)], ..Routing::default() });
+        return Ok(Routing { items: vec![unspeakable(&odd)], ..Routing::default() });
+    }
+    // whoever can put another file in its place decides what ssh runs
+    if let Some(finding) = home.ssh_folder().and_then(|folder| open_to_others(&folder)) {
+        return Ok(Routing { items: vec![Item::fail("routing", finding)], ..Routing::default() });
     }
     let method = match &home.passwd {
         Ok(_) if !routed.is_empty() => probe::method(state),
@@ -148,8 +152,12 @@ fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
     items.collect()
 }
 
-fn unspeakable(odd: char) -> Item {
-    let odd = odd.escape_debug();
+/// A folder of ssh's that others may write.
+pub fn open_to_others(folder: &Path) -> Option<Finding> {
+    place::open(folder).map(|obstacle| obstructed(&obstacle, &folder.join("config")))
+}
+
+fn unspeakable(odd: &str) -> Item {
     let finding = Finding::new(
         Code::SshRouteBroken,
         format!("the path of the state folder holds `{odd}`, which ssh's configuration cannot"),

@@ -80,6 +80,17 @@ fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     Ok(Some(Content { bytes, mode: metadata.mode() & 0o7777 }))
 }
 
+/// Opens a lock file, made where it is missing. A link there is not followed, and a FIFO does not hang us.
+pub fn open_lock(path: &Path, mode: u32) -> io::Result<File> {
+    fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(mode)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+        .open(path)
+}
+
 /// The folders above `path` that do not exist, outermost first.
 pub fn missing_folders(path: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<_> =
@@ -143,7 +154,7 @@ pub fn rewrite<E: From<Obstacle>>(
     for attempt in 0.. {
         let mut held = None;
         if attempt >= OPTIMISM {
-            held = Some(lock.take(&path).map_err(Obstacle::Io)?);
+            held = Some(lock.take(&path)?);
         }
         let old = observe(&path, kind)?;
         let new = match edit(old.as_ref())? {
@@ -157,7 +168,7 @@ pub fn rewrite<E: From<Obstacle>>(
         };
         if held.is_none() {
             let taken = new.as_ref().map_or_else(|| lock.take(&path), |new| lock.take_for(&path, new));
-            held = Some(taken.map_err(Obstacle::Io)?);
+            held = Some(taken?);
             // nobody else writes what is ours alone
             if kind != Kind::Own && observe(&path, kind)? != old {
                 continue;

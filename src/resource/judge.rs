@@ -215,6 +215,7 @@ impl Resource {
     fn refused(&self, refusal: &keys::Refusal) -> Finding {
         self.malformed(&match refusal {
             keys::Refusal::Malformed { line, column } => format!("line {line}, column {column}"),
+            keys::Refusal::NoObject => "it holds no JSON object".to_owned(),
             keys::Refusal::NotAnObject(key) => format!("`{key}` is not an object"),
         })
     }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::file;
+use super::file::{self, Kind};
+use super::place::{self, Obstacle};
 
 /// Longer than any of the programs holds its lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,7 +52,7 @@ pub fn is_our_folder(metadata: &fs::Metadata) -> bool {
 
 impl Lock {
     /// Takes the lock of the file at `path`, waiting a few seconds for its holder.
-    pub fn take(self, path: &Path) -> io::Result<Held> {
+    pub fn take(self, path: &Path) -> Result<Held, Obstacle> {
         let lock = suffixed(path, ".lock");
         match self {
             Self::None => Ok(Held::Nothing),
@@ -79,7 +80,7 @@ impl Lock {
 
 impl Lock {
     /// The same for the writing of `new`: git's lock is then the new content itself, as it is when git writes.
-    pub fn take_for(self, path: &Path, new: &NamedTempFile) -> io::Result<Held> {
+    pub fn take_for(self, path: &Path, new: &NamedTempFile) -> Result<Held, Obstacle> {
         if self != Self::Git {
             return self.take(path);
         }
@@ -204,15 +205,19 @@ fn patiently(lock: &Path, mut attempt: impl FnMut() -> io::Result<()>) -> io::Re
     }
 }
 
-fn flock(path: &Path, mode: u32) -> io::Result<File> {
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(mode).open(path)?;
+fn flock(path: &Path, mode: u32) -> Result<File, Obstacle> {
+    if let Ok(metadata) = fs::symlink_metadata(path) {
+        place::check_file(&metadata, Kind::Own)
+            .map_err(|obstacle| Obstacle::Lock(path.to_owned(), Box::new(obstacle)))?;
+    }
+    let file = file::open_lock(path, mode)?;
     let end = Instant::now() + PATIENCE;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() > end => return Err(held_by_another(path)),
+            Err(TryLockError::WouldBlock) if Instant::now() > end => return Err(held_by_another(path).into()),
             Err(TryLockError::WouldBlock) => thread::sleep(STEP),
-            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod block;
 pub mod file;
+pub mod json;
 mod judge;
 pub mod keys;
 pub mod lock;
@@ -177,6 +178,9 @@ pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
 
 /// What to report of an obstacle at `path`.
 pub fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
+    if let Obstacle::Lock(lock, obstacle) = obstacle {
+        return obstructed(obstacle, lock);
+    }
     let (say, hint) = obstacle.explain(path);
     let code = match obstacle {
         Obstacle::Io(error) if error.kind() == io::ErrorKind::StorageFull => Code::HomeDiskFull,

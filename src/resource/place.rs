@@ -30,6 +30,8 @@ pub enum Obstacle {
     /// The receipt, which is JSON, could not name the place.
     NotUtf8,
     TooLarge,
+    /// What stands where the lock of the file is to be.
+    Lock(PathBuf, Box<Self>),
     Io(io::Error),
 }
 
@@ -72,6 +74,7 @@ impl Obstacle {
                 format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
                 format!("move it away: `mv {word} {word}.away`"),
             ),
+            Self::Lock(lock, obstacle) => obstacle.explain(lock),
             Self::Io(error) => (format!("cannot use `{path}`: {error}"), cure(error).to_owned()),
         }
     }
@@ -125,6 +128,22 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
         Some(top) => Err(Obstacle::WorkTree(top.to_owned())),
         None => Ok(()),
     }
+}
+
+/// What stands at a path, links followed, if it is something else than a file.
+pub fn standing(path: &Path) -> Option<&'static str> {
+    match check_file(&fs::metadata(path).ok()?, Kind::Shared) {
+        Err(Obstacle::NotRegular(what)) => Some(what),
+        _ => None,
+    }
+}
+
+/// Whether others than its owner and the own group may write an existing folder, which holds no secret.
+pub fn open(folder: &Path) -> Option<Obstacle> {
+    let metadata = fs::metadata(folder).ok()?;
+    let mode = metadata.mode() & 0o7777;
+    (Writers::of(&metadata) == Writers::Others)
+        .then(|| Obstacle::OpenFolder { folder: folder.to_owned(), mode })
 }
 
 /// Who may write a folder besides its owner.

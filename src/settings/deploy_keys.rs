@@ -1,6 +1,8 @@
 //! Deploy keys: a map of them, a single one, a folder of them.
 #![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
 
+use std::path::Path;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use walkdir::WalkDir;
@@ -14,6 +16,8 @@ use crate::secret::{Checked, DeployKey};
 use crate::variables;
 
 const SEED_DEPTH: usize = 12;
+/// Folders included. Links are followed, for the mounts of Kubernetes are links; one may lead anywhere.
+const MOST_ENTRIES: usize = 1000;
 
 impl Reader<'_> {
     pub(super) fn deploy_keys(&mut self) {
@@ -115,13 +119,26 @@ impl Reader<'_> {
         let hidden = |entry: &walkdir::DirEntry| {
             entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with("..")
         };
-        let entries: Vec<_> = WalkDir::new(&root)
+        let mut entries: Vec<_> = WalkDir::new(&root)
             .follow_links(true)
             .max_depth(SEED_DEPTH)
             .sort_by_file_name()
             .into_iter()
             .filter_entry(|entry| !hidden(entry))
+            .take(MOST_ENTRIES + 1)
             .collect();
+        if entries.len() > MOST_ENTRIES {
+            let last =
+                entries.iter().rev().flatten().next().map_or(root.clone(), |entry| entry.path().to_owned());
+            let say = format!(
+                "more than {MOST_ENTRIES} files stand in `{}`, lastly `{}`",
+                self.home.shown(&root),
+                self.home.shown(&last)
+            );
+            let hint = "is that a link to another folder? take it away; `deploy-keys/HOST/PATH` are the keys";
+            self.refuse("deploy keys", &self.home.shown(&root), None, Code::KeyMalformed, say, hint);
+            entries.retain(|entry| entry.as_ref().is_ok_and(|entry| !within_link(&root, entry.path())));
+        }
         self.settings.key_origins.insert(Origin::SeedFolder);
         for entry in entries {
             let (path, source) = match entry {
@@ -233,6 +250,12 @@ impl Reader<'_> {
             None => {}
         }
     }
+}
+
+/// Whether a link to a folder lies on the way.
+fn within_link(root: &Path, path: &Path) -> bool {
+    let mut above = path.ancestors().skip(1).take_while(|folder| *folder != root);
+    above.any(Path::is_symlink)
 }
 
 /// Deploy keys are read from variables one by one; the seed folder has a tree of them.

@@ -23,6 +23,7 @@ mod install;
 mod known_hosts;
 mod logins;
 mod paths;
+mod places;
 mod release;
 mod removal;
 mod rig;

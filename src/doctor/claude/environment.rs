@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Context, Json, read_json};
+use super::Context;
 use crate::catalogue::Code;
 use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::resource::file::{self, Kind};
 use crate::variables::observed;
 
 const OFFICIAL_ORIGIN: &str = "https://api.anthropic.com";
@@ -29,9 +30,10 @@ fn read_settings(context: &Context) -> Vec<SettingsFile> {
             }
         }
     }
-    let read = |(path, of_project): (PathBuf, bool)| match read_json(&path) {
-        Json::Value(value) => Some(SettingsFile { path, value, of_project }),
-        Json::Absent | Json::Malformed { .. } | Json::Unreadable(_) => None,
+    let read = |(path, of_project): (PathBuf, bool)| {
+        let content = file::observe(&path, Kind::Shared).ok()??;
+        let value = serde_json::from_slice(&content.bytes).ok()?;
+        Some(SettingsFile { path, value, of_project })
     };
     paths.into_iter().filter_map(read).collect()
 }

@@ -5,13 +5,12 @@ mod login;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
 use crate::catalogue::Code;
 use crate::provision::trust::real;
 use crate::resource::file::{self, Kind};
+use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
 use crate::variables;
@@ -43,10 +42,13 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         Ok(content) => login::login(context, content.map(|content| CredentialsFile::parse(&content.bytes))),
     }];
     outcomes.extend(environment::environment(context));
-    let config = read_json(&context.home.claude_json);
-    outcomes.extend(configuration(context, &config));
-    if let Json::Value(config) = &config {
-        outcomes.extend(trust(context, config));
+    let config = file::observe(&context.home.claude_json, Kind::Shared);
+    let bytes = config.as_ref().ok().and_then(Option::as_ref).map_or(&[][..], |config| &config.bytes);
+    let text = String::from_utf8_lossy(bytes);
+    let config = Config::read(config.as_ref().map(drop), &text);
+    outcomes.extend(configuration(context, &text, &config));
+    if let Config::Object(config) = &config {
+        outcomes.extend(trust(context, &text, config));
     }
     outcomes
 }
@@ -59,28 +61,27 @@ pub fn request(context: &Context) -> Outcome {
     request::send(context, &request::CLAUDE, &check(context), login::new_token(context))
 }
 
-fn configuration(context: &Context, config: &Json) -> Vec<Outcome> {
+fn configuration(context: &Context, text: &str, config: &Config) -> Vec<Outcome> {
     const ID: &str = "claude.config";
     let path = &context.home.claude_json;
     let apply = || Fix::run(["pushready", "apply"], "run apply: it answers the first-run prompts");
-    let config = match config {
-        Json::Malformed { line, column } => {
-            return vec![Outcome::fail(
-                ID,
-                None,
-                Code::ClaudeConfigMalformed,
-                format!(
-                    ".claude.json does not parse at line {line}, column {column}: Claude Code does not start"
-                ),
-                Fix::edit(path, "mend it, or put back a copy from ~/.claude/backups"),
-            )];
-        }
-        Json::Unreadable(obstacle) => return vec![Outcome::obstructed(ID, obstacle, path)],
-        Json::Absent => &Value::Null,
-        Json::Value(config) => config,
+    let malformed = |what: String| {
+        let fix = Fix::edit(path, "mend it, or put back a copy from ~/.claude/backups");
+        let say = format!(".claude.json {what}: Claude Code does not start");
+        vec![Outcome::fail(ID, None, Code::ClaudeConfigMalformed, say, fix)]
     };
+    let config = match config {
+        Config::Malformed { line, column } => {
+            return malformed(format!("does not parse at line {line}, column {column}"));
+        }
+        Config::NoObject => return malformed("holds no JSON object".to_owned()),
+        Config::Unreadable(obstacle) => return vec![Outcome::obstructed(ID, obstacle, path)],
+        Config::Absent => None,
+        Config::Object(config) => Some(config),
+    };
+    let value = |name: &str| text.get(config?.get(name)?.value.clone());
     let mut outcomes = Vec::new();
-    if config.get("hasCompletedOnboarding") != Some(&Value::Bool(true)) {
+    if value("hasCompletedOnboarding") != Some("true") {
         outcomes.push(Outcome::warn(
             ID,
             Some("hasCompletedOnboarding".to_owned()),
@@ -89,7 +90,7 @@ fn configuration(context: &Context, config: &Json) -> Vec<Outcome> {
             apply(),
         ));
     }
-    if config.get("primaryApiKey").and_then(Value::as_str).is_some_and(|key| !key.is_empty()) {
+    if value("primaryApiKey").is_some_and(|key| key.starts_with('"') && key != "\"\"") {
         outcomes.push(
             Outcome::warn(
                 ID,
@@ -108,15 +109,18 @@ fn configuration(context: &Context, config: &Json) -> Vec<Outcome> {
 }
 
 /// A trusted folder covers those below it.
-fn trust(context: &Context, config: &Value) -> Vec<Outcome> {
+fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
     const ID: &str = "claude.trust";
     let folders = &context.desired.trusted_folders;
     if folders.is_empty() {
         return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
+    let inner = |object: &Object, name: &str| json::object_at(text, object.get(name)?.value.clone());
+    let projects = inner(config, "projects");
     let accepted = |folder: &Path| {
-        let project = config.get("projects").and_then(|projects| projects.get(&*folder.to_string_lossy()));
-        project.and_then(|project| project.get("hasTrustDialogAccepted")) == Some(&Value::Bool(true))
+        let project = projects.as_ref().and_then(|projects| inner(projects, &folder.to_string_lossy()));
+        let accepted = project.as_ref().and_then(|project| project.get("hasTrustDialogAccepted"));
+        accepted.and_then(|accepted| text.get(accepted.value.clone())) == Some("true")
     };
     folders
         .iter()
@@ -136,22 +140,25 @@ fn trust(context: &Context, config: &Value) -> Vec<Outcome> {
         .collect()
 }
 
-enum Json {
+enum Config<'a> {
     Absent,
-    Value(Value),
+    Object(Object<'a>),
     Malformed { line: usize, column: usize },
-    Unreadable(Obstacle),
+    NoObject,
+    Unreadable(&'a Obstacle),
 }
 
-fn read_json(path: &Path) -> Json {
-    match file::observe(path, Kind::Shared) {
-        Ok(Some(content)) if !content.bytes.trim_ascii().is_empty() => {
-            match serde_json::from_slice(&content.bytes) {
-                Ok(value) => Json::Value(value),
-                Err(error) => Json::Malformed { line: error.line(), column: error.column() },
+impl<'a> Config<'a> {
+    fn read(found: Result<(), &'a Obstacle>, text: &'a str) -> Self {
+        match found.map(|()| json::object(text)) {
+            Err(obstacle) => Self::Unreadable(obstacle),
+            Ok(_) if text.trim().is_empty() => Self::Absent,
+            Ok(Ok(config)) => Self::Object(config),
+            Ok(Err(Trouble::NotAnObject)) => Self::NoObject,
+            Ok(Err(Trouble::Malformed(at))) => {
+                let (line, column) = json::place(text.as_bytes(), at);
+                Self::Malformed { line, column }
             }
         }
-        Ok(_) => Json::Absent,
-        Err(obstacle) => Json::Unreadable(obstacle),
     }
 }

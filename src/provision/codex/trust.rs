@@ -49,8 +49,8 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
             Vec::new(),
         ));
     };
-    let decided =
-        |folder: &String| parsed.get("projects").is_some_and(|projects| projects.get(folder).is_some());
+    let table = |folder: &String| parsed.get("projects").and_then(|projects| projects.get(folder));
+    let decided = |folder: &String| table(folder).is_some();
     let mut text = String::new();
     let (folders, nameless) = names(&desired.trusted_folders);
     for folder in folders.iter().filter(|folder| !decided(folder)) {
@@ -85,6 +85,20 @@ trust_level = \"trusted\"
         .into_iter()
         .map(|edit| Resource { id: id.clone(), target: target.clone(), edit, recorded: true })
         .collect();
+    // a second table of the name would be invalid, and this one is not ours
+    let open: Vec<_> = folders
+        .iter()
+        .filter(|folder| table(folder).is_some_and(|table| table.get("trust_level").is_none()))
+        .map(|folder| format!("`{folder}`"))
+        .collect();
+    if !open.is_empty() {
+        let finding = Finding::new(
+            Code::CodexUntrustedFolder,
+            format!("`{}` has {} without a trust_level", path.display(), open.join(" and ")),
+            "add `trust_level = \"trusted\"` there, or trust the folder in Codex once",
+        );
+        return Some(Item::warn("codex trust", finding, resources));
+    }
     if !nameless.is_empty() {
         let finding = Finding::new(
             Code::CodexUntrustedFolder,

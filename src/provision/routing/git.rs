@@ -38,7 +38,12 @@ pub struct InForce {
 /// The rules for these repositories.
 pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let mut notes = Vec::new();
-    let complaint = Complaint::of_home(DEADLINE);
+    let complaint = Complaint::of_home(home, DEADLINE);
+    if Complaint::standing(home).is_some() {
+        let unreadable = complaint.map(|complaint| Item::fail("git", complaint.finding(home, "")));
+        let config = HEADER.to_owned();
+        return GitRules { config, notes, reversed: None, unreadable, in_force: InForce::default() };
+    }
     // the file that ours go into
     let user = match user_rules(&home.state.join("gitconfig")) {
         Ok(Ok(rules)) => rules,

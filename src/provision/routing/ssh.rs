@@ -119,10 +119,12 @@ pub fn shell_quoted(path: &Path) -> String {
     shell.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")
 }
 
-/// A character of a path that no quoting carries through both `Include` and `Match exec`: its parser unescapes nothing,
-/// and `Include` expands patterns (OpenSSH misc.c `argv_split`, readconf.c).
-pub fn unspeakable(path: &Path) -> Option<char> {
-    path.to_string_lossy().chars().find(|&c| c.is_control() || "'\"\\%[]*?".contains(c))
+/// What of a path no quoting carries through both `Include` and `Match exec`: its parser unescapes nothing, `Include`
+/// expands patterns, and `IdentityFile` the variables of the environment (OpenSSH misc.c `argv_split`, readconf.c).
+pub fn unspeakable(path: &Path) -> Option<String> {
+    let path = path.to_string_lossy();
+    let odd = path.chars().find(|&c| c.is_control() || "'\"\\%[]*?".contains(c));
+    odd.map(String::from).or_else(|| path.contains("${").then(|| "${".to_owned()))
 }
 
 #[cfg(test)]

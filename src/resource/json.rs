@@ -1,0 +1,368 @@
+//! Where the values of a JSON text stand. It takes exactly what `JSON.parse` takes, which wrote the file: half a surrogate
+//! pair, any number, any depth. No value is decoded, so none is too odd.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// An object, with the place of its braces and what is in them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Object<'a> {
+    pub range: Range<usize>,
+    pub properties: Vec<Property<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property<'a> {
+    /// From its name to the end of its value.
+    pub range: Range<usize>,
+    pub name: Cow<'a, str>,
+    pub value: Range<usize>,
+}
+
+impl<'a> Object<'a> {
+    /// Of equal names the last one counts, as in every client.
+    pub fn get(&self, name: &str) -> Option<&Property<'a>> {
+        self.properties.iter().rfind(|property| property.name == name)
+    }
+}
+
+/// Why there is no object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The byte at which it is no JSON.
+    Malformed(usize),
+    /// JSON, but no object.
+    NotAnObject,
+}
+
+/// The object that is the whole text.
+pub fn object(text: &str) -> Result<Object<'_>, Trouble> {
+    let mut scanner = Scanner { text: text.as_bytes(), at: 0 };
+    let range = scanner.document().ok_or(Trouble::Malformed(scanner.at))?;
+    object_at(text, range).ok_or(Trouble::NotAnObject)
+}
+
+/// The object that stands at this place of a text in which a value stands there; of another value: none.
+pub fn object_at(text: &str, range: Range<usize>) -> Option<Object<'_>> {
+    let mut scanner = Scanner { text: text.as_bytes(), at: range.start };
+    let mut properties = Vec::new();
+    scanner.take(b'{')?;
+    scanner.members(b'}', |scanner| {
+        let name = scanner.string()?;
+        let start = name.start;
+        scanner.blanks();
+        scanner.take(b':')?;
+        scanner.blanks();
+        let value = scanner.value()?;
+        let name = unescaped(text.get(name)?);
+        properties.push(Property { range: start..value.end, name, value });
+        Some(())
+    })?;
+    Some(Object { range: range.start..scanner.at, properties })
+}
+
+/// The line and column of a byte, each from 1.
+pub fn place(text: &[u8], at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.split(|&byte| byte == b'\n').count();
+    let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+    (line, column)
+}
+
+/// A name without its quotes and escapes. Half a surrogate pair equals no name that is looked for.
+fn unescaped(quoted: &str) -> Cow<'_, str> {
+    let plain = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+    if !plain.contains('\\') {
+        return Cow::Borrowed(plain);
+    }
+    serde_json::from_str(quoted).map_or(Cow::Borrowed(quoted), Cow::Owned)
+}
+
+/// ECMA-404, over bytes: all that it tells apart is ASCII.
+struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    fn document(&mut self) -> Option<Range<usize>> {
+        self.blanks();
+        let value = self.value()?;
+        self.blanks();
+        (self.at == self.text.len()).then_some(value)
+    }
+
+    /// Steps over one value. It keeps the open brackets itself: the depth of a file is no matter of our stack.
+    fn value(&mut self) -> Option<Range<usize>> {
+        let start = self.at;
+        let mut open = Vec::new();
+        loop {
+            match self.peek()? {
+                bracket @ (b'{' | b'[') => {
+                    self.at += 1;
+                    self.blanks();
+                    let close = bracket + 2;
+                    if self.take(close).is_none() {
+                        open.push(close);
+                        self.name(close)?;
+                        continue;
+                    }
+                }
+                b'"' => {
+                    self.string()?;
+                }
+                b't' => self.word(b"true")?,
+                b'f' => self.word(b"false")?,
+                b'n' => self.word(b"null")?,
+                _ => self.number()?,
+            }
+            // a value has ended, and with it those whose last it was
+            loop {
+                let Some(&close) = open.last() else { return Some(start..self.at) };
+                self.blanks();
+                if self.take(b',').is_some() {
+                    self.blanks();
+                    self.name(close)?;
+                    break;
+                }
+                self.take(close)?;
+                open.pop();
+            }
+        }
+    }
+
+    /// The name before a value, where the bracket that is open is one of an object.
+    fn name(&mut self, close: u8) -> Option<()> {
+        if close == b'}' {
+            self.string()?;
+            self.blanks();
+            self.take(b':')?;
+            self.blanks();
+        }
+        Some(())
+    }
+
+    /// What stands between an opened bracket and its end, separated by commas.
+    fn members(&mut self, close: u8, mut member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.blanks();
+        if self.take(close).is_some() {
+            return Some(());
+        }
+        loop {
+            self.blanks();
+            member(self)?;
+            self.blanks();
+            if self.take(b',').is_none() {
+                return self.take(close);
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<Range<usize>> {
+        let start = self.at;
+        self.take(b'"')?;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(start..self.at);
+                }
+                b'\\' => {
+                    self.at += 1;
+                    self.escape()?;
+                }
+                0..0x20 => return None,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'u' => {
+                self.at += 1;
+                (0..4).try_for_each(|_| self.take_if(|byte| byte.is_ascii_hexdigit()))
+            }
+            _ => self.take_if(|byte| b"\"\\/bfnrt".contains(&byte)),
+        }
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let _ = self.take(b'-');
+        if self.take(b'0').is_none() {
+            self.digits()?;
+        }
+        if self.take(b'.').is_some() {
+            self.digits()?;
+        }
+        if self.take_if(|byte| byte | 0x20 == b'e').is_some() {
+            let _ = self.take_if(|byte| b"+-".contains(&byte));
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let digit = |byte: u8| byte.is_ascii_digit();
+        self.take_if(digit)?;
+        while self.take_if(digit).is_some() {}
+        Some(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        word.iter().try_for_each(|&byte| self.take(byte))
+    }
+
+    fn blanks(&mut self) {
+        while self.take_if(|byte| b" \t\r\n".contains(&byte)).is_some() {}
+    }
+
+    fn take(&mut self, wanted: u8) -> Option<()> {
+        self.take_if(|byte| byte == wanted)
+    }
+
+    fn take_if(&mut self, is_wanted: impl Fn(u8) -> bool) -> Option<()> {
+        is_wanted(self.peek()?).then(|| self.at += 1)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::TestRunner;
+
+    use super::*;
+
+    #[test]
+    fn tells_the_places_of_names_and_values() {
+        let text = " { \"a\\u0062\" : [1, {\"x\":2}] ,\"c\":{\n} } ";
+        let Object { range, properties } = object(text).unwrap();
+        assert_eq!(&text[range], text.trim());
+        let told: Vec<_> = properties.iter().map(|it| (&*it.name, &text[it.value.clone()])).collect();
+        assert_eq!(told, [("ab", "[1, {\"x\":2}]"), ("c", "{\n}")]);
+        assert_eq!(&text[properties[1].range.clone()], "\"c\":{\n}");
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_from_what_is_no_json() {
+        for text in ["[]", "null", "\"{}\"", " 1 "] {
+            assert_eq!(object(text), Err(Trouble::NotAnObject), "{text}");
+        }
+        for (text, at) in [("", 0), ("{\"a\":}", 5), ("{} x", 3), ("{\"a\" 1}", 5), ("{\"a\":1,}", 7)] {
+            assert_eq!(object(text), Err(Trouble::Malformed(at)), "{text}");
+        }
+    }
+
+    /// Pieces in any order: seldom JSON. And JSON with one piece of it changed: often.
+    fn texts() -> impl Strategy<Value = String> {
+        const PIECES: &[&str] = &[
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"a\"",
+            "\"\\ud83d\"",
+            "\"\\udc00\\ud800x\"",
+            "\"\\u12\"",
+            "\"\\x\"",
+            "\"\t\"",
+            "\"\u{7f}\u{e9}\"",
+            "1e999",
+            "-0",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "-",
+            "1E+2",
+            "0x1",
+            "true",
+            "nul",
+            "null",
+            "NaN",
+            " ",
+            "\n",
+            "\u{a0}",
+            "\u{feff}",
+            "\u{0c}",
+            "'a'",
+            "//\n",
+            "\"__proto__\"",
+            "\\",
+        ];
+        let piece = || prop::sample::select(PIECES);
+        let value = prop::sample::select(
+            &[
+                "1e999",
+                "-0.5E-7",
+                "true",
+                "null",
+                "\"\\ud83d\"",
+                "\"\\\"\\\\\\/\\b\"",
+                "\"\u{e9}\"",
+                "[]",
+                "{ }",
+            ][..],
+        );
+        let json = value.prop_map(str::to_owned).prop_recursive(5, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|values| format!("[{}]", values.join(" ,"))),
+                prop::collection::vec(inner, 0..4).prop_map(|values| {
+                    let members = values.iter().map(|value| format!("\"k\\u0061\"\n:{value}"));
+                    format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+                }),
+            ]
+        });
+        let changed = (json.clone(), any::<prop::sample::Index>(), piece()).prop_map(|(text, at, piece)| {
+            let mut characters: Vec<_> = text.chars().map(String::from).collect();
+            let at = at.index(characters.len());
+            characters[at] = piece.to_owned();
+            characters.concat()
+        });
+        prop_oneof![prop::collection::vec(piece(), 0..6).prop_map(|pieces| pieces.concat()), json, changed,]
+    }
+
+    #[test]
+    fn takes_what_json_parse_takes_and_nothing_else() {
+        const JUDGE: &str = "const texts = JSON.parse(require('fs').readFileSync(0, 'utf8'));
+            const sort = text => { try { const value = JSON.parse(text);
+                return value !== null && typeof value === 'object' && !Array.isArray(value) ? 'o' : 'v'; }
+                catch { return 'x'; } };
+            process.stdout.write(texts.map(sort).join(''));";
+        let mut runner = TestRunner::deterministic();
+        let mut all: Vec<String> =
+            (0..4000).map(|_| texts().new_tree(&mut runner).unwrap().current()).collect();
+        all.push(format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000)));
+        let Ok(mut node) =
+            Command::new("node").args(["-e", JUDGE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+        else {
+            eprintln!("SKIPPED: node not found");
+            return;
+        };
+        node.stdin.take().unwrap().write_all(&serde_json::to_vec(&all).unwrap()).unwrap();
+        let verdicts = String::from_utf8(node.wait_with_output().unwrap().stdout).unwrap();
+        assert_eq!(verdicts.len(), all.len());
+        for (text, verdict) in all.iter().zip(verdicts.chars()) {
+            let ours = match object(text) {
+                Ok(_) => 'o',
+                Err(Trouble::NotAnObject) => 'v',
+                Err(Trouble::Malformed(_)) => 'x',
+            };
+            assert_eq!(ours, verdict, "{text}");
+        }
+        for verdict in ['o', 'v', 'x'] {
+            assert!(verdicts.matches(verdict).count() > 300, "{verdict} is tried too seldom");
+        }
+    }
+}

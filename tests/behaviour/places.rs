@@ -1,0 +1,334 @@
+//! Places in which something else stands than is expected: FIFOs, folders, devices, sockets, links that lead nowhere or
+//! everywhere, folders that others may write. Each is named at once; nothing hangs, and nothing is written elsewhere.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use serde_json::json;
+
+use crate::support::{Cmd, KeyPair, Output, Workspace, fake_auth, sandbox};
+
+/// Far longer than a run takes, far shorter than any patience of ours with a lock.
+const AT_ONCE: &str = "20";
+
+/// Runs a command that must not wait for what it meets.
+fn at_once(cmd: Cmd) -> Output {
+    cmd.wrapped_in("timeout", [AT_ONCE]).run()
+}
+
+fn codex(ws: &Workspace) -> Cmd {
+    ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json())
+}
+
+fn keyed(ws: &Workspace, key: &KeyPair) -> Cmd {
+    ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": key.private}).to_string())
+}
+
+fn fifo(ws: &Workspace, path: &str) {
+    let path = ws.home().join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    ws.cmd("mkfifo").arg(path).run().success();
+}
+
+/// The lock files of Codex are plain ones: whatever else stands there is neither waited for nor followed.
+#[test]
+fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
+    sandbox(|ws| {
+        for lock in [".codex/auth.lock", ".codex/auth.json.lock"] {
+            fs::create_dir_all(ws.home().join(".codex")).unwrap();
+            ws.set_mode(".codex", 0o700);
+            fs::remove_file(ws.home().join(lock)).ok();
+            fifo(ws, lock);
+            let say = format!("home-unsafe-place codex: a FIFO stands at `/home/coder/{lock}`");
+            at_once(codex(ws)).fails(1).stdout_has(&say).stdout_has(&format!("mv /home/coder/{lock}"));
+            fs::remove_file(ws.home().join(lock)).unwrap();
+            symlink("../elsewhere", ws.home().join(lock)).unwrap();
+            let say = format!("home-unsafe-place codex: `/home/coder/{lock}` is a symlink");
+            at_once(codex(ws)).fails(1).stdout_has(&say);
+            assert!(!ws.home().join("elsewhere").exists(), "a link in the place of {lock} is not followed");
+            fs::remove_file(ws.home().join(lock)).unwrap();
+            at_once(codex(ws)).success();
+            fs::remove_file(ws.home().join(lock)).unwrap();
+            fifo(ws, lock);
+            at_once(ws.pushready(&["remove"]))
+                .fails(1)
+                .stdout_has(&format!("a FIFO stands at `/home/coder/{lock}`"));
+            fs::remove_file(ws.home().join(lock)).unwrap();
+            ws.run(&["remove"]).success();
+        }
+    });
+}
+
+/// ssh expands `${NAME}` in the file names of its configuration, after `ssh -G` has shown them (ssh_config(5), TOKENS).
+#[test]
+fn a_path_in_which_ssh_would_expand_a_variable_is_refused() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        keyed(ws, &key)
+            .env("XDG_STATE_HOME", "/home/coder/${HOME}/st")
+            .run()
+            .fails(1)
+            .stdout_has("ssh-route-broken routing: the path of the state folder holds `${`")
+            .stdout_has("XDG_STATE_HOME");
+        for odd in ['\'', '"', '*', '\\', '['] {
+            keyed(ws, &key)
+                .env("XDG_STATE_HOME", format!("/home/coder/a{odd}b"))
+                .run()
+                .fails(1)
+                .stdout_has(&format!("holds `{odd}`"));
+        }
+        keyed(ws, &key).env("XDG_STATE_HOME", "/home/coder/$HOME/st").run().success();
+    });
+}
+
+#[test]
+fn a_folder_of_ssh_that_others_can_write_is_named_by_apply_and_doctor() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        fs::create_dir(ws.home().join(".ssh")).unwrap();
+        for mode in [0o777, 0o1777, 0o772] {
+            ws.set_mode(".ssh", mode);
+            keyed(ws, &key)
+                .run()
+                .fails(1)
+                .stdout_has(&format!("home-unsafe-place routing: `/home/coder/.ssh` has mode {mode:04o}"))
+                .stdout_has("chmod go-w /home/coder/.ssh");
+        }
+        ws.set_mode(".ssh", 0o700);
+        keyed(ws, &key).run().success();
+        ws.set_mode(".ssh", 0o777);
+        let report = ws.run(&["doctor", "--offline", "--json"]).fails(1).json();
+        let check =
+            report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "ssh.config").unwrap();
+        assert_eq!(
+            (&check["status"], &check["code"], &check["fix"]["argv"]),
+            (&json!("fail"), &json!("home-unsafe-place"), &json!(["chmod", "go-w", "/home/coder/.ssh"])),
+            "{check:#}"
+        );
+    });
+}
+
+#[test]
+fn a_global_git_configuration_that_is_no_file_is_named_at_once_by_apply_and_doctor() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let path = ws.home().join(".gitconfig");
+        for what in ["a FIFO", "a directory"] {
+            if what == "a FIFO" {
+                fifo(ws, ".gitconfig");
+            } else {
+                fs::create_dir(&path).unwrap();
+            }
+            let say = format!("{what} stands at `~/.gitconfig`");
+            at_once(keyed(ws, &key)).fails(1).stdout_has("git-config-invalid git: ").stdout_has(&say);
+            let doctor = at_once(ws.pushready(&["doctor", "--offline", "--json"])).fails(1);
+            let report = doctor.json();
+            let checks = report["checks"].as_array().unwrap();
+            let check = checks.iter().find(|check| check["id"] == "git.config").unwrap();
+            assert_eq!(
+                (&check["status"], &check["code"]),
+                (&json!("fail"), &json!("git-config-invalid")),
+                "{check:#}"
+            );
+            assert!(check["summary"].as_str().unwrap().contains(&say), "{check:#}");
+            assert!(!checks.iter().any(|check| check["reason"] == "Deadline"), "{doctor}");
+            if what == "a FIFO" {
+                fs::remove_file(&path).unwrap();
+            } else {
+                fs::remove_dir(&path).unwrap();
+            }
+            ws.run(&["remove"]).success();
+        }
+        // no configuration at all is a choice
+        keyed(ws, &key).env("GIT_CONFIG_GLOBAL", "/dev/null").run().success();
+    });
+}
+
+#[test]
+fn a_clone_whose_configuration_is_no_file_is_named_at_once() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        ws.git(&["init", "--quiet", "app"]).run().success();
+        fs::remove_file(ws.home().join("app/.git/config")).unwrap();
+        fifo(ws, "app/.git/config");
+        at_once(keyed(ws, &key))
+            .fails(1)
+            .stdout_has("git-config-invalid")
+            .stdout_has("a FIFO stands at `~/app/.git/config`");
+    });
+}
+
+/// Kubernetes mounts are links, so links are followed; as far as a key can lie, and not all over the disk.
+#[test]
+fn a_link_to_everything_among_the_seeded_keys_is_named_at_once() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        ws.write(".config/pushready/seed/deploy-keys/github.com/acme/app", &key.private, 0o600);
+        let many = ws.home().join("many");
+        for folder in 0..40 {
+            fs::create_dir_all(many.join(format!("{folder}"))).unwrap();
+            for file in 0..100 {
+                fs::write(many.join(format!("{folder}/{file}")), "x").unwrap();
+            }
+        }
+        symlink("/home/coder/many", ws.home().join(".config/pushready/seed/deploy-keys/github.com/root"))
+            .unwrap();
+        let apply = at_once(ws.pushready(&["apply"]))
+            .fails(1)
+            .stdout_has("key-malformed deploy keys: ")
+            .stdout_has("more than 1000 files")
+            .stdout_has("seed/deploy-keys/github.com/root/");
+        assert!(apply.stdout.contains("key acme/app"), "{apply}");
+        assert!(apply.stdout.lines().count() < 200, "{apply}");
+    });
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error() {
+    sandbox(|ws| {
+        codex(ws).run().success();
+        for command in
+            ["apply", "doctor --offline", "doctor --list", "status", "agents-md", "remove --dry-run"]
+        {
+            ws.sh(&format!("exec pushready {command} >/dev/full"))
+                .run()
+                .fails(3)
+                .stderr_has("error: cannot write the report to standard output")
+                .stderr_has("No space left on device");
+            let piped = ws.sh(&format!("pushready {command} | true")).run().success();
+            assert_eq!(piped.stderr, "", "a reader that went away is no error");
+        }
+        // always 0: it is an item of the workspace agent's metadata
+        ws.sh("exec pushready status --line >/dev/full").run().success().stderr_has("standard output");
+    });
+}
+
+/// A JavaScript program that cuts a text in the middle of a surrogate pair writes half of it, and reads it back.
+#[test]
+fn what_claude_code_writes_is_taken_as_it_reads_it() {
+    sandbox(|ws| {
+        let token = format!("sk-ant-oat01-{}", "half".repeat(20));
+        let apply = |ws: &Workspace| ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &*token);
+        let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+        for value in [r#"[{"display":"hi \ud83d"}]"#, "1e999", &deep] {
+            let old = format!("{{\"projects\":{{\"/w\":{{\"history\":{value}}}}}}}");
+            ws.write(".claude.json", &old, 0o600);
+            apply(ws).run().success();
+            let now = ws.read(".claude.json");
+            assert!(now.contains(value) && now.contains("hasCompletedOnboarding"), "{now}");
+            let doctor = ws.run(&["doctor", "--offline", "--only", "claude.config"]).success();
+            doctor.stdout_has("ok      claude.config");
+            ws.run(&["remove"]).success();
+            assert_eq!(ws.read(".claude.json"), old);
+        }
+        for no_object in ["[]", "null"] {
+            ws.write(".claude.json", no_object, 0o600);
+            apply(ws).run().fails(1).stdout_has("claude-config-malformed").stdout_has("holds no JSON object");
+        }
+    });
+}
+
+/// A secret is written to a plain file of its own in a folder of its own.
+#[test]
+fn no_secret_goes_where_others_can_see_or_swap_it() {
+    sandbox(|ws| {
+        let auth = ws.home().join(".codex/auth.json");
+        let fresh = |mode: u32| {
+            fs::create_dir_all(ws.home().join(".codex")).unwrap();
+            ws.set_mode(".codex", mode);
+        };
+        let refused = |say: &str| {
+            let apply = at_once(codex(ws)).fails(1).stdout_has("home-unsafe-place codex: ");
+            assert!(apply.stdout.contains(say), "stdout lacks {say:?}\n{apply}");
+        };
+        fresh(0o700);
+        ws.write("twin", "{}", 0o600);
+        fs::hard_link(ws.home().join("twin"), &auth).unwrap();
+        refused("has a second name (hard link)");
+        assert_eq!(ws.read("twin"), "{}");
+        fs::remove_file(&auth).unwrap();
+
+        fifo(ws, ".codex/auth.json");
+        refused("a FIFO stands at");
+        fs::remove_file(&auth).unwrap();
+
+        let socket = UnixListener::bind(&auth).unwrap();
+        refused("a socket stands at");
+        drop(socket);
+        fs::remove_file(&auth).unwrap();
+
+        symlink("/dev/null", &auth).unwrap();
+        refused("is a symlink");
+        fs::remove_file(&auth).unwrap();
+
+        // sticky or not: in a folder that all can write, a file is anybody's to make first
+        for mode in [0o777, 0o1777] {
+            fresh(mode);
+            refused(&format!("has mode {mode:04o}"));
+        }
+        assert!(!auth.exists());
+    });
+}
+
+/// The folder itself may be a link: what counts is where it leads.
+#[test]
+fn a_codex_home_behind_a_link_is_judged_by_its_target() {
+    sandbox(|ws| {
+        let auth = "real/auth.json";
+        fs::create_dir(ws.home().join("real")).unwrap();
+        symlink("real", ws.home().join(".codex")).unwrap();
+        ws.set_mode("real", 0o700);
+        codex(ws).run().success();
+        assert_eq!(ws.mode(auth), 0o600);
+        ws.run(&["remove"]).success();
+        assert!(!ws.home().join(auth).exists());
+        ws.set_mode("real", 0o777);
+        at_once(codex(ws)).fails(1).stdout_has("home-unsafe-place codex: `/home/coder/real` has mode 0777");
+        assert!(!ws.home().join(auth).exists());
+    });
+}
+
+/// Our own files are no exception: nothing hangs on what another put there, and nothing of it is followed.
+#[test]
+fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        for name in ["known_hosts", "ssh_config", "routes", "gitconfig"] {
+            let path = format!(".local/state/pushready/{name}");
+            keyed(ws, &key).run().success();
+            fs::remove_file(ws.home().join(&path)).unwrap();
+            fifo(ws, &path);
+            at_once(keyed(ws, &key)).fails(1).stdout_has(&format!("a FIFO stands at `/home/coder/{path}`"));
+            fs::remove_file(ws.home().join(&path)).unwrap();
+            let socket = UnixListener::bind(ws.home().join(&path)).unwrap();
+            at_once(keyed(ws, &key)).fails(1).stdout_has(&format!("a socket stands at `/home/coder/{path}`"));
+            drop(socket);
+            fs::remove_file(ws.home().join(&path)).unwrap();
+            ws.write("mine", "mine", 0o600);
+            symlink(ws.home().join("mine"), ws.home().join(&path)).unwrap();
+            at_once(keyed(ws, &key)).fails(1).stdout_has("is a symlink");
+            assert_eq!(ws.read("mine"), "mine");
+            fs::remove_file(ws.home().join(&path)).unwrap();
+            keyed(ws, &key).run().success();
+        }
+    });
+}
+
+/// Codex writes such a table for other settings of a project.
+#[test]
+fn a_project_of_codex_s_without_a_trust_level_is_told() {
+    sandbox(|ws| {
+        ws.write("w/file", "", 0o600);
+        let config = "[projects.\"/home/coder/w\"]\n";
+        ws.write(".codex/config.toml", config, 0o600);
+        let apply = ws.pushready(&["apply"]).env("PUSHREADY_TRUSTED_FOLDERS", "~/w");
+        apply
+            .env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json())
+            .run()
+            .success()
+            .stdout_has("codex-untrusted-folder codex trust: ")
+            .stdout_has("has `/home/coder/w` without a trust_level");
+        assert_eq!(ws.read(".codex/config.toml"), config);
+    });
+}
