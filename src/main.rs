@@ -42,8 +42,8 @@ use error::{Exit, Result};
 
 fn main() -> ExitCode {
     // no core file, and no other process of this user may read our memory: secrets pass through it
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     failure::announce_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::print;
 use crate::cli::Install;
 use crate::env::Env;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, plain};
 use crate::git_url::redact;
 use crate::home::Home;
 use crate::resource::file;
@@ -37,5 +37,5 @@ pub fn run(arguments: &Install) -> Result<Exit> {
 
 /// A secret that stands in the place of a folder is not repeated.
 fn shown(path: &Path) -> PathBuf {
-    redact(&path.to_string_lossy()).into()
+    path.iter().map(|name| redact(&plain(&name.to_string_lossy()))).collect()
 }

@@ -58,11 +58,21 @@ fn no_secret_stands_in_any_output_or_in_any_other_file() {
             &["status"],
             &["status", "--json"],
             &["status", "--line"],
+            &["-vvv", "apply", "--dry-run", "--json"],
+            &["-vvv", "status"],
             &["-vv", "remove", "--dry-run", "--json"],
         ];
         for command in commands {
             let output = secrets.variables(ws.pushready(command)).run().success();
             canary::assert_absent(&format!("{command:?}"), output.to_string(), &all);
+        }
+        // seeds stand in the environment, and nothing answers here: there is much to tell, and no word of them in it
+        for command in
+            [&["-vvv", "doctor"][..], &["-vvv", "doctor", "--json"], &["-vvv", "doctor", "--short"]]
+        {
+            let output = secrets.variables(ws.pushready(command)).run();
+            canary::assert_absent(&format!("{command:?}"), output.to_string(), &all);
+            assert!(output.stderr.contains("DEBUG"), "{output}");
         }
         for path in ws.snapshot().paths() {
             let file = ws.home().join(path);
@@ -282,6 +292,24 @@ fn a_running_process_leaves_no_core_and_cannot_be_read() {
         let output = ws.sh(script).wrapped_in("timeout", ["20"]).run();
         assert_eq!((output.status.code(), &*output.stdout), (Some(0), ""), "{output}");
         output.stderr_has("/environ: Permission denied");
+    });
+}
+
+/// What the log says at each number of `-v`, besides a report that says more.
+#[test]
+fn a_v_says_more_and_each_more_logs_more() {
+    sandbox(|ws| {
+        let secrets = Secrets::new();
+        let apply = |arguments: &[&str]| secrets.variables(ws.pushready(arguments)).run().success();
+        let quiet = apply(&["apply", "--dry-run"]);
+        assert_eq!(quiet.stderr, "", "{quiet}");
+        let first = apply(&["-v", "apply"]).stdout_has("      write ~/.codex/auth.json");
+        assert!(first.stderr.contains("INFO write path=") && !first.stderr.contains("DEBUG"), "{first}");
+        let doctor = |arguments: &[&str]| ws.run(&[arguments, &["doctor", "--offline"]].concat());
+        let (quiet, more, log) = (doctor(&[]), doctor(&["-v"]), doctor(&["-vv"]));
+        assert!(!quiet.stdout.contains("ok      codex.login") && quiet.stderr.is_empty(), "{quiet}");
+        more.stdout_has("ok      codex.login").stderr_has("INFO codex.login results=");
+        log.stderr_has("DEBUG");
     });
 }
 

@@ -121,6 +121,13 @@ fn a_healthy_workspace_is_all_green() {
         let receipt: serde_json::Value =
             serde_json::from_str(&ws.read(".local/state/pushready/receipt.json")).unwrap();
         assert_eq!(report["provisioned_at"], receipt["provisioned_at"]);
+        let list = ws.run(&["doctor", "--list", "--json"]).success().json();
+        let checks = list["checks"].as_array().unwrap().iter();
+        let asked = checks.filter(|check| {
+            check["depth"] != "live" && !check["id"].as_str().unwrap().starts_with("actions.")
+        });
+        let asked: serde_json::Value = asked.map(|check| check["id"].clone()).collect();
+        assert_eq!(report["requested"], asked);
         let passed = |id: &str| {
             let mut checks = report["checks"].as_array().unwrap().iter();
             checks.any(|check| check["id"] == id && check["status"] == "pass")
