@@ -325,3 +325,23 @@ fn nothing_depends_on_colour_and_each_help_has_examples() {
         assert!(!log.to_string().contains('\u{1b}') && !log.stderr.is_empty(), "{log}");
     });
 }
+
+/// A secret in the wrong place of the command line stands in the history already; it need not stand in a log as well.
+#[test]
+fn what_was_typed_in_a_wrong_place_is_not_repeated() {
+    sandbox(|ws| {
+        let token = format!("ghp_{}", "x".repeat(36));
+        for args in [
+            &["doctor", "--only", &token][..],
+            &["doctor", "--skip", &token, "--json"],
+            &["doctor", "--repo", &token],
+            &["explain", &token],
+            &["explain", "--push", &token, "--json"],
+            &["install", "--to", &token],
+            &[&token],
+        ] {
+            let output = ws.run(args);
+            canary::assert_absent(args[0], format!("{}{}", output.stdout, output.stderr), &[&token]);
+        }
+    });
+}
