@@ -1,11 +1,7 @@
 //! git's configuration files, read with the exact place of each value, so that one value can be exchanged and every
 //! other byte stays. (libgit2 and gix-config give values without their places.) Grammar: git's config.c.
 
-mod complaint;
-
 use std::ops::Range;
-
-pub use complaint::Complaint;
 
 /// One `key = value` of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod doctor;
 mod env;
 mod error;
 mod failure;
+mod git_complaint;
 mod git_config;
 mod git_url;
 mod github;

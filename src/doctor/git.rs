@@ -8,7 +8,7 @@ use super::clones::{Effective, InView, effective};
 use super::outcome::{Evidence, Fix, Outcome};
 use crate::catalogue::Code;
 use crate::error::Finding;
-use crate::git_config::Complaint;
+use crate::git_complaint::{Complaint, Scope};
 use crate::git_url::{GitUrl, Repository, redact};
 use crate::process::{self, Failure, Output};
 
@@ -18,7 +18,8 @@ type Said = Result<Output, Failure>;
 
 pub fn check(context: &Context) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let author = match Complaint::standing(context.home) {
+    let standing = Complaint::standing(context.home);
+    let author = match standing {
         // it would not end
         Some(_) => Err(Failure::Deadline),
         None => git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]),
@@ -37,20 +38,19 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     }
     // whichever of them runs tells of it, once
     let Some(first) = CONFIGURED.into_iter().find(|id| context.wants(id)) else { return outcomes };
-    let complaint = complaint(context, &author);
-    match &complaint {
+    match &standing.map(|standing| (standing, None)).or_else(|| complaint(context, &author)) {
         None => {
             outcomes.push(Outcome::pass("git.config", None, "git takes its configuration"));
             outcomes.push(identity(&author));
         }
         Some((complaint, None)) => {
-            outcomes.push(unreadable(context, first, None, complaint));
+            outcomes.push(unreadable(context, first, None, Scope::Everywhere, complaint));
             let others = CONFIGURED.into_iter().filter(|id| *id != first);
             outcomes.extend(others.map(|id| Outcome::skip(id, None, UNREADABLE)));
             return outcomes;
         }
         Some((complaint, Some(clone))) => {
-            outcomes.push(unreadable(context, first, Some(named(context, clone)), complaint));
+            outcomes.push(unreadable(context, first, Some(named(context, clone)), Scope::Clone, complaint));
         }
     }
     if !(context.wants("git.owner") || context.wants("git.remotes")) {
@@ -62,7 +62,7 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     let others = said.iter().filter(|(clone, _)| !clone.is_current);
     outcomes.extend(others.filter_map(|(clone, said)| {
         let complaint = Complaint::parse(&said.as_ref().ok()?.stderr)?.within(clone.top());
-        Some(unreadable(context, first, Some(named(context, clone.top())), &complaint))
+        Some(unreadable(context, first, Some(named(context, clone.top())), Scope::Clone, &complaint))
     }));
     if context.wants("git.owner") {
         outcomes.extend(said.iter().filter(|(clone, _)| clone.is_current).filter_map(owner));
@@ -95,9 +95,6 @@ const UNREADABLE: &str = "git does not take its configuration, so it does nothin
 
 /// What git has against its configuration, and the top of the clone whose own it is, if not everybody's.
 fn complaint(context: &Context, author: &Said) -> Option<(Complaint, Option<PathBuf>)> {
-    if let Some(standing) = Complaint::standing(context.home) {
-        return Some((standing, None));
-    }
     let said = author.as_ref().ok().filter(|said| !said.status.success())?;
     if let Some(complaint) = context.git_complaint() {
         return Some((complaint.clone(), None));
@@ -116,21 +113,13 @@ fn unreadable(
     context: &Context,
     id: &'static str,
     subject: Option<String>,
+    scope: Scope,
     complaint: &Complaint,
 ) -> Outcome {
-    let whose = if subject.as_ref().is_some_and(|subject| subject.starts_with("clone ")) {
-        " in that clone"
-    } else {
-        ""
-    };
-    let Finding { code, say, hint } = complaint.finding(context.home, whose);
-    let fix = match (&complaint.file, complaint.is_in_environment()) {
-        (Some(file), _) => Fix::edit(file, hint),
-        (None, true) => Fix::report(hint),
-        (None, false) => {
-            let search = complaint.search().join(" ");
-            Fix::report(format!("`{search}` names the file: mend the value in it"))
-        }
+    let Finding { code, say, hint } = complaint.finding(context.home, scope);
+    let fix = match &complaint.file {
+        Some(file) => Fix::edit(file, hint),
+        None => Fix::report(hint),
     };
     Outcome::fail(id, subject, code, say, fix).with([Evidence::foreign("git said", &complaint.said)])
 }
@@ -141,7 +130,7 @@ pub fn keeps_from_pushing(context: &Context, id: &'static str, subject: Option<S
     Some(if context.wants("git.config") {
         Outcome::skip(id, subject, UNREADABLE)
     } else {
-        unreadable(context, id, subject, complaint)
+        unreadable(context, id, subject, Scope::Everywhere, complaint)
     })
 }
 

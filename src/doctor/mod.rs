@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::catalogue::Code;
 use crate::env::Env;
-use crate::git_config::Complaint;
+use crate::git_complaint::Complaint;
 use crate::git_url::{GitUrl, Repository};
 use crate::home::Home;
 use crate::plan::{Plan, Planned};

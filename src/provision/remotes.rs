@@ -12,7 +12,8 @@ use super::routing::InForce;
 use super::{Context, Item};
 use crate::catalogue::Code;
 use crate::error::Finding;
-use crate::git_config::{Complaint, Malformed};
+use crate::git_complaint::{Complaint, Scope};
+use crate::git_config::Malformed;
 use crate::git_url::{GitUrl, Repository, Transport, redact};
 use crate::home::Home;
 use crate::receipt::Desired;
@@ -132,7 +133,7 @@ fn broken(home: &Home, config: &Path, complaint: &Complaint) -> Item {
     let git = config.parent().unwrap_or(config);
     // as people know it
     let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
-    Item::fail(format!("clone {}", home.shown(clone)), complaint.finding(home, " in that clone"))
+    Item::fail(format!("clone {}", home.shown(clone)), complaint.finding(home, Scope::Clone))
 }
 
 /// What there is to say of one configuration; URLs are shown without their credentials.

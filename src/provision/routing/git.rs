@@ -8,7 +8,8 @@ use super::HEADER;
 use super::probe::Method;
 use crate::catalogue::Code;
 use crate::error::Finding;
-use crate::git_config::{self, Complaint};
+use crate::git_complaint::{Complaint, Scope};
+use crate::git_config;
 use crate::git_url::{Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite};
 use crate::home::Home;
 use crate::process::{self, Failure};
@@ -39,8 +40,9 @@ pub struct InForce {
 pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let mut notes = Vec::new();
     let complaint = Complaint::of_home(home, DEADLINE);
-    if Complaint::standing(home).is_some() {
-        let unreadable = complaint.map(|complaint| Item::fail("git", complaint.finding(home, "")));
+    let standing = complaint.as_ref().is_some_and(Complaint::is_standing);
+    let unreadable = complaint.map(|complaint| Item::fail("git", complaint.finding(home, Scope::Everywhere)));
+    if standing {
         let config = HEADER.to_owned();
         return GitRules { config, notes, reversed: None, unreadable, in_force: InForce::default() };
     }
@@ -48,7 +50,7 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let user = match user_rules(&home.state.join("gitconfig")) {
         Ok(Ok(rules)) => rules,
         Ok(Err(message)) => {
-            if complaint.is_none() {
+            if unreadable.is_none() {
                 notes.push(format!("git did not say which insteadOf rules are in force: {message}"));
             }
             InForce::default()
@@ -99,7 +101,6 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     }
     let in_force =
         InForce { both: [both.to_write, user.both].concat(), push: [push.to_write, user.push].concat() };
-    let unreadable = complaint.map(|complaint| Item::fail("git", complaint.finding(home, "")));
     GitRules { config, notes, reversed, unreadable, in_force }
 }
 

@@ -17,9 +17,19 @@ pub struct Complaint {
     pub file: Option<PathBuf>,
     pub line: Option<usize>,
     /// The variable whose value git does not take.
-    pub key: Option<String>,
+    key: Option<String>,
+    /// It is not that git says something: something else than a file stands in the place of `file`.
+    standing: bool,
     /// The line in which git says so.
     pub said: String,
+}
+
+/// Which commands of git's end with it.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope {
+    Everywhere,
+    /// Those in the clone whose own configuration it is.
+    Clone,
 }
 
 impl Complaint {
@@ -49,6 +59,7 @@ impl Complaint {
             file: file(said).map(PathBuf::from),
             line: number("bad config line ").or_else(|| number("' at line ")),
             key: key.and_then(|(_, rest)| Some(rest.split_once('\'')?.0.to_owned())),
+            standing: false,
             said: said.to_owned(),
         })
     }
@@ -66,11 +77,12 @@ impl Complaint {
     pub fn standing_at(home: &Home, path: &Path) -> Option<Self> {
         let what = place::standing(path)?;
         let said = format!("{what} stands at `{}`", home.shown(path));
-        Some(Self { file: Some(path.to_owned()), line: None, key: None, said })
+        Some(Self { file: Some(path.to_owned()), line: None, key: None, standing: true, said })
     }
 
-    fn is_standing(&self) -> bool {
-        self.said.contains(" stands at ")
+    /// Every command of git's would hang on it.
+    pub fn is_standing(&self) -> bool {
+        self.standing
     }
 
     /// Asks git, outside of any clone, for something that takes its whole configuration.
@@ -93,12 +105,15 @@ impl Complaint {
     /// A line in a file of a clone that breaks git's grammar, as git would say it.
     pub fn at(file: &Path, line: usize) -> Self {
         let said = format!("fatal: bad config line {line} in file {}", file.display());
-        Self { file: Some(file.to_owned()), line: Some(line), key: None, said }
+        Self { file: Some(file.to_owned()), line: Some(line), key: None, standing: false, said }
     }
 
-    /// `whose`: which commands of git's end with it.
-    pub fn finding(&self, home: &Home, whose: &str) -> Finding {
-        if let Some(file) = self.file.as_ref().filter(|_| self.is_standing()) {
+    pub fn finding(&self, home: &Home, scope: Scope) -> Finding {
+        let whose = match scope {
+            Scope::Everywhere => "",
+            Scope::Clone => " in that clone",
+        };
+        if let Some(file) = self.file.as_ref().filter(|_| self.standing) {
             let word = shell(file);
             return Finding::new(
                 Code::GitConfigInvalid,
@@ -137,7 +152,7 @@ impl Complaint {
     }
 
     /// The command that shows where it stands, which git itself did not say.
-    pub fn search(&self) -> Vec<&str> {
+    fn search(&self) -> Vec<&str> {
         // a subsection may hold anything
         let plain =
             |key: &&str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
@@ -147,7 +162,7 @@ impl Complaint {
         }
     }
 
-    pub fn is_in_environment(&self) -> bool {
+    fn is_in_environment(&self) -> bool {
         self.said.contains("command-line config") || self.said.contains("in command line")
     }
 }
