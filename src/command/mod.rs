@@ -172,7 +172,7 @@ fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
 fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
     let mut folders = vec![home.path.clone(), home.codex.clone(), home.claude.clone(), home.state.clone()];
     folders.extend(["keys", "bin", "undo", "codex"].map(|name| home.state.join(name)));
-    folders.extend(home.passwd.as_ref().ok().map(|passwd| passwd.join(".ssh")));
+    folders.extend(home.ssh_folder());
     let targets =
         receipt.into_iter().flat_map(|receipt| receipt.entries.values()).map(|entry| &entry.target.path);
     let shared = targets.chain([&home.git_config, &home.claude_json]);

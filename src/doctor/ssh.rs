@@ -118,11 +118,9 @@ fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Sa
 
 fn configuration(context: &Context, said: &Said) -> Outcome {
     const ID: &str = "ssh.config";
-    if let Some((folder, finding)) = context.home.ssh_folder().and_then(|folder| {
-        let finding = routing::open_to_others(&folder)?;
-        Some((folder, finding))
-    }) {
-        let Finding { code, say, .. } = finding;
+    if let Some(folder) = context.home.ssh_folder()
+        && let Some(Finding { code, say, .. }) = routing::open_to_others(&folder)
+    {
         let argv = ["chmod", "go-w", &folder.to_string_lossy()];
         return Outcome::fail(ID, None, code, say, Fix::run(argv, "take the right to write from others"));
     }
@@ -253,10 +251,10 @@ fn route(context: &Context, Led { repository, at }: &Led, said: &Said) -> Outcom
 /// Whether the user's own known_hosts vouches for keys that a provider does not have.
 fn known_hosts(context: &Context) -> Outcome {
     const ID: &str = "ssh.known-hosts";
-    let Ok(passwd) = &context.home.passwd else {
+    let Some(folder) = context.home.ssh_folder() else {
         return Outcome::skip(ID, None, "ssh has no home here");
     };
-    let path = passwd.join(".ssh/known_hosts");
+    let path = folder.join("known_hosts");
     let text = file::text(&path);
     let poisoned = text.lines().enumerate().find(|(_, line)| routing::contradicts_pins(line));
     match poisoned {

@@ -154,7 +154,8 @@ fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
 
 /// A folder of ssh's that others may write.
 pub fn open_to_others(folder: &Path) -> Option<Finding> {
-    place::open(folder).map(|obstacle| obstructed(&obstacle, &folder.join("config")))
+    let metadata = std::fs::metadata(folder).ok()?;
+    place::open(folder, &metadata).map(|obstacle| obstructed(&obstacle, &folder.join("config")))
 }
 
 fn unspeakable(odd: &str) -> Item {
@@ -191,9 +192,9 @@ pub struct Include {
 pub fn includes(home: &Home) -> Vec<Include> {
     let state = &home.state;
     let target = |path, lock| Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid };
-    let ssh = home.passwd.as_ref().ok().map(|passwd| Include {
+    let ssh = home.ssh_folder().map(|folder| Include {
         name: "ssh.include",
-        target: target(passwd.join(".ssh/config"), Lock::None),
+        target: target(folder.join("config"), Lock::None),
         text: format!("Include {}\n", ssh_quoted(&state.join("ssh_config"))),
         place: block::Place::Head,
     });

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
-use serde::{Deserialize, Serialize};
 use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
 use super::lock::{self, Held, Lock};
+pub use super::place::Kind;
 use super::place::{Obstacle, READ_CAP, check_file, check_folder, named};
 
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
@@ -21,18 +21,6 @@ pub const TEMPORARY: &str = ".pushready-tmp-";
 
 /// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged under its lock.
 const OPTIMISM: usize = 3;
-
-/// How a file that we write is to be treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Holds a secret: 0600, and refused where another user could see it or swap it.
-    Secret,
-    /// In our own state folder, no secret in it.
-    Own,
-    /// Shared with the user and other programs: a symlink into a dotfiles repository is followed, the mode is kept.
-    Shared,
-}
 
 /// A regular file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

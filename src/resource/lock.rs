@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::file::{self, Kind};
-use super::place::{self, Obstacle};
+use super::file;
+use super::place::{self, Kind, Obstacle};
 
 /// Longer than any of the programs holds its lock.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,12 +6,24 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{getegid, geteuid, getgroups};
+use serde::{Deserialize, Serialize};
 
-use super::file::Kind;
 use crate::error::{cure, shell};
 
 /// Nothing that we read whole is larger, our own binary included.
 pub const READ_CAP: u64 = 256 * 1024 * 1024;
+
+/// How a file that we write is to be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Holds a secret: 0600, and refused where another user could see it or swap it.
+    Secret,
+    /// In our own state folder, no secret in it.
+    Own,
+    /// Shared with the user and other programs: a symlink into a dotfiles repository is followed, the mode is kept.
+    Shared,
+}
 
 /// Why nothing can be written at a place.
 #[derive(Debug)]
@@ -127,12 +139,8 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
     if metadata.uid() != uid && metadata.uid() != 0 {
         return Err(Obstacle::OtherOwner(metadata.uid()));
     }
-    if Writers::of(&metadata) == Writers::Others {
-        return Err(Obstacle::OpenFolder {
-            folder,
-            mode: metadata.mode() & 0o7777,
-            ours: metadata.uid() == uid,
-        });
+    if let Some(obstacle) = open(&folder, &metadata) {
+        return Err(obstacle);
     }
     match folder.ancestors().find(|folder| is_work_tree(folder)) {
         Some(top) => Err(Obstacle::WorkTree(top.to_owned())),
@@ -148,13 +156,11 @@ pub fn standing(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Whether others than its owner and the own group may write an existing folder, which holds no secret.
-pub fn open(folder: &Path) -> Option<Obstacle> {
-    let metadata = fs::metadata(folder).ok()?;
-    let mode = metadata.mode() & 0o7777;
-    (Writers::of(&metadata) == Writers::Others).then(|| Obstacle::OpenFolder {
+/// Whether others than its owner and the own group may write a folder.
+pub fn open(folder: &Path, metadata: &fs::Metadata) -> Option<Obstacle> {
+    (Writers::of(metadata) == Writers::Others).then(|| Obstacle::OpenFolder {
         folder: folder.to_owned(),
-        mode,
+        mode: metadata.mode() & 0o7777,
         ours: metadata.uid() == geteuid().as_raw(),
     })
 }
