@@ -4,11 +4,13 @@
 //! It proves that the vendor takes the login now, for the model that is configured. It does not prove that a quota lasts, nor
 //! what a repository's own settings change. Codex may renew its login on the way, and writes it back to auth.json.
 
+use std::process::Command;
 use std::time::Duration;
 
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome, Status};
 use crate::catalogue::Code;
+use crate::env::Env;
 use crate::process::{self, Failure};
 use crate::resource::file;
 use crate::variables::{self, observed};
@@ -24,6 +26,8 @@ pub struct Client {
     pub id: &'static str,
     program: &'static str,
     vendor: &'static str,
+    /// The variable of its own in which a login may stand that our other children do not get.
+    login: Option<&'static str>,
     /// No tools, no servers of the user's, nothing kept of the session.
     arguments: &'static [&'static str],
     /// What it prints, in lower case, and what that proves.
@@ -48,6 +52,7 @@ pub const CODEX: Client = Client {
     id: "codex.request",
     program: "codex",
     vendor: "OpenAI",
+    login: None,
     arguments: &[
         "exec",
         "--skip-git-repo-check",
@@ -78,6 +83,7 @@ pub const CLAUDE: Client = Client {
     id: "claude.request",
     program: "claude",
     vendor: "Anthropic",
+    login: Some(variables::CLAUDE_CODE_OAUTH_TOKEN),
     arguments: &["--print", PROMPT, "--tools", "", "--strict-mcp-config", "--no-session-persistence"],
     says: &[
         ("not logged in", Is(Code::ClaudeTokenMissing, "Claude Code finds no login that it would send")),
@@ -116,18 +122,8 @@ pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -
             return Outcome::unknown(id, None, "there is no empty folder to ask from", error.to_string());
         }
     };
-    let mut command = process::caller(program);
-    command.args(client.arguments).current_dir(folder.path());
-    // what the agent's own client would send, if it is set
-    command.envs(
-        context
-            .env
-            .get(variables::CLAUDE_CODE_OAUTH_TOKEN)
-            .map(|it| (variables::CLAUDE_CODE_OAUTH_TOKEN, it)),
-    );
-    for name in variables::of_forges().chain([observed::CODER_SESSION_TOKEN]) {
-        command.env_remove(name);
-    }
+    let mut command = command(client, context.env);
+    command.current_dir(folder.path());
     match process::run(command, context.deadline(PATIENCE)) {
         Err(Failure::Missing) => Outcome::skip(id, None, format!("there is no `{program}` on PATH")),
         Err(Failure::Deadline) => {
@@ -142,6 +138,17 @@ pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -
         }
         Ok(output) => judge(client, &format!("{}\n{}", output.stderr, output.stdout), renew),
     }
+}
+
+/// The client, in the environment that the agent will have, less what is none of its business.
+fn command(client: &Client, env: &Env) -> Command {
+    let mut command = process::caller(client.program);
+    command.args(client.arguments);
+    command.envs(client.login.and_then(|name| Some((name, env.get(name)?))));
+    for name in variables::of_forges().chain([observed::CODER_SESSION_TOKEN]) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// What the client's last words prove. Pure.
@@ -196,6 +203,8 @@ fn judge(client: &Client, said: &str, renew: Fix) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
     #[test]
@@ -229,6 +238,22 @@ mod tests {
             let outcome = judge(client, said, fix.clone());
             assert_eq!((outcome.status, outcome.code), (status, code), "{said}");
             assert!(outcome.evidence.len() <= LINES);
+        }
+    }
+
+    #[test]
+    fn a_login_reaches_its_own_client_and_nobody_elses() {
+        let env = Env::of(&[(variables::CLAUDE_CODE_OAUTH_TOKEN, "token"), (variables::GH_TOKEN, "forge")]);
+        let given = |client: &Client, name: &str| {
+            let command = command(client, &env);
+            let mut changes = command.get_envs();
+            changes.find(|(known, _)| *known == name).map(|(_, value)| value.map(OsStr::to_owned))
+        };
+        assert_eq!(given(&CLAUDE, variables::CLAUDE_CODE_OAUTH_TOKEN), Some(Some("token".into())));
+        assert_eq!(given(&CODEX, variables::CLAUDE_CODE_OAUTH_TOKEN), Some(None));
+        for client in [&CLAUDE, &CODEX] {
+            assert_eq!(given(client, variables::GH_TOKEN), Some(None));
+            assert_eq!(given(client, observed::CODER_SESSION_TOKEN), Some(None));
         }
     }
 
