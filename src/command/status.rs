@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::print;
 use crate::catalogue::Code;
 use crate::cli;
+use crate::doctor::check::area;
 use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::requirement::provides;
 use crate::doctor::verdict::{Kept, Since, Verdict};
@@ -89,8 +90,7 @@ impl Status {
                 continue;
             }
             // as apply names it: `codex`
-            let area = check.id.split('.').next().unwrap_or_default();
-            let subject = check.subject.as_deref().unwrap_or(area);
+            let subject = check.subject.as_deref().unwrap_or(area(&check.id));
             let list = match check {
                 check if only_required && !check.required => &mut not_required,
                 check if check.transient => &mut unproven,

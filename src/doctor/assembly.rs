@@ -1,7 +1,7 @@
 //! What the report promises of its results as a whole: each has a name of its own, and no check that was asked for is silent.
 
 use super::Context;
-use super::check::CHECKS;
+use super::check::{CHECKS, area};
 use super::outcome::{Evidence, Outcome, Status};
 
 /// A result is identified by its check and subject: of several with one name the worst stays, and tells of the others. Pure.
@@ -34,7 +34,6 @@ pub fn silent(context: &Context, outcomes: &[Outcome]) -> Vec<Outcome> {
 /// Pure. `in_clone`: the current folder lies in a clone that has a remote.
 fn why(id: &str, in_clone: bool, outcomes: &[Outcome]) -> String {
     const NO_KEY: &str = "no key is installed";
-    let area = |id: &str| id.split('.').next().unwrap_or_default().to_owned();
     let mut of_area = outcomes.iter().filter(|outcome| area(outcome.id) == area(id));
     match id {
         "git.owner" if !in_clone => "the current folder is in no clone".to_owned(),

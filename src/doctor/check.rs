@@ -36,6 +36,11 @@ pub struct Check {
     pub depth: Depth,
 }
 
+/// The area of a check: `push` of `push.write`.
+pub fn area(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
 const fn check(id: &'static str, depth: Depth, title: &'static str) -> Check {
     Check { id, title, depth }
 }

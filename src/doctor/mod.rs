@@ -39,7 +39,7 @@ use crate::receipt::{Desired, Receipt};
 use crate::resource::Undo;
 use crate::settings::Settings;
 use crate::variables;
-use check::{CHECKS, Check, Depth, Selection};
+use check::{CHECKS, Check, Depth, Selection, area};
 use clones::Clones;
 use outcome::{Outcome, Status};
 use push::Access;
@@ -89,7 +89,6 @@ impl Context<'_> {
 
     /// Whether any check of the area of this one runs.
     fn wants_area(&self, id: &str) -> bool {
-        let area = |id: &'_ str| id.split('.').next().map(str::to_owned);
         CHECKS.iter().any(|check| area(check.id) == area(id) && self.wants(check.id))
     }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Depth;
+use super::check::area;
 use super::outcome::{Evidence, FixKind, Outcome, Status};
 use super::runner;
 use crate::error::{Exit, add_line, plain, word};
@@ -59,8 +60,7 @@ impl Overall {
     /// The worst of the outcomes; what was accepted does not count, and `unknown` is never a pass.
     pub fn of(outcomes: &[Outcome]) -> Self {
         match Self::worst(outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status)) {
-            // nothing was looked at
-            Self::Pass if outcomes.iter().all(|outcome| outcome.status == Status::Skip) => Self::Unknown,
+            Self::Pass if saw_nothing(outcomes) => Self::Unknown,
             overall => overall,
         }
     }
@@ -208,9 +208,7 @@ impl Report {
     fn word(&self) -> &'static str {
         match self.verdict() {
             Overall::Fail => "NOT READY",
-            Overall::Unknown if self.checks.iter().all(|outcome| outcome.status == Status::Skip) => {
-                "UNKNOWN (nothing was looked at)"
-            }
+            Overall::Unknown if saw_nothing(&self.checks) => "UNKNOWN (nothing was looked at)",
             Overall::Unknown => "UNKNOWN",
             Overall::Warn | Overall::Pass if self.saw_nothing_required() => {
                 "READY (nothing required was looked at)"
@@ -247,8 +245,9 @@ impl Report {
     }
 }
 
-fn area(id: &str) -> &str {
-    id.split('.').next().unwrap_or(id)
+/// Whether nothing was looked at.
+fn saw_nothing(outcomes: &[Outcome]) -> bool {
+    outcomes.iter().all(|outcome| outcome.status == Status::Skip)
 }
 
 /// `ok      home · push (3 of 4)`, in lines that fit a terminal.

@@ -1,5 +1,6 @@
 //! Which outcomes stand between the workspace and what PUSHREADY_REQUIRE names: for a start script, nothing else is red.
 
+use super::check::area;
 use super::outcome::Outcome;
 use crate::git_url::Repository;
 use crate::receipt::Desired;
@@ -16,7 +17,7 @@ pub fn mark(outcomes: &mut [Outcome], desired: &Desired) {
 /// Whether the requirement cannot be met while this outcome is a failure.
 fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
     let subject = outcome.subject.as_deref();
-    match outcome.id.split('.').next().unwrap_or_default() {
+    match area(outcome.id) {
         // a home in which nothing works is everybody's; of what apply could not provide, each answers for itself
         "home" => subject.is_none_or(|subject| provides(requirement, subject)),
         "codex" => *requirement == Requirement::Codex,
