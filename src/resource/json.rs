@@ -47,17 +47,20 @@ pub fn object_at(text: &str, range: Range<usize>) -> Option<Object<'_>> {
     let mut scanner = Scanner { text: text.as_bytes(), at: range.start };
     let mut properties = Vec::new();
     scanner.take(b'{')?;
-    scanner.members(b'}', |scanner| {
-        let name = scanner.string()?;
-        let start = name.start;
-        scanner.blanks();
-        scanner.take(b':')?;
-        scanner.blanks();
-        let value = scanner.value()?;
-        let name = unescaped(text.get(name)?);
-        properties.push(Property { range: start..value.end, name, value });
-        Some(())
-    })?;
+    scanner.blanks();
+    if scanner.take(b'}').is_none() {
+        loop {
+            let name = scanner.name()?;
+            let value = scanner.value()?;
+            let range = name.start..value.end;
+            properties.push(Property { range, name: unescaped(text.get(name)?), value });
+            scanner.blanks();
+            if scanner.take(b',').is_none() {
+                break scanner.take(b'}')?;
+            }
+            scanner.blanks();
+        }
+    }
     Some(Object { range: range.start..scanner.at, properties })
 }
 
@@ -104,7 +107,7 @@ impl Scanner<'_> {
                     let close = bracket + 2;
                     if self.take(close).is_none() {
                         open.push(close);
-                        self.name(close)?;
+                        self.lead(close)?;
                         continue;
                     }
                 }
@@ -122,7 +125,7 @@ impl Scanner<'_> {
                 self.blanks();
                 if self.take(b',').is_some() {
                     self.blanks();
-                    self.name(close)?;
+                    self.lead(close)?;
                     break;
                 }
                 self.take(close)?;
@@ -131,31 +134,18 @@ impl Scanner<'_> {
         }
     }
 
-    /// The name before a value, where the bracket that is open is one of an object.
-    fn name(&mut self, close: u8) -> Option<()> {
-        if close == b'}' {
-            self.string()?;
-            self.blanks();
-            self.take(b':')?;
-            self.blanks();
-        }
-        Some(())
+    /// What stands before a value between brackets that end so.
+    fn lead(&mut self, close: u8) -> Option<()> {
+        if close == b'}' { self.name().map(drop) } else { Some(()) }
     }
 
-    /// What stands between an opened bracket and its end, separated by commas.
-    fn members(&mut self, close: u8, mut member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+    /// A name and its colon, up to the value.
+    fn name(&mut self) -> Option<Range<usize>> {
+        let name = self.string()?;
         self.blanks();
-        if self.take(close).is_some() {
-            return Some(());
-        }
-        loop {
-            self.blanks();
-            member(self)?;
-            self.blanks();
-            if self.take(b',').is_none() {
-                return self.take(close);
-            }
-        }
+        self.take(b':')?;
+        self.blanks();
+        Some(name)
     }
 
     fn string(&mut self) -> Option<Range<usize>> {
@@ -240,6 +230,7 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
+    use crate::http::tests::skip;
 
     #[test]
     fn tells_the_places_of_names_and_values() {
@@ -347,8 +338,7 @@ mod tests {
         let Ok(mut node) =
             Command::new("node").args(["-e", JUDGE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
         else {
-            eprintln!("SKIPPED: node not found");
-            return;
+            return skip("takes_what_json_parse_takes_and_nothing_else", "node not found");
         };
         node.stdin.take().unwrap().write_all(&serde_json::to_vec(&all).unwrap()).unwrap();
         let verdicts = String::from_utf8(node.wait_with_output().unwrap().stdout).unwrap();
