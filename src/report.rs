@@ -117,12 +117,6 @@ impl Report {
         if self.ready || self.unclaimed { Exit::Ready } else { Exit::NotReady }
     }
 
-    pub fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
-    }
-
     pub fn text(&self, verbose: bool) -> String {
         let mut text = String::new();
         if !self.sources.is_empty() {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::{Healed, heal, print, settled};
+use super::{Healed, heal, json, print, settled};
 use crate::cli::Apply;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
@@ -30,7 +30,7 @@ pub fn run(arguments: &Apply, verbose: u8) -> Result<Exit> {
         }
     };
     let report = report.finish(start.elapsed());
-    print(&if arguments.json { report.json() } else { report.text(verbose > 0) });
+    print(&if arguments.json { json(&report) } else { report.text(verbose > 0) });
     Ok(report.exit())
 }
 

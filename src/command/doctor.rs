@@ -74,7 +74,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         }
     }
     print(&match () {
-        () if arguments.json => report.json(),
+        () if arguments.json => json(&report),
         () if arguments.short => report.short(),
         () => report.text(verbose > 0, !arguments.only.is_empty()),
     });

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::{Healed, heal, print, settled};
+use super::{Healed, heal, json, print, settled};
 use crate::cli::Remove;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
@@ -29,7 +29,7 @@ pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
     let removal = Removal { home: &home, keep_logins: arguments.keep_logins, now: env.now };
     let report = if arguments.dry_run { removal.shown()? } else { removal.done()? };
     let report = report.finish(start.elapsed());
-    print(&if arguments.json { report.json() } else { report.text(verbose > 0) });
+    print(&if arguments.json { json(&report) } else { report.text(verbose > 0) });
     Ok(report.exit())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::print;
+use super::{HEADER, Header, json, print};
 use crate::catalogue::Code;
 use crate::cli;
 use crate::doctor::check::area;
@@ -24,9 +24,8 @@ const STALE: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Serialize)]
 struct Status {
-    schema_version: u32,
-    tool: &'static str,
-    version: &'static str,
+    #[serde(flatten)]
+    header: Header,
     ready: bool,
     provisioned_at: Option<Timestamp>,
     provisioned_by: Option<String>,
@@ -107,9 +106,7 @@ impl Status {
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
         let is_there = |login: &str| !lost.iter().any(|lost| lost.item == login);
         Self {
-            schema_version: 1,
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
+            header: HEADER,
             ready: not_ready.is_empty(),
             provisioned_at: at,
             provisioned_by: by,
@@ -212,7 +209,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     };
     let status = Status::new(receipt, &lost, &accepted, kept);
     if arguments.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&status).unwrap_or_default()));
+        print(&json(&status));
     } else {
         print(&format!("{}\n", plain(&status.line(env.now))));
         if !arguments.line {

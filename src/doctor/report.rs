@@ -125,12 +125,6 @@ impl Report {
         self.in_the_way().next().is_some() && self.in_the_way().all(|outcome| outcome.transient)
     }
 
-    pub fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
-    }
-
     /// What passed in a line, unless `verbose`, then the rest by its weight: the worst stands above the verdict, where the eye
     /// rests. `asked`: a few checks were asked for, and each is heard of, be it well or skipped.
     pub fn text(&self, verbose: bool, asked: bool) -> String {
