@@ -149,7 +149,7 @@ fn identity(author: &Said) -> Outcome {
                  `git config --global user.email ADDRESS`",
             ),
         ),
-        Err(failure) => Outcome::unknown(ID, None, "git did not say who commits", format!("{failure}")),
+        Err(failure) => Outcome::unknown(ID, None, "git did not say who commits", failure.to_string()),
     }
 }
 

@@ -130,7 +130,7 @@ fn configuration(context: &Context, said: &Said) -> Outcome {
         }
         Ok(output) => output,
         Err(failure) => {
-            return Outcome::unknown(ID, None, "ssh did not print its configuration", format!("{failure}"));
+            return Outcome::unknown(ID, None, "ssh did not print its configuration", failure.to_string());
         }
     };
     let said = Evidence::foreign("ssh said", &output.stderr);
@@ -235,7 +235,7 @@ fn route(context: &Context, Led { repository, at }: &Led, said: &Said) -> Outcom
                 ID,
                 subject,
                 "ssh did not say which key it would use",
-                format!("{failure}"),
+                failure.to_string(),
             );
         }
     };
@@ -361,7 +361,7 @@ pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure)
             "a network on which the ssh port of the server answers",
         )
         .coded(Code::PushTimeout),
-        failure => Outcome::unknown(id, subject, "ssh could not be run", format!("{failure}")),
+        failure => Outcome::unknown(id, subject, "ssh could not be run", failure.to_string()),
     }
 }
 

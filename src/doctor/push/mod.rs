@@ -208,7 +208,7 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     let output = match process::run(git, context.deadline(NETWORK)) {
         Ok(output) => output,
         Err(Failure::Deadline) => return hung(context, id, subject),
-        Err(failure) => return cannot(format!("{failure}")),
+        Err(failure) => return cannot(failure.to_string()),
     };
     // 2: there is no HEAD, in a repository that could be read
     if output.status.success() || (access == Access::Read && output.status.code() == Some(2)) {

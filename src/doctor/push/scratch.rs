@@ -24,7 +24,7 @@ impl Scratch {
             let mut git = scratch.git();
             git.args(arguments);
             let output =
-                process::run(git, context.deadline(NETWORK)).map_err(|failure| format!("{failure}"))?;
+                process::run(git, context.deadline(NETWORK)).map_err(|failure| failure.to_string())?;
             if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(output.stderr) }
         };
         run(&["init", "--quiet", "--bare"])?;

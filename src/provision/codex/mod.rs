@@ -17,7 +17,7 @@ use crate::error::{Finding, shell};
 use crate::receipt::{CodexRecord, Desired};
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, obstructed};
+use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::settings::Sourced;
 use crate::variables;
@@ -72,7 +72,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let mut item = match decision {
         Decision::Seed(why) => {
             desired.codex = Some(now_recorded);
-            written(context, seed, why, lease, auth_file(context, path, expendable), kept_path)
+            written(context, seed, why, lease, path, expendable, kept_path)
         }
         Decision::Restore(why) => {
             desired.codex = Some(now_recorded);
@@ -85,7 +85,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                     format!("the last good login put back: {why}"),
                     "it may be spent if Codex renewed it since; run apply at stop, by cron and before modules that write auth.json",
                 ),
-                vec![holding(auth_file(context, path, expendable), bytes.unwrap_or_default())],
+                vec![auth_file(context, path, whole(bytes.unwrap_or_default(), expendable))],
             )
         }
         Decision::Keep(why) => {
@@ -174,7 +174,8 @@ fn written(
     seed: &Sourced<CodexAuth>,
     why: &str,
     lease: bool,
-    place: Resource,
+    path: PathBuf,
+    expendable: Option<Digest>,
     kept_path: PathBuf,
 ) -> Item {
     // a lease is parsed from its own text again: the seed is not cloned
@@ -185,7 +186,7 @@ fn written(
     let json = auth.to_json();
     let bytes = json.expose_secret().as_bytes();
     let resources = vec![
-        holding(place, bytes.to_vec()),
+        auth_file(context, path, whole(bytes.to_vec(), expendable)),
         own("codex.last-good", kept_path, Kind::Secret, bytes.to_vec(), 0o600),
     ];
     let say =
@@ -226,7 +227,7 @@ fn kept(context: &Context, live: &Live, why: &str, path: PathBuf, kept_path: Pat
         .map_or(String::new(), |at| format!("refreshed {} ago, ", span(now.duration_since(at))));
     let say = format!("kept: {refreshed}{why}; {}", described(auth, now));
     let mut resources = keep_copy(live, kept_path);
-    resources.push(Resource { edit: Edit::Private, ..auth_file(context, path, None) });
+    resources.push(auth_file(context, path, Edit::Private));
     alive(auth, say, now, resources)
 }
 
@@ -263,21 +264,14 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
     text
 }
 
-/// The file, still to be filled. `expendable`: see [`Edit::Whole`].
-fn auth_file(context: &Context, path: PathBuf, expendable: Option<Digest>) -> Resource {
+/// `auth.json`, and what is wanted of it.
+fn auth_file(context: &Context, path: PathBuf, edit: Edit) -> Resource {
     let id = context.id("codex.auth", &path);
-    let mut resource = own(&id, path, Kind::Secret, Vec::new(), 0o600);
-    if let Edit::Whole { expendable: known, .. } = &mut resource.edit {
-        *known = expendable;
-    }
-    resource.target.lock = Lock::Codex;
-    resource.recorded = true;
-    resource
+    let target = Target { path, kind: Kind::Secret, lock: Lock::Codex, malformed: Code::NotProvisioned };
+    Resource { id, target, edit, recorded: true }
 }
 
-fn holding(mut file: Resource, content: Vec<u8>) -> Resource {
-    if let Edit::Whole { bytes, .. } = &mut file.edit {
-        *bytes = content.into();
-    }
-    file
+/// This content. `expendable`: see [`Edit::Whole`].
+fn whole(bytes: Vec<u8>, expendable: Option<Digest>) -> Edit {
+    Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable }
 }

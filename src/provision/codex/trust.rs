@@ -86,15 +86,13 @@ trust_level = \"trusted\"
         .map(|edit| Resource { id: id.clone(), target: target.clone(), edit, recorded: true })
         .collect();
     // a second table of the name would be invalid, and this one is not ours
-    let open: Vec<_> = folders
-        .iter()
-        .filter(|folder| table(folder).is_some_and(|table| table.get("trust_level").is_none()))
-        .map(|folder| format!("`{folder}`"))
-        .collect();
+    let has_no_level =
+        |folder: &&String| table(folder).is_some_and(|table| table.get("trust_level").is_none());
+    let open: Vec<_> = folders.iter().filter(has_no_level).collect();
     if !open.is_empty() {
         let finding = Finding::new(
             Code::CodexUntrustedFolder,
-            format!("`{}` has {} without a trust_level", path.display(), open.join(" and ")),
+            format!("`{}` has {} without a trust_level", path.display(), list(&open)),
             "add `trust_level = \"trusted\"` there, or trust the folder in Codex once",
         );
         return Some(Item::warn("codex trust", finding, resources));
