@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use crate::catalogue::Code;
-use crate::env::{Env, expand};
+use crate::env::Env;
 use crate::error::{Error, Finding, Result, shell};
 use crate::git_url::Repository;
 use crate::process::{self, Failure};
@@ -105,12 +105,11 @@ impl Home {
         let config = folder(variables::XDG_CONFIG_HOME, ".config");
         let state = folder(variables::XDG_STATE_HOME, ".local/state").join("pushready");
         nameable(variables::XDG_STATE_HOME, &state)?;
-        let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(|value| expand(&value, &path));
+        // as they stand: the clients expand no `~`, and take a relative one from wherever they are started
+        let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
         Ok(Self {
             state,
-            codex: env
-                .get(variables::CODEX_HOME)
-                .map_or_else(|| path.join(".codex"), |value| expand(&value, &path)),
+            codex: env.get(variables::CODEX_HOME).map_or_else(|| path.join(".codex"), PathBuf::from),
             claude_json: claude_dir.as_deref().unwrap_or(&path).join(".claude.json"),
             claude: claude_dir.unwrap_or_else(|| path.join(".claude")),
             git_config_named: env.get(variables::GIT_CONFIG_GLOBAL).is_some(),

@@ -43,6 +43,8 @@ pub enum Obstacle {
     WorkTree(PathBuf),
     /// The receipt, which is JSON, could not name the place.
     NotUtf8,
+    /// Its place depends on the folder in which a program is started.
+    NotAbsolute,
     TooLarge,
     /// What stands where the lock of the file is to be.
     Lock(PathBuf, Box<Self>),
@@ -53,6 +55,7 @@ impl Obstacle {
     /// What is wrong, and the cure.
     pub fn explain(&self, path: &Path) -> (String, String) {
         let word = shell(path);
+        let folder = path.parent().unwrap_or(path).display();
         let path = path.display();
         match self {
             Self::Symlink => (
@@ -88,6 +91,13 @@ impl Obstacle {
                 "name another place, whose path is UTF-8 (CODEX_HOME, CLAUDE_CONFIG_DIR, XDG_STATE_HOME or HOME)"
                     .to_owned(),
             ),
+            Self::NotAbsolute => (
+                format!(
+                    "`{folder}` is not absolute: the client takes it from the folder in which it is started, and expands no `~`"
+                ),
+                "name the folder from `/` on: in CODEX_HOME for Codex, in CLAUDE_CONFIG_DIR for Claude Code"
+                    .to_owned(),
+            ),
             Self::TooLarge => (
                 format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
                 format!("move it away: `mv {word} {word}.away`"),
@@ -104,9 +114,10 @@ impl From<io::Error> for Obstacle {
     }
 }
 
-/// Whether the receipt can name the place.
+/// Whether the receipt can name the place, for every program and folder.
 pub fn named(path: &Path) -> Result<(), Obstacle> {
-    path.to_str().map(drop).ok_or(Obstacle::NotUtf8)
+    path.to_str().ok_or(Obstacle::NotUtf8)?;
+    if path.is_absolute() { Ok(()) } else { Err(Obstacle::NotAbsolute) }
 }
 
 pub fn check_file(metadata: &fs::Metadata, kind: Kind) -> Result<(), Obstacle> {
@@ -222,6 +233,14 @@ fn existing_ancestor(path: &Path) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_named_by_its_whole_path() {
+        for path in ["~/.codex/auth.json", "~", "~dev/x", ".", "agents/codex", ""] {
+            assert!(matches!(named(Path::new(path)), Err(Obstacle::NotAbsolute)), "{path}");
+        }
+        assert!(named(Path::new("/home/coder/~/auth.json")).is_ok());
+    }
 
     #[test]
     fn a_folder_of_root_is_the_users_where_the_own_group_alone_may_write_it() {

@@ -106,6 +106,40 @@ fn a_place_that_is_not_utf_8_is_refused_by_name_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on() {
+    sandbox(|ws| {
+        let all = All::new();
+        let before = ws.snapshot();
+        for value in ["~/.cx", "agents"] {
+            for (variable, item) in [("CODEX_HOME", "codex"), ("CLAUDE_CONFIG_DIR", "claude")] {
+                let at = |args: &[&str]| all.pushready(ws, args).env(variable, value).run();
+                at(&["apply"])
+                    .fails(1)
+                    .stdout_has(&format!("NOT READY home-unsafe-place {item}"))
+                    .stdout_has(&format!("`{value}` is not absolute"))
+                    .stdout_has("from `/` on")
+                    .stdout_has("key acme/app: ");
+                let other = if item == "codex" { ".claude/.credentials.json" } else { ".codex/auth.json" };
+                assert!(ws.home().join(other).exists(), "{other}");
+                at(&["status"]).fails(1).stdout_has(&format!("home-unsafe-place {item}"));
+                let report = at(&["doctor", "--offline", "--json"]).fails(1).json();
+                let checks = report["checks"].as_array().unwrap();
+                let id = format!("{item}.");
+                let told: Vec<_> = checks
+                    .iter()
+                    .filter(|check| check["id"].as_str().unwrap().starts_with(&id))
+                    .map(|check| (check["id"].as_str().unwrap(), check["code"].as_str()))
+                    .collect();
+                let login = format!("{item}.login");
+                assert!(told.contains(&(login.as_str(), Some("home-unsafe-place"))), "{told:?}");
+                at(&["remove"]).success();
+                before.assert_same(&ws.snapshot());
+            }
+        }
+    });
+}
+
+#[test]
 fn one_odd_folder_does_not_cost_the_others_their_trust() {
     sandbox(|ws| {
         let all = All::new();
