@@ -28,6 +28,8 @@ pub struct Client {
     vendor: &'static str,
     /// The variable of its own in which a login may stand that our other children do not get.
     login: Option<&'static str>,
+    /// Asked once: a vendor that is busy is told at once, and `--wait` asks again.
+    once: Option<(&'static str, &'static str)>,
     /// No tools, no servers of the user's, nothing kept of the session.
     arguments: &'static [&'static str],
     /// What it prints, in lower case, and what that proves.
@@ -53,6 +55,8 @@ pub const CODEX: Client = Client {
     program: "codex",
     vendor: "OpenAI",
     login: None,
+    // it has no such setting for the built-in provider
+    once: None,
     arguments: &[
         "exec",
         "--skip-git-repo-check",
@@ -84,6 +88,7 @@ pub const CLAUDE: Client = Client {
     program: "claude",
     vendor: "Anthropic",
     login: Some(variables::CLAUDE_CODE_OAUTH_TOKEN),
+    once: Some(("CLAUDE_CODE_MAX_RETRIES", "1")),
     arguments: &["--print", PROMPT, "--tools", "", "--strict-mcp-config", "--no-session-persistence"],
     says: &[
         ("not logged in", Is(Code::ClaudeTokenMissing, "Claude Code finds no login that it would send")),
@@ -144,7 +149,7 @@ pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -
 fn command(client: &Client, env: &Env) -> Command {
     let mut command = process::caller(client.program);
     command.args(client.arguments);
-    command.envs(client.login.and_then(|name| Some((name, env.get(name)?))));
+    command.envs(client.login.and_then(|name| Some((name, env.get(name)?)))).envs(client.once);
     for name in variables::of_forges().chain([observed::CODER_SESSION_TOKEN]) {
         command.env_remove(name);
     }

@@ -228,8 +228,12 @@ fn the_agents_own_clients_make_one_request_each() {
         // a bad day of the vendor's is no fault of the login's
         lab.fresh();
         lab.vendors().reply(CLAUDE, 529, &refusal("overloaded_error", "Overloaded"));
+        let asked_before = asked("/v1/messages").len();
         let output = requests(&lab).run();
         assert_eq!(requested(&output)[1].0, "unknown", "{output}");
+        // told at once, not after the client's ten retries
+        let retries = asked("/v1/messages").len() - asked_before;
+        assert!((1..=3).contains(&retries), "{retries}");
 
         // Codex would delete the login at its start, and Claude Code send the token elsewhere
         lab.fresh();
