@@ -1,14 +1,15 @@
 //! Claude Code: its token in the form of `claude setup-token`, and the first-run prompts that would block a session.
 #![expect(clippy::disallowed_methods, reason = "the token is handed to the file that will hold it")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{Context, Item, Status, span, trust};
+use super::trust::{self, Without};
+use super::{Context, Item, Status, span};
 use crate::catalogue::Code;
 use crate::digest::Digest;
 use crate::error::{Finding, shell};
@@ -200,8 +201,9 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         keys.push(Key { path: vec!["hasCompletedOnboarding".to_owned()], value: json!(true) });
     }
     let (folders, nameless) = trust::names(&desired.trusted_folders);
-    let barred = barred(&context.home.claude_json);
-    let (odd, folders): (Vec<_>, Vec<_>) = folders.into_iter().partition(barred);
+    let claude_json = file::text(&context.home.claude_json);
+    let (odd, folders): (Vec<_>, Vec<_>) =
+        folders.into_iter().partition(|folder| barred(&claude_json, folder));
     for folder in &folders {
         keys.push(Key {
             path: vec!["projects".to_owned(), folder.clone(), "hasTrustDialogAccepted".to_owned()],
@@ -219,31 +221,18 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         edit: Edit::Keys(keys),
         recorded: true,
     };
-    let told = trust::told(folders.len());
-    let nameless = (!nameless.is_empty())
-        .then(|| format!("without {}, whose path is not UTF-8", trust::list(&nameless)));
-    let odd = (!odd.is_empty()).then(|| {
-        format!("without {}, for which `.claude.json` holds something else than an object", trust::list(&odd))
-    });
-    let without: Vec<_> = nameless.into_iter().chain(odd).collect();
-    if without.is_empty() {
-        return Some(Item::ready("claude trust", told, vec![resource]));
-    }
-    let finding = Finding::new(
-        Code::ClaudeUntrustedFolder,
-        format!("{told}, {}", without.join(", and ")),
-        "give the folder a name in UTF-8, or mend its entry in `.claude.json`",
-    );
-    Some(Item::warn("claude trust", finding, vec![resource]))
+    let odd = Without::of(&odd, "for which `.claude.json` holds something else than an object", BARRED);
+    let without = nameless.into_iter().chain(odd);
+    Some(trust::item("claude trust", Code::ClaudeUntrustedFolder, folders.len(), without, vec![resource]))
 }
 
-/// Whether the file has something at a folder's place in which nothing can be put.
-fn barred(claude_json: &Path) -> impl Fn(&String) -> bool {
-    let text = file::text(claude_json);
-    let projects = object(&text).ok().and_then(|root| Some(root.get("projects")?.value.clone()));
-    move |folder| {
-        let Some(projects) = projects.clone() else { return false };
-        let Some(projects) = object_at(&text, projects) else { return true };
-        projects.get(folder).is_some_and(|project| object_at(&text, project.value.clone()).is_none())
-    }
+/// What mends a folder whose place is taken: see [`barred`].
+pub const BARRED: &str = "put an object in its place among `projects` in `.claude.json`, or nothing";
+
+/// Whether `.claude.json` has something at a folder's place in which nothing can be put.
+pub fn barred(claude_json: &str, folder: &str) -> bool {
+    let projects = object(claude_json).ok().and_then(|root| Some(root.get("projects")?.value.clone()));
+    let Some(projects) = projects else { return false };
+    let Some(projects) = object_at(claude_json, projects) else { return true };
+    projects.get(folder).is_some_and(|project| object_at(claude_json, project.value.clone()).is_none())
 }

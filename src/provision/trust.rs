@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::Item;
+use crate::catalogue::Code;
+use crate::error::Finding;
+use crate::resource::Resource;
+
 /// Both clients look a folder up by its real path (codex 0.169, claude 2.1); one that is not there yet is taken as it is
 /// named.
 pub fn real(folder: &Path) -> String {
@@ -13,24 +18,50 @@ pub fn real(folder: &Path) -> String {
     }
 }
 
-/// The folders by the names under which the clients look them up, and those whose name no configuration can hold.
-pub fn names(folders: &[PathBuf]) -> (BTreeSet<String>, Vec<&Path>) {
-    let is_named = |folder: &&Path| {
-        folder.canonicalize().map_or(folder.to_str().is_some(), |real| real.to_str().is_some())
-    };
-    let (named, nameless): (Vec<_>, Vec<_>) = folders.iter().map(PathBuf::as_path).partition(is_named);
-    (named.into_iter().map(real).collect(), nameless)
+/// What mends a folder that no configuration can name.
+pub const NAMELESS: &str = "give the folder a name in UTF-8";
+
+/// Whether a configuration can name the folder.
+pub fn is_named(folder: &Path) -> bool {
+    folder.canonicalize().map_or(folder.to_str().is_some(), |real| real.to_str().is_some())
 }
 
-/// Folders in a message.
-pub fn list<T: AsRef<Path>>(folders: &[T]) -> String {
-    folders.iter().map(|folder| format!("`{}`", folder.as_ref().display())).collect::<Vec<_>>().join(", ")
+/// The folders by the names under which the clients look them up, and those that have none.
+pub fn names(folders: &[PathBuf]) -> (BTreeSet<String>, Option<Without>) {
+    let (named, nameless): (Vec<_>, Vec<_>) =
+        folders.iter().map(PathBuf::as_path).partition(|folder| is_named(folder));
+    (named.into_iter().map(real).collect(), Without::of(&nameless, "whose path is not UTF-8", NAMELESS))
 }
 
-/// `2 folders trusted`.
-pub fn told(count: usize) -> String {
-    match count {
-        1 => "1 folder trusted".to_owned(),
-        count => format!("{count} folders trusted"),
+/// Folders that cannot be added.
+pub struct Without {
+    say: String,
+    cure: String,
+}
+
+impl Without {
+    /// `why`: a relative clause. `None`: there are no such folders.
+    pub fn of<T: AsRef<Path>>(folders: &[T], why: &str, cure: impl Into<String>) -> Option<Self> {
+        let list: Vec<_> = folders.iter().map(|folder| format!("`{}`", folder.as_ref().display())).collect();
+        let say = || format!("without {}, {why}", list.join(", "));
+        (!list.is_empty()).then(|| Self { say: say(), cure: cure.into() })
     }
+}
+
+/// The item of a client's trust: how many folders it knows as trusted, and those that it cannot.
+pub fn item(
+    subject: &str,
+    code: Code,
+    count: usize,
+    without: impl IntoIterator<Item = Without>,
+    resources: Vec<Resource>,
+) -> Item {
+    let told = if count == 1 { "1 folder trusted".to_owned() } else { format!("{count} folders trusted") };
+    let (says, cures): (Vec<_>, Vec<_>) =
+        without.into_iter().map(|Without { say, cure }| (say, cure)).unzip();
+    if says.is_empty() {
+        return Item::ready(subject, told, resources);
+    }
+    let finding = Finding::new(code, format!("{told}, {}", says.join(", and ")), cures.join("; "));
+    Item::warn(subject, finding, resources)
 }

@@ -1,5 +1,12 @@
 //! The logins: what the unmodified clients send after apply, and whose login stays when.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+
+use serde_json::Value;
+
 use crate::support::fake_auth::{self, ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Clients, Cmd, Output, Vendors, Workspace, sandbox};
 
@@ -353,5 +360,72 @@ fn codex_trusts_a_folder_that_is_named_by_a_link() {
         assert_ne!(model(), "of-the-project");
         applied(ws, &seed).env("PUSHREADY_TRUSTED_FOLDERS", "~/link/").run().success();
         assert_eq!(model(), "of-the-project");
+    });
+}
+
+/// Of a folder that apply cannot add, doctor does not say "run apply".
+#[test]
+fn a_folder_that_apply_cannot_add_has_another_cure_in_apply_and_doctor() {
+    sandbox(|ws| {
+        let odd = ws.home().join(OsStr::from_bytes(b"odd\xff"));
+        fs::create_dir(&odd).unwrap();
+        symlink(&odd, ws.home().join("odd")).unwrap();
+        let on = |args: &[&str], folders: &str| {
+            let cmd = ws.pushready(args).env("PUSHREADY_TRUSTED_FOLDERS", folders);
+            let cmd = cmd.env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
+            cmd.env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("Trust")).run()
+        };
+        let fixes = |id: &str, folders: &str| {
+            let report = on(&["doctor", "--offline", "--json"], folders).json();
+            let of = |check: &Value| match check["fix"]["kind"].as_str() {
+                Some(kind) => format!("{kind}: {}", check["fix"]["say"].as_str().unwrap()),
+                None => check["status"].as_str().unwrap().to_owned(),
+            };
+            let checks = report["checks"].as_array().unwrap().iter();
+            checks.filter(|check| check["id"] == id).map(of).collect::<Vec<_>>()
+        };
+        let level = "trust_level = \"trusted\"";
+        for (config, applied, fix) in [
+            // Codex writes such a table for other settings of a project
+            (
+                "[projects.\"/home/coder/w\"]\n",
+                "1 folder trusted, without `/home/coder/w`, which has a table without a trust_level",
+                format!("edit: add `{level}` to the table"),
+            ),
+            (
+                "projects = { \"/other\" = { trust_level = \"trusted\" } }\n",
+                "has its projects in a form to which no table can be added",
+                "edit: write them as `[projects.\"/folder\"]` tables".to_owned(),
+            ),
+            (
+                "[projects.\"/home/coder/w\"]\ntrust_level = \"untrusted\"\n",
+                "2 folders trusted",
+                format!("edit: write `{level}` in its table"),
+            ),
+        ] {
+            ws.write(".codex/config.toml", config, 0o600);
+            let folders = "/home/coder/w:/srv/b";
+            on(&["apply"], folders).success().stdout_has(applied);
+            assert!(ws.read(".codex/config.toml").starts_with(config));
+            let [w, b] = &fixes("codex.trust", folders)[..] else { panic!() };
+            assert!(w.starts_with(&fix), "{w}");
+            let inline = config.starts_with("projects =");
+            assert!(if inline { b.starts_with(&fix) } else { b == "pass" }, "{b}");
+            on(&["remove"], folders).success();
+            assert_eq!(ws.read(".codex/config.toml"), config);
+        }
+        ws.write(".claude.json", "{\"projects\": {\"/srv/list\": []}}", 0o600);
+        let folders = "/srv/list:/srv/b:~/odd";
+        for id in ["codex.trust", "claude.trust"] {
+            assert_eq!(fixes(id, "/srv/b"), ["run: run apply: it adds the folder"], "{id}");
+        }
+        on(&["apply"], folders)
+            .success()
+            .stdout_has("fix: give the folder a name in UTF-8; put an object in its place");
+        let name = "report: give the folder a name in UTF-8";
+        assert_eq!(fixes("codex.trust", folders), [name, "pass", "pass"]);
+        let [odd, b, list] = &fixes("claude.trust", folders)[..] else { panic!() };
+        assert!(list.starts_with("edit: put an object in its place"), "{list}");
+        assert_eq!((b.as_str(), odd.as_str()), ("pass", name));
     });
 }

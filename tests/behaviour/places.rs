@@ -318,21 +318,3 @@ fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
         }
     });
 }
-
-/// Codex writes such a table for other settings of a project.
-#[test]
-fn a_project_of_codex_s_without_a_trust_level_is_told() {
-    sandbox(|ws| {
-        ws.write("w/file", "", 0o600);
-        let config = "[projects.\"/home/coder/w\"]\n";
-        ws.write(".codex/config.toml", config, 0o600);
-        let apply = ws.pushready(&["apply"]).env("PUSHREADY_TRUSTED_FOLDERS", "~/w");
-        apply
-            .env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json())
-            .run()
-            .success()
-            .stdout_has("codex-untrusted-folder codex trust: ")
-            .stdout_has("has `/home/coder/w` without a trust_level");
-        assert_eq!(ws.read(".codex/config.toml"), config);
-    });
-}

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
 use crate::catalogue::Code;
-use crate::provision::trust::real;
+use crate::provision::claude::{BARRED, barred};
+use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
@@ -115,6 +116,7 @@ fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
     if folders.is_empty() {
         return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
+    let path = &context.home.claude_json;
     let inner = |object: &Object, name: &str| json::object_at(text, object.get(name)?.value.clone());
     let projects = inner(config, "projects");
     let accepted = |folder: &Path| {
@@ -129,12 +131,17 @@ fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
             if Path::new(&real(folder)).ancestors().any(accepted) {
                 return Outcome::pass(ID, subject, "Claude Code trusts the folder");
             }
+            let fix = match () {
+                () if !is_named(folder) => Fix::report(NAMELESS),
+                () if barred(text, &real(folder)) => Fix::edit(path, BARRED),
+                () => Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
+            };
             Outcome::warn(
                 ID,
                 subject,
                 Code::ClaudeUntrustedFolder,
                 "Claude Code will ask whether the folder is trusted, and its default answer is no",
-                Fix::run(["pushready", "apply"], "run apply"),
+                fix,
             )
         })
         .collect()

@@ -3,14 +3,14 @@
 mod config;
 mod login;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item};
 
 use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
 use crate::catalogue::Code;
-use crate::provision::trust::real;
+use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
 use crate::variables::observed;
@@ -95,28 +95,47 @@ fn environment(context: &Context) -> Outcome {
 
 fn trust(context: &Context, config: &DocumentMut) -> Vec<Outcome> {
     const ID: &str = "codex.trust";
-    let trusted = |folder: &std::path::Path| {
-        let project = config.get("projects").and_then(|projects| projects.get(real(folder)));
-        project.and_then(|project| project.get("trust_level")).and_then(Item::as_str) == Some("trusted")
-    };
     let folders = &context.desired.trusted_folders;
     if folders.is_empty() {
         return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
+    let path = context.home.codex.join("config.toml");
+    let projects = config.get("projects");
     folders
         .iter()
         .map(|folder| {
             let subject = Some(folder.display().to_string());
-            if trusted(folder) {
-                return Outcome::pass(ID, subject, "Codex trusts the folder");
-            }
-            Outcome::warn(
-                ID,
-                subject,
-                Code::CodexUntrustedFolder,
-                "Codex will ask whether the folder is trusted",
-                Fix::run(["pushready", "apply"], "run apply, unless config.toml says `untrusted` on purpose"),
-            )
+            let project = projects.and_then(|projects| projects.get(real(folder)));
+            let level = project.and_then(|project| project.get("trust_level")).and_then(Item::as_str);
+            let asks = "Codex will ask whether the folder is trusted";
+            let (summary, fix) = match (project, level) {
+                (Some(_), Some("trusted")) => return Outcome::pass(ID, subject, "Codex trusts the folder"),
+                // what stands there is the user's: apply leaves it
+                (Some(_), Some(_)) => (
+                    "config.toml has the folder as not trusted",
+                    Fix::edit(
+                        &path,
+                        "write `trust_level = \"trusted\"` in its table, or take the folder out of PUSHREADY_TRUSTED_FOLDERS",
+                    ),
+                ),
+                (Some(_), None) => {
+                    (asks, Fix::edit(&path, "add `trust_level = \"trusted\"` to the table of the folder"))
+                }
+                (None, _) if !is_named(folder) => (asks, Fix::report(NAMELESS)),
+                (None, _) => (asks, addition(context, &path)),
+            };
+            Outcome::warn(ID, subject, Code::CodexUntrustedFolder, summary, fix)
         })
         .collect()
+}
+
+/// A folder that config.toml does not name: apply adds it, where the form of the file takes it.
+fn addition(context: &Context, path: &Path) -> Fix {
+    let planned = context.planned("codex trust");
+    let refused =
+        planned.filter(|planned| planned.steps.is_empty()).and_then(|planned| planned.item.finding.as_ref());
+    refused.map_or_else(
+        || Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
+        |finding| Fix::edit(path, &finding.hint),
+    )
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::catalogue::Code;
 use crate::error::Finding;
-use crate::provision::trust::{list, names, told};
+use crate::provision::trust::{Without, item, names};
 use crate::provision::{Context, Item};
 use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
@@ -89,21 +89,13 @@ trust_level = \"trusted\"
     let has_no_level =
         |folder: &&String| table(folder).is_some_and(|table| table.get("trust_level").is_none());
     let open: Vec<_> = folders.iter().filter(has_no_level).collect();
-    if !open.is_empty() {
-        let finding = Finding::new(
-            Code::CodexUntrustedFolder,
-            format!("`{}` has {} without a trust_level", path.display(), list(&open)),
-            "add `trust_level = \"trusted\"` there, or trust the folder in Codex once",
-        );
-        return Some(Item::warn("codex trust", finding, resources));
-    }
-    if !nameless.is_empty() {
-        let finding = Finding::new(
-            Code::CodexUntrustedFolder,
-            format!("{}, without {}, whose path is not UTF-8", told(folders.len()), list(&nameless)),
-            "give the folder a name in UTF-8",
-        );
-        return Some(Item::warn("codex trust", finding, resources));
-    }
-    (!resources.is_empty()).then(|| Item::ready("codex trust", told(folders.len()), resources))
+    let cure = format!(
+        "add `trust_level = \"trusted\"` there in `{}`, or trust the folder in Codex once",
+        path.display()
+    );
+    let levelless = Without::of(&open, "which has a table without a trust_level", cure);
+    let without: Vec<_> = nameless.into_iter().chain(levelless).collect();
+    let count = folders.len() - open.len();
+    (!resources.is_empty() || !without.is_empty())
+        .then(|| item("codex trust", Code::CodexUntrustedFolder, count, without, resources))
 }
