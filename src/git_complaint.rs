@@ -66,11 +66,11 @@ impl Complaint {
 
     /// Something else than a file stands where git would read its global configuration: a FIFO hangs every command.
     pub fn standing(home: &Home) -> Option<Self> {
-        let read = [home.git_config.clone(), home.state.join("gitconfig")];
+        let included = home.state.join("gitconfig");
         // `/dev/null` there means: no global configuration
-        read.iter()
-            .filter(|path| *path != Path::new("/dev/null"))
-            .find_map(|path| Self::standing_at(home, path))
+        let mut read =
+            home.git_reads.iter().chain([&included]).filter(|path| *path != Path::new("/dev/null"));
+        read.find_map(|path| Self::standing_at(home, path))
     }
 
     /// The same of one file.

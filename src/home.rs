@@ -28,6 +28,8 @@ pub struct Home {
     pub claude_json: PathBuf,
     /// The global configuration that git itself would write.
     pub git_config: PathBuf,
+    /// Every file that git reads as its global configuration: it takes two where both are there.
+    pub git_reads: Vec<PathBuf>,
     /// The default seed folder.
     pub seed: PathBuf,
     /// `git_config` is what GIT_CONFIG_GLOBAL names, which other processes may not see.
@@ -48,6 +50,7 @@ impl Home {
             claude: path.join(".claude"),
             claude_json: path.join(".claude.json"),
             git_config: path.join(".gitconfig"),
+            git_reads: vec![path.join(".gitconfig")],
             git_config_named: false,
             seed: path.join("seed"),
             notes: Vec::new(),
@@ -105,6 +108,7 @@ impl Home {
         let config = folder(variables::XDG_CONFIG_HOME, ".config");
         let state = folder(variables::XDG_STATE_HOME, ".local/state").join("pushready");
         nameable(variables::XDG_STATE_HOME, &state)?;
+        let (git_config, git_reads) = git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
         // as they stand: the clients expand no `~`, and take a relative one from wherever they are started
         let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
         Ok(Self {
@@ -113,7 +117,8 @@ impl Home {
             claude_json: claude_dir.as_deref().unwrap_or(&path).join(".claude.json"),
             claude: claude_dir.unwrap_or_else(|| path.join(".claude")),
             git_config_named: env.get(variables::GIT_CONFIG_GLOBAL).is_some(),
-            git_config: git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config),
+            git_config,
+            git_reads,
             seed: config.join("pushready/seed"),
             passwd,
             path,
@@ -178,13 +183,14 @@ fn usable(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Which global file `git config --global` writes (git-config(1), FILES).
-fn git_config(variable: Option<OsString>, home: &Path, xdg: &Path) -> PathBuf {
+/// Which global file `git config --global` writes, and all that git reads (git-config(1), FILES).
+fn git_config(variable: Option<OsString>, home: &Path, xdg: &Path) -> (PathBuf, Vec<PathBuf>) {
     if let Some(path) = variable {
-        return std::path::absolute(&path).unwrap_or_else(|_| path.into());
+        let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
+        return (path.clone(), vec![path]);
     }
     let (own, xdg) = (home.join(".gitconfig"), xdg.join("git/config"));
-    if own.exists() || !xdg.exists() { own } else { xdg }
+    (if own.exists() || !xdg.exists() { own.clone() } else { xdg.clone() }, vec![own, xdg])
 }
 
 fn same_folder(a: &Path, b: &Path) -> bool {

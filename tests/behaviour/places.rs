@@ -113,14 +113,24 @@ fn a_folder_of_ssh_that_others_can_write_is_named_by_apply_and_doctor() {
 fn a_global_git_configuration_that_is_no_file_is_named_at_once_by_apply_and_doctor() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
-        let path = ws.home().join(".gitconfig");
-        for what in ["a FIFO", "a directory"] {
+        for (name, what) in [
+            (".gitconfig", "a FIFO"),
+            (".gitconfig", "a directory"),
+            // git reads it besides the other
+            (".config/git/config", "a FIFO"),
+            (".config/git/config", "a directory"),
+        ] {
+            let path = ws.home().join(name);
+            if name != ".gitconfig" {
+                ws.write(".gitconfig", "", 0o644);
+            }
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
             if what == "a FIFO" {
-                fifo(ws, ".gitconfig");
+                fifo(ws, name);
             } else {
                 fs::create_dir(&path).unwrap();
             }
-            let say = format!("{what} stands at `~/.gitconfig`");
+            let say = format!("{what} stands at `~/{name}`");
             at_once(keyed(ws, &key)).fails(1).stdout_has("git-config-invalid git: ").stdout_has(&say);
             let doctor = at_once(ws.pushready(&["doctor", "--offline", "--json"])).fails(1);
             let report = doctor.json();
