@@ -26,6 +26,12 @@ impl Env {
         Self { variables, now: Timestamp::now() }
     }
 
+    /// The names of the variables that are set; one that is not UTF-8 is nobody's.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let set = self.variables.keys().filter_map(|name| name.to_str());
+        set.filter(|name| self.get(name).is_some()).map(str::to_owned)
+    }
+
     /// The value of a variable; blank is unset, for Coder's modules export empty ones.
     pub fn get(&self, name: &str) -> Option<OsString> {
         let value = self.variables.get(OsStr::new(name))?;

@@ -113,15 +113,15 @@ pub fn cure(error: &io::Error) -> &'static str {
         Kind::StorageFull | Kind::QuotaExceeded => {
             "free some space (`df -h` and `quota` show it) and run it again"
         }
-        Kind::ReadOnlyFilesystem => "mount the home writable; XDG_STATE_HOME moves the state folder",
+        Kind::ReadOnlyFilesystem => {
+            "mount it writable, or name another folder (HOME, XDG_STATE_HOME, CODEX_HOME and CLAUDE_CONFIG_DIR do)"
+        }
         Kind::PermissionDenied => "make it writable for this user (`ls -ld` shows its owner and mode)",
         Kind::WouldBlock => {
             "end that program, or wait for it, and run it again; a lock that nobody holds can be removed"
         }
         Kind::NotADirectory => "a file stands where a folder is needed: move it away",
-        Kind::AlreadyExists => {
-            "a link that leads nowhere stands where a folder is needed (`ls -ld` shows it): take it away"
-        }
+        Kind::AlreadyExists => "take away what stands there in the place of a folder (`ls -ld` shows it)",
         _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             "the disk reports an error (`dmesg` shows more): mend it and run it again"
         }

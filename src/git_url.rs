@@ -76,7 +76,7 @@ pub enum Problem {
     BadUser,
     #[error("names no repository; write `owner/repo`, `host/path/repo` or a git URL")]
     PathMissing,
-    #[error("has an empty part in its path (`//`)")]
+    #[error("has an empty name in its path (`//`, or `.git` alone)")]
     EmptyName,
     #[error("has `.` or `..` as a part of its path")]
     DotName,

@@ -4,6 +4,7 @@ mod api_tokens;
 mod deploy_keys;
 mod known_hosts;
 mod logins;
+mod names;
 mod plain;
 mod reader;
 mod requirement;
@@ -122,6 +123,7 @@ impl Settings {
     /// given, in the JSON object on standard input.
     pub fn load(env: &Env, home: &Home, stdin: Option<&mut dyn std::io::Read>) -> Result<Self> {
         let stdin = stdin.map(read_stdin).transpose()?.unwrap_or_default();
+        names::check_stdin(&stdin)?;
         let mut reader = Reader::new(env, home, stdin);
         reader.settings.openai_api_key = openai_api_key(env);
         reader.settings.unclaimed = reader.switch(variables::UNCLAIMED).unwrap_or(false);
@@ -133,7 +135,7 @@ impl Settings {
         }
         reader.deploy_keys();
         reader.plain();
-        reader.unknown_on_stdin();
+        reader.misnamed();
         reader.guards();
         Ok(reader.settings)
     }

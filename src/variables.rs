@@ -66,6 +66,17 @@ variables! {
     GIT_CONFIG_GLOBAL "GIT_CONFIG_GLOBAL" plain "git's global configuration file, as git itself honours it"
 }
 
+/// What `scripts/install.sh` reads, and this program does not.
+pub const INSTALLER: &[&str] = &[
+    "PUSHREADY_VERSION",
+    "PUSHREADY_SHA256",
+    "PUSHREADY_SHA256_X86_64",
+    "PUSHREADY_SHA256_AARCH64",
+    "PUSHREADY_DOWNLOAD_URL",
+    "PUSHREADY_DOWNLOAD_TIMEOUT",
+    "PUSHREADY_INSTALL_DIR",
+];
+
 /// Other programs' variables, which the doctor looks at as evidence: it sets none, and prints no value of a secret one.
 pub mod observed {
     pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";

@@ -42,7 +42,7 @@ impl Code {
         let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
         let holds = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
         let by_edits = || {
-            let all = Self::ALL.iter().map(|code| (edits(code.name(), &text), code));
+            let all = Self::ALL.iter().map(|code| (strsim::levenshtein(code.name(), &text), code));
             let (edits, code) = all.min_by_key(|(edits, _)| *edits)?;
             (edits * EDITED <= text.len()).then_some(code)
         };
@@ -60,25 +60,6 @@ fn entry(area: &'static str, page: &'static str, name: &str) -> Option<Explanati
     let (cause, text) = text.split_once("**Found.** ")?;
     let (found, fix) = text.split_once("**Fix.** ")?;
     Some(Explanation { area, cause: cause.trim(), found: found.trim(), fix: fix.trim() })
-}
-
-/// Levenshtein's distance.
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (b, above) in to.bytes().zip(row.iter_mut().skip(1)) {
-            let cheapest = (diagonal + usize::from(a != b)).min(left + 1).min(*above + 1);
-            diagonal = *above;
-            *above = cheapest;
-            left = cheapest;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -89,7 +89,16 @@ pub fn missing_folders(path: &Path) -> Vec<PathBuf> {
 
 /// Creates the folders above `path` that do not exist, 0700 each.
 pub fn create_folders(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder))
+    let Some(folder) = path.parent() else { return Ok(()) };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+        let dangling = folder.ancestors().find(|folder| folder.is_symlink() && !folder.exists());
+        match dangling.filter(|_| error.kind() == io::ErrorKind::AlreadyExists) {
+            Some(link) => {
+                io::Error::new(error.kind(), format!("`{}` is a link that leads nowhere", link.display()))
+            }
+            None => error,
+        }
+    })
 }
 
 /// Where a shared file really lies: its symlinks followed, also when the last one dangles.
@@ -180,10 +189,14 @@ pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder(path)?;
     tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(|error| match error.kind() {
         // the crate names a file that nobody has asked for
-        kind @ io::ErrorKind::PermissionDenied => io::Error::new(
-            kind,
-            format!("the folder `{}` does not let this user write (Permission denied)", folder.display()),
-        ),
+        kind @ (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            let why = if kind == io::ErrorKind::PermissionDenied {
+                "does not let this user write (Permission denied)"
+            } else {
+                "is on a filesystem that is mounted read-only"
+            };
+            io::Error::new(kind, format!("the folder `{}` {why}", folder.display()))
+        }
         _ => error,
     })
 }

@@ -37,7 +37,7 @@ pub enum Obstacle {
     OpenFolder {
         folder: PathBuf,
         mode: u32,
-        /// It belongs to this user.
+        /// It belongs to this user, for no other's use.
         ours: bool,
     },
     WorkTree(PathBuf),
@@ -172,8 +172,13 @@ pub fn open(folder: &Path, metadata: &fs::Metadata) -> Option<Obstacle> {
     (Writers::of(metadata) == Writers::Others).then(|| Obstacle::OpenFolder {
         folder: folder.to_owned(),
         mode: metadata.mode() & 0o7777,
-        ours: metadata.uid() == geteuid().as_raw(),
+        ours: is_to_be_closed(metadata.uid(), geteuid().as_raw(), metadata.mode()),
     })
+}
+
+/// Whether an open folder is this user's alone; root's with the sticky bit, as `/tmp`, is everybody's by intent.
+fn is_to_be_closed(owner: u32, user: u32, mode: u32) -> bool {
+    owner == user && !(owner == 0 && mode & 0o1000 != 0)
 }
 
 /// Who may write a folder besides its owner.
@@ -233,6 +238,20 @@ fn existing_ancestor(path: &Path) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_told_to_close_tmp() {
+        for (owner, user, mode, closed) in [
+            (1000, 1000, 0o777, true),
+            (1000, 1000, 0o1777, true),
+            (0, 0, 0o777, true),
+            (0, 0, 0o1777, false),
+            (0, 1000, 0o1777, false),
+            (1001, 1000, 0o777, false),
+        ] {
+            assert_eq!(is_to_be_closed(owner, user, mode), closed, "{owner} {user} {mode:o}");
+        }
+    }
 
     #[test]
     fn a_place_is_named_by_its_whole_path() {

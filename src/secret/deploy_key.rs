@@ -140,7 +140,14 @@ fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect>
     if text.contains('\0') {
         return malformed("it holds NUL bytes", "save it again as plain UTF-8 text");
     }
-    let text = unwrap(text, repairs);
+    let mut text = unwrap(text, repairs);
+    if text.contains(is_no_break) {
+        repairs.note("no-break spaces");
+        text = gather(
+            text.len(),
+            text.chars().map(|character| if is_no_break(character) { ' ' } else { character }),
+        );
+    }
     // Before backslashes are looked at: a path of Windows has some.
     if let Some(defect) = placeholder(&text, Code::KeyMalformed) {
         return Err(defect);
@@ -170,6 +177,11 @@ fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect>
     Ok(Zeroizing::new(plain.trim().to_owned()))
 }
 
+/// What web pages and word processors put for a blank.
+fn is_no_break(character: char) -> bool {
+    matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
+}
+
 /// What is no OpenSSH private key and can be told from its first word.
 fn foreign(text: &str) -> Option<Defect> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
@@ -189,6 +201,10 @@ fn foreign(text: &str) -> Option<Defect> {
         (Code::KeyMalformed, "an SSH certificate, not a private key", GIVE_PRIVATE)
     } else if one_line && starts(&["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]) {
         (Code::KeyMalformed, "a public key", GIVE_PRIVATE)
+    } else if text.len() > 64
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
+    {
+        (Code::KeyMalformed, "hexadecimal digits, not the key itself", GIVE_WHOLE)
     } else if one_line && starts(&["SHA256:", "MD5:"]) {
         (Code::KeyMalformed, "the fingerprint of a key, not the key", GIVE_WHOLE)
     } else {

@@ -117,6 +117,10 @@ fn damage_that_is_certainly_repaired() {
     };
     repaired("untouched", key, &[]);
     repaired("trailing blank lines", &format!("{key}\n\n"), &[]);
+    for blank in ["\u{a0}", "\u{202f}", "\u{2007}"] {
+        repaired("no-break space", &key.replace("BEGIN ", &format!("BEGIN{blank}")), &["no-break spaces"]);
+        repaired("no-break spaces", &key.replace(' ', blank), &["no-break spaces"]);
+    }
     repaired("CRLF", &key.replace('\n', "\r\n"), &["CRLF line ends"]);
     repaired("CR", &key.replace('\n', "\r"), &["CR line ends"]);
     repaired("no final newline", key.trim_end(), &["no final newline"]);
@@ -139,7 +143,7 @@ fn damage_that_is_certainly_repaired() {
     repaired("one trailing blank", &key.replacen("-----\n", "----- \n", 1), &["blanks at line ends"]);
     repaired("indented", &each("    ", ""), &["indentation"]);
     repaired("tabs", &each("\t", ""), &["indentation"]);
-    repaired("no-break spaces", &each("\u{a0}", ""), &["indentation"]);
+    repaired("no-break spaces", &each("\u{a0}", ""), &["no-break spaces", "indentation"]);
     repaired("double quotes", &format!("\"{key}\""), &["quotes around it"]);
     repaired("single quotes", &format!("'{key}'\n"), &["quotes around it"]);
     repaired("typographic quotes", &format!("\u{201c}{key}\u{201d}"), &["quotes around it"]);
@@ -282,6 +286,41 @@ fn what_is_no_private_key() {
     assert_eq!(super::super::utf8(utf16, Malformed).unwrap_err().reason, "the text is UTF-16");
     assert_eq!(super::super::utf8(vec![0xc3], Malformed).unwrap_err().reason, "the bytes are no UTF-8 text");
     assert_eq!(reveal(&super::super::utf8(b"x".to_vec(), Malformed).unwrap()), "x");
+}
+
+#[test]
+fn what_stands_for_a_key_elsewhere() {
+    let key = KEY.as_str();
+    let elsewhere = "it is an address, as of an entry in a secret store, not the content";
+    for text in
+        ["vault:secret/data/keys#app", "op://vault/item/key", "arn:aws:secretsmanager:x:1:y", "https://x/k"]
+    {
+        refused(text, text, Malformed, elsewhere);
+    }
+    let address = format!("data:text/plain;base64,{}", base64(key));
+    refused("data:", &address, Malformed, "it is a `data:` address, not the content");
+    for text in [
+        "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+        "ENC[AES256_GCM,data:x,type:str]",
+        "age-encryption.org/v1\n-> x",
+    ] {
+        refused(text, text, Malformed, "it is encrypted for another tool (Ansible, SOPS, age)");
+    }
+    let hex: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for text in [hex.clone(), format!("{hex}0"), hex.replace("2d2d", "2d2d\n")] {
+        refused("hex", &text, Malformed, "hexadecimal digits, not the key itself");
+    }
+    for (mark, to_bytes) in [
+        (Some('\u{feff}'), u16::to_le_bytes as fn(u16) -> [u8; 2]),
+        (None, u16::to_le_bytes),
+        (None, u16::to_be_bytes),
+        (Some('\u{feff}'), u16::to_be_bytes),
+    ] {
+        let text: String = mark.into_iter().chain(key.chars()).collect();
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(to_bytes).collect();
+        let encoded = <base64ct::Base64 as base64ct::Encoding>::encode_string(&bytes);
+        refused("UTF-16", &encoded, Malformed, "it is base64 of UTF-16 text, as PowerShell writes it");
+    }
 }
 
 #[test]

@@ -117,6 +117,20 @@ pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
             "the source had no value when it was rendered: set it, or leave the variable unset",
         ));
     }
+    if starts(&["$ANSIBLE_VAULT;", "ENC[", "age-encryption.org/"]) {
+        return Some(Defect::new(
+            code,
+            "it is encrypted for another tool (Ansible, SOPS, age)",
+            "decrypt it where the value is set: nothing here can",
+        ));
+    }
+    if decode_base64(text).is_some_and(|bytes| is_utf16(&bytes)) {
+        return Some(Defect::new(
+            code,
+            "it is base64 of UTF-16 text, as PowerShell writes it",
+            "encode the file's own bytes: `base64 -w0 < FILE`, or Terraform's filebase64()",
+        ));
+    }
     let drive = text.as_bytes().get(1..3) == Some(b":\\");
     if one_word && text.len() < 4096 && (drive || starts(&["/", "~/", "./", "../", "file://", "~\\"])) {
         return Some(Defect::new(
@@ -125,7 +139,39 @@ pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
             "give the content, or name the file in the variable with `_FILE` at its end",
         ));
     }
+    if one_word && starts(&["data:"]) {
+        return Some(Defect::new(
+            code,
+            "it is a `data:` address, not the content",
+            "give what stands behind the comma, in the variable with `_BASE64` at its end where it is base64",
+        ));
+    }
+    if one_word && text.len() < 4096 && has_scheme(text) {
+        return Some(Defect::new(
+            code,
+            "it is an address, as of an entry in a secret store, not the content",
+            "look it up where the value is set: nothing here does",
+        ));
+    }
     None
+}
+
+/// `vault:…`, `op://…`, `arn:…` (RFC 3986 §3.1, in lower case). No secret of ours holds a colon.
+fn has_scheme(text: &str) -> bool {
+    let Some((scheme, _)) = text.split_once(':') else { return false };
+    let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+    scheme.starts_with(|first: char| first.is_ascii_lowercase()) && scheme.bytes().all(rest)
+}
+
+/// A byte order mark, or a NUL in every second byte, as ASCII has there.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let every_second = |from: usize| bytes.iter().skip(from).step_by(2).all(|byte| *byte == 0);
+    bytes.len() >= 16
+        && bytes.len().is_multiple_of(2)
+        && (bytes.starts_with(&[0xff, 0xfe])
+            || bytes.starts_with(&[0xfe, 0xff])
+            || every_second(0)
+            || every_second(1))
 }
 
 /// A JSON string that is wiped when dropped.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::source::{self, Source, decode, source_file, text};
-use super::{Found, Reader, RefusedItem, Settings, Sourced, Wanted, shown_name};
+use super::{Found, Reader, RefusedItem, Settings, Sourced, Wanted};
 use crate::catalogue::Code;
 use crate::env::{Env, expand};
 use crate::error::Finding;
@@ -176,23 +176,4 @@ impl<'a> Reader<'a> {
     pub(super) fn warn(&mut self, text: String) {
         self.settings.warnings.push(text);
     }
-
-    pub(super) fn unknown_on_stdin(&mut self) {
-        let left: Vec<_> = self.stdin.keys().filter(|name| !known(name)).cloned().collect();
-        for name in left {
-            let bare = name.strip_suffix("_BASE64").or_else(|| name.strip_suffix("_FILE")).unwrap_or(&name);
-            let cure = match () {
-                () if known(bare) => format!("give `{bare}` there"),
-                () if variables::ALL.iter().any(|variable| variable.name == name) => {
-                    "set it in the environment".to_owned()
-                }
-                () => "it is no variable of pushready's".to_owned(),
-            };
-            self.warn(format!("standard input names {}, which is passed over: {cure}", shown_name(&name)));
-        }
-    }
-}
-
-fn known(name: &str) -> bool {
-    variables::ALL.iter().any(|variable| variable.secret && !variable.shared && variable.name == name)
 }

@@ -189,7 +189,7 @@ fn a_read_only_home_is_named() {
             .run()
             .fails(1)
             .stdout_has("Read-only file system")
-            .stdout_has("fix: mount the home writable")
+            .stdout_has("fix: mount it writable, or name another folder (HOME, ")
             .stdout_has("\nNOT READY home-read-only home\n");
         // without permission it is the same
         fs::create_dir(ws.home().join("closed")).unwrap();

@@ -372,17 +372,44 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
             canary::assert_absent("stdin", output.to_string(), &[&secret]);
         }
         before.assert_same(&ws.snapshot());
-        // nothing, and what is not asked for, is no error
-        ws.pushready(&["apply", "--stdin"]).run().success();
+        // nothing is no error
+        for nothing in ["", "{}", "{\"PUSHREADY_DEPLOY_KEY\": null}"] {
+            ws.pushready(&["apply", "--stdin"]).stdin(nothing).run().success();
+        }
+        let stdin = |object: Value| ws.pushready(&["apply", "--stdin"]).stdin(object.to_string()).run();
         for (name, cure) in [
             ("PUSHREADY_REPOSITORY", "set it in the environment"),
             ("PUSHREADY_DEPLOY_KEY_BASE64", "give `PUSHREADY_DEPLOY_KEY` there"),
-            ("PUSHREADY_DEPLOY_KEI", "it is no variable of pushready's"),
+            ("CODEX_AUTH", "it is no variable of pushready's; `PUSHREADY_CODEX_AUTH_JSON` is the nearest"),
+            ("password", "it is no variable of pushready's"),
         ] {
-            let output = ws.pushready(&["apply", "--stdin"]).stdin(json!({name: "a/b"}).to_string()).run();
-            output
+            stdin(json!({name: "a/b"}))
+                .fails(2)
+                .stderr_has(&format!("it names no secret of pushready's, only `{name}`"))
+                .stderr_has(&format!("hint: `{name}`: {cure}"));
+            let passed_over = format!("standard input names `{name}`, which is passed over: {cure}");
+            stdin(json!({name: "a/b", "PUSHREADY_CLAUDE_OAUTH_TOKEN": token("good")}))
                 .success()
-                .stdout_has(&format!("standard input names `{name}`, which is passed over: {cure}"));
+                .stdout_has(&passed_over);
+        }
+    });
+}
+
+#[test]
+fn a_variable_that_nobody_reads_is_told() {
+    sandbox(|ws| {
+        let apply = |name: &str| ws.pushready(&["apply"]).env(name, "x").run().success();
+        for (name, cure) in [
+            (
+                "PUSHREADY_CODEX_AUTH",
+                "it is no variable of pushready's; `PUSHREADY_CODEX_AUTH_JSON` is the nearest",
+            ),
+            ("PUSHREADY_KNOWN_HOSTS_FILE", "give the value itself in `PUSHREADY_KNOWN_HOSTS`"),
+        ] {
+            apply(name).stdout_has(&format!("note     `{name}` is passed over: {cure}"));
+        }
+        for name in ["PUSHREADY_SHA256_X86_64", "PUSHREADYX", "MY_PUSHREADY_KEY"] {
+            assert!(!apply(name).stdout.contains(name), "{name}");
         }
     });
 }

@@ -295,7 +295,7 @@ fn a_codex_home_behind_a_link_is_judged_by_its_target() {
         assert!(!ws.home().join(auth).exists());
         // one that leads nowhere is no folder, and none is made for it
         fs::rename(ws.home().join("real"), ws.home().join("away")).unwrap();
-        codex(ws).run().fails(1).stdout_has("a link that leads nowhere stands where a folder is needed");
+        codex(ws).run().fails(1).stdout_has("`/home/coder/.codex` is a link that leads nowhere");
         fs::rename(ws.home().join("away"), ws.home().join("real")).unwrap();
         ws.set_mode("real", 0o777);
         at_once(codex(ws)).fails(1).stdout_has("home-unsafe-place codex: `/home/coder/real` has mode 0777");

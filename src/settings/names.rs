@@ -1,0 +1,132 @@
+//! Names that were meant for us and that nobody reads: misspelt, in the wrong form, in the wrong place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::SecretString;
+
+use super::{Reader, shown_name};
+use crate::error::{Error, Exit, Result};
+use crate::variables::{self, Variable};
+
+const PREFIX: &str = "PUSHREADY_";
+/// One letter in so many may be another.
+const EDITED: usize = 4;
+
+impl Reader<'_> {
+    /// Tells what stands in the environment under our prefix, and what is left of standard input, that nobody reads.
+    pub(super) fn misnamed(&mut self) {
+        let read = |name: &str| variables::INSTALLER.contains(&name) || is_read(name);
+        let in_environment: Vec<_> = self.env.names().filter(|name| name.starts_with(PREFIX)).collect();
+        for name in in_environment.into_iter().filter(|name| !read(name)) {
+            let cure = in_place_of(&name);
+            self.warn(format!("{} is passed over: {cure}", shown_name(&name)));
+        }
+        let on_stdin: Vec<_> = self.stdin.keys().filter(|name| !serves_on_stdin(name)).cloned().collect();
+        for name in on_stdin {
+            let cure = on_stdin_in_place_of(&name);
+            self.warn(format!("standard input names {}, which is passed over: {cure}", shown_name(&name)));
+        }
+    }
+}
+
+/// Whoever pipes something in wants it used: an object of which nothing can be is a usage error.
+pub(super) fn check_stdin(stdin: &BTreeMap<String, SecretString>) -> Result<()> {
+    let Some(first) = stdin.keys().next() else { return Ok(()) };
+    if stdin.keys().any(|name| serves_on_stdin(name)) {
+        return Ok(());
+    }
+    let names: Vec<_> = stdin.keys().map(|name| shown_name(name)).take(3).collect();
+    let more = if stdin.len() > names.len() { " ..." } else { "" };
+    Err(Error::new("cannot use standard input")
+        .because(format!("it names no secret of pushready's, only {}{more}", names.join(", ")))
+        .hint(format!("{}: {}", shown_name(first), on_stdin_in_place_of(first)))
+        .exit(Exit::Usage))
+}
+
+fn serves_on_stdin(name: &str) -> bool {
+    secrets().any(|variable| variable.name == name)
+}
+
+fn secrets() -> impl Iterator<Item = &'static Variable> {
+    variables::ALL.iter().filter(|variable| variable.secret && !variable.shared)
+}
+
+/// Whether a variable of the environment is read, in whichever form.
+fn is_read(name: &str) -> bool {
+    variables::ALL.iter().any(|variable| variable.name == name)
+        || secrets().any(|variable| variable.name == without_form(name))
+}
+
+/// `NAME` of `NAME_FILE` and `NAME_BASE64`.
+fn without_form(name: &str) -> &str {
+    name.strip_suffix("_BASE64").or_else(|| name.strip_suffix("_FILE")).unwrap_or(name)
+}
+
+fn on_stdin_in_place_of(name: &str) -> String {
+    match () {
+        () if serves_on_stdin(without_form(name)) => format!("give `{}` there", without_form(name)),
+        () if is_read(name) => "set it in the environment".to_owned(),
+        () => in_place_of(name),
+    }
+}
+
+/// What to write instead of a name that nobody reads.
+fn in_place_of(name: &str) -> String {
+    let bare = without_form(name);
+    if variables::ALL.iter().any(|variable| variable.name == bare) {
+        return format!("give the value itself in `{bare}`");
+    }
+    let meant = nearest(bare).map_or(String::new(), |name| format!("; `{name}` is the nearest"));
+    format!("it is no variable of pushready's{meant}")
+}
+
+/// The variable that was probably meant: one of the same words with some left out or added, else the one that takes the
+/// fewest edits, if those are few.
+fn nearest(name: &str) -> Option<&'static str> {
+    let upper = name.to_ascii_uppercase();
+    let name = upper.strip_prefix(PREFIX).unwrap_or(&upper);
+    let known = || variables::ALL.iter().filter_map(|variable| variable.name.strip_prefix(PREFIX));
+    let words = |name: &'_ str| name.split('_').map(str::to_owned).collect::<BTreeSet<_>>();
+    let of_words = words(name);
+    let same_words = |known: &&str| words(known).is_superset(&of_words) || words(known).is_subset(&of_words);
+    let by_edits = || {
+        let all = known().map(|known| (strsim::levenshtein(known, name), known));
+        let (edits, known) = all.min_by_key(|(edits, _)| *edits)?;
+        (edits * EDITED <= name.len()).then_some(known)
+    };
+    let meant = known().find(same_words).or_else(by_edits)?;
+    variables::ALL.iter().map(|variable| variable.name).find(|name| name.strip_prefix(PREFIX) == Some(meant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_variable_has_a_nearest() {
+        for (name, meant) in [
+            ("PUSHREADY_CODEX_AUTH", Some(variables::CODEX_AUTH_JSON)),
+            ("CODEX_AUTH", Some(variables::CODEX_AUTH_JSON)),
+            ("pushready_claude_oauth_token", Some(variables::CLAUDE_OAUTH_TOKEN)),
+            ("PUSHREADY_CLAUDE_TOKEN", Some(variables::CLAUDE_OAUTH_TOKEN)),
+            ("PUSHREADY_DEPLOYKEYS", Some(variables::DEPLOY_KEYS)),
+            ("PUSHREADY_DEPLOY_KEI", Some(variables::DEPLOY_KEY)),
+            ("PUSHREADY_DEPLOY_KEYS_JSON", Some(variables::DEPLOY_KEYS)),
+            ("PUSHREADY_TRUSTED_FOLDER", Some(variables::TRUSTED_FOLDERS)),
+            ("PUSHREADY_REQUIRED", Some(variables::REQUIRE)),
+            ("PUSHREADY_COLOUR", None),
+            ("password", None),
+        ] {
+            assert_eq!(nearest(name), meant, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_installer_reads_is_known() {
+        let script = include_str!("../../scripts/install.sh");
+        let mut names = script.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let unknown = names
+            .find(|name| name.starts_with(PREFIX) && !is_read(name) && !variables::INSTALLER.contains(name));
+        assert_eq!(unknown, None);
+    }
+}
