@@ -1,5 +1,5 @@
 //! What is kept of the doctor's runs for `status`, in `doctor.json`: the last whole report as it is printed, and beside its
-//! fields what a run of a few checks has found to fail since. Readers of either pass over the other.
+//! fields what other runs found to fail and it did not look at. Readers of either pass over the other.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ pub struct CheckLine {
     pub required: bool,
 }
 
-/// A failure that a run of a few checks met, until these checks are run again.
+/// A failure that a run of a few checks or a deeper one met, until these checks are run again.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Since {
     pub finished_at: Timestamp,
@@ -83,9 +83,14 @@ fn content(state: &Path) -> Map<String, Value> {
     content.and_then(|content| serde_json::from_slice(&content.bytes).ok()).unwrap_or_default()
 }
 
-/// What fails by now, besides the whole verdict: what was looked at again counts as it is now. Pure.
-fn since(before: Vec<Since>, report: &Report, whole: bool) -> Vec<Since> {
-    let mut since = before;
+/// What fails by now, besides the whole verdict: what was looked at again counts as it is now. A whole run that went less
+/// deep than the one before leaves that one's failures in force. Pure.
+fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
+    let mut since = before.since;
+    if let Some(Verdict { finished_at, required, checks, .. }) = before.whole.filter(|_| whole) {
+        let failed = checks.into_iter().filter(|check| check.status == Status::Fail && !check.accepted);
+        since.extend(failed.map(|check| Since { finished_at, only_required: required.is_some(), check }));
+    }
     since.retain(|failure| !report.requested.iter().any(|id| *id == failure.check.id));
     // Actions are no part of a whole run, and nothing in the workspace
     let failed = report.checks.iter().filter(|check| {
@@ -113,8 +118,8 @@ fn since(before: Vec<Since>, report: &Report, whole: bool) -> Vec<Since> {
 pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
     let Some(state) = State::open_promptly(state)? else { return Ok(()) };
     let mut content = content(&state.path);
-    let before = Kept::of(content.clone()).since;
-    let had_any = !before.is_empty();
+    let before = Kept::of(content.clone());
+    let had_any = !before.since.is_empty();
     let since = since(before, report, whole);
     let text = if whole {
         serde_json::to_string_pretty(&Written { report, since: &since })

@@ -217,3 +217,25 @@ fn what_failed_in_part_stands_until_it_is_looked_at_again() {
         assert!(!told.stdout.contains("remote-still-https"), "{told}");
     });
 }
+
+/// What only the network showed is not proven away by a look at the files.
+#[test]
+fn a_failure_stands_until_a_run_as_deep_looks_again() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let refused = "push-repository-not-found git@github.com:acme/app.git";
+        let status = || ws.run(&["status"]);
+        lab.host.refuse_push("acme/app", "ERROR: Repository not found.");
+        lab.doctor(&[]).run().fails(1);
+        status().fails(1).stdout_has(refused);
+        lab.doctor(&["--offline"]).run().success();
+        let told = status().fails(1).stdout_has(&format!("not ready: {refused}")).stdout;
+        lab.doctor(&["--offline"]).run().success();
+        assert_eq!(status().fails(1).stdout, told, "and no more often than once");
+        lab.doctor(&["--offline", "--only", "git"]).run().success();
+        status().fails(1);
+        lab.host.behave("acme/app");
+        lab.doctor(&[]).run().success();
+        status().success();
+    });
+}
