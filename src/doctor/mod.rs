@@ -117,6 +117,11 @@ impl Context<'_> {
         self.git_complaint.get_or_init(|| Complaint::of_home(self.home, self.deadline(ssh::LOCAL))).as_ref()
     }
 
+    /// Whether there is no ssh client at all.
+    pub fn lacks_ssh(&self) -> bool {
+        self.home.passwd.as_ref().is_err_and(|finding| finding.code == Code::SshMissing)
+    }
+
     /// Whether an agent's sandbox has told that there is no network (Codex sets the variable).
     pub fn sandboxed(&self) -> bool {
         self.env.get(variables::observed::CODEX_SANDBOX_NETWORK_DISABLED).is_some()

@@ -27,7 +27,7 @@ pub const CONNECT_TIMEOUT: &str = "ConnectTimeout=8";
 /// The checks that need no network.
 pub fn check(context: &Context) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let missing = context.home.passwd.as_ref().is_err_and(|finding| finding.code == Code::SshMissing);
+    let missing = context.lacks_ssh();
     if context.wants("ssh.client") {
         outcomes.push(if missing {
             Outcome::fail(

@@ -85,10 +85,15 @@ fn configured(context: &Context, clone: Option<&Path>) -> Option<SshCommand> {
 }
 
 impl SshCommand {
-    /// It fails where the other one works.
-    pub fn broken(&self, id: &'static str, subject: Option<String>, other: &Self) -> Outcome {
-        let (by, other) = (self.by.name(), other.by.name());
-        let summary = format!("git starts ssh as {by} says, which fails; with {other} it works");
+    /// It fails where the other one works; `None`: what it names is no program, whatever another one would do.
+    pub fn broken(&self, id: &'static str, subject: Option<String>, works: Option<&Self>) -> Outcome {
+        let by = self.by.name();
+        let summary = match works {
+            Some(other) => {
+                format!("git starts ssh as {by} says, which fails; with {} it works", other.by.name())
+            }
+            None => format!("git starts ssh as {by} says, and there is no such program"),
+        };
         let fix = match self.by {
             By::Configuration | By::Clone => Fix::report(
                 "`git config --show-origin --get-all core.sshCommand` names its file: take it out there, or mend the \

@@ -64,7 +64,7 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         Some(Choice { wins, otherwise: Some(other) })
             if blames_nobody(&outcome) && works(context, repository, other) =>
         {
-            wins.broken(ID, subject, other).with(outcome.evidence)
+            wins.broken(ID, subject, Some(other)).with(outcome.evidence)
         }
         _ => outcome,
     };

@@ -98,7 +98,11 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
     };
     let outcome = match &otherwise {
         Some(other) if works && blames_nobody(&outcome) => {
-            wins.broken(id, subject, other).with(outcome.evidence)
+            wins.broken(id, subject, Some(other)).with(outcome.evidence)
+        }
+        // ssh itself is there
+        Some(_) if outcome.code == Some(Code::SshMissing) && !context.lacks_ssh() => {
+            wins.broken(id, subject, None).with(outcome.evidence)
         }
         _ => outcome,
     };

@@ -603,6 +603,10 @@ pub const PUSH: &[Fault] = &[
     fault("ssh-command-broken", "fail", "GIT_SSH is no program", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH", "/nowhere/ssh")
     }),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is no program, and the server refuses too", |lab| {
+        lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
+        lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/opt/gone/ssh")
+    }),
     fault(
         "ssh-command-broken",
         "fail",
