@@ -9,13 +9,15 @@ use crate::provision::Item;
 use crate::receipt::{Entry, Receipt, Refused, UnderWay, Was};
 use crate::resource::file;
 use crate::resource::place::Obstacle;
-use crate::resource::{self, Before, Change, Resource, Undo, Verdict};
+use crate::resource::{self, Before, Change, Refusal, Resource, Undo, Verdict};
 use crate::state::State;
 
 /// Judged steps, in the order in which they are to be taken. It is used up by applying it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     pub items: Vec<Planned>,
+    /// Another program wrote a file between the look at it and the change: that is to be planned anew.
+    pub outdated: bool,
 }
 
 /// An item with the verdict on each of its files.
@@ -62,7 +64,7 @@ impl Plan {
             }
             Planned { item, steps }
         });
-        Self { items: items.collect() }
+        Self { items: items.collect(), outdated: false }
     }
 
     /// The steps that would change something.
@@ -127,7 +129,8 @@ impl Plan {
             for step in &mut planned.steps {
                 match take(step, before, receipt, state) {
                     Ok(done) => step.done = done,
-                    Err(finding) => {
+                    Err(Refusal { finding, outdated }) => {
+                        self.outdated |= outdated;
                         planned.item = fail(std::mem::replace(&mut planned.item, nobody()), finding);
                         break;
                     }
@@ -154,7 +157,7 @@ impl Planned {
 
 /// Takes one step; says whether it was one that changes something. Where the file has changed since it was judged, the
 /// receipt learns it before the file is written.
-fn take(step: &Step, before: &Receipt, receipt: &mut Receipt, state: &State) -> Result<bool, Finding> {
+fn take(step: &Step, before: &Receipt, receipt: &mut Receipt, state: &State) -> Result<bool, Refusal> {
     let id = &step.resource.id;
     let changes = matches!(step.verdict, Verdict::Change(_));
     if changes {

@@ -17,6 +17,9 @@ use crate::report::Report;
 use crate::settings::Settings;
 use crate::state::State;
 
+/// A file that another program keeps writing is left to it after so many.
+const ATTEMPTS: usize = 3;
+
 pub fn run(arguments: &Apply, verbose: u8) -> Result<Exit> {
     let start = Instant::now();
     let report = match whole(arguments) {
@@ -40,11 +43,29 @@ fn whole(arguments: &Apply) -> Result<Report> {
     let mut stdin = std::io::stdin().lock();
     let settings = Settings::load(&env, &home, arguments.stdin.then_some(&mut stdin))?;
     if !arguments.dry_run {
-        return change(&env, &home, &settings);
+        for _ in 1..ATTEMPTS {
+            if let Done { report, outdated: false } = change(&env, &home, &settings)? {
+                return Ok(report);
+            }
+        }
+        return Ok(change(&env, &home, &settings)?.report);
     }
     let receipt = known(settled(&home.state)?.0, &home, &settings, env.now);
     let (plan, provision) = plan(&env, &home, &settings, receipt.as_ref())?;
     Ok(report(&plan, provision, &settings, &home, true))
+}
+
+/// What came of an apply.
+struct Done {
+    report: Report,
+    /// Another program wrote a file meanwhile, which was left to it: to be planned anew.
+    outdated: bool,
+}
+
+impl From<Report> for Done {
+    fn from(report: Report) -> Self {
+        Self { report, outdated: false }
+    }
 }
 
 /// The receipt; where it is gone, what is known to be ours all the same.
@@ -59,7 +80,7 @@ fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) 
     Ok((plan, provision))
 }
 
-fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
+fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
     let fresh = || Receipt::new(env.now);
     let failed = |error: std::io::Error| {
         Error::io("record the changes in", &Receipt::path(&home.state), &error).hint(cure(&error))
@@ -70,7 +91,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
         // nothing is asked for, and nothing ever was: leave no trace
         let healed = Healed { swept: State::sweep(&home.state), unfinished: false };
         provision.notes.extend(healed.note(""));
-        return Ok(report(&first, provision, settings, home, false));
+        return Ok(report(&first, provision, settings, home, false).into());
     }
     let state = State::open(&home.state, || Receipt::beginning(env.now))?;
     // what was judged without the lock may be stale by now
@@ -85,7 +106,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     if healed.unfinished && plan.items.is_empty() && receipt.is_of_nothing() {
         // what that run was asked for is not known, and nothing is asked for here: it stays unfinished
         provision.notes.extend(healed.note("run `pushready apply` where the variables are set"));
-        return Ok(report(&plan, provision, settings, home, false));
+        return Ok(report(&plan, provision, settings, home, false).into());
     }
     let before = receipt.clone();
     receipt.removing = false;
@@ -110,7 +131,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Report> {
     provision.notes.extend(healed.note("its work is finished"));
     let mut report = report(&plan, provision, settings, home, false);
     report.add(&proof, &settings.accept);
-    Ok(report)
+    Ok(Done { report, outdated: plan.outdated })
 }
 
 /// The routing must hold for the ssh of this environment, not only on paper.

@@ -185,7 +185,7 @@ impl Removal<'_> {
     }
 
     fn nothing(&self, dry_run: bool) -> Report {
-        let mut report = self.report(&Plan { items: Vec::new() }, dry_run);
+        let mut report = self.report(&Plan::default(), dry_run);
         let state = self.home.shown(&self.home.state);
         report.notes.insert(0, format!("there is no receipt in `{state}`: nothing to take back"));
         report

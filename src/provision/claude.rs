@@ -78,12 +78,13 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     };
     let wanted = Digest::from_hex(&seed.value.digest());
     let last = desired.claude.clone();
-    let file = match file::observe(&path, Kind::Secret) {
-        Ok(content) => content.map_or(CredentialsFile::Blank { by_client: false }, |content| {
-            CredentialsFile::parse(&content.bytes)
-        }),
+    let content = match file::observe(&path, Kind::Secret) {
+        Ok(content) => content,
         Err(obstacle) => return Some(Item::fail("claude", obstructed(&obstacle, &path))),
     };
+    let file = content.as_ref().map_or(CredentialsFile::Blank { by_client: false }, |content| {
+        CredentialsFile::parse(&content.bytes)
+    });
     let decision = decide(&file, &wanted, last.as_ref());
     if let Decision::Keep(why) = decision {
         return Some(Item::warn(
@@ -106,10 +107,8 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     };
     let oauth = seed.value.oauth_json();
     let value: Value = serde_json::from_str(oauth.expose_secret()).unwrap_or_default();
-    let resource = Resource {
-        edit: Edit::Keys(vec![Key { path: vec!["claudeAiOauth".to_owned()], value }]),
-        ..private(context, path)
-    };
+    let edit = Edit::Keys(vec![Key { path: vec!["claudeAiOauth".to_owned()], value }]);
+    let resource = credentials(context, path, edit).on(content.as_ref());
     let verb = if decision == Decision::Write { "written" } else { "in place" };
     let say = format!("{verb}: token from {}{}", seed.via, age(&record, context));
     let item = aged(say, &record, context, vec![resource]);
@@ -163,12 +162,14 @@ fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Re
 
 /// The file as it is, kept private.
 fn private(context: &Context, path: PathBuf) -> Resource {
-    Resource {
-        id: context.id("claude.credentials", &path),
-        target: Target { path, kind: Kind::Secret, lock: Lock::None, malformed: Code::ClaudeConfigMalformed },
-        edit: Edit::Private,
-        recorded: true,
-    }
+    credentials(context, path, Edit::Private)
+}
+
+fn credentials(context: &Context, path: PathBuf, edit: Edit) -> Resource {
+    let id = context.id("claude.credentials", &path);
+    let target =
+        Target { path, kind: Kind::Secret, lock: Lock::None, malformed: Code::ClaudeConfigMalformed };
+    Resource::new(id, target, edit)
 }
 
 fn expires_in(record: &ClaudeRecord, context: &Context) -> SignedDuration {
@@ -210,17 +211,11 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
             value: json!(true),
         });
     }
-    let resource = Resource {
-        id: context.id("claude.config", &context.home.claude_json),
-        target: Target {
-            path: context.home.claude_json.clone(),
-            kind: Kind::Shared,
-            lock: Lock::Claude,
-            malformed: Code::ClaudeConfigMalformed,
-        },
-        edit: Edit::Keys(keys),
-        recorded: true,
-    };
+    let path = context.home.claude_json.clone();
+    let id = context.id("claude.config", &path);
+    let target =
+        Target { path, kind: Kind::Shared, lock: Lock::Claude, malformed: Code::ClaudeConfigMalformed };
+    let resource = Resource::new(id, target, Edit::Keys(keys));
     let odd = Without::of(&odd, "for which `.claude.json` holds something else than an object", BARRED);
     let without = nameless.into_iter().chain(odd);
     Some(trust::item("claude trust", Code::ClaudeUntrustedFolder, folders.len(), without, vec![resource]))

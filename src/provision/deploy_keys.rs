@@ -103,12 +103,8 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
 
 fn farewell(context: &Context, repository: &Repository) -> Item {
     let path = context.home.key(repository);
-    let delete = Resource {
-        id: format!("key:{}", repository.id()),
-        target: Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed },
-        edit: Edit::Delete,
-        recorded: false,
-    };
+    let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed };
+    let delete = Resource::new(format!("key:{}", repository.id()), target, Edit::Delete).unrecorded();
     Item::ready(format!("removed {}", subject(repository)), "no longer asked for", vec![delete])
 }
 

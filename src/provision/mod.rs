@@ -8,7 +8,7 @@ pub mod routing;
 pub mod trust;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -18,7 +18,9 @@ use crate::env::Env;
 use crate::error::{Finding, Result};
 use crate::home::Home;
 use crate::receipt::{Desired, Receipt, Refused};
-use crate::resource::{self, Resource, Undo};
+use crate::resource::file::Kind;
+use crate::resource::lock::Lock;
+use crate::resource::{Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
 
 /// How one item of the report stands.
@@ -267,22 +269,8 @@ pub fn span(duration: SignedDuration) -> String {
 }
 
 /// A file of ours in the state folder.
-fn own(
-    id: &str,
-    path: std::path::PathBuf,
-    kind: resource::file::Kind,
-    bytes: Vec<u8>,
-    mode: u32,
-) -> Resource {
-    Resource {
-        id: id.to_owned(),
-        target: resource::Target {
-            path,
-            kind,
-            lock: resource::lock::Lock::None,
-            malformed: Code::NotProvisioned,
-        },
-        edit: resource::Edit::Whole { bytes: zeroize::Zeroizing::new(bytes), mode, expendable: None },
-        recorded: false,
-    }
+fn own(id: &str, path: PathBuf, kind: Kind, bytes: Vec<u8>, mode: u32) -> Resource {
+    let target = Target { path, kind, lock: Lock::None, malformed: Code::NotProvisioned };
+    let edit = Edit::Whole { bytes: bytes.into(), mode, expendable: false };
+    Resource::new(id, target, edit).unrecorded()
 }

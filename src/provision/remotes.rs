@@ -229,17 +229,10 @@ fn giving_back(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
 }
 
 fn resource(config: PathBuf, exchanges: Vec<remote::Exchange>, back: Vec<remote::Written>) -> Resource {
-    Resource {
-        id: format!("remotes:{}", config.display()),
-        target: Target {
-            path: config,
-            kind: Kind::Shared,
-            lock: Lock::Git,
-            malformed: Code::RemoteStillHttps,
-        },
-        edit: Edit::Remotes { exchanges, back },
-        recorded: true,
-    }
+    let id = format!("remotes:{}", config.display());
+    let target =
+        Target { path: config, kind: Kind::Shared, lock: Lock::Git, malformed: Code::RemoteStillHttps };
+    Resource::new(id, target, Edit::Remotes { exchanges, back })
 }
 
 /// The configurations of the clones that were found, and of their submodules.

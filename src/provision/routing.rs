@@ -215,7 +215,7 @@ fn include(context: &Context, name: &str) -> Option<Resource> {
     let Include { target, text, place, .. } =
         includes(context.home).into_iter().find(|include| include.name == name)?;
     let id = context.id(name, &target.path);
-    Some(Resource { id, target, edit: Edit::Block { text, place }, recorded: true })
+    Some(Resource::new(id, target, Edit::Block { text, place }))
 }
 
 #[cfg(test)]

@@ -187,24 +187,28 @@ pub fn rewrite<E: From<Obstacle>>(
 /// A new temporary file beside `path`, 0600 from birth, removed when dropped.
 pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder(path)?;
-    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(|error| match error.kind() {
-        // the crate names a file that nobody has asked for
-        kind @ (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-            let why = if kind == io::ErrorKind::PermissionDenied {
-                "does not let this user write (Permission denied)"
-            } else {
-                "is on a filesystem that is mounted read-only"
-            };
-            io::Error::new(kind, format!("the folder `{}` {why}", folder.display()))
-        }
-        _ => error,
-    })
+    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(|error| of_folder(error, folder))
 }
 
 /// A new folder in `folder`, 0700 from birth, under a name that the sweep knows; removed when dropped.
 pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    tempfile::Builder::new().prefix(TEMPORARY).permissions(private).tempdir_in(folder)
+    tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .permissions(private)
+        .tempdir_in(folder)
+        .map_err(|error| of_folder(error, folder))
+}
+
+/// The crate names a file that nobody has asked for; what is in the way is its folder.
+fn of_folder(error: io::Error, folder: &Path) -> io::Error {
+    let kind = error.kind();
+    let why = match kind {
+        io::ErrorKind::PermissionDenied => "does not let this user write (Permission denied)",
+        io::ErrorKind::ReadOnlyFilesystem => "is on a filesystem that is mounted read-only",
+        _ => return error,
+    };
+    io::Error::new(kind, format!("the folder `{}` {why}", folder.display()))
 }
 
 /// A temporary file beside `path` with this content, durable.

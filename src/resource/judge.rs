@@ -28,9 +28,7 @@ impl Resource {
         let open = old.filter(|old| self.target.kind == Kind::Secret && old.mode != 0o600);
         let verdict = match &self.edit {
             Edit::Private => Verdict::InSync,
-            Edit::Whole { bytes, mode, expendable } => {
-                self.whole(bytes, *mode, expendable.as_ref(), old, written)
-            }
+            Edit::Whole { bytes, mode, expendable } => self.whole(bytes, *mode, *expendable, old, written),
             Edit::Delete => match old {
                 None => Verdict::InSync,
                 Some(_) => Verdict::Change(Change::plain(New::Absent)),
@@ -54,7 +52,7 @@ impl Resource {
         &self,
         wanted: &Zeroizing<Vec<u8>>,
         mode: u32,
-        expendable: Option<&Digest>,
+        expendable: bool,
         old: Option<&Content>,
         written: Option<&Undo>,
     ) -> Verdict {
@@ -69,7 +67,7 @@ impl Resource {
         let now = old.map(|old| Digest::of(&old.bytes));
         let before = match (written, now) {
             (Some(Undo::Whole { before, wrote }), now)
-                if now.as_ref().is_none_or(|now| now == wrote || Some(now) == expendable) =>
+                if now.as_ref().is_none_or(|now| now == wrote || expendable) =>
             {
                 before.clone()
             }

@@ -53,14 +53,25 @@ pub struct Resource {
     pub edit: Edit,
     /// Whether the receipt must know how to undo it. A whole file in the state folder goes with that folder.
     pub recorded: bool,
+    /// What the edit was decided on.
+    seen: Seen,
+}
+
+/// The content on which an edit was decided.
+#[derive(Debug)]
+enum Seen {
+    /// It is right for any.
+    Any,
+    /// It is for this one alone, or for no file.
+    Exactly(Option<Digest>),
 }
 
 /// The closed set of kinds.
 #[derive(Debug)]
 pub enum Edit {
-    /// A whole file that we own, with its permission bits. `expendable`: the content that was looked at, where nobody will
-    /// want it back; any other that is replaced, and that we did not write, is what a removal puts back.
-    Whole { bytes: Zeroizing<Vec<u8>>, mode: u32, expendable: Option<Digest> },
+    /// A whole file that we own, with its permission bits. What is replaced, and was not written by us, is what a removal
+    /// puts back, unless it is `expendable`: nobody will want it.
+    Whole { bytes: Zeroizing<Vec<u8>>, mode: u32, expendable: bool },
     /// A file of ours goes away.
     Delete,
     /// Its content is another program's by now; only that it is private is ours to keep.
@@ -146,26 +157,64 @@ pub struct Change {
     pub kept: Option<String>,
 }
 
+/// Why a change was not made.
+#[derive(Debug)]
+pub struct Refusal {
+    pub finding: Finding,
+    /// Another program has written the file since the edit was decided: it is to be decided anew.
+    pub outdated: bool,
+}
+
 impl Resource {
+    /// One that the receipt knows how to undo.
+    pub fn new(id: impl Into<String>, target: Target, edit: Edit) -> Self {
+        Self { id: id.into(), target, edit, recorded: true, seen: Seen::Any }
+    }
+
+    /// One that goes with the state folder.
+    pub fn unrecorded(self) -> Self {
+        Self { recorded: false, ..self }
+    }
+
+    /// One that was decided on this content: any other is not touched.
+    pub fn on(self, content: Option<&Content>) -> Self {
+        Self { seen: Seen::Exactly(content.map(|content| Digest::of(&content.bytes))), ..self }
+    }
+
     /// Makes the change, judged again on what stands there by then. `record` is called with that and with what undoes the
     /// change before anything is written.
     pub fn act(
         &self,
         written: Option<&Undo>,
         mut record: impl FnMut(Option<&Content>, &Change) -> io::Result<()>,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), Refusal> {
         let Target { path, kind, lock, .. } = &self.target;
-        file::rewrite(path, *kind, *lock, |old| match self.judge_content(old, written) {
-            Verdict::InSync | Verdict::Kept(_) => Ok(New::Unchanged),
-            Verdict::Blocked(finding) => Err(Stop::Finding(finding)),
-            Verdict::Change(change) => {
-                record(old, &change).map_err(Obstacle::Io)?;
-                Ok(change.new)
+        let result = file::rewrite(path, *kind, *lock, |old| {
+            if let Seen::Exactly(seen) = &self.seen
+                && *seen != old.map(|old| Digest::of(&old.bytes))
+            {
+                return Err(Stop::Outdated);
             }
-        })
-        .map_err(|stop| match stop {
-            Stop::Finding(finding) => finding,
-            Stop::Obstacle(obstacle) => obstructed(&obstacle, path),
+            match self.judge_content(old, written) {
+                Verdict::InSync | Verdict::Kept(_) => Ok(New::Unchanged),
+                Verdict::Blocked(finding) => Err(Stop::Finding(finding)),
+                Verdict::Change(change) => {
+                    record(old, &change).map_err(Obstacle::Io)?;
+                    Ok(change.new)
+                }
+            }
+        });
+        result.map_err(|stop| Refusal {
+            outdated: matches!(stop, Stop::Outdated),
+            finding: match stop {
+                Stop::Finding(finding) => finding,
+                Stop::Obstacle(obstacle) => obstructed(&obstacle, path),
+                Stop::Outdated => Finding::new(
+                    Code::HomeFileLocked,
+                    format!("another program writes `{}` at the same time", path.display()),
+                    "run `pushready apply` again once that program is done",
+                ),
+            },
         })
     }
 }
@@ -173,6 +222,7 @@ impl Resource {
 enum Stop {
     Finding(Finding),
     Obstacle(Obstacle),
+    Outdated,
 }
 
 impl From<Obstacle> for Stop {
@@ -210,4 +260,43 @@ pub fn obstructed(obstacle: &Obstacle, path: &Path) -> Finding {
         _ => Code::HomeUnsafePlace,
     };
     Finding::new(code, say, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(path: &Path) -> Resource {
+        let target = Target {
+            path: path.to_owned(),
+            kind: Kind::Secret,
+            lock: Lock::None,
+            malformed: Code::NotProvisioned,
+        };
+        let edit = Edit::Whole { bytes: b"ours".to_vec().into(), mode: 0o600, expendable: true };
+        Resource::new("test", target, edit)
+    }
+
+    /// Another program writes at the last moment before our change: `record` is called then.
+    #[test]
+    fn what_was_decided_on_another_content_is_not_done() {
+        for before in [None, Some("before")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            if let Some(before) = before {
+                std::fs::write(&path, before).unwrap();
+            }
+            let seen = file::observe(&path, Kind::Secret).unwrap();
+            let write = |content: &'static str| {
+                let path = path.clone();
+                move |_: Option<&Content>, _: &Change| std::fs::write(&path, content)
+            };
+            let refusal = resource(&path).on(seen.as_ref()).act(None, write("theirs")).unwrap_err();
+            assert!(refusal.outdated, "{refusal:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+            // an edit that is right for any content is made on the new one
+            resource(&path).act(None, write("theirs")).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "ours");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use walkdir::WalkDir;
 
 use crate::support::strace::{Step, inject_own, own_steps};
-use crate::support::{Cmd, KeyPair, Output, Snapshot, Workspace, fake_auth, sandbox};
+use crate::support::{Cmd, KeyPair, Output, Snapshot, Workspace, sandbox};
 use crate::undo::{All, lived_in};
 
 const RECEIPT: &str = ".local/state/pushready/receipt.json";
@@ -423,8 +423,8 @@ fn a_home_that_cannot_be_written_is_named() {
         run(&["apply"], "/srv/read-only")
             .fails(1)
             .stdout_has("/srv/read-only/.local/state/pushready")
-            .stdout_has("Read-only file system")
-            .stdout_has("fix: mount the home writable")
+            .stdout_has("is on a filesystem that is mounted read-only")
+            .stdout_has("fix: mount it writable")
             .stdout_has("NOT READY home-read-only home");
         ws.set_mode("", 0o500);
         run(&["apply"], "/home/coder").fails(1).stdout_has("Permission denied").stdout_has("fix: ");
@@ -563,25 +563,41 @@ fn git_and_claude_code_lose_nothing_meanwhile() {
 }
 
 #[test]
-fn the_locks_of_codex_are_waited_for() {
+fn a_login_that_codex_saves_meanwhile_is_waited_for_and_kept() {
     sandbox(|ws| {
         let bench = Bench::new(ws);
-        let newer = fake_auth::chatgpt().refreshed().json();
+        let newer = bench.all.seed.clone().refreshed().json();
+        let prepared = || {
+            let entries = fs::read_dir(ws.home().join(".codex")).unwrap();
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".pushready-tmp-"))
+        };
         for lock in [".codex/auth.lock", ".codex/auth.json.lock"] {
             restore(ws, "before");
             let held = File::options().write(true).open(ws.home().join(lock)).unwrap();
             held.lock().unwrap();
-            let start = Instant::now();
             let child = bench.apply().spawn();
-            thread::sleep(Duration::from_millis(600));
+            // it has decided on the stub that stands there, and has the seed ready to take its place
+            until(prepared);
             // Codex saves a login, as it does: under its lock
             ws.write(".codex/auth.json", &newer, 0o600);
             drop(held);
             let (code, text) = end(child);
-            assert!(code == Some(0) && start.elapsed() >= Duration::from_millis(600), "{code:?} {text}");
-            assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+            assert!(code == Some(0) && text.contains("codex: kept: "), "{code:?} {text}");
+            assert_eq!(ws.read(".codex/auth.json"), newer);
+            assert_eq!(ws.read(".local/state/pushready/codex/last-good.json"), newer);
+            bench.apply().run().success().stdout_has("nothing to write");
         }
     });
+}
+
+/// Waits for what must come; a deadline far beyond all patience keeps a failing test from hanging.
+#[track_caller]
+fn until(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not come");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn a_read_only_home_is_named() {
             .env("HOME", "/home/sealed")
             .run()
             .fails(1)
-            .stdout_has("Read-only file system")
+            .stdout_has("is on a filesystem that is mounted read-only")
             .stdout_has("fix: mount it writable, or name another folder (HOME, ")
             .stdout_has("\nNOT READY home-read-only home\n");
         // without permission it is the same

@@ -52,7 +52,7 @@ fn revert(home: &Home, receipt: &Receipt, id: &str, entry: &Entry, instead: Opti
         saved: saved(home, &entry.undo),
         descendant: is_entry(id, "codex.auth") && descends(receipt, entry),
     });
-    let resource = Resource { id: id.to_owned(), target: entry.target.clone(), edit, recorded: true };
+    let resource = Resource::new(id, entry.target.clone(), edit);
     Item::ready(home.shown(&entry.target.path), say, vec![resource])
 }
 
@@ -108,11 +108,10 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
     if !spare_undo {
         paths.extend(in_folder("undo"));
     }
-    let delete = |path: PathBuf| Resource {
-        id: format!("own:{}", path.display()),
-        target: Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::NotProvisioned },
-        edit: Edit::Delete,
-        recorded: false,
+    let delete = |path: PathBuf| {
+        let id = format!("own:{}", path.display());
+        let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::NotProvisioned };
+        Resource::new(id, target, Edit::Delete).unrecorded()
     };
     Item::ready(home.shown(&home.state), "taken away", paths.into_iter().map(delete).collect())
 }

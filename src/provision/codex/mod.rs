@@ -43,7 +43,10 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     };
     let live =
         live(content.as_ref(), record.is_some(), context.settings.openai_api_key.as_ref(), context.now);
-    let expendable = content.filter(|_| live.is_expendable()).map(|content| Digest::of(&content.bytes));
+    let overwritten_by = |bytes: Vec<u8>| {
+        let edit = Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable: live.is_expendable() };
+        auth_file(context, path.clone(), edit).on(content.as_ref())
+    };
     // a copy that cannot be read is no copy
     let last_good = file::observe(&kept_path, Kind::Secret)
         .ok()
@@ -72,7 +75,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let mut item = match decision {
         Decision::Seed(why) => {
             desired.codex = Some(now_recorded);
-            written(context, seed, why, lease, path, expendable, kept_path)
+            written(context, seed, why, lease, overwritten_by, kept_path)
         }
         Decision::Restore(why) => {
             desired.codex = Some(now_recorded);
@@ -85,7 +88,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                     format!("the last good login put back: {why}"),
                     "it may be spent if Codex renewed it since; run apply at stop, by cron and before modules that write auth.json",
                 ),
-                vec![auth_file(context, path, whole(bytes.unwrap_or_default(), expendable))],
+                vec![overwritten_by(bytes.unwrap_or_default())],
             )
         }
         Decision::Keep(why) => {
@@ -174,8 +177,7 @@ fn written(
     seed: &Sourced<CodexAuth>,
     why: &str,
     lease: bool,
-    path: PathBuf,
-    expendable: Option<Digest>,
+    overwritten_by: impl FnOnce(Vec<u8>) -> Resource,
     kept_path: PathBuf,
 ) -> Item {
     // a lease is parsed from its own text again: the seed is not cloned
@@ -186,7 +188,7 @@ fn written(
     let json = auth.to_json();
     let bytes = json.expose_secret().as_bytes();
     let resources = vec![
-        auth_file(context, path, whole(bytes.to_vec(), expendable)),
+        overwritten_by(bytes.to_vec()),
         own("codex.last-good", kept_path, Kind::Secret, bytes.to_vec(), 0o600),
     ];
     let say =
@@ -268,10 +270,5 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
 fn auth_file(context: &Context, path: PathBuf, edit: Edit) -> Resource {
     let id = context.id("codex.auth", &path);
     let target = Target { path, kind: Kind::Secret, lock: Lock::Codex, malformed: Code::NotProvisioned };
-    Resource { id, target, edit, recorded: true }
-}
-
-/// This content. `expendable`: see [`Edit::Whole`].
-fn whole(bytes: Vec<u8>, expendable: Option<Digest>) -> Edit {
-    Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable }
+    Resource::new(id, target, edit)
 }

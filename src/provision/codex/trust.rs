@@ -83,7 +83,7 @@ trust_level = \"trusted\"
     let id = context.id(ID, &path);
     let resources: Vec<_> = edit
         .into_iter()
-        .map(|edit| Resource { id: id.clone(), target: target.clone(), edit, recorded: true })
+        .map(|edit| Resource::new(id.clone(), target.clone(), edit).on(content.as_ref()))
         .collect();
     // a second table of the name would be invalid, and this one is not ours
     let has_no_level =
