@@ -85,6 +85,8 @@ pub struct RefusedItem {
     pub finding: Finding,
     /// The repository whose key it was: what is installed for it stays.
     pub repository: Option<Repository>,
+    /// The variable or file, as it is shown.
+    pub via: String,
 }
 
 /// One place in which a secret was found.
@@ -114,8 +116,6 @@ struct Reader<'a> {
     settings: Settings,
     /// Repositories of which one source has two keys.
     ambiguous: Vec<Repository>,
-    /// The repositories of refused keys, and where these stand.
-    unusable_keys: Vec<(Repository, String)>,
 }
 
 impl Settings {

@@ -205,13 +205,16 @@ impl Reader<'_> {
                 return self
                     .warn(format!("{item}: {via} holds no usable key; that of {} is used", known.via));
             }
-        } else if let Some((_, above)) =
-            self.unusable_keys.iter().find(|(refused, above)| *refused == repository && better(above))
+        } else if let Some(above) = self
+            .settings
+            .refused
+            .iter()
+            .find(|refused| refused.repository.as_ref() == Some(&repository) && better(&refused.via))
         {
             // who set the better source did not mean what stands below it
+            let above = &above.via;
             return self.warn(format!("{item}: {via} is passed over, because the key in {above} is refused"));
         }
-        let source = via.clone();
         let found = Found { text, origin, via };
         let checked = self.check(&item, Some(&repository), found, |text| {
             let Checked { value, mut repairs } = DeployKey::parse(text)?;
@@ -219,10 +222,7 @@ impl Reader<'_> {
             repairs.retain(|repair| *repair != "base64 wrapping");
             Ok(Checked { value, repairs })
         });
-        let Some(Sourced { value: key, origin, via }) = checked else {
-            self.unusable_keys.push((repository, source));
-            return;
-        };
+        let Some(Sourced { value: key, origin, via }) = checked else { return };
         if self.ambiguous.contains(&repository) {
             return;
         }

@@ -20,15 +20,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(env: &'a Env, home: &'a Home, stdin: BTreeMap<String, SecretString>) -> Self {
         let seed = env.get(variables::SEED_DIR);
         let seed = seed.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
-        Self {
-            env,
-            home,
-            stdin,
-            seed,
-            settings: Settings::default(),
-            ambiguous: Vec::new(),
-            unusable_keys: Vec::new(),
-        }
+        Self { env, home, stdin, seed, settings: Settings::default(), ambiguous: Vec::new() }
     }
 
     /// The first source that is set; others with a different value are named. A first source that cannot be read is
@@ -169,7 +161,12 @@ impl<'a> Reader<'a> {
         match refused.iter_mut().find(|known| known.item == item) {
             Some(known) if known.finding.say.contains(&finding.say) => {}
             Some(known) => known.finding.say = format!("{}; {}", known.finding.say, finding.say),
-            None => refused.push(RefusedItem { item, finding, repository: repository.cloned() }),
+            None => refused.push(RefusedItem {
+                item,
+                finding,
+                repository: repository.cloned(),
+                via: via.to_owned(),
+            }),
         }
     }
 

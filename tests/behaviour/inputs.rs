@@ -470,18 +470,24 @@ fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
     sandbox(|ws| {
         let [upper, lower] = ["upper", "lower"].map(KeyPair::generate);
         let seed = ".config/pushready/seed/deploy-keys/github.com/acme/app";
-        let apply = |map: &str, below: &str| {
+        let with = |map: Value, below: &str| {
             ws.write(seed, below, 0o600);
-            ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": map}).to_string()).run()
+            ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": map}).to_string())
         };
-        // who set the map did not mean what stands below it
-        let output = apply("no key", &lower.private).fails(1);
-        let output = output.stdout_has("FAIL  key-malformed key acme/app: ");
-        let output = output.stdout_has(
-            "key acme/app: ~/.config/pushready/seed/deploy-keys/github.com/acme/app is passed over",
-        );
-        assert!(!output.stdout.contains("ok    key acme/app"), "{output}");
-        assert!(!ws.home().join(".local/state/pushready/keys").exists(), "{output}");
+        let apply = |map: &str, below: &str| with(map.into(), below).run();
+        // who set the better source did not mean what stands below it, whatever is wrong with that
+        let single = ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
+        for refused in [
+            with("no key".into(), &lower.private),
+            with(json!({"private": upper.private}), &lower.private),
+            single.env("PUSHREADY_DEPLOY_KEY_FILE", "/"),
+        ] {
+            let output = refused.run().fails(1).stdout_has("FAIL  key-malformed key acme/app: ").stdout_has(
+                "key acme/app: ~/.config/pushready/seed/deploy-keys/github.com/acme/app is passed over",
+            );
+            assert!(!output.stdout.contains("ok    key acme/app"), "{output}");
+            assert!(!ws.home().join(".local/state/pushready/keys").exists(), "{output}");
+        }
         let output = apply(&upper.private, "no key").success();
         output
             .stdout_has(&format!("ok    key acme/app: ssh-ed25519 {}", upper.fingerprint))
