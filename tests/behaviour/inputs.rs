@@ -744,7 +744,7 @@ fn a_variable_that_is_set_is_the_whole_truth_about_its_kind_and_one_that_is_unse
         assert_eq!(installed(ws, &app), ["acme/app"]);
 
         // a map, or a name in it, that cannot be understood may mean any repository: nothing goes
-        for damaged in ["{\"acme/app\": ", "[]", "nonsense"] {
+        for damaged in ["{\"acme/app\": ", "[]", "nonsense", "{}{}"] {
             ws.pushready(&["apply"])
                 .env("PUSHREADY_DEPLOY_KEYS", damaged)
                 .env("PUSHREADY_DEPLOY_KEY", &*lib.private)

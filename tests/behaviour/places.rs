@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 
 use serde_json::json;
 
-use crate::support::{Cmd, KeyPair, Output, Workspace, fake_auth, sandbox};
+use crate::support::{Cmd, KeyPair, Output, Workspace, fake_auth, sandbox, sandbox_with};
 
 /// Far longer than a run takes, far shorter than any patience of ours with a lock.
 const AT_ONCE: &str = "20";
@@ -278,6 +278,23 @@ fn no_secret_goes_where_others_can_see_or_swap_it() {
             refused(&format!("has mode {mode:04o}"));
         }
         assert!(!auth.exists());
+    });
+}
+
+#[test]
+fn a_device_in_the_place_of_a_login_is_refused() {
+    let devices = ["/home/coder/.codex/auth.json", "/home/coder/.claude/.credentials.json"];
+    let bound = devices.map(|path| ["--dev-bind", "/dev/zero", path]).concat();
+    sandbox_with(&bound, |ws| {
+        // a folder that bubblewrap made for the device is no open one
+        let token = format!("sk-ant-oat01-{}", "A".repeat(60));
+        at_once(codex(ws).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token))
+            .fails(1)
+            .stdout_has("home-unsafe-place codex: a device stands at `/home/coder/.codex/auth.json`")
+            .stdout_has(
+                "home-unsafe-place claude: a device stands at `/home/coder/.claude/.credentials.json`",
+            );
+        at_once(ws.pushready(&["doctor", "--offline"])).fails(1).stdout_has("a device stands at");
     });
 }
 
