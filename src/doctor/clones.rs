@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::git_config;
 use crate::git_url::{GitUrl, Repository};
-use crate::provision::remotes::{self, Search};
+use crate::provision::clones::{self, Search};
 use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
 use crate::resource::remote;
@@ -44,7 +44,7 @@ impl Clones {
 
     /// The configurations of all clones. Takes a while in a large home.
     pub fn found(&self) -> &Search {
-        self.found.get_or_init(|| remotes::clones(&self.roots))
+        self.found.get_or_init(|| clones::search(&self.roots))
     }
 
     pub fn in_view(&self) -> &[InView] {
@@ -118,7 +118,7 @@ impl InView {
 
 /// The folder itself, if it lies in a clone, and that clone's configuration.
 fn around(folder: &Path) -> Option<(PathBuf, PathBuf)> {
-    let git = folder.ancestors().find_map(remotes::git_folder)?;
+    let git = folder.ancestors().find_map(clones::git_folder)?;
     Some((folder.to_owned(), git.join("config")))
 }
 

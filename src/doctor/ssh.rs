@@ -1,23 +1,24 @@
 //! ssh: its configuration, the key that it chooses, the host keys that it trusts, and whose key the server takes ours for.
 
+mod route;
+mod server;
+
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome};
-use super::push_message::{self, Hints};
-use super::runner::Gate;
 use crate::catalogue::{Actor, Code};
-use crate::error::{Finding, shell};
+use crate::error::Finding;
 use crate::git_url::Repository;
-use crate::process::{self, Failure, Output};
 use crate::provision::routing;
-use crate::receipt::RepositoryRecord;
 use crate::resource::file;
+use route::{Said, effective, route, settings, unwritten};
+
+pub use server::{greet, identity, installed, unreachable};
 
 pub const LOCAL: Duration = Duration::from_secs(10);
 /// Longer than a slow handshake, shorter than a dropped port's silence.
@@ -76,44 +77,6 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         outcomes.push(known_hosts(context));
     }
     outcomes
-}
-
-type Said = Result<Output, Failure>;
-
-/// What ssh would do, told instead of done.
-fn effective(context: &Context, arguments: &[String]) -> Said {
-    let mut ssh = process::caller("ssh");
-    ssh.arg("-G").args(arguments);
-    process::run(ssh, context.deadline(LOCAL))
-}
-
-/// A repository with a key, and where git's rules lead its remote: to itself, or to an alias of its own.
-struct Led<'a> {
-    repository: &'a Repository,
-    at: Repository,
-}
-
-/// What ssh would do for each repository. With many keys each answer takes a while, so a few are asked for at a time.
-fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Said)> {
-    let rules = file::text(&context.home.state.join("gitconfig"));
-    let ask = |repository: &'a Repository| {
-        // git is asked only where rules of ours for an alias are in force
-        let has_alias = rules.contains(&repository.to_alias());
-        let led = has_alias.then(|| routing::destination(repository).ok()).flatten();
-        let at = led.unwrap_or_else(|| repository.clone());
-        let mut arguments = Vec::new();
-        arguments.extend(at.ssh_port().map(|port| format!("-p{port}")));
-        arguments.push(format!("{}@{}", at.ssh_user(), at.host()));
-        arguments.push(format!("git-receive-pack '{}'", repository.to_ssh_path()));
-        let said = effective(context, &arguments);
-        (Led { repository, at }, said)
-    };
-    let gate = Gate::default();
-    std::thread::scope(|scope| {
-        let asked: Vec<_> =
-            keyed.iter().map(|repository| scope.spawn(|| gate.pass(|| ask(repository)))).collect();
-        asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
-    })
 }
 
 fn configuration(context: &Context, said: &Said) -> Outcome {
@@ -186,68 +149,6 @@ fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Outcome {
     .with([Evidence::new("file", name)])
 }
 
-/// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and told once.
-fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Option<Outcome> {
-    const ID: &str = "ssh.route";
-    let (code, summary, fix) = match context.receipt {
-        None => (
-            Code::NotProvisioned,
-            "`pushready apply` never ran, so no routing was written",
-            Fix::run(["pushready", "apply"], "run apply where the variables are set"),
-        ),
-        Some(receipt) if receipt.knows("ssh.include") => return None,
-        Some(receipt) => {
-            let refused = receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
-            (refused.code, "the last apply could not write the routing", Fix::explained(refused.code))
-        }
-    };
-    let subject = Some(repository.to_ssh());
-    Some(if context.wants(super::home::PROVISIONED) {
-        Outcome::skip(ID, subject, summary)
-    } else {
-        Outcome::fail(ID, subject, code, summary, fix)
-    })
-}
-
-/// Which key the ssh of this environment would offer first for the repository.
-fn route(context: &Context, Led { repository, at }: &Led, said: &Said) -> Outcome {
-    const ID: &str = "ssh.route";
-    let subject = Some(repository.to_ssh());
-    let binary = context.home.state.join("bin/pushready");
-    let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
-    // where `Match exec` cannot work, nothing is asked of the copy
-    let is_asked =
-        at.host() == repository.host() && context.receipt.is_some_and(|receipt| receipt.knows("ssh.include"));
-    if is_asked && access(&binary, Access::EXEC_OK).is_err() {
-        return Outcome::fail(
-            ID,
-            subject,
-            Code::RouteBinaryGone,
-            "the copy of pushready that ssh asks is gone, or may not be run",
-            apply(),
-        )
-        .with([Evidence::new("file", binary.display().to_string())]);
-    }
-    let chosen = match said {
-        Ok(output) => &output.stdout,
-        Err(failure) => {
-            return Outcome::unknown(
-                ID,
-                subject,
-                "ssh did not say which key it would use",
-                failure.to_string(),
-            );
-        }
-    };
-    let chosen = chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
-    let wanted = context.home.key(repository);
-    if Path::new(chosen) == wanted {
-        return Outcome::pass(ID, subject, "ssh chooses this repository's key");
-    }
-    Outcome::fail(ID, subject, Code::SshRouteBroken, "ssh does not choose this repository's key", apply())
-        .with([Evidence::new("would use", chosen).expected(wanted.display().to_string())])
-}
-
 /// Whether the user's own known_hosts vouches for keys that a provider does not have.
 fn known_hosts(context: &Context) -> Outcome {
     const ID: &str = "ssh.known-hosts";
@@ -267,101 +168,6 @@ fn known_hosts(context: &Context) -> Outcome {
         )
         .with([Evidence::foreign("line", &line.chars().take(60).collect::<String>())]),
         None => Outcome::pass(ID, None, "known_hosts contradicts no pinned key"),
-    }
-}
-
-/// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
-pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
-    let key = context.home.key(repository);
-    let known_hosts = context.home.state.join("known_hosts");
-    let mut ssh = process::caller("ssh");
-    ssh.args([
-        "-F",
-        "none",
-        "-T",
-        "-o",
-        "BatchMode=yes",
-        "-o",
-        "IdentitiesOnly=yes",
-        "-o",
-        "IdentityAgent=none",
-    ]);
-    ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", CONNECT_TIMEOUT]).arg("-o");
-    ssh.arg(format!("GlobalKnownHostsFile=\"{}\"", known_hosts.display())).arg("-i").arg(&key);
-    if let Some(port) = repository.ssh_port() {
-        ssh.args(["-p", &port.to_string()]);
-    }
-    ssh.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
-    process::run(ssh, context.deadline(NETWORK))
-}
-
-/// Whose key the server takes ours for.
-pub fn identity(context: &Context, repository: &Repository) -> Outcome {
-    const ID: &str = "ssh.identity";
-    let subject = Some(repository.to_ssh());
-    let output = match greet(context, repository) {
-        Ok(output) => output,
-        Err(failure) => return unreachable(ID, subject, &failure),
-    };
-    let said = Evidence::foreign("server said", greeting(&output.stderr).unwrap_or(&output.stderr));
-    match greeting(&output.stderr).and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!')) {
-        Some((name, _)) if !name.contains('/') => {
-            Outcome::pass(ID, subject, "the key is a user's: it opens whatever that user may use")
-                .with([said])
-        }
-        Some((name, _)) if name.eq_ignore_ascii_case(repository.path()) => {
-            Outcome::pass(ID, subject, "the key belongs to this repository").with([said])
-        }
-        Some(_) => Outcome::fail(
-            ID,
-            subject,
-            Code::SshWrongKey,
-            "the key belongs to another repository",
-            push_message::fix(Code::SshWrongKey, Some(repository)),
-        )
-        .with([said])
-        .with(installed(context, repository)),
-        // be it the server that refuses the key, or ssh that does not offer it
-        None if output.stderr.contains("Permission denied (publickey") => {
-            let hints = Hints { remote: Some(repository), ..Hints::default() };
-            Outcome { subject, ..push_message::classify(&output.stderr, &hints).outcome(ID) }
-                .with(installed(context, repository))
-        }
-        None => Outcome::skip(ID, subject, "this server does not say whose key it is"),
-    }
-}
-
-/// Which key it is about: whoever mends it finds it by its fingerprint on the forge's page, or adds its public half there.
-pub fn installed(context: &Context, repository: &Repository) -> Vec<Evidence> {
-    let record = context.desired.repositories.iter().find(|record| record.repository.same_as(repository));
-    let told = record.map(|RepositoryRecord { algorithm, fingerprint, .. }| {
-        let print = format!("ssh-keygen -yf {}", shell(&context.home.key(repository)));
-        [
-            Evidence::new("installed key", format!("{algorithm} {fingerprint}")),
-            Evidence::new("its public half is printed by", print),
-        ]
-    });
-    told.into_iter().flatten().collect()
-}
-
-/// The line in which a server greets, below whatever else stands on standard error.
-fn greeting(stderr: &str) -> Option<&str> {
-    stderr
-        .lines()
-        .map(str::trim)
-        .find(|line| line.starts_with("Hi ") && line.contains("successfully authenticated"))
-}
-
-pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure) -> Outcome {
-    match failure {
-        Failure::Deadline => Outcome::unknown(
-            id,
-            subject,
-            "the server did not answer in time",
-            "a network on which the ssh port of the server answers",
-        )
-        .coded(Code::PushTimeout),
-        failure => Outcome::unknown(id, subject, "ssh could not be run", failure.to_string()),
     }
 }
 

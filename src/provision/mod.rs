@@ -1,6 +1,7 @@
 //! What is put into a home: settings and the last receipt become desired resources, with a line on each for the reader.
 
 pub mod claude;
+pub mod clones;
 pub mod codex;
 pub mod deploy_keys;
 pub mod remotes;

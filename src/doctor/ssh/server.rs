@@ -1,0 +1,106 @@
+//! Whose key the server takes ours for.
+
+use super::{CONNECT_TIMEOUT, NETWORK};
+use crate::catalogue::Code;
+use crate::doctor::Context;
+use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::push_message::{self, Hints};
+use crate::error::shell;
+use crate::git_url::Repository;
+use crate::process::{self, Failure, Output};
+use crate::receipt::RepositoryRecord;
+
+/// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
+pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
+    let key = context.home.key(repository);
+    let known_hosts = context.home.state.join("known_hosts");
+    let mut ssh = process::caller("ssh");
+    ssh.args([
+        "-F",
+        "none",
+        "-T",
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        "IdentityAgent=none",
+    ]);
+    ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", CONNECT_TIMEOUT]).arg("-o");
+    ssh.arg(format!("GlobalKnownHostsFile=\"{}\"", known_hosts.display())).arg("-i").arg(&key);
+    if let Some(port) = repository.ssh_port() {
+        ssh.args(["-p", &port.to_string()]);
+    }
+    ssh.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
+    process::run(ssh, context.deadline(NETWORK))
+}
+
+/// Whose key the server takes ours for.
+pub fn identity(context: &Context, repository: &Repository) -> Outcome {
+    const ID: &str = "ssh.identity";
+    let subject = Some(repository.to_ssh());
+    let output = match greet(context, repository) {
+        Ok(output) => output,
+        Err(failure) => return unreachable(ID, subject, &failure),
+    };
+    let said = Evidence::foreign("server said", greeting(&output.stderr).unwrap_or(&output.stderr));
+    match greeting(&output.stderr).and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!')) {
+        Some((name, _)) if !name.contains('/') => {
+            Outcome::pass(ID, subject, "the key is a user's: it opens whatever that user may use")
+                .with([said])
+        }
+        Some((name, _)) if name.eq_ignore_ascii_case(repository.path()) => {
+            Outcome::pass(ID, subject, "the key belongs to this repository").with([said])
+        }
+        Some(_) => Outcome::fail(
+            ID,
+            subject,
+            Code::SshWrongKey,
+            "the key belongs to another repository",
+            push_message::fix(Code::SshWrongKey, Some(repository)),
+        )
+        .with([said])
+        .with(installed(context, repository)),
+        // be it the server that refuses the key, or ssh that does not offer it
+        None if output.stderr.contains("Permission denied (publickey") => {
+            let hints = Hints { remote: Some(repository), ..Hints::default() };
+            Outcome { subject, ..push_message::classify(&output.stderr, &hints).outcome(ID) }
+                .with(installed(context, repository))
+        }
+        None => Outcome::skip(ID, subject, "this server does not say whose key it is"),
+    }
+}
+
+/// Which key it is about: whoever mends it finds it by its fingerprint on the forge's page, or adds its public half there.
+pub fn installed(context: &Context, repository: &Repository) -> Vec<Evidence> {
+    let record = context.desired.repositories.iter().find(|record| record.repository.same_as(repository));
+    let told = record.map(|RepositoryRecord { algorithm, fingerprint, .. }| {
+        let print = format!("ssh-keygen -yf {}", shell(&context.home.key(repository)));
+        [
+            Evidence::new("installed key", format!("{algorithm} {fingerprint}")),
+            Evidence::new("its public half is printed by", print),
+        ]
+    });
+    told.into_iter().flatten().collect()
+}
+
+/// The line in which a server greets, below whatever else stands on standard error.
+fn greeting(stderr: &str) -> Option<&str> {
+    stderr
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("Hi ") && line.contains("successfully authenticated"))
+}
+
+pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure) -> Outcome {
+    match failure {
+        Failure::Deadline => Outcome::unknown(
+            id,
+            subject,
+            "the server did not answer in time",
+            "a network on which the ssh port of the server answers",
+        )
+        .coded(Code::PushTimeout),
+        failure => Outcome::unknown(id, subject, "ssh could not be run", failure.to_string()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Where clones are: searched for below a few folders, or found around one.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use walkdir::WalkDir;
+
+use crate::resource::file::{self, Kind};
+
+const DEPTH: usize = 6;
+pub const BUDGET: Duration = Duration::from_secs(2);
+/// Folders below which clones are other programs' business.
+const PASSED_OVER: &[&str] = &["node_modules", ".cache", ".cargo", ".rustup", "target"];
+
+/// The configurations of the clones that were found, and of their submodules.
+pub struct Search {
+    pub configs: Vec<PathBuf>,
+    pub complete: bool,
+}
+
+/// Searches `roots`, each on its own filesystem, no symlink followed, not inside a clone except its submodules.
+pub fn search(roots: &[PathBuf]) -> Search {
+    search_within(BUDGET, roots)
+}
+
+fn search_within(budget: Duration, roots: &[PathBuf]) -> Search {
+    let end = Instant::now() + budget;
+    let mut found = Vec::new();
+    let complete = roots.iter().all(|root| walk(root, end, &mut found));
+    found.sort();
+    // worktrees share their clone's; and one root may lie in another
+    let mut seen = BTreeSet::new();
+    found.retain(|config| identity(config).is_some_and(|identity| seen.insert(identity)));
+    Search { configs: found, complete }
+}
+
+/// Returns whether it got to the end.
+fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
+    let mut walk = WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
+        if Instant::now() > end {
+            return false;
+        }
+        let Ok(entry) = entry else { continue };
+        if !entry.file_type().is_dir() {
+            continue;
+        }
+        // what is named to be searched is searched, whatever its name
+        if entry.depth() > 0 && passed_over(entry.path()) {
+            walk.skip_current_dir();
+        } else if let Some(git) = git_folder(entry.path()) {
+            add(found, &git, DEPTH);
+            // the home itself may be a work tree of dotfiles, with clones in it
+            if entry.depth() > 0 {
+                walk.skip_current_dir();
+            }
+        }
+    }
+    true
+}
+
+fn passed_over(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| PASSED_OVER.iter().any(|other| name == *other))
+        || folder.ends_with("go/pkg")
+}
+
+/// The git folder of a clone, or the folder itself where it is a bare repository.
+pub fn git_folder(folder: &Path) -> Option<PathBuf> {
+    let inner = folder.join(".git");
+    match inner.symlink_metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_dir() && is_git(&inner) => Some(inner),
+        // of a worktree, or of a clone that keeps its git folder elsewhere
+        Ok(kind) if kind.is_file() => shared_folder(folder, &inner),
+        _ => (is_git(folder) && folder.join("objects").is_dir()).then(|| folder.to_owned()),
+    }
+}
+
+fn is_git(folder: &Path) -> bool {
+    folder.join("HEAD").is_file() && folder.join("config").symlink_metadata().is_ok()
+}
+
+/// The folder in which the configuration lies that a `.git` file leads to (gitrepository-layout(5)).
+fn shared_folder(folder: &Path, file: &Path) -> Option<PathBuf> {
+    let line = |path: &Path| {
+        let content = file::observe(path, Kind::Shared).ok()??;
+        Some(std::str::from_utf8(&content.bytes).ok()?.trim_end().to_owned())
+    };
+    let own = folder.join(line(file)?.strip_prefix("gitdir: ")?);
+    let shared = line(&own.join("commondir")).map_or_else(|| own.clone(), |common| own.join(common));
+    let shared = shared.canonicalize().ok()?;
+    let same_filesystem = shared.metadata().ok()?.dev() == folder.metadata().ok()?.dev();
+    (same_filesystem && is_git(&shared)).then_some(shared)
+}
+
+fn identity(file: &Path) -> Option<(u64, u64)> {
+    file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// The clone's configuration and those of its submodules, whose names may hold `/`; nothing else in a git folder is
+/// looked at.
+fn add(found: &mut Vec<PathBuf>, git: &Path, depth: usize) {
+    found.push(git.join("config"));
+    let device = git.metadata().map(|metadata| metadata.dev()).ok();
+    let mut folders = vec![(git.join("modules"), depth)];
+    while let Some((folder, depth)) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+            let metadata = entry.metadata().ok();
+            if !metadata.is_some_and(|metadata| metadata.is_dir() && Some(metadata.dev()) == device) {
+                continue;
+            }
+            if is_git(&entry.path()) {
+                found.push(entry.path().join("config"));
+                folders.push((entry.path().join("modules"), depth));
+            } else if depth > 1 {
+                folders.push((entry.path(), depth - 1));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_runs_out_of_time_says_so() {
+        let root = [PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
+        assert!(!search_within(Duration::ZERO, &root).complete);
+        assert!(search_within(Duration::from_secs(60), &root).complete);
+    }
+}
