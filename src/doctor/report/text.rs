@@ -1,0 +1,265 @@
+//! The report as people read it, and in one line.
+
+use std::fmt::Write as _;
+
+use super::{Overall, Report, saw_nothing};
+use crate::doctor::check::area;
+use crate::doctor::outcome::{Evidence, FixKind, Outcome, Status};
+use crate::error::{add_line, plain, word};
+
+impl Report {
+    /// What passed in a line, unless `verbose`, then the rest by its weight: the worst stands above the verdict, where the eye
+    /// rests. `asked`: a few checks were asked for, and each is heard of, be it well or skipped.
+    pub fn text(&self, verbose: bool, asked: bool) -> String {
+        let mut text = String::new();
+        if !verbose {
+            let named = |outcome: &Outcome| if asked { outcome.id } else { area(outcome.id) };
+            let judged = self.checks.iter().filter(|outcome| outcome.status != Status::Skip);
+            let mut names: Vec<(&str, usize, usize)> = Vec::new();
+            for outcome in judged {
+                let passed = usize::from(outcome.status == Status::Pass);
+                match names.iter_mut().find(|(name, ..)| *name == named(outcome)) {
+                    Some((_, good, all)) => (*good, *all) = (*good + passed, *all + 1),
+                    None => names.push((named(outcome), passed, 1)),
+                }
+            }
+            list(&mut text, names.into_iter().filter(|(_, good, _)| *good > 0));
+        }
+        let is_quiet = |outcome: &Outcome| match outcome.status {
+            Status::Pass => !verbose,
+            Status::Skip => !verbose && !asked,
+            Status::Warn | Status::Unknown | Status::Fail => false,
+        };
+        let weight = |outcome: &&Outcome| if outcome.accepted { Status::Warn } else { outcome.status };
+        let mut outcomes: Vec<&Outcome> = self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
+        outcomes.sort_by_key(weight);
+        let mut told: Vec<&Outcome> = Vec::new();
+        for outcome in outcomes {
+            if told.iter().any(|other| says_the_same(other, outcome)) {
+                continue;
+            }
+            let same: Vec<_> = self.checks.iter().filter(|other| says_the_same(outcome, other)).collect();
+            render(&mut text, outcome, verbose);
+            if same.len() > 1 {
+                let ids: Vec<_> = same.iter().map(|outcome| outcome.id).collect();
+                add_line(&mut text, format_args!("        checks: {}", ids.join(", ")));
+            }
+            told.extend(same);
+        }
+        add_line(&mut text, format_args!("{}", self.counts()));
+        text
+    }
+
+    /// One line for a log or a chat: the verdict, and each failure with its fix.
+    pub fn short(&self) -> String {
+        let verdict = self.verdict();
+        let told = |outcome: &&Outcome| match verdict {
+            Overall::Fail => outcome.status == Status::Fail,
+            Overall::Unknown => true,
+            Overall::Warn | Overall::Pass => false,
+        };
+        let mut parts: Vec<String> = Vec::new();
+        for part in self.in_the_way().filter(told).map(told_shortly) {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        if self.required.is_some() {
+            let besides =
+                |outcome: &&Outcome| outcome.status == Status::Fail && !outcome.accepted && !outcome.required;
+            let mut besides: Vec<_> = self.checks.iter().filter(besides).map(name).collect();
+            besides.dedup();
+            if !besides.is_empty() {
+                parts.push(format!("not required: {}", besides.join(", ")));
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
+        let seconds = self.duration_ms as f64 / 1000.0;
+        let mut line = self.word().to_owned();
+        if !parts.is_empty() {
+            let _ = write!(line, " {}", parts.join(" · "));
+        }
+        format!("{} {seconds:.1}s\n", plain(&line))
+    }
+
+    fn word(&self) -> &'static str {
+        match self.verdict() {
+            Overall::Fail => "NOT READY",
+            Overall::Unknown if saw_nothing(&self.checks) => "UNKNOWN (nothing was looked at)",
+            Overall::Unknown => "UNKNOWN",
+            Overall::Warn | Overall::Pass if self.saw_nothing_required() => {
+                "READY (nothing required was looked at)"
+            }
+            Overall::Warn | Overall::Pass => "READY",
+        }
+    }
+
+    fn saw_nothing_required(&self) -> bool {
+        let looked = |outcome: &Outcome| outcome.required && outcome.status != Status::Skip;
+        self.required.is_some() && !self.checks.iter().any(looked)
+    }
+
+    fn counts(&self) -> String {
+        let count = |status| self.checks.iter().filter(|outcome| outcome.status == status).count();
+        let mut parts = Vec::new();
+        for (status, name) in [
+            (Status::Fail, "failed"),
+            (Status::Unknown, "unknown"),
+            (Status::Warn, "warnings"),
+            (Status::Pass, "ok"),
+            (Status::Skip, "skipped"),
+        ] {
+            match count(status) {
+                0 => {}
+                1 => parts.push(format!("1 {}", name.trim_end_matches('s'))),
+                count => parts.push(format!("{count} {name}")),
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
+        let seconds = self.duration_ms as f64 / 1000.0;
+        let counts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+        format!("{}{counts} in {seconds:.2} s", self.word())
+    }
+}
+
+/// `ok      home · push (3 of 4)`, in lines that fit a terminal.
+fn list<'a>(text: &mut String, passed: impl Iterator<Item = (&'a str, usize, usize)>) {
+    const WIDTH: usize = 80;
+    let mut line = String::new();
+    for (name, good, all) in passed {
+        let part = if good == all { name.to_owned() } else { format!("{name} ({good} of {all})") };
+        if line.is_empty() {
+            line = format!("ok      {part}");
+        } else if line.chars().count() + " · ".len() + part.len() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = format!("        {part}");
+        } else {
+            let _ = write!(line, " · {part}");
+        }
+    }
+    if !line.is_empty() {
+        let _ = writeln!(text, "{line}");
+    }
+}
+
+/// The code, or where there is none the check, and what it is about.
+fn name(outcome: &Outcome) -> String {
+    let name = outcome.code.map_or(outcome.id, |code| code.name());
+    let area = area(outcome.id);
+    match (&outcome.subject, outcome.code) {
+        (Some(subject), _) => format!("{name} {subject}"),
+        // `home-unsafe-place`: of which of them?
+        (None, Some(code)) if code.explanation().area != area => format!("{name} {area}"),
+        (None, _) => name.to_owned(),
+    }
+}
+
+/// Whether two checks met one fault: by its code, what it is about, and the fix.
+fn says_the_same(one: &Outcome, other: &Outcome) -> bool {
+    let what = |outcome: &Outcome| (outcome.code, outcome.status, outcome.accepted);
+    one.code.is_some()
+        && one.subject.is_some()
+        && what(one) == what(other)
+        && one.subject == other.subject
+        && one.fix == other.fix
+}
+
+fn told_shortly(outcome: &Outcome) -> String {
+    let say = outcome.fix.as_ref().map(|fix| &fix.say).or(outcome.reason.as_ref());
+    say.map_or(name(outcome), |say| format!("{} ({say})", name(outcome)))
+}
+
+/// One outcome; `verbose` also shows the evidence of what passed.
+pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
+    let mark = match outcome.status {
+        Status::Pass => "ok",
+        Status::Skip => "skip",
+        Status::Warn => "warn",
+        Status::Unknown => "unknown",
+        Status::Fail => "FAIL",
+    };
+    let accepted = if outcome.accepted { " (accepted)" } else { "" };
+    add_line(text, format_args!("{mark:<7} {}{accepted}", name(outcome)));
+    add_line(text, format_args!("        {}", outcome.summary));
+    let quiet = matches!(outcome.status, Status::Pass | Status::Skip);
+    if !quiet || verbose {
+        for Evidence { label, value, expected } in &outcome.evidence {
+            let expected =
+                expected.as_ref().map_or(String::new(), |expected| format!(" (expected {expected})"));
+            add_line(text, format_args!("          {label}: {value}{expected}"));
+        }
+    }
+    if let Some(reason) = outcome.reason.as_ref().filter(|reason| **reason != outcome.summary) {
+        add_line(text, format_args!("        needs: {reason}"));
+    }
+    if let Some(fix) = &outcome.fix {
+        let who = outcome.actor.map_or("", |actor| actor.title());
+        add_line(text, format_args!("        fix ({who}): {}", fix.say));
+        match &fix.kind {
+            FixKind::Run { argv } => {
+                let argv: Vec<_> = argv.iter().map(|argument| word(argument.as_bytes())).collect();
+                add_line(text, format_args!("          $ {}", argv.join(" ")));
+            }
+            FixKind::Visit { url } => {
+                add_line(text, format_args!("          {url}"));
+            }
+            FixKind::Edit { path } => {
+                add_line(text, format_args!("          {path}"));
+            }
+            FixKind::Wait | FixKind::Report => {}
+        }
+    }
+    if outcome.stop_and_report {
+        text.push_str("        an agent should stop here and report this, not look for other credentials\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::report;
+    use super::*;
+    use crate::catalogue::Code;
+    use crate::doctor::outcome::Fix;
+
+    #[test]
+    fn the_worst_stands_above_the_verdict_and_what_passed_is_a_line() {
+        let fix = || Fix::report("mend it");
+        let checks = || {
+            vec![
+                Outcome::fail("home.folder", None, Code::HomeUnset, "x", fix()),
+                Outcome::pass("ssh.client", None, "x"),
+                Outcome::warn("git.identity", None, Code::GitIdentityMissing, "x", fix()),
+                Outcome::skip("ssh.identity", None, "y"),
+                Outcome::pass("push.read", Some("a".to_owned()), "x"),
+                Outcome::pass("push.read", Some("b".to_owned()), "x"),
+                Outcome::unknown("push.read", Some("c".to_owned()), "x", "y"),
+            ]
+        };
+        let heads = |verbose, asked| {
+            let text = report(checks()).text(verbose, asked);
+            let heads = text.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned);
+            heads.collect::<Vec<_>>()
+        };
+        let [warn, fail] = ["warn    git-identity-missing", "FAIL    home-unset"];
+        let unknown = "unknown push.read c";
+        let verdict = "NOT READY: 1 failed, 1 unknown, 1 warning, 3 ok, 1 skipped in 0.04 s";
+        assert_eq!(heads(false, false), ["ok      ssh · push (2 of 3)", warn, unknown, fail, verdict]);
+        let passed = "ok      ssh.client · push.read (2 of 3)";
+        assert_eq!(heads(false, true), [passed, "skip    ssh.identity", warn, unknown, fail, verdict]);
+        assert_eq!(heads(true, true).len(), 8, "each by itself");
+    }
+
+    #[test]
+    fn many_that_passed_fit_a_terminal() {
+        let ids = crate::doctor::check::CHECKS.iter().map(|check| check.id);
+        let text = report(ids.map(|id| Outcome::pass(id, None, "x")).collect()).text(false, true);
+        assert!(text.lines().count() > 4 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn one_warning_is_one() {
+        let warning = || Outcome::warn("home.clock", None, Code::ClockSkew, "x", Fix::report("y"));
+        assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
+        assert_eq!(report(vec![warning(), warning()]).counts(), "READY: 2 warnings in 0.04 s");
+    }
+}
