@@ -169,11 +169,9 @@ fn unspeakable(odd: &str) -> Item {
 
 /// The image, `/tmp` and a restart may take the running binary away; routing names a copy that stays.
 fn own_binary(state: &Path) -> Result<Vec<u8>> {
-    let running = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
     let read = |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, &error));
-    read(Path::new("/proc/self/exe"))
-        .or_else(|_| read(&running))
-        .or_else(|_| read(&state.join("bin/pushready")))
+    // without /proc the copy of an earlier run is as good
+    read(Path::new("/proc/self/exe")).or_else(|_| read(&state.join("bin/pushready")))
 }
 
 fn text(name: &str, state: &Path, text: String) -> Resource {
