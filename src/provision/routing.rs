@@ -27,9 +27,8 @@ use crate::ssh_match;
 pub use git::InForce;
 use pins::Pins;
 pub use pins::contradicts_pins;
-use probe::Method;
 pub use probe::{destination, self_test};
-use ssh::ssh_quoted;
+use ssh::{Method, ssh_quoted};
 
 /// Host keys of the public forges. A test holds each against the fingerprint that the provider publishes.
 pub const PINNED: &str = include_str!("known_hosts");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::HEADER;
-use super::probe::Method;
+use super::ssh::Method;
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_complaint::{Complaint, Scope};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-use super::ssh::shell_quoted;
+use super::ssh::{Method, shell_quoted};
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_url::{GitUrl, Repository, redact};
@@ -16,15 +16,6 @@ use crate::resource::file;
 use crate::ssh_match;
 
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// How ssh is told which repository it is about.
-#[derive(Debug)]
-pub enum Method {
-    /// It asks `pushready ssh-match`, for every caller and every form of URL.
-    MatchExec,
-    /// It cannot ask, for this reason: git's rules give each repository a host name of its own.
-    Aliases(String),
-}
 
 /// Tries `Match exec` with the ssh and the shell of this environment, on a configuration of its own.
 pub fn method(state: &Path) -> Method {

@@ -7,10 +7,18 @@ use std::time::Duration;
 
 use super::HEADER;
 use super::pins::Pins;
-use super::probe::Method;
 use crate::git_url::Repository;
 use crate::home::Home;
 use crate::process;
+
+/// How ssh is told which repository it is about.
+#[derive(Debug)]
+pub enum Method {
+    /// It asks `pushready ssh-match`, for every caller and every form of URL.
+    MatchExec,
+    /// It cannot ask, for this reason: git's rules give each repository a host name of its own.
+    Aliases(String),
+}
 
 /// The whole file. Every line of it holds for keyed repositories or pinned hosts alone.
 pub fn config(home: &Home, routed: &[Repository], known_hosts: &str, pins: &Pins, method: &Method) -> String {
