@@ -51,7 +51,8 @@ pub fn insert(old: &[u8], text: &str, place: Place, written: Option<&Written>) -
     Some((new, Written { text, joined }))
 }
 
-/// Takes our lines out again. `None`: they are not there.
+/// Takes our lines out again. `None`: they are not there. Where somebody has added to our last section, as `git config
+/// --add` does, its header stays: without it the line would be of the section above.
 pub fn remove(old: &[u8], written: &Written) -> Option<Vec<u8>> {
     // somebody may have taken the empty line away
     let lines = [&*written.text, written.ours()];
@@ -61,12 +62,32 @@ pub fn remove(old: &[u8], written: &Written) -> Option<Vec<u8>> {
     if written.joined && tail.is_empty() {
         head = head.strip_suffix(b"\n").unwrap_or(head);
     }
-    Some([head, tail].concat())
+    let header = last_header(text).filter(|_| goes_on_in_section(tail)).unwrap_or_default();
+    Some([head, header.as_bytes(), tail].concat())
 }
 
-/// Whether a line of ours that names a path is still there, although our lines as a whole are not.
+/// The last line that begins a section, as in git's configuration and in TOML.
+fn last_header(text: &str) -> Option<&str> {
+    text.split_inclusive('\n').rfind(|line| line.starts_with('['))
+}
+
+/// Whether what follows a section begins with more of it.
+fn goes_on_in_section(tail: &[u8]) -> bool {
+    let first = tail.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !is_blank(line));
+    first.is_some_and(|line| !line.starts_with(b"["))
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.is_empty() || line.starts_with(b"#") || line.starts_with(b";")
+}
+
+/// Whether a line of ours is still there, although our lines as a whole are not: one that names a path.
 pub fn names_ours(old: &[u8], written: &Written) -> bool {
-    written.text.split_inclusive('\n').any(|line| line.contains('/') && find(old, line).is_some())
+    let stands = |ours: &str| {
+        let mut lines = old.split(|&byte| byte == b'\n');
+        lines.any(|line| line.trim_ascii_end() == ours.as_bytes().trim_ascii_end())
+    };
+    written.text.lines().any(|line| line.contains('/') && stands(line))
 }
 
 /// The offset of `text` at the start of a line.
@@ -149,16 +170,41 @@ mod tests {
         assert_eq!(remove(b"x\n[a] \n", &written), None);
     }
 
+    #[test]
+    fn what_was_added_to_our_section_keeps_its_header() {
+        let written =
+            Written { text: "[a \"x\"]\n\tk = /1\n[a \"y\"]\n\tk = /2\n".to_owned(), joined: false };
+        for (added, header) in [
+            ("", ""),
+            ("\n# more\n[b]\n\tk = 3\n", ""),
+            ("\tk = 3\n", "[a \"y\"]\n"),
+            ("\n; more\n\tk = 3\n[b]\n", "[a \"y\"]\n"),
+        ] {
+            let old = format!("[user]\n\tname = D\n{}{added}", written.text);
+            let rest = format!("[user]\n\tname = D\n{header}{added}");
+            assert_eq!(String::from_utf8(remove(old.as_bytes(), &written).unwrap()).unwrap(), rest);
+            assert!(!names_ours(rest.as_bytes(), &written));
+        }
+    }
+
+    #[test]
+    fn a_line_of_ours_is_known_with_other_line_ends() {
+        let written = Written { text: "Include /a\n".to_owned(), joined: false };
+        assert!(names_ours(b"Include /a\r\nHost x\r\n", &written));
+        assert!(!names_ours(b"Include /ab\r\n", &written));
+    }
+
     proptest! {
         #[test]
         fn removal_undoes_insertion(old in "[ab\n\r\\\\\\[\\]]{0,12}", head in any::<bool>()) {
-            let place = if head { Place::Head } else { Place::Tail };
-            match insert(old.as_bytes(), "[ours]\n", place, None) {
+            // at the head there is no section: what follows would be of it
+            let (place, ours) = if head { (Place::Head, "ours\n") } else { (Place::Tail, "[ours]\n") };
+            match insert(old.as_bytes(), ours, place, None) {
                 Some((new, written)) => {
-                    prop_assert!(insert(&new, "[ours]\n", place, None).is_none(), "a second time changes nothing");
+                    prop_assert!(insert(&new, ours, place, None).is_none(), "a second time changes nothing");
                     prop_assert_eq!(remove(&new, &written).unwrap(), old.as_bytes());
                 }
-                None => prop_assert!(old.contains("[ours]\n")),
+                None => prop_assert!(old.contains(ours)),
             }
         }
     }

@@ -191,7 +191,17 @@ impl Resource {
                 }
                 None => Verdict::InSync,
                 Some(rest) if rest.is_empty() && *made => change(New::Absent),
-                Some(rest) => change(bytes(rest, self.mode(Some(old)))),
+                Some(rest) => {
+                    let kept = match () {
+                        () if block::names_ours(&rest, written) => Some("a line of ours stands there twice"),
+                        () if rest.len() + written.text.trim_start_matches('\n').len() > old.bytes.len() => {
+                            Some("the header of our section, to which somebody has added")
+                        }
+                        () => None,
+                    };
+                    let new = bytes(rest, self.mode(Some(old)));
+                    Verdict::Change(Change { kept: kept.map(str::to_owned), ..Change::plain(new) })
+                }
             },
             Undo::Keys { before: Some(before), wrote, .. } if *wrote == now => restore(before),
             Undo::Keys { keys, .. } => match text(old).map(|text| keys::unset(text, keys)) {

@@ -280,6 +280,25 @@ fn an_edit_is_kept_and_named_in_every_kind_of_file() {
     });
 }
 
+/// git appends to the last section of a name, and that may be ours.
+#[test]
+fn what_was_added_to_our_section_stays_in_force_and_is_named() {
+    sandbox(|ws| {
+        let all = All::new();
+        for before in ["[user]\n\tname = a\n", ""] {
+            ws.write("other", "[user]\n\temail = me@example.com\n", 0o644);
+            ws.write(".gitconfig", before, 0o644);
+            all.pushready(ws, &["apply"]).run().success();
+            ws.git(&["config", "--global", "--add", "include.path", "~/other"]).run().success();
+            all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+            ws.run(&["remove"]).fails(1).stdout_has("~/.gitconfig: kept: the header of our section");
+            assert_eq!(ws.read(".gitconfig"), format!("{before}[include]\n\tpath = ~/other\n"));
+            ws.git(&["config", "user.email"]).run().success().stdout_has("me@example.com");
+            ws.run(&["remove"]).success();
+        }
+    });
+}
+
 #[test]
 fn what_others_write_around_our_keys_stays_to_the_byte() {
     sandbox(|ws| {
