@@ -32,6 +32,11 @@ impl Env {
         set.filter(|name| self.get(name).is_some()).map(str::to_owned)
     }
 
+    /// The value of a variable as other programs see it, be it blank.
+    pub fn as_it_stands(&self, name: &str) -> Option<OsString> {
+        self.variables.get(OsStr::new(name)).cloned()
+    }
+
     /// The value of a variable; blank is unset, for Coder's modules export empty ones.
     pub fn get(&self, name: &str) -> Option<OsString> {
         let value = self.variables.get(OsStr::new(name))?;

@@ -109,11 +109,13 @@ impl Home {
         let state = folder(variables::XDG_STATE_HOME, ".local/state").join("pushready");
         nameable(variables::XDG_STATE_HOME, &state)?;
         let (git_config, git_reads) = git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
-        // as they stand: the clients expand no `~`, and take a relative one from wherever they are started
-        let claude_dir = env.get(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
+        // as they stand: the clients expand no `~`, and take a relative one from wherever they are started; a blank one is
+        // a name too, but for Codex an empty one
+        let claude_dir = env.as_it_stands(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
+        let codex_home = env.as_it_stands(variables::CODEX_HOME).filter(|value| !value.is_empty());
         Ok(Self {
             state,
-            codex: env.get(variables::CODEX_HOME).map_or_else(|| path.join(".codex"), PathBuf::from),
+            codex: codex_home.map_or_else(|| path.join(".codex"), PathBuf::from),
             claude_json: claude_dir.as_deref().unwrap_or(&path).join(".claude.json"),
             claude: claude_dir.unwrap_or_else(|| path.join(".claude")),
             git_config_named: env.get(variables::GIT_CONFIG_GLOBAL).is_some(),

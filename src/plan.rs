@@ -116,7 +116,7 @@ impl Plan {
     pub fn take(mut self, state: &State, before: &Receipt, receipt: &mut Receipt) -> Self {
         let mut keys_failed: Option<Refused> = None;
         for planned in &mut self.items {
-            if let Some(Refused { item, code }) = &keys_failed
+            if let Some(Refused { item, code, .. }) = &keys_failed
                 && planned.item.subject == "remotes"
                 && !planned.steps.is_empty()
             {

@@ -29,6 +29,9 @@ pub struct Receipt {
     /// Folders that we made, outermost first.
     pub folders: Vec<PathBuf>,
     pub entries: BTreeMap<String, Entry>,
+    /// It was lost once, and put together from what is known to be ours: what else was written is not in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recovered: bool,
     /// A removal was begun, and could not be finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removing: bool,
@@ -146,6 +149,15 @@ pub struct ClaudeRecord {
 pub struct Refused {
     pub item: String,
     pub code: Code,
+    /// Where the value stood that was refused, as it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+}
+
+impl Refused {
+    pub fn new(item: impl Into<String>, code: Code) -> Self {
+        Self { item: item.into(), code, via: None }
+    }
 }
 
 /// Whether an entry goes by this name, for whichever folder: see [`Receipt::id`].
@@ -169,6 +181,7 @@ impl Receipt {
             desired: Desired::default(),
             folders: Vec::new(),
             entries: BTreeMap::new(),
+            recovered: false,
             removing: false,
             under_way: None,
         }
@@ -256,11 +269,11 @@ impl Receipt {
             match id.split(':').next().unwrap_or_default() {
                 "codex.auth" if *codex_now != codex => {
                     codex_now.clone_from(&codex);
-                    refused.push(Refused { item: "codex".to_owned(), code: Code::NotProvisioned });
+                    refused.push(Refused::new("codex", Code::NotProvisioned));
                 }
                 "claude.credentials" if *claude_now != claude => {
                     claude_now.clone_from(&claude);
-                    refused.push(Refused { item: "claude".to_owned(), code: Code::NotProvisioned });
+                    refused.push(Refused::new("claude", Code::NotProvisioned));
                 }
                 _ => {}
             }

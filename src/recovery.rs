@@ -21,9 +21,11 @@ pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Recei
     // a line alone may have come with the user's dotfiles, from another home
     if home.state.join("ssh_config").is_file() {
         entries.extend(codex(home));
+    }
+    if !entries.is_empty() {
         entries.extend(token.and_then(|token| claude(home, token)));
     }
-    (!entries.is_empty()).then(|| Receipt { entries, ..Receipt::new(now) })
+    (!entries.is_empty()).then(|| Receipt { entries, recovered: true, ..Receipt::new(now) })
 }
 
 fn line(include: Include) -> Option<(String, Entry)> {

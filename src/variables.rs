@@ -87,6 +87,8 @@ pub mod observed {
     pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
     pub const ANTHROPIC_AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
     pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
+    /// Claude Code without everything that is not asked for on its command line, logins included.
+    pub const CLAUDE_CODE_SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
     /// Each sends Claude Code to a cloud provider instead.
     pub const CLAUDE_CODE_PROVIDERS: &[&str] =
         &["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];

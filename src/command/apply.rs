@@ -71,7 +71,15 @@ impl From<Report> for Done {
 /// The receipt; where it is gone, what is known to be ours all the same.
 fn known(receipt: Option<Receipt>, home: &Home, settings: &Settings, now: Timestamp) -> Option<Receipt> {
     let token = settings.claude.as_ref().map(|token| token.value.digest());
-    receipt.or_else(|| recovery::receipt(home, token.as_deref(), now))
+    match receipt {
+        // it may have been made just now, and knows nothing but the folders that were made for it
+        Some(new) if new.is_of_nothing() => match recovery::receipt(home, token.as_deref(), now) {
+            Some(recovered) => Some(Receipt { folders: new.folders, ..recovered }),
+            None => Some(new),
+        },
+        Some(receipt) => Some(receipt),
+        None => recovery::receipt(home, token.as_deref(), now),
+    }
 }
 
 fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) -> Result<(Plan, Provision)> {
@@ -97,9 +105,10 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
     // what was judged without the lock may be stale by now
     let (receipt, healed) = heal(home, &state)?;
     let recorded = receipt.is_some();
+    let was_recovered = receipt.as_ref().is_some_and(|receipt| receipt.recovered);
     let receipt = known(receipt, home, settings, env.now);
     let (plan, mut provision) = plan(env, home, settings, receipt.as_ref())?;
-    if !recorded && receipt.is_some() {
+    if !was_recovered && receipt.as_ref().is_some_and(|receipt| receipt.recovered) {
         provision.notes.push("the receipt was gone: what is known to be ours is in it again".to_owned());
     }
     let mut receipt = receipt.unwrap_or_else(fresh);
@@ -120,6 +129,11 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
     let is_told =
         |failure: &Refused| !settings.accept.contains(&failure.code) && !provision::is_gone(failure.code);
     receipt.desired.refused = plan.failures().filter(is_told).collect();
+    for refused in &mut receipt.desired.refused {
+        let here = settings.refused.iter().find(|here| here.item == refused.item).map(|here| &here.via);
+        let last = before.desired.refused.iter().find(|last| last.item == refused.item);
+        refused.via = here.or(last.and_then(|last| last.via.as_ref())).cloned();
+    }
     let mut refused = receipt.desired.refused.iter();
     let is_moot = refused.any(|refused| matches!(&*refused.item, "routing" | "git"));
     let proof = if is_moot { Vec::new() } else { self_test(home, &receipt) };

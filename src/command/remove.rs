@@ -42,14 +42,15 @@ struct Removal<'a> {
 /// What a removal works from.
 struct Known {
     receipt: Receipt,
-    /// There was no receipt: it was put together from what is known to be ours.
+    /// The receipt was put together from what is known to be ours, now or by an apply that found none.
     recovered: bool,
 }
 
 impl Removal<'_> {
     fn known(&self, receipt: Option<Receipt>) -> Option<Known> {
         if let Some(receipt) = receipt {
-            return Some(Known { receipt, recovered: false });
+            let recovered = receipt.recovered;
+            return Some(Known { receipt, recovered });
         }
         let receipt = recovery::receipt(self.home, None, self.now);
         let there = receipt.is_some() || self.home.state.is_dir();
@@ -115,7 +116,7 @@ impl Removal<'_> {
         let keeps = self.keeps(receipt);
         let plan = Plan::new(reverse::items(home, receipt, keeps), Some(receipt));
         let nothing_left = keeps && plan.changes().next().is_none() && !receipt.removing;
-        let announced = !recovered && !nothing_left;
+        let announced = !nothing_left;
         if announced {
             receipt.removing = true;
             // for `status`, should this run not come to its end: that it cannot be said stops nothing

@@ -11,13 +11,14 @@ use crate::cli;
 use crate::doctor::check::area;
 use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::requirement::provides;
-use crate::doctor::verdict::{Kept, Since, Verdict};
+use crate::doctor::verdict::{CheckLine, Kept, Since, Verdict};
 use crate::env::Env;
 use crate::error::{Exit, Result, plain};
 use crate::home::Home;
-use crate::provision::{Item, lost_logins, span, unmet};
+use crate::provision::{self, Item, span, unmet};
 use crate::receipt::{Desired, Receipt, Refused};
 use crate::settings::{Requirement, accepted};
+use crate::variables;
 
 /// A verdict older than this proves nothing any more.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
@@ -46,8 +47,14 @@ struct Status {
 }
 
 impl Status {
-    /// `lost`: logins that are not what the last apply left.
-    fn new(receipt: Option<Receipt>, lost: &[Refused], accepted: &[Code], kept: Kept) -> Self {
+    /// `lost`: what is not as the last apply left it. `unclaimed`: nothing is required of this workspace yet.
+    fn new(
+        receipt: Option<Receipt>,
+        lost: &[Refused],
+        unclaimed: bool,
+        accepted: &[Code],
+        kept: Kept,
+    ) -> Self {
         let Kept { whole: doctor, since } = kept;
         let fresh = doctor.as_ref().filter(|verdict| !verdict.stale);
         let only_required = fresh.is_some_and(|verdict| verdict.required.is_some());
@@ -63,21 +70,27 @@ impl Status {
             let Desired { refused, require, .. } = &receipt.desired;
             let requirements: Vec<_> = require.iter().map(|text| Requirement::parse(text)).collect();
             // the doctor told these two by what they were then
-            for Refused { item, code } in refused.iter().chain(lost).filter(|&refused| counts(refused)) {
+            for Refused { item, code, .. } in refused.iter().chain(lost).filter(|&refused| counts(refused)) {
                 let rests = requirements.iter().any(|requirement| provides(requirement, item));
                 let list = if only_required && !rests { &mut not_required } else { &mut not_ready };
                 list.push(format!("{code} {item}"));
             }
             let missing = unmet(&receipt.desired, |name| refused.iter().any(|refused| refused.item == name));
-            let missing = missing.iter().filter_map(Item::refused).filter(counts);
-            not_ready.extend(missing.map(|Refused { item, code }| format!("{code} {item}")));
+            let missing = missing.iter().filter_map(Item::refused).filter(|it| !unclaimed && counts(it));
+            not_ready.extend(missing.map(|Refused { item, code, .. }| format!("{code} {item}")));
             if receipt.under_way.is_some() {
                 not_ready.push("an apply is at work, or was interrupted: run `pushready apply`".to_owned());
             }
         } else if !accepted.contains(&Code::NotProvisioned) {
             not_ready.push("not-provisioned".to_owned());
         }
-        let whole = fresh.into_iter().flat_map(|verdict| &verdict.checks).map(|check| (check, only_required));
+        let (since, mended): (Vec<_>, Vec<_>) =
+            since.into_iter().partition(|known| known.check.status == CheckStatus::Fail);
+        let is_mended = |check: &CheckLine| {
+            mended.iter().any(|known| known.check.id == check.id && known.check.subject == check.subject)
+        };
+        let whole = fresh.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| !is_mended(check));
+        let whole = whole.map(|check| (check, only_required));
         let since_then = since.iter().map(|failure| (&failure.check, failure.only_required));
         let failed =
             whole.chain(since_then).filter(|(check, _)| check.status == CheckStatus::Fail && !check.accepted);
@@ -191,7 +204,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let loaded = Home::locate(&env).and_then(|home| {
         let receipt = Receipt::load(&home.state)?;
         let kept = kept(&home, env.now);
-        let lost = receipt.as_ref().map(|receipt| lost_logins(&env, &home, receipt)).unwrap_or_default();
+        let lost = receipt.as_ref().map(|receipt| provision::lost(&env, &home, receipt)).unwrap_or_default();
         Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept))
     });
     let (lost, accepted, receipt, kept) = match loaded {
@@ -207,7 +220,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    let status = Status::new(receipt, &lost, &accepted, kept);
+    let status = Status::new(receipt, &lost, env.is_set(variables::UNCLAIMED), &accepted, kept);
     if arguments.json {
         print(&json(&status));
     } else {

@@ -18,7 +18,7 @@ use crate::catalogue::Code;
 use crate::env::Env;
 use crate::error::{Finding, Result};
 use crate::home::Home;
-use crate::receipt::{Desired, Receipt, Refused};
+use crate::receipt::{Desired, Origin, Receipt, Refused};
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo};
@@ -56,7 +56,7 @@ impl Item {
     /// What the receipt keeps of it where it failed.
     pub fn refused(&self) -> Option<Refused> {
         let finding = self.finding.as_ref().filter(|_| self.status == Status::Fail)?;
-        Some(Refused { item: self.subject.clone(), code: finding.code })
+        Some(Refused::new(&self.subject, finding.code))
     }
 
     pub fn warn(subject: impl Into<String>, finding: Finding, resources: Vec<Resource>) -> Self {
@@ -165,8 +165,8 @@ fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
     items
 }
 
-/// What cannot be put in place: refused by its value, or a login that an interrupted run did not come to and that nobody
-/// here can give. `others`: the items that stand already.
+/// What cannot be put in place: refused by its value, now or by an earlier apply that was given it, or a login that an
+/// interrupted run did not come to and that nobody here can give. `others`: the items that stand already.
 fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Item> {
     let refused = &context.settings.refused;
     let by_value = refused.iter().map(|item| (item.item.clone(), item.finding.clone()));
@@ -175,14 +175,33 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
     };
     let cut_off =
         desired.refused.iter().filter(|item| item.code == Code::NotProvisioned && !told(&item.item));
-    let cut_off = cut_off.map(|Refused { item, code }| {
+    let settings = context.settings;
+    // a value that is set again is judged above
+    let is_given = |Refused { item, via, .. }: &Refused| match &**item {
+        "codex" => settings.codex.is_some(),
+        "claude" => settings.claude.is_some(),
+        "known_hosts" => !settings.known_hosts.is_empty(),
+        item if settings.keys.iter().any(|key| item == format!("key {}", key.value.0.short())) => true,
+        _ => via.as_ref().map_or(!settings.key_origins.is_empty(), |via| {
+            let origin = if via.contains('/') { Origin::SeedFolder } else { Origin::Variable };
+            settings.key_origins.contains(&origin)
+        }),
+    };
+    let standing = desired.refused.iter().filter(|last| {
+        is_of_value(last.code) && !is_given(last) && !refused.iter().any(|now| now.item == last.item)
+    });
+    let standing = standing.map(|Refused { item, code, .. }| {
+        let say = "refused by the last apply that was given a value for it; none is set here";
+        let hint = "run `pushready apply` where its variable is set, to a good value; or give all up: `pushready remove`";
+        (item.clone(), Finding::new(*code, say, hint))
+    });
+    let cut_off = cut_off.map(|Refused { item, code, .. }| {
         let say = "an apply was interrupted before it wrote this login, and it is not set here";
         let hint = "run `pushready apply` where its variable is set: restart the workspace";
         (item.clone(), Finding::new(*code, say, hint))
     });
-    let all: Vec<_> = by_value.chain(cut_off).collect();
-    desired.refused =
-        all.iter().map(|(item, Finding { code, .. })| Refused { item: item.clone(), code: *code }).collect();
+    let all: Vec<_> = by_value.chain(standing).chain(cut_off).collect();
+    desired.refused = all.iter().map(|(item, Finding { code, .. })| Refused::new(item, *code)).collect();
     all.into_iter().map(|(item, finding)| Item::fail(item, finding)).collect()
 }
 
@@ -191,6 +210,20 @@ fn gone_is_failed(item: &mut Item) {
     if item.finding.as_ref().is_some_and(|finding| is_gone(finding.code)) {
         item.status = Status::Fail;
     }
+}
+
+/// Whether the code is of a value: it stands until another one is given.
+fn is_of_value(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CodexAuthMalformed
+            | Code::ClaudeTokenMalformed
+            | Code::KeyMalformed
+            | Code::KeyFormatUnsupported
+            | Code::KeyEncrypted
+            | Code::KeyWeak
+            | Code::SshHostKeyUnknown
+    )
 }
 
 /// Whether the code says that a login of the last apply is no longer there: what holds now, and not what apply met.
@@ -204,15 +237,20 @@ pub fn is_gone(code: Code) -> bool {
     )
 }
 
-/// The logins of the last apply that are gone by now, or can no longer work. Looks at their files alone.
-pub fn lost_logins(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
+/// What the last apply put in place and is gone by now, or can no longer work. Looks at files alone.
+pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     let settings = Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
     let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
     let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
     let mut items: Vec<_> = items.into_iter().flatten().collect();
     items.iter_mut().for_each(gone_is_failed);
-    items.iter().filter_map(Item::refused).collect()
+    let logins = items.iter().filter_map(Item::refused);
+    let keys = receipt.desired.repositories.iter().map(|record| &record.repository);
+    let keys = keys
+        .filter(|repository| !home.key(repository).exists())
+        .map(|repository| Refused::new(format!("key {}", repository.short()), Code::SshRouteBroken));
+    logins.chain(keys).chain(routing::lost(home, receipt)).collect()
 }
 
 /// Whether what is required is there; a requirement that nobody provisioned is a failure of its own.

@@ -18,8 +18,8 @@ use crate::error::{Error, Finding, Result};
 use crate::git_config;
 use crate::git_url::Repository;
 use crate::home::Home;
-use crate::receipt::Desired;
-use crate::resource::file::Kind;
+use crate::receipt::{Desired, Receipt, Refused};
+use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block, obstructed, place};
 use crate::ssh_match;
@@ -139,12 +139,21 @@ pub fn provision(
 fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
     let mut asked = BTreeSet::new();
     let first = routed.iter().filter(|repository| asked.insert(repository.host()));
-    let unknown = first.filter(|repository| !Pins::vouch_for(known_hosts, repository, repository.host()));
+    let unknown = first.filter(|repository| {
+        let host = repository.host();
+        let vouched = |port| Pins::vouch_for(known_hosts, repository, host, port);
+        // ssh is asked for the port only where it decides
+        !vouched(None) || {
+            let port =
+                repository.ssh_port().or_else(|| if vouched(Some(22)) { Some(22) } else { ssh::port(host) });
+            !vouched(port)
+        }
+    });
     let items = unknown.map(Repository::host).map(|host| {
         let finding = Finding::new(
             Code::SshHostKeyUnknown,
-            format!("no host key is pinned for {host}, so ssh will ask, and fail unattended"),
-            "put the server's known_hosts line into PUSHREADY_KNOWN_HOSTS",
+            format!("no host key is pinned for {host} at its port, so ssh will ask, and fail unattended"),
+            "put the server's known_hosts line into PUSHREADY_KNOWN_HOSTS: `HOST`, or `[HOST]:PORT`, as the repository has it",
         );
         Item::warn(format!("host {host}"), finding, Vec::new())
     });
@@ -183,6 +192,22 @@ pub struct Include {
     pub target: Target,
     pub text: String,
     place: block::Place,
+}
+
+/// Whether what the last apply had ssh read is there no longer.
+pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
+    let include = includes(home).into_iter().find(|include| include.name == "ssh.include")?;
+    if !receipt.knows(include.name) || receipt.desired.repositories.is_empty() {
+        return None;
+    }
+    let config = file::text(&home.state.join("ssh_config"));
+    let line = include.text.trim_end();
+    if config.is_empty() || !file::text(&include.target.path).lines().any(|it| it.trim_end() == line) {
+        return Some(Refused::new("routing", Code::SshRouteBroken));
+    }
+    let binary = home.state.join("bin/pushready");
+    let is_asked = config.contains(&*binary.to_string_lossy());
+    (is_asked && !binary.exists()).then(|| Refused::new("routing", Code::RouteBinaryGone))
 }
 
 /// The one in ssh's configuration, where ssh has a home, and the one in git's.

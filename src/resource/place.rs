@@ -91,6 +91,10 @@ impl Obstacle {
                 "name another place, whose path is UTF-8 (CODEX_HOME, CLAUDE_CONFIG_DIR, XDG_STATE_HOME or HOME)"
                     .to_owned(),
             ),
+            Self::NotAbsolute if folder.to_string().trim().is_empty() => (
+                "the variable that names the folder is set and blank, which the client takes for a name".to_owned(),
+                "unset it: CODEX_HOME for Codex, CLAUDE_CONFIG_DIR for Claude Code".to_owned(),
+            ),
             Self::NotAbsolute => (
                 format!(
                     "`{folder}` is not absolute: the client takes it from the folder in which it is started, and expands no `~`"

@@ -41,6 +41,9 @@ impl ClaudeToken {
         }
         let token = join(&text, &mut repairs)?;
         let body = body(&token).unwrap_or_default();
+        if body.contains("sk-ant-") {
+            return malformed("more than one token in it", "give the token alone");
+        }
         if !body.chars().all(is_token_character) {
             return malformed("it holds characters that no token holds", MAKE_ONE);
         }

@@ -192,6 +192,12 @@ fn foreign(text: &str) -> Option<Defect> {
             "a PuTTY key (PPK)",
             "convert it with `puttygen KEY.ppk -O private-openssh-new -o KEY`",
         )
+    } else if starts(&["{"]) {
+        (
+            Code::KeyMalformed,
+            "a JSON object, not a key",
+            "give a map of repositories and keys in PUSHREADY_DEPLOY_KEYS, and here the key alone",
+        )
     } else if starts(&["AGE-SECRET-KEY-"]) {
         (Code::KeyFormatUnsupported, "an age key, which is no SSH key", NEW_KEY)
     } else if one_line

@@ -291,6 +291,9 @@ fn what_is_no_private_key() {
 #[test]
 fn what_stands_for_a_key_elsewhere() {
     let key = KEY.as_str();
+    let map = serde_json::json!({"acme/app": key}).to_string();
+    refused("a map", &map, Malformed, "a JSON object, not a key");
+    refused("a map in base64", &base64(&map), Malformed, "a JSON object, not a key");
     let elsewhere = "it is an address, as of an entry in a secret store, not the content";
     for text in
         ["vault:secret/data/keys#app", "op://vault/item/key", "arn:aws:secretsmanager:x:1:y", "https://x/k"]

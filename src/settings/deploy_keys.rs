@@ -44,7 +44,11 @@ impl Reader<'_> {
                     None,
                     Code::KeyMalformed,
                     format!("{via} is no JSON object: {}", place(&error)),
-                    "build it with Terraform's `jsonencode({ \"owner/repo\" = var.key })`",
+                    if found.text.expose_secret().contains("PRIVATE KEY") {
+                        "give a single key in PUSHREADY_DEPLOY_KEY, and its repository in PUSHREADY_REPOSITORY"
+                    } else {
+                        "build it with Terraform's `jsonencode({ \"owner/repo\" = var.key })`"
+                    },
                 );
             }
         };

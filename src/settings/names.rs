@@ -1,14 +1,17 @@
 //! Names that were meant for us and that nobody reads: misspelt, in the wrong form, in the wrong place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 
 use secrecy::SecretString;
 
-use super::{Reader, shown_name};
+use super::Reader;
+use super::source::hidden;
 use crate::error::{Error, Exit, Result};
 use crate::variables::{self, Variable};
 
 const PREFIX: &str = "PUSHREADY_";
+const LONGEST: usize = 48;
 /// One letter in so many may be another.
 const EDITED: usize = 4;
 
@@ -27,6 +30,12 @@ impl Reader<'_> {
             self.warn(format!("standard input names {}, which is passed over: {cure}", shown_name(&name)));
         }
     }
+}
+
+/// A name as it is shown: what is longer than any variable, or has other characters, may be a secret.
+fn shown_name(name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain && name.len() <= LONGEST { format!("`{name}`") } else { hidden(OsStr::new(name)) }
 }
 
 /// Whoever pipes something in wants it used: an object of which nothing can be is a usage error.

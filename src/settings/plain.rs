@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::{Reader, Requirement, shown_name};
+use super::{Reader, Requirement, shown_name, source};
 use crate::catalogue::Code;
 use crate::env::{Env, NoSwitch, expand};
 use crate::variables;
@@ -54,6 +54,14 @@ impl Reader<'_> {
 
     /// One that is named should be there. (One that cannot be read is told with each thing that is looked for in it.)
     pub(super) fn seed_folder(&mut self) {
+        if let Some(value) = self.env.get(variables::SEED_DIR).filter(|value| source::is_no_path(value)) {
+            self.warn(format!(
+                "{} names no folder ({}): as if it were unset",
+                variables::SEED_DIR,
+                source::hidden(&value)
+            ));
+            return;
+        }
         let missing =
             || std::fs::metadata(&self.seed).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
         if self.env.get(variables::SEED_DIR).is_some() && missing() {
@@ -70,7 +78,15 @@ impl Reader<'_> {
         let value = self.env.get(name)?;
         let parts = value.as_bytes().split(|&byte| byte == b':').map(<[u8]>::trim_ascii);
         let parts = parts.filter(|part| !part.is_empty());
-        let folders = parts.map(|part| expand(OsStr::from_bytes(part), &self.home.path));
+        let is_path = |part: &&[u8]| part.starts_with(b"/") || *part == b"~" || part.starts_with(b"~/");
+        let (paths, others): (Vec<_>, Vec<_>) = parts.partition(is_path);
+        for other in others {
+            let other = OsStr::from_bytes(other);
+            let is_secret = source::is_no_path(other);
+            let shown = if is_secret { source::hidden(other) } else { shown_name(&other.to_string_lossy()) };
+            self.warn(format!("{name}: {shown} is passed over: a folder begins with `/` or `~/`"));
+        }
+        let folders = paths.into_iter().map(|part| expand(OsStr::from_bytes(part), &self.home.path));
         let (named, nameless): (Vec<_>, Vec<_>) = folders.partition(|folder| folder.to_str().is_some());
         for folder in nameless {
             self.warn(format!("{name}: `{}` is passed over: its path is not UTF-8", folder.display()));

@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -18,8 +20,8 @@ use crate::variables;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(env: &'a Env, home: &'a Home, stdin: BTreeMap<String, SecretString>) -> Self {
-        let seed = env.get(variables::SEED_DIR);
-        let seed = seed.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
+        let named = env.get(variables::SEED_DIR).filter(|value| !source::is_no_path(value));
+        let seed = named.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
         Self { env, home, stdin, seed, settings: Settings::default(), ambiguous: Vec::new() }
     }
 
@@ -73,8 +75,10 @@ impl<'a> Reader<'a> {
         };
         let file_name = format!("{name}_FILE");
         if let Some(value) = self.env.get(&file_name) {
-            let path = expand(&value, &self.home.path);
-            let source = if source::is_no_path(&value) {
+            // `echo PATH` ends in a line end, and no path does
+            let value = OsStr::from_bytes(value.as_bytes().trim_ascii_end());
+            let path = expand(value, &self.home.path);
+            let source = if source::is_no_path(value) {
                 Some(Err((
                     "it holds the value itself, and should name a file".to_owned(),
                     format!("set {name} to the value, or {file_name} to the path of a file with it"),

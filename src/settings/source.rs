@@ -25,6 +25,11 @@ const SOURCE_CAP: u64 = 4 * 1024 * 1024;
 /// What a source that is set holds, or why it cannot be read and what to do: never as good as unset.
 pub(super) type Source = std::result::Result<SecretString, (String, String)>;
 
+/// How a value is shown that is no path, and may be a secret.
+pub(super) fn hidden(value: &OsStr) -> String {
+    format!("<{} bytes, not shown>", value.len())
+}
+
 /// Whether a value looks like the secret itself where a path is wanted: it must not be shown as a path then.
 pub(super) fn is_no_path(value: &OsStr) -> bool {
     let text = value.to_string_lossy();

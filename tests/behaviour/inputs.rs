@@ -395,6 +395,43 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
     });
 }
 
+/// A shell without the variables does not make good what was refused where they are set.
+#[test]
+fn a_value_that_was_refused_stands_until_another_is_given() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let plain = || ws.run(&["apply"]);
+        let status = || ws.run(&["status"]);
+        for (name, bad, good, code) in [
+            ("PUSHREADY_DEPLOY_KEY", "garbage", key.private.clone(), "key-malformed acme/app"),
+            ("PUSHREADY_CODEX_AUTH_JSON", "{", fake_auth::chatgpt().json(), "codex-auth-malformed codex"),
+            ("PUSHREADY_CLAUDE_OAUTH_TOKEN", "garbage", token("good"), "claude-token-malformed claude"),
+        ] {
+            let with = |value: &str| {
+                ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", "acme/app").env(name, value).run()
+            };
+            with(bad).fails(1);
+            let receipt = || ws.read(".local/state/pushready/receipt.json");
+            let before = receipt();
+            for _ in 0..2 {
+                plain().fails(1).stdout_has(&format!("NOT READY {code}"));
+                assert_eq!(receipt(), before);
+            }
+            status().fails(1).stdout_has(code.split(' ').next().unwrap());
+            ws.run(&["doctor", "--offline"]).fails(1).stdout_has(code.split(' ').next().unwrap());
+            with(&good).success();
+            plain().success();
+            ws.run(&["doctor", "--offline"]).success();
+            status().success();
+            // and a key that is in place is none that was asked for since
+            with(bad).fails(1);
+            plain().fails(1);
+            with(&good).success();
+            ws.run(&["remove"]).success();
+        }
+    });
+}
+
 #[test]
 fn a_variable_that_nobody_reads_is_told() {
     sandbox(|ws| {
@@ -806,6 +843,7 @@ fn the_single_key_needs_its_repository() {
             .fails(1)
             .stdout_has("PUSHREADY_DEPLOY_KEY is set, but PUSHREADY_REPOSITORY is not")
             .stdout_has("fix: set PUSHREADY_REPOSITORY=owner/repo");
+        ws.run(&["remove"]).success();
         ws.pushready(&["apply"])
             .env("PUSHREADY_REPOSITORY", "acme/app")
             .run()
@@ -913,8 +951,11 @@ fn what_is_required_and_absent_fails_and_what_failed_already_is_told_once() {
             .fails(1);
         assert_eq!(last(damaged), "NOT READY codex-auth-malformed codex · key-malformed acme/app");
 
-        let ready = require("codex").env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
-        assert!(last(ready.run().success()).starts_with("READY "));
+        let ready = || require("codex").env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
+        // the key was asked for, and a shell without the map does not make it good
+        let told = last(ready().run().fails(1));
+        assert_eq!(told, "NOT READY key-malformed acme/app");
+        assert!(last(ready().env("PUSHREADY_DEPLOY_KEYS", "{}").run().success()).starts_with("READY "));
         ws.run(&["status"]).success();
         // a user who logged out has no login, required or not, unless that is accepted
         fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
@@ -983,6 +1024,7 @@ fn a_seed_folder_that_is_named_and_not_there_is_told() {
         // one that is there and cannot be read is never as good as unset
         for (folder, why) in [("~/file", "Not a directory"), ("~/closed", "Permission denied")] {
             apply(folder).fails(1).stdout_has(&folder.replace('~', "/home/coder")).stdout_has(why);
+            ws.run(&["remove"]).success();
         }
         let output = apply("~/empty").success().stdout_has("nothing is asked for");
         assert!(!output.stdout.contains("PUSHREADY_SEED_DIR"), "{output}");

@@ -399,7 +399,7 @@ fn a_folder_that_apply_cannot_add_has_another_cure_in_apply_and_doctor() {
             ),
             (
                 "[projects.\"/home/coder/w\"]\ntrust_level = \"untrusted\"\n",
-                "2 folders trusted",
+                "1 folder trusted, without `/home/coder/w`, which has another trust_level",
                 format!("edit: write `{level}` in its table"),
             ),
         ] {

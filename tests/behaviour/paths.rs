@@ -139,6 +139,34 @@ fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on
     });
 }
 
+/// A blank one is no unset one to the clients, but for Codex an empty one.
+#[test]
+fn a_clients_folder_that_is_set_and_blank_is_refused() {
+    sandbox(|ws| {
+        let all = All::new();
+        for (variable, value, item) in [
+            ("CLAUDE_CONFIG_DIR", "", Some("claude")),
+            ("CLAUDE_CONFIG_DIR", " ", Some("claude")),
+            ("CODEX_HOME", " ", Some("codex")),
+            ("CODEX_HOME", "", None),
+        ] {
+            let output = all.pushready(ws, &["apply"]).env(variable, value).run();
+            match item {
+                Some(item) => output
+                    .fails(1)
+                    .stdout_has(&format!("NOT READY home-unsafe-place {item}"))
+                    .stdout_has("is set and blank")
+                    .stdout_has(
+                        &format!("unset it: CODEX_HOME for Codex, {variable}")
+                            .replace("CODEX_HOME for Codex, CODEX_HOME", "CODEX_HOME for Codex"),
+                    ),
+                None => output.success(),
+            };
+            ws.run(&["remove"]).success();
+        }
+    });
+}
+
 #[test]
 fn one_odd_folder_does_not_cost_the_others_their_trust() {
     sandbox(|ws| {

@@ -41,9 +41,7 @@ fn without_a_receipt_what_names_us_goes_and_what_may_not_is_named() {
                 assert!(output.stdout.contains(path), "{path}\n{output}");
             }
         }
-        output
-            .stdout_has("there is no receipt that tells what else was written")
-            .stdout_has("NOT ALL REMOVED");
+        output.stdout_has("no receipt tells what else was written").stdout_has("NOT ALL REMOVED");
         assert_eq!(shared_files(ws), shared);
         // of the one login there is a copy, of the other nobody can tell whose it is
         assert!(!ws.home().join(".codex/auth.json").exists());
@@ -76,6 +74,28 @@ fn without_the_state_folder_the_lines_that_name_it_go() {
     });
 }
 
+/// An apply in between does not make the home forget what was lost.
+#[test]
+fn what_was_lost_with_the_state_folder_is_still_named_after_another_apply() {
+    sandbox(|ws| {
+        let all = All::new();
+        lived_in(ws);
+        for lost in [STATE, &format!("{STATE}/receipt.json")] {
+            let shared = shared_files(ws);
+            all.pushready(ws, &["apply"]).run().success();
+            ws.sh(&format!("rm -r {lost}")).run().success();
+            all.pushready(ws, &["apply"]).run().success().stdout_has("the receipt was gone");
+            all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+            let output = ws.run(&["remove"]).fails(1).stdout_has("the rest: kept: no receipt tells");
+            assert!(output.stdout.contains("~/.codex/config.toml"), "{output}");
+            assert_eq!(shared_files(ws), shared, "the lines that name us are gone");
+            assert!(!ws.read(".claude/.credentials.json").contains("sk-ant-oat01-"), "{output}");
+            ws.sh("find ~ -mindepth 1 -delete").run().success();
+            lived_in(ws);
+        }
+    });
+}
+
 #[test]
 fn a_damaged_receipt_leads_to_a_way_that_works() {
     sandbox(|ws| {
@@ -98,7 +118,7 @@ fn a_damaged_receipt_leads_to_a_way_that_works() {
         ws.write(".codex/auth.json", refreshed.json(), 0o600);
         all.pushready(ws, &["apply"]).run().success().stdout_has("newer than the seed");
         all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
-        ws.run(&["remove"]).success();
+        ws.run(&["remove"]).fails(1).stdout_has("NOT ALL REMOVED the rest");
         fs::remove_file(ws.home().join("receipt.damaged")).unwrap();
         assert_eq!(our_lines(ws), 0);
         for left in [".codex/auth.lock", ".codex/auth.json.lock"] {

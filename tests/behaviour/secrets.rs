@@ -226,6 +226,19 @@ fn a_value_in_the_place_of_its_path_is_not_shown() {
             canary::assert_absent(name, output.to_string(), &secrets.all());
             output.fails(1).stdout_has("holds the value itself");
         }
+        ws.run(&["remove"]).success();
+        let [seed, token] = [secrets.seed.json(), secrets.token.clone()];
+        for (name, value, said) in [
+            ("PUSHREADY_SEED_DIR", &seed, "names no folder (<"),
+            ("PUSHREADY_SEED_DIR", &token, "names no folder (<"),
+            ("PUSHREADY_TRUSTED_FOLDERS", &token, "is passed over: a folder begins with"),
+            ("PUSHREADY_REMOTES_ROOTS", &seed, "is passed over: a folder begins with"),
+            (&format!("PUSHREADY_{token}"), &seed, "is passed over: it is no variable"),
+        ] {
+            let output = ws.pushready(&["-vv", "apply"]).env(name, value).run().success().stdout_has(said);
+            canary::assert_absent(name, output.to_string(), &secrets.all());
+            ws.run(&["remove"]).success();
+        }
     });
 }
 

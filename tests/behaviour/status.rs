@@ -101,3 +101,43 @@ fn a_verdict_of_before_the_last_apply_says_so() {
         line().stdout_has(", applied since");
     });
 }
+
+/// What ssh reads may be gone without a trace in the receipt.
+#[test]
+fn a_routing_that_is_gone_is_not_ready() {
+    sandbox(|ws| {
+        let all = All::new();
+        let state = ".local/state/pushready";
+        for (lost, code) in [
+            (format!("{state}/bin/pushready"), "route-binary-gone routing"),
+            (format!("{state}/ssh_config"), "ssh-route-broken routing"),
+            (".ssh/config".to_owned(), "ssh-route-broken routing"),
+        ] {
+            all.pushready(ws, &["apply"]).run().success();
+            status(ws).success();
+            fs::remove_file(ws.home().join(&lost)).unwrap();
+            stands_in_the_way(ws, code);
+            ws.run(&["apply"]).success();
+            status(ws).success();
+        }
+        for key in fs::read_dir(ws.home().join(state).join("keys")).unwrap() {
+            fs::remove_file(key.unwrap().path()).unwrap();
+        }
+        stands_in_the_way(ws, "ssh-route-broken key acme/app");
+        all.pushready(ws, &["apply"]).run().success();
+        status(ws).success();
+    });
+}
+
+#[test]
+fn of_an_unclaimed_workspace_nothing_is_required() {
+    sandbox(|ws| {
+        let all = All::new();
+        let unclaimed = |args: &[&str]| {
+            all.pushready(ws, args).env("PUSHREADY_UNCLAIMED", "1").env("PUSHREADY_REQUIRE", "codex").run()
+        };
+        unclaimed(&["apply"]).success().stdout_has("UNCLAIMED");
+        unclaimed(&["status"]).success();
+        status(ws).fails(1).stdout_has("required-missing codex");
+    });
+}

@@ -161,8 +161,6 @@ pub fn untold(home: &Home, receipt: &Receipt) -> Option<Item> {
     let files: Vec<_> =
         files.iter().filter(|path| path.exists() && !told(path)).map(|path| home.shown(path)).collect();
     let files = if files.is_empty() { String::new() } else { format!("{} and ", files.join(", ")) };
-    let why = format!(
-        "there is no receipt that tells what else was written: look at {files}the remotes of your clones"
-    );
+    let why = format!("no receipt tells what else was written: look at {files}the remotes of your clones");
     Some(kept("the rest", &why))
 }

@@ -89,13 +89,21 @@ trust_level = \"trusted\"
     let has_no_level =
         |folder: &&String| table(folder).is_some_and(|table| table.get("trust_level").is_none());
     let open: Vec<_> = folders.iter().filter(has_no_level).collect();
+    let is_contrary = |folder: &&String| {
+        let level = table(folder).and_then(|table| table.get("trust_level"));
+        level.is_some_and(|level| level.as_str() != Some("trusted"))
+    };
+    let contrary: Vec<_> = folders.iter().filter(is_contrary).collect();
     let cure = format!(
         "add `trust_level = \"trusted\"` there in `{}`, or trust the folder in Codex once",
         path.display()
     );
     let levelless = Without::of(&open, "which has a table without a trust_level", cure);
-    let without: Vec<_> = nameless.into_iter().chain(levelless).collect();
-    let count = folders.len() - open.len();
+    let cure =
+        format!("write `trust_level = \"trusted\"` there in `{}`, or leave the folder out", path.display());
+    let untrusted = Without::of(&contrary, "which has another trust_level", cure);
+    let without: Vec<_> = nameless.into_iter().chain(levelless).chain(untrusted).collect();
+    let count = folders.len() - open.len() - contrary.len();
     (!resources.is_empty() || !without.is_empty())
         .then(|| item("codex trust", Code::CodexUntrustedFolder, count, without, resources))
 }

@@ -61,14 +61,21 @@ impl Pins {
         ))
     }
 
-    /// Whether the file vouches for a host.
-    pub fn vouch_for(known_hosts: &str, repository: &Repository, host: &str) -> bool {
+    /// Whether the file vouches for a host; `port`: on this one, of which a line for another says nothing (sshconnect.c).
+    pub fn vouch_for(known_hosts: &str, repository: &Repository, host: &str, port: Option<u16>) -> bool {
+        let is_of_port = |pattern: &&String| match (port, pattern.rsplit_once("]:")) {
+            (Some(port), Some((_, of))) => of.parse() == Ok(port),
+            _ => true,
+        };
         entries(known_hosts).any(|entry| {
             !matches!(entry.marker(), Some(Marker::Revoked))
                 && match entry.host_patterns() {
                     HostPatterns::Patterns(patterns) => {
-                        let patterns: Vec<_> =
-                            patterns.iter().filter_map(|pattern| spoken(pattern)).collect();
+                        let patterns: Vec<_> = patterns
+                            .iter()
+                            .filter(is_of_port)
+                            .filter_map(|pattern| spoken(pattern))
+                            .collect();
                         let excepted =
                             |pattern: &&String| pattern.strip_prefix('!').is_some_and(|it| matches(it, host));
                         !patterns.iter().any(|pattern| excepted(&pattern))
@@ -240,7 +247,7 @@ mod tests {
             [("git.corp", true), ("[git.corp]:2222", true), ("[git.corp]:22", false), ("x", false)]
         {
             let line = hash(name);
-            assert_eq!(Pins::vouch_for(&line, &repository, "git.corp"), vouched, "{name}");
+            assert_eq!(Pins::vouch_for(&line, &repository, "git.corp", None), vouched, "{name}");
             let pins = Pins::of(&line, std::slice::from_ref(&repository));
             assert_eq!((pins.strict.contains("git.corp"), pins.unknown == 0), (vouched, vouched), "{name}");
         }

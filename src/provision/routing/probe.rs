@@ -8,7 +8,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::ssh::{Method, shell_quoted};
 use crate::catalogue::Code;
-use crate::error::Finding;
+use crate::error::{Finding, shell};
 use crate::git_url::{GitUrl, Repository, redact};
 use crate::home::Home;
 use crate::process::{self, Failure};
@@ -109,6 +109,16 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
         process::run(ssh, DEADLINE).map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
     if !output.status.success() {
         let first = output.stderr.lines().next().unwrap_or("no message").escape_debug().to_string();
+        if let Some((_, file)) = first.split_once("Bad owner or permissions on ") {
+            return Err(Finding::new(
+                Code::SshConfigPermissions,
+                format!("ssh refuses its configuration: {first}"),
+                format!(
+                    "take the right to write from others: `chmod go-w {}`",
+                    shell(Path::new(file.trim()))
+                ),
+            ));
+        }
         return Err(Finding::new(
             Code::SshConfigInvalid,
             format!("ssh rejects its configuration: {first}"),

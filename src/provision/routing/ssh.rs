@@ -67,7 +67,7 @@ fn alias_blocks<'a>(
             let _ = writeln!(config, "  {line}");
         }
         let _ = writeln!(config, "{}", identity(home, repository));
-        if Pins::vouch_for(known_hosts, repository, host) {
+        if Pins::vouch_for(known_hosts, repository, host, None) {
             let _ = writeln!(config, "{}\n  StrictHostKeyChecking yes", consult(home));
         }
     }
@@ -76,12 +76,23 @@ fn alias_blocks<'a>(
 fn identity(home: &Home, repository: &Repository) -> String {
     let key = ssh_quoted(&home.key(repository));
     // a shared connection is bound to the key, hence to the repository, that opened it
-    format!("  IdentityFile {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  ControlPath none")
+    format!(
+        "  IdentityFile {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  PubkeyAuthentication yes\n  \
+         PreferredAuthentications publickey\n  ControlPath none"
+    )
 }
 
 fn consult(home: &Home) -> String {
     let own = ssh_quoted_literally(&home.state.join("known_hosts"));
     format!("  GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 {own}")
+}
+
+/// The port at which the user's configuration reaches a host.
+pub fn port(host: &str) -> Option<u16> {
+    let mut ssh = process::caller("ssh");
+    ssh.args(["-G", host]).env("SHELL", "/bin/sh");
+    let output = process::run(ssh, Duration::from_secs(10)).ok().filter(|output| output.status.success())?;
+    output.stdout.lines().find_map(|line| line.strip_prefix("port ")?.parse().ok())
 }
 
 /// How the user's configuration reaches `host`, which the blocks for it would tell ssh of that name alone.
