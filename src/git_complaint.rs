@@ -7,8 +7,11 @@ use std::time::Duration;
 use crate::catalogue::Code;
 use crate::error::{Finding, shell};
 use crate::home::Home;
-use crate::process;
+use crate::process::{self, Failure};
 use crate::resource::place;
+
+/// Far longer than git reads files.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -18,7 +21,8 @@ pub struct Complaint {
     pub line: Option<usize>,
     /// The variable whose value git does not take.
     key: Option<String>,
-    /// It is not that git says something: something else than a file stands in the place of `file`.
+    /// It is not that git says something: something else than a file stands in the place of `file`, or of one that git
+    /// is led to, and no command ends.
     standing: bool,
     /// The line in which git says so.
     pub said: String,
@@ -93,8 +97,17 @@ impl Complaint {
         let mut git = process::caller("git");
         git.args(["var", "GIT_AUTHOR_IDENT"]).current_dir("/");
         git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-        let output = process::run(git, deadline).ok().filter(|output| !output.status.success())?;
-        Self::parse(&output.stderr)
+        match process::run(git, deadline.min(PATIENCE)) {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Self::parse(&output.stderr),
+            Err(Failure::Deadline) => Some(Self::hung()),
+            Err(_) => None,
+        }
+    }
+
+    /// No command of git's ends: it waits for a file that its configuration leads it to.
+    pub fn hung() -> Self {
+        Self { file: None, line: None, key: None, standing: true, said: "git does not end".to_owned() }
     }
 
     /// The same with the path from the top of the clone that git was asked in.
@@ -119,6 +132,13 @@ impl Complaint {
                 Code::GitConfigInvalid,
                 format!("{}, so no git command works{whose}", self.said),
                 format!("move it away: `mv {word} {word}.away`"),
+            );
+        }
+        if self.standing {
+            return Finding::new(
+                Code::GitConfigInvalid,
+                format!("git reads its configuration and does not end, so no git command works{whose}"),
+                "look at what it includes (`include.path`, `includeIf`): a FIFO, or a file on a mount that is gone",
             );
         }
         let place = match (&self.file, self.line) {

@@ -28,6 +28,8 @@ pub struct InView {
     pub urls: Vec<StoredUrl>,
     /// It may name a program in the place of ssh: git itself must be asked.
     pub may_set_ssh: bool,
+    /// It may have credentials of its own for HTTPS, which git outside of it does not use.
+    pub may_set_credentials: bool,
 }
 
 /// One `url` or `pushurl` of a remote.
@@ -103,11 +105,14 @@ impl InView {
         });
         // what a worktree has of its own stands in another file (git-config(1), extensions.worktreeConfig)
         let elsewhere = ["include", "includeif", "extensions"];
-        let may_set_ssh = git_config::variables(&bytes).unwrap_or_default().iter().any(|variable| {
-            (variable.section == "core" && variable.key == "sshcommand")
-                || elsewhere.contains(&&*variable.section)
-        });
-        Self { folder: folder.to_owned(), is_current, urls: urls.collect(), may_set_ssh }
+        let variables = git_config::variables(&bytes).unwrap_or_default();
+        let has_elsewhere = variables.iter().any(|variable| elsewhere.contains(&&*variable.section));
+        let may_set_ssh = has_elsewhere
+            || variables.iter().any(|variable| variable.section == "core" && variable.key == "sshcommand");
+        let may_set_credentials = has_elsewhere
+            || variables.iter().any(|variable| ["http", "credential"].contains(&&*variable.section));
+        let folder = folder.to_owned();
+        Self { folder, is_current, urls: urls.collect(), may_set_ssh, may_set_credentials }
     }
 
     /// Where the work tree begins, as far as that can be told from the folder.

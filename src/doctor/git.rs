@@ -25,6 +25,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         None => git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]),
     };
     let missing = matches!(author, Err(Failure::Missing));
+    let hangs = matches!(author, Err(Failure::Deadline)) && standing.is_none();
+    let standing = if hangs { context.git_complaint().cloned() } else { standing };
     if context.wants("git.client") {
         outcomes.push(if missing {
             let fix = Fix::report("install git in the image");

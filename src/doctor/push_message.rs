@@ -29,6 +29,8 @@ pub struct Hints<'a> {
     pub key_is_ours: Option<bool>,
     /// Whose key it is, as `ssh -T` with that same key tells.
     pub greeting: Option<Greeting>,
+    /// It is known that the command failed: words of success in the text are somebody else's.
+    pub failed: bool,
 }
 
 /// Whose key the server greeted: GitHub says `Hi owner/repo!` to a deploy key and `Hi login!` to a user's.
@@ -98,7 +100,7 @@ impl Diagnosis {
 pub fn classify(text: &str, hints: &Hints<'_>) -> Diagnosis {
     let lines = Lines::of(text);
     let remote = hints.remote.cloned().or_else(|| lines.repository());
-    let (verdict, evidence) = if lines.succeeded() {
+    let (verdict, evidence) = if !hints.failed && lines.succeeded() {
         (Verdict::Succeeded, lines.updates(MOST_EVIDENCE))
     } else if let Some(rule) = RULES.iter().find(|rule| lines.any(rule)) {
         let key = whose_key(text, hints, remote.as_ref());
@@ -175,6 +177,22 @@ fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> V
             Code::PushDenied,
             "the server knows whose credential it is, and that account may not push here",
         ),
+        Means::TagThere => Verdict::Failed {
+            code: Code::PushNonFastForward,
+            summary: "the remote has a tag of that name, at another commit".to_owned(),
+            fix: Fix::report(
+                "give the tag another name; one that is there is moved by whoever may delete it there",
+            ),
+        },
+        Means::Untrusted => Verdict::Unknown {
+            code: Code::PushServerError,
+            summary: "the server's certificate is of an authority that is not trusted here".to_owned(),
+            reason: "whether the server leaves out a part of its chain, or this image lacks the authority"
+                .to_owned(),
+            fix: Fix::report(
+                "add the authority of the server to the image, or name its file in `http.sslCAInfo`; do not switch the check off",
+            ),
+        },
         Means::NotFound if lines.port_in_path() => failed(
             Code::RemotePortInPath,
             "the port in the remote was read as a folder: `git@host:22/…` means the path `22/…`",

@@ -54,7 +54,11 @@ impl Choice {
     pub fn of(context: &Context, repository: &Repository) -> Self {
         let clone = context.clones.of(repository).find(|clone| clone.may_set_ssh);
         let configured = configured(context, clone.map(|clone| &*clone.folder));
-        let variable = |name, by| context.env.text(name).map(|text| SshCommand { by, text });
+        // git takes an empty one too, and cannot run it
+        let variable = |name, by| {
+            let text = context.env.as_it_stands(name)?.to_string_lossy().trim().to_owned();
+            Some(SshCommand { by, text })
+        };
         rank(
             variable(observed::GIT_SSH_COMMAND, By::Variable),
             configured,
@@ -78,10 +82,9 @@ fn configured(context: &Context, clone: Option<&Path>) -> Option<SshCommand> {
     git.args(["config", "--null", "--show-scope", "--get", "core.sshCommand"]);
     git.current_dir(clone.unwrap_or(Path::new("/"))).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
     let output = process::run(git, context.deadline(LOCAL)).ok().filter(|output| output.status.success())?;
-    let (scope, text) = output.stdout.trim_end_matches('\0').split_once('\0')?;
+    let (scope, text) = output.stdout.strip_suffix('\0')?.split_once('\0')?;
     let by = if matches!(scope, "local" | "worktree") { By::Clone } else { By::Configuration };
-    let text = text.trim();
-    (!text.is_empty()).then(|| SshCommand { by, text: text.to_owned() })
+    Some(SshCommand { by, text: text.trim().to_owned() })
 }
 
 impl SshCommand {

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::outcome::Status;
+use super::check::area;
+use super::outcome::{Outcome, Status};
 use super::report::{Overall, Report};
 use crate::error::{Error, Result};
 use crate::resource::file::{self, Kind};
@@ -46,7 +47,7 @@ pub struct CheckLine {
     pub required: bool,
 }
 
-/// A failure that a run of a few checks or a deeper one met, until these checks are run again.
+/// What a run of a few checks or a deeper one met, until these checks are run again: a failure, or that one is mended.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Since {
     pub finished_at: Timestamp,
@@ -83,23 +84,54 @@ fn content(state: &Path) -> Map<String, Value> {
     content.and_then(|content| serde_json::from_slice(&content.bytes).ok()).unwrap_or_default()
 }
 
-/// What fails by now, besides the whole verdict: what was looked at again counts as it is now. A whole run that went less
-/// deep than the one before leaves that one's failures in force. Pure.
+/// What is known besides the whole verdict: what fails in checks that this run did not look at or could not tell, and what
+/// passed since a whole run failed. Pure.
 fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
     let mut since = before.since;
-    if let Some(Verdict { finished_at, required, checks, .. }) = before.whole.filter(|_| whole) {
-        let failed = checks.into_iter().filter(|check| check.status == Status::Fail && !check.accepted);
-        since.extend(failed.map(|check| Since { finished_at, only_required: required.is_some(), check }));
-    }
-    since.retain(|failure| !report.requested.iter().any(|id| *id == failure.check.id));
+    let last: Vec<Since> = before.whole.into_iter().flat_map(Verdict::failures).collect();
+    let now = |failure: &Since| {
+        let is_same =
+            |check: &&Outcome| check.id == failure.check.id && check.subject == failure.check.subject;
+        report.checks.iter().find(is_same)
+    };
+    let mended = |check: &&Outcome| {
+        let was = |failure: &Since| check.id == failure.check.id && check.subject == failure.check.subject;
+        !whole && matches!(check.status, Status::Pass | Status::Warn) && last.iter().any(was)
+    };
+    let failed = |check: &&Outcome| !whole && check.status == Status::Fail && !check.accepted;
     // Actions are no part of a whole run, and nothing in the workspace
-    let failed = report.checks.iter().filter(|check| {
-        !whole && check.status == Status::Fail && !check.accepted && !check.id.starts_with("actions.")
+    let of_workspace = |check: &&Outcome| !check.id.starts_with("actions.");
+    let new: Vec<_> = report.checks.iter().filter(of_workspace).collect();
+    let new: Vec<_> = new
+        .into_iter()
+        .filter(|check| mended(check) || failed(check))
+        .map(|check| Since::of(check, report))
+        .collect();
+    if whole {
+        since.retain(|known| known.check.status == Status::Fail);
+        since.extend(last);
+    }
+    since.retain(|known| match now(known) {
+        Some(check) => check.status == Status::Unknown,
+        // of a few repositories, others may not have been looked at
+        None if !whole && ["push", "ssh"].contains(&area(&known.check.id)) => true,
+        None => !report.requested.iter().any(|id| *id == known.check.id),
     });
-    since.extend(failed.map(|check| Since {
-        finished_at: report.finished_at,
-        only_required: report.required.is_some(),
-        check: CheckLine {
+    since.extend(new);
+    since
+}
+
+impl Verdict {
+    fn failures(self) -> impl Iterator<Item = Since> {
+        let (finished_at, only_required) = (self.finished_at, self.required.is_some());
+        let failed = self.checks.into_iter().filter(|check| check.status == Status::Fail && !check.accepted);
+        failed.map(move |check| Since { finished_at, only_required, check })
+    }
+}
+
+impl Since {
+    fn of(check: &Outcome, report: &Report) -> Self {
+        let check = CheckLine {
             id: check.id.to_owned(),
             subject: check.subject.clone(),
             status: check.status,
@@ -107,9 +139,9 @@ fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
             transient: check.transient,
             accepted: check.accepted,
             required: check.required,
-        },
-    }));
-    since
+        };
+        Self { finished_at: report.finished_at, only_required: report.required.is_some(), check }
+    }
 }
 
 /// Keeps a report; `whole`: it is of every check, for a run of a few must not pass for that. Under the lock, so that a

@@ -155,6 +155,19 @@ fn a_global_git_configuration_that_is_no_file_is_named_at_once_by_apply_and_doct
     });
 }
 
+/// git itself would wait for ever; it is given one deadline.
+#[test]
+fn a_git_configuration_that_leads_to_a_fifo_is_told() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        fifo(ws, "waiting");
+        ws.write(".gitconfig", "[include]\n\tpath = ~/waiting\n", 0o644);
+        let said = "git reads its configuration and does not end";
+        at_once(keyed(ws, &key)).fails(1).stdout_has("git-config-invalid git: ").stdout_has(said);
+        at_once(ws.pushready(&["doctor", "--only", "git,push"])).fails(1).stdout_has(said);
+    });
+}
+
 #[test]
 fn a_clone_whose_configuration_is_no_file_is_named_at_once() {
     sandbox(|ws| {

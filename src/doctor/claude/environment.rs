@@ -8,7 +8,7 @@ use super::Context;
 use crate::catalogue::Code;
 use crate::doctor::outcome::{Evidence, Fix, Outcome};
 use crate::resource::file::{self, Kind};
-use crate::variables::observed;
+use crate::variables::{self, observed};
 
 const OFFICIAL_ORIGIN: &str = "https://api.anthropic.com";
 const MANAGED: &str = "/etc/claude-code/managed-settings.json";
@@ -23,11 +23,11 @@ struct SettingsFile {
 
 fn read_settings(context: &Context) -> Vec<SettingsFile> {
     let mut paths = vec![(PathBuf::from(MANAGED), false), (context.home.claude.join("settings.json"), false)];
+    // those of the folder in which it is started, and of no other above it (2.1.330, measured)
     if let Some(folder) = &context.folder {
-        for above in folder.ancestors().take_while(|above| *above != context.home.path) {
-            for name in ["settings.json", "settings.local.json"] {
-                paths.push((above.join(".claude").join(name), true));
-            }
+        let of_project = *folder != context.home.path;
+        for name in ["settings.json", "settings.local.json"] {
+            paths.push((folder.join(".claude").join(name), of_project));
         }
     }
     let read = |(path, of_project): (PathBuf, bool)| {
@@ -49,7 +49,11 @@ struct Setting<'a> {
 /// The first place in which a variable of Claude Code is set: settings files beat the environment.
 fn effective<'a>(context: &Context, settings: &'a [SettingsFile], name: &str) -> Option<Setting<'a>> {
     let in_file = settings.iter().find_map(|file| {
-        let value = file.value.get("env")?.get(name)?.as_str()?.trim().to_owned();
+        let value = match file.value.get("env")?.get(name)? {
+            Value::String(text) => text.trim().to_owned(),
+            value @ (Value::Number(_) | Value::Bool(_)) => value.to_string(),
+            _ => return None,
+        };
         let place = file.path.display().to_string();
         (!value.is_empty()).then(|| Setting { name: name.to_owned(), value, place, file: Some(file) })
     });
@@ -69,7 +73,7 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         None => Fix::report(format!("take {} out of the template's environment", setting.name)),
     };
     let about = |setting: &Setting| Some(setting.name.clone());
-    let on = |value: &str| !matches!(value, "0" | "false");
+    let on = |value: &str| !["0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off));
     let provider = observed::CLAUDE_CODE_PROVIDERS
         .iter()
         .find_map(|name| effective(context, settings, name).filter(|setting| on(&setting.value)));
@@ -89,9 +93,14 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
             file: Some(file),
         })
     });
+    let in_file = |name| effective(context, settings, name).filter(|setting| setting.file.is_some());
     let winner = effective(context, settings, observed::ANTHROPIC_AUTH_TOKEN)
         .or_else(|| effective(context, settings, observed::ANTHROPIC_API_KEY))
-        .or(helper);
+        .or(helper)
+        // it then takes an API key alone
+        .or_else(|| effective(context, settings, observed::CLAUDE_CODE_SIMPLE).filter(|it| on(&it.value)))
+        // the one of the environment is judged as the login that it is
+        .or_else(|| in_file(variables::CLAUDE_CODE_OAUTH_TOKEN));
     if let Some(setting) = winner {
         let of_project = setting.file.is_some_and(|file| file.of_project);
         let (code, summary) = if of_project {

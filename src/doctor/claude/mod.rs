@@ -9,6 +9,7 @@ use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
 use crate::catalogue::Code;
 use crate::provision::claude::{BARRED, barred};
+use crate::provision::clones;
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::resource::json::{self, Object, Trouble};
@@ -109,7 +110,19 @@ fn configuration(context: &Context, text: &str, config: &Config) -> Vec<Outcome>
     outcomes
 }
 
-/// A trusted folder covers those below it.
+/// The folders of which Claude Code asks whether they are trusted: the folder and those above it, as far as the top of its
+/// work tree; of a linked work tree the main one too (2.1.330, measured).
+fn covering(folder: &Path) -> Vec<PathBuf> {
+    let top = folder.ancestors().find(|above| above.join(".git").exists());
+    let mut covering: Vec<_> = folder.ancestors().map(Path::to_owned).collect();
+    if let Some(top) = top {
+        covering.retain(|above| above.starts_with(top));
+        let main = clones::git_folder(top).filter(|git| git.ends_with(".git"));
+        covering.extend(main.and_then(|git| Some(git.parent()?.to_owned())));
+    }
+    covering
+}
+
 fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
     const ID: &str = "claude.trust";
     let folders = &context.desired.trusted_folders;
@@ -128,7 +141,7 @@ fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
         .iter()
         .map(|folder| {
             let subject = Some(folder.display().to_string());
-            if Path::new(&real(folder)).ancestors().any(accepted) {
+            if covering(Path::new(&real(folder))).iter().any(|folder| accepted(folder)) {
                 return Outcome::pass(ID, subject, "Claude Code trusts the folder");
             }
             let fix = match () {

@@ -27,6 +27,46 @@ pub fn malformed(context: &Context, text: &str, error: &toml_edit::TomlError) ->
     )
 }
 
+/// It is TOML, and Codex does not start with it.
+pub fn unusable(context: &Context, what: &str) -> Outcome {
+    let path = context.home.codex.join("config.toml");
+    let summary = format!("{what}, so Codex does not start");
+    Outcome::fail("codex.config", None, Code::CodexConfigMalformed, summary, Fix::edit(&path, "mend it"))
+}
+
+/// What Codex refuses of a file that is TOML, as far as it bears on the login and on trust (0.169, measured). Pure.
+pub fn refused(config: &DocumentMut) -> Option<String> {
+    const TEXTS: &[&str] =
+        &["model", "model_provider", "sandbox_mode", "forced_login_method", "cli_auth_credentials_store"];
+    if let Some(name) = TEXTS.iter().find(|name| config.get(name).is_some_and(|item| item.as_str().is_none()))
+    {
+        return Some(format!("`{name}` in config.toml is not a string"));
+    }
+    let method = config.get("forced_login_method").and_then(Item::as_str);
+    if method.is_some_and(|method| !["api", "chatgpt"].contains(&method)) {
+        return Some("`forced_login_method` in config.toml is neither \"api\" nor \"chatgpt\"".to_owned());
+    }
+    if config.get("profile").is_some() {
+        return Some(
+            "`profile` in config.toml is of an older Codex (now `--profile NAME` and NAME.config.toml)"
+                .to_owned(),
+        );
+    }
+    let projects = config.get("projects")?;
+    let Some(projects) = projects.as_table_like() else {
+        return Some("`projects` in config.toml is not a table".to_owned());
+    };
+    let is_odd = |project: &Item| {
+        let level = project.get("trust_level");
+        level
+            .is_some_and(|level| !level.as_str().is_some_and(|text| ["trusted", "untrusted"].contains(&text)))
+    };
+    projects
+        .iter()
+        .any(|(_, project)| is_odd(project))
+        .then(|| "a `trust_level` in config.toml is neither \"trusted\" nor \"untrusted\"".to_owned())
+}
+
 /// Settings that would defeat the login.
 pub fn settings(context: &Context, config: &DocumentMut, auth: Option<&CodexAuth>) -> Vec<Outcome> {
     const ID: &str = "codex.config";
@@ -131,5 +171,28 @@ fn offered(context: &Context, model: &str) -> bool {
             models.iter().any(|known| known.get("slug").and_then(|slug| slug.as_str()) == Some(model))
         }
         None => !RETIRED_MODELS.contains(&model),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_codex_does_not_start_with_is_known() {
+        for (text, is_refused) in [
+            ("model = 1\n", true),
+            ("forced_login_method = \"zzz\"\n", true),
+            ("profile = \"x\"\n", true),
+            ("projects = 1\n", true),
+            ("[projects.\"/a\"]\ntrust_level = \"yes\"\n", true),
+            ("projects = { \"/a\" = { trust_level = 1 } }\n", true),
+            ("", false),
+            ("[profiles.x]\nmodel = \"y\"\n", false),
+            ("model = \"x\"\nforced_login_method = \"api\"\n", false),
+            ("[projects.\"/a\"]\n[projects.\"/b\"]\ntrust_level = \"untrusted\"\n", false),
+        ] {
+            assert_eq!(refused(&text.parse().unwrap()).is_some(), is_refused, "{text}");
+        }
     }
 }

@@ -48,15 +48,22 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     }];
     outcomes.push(environment(context));
     let path = context.home.codex.join("config.toml");
-    let text = match file::observe(&path, Kind::Shared) {
-        Ok(content) => content.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()),
+    let bytes = match file::observe(&path, Kind::Shared) {
+        Ok(content) => content.map(|content| content.bytes),
         Err(obstacle) => {
             outcomes.push(Outcome::obstructed("codex.config", &obstacle, &path));
             return outcomes;
         }
     };
-    let text = text.unwrap_or_default();
+    let bytes = bytes.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
     match text.parse::<DocumentMut>() {
+        Ok(_) if std::str::from_utf8(&bytes).is_err() => {
+            outcomes.push(config::unusable(context, "config.toml is not UTF-8"));
+        }
+        Ok(config) if config::refused(&config).is_some() => {
+            outcomes.push(config::unusable(context, &config::refused(&config).unwrap_or_default()));
+        }
         Ok(config) => {
             outcomes.extend(config::settings(context, &config, auth.as_ref()));
             outcomes.extend(trust(context, &config));

@@ -100,7 +100,7 @@ fn may_be_there(pushed: &Result<Output, Failure>, list: impl FnOnce() -> Result<
 }
 
 fn classified(subject: Option<String>, repository: &Repository, said: &Output) -> Outcome {
-    let hints = Hints { remote: Some(repository), key_is_ours: Some(true), ..Hints::default() };
+    let hints = Hints { remote: Some(repository), key_is_ours: Some(true), failed: true, ..Hints::default() };
     Outcome { subject, ..classify(&said.stderr, &hints).outcome(ID) }
 }
 

@@ -101,7 +101,7 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
             wins.broken(id, subject, Some(other)).with(outcome.evidence)
         }
         // ssh itself is there
-        Some(_) if outcome.code == Some(Code::SshMissing) && !context.lacks_ssh() => {
+        Some(_) if is_no_program(&said) && !context.lacks_ssh() => {
             wins.broken(id, subject, None).with(outcome.evidence)
         }
         _ => outcome,
@@ -121,11 +121,42 @@ fn ask(
     process::run_with_input(command, FLUSH, context.deadline(NETWORK))
 }
 
-/// Whether neither the server nor a known program said what is wrong: then it may be the command that stands for ssh.
+/// Whether the command could not be started: neither by us nor by the shell (126 and 127 of sh(1), which a server may end
+/// with too).
+fn is_no_program(said: &Result<Output, Failure>) -> bool {
+    match said {
+        Err(Failure::Missing | Failure::Io(_)) => true,
+        Err(Failure::Deadline) => false,
+        Ok(output) => {
+            let of_server =
+                |line: &str| line.contains("git-receive-pack") || line.contains("git-upload-pack");
+            let of_shell = |line: &str| {
+                ["not found", "No such file or directory", "Permission denied", "Is a directory"]
+                    .iter()
+                    .any(|words| line.trim_end().ends_with(words))
+            };
+            matches!(output.status.code(), Some(126 | 127))
+                && output.stderr.lines().any(|line| of_shell(line) && !of_server(line))
+        }
+    }
+}
+
+/// Whether it may be the command that stands for ssh: neither the server nor a known program said what is wrong, or the
+/// server said it of a key or a right, and grants all to another way to start ssh.
 fn blames_nobody(outcome: &Outcome) -> bool {
     match outcome.code {
         None => outcome.status == Status::Unknown,
-        Some(code) => matches!(code, Code::PushUnrecognized | Code::PushTimeout | Code::SshMissing),
+        Some(code) => matches!(
+            code,
+            Code::PushUnrecognized
+                | Code::PushTimeout
+                | Code::SshMissing
+                | Code::PushRepositoryNotFound
+                | Code::PushKeyReadOnly
+                | Code::PushDenied
+                | Code::SshKeyRefused
+                | Code::SshWrongKey
+        ),
     }
 }
 
@@ -149,7 +180,7 @@ fn silent(id: &'static str, subject: Option<String>, output: &Output) -> Outcome
 
 /// Whose key it was decides between neighbours: read-only here, or another repository's.
 fn hints<'a>(context: &Context, repository: &'a Repository, gate: &Gate) -> Hints<'a> {
-    let mut hints = Hints { remote: Some(repository), ..Hints::default() };
+    let mut hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
     if context.has_key(repository) {
         let greeted = gate.pass(|| ssh::greet(context, repository)).ok();
         hints.greeting = greeted.and_then(|output| Greeting::parse(&output.stderr));
@@ -182,9 +213,15 @@ fn of_clone(id: &'static str, subject: Option<String>, wins: &SshCommand) -> Out
     .with([Evidence::foreign("core.sshCommand", &wins.text)])
 }
 
-/// A pkt-line of refs: four hex digits of length, then an object id or, from an empty repository, zeroes.
+/// A pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object id of SHA-1 or SHA-256 (zeroes from an
+/// empty repository), a blank, a name. What a shell or a banner prints is none.
 fn advertises(output: &Output) -> bool {
-    output.stdout.get(..4).is_some_and(|length| length.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let Some((length, rest)) = output.stdout.split_at_checked(4) else { return false };
+    let Some((id, _)) = rest.split_once(' ') else { return false };
+    let is_long_enough =
+        u16::from_str_radix(length, 16).is_ok_and(|length| usize::from(length) > 4 + id.len());
+    hex(length) && is_long_enough && matches!(id.len(), 40 | 64) && hex(id)
 }
 
 /// Over HTTPS, with whatever credentials the agent's git would find; outside of any clone, whose configuration could name
@@ -218,8 +255,21 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     if output.status.success() || (access == Access::Read && output.status.code() == Some(2)) {
         return Outcome::pass(id, subject, access.granted());
     }
-    let hints = Hints { remote: url.repository(), ..Hints::default() };
-    Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) }
+    let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
+    let outcome = Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) };
+    let clones = url.repository().into_iter().flat_map(|repository| context.clones.of(repository));
+    let has_own = clones.into_iter().any(|clone| clone.may_set_credentials);
+    if outcome.code == Some(Code::PushNoCredentials) && (has_own || url.has_credential()) {
+        return Outcome::unknown(
+            id,
+            outcome.subject,
+            "the clone has a credential or a setting for HTTPS of its own, which the doctor does not use",
+            "`git push --dry-run` in the clone",
+        )
+        .coded(Code::PushNoCredentials)
+        .fixed(Fix::report("see that `git push --dry-run` in the clone goes through"));
+    }
+    outcome
 }
 
 /// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without anybody.
@@ -234,5 +284,33 @@ fn hung(context: &Context, id: &'static str, subject: Option<String>) -> Outcome
         )
         .with([Evidence::foreign("GIT_ASKPASS", &askpass)]),
         None => ssh::unreachable(id, subject, &Failure::Deadline),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    #[test]
+    fn only_refs_are_an_advertisement() {
+        let id = "1234567890abcdef1234567890abcdef12345678";
+        let zeroes = "0".repeat(64);
+        for (stdout, is) in [
+            (format!("003f{id} refs/heads/main\n"), true),
+            (format!("00b1{id} refs/heads/main\0report-status"), true),
+            (format!("00a1{zeroes} capabilities^{{}}\0report-status"), true),
+            ("Access denied: account disabled".to_owned(), false),
+            ("2026-11-25 the git service is down".to_owned(), false),
+            ("003cERR access denied or repository not exported".to_owned(), false),
+            (format!("0001{id} refs/heads/main"), false),
+            ("0000".to_owned(), false),
+            (String::new(), false),
+        ] {
+            let output = Output { status: ExitStatus::from_raw(0), stdout, stderr: String::new() };
+            assert_eq!(advertises(&output), is, "{:?}", output.stdout);
+        }
     }
 }

@@ -46,7 +46,7 @@ const UPDATES: [&str; 10] = [
     "-> fetch_head",
     "receiving objects: 100%",
 ];
-const FAILURES: [&str; 7] = [
+const FAILURES: [&str; 9] = [
     "fatal:",
     "error:",
     "[rejected]",
@@ -54,6 +54,9 @@ const FAILURES: [&str; 7] = [
     "[remote failure]",
     "permission denied",
     "verification failed",
+    // in every language: these are ssh's
+    "ssh: connect to host",
+    "ssh: could not resolve",
 ];
 /// Beginnings and words of git's messages in its larger translations.
 const FOREIGN: [&str; 16] = [

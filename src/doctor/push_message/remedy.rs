@@ -19,6 +19,11 @@ fn deploy_keys_page(repository: &Repository) -> Option<String> {
 
 /// The fix for a code, with the page or the command that it takes.
 pub fn fix(code: Code, remote: Option<&Repository>) -> Fix {
+    if code == Code::PushKeyReadOnly && remote.is_some_and(|remote| remote.host() == "bitbucket.org") {
+        return Fix::report(
+            "an access key of Bitbucket may only read: push with the key of an account that may write",
+        );
+    }
     if let Some(say) = on_keys_page(code) {
         return match remote.and_then(deploy_keys_page) {
             Some(url) => Fix::visit(url, say),

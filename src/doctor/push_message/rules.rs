@@ -35,6 +35,10 @@ pub(super) enum Means {
     DeniedToUser,
     /// Missing, or hidden from this credential.
     NotFound,
+    /// The remote has a tag of that name at another commit: to pull changes nothing of it.
+    TagThere,
+    /// The chain of the server's certificate does not lead to an authority that is trusted here.
+    Untrusted,
     /// Over HTTPS, where ssh's configuration has no say.
     WebUnresolved,
 }
@@ -126,6 +130,7 @@ pub(super) const RULES: &[Rule] = &[
         "push protection found a secret in the commits",
         &[
             "push cannot contain secrets",
+            "vs403654",
             "github push protection",
             "gh009",
             "push blocked: secrets detected",
@@ -319,6 +324,19 @@ pub(super) const RULES: &[Rule] = &[
         "the server's certificate is not valid at the time that the clock of this workspace shows",
         &["certificate is not yet valid", "certificate is not activated yet"],
     ),
+    Rule {
+        means: Means::Untrusted,
+        voice: Voice::Client,
+        words: &[
+            "unable to get local issuer certificate",
+            "self-signed certificate",
+            "self signed certificate",
+            "certificate signer not trusted",
+            "unable to verify the first certificate",
+            "ssl certificate problem",
+            "certificate verification failed",
+        ],
+    },
     // the keys at hand: what is wrong with them explains every refusal below
     client(
         Code::SshTooManyKeys,
@@ -490,10 +508,13 @@ pub(super) const RULES: &[Rule] = &[
             "(stale info)",
             "(remote ref updated since checkout)",
             "(needs force)",
-            "[rejected]…(already exists)",
-            "would clobber existing tag",
         ],
     ),
+    Rule {
+        means: Means::TagThere,
+        voice: Voice::Client,
+        words: &["[rejected]…(already exists)", "would clobber existing tag"],
+    },
     server(
         Code::PushServerError,
         "the server failed by itself",
@@ -533,8 +554,6 @@ pub(super) const RULES: &[Rule] = &[
             "gnutls_handshake() failed",
             "ssl_error",
             "tls connect error",
-            "ssl certificate problem",
-            "certificate verification failed",
             "the remote end hung up",
             "unexpected disconnect",
             "early eof",

@@ -114,6 +114,8 @@ fn messages_of_git_and_ssh() {
         (format!("fatal: unable to access '{HTTPS}/': Failed to connect to github.com port 443 after 3 ms: Couldn't connect to server\n"), "push-timeout"),
         (format!("fatal: unable to access '{HTTPS}/': gnutls_handshake() failed: Error in the pull function.\n"), "push-timeout"),
         (format!("fatal: unable to access '{HTTPS}/': SSL certificate problem: certificate is not yet valid\n"), "clock-skew"),
+        (format!("fatal: unable to access '{HTTPS}/': SSL certificate problem: unable to get local issuer certificate\n"), "push-server-error"),
+        (format!("fatal: unable to access '{HTTPS}/': server certificate verification failed. CAfile: none CRLfile: none\n"), "push-server-error"),
         (format!("fatal: unable to access '{HTTPS}/': Received HTTP code 403 from proxy after CONNECT\n"), "network-sandboxed"),
         ("error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413\nfatal: the remote end hung up unexpectedly\n".into(), "push-file-too-large"),
         (rejected("non-fast-forward"), "push-non-fast-forward"),
@@ -485,7 +487,7 @@ fn whose_key_it_is_decides_between_neighbours() {
     };
     assert_eq!(greeting("octocat"), Some(Greeting::User));
     assert_eq!(Greeting::parse("Hi there, welcome!"), None);
-    let hints = |key_is_ours, greeting| Hints { remote: Some(&app), key_is_ours, greeting };
+    let hints = |key_is_ours, greeting| Hints { remote: Some(&app), key_is_ours, greeting, failed: false };
     let to_deploy_key = "ERROR: Permission to o/r.git denied to deploy key\n";
     let to_user = "ERROR: Permission to o/r.git denied to octocat.\n";
     let not_found = "ERROR: Repository not found.\n";
@@ -701,4 +703,30 @@ fn a_web_address_is_no_alias_of_ssh() {
     assert!(!say(web).contains("alias") && say(web).contains("proxy"), "{}", say(web));
     let ssh = "ssh: Could not resolve hostname app: Name or service not known\n";
     assert!(say(ssh).contains("alias"), "{}", say(ssh));
+}
+
+/// A fix that is made again and again is none.
+#[test]
+fn a_tag_that_is_there_is_not_pulled_away() {
+    let text = format!(
+        "To {SSH}\n ! [rejected]        v1 -> v1 (already exists)\nerror: failed to push some refs to '{SSH}'\n"
+    );
+    let Verdict::Failed { fix, .. } = classify(&text, &Hints::default()).verdict else { panic!() };
+    assert_eq!(fix.kind, FixKind::Report);
+    let bitbucket = Repository::parse_declared("bitbucket.org/acme/app").unwrap();
+    let hints = Hints { remote: Some(&bitbucket), ..Hints::default() };
+    let text = ssh("conq: repository access denied. access via a deployment key is read-only.");
+    let Verdict::Failed { fix, .. } = classify(&text, &hints).verdict else { panic!() };
+    assert!(fix.say.contains("Bitbucket"), "{fix:?}");
+}
+
+/// One of two remotes took it, and git says in another language that the other did not.
+#[test]
+fn what_ssh_says_is_understood_in_every_language() {
+    let text = "To github.com:acme/app\n   5268d5d..0da1321  main -> main\nssh: connect to host git.corp.test port 22: Connection refused\nSchwerwiegend: Konnte nicht vom Remote-Repository lesen.\n";
+    let verdict = classify(text, &Hints::default()).verdict;
+    assert!(matches!(verdict, Verdict::Failed { code: Code::SshPortBlocked, .. }), "{verdict:?}");
+    // a probe that failed is not talked into success
+    let hints = Hints { failed: true, ..Hints::default() };
+    assert!(!matches!(classify("Already up to date.\n", &hints).verdict, Verdict::Succeeded));
 }

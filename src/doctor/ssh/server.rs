@@ -63,7 +63,7 @@ pub fn identity(context: &Context, repository: &Repository) -> Outcome {
         .with(installed(context, repository)),
         // be it the server that refuses the key, or ssh that does not offer it
         None if output.stderr.contains("Permission denied (publickey") => {
-            let hints = Hints { remote: Some(repository), ..Hints::default() };
+            let hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
             Outcome { subject, ..push_message::classify(&output.stderr, &hints).outcome(ID) }
                 .with(installed(context, repository))
         }

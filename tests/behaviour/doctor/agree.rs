@@ -234,8 +234,27 @@ fn a_failure_stands_until_a_run_as_deep_looks_again() {
         assert_eq!(status().fails(1).stdout, told, "and no more often than once");
         lab.doctor(&["--offline", "--only", "git"]).run().success();
         status().fails(1);
+        // nor by one that could not tell
         lab.host.behave("acme/app");
+        lab.host.hang("acme/app");
+        lab.doctor(&["--only", "push.write"]).run();
+        status().fails(1).stdout_has(refused);
+        // nor by a look at another repository
+        lab.host.behave("acme/app");
+        lab.host.repository("acme/public");
+        lab.doctor(&["--only", "git,home"]).run().success();
+        status().fails(1);
         lab.doctor(&[]).run().success();
         status().success();
+        // a few checks mend a whole verdict as far as they go
+        lab.host.refuse_push("acme/app", "ERROR: Repository not found.");
+        lab.doctor(&[]).run().fails(1);
+        status().fails(1);
+        lab.host.behave("acme/app");
+        lab.doctor(&["--only", "push"]).run().success();
+        status().success();
+        lab.host.refuse_push("acme/app", "ERROR: Repository not found.");
+        lab.doctor(&["--only", "push"]).run().fails(1);
+        status().fails(1);
     });
 }

@@ -285,6 +285,16 @@ pub const CODEX: &[Fault] = &[
         lab.append(".codex/config.toml", "model = x\n");
         lab.doctor(&["--offline"])
     }),
+    fault("codex-config-malformed", "fail", "a level of trust that Codex does not know", |lab| {
+        lab.append(".codex/config.toml", "[projects.\"/x\"]\ntrust_level = \"yes\"\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-config-malformed", "fail", "config.toml is not UTF-8", |lab| {
+        let path = lab.ws.home().join(".codex/config.toml");
+        let old = fs::read(&path).unwrap();
+        fs::write(path, [&b"# \xff\n"[..], &old].concat()).unwrap();
+        lab.doctor(&["--offline"])
+    }),
     fault("codex-home-unwritable", "fail", "Codex's folder is read-only", |lab| {
         lab.ws.set_mode(".codex", 0o500);
         lab.doctor(&["--offline"])
@@ -344,6 +354,28 @@ pub const CLAUDE: &[Fault] = &[
         );
         lab.doctor(&["--offline"])
     }),
+    fault("claude-auth-conflict", "fail", "the settings have a token of their own", |lab| {
+        lab.write(".claude/settings.json", r#"{"env": {"CLAUDE_CODE_OAUTH_TOKEN": "another"}}"#);
+        lab.doctor(&["--offline"])
+    }),
+    fault("claude-auth-conflict", "fail", "an API key that is a number in the settings of the home", |lab| {
+        lab.write(".claude/settings.local.json", r#"{"env": {"ANTHROPIC_API_KEY": 123}}"#);
+        lab.doctor(&["--offline"]).current_dir("/home/coder")
+    }),
+    fault("claude-auth-conflict", "fail", "CLAUDE_CODE_SIMPLE takes an API key alone", |lab| {
+        lab.doctor(&["--offline"]).env("CLAUDE_CODE_SIMPLE", "1")
+    }),
+    fault(
+        "claude-untrusted-folder",
+        "warn",
+        "the folder above is trusted, and the folder is a repository",
+        |lab| {
+            lab.ws.git(&["init", "--quiet", "work"]).run().success();
+            let above = lab.ws.read(".claude.json").replace("\"/home/coder/work\"", "\"/home/coder\"");
+            lab.write(".claude.json", &above);
+            lab.doctor(&["--offline"])
+        },
+    ),
     fault("claude-config-malformed", "fail", ".claude.json is cut off", |lab| {
         lab.write(".claude.json", "{\"a\": ");
         lab.doctor(&["--offline"])
@@ -606,6 +638,27 @@ pub const PUSH: &[Fault] = &[
     fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is no program, and the server refuses too", |lab| {
         lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
         lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/opt/gone/ssh")
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is set and empty", |lab| {
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "")
+    }),
+    fault("ssh-command-broken", "fail", "core.sshCommand is set and empty", |lab| {
+        lab.ws.git(&["config", "--global", "core.sshCommand", ""]).run().success();
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH is a folder, and the server refuses too", |lab| {
+        lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
+        lab.doctor(&["--only", "push.write"]).env("GIT_SSH", "/tmp")
+    }),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND uses the key of another repository", |lab| {
+        let other = lab.host.deploy_key("acme/elsewhere", Access::Write);
+        lab.ws.write("other", &*other.private, 0o600);
+        let command = "ssh -F none -i ~/other -o IdentitiesOnly=yes -o StrictHostKeyChecking=no";
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", command)
+    }),
+    fault("ssh-port-blocked", "fail", "a wrapper speaks of success where nothing answers", |lab| {
+        lab.ws.install("talker", "#!/bin/sh\necho 'Already up to date.' >&2\nexec ssh -p 2 \"$@\"\n");
+        lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/run/rig/bin/talker")
     }),
     fault(
         "ssh-command-broken",

@@ -126,6 +126,15 @@ fn an_askpass_that_never_returns() {
             assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
             output.stdout_has(said);
         }
+        // what the clone has for itself, the doctor does not use, and does not judge
+        ws.git(&["config", "http.https://chatgpt.com/.extraheader", "AUTHORIZATION: basic eA=="])
+            .current_dir("src/app")
+            .run()
+            .success();
+        let report = doctor("#!/bin/sh\nexit 1\n").run().json();
+        let checks = report["checks"].as_array().unwrap().iter();
+        let told: Vec<_> = checks.filter(|check| check["code"] == "push-no-credentials").collect();
+        assert!(!told.is_empty() && told.iter().all(|check| check["status"] == "unknown"), "{report:#}");
         // and nothing of it is left behind
         for pid in fs::read_to_string("/tmp/askpass").unwrap().lines() {
             let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
