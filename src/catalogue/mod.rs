@@ -158,10 +158,11 @@ codes! {
     SshPortBlocked "ssh-port-blocked" TemplateAdmin [stop transient] "the name resolves, but the ssh port does not answer as ssh"
     SshTooManyKeys "ssh-too-many-keys" WorkspaceUser [stop] "the server hung up after too many keys were offered"
     GitsshBlocked "gitssh-blocked" TemplateAdmin [stop transient] "`coder gitssh` fails before it starts ssh"
-    SshCommandBroken "ssh-command-broken" WorkspaceUser [stop] "the ssh that a variable or core.sshCommand chose for git fails, and without it ssh works"
+    SshCommandBroken "ssh-command-broken" WorkspaceUser [stop] "what a variable or core.sshCommand put in the place of ssh is no program, or fails where ssh works"
     // git
     GitMissing "git-missing" TemplateAdmin [stop] "there is no git on PATH"
     GitConfigInvalid "git-config-invalid" WorkspaceUser [stop] "git does not take a line or a value of its configuration, so none of its commands works"
+    GitTransportForbidden "git-transport-forbidden" WorkspaceUser [stop] "git is told not to use ssh, by protocol.allow or GIT_ALLOW_PROTOCOL"
     GitIdentityMissing "git-identity-missing" Agent [may_fix] "git has no author name or email for a commit"
     RepositoryOtherOwner "repository-other-owner" Agent [may_fix] "git refuses a clone that belongs to another user"
     RemoteStillHttps "remote-still-https" Agent [may_fix] "a remote of a repository that has a key still pushes over HTTPS"

@@ -132,6 +132,7 @@ fn examine(
         selected: selection,
         github,
         git_complaint: OnceLock::new(),
+        ssh_forbidden: OnceLock::new(),
     };
     let checks = doctor::run(&context);
     let requested: Vec<_> = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();

@@ -136,6 +136,26 @@ pub fn keeps_from_pushing(context: &Context, id: &'static str, subject: Option<S
     })
 }
 
+/// git is told not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
+pub fn forbids_ssh(context: &Context, id: &'static str, subject: Option<String>) -> Option<Outcome> {
+    let forbidden = || {
+        let mut git = process::caller("git");
+        git.args(["ls-remote", "ssh://pushready.invalid/none"]).current_dir("/");
+        // nothing is started but this
+        git.env("GIT_SSH_COMMAND", "true").env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+        let said = process::run(git, context.deadline(PATIENCE));
+        said.is_ok_and(|output| output.stderr.contains("transport 'ssh' not allowed"))
+    };
+    context.ssh_forbidden.get_or_init(forbidden).then(|| {
+        let code = Code::GitTransportForbidden;
+        let summary = "git is told not to use ssh, so no remote over ssh works";
+        let fix = Fix::report(
+            "allow it where that is set: `git config --show-origin --get-regexp '^protocol'`, or GIT_ALLOW_PROTOCOL",
+        );
+        Outcome::fail(id, subject, code, summary, fix)
+    })
+}
+
 fn identity(author: &Said) -> Outcome {
     const ID: &str = "git.identity";
     match author {

@@ -74,6 +74,8 @@ pub struct Context<'a> {
     pub github: &'a crate::github::Memory,
     /// What git has against its configuration outside of any clone: asked once, where it matters.
     pub git_complaint: OnceLock<Option<Complaint>>,
+    /// Whether git is told not to use ssh: asked once, where it matters.
+    pub ssh_forbidden: OnceLock<bool>,
 }
 
 impl Context<'_> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use super::Context;
-use super::outcome::{Evidence, Fix, Outcome};
+use super::outcome::{Evidence, Fix, Outcome, Status};
 use crate::catalogue::{Actor, Code};
 use crate::error::Finding;
 use crate::git_url::Repository;
@@ -77,6 +77,18 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         outcomes.push(known_hosts(context));
     }
     outcomes
+}
+
+/// What keeps ssh here from offering the repository's key, where that can be told: nearer than what a server said to another.
+pub fn misrouted(context: &Context, repository: &Repository) -> Option<Outcome> {
+    let chosen = settings(context, &[repository]);
+    let (at, said) = chosen.first()?;
+    let sound = configuration(context, said);
+    if sound.code.is_some() {
+        return Some(sound);
+    }
+    let route = unwritten(context, at).unwrap_or_else(|| route(context, at, said));
+    (route.status == Status::Fail).then_some(route)
 }
 
 fn configuration(context: &Context, said: &Said) -> Outcome {

@@ -143,3 +143,29 @@ fn a_value_that_is_no_known_hosts_makes_one_line() {
         output.stdout_has(&format!("lines 1, 2, 3 and {} more of PUSHREADY_KNOWN_HOSTS", lines - 3));
     });
 }
+
+/// ssh looks a host on port 22 up by its bare name: a line for another port says nothing of it.
+#[test]
+fn a_line_for_another_port_does_not_vouch_for_the_host() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        for (repository, known, config, is_told) in [
+            ("git.corp.test/acme/app", "[git.corp.test]:2222", "", true),
+            ("git.corp.test/acme/app", "git.corp.test", "", false),
+            ("ssh://git@git.corp.test:2222/acme/app", "[git.corp.test]:2222", "", false),
+            // without one for the port, ssh takes the bare name too
+            ("ssh://git@git.corp.test:2222/acme/app", "git.corp.test", "", false),
+            ("git.corp.test/acme/app", "[git.corp.test]:2222", "Host git.corp.test\n  Port 2222\n", false),
+        ] {
+            ws.write(".ssh/config", config, 0o600);
+            let output = apply(ws, &line(known))
+                .env("PUSHREADY_DEPLOY_KEY", &*key.private)
+                .env("PUSHREADY_REPOSITORY", repository)
+                .run()
+                .success();
+            let told = output.stdout.contains("no host key is pinned for git.corp.test at its port");
+            assert_eq!(told, is_told, "{repository} {known} {config:?}\n{output}");
+            ws.run(&["remove"]).success();
+        }
+    });
+}

@@ -229,3 +229,21 @@ fn remotes_wait_for_the_routing_that_failed() {
         apply().success().stdout_has("1 of the remotes in 1 clones put on SSH");
     });
 }
+
+#[test]
+fn a_configuration_that_offers_no_keys_does_not_keep_ours_back() {
+    sandbox(|ws| {
+        let host = GitHost::start();
+        host.repository("acme/app");
+        let key = host.deploy_key("acme/app", Access::Write);
+        let config = "Host *\n  PubkeyAuthentication no\n  PreferredAuthentications password\n";
+        ws.write(".ssh/config", config, 0o600);
+        ws.pushready(&["apply"])
+            .env("PUSHREADY_DEPLOY_KEY", &*key.private)
+            .env("PUSHREADY_REPOSITORY", "acme/app")
+            .env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"]))
+            .run()
+            .success();
+        ws.git(&["ls-remote", "git@github.com:acme/app.git"]).run().success();
+    });
+}

@@ -64,6 +64,9 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
     if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
         return outcome;
     }
+    if let Some(outcome) = git::forbids_ssh(context, id, subject.clone()) {
+        return outcome;
+    }
     let at = match routing::destination(repository) {
         Ok(at) => at,
         Err(shown) => return reversed(id, subject, &shown),
@@ -92,6 +95,11 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
             let hints = hints(context, repository, gate);
             let outcome =
                 Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(id) };
+            let may_be_routing = matches!(outcome.code, Some(Code::SshKeyRefused | Code::SshRouteBroken))
+                && context.has_key(repository);
+            if let Some(cause) = may_be_routing.then(|| ssh::misrouted(context, repository)).flatten() {
+                return Outcome { id, subject, ..cause }.with(outcome.evidence).with([by]).with(other);
+            }
             let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
             outcome.with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
         }

@@ -96,6 +96,9 @@ fn by_hand(code: Code) -> Option<&'static str> {
             "mend the line that git names, or take it out; where git names a value only, `git config --show-origin \
              --list` shows its file"
         }
+        Code::GitTransportForbidden => {
+            "allow it where that is set: `git config --show-origin --get-regexp '^protocol'`, or GIT_ALLOW_PROTOCOL"
+        }
         Code::RemotePortInPath => {
             "write the remote without the port, or as `ssh://git@HOST:PORT/OWNER/REPOSITORY` (`git remote set-url`)"
         }

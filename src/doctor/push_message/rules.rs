@@ -108,6 +108,11 @@ pub(super) const RULES: &[Rule] = &[
         ],
     ),
     client(
+        Code::GitTransportForbidden,
+        "git is told not to use this transport",
+        &["transport 'ssh' not allowed", "transport 'https' not allowed"],
+    ),
+    client(
         Code::GitConfigInvalid,
         "git does not take a line or a value of its configuration",
         &[

@@ -118,6 +118,7 @@ fn messages_of_git_and_ssh() {
         (format!("fatal: unable to access '{HTTPS}/': server certificate verification failed. CAfile: none CRLfile: none\n"), "push-server-error"),
         (format!("fatal: unable to access '{HTTPS}/': Received HTTP code 403 from proxy after CONNECT\n"), "network-sandboxed"),
         ("error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413\nfatal: the remote end hung up unexpectedly\n".into(), "push-file-too-large"),
+        ("fatal: transport 'ssh' not allowed\n".into(), "git-transport-forbidden"),
         (rejected("non-fast-forward"), "push-non-fast-forward"),
         (rejected("fetch first"), "push-non-fast-forward"),
         (rejected("stale info"), "push-non-fast-forward"),

@@ -639,6 +639,21 @@ pub const PUSH: &[Fault] = &[
         lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
         lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/opt/gone/ssh")
     }),
+    fault("git-transport-forbidden", "fail", "an image that allows HTTPS alone", |lab| {
+        for (name, value) in [("protocol.allow", "never"), ("protocol.https.allow", "always")] {
+            lab.ws.git(&["config", "--global", name, value]).run().success();
+        }
+        lab.doctor(&["--only", "push"])
+    }),
+    fault(
+        "route-binary-gone",
+        "fail",
+        "the copy that ssh asks is gone, and the server knows no other key",
+        |lab| {
+            lab.remove(".local/state/pushready/bin/pushready");
+            lab.doctor(&["--only", "push"])
+        },
+    ),
     fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is set and empty", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "")
     }),
