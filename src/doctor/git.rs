@@ -283,11 +283,19 @@ fn judge_push(
             with_port(name, push, fetch, port, clone),
         ));
     }
-    let repository = known(push).or_else(|| known(fetch))?;
-    let subject = Some(format!("{} ({place})", repository.to_ssh()));
     // as it stands in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == name);
+    let repository =
+        known(push).or_else(|| known(fetch)).or_else(|| stored.and_then(|stored| known(&stored.url)))?;
+    let subject = Some(format!("{} ({place})", repository.to_ssh()));
     let outcome = match () {
+        () if known(push).is_none() && known(fetch).is_none() => Outcome::fail(
+            ID,
+            subject,
+            Code::RemoteReversed,
+            "an insteadOf rule turns the remote into another repository",
+            Fix::report(TAKE_OUT),
+        ),
         () if known(push).is_none() => Outcome::warn(
             ID,
             subject,

@@ -639,6 +639,15 @@ pub const PUSH: &[Fault] = &[
         lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
         lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/opt/gone/ssh")
     }),
+    fault("remote-reversed", "fail", "a rule of the clone leads to another host", |lab| {
+        for args in [
+            ["remote", "set-url", "origin", "git@github.com:acme/app"],
+            ["config", "--add", "url.git@gitlab.com:.insteadOf", "git@github.com:"],
+        ] {
+            lab.ws.git(&args).current_dir("src/app").run().success();
+        }
+        lab.doctor(&["--only", "git"])
+    }),
     fault("git-transport-forbidden", "fail", "an image that allows HTTPS alone", |lab| {
         for (name, value) in [("protocol.allow", "never"), ("protocol.https.allow", "always")] {
             lab.ws.git(&["config", "--global", name, value]).run().success();
