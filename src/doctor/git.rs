@@ -182,19 +182,26 @@ fn owner((clone, said): &(&InView, Said)) -> Option<Outcome> {
     if output.status.success() {
         return Some(Outcome::pass(ID, None, "git accepts the clone in the current folder"));
     }
-    output.stderr.contains("dubious ownership").then(|| {
-        let top = clone.top().display().to_string();
-        Outcome::fail(
-            ID,
-            Some(top.clone()),
-            Code::RepositoryOtherOwner,
-            "git refuses this clone, because it belongs to another user",
-            Fix::run(
-                ["git", "config", "--global", "--add", "safe.directory", &top],
-                "trust this one folder, if it is yours to trust",
-            ),
-        )
-    })
+    if Complaint::parse(&output.stderr).is_some() {
+        return None;
+    }
+    let top = clone.top().display().to_string();
+    if !output.stderr.contains("dubious ownership") {
+        let summary = "git does not work in the clone of the current folder";
+        let reason = "what git says there mended, and the doctor run again";
+        let said = Evidence::foreign("git said", output.stderr.lines().next().unwrap_or_default());
+        return Some(Outcome::unknown(ID, Some(top), summary, reason).with([said]));
+    }
+    Some(Outcome::fail(
+        ID,
+        Some(top.clone()),
+        Code::RepositoryOtherOwner,
+        "git refuses this clone, because it belongs to another user",
+        Fix::run(
+            ["git", "config", "--global", "--add", "safe.directory", &top],
+            "trust this one folder, if it is yours to trust",
+        ),
+    ))
 }
 
 /// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and for pushing.

@@ -520,3 +520,23 @@ fn a_lost_login_is_told_with_the_source_that_it_came_from() {
         assert_eq!(claude, "run apply: it reads `~/.config/pushready/seed/claude-oauth-token`");
     });
 }
+
+/// A format that this git does not know, a GIT_DIR that leads nowhere: every git command fails there.
+#[test]
+fn a_clone_in_which_git_does_not_work_is_no_pass() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let config = "src/app/.git/config";
+        let before = lab.ws.read(config);
+        lab.ws.git(&["config", "core.repositoryformatversion", "9"]).current_dir("src/app").run().success();
+        let broken = lab.doctor(&["--offline", "--only", "git"]).run();
+        lab.write(config, &before);
+        let elsewhere = lab.doctor(&["--offline", "--only", "git"]).env("GIT_DIR", "/nowhere").run();
+        for output in [broken, elsewhere] {
+            let report = output.json();
+            assert_eq!(report["overall"], "unknown", "{output}");
+            output.stdout_has("git does not work in the clone of the current folder");
+        }
+        lab.doctor(&["--offline", "--only", "git"]).run().success();
+    });
+}
