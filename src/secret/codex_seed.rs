@@ -105,7 +105,8 @@ fn unwrap_once(text: &str, repairs: &mut Repairs) -> Option<Zeroizing<String>> {
     }
     let bytes = decode_base64(text)?;
     let inner = std::str::from_utf8(&bytes).ok()?;
-    let plain = |c: char| c.is_ascii_graphic() || c.is_whitespace() || c == '\u{feff}';
+    // a name in it may be anybody's
+    let plain = |c: char| !c.is_control() || c.is_whitespace();
     if !inner.chars().all(plain) {
         return None;
     }

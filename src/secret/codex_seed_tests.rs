@@ -39,6 +39,11 @@ fn wrappings() {
     repaired("escaped", inner, &["escaped quotes"]);
     repaired("base64", &base64(&text), &["base64 wrapping"]);
     repaired(
+        "base64 of a name",
+        &base64(&text.replacen('{', "{\"note\": \"Zoë Łuk\",", 1)),
+        &["base64 wrapping"],
+    );
+    repaired(
         "base64url",
         &base64(&text).replace('+', "-").replace('/', "_").replace('=', ""),
         &["base64 wrapping"],
