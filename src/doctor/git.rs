@@ -279,8 +279,14 @@ fn judge_push(
     keyed: &[&Repository],
 ) -> Option<Outcome> {
     const ID: &str = "git.remotes";
-    let known =
-        |url: &GitUrl| url.repository().and_then(|asked| keyed.iter().find(|known| known.same_as(asked)));
+    let known = |url: &GitUrl| {
+        let asked = url.repository()?;
+        // under the host name that is its own, where ssh cannot ask
+        let is_alias = |known: &&&Repository| {
+            known.aliased_hosts().into_iter().any(|host| known.alias(host) == asked.host())
+        };
+        keyed.iter().find(|known| known.same_as(asked) || is_alias(known))
+    };
     if let Some(port) = push.port_in_path() {
         return Some(Outcome::warn(
             ID,
