@@ -110,16 +110,37 @@ impl SshCommand {
             .with([Evidence::foreign("command", &self.text)])
     }
 
+    fn started(&self) -> Command {
+        if self.by == By::Program {
+            return process::caller(&self.text);
+        }
+        // as git runs it (run-command.c): the command is the shell's, the arguments are its own
+        let mut shell = process::caller("sh");
+        shell.arg("-c").arg(format!("{} \"$@\"", self.text)).arg(&self.text);
+        shell
+    }
+
+    /// How git asks a command of another name than ssh whether it takes ssh's options; one that fails gets none (connect.c).
+    pub fn trial(&self, at: &Repository) -> Option<Command> {
+        let program = self.text.split_whitespace().next().unwrap_or_default();
+        let is_ssh = Path::new(program).file_name().is_some_and(|name| name == "ssh");
+        (!is_ssh && self.by != By::Plain).then(|| {
+            let mut command = self.started();
+            command.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
+            command
+        })
+    }
+
+    /// The call that git would make then: host and remote command.
+    pub fn simple_call(&self, at: &Repository, path: &str, verb: &str) -> Command {
+        let mut command = self.started();
+        command.arg(format!("{}@{}", at.ssh_user(), at.host())).arg(format!("{verb} '{path}'"));
+        command
+    }
+
     /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
     pub fn call(&self, at: &Repository, path: &str, verb: &str) -> Command {
-        let mut command = if self.by == By::Program {
-            process::caller(&self.text)
-        } else {
-            // as git runs it (run-command.c): the command is the shell's, the arguments are its own
-            let mut shell = process::caller("sh");
-            shell.arg("-c").arg(format!("{} \"$@\"", self.text)).arg(&self.text);
-            shell
-        };
+        let mut command = self.started();
         command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
         if let Some(port) = at.ssh_port() {
             command.args(["-p", &port.to_string()]);

@@ -125,8 +125,21 @@ fn ask(
     access: Access,
     ssh: &SshCommand,
 ) -> Result<Output, Failure> {
-    let command = ssh.call(at, &repository.to_ssh_path(), access.verb());
-    process::run_with_input(command, FLUSH, context.deadline(NETWORK))
+    let (path, verb) = (repository.to_ssh_path(), access.verb());
+    let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
+    let said = run(ssh.call(at, &path, verb));
+    if said.as_ref().is_ok_and(|output| !advertises(output))
+        && let Some(trial) = ssh.trial(at)
+        && let Ok(trial) = process::run(trial, context.deadline(NETWORK))
+        && !trial.status.success()
+        && at.ssh_port().is_none()
+    {
+        let simply = run(ssh.simple_call(at, &path, verb));
+        if simply.as_ref().is_ok_and(advertises) {
+            return simply;
+        }
+    }
+    said
 }
 
 /// Whether the command could not be started: neither by us nor by the shell (126 and 127 of sh(1), which a server may end

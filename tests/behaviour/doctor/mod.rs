@@ -195,6 +195,13 @@ fn each_way_to_start_ssh_is_probed() {
             told(&write(doctor().env("GIT_SSH", "my-ssh"))),
             expect("pass", "GIT_SSH", "with plain ssh it works")
         );
+        // git gives one that knows no options none
+        ws.install("simple", "#!/bin/sh\ncase $1 in -*) exit 64;; esac\nexec ssh \"$1\" \"$2\"\n");
+        ws.git(&["ls-remote", URL]).env("GIT_SSH", "simple").run().success();
+        assert_eq!(
+            told(&write(doctor().env("GIT_SSH", "simple"))),
+            expect("pass", "GIT_SSH", "with plain ssh it works")
+        );
         ws.git(&["config", "--global", "core.sshCommand", "false"]).run().success();
         assert_eq!(
             told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
