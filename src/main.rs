@@ -19,6 +19,7 @@ mod github;
 mod github_rig;
 mod home;
 mod http;
+mod misspelt;
 mod plan;
 mod process;
 mod provision;

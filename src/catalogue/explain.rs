@@ -2,6 +2,7 @@
 //! of Markdown per area, printed as they are.
 
 use super::Code;
+use crate::misspelt;
 
 /// The areas in the order of the catalogue, and their pages.
 pub const AREAS: &[(&str, &str)] = &[
@@ -18,8 +19,6 @@ pub const AREAS: &[(&str, &str)] = &[
 
 /// What is shorter says too little of a code that holds it.
 const SHORTEST: usize = 3;
-/// One letter in so many may be another.
-const EDITED: usize = 4;
 
 /// Paragraphs of lines that fit a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,12 +40,8 @@ impl Code {
     pub fn nearest(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
         let holds = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
-        let by_edits = || {
-            let all = Self::ALL.iter().map(|code| (strsim::levenshtein(code.name(), &text), code));
-            let (edits, code) = all.min_by_key(|(edits, _)| *edits)?;
-            (edits * EDITED <= text.len()).then_some(code)
-        };
-        Self::ALL.iter().find(holds).or_else(by_edits).copied()
+        let by_edits = || misspelt::nearest(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
+        Self::ALL.iter().find(holds).copied().or_else(by_edits)
     }
 }
 

@@ -8,12 +8,11 @@ use secrecy::SecretString;
 use super::Reader;
 use super::source::hidden;
 use crate::error::{Error, Exit, Result};
+use crate::misspelt;
 use crate::variables::{self, Variable};
 
 const PREFIX: &str = "PUSHREADY_";
 const LONGEST: usize = 48;
-/// One letter in so many may be another.
-const EDITED: usize = 4;
 
 impl Reader<'_> {
     /// Tells what stands in the environment under our prefix, and what is left of standard input, that nobody reads.
@@ -98,12 +97,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     let words = |name: &'_ str| name.split('_').map(str::to_owned).collect::<BTreeSet<_>>();
     let of_words = words(name);
     let same_words = |known: &&str| words(known).is_superset(&of_words) || words(known).is_subset(&of_words);
-    let by_edits = || {
-        let all = known().map(|known| (strsim::levenshtein(known, name), known));
-        let (edits, known) = all.min_by_key(|(edits, _)| *edits)?;
-        (edits * EDITED <= name.len()).then_some(known)
-    };
-    let meant = known().find(same_words).or_else(by_edits)?;
+    let meant = known().find(same_words).or_else(|| misspelt::nearest(name, known()))?;
     variables::ALL.iter().map(|variable| variable.name).find(|name| name.strip_prefix(PREFIX) == Some(meant))
 }
 
