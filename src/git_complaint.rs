@@ -106,7 +106,7 @@ impl Complaint {
     }
 
     /// No command of git's ends: it waits for a file that its configuration leads it to.
-    pub fn hung() -> Self {
+    fn hung() -> Self {
         Self { file: None, line: None, key: None, standing: true, said: "git does not end".to_owned() }
     }
 

@@ -87,7 +87,7 @@ impl Status {
         let (since, mended): (Vec<_>, Vec<_>) =
             since.into_iter().partition(|known| known.check.status == CheckStatus::Fail);
         let is_mended = |check: &CheckLine| {
-            mended.iter().any(|known| known.check.id == check.id && known.check.subject == check.subject)
+            mended.iter().any(|known| known.check.is_of(&check.id, check.subject.as_ref()))
         };
         let whole = fresh.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| !is_mended(check));
         let whole = whole.map(|check| (check, only_required));

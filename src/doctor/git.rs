@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Context;
 use super::clones::{Effective, InView, effective};
 use super::outcome::{Evidence, Fix, Outcome};
+use super::push_message;
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_complaint::{Complaint, Scope};
@@ -149,10 +150,7 @@ pub fn forbids_ssh(context: &Context, id: &'static str, subject: Option<String>)
     context.ssh_forbidden.get_or_init(forbidden).then(|| {
         let code = Code::GitTransportForbidden;
         let summary = "git is told not to use ssh, so no remote over ssh works";
-        let fix = Fix::report(
-            "allow it where that is set: `git config --show-origin --get-regexp '^protocol'`, or GIT_ALLOW_PROTOCOL",
-        );
-        Outcome::fail(id, subject, code, summary, fix)
+        Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
     })
 }
 

@@ -133,9 +133,7 @@ impl SshCommand {
 
     /// The call that git would make then: host and remote command.
     pub fn simple_call(&self, at: &Repository, path: &str, verb: &str) -> Command {
-        let mut command = self.started();
-        command.arg(format!("{}@{}", at.ssh_user(), at.host())).arg(format!("{verb} '{path}'"));
-        command
+        asking(self.started(), at, path, verb)
     }
 
     /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
@@ -145,9 +143,14 @@ impl SshCommand {
         if let Some(port) = at.ssh_port() {
             command.args(["-p", &port.to_string()]);
         }
-        command.arg(format!("{}@{}", at.ssh_user(), at.host())).arg(format!("{verb} '{path}'"));
-        command
+        asking(command, at, path, verb)
     }
+}
+
+/// Whom, and for what.
+fn asking(mut command: Command, at: &Repository, path: &str, verb: &str) -> Command {
+    command.arg(format!("{}@{}", at.ssh_user(), at.host())).arg(format!("{verb} '{path}'"));
+    command
 }
 
 #[cfg(test)]

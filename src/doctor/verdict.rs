@@ -89,29 +89,22 @@ fn content(state: &Path) -> Map<String, Value> {
 fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
     let mut since = before.since;
     let last: Vec<Since> = before.whole.into_iter().flat_map(Verdict::failures).collect();
-    let now = |failure: &Since| {
-        let is_same =
-            |check: &&Outcome| check.id == failure.check.id && check.subject == failure.check.subject;
-        report.checks.iter().find(is_same)
-    };
-    let mended = |check: &&Outcome| {
-        let was = |failure: &Since| check.id == failure.check.id && check.subject == failure.check.subject;
-        !whole && matches!(check.status, Status::Pass | Status::Warn) && last.iter().any(was)
-    };
-    let failed = |check: &&Outcome| !whole && check.status == Status::Fail && !check.accepted;
     // Actions are no part of a whole run, and nothing in the workspace
-    let of_workspace = |check: &&Outcome| !check.id.starts_with("actions.");
-    let new: Vec<_> = report.checks.iter().filter(of_workspace).collect();
-    let new: Vec<_> = new
-        .into_iter()
-        .filter(|check| mended(check) || failed(check))
-        .map(|check| Since::of(check, report))
-        .collect();
+    let is_new = |check: &&Outcome| match check.status {
+        _ if whole || check.id.starts_with("actions.") => false,
+        Status::Pass | Status::Warn => {
+            last.iter().any(|failure| failure.check.is_of(check.id, check.subject.as_ref()))
+        }
+        status => status == Status::Fail && !check.accepted,
+    };
+    let new: Vec<_> = report.checks.iter().filter(is_new).map(|check| Since::of(check, report)).collect();
     if whole {
         since.retain(|known| known.check.status == Status::Fail);
         since.extend(last);
     }
-    since.retain(|known| match now(known) {
+    let now =
+        |known: &CheckLine| report.checks.iter().find(|check| known.is_of(check.id, check.subject.as_ref()));
+    since.retain(|known| match now(&known.check) {
         Some(check) => check.status == Status::Unknown,
         // of a few repositories, others may not have been looked at
         None if !whole && ["push", "ssh"].contains(&area(&known.check.id)) => true,
@@ -119,6 +112,13 @@ fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
     });
     since.extend(new);
     since
+}
+
+impl CheckLine {
+    /// A result is identified by its check and subject.
+    pub fn is_of(&self, id: &str, subject: Option<&String>) -> bool {
+        self.id == id && self.subject.as_ref() == subject
+    }
 }
 
 impl Verdict {

@@ -141,12 +141,13 @@ fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
         .iter()
         .map(|folder| {
             let subject = Some(folder.display().to_string());
-            if covering(Path::new(&real(folder))).iter().any(|folder| accepted(folder)) {
+            let real = real(folder);
+            if covering(Path::new(&real)).iter().any(|folder| accepted(folder)) {
                 return Outcome::pass(ID, subject, "Claude Code trusts the folder");
             }
             let fix = match () {
                 () if !is_named(folder) => Fix::report(NAMELESS),
-                () if barred(text, &real(folder)) => Fix::edit(path, BARRED),
+                () if barred(text, &real) => Fix::edit(path, BARRED),
                 () => Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
             };
             Outcome::warn(

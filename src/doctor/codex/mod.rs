@@ -56,19 +56,20 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         }
     };
     let bytes = bytes.unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        outcomes.push(config::unusable(context, "config.toml is not UTF-8"));
+        return outcomes;
+    };
     match text.parse::<DocumentMut>() {
-        Ok(_) if std::str::from_utf8(&bytes).is_err() => {
-            outcomes.push(config::unusable(context, "config.toml is not UTF-8"));
-        }
-        Ok(config) if config::refused(&config).is_some() => {
-            outcomes.push(config::unusable(context, &config::refused(&config).unwrap_or_default()));
-        }
         Ok(config) => {
-            outcomes.extend(config::settings(context, &config, auth.as_ref()));
-            outcomes.extend(trust(context, &config));
+            if let Some(what) = config::refused(&config) {
+                outcomes.push(config::unusable(context, &what));
+            } else {
+                outcomes.extend(config::settings(context, &config, auth.as_ref()));
+                outcomes.extend(trust(context, &config));
+            }
         }
-        Err(error) => outcomes.push(config::malformed(context, &text, &error)),
+        Err(error) => outcomes.push(config::malformed(context, text, &error)),
     }
     outcomes
 }

@@ -9,7 +9,7 @@ use super::HEADER;
 use super::pins::Pins;
 use crate::git_url::Repository;
 use crate::home::Home;
-use crate::process;
+use crate::process::{self, Output};
 
 /// How ssh is told which repository it is about.
 #[derive(Debug)]
@@ -87,20 +87,22 @@ fn consult(home: &Home) -> String {
     format!("  GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 {own}")
 }
 
+/// What ssh would do for a host by the user's configuration.
+fn settings(host: &str) -> Option<Output> {
+    let mut ssh = process::caller("ssh");
+    // with a shell that works, or one that is missing would stop ssh at the first `Match exec`
+    ssh.args(["-G", host]).env("SHELL", "/bin/sh");
+    process::run(ssh, Duration::from_secs(10)).ok().filter(|output| output.status.success())
+}
+
 /// The port at which the user's configuration reaches a host.
 pub fn port(host: &str) -> Option<u16> {
-    let mut ssh = process::caller("ssh");
-    ssh.args(["-G", host]).env("SHELL", "/bin/sh");
-    let output = process::run(ssh, Duration::from_secs(10)).ok().filter(|output| output.status.success())?;
-    output.stdout.lines().find_map(|line| line.strip_prefix("port ")?.parse().ok())
+    settings(host)?.stdout.lines().find_map(|line| line.strip_prefix("port ")?.parse().ok())
 }
 
 /// How the user's configuration reaches `host`, which the blocks for it would tell ssh of that name alone.
 fn reach(host: &str) -> Vec<String> {
-    let mut ssh = process::caller("ssh");
-    // with a shell that works, or one that is missing would stop ssh at the first `Match exec`
-    ssh.args(["-G", host]).env("SHELL", "/bin/sh");
-    let output = process::run(ssh, Duration::from_secs(10)).ok().filter(|output| output.status.success());
+    let output = settings(host);
     let mut name = host;
     let mut lines = Vec::new();
     for (key, value) in
