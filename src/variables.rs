@@ -96,6 +96,7 @@ pub mod observed {
     pub const CODER_AGENT_URL: &str = "CODER_AGENT_URL";
     pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
     pub const GIT_SSH: &str = "GIT_SSH";
+    pub const GIT_SSH_VARIANT: &str = "GIT_SSH_VARIANT";
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 

@@ -11,6 +11,7 @@ use rustix::process::geteuid;
 
 use super::Context;
 use super::outcome::{Evidence, Fix, Outcome, Status};
+use super::push_message;
 use crate::catalogue::{Actor, Code};
 use crate::error::Finding;
 use crate::git_url::Repository;
@@ -60,6 +61,12 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         let sound = match chosen.first() {
             Some((_, said)) => configuration(context, said),
             None => configuration(context, &effective(context, &["github.com".to_owned()])),
+        };
+        let told = chosen.iter().filter_map(|(_, said)| said.as_ref().ok());
+        let option = told.filter(|said| said.status.success()).find_map(|said| deafening(&said.stdout));
+        let sound = match option {
+            Some(option) if sound.code.is_none() => deaf("ssh.config", None, option),
+            _ => sound,
         };
         let broken = sound.code.is_some();
         if context.wants("ssh.config") {
@@ -132,6 +139,25 @@ fn configuration(context: &Context, said: &Said) -> Outcome {
         Fix::report("mend the line that ssh names"),
     )
     .with([said])
+}
+
+/// The option, among those that `ssh -G` printed, that keeps from the server what git would send it (ssh_config(5)). Pure.
+pub fn deafening(told: &str) -> Option<&'static str> {
+    const OPTIONS: &[(&str, &str)] = &[
+        ("stdinnull yes", "StdinNull yes"),
+        // it implies StdinNull
+        ("forkafterauthentication yes", "ForkAfterAuthentication yes"),
+        ("sessiontype none", "SessionType none"),
+        ("sessiontype subsystem", "SessionType subsystem"),
+    ];
+    OPTIONS.iter().find(|(line, _)| told.lines().any(|told| told == *line)).map(|(_, option)| *option)
+}
+
+pub fn deaf(id: &'static str, subject: Option<String>, option: &'static str) -> Outcome {
+    let code = Code::SshInputClosed;
+    let summary = format!("ssh is told `{option}`, so the server never hears what git sends");
+    Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
+        .with([Evidence::new("option", option)])
 }
 
 /// ssh takes a file of this user's or root's that nobody else can write (OpenSSH readconf.c). Pure.

@@ -1,4 +1,5 @@
-//! Which ssh the agent's git starts (git(1), GIT_SSH_COMMAND and GIT_SSH; git-config(1), core.sshCommand; connect.c).
+//! Which ssh the agent's git starts, and how (git(1), GIT_SSH_COMMAND, GIT_SSH and GIT_SSH_VARIANT; git-config(1),
+//! core.sshCommand and ssh.variant; connect.c).
 
 use std::path::Path;
 use std::process::Command;
@@ -17,6 +18,41 @@ pub struct SshCommand {
     pub by: By,
     /// For `GIT_SSH` a program, else a command line for the shell.
     pub text: String,
+    variant: Variant,
+}
+
+/// Which options git gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variant {
+    /// Those of ssh, if it prints its configuration when it is asked for it; else none.
+    Auto,
+    Ssh,
+    /// plink and its kin: the port under another name.
+    Plink,
+    /// None: host and remote command alone.
+    Simple,
+}
+
+impl Variant {
+    /// As a variable or a setting names it. Whatever git does not know is ssh to it.
+    fn named(name: &str) -> Self {
+        match name {
+            "auto" => Self::Auto,
+            "simple" => Self::Simple,
+            "plink" | "putty" | "tortoiseplink" => Self::Plink,
+            _ => Self::Ssh,
+        }
+    }
+
+    /// As git guesses it from the program.
+    fn guessed(program: &str) -> Self {
+        let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        match name.strip_suffix(".exe").unwrap_or(&name) {
+            "ssh" => Self::Ssh,
+            "plink" | "tortoiseplink" => Self::Plink,
+            _ => Self::Auto,
+        }
+    }
 }
 
 /// Who decided it.
@@ -42,6 +78,10 @@ impl By {
     }
 }
 
+/// `core.sshCommand` stands without a value, and git connects nowhere.
+#[derive(Debug)]
+pub struct WithoutValue;
+
 /// What git starts, and what a process without that variable or setting would start: another one, or none.
 #[derive(Debug)]
 pub struct Choice {
@@ -50,41 +90,75 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// For this repository: one of its clones in view may have a setting of its own.
-    pub fn of(context: &Context, repository: &Repository) -> Self {
+    /// For this repository: one of its clones in view may have a setting of its own. `Err`: git refuses the setting.
+    pub fn of(context: &Context, repository: &Repository) -> Result<Self, WithoutValue> {
         let clone = context.clones.of(repository).find(|clone| clone.may_set_ssh);
-        let configured = configured(context, clone.map(|clone| &*clone.folder));
+        let variable =
+            |name| context.env.as_it_stands(name).map(|text| text.to_string_lossy().trim().to_owned());
         // git takes an empty one too, and cannot run it
-        let variable = |name, by| {
-            let text = context.env.as_it_stands(name)?.to_string_lossy().trim().to_owned();
-            Some(SshCommand { by, text })
+        let by_variable = variable(observed::GIT_SSH_COMMAND).map(|text| (By::Variable, text));
+        let configured = Configured::ask(context, clone.map(|clone| &*clone.folder));
+        let command = match configured.command {
+            Some((By::Configuration | By::Clone, None)) if by_variable.is_none() => {
+                return Err(WithoutValue);
+            }
+            command => command.and_then(|(by, text)| Some((by, text?))),
         };
-        rank(
-            variable(observed::GIT_SSH_COMMAND, By::Variable),
-            configured,
-            variable(observed::GIT_SSH, By::Program),
-        )
+        let program = variable(observed::GIT_SSH).map(|text| (By::Program, text));
+        let variant = variable(observed::GIT_SSH_VARIANT).or(configured.variant);
+        Ok(rank([by_variable, command, program], variant.as_deref().map(Variant::named)))
     }
 }
 
 /// In git's order. Pure.
-fn rank(variable: Option<SshCommand>, configured: Option<SshCommand>, program: Option<SshCommand>) -> Choice {
-    let plain = SshCommand { by: By::Plain, text: "ssh".to_owned() };
-    let mut ranked = [variable, configured, program, Some(plain)].into_iter().flatten();
-    let wins = ranked.next().unwrap_or_else(|| SshCommand { by: By::Plain, text: "ssh".to_owned() });
+fn rank(ranked: [Option<(By, String)>; 3], variant: Option<Variant>) -> Choice {
+    let variant = variant.filter(|variant| *variant != Variant::Auto);
+    let command = |(by, text): (By, String)| {
+        let program =
+            if by == By::Program { &*text } else { text.split_whitespace().next().unwrap_or_default() };
+        SshCommand { by, variant: variant.unwrap_or_else(|| Variant::guessed(program)), text }
+    };
+    let plain = || command((By::Plain, "ssh".to_owned()));
+    let mut ranked = ranked.into_iter().flatten().map(command).chain([plain()]);
+    let wins = ranked.next().unwrap_or_else(plain);
     let otherwise = ranked.find(|other| other.text != wins.text && other.by != By::Clone);
     Choice { wins, otherwise }
 }
 
-/// `core.sshCommand` as git has it in a folder, and whether it is the clone's own.
-fn configured(context: &Context, clone: Option<&Path>) -> Option<SshCommand> {
-    let mut git = process::caller("git");
-    git.args(["config", "--null", "--show-scope", "--get", "core.sshCommand"]);
-    git.current_dir(clone.unwrap_or(Path::new("/"))).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-    let output = process::run(git, context.deadline(LOCAL)).ok().filter(|output| output.status.success())?;
-    let (scope, text) = output.stdout.strip_suffix('\0')?.split_once('\0')?;
-    let by = if matches!(scope, "local" | "worktree") { By::Clone } else { By::Configuration };
-    Some(SshCommand { by, text: text.trim().to_owned() })
+/// What git's configuration says of it in a folder.
+#[derive(Default)]
+struct Configured {
+    /// `None` within: the key stands without a value, which git refuses.
+    command: Option<(By, Option<String>)>,
+    variant: Option<String>,
+}
+
+impl Configured {
+    fn ask(context: &Context, clone: Option<&Path>) -> Self {
+        let mut git = process::caller("git");
+        git.args(["config", "--null", "--show-scope", "--get-regexp", r"^(core\.sshcommand|ssh\.variant)$"]);
+        git.current_dir(clone.unwrap_or(Path::new("/"))).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+        let output = process::run(git, context.deadline(LOCAL));
+        output.map(|output| Self::read(&output.stdout)).unwrap_or_default()
+    }
+
+    /// Of several values the last one counts. Pure.
+    fn read(listed: &str) -> Self {
+        let mut configured = Self::default();
+        let mut fields = listed.split_terminator('\0');
+        while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
+            let (key, value) =
+                entry.split_once('\n').map_or((entry, None), |(key, value)| (key, Some(value)));
+            let value = value.map(|value| value.trim().to_owned());
+            if key == "core.sshcommand" {
+                let is_own = matches!(scope, "local" | "worktree");
+                configured.command = Some((if is_own { By::Clone } else { By::Configuration }, value));
+            } else {
+                configured.variant = value;
+            }
+        }
+        configured
+    }
 }
 
 impl SshCommand {
@@ -110,38 +184,55 @@ impl SshCommand {
             .with([Evidence::foreign("command", &self.text)])
     }
 
-    fn started(&self) -> Command {
-        if self.by == By::Program {
-            return process::caller(&self.text);
+    fn started(&self, context: &Context) -> Command {
+        let mut command = if self.by == By::Program {
+            process::caller(&self.text)
+        } else {
+            // as git runs it (run-command.c): the command is the shell's, the arguments are its own
+            let mut shell = process::caller("sh");
+            shell.arg("-c").arg(format!("{} \"$@\"", self.text)).arg(&self.text);
+            shell
+        };
+        // git goes to the top of the work tree first
+        if let Some(clone) = context.clones.in_view().iter().find(|clone| clone.is_current) {
+            command.current_dir(clone.top());
         }
-        // as git runs it (run-command.c): the command is the shell's, the arguments are its own
-        let mut shell = process::caller("sh");
-        shell.arg("-c").arg(format!("{} \"$@\"", self.text)).arg(&self.text);
-        shell
+        command
     }
 
-    /// How git asks a command of another name than ssh whether it takes ssh's options; one that fails gets none (connect.c).
-    pub fn trial(&self, at: &Repository) -> Option<Command> {
-        let program = self.text.split_whitespace().next().unwrap_or_default();
-        let is_ssh = Path::new(program).file_name().is_some_and(|name| name == "ssh");
-        (!is_ssh && self.by != By::Plain).then(|| {
-            let mut command = self.started();
-            command.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
-            command
-        })
+    /// Asks it for its configuration, as git does to see whether it takes the options of ssh. Nothing is connected.
+    pub fn told(&self, context: &Context, at: &Repository) -> Command {
+        let mut command = self.started(context);
+        command.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
+        command
+    }
+
+    /// Whether git would give it no option, if it does not tell its configuration.
+    pub fn may_be_simple(&self) -> bool {
+        self.variant == Variant::Auto
     }
 
     /// The call that git would make then: host and remote command.
-    pub fn simple_call(&self, at: &Repository, path: &str, verb: &str) -> Command {
-        asking(self.started(), at, path, verb)
+    pub fn simple_call(&self, context: &Context, at: &Repository, path: &str, verb: &str) -> Command {
+        asking(self.started(context), at, path, verb)
     }
 
     /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
-    pub fn call(&self, at: &Repository, path: &str, verb: &str) -> Command {
-        let mut command = self.started();
-        command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
-        if let Some(port) = at.ssh_port() {
-            command.args(["-p", &port.to_string()]);
+    pub fn call(&self, context: &Context, at: &Repository, path: &str, verb: &str) -> Command {
+        let mut command = self.started(context);
+        let port_option = match self.variant {
+            Variant::Auto | Variant::Ssh => {
+                command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
+                Some("-p")
+            }
+            Variant::Plink => {
+                command.arg("-batch");
+                Some("-P")
+            }
+            Variant::Simple => None,
+        };
+        if let (Some(option), Some(port)) = (port_option, at.ssh_port()) {
+            command.args([option, &port.to_string()]);
         }
         asking(command, at, path, verb)
     }
@@ -159,7 +250,7 @@ mod tests {
 
     #[test]
     fn git_takes_the_first_of_its_order() {
-        let some = |by, text: &str| Some(SshCommand { by, text: text.to_owned() });
+        let some = |by, text: &str| Some((by, text.to_owned()));
         for (variable, configured, program, wins, otherwise) in [
             (None, None, None, By::Plain, None),
             (some(By::Variable, "coder gitssh --"), None, None, By::Variable, Some(By::Plain)),
@@ -176,8 +267,44 @@ mod tests {
             (None, some(By::Clone, "b"), some(By::Program, "c"), By::Clone, Some(By::Program)),
             (None, None, some(By::Program, "c"), By::Program, Some(By::Plain)),
         ] {
-            let choice = rank(variable, configured, program);
+            let choice = rank([variable, configured, program], None);
             assert_eq!((choice.wins.by, choice.otherwise.map(|other| other.by)), (wins, otherwise));
         }
+    }
+
+    #[test]
+    fn options_are_those_of_the_variant() {
+        for (by, text, named, variant) in [
+            (By::Plain, "ssh", None, Variant::Ssh),
+            (By::Plain, "ssh", Some("simple"), Variant::Simple),
+            (By::Variable, "/usr/bin/ssh -4", None, Variant::Ssh),
+            (By::Variable, "/opt/SSH.exe", None, Variant::Ssh),
+            (By::Variable, "wrapper ssh", None, Variant::Auto),
+            (By::Variable, "wrapper ssh", Some("auto"), Variant::Auto),
+            (By::Variable, "wrapper ssh", Some("ssh"), Variant::Ssh),
+            (By::Variable, "wrapper ssh", Some("no such"), Variant::Ssh),
+            (By::Variable, "wrapper ssh", Some("putty"), Variant::Plink),
+            (By::Program, "/opt/my tools/plink", None, Variant::Plink),
+        ] {
+            let choice = rank([Some((by, text.to_owned())), None, None], named.map(Variant::named));
+            assert_eq!(choice.wins.variant, variant, "{text} {named:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_value_counts_and_one_without_value_is_seen() {
+        let read = |listed: &str| {
+            let Configured { command, variant } = Configured::read(listed);
+            (command, variant)
+        };
+        let some = |by, text: &str| Some((by, Some(text.to_owned())));
+        assert_eq!(read(""), (None, None));
+        assert_eq!(read("global\0core.sshcommand\0"), (Some((By::Configuration, None)), None));
+        assert_eq!(
+            read(
+                "system\0core.sshcommand\nssh -4\0global\0ssh.variant\nsimple\0local\0core.sshcommand\na\nb\0"
+            ),
+            (some(By::Clone, "a\nb"), Some("simple".to_owned()))
+        );
     }
 }

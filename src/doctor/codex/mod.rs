@@ -1,11 +1,10 @@
 //! Codex: judged from its files and variables. Its own status commands say yes to `{}`.
 
 mod config;
+mod layers;
 mod login;
 
 use std::path::{Path, PathBuf};
-
-use toml_edit::{DocumentMut, Item};
 
 use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, request};
@@ -14,6 +13,7 @@ use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
 use crate::variables::observed;
+use layers::Layers;
 
 const NONE: &str = "no Codex login was asked for, and none is there";
 
@@ -47,29 +47,14 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         Ok(Some(content)) => login::login(context, &content.bytes, auth.as_ref()),
     }];
     outcomes.push(environment(context));
-    let path = context.home.codex.join("config.toml");
-    let bytes = match file::observe(&path, Kind::Shared) {
-        Ok(content) => content.map(|content| content.bytes),
-        Err(obstacle) => {
-            outcomes.push(Outcome::obstructed("codex.config", &obstacle, &path));
-            return outcomes;
-        }
-    };
-    let bytes = bytes.unwrap_or_default();
-    let Ok(text) = std::str::from_utf8(&bytes) else {
-        outcomes.push(config::unusable(context, "config.toml is not UTF-8"));
-        return outcomes;
-    };
-    match text.parse::<DocumentMut>() {
-        Ok(config) => {
-            if let Some(what) = config::refused(&config) {
-                outcomes.push(config::unusable(context, &what));
-            } else {
-                outcomes.extend(config::settings(context, &config, auth.as_ref()));
-                outcomes.extend(trust(context, &config));
+    match Layers::of_machine(context) {
+        Ok(layers) => {
+            outcomes.extend(config::check(context, &layers, auth.as_ref()));
+            if config::starts(&layers) {
+                outcomes.extend(trust(context, &layers));
             }
         }
-        Err(error) => outcomes.push(config::malformed(context, text, &error)),
+        Err(why) => outcomes.push(config::unusable(context, &why)),
     }
     outcomes
 }
@@ -101,20 +86,20 @@ fn environment(context: &Context) -> Outcome {
     Outcome::pass(ID, None, "no variable beats auth.json")
 }
 
-fn trust(context: &Context, config: &DocumentMut) -> Vec<Outcome> {
+fn trust(context: &Context, layers: &Layers) -> Vec<Outcome> {
     const ID: &str = "codex.trust";
     let folders = &context.desired.trusted_folders;
     if folders.is_empty() {
         return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
     let path = context.home.codex.join("config.toml");
-    let projects = config.get("projects");
     folders
         .iter()
         .map(|folder| {
             let subject = Some(folder.display().to_string());
-            let project = projects.and_then(|projects| projects.get(real(folder)));
-            let level = project.and_then(|project| project.get("trust_level")).and_then(Item::as_str);
+            let real = real(folder);
+            let project = layers.value(&["projects", &real]);
+            let level = layers.trust(Path::new(&real));
             let asks = "Codex will ask whether the folder is trusted";
             let (summary, fix) = match (project, level) {
                 (Some(_), Some("trusted")) => return Outcome::pass(ID, subject, "Codex trusts the folder"),

@@ -1,8 +1,9 @@
 //! A real push to a throw-away branch that is deleted again: what the advertisement cannot prove. What the server says of
 //! other branches, and of what is in the commits to come, it does not prove either.
 
+use super::asking::ask;
 use super::scratch::Scratch;
-use super::{Access, By, Choice, SshCommand, advertises, ask, blames_nobody, hung, of_clone};
+use super::{Access, By, Choice, SshCommand, WithoutValue, blames_nobody, hung, of_clone, without_value};
 use crate::catalogue::{Actor, Code};
 use crate::doctor::Context;
 use crate::doctor::git;
@@ -22,7 +23,10 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         return outcome;
     }
     let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
-    let ssh = over_ssh.then(|| Choice::of(context, repository));
+    let ssh = match over_ssh.then(|| Choice::of(context, repository)).transpose() {
+        Ok(ssh) => ssh,
+        Err(WithoutValue) => return without_value(ID, subject),
+    };
     if let Some(Choice { wins, .. }) = &ssh
         && wins.by == By::Clone
     {
@@ -86,9 +90,7 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
 /// Whether the server answers when ssh is started in this way.
 fn works(context: &Context, repository: &Repository, ssh: &SshCommand) -> bool {
     let at = routing::destination(repository);
-    at.is_ok_and(|at| {
-        ask(context, repository, &at, Access::Write, ssh).is_ok_and(|output| advertises(&output))
-    })
+    at.is_ok_and(|at| ask(context, repository, &at, Access::Write, ssh).grants())
 }
 
 /// Whether the branch is there after all; where the server does not tell, it may be, unless the server refused the push.

@@ -1,6 +1,7 @@
 //! May this workspace read and write its repositories? Asked of the server itself, through the ssh that the agent's git will
 //! run, without a clone and without touching a ref: the advertisement of git-receive-pack, then a flush.
 
+mod asking;
 mod live;
 mod scratch;
 
@@ -12,16 +13,14 @@ use super::outcome::{Evidence, Fix, Outcome, Status};
 use super::push_message::{Greeting, Hints, classify};
 use super::runner::Gate;
 use super::ssh::{self, NETWORK};
-use super::ssh_command::{By, Choice, SshCommand};
+use super::ssh_command::{By, Choice, SshCommand, WithoutValue};
 use crate::catalogue::{Actor, Code};
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
+use asking::{Answer, advertises, ask};
 pub use live::live;
 use scratch::Scratch;
-
-/// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
-const FLUSH: &[u8] = b"0000";
 
 /// Which half of access is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,45 +70,30 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         Ok(at) => at,
         Err(shown) => return reversed(id, subject, &shown),
     };
-    let Choice { wins, otherwise } = Choice::of(context, repository);
+    let Choice { wins, otherwise } = match Choice::of(context, repository) {
+        Ok(choice) => choice,
+        Err(WithoutValue) => return without_value(id, subject),
+    };
     let by = Evidence::new("ssh decided by", wins.by.name());
     let ask = |ssh: &SshCommand| gate.pass(|| ask(context, repository, &at, access, ssh));
-    let (said, works) = thread::scope(|scope| {
-        let works = otherwise
-            .as_ref()
-            .map(|other| scope.spawn(|| ask(other).is_ok_and(|output| advertises(&output))));
+    let (answer, works) = thread::scope(|scope| {
+        let works = otherwise.as_ref().map(|other| scope.spawn(|| ask(other).grants()));
         // a command of the repository's is not ours to run
-        let said = (wins.by != By::Clone).then(|| ask(&wins));
-        (said, works.is_some_and(|works| works.join().unwrap_or(false)))
+        let answer = (wins.by != By::Clone).then(|| ask(&wins));
+        (answer, works.is_some_and(|works| works.join().unwrap_or(false)))
     });
     let other = otherwise.as_ref().map(|other| {
         let works = if works { "it works" } else { "it does not work" };
         Evidence::new("otherwise", format!("with {} {works}", other.by.name()))
     });
-    let Some(said) = said else { return of_clone(id, subject, &wins).with([by]).with(other) };
-    let outcome = match &said {
-        Err(failure) => ssh::unreachable(id, subject.clone(), failure),
-        Ok(output) if advertises(output) => Outcome::pass(id, subject.clone(), access.granted()),
-        Ok(output) if output.stderr.trim().is_empty() => silent(id, subject.clone(), output),
-        Ok(output) => {
-            let hints = hints(context, repository, gate);
-            let outcome =
-                Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(id) };
-            let may_be_routing = matches!(outcome.code, Some(Code::SshKeyRefused | Code::SshRouteBroken))
-                && context.has_key(repository);
-            if let Some(cause) = may_be_routing.then(|| ssh::misrouted(context, repository)).flatten() {
-                return Outcome { id, subject, ..cause }.with(outcome.evidence).with([by]).with(other);
-            }
-            let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
-            outcome.with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
-        }
-    };
+    let Some(answer) = answer else { return of_clone(id, subject, &wins).with([by]).with(other) };
+    let outcome = judge(context, repository, access, &answer, gate);
     let outcome = match &otherwise {
         Some(other) if works && blames_nobody(&outcome) => {
             wins.broken(id, subject, Some(other)).with(outcome.evidence)
         }
         // ssh itself is there
-        Some(_) if is_no_program(&said) && !context.lacks_ssh() => {
+        Some(_) if answer.is_no_program() && !context.lacks_ssh() => {
             wins.broken(id, subject, None).with(outcome.evidence)
         }
         _ => outcome,
@@ -117,47 +101,47 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
     outcome.with([by]).with(other)
 }
 
-/// What a server says to one half of access, through one way to start ssh.
-fn ask(
-    context: &Context,
-    repository: &Repository,
-    at: &Repository,
-    access: Access,
-    ssh: &SshCommand,
-) -> Result<Output, Failure> {
-    let (path, verb) = (repository.to_ssh_path(), access.verb());
-    let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
-    let said = run(ssh.call(at, &path, verb));
-    if said.as_ref().is_ok_and(|output| !advertises(output))
-        && let Some(trial) = ssh.trial(at)
-        && let Ok(trial) = process::run(trial, context.deadline(NETWORK))
-        && !trial.status.success()
-        && at.ssh_port().is_none()
-    {
-        let simply = run(ssh.simple_call(at, &path, verb));
-        if simply.as_ref().is_ok_and(advertises) {
-            return simply;
-        }
-    }
-    said
+/// git looks at this setting only when it connects, and ends there.
+fn without_value(id: &'static str, subject: Option<String>) -> Outcome {
+    Outcome::fail(
+        id,
+        subject,
+        Code::GitConfigInvalid,
+        "core.sshCommand stands in git's configuration without a value, so git reaches nothing over ssh",
+        Fix::report(
+            "`git config --show-origin --get-all core.sshCommand` names its file: take the line out there",
+        ),
+    )
 }
 
-/// Whether the command could not be started: neither by us nor by the shell (126 and 127 of sh(1), which a server may end
-/// with too).
-fn is_no_program(said: &Result<Output, Failure>) -> bool {
+/// What an answer means, whichever command brought it.
+fn judge(
+    context: &Context,
+    repository: &Repository,
+    access: Access,
+    Answer { said, deaf }: &Answer,
+    gate: &Gate,
+) -> Outcome {
+    let id = access.id();
+    let subject = Some(repository.to_ssh());
+    if let Some(option) = deaf {
+        return ssh::deaf(id, subject, option);
+    }
     match said {
-        Err(Failure::Missing | Failure::Io(_)) => true,
-        Err(Failure::Deadline) => false,
+        Err(failure) => ssh::unreachable(id, subject, failure),
+        Ok(output) if advertises(output) => Outcome::pass(id, subject, access.granted()),
+        Ok(output) if output.stderr.trim().is_empty() => silent(id, subject, output),
         Ok(output) => {
-            let of_server =
-                |line: &str| line.contains("git-receive-pack") || line.contains("git-upload-pack");
-            let of_shell = |line: &str| {
-                ["not found", "No such file or directory", "Permission denied", "Is a directory"]
-                    .iter()
-                    .any(|words| line.trim_end().ends_with(words))
-            };
-            matches!(output.status.code(), Some(126 | 127))
-                && output.stderr.lines().any(|line| of_shell(line) && !of_server(line))
+            let hints = hints(context, repository, gate);
+            let outcome =
+                Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(id) };
+            let may_be_routing = matches!(outcome.code, Some(Code::SshKeyRefused | Code::SshRouteBroken))
+                && context.has_key(repository);
+            if let Some(cause) = may_be_routing.then(|| ssh::misrouted(context, repository)).flatten() {
+                return Outcome { id, subject, ..cause }.with(outcome.evidence);
+            }
+            let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
+            outcome.with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
         }
     }
 }
@@ -177,6 +161,7 @@ fn blames_nobody(outcome: &Outcome) -> bool {
                 | Code::PushDenied
                 | Code::SshKeyRefused
                 | Code::SshWrongKey
+                | Code::SshInputClosed
         ),
     }
 }
@@ -232,17 +217,6 @@ fn of_clone(id: &'static str, subject: Option<String>, wins: &SshCommand) -> Out
         "`git push --dry-run` in the clone, if you trust that command; or `git config --unset core.sshCommand` there",
     )
     .with([Evidence::foreign("core.sshCommand", &wins.text)])
-}
-
-/// A pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object id of SHA-1 or SHA-256 (zeroes from an
-/// empty repository), a blank, a name. What a shell or a banner prints is none.
-fn advertises(output: &Output) -> bool {
-    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let Some((length, rest)) = output.stdout.split_at_checked(4) else { return false };
-    let Some((id, _)) = rest.split_once(' ') else { return false };
-    let is_long_enough =
-        u16::from_str_radix(length, 16).is_ok_and(|length| usize::from(length) > 4 + id.len());
-    hex(length) && is_long_enough && matches!(id.len(), 40 | 64) && hex(id)
 }
 
 /// Over HTTPS, with whatever credentials the agent's git would find; outside of any clone, whose configuration could name
@@ -305,33 +279,5 @@ fn hung(context: &Context, id: &'static str, subject: Option<String>) -> Outcome
         )
         .with([Evidence::foreign("GIT_ASKPASS", &askpass)]),
         None => ssh::unreachable(id, subject, &Failure::Deadline),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::process::ExitStatusExt as _;
-    use std::process::ExitStatus;
-
-    use super::*;
-
-    #[test]
-    fn only_refs_are_an_advertisement() {
-        let id = "1234567890abcdef1234567890abcdef12345678";
-        let zeroes = "0".repeat(64);
-        for (stdout, is) in [
-            (format!("003f{id} refs/heads/main\n"), true),
-            (format!("00b1{id} refs/heads/main\0report-status"), true),
-            (format!("00a1{zeroes} capabilities^{{}}\0report-status"), true),
-            ("Access denied: account disabled".to_owned(), false),
-            ("2026-11-25 the git service is down".to_owned(), false),
-            ("003cERR access denied or repository not exported".to_owned(), false),
-            (format!("0001{id} refs/heads/main"), false),
-            ("0000".to_owned(), false),
-            (String::new(), false),
-        ] {
-            let output = Output { status: ExitStatus::from_raw(0), stdout, stderr: String::new() };
-            assert_eq!(advertises(&output), is, "{:?}", output.stdout);
-        }
     }
 }

@@ -96,6 +96,10 @@ fn by_hand(code: Code) -> Option<&'static str> {
             "mend the line that git names, or take it out; where git names a value only, `git config --show-origin \
              --list` shows its file"
         }
+        Code::SshInputClosed => {
+            "take the option out where ssh is told it: a file that `ssh -v -G HOST` reads, or `-n`, `-f`, `-N` or `-s` in \
+             the command that git starts"
+        }
         Code::GitTransportForbidden => {
             "allow it where that is set: `git config --show-origin --get-regexp '^protocol'`, or GIT_ALLOW_PROTOCOL"
         }

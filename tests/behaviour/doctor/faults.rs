@@ -295,6 +295,40 @@ pub const CODEX: &[Fault] = &[
         fs::write(path, [&b"# \xff\n"[..], &old].concat()).unwrap();
         lab.doctor(&["--offline"])
     }),
+    fault("codex-forced-login", "fail", "a trusted repository's file forces another method", |lab| {
+        trusts(lab, "/home/coder/src/app");
+        lab.write("src/app/.codex/config.toml", "forced_login_method = \"api\"\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-store-not-file", "fail", "the file of a trusted folder, seen from elsewhere", |lab| {
+        lab.write("work/.codex/config.toml", "cli_auth_credentials_store = \"keyring\"\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault(
+        "codex-model-unsupported",
+        "fail",
+        "a folder of a trusted repository names a withdrawn model",
+        |lab| {
+            trusts(lab, "/home/coder/src/app");
+            lab.write("src/app/.codex/config.toml", "model = \"gpt-6\"\n");
+            lab.write("src/app/sub/.codex/config.toml", "model = \"gpt-5.2\"\n");
+            lab.doctor(&["--offline"]).current_dir("/home/coder/src/app/sub")
+        },
+    ),
+    fault("codex-config-malformed", "fail", "a trusted repository's file does not parse", |lab| {
+        lab.write("work/.codex/config.toml", "model = [\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-config-malformed", "unknown", "a sandbox of which this version knows nothing", |lab| {
+        let old = lab.ws.read(".codex/config.toml");
+        lab.write(".codex/config.toml", &format!("sandbox_mode = \"strict\"\n{old}"));
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-untrusted-folder", "warn", "whose file then does not count", |lab| {
+        lab.remove(".codex/config.toml");
+        lab.write("work/.codex/config.toml", "forced_login_method = \"api\"\n");
+        lab.doctor(&["--offline"]).current_dir("/home/coder/work")
+    }),
     fault("codex-home-unwritable", "fail", "Codex's folder is read-only", |lab| {
         lab.ws.set_mode(".codex", 0o500);
         lab.doctor(&["--offline"])
@@ -309,6 +343,10 @@ pub const CODEX: &[Fault] = &[
         lab.doctor(&["--offline"])
     }),
 ];
+
+fn trusts(lab: &Lab, folder: &str) {
+    lab.append(".codex/config.toml", &format!("[projects.\"{folder}\"]\ntrust_level = \"trusted\"\n"));
+}
 
 #[test]
 fn faults_of_codex() {
@@ -416,6 +454,11 @@ pub const SSH: &[Fault] = &[
     }),
     fault("ssh-config-invalid", "fail", "a line that ssh does not know", |lab| {
         lab.append(".ssh/config", "NoSuchOption yes\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-input-closed", "fail", "an option for tunnels stands above all hosts", |lab| {
+        let ours = lab.ws.read(".ssh/config");
+        lab.write(".ssh/config", &format!("{ours}\nHost *\n  ForkAfterAuthentication yes\n"));
         lab.doctor(&["--offline"])
     }),
     fault("ssh-config-permissions", "fail", "the configuration is world-writable", |lab| {
@@ -695,6 +738,36 @@ pub const PUSH: &[Fault] = &[
     ),
     fault("ssh-command-broken", "fail", "the wrapper never answers", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "sleep 60; ssh")
+    }),
+    fault("ssh-input-closed", "fail", "ssh gives the server nothing to read", |lab| {
+        lab.append(".ssh/config", "\nHost *\n  StdinNull yes\n");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("ssh-input-closed", "fail", "the same through GIT_SSH_COMMAND", |lab| {
+        lab.append(".ssh/config", "\nHost *\n  StdinNull yes\n");
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "ssh -4")
+    }),
+    fault("ssh-input-closed", "fail", "ssh runs no command on the server", |lab| {
+        lab.append(".ssh/config", "\nHost *\n  SessionType none\n");
+        lab.doctor(&["--only", "push.write"])
+    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "GIT_SSH_COMMAND is `ssh -n`, and the server lists its refs",
+        |lab| lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "ssh -n"),
+    ),
+    fault("ssh-command-broken", "fail", "a wrapper of another name does the same", |lab| {
+        lab.ws.install("quiet-ssh", "#!/bin/sh\nexec ssh -n \"$@\"\n");
+        lab.doctor(&["--only", "push"]).env("GIT_SSH", "/run/rig/bin/quiet-ssh")
+    }),
+    fault("ssh-command-broken", "fail", "git is told that a wrapper which needs options takes none", |lab| {
+        lab.ws.install("picky", "#!/bin/sh\n[ \"$1\" = -o ] || [ \"$1\" = -G ] || exit 3\nexec ssh \"$@\"\n");
+        lab.doctor(&["--only", "push"]).env("GIT_SSH", "/run/rig/bin/picky").env("GIT_SSH_VARIANT", "simple")
+    }),
+    fault("git-config-invalid", "fail", "core.sshCommand stands without a value", |lab| {
+        lab.append(".gitconfig", "[core]\n\tsshCommand\n");
+        lab.doctor(&["--only", "push"])
     }),
     fault("gitssh-blocked", "fail", "coder gitssh cannot reach coderd", |lab| {
         let coder = Coder::install(None);

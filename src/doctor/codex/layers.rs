@@ -1,0 +1,158 @@
+//! The configuration files that Codex reads, each above the one before: the machine's, the user's, those of a trusted
+//! repository, and the machine's managed one (0.169, measured).
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, TomlError};
+
+use crate::doctor::Context;
+use crate::provision::clones;
+use crate::provision::trust::real;
+use crate::resource::file::{self, Kind};
+use crate::resource::place::Obstacle;
+
+const SYSTEM: &str = "/etc/codex/config.toml";
+const MANAGED: &str = "/etc/codex/managed_config.toml";
+/// What Codex passes over in a repository's file, telling so.
+const NOT_OF_PROJECTS: &[&str] = &["model_provider", "model_providers", "profile"];
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    System,
+    User,
+    /// It came with a repository: whoever can push to it can set it.
+    Project,
+    Managed,
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub path: PathBuf,
+    pub origin: Origin,
+    config: DocumentMut,
+}
+
+/// Why a file that is there cannot be used.
+pub struct Unusable {
+    pub path: PathBuf,
+    pub origin: Origin,
+    pub why: Why,
+}
+
+pub enum Why {
+    Obstacle(Obstacle),
+    NotUtf8,
+    /// With the number of the line, from 1.
+    NotToml(Option<usize>),
+}
+
+/// The files that count, lowest first.
+#[derive(Clone, Debug, Default)]
+pub struct Layers(Vec<Layer>);
+
+impl Layers {
+    /// Those that count in every folder.
+    pub fn of_machine(context: &Context) -> Result<Self, Unusable> {
+        let user = context.home.codex.join("config.toml");
+        let files = [
+            (PathBuf::from(SYSTEM), Origin::System),
+            (user, Origin::User),
+            (PathBuf::from(MANAGED), Origin::Managed),
+        ];
+        let layers: Result<Vec<_>, _> =
+            files.into_iter().filter_map(|(path, origin)| read(path, origin).transpose()).collect();
+        layers.map(Self)
+    }
+
+    /// With those that the folder's repository adds, where Codex trusts it: of the top of the work tree, and of each folder
+    /// down to this one. `None`: it adds none.
+    pub fn of_folder(&self, context: &Context, folder: &Path) -> Result<Option<Self>, Unusable> {
+        let user = context.home.codex.join("config.toml");
+        let real_folder = PathBuf::from(real(folder));
+        let top = real_folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&real_folder);
+        let main = clones::git_folder(top).filter(|git| git.ends_with(".git"));
+        let main = main.as_deref().and_then(Path::parent);
+        let mut chain: Vec<_> = real_folder.ancestors().take_while(|above| above.starts_with(top)).collect();
+        chain.reverse();
+        let mut added = Vec::new();
+        for folder in chain {
+            let path = folder.join(".codex/config.toml");
+            let level =
+                [Some(folder), Some(top), main].into_iter().flatten().find_map(|folder| self.trust(folder));
+            if level == Some("trusted") && path != user {
+                added.extend(read(path, Origin::Project)?);
+            }
+        }
+        if added.is_empty() {
+            return Ok(None);
+        }
+        let mut layers = self.0.clone();
+        let managed = layers.iter().position(|layer| layer.origin == Origin::Managed).unwrap_or(layers.len());
+        layers.splice(managed..managed, added);
+        Ok(Some(Self(layers)))
+    }
+
+    /// The level of trust that a folder has by its own name.
+    pub fn trust(&self, folder: &Path) -> Option<&str> {
+        self.value(&["projects", folder.to_str()?, "trust_level"])?.1.as_str()
+    }
+
+    /// What stands under these names in the highest file that has it.
+    pub fn value(&self, names: &[&str]) -> Option<(&Layer, &Item)> {
+        self.0.iter().rev().find_map(|layer| Some((layer, layer.value(names)?)))
+    }
+
+    /// Each file's own.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Layer, &'a Item)> {
+        self.0.iter().filter_map(move |layer| Some((layer, layer.value(&[name])?)))
+    }
+}
+
+impl Layer {
+    fn value(&self, names: &[&str]) -> Option<&Item> {
+        let (first, rest) = names.split_first()?;
+        if self.origin == Origin::Project && NOT_OF_PROJECTS.contains(first) {
+            return None;
+        }
+        rest.iter().try_fold(self.config.get(first)?, |item, name| item.get(name))
+    }
+}
+
+fn read(path: PathBuf, origin: Origin) -> Result<Option<Layer>, Unusable> {
+    let unusable = |path, why| Unusable { path, origin, why };
+    let content = match file::observe(&path, Kind::Shared) {
+        Ok(Some(content)) => content,
+        Ok(None) => return Ok(None),
+        Err(obstacle) => return Err(unusable(path, Why::Obstacle(obstacle))),
+    };
+    let Ok(text) = std::str::from_utf8(&content.bytes) else {
+        return Err(unusable(path, Why::NotUtf8));
+    };
+    match text.parse::<DocumentMut>() {
+        Ok(config) => Ok(Some(Layer { path, origin, config })),
+        Err(error) => {
+            let line = line(text, &error);
+            Err(unusable(path, Why::NotToml(line)))
+        }
+    }
+}
+
+fn line(text: &str, error: &TomlError) -> Option<usize> {
+    let newlines = |end| text.bytes().take(end).filter(|&byte| byte == b'\n').count();
+    error.span().map(|span| 1 + newlines(span.start))
+}
+
+#[cfg(test)]
+impl Layers {
+    /// From texts, lowest first.
+    pub fn of_texts(texts: &[(Origin, &str)]) -> Self {
+        let layer = |&(origin, text): &(Origin, &str)| Layer {
+            path: PathBuf::from(format!("/{origin:?}/config.toml")),
+            origin,
+            config: text.parse().unwrap(),
+        };
+        Self(texts.iter().map(layer).collect())
+    }
+}

@@ -1,0 +1,116 @@
+//! One question to a server, through one way to start ssh, as git would put it.
+
+use std::thread;
+
+use super::Access;
+use crate::doctor::Context;
+use crate::doctor::ssh::{self, NETWORK};
+use crate::doctor::ssh_command::SshCommand;
+use crate::git_url::Repository;
+use crate::process::{self, Failure, Output};
+
+/// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
+const FLUSH: &[u8] = b"0000";
+
+/// What came of it.
+pub struct Answer {
+    pub said: Result<Output, Failure>,
+    /// The option, by its name in ssh_config(5), that keeps from the server what git would send next.
+    pub deaf: Option<&'static str>,
+}
+
+impl Answer {
+    /// Whether the server offers what was asked for, and would hear what git sends.
+    pub fn grants(&self) -> bool {
+        self.deaf.is_none() && self.said.as_ref().is_ok_and(advertises)
+    }
+
+    /// Whether the command could not be started: neither by us nor by the shell (126 and 127 of sh(1), which a server may
+    /// end with too).
+    pub fn is_no_program(&self) -> bool {
+        match &self.said {
+            Err(Failure::Missing | Failure::Io(_)) => true,
+            Err(Failure::Deadline) => false,
+            Ok(output) => {
+                let of_server =
+                    |line: &str| line.contains("git-receive-pack") || line.contains("git-upload-pack");
+                let of_shell = |line: &str| {
+                    ["not found", "No such file or directory", "Permission denied", "Is a directory"]
+                        .iter()
+                        .any(|words| line.trim_end().ends_with(words))
+                };
+                matches!(output.status.code(), Some(126 | 127))
+                    && output.stderr.lines().any(|line| of_shell(line) && !of_server(line))
+            }
+        }
+    }
+}
+
+/// What a server says to one half of access.
+pub fn ask(
+    context: &Context,
+    repository: &Repository,
+    at: &Repository,
+    access: Access,
+    ssh: &SshCommand,
+) -> Answer {
+    let (path, verb) = (repository.to_ssh_path(), access.verb());
+    let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
+    let (said, told) = thread::scope(|scope| {
+        let told = scope.spawn(|| process::run(ssh.told(context, at), context.deadline(NETWORK)));
+        (run(ssh.call(context, at, &path, verb)), told.join())
+    });
+    let told = told.ok().and_then(Result::ok);
+    let takes_no_options = told.as_ref().is_some_and(|told| !told.status.success());
+    if takes_no_options
+        && ssh.may_be_simple()
+        && at.ssh_port().is_none()
+        && said.as_ref().is_ok_and(|output| !advertises(output))
+    {
+        let simply = run(ssh.simple_call(context, at, &path, verb));
+        if simply.as_ref().is_ok_and(advertises) {
+            return Answer { said: simply, deaf: None };
+        }
+    }
+    let deaf = told.filter(|told| told.status.success()).and_then(|told| ssh::deafening(&told.stdout));
+    Answer { said, deaf }
+}
+
+/// A pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object id of SHA-1 or SHA-256 (zeroes from an
+/// empty repository), a blank, a name. What a shell or a banner prints is none.
+pub fn advertises(output: &Output) -> bool {
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let Some((length, rest)) = output.stdout.split_at_checked(4) else { return false };
+    let Some((id, _)) = rest.split_once(' ') else { return false };
+    let is_long_enough =
+        u16::from_str_radix(length, 16).is_ok_and(|length| usize::from(length) > 4 + id.len());
+    hex(length) && is_long_enough && matches!(id.len(), 40 | 64) && hex(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    #[test]
+    fn only_refs_are_an_advertisement() {
+        let id = "1234567890abcdef1234567890abcdef12345678";
+        let zeroes = "0".repeat(64);
+        for (stdout, is) in [
+            (format!("003f{id} refs/heads/main\n"), true),
+            (format!("00b1{id} refs/heads/main\0report-status"), true),
+            (format!("00a1{zeroes} capabilities^{{}}\0report-status"), true),
+            ("Access denied: account disabled".to_owned(), false),
+            ("2026-11-25 the git service is down".to_owned(), false),
+            ("003cERR access denied or repository not exported".to_owned(), false),
+            (format!("0001{id} refs/heads/main"), false),
+            ("0000".to_owned(), false),
+            (String::new(), false),
+        ] {
+            let output = Output { status: ExitStatus::from_raw(0), stdout, stderr: String::new() };
+            assert_eq!(advertises(&output), is, "{:?}", output.stdout);
+        }
+    }
+}
