@@ -147,7 +147,7 @@ codes! {
     // ssh
     SshMissing "ssh-missing" TemplateAdmin [stop] "there is no ssh client on PATH"
     SshConfigInvalid "ssh-config-invalid" WorkspaceUser [stop] "ssh rejects its configuration"
-    SshInputClosed "ssh-input-closed" WorkspaceUser [stop] "an option of ssh's keeps from the server what git sends: StdinNull, ForkAfterAuthentication, SessionType"
+    SshInputClosed "ssh-input-closed" WorkspaceUser [stop] "StdinNull, ForkAfterAuthentication or SessionType keeps from the server what git sends"
     SshConfigPermissions "ssh-config-permissions" Agent [may_fix] "ssh refuses its configuration because of its owner or mode"
     SshRouteBroken "ssh-route-broken" Agent [may_fix] "the ssh that git runs does not choose the installed key for its repository"
     SshWrongKey "ssh-wrong-key" RepoAdmin [stop] "the server accepted a key that belongs to another repository or user"

@@ -17,6 +17,7 @@ use crate::error::Finding;
 use crate::git_url::Repository;
 use crate::provision::routing;
 use crate::resource::file;
+use crate::resource::place::{self, Obstacle};
 use route::{Said, effective, route, settings, unwritten};
 
 pub use server::{greet, identity, installed, unreachable};
@@ -194,6 +195,10 @@ fn known_hosts(context: &Context) -> Outcome {
         return Outcome::skip(ID, None, "ssh has no home here");
     };
     let path = folder.join("known_hosts");
+    if let Some(what) = place::standing(&path) {
+        // ssh would wait for it at each connection
+        return Outcome::obstructed(ID, &Obstacle::NotRegular(what), &path);
+    }
     let text = file::text(&path);
     let poisoned = text.lines().enumerate().find(|(_, line)| routing::contradicts_pins(line));
     match poisoned {

@@ -151,18 +151,41 @@ impl Lines {
         self.0.iter().any(|line| !line.remote && spoken_abroad(line))
     }
 
-    /// The repository of `To URL`, `From URL` or of a URL that git quotes. A server's own words do not count.
+    /// The repository of `To URL`, `From URL` or of a URL that git quotes; of several pushed to, the one that refused. A
+    /// server's own words do not count.
     pub fn repository(&self) -> Option<Repository> {
-        self.urls().find_map(|url| url.repository().cloned())
+        let mut urls = self.urls();
+        let blamed = self.urls().find(|named| named.is_blamed);
+        let took = |url: &GitUrl| {
+            self.urls().any(|named| named.url.to_string() == url.to_string() && self.is_above_updates(&named))
+        };
+        let named = blamed.or_else(|| urls.find(|named| !took(&named.url)))?;
+        named.url.repository().cloned()
+    }
+
+    /// Whether below `To URL` stand updates alone.
+    fn is_above_updates(&self, &Named { line, .. }: &Named) -> bool {
+        let below = self.0.get(line + 1..).unwrap_or_default().iter().filter(|line| !line.remote);
+        let mut below = below.take_while(|line| {
+            ["To ", "From ", "fatal:", "error:", "ERROR:", "Pushing to"]
+                .iter()
+                .all(|start| !line.text.starts_with(start))
+        });
+        let mut updated = false;
+        let refused = below.any(|line| {
+            updated |= line.is_update();
+            line.text.starts_with('!')
+        });
+        updated && !refused
     }
 
     pub fn port_in_path(&self) -> bool {
-        self.urls().any(|url| url.port_in_path().is_some())
+        self.urls().any(|named| named.url.port_in_path().is_some())
     }
 
-    fn urls(&self) -> impl Iterator<Item = GitUrl> {
-        let local = self.0.iter().filter(|line| !line.remote);
-        local.filter_map(|line| {
+    fn urls(&self) -> impl Iterator<Item = Named> {
+        let local = self.0.iter().enumerate().filter(|(_, line)| !line.remote);
+        local.filter_map(|(number, line)| {
             let url = match line.text.split_once(' ') {
                 Some(("To" | "From", url)) => url,
                 // with --verbose, before anything is asked of the server
@@ -170,9 +193,18 @@ impl Lines {
                 Some(("fatal:" | "error:", _)) => line.text.split('\'').nth(1)?,
                 _ => return None,
             };
-            GitUrl::parse(url.trim()).ok()
+            let is_blamed = line.text.starts_with("error: failed to push some refs to ");
+            Some(Named { line: number, url: GitUrl::parse(url.trim()).ok()?, is_blamed })
         })
     }
+}
+
+/// A URL in a line of git's.
+struct Named {
+    line: usize,
+    url: GitUrl,
+    /// It is the one that git could not push to.
+    is_blamed: bool,
 }
 
 impl Line {

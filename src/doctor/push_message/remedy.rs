@@ -81,9 +81,10 @@ fn by_command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
             &["sh", "-c", "git config --global --add safe.directory \"$PWD\""],
             "in the clone's folder, if you trust who wrote it; better give the folder to this user",
         ),
-        Code::PushNonFastForward => {
-            (&["git", "pull", "--rebase"], "take over what the server has, then push again; do not force")
-        }
+        Code::PushNonFastForward => (
+            &["git", "pull", "--rebase"],
+            "on the branch that was rejected: take over what the server has, then push again; do not force",
+        ),
         Code::PushShallow => (&["git", "fetch", "--unshallow"], "fetch the whole history, then push again"),
         _ => return None,
     })

@@ -661,6 +661,17 @@ fn the_fix_names_the_page_of_the_repository_that_git_named() {
     ] {
         assert_eq!(page(&pushed_to(url), &none).as_deref(), expected, "{url}");
     }
+    // one remote, two push URLs (git 2.47, as printed)
+    let pushed = "To git@github.com:o/first.git\n   1111111..2222222  main -> main\n";
+    let rejected = "remote: no\nTo git@github.com:o/second.git\n ! [remote rejected] main -> main (x)\n";
+    let blamed = "error: failed to push some refs to 'git@github.com:o/second.git'\n";
+    let second = Some("https://github.com/o/second/settings/keys");
+    let denied = format!("{read_only}\n{TAIL}");
+    assert_eq!(page(&format!("{pushed}{rejected}{blamed}{read_only}"), &none).as_deref(), second);
+    assert_eq!(page(&format!("{pushed}{rejected}{read_only}"), &none).as_deref(), second);
+    assert_eq!(page(&format!("Pushing to git@github.com:o/first.git\n{pushed}Pushing to git@github.com:o/second.git\n{denied}"), &none).as_deref(), second);
+    // it is not the one that took it, and the other has no name
+    assert_eq!(page(&format!("{pushed}{denied}"), &none), None);
     // a server cannot choose the page: its own lines name no remote
     assert_eq!(page(&format!("remote: To git@github.com:evil/r.git\n{read_only}\n"), &none), None);
     let asked = Repository::parse_declared("o/asked").unwrap();

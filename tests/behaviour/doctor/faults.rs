@@ -42,6 +42,10 @@ pub const HOME: &[Fault] = &[
         symlink("/proc/self/mem", lab.ws.home().join(".claude.json")).unwrap();
         lab.doctor(&["--offline"])
     }),
+    fault("home-unsafe-place", "fail", "a FIFO stands in the place of known_hosts", |lab| {
+        lab.ws.cmd("mkfifo").arg(lab.ws.home().join(".ssh/known_hosts")).run().success();
+        lab.doctor(&["--offline"])
+    }),
     fault("home-unsafe-place", "fail", "auth.json is a symlink", |lab| {
         let (place, away) = (lab.ws.home().join(".codex/auth.json"), lab.ws.home().join("auth.json"));
         fs::rename(&place, &away).unwrap();
@@ -765,6 +769,18 @@ pub const PUSH: &[Fault] = &[
         lab.ws.install("picky", "#!/bin/sh\n[ \"$1\" = -o ] || [ \"$1\" = -G ] || exit 3\nexec ssh \"$@\"\n");
         lab.doctor(&["--only", "push"]).env("GIT_SSH", "/run/rig/bin/picky").env("GIT_SSH_VARIANT", "simple")
     }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "a wrapper is named from the folder, and git runs it from the top",
+        |lab| {
+            lab.write("src/app/sub/wrapper", "#!/bin/sh\nexec ssh \"$@\"\n");
+            lab.ws.set_mode("src/app/sub/wrapper", 0o755);
+            lab.doctor(&["--only", "push"])
+                .current_dir("/home/coder/src/app/sub")
+                .env("GIT_SSH_COMMAND", "./wrapper")
+        },
+    ),
     fault("git-config-invalid", "fail", "core.sshCommand stands without a value", |lab| {
         lab.append(".gitconfig", "[core]\n\tsshCommand\n");
         lab.doctor(&["--only", "push"])
