@@ -51,7 +51,8 @@ scripts/release.sh ${other:+--only $(uname -m)}
 PUSHREADY_BIN=$(echo "$PUSHREADY_RELEASE"/pushready-*-"$(uname -m)"-linux)
 export PUSHREADY_BIN
 step test
-cargo test --quiet --locked
+# many tests wait: for a server that hangs, for a lock, for a child
+RUST_TEST_THREADS=$(($(nproc) * 2)) cargo test --quiet --locked
 
 step "the main job, from end to end"
 with bwrap scripts/try.sh

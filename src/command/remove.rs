@@ -95,7 +95,12 @@ impl Removal<'_> {
                 return Ok(report);
             };
             let state = State::open(&home.state, || Receipt { removing: true, ..receipt.clone() })?;
-            let known = heal(home, &state)?.0.map(|receipt| Known { receipt, recovered: true });
+            let (receipt, _) = heal(home, &state)?;
+            // an apply may have made the folder meanwhile, with a receipt of its own
+            let known = match receipt {
+                Some(receipt) if state.just_made => Some(Known { receipt, recovered: true }),
+                receipt => self.known(receipt),
+            };
             (state, known, healed)
         };
         let Known { mut receipt, recovered } =

@@ -4,6 +4,7 @@ use super::require;
 use super::workspace::Cmd;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Child;
 
 /// System calls that change a file or a folder; `?` because an architecture need not have them all. musl opens by `open`.
 const WRITES: &str = "openat,?open,write,?pwrite64,?writev,?ftruncate,fsync,?fdatasync,?rename,?renameat,renameat2,?link,linkat,\
@@ -44,6 +45,22 @@ pub fn inject_own(cmd: Cmd, step: &Step, fault: &str) -> Cmd {
     let Step { syscall, nth } = step;
     let inject = format!("inject={syscall}:{fault}:when={nth}");
     cmd.wrapped_in("strace", ["-qq", "-o", "/dev/null", "-e", &format!("trace={syscall}"), "-e", &inject])
+}
+
+/// Starts `cmd` and lets it come to a stop right after `step`: strace, and the process that goes on with SIGCONT.
+pub fn stop_own(cmd: Cmd, step: &Step) -> (Child, String) {
+    let Step { syscall, nth } = step;
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let (trace, inject) = (format!("trace={syscall}"), format!("inject={syscall}:signal=STOP:when={nth}"));
+    let options = ["-qq", "-e", &trace, "-e", &inject, "-o"];
+    let strace =
+        cmd.wrapped_in("strace", options.map(AsRef::as_ref).iter().chain([&log.path().as_os_str()])).spawn();
+    while !fs::read_to_string(log.path()).unwrap().contains("--- stopped by SIGSTOP ---") {
+        std::thread::yield_now();
+    }
+    let children = format!("/proc/{0}/task/{0}/children", strace.id());
+    let process = fs::read_to_string(children).unwrap().trim().to_owned();
+    (strace, process)
 }
 
 /// `fault` as strace's inject takes it: `signal=KILL`, `error=ENOSPC`.
