@@ -122,7 +122,7 @@ codes! {
     CodexProviderBypass "codex-provider-bypass" WorkspaceUser [stop] "the model provider in config.toml does not use auth.json"
     CodexStoreNotFile "codex-store-not-file" WorkspaceUser [stop] "config.toml keeps credentials elsewhere than in auth.json"
     CodexModelUnsupported "codex-model-unsupported" WorkspaceUser [] "the configured model is not offered to this kind of login"
-    CodexConfigMalformed "codex-config-malformed" Agent [may_fix] "config.toml does not parse"
+    CodexConfigMalformed "codex-config-malformed" Agent [may_fix] "Codex does not start with a config.toml that it reads"
     CodexHomeUnwritable "codex-home-unwritable" TemplateAdmin [stop] "Codex cannot save a refreshed login in its folder"
     CodexSeedAtLivePath "codex-seed-at-live-path" TemplateAdmin [stop] "a secret store writes the seed straight to auth.json and would revive a spent token"
     CodexUntrustedFolder "codex-untrusted-folder" Agent [may_fix] "Codex will ask whether a requested folder is trusted"

@@ -363,6 +363,60 @@ fn codex_trusts_a_folder_that_is_named_by_a_link() {
     });
 }
 
+/// What the doctor says of a repository's own file for Codex, Codex bears out: where the repository is trusted, it counts.
+#[test]
+fn a_repository_can_log_codex_out_where_it_is_trusted() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let clients = Clients::install(ws, &vendors);
+        ws.git(&["init", "--quiet", "app"]).run().success();
+        ws.write("app/sub/file", "", 0o644);
+        let seed = fake_auth::chatgpt().json();
+        let found = || {
+            let doctor = ["doctor", "--offline", "--json", "--only", "codex.config"];
+            let report = ws.pushready(&doctor).current_dir("app/sub").run().json();
+            report["checks"][0]["code"].as_str().map(ToOwned::to_owned)
+        };
+        // codex ends with an error where it has no login
+        let turn = || {
+            let before = vendors.requests().len();
+            clients.codex(&["exec", "hi"]).current_dir("app/sub").run();
+            let requests = vendors.requests();
+            let mut requests = requests[before..].iter();
+            requests.any(|request| {
+                request.path.ends_with("/responses") && request.headers.get("authorization").is_some()
+            })
+        };
+        for (trusted, file, setting, code) in [
+            (false, "app/.codex/config.toml", "forced_login_method = \"api\"\n", None),
+            (true, "app/.codex/config.toml", "model_provider = \"x\"\nprofile = \"x\"\n", None),
+            (
+                true,
+                "app/.codex/config.toml",
+                "cli_auth_credentials_store = \"ephemeral\"\n",
+                Some("codex-store-not-file"),
+            ),
+            (true, "app/sub/.codex/config.toml", "sandbox_mode = 1\n", Some("codex-config-malformed")),
+            (true, "app/.codex/config.toml", "forced_login_method = \"api\"\n", Some("codex-forced-login")),
+        ] {
+            let mut apply = applied(ws, &seed);
+            if trusted {
+                apply = apply.env("PUSHREADY_TRUSTED_FOLDERS", "~/app");
+            }
+            apply.run().success();
+            ws.write(file, setting, 0o644);
+            assert_eq!(found().as_deref(), code, "{setting}");
+            assert_eq!(turn(), code.is_none(), "{setting}");
+            assert_eq!(
+                ws.home().join(".codex/auth.json").exists(),
+                code != Some("codex-forced-login"),
+                "{setting}"
+            );
+            std::fs::remove_file(ws.home().join(file)).unwrap();
+        }
+    });
+}
+
 /// Of a folder that apply cannot add, doctor does not say "run apply".
 #[test]
 fn a_folder_that_apply_cannot_add_has_another_cure_in_apply_and_doctor() {

@@ -440,6 +440,14 @@ fn messages_of_other_forges() {
         (
             refused(
                 "https://dev.azure.com/o/p/_git/r",
+                "error: VS403654: The push was rejected because it contains one or more secrets.",
+                "pre-receive hook declined",
+            ),
+            "push-secret-blocked",
+        ),
+        (
+            refused(
+                "https://dev.azure.com/o/p/_git/r",
                 "",
                 "TF402455: Pushes to this branch are not permitted; you must use a pull request to update this branch.",
             ),

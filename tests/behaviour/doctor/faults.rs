@@ -418,6 +418,19 @@ pub const CLAUDE: &[Fault] = &[
             lab.doctor(&["--offline"])
         },
     ),
+    fault("claude-untrusted-folder", "warn", "a work tree beside one that is trusted", |lab| {
+        let git = |args: &[&str]| lab.ws.git(args).current_dir("src/app").run().success();
+        fs::remove_dir_all(lab.ws.home().join("work")).unwrap();
+        git(&["worktree", "add", "--quiet", "--detach", "/home/coder/work"]);
+        // the main one covers it
+        let main = lab.ws.read(".claude.json").replace("\"/home/coder/work\"", "\"/home/coder/src/app\"");
+        lab.write(".claude.json", &main);
+        let trust = lab.doctor(&["--offline", "--only", "claude.trust"]).run().success();
+        assert_eq!(trust.json()["checks"][0]["status"], "pass", "{trust}");
+        // another one's trust does not
+        lab.write(".claude.json", &main.replace("/src/app\"", "/src\""));
+        lab.doctor(&["--offline"])
+    }),
     fault("claude-config-malformed", "fail", ".claude.json is cut off", |lab| {
         lab.write(".claude.json", "{\"a\": ");
         lab.doctor(&["--offline"])
