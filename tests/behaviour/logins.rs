@@ -384,7 +384,7 @@ fn a_repository_can_log_codex_out_where_it_is_trusted() {
             let requests = vendors.requests();
             let mut requests = requests[before..].iter();
             requests.any(|request| {
-                request.path.ends_with("/responses") && request.headers.get("authorization").is_some()
+                request.path.ends_with("/responses") && request.headers.contains_key("authorization")
             })
         };
         for (trusted, file, setting, code) in [

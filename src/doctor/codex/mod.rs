@@ -3,6 +3,7 @@
 mod config;
 mod layers;
 mod login;
+mod settings;
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,7 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     match Layers::of_machine(context) {
         Ok(layers) => {
             outcomes.extend(config::check(context, &layers, auth.as_ref()));
-            if config::starts(&layers) {
+            if settings::starts(&layers) {
                 outcomes.extend(trust(context, &layers));
             }
         }
