@@ -20,7 +20,7 @@ pub struct Fault<'a> {
     pub layer: &'a Layer,
     pub code: Code,
     pub summary: String,
-    pub cure: &'static str,
+    pub cure: String,
     pub value: String,
     /// What it would take to tell, of a value that a newer Codex may know.
     pub needs: Option<&'static str>,
@@ -29,15 +29,15 @@ pub struct Fault<'a> {
 impl<'a> Fault<'a> {
     fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
         let value = item.to_string();
-        Self { setting, layer, code, summary: String::new(), cure: "mend it", value, needs: None }
+        Self { setting, layer, code, summary: String::new(), cure: "mend it".to_owned(), value, needs: None }
     }
 
     fn says(self, summary: impl Into<String>) -> Self {
         Self { summary: summary.into(), ..self }
     }
 
-    fn cured(self, cure: &'static str) -> Self {
-        Self { cure, ..self }
+    fn cured(self, cure: impl Into<String>) -> Self {
+        Self { cure: cure.into(), ..self }
     }
 }
 
@@ -53,14 +53,20 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
     let malformed = |setting, found| Fault::new(setting, found, Code::CodexConfigMalformed);
     for setting in TEXTS {
         if let Some(found) = layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none()) {
-            return Some(malformed(setting, found).says("it is no string, so Codex does not start"));
+            return Some(
+                malformed(setting, found)
+                    .says("it is no string, so Codex does not start")
+                    .cured("write its value in quotes, or take it out"),
+            );
         }
     }
     let method = layers.value(&["forced_login_method"]);
     let is_odd = |item: &Item| !item.as_str().is_some_and(|method| ["api", "chatgpt"].contains(&method));
     if let Some(found) = method.filter(|(_, item)| is_odd(item)) {
         let says = "it is neither \"api\" nor \"chatgpt\", so Codex does not start";
-        return Some(malformed("forced_login_method", found).says(says));
+        return Some(
+            malformed("forced_login_method", found).says(says).cured("write one of them, or take it out"),
+        );
     }
     if let Some(found) = layers.value(&["profile"]) {
         let says = "`profile` is of an older Codex: this one does not start with it";
@@ -78,12 +84,18 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
     layers.values("projects").find_map(|(layer, projects)| {
         let Some(table) = projects.as_table_like() else {
             return Some(
-                malformed("projects", (layer, projects)).says("it is no table, so Codex does not start"),
+                malformed("projects", (layer, projects))
+                    .says("it is no table, so Codex does not start")
+                    .cured("write `[projects.\"/folder\"]` with `trust_level` below it"),
             );
         };
         let (_, project) = table.iter().find(|(_, project)| is_odd(project))?;
         let says = "a `trust_level` is neither \"trusted\" nor \"untrusted\", so Codex does not start";
-        Some(malformed("projects", (layer, project)).says(says))
+        Some(
+            malformed("projects", (layer, project))
+                .says(says)
+                .cured("write one of them, or take the table out"),
+        )
     })
 }
 
@@ -116,10 +128,10 @@ pub fn settings<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) ->
             && !known.contains(&choice)
         {
             faults.push(Fault {
-                needs: Some(
-                    "one start of Codex in that folder: it ends at once where it does not know the value",
-                ),
-                ..fault.says(format!("`{setting}` has a value that Codex 0.169 does not start with"))
+                needs: Some("whether the Codex that is installed knows it: `codex --version`"),
+                ..fault
+                    .says(format!("`{setting}` has a value that Codex 0.169 does not start with"))
+                    .cured(format!("set one of {}, or take it out", known.join(", ")))
             });
         }
     }

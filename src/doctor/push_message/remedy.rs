@@ -98,7 +98,7 @@ fn by_hand(code: Code) -> Option<&'static str> {
              --list` shows its file"
         }
         Code::SshInputClosed => {
-            "take the option out where ssh is told it: a file that `ssh -v -G HOST` reads, or `-n`, `-f`, `-N` or `-s` in \
+            "take the option out where ssh is told it: a file that `ssh -v -G HOST` names, or `-n`, `-f`, `-N` or `-s` in \
              the command that git starts"
         }
         Code::GitTransportForbidden => {
