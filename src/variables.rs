@@ -90,13 +90,27 @@ pub mod observed {
     /// Claude Code without everything that is not asked for on its command line, logins included.
     pub const CLAUDE_CODE_SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
     /// Each sends Claude Code to a cloud provider instead.
-    pub const CLAUDE_CODE_PROVIDERS: &[&str] =
-        &["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
+    pub const CLAUDE_CODE_PROVIDERS: &[&str] = &[
+        "CLAUDE_CODE_USE_BEDROCK",
+        "CLAUDE_CODE_USE_VERTEX",
+        "CLAUDE_CODE_USE_FOUNDRY",
+        "CLAUDE_CODE_USE_MANTLE",
+        "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+        "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
+    ];
+    /// Each gives Claude Code another way to log in, or another server to do it at (2.1.330, measured).
+    pub const CLAUDE_CODE_LOGINS: &[&str] =
+        &["CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR", "ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_CUSTOM_OAUTH_URL"];
+    /// Headers of every request, one a line.
+    pub const ANTHROPIC_CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
+    /// Where the credentials file lies, if not in Claude Code's folder.
+    pub const CLAUDE_SECURESTORAGE_CONFIG_DIR: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
     pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
     pub const CODER_AGENT_URL: &str = "CODER_AGENT_URL";
     pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
     pub const GIT_SSH: &str = "GIT_SSH";
     pub const GIT_SSH_VARIANT: &str = "GIT_SSH_VARIANT";
+    pub const GIT_AUTHOR_EMAIL: &str = "GIT_AUTHOR_EMAIL";
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 

@@ -12,6 +12,7 @@ use crate::error::Finding;
 use crate::git_complaint::{Complaint, Scope};
 use crate::git_url::{GitUrl, Repository, redact};
 use crate::process::{self, Failure, Output};
+use crate::variables::observed;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -24,6 +25,13 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         // it would not end
         Some(_) => Err(Failure::Deadline),
         None => git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]),
+    };
+    // whoever names the author by variables alone has said nothing of the committer
+    let author = match author {
+        Ok(said) if said.status.success() && context.env.get(observed::GIT_AUTHOR_EMAIL).is_some() => {
+            git(context, context.folder.as_deref(), &["var", "GIT_COMMITTER_IDENT"])
+        }
+        author => author,
     };
     let missing = matches!(author, Err(Failure::Missing));
     let hangs = matches!(author, Err(Failure::Deadline)) && standing.is_none();
@@ -157,12 +165,14 @@ pub fn forbids_ssh(context: &Context, id: &'static str, subject: Option<String>)
 fn identity(author: &Said) -> Outcome {
     const ID: &str = "git.identity";
     match author {
-        Ok(output) if output.status.success() => Outcome::pass(ID, None, "git has an author for commits"),
+        Ok(output) if output.status.success() => {
+            Outcome::pass(ID, None, "git has an author and a committer for commits")
+        }
         Ok(_) => Outcome::warn(
             ID,
             None,
             Code::GitIdentityMissing,
-            "git has no author name and email, so a commit will fail",
+            "git does not know by whom commits are, so a commit will fail",
             // whose it is to be, no argv of ours can know
             Fix::report(
                 "ask whose name the commits shall bear, then `git config --global user.name NAME` and \
@@ -227,12 +237,14 @@ fn remotes(context: &Context, said: &[(&InView, Said)]) -> Vec<Outcome> {
     outcomes
 }
 
+/// Longer than any name that people give a remote.
+const LONGEST_NAME: usize = 64;
+
 /// What a remote is called in a subject: whoever wrote the clone's configuration chose its name, so an odd one is shown as
 /// evidence, and goes by its number. Pure.
 fn named_remote(name: &str, nth: usize) -> (String, Option<Evidence>) {
-    const LONGEST: usize = 64;
     let is_plain =
-        name.len() <= LONGEST && name.chars().all(|c| c.is_ascii_graphic()) && redact(name) == name;
+        name.len() <= LONGEST_NAME && name.chars().all(|c| c.is_ascii_graphic()) && redact(name) == name;
     if is_plain {
         return (name.to_owned(), None);
     }
@@ -251,12 +263,24 @@ fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InVie
         let path = path.trim_start_matches('/').strip_prefix(&port.to_string())?.trim_start_matches('/');
         Some(format!("ssh://{at}:{port}/{path}"))
     });
-    let top = clone.top().to_string_lossy();
     match rest {
-        Some(url) if push == fetch => Fix::run(["git", "-C", &top, "remote", "set-url", name, &url], say),
-        Some(url) => Fix::run(["git", "-C", &top, "remote", "set-url", "--push", name, &url], say),
+        Some(url) => set_url(clone, name, &url, push != fetch, say),
         None => Fix::report(say),
     }
+}
+
+/// Sets the URL of a remote of this clone, or the one for pushes alone. Whoever wrote the clone's configuration chose the
+/// remote's name: it goes into a command where it is a plain word, and nowhere else.
+fn set_url(clone: &InView, name: &str, url: &str, for_pushes: bool, say: &str) -> Fix {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= LONGEST_NAME
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
+    if !is_plain {
+        return Fix::report(format!("{say}; the remote's name is no plain word, so look at it first"));
+    }
+    let top = clone.top().to_string_lossy();
+    let argv = ["git", "-C", &top, "remote", "set-url"].into_iter();
+    Fix::run(argv.chain(for_pushes.then_some("--push")).chain([name, url]), say)
 }
 
 /// The worst that is to be said of a remote; it may push to several places. `place` is what the subject tells of it.
@@ -312,10 +336,7 @@ fn judge_push(
             subject,
             Code::RemotePushElsewhere,
             "pushes go to another repository than fetches",
-            Fix::run(
-                ["git", "remote", "set-url", "--push", name, &repository.to_ssh()],
-                "set the push URL, if that is not meant",
-            ),
+            set_url(clone, name, &repository.to_ssh(), true, "set the push URL, if that is not meant"),
         ),
         () if push.transport().is_ssh() => Outcome::pass(ID, subject, "pushes go over SSH"),
         () if stored.is_some_and(|stored| stored.url.transport().is_ssh()) => Outcome::fail(

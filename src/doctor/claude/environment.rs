@@ -1,5 +1,6 @@
 //! What beats the token, and where it would be sent.
 
+use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -11,7 +12,9 @@ use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
 const OFFICIAL_ORIGIN: &str = "https://api.anthropic.com";
+/// What an administrator sets, and the folder of more such files.
 const MANAGED: &str = "/etc/claude-code/managed-settings.json";
+const MANAGED_FOLDER: &str = "/etc/claude-code/managed-settings.d";
 
 /// One settings file of Claude Code.
 struct SettingsFile {
@@ -21,18 +24,25 @@ struct SettingsFile {
     of_project: bool,
 }
 
+/// The strongest first: an administrator's, the folder's own, the repository's, the user's (2.1.330, measured).
 fn read_settings(context: &Context) -> Vec<SettingsFile> {
-    let mut paths = vec![(PathBuf::from(MANAGED), false), (context.home.claude.join("settings.json"), false)];
-    // those of the folder in which it is started, and of no other above it (2.1.330, measured)
+    let more = fs::read_dir(MANAGED_FOLDER).into_iter().flatten().filter_map(Result::ok);
+    let mut managed: Vec<_> = more.map(|entry| entry.path()).collect();
+    managed.sort();
+    managed.insert(0, PathBuf::from(MANAGED));
+    let mut paths: Vec<_> = managed.into_iter().rev().map(|path| (path, false)).collect();
+    // those of the folder in which it is started, and of no other above it
     if let Some(folder) = &context.folder {
         let of_project = *folder != context.home.path;
-        for name in ["settings.json", "settings.local.json"] {
+        for name in ["settings.local.json", "settings.json"] {
             paths.push((folder.join(".claude").join(name), of_project));
         }
     }
+    paths.push((context.home.claude.join("settings.json"), false));
     let read = |(path, of_project): (PathBuf, bool)| {
         let content = file::observe(&path, Kind::Shared).ok()??;
-        let value = serde_json::from_slice(&content.bytes).ok()?;
+        let bytes = content.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&content.bytes);
+        let value = serde_json::from_slice(bytes).ok()?;
         Some(SettingsFile { path, value, of_project })
     };
     paths.into_iter().filter_map(read).collect()
@@ -46,21 +56,19 @@ struct Setting<'a> {
     file: Option<&'a SettingsFile>,
 }
 
-/// The first place in which a variable of Claude Code is set: settings files beat the environment.
+/// The first place in which a variable of Claude Code is set: settings files beat the environment, also with an empty value.
 fn effective<'a>(context: &Context, settings: &'a [SettingsFile], name: &str) -> Option<Setting<'a>> {
-    let in_file = settings.iter().find_map(|file| {
-        let value = match file.value.get("env")?.get(name)? {
-            Value::String(text) => text.trim().to_owned(),
-            value @ (Value::Number(_) | Value::Bool(_)) => value.to_string(),
-            _ => return None,
-        };
-        let place = file.path.display().to_string();
-        (!value.is_empty()).then(|| Setting { name: name.to_owned(), value, place, file: Some(file) })
+    let in_file = settings.iter().find_map(|file| match file.value.get("env")?.get(name)? {
+        Value::String(text) => Some((file, text.trim().to_owned())),
+        value @ (Value::Number(_) | Value::Bool(_)) => Some((file, value.to_string())),
+        _ => None,
     });
-    in_file.or_else(|| {
-        let value = context.env.text(name)?;
-        Some(Setting { name: name.to_owned(), value, place: "the environment".to_owned(), file: None })
-    })
+    let (value, place, file) = if let Some((file, value)) = in_file {
+        (value, file.path.display().to_string(), Some(file))
+    } else {
+        (context.env.text(name)?, "the environment".to_owned(), None)
+    };
+    (!value.is_empty()).then(|| Setting { name: name.to_owned(), value, place, file })
 }
 
 /// What beats the token, and where the token would go. The order is Claude Code's own (2.1.330, measured).
@@ -86,17 +94,28 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         );
     }
     let helper = settings.iter().find_map(|file| {
-        file.value.get("apiKeyHelper").and_then(Value::as_str).map(|_| Setting {
+        file.value.get("apiKeyHelper").and_then(Value::as_str).map(|helper| Setting {
             name: "apiKeyHelper".to_owned(),
-            value: String::new(),
+            value: helper.to_owned(),
             place: file.path.display().to_string(),
             file: Some(file),
         })
     });
+    let helper = helper.filter(|setting| !setting.value.is_empty());
+    let headers = effective(context, settings, observed::ANTHROPIC_CUSTOM_HEADERS);
+    let own_header = headers.filter(|setting| names_credential(&setting.value));
+    let other_login = observed::CLAUDE_CODE_LOGINS.iter().find_map(|name| effective(context, settings, name));
+    // the token of the variable stands in no file
+    let has_variable = context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some();
+    let elsewhere = effective(context, settings, observed::CLAUDE_SECURESTORAGE_CONFIG_DIR)
+        .filter(|setting| !has_variable && *context.home.claude != *setting.value);
     let in_file = |name| effective(context, settings, name).filter(|setting| setting.file.is_some());
     let winner = effective(context, settings, observed::ANTHROPIC_AUTH_TOKEN)
         .or_else(|| effective(context, settings, observed::ANTHROPIC_API_KEY))
         .or(helper)
+        .or(own_header)
+        .or(other_login)
+        .or(elsewhere)
         // it then takes an API key alone
         .or_else(|| effective(context, settings, observed::CLAUDE_CODE_SIMPLE).filter(|it| on(&it.value)))
         // the one of the environment is judged as the login that it is
@@ -135,4 +154,12 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         outcomes.push(Outcome::pass(ID, None, "nothing beats the token, and it goes to Anthropic"));
     }
     outcomes
+}
+
+/// Whether one of the headers, each in a line of its own, is what a request is logged in by.
+fn names_credential(headers: &str) -> bool {
+    let names = headers.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
+    names
+        .into_iter()
+        .any(|name| ["authorization", "x-api-key"].iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
