@@ -212,6 +212,11 @@ impl SshCommand {
         self.variant == Variant::Auto
     }
 
+    /// Whether git is told to give it no option.
+    pub fn is_simple(&self) -> bool {
+        self.variant == Variant::Simple
+    }
+
     /// The call that git would make then: host and remote command.
     pub fn simple_call(&self, context: &Context, at: &Repository, path: &str, verb: &str) -> Command {
         asking(self.started(context), at, path, verb)

@@ -15,14 +15,22 @@ const FLUSH: &[u8] = b"0000";
 /// What came of it.
 pub struct Answer {
     pub said: Result<Output, Failure>,
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What keeps git from going on, whatever the server says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
     /// The option, by its name in ssh_config(5), that keeps from the server what git would send next.
-    pub deaf: Option<&'static str>,
+    Deaf(&'static str),
+    /// The remote has a port, and git gives the command no options, so it dies (connect.c, `push_ssh_options`).
+    Port,
 }
 
 impl Answer {
     /// Whether the server offers what was asked for, and would hear what git sends.
     pub fn grants(&self) -> bool {
-        self.deaf.is_none() && self.said.as_ref().is_ok_and(advertises)
+        self.obstacle.is_none() && self.said.as_ref().is_ok_and(advertises)
     }
 
     /// Whether the command could not be started: neither by us nor by the shell (126 and 127 of sh(1), which a server may
@@ -61,26 +69,39 @@ pub fn ask(
         (run(ssh.call(context, at, &path, verb)), told.join())
     });
     let told = told.ok().and_then(Result::ok);
-    let takes_no_options = told.as_ref().is_some_and(|told| !told.status.success());
-    if takes_no_options
-        && ssh.may_be_simple()
-        && at.ssh_port().is_none()
-        && said.as_ref().is_ok_and(|output| !advertises(output))
-    {
+    let is_simple =
+        ssh.is_simple() || ssh.may_be_simple() && told.as_ref().is_some_and(|told| !told.status.success());
+    if is_simple && at.ssh_port().is_some() {
+        return Answer { said, obstacle: Some(Obstacle::Port) };
+    }
+    if is_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {
         let simply = run(ssh.simple_call(context, at, &path, verb));
         if simply.as_ref().is_ok_and(advertises) {
-            return Answer { said: simply, deaf: None };
+            return Answer { said: simply, obstacle: None };
         }
     }
     let deaf = told.filter(|told| told.status.success()).and_then(|told| ssh::deafening(&told.stdout));
-    Answer { said, deaf }
+    Answer { said, obstacle: deaf.map(Obstacle::Deaf) }
+}
+
+/// Whether standard output is what git reads first from a server.
+pub fn advertises(output: &Output) -> bool {
+    let stdout = &*output.stdout;
+    // where ssh hands GIT_PROTOCOL on, the server tells its version first; of version 2 refs are told when asked for
+    stdout.starts_with("000eversion 2\n") || is_refs(stdout.strip_prefix("000eversion 1\n").unwrap_or(stdout))
+}
+
+/// Whether the refs are there, and something else stands before them.
+pub fn is_garbled(output: &Output) -> bool {
+    !advertises(output)
+        && output.stdout.match_indices("00").any(|(at, _)| output.stdout.get(at..).is_some_and(is_refs))
 }
 
 /// A pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object id of SHA-1 or SHA-256 (zeroes from an
 /// empty repository), a blank, a name. What a shell or a banner prints is none.
-pub fn advertises(output: &Output) -> bool {
+fn is_refs(text: &str) -> bool {
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let Some((length, rest)) = output.stdout.split_at_checked(4) else { return false };
+    let Some((length, rest)) = text.split_at_checked(4) else { return false };
     let Some((id, _)) = rest.split_once(' ') else { return false };
     let is_long_enough =
         u16::from_str_radix(length, 16).is_ok_and(|length| usize::from(length) > 4 + id.len());
@@ -108,9 +129,17 @@ mod tests {
             (format!("0001{id} refs/heads/main"), false),
             ("0000".to_owned(), false),
             (String::new(), false),
+            ("000eversion 2\n0015agent=git/2.47".to_owned(), true),
+            (format!("000eversion 1\n003f{id} refs/heads/main\n"), true),
+            ("000eversion 1\n003cERR denied".to_owned(), false),
         ] {
             let output = Output { status: ExitStatus::from_raw(0), stdout, stderr: String::new() };
             assert_eq!(advertises(&output), is, "{:?}", output.stdout);
+            assert!(!is_garbled(&output), "{:?}", output.stdout);
+            let stdout = format!("Welcome to 2000 hosts\n{}", output.stdout);
+            let garbled = Output { status: ExitStatus::from_raw(0), stdout, stderr: String::new() };
+            let has_refs = is && output.stdout.contains(" refs/") || output.stdout.contains(" capabilities");
+            assert_eq!(is_garbled(&garbled), has_refs, "{:?}", garbled.stdout);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! other branches, and of what is in the commits to come, it does not prove either.
 
 use super::asking::ask;
-use super::scratch::Scratch;
+use super::scratch::{Hash, Scratch};
 use super::{Access, By, Choice, SshCommand, WithoutValue, blames_nobody, hung, of_clone, without_value};
 use crate::catalogue::{Actor, Code};
 use crate::doctor::Context;
@@ -32,20 +32,28 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
     {
         return of_clone(ID, subject, wins);
     }
-    let scratch = match Scratch::new(context) {
+    let mut scratch = match Scratch::new(context, Hash::Sha1) {
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
     };
     let branch =
         format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
-    let run = |arguments: &[&str]| {
+    let run_in = |scratch: &Scratch, arguments: &[&str]| {
         let mut git = scratch.git();
         git.args(arguments);
         process::run(git, context.deadline(NETWORK))
     };
     // an object that the server has already: a new one could be judged for what is in it
-    let fetched =
-        run(&["fetch", "--quiet", "--depth=1", url, "HEAD"]).is_ok_and(|said| said.status.success());
+    let fetch = ["fetch", "--quiet", "--depth=1", url, "HEAD"];
+    let mut fetched = run_in(&scratch, &fetch);
+    if fetched.as_ref().is_ok_and(Hash::is_another)
+        && let Ok(other) = Scratch::new(context, Hash::Sha256)
+    {
+        scratch = other;
+        fetched = run_in(&scratch, &fetch);
+    }
+    let run = |arguments: &[&str]| run_in(&scratch, arguments);
+    let fetched = fetched.is_ok_and(|said| said.status.success());
     let source = if fetched { "FETCH_HEAD" } else { &scratch.commit };
     let pushed = run(&["push", "--no-verify", url, &format!("{source}:{branch}")]);
     // also after a failure: a push that timed out may have arrived
@@ -61,7 +69,7 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         }
         Ok(said) if said.status.success() => not_deleted(subject.clone(), repository, &deleted),
         Ok(said) => classified(subject.clone(), repository, said),
-        Err(Failure::Deadline) if !over_ssh => hung(context, ID, subject.clone()),
+        Err(Failure::Deadline) if !over_ssh => hung(context, ID, subject.clone(), &scratch, url),
         Err(failure) => super::ssh::unreachable(ID, subject.clone(), failure),
     };
     let outcome = match &ssh {

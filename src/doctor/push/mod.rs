@@ -10,7 +10,7 @@ use std::thread;
 use super::Context;
 use super::git;
 use super::outcome::{Evidence, Fix, Outcome, Status};
-use super::push_message::{Greeting, Hints, classify};
+use super::push_message::{self, Greeting, Hints, classify};
 use super::runner::Gate;
 use super::ssh::{self, NETWORK};
 use super::ssh_command::{By, Choice, SshCommand, WithoutValue};
@@ -18,9 +18,10 @@ use crate::catalogue::{Actor, Code};
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
-use asking::{Answer, advertises, ask};
+use crate::variables::observed;
+use asking::{Answer, Obstacle, advertises, ask, is_garbled};
 pub use live::live;
-use scratch::Scratch;
+use scratch::{Hash, Scratch};
 
 /// Which half of access is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,17 +120,20 @@ fn judge(
     context: &Context,
     repository: &Repository,
     access: Access,
-    Answer { said, deaf }: &Answer,
+    Answer { said, obstacle }: &Answer,
     gate: &Gate,
 ) -> Outcome {
     let id = access.id();
     let subject = Some(repository.to_ssh());
-    if let Some(option) = deaf {
-        return ssh::deaf(id, subject, option);
+    match obstacle {
+        Some(Obstacle::Deaf(option)) => return ssh::deaf(id, subject, option),
+        Some(Obstacle::Port) => return without_port(id, subject),
+        None => {}
     }
     match said {
         Err(failure) => ssh::unreachable(id, subject, failure),
         Ok(output) if advertises(output) => Outcome::pass(id, subject, access.granted()),
+        Ok(output) if is_garbled(output) => garbled(id, subject, output),
         Ok(output) if output.stderr.trim().is_empty() => silent(id, subject, output),
         Ok(output) => {
             let hints = hints(context, repository, gate);
@@ -139,6 +143,9 @@ fn judge(
                 && context.has_key(repository);
             if let Some(cause) = may_be_routing.then(|| ssh::misrouted(context, repository)).flatten() {
                 return Outcome { id, subject, ..cause }.with(outcome.evidence);
+            }
+            if outcome.code == Some(Code::SshKeyRefused) && hints.key_is_ours == Some(true) {
+                return withheld(id, subject).with(outcome.evidence);
             }
             let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
             outcome.with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
@@ -166,22 +173,57 @@ fn blames_nobody(outcome: &Outcome) -> bool {
     }
 }
 
+/// The server takes the key where it is offered; routing names it, and another setting keeps it back.
+fn withheld(id: &'static str, subject: Option<String>) -> Outcome {
+    let summary =
+        "the server takes this repository's key, and a setting of ssh's keeps it from being offered";
+    let say = "see `ssh -G HOST`: PubkeyAcceptedAlgorithms, PubkeyAuthentication, CertificateFile or IdentitiesOnly";
+    let outcome = Outcome::fail(id, subject, Code::SshRouteBroken, summary, Fix::report(say));
+    Outcome { actor: Some(Actor::WorkspaceUser), agent_may_fix: false, ..outcome }
+}
+
+/// git dies before it starts the command.
+fn without_port(id: &'static str, subject: Option<String>) -> Outcome {
+    Outcome::fail(
+        id,
+        subject,
+        Code::SshCommandBroken,
+        "the remote has a port, and git gives the command in the place of ssh no options, so it ends there",
+        Fix::report(
+            "have the command answer to `-G` as ssh does, or set GIT_SSH_VARIANT=ssh if it takes ssh's options",
+        ),
+    )
+}
+
+/// The refs are there, below something that is not git's.
+fn garbled(id: &'static str, subject: Option<String>, output: &Output) -> Outcome {
+    let first = output.stdout.lines().next().unwrap_or_default();
+    let first: String = first.chars().take(80).collect();
+    let code = Code::SshOutputGarbled;
+    let summary = "something prints into the data that git reads from ssh";
+    Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
+        .with([Evidence::foreign("first printed", &first)])
+}
+
 /// Nothing stands there to be read.
 fn silent(id: &'static str, subject: Option<String>, output: &Output) -> Outcome {
     let ended = match output.status.code() {
         Some(status) => format!("ended with status {status}"),
         None => "was killed".to_owned(),
     };
+    let printed = if output.stdout.is_empty() { "nothing" } else { "nothing that git could read" };
+    let first: String = output.stdout.lines().next().unwrap_or_default().chars().take(80).collect();
     Outcome::unknown(
         id,
         subject,
-        format!("the ssh that git starts printed nothing, and {ended}"),
+        format!("the ssh that git starts printed {printed}, and {ended}"),
         "the same by hand: `git ls-remote URL`, with GIT_TRACE=1 to see which command git runs",
     )
     .coded(Code::PushUnrecognized)
     .fixed(Fix::report(
         "look at the command that stands for ssh, and at what the server does after the login",
     ))
+    .with((!first.is_empty()).then(|| Evidence::foreign("first printed", &first)))
 }
 
 /// Whose key it was decides between neighbours: read-only here, or another repository's.
@@ -228,27 +270,50 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
         return outcome;
     }
     let cannot = |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
-    let scratch = match Scratch::new(context) {
+    let mut scratch = match Scratch::new(context, Hash::Sha1) {
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
     };
-    let mut git = scratch.git();
-    match access {
-        Access::Read => git.args(["ls-remote", "--quiet", "--exit-code", url.without_credential(), "HEAD"]),
-        // asks for credentials and for the right to write, and sends nothing
-        Access::Write => {
-            let refspec = format!("{}:refs/heads/pushready-probe", scratch.commit);
-            git.args(["push", "--quiet", "--dry-run", "--no-verify", url.without_credential(), &refspec])
-        }
+    let run = |command| process::run(command, context.deadline(NETWORK));
+    let ask = |scratch: &Scratch| {
+        let mut git = scratch.git();
+        match access {
+            Access::Read => {
+                git.args(["ls-remote", "--quiet", "--exit-code", url.without_credential(), "HEAD"])
+            }
+            // asks for credentials and for the right to write, and sends nothing
+            Access::Write => {
+                let refspec = format!("{}:refs/heads/pushready-probe", scratch.commit);
+                git.args(["push", "--quiet", "--dry-run", "--no-verify", url.without_credential(), &refspec])
+            }
+        };
+        run(git)
     };
-    let output = match process::run(git, context.deadline(NETWORK)) {
+    let mut said = ask(&scratch);
+    if said.as_ref().is_ok_and(Hash::is_another) {
+        scratch = match Scratch::new(context, Hash::Sha256) {
+            Ok(scratch) => scratch,
+            Err(why) => return cannot(why),
+        };
+        said = ask(&scratch);
+    }
+    let output = match said {
         Ok(output) => output,
-        Err(Failure::Deadline) => return hung(context, id, subject),
+        Err(Failure::Deadline) => return hung(context, id, subject, &scratch, url.without_credential()),
         Err(failure) => return cannot(failure.to_string()),
     };
-    // 2: there is no HEAD, in a repository that could be read
-    if output.status.success() || (access == Access::Read && output.status.code() == Some(2)) {
+    if output.status.success() {
         return Outcome::pass(id, subject, access.granted());
+    }
+    // there is no HEAD: in an empty repository, or on any page that answers
+    if access == Access::Read && output.status.code() == Some(2) {
+        let mut git = scratch.git();
+        git.args(["ls-remote", "--quiet", url.without_credential()]).env("GIT_TRACE_PACKET", "1");
+        return if run(git).is_ok_and(|traced| traced.stderr.contains("packet:")) {
+            Outcome::pass(id, subject, access.granted())
+        } else {
+            no_git(id, subject)
+        };
     }
     let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
     let outcome = Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) };
@@ -267,9 +332,29 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     outcome
 }
 
-/// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without anybody.
-fn hung(context: &Context, id: &'static str, subject: Option<String>) -> Outcome {
-    match context.env.text(crate::variables::observed::GIT_ASKPASS) {
+/// A login page, or that of a captive network, answers to everything.
+fn no_git(id: &'static str, subject: Option<String>) -> Outcome {
+    let summary = "what answers there does not speak git: a login page, the page of a captive network, or a file server";
+    Outcome::unknown(id, subject, summary, "what a browser shows at the remote's URL")
+        .coded(Code::PushNoCredentials)
+        .fixed(push_message::fix(Code::PushNoCredentials, None))
+}
+
+/// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without anybody. With an askpass that
+/// knows nothing git ends at once, unless it is the server that does not answer.
+fn hung(
+    context: &Context,
+    id: &'static str,
+    subject: Option<String>,
+    scratch: &Scratch,
+    url: &str,
+) -> Outcome {
+    let askpass = context.env.text(observed::GIT_ASKPASS).filter(|_| {
+        let mut git = scratch.git();
+        git.args(["ls-remote", "--quiet", url, "HEAD"]).env(observed::GIT_ASKPASS, "true");
+        process::run(git, context.deadline(NETWORK)).is_ok()
+    });
+    match askpass {
         Some(askpass) => Outcome::fail(
             id,
             subject,

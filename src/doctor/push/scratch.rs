@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::doctor::Context;
 use crate::doctor::ssh::NETWORK;
-use crate::process;
+use crate::process::{self, Output};
 use crate::resource::file;
 
 /// A repository of our own with one empty commit, away from everything; gone when dropped.
@@ -15,8 +15,23 @@ pub struct Scratch {
     pub commit: String,
 }
 
+/// How a repository names its objects: both ends must do it alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    Sha1,
+    Sha256,
+}
+
+impl Hash {
+    /// Whether the other end said that it has another one than we.
+    pub fn is_another(output: &Output) -> bool {
+        let words = ["mismatched algorithms", "does not support this repository's hash algorithm"];
+        words.iter().any(|words| output.stderr.contains(words))
+    }
+}
+
 impl Scratch {
-    pub fn new(context: &Context) -> Result<Self, String> {
+    pub fn new(context: &Context, hash: Hash) -> Result<Self, String> {
         let folder = file::temporary_folder(&std::env::temp_dir())
             .map_err(|error| format!("a temporary folder: {error}"))?;
         let mut scratch = Self { folder, commit: String::new() };
@@ -25,9 +40,14 @@ impl Scratch {
             git.args(arguments);
             let output =
                 process::run(git, context.deadline(NETWORK)).map_err(|failure| failure.to_string())?;
-            if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(output.stderr) }
+            let said = || output.stderr.lines().next().unwrap_or_default().escape_debug().to_string();
+            if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(said()) }
         };
-        run(&["init", "--quiet", "--bare"])?;
+        let format = match hash {
+            Hash::Sha1 => "--object-format=sha1",
+            Hash::Sha256 => "--object-format=sha256",
+        };
+        run(&["init", "--quiet", "--bare", format])?;
         let tree = run(&["hash-object", "-w", "-t", "tree", "/dev/null"])?;
         let identity = ["-c", "user.name=pushready", "-c", "user.email=pushready@localhost"];
         scratch.commit = run(&[&identity[..], &["commit-tree", "-m", "probe", &tree]].concat())?;
@@ -36,7 +56,8 @@ impl Scratch {
 
     pub fn git(&self) -> Command {
         let mut git = process::caller("git");
-        git.current_dir(self.folder.path()).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+        // named outright: safe.bareRepository may forbid git to find it
+        git.current_dir(self.folder.path()).env("GIT_DIR", self.folder.path()).env_remove("GIT_WORK_TREE");
         git
     }
 }

@@ -46,9 +46,15 @@ const UPDATES: [&str; 10] = [
     "-> fetch_head",
     "receiving objects: 100%",
 ];
-const FAILURES: [&str; 9] = [
+/// What git says below the updates of a push that went through.
+const AFTERWORDS: [&str; 7] =
+    ["set up to track", "done", "auto packing", "hint:", "warning:", "to ", "everything up-to-date"];
+const FAILURES: [&str; 12] = [
     "fatal:",
     "error:",
+    "conflict (",
+    "automatic merge failed",
+    "would be overwritten by merge",
     "[rejected]",
     "[remote rejected]",
     "[remote failure]",
@@ -59,8 +65,11 @@ const FAILURES: [&str; 9] = [
     "ssh: could not resolve",
 ];
 /// Beginnings and words of git's messages in its larger translations.
-const FOREIGN: [&str; 16] = [
+const FOREIGN: [&str; 19] = [
     "fehler:",
+    "schwerwiegend:",
+    "fatal :",
+    "ölümcül:",
     "konnte nicht",
     "hinweis:",
     "erreur",
@@ -88,7 +97,9 @@ impl Lines {
                 None => (false, line),
             };
             let lower = said.to_lowercase();
-            (!said.is_empty()).then(|| Line { text: said.to_owned(), lower, remote })
+            // what `ssh -v` tells of its doings
+            let is_debug = ["debug1:", "debug2:", "debug3:"].iter().any(|level| lower.starts_with(level));
+            (!said.is_empty() && !is_debug).then(|| Line { text: said.to_owned(), lower, remote })
         });
         Self(lines.collect())
     }
@@ -97,15 +108,22 @@ impl Lines {
         self.0.is_empty()
     }
 
+    /// Where git gave up without the server, only what git itself says counts: all else is the hook's.
     pub fn any(&self, rule: &Rule) -> bool {
-        self.0.iter().any(|line| line.matches(rule))
+        let by_hook = self.refused_locally();
+        self.0.iter().any(|line| line.matches(rule) && (!by_hook || line.is_spoken()))
     }
 
     /// References were updated, and nothing says that anything failed: a server may well remark on a push that it takes.
+    /// Below the last update of a push git has nothing more to say, in whichever language.
     pub fn succeeded(&self) -> bool {
         let local = || self.0.iter().filter(|line| !line.remote);
-        local().any(Line::is_update)
-            && !local().any(|line| FAILURES.iter().any(|failure| line.lower.contains(failure)))
+        let failed = |line: &Line| FAILURES.iter().any(|failure| line.lower.contains(failure));
+        let is_push = local().any(|line| line.text.starts_with("To "));
+        let below = local().rev().take_while(|line| !line.is_update());
+        let mut below = below.map(|line| AFTERWORDS.iter().any(|words| line.lower.contains(words)));
+        let ends_well = !is_push || below.all(|is_known| is_known);
+        local().any(Line::is_update) && ends_well && !local().any(failed) && !self.is_foreign()
     }
 
     pub fn updates(&self, most: usize) -> Vec<Evidence> {
@@ -136,7 +154,10 @@ impl Lines {
     /// git gave up without a word of why: the clone's own pre-push hook refused.
     pub fn refused_locally(&self) -> bool {
         let has = |text| self.0.iter().any(|line| line.lower.contains(text));
-        has("error: failed to push some refs") && !has("rejected]") && !self.0.iter().any(|line| line.remote)
+        has("error: failed to push some refs")
+            && !has("rejected]")
+            && !has("fatal:")
+            && !self.0.iter().any(|line| line.remote)
     }
 
     pub fn is_foreign(&self) -> bool {

@@ -97,6 +97,12 @@ fn by_hand(code: Code) -> Option<&'static str> {
             "mend the line that git names, or take it out; where git names a value only, `git config --show-origin \
              --list` shows its file"
         }
+        Code::SshOutputGarbled => {
+            "have what prints there (a LocalCommand, a wrapper, a profile on the server) print to standard error, or nothing"
+        }
+        Code::PushOptionUnsupported => {
+            "take it out where it is set: `git config --show-origin --get-regexp '^push[.](gpgsign|pushoption)$'`"
+        }
         Code::SshInputClosed => {
             "take the option out where ssh is told it: a file that `ssh -v -G HOST` names, or `-n`, `-f`, `-N` or `-s` in \
              the command that git starts"
@@ -161,6 +167,9 @@ fn by_others(code: Code) -> &'static str {
         }
         Code::SshPortBlocked => {
             "open port 22, or use the forge's ssh on port 443: for github.com `HostName ssh.github.com` and `Port 443`"
+        }
+        Code::SshProxyFailed => {
+            "see what ssh goes through (`ssh -G HOST | grep -i proxy`), and why that ends: a program that is not installed, or a bastion that refuses"
         }
         Code::SshTooManyKeys => {
             "empty the ssh agent, or set `IdentitiesOnly yes` for the host in ~/.ssh/config"

@@ -305,11 +305,35 @@ pub(super) const RULES: &[Rule] = &[
         ),
         words: &["from proxy after connect", "connect tunnel failed"],
     },
+    client(
+        Code::SshProxyFailed,
+        "what ssh goes through, a ProxyCommand or ProxyJump, ended before the server was reached",
+        &["closed by unknown port 65535", "reset by unknown port 65535"],
+    ),
+    client(
+        Code::SshOutputGarbled,
+        "something prints into the data that git reads from ssh",
+        &["protocol error: bad line length"],
+    ),
+    client(
+        Code::PushOptionUnsupported,
+        "git is set to sign pushes or to send options with them, and the server takes none",
+        &["does not support --signed push", "does not support push options"],
+    ),
     client(Code::SshHostUnresolved, "the server's name does not resolve", &["could not resolve hostname"]),
     Rule {
         voice: Voice::Client,
         means: Means::WebUnresolved,
         words: &["could not resolve host:", "could not resolve proxy"],
+    },
+    Rule {
+        voice: Voice::Client,
+        means: Means::MaybeIs(
+            Code::SshPortBlocked,
+            "the port answers, and did not greet as ssh in time",
+            "a longer look at it: `nc HOST 22` shows `SSH-2.0-…` where an ssh server answers",
+        ),
+        words: &["timed out during banner exchange"],
     },
     client(
         Code::SshPortBlocked,
@@ -452,7 +476,8 @@ pub(super) const RULES: &[Rule] = &[
             "http basic: access denied",
             "fatal: authentication failed for",
             "returned error: 401",
-            "authentication required",
+            "fatal: authentication required",
+            "error: authentication required",
         ],
     ),
     Rule {
@@ -463,6 +488,15 @@ pub(super) const RULES: &[Rule] = &[
             "what a browser shows at the remote's URL: a login page, or that of a captive network",
         ),
         words: &["unable to update url base from redirection"],
+    },
+    Rule {
+        voice: Voice::Client,
+        means: Means::MaybeIs(
+            Code::PushNoCredentials,
+            "what answers there does not speak git: a login page, the page of a captive network, or a file server",
+            "what a browser shows at the remote's URL",
+        ),
+        words: &["error: cannot access url…return code", "git-http-push failed"],
     },
     client(
         Code::PushDenied,

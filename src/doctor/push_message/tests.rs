@@ -71,6 +71,18 @@ fn messages_of_git_and_ssh() {
         (ssh("ssh: connect to host github.com port 22: Operation not permitted"), "network-sandboxed"),
         (ssh("Connection timed out during banner exchange\nConnection to 140.82.121.4 port 22 timed out"), "ssh-port-blocked"),
         (ssh("kex_exchange_identification: Connection closed by remote host\nConnection closed by 140.82.121.4 port 22"), "ssh-port-blocked"),
+        (ssh("/bin/sh: 1: exec: cloudflared: not found\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535"), "ssh-proxy-failed"),
+        (ssh("nobody@bastion: Permission denied (publickey).\nConnection closed by UNKNOWN port 65535"), "ssh-proxy-failed"),
+        (ssh("fatal: protocol error: bad line length character: Welc"), "ssh-output-garbled"),
+        ("fatal: the receiving end does not support --signed push\n".into(), "push-option-unsupported"),
+        ("fatal: the receiving end does not support push options\n".into(), "push-option-unsupported"),
+        ("error: Cannot access URL https://git.corp/o/r.git/, return code 22\nfatal: git-http-push failed\nerror: failed to push some refs to 'https://git.corp/o/r.git'\n".into(), "push-no-credentials"),
+        // what `ssh -v` tells is no finding
+        (ssh("debug1: /etc/ssh/ssh_config line 3: Applying options for *\ndebug1: Reading configuration data: config line 3: x\nERROR: This repository was archived so it is read-only."), "push-archived"),
+        // a banner is nobody's answer
+        (ssh("Authentication required. All activity is logged.\nERROR: ask on Monday"), "push-unrecognized"),
+        // a pre-push hook's own words
+        ("not ok 3 - Connection reset by peer\neslint: Permission denied (cache dir)\nerror: failed to push some refs to 'github.com:o/r.git'\n".into(), "push-unrecognized"),
         (ssh("kex_exchange_identification: banner line contains invalid characters"), "ssh-port-blocked"),
         (ssh("git@github.com: Permission denied (publickey)."), "ssh-key-refused"),
         (ssh("git@192.0.2.1: Permission denied (publickey,password)."), "ssh-key-refused"),
@@ -565,7 +577,7 @@ fn what_is_not_known_is_unknown_and_asks_for_what_would_help() {
         ("fatal: Konnte nicht vom Remote-Repository lesen.\n".to_owned(), "LC_ALL=C"),
         ("erreur : impossible de pousser des références vers 'github.com:o/r.git'\n".to_owned(), "LC_ALL=C"),
         ("致命错误：无法读取远程仓库。\n".to_owned(), "LC_ALL=C"),
-        ("fatal: protocol error: bad line length character: Welc\n".to_owned(), "git --version"),
+        ("fatal: the fates forbid it\n".to_owned(), "git --version"),
         ("husky - pre-push script failed (code 1)\nerror: failed to push some refs to 'github.com:o/r.git'\n".to_owned(), "--no-verify"),
         ("hello\n".to_owned(), "all that the failed command printed"),
         (ssh(""), "git --version"),
@@ -710,6 +722,38 @@ proptest! {
         let text = refused(HTTPS, "error: GH006: Protected branch update failed for refs/heads/main.\n🪄 \u{1b}[", "protected branch hook declined");
         let cut: String = text.chars().take(at).collect();
         let _ = classify(&cut, &Hints::default()).outcome("push.message");
+    }
+}
+
+#[test]
+fn what_failed_in_the_end_did_not_go_through() {
+    let pushed = "To github.com:acme/app.git\n   5268d5d..35f104a  HEAD -> main\n";
+    let fetched = "From github.com:acme/app\n * branch            main       -> FETCH_HEAD\n   1111111..2222222  main -> origin/main\n";
+    for (text, went_through) in [
+        (pushed.to_owned(), true),
+        (format!("lint: all good\n{pushed}branch 'main' set up to track 'origin/main'.\n"), true),
+        (format!("{pushed}{pushed}"), true),
+        (
+            format!(
+                "{fetched}Updating 1111111..2222222\nFast-forward\n f | 2 +-\n 1 file changed, 1 insertion(+)\n"
+            ),
+            true,
+        ),
+        // of two push URLs the second is broken (git 2.47, as printed with LANGUAGE=de, fr and eo)
+        (
+            format!("{pushed}Schwerwiegend: '/nonexistent/b.git' does not appear to be a git repository\n"),
+            false,
+        ),
+        (format!("{pushed}fatal : '/nonexistent/b.git' ne semble pas être un dépôt git\n"), false),
+        (format!("{pushed}fatale: io malbona\n"), false),
+        (
+            format!(
+                "{fetched}Auto-merging f\nCONFLICT (content): Merge conflict in f\nAutomatic merge failed; fix conflicts and then commit the result.\n"
+            ),
+            false,
+        ),
+    ] {
+        assert_eq!(code(&text) == "succeeded", went_through, "{text}");
     }
 }
 
