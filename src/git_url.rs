@@ -138,6 +138,27 @@ struct Address<'a> {
     path: &'a str,
 }
 
+/// What git hands ssh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshTarget {
+    /// `[user@]host`
+    pub to: String,
+    pub port: Option<u16>,
+    /// As the remote command names it.
+    pub path: String,
+}
+
+impl SshTarget {
+    /// Of the canonical remote, led to this repository or to an alias of it.
+    pub fn canonical(repository: &Repository, led_to: &Repository) -> Self {
+        Self {
+            to: format!("{}@{}", led_to.ssh_user(), led_to.host()),
+            port: led_to.ssh_port(),
+            path: repository.to_ssh_path(),
+        }
+    }
+}
+
 /// A remote as found in a git configuration. `Display` and `Debug` show no credential.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GitUrl {
@@ -199,6 +220,14 @@ impl GitUrl {
     #[cfg(test)]
     pub fn is_canonical_ssh(&self) -> bool {
         self.canonical
+    }
+
+    /// How git calls ssh for it: host, port and path as they are written. `None`: it does not.
+    pub fn ssh_target(&self) -> Option<SshTarget> {
+        let (transport, address) = dissect(&self.without_credential);
+        let Address { user, host, port, path, .. } = address.ok().filter(|_| transport.is_ssh())?;
+        let to = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
+        Some(SshTarget { to, port, path: path.to_owned() })
     }
 
     /// The port of `git@github.com:22/o/r.git`, which git takes for a folder.

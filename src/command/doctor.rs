@@ -109,8 +109,9 @@ fn examine(
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
     let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all);
-    let (over_ssh, https): (Vec<_>, Vec<_>) =
-        clones.keyless(&provision.desired).into_iter().partition(|url| url.transport().is_ssh());
+    // they are asked over the network alone
+    let keyless = if depth == Depth::Offline { Vec::new() } else { clones.keyless(&provision.desired) };
+    let (over_ssh, https): (Vec<_>, Vec<_>) = keyless.into_iter().partition(|url| url.transport().is_ssh());
     repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
@@ -124,6 +125,7 @@ fn examine(
         plan: &plan,
         repositories: &repositories,
         asked,
+        named: &over_ssh,
         https: &https,
         clones: &clones,
         folder,
@@ -133,6 +135,7 @@ fn examine(
         github,
         git_complaint: OnceLock::new(),
         ssh_forbidden: OnceLock::new(),
+        git_outside: OnceLock::new(),
     };
     let checks = doctor::run(&context);
     let requested: Vec<_> = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();

@@ -2,10 +2,13 @@
 //! folder, or with `--all` every one.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use crate::git_config;
+use super::git_settings::GitSettings;
 use crate::git_url::{GitUrl, Repository};
+use crate::process::{self, Failure, Output};
 use crate::provision::clones::{self, Search};
 use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
@@ -26,11 +29,14 @@ pub struct InView {
     /// The current folder lies in it.
     pub is_current: bool,
     pub urls: Vec<StoredUrl>,
-    /// It may name a program in the place of ssh: git itself must be asked.
-    pub may_set_ssh: bool,
-    /// It may have credentials of its own for HTTPS, which git outside of it does not use.
-    pub may_set_credentials: bool,
+    settings: OnceLock<GitSettings>,
+    listed: OnceLock<Said>,
 }
+
+type Said = Result<Output, Failure>;
+
+/// git reads a few files for it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One `url` or `pushurl` of a remote.
 pub struct StoredUrl {
@@ -74,15 +80,15 @@ impl Clones {
         origin.or_else(|| urls().next())?.url.repository()
     }
 
-    /// The remotes in view that belong to repositories without a key, each once.
+    /// The remotes in view that belong to repositories without a key, each once: as git makes them of what is written.
     pub fn keyless(&self, desired: &Desired) -> Vec<GitUrl> {
         let mut found: Vec<GitUrl> = Vec::new();
-        for StoredUrl { url, .. } in self.in_view().iter().flat_map(|clone| &clone.urls) {
+        for url in self.in_view().iter().flat_map(InView::effective) {
             let Some(repository) = url.repository() else { continue };
-            let keyed = desired.repositories.iter().any(|record| record.repository.same_as(repository));
+            let keyed = desired.repositories.iter().any(|record| is_of(&record.repository, repository));
             let known = found.iter().any(|other| other.to_string() == url.to_string());
             if !keyed && !known {
-                found.push(url.clone());
+                found.push(url);
             }
         }
         found
@@ -90,9 +96,21 @@ impl Clones {
 
     /// The clones in view that have a remote of this repository.
     pub fn of(&self, repository: &Repository) -> impl Iterator<Item = &InView> {
-        let is_of = |stored: &StoredUrl| stored.url.repository().is_some_and(|it| it.same_as(repository));
-        self.in_view().iter().filter(move |clone| clone.urls.iter().any(is_of))
+        let stored = |clone: &InView| {
+            let mut urls = clone.urls.iter().filter_map(|stored| stored.url.repository());
+            urls.any(|known| is_of(repository, known))
+        };
+        let effective = |clone: &InView| {
+            clone.effective().iter().filter_map(GitUrl::repository).any(|known| is_of(repository, known))
+        };
+        self.in_view().iter().filter(move |clone| stored(clone) || effective(clone))
     }
+}
+
+/// Whether `named` is the repository, be it under the host name that is its own.
+pub fn is_of(repository: &Repository, named: &Repository) -> bool {
+    let is_alias = |host: &&str| repository.alias(host) == named.host();
+    repository.same_as(named) || repository.aliased_hosts().iter().any(is_alias)
 }
 
 impl InView {
@@ -103,22 +121,58 @@ impl InView {
             let url = GitUrl::parse(&variable.value?).ok()?;
             Some(StoredUrl { remote: variable.subsection?, key: variable.key, url })
         });
-        // what a worktree has of its own stands in another file (git-config(1), extensions.worktreeConfig)
-        let elsewhere = ["include", "includeif", "extensions"];
-        let variables = git_config::variables(&bytes).unwrap_or_default();
-        let has_elsewhere = variables.iter().any(|variable| elsewhere.contains(&&*variable.section));
-        let may_set_ssh = has_elsewhere
-            || variables.iter().any(|variable| variable.section == "core" && variable.key == "sshcommand");
-        let may_set_credentials = has_elsewhere
-            || variables.iter().any(|variable| ["http", "credential"].contains(&&*variable.section));
-        let folder = folder.to_owned();
-        Self { folder, is_current, urls: urls.collect(), may_set_ssh, may_set_credentials }
+        Self {
+            folder: folder.to_owned(),
+            is_current,
+            urls: urls.collect(),
+            settings: OnceLock::new(),
+            listed: OnceLock::new(),
+        }
+    }
+
+    /// git's configuration as it counts in the clone.
+    pub fn settings(&self) -> &GitSettings {
+        self.settings.get_or_init(|| GitSettings::ask(&self.folder, PATIENCE))
+    }
+
+    /// What `git remote --verbose` prints in it.
+    pub fn listed(&self) -> &Said {
+        self.listed
+            .get_or_init(|| process::run(harmless_git(&self.folder, &["remote", "--verbose"]), PATIENCE))
+    }
+
+    /// Where its remotes lead, for fetches and for pushes; as written, where git does not tell.
+    fn effective(&self) -> Vec<GitUrl> {
+        match self.listed() {
+            Ok(output) if output.status.success() => {
+                let remotes = effective(&output.stdout);
+                let urls = remotes.iter().flat_map(|remote| [&remote.fetch].into_iter().chain(&remote.push));
+                urls.filter_map(|url| GitUrl::parse(url).ok()).collect()
+            }
+            _ => self.urls.iter().map(|stored| stored.url.clone()).collect(),
+        }
     }
 
     /// Where the work tree begins, as far as that can be told from the folder.
     pub fn top(&self) -> &Path {
         self.folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&self.folder)
     }
+}
+
+/// git in a folder, with nothing that the folder's repository could make it execute.
+pub fn harmless_git(folder: &Path, arguments: &[&str]) -> Command {
+    let mut git = process::caller("git");
+    // core.fsmonitor and hooks are commands that a repository can set
+    git.args([
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "protocol.ext.allow=never",
+    ]);
+    git.args(arguments).current_dir(folder);
+    git
 }
 
 /// The folder itself, if it lies in a clone, and that clone's configuration.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Context;
-use super::clones::{Effective, InView, effective};
+use super::clones::{Effective, InView, effective, harmless_git, is_of};
 use super::outcome::{Evidence, Fix, Outcome};
 use super::push_message;
 use crate::catalogue::Code;
@@ -67,9 +67,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if !(context.wants("git.owner") || context.wants("git.remotes")) {
         return outcomes;
     }
-    let ask = |clone: &InView| git(context, Some(&clone.folder), &["remote", "--verbose"]);
-    let said: Vec<(&InView, Said)> =
-        context.clones.in_view().iter().map(|clone| (clone, ask(clone))).collect();
+    let said: Vec<(&InView, &Said)> =
+        context.clones.in_view().iter().map(|clone| (clone, clone.listed())).collect();
     let others = said.iter().filter(|(clone, _)| !clone.is_current);
     outcomes.extend(others.filter_map(|(clone, said)| {
         let complaint = Complaint::parse(&said.as_ref().ok()?.stderr)?.within(clone.top());
@@ -84,19 +83,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     outcomes
 }
 
-/// Runs git in a folder, with nothing that the folder's repository could make it execute.
-fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Result<Output, Failure> {
-    let mut git = process::caller("git");
-    // core.fsmonitor and hooks are commands that a repository can set
-    git.args([
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "protocol.ext.allow=never",
-    ]);
-    git.args(arguments).current_dir(folder.unwrap_or(&context.home.path));
+fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Said {
+    let git = harmless_git(folder.unwrap_or(&context.home.path), arguments);
     process::run(git, context.deadline(PATIENCE))
 }
 
@@ -146,7 +134,12 @@ pub fn keeps_from_pushing(context: &Context, id: &'static str, subject: Option<S
 }
 
 /// git is told not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
-pub fn forbids_ssh(context: &Context, id: &'static str, subject: Option<String>) -> Option<Outcome> {
+pub fn forbids_ssh(
+    context: &Context,
+    id: &'static str,
+    subject: Option<String>,
+    clones: &[&InView],
+) -> Option<Outcome> {
     let forbidden = || {
         let mut git = process::caller("git");
         git.args(["ls-remote", "ssh://pushready.invalid/none"]).current_dir("/");
@@ -155,7 +148,8 @@ pub fn forbids_ssh(context: &Context, id: &'static str, subject: Option<String>)
         let said = process::run(git, context.deadline(PATIENCE));
         said.is_ok_and(|output| output.stderr.contains("transport 'ssh' not allowed"))
     };
-    context.ssh_forbidden.get_or_init(forbidden).then(|| {
+    let in_clone = || clones.iter().any(|clone| clone.settings().forbids_ssh());
+    (*context.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {
         let code = Code::GitTransportForbidden;
         let summary = "git is told not to use ssh, so no remote over ssh works";
         Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
@@ -184,7 +178,7 @@ fn identity(author: &Said) -> Outcome {
 }
 
 /// Whether git would refuse the clone in the current folder.
-fn owner((clone, said): &(&InView, Said)) -> Option<Outcome> {
+fn owner((clone, said): &(&InView, &Said)) -> Option<Outcome> {
     const ID: &str = "git.owner";
     let output = said.as_ref().ok()?;
     if output.status.success() {
@@ -213,7 +207,7 @@ fn owner((clone, said): &(&InView, Said)) -> Option<Outcome> {
 }
 
 /// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and for pushing.
-fn remotes(context: &Context, said: &[(&InView, Said)]) -> Vec<Outcome> {
+fn remotes(context: &Context, said: &[(&InView, &Said)]) -> Vec<Outcome> {
     const ID: &str = "git.remotes";
     let keyed: Vec<&Repository> = context.keyed().collect();
     let mut outcomes = Vec::new();
@@ -303,11 +297,7 @@ fn judge_push(
     const ID: &str = "git.remotes";
     let known = |url: &GitUrl| {
         let asked = url.repository()?;
-        // under the host name that is its own, where ssh cannot ask
-        let is_alias = |known: &&&Repository| {
-            known.aliased_hosts().into_iter().any(|host| known.alias(host) == asked.host())
-        };
-        keyed.iter().find(|known| known.same_as(asked) || is_alias(known))
+        keyed.iter().find(|known| is_of(known, asked))
     };
     if let Some(port) = push.port_in_path() {
         return Some(Outcome::warn(

@@ -10,6 +10,7 @@ pub mod clones;
 mod codex;
 mod credentials;
 mod git;
+mod git_settings;
 mod home;
 mod keys;
 mod leaks;
@@ -25,7 +26,7 @@ mod ssh_command;
 pub mod verdict;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,7 @@ use crate::settings::Settings;
 use crate::variables;
 use check::{CHECKS, Check, Depth, Selection, area};
 use clones::Clones;
+use git_settings::GitSettings;
 use outcome::{Outcome, Status};
 use push::Access;
 use runner::{Gates, Probe, run_all};
@@ -61,6 +63,8 @@ pub struct Context<'a> {
     pub repositories: &'a [Repository],
     /// The repository that `--repo` names.
     pub asked: Option<&'a Repository>,
+    /// How clones in view name those of them that have no key.
+    pub named: &'a [GitUrl],
     /// The HTTPS remotes of the clones in view, of repositories without a key.
     pub https: &'a [GitUrl],
     pub clones: &'a Clones,
@@ -76,6 +80,8 @@ pub struct Context<'a> {
     pub git_complaint: OnceLock<Option<Complaint>>,
     /// Whether git is told not to use ssh: asked once, where it matters.
     pub ssh_forbidden: OnceLock<bool>,
+    /// git's configuration outside of any clone: asked once, where it matters.
+    pub git_outside: OnceLock<GitSettings>,
 }
 
 impl Context<'_> {
@@ -117,6 +123,11 @@ impl Context<'_> {
     /// What git has against its configuration outside of any clone, so that it works nowhere.
     pub fn git_complaint(&self) -> Option<&Complaint> {
         self.git_complaint.get_or_init(|| Complaint::of_home(self.home, self.deadline(ssh::LOCAL))).as_ref()
+    }
+
+    /// git's configuration as it counts outside of any clone.
+    pub fn git_settings(&self) -> &GitSettings {
+        self.git_outside.get_or_init(|| GitSettings::ask(Path::new("/"), self.deadline(ssh::LOCAL)))
     }
 
     /// Whether there is no ssh client at all.
@@ -183,8 +194,12 @@ pub fn run(context: &Context) -> Vec<Outcome> {
             }
         }
         if context.wants("push.live") {
-            let live =
-                move || gate.pass(|| vec![push::live(context, repository, &repository.to_ssh(), true)]);
+            let live = move || {
+                let named = context.named.iter().find(|url| url.repository() == Some(repository));
+                let url =
+                    named.map_or_else(|| repository.to_ssh(), |url| url.without_credential().to_owned());
+                gate.pass(|| vec![push::live(context, repository, &url, true)])
+            };
             probes.push(("push.live", Box::new(live)));
         }
     }

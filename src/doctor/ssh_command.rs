@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Context;
+use super::clones::InView;
 use super::outcome::{Evidence, Fix, Outcome};
-use super::ssh::{CONNECT_TIMEOUT, LOCAL};
+use super::ssh::CONNECT_TIMEOUT;
 use crate::catalogue::Code;
-use crate::git_url::Repository;
+use crate::git_url::SshTarget;
 use crate::process;
 use crate::variables::observed;
 
@@ -90,23 +91,28 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// For this repository: one of its clones in view may have a setting of its own. `Err`: git refuses the setting.
-    pub fn of(context: &Context, repository: &Repository) -> Result<Self, WithoutValue> {
-        let clone = context.clones.of(repository).find(|clone| clone.may_set_ssh);
+    /// For a repository with these clones in view: git's configuration may be another one in each. `Err`: git refuses it.
+    pub fn of(context: &Context, clones: &[&InView]) -> Result<Self, WithoutValue> {
         let variable =
             |name| context.env.as_it_stands(name).map(|text| text.to_string_lossy().trim().to_owned());
         // git takes an empty one too, and cannot run it
         let by_variable = variable(observed::GIT_SSH_COMMAND).map(|text| (By::Variable, text));
-        let configured = Configured::ask(context, clone.map(|clone| &*clone.folder));
-        let command = match configured.command {
-            Some((By::Configuration | By::Clone, None)) if by_variable.is_none() => {
-                return Err(WithoutValue);
+        let has_own = |clone: &&&InView| clone.settings().ssh_command().is_some_and(|(is_own, _)| is_own);
+        let clone = clones.iter().find(has_own).or_else(|| clones.iter().find(|clone| clone.is_current));
+        let settings =
+            clone.or(clones.first()).map_or_else(|| context.git_settings(), |clone| clone.settings());
+        let configured = match settings.ssh_command() {
+            Some((_, None)) if by_variable.is_none() => return Err(WithoutValue),
+            Some((is_own, text)) => {
+                let by = if is_own { By::Clone } else { By::Configuration };
+                text.map(|text| (by, text.to_owned()))
             }
-            command => command.and_then(|(by, text)| Some((by, text?))),
+            None => None,
         };
         let program = variable(observed::GIT_SSH).map(|text| (By::Program, text));
-        let variant = variable(observed::GIT_SSH_VARIANT).or(configured.variant);
-        Ok(rank([by_variable, command, program], variant.as_deref().map(Variant::named)))
+        let variant = variable(observed::GIT_SSH_VARIANT);
+        let variant = variant.as_deref().or_else(|| settings.text("ssh.variant")).map(Variant::named);
+        Ok(rank([by_variable, configured, program], variant))
     }
 }
 
@@ -123,42 +129,6 @@ fn rank(ranked: [Option<(By, String)>; 3], variant: Option<Variant>) -> Choice {
     let wins = ranked.next().unwrap_or_else(plain);
     let otherwise = ranked.find(|other| other.text != wins.text && other.by != By::Clone);
     Choice { wins, otherwise }
-}
-
-/// What git's configuration says of it in a folder.
-#[derive(Default)]
-struct Configured {
-    /// `None` within: the key stands without a value, which git refuses.
-    command: Option<(By, Option<String>)>,
-    variant: Option<String>,
-}
-
-impl Configured {
-    fn ask(context: &Context, clone: Option<&Path>) -> Self {
-        let mut git = process::caller("git");
-        git.args(["config", "--null", "--show-scope", "--get-regexp", r"^(core\.sshcommand|ssh\.variant)$"]);
-        git.current_dir(clone.unwrap_or(Path::new("/"))).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-        let output = process::run(git, context.deadline(LOCAL));
-        output.map(|output| Self::read(&output.stdout)).unwrap_or_default()
-    }
-
-    /// Of several values the last one counts. Pure.
-    fn read(listed: &str) -> Self {
-        let mut configured = Self::default();
-        let mut fields = listed.split_terminator('\0');
-        while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
-            let (key, value) =
-                entry.split_once('\n').map_or((entry, None), |(key, value)| (key, Some(value)));
-            let value = value.map(|value| value.trim().to_owned());
-            if key == "core.sshcommand" {
-                let is_own = matches!(scope, "local" | "worktree");
-                configured.command = Some((if is_own { By::Clone } else { By::Configuration }, value));
-            } else {
-                configured.variant = value;
-            }
-        }
-        configured
-    }
 }
 
 impl SshCommand {
@@ -201,9 +171,9 @@ impl SshCommand {
     }
 
     /// Asks it for its configuration, as git does to see whether it takes the options of ssh. Nothing is connected.
-    pub fn told(&self, context: &Context, at: &Repository) -> Command {
+    pub fn told(&self, context: &Context, at: &SshTarget) -> Command {
         let mut command = self.started(context);
-        command.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
+        command.arg("-G").arg(&at.to);
         command
     }
 
@@ -218,12 +188,12 @@ impl SshCommand {
     }
 
     /// The call that git would make then: host and remote command.
-    pub fn simple_call(&self, context: &Context, at: &Repository, path: &str, verb: &str) -> Command {
-        asking(self.started(context), at, path, verb)
+    pub fn simple_call(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
+        asking(self.started(context), at, verb)
     }
 
     /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
-    pub fn call(&self, context: &Context, at: &Repository, path: &str, verb: &str) -> Command {
+    pub fn call(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
         let mut command = self.started(context);
         let port_option = match self.variant {
             Variant::Auto | Variant::Ssh => {
@@ -236,16 +206,18 @@ impl SshCommand {
             }
             Variant::Simple => None,
         };
-        if let (Some(option), Some(port)) = (port_option, at.ssh_port()) {
+        if let (Some(option), Some(port)) = (port_option, at.port) {
             command.args([option, &port.to_string()]);
         }
-        asking(command, at, path, verb)
+        asking(command, at, verb)
     }
 }
 
 /// Whom, and for what.
-fn asking(mut command: Command, at: &Repository, path: &str, verb: &str) -> Command {
-    command.arg(format!("{}@{}", at.ssh_user(), at.host())).arg(format!("{verb} '{path}'"));
+fn asking(mut command: Command, at: &SshTarget, verb: &str) -> Command {
+    // as git quotes it (quote.c, sq_quote_buf)
+    let path = at.path.replace('\'', "'\\''").replace('!', "'\\!'");
+    command.arg(&at.to).arg(format!("{verb} '{path}'"));
     command
 }
 
@@ -294,22 +266,5 @@ mod tests {
             let choice = rank([Some((by, text.to_owned())), None, None], named.map(Variant::named));
             assert_eq!(choice.wins.variant, variant, "{text} {named:?}");
         }
-    }
-
-    #[test]
-    fn the_last_value_counts_and_one_without_value_is_seen() {
-        let read = |listed: &str| {
-            let Configured { command, variant } = Configured::read(listed);
-            (command, variant)
-        };
-        let some = |by, text: &str| Some((by, Some(text.to_owned())));
-        assert_eq!(read(""), (None, None));
-        assert_eq!(read("global\0core.sshcommand\0"), (Some((By::Configuration, None)), None));
-        assert_eq!(
-            read(
-                "system\0core.sshcommand\nssh -4\0global\0ssh.variant\nsimple\0local\0core.sshcommand\na\nb\0"
-            ),
-            (some(By::Clone, "a\nb"), Some("simple".to_owned()))
-        );
     }
 }

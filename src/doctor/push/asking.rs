@@ -6,7 +6,7 @@ use super::Access;
 use crate::doctor::Context;
 use crate::doctor::ssh::{self, NETWORK};
 use crate::doctor::ssh_command::SshCommand;
-use crate::git_url::Repository;
+use crate::git_url::SshTarget;
 use crate::process::{self, Failure, Output};
 
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
@@ -55,27 +55,21 @@ impl Answer {
 }
 
 /// What a server says to one half of access.
-pub fn ask(
-    context: &Context,
-    repository: &Repository,
-    at: &Repository,
-    access: Access,
-    ssh: &SshCommand,
-) -> Answer {
-    let (path, verb) = (repository.to_ssh_path(), access.verb());
+pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) -> Answer {
+    let verb = access.verb();
     let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
     let (said, told) = thread::scope(|scope| {
         let told = scope.spawn(|| process::run(ssh.told(context, at), context.deadline(NETWORK)));
-        (run(ssh.call(context, at, &path, verb)), told.join())
+        (run(ssh.call(context, at, verb)), told.join())
     });
     let told = told.ok().and_then(Result::ok);
     let is_simple =
         ssh.is_simple() || ssh.may_be_simple() && told.as_ref().is_some_and(|told| !told.status.success());
-    if is_simple && at.ssh_port().is_some() {
+    if is_simple && at.port.is_some() {
         return Answer { said, obstacle: Some(Obstacle::Port) };
     }
     if is_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {
-        let simply = run(ssh.simple_call(context, at, &path, verb));
+        let simply = run(ssh.simple_call(context, at, verb));
         if simply.as_ref().is_ok_and(advertises) {
             return Answer { said: simply, obstacle: None };
         }

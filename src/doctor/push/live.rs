@@ -3,16 +3,18 @@
 
 use super::asking::ask;
 use super::scratch::{Hash, Scratch};
-use super::{Access, By, Choice, SshCommand, WithoutValue, blames_nobody, hung, of_clone, without_value};
+use super::{
+    Access, By, Choice, SshCommand, WithoutValue, blames_nobody, hung, of_clone, target, without_value,
+};
 use crate::catalogue::{Actor, Code};
 use crate::doctor::Context;
+use crate::doctor::clones::InView;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Fix, Outcome, Status};
 use crate::doctor::push_message::{Hints, classify};
 use crate::doctor::ssh::NETWORK;
 use crate::git_url::Repository;
 use crate::process::{self, Failure, Output};
-use crate::provision::routing;
 
 const ID: &str = "push.live";
 
@@ -23,7 +25,8 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         return outcome;
     }
     let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
-    let ssh = match over_ssh.then(|| Choice::of(context, repository)).transpose() {
+    let clones: Vec<&InView> = context.clones.of(repository).collect();
+    let ssh = match over_ssh.then(|| Choice::of(context, &clones)).transpose() {
         Ok(ssh) => ssh,
         Err(WithoutValue) => return without_value(ID, subject),
     };
@@ -40,6 +43,10 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
     let run_in = |scratch: &Scratch, arguments: &[&str]| {
         let mut git = scratch.git();
+        // what git has in the clone, by a condition on its folder or remote, it has not here
+        if let Some(Choice { wins: SshCommand { by: By::Configuration, text, .. }, .. }) = &ssh {
+            git.arg("-c").arg(format!("core.sshCommand={text}"));
+        }
         git.args(arguments);
         process::run(git, context.deadline(NETWORK))
     };
@@ -97,8 +104,8 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
 
 /// Whether the server answers when ssh is started in this way.
 fn works(context: &Context, repository: &Repository, ssh: &SshCommand) -> bool {
-    let at = routing::destination(repository);
-    at.is_ok_and(|at| ask(context, repository, &at, Access::Write, ssh).grants())
+    let at = target(context, repository, Access::Write, &[]);
+    at.is_ok_and(|at| ask(context, &at, Access::Write, ssh).grants())
 }
 
 /// Whether the branch is there after all; where the server does not tell, it may be, unless the server refused the push.

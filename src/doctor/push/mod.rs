@@ -8,14 +8,16 @@ mod scratch;
 use std::thread;
 
 use super::Context;
+use super::clones::InView;
 use super::git;
+use super::git_settings::Setting;
 use super::outcome::{Evidence, Fix, Outcome, Status};
 use super::push_message::{self, Greeting, Hints, classify};
 use super::runner::Gate;
 use super::ssh::{self, NETWORK};
 use super::ssh_command::{By, Choice, SshCommand, WithoutValue};
 use crate::catalogue::{Actor, Code};
-use crate::git_url::{GitUrl, Repository};
+use crate::git_url::{GitUrl, Repository, SshTarget, redact, rewrite};
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
 use crate::variables::observed;
@@ -47,6 +49,18 @@ impl Access {
         }
     }
 
+    /// What remotes of the clones have in the place of that.
+    fn programs<'a>(self, clones: &'a [&InView]) -> impl Iterator<Item = &'a Setting> {
+        let name = match self {
+            Self::Read => ".uploadpack",
+            Self::Write => ".receivepack",
+        };
+        let remotes = clones.iter().flat_map(|clone| clone.settings().under("remote."));
+        remotes.filter(move |setting| {
+            setting.key.ends_with(name) && setting.value.as_deref() != Some(self.verb())
+        })
+    }
+
     const fn granted(self) -> &'static str {
         match self {
             Self::Read => "the repository may be read",
@@ -64,19 +78,23 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
     if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
         return outcome;
     }
-    if let Some(outcome) = git::forbids_ssh(context, id, subject.clone()) {
+    let clones: Vec<&InView> = context.clones.of(repository).collect();
+    if let Some(outcome) = git::forbids_ssh(context, id, subject.clone(), &clones) {
         return outcome;
     }
-    let at = match routing::destination(repository) {
+    let at = match target(context, repository, access, &clones) {
         Ok(at) => at,
         Err(shown) => return reversed(id, subject, &shown),
     };
-    let Choice { wins, otherwise } = match Choice::of(context, repository) {
+    let Choice { wins, otherwise } = match Choice::of(context, &clones) {
         Ok(choice) => choice,
         Err(WithoutValue) => return without_value(id, subject),
     };
+    if let Some(program) = access.programs(&clones).next() {
+        return other_program(id, subject, program);
+    }
     let by = Evidence::new("ssh decided by", wins.by.name());
-    let ask = |ssh: &SshCommand| gate.pass(|| ask(context, repository, &at, access, ssh));
+    let ask = |ssh: &SshCommand| gate.pass(|| ask(context, &at, access, ssh));
     let (answer, works) = thread::scope(|scope| {
         let works = otherwise.as_ref().map(|other| scope.spawn(|| ask(other).grants()));
         // a command of the repository's is not ours to run
@@ -88,7 +106,7 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         Evidence::new("otherwise", format!("with {} {works}", other.by.name()))
     });
     let Some(answer) = answer else { return of_clone(id, subject, &wins).with([by]).with(other) };
-    let outcome = judge(context, repository, access, &answer, gate);
+    let outcome = judge(context, repository, access, &answer, gate, &clones);
     let outcome = match &otherwise {
         Some(other) if works && blames_nobody(&outcome) => {
             wins.broken(id, subject, Some(other)).with(outcome.evidence)
@@ -100,6 +118,39 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         _ => outcome,
     };
     outcome.with([by]).with(other)
+}
+
+/// What git hands ssh for the repository: as the clone names it, or its canonical remote by git's rules. The error is what
+/// it becomes, safe to print, where that is nothing for ssh.
+fn target(
+    context: &Context,
+    repository: &Repository,
+    access: Access,
+    clones: &[&InView],
+) -> Result<SshTarget, String> {
+    let named = context.named.iter().find(|url| url.repository() == Some(repository));
+    if let Some(target) = named.and_then(GitUrl::ssh_target) {
+        return Ok(target);
+    }
+    if access == Access::Write {
+        let settings = clones.first().map_or_else(|| context.git_settings(), |clone| clone.settings());
+        let becomes = rewrite(&settings.push_rules(), &repository.to_ssh());
+        if GitUrl::parse(&becomes).is_ok_and(|url| !url.transport().is_ssh()) {
+            return Err(redact(&becomes));
+        }
+    }
+    Ok(SshTarget::canonical(repository, &routing::destination(repository)?))
+}
+
+/// The server would be asked to run another program, which our routing does not know, and the doctor does not ask for.
+fn other_program(id: &'static str, subject: Option<String>, program: &Setting) -> Outcome {
+    Outcome::unknown(
+        id,
+        subject,
+        "a remote names another program for the server to run than git's own, which the doctor does not ask for",
+        "`git push --dry-run` in the clone; or the setting taken out there",
+    )
+    .with([Evidence::foreign("setting", &program.key)])
 }
 
 /// git looks at this setting only when it connects, and ends there.
@@ -122,6 +173,7 @@ fn judge(
     access: Access,
     Answer { said, obstacle }: &Answer,
     gate: &Gate,
+    clones: &[&InView],
 ) -> Outcome {
     let id = access.id();
     let subject = Some(repository.to_ssh());
@@ -132,7 +184,18 @@ fn judge(
     }
     match said {
         Err(failure) => ssh::unreachable(id, subject, failure),
-        Ok(output) if advertises(output) => Outcome::pass(id, subject, access.granted()),
+        Ok(output) if advertises(output) => {
+            let offered = output.stdout.lines().next().unwrap_or_default();
+            let in_clones = || clones.iter().any(|clone| clone.settings().wants_more_than(offered));
+            if access == Access::Write && (context.git_settings().wants_more_than(offered) || in_clones()) {
+                let code = Code::PushOptionUnsupported;
+                let summary =
+                    "git is set to sign pushes or to send options with them, and the server takes none";
+                Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
+            } else {
+                Outcome::pass(id, subject, access.granted())
+            }
+        }
         Ok(output) if is_garbled(output) => garbled(id, subject, output),
         Ok(output) if output.stderr.trim().is_empty() => silent(id, subject, output),
         Ok(output) => {
@@ -317,8 +380,14 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     }
     let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
     let outcome = Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) };
-    let clones = url.repository().into_iter().flat_map(|repository| context.clones.of(repository));
-    let has_own = clones.into_iter().any(|clone| clone.may_set_credentials);
+    let outside = context.git_settings();
+    // git in the clone may find a credential that git outside of it does not
+    let differs = |clone: &InView| {
+        ["credential.", "http."]
+            .iter()
+            .any(|section| clone.settings().under(section).ne(outside.under(section)))
+    };
+    let has_own = url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
     if outcome.code == Some(Code::PushNoCredentials) && (has_own || url.has_credential()) {
         return Outcome::unknown(
             id,

@@ -133,7 +133,13 @@ fn nothing_that_a_repository_sets_is_run() {
         let write =
             report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "push.write").unwrap();
         assert_eq!((&write["status"], &write["subject"]), (&"unknown".into(), &URL.into()), "{write:#}");
-        // under Coder's variable it counts for nothing
+        // under Coder's variable it counts for nothing; what the server is to run still does
+        for program in ["remote.origin.uploadpack", "remote.origin.receivepack"] {
+            ws.git(&["config", "--unset-all", program]).current_dir("src/app").run().success();
+        }
+        for entry in fs::read_dir(NEST).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
         let report = doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "ssh").run().json();
         let write =
             report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "push.write").unwrap();
