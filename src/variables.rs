@@ -82,6 +82,8 @@ pub mod observed {
     pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
     pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
     pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";
+    /// Where Codex renews its login instead of at OpenAI's.
+    pub const CODEX_REFRESH_TOKEN_URL_OVERRIDE: &str = "CODEX_REFRESH_TOKEN_URL_OVERRIDE";
     /// Codex sets it in the processes that it denies the network.
     pub const CODEX_SANDBOX_NETWORK_DISABLED: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
     pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";

@@ -1,6 +1,6 @@
 //! Where a secret stands that should not: remotes, modes, environment, command lines, the log of the workspace agent.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::outcome::{Evidence, Fix, Outcome};
@@ -13,11 +13,19 @@ use crate::variables::{self, observed};
 const MARKS: &[&str] = &[
     concat!("sk-ant-", "oat"),
     concat!("sk-ant-", "api"),
-    concat!("PRIVATE ", "KEY-----"),
+    ARMOUR,
     concat!("github_", "pat_"),
     concat!("gh", "p_"),
-    concat!("\"refresh_", "token\""),
+    concat!("sk-", "proj-"),
+    concat!("gh", "o_"),
+    concat!("gh", "s_"),
+    concat!("gl", "pat-"),
+    REFRESH,
 ];
+const ARMOUR: &str = concat!("PRIVATE ", "KEY-----");
+const REFRESH: &str = concat!("\"refresh_", "token\"");
+/// What follows a mark in a credential, at least: who searches for the mark has no secret.
+const LEAST: usize = 16;
 /// The log of a long-lived agent can be large; its newest part tells enough.
 const LOG_CAP: u64 = 32 * 1024 * 1024;
 
@@ -100,7 +108,13 @@ fn remote_urls(context: &Context) -> Outcome {
 
 fn modes(context: &Context) -> Vec<Outcome> {
     const ID: &str = "leaks.files";
-    let holders = [context.home.codex.join("auth.json"), context.home.claude.join(".credentials.json")];
+    let holders = [
+        context.home.codex.join("auth.json"),
+        context.home.claude.join(".credentials.json"),
+        context.home.state.join("codex/last-good.json"),
+        context.home.path.join(".git-credentials"),
+        context.home.path.join(".netrc"),
+    ];
     let open = |path: &PathBuf| {
         let mode = file::observe(path, Kind::Secret).ok()??.mode;
         let shown = context.home.shown(path);
@@ -141,7 +155,7 @@ fn processes(_: &Context) -> Outcome {
         entries.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
     {
         let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
-        if holds_mark(&line) {
+        if holds_mark(&line, false) {
             let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
             return Outcome::warn(
                 ID,
@@ -169,34 +183,68 @@ fn agent_log(_: &Context) -> Outcome {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.starts_with("coder-") && path.extension().is_some_and(|extension| extension == "log")
     };
+    let mut unread = None;
     for path in logs.filter(is_log) {
-        if log_holds_mark(&path) {
-            return Outcome::warn(
-                ID,
-                None,
-                Code::LeakAgentLog,
-                format!("a secret stands in `{}`", path.display()),
-                Fix::report(
-                    "take the secret out of the script's text in the template (coder_env instead), and rotate it",
-                ),
-            );
+        match log_holds_mark(&path) {
+            Some(true) => {
+                return Outcome::warn(
+                    ID,
+                    None,
+                    Code::LeakAgentLog,
+                    "a secret stands in a log of the workspace agent",
+                    Fix::report(
+                        "take the secret out of the script's text in the template (coder_env instead), and rotate it",
+                    ),
+                )
+                .with([Evidence::foreign("log", &path.to_string_lossy())]);
+            }
+            Some(false) => {}
+            None => unread = Some(path),
         }
     }
-    Outcome::pass(ID, None, "no secret stands in the agent's logs")
-}
-
-fn log_holds_mark(path: &Path) -> bool {
-    // opening a FIFO of that name would hang
-    if !std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-        return false;
+    match unread {
+        Some(path) => Outcome::unknown(
+            ID,
+            None,
+            "a log of the workspace agent cannot be read here",
+            "the right to read the agent's logs in /tmp",
+        )
+        .with([Evidence::foreign("log", &path.to_string_lossy())]),
+        None => Outcome::pass(ID, None, "no secret stands in the agent's logs"),
     }
-    let Ok(file) = std::fs::File::open(path) else { return false };
-    let reader = BufReader::new(std::io::Read::take(file, LOG_CAP));
-    reader.split(b'\n').map_while(Result::ok).any(|line| holds_mark(&line))
 }
 
-fn holds_mark(text: &[u8]) -> bool {
-    MARKS.iter().any(|mark| text.windows(mark.len()).any(|window| window == mark.as_bytes()))
+/// `None`: it cannot be read.
+fn log_holds_mark(path: &Path) -> Option<bool> {
+    // opening a FIFO of that name would hang
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+    let Some(metadata) = metadata else { return Some(false) };
+    let mut file = std::fs::File::open(path).ok()?;
+    file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG_CAP))).ok()?;
+    let reader = BufReader::new(std::io::Read::take(file, LOG_CAP));
+    Some(reader.split(b'\n').map_while(Result::ok).any(|line| holds_mark(&line, true)))
+}
+
+/// Whether a mark stands in the text with something behind it that may be the secret itself.
+/// In a log, the lines of a key follow its armour.
+fn holds_mark(text: &[u8], in_log: bool) -> bool {
+    let is_secret = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+/=.".contains(byte);
+    let filler: &[u8] = b" :\"\\\r\n\0rn";
+    MARKS.iter().any(|mark| {
+        let ends = text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark.as_bytes());
+        ends.map(|(at, _)| text.get(at + mark.len()..).unwrap_or_default()).any(|rest| {
+            // between a name or an armour and what it stands for
+            let rest = match *mark {
+                REFRESH | ARMOUR => {
+                    let start = rest.iter().position(|byte| !filler.contains(byte)).unwrap_or(rest.len());
+                    rest.get(start..).unwrap_or_default()
+                }
+                _ => rest,
+            };
+            let goes_on = *mark == ARMOUR && in_log && rest.is_empty();
+            goes_on || rest.iter().take_while(|byte| is_secret(byte)).count() >= LEAST
+        })
+    })
 }
 
 #[cfg(test)]
@@ -205,7 +253,16 @@ mod tests {
 
     #[test]
     fn marks_are_found_anywhere_in_a_line() {
-        assert!(holds_mark(format!("curl -H x:{}01-abc", MARKS[0]).as_bytes()));
-        assert!(!holds_mark(b"git push origin main"));
+        let secret = "a1B2".repeat(5);
+        for mark in MARKS {
+            assert!(holds_mark(format!("curl -H x:{mark}{secret} y").as_bytes(), false), "{mark}");
+            // who looks for it
+            assert!(!holds_mark(format!("grep\0-r\0{mark}\0.\0").as_bytes(), false), "{mark}");
+        }
+        assert!(holds_mark(format!("{{{REFRESH}: \"{secret}\"}}").as_bytes(), false));
+        assert!(holds_mark(format!("-----BEGIN OPENSSH {ARMOUR}\\n{secret}\\n").as_bytes(), false));
+        // the log has a line of it at a time
+        assert!(holds_mark(format!("-----BEGIN OPENSSH {ARMOUR}").as_bytes(), true));
+        assert!(!holds_mark(b"git push origin main", true));
     }
 }

@@ -3,17 +3,19 @@
 
 use std::path::PathBuf;
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::{Context, Item, own};
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_url::Repository;
+use crate::home::Home;
 use crate::receipt::{Desired, RepositoryRecord};
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, obstructed};
+use crate::secret::DeployKey;
 
 pub struct Keys {
     pub items: Vec<Item>,
@@ -81,6 +83,9 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
 fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &RepositoryRecord) {
     let path = context.home.key(repository);
     match file::observe(&path, Kind::Secret) {
+        Ok(Some(content)) if let Some(finding) = damage(&content.bytes, record) => {
+            keys.items.push(Item::fail(subject(repository), finding));
+        }
         Ok(Some(content)) => {
             let say = format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
             let resource = resource(repository, path, content.bytes.to_vec());
@@ -92,12 +97,42 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
             Finding::new(
                 Code::SshRouteBroken,
                 format!("the installed key `{}` is gone", path.display()),
-                "run `pushready apply` where PUSHREADY_DEPLOY_KEYS is set: restart the workspace",
+                AGAIN,
             ),
         )),
         Err(obstacle) => {
             keys.items.push(Item::fail(subject(repository), obstructed(&obstacle, &path)));
         }
+    }
+}
+
+/// What brings a key back of which nothing is kept but its file.
+pub const AGAIN: &str = "run `pushready apply` where PUSHREADY_DEPLOY_KEYS is set: restart the workspace";
+
+/// What is wrong with the content of a key file: it is not, or not as ssh takes it, the key that was installed. Pure.
+pub fn damage(content: &[u8], record: &RepositoryRecord) -> Option<Finding> {
+    let damaged =
+        |code, what: &str| Some(Finding::new(code, format!("the installed key is damaged: {what}"), AGAIN));
+    let Ok(text) = std::str::from_utf8(content) else { return damaged(Code::KeyMalformed, "it is not text") };
+    if text.trim().is_empty() {
+        return damaged(Code::KeyMalformed, "its file is empty");
+    }
+    match DeployKey::parse(&SecretString::from(text)) {
+        Err(defect) => damaged(defect.code, &defect.reason),
+        Ok(key) if key.value.fingerprint() != record.fingerprint => {
+            damaged(Code::KeyMalformed, "its file holds another key")
+        }
+        Ok(key) if !key.repairs.is_empty() => damaged(Code::KeyMalformed, &key.repairs.join(", ")),
+        Ok(_) => None,
+    }
+}
+
+/// Why an installed key is of no use any more. What cannot be looked at is not called lost.
+pub fn lost(home: &Home, record: &RepositoryRecord) -> Option<Code> {
+    match file::observe(&home.key(&record.repository), Kind::Secret) {
+        Ok(None) => Some(Code::SshRouteBroken),
+        Ok(Some(content)) => damage(&content.bytes, record).map(|finding| finding.code),
+        Err(_) => None,
     }
 }
 

@@ -232,6 +232,8 @@ pub fn is_gone(code: Code) -> bool {
         code,
         Code::CodexAuthMissing
             | Code::CodexAuthClobbered
+            | Code::CodexAuthMalformed
+            | Code::CodexAuthIncomplete
             | Code::ClaudeTokenMissing
             | Code::ClaudeAuthBlanked
     )
@@ -246,10 +248,10 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     let mut items: Vec<_> = items.into_iter().flatten().collect();
     items.iter_mut().for_each(gone_is_failed);
     let logins = items.iter().filter_map(Item::refused);
-    let keys = receipt.desired.repositories.iter().map(|record| &record.repository);
-    let keys = keys
-        .filter(|repository| !home.key(repository).exists())
-        .map(|repository| Refused::new(format!("key {}", repository.short()), Code::SshRouteBroken));
+    let keys = receipt.desired.repositories.iter().filter_map(|record| {
+        let code = deploy_keys::lost(home, record)?;
+        Some(Refused::new(format!("key {}", record.repository.short()), code))
+    });
     logins.chain(keys).chain(routing::lost(home, receipt)).collect()
 }
 

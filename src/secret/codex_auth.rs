@@ -121,6 +121,11 @@ impl CodexAuth {
         tokens.account_id.as_deref().or(tokens.identity.account.as_deref()).filter(|id| !id.trim().is_empty())
     }
 
+    /// The workspace that the id_token claims, which Codex holds against `forced_chatgpt_workspace_id`.
+    pub fn claimed_workspace(&self) -> Option<&str> {
+        self.chatgpt_tokens()?.claimed_account()
+    }
+
     /// False for a ChatGPT login whose requests lack the account header, which some accounts need.
     #[cfg(test)]
     pub fn sends_account(&self) -> bool {
@@ -181,6 +186,9 @@ impl CodexAuth {
         let present = |secret: &Option<SecretString>| secret.as_ref().map(|secret| !is_blank(secret));
         match self.mode {
             Mode::ApiKey => match present(&self.api_key) {
+                Some(true) if !self.api_key.as_ref().is_some_and(is_sendable) => {
+                    Liveness::Incomplete(UNSENDABLE)
+                }
                 Some(true) => Liveness::Usable,
                 Some(false) if self.tokens.is_some() => {
                     Liveness::Incomplete("an empty `OPENAI_API_KEY` stands before its tokens")
@@ -215,6 +223,7 @@ impl CodexAuth {
         match (is_blank(&tokens.access), is_blank(&tokens.refresh)) {
             (true, true) => return Liveness::Stub,
             (true, false) => return Liveness::Incomplete("`tokens.access_token` is empty"),
+            (false, _) if !is_sendable(&tokens.access) => return Liveness::Incomplete(UNSENDABLE),
             (false, _) => {}
         }
         let Some(last_refresh) = self.last_refresh else {
@@ -324,6 +333,13 @@ impl Tokens {
     pub(super) fn claimed_account(&self) -> Option<&str> {
         self.identity.account.as_deref().filter(|id| !id.trim().is_empty())
     }
+}
+
+const UNSENDABLE: &str = "the credential holds a blank or a line break, which no request can carry";
+
+/// Whether it can stand in a header.
+fn is_sendable(secret: &SecretString) -> bool {
+    reveal(secret).bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 pub(super) fn is_blank(secret: &SecretString) -> bool {

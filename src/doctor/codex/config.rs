@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use rustix::fs::{Access, access};
 
 use super::Context;
-use super::layers::{Layer, Layers, Origin, Unusable, Why};
-use super::settings::{Fault, Login, refused, settings};
+use super::layers::{self, Layer, Layers, Origin, Unusable, Why};
+use super::refused::refused;
+use super::settings::{Fault, Login, Weight, settings};
 use crate::catalogue::{Actor, Code};
 use crate::doctor::outcome::{Evidence, Fix, Outcome};
 use crate::resource::file;
-use crate::secret::CodexAuth;
 
 const ID: &str = "codex.config";
 
@@ -19,11 +19,10 @@ const ID: &str = "codex.config";
 const RETIRED_MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-codex", "gpt-5.3-codex"];
 
 /// Of the files that count in every folder, and of those that trusted repositories add.
-pub fn check(context: &Context, layers: &Layers, auth: Option<&CodexAuth>) -> Vec<Outcome> {
+pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Outcome> {
     let judge = |layers: &Layers, of_project: bool| -> Vec<Outcome> {
-        let login = Login::of(context, auth);
         let offered = |model: &str| offered(context, model);
-        let faults = refused(layers).map_or_else(|| settings(layers, &login, &offered), |fault| vec![fault]);
+        let faults = refused(layers).map_or_else(|| settings(layers, login, &offered), |fault| vec![fault]);
         let faults = faults.into_iter().filter(|fault| (fault.layer.origin == Origin::Project) == of_project);
         faults.map(|fault| outcome(context, fault)).collect()
     };
@@ -36,6 +35,11 @@ pub fn check(context: &Context, layers: &Layers, auth: Option<&CodexAuth>) -> Ve
             Ok(Some(layers)) => outcomes.extend(judge(&layers, true)),
             Err(why) => outcomes.push(unusable(context, &why)),
         }
+    }
+    match layers::requirements() {
+        Ok(None) => {}
+        Ok(Some(requirements)) => outcomes.extend(demanded(context, &requirements, login)),
+        Err(why) => outcomes.push(unusable(context, &why)),
     }
     // where there is no folder yet, Codex makes it
     let folder = context.home.codex.ancestors().find(|folder| folder.exists());
@@ -52,9 +56,31 @@ pub fn check(context: &Context, layers: &Layers, auth: Option<&CodexAuth>) -> Ve
     let mut seen = BTreeSet::new();
     outcomes.retain(|outcome| seen.insert(outcome.subject.clone()));
     if outcomes.is_empty() {
-        outcomes.push(Outcome::pass(ID, None, "no setting defeats the login"));
+        outcomes.push(Outcome::pass(ID, None, "no setting that the doctor knows defeats the login"));
     }
     outcomes
+}
+
+/// What an administrator demands of logins (requirements.toml, 0.169, measured).
+fn demanded(context: &Context, requirements: &Layer, login: &Login) -> Option<Outcome> {
+    let list = |name| requirements.list(name);
+    let (setting, code, summary) = if list("allowed_login_methods").is_some_and(|methods| {
+        methods.is_empty() || methods.iter().any(|method| !["api", "chatgpt"].contains(&&**method))
+    }) {
+        let says = "it names another method than \"api\" or \"chatgpt\", or none, so Codex does not start";
+        ("allowed_login_methods", Code::CodexConfigMalformed, says)
+    } else if list("allowed_login_methods").is_some_and(|methods| login.is_not_among(&methods)) {
+        let says = "the login is of a kind that is not allowed here, so Codex sends no credential";
+        ("allowed_login_methods", Code::CodexForcedLogin, says)
+    } else if list("allowed_chatgpt_workspaces").is_some_and(|ids| login.is_of_another_workspace(&ids)) {
+        let says = "the login is of a workspace that is not allowed here, so Codex sends no credential";
+        ("allowed_chatgpt_workspaces", Code::CodexForcedLogin, says)
+    } else {
+        return None;
+    };
+    let subject = Some(format!("{setting} in {}", context.home.shown(&requirements.path)));
+    let fix = Fix::edit(&requirements.path, "allow this login, or give the workspace another");
+    Some(of_machine(Outcome::fail(ID, subject, code, summary, fix), requirements.origin))
 }
 
 /// A file with which Codex does not start.
@@ -97,15 +123,16 @@ fn of_machine(outcome: Outcome, origin: Origin) -> Outcome {
 }
 
 fn outcome(context: &Context, fault: Fault) -> Outcome {
-    let Fault { setting, layer: Layer { path, origin, .. }, code, summary, cure, value, needs } = fault;
+    let Fault { setting, layer: Layer { path, origin, .. }, code, summary, cure, value, weight } = fault;
     let subject = match origin {
         Origin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),
     };
     let (subject, fix) = (Some(subject), Fix::edit(path, cure));
-    let outcome = match needs {
-        Some(needs) => Outcome::unknown(ID, subject, summary, needs).coded(code).fixed(fix),
-        None => Outcome::fail(ID, subject, code, summary, fix),
+    let outcome = match weight {
+        Weight::Unknown(needs) => Outcome::unknown(ID, subject, summary, needs).coded(code).fixed(fix),
+        Weight::Warns => Outcome::warn(ID, subject, code, summary, fix),
+        Weight::Fails => Outcome::fail(ID, subject, code, summary, fix),
     };
     let place = Evidence::new("set in", context.home.shown(path));
     of_machine(outcome.with([place, Evidence::foreign("value", &value)]), *origin)

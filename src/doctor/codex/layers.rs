@@ -1,6 +1,7 @@
 //! The configuration files that Codex reads, each above the one before: the machine's, the user's, those of a trusted
 //! repository, and the machine's managed one (0.169, measured).
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, TomlError};
@@ -13,6 +14,7 @@ use crate::resource::place::Obstacle;
 
 const SYSTEM: &str = "/etc/codex/config.toml";
 const MANAGED: &str = "/etc/codex/managed_config.toml";
+const REQUIREMENTS: &str = "/etc/codex/requirements.toml";
 /// What Codex passes over in a repository's file, telling so.
 const NOT_OF_PROJECTS: &[&str] = &["model_provider", "model_providers", "profile"];
 
@@ -71,8 +73,8 @@ impl Layers {
     pub fn of_folder(&self, context: &Context, folder: &Path) -> Result<Option<Self>, Unusable> {
         let user = context.home.codex.join("config.toml");
         let real_folder = PathBuf::from(real(folder));
-        let top = real_folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&real_folder);
-        let main = clones::git_folder(top).filter(|git| git.ends_with(".git"));
+        let top = self.top(&real_folder);
+        let main = clones::git_folder(top);
         let main = main.as_deref().and_then(Path::parent);
         let mut chain: Vec<_> = real_folder.ancestors().take_while(|above| above.starts_with(top)).collect();
         chain.reverse();
@@ -81,8 +83,15 @@ impl Layers {
             let path = folder.join(".codex/config.toml");
             let level =
                 [Some(folder), Some(top), main].into_iter().flatten().find_map(|folder| self.trust(folder));
-            if level == Some("trusted") && path != user {
-                added.extend(read(path, Origin::Project)?);
+            let is_trusted = level == Some("trusted");
+            if path == user {
+                continue;
+            }
+            match read(path, Origin::Project) {
+                Ok(layer) => added.extend(layer.filter(|_| is_trusted)),
+                // what cannot be read as text stops Codex in any repository
+                Err(Unusable { why: Why::NotToml(_), .. }) if !is_trusted => {}
+                Err(why) => return Err(why),
             }
         }
         if added.is_empty() {
@@ -92,6 +101,20 @@ impl Layers {
         let managed = layers.iter().position(|layer| layer.origin == Origin::Managed).unwrap_or(layers.len());
         layers.splice(managed..managed, added);
         Ok(Some(Self(layers)))
+    }
+
+    /// Where the project begins that a folder lies in: at the nearest of the markers, which are `.git` unless configured.
+    fn top<'a>(&self, folder: &'a Path) -> &'a Path {
+        let markers = self.value(&["project_root_markers"]).and_then(|(_, item)| item.as_array());
+        let markers = markers.map(|list| list.iter().filter_map(|marker| marker.as_str()).collect());
+        let markers: Vec<_> = markers.unwrap_or_else(|| vec![".git"]);
+        let has = |above: &Path, marker: &str| {
+            let place = above.join(marker);
+            // an empty folder of that name is no repository
+            place.exists() && (marker != ".git" || place.is_file() || clones::git_folder(above).is_some())
+        };
+        let mut above = folder.ancestors();
+        above.find(|above| markers.iter().any(|marker| has(above, marker))).unwrap_or(folder)
     }
 
     /// The level of trust that a folder has by its own name.
@@ -110,7 +133,18 @@ impl Layers {
     }
 }
 
+/// What an administrator demands, which is no layer of the settings.
+pub fn requirements() -> Result<Option<Layer>, Unusable> {
+    read(PathBuf::from(REQUIREMENTS), Origin::System)
+}
+
 impl Layer {
+    /// A list of strings.
+    pub fn list(&self, name: &str) -> Option<Vec<String>> {
+        let list = self.config.get(name)?.as_array()?;
+        Some(list.iter().map(|item| item.as_str().unwrap_or_default().to_owned()).collect())
+    }
+
     fn value(&self, names: &[&str]) -> Option<&Item> {
         let (first, rest) = names.split_first()?;
         if self.origin == Origin::Project && NOT_OF_PROJECTS.contains(first) {
@@ -125,6 +159,8 @@ fn read(path: PathBuf, origin: Origin) -> Result<Option<Layer>, Unusable> {
     let content = match file::observe(&path, Kind::Shared) {
         Ok(Some(content)) => content,
         Ok(None) => return Ok(None),
+        // `.codex` itself is a file
+        Err(Obstacle::Io(error)) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
         Err(obstacle) => return Err(unusable(path, Why::Obstacle(obstacle))),
     };
     let Ok(text) = std::str::from_utf8(&content.bytes) else {

@@ -3,6 +3,7 @@
 mod config;
 mod layers;
 mod login;
+mod refused;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
 use crate::variables::observed;
 use layers::Layers;
+use settings::{Login, is_official};
 
 const NONE: &str = "no Codex login was asked for, and none is there";
 
@@ -42,6 +44,7 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         Ok(Some(content)) => CodexAuth::parse(&content.bytes).ok(),
         _ => None,
     };
+    let judged = Login::of(context, content.as_ref().map(|_| auth.as_ref()).map_err(drop));
     let mut outcomes = vec![match content {
         Err(obstacle) => Outcome::obstructed("codex.login", &obstacle, &path),
         Ok(None) => login::missing(context),
@@ -50,8 +53,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     outcomes.push(environment(context));
     match Layers::of_machine(context) {
         Ok(layers) => {
-            outcomes.extend(config::check(context, &layers, auth.as_ref()));
-            if settings::starts(&layers) {
+            outcomes.extend(config::check(context, &layers, &judged));
+            if refused::starts(&layers) {
                 outcomes.extend(trust(context, &layers));
             }
         }
@@ -83,6 +86,17 @@ fn environment(context: &Context) -> Outcome {
             )
             .with([Evidence::new("wins", name), Evidence::new("unused", "auth.json")]);
         }
+    }
+    let renewed_at = context.env.text(observed::CODEX_REFRESH_TOKEN_URL_OVERRIDE);
+    if let Some(url) = renewed_at.filter(|url| !is_official(url)) {
+        return Outcome::fail(
+            ID,
+            None,
+            Code::CodexTokenSentElsewhere,
+            "CODEX_REFRESH_TOKEN_URL_OVERRIDE sends the refresh token to another host than OpenAI's",
+            Fix::report("take CODEX_REFRESH_TOKEN_URL_OVERRIDE out of the template's environment"),
+        )
+        .with([Evidence::foreign("host", &url)]);
     }
     Outcome::pass(ID, None, "no variable beats auth.json")
 }

@@ -1,4 +1,4 @@
-//! What in Codex's configuration would defeat the login, or keep Codex from starting. Pure.
+//! What in Codex's configuration would defeat the login, or send it elsewhere. Pure.
 
 use toml_edit::Item;
 
@@ -11,7 +11,7 @@ use crate::variables::observed;
 /// Choices that Codex knows (0.169, measured); a newer one may know more.
 const CHOICES: &[(&str, &[&str])] = &[
     ("sandbox_mode", &["read-only", "workspace-write", "danger-full-access"]),
-    ("approval_policy", &["untrusted", "on-failure", "on-request", "granular", "never"]),
+    ("approval_policy", &["untrusted", "on-failure", "on-request", "never"]),
 ];
 
 /// A setting that keeps Codex from starting, or its login from being used.
@@ -22,170 +22,91 @@ pub struct Fault<'a> {
     pub summary: String,
     pub cure: String,
     pub value: String,
-    /// What it would take to tell, of a value that a newer Codex may know.
-    pub needs: Option<&'static str>,
+    pub weight: Weight,
 }
 
 impl<'a> Fault<'a> {
-    fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
+    pub fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
         let value = item.to_string();
-        Self { setting, layer, code, summary: String::new(), cure: "mend it".to_owned(), value, needs: None }
+        Self {
+            setting,
+            layer,
+            code,
+            summary: String::new(),
+            cure: "mend it".to_owned(),
+            value,
+            weight: Weight::Fails,
+        }
     }
 
-    fn says(self, summary: impl Into<String>) -> Self {
+    pub fn says(self, summary: impl Into<String>) -> Self {
         Self { summary: summary.into(), ..self }
     }
 
-    fn cured(self, cure: impl Into<String>) -> Self {
+    pub fn cured(self, cure: impl Into<String>) -> Self {
         Self { cure: cure.into(), ..self }
     }
+
+    fn weighs(self, weight: Weight) -> Self {
+        Self { weight, ..self }
+    }
 }
 
-/// Whether Codex starts at all, wherever it is started.
-pub fn starts(layers: &Layers) -> bool {
-    refused(layers).is_none()
-}
-
-/// What Codex refuses of a file that is TOML, as far as it bears on the login and on trust (0.169, measured). Pure.
-pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
-    const TEXTS: &[&str] =
-        &["model", "model_provider", "sandbox_mode", "forced_login_method", "cli_auth_credentials_store"];
-    let malformed = |setting, found| Fault::new(setting, found, Code::CodexConfigMalformed);
-    for setting in TEXTS {
-        if let Some(found) = layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none()) {
-            return Some(
-                malformed(setting, found)
-                    .says("it is no string, so Codex does not start")
-                    .cured("write its value in quotes, or take it out"),
-            );
-        }
-    }
-    let method = layers.value(&["forced_login_method"]);
-    let is_odd = |item: &Item| !item.as_str().is_some_and(|method| ["api", "chatgpt"].contains(&method));
-    if let Some(found) = method.filter(|(_, item)| is_odd(item)) {
-        let says = "it is neither \"api\" nor \"chatgpt\", so Codex does not start";
-        return Some(
-            malformed("forced_login_method", found).says(says).cured("write one of them, or take it out"),
-        );
-    }
-    if let Some(found) = layers.value(&["profile"]) {
-        let says = "`profile` is of an older Codex: this one does not start with it";
-        return Some(
-            malformed("profile", found)
-                .says(says)
-                .cured("take it out (now `--profile NAME` and NAME.config.toml)"),
-        );
-    }
-    let is_odd = |project: &Item| {
-        let level = project.get("trust_level");
-        level
-            .is_some_and(|level| !level.as_str().is_some_and(|text| ["trusted", "untrusted"].contains(&text)))
-    };
-    layers.values("projects").find_map(|(layer, projects)| {
-        let Some(table) = projects.as_table_like() else {
-            return Some(
-                malformed("projects", (layer, projects))
-                    .says("it is no table, so Codex does not start")
-                    .cured("write `[projects.\"/folder\"]` with `trust_level` below it"),
-            );
-        };
-        let (_, project) = table.iter().find(|(_, project)| is_odd(project))?;
-        let says = "a `trust_level` is neither \"trusted\" nor \"untrusted\", so Codex does not start";
-        Some(
-            malformed("projects", (layer, project))
-                .says(says)
-                .cured("write one of them, or take the table out"),
-        )
-    })
+/// How much a fault is to be believed, and minded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    Fails,
+    Warns,
+    /// It cannot be told; the sentence says what it would take.
+    Unknown(&'static str),
 }
 
 /// What the settings are held against.
-pub struct Login<'a> {
-    auth: Option<&'a CodexAuth>,
+#[derive(Default)]
+pub struct Login {
     is_chatgpt: bool,
     is_api_key: bool,
+    /// A file is there, and cannot be read.
+    is_hidden: bool,
+    /// The workspace that the id_token claims, which Codex compares.
+    workspace: Option<String>,
 }
 
-impl<'a> Login<'a> {
-    pub fn of(context: &Context, auth: Option<&'a CodexAuth>) -> Self {
-        let has_mode = |mode| auth.is_some_and(|auth| auth.mode() == mode);
-        let is_api_key = has_mode(Mode::ApiKey) || context.env.get(observed::CODEX_API_KEY).is_some();
-        Self { auth, is_chatgpt: has_mode(Mode::ChatGpt), is_api_key }
+impl Login {
+    pub fn of(context: &Context, auth: Result<Option<&CodexAuth>, ()>) -> Self {
+        let has_mode = |modes: &[Mode]| auth.ok().flatten().is_some_and(|auth| modes.contains(&auth.mode()));
+        Self {
+            is_chatgpt: has_mode(&[Mode::ChatGpt, Mode::ChatGptAuthTokens]),
+            is_api_key: has_mode(&[Mode::ApiKey]) || context.env.get(observed::CODEX_API_KEY).is_some(),
+            is_hidden: auth.is_err(),
+            workspace: auth.ok().flatten().and_then(CodexAuth::claimed_workspace).map(ToOwned::to_owned),
+        }
     }
 }
 
-/// Settings that would defeat the login. Pure.
+impl Login {
+    pub fn is_not_among(&self, methods: &[String]) -> bool {
+        let has = |method: &str| methods.iter().any(|known| known == method);
+        self.is_chatgpt && !has("chatgpt") || self.is_api_key && !self.is_chatgpt && !has("api")
+    }
+
+    pub fn is_of_another_workspace(&self, ids: &[String]) -> bool {
+        self.is_chatgpt && self.workspace.as_ref().is_some_and(|workspace| !ids.contains(workspace))
+    }
+}
+
+/// Settings that would defeat the login.
 pub fn settings<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool) -> Vec<Fault<'a>> {
-    let found = |setting: &'static str, code| {
-        let (layer, item) = layers.value(&[setting])?;
-        Some((Fault::new(setting, (layer, item), code), item))
-    };
-    let text = |setting, code| found(setting, code).and_then(|(fault, item)| Some((fault, item.as_str()?)));
-    let mut faults = Vec::new();
-
-    for (setting, known) in CHOICES {
-        if let Some((fault, choice)) = text(setting, Code::CodexConfigMalformed)
-            && !known.contains(&choice)
-        {
-            faults.push(Fault {
-                needs: Some("whether the Codex that is installed knows it: `codex --version`"),
-                ..fault
-                    .says(format!("`{setting}` has a value that Codex 0.169 does not start with"))
-                    .cured(format!("set one of {}, or take it out", known.join(", ")))
-            });
-        }
+    let mut faults = choices(layers);
+    faults.extend(store(layers));
+    faults.extend(forced_method(layers, login));
+    faults.extend(forced_workspace(layers, login));
+    faults.extend(provider(layers, login));
+    if login.is_chatgpt {
+        faults.extend(elsewhere(layers, "openai_base_url"));
+        faults.extend(elsewhere(layers, "chatgpt_base_url"));
     }
-    if let Some((fault, store)) = text("cli_auth_credentials_store", Code::CodexStoreNotFile)
-        && store != "file"
-    {
-        faults.push(
-            fault
-                .says("`cli_auth_credentials_store` is not \"file\", so Codex looks for the login elsewhere")
-                .cured("take the line out, or set it to \"file\""),
-        );
-    }
-    match text("forced_login_method", Code::CodexForcedLogin) {
-        Some((fault, "api")) if login.is_chatgpt => faults.push(
-            fault
-                .says("`forced_login_method` is \"api\": the next start of Codex deletes this ChatGPT login")
-                .cured("take the line out before anyone starts Codex"),
-        ),
-        Some((fault, "chatgpt")) if login.is_api_key => faults.push(
-            fault
-                .says(
-                    "`forced_login_method` is \"chatgpt\" and an API key is set: the next start of Codex deletes auth.json",
-                )
-                .cured("take the line or the key out before anyone starts Codex"),
-        ),
-        _ => {}
-    }
-    if let (Some((fault, forced)), Some(account)) = (
-        found("forced_chatgpt_workspace_id", Code::CodexForcedLogin),
-        login.auth.and_then(CodexAuth::account),
-    ) {
-        let named = forced.as_str() == Some(account)
-            || forced.as_array().is_some_and(|list| list.iter().any(|id| id.as_str() == Some(account)));
-        if !named {
-            faults.push(
-                fault
-                    .says("`forced_chatgpt_workspace_id` names another workspace: the next start of Codex deletes this login")
-                    .cured("name this login's workspace, or take the line out"),
-            );
-        }
-    }
-    if let Some((fault, provider)) = text("model_provider", Code::CodexProviderBypass)
-        && provider != "openai"
-    {
-        let uses_login = layers.value(&["model_providers", provider, "requires_openai_auth"]);
-        if !uses_login.and_then(|(_, item)| item.as_bool()).unwrap_or(false) {
-            faults.push(
-                fault
-                    .says("the model provider does not use auth.json")
-                    .cured("take `model_provider` out, or give up the login in auth.json"),
-            );
-        }
-    }
-    if let Some((fault, model)) = text("model", Code::CodexModelUnsupported)
+    if let Some((fault, model)) = text(layers, "model", Code::CodexModelUnsupported)
         && login.is_chatgpt
         && !offered(model)
     {
@@ -198,35 +119,146 @@ pub fn settings<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) ->
     faults
 }
 
+fn found<'a>(layers: &'a Layers, setting: &'static str, code: Code) -> Option<(Fault<'a>, &'a Item)> {
+    let (layer, item) = layers.value(&[setting])?;
+    Some((Fault::new(setting, (layer, item), code), item))
+}
+
+fn text<'a>(layers: &'a Layers, setting: &'static str, code: Code) -> Option<(Fault<'a>, &'a str)> {
+    found(layers, setting, code).and_then(|(fault, item)| Some((fault, item.as_str()?)))
+}
+
+fn choices(layers: &Layers) -> Vec<Fault<'_>> {
+    let judge = |(setting, known): &(&'static str, &[&str])| {
+        let (fault, choice) = text(layers, setting, Code::CodexConfigMalformed)?;
+        (!known.contains(&choice)).then(|| {
+            fault
+                .says(format!("`{setting}` has a value that Codex 0.169 does not start with"))
+                .cured(format!("set one of {}, or take it out", known.join(", ")))
+                .weighs(Weight::Unknown("whether the Codex that is installed knows it: `codex --version`"))
+        })
+    };
+    CHOICES.iter().filter_map(judge).collect()
+}
+
+fn store(layers: &Layers) -> Option<Fault<'_>> {
+    let (fault, store) = text(layers, "cli_auth_credentials_store", Code::CodexStoreNotFile)?;
+    let fault = fault.cured("take the line out, or set it to \"file\"");
+    match store {
+        "file" => None,
+        "auto" => Some(
+            fault
+                .says("`cli_auth_credentials_store` is \"auto\": auth.json counts until some keyring appears")
+                .weighs(Weight::Warns),
+        ),
+        _ => Some(
+            fault
+                .says("`cli_auth_credentials_store` is not \"file\", so Codex looks for the login elsewhere"),
+        ),
+    }
+}
+
+const UNREAD: Weight = Weight::Unknown("auth.json, which cannot be read");
+
+fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
+    let (fault, method) = text(layers, "forced_login_method", Code::CodexForcedLogin)?;
+    match method {
+        "api" if login.is_chatgpt => Some(
+            fault
+                .says("`forced_login_method` is \"api\": the next start of Codex deletes this ChatGPT login")
+                .cured("take the line out before anyone starts Codex"),
+        ),
+        "chatgpt" if login.is_api_key => Some(
+            fault
+                .says("`forced_login_method` is \"chatgpt\" and an API key is set: the next start of Codex deletes auth.json")
+                .cured("take the line or the key out before anyone starts Codex"),
+        ),
+        _ if login.is_hidden => Some(
+            fault
+                .says("`forced_login_method` may not be that of the login: Codex then deletes it")
+                .cured("make auth.json readable, or take the line out")
+                .weighs(UNREAD),
+        ),
+        _ => None,
+    }
+}
+
+fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
+    let (fault, forced) = found(layers, "forced_chatgpt_workspace_id", Code::CodexForcedLogin)?;
+    let one = forced.as_str().into_iter();
+    let ids: Vec<_> =
+        forced.as_array().into_iter().flatten().filter_map(|id| id.as_str()).chain(one).collect();
+    let ids: Vec<_> = ids.into_iter().map(str::trim).filter(|id| !id.is_empty()).collect();
+    let fault = fault.cured("name this login's workspace, or take the line out");
+    match &login.workspace {
+        _ if forced.as_str().is_none() && forced.as_array().is_none() => {
+            let fault = fault.says("it is neither a string nor a list, so Codex does not start");
+            Some(Fault { code: Code::CodexConfigMalformed, ..fault })
+        }
+        // none is demanded
+        _ if ids.is_empty() => None,
+        Some(workspace) if login.is_chatgpt && !ids.contains(&&**workspace) => Some(fault.says(
+            "`forced_chatgpt_workspace_id` names another workspace: the next start of Codex deletes this login",
+        )),
+        _ if login.is_hidden => {
+            let says = "`forced_chatgpt_workspace_id` may not be that of the login: Codex then deletes it";
+            Some(fault.says(says).weighs(UNREAD))
+        }
+        _ => None,
+    }
+}
+
+fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
+    let (fault, provider) = text(layers, "model_provider", Code::CodexProviderBypass)?;
+    if provider == "openai" {
+        return None;
+    }
+    let of_provider = |key: &str| layers.value(&["model_providers", provider, key]).map(|(_, item)| item);
+    let uses_login = of_provider("requires_openai_auth").and_then(Item::as_bool).unwrap_or(false);
+    let has_own = ["experimental_bearer_token", "env_key"].iter().any(|key| of_provider(key).is_some());
+    if !uses_login || has_own {
+        return Some(
+            fault
+                .says("the model provider does not use auth.json")
+                .cured("take `model_provider` out, or give up the login in auth.json"),
+        );
+    }
+    let base = of_provider("base_url").and_then(Item::as_str);
+    (login.is_chatgpt && base.is_some_and(|base| !is_official(base))).then(|| {
+        let fault = fault.says("the model provider is given the ChatGPT login, and is not OpenAI's");
+        Fault { code: Code::CodexTokenSentElsewhere, ..fault }.cured("take `model_provider` out")
+    })
+}
+
+fn elsewhere<'a>(layers: &'a Layers, setting: &'static str) -> Option<Fault<'a>> {
+    let (fault, url) = text(layers, setting, Code::CodexTokenSentElsewhere)?;
+    (!url.is_empty() && !is_official(url)).then(|| {
+        fault
+            .says(format!("`{setting}` sends the ChatGPT login to another host than OpenAI's"))
+            .cured("take the line out")
+    })
+}
+
+/// Whether a URL is of OpenAI's own hosts.
+pub fn is_official(url: &str) -> bool {
+    const HOSTS: &[&str] = &["api.openai.com", "chatgpt.com", "auth.openai.com"];
+    let place = url.strip_prefix("https://").unwrap_or_default();
+    let host = place.split(['/', '?', '#']).next().unwrap_or_default();
+    HOSTS.contains(&host.strip_suffix(":443").unwrap_or(host))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::layers::Origin;
+    use super::super::refused::refused;
     use super::*;
-
-    #[test]
-    fn what_codex_does_not_start_with_is_known() {
-        for (text, is_refused) in [
-            ("model = 1\n", true),
-            ("forced_login_method = \"zzz\"\n", true),
-            ("profile = \"x\"\n", true),
-            ("projects = 1\n", true),
-            ("[projects.\"/a\"]\ntrust_level = \"yes\"\n", true),
-            ("projects = { \"/a\" = { trust_level = 1 } }\n", true),
-            ("", false),
-            ("[profiles.x]\nmodel = \"y\"\n", false),
-            ("model = \"x\"\nforced_login_method = \"api\"\n", false),
-            ("[projects.\"/a\"]\n[projects.\"/b\"]\ntrust_level = \"untrusted\"\n", false),
-        ] {
-            assert_eq!(refused(&Layers::of_texts(&[(Origin::User, text)])).is_some(), is_refused, "{text}");
-        }
-    }
 
     #[test]
     fn the_highest_file_that_has_a_setting_decides() {
         use Origin::{Managed, Project, System, User};
         const API: &str = "forced_login_method = \"api\"\n";
         const CHATGPT: &str = "forced_login_method = \"chatgpt\"\n";
-        let login = Login { auth: None, is_chatgpt: true, is_api_key: false };
+        let login = Login { is_chatgpt: true, ..Login::default() };
         for (texts, decides) in [
             (&[(System, API)][..], Some(System)),
             (&[(System, API), (User, CHATGPT)], None),
@@ -238,7 +270,10 @@ mod tests {
             // passed over in a repository
             (&[(User, ""), (Project, "model_provider = \"x\"\n")], None),
             (&[(User, ""), (Project, "profile = \"x\"\n")], None),
-            (&[(User, "model_provider = \"x\"\n"), (Project, "model_provider = \"openai\"\n")], Some(User)),
+            (
+                &[(User, "model_provider = \"ollama\"\n"), (Project, "model_provider = \"openai\"\n")],
+                Some(User),
+            ),
             // what is refused does no harm below a value that is not
             (&[(User, "model = 1\n"), (Project, "model = \"x\"\n")], None),
             (&[(User, "model = \"x\"\n"), (Project, "model = 1\n")], Some(Project)),
@@ -248,6 +283,52 @@ mod tests {
                 refused(&layers).map_or_else(|| settings(&layers, &login, &|_| true), |fault| vec![fault]);
             let decided: Vec<_> = faults.iter().map(|fault| fault.layer.origin).collect();
             assert_eq!(decided, decides.into_iter().collect::<Vec<_>>(), "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_login_goes_is_seen() {
+        use Code::{CodexProviderBypass as Bypass, CodexTokenSentElsewhere as Sent};
+        const X: &str =
+            "model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\nrequires_openai_auth = true\n";
+        for (text, is_chatgpt, code) in [
+            ("openai_base_url = \"https://evil.example/v1\"\n".to_owned(), true, Some(Sent)),
+            ("openai_base_url = \"http://api.openai.com/v1\"\n".to_owned(), true, Some(Sent)),
+            ("openai_base_url = \"https://api.openai.com/v1\"\n".to_owned(), true, None),
+            // a gateway with a key of its own is no leak of the login
+            ("openai_base_url = \"https://gateway.example/v1\"\n".to_owned(), false, None),
+            ("chatgpt_base_url = \"https://evil.example/backend-api\"\n".to_owned(), true, Some(Sent)),
+            (format!("{X}base_url = \"https://evil.example/v1\"\n"), true, Some(Sent)),
+            (format!("{X}base_url = \"https://api.openai.com/v1\"\n"), true, None),
+            (format!("{X}experimental_bearer_token = \"x\"\n"), true, Some(Bypass)),
+            (format!("{X}env_key = \"K\"\n"), true, Some(Bypass)),
+        ] {
+            let login = Login { is_chatgpt, ..Login::default() };
+            let layers = Layers::of_texts(&[(Origin::User, &text)]);
+            let codes: Vec<_> = settings(&layers, &login, &|_| true).iter().map(|fault| fault.code).collect();
+            assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_forced_workspace_is_held_against_what_the_token_claims() {
+        let login = Login { is_chatgpt: true, workspace: Some("ws".to_owned()), ..Login::default() };
+        let hidden = Login { is_hidden: true, ..Login::default() };
+        for (value, login, found) in [
+            ("\"ws\"", &login, None),
+            ("\" ws \"", &login, None),
+            ("[\"a\", \"ws\"]", &login, None),
+            ("\"\"", &login, None),
+            ("[]", &login, None),
+            ("\"other\"", &login, Some((Code::CodexForcedLogin, Weight::Fails))),
+            ("1", &login, Some((Code::CodexConfigMalformed, Weight::Fails))),
+            ("\"ws\"", &hidden, Some((Code::CodexForcedLogin, UNREAD))),
+        ] {
+            let text = format!("forced_chatgpt_workspace_id = {value}\n");
+            let layers = Layers::of_texts(&[(Origin::User, &text)]);
+            let faults = settings(&layers, login, &|_| true);
+            let faults: Vec<_> = faults.iter().map(|fault| (fault.code, fault.weight)).collect();
+            assert_eq!(faults, found.into_iter().collect::<Vec<_>>(), "{text}");
         }
     }
 }

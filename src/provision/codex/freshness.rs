@@ -17,6 +17,7 @@ pub enum Live {
     /// Nothing that Codex could log in with: empty, damaged, or what a module writes. `somebodys`: there is more in it than
     /// in a stub, and somebody may want it back.
     Wrecked {
+        code: Code,
         what: &'static str,
         somebodys: bool,
     },
@@ -119,20 +120,23 @@ pub fn live(
     now: Timestamp,
 ) -> Live {
     let Some(content) = content else { return Live::Absent };
-    let wrecked = |what| Live::Wrecked { what, somebodys: true };
+    let wrecked = |code, what| Live::Wrecked { code, what, somebodys: true };
+    let stub = |what| Live::Wrecked { code: Code::CodexAuthClobbered, what, somebodys: false };
     if content.bytes.trim_ascii().is_empty() {
-        return Live::Wrecked { what: "auth.json was empty", somebodys: false };
+        return stub("auth.json was empty");
     }
     if CodexAuth::is_stub(&content.bytes) {
-        return Live::Wrecked { what: "a module had written a stub over it", somebodys: false };
+        return stub("a module had written a stub over it");
     }
-    let Ok(auth) = CodexAuth::parse(&content.bytes) else {
-        return wrecked("auth.json was no file that Codex can read");
+    let auth = match CodexAuth::parse(&content.bytes) {
+        Ok(auth) => auth,
+        Err(defect) => return wrecked(defect.code, "auth.json was no file that Codex can read"),
     };
     match auth.state(now) {
-        Liveness::Stub | Liveness::Incomplete(_) => wrecked("auth.json held no usable login"),
+        Liveness::Stub => wrecked(Code::CodexAuthClobbered, "auth.json held no usable login"),
+        Liveness::Incomplete(_) => wrecked(Code::CodexAuthIncomplete, "auth.json held no usable login"),
         _ if ours && auth.is_key_of_template(template_key) => {
-            wrecked("a module had written an API key over it")
+            wrecked(Code::CodexAuthClobbered, "a module had written an API key over it")
         }
         _ => Live::Login(Box::new(auth)),
     }

@@ -157,10 +157,10 @@ fn without_seed(
             ),
             Vec::new(),
         ),
-        Live::Wrecked { what, .. } => Item::warn(
+        Live::Wrecked { code, what, .. } => Item::warn(
             "codex",
             Finding::new(
-                Code::CodexAuthClobbered,
+                *code,
                 format!("left alone: {what}, and no seed is set here"),
                 format!(
                     "run `pushready apply` where {} is set: restart the workspace",

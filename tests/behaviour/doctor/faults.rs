@@ -195,6 +195,17 @@ pub const LEAKS: &[Fault] = &[
         let script = format!("{leaky}; pushready doctor --json --offline; code=$?; kill $tail; exit $code");
         lab.ws.sh(&script).current_dir("src/app")
     }),
+    fault("leaks.agent-log", "unknown", "the agent's log cannot be read", |lab| {
+        let log = "/tmp/coder-script-0.log";
+        let script = format!(
+            "touch {log}; chmod 0 {log}; pushready doctor --json --offline; code=$?; rm -f {log}; exit $code"
+        );
+        lab.ws.sh(&script).current_dir("src/app")
+    }),
+    fault("leak-file-mode", "fail", "everybody may read the kept copy of the login", |lab| {
+        lab.ws.set_mode(".local/state/pushready/codex/last-good.json", 0o644);
+        lab.doctor(&["--offline"])
+    }),
     fault("leak-agent-log", "warn", "the agent logged a script with a key", |lab| {
         fs::write("/tmp/coder-agent.log", &lab.key.private).unwrap();
         lab.ws
@@ -273,6 +284,44 @@ pub const CODEX: &[Fault] = &[
     fault("codex-provider-bypass", "fail", "a provider with a key of its own", |lab| {
         let provider = "model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\nenv_key = \"K\"\n";
         lab.write(".codex/config.toml", &format!("{provider}{}", lab.ws.read(".codex/config.toml")));
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-token-sent-elsewhere", "fail", "another base URL", |lab| {
+        let old = lab.ws.read(".codex/config.toml");
+        lab.write(".codex/config.toml", &format!("openai_base_url = \"https://evil.example/v1\"\n{old}"));
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-token-sent-elsewhere", "fail", "the login is renewed elsewhere", |lab| {
+        lab.doctor(&["--offline"]).env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", "https://evil.example/oauth/token")
+    }),
+    fault("codex-config-malformed", "fail", "a provider that is not there", |lab| {
+        let old = lab.ws.read(".codex/config.toml");
+        lab.write(".codex/config.toml", &format!("model_provider = \"nowhere\"\n{old}"));
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-config-malformed", "fail", "an untrusted repository's file is no text", |lab| {
+        lab.write("src/app/.codex/config.toml", "");
+        fs::write(lab.ws.home().join("src/app/.codex/config.toml"), b"# caf\xe9\n").unwrap();
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-forced-login", "fail", "a work tree beside a bare clone, which is trusted", |lab| {
+        let git = |args: &[&str]| lab.ws.git(args).run().success();
+        git(&["clone", "--quiet", "--bare", "src/app", "p/.bare"]);
+        lab.write("p/.git", "gitdir: ./.bare\n");
+        git(&["-C", "p", "worktree", "add", "--quiet", "--detach", "tree"]);
+        trusts(lab, "/home/coder/p");
+        lab.write("p/tree/.codex/config.toml", "forced_login_method = \"api\"\n");
+        lab.doctor(&["--offline", "--only", "codex"]).current_dir("/home/coder/p/tree")
+    }),
+    fault("codex-auth-incomplete", "fail", "a line break in the token", |lab| {
+        let mut login: serde_json::Value = serde_json::from_str(&lab.seed.json()).unwrap();
+        login["tokens"]["access_token"] = format!("{}\n", lab.seed.access_token()).into();
+        lab.write(".codex/auth.json", &login.to_string());
+        lab.doctor(&["--offline"])
+    }),
+    fault("codex-store-not-file", "warn", "a keyring, as soon as there is one", |lab| {
+        let old = lab.ws.read(".codex/config.toml");
+        lab.write(".codex/config.toml", &format!("cli_auth_credentials_store = \"auto\"\n{old}"));
         lab.doctor(&["--offline"])
     }),
     fault("codex-store-not-file", "fail", "credentials in a keyring", |lab| {
@@ -502,6 +551,23 @@ pub const SSH: &[Fault] = &[
     fault("key-malformed", "fail", "the file holds another key", |lab| {
         lab.write(&lab.key_file(), &KeyPair::generate("other").private);
         lab.doctor(&["--offline"])
+    }),
+    fault("key-malformed", "fail", "the key's file is empty", |lab| {
+        lab.write(&lab.key_file(), "");
+        lab.doctor(&["--offline"])
+    }),
+    fault("key-encrypted", "fail", "somebody gave the installed key a passphrase", |lab| {
+        let key = lab.ws.home().join(lab.key_file());
+        lab.ws
+            .cmd("ssh-keygen")
+            .args(["-q", "-p", "-P", "", "-N", "passphrase", "-f"])
+            .arg(&key)
+            .run()
+            .success();
+        // status and apply see it as well
+        lab.ws.pushready(&["status"]).run().fails(1).stdout_has("key-encrypted key acme/app");
+        lab.ws.pushready(&["apply"]).run().fails(1).stdout_has("key-encrypted key acme/app");
+        lab.doctor(&["--offline", "--only", "keys"])
     }),
     fault("ssh-route-broken", "fail", "the key file is gone", |lab| {
         lab.remove(&lab.key_file());
