@@ -363,6 +363,45 @@ fn codex_trusts_a_folder_that_is_named_by_a_link() {
     });
 }
 
+/// Of a configuration Codex refuses what the doctor says that it refuses, and starts with what the doctor passes.
+#[test]
+fn codex_starts_with_what_the_doctor_passes() {
+    const PROVIDER: &str = "[model_providers.x]\nbase_url = \"https://api.openai.com/v1\"\n";
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let clients = Clients::install(ws, &vendors);
+        apply(ws, &fake_auth::chatgpt().json()).success();
+        for (text, starts) in [
+            (String::new(), true),
+            ("cli_auth_credentials_store = \"auto\"\nforced_chatgpt_workspace_id = \"\"\n".to_owned(), true),
+            ("approval_policy = \"never\"\nsandbox_mode = \"workspace-write\"\n".to_owned(), true),
+            ("model = 1\n".to_owned(), false),
+            ("approval_policy = \"granular\"\n".to_owned(), false),
+            ("approval_policy = 1\n".to_owned(), false),
+            ("sandbox_mode = \"strict\"\n".to_owned(), false),
+            ("forced_login_method = \"other\"\n".to_owned(), false),
+            ("forced_chatgpt_workspace_id = 1\n".to_owned(), false),
+            ("profile = \"x\"\n".to_owned(), false),
+            ("[projects]\n\"/a\" = \"trusted\"\n".to_owned(), false),
+            ("[projects.\"/a\"]\ntrust_level = \"yes\"\n".to_owned(), false),
+            ("mcp_servers = 1\n".to_owned(), false),
+            ("features = 1\n".to_owned(), false),
+            ("model_provider = \"nowhere\"\n".to_owned(), false),
+            ("[model_providers.openai]\nname = \"x\"\n".to_owned(), false),
+            (PROVIDER.to_owned(), false),
+            (format!("{PROVIDER}name = \"x\"\nwire_api = \"chat\"\n"), false),
+            (format!("{PROVIDER}name = \"x\"\nrequires_openai_auth = \"true\"\n"), false),
+        ] {
+            ws.write(".codex/config.toml", &*text, 0o600);
+            let doctor = ws.run(&["doctor", "--offline", "--json", "--only", "codex.config"]).json();
+            let passes = doctor["overall"] == "pass" || doctor["overall"] == "warn";
+            assert_eq!(passes, starts, "{text}\n{doctor:#}");
+            let turn = clients.codex(&["exec", "--skip-git-repo-check", "hi"]).run();
+            assert_eq!(turn.status.success(), starts, "{text}\n{turn}");
+        }
+    });
+}
+
 /// What the doctor says of a repository's own file for Codex, Codex bears out: where the repository is trusted, it counts.
 #[test]
 fn a_repository_can_log_codex_out_where_it_is_trusted() {
