@@ -1,6 +1,7 @@
 //! The one way to run a child: chosen environment, no standard input, deadline, output capped.
 #![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -9,6 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -120,7 +122,7 @@ pub fn run_with_input(mut command: Command, input: &[u8], deadline: Duration) ->
     let shown = format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = Kill(command.spawn().map_err(|error| match error.kind() {
+    let mut child = Kill::new(command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::Missing,
         _ => Failure::Io(error),
     })?);
@@ -199,19 +201,47 @@ impl Stream {
     }
 }
 
+/// The groups of the children that run now.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// From here on, who ends us (SIGINT, SIGTERM, SIGHUP) ends our children as well: each has a group of its own, which a
+/// terminal's Ctrl-C does not reach.
+pub fn end_children_with_us() {
+    let ended = ctrlc::set_handler(|| {
+        for &group in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            end_group(group);
+        }
+        // as a shell tells of SIGINT
+        std::process::exit(130);
+    });
+    if let Err(error) = ended {
+        tracing::warn!(%error, "no handler for signals");
+    }
+}
+
+fn end_group(leader: u32) {
+    if let Some(group) = Pid::from_raw(leader.cast_signed()) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
 struct Kill(Child);
 
 impl Kill {
+    fn new(child: Child) -> Self {
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
+        Self(child)
+    }
+
     fn end_group(&self) {
-        if let Some(group) = Pid::from_raw(self.0.id().cast_signed()) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        end_group(self.0.id());
     }
 }
 
 impl Drop for Kill {
     fn drop(&mut self) {
         self.end_group();
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0.id());
         let _ = self.0.wait();
     }
 }

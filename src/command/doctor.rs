@@ -54,6 +54,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
     })?;
     let home = Home::locate(&Env::of_process())?;
+    process::end_children_with_us();
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
     let github = Memory::default();
     let mut pause = PAUSE;

@@ -74,6 +74,14 @@ pub const CODEX: Client = Client {
             "model is not supported when using codex with a chatgpt account",
             Is(Code::CodexModelUnsupported, "the server does not offer the configured model to this login"),
         ),
+        (
+            "error loading config.toml",
+            Is(Code::CodexConfigMalformed, "Codex does not start with its configuration"),
+        ),
+        (
+            "error loading rules",
+            Is(Code::CodexConfigMalformed, "Codex does not start with its rules (`rules/*.rules`)"),
+        ),
         ("your access token could not be refreshed", Is(Code::CodexAuthExpired, REFUSED)),
         ("token_expired", Is(Code::CodexAuthExpired, REFUSED)),
         ("usage limit", Passing("the usage limit of the account to be reset")),

@@ -256,3 +256,46 @@ fn the_agents_own_clients_make_one_request_each() {
         assert_eq!(ws.read(".codex/auth.json"), lab.seed.json());
     });
 }
+
+/// A child has a group of its own, which the terminal's Ctrl-C does not reach.
+#[test]
+fn who_ends_the_doctor_ends_its_children() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        ws.install(
+            "codex",
+            "#!/bin/sh\necho $$ >/tmp/codex.pid.new; mv /tmp/codex.pid.new /tmp/codex.pid; exec sleep 600\n",
+        );
+        for signal in ["-INT", "-TERM", "-HUP"] {
+            let doctor = lab.doctor(&["--live", "--only", "codex.request"]).spawn();
+            let pid = loop {
+                if let Ok(pid) = fs::read_to_string("/tmp/codex.pid") {
+                    break pid.trim().to_owned();
+                }
+                std::thread::yield_now();
+            };
+            ws.cmd("kill").args([signal, &doctor.id().to_string()]).run().success();
+            let ended = doctor.wait_with_output().unwrap();
+            assert_eq!(ended.status.code(), Some(130), "{signal}");
+            // killed, and at most not yet taken note of
+            let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            assert!(status.is_empty() || status.contains(") Z "), "{signal}: {status}");
+            fs::remove_file("/tmp/codex.pid").unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_only_the_start_of_codex_shows_is_told() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        Clients::install(ws, &vendors);
+        let lab = Lab { vendors: Some(vendors), ..Lab::new(ws) };
+        lab.write(".codex/rules/odd.rules", "prefix_rule(\n");
+        let output = requests(&lab).run().fails(1);
+        let report = output.json();
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let codex = checks.find(|check| check["id"] == "codex.request").unwrap();
+        assert_eq!(codex["code"], "codex-config-malformed", "{output}");
+    });
+}
