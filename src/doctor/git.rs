@@ -1,18 +1,20 @@
 //! git: is it there, who commits, and where do the remotes of the repositories in question really lead?
 
+mod remotes;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Context;
-use super::clones::{Effective, InView, effective, harmless_git, is_of};
+use super::clones::{InView, harmless_git};
 use super::outcome::{Evidence, Fix, Outcome};
 use super::push_message;
 use crate::catalogue::Code;
 use crate::error::Finding;
 use crate::git_complaint::{Complaint, Scope};
-use crate::git_url::{GitUrl, Repository, redact};
 use crate::process::{self, Failure, Output};
 use crate::variables::observed;
+pub use remotes::TAKE_OUT;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -78,7 +80,7 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         outcomes.extend(said.iter().filter(|(clone, _)| clone.is_current).filter_map(owner));
     }
     if context.wants("git.remotes") {
-        outcomes.extend(remotes(context, &said));
+        outcomes.extend(remotes::check(context, &said));
     }
     outcomes
 }
@@ -204,145 +206,4 @@ fn owner((clone, said): &(&InView, &Said)) -> Option<Outcome> {
             "trust this one folder, if it is yours to trust",
         ),
     ))
-}
-
-/// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and for pushing.
-fn remotes(context: &Context, said: &[(&InView, &Said)]) -> Vec<Outcome> {
-    const ID: &str = "git.remotes";
-    let keyed: Vec<&Repository> = context.keyed().collect();
-    let mut outcomes = Vec::new();
-    for (clone, said) in said {
-        let Some(output) = said.as_ref().ok().filter(|output| output.status.success()) else { continue };
-        let top = context.home.shown(clone.top());
-        for (nth, remote) in effective(&output.stdout).iter().enumerate() {
-            let (name, odd) = named_remote(&remote.name, nth + 1);
-            let outcome = judge(remote, &format!("{name} in {top}"), clone, &keyed);
-            let evidence = [Evidence::new("clone", &*top)].into_iter().chain(odd);
-            outcomes.extend(outcome.map(|outcome| outcome.with(evidence)));
-        }
-    }
-    if outcomes.is_empty() {
-        outcomes.push(Outcome::skip(
-            ID,
-            None,
-            "no clone with a remote that concerns an installed key is in view",
-        ));
-    }
-    outcomes
-}
-
-/// Longer than any name that people give a remote.
-const LONGEST_NAME: usize = 64;
-
-/// What a remote is called in a subject: whoever wrote the clone's configuration chose its name, so an odd one is shown as
-/// evidence, and goes by its number. Pure.
-fn named_remote(name: &str, nth: usize) -> (String, Option<Evidence>) {
-    let is_plain =
-        name.len() <= LONGEST_NAME && name.chars().all(|c| c.is_ascii_graphic()) && redact(name) == name;
-    if is_plain {
-        return (name.to_owned(), None);
-    }
-    (format!("remote {nth}"), Some(Evidence::foreign("name of the remote", &name.escape_debug().to_string())))
-}
-
-/// What to do about a rule that leads away.
-pub const TAKE_OUT: &str =
-    "`git config --show-origin --get-regexp '^url[.].*insteadof$'` names the rule's file: take it out";
-
-/// The URL that says what an scp-like one with a port was to say.
-fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InView) -> Fix {
-    let say = "write it as an ssh:// URL, unless the number is a folder's name";
-    let url = push.to_string();
-    let rest = url.split_once(':').and_then(|(at, path)| {
-        let path = path.trim_start_matches('/').strip_prefix(&port.to_string())?.trim_start_matches('/');
-        Some(format!("ssh://{at}:{port}/{path}"))
-    });
-    match rest {
-        Some(url) => set_url(clone, name, &url, push != fetch, say),
-        None => Fix::report(say),
-    }
-}
-
-/// Sets the URL of a remote of this clone, or the one for pushes alone. Whoever wrote the clone's configuration chose the
-/// remote's name: it goes into a command where it is a plain word, and nowhere else.
-fn set_url(clone: &InView, name: &str, url: &str, for_pushes: bool, say: &str) -> Fix {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.len() <= LONGEST_NAME
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
-    if !is_plain {
-        return Fix::report(format!("{say}; the remote's name is no plain word, so look at it first"));
-    }
-    let top = clone.top().to_string_lossy();
-    let argv = ["git", "-C", &top, "remote", "set-url"].into_iter();
-    Fix::run(argv.chain(for_pushes.then_some("--push")).chain([name, url]), say)
-}
-
-/// The worst that is to be said of a remote; it may push to several places. `place` is what the subject tells of it.
-fn judge(remote: &Effective, place: &str, clone: &InView, keyed: &[&Repository]) -> Option<Outcome> {
-    let fetch = GitUrl::parse(&remote.fetch).ok()?;
-    let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
-    pushes
-        .filter_map(|push| judge_push(&remote.name, place, &fetch, &push, clone, keyed))
-        .max_by_key(|outcome| outcome.status)
-}
-
-fn judge_push(
-    name: &str,
-    place: &str,
-    fetch: &GitUrl,
-    push: &GitUrl,
-    clone: &InView,
-    keyed: &[&Repository],
-) -> Option<Outcome> {
-    const ID: &str = "git.remotes";
-    let known = |url: &GitUrl| {
-        let asked = url.repository()?;
-        keyed.iter().find(|known| is_of(known, asked))
-    };
-    if let Some(port) = push.port_in_path() {
-        return Some(Outcome::warn(
-            ID,
-            Some(format!("{push} ({place})")),
-            Code::RemotePortInPath,
-            format!("git takes `{port}` for a part of the path, not for a port"),
-            with_port(name, push, fetch, port, clone),
-        ));
-    }
-    // as it stands in the configuration, before any rule
-    let stored = clone.urls.iter().find(|stored| stored.remote == name);
-    let repository =
-        known(push).or_else(|| known(fetch)).or_else(|| stored.and_then(|stored| known(&stored.url)))?;
-    let subject = Some(format!("{} ({place})", repository.to_ssh()));
-    let outcome = match () {
-        () if known(push).is_none() && known(fetch).is_none() => Outcome::fail(
-            ID,
-            subject,
-            Code::RemoteReversed,
-            "an insteadOf rule turns the remote into another repository",
-            Fix::report(TAKE_OUT),
-        ),
-        () if known(push).is_none() => Outcome::warn(
-            ID,
-            subject,
-            Code::RemotePushElsewhere,
-            "pushes go to another repository than fetches",
-            set_url(clone, name, &repository.to_ssh(), true, "set the push URL, if that is not meant"),
-        ),
-        () if push.transport().is_ssh() => Outcome::pass(ID, subject, "pushes go over SSH"),
-        () if stored.is_some_and(|stored| stored.url.transport().is_ssh()) => Outcome::fail(
-            ID,
-            subject,
-            Code::RemoteReversed,
-            "an insteadOf rule turns the SSH remote back to HTTPS",
-            Fix::report(TAKE_OUT),
-        ),
-        () => Outcome::fail(
-            ID,
-            subject,
-            Code::RemoteStillHttps,
-            "pushes go over HTTPS, where the deploy key does not count",
-            Fix::run(["pushready", "apply"], "run apply: it puts the remote on SSH"),
-        ),
-    };
-    Some(outcome.with([Evidence::new("fetch", fetch.to_string()), Evidence::new("push", push.to_string())]))
 }

@@ -2,10 +2,9 @@
 //! other branches, and of what is in the commits to come, it does not prove either.
 
 use super::asking::ask;
+use super::https::hung;
 use super::scratch::{Hash, Scratch};
-use super::{
-    Access, By, Choice, SshCommand, WithoutValue, blames_nobody, hung, of_clone, target, without_value,
-};
+use super::{Access, By, Choice, SshCommand, WithoutValue, blames_nobody, of_clone, target, without_value};
 use crate::catalogue::{Actor, Code};
 use crate::doctor::Context;
 use crate::doctor::clones::InView;

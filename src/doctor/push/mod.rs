@@ -2,6 +2,7 @@
 //! run, without a clone and without touching a ref: the advertisement of git-receive-pack, then a flush.
 
 mod asking;
+mod https;
 mod live;
 mod scratch;
 
@@ -14,16 +15,15 @@ use super::git_settings::Setting;
 use super::outcome::{Evidence, Fix, Outcome, Status};
 use super::push_message::{self, Greeting, Hints, classify};
 use super::runner::Gate;
-use super::ssh::{self, NETWORK};
+use super::ssh;
 use super::ssh_command::{By, Choice, SshCommand, WithoutValue};
 use crate::catalogue::{Actor, Code};
 use crate::git_url::{GitUrl, Repository, SshTarget, redact, rewrite};
-use crate::process::{self, Failure, Output};
+use crate::process::Output;
 use crate::provision::routing;
-use crate::variables::observed;
 use asking::{Answer, Obstacle, advertises, ask, is_garbled};
+pub use https::over_https;
 pub use live::live;
-use scratch::{Hash, Scratch};
 
 /// Which half of access is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,116 +322,4 @@ fn of_clone(id: &'static str, subject: Option<String>, wins: &SshCommand) -> Out
         "`git push --dry-run` in the clone, if you trust that command; or `git config --unset core.sshCommand` there",
     )
     .with([Evidence::foreign("core.sshCommand", &wins.text)])
-}
-
-/// Over HTTPS, with whatever credentials the agent's git would find; outside of any clone, whose configuration could name
-/// a helper of its own.
-pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
-    let id = access.id();
-    let subject = Some(url.to_string());
-    if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
-        return outcome;
-    }
-    let cannot = |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
-    let mut scratch = match Scratch::new(context, Hash::Sha1) {
-        Ok(scratch) => scratch,
-        Err(why) => return cannot(why),
-    };
-    let run = |command| process::run(command, context.deadline(NETWORK));
-    let ask = |scratch: &Scratch| {
-        let mut git = scratch.git();
-        match access {
-            Access::Read => {
-                git.args(["ls-remote", "--quiet", "--exit-code", url.without_credential(), "HEAD"])
-            }
-            // asks for credentials and for the right to write, and sends nothing
-            Access::Write => {
-                let refspec = format!("{}:refs/heads/pushready-probe", scratch.commit);
-                git.args(["push", "--quiet", "--dry-run", "--no-verify", url.without_credential(), &refspec])
-            }
-        };
-        run(git)
-    };
-    let mut said = ask(&scratch);
-    if said.as_ref().is_ok_and(Hash::is_another) {
-        scratch = match Scratch::new(context, Hash::Sha256) {
-            Ok(scratch) => scratch,
-            Err(why) => return cannot(why),
-        };
-        said = ask(&scratch);
-    }
-    let output = match said {
-        Ok(output) => output,
-        Err(Failure::Deadline) => return hung(context, id, subject, &scratch, url.without_credential()),
-        Err(failure) => return cannot(failure.to_string()),
-    };
-    if output.status.success() {
-        return Outcome::pass(id, subject, access.granted());
-    }
-    // there is no HEAD: in an empty repository, or on any page that answers
-    if access == Access::Read && output.status.code() == Some(2) {
-        let mut git = scratch.git();
-        git.args(["ls-remote", "--quiet", url.without_credential()]).env("GIT_TRACE_PACKET", "1");
-        return if run(git).is_ok_and(|traced| traced.stderr.contains("packet:")) {
-            Outcome::pass(id, subject, access.granted())
-        } else {
-            no_git(id, subject)
-        };
-    }
-    let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
-    let outcome = Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) };
-    let outside = context.git_settings();
-    // git in the clone may find a credential that git outside of it does not
-    let differs = |clone: &InView| {
-        ["credential.", "http."]
-            .iter()
-            .any(|section| clone.settings().under(section).ne(outside.under(section)))
-    };
-    let has_own = url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
-    if outcome.code == Some(Code::PushNoCredentials) && (has_own || url.has_credential()) {
-        return Outcome::unknown(
-            id,
-            outcome.subject,
-            "the clone has a credential or a setting for HTTPS of its own, which the doctor does not use",
-            "`git push --dry-run` in the clone",
-        )
-        .coded(Code::PushNoCredentials)
-        .fixed(Fix::report("see that `git push --dry-run` in the clone goes through"));
-    }
-    outcome
-}
-
-/// A login page, or that of a captive network, answers to everything.
-fn no_git(id: &'static str, subject: Option<String>) -> Outcome {
-    let summary = "what answers there does not speak git: a login page, the page of a captive network, or a file server";
-    Outcome::unknown(id, subject, summary, "what a browser shows at the remote's URL")
-        .coded(Code::PushNoCredentials)
-        .fixed(push_message::fix(Code::PushNoCredentials, None))
-}
-
-/// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without anybody. With an askpass that
-/// knows nothing git ends at once, unless it is the server that does not answer.
-fn hung(
-    context: &Context,
-    id: &'static str,
-    subject: Option<String>,
-    scratch: &Scratch,
-    url: &str,
-) -> Outcome {
-    let askpass = context.env.text(observed::GIT_ASKPASS).filter(|_| {
-        let mut git = scratch.git();
-        git.args(["ls-remote", "--quiet", url, "HEAD"]).env(observed::GIT_ASKPASS, "true");
-        process::run(git, context.deadline(NETWORK)).is_ok()
-    });
-    match askpass {
-        Some(askpass) => Outcome::fail(
-            id,
-            subject,
-            Code::PushNoCredentials,
-            "the askpass never returns: it waits for somebody to log in in a browser, so git would hang here",
-            Fix::report("log in to the git provider in Coder (external authentication), or give the repository a deploy key"),
-        )
-        .with([Evidence::foreign("GIT_ASKPASS", &askpass)]),
-        None => ssh::unreachable(id, subject, &Failure::Deadline),
-    }
 }
