@@ -109,7 +109,7 @@ pub fn hung(
     let askpass = context.env.text(observed::GIT_ASKPASS).filter(|_| {
         let mut git = scratch.git();
         git.args(["ls-remote", "--quiet", url, "HEAD"]).env(observed::GIT_ASKPASS, "true");
-        process::run(git, context.deadline(NETWORK)).is_ok()
+        process::run(git, context.deadline(NETWORK / 2)).is_ok()
     });
     match askpass {
         Some(askpass) => Outcome::fail(

@@ -143,6 +143,38 @@ fn an_askpass_that_never_returns() {
     });
 }
 
+/// A page that answers to everything is no repository, and a server that does not answer is not the askpass's fault.
+#[test]
+fn what_answers_over_https_may_be_no_git() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let lab = Lab::new(ws);
+        vendors.reply("chatgpt.com/acme/lib/info/refs", 200, &json!("<html>Sign in</html>"));
+        let add = |url: &str| {
+            ws.git(&["remote", "add", "lib", url]).current_dir("src/app").run().success();
+        };
+        add("https://chatgpt.com/acme/lib");
+        let doctor = || lab.doctor(&["--only", "push"]).env("GIT_SSL_CAINFO", vendors.ca());
+        let of_lib = |report: &Value, told: &str| {
+            let checks = report["checks"].as_array().unwrap().iter();
+            let is_lib = |check: &&Value| check["subject"].as_str().unwrap_or_default().contains("acme/lib");
+            let codes: Vec<_> =
+                checks.filter(is_lib).map(|check| [&check["status"], &check["code"]]).collect();
+            assert_eq!(codes, [[&json!("unknown"), &json!(told)]; 2], "{report:#}");
+        };
+        of_lib(&doctor().run().json(), "push-no-credentials");
+        ws.git(&["remote", "remove", "lib"]).current_dir("src/app").run().success();
+        let silent = "import socket, time\ns = socket.create_server(('0.0.0.0', 8099))\nprint(flush=True)\ntime.sleep(600)";
+        let mut server = ws.cmd("python3").args(["-c", silent]).spawn();
+        std::io::Read::read_exact(server.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        add("http://git.corp.test:8099/acme/lib");
+        ws.install("askpass", "#!/bin/sh\nexit 1\n");
+        of_lib(&doctor().env("GIT_ASKPASS", "/run/rig/bin/askpass").run().json(), "push-timeout");
+        server.kill().unwrap();
+        server.wait().unwrap();
+    });
+}
+
 /// What the clients themselves print is the proof.
 pub const REQUESTS: &[Fault] = &[
     fault("codex-model-unsupported", "fail", "the server does not offer the model", |lab| {
