@@ -5,6 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::{Healed, heal, json, print, settled};
+use crate::catalogue::Code;
 use crate::cli::Apply;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
@@ -126,8 +127,16 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
     }
     let plan = plan.apply(&state, &before, &mut receipt).map_err(failed)?;
     // status and doctor know only the receipt: what is accepted here is no failure there; a login they look for themselves
-    let is_told =
-        |failure: &Refused| !settings.accept.contains(&failure.code) && !provision::is_gone(failure.code);
+    let is_of_value = |failure: &Refused| {
+        let values = settings.refused.iter().map(|refused| &refused.item);
+        let mut values = values.chain(before.desired.refused.iter().map(|refused| &refused.item));
+        matches!(failure.code, Code::CodexAuthMalformed | Code::CodexAuthIncomplete)
+            && values.any(|item| *item == failure.item)
+    };
+    let is_told = |failure: &Refused| {
+        !settings.accept.contains(&failure.code)
+            && (!provision::is_gone(failure.code) || is_of_value(failure))
+    };
     receipt.desired.refused = plan.failures().filter(is_told).collect();
     for refused in &mut receipt.desired.refused {
         let here = settings.refused.iter().find(|here| here.item == refused.item).map(|here| &here.via);

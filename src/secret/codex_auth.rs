@@ -335,11 +335,11 @@ impl Tokens {
     }
 }
 
-const UNSENDABLE: &str = "the credential holds a blank or a line break, which no request can carry";
+const UNSENDABLE: &str = "the credential holds a line break or a character that no request can carry";
 
 /// Whether it can stand in a header.
 fn is_sendable(secret: &SecretString) -> bool {
-    reveal(secret).bytes().all(|byte| byte.is_ascii_graphic())
+    reveal(secret).bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 pub(super) fn is_blank(secret: &SecretString) -> bool {

