@@ -222,10 +222,18 @@ impl GitUrl {
         self.canonical
     }
 
-    /// How git calls ssh for it: host, port and path as they are written. `None`: it does not.
+    /// How git calls ssh for it: host, port and path as they are written. `None`: it does not, as where a part of it could be
+    /// taken for an option (connect.c, `looks_like_command_line_option`).
     pub fn ssh_target(&self) -> Option<SshTarget> {
         let (transport, address) = dissect(&self.without_credential);
         let Address { user, host, port, path, .. } = address.ok().filter(|_| transport.is_ssh())?;
+        let is_plain = |text: &str| {
+            text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+        };
+        if !is_plain(host) || !user.is_none_or(is_plain) || path.is_empty() || path.starts_with('-') {
+            return None;
+        }
         let to = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
         Some(SshTarget { to, port, path: path.to_owned() })
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::git_settings::GitSettings;
+use super::git_settings::{GitSettings, Setting};
 use crate::git_url::{GitUrl, Repository};
 use crate::process::{self, Failure, Output};
 use crate::provision::clones::{self, Search};
@@ -107,6 +107,14 @@ impl Clones {
     }
 }
 
+/// Whether something holds of the clone that is worked in, or else of all of them: one clone's settings are not another's.
+pub fn hold(clones: &[&InView], what: impl Fn(&InView) -> bool) -> bool {
+    match clones.iter().find(|clone| clone.is_current) {
+        Some(current) => what(current),
+        None => !clones.is_empty() && clones.iter().all(|clone| what(clone)),
+    }
+}
+
 /// Whether `named` is the repository, be it under the host name that is its own.
 pub fn is_of(repository: &Repository, named: &Repository) -> bool {
     let is_alias = |host: &&str| repository.alias(host) == named.host();
@@ -139,6 +147,23 @@ impl InView {
     pub fn listed(&self) -> &Said {
         self.listed
             .get_or_init(|| process::run(harmless_git(&self.folder, &["remote", "--verbose"]), PATIENCE))
+    }
+
+    /// What its remotes of this repository name for the server to run in the place of `program`, under `key`.
+    pub fn other_program(&self, repository: &Repository, key: &str, program: &str) -> Option<&Setting> {
+        let remotes = self.listed().as_ref().map_or_else(|_| Vec::new(), |output| effective(&output.stdout));
+        let leads = |url: &String| {
+            let url = GitUrl::parse(url).ok();
+            url.as_ref().and_then(GitUrl::repository).is_some_and(|named| is_of(repository, named))
+        };
+        let is_of_it = |name: &str| {
+            let mut remotes = remotes.iter().filter(|remote| remote.name == name);
+            remotes.any(|remote| leads(&remote.fetch) || remote.push.iter().any(leads))
+        };
+        self.settings().under("remote.").find(|setting| {
+            let name = setting.key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(key));
+            name.is_some_and(is_of_it) && setting.value.as_deref() != Some(program)
+        })
     }
 
     /// Where its remotes lead, for fetches and for pushes; as written, where git does not tell.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Context;
-use super::clones::{InView, harmless_git};
+use super::clones::{InView, harmless_git, hold};
 use super::outcome::{Evidence, Fix, Outcome};
 use super::push_message;
 use crate::catalogue::Code;
@@ -150,7 +150,9 @@ pub fn forbids_ssh(
         let said = process::run(git, context.deadline(PATIENCE));
         said.is_ok_and(|output| output.stderr.contains("transport 'ssh' not allowed"))
     };
-    let in_clone = || clones.iter().any(|clone| clone.settings().forbids_ssh());
+    // which git in the clone would be told as well, if the variable did not count more
+    let by_variable = context.env.as_it_stands(observed::GIT_ALLOW_PROTOCOL).is_some();
+    let in_clone = || !by_variable && hold(clones, |clone| clone.settings().forbids_ssh());
     (*context.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {
         let code = Code::GitTransportForbidden;
         let summary = "git is told not to use ssh, so no remote over ssh works";

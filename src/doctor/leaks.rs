@@ -1,7 +1,10 @@
 //! Where a secret stands that should not: remotes, modes, environment, command lines, the log of the workspace agent.
 
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
 
 use super::outcome::{Evidence, Fix, Outcome};
 use super::{Context, credentials};
@@ -116,7 +119,8 @@ fn modes(context: &Context) -> Vec<Outcome> {
         context.home.path.join(".netrc"),
     ];
     let open = |path: &PathBuf| {
-        let mode = file::observe(path, Kind::Secret).ok()??.mode;
+        let content = file::observe(path, Kind::Secret).ok()??;
+        let mode = if content.bytes.is_empty() { 0 } else { content.mode };
         let shown = context.home.shown(path);
         let summary = format!("`{shown}` can be read by other users");
         let fix = Fix::run(["chmod", "600", &path.display().to_string()], "make it private");
@@ -218,7 +222,9 @@ fn agent_log(_: &Context) -> Outcome {
 fn log_holds_mark(path: &Path) -> Option<bool> {
     // opening a FIFO of that name would hang
     let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
-    let Some(metadata) = metadata else { return Some(false) };
+    // somebody else's log has nothing of this user's agent
+    let is_own = |metadata: &std::fs::Metadata| metadata.uid() == geteuid().as_raw();
+    let Some(metadata) = metadata.filter(is_own) else { return Some(false) };
     let mut file = std::fs::File::open(path).ok()?;
     file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG_CAP))).ok()?;
     let reader = BufReader::new(std::io::Read::take(file, LOG_CAP));
@@ -228,23 +234,29 @@ fn log_holds_mark(path: &Path) -> Option<bool> {
 /// Whether a mark stands in the text with something behind it that may be the secret itself.
 /// In a log, the lines of a key follow its armour.
 fn holds_mark(text: &[u8], in_log: bool) -> bool {
-    let is_secret = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+/=.".contains(byte);
     let filler: &[u8] = b" :\"\\\r\n\0rn";
     MARKS.iter().any(|mark| {
-        let ends = text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark.as_bytes());
-        ends.map(|(at, _)| text.get(at + mark.len()..).unwrap_or_default()).any(|rest| {
-            // between a name or an armour and what it stands for
-            let rest = match *mark {
-                REFRESH | ARMOUR => {
-                    let start = rest.iter().position(|byte| !filler.contains(byte)).unwrap_or(rest.len());
-                    rest.get(start..).unwrap_or_default()
-                }
-                _ => rest,
-            };
-            let goes_on = *mark == ARMOUR && in_log && rest.is_empty();
-            goes_on || rest.iter().take_while(|byte| is_secret(byte)).count() >= LEAST
+        let found = text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark.as_bytes());
+        found.map(|(at, _)| text.split_at(at)).any(|(before, rest)| {
+            let rest = rest.get(mark.len()..).unwrap_or_default();
+            // a name or an armour, which stands before what it is of
+            if [REFRESH, ARMOUR].contains(mark) {
+                let start = rest.iter().position(|byte| !filler.contains(byte)).unwrap_or(rest.len());
+                let goes_on = *mark == ARMOUR && in_log && rest.is_empty();
+                return goes_on || is_secret(rest.get(start..).unwrap_or_default(), b"_-+/=.");
+            }
+            // no part of a word, as `_ghs_` is of a file's name
+            !before.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+                && is_secret(rest, b"_-")
         })
     })
+}
+
+/// Whether a text begins with what may be the secret itself: long enough, and no word.
+fn is_secret(text: &[u8], besides: &[u8]) -> bool {
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || besides.contains(byte);
+    let body: Vec<_> = text.iter().take_while(is_part).collect();
+    body.len() >= LEAST && body.iter().any(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -261,6 +273,15 @@ mod tests {
         }
         assert!(holds_mark(format!("{{{REFRESH}: \"{secret}\"}}").as_bytes(), false));
         assert!(holds_mark(format!("-----BEGIN OPENSSH {ARMOUR}\\n{secret}\\n").as_bytes(), false));
+        // parts of words and of paths
+        for harmless in [
+            "scipy/optimize/_highs/_highs_constants.cpython-312-x86_64-linux-gnu.so",
+            "cd /home/coder/task-proj-frontend-migration-2 && npm install",
+            "weighs_and_measures_dataset_2024.csv",
+            "logho_utils_v2_release_linux_amd64.tgz",
+        ] {
+            assert!(!holds_mark(harmless.as_bytes(), true), "{harmless}");
+        }
         // the log has a line of it at a time
         assert!(holds_mark(format!("-----BEGIN OPENSSH {ARMOUR}").as_bytes(), true));
         assert!(!holds_mark(b"git push origin main", true));

@@ -867,3 +867,26 @@ fn git_follows_the_rules_that_we_write() {
         assert_eq!(ask_git(&all, &urls), model);
     }
 }
+
+#[test]
+fn ssh_is_handed_what_is_written_and_no_option() {
+    let target = |text: &str| {
+        let SshTarget { to, port, path } = GitUrl::parse(text).ok()?.ssh_target()?;
+        Some((to, port, path))
+    };
+    let some = |to: &str, port, path: &str| Some((to.to_owned(), port, path.to_owned()));
+    assert_eq!(target("GH-Work:acme/other.git"), some("GH-Work", None, "acme/other.git"));
+    assert_eq!(target("git@h:/srv/Proj"), some("git@h", None, "/srv/Proj"));
+    assert_eq!(target("ssh://git@h:7999/p/r.git"), some("git@h", Some(7999), "/p/r.git"));
+    for odd in [
+        "ssh://-oProxyCommand=touch${IFS}x;@github.com/acme/thing.git",
+        "-oProxyCommand=x@github.com:acme/thing.git",
+        "ssh://-Fx/acme/thing.git",
+        "ssh://git@-Fx/acme/thing.git",
+        "git@h:-x/r.git",
+        "ssh://g it@h/o/r.git",
+        "https://h/o/r.git",
+    ] {
+        assert_eq!(target(odd), None, "{odd}");
+    }
+}

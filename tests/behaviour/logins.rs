@@ -428,7 +428,12 @@ fn a_repository_can_log_codex_out_where_it_is_trusted() {
         };
         for (trusted, file, setting, code) in [
             (false, "app/.codex/config.toml", "forced_login_method = \"api\"\n", None),
-            (true, "app/.codex/config.toml", "model_provider = \"x\"\nprofile = \"x\"\n", None),
+            (
+                true,
+                "app/.codex/config.toml",
+                "model_provider = \"x\"\nprofile = \"x\"\nopenai_base_url = \"https://e.example/v1\"\n",
+                None,
+            ),
             (
                 true,
                 "app/.codex/config.toml",

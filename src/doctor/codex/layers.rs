@@ -16,7 +16,8 @@ const SYSTEM: &str = "/etc/codex/config.toml";
 const MANAGED: &str = "/etc/codex/managed_config.toml";
 const REQUIREMENTS: &str = "/etc/codex/requirements.toml";
 /// What Codex passes over in a repository's file, telling so.
-const NOT_OF_PROJECTS: &[&str] = &["model_provider", "model_providers", "profile"];
+const NOT_OF_PROJECTS: &[&str] =
+    &["model_provider", "model_providers", "profile", "openai_base_url", "chatgpt_base_url"];
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

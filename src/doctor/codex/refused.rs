@@ -115,6 +115,8 @@ fn providers(layers: &Layers) -> Option<Fault<'_>> {
         let text = |key: &str| provider.get(key).and_then(Item::as_str);
         let is_no_bool = |item: &Item| item.as_bool().is_none();
         match () {
+            // of this one its own settings may be given
+            () if name == "amazon-bedrock" && is_bedrock(provider) => None,
             () if BUILT_IN.contains(&name) => Some("a provider has the name of one that is built in"),
             () if provider.get("name").is_none() => Some("a provider has no `name`"),
             () if text("wire_api") == Some("chat") => {
@@ -138,6 +140,10 @@ fn providers(layers: &Layers) -> Option<Fault<'_>> {
             )
         })
     })
+}
+
+fn is_bedrock(provider: &Item) -> bool {
+    provider.as_table_like().is_some_and(|table| table.iter().all(|(key, _)| key == "aws"))
 }
 
 fn unknown_provider(layers: &Layers) -> Option<Fault<'_>> {
@@ -177,6 +183,8 @@ mod tests {
             ("model_provider = \"nowhere\"\n", true),
             ("model_provider = \"OpenAI\"\n", true),
             ("", false),
+            ("[model_providers.amazon-bedrock]\nname = \"x\"\n", true),
+            ("[model_providers.amazon-bedrock.aws]\nregion = \"us-east-1\"\n", false),
             ("model_provider = \"ollama\"\n", false),
             ("model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\n", false),
             ("approval_policy = { granular = { rules = true } }\n", false),

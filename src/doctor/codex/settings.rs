@@ -242,6 +242,7 @@ fn elsewhere<'a>(layers: &'a Layers, setting: &'static str) -> Option<Fault<'a>>
 /// Whether a URL is of OpenAI's own hosts.
 pub fn is_official(url: &str) -> bool {
     const HOSTS: &[&str] = &["api.openai.com", "chatgpt.com", "auth.openai.com"];
+    let url = url.to_ascii_lowercase();
     let place = url.strip_prefix("https://").unwrap_or_default();
     let host = place.split(['/', '?', '#']).next().unwrap_or_default();
     HOSTS.contains(&host.strip_suffix(":443").unwrap_or(host))
@@ -295,6 +296,7 @@ mod tests {
             ("openai_base_url = \"https://evil.example/v1\"\n".to_owned(), true, Some(Sent)),
             ("openai_base_url = \"http://api.openai.com/v1\"\n".to_owned(), true, Some(Sent)),
             ("openai_base_url = \"https://api.openai.com/v1\"\n".to_owned(), true, None),
+            ("chatgpt_base_url = \"https://CHATGPT.com/backend-api\"\n".to_owned(), true, None),
             // a gateway with a key of its own is no leak of the login
             ("openai_base_url = \"https://gateway.example/v1\"\n".to_owned(), false, None),
             ("chatgpt_base_url = \"https://evil.example/backend-api\"\n".to_owned(), true, Some(Sent)),

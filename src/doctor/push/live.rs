@@ -38,8 +38,10 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
     };
-    let branch =
-        format!("refs/heads/pushready/probe-{}-{}", std::process::id(), context.env.now.as_millisecond());
+    // two ways may lead to one repository
+    let way = if over_ssh { "ssh" } else { "https" };
+    let now = context.env.now.as_millisecond();
+    let branch = format!("refs/heads/pushready/probe-{}-{now}-{way}", std::process::id());
     let run_in = |scratch: &Scratch, arguments: &[&str]| {
         let mut git = scratch.git();
         // what git has in the clone, by a condition on its folder or remote, it has not here

@@ -9,7 +9,7 @@ mod scratch;
 use std::thread;
 
 use super::Context;
-use super::clones::InView;
+use super::clones::{InView, hold};
 use super::git;
 use super::git_settings::Setting;
 use super::outcome::{Evidence, Fix, Outcome, Status};
@@ -49,16 +49,12 @@ impl Access {
         }
     }
 
-    /// What remotes of the clones have in the place of that.
-    fn programs<'a>(self, clones: &'a [&InView]) -> impl Iterator<Item = &'a Setting> {
-        let name = match self {
+    /// The setting of a remote that names another program than that.
+    const fn key(self) -> &'static str {
+        match self {
             Self::Read => ".uploadpack",
             Self::Write => ".receivepack",
-        };
-        let remotes = clones.iter().flat_map(|clone| clone.settings().under("remote."));
-        remotes.filter(move |setting| {
-            setting.key.ends_with(name) && setting.value.as_deref() != Some(self.verb())
-        })
+        }
     }
 
     const fn granted(self) -> &'static str {
@@ -90,8 +86,11 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         Ok(choice) => choice,
         Err(WithoutValue) => return without_value(id, subject),
     };
-    if let Some(program) = access.programs(&clones).next() {
-        return other_program(id, subject, program);
+    let program = |clone: &InView| clone.other_program(repository, access.key(), access.verb()).is_some();
+    let setting =
+        || clones.iter().find_map(|clone| clone.other_program(repository, access.key(), access.verb()));
+    if let Some(setting) = hold(&clones, program).then(setting).flatten() {
+        return other_program(id, subject, setting);
     }
     let by = Evidence::new("ssh decided by", wins.by.name());
     let ask = |ssh: &SshCommand| gate.pass(|| ask(context, &at, access, ssh));
@@ -186,8 +185,11 @@ fn judge(
         Err(failure) => ssh::unreachable(id, subject, failure),
         Ok(output) if advertises(output) => {
             let offered = output.stdout.lines().next().unwrap_or_default();
-            let in_clones = || clones.iter().any(|clone| clone.settings().wants_more_than(offered));
-            if access == Access::Write && (context.git_settings().wants_more_than(offered) || in_clones()) {
+            let wants_more = match clones {
+                [] => context.git_settings().wants_more_than(offered),
+                clones => hold(clones, |clone| clone.settings().wants_more_than(offered)),
+            };
+            if access == Access::Write && wants_more {
                 let code = Code::PushOptionUnsupported;
                 let summary =
                     "git is set to sign pushes or to send options with them, and the server takes none";

@@ -46,9 +46,6 @@ const UPDATES: [&str; 10] = [
     "-> fetch_head",
     "receiving objects: 100%",
 ];
-/// What git says below the updates of a push that went through.
-const AFTERWORDS: [&str; 7] =
-    ["set up to track", "done", "auto packing", "hint:", "warning:", "to ", "everything up-to-date"];
 const FAILURES: [&str; 12] = [
     "fatal:",
     "error:",
@@ -115,14 +112,13 @@ impl Lines {
     }
 
     /// References were updated, and nothing says that anything failed: a server may well remark on a push that it takes.
-    /// Below the last update of a push git has nothing more to say, in whichever language.
+    /// What git says below the last update of a push, in whichever language, is why another one failed.
     pub fn succeeded(&self) -> bool {
         let local = || self.0.iter().filter(|line| !line.remote);
         let failed = |line: &Line| FAILURES.iter().any(|failure| line.lower.contains(failure));
         let is_push = local().any(|line| line.text.starts_with("To "));
-        let below = local().rev().take_while(|line| !line.is_update());
-        let mut below = below.map(|line| AFTERWORDS.iter().any(|words| line.lower.contains(words)));
-        let ends_well = !is_push || below.all(|is_known| is_known);
+        let mut below = local().rev().take_while(|line| !line.is_update());
+        let ends_well = !is_push || !below.any(Line::is_said_abroad);
         local().any(Line::is_update) && ends_well && !local().any(failed) && !self.is_foreign()
     }
 
@@ -242,6 +238,16 @@ impl Line {
         };
         UPDATES.iter().any(|update| self.lower.contains(update))
             || self.lower.split_whitespace().take(3).any(is_range)
+    }
+
+    /// A word and a colon, as `fatal:` is in every language, and not what git says of no failure.
+    fn is_said_abroad(&self) -> bool {
+        let Some((word, rest)) = self.lower.split_once(':') else { return false };
+        let word = word.trim_end();
+        rest.starts_with(' ')
+            && word.chars().count() >= 4
+            && word.chars().all(char::is_alphabetic)
+            && !["warning", "hint", "note"].contains(&word)
     }
 
     fn is_spoken(&self) -> bool {

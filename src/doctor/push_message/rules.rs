@@ -318,7 +318,10 @@ pub(super) const RULES: &[Rule] = &[
     client(
         Code::PushOptionUnsupported,
         "git is set to sign pushes or to send options with them, and the server takes none",
-        &["does not support --signed push", "does not support push options"],
+        &[
+            "fatal: the receiving end does not support --signed push",
+            "fatal: the receiving end does not support push options",
+        ],
     ),
     client(Code::SshHostUnresolved, "the server's name does not resolve", &["could not resolve hostname"]),
     Rule {

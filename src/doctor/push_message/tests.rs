@@ -77,6 +77,8 @@ fn messages_of_git_and_ssh() {
         ("fatal: the receiving end does not support --signed push\n".into(), "push-option-unsupported"),
         ("fatal: the receiving end does not support push options\n".into(), "push-option-unsupported"),
         ("error: Cannot access URL https://git.corp/o/r.git/, return code 22\nfatal: git-http-push failed\nerror: failed to push some refs to 'https://git.corp/o/r.git'\n".into(), "push-no-credentials"),
+        // said with push.gpgSign = if-asked, and harmless
+        (format!("warning: not sending a push certificate since the receiving end does not support --signed push\n{}", rejected("fetch first")), "push-non-fast-forward"),
         // what `ssh -v` tells is no finding
         (ssh("debug1: /etc/ssh/ssh_config line 3: Applying options for *\ndebug1: Reading configuration data: config line 3: x\nERROR: This repository was archived so it is read-only."), "push-archived"),
         // a banner is nobody's answer
@@ -733,6 +735,20 @@ fn what_failed_in_the_end_did_not_go_through() {
         (pushed.to_owned(), true),
         (format!("lint: all good\n{pushed}branch 'main' set up to track 'origin/main'.\n"), true),
         (format!("{pushed}{pushed}"), true),
+        (format!("{pushed}updating local tracking ref 'refs/remotes/origin/main'\n"), true),
+        (format!("{pushed}Branch 'g1' folgt nun 'origin/g1'.\n"), true),
+        (
+            format!(
+                "{pushed}pushed\nOn branch main\nreal 0m1.2s\nme@host:~/src$ \nhttps://github.com/o/r/pull/1\n"
+            ),
+            true,
+        ),
+        (
+            format!(
+                "warning: not sending a push certificate since the receiving end does not support --signed push\n{pushed}"
+            ),
+            true,
+        ),
         (
             format!(
                 "{fetched}Updating 1111111..2222222\nFast-forward\n f | 2 +-\n 1 file changed, 1 insertion(+)\n"

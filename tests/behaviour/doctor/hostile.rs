@@ -54,6 +54,11 @@ pub fn plant(lab: &Lab) {
     configure("protocol.ext.allow", "always");
     configure("include.path", "../evil-include");
     configure("remote.evil.url", &format!("ext::sh -c {}", canary("ext").replace(' ', "% ")));
+    let option = format!(
+        "ssh://-oProxyCommand={};@github.com/acme/thing.git",
+        canary("option").replace(' ', "${IFS}")
+    );
+    configure("remote.option.url", &option);
     lab.write("src/app/evil-include", &format!("[core]\n\tsshCommand = {}\n", canary("include")));
     let program = |path: &str, name: &str| {
         ws.write(&format!("src/app/{path}"), format!("#!/bin/sh\n{}\n", canary(name)), 0o755);

@@ -182,6 +182,38 @@ fn an_odd_name_of_a_remote_is_evidence_and_no_subject() {
     });
 }
 
+/// The settings of one clone or remote say nothing of another that works.
+#[test]
+fn a_clone_is_not_condemned_for_another() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let git = |folder: &str, args: &[&str]| ws.git(args).current_dir(folder).run().success();
+        git("src", &["clone", "--quiet", "app", "/home/coder/src/second"]);
+        for (key, value) in
+            [("remote.origin.url", super::URL), ("protocol.allow", "never"), ("push.pushOption", "x")]
+        {
+            git("src/second", &["config", key, value]);
+        }
+        for (key, value) in [
+            ("remote.up.url", "git@github.com:acme/other.git"),
+            ("remote.up.uploadpack", "/opt/git-upload-pack"),
+            ("remote.up.receivepack", "/opt/git-receive-pack"),
+        ] {
+            git("src/app", &["config", key, value]);
+        }
+        let ours = |output: &Output| {
+            ["push.read", "push.write"]
+                .map(|id| super::check(output, id)["status"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(ours(&lab.doctor(&["--all", "--only", "push"]).run()), ["pass", "pass"]);
+        // in the clone itself it counts, unless the variable says otherwise
+        let there = || lab.doctor(&["--only", "push.read"]).current_dir("/home/coder/src/second");
+        assert_eq!(super::check(&there().run(), "push.read")["code"], "git-transport-forbidden");
+        let allowed = there().env("GIT_ALLOW_PROTOCOL", "ssh").run();
+        assert_eq!(super::check(&allowed, "push.read")["status"], "pass", "{allowed}");
+    });
+}
+
 /// What is not looked at says so: it does not vanish.
 #[test]
 fn each_check_that_is_asked_for_tells_something() {
