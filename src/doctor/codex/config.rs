@@ -61,23 +61,8 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Outcome> 
     outcomes
 }
 
-/// What an administrator demands of logins (requirements.toml, 0.169, measured).
 fn demanded(context: &Context, requirements: &Layer, login: &Login) -> Option<Outcome> {
-    let list = |name| requirements.list(name);
-    let (setting, code, summary) = if list("allowed_login_methods").is_some_and(|methods| {
-        methods.is_empty() || methods.iter().any(|method| !["api", "chatgpt"].contains(&&**method))
-    }) {
-        let says = "it names another method than \"api\" or \"chatgpt\", or none, so Codex does not start";
-        ("allowed_login_methods", Code::CodexConfigMalformed, says)
-    } else if list("allowed_login_methods").is_some_and(|methods| login.is_not_among(&methods)) {
-        let says = "the login is of a kind that is not allowed here, so Codex sends no credential";
-        ("allowed_login_methods", Code::CodexForcedLogin, says)
-    } else if list("allowed_chatgpt_workspaces").is_some_and(|ids| login.is_of_another_workspace(&ids)) {
-        let says = "the login is of a workspace that is not allowed here, so Codex sends no credential";
-        ("allowed_chatgpt_workspaces", Code::CodexForcedLogin, says)
-    } else {
-        return None;
-    };
+    let (setting, code, summary) = login.is_not_as_demanded(requirements)?;
     let subject = Some(format!("{setting} in {}", context.home.shown(&requirements.path)));
     let fix = Fix::edit(&requirements.path, "allow this login, or give the workspace another");
     Some(of_machine(Outcome::fail(ID, subject, code, summary, fix), requirements.origin))
@@ -88,7 +73,7 @@ pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) ->
     let subject = (*origin != Origin::User).then(|| context.home.shown(path));
     let name = match origin {
         Origin::User => "config.toml",
-        Origin::Project => "the config.toml of a trusted repository",
+        Origin::Project => "a repository's config.toml",
         Origin::System | Origin::Managed => "the machine's config.toml",
     };
     let what = match why {

@@ -192,4 +192,8 @@ impl Layers {
         };
         Self(texts.iter().map(layer).collect())
     }
+
+    pub fn highest(&self) -> &Layer {
+        self.0.last().unwrap()
+    }
 }

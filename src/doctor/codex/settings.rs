@@ -82,15 +82,34 @@ impl Login {
             workspace: auth.ok().flatten().and_then(CodexAuth::claimed_workspace).map(ToOwned::to_owned),
         }
     }
-}
 
-impl Login {
-    pub fn is_not_among(&self, methods: &[String]) -> bool {
+    /// What an administrator demands and this login is not (requirements.toml, 0.169, measured): the setting, and why.
+    pub fn is_not_as_demanded(&self, requirements: &Layer) -> Option<(&'static str, Code, &'static str)> {
+        const METHODS: &str = "allowed_login_methods";
+        const WORKSPACES: &str = "allowed_chatgpt_workspaces";
+        let methods = requirements.list(METHODS);
+        let is_known = |method: &String| ["api", "chatgpt"].contains(&&**method);
+        if methods.as_ref().is_some_and(|methods| methods.is_empty() || !methods.iter().all(is_known)) {
+            let says =
+                "it names another method than \"api\" or \"chatgpt\", or none, so Codex does not start";
+            return Some((METHODS, Code::CodexConfigMalformed, says));
+        }
+        if methods.is_some_and(|methods| self.is_not_among(&methods)) {
+            let says = "the login is of a kind that is not allowed here, so Codex sends no credential";
+            return Some((METHODS, Code::CodexForcedLogin, says));
+        }
+        requirements.list(WORKSPACES).filter(|ids| self.is_of_another_workspace(ids)).map(|_| {
+            let says = "the login is of a workspace that is not allowed here, so Codex sends no credential";
+            (WORKSPACES, Code::CodexForcedLogin, says)
+        })
+    }
+
+    fn is_not_among(&self, methods: &[String]) -> bool {
         let has = |method: &str| methods.iter().any(|known| known == method);
         self.is_chatgpt && !has("chatgpt") || self.is_api_key && !self.is_chatgpt && !has("api")
     }
 
-    pub fn is_of_another_workspace(&self, ids: &[String]) -> bool {
+    fn is_of_another_workspace(&self, ids: &[String]) -> bool {
         self.is_chatgpt && self.workspace.as_ref().is_some_and(|workspace| !ids.contains(workspace))
     }
 }
@@ -331,6 +350,27 @@ mod tests {
             let faults = settings(&layers, login, &|_| true);
             let faults: Vec<_> = faults.iter().map(|fault| (fault.code, fault.weight)).collect();
             assert_eq!(faults, found.into_iter().collect::<Vec<_>>(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_administrator_demands_is_held_against_the_login() {
+        let login = Login { is_chatgpt: true, workspace: Some("ws".to_owned()), ..Login::default() };
+        let key = Login { is_api_key: true, ..Login::default() };
+        for (text, login, code) in [
+            ("", &login, None),
+            ("allowed_login_methods = [\"chatgpt\"]\n", &login, None),
+            ("allowed_login_methods = [\"api\"]\n", &login, Some(Code::CodexForcedLogin)),
+            ("allowed_login_methods = [\"chatgpt\"]\n", &key, Some(Code::CodexForcedLogin)),
+            ("allowed_login_methods = []\n", &login, Some(Code::CodexConfigMalformed)),
+            ("allowed_login_methods = [\"zzz\"]\n", &login, Some(Code::CodexConfigMalformed)),
+            ("allowed_chatgpt_workspaces = [\"a\", \"ws\"]\n", &login, None),
+            ("allowed_chatgpt_workspaces = [\"a\"]\n", &login, Some(Code::CodexForcedLogin)),
+            ("allowed_chatgpt_workspaces = [\"a\"]\n", &key, None),
+        ] {
+            let layers = Layers::of_texts(&[(Origin::System, text)]);
+            let demanded = login.is_not_as_demanded(layers.highest());
+            assert_eq!(demanded.map(|(_, code, _)| code), code, "{text}");
         }
     }
 }
