@@ -70,7 +70,7 @@ fn remote_urls(context: &Context) -> Outcome {
     // `.gitmodules` is where `git submodule init` takes its URLs from
     let modules =
         search.configs.iter().filter_map(|config| Some(config.parent()?.with_file_name(".gitmodules")));
-    let files = search.configs.iter().cloned().chain(modules).chain([context.home.git_config.clone()]);
+    let files = search.configs.iter().cloned().chain(modules).chain(context.home.git_reads.clone());
     let leaks: Vec<_> = files
         .flat_map(|path| {
             let content = file::observe(&path, Kind::Shared).ok().flatten();

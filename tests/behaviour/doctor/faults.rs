@@ -167,6 +167,11 @@ pub const LEAKS: &[Fault] = &[
         );
         lab.doctor(&["--offline"])
     }),
+    fault("leak-remote-url", "warn", "a token stands in git's other global file", |lab| {
+        let url = format!("[url \"https://x:{}@git.corp.test/\"]\n\tinsteadOf = corp:\n", "t".repeat(40));
+        lab.write(".config/git/config", &url);
+        lab.doctor(&["--offline"])
+    }),
     fault("leak-remote-url", "warn", "a token stands in a submodule's URL", |lab| {
         let url = format!("https://x:{}@github.com/acme/other", "t".repeat(40));
         lab.write("src/app/.gitmodules", &format!("[submodule \"s\"]\n\tpath = s\n\turl = {url}\n"));
