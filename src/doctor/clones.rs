@@ -109,10 +109,16 @@ impl Clones {
 
 /// Whether something holds of the clone that is worked in, or else of all of them: one clone's settings are not another's.
 pub fn hold(clones: &[&InView], what: impl Fn(&InView) -> bool) -> bool {
-    match clones.iter().find(|clone| clone.is_current) {
-        Some(current) => what(current),
-        None => !clones.is_empty() && clones.iter().all(|clone| what(clone)),
+    held(clones, |clone| what(clone).then_some(())).is_some()
+}
+
+/// The same of something that is found: in the clone that is worked in, or else in each of them, and then the first.
+pub fn held<'a, T>(clones: &[&'a InView], what: impl Fn(&'a InView) -> Option<T>) -> Option<T> {
+    if let Some(current) = clones.iter().find(|clone| clone.is_current) {
+        return what(current);
     }
+    let in_each: Option<Vec<T>> = clones.iter().map(|clone| what(clone)).collect();
+    in_each?.into_iter().next()
 }
 
 /// Whether `named` is the repository, be it under the host name that is its own.

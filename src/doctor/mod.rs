@@ -41,7 +41,7 @@ use crate::resource::Undo;
 use crate::settings::Settings;
 use crate::variables;
 use check::{CHECKS, Check, Depth, Selection, area};
-use clones::Clones;
+use clones::{Clones, InView};
 use git_settings::GitSettings;
 use outcome::{Outcome, Status};
 use push::Access;
@@ -130,6 +130,17 @@ impl Context<'_> {
         self.git_outside.get_or_init(|| GitSettings::ask(Path::new("/"), self.deadline(ssh::LOCAL)))
     }
 
+    /// The same in the first of a repository's clones, which is the current one if that is among them; outside, if there is
+    /// none.
+    pub fn git_settings_in<'s>(&'s self, clones: &[&'s InView]) -> &'s GitSettings {
+        clones.first().map_or_else(|| self.git_settings(), |clone| clone.settings())
+    }
+
+    /// How a clone in view names a repository that has no key.
+    pub fn named(&self, repository: &Repository) -> Option<&GitUrl> {
+        self.named.iter().find(|url| url.repository() == Some(repository))
+    }
+
     /// Whether there is no ssh client at all.
     pub fn lacks_ssh(&self) -> bool {
         self.home.passwd.as_ref().is_err_and(|finding| finding.code == Code::SshMissing)
@@ -195,9 +206,9 @@ pub fn run(context: &Context) -> Vec<Outcome> {
         }
         if context.wants("push.live") {
             let live = move || {
-                let named = context.named.iter().find(|url| url.repository() == Some(repository));
-                let url =
-                    named.map_or_else(|| repository.to_ssh(), |url| url.without_credential().to_owned());
+                let url = context
+                    .named(repository)
+                    .map_or_else(|| repository.to_ssh(), |url| url.without_credential().to_owned());
                 gate.pass(|| vec![push::live(context, repository, &url, true)])
             };
             probes.push(("push.live", Box::new(live)));

@@ -15,6 +15,7 @@ use crate::git_url::Repository;
 use lines::Lines;
 pub use remedy::fix;
 use rules::{Means, RULES, Rule};
+pub use rules::{NO_GIT, NO_GIT_NEEDS};
 
 /// Nobody reads more; a server must not flood the report.
 const MOST_EVIDENCE: usize = 6;

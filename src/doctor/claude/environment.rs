@@ -158,8 +158,6 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
 
 /// Whether one of the headers, each in a line of its own, is what a request is logged in by.
 fn names_credential(headers: &str) -> bool {
-    let names = headers.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
-    names
-        .into_iter()
-        .any(|name| ["authorization", "x-api-key"].iter().any(|known| name.eq_ignore_ascii_case(known)))
+    let mut names = headers.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
+    names.any(|name| ["authorization", "x-api-key"].iter().any(|known| name.eq_ignore_ascii_case(known)))
 }

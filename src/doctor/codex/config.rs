@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use rustix::fs::{Access, access};
 
-use super::Context;
+use super::fault::{Fault, Weight};
 use super::layers::{self, Layer, Layers, Origin, Unusable, Why};
-use super::refused::refused;
-use super::settings::{Fault, Login, Weight, settings};
+use super::settings::Login;
+use super::{Context, faults};
 use crate::catalogue::{Actor, Code};
 use crate::doctor::outcome::{Evidence, Fix, Outcome};
 use crate::resource::file;
@@ -22,8 +22,9 @@ const RETIRED_MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-codex", "gpt-5.3-codex"];
 pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Outcome> {
     let judge = |layers: &Layers, of_project: bool| -> Vec<Outcome> {
         let offered = |model: &str| offered(context, model);
-        let faults = refused(layers).map_or_else(|| settings(layers, login, &offered), |fault| vec![fault]);
-        let faults = faults.into_iter().filter(|fault| (fault.layer.origin == Origin::Project) == of_project);
+        let faults = faults(layers, login, &offered)
+            .into_iter()
+            .filter(|fault| (fault.layer.origin == Origin::Project) == of_project);
         faults.map(|fault| outcome(context, fault)).collect()
     };
     let mut outcomes = judge(layers, false);

@@ -1,6 +1,7 @@
 //! Codex: judged from its files and variables. Its own status commands say yes to `{}`.
 
 mod config;
+mod fault;
 mod layers;
 mod login;
 mod refused;
@@ -15,6 +16,7 @@ use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
 use crate::variables::observed;
+use fault::Fault;
 use layers::Layers;
 use settings::{Login, is_official};
 
@@ -30,6 +32,11 @@ fn concerns(context: &Context) -> bool {
 
 fn auth_path(context: &Context) -> PathBuf {
     context.home.codex.join("auth.json")
+}
+
+/// What keeps Codex from starting, or else what would defeat its login.
+fn faults<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool) -> Vec<Fault<'a>> {
+    refused::refused(layers).map_or_else(|| settings::settings(layers, login, offered), |fault| vec![fault])
 }
 
 /// The checks that need no network, whichever of them are wanted.

@@ -2,8 +2,8 @@
 
 use toml_edit::Item;
 
+use super::fault::Fault;
 use super::layers::{Layer, Layers};
-use super::settings::Fault;
 use crate::catalogue::Code;
 
 const STRINGS: &[&str] = &[

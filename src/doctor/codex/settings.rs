@@ -3,6 +3,7 @@
 use toml_edit::Item;
 
 use super::Context;
+use super::fault::{Fault, Weight};
 use super::layers::{Layer, Layers};
 use crate::catalogue::Code;
 use crate::secret::{CodexAuth, Mode};
@@ -13,53 +14,6 @@ const CHOICES: &[(&str, &[&str])] = &[
     ("sandbox_mode", &["read-only", "workspace-write", "danger-full-access"]),
     ("approval_policy", &["untrusted", "on-failure", "on-request", "never"]),
 ];
-
-/// A setting that keeps Codex from starting, or its login from being used.
-pub struct Fault<'a> {
-    pub setting: &'static str,
-    pub layer: &'a Layer,
-    pub code: Code,
-    pub summary: String,
-    pub cure: String,
-    pub value: String,
-    pub weight: Weight,
-}
-
-impl<'a> Fault<'a> {
-    pub fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
-        let value = item.to_string();
-        Self {
-            setting,
-            layer,
-            code,
-            summary: String::new(),
-            cure: "mend it".to_owned(),
-            value,
-            weight: Weight::Fails,
-        }
-    }
-
-    pub fn says(self, summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), ..self }
-    }
-
-    pub fn cured(self, cure: impl Into<String>) -> Self {
-        Self { cure: cure.into(), ..self }
-    }
-
-    fn weighs(self, weight: Weight) -> Self {
-        Self { weight, ..self }
-    }
-}
-
-/// How much a fault is to be believed, and minded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    Fails,
-    Warns,
-    /// It cannot be told; the sentence says what it would take.
-    Unknown(&'static str),
-}
 
 /// What the settings are held against.
 #[derive(Default)]
@@ -270,7 +224,6 @@ pub fn is_official(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::layers::Origin;
-    use super::super::refused::refused;
     use super::*;
 
     #[test]
@@ -299,8 +252,7 @@ mod tests {
             (&[(User, "model = \"x\"\n"), (Project, "model = 1\n")], Some(Project)),
         ] {
             let layers = Layers::of_texts(texts);
-            let faults =
-                refused(&layers).map_or_else(|| settings(&layers, &login, &|_| true), |fault| vec![fault]);
+            let faults = super::super::faults(&layers, &login, &|_| true);
             let decided: Vec<_> = faults.iter().map(|fault| fault.layer.origin).collect();
             assert_eq!(decided, decides.into_iter().collect::<Vec<_>>(), "{texts:?}");
         }

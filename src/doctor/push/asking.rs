@@ -63,12 +63,11 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
         (run(ssh.call(context, at, verb)), told.join())
     });
     let told = told.ok().and_then(Result::ok);
-    let is_simple =
-        ssh.is_simple() || ssh.may_be_simple() && told.as_ref().is_some_and(|told| !told.status.success());
-    if is_simple && at.port.is_some() {
+    let is_found_simple = ssh.may_be_simple() && told.as_ref().is_some_and(|told| !told.status.success());
+    if (ssh.is_simple() || is_found_simple) && at.port.is_some() {
         return Answer { said, obstacle: Some(Obstacle::Port) };
     }
-    if is_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {
+    if is_found_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {
         let simply = run(ssh.simple_call(context, at, verb));
         if simply.as_ref().is_ok_and(advertises) {
             return Answer { said: simply, obstacle: None };

@@ -91,8 +91,7 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
 
 /// A login page, or that of a captive network, answers to everything.
 fn no_git(id: &'static str, subject: Option<String>) -> Outcome {
-    let summary = "what answers there does not speak git: a login page, the page of a captive network, or a file server";
-    Outcome::unknown(id, subject, summary, "what a browser shows at the remote's URL")
+    Outcome::unknown(id, subject, push_message::NO_GIT, push_message::NO_GIT_NEEDS)
         .coded(Code::PushNoCredentials)
         .fixed(push_message::fix(Code::PushNoCredentials, None))
 }

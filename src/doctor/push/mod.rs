@@ -9,7 +9,7 @@ mod scratch;
 use std::thread;
 
 use super::Context;
-use super::clones::{InView, hold};
+use super::clones::{InView, held, hold};
 use super::git;
 use super::git_settings::Setting;
 use super::outcome::{Evidence, Fix, Outcome, Status};
@@ -86,10 +86,8 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         Ok(choice) => choice,
         Err(WithoutValue) => return without_value(id, subject),
     };
-    let program = |clone: &InView| clone.other_program(repository, access.key(), access.verb()).is_some();
-    let setting =
-        || clones.iter().find_map(|clone| clone.other_program(repository, access.key(), access.verb()));
-    if let Some(setting) = hold(&clones, program).then(setting).flatten() {
+    let program = held(&clones, |clone| clone.other_program(repository, access.key(), access.verb()));
+    if let Some(setting) = program {
         return other_program(id, subject, setting);
     }
     let by = Evidence::new("ssh decided by", wins.by.name());
@@ -127,13 +125,12 @@ fn target(
     access: Access,
     clones: &[&InView],
 ) -> Result<SshTarget, String> {
-    let named = context.named.iter().find(|url| url.repository() == Some(repository));
-    if let Some(target) = named.and_then(GitUrl::ssh_target) {
+    if let Some(target) = context.named(repository).and_then(GitUrl::ssh_target) {
         return Ok(target);
     }
     if access == Access::Write {
-        let settings = clones.first().map_or_else(|| context.git_settings(), |clone| clone.settings());
-        let becomes = rewrite(&settings.push_rules(), &repository.to_ssh());
+        let rules = context.git_settings_in(clones).push_rules();
+        let becomes = rewrite(&rules, &repository.to_ssh());
         if GitUrl::parse(&becomes).is_ok_and(|url| !url.transport().is_ssh()) {
             return Err(redact(&becomes));
         }

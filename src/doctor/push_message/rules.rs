@@ -51,6 +51,11 @@ const fn server(code: Code, summary: &'static str, words: &'static [&'static str
     Rule { voice: Voice::Server, means: Means::Is(code, summary), words }
 }
 
+/// Something answers over HTTPS, and is no git.
+pub const NO_GIT: &str =
+    "what answers there does not speak git: a login page, the page of a captive network, or a file server";
+pub const NO_GIT_NEEDS: &str = "what a browser shows at the remote's URL";
+
 pub(super) const RULES: &[Rule] = &[
     // nothing was started
     client(
@@ -494,11 +499,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         voice: Voice::Client,
-        means: Means::MaybeIs(
-            Code::PushNoCredentials,
-            "what answers there does not speak git: a login page, the page of a captive network, or a file server",
-            "what a browser shows at the remote's URL",
-        ),
+        means: Means::MaybeIs(Code::PushNoCredentials, NO_GIT, NO_GIT_NEEDS),
         words: &["error: cannot access url…return code", "git-http-push failed"],
     },
     client(
