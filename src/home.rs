@@ -8,9 +8,10 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use crate::catalogue::Code;
+use crate::catalogue::Finding;
 use crate::env::Env;
-use crate::error::{Error, Finding, Result, shell};
-use crate::git_url::Repository;
+use crate::error::{Error, Result, shell};
+use crate::git::url::Repository;
 use crate::process::{self, Failure};
 use crate::resource::place;
 use crate::variables;
@@ -135,7 +136,9 @@ impl Home {
 
     /// The notes as lines.
     pub fn told(&self) -> impl Iterator<Item = String> {
-        self.notes.iter().map(|Finding { code, say, hint }| format!("{code}: {say} (fix: {hint})"))
+        self.notes
+            .iter()
+            .map(|Finding { code, summary, fix }| format!("{code}: {summary} (fix: {})", fix.message))
     }
 
     /// `path` as it is shown: the home as `~`.

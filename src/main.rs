@@ -1,17 +1,15 @@
 //! pushready: makes a Coder workspace ready for a coding agent, and proves it.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files and run the real programs"))]
 
+mod apply;
 mod catalogue;
 mod cli;
 mod command;
-mod digest;
 mod doctor;
 mod env;
 mod error;
-mod failure;
-mod git_complaint;
-mod git_config;
-mod git_url;
+mod git;
+mod git_cli;
 mod github;
 #[cfg(test)]
 #[path = "../tests/actions/mod.rs"]
@@ -19,13 +17,8 @@ mod github;
 mod github_rig;
 mod home;
 mod http;
-mod misspelt;
-mod plan;
 mod process;
 mod provision;
-mod receipt;
-mod recovery;
-mod report;
 mod resource;
 mod secret;
 mod settings;
@@ -46,7 +39,7 @@ fn main() -> ExitCode {
     // no core file, and no other process of this user may read our memory: secrets pass through it
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    failure::announce_panics();
+    error::panic::announce_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -59,7 +52,7 @@ fn main() -> ExitCode {
         }
     };
     log(cli.verbose);
-    let exit = failure::contained(command::in_json(&cli.command), || run(&cli));
+    let exit = error::panic::contained(command::in_json(&cli.command), || run(&cli));
     command::told(&cli.command, exit).into()
 }
 

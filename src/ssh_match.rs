@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::error::Exit;
-use crate::git_url::{Repository, remote_command_repository};
+use crate::git::url::{Repository, remote_command_repository};
 
 /// ssh's options that take an argument (OpenSSH ssh.c, getopt string, 9.2 to 10).
 const WITH_ARGUMENT: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";

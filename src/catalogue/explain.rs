@@ -2,7 +2,7 @@
 //! of Markdown per area, printed as they are.
 
 use super::Code;
-use crate::misspelt;
+use crate::error::suggestion;
 
 /// The areas in the order of the catalogue, and their pages.
 pub const AREAS: &[(&str, &str)] = &[
@@ -40,7 +40,7 @@ impl Code {
     pub fn nearest(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
         let holds = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
-        let by_edits = || misspelt::nearest(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
+        let by_edits = || suggestion::nearest(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
         Self::ALL.iter().find(holds).copied().or_else(by_edits)
     }
 }

@@ -1,10 +1,13 @@
 //! The codes that pushready reports. Names are frozen: add, never rename, never reuse.
 
 pub mod explain;
+mod finding;
 
 use std::fmt;
 
 use serde::Serialize;
+
+pub use finding::{Finding, Fix, FixKind};
 
 /// Who can mend what a code names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -5,18 +5,18 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::{Healed, heal, json, print, settled};
+use crate::apply::plan::Plan;
+use crate::apply::report::Report;
 use crate::catalogue::Code;
 use crate::cli::Apply;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
-use crate::plan::Plan;
 use crate::provision::{self, Context, Item, Provision, routing};
-use crate::receipt::{Receipt, Refused};
-use crate::recovery;
-use crate::report::Report;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::state::receipt::{Receipt, Refused};
+use crate::state::recovery;
 
 /// A file that another program keeps writing is left to it after so many.
 const ATTEMPTS: usize = 3;

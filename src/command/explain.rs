@@ -15,7 +15,7 @@ use crate::doctor::outcome::Outcome;
 use crate::doctor::push_message::{Hints, classify};
 use crate::doctor::report::{Overall, render};
 use crate::error::{Error, Exit, Result};
-use crate::git_url::redact;
+use crate::git::url::redact;
 
 /// More than any push prints; what follows is not read.
 const LARGEST_MESSAGE: u64 = 1 << 20;

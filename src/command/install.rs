@@ -7,7 +7,7 @@ use super::print;
 use crate::cli::Install;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, plain};
-use crate::git_url::redact;
+use crate::git::url::redact;
 use crate::home::Home;
 use crate::resource::file;
 

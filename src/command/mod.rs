@@ -18,11 +18,11 @@ use serde::Serialize;
 use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
 use crate::doctor::report::Overall;
 use crate::error::{Error, Exit, Result, Told};
-use crate::git_url::redact;
+use crate::git::url::redact;
 use crate::home::Home;
-use crate::receipt::Receipt;
 use crate::resource::file;
 use crate::state::State;
+use crate::state::receipt::Receipt;
 
 /// Why the result of the command did not get out.
 static UNTOLD: OnceLock<std::io::Error> = OnceLock::new();

@@ -16,8 +16,8 @@ use crate::env::Env;
 use crate::error::{Exit, Result, plain};
 use crate::home::Home;
 use crate::provision::{self, Item, span, unmet};
-use crate::receipt::{Desired, Receipt, Refused};
 use crate::settings::{Requirement, accepted};
+use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::variables;
 
 /// A verdict older than this proves nothing any more.
@@ -211,7 +211,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us; a verdict is told in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
-            print(&format!("not ready: {}\n", plain(error.told().say)));
+            print(&format!("not ready: {}\n", plain(error.told().message)));
             return Ok(Exit::Ready);
         }
         Err(_) if arguments.line => {

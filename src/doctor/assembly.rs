@@ -1,7 +1,7 @@
 //! What the report promises of its results as a whole: each has a name of its own, and no check that was asked for is silent.
 
-use super::Context;
 use super::check::{CHECKS, area};
+use super::context::Context;
 use super::outcome::{Evidence, Outcome, Status};
 
 /// A result is identified by its check and subject: of several with one name the worst stays, and tells of the others. Pure.

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Context;
 use super::check::Depth;
-use super::outcome::{Evidence, Fix, Outcome};
+use super::context::Context;
+use super::outcome::{Evidence, Outcome};
 use crate::catalogue::Code;
-use crate::git_url::Repository;
+use crate::catalogue::Fix;
+use crate::git::url::Repository;
 use crate::http::{Failure, Http, Url};
 use crate::provision::span;
 use crate::resource::file::{self, Kind};

@@ -6,13 +6,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::git_settings::{GitSettings, Setting};
-use crate::git_url::{GitUrl, Repository};
+use crate::git::url::{GitUrl, Repository};
+use crate::git_cli::clones::{self, Search};
+use crate::git_cli::effective_config::{GitSettings, Setting};
 use crate::process::{self, Failure, Output};
-use crate::provision::clones::{self, Search};
-use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
 use crate::resource::remote;
+use crate::state::receipt::Desired;
 
 pub struct Clones {
     roots: Vec<PathBuf>,

@@ -1,11 +1,11 @@
 //! Credentials that stand in a git configuration: in URLs, in headers, in helpers that are written out. Pure.
 
-use crate::git_config::{self, Variable};
-use crate::git_url::{GitUrl, redact};
+use crate::git::config::{self, Variable};
+use crate::git::url::{GitUrl, redact};
 
 /// The variables that hold one, each as it may be printed.
 pub fn of(config: &[u8]) -> Vec<String> {
-    match git_config::variables(config) {
+    match config::variables(config) {
         Ok(variables) => variables.iter().filter_map(shown_if_leaky).collect(),
         // git stops at the line that it does not take; a token below it can be read all the same
         Err(_) => of_text(&String::from_utf8_lossy(config)),

@@ -6,9 +6,10 @@ use std::path::Path;
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::process::geteuid;
 
-use super::Context;
-use super::outcome::{Evidence, Fix, Outcome};
+use super::context::Context;
+use super::outcome::{self, Evidence, Outcome};
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::provision;
 use crate::resource::place;
 
@@ -45,8 +46,7 @@ fn folder(context: &Context) -> Outcome {
     if let Err(finding) = &home.passwd
         && finding.code == Code::HomeNoPasswdEntry
     {
-        return Outcome::fail(ID, None, finding.code, &finding.say, Fix::report(&finding.hint))
-            .with(evidence);
+        return Outcome::fail(ID, None, finding.code, &finding.summary, finding.fix.clone()).with(evidence);
     }
     if let Ok(metadata) = std::fs::metadata(&home.path)
         && !place::is_own_folder(&metadata)
@@ -64,7 +64,7 @@ fn folder(context: &Context) -> Outcome {
     let Some(note) = home.notes.first() else {
         return Outcome::pass(ID, None, "HOME and the home that ssh uses are the same").with(evidence);
     };
-    let (summary, fix) = (&note.say, Fix::report(&note.hint));
+    let (summary, fix) = (&note.summary, note.fix.clone());
     match note.code {
         // git then reads no global configuration, and Codex and Claude Code find no login
         Code::HomeUnset => Outcome::fail(ID, None, note.code, summary, fix),
@@ -152,20 +152,14 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
     let is_refused = |name: &str| refused.iter().any(|item| *item == name);
     for item in provision::unmet(context.desired, is_refused) {
         if let Some(finding) = item.finding {
-            outcomes.push(Outcome::fail(
-                ID,
-                Some(item.subject),
-                finding.code,
-                finding.say,
-                Fix::report(finding.hint),
-            ));
+            outcomes.push(Outcome::fail(ID, Some(item.subject), finding.code, finding.summary, finding.fix));
         }
     }
     // in this environment, or in the one of the last apply
     for item in &context.settings.refused {
         let finding = &item.finding;
         let subject = Some(item.item.clone());
-        outcomes.push(Outcome::fail(ID, subject, finding.code, &finding.say, Fix::report(&finding.hint)));
+        outcomes.push(Outcome::fail(ID, subject, finding.code, &finding.summary, finding.fix.clone()));
     }
     if context.settings.refused.is_empty() {
         for refused in context.receipt.iter().flat_map(|receipt| &receipt.desired.refused) {
@@ -175,7 +169,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
                 Some(refused.item.clone()),
                 refused.code,
                 summary,
-                Fix::explained(refused.code),
+                outcome::explained(refused.code),
             ));
         }
     }

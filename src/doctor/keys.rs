@@ -1,13 +1,13 @@
 //! The installed keys: as the receipt knows them, and as ssh will take them.
 
-use super::Context;
-use super::outcome::{Evidence, Fix, Outcome};
+use super::context::Context;
+use super::outcome::{Evidence, Outcome};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::error::Finding;
 use crate::provision::deploy_keys::{AGAIN, damage};
-use crate::receipt::RepositoryRecord;
 use crate::resource::file::{self, Kind};
 use crate::resource::obstructed;
+use crate::state::receipt::RepositoryRecord;
 
 pub fn check(context: &Context) -> Vec<Outcome> {
     const ID: &str = "keys.installed";
@@ -42,15 +42,10 @@ pub fn check(context: &Context) -> Vec<Outcome> {
                 )
                 .with([Evidence::new("mode", format!("{:04o}", content.mode)).expected("0600")]),
                 Ok(Some(content)) => match damage(&content.bytes, record) {
-                    Some(Finding { code, say, hint }) => {
-                        again(context, record, Outcome::fail(ID, subject, code, say, Fix::report(hint)))
-                    }
+                    Some(finding) => again(context, record, Outcome::found(ID, subject, finding)),
                     None => Outcome::pass(ID, subject, "the key is in its place, and private"),
                 },
-                Err(obstacle) => {
-                    let Finding { code, say, hint } = obstructed(&obstacle, &path);
-                    Outcome::fail(ID, subject, code, say, Fix::report(hint))
-                }
+                Err(obstacle) => Outcome::found(ID, subject, obstructed(&obstacle, &path)),
             };
             outcome.with(evidence)
         })

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use super::outcome::{Evidence, Fix, Outcome};
-use super::{Context, credentials};
+use super::context::Context;
+use super::credentials;
+use super::outcome::{Evidence, Outcome};
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 

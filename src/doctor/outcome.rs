@@ -4,8 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Actor, Code};
-use crate::error::Finding;
+use crate::catalogue::{Actor, Code, Finding, Fix};
 use crate::resource;
 use crate::resource::place::Obstacle;
 
@@ -41,7 +40,7 @@ impl Evidence {
 
     /// Text that a server or a repository chose: control characters escaped, cut.
     pub fn foreign(label: &'static str, text: &str) -> Self {
-        let words: Vec<_> = text.split_whitespace().map(crate::git_url::redact).collect();
+        let words: Vec<_> = text.split_whitespace().map(crate::git::url::redact).collect();
         let text = words.join(" ");
         let mut value: String = text.chars().take(FOREIGN_CAP).collect();
         if value.len() < text.len() {
@@ -56,59 +55,18 @@ impl Evidence {
     }
 }
 
-/// What to do, and what it takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fix {
-    #[serde(flatten)]
-    pub kind: FixKind,
-    /// One sentence for people.
-    pub say: String,
+/// What is gone comes back from where it came from.
+pub fn apply_again(via: Option<&str>, variable: &str) -> Fix {
+    let message = match via {
+        Some(path) if path.contains('/') => format!("run apply: it reads `{path}`"),
+        via => format!("run apply where {} is set", via.unwrap_or(variable)),
+    };
+    Fix::run(["pushready", "apply"], message)
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum FixKind {
-    Run { argv: Vec<String> },
-    Visit { url: String },
-    Edit { path: String },
-    Wait,
-    Report,
-}
-
-impl Fix {
-    pub fn run<S: Into<String>>(argv: impl IntoIterator<Item = S>, say: impl Into<String>) -> Self {
-        Self { kind: FixKind::Run { argv: argv.into_iter().map(Into::into).collect() }, say: say.into() }
-    }
-
-    pub fn visit(url: impl Into<String>, say: impl Into<String>) -> Self {
-        Self { kind: FixKind::Visit { url: url.into() }, say: say.into() }
-    }
-
-    pub fn edit(path: &Path, say: impl Into<String>) -> Self {
-        Self { kind: FixKind::Edit { path: path.display().to_string() }, say: say.into() }
-    }
-
-    /// What is gone comes back from where it came from.
-    pub fn again(via: Option<&str>, variable: &str) -> Self {
-        let say = match via {
-            Some(path) if path.contains('/') => format!("run apply: it reads `{path}`"),
-            via => format!("run apply where {} is set", via.unwrap_or(variable)),
-        };
-        Self::run(["pushready", "apply"], say)
-    }
-
-    /// What apply refused, and told at the time.
-    pub fn explained(code: Code) -> Self {
-        Self::report(format!("mend what `pushready explain {code}` names, and apply again"))
-    }
-
-    pub fn wait(say: impl Into<String>) -> Self {
-        Self { kind: FixKind::Wait, say: say.into() }
-    }
-
-    pub fn report(say: impl Into<String>) -> Self {
-        Self { kind: FixKind::Report, say: say.into() }
-    }
+/// What apply refused, and reported at the time.
+pub fn explained(code: Code) -> Fix {
+    Fix::report(format!("fix what `pushready explain {code}` names, and apply again"))
 }
 
 /// Where a new secret belongs: the source in use, else the variable that all know.
@@ -206,6 +164,12 @@ impl Outcome {
         Self::new(id, subject, Status::Fail, summary.into()).coded(code).fixed(fix)
     }
 
+    /// A failure that another part of the program found.
+    pub fn found(id: &'static str, subject: Option<String>, finding: Finding) -> Self {
+        let Finding { code, summary, fix } = finding;
+        Self::fail(id, subject, code, summary, fix)
+    }
+
     /// The same where the work still goes on: nobody is told to stop.
     pub fn warn(
         id: &'static str,
@@ -219,8 +183,7 @@ impl Outcome {
 
     /// A file that cannot be read, in apply's own words.
     pub fn obstructed(id: &'static str, obstacle: &Obstacle, path: &Path) -> Self {
-        let Finding { code, say, hint } = resource::obstructed(obstacle, path);
-        Self::fail(id, None, code, say, Fix::report(hint))
+        Self::found(id, None, resource::obstructed(obstacle, path))
     }
 
     /// Takes from the catalogue who can mend it and what an agent may do.

@@ -7,9 +7,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::Context;
-use super::outcome::{Evidence, Fix, Outcome, Status};
+use super::context::Context;
+use super::outcome::{Evidence, Outcome, Status};
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::env::Env;
 use crate::process::{self, Failure};
 use crate::resource::file;

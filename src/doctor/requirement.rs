@@ -2,9 +2,9 @@
 
 use super::check::area;
 use super::outcome::Outcome;
-use crate::git_url::Repository;
-use crate::receipt::Desired;
+use crate::git::url::Repository;
 use crate::settings::Requirement;
+use crate::state::receipt::Desired;
 
 /// Marks what is required.
 pub fn mark(outcomes: &mut [Outcome], desired: &Desired) {

@@ -1,7 +1,7 @@
 //! Which hosts are a GitHub, and where their API is (cli/go-gh, pkg/auth; cli/cli, internal/ghinstance).
 
 use crate::env::Env;
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::http::Url;
 use crate::variables;
 

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::trust::{self, Without};
 use super::{Context, Item, Status, span};
 use crate::catalogue::Code;
-use crate::digest::Digest;
-use crate::error::{Finding, shell};
-use crate::receipt::{ClaudeRecord, Desired};
+use crate::catalogue::Finding;
+use crate::error::shell;
+use crate::resource::digest::Digest;
 use crate::resource::file::{self, Content, Kind};
 use crate::resource::json::{object, object_at};
 use crate::resource::keys::Key;
@@ -22,6 +22,7 @@ use crate::resource::place::Obstacle;
 use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::settings::Sourced;
+use crate::state::receipt::{ClaudeRecord, Desired};
 use crate::variables;
 
 /// `claude setup-token` makes tokens that live a year.

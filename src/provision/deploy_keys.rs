@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 
 use super::{Context, Item, own};
 use crate::catalogue::Code;
-use crate::error::Finding;
-use crate::git_url::Repository;
+use crate::catalogue::Finding;
+use crate::git::url::Repository;
 use crate::home::Home;
-use crate::receipt::{Desired, RepositoryRecord};
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::DeployKey;
+use crate::state::receipt::{Desired, RepositoryRecord};
 
 pub struct Keys {
     pub items: Vec<Item>,

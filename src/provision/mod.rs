@@ -1,7 +1,6 @@
 //! What is put into a home: settings and the last receipt become desired resources, with a line on each for the reader.
 
 pub mod claude;
-pub mod clones;
 pub mod codex;
 pub mod deploy_keys;
 pub mod remotes;
@@ -15,14 +14,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::catalogue::Code;
+use crate::catalogue::Finding;
 use crate::env::Env;
-use crate::error::{Finding, Result};
+use crate::error::Result;
 use crate::home::Home;
-use crate::receipt::{Desired, Origin, Receipt, Refused};
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
+use crate::state::receipt::{Desired, Origin, Receipt, Refused};
 
 /// How one item of the report stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,7 +60,7 @@ impl Item {
     }
 
     pub fn warn(subject: impl Into<String>, finding: Finding, resources: Vec<Resource>) -> Self {
-        let say = finding.say.clone();
+        let say = finding.summary.clone();
         Self { subject: subject.into(), status: Status::Warn, say, finding: Some(finding), resources }
     }
 }

@@ -2,20 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use super::clones;
+use super::Context;
+use super::Item;
 use super::deploy_keys::Keys;
 use super::routing::InForce;
-use super::{Context, Item};
 use crate::catalogue::Code;
-use crate::error::Finding;
-use crate::git_complaint::{Complaint, Scope};
-use crate::git_config::Malformed;
-use crate::git_url::{GitUrl, Repository, Transport, redact};
+use crate::catalogue::Finding;
+use crate::git::config::Malformed;
+use crate::git::url::{GitUrl, Repository, Transport, redact};
+use crate::git_cli::clones;
+use crate::git_cli::config_error::{Complaint, Scope};
 use crate::home::Home;
-use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, remote};
+use crate::state::receipt::Desired;
 
 pub fn provision(
     context: &Context,

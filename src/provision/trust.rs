@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Item;
 use crate::catalogue::Code;
-use crate::error::Finding;
+use crate::catalogue::Finding;
 use crate::resource::Resource;
 
 /// Both clients look a folder up by its real path (codex 0.169, claude 2.1); one that is not there yet is taken as it is

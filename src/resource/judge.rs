@@ -5,8 +5,9 @@ use zeroize::Zeroizing;
 use super::file::{Content, Kind, New};
 use super::place::Obstacle;
 use super::{Before, Change, Edit, Resource, Undo, Verdict, block, keys, obstructed, remote};
-use crate::digest::Digest;
-use crate::error::{Finding, shell};
+use crate::catalogue::Finding;
+use crate::error::shell;
+use crate::resource::digest::Digest;
 
 impl Change {
     /// One that the receipt need not know how to undo.
@@ -206,12 +207,12 @@ impl Resource {
             Undo::Keys { before: Some(before), wrote, .. } if *wrote == now => restore(before),
             Undo::Keys { keys, .. } => match text(old).map(|text| keys::unset(text, keys)) {
                 Ok(Ok((new, kept))) => partly(new.into_bytes(), kept),
-                Ok(Err(refusal)) => Verdict::Kept(self.refused(&refusal).say),
-                Err(()) => Verdict::Kept(self.malformed("it is not UTF-8").say),
+                Ok(Err(refusal)) => Verdict::Kept(self.refused(&refusal).summary),
+                Err(()) => Verdict::Kept(self.malformed("it is not UTF-8").summary),
             },
             Undo::Remotes { urls } => match remote::unset(&old.bytes, urls) {
                 Ok((new, kept)) => partly(new, kept),
-                Err(malformed) => Verdict::Kept(self.malformed(&format!("line {}", malformed.line)).say),
+                Err(malformed) => Verdict::Kept(self.malformed(&format!("line {}", malformed.line)).summary),
             },
         }
     }

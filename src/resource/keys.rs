@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::json::{self, Object, Property, Trouble};
-use crate::digest::Digest;
+use crate::resource::digest::Digest;
 
 /// A value at a path of object keys.
 #[derive(Clone, Debug, PartialEq)]

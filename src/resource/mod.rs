@@ -2,6 +2,7 @@
 //! plan runs it on what it observed, the act runs it again under the file's lock, and removal runs its reverse.
 
 pub mod block;
+pub mod digest;
 pub mod file;
 pub mod json;
 mod judge;
@@ -17,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::catalogue::Code;
-use crate::digest::Digest;
-use crate::error::Finding;
+use crate::catalogue::Finding;
+use crate::resource::digest::Digest;
 use file::{Content, Kind, New};
 use lock::Lock;
 use place::Obstacle;

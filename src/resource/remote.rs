@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::git_config::{self, Malformed, Variable};
+use crate::git::config::{self, Malformed, Variable};
 
 /// One `url` or `pushurl` of a remote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Written {
 
 /// The remotes' URLs of a configuration, in order.
 pub fn urls(text: &[u8]) -> Result<impl Iterator<Item = Variable>, Malformed> {
-    Ok(git_config::variables(text)?.into_iter().filter(|variable| {
+    Ok(config::variables(text)?.into_iter().filter(|variable| {
         variable.section == "remote"
             && variable.subsection.is_some()
             && matches!(&*variable.key, "url" | "pushurl")
@@ -48,12 +48,12 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
         let found = locate(&text, &exchange.remote, &exchange.key, &exchange.from, 0)?;
         let Some((nth, variable)) = found else { continue };
         let before = match &exchange.without_credential {
-            Some(url) => git_config::quoted(url),
+            Some(url) => config::quoted(url),
             None => {
                 String::from_utf8_lossy(text.get(variable.place.clone()).unwrap_or_default()).into_owned()
             }
         };
-        text.splice(variable.place, git_config::quoted(&exchange.to).into_bytes());
+        text.splice(variable.place, config::quoted(&exchange.to).into_bytes());
         written.push(Written {
             remote: exchange.remote.clone(),
             key: exchange.key.clone(),

@@ -6,8 +6,8 @@ use super::{Found, Reader, Sourced, Wanted};
 use crate::catalogue::Code;
 use crate::env::Env;
 use crate::home::Home;
-use crate::receipt::Origin;
 use crate::secret::ApiToken;
+use crate::state::receipt::Origin;
 use crate::variables;
 
 /// In the order in which they are tried, and what there is to tell about those that cannot be used.
@@ -45,8 +45,11 @@ impl ApiTokens {
             .into_iter()
             .filter_map(|found| reader.check("GitHub token", None, found, ApiToken::parse))
             .collect();
-        let refused =
-            reader.settings.refused.into_iter().map(|item| format!("{}: {}", item.item, item.finding.say));
+        let refused = reader
+            .settings
+            .refused
+            .into_iter()
+            .map(|item| format!("{}: {}", item.item, item.finding.summary));
         let warnings = reader.settings.warnings.into_iter().chain(refused).collect();
         Self { tokens, warnings }
     }

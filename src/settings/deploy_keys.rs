@@ -10,9 +10,9 @@ use walkdir::WalkDir;
 use super::source::{Pairs, key_map, place, source_file};
 use super::{Found, Reader, Sourced, Wanted, shown_name};
 use crate::catalogue::Code;
-use crate::git_url::Repository;
-use crate::receipt::Origin;
+use crate::git::url::Repository;
 use crate::secret::{Checked, DeployKey};
+use crate::state::receipt::Origin;
 use crate::variables;
 
 const SEED_DEPTH: usize = 12;

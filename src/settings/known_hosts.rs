@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use super::source::source_file;
 use super::{KnownHosts, Reader};
 use crate::catalogue::Code;
-use crate::receipt::Origin;
+use crate::state::receipt::Origin;
 use crate::variables;
 
 /// So many damaged lines are named one by one.

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::Reader;
 use super::source::hidden;
+use crate::error::suggestion;
 use crate::error::{Error, Exit, Result};
-use crate::misspelt;
 use crate::variables::{self, Variable};
 
 const PREFIX: &str = "PUSHREADY_";
@@ -97,7 +97,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     let words = |name: &'_ str| name.split('_').map(str::to_owned).collect::<BTreeSet<_>>();
     let of_words = words(name);
     let same_words = |known: &&str| words(known).is_superset(&of_words) || words(known).is_subset(&of_words);
-    let meant = known().find(same_words).or_else(|| misspelt::nearest(name, known()))?;
+    let meant = known().find(same_words).or_else(|| suggestion::nearest(name, known()))?;
     variables::ALL.iter().map(|variable| variable.name).find(|name| name.strip_prefix(PREFIX) == Some(meant))
 }
 

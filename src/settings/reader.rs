@@ -10,12 +10,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::source::{self, Source, decode, source_file, text};
 use super::{Found, Reader, RefusedItem, Settings, Sourced, Wanted};
 use crate::catalogue::Code;
+use crate::catalogue::Finding;
 use crate::env::{Env, expand};
-use crate::error::Finding;
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::home::Home;
-use crate::receipt::Origin;
 use crate::secret::{Checked, Defect};
+use crate::state::receipt::Origin;
 use crate::variables;
 
 impl<'a> Reader<'a> {
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
                 source_file(&path)
             };
             if source.is_none() {
-                let path = crate::git_url::redact(&path.to_string_lossy());
+                let path = crate::git::url::redact(&path.to_string_lossy());
                 self.settings.warnings.push(format!(
                     "{file_name} names `{path}`, which is not there or blank: as if it were unset"
                 ));
@@ -163,8 +163,8 @@ impl<'a> Reader<'a> {
         let item = if is_first { item.to_owned() } else { format!("{item} ({via})") };
         let finding = Finding::new(code, say, hint);
         match refused.iter_mut().find(|known| known.item == item) {
-            Some(known) if known.finding.say.contains(&finding.say) => {}
-            Some(known) => known.finding.say = format!("{}; {}", known.finding.say, finding.say),
+            Some(known) if known.finding.summary.contains(&finding.summary) => {}
+            Some(known) => known.finding.summary = format!("{}; {}", known.finding.summary, finding.summary),
             None => refused.push(RefusedItem {
                 item,
                 finding,

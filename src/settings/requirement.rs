@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 
 /// What must be there for the workspace to count as ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +31,8 @@ impl Requirement {
             None if text == "codex" => Self::Codex,
             None if text == "claude" => Self::Claude,
             Some(("push", repository)) => Repository::parse_declared(repository)
-                .map_or_else(|_| Self::Unknown(crate::git_url::redact(text)), Self::Push),
-            _ => Self::Unknown(crate::git_url::redact(text)),
+                .map_or_else(|_| Self::Unknown(crate::git::url::redact(text)), Self::Push),
+            _ => Self::Unknown(crate::git::url::redact(text)),
         }
     }
 }

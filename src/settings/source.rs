@@ -41,7 +41,7 @@ pub(super) fn is_no_path(value: &OsStr) -> bool {
         || text.contains(char::is_control)
         || text.starts_with(['{', '"'])
         || text.split('/').any(|part| part.len() > 255)
-        || crate::git_url::redact(text).contains("***")
+        || crate::git::url::redact(text).contains("***")
         || text.contains("PRIVATE KEY")
 }
 

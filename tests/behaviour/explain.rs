@@ -40,7 +40,7 @@ fn names(output: &Output, code: &str) -> Value {
     let answer = output.json();
     let check = answer["checks"][0].clone();
     assert_eq!((&check["code"], &answer["overall"]), (&Value::from(code), &check["status"]), "{output}");
-    assert!(check["fix"]["say"].is_string(), "{output}");
+    assert!(check["fix"]["message"].is_string(), "{output}");
     check
 }
 

@@ -476,7 +476,7 @@ fn a_folder_that_apply_cannot_add_has_another_cure_in_apply_and_doctor() {
         let fixes = |id: &str, folders: &str| {
             let report = on(&["doctor", "--offline", "--json"], folders).json();
             let of = |check: &Value| match check["fix"]["kind"].as_str() {
-                Some(kind) => format!("{kind}: {}", check["fix"]["say"].as_str().unwrap()),
+                Some(kind) => format!("{kind}: {}", check["fix"]["message"].as_str().unwrap()),
                 None => check["status"].as_str().unwrap().to_owned(),
             };
             let checks = report["checks"].as_array().unwrap().iter();

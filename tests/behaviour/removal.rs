@@ -245,7 +245,7 @@ fn with_json_there_is_one_document_whatever_happens() {
                 assert!(!output.status.success(), "{output}");
                 let document = one_document(&output);
                 assert!(document["ready"] == false || document["overall"] == "unknown", "{output}");
-                let said = document["error"]["say"].as_str().or(document["items"][0]["summary"].as_str());
+                let said = document["error"]["message"].as_str().or(document["items"][0]["summary"].as_str());
                 assert!(said.is_some_and(|said| !said.is_empty()), "{output}");
             }
         };
@@ -264,11 +264,11 @@ fn with_json_there_is_one_document_whatever_happens() {
             (&["no-such-command", "--json"], 2),
         ] {
             let output = ws.run(args).fails(exit);
-            assert!(one_document(&output)["error"]["say"].is_string(), "{output}");
+            assert!(one_document(&output)["error"]["message"].is_string(), "{output}");
             assert!(output.stderr.contains("error: "), "{output}");
         }
         let output = all.pushready(ws, &["apply", "--stdin", "--json"]).stdin("[]").run().fails(2);
-        assert_eq!(one_document(&output)["error"]["say"], "cannot use standard input");
+        assert_eq!(one_document(&output)["error"]["message"], "cannot use standard input");
         // a value on the command line is nobody's to repeat
         let secret = format!("sk-ant-oat01-{}", "line".repeat(20));
         for args in [

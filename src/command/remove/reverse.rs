@@ -6,15 +6,15 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::catalogue::Code;
-use crate::digest::Digest;
 use crate::home::Home;
 use crate::provision::{Item, Status};
-use crate::receipt::{Entry, Receipt, is_entry};
+use crate::resource::digest::Digest;
 use crate::resource::file::{self, Kind};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Before, Edit, Resource, Target, Undo};
 use crate::secret::CodexAuth;
+use crate::state::receipt::{Entry, Receipt, is_entry};
 
 const LOGINS: &[&str] = &["codex.auth", "claude.credentials"];
 

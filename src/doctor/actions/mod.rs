@@ -19,7 +19,7 @@ use super::outcome::Outcome;
 use super::{Check, Depth};
 use crate::catalogue::Code;
 use crate::env::{Env, expand};
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::github::{Forge, GitHub, Memory, Sources, api_of};
 use crate::home::Home;
 use crate::http::{Http, Url};

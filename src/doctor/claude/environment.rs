@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::Context;
 use crate::catalogue::Code;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Outcome};
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 

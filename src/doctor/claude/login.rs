@@ -1,10 +1,11 @@
 //! The token that Claude Code will send: is it there, of the right form, and young enough?
 
-use super::Context;
 use crate::catalogue::Code;
-use crate::digest::Digest;
-use crate::doctor::outcome::{Evidence, Fix, Outcome, source};
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{self, Evidence, Outcome, source};
 use crate::provision::claude::LIFETIME_DAYS;
+use crate::resource::digest::Digest;
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::variables;
 
@@ -49,7 +50,7 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
             ),
         };
     }
-    let apply = || Fix::again(via(context), variables::CLAUDE_OAUTH_TOKEN);
+    let apply = || outcome::apply_again(via(context), variables::CLAUDE_OAUTH_TOKEN);
     match file {
         None | Some(CredentialsFile::Blank { by_client: false }) => Outcome::fail(
             ID,

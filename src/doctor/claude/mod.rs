@@ -5,11 +5,13 @@ mod login;
 
 use std::path::{Path, PathBuf};
 
-use super::outcome::{Evidence, Fix, Outcome};
-use super::{Context, request};
+use super::outcome::{Evidence, Outcome};
+use super::request;
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
+use crate::git_cli::clones;
 use crate::provision::claude::{BARRED, barred};
-use crate::provision::clones;
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::resource::json::{self, Object, Trouble};

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use rustix::fs::{Access, access};
 
 use super::fault::{Fault, Weight};
+use super::faults;
 use super::layers::{self, Layer, Layers, Origin, Unusable, Why};
 use super::settings::Login;
-use super::{Context, faults};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Outcome};
 use crate::resource::file;
 
 const ID: &str = "codex.config";

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, TomlError};
 
-use crate::doctor::Context;
-use crate::provision::clones;
+use crate::doctor::context::Context;
+use crate::git_cli::clones;
 use crate::provision::trust::real;
 use crate::resource::file::{self, Kind};
 use crate::resource::place::Obstacle;

@@ -1,10 +1,11 @@
 //! What auth.json is worth: judged from the file itself, since Codex's own status command says yes to `{}`.
 
-use super::Context;
 use crate::catalogue::Code;
-use crate::digest::Digest;
-use crate::doctor::outcome::{Evidence, Fix, Outcome, source};
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{self, Evidence, Outcome, source};
 use crate::provision::{Status, codex::described, span};
+use crate::resource::digest::Digest;
 use crate::resource::file::{self, Kind};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::variables;
@@ -30,7 +31,11 @@ pub fn missing(context: &Context) -> Outcome {
     let written = context.written("codex.auth").is_some();
     let summary =
         if written { "auth.json is gone, as after `codex logout`" } else { "there is no auth.json" };
-    let fix = if written { new_seed(context) } else { Fix::again(via(context), variables::CODEX_AUTH_JSON) };
+    let fix = if written {
+        new_seed(context)
+    } else {
+        outcome::apply_again(via(context), variables::CODEX_AUTH_JSON)
+    };
     Outcome::fail(ID, None, Code::CodexAuthMissing, summary, fix)
 }
 
@@ -146,7 +151,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
     }
     let planned = context.planned("codex").filter(|planned| planned.item.status == Status::Warn);
     if let Some(finding) = planned.and_then(|planned| planned.item.finding.as_ref()) {
-        return Outcome::warn(ID, None, finding.code, &finding.say, Fix::report(&finding.hint));
+        return Outcome::warn(ID, None, finding.code, &finding.summary, finding.fix.clone());
     }
     Outcome::pass(ID, None, described(auth, now))
 }

@@ -9,9 +9,11 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 
-use super::outcome::{Evidence, Fix, Outcome};
-use super::{Context, request};
+use super::outcome::{Evidence, Outcome};
+use super::request;
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
@@ -151,6 +153,6 @@ fn addition(context: &Context, path: &Path) -> Fix {
         planned.filter(|planned| planned.steps.is_empty()).and_then(|planned| planned.item.finding.as_ref());
     refused.map_or_else(
         || Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
-        |finding| Fix::edit(path, &finding.hint),
+        |finding| Fix::edit(path, &finding.fix.message),
     )
 }

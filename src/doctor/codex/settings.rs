@@ -2,10 +2,10 @@
 
 use toml_edit::Item;
 
-use super::Context;
 use super::fault::{Fault, Weight};
 use super::layers::{Layer, Layers};
 use crate::catalogue::Code;
+use crate::doctor::context::Context;
 use crate::secret::{CodexAuth, Mode};
 use crate::variables::observed;
 

@@ -1,10 +1,11 @@
 //! Where the remotes of the repositories in question really lead.
 
 use crate::catalogue::Code;
-use crate::doctor::Context;
+use crate::catalogue::Fix;
 use crate::doctor::clones::{Effective, InView, effective, is_of};
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
-use crate::git_url::{GitUrl, Repository, redact};
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Outcome};
+use crate::git::url::{GitUrl, Repository, redact};
 
 use super::Said;
 

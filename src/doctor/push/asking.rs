@@ -3,10 +3,11 @@
 use std::thread;
 
 use super::Access;
-use crate::doctor::Context;
-use crate::doctor::ssh::{self, NETWORK};
-use crate::doctor::ssh_command::SshCommand;
-use crate::git_url::SshTarget;
+use crate::doctor::context::Context;
+use crate::doctor::context::NETWORK;
+use crate::doctor::ssh;
+use crate::doctor::ssh::command::SshCommand;
+use crate::git::url::SshTarget;
 use crate::process::{self, Failure, Output};
 
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).

@@ -1,15 +1,17 @@
 //! Over HTTPS, with whatever credentials the agent's git would find.
 
 use super::Access;
-use super::scratch::{Hash, Scratch};
 use crate::catalogue::Code;
-use crate::doctor::Context;
+use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
+use crate::doctor::context::Context;
+use crate::doctor::context::NETWORK;
 use crate::doctor::git;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::doctor::outcome::{Evidence, Outcome};
 use crate::doctor::push_message::{self, Hints, classify};
-use crate::doctor::ssh::{self, NETWORK};
-use crate::git_url::GitUrl;
+use crate::doctor::ssh;
+use crate::git::url::GitUrl;
+use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure};
 use crate::variables::observed;
 
@@ -21,7 +23,7 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
         return outcome;
     }
     let cannot = |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
-    let mut scratch = match Scratch::new(context, Hash::Sha1) {
+    let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
     };
@@ -42,7 +44,7 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     };
     let mut said = ask(&scratch);
     if said.as_ref().is_ok_and(Hash::is_another) {
-        scratch = match Scratch::new(context, Hash::Sha256) {
+        scratch = match Scratch::new(Hash::Sha256, || context.deadline(NETWORK)) {
             Ok(scratch) => scratch,
             Err(why) => return cannot(why),
         };

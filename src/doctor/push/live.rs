@@ -3,16 +3,17 @@
 
 use super::asking::ask;
 use super::https::hung;
-use super::scratch::{Hash, Scratch};
 use super::{Access, By, Choice, SshCommand, WithoutValue, blames_nobody, of_clone, target, without_value};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::doctor::Context;
 use crate::doctor::clones::InView;
+use crate::doctor::context::Context;
+use crate::doctor::context::NETWORK;
 use crate::doctor::git;
-use crate::doctor::outcome::{Evidence, Fix, Outcome, Status};
+use crate::doctor::outcome::{Evidence, Outcome, Status};
 use crate::doctor::push_message::{Hints, classify};
-use crate::doctor::ssh::NETWORK;
-use crate::git_url::Repository;
+use crate::git::url::Repository;
+use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure, Output};
 
 const ID: &str = "push.live";
@@ -34,7 +35,7 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
     {
         return of_clone(ID, subject, wins);
     }
-    let mut scratch = match Scratch::new(context, Hash::Sha1) {
+    let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
     };
@@ -55,7 +56,7 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
     let fetch = ["fetch", "--quiet", "--depth=1", url, "HEAD"];
     let mut fetched = run_in(&scratch, &fetch);
     if fetched.as_ref().is_ok_and(Hash::is_another)
-        && let Ok(other) = Scratch::new(context, Hash::Sha256)
+        && let Ok(other) = Scratch::new(Hash::Sha256, || context.deadline(NETWORK))
     {
         scratch = other;
         fetched = run_in(&scratch, &fetch);

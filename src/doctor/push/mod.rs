@@ -4,21 +4,21 @@
 mod asking;
 mod https;
 mod live;
-mod scratch;
 
 use std::thread;
 
-use super::Context;
 use super::clones::{InView, held, hold};
 use super::git;
-use super::git_settings::Setting;
-use super::outcome::{Evidence, Fix, Outcome, Status};
+use super::outcome::{Evidence, Outcome, Status};
 use super::push_message::{self, Greeting, Hints, classify};
 use super::runner::Gate;
 use super::ssh;
-use super::ssh_command::{By, Choice, SshCommand, WithoutValue};
+use super::ssh::command::{By, Choice, SshCommand, WithoutValue};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::git_url::{GitUrl, Repository, SshTarget, redact, rewrite};
+use crate::doctor::context::Context;
+use crate::git::url::{GitUrl, Repository, SshTarget, redact, rewrite};
+use crate::git_cli::effective_config::Setting;
 use crate::process::Output;
 use crate::provision::routing;
 use asking::{Answer, Obstacle, advertises, ask, is_garbled};

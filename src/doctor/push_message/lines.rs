@@ -2,7 +2,7 @@
 
 use super::rules::{Rule, Voice};
 use crate::doctor::outcome::Evidence;
-use crate::git_url::{GitUrl, Repository};
+use crate::git::url::{GitUrl, Repository};
 
 pub(super) struct Lines(Vec<Line>);
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::catalogue::Code;
-use crate::doctor::outcome::Fix;
-use crate::git_url::Repository;
+use crate::catalogue::Fix;
+use crate::git::url::Repository;
 
 /// The page on which the deploy keys of a repository are kept, where its forge is a public one.
 fn deploy_keys_page(repository: &Repository) -> Option<String> {

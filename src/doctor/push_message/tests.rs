@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::doctor::outcome::{FixKind, Status};
+use crate::catalogue::FixKind;
+use crate::doctor::outcome::Status;
 
 const TAIL: &str = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n";
 const BANNER: &str = "\nCoder authenticates with git using the public key below. All clones with SSH are authenticated automatically 🪄.\n\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== coder\n\nAdd to GitHub and GitLab:\n\nhttps://github.com/settings/ssh/new\nhttps://gitlab.com/-/profile/keys\n\n";
@@ -776,7 +777,7 @@ fn what_failed_in_the_end_did_not_go_through() {
 #[test]
 fn a_web_address_is_no_alias_of_ssh() {
     let say = |text: &str| match classify(text, &Hints::default()).verdict {
-        Verdict::Failed { code: Code::SshHostUnresolved, fix, .. } => fix.say,
+        Verdict::Failed { code: Code::SshHostUnresolved, fix, .. } => fix.message,
         other => panic!("{other:?}"),
     };
     let web = "fatal: unable to access 'https://git.nowhere.example/o/r/': Could not resolve host: git.nowhere.example\n";
@@ -797,7 +798,7 @@ fn a_tag_that_is_there_is_not_pulled_away() {
     let hints = Hints { remote: Some(&bitbucket), ..Hints::default() };
     let text = ssh("conq: repository access denied. access via a deployment key is read-only.");
     let Verdict::Failed { fix, .. } = classify(&text, &hints).verdict else { panic!() };
-    assert!(fix.say.contains("Bitbucket"), "{fix:?}");
+    assert!(fix.message.contains("Bitbucket"), "{fix:?}");
 }
 
 /// One of two remotes took it, and git says in another language that the other did not.

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{Overall, Report, saw_nothing};
+use crate::catalogue::FixKind;
 use crate::doctor::check::area;
-use crate::doctor::outcome::{Evidence, FixKind, Outcome, Status};
+use crate::doctor::outcome::{Evidence, Outcome, Status};
 use crate::error::{add_line, plain, word};
 
 impl Report {
@@ -165,7 +166,7 @@ fn says_the_same(one: &Outcome, other: &Outcome) -> bool {
 }
 
 fn told_shortly(outcome: &Outcome) -> String {
-    let say = outcome.fix.as_ref().map(|fix| &fix.say).or(outcome.reason.as_ref());
+    let say = outcome.fix.as_ref().map(|fix| &fix.message).or(outcome.reason.as_ref());
     say.map_or(name(outcome), |say| format!("{} ({say})", name(outcome)))
 }
 
@@ -194,7 +195,7 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     }
     if let Some(fix) = &outcome.fix {
         let who = outcome.actor.map_or("", |actor| actor.title());
-        add_line(text, format_args!("        fix ({who}): {}", fix.say));
+        add_line(text, format_args!("        fix ({who}): {}", fix.message));
         match &fix.kind {
             FixKind::Run { argv } => {
                 let argv: Vec<_> = argv.iter().map(|argument| word(argument.as_bytes())).collect();
@@ -219,7 +220,7 @@ mod tests {
     use super::super::tests::report;
     use super::*;
     use crate::catalogue::Code;
-    use crate::doctor::outcome::Fix;
+    use crate::catalogue::Fix;
 
     #[test]
     fn the_worst_stands_above_the_verdict_and_what_passed_is_a_line() {

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use super::LOCAL;
 use crate::catalogue::Code;
-use crate::doctor::Context;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
+use crate::doctor::context::LOCAL;
+use crate::doctor::outcome::{self, Evidence, Outcome};
 use crate::doctor::runner::Gate;
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
 use crate::resource::file;
@@ -64,7 +65,7 @@ pub(super) fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Opti
         Some(receipt) if receipt.knows("ssh.include") => return None,
         Some(receipt) => {
             let refused = receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
-            (refused.code, "the last apply could not write the routing", Fix::explained(refused.code))
+            (refused.code, "the last apply could not write the routing", outcome::explained(refused.code))
         }
     };
     let subject = Some(repository.to_ssh());

@@ -1,14 +1,15 @@
 //! Whose key the server takes ours for.
 
-use super::{CONNECT_TIMEOUT, NETWORK};
+use super::CONNECT_TIMEOUT;
 use crate::catalogue::Code;
-use crate::doctor::Context;
+use crate::doctor::context::Context;
+use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Outcome};
 use crate::doctor::push_message::{self, Hints};
 use crate::error::shell;
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
-use crate::receipt::RepositoryRecord;
+use crate::state::receipt::RepositoryRecord;
 
 /// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
 pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::catalogue::Code;
-use crate::digest::Digest;
-use crate::receipt::CodexRecord;
 use crate::resource::Undo;
+use crate::resource::digest::Digest;
 use crate::resource::file::Content;
 use crate::secret::{CodexAuth, Liveness};
+use crate::state::receipt::CodexRecord;
 
 /// What stands at `auth.json`.
 pub enum Live {

@@ -12,14 +12,15 @@ use secrecy::ExposeSecret as _;
 
 use super::{Context, Item, Status, own, span};
 use crate::catalogue::Code;
-use crate::digest::Digest;
-use crate::error::{Finding, shell};
-use crate::receipt::{CodexRecord, Desired};
+use crate::catalogue::Finding;
+use crate::error::shell;
+use crate::resource::digest::Digest;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::settings::Sourced;
+use crate::state::receipt::{CodexRecord, Desired};
 use crate::variables;
 use freshness::{Decision, Live, decide, live};
 

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::catalogue::Code;
-use crate::error::Finding;
+use crate::catalogue::Finding;
 use crate::provision::trust::{Without, item, names};
 use crate::provision::{Context, Item};
-use crate::receipt::Desired;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
+use crate::state::receipt::Desired;
 
 /// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided there already.
 pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {

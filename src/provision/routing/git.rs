@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::HEADER;
 use super::ssh::Method;
 use crate::catalogue::Code;
-use crate::error::Finding;
-use crate::git_complaint::{Complaint, Scope};
-use crate::git_config;
-use crate::git_url::{Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite};
+use crate::catalogue::Finding;
+use crate::git::config;
+use crate::git::url::{Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite};
+use crate::git_cli::config_error::{Complaint, Scope};
 use crate::home::Home;
 use crate::process::{self, Failure};
 use crate::provision::Item;
@@ -96,7 +96,7 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
                 let _ = writeln!(config, "[url \"{}\"]", to.replace('\\', "\\\\").replace('"', "\\\""));
                 base = Some(to);
             }
-            let _ = writeln!(config, "\t{key} = {}", git_config::quoted(prefix));
+            let _ = writeln!(config, "\t{key} = {}", config::quoted(prefix));
         }
     }
     let in_force =
@@ -116,7 +116,7 @@ impl InForce {
     /// The rules that stand in one configuration file.
     pub fn of(config: &[u8]) -> Self {
         let mut rules = Self::default();
-        for variable in git_config::variables(config).unwrap_or_default() {
+        for variable in config::variables(config).unwrap_or_default() {
             let (Some(base), Some(prefix), "url") = (variable.subsection, variable.value, &*variable.section)
             else {
                 continue;

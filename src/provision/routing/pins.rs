@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ring::hmac;
 use ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 
 /// The patterns of each kind, in the form of `Match originalhost`.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::ssh::{Method, shell_quoted};
 use crate::catalogue::Code;
-use crate::error::{Finding, shell};
-use crate::git_url::{GitUrl, Repository, redact};
+use crate::catalogue::Finding;
+use crate::error::shell;
+use crate::git::url::{GitUrl, Repository, redact};
 use crate::home::Home;
 use crate::process::{self, Failure};
 use crate::resource::file;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::HEADER;
 use super::pins::Pins;
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::home::Home;
 use crate::process::{self, Output};
 

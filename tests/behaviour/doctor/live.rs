@@ -92,7 +92,7 @@ fn what_only_a_push_shows() {
         assert!(branches(&lab).contains(left), "{check:#}");
         // an agent is refused as the doctor was
         assert_eq!((&check["actor"], &check["agent_may_fix"]), (&json!("repo_admin"), &json!(false)));
-        assert!(check["fix"]["say"].as_str().unwrap().contains(left), "{check:#}");
+        assert!(check["fix"]["message"].as_str().unwrap().contains(left), "{check:#}");
         assert!(check["summary"].as_str().unwrap().contains("could not be deleted"), "{check:#}");
     });
 }

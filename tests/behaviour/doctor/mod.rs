@@ -385,13 +385,13 @@ fn the_report_is_of_its_schema() {
         spoilt(|report| first(report, "skip")["reason"] = serde_json::Value::Null);
         spoilt(|report| first(report, "fail")["fix"] = serde_json::Value::Null);
         spoilt(|report| {
-            first(report, "fail")["fix"] = serde_json::json!({"kind": "run", "say": "x"});
+            first(report, "fail")["fix"] = serde_json::json!({"kind": "run", "message": "x"});
         });
         spoilt(|report| {
-            first(report, "fail")["fix"] = serde_json::json!({"kind": "visit", "say": "x", "path": "/"});
+            first(report, "fail")["fix"] = serde_json::json!({"kind": "visit", "message": "x", "path": "/"});
         });
         spoilt(|report| {
-            first(report, "fail")["fix"] = serde_json::json!({"kind": "edit", "say": "x", "argv": ["x"]});
+            first(report, "fail")["fix"] = serde_json::json!({"kind": "edit", "message": "x", "argv": ["x"]});
         });
     });
 }
@@ -502,7 +502,7 @@ fn a_lost_login_is_told_with_the_source_that_it_came_from() {
                 ws.pushready(&["doctor", "--json", "--offline", "--only", "codex,claude"]).run().json();
             let mut checks = report["checks"].as_array().unwrap().iter();
             let check = checks.find(|check| check["id"] == id && check["status"] == "fail");
-            check.unwrap_or_else(|| panic!("{id}\n{report:#}"))["fix"]["say"].as_str().unwrap().to_owned()
+            check.unwrap_or_else(|| panic!("{id}\n{report:#}"))["fix"]["message"].as_str().unwrap().to_owned()
         };
         let lose = || {
             ws.sh("rm .codex/auth.json .claude/.credentials.json").run().success();

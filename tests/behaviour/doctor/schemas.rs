@@ -40,7 +40,7 @@ fn documents_of_apply_and_remove() {
         // a home that cannot be used is a result; an object that is none, and words that are none, are errors
         check(lab.apply().env("HOME", "/nowhere"), 1);
         let failed = check(lab.apply().arg("--stdin").stdin("no object"), 2);
-        assert!(failed["error"]["say"].is_string(), "{failed:#}");
+        assert!(failed["error"]["message"].is_string(), "{failed:#}");
         check(ws.pushready(&["apply", "--nonsense"]), 2);
         lab.fresh();
         check(remove(&["--dry-run"]), 0);

@@ -91,7 +91,7 @@ impl Fault {
         let unentailed = others.filter(|(_, name)| !self.entailed.contains(&&**name));
         wrong.extend(unentailed.map(|(status, name)| format!("{status} {name} is wrong")));
         for check in report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "fail") {
-            if check["fix"]["say"].as_str().is_none_or(str::is_empty) || !check["actor"].is_string() {
+            if check["fix"]["message"].as_str().is_none_or(str::is_empty) || !check["actor"].is_string() {
                 wrong.push(format!("nobody can mend {check}"));
             }
         }

@@ -2,9 +2,10 @@
 
 use super::verdict::{LATE, Verdict, gh, named, run_url, worst};
 use super::{github_side, policy, queue};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 use crate::github::Page;
 use crate::github::model::Job;
 

@@ -1,11 +1,12 @@
 //! The workflow files of the work tree: what can be said without asking anybody.
 
 use super::verdict::counted;
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::WORKFLOW_FILES;
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::actions::local::Local;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::doctor::outcome::{Evidence, Outcome};
 
 enum Problem<'a> {
     Broken(&'a str),

@@ -2,9 +2,10 @@
 
 use super::verdict::Verdict;
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::actions::status_page::StatusPage;
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 
 pub(super) fn table(facts: &Facts) -> Evidence {
     Evidence::new("table of hosted labels", format!("of {}", facts.labels.date))

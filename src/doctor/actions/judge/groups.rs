@@ -1,9 +1,10 @@
 //! Runner groups: a runner of the organisation is for the repositories and workflows of its group alone.
 
 use super::verdict::Verdict;
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Looked};
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 use crate::github::model::{Run, Runner, RunnerGroup};
 
 /// Why a group keeps its runners from a run.

@@ -2,11 +2,12 @@
 
 use super::verdict::{Kind, Verdict, age, gh};
 use super::{RUNS, github_side, refused};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::actions::trigger::{Match, on_push, skip_string};
 use crate::doctor::actions::workflow::Workflow;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::doctor::outcome::{Evidence, Outcome};
 use crate::github::model::Permissions;
 
 pub(super) fn switched_off(facts: &Facts, what: &'static str) -> Verdict {

@@ -2,9 +2,10 @@
 
 use super::verdict::{NORMAL, Verdict, counted};
 use super::{github_side, groups, refused};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Labels, Looked};
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 use crate::github::Forge;
 use crate::github::model::{Job, Runner};
 

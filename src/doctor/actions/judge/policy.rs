@@ -3,10 +3,11 @@
 
 use super::verdict::Verdict;
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::doctor::actions::facts::{Facts, Looked};
 use crate::doctor::actions::trigger::matches;
 use crate::doctor::actions::workflow::Workflow;
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 use crate::github::model::{Permissions, SelectedActions};
 
 const MOST_NAMED: usize = 6;

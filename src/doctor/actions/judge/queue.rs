@@ -2,9 +2,10 @@
 
 use super::verdict::{FLAGGED, HOSTED_SUSPECT, Kind, LATE, STUCK, Verdict, age};
 use super::{github_side, own};
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Labels, Looked, Standing};
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 use crate::github::Forge;
 use crate::github::model::Job;
 

@@ -2,8 +2,9 @@
 
 use super::verdict::{Kind, Verdict};
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::doctor::actions::facts::Facts;
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 use crate::github::{Need, Refusal};
 use crate::http::Failure;
 use crate::variables::GITHUB_TOKEN;

@@ -5,8 +5,9 @@ use jiff::SignedDuration;
 use super::verdict::{HOSTED_SUSPECT, STUCK, Verdict, age, gh, named, run_url, worst};
 use super::{ended, github_side, queue, refused};
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
-use crate::doctor::outcome::{Evidence, Fix};
+use crate::doctor::outcome::Evidence;
 use crate::github::model::{Job, PendingDeployment};
 use crate::github::{Forge, Page};
 

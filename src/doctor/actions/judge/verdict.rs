@@ -3,9 +3,10 @@
 use jiff::SignedDuration;
 
 use crate::catalogue::{Actor, Code};
+use crate::catalogue::{Fix, FixKind};
 use crate::doctor::actions::RUNS;
 use crate::doctor::actions::facts::{Facts, Looked};
-use crate::doctor::outcome::{Evidence, Fix, FixKind, Outcome};
+use crate::doctor::outcome::{Evidence, Outcome};
 use crate::github::model::Job;
 
 /// Runners take a moment; nobody need look before.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::doctor::actions::{Head, Inputs, probe, probe_offline};
 use crate::env::Env;
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::github::Memory;
 use crate::github_rig::played::Played;
 use crate::github_rig::scenario::{SHA, Scenario, TOKEN};

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Code;
-use crate::digest::Digest;
 use crate::error::{Error, Exit, Result, shell};
-use crate::git_url::Repository;
+use crate::git::url::Repository;
 use crate::home::Home;
+use crate::resource::digest::Digest;
 use crate::resource::file::{self, Kind};
 use crate::resource::{self, Target, Undo};
 

@@ -1,5 +1,8 @@
 //! Errors that end a command, how they are shown, and the exit status.
 
+pub mod panic;
+pub mod suggestion;
+
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io;
@@ -9,7 +12,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,22 +35,6 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::CouldNotRun => 3,
         })
-    }
-}
-
-/// Something that is not as it should be, but does not stop the rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub code: Code,
-    /// What is wrong, lower case, without a full stop, never a value.
-    pub say: String,
-    /// What to do about it.
-    pub hint: String,
-}
-
-impl Finding {
-    pub fn new(code: Code, say: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, say: say.into(), hint: hint.into() }
     }
 }
 
@@ -187,7 +174,7 @@ impl Error {
     /// The same for JSON.
     pub fn told(&self) -> Told<'_> {
         let Self { doing, cause, hint, code, .. } = self;
-        Told { say: doing, cause: cause.as_deref(), hint: hint.as_deref(), code: *code }
+        Told { message: doing, cause: cause.as_deref(), hint: hint.as_deref(), code: *code }
     }
 
     pub fn status(&self) -> Exit {
@@ -212,7 +199,7 @@ impl Error {
 /// An error as JSON has it.
 #[derive(Debug, Serialize)]
 pub struct Told<'a> {
-    pub say: &'a str,
+    pub message: &'a str,
     cause: Option<&'a str>,
     hint: Option<&'a str>,
     code: Option<Code>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::git_url::Rule;
+use crate::git::url::Rule;
 use crate::process;
 
 /// All values, the last of a key being the one that counts.

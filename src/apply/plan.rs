@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::digest::Digest;
-use crate::error::Finding;
+use crate::catalogue::Finding;
 use crate::provision::Item;
-use crate::receipt::{Entry, Receipt, Refused, UnderWay, Was};
+use crate::resource::digest::Digest;
 use crate::resource::file;
 use crate::resource::place::Obstacle;
 use crate::resource::{self, Before, Change, Refusal, Resource, Undo, Verdict};
 use crate::state::State;
+use crate::state::receipt::{Entry, Receipt, Refused, UnderWay, Was};
 
 /// Judged steps, in the order in which they are to be taken. It is used up by applying it.
 #[derive(Debug, Default)]

@@ -1,20 +1,21 @@
 //! ssh: its configuration, the key that it chooses, the host keys that it trusts, and whose key the server takes ours for.
 
+pub mod command;
 mod route;
 mod server;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::process::geteuid;
 
-use super::Context;
-use super::outcome::{Evidence, Fix, Outcome, Status};
+use super::outcome::{Evidence, Outcome, Status};
 use super::push_message;
+use crate::catalogue::Finding;
+use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::error::Finding;
-use crate::git_url::Repository;
+use crate::doctor::context::Context;
+use crate::git::url::Repository;
 use crate::provision::routing;
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
@@ -22,9 +23,6 @@ use route::{Said, effective, route, settings, unwritten};
 
 pub use server::{greet, identity, installed, unreachable};
 
-pub const LOCAL: Duration = Duration::from_secs(10);
-/// Longer than a slow handshake, shorter than a dropped port's silence.
-pub const NETWORK: Duration = Duration::from_secs(10);
 pub const CONNECT_TIMEOUT: &str = "ConnectTimeout=8";
 
 /// The checks that need no network.
@@ -51,8 +49,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if let Err(finding) = &context.home.passwd {
         // ssh starts for nobody: all else would be judged from what it could not say
         if context.wants("ssh.config") {
-            let fix = Fix::report(&finding.hint);
-            outcomes.push(Outcome::fail("ssh.config", None, finding.code, &finding.say, fix));
+            let fix = finding.fix.clone();
+            outcomes.push(Outcome::fail("ssh.config", None, finding.code, &finding.summary, fix));
         }
         return outcomes;
     }
@@ -102,10 +100,10 @@ pub fn misrouted(context: &Context, repository: &Repository) -> Option<Outcome> 
 fn configuration(context: &Context, said: &Said) -> Outcome {
     const ID: &str = "ssh.config";
     if let Some(folder) = context.home.ssh_folder()
-        && let Some(Finding { code, say, .. }) = routing::open_to_others(&folder)
+        && let Some(Finding { code, summary, .. }) = routing::open_to_others(&folder)
     {
         let argv = ["chmod", "go-w", &folder.to_string_lossy()];
-        return Outcome::fail(ID, None, code, say, Fix::run(argv, "take the right to write from others"));
+        return Outcome::fail(ID, None, code, summary, Fix::run(argv, "take the right to write from others"));
     }
     let output = match said {
         Ok(output) if output.status.success() => {
@@ -217,7 +215,7 @@ fn known_hosts(context: &Context) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::outcome::FixKind;
+    use crate::catalogue::FixKind;
 
     #[test]
     fn who_owns_a_configuration_decides_who_can_mend_it() {

@@ -5,13 +5,14 @@ mod remotes;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Context;
 use super::clones::{InView, harmless_git, hold};
-use super::outcome::{Evidence, Fix, Outcome};
+use super::outcome::{Evidence, Outcome};
 use super::push_message;
 use crate::catalogue::Code;
-use crate::error::Finding;
-use crate::git_complaint::{Complaint, Scope};
+use crate::catalogue::Finding;
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
+use crate::git_cli::config_error::{Complaint, Scope};
 use crate::process::{self, Failure, Output};
 use crate::variables::observed;
 pub use remotes::TAKE_OUT;
@@ -117,12 +118,12 @@ fn unreadable(
     scope: Scope,
     complaint: &Complaint,
 ) -> Outcome {
-    let Finding { code, say, hint } = complaint.finding(context.home, scope);
+    let Finding { code, summary, fix } = complaint.finding(context.home, scope);
     let fix = match &complaint.file {
-        Some(file) => Fix::edit(file, hint),
-        None => Fix::report(hint),
+        Some(file) => Fix::edit(file, fix.message),
+        None => fix,
     };
-    Outcome::fail(id, subject, code, say, fix).with([Evidence::foreign("git said", &complaint.said)])
+    Outcome::fail(id, subject, code, summary, fix).with([Evidence::foreign("git said", &complaint.said)])
 }
 
 /// No push can be made by a git that takes no configuration: the checks of git tell so, where they run.

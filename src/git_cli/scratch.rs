@@ -1,11 +1,10 @@
 //! A git repository away from everything, whose configuration nobody else wrote.
 
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::doctor::Context;
-use crate::doctor::ssh::NETWORK;
 use crate::process::{self, Output};
 use crate::resource::file;
 
@@ -31,15 +30,15 @@ impl Hash {
 }
 
 impl Scratch {
-    pub fn new(context: &Context, hash: Hash) -> Result<Self, String> {
+    /// `deadline` is for each of the git commands that make it.
+    pub fn new(hash: Hash, deadline: impl Fn() -> Duration) -> Result<Self, String> {
         let folder = file::temporary_folder(&std::env::temp_dir())
             .map_err(|error| format!("a temporary folder: {error}"))?;
         let mut scratch = Self { folder, commit: String::new() };
         let run = |arguments: &[&str]| {
             let mut git = scratch.git();
             git.args(arguments);
-            let output =
-                process::run(git, context.deadline(NETWORK)).map_err(|failure| failure.to_string())?;
+            let output = process::run(git, deadline()).map_err(|failure| failure.to_string())?;
             let said = || output.stderr.lines().next().unwrap_or_default().escape_debug().to_string();
             if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(said()) }
         };

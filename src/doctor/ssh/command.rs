@@ -4,12 +4,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::Context;
-use super::clones::InView;
-use super::outcome::{Evidence, Fix, Outcome};
-use super::ssh::CONNECT_TIMEOUT;
+use super::CONNECT_TIMEOUT;
 use crate::catalogue::Code;
-use crate::git_url::SshTarget;
+use crate::catalogue::Fix;
+use crate::doctor::clones::InView;
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Outcome};
+use crate::git::url::SshTarget;
 use crate::process;
 use crate::variables::observed;
 

@@ -9,9 +9,10 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use super::outcome::{Evidence, Fix, Outcome};
+use super::outcome::{Evidence, Outcome};
 use crate::catalogue::Code;
-use crate::git_url::Repository;
+use crate::catalogue::Fix;
+use crate::git::url::Repository;
 use lines::Lines;
 pub use remedy::fix;
 use rules::{Means, RULES, Rule};

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::digest::Digest;
 use crate::home::Home;
 use crate::provision::routing::{self, Include};
-use crate::receipt::{Entry, Receipt};
+use crate::resource::digest::Digest;
 use crate::resource::file::{self, Kind};
 use crate::resource::{Before, Target, Undo, block, keys, lock::Lock};
 use crate::secret::{CodexAuth, CredentialsFile};
+use crate::state::receipt::{Entry, Receipt};
 
 /// The receipt as far as it can be written again; `None` where nothing speaks for an earlier apply. `token`: the digest of
 /// the token of Claude Code that is asked for now.

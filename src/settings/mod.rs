@@ -21,12 +21,13 @@ use jiff::civil::Date;
 use secrecy::SecretString;
 
 use crate::catalogue::Code;
+use crate::catalogue::Finding;
 use crate::env::Env;
-use crate::error::{Finding, Result};
-use crate::git_url::Repository;
+use crate::error::Result;
+use crate::git::url::Repository;
 use crate::home::Home;
-use crate::receipt::Origin;
 use crate::secret::{ClaudeToken, CodexAuth, DeployKey};
+use crate::state::receipt::Origin;
 use crate::variables;
 use source::read_stdin;
 
@@ -149,6 +150,6 @@ pub fn openai_api_key(env: &Env) -> Option<SecretString> {
 /// A name from outside, in a message: a URL may hold a credential.
 fn shown_name(name: &str) -> String {
     // escaped already
-    let shown: String = crate::git_url::redact(name).chars().take(80).collect();
+    let shown: String = crate::git::url::redact(name).chars().take(80).collect();
     format!("`{shown}`")
 }

@@ -14,15 +14,16 @@ use std::path::Path;
 
 use super::{Context, Item, own};
 use crate::catalogue::Code;
-use crate::error::{Error, Finding, Result};
-use crate::git_config;
-use crate::git_url::Repository;
+use crate::catalogue::Finding;
+use crate::error::{Error, Result};
+use crate::git::config;
+use crate::git::url::Repository;
 use crate::home::Home;
-use crate::receipt::{Desired, Receipt, Refused};
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block, obstructed, place};
 use crate::ssh_match;
+use crate::state::receipt::{Desired, Receipt, Refused};
 
 pub use git::InForce;
 use pins::Pins;
@@ -224,10 +225,7 @@ pub fn includes(home: &Home) -> Vec<Include> {
         name: "git.include",
         target: target(home.git_config.clone(), Lock::Git),
         // written as `git config --global --add include.path` writes it
-        text: format!(
-            "[include]\n\tpath = {}\n",
-            git_config::quoted(&state.join("gitconfig").to_string_lossy())
-        ),
+        text: format!("[include]\n\tpath = {}\n", config::quoted(&state.join("gitconfig").to_string_lossy())),
         place: block::Place::Tail,
     };
     ssh.into_iter().chain([git]).collect()

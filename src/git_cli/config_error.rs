@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::catalogue::Code;
-use crate::error::{Finding, shell};
+use crate::catalogue::Finding;
+use crate::error::shell;
 use crate::home::Home;
 use crate::process::{self, Failure};
 use crate::resource::place;
@@ -206,8 +207,8 @@ mod tests {
 
     use super::*;
 
-    /// What the real git says of a global configuration.
-    fn complaint(config: &str) -> (tempfile::TempDir, Option<Complaint>) {
+    /// What the installed git prints about a global configuration, and what is read from it.
+    fn complaint(config: &str) -> (tempfile::TempDir, String, Option<Complaint>) {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("a file"), config).unwrap();
         let output = Command::new("git")
@@ -219,32 +220,75 @@ mod tests {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let complaint = Complaint::parse(&String::from_utf8_lossy(&output.stderr));
+        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+        let complaint = Complaint::parse(&stderr);
         assert!(complaint.is_none() || output.status.code() == Some(128), "{output:?}");
-        (home, complaint)
+        (home, stderr, complaint)
     }
 
     #[test]
     fn reads_what_git_says_of_a_line_and_of_a_value() {
-        for (config, line, named, key) in [
-            ("[user]\n\tname = D\n[broken\n", Some(3), true, None),
-            ("[a]\nb = \"unclosed\n", Some(2), true, None),
-            ("[user]\n\tname\n", Some(2), true, Some("user.name")),
-            ("[push]\n\tdefault = maybe\n", Some(2), true, Some("push.default")),
-            ("[core]\n\tcompression = lots\n", None, true, Some("core.compression")),
-            ("[core]\n\tfilemode = maybe\n", None, false, Some("core.filemode")),
+        for (config, line, key) in [
+            ("[user]\n\tname = D\n[broken\n", Some(3), None),
+            ("[a]\nb = \"unclosed\n", Some(2), None),
+            ("[user]\n\tname\n", Some(2), Some("user.name")),
+            ("[push]\n\tdefault = maybe\n", Some(2), Some("push.default")),
+            ("[core]\n\tcompression = lots\n", None, Some("core.compression")),
+            ("[core]\n\tfilemode = maybe\n", None, Some("core.filemode")),
         ] {
-            let (home, complaint) = complaint(config);
-            let complaint = complaint.unwrap_or_else(|| panic!("{config:?}: git has nothing against it"));
+            let (home, stderr, complaint) = complaint(config);
+            let complaint = complaint.unwrap_or_else(|| panic!("{config:?}: git accepts it"));
             assert_eq!(complaint.line, line, "{config:?} {complaint:?}");
-            assert_eq!(complaint.file, named.then(|| home.path().join("a file")), "{config:?} {complaint:?}");
+            // which of its messages name the file depends on its version
+            let path = home.path().join("a file");
+            let named = stderr.contains(path.to_str().unwrap());
+            assert_eq!(complaint.file, named.then_some(path), "{config:?} {complaint:?}");
             assert_eq!(complaint.key.as_deref(), key, "{config:?} {complaint:?}");
+        }
+    }
+
+    /// What the versions print that are in the field: Debian 12 has 2.39, Debian 13 has 2.47.
+    #[test]
+    fn reads_the_messages_of_old_and_new_versions() {
+        for (message, file, line, key) in [
+            // 2.39.5
+            (
+                "fatal: bad numeric config value 'lots' for 'core.compression': invalid unit",
+                None,
+                None,
+                Some("core.compression"),
+            ),
+            (
+                "fatal: bad boolean config value 'maybe' for 'core.filemode'",
+                None,
+                None,
+                Some("core.filemode"),
+            ),
+            ("fatal: bad config line 3 in file /h/a file", Some("/h/a file"), Some(3), None),
+            (
+                "fatal: bad config variable 'user.name' in file '/h/a file' at line 2",
+                Some("/h/a file"),
+                Some(2),
+                Some("user.name"),
+            ),
+            // 2.47.3
+            (
+                "fatal: bad numeric config value 'lots' for 'core.compression' in file /h/a file: invalid unit",
+                Some("/h/a file"),
+                None,
+                Some("core.compression"),
+            ),
+        ] {
+            let complaint = Complaint::parse(message).unwrap();
+            assert_eq!(complaint.file.as_deref(), file.map(Path::new), "{message}");
+            assert_eq!(complaint.line, line, "{message}");
+            assert_eq!(complaint.key.as_deref(), key, "{message}");
         }
     }
 
     #[test]
     fn who_has_no_name_has_no_bad_configuration() {
-        assert_eq!(complaint("[user]\n\tuseConfigOnly = true\n").1, None);
+        assert_eq!(complaint("[user]\n\tuseConfigOnly = true\n").2, None);
         assert_eq!(
             Complaint::parse("fatal: not a git repository (or any of the parent directories): .git"),
             None

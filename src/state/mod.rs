@@ -1,6 +1,9 @@
 //! The state folder, and the lock that lets one run at a time change anything.
 #![expect(clippy::disallowed_methods, reason = "the lock file and the folder itself are made here")]
 
+pub mod receipt;
+pub mod recovery;
+
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -13,8 +16,8 @@ use walkdir::WalkDir;
 
 use crate::catalogue::Code;
 use crate::error::{Error, Result, cure};
-use crate::receipt::Receipt;
 use crate::resource::file;
+use crate::state::receipt::Receipt;
 
 /// Longer than any run takes, shorter than a template author's patience.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -8,18 +8,18 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::{Healed, heal, json, print, settled};
+use crate::apply::plan::{Plan, Planned};
+use crate::apply::report::Report;
 use crate::cli::Remove;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
-use crate::plan::{Plan, Planned};
 use crate::provision::Item;
-use crate::receipt::{Desired, Receipt};
-use crate::recovery;
-use crate::report::Report;
 use crate::resource::file;
 use crate::resource::{Change, Verdict};
 use crate::state::State;
+use crate::state::receipt::{Desired, Receipt};
+use crate::state::recovery;
 use reverse::{is_login, kept};
 
 pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::apply::plan::{Plan, Step};
 use crate::catalogue::Code;
-use crate::error::{Exit, Finding, add_line};
+use crate::catalogue::Finding;
+use crate::error::{Exit, add_line};
 use crate::home::Home;
-use crate::plan::{Plan, Step};
 use crate::provision::{Item, Status};
 use crate::resource::Verdict;
 use crate::resource::file::New;
@@ -55,7 +56,7 @@ pub struct ChangeLine {
 impl Line {
     pub fn new(item: &Item, accept: &[Code]) -> Self {
         let (code, fix) = match &item.finding {
-            Some(Finding { code, hint, .. }) => (Some(*code), Some(hint.clone())),
+            Some(Finding { code, fix, .. }) => (Some(*code), Some(fix.message.clone())),
             None => (None, None),
         };
         Self {

@@ -136,7 +136,7 @@ fn saw_nothing(outcomes: &[Outcome]) -> bool {
 pub(super) mod tests {
     use super::*;
     use crate::catalogue::Code;
-    use crate::doctor::outcome::Fix;
+    use crate::catalogue::Fix;
 
     /// One of these checks.
     pub fn report(checks: Vec<Outcome>) -> Report {

@@ -15,7 +15,8 @@ mod verdict;
 use super::facts::Facts;
 use super::{RUNS, STATUS_PAGE};
 use crate::catalogue::Code;
-use crate::doctor::outcome::{Evidence, Fix, Outcome};
+use crate::catalogue::Fix;
+use crate::doctor::outcome::{Evidence, Outcome};
 use crate::github::Forge;
 
 pub(super) use files::workflow_files;
