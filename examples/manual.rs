@@ -1,6 +1,10 @@
-//! Writes the manual, a page for each command, and the completions of the shells, all from the command line's own types:
-//! `cargo run --example manual -- FOLDER`. An example, so that the program itself needs not carry it.
-#![expect(clippy::disallowed_methods, reason = "writes where it is told to, on the developer's machine")]
+//! Writes the manual, a page for each command, and the completions of the shells, all from the
+//! command line's own types: `cargo run --example manual -- FOLDER`. An example, so that the
+//! program itself needs not carry it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "writes where it is told to, on the developer's machine"
+)]
 
 #[path = "../src/cli.rs"]
 mod cli;
@@ -17,7 +21,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 fn main() -> std::io::Result<()> {
-    let folder = std::env::args_os().nth(1).ok_or_else(|| std::io::Error::other("usage: manual FOLDER"))?;
+    let folder =
+        std::env::args_os().nth(1).ok_or_else(|| std::io::Error::other("usage: manual FOLDER"))?;
     let folder = Path::new(&folder);
     fs::create_dir_all(folder)?;
     for (name, page) in pages()? {
@@ -98,7 +103,9 @@ fn sections(after: &str, whole: bool) -> Roff {
             roff.text(code(&format!("{}{forms}", variable.meaning)));
         }
         roff.control("SH", ["SEE ALSO"]);
-        roff.text(code("`pushready explain` prints a page for every code that apply and doctor can name."));
+        roff.text(code(
+            "`pushready explain` prints a page for every code that apply and doctor can name.",
+        ));
     }
     roff
 }
@@ -128,8 +135,9 @@ mod tests {
     #[test]
     fn every_command_has_a_page_with_all_its_options_and_examples() {
         let pages = plain_pages();
-        let page =
-            |name: &str| &pages.iter().find(|page| page.0 == name).unwrap_or_else(|| panic!("no {name}")).1;
+        let page = |name: &str| {
+            &pages.iter().find(|page| page.0 == name).unwrap_or_else(|| panic!("no {name}")).1
+        };
         let commands: Vec<_> = cli::Cli::command().get_subcommands().cloned().collect();
         for command in &commands {
             let name = command.get_name();
@@ -142,13 +150,20 @@ mod tests {
             for option in command.get_arguments().filter_map(clap::Arg::get_long) {
                 assert!(its.contains(&format!("--{option}")), "{name} --{option}");
             }
-            for example in
-                command.get_after_help().unwrap().to_string().lines().filter(|line| line.starts_with("  "))
+            for example in command
+                .get_after_help()
+                .unwrap()
+                .to_string()
+                .lines()
+                .filter(|line| line.starts_with("  "))
             {
                 assert!(its.lines().any(|line| line == example), "{name}: {example:?} in\n{its}");
             }
         }
-        assert_eq!(pages.len(), commands.iter().filter(|command| !command.is_hide_set()).count() + 1);
+        assert_eq!(
+            pages.len(),
+            commands.iter().filter(|command| !command.is_hide_set()).count() + 1
+        );
     }
 
     #[test]
@@ -158,7 +173,9 @@ mod tests {
             clap_complete::generate(shell, &mut visible(), "pushready", &mut script);
             let script = String::from_utf8(script).unwrap();
             assert!(
-                script.contains("doctor") && script.contains("dry-run") && !script.contains("ssh-match"),
+                script.contains("doctor")
+                    && script.contains("dry-run")
+                    && !script.contains("ssh-match"),
                 "{script}"
             );
         }
@@ -172,6 +189,9 @@ mod tests {
             let entry = format!(".TP\n{}\n{}", variable.name, variable.meaning.replace('`', ""));
             assert!(page.contains(&entry), "{entry} in\n{page}");
         }
-        assert!(page.contains(".SH \"EXIT STATUS\"\nExit status: 0 everything asked for holds"), "{page}");
+        assert!(
+            page.contains(".SH \"EXIT STATUS\"\nExit status: 0 everything asked for holds"),
+            "{page}"
+        );
     }
 }

@@ -37,7 +37,9 @@ pub enum Command {
     #[command(after_help = APPLY_EXAMPLES, after_long_help = variables_help())]
     Apply(Apply),
     /// Undoes exactly what the receipt says
-    #[command(after_help = "Examples:\n  pushready remove --dry-run\n  pushready remove --keep-logins")]
+    #[command(
+        after_help = "Examples:\n  pushready remove --dry-run\n  pushready remove --keep-logins"
+    )]
     Remove(Remove),
     /// Proves readiness, names the cause, says who can mend it; never repairs
     #[command(after_help = DOCTOR_EXAMPLES)]
@@ -56,7 +58,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  pushready agents-md >> AGENTS.md")]
     AgentsMd,
     /// Copies this binary, for images that have no `cp`
-    #[command(after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready")]
+    #[command(
+        after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready"
+    )]
     Install(Install),
     /// Internal: asked by ssh whether it is about this repository
     #[command(hide = true)]
@@ -116,7 +120,8 @@ pub struct Doctor {
     /// What could not be told counts as a failure
     #[arg(long)]
     pub strict: bool,
-    /// Exit 1 only for what PUSHREADY_REQUIRE names, and not for a server out of reach; the rest is told all the same
+    /// Exit 1 only for what PUSHREADY_REQUIRE names, and not for a server out of reach; the rest
+    /// is told all the same
     #[arg(long)]
     pub required: bool,
     /// The report as JSON
@@ -161,8 +166,9 @@ pub struct Install {
 
 /// The examples and every variable, for `apply --help`.
 fn variables_help() -> String {
-    let mut text =
-        format!("{APPLY_EXAMPLES}\n\nVariables (a secret also comes as NAME_FILE or NAME_BASE64):\n");
+    let mut text = format!(
+        "{APPLY_EXAMPLES}\n\nVariables (a secret also comes as NAME_FILE or NAME_BASE64):\n"
+    );
     for Variable { name, secret, meaning, .. } in variables::ALL {
         let secret = if *secret { " (secret)" } else { "" };
         let _ = writeln!(text, "  {name}{secret}\n      {meaning}");

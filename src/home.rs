@@ -1,4 +1,5 @@
-//! The paths of one run: the home that is provisioned, the home that ssh uses, and what the clients derive from them.
+//! The paths of one run: the home that is provisioned, the home that ssh uses, and what the clients
+//! derive from them.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
@@ -80,9 +81,11 @@ impl Home {
                 passwd.clone()
             }
             (_, Err(_)) => {
-                return Err(Error::new("there is no home to provision: HOME is unset, relative or `/`")
-                    .hint("set HOME to the workspace user's home")
-                    .code(Code::HomeUnset));
+                return Err(Error::new(
+                    "there is no home to provision: HOME is unset, relative or `/`",
+                )
+                .hint("set HOME to the workspace user's home")
+                .code(Code::HomeUnset));
             }
         };
         nameable(variables::HOME, &path)?;
@@ -109,9 +112,10 @@ impl Home {
         let config = folder(variables::XDG_CONFIG_HOME, ".config");
         let state = folder(variables::XDG_STATE_HOME, ".local/state").join("pushready");
         nameable(variables::XDG_STATE_HOME, &state)?;
-        let (git_config, git_reads) = git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
-        // as they stand: the clients expand no `~`, and take a relative one from wherever they are started; a blank one is
-        // a name too, but for Codex an empty one
+        let (git_config, git_reads) =
+            git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
+        // as they stand: the clients expand no `~`, and take a relative one from wherever they are
+        // started; a blank one is a name too, but for Codex an empty one
         let claude_dir = env.as_it_stands(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
         let codex_home = env.as_it_stands(variables::CODEX_HOME).filter(|value| !value.is_empty());
         Ok(Self {
@@ -136,9 +140,9 @@ impl Home {
 
     /// The notes as lines.
     pub fn told(&self) -> impl Iterator<Item = String> {
-        self.notes
-            .iter()
-            .map(|Finding { code, summary, fix }| format!("{code}: {summary} (fix: {})", fix.message))
+        self.notes.iter().map(|Finding { code, summary, fix }| {
+            format!("{code}: {summary} (fix: {})", fix.message)
+        })
     }
 
     /// `path` as it is shown: the home as `~`.
@@ -161,7 +165,8 @@ fn nameable(variable: &str, path: &Path) -> Result<()> {
     })
 }
 
-/// Whether a home can be provisioned by this user. Root's files in another user's home would lock that user out.
+/// Whether a home can be provisioned by this user. Root's files in another user's home would lock
+/// that user out.
 fn usable(path: &Path) -> Result<()> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => metadata,
@@ -172,7 +177,10 @@ fn usable(path: &Path) -> Result<()> {
         }
         Err(error) => {
             return Err(Error::io("use HOME", path, &error)
-                .hint(format!("make it: `mkdir -p {}`, or set HOME to a home that exists", shell(path)))
+                .hint(format!(
+                    "make it: `mkdir -p {}`, or set HOME to a home that exists",
+                    shell(path)
+                ))
                 .code(Code::HomeUnset));
         }
     };
@@ -202,7 +210,8 @@ fn same_folder(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The home that ssh uses, asked of the ssh that the agent will use: a static binary may see another passwd database.
+/// The home that ssh uses, asked of the ssh that the agent will use: a static binary may see
+/// another passwd database.
 fn passwd_home() -> std::result::Result<PathBuf, Finding> {
     let mut ssh = process::caller("ssh");
     // of the options that `ssh -G` prints, ControlPath is one in which %d is expanded
@@ -244,8 +253,10 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
             "`ssh -G` did not answer within 5 seconds",
             "look for a hanging `Match exec` in /etc/ssh/ssh_config",
         )),
-        Err(Failure::Io(error)) => {
-            Err(Finding::new(Code::SshMissing, format!("cannot run ssh: {error}"), "check the ssh on PATH"))
-        }
+        Err(Failure::Io(error)) => Err(Finding::new(
+            Code::SshMissing,
+            format!("cannot run ssh: {error}"),
+            "check the ssh on PATH",
+        )),
     }
 }

@@ -1,5 +1,8 @@
 //! pushready: makes a Coder workspace ready for a coding agent, and proves it.
-#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files and run the real programs"))]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests make files and run the real programs")
+)]
 
 mod apply;
 mod catalogue;
@@ -77,5 +80,9 @@ fn log(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
 }

@@ -20,8 +20,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use crate::env::Env;
 use crate::variables;
 
-/// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a hostile server sends
-/// beyond it is dropped.
+/// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a
+/// hostile server sends beyond it is dropped.
 const OUTPUT_CAP: usize = 8 * 1024 * 1024;
 
 /// pipe(7), "Pipe capacity", where nobody has changed it.
@@ -67,8 +67,9 @@ impl From<Errno> for Failure {
     }
 }
 
-/// A path by which others can run what is running. While it runs, an update may have put a newer file there: proc(5) then
-/// shows the path with a suffix. `None`: without /proc, or when the file is gone.
+/// A path by which others can run what is running. While it runs, an update may have put a newer
+/// file there: proc(5) then shows the path with a suffix. `None`: without /proc, or when the file
+/// is gone.
 pub fn own_path() -> Option<PathBuf> {
     let path = std::env::current_exe().ok()?;
     let replaced = path.as_os_str().as_bytes().strip_suffix(b" (deleted)").map(OsStr::from_bytes);
@@ -79,15 +80,18 @@ pub fn own_path() -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-/// `program` in the caller's environment less our secrets: what the agent's own git and ssh will see.
+/// `program` in the caller's environment less our secrets: what the agent's own git and ssh will
+/// see.
 pub fn caller(program: &str) -> Command {
     let mut command = Command::new(program);
     for name in variables::secret_names() {
         command.env_remove(name);
     }
-    // a program in the current folder is the repository's; without PATH the system's own folders are searched
+    // a program in the current folder is the repository's; without PATH the system's own folders
+    // are searched
     if let Some(path) = std::env::var_os(variables::PATH) {
-        let folders: Vec<_> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+        let folders: Vec<_> =
+            std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
         match std::env::join_paths(&folders) {
             Ok(path) if !folders.is_empty() => command.env(variables::PATH, path),
             _ => command.env_remove(variables::PATH),
@@ -98,7 +102,8 @@ pub fn caller(program: &str) -> Command {
     command
 }
 
-/// `program` with PATH, HOME and the variables named alone: for children that need not see what the agent sees.
+/// `program` with PATH, HOME and the variables named alone: for children that need not see what the
+/// agent sees.
 pub fn confined(program: &str, env: &Env, names: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("LC_ALL", "C");
@@ -116,10 +121,15 @@ pub fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
 }
 
 /// The same, with a few bytes on its standard input: no more than a pipe holds.
-pub fn run_with_input(mut command: Command, input: &[u8], deadline: Duration) -> Result<Output, Failure> {
+pub fn run_with_input(
+    mut command: Command,
+    input: &[u8],
+    deadline: Duration,
+) -> Result<Output, Failure> {
     let end = Instant::now() + deadline;
     let start = Instant::now();
-    let shown = format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
+    let shown =
+        format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = Kill::new(command.spawn().map_err(|error| match error.kind() {
@@ -139,7 +149,8 @@ pub fn run_with_input(mut command: Command, input: &[u8], deadline: Duration) ->
     }
     let status = child.0.wait()?;
     child.end_group();
-    // all that it wrote is in the pipes by now; their ends are not waited for, since a daemon may hold them open
+    // all that it wrote is in the pipes by now; their ends are not waited for, since a daemon may
+    // hold them open
     stdout.read()?;
     stderr.read()?;
     tracing::debug!(%status, elapsed = ?start.elapsed(), "{shown}");
@@ -152,7 +163,8 @@ fn ready(exit: &OwnedFd, streams: [&Stream; 2], end: Instant) -> Result<bool, Fa
     if left.is_zero() {
         return Err(Failure::Deadline);
     }
-    let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+    let timeout =
+        Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
     let open = streams.iter().filter_map(|stream| stream.pipe.as_ref());
     let mut polled: Vec<_> =
         std::iter::once(exit).chain(open).map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
@@ -176,8 +188,8 @@ impl Stream {
         Ok(Self { pipe, kept: Vec::new() })
     }
 
-    /// Takes what is there, without waiting for more: no more than a pipe holds, since who writes without end must not
-    /// keep us from the deadline.
+    /// Takes what is there, without waiting for more: no more than a pipe holds, since who writes
+    /// without end must not keep us from the deadline.
     fn read(&mut self) -> Result<(), Failure> {
         let mut buffer = [0; 16 * 1024];
         for _ in 0..PIPE_CAPACITY.div_ceil(buffer.len()) {
@@ -204,8 +216,8 @@ impl Stream {
 /// The groups of the children that run now.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// From here on, who ends us (SIGINT, SIGTERM, SIGHUP) ends our children as well: each has a group of its own, which a
-/// terminal's Ctrl-C does not reach.
+/// From here on, who ends us (SIGINT, SIGTERM, SIGHUP) ends our children as well: each has a group
+/// of its own, which a terminal's Ctrl-C does not reach.
 pub fn end_children_with_us() {
     let ended = ctrlc::set_handler(|| {
         for &group in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -259,7 +271,10 @@ mod tests {
     #[test]
     fn returns_status_and_both_streams() {
         let output = run(sh("echo out; echo err >&2; exit 3"), Duration::from_secs(5)).unwrap();
-        assert_eq!((output.status.code(), &*output.stdout, &*output.stderr), (Some(3), "out\n", "err\n"));
+        assert_eq!(
+            (output.status.code(), &*output.stdout, &*output.stderr),
+            (Some(3), "out\n", "err\n")
+        );
     }
 
     #[test]
@@ -299,12 +314,16 @@ mod tests {
 
     #[test]
     fn output_beyond_the_cap_is_dropped_without_blocking_the_child() {
-        let output = run(sh("head -c 10000000 /dev/zero; echo >&2 end"), Duration::from_secs(20)).unwrap();
+        let output =
+            run(sh("head -c 10000000 /dev/zero; echo >&2 end"), Duration::from_secs(20)).unwrap();
         assert_eq!((output.stdout.len(), &*output.stderr), (OUTPUT_CAP, "end\n"));
     }
 
     #[test]
     fn a_missing_program_is_told_apart() {
-        assert!(matches!(run(caller("no-such-program"), Duration::from_secs(1)), Err(Failure::Missing)));
+        assert!(matches!(
+            run(caller("no-such-program"), Duration::from_secs(1)),
+            Err(Failure::Missing)
+        ));
     }
 }

@@ -1,5 +1,5 @@
-//! Is my parent, an ssh, about exactly this repository? Asked by `Match exec` in our ssh_config, of every key in turn.
-//! Errors answer no: ssh then goes on as if we were not there.
+//! Is my parent, an ssh, about exactly this repository? Asked by `Match exec` in our ssh_config, of
+//! every key in turn. Errors answer no: ssh then goes on as if we were not there.
 
 use std::path::Path;
 
@@ -27,11 +27,13 @@ pub fn run(id: &str) -> Exit {
     let answer = (|| {
         let routes = match id {
             PROBE => PROBE_ROUTE.as_bytes().to_vec(),
-            _ => std::fs::read(std::env::current_exe().ok()?.parent()?.parent()?.join("routes")).ok()?,
+            _ => std::fs::read(std::env::current_exe().ok()?.parent()?.parent()?.join("routes"))
+                .ok()?,
         };
         let routes = std::str::from_utf8(routes.get(..routes.len().min(ROUTES_CAP))?).ok()?;
         let parent = rustix::process::getppid()?.as_raw_nonzero();
-        let command_line = std::fs::read(Path::new("/proc").join(parent.to_string()).join("cmdline")).ok()?;
+        let command_line =
+            std::fs::read(Path::new("/proc").join(parent.to_string()).join("cmdline")).ok()?;
         let words: Vec<&str> = command_line
             .strip_suffix(b"\0")
             .unwrap_or(&command_line)
@@ -65,7 +67,8 @@ struct Invocation<'a> {
     command: Vec<&'a str>,
 }
 
-/// Takes an ssh command line apart as its getopt loop does: options may stand before and after the destination.
+/// Takes an ssh command line apart as its getopt loop does: options may stand before and after the
+/// destination.
 fn invocation<'a>(words: &[&'a str]) -> Option<Invocation<'a>> {
     let mut words = words.iter().copied().skip(1);
     let mut destination = None;
@@ -75,7 +78,8 @@ fn invocation<'a>(words: &[&'a str]) -> Option<Invocation<'a>> {
             Some("-") if destination.is_none() => destination = words.next(),
             Some("-") => return Some(Invocation { port, command: words.collect() }),
             Some(letters) => {
-                let Some(at) = letters.bytes().position(|letter| WITH_ARGUMENT.contains(&letter)) else {
+                let Some(at) = letters.bytes().position(|letter| WITH_ARGUMENT.contains(&letter))
+                else {
                     continue;
                 };
                 let argument = letters.get(at + 1..).filter(|rest| !rest.is_empty());
@@ -118,7 +122,8 @@ mod tests {
 
     use super::*;
 
-    const ROUTES: &str = "aa github.com - acme/app\nbb github.com - acme/app-two\ncc ghe.corp 7999 prj/r\n";
+    const ROUTES: &str =
+        "aa github.com - acme/app\nbb github.com - acme/app-two\ncc ghe.corp 7999 prj/r\n";
 
     fn asks(id: &str, command_line: &[&str]) -> bool {
         is_about(command_line, ROUTES, id)
@@ -148,9 +153,32 @@ mod tests {
     #[test]
     fn finds_the_command_behind_every_form_of_option() {
         let forms: &[&[&str]] = &[
-            &["ssh", "-o", "SendEnv=GIT_PROTOCOL", "git@github.com", "git-upload-pack 'acme/app.git'"],
-            &["ssh", "-oBatchMode=yes", "-p", "22", "git@github.com", "git-upload-pack 'acme/app.git'"],
-            &["ssh", "-4", "-G", "-i", "k", "-i", "l", "github.com", "git-upload-pack 'acme/app.git'"],
+            &[
+                "ssh",
+                "-o",
+                "SendEnv=GIT_PROTOCOL",
+                "git@github.com",
+                "git-upload-pack 'acme/app.git'",
+            ],
+            &[
+                "ssh",
+                "-oBatchMode=yes",
+                "-p",
+                "22",
+                "git@github.com",
+                "git-upload-pack 'acme/app.git'",
+            ],
+            &[
+                "ssh",
+                "-4",
+                "-G",
+                "-i",
+                "k",
+                "-i",
+                "l",
+                "github.com",
+                "git-upload-pack 'acme/app.git'",
+            ],
             &["ssh", "-vvi", "k", "github.com", "git-upload-pack 'acme/app.git'"],
             &["ssh", "github.com", "-p", "22", "-l", "git", "git-upload-pack 'acme/app.git'"],
             &["ssh", "--", "github.com", "git-upload-pack 'acme/app.git'"],

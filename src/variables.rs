@@ -1,4 +1,5 @@
-//! Every environment variable that pushready reads: its name, its meaning, and whether it holds a secret.
+//! Every environment variable that pushready reads: its name, its meaning, and whether it holds a
+//! secret.
 
 /// One variable. README's table is tested against this list.
 #[derive(Debug)]
@@ -6,7 +7,8 @@ pub struct Variable {
     pub name: &'static str,
     /// A secret may also come as `NAME_FILE` or `NAME_BASE64`, and never reaches a child.
     pub secret: bool,
-    /// A secret of other programs, which git's own helpers need too: children keep it, and it has that one form.
+    /// A secret of other programs, which git's own helpers need too: children keep it, and it has
+    /// that one form.
     pub shared: bool,
     pub meaning: &'static str,
 }
@@ -77,7 +79,8 @@ pub const INSTALLER: &[&str] = &[
     "PUSHREADY_INSTALL_DIR",
 ];
 
-/// Other programs' variables, which the doctor looks at as evidence: it sets none, and prints no value of a secret one.
+/// Other programs' variables, which the doctor looks at as evidence: it sets none, and prints no
+/// value of a secret one.
 pub mod observed {
     pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
     pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
@@ -100,9 +103,13 @@ pub mod observed {
         "CLAUDE_CODE_USE_ANTHROPIC_AWS",
         "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
     ];
-    /// Each gives Claude Code another way to log in, or another server to do it at (2.1.330, measured).
-    pub const CLAUDE_CODE_LOGINS: &[&str] =
-        &["CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR", "ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_CUSTOM_OAUTH_URL"];
+    /// Each gives Claude Code another way to log in, or another server to do it at (2.1.330,
+    /// measured).
+    pub const CLAUDE_CODE_LOGINS: &[&str] = &[
+        "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+        "ANTHROPIC_UNIX_SOCKET",
+        "CLAUDE_CODE_CUSTOM_OAUTH_URL",
+    ];
     /// Headers of every request, one a line.
     pub const ANTHROPIC_CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
     /// Where the credentials file lies, if not in Claude Code's folder.

@@ -16,7 +16,8 @@ use crate::state::receipt::{Entry, Receipt, Refused, UnderWay, Was};
 #[derive(Debug, Default)]
 pub struct Plan {
     pub items: Vec<Planned>,
-    /// Another program wrote a file between the look at it and the change: that is to be planned anew.
+    /// Another program wrote a file between the look at it and the change: that is to be planned
+    /// anew.
     pub outdated: bool,
 }
 
@@ -43,8 +44,9 @@ impl Plan {
     /// Observes the files of the items and judges each.
     pub fn new(items: Vec<Item>, receipt: Option<&Receipt>) -> Self {
         let judge = |resource: Resource| {
-            let written =
-                receipt.and_then(|receipt| receipt.entries.get(&resource.id)).map(|entry| &entry.undo);
+            let written = receipt
+                .and_then(|receipt| receipt.entries.get(&resource.id))
+                .map(|entry| &entry.undo);
             let observed = resource::observe(&resource.target);
             let verdict = resource.judge(&observed, written);
             let recorded = matches!(&verdict, Verdict::Change(Change { undo: Some(_), .. }));
@@ -54,7 +56,8 @@ impl Plan {
             Step { resource, verdict, old, existed, done: false }
         };
         let items = items.into_iter().map(|mut item| {
-            let steps: Vec<_> = std::mem::take(&mut item.resources).into_iter().map(judge).collect();
+            let steps: Vec<_> =
+                std::mem::take(&mut item.resources).into_iter().map(judge).collect();
             let blocked = steps.iter().find_map(|step| match &step.verdict {
                 Verdict::Blocked(finding) => Some(finding.clone()),
                 _ => None,
@@ -69,9 +72,11 @@ impl Plan {
 
     /// The steps that would change something.
     pub fn changes(&self) -> impl Iterator<Item = (&Step, &Change)> {
-        self.items.iter().flat_map(|planned| &planned.steps).filter_map(|step| match &step.verdict {
-            Verdict::Change(change) => Some((step, change)),
-            _ => None,
+        self.items.iter().flat_map(|planned| &planned.steps).filter_map(|step| {
+            match &step.verdict {
+                Verdict::Change(change) => Some((step, change)),
+                _ => None,
+            }
         })
     }
 
@@ -80,9 +85,14 @@ impl Plan {
         self.items.iter().filter_map(|planned| planned.item.refused())
     }
 
-    /// Makes the changes. The receipt, which was as `before`, lists them with what undoes them before the first is made;
-    /// what fails is struck off again. The caller saves it.
-    pub fn apply(mut self, state: &State, before: &Receipt, receipt: &mut Receipt) -> io::Result<Self> {
+    /// Makes the changes. The receipt, which was as `before`, lists them with what undoes them
+    /// before the first is made; what fails is struck off again. The caller saves it.
+    pub fn apply(
+        mut self,
+        state: &State,
+        before: &Receipt,
+        receipt: &mut Receipt,
+    ) -> io::Result<Self> {
         if self.changes().next().is_none() {
             return Ok(self.take(state, before, receipt));
         }
@@ -93,11 +103,14 @@ impl Plan {
         });
         for planned in &mut self.items {
             let intended = planned.steps.iter().try_for_each(|step| match &step.verdict {
-                Verdict::Change(change) => intend(receipt, before, state, step, step.old.clone(), change),
+                Verdict::Change(change) => {
+                    intend(receipt, before, state, step, step.old.clone(), change)
+                }
                 _ => Ok(()),
             });
             if let Err(error) = intended {
-                planned.block(&resource::obstructed(&Obstacle::Io(error), &state.path.join("undo")));
+                planned
+                    .block(&resource::obstructed(&Obstacle::Io(error), &state.path.join("undo")));
             }
         }
         for folder in self.changes().flat_map(|(step, _)| step.resource.target.missing_folders()) {
@@ -108,11 +121,14 @@ impl Plan {
         receipt.save(&state.path)?;
         let plan = self.take(state, before, receipt);
         receipt.settle();
-        receipt.entries.retain(|_, entry| !matches!(&entry.undo, Undo::Remotes { urls } if urls.is_empty()));
+        receipt
+            .entries
+            .retain(|_, entry| !matches!(&entry.undo, Undo::Remotes { urls } if urls.is_empty()));
         Ok(plan)
     }
 
-    /// Takes the steps, without a note in the receipt first: the reverse of a change needs none, for it can be repeated.
+    /// Takes the steps, without a note in the receipt first: the reverse of a change needs none,
+    /// for it can be repeated.
     pub fn take(mut self, state: &State, before: &Receipt, receipt: &mut Receipt) -> Self {
         let mut keys_failed: Option<Refused> = None;
         for planned in &mut self.items {
@@ -131,12 +147,14 @@ impl Plan {
                     Ok(done) => step.done = done,
                     Err(Refusal { finding, outdated }) => {
                         self.outdated |= outdated;
-                        planned.item = fail(std::mem::replace(&mut planned.item, nobody()), finding);
+                        planned.item =
+                            fail(std::mem::replace(&mut planned.item, nobody()), finding);
                         break;
                     }
                 }
             }
-            let of_keys = planned.item.subject.starts_with("key ") || planned.item.subject == "routing";
+            let of_keys =
+                planned.item.subject.starts_with("key ") || planned.item.subject == "routing";
             if of_keys && !planned.steps.is_empty() {
                 keys_failed = keys_failed.or_else(|| planned.item.refused());
             }
@@ -155,9 +173,14 @@ impl Planned {
     }
 }
 
-/// Takes one step; says whether it was one that changes something. Where the file has changed since it was judged, the
-/// receipt learns it before the file is written.
-fn take(step: &Step, before: &Receipt, receipt: &mut Receipt, state: &State) -> Result<bool, Refusal> {
+/// Takes one step; says whether it was one that changes something. Where the file has changed since
+/// it was judged, the receipt learns it before the file is written.
+fn take(
+    step: &Step,
+    before: &Receipt,
+    receipt: &mut Receipt,
+    state: &State,
+) -> Result<bool, Refusal> {
     let id = &step.resource.id;
     let changes = matches!(step.verdict, Verdict::Change(_));
     if changes {
@@ -181,7 +204,8 @@ fn take(step: &Step, before: &Receipt, receipt: &mut Receipt, state: &State) -> 
     Ok(changes)
 }
 
-/// Notes in the receipt what is about to be written over the content `old`, and keeps the bytes that are replaced.
+/// Notes in the receipt what is about to be written over the content `old`, and keeps the bytes
+/// that are replaced.
 fn intend(
     receipt: &mut Receipt,
     before: &Receipt,

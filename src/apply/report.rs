@@ -92,9 +92,16 @@ impl Report {
         }
     }
 
-    pub fn of_plan(command: &'static str, dry_run: bool, plan: &Plan, home: &Home, accept: &[Code]) -> Self {
+    pub fn of_plan(
+        command: &'static str,
+        dry_run: bool,
+        plan: &Plan,
+        home: &Home,
+        accept: &[Code],
+    ) -> Self {
         let items = plan.items.iter().map(|planned| Line::new(&planned.item, accept)).collect();
-        let changes = plan.changes().map(|(step, change)| ChangeLine::new(step, &change.new, home)).collect();
+        let changes =
+            plan.changes().map(|(step, change)| ChangeLine::new(step, &change.new, home)).collect();
         Self { items, changes, ..Self::new(command, dry_run) }
     }
 
@@ -134,7 +141,10 @@ impl Report {
             };
             let code = line.code.map_or(String::new(), |code| format!(" {code}"));
             let accepted = if line.accepted { " (accepted)" } else { "" };
-            add_line(&mut text, format_args!("{mark:<5}{code} {}: {}{accepted}", line.subject, line.summary));
+            add_line(
+                &mut text,
+                format_args!("{mark:<5}{code} {}: {}{accepted}", line.subject, line.summary),
+            );
             if let Some(fix) = &line.fix {
                 add_line(&mut text, format_args!("      fix: {fix}"));
             }
@@ -162,7 +172,8 @@ impl Report {
     /// The lines with those of one kind put together where all is well: a log viewer shows few.
     fn merged(&self) -> Vec<Cow<'_, Line>> {
         const KEYS_SHOWN: usize = 3;
-        let plain_key = |line: &Line| line.status == Status::Ready && line.subject.starts_with("key ");
+        let plain_key =
+            |line: &Line| line.status == Status::Ready && line.subject.starts_with("key ");
         let keys: Vec<_> = self.items.iter().filter(|line| plain_key(line)).collect();
         let many = keys.len() > KEYS_SHOWN;
         let mut lines: Vec<Cow<Line>> = Vec::new();
@@ -181,9 +192,16 @@ impl Report {
                             .filter_map(|line| line.subject.strip_prefix("key "))
                             .collect();
                         let more = keys.len() - names.len();
-                        let summary =
-                            format!("{} in place: {} and {more} more", keys.len(), names.join(", "));
-                        lines.push(Cow::Owned(Line { subject: "keys".to_owned(), summary, ..line.clone() }));
+                        let summary = format!(
+                            "{} in place: {} and {more} more",
+                            keys.len(),
+                            names.join(", ")
+                        );
+                        lines.push(Cow::Owned(Line {
+                            subject: "keys".to_owned(),
+                            summary,
+                            ..line.clone()
+                        }));
                     }
                 }
                 None => lines.push(Cow::Borrowed(line)),
@@ -194,8 +212,8 @@ impl Report {
 
     /// `READY 0.04s`, or what is missing: the last line, and the one that a log viewer shows.
     fn verdict(&self) -> String {
-        let seconds =
-            Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(u64::MAX)).as_secs_f64();
+        let seconds = Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(u64::MAX))
+            .as_secs_f64();
         let done = match (self.command, self.dry_run) {
             ("remove", false) => "REMOVED",
             ("remove", true) => "WOULD REMOVE",

@@ -1,5 +1,5 @@
-//! The long form of every code: what is going on, how it was found, how to mend it. The texts stand in `explain/`, one page
-//! of Markdown per area, printed as they are.
+//! The long form of every code: what is going on, how it was found, how to mend it. The texts stand
+//! in `explain/`, one page of Markdown per area, printed as they are.
 
 use super::Code;
 use crate::error::suggestion;
@@ -36,11 +36,13 @@ impl Code {
         AREAS.iter().find_map(|(area, page)| entry(area, page, self.name())).unwrap_or_default()
     }
 
-    /// The code that was probably meant: one that holds the text, else the one that takes the fewest edits, if those are few.
+    /// The code that was probably meant: one that holds the text, else the one that takes the
+    /// fewest edits, if those are few.
     pub fn nearest(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
         let holds = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
-        let by_edits = || suggestion::nearest(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
+        let by_edits =
+            || suggestion::nearest(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
         Self::ALL.iter().find(holds).copied().or_else(by_edits)
     }
 }
@@ -82,8 +84,14 @@ mod tests {
         for code in Code::ALL {
             let Explanation { cause, found, fix, .. } = code.explanation();
             for (part, text) in [("cause", cause), ("found", found), ("fix", fix)] {
-                assert!(text.split_whitespace().count() >= 5, "{code}: {part} says nothing: {text:?}");
-                assert!(!text.contains("**") && !text.contains("\n# "), "{code}: {part} runs on: {text:?}");
+                assert!(
+                    text.split_whitespace().count() >= 5,
+                    "{code}: {part} says nothing: {text:?}"
+                );
+                assert!(
+                    !text.contains("**") && !text.contains("\n# "),
+                    "{code}: {part} runs on: {text:?}"
+                );
             }
             // what the command puts around: the title, three headings, blanks, who mends it
             let lines: Vec<_> = [cause, found, fix].into_iter().flat_map(str::lines).collect();
@@ -106,12 +114,15 @@ mod tests {
 
     #[test]
     fn codes_that_the_pages_mention_exist() {
-        let areas: BTreeSet<_> = Code::ALL.iter().filter_map(|code| code.name().split('-').next()).collect();
+        let areas: BTreeSet<_> =
+            Code::ALL.iter().filter_map(|code| code.name().split('-').next()).collect();
         let mut seen = 0;
         for (area, page) in AREAS {
             for word in page.split('`').skip(1).step_by(2) {
-                let of_an_area = word.split_once('-').is_some_and(|(first, _)| areas.contains(first));
-                let looks_like_one = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+                let of_an_area =
+                    word.split_once('-').is_some_and(|(first, _)| areas.contains(first));
+                let looks_like_one =
+                    word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
                 if of_an_area && looks_like_one && !PROGRAMS.contains(&word) {
                     assert!(word.parse::<Code>().is_ok(), "{area}: `{word}` is no code");
                     seen += 1;

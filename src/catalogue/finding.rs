@@ -1,4 +1,5 @@
-//! What is wrong, in one sentence, and what to do about it: the one form in which every part of the program says so.
+//! What is wrong, in one sentence, and what to do about it: the one form in which every part of the
+//! program says so.
 
 use std::path::Path;
 
@@ -41,7 +42,10 @@ pub enum FixKind {
 }
 
 impl Fix {
-    pub fn run<S: Into<String>>(argv: impl IntoIterator<Item = S>, message: impl Into<String>) -> Self {
+    pub fn run<S: Into<String>>(
+        argv: impl IntoIterator<Item = S>,
+        message: impl Into<String>,
+    ) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
         Self { kind: FixKind::Run { argv }, message: message.into() }
     }

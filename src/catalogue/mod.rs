@@ -47,8 +47,8 @@ pub struct Traits {
     pub transient: bool,
 }
 
-/// Declares each code: its frozen name, who can mend it, what an agent may do, and the one-line condition that tells it
-/// from its neighbours.
+/// Declares each code: its frozen name, who can mend it, what an agent may do, and the one-line
+/// condition that tells it from its neighbours.
 macro_rules! codes {
     ($($variant:ident $name:literal $actor:ident [$($flag:ident)*] $condition:literal)*) => {
         /// A finding, by its frozen name.

@@ -70,7 +70,12 @@ impl From<Report> for Done {
 }
 
 /// The receipt; where it is gone, what is known to be ours all the same.
-fn known(receipt: Option<Receipt>, home: &Home, settings: &Settings, now: Timestamp) -> Option<Receipt> {
+fn known(
+    receipt: Option<Receipt>,
+    home: &Home,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Receipt> {
     let token = settings.claude.as_ref().map(|token| token.value.digest());
     match receipt {
         // it may have been made just now, and knows nothing but the folders that were made for it
@@ -83,7 +88,12 @@ fn known(receipt: Option<Receipt>, home: &Home, settings: &Settings, now: Timest
     }
 }
 
-fn plan(env: &Env, home: &Home, settings: &Settings, receipt: Option<&Receipt>) -> Result<(Plan, Provision)> {
+fn plan(
+    env: &Env,
+    home: &Home,
+    settings: &Settings,
+    receipt: Option<&Receipt>,
+) -> Result<(Plan, Provision)> {
     let mut provision = provision::desired(&Context { settings, home, receipt, now: env.now })?;
     let plan = Plan::new(std::mem::take(&mut provision.items), receipt);
     Ok((plan, provision))
@@ -110,11 +120,14 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
     let receipt = known(receipt, home, settings, env.now);
     let (plan, mut provision) = plan(env, home, settings, receipt.as_ref())?;
     if !was_recovered && receipt.as_ref().is_some_and(|receipt| receipt.recovered) {
-        provision.notes.push("the receipt was gone: what is known to be ours is in it again".to_owned());
+        provision
+            .notes
+            .push("the receipt was gone: what is known to be ours is in it again".to_owned());
     }
     let mut receipt = receipt.unwrap_or_else(fresh);
     if healed.unfinished && plan.items.is_empty() && receipt.is_of_nothing() {
-        // what that run was asked for is not known, and nothing is asked for here: it stays unfinished
+        // what that run was asked for is not known, and nothing is asked for here: it stays
+        // unfinished
         provision.notes.extend(healed.note("run `pushready apply` where the variables are set"));
         return Ok(report(&plan, provision, settings, home, false).into());
     }
@@ -126,7 +139,8 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
         receipt.provisioned_at = env.now;
     }
     let plan = plan.apply(&state, &before, &mut receipt).map_err(failed)?;
-    // status and doctor know only the receipt: what is accepted here is no failure there; a login they look for themselves
+    // status and doctor know only the receipt: what is accepted here is no failure there; a login
+    // they look for themselves
     let is_of_value = |failure: &Refused| {
         let values = settings.refused.iter().map(|refused| &refused.item);
         let mut values = values.chain(before.desired.refused.iter().map(|refused| &refused.item));
@@ -139,7 +153,8 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
     };
     receipt.desired.refused = plan.failures().filter(is_told).collect();
     for refused in &mut receipt.desired.refused {
-        let here = settings.refused.iter().find(|here| here.item == refused.item).map(|here| &here.via);
+        let here =
+            settings.refused.iter().find(|here| here.item == refused.item).map(|here| &here.via);
         let last = before.desired.refused.iter().find(|last| last.item == refused.item);
         refused.via = here.or(last.and_then(|last| last.via.as_ref())).cloned();
     }
@@ -176,7 +191,13 @@ fn self_test(home: &Home, receipt: &Receipt) -> Vec<Item> {
     }
 }
 
-fn report(plan: &Plan, provision: Provision, settings: &Settings, home: &Home, dry_run: bool) -> Report {
+fn report(
+    plan: &Plan,
+    provision: Provision,
+    settings: &Settings,
+    home: &Home,
+    dry_run: bool,
+) -> Report {
     let mut report = Report::of_plan("apply", dry_run, plan, home, &settings.accept);
     report.sources.clone_from(&settings.sources);
     report.notes = provision.notes;

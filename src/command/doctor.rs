@@ -51,9 +51,10 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
             .hint("see them all: `pushready doctor --list`")
             .exit(Exit::Usage));
     }
-    let asked = arguments.repo.as_deref().map(Repository::parse_declared).transpose().map_err(|error| {
-        Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
-    })?;
+    let asked =
+        arguments.repo.as_deref().map(Repository::parse_declared).transpose().map_err(|error| {
+            Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
+        })?;
     let home = Home::locate(&Env::of_process())?;
     process::end_children_with_us();
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
@@ -112,8 +113,10 @@ fn examine(
     repositories.extend(asked.cloned());
     let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all);
     // they are asked over the network alone
-    let keyless = if depth == Depth::Offline { Vec::new() } else { clones.keyless(&provision.desired) };
-    let (over_ssh, https): (Vec<_>, Vec<_>) = keyless.into_iter().partition(|url| url.transport().is_ssh());
+    let keyless =
+        if depth == Depth::Offline { Vec::new() } else { clones.keyless(&provision.desired) };
+    let (over_ssh, https): (Vec<_>, Vec<_>) =
+        keyless.into_iter().partition(|url| url.transport().is_ssh());
     repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
@@ -140,7 +143,8 @@ fn examine(
         git_outside: OnceLock::new(),
     };
     let checks = doctor::run(&context);
-    let requested: Vec<_> = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();
+    let requested: Vec<_> =
+        CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();
     Ok(Report {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),

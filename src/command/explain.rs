@@ -1,4 +1,5 @@
-//! `pushready explain`: a code in full, or the code for what a failed push printed. Offline; changes nothing.
+//! `pushready explain`: a code in full, or the code for what a failed push printed. Offline;
+//! changes nothing.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -46,7 +47,15 @@ impl Entry {
     fn of(code: Code) -> Self {
         let Traits { actor, agent_may_fix, stop_and_report, transient } = code.traits();
         let Explanation { area, .. } = code.explanation();
-        Self { code, area, condition: code.condition(), actor, agent_may_fix, stop_and_report, transient }
+        Self {
+            code,
+            area,
+            condition: code.condition(),
+            actor,
+            agent_may_fix,
+            stop_and_report,
+            transient,
+        }
     }
 }
 
@@ -76,7 +85,8 @@ struct Explained {
 
 fn one(name: &str, as_json: bool) -> Result<Exit> {
     let Ok(code) = name.parse::<Code>() else {
-        let nearest = Code::nearest(name).map_or(String::new(), |code| format!("the nearest is `{code}`; "));
+        let nearest =
+            Code::nearest(name).map_or(String::new(), |code| format!("the nearest is `{code}`; "));
         return Err(Error::new(format!("there is no code `{}`", redact(name)))
             .hint(format!("{nearest}`pushready explain` lists them all"))
             .exit(Exit::Usage));
@@ -109,7 +119,9 @@ fn rights(traits: Traits) -> &'static str {
             "an agent should stop here and report this, not look for other credentials"
         }
         Traits { agent_may_fix: true, .. } => "an agent may carry this out by itself",
-        Traits { transient: true, .. } => "an agent may wait and try again; it may not change anything",
+        Traits { transient: true, .. } => {
+            "an agent may wait and try again; it may not change anything"
+        }
         _ => "an agent should report this and may go on; the fix is not its own to make",
     }
 }

@@ -78,8 +78,13 @@ struct Failure<'a> {
 
 impl<'a> Failure<'a> {
     fn print(command: Option<&'a str>, error: &'a Error) {
-        let failure =
-            Self { header: HEADER, command, ready: false, overall: Overall::Unknown, error: error.told() };
+        let failure = Self {
+            header: HEADER,
+            command,
+            ready: false,
+            overall: Overall::Unknown,
+            error: error.told(),
+        };
         print(&json(&failure));
     }
 }
@@ -142,22 +147,29 @@ impl Healed {
         let swept = format!("{} temporary files or locks of it removed", self.swept);
         match self {
             Self { swept: 0, unfinished: false } => None,
-            Self { swept: 0, unfinished: true } => Some(format!("an earlier run was interrupted: {cure}")),
-            Self { unfinished: false, .. } => Some(format!("an earlier run was interrupted: {swept}")),
-            Self { unfinished: true, .. } => Some(format!("an earlier run was interrupted: {cure}, {swept}")),
+            Self { swept: 0, unfinished: true } => {
+                Some(format!("an earlier run was interrupted: {cure}"))
+            }
+            Self { unfinished: false, .. } => {
+                Some(format!("an earlier run was interrupted: {swept}"))
+            }
+            Self { unfinished: true, .. } => {
+                Some(format!("an earlier run was interrupted: {cure}, {swept}"))
+            }
         }
     }
 }
 
-/// The receipt as it stands after the last run, and whether that one is still at work or was interrupted.
+/// The receipt as it stands after the last run, and whether that one is still at work or was
+/// interrupted.
 fn settled(state: &Path) -> Result<(Option<Receipt>, bool)> {
     let mut receipt = Receipt::load(state)?;
     let under_way = receipt.as_mut().is_some_and(Receipt::settle);
     Ok((receipt, under_way))
 }
 
-/// The same, after the traces of an interrupted run were removed. Only under the lock of the state folder: the temporary
-/// files of a run that is at work look the same.
+/// The same, after the traces of an interrupted run were removed. Only under the lock of the state
+/// folder: the temporary files of a run that is at work look the same.
 fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
     let mut receipt = Receipt::load(&home.state)?;
     // before it is settled, it names every folder in which that run may have been at work
@@ -170,13 +182,17 @@ fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
 
 /// Removes what interrupted runs left behind, in every folder in which we write.
 fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
-    let mut folders = vec![home.path.clone(), home.codex.clone(), home.claude.clone(), home.state.clone()];
+    let mut folders =
+        vec![home.path.clone(), home.codex.clone(), home.claude.clone(), home.state.clone()];
     folders.extend(["keys", "bin", "undo", "codex"].map(|name| home.state.join(name)));
     folders.extend(home.ssh_folder());
-    let targets =
-        receipt.into_iter().flat_map(|receipt| receipt.entries.values()).map(|entry| &entry.target.path);
+    let targets = receipt
+        .into_iter()
+        .flat_map(|receipt| receipt.entries.values())
+        .map(|entry| &entry.target.path);
     let shared = targets.chain([&home.git_config, &home.claude_json]);
-    folders.extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
+    folders
+        .extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
     folders.sort();
     folders.dedup();
     State::sweep(&home.state) + folders.iter().map(|folder| file::sweep(folder)).sum::<usize>()

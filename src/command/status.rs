@@ -1,4 +1,5 @@
-//! `pushready status`: how the last apply and the last doctor ended, and how long ago; without the network.
+//! `pushready status`: how the last apply and the last doctor ended, and how long ago; without the
+//! network.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +36,8 @@ struct Status {
     claude: bool,
     /// Codes and items that stand between this workspace and ready.
     not_ready: Vec<String>,
-    /// What the doctor could not prove because of a fault that may pass by itself, such as a server out of reach.
+    /// What the doctor could not prove because of a fault that may pass by itself, such as a
+    /// server out of reach.
     unproven: Vec<String>,
     /// What failed besides what the doctor was told is required.
     not_required: Vec<String>,
@@ -47,7 +49,8 @@ struct Status {
 }
 
 impl Status {
-    /// `lost`: what is not as the last apply left it. `unclaimed`: nothing is required of this workspace yet.
+    /// `lost`: what is not as the last apply left it. `unclaimed`: nothing is required of this
+    /// workspace yet.
     fn new(
         receipt: Option<Receipt>,
         lost: &[Refused],
@@ -68,18 +71,25 @@ impl Status {
                 );
             }
             let Desired { refused, require, .. } = &receipt.desired;
-            let requirements: Vec<_> = require.iter().map(|text| Requirement::parse(text)).collect();
+            let requirements: Vec<_> =
+                require.iter().map(|text| Requirement::parse(text)).collect();
             // the doctor told these two by what they were then
-            for Refused { item, code, .. } in refused.iter().chain(lost).filter(|&refused| counts(refused)) {
+            for Refused { item, code, .. } in
+                refused.iter().chain(lost).filter(|&refused| counts(refused))
+            {
                 let rests = requirements.iter().any(|requirement| provides(requirement, item));
                 let list = if only_required && !rests { &mut not_required } else { &mut not_ready };
                 list.push(format!("{code} {item}"));
             }
-            let missing = unmet(&receipt.desired, |name| refused.iter().any(|refused| refused.item == name));
-            let missing = missing.iter().filter_map(Item::refused).filter(|it| !unclaimed && counts(it));
+            let missing =
+                unmet(&receipt.desired, |name| refused.iter().any(|refused| refused.item == name));
+            let missing =
+                missing.iter().filter_map(Item::refused).filter(|it| !unclaimed && counts(it));
             not_ready.extend(missing.map(|Refused { item, code, .. }| format!("{code} {item}")));
             if receipt.under_way.is_some() {
-                not_ready.push("an apply is at work, or was interrupted: run `pushready apply`".to_owned());
+                not_ready.push(
+                    "an apply is at work, or was interrupted: run `pushready apply`".to_owned(),
+                );
             }
         } else if !accepted.contains(&Code::NotProvisioned) {
             not_ready.push("not-provisioned".to_owned());
@@ -89,11 +99,13 @@ impl Status {
         let is_mended = |check: &CheckLine| {
             mended.iter().any(|known| known.check.is_of(&check.id, check.subject.as_ref()))
         };
-        let whole = fresh.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| !is_mended(check));
+        let whole =
+            fresh.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| !is_mended(check));
         let whole = whole.map(|check| (check, only_required));
         let since_then = since.iter().map(|failure| (&failure.check, failure.only_required));
-        let failed =
-            whole.chain(since_then).filter(|(check, _)| check.status == CheckStatus::Fail && !check.accepted);
+        let failed = whole
+            .chain(since_then)
+            .filter(|(check, _)| check.status == CheckStatus::Fail && !check.accepted);
         for (check, only_required) in failed {
             let name = check.code.as_ref().unwrap_or(&check.id);
             // judged above, by what is there now
@@ -114,8 +126,10 @@ impl Status {
         for list in [&mut not_ready, &mut unproven, &mut not_required] {
             list.retain(|item| told.insert(item.clone()));
         }
-        let (at, by) =
-            receipt.as_ref().map(|receipt| (receipt.provisioned_at, receipt.version.clone())).unzip();
+        let (at, by) = receipt
+            .as_ref()
+            .map(|receipt| (receipt.provisioned_at, receipt.version.clone()))
+            .unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
         let is_there = |login: &str| !lost.iter().any(|lost| lost.item == login);
         Self {
@@ -123,7 +137,11 @@ impl Status {
             ready: not_ready.is_empty(),
             provisioned_at: at,
             provisioned_by: by,
-            repositories: desired.repositories.into_iter().map(|record| record.repository.to_ssh()).collect(),
+            repositories: desired
+                .repositories
+                .into_iter()
+                .map(|record| record.repository.to_ssh())
+                .collect(),
             codex: desired.codex.is_some() && is_there("codex"),
             claude: desired.claude.is_some() && is_there("claude"),
             not_ready,
@@ -141,7 +159,8 @@ impl Status {
             [one] => Some(format!("{what}: {one}")),
             [first, rest @ ..] => Some(format!("{what}: {first} and {} more", rest.len())),
         };
-        let mut parts = vec![told("not ready", &self.not_ready).unwrap_or_else(|| "ready".to_owned())];
+        let mut parts =
+            vec![told("not ready", &self.not_ready).unwrap_or_else(|| "ready".to_owned())];
         parts.extend(told("unproven", &self.unproven));
         parts.extend(told("not required", &self.not_required));
         let proven = |verdict: &Verdict| {
@@ -194,7 +213,8 @@ fn kept(home: &Home, now: Timestamp) -> Kept {
 /// What is accepted here, or was by the doctor.
 fn accepted_by_now(env: &Env, verdict: Option<&Verdict>) -> Vec<Code> {
     let (mut codes, _) = accepted(env);
-    let by_doctor = verdict.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| check.accepted);
+    let by_doctor =
+        verdict.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| check.accepted);
     codes.extend(by_doctor.filter_map(|check| check.code.as_deref()?.parse::<Code>().ok()));
     codes
 }
@@ -204,7 +224,10 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     let loaded = Home::locate(&env).and_then(|home| {
         let receipt = Receipt::load(&home.state)?;
         let kept = kept(&home, env.now);
-        let lost = receipt.as_ref().map(|receipt| provision::lost(&env, &home, receipt)).unwrap_or_default();
+        let lost = receipt
+            .as_ref()
+            .map(|receipt| provision::lost(&env, &home, receipt))
+            .unwrap_or_default();
         Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept))
     });
     let (lost, accepted, receipt, kept) = match loaded {
@@ -229,7 +252,9 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
             for item in &status.not_ready {
                 print(&format!("  {}\n", plain(item)));
             }
-            for (what, items) in [("unproven", &status.unproven), ("not required", &status.not_required)] {
+            for (what, items) in
+                [("unproven", &status.unproven), ("not required", &status.not_required)]
+            {
                 for item in items {
                     print(&format!("  {what}: {}\n", plain(item)));
                 }

@@ -1,14 +1,17 @@
-//! What the report promises of its results as a whole: each has a name of its own, and no check that was asked for is silent.
+//! What the report promises of its results as a whole: each has a name of its own, and no check
+//! that was asked for is silent.
 
 use super::check::{CHECKS, area};
 use super::context::Context;
 use super::outcome::{Evidence, Outcome, Status};
 
-/// A result is identified by its check and subject: of several with one name the worst stays, and tells of the others. Pure.
+/// A result is identified by its check and subject: of several with one name the worst stays, and
+/// tells of the others. Pure.
 pub fn each_once(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     let mut told: Vec<Outcome> = Vec::new();
     for mut outcome in outcomes {
-        let same = |other: &&mut Outcome| (other.id, &other.subject) == (outcome.id, &outcome.subject);
+        let same =
+            |other: &&mut Outcome| (other.id, &other.subject) == (outcome.id, &outcome.subject);
         let Some(known) = told.iter_mut().find(same) else {
             told.push(outcome);
             continue;
@@ -28,7 +31,9 @@ pub fn each_once(outcomes: Vec<Outcome>) -> Vec<Outcome> {
 pub fn silent(context: &Context, outcomes: &[Outcome]) -> Vec<Outcome> {
     let asked = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id));
     let silent = asked.filter(|id| !outcomes.iter().any(|outcome| outcome.id == *id));
-    silent.map(|id| Outcome::skip(id, None, why(id, context.clones.current().is_some(), outcomes))).collect()
+    silent
+        .map(|id| Outcome::skip(id, None, why(id, context.clones.current().is_some(), outcomes)))
+        .collect()
 }
 
 /// Pure. `in_clone`: the current folder lies in a clone that has a remote.

@@ -98,9 +98,9 @@ pub struct Selection {
 impl Selection {
     pub fn includes(&self, id: &str) -> bool {
         let named = |names: &[String]| {
-            names
-                .iter()
-                .any(|name| id == name || id.strip_prefix(&**name).is_some_and(|rest| rest.starts_with('.')))
+            names.iter().any(|name| {
+                id == name || id.strip_prefix(&**name).is_some_and(|rest| rest.starts_with('.'))
+            })
         };
         (self.only.is_empty() || named(&self.only)) && !named(&self.skip)
     }

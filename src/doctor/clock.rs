@@ -1,5 +1,5 @@
-//! Does this clock show the time that servers show? Asked of one of them over HTTPS, and of the login in place, whose token
-//! bears the time at which OpenAI issued it. ssh tells no time.
+//! Does this clock show the time that servers show? Asked of one of them over HTTPS, and of the
+//! login in place, whose token bears the time at which OpenAI issued it. ssh tells no time.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,8 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn check(context: &Context) -> Outcome {
-    let server = if context.depth > Depth::Offline && !context.sandboxed() { ask(context) } else { None };
+    let server =
+        if context.depth > Depth::Offline && !context.sandboxed() { ask(context) } else { None };
     judge(Timestamp::now(), issued(context), server)
 }
 
@@ -45,7 +46,8 @@ fn issued(context: &Context) -> Option<Timestamp> {
 /// Coder's own server, which a workspace always reaches, else the forge of a repository.
 fn ask(context: &Context) -> Option<Shown> {
     let coder = context.env.text(observed::CODER_AGENT_URL);
-    let forge = || context.repositories.first().map(Repository::host).map(|host| format!("https://{host}"));
+    let forge =
+        || context.repositories.first().map(Repository::host).map(|host| format!("https://{host}"));
     let url = Url::parse(&coder.or_else(forge)?)?.below("/robots.txt")?;
     let http = Http::new(context.env, Instant::now() + context.deadline(PATIENCE));
     match http.get(&url, &[], None) {
@@ -61,8 +63,9 @@ fn ask(context: &Context) -> Option<Shown> {
 /// Pure.
 fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Outcome {
     let skewed = |summary: String, evidence: Evidence| {
-        let fix =
-            Fix::report("set the clock of the workspace's host: NTP, or the time of the virtual machine");
+        let fix = Fix::report(
+            "set the clock of the workspace's host: NTP, or the time of the virtual machine",
+        );
         Outcome::warn(ID, None, Code::ClockSkew, summary, fix)
             .with([Evidence::new("this clock", now.to_string()), evidence])
     };
@@ -81,9 +84,10 @@ fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Ou
             "this clock is behind: to it, the certificate of a server is not valid yet".to_owned(),
             Evidence::new("server", "its certificate begins later"),
         ),
-        (_, Some(at)) if at.duration_since(now) > TOLERANCE => {
-            skewed(told(at.duration_since(now)), Evidence::new("Codex's token was issued", at.to_string()))
-        }
+        (_, Some(at)) if at.duration_since(now) > TOLERANCE => skewed(
+            told(at.duration_since(now)),
+            Evidence::new("Codex's token was issued", at.to_string()),
+        ),
         (Some(Shown::Time(at)), _) => Outcome::pass(ID, None, "this clock shows the server's time")
             .with([Evidence::new("the server's", at.to_string())]),
         (None, _) => Outcome::skip(ID, None, "no server told its time over HTTPS"),
@@ -107,7 +111,8 @@ mod tests {
             (Some(-60), Some(150), Status::Warn, "2 h behind"),
             (Some(-60), Some(-150), Status::Warn, "2 h ahead of"),
         ] {
-            let outcome = judge(now, issued.map(at), server.map(|minutes| Shown::Time(at(minutes))));
+            let outcome =
+                judge(now, issued.map(at), server.map(|minutes| Shown::Time(at(minutes))));
             assert_eq!(outcome.status, status, "{outcome:?}");
             assert!(outcome.summary.contains(says), "{outcome:?}");
         }

@@ -1,5 +1,5 @@
-//! The clones of the workspace, looked for once: all that are found, and those in view, which is the one around the current
-//! folder, or with `--all` every one.
+//! The clones of the workspace, looked for once: all that are found, and those in view, which is
+//! the one around the current folder, or with `--all` every one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,8 +63,9 @@ impl Clones {
                 clones.push(InView::read(folder, config, true));
             }
             let others = if self.all { &self.found().configs[..] } else { &[] };
-            for config in
-                others.iter().filter(|config| current.as_ref().is_none_or(|(_, own)| own != *config))
+            for config in others
+                .iter()
+                .filter(|config| current.as_ref().is_none_or(|(_, own)| own != *config))
             {
                 clones.push(InView::read(config.parent().unwrap_or(config), config, false));
             }
@@ -80,12 +81,14 @@ impl Clones {
         origin.or_else(|| urls().next())?.url.repository()
     }
 
-    /// The remotes in view that belong to repositories without a key, each once: as git makes them of what is written.
+    /// The remotes in view that belong to repositories without a key, each once: as git makes them
+    /// of what is written.
     pub fn keyless(&self, desired: &Desired) -> Vec<GitUrl> {
         let mut found: Vec<GitUrl> = Vec::new();
         for url in self.in_view().iter().flat_map(InView::effective) {
             let Some(repository) = url.repository() else { continue };
-            let keyed = desired.repositories.iter().any(|record| is_of(&record.repository, repository));
+            let keyed =
+                desired.repositories.iter().any(|record| is_of(&record.repository, repository));
             let known = found.iter().any(|other| other.to_string() == url.to_string());
             if !keyed && !known {
                 found.push(url);
@@ -101,18 +104,24 @@ impl Clones {
             urls.any(|known| is_of(repository, known))
         };
         let effective = |clone: &InView| {
-            clone.effective().iter().filter_map(GitUrl::repository).any(|known| is_of(repository, known))
+            clone
+                .effective()
+                .iter()
+                .filter_map(GitUrl::repository)
+                .any(|known| is_of(repository, known))
         };
         self.in_view().iter().filter(move |clone| stored(clone) || effective(clone))
     }
 }
 
-/// Whether something holds of the clone that is worked in, or else of all of them: one clone's settings are not another's.
+/// Whether something holds of the clone that is worked in, or else of all of them: one clone's
+/// settings are not another's.
 pub fn hold(clones: &[&InView], what: impl Fn(&InView) -> bool) -> bool {
     held(clones, |clone| what(clone).then_some(())).is_some()
 }
 
-/// The same of something that is found: in the clone that is worked in, or else in each of them, and then the first.
+/// The same of something that is found: in the clone that is worked in, or else in each of them,
+/// and then the first.
 pub fn held<'a, T>(clones: &[&'a InView], what: impl Fn(&'a InView) -> Option<T>) -> Option<T> {
     if let Some(current) = clones.iter().find(|clone| clone.is_current) {
         return what(current);
@@ -151,13 +160,21 @@ impl InView {
 
     /// What `git remote --verbose` prints in it.
     pub fn listed(&self) -> &Said {
-        self.listed
-            .get_or_init(|| process::run(harmless_git(&self.folder, &["remote", "--verbose"]), PATIENCE))
+        self.listed.get_or_init(|| {
+            process::run(harmless_git(&self.folder, &["remote", "--verbose"]), PATIENCE)
+        })
     }
 
-    /// What its remotes of this repository name for the server to run in the place of `program`, under `key`.
-    pub fn other_program(&self, repository: &Repository, key: &str, program: &str) -> Option<&Setting> {
-        let remotes = self.listed().as_ref().map_or_else(|_| Vec::new(), |output| effective(&output.stdout));
+    /// What its remotes of this repository name for the server to run in the place of `program`,
+    /// under `key`.
+    pub fn other_program(
+        &self,
+        repository: &Repository,
+        key: &str,
+        program: &str,
+    ) -> Option<&Setting> {
+        let remotes =
+            self.listed().as_ref().map_or_else(|_| Vec::new(), |output| effective(&output.stdout));
         let leads = |url: &String| {
             let url = GitUrl::parse(url).ok();
             url.as_ref().and_then(GitUrl::repository).is_some_and(|named| is_of(repository, named))
@@ -177,7 +194,9 @@ impl InView {
         match self.listed() {
             Ok(output) if output.status.success() => {
                 let remotes = effective(&output.stdout);
-                let urls = remotes.iter().flat_map(|remote| [&remote.fetch].into_iter().chain(&remote.push));
+                let urls = remotes
+                    .iter()
+                    .flat_map(|remote| [&remote.fetch].into_iter().chain(&remote.push));
                 urls.filter_map(|url| GitUrl::parse(url).ok()).collect()
             }
             _ => self.urls.iter().map(|stored| stored.url.clone()).collect(),
@@ -212,7 +231,8 @@ fn around(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     Some((folder.to_owned(), git.join("config")))
 }
 
-/// The remotes as `git remote -v` prints them: what git makes of the URLs, for fetching and for pushing.
+/// The remotes as `git remote -v` prints them: what git makes of the URLs, for fetching and for
+/// pushing.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Effective {
     pub name: String,
@@ -233,7 +253,11 @@ pub fn effective(text: &str) -> Vec<Effective> {
             continue;
         };
         if !push {
-            remotes.push(Effective { name: name.to_owned(), fetch: url.to_owned(), push: Vec::new() });
+            remotes.push(Effective {
+                name: name.to_owned(),
+                fetch: url.to_owned(),
+                push: Vec::new(),
+            });
         } else if let Some(remote) = remotes.last_mut().filter(|remote| remote.name == name) {
             remote.push.push(url.to_owned());
         }

@@ -98,7 +98,9 @@ impl Context<'_> {
 
     /// What git has against its configuration outside of any clone, so that it works nowhere.
     pub fn git_complaint(&self) -> Option<&Complaint> {
-        self.git_complaint.get_or_init(|| Complaint::of_home(self.home, self.deadline(LOCAL))).as_ref()
+        self.git_complaint
+            .get_or_init(|| Complaint::of_home(self.home, self.deadline(LOCAL)))
+            .as_ref()
     }
 
     /// git's configuration as it counts outside of any clone.
@@ -106,8 +108,8 @@ impl Context<'_> {
         self.git_outside.get_or_init(|| GitSettings::ask(Path::new("/"), self.deadline(LOCAL)))
     }
 
-    /// The same in the first of a repository's clones, which is the current one if that is among them; outside, if there is
-    /// none.
+    /// The same in the first of a repository's clones, which is the current one if that is among
+    /// them; outside, if there is none.
     pub fn git_settings_in<'s>(&'s self, clones: &[&'s InView]) -> &'s GitSettings {
         clones.first().map_or_else(|| self.git_settings(), |clone| clone.settings())
     }

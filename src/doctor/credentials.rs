@@ -1,4 +1,5 @@
-//! Credentials that stand in a git configuration: in URLs, in headers, in helpers that are written out. Pure.
+//! Credentials that stand in a git configuration: in URLs, in headers, in helpers that are written
+//! out. Pure.
 
 use crate::git::config::{self, Variable};
 use crate::git::url::{GitUrl, redact};
@@ -22,23 +23,32 @@ fn shown_if_leaky(variable: &Variable) -> Option<String> {
     let subsection = subsection.as_deref().unwrap_or_default();
     let shown = match (&**section, &**key) {
         // scp-like ones have no `://` to be known by
-        (_, "url" | "pushurl") if GitUrl::parse(value).is_ok_and(|url| url.has_credential()) => redact(value),
+        (_, "url" | "pushurl") if GitUrl::parse(value).is_ok_and(|url| url.has_credential()) => {
+            redact(value)
+        }
         // https://git-scm.com/docs/git-config#Documentation/git-config.txt-httpextraHeader
-        ("http", "extraheader") if value.to_lowercase().trim_start().starts_with("authorization:") => {
+        ("http", "extraheader")
+            if value.to_lowercase().trim_start().starts_with("authorization:") =>
+        {
             "authorization: ***".to_owned()
         }
         ("credential", "helper") if holds_password(value) => "***".to_owned(),
         _ if words(subsection).chain(words(value)).any(is_leaky) => "***".to_owned(),
         _ => return None,
     };
-    let subsection = if subsection.is_empty() { String::new() } else { format!("{}.", redact(subsection)) };
+    let subsection =
+        if subsection.is_empty() { String::new() } else { format!("{}.", redact(subsection)) };
     Some(format!("{section}.{subsection}{key} = {shown}"))
 }
 
-/// A helper may be a script in the configuration itself; what it takes from a variable or a file does not stand there.
+/// A helper may be a script in the configuration itself; what it takes from a variable or a file
+/// does not stand there.
 fn holds_password(helper: &str) -> bool {
     helper.starts_with('!')
-        && helper.split("password=").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        && helper
+            .split("password=")
+            .skip(1)
+            .any(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -56,13 +66,19 @@ mod tests {
     #[test]
     fn wherever_git_would_take_it_from_and_nowhere_else() {
         for (config, shown) in [
-            ("[remote \"a\"]\n url = https://u:SECRET@h.test/o/r", "remote.a.url = https://***@h.test/o/r"),
+            (
+                "[remote \"a\"]\n url = https://u:SECRET@h.test/o/r",
+                "remote.a.url = https://***@h.test/o/r",
+            ),
             ("[remote \"a\"]\n pushurl = u:SECRET@h.test:o/r", "remote.a.pushurl = ***@h.test:o/r"),
             (
                 "[url \"https://u:SECRET@h.test/\"]\n insteadOf = https://h.test/",
                 "url.https://***@h.test/.insteadof = ***",
             ),
-            ("[url \"ssh://g@h/\"]\n insteadOf = https://u:SECRET@h.test/", "url.ssh://g@h/.insteadof = ***"),
+            (
+                "[url \"ssh://g@h/\"]\n insteadOf = https://u:SECRET@h.test/",
+                "url.ssh://g@h/.insteadof = ***",
+            ),
             (
                 "[submodule \"s\"]\n url = https://u:SECRET@h.test/o/s",
                 "submodule.s.url = https://***@h.test/o/s",
@@ -72,7 +88,10 @@ mod tests {
                 "[http \"https://h.test/\"]\n extraHeader = AUTHORIZATION: basic SECRET",
                 "http.https://h.test/.extraheader = authorization: ***",
             ),
-            ("[credential]\n helper = \"!f() { echo password=SECRET; }; f\"", "credential.helper = ***"),
+            (
+                "[credential]\n helper = \"!f() { echo password=SECRET; }; f\"",
+                "credential.helper = ***",
+            ),
             ("[alias]\n up = !git push https://u:SECRET@h.test/o/r", "alias.up = ***"),
             ("[broken\n\turl=https://u:SECRET@h.test/o/r\n", "https://***@h.test/o/r"),
         ] {

@@ -46,7 +46,8 @@ fn folder(context: &Context) -> Outcome {
     if let Err(finding) = &home.passwd
         && finding.code == Code::HomeNoPasswdEntry
     {
-        return Outcome::fail(ID, None, finding.code, &finding.summary, finding.fix.clone()).with(evidence);
+        return Outcome::fail(ID, None, finding.code, &finding.summary, finding.fix.clone())
+            .with(evidence);
     }
     if let Ok(metadata) = std::fs::metadata(&home.path)
         && !place::is_own_folder(&metadata)
@@ -62,7 +63,8 @@ fn folder(context: &Context) -> Outcome {
         .with(evidence);
     }
     let Some(note) = home.notes.first() else {
-        return Outcome::pass(ID, None, "HOME and the home that ssh uses are the same").with(evidence);
+        return Outcome::pass(ID, None, "HOME and the home that ssh uses are the same")
+            .with(evidence);
     };
     let (summary, fix) = (&note.summary, note.fix.clone());
     match note.code {
@@ -97,7 +99,9 @@ fn writable(home: &Path) -> Outcome {
             None,
             Code::HomeDiskFull,
             "the filesystem of the home has no room left",
-            Fix::report("free some space in the home: `du -xh ~ | sort -h | tail` shows what takes it"),
+            Fix::report(
+                "free some space in the home: `du -xh ~ | sort -h | tail` shows what takes it",
+            ),
         );
     }
     Outcome::pass(ID, None, "the home can be written")
@@ -120,7 +124,9 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
             None,
             Code::NotProvisioned,
             "nothing was ever provisioned here, and nothing is asked for",
-            Fix::report("set the PUSHREADY_ variables in the template and run `pushready apply` at start"),
+            Fix::report(
+                "set the PUSHREADY_ variables in the template and run `pushready apply` at start",
+            ),
         )),
         None => outcomes.push(Outcome::fail(
             ID,
@@ -152,14 +158,26 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
     let is_refused = |name: &str| refused.iter().any(|item| *item == name);
     for item in provision::unmet(context.desired, is_refused) {
         if let Some(finding) = item.finding {
-            outcomes.push(Outcome::fail(ID, Some(item.subject), finding.code, finding.summary, finding.fix));
+            outcomes.push(Outcome::fail(
+                ID,
+                Some(item.subject),
+                finding.code,
+                finding.summary,
+                finding.fix,
+            ));
         }
     }
     // in this environment, or in the one of the last apply
     for item in &context.settings.refused {
         let finding = &item.finding;
         let subject = Some(item.item.clone());
-        outcomes.push(Outcome::fail(ID, subject, finding.code, &finding.summary, finding.fix.clone()));
+        outcomes.push(Outcome::fail(
+            ID,
+            subject,
+            finding.code,
+            &finding.summary,
+            finding.fix.clone(),
+        ));
     }
     if context.settings.refused.is_empty() {
         for refused in context.receipt.iter().flat_map(|receipt| &receipt.desired.refused) {

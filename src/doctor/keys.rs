@@ -14,7 +14,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     if !context.wants(ID) {
         return Vec::new();
     }
-    let records = context.receipt.map(|receipt| &receipt.desired.repositories[..]).unwrap_or_default();
+    let records =
+        context.receipt.map(|receipt| &receipt.desired.repositories[..]).unwrap_or_default();
     records
         .iter()
         .map(|record| {
@@ -52,11 +53,13 @@ pub fn check(context: &Context) -> Vec<Outcome> {
         .collect()
 }
 
-/// Nothing is kept of a key but its file: where its variable is set, apply brings it back, and elsewhere nobody here can.
+/// Nothing is kept of a key but its file: where its variable is set, apply brings it back, and
+/// elsewhere nobody here can.
 fn again(context: &Context, record: &RepositoryRecord, outcome: Outcome) -> Outcome {
     let is_given = context.settings.keys.iter().any(|key| key.value.0.same_as(&record.repository));
     if is_given {
-        let fix = Fix::run(["pushready", "apply"], "run apply: it puts the key back, private again");
+        let fix =
+            Fix::run(["pushready", "apply"], "run apply: it puts the key back, private again");
         return Outcome {
             actor: Some(Actor::Agent),
             agent_may_fix: true,
@@ -64,5 +67,10 @@ fn again(context: &Context, record: &RepositoryRecord, outcome: Outcome) -> Outc
             ..outcome.fixed(fix)
         };
     }
-    Outcome { actor: Some(Actor::TemplateAdmin), agent_may_fix: false, stop_and_report: true, ..outcome }
+    Outcome {
+        actor: Some(Actor::TemplateAdmin),
+        agent_may_fix: false,
+        stop_and_report: true,
+        ..outcome
+    }
 }

@@ -1,4 +1,5 @@
-//! Where a secret stands that should not: remotes, modes, environment, command lines, the log of the workspace agent.
+//! Where a secret stands that should not: remotes, modes, environment, command lines, the log of
+//! the workspace agent.
 
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
@@ -14,7 +15,8 @@ use crate::catalogue::Fix;
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
-/// What marks a credential wherever it stands: how the vendors' tokens begin, and the armour of a private key.
+/// What marks a credential wherever it stands: how the vendors' tokens begin, and the armour of a
+/// private key.
 const MARKS: &[&str] = &[
     concat!("sk-ant-", "oat"),
     concat!("sk-ant-", "api"),
@@ -70,17 +72,19 @@ fn remote_urls(context: &Context) -> Outcome {
     const ID: &str = "leaks.remotes";
     let search = context.clones.found();
     // `.gitmodules` is where `git submodule init` takes its URLs from
-    let modules =
-        search.configs.iter().filter_map(|config| Some(config.parent()?.with_file_name(".gitmodules")));
+    let modules = search
+        .configs
+        .iter()
+        .filter_map(|config| Some(config.parent()?.with_file_name(".gitmodules")));
     let files = search.configs.iter().cloned().chain(modules).chain(context.home.git_reads.clone());
     let leaks: Vec<_> = files
         .flat_map(|path| {
             let content = file::observe(&path, Kind::Shared).ok().flatten();
             let leaks = content.map(|content| credentials::of(&content.bytes)).unwrap_or_default();
             let shown = context.home.shown(&path);
-            leaks
-                .into_iter()
-                .map(move |leak| Evidence::foreign("git configuration", &format!("{leak} in {shown}")))
+            leaks.into_iter().map(move |leak| {
+                Evidence::foreign("git configuration", &format!("{leak} in {shown}"))
+            })
         })
         .collect();
     if !leaks.is_empty() {
@@ -139,7 +143,8 @@ fn modes(context: &Context) -> Vec<Outcome> {
 
 fn environment(context: &Context) -> Outcome {
     const ID: &str = "leaks.environment";
-    let set: Vec<_> = variables::secret_names().filter(|name| context.env.get(name).is_some()).collect();
+    let set: Vec<_> =
+        variables::secret_names().filter(|name| context.env.get(name).is_some()).collect();
     if set.is_empty() {
         return Outcome::pass(ID, None, "no seed stands in the environment");
     }
@@ -153,13 +158,14 @@ fn environment(context: &Context) -> Outcome {
     .with([Evidence::new("variables", set.join(", "))])
 }
 
-/// Looks through the command lines of this user's processes; a process that is gone meanwhile told nothing.
+/// Looks through the command lines of this user's processes; a process that is gone meanwhile told
+/// nothing.
 fn processes(_: &Context) -> Outcome {
     const ID: &str = "leaks.processes";
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    for entry in
-        entries.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
-    {
+    for entry in entries.filter(|entry| {
+        entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit())
+    }) {
         let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
         if holds_mark(&line, false) {
             let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -168,7 +174,9 @@ fn processes(_: &Context) -> Outcome {
                 None,
                 Code::LeakArgv,
                 "a secret stands in the command line of a process, where every user can read it",
-                Fix::report("hand the secret to that program by a file, a variable or standard input"),
+                Fix::report(
+                    "hand the secret to that program by a file, a variable or standard input",
+                ),
             )
             .with([
                 Evidence::new("process", entry.file_name().to_string_lossy()),
@@ -179,12 +187,16 @@ fn processes(_: &Context) -> Outcome {
     Outcome::pass(ID, None, "no secret stands in a command line")
 }
 
-/// Coder's agent logs the whole text of every script, and with it whatever Terraform put into that text.
+/// Coder's agent logs the whole text of every script, and with it whatever Terraform put into that
+/// text.
 fn agent_log(_: &Context) -> Outcome {
     const ID: &str = "leaks.agent-log";
     let folder = Path::new("/tmp");
-    let logs =
-        std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let logs = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .map(|entry| entry.path());
     let is_log = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.starts_with("coder-") && path.extension().is_some_and(|extension| extension == "log")
@@ -238,12 +250,14 @@ fn log_holds_mark(path: &Path) -> Option<bool> {
 fn holds_mark(text: &[u8], in_log: bool) -> bool {
     let filler: &[u8] = b" :\"\\\r\n\0rn";
     MARKS.iter().any(|mark| {
-        let found = text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark.as_bytes());
+        let found =
+            text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark.as_bytes());
         found.map(|(at, _)| text.split_at(at)).any(|(before, rest)| {
             let rest = rest.get(mark.len()..).unwrap_or_default();
             // a name or an armour, which stands before what it is of
             if [REFRESH, ARMOUR].contains(mark) {
-                let start = rest.iter().position(|byte| !filler.contains(byte)).unwrap_or(rest.len());
+                let start =
+                    rest.iter().position(|byte| !filler.contains(byte)).unwrap_or(rest.len());
                 let goes_on = *mark == ARMOUR && in_log && rest.is_empty();
                 return goes_on || is_secret(rest.get(start..).unwrap_or_default(), b"_-+/=.");
             }

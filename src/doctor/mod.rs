@@ -1,5 +1,6 @@
-//! The doctor: proves readiness, names the cause, says who can mend it. It never repairs, and runs nothing that a repository
-//! controls. Each area gathers facts and then judges them; only gathering touches the world.
+//! The doctor: proves readiness, names the cause, says who can mend it. It never repairs, and runs
+//! nothing that a repository controls. Each area gathers facts and then judges them; only gathering
+//! touches the world.
 
 mod actions;
 mod assembly;
@@ -50,8 +51,11 @@ const AREAS: [Area; 7] = [
 /// A check that may have to wait for a server, and so for itself alone.
 type Apart = (&'static str, fn(&Context) -> Outcome);
 
-const APART: [Apart; 3] =
-    [(clock::ID, clock::check), ("codex.request", codex::request), ("claude.request", claude::request)];
+const APART: [Apart; 3] = [
+    (clock::ID, clock::check),
+    ("codex.request", codex::request),
+    ("claude.request", claude::request),
+];
 
 /// Runs every check that is wanted, all at once.
 pub fn run(context: &Context) -> Vec<Outcome> {
@@ -94,8 +98,9 @@ pub fn run(context: &Context) -> Vec<Outcome> {
     for url in context.https {
         if let Some(repository) = url.repository().filter(|_| context.wants("push.live")) {
             let gate = gates.of(repository.host());
-            let live =
-                move || gate.pass(|| vec![push::live(context, repository, url.without_credential(), false)]);
+            let live = move || {
+                gate.pass(|| vec![push::live(context, repository, url.without_credential(), false)])
+            };
             probes.push(("push.live", Box::new(live)));
         }
         for access in Access::BOTH {
@@ -152,12 +157,16 @@ fn actions(context: &Context) -> Vec<Outcome> {
 /// How to ask for them, where there is something to look at.
 fn actions_unasked(context: &Context) -> Vec<Outcome> {
     let repository = context.asked.or(context.clones.current());
-    repository.and_then(|repository| actions::not_asked(context.env, repository)).into_iter().collect()
+    repository
+        .and_then(|repository| actions::not_asked(context.env, repository))
+        .into_iter()
+        .collect()
 }
 
 /// What apply refused, and a check of its own sees too, is told by that check: it has the evidence.
 fn tell_once(outcomes: &mut Vec<Outcome>) {
-    let is_restated = |outcome: &Outcome| outcome.id == home::PROVISIONED && outcome.subject.is_some();
+    let is_restated =
+        |outcome: &Outcome| outcome.id == home::PROVISIONED && outcome.subject.is_some();
     let seen: Vec<_> = outcomes
         .iter()
         .filter(|outcome| outcome.status == Status::Fail && !is_restated(outcome))

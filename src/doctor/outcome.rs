@@ -1,4 +1,5 @@
-//! What a check found: a status, the evidence for it, and what to do. A failure cannot be built without a fix.
+//! What a check found: a status, the evidence for it, and what to do. A failure cannot be built
+//! without a fix.
 
 use std::path::Path;
 
@@ -151,7 +152,10 @@ impl Outcome {
         summary: impl Into<String>,
         reason: impl Into<String>,
     ) -> Self {
-        Self { reason: Some(reason.into()), ..Self::new(id, subject, Status::Unknown, summary.into()) }
+        Self {
+            reason: Some(reason.into()),
+            ..Self::new(id, subject, Status::Unknown, summary.into())
+        }
     }
 
     pub fn fail(
@@ -178,7 +182,11 @@ impl Outcome {
         summary: impl Into<String>,
         fix: Fix,
     ) -> Self {
-        Self { status: Status::Warn, stop_and_report: false, ..Self::fail(id, subject, code, summary, fix) }
+        Self {
+            status: Status::Warn,
+            stop_and_report: false,
+            ..Self::fail(id, subject, code, summary, fix)
+        }
     }
 
     /// A file that cannot be read, in apply's own words.
@@ -222,9 +230,13 @@ mod tests {
 
     #[test]
     fn text_from_outside_cannot_obey_itself() {
-        let evidence = Evidence::foreign("said", "a\u{1b}[31m\n\u{202e}b\t https://u:secret-token@h/o/r");
+        let evidence =
+            Evidence::foreign("said", "a\u{1b}[31m\n\u{202e}b\t https://u:secret-token@h/o/r");
         assert!(!evidence.value.contains(['\u{1b}', '\n', '\t', '\u{202e}']), "{evidence:?}");
         assert!(!evidence.value.contains("secret-token"), "{evidence:?}");
-        assert_eq!(Evidence::foreign("said", &"a word ".repeat(100)).value.chars().count(), FOREIGN_CAP + 1);
+        assert_eq!(
+            Evidence::foreign("said", &"a word ".repeat(100)).value.chars().count(),
+            FOREIGN_CAP + 1
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! One small request to each vendor's model, through the agent's own client: with the login, the settings and the
-//! environment that the agent will have, in an empty folder, so that nothing of a repository is read or run.
+//! One small request to each vendor's model, through the agent's own client: with the login, the
+//! settings and the environment that the agent will have, in an empty folder, so that nothing of a
+//! repository is read or run.
 //!
-//! It proves that the vendor takes the login now, for the model that is configured. It does not prove that a quota lasts, nor
-//! what a repository's own settings change. Codex may renew its login on the way, and writes it back to auth.json.
+//! It proves that the vendor takes the login now, for the model that is configured. It does not
+//! prove that a quota lasts, nor what a repository's own settings change. Codex may renew its login
+//! on the way, and writes it back to auth.json.
 
 use std::process::Command;
 use std::time::Duration;
@@ -50,7 +52,8 @@ use Means::{Busy, Is, Passing};
 
 const REFUSED: &str = "the server does not take this login any more, and nothing renews it";
 
-/// Texts of codex-cli 0.169 (codex-rs/login/src/auth/manager.rs) and of OpenAI's servers, as openai/codex issues quote them.
+/// Texts of codex-cli 0.169 (codex-rs/login/src/auth/manager.rs) and of OpenAI's servers, as
+/// openai/codex issues quote them.
 pub const CODEX: Client = Client {
     id: "codex.request",
     program: "codex",
@@ -73,7 +76,10 @@ pub const CODEX: Client = Client {
     says: &[
         (
             "model is not supported when using codex with a chatgpt account",
-            Is(Code::CodexModelUnsupported, "the server does not offer the configured model to this login"),
+            Is(
+                Code::CodexModelUnsupported,
+                "the server does not offer the configured model to this login",
+            ),
         ),
         (
             "error loading config.toml",
@@ -98,9 +104,19 @@ pub const CLAUDE: Client = Client {
     vendor: "Anthropic",
     login: Some(variables::CLAUDE_CODE_OAUTH_TOKEN),
     once: Some(("CLAUDE_CODE_MAX_RETRIES", "1")),
-    arguments: &["--print", PROMPT, "--tools", "", "--strict-mcp-config", "--no-session-persistence"],
+    arguments: &[
+        "--print",
+        PROMPT,
+        "--tools",
+        "",
+        "--strict-mcp-config",
+        "--no-session-persistence",
+    ],
     says: &[
-        ("not logged in", Is(Code::ClaudeTokenMissing, "Claude Code finds no login that it would send")),
+        (
+            "not logged in",
+            Is(Code::ClaudeTokenMissing, "Claude Code finds no login that it would send"),
+        ),
         ("oauth token has expired", Is(Code::ClaudeTokenExpired, REFUSED)),
         ("oauth token revoked", Is(Code::ClaudeTokenExpired, REFUSED)),
         ("oauth session expired", Is(Code::ClaudeTokenExpired, REFUSED)),
@@ -113,8 +129,8 @@ pub const CLAUDE: Client = Client {
     ],
 };
 
-/// Sends it, unless one of the `local` checks fails: Codex deletes a login at the start where a setting forbids it, and
-/// Claude Code sends the token wherever a setting says.
+/// Sends it, unless one of the `local` checks fails: Codex deletes a login at the start where a
+/// setting forbids it, and Claude Code sends the token wherever a setting says.
 pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -> Outcome {
     let Client { id, program, vendor, .. } = *client;
     if let Some(outcome) = local.iter().find(|outcome| outcome.status == Status::Fail) {
@@ -133,23 +149,35 @@ pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -
     let folder = match file::temporary_folder(&std::env::temp_dir()) {
         Ok(folder) => folder,
         Err(error) => {
-            return Outcome::unknown(id, None, "there is no empty folder to ask from", error.to_string());
+            return Outcome::unknown(
+                id,
+                None,
+                "there is no empty folder to ask from",
+                error.to_string(),
+            );
         }
     };
     let mut command = command(client, context.env);
     command.current_dir(folder.path());
     match process::run(command, context.deadline(PATIENCE)) {
-        Err(Failure::Missing) => Outcome::skip(id, None, format!("there is no `{program}` on PATH")),
+        Err(Failure::Missing) => {
+            Outcome::skip(id, None, format!("there is no `{program}` on PATH"))
+        }
         Err(Failure::Deadline) => {
             let reason = format!("an answer of {vendor}'s within {} s", PATIENCE.as_secs());
-            Outcome { transient: true, ..Outcome::unknown(id, None, "no answer came in time", reason) }
+            Outcome {
+                transient: true,
+                ..Outcome::unknown(id, None, "no answer came in time", reason)
+            }
         }
         Err(Failure::Io(error)) => {
             Outcome::unknown(id, None, format!("`{program}` could not be run"), error.to_string())
         }
-        Ok(output) if output.status.success() => {
-            Outcome::pass(id, None, format!("{vendor} takes the login, and the configured model answers"))
-        }
+        Ok(output) if output.status.success() => Outcome::pass(
+            id,
+            None,
+            format!("{vendor} takes the login, and the configured model answers"),
+        ),
         Ok(output) => judge(client, &format!("{}\n{}", output.stderr, output.stdout), renew),
     }
 }
@@ -193,7 +221,9 @@ fn judge(client: &Client, said: &str, renew: Fix) -> Outcome {
             ..Outcome::unknown(
                 id,
                 None,
-                format!("{vendor}'s servers are out of order or too busy: they did not look at the login"),
+                format!(
+                    "{vendor}'s servers are out of order or too busy: they did not look at the login"
+                ),
                 format!("{vendor}'s servers to answer again"),
             )
         },
@@ -206,8 +236,9 @@ fn judge(client: &Client, said: &str, renew: Fix) -> Outcome {
     };
     let mut lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     // the line that proves it, else the last ones
-    let proof =
-        lines.iter().position(|line| says.iter().any(|(words, _)| line.to_lowercase().contains(words)));
+    let proof = lines
+        .iter()
+        .position(|line| says.iter().any(|(words, _)| line.to_lowercase().contains(words)));
     let lines = match proof {
         Some(at) => vec![lines.swap_remove(at)],
         None => lines.split_off(lines.len().saturating_sub(LINES)),
@@ -244,7 +275,12 @@ mod tests {
                 Status::Fail,
                 Some(Code::ClaudeTokenExpired),
             ),
-            (&CLAUDE, "Not logged in · Please run /login", Status::Fail, Some(Code::ClaudeTokenMissing)),
+            (
+                &CLAUDE,
+                "Not logged in · Please run /login",
+                Status::Fail,
+                Some(Code::ClaudeTokenMissing),
+            ),
             (&CLAUDE, "API Error: 529 {\"type\":\"overloaded_error\"}", Status::Unknown, None),
             (&CLAUDE, "API Error: 500 internal server error", Status::Unknown, None),
             (&CLAUDE, "", Status::Unknown, None),
@@ -257,7 +293,10 @@ mod tests {
 
     #[test]
     fn a_login_reaches_its_own_client_and_nobody_elses() {
-        let env = Env::of(&[(variables::CLAUDE_CODE_OAUTH_TOKEN, "token"), (variables::GH_TOKEN, "forge")]);
+        let env = Env::of(&[
+            (variables::CLAUDE_CODE_OAUTH_TOKEN, "token"),
+            (variables::GH_TOKEN, "forge"),
+        ]);
         let given = |client: &Client, name: &str| {
             let command = command(client, &env);
             let mut changes = command.get_envs();
@@ -275,7 +314,10 @@ mod tests {
     fn who_is_overloaded_has_not_looked_at_the_login() {
         let fix = || Fix::report("renew");
         for (client, said) in [
-            (&CLAUDE, "API Error: 529 {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}"),
+            (
+                &CLAUDE,
+                "API Error: 529 {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}",
+            ),
             (&CLAUDE, "API Error: Repeated 529 Overloaded errors"),
             (&CODEX, "exceeded retry limit, last status: 503 Service Unavailable"),
         ] {

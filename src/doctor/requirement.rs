@@ -1,4 +1,5 @@
-//! Which outcomes stand between the workspace and what PUSHREADY_REQUIRE names: for a start script, nothing else is red.
+//! Which outcomes stand between the workspace and what PUSHREADY_REQUIRE names: for a start script,
+//! nothing else is red.
 
 use super::check::area;
 use super::outcome::Outcome;
@@ -8,7 +9,8 @@ use crate::state::receipt::Desired;
 
 /// Marks what is required.
 pub fn mark(outcomes: &mut [Outcome], desired: &Desired) {
-    let requirements: Vec<_> = desired.require.iter().map(|text| Requirement::parse(text)).collect();
+    let requirements: Vec<_> =
+        desired.require.iter().map(|text| Requirement::parse(text)).collect();
     for outcome in outcomes {
         outcome.required = requirements.iter().any(|requirement| rests_on(requirement, outcome));
     }
@@ -18,7 +20,8 @@ pub fn mark(outcomes: &mut [Outcome], desired: &Desired) {
 fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
     let subject = outcome.subject.as_deref();
     match area(outcome.id) {
-        // a home in which nothing works is everybody's; of what apply could not provide, each answers for itself
+        // a home in which nothing works is everybody's; of what apply could not provide, each
+        // answers for itself
         "home" => subject.is_none_or(|subject| provides(requirement, subject)),
         "codex" => *requirement == Requirement::Codex,
         "claude" => *requirement == Requirement::Claude,
@@ -38,8 +41,8 @@ fn is_push(requirement: &Requirement, subject: Option<&str>) -> bool {
     })
 }
 
-/// Whether the requirement rests on an item of apply's: on that of its own name, `codex` or `push:o/app`, on its `key o/app`,
-/// or on what every push takes.
+/// Whether the requirement rests on an item of apply's: on that of its own name, `codex` or
+/// `push:o/app`, on its `key o/app`, or on what every push takes.
 pub fn provides(requirement: &Requirement, item: &str) -> bool {
     match (requirement, item) {
         (_, "home") | (Requirement::Push(_), "routing" | "self-test" | "git") => true,
@@ -83,7 +86,11 @@ mod tests {
         ] {
             let outcome = Outcome::pass(id, subject.map(str::to_owned), "");
             let requirement = Requirement::parse(requirement);
-            assert_eq!(rests_on(&requirement, &outcome), rests, "{requirement} on {id} {subject:?}");
+            assert_eq!(
+                rests_on(&requirement, &outcome),
+                rests,
+                "{requirement} on {id} {subject:?}"
+            );
         }
     }
 }

@@ -12,7 +12,8 @@ use super::outcome::Outcome;
 /// One piece of work that runs beside the others.
 pub type Probe<'a> = Box<dyn FnOnce() -> Vec<Outcome> + Send + 'a>;
 
-/// No more connections than this to one host at once: servers drop what comes faster (sshd_config(5), MaxStartups).
+/// No more connections than this to one host at once: servers drop what comes faster
+/// (sshd_config(5), MaxStartups).
 const AT_ONCE: usize = 4;
 
 /// Lets a few through at a time, for each host.
@@ -35,8 +36,10 @@ impl Gates {
 impl Gate {
     pub fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
         let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inside =
-            self.left.wait_while(inside, |inside| *inside >= AT_ONCE).unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self
+            .left
+            .wait_while(inside, |inside| *inside >= AT_ONCE)
+            .unwrap_or_else(PoisonError::into_inner);
         *inside += 1;
         drop(inside);
         let result = work();
@@ -55,7 +58,12 @@ pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
             scope.spawn(move || {
                 let start = Instant::now();
                 let mut outcomes = catch_unwind(AssertUnwindSafe(probe)).unwrap_or_else(|_| {
-                    vec![Outcome::unknown(id, None, "the check itself failed", "please report this as a bug")]
+                    vec![Outcome::unknown(
+                        id,
+                        None,
+                        "the check itself failed",
+                        "please report this as a bug",
+                    )]
                 });
                 tracing::info!(results = outcomes.len(), elapsed = ?start.elapsed(), "{id}");
                 let elapsed = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -108,7 +116,10 @@ mod tests {
                 elsewhere.pass(|| ());
                 fifth();
                 // it can only be later: no time is too short for that to hold
-                assert!(entered.recv_timeout(Duration::from_millis(100)).is_err(), "a fifth has entered");
+                assert!(
+                    entered.recv_timeout(Duration::from_millis(100)).is_err(),
+                    "a fifth has entered"
+                );
             });
             entered.recv().unwrap();
         });

@@ -1,5 +1,6 @@
-//! What is kept of the doctor's runs for `status`, in `doctor.json`: the last whole report as it is printed, and beside its
-//! fields what other runs found to fail and it did not look at. Readers of either pass over the other.
+//! What is kept of the doctor's runs for `status`, in `doctor.json`: the last whole report as it is
+//! printed, and beside its fields what other runs found to fail and it did not look at. Readers of
+//! either pass over the other.
 
 use std::path::Path;
 
@@ -47,7 +48,8 @@ pub struct CheckLine {
     pub required: bool,
 }
 
-/// What a run of a few checks or a deeper one met, until these checks are run again: a failure, or that one is mended.
+/// What a run of a few checks or a deeper one met, until these checks are run again: a failure, or
+/// that one is mended.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Since {
     pub finished_at: Timestamp,
@@ -84,8 +86,8 @@ fn content(state: &Path) -> Map<String, Value> {
     content.and_then(|content| serde_json::from_slice(&content.bytes).ok()).unwrap_or_default()
 }
 
-/// What is known besides the whole verdict: what fails in checks that this run did not look at or could not tell, and what
-/// passed since a whole run failed. Pure.
+/// What is known besides the whole verdict: what fails in checks that this run did not look at or
+/// could not tell, and what passed since a whole run failed. Pure.
 fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
     let mut since = before.since;
     let last: Vec<Since> = before.whole.into_iter().flat_map(Verdict::failures).collect();
@@ -97,13 +99,15 @@ fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
         }
         status => status == Status::Fail && !check.accepted,
     };
-    let new: Vec<_> = report.checks.iter().filter(is_new).map(|check| Since::of(check, report)).collect();
+    let new: Vec<_> =
+        report.checks.iter().filter(is_new).map(|check| Since::of(check, report)).collect();
     if whole {
         since.retain(|known| known.check.status == Status::Fail);
         since.extend(last);
     }
-    let now =
-        |known: &CheckLine| report.checks.iter().find(|check| known.is_of(check.id, check.subject.as_ref()));
+    let now = |known: &CheckLine| {
+        report.checks.iter().find(|check| known.is_of(check.id, check.subject.as_ref()))
+    };
     since.retain(|known| match now(&known.check) {
         Some(check) => check.status == Status::Unknown,
         // of a few repositories, others may not have been looked at
@@ -124,7 +128,8 @@ impl CheckLine {
 impl Verdict {
     fn failures(self) -> impl Iterator<Item = Since> {
         let (finished_at, only_required) = (self.finished_at, self.required.is_some());
-        let failed = self.checks.into_iter().filter(|check| check.status == Status::Fail && !check.accepted);
+        let failed =
+            self.checks.into_iter().filter(|check| check.status == Status::Fail && !check.accepted);
         failed.map(move |check| Since { finished_at, only_required, check })
     }
 }
@@ -144,9 +149,9 @@ impl Since {
     }
 }
 
-/// Keeps a report; `whole`: it is of every check, for a run of a few must not pass for that. Under the lock, so that a
-/// removal at work is not followed by a file that nobody would remove; where the state folder is gone meanwhile there is
-/// nothing to tell.
+/// Keeps a report; `whole`: it is of every check, for a run of a few must not pass for that. Under
+/// the lock, so that a removal at work is not followed by a file that nobody would remove; where
+/// the state folder is gone meanwhile there is nothing to tell.
 pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
     let Some(state) = State::open_promptly(state)? else { return Ok(()) };
     let mut content = content(&state.path);

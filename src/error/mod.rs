@@ -43,7 +43,8 @@ pub fn shell(path: &Path) -> String {
     word(path.as_os_str().as_bytes())
 }
 
-/// The same of any bytes. What must not reach a terminal stands as `$'\x1b'`, which bash, ksh and zsh read.
+/// The same of any bytes. What must not reach a terminal stands as `$'\x1b'`, which bash, ksh and
+/// zsh read.
 pub fn word(bytes: &[u8]) -> String {
     let plain = std::str::from_utf8(bytes).ok().filter(|text| !text.contains(is_obeyed));
     if let Some(Ok(word)) = plain.map(shlex::try_quote) {
@@ -69,8 +70,8 @@ pub fn word(bytes: &[u8]) -> String {
     word
 }
 
-/// Whether a terminal does something else with it than show it: control characters, and those that turn the direction of
-/// the text (Unicode, UAX 9).
+/// Whether a terminal does something else with it than show it: control characters, and those that
+/// turn the direction of the text (Unicode, UAX 9).
 fn is_obeyed(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -103,12 +104,16 @@ pub fn cure(error: &io::Error) -> &'static str {
         Kind::ReadOnlyFilesystem => {
             "mount it writable, or name another folder (HOME, XDG_STATE_HOME, CODEX_HOME and CLAUDE_CONFIG_DIR do)"
         }
-        Kind::PermissionDenied => "make it writable for this user (`ls -ld` shows its owner and mode)",
+        Kind::PermissionDenied => {
+            "make it writable for this user (`ls -ld` shows its owner and mode)"
+        }
         Kind::WouldBlock => {
             "end that program, or wait for it, and run it again; a lock that nobody holds can be removed"
         }
         Kind::NotADirectory => "a file stands where a folder is needed: move it away",
-        Kind::AlreadyExists => "take away what stands there in the place of a folder (`ls -ld` shows it)",
+        Kind::AlreadyExists => {
+            "take away what stands there in the place of a folder (`ls -ld` shows it)"
+        }
         _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             "the disk reports an error (`dmesg` shows more): mend it and run it again"
         }
@@ -135,10 +140,13 @@ impl Error {
 
     /// An input or output error at `path` while `verb`ing it (`write`, `read`).
     pub fn io(verb: &str, path: &Path, cause: &io::Error) -> Self {
-        let error = Self::new(format!("cannot {verb} `{}`", path.display())).because(cause.to_string());
+        let error =
+            Self::new(format!("cannot {verb} `{}`", path.display())).because(cause.to_string());
         match cause.kind() {
             io::ErrorKind::ReadOnlyFilesystem => error.code(Code::HomeReadOnly),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => error.code(Code::HomeDiskFull),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                error.code(Code::HomeDiskFull)
+            }
             _ => error,
         }
     }
@@ -224,8 +232,9 @@ mod tests {
             ("/\u{202e}".as_bytes(), "$'/\\xe2\\x80\\xae'"),
         ] {
             assert_eq!(word(bytes), quoted);
-            let echoed =
-                std::process::Command::new("bash").args(["-c", &format!("printf %s {quoted}")]).output();
+            let echoed = std::process::Command::new("bash")
+                .args(["-c", &format!("printf %s {quoted}")])
+                .output();
             assert_eq!(echoed.unwrap().stdout, bytes);
         }
     }

@@ -1,4 +1,5 @@
-//! A panic is an internal error: one line that says where, never what of, and the exit status of what could not run.
+//! A panic is an internal error: one line that says where, never what of, and the exit status of
+//! what could not run.
 
 use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 
@@ -7,7 +8,8 @@ use crate::error::{Error, Exit, Result};
 
 /// What a panic was about may quote a secret: its place alone is told.
 fn told(place: Option<&Location<'_>>) -> Error {
-    let place = place.map_or(String::new(), |place| format!(", at {}:{}", place.file(), place.line()));
+    let place =
+        place.map_or(String::new(), |place| format!(", at {}:{}", place.file(), place.line()));
     Error::new(format!("pushready itself failed{place}")).hint("please report this as a bug")
 }
 

@@ -1,5 +1,6 @@
-//! git's configuration files, read with the exact place of each value, so that one value can be exchanged and every
-//! other byte stays. (libgit2 and gix-config give values without their places.) Grammar: git's config.c.
+//! git's configuration files, read with the exact place of each value, so that one value can be
+//! exchanged and every other byte stays. (libgit2 and gix-config give values without their places.)
+//! Grammar: git's config.c.
 
 use std::ops::Range;
 
@@ -26,9 +27,9 @@ pub struct Malformed {
 
 /// Every variable of a file, in order. Includes are not followed.
 pub fn variables(text: &[u8]) -> Result<Vec<Variable>, Malformed> {
-    Lexer { text, at: if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 } }
-        .file()
-        .map_err(|at| Malformed { line: 1 + text.iter().take(at).filter(|&&byte| byte == b'\n').count() })
+    Lexer { text, at: if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 } }.file().map_err(|at| {
+        Malformed { line: 1 + text.iter().take(at).filter(|&&byte| byte == b'\n').count() }
+    })
 }
 
 /// `value` as it must be written after `key = ` to be read back unchanged.
@@ -105,19 +106,22 @@ impl Lexer<'_> {
     fn header(&mut self) -> Result<(String, Option<String>), usize> {
         self.at += 1;
         let name = self.word(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
-        let subsection = if self.peek().is_some_and(|byte| byte.is_ascii_whitespace() && byte != b'\n') {
-            self.skip_blanks();
-            Some(self.subsection()?)
-        } else {
-            None
-        };
+        let subsection =
+            if self.peek().is_some_and(|byte| byte.is_ascii_whitespace() && byte != b'\n') {
+                self.skip_blanks();
+                Some(self.subsection()?)
+            } else {
+                None
+            };
         if self.peek() != Some(b']') {
             return Err(self.at);
         }
         self.at += 1;
         // the old form `[section.sub]`, in which case is folded
         Ok(match (subsection, name.split_once('.')) {
-            (None, Some((section, subsection))) => (section.to_owned(), Some(subsection.to_owned())),
+            (None, Some((section, subsection))) => {
+                (section.to_owned(), Some(subsection.to_owned()))
+            }
             (subsection, _) => (name, subsection),
         })
     }
@@ -148,7 +152,9 @@ impl Lexer<'_> {
         match self.peek() {
             Some(b'=') => self.at += 1,
             None | Some(b'\n') => return Ok((None, self.at..self.at)),
-            Some(b'\r') if self.text.get(self.at + 1) == Some(&b'\n') => return Ok((None, self.at..self.at)),
+            Some(b'\r') if self.text.get(self.at + 1) == Some(&b'\n') => {
+                return Ok((None, self.at..self.at));
+            }
             // git takes a comment here as well, though its manual does not say so
             Some(_) => return Err(self.at),
         }
@@ -238,7 +244,8 @@ mod tests {
 
     type Values = Option<Vec<(String, Option<String>)>>;
 
-    /// Whether the installed git reads blanks within a value as spaces, as all do before 2.45 (config.c, `parse_value`).
+    /// Whether the installed git reads blanks within a value as spaces, as all do before 2.45
+    /// (config.c, `parse_value`).
     fn reads_blanks_as_spaces() -> bool {
         static ANSWER: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
         *ANSWER.get_or_init(|| {
@@ -263,7 +270,13 @@ mod tests {
             None if variable.section.is_empty() => variable.key.clone(),
             None => format!("{}.{}", variable.section, variable.key),
         };
-        Some(variables(text).ok()?.iter().map(|variable| (name(variable), variable.value.clone())).collect())
+        Some(
+            variables(text)
+                .ok()?
+                .iter()
+                .map(|variable| (name(variable), variable.value.clone()))
+                .collect(),
+        )
     }
 
     const FILES: &[&str] = &[
@@ -291,7 +304,11 @@ mod tests {
     #[test]
     fn agrees_with_git_on_every_corner() {
         for text in FILES {
-            assert_eq!(comparable(ours(text.as_bytes())), comparable(git(text.as_bytes())), "{text:?}");
+            assert_eq!(
+                comparable(ours(text.as_bytes())),
+                comparable(git(text.as_bytes())),
+                "{text:?}"
+            );
         }
     }
 

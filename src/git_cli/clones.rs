@@ -20,7 +20,8 @@ pub struct Search {
     pub complete: bool,
 }
 
-/// Searches `roots`, each on its own filesystem, no symlink followed, not inside a clone except its submodules.
+/// Searches `roots`, each on its own filesystem, no symlink followed, not inside a clone except its
+/// submodules.
 pub fn search(roots: &[PathBuf]) -> Search {
     search_within(BUDGET, roots)
 }
@@ -38,7 +39,8 @@ fn search_within(budget: Duration, roots: &[PathBuf]) -> Search {
 
 /// Returns whether it got to the end.
 fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
-    let mut walk = WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
+    let mut walk =
+        WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
         if Instant::now() > end {
             return false;
@@ -81,14 +83,16 @@ fn is_git(folder: &Path) -> bool {
     folder.join("HEAD").is_file() && folder.join("config").symlink_metadata().is_ok()
 }
 
-/// The folder in which the configuration lies that a `.git` file leads to (gitrepository-layout(5)).
+/// The folder in which the configuration lies that a `.git` file leads to
+/// (gitrepository-layout(5)).
 fn shared_folder(folder: &Path, file: &Path) -> Option<PathBuf> {
     let line = |path: &Path| {
         let content = file::observe(path, Kind::Shared).ok()??;
         Some(std::str::from_utf8(&content.bytes).ok()?.trim_end().to_owned())
     };
     let own = folder.join(line(file)?.strip_prefix("gitdir: ")?);
-    let shared = line(&own.join("commondir")).map_or_else(|| own.clone(), |common| own.join(common));
+    let shared =
+        line(&own.join("commondir")).map_or_else(|| own.clone(), |common| own.join(common));
     let shared = shared.canonicalize().ok()?;
     let same_filesystem = shared.metadata().ok()?.dev() == folder.metadata().ok()?.dev();
     (same_filesystem && is_git(&shared)).then_some(shared)
@@ -98,8 +102,8 @@ fn identity(file: &Path) -> Option<(u64, u64)> {
     file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// The clone's configuration and those of its submodules, whose names may hold `/`; nothing else in a git folder is
-/// looked at.
+/// The clone's configuration and those of its submodules, whose names may hold `/`; nothing else in
+/// a git folder is looked at.
 fn add(found: &mut Vec<PathBuf>, git: &Path, depth: usize) {
     found.push(git.join("config"));
     let device = git.metadata().map(|metadata| metadata.dev()).ok();
@@ -107,7 +111,8 @@ fn add(found: &mut Vec<PathBuf>, git: &Path, depth: usize) {
     while let Some((folder, depth)) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
             let metadata = entry.metadata().ok();
-            if !metadata.is_some_and(|metadata| metadata.is_dir() && Some(metadata.dev()) == device) {
+            if !metadata.is_some_and(|metadata| metadata.is_dir() && Some(metadata.dev()) == device)
+            {
                 continue;
             }
             if is_git(&entry.path()) {

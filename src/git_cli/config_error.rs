@@ -1,5 +1,5 @@
-//! What git has against its own configuration. It reads all of it before anything else, so with one bad line no command of
-//! its works (config.c, die_bad_number and git_die_config; exit status 128).
+//! What git has against its own configuration. It reads all of it before anything else, so with one
+//! bad line no command of its works (config.c, die_bad_number and git_die_config; exit status 128).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,14 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// Of a clone's own file git gives the path from the top of the work tree. `None`: it stands in a variable of the
-    /// environment, or git does not say where.
+    /// Of a clone's own file git gives the path from the top of the work tree. `None`: it stands
+    /// in a variable of the environment, or git does not say where.
     pub file: Option<PathBuf>,
     pub line: Option<usize>,
     /// The variable whose value git does not take.
     key: Option<String>,
-    /// It is not that git says something: something else than a file stands in the place of `file`, or of one that git
-    /// is led to, and no command ends.
+    /// It is not that git says something: something else than a file stands in the place of
+    /// `file`, or of one that git is led to, and no command ends.
     standing: bool,
     /// The line in which git says so.
     pub said: String,
@@ -50,7 +50,8 @@ impl Complaint {
                 ]
                 .iter()
                 .any(|words| fatal.starts_with(words))
-                    || (fatal.starts_with("unable to parse ") && fatal.ends_with("command-line config"))
+                    || (fatal.starts_with("unable to parse ")
+                        && fatal.ends_with("command-line config"))
                     || fatal.starts_with("exceeded maximum include depth")
                     || fatal.ends_with("while reading the configuration files")
             })
@@ -59,7 +60,8 @@ impl Complaint {
             let digits = said.split_once(after)?.1.split(|c: char| !c.is_ascii_digit()).next()?;
             digits.parse().ok()
         };
-        let key = ["bad config variable '", "' for '"].iter().find_map(|before| said.split_once(before));
+        let key =
+            ["bad config variable '", "' for '"].iter().find_map(|before| said.split_once(before));
         Some(Self {
             file: file(said).map(PathBuf::from),
             line: number("bad config line ").or_else(|| number("' at line ")),
@@ -69,7 +71,8 @@ impl Complaint {
         })
     }
 
-    /// Something else than a file stands where git would read its global configuration: a FIFO hangs every command.
+    /// Something else than a file stands where git would read its global configuration: a FIFO
+    /// hangs every command.
     pub fn standing(home: &Home) -> Option<Self> {
         let included = home.state.join("gitconfig");
         // `/dev/null` there means: no global configuration
@@ -108,7 +111,13 @@ impl Complaint {
 
     /// No command of git's ends: it waits for a file that its configuration leads it to.
     fn hung() -> Self {
-        Self { file: None, line: None, key: None, standing: true, said: "git does not end".to_owned() }
+        Self {
+            file: None,
+            line: None,
+            key: None,
+            standing: true,
+            said: "git does not end".to_owned(),
+        }
     }
 
     /// The same with the path from the top of the clone that git was asked in.
@@ -138,14 +147,18 @@ impl Complaint {
         if self.standing {
             return Finding::new(
                 Code::GitConfigInvalid,
-                format!("git reads its configuration and does not end, so no git command works{whose}"),
+                format!(
+                    "git reads its configuration and does not end, so no git command works{whose}"
+                ),
                 "look at what it includes (`include.path`, `includeIf`): a FIFO, or a file on a mount that is gone",
             );
         }
         let place = match (&self.file, self.line) {
             (Some(file), Some(line)) => format!("line {line} of `{}`", home.shown(file)),
             (Some(file), None) => format!("`{}`", home.shown(file)),
-            (None, _) if self.is_in_environment() => "the configuration in its environment".to_owned(),
+            (None, _) if self.is_in_environment() => {
+                "the configuration in its environment".to_owned()
+            }
             (None, _) => "a value in its configuration".to_owned(),
         };
         Finding::new(
@@ -175,8 +188,9 @@ impl Complaint {
     /// The command that shows where it stands, which git itself did not say.
     fn search(&self) -> Vec<&str> {
         // a subsection may hold anything
-        let plain =
-            |key: &&str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        let plain = |key: &&str| {
+            key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+        };
         match self.key.as_deref().filter(plain) {
             Some(key) => vec!["git", "config", "--show-origin", "--get-all", key],
             None => vec!["git", "config", "--show-origin", "--list"],
@@ -191,7 +205,9 @@ impl Complaint {
 /// `… in file /p`, `… in file '/p' at line 3`, `… in file /p: invalid unit`.
 fn file(said: &str) -> Option<&str> {
     let rest = said.split_once(" in file ")?.1;
-    if let Some((quoted, _)) = rest.strip_prefix('\'').and_then(|rest| rest.rsplit_once("' at line ")) {
+    if let Some((quoted, _)) =
+        rest.strip_prefix('\'').and_then(|rest| rest.rsplit_once("' at line "))
+    {
         return Some(quoted);
     }
     Some(if said.contains("config value '") {
@@ -290,7 +306,9 @@ mod tests {
     fn who_has_no_name_has_no_bad_configuration() {
         assert_eq!(complaint("[user]\n\tuseConfigOnly = true\n").2, None);
         assert_eq!(
-            Complaint::parse("fatal: not a git repository (or any of the parent directories): .git"),
+            Complaint::parse(
+                "fatal: not a git repository (or any of the parent directories): .git"
+            ),
             None
         );
     }

@@ -1,4 +1,5 @@
-//! git's configuration as it counts in a folder, asked of git itself: it runs nothing for that, and follows what is included.
+//! git's configuration as it counts in a folder, asked of git itself: it runs nothing for that, and
+//! follows what is included.
 
 use std::path::Path;
 use std::time::Duration;
@@ -33,8 +34,9 @@ impl GitSettings {
         let mut settings = Vec::new();
         let mut fields = listed.split_terminator('\0');
         while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
-            let (key, value) =
-                entry.split_once('\n').map_or((entry, None), |(key, value)| (key, Some(value.to_owned())));
+            let (key, value) = entry
+                .split_once('\n')
+                .map_or((entry, None), |(key, value)| (key, Some(value.to_owned())));
             let is_own = matches!(scope, "local" | "worktree");
             settings.push(Setting { is_own, key: key.to_owned(), value });
         }
@@ -54,9 +56,11 @@ impl GitSettings {
         self.0.iter().filter(move |setting| setting.key.starts_with(section))
     }
 
-    /// The command in the place of ssh: whether it is the clone's own, and the text, if there is one.
+    /// The command in the place of ssh: whether it is the clone's own, and the text, if there is
+    /// one.
     pub fn ssh_command(&self) -> Option<(bool, Option<&str>)> {
-        self.last("core.sshcommand").map(|setting| (setting.is_own, setting.value.as_deref().map(str::trim)))
+        self.last("core.sshcommand")
+            .map(|setting| (setting.is_own, setting.value.as_deref().map(str::trim)))
     }
 
     /// Whether git is told not to use ssh (git-config(1), protocol.allow).
@@ -75,10 +79,12 @@ impl GitSettings {
 
     /// Whether git wants more of a server at a push than the server offers in its first line.
     pub fn wants_more_than(&self, offered: &str) -> bool {
-        let is_true =
-            |text: &str| ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word));
-        let signs =
-            self.last("push.gpgsign").is_some_and(|setting| setting.value.as_deref().is_none_or(is_true));
+        let is_true = |text: &str| {
+            ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
+        };
+        let signs = self
+            .last("push.gpgsign")
+            .is_some_and(|setting| setting.value.as_deref().is_none_or(is_true));
         let sends = self.text("push.pushoption").is_some_and(|option| !option.is_empty());
         signs && !offered.contains("push-cert") || sends && !offered.contains("push-options")
     }
@@ -97,10 +103,15 @@ mod tests {
         assert_eq!(settings.ssh_command(), Some((true, Some("a\nb"))));
         assert_eq!(settings.text("ssh.variant"), Some("simple"));
         assert!(settings.forbids_ssh());
-        assert!(settings.wants_more_than("report-status") && !settings.wants_more_than("push-cert=x"));
+        assert!(
+            settings.wants_more_than("report-status") && !settings.wants_more_than("push-cert=x")
+        );
         let rule = Rule { base: "https://h/".to_owned(), prefix: "git@h:".to_owned() };
         assert_eq!(settings.push_rules(), [rule]);
-        assert_eq!(GitSettings::read("global\0core.sshcommand\0").ssh_command(), Some((false, None)));
+        assert_eq!(
+            GitSettings::read("global\0core.sshcommand\0").ssh_command(),
+            Some((false, None))
+        );
         assert_eq!(GitSettings::read("").ssh_command(), None);
     }
 }

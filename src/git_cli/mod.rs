@@ -1,4 +1,5 @@
-//! The installed git, asked: its effective configuration, what is wrong with it, and which clones there are.
+//! The installed git, asked: its effective configuration, what is wrong with it, and which clones
+//! there are.
 
 pub mod clones;
 pub mod config_error;

@@ -39,7 +39,8 @@ impl Scratch {
             let mut git = scratch.git();
             git.args(arguments);
             let output = process::run(git, deadline()).map_err(|failure| failure.to_string())?;
-            let said = || output.stderr.lines().next().unwrap_or_default().escape_debug().to_string();
+            let said =
+                || output.stderr.lines().next().unwrap_or_default().escape_debug().to_string();
             if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(said()) }
         };
         let format = match hash {
@@ -56,7 +57,9 @@ impl Scratch {
     pub fn git(&self) -> Command {
         let mut git = process::caller("git");
         // named outright: safe.bareRepository may forbid git to find it
-        git.current_dir(self.folder.path()).env("GIT_DIR", self.folder.path()).env_remove("GIT_WORK_TREE");
+        git.current_dir(self.folder.path())
+            .env("GIT_DIR", self.folder.path())
+            .env_remove("GIT_WORK_TREE");
         git
     }
 }

@@ -1,4 +1,5 @@
-//! Which hosts are a GitHub, and where their API is (cli/go-gh, pkg/auth; cli/cli, internal/ghinstance).
+//! Which hosts are a GitHub, and where their API is (cli/go-gh, pkg/auth; cli/cli,
+//! internal/ghinstance).
 
 use crate::env::Env;
 use crate::git::url::Repository;
@@ -28,7 +29,10 @@ pub fn api_of(repository: &Repository, env: &Env) -> Option<(Forge, Url)> {
         | "git.sr.ht"
         | "ssh.dev.azure.com"
         | "vs-ssh.visualstudio.com" => return None,
-        host if named || given.is_some() || host.split('.').any(|part| part.starts_with("github")) => {
+        host if named
+            || given.is_some()
+            || host.split('.').any(|part| part.starts_with("github")) =>
+        {
             (Forge::Enterprise, format!("https://{host}/api/v3"))
         }
         _ => return None,

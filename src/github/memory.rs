@@ -1,5 +1,6 @@
-//! What outlives one look: answers that the server may confirm instead of repeating (a 304 is free of charge, docs, "Best
-//! practices for using the REST API"), and until when it wants to be left alone.
+//! What outlives one look: answers that the server may confirm instead of repeating (a 304 is free
+//! of charge, docs, "Best practices for using the REST API"), and until when it wants to be left
+//! alone.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -46,7 +47,8 @@ impl Memory {
 
     /// `now` is the server's time.
     pub(super) fn limit(&self, refusal: &Refusal, until: Option<Timestamp>, now: Timestamp) {
-        let rest = until.and_then(|until| until.duration_since(now).try_into().ok()).unwrap_or(REST);
+        let rest =
+            until.and_then(|until| until.duration_since(now).try_into().ok()).unwrap_or(REST);
         *lock(&self.limited) = Instant::now().checked_add(rest).map(|end| (refusal.clone(), end));
     }
 }

@@ -1,4 +1,5 @@
-//! GitHub's REST API: reads only, lenient, frugal. It asks what a doctor needs and can do nothing else.
+//! GitHub's REST API: reads only, lenient, frugal. It asks what a doctor needs and can do nothing
+//! else.
 
 mod host;
 mod memory;
@@ -94,15 +95,23 @@ impl<'a> GitHub<'a> {
             let source = self.sources.get(index, self.api.origin());
             let via = source.map_or("", |source| &source.via);
             let known = self.memory.known(via, &url.to_string());
-            let response = self.send(url, source.map(|source| &source.credential), known.as_ref(), true)?;
+            let response =
+                self.send(url, source.map(|source| &source.credential), known.as_ref(), true)?;
             if response.status != 401 {
                 return self.read(url, via, known, &response);
             }
             let Some(source) = source else { return Err(Refusal::of(&response)) };
             // another thread may have moved on meanwhile
             let next = source.index + 1;
-            if self.source.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                self.rejected.lock().unwrap_or_else(PoisonError::into_inner).push(source.via.clone());
+            if self
+                .source
+                .compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+            {
+                self.rejected
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(source.via.clone());
             }
         }
     }
@@ -157,8 +166,8 @@ impl<'a> GitHub<'a> {
             }
             return Err(refusal);
         }
-        let value: Value =
-            serde_json::from_slice(&response.body).map_err(|_| Refusal::broken("it is not JSON"))?;
+        let value: Value = serde_json::from_slice(&response.body)
+            .map_err(|_| Refusal::broken("it is not JSON"))?;
         let next = response.header("link").and_then(page::next_link).map(str::to_owned);
         // a page on another origin is not ours to ask for, and never with a token
         let following = follow(next.as_deref());

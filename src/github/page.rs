@@ -18,7 +18,8 @@ pub struct Page<T> {
 }
 
 impl GitHub<'_> {
-    /// The first page of the list under `key` (or of the answer itself, where it is a list), and how many there are.
+    /// The first page of the list under `key` (or of the answer itself, where it is a list), and
+    /// how many there are.
     pub fn page<T: Read>(&self, path: &str, key: &str) -> Answer<Page<T>> {
         self.pages(path, key, 1)
     }
@@ -39,7 +40,8 @@ impl GitHub<'_> {
                 Err(refusal) if number == 0 => return Err(refusal),
                 Err(_) => break,
             };
-            let elements = value.get(key).unwrap_or(&value).as_array().map_or(&[][..], Vec::as_slice);
+            let elements =
+                value.get(key).unwrap_or(&value).as_array().map_or(&[][..], Vec::as_slice);
             for element in elements {
                 match T::read(element) {
                     Some(item) => page.items.push(item),
@@ -59,8 +61,9 @@ impl GitHub<'_> {
 pub(super) fn next_link(header: &str) -> Option<&str> {
     header.split(',').find_map(|link| {
         let (target, parameters) = link.split_once(';')?;
-        let is_next =
-            parameters.split(';').any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
+        let is_next = parameters
+            .split(';')
+            .any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
         target.trim().strip_prefix('<')?.strip_suffix('>').filter(|_| is_next)
     })
 }

@@ -1,5 +1,6 @@
-//! Reading JSON leniently: a field that is missing, null or of another type is absent, and costs nothing but itself. Typed
-//! clients lose a whole page to one null (octocrab 0.54 rejects 13 of 20 payloads that GitHub really sends).
+//! Reading JSON leniently: a field that is missing, null or of another type is absent, and costs
+//! nothing but itself. Typed clients lose a whole page to one null (octocrab 0.54 rejects 13 of 20
+//! payloads that GitHub really sends).
 
 use jiff::Timestamp;
 use serde_json::Value;

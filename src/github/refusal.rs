@@ -1,4 +1,5 @@
-//! Why GitHub did not answer: one status, 403, stands for five things, and a doctor has to tell them apart.
+//! Why GitHub did not answer: one status, 403, stands for five things, and a doctor has to tell
+//! them apart.
 
 use std::fmt;
 
@@ -55,21 +56,28 @@ impl Refusal {
         Self::Broken(why)
     }
 
-    /// Rate limits come first: they too are 403. `remaining: 0` alone proves nothing, for it also rides on plain refusals, so
-    /// the message decides where there is one.
+    /// Rate limits come first: they too are 403. `remaining: 0` alone proves nothing, for it also
+    /// rides on plain refusals, so the message decides where there is one.
     pub(super) fn of(response: &Response) -> Self {
         let body: Option<Value> = serde_json::from_slice(&response.body).ok();
-        let message =
-            body.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default().to_owned();
+        let message = body
+            .as_ref()
+            .and_then(|body| body.get("message")?.as_str())
+            .unwrap_or_default()
+            .to_owned();
         let lower = message.to_lowercase();
         match response.status {
             401 => Self::BadCredentials,
             404 => Self::NotFound,
-            403 | 429 if is_rate_limit(response, &lower) => Self::RateLimited { until: limit_ends(response) },
+            403 | 429 if is_rate_limit(response, &lower) => {
+                Self::RateLimited { until: limit_ends(response) }
+            }
             403 => match response.header("x-github-sso") {
                 Some(sso) => Self::SingleSignOn { url: sso_url(sso) },
                 None if lower.contains("saml") => Self::SingleSignOn { url: None },
-                None if lower.contains("ip allow list") || lower.contains("ip address is not permitted") => {
+                None if lower.contains("ip allow list")
+                    || lower.contains("ip address is not permitted") =>
+                {
                     Self::AddressNotAllowed
                 }
                 None => Self::Forbidden { need: need(response, &lower), message },
@@ -117,7 +125,9 @@ fn need(response: &Response, message: &str) -> Need {
         return Need::Permission(permissions);
     }
     let (needs, has) = (named("x-accepted-oauth-scopes"), named("x-oauth-scopes"));
-    let list = |text: &str| -> Vec<String> { text.split(',').map(|scope| scope.trim().to_owned()).collect() };
+    let list = |text: &str| -> Vec<String> {
+        text.split(',').map(|scope| scope.trim().to_owned()).collect()
+    };
     let lacks = !needs.is_empty() && !list(&needs).iter().any(|need| list(&has).contains(need));
     match () {
         () if lacks => Need::Scope { needs, has },
@@ -147,7 +157,9 @@ impl fmt::Display for Refusal {
             Self::Forbidden { need: Need::Scope { needs, has }, .. } => {
                 write!(f, "403: the token has the scopes `{has}`, one of `{needs}` is needed")
             }
-            Self::Forbidden { need: Need::Admin, .. } => f.write_str("403: only an admin may ask this"),
+            Self::Forbidden { need: Need::Admin, .. } => {
+                f.write_str("403: only an admin may ask this")
+            }
             Self::Forbidden { need: Need::Unknown, .. } => f.write_str("403: not allowed"),
             Self::NotFound => f.write_str("404: not there, or not to be seen by who asks"),
             Self::Status { status, .. } => write!(f, "status {status}"),

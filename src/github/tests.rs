@@ -44,7 +44,8 @@ fn ask_again<T>(
 }
 
 fn workflows(names: std::ops::Range<usize>) -> String {
-    let list: Vec<_> = names.map(|n| json!({"path": format!("{n}.yml"), "state": "active"})).collect();
+    let list: Vec<_> =
+        names.map(|n| json!({"path": format!("{n}.yml"), "state": "active"})).collect();
     json!({"total_count": 350, "workflows": list}).to_string()
 }
 
@@ -53,31 +54,40 @@ fn pages_are_followed_on_their_origin_and_up_to_a_cap() {
     let base = Arc::new(std::sync::OnceLock::<String>::new());
     let known = Arc::clone(&base);
     let server = Server::start(move |request| {
-        let page: usize = request.target.split("page=").nth(1).map_or(1, |page| page.parse().unwrap());
-        let next =
-            format!("<{}/list?page={}>; rel=\"next\", <x>; rel=\"last\"", known.get().unwrap(), page + 1);
+        let page: usize =
+            request.target.split("page=").nth(1).map_or(1, |page| page.parse().unwrap());
+        let next = format!(
+            "<{}/list?page={}>; rel=\"next\", <x>; rel=\"last\"",
+            known.get().unwrap(),
+            page + 1
+        );
         Reply::new(200, workflows((page - 1) * 100..page * 100)).header("link", next)
     });
     base.set(server.url()).unwrap();
     let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
-    let page = ask(&server, Forge::Cloud, &env, |hub| hub.list::<Workflow>("/list", "workflows")).unwrap();
+    let page =
+        ask(&server, Forge::Cloud, &env, |hub| hub.list::<Workflow>("/list", "workflows")).unwrap();
     assert_eq!((page.items.len(), page.total, server.requests().len()), (300, 350, 3));
-    let page = ask(&server, Forge::Cloud, &env, |hub| hub.page::<Workflow>("/list", "workflows")).unwrap();
+    let page =
+        ask(&server, Forge::Cloud, &env, |hub| hub.page::<Workflow>("/list", "workflows")).unwrap();
     assert_eq!((page.items.len(), server.requests().len()), (100, 4));
 
     let other = Server::start(|_| Reply::new(200, workflows(100..200)));
     let link = format!("<{}/list?page=2>; rel=\"next\"", other.url());
-    let server = Server::start(move |_| Reply::new(200, workflows(0..100)).header("link", link.clone()));
-    let page = ask(&server, Forge::Cloud, &env, |hub| hub.list::<Workflow>("/list", "workflows")).unwrap();
+    let server =
+        Server::start(move |_| Reply::new(200, workflows(0..100)).header("link", link.clone()));
+    let page =
+        ask(&server, Forge::Cloud, &env, |hub| hub.list::<Workflow>("/list", "workflows")).unwrap();
     assert_eq!((page.items.len(), other.requests().len()), (100, 0));
 }
 
 #[test]
 fn what_has_not_changed_is_not_sent_again() {
-    let server = Server::start(|request| match request.headers.get("if-none-match").map(String::as_str) {
-        Some("W/\"1\"") => Reply::new(304, ""),
-        _ => Reply::new(200, workflows(0..3)).header("etag", "W/\"1\""),
-    });
+    let server =
+        Server::start(|request| match request.headers.get("if-none-match").map(String::as_str) {
+            Some("W/\"1\"") => Reply::new(304, ""),
+            _ => Reply::new(200, workflows(0..3)).header("etag", "W/\"1\""),
+        });
     let memory = Memory::default();
     for token in ["one", "one", "two"] {
         let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", token)]);
@@ -98,10 +108,11 @@ fn what_has_not_changed_is_not_sent_again() {
 
 #[test]
 fn sources_are_tried_in_their_order_each_where_it_belongs() {
-    let server = Server::start(|request| match request.headers.get("authorization").map(String::as_str) {
-        Some("Bearer good") | None => Reply::new(200, "{}"),
-        Some(_) => Reply::new(401, r#"{"message":"Bad credentials"}"#),
-    });
+    let server =
+        Server::start(|request| match request.headers.get("authorization").map(String::as_str) {
+            Some("Bearer good") | None => Reply::new(200, "{}"),
+            Some(_) => Reply::new(401, r#"{"message":"Bad credentials"}"#),
+        });
     let path = programs(&[
         ("gh", "[ \"$*\" = 'auth token --hostname github.example' ] && echo from-gh"),
         // not linked: a login URL, and status 1
@@ -114,8 +125,11 @@ fn sources_are_tried_in_their_order_each_where_it_belongs() {
             let before = server.requests().len();
             hub.page::<Workflow>("/list", "workflows").unwrap();
             let requests = server.requests();
-            let sent = requests[before..].iter().map(|request| request.headers.get("authorization").cloned());
-            let sent: Vec<_> = sent.map(|value| value.unwrap_or_default().replace("Bearer ", "")).collect();
+            let sent = requests[before..]
+                .iter()
+                .map(|request| request.headers.get("authorization").cloned());
+            let sent: Vec<_> =
+                sent.map(|value| value.unwrap_or_default().replace("Bearer ", "")).collect();
             (sent.join(" "), hub.token(), hub.rejected().len())
         })
     };
@@ -123,11 +137,15 @@ fn sources_are_tried_in_their_order_each_where_it_belongs() {
         Forge::Cloud,
         &[("PUSHREADY_GITHUB_TOKEN", "one"), ("GH_TOKEN", "two"), ("GITHUB_TOKEN", "good")],
     );
-    assert_eq!((&*sent, token.as_deref(), rejected), ("one two good", Some("token from GITHUB_TOKEN"), 2));
+    assert_eq!(
+        (&*sent, token.as_deref(), rejected),
+        ("one two good", Some("token from GITHUB_TOKEN"), 2)
+    );
     // gh has a token that is not accepted, Coder none: anonymously at last
     assert_eq!(tried(Forge::Cloud, &[]), ("from-gh ".to_owned(), None, 1));
     // gh's variables for github.com are not for another server
-    let (sent, ..) = tried(Forge::Enterprise, &[("GH_TOKEN", "two"), ("GH_ENTERPRISE_TOKEN", "good")]);
+    let (sent, ..) =
+        tried(Forge::Enterprise, &[("GH_TOKEN", "two"), ("GH_ENTERPRISE_TOKEN", "good")]);
     assert_eq!(sent, "good");
 }
 
@@ -153,7 +171,8 @@ fn coder_is_asked_last() {
 #[test]
 fn once_the_limit_is_reached_nothing_more_is_asked() {
     let server = Server::start(|_| {
-        Reply::new(403, r#"{"message":"API rate limit exceeded"}"#).header("x-ratelimit-reset", "2000000000")
+        Reply::new(403, r#"{"message":"API rate limit exceeded"}"#)
+            .header("x-ratelimit-reset", "2000000000")
     });
     let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
     let memory = Memory::default();
@@ -174,7 +193,10 @@ fn a_run_asks_so_much_and_no_more() {
         for _ in 0..MOST_REQUESTS {
             hub.page::<Workflow>("/list", "workflows").unwrap();
         }
-        assert_eq!(hub.page::<Workflow>("/list", "workflows").unwrap_err(), Refusal::TooManyRequests);
+        assert_eq!(
+            hub.page::<Workflow>("/list", "workflows").unwrap_err(),
+            Refusal::TooManyRequests
+        );
     });
 }
 
@@ -185,7 +207,11 @@ fn a_server_that_does_not_know_the_version_is_asked_without() {
     let server = Server::start(move |request| {
         count.fetch_add(1, Ordering::Relaxed);
         let known = !request.headers.contains_key("x-github-api-version");
-        if known { Reply::new(200, "{}") } else { Reply::new(400, r#"{"message":"unknown version"}"#) }
+        if known {
+            Reply::new(200, "{}")
+        } else {
+            Reply::new(400, r#"{"message":"unknown version"}"#)
+        }
     });
     let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
     ask(&server, Forge::Cloud, &env, |hub| hub.page::<Workflow>("/list", "workflows").unwrap());
@@ -196,7 +222,8 @@ fn a_server_that_does_not_know_the_version_is_asked_without() {
 fn no_token_goes_in_clear_over_the_network() {
     let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
     let home = Home::at(std::path::Path::new("/nonexistent"));
-    for (api, tokens) in [("http://github.corp.example/api/v3", 0), ("https://github.corp.example/api/v3", 1)]
+    for (api, tokens) in
+        [("http://github.corp.example/api/v3", 0), ("https://github.corp.example/api/v3", 1)]
     {
         let origin = Url::parse(api).unwrap().origin().clone();
         let given = ApiTokens::read(&env, &home, true);

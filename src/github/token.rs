@@ -1,4 +1,5 @@
-//! Where a token for the API comes from: variables first, then `gh`, then Coder. Programs are asked only when it is their turn.
+//! Where a token for the API comes from: variables first, then `gh`, then Coder. Programs are asked
+//! only when it is their turn.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,8 +19,13 @@ const GH: Duration = Duration::from_secs(5);
 const CODER: Duration = Duration::from_secs(10);
 
 /// What gh and coder need besides PATH and HOME.
-const GH_NEEDS: &[&str] =
-    &["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "GH_CONFIG_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+const GH_NEEDS: &[&str] = &[
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_DATA_HOME",
+    "GH_CONFIG_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
 const CODER_NEEDS: &[&str] = &[
     "CODER_AGENT_TOKEN",
     "CODER_AGENT_TOKEN_FILE",
@@ -89,11 +95,9 @@ impl<'a> Sources<'a> {
 
     /// The first source from `index` on that has a token.
     pub(super) fn get(&self, index: usize, origin: &Origin) -> Option<&Source> {
-        self.slots
-            .iter()
-            .enumerate()
-            .skip(index)
-            .find_map(|(index, slot)| slot.found.get_or_init(|| self.ask(&slot.from, index, origin)).as_ref())
+        self.slots.iter().enumerate().skip(index).find_map(|(index, slot)| {
+            slot.found.get_or_init(|| self.ask(&slot.from, index, origin)).as_ref()
+        })
     }
 
     fn ask(&self, from: &From, index: usize, origin: &Origin) -> Option<Source> {
@@ -110,8 +114,10 @@ impl<'a> Sources<'a> {
                 (command, CODER, "`coder external-auth access-token`".to_owned())
             }
         };
-        // where the account is not linked, coder prints a login URL and fails: the status counts, and a URL is no token
-        let output = process::run(command, deadline).ok().filter(|output| output.status.success())?;
+        // where the account is not linked, coder prints a login URL and fails: the status counts,
+        // and a URL is no token
+        let output =
+            process::run(command, deadline).ok().filter(|output| output.status.success())?;
         let token = ApiToken::parse(&SecretString::from(output.stdout)).ok()?.value;
         Some(Source { via, credential: Credential { token, origin: origin.clone() }, index })
     }

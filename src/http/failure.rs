@@ -25,9 +25,13 @@ impl fmt::Display for Failure {
             Self::Deadline => f.write_str("no answer before the deadline"),
             Self::Resolve(host) => write!(f, "the name `{host}` does not resolve"),
             Self::Connect(why) => write!(f, "cannot connect: {why}"),
-            Self::UnknownIssuer => f.write_str("nobody who is trusted here vouches for the certificate"),
+            Self::UnknownIssuer => {
+                f.write_str("nobody who is trusted here vouches for the certificate")
+            }
             Self::Tls(why) => write!(f, "TLS failed: {why}"),
-            Self::Proxy(why) => write!(f, "the proxy of the environment does not let through: {why}"),
+            Self::Proxy(why) => {
+                write!(f, "the proxy of the environment does not let through: {why}")
+            }
             Self::TooLarge => f.write_str("the answer is too large"),
             Self::Elsewhere(host) => {
                 write!(f, "redirected to another host, `{host}`, which was not followed")
@@ -49,17 +53,23 @@ impl Failure {
             ureq::Error::Timeout(_) => Self::Deadline,
             ureq::Error::HostNotFound => unresolved(),
             ureq::Error::BodyExceedsLimit(_) => Self::TooLarge,
-            ureq::Error::ConnectProxyFailed(text) => Self::Proxy(text.escape_debug().take(120).collect()),
+            ureq::Error::ConnectProxyFailed(text) => {
+                Self::Proxy(text.escape_debug().take(120).collect())
+            }
             ureq::Error::ConnectionFailed => Self::Connect("connection failed".to_owned()),
             ureq::Error::Rustls(error) => tls_failure(error),
-            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                Some(error) => tls_failure(error),
-                None if error.kind() == std::io::ErrorKind::TimedOut => Self::Deadline,
-                // std has no kind for what getaddrinfo says
-                None if error.to_string().contains("lookup address") => unresolved(),
-                None if is_cut(error.kind()) => Self::Broken("the connection ended early".to_owned()),
-                None => Self::Connect(error.kind().to_string()),
-            },
+            ureq::Error::Io(error) => {
+                match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                    Some(error) => tls_failure(error),
+                    None if error.kind() == std::io::ErrorKind::TimedOut => Self::Deadline,
+                    // std has no kind for what getaddrinfo says
+                    None if error.to_string().contains("lookup address") => unresolved(),
+                    None if is_cut(error.kind()) => {
+                        Self::Broken("the connection ended early".to_owned())
+                    }
+                    None => Self::Connect(error.kind().to_string()),
+                }
+            }
             other => Self::Broken(other.to_string().escape_debug().take(120).collect()),
         }
     }
@@ -67,12 +77,17 @@ impl Failure {
 
 fn tls_failure(error: &rustls::Error) -> Failure {
     match error {
-        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::UnknownIssuer,
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            Failure::UnknownIssuer
+        }
         other => Failure::Tls(other.to_string().escape_debug().take(120).collect()),
     }
 }
 
 fn is_cut(kind: std::io::ErrorKind) -> bool {
     use std::io::ErrorKind as Kind;
-    matches!(kind, Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe)
+    matches!(
+        kind,
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe
+    )
 }

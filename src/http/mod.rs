@@ -1,6 +1,8 @@
-//! The one way to make a request: reads only, a deadline, a capped body, the caller's proxies and certificate authorities.
+//! The one way to make a request: reads only, a deadline, a capped body, the caller's proxies and
+//! certificate authorities.
 //!
-//! A token belongs to one origin and is sent nowhere else: redirects are followed by hand, within the origin alone.
+//! A token belongs to one origin and is sent nowhere else: redirects are followed by hand, within
+//! the origin alone.
 
 mod failure;
 mod proxy;
@@ -53,7 +55,8 @@ impl Response {
 
 /// Makes requests; may be used from several threads at once.
 pub struct Http {
-    /// By what it takes to reach a host: made when first needed, since reading all authorities takes a while.
+    /// By what it takes to reach a host: made when first needed, since reading all authorities
+    /// takes a while.
     readers: Mutex<Vec<(Way, Reader)>>,
     roots: OnceLock<RootCerts>,
     env: Env,
@@ -99,12 +102,14 @@ impl Http {
             if !matches!(response.status, 301 | 302 | 307 | 308) {
                 return Ok(response);
             }
-            let Some(target) = response.headers.get(LOCATION).and_then(|value| value.to_str().ok()) else {
+            let Some(target) = response.headers.get(LOCATION).and_then(|value| value.to_str().ok())
+            else {
                 return Ok(response);
             };
             url = url.follow(target).ok_or_else(|| {
                 Failure::Elsewhere(
-                    Url::parse(target).map_or_else(|| "?".to_owned(), |url| url.origin().host().to_owned()),
+                    Url::parse(target)
+                        .map_or_else(|| "?".to_owned(), |url| url.origin().host().to_owned()),
                 )
             })?;
         }
@@ -134,7 +139,9 @@ impl Http {
             }
         }
         let belongs = |credential: &&Credential| credential.origin == *url.origin();
-        if let Some(credential) = credential.filter(belongs).filter(|_| url.origin().is_confidential()) {
+        if let Some(credential) =
+            credential.filter(belongs).filter(|_| url.origin().is_confidential())
+        {
             request = request.header(AUTHORIZATION, credential.token.bearer());
         }
         let mut response = request.call().map_err(|error| reader.failure(&error, url))?;
@@ -146,7 +153,10 @@ impl Http {
     }
 
     fn reader(&self, origin: &Origin) -> Result<Reader, Failure> {
-        let way = Way { tls: origin.is_https(), proxy: self.proxies.for_origin(origin).map(str::to_owned) };
+        let way = Way {
+            tls: origin.is_https(),
+            proxy: self.proxies.for_origin(origin).map(str::to_owned),
+        };
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, reader)) = readers.iter().find(|(known, _)| *known == way) {
             return Ok(reader.clone());
@@ -163,7 +173,8 @@ impl Http {
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(REQUEST));
         if way.tls || way.proxy.as_ref().is_some_and(|proxy| proxy.starts_with("https")) {
-            // ureq looks for the process's provider first; the feature that would choose it brings bundled roots
+            // ureq looks for the process's provider first; the feature that would choose it brings
+            // bundled roots
             let _ = rustls::crypto::ring::default_provider().install_default();
             let roots = self.roots.get_or_init(|| roots::load(&self.env)).clone();
             config = config.tls_config(TlsConfig::builder().root_certs(roots).build());

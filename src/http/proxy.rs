@@ -1,5 +1,6 @@
-//! Which proxy a request takes, by curl's rules: ureq knows no address ranges, and `github.com` does not cover
-//! `api.github.com` for it. Go's rule for ranges (`10.0.0.0/8`) is added, which curl has since 7.86 too.
+//! Which proxy a request takes, by curl's rules: ureq knows no address ranges, and `github.com`
+//! does not cover `api.github.com` for it. Go's rule for ranges (`10.0.0.0/8`) is added, which curl
+//! has since 7.86 too.
 
 use std::net::IpAddr;
 
@@ -30,7 +31,8 @@ enum Exception {
 impl Proxies {
     pub(super) fn of(env: &Env) -> Self {
         // the lower case comes first, as in curl
-        let either = |lower: &str| env.text(lower).or_else(|| env.text(&lower.to_ascii_uppercase()));
+        let either =
+            |lower: &str| env.text(lower).or_else(|| env.text(&lower.to_ascii_uppercase()));
         let any = either("all_proxy");
         let url = |name: &str| either(name).or_else(|| any.clone()).map(spell_out);
         Self {
@@ -42,7 +44,9 @@ impl Proxies {
 
     pub(super) fn for_origin(&self, origin: &Origin) -> Option<&str> {
         let proxy = if origin.is_https() { &self.https } else { &self.http };
-        proxy.as_deref().filter(|_| !self.exceptions.iter().any(|exception| exception.covers(origin)))
+        proxy
+            .as_deref()
+            .filter(|_| !self.exceptions.iter().any(|exception| exception.covers(origin)))
     }
 }
 
@@ -88,7 +92,9 @@ impl Exception {
                     host.strip_suffix(name.as_str())
                         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
                 };
-                !name.is_empty() && port.is_none_or(|port| port == origin.port()) && below(origin.host())
+                !name.is_empty()
+                    && port.is_none_or(|port| port == origin.port())
+                    && below(origin.host())
             }
             Self::Range { address, bits } => {
                 let host = origin.host().trim_matches(['[', ']']);
@@ -100,8 +106,12 @@ impl Exception {
 
 fn same_prefix(a: IpAddr, b: IpAddr, bits: u32) -> bool {
     match (a, b) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => bits <= 32 && (a.to_bits() ^ b.to_bits()).leading_zeros() >= bits,
-        (IpAddr::V6(a), IpAddr::V6(b)) => bits <= 128 && (a.to_bits() ^ b.to_bits()).leading_zeros() >= bits,
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            bits <= 32 && (a.to_bits() ^ b.to_bits()).leading_zeros() >= bits
+        }
+        (IpAddr::V6(a), IpAddr::V6(b)) => {
+            bits <= 128 && (a.to_bits() ^ b.to_bits()).leading_zeros() >= bits
+        }
         _ => false,
     }
 }
@@ -121,15 +131,19 @@ mod tests {
         let both = [("HTTPS_PROXY", "http://s:1"), ("http_proxy", "h:2")];
         assert_eq!(way(&both, "https://api.github.com").as_deref(), Some("http://s:1"));
         assert_eq!(way(&both, "http://ghe.example").as_deref(), Some("http://h:2"));
-        assert_eq!(way(&[("ALL_PROXY", "http://a:3")], "https://x.example").as_deref(), Some("http://a:3"));
+        assert_eq!(
+            way(&[("ALL_PROXY", "http://a:3")], "https://x.example").as_deref(),
+            Some("http://a:3")
+        );
         assert_eq!(way(&[("HTTP_PROXY", "http://h:2")], "https://x.example"), None);
         assert_eq!(way(&[("HTTPS_PROXY", "  ")], "https://x.example"), None);
     }
 
     #[test]
     fn exceptions_by_curls_rules_and_ranges() {
-        let covers =
-            |list: &str, url: &str| way(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)], url).is_none();
+        let covers = |list: &str, url: &str| {
+            way(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)], url).is_none()
+        };
         for (list, url) in [
             ("*", "https://api.github.com"),
             ("github.com", "https://api.github.com"),

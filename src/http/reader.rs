@@ -1,4 +1,5 @@
-//! The only hands on ureq, and they can but read: whatever would approve, cancel or repeat a run needs another verb.
+//! The only hands on ureq, and they can but read: whatever would approve, cancel or repeat a run
+//! needs another verb.
 
 use ureq::config::Config;
 use ureq::http::uri::Uri;
@@ -25,7 +26,9 @@ impl Reader {
     /// Why `url` did not answer: behind a proxy, only the proxy is connected to.
     pub(super) fn failure(&self, error: &ureq::Error, url: &Url) -> Failure {
         match Failure::of(error, url.origin().host()) {
-            Failure::Resolve(_) if self.proxied => Failure::Proxy("its name does not resolve".to_owned()),
+            Failure::Resolve(_) if self.proxied => {
+                Failure::Proxy("its name does not resolve".to_owned())
+            }
             Failure::Connect(why) if self.proxied => Failure::Proxy(why),
             failure => failure,
         }

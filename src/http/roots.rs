@@ -1,4 +1,5 @@
-//! The certificate authorities: the system's, and those that the environment names for any of the usual programs.
+//! The certificate authorities: the system's, and those that the environment names for any of the
+//! usual programs.
 
 use std::path::Path;
 
@@ -8,8 +9,8 @@ use ureq::tls::{Certificate, RootCerts};
 
 use crate::env::Env;
 
-/// What OpenSSL, curl, git, Node and Python are pointed at in workspaces behind a proxy that reads along. A workspace often
-/// sets one of them alone.
+/// What OpenSSL, curl, git, Node and Python are pointed at in workspaces behind a proxy that reads
+/// along. A workspace often sets one of them alone.
 const FILES: [&str; 6] = [
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",

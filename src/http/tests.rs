@@ -49,7 +49,9 @@ fn the_token_goes_to_its_origin_and_nowhere_else() {
     assert_eq!(get("/away").unwrap_err(), Failure::Elsewhere("127.0.0.1".to_owned()));
     assert!(matches!(get("/circle").unwrap_err(), Failure::Broken(_)));
     assert!(
-        own.requests().iter().all(|request| request.headers["authorization"] == "Bearer not-a-real-token")
+        own.requests()
+            .iter()
+            .all(|request| request.headers["authorization"] == "Bearer not-a-real-token")
     );
     assert!(other.requests().is_empty(), "another port is another origin");
     http.get(&url(&other.url()), &[], Some(&credential)).unwrap();
@@ -74,15 +76,21 @@ fn a_token_goes_in_clear_to_this_machine_alone() {
 
 #[test]
 fn urls_with_a_password_or_of_another_kind_are_refused() {
-    for text in ["https://user:word@example.org", "ftp://example.org", "example.org", "https://", ""] {
+    for text in
+        ["https://user:word@example.org", "ftp://example.org", "example.org", "https://", ""]
+    {
         assert_eq!(Url::parse(text), None, "{text}");
     }
     let base = url("https://h.example/api/v3/");
     assert_eq!(base.below("/repos").unwrap().to_string(), "https://h.example/api/v3/repos");
     assert_eq!(base.follow("/x?y=1").unwrap().to_string(), "https://h.example/x?y=1");
-    for foreign in
-        ["//evil.example/x", "http://h.example/x", "https://h.example:444/x", "https://h.example.evil/x", "x"]
-    {
+    for foreign in [
+        "//evil.example/x",
+        "http://h.example/x",
+        "https://h.example:444/x",
+        "https://h.example.evil/x",
+        "x",
+    ] {
         assert_eq!(base.follow(foreign), None, "{foreign}");
     }
     assert_eq!(super::segment("deploy/prod 1%"), "deploy%2Fprod%201%25");
@@ -115,7 +123,10 @@ fn hosts_that_are_not_there() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let get = |text: &str| http(&[]).get(&url(text), &[], None).unwrap_err();
     assert!(matches!(get(&format!("http://127.0.0.1:{port}")), Failure::Connect(_)));
-    assert_eq!(get("http://no-such-host.invalid"), Failure::Resolve("no-such-host.invalid".to_owned()));
+    assert_eq!(
+        get("http://no-such-host.invalid"),
+        Failure::Resolve("no-such-host.invalid".to_owned())
+    );
 }
 
 #[test]
@@ -137,8 +148,9 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
     let proxy = Proxy::start(407);
     let with_password = proxy.url().replace("http://", "http://user:hidden-word@");
     for variable in [with_password.as_str(), "http://user:hidden-word@[bad"] {
-        let error =
-            http(&[("HTTPS_PROXY", variable)]).get(&url("https://api.example"), &[], None).unwrap_err();
+        let error = http(&[("HTTPS_PROXY", variable)])
+            .get(&url("https://api.example"), &[], None)
+            .unwrap_err();
         assert!(matches!(error, Failure::Proxy(_)), "{error:?}");
         assert!(!format!("{error:?} {error}").contains("hidden-word"));
     }
@@ -151,8 +163,9 @@ fn corporate_authorities_are_trusted_where_any_usual_variable_names_them() {
     }
     let folder = tempfile::tempdir().unwrap();
     let certificates = Certificates::make(folder.path(), &["localhost"]);
-    let server =
-        Server::start_at(([127, 0, 0, 1], 0).into(), Some(&certificates), |_| Reply::new(200, "safe"));
+    let server = Server::start_at(([127, 0, 0, 1], 0).into(), Some(&certificates), |_| {
+        Reply::new(200, "safe")
+    });
     let server = url(&format!("https://localhost:{}", server.address.port()));
     let ca = certificates.authority.display().to_string();
     for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE"] {
@@ -166,8 +179,11 @@ fn corporate_authorities_are_trusted_where_any_usual_variable_names_them() {
 fn behind_a_proxy_it_is_the_proxy_that_is_not_there() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let refused = format!("http://127.0.0.1:{port}");
-    for proxy in [refused.as_str(), "http://no-such-proxy.invalid:3128", "socks5://127.0.0.1:1080"] {
-        let error = http(&[("HTTPS_PROXY", proxy)]).get(&url("https://api.example"), &[], None).unwrap_err();
+    for proxy in [refused.as_str(), "http://no-such-proxy.invalid:3128", "socks5://127.0.0.1:1080"]
+    {
+        let error = http(&[("HTTPS_PROXY", proxy)])
+            .get(&url("https://api.example"), &[], None)
+            .unwrap_err();
         assert!(matches!(error, Failure::Proxy(_)), "{proxy}: {error:?}");
     }
 }

@@ -15,8 +15,10 @@ pub struct Origin {
 
 impl Origin {
     fn of(uri: &Uri) -> Option<Self> {
-        let scheme =
-            uri.scheme().filter(|scheme| **scheme == Scheme::HTTPS || **scheme == Scheme::HTTP)?.clone();
+        let scheme = uri
+            .scheme()
+            .filter(|scheme| **scheme == Scheme::HTTPS || **scheme == Scheme::HTTP)?
+            .clone();
         let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
         let port = uri.port_u16().unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
         Some(Self { scheme, host, port })
@@ -37,7 +39,9 @@ impl Origin {
     /// Nobody on the way can read along: a token goes nowhere else.
     pub fn is_confidential(&self) -> bool {
         let address = self.host.trim_matches(['[', ']']).parse::<IpAddr>();
-        self.is_https() || self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        self.is_https()
+            || self.host == "localhost"
+            || address.is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -96,6 +100,8 @@ impl fmt::Display for Url {
 pub fn segment(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     text.bytes()
-        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(
+            |byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") },
+        )
         .collect()
 }

@@ -1,4 +1,5 @@
-//! Claude Code: its token in the form of `claude setup-token`, and the first-run prompts that would block a session.
+//! Claude Code: its token in the form of `claude setup-token`, and the first-run prompts that would
+//! block a session.
 #![expect(clippy::disallowed_methods, reason = "the token is handed to the file that will hold it")]
 
 use std::path::PathBuf;
@@ -57,7 +58,9 @@ fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) 
             let digest = Digest::from_hex(digest);
             match () {
                 () if digest == *wanted && *inference => Decision::InPlace,
-                () if digest == *wanted || last.is_some_and(|last| last.token == digest) => Decision::Write,
+                () if digest == *wanted || last.is_some_and(|last| last.token == digest) => {
+                    Decision::Write
+                }
                 () => Decision::Keep("another token is in place that pushready never wrote"),
             }
         }
@@ -75,7 +78,12 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         desired.claude.as_ref().is_some_and(|record| record.origin < seed.origin)
     };
     let Some(seed) = context.settings.claude.as_ref().filter(|seed| !lesser(seed)) else {
-        return without_token(desired.claude.as_ref()?, &file::observe(&path, Kind::Secret), context, path);
+        return without_token(
+            desired.claude.as_ref()?,
+            &file::observe(&path, Kind::Secret),
+            context,
+            path,
+        );
     };
     let wanted = Digest::from_hex(&seed.value.digest());
     let last = desired.claude.clone();
@@ -142,11 +150,15 @@ fn without_token(
             Code::ClaudeAuthBlanked,
             "left alone: the token of the last apply was blanked, and none is set here",
         ),
-        Some(CredentialsFile::SetupToken { digest, .. }) if Digest::from_hex(&digest) == record.token => {
+        Some(CredentialsFile::SetupToken { digest, .. })
+            if Digest::from_hex(&digest) == record.token =>
+        {
             let say = format!("kept from the last apply{}", age(record, context));
             Some(aged(say, record, context, vec![private(context, path)]))
         }
-        Some(_) => Some(Item::ready("claude", "left alone: not the token of the last apply", Vec::new())),
+        Some(_) => {
+            Some(Item::ready("claude", "left alone: not the token of the last apply", Vec::new()))
+        }
     }
 }
 
@@ -155,8 +167,7 @@ fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Re
     if !expires_in(record, context).is_negative() {
         return Item::ready("claude", say, resources);
     }
-    let hint =
-        "make a new one: `claude setup-token`; if its date is wrong, set PUSHREADY_CLAUDE_TOKEN_CREATED";
+    let hint = "make a new one: `claude setup-token`; if its date is wrong, set PUSHREADY_CLAUDE_TOKEN_CREATED";
     let item = Item::warn("claude", Finding::new(Code::ClaudeTokenExpired, say, hint), resources);
     Item { status: Status::Fail, ..item }
 }
@@ -168,8 +179,12 @@ fn private(context: &Context, path: PathBuf) -> Resource {
 
 fn credentials(context: &Context, path: PathBuf, edit: Edit) -> Resource {
     let id = context.id("claude.credentials", &path);
-    let target =
-        Target { path, kind: Kind::Secret, lock: Lock::None, malformed: Code::ClaudeConfigMalformed };
+    let target = Target {
+        path,
+        kind: Kind::Secret,
+        lock: Lock::None,
+        malformed: Code::ClaudeConfigMalformed,
+    };
     Resource::new(id, target, edit)
 }
 
@@ -192,7 +207,8 @@ fn age(record: &ClaudeRecord, context: &Context) -> String {
     }
 }
 
-/// Onboarding and trust in `.claude.json`: also where the login comes from `CLAUDE_CODE_OAUTH_TOKEN` alone.
+/// Onboarding and trust in `.claude.json`: also where the login comes from
+/// `CLAUDE_CODE_OAUTH_TOKEN` alone.
 fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
     let logged_in = desired.claude.is_some();
     if !logged_in && desired.trusted_folders.is_empty() {
@@ -214,21 +230,36 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
     }
     let path = context.home.claude_json.clone();
     let id = context.id("claude.config", &path);
-    let target =
-        Target { path, kind: Kind::Shared, lock: Lock::Claude, malformed: Code::ClaudeConfigMalformed };
+    let target = Target {
+        path,
+        kind: Kind::Shared,
+        lock: Lock::Claude,
+        malformed: Code::ClaudeConfigMalformed,
+    };
     let resource = Resource::new(id, target, Edit::Keys(keys));
-    let odd = Without::of(&odd, "for which `.claude.json` holds something else than an object", BARRED);
+    let odd =
+        Without::of(&odd, "for which `.claude.json` holds something else than an object", BARRED);
     let without = nameless.into_iter().chain(odd);
-    Some(trust::item("claude trust", Code::ClaudeUntrustedFolder, folders.len(), without, vec![resource]))
+    Some(trust::item(
+        "claude trust",
+        Code::ClaudeUntrustedFolder,
+        folders.len(),
+        without,
+        vec![resource],
+    ))
 }
 
 /// What mends a folder whose place is taken: see [`barred`].
-pub const BARRED: &str = "put an object in its place among `projects` in `.claude.json`, or nothing";
+pub const BARRED: &str =
+    "put an object in its place among `projects` in `.claude.json`, or nothing";
 
 /// Whether `.claude.json` has something at a folder's place in which nothing can be put.
 pub fn barred(claude_json: &str, folder: &str) -> bool {
-    let projects = object(claude_json).ok().and_then(|root| Some(root.get("projects")?.value.clone()));
+    let projects =
+        object(claude_json).ok().and_then(|root| Some(root.get("projects")?.value.clone()));
     let Some(projects) = projects else { return false };
     let Some(projects) = object_at(claude_json, projects) else { return true };
-    projects.get(folder).is_some_and(|project| object_at(claude_json, project.value.clone()).is_none())
+    projects
+        .get(folder)
+        .is_some_and(|project| object_at(claude_json, project.value.clone()).is_none())
 }

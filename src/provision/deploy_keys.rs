@@ -1,5 +1,8 @@
 //! Deploy keys: one private key a repository, each in a file of its own in the state folder.
-#![expect(clippy::disallowed_methods, reason = "the keys are handed to the file that will hold them")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the keys are handed to the file that will hold them"
+)]
 
 use std::path::PathBuf;
 
@@ -29,13 +32,15 @@ pub struct Keys {
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
     let settings = context.settings;
-    let mut keys = Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), farewells: Vec::new() };
+    let mut keys =
+        Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), farewells: Vec::new() };
     let last = std::mem::take(&mut desired.repositories);
 
     for sourced in &settings.keys {
         let (repository, key) = &sourced.value;
         let path = context.home.key(repository);
-        // the template's variable is gone in this shell, and a lesser source shows through: not a new key
+        // the template's variable is gone in this shell, and a lesser source shows through: not a
+        // new key
         let lesser = last.iter().any(|record| {
             record.repository == *repository
                 && record.origin < sourced.origin
@@ -44,7 +49,8 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         if lesser {
             continue;
         }
-        let resource = resource(repository, path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
+        let resource =
+            resource(repository, path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
             keys.items.push(Item::fail(subject(repository), obstructed(&obstacle, &path)));
             continue;
@@ -65,8 +71,10 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         if keys.routed.contains(&repository) {
             continue;
         }
-        let refused =
-            settings.refused.iter().any(|item| item.repository.as_ref().is_some_and(|r| *r == repository));
+        let refused = settings
+            .refused
+            .iter()
+            .any(|item| item.repository.as_ref().is_some_and(|r| *r == repository));
         let blank = settings.keys_unset.contains(&repository);
         if settings.key_origins.contains(&record.origin) && !refused && !blank {
             keys.farewells.push(farewell(context, &repository));
@@ -87,7 +95,8 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
             keys.items.push(Item::fail(subject(repository), finding));
         }
         Ok(Some(content)) => {
-            let say = format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
+            let say =
+                format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
             let resource = resource(repository, path, content.bytes.to_vec());
             keys.routed.push(repository.clone());
             keys.items.push(Item::ready(subject(repository), say, vec![resource]));
@@ -107,13 +116,18 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
 }
 
 /// What brings a key back of which nothing is kept but its file.
-pub const AGAIN: &str = "run `pushready apply` where PUSHREADY_DEPLOY_KEYS is set: restart the workspace";
+pub const AGAIN: &str =
+    "run `pushready apply` where PUSHREADY_DEPLOY_KEYS is set: restart the workspace";
 
-/// What is wrong with the content of a key file: it is not, or not as ssh takes it, the key that was installed. Pure.
+/// What is wrong with the content of a key file: it is not, or not as ssh takes it, the key that
+/// was installed. Pure.
 pub fn damage(content: &[u8], record: &RepositoryRecord) -> Option<Finding> {
-    let damaged =
-        |code, what: &str| Some(Finding::new(code, format!("the installed key is damaged: {what}"), AGAIN));
-    let Ok(text) = std::str::from_utf8(content) else { return damaged(Code::KeyMalformed, "it is not text") };
+    let damaged = |code, what: &str| {
+        Some(Finding::new(code, format!("the installed key is damaged: {what}"), AGAIN))
+    };
+    let Ok(text) = std::str::from_utf8(content) else {
+        return damaged(Code::KeyMalformed, "it is not text");
+    };
     if text.trim().is_empty() {
         return damaged(Code::KeyMalformed, "its file is empty");
     }
@@ -139,7 +153,8 @@ pub fn lost(home: &Home, record: &RepositoryRecord) -> Option<Code> {
 fn farewell(context: &Context, repository: &Repository) -> Item {
     let path = context.home.key(repository);
     let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed };
-    let delete = Resource::new(format!("key:{}", repository.id()), target, Edit::Delete).unrecorded();
+    let delete =
+        Resource::new(format!("key:{}", repository.id()), target, Edit::Delete).unrecorded();
     Item::ready(format!("removed {}", subject(repository)), "no longer asked for", vec![delete])
 }
 

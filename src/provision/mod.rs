@@ -1,4 +1,5 @@
-//! What is put into a home: settings and the last receipt become desired resources, with a line on each for the reader.
+//! What is put into a home: settings and the last receipt become desired resources, with a line on
+//! each for the reader.
 
 pub mod claude;
 pub mod codex;
@@ -45,8 +46,18 @@ pub struct Item {
 }
 
 impl Item {
-    pub fn ready(subject: impl Into<String>, say: impl Into<String>, resources: Vec<Resource>) -> Self {
-        Self { subject: subject.into(), status: Status::Ready, say: say.into(), finding: None, resources }
+    pub fn ready(
+        subject: impl Into<String>,
+        say: impl Into<String>,
+        resources: Vec<Resource>,
+    ) -> Self {
+        Self {
+            subject: subject.into(),
+            status: Status::Ready,
+            say: say.into(),
+            finding: None,
+            resources,
+        }
     }
 
     pub fn fail(subject: impl Into<String>, finding: Finding) -> Self {
@@ -61,7 +72,13 @@ impl Item {
 
     pub fn warn(subject: impl Into<String>, finding: Finding, resources: Vec<Resource>) -> Self {
         let say = finding.summary.clone();
-        Self { subject: subject.into(), status: Status::Warn, say, finding: Some(finding), resources }
+        Self {
+            subject: subject.into(),
+            status: Status::Warn,
+            say,
+            finding: Some(finding),
+            resources,
+        }
     }
 }
 
@@ -123,7 +140,8 @@ pub fn desired(context: &Context) -> Result<Provision> {
     Ok(Provision { items, desired, notes })
 }
 
-/// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and git themselves.
+/// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and
+/// git themselves.
 pub fn restated(context: &Context) -> Provision {
     let mut desired = asked(context);
     let mut items = deploy_keys::provision(context, &mut desired).items;
@@ -165,30 +183,38 @@ fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
     items
 }
 
-/// What cannot be put in place: refused by its value, now or by an earlier apply that was given it, or a login that an
-/// interrupted run did not come to and that nobody here can give. `others`: the items that stand already.
+/// What cannot be put in place: refused by its value, now or by an earlier apply that was given it,
+/// or a login that an interrupted run did not come to and that nobody here can give. `others`: the
+/// items that stand already.
 fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Item> {
     let refused = &context.settings.refused;
     let by_value = refused.iter().map(|item| (item.item.clone(), item.finding.clone()));
     let told = |name: &str| {
-        others.iter().any(|item| item.subject == name) || refused.iter().any(|item| item.item == name)
+        others.iter().any(|item| item.subject == name)
+            || refused.iter().any(|item| item.item == name)
     };
-    let cut_off =
-        desired.refused.iter().filter(|item| item.code == Code::NotProvisioned && !told(&item.item));
+    let cut_off = desired
+        .refused
+        .iter()
+        .filter(|item| item.code == Code::NotProvisioned && !told(&item.item));
     let settings = context.settings;
     // a value that is set again is judged above
     let is_given = |Refused { item, via, .. }: &Refused| match &**item {
         "codex" => settings.codex.is_some(),
         "claude" => settings.claude.is_some(),
         "known_hosts" => !settings.known_hosts.is_empty(),
-        item if settings.keys.iter().any(|key| item == format!("key {}", key.value.0.short())) => true,
+        item if settings.keys.iter().any(|key| item == format!("key {}", key.value.0.short())) => {
+            true
+        }
         _ => via.as_ref().map_or(!settings.key_origins.is_empty(), |via| {
             let origin = if via.contains('/') { Origin::SeedFolder } else { Origin::Variable };
             settings.key_origins.contains(&origin)
         }),
     };
     let standing = desired.refused.iter().filter(|last| {
-        is_of_value(last.code) && !is_given(last) && !refused.iter().any(|now| now.item == last.item)
+        is_of_value(last.code)
+            && !is_given(last)
+            && !refused.iter().any(|now| now.item == last.item)
     });
     let standing = standing.map(|Refused { item, code, .. }| {
         let say = "refused by the last apply that was given a value for it; none is set here";
@@ -201,11 +227,13 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
         (item.clone(), Finding::new(*code, say, hint))
     });
     let all: Vec<_> = by_value.chain(standing).chain(cut_off).collect();
-    desired.refused = all.iter().map(|(item, Finding { code, .. })| Refused::new(item, *code)).collect();
+    desired.refused =
+        all.iter().map(|(item, Finding { code, .. })| Refused::new(item, *code)).collect();
     all.into_iter().map(|(item, finding)| Item::fail(item, finding)).collect()
 }
 
-/// A login that was asked for and is gone: not restored, for its user may have logged out, and nothing is ready without it.
+/// A login that was asked for and is gone: not restored, for its user may have logged out, and
+/// nothing is ready without it.
 fn gone_is_failed(item: &mut Item) {
     if item.finding.as_ref().is_some_and(|finding| is_gone(finding.code)) {
         item.status = Status::Fail;
@@ -226,7 +254,8 @@ fn is_of_value(code: Code) -> bool {
     )
 }
 
-/// Whether the code says that a login of the last apply is no longer there: what holds now, and not what apply met.
+/// Whether the code says that a login of the last apply is no longer there: what holds now, and not
+/// what apply met.
 pub fn is_gone(code: Code) -> bool {
     matches!(
         code,
@@ -239,9 +268,11 @@ pub fn is_gone(code: Code) -> bool {
     )
 }
 
-/// What the last apply put in place and is gone by now, or can no longer work. Looks at files alone.
+/// What the last apply put in place and is gone by now, or can no longer work. Looks at files
+/// alone.
 pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
-    let settings = Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
+    let settings =
+        Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
     let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
     let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
@@ -255,8 +286,8 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     logins.chain(keys).chain(routing::lost(home, receipt)).collect()
 }
 
-/// Whether what is required is there; a requirement that nobody provisioned is a failure of its own.
-/// What is `told` as refused already, by the item's name, has its own cause.
+/// Whether what is required is there; a requirement that nobody provisioned is a failure of its
+/// own. What is `told` as refused already, by the item's name, has its own cause.
 pub fn unmet(desired: &Desired, told: impl Fn(&str) -> bool) -> Vec<Item> {
     let missing = |name: &str, say: String, hint: &str| {
         Some(Item::fail(name, Finding::new(Code::RequiredMissing, say, hint)))

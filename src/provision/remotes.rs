@@ -38,7 +38,10 @@ pub fn provision(
         let absent = desired.remotes_roots.iter().filter(|root| !root.is_dir());
         let absent: Vec<_> = absent.map(|root| format!("`{}`", context.home.shown(root))).collect();
         if !absent.is_empty() {
-            notes.push(format!("PUSHREADY_REMOTES_ROOTS names {}, where no folder is", absent.join(" and ")));
+            notes.push(format!(
+                "PUSHREADY_REMOTES_ROOTS names {}, where no folder is",
+                absent.join(" and ")
+            ));
         }
         if !search.complete {
             notes.push(format!(
@@ -57,7 +60,8 @@ pub fn provision(
             }
             let Ok(Some(content)) = file::observe(&config, Kind::Shared) else {
                 let standing = Complaint::standing_at(context.home, &config);
-                unreadable.extend(standing.map(|standing| broken(context.home, &config, &standing)));
+                unreadable
+                    .extend(standing.map(|standing| broken(context.home, &config, &standing)));
                 continue;
             };
             let Judged { exchanges, leaks: leaking, ports } = match judge(&content.bytes, routed) {
@@ -70,8 +74,10 @@ pub fn provision(
             };
             leaks.extend(leaking.into_iter().map(|url| (config.clone(), url)));
             ports_in_path.extend(ports.into_iter().map(|url| (config.clone(), url)));
-            reversed
-                .extend(turned_back(&content.bytes, routed, in_force).map(|turned| (config.clone(), turned)));
+            reversed.extend(
+                turned_back(&content.bytes, routed, in_force)
+                    .map(|turned| (config.clone(), turned)),
+            );
             if !exchanges.is_empty() {
                 rewritten += exchanges.len();
                 resources.push(resource(config, exchanges, Vec::new()));
@@ -89,8 +95,11 @@ pub fn provision(
     items.extend(unreadable);
     items.extend(leaking(context.home, &leaks));
     if let Some((config, (from, to))) = reversed.first() {
-        let more =
-            if reversed.len() > 1 { format!(" and in {} more", reversed.len() - 1) } else { String::new() };
+        let more = if reversed.len() > 1 {
+            format!(" and in {} more", reversed.len() - 1)
+        } else {
+            String::new()
+        };
         items.push(Item::fail(
             "remotes",
             Finding::new(
@@ -150,11 +159,14 @@ fn leaking(home: &Home, leaks: &[(PathBuf, Leak)]) -> Option<Item> {
     } else {
         ("stands", ", then take it out (`git remote set-url NAME URL`)")
     };
-    let more = if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
+    let more =
+        if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
     let finding = Finding::new(
         Code::LeakRemoteUrl,
         format!("a credential {stands} in the remote `{url}` of `{}`{more}", home.shown(config)),
-        format!("revoke that token{then}: every program that read the clone's configuration has seen it"),
+        format!(
+            "revoke that token{then}: every program that read the clone's configuration has seen it"
+        ),
     );
     Some(Item::warn("remotes", finding, Vec::new()))
 }
@@ -168,8 +180,10 @@ fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
         if url.port_in_path().is_some() {
             judged.ports.push(url.to_string());
         }
-        let keyed = url.repository().and_then(|asked| routed.iter().find(|known| known.same_as(asked)));
-        let over_the_web = matches!(url.transport(), Transport::Https | Transport::Http | Transport::Git);
+        let keyed =
+            url.repository().and_then(|asked| routed.iter().find(|known| known.same_as(asked)));
+        let over_the_web =
+            matches!(url.transport(), Transport::Https | Transport::Http | Transport::Git);
         let exchanged = keyed.filter(|_| over_the_web);
         if url.has_credential() {
             judged.leaks.push(Leak { url: url.to_string(), taken_out: exchanged.is_some() });
@@ -179,7 +193,9 @@ fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
                 remote: name,
                 key: variable.key,
                 to: repository.to_ssh(),
-                without_credential: url.has_credential().then(|| url.without_credential().to_owned()),
+                without_credential: url
+                    .has_credential()
+                    .then(|| url.without_credential().to_owned()),
                 from: value,
             });
         }
@@ -187,18 +203,27 @@ fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
     Ok(judged)
 }
 
-/// A remote of a keyed repository that a rule of the clone's own keeps from SSH, and where it leads; safe to print.
-fn turned_back(config: &[u8], routed: &[Repository], in_force: &InForce) -> Option<(String, String)> {
+/// A remote of a keyed repository that a rule of the clone's own keeps from SSH, and where it
+/// leads; safe to print.
+fn turned_back(
+    config: &[u8],
+    routed: &[Repository],
+    in_force: &InForce,
+) -> Option<(String, String)> {
     let of_clone = InForce::of(config);
     if of_clone.is_empty() {
         return None;
     }
     remote::urls(config).into_iter().flatten().find_map(|variable| {
         let url = GitUrl::parse(&variable.value?).ok()?;
-        let repository =
-            routed.iter().find(|known| url.repository().is_some_and(|asked| known.same_as(asked)))?;
-        let remote =
-            if url.transport().is_ssh() { url.without_credential().to_owned() } else { repository.to_ssh() };
+        let repository = routed
+            .iter()
+            .find(|known| url.repository().is_some_and(|asked| known.same_as(asked)))?;
+        let remote = if url.transport().is_ssh() {
+            url.without_credential().to_owned()
+        } else {
+            repository.to_ssh()
+        };
         let pushed = in_force.pushed(&of_clone, &remote, variable.key == "pushurl");
         let over_ssh = GitUrl::parse(&pushed).is_ok_and(|url| url.transport().is_ssh());
         (!over_ssh).then(|| (redact(&remote), redact(&pushed)))
@@ -212,7 +237,8 @@ fn giving_back(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
     entries
         .filter_map(|entry| match &entry.undo {
             Undo::Remotes { urls } => {
-                let back: Vec<_> = urls.iter().filter(|url| targets.contains(&url.wrote)).cloned().collect();
+                let back: Vec<_> =
+                    urls.iter().filter(|url| targets.contains(&url.wrote)).cloned().collect();
                 (!back.is_empty()).then(|| resource(entry.target.path.clone(), Vec::new(), back))
             }
             _ => None,
@@ -220,9 +246,17 @@ fn giving_back(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
         .collect()
 }
 
-fn resource(config: PathBuf, exchanges: Vec<remote::Exchange>, back: Vec<remote::Written>) -> Resource {
+fn resource(
+    config: PathBuf,
+    exchanges: Vec<remote::Exchange>,
+    back: Vec<remote::Written>,
+) -> Resource {
     let id = format!("remotes:{}", config.display());
-    let target =
-        Target { path: config, kind: Kind::Shared, lock: Lock::Git, malformed: Code::RemoteStillHttps };
+    let target = Target {
+        path: config,
+        kind: Kind::Shared,
+        lock: Lock::Git,
+        malformed: Code::RemoteStillHttps,
+    };
     Resource::new(id, target, Edit::Remotes { exchanges, back })
 }

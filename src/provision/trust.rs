@@ -8,8 +8,8 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::resource::Resource;
 
-/// Both clients look a folder up by its real path (codex 0.169, claude 2.1); one that is not there yet is taken as it is
-/// named.
+/// Both clients look a folder up by its real path (codex 0.169, claude 2.1); one that is not there
+/// yet is taken as it is named.
 pub fn real(folder: &Path) -> String {
     let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     match path.to_string_lossy().trim_end_matches('/') {
@@ -30,7 +30,10 @@ pub fn is_named(folder: &Path) -> bool {
 pub fn names(folders: &[PathBuf]) -> (BTreeSet<String>, Option<Without>) {
     let (named, nameless): (Vec<_>, Vec<_>) =
         folders.iter().map(PathBuf::as_path).partition(|folder| is_named(folder));
-    (named.into_iter().map(real).collect(), Without::of(&nameless, "whose path is not UTF-8", NAMELESS))
+    (
+        named.into_iter().map(real).collect(),
+        Without::of(&nameless, "whose path is not UTF-8", NAMELESS),
+    )
 }
 
 /// Folders that cannot be added.
@@ -42,7 +45,8 @@ pub struct Without {
 impl Without {
     /// `why`: a relative clause. `None`: there are no such folders.
     pub fn of<T: AsRef<Path>>(folders: &[T], why: &str, cure: impl Into<String>) -> Option<Self> {
-        let list: Vec<_> = folders.iter().map(|folder| format!("`{}`", folder.as_ref().display())).collect();
+        let list: Vec<_> =
+            folders.iter().map(|folder| format!("`{}`", folder.as_ref().display())).collect();
         let say = || format!("without {}, {why}", list.join(", "));
         (!list.is_empty()).then(|| Self { say: say(), cure: cure.into() })
     }
@@ -56,7 +60,8 @@ pub fn item(
     without: impl IntoIterator<Item = Without>,
     resources: Vec<Resource>,
 ) -> Item {
-    let told = if count == 1 { "1 folder trusted".to_owned() } else { format!("{count} folders trusted") };
+    let told =
+        if count == 1 { "1 folder trusted".to_owned() } else { format!("{count} folders trusted") };
     let (says, cures): (Vec<_>, Vec<_>) =
         without.into_iter().map(|Without { say, cure }| (say, cure)).unzip();
     if says.is_empty() {

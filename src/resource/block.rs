@@ -1,11 +1,13 @@
-//! Our lines in a text file that we share: at its head or at its tail, and every other byte untouched.
+//! Our lines in a text file that we share: at its head or at its tail, and every other byte
+//! untouched.
 
 use serde::{Deserialize, Serialize};
 
 /// Where our lines stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Before anything else: an `Include` below a `Host` line would hold for that host alone (ssh_config(5)).
+    /// Before anything else: an `Include` below a `Host` line would hold for that host alone
+    /// (ssh_config(5)).
     Head,
     Tail,
 }
@@ -25,8 +27,14 @@ impl Written {
     }
 }
 
-/// Puts `text` in its place, in exchange for what was `written` there before. `None`: it stands there already.
-pub fn insert(old: &[u8], text: &str, place: Place, written: Option<&Written>) -> Option<(Vec<u8>, Written)> {
+/// Puts `text` in its place, in exchange for what was `written` there before. `None`: it stands
+/// there already.
+pub fn insert(
+    old: &[u8],
+    text: &str,
+    place: Place,
+    written: Option<&Written>,
+) -> Option<(Vec<u8>, Written)> {
     let there = match place {
         Place::Head => old.starts_with(text.as_bytes()),
         // what was written before may begin with what is wanted now
@@ -51,8 +59,9 @@ pub fn insert(old: &[u8], text: &str, place: Place, written: Option<&Written>) -
     Some((new, Written { text, joined }))
 }
 
-/// Takes our lines out again. `None`: they are not there. Where somebody has added to our last section, as `git config
-/// --add` does, its header stays: without it the line would be of the section above.
+/// Takes our lines out again. `None`: they are not there. Where somebody has added to our last
+/// section, as `git config --add` does, its header stays: without it the line would be of the
+/// section above.
 pub fn remove(old: &[u8], written: &Written) -> Option<Vec<u8>> {
     // somebody may have taken the empty line away
     let lines = [&*written.text, written.ours()];
@@ -73,7 +82,8 @@ fn last_header(text: &str) -> Option<&str> {
 
 /// Whether what follows a section begins with more of it.
 fn goes_on_in_section(tail: &[u8]) -> bool {
-    let first = tail.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !is_blank(line));
+    let first =
+        tail.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !is_blank(line));
     first.is_some_and(|line| !line.starts_with(b"["))
 }
 
@@ -81,7 +91,8 @@ fn is_blank(line: &[u8]) -> bool {
     line.is_empty() || line.starts_with(b"#") || line.starts_with(b";")
 }
 
-/// Whether a line of ours is still there, although our lines as a whole are not: one that names a path.
+/// Whether a line of ours is still there, although our lines as a whole are not: one that names a
+/// path.
 pub fn names_ours(old: &[u8], written: &Written) -> bool {
     let stands = |ours: &str| {
         let mut lines = old.split(|&byte| byte == b'\n');
@@ -108,8 +119,8 @@ fn places(old: &[u8], text: &str) -> impl Iterator<Item = usize> {
         .filter(move |&start| old.get(start..start + text.len()) == Some(text.as_bytes()))
 }
 
-/// Whether the last line ends in a backslash that joins it with the next one (git-config(1)). Where it does not join, as
-/// at the end of a comment, an empty line does no harm.
+/// Whether the last line ends in a backslash that joins it with the next one (git-config(1)). Where
+/// it does not join, as at the end of a comment, an empty line does no harm.
 fn goes_on(text: &[u8]) -> bool {
     let line = text.strip_suffix(b"\n").unwrap_or(text);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -144,7 +155,8 @@ mod tests {
     #[test]
     fn replaces_what_was_written_before() {
         let old = Written { text: "Include old\n".to_owned(), joined: false };
-        let (new, _) = insert(b"Include old\nHost x\n", "Include new\n", Place::Head, Some(&old)).unwrap();
+        let (new, _) =
+            insert(b"Include old\nHost x\n", "Include new\n", Place::Head, Some(&old)).unwrap();
         assert_eq!(new, b"Include new\nHost x\n");
     }
 
@@ -172,8 +184,10 @@ mod tests {
 
     #[test]
     fn what_was_added_to_our_section_keeps_its_header() {
-        let written =
-            Written { text: "[a \"x\"]\n\tk = /1\n[a \"y\"]\n\tk = /2\n".to_owned(), joined: false };
+        let written = Written {
+            text: "[a \"x\"]\n\tk = /1\n[a \"y\"]\n\tk = /2\n".to_owned(),
+            joined: false,
+        };
         for (added, header) in [
             ("", ""),
             ("\n# more\n[b]\n\tk = 3\n", ""),

@@ -1,5 +1,8 @@
 //! A file, read without following anything, and the one way to write it.
-#![expect(clippy::disallowed_methods, reason = "this is the room that opens, writes and removes files")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the room that opens, writes and removes files"
+)]
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -19,7 +22,8 @@ use super::place::{Obstacle, READ_CAP, check_file, check_folder, named};
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
 pub const TEMPORARY: &str = ".pushready-tmp-";
 
-/// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged under its lock.
+/// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged
+/// under its lock.
 const OPTIMISM: usize = 3;
 
 /// A regular file as it was read.
@@ -39,7 +43,8 @@ pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     read(path, kind)
 }
 
-/// The text of a file that others write: empty where there is none that can be read. A FIFO does not hang us.
+/// The text of a file that others write: empty where there is none that can be read. A FIFO does
+/// not hang us.
 pub fn text(path: &Path) -> String {
     let content = observe(path, Kind::Shared).ok().flatten();
     content.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default()
@@ -50,25 +55,29 @@ fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     if kind != Kind::Shared {
         flags |= OFlags::NOFOLLOW;
     }
-    let before = match if kind == Kind::Shared { fs::metadata(path) } else { fs::symlink_metadata(path) } {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+    let before =
+        match if kind == Kind::Shared { fs::metadata(path) } else { fs::symlink_metadata(path) } {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
     // judged before it is opened: opening a device can have effects
     check_file(&before, kind)?;
-    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let file =
+        fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     let metadata = file.metadata()?;
     check_file(&metadata, kind)?;
     if metadata.len() > READ_CAP {
         return Err(Obstacle::TooLarge);
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
+    let mut bytes =
+        Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
     (&file).take(READ_CAP + 1).read_to_end(&mut bytes)?;
     Ok(Some(Content { bytes, mode: metadata.mode() & 0o7777 }))
 }
 
-/// Opens a lock file, made where it is missing. A link there is not followed, and a FIFO does not hang us.
+/// Opens a lock file, made where it is missing. A link there is not followed, and a FIFO does not
+/// hang us.
 pub fn open_lock(path: &Path, mode: u32) -> io::Result<File> {
     fs::OpenOptions::new()
         .create(true)
@@ -81,8 +90,12 @@ pub fn open_lock(path: &Path, mode: u32) -> io::Result<File> {
 
 /// The folders above `path` that do not exist, outermost first.
 pub fn missing_folders(path: &Path) -> Vec<PathBuf> {
-    let mut missing: Vec<_> =
-        path.ancestors().skip(1).take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    let mut missing: Vec<_> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| !folder.exists())
+        .map(Path::to_owned)
+        .collect();
     missing.reverse();
     missing
 }
@@ -93,9 +106,10 @@ pub fn create_folders(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         let dangling = folder.ancestors().find(|folder| folder.is_symlink() && !folder.exists());
         match dangling.filter(|_| error.kind() == io::ErrorKind::AlreadyExists) {
-            Some(link) => {
-                io::Error::new(error.kind(), format!("`{}` is a link that leads nowhere", link.display()))
-            }
+            Some(link) => io::Error::new(
+                error.kind(),
+                format!("`{}` is a link that leads nowhere", link.display()),
+            ),
             None => error,
         }
     })
@@ -137,16 +151,18 @@ pub enum New {
     Unchanged,
 }
 
-/// Reads the file, hands it to `edit`, and puts the result in its place in one step: whoever reads sees the old content
-/// or the new, never a part. The new content is written aside first, so that `lock` is held for a second look and a
-/// rename only: a crash that leaves the lock behind must hit that moment. What changed meanwhile is edited anew.
+/// Reads the file, hands it to `edit`, and puts the result in its place in one step: whoever reads
+/// sees the old content or the new, never a part. The new content is written aside first, so that
+/// `lock` is held for a second look and a rename only: a crash that leaves the lock behind must hit
+/// that moment. What changed meanwhile is edited anew.
 pub fn rewrite<E: From<Obstacle>>(
     path: &Path,
     kind: Kind,
     lock: Lock,
     mut edit: impl FnMut(Option<&Content>) -> Result<New, E>,
 ) -> Result<(), E> {
-    let path = if kind == Kind::Shared { resolve(path).map_err(Obstacle::Io)? } else { path.to_owned() };
+    let path =
+        if kind == Kind::Shared { resolve(path).map_err(Obstacle::Io)? } else { path.to_owned() };
     create_folders(&path).map_err(Obstacle::Io)?;
     for attempt in 0.. {
         let mut held = None;
@@ -164,7 +180,8 @@ pub fn rewrite<E: From<Obstacle>>(
             New::Bytes { bytes, mode } => Some(prepare(&path, &bytes, mode).map_err(Obstacle::Io)?),
         };
         if held.is_none() {
-            let taken = new.as_ref().map_or_else(|| lock.take(&path), |new| lock.take_for(&path, new));
+            let taken =
+                new.as_ref().map_or_else(|| lock.take(&path), |new| lock.take_for(&path, new));
             held = Some(taken?);
             // nobody else writes what is ours alone
             if kind != Kind::Own && observe(&path, kind)? != old {
@@ -187,10 +204,14 @@ pub fn rewrite<E: From<Obstacle>>(
 /// A new temporary file beside `path`, 0600 from birth, removed when dropped.
 pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder(path)?;
-    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(|error| of_folder(error, folder))
+    tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(folder)
+        .map_err(|error| of_folder(error, folder))
 }
 
-/// A new folder in `folder`, 0700 from birth, under a name that the sweep knows; removed when dropped.
+/// A new folder in `folder`, 0700 from birth, under a name that the sweep knows; removed when
+/// dropped.
 pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     tempfile::Builder::new()
@@ -230,7 +251,8 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// Writes a program that other users may run as well: it and the folders made for it are 0755, whatever the umask.
+/// Writes a program that other users may run as well: it and the folders made for it are 0755,
+/// whatever the umask.
 pub fn write_program(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let missing = missing_folders(path);
     create_folders(path)?;
@@ -283,27 +305,32 @@ pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
     name.as_bytes().starts_with(TEMPORARY.as_bytes())
 }
 
-/// Removes what an interrupted run left in `folder`: temporary files, and the locks that it held. Says how many; what
-/// cannot be removed is left to the next run.
+/// Removes what an interrupted run left in `folder`: temporary files, and the locks that it held.
+/// Says how many; what cannot be removed is left to the next run.
 pub fn sweep(folder: &Path) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let found: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();
-            let metadata = fs::symlink_metadata(&path).ok().filter(|it| it.uid() == geteuid().as_raw())?;
+            let metadata =
+                fs::symlink_metadata(&path).ok().filter(|it| it.uid() == geteuid().as_raw())?;
             Some((path, metadata))
         })
         .collect();
     let temporary = |(path, metadata): &&(PathBuf, fs::Metadata)| {
         metadata.is_file() && path.file_name().is_some_and(is_temporary)
     };
-    let inodes: Vec<_> = found.iter().filter(temporary).map(|(_, metadata)| metadata.ino()).collect();
+    let inodes: Vec<_> =
+        found.iter().filter(temporary).map(|(_, metadata)| metadata.ino()).collect();
     // the locks first: it is by its temporary file that one is known as ours
     let locks = found.iter().filter(|(path, metadata)| {
         path.extension().is_some_and(|extension| extension == "lock")
-            && (lock::is_our_folder(metadata) || metadata.is_file() && inodes.contains(&metadata.ino()))
+            && (lock::is_our_folder(metadata)
+                || metadata.is_file() && inodes.contains(&metadata.ino()))
     });
-    let gone = |path: &Path, folder: bool| if folder { fs::remove_dir(path) } else { fs::remove_file(path) };
+    let gone = |path: &Path, folder: bool| {
+        if folder { fs::remove_dir(path) } else { fs::remove_file(path) }
+    };
     let locks = locks.filter(|(path, metadata)| gone(path, metadata.is_dir()).is_ok()).count();
     locks + found.iter().filter(temporary).filter(|(path, _)| gone(path, false).is_ok()).count()
 }

@@ -1,5 +1,5 @@
-//! Where the values of a JSON text stand. It takes exactly what `JSON.parse` takes, which wrote the file: half a surrogate
-//! pair, any number, any depth. No value is decoded, so none is too odd.
+//! Where the values of a JSON text stand. It takes exactly what `JSON.parse` takes, which wrote the
+//! file: half a surrogate pair, any number, any depth. No value is decoded, so none is too odd.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -42,7 +42,8 @@ pub fn object(text: &str) -> Result<Object<'_>, Trouble> {
     object_at(text, range).ok_or(Trouble::NotAnObject)
 }
 
-/// The object that stands at this place of a text in which a value stands there; of another value: none.
+/// The object that stands at this place of a text in which a value stands there; of another value:
+/// none.
 pub fn object_at(text: &str, range: Range<usize>) -> Option<Object<'_>> {
     let mut scanner = Scanner { text: text.as_bytes(), at: range.start };
     let mut properties = Vec::new();
@@ -95,7 +96,8 @@ impl Scanner<'_> {
         (self.at == self.text.len()).then_some(value)
     }
 
-    /// Steps over one value. It keeps the open brackets itself: the depth of a file is no matter of our stack.
+    /// Steps over one value. It keeps the open brackets itself: the depth of a file is no matter of
+    /// our stack.
     fn value(&mut self) -> Option<Range<usize>> {
         let start = self.at;
         let mut open = Vec::new();
@@ -237,7 +239,8 @@ mod tests {
         let text = " { \"a\\u0062\" : [1, {\"x\":2}] ,\"c\":{\n} } ";
         let Object { range, properties } = object(text).unwrap();
         assert_eq!(&text[range], text.trim());
-        let told: Vec<_> = properties.iter().map(|it| (&*it.name, &text[it.value.clone()])).collect();
+        let told: Vec<_> =
+            properties.iter().map(|it| (&*it.name, &text[it.value.clone()])).collect();
         assert_eq!(told, [("ab", "[1, {\"x\":2}]"), ("c", "{\n}")]);
         assert_eq!(&text[properties[1].range.clone()], "\"c\":{\n}");
     }
@@ -247,7 +250,9 @@ mod tests {
         for text in ["[]", "null", "\"{}\"", " 1 "] {
             assert_eq!(object(text), Err(Trouble::NotAnObject), "{text}");
         }
-        for (text, at) in [("", 0), ("{\"a\":}", 5), ("{} x", 3), ("{\"a\" 1}", 5), ("{\"a\":1,}", 7)] {
+        for (text, at) in
+            [("", 0), ("{\"a\":}", 5), ("{} x", 3), ("{\"a\" 1}", 5), ("{\"a\":1,}", 7)]
+        {
             assert_eq!(object(text), Err(Trouble::Malformed(at)), "{text}");
         }
     }
@@ -315,13 +320,18 @@ mod tests {
                 }),
             ]
         });
-        let changed = (json.clone(), any::<prop::sample::Index>(), piece()).prop_map(|(text, at, piece)| {
-            let mut characters: Vec<_> = text.chars().map(String::from).collect();
-            let at = at.index(characters.len());
-            characters[at] = piece.to_owned();
-            characters.concat()
-        });
-        prop_oneof![prop::collection::vec(piece(), 0..6).prop_map(|pieces| pieces.concat()), json, changed,]
+        let changed =
+            (json.clone(), any::<prop::sample::Index>(), piece()).prop_map(|(text, at, piece)| {
+                let mut characters: Vec<_> = text.chars().map(String::from).collect();
+                let at = at.index(characters.len());
+                characters[at] = piece.to_owned();
+                characters.concat()
+            });
+        prop_oneof![
+            prop::collection::vec(piece(), 0..6).prop_map(|pieces| pieces.concat()),
+            json,
+            changed,
+        ]
     }
 
     #[test]
@@ -335,8 +345,11 @@ mod tests {
         let mut all: Vec<String> =
             (0..4000).map(|_| texts().new_tree(&mut runner).unwrap().current()).collect();
         all.push(format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000)));
-        let Ok(mut node) =
-            Command::new("node").args(["-e", JUDGE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+        let Ok(mut node) = Command::new("node")
+            .args(["-e", JUDGE])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
         else {
             return skip("takes_what_json_parse_takes_and_nothing_else", "node not found");
         };

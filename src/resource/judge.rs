@@ -17,8 +17,13 @@ impl Change {
 }
 
 impl Resource {
-    /// What to do, from what was observed and from what the receipt says was `written` here before. Pure.
-    pub fn judge(&self, observed: &Result<Option<Content>, Obstacle>, written: Option<&Undo>) -> Verdict {
+    /// What to do, from what was observed and from what the receipt says was `written` here before.
+    /// Pure.
+    pub fn judge(
+        &self,
+        observed: &Result<Option<Content>, Obstacle>,
+        written: Option<&Undo>,
+    ) -> Verdict {
         match observed {
             Err(obstacle) => Verdict::Blocked(obstructed(obstacle, &self.target.path)),
             Ok(old) => self.judge_content(old.as_ref(), written),
@@ -29,7 +34,9 @@ impl Resource {
         let open = old.filter(|old| self.target.kind == Kind::Secret && old.mode != 0o600);
         let verdict = match &self.edit {
             Edit::Private => Verdict::InSync,
-            Edit::Whole { bytes, mode, expendable } => self.whole(bytes, *mode, *expendable, old, written),
+            Edit::Whole { bytes, mode, expendable } => {
+                self.whole(bytes, *mode, *expendable, old, written)
+            }
             Edit::Delete => match old {
                 None => Verdict::InSync,
                 Some(_) => Verdict::Change(Change::plain(New::Absent)),
@@ -78,20 +85,30 @@ impl Resource {
         Verdict::Change(Change { new, undo: Some(Undo::Whole { before, wrote }), save, kept: None })
     }
 
-    fn set_keys(&self, keys: &[keys::Key], old: Option<&Content>, written: Option<&Undo>) -> Verdict {
+    fn set_keys(
+        &self,
+        keys: &[keys::Key],
+        old: Option<&Content>,
+        written: Option<&Undo>,
+    ) -> Verdict {
         let Ok(text) = old.map(text).transpose() else {
             return Verdict::Blocked(self.malformed("it is not UTF-8"));
         };
         let asked = |known: &keys::Written| keys.iter().any(|key| key.path == known.path);
         let dropped: Vec<_> = match written {
-            Some(Undo::Keys { keys, .. }) => keys.iter().filter(|known| !asked(known)).cloned().collect(),
+            Some(Undo::Keys { keys, .. }) => {
+                keys.iter().filter(|known| !asked(known)).cloned().collect()
+            }
             _ => Vec::new(),
         };
-        let cleared =
-            match text.filter(|_| !dropped.is_empty()).map(|text| keys::unset(text, &dropped)).transpose() {
-                Ok(cleared) => cleared.map(|(text, _)| text),
-                Err(refusal) => return Verdict::Blocked(self.refused(&refusal)),
-            };
+        let cleared = match text
+            .filter(|_| !dropped.is_empty())
+            .map(|text| keys::unset(text, &dropped))
+            .transpose()
+        {
+            Ok(cleared) => cleared.map(|(text, _)| text),
+            Err(refusal) => return Verdict::Blocked(self.refused(&refusal)),
+        };
         let (new, added) = match keys::set(cleared.as_deref().or(text), keys) {
             Ok(result) => result,
             Err(refusal) => return Verdict::Blocked(self.refused(&refusal)),
@@ -100,7 +117,8 @@ impl Resource {
             return Verdict::InSync;
         }
         let (before, mut all) = match written {
-            // the bytes of before are right while ours were the last hands on the file, or have just put them back
+            // the bytes of before are right while ours were the last hands on the file, or have
+            // just put them back
             Some(Undo::Keys { keys, before: whole, wrote }) => {
                 let untouched = old.is_some_and(|old| Digest::of(&old.bytes) == *wrote);
                 (whole.clone().filter(|whole| untouched || *whole == before(old)), keys.clone())
@@ -109,7 +127,8 @@ impl Resource {
         };
         all.retain(asked);
         for mut key in added {
-            // of a secret the receipt holds a digest alone; the file of before is kept whole, in the undo folder
+            // of a secret the receipt holds a digest alone; the file of before is kept whole, in
+            // the undo folder
             key.before = key.before.filter(|_| self.target.kind != Kind::Secret);
             match all.iter_mut().find(|known| known.path == key.path) {
                 Some(known) => known.wrote = key.wrote,
@@ -130,7 +149,8 @@ impl Resource {
         written: Option<&Undo>,
     ) -> Verdict {
         let Some(old) = old else { return Verdict::InSync };
-        let edited = remote::unset(&old.bytes, back).and_then(|(text, _)| remote::set(&text, exchanges));
+        let edited =
+            remote::unset(&old.bytes, back).and_then(|(text, _)| remote::set(&text, exchanges));
         match edited {
             Err(malformed) => Verdict::Blocked(self.malformed(&format!("line {}", malformed.line))),
             Ok((new, _)) if new == **old.bytes => Verdict::InSync,
@@ -139,7 +159,8 @@ impl Resource {
                     Some(Undo::Remotes { urls }) => urls.clone(),
                     _ => Vec::new(),
                 };
-                // the same exchange may stand there already: its reverse was interrupted, or the user undid it
+                // the same exchange may stand there already: its reverse was interrupted, or the
+                // user undid it
                 urls.retain(|url| !back.contains(url) && !added.contains(url));
                 urls.extend(added);
                 let undo = Some(Undo::Remotes { urls });
@@ -171,11 +192,14 @@ impl Resource {
             (Before::Saved { mode, .. }, Some(saved)) => {
                 change(New::Bytes { bytes: saved.clone(), mode: *mode })
             }
-            (Before::Saved { .. }, None) => Verdict::Kept("what stood there before is lost".to_owned()),
+            (Before::Saved { .. }, None) => {
+                Verdict::Kept("what stood there before is lost".to_owned())
+            }
         };
         let Some(old) = old else {
             return match undo {
-                // a loss caused by somebody else does not keep what was there before from coming back
+                // a loss caused by somebody else does not keep what was there before from coming
+                // back
                 Undo::Whole { before: before @ Before::Saved { .. }, .. } => restore(before),
                 _ => Verdict::InSync,
             };
@@ -183,7 +207,9 @@ impl Resource {
         let now = Digest::of(&old.bytes);
         match undo {
             // interrupted before it was written
-            Undo::Whole { before: Before::Saved { content, .. }, .. } if *content == now => Verdict::InSync,
+            Undo::Whole { before: Before::Saved { content, .. }, .. } if *content == now => {
+                Verdict::InSync
+            }
             Undo::Whole { before, wrote } if *wrote == now || descendant => restore(before),
             Undo::Whole { .. } => Verdict::Kept("it was changed since".to_owned()),
             Undo::Block { written, made } => match block::remove(&old.bytes, written) {
@@ -194,8 +220,12 @@ impl Resource {
                 Some(rest) if rest.is_empty() && *made => change(New::Absent),
                 Some(rest) => {
                     let kept = match () {
-                        () if block::names_ours(&rest, written) => Some("a line of ours stands there twice"),
-                        () if rest.len() + written.text.trim_start_matches('\n').len() > old.bytes.len() => {
+                        () if block::names_ours(&rest, written) => {
+                            Some("a line of ours stands there twice")
+                        }
+                        () if rest.len() + written.text.trim_start_matches('\n').len()
+                            > old.bytes.len() =>
+                        {
                             Some("the header of our section, to which somebody has added")
                         }
                         () => None,
@@ -212,7 +242,9 @@ impl Resource {
             },
             Undo::Remotes { urls } => match remote::unset(&old.bytes, urls) {
                 Ok((new, kept)) => partly(new, kept),
-                Err(malformed) => Verdict::Kept(self.malformed(&format!("line {}", malformed.line)).summary),
+                Err(malformed) => {
+                    Verdict::Kept(self.malformed(&format!("line {}", malformed.line)).summary)
+                }
             },
         }
     }
@@ -240,7 +272,12 @@ impl Resource {
     }
 }
 
-fn insert(text: &str, place: block::Place, old: Option<&Content>, written: Option<&Undo>) -> Verdict {
+fn insert(
+    text: &str,
+    place: block::Place,
+    old: Option<&Content>,
+    written: Option<&Undo>,
+) -> Verdict {
     let (previous, was_made) = match written {
         Some(Undo::Block { written, made }) => (Some(written), Some(*made)),
         _ => (None, None),
@@ -257,16 +294,20 @@ fn insert(text: &str, place: block::Place, old: Option<&Content>, written: Optio
     }
 }
 
-/// The content that `before` refers to, where it is still in the file: after an interrupted removal, that may be the only
-/// place.
+/// The content that `before` refers to, where it is still in the file: after an interrupted
+/// removal, that may be the only place.
 fn to_be_saved(before: &Before, old: Option<&Content>) -> Option<Zeroizing<Vec<u8>>> {
-    let old = old
-        .filter(|old| matches!(before, Before::Saved { content, .. } if *content == Digest::of(&old.bytes)));
+    let old = old.filter(
+        |old| matches!(before, Before::Saved { content, .. } if *content == Digest::of(&old.bytes)),
+    );
     old.map(|old| old.bytes.clone())
 }
 
 fn before(old: Option<&Content>) -> Before {
-    old.map_or(Before::Absent, |old| Before::Saved { content: Digest::of(&old.bytes), mode: old.mode })
+    old.map_or(Before::Absent, |old| Before::Saved {
+        content: Digest::of(&old.bytes),
+        mode: old.mode,
+    })
 }
 
 fn bytes(bytes: Vec<u8>, mode: u32) -> New {

@@ -37,7 +37,8 @@ pub enum Refusal {
     NotAnObject(String),
 }
 
-/// Sets `keys` whose value is another. Nothing is changed where all are as wanted: the list is empty then.
+/// Sets `keys` whose value is another. Nothing is changed where all are as wanted: the list is
+/// empty then.
 pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<Written>), Refusal> {
     let mut text = old.filter(|text| !text.trim().is_empty()).unwrap_or("{\n}\n").to_owned();
     parse(&text)?;
@@ -56,7 +57,8 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<Written>), Re
             }
             Found::Missing { object, rest } => {
                 let Some((name, inner)) = rest.split_first() else { continue };
-                let value = inner.iter().rev().fold(value.clone(), |value, name| json!({ name: value }));
+                let value =
+                    inner.iter().rev().fold(value.clone(), |value, name| json!({ name: value }));
                 (insertion(&text, &object, name, &value), None, inner.len())
             }
             Found::Barred(name) => return Err(Refusal::NotAnObject(name.to_owned())),
@@ -75,7 +77,8 @@ pub fn adopt(text: &str, path: &[String]) -> Option<Written> {
     Some(Written { path: path.to_vec(), wrote: digest(&value), before: None, made: 0 })
 }
 
-/// Puts back what stood at the keys before. Returns the new text and the paths that the user has changed since: kept.
+/// Puts back what stood at the keys before. Returns the new text and the paths that the user has
+/// changed since: kept.
 pub fn unset(old: &str, written: &[Written]) -> Result<(String, Vec<String>), Refusal> {
     let mut text = old.to_owned();
     parse(&text)?;
@@ -139,33 +142,42 @@ fn insertion(text: &str, object: &Object, name: &str, value: &Value) -> (Range<u
         [] => {
             let line = text.get(..inside).unwrap_or_default().lines().last().unwrap_or_default();
             let indent = line.len() - line.trim_start().len();
-            let on_lines = text.get(inside..object.range.end).is_some_and(|inner| inner.contains('\n'));
-            (inside, "", if on_lines { format!("\n{}", " ".repeat(indent + 2)) } else { String::new() })
+            let on_lines =
+                text.get(inside..object.range.end).is_some_and(|inner| inner.contains('\n'));
+            (
+                inside,
+                "",
+                if on_lines { format!("\n{}", " ".repeat(indent + 2)) } else { String::new() },
+            )
         }
         [.., last] => {
-            let before = object.properties.iter().rev().nth(1).map_or(inside, |property| property.range.end);
-            let blank = text.get(before..last.range.start).unwrap_or_default().trim_start_matches(',');
+            let before =
+                object.properties.iter().rev().nth(1).map_or(inside, |property| property.range.end);
+            let blank =
+                text.get(before..last.range.start).unwrap_or_default().trim_start_matches(',');
             // blanks may stand before the comma, too
             let blank = blank.rsplit(',').next().unwrap_or_default();
             (last.range.end, ",", blank.to_owned())
         }
     };
     let value = match blank.rsplit_once('\n') {
-        Some((_, indent)) => {
-            serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', &format!("\n{indent}"))
-        }
+        Some((_, indent)) => serde_json::to_string_pretty(value)
+            .unwrap_or_default()
+            .replace('\n', &format!("\n{indent}")),
         None => value.to_string(),
     };
     let colon = if blank.is_empty() { ":" } else { ": " };
     (at..at, format!("{comma}{blank}{}{colon}{value}", Value::from(name)))
 }
 
-/// The bytes of a property with one comma: the reverse of its insertion. With it go the objects that were made for it, as
-/// far as they hold nothing else.
+/// The bytes of a property with one comma: the reverse of its insertion. With it go the objects
+/// that were made for it, as far as they hold nothing else.
 fn removal(holders: &[Object], way: &[Property], made: usize) -> Range<usize> {
-    let goes = |depth: usize| holders.get(depth + 1).is_some_and(|object| object.properties.len() == 1);
-    let depth = (0..made)
-        .fold(holders.len() - 1, |depth, _| if depth > 0 && goes(depth - 1) { depth - 1 } else { depth });
+    let goes =
+        |depth: usize| holders.get(depth + 1).is_some_and(|object| object.properties.len() == 1);
+    let depth = (0..made).fold(holders.len() - 1, |depth, _| {
+        if depth > 0 && goes(depth - 1) { depth - 1 } else { depth }
+    });
     let (Some(object), Some(property)) = (holders.get(depth), way.get(depth)) else { return 0..0 };
     let at = object.properties.iter().position(|other| other.range == property.range).unwrap_or(0);
     let previous = at.checked_sub(1).and_then(|at| object.properties.get(at));
@@ -212,8 +224,12 @@ mod tests {
 
     #[test]
     fn makes_a_file_that_is_not_there() {
-        let (text, _) = set(None, &[key(&["a"], json!(true)), key(&["p", "/d", "t"], json!(1))]).unwrap();
-        assert_eq!(text, "{\n  \"a\": true,\n  \"p\": {\n    \"/d\": {\n      \"t\": 1\n    }\n  }\n}\n");
+        let (text, _) =
+            set(None, &[key(&["a"], json!(true)), key(&["p", "/d", "t"], json!(1))]).unwrap();
+        assert_eq!(
+            text,
+            "{\n  \"a\": true,\n  \"p\": {\n    \"/d\": {\n      \"t\": 1\n    }\n  }\n}\n"
+        );
     }
 
     #[test]
@@ -233,7 +249,8 @@ mod tests {
     #[test]
     fn restores_what_it_replaced_and_keeps_what_was_changed_since() {
         let old = "{\"a\":false,\"b\":1}";
-        let (text, written) = set(Some(old), &[key(&["a"], json!(true)), key(&["b"], json!(2))]).unwrap();
+        let (text, written) =
+            set(Some(old), &[key(&["a"], json!(true)), key(&["b"], json!(2))]).unwrap();
         assert_eq!(unset(&text, &written).unwrap(), (old.to_owned(), vec![]));
         let edited = text.replace('2', "3");
         let (text, kept) = unset(&edited, &written).unwrap();
@@ -275,8 +292,9 @@ mod tests {
             let name = prop::sample::select(vec!["a", "p", "q", "\\u0070", "x,y", "\u{e9}"]);
             let property = (blank(), name, blank(), blank(), inner, blank());
             prop::collection::vec(property, 0..4).prop_map(|properties| {
-                let texts =
-                    properties.iter().map(|(b1, n, b2, b3, v, b4)| format!("{b1}\"{n}\"{b2}:{b3}{v}{b4}"));
+                let texts = properties
+                    .iter()
+                    .map(|(b1, n, b2, b3, v, b4)| format!("{b1}\"{n}\"{b2}:{b3}{v}{b4}"));
                 format!("{{{}}}", texts.collect::<Vec<_>>().join(","))
             })
         });

@@ -1,4 +1,5 @@
-//! The locks of the programs whose files we edit, each taken as its program takes it, and never longer than one write.
+//! The locks of the programs whose files we edit, each taken as its program takes it, and never
+//! longer than one write.
 #![expect(clippy::disallowed_methods, reason = "lock files are made here")]
 
 use std::fs::{self, File, TryLockError};
@@ -17,7 +18,8 @@ use super::place::{self, Kind, Obstacle};
 /// Longer than any of the programs holds its lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(5);
-/// The age at which the lock folders of `proper-lockfile`, which Claude Code uses, count as abandoned.
+/// The age at which the lock folders of `proper-lockfile`, which Claude Code uses, count as
+/// abandoned.
 const ABANDONED: Duration = Duration::from_secs(10);
 
 /// Whose lock guards a file.
@@ -42,10 +44,12 @@ pub enum Held {
     Claude(ClaudeLock),
 }
 
-/// The mode of the lock folders that we make. Nobody else's have the sticky bit, so after a crash it tells ours.
+/// The mode of the lock folders that we make. Nobody else's have the sticky bit, so after a crash
+/// it tells ours.
 const OUR_FOLDER: u32 = 0o1700;
 
-/// Whether an interrupted run of ours left this lock folder. (It may have got its parent's setgid bit.)
+/// Whether an interrupted run of ours left this lock folder. (It may have got its parent's setgid
+/// bit.)
 pub fn is_our_folder(metadata: &fs::Metadata) -> bool {
     metadata.is_dir() && metadata.mode() & 0o1777 == OUR_FOLDER
 }
@@ -79,7 +83,8 @@ impl Lock {
 }
 
 impl Lock {
-    /// The same for the writing of `new`: git's lock is then the new content itself, as it is when git writes.
+    /// The same for the writing of `new`: git's lock is then the new content itself, as it is when
+    /// git writes.
     pub fn take_for(self, path: &Path, new: &NamedTempFile) -> Result<Held, Obstacle> {
         if self != Self::Git {
             return self.take(path);
@@ -177,9 +182,10 @@ impl Drop for ClaudeLock {
 fn gone(lock: &Path, removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => {
-            Err(io::Error::new(error.kind(), format!("the lock `{}` stays: {error}", lock.display())))
-        }
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("the lock `{}` stays: {error}", lock.display()),
+        )),
         Ok(()) => Ok(()),
     }
 }
@@ -215,7 +221,9 @@ fn flock(path: &Path, mode: u32) -> Result<File, Obstacle> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() > end => return Err(held_by_another(path).into()),
+            Err(TryLockError::WouldBlock) if Instant::now() > end => {
+                return Err(held_by_another(path).into());
+            }
             Err(TryLockError::WouldBlock) => thread::sleep(STEP),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
@@ -227,7 +235,7 @@ fn held_by_another(lock: &Path) -> io::Error {
 }
 
 fn abandoned(lock: &Path) -> bool {
-    fs::symlink_metadata(lock)
-        .and_then(|metadata| metadata.modified())
-        .is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > ABANDONED))
+    fs::symlink_metadata(lock).and_then(|metadata| metadata.modified()).is_ok_and(|modified| {
+        SystemTime::now().duration_since(modified).is_ok_and(|age| age > ABANDONED)
+    })
 }

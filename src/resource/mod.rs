@@ -1,5 +1,6 @@
-//! How one kind of thing is observed, judged, changed and undone. Every kind is a pure edit of one file's bytes: the
-//! plan runs it on what it observed, the act runs it again under the file's lock, and removal runs its reverse.
+//! How one kind of thing is observed, judged, changed and undone. Every kind is a pure edit of one
+//! file's bytes: the plan runs it on what it observed, the act runs it again under the file's lock,
+//! and removal runs its reverse.
 
 pub mod block;
 pub mod digest;
@@ -35,7 +36,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// The folders that a write makes, outermost first: where the file is a link, those of its target.
+    /// The folders that a write makes, outermost first: where the file is a link, those of its
+    /// target.
     pub fn missing_folders(&self) -> Vec<PathBuf> {
         let real = match self.kind {
             Kind::Shared => file::resolve(&self.path).unwrap_or_else(|_| self.path.clone()),
@@ -52,7 +54,8 @@ pub struct Resource {
     pub id: String,
     pub target: Target,
     pub edit: Edit,
-    /// Whether the receipt must know how to undo it. A whole file in the state folder goes with that folder.
+    /// Whether the receipt must know how to undo it. A whole file in the state folder goes with
+    /// that folder.
     pub recorded: bool,
     /// What the edit was decided on.
     seen: Seen,
@@ -70,8 +73,8 @@ enum Seen {
 /// The closed set of kinds.
 #[derive(Debug)]
 pub enum Edit {
-    /// A whole file that we own, with its permission bits. What is replaced, and was not written by us, is what a removal
-    /// puts back, unless it is `expendable`: nobody will want it.
+    /// A whole file that we own, with its permission bits. What is replaced, and was not written by
+    /// us, is what a removal puts back, unless it is `expendable`: nobody will want it.
     Whole { bytes: Zeroizing<Vec<u8>>, mode: u32, expendable: bool },
     /// A file of ours goes away.
     Delete,
@@ -83,12 +86,14 @@ pub enum Edit {
     Keys(Vec<keys::Key>),
     /// Remotes of a git configuration: `back` is given up first.
     Remotes { exchanges: Vec<remote::Exchange>, back: Vec<remote::Written> },
-    /// The reverse of what was written: `saved` is what the undo folder holds for it. `descendant`: the content has
-    /// changed since, but is still what we wrote in substance (a refreshed login).
+    /// The reverse of what was written: `saved` is what the undo folder holds for it. `descendant`:
+    /// the content has changed since, but is still what we wrote in substance (a refreshed
+    /// login).
     Revert { undo: Undo, saved: Option<Zeroizing<Vec<u8>>>, descendant: bool },
 }
 
-/// How to undo what was written to one file. No content of a file that may hold a secret stands here.
+/// How to undo what was written to one file. No content of a file that may hold a secret stands
+/// here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Undo {
@@ -182,8 +187,8 @@ impl Resource {
         Self { seen: Seen::Exactly(content.map(|content| Digest::of(&content.bytes))), ..self }
     }
 
-    /// Makes the change, judged again on what stands there by then. `record` is called with that and with what undoes the
-    /// change before anything is written.
+    /// Makes the change, judged again on what stands there by then. `record` is called with that
+    /// and with what undoes the change before anything is written.
     pub fn act(
         &self,
         written: Option<&Undo>,

@@ -21,7 +21,8 @@ pub enum Kind {
     Secret,
     /// In our own state folder, no secret in it.
     Own,
-    /// Shared with the user and other programs: a symlink into a dotfiles repository is followed, the mode is kept.
+    /// Shared with the user and other programs: a symlink into a dotfiles repository is followed,
+    /// the mode is kept.
     Shared,
 }
 
@@ -146,7 +147,8 @@ pub fn check_file(metadata: &fs::Metadata, kind: Kind) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// The folder in which a secret will lie: nobody else may be able to swap the file, or to commit it.
+/// The folder in which a secret will lie: nobody else may be able to swap the file, or to commit
+/// it.
 pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
     let folder = existing_ancestor(path)?;
     let metadata = fs::metadata(&folder)?;
@@ -180,7 +182,8 @@ pub fn open(folder: &Path, metadata: &fs::Metadata) -> Option<Obstacle> {
     })
 }
 
-/// Whether an open folder is this user's alone; root's with the sticky bit, as `/tmp`, is everybody's by intent.
+/// Whether an open folder is this user's alone; root's with the sticky bit, as `/tmp`, is
+/// everybody's by intent.
 fn is_to_be_closed(owner: u32, user: u32, mode: u32) -> bool {
     owner == user && !(owner == 0 && mode & 0o1000 != 0)
 }
@@ -278,7 +281,11 @@ mod tests {
             (1001, 0o2775, true, false),
         ] {
             let writers = Writers::judge(mode, own_group);
-            assert_eq!(is_own(owner, 1000, writers), own, "{owner} {mode:04o} {own_group} {writers:?}");
+            assert_eq!(
+                is_own(owner, 1000, writers),
+                own,
+                "{owner} {mode:04o} {own_group} {writers:?}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The URLs of git remotes in one configuration file: exchanged in place, all other bytes untouched.
+//! The URLs of git remotes in one configuration file: exchanged in place, all other bytes
+//! untouched.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,8 @@ pub struct Written {
     pub remote: String,
     pub key: String,
     pub wrote: String,
-    /// Which of the values of this key it is, from 0: one remote may have two URLs of one repository.
+    /// Which of the values of this key it is, from 0: one remote may have two URLs of one
+    /// repository.
     #[serde(default)]
     pub nth: usize,
     /// The bytes that stood in the place of the value, quotes and all.
@@ -49,9 +51,8 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
         let Some((nth, variable)) = found else { continue };
         let before = match &exchange.without_credential {
             Some(url) => config::quoted(url),
-            None => {
-                String::from_utf8_lossy(text.get(variable.place.clone()).unwrap_or_default()).into_owned()
-            }
+            None => String::from_utf8_lossy(text.get(variable.place.clone()).unwrap_or_default())
+                .into_owned(),
         };
         text.splice(variable.place, config::quoted(&exchange.to).into_bytes());
         written.push(Written {
@@ -65,14 +66,16 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
     Ok((text, written))
 }
 
-/// Puts the former values back. Returns the new text and the remotes that the user has changed since: kept.
+/// Puts the former values back. Returns the new text and the remotes that the user has changed
+/// since: kept.
 pub fn unset(old: &[u8], written: &[Written]) -> Result<(Vec<u8>, Vec<String>), Malformed> {
     let mut text = old.to_vec();
     let mut kept = Vec::new();
     for entry in written.iter().rev() {
         match locate(&text, &entry.remote, &entry.key, &entry.wrote, entry.nth)? {
             Some((_, variable)) => drop(text.splice(variable.place, entry.before.bytes())),
-            // put back already by an interrupted removal, not yet written by an interrupted apply, or gone
+            // put back already by an interrupted removal, not yet written by an interrupted apply,
+            // or gone
             None if !differs(&text, entry)? => {}
             None => kept.push(format!("remote.{}.{}", entry.remote, entry.key)),
         }
@@ -85,10 +88,12 @@ fn differs(text: &[u8], entry: &Written) -> Result<bool, Malformed> {
     let mut there = urls(text)?
         .filter(|url| url.subsection.as_ref() == Some(&entry.remote) && url.key == entry.key)
         .peekable();
-    Ok(there.peek().is_some() && there.all(|url| text.get(url.place) != Some(entry.before.as_bytes())))
+    Ok(there.peek().is_some()
+        && there.all(|url| text.get(url.place) != Some(entry.before.as_bytes())))
 }
 
-/// Where a value stands among those of its key: at place `nth` if it is there, else the first of its kind.
+/// Where a value stands among those of its key: at place `nth` if it is there, else the first of
+/// its kind.
 fn locate(
     text: &[u8],
     remote: &str,
@@ -96,7 +101,8 @@ fn locate(
     value: &str,
     nth: usize,
 ) -> Result<Option<(usize, Variable)>, Malformed> {
-    let of_key = |variable: &Variable| variable.subsection.as_deref() == Some(remote) && variable.key == key;
+    let of_key =
+        |variable: &Variable| variable.subsection.as_deref() == Some(remote) && variable.key == key;
     let mut matching: Vec<_> = urls(text)?
         .filter(of_key)
         .enumerate()
@@ -124,9 +130,11 @@ mod tests {
 
     #[test]
     fn exchanges_one_value_and_gives_it_back_to_the_byte() {
-        let (new, written) =
-            set(CONFIG.as_bytes(), &[exchange("url", "https://h/o/r"), exchange("pushurl", "https://h/o/r")])
-                .unwrap();
+        let (new, written) = set(
+            CONFIG.as_bytes(),
+            &[exchange("url", "https://h/o/r"), exchange("pushurl", "https://h/o/r")],
+        )
+        .unwrap();
         let expected = CONFIG
             .replace("\"https://h/o/r\"", "git@h:o/r.git")
             .replace("pushurl = https://h/o/r", "pushurl = git@h:o/r.git");
@@ -136,8 +144,7 @@ mod tests {
 
     #[test]
     fn two_urls_of_one_repository_come_back_in_their_order() {
-        let old =
-            "[remote \"origin\"]\n\turl = https://h/o/r.git\n\turl = https://h/o/r\n\turl = git@h:o/r.git\n";
+        let old = "[remote \"origin\"]\n\turl = https://h/o/r.git\n\turl = https://h/o/r\n\turl = git@h:o/r.git\n";
         let exchanges = [exchange("url", "https://h/o/r.git"), exchange("url", "https://h/o/r")];
         let (new, written) = set(old.as_bytes(), &exchanges).unwrap();
         assert_eq!(String::from_utf8_lossy(&new).matches("git@h:o/r.git").count(), 3);
@@ -148,21 +155,30 @@ mod tests {
     #[test]
     fn keeps_what_the_user_changed_since() {
         let (new, written) = set(CONFIG.as_bytes(), &[exchange("url", "https://h/o/r")]).unwrap();
-        let edited = String::from_utf8(new).unwrap().replace("git@h:o/r.git", "git@elsewhere:o/r.git");
+        let edited =
+            String::from_utf8(new).unwrap().replace("git@h:o/r.git", "git@elsewhere:o/r.git");
         let (after, kept) = unset(edited.as_bytes(), &written).unwrap();
-        assert_eq!((String::from_utf8(after).unwrap(), kept), (edited, vec!["remote.origin.url".to_owned()]));
+        assert_eq!(
+            (String::from_utf8(after).unwrap(), kept),
+            (edited, vec!["remote.origin.url".to_owned()])
+        );
     }
 
     #[test]
     fn a_credential_is_not_remembered() {
         let secret = format!("https://{}@h/o/r", "canary");
         let old = format!("[remote \"origin\"]\n\turl = {secret}\n");
-        let exchange =
-            Exchange { without_credential: Some("https://h/o/r".to_owned()), ..exchange("url", &secret) };
+        let exchange = Exchange {
+            without_credential: Some("https://h/o/r".to_owned()),
+            ..exchange("url", &secret)
+        };
         let (new, written) = set(old.as_bytes(), &[exchange]).unwrap();
         assert!(!format!("{written:?}").contains("canary"));
         let (back, _) = unset(&new, &written).unwrap();
-        assert_eq!(String::from_utf8(back).unwrap(), "[remote \"origin\"]\n\turl = https://h/o/r\n");
+        assert_eq!(
+            String::from_utf8(back).unwrap(),
+            "[remote \"origin\"]\n\turl = https://h/o/r\n"
+        );
     }
 
     #[test]

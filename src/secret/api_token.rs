@@ -29,8 +29,9 @@ impl ApiToken {
             }
             None => &text,
         };
-        let refuse =
-            |reason| Err(Defect::new(Code::ActionsNoToken, reason, "give the token alone, on one line"));
+        let refuse = |reason| {
+            Err(Defect::new(Code::ActionsNoToken, reason, "give the token alone, on one line"))
+        };
         // `coder external-auth access-token` prints a login URL where the account is not linked
         if bare.contains("://") {
             return refuse("it is a URL, not a token");

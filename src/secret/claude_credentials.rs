@@ -1,4 +1,5 @@
-//! Claude Code's `.credentials.json` as found: whose login is in it, if any (measured on Claude Code 2.1.330).
+//! Claude Code's `.credentials.json` as found: whose login is in it, if any (measured on Claude
+//! Code 2.1.330).
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,12 +11,14 @@ use super::{MAX_JSON, reveal, sha256};
 /// The verdict on a file. Holds digests, no credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialsFile {
-    /// No login in it: absent for our purpose. Other keys (`mcpOAuth`) may be there and must survive a rewrite.
+    /// No login in it: absent for our purpose. Other keys (`mcpOAuth`) may be there and must
+    /// survive a rewrite.
     Blank {
         /// Claude Code emptied the tokens after a failed refresh.
         by_client: bool,
     },
-    /// A token without means to refresh it and without expiry: the form in which we write, or a person did.
+    /// A token without means to refresh it and without expiry: the form in which we write, or a
+    /// person did.
     SetupToken {
         /// Equals `ClaudeToken::digest` of the same token.
         digest: String,
@@ -24,8 +27,8 @@ pub enum CredentialsFile {
     },
     /// What `/login` wrote.
     Login { digest: String, inference: bool, refreshable: bool, expires: Option<Timestamp> },
-    /// Not JSON of the known shape. Claude Code takes it for logged out, but somebody may want it back. Place of the
-    /// first error, from 1; 0 where there is none.
+    /// Not JSON of the known shape. Claude Code takes it for logged out, but somebody may want it
+    /// back. Place of the first error, from 1; 0 where there is none.
     Malformed { line: usize, column: usize },
 }
 
@@ -73,12 +76,16 @@ impl CredentialsFile {
             };
         };
         let digest = sha256(reveal(&token.0).as_bytes());
-        let inference = scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == "user:inference"));
+        let inference =
+            scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == "user:inference"));
         if !refreshable && expires_at.is_none() {
             return Self::SetupToken { digest, inference };
         }
         // Milliseconds as JavaScript counts them; beyond 2^53 it is no time.
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, and epoch() checks the range")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates, and epoch() checks the range"
+        )]
         let expires = expires_at.and_then(|at| at.as_f64()).and_then(|at| epoch(at as i64));
         Self::Login { digest, inference, refreshable, expires }
     }

@@ -15,7 +15,8 @@ fn oauth(token: &Value, refresh: &Value, expires: &Value, scopes: &Value) -> Val
 #[test]
 fn every_kind_of_file() {
     let digest = sha256(b"token");
-    let (token, null, scopes) = (json!("token"), Value::Null, json!(["user:profile", "user:inference"]));
+    let (token, null, scopes) =
+        (json!("token"), Value::Null, json!(["user:profile", "user:inference"]));
     let (absent, emptied) =
         (CredentialsFile::Blank { by_client: false }, CredentialsFile::Blank { by_client: true });
     let login = |refreshable, inference, expires: Option<&str>| CredentialsFile::Login {
@@ -34,7 +35,10 @@ fn every_kind_of_file() {
         (oauth(&json!(""), &json!(""), &json!(0), &scopes), emptied.clone()),
         (oauth(&json!(" \n"), &null, &null, &scopes), emptied),
         // nothing to send, and somebody's means to get another
-        (oauth(&null, &json!("r"), &null, &scopes), CredentialsFile::Malformed { line: 0, column: 0 }),
+        (
+            oauth(&null, &json!("r"), &null, &scopes),
+            CredentialsFile::Malformed { line: 0, column: 0 },
+        ),
         (
             oauth(&token, &null, &null, &scopes),
             CredentialsFile::SetupToken { digest: digest.clone(), inference: true },
@@ -46,7 +50,10 @@ fn every_kind_of_file() {
         (oauth(&token, &json!("r"), &milliseconds, &scopes), login(true, true, when)),
         (oauth(&token, &json!("r"), &null, &null), login(true, false, None)),
         (oauth(&token, &null, &milliseconds, &scopes), login(false, true, when)),
-        (oauth(&token, &null, &json!(0), &scopes), login(false, true, Some("1970-01-01T00:00:00Z"))),
+        (
+            oauth(&token, &null, &json!(0), &scopes),
+            login(false, true, Some("1970-01-01T00:00:00Z")),
+        ),
         (oauth(&token, &null, &json!(1e300), &scopes), login(false, true, None)),
         (oauth(&token, &null, &json!(-1e300), &scopes), login(false, true, None)),
     ];

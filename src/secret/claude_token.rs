@@ -9,7 +9,8 @@ use super::text::{Repairs, decode_base64, gather, placeholder, strip_word, unwra
 use super::{Checked, Defect, reveal, sha256};
 use crate::catalogue::Code;
 
-/// Length of the tokens seen in the wild. A first line at least as long was not wrapped, so nothing is joined to it.
+/// Length of the tokens seen in the wild. A first line at least as long was not wrapped, so nothing
+/// is joined to it.
 const USUAL_LENGTH: usize = 108;
 /// Far longer than any token; far shorter than a pasted log.
 const MAX_TOKEN: usize = 16 << 10;
@@ -50,7 +51,10 @@ impl ClaudeToken {
         if body.len() < MIN_BODY {
             return malformed("it is truncated: only its beginning is there", MAKE_ONE);
         }
-        Ok(Checked { value: Self(SecretString::from(token.as_str())), repairs: repairs.into_names() })
+        Ok(Checked {
+            value: Self(SecretString::from(token.as_str())),
+            repairs: repairs.into_names(),
+        })
     }
 
     /// The token itself; looked at only through secrecy.
@@ -59,13 +63,14 @@ impl ClaudeToken {
         &self.0
     }
 
-    /// SHA-256 of the token in hex, for the receipt; equals [`super::CredentialsFile`]'s digest of a file that holds it.
+    /// SHA-256 of the token in hex, for the receipt; equals [`super::CredentialsFile`]'s digest of
+    /// a file that holds it.
     pub fn digest(&self) -> String {
         sha256(reveal(&self.0).as_bytes())
     }
 
-    /// The value of `claudeAiOauth`: no refresh token, no expiry, no invented plan (measured on Claude Code 2.1.330). For a
-    /// file whose other keys (`mcpOAuth`) must survive.
+    /// The value of `claudeAiOauth`: no refresh token, no expiry, no invented plan (measured on
+    /// Claude Code 2.1.330). For a file whose other keys (`mcpOAuth`) must survive.
     pub fn oauth_json(&self) -> SecretString {
         // A checked token holds no character that JSON escapes.
         let token = reveal(&self.0);
@@ -127,11 +132,14 @@ fn bare(input: &str, repairs: &mut Repairs) -> Zeroizing<String> {
     }
 }
 
-/// `claude setup-token` ends by suggesting `export CLAUDE_CODE_OAUTH_TOKEN=…`, which is what many people paste.
+/// `claude setup-token` ends by suggesting `export CLAUDE_CODE_OAUTH_TOKEN=…`, which is what many
+/// people paste.
 fn without_assignment(text: &str) -> Option<&str> {
     let text = text.strip_prefix("export ").unwrap_or(text).trim_start();
     let (name, value) = text.split_once('=')?;
-    ["CLAUDE_CODE_OAUTH_TOKEN", "PUSHREADY_CLAUDE_OAUTH_TOKEN"].contains(&name.trim_end()).then_some(value)
+    ["CLAUDE_CODE_OAUTH_TOKEN", "PUSHREADY_CLAUDE_OAUTH_TOKEN"]
+        .contains(&name.trim_end())
+        .then_some(value)
 }
 
 fn unwrapped_base64(text: &str) -> Option<Zeroizing<String>> {
@@ -161,7 +169,10 @@ fn foreign(text: &str) -> Option<Defect> {
     } else if starts(&["{{"]) {
         return placeholder(text, Code::ClaudeTokenMalformed);
     } else if text.starts_with('{') && text.contains("claudeAiOauth") {
-        ("a whole `.credentials.json`: its login lives for hours and its refresh token serves once", MAKE_ONE)
+        (
+            "a whole `.credentials.json`: its login lives for hours and its refresh token serves once",
+            MAKE_ONE,
+        )
     } else if text.starts_with('{') {
         ("a JSON document, not a token", MAKE_ONE)
     } else if text.contains("BEGIN ") {
@@ -188,18 +199,22 @@ fn is_token_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '_')
 }
 
-/// One line for what a terminal wrapped: every line of the token's alphabet, all but the last equally long, and the
-/// first too short to be the whole.
+/// One line for what a terminal wrapped: every line of the token's alphabet, all but the last
+/// equally long, and the first too short to be the whole.
 fn join(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let (Some((first, rest)), Some((last, init))) = (lines.split_first(), lines.split_last()) else {
+    let (Some((first, rest)), Some((last, init))) = (lines.split_first(), lines.split_last())
+    else {
         return malformed("there is nothing in it", MAKE_ONE);
     };
     if rest.iter().any(|line| line.contains("sk-ant-")) {
         return malformed("more than one token in it", "give the token alone");
     }
     if first.contains(char::is_whitespace) {
-        return malformed("there is a blank within it", "give the token alone, copied in one piece");
+        return malformed(
+            "there is a blank within it",
+            "give the token alone, copied in one piece",
+        );
     }
     if rest.is_empty() {
         return Ok(Zeroizing::new((*first).to_owned()));
@@ -209,7 +224,10 @@ fn join(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect> 
         && last.len() <= first.len()
         && lines.iter().all(|line| line.chars().all(is_token_character));
     if !wrapped {
-        return malformed("there is other text after the token", "give the token alone, on one line");
+        return malformed(
+            "there is other text after the token",
+            "give the token alone, on one line",
+        );
     }
     repairs.note("line breaks inside");
     Ok(gather(text.len(), lines.iter().flat_map(|line| line.chars())))

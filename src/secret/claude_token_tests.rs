@@ -75,17 +75,26 @@ fn certain_repairs() {
 #[test]
 fn refused_by_name() {
     let oat = oat();
-    let (after, before) = ("there is other text after the token", "there is other text before the token");
+    let (after, before) =
+        ("there is other text after the token", "there is other text before the token");
     let truncated = "it is truncated: only its beginning is there";
     let credentials =
         "a whole `.credentials.json`: its login lives for hours and its refresh token serves once";
     let path = "it is the path of a file, not the content";
-    let file =
-        format!(r#"{{"claudeAiOauth":{{"accessToken":"{oat}","refreshToken":"{}"}}}}"#, token("ort01", 95));
+    let file = format!(
+        r#"{{"claudeAiOauth":{{"accessToken":"{oat}","refreshToken":"{}"}}}}"#,
+        token("ort01", 95)
+    );
     let uneven = format!("{}\n{}\n{}", &oat[..40], &oat[40..50], &oat[50..]);
     let table: Vec<(String, &str)> = vec![
-        (token("api03", 95), "an API key of Anthropic, which is billed by use, not a subscription's token"),
-        (token("ort01", 95), "a refresh token, which serves once and then breaks its other holders"),
+        (
+            token("api03", 95),
+            "an API key of Anthropic, which is billed by use, not a subscription's token",
+        ),
+        (
+            token("ort01", 95),
+            "a refresh token, which serves once and then breaks its other holders",
+        ),
         (token("admin01", 95), "an administration key of Anthropic"),
         (token("sid01", 95), "the session cookie of a browser"),
         (token("oat1", 95), "a key of Anthropic of another kind"),
@@ -118,7 +127,8 @@ fn refused_by_name() {
         ("x".repeat(MAX_TOKEN + 1), "it is longer than 16 KiB"),
     ];
     for (text, reason) in table {
-        let defect = parse(&text).err().unwrap_or_else(|| panic!("accepted where expected: {reason}"));
+        let defect =
+            parse(&text).err().unwrap_or_else(|| panic!("accepted where expected: {reason}"));
         assert_eq!((defect.code, &*defect.reason), (Code::ClaudeTokenMalformed, reason));
     }
     assert!(parse(&token("oat01", MIN_BODY)).is_ok());

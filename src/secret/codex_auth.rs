@@ -13,7 +13,8 @@ use super::{digest, reveal};
 /// Without a readable expiry Codex 0.169 renews after this time (login/src/auth/manager.rs).
 const RENEWED_EVERY: SignedDuration = SignedDuration::from_hours(8 * 24);
 
-/// How Codex logs in with a file: what `auth_mode` says, or else what Codex infers from the keys that are there.
+/// How Codex logs in with a file: what `auth_mode` says, or else what Codex infers from the keys
+/// that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     ChatGpt,
@@ -115,13 +116,19 @@ impl CodexAuth {
         self.mode
     }
 
-    /// The ChatGPT account (in a team: the workspace), from `tokens.account_id`, else from the id_token.
+    /// The ChatGPT account (in a team: the workspace), from `tokens.account_id`, else from the
+    /// id_token.
     pub fn account(&self) -> Option<&str> {
         let tokens = self.chatgpt_tokens()?;
-        tokens.account_id.as_deref().or(tokens.identity.account.as_deref()).filter(|id| !id.trim().is_empty())
+        tokens
+            .account_id
+            .as_deref()
+            .or(tokens.identity.account.as_deref())
+            .filter(|id| !id.trim().is_empty())
     }
 
-    /// The workspace that the id_token claims, which Codex holds against `forced_chatgpt_workspace_id`.
+    /// The workspace that the id_token claims, which Codex holds against
+    /// `forced_chatgpt_workspace_id`.
     pub fn claimed_workspace(&self) -> Option<&str> {
         self.chatgpt_tokens()?.claimed_account()
     }
@@ -133,7 +140,8 @@ impl CodexAuth {
             .is_none_or(|tokens| tokens.account_id.as_deref().is_some_and(|id| !id.is_empty()))
     }
 
-    /// `f…@example.com`; None where the claim is absent or has characters that do not belong on a terminal.
+    /// `f…@example.com`; None where the claim is absent or has characters that do not belong on a
+    /// terminal.
     pub fn email_masked(&self) -> Option<String> {
         let (name, domain) = self.chatgpt_tokens()?.identity.email.as_deref()?.rsplit_once('@')?;
         let first = name.chars().next().filter(char::is_ascii_alphanumeric)?;
@@ -142,7 +150,8 @@ impl CodexAuth {
             .then(|| format!("{first}\u{2026}@{domain}"))
     }
 
-    /// The plan as the id_token names it (`plus`, `business`); unknown names are kept when they are printable words.
+    /// The plan as the id_token names it (`plus`, `business`); unknown names are kept when they are
+    /// printable words.
     pub fn plan(&self) -> Option<&str> {
         let plan = self.chatgpt_tokens()?.identity.plan.as_deref()?;
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -171,8 +180,9 @@ impl CodexAuth {
         self.tokens.is_some() && self.api_key.as_ref().is_some_and(|key| !reveal(key).is_empty())
     }
 
-    /// A file with this API key and nothing else. Coder's codex module writes it so, and hands the same key to every process
-    /// as `OPENAI_API_KEY` (coder/registry, coder-labs/codex v4); Codex itself writes `auth_mode` beside the key.
+    /// A file with this API key and nothing else. Coder's codex module writes it so, and hands the
+    /// same key to every process as `OPENAI_API_KEY` (coder/registry, coder-labs/codex v4);
+    /// Codex itself writes `auth_mode` beside the key.
     pub fn is_key_of_template(&self, given: Option<&SecretString>) -> bool {
         let key = self.api_key.as_ref().filter(|key| !is_blank(key));
         key.zip(given).is_some_and(|(key, given)| reveal(key) == reveal(given))
@@ -183,7 +193,8 @@ impl CodexAuth {
     }
 
     pub fn state(&self, now: Timestamp) -> Liveness {
-        let present = |secret: &Option<SecretString>| secret.as_ref().map(|secret| !is_blank(secret));
+        let present =
+            |secret: &Option<SecretString>| secret.as_ref().map(|secret| !is_blank(secret));
         match self.mode {
             Mode::ApiKey => match present(&self.api_key) {
                 Some(true) if !self.api_key.as_ref().is_some_and(is_sendable) => {
@@ -194,7 +205,9 @@ impl CodexAuth {
                     Liveness::Incomplete("an empty `OPENAI_API_KEY` stands before its tokens")
                 }
                 Some(false) => Liveness::Stub,
-                None => Liveness::Incomplete("`auth_mode` is apikey and `OPENAI_API_KEY` is missing"),
+                None => {
+                    Liveness::Incomplete("`auth_mode` is apikey and `OPENAI_API_KEY` is missing")
+                }
             },
             Mode::PersonalAccessToken => match present(&self.personal_access_token) {
                 Some(true) => Liveness::Usable,
@@ -229,19 +242,22 @@ impl CodexAuth {
         let Some(last_refresh) = self.last_refresh else {
             return Liveness::Incomplete("`last_refresh` is missing");
         };
-        // Codex renews five minutes early; what counts here is whether the server still takes the token.
+        // Codex renews five minutes early; what counts here is whether the server still takes the
+        // token.
         let renewable = self.has_refresh_token() && self.mode == Mode::ChatGpt;
         match tokens.access_lifetime.expires {
             Some(expires) if expires > now => Liveness::Usable,
             Some(_) if renewable => Liveness::Refreshable,
             Some(_) => Liveness::Dead,
-            None if renewable && now.duration_since(last_refresh) > RENEWED_EVERY => Liveness::Refreshable,
+            None if renewable && now.duration_since(last_refresh) > RENEWED_EVERY => {
+                Liveness::Refreshable
+            }
             None => Liveness::Usable,
         }
     }
 
-    /// Whether this login was renewed after the other: by `last_refresh`, then by the access token's own times, never by
-    /// the times of files. False where nothing tells.
+    /// Whether this login was renewed after the other: by `last_refresh`, then by the access
+    /// token's own times, never by the times of files. False where nothing tells.
     pub fn newer_than(&self, other: &Self) -> bool {
         let pairs = [
             (self.last_refresh(), other.last_refresh()),
@@ -255,7 +271,8 @@ impl CodexAuth {
             .is_some_and(|(ours, theirs)| ours > theirs)
     }
 
-    /// Both log in as the same account, and as the same user where both name one: colleagues share a team's account.
+    /// Both log in as the same account, and as the same user where both name one: colleagues share
+    /// a team's account.
     pub fn same_account(&self, other: &Self) -> bool {
         if let (Some(ours), Some(theirs)) = (self.account(), other.account()) {
             let differ = matches!((self.user(), other.user()), (Some(a), Some(b)) if a != b);
@@ -282,19 +299,22 @@ impl CodexAuth {
         Some(digest(&[kind.as_bytes(), reveal(secret).as_bytes()]))
     }
 
-    /// SHA-256 in hex of the credential: the same however the file is written, and whatever `last_refresh` says.
+    /// SHA-256 in hex of the credential: the same however the file is written, and whatever
+    /// `last_refresh` says.
     pub fn digest(&self) -> String {
         let secret = |secret: &Option<SecretString>| {
-            Zeroizing::new(secret.as_ref().map_or_else(String::new, |secret| reveal(secret).to_owned()))
+            Zeroizing::new(
+                secret.as_ref().map_or_else(String::new, |secret| reveal(secret).to_owned()),
+            )
         };
         let opaque = |value: &Option<Opaque>| value.as_ref().map(Opaque::json).unwrap_or_default();
         let (key, pat) = (secret(&self.api_key), secret(&self.personal_access_token));
-        let tokens = self
-            .tokens
-            .as_ref()
-            .map_or([""; 3], |tokens| [reveal(&tokens.id), reveal(&tokens.access), reveal(&tokens.refresh)]);
+        let tokens = self.tokens.as_ref().map_or([""; 3], |tokens| {
+            [reveal(&tokens.id), reveal(&tokens.access), reveal(&tokens.refresh)]
+        });
         let agent = opaque(&self.agent_identity);
-        let (bedrock_key, bedrock_keys) = (opaque(&self.bedrock_api_key), opaque(&self.bedrock_access_keys));
+        let (bedrock_key, bedrock_keys) =
+            (opaque(&self.bedrock_api_key), opaque(&self.bedrock_access_keys));
         let [id, access, refresh] = tokens;
         let account = self.account().unwrap_or_default();
         let mode = self.mode.name();
@@ -318,7 +338,9 @@ impl CodexAuth {
 
     /// The tokens, where the mode uses them.
     fn chatgpt_tokens(&self) -> Option<&Tokens> {
-        self.tokens.as_ref().filter(|_| matches!(self.mode, Mode::ChatGpt | Mode::ChatGptAuthTokens))
+        self.tokens
+            .as_ref()
+            .filter(|_| matches!(self.mode, Mode::ChatGpt | Mode::ChatGptAuthTokens))
     }
 }
 
@@ -335,7 +357,8 @@ impl Tokens {
     }
 }
 
-const UNSENDABLE: &str = "the credential holds a line break or a character that no request can carry";
+const UNSENDABLE: &str =
+    "the credential holds a line break or a character that no request can carry";
 
 /// Whether it can stand in a header.
 fn is_sendable(secret: &SecretString) -> bool {

@@ -89,7 +89,10 @@ fn states() {
     assert_eq!(external.state(end), Liveness::Dead);
     assert_eq!(good.without_refresh_token().state(end), Liveness::Dead);
     let opaque = |refresh: &str| {
-        auth(&with(&[("/tokens/access_token", json!("x")), ("/tokens/refresh_token", json!(refresh))]))
+        auth(&with(&[
+            ("/tokens/access_token", json!("x")),
+            ("/tokens/refresh_token", json!(refresh)),
+        ]))
     };
     let renewed = opaque("r").last_refresh().unwrap();
     assert_eq!(opaque("r").state(renewed + hours(192)), Liveness::Usable);
@@ -114,7 +117,9 @@ fn states() {
     for mode in ["bedrockApiKey", "bedrockAccessKeys"] {
         assert!(matches!(auth(&json!({"auth_mode": mode})).state(now()), Liveness::Incomplete(_)));
     }
-    for exp in [json!(i64::MAX), json!(i64::MIN), json!("soon"), json!(1e300), json!([]), Value::Null] {
+    for exp in
+        [json!(i64::MAX), json!(i64::MIN), json!("soon"), json!(1e300), json!([]), Value::Null]
+    {
         let file = with_token("access_token", json!(jwt(&json!({"exp": exp, "iat": exp}))));
         assert_eq!(
             (auth(&file).access_expires(), auth(&file).state(now())),
@@ -122,8 +127,10 @@ fn states() {
             "{exp}"
         );
     }
-    let milliseconds =
-        with_token("access_token", json!(jwt(&json!({"exp": (now() + hours(1)).as_millisecond()}))));
+    let milliseconds = with_token(
+        "access_token",
+        json!(jwt(&json!({"exp": (now() + hours(1)).as_millisecond()}))),
+    );
     assert_eq!(auth(&milliseconds).access_expires(), Some(now() + hours(1)));
     for clock in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
         let _ = (auth(&milliseconds).state(clock), opaque("r").state(clock));
@@ -136,8 +143,9 @@ fn the_newer_of_two() {
     let (old, new) = (refreshed("2026-11-20T00:00:00Z"), refreshed("2026-11-21T00:00:00+00:00"));
     assert!(new.newer_than(&old) && !old.newer_than(&new));
     assert!(!old.newer_than(&old));
-    let times =
-        |iat: Option<i64>, exp: i64| with_token("access_token", json!(jwt(&json!({"iat": iat, "exp": exp}))));
+    let times = |iat: Option<i64>, exp: i64| {
+        with_token("access_token", json!(jwt(&json!({"iat": iat, "exp": exp}))))
+    };
     let (early, late) = (auth(&times(Some(100), 900)), auth(&times(Some(200), 300)));
     assert!(late.newer_than(&early) && !early.newer_than(&late));
     let (short, long) = (auth(&times(None, 300)), auth(&times(None, 900)));
@@ -166,14 +174,18 @@ fn the_same_account() {
     assert!(legacy("user-1").same_account(&one) && !legacy("user-2").same_account(&one));
     let nameless = claiming(&json!({}));
     assert!(nameless.same_account(&one) && one.same_account(&nameless));
-    let unknown =
-        auth(&with(&[("/tokens/id_token", json!(jwt(&json!({})))), ("/tokens/account_id", Value::Null)]));
+    let unknown = auth(&with(&[
+        ("/tokens/id_token", json!(jwt(&json!({})))),
+        ("/tokens/account_id", Value::Null),
+    ]));
     assert!(!unknown.same_account(&unknown) && unknown.account_digest().is_none());
     let key_of = |text: &str| auth(&json!({"OPENAI_API_KEY": text}));
     assert!(key_of("a").same_account(&key_of("a")) && !key_of("a").same_account(&key_of("b")));
     assert!(!key_of("a").same_account(&one) && !one.same_account(&key_of("a")));
     let token_of = |text: &str| auth(&json!({"personal_access_token": text}));
-    assert!(token_of("a").same_account(&token_of("a")) && !token_of("a").same_account(&key_of("a")));
+    assert!(
+        token_of("a").same_account(&token_of("a")) && !token_of("a").same_account(&key_of("a"))
+    );
     assert!(key_of("").account_digest().is_none());
 }
 
@@ -205,7 +217,8 @@ fn digests_are_of_the_credential_alone() {
         chatgpt(Some("chatgptAuthTokens")),
         json!({}),
     ];
-    let mut digests: Vec<String> = different.iter().map(|file| auth(file).digest()).chain([digest]).collect();
+    let mut digests: Vec<String> =
+        different.iter().map(|file| auth(file).digest()).chain([digest]).collect();
     digests.sort();
     digests.dedup();
     assert_eq!(digests.len(), different.len() + 1);

@@ -1,5 +1,6 @@
-//! Codex's `auth.json`, read as strictly as codex 0.169 reads it: no stricter, or a working login would be replaced; no
-//! laxer, or a dead one would be called ready (every case was run against codex 0.169).
+//! Codex's `auth.json`, read as strictly as codex 0.169 reads it: no stricter, or a working login
+//! would be replaced; no laxer, or a dead one would be called ready (every case was run against
+//! codex 0.169).
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,8 @@ const MAX_DEPTH: usize = 64;
 pub(super) const LOG_IN: &str = "log in with `codex login --device-auth` on your machine and give the whole content of its `~/.codex/auth.json`";
 
 impl CodexAuth {
-    /// Whether a file has nothing in it that anybody could miss: blank, `{}`, or an empty key, which is what Coder's codex
-    /// module writes where its template has none.
+    /// Whether a file has nothing in it that anybody could miss: blank, `{}`, or an empty key,
+    /// which is what Coder's codex module writes where its template has none.
     pub fn is_stub(bytes: &[u8]) -> bool {
         let empty = |(name, value): (&String, &Option<Text>)| {
             name == "auth_mode" || value.as_ref().is_none_or(|Text(value)| is_blank(value))
@@ -29,8 +30,8 @@ impl CodexAuth {
                 .is_ok_and(|members| members.iter().all(empty))
     }
 
-    /// A file as Codex reads it. Errors where Codex fails to load it: `codex-auth-malformed`, or `codex-auth-incomplete`
-    /// for a login that lacks one of its tokens.
+    /// A file as Codex reads it. Errors where Codex fails to load it: `codex-auth-malformed`, or
+    /// `codex-auth-incomplete` for a login that lacks one of its tokens.
     pub fn parse(bytes: &[u8]) -> Result<Self, Defect> {
         if bytes.len() > MAX_JSON {
             return Err(malformed("it is longer than 1 MiB"));
@@ -53,10 +54,12 @@ impl CodexAuth {
     fn from_file(file: File) -> Result<Self, Defect> {
         let named = match file.auth_mode {
             None => None,
-            Some(Text(name)) => match Mode::ALL.into_iter().find(|mode| mode.name() == reveal(&name)) {
-                Some(mode) => Some(mode),
-                None => return Err(malformed("`auth_mode` names no mode that codex knows")),
-            },
+            Some(Text(name)) => {
+                match Mode::ALL.into_iter().find(|mode| mode.name() == reveal(&name)) {
+                    Some(mode) => Some(mode),
+                    None => return Err(malformed("`auth_mode` names no mode that codex knows")),
+                }
+            }
         };
         let last_refresh = match file.last_refresh {
             None => None,
@@ -67,7 +70,10 @@ impl CodexAuth {
         };
         let objects = [&file.bedrock_api_key, &file.bedrock_access_keys];
         if objects.into_iter().flatten().any(|value| !value.0.is_object())
-            || file.agent_identity.as_ref().is_some_and(|value| !value.0.is_object() && !value.0.is_string())
+            || file
+                .agent_identity
+                .as_ref()
+                .is_some_and(|value| !value.0.is_object() && !value.0.is_string())
         {
             return Err(malformed("a credential in it is of the wrong kind"));
         }
@@ -96,7 +102,8 @@ impl CodexAuth {
         })
     }
 
-    /// The file as Codex writes it: the same keys in the same order, two blanks of indentation, no final newline.
+    /// The file as Codex writes it: the same keys in the same order, two blanks of indentation, no
+    /// final newline.
     pub fn to_json(&self) -> SecretString {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_JSON / 16));
         let file = Written {
@@ -123,7 +130,9 @@ impl CodexAuth {
 
 impl Tokens {
     fn from_file(file: TokensFile) -> Result<Self, Defect> {
-        let Some(Text(id)) = file.id_token else { return Err(lacks("`tokens.id_token` is missing")) };
+        let Some(Text(id)) = file.id_token else {
+            return Err(lacks("`tokens.id_token` is missing"));
+        };
         let Some(Text(access)) = file.access_token else {
             return Err(lacks("`tokens.access_token` is missing"));
         };
@@ -135,7 +144,15 @@ impl Tokens {
         };
         let access_lifetime = jwt::lifetime(reveal(&access));
         let issued = access_lifetime.issued.or_else(|| jwt::lifetime(reveal(&id)).issued);
-        Ok(Self { id, identity, issued, access, access_lifetime, refresh, account_id: file.account_id })
+        Ok(Self {
+            id,
+            identity,
+            issued,
+            access,
+            access_lifetime,
+            refresh,
+            account_id: file.account_id,
+        })
     }
 }
 

@@ -80,7 +80,8 @@ fn as_strict_as_codex() {
     let text = good.to_string();
     let tail = |more: &str| format!("{},{more}}}", &text[..text.len() - 1]);
     let id_of = |claims: &Value| with_token("id_token", json!(jwt(claims))).to_string();
-    let auth = |claim: &str, value: Value| id_of(&json!({"https://api.openai.com/auth": {claim: value}}));
+    let auth =
+        |claim: &str, value: Value| id_of(&json!({"https://api.openai.com/auth": {claim: value}}));
     let dotted = good["tokens"]["id_token"].as_str().unwrap().to_owned();
     let two_parts = dotted.rsplit_once('.').unwrap().0;
     let padded = dotted.replacen('.', "=.", 2).replacen("=.", ".", 1);
@@ -132,8 +133,16 @@ fn as_strict_as_codex() {
         ("tokens null", with(&[("/tokens", Value::Null)]).to_string(), Ok(Stub)),
         ("mode null", with(&[("/auth_mode", Value::Null)]).to_string(), Ok(Usable)),
         ("key number", with(&[("/OPENAI_API_KEY", json!(3))]).to_string(), Err(Malformed)),
-        ("agent identity number", with(&[("/agent_identity", json!(3))]).to_string(), Err(Malformed)),
-        ("agent identity string", with(&[("/agent_identity", json!("x.y.z"))]).to_string(), Ok(Usable)),
+        (
+            "agent identity number",
+            with(&[("/agent_identity", json!(3))]).to_string(),
+            Err(Malformed),
+        ),
+        (
+            "agent identity string",
+            with(&[("/agent_identity", json!("x.y.z"))]).to_string(),
+            Ok(Usable),
+        ),
         ("bedrock key string", json!({"bedrock_api_key": "x"}).to_string(), Err(Malformed)),
         ("module's stub", r#"{ "OPENAI_API_KEY": "" }"#.to_owned(), Ok(Stub)),
         (
@@ -181,7 +190,10 @@ fn an_error_names_the_place_only() {
     let defect = CodexAuth::parse(text.as_bytes()).unwrap_err();
     assert_eq!(defect.code, Malformed);
     let column = text.find("nul").unwrap() + 4;
-    assert_eq!(defect.reason, format!("codex cannot read it: no valid JSON at line 1 column {column}"));
+    assert_eq!(
+        defect.reason,
+        format!("codex cannot read it: no valid JSON at line 1 column {column}")
+    );
 }
 
 #[test]
@@ -212,7 +224,8 @@ fn a_lease_dies_with_its_access_token() {
     assert!(Timestamp::MAX > now());
 }
 
-/// With PUSHREADY_TEST_CODEX naming a codex 0.169, that every verdict is Codex's own: it loads the file or it does not.
+/// With PUSHREADY_TEST_CODEX naming a codex 0.169, that every verdict is Codex's own: it loads the
+/// file or it does not.
 fn against_codex(name: &str, file: &[u8], expected: Verdict) {
     let Some(codex) = std::env::var_os("PUSHREADY_TEST_CODEX") else { return };
     let home = tempfile::tempdir_in("/var/tmp").unwrap();
@@ -220,7 +233,11 @@ fn against_codex(name: &str, file: &[u8], expected: Verdict) {
     let output = std::process::Command::new(codex)
         .args(["login", "status"])
         .env_clear()
-        .envs([("PATH", "/usr/bin:/bin".as_ref()), ("HOME", home.path()), ("CODEX_HOME", home.path())])
+        .envs([
+            ("PATH", "/usr/bin:/bin".as_ref()),
+            ("HOME", home.path()),
+            ("CODEX_HOME", home.path()),
+        ])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -14,8 +14,12 @@ pub fn base64(text: &str) -> String {
 
 pub fn jwt(claims: &Value) -> String {
     let part = |text: String| Base64UrlUnpadded::encode_string(text.as_bytes());
-    [part(json!({"alg": "RS256"}).to_string()), part(claims.to_string()), part("no signature".into())]
-        .join(".")
+    [
+        part(json!({"alg": "RS256"}).to_string()),
+        part(claims.to_string()),
+        part("no signature".into()),
+    ]
+    .join(".")
 }
 
 pub fn key() -> String {

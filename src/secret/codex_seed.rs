@@ -1,5 +1,5 @@
-//! A seed for Codex as people hand it over, repaired where the repair is certain, and completed so that Codex sends a
-//! credential with it.
+//! A seed for Codex as people hand it over, repaired where the repair is certain, and completed so
+//! that Codex sends a credential with it.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -15,8 +15,9 @@ use crate::catalogue::Code;
 const MAX_WRAPPINGS: usize = 4;
 
 impl CodexAuth {
-    /// A seed: the text of an `auth.json`, or an `at-…` access token. Completed: `auth_mode`, `account_id` from the
-    /// id_token, `last_refresh` from when the access token was issued, else `now`.
+    /// A seed: the text of an `auth.json`, or an `at-…` access token. Completed: `auth_mode`,
+    /// `account_id` from the id_token, `last_refresh` from when the access token was issued,
+    /// else `now`.
     pub fn parse_seed(input: &SecretString, now: Timestamp) -> Result<Checked<Self>, Defect> {
         let input = reveal(input);
         if input.len() > 2 * MAX_JSON {
@@ -45,7 +46,10 @@ impl CodexAuth {
     }
 
     fn complete(mut self, now: Timestamp, repairs: &mut Repairs) -> Result<Self, Defect> {
-        if self.mode == Mode::ApiKey && !self.mode_named && self.api_key.as_ref().is_some_and(is_blank) {
+        if self.mode == Mode::ApiKey
+            && !self.mode_named
+            && self.api_key.as_ref().is_some_and(is_blank)
+        {
             // Older versions of Codex, and people, leave an empty key beside good tokens.
             if self.tokens.is_some() {
                 repairs.note("empty OPENAI_API_KEY");

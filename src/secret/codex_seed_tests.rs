@@ -30,7 +30,11 @@ fn wrappings() {
     repaired("JSON string", &escaped, &[string]);
     repaired("JSON string twice", &json!(escaped).to_string(), &[string]);
     repaired("JSON string with mark", &format!("\u{feff}{escaped}"), &["byte order mark", string]);
-    repaired("JSON string in quotes", &format!("'{escaped}'"), &["quotes around it", "escaped quotes"]);
+    repaired(
+        "JSON string in quotes",
+        &format!("'{escaped}'"),
+        &["quotes around it", "escaped quotes"],
+    );
     repaired(
         "escaped quotes",
         &chatgpt(Some("chatgpt")).to_string().replace('"', "\\\""),
@@ -56,8 +60,11 @@ fn wrappings() {
     );
     repaired("base64 of a JSON string", &base64(&escaped), &["base64 wrapping", string]);
     repaired("quoted base64", &json!(base64(&text)).to_string(), &[string, "base64 wrapping"]);
-    let folded: String =
-        base64(&text).as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\n").collect();
+    let folded: String = base64(&text)
+        .as_bytes()
+        .chunks(76)
+        .map(|line| String::from_utf8_lossy(line) + "\n")
+        .collect();
     repaired("folded base64", &folded, &["base64 wrapping"]);
 }
 
@@ -65,13 +72,20 @@ fn wrappings() {
 fn completed() {
     repaired("auth_mode", &chatgpt(None).to_string(), &[]);
     repaired("account_id", &with_token("account_id", Value::Null).to_string(), &["no account_id"]);
-    repaired("blank account_id", &with_token("account_id", json!(" ")).to_string(), &["no account_id"]);
+    repaired(
+        "blank account_id",
+        &with_token("account_id", json!(" ")).to_string(),
+        &["no account_id"],
+    );
     let shadowed = with(&[("/auth_mode", Value::Null), ("/OPENAI_API_KEY", json!(""))]);
     repaired("empty key", &shadowed.to_string(), &["empty OPENAI_API_KEY"]);
     repaired("empty key, mode", &with(&[("/OPENAI_API_KEY", json!(""))]).to_string(), &[]);
     let refreshed = |access: Value, id: Value| {
-        let changes =
-            [("/last_refresh", Value::Null), ("/tokens/access_token", access), ("/tokens/id_token", id)];
+        let changes = [
+            ("/last_refresh", Value::Null),
+            ("/tokens/access_token", access),
+            ("/tokens/id_token", id),
+        ];
         let checked = parse(&with(&changes).to_string()).unwrap();
         assert_eq!(checked.repairs, ["no last_refresh"]);
         checked.value.last_refresh().unwrap()
@@ -104,7 +118,10 @@ fn access_tokens() {
     ];
     for (text, repairs) in table {
         let checked = parse(&text).unwrap();
-        assert_eq!((checked.repairs, checked.value.mode()), (repairs.to_vec(), Mode::PersonalAccessToken));
+        assert_eq!(
+            (checked.repairs, checked.value.mode()),
+            (repairs.to_vec(), Mode::PersonalAccessToken)
+        );
         let written: Value = serde_json::from_str(reveal(&checked.value.to_json())).unwrap();
         let expected = json!({"auth_mode": "personalAccessToken", "OPENAI_API_KEY": null, "personal_access_token": pat()});
         assert_eq!(written, expected);
@@ -117,10 +134,13 @@ fn refused_by_name() {
     let plain = chatgpt(Some("chatgpt")).to_string();
     let access = access(100).as_str().unwrap().to_owned();
     let nothing = "it holds no credential";
-    let blanks = "the access token holds blanks, line breaks or other characters that no token holds";
+    let blanks =
+        "the access token holds blanks, line breaks or other characters that no token holds";
     let template = "it is a template expression that nobody filled in";
-    let unreadable = format!("codex cannot read it: it ends too early at line 1 column {}", plain.len() - 1);
-    let trailing = format!("codex cannot read it: no valid JSON at line 1 column {}", plain.len() + 2);
+    let unreadable =
+        format!("codex cannot read it: it ends too early at line 1 column {}", plain.len() - 1);
+    let trailing =
+        format!("codex cannot read it: no valid JSON at line 1 column {}", plain.len() + 2);
     let table: Vec<(String, Code, &str)> = vec![
         ("{}".into(), Incomplete, nothing),
         (r#"{ "OPENAI_API_KEY": "" }"#.into(), Incomplete, nothing),
@@ -130,14 +150,26 @@ fn refused_by_name() {
             Incomplete,
             "`tokens.refresh_token` is missing",
         ),
-        (with_token("id_token", Value::Null).to_string(), Incomplete, "`tokens.id_token` is missing"),
-        (with_token("access_token", json!("")).to_string(), Incomplete, "`tokens.access_token` is empty"),
+        (
+            with_token("id_token", Value::Null).to_string(),
+            Incomplete,
+            "`tokens.id_token` is missing",
+        ),
+        (
+            with_token("access_token", json!("")).to_string(),
+            Incomplete,
+            "`tokens.access_token` is empty",
+        ),
         (
             r#"{"auth_mode":"apikey"}"#.into(),
             Incomplete,
             "`auth_mode` is apikey and `OPENAI_API_KEY` is missing",
         ),
-        (chatgpt(Some("ChatGPT")).to_string(), Malformed, "`auth_mode` names no mode that codex knows"),
+        (
+            chatgpt(Some("ChatGPT")).to_string(),
+            Malformed,
+            "`auth_mode` names no mode that codex knows",
+        ),
         (plain[..plain.len() - 1].to_owned(), Malformed, &unreadable),
         (format!("{plain} x"), Malformed, &trailing),
         ("${var.codex}".into(), Malformed, template),
@@ -147,7 +179,11 @@ fn refused_by_name() {
         (key(), Malformed, "an API key alone"),
         (["sk", "ant", "x"].join("-"), Malformed, "a credential of Anthropic, not of OpenAI"),
         (access, Malformed, "one token of a login, not the whole `auth.json`"),
-        (format!("rt_{}", "F".repeat(20)), Malformed, "a refresh token alone, not the whole `auth.json`"),
+        (
+            format!("rt_{}", "F".repeat(20)),
+            Malformed,
+            "a refresh token alone, not the whole `auth.json`",
+        ),
         ("-----BEGIN X-----".into(), Malformed, "a key block, not an `auth.json`"),
         ("[1]".into(), Malformed, "it is no JSON object"),
         ("see the vault".into(), Malformed, "it is no JSON object"),
@@ -158,7 +194,8 @@ fn refused_by_name() {
         (format!(r#"{{"x":"{}"}}"#, "x".repeat(MAX_JSON)), Malformed, "it is longer than 1 MiB"),
     ];
     for (text, code, reason) in table {
-        let defect = parse(&text).err().unwrap_or_else(|| panic!("accepted where expected: {reason}"));
+        let defect =
+            parse(&text).err().unwrap_or_else(|| panic!("accepted where expected: {reason}"));
         assert_eq!((defect.code, &*defect.reason), (code, reason));
     }
     // Expired without means to renew it is no defect of the form: state() tells.

@@ -1,7 +1,9 @@
-//! An SSH private key that serves unattended: OpenSSH's own container, no passphrase, strong enough.
+//! An SSH private key that serves unattended: OpenSSH's own container, no passphrase, strong
+//! enough.
 //!
 //! That a parser takes a key does not mean that OpenSSH does, nor the reverse, so the text is
-//! normalised here, the container is checked as OpenSSH checks it, and what is handed on is always written anew.
+//! normalised here, the container is checked as OpenSSH checks it, and what is handed on is always
+//! written anew.
 
 use std::fmt;
 
@@ -11,7 +13,9 @@ use ssh_key::{HashAlg, Mpint, PublicKey};
 use zeroize::Zeroizing;
 
 use super::key_armour::Armour;
-use super::key_outline::{GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, Outline, TO_OPENSSH, malformed, refuse};
+use super::key_outline::{
+    GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, Outline, TO_OPENSSH, malformed, refuse,
+};
 use super::text::{Repairs, decode_base64, gather, placeholder, unwrap};
 use super::{Checked, Defect, reveal};
 use crate::catalogue::Code;
@@ -76,7 +80,11 @@ impl DeployKey {
         };
         outline.judge()?;
         let damaged = || {
-            Defect::new(Code::KeyMalformed, "it is damaged: the content does not hold together", GIVE_WHOLE)
+            Defect::new(
+                Code::KeyMalformed,
+                "it is damaged: the content does not hold together",
+                GIVE_WHOLE,
+            )
         };
         outline.holds_together().ok_or_else(damaged)?;
         let public = PublicKey::from_bytes(outline.public).map_err(|_| damaged())?;
@@ -116,13 +124,16 @@ impl fmt::Debug for DeployKey {
 
 /// The container as `ssh-keygen` writes it, in lines of 70 characters.
 ///
-/// Not ssh-key's `PrivateKey`, which refuses every P-521 key in four (its 0.6.7 takes no scalar with leading zeros
-/// dropped) and every comment that is not UTF-8.
+/// Not ssh-key's `PrivateKey`, which refuses every P-521 key in four (its 0.6.7 takes no scalar
+/// with leading zeros dropped) and every comment that is not UTF-8.
 fn written(blob: &[u8]) -> SecretString {
     let body = Zeroizing::new(Base64::encode_string(blob));
-    let lines =
-        body.as_bytes().chunks(70).flat_map(|line| line.iter().map(|byte| char::from(*byte)).chain(['\n']));
-    let (begin, end) = ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "-----END OPENSSH PRIVATE KEY-----\n");
+    let lines = body
+        .as_bytes()
+        .chunks(70)
+        .flat_map(|line| line.iter().map(|byte| char::from(*byte)).chain(['\n']));
+    let (begin, end) =
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "-----END OPENSSH PRIVATE KEY-----\n");
     let capacity = begin.len() + body.len() + body.len() / 70 + 1 + end.len();
     let text = gather(capacity, begin.chars().chain(lines).chain(end.chars()));
     SecretString::from(text.as_str())
@@ -155,7 +166,8 @@ fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect>
     if !text.contains('\\') {
         return Ok(text);
     }
-    // `\\n` comes from escaping twice, `\/` from serializers that escape slashes; a key holds no backslash of its own.
+    // `\\n` comes from escaping twice, `\/` from serializers that escape slashes; a key holds no
+    // backslash of its own.
     repairs.note_if(text.contains("\\n"), "literal \\n");
     repairs.note_if(text.contains("\\/"), "escaped slashes");
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));

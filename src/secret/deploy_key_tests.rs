@@ -9,9 +9,17 @@ use Code::{
 };
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
-    let output =
-        Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -26,13 +34,15 @@ fn keygen(arguments: &[&str]) -> String {
     made("ssh-keygen", &[&["-q", "-f", "k"], arguments].concat(), "k")
 }
 
-static KEY: LazyLock<String> = LazyLock::new(|| keygen(&["-t", "ed25519", "-N", "", "-C", "tests!"]));
+static KEY: LazyLock<String> =
+    LazyLock::new(|| keygen(&["-t", "ed25519", "-N", "", "-C", "tests!"]));
 
 fn parse(text: &str) -> Result<Checked<DeployKey>, Defect> {
     DeployKey::parse(&SecretString::from(text))
 }
 
-/// The real ssh-keygen loads what we hand on, and names the same fingerprint as it does for the original key.
+/// The real ssh-keygen loads what we hand on, and names the same fingerprint as it does for the
+/// original key.
 fn loads(key: &DeployKey, original: &str) {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
@@ -84,7 +94,8 @@ fn every_kind_that_serves_is_loaded_by_the_real_ssh_keygen() {
         assert_eq!(checked.value.algorithm(), algorithm);
         loads(&checked.value, &original);
     }
-    // OpenSSH drops leading zeros of the scalar, which a quarter of P-521 keys have; ssh-key 0.6.7 refuses those.
+    // OpenSSH drops leading zeros of the scalar, which a quarter of P-521 keys have; ssh-key 0.6.7
+    // refuses those.
     for _ in 0..16 {
         let original = keygen(&["-t", "ecdsa", "-b", "521", "-N", ""]);
         let checked = parse(&original).unwrap();
@@ -118,7 +129,11 @@ fn damage_that_is_certainly_repaired() {
     repaired("untouched", key, &[]);
     repaired("trailing blank lines", &format!("{key}\n\n"), &[]);
     for blank in ["\u{a0}", "\u{202f}", "\u{2007}"] {
-        repaired("no-break space", &key.replace("BEGIN ", &format!("BEGIN{blank}")), &["no-break spaces"]);
+        repaired(
+            "no-break space",
+            &key.replace("BEGIN ", &format!("BEGIN{blank}")),
+            &["no-break spaces"],
+        );
         repaired("no-break spaces", &key.replace(' ', blank), &["no-break spaces"]);
     }
     repaired("CRLF", &key.replace('\n', "\r\n"), &["CRLF line ends"]);
@@ -126,10 +141,18 @@ fn damage_that_is_certainly_repaired() {
     repaired("no final newline", key.trim_end(), &["no final newline"]);
     repaired("leading blank line", &format!("\n{key}"), &[]);
     repaired("comment line", &format!("# deploy key\n{key}"), &["other text around it"]);
-    repaired("public key after it", &format!("{key}ssh-ed25519 AAAA x\n"), &["other text around it"]);
+    repaired(
+        "public key after it",
+        &format!("{key}ssh-ed25519 AAAA x\n"),
+        &["other text around it"],
+    );
     repaired("body on one line", &format!("{begin}\n{body}\n{end}\n"), &["line ends missing"]);
     repaired("all on one line", &format!("{begin}{body}{end}\n"), &["line ends missing"]);
-    repaired("blanks for newlines", &(key.trim_end().replace('\n', " ") + "\n"), &["blanks for line ends"]);
+    repaired(
+        "blanks for newlines",
+        &(key.trim_end().replace('\n', " ") + "\n"),
+        &["blanks for line ends"],
+    );
     repaired("literal \\n", &key.replace('\n', "\\n"), &["literal \\n"]);
     repaired("literal \\r\\n", &key.replace('\n', "\\r\\n"), &["literal \\n"]);
     repaired("escaped twice", &key.replace('\n', "\\\\n"), &["literal \\n"]);
@@ -140,7 +163,11 @@ fn damage_that_is_certainly_repaired() {
     let expected: &[&str] = &["quotes around it", "literal \\n", "escaped slashes"];
     repaired("PHP's JSON string", &slashed, &expected[..if slashes { 3 } else { 2 }]);
     repaired("trailing blanks", &each("", "  "), &["blanks at line ends"]);
-    repaired("one trailing blank", &key.replacen("-----\n", "----- \n", 1), &["blanks at line ends"]);
+    repaired(
+        "one trailing blank",
+        &key.replacen("-----\n", "----- \n", 1),
+        &["blanks at line ends"],
+    );
     repaired("indented", &each("    ", ""), &["indentation"]);
     repaired("tabs", &each("\t", ""), &["indentation"]);
     repaired("no-break spaces", &each("\u{a0}", ""), &["no-break spaces", "indentation"]);
@@ -160,8 +187,16 @@ fn damage_that_is_certainly_repaired() {
         &["base64 wrapping"],
     );
     repaired("base64 twice", &folded(&folded(key)), &["base64 wrapping"]);
-    repaired("base64 of CRLF", &base64(&key.replace('\n', "\r\n")), &["base64 wrapping", "CRLF line ends"]);
-    repaired("base64 in quotes", &format!("\"{}\"", base64(key)), &["quotes around it", "base64 wrapping"]);
+    repaired(
+        "base64 of CRLF",
+        &base64(&key.replace('\n', "\r\n")),
+        &["base64 wrapping", "CRLF line ends"],
+    );
+    repaired(
+        "base64 in quotes",
+        &format!("\"{}\"", base64(key)),
+        &["quotes around it", "base64 wrapping"],
+    );
     repaired("no armour", &body, &["BEGIN and END lines missing"]);
     repaired(
         "heredoc",
@@ -169,7 +204,11 @@ fn damage_that_is_certainly_repaired() {
         &["other text around it", "indentation"],
     );
     let all = format!("\u{feff}\"{}\"\r\n", each("  ", "").replace('\n', "\\r\\n"));
-    repaired("all at once", &all, &["byte order mark", "quotes around it", "literal \\n", "indentation"]);
+    repaired(
+        "all at once",
+        &all,
+        &["byte order mark", "quotes around it", "literal \\n", "indentation"],
+    );
     let folder = tempfile::tempdir().unwrap();
     run("openssl", &["genpkey", "-algorithm", "ed25519", "-out", "k"], folder.path());
     let spki = run("openssl", &["pkey", "-in", "k", "-pubout"], folder.path());
@@ -193,7 +232,8 @@ fn the_end_line_is_found_by_its_dashes() {
 fn what_is_no_private_key() {
     let key = KEY.as_str();
     let folder = tempfile::tempdir().unwrap();
-    let (path, at) = (folder.path(), |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap());
+    let (path, at) =
+        (folder.path(), |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap());
     run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "k"], path);
     run("ssh-keygen", &["-q", "-s", "k", "-I", "id", "k.pub"], path);
     run("ssh-keygen", &["-q", "-t", "rsa", "-b", "2048", "-N", "", "-m", "PEM", "-f", "r"], path);
@@ -203,7 +243,12 @@ fn what_is_no_private_key() {
     refused("public key in base64", &base64(&public), Malformed, "a public key");
     refused("public key's middle", public.split(' ').nth(1).unwrap(), Malformed, "a public key");
     refused("quoted public key", &format!("'{public}'"), Malformed, "a public key");
-    refused("SSH certificate", &at("k-cert.pub"), Malformed, "an SSH certificate, not a private key");
+    refused(
+        "SSH certificate",
+        &at("k-cert.pub"),
+        Malformed,
+        "an SSH certificate, not a private key",
+    );
     let pem = |form| run("ssh-keygen", &["-e", "-m", form, "-f", "r.pub"], path);
     for form in ["PEM", "PKCS8", "RFC4716"] {
         refused(form, &pem(form), Malformed, "a public key");
@@ -221,7 +266,12 @@ fn what_is_no_private_key() {
     let missing = "it is truncated or damaged: characters are missing";
     refused("a line lost", &dropped.join("\n"), Malformed, missing);
     let shorter = key.replacen(dropped[2], &dropped[2][4..], 1);
-    refused("four characters lost", &shorter, Malformed, "it is truncated: the content ends too early");
+    refused(
+        "four characters lost",
+        &shorter,
+        Malformed,
+        "it is truncated: the content ends too early",
+    );
     refused(
         "a character lost",
         &key.replacen("b3Bl", "b3B", 1),
@@ -247,9 +297,14 @@ fn what_is_no_private_key() {
     odd.insert(begun.len() + 8, '%');
     refused("foreign character", &odd, Malformed, "it holds characters that no key holds");
     let template = "it is a template expression that nobody filled in";
-    for text in
-        ["${var.deploy_key}", "${data.x.y}\n", "{{ .Values.key }}", "$DEPLOY_KEY", "var.key", "$(cat key)"]
-    {
+    for text in [
+        "${var.deploy_key}",
+        "${data.x.y}\n",
+        "{{ .Values.key }}",
+        "$DEPLOY_KEY",
+        "var.key",
+        "$(cat key)",
+    ] {
         refused(text, text, Malformed, template);
     }
     for text in ["null", "undefined", "None", "(sensitive value)"] {
@@ -284,7 +339,10 @@ fn what_is_no_private_key() {
     let utf16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(key.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     assert_eq!(super::super::utf8(utf16, Malformed).unwrap_err().reason, "the text is UTF-16");
-    assert_eq!(super::super::utf8(vec![0xc3], Malformed).unwrap_err().reason, "the bytes are no UTF-8 text");
+    assert_eq!(
+        super::super::utf8(vec![0xc3], Malformed).unwrap_err().reason,
+        "the bytes are no UTF-8 text"
+    );
     assert_eq!(reveal(&super::super::utf8(b"x".to_vec(), Malformed).unwrap()), "x");
 }
 
@@ -295,9 +353,12 @@ fn what_stands_for_a_key_elsewhere() {
     refused("a map", &map, Malformed, "a JSON object, not a key");
     refused("a map in base64", &base64(&map), Malformed, "a JSON object, not a key");
     let elsewhere = "it is an address, as of an entry in a secret store, not the content";
-    for text in
-        ["vault:secret/data/keys#app", "op://vault/item/key", "arn:aws:secretsmanager:x:1:y", "https://x/k"]
-    {
+    for text in [
+        "vault:secret/data/keys#app",
+        "op://vault/item/key",
+        "arn:aws:secretsmanager:x:1:y",
+        "https://x/k",
+    ] {
         refused(text, text, Malformed, elsewhere);
     }
     let address = format!("data:text/plain;base64,{}", base64(key));
@@ -322,33 +383,76 @@ fn what_stands_for_a_key_elsewhere() {
         let text: String = mark.into_iter().chain(key.chars()).collect();
         let bytes: Vec<u8> = text.encode_utf16().flat_map(to_bytes).collect();
         let encoded = <base64ct::Base64 as base64ct::Encoding>::encode_string(&bytes);
-        refused("UTF-16", &encoded, Malformed, "it is base64 of UTF-16 text, as PowerShell writes it");
+        refused(
+            "UTF-16",
+            &encoded,
+            Malformed,
+            "it is base64 of UTF-16 text, as PowerShell writes it",
+        );
     }
 }
 
 #[test]
 fn containers_other_than_opensshs() {
-    let pem = |kind: &str, bits: &str, form: &str| keygen(&["-t", kind, "-b", bits, "-N", "", "-m", form]);
-    refused("PKCS#1", &pem("rsa", "2048", "PEM"), Unsupported, "an RSA key in PKCS#1 form, not OpenSSH's");
-    refused("PKCS#8", &pem("rsa", "2048", "PKCS8"), Unsupported, "a key in PKCS#8 form, not OpenSSH's");
-    refused("SEC1", &pem("ecdsa", "256", "PEM"), Unsupported, "an EC key in SEC1 form, not OpenSSH's");
-    let parameters = made("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-out", "k"], "k");
+    let pem = |kind: &str, bits: &str, form: &str| {
+        keygen(&["-t", kind, "-b", bits, "-N", "", "-m", form])
+    };
+    refused(
+        "PKCS#1",
+        &pem("rsa", "2048", "PEM"),
+        Unsupported,
+        "an RSA key in PKCS#1 form, not OpenSSH's",
+    );
+    refused(
+        "PKCS#8",
+        &pem("rsa", "2048", "PKCS8"),
+        Unsupported,
+        "a key in PKCS#8 form, not OpenSSH's",
+    );
+    refused(
+        "SEC1",
+        &pem("ecdsa", "256", "PEM"),
+        Unsupported,
+        "an EC key in SEC1 form, not OpenSSH's",
+    );
+    let parameters =
+        made("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-out", "k"], "k");
     assert!(parameters.contains("EC PARAMETERS"));
-    refused("SEC1 with parameters", &parameters, Unsupported, "an EC key in SEC1 form, not OpenSSH's");
+    refused(
+        "SEC1 with parameters",
+        &parameters,
+        Unsupported,
+        "an EC key in SEC1 form, not OpenSSH's",
+    );
     let pkcs8 = made("openssl", &["genpkey", "-algorithm", "ed25519", "-out", "k"], "k");
     let ed25519 = "an Ed25519 key in PKCS#8 form, not OpenSSH's";
     refused("ed25519 PKCS#8", &pkcs8, Unsupported, ed25519);
     refused("ed25519 PKCS#8 in base64", &base64(&pkcs8), Unsupported, ed25519);
     refused("ed25519 PKCS#8 on one line", &pkcs8.replace('\n', "\\n"), Unsupported, ed25519);
     let der: String = pkcs8.lines().filter(|line| !line.contains('-')).collect();
-    refused("DER", &der, Unsupported, "a DER key without BEGIN and END lines, not in OpenSSH's form");
+    refused(
+        "DER",
+        &der,
+        Unsupported,
+        "a DER key without BEGIN and END lines, not in OpenSSH's form",
+    );
     let ppk = "PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\n";
     refused("PPK", ppk, Unsupported, "a PuTTY key (PPK)");
     refused("PPK in base64", &base64(ppk), Unsupported, "a PuTTY key (PPK)");
     let block = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
     refused("PGP", &block("PGP PRIVATE KEY BLOCK"), Unsupported, "a PGP key, which is no SSH key");
-    refused("other", &block("ANY PRIVATE KEY"), Unsupported, "a private key in another form than OpenSSH's");
-    refused("message", &block("PGP MESSAGE"), Malformed, "a block of another kind than a private key");
+    refused(
+        "other",
+        &block("ANY PRIVATE KEY"),
+        Unsupported,
+        "a private key in another form than OpenSSH's",
+    );
+    refused(
+        "message",
+        &block("PGP MESSAGE"),
+        Malformed,
+        "a block of another kind than a private key",
+    );
     refused(
         "age",
         &format!("AGE-SECRET-KEY-1{}", "Q".repeat(58)),
@@ -404,11 +508,13 @@ fn blob_of(key: &str) -> Vec<u8> {
 
 /// The outside of a container around nothing.
 fn crafted(algorithm: &[u8], cipher: &[u8], keys: u32) -> String {
-    let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let string =
+        |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
     let public = string(&string(algorithm));
     let count = keys.to_be_bytes();
     armoured(
-        &[MAGIC, &string(cipher), &string(b"none"), &string(b""), &count, &public, &string(b"")].concat(),
+        &[MAGIC, &string(cipher), &string(b"none"), &string(b""), &count, &public, &string(b"")]
+            .concat(),
     )
 }
 
@@ -422,7 +528,8 @@ fn a_damaged_container() {
         changed[at] ^= 1;
         parse(&armoured(&changed)).map_err(|defect| defect.reason)
     };
-    // From PROTOCOL.key: the public key, then length, two check integers, name, public key, both halves, comment.
+    // From PROTOCOL.key: the public key, then length, two check integers, name, public key, both
+    // halves, comment.
     let public = MAGIC.len() + 8 + 8 + 4 + 4;
     let private = public + 4 + 51 + 4;
     for at in [
@@ -442,7 +549,12 @@ fn a_damaged_container() {
     assert!(blob.last().is_some_and(|byte| *byte < 8), "this key has padding");
     refused("padding", &armoured(&padding), Malformed, damaged);
     let longer = [blob.as_slice(), &[0; 3]].concat();
-    refused("longer", &armoured(&longer), Malformed, "it is damaged: there is more in it than one key");
+    refused(
+        "longer",
+        &armoured(&longer),
+        Malformed,
+        "it is damaged: there is more in it than one key",
+    );
     // A whole block of correct padding more is what OpenSSH takes; a part of a block is not.
     for (more, taken) in [(8_u8, true), (4, false)] {
         let last = *blob.last().unwrap();
@@ -455,7 +567,8 @@ fn a_damaged_container() {
         let blob = blob_of(&keygen(&["-t", kind, "-b", bits, "-N", ""]));
         let length = u32::from_be_bytes(blob[public..public + 4].try_into().unwrap()) as usize;
         let name = public + 4 + length + 4 + 8 + 4;
-        // In the private part: the name; the modulus or the curve; the middle of the modulus or the point.
+        // In the private part: the name; the modulus or the curve; the middle of the modulus or the
+        // point.
         let second = name + if kind == "rsa" { 7 } else { 19 } + 4;
         for at in [name + 6, second + 3, second + 40] {
             let mut changed = blob.clone();
@@ -478,8 +591,18 @@ fn kinds_that_cannot_serve() {
         "a key of a kind that git hosts do not take",
     );
     let certificate = crafted(b"ssh-ed25519-cert-v01@openssh.com", b"none", 1);
-    refused("certificate", &certificate, Malformed, "a certificate stands in place of its public key");
-    refused("two in one", &crafted(b"ssh-ed25519", b"none", 2), Malformed, "more than one private key in it");
+    refused(
+        "certificate",
+        &certificate,
+        Malformed,
+        "a certificate stands in place of its public key",
+    );
+    refused(
+        "two in one",
+        &crafted(b"ssh-ed25519", b"none", 2),
+        Malformed,
+        "more than one private key in it",
+    );
     refused(
         "none",
         &crafted(b"ssh-ed25519", b"none", 1),

@@ -1,5 +1,6 @@
-//! The claims and times that Codex reads, read as Codex 0.169 reads them (codex-rs login/src/token_data.rs), measured
-//! against the binary. No signature is checked: neither does Codex.
+//! The claims and times that Codex reads, read as Codex 0.169 reads them (codex-rs
+//! login/src/token_data.rs), measured against the binary. No signature is checked: neither does
+//! Codex.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jiff::civil::DateTime;
@@ -97,7 +98,8 @@ pub(super) fn epoch(count: i64) -> Option<Timestamp> {
     }
 }
 
-/// `last_refresh` as chrono's lenient RFC 3339 takes it. A year beyond 9998 counts as 9998, where jiff's range ends.
+/// `last_refresh` as chrono's lenient RFC 3339 takes it. A year beyond 9998 counts as 9998, where
+/// jiff's range ends.
 pub(super) fn rfc3339(text: &str) -> Option<Timestamp> {
     let mut scan = Scan(text.trim_start());
     let sign = scan.sign();

@@ -69,7 +69,9 @@ fn three_parts_that_are_not_empty() {
     for jwt in [format!("h.{claims}.s"), format!("h.{claims}.s.more")] {
         assert_eq!(identity(&jwt).and_then(|identity| identity.email).as_deref(), Some("a"));
     }
-    for jwt in [format!(".{claims}.s"), format!("h.{claims}."), format!("h.{claims}"), "h..s".to_owned()] {
+    for jwt in
+        [format!(".{claims}.s"), format!("h.{claims}."), format!("h.{claims}"), "h..s".to_owned()]
+    {
         assert!(identity(&jwt).is_none(), "{jwt}");
     }
 }

@@ -4,7 +4,8 @@ use zeroize::Zeroizing;
 
 use super::Defect;
 use super::key_outline::{
-    ED25519_TO_OPENSSH, GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, TO_OPENSSH, encrypted, malformed, refuse,
+    ED25519_TO_OPENSSH, GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, TO_OPENSSH, encrypted, malformed,
+    refuse,
 };
 use super::text::{Repairs, decode_base64, gather};
 use crate::catalogue::Code;
@@ -18,7 +19,8 @@ pub(super) struct Armour<'a> {
 }
 
 impl<'a> Armour<'a> {
-    /// None: no BEGIN line. An error: BEGIN lines, but not of exactly one whole private key in OpenSSH's form.
+    /// None: no BEGIN line. An error: BEGIN lines, but not of exactly one whole private key in
+    /// OpenSSH's form.
     pub(super) fn find(text: &'a str) -> Result<Option<Self>, Defect> {
         let mut parts = text.split("BEGIN ");
         let mut before = parts.next().unwrap_or_default();
@@ -26,7 +28,11 @@ impl<'a> Armour<'a> {
         let mut others = Vec::new();
         for part in parts {
             let dashed = before.trim_end_matches(' ').ends_with(is_dash);
-            let label = part.split(|c: char| is_dash(c) || c.is_control()).next().unwrap_or_default().trim();
+            let label = part
+                .split(|c: char| is_dash(c) || c.is_control())
+                .next()
+                .unwrap_or_default()
+                .trim();
             if dashed && label.contains("PRIVATE KEY") {
                 armours.push((before, label, part));
             } else if dashed {
@@ -49,7 +55,12 @@ impl<'a> Armour<'a> {
             }
             [] => return Ok(None),
             [armour] => *armour,
-            _ => return malformed("more than one private key in it", "give one key for each repository"),
+            _ => {
+                return malformed(
+                    "more than one private key in it",
+                    "give one key for each repository",
+                );
+            }
         };
         container(label, part)?;
         let rest = part.split_once(label).map_or("", |(_, rest)| rest).trim_start_matches(is_dash);
@@ -64,7 +75,8 @@ impl<'a> Armour<'a> {
         let Some(after) = end.strip_prefix(label) else {
             return malformed("the BEGIN and END lines name different things", GIVE_WHOLE);
         };
-        let beside = |side: &str| !side.trim_matches(|c: char| is_dash(c) || c.is_whitespace()).is_empty();
+        let beside =
+            |side: &str| !side.trim_matches(|c: char| is_dash(c) || c.is_whitespace()).is_empty();
         Ok(Some(Self {
             label,
             body: body.trim_end_matches(is_dash),
@@ -72,10 +84,17 @@ impl<'a> Armour<'a> {
         }))
     }
 
-    pub(super) fn decode(&self, text: &str, repairs: &mut Repairs) -> Result<Zeroizing<Vec<u8>>, Defect> {
+    pub(super) fn decode(
+        &self,
+        text: &str,
+        repairs: &mut Repairs,
+    ) -> Result<Zeroizing<Vec<u8>>, Defect> {
         let begin = format!("-----BEGIN {}-----", self.label);
         let end = format!("-----END {}-----", self.label);
-        repairs.note_if(!text.contains(&begin) || !text.contains(&end), "dashes of the BEGIN and END lines");
+        repairs.note_if(
+            !text.contains(&begin) || !text.contains(&end),
+            "dashes of the BEGIN and END lines",
+        );
         repairs.note_if(self.accompanied, "other text around it");
         self.layout(text, repairs);
         let body = gather(self.body.len(), self.body.chars().filter(|c| !c.is_whitespace()));
@@ -90,7 +109,9 @@ impl<'a> Armour<'a> {
             Some(bytes) if MAGIC.starts_with(&bytes) => {
                 malformed("it is truncated: nothing is in it", GIVE_WHOLE)
             }
-            Some(_) => malformed("it is damaged: the content does not begin as OpenSSH's does", GIVE_WHOLE),
+            Some(_) => {
+                malformed("it is damaged: the content does not begin as OpenSSH's does", GIVE_WHOLE)
+            }
             None => malformed("it is truncated or damaged: characters are missing", GIVE_WHOLE),
         }
     }
@@ -111,7 +132,10 @@ impl<'a> Armour<'a> {
         let indented = |line: &&str| line.starts_with(char::is_whitespace);
         repairs.note_if(own_line && (indented_end || lines.iter().any(indented)), "indentation");
         let trailing = |line: &&str| line.ends_with(char::is_whitespace);
-        repairs.note_if(own_line && (trailing_begin || lines.iter().any(trailing)), "blanks at line ends");
+        repairs.note_if(
+            own_line && (trailing_begin || lines.iter().any(trailing)),
+            "blanks at line ends",
+        );
         let blanks = |line: &&str| line.trim().contains(char::is_whitespace);
         let spaced = lines.iter().any(blanks);
         repairs.note_if(spaced, "blanks for line ends");
@@ -124,7 +148,10 @@ fn container(label: &str, part: &str) -> Result<(), Defect> {
     if label == "OPENSSH PRIVATE KEY" {
         return Ok(());
     }
-    if label == "ENCRYPTED PRIVATE KEY" || label.contains("SSH2 ENCRYPTED") || part.contains("4,ENCRYPTED") {
+    if label == "ENCRYPTED PRIVATE KEY"
+        || label.contains("SSH2 ENCRYPTED")
+        || part.contains("4,ENCRYPTED")
+    {
         return encrypted();
     }
     let unsupported = |reason, hint| refuse(Code::KeyFormatUnsupported, reason, hint);
@@ -145,7 +172,8 @@ fn container(label: &str, part: &str) -> Result<(), Defect> {
 fn pkcs8_ed25519(part: &str) -> bool {
     let body = part.trim_start_matches("PRIVATE KEY").trim_start_matches(is_dash);
     let body = body.split(is_dash).next().unwrap_or_default();
-    decode_base64(body).is_some_and(|der| der.windows(5).any(|window| window == [6, 3, 0x2b, 0x65, 0x70]))
+    decode_base64(body)
+        .is_some_and(|der| der.windows(5).any(|window| window == [6, 3, 0x2b, 0x65, 0x70]))
 }
 
 /// Hyphens, and what word processors make of two or three of them.

@@ -1,4 +1,5 @@
-//! OpenSSH's container of private keys, as far as it can be read without its passphrase (PROTOCOL.key).
+//! OpenSSH's container of private keys, as far as it can be read without its passphrase
+//! (PROTOCOL.key).
 
 use super::Defect;
 use crate::catalogue::Code;
@@ -60,7 +61,10 @@ impl<'a> Outline<'a> {
             return encrypted();
         }
         if self.keys != 1 {
-            return malformed("more than one private key in it", "give one key for each repository");
+            return malformed(
+                "more than one private key in it",
+                "give one key for each repository",
+            );
         }
         match self.algorithm {
             b"ssh-ed25519"
@@ -93,8 +97,9 @@ impl<'a> Outline<'a> {
         Ok(())
     }
 
-    /// What OpenSSH checks in a private part that is not encrypted (sshkey.c: private2_decrypt, parse_private2): whole
-    /// blocks of 8, equal check integers, the public key again, padding that counts up. None: one of them fails.
+    /// What OpenSSH checks in a private part that is not encrypted (sshkey.c: private2_decrypt,
+    /// parse_private2): whole blocks of 8, equal check integers, the public key again, padding
+    /// that counts up. None: one of them fails.
     pub(super) fn holds_together(&self) -> Option<()> {
         let mut rest = self.private;
         let blocks = !rest.is_empty() && rest.len().is_multiple_of(8);
@@ -126,7 +131,8 @@ impl<'a> Outline<'a> {
         };
         let _comment = field(&mut rest)?;
         let padded = rest.iter().zip(1_u8..).all(|(byte, count)| *byte == count);
-        (blocks && same && name == self.algorithm && matches && padded && rest.len() < 256).then_some(())
+        (blocks && same && name == self.algorithm && matches && padded && rest.len() < 256)
+            .then_some(())
     }
 }
 

@@ -27,7 +27,9 @@ fn forms(canary: &str) -> Vec<String> {
         forms.push(encoded[4..encoded.len() - 4].replace('+', "-").replace('/', "_"));
     }
     // A piece is a leak, too.
-    forms.extend(canary.as_bytes().windows(10).map(|piece| String::from_utf8_lossy(piece).into_owned()));
+    forms.extend(
+        canary.as_bytes().windows(10).map(|piece| String::from_utf8_lossy(piece).into_owned()),
+    );
     forms
 }
 
@@ -75,7 +77,9 @@ fn the_leak_test_sees_leaks() {
 /// Inputs of every kind with the canary where a secret stands.
 fn inputs(canary: &str) -> Vec<String> {
     let token = |prefix: &str| format!("{prefix}{canary}{canary}");
-    let block = |label: &str, body: &str| format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+    let block = |label: &str, body: &str| {
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    };
     let claims = json!({"email": format!("{canary}@{canary}"), "https://api.openai.com/auth": {
         "chatgpt_account_id": canary, "chatgpt_plan_type": canary, "chatgpt_user_id": canary,
     }});
@@ -123,7 +127,10 @@ fn inputs(canary: &str) -> Vec<String> {
 fn a_good_key_says_its_fingerprint_only() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["-q", "-t", "ed25519", "-N", "", "-C", "canary-in-the-comment", "-f"];
-    let made = std::process::Command::new("ssh-keygen").args(arguments).arg(folder.path().join("k")).status();
+    let made = std::process::Command::new("ssh-keygen")
+        .args(arguments)
+        .arg(folder.path().join("k"))
+        .status();
     assert!(made.unwrap().success());
     let text = std::fs::read_to_string(folder.path().join("k")).unwrap();
     let checked = DeployKey::parse(&SecretString::from(text.as_str())).unwrap();

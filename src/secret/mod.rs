@@ -1,7 +1,8 @@
 //! What logs in or signs: checked on entry, redacted ever after.
 //!
-//! A value is repaired where the repair is certain, and each repair is named; else it is refused with a [`Defect`] that
-//! names what is wrong and never quotes a byte of it. Nothing in this folder touches files, the network or the clock.
+//! A value is repaired where the repair is certain, and each repair is named; else it is refused
+//! with a [`Defect`] that names what is wrong and never quotes a byte of it. Nothing in this folder
+//! touches files, the network or the clock.
 #![expect(clippy::disallowed_methods, reason = "this is the room of the secrets")]
 
 mod api_token;
@@ -34,7 +35,8 @@ use crate::catalogue::Code;
 /// Larger credentials than this are no credentials; Codex and Claude Code write a few kilobytes.
 const MAX_JSON: usize = 1 << 20;
 
-/// Why a value was refused. Both texts are ours, lower case, without full stop, and hold no byte of the value.
+/// Why a value was refused. Both texts are ours, lower case, without full stop, and hold no byte of
+/// the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
     pub code: Code,
@@ -45,7 +47,11 @@ pub struct Defect {
 }
 
 impl Defect {
-    fn new(code: Code, reason: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>) -> Self {
+    fn new(
+        code: Code,
+        reason: impl Into<Cow<'static, str>>,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { code, reason: reason.into(), hint: hint.into() }
     }
 
@@ -54,7 +60,9 @@ impl Defect {
         let category = match error.classify() {
             serde_json::error::Category::Eof => "it ends too early",
             serde_json::error::Category::Data => "a value of the wrong kind, or a key given twice",
-            serde_json::error::Category::Syntax | serde_json::error::Category::Io => "no valid JSON",
+            serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
+                "no valid JSON"
+            }
         };
         let (line, column) = (error.line(), error.column());
         Self::new(code, format!("{what}: {category} at line {line} column {column}"), hint)
@@ -86,7 +94,11 @@ pub fn utf8(bytes: Vec<u8>, code: Code) -> Result<SecretString, Defect> {
             let bytes = Zeroizing::new(error.into_bytes());
             let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
             let reason = if utf16 { "the text is UTF-16" } else { "the bytes are no UTF-8 text" };
-            Err(Defect::new(code, reason, "save it again as plain UTF-8 text, or hand it over in base64"))
+            Err(Defect::new(
+                code,
+                reason,
+                "save it again as plain UTF-8 text, or hand it over in base64",
+            ))
         }
     }
 }

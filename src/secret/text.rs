@@ -1,4 +1,5 @@
-//! How pasted text gets damaged on its way through terminals, templates and secret stores, and the certain repairs.
+//! How pasted text gets damaged on its way through terminals, templates and secret stores, and the
+//! certain repairs.
 
 use std::fmt;
 
@@ -33,15 +34,16 @@ impl Repairs {
     }
 }
 
-/// Characters into a buffer that never moves, hence leaves no copy behind: `capacity` bytes must suffice.
+/// Characters into a buffer that never moves, hence leaves no copy behind: `capacity` bytes must
+/// suffice.
 pub(super) fn gather(capacity: usize, characters: impl Iterator<Item = char>) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(capacity));
     text.extend(characters);
     text
 }
 
-/// Without what is invisible, without blanks and quotes around it. White space at the ends is no damage: files end in
-/// a newline, so it goes unsaid.
+/// Without what is invisible, without blanks and quotes around it. White space at the ends is no
+/// damage: files end in a newline, so it goes unsaid.
 pub(super) fn unwrap(text: &str, repairs: &mut Repairs) -> Zeroizing<String> {
     let text = match text.strip_prefix('\u{feff}') {
         Some(rest) => {
@@ -60,7 +62,8 @@ pub(super) fn unwrap(text: &str, repairs: &mut Repairs) -> Zeroizing<String> {
     Zeroizing::new(inner.to_owned())
 }
 
-/// Soft hyphen, zero-width space and joiners, direction marks, word joiner, and a byte order mark within the text.
+/// Soft hyphen, zero-width space and joiners, direction marks, word joiner, and a byte order mark
+/// within the text.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
@@ -81,13 +84,15 @@ pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let plain = gather(
         text.len(),
-        text.trim_end().trim_end_matches('=').chars().filter(|character| !character.is_whitespace()).map(
-            |character| match character {
+        text.trim_end()
+            .trim_end_matches('=')
+            .chars()
+            .filter(|character| !character.is_whitespace())
+            .map(|character| match character {
                 '-' => '+',
                 '_' => '/',
                 other => other,
-            },
-        ),
+            }),
     );
     let mut bytes = Zeroizing::new(vec![0; plain.len() / 4 * 3 + 3]);
     let length = Base64Unpadded::decode(plain.as_bytes(), &mut bytes).ok()?.len();
@@ -95,12 +100,15 @@ pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
-/// What no secret is, whatever its kind: a template that nobody filled in, a word for nothing, a path.
+/// What no secret is, whatever its kind: a template that nobody filled in, a word for nothing, a
+/// path.
 pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
     let text = text.trim();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     let one_word = !text.contains(char::is_whitespace);
-    if starts(&["${", "$(", "$((", "%{", "{{", "<%"]) || (one_word && starts(&["$", "var.", "data.", "<"])) {
+    if starts(&["${", "$(", "$((", "%{", "{{", "<%"])
+        || (one_word && starts(&["$", "var.", "data.", "<"]))
+    {
         return Some(Defect::new(
             code,
             "it is a template expression that nobody filled in",
@@ -132,7 +140,10 @@ pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
         ));
     }
     let drive = text.as_bytes().get(1..3) == Some(b":\\");
-    if one_word && text.len() < 4096 && (drive || starts(&["/", "~/", "./", "../", "file://", "~\\"])) {
+    if one_word
+        && text.len() < 4096
+        && (drive || starts(&["/", "~/", "./", "../", "file://", "~\\"]))
+    {
         return Some(Defect::new(
             code,
             "it is the path of a file, not the content",
@@ -159,7 +170,8 @@ pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
 /// `vault:…`, `op://…`, `arn:…` (RFC 3986 §3.1, in lower case). No secret of ours holds a colon.
 fn has_scheme(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once(':') else { return false };
-    let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+    let rest =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
     scheme.starts_with(|first: char| first.is_ascii_lowercase()) && scheme.bytes().all(rest)
 }
 

@@ -18,8 +18,8 @@ pub struct ApiTokens {
 }
 
 impl ApiTokens {
-    /// `enterprise`: for a GitHub Enterprise Server, for which gh has variables of its own; it never sends GH_TOKEN there
-    /// (go-gh, pkg/auth).
+    /// `enterprise`: for a GitHub Enterprise Server, for which gh has variables of its own; it
+    /// never sends GH_TOKEN there (go-gh, pkg/auth).
     pub fn read(env: &Env, home: &Home, enterprise: bool) -> Self {
         let mut reader = Reader::new(env, home, BTreeMap::new());
         let wanted = Wanted {
@@ -38,7 +38,11 @@ impl ApiTokens {
         };
         for name in theirs {
             if let Some(text) = env.text(name) {
-                found.push(Found { text: text.into(), origin: Origin::Variable, via: name.to_owned() });
+                found.push(Found {
+                    text: text.into(),
+                    origin: Origin::Variable,
+                    via: name.to_owned(),
+                });
             }
         }
         let tokens = found

@@ -16,18 +16,21 @@ use crate::state::receipt::Origin;
 use crate::variables;
 
 const SEED_DEPTH: usize = 12;
-/// Folders included. Links are followed, for the mounts of Kubernetes are links; one may lead anywhere.
+/// Folders included. Links are followed, for the mounts of Kubernetes are links; one may lead
+/// anywhere.
 const MOST_ENTRIES: usize = 1000;
 
 impl Reader<'_> {
     pub(super) fn deploy_keys(&mut self) {
         let refused = self.settings.refused.len();
-        if let Some(found) = self.first(&key_source("deploy keys", None, &[variables::DEPLOY_KEYS])) {
+        if let Some(found) = self.first(&key_source("deploy keys", None, &[variables::DEPLOY_KEYS]))
+        {
             self.key_map(&found);
         }
         self.single_key();
         self.seeded_keys();
-        // what was refused without a name may have named any repository: then nothing that is installed goes
+        // what was refused without a name may have named any repository: then nothing that is
+        // installed goes
         if self.settings.refused.iter().skip(refused).any(|item| item.repository.is_none()) {
             self.settings.key_origins.clear();
         }
@@ -88,7 +91,9 @@ impl Reader<'_> {
     fn single_key(&mut self) {
         let repository = self.env.text(variables::REPOSITORY);
         let parsed = repository.as_deref().and_then(|name| Repository::parse_declared(name).ok());
-        let item = parsed.as_ref().map_or_else(|| "key".to_owned(), |known| format!("key {}", known.short()));
+        let item = parsed
+            .as_ref()
+            .map_or_else(|| "key".to_owned(), |known| format!("key {}", known.short()));
         let wanted = key_source(&item, parsed.as_ref(), &[variables::DEPLOY_KEY]);
         let refused = self.settings.refused.len();
         match (self.first(&wanted), repository) {
@@ -132,16 +137,29 @@ impl Reader<'_> {
             .take(MOST_ENTRIES + 1)
             .collect();
         if entries.len() > MOST_ENTRIES {
-            let last =
-                entries.iter().rev().flatten().next().map_or(root.clone(), |entry| entry.path().to_owned());
+            let last = entries
+                .iter()
+                .rev()
+                .flatten()
+                .next()
+                .map_or(root.clone(), |entry| entry.path().to_owned());
             let say = format!(
                 "more than {MOST_ENTRIES} files stand in `{}`, lastly `{}`",
                 self.home.shown(&root),
                 self.home.shown(&last)
             );
             let hint = "is that a link to another folder? take it away; `deploy-keys/HOST/PATH` are the keys";
-            self.refuse("deploy keys", &self.home.shown(&root), None, Code::KeyMalformed, say, hint);
-            entries.retain(|entry| entry.as_ref().is_ok_and(|entry| !within_link(&root, entry.path())));
+            self.refuse(
+                "deploy keys",
+                &self.home.shown(&root),
+                None,
+                Code::KeyMalformed,
+                say,
+                hint,
+            );
+            entries.retain(|entry| {
+                entry.as_ref().is_ok_and(|entry| !within_link(&root, entry.path()))
+            });
         }
         self.settings.key_origins.insert(Origin::SeedFolder);
         for entry in entries {
@@ -161,8 +179,9 @@ impl Reader<'_> {
                 }
                 Err(error) => {
                     let path = self.home.shown(error.path().unwrap_or(&root));
-                    let cause =
-                        error.io_error().map_or_else(|| "a loop of links".to_owned(), ToString::to_string);
+                    let cause = error
+                        .io_error()
+                        .map_or_else(|| "a loop of links".to_owned(), ToString::to_string);
                     let say = format!("cannot read `{path}`: {cause}");
                     let hint = "mend it, or take it away";
                     self.refuse("deploy keys", &path, None, Code::KeyMalformed, say, hint);
@@ -179,7 +198,8 @@ impl Reader<'_> {
                 }
                 Some(Err((say, hint))) => {
                     let repository = Repository::parse_declared(&name).ok();
-                    let item = repository.as_ref().map_or_else(|| shown_name(&name), Repository::short);
+                    let item =
+                        repository.as_ref().map_or_else(|| shown_name(&name), Repository::short);
                     let item = format!("key {item}");
                     self.refuse(&item, &via, repository.as_ref(), Code::KeyMalformed, say, hint);
                 }
@@ -203,21 +223,23 @@ impl Reader<'_> {
         };
         let item = format!("key {}", repository.short());
         let better = |other: &str| other != via;
-        if let Some(known) = self.settings.keys.iter().find(|it| it.value.0 == repository && better(&it.via))
+        if let Some(known) =
+            self.settings.keys.iter().find(|it| it.value.0 == repository && better(&it.via))
         {
             if DeployKey::parse(&text).is_err() {
-                return self
-                    .warn(format!("{item}: {via} holds no usable key; that of {} is used", known.via));
+                return self.warn(format!(
+                    "{item}: {via} holds no usable key; that of {} is used",
+                    known.via
+                ));
             }
-        } else if let Some(above) = self
-            .settings
-            .refused
-            .iter()
-            .find(|refused| refused.repository.as_ref() == Some(&repository) && better(&refused.via))
-        {
+        } else if let Some(above) = self.settings.refused.iter().find(|refused| {
+            refused.repository.as_ref() == Some(&repository) && better(&refused.via)
+        }) {
             // who set the better source did not mean what stands below it
             let above = &above.via;
-            return self.warn(format!("{item}: {via} is passed over, because the key in {above} is refused"));
+            return self.warn(format!(
+                "{item}: {via} is passed over, because the key in {above} is refused"
+            ));
         }
         let found = Found { text, origin, via };
         let checked = self.check(&item, Some(&repository), found, |text| {
@@ -230,7 +252,8 @@ impl Reader<'_> {
         if self.ambiguous.contains(&repository) {
             return;
         }
-        let Some(at) = self.settings.keys.iter().position(|known| known.value.0 == repository) else {
+        let Some(at) = self.settings.keys.iter().position(|known| known.value.0 == repository)
+        else {
             self.settings.keys.push(Sourced { value: (repository, key), origin, via });
             return;
         };
@@ -238,7 +261,8 @@ impl Reader<'_> {
             Some(known) if known.value.1.fingerprint() == key.fingerprint() => {}
             // within one source none comes first
             Some(known)
-                if known.via == via || (known.origin, origin) == (Origin::SeedFolder, Origin::SeedFolder) =>
+                if known.via == via
+                    || (known.origin, origin) == (Origin::SeedFolder, Origin::SeedFolder) =>
             {
                 let place = if origin == Origin::SeedFolder { "the seed folder" } else { &via };
                 let say = format!("it has two different keys in {place}");
@@ -248,7 +272,8 @@ impl Reader<'_> {
                 self.ambiguous.push(repository);
             }
             Some(known) => {
-                let text = format!("{item}: {via} has another key than {}, which is used", known.via);
+                let text =
+                    format!("{item}: {via} has another key than {}, which is used", known.via);
                 self.warn(text);
             }
             None => {}
@@ -263,6 +288,10 @@ fn within_link(root: &Path, path: &Path) -> bool {
 }
 
 /// Deploy keys are read from variables one by one; the seed folder has a tree of them.
-fn key_source<'a>(item: &'a str, repository: Option<&'a Repository>, names: &'a [&'a str]) -> Wanted<'a> {
+fn key_source<'a>(
+    item: &'a str,
+    repository: Option<&'a Repository>,
+    names: &'a [&'a str],
+) -> Wanted<'a> {
     Wanted { item, repository, names, seed: None, fallback: &[], malformed: Code::KeyMalformed }
 }

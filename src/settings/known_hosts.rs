@@ -45,14 +45,21 @@ impl Reader<'_> {
             let named = damaged.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
             let say = match damaged.len() {
                 1 => format!("line {named} of {via} is no known_hosts line"),
-                count if count <= NAMED => format!("lines {named} of {via} are no known_hosts lines"),
+                count if count <= NAMED => {
+                    format!("lines {named} of {via} are no known_hosts lines")
+                }
                 count => {
-                    format!("lines {named} and {} more of {via} are no known_hosts lines", count - NAMED)
+                    format!(
+                        "lines {named} and {} more of {via} are no known_hosts lines",
+                        count - NAMED
+                    )
                 }
             };
             let hint = "take the line from the server's administrator: `HOST KEYTYPE BASE64`";
             self.refuse("known_hosts", via, None, Code::SshHostKeyUnknown, say, hint);
         }
-        self.settings.known_hosts.insert(origin, KnownHosts { lines, damaged: !damaged.is_empty() });
+        self.settings
+            .known_hosts
+            .insert(origin, KnownHosts { lines, damaged: !damaged.is_empty() });
     }
 }

@@ -21,7 +21,8 @@ impl Reader<'_> {
         };
         let Some(found) = self.first(&wanted) else { return };
         let now = self.env.now;
-        self.settings.codex = self.check("codex", None, found, |text| CodexAuth::parse_seed(text, now));
+        self.settings.codex =
+            self.check("codex", None, found, |text| CodexAuth::parse_seed(text, now));
     }
 
     pub(super) fn claude(&mut self) {
@@ -39,7 +40,8 @@ impl Reader<'_> {
         }
         if let Some(text) = self.env.text(variables::CLAUDE_TOKEN_CREATED) {
             // east of Greenwich it may be tomorrow already
-            let latest = self.env.now.to_zoned(TimeZone::UTC).date().saturating_add(Span::new().days(1));
+            let latest =
+                self.env.now.to_zoned(TimeZone::UTC).date().saturating_add(Span::new().days(1));
             match text.parse::<Date>() {
                 Ok(date) if date > latest => self.warn(format!(
                     "{} is in the future: passed over, and the day on which the token was first seen counts",

@@ -48,13 +48,15 @@ pub struct KnownHosts {
     pub damaged: bool,
 }
 
-/// Everything that was asked for in this run. `None`: the variable is unset, and its kind stays as it is.
+/// Everything that was asked for in this run. `None`: the variable is unset, and its kind stays as
+/// it is.
 #[derive(Debug, Default)]
 pub struct Settings {
     pub codex: Option<Sourced<CodexAuth>>,
     /// `None`: as the last apply was told.
     pub codex_lease: Option<bool>,
-    /// The API key that a template hands to every process: what Coder's codex module writes to `auth.json`, it puts here too.
+    /// The API key that a template hands to every process: what Coder's codex module writes to
+    /// `auth.json`, it puts here too.
     pub openai_api_key: Option<SecretString>,
     pub claude: Option<Sourced<ClaudeToken>>,
     pub claude_created: Option<Date>,
@@ -97,8 +99,8 @@ struct Found<T = SecretString> {
     via: String,
 }
 
-/// A kind of secret: its variables, best first, its file in the seed folder, the variables of others that may have it
-/// too, and how it is named when it is refused.
+/// A kind of secret: its variables, best first, its file in the seed folder, the variables of
+/// others that may have it too, and how it is named when it is refused.
 struct Wanted<'a> {
     item: &'a str,
     repository: Option<&'a Repository>,
@@ -120,8 +122,8 @@ struct Reader<'a> {
 }
 
 impl Settings {
-    /// Parses everything that stands in the environment, in the files that it names, in the seed folder and, when
-    /// given, in the JSON object on standard input.
+    /// Parses everything that stands in the environment, in the files that it names, in the seed
+    /// folder and, when given, in the JSON object on standard input.
     pub fn load(env: &Env, home: &Home, stdin: Option<&mut dyn std::io::Read>) -> Result<Self> {
         let stdin = stdin.map(read_stdin).transpose()?.unwrap_or_default();
         names::check_stdin(&stdin)?;

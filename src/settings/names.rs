@@ -1,4 +1,5 @@
-//! Names that were meant for us and that nobody reads: misspelt, in the wrong form, in the wrong place.
+//! Names that were meant for us and that nobody reads: misspelt, in the wrong form, in the wrong
+//! place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -15,23 +16,30 @@ const PREFIX: &str = "PUSHREADY_";
 const LONGEST: usize = 48;
 
 impl Reader<'_> {
-    /// Tells what stands in the environment under our prefix, and what is left of standard input, that nobody reads.
+    /// Tells what stands in the environment under our prefix, and what is left of standard input,
+    /// that nobody reads.
     pub(super) fn misnamed(&mut self) {
         let read = |name: &str| variables::INSTALLER.contains(&name) || is_read(name);
-        let in_environment: Vec<_> = self.env.names().filter(|name| name.starts_with(PREFIX)).collect();
+        let in_environment: Vec<_> =
+            self.env.names().filter(|name| name.starts_with(PREFIX)).collect();
         for name in in_environment.into_iter().filter(|name| !read(name)) {
             let cure = in_place_of(&name);
             self.warn(format!("{} is passed over: {cure}", shown_name(&name)));
         }
-        let on_stdin: Vec<_> = self.stdin.keys().filter(|name| !serves_on_stdin(name)).cloned().collect();
+        let on_stdin: Vec<_> =
+            self.stdin.keys().filter(|name| !serves_on_stdin(name)).cloned().collect();
         for name in on_stdin {
             let cure = on_stdin_in_place_of(&name);
-            self.warn(format!("standard input names {}, which is passed over: {cure}", shown_name(&name)));
+            self.warn(format!(
+                "standard input names {}, which is passed over: {cure}",
+                shown_name(&name)
+            ));
         }
     }
 }
 
-/// A name as it is shown: what is longer than any variable, or has other characters, may be a secret.
+/// A name as it is shown: what is longer than any variable, or has other characters, may be a
+/// secret.
 fn shown_name(name: &str) -> String {
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_plain && name.len() <= LONGEST { format!("`{name}`") } else { hidden(OsStr::new(name)) }
@@ -88,17 +96,21 @@ fn in_place_of(name: &str) -> String {
     format!("it is no variable of pushready's{meant}")
 }
 
-/// The variable that was probably meant: one of the same words with some left out or added, else the one that takes the
-/// fewest edits, if those are few.
+/// The variable that was probably meant: one of the same words with some left out or added, else
+/// the one that takes the fewest edits, if those are few.
 fn nearest(name: &str) -> Option<&'static str> {
     let upper = name.to_ascii_uppercase();
     let name = upper.strip_prefix(PREFIX).unwrap_or(&upper);
     let known = || variables::ALL.iter().filter_map(|variable| variable.name.strip_prefix(PREFIX));
     let words = |name: &'_ str| name.split('_').map(str::to_owned).collect::<BTreeSet<_>>();
     let of_words = words(name);
-    let same_words = |known: &&str| words(known).is_superset(&of_words) || words(known).is_subset(&of_words);
+    let same_words =
+        |known: &&str| words(known).is_superset(&of_words) || words(known).is_subset(&of_words);
     let meant = known().find(same_words).or_else(|| suggestion::nearest(name, known()))?;
-    variables::ALL.iter().map(|variable| variable.name).find(|name| name.strip_prefix(PREFIX) == Some(meant))
+    variables::ALL
+        .iter()
+        .map(|variable| variable.name)
+        .find(|name| name.strip_prefix(PREFIX) == Some(meant))
 }
 
 #[cfg(test)]
@@ -128,8 +140,9 @@ mod tests {
     fn what_the_installer_reads_is_known() {
         let script = include_str!("../../scripts/install.sh");
         let mut names = script.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let unknown = names
-            .find(|name| name.starts_with(PREFIX) && !is_read(name) && !variables::INSTALLER.contains(name));
+        let unknown = names.find(|name| {
+            name.starts_with(PREFIX) && !is_read(name) && !variables::INSTALLER.contains(name)
+        });
         assert_eq!(unknown, None);
     }
 }

@@ -43,18 +43,23 @@ impl Reader<'_> {
         self.known_hosts();
     }
 
-    /// A switch; `None`: it is unset. Any other word counts as on: a lease gives no refresh token out, and a workspace that
-    /// is not claimed gets nobody's login.
+    /// A switch; `None`: it is unset. Any other word counts as on: a lease gives no refresh token
+    /// out, and a workspace that is not claimed gets nobody's login.
     pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
         self.env.switch(name).unwrap_or_else(|NoSwitch| {
-            self.warn(format!("{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1"));
+            self.warn(format!(
+                "{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1"
+            ));
             Some(true)
         })
     }
 
-    /// One that is named should be there. (One that cannot be read is told with each thing that is looked for in it.)
+    /// One that is named should be there. (One that cannot be read is told with each thing that is
+    /// looked for in it.)
     pub(super) fn seed_folder(&mut self) {
-        if let Some(value) = self.env.get(variables::SEED_DIR).filter(|value| source::is_no_path(value)) {
+        if let Some(value) =
+            self.env.get(variables::SEED_DIR).filter(|value| source::is_no_path(value))
+        {
             self.warn(format!(
                 "{} names no folder ({}): as if it were unset",
                 variables::SEED_DIR,
@@ -62,8 +67,10 @@ impl Reader<'_> {
             ));
             return;
         }
-        let missing =
-            || std::fs::metadata(&self.seed).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let missing = || {
+            std::fs::metadata(&self.seed)
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
         if self.env.get(variables::SEED_DIR).is_some() && missing() {
             let seed = self.home.shown(&self.seed);
             self.warn(format!(
@@ -78,18 +85,28 @@ impl Reader<'_> {
         let value = self.env.get(name)?;
         let parts = value.as_bytes().split(|&byte| byte == b':').map(<[u8]>::trim_ascii);
         let parts = parts.filter(|part| !part.is_empty());
-        let is_path = |part: &&[u8]| part.starts_with(b"/") || *part == b"~" || part.starts_with(b"~/");
+        let is_path =
+            |part: &&[u8]| part.starts_with(b"/") || *part == b"~" || part.starts_with(b"~/");
         let (paths, others): (Vec<_>, Vec<_>) = parts.partition(is_path);
         for other in others {
             let other = OsStr::from_bytes(other);
             let is_secret = source::is_no_path(other);
-            let shown = if is_secret { source::hidden(other) } else { shown_name(&other.to_string_lossy()) };
+            let shown = if is_secret {
+                source::hidden(other)
+            } else {
+                shown_name(&other.to_string_lossy())
+            };
             self.warn(format!("{name}: {shown} is passed over: a folder begins with `/` or `~/`"));
         }
-        let folders = paths.into_iter().map(|part| expand(OsStr::from_bytes(part), &self.home.path));
-        let (named, nameless): (Vec<_>, Vec<_>) = folders.partition(|folder| folder.to_str().is_some());
+        let folders =
+            paths.into_iter().map(|part| expand(OsStr::from_bytes(part), &self.home.path));
+        let (named, nameless): (Vec<_>, Vec<_>) =
+            folders.partition(|folder| folder.to_str().is_some());
         for folder in nameless {
-            self.warn(format!("{name}: `{}` is passed over: its path is not UTF-8", folder.display()));
+            self.warn(format!(
+                "{name}: `{}` is passed over: its path is not UTF-8",
+                folder.display()
+            ));
         }
         Some(named)
     }

@@ -1,4 +1,5 @@
-//! The one way in which a secret is found: its sources in their order, and what there is to tell about them.
+//! The one way in which a secret is found: its sources in their order, and what there is to tell
+//! about them.
 #![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
 
 use std::collections::BTreeMap;
@@ -25,14 +26,15 @@ impl<'a> Reader<'a> {
         Self { env, home, stdin, seed, settings: Settings::default(), ambiguous: Vec::new() }
     }
 
-    /// The first source that is set; others with a different value are named. A first source that cannot be read is
-    /// refused, for what stands below it was not meant.
+    /// The first source that is set; others with a different value are named. A first source that
+    /// cannot be read is refused, for what stands below it was not meant.
     pub(super) fn first(&mut self, wanted: &Wanted) -> Option<Found> {
         let mut all = self.all(wanted).into_iter();
         let Found { text, origin, via } = all.next()?;
         for other in all {
             match (&other.text, &text) {
-                (Ok(other), Ok(text)) if other.expose_secret().trim() == text.expose_secret().trim() => {}
+                (Ok(other), Ok(text))
+                    if other.expose_secret().trim() == text.expose_secret().trim() => {}
                 _ => self.warn(format!("{} differs from {via}, which is used", other.via)),
             }
         }
@@ -81,7 +83,9 @@ impl<'a> Reader<'a> {
             let source = if source::is_no_path(value) {
                 Some(Err((
                     "it holds the value itself, and should name a file".to_owned(),
-                    format!("set {name} to the value, or {file_name} to the path of a file with it"),
+                    format!(
+                        "set {name} to the value, or {file_name} to the path of a file with it"
+                    ),
                 )))
             } else {
                 source_file(&path)
@@ -100,7 +104,8 @@ impl<'a> Reader<'a> {
                 Some(bytes) => text(bytes),
                 None => Some(Err((
                     "it is not base64".to_owned(),
-                    "encode it in one piece: `base64 -w0 < FILE`, or Terraform's base64encode()".to_owned(),
+                    "encode it in one piece: `base64 -w0 < FILE`, or Terraform's base64encode()"
+                        .to_owned(),
                 ))),
             };
             add(source, base64_name);
@@ -108,7 +113,9 @@ impl<'a> Reader<'a> {
         if let Some(value) = self.env.get(name) {
             add(text(value.into_encoded_bytes()), name.to_owned());
         }
-        if let Some(text) = self.stdin.remove(name).filter(|text| !text.expose_secret().trim().is_empty()) {
+        if let Some(text) =
+            self.stdin.remove(name).filter(|text| !text.expose_secret().trim().is_empty())
+        {
             add(Some(Ok(text)), format!("{name} on standard input"));
         }
     }
@@ -148,7 +155,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A result is known by its item: what a second source has for it goes by the name of that source too.
+    /// A result is known by its item: what a second source has for it goes by the name of that
+    /// source too.
     pub(super) fn refuse(
         &mut self,
         item: &str,
@@ -164,7 +172,9 @@ impl<'a> Reader<'a> {
         let finding = Finding::new(code, say, hint);
         match refused.iter_mut().find(|known| known.item == item) {
             Some(known) if known.finding.summary.contains(&finding.summary) => {}
-            Some(known) => known.finding.summary = format!("{}; {}", known.finding.summary, finding.summary),
+            Some(known) => {
+                known.finding.summary = format!("{}; {}", known.finding.summary, finding.summary)
+            }
             None => refused.push(RefusedItem {
                 item,
                 finding,

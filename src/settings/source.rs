@@ -22,7 +22,8 @@ use crate::secret;
 /// Larger than any map of keys; what is larger is no source.
 const SOURCE_CAP: u64 = 4 * 1024 * 1024;
 
-/// What a source that is set holds, or why it cannot be read and what to do: never as good as unset.
+/// What a source that is set holds, or why it cannot be read and what to do: never as good as
+/// unset.
 pub(super) type Source = std::result::Result<SecretString, (String, String)>;
 
 /// How a value is shown that is no path, and may be a secret.
@@ -30,7 +31,8 @@ pub(super) fn hidden(value: &OsStr) -> String {
     format!("<{} bytes, not shown>", value.len())
 }
 
-/// Whether a value looks like the secret itself where a path is wanted: it must not be shown as a path then.
+/// Whether a value looks like the secret itself where a path is wanted: it must not be shown as a
+/// path then.
 pub(super) fn is_no_path(value: &OsStr) -> bool {
     let text = value.to_string_lossy();
     let text = text.trim();
@@ -45,14 +47,19 @@ pub(super) fn is_no_path(value: &OsStr) -> bool {
         || text.contains("PRIVATE KEY")
 }
 
-/// The text of a source file, whoever owns it and through whatever links (Kubernetes secrets are links). `None`: it is
-/// not there, or blank.
+/// The text of a source file, whoever owns it and through whatever links (Kubernetes secrets are
+/// links). `None`: it is not there, or blank.
 pub(super) fn source_file(path: &Path) -> Option<Source> {
     let refused = |say: String| {
-        Some(Err((say, "name a plain file that this user may read, or take the setting away".to_owned())))
+        Some(Err((
+            say,
+            "name a plain file that this user may read, or take the setting away".to_owned(),
+        )))
     };
     // before it is read: a wrong path may name gigabytes
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > SOURCE_CAP) {
+    if std::fs::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.len() > SOURCE_CAP)
+    {
         return refused(format!("`{}` is larger than {} MiB", path.display(), SOURCE_CAP >> 20));
     }
     match file::observe(path, Kind::Shared) {
@@ -87,7 +94,8 @@ pub(super) fn key_map(text: &str) -> serde_json::Result<(Pairs, Vec<&'static str
     }
     match serde_json::from_str(&text) {
         Ok(pairs) => Ok((pairs, repairs)),
-        // a key pasted between the quotes brings its line breaks along, which no JSON string may hold
+        // a key pasted between the quotes brings its line breaks along, which no JSON string may
+        // hold
         Err(error) => {
             let pairs = serde_json::from_str(&escaped_line_breaks(&text)).map_err(|_| error)?;
             repairs.push("line breaks inside JSON strings");
@@ -119,8 +127,10 @@ pub(super) fn read_stdin(stdin: &mut dyn std::io::Read) -> Result<BTreeMap<Strin
             .exit(Exit::Usage)
     };
     let mut text = Zeroizing::new(String::new());
-    let length =
-        stdin.take(SOURCE_CAP + 1).read_to_string(&mut text).map_err(|error| usage(error.to_string()))?;
+    let length = stdin
+        .take(SOURCE_CAP + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| usage(error.to_string()))?;
     if length as u64 > SOURCE_CAP {
         return Err(usage(format!("it is larger than {} MiB", SOURCE_CAP >> 20)));
     }
@@ -178,7 +188,10 @@ impl<'de> Deserialize<'de> for Pairs {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Pairs, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Pairs, A::Error> {
                 let mut pairs: Vec<(String, Value)> = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
                     if pairs.iter().any(|(known, _)| *known == name) {

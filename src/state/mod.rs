@@ -31,8 +31,9 @@ pub struct State {
 }
 
 impl State {
-    /// Takes the lock, making the folder where it is missing. The folders made for it appear in one step, together with
-    /// the receipt that lists them, so that no crash leaves a folder that nobody would remove.
+    /// Takes the lock, making the folder where it is missing. The folders made for it appear in one
+    /// step, together with the receipt that lists them, so that no crash leaves a folder that
+    /// nobody would remove.
     pub fn open(path: &Path, fresh: impl Fn() -> Receipt) -> Result<Self> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -42,7 +43,8 @@ impl State {
             }
             match make(path, fresh()) {
                 Ok(state) => return Ok(state),
-                // another run may have made the folder first, or may just be removing the one that held ours
+                // another run may have made the folder first, or may just be removing the one that
+                // held ours
                 Err(_) if path.is_dir() => {}
                 Err(error) if in_motion(&error) && Instant::now() < end => {
                     thread::sleep(Duration::from_millis(1));
@@ -88,8 +90,9 @@ impl State {
         }
     }
 
-    /// Removes the folder with all that is ours in it, and the `folders` that were made for it while they hold nothing
-    /// else. What can go in one step does: it is renamed first. Returns what is left.
+    /// Removes the folder with all that is ours in it, and the `folders` that were made for it
+    /// while they hold nothing else. What can go in one step does: it is renamed first. Returns
+    /// what is left.
     pub fn remove(self, folders: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
         let own = OWN.map(|name| self.path.join(name));
         let mut left = foreign(&self.path, &own)?;
@@ -133,15 +136,18 @@ impl State {
         foreign
     }
 
-    /// Removes what an interrupted run left of the state folder itself, when it was made or removed. Says how many such
-    /// folders there were. Each has a lock of its own: that of the run that is at work on it.
+    /// Removes what an interrupted run left of the state folder itself, when it was made or
+    /// removed. Says how many such folders there were. Each has a lock of its own: that of the
+    /// run that is at work on it.
     pub fn sweep(path: &Path) -> usize {
         let mut swept = 0;
         for (folder, outermost) in path.ancestors().skip(1).zip(path.ancestors()) {
             let entries = fs::read_dir(folder).into_iter().flatten().filter_map(io::Result::ok);
             let ours = entries.filter(|entry| {
                 file::is_temporary(&entry.file_name())
-                    && entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw())
+                    && entry
+                        .metadata()
+                        .is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw())
             });
             for aside in ours.map(|entry| entry.path()) {
                 let lock = fs::File::open(inner(&aside, outermost, path).join("lock"));
@@ -161,8 +167,9 @@ fn inner(aside: &Path, outermost: &Path, state: &Path) -> PathBuf {
     aside.join(state.strip_prefix(outermost).unwrap_or(Path::new("")))
 }
 
-/// Removes `aside`, which was `outermost` or was to become it, with the state folder in it and nothing else: what another
-/// program put there in the last moment goes back to its place. Two runs may be at it at once.
+/// Removes `aside`, which was `outermost` or was to become it, with the state folder in it and
+/// nothing else: what another program put there in the last moment goes back to its place. Two runs
+/// may be at it at once.
 fn dissolve(aside: &Path, outermost: &Path, state: &Path) -> io::Result<()> {
     let inner = inner(aside, outermost, state);
     for name in OWN {
@@ -219,7 +226,8 @@ fn holds_only(folder: &Path, inner: &Path) -> bool {
         .all(|above| fs::read_dir(above).is_ok_and(|entries| entries.take(2).count() == 1))
 }
 
-/// Builds the missing folders aside, the receipt in them, and renames the outermost into place, under its lock.
+/// Builds the missing folders aside, the receipt in them, and renames the outermost into place,
+/// under its lock.
 fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     receipt.folders = file::missing_folders(&path.join("receipt.json"));
     let outermost = receipt.folders.first().ok_or(io::ErrorKind::AlreadyExists)?.clone();
@@ -230,7 +238,8 @@ fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     // held for a moment by a run that asks whether this is what an interrupted one left
     lock.lock()?;
     receipt.save(&inner)?;
-    // a folder with something in it is never replaced (rename(2)); RENAME_NOREPLACE is not to be had on NFS
+    // a folder with something in it is never replaced (rename(2)); RENAME_NOREPLACE is not to be
+    // had on NFS
     fs::rename(aside.path(), &outermost)?;
     let _ = aside.keep();
     file::sync_folder(&outermost)?;
@@ -260,5 +269,9 @@ fn same_file(file: &File, name: &Path) -> bool {
 
 fn cannot(path: &Path, error: &io::Error) -> Error {
     let error_of = Error::io("use the state folder", path, error).hint(cure(error));
-    if error.kind() == io::ErrorKind::PermissionDenied { error_of.code(Code::HomeReadOnly) } else { error_of }
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        error_of.code(Code::HomeReadOnly)
+    } else {
+        error_of
+    }
 }

@@ -1,5 +1,6 @@
-//! The receipt: what is provisioned, without secrets, and how to undo every change outside the state folder. It is
-//! written before the changes that it lists, so that an interrupted run can be finished or taken back.
+//! The receipt: what is provisioned, without secrets, and how to undo every change outside the
+//! state folder. It is written before the changes that it lists, so that an interrupted run can be
+//! finished or taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ pub struct Receipt {
     /// Folders that we made, outermost first.
     pub folders: Vec<PathBuf>,
     pub entries: BTreeMap<String, Entry>,
-    /// It was lost once, and put together from what is known to be ours: what else was written is not in it.
+    /// It was lost once, and put together from what is known to be ours: what else was written is
+    /// not in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recovered: bool,
     /// A removal was begun, and could not be finished.
@@ -187,7 +189,8 @@ impl Receipt {
         }
     }
 
-    /// The one that is made together with the state folder: an apply has begun, and nothing is known of it yet.
+    /// The one that is made together with the state folder: an apply has begun, and nothing is
+    /// known of it yet.
     pub fn beginning(now: Timestamp) -> Self {
         Self { under_way: Some(UnderWay::default()), ..Self::new(now) }
     }
@@ -197,8 +200,8 @@ impl Receipt {
         self.desired.is_empty() && self.entries.is_empty()
     }
 
-    /// The name of the entry for the file at `path`. Where CODEX_HOME and its like name another folder than at the last
-    /// apply, the file there is one more to undo, not the same.
+    /// The name of the entry for the file at `path`. Where CODEX_HOME and its like name another
+    /// folder than at the last apply, the file there is one more to undo, not the same.
     pub fn id(&self, name: &str, path: &Path) -> String {
         match self.entries.get(name) {
             Some(entry) if entry.target.path != path => format!("{name}:{}", path.display()),
@@ -220,7 +223,8 @@ impl Receipt {
         let path = Self::path(state);
         let unreadable = |cause: String| {
             // out of the state folder, for what is left there is not ours to remove
-            let (from, to) = (shell(&path), shell(&state.with_file_name("pushready-receipt.damaged")));
+            let (from, to) =
+                (shell(&path), shell(&state.with_file_name("pushready-receipt.damaged")));
             Error::new(format!("cannot read the receipt `{}`", path.display())).because(cause).hint(format!(
                 "move it away (`mv {from} {to}`) and apply again, then remove takes back what is known to be \
                  ours; it may tell what else was written"
@@ -231,8 +235,8 @@ impl Receipt {
             Ok(None) => return Ok(None),
             Err(obstacle) => return Err(unreadable(obstacle.explain(&path).0)),
         };
-        let Version { schema_version } =
-            serde_json::from_slice(&content.bytes).map_err(|error| unreadable(error.to_string()))?;
+        let Version { schema_version } = serde_json::from_slice(&content.bytes)
+            .map_err(|error| unreadable(error.to_string()))?;
         if schema_version > SCHEMA_VERSION {
             return Err(Error::new(format!(
                 "the receipt `{}` is of schema version {schema_version}, and this pushready knows {SCHEMA_VERSION}",
@@ -244,7 +248,9 @@ impl Receipt {
             ))
             .exit(Exit::NotReady));
         }
-        serde_json::from_slice(&content.bytes).map(Some).map_err(|error| unreadable(error.to_string()))
+        serde_json::from_slice(&content.bytes)
+            .map(Some)
+            .map_err(|error| unreadable(error.to_string()))
     }
 
     pub fn save(&self, state: &Path) -> std::io::Result<()> {
@@ -253,8 +259,9 @@ impl Receipt {
         file::write(&Self::path(state), text.as_bytes(), 0o600)
     }
 
-    /// Ends the run that was under way: where a file is still as it was before, so is what the receipt says of it; a login
-    /// that it did not come to is among what was refused. False if there was none.
+    /// Ends the run that was under way: where a file is still as it was before, so is what the
+    /// receipt says of it; a login that it did not come to is among what was refused. False if
+    /// there was none.
     pub fn settle(&mut self) -> bool {
         let Some(UnderWay { codex, claude, steps }) = self.under_way.take() else { return false };
         for (id, was) in steps {
@@ -288,6 +295,7 @@ impl Receipt {
 
     /// Whether both say the same, whenever that was.
     pub fn same(&self, other: &Self) -> bool {
-        Self { provisioned_at: self.provisioned_at, version: self.version.clone(), ..other.clone() } == *self
+        Self { provisioned_at: self.provisioned_at, version: self.version.clone(), ..other.clone() }
+            == *self
     }
 }

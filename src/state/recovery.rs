@@ -1,5 +1,5 @@
-//! What can be known to be ours where the receipt is gone: the lines that name our state folder, and the logins of which
-//! it has a copy or whose token is the one in use.
+//! What can be known to be ours where the receipt is gone: the lines that name our state folder,
+//! and the logins of which it has a copy or whose token is the one in use.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +14,11 @@ use crate::resource::{Before, Target, Undo, block, keys, lock::Lock};
 use crate::secret::{CodexAuth, CredentialsFile};
 use crate::state::receipt::{Entry, Receipt};
 
-/// The receipt as far as it can be written again; `None` where nothing speaks for an earlier apply. `token`: the digest of
-/// the token of Claude Code that is asked for now.
+/// The receipt as far as it can be written again; `None` where nothing speaks for an earlier apply.
+/// `token`: the digest of the token of Claude Code that is asked for now.
 pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Receipt> {
-    let mut entries: BTreeMap<String, Entry> = routing::includes(home).into_iter().filter_map(line).collect();
+    let mut entries: BTreeMap<String, Entry> =
+        routing::includes(home).into_iter().filter_map(line).collect();
     // a line alone may have come with the user's dotfiles, from another home
     if home.state.join("ssh_config").is_file() {
         entries.extend(codex(home));
@@ -39,7 +40,8 @@ fn line(include: Include) -> Option<(String, Entry)> {
 }
 
 fn codex(home: &Home) -> Option<(String, Entry)> {
-    let login = |path: &Path| CodexAuth::parse(&file::observe(path, Kind::Secret).ok()??.bytes).ok();
+    let login =
+        |path: &Path| CodexAuth::parse(&file::observe(path, Kind::Secret).ok()??.bytes).ok();
     let path = home.codex.join("auth.json");
     let copy_path = home.state.join("codex/last-good.json");
     let copy = login(&copy_path)?;
@@ -53,7 +55,10 @@ fn codex(home: &Home) -> Option<(String, Entry)> {
         lock: Lock::Codex,
         malformed: crate::catalogue::Code::NotProvisioned,
     };
-    Some(("codex.auth".to_owned(), Entry { target, undo: Undo::Whole { before: Before::Absent, wrote } }))
+    Some((
+        "codex.auth".to_owned(),
+        Entry { target, undo: Undo::Whole { before: Before::Absent, wrote } },
+    ))
 }
 
 fn claude(home: &Home, token: &str) -> Option<(String, Entry)> {

@@ -2,8 +2,9 @@
 
 use super::scenario::Scenario;
 
-/// What keeps runs from starting, as far as it is known, and the codes in which each may end. First those that wait (A), then
-/// those that wait for a person (B), those that ended without starting (C), and pushes that made no run (D).
+/// What keeps runs from starting, as far as it is known, and the codes in which each may end. First
+/// those that wait (A), then those that wait for a person (B), those that ended without starting
+/// (C), and pushes that made no run (D).
 pub const CAUSES: &[(&str, &str, &[&str])] = &[
     ("A1", "an incident of GitHub's", &["actions-incident"]),
     ("A2", "a run that an incident left behind", &["actions-orphaned-run"]),
@@ -41,7 +42,11 @@ pub const CAUSES: &[(&str, &str, &[&str])] = &[
     ("B3", "a pull request of Copilot's agent", &["actions-approval-required"]),
     ("B4", "a pull request that a bot opened", &["actions-approval-required"]),
     ("C1", "billing", &["actions-billing", "actions-startup-failure"]),
-    ("C2", "a workflow file that cannot be used", &["actions-startup-failure", "actions-concurrency"]),
+    (
+        "C2",
+        "a workflow file that cannot be used",
+        &["actions-startup-failure", "actions-concurrency"],
+    ),
     ("C3", "an action that the policy forbids", &["actions-policy"]),
     ("C4", "an environment's branch policy", &["actions-environment-wait"]),
     ("C5", "no runner for a day", &["actions-label-retired", "actions-runner-offline"]),

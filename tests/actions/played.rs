@@ -29,8 +29,9 @@ impl Played {
     /// The codes of this play, or its best status.
     pub fn verdict(&self) -> String {
         let runs = self.outcomes.iter().filter(|outcome| outcome["id"] == "actions.runs");
-        let names: Vec<_> =
-            runs.map(|outcome| outcome["code"].as_str().or(outcome["status"].as_str()).unwrap()).collect();
+        let names: Vec<_> = runs
+            .map(|outcome| outcome["code"].as_str().or(outcome["status"].as_str()).unwrap())
+            .collect();
         names.join(" ")
     }
 
@@ -39,7 +40,8 @@ impl Played {
         let mut line = String::new();
         let (cause, elapsed) = (scenario.cause.as_deref().unwrap_or("-"), self.elapsed.as_millis());
         let (requests, verdict) = (self.requests(), self.verdict());
-        let _ = writeln!(line, "{cause:5} {:30} {requests:>8} {elapsed:>6}  {verdict}", scenario.name);
+        let _ =
+            writeln!(line, "{cause:5} {:30} {requests:>8} {elapsed:>6}  {verdict}", scenario.name);
         line
     }
 
@@ -54,7 +56,10 @@ impl Played {
         for expected in &scenario.expect {
             let found = self.outcomes.iter().filter(|outcome| {
                 outcome["id"] == *expected.id
-                    && expected.subject.as_ref().is_none_or(|subject| outcome["subject"] == **subject)
+                    && expected
+                        .subject
+                        .as_ref()
+                        .is_none_or(|subject| outcome["subject"] == **subject)
             });
             if !found.clone().any(|outcome| expected.fits(outcome)) {
                 let found: Vec<_> = found.map(Value::to_string).collect();
@@ -63,8 +68,9 @@ impl Played {
             }
         }
         for outcome in &self.offline {
-            let same =
-                |other: &&Value| (&other["id"], &other["summary"]) == (&outcome["id"], &outcome["summary"]);
+            let same = |other: &&Value| {
+                (&other["id"], &other["summary"]) == (&outcome["id"], &outcome["summary"])
+            };
             if self.outcomes.iter().find(same).is_none() {
                 fail(format!("told offline alone: {}", outcome["summary"]));
             }
@@ -73,7 +79,8 @@ impl Played {
             if !CHECKS.iter().any(|id| outcome["id"] == *id) {
                 fail(format!("{} is no check", outcome["id"]));
             }
-            let named = |expected: &Expected| outcome["id"] == *expected.id && expected.fits(outcome);
+            let named =
+                |expected: &Expected| outcome["id"] == *expected.id && expected.fits(outcome);
             if outcome["status"] != "pass"
                 && outcome["status"] != "skip"
                 && !scenario.expect.iter().any(named)
@@ -105,7 +112,9 @@ impl Played {
             request.headers.get("authorization").is_some_and(|sent| sent == token)
         };
         let bearer = format!("Bearer {TOKEN}");
-        for request in self.api.iter().filter(|request| scenario.token && !authorized(request, &bearer)) {
+        for request in
+            self.api.iter().filter(|request| scenario.token && !authorized(request, &bearer))
+        {
             fail(format!("asked without the token: {}", request.target));
         }
         if self.status.iter().any(|request| request.headers.contains_key("authorization")) {

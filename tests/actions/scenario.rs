@@ -1,9 +1,10 @@
-//! A scenario: what GitHub answers, what stands in the work tree, and the verdict that must come of it. Played in the process
-//! of the unit tests, and through the binary by the behaviour tests.
+//! A scenario: what GitHub answers, what stands in the work tree, and the verdict that must come of
+//! it. Played in the process of the unit tests, and through the binary by the behaviour tests.
 //!
-//! `tests/actions/scenarios/NAME.json`. Lists hold what differs from GitHub's own example of the kind (`like.json`); a text
-//! `@-3h` is a time of three hours ago. `answers` replaces whole replies by path. `golden: false`: a server that breaks
-//! GitHub's own description, which the contract test leaves out. `cause`: which of `causes::CAUSES` it shows.
+//! `tests/actions/scenarios/NAME.json`. Lists hold what differs from GitHub's own example of the
+//! kind (`like.json`); a text `@-3h` is a time of three hours ago. `answers` replaces whole replies
+//! by path. `golden: false`: a server that breaks GitHub's own description, which the contract test
+//! leaves out. `cause`: which of `causes::CAUSES` it shows.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -136,8 +137,8 @@ impl Scenario {
         paths.sort();
         let read = |path: &PathBuf| {
             let text = std::fs::read_to_string(path).unwrap();
-            let mut scenario: Self =
-                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let mut scenario: Self = serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             scenario.name = path.file_stem().unwrap().to_string_lossy().into_owned();
             scenario
         };
@@ -176,10 +177,14 @@ impl Scenario {
         let like: Value = serde_json::from_str(include_str!("like.json")).unwrap();
         let mut all = BTreeMap::new();
         let mut add = |path: String, body: Value| {
-            all.insert(path, Answer { status: 200, headers: BTreeMap::new(), body, delay_ms: 0, cut: false });
+            all.insert(
+                path,
+                Answer { status: 200, headers: BTreeMap::new(), body, delay_ms: 0, cut: false },
+            );
         };
         // GitHub's example restricts what most repositories do not
-        let free = json!({"enabled": true, "allowed_actions": "all", "sha_pinning_required": false});
+        let free =
+            json!({"enabled": true, "allowed_actions": "all", "sha_pinning_required": false});
         let whole = |kind: &str, differs: &Value| match kind {
             "permissions" => merged(&free, differs),
             // it has none
@@ -189,7 +194,11 @@ impl Scenario {
         let list = |kind: &str, key: &str, differs: &Value| {
             let items: Vec<_> =
                 differs.as_array().unwrap().iter().map(|differs| whole(kind, differs)).collect();
-            if key.is_empty() { Value::from(items) } else { json!({"total_count": items.len(), key: items}) }
+            if key.is_empty() {
+                Value::from(items)
+            } else {
+                json!({"total_count": items.len(), key: items})
+            }
         };
         // the example is private, and an organisation's
         let mut repo = json!({"full_name": self.repository, "owner": {"login": owner, "type": "Organization"}, "archived": false,
@@ -206,11 +215,17 @@ impl Scenario {
                 "runs" => {
                     let runs: Vec<_> =
                         value.as_array().unwrap().iter().map(|run| self.run(run, sha)).collect();
-                    add(format!("{here}/actions/runs"), list("runs", "workflow_runs", &Value::from(runs)));
+                    add(
+                        format!("{here}/actions/runs"),
+                        list("runs", "workflow_runs", &Value::from(runs)),
+                    );
                 }
                 "jobs" => by_id().for_each(|(id, jobs)| {
                     let jobs: Vec<_> = jobs.as_array().unwrap().iter().map(queued_job).collect();
-                    add(format!("{here}/actions/runs/{id}/jobs"), list("jobs", "jobs", &Value::from(jobs)));
+                    add(
+                        format!("{here}/actions/runs/{id}/jobs"),
+                        list("jobs", "jobs", &Value::from(jobs)),
+                    );
                 }),
                 "deployments" => by_id().for_each(|(id, items)| {
                     add(
@@ -228,7 +243,10 @@ impl Scenario {
                     add(format!("{here}/actions/concurrency_groups/{name}"), whole("ahead", ahead));
                 }),
                 "annotations" => by_id().for_each(|(id, items)| {
-                    add(format!("{here}/check-runs/{id}/annotations"), list("annotations", "", items));
+                    add(
+                        format!("{here}/check-runs/{id}/annotations"),
+                        list("annotations", "", items),
+                    );
                 }),
                 // a list tells less of each
                 "pulls" => {
@@ -240,16 +258,17 @@ impl Scenario {
                 kind => {
                     let (path, like, key) =
                         place(kind).unwrap_or_else(|| panic!("{}: github.{kind}?", self.name));
-                    let path = path.replace("HERE", &here).replace("ORG", &format!("/orgs/{owner}"));
-                    let body = if key.is_empty() { whole(like, value) } else { list(like, key, value) };
+                    let path =
+                        path.replace("HERE", &here).replace("ORG", &format!("/orgs/{owner}"));
+                    let body =
+                        if key.is_empty() { whole(like, value) } else { list(like, key, value) };
                     add(path, body);
                 }
             }
         }
-        let own = self
-            .answers
-            .iter()
-            .map(|(path, answer)| (path.clone(), Answer { body: timed(&answer.body), ..answer.clone() }));
+        let own = self.answers.iter().map(|(path, answer)| {
+            (path.clone(), Answer { body: timed(&answer.body), ..answer.clone() })
+        });
         all.extend(own);
         all
     }
@@ -263,13 +282,16 @@ impl Scenario {
     }
 }
 
-/// Where a kind of answer stands, what it is like, and under which key its list is; an empty key: it is one object.
+/// Where a kind of answer stands, what it is like, and under which key its list is; an empty key:
+/// it is one object.
 fn place(kind: &str) -> Option<(&'static str, &'static str, &'static str)> {
     Some(match kind {
         "workflows" => ("HERE/actions/workflows", "workflows", "workflows"),
         "permissions" => ("HERE/actions/permissions", "permissions", ""),
         "selected" => ("HERE/actions/permissions/selected-actions", "selected", ""),
-        "fork_policy" => ("HERE/actions/permissions/fork-pr-contributor-approval", "fork_policy", ""),
+        "fork_policy" => {
+            ("HERE/actions/permissions/fork-pr-contributor-approval", "fork_policy", "")
+        }
         "private_fork_policy" => {
             ("HERE/actions/permissions/fork-pr-workflows-private-repos", "private_fork_policy", "")
         }
@@ -278,7 +300,9 @@ fn place(kind: &str) -> Option<(&'static str, &'static str, &'static str)> {
         "runner_groups" => ("ORG/actions/runner-groups", "runner_groups", "runner_groups"),
         "hosted_runners" => ("ORG/actions/hosted-runners", "hosted_runners", "runners"),
         "org_permissions" => ("ORG/actions/permissions", "org_permissions", ""),
-        "self_hosted_policy" => ("ORG/actions/permissions/self-hosted-runners", "self_hosted_policy", ""),
+        "self_hosted_policy" => {
+            ("ORG/actions/permissions/self-hosted-runners", "self_hosted_policy", "")
+        }
         _ => return None,
     })
 }
@@ -315,7 +339,9 @@ fn timed(value: &Value) -> Value {
             json!((Timestamp::now() - past).strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
         }
         Value::Array(items) => items.iter().map(timed).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), timed(value))).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), timed(value))).collect()
+        }
         other => other.clone(),
     }
 }
@@ -324,7 +350,10 @@ fn reply(answers: &BTreeMap<String, Answer>, request: &Request) -> Reply {
     let path = request.target.split('?').next().unwrap_or_default();
     let found = answers.get(&request.target).or_else(|| answers.get(path));
     let Some(answer) = found else {
-        return json_reply(501, &json!({"message": format!("not in the scenario: {}", request.target)}));
+        return json_reply(
+            501,
+            &json!({"message": format!("not in the scenario: {}", request.target)}),
+        );
     };
     let mut reply = json_reply(answer.status, &answer.body);
     if answer.status == 200 {
@@ -343,7 +372,8 @@ fn reply(answers: &BTreeMap<String, Answer>, request: &Request) -> Reply {
 }
 
 fn json_reply(status: u16, body: &Value) -> Reply {
-    let date = jiff::fmt::rfc2822::to_string(&Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC)).unwrap();
+    let date =
+        jiff::fmt::rfc2822::to_string(&Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC)).unwrap();
     Reply::new(status, body.to_string())
         .header("content-type", "application/json; charset=utf-8")
         .header("date", date)

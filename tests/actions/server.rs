@@ -1,4 +1,5 @@
-//! Servers on loopback: one that answers as a closure says and remembers what it was asked, in clear or over TLS, and a proxy.
+//! Servers on loopback: one that answers as a closure says and remembers what it was asked, in
+//! clear or over TLS, and a proxy.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -65,7 +66,8 @@ impl Server {
         let config = tls.map(|tls| Arc::clone(&tls.config));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (seen, answer, config) = (Arc::clone(&seen), Arc::clone(&answer), config.clone());
+                let (seen, answer, config) =
+                    (Arc::clone(&seen), Arc::clone(&answer), config.clone());
                 std::thread::spawn(move || match config {
                     None => serve(stream, &seen, &*answer),
                     Some(config) => {
@@ -141,8 +143,11 @@ impl Certificates {
     /// Made by openssl in `folder`, for these names.
     pub fn make(folder: &Path, names: &[&str]) -> Self {
         let openssl = |arguments: &str| {
-            let done =
-                Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
+            let done = Command::new("openssl")
+                .args(arguments.split(' '))
+                .current_dir(folder)
+                .output()
+                .unwrap();
             assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         };
         let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";

@@ -1,5 +1,5 @@
-//! The Actions checks through the binary, in real clones: every scenario, where tokens come from and go to, proxies,
-//! certificates, servers that hang, and looks that are repeated.
+//! The Actions checks through the binary, in real clones: every scenario, where tokens come from
+//! and go to, proxies, certificates, servers that hang, and looks that are repeated.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +17,8 @@ use crate::github_rig::scenario::{Scenario, TOKEN};
 use crate::github_rig::server::{Certificates, Proxy, Reply, Request, Server};
 use crate::support::{Access, CRATE, Cmd, GitHost, KeyPair, Output, Workspace, canary, sandbox};
 
-/// A clone as a push leaves it: files, a commit, a remote, and the branch of the remote where it was pushed.
+/// A clone as a push leaves it: files, a commit, a remote, and the branch of the remote where it
+/// was pushed.
 fn clone(ws: &Workspace, scenario: &Scenario) -> String {
     let folder = format!("src/{}", scenario.name);
     for (name, text) in &scenario.files {
@@ -35,7 +36,15 @@ fn clone(ws: &Workspace, scenario: &Scenario) -> String {
     let pushed_at = (Timestamp::now() - head.pushed_ago()).as_second().to_string() + " +0000";
     let made = ws
         .sh(script)
-        .args(["sh", &folder, &head.branch, &head.message, &remote, &head.pushed.to_string(), &pushed_at])
+        .args([
+            "sh",
+            &folder,
+            &head.branch,
+            &head.message,
+            &remote,
+            &head.pushed.to_string(),
+            &pushed_at,
+        ])
         .env("GIT_AUTHOR_NAME", "Dev")
         .env("GIT_AUTHOR_EMAIL", "dev@example.com")
         .env("GIT_COMMITTER_NAME", "Dev")
@@ -80,10 +89,12 @@ fn every_scenario_through_the_binary() {
             let sha = clone(ws, scenario);
             if scenario.deploy_key {
                 let key = KeyPair::generate("deploy");
-                let apply = ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", &scenario.repository);
+                let apply =
+                    ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", &scenario.repository);
                 apply.env("PUSHREADY_DEPLOY_KEY", &*key.private).run().success();
             }
-            let (api, status) = (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
+            let (api, status) =
+                (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
             let with = |arguments: &[&str]| {
                 let mut doctor = doctor(ws, scenario, arguments)
                     .env("PUSHREADY_GITHUB_API_URL", api.url())
@@ -99,11 +110,13 @@ fn every_scenario_through_the_binary() {
             let report = output.json();
             let outcomes = report["checks"].as_array().unwrap().clone();
             let (requests, pages) = (api.requests(), status.requests());
-            let played = Played { outcomes, offline: Vec::new(), api: requests, status: pages, elapsed };
+            let played =
+                Played { outcomes, offline: Vec::new(), api: requests, status: pages, elapsed };
             table += &played.line(scenario);
             failures.extend(played.check(scenario));
-            let mut fail =
-                |what: &str, output: &Output| failures.push(format!("{}: {what}\n{output}", scenario.name));
+            let mut fail = |what: &str, output: &Output| {
+                failures.push(format!("{}: {what}\n{output}", scenario.name))
+            };
             for wrong in document::faults(&report) {
                 fail(&wrong, &output);
             }
@@ -116,14 +129,19 @@ fn every_scenario_through_the_binary() {
                 .outcomes
                 .iter()
                 .filter(|outcome| outcome["status"] != "pass" && outcome["status"] != "skip");
-            if codes.filter_map(|outcome| outcome["code"].as_str()).any(|code| !text.stdout.contains(code)) {
+            if codes
+                .filter_map(|outcome| outcome["code"].as_str())
+                .any(|code| !text.stdout.contains(code))
+            {
                 fail("the text names not every code", &text);
             }
-            let printable = |c: char| c == '\n' || c == ' ' || !c.is_control() && !c.is_whitespace();
+            let printable =
+                |c: char| c == '\n' || c == ' ' || !c.is_control() && !c.is_whitespace();
             if !text.stdout.chars().all(printable) {
                 fail("what may steer a terminal is printed", &text);
             }
-            for (place, text) in [("JSON", output.to_string()), ("text and log", text.to_string())] {
+            for (place, text) in [("JSON", output.to_string()), ("text and log", text.to_string())]
+            {
                 canary::assert_absent(&format!("{place} of {}", scenario.name), text, &[TOKEN]);
             }
             if scenario.deploy_key {
@@ -135,7 +153,8 @@ fn every_scenario_through_the_binary() {
     });
 }
 
-/// Clone, push over SSH with a deploy key, and ask GitHub's own addresses over TLS with a corporate authority.
+/// Clone, push over SSH with a deploy key, and ask GitHub's own addresses over TLS with a corporate
+/// authority.
 #[test]
 fn from_a_push_to_the_cause() {
     sandbox(|ws| {
@@ -149,11 +168,14 @@ fn from_a_push_to_the_cause() {
             .env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"]))
             .run()
             .success();
-        ws.git(&["clone", "--quiet", "https://github.com/octo/app", "src/a04-retired"]).run().success();
+        ws.git(&["clone", "--quiet", "https://github.com/octo/app", "src/a04-retired"])
+            .run()
+            .success();
         for (name, text) in &scenario.files {
             ws.write(&format!("src/a04-retired/{name}"), text, 0o644);
         }
-        let git = |arguments: &[&str]| ws.git(arguments).current_dir("src/a04-retired").run().success();
+        let git =
+            |arguments: &[&str]| ws.git(arguments).current_dir("src/a04-retired").run().success();
         git(&["add", "--all"]);
         git(&["commit", "--quiet", "--message=change"]);
         git(&["push", "--quiet"]);
@@ -162,9 +184,14 @@ fn from_a_push_to_the_cause() {
         let certificates =
             Certificates::make("/run/rig".as_ref(), &["api.github.com", "www.githubstatus.com"]);
         let (api, page) = (scenario.api(&sha), scenario.status_page());
-        let server = Server::start_at(([127, 0, 0, 1], 443).into(), Some(&certificates), move |request| {
-            if request.headers["host"] == "api.github.com" { api(request) } else { page(request) }
-        });
+        let server =
+            Server::start_at(([127, 0, 0, 1], 443).into(), Some(&certificates), move |request| {
+                if request.headers["host"] == "api.github.com" {
+                    api(request)
+                } else {
+                    page(request)
+                }
+            });
         let look = || doctor(ws, &scenario, &["--json"]).env("GH_TOKEN", TOKEN);
         let untrusted = look().run().stdout_has("SSL_CERT_FILE");
         assert_eq!(untrusted.json()["checks"][0]["status"], "unknown", "{untrusted}");
@@ -195,7 +222,8 @@ fn from_a_push_to_the_cause() {
     });
 }
 
-/// Each source in its order: the first that is set is used, and one that the server does not accept gives way to the next.
+/// Each source in its order: the first that is set is used, and one that the server does not accept
+/// gives way to the next.
 #[test]
 fn tokens_come_from_their_sources_in_order() {
     sandbox(|ws| {
@@ -217,13 +245,29 @@ fn tokens_come_from_their_sources_in_order() {
         ws.write("token", "token-of-file\n", 0o600);
         let base64 = Base64::encode_string(b"token-of-base64");
         let sources = [
-            ("PUSHREADY_GITHUB_TOKEN_FILE", "~/token", "token-of-file", "PUSHREADY_GITHUB_TOKEN_FILE"),
-            ("PUSHREADY_GITHUB_TOKEN_BASE64", &base64, "token-of-base64", "PUSHREADY_GITHUB_TOKEN_BASE64"),
-            ("PUSHREADY_GITHUB_TOKEN", "token-of-variable", "token-of-variable", "PUSHREADY_GITHUB_TOKEN"),
+            (
+                "PUSHREADY_GITHUB_TOKEN_FILE",
+                "~/token",
+                "token-of-file",
+                "PUSHREADY_GITHUB_TOKEN_FILE",
+            ),
+            (
+                "PUSHREADY_GITHUB_TOKEN_BASE64",
+                &base64,
+                "token-of-base64",
+                "PUSHREADY_GITHUB_TOKEN_BASE64",
+            ),
+            (
+                "PUSHREADY_GITHUB_TOKEN",
+                "token-of-variable",
+                "token-of-variable",
+                "PUSHREADY_GITHUB_TOKEN",
+            ),
             ("GH_TOKEN", "token-of-gh-token", "token-of-gh-token", "GH_TOKEN"),
             ("GITHUB_TOKEN", "token-of-github-token", "token-of-github-token", "GITHUB_TOKEN"),
         ];
-        let (api, status) = (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
+        let (api, status) =
+            (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
         let mut said = String::new();
         let mut look = |from: usize, api: &Server| {
             let mut doctor = doctor(ws, &scenario, &["-vv", "--json"])
@@ -251,17 +295,24 @@ fn tokens_come_from_their_sources_in_order() {
             (&["token-of-coder".to_owned()][..], "token from `coder external-auth access-token`")
         );
         // where the account is not linked, coder prints a login URL and fails
-        ws.install("coder", "#!/bin/sh\necho https://coder.example/external-auth/corporate\nexit 1\n");
+        ws.install(
+            "coder",
+            "#!/bin/sh\necho https://coder.example/external-auth/corporate\nexit 1\n",
+        );
         let (anonymous, output) = look(sources.len(), &api);
-        assert_eq!((&*anonymous, &*token_of(&output)), (&[String::new()][..], "no token, anonymously"));
+        assert_eq!(
+            (&*anonymous, &*token_of(&output)),
+            (&[String::new()][..], "no token, anonymously")
+        );
 
         // all but the last are not known to the server
         let answer = scenario.api(&sha);
-        let strict =
-            Server::start(move |request| match request.headers.get("authorization").map(String::as_str) {
+        let strict = Server::start(move |request| {
+            match request.headers.get("authorization").map(String::as_str) {
                 Some("Bearer token-of-github-token") => answer(request),
                 _ => Reply::new(401, r#"{"message":"Bad credentials"}"#),
-            });
+            }
+        });
         let (tried, output) = look(0, &strict);
         let mut order = tried.clone();
         order.sort_by_key(|token| {
@@ -270,11 +321,17 @@ fn tokens_come_from_their_sources_in_order() {
                 .position(|known| known == token)
         });
         order.dedup();
-        assert_eq!(order, ["token-of-file", "token-of-gh-token", "token-of-github-token"], "{output}");
+        assert_eq!(
+            order,
+            ["token-of-file", "token-of-gh-token", "token-of-github-token"],
+            "{output}"
+        );
         assert_eq!(output.json()["overall"], "pass");
         assert!(output.stdout.contains("not accepted (401)"), "{output}");
 
-        assert!(status.requests().iter().all(|request| !request.headers.contains_key("authorization")));
+        assert!(
+            status.requests().iter().all(|request| !request.headers.contains_key("authorization"))
+        );
         let tokens = [
             "token-of-file",
             "token-of-base64",
@@ -330,7 +387,8 @@ fn a_token_stays_where_it_belongs() {
     });
 }
 
-/// A server of one's own: its address comes from the remote, and its tokens from gh's variables for such servers.
+/// A server of one's own: its address comes from the remote, and its tokens from gh's variables for
+/// such servers.
 #[test]
 fn github_enterprise_server() {
     sandbox(|ws| {
@@ -340,11 +398,15 @@ fn github_enterprise_server() {
         scenario.repository = "octo/app".to_owned();
         let certificates = Certificates::make("/run/rig".as_ref(), &["ghe.corp.test"]);
         let answer = scenario.api(&sha);
-        let server = Server::start_at(([127, 0, 0, 1], 443).into(), Some(&certificates), move |request| {
-            let Some(target) = request.target.strip_prefix("/api/v3") else { return Reply::new(404, "{}") };
-            answer(&Request { target: target.to_owned(), ..request.clone() })
-        });
-        let look = || doctor(ws, &scenario, &["--json"]).env("SSL_CERT_FILE", &certificates.authority);
+        let server =
+            Server::start_at(([127, 0, 0, 1], 443).into(), Some(&certificates), move |request| {
+                let Some(target) = request.target.strip_prefix("/api/v3") else {
+                    return Reply::new(404, "{}");
+                };
+                answer(&Request { target: target.to_owned(), ..request.clone() })
+            });
+        let look =
+            || doctor(ws, &scenario, &["--json"]).env("SSL_CERT_FILE", &certificates.authority);
         let output = look()
             .env("GH_HOST", "ghe.corp.test")
             .env("GH_TOKEN", "token-for-github-com")
@@ -370,9 +432,14 @@ fn proxies_and_their_exceptions() {
         let certificates =
             Certificates::make("/run/rig".as_ref(), &["api.github.com", "www.githubstatus.com"]);
         let (api, page) = (scenario.api(&sha), scenario.status_page());
-        let _server = Server::start_at(([127, 0, 0, 1], 443).into(), Some(&certificates), move |request| {
-            if request.headers["host"] == "api.github.com" { api(request) } else { page(request) }
-        });
+        let _server =
+            Server::start_at(([127, 0, 0, 1], 443).into(), Some(&certificates), move |request| {
+                if request.headers["host"] == "api.github.com" {
+                    api(request)
+                } else {
+                    page(request)
+                }
+            });
         let proxy = Proxy::start(200);
         let look = |proxy: &str, except: &str| {
             doctor(ws, &scenario, &["--json"])
@@ -405,7 +472,8 @@ fn proxies_and_their_exceptions() {
         assert_eq!(hosts(before), Vec::<String>::new());
 
         // addresses, by range
-        let (api, status) = (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
+        let (api, status) =
+            (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
         for (except, proxied) in [("192.168.0.0/16", true), ("127.0.0.0/8", false)] {
             let before = proxy.heads().len();
             let output = doctor(ws, &scenario, &["--json"])
@@ -474,7 +542,8 @@ fn servers_that_waste_time() {
     });
 }
 
-/// `--wait` looks again: what has not changed is confirmed with 304, which costs nothing of a rate limit.
+/// `--wait` looks again: what has not changed is confirmed with 304, which costs nothing of a rate
+/// limit.
 #[test]
 fn repeated_looks_cost_nothing_where_nothing_changed() {
     sandbox(|ws| {
@@ -484,7 +553,8 @@ fn repeated_looks_cost_nothing_where_nothing_changed() {
         let (answer, count) = (scenario.api(&sha), Arc::clone(&looks));
         let api = Server::start(move |request| {
             if request.target.contains("/jobs") && count.fetch_add(1, Ordering::Relaxed) > 0 {
-                let job = r#"{"jobs":[{"id":501,"status":"in_progress","runner_id":7,"steps":[]}]}"#;
+                let job =
+                    r#"{"jobs":[{"id":501,"status":"in_progress","runner_id":7,"steps":[]}]}"#;
                 return Reply::new(200, job);
             }
             answer(request)
@@ -547,7 +617,8 @@ fn hostile_names_are_shown_and_do_nothing() {
     sandbox(|ws| {
         let mut scenario = Scenario::named(CRATE, "d-filter");
         scenario.head.branch = "a\u{202e}b;$(touch pwned)".to_owned().replace(' ', "-");
-        let text = "on: {push: {branches: [release]}}\njobs: {a: {runs-on: \"ubuntu-20.04\\e[31m\"}}\n";
+        let text =
+            "on: {push: {branches: [release]}}\njobs: {a: {runs-on: \"ubuntu-20.04\\e[31m\"}}\n";
         scenario.files = [
             (".github/workflows/\u{1b}]0;title\u{7}.yml".to_owned(), text.to_owned()),
             (".github/workflows/$(touch pwned).yml".to_owned(), text.to_owned()),
@@ -555,14 +626,16 @@ fn hostile_names_are_shown_and_do_nothing() {
         ]
         .into();
         let sha = clone(ws, &scenario);
-        let (api, status) = (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
+        let (api, status) =
+            (Server::start(scenario.api(&sha)), Server::start(scenario.status_page()));
         let output = doctor(ws, &scenario, &["-vv"])
             .env("PUSHREADY_GITHUB_API_URL", api.url())
             .env("PUSHREADY_GITHUB_STATUS_URL", status.url())
             .env("GH_TOKEN", TOKEN)
             .run();
         for text in [&output.stdout, &output.stderr] {
-            let harmless = |c: char| c == '\n' || c.is_ascii_graphic() || c == ' ' || "·…µ".contains(c);
+            let harmless =
+                |c: char| c == '\n' || c.is_ascii_graphic() || c == ' ' || "·…µ".contains(c);
             assert!(text.chars().all(harmless), "{output}");
             assert!(!text.lines().any(|line| line.starts_with("ok      all")), "{output}");
         }

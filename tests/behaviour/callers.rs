@@ -1,8 +1,9 @@
-//! The right key for whoever calls git: submodules, git-lfs, package managers, every forge and every spelling, in homes
-//! that are full of settings already, and where `Match exec` cannot work.
+//! The right key for whoever calls git: submodules, git-lfs, package managers, every forge and
+//! every spelling, in homes that are full of settings already, and where `Match exec` cannot work.
 
 use crate::support::{
-    Access, Coder, GitHost, KeyPair, Output, Vendors, Workspace, require, sandbox, skip, use_openssh_10,
+    Access, Coder, GitHost, KeyPair, Output, Vendors, Workspace, require, sandbox, skip,
+    use_openssh_10,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -36,8 +37,8 @@ impl Lab {
         Self { host: GitHost::start(), keys: BTreeMap::new(), declared: Value::Object(Map::new()) }
     }
 
-    /// Three repositories on github.com, each with a key: `acme/app` and two whose names begin with its name. A fourth,
-    /// `acme/third`, has none.
+    /// Three repositories on github.com, each with a key: `acme/app` and two whose names begin with
+    /// its name. A fourth, `acme/third`, has none.
     fn github() -> Self {
         let mut lab = Self::new();
         for name in ["acme/app", "acme/app-lib", "acme/app.github.io"] {
@@ -48,7 +49,8 @@ impl Lab {
         lab
     }
 
-    /// A key for the repository that stands at `path` on the host, under the name that the user gives it.
+    /// A key for the repository that stands at `path` on the host, under the name that the user
+    /// gives it.
     fn key(&mut self, declared: &str, path: &str) {
         let key = self.host.deploy_key(path, Access::Write);
         self.declared[declared] = Value::String(key.private.clone());
@@ -73,7 +75,8 @@ impl Lab {
         (Coder::install(Some(&key)), key)
     }
 
-    /// Runs `act`; every session that it opened must have used the key of its own repository, and all must be `paths`'.
+    /// Runs `act`; every session that it opened must have used the key of its own repository, and
+    /// all must be `paths`'.
     #[track_caller]
     fn uses(&self, paths: &[&str], act: impl FnOnce()) {
         let before = self.host.sessions().len();
@@ -152,8 +155,10 @@ fn submodules_by_absolute_and_relative_urls_each_take_their_own_key() {
         let (coder, _) = lab.coder();
 
         let all = ["acme/app", "acme/app-lib", "acme/app.github.io"];
-        let forms =
-            [("https://github.com/acme/app", ""), ("git@github.com:acme/app.git", &*coder.git_ssh_command())];
+        let forms = [
+            ("https://github.com/acme/app", ""),
+            ("git@github.com:acme/app.git", &*coder.git_ssh_command()),
+        ];
         for (number, (url, ssh)) in forms.into_iter().enumerate() {
             let folder = format!("app-{number}");
             let clone = ws.git(&["clone", "--quiet", "--recurse-submodules", url, &folder]);
@@ -216,7 +221,10 @@ fn git_lfs_asks_for_its_server_with_the_key_of_the_repository() {
             let asked = lab.host.sessions();
             for operation in ["upload", "download"] {
                 let command = format!("git-lfs-authenticate {name}.git {operation}");
-                assert!(asked.iter().any(|session| session.command == command), "{command} {asked:#?}");
+                assert!(
+                    asked.iter().any(|session| session.command == command),
+                    "{command} {asked:#?}"
+                );
             }
             ws.sh("rm -rf here there").run().success();
         }
@@ -243,12 +251,17 @@ fn a_bare_url_needs_no_remote_and_no_clone() {
             "ssh://git@ssh.github.com:443/acme/app-lib.git",
             "https://github.com/acme/app-lib/",
         ] {
-            let url = if url.starts_with("github.com") { format!("git@{url}") } else { url.to_owned() };
+            let url =
+                if url.starts_with("github.com") { format!("git@{url}") } else { url.to_owned() };
             lab.uses(&["acme/app-lib"], || drop(git(ws, &["ls-remote", &url], "")));
         }
         lab.uses(&["acme/app", "acme/app.github.io", "acme/app-lib"], || {
             git(ws, &["fetch", "--quiet", "https://github.com/acme/app.github.io"], "work");
-            git(ws, &["push", "--quiet", "https://github.com/acme/app.git", "main:refs/heads/own"], "work");
+            git(
+                ws,
+                &["push", "--quiet", "https://github.com/acme/app.git", "main:refs/heads/own"],
+                "work",
+            );
             git(
                 ws,
                 &["archive", "--remote=git@github.com:acme/app-lib.git", "-o", "../a.tar", "main"],
@@ -266,7 +279,8 @@ fn pip_installs_from_a_private_repository() {
         }
         let mut lab = Lab::new();
         // a build backend in the tree: nothing is needed from an index
-        let project = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
+        let project =
+            "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
         let backend = "import zipfile\n\n\
             def build_wheel(folder, *_):\n    \
             name = 'tool-1.0-py3-none-any.whl'\n    \
@@ -315,7 +329,8 @@ fn npm_installs_from_private_repositories() {
         ws.write("project/package.json", "{\"name\":\"project\",\"version\":\"1.0.0\"}", 0o644);
         lab.uses(&["acme/app-lib", "team/app"], || {
             let npm = ws.cmd("npm").current_dir("project").env("npm_config_cafile", vendors.ca());
-            let npm = npm.args("install --no-audit --no-fund --loglevel=error --fetch-retries=0".split(' '));
+            let npm = npm
+                .args("install --no-audit --no-fund --loglevel=error --fetch-retries=0".split(' '));
             npm.arg("git+ssh://git@github.com/acme/app-lib.git")
                 .arg("git+ssh://git@ghe.corp.test/team/app.git")
                 .run()
@@ -336,7 +351,8 @@ fn cargo_fetches_with_the_git_command() {
         }
         let mut lab = Lab::new();
         for (path, name) in [("acme/app", "app"), ("acme/app-lib", "app-lib")] {
-            let manifest = format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2021\"\n");
+            let manifest =
+                format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2021\"\n");
             lab.host.repository_with(path, &[("Cargo.toml", &manifest), ("src/lib.rs", "")], &[]);
             lab.key(path, path);
         }
@@ -387,7 +403,11 @@ fn every_forge_in_its_own_spelling() {
                 "https://git.sr.ht/~user/app",
                 "~user/app",
                 "~user/app-two",
-                &["https://git.sr.ht/~user/app", "git@git.sr.ht:~user/app", "ssh://git@git.sr.ht/~user/app"],
+                &[
+                    "https://git.sr.ht/~user/app",
+                    "git@git.sr.ht:~user/app",
+                    "ssh://git@git.sr.ht/~user/app",
+                ],
             ),
             (
                 "ghe.corp.test/team/app",
@@ -405,7 +425,10 @@ fn every_forge_in_its_own_spelling() {
                 "https://git.corp.test/scm/prj/app",
                 "prj/app",
                 "prj/app-two",
-                &["https://git.corp.test/scm/prj/app.git", "ssh://git@git.corp.test:7999/prj/app.git"],
+                &[
+                    "https://git.corp.test/scm/prj/app.git",
+                    "ssh://git@git.corp.test:7999/prj/app.git",
+                ],
             ),
         ];
         for (declared, path, neighbour, _) in forges {
@@ -415,7 +438,8 @@ fn every_forge_in_its_own_spelling() {
         }
         lab.apply(ws, &[]).success().stdout_has("\nREADY ");
         for (_, path, neighbour, urls) in forges {
-            let (name, other) = (path.rsplit('/').next().unwrap(), neighbour.rsplit('/').next().unwrap());
+            let (name, other) =
+                (path.rsplit('/').next().unwrap(), neighbour.rsplit('/').next().unwrap());
             for url in *urls {
                 lab.uses(&[path], || drop(git(ws, &["ls-remote", url], "")));
                 let near = url.replace(name, other);
@@ -428,8 +452,8 @@ fn every_forge_in_its_own_spelling() {
     });
 }
 
-/// A home as people have it: their own keys, hosts and aliases, shared connections, rules, all behind symlinks into a
-/// repository of dotfiles.
+/// A home as people have it: their own keys, hosts and aliases, shared connections, rules, all
+/// behind symlinks into a repository of dotfiles.
 fn lived_in(ws: &Workspace, own_key: &KeyPair) {
     ws.write("dotfiles/ssh/key", &own_key.private, 0o600);
     let ssh = "# mine\nHost work\n  HostName github.com\n  User git\n  IdentityFile ~/.ssh/key\n\n\
@@ -456,10 +480,13 @@ fn a_home_full_of_settings_keeps_them_all() {
         lab.apply(ws, &[]).success().stdout_has("\nREADY ");
         assert!(ws.home().join(".ssh").is_symlink() && ws.home().join(".gitconfig").is_symlink());
         let third = |url: &str| lab.key_of(|| drop(git(ws, &["ls-remote", url], "")));
-        // the user's own connection is open, and shared; a keyed repository must not ride on it, nor lend its own
+        // the user's own connection is open, and shared; a keyed repository must not ride on it,
+        // nor lend its own
         for _ in 0..2 {
             assert_eq!(third("git@github.com:acme/third.git").as_ref(), Some(&own.fingerprint));
-            lab.uses(&["acme/app"], || drop(git(ws, &["ls-remote", "git@github.com:acme/app.git"], "")));
+            lab.uses(&["acme/app"], || {
+                drop(git(ws, &["ls-remote", "git@github.com:acme/app.git"], ""))
+            });
             lab.uses(&["acme/app-lib"], || {
                 drop(git(ws, &["ls-remote", "https://github.com/acme/app-lib"], ""));
             });
@@ -467,7 +494,8 @@ fn a_home_full_of_settings_keeps_them_all() {
         ws.cmd("ssh").args(["-O", "check", "git@github.com"]).run().success();
         assert_eq!(third("work:acme/third.git").as_ref(), Some(&own.fingerprint));
         assert_eq!(effective(ws, "acme:third"), "https://github.com/acme/third");
-        let git_says = git(ws, &["config", "--get-regexp", "^(user|alias|pull|core)\\."], "").stdout;
+        let git_says =
+            git(ws, &["config", "--get-regexp", "^(user|alias|pull|core)\\."], "").stdout;
         assert_eq!(git_says.lines().count(), 5, "{git_says}");
         ws.cmd("ssh").args(["-O", "exit", "git@github.com"]).run();
         ws.run(&["remove"]).success();
@@ -483,8 +511,9 @@ fn reverse_rules_in_the_image_are_defeated_for_keyed_repositories_alone() {
         let image = ws.home().join("image/gitconfig").display().to_string();
         let environment = [("GIT_CONFIG_SYSTEM", &*image)];
         lab.apply(ws, &environment).success().stdout_has("\nREADY ");
-        let in_image =
-            |args: &[&str]| ws.git(args).env("GIT_CONFIG_SYSTEM", &*image).env("GIT_TERMINAL_PROMPT", "0");
+        let in_image = |args: &[&str]| {
+            ws.git(args).env("GIT_CONFIG_SYSTEM", &*image).env("GIT_TERMINAL_PROMPT", "0")
+        };
         for form in [
             "git@github.com:acme/NAME.git",
             "git@github.com:acme/NAME",
@@ -495,7 +524,8 @@ fn reverse_rules_in_the_image_are_defeated_for_keyed_repositories_alone() {
             lab.uses(&["acme/app-lib"], || drop(in_image(&["ls-remote", &url]).run().success()));
             for name in ["app-two", "app_lib", "app.js", "third", "ap"] {
                 let neighbour = form.replace("NAME", name);
-                let turned = in_image(&["ls-remote", "--get-url", &neighbour]).run().success().stdout;
+                let turned =
+                    in_image(&["ls-remote", "--get-url", &neighbour]).run().success().stdout;
                 let path = neighbour.rsplit_once("acme/").unwrap().1;
                 assert_eq!(turned.trim_end(), format!("https://github.com/acme/{path}"));
             }
@@ -559,7 +589,11 @@ fn reverse_rules_for_pushes_alone_are_defeated_too() {
         push("/usr/sbin/nologin");
         // a rule that leads pushes to SSH is the user's own way
         ws.run(&["remove"]).success();
-        ws.write(".gitconfig", "[url \"git@github.com:\"]\n\tpushInsteadOf = https://github.com/\n", 0o644);
+        ws.write(
+            ".gitconfig",
+            "[url \"git@github.com:\"]\n\tpushInsteadOf = https://github.com/\n",
+            0o644,
+        );
         lab.apply(ws, &[]).success();
         assert!(!ws.read(".local/state/pushready/gitconfig").contains("pushInsteadOf"));
     });
@@ -588,8 +622,12 @@ fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
         );
         // git agrees
         for folder in ["fetch", "push"] {
-            let url =
-                ws.git(&["remote", "get-url", "--push", "origin"]).current_dir(folder).run().success().stdout;
+            let url = ws
+                .git(&["remote", "get-url", "--push", "origin"])
+                .current_dir(folder)
+                .run()
+                .success()
+                .stdout;
             assert_eq!(url.trim_end(), "https://github.com/acme/app.git", "{told}");
         }
         // with a global rule of the same kind ours outdoes both
@@ -626,14 +664,21 @@ fn a_host_wide_rule_of_the_users_own_is_left_to_them_and_told() {
         let lab = Lab::github();
         let own = lab.host.user_key("me", &[("acme/third", Access::Read)]);
         ws.write(".ssh/id_ed25519", &own.private, 0o600);
-        ws.write(".gitconfig", "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n", 0o644);
+        ws.write(
+            ".gitconfig",
+            "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n",
+            0o644,
+        );
         let told = lab.apply(ws, &[]).success();
         let note = "a rule of your own turns `https://github.com/acme/app` into `git@github.com:acme/app` (and 5 more)";
         let told = told.stdout_has(note).stdout_has("none of ours is written for it");
         assert_eq!(told.stdout.matches("a rule of your own").count(), 1, "{told}");
         assert!(!ws.read(".local/state/pushready/gitconfig").contains("insteadOf"));
-        lab.uses(&["acme/app"], || drop(git(ws, &["ls-remote", "https://github.com/acme/app"], "")));
-        let third = lab.key_of(|| drop(git(ws, &["ls-remote", "https://github.com/acme/third"], "")));
+        lab.uses(&["acme/app"], || {
+            drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""))
+        });
+        let third =
+            lab.key_of(|| drop(git(ws, &["ls-remote", "https://github.com/acme/third"], "")));
         assert_eq!(third, Some(own.fingerprint.clone()));
     });
 }
@@ -671,7 +716,10 @@ fn where_the_shell_cannot_run_commands_host_aliases_take_over_until_it_can() {
         lab.apply(ws, &[("SHELL", "/usr/sbin/nologin")]).success();
         let (coder, key) = lab.coder();
         let under_coder = |url: &str| {
-            ws.git(&["ls-remote", url]).env("GIT_SSH_COMMAND", coder.git_ssh_command()).run().success();
+            ws.git(&["ls-remote", url])
+                .env("GIT_SSH_COMMAND", coder.git_ssh_command())
+                .run()
+                .success();
         };
         lab.uses(&["acme/app"], || under_coder("https://github.com/acme/app"));
         let third = lab.key_of(|| under_coder("git@github.com:acme/third.git"));
@@ -684,13 +732,23 @@ fn aliases_reach_the_host_as_the_users_own_configuration_does() {
     sandbox(|ws| {
         let lab = Lab::github();
         ws.write(".ssh/config", "Host github.com\n  HostName ssh.github.com\n  Port 443\n", 0o600);
-        ws.write(".gitconfig", "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n", 0o644);
+        ws.write(
+            ".gitconfig",
+            "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n",
+            0o644,
+        );
         let environment = [("SHELL", "/usr/sbin/nologin")];
         lab.apply(ws, &environment).success().stdout_has("host aliases");
-        let log =
-            || fs::read_to_string("/srv/git/sshd.log").unwrap().matches("on 127.0.0.2 port 443").count();
+        let log = || {
+            fs::read_to_string("/srv/git/sshd.log")
+                .unwrap()
+                .matches("on 127.0.0.2 port 443")
+                .count()
+        };
         let before = log();
-        lab.uses(&["acme/app"], || drop(git(ws, &["ls-remote", "https://github.com/acme/app"], "")));
+        lab.uses(&["acme/app"], || {
+            drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""))
+        });
         assert_eq!(log() - before, 1);
         lab.apply(ws, &environment).success().stdout_has("nothing to write");
     });
@@ -702,7 +760,8 @@ fn fish_runs_the_match_as_other_shells_do() {
         require("fish");
         let lab = Lab::github();
         lab.apply(ws, &[("SHELL", "/usr/bin/fish")]).success().stdout_has("ok    routing");
-        let list = ws.git(&["ls-remote", "git@github.com:acme/app-lib.git"]).env("SHELL", "/usr/bin/fish");
+        let list =
+            ws.git(&["ls-remote", "git@github.com:acme/app-lib.git"]).env("SHELL", "/usr/bin/fish");
         lab.uses(&["acme/app-lib"], || drop(list.run().success()));
     });
 }
@@ -720,9 +779,9 @@ fn openssh_10_routes_as_its_elders_do() {
     });
 }
 
-/// Mounts something where only the script sees it. The kernel lets everybody do so in a user namespace; there a process
-/// has no uid of its own before somebody gives it one, which takes a /proc that can be written: it is `nobody`, with a
-/// passwd entry that says otherwise.
+/// Mounts something where only the script sees it. The kernel lets everybody do so in a user
+/// namespace; there a process has no uid of its own before somebody gives it one, which takes a
+/// /proc that can be written: it is `nobody`, with a passwd entry that says otherwise.
 const MOUNTED: &str = r#"
 import ctypes, os, sys
 mount = lambda source, target, flags: ctypes.CDLL(None, use_errno=True).mount(
@@ -758,7 +817,10 @@ fn a_home_mounted_noexec_and_a_missing_proc_are_met_by_aliases() {
                 if ran.stderr.contains("SKIP") || ran.stderr.contains("unshare failed") {
                     skip("user namespaces in user namespaces are not allowed here");
                 }
-                ran.success().stdout_has(why).stdout_has("host aliases").stdout_has("nothing to write");
+                ran.success()
+                    .stdout_has(why)
+                    .stdout_has("host aliases")
+                    .stdout_has("nothing to write");
             });
             ws.sh("rm -rf .local/* .ssh .gitconfig").run().success();
         }
@@ -787,14 +849,24 @@ fn fifty_keys_on_one_host_still_route_exactly() {
         // `r4` is the beginning of ten others
         for number in [0, 4, 40, 49] {
             let command = format!("git-receive-pack 'acme/r{number}.git'");
-            let said = ws.cmd("ssh").args(["-G", "git@github.com", &command]).run().success().stdout;
+            let said =
+                ws.cmd("ssh").args(["-G", "git@github.com", &command]).run().success().stdout;
             let file = said.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap();
-            assert_eq!(fs::read_to_string(file).unwrap(), lab.keys[&format!("acme/r{number}")].private);
+            assert_eq!(
+                fs::read_to_string(file).unwrap(),
+                lab.keys[&format!("acme/r{number}")].private
+            );
         }
-        let none = ws.cmd("ssh").args(["-G", "git@github.com", "git-receive-pack 'acme/r50.git'"]).run();
+        let none =
+            ws.cmd("ssh").args(["-G", "git@github.com", "git-receive-pack 'acme/r50.git'"]).run();
         assert!(!none.stdout.contains("pushready/keys"), "{none}");
-        lab.uses(&["acme/r4"], || drop(git(ws, &["ls-remote", "https://github.com/acme/r4.git"], "")));
-        assert_eq!(effective(ws, "https://github.com/acme/r50.git"), "https://github.com/acme/r50.git");
+        lab.uses(&["acme/r4"], || {
+            drop(git(ws, &["ls-remote", "https://github.com/acme/r4.git"], ""))
+        });
+        assert_eq!(
+            effective(ws, "https://github.com/acme/r50.git"),
+            "https://github.com/acme/r50.git"
+        );
     });
 }
 
@@ -823,9 +895,11 @@ fn two_thousand_clones_are_judged_in_a_second() {
         }
         clone_at(ws, "src/last/.git", "https://github.com/acme/app");
         lab.apply(ws, &[]).success().stdout_has("1 of the remotes in 2001 clones put on SSH");
-        // more than apply takes without clones; in time of the processor, because other tests run beside this one
+        // more than apply takes without clones; in time of the processor, because other tests run
+        // beside this one
         let took = |roots: &str| {
-            let apply = |script: &str| ws.sh(script).env("PUSHREADY_REMOTES_ROOTS", roots).run().success();
+            let apply =
+                |script: &str| ws.sh(script).env("PUSHREADY_REMOTES_ROOTS", roots).run().success();
             apply("pushready apply");
             let took = apply("pushready apply && times").stdout_has("nothing to write").stdout;
             // `0m0.120s 0m0.030s`: the children's, as user and in the kernel
@@ -882,8 +956,9 @@ fn clones_are_searched_where_they_are_the_users_own_work() {
 
         let said = format!("{} of the remotes in {} clones put on SSH", found.len(), found.len());
         lab.apply(ws, &[]).success().stdout_has(&said);
-        let on_ssh =
-            |folder: &str| ws.read(&format!("{folder}/config")).contains("git@github.com:acme/app.git");
+        let on_ssh = |folder: &str| {
+            ws.read(&format!("{folder}/config")).contains("git@github.com:acme/app.git")
+        };
         assert!(found.iter().all(|folder| on_ssh(folder)));
         assert!(!passed_over.iter().any(|folder| on_ssh(folder)));
         assert!(!on_ssh("/dev/shm/elsewhere/.git"));

@@ -1,7 +1,8 @@
-//! kill -9 at every step, a disk that fails at every step, and many runs at once: the old file or the new one, whole, and
-//! the next run heals what is left.
+//! kill -9 at every step, a disk that fails at every step, and many runs at once: the old file or
+//! the new one, whole, and the next run heals what is left.
 //!
-//! Much of the time is spent in copying pushready itself: `PUSHREADY_BIN` should name a release binary.
+//! Much of the time is spent in copying pushready itself: `PUSHREADY_BIN` should name a release
+//! binary.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -51,7 +52,10 @@ impl<'a> Bench<'a> {
         ws.write(".codex/auth.json.lock", "", 0o600);
         store(ws, "before");
         let before = ws.snapshot();
-        let old = SHARED.iter().map(|(path, _)| fs::read(ws.home().join(path)).unwrap()).collect::<Vec<_>>();
+        let old = SHARED
+            .iter()
+            .map(|(path, _)| fs::read(ws.home().join(path)).unwrap())
+            .collect::<Vec<_>>();
         all.pushready(ws, &["apply"]).run().success();
         store(ws, "after");
         let pairs = SHARED.iter().zip(old).map(|((path, _), old)| {
@@ -80,16 +84,24 @@ impl<'a> Bench<'a> {
         let mut diff = self.after.diff(&self.ws.snapshot());
         // the time stands in it
         diff.retain(|line| !line.starts_with(&format!("~ {RECEIPT}: file of")));
-        assert!(diff.is_empty(), "{when}, the home is not as apply leaves it:\n{}", diff.join("\n"));
+        assert!(
+            diff.is_empty(),
+            "{when}, the home is not as apply leaves it:\n{}",
+            diff.join("\n")
+        );
         assert_eq!(receipt(self.ws), self.receipt, "{when}");
     }
 
     /// Every shared file is wholly old or wholly new.
     fn assert_whole(&self, when: &str) {
         for (path, [old, new]) in &self.contents {
-            let now =
-                fs::read(self.ws.home().join(path)).unwrap_or_else(|error| panic!("{when}: {path}: {error}"));
-            assert!(now == *old || now == *new, "{when}: {path}:\n{}", String::from_utf8_lossy(&now));
+            let now = fs::read(self.ws.home().join(path))
+                .unwrap_or_else(|error| panic!("{when}: {path}: {error}"));
+            assert!(
+                now == *old || now == *new,
+                "{when}: {path}:\n{}",
+                String::from_utf8_lossy(&now)
+            );
         }
     }
 
@@ -129,13 +141,16 @@ fn store(ws: &Workspace, name: &str) {
 }
 
 fn restore(ws: &Workspace, name: &str) {
-    ws.sh(&format!("find /home/coder -mindepth 1 -delete; cp -a /srv/{name}/. /home/coder")).run().success();
+    ws.sh(&format!("find /home/coder -mindepth 1 -delete; cp -a /srv/{name}/. /home/coder"))
+        .run()
+        .success();
 }
 
 /// Temporary files, and locks other than those that Codex itself leaves.
 fn leftovers(ws: &Workspace) -> Vec<String> {
-    let entries =
-        WalkDir::new(ws.home()).into_iter().map(|entry| entry.unwrap().path().display().to_string());
+    let entries = WalkDir::new(ws.home())
+        .into_iter()
+        .map(|entry| entry.unwrap().path().display().to_string());
     entries
         .filter(|path| path.contains("/.pushready-") || is_lock(path) && !path.contains("/.codex/"))
         .collect()
@@ -149,7 +164,12 @@ fn secrets_are_private(ws: &Workspace, when: &str) {
     for entry in WalkDir::new(ws.home()).into_iter().map(Result::unwrap) {
         let name = entry.file_name().to_string_lossy();
         if name.starts_with(".pushready-") && entry.file_type().is_dir() {
-            assert_eq!(entry.metadata().unwrap().mode() & 0o077, 0, "{when}: {}", entry.path().display());
+            assert_eq!(
+                entry.metadata().unwrap().mode() & 0o077,
+                0,
+                "{when}: {}",
+                entry.path().display()
+            );
         } else if name.starts_with(".pushready-") {
             // only what is to be a shared file is ever readable for others
             let folder = entry.path().parent().unwrap().strip_prefix(ws.home()).unwrap();
@@ -188,7 +208,11 @@ fn apply_may_be_killed_at_any_step() {
             let healed = bench.apply().run().success();
             assert!(leftovers(ws).is_empty(), "{when}: {:?}", leftovers(ws));
             bench.assert_as_applied(&when);
-            assert_eq!(healed.stdout.contains("an earlier run was interrupted"), to_heal, "{when}\n{healed}");
+            assert_eq!(
+                healed.stdout.contains("an earlier run was interrupted"),
+                to_heal,
+                "{when}\n{healed}"
+            );
             bench.remove().run().success();
             bench.assert_as_before(&format!("{when}, applied and removed"));
 
@@ -197,10 +221,13 @@ fn apply_may_be_killed_at_any_step() {
             bench.assert_as_before(&format!("{when}, removed"));
         }
         eprintln!("{} steps; locks left behind: {locked:#?}", steps.len());
-        // of the link, the second look, the rename and the unlink: never while anything is being written
+        // of the link, the second look, the rename and the unlink: never while anything is being
+        // written
         for (path, steps) in locked {
             assert!(
-                steps.iter().all(|step| !matches!(&*step.syscall, "write" | "fsync" | "open" | "openat")),
+                steps
+                    .iter()
+                    .all(|step| !matches!(&*step.syscall, "write" | "fsync" | "open" | "openat")),
                 "{path}: {steps:?}"
             );
         }
@@ -229,17 +256,17 @@ fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
         begun();
         unfinished("an apply is at work, or was interrupted");
         // a shell without the variables cannot finish it
-        ws.run(&["apply"])
-            .success()
-            .stdout_has("nothing is asked for")
-            .stdout_has("an earlier run was interrupted: run `pushready apply` where the variables are set");
+        ws.run(&["apply"]).success().stdout_has("nothing is asked for").stdout_has(
+            "an earlier run was interrupted: run `pushready apply` where the variables are set",
+        );
         unfinished("an apply is at work, or was interrupted");
         apply().run().success().stdout_has("an earlier run was interrupted: its work is finished");
         ws.run(&["status"]).success();
         let again = apply().run().success().stdout_has("nothing to write");
         assert!(!again.stdout.contains("interrupted"), "{again}");
         ws.run(&["remove"]).success();
-        // an apply that could put nothing in place, and was told that this is no failure, has run all the same
+        // an apply that could put nothing in place, and was told that this is no failure, has run
+        // all the same
         let first = ws
             .pushready(&["apply"])
             .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", "sk-ant-api03-of-another-kind")
@@ -265,7 +292,10 @@ fn a_shell_without_the_variables_does_not_end_what_it_cannot_finish() {
             let status = ws.run(&["status"]);
             if status.status.success() {
                 let again = apply().run().success();
-                assert!(again.stdout.contains("nothing to write"), "killed at {step:?}\n{status}\n{again}");
+                assert!(
+                    again.stdout.contains("nothing to write"),
+                    "killed at {step:?}\n{status}\n{again}"
+                );
                 continue;
             }
             unfinished += 1;
@@ -300,7 +330,8 @@ fn remove_may_be_killed_at_any_step() {
     });
 }
 
-/// The steps at which a disk can fail. (Taking something away again always works, or nothing could be promised.)
+/// The steps at which a disk can fail. (Taking something away again always works, or nothing could
+/// be promised.)
 fn can_fail(step: &Step) -> bool {
     !step.syscall.starts_with("unlink")
 }
@@ -323,7 +354,11 @@ fn failing_apply(ws: &Workspace, failing: &[(&str, &str)]) {
         bench.assert_whole(&when);
         match output.status.code() {
             // what failed was the report itself
-            Some(3) if output.stderr.starts_with("error: cannot write the report to standard output") => {
+            Some(3)
+                if output
+                    .stderr
+                    .starts_with("error: cannot write the report to standard output") =>
+            {
                 bench.assert_as_applied(&when);
             }
             Some(0) => bench.assert_as_applied(&when),
@@ -374,7 +409,11 @@ fn remove_finds_the_disk_broken_at_any_step() {
             }
             if output.status.code() == Some(0) {
                 let left = bench.before.diff(&ws.snapshot());
-                assert!(left.iter().all(|line| line.contains(".pushready-")), "{when}\n{}", left.join("\n"));
+                assert!(
+                    left.iter().all(|line| line.contains(".pushready-")),
+                    "{when}\n{}",
+                    left.join("\n")
+                );
             }
             let again = bench.remove().run().success();
             bench.assert_as_before(&format!("{when}\n{again}"));
@@ -435,8 +474,9 @@ fn a_home_that_cannot_be_written_is_named() {
 fn end(mut child: std::process::Child) -> (Option<i32>, String) {
     drop(child.stdin.take());
     let output = child.wait_with_output().unwrap();
-    let text =
-        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let text = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
     (output.status.code(), text)
 }
 
@@ -462,7 +502,8 @@ fn eight_at_once_end_well() {
                 .collect();
             for child in children {
                 let (code, text) = end(child);
-                // an apply without variables in the middle of it all may find that there is no key any more
+                // an apply without variables in the middle of it all may find that there is no key
+                // any more
                 assert!(code == Some(0), "round {round}: {code:?}\n{text}");
             }
             assert!(leftovers(ws).is_empty(), "round {round}: {:?}", leftovers(ws));
@@ -477,7 +518,8 @@ fn eight_at_once_end_well() {
     });
 }
 
-/// What an apply wrote in the moment after a remove had seen nothing is not taken for the rest of a lost receipt.
+/// What an apply wrote in the moment after a remove had seen nothing is not taken for the rest of a
+/// lost receipt.
 #[test]
 fn an_apply_may_come_in_between_wherever_a_remove_is() {
     sandbox(|ws| {
@@ -535,7 +577,8 @@ fn git_and_claude_code_lose_nothing_meanwhile() {
         };
         // what Claude Code does: `mkdir` of the lock, read, temporary file, rename, `rmdir`
         let claude = || {
-            let (file, lock) = (ws.home().join(".claude.json"), ws.home().join(".claude.json.lock"));
+            let (file, lock) =
+                (ws.home().join(".claude.json"), ws.home().join(".claude.json.lock"));
             if fs::create_dir(&lock).is_err() {
                 return;
             }
@@ -545,8 +588,11 @@ fn git_and_claude_code_lose_nothing_meanwhile() {
             let was = format!("\"numStartups\":{startups}");
             startups += 1;
             assert!(old.contains(&was), "an update was lost\n{old}");
-            fs::write(file.with_extension("next"), old.replace(&was, &format!("\"numStartups\":{startups}")))
-                .unwrap();
+            fs::write(
+                file.with_extension("next"),
+                old.replace(&was, &format!("\"numStartups\":{startups}")),
+            )
+            .unwrap();
             fs::rename(file.with_extension("next"), &file).unwrap();
             fs::remove_dir(&lock).unwrap();
             thread::sleep(Duration::from_millis(1));
@@ -563,7 +609,8 @@ fn git_and_claude_code_lose_nothing_meanwhile() {
         eprintln!("{entries} entries, {refused} refused, {startups} startups");
         assert!(entries > 20 && startups > 20);
         assert!(refused * 20 <= entries, "{refused} of {entries} refused");
-        let found = ws.git(&["config", "--global", "--get-all", "rig.entry"]).run().success().stdout;
+        let found =
+            ws.git(&["config", "--global", "--get-all", "rig.entry"]).run().success().stdout;
         let expected: String = (0..entries).map(|number| format!("v{number}\n")).collect();
         assert_eq!(found, expected);
         let claude: Value = serde_json::from_str(&ws.read(".claude.json")).unwrap();
@@ -574,11 +621,14 @@ fn git_and_claude_code_lose_nothing_meanwhile() {
         bench.remove().run().success();
         // every byte that is not ours: what was there, and what the others wrote
         let [old, _] = &bench.contents[".claude.json"];
-        let old =
-            String::from_utf8_lossy(old).replace("\"numStartups\":3", &format!("\"numStartups\":{startups}"));
+        let old = String::from_utf8_lossy(old)
+            .replace("\"numStartups\":3", &format!("\"numStartups\":{startups}"));
         assert_eq!(ws.read(".claude.json"), old);
         let git = ws.read("dotfiles/gitconfig");
-        assert!(!git.contains("pushready") && git.starts_with("[user]\n\tname = Dev # me\n"), "{git}");
+        assert!(
+            !git.contains("pushready") && git.starts_with("[user]\n\tname = Dev # me\n"),
+            "{git}"
+        );
     });
 }
 
@@ -589,14 +639,17 @@ fn a_login_that_codex_saves_meanwhile_is_waited_for_and_kept() {
         let newer = bench.all.seed.clone().refreshed().json();
         let prepared = || {
             let entries = fs::read_dir(ws.home().join(".codex")).unwrap();
-            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".pushready-tmp-"))
+            entries
+                .flatten()
+                .any(|entry| entry.file_name().to_string_lossy().starts_with(".pushready-tmp-"))
         };
         for lock in [".codex/auth.lock", ".codex/auth.json.lock"] {
             restore(ws, "before");
             let held = File::options().write(true).open(ws.home().join(lock)).unwrap();
             held.lock().unwrap();
             let child = bench.apply().spawn();
-            // it has decided on the stub that stands there, and has the seed ready to take its place
+            // it has decided on the stub that stands there, and has the seed ready to take its
+            // place
             until(prepared);
             // Codex saves a login, as it does: under its lock
             ws.write(".codex/auth.json", &newer, 0o600);
@@ -629,11 +682,18 @@ fn a_lock_that_somebody_else_left_is_named_and_not_taken() {
         // proper-lockfile counts a folder as abandoned after 10 seconds
         fs::create_dir(ws.home().join(".claude.json.lock")).unwrap();
         ws.sh("touch -d '1 minute ago' ~/.claude.json.lock").run().success();
-        let output =
-            bench.apply().run().fails(1).stdout_has("home-file-locked").stdout_has("dotfiles/gitconfig.lock");
+        let output = bench
+            .apply()
+            .run()
+            .fails(1)
+            .stdout_has("home-file-locked")
+            .stdout_has("dotfiles/gitconfig.lock");
         assert!(output.stdout.contains("fix: end that program"), "{output}");
         assert_eq!(ws.read("dotfiles/gitconfig.lock"), "of another program");
-        assert!(ws.read(".claude.json").contains("hasCompletedOnboarding"), "the other items go through");
+        assert!(
+            ws.read(".claude.json").contains("hasCompletedOnboarding"),
+            "the other items go through"
+        );
         fs::remove_file(ws.home().join("dotfiles/gitconfig.lock")).unwrap();
         bench.apply().run().success();
         bench.assert_as_applied("after the lock was removed");
@@ -675,14 +735,18 @@ fn what_another_program_put_beside_the_state_folder_goes_back() {
     sandbox(|ws| {
         let all = All::new();
         all.pushready(ws, &["apply"]).run().success();
-        // as if remove had been killed after it moved `.local` aside, in which somebody had just made a file; by then all
-        // else is taken back
+        // as if remove had been killed after it moved `.local` aside, in which somebody had just
+        // made a file; by then all else is taken back
         ws.write(".local/share/mine", "mine", 0o644);
         ws.sh("rm -r .ssh .gitconfig .codex .claude .claude.json; mv .local .pushready-tmp-Ab12Cd; cd .pushready-tmp-Ab12Cd/state/pushready; ls -A | grep -vx -e receipt.json -e lock | xargs rm -r")
             .run()
             .success();
         ws.run(&["remove"]).success().stdout_has("an earlier run was interrupted");
         assert_eq!(ws.read(".local/share/mine"), "mine");
-        assert!(!ws.home().join(".local/state").exists() && leftovers(ws).is_empty(), "{:?}", leftovers(ws));
+        assert!(
+            !ws.home().join(".local/state").exists() && leftovers(ws).is_empty(),
+            "{:?}",
+            leftovers(ws)
+        );
     });
 }

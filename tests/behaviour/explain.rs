@@ -1,4 +1,5 @@
-//! `pushready explain` and `pushready agents-md`, the former on what a real git prints when a real server refuses it.
+//! `pushready explain` and `pushready agents-md`, the former on what a real git prints when a real
+//! server refuses it.
 
 use crate::support::{Access, Coder, GitHost, KeyPair, Output, Workspace, canary, sandbox};
 use serde_json::Value;
@@ -39,7 +40,11 @@ fn names(output: &Output, code: &str) -> Value {
     assert_eq!(output.status.code(), Some(1), "{output}");
     let answer = output.json();
     let check = answer["checks"][0].clone();
-    assert_eq!((&check["code"], &answer["overall"]), (&Value::from(code), &check["status"]), "{output}");
+    assert_eq!(
+        (&check["code"], &answer["overall"]),
+        (&Value::from(code), &check["status"]),
+        "{output}"
+    );
     assert!(check["fix"]["message"].is_string(), "{output}");
     check
 }
@@ -52,33 +57,57 @@ fn a_push_that_the_servers_rules_refuse() {
         let ssh = ssh_with(ws, &host, &host.deploy_key("acme/app", Access::Write));
         clone(ws);
         for (words, code) in [
-            ("error: GH006: Protected branch update failed for refs/heads/main.", "push-branch-protected"),
-            ("error: GH013: Repository rule violations found for refs/heads/main.", "push-rule-violation"),
+            (
+                "error: GH006: Protected branch update failed for refs/heads/main.",
+                "push-branch-protected",
+            ),
+            (
+                "error: GH013: Repository rule violations found for refs/heads/main.",
+                "push-rule-violation",
+            ),
             ("error GH009: Secrets detected! This push failed.", "push-secret-blocked"),
             (
                 "error: GH001: Large files detected. You may want to try Git Large File Storage",
                 "push-file-too-large",
             ),
-            ("error: GH007: Your push would publish a private email address.", "push-email-private"),
+            (
+                "error: GH007: Your push would publish a private email address.",
+                "push-email-private",
+            ),
             ("no ticket number in the message", "push-hook-declined"),
         ] {
-            host.install_hook("acme/app", "pre-receive", &format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n"));
-            for flags in
-                [&["origin", "HEAD:refs/heads/new"][..], &["--porcelain", "origin", "HEAD:refs/heads/new"]]
-            {
+            host.install_hook(
+                "acme/app",
+                "pre-receive",
+                &format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n"),
+            );
+            for flags in [
+                &["origin", "HEAD:refs/heads/new"][..],
+                &["--porcelain", "origin", "HEAD:refs/heads/new"],
+            ] {
                 let check = names(&explain(ws, pushed(ws, &ssh, flags)), code);
                 assert_eq!(check["subject"], URL);
-                let said: Vec<_> =
-                    check["evidence"].as_array().unwrap().iter().map(|line| &line["value"]).collect();
+                let said: Vec<_> = check["evidence"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|line| &line["value"])
+                    .collect();
                 assert!(said.contains(&&Value::from(words)), "{check:#}");
             }
         }
         host.install_hook("acme/app", "pre-receive", "#!/bin/sh\necho 'by the way: GH006' >&2\n");
         let text = pushed(ws, &ssh, &["origin", "HEAD:refs/heads/new"]);
         let answer = explain(ws, text).success().json();
-        assert_eq!((&answer["overall"], &answer["checks"][0]["code"]), (&Value::from("pass"), &Value::Null));
+        assert_eq!(
+            (&answer["overall"], &answer["checks"][0]["code"]),
+            (&Value::from("pass"), &Value::Null)
+        );
         // the branch of the server has a commit that this clone never saw
-        names(&explain(ws, pushed(ws, &ssh, &["origin", "HEAD:refs/heads/main"])), "push-non-fast-forward");
+        names(
+            &explain(ws, pushed(ws, &ssh, &["origin", "HEAD:refs/heads/main"])),
+            "push-non-fast-forward",
+        );
         names(&explain(ws, pushed(ws, &ssh, &["origin", "absent"])), "push-local-ref");
     });
 }
@@ -96,8 +125,10 @@ fn a_push_that_gets_no_access() {
             pushed(ws, &ssh_with(ws, &host, key), &["--verbose", "origin", "HEAD:refs/heads/new"])
         };
 
-        let read_only =
-            names(&explain(ws, push(&host.deploy_key("acme/app", Access::Read))), "push-key-read-only");
+        let read_only = names(
+            &explain(ws, push(&host.deploy_key("acme/app", Access::Read))),
+            "push-key-read-only",
+        );
         assert_eq!(read_only["fix"]["url"], "https://github.com/acme/app/settings/keys");
         assert_eq!(
             (&read_only["actor"], &read_only["stop_and_report"]),
@@ -107,7 +138,8 @@ fn a_push_that_gets_no_access() {
         let of_another = push(&host.deploy_key("acme/other", Access::Write));
         names(&explain(ws, &*of_another), "push-repository-not-found");
         // with the greeting of that same key the nearer cause is told
-        let greeting = ws.sh("ssh -i .ssh/key -o IdentitiesOnly=yes -T git@github.com").run().stderr;
+        let greeting =
+            ws.sh("ssh -i .ssh/key -o IdentitiesOnly=yes -T git@github.com").run().stderr;
         names(&explain(ws, greeting + &of_another), "ssh-wrong-key");
 
         let user = host.user_key("octocat", &[("acme/app", Access::Read)]);
@@ -126,9 +158,13 @@ fn a_push_that_gets_no_access() {
         names(&explain(ws, pushed(ws, &ssh, &["origin", "HEAD"])), "ssh-host-key-changed");
         names(&explain(ws, pushed(ws, "absent-ssh", &["origin", "HEAD"])), "ssh-missing");
 
-        ws.git(&["remote", "set-url", "origin", "git@nowhere.invalid:acme/app.git"]).current_dir("app").run();
+        ws.git(&["remote", "set-url", "origin", "git@nowhere.invalid:acme/app.git"])
+            .current_dir("app")
+            .run();
         names(&explain(ws, pushed(ws, "ssh", &["origin", "HEAD"])), "ssh-host-unresolved");
-        ws.git(&["remote", "set-url", "origin", "ssh://git@localhost:1/acme/app"]).current_dir("app").run();
+        ws.git(&["remote", "set-url", "origin", "ssh://git@localhost:1/acme/app"])
+            .current_dir("app")
+            .run();
         names(&explain(ws, pushed(ws, "ssh", &["origin", "HEAD"])), "ssh-port-blocked");
         let https = "https://localhost:1/acme/app";
         ws.git(&["remote", "set-url", "origin", https]).current_dir("app").run();
@@ -149,7 +185,10 @@ fn under_coder_gitssh_its_banner_misleads_nobody() {
         assert!(!check.to_string().contains("Coder authenticates"), "{check:#}");
         // coderd is out of reach
         std::fs::remove_file("/tmp/coder.rig/coder-gitsshkey").unwrap();
-        names(&explain(ws, pushed(ws, &coder.git_ssh_command(), &["origin", "HEAD"])), "gitssh-blocked");
+        names(
+            &explain(ws, pushed(ws, &coder.git_ssh_command(), &["origin", "HEAD"])),
+            "gitssh-blocked",
+        );
     });
 }
 
@@ -201,19 +240,23 @@ fn hostile_and_odd_input() {
         }
         // any file may be named: what is no message is not quoted
         ws.write("secret", format!("{token}\npassword\n"), 0o600);
-        let output = ws.run(&["explain", "--push", "secret"]).fails(1).stdout_has("push-unrecognized");
+        let output =
+            ws.run(&["explain", "--push", "secret"]).fails(1).stdout_has("push-unrecognized");
         canary::assert_absent("the answer", output.to_string(), &[token.as_str(), "password"]);
         ws.run(&["explain", "--push", "absent"]).fails(2).stderr_has("cannot read `absent`");
 
         let check = names(&explain(ws, ""), "push-unrecognized");
         assert_eq!(check["status"], "unknown");
-        let german =
-            names(&explain(ws, "fatal: Konnte nicht vom Remote-Repository lesen.\n"), "push-unrecognized");
+        let german = names(
+            &explain(ws, "fatal: Konnte nicht vom Remote-Repository lesen.\n"),
+            "push-unrecognized",
+        );
         assert!(german["reason"].as_str().unwrap().contains("LC_ALL=C"), "{german:#}");
         let bytes: Vec<u8> = (0..=255u8).cycle().take(1 << 16).collect();
         names(&explain(ws, bytes), "push-unrecognized");
         // the first MiB is read and no more, so an endless text has an end
-        let endless = ws.sh("yes 'Host key verification failed.' | pushready explain --push -").run();
+        let endless =
+            ws.sh("yes 'Host key verification failed.' | pushready explain --push -").run();
         endless.fails(1).stdout_has("ssh-host-key-unknown");
     });
 }
@@ -222,7 +265,12 @@ fn hostile_and_odd_input() {
 fn a_code_is_explained_without_network_or_home() {
     sandbox(|ws| {
         let before = ws.snapshot();
-        let text = ws.pushready(&["explain", "push-key-read-only"]).env_remove("HOME").run().success().stdout;
+        let text = ws
+            .pushready(&["explain", "push-key-read-only"])
+            .env_remove("HOME")
+            .run()
+            .success()
+            .stdout;
         for part in [
             "push-key-read-only\n",
             "\ncause\n",
@@ -233,12 +281,17 @@ fn a_code_is_explained_without_network_or_home() {
             assert!(text.contains(part), "{part:?}: {text}");
         }
         let json = ws.run(&["explain", "push-branch-protected", "--json"]).success().json();
-        assert_eq!((&json["code"], &json["agent_may_fix"]), (&"push-branch-protected".into(), &true.into()));
+        assert_eq!(
+            (&json["code"], &json["agent_may_fix"]),
+            (&"push-branch-protected".into(), &true.into())
+        );
         for part in ["cause", "found", "fix", "condition", "actor"] {
             assert!(json[part].as_str().is_some_and(|text| !text.is_empty()), "{part}: {json:#}");
         }
         let unknown = ws.run(&["explain", "push-key-readonly"]).fails(2);
-        unknown.stderr_has("there is no code `push-key-readonly`").stderr_has("`push-key-read-only`");
+        unknown
+            .stderr_has("there is no code `push-key-readonly`")
+            .stderr_has("`push-key-read-only`");
 
         let codes = ws.run(&["explain", "--json"]).success().json();
         let codes = codes["codes"].as_array().unwrap().clone();
@@ -260,7 +313,9 @@ fn the_paragraph_for_agents_fits_and_names_what_exists() {
     sandbox(|ws| {
         let text = ws.run(&["agents-md"]).success().stdout;
         assert!(text.lines().count() <= 12, "{text}");
-        for part in ["pushready doctor --json", "pushready explain --push", "stop_and_report", "ssh -T"] {
+        for part in
+            ["pushready doctor --json", "pushready explain --push", "stop_and_report", "ssh -T"]
+        {
             assert!(text.contains(part), "{part}: {text}");
         }
         for command in ["doctor", "explain"] {

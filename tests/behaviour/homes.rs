@@ -1,5 +1,5 @@
-//! Homes as they come: elsewhere, of another, full, read-only, linked, with other programs at work in them, and
-//! environments that are not what they should be.
+//! Homes as they come: elsewhere, of another, full, read-only, linked, with other programs at work
+//! in them, and environments that are not what they should be.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Cmd, KeyPair, PATH, Workspace, canary, fake_auth, require, sandbox, sandbox_with};
+use crate::support::{
+    Cmd, KeyPair, PATH, Workspace, canary, fake_auth, require, sandbox, sandbox_with,
+};
 
 /// Everything at once.
 struct All {
@@ -54,7 +56,8 @@ fn without_a_home_in_the_environment_it_is_the_passwd_home() {
         let before = ws.snapshot();
         for home in [None, Some(""), Some("/"), Some("relative/home"), Some(".")] {
             let apply = all.apply(ws).env_remove("HOME");
-            let apply = home.map_or_else(|| all.apply(ws).env_remove("HOME"), |home| apply.env("HOME", home));
+            let apply = home
+                .map_or_else(|| all.apply(ws).env_remove("HOME"), |home| apply.env("HOME", home));
             apply
                 .run()
                 .success()
@@ -101,7 +104,8 @@ fn where_ssh_has_another_home_its_configuration_goes_there() {
             )
             .stdout_has("ssh chooses the right key");
         assert!(
-            ws.read(".ssh/config").starts_with("Include /home/other/.local/state/pushready/ssh_config\n")
+            ws.read(".ssh/config")
+                .starts_with("Include /home/other/.local/state/pushready/ssh_config\n")
         );
         assert!(home.join(".gitconfig").exists() && home.join(".codex/auth.json").exists());
         apply().stdout_has("nothing to write");
@@ -137,20 +141,28 @@ impl All {
     fn new_for_any_uid() -> Self {
         require("openssl");
         let openssl = |args: &str| {
-            let output = std::process::Command::new("openssl").args(args.split(' ')).output().unwrap();
+            let output =
+                std::process::Command::new("openssl").args(args.split(' ')).output().unwrap();
             assert!(output.status.success());
             // the last 32 bytes of either form (RFC 8410)
             output.stdout[output.stdout.len().saturating_sub(32)..].to_vec()
         };
         openssl("genpkey -algorithm ed25519 -out /tmp/key");
-        let halves =
-            [openssl("pkey -in /tmp/key -outform DER"), openssl("pkey -in /tmp/key -pubout -outform DER")];
+        let halves = [
+            openssl("pkey -in /tmp/key -outform DER"),
+            openssl("pkey -in /tmp/key -pubout -outform DER"),
+        ];
         let pair =
-            ssh_key::private::Ed25519Keypair::from_bytes(&halves.concat().try_into().unwrap()).unwrap();
+            ssh_key::private::Ed25519Keypair::from_bytes(&halves.concat().try_into().unwrap())
+                .unwrap();
         let key = ssh_key::PrivateKey::from(pair);
         let private = key.to_openssh(ssh_key::LineEnding::LF).unwrap().to_string();
         let key = KeyPair { private, public: String::new(), fingerprint: String::new() };
-        Self { key, seed: fake_auth::chatgpt(), token: format!("sk-ant-oat01-{}", "home".repeat(20)) }
+        Self {
+            key,
+            seed: fake_auth::chatgpt(),
+            token: format!("sk-ant-oat01-{}", "home".repeat(20)),
+        }
     }
 }
 
@@ -162,8 +174,9 @@ fn root_leaves_the_home_of_another_user_alone() {
         all.apply(ws).run().success();
         let before = ws.snapshot();
         // the sandbox has one uid only: the kernel's answer is replaced
-        let as_root =
-            |cmd: Cmd| cmd.wrapped_in("strace", ["-qq", "-o", "/tmp/log", "-e", "inject=geteuid:retval=0"]);
+        let as_root = |cmd: Cmd| {
+            cmd.wrapped_in("strace", ["-qq", "-o", "/tmp/log", "-e", "inject=geteuid:retval=0"])
+        };
         let output = as_root(all.apply(ws))
             .run()
             .fails(1)
@@ -180,8 +193,12 @@ fn root_leaves_the_home_of_another_user_alone() {
 fn a_read_only_home_is_named() {
     sandbox_with(&["--tmpfs", "/home/sealed", "--remount-ro", "/home/sealed"], |ws| {
         let all = All::new();
-        let report =
-            all.on(ws.pushready(&["apply", "--json"])).env("HOME", "/home/sealed").run().fails(1).json();
+        let report = all
+            .on(ws.pushready(&["apply", "--json"]))
+            .env("HOME", "/home/sealed")
+            .run()
+            .fails(1)
+            .json();
         assert_eq!(report["items"][0]["code"], "home-read-only");
         assert_eq!(report["ready"], false);
         all.apply(ws)
@@ -204,15 +221,18 @@ fn a_read_only_home_is_named() {
 
 #[test]
 fn a_part_of_the_home_that_is_read_only_does_not_stop_the_rest() {
-    sandbox_with(&["--tmpfs", "/home/coder/.claude", "--remount-ro", "/home/coder/.claude"], |ws| {
-        logins(ws)
+    sandbox_with(
+        &["--tmpfs", "/home/coder/.claude", "--remount-ro", "/home/coder/.claude"],
+        |ws| {
+            logins(ws)
             .run()
             .fails(1)
             .stdout_has("codex: written")
             .stdout_has("FAIL  home-read-only claude: cannot use `/home/coder/.claude/.credentials.json`")
             .stdout_has("\nNOT READY home-read-only claude\n");
-        assert!(ws.home().join(".codex/auth.json").exists());
-    });
+            assert!(ws.home().join(".codex/auth.json").exists());
+        },
+    );
 }
 
 #[test]
@@ -228,8 +248,10 @@ fn a_full_disk_is_named_nothing_is_torn_and_the_next_run_finishes() {
         let apply = || all.apply(ws).env("HOME", home).run();
         fs::write(home.join(".gitconfig"), "[user]\n\tname = Dev\n").unwrap();
         fill();
-        let output =
-            apply().fails(1).stdout_has("fix: free some space").stdout_has("NOT READY home-disk-full");
+        let output = apply()
+            .fails(1)
+            .stdout_has("fix: free some space")
+            .stdout_has("NOT READY home-disk-full");
         canary::assert_absent("apply", output.to_string(), &[&all.key.private, &all.token]);
         assert_eq!(fs::read_to_string(home.join(".gitconfig")).unwrap(), "[user]\n\tname = Dev\n");
 
@@ -239,8 +261,10 @@ fn a_full_disk_is_named_nothing_is_torn_and_the_next_run_finishes() {
         std::io::Write::write_all(&mut { left }, &vec![1; (64 << 20) - (1 << 20)]).unwrap();
         apply().fails(1).stdout_has("\nNOT READY home-disk-full routing\n");
         let temporary = crate::support::Snapshot::take(home);
-        let temporary: Vec<_> =
-            temporary.paths().filter(|path| path.to_string_lossy().contains(".pushready-")).collect();
+        let temporary: Vec<_> = temporary
+            .paths()
+            .filter(|path| path.to_string_lossy().contains(".pushready-"))
+            .collect();
         assert!(temporary.is_empty(), "{temporary:?}");
 
         fs::remove_file(home.join("filler")).unwrap();
@@ -260,14 +284,23 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
             ws.set_mode(folder, 0o2775);
         }
         all.apply(ws).run().success();
-        for path in [".codex/auth.json", ".claude/.credentials.json", ".local/state/pushready/receipt.json"] {
+        for path in
+            [".codex/auth.json", ".claude/.credentials.json", ".local/state/pushready/receipt.json"]
+        {
             assert_eq!(ws.mode(path), 0o600, "{path}");
         }
         assert_eq!(ws.mode(".local/state/pushready") & 0o777, 0o700);
         ws.run(&["remove"]).success();
 
-        let other =
-            ["-qq", "-o", "/tmp/log", "-e", "inject=getegid:retval=2000", "-e", "inject=getgroups:retval=0"];
+        let other = [
+            "-qq",
+            "-o",
+            "/tmp/log",
+            "-e",
+            "inject=getegid:retval=2000",
+            "-e",
+            "inject=getgroups:retval=0",
+        ];
         all.apply(ws)
             .wrapped_in("strace", other)
             .run()
@@ -322,8 +355,12 @@ fn programs_of_the_current_folder_are_never_run() {
         for program in ["git", "ssh", "sh", "bin/git", "bin/ssh"] {
             ws.write(&format!("repo/{program}"), "#!/bin/sh\ntouch /tmp/hijacked\nexit 0\n", 0o755);
         }
-        for path in [format!(".:{PATH}"), format!(":{PATH}"), format!("bin:{PATH}:"), format!("./bin:{PATH}")]
-        {
+        for path in [
+            format!(".:{PATH}"),
+            format!(":{PATH}"),
+            format!("bin:{PATH}:"),
+            format!("./bin:{PATH}"),
+        ] {
             all.apply(ws)
                 .env("PATH", &path)
                 .current_dir("repo")
@@ -351,11 +388,18 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
         ws.git(&rule).current_dir("elsewhere").run().success();
         let before = ws.snapshot();
         let strange: &[&[(&str, &str)]] = &[
-            &[("GIT_DIR", "/home/coder/elsewhere/.git"), ("GIT_WORK_TREE", "/home/coder/elsewhere")],
+            &[
+                ("GIT_DIR", "/home/coder/elsewhere/.git"),
+                ("GIT_WORK_TREE", "/home/coder/elsewhere"),
+            ],
             &[("GIT_DIR", "/nowhere")],
             &[("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_SYSTEM", "/nowhere")],
             &[("GIT_CONFIG", "/nowhere")],
-            &[("GIT_SSH_COMMAND", "false"), ("GIT_SSH", "false"), ("GIT_ASKPASS", "/nowhere/coder")],
+            &[
+                ("GIT_SSH_COMMAND", "false"),
+                ("GIT_SSH", "false"),
+                ("GIT_ASKPASS", "/nowhere/coder"),
+            ],
             &[("SSH_AUTH_SOCK", "/tmp/dead.sock"), ("SSH_ASKPASS", "/nowhere")],
             &[
                 ("HTTPS_PROXY", "http://user:proxy-password@127.0.0.1:9"),
@@ -364,17 +408,20 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
             &[("LD_PRELOAD", "/nowhere.so"), ("LANG", "de_DE.UTF-8"), ("LC_ALL", "xx")],
         ];
         for variables in strange {
-            let apply = variables.iter().fold(all.apply(ws), |apply, (name, value)| apply.env(name, *value));
-            let output =
-                apply.run().success().stdout_has("nothing to write").stdout_has("ssh chooses the right key");
+            let apply = variables
+                .iter()
+                .fold(all.apply(ws), |apply, (name, value)| apply.env(name, *value));
+            let output = apply
+                .run()
+                .success()
+                .stdout_has("nothing to write")
+                .stdout_has("ssh chooses the right key");
             canary::assert_absent("apply", output.to_string(), &["proxy-password"]);
             assert!(before.written(&ws.snapshot()).is_empty(), "{variables:?}");
         }
-        all.apply(ws)
-            .env("GIT_CONFIG_COUNT", "bogus")
-            .run()
-            .fails(1)
-            .stdout_has("git-config-invalid git: git does not take the configuration in its environment");
+        all.apply(ws).env("GIT_CONFIG_COUNT", "bogus").run().fails(1).stdout_has(
+            "git-config-invalid git: git does not take the configuration in its environment",
+        );
         all.apply(ws)
             .env("CODEX_SANDBOX_NETWORK_DISABLED", "1")
             .run()
@@ -386,7 +433,11 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
 #[test]
 fn a_rule_of_the_user_is_seen_wherever_it_stands() {
     sandbox(|ws| {
-        ws.write("agent/gitconfig", "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n", 0o644);
+        ws.write(
+            "agent/gitconfig",
+            "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n",
+            0o644,
+        );
         All::new()
             .apply(ws)
             .env("GIT_CONFIG_GLOBAL", "/home/coder/agent/gitconfig")
@@ -415,13 +466,15 @@ fn the_global_git_configuration_may_be_named_and_is_given_back_wherever_it_was()
         let before = ws.snapshot();
         let named = |name: &str| all.apply(ws).env("GIT_CONFIG_GLOBAL", name).run().success();
         all.apply(ws).run().success();
-        named("/home/coder/agent/gitconfig").stdout_has("GIT_CONFIG_GLOBAL is set: the URL rules go to");
+        named("/home/coder/agent/gitconfig")
+            .stdout_has("GIT_CONFIG_GLOBAL is set: the URL rules go to");
         for file in [".gitconfig", "agent/gitconfig"] {
             assert_eq!(ws.read(file).matches("[include]").count(), 1, "{file}");
         }
         // relative to where git runs, as git takes it
         named("agent/gitconfig").stdout_has("nothing to write");
-        named("/dev/null").stdout_has("git's global configuration is `/dev/null` here: no URL rules");
+        named("/dev/null")
+            .stdout_has("git's global configuration is `/dev/null` here: no URL rules");
         all.apply(ws).run().success().stdout_has("nothing to write");
         ws.run(&["remove"]).success();
         fs::remove_file(ws.home().join(".codex/auth.lock")).ok();
@@ -445,23 +498,36 @@ fn a_second_codex_home_is_one_more_to_undo_not_the_same() {
         second().success().stdout_has("codex: written").stdout_has("claude: written");
         second().success().stdout_has("nothing to write");
         logins(ws).run().success().stdout_has("nothing to write");
-        assert!(ws.home().join(".codex/auth.json").exists() && ws.home().join("second/auth.json").exists());
+        assert!(
+            ws.home().join(".codex/auth.json").exists()
+                && ws.home().join("second/auth.json").exists()
+        );
         assert!(
             ws.home().join("second/.credentials.json").exists()
                 && ws.home().join("second/.claude.json").exists()
         );
         ws.run(&["remove", "--keep-logins"]).success();
-        assert!(ws.home().join("second/auth.json").exists() && ws.home().join(".codex/auth.json").exists());
-        for login in
-            [".codex/auth.json", ".claude/.credentials.json", "second/auth.json", "second/.credentials.json"]
-        {
+        assert!(
+            ws.home().join("second/auth.json").exists()
+                && ws.home().join(".codex/auth.json").exists()
+        );
+        for login in [
+            ".codex/auth.json",
+            ".claude/.credentials.json",
+            "second/auth.json",
+            "second/.credentials.json",
+        ] {
             fs::remove_file(ws.home().join(login)).unwrap();
         }
         logins(ws).run().fails(1).stdout_has("codex-auth-missing");
         second().fails(1);
         ws.run(&["remove"]).success();
-        for left in ["second/auth.lock", "second/auth.json.lock", ".codex/auth.lock", ".codex/auth.json.lock"]
-        {
+        for left in [
+            "second/auth.lock",
+            "second/auth.json.lock",
+            ".codex/auth.lock",
+            ".codex/auth.json.lock",
+        ] {
             fs::remove_file(ws.home().join(left)).ok();
         }
         for left in [".codex", ".claude"] {
@@ -542,11 +608,16 @@ fn the_codex_module_v4_before_between_and_after() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt();
         let refresh = || json_at(ws, ".codex/auth.json")["tokens"]["refresh_token"].clone();
-        let valid = || assert!(ws.read(".codex/config.toml").parse::<toml_edit::DocumentMut>().is_ok());
+        let valid =
+            || assert!(ws.read(".codex/config.toml").parse::<toml_edit::DocumentMut>().is_ok());
         codex_v4(ws);
         logins(ws).run().success().stdout_has("a module had written a stub over it");
         assert_eq!((refresh(), ws.mode(".codex/auth.json")), (json!(seed.refresh_token), 0o600));
-        assert_eq!(ws.read(".codex/config.toml").matches("[projects.").count(), 1, "decided there already");
+        assert_eq!(
+            ws.read(".codex/config.toml").matches("[projects.").count(),
+            1,
+            "decided there already"
+        );
 
         let refreshed = seed.clone().refreshed();
         ws.write(".codex/auth.json", refreshed.json(), 0o600);
@@ -554,9 +625,13 @@ fn the_codex_module_v4_before_between_and_after() {
         codex_v4(ws);
         valid();
         logins(ws).run().success().stdout_has("warn  codex-auth-restored");
-        assert_eq!((refresh(), ws.mode(".codex/auth.json")), (json!(refreshed.refresh_token), 0o600));
+        assert_eq!(
+            (refresh(), ws.mode(".codex/auth.json")),
+            (json!(refreshed.refresh_token), 0o600)
+        );
 
-        // a key of the template's, which the module hands to every process as well, where the last apply had a login
+        // a key of the template's, which the module hands to every process as well, where the last
+        // apply had a login
         let key = "{ \"OPENAI_API_KEY\": \"sk-module\" }\n";
         ws.write(".codex/auth.json", key, 0o644);
         logins(ws)
@@ -571,20 +646,24 @@ fn the_codex_module_v4_before_between_and_after() {
         ws.run(&["apply"]).fails(1).stdout_has("FAIL  codex-auth-clobbered codex: left alone");
         logins(ws).run().success();
         ws.run(&["remove"]).success();
-        assert_eq!(ws.read(".codex/auth.json"), key, "the last of what stood there and was not ours");
+        assert_eq!(
+            ws.read(".codex/auth.json"),
+            key,
+            "the last of what stood there and was not ours"
+        );
         valid();
     });
 }
 
-/// What the codex module v5 does: its own block between markers, the rest kept from the second run on.
+/// What the codex module v5 does: its own block between markers, the rest kept from the second run
+/// on.
 fn codex_v5(ws: &Workspace) {
     let (open, close) =
         ("# >>> coder-managed: codex module >>>\n", "# <<< coder-managed: codex module <<<\n");
     let path = ".codex/config.toml";
     let old = if ws.home().join(path).exists() { ws.read(path) } else { String::new() };
     let kept = old.split_once(close).map_or("", |(_, kept)| kept).to_owned();
-    let own =
-        "preferred_auth_method = \"apikey\"\n\n[projects.\"/home/coder/work\"]\ntrust_level = \"trusted\"\n";
+    let own = "preferred_auth_method = \"apikey\"\n\n[projects.\"/home/coder/work\"]\ntrust_level = \"trusted\"\n";
     ws.write(path, format!("{open}{own}{close}{kept}"), 0o644);
 }
 
@@ -593,8 +672,12 @@ fn the_codex_module_v5_before_between_and_after() {
     sandbox(|ws| {
         let config = || ws.read(".codex/config.toml");
         let valid = || assert!(config().parse::<toml_edit::DocumentMut>().is_ok(), "{}", config());
-        let both =
-            || logins(ws).env("PUSHREADY_TRUSTED_FOLDERS", "/home/coder/work:/srv/other").run().success();
+        let both = || {
+            logins(ws)
+                .env("PUSHREADY_TRUSTED_FOLDERS", "/home/coder/work:/srv/other")
+                .run()
+                .success()
+        };
         both();
         assert_eq!(config().matches("[projects.").count(), 2);
         // a file without its markers is discarded, ours with it
@@ -608,9 +691,13 @@ fn the_codex_module_v5_before_between_and_after() {
         valid();
         both().stdout_has("nothing to write");
 
-        // the module learns a folder that is ours already: the same table twice, until ours gives way
-        let twice =
-            config().replacen("# <<<", "[projects.\"/srv/other\"]\ntrust_level = \"untrusted\"\n# <<<", 1);
+        // the module learns a folder that is ours already: the same table twice, until ours gives
+        // way
+        let twice = config().replacen(
+            "# <<<",
+            "[projects.\"/srv/other\"]\ntrust_level = \"untrusted\"\n# <<<",
+            1,
+        );
         ws.write(".codex/config.toml", twice, 0o644);
         assert!(config().parse::<toml_edit::DocumentMut>().is_err());
         both();
@@ -668,13 +755,17 @@ fn the_claude_module_rewrites_the_configuration_between_two_applies() {
         assert_eq!(config()["projects"]["/home/coder/work"]["hasTrustDialogAccepted"], true);
         ws.run(&["remove"]).success();
         let left = config();
-        assert_eq!(left["projects"]["/home/coder/work"], json!({"hasCompletedProjectOnboarding": true}));
+        assert_eq!(
+            left["projects"]["/home/coder/work"],
+            json!({"hasCompletedProjectOnboarding": true})
+        );
         assert_eq!(left["primaryApiKey"], "sk-ant-api-module");
     });
 }
 
-/// What `coder exp mcp configure claude-code` does for the claude-code module v4: it reads the file, sets its keys, and
-/// writes it anew, sorted, for everybody to read (coder/coder cli/exp_mcp.go).
+/// What `coder exp mcp configure claude-code` does for the claude-code module v4: it reads the
+/// file, sets its keys, and writes it anew, sorted, for everybody to read (coder/coder
+/// cli/exp_mcp.go).
 fn claude_v4(ws: &Workspace) {
     let path = ".claude.json";
     let mut config: serde_json::Map<String, Value> = if ws.home().join(path).exists() {
@@ -707,8 +798,9 @@ fn the_claude_module_v4_before_between_and_after() {
     sandbox(|ws| {
         let config = || json_at(ws, ".claude.json");
         // it exports its variables empty
-        let apply =
-            || logins(ws).env("CLAUDE_CODE_OAUTH_TOKEN", "").env("CLAUDE_API_KEY", "").run().success();
+        let apply = || {
+            logins(ws).env("CLAUDE_CODE_OAUTH_TOKEN", "").env("CLAUDE_API_KEY", "").run().success()
+        };
         claude_v4(ws);
         let before = ws.read(".claude.json");
         apply().stdout_has("claude: written");
@@ -776,7 +868,10 @@ fn what_became_of_the_claude_login_is_told_where_no_token_is_set() {
             "{\"claudeAiOauth\":{\"accessToken\":\"\",\"refreshToken\":\"\",\"expiresAt\":0}}",
             0o600,
         );
-        ws.run(&["apply"]).fails(1).stdout_has("FAIL  claude-auth-blanked claude: ").stdout_has("fix: ");
+        ws.run(&["apply"])
+            .fails(1)
+            .stdout_has("FAIL  claude-auth-blanked claude: ")
+            .stdout_has("fix: ");
         fs::remove_file(ws.home().join(path)).unwrap();
         ws.run(&["apply"]).fails(1).stdout_has("FAIL  claude-token-missing claude: ");
     });
@@ -790,7 +885,8 @@ fn receipts_of_other_versions() {
         let path = ".local/state/pushready/receipt.json";
         let receipt = json_at(ws, path);
 
-        // an older one that did not know all fields yet, and one with a field that this version does not know
+        // an older one that did not know all fields yet, and one with a field that this version
+        // does not know
         let mut older = receipt.clone();
         older["version"] = json!("0.0.1");
         for field in ["known_hosts", "remotes_roots", "require", "refused"] {
@@ -840,7 +936,11 @@ fn the_report_fits_a_log_viewer() {
             .run()
             .success();
         for _ in 0..2 {
-            let output = all.apply(ws).env("PUSHREADY_REQUIRE", "codex,claude,push:acme/app").run().success();
+            let output = all
+                .apply(ws)
+                .env("PUSHREADY_REQUIRE", "codex,claude,push:acme/app")
+                .run()
+                .success();
             let lines: Vec<_> = output.stdout.lines().collect();
             assert!(lines.len() <= 8, "{output}");
             assert!(lines[0].starts_with("sources  PUSHREADY_"), "{output}");

@@ -1,4 +1,5 @@
-//! What is handed over: damaged, from every source, set or unset. Whatever comes in, no value of it comes out.
+//! What is handed over: damaged, from every source, set or unset. Whatever comes in, no value of it
+//! comes out.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +31,12 @@ fn items(output: &Output) -> BTreeMap<String, Value> {
 
 fn notes(output: &Output) -> Vec<String> {
     let report = output.json();
-    report["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap().to_owned()).collect()
+    report["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| note.as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[track_caller]
@@ -51,7 +57,10 @@ fn installed(ws: &Workspace, key: &KeyPair) -> Vec<String> {
         let fields: Vec<_> = route.split(' ').collect();
         let path = state.join("keys").join(fields[0]);
         let read = Command::new("ssh-keygen").arg("-y").arg("-f").arg(path).output().unwrap();
-        if key.public.starts_with(String::from_utf8_lossy(&read.stdout).trim().rsplit_once(' ').unwrap().0) {
+        if key
+            .public
+            .starts_with(String::from_utf8_lossy(&read.stdout).trim().rsplit_once(' ').unwrap().0)
+        {
             names.push(fields[3].to_owned());
         }
     }
@@ -67,7 +76,11 @@ fn canaries(private: &str) -> Vec<String> {
 fn made(program: &str, args: &str) -> String {
     require(program);
     let output = Command::new(program).args(args.split(' ')).output().unwrap();
-    assert!(output.status.success(), "{program} {args}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program} {args}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -75,7 +88,11 @@ fn made(program: &str, args: &str) -> String {
 fn keygen(options: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
-    let made = Command::new("ssh-keygen").args(["-q", "-C", "rig", "-f"]).arg(&file).args(options).status();
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-C", "rig", "-f"])
+        .arg(&file)
+        .args(options)
+        .status();
     assert!(made.unwrap().success());
     fs::read_to_string(file).unwrap()
 }
@@ -91,7 +108,8 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
         let key = KeyPair::generate("canary");
         let pem = &key.private;
         let (body, joined) = unwrapped(pem);
-        let (begin, end) = ("-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----");
+        let (begin, end) =
+            ("-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----");
         let mended: &[(&str, String, &str)] = &[
             ("crlf", pem.replace('\n', "\r\n"), "CRLF line ends"),
             ("cr", pem.replace('\n', "\r"), "CR line ends"),
@@ -107,10 +125,18 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
             ("quotes", format!("\"{}\"", pem.trim_end()), "quotes around it"),
             ("single-quotes", format!("'{}'", pem.trim_end()), "quotes around it"),
             ("bom", format!("\u{feff}{pem}"), "byte order mark"),
-            ("smart-dashes", pem.replace("-----", "\u{2014}\u{2014}-"), "dashes of the BEGIN and END lines"),
+            (
+                "smart-dashes",
+                pem.replace("-----", "\u{2014}\u{2014}-"),
+                "dashes of the BEGIN and END lines",
+            ),
             ("zero-width", pem.replace('\n', "\u{200b}\n"), "zero-width characters"),
             ("base64", Base64::encode_string(pem.as_bytes()), ""),
-            ("base64-twice", Base64::encode_string(Base64::encode_string(pem.as_bytes()).as_bytes()), ""),
+            (
+                "base64-twice",
+                Base64::encode_string(Base64::encode_string(pem.as_bytes()).as_bytes()),
+                "",
+            ),
         ];
         let pkcs1 = made("openssl", "genrsa -traditional 1024");
         let pkcs8 = made("openssl", "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024");
@@ -118,7 +144,8 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
         let sec1 = made("openssl", "ecparam -name prime256v1 -genkey -noout");
         let encrypted = keygen(&["-t", "ed25519", "-N", "a passphrase"]);
         let weak = keygen(&["-t", "rsa", "-b", "1024", "-N", ""]);
-        let ppk = format!("PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n{}", &joined[..44]);
+        let ppk =
+            format!("PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n{}", &joined[..44]);
         let refused: &[(&str, String, &str, &str)] = &[
             ("public", key.public.clone(), "key-malformed", "public key"),
             ("template", "${var.app_key}".to_owned(), "key-malformed", "template expression"),
@@ -155,7 +182,8 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
         }
         secrets.push(joined.clone());
         let apply = |args: &[&str]| {
-            let output = ws.pushready(args).stdin(json!({"PUSHREADY_DEPLOY_KEYS": map}).to_string()).run();
+            let output =
+                ws.pushready(args).stdin(json!({"PUSHREADY_DEPLOY_KEYS": map}).to_string()).run();
             canary::assert_absent(&format!("{args:?}"), output.to_string(), &secrets);
             output.fails(1)
         };
@@ -170,7 +198,11 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
         }
         for (name, _, code, reason) in refused {
             let item = &items[&format!("key acme/{name}")];
-            assert_eq!((&item["status"], &item["code"]), (&json!("fail"), &json!(code)), "{item:#}");
+            assert_eq!(
+                (&item["status"], &item["code"]),
+                (&json!("fail"), &json!(code)),
+                "{item:#}"
+            );
             assert!(item["summary"].as_str().unwrap().contains(reason), "{item:#}");
             assert!(!item["fix"].as_str().unwrap().is_empty(), "{item:#}");
         }
@@ -232,7 +264,10 @@ fn damaged_claude_tokens_are_mended_and_named_or_refused_by_name() {
             (format!("{good}\u{1b}[0m"), ""),
             (format!("{}\"$(id)`%{}", &good[..60], &good[60..]), ""),
             ("sk-ant-oat01-short".to_owned(), "truncated"),
-            (json!({"claudeAiOauth": {"accessToken": good}}).to_string(), "whole `.credentials.json`"),
+            (
+                json!({"claudeAiOauth": {"accessToken": good}}).to_string(),
+                "whole `.credentials.json`",
+            ),
             ("hunter2 hunter2 hunter2".to_owned(), ""),
         ] {
             let item = items(&apply(&text).fails(1))["claude"].clone();
@@ -251,8 +286,10 @@ fn damaged_codex_seeds_are_mended_and_named_or_refused_by_name() {
         let json = seed.json();
         let given = |bytes: &[u8]| {
             ws.write("seed", bytes, 0o644);
-            let output =
-                ws.pushready(&["apply", "--json"]).env("PUSHREADY_CODEX_AUTH_JSON_FILE", "~/seed").run();
+            let output = ws
+                .pushready(&["apply", "--json"])
+                .env("PUSHREADY_CODEX_AUTH_JSON_FILE", "~/seed")
+                .run();
             canary::assert_absent("apply", output.to_string(), &seed.secrets());
             output
         };
@@ -303,9 +340,17 @@ fn damaged_codex_seeds_are_mended_and_named_or_refused_by_name() {
             assert_eq!(ws.read(".codex/auth.json"), before, "{name}");
         }
         // a wrong path may name anything: looked at, not read
-        fs::File::options().write(true).open(ws.home().join("seed")).unwrap().set_len(100 << 20).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(ws.home().join("seed"))
+            .unwrap()
+            .set_len(100 << 20)
+            .unwrap();
         let output = ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON_FILE", "~/seed").run();
-        output.fails(1).stdout_has("larger than 4 MiB").stdout_has("NOT READY codex-auth-malformed codex");
+        output
+            .fails(1)
+            .stdout_has("larger than 4 MiB")
+            .stdout_has("NOT READY codex-auth-malformed codex");
     });
 }
 
@@ -368,7 +413,8 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
             (secret.clone(), "syntax error"),
             (format!("\"{}\"", secret.repeat(60_000)), "larger than 4 MiB"),
         ] {
-            let output = ws.pushready(&["apply", "--stdin"]).stdin(text).run().fails(2).stderr_has(cause);
+            let output =
+                ws.pushready(&["apply", "--stdin"]).stdin(text).run().fails(2).stderr_has(cause);
             canary::assert_absent("stdin", output.to_string(), &[&secret]);
         }
         before.assert_same(&ws.snapshot());
@@ -376,18 +422,23 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
         for nothing in ["", "{}", "{\"PUSHREADY_DEPLOY_KEY\": null}"] {
             ws.pushready(&["apply", "--stdin"]).stdin(nothing).run().success();
         }
-        let stdin = |object: Value| ws.pushready(&["apply", "--stdin"]).stdin(object.to_string()).run();
+        let stdin =
+            |object: Value| ws.pushready(&["apply", "--stdin"]).stdin(object.to_string()).run();
         for (name, cure) in [
             ("PUSHREADY_REPOSITORY", "set it in the environment"),
             ("PUSHREADY_DEPLOY_KEY_BASE64", "give `PUSHREADY_DEPLOY_KEY` there"),
-            ("CODEX_AUTH", "it is no variable of pushready's; `PUSHREADY_CODEX_AUTH_JSON` is the nearest"),
+            (
+                "CODEX_AUTH",
+                "it is no variable of pushready's; `PUSHREADY_CODEX_AUTH_JSON` is the nearest",
+            ),
             ("password", "it is no variable of pushready's"),
         ] {
             stdin(json!({name: "a/b"}))
                 .fails(2)
                 .stderr_has(&format!("it names no secret of pushready's, only `{name}`"))
                 .stderr_has(&format!("hint: `{name}`: {cure}"));
-            let passed_over = format!("standard input names `{name}`, which is passed over: {cure}");
+            let passed_over =
+                format!("standard input names `{name}`, which is passed over: {cure}");
             stdin(json!({name: "a/b", "PUSHREADY_CLAUDE_OAUTH_TOKEN": token("good")}))
                 .success()
                 .stdout_has(&passed_over);
@@ -404,11 +455,24 @@ fn a_value_that_was_refused_stands_until_another_is_given() {
         let status = || ws.run(&["status"]);
         for (name, bad, good, code) in [
             ("PUSHREADY_DEPLOY_KEY", "garbage", key.private.clone(), "key-malformed acme/app"),
-            ("PUSHREADY_CODEX_AUTH_JSON", "{", fake_auth::chatgpt().json(), "codex-auth-malformed codex"),
-            ("PUSHREADY_CLAUDE_OAUTH_TOKEN", "garbage", token("good"), "claude-token-malformed claude"),
+            (
+                "PUSHREADY_CODEX_AUTH_JSON",
+                "{",
+                fake_auth::chatgpt().json(),
+                "codex-auth-malformed codex",
+            ),
+            (
+                "PUSHREADY_CLAUDE_OAUTH_TOKEN",
+                "garbage",
+                token("good"),
+                "claude-token-malformed claude",
+            ),
         ] {
             let with = |value: &str| {
-                ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", "acme/app").env(name, value).run()
+                ws.pushready(&["apply"])
+                    .env("PUSHREADY_REPOSITORY", "acme/app")
+                    .env(name, value)
+                    .run()
             };
             with(bad).fails(1);
             let receipt = || ws.read(".local/state/pushready/receipt.json");
@@ -509,7 +573,8 @@ fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
         let seed = ".config/pushready/seed/deploy-keys/github.com/acme/app";
         let with = |map: Value, below: &str| {
             ws.write(seed, below, 0o600);
-            ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": map}).to_string())
+            ws.pushready(&["apply"])
+                .env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": map}).to_string())
         };
         let apply = |map: &str, below: &str| with(map.into(), below).run();
         // who set the better source did not mean what stands below it, whatever is wrong with that
@@ -609,14 +674,16 @@ fn empty_variables_are_unset() {
             "XDG_STATE_HOME",
         ];
         for blank in ["", " \n"] {
-            let apply = names.iter().fold(ws.pushready(&["apply"]), |apply, name| apply.env(name, blank));
+            let apply =
+                names.iter().fold(ws.pushready(&["apply"]), |apply, name| apply.env(name, blank));
             apply.run().success().stdout_has("nothing is asked for");
         }
         before.assert_same(&ws.snapshot());
     });
 }
 
-/// A Kubernetes secret as the kubelet mounts it: links to `..data`, which is a link to the folder of one version.
+/// A Kubernetes secret as the kubelet mounts it: links to `..data`, which is a link to the folder
+/// of one version.
 fn mount(root: &std::path::Path, version: &str, files: &[(&str, &str)]) {
     for (path, content) in files {
         let file = root.join(version).join(path);
@@ -648,11 +715,18 @@ fn a_mounted_kubernetes_secret_is_a_seed_folder() {
         };
         let mount = |version: &str, token: &str| {
             let files = files(token);
-            mount(root, version, &files.iter().map(|(path, text)| (*path, &**text)).collect::<Vec<_>>());
+            mount(
+                root,
+                version,
+                &files.iter().map(|(path, text)| (*path, &**text)).collect::<Vec<_>>(),
+            );
         };
         let apply = || {
-            let output =
-                ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", "/run/secrets/pushready").run().success();
+            let output = ws
+                .pushready(&["apply"])
+                .env("PUSHREADY_SEED_DIR", "/run/secrets/pushready")
+                .run()
+                .success();
             canary::assert_absent("apply", output.to_string(), &[&app.private, &sub.private]);
             output
         };
@@ -669,8 +743,11 @@ fn a_mounted_kubernetes_secret_is_a_seed_folder() {
         // the keys may be a mount of their own: each is there once, not again below `..data`
         let keys = std::path::Path::new("/run/seed/deploy-keys");
         self::mount(keys, "..2026_01", &[("github.com/acme/own", &app.private)]);
-        let output =
-            ws.pushready(&["apply", "--json"]).env("PUSHREADY_SEED_DIR", "/run/seed").run().success();
+        let output = ws
+            .pushready(&["apply", "--json"])
+            .env("PUSHREADY_SEED_DIR", "/run/seed")
+            .run()
+            .success();
         assert!(items(&output).contains_key("key acme/own"), "{output}");
 
         // the kubelet swaps the link
@@ -681,7 +758,8 @@ fn a_mounted_kubernetes_secret_is_a_seed_folder() {
     });
 }
 
-/// The kubelet's files belong to root, and are read by everybody: 0644 files, in folders of one version.
+/// The kubelet's files belong to root, and are read by everybody: 0644 files, in folders of one
+/// version.
 #[test]
 fn sources_of_root_are_read_through_the_links_of_a_secret_mount() {
     let folder = std::env::temp_dir().join(format!("pushready-secret-{}", std::process::id()));
@@ -704,8 +782,12 @@ fn sources_of_root_are_read_through_the_links_of_a_secret_mount() {
         if fs::metadata("/run/secrets/claude-oauth-token").unwrap().uid() == 1000 {
             skip("only root can give files away");
         }
-        let apply = || ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", "/run/secrets").run().success();
-        apply().stdout_has("codex: written").stdout_has("claude: written").stdout_has("key acme/app");
+        let apply =
+            || ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", "/run/secrets").run().success();
+        apply()
+            .stdout_has("codex: written")
+            .stdout_has("claude: written")
+            .stdout_has("key acme/app");
         assert_eq!(claude_token(ws), token("root"));
         apply().stdout_has("nothing to write");
         ws.run(&["remove"]).success();
@@ -725,7 +807,11 @@ fn user_secret_files_are_read_from_the_default_seed_folder() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let seed = ".config/pushready/seed";
-        ws.write(&format!("{seed}/codex-auth.json"), format!("{}\n", fake_auth::chatgpt().json()), 0o644);
+        ws.write(
+            &format!("{seed}/codex-auth.json"),
+            format!("{}\n", fake_auth::chatgpt().json()),
+            0o644,
+        );
         ws.write(&format!("{seed}/claude-oauth-token"), format!("{}\n", token("user")), 0o644);
         ws.write(&format!("{seed}/deploy-keys/github.com/acme/app"), &key.private, 0o600);
         // what ssh-keygen leaves beside it
@@ -777,7 +863,10 @@ fn a_variable_that_is_set_is_the_whole_truth_about_its_kind_and_one_that_is_unse
         assert_eq!(installed(ws, &app), ["acme/app"]);
 
         // blank is unset, also within the map
-        with_keys(ws, &json!({"acme/app": ""})).run().success().stdout_has("key acme/app: blank in");
+        with_keys(ws, &json!({"acme/app": ""}))
+            .run()
+            .success()
+            .stdout_has("key acme/app: blank in");
         assert_eq!(installed(ws, &app), ["acme/app"]);
 
         // a map, or a name in it, that cannot be understood may mean any repository: nothing goes
@@ -788,14 +877,18 @@ fn a_variable_that_is_set_is_the_whole_truth_about_its_kind_and_one_that_is_unse
                 .env("PUSHREADY_REPOSITORY", "acme/lib")
                 .run()
                 .fails(1)
-                .stdout_has("FAIL  key-malformed deploy keys: PUSHREADY_DEPLOY_KEYS is no JSON object")
+                .stdout_has(
+                    "FAIL  key-malformed deploy keys: PUSHREADY_DEPLOY_KEYS is no JSON object",
+                )
                 .stdout_has("jsonencode");
             assert_eq!(
                 (installed(ws, &app), installed(ws, &lib)),
                 (vec!["acme/app".to_owned()], vec!["acme/lib".to_owned()])
             );
         }
-        with_keys(ws, &json!({"acme/app/tree/main?": app.private, "acme/lib": lib.private})).run().fails(1);
+        with_keys(ws, &json!({"acme/app/tree/main?": app.private, "acme/lib": lib.private}))
+            .run()
+            .fails(1);
         assert_eq!(installed(ws, &app), ["acme/app"]);
 
         // the damaged key of one repository stops neither the others nor the key that is there
@@ -823,8 +916,11 @@ fn a_damaged_map_of_keys_is_mended_where_that_is_certain() {
             (raw.clone(), "line breaks inside JSON strings"),
             (raw.replace('\n', "\r\n"), "line breaks inside JSON strings"),
         ] {
-            let output =
-                ws.pushready(&["apply", "--json"]).env("PUSHREADY_DEPLOY_KEYS", text).run().success();
+            let output = ws
+                .pushready(&["apply", "--json"])
+                .env("PUSHREADY_DEPLOY_KEYS", text)
+                .run()
+                .success();
             assert_note(&output, &["deploy keys: repaired:", repair]);
             canary::assert_absent(repair, output.to_string(), &canaries(&key.private));
             assert_eq!(installed(ws, &key), ["acme/app"]);
@@ -848,7 +944,9 @@ fn the_single_key_needs_its_repository() {
             .env("PUSHREADY_REPOSITORY", "acme/app")
             .run()
             .success()
-            .stdout_has("PUSHREADY_REPOSITORY names `acme/app`, but PUSHREADY_DEPLOY_KEY is not set");
+            .stdout_has(
+                "PUSHREADY_REPOSITORY names `acme/app`, but PUSHREADY_DEPLOY_KEY is not set",
+            );
         // the same repository in two places, with two keys: one is used, and the other named
         let other = KeyPair::generate("other");
         ws.pushready(&["apply"])
@@ -878,7 +976,8 @@ fn a_lease_leaves_no_refresh_token_behind_and_can_be_given_up() {
             let holds = |path: &std::path::PathBuf| {
                 // in plain text: the made-up access token has it, encoded, as its own name
                 path.is_file()
-                    && String::from_utf8_lossy(&fs::read(path).unwrap()).contains(&seed.refresh_token)
+                    && String::from_utf8_lossy(&fs::read(path).unwrap())
+                        .contains(&seed.refresh_token)
             };
             files.into_iter().filter(holds).collect::<Vec<_>>()
         };
@@ -903,7 +1002,10 @@ fn a_login_that_can_no_longer_work_is_not_ready() {
                 .run()
         };
         for _ in 0..2 {
-            lease(&dead).fails(1).stdout_has("NOT READY codex-auth-expired codex").stdout_has("fix: ");
+            lease(&dead)
+                .fails(1)
+                .stdout_has("NOT READY codex-auth-expired codex")
+                .stdout_has("fix: ");
         }
         let ending = fake_auth::ChatGpt { access_expires: 3600, ..fake_auth::chatgpt() };
         lease(&ending).success().stdout_has("warn  codex-lease-expiring codex: written");
@@ -951,11 +1053,14 @@ fn what_is_required_and_absent_fails_and_what_failed_already_is_told_once() {
             .fails(1);
         assert_eq!(last(damaged), "NOT READY codex-auth-malformed codex · key-malformed acme/app");
 
-        let ready = || require("codex").env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
+        let ready =
+            || require("codex").env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
         // the key was asked for, and a shell without the map does not make it good
         let told = last(ready().run().fails(1));
         assert_eq!(told, "NOT READY key-malformed acme/app");
-        assert!(last(ready().env("PUSHREADY_DEPLOY_KEYS", "{}").run().success()).starts_with("READY "));
+        assert!(
+            last(ready().env("PUSHREADY_DEPLOY_KEYS", "{}").run().success()).starts_with("READY ")
+        );
         ws.run(&["status"]).success();
         // a user who logged out has no login, required or not, unless that is accepted
         fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
@@ -996,13 +1101,19 @@ fn an_unclaimed_workspace_gets_keys_alone_and_never_fails() {
         let apply = |unclaimed: &str| {
             ws.pushready(&["apply"])
                 .env("PUSHREADY_UNCLAIMED", unclaimed)
-                .env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": key.private, "acme/bad": "x"}).to_string())
+                .env(
+                    "PUSHREADY_DEPLOY_KEYS",
+                    json!({"acme/app": key.private, "acme/bad": "x"}).to_string(),
+                )
                 .env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json())
                 .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("owner"))
                 .env("PUSHREADY_REQUIRE", "codex")
                 .run()
         };
-        let output = apply("1").success().stdout_has("key acme/app").stdout_has("key-malformed key acme/bad");
+        let output = apply("1")
+            .success()
+            .stdout_has("key acme/app")
+            .stdout_has("key-malformed key acme/bad");
         // exit 0 and NOT READY would contradict each other
         output.stdout_has("\nUNCLAIMED key-malformed acme/bad\n");
         assert!(!ws.home().join(".codex/auth.json").exists());
@@ -1020,7 +1131,9 @@ fn a_seed_folder_that_is_named_and_not_there_is_told() {
         ws.set_mode("closed", 0);
         ws.write("empty/.keep", "", 0o600);
         let apply = |folder: &str| ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", folder).run();
-        apply("~/gone").success().stdout_has("PUSHREADY_SEED_DIR names `~/gone`, which is not there");
+        apply("~/gone")
+            .success()
+            .stdout_has("PUSHREADY_SEED_DIR names `~/gone`, which is not there");
         // one that is there and cannot be read is never as good as unset
         for (folder, why) in [("~/file", "Not a directory"), ("~/closed", "Permission denied")] {
             apply(folder).fails(1).stdout_has(&folder.replace('~', "/home/coder")).stdout_has(why);
@@ -1038,11 +1151,14 @@ fn a_seed_folder_that_is_named_and_not_there_is_told() {
 #[test]
 fn a_setting_without_the_secret_that_it_is_about_is_told() {
     sandbox(|ws| {
-        let alone = |name: &str, value: &str| ws.pushready(&["apply"]).env(name, value).run().success();
-        alone("PUSHREADY_REPOSITORY", "acme/app")
-            .stdout_has("PUSHREADY_REPOSITORY names `acme/app`, but PUSHREADY_DEPLOY_KEY is not set");
+        let alone =
+            |name: &str, value: &str| ws.pushready(&["apply"]).env(name, value).run().success();
+        alone("PUSHREADY_REPOSITORY", "acme/app").stdout_has(
+            "PUSHREADY_REPOSITORY names `acme/app`, but PUSHREADY_DEPLOY_KEY is not set",
+        );
         let created = "PUSHREADY_CLAUDE_TOKEN_CREATED";
-        alone(created, "2026-01-31").stdout_has(&format!("{created} is set, but there is no token"));
+        alone(created, "2026-01-31")
+            .stdout_has(&format!("{created} is set, but there is no token"));
         // a template sets it before its users have a login
         let output = alone("PUSHREADY_CODEX_LEASE", "1").stdout_has("nothing is asked for");
         assert!(!output.stdout.contains("LEASE"), "{output}");
@@ -1066,15 +1182,22 @@ fn switches_take_the_usual_words_and_name_any_other() {
             (output, login)
         };
         let told = |output: &Output, name: &str| {
-            let note = format!("{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1");
+            let note =
+                format!("{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1");
             output.stdout.contains(&note)
         };
         let (lease, unclaimed) = ("PUSHREADY_CODEX_LEASE", "PUSHREADY_UNCLAIMED");
         for off in ["0", "false", "False", "FALSE", "no", "No", "off", "OFF"] {
             let (output, login) = apply(lease, off);
-            assert!(login.contains(&seed.refresh_token) && !told(&output, lease), "{off}\n{output}");
+            assert!(
+                login.contains(&seed.refresh_token) && !told(&output, lease),
+                "{off}\n{output}"
+            );
             let (output, login) = apply(unclaimed, off);
-            assert!(login.contains(&seed.refresh_token) && !told(&output, unclaimed), "{off}\n{output}");
+            assert!(
+                login.contains(&seed.refresh_token) && !told(&output, unclaimed),
+                "{off}\n{output}"
+            );
         }
         for on in ["1", "true", "True", "YES", "on", "maybe", "2", "disabled"] {
             let odd = !["1", "true", "True", "YES", "on"].contains(&on);
@@ -1111,8 +1234,7 @@ fn a_token_from_the_future_is_as_old_as_it_was_first_seen() {
 #[test]
 fn lines_for_known_hosts_are_taken_one_by_one() {
     sandbox(|ws| {
-        let good =
-            "git.corp.test ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+        let good = "git.corp.test ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
         ws.pushready(&["apply"])
             .env("PUSHREADY_KNOWN_HOSTS", format!("# ours\n{good}\\nnot a line\r\n\n"))
             .run()
@@ -1166,8 +1288,7 @@ fn a_lease_that_comes_after_codex_renewed_is_told() {
         apply("0");
         let refreshed = seed.clone().refreshed().json();
         ws.write(".codex/auth.json", &refreshed, 0o600);
-        let told =
-            "no lease: Codex has renewed this login since, and its refresh token is the only one that lives";
+        let told = "no lease: Codex has renewed this login since, and its refresh token is the only one that lives";
         apply("1").stdout_has(told);
         apply("1").stdout_has(told).stdout_has("nothing to write");
         assert_eq!(ws.read(".codex/auth.json"), refreshed);
@@ -1180,14 +1301,18 @@ fn a_lease_that_comes_after_codex_renewed_is_told() {
 fn the_variable_of_claude_code_in_a_shell_is_not_the_templates() {
     sandbox(|ws| {
         let seed = ".config/pushready/seed/claude-oauth-token";
-        let own =
-            |token: &str| ws.pushready(&["apply"]).env("CLAUDE_CODE_OAUTH_TOKEN", token).run().success();
+        let own = |token: &str| {
+            ws.pushready(&["apply"]).env("CLAUDE_CODE_OAUTH_TOKEN", token).run().success()
+        };
         // it brings the login where nothing better does, and a new one of it is a new one
         own(&token("alone"));
         own(&token("newer"));
         assert_eq!(claude_token(ws), token("newer"));
         // what the template gave is not replaced by what a shell happens to have
-        ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("template")).run().success();
+        ws.pushready(&["apply"])
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("template"))
+            .run()
+            .success();
         own(&token("shell")).stdout_has("kept from the last apply").stdout_has("nothing to write");
         assert_eq!(claude_token(ws), token("template"));
         ws.run(&["remove"]).success();

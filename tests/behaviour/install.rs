@@ -1,6 +1,9 @@
-//! scripts/install.sh, in the shells and with the tools of the machines that it will meet; and `pushready install`.
+//! scripts/install.sh, in the shells and with the tools of the machines that it will meet; and
+//! `pushready install`.
 
-use super::support::{Answer, CRATE, Cmd, Mirror, Output, Workspace, require, sandbox, sandbox_with};
+use super::support::{
+    Answer, CRATE, Cmd, Mirror, Output, Workspace, require, sandbox, sandbox_with,
+};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -67,7 +70,10 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[track_caller]
 fn silent(output: &Output) {
-    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output}");
+    assert!(
+        output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(),
+        "{output}"
+    );
 }
 
 #[track_caller]
@@ -86,7 +92,9 @@ fn every_shell_installs_with_every_downloader_and_a_second_time_asks_nobody() {
         for shell in SHELLS {
             for downloader in DOWNLOADERS {
                 let mirror = Mirror::start(&Answer::File(binary()));
-                let run = || install_with(ws, shell, &format!("sha256sum {downloader}"), &mirror.url()).run();
+                let run = || {
+                    install_with(ws, shell, &format!("sha256sum {downloader}"), &mirror.url()).run()
+                };
                 installed(ws, &run());
                 assert_eq!(mirror.requests(), [format!("GET /{FILE}")], "{shell}, {downloader}");
                 silent(&run());
@@ -107,7 +115,8 @@ fn the_text_alone_is_enough() {
                 let inherited = install(ws, &mirror.url());
                 inherited.wrapped_in("/usr/bin/env", [&[shell], args].concat())
             };
-            // the wrapped command's own words come after the text, as $0 and arguments that it does not look at
+            // the wrapped command's own words come after the text, as $0 and arguments that it does
+            // not look at
             installed(ws, &run(&["-c", &text]).env("PATH", path_with(shell)).run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
             installed(ws, &run(&["-s"]).env("PATH", path_with(shell)).stdin(text.clone()).run());
@@ -130,10 +139,9 @@ fn every_tool_that_sums_will_do_and_without_one_nothing_is_fetched() {
             fs::remove_file(ws.home().join(PLACE)).unwrap();
         }
         let mirror = Mirror::start(&Answer::File(binary()));
-        install_with(ws, "dash", "curl", &mirror.url())
-            .run()
-            .fails(1)
-            .stderr_has("error: no sha256sum, shasum, openssl or busybox: nothing is installed unproven");
+        install_with(ws, "dash", "curl", &mirror.url()).run().fails(1).stderr_has(
+            "error: no sha256sum, shasum, openssl or busybox: nothing is installed unproven",
+        );
         assert_eq!((mirror.requests().len(), left(ws).len()), (0, 0));
     });
 }
@@ -171,8 +179,8 @@ fn whatever_else_comes_is_not_installed() {
             for (answer, words) in &cases {
                 let mirror = Mirror::start(answer);
                 let tools = format!("sha256sum {downloader}");
-                let run =
-                    install_with(ws, "dash", &tools, &mirror.url()).env("PUSHREADY_DOWNLOAD_TIMEOUT", "1");
+                let run = install_with(ws, "dash", &tools, &mirror.url())
+                    .env("PUSHREADY_DOWNLOAD_TIMEOUT", "1");
                 let started = Instant::now();
                 run.run()
                     .fails(1)
@@ -209,9 +217,17 @@ fn nothing_is_installed_unpinned() {
         let mirror = Mirror::start(&Answer::File(binary()));
         let unpinned = || install(ws, &mirror.url()).env_remove("PUSHREADY_SHA256");
         let words = "error: no SHA-256 is pinned for pushready 9.9.9 on x86_64";
-        unpinned().run().fails(1).stderr_has(words).stderr_has("set PUSHREADY_VERSION and PUSHREADY_SHA256");
+        unpinned()
+            .run()
+            .fails(1)
+            .stderr_has(words)
+            .stderr_has("set PUSHREADY_VERSION and PUSHREADY_SHA256");
         unpinned().env("PUSHREADY_SHA256_AARCH64", hex(&binary())).run().fails(1).stderr_has(words);
-        unpinned().env_remove("PUSHREADY_VERSION").run().fails(1).stderr_has("for pushready (no version)");
+        unpinned()
+            .env_remove("PUSHREADY_VERSION")
+            .run()
+            .fails(1)
+            .stderr_has("for pushready (no version)");
         install(ws, "").run().fails(1).stderr_has("error: nowhere to fetch from");
         assert_eq!(mirror.requests().len(), 0);
         let in_capitals = hex(&binary()).to_uppercase();
@@ -250,8 +266,11 @@ fn pins_hold_for_their_version_only() {
             script.replacen(&format!("\n{name}=\n"), &format!("\n{name}={value}\n"), 1)
         });
         ws.write("install.sh", pinned, 0o644);
-        let run =
-            || ws.cmd("/bin/dash").arg("install.sh").env("PATH", tools(&format!("{BASE} sha256sum curl")));
+        let run = || {
+            ws.cmd("/bin/dash")
+                .arg("install.sh")
+                .env("PATH", tools(&format!("{BASE} sha256sum curl")))
+        };
         installed(ws, &run().run());
         assert_eq!(mirror.requests(), [format!("GET /v9.9.9/{FILE}")]);
         silent(&run().env("PUSHREADY_VERSION", "9.9.9").run());
@@ -261,7 +280,11 @@ fn pins_hold_for_their_version_only() {
             .fails(1)
             .stderr_has("no SHA-256 is pinned for pushready 9.9.8");
         fs::write(ws.home().join(PLACE), "").unwrap();
-        run().env("PUSHREADY_VERSION", "9.9.8").env("PUSHREADY_SHA256", hex(&binary())).run().success();
+        run()
+            .env("PUSHREADY_VERSION", "9.9.8")
+            .env("PUSHREADY_SHA256", hex(&binary()))
+            .run()
+            .success();
         assert_eq!(mirror.requests()[1], "GET /v9.9.8/pushready-9.9.8-x86_64-linux");
     });
 }
@@ -271,7 +294,8 @@ fn the_machine_decides_which_file() {
     sandbox(|ws| {
         let mirror = Mirror::start(&Answer::File(binary()));
         let on = |system: &str, machine: &str| {
-            let path = tools(&format!("{BASE} sha256sum curl")).replace("/tmp/tools-uname", "/tmp/tools");
+            let path =
+                tools(&format!("{BASE} sha256sum curl")).replace("/tmp/tools-uname", "/tmp/tools");
             let path = tools(path.trim_start_matches("/tmp/tools-").replace('-', " ").as_str());
             ws.write(
                 "bin/uname",
@@ -322,8 +346,9 @@ fn a_mirror_is_a_folder_or_the_file_itself() {
 fn plain_http_is_for_loopback_and_no_password_stands_in_an_address() {
     sandbox(|ws| {
         let mirror = Mirror::start(&Answer::File(binary()));
-        let proxied =
-            |from: &str| install(ws, from).env("http_proxy", mirror.url()).env("https_proxy", mirror.url());
+        let proxied = |from: &str| {
+            install(ws, from).env("http_proxy", mirror.url()).env("https_proxy", mirror.url())
+        };
         for from in [
             "http://mirror.example.com",
             "http://localhost.example.com",
@@ -332,7 +357,9 @@ fn plain_http_is_for_loopback_and_no_password_stands_in_an_address() {
         ] {
             proxied(from).run().fails(1).stderr_has("error: not HTTPS: ");
         }
-        for from in ["https://user:hunter2@mirror.example.com/", "http://localhost:x@mirror.example.com/"] {
+        for from in
+            ["https://user:hunter2@mirror.example.com/", "http://localhost:x@mirror.example.com/"]
+        {
             let refused = proxied(from).run().fails(1).stderr_has("use ~/.netrc");
             assert!(!refused.stderr.contains("hunter2"), "{refused}");
         }
@@ -346,11 +373,16 @@ fn a_proxy_is_asked_where_curl_and_wget_would() {
     sandbox(|ws| {
         for downloader in ["curl", "wget"] {
             let proxy = Mirror::start(&Answer::NotFound);
-            install_with(ws, "dash", &format!("sha256sum {downloader}"), "https://mirror.example.com")
-                .env("https_proxy", proxy.url())
-                .run()
-                .fails(1)
-                .stderr_has("check the address and https_proxy");
+            install_with(
+                ws,
+                "dash",
+                &format!("sha256sum {downloader}"),
+                "https://mirror.example.com",
+            )
+            .env("https_proxy", proxy.url())
+            .run()
+            .fails(1)
+            .stderr_has("check the address and https_proxy");
             assert_eq!(proxy.requests()[0], "CONNECT mirror.example.com:443", "{downloader}");
         }
     });
@@ -358,8 +390,9 @@ fn a_proxy_is_asked_where_curl_and_wget_would() {
 
 /// A server with a certificate of our own; its files are whole answers. Ends with the sandbox.
 fn serve_tls(folder: &Path) -> String {
-    let run =
-        |args: &str| Command::new("openssl").args(args.split(' ')).current_dir(folder).output().unwrap();
+    let run = |args: &str| {
+        Command::new("openssl").args(args.split(' ')).current_dir(folder).output().unwrap()
+    };
     let made = run(
         "req -x509 -newkey ed25519 -nodes -keyout key -out cert -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost",
     );
@@ -393,19 +426,28 @@ fn https_is_checked_and_never_left() {
             format!("HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"),
             0o600,
         );
-        let away =
-            format!("HTTP/1.0 302 Found\r\nContent-Length: 0\r\nLocation: {}/{FILE}\r\n\r\n", plain.url());
+        let away = format!(
+            "HTTP/1.0 302 Found\r\nContent-Length: 0\r\nLocation: {}/{FILE}\r\n\r\n",
+            plain.url()
+        );
         ws.write(&format!("www/down/{FILE}"), away, 0o600);
         let url = serve_tls(&ws.home().join("www"));
         for downloader in ["curl", "wget"] {
             let run = || install_with(ws, "dash", &format!("sha256sum {downloader}"), &url);
-            run().run().fails(1).stderr_has("error: cannot fetch").stderr_has("is the CA installed?");
+            run()
+                .run()
+                .fails(1)
+                .stderr_has("error: cannot fetch")
+                .stderr_has("is the CA installed?");
             ws.write(".wgetrc", "ca_certificate = /home/coder/www/cert\n", 0o600);
             installed(ws, &run().env("CURL_CA_BUNDLE", "/home/coder/www/cert").run());
             fs::remove_file(ws.home().join(PLACE)).unwrap();
             fs::remove_file(ws.home().join(".wgetrc")).unwrap();
         }
-        install(ws, &format!("{url}/down")).env("CURL_CA_BUNDLE", "/home/coder/www/cert").run().fails(1);
+        install(ws, &format!("{url}/down"))
+            .env("CURL_CA_BUNDLE", "/home/coder/www/cert")
+            .run()
+            .fails(1);
         assert_eq!(plain.requests().len(), 0);
     });
 }
@@ -416,7 +458,10 @@ fn a_redirect_is_followed() {
         let store = Mirror::start(&Answer::File(binary()));
         for downloader in DOWNLOADERS {
             let front = Mirror::start(&Answer::Redirect(format!("{}/store", store.url())));
-            installed(ws, &install_with(ws, "dash", &format!("sha256sum {downloader}"), &front.url()).run());
+            installed(
+                ws,
+                &install_with(ws, "dash", &format!("sha256sum {downloader}"), &front.url()).run(),
+            );
             fs::remove_file(ws.home().join(PLACE)).unwrap();
         }
     });
@@ -463,9 +508,11 @@ fn folders_as_people_and_templates_name_them() {
         let mirror = Mirror::start(&Answer::File(binary()));
         fs::create_dir(ws.home().join("real")).unwrap();
         symlink("real", ws.home().join("linked")).unwrap();
-        for (given, place) in
-            [("~/tilde", "tilde"), ("relative/to here", "relative/to here"), ("/home/coder/linked", "real")]
-        {
+        for (given, place) in [
+            ("~/tilde", "tilde"),
+            ("relative/to here", "relative/to here"),
+            ("/home/coder/linked", "real"),
+        ] {
             let bin = ws.home().join(format!("bin of {place}"));
             let run = || {
                 install(ws, &mirror.url())
@@ -487,8 +534,11 @@ fn the_link_for_coder_follows_the_binary() {
     sandbox(|ws| {
         let mirror = Mirror::start(&Answer::File(binary()));
         let link = ws.home().join("scripts/bin/pushready");
-        let run =
-            || install(ws, &mirror.url()).env("CODER_SCRIPT_BIN_DIR", ws.home().join("scripts/bin")).run();
+        let run = || {
+            install(ws, &mirror.url())
+                .env("CODER_SCRIPT_BIN_DIR", ws.home().join("scripts/bin"))
+                .run()
+        };
         installed(ws, &run());
         assert_eq!(fs::read_link(&link).unwrap(), ws.home().join(PLACE));
         // after a restart the folder is empty, and something else may stand there
@@ -517,7 +567,9 @@ fn the_link_for_coder_follows_the_binary() {
             .env("CODER_SCRIPT_BIN_DIR", "/srv/read-only/bin")
             .run()
             .fails(1)
-            .stderr_has("error: cannot link /home/coder/.local/bin/pushready into /srv/read-only/bin");
+            .stderr_has(
+                "error: cannot link /home/coder/.local/bin/pushready into /srv/read-only/bin",
+            );
     });
 }
 
@@ -527,7 +579,10 @@ fn the_umask_does_not_open_or_close_it() {
         let mirror = Mirror::start(&Answer::File(binary()));
         for umask in ["000", "077"] {
             let set = format!("umask {umask}; exec \"$@\"");
-            installed(ws, &install(ws, &mirror.url()).wrapped_in("/bin/sh", ["-c", &set, "sh"]).run());
+            installed(
+                ws,
+                &install(ws, &mirror.url()).wrapped_in("/bin/sh", ["-c", &set, "sh"]).run(),
+            );
             assert_eq!((ws.mode(".local"), ws.mode(".local/bin")), (0o755, 0o755), "{umask}");
             fs::remove_dir_all(ws.home().join(".local")).unwrap();
         }
@@ -549,8 +604,10 @@ fn a_full_a_read_only_and_a_noexec_place_say_what_to_do() {
             assert_eq!(names(Path::new("/srv/small")), Vec::<String>::new(), "{output}");
             output
         };
-        full("sha256sum curl", &mirror.url()).stderr_has("cannot write to /srv/small, is the disk full?");
-        full("sha256sum wget", &mirror.url()).stderr_has("cannot write to /srv/small, is the disk full?");
+        full("sha256sum curl", &mirror.url())
+            .stderr_has("cannot write to /srv/small, is the disk full?");
+        full("sha256sum wget", &mirror.url())
+            .stderr_has("cannot write to /srv/small, is the disk full?");
         full("sha256sum busybox", &mirror.url()).stderr_has("No space left on device");
         full("sha256sum curl", "/home/coder/big").stderr_has("No space left on device");
 
@@ -564,7 +621,8 @@ fn a_full_a_read_only_and_a_noexec_place_say_what_to_do() {
         let cannot_run = b"#!/nonexistent\n".to_vec();
         let mirror = Mirror::start(&Answer::File(cannot_run.clone()));
         ws.write(PLACE, "an older version", 0o755);
-        let run = install(ws, &mirror.url()).env("PUSHREADY_SHA256", hex(&cannot_run)).run().fails(1);
+        let run =
+            install(ws, &mirror.url()).env("PUSHREADY_SHA256", hex(&cannot_run)).run().fails(1);
         run.stderr_has("error: cannot run programs in /home/coder/.local/bin").stderr_has("noexec");
         assert_eq!(ws.read(PLACE), "an older version");
     });
@@ -577,7 +635,8 @@ fn an_interrupted_run_ends_at_once_and_leaves_nothing() {
             for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
                 let mirror = Mirror::start(&Answer::Hang);
                 let mut run =
-                    install_with(ws, "dash", &format!("sha256sum {downloader}"), &mirror.url()).spawn();
+                    install_with(ws, "dash", &format!("sha256sum {downloader}"), &mirror.url())
+                        .spawn();
                 while mirror.requests().is_empty() {
                     assert!(run.try_wait().unwrap().is_none(), "{downloader} does not hang");
                 }
@@ -642,12 +701,17 @@ fn nothing_keeps_the_output_open() {
     sandbox(|ws| {
         for downloader in DOWNLOADERS {
             let mirror = Mirror::start(&Answer::File(binary()));
-            let mut run = install_with(ws, "dash", &format!("sha256sum {downloader}"), &mirror.url()).spawn();
+            let mut run =
+                install_with(ws, "dash", &format!("sha256sum {downloader}"), &mirror.url()).spawn();
             assert!(run.wait().unwrap().success());
             let ended = Instant::now();
             // to the end of the pipes, which Coder waits for as well
             run.wait_with_output().unwrap();
-            assert!(ended.elapsed() < Duration::from_millis(1500), "{downloader}: {:?}", ended.elapsed());
+            assert!(
+                ended.elapsed() < Duration::from_millis(1500),
+                "{downloader}: {:?}",
+                ended.elapsed()
+            );
             fs::remove_file(ws.home().join(PLACE)).unwrap();
         }
     });
@@ -668,16 +732,20 @@ fn the_real_binary_is_installed_and_runs() {
 fn the_binary_copies_itself_where_others_can_use_it() {
     sandbox_with(&["--tmpfs", "/opt"], |ws| {
         // an init container may run as root, and the agent as somebody else
-        let copied = ws.sh("umask 077; pushready install --to /opt/tools/pushready").run().success();
+        let copied =
+            ws.sh("umask 077; pushready install --to /opt/tools/pushready").run().success();
         assert_eq!(copied.stdout, "installed `/opt/tools/pushready/pushready`\n");
         for path in ["/opt/tools", "/opt/tools/pushready", "/opt/tools/pushready/pushready"] {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o755, "{path}");
         }
         let before = fs::metadata("/opt/tools/pushready/pushready").unwrap().ino();
-        ws.run(&["install", "--to", "/opt/tools/pushready"]).success().stdout_has("is this version already");
+        ws.run(&["install", "--to", "/opt/tools/pushready"])
+            .success()
+            .stdout_has("is this version already");
         assert_eq!(fs::metadata("/opt/tools/pushready/pushready").unwrap().ino(), before);
         // the right bytes that cannot be run are mended
-        fs::set_permissions("/opt/tools/pushready/pushready", PermissionsExt::from_mode(0o600)).unwrap();
+        fs::set_permissions("/opt/tools/pushready/pushready", PermissionsExt::from_mode(0o600))
+            .unwrap();
         ws.run(&["install", "--to", "/opt/tools/pushready"]).success().stdout_has("installed");
         assert_eq!(
             fs::metadata("/opt/tools/pushready/pushready").unwrap().permissions().mode() & 0o777,
@@ -694,7 +762,8 @@ fn the_binary_copies_itself_where_others_can_use_it() {
 
 #[test]
 fn the_module_carries_this_very_script() {
-    let read = |path: &str| fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let read =
+        |path: &str| fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     assert!(
         read("scripts/coder/install.sh") == read("scripts/install.sh"),
         "cp scripts/install.sh scripts/coder/"

@@ -1,4 +1,5 @@
-//! Host keys of the variable and of the seed folder: which hosts they pin, and that they pin no other.
+//! Host keys of the variable and of the seed folder: which hosts they pin, and that they pin no
+//! other.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -92,7 +93,8 @@ fn marked_lines_and_patterns_pin_the_hosts_that_they_name_and_no_other() {
 #[test]
 fn a_line_for_every_host_makes_no_host_strict() {
     sandbox(|ws| {
-        for every in [line("*"), format!("@cert-authority {}", line("*")), format!("@revoked {}", line("*"))]
+        for every in
+            [line("*"), format!("@cert-authority {}", line("*")), format!("@revoked {}", line("*"))]
         {
             apply(ws, &every).run().success();
             assert_eq!(treats(ws, "elsewhere.test"), (true, false), "{every}");
@@ -110,14 +112,19 @@ fn a_hashed_line_pins_the_keyed_host_that_it_names() {
         let plain = host.known_hosts(&["ghe.corp.test"]);
         let hashed = |plain: &str| {
             std::fs::write("/tmp/known_hosts", plain).unwrap();
-            let made =
-                Command::new("ssh-keygen").args(["-q", "-H", "-f", "/tmp/known_hosts"]).output().unwrap();
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-H", "-f", "/tmp/known_hosts"])
+                .output()
+                .unwrap();
             assert!(made.status.success());
             std::fs::read_to_string("/tmp/known_hosts").unwrap()
         };
         let apply = |lines: &str| {
             apply(ws, lines)
-                .env("PUSHREADY_DEPLOY_KEYS", json!({"ghe.corp.test/acme/app": key.private}).to_string())
+                .env(
+                    "PUSHREADY_DEPLOY_KEYS",
+                    json!({"ghe.corp.test/acme/app": key.private}).to_string(),
+                )
                 .run()
                 .success()
         };
@@ -140,7 +147,8 @@ fn a_value_that_is_no_known_hosts_makes_one_line() {
         // and in the verdict
         assert_eq!(told, 2, "{output}");
         let lines = key.private.lines().count();
-        output.stdout_has(&format!("lines 1, 2, 3 and {} more of PUSHREADY_KNOWN_HOSTS", lines - 3));
+        output
+            .stdout_has(&format!("lines 1, 2, 3 and {} more of PUSHREADY_KNOWN_HOSTS", lines - 3));
     });
 }
 
@@ -155,7 +163,12 @@ fn a_line_for_another_port_does_not_vouch_for_the_host() {
             ("ssh://git@git.corp.test:2222/acme/app", "[git.corp.test]:2222", "", false),
             // without one for the port, ssh takes the bare name too
             ("ssh://git@git.corp.test:2222/acme/app", "git.corp.test", "", false),
-            ("git.corp.test/acme/app", "[git.corp.test]:2222", "Host git.corp.test\n  Port 2222\n", false),
+            (
+                "git.corp.test/acme/app",
+                "[git.corp.test]:2222",
+                "Host git.corp.test\n  Port 2222\n",
+                false,
+            ),
         ] {
             ws.write(".ssh/config", config, 0o600);
             let output = apply(ws, &line(known))
@@ -163,7 +176,8 @@ fn a_line_for_another_port_does_not_vouch_for_the_host() {
                 .env("PUSHREADY_REPOSITORY", repository)
                 .run()
                 .success();
-            let told = output.stdout.contains("no host key is pinned for git.corp.test at its port");
+            let told =
+                output.stdout.contains("no host key is pinned for git.corp.test at its port");
             assert_eq!(told, is_told, "{repository} {known} {config:?}\n{output}");
             ws.run(&["remove"]).success();
         }

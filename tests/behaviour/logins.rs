@@ -45,7 +45,8 @@ fn codex_completes_a_turn_with_the_seed_and_its_refreshed_login_is_kept() {
         let requests = vendors.requests();
         let refresh = requests.iter().find(|request| request.path == "/oauth/token").unwrap();
         assert!(refresh.body.contains(&seed.refresh_token), "{}", refresh.body);
-        let answered = requests.iter().rfind(|request| request.path.ends_with("/responses")).unwrap();
+        let answered =
+            requests.iter().rfind(|request| request.path.ends_with("/responses")).unwrap();
         assert_eq!(answered.headers["chatgpt-account-id"], ACCOUNT);
         assert_eq!(refresh_token(ws), "rt_rotated_1");
 
@@ -72,7 +73,11 @@ fn codex_sends_the_very_token_of_a_fresh_seed() {
         let clients = Clients::install(ws, &vendors);
         let seed = fake_auth::chatgpt();
         apply(ws, &seed.json()).success();
-        clients.codex(&["exec", "--skip-git-repo-check", "hi"]).run().success().stdout_has("MOCK-OK");
+        clients
+            .codex(&["exec", "--skip-git-repo-check", "hi"])
+            .run()
+            .success()
+            .stdout_has("MOCK-OK");
         let requests = vendors.requests();
         let turn = requests.iter().rfind(|request| request.path.ends_with("/responses")).unwrap();
         assert_eq!(turn.headers["authorization"], format!("Bearer {}", seed.access_token()));
@@ -151,7 +156,8 @@ fn a_login_that_we_never_wrote_stays() {
     });
 }
 
-/// What the codex module writes over a login, with the key of the template (coder/registry, codex v4, `add_auth_json`).
+/// What the codex module writes over a login, with the key of the template (coder/registry, codex
+/// v4, `add_auth_json`).
 fn module_key(key: &str) -> String {
     format!("{{\n  \"OPENAI_API_KEY\": \"{key}\"\n}}\n")
 }
@@ -171,7 +177,8 @@ fn an_api_key_of_the_users_own_is_no_stub() {
                 .success()
                 .stdout_has("codex-login-not-ours");
             assert_eq!(ws.read(".codex/auth.json"), own);
-            ws.run(&["doctor", "--offline", "--only", "codex.login"]).stdout_has("codex-login-not-ours");
+            ws.run(&["doctor", "--offline", "--only", "codex.login"])
+                .stdout_has("codex-login-not-ours");
             ws.run(&["remove"]).fails(1).stdout_has("~/.codex/auth.json: kept");
             assert_eq!(ws.read(".codex/auth.json"), own);
             std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
@@ -220,15 +227,20 @@ fn remove_takes_a_stub_for_nobodys_and_nothing_else() {
                 assert!(!ws.home().join(".codex/auth.json").exists(), "{stub:?}");
             }
         }
-        for other in ["{\"tokens\": {\"access_token\": \"half", "{\"note\": \"mine\"}", "\u{feff}{}"] {
+        for other in
+            ["{\"tokens\": {\"access_token\": \"half", "{\"note\": \"mine\"}", "\u{feff}{}"]
+        {
             apply(ws, &seed).success();
             ws.write(".codex/auth.json", other, 0o600);
-            ws.run(&["remove"]).fails(1).stdout_has("~/.codex/auth.json: kept: it was changed since");
+            ws.run(&["remove"])
+                .fails(1)
+                .stdout_has("~/.codex/auth.json: kept: it was changed since");
             assert_eq!(ws.read(".codex/auth.json"), other);
             std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
         }
         // Claude Code reads no login in it, and what could renew one is in it all the same
-        let claude = || ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("ours")).run();
+        let claude =
+            || ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("ours")).run();
         let half = "{\"claudeAiOauth\":{\"accessToken\":\"\",\"refreshToken\":\"of-the-user\"}}";
         claude().success();
         ws.write(".claude/.credentials.json", half, 0o600);
@@ -263,18 +275,27 @@ fn a_user_who_logged_out_stays_logged_out() {
 fn a_lease_cannot_rotate_anything() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt();
-        applied(ws, &seed.json()).env("PUSHREADY_CODEX_LEASE", "1").run().success().stdout_has("lease");
+        applied(ws, &seed.json())
+            .env("PUSHREADY_CODEX_LEASE", "1")
+            .run()
+            .success()
+            .stdout_has("lease");
         assert_eq!(refresh_token(ws), "");
         assert_eq!(live(ws)["tokens"]["access_token"], seed.access_token());
-        applied(ws, &seed.json()).env("PUSHREADY_CODEX_LEASE", "1").run().success().stdout_has("codex: kept");
+        applied(ws, &seed.json())
+            .env("PUSHREADY_CODEX_LEASE", "1")
+            .run()
+            .success()
+            .stdout_has("codex: kept");
     });
 }
 
 #[test]
 fn claude_tokens_of_ours_are_replaced_and_blanked_ones_refilled() {
     sandbox(|ws| {
-        let apply =
-            |token: &str| ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token).run().success();
+        let apply = |token: &str| {
+            ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token).run().success()
+        };
         let access = || {
             let file: serde_json::Value =
                 serde_json::from_str(&ws.read(".claude/.credentials.json")).unwrap();
@@ -283,7 +304,8 @@ fn claude_tokens_of_ours_are_replaced_and_blanked_ones_refilled() {
         apply(&token("one"));
         apply(&token("two"));
         assert_eq!(access(), token("two"));
-        // what Claude Code leaves behind after a failed refresh, with somebody's MCP logins beside it
+        // what Claude Code leaves behind after a failed refresh, with somebody's MCP logins beside
+        // it
         let blank = "{\"claudeAiOauth\":{\"accessToken\":\"\",\"expiresAt\":0,\"refreshToken\":\"\"},\"mcpOAuth\":{\"x\":1}}";
         ws.write(".claude/.credentials.json", blank, 0o600);
         apply(&token("two"));
@@ -353,7 +375,11 @@ fn codex_trusts_a_folder_that_is_named_by_a_link() {
         ws.write("real/.codex/config.toml", "model = \"of-the-project\"\n", 0o644);
         let model = || {
             let turn = clients.codex(&["exec", "hi"]).current_dir("link").run();
-            turn.stderr.lines().find_map(|line| line.strip_prefix("model: ")).unwrap_or_default().to_owned()
+            turn.stderr
+                .lines()
+                .find_map(|line| line.strip_prefix("model: "))
+                .unwrap_or_default()
+                .to_owned()
         };
         let seed = fake_auth::chatgpt().json();
         apply(ws, &seed).success();
@@ -363,7 +389,8 @@ fn codex_trusts_a_folder_that_is_named_by_a_link() {
     });
 }
 
-/// Of a configuration Codex refuses what the doctor says that it refuses, and starts with what the doctor passes.
+/// Of a configuration Codex refuses what the doctor says that it refuses, and starts with what the
+/// doctor passes.
 #[test]
 fn codex_starts_with_what_the_doctor_passes() {
     const PROVIDER: &str = "[model_providers.x]\nbase_url = \"https://api.openai.com/v1\"\n";
@@ -373,7 +400,11 @@ fn codex_starts_with_what_the_doctor_passes() {
         apply(ws, &fake_auth::chatgpt().json()).success();
         for (text, starts) in [
             (String::new(), true),
-            ("cli_auth_credentials_store = \"auto\"\nforced_chatgpt_workspace_id = \"\"\n".to_owned(), true),
+            (
+                "cli_auth_credentials_store = \"auto\"\nforced_chatgpt_workspace_id = \"\"\n"
+                    .to_owned(),
+                true,
+            ),
             ("approval_policy = \"never\"\nsandbox_mode = \"workspace-write\"\n".to_owned(), true),
             ("model = 1\n".to_owned(), false),
             ("approval_policy = \"granular\"\n".to_owned(), false),
@@ -393,7 +424,8 @@ fn codex_starts_with_what_the_doctor_passes() {
             (format!("{PROVIDER}name = \"x\"\nrequires_openai_auth = \"true\"\n"), false),
         ] {
             ws.write(".codex/config.toml", &*text, 0o600);
-            let doctor = ws.run(&["doctor", "--offline", "--json", "--only", "codex.config"]).json();
+            let doctor =
+                ws.run(&["doctor", "--offline", "--json", "--only", "codex.config"]).json();
             let passes = doctor["overall"] == "pass" || doctor["overall"] == "warn";
             assert_eq!(passes, starts, "{text}\n{doctor:#}");
             let turn = clients.codex(&["exec", "--skip-git-repo-check", "hi"]).run();
@@ -402,7 +434,8 @@ fn codex_starts_with_what_the_doctor_passes() {
     });
 }
 
-/// What the doctor says of a repository's own file for Codex, Codex bears out: where the repository is trusted, it counts.
+/// What the doctor says of a repository's own file for Codex, Codex bears out: where the repository
+/// is trusted, it counts.
 #[test]
 fn a_repository_can_log_codex_out_where_it_is_trusted() {
     sandbox(|ws| {
@@ -423,7 +456,8 @@ fn a_repository_can_log_codex_out_where_it_is_trusted() {
             let requests = vendors.requests();
             let mut requests = requests[before..].iter();
             requests.any(|request| {
-                request.path.ends_with("/responses") && request.headers.contains_key("authorization")
+                request.path.ends_with("/responses")
+                    && request.headers.contains_key("authorization")
             })
         };
         for (trusted, file, setting, code) in [
@@ -440,8 +474,18 @@ fn a_repository_can_log_codex_out_where_it_is_trusted() {
                 "cli_auth_credentials_store = \"ephemeral\"\n",
                 Some("codex-store-not-file"),
             ),
-            (true, "app/sub/.codex/config.toml", "sandbox_mode = 1\n", Some("codex-config-malformed")),
-            (true, "app/.codex/config.toml", "forced_login_method = \"api\"\n", Some("codex-forced-login")),
+            (
+                true,
+                "app/sub/.codex/config.toml",
+                "sandbox_mode = 1\n",
+                Some("codex-config-malformed"),
+            ),
+            (
+                true,
+                "app/.codex/config.toml",
+                "forced_login_method = \"api\"\n",
+                Some("codex-forced-login"),
+            ),
         ] {
             let mut apply = applied(ws, &seed);
             if trusted {

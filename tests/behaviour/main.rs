@@ -1,5 +1,6 @@
 //! Drives the binary in workspaces of its own: one module per area, the rig in `support`.
-// clippy.toml lets #[test] functions do these things; the rig's own functions are not marked as such
+// clippy.toml lets #[test] functions do these things; the rig's own functions are not marked as
+// such
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,

@@ -1,4 +1,5 @@
-//! Paths that are not what one expects: not UTF-8, with what a terminal obeys, with quotes and line ends.
+//! Paths that are not what one expects: not UTF-8, with what a terminal obeys, with quotes and line
+//! ends.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -40,10 +41,16 @@ fn what_a_terminal_obeys_does_not_reach_it() {
             is_plain(&refused);
             let path = refused.stdout.split("`rm ").nth(1).unwrap().split('`').next().unwrap();
             let json = apply(&["apply", "--json"]).json();
-            let summaries =
-                json["items"].as_array().unwrap().iter().map(|item| item["summary"].as_str().unwrap());
+            let summaries = json["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["summary"].as_str().unwrap());
             let exact = codex.join("auth.json");
-            assert!(summaries.into_iter().any(|say| say.contains(exact.to_str().unwrap())), "{json:#}");
+            assert!(
+                summaries.into_iter().any(|say| say.contains(exact.to_str().unwrap())),
+                "{json:#}"
+            );
             is_plain(&apply(&["apply", "-v"]));
             is_plain(&run(&["status"]));
             is_plain(&run(&["status", "--line"]));
@@ -85,7 +92,8 @@ fn a_place_that_is_not_utf_8_is_refused_by_name_and_the_rest_goes_on() {
                 .stdout_has(&format!("home-unsafe-place {item}"))
                 .stdout_has("is not UTF-8")
                 .stdout_has("key acme/app: ");
-            let other = if item == "codex" { ".claude/.credentials.json" } else { ".codex/auth.json" };
+            let other =
+                if item == "codex" { ".claude/.credentials.json" } else { ".codex/auth.json" };
             assert!(ws.home().join(other).exists(), "{other}");
             at(variable, &["status"]).fails(1).stdout_has(&format!("home-unsafe-place {item}"));
             at(variable, &["remove"]).success();
@@ -119,7 +127,8 @@ fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on
                     .stdout_has(&format!("`{value}` is not absolute"))
                     .stdout_has("from `/` on")
                     .stdout_has("key acme/app: ");
-                let other = if item == "codex" { ".claude/.credentials.json" } else { ".codex/auth.json" };
+                let other =
+                    if item == "codex" { ".claude/.credentials.json" } else { ".codex/auth.json" };
                 assert!(ws.home().join(other).exists(), "{other}");
                 at(&["status"]).fails(1).stdout_has(&format!("home-unsafe-place {item}"));
                 let report = at(&["doctor", "--offline", "--json"]).fails(1).json();
@@ -179,8 +188,11 @@ fn one_odd_folder_does_not_cost_the_others_their_trust() {
         let good = ["/srv/good", "/srv/a\nb", "/srv/q'\"\"\"q'''", "/srv/b\\c", "/srv/\u{1b}[31m"];
         let list = [&good.join(":"), ":~/link:/srv/list:"].concat();
         let list = [list.as_bytes(), odd.as_os_str().as_bytes()].concat();
-        let apply =
-            || all.pushready(ws, &["apply"]).env("PUSHREADY_TRUSTED_FOLDERS", OsStr::from_bytes(&list)).run();
+        let apply = || {
+            all.pushready(ws, &["apply"])
+                .env("PUSHREADY_TRUSTED_FOLDERS", OsStr::from_bytes(&list))
+                .run()
+        };
         let applied = apply()
             .success()
             .stdout_has("PUSHREADY_TRUSTED_FOLDERS: `/home/coder/odd\u{fffd}` is passed over")
@@ -192,7 +204,11 @@ fn one_odd_folder_does_not_cost_the_others_their_trust() {
         let codex: toml_edit::DocumentMut = ws.read(".codex/config.toml").parse().unwrap();
         let claude: Value = serde_json::from_str(&ws.read(".claude.json")).unwrap();
         for folder in good {
-            assert_eq!(codex["projects"][folder]["trust_level"].as_str(), Some("trusted"), "{folder:?}");
+            assert_eq!(
+                codex["projects"][folder]["trust_level"].as_str(),
+                Some("trusted"),
+                "{folder:?}"
+            );
             assert_eq!(claude["projects"][folder]["hasTrustDialogAccepted"], true, "{folder:?}");
         }
         assert_eq!(claude["hasCompletedOnboarding"], true);

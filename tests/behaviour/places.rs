@@ -1,5 +1,6 @@
-//! Places in which something else stands than is expected: FIFOs, folders, devices, sockets, links that lead nowhere or
-//! everywhere, folders that others may write. Each is named at once; nothing hangs, and nothing is written elsewhere.
+//! Places in which something else stands than is expected: FIFOs, folders, devices, sockets, links
+//! that lead nowhere or everywhere, folders that others may write. Each is named at once; nothing
+//! hangs, and nothing is written elsewhere.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,7 +23,8 @@ fn codex(ws: &Workspace) -> Cmd {
 }
 
 fn keyed(ws: &Workspace, key: &KeyPair) -> Cmd {
-    ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": key.private}).to_string())
+    ws.pushready(&["apply"])
+        .env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": key.private}).to_string())
 }
 
 fn fifo(ws: &Workspace, path: &str) {
@@ -31,7 +33,8 @@ fn fifo(ws: &Workspace, path: &str) {
     ws.cmd("mkfifo").arg(path).run().success();
 }
 
-/// The lock files of Codex are plain ones: whatever else stands there is neither waited for nor followed.
+/// The lock files of Codex are plain ones: whatever else stands there is neither waited for nor
+/// followed.
 #[test]
 fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
     sandbox(|ws| {
@@ -41,12 +44,18 @@ fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
             fs::remove_file(ws.home().join(lock)).ok();
             fifo(ws, lock);
             let say = format!("home-unsafe-place codex: a FIFO stands at `/home/coder/{lock}`");
-            at_once(codex(ws)).fails(1).stdout_has(&say).stdout_has(&format!("mv /home/coder/{lock}"));
+            at_once(codex(ws))
+                .fails(1)
+                .stdout_has(&say)
+                .stdout_has(&format!("mv /home/coder/{lock}"));
             fs::remove_file(ws.home().join(lock)).unwrap();
             symlink("../elsewhere", ws.home().join(lock)).unwrap();
             let say = format!("home-unsafe-place codex: `/home/coder/{lock}` is a symlink");
             at_once(codex(ws)).fails(1).stdout_has(&say);
-            assert!(!ws.home().join("elsewhere").exists(), "a link in the place of {lock} is not followed");
+            assert!(
+                !ws.home().join("elsewhere").exists(),
+                "a link in the place of {lock} is not followed"
+            );
             fs::remove_file(ws.home().join(lock)).unwrap();
             at_once(codex(ws)).success();
             fs::remove_file(ws.home().join(lock)).unwrap();
@@ -60,7 +69,8 @@ fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
     });
 }
 
-/// ssh expands `${NAME}` in the file names of its configuration, after `ssh -G` has shown them (ssh_config(5), TOKENS).
+/// ssh expands `${NAME}` in the file names of its configuration, after `ssh -G` has shown them
+/// (ssh_config(5), TOKENS).
 #[test]
 fn a_path_in_which_ssh_would_expand_a_variable_is_refused() {
     sandbox(|ws| {
@@ -92,18 +102,28 @@ fn a_folder_of_ssh_that_others_can_write_is_named_by_apply_and_doctor() {
             keyed(ws, &key)
                 .run()
                 .fails(1)
-                .stdout_has(&format!("home-unsafe-place routing: `/home/coder/.ssh` has mode {mode:04o}"))
+                .stdout_has(&format!(
+                    "home-unsafe-place routing: `/home/coder/.ssh` has mode {mode:04o}"
+                ))
                 .stdout_has("chmod go-w /home/coder/.ssh");
         }
         ws.set_mode(".ssh", 0o700);
         keyed(ws, &key).run().success();
         ws.set_mode(".ssh", 0o777);
         let report = ws.run(&["doctor", "--offline", "--json"]).fails(1).json();
-        let check =
-            report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "ssh.config").unwrap();
+        let check = report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|check| check["id"] == "ssh.config")
+            .unwrap();
         assert_eq!(
             (&check["status"], &check["code"], &check["fix"]["argv"]),
-            (&json!("fail"), &json!("home-unsafe-place"), &json!(["chmod", "go-w", "/home/coder/.ssh"])),
+            (
+                &json!("fail"),
+                &json!("home-unsafe-place"),
+                &json!(["chmod", "go-w", "/home/coder/.ssh"])
+            ),
             "{check:#}"
         );
     });
@@ -131,7 +151,10 @@ fn a_global_git_configuration_that_is_no_file_is_named_at_once_by_apply_and_doct
                 fs::create_dir(&path).unwrap();
             }
             let say = format!("{what} stands at `~/{name}`");
-            at_once(keyed(ws, &key)).fails(1).stdout_has("git-config-invalid git: ").stdout_has(&say);
+            at_once(keyed(ws, &key))
+                .fails(1)
+                .stdout_has("git-config-invalid git: ")
+                .stdout_has(&say);
             let doctor = at_once(ws.pushready(&["doctor", "--offline", "--json"])).fails(1);
             let report = doctor.json();
             let checks = report["checks"].as_array().unwrap();
@@ -182,7 +205,8 @@ fn a_clone_whose_configuration_is_no_file_is_named_at_once() {
     });
 }
 
-/// Kubernetes mounts are links, so links are followed; as far as a key can lie, and not all over the disk.
+/// Kubernetes mounts are links, so links are followed; as far as a key can lie, and not all over
+/// the disk.
 #[test]
 fn a_link_to_everything_among_the_seeded_keys_is_named_at_once() {
     sandbox(|ws| {
@@ -195,8 +219,11 @@ fn a_link_to_everything_among_the_seeded_keys_is_named_at_once() {
                 fs::write(many.join(format!("{folder}/{file}")), "x").unwrap();
             }
         }
-        symlink("/home/coder/many", ws.home().join(".config/pushready/seed/deploy-keys/github.com/root"))
-            .unwrap();
+        symlink(
+            "/home/coder/many",
+            ws.home().join(".config/pushready/seed/deploy-keys/github.com/root"),
+        )
+        .unwrap();
         let apply = at_once(ws.pushready(&["apply"]))
             .fails(1)
             .stdout_has("key-malformed deploy keys: ")
@@ -211,9 +238,14 @@ fn a_link_to_everything_among_the_seeded_keys_is_named_at_once() {
 fn a_report_that_cannot_be_written_is_an_error() {
     sandbox(|ws| {
         codex(ws).run().success();
-        for command in
-            ["apply", "doctor --offline", "doctor --list", "status", "agents-md", "remove --dry-run"]
-        {
+        for command in [
+            "apply",
+            "doctor --offline",
+            "doctor --list",
+            "status",
+            "agents-md",
+            "remove --dry-run",
+        ] {
             ws.sh(&format!("exec pushready {command} >/dev/full"))
                 .run()
                 .fails(3)
@@ -223,16 +255,21 @@ fn a_report_that_cannot_be_written_is_an_error() {
             assert_eq!(piped.stderr, "", "a reader that went away is no error");
         }
         // always 0: it is an item of the workspace agent's metadata
-        ws.sh("exec pushready status --line >/dev/full").run().success().stderr_has("standard output");
+        ws.sh("exec pushready status --line >/dev/full")
+            .run()
+            .success()
+            .stderr_has("standard output");
     });
 }
 
-/// A JavaScript program that cuts a text in the middle of a surrogate pair writes half of it, and reads it back.
+/// A JavaScript program that cuts a text in the middle of a surrogate pair writes half of it, and
+/// reads it back.
 #[test]
 fn what_claude_code_writes_is_taken_as_it_reads_it() {
     sandbox(|ws| {
         let token = format!("sk-ant-oat01-{}", "half".repeat(20));
-        let apply = |ws: &Workspace| ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &*token);
+        let apply =
+            |ws: &Workspace| ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &*token);
         let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
         for value in [r#"[{"display":"hi \ud83d"}]"#, "1e999", &deep] {
             let old = format!("{{\"projects\":{{\"/w\":{{\"history\":{value}}}}}}}");
@@ -247,7 +284,11 @@ fn what_claude_code_writes_is_taken_as_it_reads_it() {
         }
         for no_object in ["[]", "null"] {
             ws.write(".claude.json", no_object, 0o600);
-            apply(ws).run().fails(1).stdout_has("claude-config-malformed").stdout_has("holds no JSON object");
+            apply(ws)
+                .run()
+                .fails(1)
+                .stdout_has("claude-config-malformed")
+                .stdout_has("holds no JSON object");
         }
     });
 }
@@ -328,12 +369,15 @@ fn a_codex_home_behind_a_link_is_judged_by_its_target() {
         codex(ws).run().fails(1).stdout_has("`/home/coder/.codex` is a link that leads nowhere");
         fs::rename(ws.home().join("away"), ws.home().join("real")).unwrap();
         ws.set_mode("real", 0o777);
-        at_once(codex(ws)).fails(1).stdout_has("home-unsafe-place codex: `/home/coder/real` has mode 0777");
+        at_once(codex(ws))
+            .fails(1)
+            .stdout_has("home-unsafe-place codex: `/home/coder/real` has mode 0777");
         assert!(!ws.home().join(auth).exists());
     });
 }
 
-/// Our own files are no exception: nothing hangs on what another put there, and nothing of it is followed.
+/// Our own files are no exception: nothing hangs on what another put there, and nothing of it is
+/// followed.
 #[test]
 fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
     sandbox(|ws| {
@@ -343,10 +387,14 @@ fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
             keyed(ws, &key).run().success();
             fs::remove_file(ws.home().join(&path)).unwrap();
             fifo(ws, &path);
-            at_once(keyed(ws, &key)).fails(1).stdout_has(&format!("a FIFO stands at `/home/coder/{path}`"));
+            at_once(keyed(ws, &key))
+                .fails(1)
+                .stdout_has(&format!("a FIFO stands at `/home/coder/{path}`"));
             fs::remove_file(ws.home().join(&path)).unwrap();
             let socket = UnixListener::bind(ws.home().join(&path)).unwrap();
-            at_once(keyed(ws, &key)).fails(1).stdout_has(&format!("a socket stands at `/home/coder/{path}`"));
+            at_once(keyed(ws, &key))
+                .fails(1)
+                .stdout_has(&format!("a socket stands at `/home/coder/{path}`"));
             drop(socket);
             fs::remove_file(ws.home().join(&path)).unwrap();
             ws.write("mine", "mine", 0o600);

@@ -1,6 +1,6 @@
-//! What scripts/release.sh made, where there is nothing else: in an empty root, in one of musl and busybox as Alpine is, as
-//! a user without a name, and for the other machine. (That the binary does its whole job in a Debian user land is what all
-//! other tests show, when PUSHREADY_BIN names it.)
+//! What scripts/release.sh made, where there is nothing else: in an empty root, in one of musl and
+//! busybox as Alpine is, as a user without a name, and for the other machine. (That the binary does
+//! its whole job in a Debian user land is what all other tests show, when PUSHREADY_BIN names it.)
 
 use super::support::{PATH, skipped};
 use std::fs;
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-const CODEX: &str = r#"{"auth_mode":"apikey","OPENAI_API_KEY":"sk-proj-of-a-test-0123456789abcdef"}"#;
+const CODEX: &str =
+    r#"{"auth_mode":"apikey","OPENAI_API_KEY":"sk-proj-of-a-test-0123456789abcdef"}"#;
 
 /// The folder with the release, or none: then the test is skipped, aloud.
 fn release(test: &str) -> Option<PathBuf> {
@@ -22,7 +23,8 @@ fn release(test: &str) -> Option<PathBuf> {
 }
 
 fn tool(name: &str, test: &str) -> Option<PathBuf> {
-    let found = PATH.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
+    let found =
+        PATH.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
     if found.is_none() {
         skipped(&format!("release::{test}: {name} not found"));
     }
@@ -37,19 +39,24 @@ fn binary(release: &Path, machine: &str) -> PathBuf {
 fn empty_root(program: &Path) -> Command {
     let mut bwrap = Command::new("bwrap");
     bwrap.args("--unshare-all --die-with-parent --clearenv --uid 1000 --gid 1000".split(' '));
-    bwrap.args("--proc /proc --dev /dev --perms 1777 --tmpfs /tmp --perms 0700 --dir /home".split(' '));
+    bwrap.args(
+        "--proc /proc --dev /dev --perms 1777 --tmpfs /tmp --perms 0700 --dir /home".split(' '),
+    );
     bwrap.args("--setenv HOME /home --setenv PATH /bin".split(' '));
     bwrap.arg("--ro-bind").arg(program).arg("/pushready");
     bwrap
 }
 
-/// The same with busybox as the whole user land, a passwd entry, and musl as the only C library, where it is installed.
+/// The same with busybox as the whole user land, a passwd entry, and musl as the only C library,
+/// where it is installed.
 fn busybox_root(program: &Path, busybox: &Path) -> Command {
     let mut bwrap = empty_root(program);
     bwrap.args("--dir /etc --dir /bin --symlink bin /usr/bin --ro-bind".split(' '));
     bwrap.arg(busybox).arg("/bin/busybox");
     let applets = Command::new(busybox).arg("--list").output().unwrap();
-    for applet in String::from_utf8(applets.stdout).unwrap().lines().filter(|name| *name != "busybox") {
+    for applet in
+        String::from_utf8(applets.stdout).unwrap().lines().filter(|name| *name != "busybox")
+    {
         bwrap.args(["--symlink", "busybox", &format!("/bin/{applet}")]);
     }
     bwrap.args("--ro-bind-try /lib/ld-musl-x86_64.so.1 /lib/ld-musl-x86_64.so.1".split(' '));
@@ -61,8 +68,11 @@ fn busybox_root(program: &Path, busybox: &Path) -> Command {
 #[track_caller]
 fn says(mut command: Command, status: i32, words: &[&str]) -> Output {
     let output = command.output().unwrap();
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(status), "{text}");
     for word in words {
         assert!(text.contains(word), "lacks {word:?}:\n{text}");
@@ -101,17 +111,22 @@ fn it_runs_in_an_empty_root() {
         &["is this version already"],
     );
 
-    // no git, no ssh, no shell, no passwd: what needs none of them is done, the rest is named with its cure
+    // no git, no ssh, no shell, no passwd: what needs none of them is done, the rest is named with
+    // its cure
     let mut apply = root();
     apply.args(["--setenv", "PUSHREADY_CODEX_AUTH_JSON", CODEX]);
     says(with(apply, "/pushready apply"), 0, &["codex: written", "READY"]);
     let key = volume.path().join("key");
-    let made =
-        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status().unwrap();
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status()
+        .unwrap();
     assert!(made.success());
     let mut apply = shared(root());
     apply.args(
-        "--setenv PUSHREADY_REPOSITORY acme/app --setenv PUSHREADY_DEPLOY_KEY_FILE /volume/key".split(' '),
+        "--setenv PUSHREADY_REPOSITORY acme/app --setenv PUSHREADY_DEPLOY_KEY_FILE /volume/key"
+            .split(' '),
     );
     says(
         with(apply, "/pushready apply"),
@@ -166,7 +181,11 @@ fn the_other_machine_s_binary_runs_too() {
     }
     let root = |arguments: &str| {
         let mut root = empty_root(&program);
-        root.arg("--ro-bind").arg(&qemu).arg("/qemu").args(["--setenv", "PUSHREADY_CODEX_AUTH_JSON", CODEX]);
+        root.arg("--ro-bind").arg(&qemu).arg("/qemu").args([
+            "--setenv",
+            "PUSHREADY_CODEX_AUTH_JSON",
+            CODEX,
+        ]);
         root.args(["/qemu", "/pushready"]).args(arguments.split(' '));
         root
     };
@@ -186,7 +205,8 @@ fn the_sums_and_the_pins_are_those_of_the_files() {
     assert!(script.contains(&format!("\nversion={VERSION}\n")));
     for machine in ["x86_64", "aarch64"] {
         let name = format!("pushready-{VERSION}-{machine}-linux");
-        let sum = listed.lines().find_map(|line| line.strip_suffix(&name)).unwrap_or_default().trim();
+        let sum =
+            listed.lines().find_map(|line| line.strip_suffix(&name)).unwrap_or_default().trim();
         assert!(script.contains(&format!("\n{machine}={sum}\n")), "{machine}: {sum}");
     }
 }

@@ -1,4 +1,5 @@
-//! remove where not all is as apply left it: the receipt gone or damaged, logins that are to stay, files of others.
+//! remove where not all is as apply left it: the receipt gone or damaged, logins that are to stay,
+//! files of others.
 
 use std::fs;
 
@@ -15,7 +16,9 @@ fn receipt(ws: &Workspace) -> serde_json::Value {
 fn our_lines(ws: &Workspace) -> usize {
     [".ssh/config", ".gitconfig"]
         .iter()
-        .filter(|path| fs::read_to_string(ws.home().join(path)).unwrap_or_default().contains("pushready"))
+        .filter(|path| {
+            fs::read_to_string(ws.home().join(path)).unwrap_or_default().contains("pushready")
+        })
         .count()
 }
 
@@ -86,7 +89,8 @@ fn what_was_lost_with_the_state_folder_is_still_named_after_another_apply() {
             ws.sh(&format!("rm -r {lost}")).run().success();
             all.pushready(ws, &["apply"]).run().success().stdout_has("the receipt was gone");
             all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
-            let output = ws.run(&["remove"]).fails(1).stdout_has("the rest: kept: no receipt tells");
+            let output =
+                ws.run(&["remove"]).fails(1).stdout_has("the rest: kept: no receipt tells");
             assert!(output.stdout.contains("~/.codex/config.toml"), "{output}");
             assert_eq!(shared_files(ws), shared, "the lines that name us are gone");
             assert!(!ws.read(".claude/.credentials.json").contains("sk-ant-oat01-"), "{output}");
@@ -109,11 +113,14 @@ fn a_damaged_receipt_leads_to_a_way_that_works() {
                 .run()
                 .fails(3)
                 .stderr_has("cannot read the receipt")
-                .stderr_has("hint: move it away (`mv /home/coder/.local/state/pushready/receipt.json")
+                .stderr_has(
+                    "hint: move it away (`mv /home/coder/.local/state/pushready/receipt.json",
+                )
                 .stderr_has("apply again, then remove takes back");
         }
         fs::rename(ws.home().join(&path), ws.home().join("receipt.damaged")).unwrap();
-        // what names our state folder, and a login of which it has the copy, is ours with and without a receipt
+        // what names our state folder, and a login of which it has the copy, is ours with and
+        // without a receipt
         let refreshed = all.seed.clone().refreshed();
         ws.write(".codex/auth.json", refreshed.json(), 0o600);
         all.pushready(ws, &["apply"]).run().success().stdout_has("newer than the seed");
@@ -124,7 +131,8 @@ fn a_damaged_receipt_leads_to_a_way_that_works() {
         for left in [".codex/auth.lock", ".codex/auth.json.lock"] {
             fs::remove_file(ws.home().join(left)).ok();
         }
-        // onboarding may have been the user's own doing, and what the folders were made for cannot be told
+        // onboarding may have been the user's own doing, and what the folders were made for cannot
+        // be told
         let left = before.diff(&ws.snapshot());
         let known = [".codex", ".claude", ".ssh", ".local"];
         assert!(left.iter().all(|line| known.iter().any(|name| line.contains(name))), "{left:#?}");
@@ -148,10 +156,16 @@ fn logins_that_were_left_in_place_are_still_known_as_ours() {
         keep_logins(ws).stdout_has("codex: left in place").stdout_has("claude: left in place");
         assert!(ws.home().join(".codex/auth.json").exists());
         let config: serde_json::Value = serde_json::from_str(&ws.read(".claude.json")).unwrap();
-        assert_eq!(config["hasCompletedOnboarding"], true, "a session would stop at the first prompt");
+        assert_eq!(
+            config["hasCompletedOnboarding"], true,
+            "a session would stop at the first prompt"
+        );
         assert!(!ws.read(".claude.json").contains("hasTrustDialogAccepted"));
         assert_eq!(our_lines(ws), 0);
-        assert!(!ws.home().join(STATE).join("keys").exists() && !ws.home().join(STATE).join("bin").exists());
+        assert!(
+            !ws.home().join(STATE).join("keys").exists()
+                && !ws.home().join(STATE).join("bin").exists()
+        );
         assert_eq!(receipt(ws)["desired"]["repositories"], serde_json::json!([]));
         // twice is once
         let kept = ws.snapshot();
@@ -194,7 +208,8 @@ fn a_dry_run_tells_of_what_others_put_into_the_state_folder() {
         }
         let told = |output: Output| {
             let report = output.fails(1).json();
-            let kept = report["items"].as_array().unwrap().iter().filter(|item| item["status"] == "fail");
+            let kept =
+                report["items"].as_array().unwrap().iter().filter(|item| item["status"] == "fail");
             kept.map(|item| item["subject"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         let planned = told(ws.run(&["remove", "--dry-run", "--json"]));
@@ -245,7 +260,9 @@ fn with_json_there_is_one_document_whatever_happens() {
                 assert!(!output.status.success(), "{output}");
                 let document = one_document(&output);
                 assert!(document["ready"] == false || document["overall"] == "unknown", "{output}");
-                let said = document["error"]["message"].as_str().or(document["items"][0]["summary"].as_str());
+                let said = document["error"]["message"]
+                    .as_str()
+                    .or(document["items"][0]["summary"].as_str());
                 assert!(said.is_some_and(|said| !said.is_empty()), "{output}");
             }
         };
@@ -278,7 +295,10 @@ fn with_json_there_is_one_document_whatever_happens() {
             &["apply", &format!("--{secret}")],
         ] {
             let output = ws.run(args).fails(2).stderr_has("error: ");
-            assert!(!output.stdout.contains(&secret) && !output.stderr.contains(&secret), "{output}");
+            assert!(
+                !output.stdout.contains(&secret) && !output.stderr.contains(&secret),
+                "{output}"
+            );
         }
         ws.write(&format!("{STATE}/lock"), "", 0o400);
         fs::remove_file(ws.home().join(STATE).join("lock")).unwrap();

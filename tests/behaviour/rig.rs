@@ -1,8 +1,8 @@
 //! The rig itself: that its parts behave as what they stand for.
 
 use crate::support::{
-    Access, Clients, Coder, GitHost, KeyPair, Output, Session, Snapshot, Vendors, Workspace, canary,
-    fake_auth, require, sandbox, strace,
+    Access, Clients, Coder, GitHost, KeyPair, Output, Session, Snapshot, Vendors, Workspace,
+    canary, fake_auth, require, sandbox, strace,
 };
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +10,11 @@ use std::process::Command;
 
 /// ssh with exactly these keys, in this order.
 fn ssh_command(workspace: &Workspace, host: &GitHost, keys: &[&KeyPair]) -> String {
-    workspace.write(".ssh/known_hosts", host.known_hosts(&["github.com", "[ssh.github.com]:443"]), 0o644);
+    workspace.write(
+        ".ssh/known_hosts",
+        host.known_hosts(&["github.com", "[ssh.github.com]:443"]),
+        0o644,
+    );
     let mut command = "ssh -o BatchMode=yes -o IdentitiesOnly=yes".to_owned();
     for (number, key) in keys.iter().enumerate() {
         let file = workspace.home().join(format!(".ssh/key{number}"));
@@ -27,8 +31,10 @@ const MARKER: &str = "/home/coder/marker";
 #[test]
 fn the_sandbox_is_an_empty_workspace() {
     sandbox(|workspace| {
-        let who =
-            workspace.sh("id -un; echo ~; getent hosts github.com | cut -d' ' -f1; ls -A").run().success();
+        let who = workspace
+            .sh("id -un; echo ~; getent hosts github.com | cut -d' ' -f1; ls -A")
+            .run()
+            .success();
         assert_eq!(who.stdout, "coder\n/home/coder\n127.0.0.1\n");
         assert_eq!(workspace.mode(""), 0o700);
         let outside = workspace.cmd("getent").args(["hosts", "example.com"]).run();
@@ -44,12 +50,16 @@ fn the_sandbox_is_an_empty_workspace() {
 // each of the two would see the other's file, did they share anything
 #[test]
 fn a_sandbox_is_its_own() {
-    sandbox(|_| std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap());
+    sandbox(|_| {
+        std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap()
+    });
 }
 
 #[test]
 fn another_sandbox_is_its_own() {
-    sandbox(|_| std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap());
+    sandbox(|_| {
+        std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap()
+    });
 }
 
 #[test]
@@ -83,7 +93,8 @@ fn without_bubblewrap_a_test_is_skipped_aloud() {
 fn a_command_has_four_variables_and_gets_its_stdin() {
     sandbox(|workspace| {
         let env = workspace.cmd("env").env("EXTRA", "1").env_remove("USER").run().success();
-        let mut names: Vec<_> = env.stdout.lines().filter_map(|line| line.split('=').next()).collect();
+        let mut names: Vec<_> =
+            env.stdout.lines().filter_map(|line| line.split('=').next()).collect();
         names.sort_unstable();
         assert_eq!(names, ["EXTRA", "HOME", "LANG", "PATH"]);
         let large = "x".repeat(1 << 20);
@@ -107,13 +118,20 @@ fn clone_and_push_with_the_right_key() {
         git(&["clone", "--quiet", URL]).run().success();
         assert_eq!(workspace.read("app/README.md"), "# acme/app\n");
         let before = host.head("acme/app", "refs/heads/main");
-        git(&["commit", "--quiet", "--allow-empty", "--message=more"]).current_dir("app").run().success();
+        git(&["commit", "--quiet", "--allow-empty", "--message=more"])
+            .current_dir("app")
+            .run()
+            .success();
         git(&["push"]).current_dir("app").run().success();
         assert_ne!(host.head("acme/app", "refs/heads/main"), before);
         assert_eq!(host.head("acme/app", "refs/heads/other"), None);
 
         let sessions = host.sessions();
-        assert!(sessions.iter().all(|session| session.key == key.fingerprint && session.verdict == "ok"));
+        assert!(
+            sessions
+                .iter()
+                .all(|session| session.key == key.fingerprint && session.verdict == "ok")
+        );
         let commands: Vec<_> = sessions.iter().map(|session| session.command.as_str()).collect();
         assert_eq!(commands, ["git-upload-pack 'acme/app.git'", "git-receive-pack 'acme/app.git'"]);
 
@@ -146,11 +164,11 @@ fn the_host_refuses_in_githubs_words() {
         let write = host.deploy_key("acme/app", Access::Write);
         let read = host.deploy_key("acme/app", Access::Read);
         let archive = host.deploy_key("acme/archived", Access::Write);
-        let user = host.user_key("octocat", &[("acme/app", Access::Read), ("acme/sso", Access::Write)]);
+        let user =
+            host.user_key("octocat", &[("acme/app", Access::Read), ("acme/sso", Access::Write)]);
 
         let app = "Hi acme/app! You've successfully authenticated, but GitHub does not provide shell access.";
-        let octocat =
-            "Hi octocat! You've successfully authenticated, but GitHub does not provide shell access.";
+        let octocat = "Hi octocat! You've successfully authenticated, but GitHub does not provide shell access.";
         let not_found = "ERROR: Repository not found.";
         let read_only = "ERROR: The key you are authenticating with has been marked as read only.";
         let to_deploy_key = "ERROR: Permission to acme/lib.git denied to deploy key";
@@ -171,11 +189,15 @@ fn the_host_refuses_in_githubs_words() {
         ] {
             let output = ask(workspace, &host, key, command).fails(1);
             assert_eq!(output.stderr, format!("{answer}\n"), "{command}");
-            let session =
-                Session { key: key.fingerprint.clone(), command: command.into(), verdict: answer.into() };
+            let session = Session {
+                key: key.fingerprint.clone(),
+                command: command.into(),
+                verdict: answer.into(),
+            };
             assert_eq!(host.sessions().last(), Some(&session));
         }
-        let output = ask(workspace, &host, &KeyPair::generate("unknown"), "git-upload-pack 'acme/lib'");
+        let output =
+            ask(workspace, &host, &KeyPair::generate("unknown"), "git-upload-pack 'acme/lib'");
         output.fails(255).stderr_has("git@github.com: Permission denied (publickey).");
     });
 }
@@ -199,9 +221,10 @@ fn the_host_serves_what_a_key_may_use() {
         ] {
             ask(workspace, &host, key, command).success().stdout_has("refs/heads/main");
         }
-        let lfs = ask(workspace, &host, &nested, "git-lfs-authenticate acme/group/nested.git upload")
-            .success()
-            .json();
+        let lfs =
+            ask(workspace, &host, &nested, "git-lfs-authenticate acme/group/nested.git upload")
+                .success()
+                .json();
         assert_eq!(lfs["href"], "https://github.com/acme/group/nested.git/info/lfs");
     });
 }
@@ -240,8 +263,10 @@ fn a_server_hook_declines_a_push() {
         let ssh = ssh_command(workspace, &host, &[&key]);
         let git = |args: &[&str]| workspace.git(args).env("GIT_SSH_COMMAND", ssh.as_str());
         git(&["clone", "--quiet", URL]).run().success();
-        let push = git(&["push", "origin", "HEAD:refs/heads/new"]).current_dir("app").run().fails(1);
-        push.stderr_has("remote: error: GH006: Protected branch").stderr_has("(pre-receive hook declined)");
+        let push =
+            git(&["push", "origin", "HEAD:refs/heads/new"]).current_dir("app").run().fails(1);
+        push.stderr_has("remote: error: GH006: Protected branch")
+            .stderr_has("(pre-receive hook declined)");
         assert_eq!(host.head("acme/app", "refs/heads/new"), None);
     });
 }
@@ -279,7 +304,10 @@ fn coder_gitssh_offers_keys_of_ssh_config_first() {
 fn coder_gitssh_fails_without_coderd() {
     sandbox(|workspace| {
         let coder = Coder::install(None);
-        let output = workspace.git(&["ls-remote", URL]).env("GIT_SSH_COMMAND", coder.git_ssh_command()).run();
+        let output = workspace
+            .git(&["ls-remote", URL])
+            .env("GIT_SSH_COMMAND", coder.git_ssh_command())
+            .run();
         output.fails(128).stderr_has("get agent git ssh token: ");
     });
 }
@@ -292,16 +320,23 @@ fn codex_completes_a_turn_with_exactly_these_credentials() {
         let login = fake_auth::chatgpt();
         workspace.write(".codex/auth.json", login.json(), 0o600);
 
-        let turn =
-            clients.codex(&["exec", "--skip-git-repo-check", "hi"]).run().success().stdout_has("MOCK-OK");
+        let turn = clients
+            .codex(&["exec", "--skip-git-repo-check", "hi"])
+            .run()
+            .success()
+            .stdout_has("MOCK-OK");
         canary::assert_absent("the turn", turn.to_string(), &login.secrets());
         let requests = vendors.requests();
-        let turn =
-            requests.iter().find(|request| request.method == "POST" && request.path.ends_with("/responses"));
+        let turn = requests
+            .iter()
+            .find(|request| request.method == "POST" && request.path.ends_with("/responses"));
         let turn = turn.unwrap_or_else(|| panic!("no turn among {requests:#?}"));
         assert_eq!(turn.headers["authorization"], format!("Bearer {}", login.access_token()));
         assert_eq!(turn.headers["chatgpt-account-id"], fake_auth::ACCOUNT);
-        assert!(requests.iter().all(|request| request.path != "/oauth/token"), "a fresh login was refreshed");
+        assert!(
+            requests.iter().all(|request| request.path != "/oauth/token"),
+            "a fresh login was refreshed"
+        );
         assert_eq!(workspace.read(".codex/auth.json"), login.json());
     });
 }
@@ -315,10 +350,12 @@ fn codex_rotates_an_expired_login_once() {
         workspace.write(".codex/auth.json", login.json(), 0o600);
         let turn = || clients.codex(&["exec", "--skip-git-repo-check", "hi"]).run();
         turn().success().stdout_has("MOCK-OK");
-        let refresh = vendors.requests().into_iter().find(|request| request.path == "/oauth/token").unwrap();
+        let refresh =
+            vendors.requests().into_iter().find(|request| request.path == "/oauth/token").unwrap();
         assert_eq!(refresh.host, "auth.openai.com");
         assert!(refresh.body.contains(&login.refresh_token), "{}", refresh.body);
-        let live: serde_json::Value = serde_json::from_str(&workspace.read(".codex/auth.json")).unwrap();
+        let live: serde_json::Value =
+            serde_json::from_str(&workspace.read(".codex/auth.json")).unwrap();
         assert_eq!(live["tokens"]["refresh_token"], "rt_rotated_1");
 
         // the seed is spent now
@@ -358,7 +395,9 @@ fn fake_logins_differ_where_they_should() {
         assert_ne!(other.id_token(), seed.id_token());
     }
     for json in [fake_auth::api_key("sk-proj-rig"), fake_auth::module_stub().to_owned()] {
-        assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["OPENAI_API_KEY"].is_string());
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&json).unwrap()["OPENAI_API_KEY"].is_string()
+        );
     }
 }
 
@@ -432,7 +471,10 @@ fn a_command_is_killed_at_each_step_that_changes_files() {
         let command = || workspace.sh(script);
         let steps = strace::steps(command());
         for syscall in ["openat", "write", "fchmodat", "mkdir", "symlinkat"] {
-            assert!(steps.iter().any(|step| step.syscall == syscall), "{syscall} is not among {steps:?}");
+            assert!(
+                steps.iter().any(|step| step.syscall == syscall),
+                "{syscall} is not among {steps:?}"
+            );
         }
         let mut left = std::collections::BTreeSet::new();
         for step in &steps {
@@ -442,12 +484,18 @@ fn a_command_is_killed_at_each_step_that_changes_files() {
             }
             strace::inject(command(), step, "signal=KILL").run();
             left.insert(
-                workspace.snapshot().paths().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+                workspace
+                    .snapshot()
+                    .paths()
+                    .map(|path| path.display().to_string())
+                    .collect::<Vec<_>>(),
             );
         }
         assert!(left.len() >= 4, "the command always came as far: {left:?}");
         let mkdir = steps.iter().find(|step| step.syscall == "mkdir").unwrap();
-        strace::inject(command(), mkdir, "error=ENOSPC").run().stderr_has("No space left on device");
+        strace::inject(command(), mkdir, "error=ENOSPC")
+            .run()
+            .stderr_has("No space left on device");
     });
 }
 
@@ -466,7 +514,9 @@ fn the_steps_of_a_process_that_nobody_may_trace_are_seen() {
             let step = steps.iter().rfind(|step| step.syscall == syscall).unwrap();
             std::fs::remove_file(workspace.home().join("renamed")).ok();
             strace::inject(command(), step, "signal=KILL").run();
-            assert!(workspace.home().join(left).exists() && !workspace.home().join("renamed").exists());
+            assert!(
+                workspace.home().join(left).exists() && !workspace.home().join("renamed").exists()
+            );
         }
     });
 }

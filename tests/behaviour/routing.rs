@@ -2,7 +2,8 @@
 
 use crate::support::{Access, Cmd, Coder, GitHost, KeyPair, Workspace, sandbox};
 
-/// Two keys, one for a repository whose name is a prefix of the other's, and a third repository without a key.
+/// Two keys, one for a repository whose name is a prefix of the other's, and a third repository
+/// without a key.
 struct Lab {
     host: GitHost,
     app: KeyPair,
@@ -139,11 +140,16 @@ fn remotes_of_clones_that_are_there_are_put_on_ssh_and_given_back() {
                 .env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"]))
         };
         apply().run().success().stdout_has("remotes");
-        let expected = before.replace("https://github.com/Acme/app\n", "git@github.com:acme/app.git\n");
+        let expected =
+            before.replace("https://github.com/Acme/app\n", "git@github.com:acme/app.git\n");
         assert_eq!(ws.read("src/app/.git/config"), expected);
         ws.git(&["fetch", "origin"]).current_dir("src/app").run().success();
         // a repository that is asked for no longer loses its key and gets its remote back
-        apply().env("PUSHREADY_REPOSITORY", "acme/else").run().success().stdout_has("no longer asked for");
+        apply()
+            .env("PUSHREADY_REPOSITORY", "acme/else")
+            .run()
+            .success()
+            .stdout_has("no longer asked for");
         assert_eq!(ws.read("src/app/.git/config"), before);
     });
 }
@@ -166,7 +172,8 @@ fn a_host_key_that_is_not_the_pinned_one_is_refused() {
     });
 }
 
-/// Two scripts of one start may both install: the second one's file takes the place of the one that runs.
+/// Two scripts of one start may both install: the second one's file takes the place of the one that
+/// runs.
 #[test]
 fn a_binary_replaced_or_removed_while_it_runs_is_no_missing_proc() {
     sandbox(|ws| {
@@ -184,7 +191,8 @@ fn a_binary_replaced_or_removed_while_it_runs_is_no_missing_proc() {
             ws.sh("for folder in here other; do cp \"$(command -v pushready)\" $folder; done")
                 .run()
                 .success();
-            // it reads its variables from standard input, and so waits for us before it does anything
+            // it reads its variables from standard input, and so waits for us before it does
+            // anything
             let script = format!(
                 r#"here/pushready apply --stdin <fifo & exec 3>fifo
                 until [ "$(cat /proc/$!/comm)" = pushready ]; do :; done
@@ -192,15 +200,18 @@ fn a_binary_replaced_or_removed_while_it_runs_is_no_missing_proc() {
             );
             let variables = serde_json::json!({"PUSHREADY_DEPLOY_KEYS": keys}).to_string();
             let apply = ws.sh(&script).env("VARIABLES", variables);
-            let output =
-                apply.env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"])).run().success();
+            let output = apply
+                .env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"]))
+                .run()
+                .success();
             output.stdout_has(said).stdout_has("\nREADY ");
             ws.git(&["ls-remote", "git@github.com:acme/app.git"]).run().success();
         }
     });
 }
 
-/// What stands behind a failure is told once, and what waits for it says so: it is no failure without a name.
+/// What stands behind a failure is told once, and what waits for it says so: it is no failure
+/// without a name.
 #[test]
 fn remotes_wait_for_the_routing_that_failed() {
     sandbox(|ws| {
@@ -221,7 +232,9 @@ fn remotes_wait_for_the_routing_that_failed() {
         let told = apply()
             .fails(1)
             .stdout_has("FAIL  home-read-only routing: cannot use `/home/coder/.ssh/config`: ")
-            .stdout_has("the folder `/home/coder/.ssh` does not let this user write (Permission denied)")
+            .stdout_has(
+                "the folder `/home/coder/.ssh` does not let this user write (Permission denied)",
+            )
             .stdout_has("warn  home-read-only remotes: left alone, because routing failed")
             .stdout_has("NOT READY home-read-only routing\n");
         assert!(!told.stdout.contains(".pushready"), "no name of a temporary file: {told}");

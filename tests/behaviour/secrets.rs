@@ -66,7 +66,8 @@ fn no_secret_stands_in_any_output_or_in_any_other_file() {
             let output = secrets.variables(ws.pushready(command)).run().success();
             canary::assert_absent(&format!("{command:?}"), output.to_string(), &all);
         }
-        // seeds stand in the environment, and nothing answers here: there is much to tell, and no word of them in it
+        // seeds stand in the environment, and nothing answers here: there is much to tell, and no
+        // word of them in it
         for command in
             [&["-vvv", "doctor"][..], &["-vvv", "doctor", "--json"], &["-vvv", "doctor", "--short"]]
         {
@@ -98,7 +99,8 @@ fn no_child_is_told_a_secret() {
         cmd.wrapped_in("strace", strace).run().success();
         let log = fs::read_to_string(log).unwrap();
         // the first line is pushready itself, started with its variables
-        let children: Vec<&str> = log.lines().skip(1).filter(|line| line.contains("execve(")).collect();
+        let children: Vec<&str> =
+            log.lines().skip(1).filter(|line| line.contains("execve(")).collect();
         assert!(children.iter().any(|line| line.contains("ssh")), "{children:#?}");
         for child in children {
             canary::assert_absent("the arguments or environment of a child", child, &secrets.all());
@@ -115,8 +117,11 @@ fn what_holds_a_secret_is_private_from_birth() {
         let log = ws.home().join("open.log");
         let options = ["-f", "-e", "trace=openat,?open,mkdir,mkdirat,chmod,fchmod,fchmodat", "-o"];
         // umask 000 would show a mode that only the umask narrows
-        let script =
-            format!("umask 000; exec strace {} {} pushready apply", options.join(" "), log.display());
+        let script = format!(
+            "umask 000; exec strace {} {} pushready apply",
+            options.join(" "),
+            log.display()
+        );
         secrets.variables(ws.sh(&script)).run().success();
         let log = fs::read_to_string(log).unwrap();
         let mut created = 0;
@@ -136,7 +141,10 @@ fn what_holds_a_secret_is_private_from_birth() {
             let mode = ws.mode(path.to_str().unwrap());
             let shown = path.display().to_string();
             let open = ["exec.log", "open.log", ".codex/auth.lock"];
-            assert!(mode.trailing_zeros() >= 6 || open.contains(&&*shown), "{shown} has mode {mode:04o}");
+            assert!(
+                mode.trailing_zeros() >= 6 || open.contains(&&*shown),
+                "{shown} has mode {mode:04o}"
+            );
         }
     });
 }
@@ -170,12 +178,16 @@ fn a_place_that_is_not_safe_is_refused_by_name_and_the_rest_goes_on() {
         let output = secrets.variables(ws.pushready(&["apply"])).run().fails(1);
         assert!(output.stdout.contains("symlink"), "{output}");
         assert_eq!(ws.read("victim"), "precious");
-        assert!(ws.home().join(".claude/.credentials.json").exists(), "the others still go through");
+        assert!(
+            ws.home().join(".claude/.credentials.json").exists(),
+            "the others still go through"
+        );
         assert!(output.stdout.contains("NOT READY home-unsafe-place codex"), "{output}");
     });
 }
 
-/// What is reported names the obstacle, not what it kept from being written; and its fix can be pasted into a shell.
+/// What is reported names the obstacle, not what it kept from being written; and its fix can be
+/// pasted into a shell.
 #[test]
 fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
     sandbox(|ws| {
@@ -195,8 +207,12 @@ fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
         std::os::unix::fs::symlink("../victim", ws.home().join(codex).join("auth.json")).unwrap();
         fs::create_dir(ws.home().join(claude).join(".credentials.json")).unwrap();
         let report = apply().fails(1).json();
-        let failed: Vec<_> =
-            report["items"].as_array().unwrap().iter().filter(|item| item["status"] == "fail").collect();
+        let failed: Vec<_> = report["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|item| item["status"] == "fail")
+            .collect();
         assert_eq!(failed.len(), 2, "{report:#}");
         for item in failed {
             assert_eq!(item["code"], "home-unsafe-place", "{item:#}");
@@ -209,7 +225,8 @@ fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
     });
 }
 
-/// The value where its path belongs is an easy mistake in a template, and the message about it must not be the leak.
+/// The value where its path belongs is an easy mistake in a template, and the message about it must
+/// not be the leak.
 #[test]
 fn a_value_in_the_place_of_its_path_is_not_shown() {
     sandbox(|ws| {
@@ -235,7 +252,8 @@ fn a_value_in_the_place_of_its_path_is_not_shown() {
             ("PUSHREADY_REMOTES_ROOTS", &seed, "is passed over: a folder begins with"),
             (&format!("PUSHREADY_{token}"), &seed, "is passed over: it is no variable"),
         ] {
-            let output = ws.pushready(&["-vv", "apply"]).env(name, value).run().success().stdout_has(said);
+            let output =
+                ws.pushready(&["-vv", "apply"]).env(name, value).run().success().stdout_has(said);
             canary::assert_absent(name, output.to_string(), &secrets.all());
             ws.run(&["remove"]).success();
         }
@@ -254,15 +272,19 @@ fn a_state_folder_that_others_can_write_is_closed() {
     });
 }
 
-/// No quoting carries such a path through ssh's configuration; written all the same, it would break ssh for every host.
+/// No quoting carries such a path through ssh's configuration; written all the same, it would break
+/// ssh for every host.
 #[test]
 fn a_state_path_that_ssh_cannot_hold_is_refused_and_ssh_goes_on() {
     sandbox(|ws| {
         let secrets = Secrets::new();
         for name in ["o'brien", "a\"b", "a%b", "a[b]", "a\\b", "a\nb"] {
             let state = ws.home().join(name);
-            let output =
-                secrets.variables(ws.pushready(&["apply"])).env("XDG_STATE_HOME", &state).run().fails(1);
+            let output = secrets
+                .variables(ws.pushready(&["apply"]))
+                .env("XDG_STATE_HOME", &state)
+                .run()
+                .fails(1);
             assert!(output.stdout.contains("ssh-route-broken"), "{output}");
             assert!(!ws.home().join(".ssh/config").exists(), "{output}");
             ws.pushready(&["remove"]).env("XDG_STATE_HOME", &state).run().success();
@@ -285,14 +307,19 @@ fn what_stood_in_a_login_is_kept_whole_and_never_in_the_receipt() {
             ws.write(path, &before, 0o600);
             secrets.variables(ws.pushready(&["apply"])).run().success();
             let receipt = ws.read(".local/state/pushready/receipt.json");
-            canary::assert_absent("the receipt", &receipt, &[secrets.token.clone(), refresh.clone()]);
+            canary::assert_absent(
+                "the receipt",
+                &receipt,
+                &[secrets.token.clone(), refresh.clone()],
+            );
             ws.run(&["remove"]).success();
             assert_eq!(ws.read(path), before);
         }
     });
 }
 
-/// Neither a crash nor a neighbour of the same user gets at the memory (proc(5), PR_SET_DUMPABLE(2const)).
+/// Neither a crash nor a neighbour of the same user gets at the memory (proc(5),
+/// PR_SET_DUMPABLE(2const)).
 #[test]
 fn a_running_process_leaves_no_core_and_cannot_be_read() {
     sandbox(|ws| {
@@ -317,10 +344,16 @@ fn a_v_says_more_and_each_more_logs_more() {
         let quiet = apply(&["apply", "--dry-run"]);
         assert_eq!(quiet.stderr, "", "{quiet}");
         let first = apply(&["-v", "apply"]).stdout_has("      write ~/.codex/auth.json");
-        assert!(first.stderr.contains("INFO write path=") && !first.stderr.contains("DEBUG"), "{first}");
+        assert!(
+            first.stderr.contains("INFO write path=") && !first.stderr.contains("DEBUG"),
+            "{first}"
+        );
         let doctor = |arguments: &[&str]| ws.run(&[arguments, &["doctor", "--offline"]].concat());
         let (quiet, more, log) = (doctor(&[]), doctor(&["-v"]), doctor(&["-vv"]));
-        assert!(!quiet.stdout.contains("ok      codex.login") && quiet.stderr.is_empty(), "{quiet}");
+        assert!(
+            !quiet.stdout.contains("ok      codex.login") && quiet.stderr.is_empty(),
+            "{quiet}"
+        );
         more.stdout_has("ok      codex.login").stderr_has("INFO codex.login results=");
         log.stderr_has("DEBUG");
     });
@@ -330,8 +363,10 @@ fn a_v_says_more_and_each_more_logs_more() {
 fn nothing_depends_on_colour_and_each_help_has_examples() {
     sandbox(|ws| {
         for command in ["apply", "doctor", "status", "remove", "explain", "agents-md", "install"] {
-            let help = ws.pushready(&[command, "--help"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
-            let help = help.run().success().stdout_has(&format!("Examples:\n  pushready {command}"));
+            let help =
+                ws.pushready(&[command, "--help"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
+            let help =
+                help.run().success().stdout_has(&format!("Examples:\n  pushready {command}"));
             assert!(!help.stdout.contains('\u{1b}'), "{help}");
         }
         let log = ws.pushready(&["-vvv", "doctor", "--offline"]).env("NO_COLOR", "1").run();
@@ -339,7 +374,8 @@ fn nothing_depends_on_colour_and_each_help_has_examples() {
     });
 }
 
-/// A secret in the wrong place of the command line stands in the history already; it need not stand in a log as well.
+/// A secret in the wrong place of the command line stands in the history already; it need not stand
+/// in a log as well.
 #[test]
 fn what_was_typed_in_a_wrong_place_is_not_repeated() {
     sandbox(|ws| {
@@ -354,7 +390,11 @@ fn what_was_typed_in_a_wrong_place_is_not_repeated() {
             &[&token],
         ] {
             let output = ws.run(args);
-            canary::assert_absent(args[0], format!("{}{}", output.stdout, output.stderr), &[&token]);
+            canary::assert_absent(
+                args[0],
+                format!("{}{}", output.stdout, output.stderr),
+                &[&token],
+            );
         }
     });
 }

@@ -1,4 +1,5 @@
-//! status tells what is, before a doctor has run: after a removal that was not finished, and of logins that are gone.
+//! status tells what is, before a doctor has run: after a removal that was not finished, and of
+//! logins that are gone.
 
 use std::fs;
 
@@ -134,7 +135,10 @@ fn of_an_unclaimed_workspace_nothing_is_required() {
     sandbox(|ws| {
         let all = All::new();
         let unclaimed = |args: &[&str]| {
-            all.pushready(ws, args).env("PUSHREADY_UNCLAIMED", "1").env("PUSHREADY_REQUIRE", "codex").run()
+            all.pushready(ws, args)
+                .env("PUSHREADY_UNCLAIMED", "1")
+                .env("PUSHREADY_REQUIRE", "codex")
+                .run()
         };
         unclaimed(&["apply"]).success().stdout_has("UNCLAIMED");
         unclaimed(&["status"]).success();

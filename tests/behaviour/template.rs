@@ -1,4 +1,5 @@
-//! The Coder module and the examples: what a template author writes is planned, applied and run as the workspace's user.
+//! The Coder module and the examples: what a template author writes is planned, applied and run as
+//! the workspace's user.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::support::fake_auth::{self, ChatGpt};
 use crate::support::{
-    AGENT_PATH, Access, Agent, CRATE, Coder, GitHost, KeyPair, Output, Release, Template, Workspace, canary,
-    require, sandbox, sandbox_with,
+    AGENT_PATH, Access, Agent, CRATE, Coder, GitHost, KeyPair, Output, Release, Template,
+    Workspace, canary, require, sandbox, sandbox_with,
 };
 
 const START: &str = "module.pushready.coder_script.start[0]";
@@ -89,16 +90,21 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
         let status = agent.deployment.script(START).clone();
         assert!(status.at_start && !status.at_stop && !status.blocks_login);
         let metadata = |agent: &Agent| {
-            let output = template.terraform(&["output", "-json", "metadata"]).run().success().json();
+            let output =
+                template.terraform(&["output", "-json", "metadata"]).run().success().json();
             agent.cmd(output["script"].as_str().unwrap()).run().success().stdout
         };
         assert_eq!(metadata(&agent), "starting\n");
 
-        let first =
-            agent.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
+        let first = agent
+            .run(START)
+            .success()
+            .stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
         assert!(last_line(&first).starts_with("READY "), "{first}");
-        let verdicts =
-            first.stdout.lines().filter(|line| line.starts_with("READY") || line.starts_with("NOT READY"));
+        let verdicts = first
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("READY") || line.starts_with("NOT READY"));
         assert_eq!(verdicts.count(), 1, "{first}");
         assert_eq!(first.stderr, "", "the dashboard shows it as errors");
         // that it was installed, and eight
@@ -111,7 +117,8 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
             metadata(&agent)
         );
 
-        // the next start of the same workspace: a new agent, the same home, and no release far and wide
+        // the next start of the same workspace: a new agent, the same home, and no release far and
+        // wide
         fs::remove_dir_all(Release::publish().folder).unwrap();
         let before = ws.snapshot();
         let agent = Agent::of(ws, agent.deployment);
@@ -153,9 +160,12 @@ fn hostile_values_arrive_byte_for_byte() {
         let agent = Agent::of(ws, template.build(&[]));
         agent.run(START).success().stdout_has("repaired: CRLF line ends");
         assert_eq!(login(ws), seed);
-        let keys: Vec<_> = fs::read_dir(ws.home().join(".local/state/pushready/keys")).unwrap().collect();
         let keys: Vec<_> =
-            keys.into_iter().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+            fs::read_dir(ws.home().join(".local/state/pushready/keys")).unwrap().collect();
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect();
         assert_eq!(keys, [key.private.clone(), key.private]);
         // and every process of the workspace can still be started
         agent.shell("true").success();
@@ -178,7 +188,12 @@ fn no_secret_stands_in_a_plan_a_script_or_a_command_line() {
         for script in &deployment.scripts {
             canary::assert_absent(&script.address, &script.text, &secrets);
             // one element of argv: MAX_ARG_STRLEN
-            assert!(script.text.len() < 128 << 10, "{} bytes in {}", script.text.len(), script.address);
+            assert!(
+                script.text.len() < 128 << 10,
+                "{} bytes in {}",
+                script.text.len(),
+                script.address
+            );
         }
         for output in ["hook", "proof"] {
             let text = template.terraform(&["output", "-raw", output]).run().success().stdout;
@@ -198,7 +213,10 @@ fn no_secret_stands_in_a_plan_a_script_or_a_command_line() {
                 .success();
             canary::assert_absent(address, traced.to_string(), &secrets);
             let execs = fs::read(log).unwrap();
-            assert!(String::from_utf8_lossy(&execs).contains("\"apply\""), "{address} did not apply");
+            assert!(
+                String::from_utf8_lossy(&execs).contains("\"apply\""),
+                "{address} did not apply"
+            );
             canary::assert_absent("a command line", execs, &secrets);
         }
     });
@@ -211,7 +229,8 @@ fn red_is_for_what_is_required_alone() {
         let key = KeyPair::generate("app");
         let agent = |arguments: &str, variables: &Value| {
             let arguments = format!("wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}");
-            let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
+            let template =
+                Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
             template.variables(variables);
             Agent::of(ws, template.build(&[]))
         };
@@ -239,7 +258,8 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         let key = KeyPair::generate("app");
         let agent = |arguments: &str| {
             let arguments = format!("wait_seconds = 0\n  deploy_keys = var.keys\n  {arguments}");
-            let template = Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
+            let template =
+                Template::of_module(ws, &arguments, "variable \"keys\" { sensitive = true }");
             template.variables(&json!({"keys": {"acme/app": key.private}}));
             Agent::of(ws, template.build(&[]))
         };
@@ -254,9 +274,9 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         assert_eq!(lax.run(STOP).success().stdout, "");
         assert_eq!(lax.run(CHECK).success().stdout, "");
 
-        // on a persistent home an older one may be there: better than nothing, and replaced as soon as that can be
-        let older =
-            "#!/bin/sh\necho \"older $*\"\ncase $* in *--required*) exit 2 ;; apply) echo READY ;; esac\n";
+        // on a persistent home an older one may be there: better than nothing, and replaced as soon
+        // as that can be
+        let older = "#!/bin/sh\necho \"older $*\"\ncase $* in *--required*) exit 2 ;; apply) echo READY ;; esac\n";
         ws.write(".local/bin/pushready", older, 0o755);
         let run = lax
             .run(START)
@@ -284,7 +304,8 @@ fn the_users_shell_does_not_matter() {
         let template = everything(ws, &host, &fake_auth::chatgpt(), "");
         let mut deployment = Some(template.build(&[]));
         for shell in ["/usr/bin/fish", "/bin/dash"] {
-            let agent = Agent::of(ws, deployment.take().unwrap()).login_shell(shell).env("SHELL", shell);
+            let agent =
+                Agent::of(ws, deployment.take().unwrap()).login_shell(shell).env("SHELL", shell);
             let run = agent.run(START).success();
             assert!(last_line(&run).starts_with("READY "), "{shell}: {run}");
             agent.run(CHECK).success();
@@ -314,13 +335,19 @@ fn an_unclaimed_prebuild_gets_repository_keys_alone_and_its_claim_the_rest() {
         // never red, whatever is wrong: an agent that is not ready cannot be claimed
         fs::remove_dir_all(ws.home().join(".local/bin")).unwrap();
         fs::remove_dir_all(Release::publish().folder).unwrap();
-        Agent::of(ws, unclaimed.deployment).run(START).success().stdout_has("could not be installed");
+        Agent::of(ws, unclaimed.deployment)
+            .run(START)
+            .success()
+            .stdout_has("could not be installed");
 
         Release::publish();
-        let claimed = Agent::of(ws, template.build(&[("CODER_WORKSPACE_IS_PREBUILD_CLAIM", "true")]));
+        let claimed =
+            Agent::of(ws, template.build(&[("CODER_WORKSPACE_IS_PREBUILD_CLAIM", "true")]));
         let run = claimed.run(START).success();
         assert!(last_line(&run).starts_with("READY "), "{run}");
-        assert!(ws.home().join(AUTH).exists() && ws.home().join(".claude/.credentials.json").exists());
+        assert!(
+            ws.home().join(AUTH).exists() && ws.home().join(".claude/.credentials.json").exists()
+        );
     });
 }
 
@@ -337,9 +364,10 @@ fn no_process_outlives_a_script_and_keeps_its_output_open() {
             assert!(status.success(), "{address}: {status}");
             let (ended, end) = mpsc::channel();
             std::thread::spawn(move || {
-                for pipe in
-                    [&mut child.stdout.take().unwrap() as &mut dyn Read, &mut child.stderr.take().unwrap()]
-                {
+                for pipe in [
+                    &mut child.stdout.take().unwrap() as &mut dyn Read,
+                    &mut child.stderr.take().unwrap(),
+                ] {
                     pipe.read_to_end(&mut Vec::new()).unwrap();
                 }
                 ended.send(()).unwrap();
@@ -367,7 +395,9 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
         assert_eq!(kept["tokens"]["refresh_token"], seed.refreshed().refresh_token.as_str());
 
         // 1 is of something else, such as a bad key; 3 is of apply itself
-        for (status, said) in [(1, ""), (3, "note     not kept this time: what was kept before stays\n")] {
+        for (status, said) in
+            [(1, ""), (3, "note     not kept this time: what was kept before stays\n")]
+        {
             let path = ws.home().join(".local/bin/pushready");
             fs::remove_file(&path).unwrap();
             ws.write(".local/bin/pushready", format!("#!/bin/sh\nexit {status}\n"), 0o755);
@@ -377,7 +407,11 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
         // a pushready that hangs, deaf to signals, with a child that holds the output
         let path = ws.home().join(".local/bin/pushready");
         fs::remove_file(&path).unwrap();
-        ws.write(".local/bin/pushready", "#!/bin/sh\ntrap '' TERM HUP INT\nsleep 600 &\nsleep 600\n", 0o755);
+        ws.write(
+            ".local/bin/pushready",
+            "#!/bin/sh\ntrap '' TERM HUP INT\nsleep 600 &\nsleep 600\n",
+            0o755,
+        );
         let began = Instant::now();
         agent.run(STOP).success().stdout_has("what was kept before stays");
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
@@ -394,7 +428,11 @@ fn cron_and_stop_bring_nothing_back_that_was_removed_and_a_start_does() {
         agent.shell("pushready remove").success();
         let removed = ws.snapshot();
         for address in [CHECK, STOP] {
-            assert_eq!(agent.run(address).success().to_string().matches("READY").count(), 0, "{address}");
+            assert_eq!(
+                agent.run(address).success().to_string().matches("READY").count(),
+                0,
+                "{address}"
+            );
         }
         assert_eq!(removed.written(&ws.snapshot()), Vec::<PathBuf>::new());
         agent.run(START).success();
@@ -408,17 +446,25 @@ fn cron_mends_and_proves_in_one_line_and_each_workspace_has_its_own_minute() {
         let host = Host::start();
         let seed = fake_auth::chatgpt();
         let template = everything(ws, &host, &seed, "");
-        let cron =
-            |id: &str| template.build(&[("CODER_WORKSPACE_ID", id)]).script(CHECK).cron.clone().unwrap();
+        let cron = |id: &str| {
+            template.build(&[("CODER_WORKSPACE_ID", id)]).script(CHECK).cron.clone().unwrap()
+        };
         let schedules: BTreeSet<_> = ["one", "two", "three"].map(cron).into();
         assert_eq!(schedules.len(), 3, "{schedules:?}");
         for schedule in &schedules {
             let fields: Vec<_> = schedule.split(' ').collect();
             let [second, minute, "*", "*", "*", "*"] = fields[..] else { panic!("{schedule}") };
             let (minute, "30") = minute.split_once('/').unwrap() else { panic!("{schedule}") };
-            assert!(second.parse::<u8>().unwrap() < 60 && minute.parse::<u8>().unwrap() < 30, "{schedule}");
+            assert!(
+                second.parse::<u8>().unwrap() < 60 && minute.parse::<u8>().unwrap() < 30,
+                "{schedule}"
+            );
         }
-        assert_eq!(schedules, ["one", "two", "three"].map(cron).into(), "they change from build to build");
+        assert_eq!(
+            schedules,
+            ["one", "two", "three"].map(cron).into(),
+            "they change from build to build"
+        );
 
         let agent = Agent::of(ws, template.build(&[]));
         agent.run(START).success();
@@ -455,8 +501,7 @@ fn several_hooks_at_once_all_end_well() {
 #[test]
 fn coder_exp_sync_is_taken_part_in_where_the_agent_serves_it() {
     sandbox(|ws| {
-        let arguments =
-            "sync_unit = \"pushready\"\n  sync_after = [\"coder-labs-codex-install_script\", \"other\"]";
+        let arguments = "sync_unit = \"pushready\"\n  sync_after = [\"coder-labs-codex-install_script\", \"other\"]";
         let template = Template::of_module(ws, arguments, "");
         let agent = Agent::of(ws, template.build(&[]));
         // no agent socket, and no coder at all
@@ -514,11 +559,14 @@ fn a_refreshed_login_survives_the_stub_that_codex_v4_writes() {
             1,
             "ours would race"
         );
-        let seen_by_codex =
-            || -> Value { serde_json::from_str(&ws.read(".codex-module/seen-by-codex.json")).unwrap() };
+        let seen_by_codex = || -> Value {
+            serde_json::from_str(&ws.read(".codex-module/seen-by-codex.json")).unwrap()
+        };
         agent.start();
         assert_eq!(seen_by_codex()["tokens"]["refresh_token"], seed.refresh_token.as_str());
-        assert!(ws.read(".codex-module/post_install.log").lines().last().unwrap().starts_with("READY "));
+        assert!(
+            ws.read(".codex-module/post_install.log").lines().last().unwrap().starts_with("READY ")
+        );
 
         // Codex refreshes; the workspace is killed, so that no stop script runs; the next start
         let refreshed = seed.refreshed();
@@ -527,7 +575,8 @@ fn a_refreshed_login_survives_the_stub_that_codex_v4_writes() {
         let starts = agent.start();
         assert_eq!(seen_by_codex()["tokens"]["refresh_token"], refreshed.refresh_token.as_str());
         assert_eq!(ws.mode(AUTH), 0o600);
-        let secrets = [&refreshed.secrets()[..], &[claude_token(), host.key.private.clone()]].concat();
+        let secrets =
+            [&refreshed.secrets()[..], &[claude_token(), host.key.private.clone()]].concat();
         for (address, output) in starts {
             // agentapi's main.sh traces what it runs, the text of the hooks too
             canary::assert_absent(&address, output.to_string(), &secrets);
@@ -557,7 +606,13 @@ fn the_empty_variables_of_claude_v4_are_no_login() {
         assert_eq!(agent.deployment.variables["CLAUDE_CODE_OAUTH_TOKEN"], "");
         for _ in 0..2 {
             agent.start();
-            assert!(ws.read(".claude-module/post_install.log").lines().last().unwrap().starts_with("READY "));
+            assert!(
+                ws.read(".claude-module/post_install.log")
+                    .lines()
+                    .last()
+                    .unwrap()
+                    .starts_with("READY ")
+            );
             assert!(ws.read(".claude/.credentials.json").contains(&claude_token()));
         }
     });
@@ -565,7 +620,8 @@ fn the_empty_variables_of_claude_v4_are_no_login() {
 
 /// What the agent writes before any script; `echo -n` and `$(…)` lose the last line end.
 fn write_user_secrets(ws: &Workspace, host: &Host, seed: &ChatGpt) {
-    let write = |name: &str, text: &str| ws.write(&format!(".config/pushready/seed/{name}"), text, 0o600);
+    let write =
+        |name: &str, text: &str| ws.write(&format!(".config/pushready/seed/{name}"), text, 0o600);
     write("codex-auth.json", &seed.json());
     write("claude-oauth-token", &claude_token());
     write("deploy-keys/github.com/acme/app", host.key.private.trim_end());
@@ -576,8 +632,9 @@ fn write_user_secrets(ws: &Workspace, host: &Host, seed: &ChatGpt) {
 #[test]
 fn the_screen_of_the_readme_is_all_that_it_takes() {
     sandbox(|ws| {
-        let [ours, whole] = [include_str!("../../scripts/coder/README.md"), include_str!("../../README.md")]
-            .map(|text| text.split_once("```tf\n").unwrap().1.split_once("```").unwrap().0);
+        let [ours, whole] =
+            [include_str!("../../scripts/coder/README.md"), include_str!("../../README.md")]
+                .map(|text| text.split_once("```tf\n").unwrap().1.split_once("```").unwrap().0);
         assert_eq!(ours, whole, "both have the same screen");
         let host = Host::start();
         let template = Template::of_readme(ws);
@@ -593,7 +650,11 @@ fn the_screen_of_the_readme_is_all_that_it_takes() {
         }
         assert_eq!(ws.read("app/README.md"), "# acme/app\n");
         let metadata = agent.deployment.metadata[0]["script"].as_str().unwrap();
-        agent.cmd(metadata).run().success().stdout_has("ready · push 1/1 · codex · claude · checked ");
+        agent
+            .cmd(metadata)
+            .run()
+            .success()
+            .stdout_has("ready · push 1/1 · codex · claude · checked ");
     });
 }
 
@@ -604,7 +665,10 @@ fn example_coder_user_secrets() {
         let template = Template::of_example(ws, "coder-user-secrets");
         let agent = Agent::of(ws, template.build(&[]));
         let names: Vec<_> = agent.deployment.variables.keys().map(String::as_str).collect();
-        assert_eq!(names, ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE", "PUSHREADY_TRUSTED_FOLDERS"]);
+        assert_eq!(
+            names,
+            ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE", "PUSHREADY_TRUSTED_FOLDERS"]
+        );
         assert_eq!(agent.deployment.metadata.len(), 1);
 
         // nobody has made a secret yet: the clone fails, and the verdict says what is missing
@@ -641,7 +705,8 @@ fn what_before_and_after_no_longer_require_is_red_no_longer() {
             let more = format!(
                 "variable \"keys\" {{ sensitive = true }}\nmodule \"proof\" {{\n  source = \"./pushready\"\n  agent_id = coder_agent.main.id\n  part = \"after\"\n  wait_seconds = 0\n  {require}\n}}"
             );
-            let template = Template::of_module(ws, "part = \"before\"\n  deploy_keys = var.keys", &more);
+            let template =
+                Template::of_module(ws, "part = \"before\"\n  deploy_keys = var.keys", &more);
             template.variables(&json!({"keys": {"acme/app": key.private}}));
             let agent = Agent::of(ws, template.build(&[]));
             agent.run(START).success();
@@ -652,8 +717,9 @@ fn what_before_and_after_no_longer_require_is_red_no_longer() {
         let green = after("").success();
         assert!(last_line(&green).starts_with("READY (nothing required"), "{green}");
         // two variables of one name: which of them the agent gets is not ours to say
-        let refused =
-            Template::of_module(ws, "part = \"before\"\n  require = [\"codex\"]", "").plan().fails(1);
+        let refused = Template::of_module(ws, "part = \"before\"\n  require = [\"codex\"]", "")
+            .plan()
+            .fails(1);
         assert!(refused.stderr.contains("`after`"), "{refused}");
     });
 }
@@ -663,8 +729,9 @@ fn example_coder_tasks() {
     sandbox(|ws| {
         let host = Host::start();
         let template = Template::of_example(ws, "coder-tasks");
-        template
-            .variables(&json!({"codex_auth_json": fake_auth::chatgpt().json(), "app_key": host.key.private}));
+        template.variables(
+            &json!({"codex_auth_json": fake_auth::chatgpt().json(), "app_key": host.key.private}),
+        );
         let deployment = template.build(&[]);
         assert_eq!(deployment.variables["PUSHREADY_CODEX_LEASE"], "1");
         // the rig's host is not the real github.com
@@ -673,8 +740,15 @@ fn example_coder_tasks() {
             for output in agent.start().into_values() {
                 output.success();
             }
-            assert!(ws.read(".codex-module/post_install.log").lines().last().unwrap().starts_with("READY "));
-            let seen: Value = serde_json::from_str(&ws.read(".codex-module/seen-by-codex.json")).unwrap();
+            assert!(
+                ws.read(".codex-module/post_install.log")
+                    .lines()
+                    .last()
+                    .unwrap()
+                    .starts_with("READY ")
+            );
+            let seen: Value =
+                serde_json::from_str(&ws.read(".codex-module/seen-by-codex.json")).unwrap();
             assert_eq!(seen["tokens"]["access_token"], fake_auth::chatgpt().access_token());
             assert_eq!(seen["tokens"]["refresh_token"], "");
             // by the HTTPS address, over SSH, with the key that the hook brought
@@ -693,7 +767,8 @@ fn words(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect()
 }
 
-/// A volume from a secret, as the kubelet mounts it: links into a dated folder, of root's and for all to read.
+/// A volume from a secret, as the kubelet mounts it: links into a dated folder, of root's and for
+/// all to read.
 fn mount_secret(volume: &Value, folder: &Path, secret: &[(&str, &str)]) {
     let dated = folder.join("..2026_01_31");
     for item in volume["secret"]["items"].as_array().unwrap() {
@@ -724,7 +799,8 @@ fn example_pod() {
         let mount = |container: &Value, name: &str| {
             PathBuf::from(named(&container["volumeMounts"], name)["mountPath"].as_str().unwrap())
         };
-        // an emptyDir is root's, and writable for everybody (kubelet, pkg/volume/emptydir): no place for a login
+        // an emptyDir is root's, and writable for everybody (kubelet, pkg/volume/emptydir): no
+        // place for a login
         let mut mounts = main["volumeMounts"].as_array().unwrap().iter();
         assert!(mounts.all(|mount| !ws.home().starts_with(mount["mountPath"].as_str().unwrap())));
         let shared = mount(init, "pushready");
@@ -748,10 +824,13 @@ fn example_pod() {
         ws.install("run-agent", "#!/bin/sh\necho \"agent at work\"\n");
         let container = |command: &Value| {
             let command = words(command);
-            let mut cmd =
-                ws.cmd(command[0]).args(&command[1..]).env("PATH", format!("/run/rig/bin:{AGENT_PATH}"));
+            let mut cmd = ws
+                .cmd(command[0])
+                .args(&command[1..])
+                .env("PATH", format!("/run/rig/bin:{AGENT_PATH}"));
             for variable in main["env"].as_array().unwrap() {
-                cmd = cmd.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
+                cmd = cmd
+                    .env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
             }
             // the rig's host is not the real github.com
             cmd.env("PUSHREADY_KNOWN_HOSTS", host.known_hosts())
@@ -775,10 +854,12 @@ fn example_pod() {
 fn example_devcontainer() {
     sandbox(|ws| {
         let host = Host::start();
-        let text =
-            fs::read_to_string(format!("{CRATE}/examples/devcontainer/.devcontainer/devcontainer.json"))
-                .unwrap();
-        let text: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let text = fs::read_to_string(format!(
+            "{CRATE}/examples/devcontainer/.devcontainer/devcontainer.json"
+        ))
+        .unwrap();
+        let text: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let config: Value = serde_json::from_str(&text).unwrap();
         let mount = config["mounts"][0].as_str().unwrap();
         let target = mount.split(',').find_map(|option| option.strip_prefix("target=")).unwrap();
@@ -789,7 +870,8 @@ fn example_devcontainer() {
 
         ws.write("app/.devcontainer/install.sh", Release::publish().installer(), 0o644);
         let command = |name: &str| {
-            let mut cmd = ws.sh(config[name].as_str().unwrap()).current_dir("app").env("PATH", AGENT_PATH);
+            let mut cmd =
+                ws.sh(config[name].as_str().unwrap()).current_dir("app").env("PATH", AGENT_PATH);
             for (name, value) in config["containerEnv"].as_object().unwrap() {
                 cmd = cmd.env(name, value.as_str().unwrap());
             }
@@ -807,8 +889,11 @@ fn example_devcontainer() {
 #[test]
 fn a_refusal_names_the_repository_and_never_the_value() {
     sandbox(|ws| {
-        let template =
-            Template::of_module(ws, "deploy_keys = var.keys", "variable \"keys\" { sensitive = true }");
+        let template = Template::of_module(
+            ws,
+            "deploy_keys = var.keys",
+            "variable \"keys\" { sensitive = true }",
+        );
         template.variables(&json!({"keys": {
             "acme/public": "ssh-ed25519 AAAAcanary", "acme/path": "~/canary", "acme/pkcs1": "BEGIN RSA PRIVATE KEY canary",
             "https://canary@github.com/acme/url": "canary",
@@ -833,16 +918,24 @@ fn a_plan_that_refuses_shows_no_secret_even_if_it_was_not_marked_as_one() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let body = key.private.lines().nth(1).unwrap();
-        let in_base64 =
-            key.private.replace('\n', "").replace("OPENSSH PRIVATE KEY", "").replace(['-', ' '], "");
+        let in_base64 = key
+            .private
+            .replace('\n', "")
+            .replace("OPENSSH PRIVATE KEY", "")
+            .replace(['-', ' '], "");
         let token = claude_token();
         for mark in ["{ sensitive = true }", "{}"] {
             let refuses = |arguments: &str, secret: &str, said: &str| {
-                let template = Template::of_module(ws, arguments, &format!("variable \"secret\" {mark}"));
+                let template =
+                    Template::of_module(ws, arguments, &format!("variable \"secret\" {mark}"));
                 template.variables(&json!({"secret": secret}));
                 let plan = template.plan().fails(1);
-                let shown =
-                    plan.stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+                let shown = plan
+                    .stderr
+                    .split_whitespace()
+                    .filter(|word| *word != "│")
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 assert!(shown.contains(said), "{arguments}, {said}: {plan}");
                 canary::assert_absent(
                     arguments,
@@ -863,9 +956,17 @@ fn a_plan_that_refuses_shows_no_secret_even_if_it_was_not_marked_as_one() {
             }
             let user = "deploy_keys = { \"https://${var.secret}@github.com/acme/app?x=y\" = \"acme/app\" }";
             refuses(user, &token, "https://***@github.com/acme/app?*** is no private key");
-            refuses("deploy_keys = { \"acme/app\" = var.secret }", &token, "acme/app is no private key");
+            refuses(
+                "deploy_keys = { \"acme/app\" = var.secret }",
+                &token,
+                "acme/app is no private key",
+            );
             refuses("codex_auth_json = var.secret", &format!("sk-proj-{token}"), "not an API key");
-            refuses("claude_oauth_token = var.secret", &format!("sk-ant-api03-{token}"), "not an API key");
+            refuses(
+                "claude_oauth_token = var.secret",
+                &format!("sk-ant-api03-{token}"),
+                "not an API key",
+            );
             let two = "claude_other_auth = true\n  claude_oauth_token = var.secret";
             refuses(two, &token, "with two ways to log in");
         }
@@ -891,14 +992,16 @@ fn a_key_that_terraform_makes_is_judged_when_it_is_there() {
     });
 }
 
-/// `coder gitssh` asks the server for the user's key, which an agent with `no_user_data` may not have.
+/// `coder gitssh` asks the server for the user's key, which an agent with `no_user_data` may not
+/// have.
 #[test]
 fn git_ssh_command_helps_an_agent_without_user_data() {
     sandbox(|ws| {
         let host = Host::start();
         let coder = Coder::install(None);
         let build = |more: &str| {
-            let template = everything(ws, &host, &fake_auth::chatgpt(), &format!("wait_seconds = 0\n{more}"));
+            let template =
+                everything(ws, &host, &fake_auth::chatgpt(), &format!("wait_seconds = 0\n{more}"));
             Agent::of(ws, template.build(&[])).env("GIT_SSH_COMMAND", coder.git_ssh_command())
         };
         let blocked = build("").run(START).success();
@@ -921,7 +1024,8 @@ fn the_module_comes_by_git_too_and_from_a_checkout_with_other_line_ends() {
         let unpinned = Template::of_source(ws, "/tmp/repository/scripts/coder", "").plan().fails(1);
         let said = unpinned.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            said.contains("give download_url") && said.contains("give pushready_version and sha256"),
+            said.contains("give download_url")
+                && said.contains("give pushready_version and sha256"),
             "{unpinned}"
         );
 
@@ -943,10 +1047,14 @@ fn the_module_comes_by_git_too_and_from_a_checkout_with_other_line_ends() {
     });
 }
 
-/// The registry takes a folder for itself, so install.sh lies in it; `cp scripts/install.sh scripts/coder` mends this.
+/// The registry takes a folder for itself, so install.sh lies in it; `cp scripts/install.sh
+/// scripts/coder` mends this.
 #[test]
 fn the_module_has_the_same_install_sh() {
-    assert_eq!(include_str!("../../scripts/coder/install.sh"), include_str!("../../scripts/install.sh"));
+    assert_eq!(
+        include_str!("../../scripts/coder/install.sh"),
+        include_str!("../../scripts/install.sh")
+    );
 }
 
 #[test]
@@ -959,8 +1067,12 @@ fn the_module_is_formatted_valid_and_passes_its_own_tests() {
             template.terraform(&["fmt", "-check", "-diff", "-recursive", &folder]).run().success();
         }
         // init leaves a folder behind, and the sources are read-only
-        ws.cmd("cp").args(["-r", &format!("{CRATE}/scripts/coder"), "/tmp/author/module"]).run().success();
-        let in_module = |args: &[&str]| template.terraform(args).current_dir("/tmp/author/module").run();
+        ws.cmd("cp")
+            .args(["-r", &format!("{CRATE}/scripts/coder"), "/tmp/author/module"])
+            .run()
+            .success();
+        let in_module =
+            |args: &[&str]| template.terraform(args).current_dir("/tmp/author/module").run();
         in_module(&["init", "-no-color"]).success();
         in_module(&["test", "-no-color"]).success().stdout_has(", 0 failed.");
     });

@@ -73,7 +73,9 @@ fn a_home_that_was_lived_in_is_given_back_as_it_was() {
         let before = ws.snapshot();
         all.pushready(ws, &["apply"]).run().success();
         assert!(ws.home().join(".gitconfig").is_symlink());
-        assert!(ws.read("src/app/.git/config").contains("url = git@github.com:acme/app.git ; mine\n"));
+        assert!(
+            ws.read("src/app/.git/config").contains("url = git@github.com:acme/app.git ; mine\n")
+        );
         ws.run(&["remove"]).success();
         // Codex's own lock files, empty, stay where Codex has been
         for lock in [".codex/auth.lock", ".codex/auth.json.lock"] {
@@ -104,7 +106,10 @@ fn an_apply_without_variables_changes_nothing() {
         let all = All::new();
         all.pushready(ws, &["apply"]).run().success();
         let before = ws.snapshot();
-        ws.run(&["apply"]).success().stdout_has("kept from the last apply").stdout_has("nothing to write");
+        ws.run(&["apply"])
+            .success()
+            .stdout_has("kept from the last apply")
+            .stdout_has("nothing to write");
         assert!(before.written(&ws.snapshot()).is_empty());
         before.assert_same(&ws.snapshot());
     });
@@ -125,8 +130,9 @@ fn a_dry_run_shows_the_plan_and_touches_nothing() {
         assert!(written.is_empty(), "{written:?}");
         let done = all.pushready(ws, &["apply", "--json"]).run().success().json();
         assert_eq!(changes(&planned).len(), changes(&done).len());
-        let paths =
-            |changes: Vec<(String, String)>| changes.into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        let paths = |changes: Vec<(String, String)>| {
+            changes.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
         assert_eq!(paths(changes(&planned)), paths(changes(&done)));
 
         let before = ws.snapshot();
@@ -158,8 +164,11 @@ fn what_the_user_edited_since_is_kept_and_named() {
             .success();
         let config = ws.read(".ssh/config");
         ws.write(".ssh/config", format!("{config}\nHost mine\n"), 0o644);
-        let removed =
-            ws.run(&["remove"]).fails(1).stdout_has("~/.codex/auth.json: kept").stdout_has("src/app");
+        let removed = ws
+            .run(&["remove"])
+            .fails(1)
+            .stdout_has("~/.codex/auth.json: kept")
+            .stdout_has("src/app");
         assert!(removed.stdout.contains("NOT ALL REMOVED"), "{removed}");
         assert_eq!(ws.read(".codex/auth.json"), own);
         assert!(ws.read("src/app/.git/config").contains("acme/fork.git"));
@@ -234,19 +243,27 @@ fn an_edit_is_kept_and_named_in_every_kind_of_file() {
     sandbox(|ws| {
         lived_in(ws);
         let config = "src/app/.git/config";
-        let two = format!("{}[remote \"fork\"]\n\turl = https://github.com/acme/app.git\n", ws.read(config));
+        let two = format!(
+            "{}[remote \"fork\"]\n\turl = https://github.com/acme/app.git\n",
+            ws.read(config)
+        );
         ws.write(config, two, 0o644);
         let store = || ws.sh("rm -rf /tmp/lived-in; cp -a ~ /tmp/lived-in").run().success();
-        let restore = || ws.sh("find ~ -mindepth 1 -delete; cp -a /tmp/lived-in/. ~").run().success();
+        let restore =
+            || ws.sh("find ~ -mindepth 1 -delete; cp -a /tmp/lived-in/. ~").run().success();
         store();
 
         // one key of ours is the user's by now: the other goes
         edited(
             ws,
             ".claude.json",
-            |text| text.replace("\"hasCompletedOnboarding\":true", "\"hasCompletedOnboarding\":false"),
+            |text| {
+                text.replace("\"hasCompletedOnboarding\":true", "\"hasCompletedOnboarding\":false")
+            },
             "~/.claude.json: kept: changed since: hasCompletedOnboarding",
-            |before| before.replace("\"\\u00e9\"}", "\"\\u00e9\",\"hasCompletedOnboarding\":false}"),
+            |before| {
+                before.replace("\"\\u00e9\"}", "\"\\u00e9\",\"hasCompletedOnboarding\":false}")
+            },
         );
         restore();
         // `/login` took the place of the token; the rest of the file is the user's anyway
@@ -265,7 +282,9 @@ fn an_edit_is_kept_and_named_in_every_kind_of_file() {
             config,
             |text| text.replacen("git@github.com:acme/app.git", "git@github.com:acme/mine.git", 1),
             "~/src/app/.git/config: kept: changed since: remote.origin.url",
-            |before| before.replace("\"https://github.com/acme/app\"", "git@github.com:acme/mine.git"),
+            |before| {
+                before.replace("\"https://github.com/acme/app\"", "git@github.com:acme/mine.git")
+            },
         );
         restore();
         // our tables, one of them turned
@@ -291,7 +310,9 @@ fn what_was_added_to_our_section_stays_in_force_and_is_named() {
             all.pushready(ws, &["apply"]).run().success();
             ws.git(&["config", "--global", "--add", "include.path", "~/other"]).run().success();
             all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
-            ws.run(&["remove"]).fails(1).stdout_has("~/.gitconfig: kept: the header of our section");
+            ws.run(&["remove"])
+                .fails(1)
+                .stdout_has("~/.gitconfig: kept: the header of our section");
             assert_eq!(ws.read(".gitconfig"), format!("{before}[include]\n\tpath = ~/other\n"));
             ws.git(&["config", "user.email"]).run().success().stdout_has("me@example.com");
             ws.run(&["remove"]).success();
@@ -342,7 +363,8 @@ fn a_line_that_goes_on_does_not_swallow_ours() {
         };
         let alias = || ws.git(&["config", "--global", "alias.x"]).run().success().stdout;
         // git joins a line that ends in an odd number of backslashes with the next (git-config(1))
-        for end in ["foo \\", "foo \\\n", "foo \\\r\n", "foo \\\\", "foo", "foo \\\n\n", "foo # \\"] {
+        for end in ["foo \\", "foo \\\n", "foo \\\r\n", "foo \\\\", "foo", "foo \\\n\n", "foo # \\"]
+        {
             let old = format!("[alias]\n\tx = {end}");
             ws.write(".gitconfig", &old, 0o600);
             let (before, value) = (ws.snapshot(), alias());
@@ -353,7 +375,8 @@ fn a_line_that_goes_on_does_not_swallow_ours() {
             ws.run(&["remove"]).success();
             before.assert_same(&ws.snapshot());
         }
-        // ours is written anew where an edit above it has swallowed it, and where somebody took the empty line away
+        // ours is written anew where an edit above it has swallowed it, and where somebody took the
+        // empty line away
         ws.write(".gitconfig", "[alias]\n\tx = foo\n", 0o600);
         all.pushready(ws, &["apply"]).run().success();
         ws.write(".gitconfig", ws.read(".gitconfig").replace("foo\n", "foo \\\n"), 0o600);
@@ -375,8 +398,9 @@ fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
         lived_in(ws);
         all.pushready(ws, &["apply"]).run().success();
         let whole = [".claude.json", ".codex/config.toml"].map(|path| ws.read(path));
-        let less =
-            || all.pushready(ws, &["apply"]).env("PUSHREADY_TRUSTED_FOLDERS", "~/work").run().success();
+        let less = || {
+            all.pushready(ws, &["apply"]).env("PUSHREADY_TRUSTED_FOLDERS", "~/work").run().success()
+        };
         less();
         for path in [".claude.json", ".codex/config.toml"] {
             assert!(

@@ -42,7 +42,8 @@ struct Removal<'a> {
 /// What a removal works from.
 struct Known {
     receipt: Receipt,
-    /// The receipt was put together from what is known to be ours, now or by an apply that found none.
+    /// The receipt was put together from what is known to be ours, now or by an apply that found
+    /// none.
     recovered: bool,
 }
 
@@ -54,7 +55,10 @@ impl Removal<'_> {
         }
         let receipt = recovery::receipt(self.home, None, self.now);
         let there = receipt.is_some() || self.home.state.is_dir();
-        there.then(|| Known { receipt: receipt.unwrap_or_else(|| Receipt::new(self.now)), recovered: true })
+        there.then(|| Known {
+            receipt: receipt.unwrap_or_else(|| Receipt::new(self.now)),
+            recovered: true,
+        })
     }
 
     /// Whether some logins stay, and with them the receipt that knows them as ours.
@@ -70,7 +74,8 @@ impl Removal<'_> {
         let mut plan = Plan::new(reverse::items(self.home, &receipt, keeps), Some(&receipt));
         name_what_was_kept(&mut plan);
         let own = reverse::own_files(self.home, keeps || recovered, keeps);
-        let ours: Vec<_> = own.resources.iter().map(|resource| resource.target.path.clone()).collect();
+        let ours: Vec<_> =
+            own.resources.iter().map(|resource| resource.target.path.clone()).collect();
         plan.items.extend(Plan::new(vec![own], None).items);
         let mut report = self.report(&plan, true);
         report.add(&self.rest(&receipt, recovered), &[]);
@@ -115,7 +120,8 @@ impl Removal<'_> {
     fn take_back(&self, state: State, receipt: &mut Receipt, recovered: bool) -> Result<Report> {
         let home = self.home;
         let failed = |error: std::io::Error| {
-            Error::io("take back what is recorded in", &Receipt::path(&home.state), &error).hint(cure(&error))
+            Error::io("take back what is recorded in", &Receipt::path(&home.state), &error)
+                .hint(cure(&error))
         };
         let before = receipt.clone();
         let keeps = self.keeps(receipt);
@@ -124,7 +130,8 @@ impl Removal<'_> {
         let announced = !nothing_left;
         if announced {
             receipt.removing = true;
-            // for `status`, should this run not come to its end: that it cannot be said stops nothing
+            // for `status`, should this run not come to its end: that it cannot be said stops
+            // nothing
             let _ = receipt.save(&state.path);
         }
         let mut plan = plan.take(&state, &before, receipt);
@@ -132,8 +139,8 @@ impl Removal<'_> {
         name_what_was_kept(&mut plan);
         // the routing no longer names them by now
         let spare_undo = !reverted || keeps || recovered;
-        let own =
-            Plan::new(vec![reverse::own_files(home, spare_undo, keeps)], None).take(&state, &before, receipt);
+        let own = Plan::new(vec![reverse::own_files(home, spare_undo, keeps)], None)
+            .take(&state, &before, receipt);
         let done = reverted && own.failures().next().is_none();
         plan.items.extend(own.items);
         let mut report = self.report(&plan, false);
@@ -165,7 +172,8 @@ impl Removal<'_> {
             receipt.folders.retain(|folder| folder.exists());
         } else {
             report.notes.push(
-                "what failed is still in the receipt: mend it, and run `pushready remove` again".to_owned(),
+                "what failed is still in the receipt: mend it, and run `pushready remove` again"
+                    .to_owned(),
             );
         }
         if announced || !receipt.same(&before) {
@@ -180,9 +188,9 @@ impl Removal<'_> {
         if self.keeps(receipt) {
             let logins = [("codex", "codex.auth"), ("claude", "claude.credentials")];
             let kept = logins.into_iter().filter(|(_, id)| receipt.knows(id));
-            rest.extend(
-                kept.map(|(name, _)| Item::ready(name, "left in place, still known as ours", Vec::new())),
-            );
+            rest.extend(kept.map(|(name, _)| {
+                Item::ready(name, "left in place, still known as ours", Vec::new())
+            }));
         }
         if recovered {
             rest.extend(reverse::untold(self.home, receipt));
@@ -204,7 +212,8 @@ impl Removal<'_> {
     }
 }
 
-/// Codex's lock files are empty; where nothing but them is in a folder that we made, Codex never ran there.
+/// Codex's lock files are empty; where nothing but them is in a folder that we made, Codex never
+/// ran there.
 fn forget_lock_files(folder: &Path) {
     let locks = ["auth.lock", "auth.json.lock"].map(|name| folder.join(name));
     let only_locks = std::fs::read_dir(folder).is_ok_and(|entries| {
@@ -221,7 +230,9 @@ fn forget_lock_files(folder: &Path) {
 fn name_what_was_kept(plan: &mut Plan) {
     for Planned { item, steps } in &mut plan.items {
         if let Some(why) = steps.iter().find_map(|step| match &step.verdict {
-            Verdict::Kept(why) | Verdict::Change(Change { kept: Some(why), .. }) => Some(why.clone()),
+            Verdict::Kept(why) | Verdict::Change(Change { kept: Some(why), .. }) => {
+                Some(why.clone())
+            }
             _ => None,
         }) {
             *item = kept(&item.subject, &why);

@@ -1,4 +1,5 @@
-//! What each entry of the receipt comes to when it is taken back, and which files of the state folder are ours.
+//! What each entry of the receipt comes to when it is taken back, and which files of the state
+//! folder are ours.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,8 @@ pub fn is_login(id: &str) -> bool {
     LOGINS.iter().any(|name| is_entry(id, name))
 }
 
-/// The entries, last first. `keep_logins`: without the logins, and with what lets Claude Code start without prompts.
+/// The entries, last first. `keep_logins`: without the logins, and with what lets Claude Code start
+/// without prompts.
 pub fn items(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
     let entries = receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && is_login(id)));
     let onboarding = keep_logins && receipt.knows("claude.credentials");
@@ -35,13 +37,15 @@ pub fn items(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
         .collect()
 }
 
-/// The onboarding stays as we wrote it, the trust of folders goes; `None` where somebody has changed it since.
+/// The onboarding stays as we wrote it, the trust of folders goes; `None` where somebody has
+/// changed it since.
 fn without_trust(entry: &Entry) -> Option<Edit> {
     let Undo::Keys { keys, .. } = &entry.undo else { return None };
     let ours = keys.iter().find(|key| key.path == ["hasCompletedOnboarding"])?;
     let content = file::observe(&entry.target.path, entry.target.kind).ok()??;
     let now: Value = serde_json::from_slice(&content.bytes).ok()?;
-    let value = ours.path.first().and_then(|name| now.get(name)).filter(|value| **value == true)?.clone();
+    let value =
+        ours.path.first().and_then(|name| now.get(name)).filter(|value| **value == true)?.clone();
     Some(Edit::Keys(vec![Key { path: ours.path.clone(), value }]))
 }
 
@@ -87,8 +91,9 @@ fn what(undo: &Undo) -> &'static str {
     }
 }
 
-/// Everything of ours in the state folder, except what says how to go on after an interruption. `spare_undo`: what the
-/// undo folder holds may still be needed. `spare_login`: and so may the copy of the login.
+/// Everything of ours in the state folder, except what says how to go on after an interruption.
+/// `spare_undo`: what the undo folder holds may still be needed. `spare_login`: and so may the copy
+/// of the login.
 pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
     // names that we give: an id, a digest
     let hex = |path: &PathBuf| {
@@ -110,7 +115,8 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
     }
     let delete = |path: PathBuf| {
         let id = format!("own:{}", path.display());
-        let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::NotProvisioned };
+        let target =
+            Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::NotProvisioned };
         Resource::new(id, target, Edit::Delete).unrecorded()
     };
     Item::ready(home.shown(&home.state), "taken away", paths.into_iter().map(delete).collect())
@@ -144,7 +150,8 @@ pub fn left(home: &Home, path: &Path) -> Item {
     kept(&path.display().to_string(), why)
 }
 
-/// Without a receipt: the files in which more of ours may stand, as far as there is a sign that we were here.
+/// Without a receipt: the files in which more of ours may stand, as far as there is a sign that we
+/// were here.
 pub fn untold(home: &Home, receipt: &Receipt) -> Option<Item> {
     let signs = own_files(home, true, false);
     let sign = |resource: &Resource| resource.target.path.exists();
@@ -158,9 +165,14 @@ pub fn untold(home: &Home, receipt: &Receipt) -> Option<Item> {
         home.claude_json.clone(),
     ];
     let told = |path: &PathBuf| receipt.entries.values().any(|entry| entry.target.path == *path);
-    let files: Vec<_> =
-        files.iter().filter(|path| path.exists() && !told(path)).map(|path| home.shown(path)).collect();
+    let files: Vec<_> = files
+        .iter()
+        .filter(|path| path.exists() && !told(path))
+        .map(|path| home.shown(path))
+        .collect();
     let files = if files.is_empty() { String::new() } else { format!("{} and ", files.join(", ")) };
-    let why = format!("no receipt tells what else was written: look at {files}the remotes of your clones");
+    let why = format!(
+        "no receipt tells what else was written: look at {files}the remotes of your clones"
+    );
     Some(kept("the rest", &why))
 }

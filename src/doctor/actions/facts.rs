@@ -8,8 +8,9 @@ use super::hosted_labels::HostedLabels;
 use super::local::{Head, Local};
 use super::status_page::StatusPage;
 use crate::github::model::{
-    Annotation, ConcurrencyGroup, ForkPolicy, HostedRunner, Job, OrgPolicy, PendingDeployment, Permissions,
-    PrivateForkPolicy, PullRequest, Repo, Run, Runner, RunnerGroup, SelectedActions, Workflow,
+    Annotation, ConcurrencyGroup, ForkPolicy, HostedRunner, Job, OrgPolicy, PendingDeployment,
+    Permissions, PrivateForkPolicy, PullRequest, Repo, Run, Runner, RunnerGroup, SelectedActions,
+    Workflow,
 };
 use crate::github::{Answer, Forge, Page};
 use crate::http::Failure;
@@ -114,7 +115,8 @@ impl Facts {
         Some(self.now.duration_since(then?))
     }
 
-    /// How long ago the commit was pushed, by this machine's clock, where that is a moment: GitHub makes the run in seconds.
+    /// How long ago the commit was pushed, by this machine's clock, where that is a moment: GitHub
+    /// makes the run in seconds.
     pub fn is_fresh(&self) -> Option<SignedDuration> {
         let ago = self.local_now.duration_since(self.head.as_ref()?.pushed_at?);
         (SignedDuration::ZERO..FRESH).contains(&ago).then_some(ago)

@@ -42,15 +42,23 @@ impl HostedLabels {
             Ok(None) => Err("there is no such file".to_owned()),
             Err(obstacle) => Err(obstacle.explain(path).0),
         };
-        text.and_then(|text| Self::parse(&text).ok_or_else(|| "it is not of the table's form".to_owned()))
-            .unwrap_or_else(|why| Self {
-                problem: Some(format!("`{}` was not used: {why}", path.display())),
-                ..Self::load(None)
-            })
+        text.and_then(|text| {
+            Self::parse(&text).ok_or_else(|| "it is not of the table's form".to_owned())
+        })
+        .unwrap_or_else(|why| Self {
+            problem: Some(format!("`{}` was not used: {why}", path.display())),
+            ..Self::load(None)
+        })
     }
 
     fn none() -> Self {
-        Self { date: String::new(), problem: None, current: vec![], self_hosted: vec![], retired: vec![] }
+        Self {
+            date: String::new(),
+            problem: None,
+            current: vec![],
+            self_hosted: vec![],
+            retired: vec![],
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -93,10 +101,12 @@ impl HostedLabels {
     /// The label that was probably meant, where this one reads like GitHub's own and is not.
     pub fn meant(&self, label: &str) -> Option<&str> {
         let label = label.to_lowercase();
-        if self.is_current(&label) || self.is_self_hosted(&label) || self.retired(&label).is_some() {
+        if self.is_current(&label) || self.is_self_hosted(&label) || self.retired(&label).is_some()
+        {
             return None;
         }
-        let near = self.current.iter().map(|known| (strsim::levenshtein(known, &label), known)).min()?;
+        let near =
+            self.current.iter().map(|known| (strsim::levenshtein(known, &label), known)).min()?;
         let system = SYSTEMS.iter().find(|system| label.starts_with(**system));
         match (near, system) {
             // `ubuntu` alone
@@ -135,7 +145,10 @@ mod tests {
         let labels = HostedLabels::load(Some(&fifo));
         assert!(labels.problem.unwrap().contains("a FIFO stands at"));
         assert!(
-            HostedLabels::load(Some(&folder.path().join("none"))).problem.unwrap().contains("no such file")
+            HostedLabels::load(Some(&folder.path().join("none")))
+                .problem
+                .unwrap()
+                .contains("no such file")
         );
     }
 

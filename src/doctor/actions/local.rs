@@ -28,39 +28,55 @@ pub struct Head {
 }
 
 impl Head {
-    /// Asks git, in plumbing alone: no hook, signature program or text conversion of the repository is run.
+    /// Asks git, in plumbing alone: no hook, signature program or text conversion of the repository
+    /// is run.
     pub fn of(work_tree: &Path) -> Option<Self> {
         let git = |arguments: &[&str]| -> Option<String> {
             let mut command = process::caller("git");
             command.env("GIT_NO_LAZY_FETCH", "1").arg("-C").arg(work_tree).args(arguments);
-            let output = process::run(command, GIT).ok().filter(|output| output.status.success())?;
+            let output =
+                process::run(command, GIT).ok().filter(|output| output.status.success())?;
             Some(output.stdout.trim().to_owned()).filter(|text| !text.is_empty())
         };
         let sha = git(&["rev-parse", "--verify", "--quiet", "HEAD"])?;
         let local = git(&["symbolic-ref", "--quiet", "HEAD"]);
         // the branch may have another name on the server
         let there = git(&["rev-parse", "--symbolic-full-name", "@{push}"]);
-        let there = there.as_deref().and_then(|name| name.strip_prefix("refs/remotes/")?.split_once('/'));
-        let branch = there.map(|(_, name)| name).or_else(|| local.as_deref()?.strip_prefix("refs/heads/"));
+        let there =
+            there.as_deref().and_then(|name| name.strip_prefix("refs/remotes/")?.split_once('/'));
+        let branch =
+            there.map(|(_, name)| name).or_else(|| local.as_deref()?.strip_prefix("refs/heads/"));
         let commit = git(&["cat-file", "commit", &sha]).unwrap_or_default();
         let at = git(&["for-each-ref", "--format=%(refname)", "--points-at", &sha, "refs/remotes"]);
-        let there_at = at.as_deref().unwrap_or_default().lines().find(|name| !name.ends_with("/HEAD"));
+        let there_at =
+            at.as_deref().unwrap_or_default().lines().find(|name| !name.ends_with("/HEAD"));
         // detached
-        let branch = branch.or_else(|| Some(there_at?.strip_prefix("refs/remotes/")?.split_once('/')?.1));
+        let branch =
+            branch.or_else(|| Some(there_at?.strip_prefix("refs/remotes/")?.split_once('/')?.1));
         Some(Self {
             branch: branch.map(str::to_owned),
             message: commit.split_once("\n\n").map_or("", |(_, message)| message).to_owned(),
-            pushed: git(&["for-each-ref", "--count=1", "--format=x", "--contains", &sha, "refs/remotes"])
-                .is_some(),
+            pushed: git(&[
+                "for-each-ref",
+                "--count=1",
+                "--format=x",
+                "--contains",
+                &sha,
+                "refs/remotes",
+            ])
+            .is_some(),
             pushed_at: there_at
-                .and_then(|name| git(&["reflog", "show", "-1", "--date=unix", "--format=%gd %gs", name]))
+                .and_then(|name| {
+                    git(&["reflog", "show", "-1", "--date=unix", "--format=%gd %gs", name])
+                })
                 .and_then(|entry| pushed_at(&entry)),
             sha,
         })
     }
 }
 
-/// Of a reflog entry `refs/remotes/origin/main@{1700000000} update by push`; what was fetched, somebody pushed before.
+/// Of a reflog entry `refs/remotes/origin/main@{1700000000} update by push`; what was fetched,
+/// somebody pushed before.
 fn pushed_at(entry: &str) -> Option<Timestamp> {
     let (seconds, message) = entry.rsplit_once("@{")?.1.split_once("} ")?;
     (message == "update by push").then(|| Timestamp::from_second(seconds.parse().ok()?).ok())?
@@ -84,11 +100,13 @@ impl Local {
         paths.sort();
         let workflows = paths.iter().take(MOST_FILES).filter_map(|path| {
             // shown as it is afterwards
-            let name = format!(".github/workflows/{}", path.file_name()?.to_string_lossy().escape_debug());
+            let name =
+                format!(".github/workflows/{}", path.file_name()?.to_string_lossy().escape_debug());
             Some(Workflow::parse(&name, &text(path)?))
         });
-        let own_labels =
-            ["actionlint.yaml", "actionlint.yml"].iter().filter_map(|name| text(&github.join(name)));
+        let own_labels = ["actionlint.yaml", "actionlint.yml"]
+            .iter()
+            .filter_map(|name| text(&github.join(name)));
         Self {
             workflows: workflows.collect(),
             own_labels: own_labels.flat_map(|text| actionlint_labels(&text)).collect(),
@@ -97,7 +115,9 @@ impl Local {
 
     /// Whether the repository's users say that this label is a runner of theirs.
     pub fn owns(&self, label: &str) -> bool {
-        self.own_labels.iter().any(|own| super::trigger::matches(&own.to_lowercase(), &label.to_lowercase()))
+        self.own_labels
+            .iter()
+            .any(|own| super::trigger::matches(&own.to_lowercase(), &label.to_lowercase()))
     }
 }
 

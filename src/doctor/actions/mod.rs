@@ -1,4 +1,5 @@
-//! Why is the Actions run not starting? From the jobs of the newest runs of this commit to the one cause.
+//! Why is the Actions run not starting? From the jobs of the newest runs of this commit to the one
+//! cause.
 //!
 //! Reads only: what would approve, cancel or repeat a run is printed, never done.
 
@@ -86,7 +87,8 @@ pub fn probe_offline(inputs: &Inputs<'_>) -> Vec<Outcome> {
     vec![judge::workflow_files(&inputs.repository.short(), &local, &labels)]
 }
 
-/// For a run of the doctor in which nobody asked for these checks. `None`: nothing could be asked for.
+/// For a run of the doctor in which nobody asked for these checks. `None`: nothing could be asked
+/// for.
 pub fn not_asked(env: &Env, repository: &Repository) -> Option<Outcome> {
     api_of(repository, env)?;
     let reason = "not looked at, since each look spends requests of a rate limit: ask with `pushready doctor --only actions`";
@@ -118,7 +120,8 @@ impl<'a> Given<'a> {
     fn of(inputs: &Inputs<'a>) -> Option<Self> {
         let (forge, api) = api_of(inputs.repository, inputs.env)?;
         let tokens = ApiTokens::read(inputs.env, inputs.home, forge == Forge::Enterprise);
-        let sources = Sources::new(inputs.env, forge, inputs.repository.host(), api.origin(), tokens);
+        let sources =
+            Sources::new(inputs.env, forge, inputs.repository.host(), api.origin(), tokens);
         Some(Self { forge, api, sources })
     }
 }

@@ -1,18 +1,22 @@
-//! `needs`: a job that waits for another one is not in the queue for a runner, though GitHub calls both `queued`.
+//! `needs`: a job that waits for another one is not in the queue for a runner, though GitHub calls
+//! both `queued`.
 
 use super::local::Local;
 use super::workflow::{Job as LocalJob, Workflow};
 use crate::github::model::{Job, Run};
 
-/// Whether `job` waits for a job that it needs, as the workflow file in the work tree tells. `None`: it does not tell.
+/// Whether `job` waits for a job that it needs, as the workflow file in the work tree tells.
+/// `None`: it does not tell.
 pub fn waits(local: &Local, run: &Run, jobs: &[Job], job: &Job) -> Option<bool> {
     let path = run.path.split('@').next()?;
     let workflow = local.workflows.iter().find(|workflow| workflow.path == path)?;
     let own = known(workflow, job)?;
     let done = |key: &String| {
         let needed = workflow.jobs.iter().find(|other| other.key == *key);
-        let mut of_it =
-            needed.into_iter().flat_map(|needed| jobs.iter().filter(|job| is(needed, job))).peekable();
+        let mut of_it = needed
+            .into_iter()
+            .flat_map(|needed| jobs.iter().filter(|job| is(needed, job)))
+            .peekable();
         // not made yet, or by a name that cannot be known
         of_it.peek().is_some() && of_it.all(|job| job.status == "completed")
     };
@@ -23,7 +27,8 @@ fn known<'a>(workflow: &'a Workflow, job: &Job) -> Option<&'a LocalJob> {
     workflow.jobs.iter().find(|local| is(local, job))
 }
 
-/// A matrix adds ` (a, b)` to the name, a reusable workflow ` / inner`; an expression in it is not known.
+/// A matrix adds ` (a, b)` to the name, a reusable workflow ` / inner`; an expression in it is not
+/// known.
 fn is(local: &LocalJob, job: &Job) -> bool {
     let fixed = local.name.split("${{").next().unwrap_or_default();
     if fixed.len() < local.name.len() {
@@ -42,7 +47,8 @@ mod tests {
     fn what_is_needed_comes_first() {
         let text = "on: push\njobs:\n  build: {name: 'Build ${{ matrix.os }}'}\n  lint: {}\n  test: {needs: [build, lint]}\n  \
                     ship: {needs: test}\n";
-        let local = Local { workflows: vec![Workflow::parse("ci.yml", text)], own_labels: Vec::new() };
+        let local =
+            Local { workflows: vec![Workflow::parse("ci.yml", text)], own_labels: Vec::new() };
         let run = Run { path: "ci.yml".to_owned(), ..Run::default() };
         let job = |name: &str, status: &str| Job {
             name: name.to_owned(),

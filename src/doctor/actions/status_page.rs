@@ -11,7 +11,8 @@ pub const DEFAULT: &str = "https://www.githubstatus.com";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusPage {
-    /// `operational`, `degraded_performance`, `partial_outage`, `major_outage`, `under_maintenance`.
+    /// `operational`, `degraded_performance`, `partial_outage`, `major_outage`,
+    /// `under_maintenance`.
     pub status: String,
     /// The titles of what is not resolved.
     pub incidents: Vec<String>,
@@ -47,8 +48,11 @@ pub fn ask(http: &Http, base: &Url) -> Result<StatusPage, Failure> {
     let components: Vec<Component> =
         list(&get(http, base, "/api/v2/components.json")?, "components").unwrap_or_default();
     let broken = || Failure::Broken("the status page does not list Actions".to_owned());
-    let status =
-        components.into_iter().find(|component| component.id == COMPONENT).ok_or_else(broken)?.status;
+    let status = components
+        .into_iter()
+        .find(|component| component.id == COMPONENT)
+        .ok_or_else(broken)?
+        .status;
     let mut page = StatusPage { status, incidents: Vec::new() };
     if page.is_incident()
         && let Ok(value) = get(http, base, "/api/v2/incidents/unresolved.json")

@@ -1,4 +1,5 @@
-//! Whether a push to a branch makes a run (docs, "Workflow syntax": `on.push`, and the filter pattern cheat sheet).
+//! Whether a push to a branch makes a run (docs, "Workflow syntax": `on.push`, and the filter
+//! pattern cheat sheet).
 
 use super::workflow::{Trigger, Workflow};
 
@@ -7,9 +8,13 @@ const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]",
 
 /// What in the message skips the runs.
 pub fn skip_string(message: &str) -> Option<&'static str> {
-    let trailer =
-        || message.lines().any(|line| line.replace(' ', "").eq_ignore_ascii_case("skip-checks:true"));
-    SKIPS.into_iter().find(|skip| message.contains(skip)).or_else(|| trailer().then_some("skip-checks: true"))
+    let trailer = || {
+        message.lines().any(|line| line.replace(' ', "").eq_ignore_ascii_case("skip-checks:true"))
+    };
+    SKIPS
+        .into_iter()
+        .find(|skip| message.contains(skip))
+        .or_else(|| trailer().then_some("skip-checks: true"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +75,8 @@ struct Piece {
     repeats: bool,
 }
 
-/// `*` is all but `/`, `**` all, `?` none or one and `+` one or more of what stands before, `[]` a class, `\` quotes.
+/// `*` is all but `/`, `**` all, `?` none or one and `+` one or more of what stands before, `[]` a
+/// class, `\` quotes.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let pieces = pieces(pattern);
     // the pieces that may come next, all at once: no pattern is slow
@@ -83,7 +89,9 @@ pub fn matches(pattern: &str, name: &str) -> bool {
         let mut next = vec![false; pieces.len() + 1];
         for (index, piece) in pieces.iter().enumerate() {
             if at.get(index) == Some(&true) && piece.atom.takes(character) {
-                for target in [Some(index + 1), piece.repeats.then_some(index)].into_iter().flatten() {
+                for target in
+                    [Some(index + 1), piece.repeats.then_some(index)].into_iter().flatten()
+                {
                     if let Some(slot) = next.get_mut(target) {
                         *slot = true;
                     }
@@ -111,7 +119,9 @@ impl Atom {
     fn takes(&self, character: char) -> bool {
         match self {
             Self::Char(own) => *own == character,
-            Self::Class(ranges) => ranges.iter().any(|(from, to)| (*from..=*to).contains(&character)),
+            Self::Class(ranges) => {
+                ranges.iter().any(|(from, to)| (*from..=*to).contains(&character))
+            }
             Self::NotSlash => character != '/',
             Self::Any => true,
         }
@@ -136,7 +146,8 @@ fn pieces(pattern: &str) -> Vec<Piece> {
                 continue;
             }
             '[' => {
-                let class: String = rest.by_ref().take_while(|character| *character != ']').collect();
+                let class: String =
+                    rest.by_ref().take_while(|character| *character != ']').collect();
                 Atom::Class(ranges(&class))
             }
             '\\' => Atom::Char(rest.next().unwrap_or('\\')),
@@ -196,8 +207,14 @@ mod tests {
             on_push(&Workflow::parse("w.yml", &format!("on: {on}\njobs: {{}}")), branch)
         };
         assert_eq!(found("push", "x"), Match::Yes);
-        assert_eq!(found("{push: {branches: [main, 'rel/**', '!rel/old']}}", "rel/new"), Match::Yes);
-        assert!(matches!(found("{push: {branches: [main, 'rel/**', '!rel/old']}}", "rel/old"), Match::No(_)));
+        assert_eq!(
+            found("{push: {branches: [main, 'rel/**', '!rel/old']}}", "rel/new"),
+            Match::Yes
+        );
+        assert!(matches!(
+            found("{push: {branches: [main, 'rel/**', '!rel/old']}}", "rel/old"),
+            Match::No(_)
+        ));
         assert!(matches!(found("{push: {branches-ignore: ['wip/*']}}", "wip/a"), Match::No(_)));
         assert!(matches!(found("{push: {tags: [v1]}}", "main"), Match::No(_)));
         assert!(matches!(found("{push: {paths: [src/**]}}", "main"), Match::Perhaps(_)));

@@ -1,4 +1,5 @@
-//! Workflow files, as far as they tell whether and where a run would start. Read leniently: GitHub judges their syntax.
+//! Workflow files, as far as they tell whether and where a run would start. Read leniently: GitHub
+//! judges their syntax.
 
 use yaml_serde::Value;
 
@@ -48,7 +49,8 @@ impl Workflow {
         let root: Value = match yaml_serde::from_str(text) {
             Ok(root) => root,
             Err(error) => {
-                let place = error.location().map_or(String::new(), |at| format!(" at line {}", at.line()));
+                let place =
+                    error.location().map_or(String::new(), |at| format!(" at line {}", at.line()));
                 return Self { problem: Some(format!("it is no valid YAML{place}")), ..workflow };
             }
         };
@@ -62,16 +64,17 @@ impl Workflow {
         };
         Self {
             triggers: on.map(triggers).unwrap_or_default(),
-            jobs: jobs
-                .map_or_else(Vec::new, |jobs| jobs.iter().map(|(key, job)| read_job(key, job)).collect()),
+            jobs: jobs.map_or_else(Vec::new, |jobs| {
+                jobs.iter().map(|(key, job)| read_job(key, job)).collect()
+            }),
             problem,
             ..workflow
         }
     }
 }
 
-/// libyaml takes the square of the depth of brackets in time: a hostile file would hold the doctor up for minutes. Counted
-/// without regard to quotes and scripts, where brackets close again.
+/// libyaml takes the square of the depth of brackets in time: a hostile file would hold the doctor
+/// up for minutes. Counted without regard to quotes and scripts, where brackets close again.
 fn is_nested_too_deeply(text: &str) -> bool {
     let mut depth: usize = 0;
     text.bytes().any(|byte| {
@@ -85,7 +88,8 @@ fn is_nested_too_deeply(text: &str) -> bool {
 }
 
 fn triggers(on: &Value) -> Vec<Trigger> {
-    let bare = |event: &Value| Some(Trigger { event: event.as_str()?.to_owned(), ..Trigger::default() });
+    let bare =
+        |event: &Value| Some(Trigger { event: event.as_str()?.to_owned(), ..Trigger::default() });
     match on {
         Value::Sequence(events) => events.iter().filter_map(bare).collect(),
         Value::Mapping(events) => events
@@ -119,7 +123,8 @@ fn read_job(key: &Value, job: &Value) -> Job {
     }
 }
 
-/// The labels of `runs-on`: a word, a list, or `{group, labels}`; `${{ matrix.x }}` stands for each literal value of x.
+/// The labels of `runs-on`: a word, a list, or `{group, labels}`; `${{ matrix.x }}` stands for each
+/// literal value of x.
 fn label_sets(on: &Value, job: &Value) -> Vec<Vec<String>> {
     let on = on.get("labels").unwrap_or(on);
     let sets = match on.as_str().and_then(matrix_name) {
@@ -127,12 +132,15 @@ fn label_sets(on: &Value, job: &Value) -> Vec<Vec<String>> {
         None => vec![strings_of(on)],
     };
     // an expression is not known before it runs
-    sets.into_iter().filter(|set| !set.is_empty() && !set.iter().any(|label| label.contains("${{"))).collect()
+    sets.into_iter()
+        .filter(|set| !set.is_empty() && !set.iter().any(|label| label.contains("${{")))
+        .collect()
 }
 
 /// `x` of `${{ matrix.x }}`.
 fn matrix_name(text: &str) -> Option<&str> {
-    let name = text.trim().strip_prefix("${{")?.strip_suffix("}}")?.trim().strip_prefix("matrix.")?;
+    let name =
+        text.trim().strip_prefix("${{")?.strip_suffix("}}")?.trim().strip_prefix("matrix.")?;
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)).then_some(name)
 }
 
@@ -152,12 +160,15 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 fn strings_of(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
-        Value::Sequence(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::Sequence(items) => {
+            items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
         _ => Vec::new(),
     }
 }
 
-/// The labels that actionlint is told to accept: its users' own runners (actionlint, docs/config.md).
+/// The labels that actionlint is told to accept: its users' own runners (actionlint,
+/// docs/config.md).
 pub fn actionlint_labels(text: &str) -> Vec<String> {
     let config: Value = yaml_serde::from_str(text).unwrap_or_default();
     strings(config.get("self-hosted-runner").and_then(|runner| runner.get("labels")))
@@ -209,10 +220,15 @@ mod tests {
         assert_eq!(events("on: push"), ["push"]);
         assert_eq!(events("'on': [push, pull_request]"), ["push", "pull_request"]);
         assert_eq!(events("on:\n  push:\n  schedule: [{cron: '0 0 * * *'}]"), ["push", "schedule"]);
-        let filter =
-            Workflow::parse("w.yml", "on: {push: {branches: main, paths: ['a/**'], tags: [v1]}}\njobs: {}");
+        let filter = Workflow::parse(
+            "w.yml",
+            "on: {push: {branches: main, paths: ['a/**'], tags: [v1]}}\njobs: {}",
+        );
         let push = &filter.triggers[0];
-        assert_eq!((&*push.branches, push.paths, push.tags), (&["main".to_owned()][..], true, true));
+        assert_eq!(
+            (&*push.branches, push.paths, push.tags),
+            (&["main".to_owned()][..], true, true)
+        );
     }
 
     #[test]
@@ -251,7 +267,10 @@ mod tests {
 
     #[test]
     fn labels_that_actionlint_knows() {
-        assert_eq!(actionlint_labels("self-hosted-runner:\n  labels: [gpu, linux.*]\n"), ["gpu", "linux.*"]);
+        assert_eq!(
+            actionlint_labels("self-hosted-runner:\n  labels: [gpu, linux.*]\n"),
+            ["gpu", "linux.*"]
+        );
         assert!(actionlint_labels(": :").is_empty());
     }
 }

@@ -25,7 +25,8 @@ struct SettingsFile {
     of_project: bool,
 }
 
-/// The strongest first: an administrator's, the folder's own, the repository's, the user's (2.1.330, measured).
+/// The strongest first: an administrator's, the folder's own, the repository's, the user's
+/// (2.1.330, measured).
 fn read_settings(context: &Context) -> Vec<SettingsFile> {
     let more = fs::read_dir(MANAGED_FOLDER).into_iter().flatten().filter_map(Result::ok);
     let mut managed: Vec<_> = more.map(|entry| entry.path()).collect();
@@ -57,8 +58,13 @@ struct Setting<'a> {
     file: Option<&'a SettingsFile>,
 }
 
-/// The first place in which a variable of Claude Code is set: settings files beat the environment, also with an empty value.
-fn effective<'a>(context: &Context, settings: &'a [SettingsFile], name: &str) -> Option<Setting<'a>> {
+/// The first place in which a variable of Claude Code is set: settings files beat the environment,
+/// also with an empty value.
+fn effective<'a>(
+    context: &Context,
+    settings: &'a [SettingsFile],
+    name: &str,
+) -> Option<Setting<'a>> {
     let in_file = settings.iter().find_map(|file| match file.value.get("env")?.get(name)? {
         Value::String(text) => Some((file, text.trim().to_owned())),
         value @ (Value::Number(_) | Value::Bool(_)) => Some((file, value.to_string())),
@@ -72,7 +78,8 @@ fn effective<'a>(context: &Context, settings: &'a [SettingsFile], name: &str) ->
     (!value.is_empty()).then(|| Setting { name: name.to_owned(), value, place, file })
 }
 
-/// What beats the token, and where the token would go. The order is Claude Code's own (2.1.330, measured).
+/// What beats the token, and where the token would go. The order is Claude Code's own (2.1.330,
+/// measured).
 pub fn environment(context: &Context) -> Vec<Outcome> {
     const ID: &str = "claude.environment";
     let settings = &read_settings(context)[..];
@@ -82,16 +89,26 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         None => Fix::report(format!("take {} out of the template's environment", setting.name)),
     };
     let about = |setting: &Setting| Some(setting.name.clone());
-    let on = |value: &str| !["0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off));
+    let on = |value: &str| {
+        !["0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
+    };
     let provider = observed::CLAUDE_CODE_PROVIDERS
         .iter()
         .find_map(|name| effective(context, settings, name).filter(|setting| on(&setting.value)));
     if let Some(setting) = provider {
-        let summary =
-            format!("{} sends Claude Code to a cloud provider, so the token is unused", setting.name);
+        let summary = format!(
+            "{} sends Claude Code to a cloud provider, so the token is unused",
+            setting.name
+        );
         outcomes.push(
-            Outcome::fail(ID, about(&setting), Code::ClaudeProviderBypass, summary, take_out(&setting))
-                .with([Evidence::new("set in", setting.place)]),
+            Outcome::fail(
+                ID,
+                about(&setting),
+                Code::ClaudeProviderBypass,
+                summary,
+                take_out(&setting),
+            )
+            .with([Evidence::new("set in", setting.place)]),
         );
     }
     let helper = settings.iter().find_map(|file| {
@@ -105,12 +122,14 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
     let helper = helper.filter(|setting| !setting.value.is_empty());
     let headers = effective(context, settings, observed::ANTHROPIC_CUSTOM_HEADERS);
     let own_header = headers.filter(|setting| names_credential(&setting.value));
-    let other_login = observed::CLAUDE_CODE_LOGINS.iter().find_map(|name| effective(context, settings, name));
+    let other_login =
+        observed::CLAUDE_CODE_LOGINS.iter().find_map(|name| effective(context, settings, name));
     // the token of the variable stands in no file
     let has_variable = context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some();
     let elsewhere = effective(context, settings, observed::CLAUDE_SECURESTORAGE_CONFIG_DIR)
         .filter(|setting| !has_variable && *context.home.claude != *setting.value);
-    let in_file = |name| effective(context, settings, name).filter(|setting| setting.file.is_some());
+    let in_file =
+        |name| effective(context, settings, name).filter(|setting| setting.file.is_some());
     let winner = effective(context, settings, observed::ANTHROPIC_AUTH_TOKEN)
         .or_else(|| effective(context, settings, observed::ANTHROPIC_API_KEY))
         .or(helper)
@@ -118,7 +137,9 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         .or(other_login)
         .or(elsewhere)
         // it then takes an API key alone
-        .or_else(|| effective(context, settings, observed::CLAUDE_CODE_SIMPLE).filter(|it| on(&it.value)))
+        .or_else(|| {
+            effective(context, settings, observed::CLAUDE_CODE_SIMPLE).filter(|it| on(&it.value))
+        })
         // the one of the environment is judged as the login that it is
         .or_else(|| in_file(variables::CLAUDE_CODE_OAUTH_TOKEN));
     if let Some(setting) = winner {
@@ -129,13 +150,18 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
                 format!("the repository's settings set `{}`, which beats the token", setting.name),
             )
         } else {
-            (Code::ClaudeAuthConflict, format!("{} is set as well, and beats the token", setting.name))
+            (
+                Code::ClaudeAuthConflict,
+                format!("{} is set as well, and beats the token", setting.name),
+            )
         };
-        outcomes.push(Outcome::fail(ID, about(&setting), code, summary, take_out(&setting)).with([
-            Evidence::new("wins", setting.name),
-            Evidence::new("set in", setting.place),
-            Evidence::new("unused", "the token of `claude setup-token`"),
-        ]));
+        outcomes.push(Outcome::fail(ID, about(&setting), code, summary, take_out(&setting)).with(
+            [
+                Evidence::new("wins", setting.name),
+                Evidence::new("set in", setting.place),
+                Evidence::new("unused", "the token of `claude setup-token`"),
+            ],
+        ));
     }
     if let Some(setting) = effective(context, settings, observed::ANTHROPIC_BASE_URL)
         && setting.value.trim_end_matches('/') != OFFICIAL_ORIGIN
@@ -148,7 +174,10 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
                 "ANTHROPIC_BASE_URL sends the subscription token to another host than Anthropic's",
                 take_out(&setting),
             )
-            .with([Evidence::foreign("host", &setting.value), Evidence::new("set in", setting.place)]),
+            .with([
+                Evidence::foreign("host", &setting.value),
+                Evidence::new("set in", setting.place),
+            ]),
         );
     }
     if outcomes.is_empty() {
@@ -159,6 +188,9 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
 
 /// Whether one of the headers, each in a line of its own, is what a request is logged in by.
 fn names_credential(headers: &str) -> bool {
-    let mut names = headers.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
-    names.any(|name| ["authorization", "x-api-key"].iter().any(|known| name.eq_ignore_ascii_case(known)))
+    let mut names =
+        headers.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
+    names.any(|name| {
+        ["authorization", "x-api-key"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    })
 }

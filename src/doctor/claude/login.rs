@@ -43,7 +43,10 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
                 ID,
                 None,
                 Code::ClaudeTokenMalformed,
-                format!("CLAUDE_CODE_OAUTH_TOKEN is sent as it stands: {}", checked.repairs.join(", ")),
+                format!(
+                    "CLAUDE_CODE_OAUTH_TOKEN is sent as it stands: {}",
+                    checked.repairs.join(", ")
+                ),
                 Fix::report(
                     "set the variable to the bare token, or leave it to PUSHREADY_CLAUDE_OAUTH_TOKEN, which is repaired",
                 ),
@@ -85,7 +88,9 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
             "the stored login lacks the scope `user:inference`, so Claude Code ignores it",
             new_token(context),
         ),
-        Some(CredentialsFile::SetupToken { digest, .. }) => aged(context, &digest, "the credentials file"),
+        Some(CredentialsFile::SetupToken { digest, .. }) => {
+            aged(context, &digest, "the credentials file")
+        }
         Some(CredentialsFile::Login { refreshable, expires, .. }) => {
             let expired = expires.is_some_and(|expires| expires < context.env.now);
             if expired && !refreshable {
@@ -103,7 +108,9 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
                     None,
                     Code::ClaudeAuthConflict,
                     "somebody logged in with `/login`; the token that was given is not used",
-                    Fix::report("to use the token, remove the credentials file and run `pushready apply`"),
+                    Fix::report(
+                        "to use the token, remove the credentials file and run `pushready apply`",
+                    ),
                 );
             }
             Outcome::pass(ID, None, "logged in with `/login`")
@@ -114,7 +121,8 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
 /// A setup-token cannot be asked for its age; the receipt knows when ours was made or first seen.
 fn aged(context: &Context, digest: &str, place: &str) -> Outcome {
     const ID: &str = "claude.login";
-    let record = context.desired.claude.as_ref().filter(|record| record.token == Digest::from_hex(digest));
+    let record =
+        context.desired.claude.as_ref().filter(|record| record.token == Digest::from_hex(digest));
     let Some(record) = record else {
         return Outcome::pass(
             ID,
@@ -141,7 +149,9 @@ fn aged(context: &Context, digest: &str, place: &str) -> Outcome {
     Outcome::pass(
         ID,
         None,
-        format!("the token in {place} has the right form and is less than a year old; not sent anywhere"),
+        format!(
+            "the token in {place} has the right form and is less than a year old; not sent anywhere"
+        ),
     )
     .with(evidence)
 }

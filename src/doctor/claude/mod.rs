@@ -1,4 +1,5 @@
-//! Claude Code: which credential it will really send, and what would keep it from starting unattended.
+//! Claude Code: which credential it will really send, and what would keep it from starting
+//! unattended.
 
 mod environment;
 mod login;
@@ -43,11 +44,14 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     let path = credentials_path(context);
     let mut outcomes = vec![match file::observe(&path, Kind::Secret) {
         Err(obstacle) => Outcome::obstructed("claude.login", &obstacle, &path),
-        Ok(content) => login::login(context, content.map(|content| CredentialsFile::parse(&content.bytes))),
+        Ok(content) => {
+            login::login(context, content.map(|content| CredentialsFile::parse(&content.bytes)))
+        }
     }];
     outcomes.extend(environment::environment(context));
     let config = file::observe(&context.home.claude_json, Kind::Shared);
-    let bytes = config.as_ref().ok().and_then(Option::as_ref).map_or(&[][..], |config| &config.bytes);
+    let bytes =
+        config.as_ref().ok().and_then(Option::as_ref).map_or(&[][..], |config| &config.bytes);
     let text = String::from_utf8_lossy(bytes);
     let config = Config::read(config.as_ref().map(drop), &text);
     outcomes.extend(configuration(context, &text, &config));
@@ -112,8 +116,8 @@ fn configuration(context: &Context, text: &str, config: &Config) -> Vec<Outcome>
     outcomes
 }
 
-/// The folders of which Claude Code asks whether they are trusted: the folder and those above it, as far as the top of its
-/// work tree; of a linked work tree the main one too (2.1.330, measured).
+/// The folders of which Claude Code asks whether they are trusted: the folder and those above it,
+/// as far as the top of its work tree; of a linked work tree the main one too (2.1.330, measured).
 fn covering(folder: &Path) -> Vec<PathBuf> {
     let top = folder.ancestors().find(|above| above.join(".git").exists());
     let mut covering: Vec<_> = folder.ancestors().map(Path::to_owned).collect();
@@ -132,10 +136,12 @@ fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
         return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
     let path = &context.home.claude_json;
-    let inner = |object: &Object, name: &str| json::object_at(text, object.get(name)?.value.clone());
+    let inner =
+        |object: &Object, name: &str| json::object_at(text, object.get(name)?.value.clone());
     let projects = inner(config, "projects");
     let accepted = |folder: &Path| {
-        let project = projects.as_ref().and_then(|projects| inner(projects, &folder.to_string_lossy()));
+        let project =
+            projects.as_ref().and_then(|projects| inner(projects, &folder.to_string_lossy()));
         let accepted = project.as_ref().and_then(|project| project.get("hasTrustDialogAccepted"));
         accepted.and_then(|accepted| text.get(accepted.value.clone())) == Some("true")
     };

@@ -17,7 +17,8 @@ use crate::resource::file;
 
 const ID: &str = "codex.config";
 
-/// Models that OpenAI withdrew from ChatGPT logins by June 2026 (openai/codex#26053); the client sends them all the same.
+/// Models that OpenAI withdrew from ChatGPT logins by June 2026 (openai/codex#26053); the client
+/// sends them all the same.
 const RETIRED_MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-codex", "gpt-5.3-codex"];
 
 /// Of the files that count in every folder, and of those that trusted repositories add.
@@ -52,14 +53,21 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Outcome> 
             Some(context.home.shown(&context.home.codex)),
             Code::CodexHomeUnwritable,
             "Codex cannot write its folder: it would renew the login, and lose the new one",
-            Fix::report(format!("give `{}` to the workspace user, writable", context.home.codex.display())),
+            Fix::report(format!(
+                "give `{}` to the workspace user, writable",
+                context.home.codex.display()
+            )),
         ));
     }
     // one file may count in two folders
     let mut seen = BTreeSet::new();
     outcomes.retain(|outcome| seen.insert(outcome.subject.clone()));
     if outcomes.is_empty() {
-        outcomes.push(Outcome::pass(ID, None, "no setting that the doctor knows defeats the login"));
+        outcomes.push(Outcome::pass(
+            ID,
+            None,
+            "no setting that the doctor knows defeats the login",
+        ));
     }
     outcomes
 }
@@ -88,8 +96,13 @@ pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) ->
         Why::NotToml(Some(line)) => format!("does not parse at line {line}"),
     };
     let summary = format!("{name} {what}, so Codex does not start{}", where_it_counts(*origin));
-    let outcome =
-        Outcome::fail(ID, subject, Code::CodexConfigMalformed, summary, Fix::edit(path, "mend that line"));
+    let outcome = Outcome::fail(
+        ID,
+        subject,
+        Code::CodexConfigMalformed,
+        summary,
+        Fix::edit(path, "mend that line"),
+    );
     of_machine(outcome, *origin)
 }
 
@@ -111,14 +124,17 @@ fn of_machine(outcome: Outcome, origin: Origin) -> Outcome {
 }
 
 fn outcome(context: &Context, fault: Fault) -> Outcome {
-    let Fault { setting, layer: Layer { path, origin, .. }, code, summary, cure, value, weight } = fault;
+    let Fault { setting, layer: Layer { path, origin, .. }, code, summary, cure, value, weight } =
+        fault;
     let subject = match origin {
         Origin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),
     };
     let (subject, fix) = (Some(subject), Fix::edit(path, cure));
     let outcome = match weight {
-        Weight::Unknown(needs) => Outcome::unknown(ID, subject, summary, needs).coded(code).fixed(fix),
+        Weight::Unknown(needs) => {
+            Outcome::unknown(ID, subject, summary, needs).coded(code).fixed(fix)
+        }
         Weight::Warns => Outcome::warn(ID, subject, code, summary, fix),
         Weight::Fails => Outcome::fail(ID, subject, code, summary, fix),
     };
@@ -126,15 +142,16 @@ fn outcome(context: &Context, fault: Fault) -> Outcome {
     of_machine(outcome.with([place, Evidence::foreign("value", &value)]), *origin)
 }
 
-/// What the server offered this login, where Codex has noted it; else what is known to be withdrawn.
+/// What the server offered this login, where Codex has noted it; else what is known to be
+/// withdrawn.
 fn offered(context: &Context, model: &str) -> bool {
     let cache = file::text(&context.home.codex.join("models_cache.json"));
     let cache: serde_json::Value = serde_json::from_str(&cache).unwrap_or_default();
     let models = cache.get("models").and_then(serde_json::Value::as_array);
     match models.filter(|models| !models.is_empty()) {
-        Some(models) => {
-            models.iter().any(|known| known.get("slug").and_then(|slug| slug.as_str()) == Some(model))
-        }
+        Some(models) => models
+            .iter()
+            .any(|known| known.get("slug").and_then(|slug| slug.as_str()) == Some(model)),
         None => !RETIRED_MODELS.contains(&model),
     }
 }

@@ -1,5 +1,5 @@
-//! The configuration files that Codex reads, each above the one before: the machine's, the user's, those of a trusted
-//! repository, and the machine's managed one (0.169, measured).
+//! The configuration files that Codex reads, each above the one before: the machine's, the user's,
+//! those of a trusted repository, and the machine's managed one (0.169, measured).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,21 +69,24 @@ impl Layers {
         layers.map(Self)
     }
 
-    /// With those that the folder's repository adds, where Codex trusts it: of the top of the work tree, and of each folder
-    /// down to this one. `None`: it adds none.
+    /// With those that the folder's repository adds, where Codex trusts it: of the top of the work
+    /// tree, and of each folder down to this one. `None`: it adds none.
     pub fn of_folder(&self, context: &Context, folder: &Path) -> Result<Option<Self>, Unusable> {
         let user = context.home.codex.join("config.toml");
         let real_folder = PathBuf::from(real(folder));
         let top = self.top(&real_folder);
         let main = clones::git_folder(top);
         let main = main.as_deref().and_then(Path::parent);
-        let mut chain: Vec<_> = real_folder.ancestors().take_while(|above| above.starts_with(top)).collect();
+        let mut chain: Vec<_> =
+            real_folder.ancestors().take_while(|above| above.starts_with(top)).collect();
         chain.reverse();
         let mut added = Vec::new();
         for folder in chain {
             let path = folder.join(".codex/config.toml");
-            let level =
-                [Some(folder), Some(top), main].into_iter().flatten().find_map(|folder| self.trust(folder));
+            let level = [Some(folder), Some(top), main]
+                .into_iter()
+                .flatten()
+                .find_map(|folder| self.trust(folder));
             let is_trusted = level == Some("trusted");
             if path == user {
                 continue;
@@ -99,20 +102,24 @@ impl Layers {
             return Ok(None);
         }
         let mut layers = self.0.clone();
-        let managed = layers.iter().position(|layer| layer.origin == Origin::Managed).unwrap_or(layers.len());
+        let managed =
+            layers.iter().position(|layer| layer.origin == Origin::Managed).unwrap_or(layers.len());
         layers.splice(managed..managed, added);
         Ok(Some(Self(layers)))
     }
 
-    /// Where the project begins that a folder lies in: at the nearest of the markers, which are `.git` unless configured.
+    /// Where the project begins that a folder lies in: at the nearest of the markers, which are
+    /// `.git` unless configured.
     fn top<'a>(&self, folder: &'a Path) -> &'a Path {
         let markers = self.value(&["project_root_markers"]).and_then(|(_, item)| item.as_array());
-        let markers = markers.map(|list| list.iter().filter_map(|marker| marker.as_str()).collect());
+        let markers =
+            markers.map(|list| list.iter().filter_map(|marker| marker.as_str()).collect());
         let markers: Vec<_> = markers.unwrap_or_else(|| vec![".git"]);
         let has = |above: &Path, marker: &str| {
             let place = above.join(marker);
             // an empty folder of that name is no repository
-            place.exists() && (marker != ".git" || place.is_file() || clones::git_folder(above).is_some())
+            place.exists()
+                && (marker != ".git" || place.is_file() || clones::git_folder(above).is_some())
         };
         let mut above = folder.ancestors();
         above.find(|above| markers.iter().any(|marker| has(above, marker))).unwrap_or(folder)
@@ -161,7 +168,9 @@ fn read(path: PathBuf, origin: Origin) -> Result<Option<Layer>, Unusable> {
         Ok(Some(content)) => content,
         Ok(None) => return Ok(None),
         // `.codex` itself is a file
-        Err(Obstacle::Io(error)) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
+        Err(Obstacle::Io(error)) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Ok(None);
+        }
         Err(obstacle) => return Err(unusable(path, Why::Obstacle(obstacle))),
     };
     let Ok(text) = std::str::from_utf8(&content.bytes) else {

@@ -1,4 +1,5 @@
-//! What auth.json is worth: judged from the file itself, since Codex's own status command says yes to `{}`.
+//! What auth.json is worth: judged from the file itself, since Codex's own status command says yes
+//! to `{}`.
 
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -29,8 +30,11 @@ fn via<'a>(context: &Context<'a>) -> Option<&'a str> {
 pub fn missing(context: &Context) -> Outcome {
     const ID: &str = "codex.login";
     let written = context.written("codex.auth").is_some();
-    let summary =
-        if written { "auth.json is gone, as after `codex logout`" } else { "there is no auth.json" };
+    let summary = if written {
+        "auth.json is gone, as after `codex logout`"
+    } else {
+        "there is no auth.json"
+    };
     let fix = if written {
         new_seed(context)
     } else {
@@ -39,20 +43,29 @@ pub fn missing(context: &Context) -> Outcome {
     Outcome::fail(ID, None, Code::CodexAuthMissing, summary, fix)
 }
 
-/// What a login in place is worth. The plan's own warnings come last: a login that cannot work is the nearer cause.
+/// What a login in place is worth. The plan's own warnings come last: a login that cannot work is
+/// the nearer cause.
 pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Outcome {
     const ID: &str = "codex.login";
-    let restore = || Fix::run(["pushready", "apply"], "run apply after the module that writes auth.json");
+    let restore =
+        || Fix::run(["pushready", "apply"], "run apply after the module that writes auth.json");
     let record = context.desired.codex.as_ref();
     let Some(auth) = auth else {
         let (code, why) = match CodexAuth::parse(bytes) {
             Err(defect) => (defect.code, defect.reason.into_owned()),
             Ok(_) => (Code::CodexAuthMalformed, "it does not parse".to_owned()),
         };
-        return Outcome::fail(ID, None, code, format!("Codex cannot use auth.json: {why}"), restore());
+        return Outcome::fail(
+            ID,
+            None,
+            code,
+            format!("Codex cannot use auth.json: {why}"),
+            restore(),
+        );
     };
     let evidence = evidence(auth);
-    let clobbered = record.is_some() && auth.is_key_of_template(context.settings.openai_api_key.as_ref());
+    let clobbered =
+        record.is_some() && auth.is_key_of_template(context.settings.openai_api_key.as_ref());
     let outcome = match auth.state(context.env.now) {
         Liveness::Stub if record.is_some() => Outcome::fail(
             ID,
@@ -121,11 +134,15 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
         )
         .with([Evidence::new("wins", wins), Evidence::new("unused", unused)]);
     }
-    let last_good =
-        file::observe(&context.home.state.join("codex/last-good.json"), Kind::Secret).ok().flatten();
+    let last_good = file::observe(&context.home.state.join("codex/last-good.json"), Kind::Secret)
+        .ok()
+        .flatten();
     let last_good = last_good.and_then(|content| CodexAuth::parse(&content.bytes).ok());
-    let is_seed =
-        context.desired.codex.as_ref().is_some_and(|record| record.seed == Digest::from_hex(&auth.digest()));
+    let is_seed = context
+        .desired
+        .codex
+        .as_ref()
+        .is_some_and(|record| record.seed == Digest::from_hex(&auth.digest()));
     if is_seed && last_good.is_some_and(|good| good.same_account(auth) && good.newer_than(auth)) {
         return Outcome::fail(
             ID,
@@ -158,10 +175,12 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
 
 fn evidence(auth: &CodexAuth) -> Vec<Evidence> {
     let mut evidence = Vec::new();
-    evidence
-        .extend(auth.email_masked().map(|email| Evidence::new("account", email.escape_debug().to_string())));
-    evidence
-        .extend(auth.access_expires().map(|at| Evidence::new("access token valid until", at.to_string())));
+    evidence.extend(
+        auth.email_masked().map(|email| Evidence::new("account", email.escape_debug().to_string())),
+    );
+    evidence.extend(
+        auth.access_expires().map(|at| Evidence::new("access token valid until", at.to_string())),
+    );
     evidence.extend(auth.last_refresh().map(|at| Evidence::new("last refresh", at.to_string())));
     if auth.mode() == Mode::ChatGpt {
         let has = if auth.has_refresh_token() { "present" } else { "none: a lease" };

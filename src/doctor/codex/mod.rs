@@ -38,7 +38,8 @@ fn auth_path(context: &Context) -> PathBuf {
 
 /// What keeps Codex from starting, or else what would defeat its login.
 fn faults<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool) -> Vec<Fault<'a>> {
-    refused::refused(layers).map_or_else(|| settings::settings(layers, login, offered), |fault| vec![fault])
+    refused::refused(layers)
+        .map_or_else(|| settings::settings(layers, login, offered), |fault| vec![fault])
 }
 
 /// The checks that need no network, whichever of them are wanted.
@@ -149,8 +150,9 @@ fn trust(context: &Context, layers: &Layers) -> Vec<Outcome> {
 /// A folder that config.toml does not name: apply adds it, where the form of the file takes it.
 fn addition(context: &Context, path: &Path) -> Fix {
     let planned = context.planned("codex trust");
-    let refused =
-        planned.filter(|planned| planned.steps.is_empty()).and_then(|planned| planned.item.finding.as_ref());
+    let refused = planned
+        .filter(|planned| planned.steps.is_empty())
+        .and_then(|planned| planned.item.finding.as_ref());
     refused.map_or_else(
         || Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
         |finding| Fix::edit(path, &finding.fix.message),

@@ -1,4 +1,5 @@
-//! What Codex does not start with, as far as it bears on the login and on trust, or is often met (0.169, measured). Pure.
+//! What Codex does not start with, as far as it bears on the login and on trust, or is often met
+//! (0.169, measured). Pure.
 
 use toml_edit::Item;
 
@@ -46,7 +47,9 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
         }
     }
     for setting in TABLES {
-        if let Some((layer, item)) = layers.values(setting).find(|(_, item)| item.as_table_like().is_none()) {
+        if let Some((layer, item)) =
+            layers.values(setting).find(|(_, item)| item.as_table_like().is_none())
+        {
             return Some(
                 malformed(setting, (layer, item))
                     .says("it is no table, so Codex does not start")
@@ -117,7 +120,9 @@ fn providers(layers: &Layers) -> Option<Fault<'_>> {
         match () {
             // of this one its own settings may be given
             () if name == "amazon-bedrock" && is_bedrock(provider) => None,
-            () if BUILT_IN.contains(&name) => Some("a provider has the name of one that is built in"),
+            () if BUILT_IN.contains(&name) => {
+                Some("a provider has the name of one that is built in")
+            }
             () if provider.get("name").is_none() => Some("a provider has no `name`"),
             () if text("wire_api") == Some("chat") => {
                 Some("a provider has `wire_api = \"chat\"`, of an older Codex")
@@ -192,7 +197,11 @@ mod tests {
             ("model = \"x\"\nforced_login_method = \"api\"\n", false),
             ("[projects.\"/a\"]\n[projects.\"/b\"]\ntrust_level = \"untrusted\"\n", false),
         ] {
-            assert_eq!(refused(&Layers::of_texts(&[(Origin::User, text)])).is_some(), is_refused, "{text}");
+            assert_eq!(
+                refused(&Layers::of_texts(&[(Origin::User, text)])).is_some(),
+                is_refused,
+                "{text}"
+            );
         }
     }
 }

@@ -28,28 +28,41 @@ pub struct Login {
 
 impl Login {
     pub fn of(context: &Context, auth: Result<Option<&CodexAuth>, ()>) -> Self {
-        let has_mode = |modes: &[Mode]| auth.ok().flatten().is_some_and(|auth| modes.contains(&auth.mode()));
+        let has_mode =
+            |modes: &[Mode]| auth.ok().flatten().is_some_and(|auth| modes.contains(&auth.mode()));
         Self {
             is_chatgpt: has_mode(&[Mode::ChatGpt, Mode::ChatGptAuthTokens]),
-            is_api_key: has_mode(&[Mode::ApiKey]) || context.env.get(observed::CODEX_API_KEY).is_some(),
+            is_api_key: has_mode(&[Mode::ApiKey])
+                || context.env.get(observed::CODEX_API_KEY).is_some(),
             is_hidden: auth.is_err(),
-            workspace: auth.ok().flatten().and_then(CodexAuth::claimed_workspace).map(ToOwned::to_owned),
+            workspace: auth
+                .ok()
+                .flatten()
+                .and_then(CodexAuth::claimed_workspace)
+                .map(ToOwned::to_owned),
         }
     }
 
-    /// What an administrator demands and this login is not (requirements.toml, 0.169, measured): the setting, and why.
-    pub fn is_not_as_demanded(&self, requirements: &Layer) -> Option<(&'static str, Code, &'static str)> {
+    /// What an administrator demands and this login is not (requirements.toml, 0.169, measured):
+    /// the setting, and why.
+    pub fn is_not_as_demanded(
+        &self,
+        requirements: &Layer,
+    ) -> Option<(&'static str, Code, &'static str)> {
         const METHODS: &str = "allowed_login_methods";
         const WORKSPACES: &str = "allowed_chatgpt_workspaces";
         let methods = requirements.list(METHODS);
         let is_known = |method: &String| ["api", "chatgpt"].contains(&&**method);
-        if methods.as_ref().is_some_and(|methods| methods.is_empty() || !methods.iter().all(is_known)) {
-            let says =
-                "it names another method than \"api\" or \"chatgpt\", or none, so Codex does not start";
+        if methods
+            .as_ref()
+            .is_some_and(|methods| methods.is_empty() || !methods.iter().all(is_known))
+        {
+            let says = "it names another method than \"api\" or \"chatgpt\", or none, so Codex does not start";
             return Some((METHODS, Code::CodexConfigMalformed, says));
         }
         if methods.is_some_and(|methods| self.is_not_among(&methods)) {
-            let says = "the login is of a kind that is not allowed here, so Codex sends no credential";
+            let says =
+                "the login is of a kind that is not allowed here, so Codex sends no credential";
             return Some((METHODS, Code::CodexForcedLogin, says));
         }
         requirements.list(WORKSPACES).filter(|ids| self.is_of_another_workspace(ids)).map(|_| {
@@ -69,7 +82,11 @@ impl Login {
 }
 
 /// Settings that would defeat the login.
-pub fn settings<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool) -> Vec<Fault<'a>> {
+pub fn settings<'a>(
+    layers: &'a Layers,
+    login: &Login,
+    offered: &dyn Fn(&str) -> bool,
+) -> Vec<Fault<'a>> {
     let mut faults = choices(layers);
     faults.extend(store(layers));
     faults.extend(forced_method(layers, login));
@@ -92,7 +109,11 @@ pub fn settings<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) ->
     faults
 }
 
-fn found<'a>(layers: &'a Layers, setting: &'static str, code: Code) -> Option<(Fault<'a>, &'a Item)> {
+fn found<'a>(
+    layers: &'a Layers,
+    setting: &'static str,
+    code: Code,
+) -> Option<(Fault<'a>, &'a Item)> {
     let (layer, item) = layers.value(&[setting])?;
     Some((Fault::new(setting, (layer, item), code), item))
 }
@@ -108,7 +129,9 @@ fn choices(layers: &Layers) -> Vec<Fault<'_>> {
             fault
                 .says(format!("`{setting}` has a value that Codex 0.169 does not start with"))
                 .cured(format!("set one of {}, or take it out", known.join(", ")))
-                .weighs(Weight::Unknown("whether the Codex that is installed knows it: `codex --version`"))
+                .weighs(Weight::Unknown(
+                    "whether the Codex that is installed knows it: `codex --version`",
+                ))
         })
     };
     CHOICES.iter().filter_map(judge).collect()
@@ -186,9 +209,11 @@ fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
     if provider == "openai" {
         return None;
     }
-    let of_provider = |key: &str| layers.value(&["model_providers", provider, key]).map(|(_, item)| item);
+    let of_provider =
+        |key: &str| layers.value(&["model_providers", provider, key]).map(|(_, item)| item);
     let uses_login = of_provider("requires_openai_auth").and_then(Item::as_bool).unwrap_or(false);
-    let has_own = ["experimental_bearer_token", "env_key"].iter().any(|key| of_provider(key).is_some());
+    let has_own =
+        ["experimental_bearer_token", "env_key"].iter().any(|key| of_provider(key).is_some());
     if !uses_login || has_own {
         return Some(
             fault
@@ -198,7 +223,8 @@ fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
     }
     let base = of_provider("base_url").and_then(Item::as_str);
     (login.is_chatgpt && base.is_some_and(|base| !is_official(base))).then(|| {
-        let fault = fault.says("the model provider is given the ChatGPT login, and is not OpenAI's");
+        let fault =
+            fault.says("the model provider is given the ChatGPT login, and is not OpenAI's");
         Fault { code: Code::CodexTokenSentElsewhere, ..fault }.cured("take `model_provider` out")
     })
 }
@@ -244,7 +270,10 @@ mod tests {
             (&[(User, ""), (Project, "model_provider = \"x\"\n")], None),
             (&[(User, ""), (Project, "profile = \"x\"\n")], None),
             (
-                &[(User, "model_provider = \"ollama\"\n"), (Project, "model_provider = \"openai\"\n")],
+                &[
+                    (User, "model_provider = \"ollama\"\n"),
+                    (Project, "model_provider = \"openai\"\n"),
+                ],
                 Some(User),
             ),
             // what is refused does no harm below a value that is not
@@ -261,8 +290,7 @@ mod tests {
     #[test]
     fn where_a_login_goes_is_seen() {
         use Code::{CodexProviderBypass as Bypass, CodexTokenSentElsewhere as Sent};
-        const X: &str =
-            "model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\nrequires_openai_auth = true\n";
+        const X: &str = "model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\nrequires_openai_auth = true\n";
         for (text, is_chatgpt, code) in [
             ("openai_base_url = \"https://evil.example/v1\"\n".to_owned(), true, Some(Sent)),
             ("openai_base_url = \"http://api.openai.com/v1\"\n".to_owned(), true, Some(Sent)),
@@ -270,7 +298,11 @@ mod tests {
             ("chatgpt_base_url = \"https://CHATGPT.com/backend-api\"\n".to_owned(), true, None),
             // a gateway with a key of its own is no leak of the login
             ("openai_base_url = \"https://gateway.example/v1\"\n".to_owned(), false, None),
-            ("chatgpt_base_url = \"https://evil.example/backend-api\"\n".to_owned(), true, Some(Sent)),
+            (
+                "chatgpt_base_url = \"https://evil.example/backend-api\"\n".to_owned(),
+                true,
+                Some(Sent),
+            ),
             (format!("{X}base_url = \"https://evil.example/v1\"\n"), true, Some(Sent)),
             (format!("{X}base_url = \"https://api.openai.com/v1\"\n"), true, None),
             (format!("{X}experimental_bearer_token = \"x\"\n"), true, Some(Bypass)),
@@ -278,14 +310,16 @@ mod tests {
         ] {
             let login = Login { is_chatgpt, ..Login::default() };
             let layers = Layers::of_texts(&[(Origin::User, &text)]);
-            let codes: Vec<_> = settings(&layers, &login, &|_| true).iter().map(|fault| fault.code).collect();
+            let codes: Vec<_> =
+                settings(&layers, &login, &|_| true).iter().map(|fault| fault.code).collect();
             assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{text}");
         }
     }
 
     #[test]
     fn a_forced_workspace_is_held_against_what_the_token_claims() {
-        let login = Login { is_chatgpt: true, workspace: Some("ws".to_owned()), ..Login::default() };
+        let login =
+            Login { is_chatgpt: true, workspace: Some("ws".to_owned()), ..Login::default() };
         let hidden = Login { is_hidden: true, ..Login::default() };
         for (value, login, found) in [
             ("\"ws\"", &login, None),
@@ -307,7 +341,8 @@ mod tests {
 
     #[test]
     fn what_an_administrator_demands_is_held_against_the_login() {
-        let login = Login { is_chatgpt: true, workspace: Some("ws".to_owned()), ..Login::default() };
+        let login =
+            Login { is_chatgpt: true, workspace: Some("ws".to_owned()), ..Login::default() };
         let key = Login { is_api_key: true, ..Login::default() };
         for (text, login, code) in [
             ("", &login, None),

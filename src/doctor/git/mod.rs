@@ -1,4 +1,5 @@
-//! git: is it there, who commits, and where do the remotes of the repositories in question really lead?
+//! git: is it there, who commits, and where do the remotes of the repositories in question really
+//! lead?
 
 mod remotes;
 
@@ -31,7 +32,9 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     };
     // whoever names the author by variables alone has said nothing of the committer
     let author = match author {
-        Ok(said) if said.status.success() && context.env.get(observed::GIT_AUTHOR_EMAIL).is_some() => {
+        Ok(said)
+            if said.status.success() && context.env.get(observed::GIT_AUTHOR_EMAIL).is_some() =>
+        {
             git(context, context.folder.as_deref(), &["var", "GIT_COMMITTER_IDENT"])
         }
         author => author,
@@ -64,7 +67,13 @@ pub fn check(context: &Context) -> Vec<Outcome> {
             return outcomes;
         }
         Some((complaint, Some(clone))) => {
-            outcomes.push(unreadable(context, first, Some(named(context, clone)), Scope::Clone, complaint));
+            outcomes.push(unreadable(
+                context,
+                first,
+                Some(named(context, clone)),
+                Scope::Clone,
+                complaint,
+            ));
         }
     }
     if !(context.wants("git.owner") || context.wants("git.remotes")) {
@@ -75,7 +84,13 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     let others = said.iter().filter(|(clone, _)| !clone.is_current);
     outcomes.extend(others.filter_map(|(clone, said)| {
         let complaint = Complaint::parse(&said.as_ref().ok()?.stderr)?.within(clone.top());
-        Some(unreadable(context, first, Some(named(context, clone.top())), Scope::Clone, &complaint))
+        Some(unreadable(
+            context,
+            first,
+            Some(named(context, clone.top())),
+            Scope::Clone,
+            &complaint,
+        ))
     }));
     if context.wants("git.owner") {
         outcomes.extend(said.iter().filter(|(clone, _)| clone.is_current).filter_map(owner));
@@ -95,7 +110,8 @@ fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Said {
 const CONFIGURED: [&str; 4] = ["git.config", "git.identity", "git.owner", "git.remotes"];
 const UNREADABLE: &str = "git does not take its configuration, so it does nothing";
 
-/// What git has against its configuration, and the top of the clone whose own it is, if not everybody's.
+/// What git has against its configuration, and the top of the clone whose own it is, if not
+/// everybody's.
 fn complaint(context: &Context, author: &Said) -> Option<(Complaint, Option<PathBuf>)> {
     let said = author.as_ref().ok().filter(|said| !said.status.success())?;
     if let Some(complaint) = context.git_complaint() {
@@ -123,11 +139,17 @@ fn unreadable(
         Some(file) => Fix::edit(file, fix.message),
         None => fix,
     };
-    Outcome::fail(id, subject, code, summary, fix).with([Evidence::foreign("git said", &complaint.said)])
+    Outcome::fail(id, subject, code, summary, fix)
+        .with([Evidence::foreign("git said", &complaint.said)])
 }
 
-/// No push can be made by a git that takes no configuration: the checks of git tell so, where they run.
-pub fn keeps_from_pushing(context: &Context, id: &'static str, subject: Option<String>) -> Option<Outcome> {
+/// No push can be made by a git that takes no configuration: the checks of git tell so, where they
+/// run.
+pub fn keeps_from_pushing(
+    context: &Context,
+    id: &'static str,
+    subject: Option<String>,
+) -> Option<Outcome> {
     let complaint = context.git_complaint()?;
     Some(if context.wants("git.config") {
         Outcome::skip(id, subject, UNREADABLE)
@@ -178,7 +200,9 @@ fn identity(author: &Said) -> Outcome {
                  `git config --global user.email ADDRESS`",
             ),
         ),
-        Err(failure) => Outcome::unknown(ID, None, "git did not say who commits", failure.to_string()),
+        Err(failure) => {
+            Outcome::unknown(ID, None, "git did not say who commits", failure.to_string())
+        }
     }
 }
 

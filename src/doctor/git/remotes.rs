@@ -9,13 +9,16 @@ use crate::git::url::{GitUrl, Repository, redact};
 
 use super::Said;
 
-/// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and for pushing.
+/// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and
+/// for pushing.
 pub fn check(context: &Context, said: &[(&InView, &Said)]) -> Vec<Outcome> {
     const ID: &str = "git.remotes";
     let keyed: Vec<&Repository> = context.keyed().collect();
     let mut outcomes = Vec::new();
     for (clone, said) in said {
-        let Some(output) = said.as_ref().ok().filter(|output| output.status.success()) else { continue };
+        let Some(output) = said.as_ref().ok().filter(|output| output.status.success()) else {
+            continue;
+        };
         let top = context.home.shown(clone.top());
         for (nth, remote) in effective(&output.stdout).iter().enumerate() {
             let (name, odd) = named_remote(&remote.name, nth + 1);
@@ -37,27 +40,31 @@ pub fn check(context: &Context, said: &[(&InView, &Said)]) -> Vec<Outcome> {
 /// Longer than any name that people give a remote.
 const LONGEST_NAME: usize = 64;
 
-/// What a remote is called in a subject: whoever wrote the clone's configuration chose its name, so an odd one is shown as
-/// evidence, and goes by its number. Pure.
+/// What a remote is called in a subject: whoever wrote the clone's configuration chose its name, so
+/// an odd one is shown as evidence, and goes by its number. Pure.
 fn named_remote(name: &str, nth: usize) -> (String, Option<Evidence>) {
-    let is_plain =
-        name.len() <= LONGEST_NAME && name.chars().all(|c| c.is_ascii_graphic()) && redact(name) == name;
+    let is_plain = name.len() <= LONGEST_NAME
+        && name.chars().all(|c| c.is_ascii_graphic())
+        && redact(name) == name;
     if is_plain {
         return (name.to_owned(), None);
     }
-    (format!("remote {nth}"), Some(Evidence::foreign("name of the remote", &name.escape_debug().to_string())))
+    (
+        format!("remote {nth}"),
+        Some(Evidence::foreign("name of the remote", &name.escape_debug().to_string())),
+    )
 }
 
 /// What to do about a rule that leads away.
-pub const TAKE_OUT: &str =
-    "`git config --show-origin --get-regexp '^url[.].*insteadof$'` names the rule's file: take it out";
+pub const TAKE_OUT: &str = "`git config --show-origin --get-regexp '^url[.].*insteadof$'` names the rule's file: take it out";
 
 /// The URL that says what an scp-like one with a port was to say.
 fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InView) -> Fix {
     let say = "write it as an ssh:// URL, unless the number is a folder's name";
     let url = push.to_string();
     let rest = url.split_once(':').and_then(|(at, path)| {
-        let path = path.trim_start_matches('/').strip_prefix(&port.to_string())?.trim_start_matches('/');
+        let path =
+            path.trim_start_matches('/').strip_prefix(&port.to_string())?.trim_start_matches('/');
         Some(format!("ssh://{at}:{port}/{path}"))
     });
     match rest {
@@ -66,22 +73,31 @@ fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InVie
     }
 }
 
-/// Sets the URL of a remote of this clone, or the one for pushes alone. Whoever wrote the clone's configuration chose the
-/// remote's name: it goes into a command where it is a plain word, and nowhere else.
+/// Sets the URL of a remote of this clone, or the one for pushes alone. Whoever wrote the clone's
+/// configuration chose the remote's name: it goes into a command where it is a plain word, and
+/// nowhere else.
 fn set_url(clone: &InView, name: &str, url: &str, for_pushes: bool, say: &str) -> Fix {
     let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
     if !is_plain {
-        return Fix::report(format!("{say}; the remote's name is no plain word, so look at it first"));
+        return Fix::report(format!(
+            "{say}; the remote's name is no plain word, so look at it first"
+        ));
     }
     let top = clone.top().to_string_lossy();
     let argv = ["git", "-C", &top, "remote", "set-url"].into_iter();
     Fix::run(argv.chain(for_pushes.then_some("--push")).chain([name, url]), say)
 }
 
-/// The worst that is to be said of a remote; it may push to several places. `place` is what the subject tells of it.
-fn judge(remote: &Effective, place: &str, clone: &InView, keyed: &[&Repository]) -> Option<Outcome> {
+/// The worst that is to be said of a remote; it may push to several places. `place` is what the
+/// subject tells of it.
+fn judge(
+    remote: &Effective,
+    place: &str,
+    clone: &InView,
+    keyed: &[&Repository],
+) -> Option<Outcome> {
     let fetch = GitUrl::parse(&remote.fetch).ok()?;
     let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
     pushes
@@ -113,8 +129,9 @@ fn judge_push(
     }
     // as it stands in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == name);
-    let repository =
-        known(push).or_else(|| known(fetch)).or_else(|| stored.and_then(|stored| known(&stored.url)))?;
+    let repository = known(push)
+        .or_else(|| known(fetch))
+        .or_else(|| stored.and_then(|stored| known(&stored.url)))?;
     let subject = Some(format!("{} ({place})", repository.to_ssh()));
     let outcome = match () {
         () if known(push).is_none() && known(fetch).is_none() => Outcome::fail(
@@ -129,7 +146,13 @@ fn judge_push(
             subject,
             Code::RemotePushElsewhere,
             "pushes go to another repository than fetches",
-            set_url(clone, name, &repository.to_ssh(), true, "set the push URL, if that is not meant"),
+            set_url(
+                clone,
+                name,
+                &repository.to_ssh(),
+                true,
+                "set the push URL, if that is not meant",
+            ),
         ),
         () if push.transport().is_ssh() => Outcome::pass(ID, subject, "pushes go over SSH"),
         () if stored.is_some_and(|stored| stored.url.transport().is_ssh()) => Outcome::fail(
@@ -147,5 +170,10 @@ fn judge_push(
             Fix::run(["pushready", "apply"], "run apply: it puts the remote on SSH"),
         ),
     };
-    Some(outcome.with([Evidence::new("fetch", fetch.to_string()), Evidence::new("push", push.to_string())]))
+    Some(
+        outcome.with([
+            Evidence::new("fetch", fetch.to_string()),
+            Evidence::new("push", push.to_string()),
+        ]),
+    )
 }

@@ -22,9 +22,11 @@ pub struct Answer {
 /// What keeps git from going on, whatever the server says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The option, by its name in ssh_config(5), that keeps from the server what git would send next.
+    /// The option, by its name in ssh_config(5), that keeps from the server what git would send
+    /// next.
     Deaf(&'static str),
-    /// The remote has a port, and git gives the command no options, so it dies (connect.c, `push_ssh_options`).
+    /// The remote has a port, and git gives the command no options, so it dies (connect.c,
+    /// `push_ssh_options`).
     Port,
 }
 
@@ -34,19 +36,25 @@ impl Answer {
         self.obstacle.is_none() && self.said.as_ref().is_ok_and(advertises)
     }
 
-    /// Whether the command could not be started: neither by us nor by the shell (126 and 127 of sh(1), which a server may
-    /// end with too).
+    /// Whether the command could not be started: neither by us nor by the shell (126 and 127 of
+    /// sh(1), which a server may end with too).
     pub fn is_no_program(&self) -> bool {
         match &self.said {
             Err(Failure::Missing | Failure::Io(_)) => true,
             Err(Failure::Deadline) => false,
             Ok(output) => {
-                let of_server =
-                    |line: &str| line.contains("git-receive-pack") || line.contains("git-upload-pack");
+                let of_server = |line: &str| {
+                    line.contains("git-receive-pack") || line.contains("git-upload-pack")
+                };
                 let of_shell = |line: &str| {
-                    ["not found", "No such file or directory", "Permission denied", "Is a directory"]
-                        .iter()
-                        .any(|words| line.trim_end().ends_with(words))
+                    [
+                        "not found",
+                        "No such file or directory",
+                        "Permission denied",
+                        "Is a directory",
+                    ]
+                    .iter()
+                    .any(|words| line.trim_end().ends_with(words))
                 };
                 matches!(output.status.code(), Some(126 | 127))
                     && output.stderr.lines().any(|line| of_shell(line) && !of_server(line))
@@ -64,7 +72,8 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
         (run(ssh.call(context, at, verb)), told.join())
     });
     let told = told.ok().and_then(Result::ok);
-    let is_found_simple = ssh.may_be_simple() && told.as_ref().is_some_and(|told| !told.status.success());
+    let is_found_simple =
+        ssh.may_be_simple() && told.as_ref().is_some_and(|told| !told.status.success());
     if (ssh.is_simple() || is_found_simple) && at.port.is_some() {
         return Answer { said, obstacle: Some(Obstacle::Port) };
     }
@@ -74,25 +83,32 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
             return Answer { said: simply, obstacle: None };
         }
     }
-    let deaf = told.filter(|told| told.status.success()).and_then(|told| ssh::deafening(&told.stdout));
+    let deaf =
+        told.filter(|told| told.status.success()).and_then(|told| ssh::deafening(&told.stdout));
     Answer { said, obstacle: deaf.map(Obstacle::Deaf) }
 }
 
 /// Whether standard output is what git reads first from a server.
 pub fn advertises(output: &Output) -> bool {
     let stdout = &*output.stdout;
-    // where ssh hands GIT_PROTOCOL on, the server tells its version first; of version 2 refs are told when asked for
-    stdout.starts_with("000eversion 2\n") || is_refs(stdout.strip_prefix("000eversion 1\n").unwrap_or(stdout))
+    // where ssh hands GIT_PROTOCOL on, the server tells its version first; of version 2 refs are
+    // told when asked for
+    stdout.starts_with("000eversion 2\n")
+        || is_refs(stdout.strip_prefix("000eversion 1\n").unwrap_or(stdout))
 }
 
 /// Whether the refs are there, and something else stands before them.
 pub fn is_garbled(output: &Output) -> bool {
     !advertises(output)
-        && output.stdout.match_indices("00").any(|(at, _)| output.stdout.get(at..).is_some_and(is_refs))
+        && output
+            .stdout
+            .match_indices("00")
+            .any(|(at, _)| output.stdout.get(at..).is_some_and(is_refs))
 }
 
-/// A pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object id of SHA-1 or SHA-256 (zeroes from an
-/// empty repository), a blank, a name. What a shell or a banner prints is none.
+/// A pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object id of SHA-1
+/// or SHA-256 (zeroes from an empty repository), a blank, a name. What a shell or a banner prints
+/// is none.
 fn is_refs(text: &str) -> bool {
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let Some((length, rest)) = text.split_at_checked(4) else { return false };
@@ -132,7 +148,8 @@ mod tests {
             assert!(!is_garbled(&output), "{:?}", output.stdout);
             let stdout = format!("Welcome to 2000 hosts\n{}", output.stdout);
             let garbled = Output { status: ExitStatus::from_raw(0), stdout, stderr: String::new() };
-            let has_refs = is && output.stdout.contains(" refs/") || output.stdout.contains(" capabilities");
+            let has_refs =
+                is && output.stdout.contains(" refs/") || output.stdout.contains(" capabilities");
             assert_eq!(is_garbled(&garbled), has_refs, "{:?}", garbled.stdout);
         }
     }

@@ -22,7 +22,8 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
         return outcome;
     }
-    let cannot = |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
+    let cannot =
+        |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
@@ -37,7 +38,14 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
             // asks for credentials and for the right to write, and sends nothing
             Access::Write => {
                 let refspec = format!("{}:refs/heads/pushready-probe", scratch.commit);
-                git.args(["push", "--quiet", "--dry-run", "--no-verify", url.without_credential(), &refspec])
+                git.args([
+                    "push",
+                    "--quiet",
+                    "--dry-run",
+                    "--no-verify",
+                    url.without_credential(),
+                    &refspec,
+                ])
             }
         };
         run(git)
@@ -52,7 +60,9 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     }
     let output = match said {
         Ok(output) => output,
-        Err(Failure::Deadline) => return hung(context, id, subject, &scratch, url.without_credential()),
+        Err(Failure::Deadline) => {
+            return hung(context, id, subject, &scratch, url.without_credential());
+        }
         Err(failure) => return cannot(failure.to_string()),
     };
     if output.status.success() {
@@ -77,7 +87,8 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
             .iter()
             .any(|section| clone.settings().under(section).ne(outside.under(section)))
     };
-    let has_own = url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
+    let has_own =
+        url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
     if outcome.code == Some(Code::PushNoCredentials) && (has_own || url.has_credential()) {
         return Outcome::unknown(
             id,
@@ -98,8 +109,9 @@ fn no_git(id: &'static str, subject: Option<String>) -> Outcome {
         .fixed(push_message::fix(Code::PushNoCredentials, None))
 }
 
-/// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without anybody. With an askpass that
-/// knows nothing git ends at once, unless it is the server that does not answer.
+/// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without
+/// anybody. With an askpass that knows nothing git ends at once, unless it is the server that does
+/// not answer.
 pub fn hung(
     context: &Context,
     id: &'static str,

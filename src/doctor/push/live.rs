@@ -1,9 +1,12 @@
-//! A real push to a throw-away branch that is deleted again: what the advertisement cannot prove. What the server says of
-//! other branches, and of what is in the commits to come, it does not prove either.
+//! A real push to a throw-away branch that is deleted again: what the advertisement cannot prove.
+//! What the server says of other branches, and of what is in the commits to come, it does not prove
+//! either.
 
 use super::asking::ask;
 use super::https::hung;
-use super::{Access, By, Choice, SshCommand, WithoutValue, blames_nobody, of_clone, target, without_value};
+use super::{
+    Access, By, Choice, SshCommand, WithoutValue, blames_nobody, of_clone, target, without_value,
+};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::clones::InView;
@@ -24,7 +27,8 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
     if let Some(outcome) = git::keeps_from_pushing(context, ID, subject.clone()) {
         return outcome;
     }
-    let cannot = |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
+    let cannot =
+        |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
     let clones: Vec<&InView> = context.clones.of(repository).collect();
     let ssh = match over_ssh.then(|| Choice::of(context, &clones)).transpose() {
         Ok(ssh) => ssh,
@@ -110,8 +114,12 @@ fn works(context: &Context, repository: &Repository, ssh: &SshCommand) -> bool {
     at.is_ok_and(|at| ask(context, &at, Access::Write, ssh).grants())
 }
 
-/// Whether the branch is there after all; where the server does not tell, it may be, unless the server refused the push.
-fn may_be_there(pushed: &Result<Output, Failure>, list: impl FnOnce() -> Result<Output, Failure>) -> bool {
+/// Whether the branch is there after all; where the server does not tell, it may be, unless the
+/// server refused the push.
+fn may_be_there(
+    pushed: &Result<Output, Failure>,
+    list: impl FnOnce() -> Result<Output, Failure>,
+) -> bool {
     match list() {
         Ok(said) if said.status.success() => !said.stdout.trim().is_empty(),
         _ => !matches!(pushed, Ok(said) if !said.status.success()),
@@ -119,7 +127,12 @@ fn may_be_there(pushed: &Result<Output, Failure>, list: impl FnOnce() -> Result<
 }
 
 fn classified(subject: Option<String>, repository: &Repository, said: &Output) -> Outcome {
-    let hints = Hints { remote: Some(repository), key_is_ours: Some(true), failed: true, ..Hints::default() };
+    let hints = Hints {
+        remote: Some(repository),
+        key_is_ours: Some(true),
+        failed: true,
+        ..Hints::default()
+    };
     Outcome { subject, ..classify(&said.stderr, &hints).outcome(ID) }
 }
 
@@ -133,6 +146,12 @@ fn not_deleted(
     let code = said.as_ref().and_then(|said| said.code).unwrap_or(Code::PushTimeout);
     let evidence = said.map(|said| said.evidence).unwrap_or_default();
     let fix = Fix::report("delete it by hand");
-    Outcome::warn(ID, subject, code, "a throw-away branch was pushed, and could not be deleted again", fix)
-        .with(evidence)
+    Outcome::warn(
+        ID,
+        subject,
+        code,
+        "a throw-away branch was pushed, and could not be deleted again",
+        fix,
+    )
+    .with(evidence)
 }

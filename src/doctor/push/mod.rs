@@ -1,5 +1,6 @@
-//! May this workspace read and write its repositories? Asked of the server itself, through the ssh that the agent's git will
-//! run, without a clone and without touching a ref: the advertisement of git-receive-pack, then a flush.
+//! May this workspace read and write its repositories? Asked of the server itself, through the ssh
+//! that the agent's git will run, without a clone and without touching a ref: the advertisement of
+//! git-receive-pack, then a flush.
 
 mod asking;
 mod https;
@@ -86,7 +87,8 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         Ok(choice) => choice,
         Err(WithoutValue) => return without_value(id, subject),
     };
-    let program = held(&clones, |clone| clone.other_program(repository, access.key(), access.verb()));
+    let program =
+        held(&clones, |clone| clone.other_program(repository, access.key(), access.verb()));
     if let Some(setting) = program {
         return other_program(id, subject, setting);
     }
@@ -117,8 +119,8 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
     outcome.with([by]).with(other)
 }
 
-/// What git hands ssh for the repository: as the clone names it, or its canonical remote by git's rules. The error is what
-/// it becomes, safe to print, where that is nothing for ssh.
+/// What git hands ssh for the repository: as the clone names it, or its canonical remote by git's
+/// rules. The error is what it becomes, safe to print, where that is nothing for ssh.
 fn target(
     context: &Context,
     repository: &Repository,
@@ -138,7 +140,8 @@ fn target(
     Ok(SshTarget::canonical(repository, &routing::destination(repository)?))
 }
 
-/// The server would be asked to run another program, which our routing does not know, and the doctor does not ask for.
+/// The server would be asked to run another program, which our routing does not know, and the
+/// doctor does not ask for.
 fn other_program(id: &'static str, subject: Option<String>, program: &Setting) -> Outcome {
     Outcome::unknown(
         id,
@@ -188,8 +191,7 @@ fn judge(
             };
             if access == Access::Write && wants_more {
                 let code = Code::PushOptionUnsupported;
-                let summary =
-                    "git is set to sign pushes or to send options with them, and the server takes none";
+                let summary = "git is set to sign pushes or to send options with them, and the server takes none";
                 Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
             } else {
                 Outcome::pass(id, subject, access.granted())
@@ -199,24 +201,31 @@ fn judge(
         Ok(output) if output.stderr.trim().is_empty() => silent(id, subject, output),
         Ok(output) => {
             let hints = hints(context, repository, gate);
-            let outcome =
-                Outcome { subject: subject.clone(), ..classify(&output.stderr, &hints).outcome(id) };
-            let may_be_routing = matches!(outcome.code, Some(Code::SshKeyRefused | Code::SshRouteBroken))
-                && context.has_key(repository);
-            if let Some(cause) = may_be_routing.then(|| ssh::misrouted(context, repository)).flatten() {
+            let outcome = Outcome {
+                subject: subject.clone(),
+                ..classify(&output.stderr, &hints).outcome(id)
+            };
+            let may_be_routing =
+                matches!(outcome.code, Some(Code::SshKeyRefused | Code::SshRouteBroken))
+                    && context.has_key(repository);
+            if let Some(cause) =
+                may_be_routing.then(|| ssh::misrouted(context, repository)).flatten()
+            {
                 return Outcome { id, subject, ..cause }.with(outcome.evidence);
             }
             if outcome.code == Some(Code::SshKeyRefused) && hints.key_is_ours == Some(true) {
                 return withheld(id, subject).with(outcome.evidence);
             }
             let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
-            outcome.with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
+            outcome
+                .with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
         }
     }
 }
 
-/// Whether it may be the command that stands for ssh: neither the server nor a known program said what is wrong, or the
-/// server said it of a key or a right, and grants all to another way to start ssh.
+/// Whether it may be the command that stands for ssh: neither the server nor a known program said
+/// what is wrong, or the server said it of a key or a right, and grants all to another way to start
+/// ssh.
 fn blames_nobody(outcome: &Outcome) -> bool {
     match outcome.code {
         None => outcome.status == Status::Unknown,
@@ -235,10 +244,10 @@ fn blames_nobody(outcome: &Outcome) -> bool {
     }
 }
 
-/// The server takes the key where it is offered; routing names it, and another setting keeps it back.
+/// The server takes the key where it is offered; routing names it, and another setting keeps it
+/// back.
 fn withheld(id: &'static str, subject: Option<String>) -> Outcome {
-    let summary =
-        "the server takes this repository's key, and a setting of ssh's keeps it from being offered";
+    let summary = "the server takes this repository's key, and a setting of ssh's keeps it from being offered";
     let say = "see `ssh -G HOST`: PubkeyAcceptedAlgorithms, PubkeyAuthentication, CertificateFile or IdentitiesOnly";
     let outcome = Outcome::fail(id, subject, Code::SshRouteBroken, summary, Fix::report(say));
     Outcome { actor: Some(Actor::WorkspaceUser), agent_may_fix: false, ..outcome }

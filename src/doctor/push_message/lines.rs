@@ -23,8 +23,9 @@ const GIT_TAIL: [&str; 3] = [
 /// Ways around a rule, which are not for us to hand on: they let a secret through.
 const BYPASSES: [&str; 3] =
     ["/unblock-secret/", "secret_push_protection.skip", "to skip secret push protection"];
-/// How a line begins that git, ssh or the server says. Other lines may be anything and are never quoted: a secret, or the
-/// advice about its key that `coder gitssh` prints whatever ssh failed of (coder/coder cli/gitssh.go).
+/// How a line begins that git, ssh or the server says. Other lines may be anything and are never
+/// quoted: a secret, or the advice about its key that `coder gitssh` prints whatever ssh failed of
+/// (coder/coder cli/gitssh.go).
 const SPEAKERS: [&str; 7] = ["fatal:", "error:", "warning:", "ssh:", "! [", "!\t", "git:"];
 const PROGRESS: [&str; 6] = [
     "enumerating objects",
@@ -95,7 +96,8 @@ impl Lines {
             };
             let lower = said.to_lowercase();
             // what `ssh -v` tells of its doings
-            let is_debug = ["debug1:", "debug2:", "debug3:"].iter().any(|level| lower.starts_with(level));
+            let is_debug =
+                ["debug1:", "debug2:", "debug3:"].iter().any(|level| lower.starts_with(level));
             (!said.is_empty() && !is_debug).then(|| Line { text: said.to_owned(), lower, remote })
         });
         Self(lines.collect())
@@ -105,14 +107,16 @@ impl Lines {
         self.0.is_empty()
     }
 
-    /// Where git gave up without the server, only what git itself says counts: all else is the hook's.
+    /// Where git gave up without the server, only what git itself says counts: all else is the
+    /// hook's.
     pub fn any(&self, rule: &Rule) -> bool {
         let by_hook = self.refused_locally();
         self.0.iter().any(|line| line.matches(rule) && (!by_hook || line.is_spoken()))
     }
 
-    /// References were updated, and nothing says that anything failed: a server may well remark on a push that it takes.
-    /// What git says below the last update of a push, in whichever language, is why another one failed.
+    /// References were updated, and nothing says that anything failed: a server may well remark on
+    /// a push that it takes. What git says below the last update of a push, in whichever
+    /// language, is why another one failed.
     pub fn succeeded(&self) -> bool {
         let local = || self.0.iter().filter(|line| !line.remote);
         let failed = |line: &Line| FAILURES.iter().any(|failure| line.lower.contains(failure));
@@ -131,7 +135,9 @@ impl Lines {
     pub fn evidence(&self, rule: &Rule, most: usize) -> Vec<Evidence> {
         let found = self.0.iter().filter(|line| line.matches(rule) && line.may_be_quoted());
         let around = self.0.iter().filter(|line| {
-            (line.remote || rule.voice == Voice::Server) && line.is_worth_quoting() && !line.matches(rule)
+            (line.remote || rule.voice == Voice::Server)
+                && line.is_worth_quoting()
+                && !line.matches(rule)
         });
         found.chain(around).take(most).map(Line::quote).collect()
     }
@@ -158,7 +164,8 @@ impl Lines {
 
     pub fn is_foreign(&self) -> bool {
         let spoken_abroad = |line: &Line| {
-            let is_spoken = ["fatal", "error", "hint"].iter().any(|word| line.lower.starts_with(word));
+            let is_spoken =
+                ["fatal", "error", "hint"].iter().any(|word| line.lower.starts_with(word));
             let foreign_script = |c: char| c.is_alphabetic() && !c.is_ascii();
             FOREIGN.iter().any(|words| line.lower.contains(words))
                 || is_spoken && line.text.contains(foreign_script)
@@ -168,13 +175,15 @@ impl Lines {
         self.0.iter().any(|line| !line.remote && spoken_abroad(line))
     }
 
-    /// The repository of `To URL`, `From URL` or of a URL that git quotes; of several pushed to, the one that refused. A
-    /// server's own words do not count.
+    /// The repository of `To URL`, `From URL` or of a URL that git quotes; of several pushed to,
+    /// the one that refused. A server's own words do not count.
     pub fn repository(&self) -> Option<Repository> {
         let mut urls = self.urls();
         let blamed = self.urls().find(|named| named.is_blamed);
         let took = |url: &GitUrl| {
-            self.urls().any(|named| named.url.to_string() == url.to_string() && self.is_above_updates(&named))
+            self.urls().any(|named| {
+                named.url.to_string() == url.to_string() && self.is_above_updates(&named)
+            })
         };
         let named = blamed.or_else(|| urls.find(|named| !took(&named.url)))?;
         named.url.repository().cloned()
@@ -234,7 +243,8 @@ impl Line {
     fn is_update(&self) -> bool {
         let is_range = |word: &str| {
             let is_id = |id: &str| id.len() >= 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-            word.split_once("..").is_some_and(|(old, new)| is_id(old) && is_id(new.trim_start_matches('.')))
+            word.split_once("..")
+                .is_some_and(|(old, new)| is_id(old) && is_id(new.trim_start_matches('.')))
         };
         UPDATES.iter().any(|update| self.lower.contains(update))
             || self.lower.split_whitespace().take(3).any(is_range)
@@ -255,7 +265,8 @@ impl Line {
     }
 
     fn may_be_quoted(&self) -> bool {
-        !BYPASSES.iter().any(|bypass| self.lower.contains(bypass)) && !self.lower.contains("authorization:")
+        !BYPASSES.iter().any(|bypass| self.lower.contains(bypass))
+            && !self.lower.contains("authorization:")
     }
 
     /// Not progress, not a frame of `====`, not git's tail.
@@ -284,7 +295,8 @@ fn contains_in_order(text: &str, words: &str) -> bool {
     })
 }
 
-/// The line less its terminal escapes: git colours `error` and `hint`, and clears to the end of each `remote:` line.
+/// The line less its terminal escapes: git colours `error` and `hint`, and clears to the end of
+/// each `remote:` line.
 fn without_escapes(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut chars = line.chars();

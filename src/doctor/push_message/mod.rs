@@ -1,7 +1,8 @@
-//! What a failed `git push`, `fetch` or `clone` printed, told as a code. Pure: one text in, the nearest cause out.
+//! What a failed `git push`, `fetch` or `clone` printed, told as a code. Pure: one text in, the
+//! nearest cause out.
 //!
-//! `explain --push` reads what a person or an agent pasted; the doctor's own push probe asks the same with what ssh printed
-//! and with the hints that it gathered.
+//! `explain --push` reads what a person or an agent pasted; the doctor's own push probe asks the
+//! same with what ssh printed and with the hints that it gathered.
 
 mod lines;
 mod remedy;
@@ -26,8 +27,9 @@ const MOST_EVIDENCE: usize = 6;
 pub struct Hints<'a> {
     /// The repository that was asked for; else it is read from what git printed.
     pub remote: Option<&'a Repository>,
-    /// Whether the key that the server accepted is the one provisioned for this repository. `Some(false)`: there is one,
-    /// and another was used. `None`: not known, or the repository has none.
+    /// Whether the key that the server accepted is the one provisioned for this repository.
+    /// `Some(false)`: there is one, and another was used. `None`: not known, or the repository
+    /// has none.
     pub key_is_ours: Option<bool>,
     /// Whose key it is, as `ssh -T` with that same key tells.
     pub greeting: Option<Greeting>,
@@ -35,7 +37,8 @@ pub struct Hints<'a> {
     pub failed: bool,
 }
 
-/// Whose key the server greeted: GitHub says `Hi owner/repo!` to a deploy key and `Hi login!` to a user's.
+/// Whose key the server greeted: GitHub says `Hi owner/repo!` to a deploy key and `Hi login!` to a
+/// user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Greeting {
     /// The deploy key of the repository with this path.
@@ -89,7 +92,9 @@ impl Diagnosis {
         let subject = self.remote.map(|remote| remote.to_ssh());
         let outcome = match self.verdict {
             Verdict::Succeeded => Outcome::pass(id, subject, "git says that it went through"),
-            Verdict::Failed { code, summary, fix } => Outcome::fail(id, subject, code, summary, fix),
+            Verdict::Failed { code, summary, fix } => {
+                Outcome::fail(id, subject, code, summary, fix)
+            }
             Verdict::Unknown { code, summary, reason, fix } => {
                 Outcome::unknown(id, subject, summary, reason).coded(code).fixed(fix)
             }
@@ -125,7 +130,9 @@ enum Key {
 
 fn whose_key(text: &str, hints: &Hints<'_>, remote: Option<&Repository>) -> Key {
     match (hints.greeting.clone().or_else(|| Greeting::parse(text)), remote) {
-        (Some(Greeting::Repository(path)), Some(remote)) if path.eq_ignore_ascii_case(remote.path()) => {
+        (Some(Greeting::Repository(path)), Some(remote))
+            if path.eq_ignore_ascii_case(remote.path()) =>
+        {
             Key::OfThisRepository
         }
         (Some(Greeting::Repository(_)), Some(_)) => Key::OfAnother,
@@ -143,8 +150,12 @@ fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> V
         summary: summary.to_owned(),
         fix: remedy::fix(code, remote),
     };
-    let wrong_key =
-        || failed(Code::SshWrongKey, "the server accepted a key that is not the one of this repository");
+    let wrong_key = || {
+        failed(
+            Code::SshWrongKey,
+            "the server accepted a key that is not the one of this repository",
+        )
+    };
     match rule.means {
         Means::Is(code, summary) => failed(code, summary),
         Means::MaybeIs(code, summary, reason) => Verdict::Unknown {

@@ -1,4 +1,5 @@
-//! What to do about a code that a push message may mean. Sentences of ours, URLs made from parsed repositories.
+//! What to do about a code that a push message may mean. Sentences of ours, URLs made from parsed
+//! repositories.
 
 use std::path::Path;
 
@@ -19,7 +20,9 @@ fn deploy_keys_page(repository: &Repository) -> Option<String> {
 
 /// The fix for a code, with the page or the command that it takes.
 pub fn fix(code: Code, remote: Option<&Repository>) -> Fix {
-    if code == Code::PushKeyReadOnly && remote.is_some_and(|remote| remote.host() == "bitbucket.org") {
+    if code == Code::PushKeyReadOnly
+        && remote.is_some_and(|remote| remote.host() == "bitbucket.org")
+    {
         return Fix::report(
             "an access key of Bitbucket may only read: push with the key of an account that may write",
         );
@@ -40,9 +43,10 @@ pub fn fix(code: Code, remote: Option<&Repository>) -> Fix {
         Code::SshConfigInvalid => {
             Fix::edit(Path::new("~/.ssh/config"), "mend the line that ssh names, or take it out")
         }
-        Code::SshHostUnresolved | Code::PushRefLocked | Code::PushServerError | Code::PushTimeout => {
-            Fix::wait(by_waiting(code))
-        }
+        Code::SshHostUnresolved
+        | Code::PushRefLocked
+        | Code::PushServerError
+        | Code::PushTimeout => Fix::wait(by_waiting(code)),
         _ => Fix::report(by_others(code)),
     }
 }
@@ -85,7 +89,9 @@ fn by_command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
             &["git", "pull", "--rebase"],
             "on the branch that was rejected: take over what the server has, then push again; do not force",
         ),
-        Code::PushShallow => (&["git", "fetch", "--unshallow"], "fetch the whole history, then push again"),
+        Code::PushShallow => {
+            (&["git", "fetch", "--unshallow"], "fetch the whole history, then push again")
+        }
         _ => return None,
     })
 }
@@ -144,7 +150,9 @@ fn by_waiting(code: Code) -> &'static str {
             "try again; `getent hosts NAME` shows whether the name resolves, and an alias needs its `Host` block"
         }
         Code::PushRefLocked => "try again in a minute",
-        Code::PushServerError => "try again in some minutes, and look at the provider's status page",
+        Code::PushServerError => {
+            "try again in some minutes, and look at the provider's status page"
+        }
         _ => "try again; if it stays so, look at proxy and firewall",
     }
 }
@@ -156,9 +164,13 @@ fn by_others(code: Code) -> &'static str {
         Code::GitsshBlocked => {
             "check that the workspace reaches its Coder server; a template may also set GIT_SSH_COMMAND to `ssh` with coder_env"
         }
-        Code::HomeNoPasswdEntry => "give this uid a line in /etc/passwd, at build time or in the entrypoint",
+        Code::HomeNoPasswdEntry => {
+            "give this uid a line in /etc/passwd, at build time or in the entrypoint"
+        }
         Code::ClockSkew => "set the clock of the workspace's host",
-        Code::NetworkSandboxed => "let the user allow the network, or push from outside the sandbox",
+        Code::NetworkSandboxed => {
+            "let the user allow the network, or push from outside the sandbox"
+        }
         Code::SshHostKeyChanged => {
             "push nothing; compare the fingerprint with the one that the provider publishes before anything is removed from known_hosts"
         }
@@ -174,7 +186,9 @@ fn by_others(code: Code) -> &'static str {
         Code::SshTooManyKeys => {
             "empty the ssh agent, or set `IdentitiesOnly yes` for the host in ~/.ssh/config"
         }
-        Code::KeyEncrypted => "provision a key without passphrase: `ssh-keygen -p -N ''` takes it off a copy",
+        Code::KeyEncrypted => {
+            "provision a key without passphrase: `ssh-keygen -p -N ''` takes it off a copy"
+        }
         Code::KeyMalformed => "provision the key again, whole, in OpenSSH's form",
         Code::PushArchived => "unarchive the repository, or push to the one that took its place",
         Code::PushSsoRequired => {

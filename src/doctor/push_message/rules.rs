@@ -1,8 +1,9 @@
 //! The messages, nearest cause first: where two rules match, the earlier one explains the later.
 //!
-//! Words are in lower case; `…` stands for anything in the same line. Sources: git 2.47 and OpenSSH 9.2 as they print;
-//! GitHub's as quoted in public issues, and dugite's lib/errors.ts; gitlabhq lib/gitlab/git_access.rb and checks/;
-//! Gitea routers/private/serv.go and hook_pre_receive.go; gitolite Access.pm.
+//! Words are in lower case; `…` stands for anything in the same line. Sources: git 2.47 and OpenSSH
+//! 9.2 as they print; GitHub's as quoted in public issues, and dugite's lib/errors.ts; gitlabhq
+//! lib/gitlab/git_access.rb and checks/; Gitea routers/private/serv.go and hook_pre_receive.go;
+//! gitolite Access.pm.
 
 use crate::catalogue::Code;
 
@@ -16,7 +17,8 @@ pub(super) struct Rule {
 /// Who says it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Voice {
-    /// git or ssh here: never a line with `remote:`, in which a server's hook may tell of failures of its own.
+    /// git or ssh here: never a line with `remote:`, in which a server's hook may tell of failures
+    /// of its own.
     Client,
     /// The server: after `remote:`, or over SSH as it is.
     Server,
@@ -28,9 +30,11 @@ pub(super) enum Means {
     Is(Code, &'static str),
     /// This code, perhaps; the second sentence is what it would take to tell.
     MaybeIs(Code, &'static str, &'static str),
-    /// GitHub says so of a read-only key and of another repository's key alike: it hangs on whose key it is.
+    /// GitHub says so of a read-only key and of another repository's key alike: it hangs on whose
+    /// key it is.
     DeniedToDeployKey,
-    /// The same of GitLab and others, who say it of another project's key only where the project is public.
+    /// The same of GitLab and others, who say it of another project's key only where the project is
+    /// public.
     NoWriteForDeployKey,
     DeniedToUser,
     /// Missing, or hidden from this credential.
@@ -52,8 +56,7 @@ const fn server(code: Code, summary: &'static str, words: &'static [&'static str
 }
 
 /// Something answers over HTTPS, and is no git.
-pub const NO_GIT: &str =
-    "what answers there does not speak git: a login page, the page of a captive network, or a file server";
+pub const NO_GIT: &str = "what answers there does not speak git: a login page, the page of a captive network, or a file server";
 pub const NO_GIT_NEEDS: &str = "what a browser shows at the remote's URL";
 
 pub(super) const RULES: &[Rule] = &[
@@ -328,7 +331,11 @@ pub(super) const RULES: &[Rule] = &[
             "fatal: the receiving end does not support push options",
         ],
     ),
-    client(Code::SshHostUnresolved, "the server's name does not resolve", &["could not resolve hostname"]),
+    client(
+        Code::SshHostUnresolved,
+        "the server's name does not resolve",
+        &["could not resolve hostname"],
+    ),
     Rule {
         voice: Voice::Client,
         means: Means::WebUnresolved,
@@ -411,7 +418,11 @@ pub(super) const RULES: &[Rule] = &[
         &["identity file…not accessible"],
     ),
     // who may do what
-    Rule { voice: Voice::Server, means: Means::DeniedToDeployKey, words: &["denied to deploy key"] },
+    Rule {
+        voice: Voice::Server,
+        means: Means::DeniedToDeployKey,
+        words: &["denied to deploy key"],
+    },
     Rule {
         voice: Voice::Server,
         means: Means::NoWriteForDeployKey,
@@ -534,9 +545,18 @@ pub(super) const RULES: &[Rule] = &[
     client(
         Code::PushRefLocked,
         "another push to the same branch is under way",
-        &["(failed to lock)", "(failed to update ref)", "(incorrect old value", "(reference already exists)"],
+        &[
+            "(failed to lock)",
+            "(failed to update ref)",
+            "(incorrect old value",
+            "(reference already exists)",
+        ],
     ),
-    server(Code::PushRefLocked, "another push to the same branch is under way", &["cannot lock ref"]),
+    server(
+        Code::PushRefLocked,
+        "another push to the same branch is under way",
+        &["cannot lock ref"],
+    ),
     client(
         Code::PushShallow,
         "the server takes no push from a shallow clone",

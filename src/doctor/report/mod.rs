@@ -1,4 +1,5 @@
-//! The doctor's report: one structure, printed as JSON (schema/doctor.schema.json) or told to people.
+//! The doctor's report: one structure, printed as JSON (schema/doctor.schema.json) or told to
+//! people.
 
 mod text;
 
@@ -21,7 +22,8 @@ pub struct Report {
     pub finished_at: Timestamp,
     pub provisioned_at: Option<Timestamp>,
     pub overall: Overall,
-    /// With `--required`: the same of what PUSHREADY_REQUIRE names alone, where a server out of reach has not said no.
+    /// With `--required`: the same of what PUSHREADY_REQUIRE names alone, where a server out of
+    /// reach has not said no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<Overall>,
     pub depth: Depth,
@@ -60,13 +62,16 @@ pub enum Overall {
 impl Overall {
     /// The worst of the outcomes; what was accepted does not count, and `unknown` is never a pass.
     pub fn of(outcomes: &[Outcome]) -> Self {
-        match Self::worst(outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status)) {
+        match Self::worst(
+            outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status),
+        ) {
             Self::Pass if saw_nothing(outcomes) => Self::Unknown,
             overall => overall,
         }
     }
 
-    /// The worst of what is required; there a failure that may pass by itself, such as a server out of reach, is no verdict.
+    /// The worst of what is required; there a failure that may pass by itself, such as a server out
+    /// of reach, is no verdict.
     pub fn of_required(outcomes: &[Outcome]) -> Self {
         let counted = outcomes.iter().filter(|outcome| outcome.required && !outcome.accepted);
         Self::worst(counted.map(|outcome| match outcome.status {
@@ -121,7 +126,8 @@ impl Report {
         })
     }
 
-    /// Whether another try may end better: something is in the way, and nothing of it is there to stay.
+    /// Whether another try may end better: something is in the way, and nothing of it is there to
+    /// stay.
     pub fn may_pass(&self) -> bool {
         self.in_the_way().next().is_some() && self.in_the_way().all(|outcome| outcome.transient)
     }
@@ -159,7 +165,8 @@ pub(super) mod tests {
 
     #[test]
     fn another_try_is_made_where_nothing_is_there_to_stay() {
-        let passing = || Outcome::fail("push.read", None, Code::PushServerError, "x", Fix::wait("y"));
+        let passing =
+            || Outcome::fail("push.read", None, Code::PushServerError, "x", Fix::wait("y"));
         let lasting = || Outcome::fail("home.folder", None, Code::HomeUnset, "x", Fix::report("y"));
         let may_pass = |checks| report(checks).may_pass();
         assert!(may_pass(vec![passing()]));

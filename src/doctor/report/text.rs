@@ -9,8 +9,9 @@ use crate::doctor::outcome::{Evidence, Outcome, Status};
 use crate::error::{add_line, plain, word};
 
 impl Report {
-    /// What passed in a line, unless `verbose`, then the rest by its weight: the worst stands above the verdict, where the eye
-    /// rests. `asked`: a few checks were asked for, and each is heard of, be it well or skipped.
+    /// What passed in a line, unless `verbose`, then the rest by its weight: the worst stands above
+    /// the verdict, where the eye rests. `asked`: a few checks were asked for, and each is
+    /// heard of, be it well or skipped.
     pub fn text(&self, verbose: bool, asked: bool) -> String {
         let mut text = String::new();
         if !verbose {
@@ -31,15 +32,18 @@ impl Report {
             Status::Skip => !verbose && !asked,
             Status::Warn | Status::Unknown | Status::Fail => false,
         };
-        let weight = |outcome: &&Outcome| if outcome.accepted { Status::Warn } else { outcome.status };
-        let mut outcomes: Vec<&Outcome> = self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
+        let weight =
+            |outcome: &&Outcome| if outcome.accepted { Status::Warn } else { outcome.status };
+        let mut outcomes: Vec<&Outcome> =
+            self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
         outcomes.sort_by_key(weight);
         let mut told: Vec<&Outcome> = Vec::new();
         for outcome in outcomes {
             if told.iter().any(|other| says_the_same(other, outcome)) {
                 continue;
             }
-            let same: Vec<_> = self.checks.iter().filter(|other| says_the_same(outcome, other)).collect();
+            let same: Vec<_> =
+                self.checks.iter().filter(|other| says_the_same(outcome, other)).collect();
             render(&mut text, outcome, verbose);
             if same.len() > 1 {
                 let ids: Vec<_> = same.iter().map(|outcome| outcome.id).collect();
@@ -66,8 +70,9 @@ impl Report {
             }
         }
         if self.required.is_some() {
-            let besides =
-                |outcome: &&Outcome| outcome.status == Status::Fail && !outcome.accepted && !outcome.required;
+            let besides = |outcome: &&Outcome| {
+                outcome.status == Status::Fail && !outcome.accepted && !outcome.required
+            };
             let mut besides: Vec<_> = self.checks.iter().filter(besides).map(name).collect();
             besides.dedup();
             if !besides.is_empty() {
@@ -118,7 +123,8 @@ impl Report {
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = self.duration_ms as f64 / 1000.0;
-        let counts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+        let counts =
+            if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
         format!("{}{counts} in {seconds:.2} s", self.word())
     }
 }
@@ -185,8 +191,9 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     let quiet = matches!(outcome.status, Status::Pass | Status::Skip);
     if !quiet || verbose {
         for Evidence { label, value, expected } in &outcome.evidence {
-            let expected =
-                expected.as_ref().map_or(String::new(), |expected| format!(" (expected {expected})"));
+            let expected = expected
+                .as_ref()
+                .map_or(String::new(), |expected| format!(" (expected {expected})"));
             add_line(text, format_args!("          {label}: {value}{expected}"));
         }
     }
@@ -211,7 +218,9 @@ pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
         }
     }
     if outcome.stop_and_report {
-        text.push_str("        an agent should stop here and report this, not look for other credentials\n");
+        text.push_str(
+            "        an agent should stop here and report this, not look for other credentials\n",
+        );
     }
 }
 
@@ -244,9 +253,15 @@ mod tests {
         let [warn, fail] = ["warn    git-identity-missing", "FAIL    home-unset"];
         let unknown = "unknown push.read c";
         let verdict = "NOT READY: 1 failed, 1 unknown, 1 warning, 3 ok, 1 skipped in 0.04 s";
-        assert_eq!(heads(false, false), ["ok      ssh · push (2 of 3)", warn, unknown, fail, verdict]);
+        assert_eq!(
+            heads(false, false),
+            ["ok      ssh · push (2 of 3)", warn, unknown, fail, verdict]
+        );
         let passed = "ok      ssh.client · push.read (2 of 3)";
-        assert_eq!(heads(false, true), [passed, "skip    ssh.identity", warn, unknown, fail, verdict]);
+        assert_eq!(
+            heads(false, true),
+            [passed, "skip    ssh.identity", warn, unknown, fail, verdict]
+        );
         assert_eq!(heads(true, true).len(), 8, "each by itself");
     }
 
@@ -254,7 +269,10 @@ mod tests {
     fn many_that_passed_fit_a_terminal() {
         let ids = crate::doctor::check::CHECKS.iter().map(|check| check.id);
         let text = report(ids.map(|id| Outcome::pass(id, None, "x")).collect()).text(false, true);
-        assert!(text.lines().count() > 4 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(
+            text.lines().count() > 4 && text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
     }
 
     #[test]

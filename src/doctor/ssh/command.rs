@@ -1,5 +1,5 @@
-//! Which ssh the agent's git starts, and how (git(1), GIT_SSH_COMMAND, GIT_SSH and GIT_SSH_VARIANT; git-config(1),
-//! core.sshCommand and ssh.variant; connect.c).
+//! Which ssh the agent's git starts, and how (git(1), GIT_SSH_COMMAND, GIT_SSH and GIT_SSH_VARIANT;
+//! git-config(1), core.sshCommand and ssh.variant; connect.c).
 
 use std::path::Path;
 use std::process::Command;
@@ -48,7 +48,8 @@ impl Variant {
 
     /// As git guesses it from the program.
     fn guessed(program: &str) -> Self {
-        let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let name =
+            Path::new(program).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         match name.strip_suffix(".exe").unwrap_or(&name) {
             "ssh" => Self::Ssh,
             "plink" | "tortoiseplink" => Self::Plink,
@@ -84,7 +85,8 @@ impl By {
 #[derive(Debug)]
 pub struct WithoutValue;
 
-/// What git starts, and what a process without that variable or setting would start: another one, or none.
+/// What git starts, and what a process without that variable or setting would start: another one,
+/// or none.
 #[derive(Debug)]
 pub struct Choice {
     pub wins: SshCommand,
@@ -92,15 +94,19 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// For a repository with these clones in view: git's configuration may be another one in each. `Err`: git refuses it.
+    /// For a repository with these clones in view: git's configuration may be another one in each.
+    /// `Err`: git refuses it.
     pub fn of(context: &Context, clones: &[&InView]) -> Result<Self, WithoutValue> {
-        let variable =
-            |name| context.env.as_it_stands(name).map(|text| text.to_string_lossy().trim().to_owned());
+        let variable = |name| {
+            context.env.as_it_stands(name).map(|text| text.to_string_lossy().trim().to_owned())
+        };
         // git takes an empty one too, and cannot run it
         let by_variable = variable(observed::GIT_SSH_COMMAND).map(|text| (By::Variable, text));
-        let has_own = |clone: &&&InView| clone.settings().ssh_command().is_some_and(|(is_own, _)| is_own);
+        let has_own =
+            |clone: &&&InView| clone.settings().ssh_command().is_some_and(|(is_own, _)| is_own);
         let own = clones.iter().find(has_own);
-        let settings = own.map_or_else(|| context.git_settings_in(clones), |clone| clone.settings());
+        let settings =
+            own.map_or_else(|| context.git_settings_in(clones), |clone| clone.settings());
         let configured = match settings.ssh_command() {
             Some((_, None)) if by_variable.is_none() => return Err(WithoutValue),
             Some((is_own, text)) => {
@@ -111,7 +117,8 @@ impl Choice {
         };
         let program = variable(observed::GIT_SSH).map(|text| (By::Program, text));
         let variant = variable(observed::GIT_SSH_VARIANT);
-        let variant = variant.as_deref().or_else(|| settings.text("ssh.variant")).map(Variant::named);
+        let variant =
+            variant.as_deref().or_else(|| settings.text("ssh.variant")).map(Variant::named);
         Ok(rank([by_variable, configured, program], variant))
     }
 }
@@ -120,8 +127,11 @@ impl Choice {
 fn rank(ranked: [Option<(By, String)>; 3], variant: Option<Variant>) -> Choice {
     let variant = variant.filter(|variant| *variant != Variant::Auto);
     let command = |(by, text): (By, String)| {
-        let program =
-            if by == By::Program { &*text } else { text.split_whitespace().next().unwrap_or_default() };
+        let program = if by == By::Program {
+            &*text
+        } else {
+            text.split_whitespace().next().unwrap_or_default()
+        };
         SshCommand { by, variant: variant.unwrap_or_else(|| Variant::guessed(program)), text }
     };
     let plain = || command((By::Plain, "ssh".to_owned()));
@@ -132,12 +142,21 @@ fn rank(ranked: [Option<(By, String)>; 3], variant: Option<Variant>) -> Choice {
 }
 
 impl SshCommand {
-    /// It fails where the other one works; `None`: what it names is no program, whatever another one would do.
-    pub fn broken(&self, id: &'static str, subject: Option<String>, works: Option<&Self>) -> Outcome {
+    /// It fails where the other one works; `None`: what it names is no program, whatever another
+    /// one would do.
+    pub fn broken(
+        &self,
+        id: &'static str,
+        subject: Option<String>,
+        works: Option<&Self>,
+    ) -> Outcome {
         let by = self.by.name();
         let summary = match works {
             Some(other) => {
-                format!("git starts ssh as {by} says, which fails; with {} it works", other.by.name())
+                format!(
+                    "git starts ssh as {by} says, which fails; with {} it works",
+                    other.by.name()
+                )
             }
             None => format!("git starts ssh as {by} says, and there is no such program"),
         };
@@ -170,7 +189,8 @@ impl SshCommand {
         command
     }
 
-    /// Asks it for its configuration, as git does to see whether it takes the options of ssh. Nothing is connected.
+    /// Asks it for its configuration, as git does to see whether it takes the options of ssh.
+    /// Nothing is connected.
     pub fn told(&self, context: &Context, at: &SshTarget) -> Command {
         let mut command = self.started(context);
         command.arg("-G").arg(&at.to);
@@ -192,7 +212,8 @@ impl SshCommand {
         asking(self.started(context), at, verb)
     }
 
-    /// The call that git would make for a remote command, with options that keep it from waiting for anybody.
+    /// The call that git would make for a remote command, with options that keep it from waiting
+    /// for anybody.
     pub fn call(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
         let mut command = self.started(context);
         let port_option = match self.variant {

@@ -1,4 +1,5 @@
-//! ssh: its configuration, the key that it chooses, the host keys that it trusts, and whose key the server takes ours for.
+//! ssh: its configuration, the key that it chooses, the host keys that it trusts, and whose key the
+//! server takes ours for.
 
 pub mod command;
 mod route;
@@ -62,7 +63,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
             None => configuration(context, &effective(context, &["github.com".to_owned()])),
         };
         let told = chosen.iter().filter_map(|(_, said)| said.as_ref().ok());
-        let option = told.filter(|said| said.status.success()).find_map(|said| deafening(&said.stdout));
+        let option =
+            told.filter(|said| said.status.success()).find_map(|said| deafening(&said.stdout));
         let sound = match option {
             Some(option) if sound.code.is_none() => deaf("ssh.config", None, option),
             _ => sound,
@@ -72,11 +74,9 @@ pub fn check(context: &Context) -> Vec<Outcome> {
             outcomes.push(sound);
         }
         if context.wants("ssh.route") && !broken {
-            outcomes.extend(
-                chosen
-                    .iter()
-                    .map(|(at, said)| unwritten(context, at).unwrap_or_else(|| route(context, at, said))),
-            );
+            outcomes.extend(chosen.iter().map(|(at, said)| {
+                unwritten(context, at).unwrap_or_else(|| route(context, at, said))
+            }));
         }
     }
     if context.wants("ssh.known-hosts") {
@@ -85,7 +85,8 @@ pub fn check(context: &Context) -> Vec<Outcome> {
     outcomes
 }
 
-/// What keeps ssh here from offering the repository's key, where that can be told: nearer than what a server said to another.
+/// What keeps ssh here from offering the repository's key, where that can be told: nearer than what
+/// a server said to another.
 pub fn misrouted(context: &Context, repository: &Repository) -> Option<Outcome> {
     let chosen = settings(context, &[repository]);
     let (at, said) = chosen.first()?;
@@ -103,7 +104,13 @@ fn configuration(context: &Context, said: &Said) -> Outcome {
         && let Some(Finding { code, summary, .. }) = routing::open_to_others(&folder)
     {
         let argv = ["chmod", "go-w", &folder.to_string_lossy()];
-        return Outcome::fail(ID, None, code, summary, Fix::run(argv, "take the right to write from others"));
+        return Outcome::fail(
+            ID,
+            None,
+            code,
+            summary,
+            Fix::run(argv, "take the right to write from others"),
+        );
     }
     let output = match said {
         Ok(output) if output.status.success() => {
@@ -111,7 +118,12 @@ fn configuration(context: &Context, said: &Said) -> Outcome {
         }
         Ok(output) => output,
         Err(failure) => {
-            return Outcome::unknown(ID, None, "ssh did not print its configuration", failure.to_string());
+            return Outcome::unknown(
+                ID,
+                None,
+                "ssh did not print its configuration",
+                failure.to_string(),
+            );
         }
     };
     let said = Evidence::foreign("ssh said", &output.stderr);
@@ -140,7 +152,8 @@ fn configuration(context: &Context, said: &Said) -> Outcome {
     .with([said])
 }
 
-/// The option, among those that `ssh -G` printed, that keeps from the server what git would send it (ssh_config(5)). Pure.
+/// The option, among those that `ssh -G` printed, that keeps from the server what git would send it
+/// (ssh_config(5)). Pure.
 pub fn deafening(told: &str) -> Option<&'static str> {
     const OPTIONS: &[(&str, &str)] = &[
         ("stdinnull yes", "StdinNull yes"),
@@ -149,7 +162,10 @@ pub fn deafening(told: &str) -> Option<&'static str> {
         ("sessiontype none", "SessionType none"),
         ("sessiontype subsystem", "SessionType subsystem"),
     ];
-    OPTIONS.iter().find(|(line, _)| told.lines().any(|told| told == *line)).map(|(_, option)| *option)
+    OPTIONS
+        .iter()
+        .find(|(line, _)| told.lines().any(|told| told == *line))
+        .map(|(_, option)| *option)
 }
 
 pub fn deaf(id: &'static str, subject: Option<String>, option: &'static str) -> Outcome {
@@ -172,7 +188,10 @@ fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Outcome {
                 None,
                 Code::SshConfigPermissions,
                 format!("ssh refuses its configuration: it belongs to uid {owner}"),
-                Fix::run(["sudo", "chown", &user.to_string(), &name], "give the file to the workspace user"),
+                Fix::run(
+                    ["sudo", "chown", &user.to_string(), &name],
+                    "give the file to the workspace user",
+                ),
             )
         },
         None => Outcome::fail(

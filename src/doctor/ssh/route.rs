@@ -1,4 +1,5 @@
-//! Which key ssh would choose for each repository: asked of ssh itself, which connects nowhere for that.
+//! Which key ssh would choose for each repository: asked of ssh itself, which connects nowhere for
+//! that.
 
 use std::path::Path;
 
@@ -24,13 +25,15 @@ pub(super) fn effective(context: &Context, arguments: &[String]) -> Said {
     process::run(ssh, context.deadline(LOCAL))
 }
 
-/// A repository with a key, and where git's rules lead its remote: to itself, or to an alias of its own.
+/// A repository with a key, and where git's rules lead its remote: to itself, or to an alias of its
+/// own.
 pub(super) struct Led<'a> {
     repository: &'a Repository,
     at: Repository,
 }
 
-/// What ssh would do for each repository. With many keys each answer takes a while, so a few are asked for at a time.
+/// What ssh would do for each repository. With many keys each answer takes a while, so a few are
+/// asked for at a time.
 pub(super) fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Said)> {
     let rules = file::text(&context.home.state.join("gitconfig"));
     let ask = |repository: &'a Repository| {
@@ -53,7 +56,8 @@ pub(super) fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(
     })
 }
 
-/// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and told once.
+/// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and
+/// told once.
 pub(super) fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Option<Outcome> {
     const ID: &str = "ssh.route";
     let (code, summary, fix) = match context.receipt {
@@ -64,8 +68,13 @@ pub(super) fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Opti
         ),
         Some(receipt) if receipt.knows("ssh.include") => return None,
         Some(receipt) => {
-            let refused = receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
-            (refused.code, "the last apply could not write the routing", outcome::explained(refused.code))
+            let refused =
+                receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
+            (
+                refused.code,
+                "the last apply could not write the routing",
+                outcome::explained(refused.code),
+            )
         }
     };
     let subject = Some(repository.to_ssh());
@@ -83,8 +92,8 @@ pub(super) fn route(context: &Context, Led { repository, at }: &Led, said: &Said
     let binary = context.home.state.join("bin/pushready");
     let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
     // where `Match exec` cannot work, nothing is asked of the copy
-    let is_asked =
-        at.host() == repository.host() && context.receipt.is_some_and(|receipt| receipt.knows("ssh.include"));
+    let is_asked = at.host() == repository.host()
+        && context.receipt.is_some_and(|receipt| receipt.knows("ssh.include"));
     if is_asked && access(&binary, Access::EXEC_OK).is_err() {
         return Outcome::fail(
             ID,
@@ -106,11 +115,18 @@ pub(super) fn route(context: &Context, Led { repository, at }: &Led, said: &Said
             );
         }
     };
-    let chosen = chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
+    let chosen =
+        chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
     let wanted = context.home.key(repository);
     if Path::new(chosen) == wanted {
         return Outcome::pass(ID, subject, "ssh chooses this repository's key");
     }
-    Outcome::fail(ID, subject, Code::SshRouteBroken, "ssh does not choose this repository's key", apply())
-        .with([Evidence::new("would use", chosen).expected(wanted.display().to_string())])
+    Outcome::fail(
+        ID,
+        subject,
+        Code::SshRouteBroken,
+        "ssh does not choose this repository's key",
+        apply(),
+    )
+    .with([Evidence::new("would use", chosen).expected(wanted.display().to_string())])
 }

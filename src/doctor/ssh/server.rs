@@ -11,7 +11,8 @@ use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::state::receipt::RepositoryRecord;
 
-/// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no repository.
+/// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no
+/// repository.
 pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
     let key = context.home.key(repository);
     let known_hosts = context.home.state.join("known_hosts");
@@ -45,7 +46,9 @@ pub fn identity(context: &Context, repository: &Repository) -> Outcome {
         Err(failure) => return unreachable(ID, subject, &failure),
     };
     let said = Evidence::foreign("server said", greeting(&output.stderr).unwrap_or(&output.stderr));
-    match greeting(&output.stderr).and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!')) {
+    match greeting(&output.stderr)
+        .and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!'))
+    {
         Some((name, _)) if !name.contains('/') => {
             Outcome::pass(ID, subject, "the key is a user's: it opens whatever that user may use")
                 .with([said])
@@ -72,9 +75,11 @@ pub fn identity(context: &Context, repository: &Repository) -> Outcome {
     }
 }
 
-/// Which key it is about: whoever mends it finds it by its fingerprint on the forge's page, or adds its public half there.
+/// Which key it is about: whoever mends it finds it by its fingerprint on the forge's page, or adds
+/// its public half there.
 pub fn installed(context: &Context, repository: &Repository) -> Vec<Evidence> {
-    let record = context.desired.repositories.iter().find(|record| record.repository.same_as(repository));
+    let record =
+        context.desired.repositories.iter().find(|record| record.repository.same_as(repository));
     let told = record.map(|RepositoryRecord { algorithm, fingerprint, .. }| {
         let print = format!("ssh-keygen -yf {}", shell(&context.home.key(repository)));
         [

@@ -1,4 +1,5 @@
-//! What is known of particular hosts: their other names, the shape of their paths, and where deploy keys do not exist.
+//! What is known of particular hosts: their other names, the shape of their paths, and where deploy
+//! keys do not exist.
 
 use super::Problem;
 
@@ -22,7 +23,11 @@ struct Forge {
 const FORGES: [Forge; 5] = [
     Forge { host: GITHUB, aliases: &["ssh.github.com", "www.github.com"], nested: false },
     Forge { host: "gitlab.com", aliases: &["altssh.gitlab.com", "www.gitlab.com"], nested: true },
-    Forge { host: "bitbucket.org", aliases: &["altssh.bitbucket.org", "www.bitbucket.org"], nested: false },
+    Forge {
+        host: "bitbucket.org",
+        aliases: &["altssh.bitbucket.org", "www.bitbucket.org"],
+        nested: false,
+    },
     Forge { host: "codeberg.org", aliases: &["www.codeberg.org"], nested: false },
     Forge { host: "git.sr.ht", aliases: &[], nested: false },
 ];
@@ -66,7 +71,9 @@ pub(super) fn check_host(host: &str, port: Option<u16>) -> Result<(), Problem> {
         ("source", "developers.google.com") => Err(Problem::GoogleSource),
         ("gerrit", _) | (_, "googlesource.com") => Err(Problem::Gerrit),
         _ if port == Some(GERRIT_PORT) => Err(Problem::Gerrit),
-        ("api" | "raw" | "codeload", _) | (_, GITHUB | "githubusercontent.com") => Err(Problem::NotGitHost),
+        ("api" | "raw" | "codeload", _) | (_, GITHUB | "githubusercontent.com") => {
+            Err(Problem::NotGitHost)
+        }
         _ => Ok(()),
     }
 }
@@ -81,11 +88,16 @@ pub(super) fn check_path(host: &str, names: &[&str]) -> Result<(), Problem> {
     if names.last().is_some_and(|last| last.to_ascii_lowercase().ends_with(".wiki")) {
         return Err(Problem::Wiki);
     }
-    let login =
-        |owner: &&str| owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let login = |owner: &&str| {
+        owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
     match forge(host) {
-        Some(forge) if forge.host == GITHUB && !names.first().is_some_and(login) => Err(Problem::BadOwner),
-        Some(forge) if names.len() < 2 || names.len() > 2 && !forge.nested => Err(Problem::WrongDepth),
+        Some(forge) if forge.host == GITHUB && !names.first().is_some_and(login) => {
+            Err(Problem::BadOwner)
+        }
+        Some(forge) if names.len() < 2 || names.len() > 2 && !forge.nested => {
+            Err(Problem::WrongDepth)
+        }
         _ => Ok(()),
     }
 }
@@ -96,9 +108,12 @@ pub(super) fn bitbucket_server<'a>(host: &str, web_path: &'a str) -> Option<&'a 
     Some(path).filter(|path| path.trim_end_matches('/').split('/').count() == 2)
 }
 
-/// Azure's SSH host, the user and the path there, from any of its forms; `None` where the host is not Azure's.
-/// The paths are in Microsoft's "Use SSH key authentication" and in the clone dialogs.
-pub(super) fn azure(host: &str, names: &[&str]) -> Option<Result<(&'static str, String, String), Problem>> {
+/// Azure's SSH host, the user and the path there, from any of its forms; `None` where the host is
+/// not Azure's. The paths are in Microsoft's "Use SSH key authentication" and in the clone dialogs.
+pub(super) fn azure(
+    host: &str,
+    names: &[&str],
+) -> Option<Result<(&'static str, String, String), Problem>> {
     let (ssh_host, is_ssh) = match host {
         "dev.azure.com" => (AZURE, false),
         AZURE => (AZURE, true),
@@ -114,7 +129,9 @@ pub(super) fn azure(host: &str, names: &[&str]) -> Option<Result<(&'static str, 
         }
     }
     let (org, project, repo) = match (is_ssh, names.as_slice()) {
-        (true, ["v3", org, project, repo]) | (false, [org, project, "_git", repo]) => (*org, *project, *repo),
+        (true, ["v3", org, project, repo]) | (false, [org, project, "_git", repo]) => {
+            (*org, *project, *repo)
+        }
         (false, [org, "_git", repo]) => (*org, *repo, *repo),
         _ => return Some(Err(Problem::AzureForm)),
     };

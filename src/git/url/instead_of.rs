@@ -1,14 +1,17 @@
-//! `url.<base>.insteadOf`: what git makes of it, and the rules that turn HTTPS remotes of keyed repositories into SSH.
+//! `url.<base>.insteadOf`: what git makes of it, and the rules that turn HTTPS remotes of keyed
+//! repositories into SSH.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::redact::{self, redact};
 use super::{GitUrl, Repository, forge, path};
 
-/// Keys on one host up to which the form without `.git` gets rules too: every rule costs each git call a little.
+/// Keys on one host up to which the form without `.git` gets rules too: every rule costs each git
+/// call a little.
 const MOST_BARE: usize = 10;
-/// Keys on one host up to which HTTPS URLs get rules at all: git compares every two bases as it reads them (remote.c,
-/// `make_rewrite`), and each key has 64. 50 keys cost a git command 50 ms, 100 cost 110 ms, 500 cost 7 s.
+/// Keys on one host up to which HTTPS URLs get rules at all: git compares every two bases as it
+/// reads them (remote.c, `make_rewrite`), and each key has 64. 50 keys cost a git command 50 ms,
+/// 100 cost 110 ms, 500 cost 7 s.
 const MOST_RULED: usize = 100;
 
 /// One `url.<base>.insteadOf = <prefix>`.
@@ -53,30 +56,33 @@ pub enum Route {
     Alias,
 }
 
-/// What git makes of a URL (remote.c `alias_url`): one pass; the longest prefix wins, and among equal ones
-/// the base that the configuration names first, be it with another prefix.
+/// What git makes of a URL (remote.c `alias_url`): one pass; the longest prefix wins, and among
+/// equal ones the base that the configuration names first, be it with another prefix.
 pub fn rewrite(rules: &[Rule], url: &str) -> String {
     let first_named = |rule: &Rule| rules.iter().position(|other| other.base == rule.base);
     let matching = rules.iter().filter(|rule| url.starts_with(&rule.prefix));
     let longest = matching.clone().map(|rule| rule.prefix.len()).max();
-    let winner =
-        matching.filter(|rule| Some(rule.prefix.len()) == longest).min_by_key(|rule| first_named(rule));
+    let winner = matching
+        .filter(|rule| Some(rule.prefix.len()) == longest)
+        .min_by_key(|rule| first_named(rule));
     match winner.and_then(|rule| Some((rule, url.strip_prefix(&rule.prefix)?))) {
         Some((rule, rest)) => format!("{}{rest}", rule.base),
         None => url.to_owned(),
     }
 }
 
-/// Which of git's rules are meant: pushes of a remote without pushurl go by those of `pushInsteadOf` first, and where one
-/// of them applies, by no other (remote.c `add_pushurl_aliases`).
+/// Which of git's rules are meant: pushes of a remote without pushurl go by those of
+/// `pushInsteadOf` first, and where one of them applies, by no other (remote.c
+/// `add_pushurl_aliases`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     Both,
     Push,
 }
 
-/// The rules for all repositories that have a key. They are made together, since a guard of one (`o/app`, with a
-/// `2` after it) may be the prefix of another (`o/app2`). `user_rules` are those in force without ours.
+/// The rules for all repositories that have a key. They are made together, since a guard of one
+/// (`o/app`, with a `2` after it) may be the prefix of another (`o/app2`). `user_rules` are those
+/// in force without ours.
 pub fn instead_of_rules<'a>(
     repositories: impl IntoIterator<Item = &'a Repository>,
     user_rules: &[Rule],
@@ -119,8 +125,9 @@ pub fn instead_of_rules<'a>(
             }
         }
     }
-    // Git knows no end of a name: whatever continues one keeps the URL that it had. That is what the user's shorter
-    // rules make of it; an equal one does the guard's work, and longer ones win.
+    // Git knows no end of a name: whatever continues one keeps the URL that it had. That is what
+    // the user's shorter rules make of it; an equal one does the guard's work, and longer ones
+    // win.
     let taken: BTreeSet<&str> = user_rules.iter().map(|rule| rule.prefix.as_str()).collect();
     let guards: Vec<String> = bases
         .keys()
@@ -160,13 +167,20 @@ fn covers(rules: &[Rule], prefix: &str) -> bool {
     rules.iter().any(|rule| prefix.starts_with(&rule.prefix))
 }
 
-fn judge(repository: &Repository, prefix: &str, is_ssh: bool, user_rules: &[Rule], route: Route) -> Fate {
+fn judge(
+    repository: &Repository,
+    prefix: &str,
+    is_ssh: bool,
+    user_rules: &[Rule],
+    route: Route,
+) -> Fate {
     if !covers(user_rules, prefix) {
         return if is_ssh && route == Route::Canonical { Fate::Needless } else { Fate::Write };
     }
     let effective = rewrite(user_rules, prefix);
     let reached = GitUrl::parse(&effective).ok();
-    let reached = reached.filter(|url| url.repository().is_some_and(|other| repository.same_as(other)));
+    let reached =
+        reached.filter(|url| url.repository().is_some_and(|other| repository.same_as(other)));
     let over_ssh = reached.as_ref().is_some_and(|url| url.transport().is_ssh());
     let defeat = match (is_ssh, route) {
         // which transport HTTPS remotes take is the user's choice

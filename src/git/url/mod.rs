@@ -86,7 +86,9 @@ pub enum Problem {
     PercentEscape,
     #[error("has a character in its path other than letters, digits, `.`, `_`, `-`, `+`")]
     BadCharacter,
-    #[error("has an owner that GitHub cannot have; owners are made of letters, digits, `-` and `_`")]
+    #[error(
+        "has an owner that GitHub cannot have; owners are made of letters, digits, `-` and `_`"
+    )]
     BadOwner,
     #[error("ends in `.git` twice")]
     SuffixTwice,
@@ -172,8 +174,8 @@ pub struct GitUrl {
 }
 
 impl GitUrl {
-    /// Takes a remote apart as git would. Fails only for what git could never use as a remote; whether
-    /// it is a repository of ours to care for is answered by [`GitUrl::repository`].
+    /// Takes a remote apart as git would. Fails only for what git could never use as a remote;
+    /// whether it is a repository of ours to care for is answered by [`GitUrl::repository`].
     pub fn parse(raw: &str) -> Result<Self, UrlError> {
         check(raw).map_err(|problem| UrlError::new(raw, problem))?;
         let (transport, address) = dissect(raw);
@@ -222,8 +224,9 @@ impl GitUrl {
         self.canonical
     }
 
-    /// How git calls ssh for it: host, port and path as they are written. `None`: it does not, as where a part of it could be
-    /// taken for an option (connect.c, `looks_like_command_line_option`).
+    /// How git calls ssh for it: host, port and path as they are written. `None`: it does not, as
+    /// where a part of it could be taken for an option (connect.c,
+    /// `looks_like_command_line_option`).
     pub fn ssh_target(&self) -> Option<SshTarget> {
         let (transport, address) = dissect(&self.without_credential);
         let Address { user, host, port, path, .. } = address.ok().filter(|_| transport.is_ssh())?;
@@ -231,7 +234,8 @@ impl GitUrl {
             text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
         };
-        if !is_plain(host) || !user.is_none_or(is_plain) || path.is_empty() || path.starts_with('-') {
+        if !is_plain(host) || !user.is_none_or(is_plain) || path.is_empty() || path.starts_with('-')
+        {
             return None;
         }
         let to = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
@@ -318,7 +322,13 @@ fn scp_address(raw: &str) -> Result<Address<'_>, Problem> {
         let (inside, path) = inside.split_once("]:").ok_or(Problem::BadHost)?;
         let (user, place) = split_user(inside);
         let (host, port) = host_and_port(place)?;
-        return Ok(Address { transport, user: user.or(before.strip_suffix('@')), host, port, path });
+        return Ok(Address {
+            transport,
+            user: user.or(before.strip_suffix('@')),
+            host,
+            port,
+            path,
+        });
     }
     let (place, path) = raw.split_once(':').ok_or(Problem::LocalPath)?;
     let (user, host) = split_user(place);

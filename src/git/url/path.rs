@@ -1,13 +1,19 @@
-//! The grammar of hosts, users and paths: an allow-list, so that no foreign byte gets into a command or a file.
+//! The grammar of hosts, users and paths: an allow-list, so that no foreign byte gets into a
+//! command or a file.
 
 use super::Problem;
 
-/// What may stand in a name besides letters and digits. `%` only as `%20`, which Azure has in its names.
+/// What may stand in a name besides letters and digits. `%` only as `%20`, which Azure has in its
+/// names.
 const NAME_MARKS: &[u8] = b"._-+%";
 
 /// Every byte that can continue a name: what an `insteadOf` prefix must be guarded against.
 pub(super) fn name_bytes() -> impl Iterator<Item = char> {
-    (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').chain(NAME_MARKS.iter().copied()).map(char::from)
+    (b'0'..=b'9')
+        .chain(b'A'..=b'Z')
+        .chain(b'a'..=b'z')
+        .chain(NAME_MARKS.iter().copied())
+        .map(char::from)
 }
 
 fn is_name_byte(byte: u8) -> bool {
@@ -92,7 +98,8 @@ fn name(name: &str) -> Result<(), Problem> {
     }
 }
 
-/// Undoes the escapes of bytes that need none (RFC 3986 §2.3), as servers do; never `.`, and `/` needs its escape.
+/// Undoes the escapes of bytes that need none (RFC 3986 §2.3), as servers do; never `.`, and `/`
+/// needs its escape.
 pub(super) fn decode_unreserved(path: &str) -> String {
     let mut decoded = String::with_capacity(path.len());
     let mut rest = path;

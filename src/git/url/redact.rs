@@ -1,4 +1,5 @@
-//! What of a URL may be printed. Errs on the side of hiding: a password may hold `/` and `@`, and a text need not parse.
+//! What of a URL may be printed. Errs on the side of hiding: a password may hold `/` and `@`, and a
+//! text need not parse.
 
 /// Longer texts are no URLs that someone typed; a pasted key is.
 const LONGEST_SHOWN: usize = 256;
@@ -29,7 +30,8 @@ pub(super) fn is_scheme(c: char) -> bool {
     c.is_ascii_alphanumeric() || "+-.".contains(c)
 }
 
-/// Any text in a form that is safe to print: no userinfo but a plain user name, no token, nothing invisible.
+/// Any text in a form that is safe to print: no userinfo but a plain user name, no token, nothing
+/// invisible.
 pub fn redact(text: &str) -> String {
     if text.len() > LONGEST_SHOWN || text.contains(char::is_control) {
         return format!("<{} bytes, not shown>", text.len());
@@ -89,8 +91,10 @@ struct Parts<'a> {
 
 /// Userinfo is all that stands before the last `@`.
 fn split(text: &str) -> Parts<'_> {
-    let start =
-        text.find("://").filter(|end| text.chars().take(*end).all(is_scheme)).map_or(0, |end| end + 3);
+    let start = text
+        .find("://")
+        .filter(|end| text.chars().take(*end).all(is_scheme))
+        .map_or(0, |end| end + 3);
     let (scheme, rest) = text.split_at(start);
     match rest.rsplit_once('@') {
         Some((userinfo, rest)) => Parts { scheme, userinfo: Some(userinfo), rest },

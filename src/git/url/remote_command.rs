@@ -12,10 +12,12 @@ pub enum Verb {
     LfsTransfer,
 }
 
-/// Reads the remote command in ssh's argv, in one word or in several: what it does, and the path in the form of
-/// [`Repository::path`](super::Repository::path). `None` for everything that git and git-lfs do not send.
+/// Reads the remote command in ssh's argv, in one word or in several: what it does, and the path in
+/// the form of [`Repository::path`](super::Repository::path). `None` for everything that git and
+/// git-lfs do not send.
 pub fn remote_command_repository(command: &[&str]) -> Option<(Verb, String)> {
-    // ssh joins its arguments with spaces (ssh.c `main`), and a shell takes them apart on the other side
+    // ssh joins its arguments with spaces (ssh.c `main`), and a shell takes them apart on the other
+    // side
     let command = command.join(" ");
     if command.contains(char::is_control) {
         return None;
@@ -25,7 +27,9 @@ pub fn remote_command_repository(command: &[&str]) -> Option<(Verb, String)> {
     let (verb, path) = match words.as_slice() {
         ["git-upload-pack", path] | ["git", "upload-pack", path] => (Verb::UploadPack, path),
         ["git-receive-pack", path] | ["git", "receive-pack", path] => (Verb::ReceivePack, path),
-        ["git-upload-archive", path] | ["git", "upload-archive", path] => (Verb::UploadArchive, path),
+        ["git-upload-archive", path] | ["git", "upload-archive", path] => {
+            (Verb::UploadArchive, path)
+        }
         ["git-lfs-authenticate", path, "upload" | "download"] => (Verb::LfsAuthenticate, path),
         ["git-lfs-transfer", path, "upload" | "download"] => (Verb::LfsTransfer, path),
         _ => return None,

@@ -8,13 +8,16 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Address, GitUrl, Problem, Transport, UrlError, check, dissect, forge, path, port_in_path};
+use super::{
+    Address, GitUrl, Problem, Transport, UrlError, check, dissect, forge, path, port_in_path,
+};
 
 /// The user of every forge but Azure's legacy host.
 const GIT: &str = "git";
 
-/// A repository on a server. Equal when the canonical URLs are, whatever the case of their letters: that
-/// is how forges look paths up. See [`Repository::same_as`] for remotes that leave the port open.
+/// A repository on a server. Equal when the canonical URLs are, whatever the case of their letters:
+/// that is how forges look paths up. See [`Repository::same_as`] for remotes that leave the port
+/// open.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Repository {
@@ -24,7 +27,8 @@ pub struct Repository {
     path: String,
 }
 
-/// The first eight bytes of the SHA-256 of the canonical URL in lower case; printed as 16 hex digits.
+/// The first eight bytes of the SHA-256 of the canonical URL in lower case; printed as 16 hex
+/// digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepositoryId(u64);
 
@@ -49,7 +53,9 @@ impl Repository {
         }
         let mut repository = Self::locate(&address)?;
         // nothing else will name the port, and its default is almost never changed
-        if !address.transport.is_ssh() && forge::bitbucket_server(&repository.host, address.path).is_some() {
+        if !address.transport.is_ssh()
+            && forge::bitbucket_server(&repository.host, address.path).is_some()
+        {
             repository.ssh_port = Some(forge::BITBUCKET_SERVER_PORT);
         }
         Ok(repository)
@@ -84,7 +90,9 @@ impl Repository {
             return Ok(Self { host: host.to_owned(), ssh_user, ssh_port, path });
         }
         let ssh_user = match address.user {
-            Some(user) if address.transport.is_ssh() && !forge::is_public(host) => path::user(user)?,
+            Some(user) if address.transport.is_ssh() && !forge::is_public(host) => {
+                path::user(user)?
+            }
             _ => GIT,
         };
         Ok(Self { host: host.to_owned(), ssh_user: ssh_user.to_owned(), ssh_port, path })
@@ -109,8 +117,8 @@ impl Repository {
         &self.ssh_user
     }
 
-    /// The canonical SSH remote. For remotes over HTTP and `git://`; one that is SSH already may have its reasons
-    /// (`ssh.github.com:443` behind a firewall) and finds its key as it is.
+    /// The canonical SSH remote. For remotes over HTTP and `git://`; one that is SSH already may
+    /// have its reasons (`ssh.github.com:443` behind a firewall) and finds its key as it is.
     pub fn to_ssh(&self) -> String {
         self.canonical_at(&self.host)
     }
@@ -135,7 +143,8 @@ impl Repository {
         format!("{}{suffix}", self.path)
     }
 
-    /// A name for `host` that stands for this repository alone. No DNS answers for `.invalid` (RFC 2606).
+    /// A name for `host` that stands for this repository alone. No DNS answers for `.invalid` (RFC
+    /// 2606).
     pub fn alias(&self, host: &str) -> String {
         format!("{}.{host}.pushready.invalid", self.id())
     }
@@ -150,8 +159,8 @@ impl Repository {
         self.to_ssh().to_ascii_lowercase()
     }
 
-    /// Whether both are one repository: an HTTPS remote names neither user nor port of its SSH form, so the
-    /// user does not count, and ports only where both have one.
+    /// Whether both are one repository: an HTTPS remote names neither user nor port of its SSH
+    /// form, so the user does not count, and ports only where both have one.
     pub fn same_as(&self, other: &Self) -> bool {
         let ports = self.ssh_port.zip(other.ssh_port);
         self.host == other.host
@@ -172,15 +181,17 @@ impl Repository {
                 format!("https://{org}.visualstudio.com/DefaultCollection/{project}/_git/{repo}"),
                 format!("https://{org}.visualstudio.com/{project}/_git/{repo}"),
             ],
-            (host, [_, _]) if *ssh_port == Some(forge::BITBUCKET_SERVER_PORT) && !forge::is_public(host) => {
+            (host, [_, _])
+                if *ssh_port == Some(forge::BITBUCKET_SERVER_PORT) && !forge::is_public(host) =>
+            {
                 vec![format!("https://{host}/scm/{path}")]
             }
             _ => vec![format!("https://{host}/{path}")],
         }
     }
 
-    /// Its SSH URLs in the spellings that callers write, each without `.git`, and the same under this repository's own
-    /// name for the host.
+    /// Its SSH URLs in the spellings that callers write, each without `.git`, and the same under
+    /// this repository's own name for the host.
     pub(super) fn ssh_urls(&self) -> Vec<(String, String)> {
         let Self { host: host_name, ssh_user: user, ssh_port, path } = self;
         let mut urls = Vec::new();
@@ -188,7 +199,9 @@ impl Repository {
             let spellings = |host: &str| match ssh_port {
                 Some(port) => vec![format!("ssh://{user}@{host}:{port}/{path}")],
                 None if name != host_name => vec![format!("ssh://{user}@{host}:443/{path}")],
-                None => vec![format!("{user}@{host}:{path}"), format!("ssh://{user}@{host}/{path}")],
+                None => {
+                    vec![format!("{user}@{host}:{path}"), format!("ssh://{user}@{host}/{path}")]
+                }
             };
             urls.extend(spellings(name).into_iter().zip(spellings(&self.alias(name))));
         }

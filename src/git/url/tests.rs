@@ -45,9 +45,15 @@ fn rewrites_every_row_of_the_table() {
         ("ssh://git@h.corp:7999/prj/r.git", "ssh://git@h.corp:7999/prj/r.git"),
         ("ssh://git@h.corp:7999/~user/r.git", "ssh://git@h.corp:7999/~user/r.git"),
         ("https://dev.azure.com/org/proj/_git/repo", "git@ssh.dev.azure.com:v3/org/proj/repo"),
-        ("https://org@dev.azure.com/org/my%20proj/_git/repo", "git@ssh.dev.azure.com:v3/org/my%20proj/repo"),
+        (
+            "https://org@dev.azure.com/org/my%20proj/_git/repo",
+            "git@ssh.dev.azure.com:v3/org/my%20proj/repo",
+        ),
         ("https://dev.azure.com/org/_git/repo", "git@ssh.dev.azure.com:v3/org/repo/repo"),
-        ("ssh://git@ssh.dev.azure.com/v3/org/my%20proj/r", "git@ssh.dev.azure.com:v3/org/my%20proj/r"),
+        (
+            "ssh://git@ssh.dev.azure.com/v3/org/my%20proj/r",
+            "git@ssh.dev.azure.com:v3/org/my%20proj/r",
+        ),
         ("https://org.visualstudio.com/proj/_git/r", "org@vs-ssh.visualstudio.com:v3/org/proj/r"),
         ("https://org.visualstudio.com/_git/r", "org@vs-ssh.visualstudio.com:v3/org/r/r"),
         (
@@ -255,9 +261,12 @@ fn declared_repositories_are_read_in_every_form() {
 fn finds_a_port_in_the_path() {
     assert_eq!(url("git@github.com:22/o/r.git").port_in_path(), Some(22));
     assert_eq!(url("git@h.corp:7999/o/r.git").port_in_path(), Some(7999));
-    for fine in
-        ["git@h.corp:22/r.git", "ssh://git@h.corp:22/o/r", "git@h.corp:o/r/x", "[git@h.corp:22]:1/o/r"]
-    {
+    for fine in [
+        "git@h.corp:22/r.git",
+        "ssh://git@h.corp:22/o/r",
+        "git@h.corp:o/r/x",
+        "[git@h.corp:22]:1/o/r",
+    ] {
         assert_eq!(url(fine).port_in_path(), None, "{fine}");
     }
 }
@@ -305,7 +314,8 @@ fn serde_goes_through_the_canonical_url() {
     let json = serde_json::to_string(&declared("o/r")).unwrap();
     assert_eq!(json, r#""git@github.com:o/r.git""#);
     assert_eq!(serde_json::from_str::<Repository>(&json).unwrap(), declared("o/r"));
-    let error = serde_json::from_str::<Repository>(r#""https://x:hunter2@github.com/..""#).unwrap_err();
+    let error =
+        serde_json::from_str::<Repository>(r#""https://x:hunter2@github.com/..""#).unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
@@ -376,7 +386,10 @@ fn what_does_not_parse_is_shown_safely() {
     assert_eq!(redact(&format!("https://github.com/{TOKEN}/x")), "https://github.com/***/x");
     assert_eq!(redact(&"key".repeat(100)), "<300 bytes, not shown>");
     let error = Repository::parse_declared("https://u:hunter2@github.com/..").unwrap_err();
-    assert!(error.to_string().starts_with("`https://***@github.com/..` has `.` or `..`"), "{error}");
+    assert!(
+        error.to_string().starts_with("`https://***@github.com/..` has `.` or `..`"),
+        "{error}"
+    );
     assert!(!format!("{error:?}").contains("hunter2"));
 }
 
@@ -456,16 +469,26 @@ fn neighbours_keep_their_urls() {
     for own in ["https://github.com/o/app/", "https://github.com/o/app.git/"] {
         assert_eq!(url(&effective(&[], &ours, own)).repository(), Some(&app), "{own}");
     }
-    for name in
-        ["app-two", "app.github.io", "app2", "apple", "app_x", "app.git2", "app.gitx", "app.wiki.git", "ap"]
-    {
+    for name in [
+        "app-two",
+        "app.github.io",
+        "app2",
+        "apple",
+        "app_x",
+        "app.git2",
+        "app.gitx",
+        "app.wiki.git",
+        "ap",
+    ] {
         let neighbour = format!("https://github.com/o/{name}");
         assert_eq!(effective(&[], &ours, &neighbour), neighbour);
     }
     let azure = declared("dev.azure.com/org/p/_git/r");
     let ours = instead_of_rules([&azure], &[], Route::Canonical, Direction::Both);
     assert_eq!(effective(&[], &ours, "https://org@dev.azure.com/org/p/_git/r"), azure.to_ssh());
-    for neighbour in ["https://dev.azure.com/org/p/_git/r%20two", "https://dev.azure.com/org/p/_git/r.git"] {
+    for neighbour in
+        ["https://dev.azure.com/org/p/_git/r%20two", "https://dev.azure.com/org/p/_git/r.git"]
+    {
         assert_eq!(effective(&[], &ours, neighbour), neighbour);
     }
 }
@@ -476,7 +499,10 @@ fn keyed_neighbours_work_together() {
     let repositories = names.map(|name| declared(&format!("o/{name}")));
     let ours = instead_of_rules(&repositories, &[], Route::Canonical, Direction::Both);
     for repository in &repositories {
-        for own in [repository.https_urls().remove(0), format!("{}.git", repository.https_urls().remove(0))] {
+        for own in [
+            repository.https_urls().remove(0),
+            format!("{}.git", repository.https_urls().remove(0)),
+        ] {
             assert_eq!(effective(&[], &ours, &own), repository.to_ssh());
         }
     }
@@ -538,8 +564,10 @@ fn a_reverse_rule_that_cannot_be_defeated_is_reported_without_its_credential() {
     let app = declared("o/app");
     let token = format!("https://x-access-token:{TOKEN}@github.com/");
     let with_token = [rule(&token, "git@github.com:")];
-    let same =
-        [rule("https://github.com/o/app", "git@github.com:o/app"), rule("x", "git@github.com:o/app.git")];
+    let same = [
+        rule("https://github.com/o/app", "git@github.com:o/app"),
+        rule("x", "git@github.com:o/app.git"),
+    ];
     for user in [&with_token[..], &same] {
         for route in [Route::Canonical, Route::Alias] {
             let ours = instead_of_rules([&app], user, route, Direction::Both);
@@ -562,10 +590,16 @@ fn what_leads_over_ssh_to_the_same_repository_is_left_alone() {
     let app = declared("o/app");
     let ours = instead_of_rules([&app], &user, Route::Canonical, Direction::Both);
     assert_eq!(ours.covered, []);
-    assert_eq!(effective(&user, &ours, "git@github.com:o/app.git"), "ssh://git@ssh.github.com:443/o/app.git");
+    assert_eq!(
+        effective(&user, &ours, "git@github.com:o/app.git"),
+        "ssh://git@ssh.github.com:443/o/app.git"
+    );
     let mirrored = [rule("git@mirror.corp:", "git@github.com:")];
     let ours = instead_of_rules([&app], &mirrored, Route::Canonical, Direction::Both);
-    assert_eq!(effective(&mirrored, &ours, "git@github.com:o/app.git"), "git@mirror.corp:o/app.git");
+    assert_eq!(
+        effective(&mirrored, &ours, "git@github.com:o/app.git"),
+        "git@mirror.corp:o/app.git"
+    );
     assert!(ours.covered.iter().all(|covered| covered.reversed) && ours.covered.len() == 2);
 }
 
@@ -581,7 +615,10 @@ fn an_alias_takes_every_spelling_and_no_neighbour() {
             ("git@github.com:o/app.git", format!("git@{}:o/app.git", host("github.com"))),
             ("ssh://git@github.com/o/app", format!("ssh://git@{}/o/app", host("github.com"))),
             ("git@github.com:/o/app.git", format!("git@{}:/o/app.git", host("github.com"))),
-            ("git+ssh://git@github.com/o/app", format!("git+ssh://git@{}/o/app", host("github.com"))),
+            (
+                "git+ssh://git@github.com/o/app",
+                format!("git+ssh://git@{}/o/app", host("github.com")),
+            ),
             (
                 "ssh://git@ssh.github.com:443/o/app.git",
                 format!("ssh://git@{}:443/o/app.git", host("ssh.github.com")),
@@ -623,13 +660,21 @@ fn above_a_hundred_keys_a_host_the_rules_would_cost_more_than_they_save() {
     let repositories: Vec<Repository> = (0..101).map(|i| declared(&format!("o/r{i}x"))).collect();
     let other = declared("h.corp/o/r");
     let of = |count: usize, route: Route| {
-        instead_of_rules(repositories.iter().take(count).chain([&other]), &[], route, Direction::Both)
+        instead_of_rules(
+            repositories.iter().take(count).chain([&other]),
+            &[],
+            route,
+            Direction::Both,
+        )
     };
     let rules = of(100, Route::Canonical);
     assert_eq!(effective(&[], &rules, "https://github.com/o/r1x.git"), "git@github.com:o/r1x.git");
     assert_eq!(rules.unruled, [("github.com".to_owned(), Unruled::Bare)].into());
     let rules = of(101, Route::Canonical);
-    assert_eq!(effective(&[], &rules, "https://github.com/o/r1x.git"), "https://github.com/o/r1x.git");
+    assert_eq!(
+        effective(&[], &rules, "https://github.com/o/r1x.git"),
+        "https://github.com/o/r1x.git"
+    );
     assert_eq!(effective(&[], &rules, "https://h.corp/o/r.git"), "git@h.corp:o/r.git");
     assert_eq!(rules.unruled, [("github.com".to_owned(), Unruled::All)].into());
     // without its rule an alias is never reached
@@ -668,13 +713,15 @@ fn ask_git(rules: &[Rule], urls: &[String]) -> Vec<String> {
 
 /// Hosts, paths and suffixes close to each other, so that prefixes meet.
 fn close_url() -> impl Strategy<Value = String> {
-    let head = select(vec!["https://github.com/", "https://h.corp/", "git@github.com:", "https://"]);
+    let head =
+        select(vec!["https://github.com/", "https://h.corp/", "git@github.com:", "https://"]);
     (head, "[ab]{0,2}/?a?[ab.]{0,2}(\\.git)?/?").prop_map(|(head, tail)| format!("{head}{tail}"))
 }
 
 /// Few prefixes with many bases: ties are what git decides in a way of its own.
 fn user_rules() -> impl Strategy<Value = Vec<Rule>> {
-    let base = select(vec!["git@github.com:", "https://mirror/", "ssh://alias/", "https://github.com/"]);
+    let base =
+        select(vec!["git@github.com:", "https://mirror/", "ssh://alias/", "https://github.com/"]);
     vec(close_url(), 1..4)
         .prop_flat_map(move |prefixes| vec((base.clone(), select(prefixes)), 0..7))
         .prop_map(|rules| rules.iter().map(|(base, prefix)| rule(base, prefix)).collect())
@@ -705,10 +752,13 @@ fn any_repository() -> impl Strategy<Value = Repository> {
     let port = select(vec!["", ":22", ":443", ":7999", ":2222"]);
     let scheme = select(vec!["https", "ssh", "git", "scp"]);
     let path = "(v3/)?(scm/)?~?[A-Za-z0-9._%+ -]{1,6}(/[A-Za-z0-9._+-]{1,6}){0,2}(/_git/[a-zA-Z%20]{1,4})?(\\.git)?/?";
-    let text = (scheme, user, host, port, path).prop_map(|(scheme, user, host, port, path)| match scheme {
-        "scp" => format!("{user}{host}:{path}"),
-        _ => format!("{scheme}://{user}{host}{port}/{path}"),
-    });
+    let text =
+        (scheme, user, host, port, path).prop_map(
+            |(scheme, user, host, port, path)| match scheme {
+                "scp" => format!("{user}{host}:{path}"),
+                _ => format!("{scheme}://{user}{host}{port}/{path}"),
+            },
+        );
     text.prop_filter_map("a repository", |text| GitUrl::parse(&text).ok()?.repository().cloned())
 }
 
@@ -844,7 +894,8 @@ proptest! {
 
 #[test]
 fn git_follows_the_rules_that_we_write() {
-    let repositories = ["o/app", "o/app2", "gitlab.com/g/s/r", "dev.azure.com/org/p/_git/r"].map(declared);
+    let repositories =
+        ["o/app", "o/app2", "gitlab.com/g/s/r", "dev.azure.com/org/p/_git/r"].map(declared);
     let user = [
         rule("https://mirror/", "https://github.com/o/app-"),
         rule("ssh://all/", "https://gitlab.com/"),
@@ -857,7 +908,8 @@ fn git_follows_the_rules_that_we_write() {
             repository.https_urls().into_iter().chain(ssh)
         })
         .flat_map(|url| {
-            ["", ".git", "/", "-two", "2", "x.git", ".git.io", "%20x"].map(|end| format!("{url}{end}"))
+            ["", ".git", "/", "-two", "2", "x.git", ".git.io", "%20x"]
+                .map(|end| format!("{url}{end}"))
         })
         .collect();
     for route in [Route::Canonical, Route::Alias] {

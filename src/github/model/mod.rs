@@ -1,5 +1,5 @@
-//! What is read of GitHub's objects: the fields that a verdict needs, each of which may be absent. States stay words, because
-//! new ones appear without notice.
+//! What is read of GitHub's objects: the fields that a verdict needs, each of which may be absent.
+//! States stay words, because new ones appear without notice.
 
 mod policies;
 mod runners;
@@ -57,7 +57,8 @@ pub struct Run {
 
 impl Read for Run {
     fn read(value: &Value) -> Option<Self> {
-        let (home, head) = (text(value, "repository/full_name"), text(value, "head_repository/full_name"));
+        let (home, head) =
+            (text(value, "repository/full_name"), text(value, "head_repository/full_name"));
         Some(Self {
             id: id(value, "id")?,
             name: text(value, "name"),
@@ -154,13 +155,15 @@ pub struct PendingDeployment {
 
 impl Read for PendingDeployment {
     fn read(value: &Value) -> Option<Self> {
-        let reviewer = |entry: &Value| text(entry, "reviewer/login").or_else(|| text(entry, "reviewer/slug"));
+        let reviewer =
+            |entry: &Value| text(entry, "reviewer/login").or_else(|| text(entry, "reviewer/slug"));
         let reviewers = value.get("reviewers").and_then(Value::as_array);
         Some(Self {
             environment: text(value, "environment/name")?,
             wait_minutes: integer(value, "wait_timer").unwrap_or(0),
             timer_started: time(value, "wait_timer_started_at"),
-            reviewers: reviewers.map_or_else(Vec::new, |all| all.iter().filter_map(reviewer).collect()),
+            reviewers: reviewers
+                .map_or_else(Vec::new, |all| all.iter().filter_map(reviewer).collect()),
             may_approve: flag(value, "current_user_can_approve").unwrap_or(false),
         })
     }

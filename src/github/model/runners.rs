@@ -18,13 +18,15 @@ pub struct Runner {
 impl Read for Runner {
     fn read(value: &Value) -> Option<Self> {
         // labels of just-in-time runners have no id, and may be bare words
-        let label = |label: &Value| label.as_str().map(str::to_owned).or_else(|| text(label, "name"));
+        let label =
+            |label: &Value| label.as_str().map(str::to_owned).or_else(|| text(label, "name"));
         let labels = value.get("labels").and_then(Value::as_array);
         Some(Self {
             name: text(value, "name")?,
             online: word(value, "status") == "online",
             busy: flag(value, "busy").unwrap_or(false),
-            labels: labels.map_or_else(Vec::new, |labels| labels.iter().filter_map(label).collect()),
+            labels: labels
+                .map_or_else(Vec::new, |labels| labels.iter().filter_map(label).collect()),
             version: text(value, "version"),
             group: id(value, "runner_group_id"),
         })

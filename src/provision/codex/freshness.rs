@@ -14,8 +14,8 @@ use crate::state::receipt::CodexRecord;
 /// What stands at `auth.json`.
 pub enum Live {
     Absent,
-    /// Nothing that Codex could log in with: empty, damaged, or what a module writes. `somebodys`: there is more in it than
-    /// in a stub, and somebody may want it back.
+    /// Nothing that Codex could log in with: empty, damaged, or what a module writes. `somebodys`:
+    /// there is more in it than in a stub, and somebody may want it back.
     Wrecked {
         code: Code,
         what: &'static str,
@@ -73,7 +73,8 @@ pub fn decide(
                 );
             }
             let refreshed = auth.newer_than(seed);
-            // a lease that is asked for, or given up, since: the same seed is written in the other form
+            // a lease that is asked for, or given up, since: the same seed is written in the other
+            // form
             if same_seed && record.lease != now_recorded.lease && !refreshed {
                 return Decision::Seed(if now_recorded.lease {
                     "a lease from now on"
@@ -81,7 +82,8 @@ pub fn decide(
                     "no lease any more"
                 });
             }
-            // the variables of the template are gone, and a lesser source shows through: not a new seed
+            // the variables of the template are gone, and a lesser source shows through: not a new
+            // seed
             if same_seed || now_recorded.origin > record.origin {
                 return Decision::Keep(if refreshed {
                     "newer than the seed"
@@ -91,17 +93,24 @@ pub fn decide(
             }
             let dead = |auth: &CodexAuth| matches!(auth.state(now), Liveness::Dead);
             if dead(seed) && !dead(auth) {
-                return Decision::KeepInstead(Code::CodexAuthStale, "the new seed has expired already");
+                return Decision::KeepInstead(
+                    Code::CodexAuthStale,
+                    "the new seed has expired already",
+                );
             }
             if !auth.same_account(seed) {
                 return Decision::Seed("a new seed of another account");
             }
-            let untouched = matches!(written, Some(Undo::Whole { wrote, .. }) if *wrote == digest_of(auth));
+            let untouched =
+                matches!(written, Some(Undo::Whole { wrote, .. }) if *wrote == digest_of(auth));
             let as_new = untouched && !auth.newer_than(seed);
             if as_new || seed.newer_than(auth) || matches!(auth.state(now), Liveness::Dead) {
                 Decision::Seed("a new seed")
             } else {
-                Decision::KeepInstead(Code::CodexAuthStale, "the login in place is newer than the new seed")
+                Decision::KeepInstead(
+                    Code::CodexAuthStale,
+                    "the login in place is newer than the new seed",
+                )
             }
         }
     }
@@ -111,8 +120,8 @@ fn digest_of(auth: &CodexAuth) -> Digest {
     Digest::of(auth.to_json().expose_secret().as_bytes())
 }
 
-/// Judges the file. `ours`: the last apply wrote a login there. `template_key`: the API key that the template hands to every
-/// process.
+/// Judges the file. `ours`: the last apply wrote a login there. `template_key`: the API key that
+/// the template hands to every process.
 pub fn live(
     content: Option<&Content>,
     ours: bool,
@@ -134,7 +143,9 @@ pub fn live(
     };
     match auth.state(now) {
         Liveness::Stub => wrecked(Code::CodexAuthClobbered, "auth.json held no usable login"),
-        Liveness::Incomplete(_) => wrecked(Code::CodexAuthIncomplete, "auth.json held no usable login"),
+        Liveness::Incomplete(_) => {
+            wrecked(Code::CodexAuthIncomplete, "auth.json held no usable login")
+        }
         _ if ours && auth.is_key_of_template(template_key) => {
             wrecked(Code::CodexAuthClobbered, "a module had written an API key over it")
         }

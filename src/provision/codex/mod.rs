@@ -42,10 +42,15 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         Ok(content) => content,
         Err(obstacle) => return Some(Item::fail("codex", obstructed(&obstacle, &path))),
     };
-    let live =
-        live(content.as_ref(), record.is_some(), context.settings.openai_api_key.as_ref(), context.now);
+    let live = live(
+        content.as_ref(),
+        record.is_some(),
+        context.settings.openai_api_key.as_ref(),
+        context.now,
+    );
     let overwritten_by = |bytes: Vec<u8>| {
-        let edit = Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable: live.is_expendable() };
+        let edit =
+            Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable: live.is_expendable() };
         auth_file(context, path.clone(), edit).on(content.as_ref())
     };
     // a copy that cannot be read is no copy
@@ -56,8 +61,10 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let Some(seed) = seed else {
         return Some(without_seed(context, &live, record.as_ref(), path, kept_path));
     };
-    // unset leaves it as it was: a lease must not get its refresh token back in a shell without the variable
-    let lease = context.settings.codex_lease.unwrap_or(record.as_ref().is_some_and(|record| record.lease));
+    // unset leaves it as it was: a lease must not get its refresh token back in a shell without the
+    // variable
+    let lease =
+        context.settings.codex_lease.unwrap_or(record.as_ref().is_some_and(|record| record.lease));
     let now_recorded = CodexRecord {
         seed: Digest::from_hex(&seed.value.digest()),
         account: seed.value.account_digest().map(|hex| Digest::from_hex(&hex)),
@@ -71,8 +78,15 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     if recovered {
         record = Some(now_recorded.clone());
     }
-    let decision =
-        decide(&seed.value, &now_recorded, &live, record.as_ref(), undo, last_good.as_ref(), context.now);
+    let decision = decide(
+        &seed.value,
+        &now_recorded,
+        &live,
+        record.as_ref(),
+        undo,
+        last_good.as_ref(),
+        context.now,
+    );
     let mut item = match decision {
         Decision::Seed(why) => {
             desired.codex = Some(now_recorded);
@@ -80,7 +94,8 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         }
         Decision::Restore(why) => {
             desired.codex = Some(now_recorded);
-            let restored = last_good.map(|auth| if lease { auth.without_refresh_token() } else { auth });
+            let restored =
+                last_good.map(|auth| if lease { auth.without_refresh_token() } else { auth });
             let bytes = restored.map(|auth| auth.to_json().expose_secret().as_bytes().to_vec());
             Item::warn(
                 "codex",
@@ -93,9 +108,10 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
             )
         }
         Decision::Keep(why) => {
-            // what the receipt says of the login in place stays true: a lesser source, or a lease that came too late
-            // for a login that was renewed, changes nothing of it
-            let late_lease = now_recorded.lease && record.as_ref().is_some_and(|record| !record.lease);
+            // what the receipt says of the login in place stays true: a lesser source, or a lease
+            // that came too late for a login that was renewed, changes nothing of it
+            let late_lease =
+                now_recorded.lease && record.as_ref().is_some_and(|record| !record.lease);
             if desired.codex.is_none() {
                 desired.codex = Some(now_recorded);
             }
@@ -115,8 +131,11 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                 _ => "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`"
                     .to_owned(),
             };
-            let resources =
-                if code == Code::CodexLoginNotOurs { Vec::new() } else { keep_copy(&live, kept_path) };
+            let resources = if code == Code::CodexLoginNotOurs {
+                Vec::new()
+            } else {
+                keep_copy(&live, kept_path)
+            };
             Item::warn("codex", Finding::new(code, format!("kept: {why}"), hint), resources)
         }
         Decision::LoggedOut => Item::warn(
@@ -129,7 +148,8 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
             Vec::new(),
         ),
     };
-    let overwritten = item.resources.iter().any(|resource| matches!(&resource.edit, Edit::Whole { .. }));
+    let overwritten =
+        item.resources.iter().any(|resource| matches!(&resource.edit, Edit::Whole { .. }));
     if overwritten && !live.is_expendable() {
         item.say.push_str("; what stood there comes back with `pushready remove`");
     }
@@ -144,11 +164,17 @@ fn without_seed(
     kept_path: PathBuf,
 ) -> Item {
     let ours = |auth: &CodexAuth| {
-        record.is_some_and(|record| auth.account_digest().map(|hex| Digest::from_hex(&hex)) == record.account)
+        record.is_some_and(|record| {
+            auth.account_digest().map(|hex| Digest::from_hex(&hex)) == record.account
+        })
     };
     match live {
-        Live::Login(auth) if ours(auth) => kept(context, live, "from the last apply", path, kept_path),
-        Live::Login(_) => Item::ready("codex", "left alone: not the login of the last apply", Vec::new()),
+        Live::Login(auth) if ours(auth) => {
+            kept(context, live, "from the last apply", path, kept_path)
+        }
+        Live::Login(_) => {
+            Item::ready("codex", "left alone: not the login of the last apply", Vec::new())
+        }
         Live::Absent => Item::warn(
             "codex",
             Finding::new(
@@ -165,7 +191,9 @@ fn without_seed(
                 format!("left alone: {what}, and no seed is set here"),
                 format!(
                     "run `pushready apply` where {} is set: restart the workspace",
-                    record.and_then(|record| record.via.as_deref()).unwrap_or(variables::CODEX_AUTH_JSON)
+                    record
+                        .and_then(|record| record.via.as_deref())
+                        .unwrap_or(variables::CODEX_AUTH_JSON)
                 ),
             ),
             Vec::new(),
@@ -192,14 +220,18 @@ fn written(
         overwritten_by(bytes.to_vec()),
         own("codex.last-good", kept_path, Kind::Secret, bytes.to_vec(), 0o600),
     ];
-    let say =
-        format!("written: {} ({why}{})", described(auth, context.now), if lease { ", lease" } else { "" });
+    let say = format!(
+        "written: {} ({why}{})",
+        described(auth, context.now),
+        if lease { ", lease" } else { "" }
+    );
     alive(auth, say, context.now, resources)
 }
 
 /// Ready, as far as the file tells; a login that can no longer work is in its place all the same.
 fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>) -> Item {
-    const HINT: &str = "give it a new seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`";
+    const HINT: &str =
+        "give it a new seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`";
     let soon = SignedDuration::from_hours(24);
     let (status, finding) = match auth.state(now) {
         Liveness::Dead => {
@@ -270,6 +302,7 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
 /// `auth.json`, and what is wanted of it.
 fn auth_file(context: &Context, path: PathBuf, edit: Edit) -> Resource {
     let id = context.id("codex.auth", &path);
-    let target = Target { path, kind: Kind::Secret, lock: Lock::Codex, malformed: Code::NotProvisioned };
+    let target =
+        Target { path, kind: Kind::Secret, lock: Lock::Codex, malformed: Code::NotProvisioned };
     Resource::new(id, target, edit)
 }

@@ -11,7 +11,8 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
 use crate::state::receipt::Desired;
 
-/// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided there already.
+/// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided
+/// there already.
 pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     const ID: &str = "codex.trust";
     let path = context.home.codex.join("config.toml");
@@ -35,9 +36,11 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     };
     let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
     // ours is judged apart: the same table twice is invalid TOML, and ours gives way
-    let others = written.and_then(|written| block::remove(bytes, written)).unwrap_or_else(|| bytes.to_vec());
-    let parsed =
-        std::str::from_utf8(&others).ok().and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
+    let others =
+        written.and_then(|written| block::remove(bytes, written)).unwrap_or_else(|| bytes.to_vec());
+    let parsed = std::str::from_utf8(&others)
+        .ok()
+        .and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
     let Some(parsed) = parsed else {
         return Some(Item::warn(
             "codex trust",
@@ -69,14 +72,19 @@ trust_level = \"trusted\"
             "codex trust",
             Finding::new(
                 Code::CodexUntrustedFolder,
-                format!("`{}` has its projects in a form to which no table can be added", path.display()),
+                format!(
+                    "`{}` has its projects in a form to which no table can be added",
+                    path.display()
+                ),
                 "write them as `[projects.\"/folder\"]` tables, or trust the folder in Codex once",
             ),
             Vec::new(),
         ));
     }
     let edit = match (text.is_empty(), undo) {
-        (true, Some(undo)) => Some(Edit::Revert { undo: undo.clone(), saved: None, descendant: false }),
+        (true, Some(undo)) => {
+            Some(Edit::Revert { undo: undo.clone(), saved: None, descendant: false })
+        }
         (true, None) => None,
         (false, _) => Some(Edit::Block { text, place: block::Place::Tail }),
     };
@@ -99,8 +107,10 @@ trust_level = \"trusted\"
         path.display()
     );
     let levelless = Without::of(&open, "which has a table without a trust_level", cure);
-    let cure =
-        format!("write `trust_level = \"trusted\"` there in `{}`, or leave the folder out", path.display());
+    let cure = format!(
+        "write `trust_level = \"trusted\"` there in `{}`, or leave the folder out",
+        path.display()
+    );
     let untrusted = Without::of(&contrary, "which has another trust_level", cure);
     let without: Vec<_> = nameless.into_iter().chain(levelless).chain(untrusted).collect();
     let count = folders.len() - open.len() - contrary.len();

@@ -1,4 +1,5 @@
-//! Our git configuration: the URL rules of keyed repositories, held against those that are in force without ours.
+//! Our git configuration: the URL rules of keyed repositories, held against those that are in force
+//! without ours.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,7 +10,9 @@ use super::ssh::Method;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::config;
-use crate::git::url::{Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite};
+use crate::git::url::{
+    Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite,
+};
 use crate::git_cli::config_error::{Complaint, Scope};
 use crate::home::Home;
 use crate::process::{self, Failure};
@@ -41,23 +44,32 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let mut notes = Vec::new();
     let complaint = Complaint::of_home(home, DEADLINE);
     let standing = complaint.as_ref().is_some_and(Complaint::is_standing);
-    let unreadable = complaint.map(|complaint| Item::fail("git", complaint.finding(home, Scope::Everywhere)));
+    let unreadable =
+        complaint.map(|complaint| Item::fail("git", complaint.finding(home, Scope::Everywhere)));
     if standing {
         let config = HEADER.to_owned();
-        return GitRules { config, notes, reversed: None, unreadable, in_force: InForce::default() };
+        return GitRules {
+            config,
+            notes,
+            reversed: None,
+            unreadable,
+            in_force: InForce::default(),
+        };
     }
     // the file that ours go into
     let user = match user_rules(&home.state.join("gitconfig")) {
         Ok(Ok(rules)) => rules,
         Ok(Err(message)) => {
             if unreadable.is_none() {
-                notes.push(format!("git did not say which insteadOf rules are in force: {message}"));
+                notes
+                    .push(format!("git did not say which insteadOf rules are in force: {message}"));
             }
             InForce::default()
         }
         Err(Failure::Missing) => {
             notes.push(
-                "git is not on PATH: URL rules are written, but could not be held against its own".to_owned(),
+                "git is not on PATH: URL rules are written, but could not be held against its own"
+                    .to_owned(),
             );
             InForce::default()
         }
@@ -84,8 +96,11 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
         ),
     }));
     let reversed = told(&reversed).map(|say| {
-        let finding =
-            Finding::new(Code::RemoteReversed, format!("{say}, and no rule of ours can outdo it"), HINT);
+        let finding = Finding::new(
+            Code::RemoteReversed,
+            format!("{say}, and no rule of ours can outdo it"),
+            HINT,
+        );
         Item::warn("routing", finding, Vec::new())
     });
     let mut config = HEADER.to_owned();
@@ -93,20 +108,23 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
         let mut base = None;
         for Rule { base: to, prefix } in rules {
             if base != Some(to) {
-                let _ = writeln!(config, "[url \"{}\"]", to.replace('\\', "\\\\").replace('"', "\\\""));
+                let _ =
+                    writeln!(config, "[url \"{}\"]", to.replace('\\', "\\\\").replace('"', "\\\""));
                 base = Some(to);
             }
             let _ = writeln!(config, "\t{key} = {}", config::quoted(prefix));
         }
     }
-    let in_force =
-        InForce { both: [both.to_write, user.both].concat(), push: [push.to_write, user.push].concat() };
+    let in_force = InForce {
+        both: [both.to_write, user.both].concat(),
+        push: [push.to_write, user.push].concat(),
+    };
     GitRules { config, notes, reversed, unreadable, in_force }
 }
 
 impl InForce {
-    /// What git makes of a remote's URL when it pushes, in a clone that has rules of its own. `pushInsteadOf` says nothing
-    /// of a `pushurl`.
+    /// What git makes of a remote's URL when it pushes, in a clone that has rules of its own.
+    /// `pushInsteadOf` says nothing of a `pushurl`.
     pub fn pushed(&self, of_clone: &Self, url: &str, is_pushurl: bool) -> String {
         let rewritten = |own: &[Rule], clones: &[Rule]| rewrite(&[own, clones].concat(), url);
         let push = rewritten(&self.push, &of_clone.push);
@@ -117,7 +135,8 @@ impl InForce {
     pub fn of(config: &[u8]) -> Self {
         let mut rules = Self::default();
         for variable in config::variables(config).unwrap_or_default() {
-            let (Some(base), Some(prefix), "url") = (variable.subsection, variable.value, &*variable.section)
+            let (Some(base), Some(prefix), "url") =
+                (variable.subsection, variable.value, &*variable.section)
             else {
                 continue;
             };
@@ -151,8 +170,8 @@ fn told(covered: &[&Covered]) -> Option<String> {
     Some(format!("a rule of your own turns `{prefix}` into `{effective}`{more}"))
 }
 
-/// The rules that are in force without ours, as the agent's git sees them outside any repository; or what git
-/// has against its configuration.
+/// The rules that are in force without ours, as the agent's git sees them outside any repository;
+/// or what git has against its configuration.
 fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
     let mut git = process::caller("git");
     git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.(push)?insteadof$"]);

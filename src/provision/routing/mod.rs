@@ -1,8 +1,10 @@
-//! The right key for each repository, for every caller: blocks for ssh, rules for git, pinned host keys, our own copy.
+//! The right key for each repository, for every caller: blocks for ssh, rules for git, pinned host
+//! keys, our own copy.
 //!
-//! What it costs (OpenSSH 9.2, two cores): each start of ssh to a host with keys takes 2 ms more for each of them (7 ms
-//! with one key, 27 with 10, 120 with 50), other hosts nothing; each call of git takes 0.5 ms more for each key (26 ms
-//! with 50). With host aliases ssh starts at once, and git pays: 33 ms with 10 keys, 190 with 50.
+//! What it costs (OpenSSH 9.2, two cores): each start of ssh to a host with keys takes 2 ms more
+//! for each of them (7 ms with one key, 27 with 10, 120 with 50), other hosts nothing; each call of
+//! git takes 0.5 ms more for each key (26 ms with 50). With host aliases ssh starts at once, and
+//! git pays: 33 ms with 10 keys, 190 with 50.
 
 mod git;
 mod pins;
@@ -31,11 +33,11 @@ pub use pins::contradicts_pins;
 pub use probe::{destination, self_test};
 use ssh::{Method, ssh_quoted};
 
-/// Host keys of the public forges. A test holds each against the fingerprint that the provider publishes.
+/// Host keys of the public forges. A test holds each against the fingerprint that the provider
+/// publishes.
 pub const PINNED: &str = include_str!("known_hosts");
 
-const HEADER: &str =
-    "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
+const HEADER: &str = "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
 
 #[derive(Default)]
 pub struct Routing {
@@ -51,7 +53,8 @@ pub fn provision(
     notes: &mut Vec<String>,
 ) -> Result<Routing> {
     let nothing_now = routed.is_empty() && desired.host_keys.is_empty();
-    let is_there = |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
+    let is_there =
+        |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
     let nothing_before = !is_there("ssh.include") && !is_there("git.include");
     if nothing_now && nothing_before {
         return Ok(Routing::default());
@@ -145,8 +148,9 @@ fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
         let vouched = |port| Pins::vouch_for(known_hosts, repository, host, port);
         // ssh is asked for the port only where it decides
         !vouched(None) || {
-            let port =
-                repository.ssh_port().or_else(|| if vouched(Some(22)) { Some(22) } else { ssh::port(host) });
+            let port = repository
+                .ssh_port()
+                .or_else(|| if vouched(Some(22)) { Some(22) } else { ssh::port(host) });
             !vouched(port)
         }
     });
@@ -176,7 +180,8 @@ fn unspeakable(odd: &str) -> Item {
     Item::fail("routing", finding)
 }
 
-/// The image, `/tmp` and a restart may take the running binary away; routing names a copy that stays.
+/// The image, `/tmp` and a restart may take the running binary away; routing names a copy that
+/// stays.
 fn own_binary(state: &Path) -> Result<Vec<u8>> {
     let read = |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, &error));
     // without /proc the copy of an earlier run is as good
@@ -203,7 +208,9 @@ pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
     }
     let config = file::text(&home.state.join("ssh_config"));
     let line = include.text.trim_end();
-    if config.is_empty() || !file::text(&include.target.path).lines().any(|it| it.trim_end() == line) {
+    if config.is_empty()
+        || !file::text(&include.target.path).lines().any(|it| it.trim_end() == line)
+    {
         return Some(Refused::new("routing", Code::SshRouteBroken));
     }
     let binary = home.state.join("bin/pushready");
@@ -214,7 +221,8 @@ pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
 /// The one in ssh's configuration, where ssh has a home, and the one in git's.
 pub fn includes(home: &Home) -> Vec<Include> {
     let state = &home.state;
-    let target = |path, lock| Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid };
+    let target =
+        |path, lock| Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid };
     let ssh = home.ssh_folder().map(|folder| Include {
         name: "ssh.include",
         target: target(folder.join("config"), Lock::None),
@@ -225,7 +233,10 @@ pub fn includes(home: &Home) -> Vec<Include> {
         name: "git.include",
         target: target(home.git_config.clone(), Lock::Git),
         // written as `git config --global --add include.path` writes it
-        text: format!("[include]\n\tpath = {}\n", config::quoted(&state.join("gitconfig").to_string_lossy())),
+        text: format!(
+            "[include]\n\tpath = {}\n",
+            config::quoted(&state.join("gitconfig").to_string_lossy())
+        ),
         place: block::Place::Tail,
     };
     ssh.into_iter().chain([git]).collect()
@@ -242,7 +253,8 @@ fn include(context: &Context, name: &str) -> Option<Resource> {
 mod tests {
     use super::*;
 
-    /// Fingerprints as the providers publish them; a wrong pin would lock every workspace out, or in with a stranger.
+    /// Fingerprints as the providers publish them; a wrong pin would lock every workspace out, or
+    /// in with a stranger.
     #[test]
     fn every_pinned_key_has_its_published_fingerprint() {
         let published: BTreeSet<&str> = [

@@ -1,4 +1,5 @@
-//! Which hosts our known_hosts speaks of (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), as patterns for ssh_config.
+//! Which hosts our known_hosts speaks of (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), as patterns for
+//! ssh_config.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,8 @@ pub struct Pins {
     pub strict: BTreeSet<String>,
     /// The same where a list excepts some hosts, for which it must stand alone.
     pub excepting: BTreeSet<String>,
-    /// The file is to be consulted, and decides nothing where it is silent: revoked keys, and lines for every host, which
-    /// would lock out all hosts that the file does not know.
+    /// The file is to be consulted, and decides nothing where it is silent: revoked keys, and
+    /// lines for every host, which would lock out all hosts that the file does not know.
     pub consulted: BTreeSet<String>,
     /// Hashed lines that name none of the hosts with a key here.
     pub unknown: usize,
@@ -61,8 +62,14 @@ impl Pins {
         ))
     }
 
-    /// Whether the file vouches for a host; `port`: on this one, of which a line for another says nothing (sshconnect.c).
-    pub fn vouch_for(known_hosts: &str, repository: &Repository, host: &str, port: Option<u16>) -> bool {
+    /// Whether the file vouches for a host; `port`: on this one, of which a line for another says
+    /// nothing (sshconnect.c).
+    pub fn vouch_for(
+        known_hosts: &str,
+        repository: &Repository,
+        host: &str,
+        port: Option<u16>,
+    ) -> bool {
         let is_of_port = |pattern: &&String| match (port, pattern.rsplit_once("]:")) {
             (Some(port), Some((_, of))) => of.parse() == Ok(port),
             _ => true,
@@ -76,8 +83,9 @@ impl Pins {
                             .filter(is_of_port)
                             .filter_map(|pattern| spoken(pattern))
                             .collect();
-                        let excepted =
-                            |pattern: &&String| pattern.strip_prefix('!').is_some_and(|it| matches(it, host));
+                        let excepted = |pattern: &&String| {
+                            pattern.strip_prefix('!').is_some_and(|it| matches(it, host))
+                        };
                         !patterns.iter().any(|pattern| excepted(&pattern))
                             && patterns.iter().any(|pattern| matches(pattern, host))
                     }
@@ -89,12 +97,14 @@ impl Pins {
     }
 }
 
-/// Whether a known_hosts line gives a host that is pinned here a key that it does not have, or an authority, of which none of
-/// these hosts has one.
+/// Whether a known_hosts line gives a host that is pinned here a key that it does not have, or an
+/// authority, of which none of these hosts has one.
 pub fn contradicts_pins(line: &str) -> bool {
     let Ok(entry) = line.parse::<Entry>() else { return false };
     let names = |host: &String| match entry.host_patterns() {
-        HostPatterns::Patterns(patterns) => patterns.iter().any(|pattern| pattern.eq_ignore_ascii_case(host)),
+        HostPatterns::Patterns(patterns) => {
+            patterns.iter().any(|pattern| pattern.eq_ignore_ascii_case(host))
+        }
         HostPatterns::HashedName { salt, hash } => is_hash(salt, hash, host),
     };
     let mut pinned: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
@@ -110,7 +120,9 @@ pub fn contradicts_pins(line: &str) -> bool {
         match entry.marker() {
             Some(Marker::Revoked) => false,
             Some(Marker::CertAuthority) => true,
-            None => of_kind.peek().is_some() && of_kind.all(|pin| pin.public_key().key_data() != key),
+            None => {
+                of_kind.peek().is_some() && of_kind.all(|pin| pin.public_key().key_data() != key)
+            }
         }
     })
 }
@@ -119,7 +131,8 @@ fn entries(known_hosts: &str) -> impl Iterator<Item = Entry> {
     known_hosts.lines().filter_map(|line| line.parse().ok())
 }
 
-/// A pattern without its port, for `originalhost` knows none; `None` where ssh_config could not hold it.
+/// A pattern without its port, for `originalhost` knows none; `None` where ssh_config could not
+/// hold it.
 fn spoken(pattern: &str) -> Option<String> {
     let (not, name) = pattern.strip_prefix('!').map_or(("", pattern), |name| ("!", name));
     let name = match name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -140,7 +153,8 @@ fn hashed(entry: &Entry, routed: &[Repository]) -> Vec<String> {
     hosts.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The names under which ssh looks a host up (OpenSSH sshconnect.c, `get_hostfile_hostname_ipaddr`).
+/// The names under which ssh looks a host up (OpenSSH sshconnect.c,
+/// `get_hostfile_hostname_ipaddr`).
 fn names(repository: &Repository, host: &str) -> Vec<String> {
     let port = |port: u16| format!("[{host}]:{port}");
     let ports = [repository.ssh_port(), (host != repository.host()).then_some(443)];
@@ -149,7 +163,8 @@ fn names(repository: &Repository, host: &str) -> Vec<String> {
 
 /// `|1|SALT|HASH`: HMAC-SHA1 of the name, keyed with the salt (OpenSSH hostfile.c, `host_hash`).
 fn is_hash(salt: &[u8], hash: &[u8], name: &str) -> bool {
-    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt), name.as_bytes(), hash).is_ok()
+    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt), name.as_bytes(), hash)
+        .is_ok()
 }
 
 /// Whether a pattern with `*` and `?` covers a host (ssh_config(5), PATTERNS).
@@ -174,7 +189,8 @@ mod tests {
 
     use super::*;
 
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
     fn set(patterns: &[&str]) -> BTreeSet<String> {
         patterns.iter().map(ToString::to_string).collect()
@@ -207,7 +223,11 @@ mod tests {
                 && matches("g?t.corp", "git.corp")
                 && matches("GIT.corp", "git.corp")
         );
-        assert!(!matches("*.corp", "corp") && !matches("git", "git.corp") && !matches("git.corp", "git"));
+        assert!(
+            !matches("*.corp", "corp")
+                && !matches("git", "git.corp")
+                && !matches("git.corp", "git")
+        );
     }
 
     fn hash(name: &str) -> String {
@@ -249,7 +269,11 @@ mod tests {
             let line = hash(name);
             assert_eq!(Pins::vouch_for(&line, &repository, "git.corp", None), vouched, "{name}");
             let pins = Pins::of(&line, std::slice::from_ref(&repository));
-            assert_eq!((pins.strict.contains("git.corp"), pins.unknown == 0), (vouched, vouched), "{name}");
+            assert_eq!(
+                (pins.strict.contains("git.corp"), pins.unknown == 0),
+                (vouched, vouched),
+                "{name}"
+            );
         }
     }
 }

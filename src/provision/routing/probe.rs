@@ -1,4 +1,5 @@
-//! Whether ssh can choose the key by itself: tried before anything is planned, and proven once everything is written.
+//! Whether ssh can choose the key by itself: tried before anything is planned, and proven once
+//! everything is written.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ use crate::ssh_match;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Tries `Match exec` with the ssh and the shell of this environment, on a configuration of its own.
+/// Tries `Match exec` with the ssh and the shell of this environment, on a configuration of its
+/// own.
 pub fn method(state: &Path) -> Method {
     match refusal(state) {
         Some(why) => Method::Aliases(why),
@@ -35,7 +37,8 @@ fn refusal(state: &Path) -> Option<String> {
     let Some(binary) = process::own_path().or_else(|| kept.exists().then_some(kept)) else {
         let mounted = Path::new("/proc/self/exe").exists();
         return Some(
-            if mounted { "the running binary was removed" } else { "/proc is not mounted" }.to_owned(),
+            if mounted { "the running binary was removed" } else { "/proc is not mounted" }
+                .to_owned(),
         );
     };
     // without a place for the trial, the proof afterwards has to do
@@ -67,14 +70,16 @@ fn trial(state: &Path, binary: &Path) -> Option<(tempfile::TempDir, PathBuf)> {
         shell_quoted(binary),
         ssh_match::PROBE,
     );
-    let folder =
-        file::temporary_folder(&std::env::temp_dir()).ok().or_else(|| file::temporary_folder(state).ok())?;
+    let folder = file::temporary_folder(&std::env::temp_dir())
+        .ok()
+        .or_else(|| file::temporary_folder(state).ok())?;
     let config = folder.path().join("ssh_config");
     file::write(&config, text.as_bytes(), 0o600).ok()?;
     Some((folder, config))
 }
 
-/// Follows the remote of each host's first repository as git and ssh would, up to the key. Returns how many there are.
+/// Follows the remote of each host's first repository as git and ssh would, up to the key. Returns
+/// how many there are.
 pub fn self_test(home: &Home, routed: &[Repository]) -> Result<usize, Finding> {
     let mut asked = BTreeSet::new();
     for repository in routed {
@@ -106,8 +111,8 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
     }
     ssh.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
     ssh.arg(format!("git-receive-pack '{}'", repository.to_ssh_path()));
-    let output =
-        process::run(ssh, DEADLINE).map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
+    let output = process::run(ssh, DEADLINE)
+        .map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
     if !output.status.success() {
         let first = output.stderr.lines().next().unwrap_or("no message").escape_debug().to_string();
         if let Some((_, file)) = first.split_once("Bad owner or permissions on ") {
@@ -134,8 +139,8 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
     Ok(())
 }
 
-/// What git makes of the repository's canonical remote, outside any clone: itself, or one under an alias of its own. The
-/// error is the URL, safe to print, where that is none for ssh.
+/// What git makes of the repository's canonical remote, outside any clone: itself, or one under an
+/// alias of its own. The error is the URL, safe to print, where that is none for ssh.
 pub fn destination(repository: &Repository) -> Result<Repository, String> {
     let mut git = process::caller("git");
     git.args(["ls-remote", "--get-url", &repository.to_ssh()]).current_dir("/");
@@ -146,7 +151,9 @@ pub fn destination(repository: &Repository) -> Result<Repository, String> {
         _ => return Ok(repository.clone()),
     };
     match GitUrl::parse(&effective) {
-        Ok(url) if url.transport().is_ssh() => url.repository().cloned().ok_or_else(|| url.to_string()),
+        Ok(url) if url.transport().is_ssh() => {
+            url.repository().cloned().ok_or_else(|| url.to_string())
+        }
         Ok(url) => Err(url.to_string()),
         Err(_) => Err(redact(&effective)),
     }

@@ -21,14 +21,22 @@ pub enum Method {
 }
 
 /// The whole file. Every line of it holds for keyed repositories or pinned hosts alone.
-pub fn config(home: &Home, routed: &[Repository], known_hosts: &str, pins: &Pins, method: &Method) -> String {
+pub fn config(
+    home: &Home,
+    routed: &[Repository],
+    known_hosts: &str,
+    pins: &Pins,
+    method: &Method,
+) -> String {
     let mut config = HEADER.to_owned();
     let mut reached = BTreeMap::new();
     for repository in routed {
         let _ = writeln!(config, "\n# {}", repository.to_ssh());
         match method {
             Method::MatchExec => exec_block(&mut config, home, repository),
-            Method::Aliases(_) => alias_blocks(&mut config, home, repository, known_hosts, &mut reached),
+            Method::Aliases(_) => {
+                alias_blocks(&mut config, home, repository, known_hosts, &mut reached)
+            }
         }
     }
     let consult = consult(home);
@@ -53,7 +61,8 @@ fn exec_block(config: &mut String, home: &Home, repository: &Repository) {
     );
 }
 
-/// A host name for this repository alone, reached as the user's own configuration reaches the real one.
+/// A host name for this repository alone, reached as the user's own configuration reaches the real
+/// one.
 fn alias_blocks<'a>(
     config: &mut String,
     home: &Home,
@@ -100,13 +109,16 @@ pub fn port(host: &str) -> Option<u16> {
     settings(host)?.stdout.lines().find_map(|line| line.strip_prefix("port ")?.parse().ok())
 }
 
-/// How the user's configuration reaches `host`, which the blocks for it would tell ssh of that name alone.
+/// How the user's configuration reaches `host`, which the blocks for it would tell ssh of that name
+/// alone.
 fn reach(host: &str) -> Vec<String> {
     let output = settings(host);
     let mut name = host;
     let mut lines = Vec::new();
-    for (key, value) in
-        output.iter().flat_map(|output| output.stdout.lines()).filter_map(|line| line.split_once(' '))
+    for (key, value) in output
+        .iter()
+        .flat_map(|output| output.stdout.lines())
+        .filter_map(|line| line.split_once(' '))
     {
         match key {
             "hostname" => name = value,
@@ -129,19 +141,25 @@ pub fn ssh_quoted(path: &Path) -> String {
 fn ssh_quoted_literally(path: &Path) -> String {
     let path = path.to_string_lossy();
     let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-%+@".contains(&byte));
-    if plain { path.into_owned() } else { format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"")) }
+    if plain {
+        path.into_owned()
+    } else {
+        format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
+    }
 }
 
-/// A path inside the double-quoted command of `Match exec`: quoted for the shell, then for ssh_config.
+/// A path inside the double-quoted command of `Match exec`: quoted for the shell, then for
+/// ssh_config.
 pub fn shell_quoted(path: &Path) -> String {
     let path = path.to_string_lossy();
-    let shell =
-        shlex::try_quote(&path).map_or_else(|_| path.clone().into_owned(), std::borrow::Cow::into_owned);
+    let shell = shlex::try_quote(&path)
+        .map_or_else(|_| path.clone().into_owned(), std::borrow::Cow::into_owned);
     shell.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")
 }
 
-/// What of a path no quoting carries through both `Include` and `Match exec`: its parser unescapes nothing, `Include`
-/// expands patterns, and `IdentityFile` the variables of the environment (OpenSSH misc.c `argv_split`, readconf.c).
+/// What of a path no quoting carries through both `Include` and `Match exec`: its parser unescapes
+/// nothing, `Include` expands patterns, and `IdentityFile` the variables of the environment
+/// (OpenSSH misc.c `argv_split`, readconf.c).
 pub fn unspeakable(path: &Path) -> Option<String> {
     let path = path.to_string_lossy();
     let odd = path.chars().find(|&c| c.is_control() || "'\"\\%[]*?".contains(c));

@@ -1,5 +1,5 @@
-//! apply, status and doctor hold to one rule: 0 where everything that was asked for is there, 1 where something is not,
-//! named alike. What they may differ in is how they come to know it.
+//! apply, status and doctor hold to one rule: 0 where everything that was asked for is there, 1
+//! where something is not, named alike. What they may differ in is how they come to know it.
 
 use std::fs;
 
@@ -103,7 +103,10 @@ fn apply_status_and_doctor_agree() {
                     .map(|line| line.as_str().unwrap())
                     .partition(|line| *line == format!("{code} {item}"));
                 assert_eq!(own.len(), 1, "{code} {item} {when}\n{output}");
-                assert!(others.iter().all(|line| line.starts_with(code)), "{code} {item} {when}\n{output}");
+                assert!(
+                    others.iter().all(|line| line.starts_with(code)),
+                    "{code} {item} {when}\n{output}"
+                );
                 output
             };
             let output = in_status("before the doctor");
@@ -132,13 +135,15 @@ fn apply_status_and_doctor_agree() {
     });
 }
 
-/// Who asked the doctor for what is required alone is answered so by status as well, whoever found the rest.
+/// Who asked the doctor for what is required alone is answered so by status as well, whoever found
+/// the rest.
 #[test]
 fn what_apply_refused_and_nobody_requires_is_told_apart() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let keys = json!({"acme/app": lab.key.private, "acme/other": "no key"}).to_string();
-        let apply = lab.apply().env_remove("PUSHREADY_DEPLOY_KEY").env("PUSHREADY_DEPLOY_KEYS", keys);
+        let apply =
+            lab.apply().env_remove("PUSHREADY_DEPLOY_KEY").env("PUSHREADY_DEPLOY_KEYS", keys);
         apply.env("PUSHREADY_REQUIRE", "push:acme/app,claude").run().fails(1);
         lab.remove(".codex/auth.json");
         let doctor = || lab.doctor(&["--offline", "--required"]);
@@ -188,7 +193,11 @@ fn what_failed_in_part_stands_until_it_is_looked_at_again() {
         assert!(!told.stdout.contains("never"), "{told}");
         line(&format!("not ready: {blocked}"));
         let json = ws.run(&["status", "--json"]).fails(1).json();
-        assert_eq!((&json["not_ready"], &json["doctor"]), (&json!([blocked]), &json!(null)), "{json}");
+        assert_eq!(
+            (&json["not_ready"], &json["doctor"]),
+            (&json!([blocked]), &json!(null)),
+            "{json}"
+        );
         assert_eq!(json["failed_since"][0]["id"], "git.remotes", "{json}");
         // another part says nothing of it, and the same part does
         lab.doctor(&["--offline", "--only", "codex"]).run().success();
@@ -196,14 +205,20 @@ fn what_failed_in_part_stands_until_it_is_looked_at_again() {
         git(good);
         part().run().success();
         let told = status().success();
-        assert!(told.stdout.contains("never checked"), "a part that passes proves no whole\n{told}");
+        assert!(
+            told.stdout.contains("never checked"),
+            "a part that passes proves no whole\n{told}"
+        );
 
         // the whole verdict stays beside it
         lab.doctor(&["--offline"]).run().success();
         git(bad);
         part().run().fails(1);
         let json = ws.run(&["status", "--json"]).fails(1).json();
-        assert_eq!((&json["not_ready"], &json["doctor"]["overall"]), (&json!([blocked]), &json!("pass")));
+        assert_eq!(
+            (&json["not_ready"], &json["doctor"]["overall"]),
+            (&json!([blocked]), &json!("pass"))
+        );
         git(good);
         lab.doctor(&["--offline"]).run().success();
         status().success();

@@ -29,7 +29,9 @@ pub fn faults(report: &Value) -> Vec<String> {
     let requested: BTreeSet<_> =
         report["requested"].as_array().unwrap().iter().map(Value::to_string).collect();
     let told: BTreeSet<_> = checks.iter().map(|check| check["id"].to_string()).collect();
-    faults.extend(requested.difference(&told).map(|id| format!("{id} was asked for, and told nothing")));
+    faults.extend(
+        requested.difference(&told).map(|id| format!("{id} was asked for, and told nothing")),
+    );
     let looked = checks.iter().filter(|check| check["status"] != "skip").map(name);
     let looked: BTreeSet<_> = looked.filter(|(id, _)| requested.contains(id)).collect();
     let examined: BTreeSet<_> = report["examined"].as_array().unwrap().iter().map(name).collect();

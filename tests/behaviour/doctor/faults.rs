@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::table::{Fault, fault, matrix};
 use super::{Lab, URL, token};
-use crate::support::{Access, Cmd, Coder, KeyPair, fake_auth, require, sandbox, sandbox_with, skip};
+use crate::support::{
+    Access, Cmd, Coder, KeyPair, fake_auth, require, sandbox, sandbox_with, skip,
+};
 
 pub const HOME: &[Fault] = &[
-    fault("home-unset", "fail", "HOME is not set", |lab| lab.doctor(&["--offline"]).env_remove("HOME"))
-        .entails(&["remote-still-https", "git-identity-missing"]),
+    fault("home-unset", "fail", "HOME is not set", |lab| {
+        lab.doctor(&["--offline"]).env_remove("HOME")
+    })
+    .entails(&["remote-still-https", "git-identity-missing"]),
     fault("home-mismatch", "warn", "HOME is not the passwd home", |lab| {
         let other = lab.ws.home().join("elsewhere");
         lab.write("elsewhere/.gitconfig", "[user]\n\tname = D\n\temail = d@example.com\n");
@@ -24,7 +28,8 @@ pub const HOME: &[Fault] = &[
         lab.doctor(&["--offline"])
     }),
     fault("home-other-owner", "fail", "HOME is somebody else's folder", |lab| {
-        let foreign = ["/usr/share", "/var/cache/man", "/var/cache/apt/archives/partial"].into_iter();
+        let foreign =
+            ["/usr/share", "/var/cache/man", "/var/cache/apt/archives/partial"].into_iter();
         let owner = |folder: &str| fs::metadata(folder).map(|folder| folder.uid());
         // to a sandbox that root starts, what is root's seems to be its own
         let mut foreign = foreign.filter(|folder| owner(folder).is_ok_and(|uid| uid != 1000));
@@ -33,7 +38,10 @@ pub const HOME: &[Fault] = &[
     })
     .entails(&["home-read-only", "not-provisioned"]),
     fault("clock-skew", "warn", "Codex's token was issued in an hour from now", |lab| {
-        lab.write(".codex/auth.json", &fake_auth::ChatGpt { last_refresh: 3600, ..lab.seed.clone() }.json());
+        lab.write(
+            ".codex/auth.json",
+            &fake_auth::ChatGpt { last_refresh: 3600, ..lab.seed.clone() }.json(),
+        );
         lab.doctor(&["--offline"])
     }),
     fault("home-io-error", "fail", "the disk cannot read .claude.json", |lab| {
@@ -47,7 +55,8 @@ pub const HOME: &[Fault] = &[
         lab.doctor(&["--offline"])
     }),
     fault("home-unsafe-place", "fail", "auth.json is a symlink", |lab| {
-        let (place, away) = (lab.ws.home().join(".codex/auth.json"), lab.ws.home().join("auth.json"));
+        let (place, away) =
+            (lab.ws.home().join(".codex/auth.json"), lab.ws.home().join("auth.json"));
         fs::rename(&place, &away).unwrap();
         symlink(away, place).unwrap();
         lab.doctor(&["--offline"])
@@ -78,7 +87,8 @@ pub const HOME: &[Fault] = &[
     .entails(&["remote-still-https"]),
     fault("ssh-route-broken", "fail", "the same, and ssh alone is asked for", |lab| {
         refused_state(lab);
-        lab.doctor(&["--offline", "--only", "ssh"]).env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
+        lab.doctor(&["--offline", "--only", "ssh"])
+            .env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
     }),
     fault("required-missing", "fail", "a key is required that nobody gave", |lab| {
         lab.doctor(&["--offline"]).env("PUSHREADY_REQUIRE", "push:acme/nowhere")
@@ -131,7 +141,8 @@ fn refused_key(lab: &Lab, options: &[&str]) -> Cmd {
     let file = folder.path().join("key");
     // Debian's ssh-keygen makes no RSA key that is as weak
     if options.contains(&"1024") {
-        let pem = lab.ws.cmd("openssl").args(["genrsa", "-traditional", "1024"]).run().success().stdout;
+        let pem =
+            lab.ws.cmd("openssl").args(["genrsa", "-traditional", "1024"]).run().success().stdout;
         fs::write(&file, pem).unwrap();
         lab.ws.cmd("chmod").arg("600").arg(&file).run().success();
         lab.ws.cmd("ssh-keygen").args(["-p", "-N", "", "-f"]).arg(&file).run().success();
@@ -163,18 +174,25 @@ pub const LEAKS: &[Fault] = &[
     fault("leak-remote-url", "warn", "a token stands in a global rule", |lab| {
         lab.append(
             ".gitconfig",
-            &format!("[url \"https://x:{}@git.corp.test/\"]\n\tinsteadOf = corp:\n", "t".repeat(40)),
+            &format!(
+                "[url \"https://x:{}@git.corp.test/\"]\n\tinsteadOf = corp:\n",
+                "t".repeat(40)
+            ),
         );
         lab.doctor(&["--offline"])
     }),
     fault("leak-remote-url", "warn", "a token stands in git's other global file", |lab| {
-        let url = format!("[url \"https://x:{}@git.corp.test/\"]\n\tinsteadOf = corp:\n", "t".repeat(40));
+        let url =
+            format!("[url \"https://x:{}@git.corp.test/\"]\n\tinsteadOf = corp:\n", "t".repeat(40));
         lab.write(".config/git/config", &url);
         lab.doctor(&["--offline"])
     }),
     fault("leak-remote-url", "warn", "a token stands in a submodule's URL", |lab| {
         let url = format!("https://x:{}@github.com/acme/other", "t".repeat(40));
-        lab.write("src/app/.gitmodules", &format!("[submodule \"s\"]\n\tpath = s\n\turl = {url}\n"));
+        lab.write(
+            "src/app/.gitmodules",
+            &format!("[submodule \"s\"]\n\tpath = s\n\turl = {url}\n"),
+        );
         lab.doctor(&["--offline"])
     }),
     fault("leak-remote-url", "warn", "a runner left its header in the clone", |lab| {
@@ -197,7 +215,8 @@ pub const LEAKS: &[Fault] = &[
     }),
     fault("leak-argv", "warn", "a token is an argument of a process", |lab| {
         let leaky = format!("tail -f /dev/null {} >/dev/null 2>&1 & tail=$!", token());
-        let script = format!("{leaky}; pushready doctor --json --offline; code=$?; kill $tail; exit $code");
+        let script =
+            format!("{leaky}; pushready doctor --json --offline; code=$?; kill $tail; exit $code");
         lab.ws.sh(&script).current_dir("src/app")
     }),
     fault("leaks.agent-log", "unknown", "the agent's log cannot be read", |lab| {
@@ -240,7 +259,8 @@ pub const CODEX: &[Fault] = &[
         lab.doctor(&["--offline"])
     }),
     fault("codex-auth-expired", "fail", "expired, and no refresh token", |lab| {
-        let mut login: serde_json::Value = serde_json::from_str(&lab.seed.clone().expired().json()).unwrap();
+        let mut login: serde_json::Value =
+            serde_json::from_str(&lab.seed.clone().expired().json()).unwrap();
         login["tokens"]["refresh_token"] = "".into();
         lab.write(".codex/auth.json", &login.to_string());
         lab.doctor(&["--offline"])
@@ -250,13 +270,19 @@ pub const CODEX: &[Fault] = &[
         lab.doctor(&["--offline"])
     }),
     fault("codex-auth-stale", "warn", "the variable has an older seed than the login", |lab| {
-        lab.apply().env("PUSHREADY_CODEX_AUTH_JSON", lab.seed.clone().refreshed().json()).run().success();
+        lab.apply()
+            .env("PUSHREADY_CODEX_AUTH_JSON", lab.seed.clone().refreshed().json())
+            .run()
+            .success();
         let older = fake_auth::ChatGpt { last_refresh: -3 * 86_400, ..lab.seed.clone() };
         lab.doctor(&["--offline"]).env("PUSHREADY_CODEX_AUTH_JSON", older.json())
     })
     .entails(&["leak-env"]),
     fault("codex-login-not-ours", "warn", "the user logged in with another account", |lab| {
-        lab.write(".codex/auth.json", &lab.seed.clone().of_account(fake_auth::OTHER_ACCOUNT).json());
+        lab.write(
+            ".codex/auth.json",
+            &lab.seed.clone().of_account(fake_auth::OTHER_ACCOUNT).json(),
+        );
         lab.doctor(&["--offline"])
     }),
     fault("codex-lease-expiring", "warn", "a lease with an hour left", |lab| {
@@ -287,17 +313,25 @@ pub const CODEX: &[Fault] = &[
     })
     .entails(&["codex-untrusted-folder"]),
     fault("codex-provider-bypass", "fail", "a provider with a key of its own", |lab| {
-        let provider = "model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\nenv_key = \"K\"\n";
-        lab.write(".codex/config.toml", &format!("{provider}{}", lab.ws.read(".codex/config.toml")));
+        let provider =
+            "model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\nenv_key = \"K\"\n";
+        lab.write(
+            ".codex/config.toml",
+            &format!("{provider}{}", lab.ws.read(".codex/config.toml")),
+        );
         lab.doctor(&["--offline"])
     }),
     fault("codex-token-sent-elsewhere", "fail", "another base URL", |lab| {
         let old = lab.ws.read(".codex/config.toml");
-        lab.write(".codex/config.toml", &format!("openai_base_url = \"https://evil.example/v1\"\n{old}"));
+        lab.write(
+            ".codex/config.toml",
+            &format!("openai_base_url = \"https://evil.example/v1\"\n{old}"),
+        );
         lab.doctor(&["--offline"])
     }),
     fault("codex-token-sent-elsewhere", "fail", "the login is renewed elsewhere", |lab| {
-        lab.doctor(&["--offline"]).env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", "https://evil.example/oauth/token")
+        lab.doctor(&["--offline"])
+            .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", "https://evil.example/oauth/token")
     }),
     fault("codex-config-malformed", "fail", "a provider that is not there", |lab| {
         let old = lab.ws.read(".codex/config.toml");
@@ -309,15 +343,20 @@ pub const CODEX: &[Fault] = &[
         fs::write(lab.ws.home().join("src/app/.codex/config.toml"), b"# caf\xe9\n").unwrap();
         lab.doctor(&["--offline"])
     }),
-    fault("codex-forced-login", "fail", "a work tree beside a bare clone, which is trusted", |lab| {
-        let git = |args: &[&str]| lab.ws.git(args).run().success();
-        git(&["clone", "--quiet", "--bare", "src/app", "p/.bare"]);
-        lab.write("p/.git", "gitdir: ./.bare\n");
-        git(&["-C", "p", "worktree", "add", "--quiet", "--detach", "tree"]);
-        trusts(lab, "/home/coder/p");
-        lab.write("p/tree/.codex/config.toml", "forced_login_method = \"api\"\n");
-        lab.doctor(&["--offline", "--only", "codex"]).current_dir("/home/coder/p/tree")
-    }),
+    fault(
+        "codex-forced-login",
+        "fail",
+        "a work tree beside a bare clone, which is trusted",
+        |lab| {
+            let git = |args: &[&str]| lab.ws.git(args).run().success();
+            git(&["clone", "--quiet", "--bare", "src/app", "p/.bare"]);
+            lab.write("p/.git", "gitdir: ./.bare\n");
+            git(&["-C", "p", "worktree", "add", "--quiet", "--detach", "tree"]);
+            trusts(lab, "/home/coder/p");
+            lab.write("p/tree/.codex/config.toml", "forced_login_method = \"api\"\n");
+            lab.doctor(&["--offline", "--only", "codex"]).current_dir("/home/coder/p/tree")
+        },
+    ),
     fault("codex-auth-incomplete", "fail", "a line break in the token", |lab| {
         let mut login: serde_json::Value = serde_json::from_str(&lab.seed.json()).unwrap();
         login["tokens"]["access_token"] = format!("{}\n", lab.seed.access_token()).into();
@@ -331,7 +370,10 @@ pub const CODEX: &[Fault] = &[
     }),
     fault("codex-store-not-file", "fail", "credentials in a keyring", |lab| {
         let old = lab.ws.read(".codex/config.toml");
-        lab.write(".codex/config.toml", &format!("cli_auth_credentials_store = \"keyring\"\n{old}"));
+        lab.write(
+            ".codex/config.toml",
+            &format!("cli_auth_credentials_store = \"keyring\"\n{old}"),
+        );
         lab.doctor(&["--offline"])
     }),
     fault("codex-model-unsupported", "fail", "a model that was withdrawn", |lab| {
@@ -353,15 +395,25 @@ pub const CODEX: &[Fault] = &[
         fs::write(path, [&b"# \xff\n"[..], &old].concat()).unwrap();
         lab.doctor(&["--offline"])
     }),
-    fault("codex-forced-login", "fail", "a trusted repository's file forces another method", |lab| {
-        trusts(lab, "/home/coder/src/app");
-        lab.write("src/app/.codex/config.toml", "forced_login_method = \"api\"\n");
-        lab.doctor(&["--offline"])
-    }),
-    fault("codex-store-not-file", "fail", "the file of a trusted folder, seen from elsewhere", |lab| {
-        lab.write("work/.codex/config.toml", "cli_auth_credentials_store = \"keyring\"\n");
-        lab.doctor(&["--offline"])
-    }),
+    fault(
+        "codex-forced-login",
+        "fail",
+        "a trusted repository's file forces another method",
+        |lab| {
+            trusts(lab, "/home/coder/src/app");
+            lab.write("src/app/.codex/config.toml", "forced_login_method = \"api\"\n");
+            lab.doctor(&["--offline"])
+        },
+    ),
+    fault(
+        "codex-store-not-file",
+        "fail",
+        "the file of a trusted folder, seen from elsewhere",
+        |lab| {
+            lab.write("work/.codex/config.toml", "cli_auth_credentials_store = \"keyring\"\n");
+            lab.doctor(&["--offline"])
+        },
+    ),
     fault(
         "codex-model-unsupported",
         "fail",
@@ -377,11 +429,16 @@ pub const CODEX: &[Fault] = &[
         lab.write("work/.codex/config.toml", "model = [\n");
         lab.doctor(&["--offline"])
     }),
-    fault("codex-config-malformed", "unknown", "a sandbox of which this version knows nothing", |lab| {
-        let old = lab.ws.read(".codex/config.toml");
-        lab.write(".codex/config.toml", &format!("sandbox_mode = \"strict\"\n{old}"));
-        lab.doctor(&["--offline"])
-    }),
+    fault(
+        "codex-config-malformed",
+        "unknown",
+        "a sandbox of which this version knows nothing",
+        |lab| {
+            let old = lab.ws.read(".codex/config.toml");
+            lab.write(".codex/config.toml", &format!("sandbox_mode = \"strict\"\n{old}"));
+            lab.doctor(&["--offline"])
+        },
+    ),
     fault("codex-untrusted-folder", "warn", "whose file then does not count", |lab| {
         lab.remove(".codex/config.toml");
         lab.write("work/.codex/config.toml", "forced_login_method = \"api\"\n");
@@ -403,7 +460,10 @@ pub const CODEX: &[Fault] = &[
 ];
 
 fn trusts(lab: &Lab, folder: &str) {
-    lab.append(".codex/config.toml", &format!("[projects.\"{folder}\"]\ntrust_level = \"trusted\"\n"));
+    lab.append(
+        ".codex/config.toml",
+        &format!("[projects.\"{folder}\"]\ntrust_level = \"trusted\"\n"),
+    );
 }
 
 #[test]
@@ -454,10 +514,15 @@ pub const CLAUDE: &[Fault] = &[
         lab.write(".claude/settings.json", r#"{"env": {"CLAUDE_CODE_OAUTH_TOKEN": "another"}}"#);
         lab.doctor(&["--offline"])
     }),
-    fault("claude-auth-conflict", "fail", "an API key that is a number in the settings of the home", |lab| {
-        lab.write(".claude/settings.local.json", r#"{"env": {"ANTHROPIC_API_KEY": 123}}"#);
-        lab.doctor(&["--offline"]).current_dir("/home/coder")
-    }),
+    fault(
+        "claude-auth-conflict",
+        "fail",
+        "an API key that is a number in the settings of the home",
+        |lab| {
+            lab.write(".claude/settings.local.json", r#"{"env": {"ANTHROPIC_API_KEY": 123}}"#);
+            lab.doctor(&["--offline"]).current_dir("/home/coder")
+        },
+    ),
     fault(
         "claude-token-sent-elsewhere",
         "fail",
@@ -474,17 +539,34 @@ pub const CLAUDE: &[Fault] = &[
             lab.doctor(&["--offline"])
         },
     ),
-    fault("claude-provider-bypass", "fail", "the folder's own settings beat the repository's", |lab| {
-        lab.write("src/app/.claude/settings.json", r#"{"env": {"CLAUDE_CODE_USE_MANTLE": "0"}}"#);
-        lab.write("src/app/.claude/settings.local.json", r#"{"env": {"CLAUDE_CODE_USE_MANTLE": "1"}}"#);
-        lab.doctor(&["--offline"])
-    }),
-    fault("claude-auth-conflict", "fail", "an API key in a file that begins with a byte order mark", |lab| {
-        lab.write(".claude/settings.json", "\u{feff}{\"env\": {\"ANTHROPIC_API_KEY\": \"x\"}}");
-        lab.doctor(&["--offline"])
-    }),
+    fault(
+        "claude-provider-bypass",
+        "fail",
+        "the folder's own settings beat the repository's",
+        |lab| {
+            lab.write(
+                "src/app/.claude/settings.json",
+                r#"{"env": {"CLAUDE_CODE_USE_MANTLE": "0"}}"#,
+            );
+            lab.write(
+                "src/app/.claude/settings.local.json",
+                r#"{"env": {"CLAUDE_CODE_USE_MANTLE": "1"}}"#,
+            );
+            lab.doctor(&["--offline"])
+        },
+    ),
+    fault(
+        "claude-auth-conflict",
+        "fail",
+        "an API key in a file that begins with a byte order mark",
+        |lab| {
+            lab.write(".claude/settings.json", "\u{feff}{\"env\": {\"ANTHROPIC_API_KEY\": \"x\"}}");
+            lab.doctor(&["--offline"])
+        },
+    ),
     fault("claude-auth-conflict", "fail", "a header that logs in as somebody else", |lab| {
-        lab.doctor(&["--offline"]).env("ANTHROPIC_CUSTOM_HEADERS", "X-Team: a\nauthorization: Bearer other")
+        lab.doctor(&["--offline"])
+            .env("ANTHROPIC_CUSTOM_HEADERS", "X-Team: a\nauthorization: Bearer other")
     }),
     fault("claude-auth-conflict", "fail", "credentials are looked for in another folder", |lab| {
         lab.doctor(&["--offline"]).env("CLAUDE_SECURESTORAGE_CONFIG_DIR", "/tmp/none")
@@ -509,7 +591,8 @@ pub const CLAUDE: &[Fault] = &[
         "the folder above is trusted, and the folder is a repository",
         |lab| {
             lab.ws.git(&["init", "--quiet", "work"]).run().success();
-            let above = lab.ws.read(".claude.json").replace("\"/home/coder/work\"", "\"/home/coder\"");
+            let above =
+                lab.ws.read(".claude.json").replace("\"/home/coder/work\"", "\"/home/coder\"");
             lab.write(".claude.json", &above);
             lab.doctor(&["--offline"])
         },
@@ -519,7 +602,8 @@ pub const CLAUDE: &[Fault] = &[
         fs::remove_dir_all(lab.ws.home().join("work")).unwrap();
         git(&["worktree", "add", "--quiet", "--detach", "/home/coder/work"]);
         // the main one covers it
-        let main = lab.ws.read(".claude.json").replace("\"/home/coder/work\"", "\"/home/coder/src/app\"");
+        let main =
+            lab.ws.read(".claude.json").replace("\"/home/coder/work\"", "\"/home/coder/src/app\"");
         lab.write(".claude.json", &main);
         let trust = lab.doctor(&["--offline", "--only", "claude.trust"]).run().success();
         assert_eq!(trust.json()["checks"][0]["status"], "pass", "{trust}");
@@ -532,12 +616,14 @@ pub const CLAUDE: &[Fault] = &[
         lab.doctor(&["--offline"])
     }),
     fault("claude-onboarding-incomplete", "warn", "onboarding was reset", |lab| {
-        let reset = lab.ws.read(".claude.json").replace("\"hasCompletedOnboarding\": true", "\"x\": true");
+        let reset =
+            lab.ws.read(".claude.json").replace("\"hasCompletedOnboarding\": true", "\"x\": true");
         lab.write(".claude.json", &reset);
         lab.doctor(&["--offline"])
     }),
     fault("claude-untrusted-folder", "warn", "the folder is untrusted again", |lab| {
-        let reset = lab.ws.read(".claude.json").replace("\"hasTrustDialogAccepted\": true", "\"x\": true");
+        let reset =
+            lab.ws.read(".claude.json").replace("\"hasTrustDialogAccepted\": true", "\"x\": true");
         lab.write(".claude.json", &reset);
         lab.doctor(&["--offline"])
     }),
@@ -669,10 +755,10 @@ pub const SSH: &[Fault] = &[
         lab.doctor(&["--offline"])
     }),
     fault("git-identity-missing", "warn", "nobody told git who commits", |lab| {
-        let only_ours = lab
-            .ws
-            .read(".gitconfig")
-            .replace("[user]\n\tname = Dev\n\temail = dev@example.com\n", "[user]\n\tuseConfigOnly = true\n");
+        let only_ours = lab.ws.read(".gitconfig").replace(
+            "[user]\n\tname = Dev\n\temail = dev@example.com\n",
+            "[user]\n\tuseConfigOnly = true\n",
+        );
         lab.write(".gitconfig", &only_ours);
         lab.doctor(&["--offline"])
     }),
@@ -686,7 +772,10 @@ pub const SSH: &[Fault] = &[
     }),
     fault("remote-reversed", "fail", "a rule turns SSH back to HTTPS", |lab| {
         lab.ws.git(&["remote", "set-url", "origin", URL]).current_dir("src/app").run().success();
-        lab.append(".gitconfig", "[url \"https://github.com/Acme/\"]\n\tinsteadOf = git@github.com:acme/\n");
+        lab.append(
+            ".gitconfig",
+            "[url \"https://github.com/Acme/\"]\n\tinsteadOf = git@github.com:acme/\n",
+        );
         lab.doctor(&["--offline"])
     }),
     fault("remote-push-elsewhere", "warn", "pushurl names a fork", |lab| {
@@ -697,33 +786,52 @@ pub const SSH: &[Fault] = &[
             .success();
         lab.doctor(&["--offline"])
     }),
-    fault("git-identity-missing", "warn", "variables name the author, and nobody the committer", |lab| {
-        let nobody = lab
-            .ws
-            .read(".gitconfig")
-            .replace("name = Dev\n\temail = dev@example.com\n", "useConfigOnly = true\n");
-        lab.write(".gitconfig", &nobody);
-        lab.doctor(&["--offline"]).env("GIT_AUTHOR_NAME", "D").env("GIT_AUTHOR_EMAIL", "d@example.com")
-    }),
-    fault("remote-push-elsewhere", "warn", "of another clone than the current one, and oddly named", |lab| {
-        let git = |args: &[&str], folder: &str| lab.ws.git(args).current_dir(folder).run().success();
-        let fork = "git@github.com:fork/app.git";
-        git(&["init", "--quiet", "/home/coder/src/other"], "src");
-        git(&["remote", "set-url", "--push", "origin", fork], "src/app");
-        lab.append("src/app/.git/config", &format!("[remote \"a; b\"]\n\turl = {URL}\n\tpushurl = {fork}\n"));
-        let doctor =
-            || lab.doctor(&["--offline", "--all", "--only", "git"]).current_dir("/home/coder/src/other");
-        let report = doctor().run().json();
-        let checks = report["checks"].as_array().unwrap().iter();
-        let fixes: Vec<_> = checks
-            .filter(|check| check["code"] == "remote-push-elsewhere")
-            .map(|check| &check["fix"])
-            .collect();
-        let argv = ["git", "-C", "/home/coder/src/app", "remote", "set-url", "--push", "origin", URL];
-        assert!(fixes.iter().any(|fix| fix["argv"] == serde_json::json!(argv)), "{fixes:?}");
-        assert!(fixes.len() == 2 && !format!("{fixes:?}").contains("a; b"), "{fixes:?}");
-        doctor()
-    }),
+    fault(
+        "git-identity-missing",
+        "warn",
+        "variables name the author, and nobody the committer",
+        |lab| {
+            let nobody = lab
+                .ws
+                .read(".gitconfig")
+                .replace("name = Dev\n\temail = dev@example.com\n", "useConfigOnly = true\n");
+            lab.write(".gitconfig", &nobody);
+            lab.doctor(&["--offline"])
+                .env("GIT_AUTHOR_NAME", "D")
+                .env("GIT_AUTHOR_EMAIL", "d@example.com")
+        },
+    ),
+    fault(
+        "remote-push-elsewhere",
+        "warn",
+        "of another clone than the current one, and oddly named",
+        |lab| {
+            let git =
+                |args: &[&str], folder: &str| lab.ws.git(args).current_dir(folder).run().success();
+            let fork = "git@github.com:fork/app.git";
+            git(&["init", "--quiet", "/home/coder/src/other"], "src");
+            git(&["remote", "set-url", "--push", "origin", fork], "src/app");
+            lab.append(
+                "src/app/.git/config",
+                &format!("[remote \"a; b\"]\n\turl = {URL}\n\tpushurl = {fork}\n"),
+            );
+            let doctor = || {
+                lab.doctor(&["--offline", "--all", "--only", "git"])
+                    .current_dir("/home/coder/src/other")
+            };
+            let report = doctor().run().json();
+            let checks = report["checks"].as_array().unwrap().iter();
+            let fixes: Vec<_> = checks
+                .filter(|check| check["code"] == "remote-push-elsewhere")
+                .map(|check| &check["fix"])
+                .collect();
+            let argv =
+                ["git", "-C", "/home/coder/src/app", "remote", "set-url", "--push", "origin", URL];
+            assert!(fixes.iter().any(|fix| fix["argv"] == serde_json::json!(argv)), "{fixes:?}");
+            assert!(fixes.len() == 2 && !format!("{fixes:?}").contains("a; b"), "{fixes:?}");
+            doctor()
+        },
+    ),
     fault("remote-port-in-path", "warn", "an scp-like remote with a port", |lab| {
         lab.ws
             .git(&["remote", "add", "ported", "git@github.com:22/acme/app.git"])
@@ -776,7 +884,8 @@ pub const PUSH: &[Fault] = &[
         lab.doctor(&["--only", "ssh,push"])
     }),
     fault("push-sso-required", "fail", "the organisation wants single sign-on", |lab| {
-        lab.host.refuse("acme/app", "ERROR: The `acme' organization has enabled or enforced SAML SSO.");
+        lab.host
+            .refuse("acme/app", "ERROR: The `acme' organization has enabled or enforced SAML SSO.");
         lab.doctor(&["--only", "push"])
     }),
     fault("push-ip-not-allowed", "fail", "the organisation has an allow list", |lab| {
@@ -806,7 +915,9 @@ pub const PUSH: &[Fault] = &[
         lab.doctor(&["--only", "push", "--repo", "git@git.corp.test:acme/other.git"])
     }),
     fault("ssh-too-many-keys", "fail", "ssh offers seven keys, and the seventh is right", |lab| {
-        lab.host.user_key("dev", &[("acme/other", Access::Write)]).write_to(&lab.ws.home().join(".ssh/k7"));
+        lab.host
+            .user_key("dev", &[("acme/other", Access::Write)])
+            .write_to(&lab.ws.home().join(".ssh/k7"));
         let mut config = lab.ws.read(".ssh/config") + "\nHost github.com\n";
         for nth in 1..=7 {
             let file = lab.ws.home().join(format!(".ssh/k{nth}"));
@@ -818,14 +929,27 @@ pub const PUSH: &[Fault] = &[
         lab.write(".ssh/config", &config);
         lab.doctor(&["--only", "push", "--repo", "acme/other"])
     }),
-    fault("remote-reversed", "fail", "a rule turns SSH back to HTTPS, and no clone is in view", |lab| {
-        lab.append(".gitconfig", "[url \"https://github.com/Acme/\"]\n\tinsteadOf = git@github.com:acme/\n");
-        lab.ws.pushready(&["doctor", "--json", "--only", "push"])
-    }),
-    fault("ssh-host-key-changed", "fail", "the server has another host key than the pinned one", |lab| {
-        lab.apply().env("PUSHREADY_KNOWN_HOSTS", "example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIVIC02vnjFyL+I4RHfvIGNtOgJMe769VTF1VR4EB3ZB").run().success();
-        lab.doctor(&["--only", "push"])
-    }),
+    fault(
+        "remote-reversed",
+        "fail",
+        "a rule turns SSH back to HTTPS, and no clone is in view",
+        |lab| {
+            lab.append(
+                ".gitconfig",
+                "[url \"https://github.com/Acme/\"]\n\tinsteadOf = git@github.com:acme/\n",
+            );
+            lab.ws.pushready(&["doctor", "--json", "--only", "push"])
+        },
+    ),
+    fault(
+        "ssh-host-key-changed",
+        "fail",
+        "the server has another host key than the pinned one",
+        |lab| {
+            lab.apply().env("PUSHREADY_KNOWN_HOSTS", "example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIVIC02vnjFyL+I4RHfvIGNtOgJMe769VTF1VR4EB3ZB").run().success();
+            lab.doctor(&["--only", "push"])
+        },
+    ),
     fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND does nothing", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "false")
     }),
@@ -835,10 +959,16 @@ pub const PUSH: &[Fault] = &[
     fault("ssh-command-broken", "fail", "GIT_SSH is no program", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH", "/nowhere/ssh")
     }),
-    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is no program, and the server refuses too", |lab| {
-        lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
-        lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/opt/gone/ssh")
-    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "GIT_SSH_COMMAND is no program, and the server refuses too",
+        |lab| {
+            lab.host
+                .refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
+            lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/opt/gone/ssh")
+        },
+    ),
     fault("remote-reversed", "fail", "a rule of the clone leads to another host", |lab| {
         for args in [
             ["remote", "set-url", "origin", "git@github.com:acme/app"],
@@ -874,14 +1004,21 @@ pub const PUSH: &[Fault] = &[
         lab.host.refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");
         lab.doctor(&["--only", "push.write"]).env("GIT_SSH", "/tmp")
     }),
-    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND uses the key of another repository", |lab| {
-        let other = lab.host.deploy_key("acme/elsewhere", Access::Write);
-        lab.ws.write("other", &*other.private, 0o600);
-        let command = "ssh -F none -i ~/other -o IdentitiesOnly=yes -o StrictHostKeyChecking=no";
-        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", command)
-    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "GIT_SSH_COMMAND uses the key of another repository",
+        |lab| {
+            let other = lab.host.deploy_key("acme/elsewhere", Access::Write);
+            lab.ws.write("other", &*other.private, 0o600);
+            let command =
+                "ssh -F none -i ~/other -o IdentitiesOnly=yes -o StrictHostKeyChecking=no";
+            lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", command)
+        },
+    ),
     fault("ssh-port-blocked", "fail", "a wrapper speaks of success where nothing answers", |lab| {
-        lab.ws.install("talker", "#!/bin/sh\necho 'Already up to date.' >&2\nexec ssh -p 2 \"$@\"\n");
+        lab.ws
+            .install("talker", "#!/bin/sh\necho 'Already up to date.' >&2\nexec ssh -p 2 \"$@\"\n");
         lab.doctor(&["--only", "push.write"]).env("GIT_SSH_COMMAND", "/run/rig/bin/talker")
     }),
     fault(
@@ -918,10 +1055,20 @@ pub const PUSH: &[Fault] = &[
         lab.ws.install("quiet-ssh", "#!/bin/sh\nexec ssh -n \"$@\"\n");
         lab.doctor(&["--only", "push"]).env("GIT_SSH", "/run/rig/bin/quiet-ssh")
     }),
-    fault("ssh-command-broken", "fail", "git is told that a wrapper which needs options takes none", |lab| {
-        lab.ws.install("picky", "#!/bin/sh\n[ \"$1\" = -o ] || [ \"$1\" = -G ] || exit 3\nexec ssh \"$@\"\n");
-        lab.doctor(&["--only", "push"]).env("GIT_SSH", "/run/rig/bin/picky").env("GIT_SSH_VARIANT", "simple")
-    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "git is told that a wrapper which needs options takes none",
+        |lab| {
+            lab.ws.install(
+                "picky",
+                "#!/bin/sh\n[ \"$1\" = -o ] || [ \"$1\" = -G ] || exit 3\nexec ssh \"$@\"\n",
+            );
+            lab.doctor(&["--only", "push"])
+                .env("GIT_SSH", "/run/rig/bin/picky")
+                .env("GIT_SSH_VARIANT", "simple")
+        },
+    ),
     fault(
         "ssh-command-broken",
         "fail",
@@ -935,19 +1082,32 @@ pub const PUSH: &[Fault] = &[
             lab.doctor(&["--live", "--only", "push"])
         },
     ),
-    fault("ssh-command-broken", "fail", "a condition on the remote, which a shorthand names", |lab| {
-        lab.write("work.gitconfig", "[core]\n\tsshCommand = false\n");
-        for (key, value) in [
-            ("includeIf.hasconfig:remote.*.url:work:*.path", "~/work.gitconfig"),
-            ("url.git@github.com:acme/.insteadOf", "work:"),
-        ] {
-            lab.ws.git(&["config", "--global", key, value]).run().success();
-        }
-        lab.ws.git(&["remote", "set-url", "origin", "work:app.git"]).current_dir("src/app").run().success();
-        lab.doctor(&["--only", "push.write"])
-    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "a condition on the remote, which a shorthand names",
+        |lab| {
+            lab.write("work.gitconfig", "[core]\n\tsshCommand = false\n");
+            for (key, value) in [
+                ("includeIf.hasconfig:remote.*.url:work:*.path", "~/work.gitconfig"),
+                ("url.git@github.com:acme/.insteadOf", "work:"),
+            ] {
+                lab.ws.git(&["config", "--global", key, value]).run().success();
+            }
+            lab.ws
+                .git(&["remote", "set-url", "origin", "work:app.git"])
+                .current_dir("src/app")
+                .run()
+                .success();
+            lab.doctor(&["--only", "push.write"])
+        },
+    ),
     fault("git-transport-forbidden", "fail", "the clone forbids ssh", |lab| {
-        lab.ws.git(&["config", "protocol.ssh.allow", "never"]).current_dir("src/app").run().success();
+        lab.ws
+            .git(&["config", "protocol.ssh.allow", "never"])
+            .current_dir("src/app")
+            .run()
+            .success();
         lab.doctor(&["--only", "push"])
     }),
     fault("push.write", "unknown", "the clone names another program for the server", |lab| {
@@ -956,24 +1116,38 @@ pub const PUSH: &[Fault] = &[
         lab.doctor(&["--only", "push"])
     }),
     fault("remote-reversed", "fail", "a rule for pushes alone, and no clone is in view", |lab| {
-        let rule = ["config", "--global", "url.https://github.com/.pushInsteadOf", "git@github.com:"];
+        let rule =
+            ["config", "--global", "url.https://github.com/.pushInsteadOf", "git@github.com:"];
         lab.ws.git(&rule).run().success();
         lab.ws.pushready(&["doctor", "--json", "--only", "push"])
     }),
-    fault("push-option-unsupported", "fail", "pushes send an option, and nothing was pushed yet", |lab| {
-        lab.ws.git(&["config", "--global", "push.pushOption", "ci.skip"]).run().success();
-        lab.doctor(&["--only", "push"])
-    }),
+    fault(
+        "push-option-unsupported",
+        "fail",
+        "pushes send an option, and nothing was pushed yet",
+        |lab| {
+            lab.ws.git(&["config", "--global", "push.pushOption", "ci.skip"]).run().success();
+            lab.doctor(&["--only", "push"])
+        },
+    ),
     fault("push-option-unsupported", "fail", "every push is to be signed", |lab| {
         lab.ws.git(&["config", "--global", "push.gpgSign", "true"]).run().success();
         lab.doctor(&["--live", "--only", "push.live"])
     }),
-    fault("ssh-proxy-failed", "fail", "ssh is to go through a program that is not installed", |lab| {
-        lab.append(".ssh/config", "\nHost *\n  ProxyCommand cloudflared access ssh\n");
-        lab.doctor(&["--only", "push"])
-    }),
+    fault(
+        "ssh-proxy-failed",
+        "fail",
+        "ssh is to go through a program that is not installed",
+        |lab| {
+            lab.append(".ssh/config", "\nHost *\n  ProxyCommand cloudflared access ssh\n");
+            lab.doctor(&["--only", "push"])
+        },
+    ),
     fault("ssh-output-garbled", "fail", "a LocalCommand greets", |lab| {
-        lab.append(".ssh/config", "\nHost *\n  PermitLocalCommand yes\n  LocalCommand echo Welcome 00ps\n");
+        lab.append(
+            ".ssh/config",
+            "\nHost *\n  PermitLocalCommand yes\n  LocalCommand echo Welcome 00ps\n",
+        );
         lab.doctor(&["--only", "push"])
     }),
     fault("ssh-route-broken", "fail", "the key is of a kind that ssh is told not to use", |lab| {
@@ -1016,11 +1190,14 @@ fn faults_of_push() {
 #[test]
 fn a_uid_without_a_passwd_entry() {
     sandbox_with(&["--uid", "4242"], |ws| {
-        let apply = ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
+        let apply =
+            ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
         apply.run();
-        let doctor = || ws.pushready(&["doctor", "--json", "--offline"]).env("GIT_AUTHOR_NAME", "D");
-        let committer =
-            |doctor: Cmd| doctor.env("GIT_COMMITTER_NAME", "D").env("GIT_COMMITTER_EMAIL", "d@example.com");
+        let doctor =
+            || ws.pushready(&["doctor", "--json", "--offline"]).env("GIT_AUTHOR_NAME", "D");
+        let committer = |doctor: Cmd| {
+            doctor.env("GIT_COMMITTER_NAME", "D").env("GIT_COMMITTER_EMAIL", "d@example.com")
+        };
         let output = committer(doctor().env("GIT_AUTHOR_EMAIL", "d@example.com")).run();
         let wrong = NO_PASSWD_ENTRY.judge(&output);
         assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
@@ -1031,7 +1208,8 @@ fn a_uid_without_a_passwd_entry() {
 const NO_PASSWD_ENTRY: Fault =
     fault("home-no-passwd-entry", "fail", "this uid has no passwd entry", |_| unreachable!());
 
-const DISK_FULL: Fault = fault("home-disk-full", "fail", "the home's filesystem is full", |_| unreachable!());
+const DISK_FULL: Fault =
+    fault("home-disk-full", "fail", "the home's filesystem is full", |_| unreachable!());
 
 #[test]
 fn a_full_disk() {
@@ -1047,7 +1225,8 @@ fn a_full_disk() {
     });
 }
 
-const DROPPED: Fault = fault("ssh-port-blocked", "fail", "a firewall drops port 22", |_| unreachable!());
+const DROPPED: Fault =
+    fault("ssh-port-blocked", "fail", "a firewall drops port 22", |_| unreachable!());
 
 #[test]
 fn a_port_that_is_dropped() {
@@ -1066,8 +1245,8 @@ fn a_port_that_is_dropped() {
     });
 }
 
-/// Codes that no state of a workspace shows: only the text of a failed push, or apply at its work. Each is held by the test
-/// whose source is here.
+/// Codes that no state of a workspace shows: only the text of a failed push, or apply at its work.
+/// Each is held by the test whose source is here.
 const ELSEWHERE: &[(&str, &[&str])] = &[
     (
         include_str!("../../../src/doctor/push_message/tests.rs"),
@@ -1076,13 +1255,21 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     (include_str!("../logins.rs"), &["codex-auth-restored"]),
 ];
 
-/// No code of the catalogue goes without a fault that shows it; those of Actions have scenarios of their own.
+/// No code of the catalogue goes without a fault that shows it; those of Actions have scenarios of
+/// their own.
 #[test]
 fn every_code_has_its_fault() {
     sandbox(|ws| {
-        let tables = [HOME, LEAKS, CODEX, CLAUDE, SSH, PUSH, super::live::RULES, super::live::REQUESTS];
-        let mut covered: BTreeSet<&str> = tables.into_iter().flatten().map(|row| row.code).collect();
-        covered.extend([NO_PASSWD_ENTRY.code, DISK_FULL.code, DROPPED.code, super::live::ASKPASS.code]);
+        let tables =
+            [HOME, LEAKS, CODEX, CLAUDE, SSH, PUSH, super::live::RULES, super::live::REQUESTS];
+        let mut covered: BTreeSet<&str> =
+            tables.into_iter().flatten().map(|row| row.code).collect();
+        covered.extend([
+            NO_PASSWD_ENTRY.code,
+            DISK_FULL.code,
+            DROPPED.code,
+            super::live::ASKPASS.code,
+        ]);
         for (source, codes) in ELSEWHERE {
             for code in *codes {
                 assert!(source.contains(code), "no test speaks of {code}");
@@ -1100,7 +1287,8 @@ fn every_code_has_its_fault() {
             codes.difference(&covered).filter(|code| !code.starts_with("actions-")).collect();
         assert!(missing.is_empty(), "no fault shows {missing:?}");
         // what has no code goes by the check's name
-        let unknown: Vec<_> = covered.difference(&codes).filter(|code| !code.contains('.')).collect();
+        let unknown: Vec<_> =
+            covered.difference(&codes).filter(|code| !code.contains('.')).collect();
         assert!(unknown.is_empty(), "the catalogue has no {unknown:?}");
     });
 }

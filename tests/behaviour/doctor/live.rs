@@ -1,4 +1,5 @@
-//! `--live`: the throw-away branch that is always deleted, and one request through each agent's own client.
+//! `--live`: the throw-away branch that is always deleted, and one request through each agent's own
+//! client.
 
 use std::fs;
 
@@ -23,7 +24,10 @@ pub const RULES: &[Fault] = &[
         )
     }),
     fault("push-file-too-large", "fail", "a limit of size", |lab| {
-        refusing(lab, "error: GH001: Large files detected. You may want to try Git Large File Storage")
+        refusing(
+            lab,
+            "error: GH001: Large files detected. You may want to try Git Large File Storage",
+        )
     }),
     fault("push-email-private", "fail", "a private address", |lab| {
         refusing(lab, "error: GH007: Your push would publish a private email address.")
@@ -55,7 +59,11 @@ pub const RULES: &[Fault] = &[
 ];
 
 fn refusing(lab: &Lab, words: &str) -> Cmd {
-    lab.host.install_hook("acme/app", "pre-receive", &format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n"));
+    lab.host.install_hook(
+        "acme/app",
+        "pre-receive",
+        &format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n"),
+    );
     live(lab)
 }
 
@@ -65,7 +73,13 @@ fn live(lab: &Lab) -> Cmd {
 
 /// The branches of the server besides `main`.
 fn branches(lab: &Lab) -> String {
-    let list = ["-C", "/srv/git/acme/app.git", "for-each-ref", "--format=%(refname)", "refs/heads/pushready"];
+    let list = [
+        "-C",
+        "/srv/git/acme/app.git",
+        "for-each-ref",
+        "--format=%(refname)",
+        "refs/heads/pushready",
+    ];
     lab.ws.git(&list).run().success().stdout
 }
 
@@ -79,19 +93,34 @@ fn what_only_a_push_shows() {
         // what the advertisement cannot tell, it does not claim
         let (last, rows) = RULES.split_last().unwrap();
         matrix(&lab, rows);
-        let [in_the_way] = branches(&lab).lines().map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
-        lab.ws.git(&["-C", "/srv/git/acme/app.git", "update-ref", "-d", &in_the_way]).run().success();
+        let [in_the_way] =
+            branches(&lab).lines().map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+        lab.ws
+            .git(&["-C", "/srv/git/acme/app.git", "update-ref", "-d", &in_the_way])
+            .run()
+            .success();
         matrix(&lab, std::slice::from_ref(last));
         // told, since it could not be undone
         let report = live(&lab).run().success().json();
-        let check =
-            report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "push.live").unwrap();
-        let left =
-            check["evidence"].as_array().unwrap().iter().find(|line| line["label"] == "branch").unwrap();
+        let check = report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|check| check["id"] == "push.live")
+            .unwrap();
+        let left = check["evidence"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|line| line["label"] == "branch")
+            .unwrap();
         let left = left["value"].as_str().unwrap();
         assert!(branches(&lab).contains(left), "{check:#}");
         // an agent is refused as the doctor was
-        assert_eq!((&check["actor"], &check["agent_may_fix"]), (&json!("repo_admin"), &json!(false)));
+        assert_eq!(
+            (&check["actor"], &check["agent_may_fix"]),
+            (&json!("repo_admin"), &json!(false))
+        );
         assert!(check["fix"]["message"].as_str().unwrap().contains(left), "{check:#}");
         assert!(check["summary"].as_str().unwrap().contains("could not be deleted"), "{check:#}");
     });
@@ -134,7 +163,10 @@ fn an_askpass_that_never_returns() {
         let report = doctor("#!/bin/sh\nexit 1\n").run().json();
         let checks = report["checks"].as_array().unwrap().iter();
         let told: Vec<_> = checks.filter(|check| check["code"] == "push-no-credentials").collect();
-        assert!(!told.is_empty() && told.iter().all(|check| check["status"] == "unknown"), "{report:#}");
+        assert!(
+            !told.is_empty() && told.iter().all(|check| check["status"] == "unknown"),
+            "{report:#}"
+        );
         // and nothing of it is left behind
         for pid in fs::read_to_string("/tmp/askpass").unwrap().lines() {
             let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -143,7 +175,8 @@ fn an_askpass_that_never_returns() {
     });
 }
 
-/// A page that answers to everything is no repository, and a server that does not answer is not the askpass's fault.
+/// A page that answers to everything is no repository, and a server that does not answer is not the
+/// askpass's fault.
 #[test]
 fn what_answers_over_https_may_be_no_git() {
     sandbox(|ws| {
@@ -157,7 +190,8 @@ fn what_answers_over_https_may_be_no_git() {
         let doctor = || lab.doctor(&["--only", "push"]).env("GIT_SSL_CAINFO", vendors.ca());
         let of_lib = |report: &Value, told: &str| {
             let checks = report["checks"].as_array().unwrap().iter();
-            let is_lib = |check: &&Value| check["subject"].as_str().unwrap_or_default().contains("acme/lib");
+            let is_lib =
+                |check: &&Value| check["subject"].as_str().unwrap_or_default().contains("acme/lib");
             let codes: Vec<_> =
                 checks.filter(is_lib).map(|check| [&check["status"], &check["code"]]).collect();
             assert_eq!(codes, [[&json!("unknown"), &json!(told)]; 2], "{report:#}");
@@ -178,7 +212,8 @@ fn what_answers_over_https_may_be_no_git() {
 /// What the clients themselves print is the proof.
 pub const REQUESTS: &[Fault] = &[
     fault("codex-model-unsupported", "fail", "the server does not offer the model", |lab| {
-        let detail = "The 'gpt-6.1-sol' model is not supported when using Codex with a ChatGPT account.";
+        let detail =
+            "The 'gpt-6.1-sol' model is not supported when using Codex with a ChatGPT account.";
         lab.vendors().reply(CODEX, 400, &json!({"detail": detail}));
         requests(lab)
     }),
@@ -190,13 +225,15 @@ pub const REQUESTS: &[Fault] = &[
         requests(lab)
     }),
     fault("claude-token-expired", "fail", "Anthropic knows the token as expired", |lab| {
-        let message = "OAuth token has expired. Please obtain a new token or refresh your existing token.";
+        let message =
+            "OAuth token has expired. Please obtain a new token or refresh your existing token.";
         lab.vendors().reply(CLAUDE, 401, &refusal("authentication_error", message));
         requests(lab)
     }),
     fault("clock-skew", "warn", "the server's clock shows an hour later", |lab| {
         lab.vendors().tell_time(3600);
-        let doctor = lab.doctor(&["--only", "home"]).env("CODER_AGENT_URL", "https://platform.claude.com/");
+        let doctor =
+            lab.doctor(&["--only", "home"]).env("CODER_AGENT_URL", "https://platform.claude.com/");
         doctor.env("SSL_CERT_FILE", lab.vendors().ca())
     }),
 ];
@@ -243,14 +280,21 @@ fn the_agents_own_clients_make_one_request_each() {
         };
         let codex = asked("/codex/responses");
         assert_eq!(codex.len(), 1, "{codex:#?}");
-        assert_eq!(codex[0].headers["authorization"], format!("Bearer {}", lab.seed.access_token()));
+        assert_eq!(
+            codex[0].headers["authorization"],
+            format!("Bearer {}", lab.seed.access_token())
+        );
         let claude = asked("/v1/messages");
         assert!(!claude.is_empty() && claude.len() <= 2, "{}", claude.len());
         for request in &claude {
             assert_eq!(request.headers["authorization"], format!("Bearer {}", token()));
         }
         for request in codex.iter().chain(&claude) {
-            assert!(!request.body.contains("acme"), "nothing of the repository is sent: {}", request.body);
+            assert!(
+                !request.body.contains("acme"),
+                "nothing of the repository is sent: {}",
+                request.body
+            );
         }
         let secrets = [&lab.seed.secrets()[..], &[token()]].concat();
         canary::assert_absent("the report", output.to_string(), &secrets);
@@ -280,7 +324,8 @@ fn the_agents_own_clients_make_one_request_each() {
         lab.fresh();
         let asked_before = lab.vendors().requests().len();
         lab.write(".codex/config.toml", "forced_login_method = \"api\"\n");
-        let output = requests(&lab).env("ANTHROPIC_BASE_URL", "https://api.openai.com").run().fails(1);
+        let output =
+            requests(&lab).env("ANTHROPIC_BASE_URL", "https://api.openai.com").run().fails(1);
         for (status, summary) in requested(&output) {
             assert!(status == "unknown" && summary.contains("no request was made"), "{output}");
         }

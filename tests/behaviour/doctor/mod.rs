@@ -1,4 +1,5 @@
-//! The doctor's confusion matrix: each real fault comes out as exactly its code, and a healthy workspace as none.
+//! The doctor's confusion matrix: each real fault comes out as exactly its code, and a healthy
+//! workspace as none.
 
 mod agree;
 pub mod document;
@@ -183,7 +184,8 @@ fn each_way_to_start_ssh_is_probed() {
                 ["ssh decided by", "otherwise"].map(|label| evidence(check, label).to_owned());
             (check["status"].as_str().unwrap().to_owned(), by, otherwise)
         };
-        let expect = |status: &str, by: &str, otherwise: &str| (status.into(), by.into(), otherwise.into());
+        let expect =
+            |status: &str, by: &str, otherwise: &str| (status.into(), by.into(), otherwise.into());
         assert_eq!(told(&write(doctor())), expect("pass", "plain ssh", ""));
         let gitssh = coder.git_ssh_command();
         assert_eq!(
@@ -207,13 +209,21 @@ fn each_way_to_start_ssh_is_probed() {
             told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
             expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand it does not work")
         );
-        assert_eq!(told(&write(doctor())), expect("fail", "core.sshCommand", "with plain ssh it works"));
+        assert_eq!(
+            told(&write(doctor())),
+            expect("fail", "core.sshCommand", "with plain ssh it works")
+        );
         // one that plain ssh does no better than is not proven to be at fault
-        let elsewhere = lab.doctor(&["--only", "push", "--repo", "git@git.nowhere.example:acme/app.git"]);
+        let elsewhere =
+            lab.doctor(&["--only", "push", "--repo", "git@git.nowhere.example:acme/app.git"]);
         let report = elsewhere.env("GIT_SSH_COMMAND", "exit 3;").run().success().json();
         let mut checks = report["checks"].as_array().unwrap().iter();
-        let silent = checks.find(|check| check["id"] == "push.write" && check["subject"] != URL).unwrap();
-        assert_eq!((&silent["status"], &silent["code"]), (&"unknown".into(), &"push-unrecognized".into()));
+        let silent =
+            checks.find(|check| check["id"] == "push.write" && check["subject"] != URL).unwrap();
+        assert_eq!(
+            (&silent["status"], &silent["code"]),
+            (&"unknown".into(), &"push-unrecognized".into())
+        );
         let summary = silent["summary"].as_str().unwrap();
         assert!(summary.contains("printed nothing, and ended with status 3"), "{silent}");
         // the clone's own, and what a setting of the user's own says of that clone alone
@@ -244,7 +254,8 @@ fn where_ssh_cannot_ask_the_alias_is_probed() {
     });
 }
 
-/// What apply had to refuse, and a check sees as well, is one fault: told by the check, which knows more of it.
+/// What apply had to refuse, and a check sees as well, is one fault: told by the check, which knows
+/// more of it.
 #[test]
 fn a_fault_that_apply_met_is_told_once() {
     sandbox(|ws| {
@@ -252,8 +263,9 @@ fn a_fault_that_apply_met_is_told_once() {
         let told = |code: &str| {
             let report = lab.doctor(&["--offline"]).run().fails(1).json();
             let checks = report["checks"].as_array().unwrap().iter();
-            let of_code =
-                checks.filter(|check| check["code"] == code).map(|check| check["id"].as_str().unwrap());
+            let of_code = checks
+                .filter(|check| check["code"] == code)
+                .map(|check| check["id"].as_str().unwrap());
             of_code.map(str::to_owned).collect::<Vec<_>>()
         };
         lab.apply().env("PUSHREADY_CLAUDE_TOKEN_CREATED", "2024-01-31").run().fails(1);
@@ -284,11 +296,15 @@ fn only_what_is_required_is_red() {
         let apply = || lab.apply().env("PUSHREADY_DEPLOY_KEY", &*read_only.private);
         apply().run().success();
         let short = |require: &str| {
-            let doctor = ws.pushready(&["doctor", "--required", "--short", "--only", "home,codex,ssh,push"]);
+            let doctor =
+                ws.pushready(&["doctor", "--required", "--short", "--only", "home,codex,ssh,push"]);
             doctor.env("PUSHREADY_REQUIRE", require)
         };
         let begins = |output: &Output, verdict: &str| {
-            assert!(output.stdout.starts_with(verdict) && output.stdout.lines().count() == 1, "{output}");
+            assert!(
+                output.stdout.starts_with(verdict) && output.stdout.lines().count() == 1,
+                "{output}"
+            );
         };
         let fault = "push-key-read-only git@github.com:acme/app.git";
         let output = short("codex").run().success().stdout_has(&format!("not required: {fault}"));
@@ -315,7 +331,9 @@ fn only_what_is_required_is_red() {
 
         // and so does the last verdict, by which a probe takes agents out of service
         let doctor = |require: &str, ssh: &str| {
-            let doctor = ws.pushready(&["doctor", "--required", "--short"]).env("PUSHREADY_REQUIRE", require);
+            let doctor = ws
+                .pushready(&["doctor", "--required", "--short"])
+                .env("PUSHREADY_REQUIRE", require);
             doctor.env("GIT_SSH_COMMAND", ssh).run()
         };
         let fails = |list: &str, what: &str| {
@@ -337,8 +355,13 @@ fn only_what_is_required_is_red() {
         ws.run(&["status"]).fails(1);
 
         let report = short("codex").arg("--json").run();
-        assert_eq!(report.status.code(), Some(2), "--short and --json exclude each other: {report}");
-        let json = lab.doctor(&["--required"]).env("PUSHREADY_REQUIRE", "codex").run().success().json();
+        assert_eq!(
+            report.status.code(),
+            Some(2),
+            "--short and --json exclude each other: {report}"
+        );
+        let json =
+            lab.doctor(&["--required"]).env("PUSHREADY_REQUIRE", "codex").run().success().json();
         assert_eq!((&json["overall"], &json["required"]), (&"fail".into(), &"pass".into()));
         let required = |check: &&serde_json::Value| check["required"] == true;
         let checks = json["checks"].as_array().unwrap().iter().filter(required);
@@ -354,7 +377,8 @@ fn first<'a>(report: &'a mut serde_json::Value, status: &str) -> &'a mut serde_j
     checks.iter_mut().find(|check| check["status"] == status).unwrap()
 }
 
-/// The schema that is shipped is the judge of what is printed: of a report with every kind of status in it.
+/// The schema that is shipped is the judge of what is printed: of a report with every kind of
+/// status in it.
 #[test]
 fn the_report_is_of_its_schema() {
     sandbox(|ws| {
@@ -388,15 +412,18 @@ fn the_report_is_of_its_schema() {
             first(report, "fail")["fix"] = serde_json::json!({"kind": "run", "message": "x"});
         });
         spoilt(|report| {
-            first(report, "fail")["fix"] = serde_json::json!({"kind": "visit", "message": "x", "path": "/"});
+            first(report, "fail")["fix"] =
+                serde_json::json!({"kind": "visit", "message": "x", "path": "/"});
         });
         spoilt(|report| {
-            first(report, "fail")["fix"] = serde_json::json!({"kind": "edit", "message": "x", "argv": ["x"]});
+            first(report, "fail")["fix"] =
+                serde_json::json!({"kind": "edit", "message": "x", "argv": ["x"]});
         });
     });
 }
 
-/// The judgement has its own scenarios; here it is asked through the binary, without network and without a token.
+/// The judgement has its own scenarios; here it is asked through the binary, without network and
+/// without a token.
 #[test]
 fn actions_are_looked_at_where_they_are_asked_for() {
     sandbox(|ws| {
@@ -413,7 +440,10 @@ fn actions_are_looked_at_where_they_are_asked_for() {
         let offline = lab.doctor(&["--offline", "--only", "actions"]).run();
         let said = codes(&offline.json());
         assert!(
-            said.contains(&("\"actions.workflow-files\"".into(), "\"actions-label-retired\"".into())),
+            said.contains(&(
+                "\"actions.workflow-files\"".into(),
+                "\"actions-label-retired\"".into()
+            )),
             "{offline}"
         );
         // nothing answers here: that is no verdict on anybody
@@ -434,7 +464,8 @@ fn actions_are_looked_at_where_they_are_asked_for() {
     });
 }
 
-/// Whoever mends a key must find it: on the forge's page by its fingerprint, in the workspace by a command.
+/// Whoever mends a key must find it: on the forge's page by its fingerprint, in the workspace by a
+/// command.
 #[test]
 fn what_is_said_of_a_key_names_it() {
     sandbox(|ws| {
@@ -451,7 +482,10 @@ fn what_is_said_of_a_key_names_it() {
             let found = check(&lab.doctor(&["--only", "ssh,push"]).run().fails(1), id);
             assert_eq!(found["code"], code, "{found:#}");
             assert_eq!(found["fix"]["url"], "https://github.com/acme/app/settings/keys");
-            assert_eq!(evidence(&found, "installed key"), format!("ssh-ed25519 {}", key.fingerprint));
+            assert_eq!(
+                evidence(&found, "installed key"),
+                format!("ssh-ed25519 {}", key.fingerprint)
+            );
             let print = evidence(&found, "its public half is printed by");
             let public = ws.sh(print).run().success().stdout;
             assert_eq!(public.split(' ').nth(1), key.public.split(' ').nth(1), "{print}");
@@ -498,11 +532,16 @@ fn a_lost_login_is_told_with_the_source_that_it_came_from() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt();
         let said = |id: &str| {
-            let report =
-                ws.pushready(&["doctor", "--json", "--offline", "--only", "codex,claude"]).run().json();
+            let report = ws
+                .pushready(&["doctor", "--json", "--offline", "--only", "codex,claude"])
+                .run()
+                .json();
             let mut checks = report["checks"].as_array().unwrap().iter();
             let check = checks.find(|check| check["id"] == id && check["status"] == "fail");
-            check.unwrap_or_else(|| panic!("{id}\n{report:#}"))["fix"]["message"].as_str().unwrap().to_owned()
+            check.unwrap_or_else(|| panic!("{id}\n{report:#}"))["fix"]["message"]
+                .as_str()
+                .unwrap()
+                .to_owned()
         };
         let lose = || {
             ws.sh("rm .codex/auth.json .claude/.credentials.json").run().success();
@@ -523,22 +562,31 @@ fn a_lost_login_is_told_with_the_source_that_it_came_from() {
         ws.write(".config/pushready/seed/claude-oauth-token", token(), 0o600);
         ws.run(&["apply"]).success();
         let [codex, claude] = lose();
-        assert!(codex.contains("seed/codex-auth.json") && codex.contains("coder secret update"), "{codex}");
+        assert!(
+            codex.contains("seed/codex-auth.json") && codex.contains("coder secret update"),
+            "{codex}"
+        );
         assert_eq!(claude, "run apply: it reads `~/.config/pushready/seed/claude-oauth-token`");
     });
 }
 
-/// A format that this git does not know, a GIT_DIR that leads nowhere: every git command fails there.
+/// A format that this git does not know, a GIT_DIR that leads nowhere: every git command fails
+/// there.
 #[test]
 fn a_clone_in_which_git_does_not_work_is_no_pass() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let config = "src/app/.git/config";
         let before = lab.ws.read(config);
-        lab.ws.git(&["config", "core.repositoryformatversion", "9"]).current_dir("src/app").run().success();
+        lab.ws
+            .git(&["config", "core.repositoryformatversion", "9"])
+            .current_dir("src/app")
+            .run()
+            .success();
         let broken = lab.doctor(&["--offline", "--only", "git"]).run();
         lab.write(config, &before);
-        let elsewhere = lab.doctor(&["--offline", "--only", "git"]).env("GIT_DIR", "/nowhere").run();
+        let elsewhere =
+            lab.doctor(&["--offline", "--only", "git"]).env("GIT_DIR", "/nowhere").run();
         for output in [broken, elsewhere] {
             let report = output.json();
             assert_eq!(report["overall"], "unknown", "{output}");

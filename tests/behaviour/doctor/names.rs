@@ -1,4 +1,5 @@
-//! Several faults of one check are several results, each with a name of its own: nothing is lost to a reader that keys on it.
+//! Several faults of one check are several results, each with a name of its own: nothing is lost to
+//! a reader that keys on it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,8 +20,10 @@ fn told(output: &Output, id: &str) -> BTreeSet<(String, String)> {
 
 #[track_caller]
 fn expect(output: &Output, id: &str, expected: &[(&str, &str)]) {
-    let expected =
-        expected.iter().map(|(subject, code)| ((*subject).to_owned(), (*code).to_owned())).collect();
+    let expected = expected
+        .iter()
+        .map(|(subject, code)| ((*subject).to_owned(), (*code).to_owned()))
+        .collect();
     assert_eq!(told(output, id), expected, "{output}");
 }
 
@@ -41,8 +44,9 @@ fn several_faults_of_one_check_are_told_apart() {
         for file in [".codex/auth.json", ".claude/.credentials.json"] {
             ws.set_mode(file, 0o644);
         }
-        let claude =
-            ws.read(".claude.json").replace("\"hasCompletedOnboarding\": true", "\"primaryApiKey\": \"x\"");
+        let claude = ws
+            .read(".claude.json")
+            .replace("\"hasCompletedOnboarding\": true", "\"primaryApiKey\": \"x\"");
         lab.write(".claude.json", &claude);
         let output = bedrock(lab.doctor(&["--offline"])).run().fails(1);
         expect(
@@ -74,12 +78,16 @@ fn several_faults_of_one_check_are_told_apart() {
         expect(
             &output,
             "leaks.files",
-            &[("~/.codex/auth.json", "leak-file-mode"), ("~/.claude/.credentials.json", "leak-file-mode")],
+            &[
+                ("~/.codex/auth.json", "leak-file-mode"),
+                ("~/.claude/.credentials.json", "leak-file-mode"),
+            ],
         );
     });
 }
 
-/// Of a key the best source counts; lines of known_hosts are taken from all, and each is to be mended in its own place.
+/// Of a key the best source counts; lines of known_hosts are taken from all, and each is to be
+/// mended in its own place.
 #[test]
 fn what_is_refused_goes_by_its_source_where_there_are_several() {
     sandbox(|ws| {
@@ -102,12 +110,15 @@ fn what_is_refused_goes_by_its_source_where_there_are_several() {
         let output = given(lab.doctor(&["--offline"])).run().fails(1);
         let whole = [&items[..], &[("", "")]].concat();
         expect(&output, "home.provisioned", &whole);
-        let apply = given(lab.apply().env_remove("PUSHREADY_CODEX_AUTH_JSON")).arg("--json").run().fails(1);
+        let apply =
+            given(lab.apply().env_remove("PUSHREADY_CODEX_AUTH_JSON")).arg("--json").run().fails(1);
         let report = apply.json();
         assert_eq!(schema::fault("apply-remove", &report), None, "{apply}");
-        let failed = report["items"].as_array().unwrap().iter().filter(|item| item["status"] == "fail");
-        let mut failed: Vec<_> =
-            failed.map(|item| (item["subject"].as_str().unwrap(), item["code"].as_str().unwrap())).collect();
+        let failed =
+            report["items"].as_array().unwrap().iter().filter(|item| item["status"] == "fail");
+        let mut failed: Vec<_> = failed
+            .map(|item| (item["subject"].as_str().unwrap(), item["code"].as_str().unwrap()))
+            .collect();
         failed.sort_unstable();
         let mut expected = items;
         expected.sort_unstable();
@@ -165,8 +176,9 @@ fn an_odd_name_of_a_remote_is_evidence_and_no_subject() {
         );
         let report = output.json();
         let checks = report["checks"].as_array().unwrap();
-        let named =
-            |name: &str| checks.iter().any(|check| super::evidence(check, "name of the remote") == name);
+        let named = |name: &str| {
+            checks.iter().any(|check| super::evidence(check, "name of the remote") == name)
+        };
         assert!(named(&bell.escape_debug().to_string()) && named(&long), "{output}");
         // nobody is told to run what a repository has written
         for check in checks.iter().filter(|check| check["status"] == "warn") {
@@ -189,9 +201,11 @@ fn a_clone_is_not_condemned_for_another() {
         let lab = Lab::new(ws);
         let git = |folder: &str, args: &[&str]| ws.git(args).current_dir(folder).run().success();
         git("src", &["clone", "--quiet", "app", "/home/coder/src/second"]);
-        for (key, value) in
-            [("remote.origin.url", super::URL), ("protocol.allow", "never"), ("push.pushOption", "x")]
-        {
+        for (key, value) in [
+            ("remote.origin.url", super::URL),
+            ("protocol.allow", "never"),
+            ("push.pushOption", "x"),
+        ] {
             git("src/second", &["config", key, value]);
         }
         for (key, value) in [
@@ -224,14 +238,19 @@ fn each_check_that_is_asked_for_tells_something() {
             let report = output.json();
             assert_eq!(document::faults(&report), Vec::<String>::new(), "{output}");
             let checks = report["checks"].as_array().unwrap();
-            let is_it =
-                |check: &&Value| check["id"] == id && check["status"] == "skip" && check["reason"] == reason;
-            assert!(checks.iter().any(|check| is_it(&check)), "{id} is not skipped for {reason:?}\n{output}");
+            let is_it = |check: &&Value| {
+                check["id"] == id && check["status"] == "skip" && check["reason"] == reason
+            };
+            assert!(
+                checks.iter().any(|check| is_it(&check)),
+                "{id} is not skipped for {reason:?}\n{output}"
+            );
         };
         // in a clone on GitHub, where `actions.runs` tells how to ask for it, and was not asked for
         let output = lab.doctor(&[]).run().fails(1);
         skipped(&output, "claude.trust", "`claude-config-malformed` is in the way");
-        let session = |check: &Value| check["id"] == "leaks.session-token" && check["status"] == "pass";
+        let session =
+            |check: &Value| check["id"] == "leaks.session-token" && check["status"] == "pass";
         assert!(output.json()["checks"].as_array().unwrap().iter().any(session), "{output}");
         let elsewhere = ws.run(&["doctor", "--json", "--offline"]);
         skipped(&elsewhere, "git.owner", "the current folder is in no clone");

@@ -21,14 +21,17 @@ impl Trace {
         let doctor = lab.ws.pushready(&["doctor"]).args(arguments).current_dir("src/app");
         let strace = ["-f", "-qq", "-e", "trace=execve,socket", "-e", "signal=none", "-o", calls];
         doctor.wrapped_in("strace", strace).run().success();
-        let mut children: Vec<_> = fs::read_to_string(children).unwrap().lines().map(str::to_owned).collect();
+        let mut children: Vec<_> =
+            fs::read_to_string(children).unwrap().lines().map(str::to_owned).collect();
         children.sort();
         Self { children, calls: fs::read_to_string(calls).unwrap() }
     }
 
-    /// How many programs pushready itself started: of a process that nobody may trace, strace sees no arguments.
+    /// How many programs pushready itself started: of a process that nobody may trace, strace sees
+    /// no arguments.
     fn started(&self) -> usize {
-        // the wrappers are first in PATH; a call that another thread interrupts has its end on another line
+        // the wrappers are first in PATH; a call that another thread interrupts has its end on
+        // another line
         self.calls.lines().filter(|line| line.contains("execve(0x")).count()
     }
 }
@@ -38,14 +41,22 @@ fn no_child_that_is_not_needed_and_no_network() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         for name in ["git", "ssh"] {
-            let note = "for word; do case $word in var|remote|-G) printf '%s' \" $word\" ;; esac; done";
-            let script =
-                format!("#!/bin/sh\necho \"{name}$({note})\" >>/tmp/children\nexec /usr/bin/{name} \"$@\"\n");
+            let note =
+                "for word; do case $word in var|remote|-G) printf '%s' \" $word\" ;; esac; done";
+            let script = format!(
+                "#!/bin/sh\necho \"{name}$({note})\" >>/tmp/children\nexec /usr/bin/{name} \"$@\"\n"
+            );
             ws.install(name, &script);
         }
         let trace = Trace::of(&lab, &["--offline"]);
-        // what becomes of the clone's remotes, and who commits; the home that ssh uses, and the key that it chooses
-        assert_eq!(trace.children, ["git remote", "git var", "ssh -G", "ssh -G"], "{}", trace.calls);
+        // what becomes of the clone's remotes, and who commits; the home that ssh uses, and the key
+        // that it chooses
+        assert_eq!(
+            trace.children,
+            ["git remote", "git var", "ssh -G", "ssh -G"],
+            "{}",
+            trace.calls
+        );
         assert_eq!(trace.started(), trace.children.len(), "{}", trace.calls);
         assert!(!trace.calls.contains("AF_INET"), "{}", trace.calls);
         // and the sight is keen enough to see it
@@ -87,15 +98,20 @@ fn a_fifo_in_the_place_of_a_file_hangs_nobody() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let state = ".local/state/pushready";
-        for path in [".ssh/known_hosts", ".codex/models_cache.json", &format!("{state}/gitconfig")] {
+        for path in [".ssh/known_hosts", ".codex/models_cache.json", &format!("{state}/gitconfig")]
+        {
             lab.fresh();
             let place = ws.home().join(path);
             fs::remove_file(&place).ok();
             ws.cmd("mkfifo").arg(&place).run().success();
-            // ssh itself reads known_hosts only when it connects; git would read its configuration, which is not ours to cure
-            let only = if path.ends_with("gitconfig") { "codex,ssh" } else { "codex,ssh,git,leaks" };
-            let doctor =
-                lab.doctor(&["--offline", "--only", only]).current_dir("/").wrapped_in("timeout", ["20"]);
+            // ssh itself reads known_hosts only when it connects; git would read its configuration,
+            // which is not ours to cure
+            let only =
+                if path.ends_with("gitconfig") { "codex,ssh" } else { "codex,ssh,git,leaks" };
+            let doctor = lab
+                .doctor(&["--offline", "--only", only])
+                .current_dir("/")
+                .wrapped_in("timeout", ["20"]);
             let output = doctor.run();
             assert!(matches!(output.status.code(), Some(0 | 1)), "{path}\n{output}");
         }

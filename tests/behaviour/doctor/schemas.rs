@@ -1,4 +1,5 @@
-//! What `--json` of apply, remove and status prints is of its schema: ready, failing, dry, interrupted by an error.
+//! What `--json` of apply, remove and status prints is of its schema: ready, failing, dry,
+//! interrupted by an error.
 
 use serde_json::{Value, json};
 
@@ -16,8 +17,9 @@ fn is_of(name: &str, output: &Output) -> Value {
 fn documents_of_apply_and_remove() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
-        let check =
-            |command: Cmd, status: i32| is_of("apply-remove", &command.arg("--json").run().fails(status));
+        let check = |command: Cmd, status: i32| {
+            is_of("apply-remove", &command.arg("--json").run().fails(status))
+        };
         let remove = |arguments: &[&str]| ws.pushready(&["remove"]).args(arguments);
         check(lab.apply().arg("--dry-run"), 0);
         let ready = check(lab.apply(), 0);
@@ -37,7 +39,8 @@ fn documents_of_apply_and_remove() {
             warned["items"].as_array().unwrap().iter().any(|item| item["status"] == "warn"),
             "{warned:#}"
         );
-        // a home that cannot be used is a result; an object that is none, and words that are none, are errors
+        // a home that cannot be used is a result; an object that is none, and words that are none,
+        // are errors
         check(lab.apply().env("HOME", "/nowhere"), 1);
         let failed = check(lab.apply().arg("--stdin").stdin("no object"), 2);
         assert!(failed["error"]["message"].is_string(), "{failed:#}");
@@ -62,7 +65,9 @@ fn documents_of_apply_and_remove() {
         spoilt(|document| document["command"] = "status".into());
         spoilt(|document| document["items"][0]["status"] = "unknown".into());
         spoilt(|document| document["items"][0]["code"] = "key-weak".into());
-        spoilt(|document| document["changes"] = json!([{"path": "~/x", "action": "burn", "done": true}]));
+        spoilt(|document| {
+            document["changes"] = json!([{"path": "~/x", "action": "burn", "done": true}])
+        });
     });
 }
 
@@ -87,7 +92,10 @@ fn documents_of_status() {
         let told = check(0);
         assert_eq!(told["unproven"], json!(["ssh-port-blocked git@github.com:acme/app.git"]));
         assert_eq!(told["not_required"], json!(["claude-auth-conflict ANTHROPIC_API_KEY"]));
-        lab.apply().env("PUSHREADY_DEPLOY_KEYS", json!({"acme/other": token()}).to_string()).run().fails(1);
+        lab.apply()
+            .env("PUSHREADY_DEPLOY_KEYS", json!({"acme/other": token()}).to_string())
+            .run()
+            .fails(1);
         check(0);
         ws.run(&["remove"]).success();
         assert_eq!(check(1)["not_ready"], json!(["not-provisioned"]));

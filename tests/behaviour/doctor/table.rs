@@ -42,7 +42,8 @@ pub fn findings(report: &serde_json::Value) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// Runs the rows, prints the table, and fails on any false green, wrong cause, or failure without a fix.
+/// Runs the rows, prints the table, and fails on any false green, wrong cause, or failure without a
+/// fix.
 pub fn matrix(lab: &Lab, faults: &[Fault]) {
     let mut wrong = Vec::new();
     for row in faults {
@@ -52,7 +53,13 @@ pub fn matrix(lab: &Lab, faults: &[Fault]) {
         wrong.extend(row.judge(&output));
         wrong.extend(row.mend(lab, &output, doctor));
     }
-    assert!(wrong.is_empty(), "{} of {} rows are wrong:\n{}", wrong.len(), faults.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} rows are wrong:\n{}",
+        wrong.len(),
+        faults.len(),
+        wrong.join("\n")
+    );
 }
 
 impl Fault {
@@ -61,9 +68,12 @@ impl Fault {
         let report = output.json();
         let mut checks = report["checks"].as_array().unwrap().iter();
         let ours = |check: &&serde_json::Value| {
-            check["code"] == self.code && check["agent_may_fix"] == true && check["fix"]["kind"] == "run"
+            check["code"] == self.code
+                && check["agent_may_fix"] == true
+                && check["fix"]["kind"] == "run"
         };
-        let argv: Vec<String> = serde_json::from_value(checks.find(ours)?["fix"]["argv"].clone()).unwrap();
+        let argv: Vec<String> =
+            serde_json::from_value(checks.find(ours)?["fix"]["argv"].clone()).unwrap();
         let cure = match &argv[..] {
             [program, command] if program == "pushready" && command == "apply" => lab.apply(),
             [program, arguments @ ..] => lab.ws.cmd(program).args(arguments),
@@ -72,7 +82,9 @@ impl Fault {
         let cured = cure.run();
         let after = doctor.run();
         let still = findings(&after.json()).iter().any(|(_, name)| name == self.code);
-        still.then(|| format!("{} ({}): {argv:?} did not mend it\n{cured}\n{after}", self.code, self.what))
+        still.then(|| {
+            format!("{} ({}): {argv:?} did not mend it\n{cured}\n{after}", self.code, self.what)
+        })
     }
 
     /// Prints the row; returns what is wrong with it.
@@ -90,8 +102,12 @@ impl Fault {
         }
         let unentailed = others.filter(|(_, name)| !self.entailed.contains(&&**name));
         wrong.extend(unentailed.map(|(status, name)| format!("{status} {name} is wrong")));
-        for check in report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "fail") {
-            if check["fix"]["message"].as_str().is_none_or(str::is_empty) || !check["actor"].is_string() {
+        for check in
+            report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "fail")
+        {
+            if check["fix"]["message"].as_str().is_none_or(str::is_empty)
+                || !check["actor"].is_string()
+            {
                 wrong.push(format!("nobody can mend {check}"));
             }
         }
@@ -100,6 +116,7 @@ impl Fault {
         if output.status.code() != Some(i32::from(fails)) {
             wrong.push("the exit status is wrong".to_owned());
         }
-        (!wrong.is_empty()).then(|| format!("{} ({}): {}\n{output}", self.code, self.what, wrong.join("; ")))
+        (!wrong.is_empty())
+            .then(|| format!("{} ({}): {}\n{output}", self.code, self.what, wrong.join("; ")))
     }
 }

@@ -62,7 +62,11 @@ fn a_lock_that_another_holds_does_not_hold_the_doctor() {
         let lab = Lab::new(ws);
         let start = Instant::now();
         let lock = ws.home().join(".local/state/pushready/lock");
-        let held = lab.doctor(&["--offline"]).wrapped_in("flock", [lock.to_str().unwrap()]).run().success();
+        let held = lab
+            .doctor(&["--offline"])
+            .wrapped_in("flock", [lock.to_str().unwrap()])
+            .run()
+            .success();
         assert_eq!(held.json()["overall"], "pass", "{held}");
         held.stderr_has("another pushready is still at work");
         assert!(start.elapsed() < Duration::from_secs(30), "the budget of a whole run");

@@ -6,7 +6,9 @@ use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
 pub fn find(haystack: &[u8], secret: &str) -> Vec<&'static str> {
     let mut found: Vec<_> = needles(secret)
         .into_iter()
-        .filter(|(_, needle)| haystack.windows(needle.len()).any(|window| window == needle.as_bytes()))
+        .filter(|(_, needle)| {
+            haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+        })
         .map(|(encoding, _)| encoding)
         .collect();
     found.dedup();
@@ -44,16 +46,21 @@ fn needles(secret: &str) -> Vec<(&'static str, String)> {
         ("url", url(|byte| format!("%{byte:02x}"))),
     ];
     for before in 0..3 {
-        // what stands before and after the secret changes the characters that it shares: those are left off
+        // what stands before and after the secret changes the characters that it shares: those are
+        // left off
         let padded = [&vec![0; before][..], secret.as_bytes()].concat();
         let whole = padded.len() * 8 / 6;
         let first = (before * 8).div_ceil(6);
         needles.push(("base64", Base64Unpadded::encode_string(&padded)[first..whole].to_owned()));
-        needles.push(("base64url", Base64UrlUnpadded::encode_string(&padded)[first..whole].to_owned()));
+        needles.push((
+            "base64url",
+            Base64UrlUnpadded::encode_string(&padded)[first..whole].to_owned(),
+        ));
     }
     // a key may be printed line by line
-    let lines =
-        secret.lines().filter(|line| line.len() >= 20 && *line != secret && !line.starts_with("-----"));
+    let lines = secret
+        .lines()
+        .filter(|line| line.len() >= 20 && *line != secret && !line.starts_with("-----"));
     needles.extend(lines.map(|line| ("a line", line.to_owned())));
     needles
 }

@@ -55,7 +55,8 @@ impl GitHost {
         self.repository_with(name, &[], &[]);
     }
 
-    /// The same with more files, and with submodules: where they stand, and which repository's `main` they are.
+    /// The same with more files, and with submodules: where they stand, and which repository's
+    /// `main` they are.
     pub fn repository_with(&self, name: &str, files: &[(&str, &str)], submodules: &[(&str, &str)]) {
         let bare = self.bare(name);
         git(&["init", "--quiet", "--bare", "--initial-branch=main", bare.to_str().unwrap()], "");
@@ -124,7 +125,10 @@ impl GitHost {
     /// The commit that a branch stands at; none where there is no such branch.
     pub fn head(&self, repository: &str, branch: &str) -> Option<String> {
         let bare = self.bare(repository);
-        let id = git(&["-C", bare.to_str().unwrap(), "for-each-ref", "--format=%(objectname)", branch], "");
+        let id = git(
+            &["-C", bare.to_str().unwrap(), "for-each-ref", "--format=%(objectname)", branch],
+            "",
+        );
         Some(id.trim().to_owned()).filter(|id| !id.is_empty())
     }
 
@@ -147,8 +151,11 @@ impl GitHost {
             let access = if matches!(access, Access::Write) { "write" } else { "read" };
             command = format!("{command} {repository} {access}");
         }
-        let mut file =
-            OpenOptions::new().create(true).append(true).open(self.root.join("authorized_keys")).unwrap();
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.root.join("authorized_keys"))
+            .unwrap();
         writeln!(file, "restrict,command=\"{command}\" {}", key.public).unwrap();
     }
 
@@ -178,15 +185,22 @@ impl GitHost {
 impl Drop for GitHost {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- sshd.log\n{}", fs::read_to_string(self.root.join("sshd.log")).unwrap_or_default());
+            eprintln!(
+                "--- sshd.log\n{}",
+                fs::read_to_string(self.root.join("sshd.log")).unwrap_or_default()
+            );
             eprintln!("--- sessions\n{:#?}", self.sessions());
         }
     }
 }
 
 fn git(args: &[&str], stdin: &str) -> String {
-    let mut git =
-        Command::new("git").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut git = Command::new("git")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     git.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
     let output = git.wait_with_output().unwrap();
     assert!(output.status.success(), "git {args:?}: {}", output.status);
@@ -216,13 +230,15 @@ impl KeyPair {
         let private = fs::read_to_string(&file).unwrap();
         let public = fs::read_to_string(file.with_extension("pub")).unwrap().trim_end().to_owned();
         let blob = Base64::decode_vec(public.split(' ').nth(1).unwrap()).unwrap();
-        let fingerprint = format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(blob)));
+        let fingerprint =
+            format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(blob)));
         Self { private, public, fingerprint }
     }
 
     /// The private key as a file that ssh accepts.
     pub fn write_to(&self, path: &Path) {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
         file.write_all(self.private.as_bytes()).unwrap();
     }
 }

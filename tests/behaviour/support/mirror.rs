@@ -58,8 +58,9 @@ fn serve(mut connection: TcpStream, answer: Answer, log: &Mutex<Vec<String>>) {
     log.lock().unwrap().push(first.rsplit_once(' ').unwrap().0.to_owned());
 
     let mut send = |status: &str, header: &str, length: usize, body: &[u8]| {
-        let head =
-            format!("HTTP/1.1 {status}\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+        let head = format!(
+            "HTTP/1.1 {status}\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
         // a client that was killed does not read
         connection.write_all(head.as_bytes()).and_then(|()| connection.write_all(body)).ok();
     };

@@ -1,4 +1,5 @@
-//! The rig: a sandbox per test, and in it a workspace, a git host that answers as github.com, and the vendors' servers.
+//! The rig: a sandbox per test, and in it a workspace, a git host that answers as github.com, and
+//! the vendors' servers.
 
 pub mod canary;
 mod clients;

@@ -1,5 +1,6 @@
-//! A sandbox per test, made by bubblewrap without privileges: user `coder` (1000) with an empty home, a read-only system
-//! and a network of its own, in which github.com and the vendors are loopback addresses. All that a test starts dies with it.
+//! A sandbox per test, made by bubblewrap without privileges: user `coder` (1000) with an empty
+//! home, a read-only system and a network of its own, in which github.com and the vendors are
+//! loopback addresses. All that a test starts dies with it.
 
 use super::{CRATE, Workspace};
 use std::env;
@@ -12,7 +13,8 @@ const INSIDE: &str = "PUSHREADY_SANDBOX";
 /// A test that hangs is killed; no honest one takes as long.
 const DEADLINE_SECONDS: &str = "300";
 
-/// Runs `test` in a sandbox of its own, in which this test binary is started again for exactly this test.
+/// Runs `test` in a sandbox of its own, in which this test binary is started again for exactly this
+/// test.
 pub fn sandbox<F: FnOnce(&Workspace)>(test: F) {
     sandbox_with(&[], test);
 }
@@ -31,7 +33,8 @@ pub fn skip(reason: impl Into<String>) -> ! {
     resume_unwind(Box::new(Skip(reason.into())))
 }
 
-/// `behaviour::area::test::{{closure}}`, the type of the closure in a test, without what libtest does not know.
+/// `behaviour::area::test::{{closure}}`, the type of the closure in a test, without what libtest
+/// does not know.
 fn test_name<F>() -> &'static str {
     let path = std::any::type_name::<F>();
     let path = path.split_once("::{{closure}}").map_or(path, |(test, _)| test);
@@ -48,14 +51,17 @@ fn inside(name: &str, test: impl FnOnce(&Workspace)) {
 
 fn outside(name: &str, arguments: &[&str]) {
     let output = bubblewrap(name, arguments).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if let Some(skip) = stderr.lines().find_map(|line| line.strip_prefix("SKIPPED ")) {
         return skipped(skip);
     }
     // it may be missing, and containers may forbid user namespaces
     // it warns of a second --uid, and the test runs all the same
-    let refused = stderr.lines().find(|line| !line.starts_with("bwrap: Only the last ")).unwrap_or_default();
-    if !output.status.success() && (refused.starts_with("bwrap: ") || refused.starts_with("bwrap not found"))
+    let refused =
+        stderr.lines().find(|line| !line.starts_with("bwrap: Only the last ")).unwrap_or_default();
+    if !output.status.success()
+        && (refused.starts_with("bwrap: ") || refused.starts_with("bwrap not found"))
     {
         return skipped(&format!("{name}: {}", stderr.trim_end()));
     }
@@ -69,7 +75,10 @@ fn outside(name: &str, arguments: &[&str]) {
 pub fn skipped(what: &str) {
     // no registry that we use has terraform
     let excused = what.ends_with(": terraform not found");
-    assert!(excused || env::var_os("PUSHREADY_NO_SKIP").is_none_or(|value| value != "1"), "SKIPPED {what}");
+    assert!(
+        excused || env::var_os("PUSHREADY_NO_SKIP").is_none_or(|value| value != "1"),
+        "SKIPPED {what}"
+    );
     io::stderr().write_all(format!("SKIPPED {what}\n").as_bytes()).unwrap();
     if let Some(file) = env::var_os("PUSHREADY_SKIPS") {
         let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
@@ -79,9 +88,10 @@ pub fn skipped(what: &str) {
 
 fn bubblewrap(test: &str, arguments: &[&str]) -> Command {
     let source = env!("CARGO_MANIFEST_DIR");
-    let binary = env::var_os("PUSHREADY_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pushready").into());
-    let clients =
-        env::var_os("PUSHREADY_CLIENTS_DIR").unwrap_or_else(|| format!("{source}/target/clients").into());
+    let binary =
+        env::var_os("PUSHREADY_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pushready").into());
+    let clients = env::var_os("PUSHREADY_CLIENTS_DIR")
+        .unwrap_or_else(|| format!("{source}/target/clients").into());
 
     let mut bwrap = Command::new(format!("{source}/tests/behaviour/support/sandbox.sh"));
     bwrap.args([source, "--new-session"]);
@@ -90,7 +100,9 @@ fn bubblewrap(test: &str, arguments: &[&str]) -> Command {
         "--perms 0700 --size 65536 --tmpfs /srv/small --tmpfs /srv/read-only --remount-ro /srv/read-only"
             .split(' '),
     );
-    bwrap.arg("--ro-bind").args([env::current_exe().unwrap().as_os_str(), "/run/rig/tests".as_ref()]);
+    bwrap
+        .arg("--ro-bind")
+        .args([env::current_exe().unwrap().as_os_str(), "/run/rig/tests".as_ref()]);
     bwrap.arg("--ro-bind").args([&*binary, "/run/rig/bin/pushready".as_ref()]);
     bwrap.arg("--ro-bind-try").args([&*clients, "/run/rig/clients".as_ref()]);
     for (name, value) in [
@@ -105,7 +117,15 @@ fn bubblewrap(test: &str, arguments: &[&str]) -> Command {
         bwrap.args(["--setenv", "RUST_BACKTRACE", &backtrace]);
     }
     bwrap.args(arguments);
-    bwrap.args(["--", "timeout", "--signal=KILL", DEADLINE_SECONDS, "/run/rig/tests", "--exact", test]);
+    bwrap.args([
+        "--",
+        "timeout",
+        "--signal=KILL",
+        DEADLINE_SECONDS,
+        "/run/rig/tests",
+        "--exact",
+        test,
+    ]);
     bwrap.args(["--include-ignored", "--nocapture", "--test-threads=1"]);
     bwrap
 }

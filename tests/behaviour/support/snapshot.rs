@@ -45,8 +45,11 @@ impl Snapshot {
                 metadata.ctime(),
                 metadata.ctime_nsec(),
             );
-            let path =
-                if found.depth() == 0 { Path::new(".") } else { found.path().strip_prefix(folder).unwrap() };
+            let path = if found.depth() == 0 {
+                Path::new(".")
+            } else {
+                found.path().strip_prefix(folder).unwrap()
+            };
             (path.to_owned(), Entry { mode: metadata.mode() & 0o7777, kind, written })
         });
         Self(entries.collect())
@@ -62,10 +65,15 @@ impl Snapshot {
         for (path, old) in &self.0 {
             let path_text = path.display();
             match after.0.get(path) {
-                None => lines.push(format!("- {path_text}: {} {:04o}", old.kind.describe(), old.mode)),
+                None => {
+                    lines.push(format!("- {path_text}: {} {:04o}", old.kind.describe(), old.mode))
+                }
                 Some(new) => {
                     if old.mode != new.mode {
-                        lines.push(format!("~ {path_text}: mode {:04o} -> {:04o}", old.mode, new.mode));
+                        lines.push(format!(
+                            "~ {path_text}: mode {:04o} -> {:04o}",
+                            old.mode, new.mode
+                        ));
                     }
                     if old.kind != new.kind {
                         lines.push(format!("~ {path_text}: {}", old.kind.change_to(&new.kind)));
@@ -87,8 +95,15 @@ impl Snapshot {
 
     /// What was written since, be it with the same bytes.
     pub fn written(&self, after: &Self) -> Vec<PathBuf> {
-        let is_new = |path: &Path, new: &Entry| self.0.get(path).is_none_or(|old| old.written != new.written);
-        after.0.iter().filter(|(path, new)| is_new(path, new)).map(|(path, _)| path.clone()).collect()
+        let is_new = |path: &Path, new: &Entry| {
+            self.0.get(path).is_none_or(|old| old.written != new.written)
+        };
+        after
+            .0
+            .iter()
+            .filter(|(path, new)| is_new(path, new))
+            .map(|(path, _)| path.clone())
+            .collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Runs a command under strace: which steps change something, and what if one of them fails or is the last.
+//! Runs a command under strace: which steps change something, and what if one of them fails or is
+//! the last.
 
 use super::require;
 use super::workspace::Cmd;
@@ -6,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Child;
 
-/// System calls that change a file or a folder; `?` because an architecture need not have them all. musl opens by `open`.
+/// System calls that change a file or a folder; `?` because an architecture need not have them all.
+/// musl opens by `open`.
 const WRITES: &str = "openat,?open,write,?pwrite64,?writev,?ftruncate,fsync,?fdatasync,?rename,?renameat,renameat2,?link,linkat,\
                       ?unlink,unlinkat,?mkdir,mkdirat,?chmod,fchmod,fchmodat,?symlink,symlinkat";
 
-/// The `nth` call of `syscall`, from 1, in each process that comes so far: what strace calls `when`.
+/// The `nth` call of `syscall`, from 1, in each process that comes so far: what strace calls
+/// `when`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step {
     pub syscall: String,
@@ -28,7 +31,8 @@ pub fn steps(cmd: Cmd) -> BTreeSet<Step> {
     parse(&fs::read_to_string(log.path()).unwrap())
 }
 
-/// The steps of the command's first thread alone: no child of it is traced, which is a good deal faster.
+/// The steps of the command's first thread alone: no child of it is traced, which is a good deal
+/// faster.
 pub fn own_steps(cmd: Cmd) -> BTreeSet<Step> {
     require("strace");
     let log = tempfile::NamedTempFile::new().unwrap();
@@ -44,17 +48,23 @@ pub fn own_steps(cmd: Cmd) -> BTreeSet<Step> {
 pub fn inject_own(cmd: Cmd, step: &Step, fault: &str) -> Cmd {
     let Step { syscall, nth } = step;
     let inject = format!("inject={syscall}:{fault}:when={nth}");
-    cmd.wrapped_in("strace", ["-qq", "-o", "/dev/null", "-e", &format!("trace={syscall}"), "-e", &inject])
+    cmd.wrapped_in(
+        "strace",
+        ["-qq", "-o", "/dev/null", "-e", &format!("trace={syscall}"), "-e", &inject],
+    )
 }
 
-/// Starts `cmd` and lets it come to a stop right after `step`: strace, and the process that goes on with SIGCONT.
+/// Starts `cmd` and lets it come to a stop right after `step`: strace, and the process that goes on
+/// with SIGCONT.
 pub fn stop_own(cmd: Cmd, step: &Step) -> (Child, String) {
     let Step { syscall, nth } = step;
     let log = tempfile::NamedTempFile::new().unwrap();
-    let (trace, inject) = (format!("trace={syscall}"), format!("inject={syscall}:signal=STOP:when={nth}"));
+    let (trace, inject) =
+        (format!("trace={syscall}"), format!("inject={syscall}:signal=STOP:when={nth}"));
     let options = ["-qq", "-e", &trace, "-e", &inject, "-o"];
-    let strace =
-        cmd.wrapped_in("strace", options.map(AsRef::as_ref).iter().chain([&log.path().as_os_str()])).spawn();
+    let strace = cmd
+        .wrapped_in("strace", options.map(AsRef::as_ref).iter().chain([&log.path().as_os_str()]))
+        .spawn();
     while !fs::read_to_string(log.path()).unwrap().contains("--- stopped by SIGSTOP ---") {
         std::thread::yield_now();
     }
@@ -73,7 +83,8 @@ pub fn inject(cmd: Cmd, step: &Step, fault: &str) -> Cmd {
     )
 }
 
-/// Lines are `PID syscall(arguments) = result`; a call that another process interrupted stands twice, `resumed` the second time.
+/// Lines are `PID syscall(arguments) = result`; a call that another process interrupted stands
+/// twice, `resumed` the second time.
 fn parse(log: &str) -> BTreeSet<Step> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut steps = BTreeSet::new();
@@ -85,7 +96,8 @@ fn parse(log: &str) -> BTreeSet<Step> {
         }
         let nth = counts.entry((process, syscall)).or_default();
         *nth += 1;
-        // of a non-dumpable process strace sees numbers only, not which file: so each write counts, be it to a pipe
+        // of a non-dumpable process strace sees numbers only, not which file: so each write counts,
+        // be it to a pipe
         let changes_files = !matches!(syscall, "openat" | "open")
             || arguments.contains("O_CREAT")
             || arguments.contains("O_TRUNC");

@@ -1,5 +1,6 @@
-//! Coder templates: planned and applied by a real terraform, with stand-ins for the providers (tests/terraform/provider.py) and
-//! for the registry's modules; and then what the agent in the workspace does with the scripts and variables of the state.
+//! Coder templates: planned and applied by a real terraform, with stand-ins for the providers
+//! (tests/terraform/provider.py) and for the registry's modules; and then what the agent in the
+//! workspace does with the scripts and variables of the state.
 
 use super::{CRATE, Cmd, Output, Workspace, require, skip};
 use serde_json::Value;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PROVIDERS: [(&str, &str); 2] = [("coder/coder", "2.20.0"), ("kreuzwerker/docker", "3.6.2")];
-/// A release as a mirror has it: `vVERSION/pushready-VERSION-MACHINE-linux`, which is the binary under test.
+/// A release as a mirror has it: `vVERSION/pushready-VERSION-MACHINE-linux`, which is the binary
+/// under test.
 const RELEASES: &str = "/tmp/releases";
 const BINARY: &str = "/run/rig/bin/pushready";
 /// Without pushready: the agent's processes find it where the module puts it.
@@ -63,7 +65,8 @@ pub struct Template<'rig> {
 }
 
 impl<'rig> Template<'rig> {
-    /// One agent, a release's module as `pushready` with these arguments, and whatever stands after them.
+    /// One agent, a release's module as `pushready` with these arguments, and whatever stands after
+    /// them.
     pub fn of_module(workspace: &'rig Workspace, arguments: &str, more: &str) -> Self {
         Self::of_text(
             workspace,
@@ -98,7 +101,8 @@ module "pushready" {{
 
     /// A folder of `examples`.
     pub fn of_example(workspace: &'rig Workspace, name: &str) -> Self {
-        let text = fs::read_to_string(Path::new(CRATE).join("examples").join(name).join("main.tf")).unwrap();
+        let text = fs::read_to_string(Path::new(CRATE).join("examples").join(name).join("main.tf"))
+            .unwrap();
         Self::of_text(workspace, &text)
     }
 
@@ -106,8 +110,7 @@ module "pushready" {{
     pub fn of_readme(workspace: &'rig Workspace) -> Self {
         let text = fs::read_to_string(Path::new(CRATE).join("scripts/coder/README.md")).unwrap();
         let block = text.split_once("```tf\n").unwrap().1.split_once("```").unwrap().0;
-        let providers =
-            "terraform {\n  required_providers {\n    coder = { source = \"coder/coder\" }\n  }\n}\n";
+        let providers = "terraform {\n  required_providers {\n    coder = { source = \"coder/coder\" }\n  }\n}\n";
         Self::of_text(workspace, &format!("{providers}{block}"))
     }
 
@@ -120,7 +123,9 @@ module "pushready" {{
         let module = folder.join("pushready");
         if !module.exists() {
             let source = format!("{CRATE}/scripts/coder");
-            assert!(Command::new("cp").arg("-r").arg(source).arg(&module).status().unwrap().success());
+            assert!(
+                Command::new("cp").arg("-r").arg(source).arg(&module).status().unwrap().success()
+            );
             fs::write(module.join("install.sh"), Release::publish().installer()).unwrap();
         }
         let template = Self { workspace, folder };
@@ -177,11 +182,13 @@ fn make_mirror() {
     }
     for (source, version) in PROVIDERS {
         let name = source.rsplit('/').next().unwrap();
-        let folder = format!("/tmp/author/mirror/registry.terraform.io/{source}/{version}/linux_amd64");
+        let folder =
+            format!("/tmp/author/mirror/registry.terraform.io/{source}/{version}/linux_amd64");
         fs::create_dir_all(&folder).unwrap();
         let program = format!("{folder}/terraform-provider-{name}_v{version}");
         let provider = format!("{CRATE}/tests/terraform/provider.py");
-        fs::write(&program, format!("#!/bin/sh\nexec {} {provider} {name}\n", python.display())).unwrap();
+        fs::write(&program, format!("#!/bin/sh\nexec {} {provider} {name}\n", python.display()))
+            .unwrap();
         fs::set_permissions(program, Permissions::from_mode(0o755)).unwrap();
     }
     fs::write(
@@ -203,7 +210,8 @@ fn with_sources_at_hand(text: &str) -> String {
             }),
             None => None,
         };
-        let line = folder.map_or(line.to_owned(), |folder| format!("  source = \"{CRATE}/{folder}\""));
+        let line =
+            folder.map_or(line.to_owned(), |folder| format!("  source = \"{CRATE}/{folder}\""));
         at_hand.push_str(&line);
         at_hand.push('\n');
     }
@@ -299,7 +307,9 @@ impl Deployment {
             let selectors = selectors.as_array().cloned().unwrap_or_default();
             selectors.iter().filter_map(Value::as_str).any(|selector| {
                 address == selector
-                    || address.strip_prefix(selector).is_some_and(|rest| rest.starts_with(['.', '[']))
+                    || address
+                        .strip_prefix(selector)
+                        .is_some_and(|rest| rest.starts_with(['.', '[']))
             })
         };
         let rules = self.rules.iter().filter(|rule| selects(&rule["run"], &script.address));
@@ -314,7 +324,8 @@ impl Deployment {
     }
 }
 
-/// Coder's agent, as far as it runs scripts (coder/coder, agent/agentscripts and agent/agent.go: updateCommandEnv).
+/// Coder's agent, as far as it runs scripts (coder/coder, agent/agentscripts and agent/agent.go:
+/// updateCommandEnv).
 pub struct Agent<'rig> {
     workspace: &'rig Workspace,
     pub deployment: Deployment,
@@ -386,19 +397,26 @@ impl<'rig> Agent<'rig> {
         self.cmd(&format!("#!/bin/sh\n{text}")).run()
     }
 
-    /// All start scripts: at once, but for what coder_script_order orders. By address, with what each printed.
+    /// All start scripts: at once, but for what coder_script_order orders. By address, with what
+    /// each printed.
     pub fn start(&self) -> BTreeMap<String, Output> {
         let mut waiting: Vec<&Script> =
             self.deployment.scripts.iter().filter(|script| script.at_start).collect();
         let mut done = BTreeMap::new();
         while !waiting.is_empty() {
-            let (ready, rest): (Vec<&Script>, Vec<&Script>) = waiting.into_iter().partition(|script| {
-                self.deployment.prerequisites(script).iter().all(|other| done.contains_key(other))
-            });
+            let (ready, rest): (Vec<&Script>, Vec<&Script>) =
+                waiting.into_iter().partition(|script| {
+                    self.deployment
+                        .prerequisites(script)
+                        .iter()
+                        .all(|other| done.contains_key(other))
+                });
             assert!(!ready.is_empty(), "the rules wait for each other");
             let outputs: Vec<_> = std::thread::scope(|scope| {
-                let runs: Vec<_> =
-                    ready.iter().map(|script| scope.spawn(|| self.cmd(&script.text).run())).collect();
+                let runs: Vec<_> = ready
+                    .iter()
+                    .map(|script| scope.spawn(|| self.cmd(&script.text).run()))
+                    .collect();
                 runs.into_iter().map(|run| run.join().unwrap()).collect()
             });
             done.extend(ready.iter().map(|script| script.address.clone()).zip(outputs));
@@ -414,17 +432,20 @@ fn expand_env(text: &str, env: &BTreeMap<String, String>) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         expanded.push_str(before);
-        let (name, after) =
-            if let Some((name, after)) = after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
-                (name, after)
-            } else {
-                let is_special = |c: char| "*#$@!?-".contains(c) || c.is_ascii_digit();
-                let end = match after.chars().next() {
-                    Some(first) if is_special(first) => 1,
-                    _ => after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len()),
-                };
-                after.split_at(end)
+        let (name, after) = if let Some((name, after)) =
+            after.strip_prefix('{').and_then(|braced| braced.split_once('}'))
+        {
+            (name, after)
+        } else {
+            let is_special = |c: char| "*#$@!?-".contains(c) || c.is_ascii_digit();
+            let end = match after.chars().next() {
+                Some(first) if is_special(first) => 1,
+                _ => after
+                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .unwrap_or(after.len()),
             };
+            after.split_at(end)
+        };
         if name.is_empty() {
             expanded.push('$');
         }

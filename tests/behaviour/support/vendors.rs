@@ -1,5 +1,5 @@
-//! The servers of OpenAI and Anthropic, as far as one turn of Codex and Claude Code needs them (`vendors.py`), over TLS with
-//! a certificate authority of our own.
+//! The servers of OpenAI and Anthropic, as far as one turn of Codex and Claude Code needs them
+//! (`vendors.py`), over TLS with a certificate authority of our own.
 
 use super::{SUPPORT, await_listening, fake_auth, require};
 use serde_json::{Value, json};
@@ -92,8 +92,10 @@ impl Vendors {
 
     fn make_certificates(&self) {
         let hosts = fs::read_to_string("/etc/hosts").unwrap();
-        let names =
-            hosts.lines().filter_map(|line| line.strip_prefix("127.0.0.3 ")).flat_map(str::split_whitespace);
+        let names = hosts
+            .lines()
+            .filter_map(|line| line.strip_prefix("127.0.0.3 "))
+            .flat_map(str::split_whitespace);
         let names: Vec<_> = names.map(|name| format!("DNS:{name}")).collect();
         let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
         openssl(&self.folder, &format!("{new} -subj /CN=rig -keyout ca.key -out ca.pem"));
@@ -109,6 +111,7 @@ impl Vendors {
 }
 
 fn openssl(folder: &Path, args: &str) {
-    let output = Command::new("openssl").args(args.split(' ')).current_dir(folder).output().unwrap();
+    let output =
+        Command::new("openssl").args(args.split(' ')).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -48,7 +48,8 @@ impl Workspace {
         self.cmd("sh").args(["-c", script])
     }
 
-    /// Any command, in the home, with an environment of four variables: `HOME`, `USER`, `LANG`, `PATH`.
+    /// Any command, in the home, with an environment of four variables: `HOME`, `USER`, `LANG`,
+    /// `PATH`.
     pub fn cmd(&self, program: impl Into<OsString>) -> Cmd {
         Cmd {
             program: program.into(),
@@ -140,7 +141,10 @@ impl Cmd {
     /// The same command as the last arguments of another one: `strace …`, `timeout 5`.
     pub fn wrapped_in<I: IntoIterator<Item: AsRef<OsStr>>>(self, program: &str, args: I) -> Self {
         let Self { program: wrapped, args: wrapped_args, .. } = self;
-        Self { program: program.into(), args: Vec::new(), ..self }.args(args).arg(wrapped).args(wrapped_args)
+        Self { program: program.into(), args: Vec::new(), ..self }
+            .args(args)
+            .arg(wrapped)
+            .args(wrapped_args)
     }
 
     pub fn run(self) -> Output {
@@ -154,7 +158,8 @@ impl Cmd {
         let stdin = self.stdin.clone();
         let mut child = self.spawn();
         let mut pipe = child.stdin.take().unwrap();
-        // a thread, because a child may fill its own pipes before it reads this one, or never read it
+        // a thread, because a child may fill its own pipes before it reads this one, or never read
+        // it
         std::thread::spawn(move || pipe.write_all(&stdin.unwrap_or_default()).ok());
         let output = child.wait_with_output().unwrap();
         Output {
@@ -209,7 +214,8 @@ impl Output {
 
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON: {error}\n{self}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not JSON: {error}\n{self}"))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Asks GitHub: the newest runs, then their jobs, then what those give reason to ask. What does not depend on another answer
-//! is asked at the same time.
+//! Asks GitHub: the newest runs, then their jobs, then what those give reason to ask. What does not
+//! depend on another answer is asked at the same time.
 
 mod reasons;
 
@@ -22,8 +22,10 @@ pub(super) fn gather(session: &Session<'_>) -> Facts {
     let hub = &session.github;
     let head = session.inputs.head.clone();
     let (repo, runs, status) = thread::scope(|scope| {
-        let status =
-            session.status.as_ref().map(|base| scope.spawn(|| status_page::ask(&session.http, base)));
+        let status = session
+            .status
+            .as_ref()
+            .map(|base| scope.spawn(|| status_page::ask(&session.http, base)));
         let runs = scope.spawn(|| newest_runs(session));
         let repo = hub.object::<Repo>(&session.repo_path(""));
         (repo, joined(runs), status.map(joined))
@@ -52,9 +54,10 @@ pub(super) fn gather(session: &Session<'_>) -> Facts {
 fn newest_runs(session: &Session<'_>) -> Answer<Page<Run>> {
     let filter = match &session.inputs.head {
         Some(head) if head.pushed => format!("head_sha={}", segment(&head.sha)),
-        Some(head) => {
-            head.branch.as_ref().map_or_else(String::new, |branch| format!("branch={}", segment(branch)))
-        }
+        Some(head) => head
+            .branch
+            .as_ref()
+            .map_or_else(String::new, |branch| format!("branch={}", segment(branch))),
         None => String::new(),
     };
     session.github.page(
@@ -80,7 +83,8 @@ fn look(session: &Session<'_>, facts: &Facts) -> Vec<Looked> {
     chosen.sort_by_key(|run| run.is_finished());
     chosen.truncate(MOST_RUNS);
     thread::scope(|scope| {
-        let looks: Vec<_> = chosen.iter().map(|run| scope.spawn(|| look_at(session, run))).collect();
+        let looks: Vec<_> =
+            chosen.iter().map(|run| scope.spawn(|| look_at(session, run))).collect();
         looks.into_iter().map(joined).collect()
     })
 }
@@ -103,14 +107,18 @@ fn look_at(session: &Session<'_>, run: &Run) -> Looked {
     let empty = page.items.is_empty() && !run.is_finished();
     let pending = run.status == "pending" || has(Standing::Pending) || empty;
     let asked = |job: &&Job| {
-        let late =
-            job.created.zip(job.completed).is_some_and(|(from, to)| to.duration_since(from) >= judge::LATE);
+        let late = job
+            .created
+            .zip(job.completed)
+            .is_some_and(|(from, to)| to.duration_since(from) >= judge::LATE);
         // what waited for a day has no more to say
         Standing::of(job) == Standing::NeverRan && !(job.conclusion == "cancelled" && late)
     };
-    let never: Vec<i64> = page.items.iter().filter(asked).map(|job| job.id).take(MOST_ANNOTATED).collect();
+    let never: Vec<i64> =
+        page.items.iter().filter(asked).map(|job| job.id).take(MOST_ANNOTATED).collect();
     thread::scope(|scope| {
-        let deployments = waiting.then(|| scope.spawn(|| hub.list(&path("/pending_deployments"), "")));
+        let deployments =
+            waiting.then(|| scope.spawn(|| hub.list(&path("/pending_deployments"), "")));
         let groups = pending.then(|| scope.spawn(|| groups(session, run)));
         let annotations: Vec<_> = never
             .iter()
@@ -124,7 +132,8 @@ fn look_at(session: &Session<'_>, run: &Run) -> Looked {
             looked.groups = Some(groups);
             looked.ahead = ahead;
         }
-        looked.annotations = annotations.into_iter().map(|(id, answer)| (id, joined(answer))).collect();
+        looked.annotations =
+            annotations.into_iter().map(|(id, answer)| (id, joined(answer))).collect();
     });
     looked
 }
@@ -139,10 +148,14 @@ fn groups(
         &session.repo_path(&format!("/actions/runs/{}/concurrency_groups", run.id)),
         "concurrency_groups",
     );
-    let waits = |group: &&ConcurrencyGroup| group.members.iter().any(|member| member.status == "pending");
+    let waits =
+        |group: &&ConcurrencyGroup| group.members.iter().any(|member| member.status == "pending");
     let ahead = list.as_ref().ok().and_then(|page| page.items.iter().find(waits)).map(|group| {
         let name = segment(&group.name);
-        hub.object(&session.repo_path(&format!("/actions/concurrency_groups/{name}?ahead_of_run={}", run.id)))
+        hub.object(
+            &session
+                .repo_path(&format!("/actions/concurrency_groups/{name}?ahead_of_run={}", run.id)),
+        )
     });
     (list, ahead)
 }
@@ -162,10 +175,11 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
     let name = segment(session.name());
     thread::scope(|scope| {
         let runners = reasons.runners.then_some(());
-        let workflows = reasons
-            .no_run
-            .then(|| scope.spawn(|| hub.list(&here("/actions/workflows?per_page=100"), "workflows")));
-        let permissions = reasons.policy.then(|| scope.spawn(|| hub.object(&here("/actions/permissions"))));
+        let workflows = reasons.no_run.then(|| {
+            scope.spawn(|| hub.list(&here("/actions/workflows?per_page=100"), "workflows"))
+        });
+        let permissions =
+            reasons.policy.then(|| scope.spawn(|| hub.object(&here("/actions/permissions"))));
         let count = |filter: &'static str| {
             move || hub.page(&here(&format!("/actions/runs?{filter}per_page=1")), "workflow_runs")
         };
@@ -176,14 +190,16 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
         };
         let in_progress = reasons.hosted.then(|| scope.spawn(count("status=in_progress&")));
         let private = repo.is_some_and(|repo| repo.private);
-        let fork_policy = (reasons.approval && !private)
-            .then(|| scope.spawn(|| hub.object(&here("/actions/permissions/fork-pr-contributor-approval"))));
+        let fork_policy = (reasons.approval && !private).then(|| {
+            scope.spawn(|| hub.object(&here("/actions/permissions/fork-pr-contributor-approval")))
+        });
         let private_fork_policy = (reasons.approval && private).then(|| {
-            scope.spawn(|| hub.object(&here("/actions/permissions/fork-pr-workflows-private-repos")))
+            scope
+                .spawn(|| hub.object(&here("/actions/permissions/fork-pr-workflows-private-repos")))
         });
         let pull = reasons.pull.then(|| scope.spawn(|| pull_request(session, facts)));
-        let repo_runners =
-            runners.map(|()| scope.spawn(|| hub.list(&here("/actions/runners?per_page=100"), "runners")));
+        let repo_runners = runners
+            .map(|()| scope.spawn(|| hub.list(&here("/actions/runners?per_page=100"), "runners")));
         let org_runners = runners
             .and_then(|()| org("/actions/runners?per_page=100"))
             .map(|path| scope.spawn(move || hub.list(&path, "runners")));
@@ -196,10 +212,11 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
             .flatten()
             .map(|path| scope.spawn(move || hub.object(&path)));
         // GHES has none
-        let hosted_runners = (reasons.runners && !reasons.self_hosted && facts.forge == Forge::Cloud)
-            .then(|| org("/actions/hosted-runners?per_page=100"))
-            .flatten()
-            .map(|path| scope.spawn(move || hub.list(&path, "runners")));
+        let hosted_runners =
+            (reasons.runners && !reasons.self_hosted && facts.forge == Forge::Cloud)
+                .then(|| org("/actions/hosted-runners?per_page=100"))
+                .flatten()
+                .map(|path| scope.spawn(move || hub.list(&path, "runners")));
         let permissions: Option<Answer<Permissions>> = permissions.map(joined);
         let known = permissions.as_ref().and_then(|answer| answer.as_ref().ok());
         let org_permissions = known
@@ -228,7 +245,8 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
     })
 }
 
-/// The open pull request of the branch: lists do not tell whether it can be merged. `None`: it has none.
+/// The open pull request of the branch: lists do not tell whether it can be merged. `None`: it has
+/// none.
 fn pull_request(session: &Session<'_>, facts: &Facts) -> Option<Answer<PullRequest>> {
     let hub = &session.github;
     let (owner, branch) = (&facts.repo.as_ref().ok()?.owner, facts.head.as_ref()?.branch.as_ref()?);

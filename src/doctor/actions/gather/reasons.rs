@@ -37,10 +37,12 @@ impl Reasons {
         let no_run = page.items.is_empty() && pushed && facts.is_fresh().is_none();
         let failed = facts.looked.iter().any(|looked| {
             let empty = looked.jobs.as_ref().is_ok_and(|page| page.items.is_empty());
-            looked.run.conclusion == "startup_failure" || looked.run.conclusion == "failure" && empty
+            looked.run.conclusion == "startup_failure"
+                || looked.run.conclusion == "failure" && empty
         });
         let own = |job: &&Job| {
-            kind(job) == Labels::Own || facts.forge == Forge::Enterprise && kind(job) == Labels::Hosted
+            kind(job) == Labels::Own
+                || facts.forge == Forge::Enterprise && kind(job) == Labels::Hosted
         };
         Self {
             no_run,

@@ -1,4 +1,5 @@
-//! Runs that ended without starting: approval, billing, policy, the workflow file, environments, the 24-hour limit.
+//! Runs that ended without starting: approval, billing, policy, the workflow file, environments,
+//! the 24-hour limit.
 
 use super::verdict::{LATE, Verdict, gh, named, run_url, worst};
 use super::{github_side, policy, queue};
@@ -9,7 +10,8 @@ use crate::doctor::outcome::Evidence;
 use crate::github::Page;
 use crate::github::model::Job;
 
-/// The platform's own words, in annotations alone; a user's log can say anything (community#208495, runner-admission reports).
+/// The platform's own words, in annotations alone; a user's log can say anything (community#208495,
+/// runner-admission reports).
 const BILLING: [&str; 5] = [
     "recent account payments have failed",
     "an actions budget is preventing further use",
@@ -32,9 +34,11 @@ pub(super) fn approval(facts: &Facts, looked: &Looked) -> Verdict {
             "a maintainer must read the change and approve the run; unapproved ones are deleted after 30 days",
         );
         let policy = facts.more.fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
-        let private = facts.more.private_fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
-        let told =
-            |(name, value): (&'static str, Option<bool>)| Some(Evidence::new(name, value?.to_string()));
+        let private =
+            facts.more.private_fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
+        let told = |(name, value): (&'static str, Option<bool>)| {
+            Some(Evidence::new(name, value?.to_string()))
+        };
         let private = private.map(|policy| {
             [
                 ("run_workflows_from_fork_pull_requests", policy.runs),
@@ -50,7 +54,8 @@ pub(super) fn approval(facts: &Facts, looked: &Looked) -> Verdict {
         .with(policy.map(|policy| Evidence::foreign("approval policy", &policy.0)))
         .with(private.into_iter().flatten().filter_map(told));
     }
-    // `approve` is for forks and answers 403 here; a re-run by a person works (kubernetes-sigs/prow#798)
+    // `approve` is for forks and answers 403 here; a re-run by a person works
+    // (kubernetes-sigs/prow#798)
     let say = "a maintainer must approve the run on its page, or run it again with their own token; pull requests that an App or \
                a person opens do not wait";
     let summary = if run.actor_is_bot || run.actor == "Copilot" {
@@ -65,7 +70,8 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<
     if !matches!(&*looked.run.conclusion, "failure" | "cancelled" | "startup_failure" | "stale") {
         return None;
     }
-    if let Some(verdict) = worst(jobs.items.iter().filter_map(|job| job_named(facts, looked, job))) {
+    if let Some(verdict) = worst(jobs.items.iter().filter_map(|job| job_named(facts, looked, job)))
+    {
         return Some(verdict);
     }
     if looked.run.conclusion == "startup_failure"
@@ -81,19 +87,25 @@ fn job_named(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
     Some(self::job(facts, looked, job)?.with(named(job)))
 }
 
-/// A job that ended without a step. `None`: for a reason of its own run, such as a cancelled run or a skipped need.
+/// A job that ended without a step. `None`: for a reason of its own run, such as a cancelled run or
+/// a skipped need.
 pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
     if Standing::of(job) != Standing::NeverRan {
         return None;
     }
     let annotations = looked.annotations.get(&job.id);
-    let messages = annotations.and_then(|answer| answer.as_ref().ok()).map_or(&[][..], |page| &page.items);
-    if let Some(verdict) = messages.iter().find_map(|message| by_annotation(facts, looked, &message.0)) {
+    let messages =
+        annotations.and_then(|answer| answer.as_ref().ok()).map_or(&[][..], |page| &page.items);
+    if let Some(verdict) =
+        messages.iter().find_map(|message| by_annotation(facts, looked, &message.0))
+    {
         return Some(verdict);
     }
     let waited = job.created.zip(job.completed).map(|(from, to)| to.duration_since(from));
     if job.conclusion == "cancelled" {
-        return waited.filter(|waited| *waited >= LATE).and_then(|_| queue::late(facts, looked, job));
+        return waited
+            .filter(|waited| *waited >= LATE)
+            .and_then(|_| queue::late(facts, looked, job));
     }
     let refusal = annotations.and_then(|answer| answer.as_ref().err());
     let steps = Evidence::new("steps", "none");
@@ -124,19 +136,23 @@ fn by_annotation(facts: &Facts, looked: &Looked, message: &str) -> Option<Verdic
                 "the owner must look at both payment history and budgets: the message names either; no change of code helps",
             ),
         ),
-        () if has("is not allowed to deploy to") && has("environment protection rules") => Verdict::fail(
-            Code::ActionsEnvironmentWait,
-            "the environment's rules do not admit this branch",
-            Fix::visit(
-                format!("{}/settings/environments", facts.place.web),
-                "add the branch to the environment's deployment branches (a pull request counts as `refs/pull/N/merge`)",
-            ),
-        ),
-        () if has("deployment was rejected or didn't satisfy other protection rules") => Verdict::fail(
-            Code::ActionsEnvironmentWait,
-            "the deployment was rejected",
-            Fix::visit(page, "ask the reviewer who rejected it"),
-        ),
+        () if has("is not allowed to deploy to") && has("environment protection rules") => {
+            Verdict::fail(
+                Code::ActionsEnvironmentWait,
+                "the environment's rules do not admit this branch",
+                Fix::visit(
+                    format!("{}/settings/environments", facts.place.web),
+                    "add the branch to the environment's deployment branches (a pull request counts as `refs/pull/N/merge`)",
+                ),
+            )
+        }
+        () if has("deployment was rejected or didn't satisfy other protection rules") => {
+            Verdict::fail(
+                Code::ActionsEnvironmentWait,
+                "the deployment was rejected",
+                Fix::visit(page, "ask the reviewer who rejected it"),
+            )
+        }
         () if has("deadlock") && has("concurrency group") => Verdict::fail(
             Code::ActionsConcurrency,
             "a workflow and the one that it calls want the same concurrency group",
@@ -151,13 +167,18 @@ fn by_annotation(facts: &Facts, looked: &Looked, message: &str) -> Option<Verdic
         ),
         () if has("was not acquired by runner of type hosted") => match facts.incident() {
             Some(page) => github_side::incident(page),
-            None => github_side::unexplained(facts, "GitHub found no runner of its own for the job in time"),
+            None => github_side::unexplained(
+                facts,
+                "GitHub found no runner of its own for the job in time",
+            ),
         },
-        () if has("actions has been disabled for this") || has("account was suspended") => Verdict::fail(
-            Code::ActionsAccountFlagged,
-            "GitHub has suspended the account or repository from Actions",
-            Fix::visit("https://support.github.com", "appeal to GitHub's support"),
-        ),
+        () if has("actions has been disabled for this") || has("account was suspended") => {
+            Verdict::fail(
+                Code::ActionsAccountFlagged,
+                "GitHub has suspended the account or repository from Actions",
+                Fix::visit("https://support.github.com", "appeal to GitHub's support"),
+            )
+        }
         () => return None,
     };
     Some(verdict.with([Evidence::foreign("annotation", message)]))

@@ -27,7 +27,9 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ou
             .iter()
             .flat_map(|job| job.label_sets.iter())
             .filter_map(|set| problem(set, local, labels));
-        problems.extend(broken.into_iter().chain(of_labels).map(|problem| (workflow.path.as_str(), problem)));
+        problems.extend(
+            broken.into_iter().chain(of_labels).map(|problem| (workflow.path.as_str(), problem)),
+        );
     }
     let table = Evidence::new("table of hosted labels", format!("of {}", labels.date));
     let note = labels.problem.as_ref().map(|problem| Evidence::new("table", problem.clone()));
@@ -52,8 +54,9 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ou
         }
         Problem::Retired(label) => {
             let retired = labels.retired(label);
-            let (label, since, instead) = retired
-                .map_or((*label, "", ""), |retired| (&retired.label, &retired.since, &retired.instead));
+            let (label, since, instead) = retired.map_or((*label, "", ""), |retired| {
+                (&retired.label, &retired.since, &retired.instead)
+            });
             let text = format!(
                 "a job asks for `{label}`, which GitHub retired in {since}: it would wait a day and be cancelled"
             );
@@ -66,13 +69,15 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ou
             )
         }
         Problem::Slip(_, meant) => {
-            let text =
-                format!("a label reads like one of GitHub's and is none; `{meant}` was probably meant");
+            let text = format!(
+                "a label reads like one of GitHub's and is none; `{meant}` was probably meant"
+            );
             let say = format!(
                 "write `runs-on: {meant}`, or name the label in .github/actionlint.yaml if it is a runner of yours"
             );
             // the file is the agent's to edit, whoever's the runners are
-            let outcome = Outcome::warn(WORKFLOW_FILES, subject, Code::ActionsLabelUnknown, text, edit(say));
+            let outcome =
+                Outcome::warn(WORKFLOW_FILES, subject, Code::ActionsLabelUnknown, text, edit(say));
             Outcome { actor: Some(Actor::Agent), agent_may_fix: true, ..outcome }
         }
     };

@@ -1,4 +1,5 @@
-//! Runner groups: a runner of the organisation is for the repositories and workflows of its group alone.
+//! Runner groups: a runner of the organisation is for the repositories and workflows of its group
+//! alone.
 
 use super::verdict::Verdict;
 use crate::catalogue::Fix;
@@ -24,9 +25,12 @@ pub(super) fn bar<'a>(facts: &'a Facts, looked: &Looked, runner: &Runner) -> Opt
     // beyond what was read, a group may be there
     let whole = groups.total == u64::try_from(groups.items.len()).unwrap_or_default();
     let closed = |group: &'a RunnerGroup| {
-        let public = facts.repo.as_ref().is_ok_and(|repo| !repo.private) && !group.public_repositories;
-        let workflows =
-            group.workflows.as_ref().is_some_and(|workflows| !admits(facts, workflows, &looked.run));
+        let public =
+            facts.repo.as_ref().is_ok_and(|repo| !repo.private) && !group.public_repositories;
+        let workflows = group
+            .workflows
+            .as_ref()
+            .is_some_and(|workflows| !admits(facts, workflows, &looked.run));
         match () {
             () if public => Some(Bar::Public(group)),
             () if workflows => Some(Bar::Workflows(group)),
@@ -66,7 +70,10 @@ pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> Verdic
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
     let page = |group: Option<i64>| {
         let one = group.map_or_else(String::new, |id| format!("/{id}"));
-        format!("https://{}/organizations/{owner}/settings/actions/runner-groups{one}", facts.place.host())
+        format!(
+            "https://{}/organizations/{owner}/settings/actions/runner-groups{one}",
+            facts.place.host()
+        )
     };
     let names: Vec<_> = runners.iter().take(6).map(|runner| runner.name.as_str()).collect();
     let named = Evidence::foreign("runners with these labels", &names.join(", "));
@@ -92,7 +99,10 @@ pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> Verdic
             let workflows = group.workflows.as_deref().unwrap_or_default().join(", ");
             (
                 "the group of the runners with the job's labels admits other workflows alone",
-                Fix::visit(page(Some(group.id)), "add this workflow to the group's selected workflows"),
+                Fix::visit(
+                    page(Some(group.id)),
+                    "add this workflow to the group's selected workflows",
+                ),
                 Some(Evidence::foreign(
                     "group admits",
                     &format!("{}: {}", group.name, workflows.replace('@', " at ")),

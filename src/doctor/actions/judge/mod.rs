@@ -52,21 +52,34 @@ fn runs(facts: &Facts) -> Vec<Outcome> {
     if page.items.is_empty() {
         return vec![no_run::judge(facts)];
     }
-    let verdicts: Vec<_> =
-        facts.looked.iter().filter_map(|looked| Some((looked, run::judge(facts, looked)?))).collect();
+    let verdicts: Vec<_> = facts
+        .looked
+        .iter()
+        .filter_map(|looked| Some((looked, run::judge(facts, looked)?)))
+        .collect();
     if verdicts.is_empty() {
-        let which =
-            if facts.head.as_ref().is_some_and(|head| head.pushed) { "this commit" } else { "this branch" };
+        let which = if facts.head.as_ref().is_some_and(|head| head.pushed) {
+            "this commit"
+        } else {
+            "this branch"
+        };
         let count = usize::try_from(page.total).unwrap_or(usize::MAX);
-        let evidence = page.items.first().map(|run| Evidence::new("newest run", run_url(facts, run.id)));
+        let evidence =
+            page.items.first().map(|run| Evidence::new("newest run", run_url(facts, run.id)));
         let text = format!("{} of {which}: nothing keeps any from starting", counted(count, "run"));
         let skipped = page.items.iter().filter(|run| run.conclusion == "skipped").take(3);
-        let skipped = skipped
-            .filter_map(|run| Some(Evidence::foreign("skipped by its conditions", run.name.as_ref()?)));
+        let skipped = skipped.filter_map(|run| {
+            Some(Evidence::foreign("skipped by its conditions", run.name.as_ref()?))
+        });
         let outcome = Outcome::pass(RUNS, Some(subject), text).with(evidence).with(skipped);
-        return vec![outcome.with(facts.looked.iter().filter_map(|looked| queue::normal(facts, looked)))];
+        return vec![
+            outcome.with(facts.looked.iter().filter_map(|looked| queue::normal(facts, looked))),
+        ];
     }
-    verdicts.into_iter().map(|(looked, verdict)| verdict.outcome(run_subject(facts, looked))).collect()
+    verdicts
+        .into_iter()
+        .map(|(looked, verdict)| verdict.outcome(run_subject(facts, looked)))
+        .collect()
 }
 
 fn status_page(facts: &Facts) -> Option<Outcome> {
@@ -76,9 +89,12 @@ fn status_page(facts: &Facts) -> Option<Outcome> {
     }
     Some(match facts.status.as_ref()? {
         Ok(page) if page.is_incident() => {
-            let fix = Fix::wait("wait until the incident is resolved, then run again what did not start");
-            let evidence = [Evidence::foreign("component Actions", &page.status).expected("operational")];
-            let titles = page.incidents.iter().take(3).map(|title| Evidence::foreign("incident", title));
+            let fix =
+                Fix::wait("wait until the incident is resolved, then run again what did not start");
+            let evidence =
+                [Evidence::foreign("component Actions", &page.status).expected("operational")];
+            let titles =
+                page.incidents.iter().take(3).map(|title| Evidence::foreign("incident", title));
             Outcome::warn(
                 STATUS_PAGE,
                 subject,
@@ -102,9 +118,11 @@ fn status_page(facts: &Facts) -> Option<Outcome> {
 /// The last lines of the evidence: with what token, and at what cost.
 fn how_it_was_asked(facts: &Facts) -> Vec<Evidence> {
     let asked = &facts.asked;
-    let rejected = asked.rejected.iter().map(|via| Evidence::new("not accepted (401)", via.clone()));
+    let rejected =
+        asked.rejected.iter().map(|via| Evidence::new("not accepted (401)", via.clone()));
     let warnings = asked.warnings.iter().map(|warning| Evidence::new("token", warning.clone()));
     let token = asked.token.clone().unwrap_or_else(|| "no token, anonymously".to_owned());
-    let last = [Evidence::new("asked with", token), Evidence::new("requests", asked.requests.to_string())];
+    let last =
+        [Evidence::new("asked with", token), Evidence::new("requests", asked.requests.to_string())];
     rejected.chain(warnings).chain(last).collect()
 }

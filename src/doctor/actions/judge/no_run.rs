@@ -16,7 +16,8 @@ pub(super) fn switched_off(facts: &Facts, what: &'static str) -> Verdict {
         "an admin must unarchive it, or ask GitHub's support",
     );
     let summary = format!("the repository is {what}, and such ones run nothing");
-    Verdict::fail(Code::ActionsDisabled, summary, fix).with([Evidence::new(what, "true").expected("false")])
+    Verdict::fail(Code::ActionsDisabled, summary, fix)
+        .with([Evidence::new(what, "true").expected("false")])
 }
 
 pub(super) fn judge(facts: &Facts) -> Outcome {
@@ -36,7 +37,8 @@ pub(super) fn judge(facts: &Facts) -> Outcome {
         let needs = "a minute; `--wait 60` looks again by itself".to_owned();
         let kind = Kind::Unknown { code: None, needs, transient: true };
         let summary = format!("no run of this commit yet: it was pushed {} ago", age(ago));
-        return Verdict::new(kind, summary, Fix::wait("wait a minute, and look again")).outcome(subject);
+        return Verdict::new(kind, summary, Fix::wait("wait a minute, and look again"))
+            .outcome(subject);
     }
     let branch = head.branch.as_deref().unwrap_or_default();
     let verdict = switch(facts)
@@ -54,7 +56,9 @@ pub(super) fn judge(facts: &Facts) -> Outcome {
 
 /// Actions is off, here or above.
 fn switch(facts: &Facts) -> Option<Verdict> {
-    let Some(Ok(Permissions { enabled: Some(false), .. })) = &facts.more.permissions else { return None };
+    let Some(Ok(Permissions { enabled: Some(false), .. })) = &facts.more.permissions else {
+        return None;
+    };
     let above = facts.more.org_permissions.as_ref().and_then(|answer| answer.as_ref().ok());
     let above = above.filter(|policy| policy.0 != "all");
     let (summary, fix) = match above.map(|policy| &*policy.0) {
@@ -67,13 +71,20 @@ fn switch(facts: &Facts) -> Option<Verdict> {
         ),
         Some(policy) => {
             let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
-            let url = format!("https://{}/organizations/{owner}/settings/actions", facts.place.host());
+            let url =
+                format!("https://{}/organizations/{owner}/settings/actions", facts.place.host());
             let summary = if policy == "none" {
                 "the organisation has switched Actions off"
             } else {
                 "the organisation allows Actions for selected repositories, and not for this one"
             };
-            (summary, Fix::visit(url, "an owner of the organisation must allow Actions for this repository"))
+            (
+                summary,
+                Fix::visit(
+                    url,
+                    "an owner of the organisation must allow Actions for this repository",
+                ),
+            )
         }
     };
     let mender = if above.is_some() { Actor::OrgAdmin } else { Actor::RepoAdmin };
@@ -82,7 +93,12 @@ fn switch(facts: &Facts) -> Option<Verdict> {
             .expected("all")
     });
     let evidence = [Evidence::new("actions/permissions, enabled", "false").expected("true")];
-    Some(Verdict::fail(Code::ActionsDisabled, summary, fix).with(evidence).with(policy).mended_by(mender))
+    Some(
+        Verdict::fail(Code::ActionsDisabled, summary, fix)
+            .with(evidence)
+            .with(policy)
+            .mended_by(mender),
+    )
 }
 
 fn skipped(message: &str) -> Option<Verdict> {
@@ -92,7 +108,10 @@ fn skipped(message: &str) -> Option<Verdict> {
         "push a commit without it; checks that the branch requires stay pending for ever otherwise",
     );
     let evidence = [Evidence::new("in the commit message", found)];
-    Some(Verdict::warn(Code::ActionsSkipped, "the commit message skips the runs", fix).with(evidence))
+    Some(
+        Verdict::warn(Code::ActionsSkipped, "the commit message skips the runs", fix)
+            .with(evidence),
+    )
 }
 
 /// The workflows that would have run are disabled.
@@ -108,7 +127,9 @@ fn disabled(facts: &Facts) -> Option<Verdict> {
         "disabled_fork" => {
             ("the fork's workflows were never enabled", "enable them on the fork's Actions page")
         }
-        "disabled_inactivity" => ("the repository was without activity for 60 days", "enable it again"),
+        "disabled_inactivity" => {
+            ("the repository was without activity for 60 days", "enable it again")
+        }
         _ => ("somebody disabled it", "enable it again"),
     };
     // its name is the repository's to choose; the file name stands after the last slash
@@ -120,18 +141,28 @@ fn disabled(facts: &Facts) -> Option<Verdict> {
     } else {
         Fix::visit(format!("{}/actions", facts.place.web), say)
     };
-    Some(Verdict::fail(Code::ActionsWorkflowDisabled, format!("the workflow is disabled: {why}"), fix).with(
-        [
+    Some(
+        Verdict::fail(
+            Code::ActionsWorkflowDisabled,
+            format!("the workflow is disabled: {why}"),
+            fix,
+        )
+        .with([
             Evidence::foreign("workflow", &first.path),
             Evidence::foreign("state", &first.state).expected("active"),
-        ],
-    ))
+        ]),
+    )
 }
 
-/// Each workflow of the work tree, and whether the push should have started it; `None`: there are none, or one should have.
+/// Each workflow of the work tree, and whether the push should have started it; `None`: there are
+/// none, or one should have.
 fn unmatched<'a>(facts: &'a Facts, branch: &str) -> Option<Vec<(&'a Workflow, Match)>> {
-    let matches: Vec<_> =
-        facts.local.workflows.iter().map(|workflow| (workflow, on_push(workflow, branch))).collect();
+    let matches: Vec<_> = facts
+        .local
+        .workflows
+        .iter()
+        .map(|workflow| (workflow, on_push(workflow, branch)))
+        .collect();
     let started = matches.iter().any(|(_, found)| *found == Match::Yes);
     (!matches.is_empty() && !started).then_some(matches)
 }
@@ -147,10 +178,12 @@ pub fn needs_pull_request(facts: &Facts) -> bool {
     })
 }
 
-/// GitHub has no merge commit to run the workflows of a pull request on (docs, "Events that trigger workflows").
+/// GitHub has no merge commit to run the workflows of a pull request on (docs, "Events that trigger
+/// workflows").
 fn conflict(facts: &Facts, branch: &str) -> Option<Verdict> {
     unmatched(facts, branch)?;
-    let pull = facts.more.pull.as_ref()?.as_ref().ok().filter(|pull| pull.mergeable == Some(false))?;
+    let pull =
+        facts.more.pull.as_ref()?.as_ref().ok().filter(|pull| pull.mergeable == Some(false))?;
     let fix = Fix::visit(
         format!("{}/pull/{}", facts.place.web, pull.number),
         "merge or rebase on the base branch, resolve the conflict, and push",
@@ -176,7 +209,9 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
         (true, Some(Ok(_))) => {
             "compare `branches`, `types` and `paths` below `on:` with the pull request that is open"
         }
-        (true, _) => "open a pull request (one with a merge conflict runs nothing), or widen the filter",
+        (true, _) => {
+            "open a pull request (one with a merge conflict runs nothing), or widen the filter"
+        }
     };
     let evidence = matches.iter().take(6).map(|(workflow, found)| {
         let why = match found {
@@ -198,7 +233,8 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
     let verdict = Verdict::warn(Code::ActionsNoRun, summary, Fix::edit(path, say));
     let pull = pull.map(|answer| match answer {
         Ok(pull) => {
-            let mergeable = pull.mergeable.map_or_else(|| "not known yet".to_owned(), |yes| yes.to_string());
+            let mergeable =
+                pull.mergeable.map_or_else(|| "not known yet".to_owned(), |yes| yes.to_string());
             Evidence::new("open pull request", format!("{}, mergeable: {mergeable}", pull.number))
         }
         Err(refusal) => Evidence::new("pull requests", refusal.to_string()),
@@ -209,7 +245,8 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
 /// A trigger matches, and nothing is off.
 fn unexplained(facts: &Facts, branch: &str) -> Verdict {
     let more = &facts.more;
-    let enabled = matches!(&more.permissions, Some(Ok(permissions)) if permissions.enabled == Some(true));
+    let enabled =
+        matches!(&more.permissions, Some(Ok(permissions)) if permissions.enabled == Some(true));
     let never = matches!(&more.any_runs, Some(Ok(page)) if page.total == 0);
     let active = matches!(&more.workflows, Some(Ok(page)) if page.items.iter().any(|workflow| workflow.state == "active"));
     let evidence = [
@@ -224,7 +261,8 @@ fn unexplained(facts: &Facts, branch: &str) -> Verdict {
         ),
     ];
     if never && active {
-        // `enabled: true` and active workflows are what a suspended account shows too; only a dispatch tells (422)
+        // `enabled: true` and active workflows are what a suspended account shows too; only a
+        // dispatch tells (422)
         let fix = Fix::visit(
             "https://support.github.com",
             "try `gh workflow run` on a workflow with `workflow_dispatch`: `Actions has been disabled for this user` proves it; \
@@ -245,5 +283,6 @@ fn unexplained(facts: &Facts, branch: &str) -> Verdict {
          nothing), does an Actions policy of the organisation exclude who pushed, was it one of a flood of pushes (GitHub drops \
          what exceeds 1500 events in 10 seconds)",
     );
-    Verdict::fail(Code::ActionsNoRun, "a trigger matches, and the push made no run", fix).with(evidence)
+    Verdict::fail(Code::ActionsNoRun, "a trigger matches, and the push made no run", fix)
+        .with(evidence)
 }

@@ -24,7 +24,9 @@ pub(super) fn judge(
     let [here, above] = lists.map(|answer| answer.and_then(|answer| answer.as_ref().ok()));
     let [here, above] = [here, above].map(|page| page.map_or(&[][..], |page| &page.items));
     let fits = |runner: &&Runner| {
-        job.labels.iter().all(|label| runner.labels.iter().any(|own| own.eq_ignore_ascii_case(label)))
+        job.labels
+            .iter()
+            .all(|label| runner.labels.iter().any(|own| own.eq_ignore_ascii_case(label)))
     };
     let bar = |runner: &&Runner| groups::bar(facts, looked, runner);
     let (barred, admitted): (Vec<_>, Vec<_>) =
@@ -53,7 +55,8 @@ pub(super) fn judge(
     }
     if let Some(refusal) = refusal {
         let known = job.labels.iter().any(|label| facts.local.owns(label));
-        let summary = "the job asks for a runner of your own, and the runners cannot be seen with this token";
+        let summary =
+            "the job asks for a runner of your own, and the runners cannot be seen with this token";
         let verdict = refused::refused(facts, refusal).renamed(summary);
         return Some(
             verdict
@@ -65,19 +68,21 @@ pub(super) fn judge(
         runners.len(),
         Fix::visit(format!("{}/settings/actions/runners", facts.place.web), advice(facts, job)),
     );
-    let summary =
-        if facts.forge == Forge::Enterprise && Labels::of(&job.labels, &facts.labels) == Labels::Hosted {
-            "the job asks for a GitHub-hosted runner, and a GitHub Enterprise Server has none"
-        } else if count == 0 {
-            "no runner is registered now for the job's labels"
-        } else {
-            "no runner carries the job's labels"
-        };
+    let summary = if facts.forge == Forge::Enterprise
+        && Labels::of(&job.labels, &facts.labels) == Labels::Hosted
+    {
+        "the job asks for a GitHub-hosted runner, and a GitHub Enterprise Server has none"
+    } else if count == 0 {
+        "no runner is registered now for the job's labels"
+    } else {
+        "no runner carries the job's labels"
+    };
     let seen = Evidence::new("runners that this repository can see", count.to_string());
     let labels: std::collections::BTreeSet<_> =
         runners.iter().flat_map(|runner| &runner.labels).take(20).cloned().collect();
-    let theirs = (!labels.is_empty())
-        .then(|| Evidence::foreign("their labels", &labels.into_iter().collect::<Vec<_>>().join(", ")));
+    let theirs = (!labels.is_empty()).then(|| {
+        Evidence::foreign("their labels", &labels.into_iter().collect::<Vec<_>>().join(", "))
+    });
     Some(
         Verdict::fail(Code::ActionsLabelUnknown, summary, fix)
             .with([seen])
@@ -86,7 +91,8 @@ pub(super) fn judge(
     )
 }
 
-/// A label that reads like one of GitHub's. Beside `self-hosted`, `ubuntu` is a name like any other.
+/// A label that reads like one of GitHub's. Beside `self-hosted`, `ubuntu` is a name like any
+/// other.
 fn slip(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
     let own = |label: &String| facts.labels.is_self_hosted(label) || facts.local.owns(label);
     if job.labels.iter().any(own) {
@@ -107,7 +113,8 @@ fn slip(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
 }
 
 fn advice(facts: &Facts, job: &Job) -> String {
-    let vendors = ["blacksmith", "runs-on", "depot", "namespace", "buildjet", "warp", "ubicloud", "cirun"];
+    let vendors =
+        ["blacksmith", "runs-on", "depot", "namespace", "buildjet", "warp", "ubicloud", "cirun"];
     let vendor = vendors
         .into_iter()
         .find(|vendor| job.labels.iter().any(|label| label.to_lowercase().starts_with(vendor)));
@@ -121,7 +128,11 @@ fn advice(facts: &Facts, job: &Job) -> String {
 }
 
 /// Runners that could take it, and do not.
-fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuration) -> Option<Verdict> {
+fn taken_by_none(
+    facts: &Facts,
+    fitting: &[&Runner],
+    waited: jiff::SignedDuration,
+) -> Option<Verdict> {
     let url = format!("{}/settings/actions/runners", facts.place.web);
     let online: Vec<&Runner> = fitting.iter().copied().filter(|runner| runner.online).collect();
     let shown = if online.is_empty() { fitting } else { &online[..] };
@@ -131,17 +142,21 @@ fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuratio
         return None;
     }
     if online.is_empty() {
-        let old =
-            fitting.iter().find_map(|runner| runner.version.as_deref().filter(|version| is_old(version)));
+        let old = fitting
+            .iter()
+            .find_map(|runner| runner.version.as_deref().filter(|version| is_old(version)));
         let say = match old {
             Some(_) => {
                 "update the runner program: GitHub no longer admits versions below 2.329.0; then start its service"
             }
             None => "start the runner's service, and look at its network",
         };
-        let version = old.map(|version| Evidence::foreign("version", version).expected("at least 2.329.0"));
-        let summary =
-            format!("{} with the job's labels, and none is online", counted(fitting.len(), "runner"));
+        let version =
+            old.map(|version| Evidence::foreign("version", version).expected("at least 2.329.0"));
+        let summary = format!(
+            "{} with the job's labels, and none is online",
+            counted(fitting.len(), "runner")
+        );
         return Some(
             Verdict::fail(Code::ActionsRunnerOffline, summary, Fix::visit(url, say))
                 .with([named])
@@ -149,8 +164,10 @@ fn taken_by_none(facts: &Facts, fitting: &[&Runner], waited: jiff::SignedDuratio
         );
     }
     if online.iter().all(|runner| runner.busy) {
-        let summary =
-            format!("{} online with the job's labels, and none is free", counted(online.len(), "runner"));
+        let summary = format!(
+            "{} online with the job's labels, and none is free",
+            counted(online.len(), "runner")
+        );
         let fix = Fix::wait("wait until one is free, or add a runner");
         return Some(Verdict::warn(Code::ActionsRunnerBusy, summary, fix).with([named]));
     }
@@ -178,9 +195,12 @@ fn policy(facts: &Facts) -> Option<Verdict> {
     }
     let owner = &facts.repo.as_ref().ok()?.owner;
     let url = format!("https://{}/organizations/{owner}/settings/actions", facts.place.host());
-    let fix =
-        Fix::visit(url, "an owner of the organisation must allow self-hosted runners for this repository");
-    let evidence = [Evidence::foreign("permissions/self-hosted-runners, enabled_repositories", &policy.0)];
+    let fix = Fix::visit(
+        url,
+        "an owner of the organisation must allow self-hosted runners for this repository",
+    );
+    let evidence =
+        [Evidence::foreign("permissions/self-hosted-runners, enabled_repositories", &policy.0)];
     Some(
         Verdict::fail(Code::ActionsPolicy, "the organisation allows no self-hosted runners", fix)
             .with(evidence),

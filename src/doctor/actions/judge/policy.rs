@@ -1,5 +1,5 @@
-//! Actions that the repository does not allow: they stop a run at its start (docs, "Managing GitHub Actions settings for a
-//! repository").
+//! Actions that the repository does not allow: they stop a run at its start (docs, "Managing GitHub
+//! Actions settings for a repository").
 
 use super::verdict::Verdict;
 use crate::catalogue::Code;
@@ -24,7 +24,8 @@ enum Allowed {
 pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
     let permissions = facts.more.permissions.as_ref()?.as_ref().ok()?;
     let workflow = workflow(facts, looked)?;
-    let refused: Vec<_> = used(workflow).filter(|uses| allowed(facts, uses) == Allowed::No).collect();
+    let refused: Vec<_> =
+        used(workflow).filter(|uses| allowed(facts, uses) == Allowed::No).collect();
     let unpinned: Vec<_> =
         used(workflow).filter(|uses| permissions.sha_pinning && !is_pinned(uses)).collect();
     let (found, summary, fix) = match (&refused[..], &unpinned[..]) {
@@ -32,16 +33,26 @@ pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
         ([], _) => (
             unpinned,
             "the policy wants actions pinned to a full commit",
-            Fix::edit(std::path::Path::new(&workflow.path), "write the commit's 40 digits after `@`"),
+            Fix::edit(
+                std::path::Path::new(&workflow.path),
+                "write the commit's 40 digits after `@`",
+            ),
         ),
         _ => (
             refused,
             "the policy does not allow an action that the workflow uses",
-            Fix::visit(format!("{}/settings/actions", facts.place.web), "allow the action, or do without it"),
+            Fix::visit(
+                format!("{}/settings/actions", facts.place.web),
+                "allow the action, or do without it",
+            ),
         ),
     };
     let named = found.into_iter().take(MOST_NAMED).map(|uses| shown("uses", uses));
-    Some(Verdict::fail(Code::ActionsPolicy, summary, fix).with(named).with(rules(facts, permissions)))
+    Some(
+        Verdict::fail(Code::ActionsPolicy, summary, fix)
+            .with(named)
+            .with(rules(facts, permissions)),
+    )
 }
 
 /// What the policy may forbid, for a run whose reason nothing else tells.
@@ -94,8 +105,8 @@ fn allowed(facts: &Facts, uses: &str) -> Allowed {
     }
 }
 
-/// `*` is anything here, and without `@` any version; case does not count. In doubt it names the action, for a refusal has to
-/// be certain.
+/// `*` is anything here, and without `@` any version; case does not count. In doubt it names the
+/// action, for a refusal has to be certain.
 fn names(pattern: &str, uses: &str) -> bool {
     let quoted: String = pattern
         .to_lowercase()
@@ -114,14 +125,16 @@ fn names(pattern: &str, uses: &str) -> bool {
 /// Reusable workflows need not be.
 fn is_pinned(uses: &str) -> bool {
     uses.contains("/.github/workflows/")
-        || uses
-            .rsplit_once('@')
-            .is_some_and(|(_, at)| at.len() == 40 && at.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        || uses.rsplit_once('@').is_some_and(|(_, at)| {
+            at.len() == 40 && at.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
 }
 
 fn rules(facts: &Facts, permissions: &Permissions) -> Vec<Evidence> {
-    let mut rules =
-        vec![Evidence::foreign("actions/permissions, allowed_actions", &permissions.allowed_actions)];
+    let mut rules = vec![Evidence::foreign(
+        "actions/permissions, allowed_actions",
+        &permissions.allowed_actions,
+    )];
     if let Some(selected) = selected(facts) {
         let yes_no = |yes| if yes { "yes" } else { "no" };
         let patterns: Vec<_> = selected.patterns.iter().take(12).map(String::as_str).collect();

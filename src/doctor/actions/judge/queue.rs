@@ -16,7 +16,8 @@ const FREE_SLOTS: u64 = 20;
 pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
     let told = facts.age(job.created.or_else(|| looked.run.since()));
     let waited = told.unwrap_or_default();
-    let queued = told.map(|waited| Evidence::new("queued", format!("{}, without a runner", age(waited))));
+    let queued =
+        told.map(|waited| Evidence::new("queued", format!("{}, without a runner", age(waited))));
     let needs = looked.needs(&facts.local, job);
     if needs == Some(true) {
         return None;
@@ -37,14 +38,18 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict
         Labels::None => group_alone(facts),
         Labels::Own | Labels::Hosted => own::judge(facts, looked, job, waited)?,
     };
-    let labels = (!job.labels.is_empty()).then(|| Evidence::foreign("job asks for", &job.labels.join(", ")));
+    let labels =
+        (!job.labels.is_empty()).then(|| Evidence::foreign("job asks for", &job.labels.join(", ")));
     Some(verdict.with(labels).with(queued))
 }
 
 /// `runs-on` may name a runner group and no label: no answer tells which one.
 fn group_alone(facts: &Facts) -> Verdict {
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
-    let url = format!("https://{}/organizations/{owner}/settings/actions/runner-groups", facts.place.host());
+    let url = format!(
+        "https://{}/organizations/{owner}/settings/actions/runner-groups",
+        facts.place.host()
+    );
     let fix = Fix::visit(
         url,
         "an owner must look whether the group admits this repository, and whether its runners are online",
@@ -82,7 +87,10 @@ pub(super) fn late(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict>
 
 fn retired(facts: &Facts, job: &Job) -> Option<Verdict> {
     let retired = job.labels.iter().find_map(|label| facts.labels.retired(label))?;
-    let say = format!("replace `runs-on: {}` by `{}` in the workflow file", retired.label, retired.instead);
+    let say = format!(
+        "replace `runs-on: {}` by `{}` in the workflow file",
+        retired.label, retired.instead
+    );
     let file = facts.local.workflows.iter().find(|workflow| {
         workflow
             .jobs
@@ -94,8 +102,10 @@ fn retired(facts: &Facts, job: &Job) -> Option<Verdict> {
         Some(file) => Fix::edit(std::path::Path::new(&file.path), say),
         None => Fix::report(say),
     };
-    let summary =
-        format!("GitHub retired `{}` in {}: no runner will take the job", retired.label, retired.since);
+    let summary = format!(
+        "GitHub retired `{}` in {}: no runner will take the job",
+        retired.label, retired.since
+    );
     Some(Verdict::fail(Code::ActionsLabelRetired, summary, fix).with([github_side::table(facts)]))
 }
 
@@ -110,8 +120,7 @@ fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
             format!("{}/actions?query=is%3Ain_progress", facts.place.web),
             "wait, or cancel runs that are superseded; `concurrency` with `cancel-in-progress` does that by itself",
         );
-        let summary =
-            "the account's concurrent jobs are probably used up: the API tells neither limit nor use";
+        let summary = "the account's concurrent jobs are probably used up: the API tells neither limit nor use";
         let limits = "20 jobs (Free), 40 (Pro), 60 (Team), 500 (Enterprise); macOS 5, 5, 5, 50";
         return Verdict::warn(Code::ActionsSlotsSaturated, summary, fix).with([
             Evidence::new("runs in progress in this repository", page.total.to_string()),
@@ -125,8 +134,10 @@ fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
         .and_then(|answer| answer.as_ref().ok())
         .is_some_and(|page| page.total == 0);
     if never && waited >= FLAGGED {
-        let fix =
-            Fix::visit("https://support.github.com", "ask GitHub's support: such a block shows in no API");
+        let fix = Fix::visit(
+            "https://support.github.com",
+            "ask GitHub's support: such a block shows in no API",
+        );
         let summary = "no run of this repository ever succeeded, and GitHub gives it no runner: the account is probably flagged";
         return Verdict::fail(Code::ActionsAccountFlagged, summary, fix)
             .with([github_side::ruled_out(facts)]);
@@ -134,7 +145,8 @@ fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
     if waited < STUCK {
         let fix = Fix::wait("wait: GitHub cancels the job itself when no runner takes it in time");
         let summary = "GitHub's runners are slow to start, with no incident declared";
-        return Verdict::warn(Code::ActionsHostedDelay, summary, fix).with([github_side::ruled_out(facts)]);
+        return Verdict::warn(Code::ActionsHostedDelay, summary, fix)
+            .with([github_side::ruled_out(facts)]);
     }
     github_side::unexplained(facts, "GitHub gives the job no runner, and nothing here explains it")
 }

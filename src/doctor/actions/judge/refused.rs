@@ -14,14 +14,17 @@ const LEAST: &str = "a fine-grained token for this repository with `Actions: rea
 
 pub(super) fn refused(facts: &Facts, refusal: &Refusal) -> Verdict {
     let told = match refusal {
-        Refusal::Forbidden { message, .. } | Refusal::Status { message, .. } if !message.is_empty() => {
+        Refusal::Forbidden { message, .. } | Refusal::Status { message, .. }
+            if !message.is_empty() =>
+        {
             Some(Evidence::foreign("server said", message))
         }
         _ => None,
     };
     let answer = Evidence::new("answer", refusal.to_string());
-    let deploy_key = (facts.asked.deploy_key && facts.asked.token.is_none())
-        .then(|| Evidence::new("deploy key", "it pushes, and cannot call the API: that takes a token"));
+    let deploy_key = (facts.asked.deploy_key && facts.asked.token.is_none()).then(|| {
+        Evidence::new("deploy key", "it pushes, and cannot call the API: that takes a token")
+    });
     let Unanswered { code, summary, needs, fix, transient } = explain(facts, refusal);
     let kind = Kind::Unknown { code, needs, transient };
     Verdict::new(kind, summary, fix).with([answer]).with(told).with(deploy_key)
@@ -59,23 +62,31 @@ fn explain(facts: &Facts, refusal: &Refusal) -> Unanswered {
             } else {
                 Fix::wait("wait until the limit is reset")
             };
-            coded(Code::ActionsRateLimited, "the rate limit of GitHub's API is used up", &needs, fix)
+            coded(
+                Code::ActionsRateLimited,
+                "the rate limit of GitHub's API is used up",
+                &needs,
+                fix,
+            )
         }
         Refusal::NotFound | Refusal::BadCredentials if anonymous => {
-            let summary =
-                "GitHub shows the runs to nobody without a token, and no source has one that it accepts";
+            let summary = "GitHub shows the runs to nobody without a token, and no source has one that it accepts";
             coded(no_token, summary, "a token that may read Actions", put(LEAST))
         }
         Refusal::NotFound => {
-            let say = format!("give the token access to this repository, or put {LEAST} into {GITHUB_TOKEN}");
+            let say = format!(
+                "give the token access to this repository, or put {LEAST} into {GITHUB_TOKEN}"
+            );
             forbidden("a token that sees this repository", Fix::report(say))
         }
-        Refusal::BadCredentials => {
-            coded(no_token, "GitHub does not accept the token", "a token that GitHub accepts", put(LEAST))
-        }
+        Refusal::BadCredentials => coded(
+            no_token,
+            "GitHub does not accept the token",
+            "a token that GitHub accepts",
+            put(LEAST),
+        ),
         Refusal::SingleSignOn { url } => {
-            let say =
-                "authorise the token for the organisation's single sign-on (token settings, Configure SSO)";
+            let say = "authorise the token for the organisation's single sign-on (token settings, Configure SSO)";
             let own = format!("https://{}/", facts.place.host());
             let url = url.as_ref().filter(|url| url.starts_with(&own));
             let fix = url.map_or_else(|| Fix::report(say), |url| Fix::visit(url.clone(), say));
@@ -116,9 +127,13 @@ fn cure(failure: &Failure) -> Fix {
         Failure::UnknownIssuer => Fix::report(
             "behind a proxy that opens TLS, set SSL_CERT_FILE to the file of its certificate authority",
         ),
-        Failure::Tls(_) => Fix::report("look at the clock, and at the certificate that this network shows"),
+        Failure::Tls(_) => {
+            Fix::report("look at the clock, and at the certificate that this network shows")
+        }
         Failure::Proxy(_) => Fix::report("look at HTTPS_PROXY and NO_PROXY"),
-        Failure::Elsewhere(_) => Fix::report("set PUSHREADY_GITHUB_API_URL to the API's own address"),
+        Failure::Elsewhere(_) => {
+            Fix::report("set PUSHREADY_GITHUB_API_URL to the API's own address")
+        }
         Failure::Resolve(_) => Fix::report("look at the network's name server, or set HTTPS_PROXY"),
         Failure::Deadline | Failure::Connect(_) | Failure::TooLarge | Failure::Broken(_) => {
             Fix::wait("try again; if it stays so, look at the network, HTTPS_PROXY and NO_PROXY")

@@ -31,10 +31,13 @@ pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
 fn about(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
     let run = &looked.run;
     let state = if run.is_finished() { &run.conclusion } else { &run.status };
-    let waited = facts.age(run.since()).map_or_else(String::new, |since| format!(", {} old", age(since)));
+    let waited =
+        facts.age(run.since()).map_or_else(String::new, |since| format!(", {} old", age(since)));
     let name = run.name.as_ref().map(|name| Evidence::foreign("workflow", name));
-    let evidence =
-        [Evidence::foreign("run", &format!("{state}{waited}")), Evidence::new("at", run_url(facts, run.id))];
+    let evidence = [
+        Evidence::foreign("run", &format!("{state}{waited}")),
+        Evidence::new("at", run_url(facts, run.id)),
+    ];
     name.into_iter().chain(evidence).collect()
 }
 
@@ -59,7 +62,8 @@ fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> 
     })
 }
 
-/// Queued, and no job exists: a concurrency group, or what an incident left behind (community#212780).
+/// Queued, and no job exists: a concurrency group, or what an incident left behind
+/// (community#212780).
 fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
     let run = &looked.run;
     if holder(looked).is_some() || run.status == "pending" {
@@ -78,7 +82,9 @@ fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
     }
     if since < STUCK {
         let fix = Fix::wait("wait: GitHub is slow to make the run's jobs");
-        return Some(Verdict::warn(Code::ActionsHostedDelay, "the run has no jobs yet", fix).with(evidence));
+        return Some(
+            Verdict::warn(Code::ActionsHostedDelay, "the run has no jobs yet", fix).with(evidence),
+        );
     }
     let id = run.id.to_string();
     let argv = gh(facts, &["run", "cancel", &id]);
@@ -92,12 +98,15 @@ fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
 fn holder(looked: &Looked) -> Option<(i64, &str)> {
     let groups = looked.groups.as_ref()?.as_ref().ok()?;
     let own = looked.run.id;
-    let waits = |member: &&crate::github::model::Member| member.status == "pending" && member.run == own;
-    let group = groups.items.iter().find(|group| group.members.iter().any(|member| waits(&member)))?;
+    let waits =
+        |member: &&crate::github::model::Member| member.status == "pending" && member.run == own;
+    let group =
+        groups.items.iter().find(|group| group.members.iter().any(|member| waits(&member)))?;
     let ahead = looked.ahead.as_ref().and_then(|ahead| ahead.as_ref().ok());
     let members = ahead.iter().flat_map(|ahead| &ahead.members).chain(&group.members);
     let mut others = members.filter(|member| member.run != own);
-    let first = others.clone().find(|member| member.status == "in_progress").or_else(|| others.next())?;
+    let first =
+        others.clone().find(|member| member.status == "in_progress").or_else(|| others.next())?;
     Some((first.run, &group.name))
 }
 
@@ -109,8 +118,7 @@ fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
             gh(facts, &["run", "cancel", &id]),
             format!("wait until run {run} has ended, or cancel it"),
         );
-        let phantom =
-            "if the holder has ended already, rename the group: GitHub sometimes keeps a cancelled one";
+        let phantom = "if the holder has ended already, rename the group: GitHub sometimes keeps a cancelled one";
         return Verdict::warn(
             code,
             format!("it waits for run {run}, which holds its concurrency group"),
@@ -122,10 +130,13 @@ fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
             Evidence::new("note", phantom),
         ]);
     }
-    // GHES has no such question; the newest run of the same workflow that is under way is the likely holder
+    // GHES has no such question; the newest run of the same workflow that is under way is the
+    // likely holder
     let page = facts.runs.as_ref().ok();
     let likely = page.into_iter().flat_map(|page| &page.items).find(|other| {
-        other.id != looked.run.id && other.workflow == looked.run.workflow && other.status == "in_progress"
+        other.id != looked.run.id
+            && other.workflow == looked.run.workflow
+            && other.status == "in_progress"
     });
     let fix = Fix::visit(
         format!("{}/actions", facts.place.web),
@@ -139,7 +150,9 @@ fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
         _ => None,
     };
     let holder = likely.map(|run| Evidence::new("probably held by", run_url(facts, run.id)));
-    Verdict::warn(code, "it waits for another run of its concurrency group", fix).with(holder).with(why)
+    Verdict::warn(code, "it waits for another run of its concurrency group", fix)
+        .with(holder)
+        .with(why)
 }
 
 fn environment(facts: &Facts, looked: &Looked) -> Verdict {
@@ -157,7 +170,11 @@ fn environment(facts: &Facts, looked: &Looked) -> Verdict {
     };
     let Some(pending) = pending else {
         let fix = visit("look at the run: its page names the rule".to_owned());
-        return Verdict::fail(code, "a job waits for a protection rule that the API does not name", fix);
+        return Verdict::fail(
+            code,
+            "a job waits for a protection rule that the API does not name",
+            fix,
+        );
     };
     let named = Evidence::foreign("environment", &pending.environment);
     if let Some(left) = timer_left(facts, pending) {
@@ -165,7 +182,9 @@ fn environment(facts: &Facts, looked: &Looked) -> Verdict {
         return Verdict::warn(code, "a job waits for an environment's timer", fix).with([named]);
     }
     let mut evidence = vec![named];
-    evidence.extend(pending.reviewers.iter().take(6).map(|reviewer| Evidence::foreign("reviewer", reviewer)));
+    evidence.extend(
+        pending.reviewers.iter().take(6).map(|reviewer| Evidence::foreign("reviewer", reviewer)),
+    );
     if pending.reviewers.is_empty() {
         let fix = visit(
             "the App behind the environment's custom rule must answer; deployments wait 30 days at most"
@@ -174,8 +193,12 @@ fn environment(facts: &Facts, looked: &Looked) -> Verdict {
         return Verdict::fail(code, "a job waits for an App's deployment protection rule", fix)
             .with(evidence);
     }
-    evidence.push(Evidence::new("this token may approve", if pending.may_approve { "yes" } else { "no" }));
-    let fix = visit("one of the reviewers must approve the deployment on the run's page".to_owned());
+    evidence.push(Evidence::new(
+        "this token may approve",
+        if pending.may_approve { "yes" } else { "no" },
+    ));
+    let fix =
+        visit("one of the reviewers must approve the deployment on the run's page".to_owned());
     Verdict::fail(code, "a job waits for a reviewer of its environment", fix).with(evidence)
 }
 

@@ -13,7 +13,8 @@ use crate::github::model::Job;
 pub const NORMAL: SignedDuration = SignedDuration::from_mins(2);
 /// Hosted runners are slow from here on.
 pub const HOSTED_SUSPECT: SignedDuration = SignedDuration::from_mins(5);
-/// GitHub cancels hosted jobs that nobody took after about 15 minutes (community#209578): what waits longer is stuck.
+/// GitHub cancels hosted jobs that nobody took after about 15 minutes (community#209578): what
+/// waits longer is stuck.
 pub const STUCK: SignedDuration = SignedDuration::from_mins(30);
 /// A new account with no finished run, this long after.
 pub const FLAGGED: SignedDuration = SignedDuration::from_hours(2);
@@ -35,7 +36,8 @@ pub struct Verdict {
 pub enum Kind {
     /// It will move by itself.
     Passes(Code),
-    /// GitHub did not answer; no code where the network or a broken server is at fault, which proves nothing of Actions.
+    /// GitHub did not answer; no code where the network or a broken server is at fault, which
+    /// proves nothing of Actions.
     Unknown { code: Option<Code>, needs: String, transient: bool },
     /// Nothing moves until somebody acts.
     Blocks(Code),
@@ -103,7 +105,8 @@ impl Verdict {
     }
 }
 
-/// What blocks comes before what could not be told, and that before what passes by itself; else the first.
+/// What blocks comes before what could not be told, and that before what passes by itself; else the
+/// first.
 pub fn worst(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
     let mut all: Vec<_> = verdicts.collect();
     all.sort_by_key(|verdict| match verdict.kind {
@@ -113,9 +116,12 @@ pub fn worst(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
     });
     let mut all = all.into_iter();
     let first = all.next()?;
-    let other = all
-        .find_map(|other| other.code().filter(|code| Some(*code) != first.code()).map(|code| (code, other)));
-    Some(first.with(other.map(|(code, other)| Evidence::new("also", format!("{code}: {}", other.summary)))))
+    let other = all.find_map(|other| {
+        other.code().filter(|code| Some(*code) != first.code()).map(|code| (code, other))
+    });
+    Some(first.with(
+        other.map(|(code, other)| Evidence::new("also", format!("{code}: {}", other.summary))),
+    ))
 }
 
 pub fn run_subject(facts: &Facts, looked: &Looked) -> String {
@@ -142,7 +148,12 @@ pub fn gh<'a>(facts: &'a Facts, arguments: &[&'a str]) -> Vec<&'a str> {
         .web
         .strip_prefix("https://github.com/")
         .or_else(|| facts.place.web.strip_prefix("https://"));
-    ["gh"].iter().chain(arguments).copied().chain(["--repo", repository.unwrap_or_default()]).collect()
+    ["gh"]
+        .iter()
+        .chain(arguments)
+        .copied()
+        .chain(["--repo", repository.unwrap_or_default()])
+        .collect()
 }
 
 /// `3 d 4 h`, `2 h 10 min`, `12 min`, `40 s`.

@@ -1,5 +1,6 @@
-//! Our requests, judged by GitHub's own description: the golden scenarios once through Prism, which refuses paths and queries
-//! that GitHub does not know (`status=startup_failure`), and fixtures that break GitHub's schemas.
+//! Our requests, judged by GitHub's own description: the golden scenarios once through Prism, which
+//! refuses paths and queries that GitHub does not know (`status=startup_failure`), and fixtures
+//! that break GitHub's schemas.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -29,8 +30,8 @@ impl Prism {
     /// `None`: not installed.
     fn start(upstream: &str) -> Option<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let folder =
-            std::env::var_os("PUSHREADY_PRISM_DIR").map_or_else(|| root.join("target/prism"), PathBuf::from);
+        let folder = std::env::var_os("PUSHREADY_PRISM_DIR")
+            .map_or_else(|| root.join("target/prism"), PathBuf::from);
         let program = folder.join("node_modules/.bin/prism");
         if !program.exists() {
             return None;
@@ -73,8 +74,9 @@ fn github_knows_every_request_of_ours() {
         move |request| {
             let reply = pass_on(&url, request);
             // its own answers, as opposed to those of the scenario
-            let complains =
-                |(name, value): &(String, String)| name == "content-type" && value.contains("problem+json");
+            let complains = |(name, value): &(String, String)| {
+                name == "content-type" && value.contains("problem+json")
+            };
             if reply.headers.iter().any(complains) {
                 let body = String::from_utf8_lossy(&reply.body).into_owned();
                 complaints.lock().unwrap().push(format!("{}: {body}", request.target));
@@ -102,8 +104,12 @@ fn github_knows_every_request_of_ours() {
 }
 
 fn pass_on(to: &str, request: &Request) -> Reply {
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .build()
+        .into();
     let mut onward = agent.get(format!("{to}{}", request.target));
     for name in ["authorization", "accept", "x-github-api-version"] {
         if let Some(value) = request.headers.get(name) {

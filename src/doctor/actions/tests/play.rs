@@ -25,8 +25,11 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
     }
     let base = proxy.map_or_else(|| api.url(), |proxy| proxy(&api));
     let (page, path) = (status.url(), folder.path().display().to_string());
-    let mut variables =
-        vec![("PUSHREADY_GITHUB_API_URL", &*base), ("PUSHREADY_GITHUB_STATUS_URL", &page), ("PATH", &path)];
+    let mut variables = vec![
+        ("PUSHREADY_GITHUB_API_URL", &*base),
+        ("PUSHREADY_GITHUB_STATUS_URL", &page),
+        ("PATH", &path),
+    ];
     if scenario.token {
         variables.push(("PUSHREADY_GITHUB_TOKEN", TOKEN));
     }
