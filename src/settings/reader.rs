@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
         match refused.iter_mut().find(|known| known.item == item) {
             Some(known) if known.finding.summary.contains(&finding.summary) => {}
             Some(known) => {
-                known.finding.summary = format!("{}; {}", known.finding.summary, finding.summary)
+                known.finding.summary = format!("{}; {}", known.finding.summary, finding.summary);
             }
             None => refused.push(RefusedItem {
                 item,

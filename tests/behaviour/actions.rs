@@ -115,7 +115,7 @@ fn every_scenario_through_the_binary() {
             table += &played.line(scenario);
             failures.extend(played.check(scenario));
             let mut fail = |what: &str, output: &Output| {
-                failures.push(format!("{}: {what}\n{output}", scenario.name))
+                failures.push(format!("{}: {what}\n{output}", scenario.name));
             };
             for wrong in document::faults(&report) {
                 fail(&wrong, &output);

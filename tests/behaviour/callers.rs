@@ -485,7 +485,7 @@ fn a_home_full_of_settings_keeps_them_all() {
         for _ in 0..2 {
             assert_eq!(third("git@github.com:acme/third.git").as_ref(), Some(&own.fingerprint));
             lab.uses(&["acme/app"], || {
-                drop(git(ws, &["ls-remote", "git@github.com:acme/app.git"], ""))
+                drop(git(ws, &["ls-remote", "git@github.com:acme/app.git"], ""));
             });
             lab.uses(&["acme/app-lib"], || {
                 drop(git(ws, &["ls-remote", "https://github.com/acme/app-lib"], ""));
@@ -675,7 +675,7 @@ fn a_host_wide_rule_of_the_users_own_is_left_to_them_and_told() {
         assert_eq!(told.stdout.matches("a rule of your own").count(), 1, "{told}");
         assert!(!ws.read(".local/state/pushready/gitconfig").contains("insteadOf"));
         lab.uses(&["acme/app"], || {
-            drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""))
+            drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""));
         });
         let third =
             lab.key_of(|| drop(git(ws, &["ls-remote", "https://github.com/acme/third"], "")));
@@ -747,7 +747,7 @@ fn aliases_reach_the_host_as_the_users_own_configuration_does() {
         };
         let before = log();
         lab.uses(&["acme/app"], || {
-            drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""))
+            drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""));
         });
         assert_eq!(log() - before, 1);
         lab.apply(ws, &environment).success().stdout_has("nothing to write");
@@ -861,7 +861,7 @@ fn fifty_keys_on_one_host_still_route_exactly() {
             ws.cmd("ssh").args(["-G", "git@github.com", "git-receive-pack 'acme/r50.git'"]).run();
         assert!(!none.stdout.contains("pushready/keys"), "{none}");
         lab.uses(&["acme/r4"], || {
-            drop(git(ws, &["ls-remote", "https://github.com/acme/r4.git"], ""))
+            drop(git(ws, &["ls-remote", "https://github.com/acme/r4.git"], ""));
         });
         assert_eq!(
             effective(ws, "https://github.com/acme/r50.git"),

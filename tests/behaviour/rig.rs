@@ -51,14 +51,14 @@ fn the_sandbox_is_an_empty_workspace() {
 #[test]
 fn a_sandbox_is_its_own() {
     sandbox(|_| {
-        std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap()
+        std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap();
     });
 }
 
 #[test]
 fn another_sandbox_is_its_own() {
     sandbox(|_| {
-        std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap()
+        std::fs::OpenOptions::new().create_new(true).write(true).open(MARKER).map(drop).unwrap();
     });
 }
 

@@ -35,7 +35,7 @@ pub fn config(
         match method {
             Method::MatchExec => exec_block(&mut config, home, repository),
             Method::Aliases(_) => {
-                alias_blocks(&mut config, home, repository, known_hosts, &mut reached)
+                alias_blocks(&mut config, home, repository, known_hosts, &mut reached);
             }
         }
     }

@@ -66,7 +66,7 @@ fn documents_of_apply_and_remove() {
         spoilt(|document| document["items"][0]["status"] = "unknown".into());
         spoilt(|document| document["items"][0]["code"] = "key-weak".into());
         spoilt(|document| {
-            document["changes"] = json!([{"path": "~/x", "action": "burn", "done": true}])
+            document["changes"] = json!([{"path": "~/x", "action": "burn", "done": true}]);
         });
     });
 }

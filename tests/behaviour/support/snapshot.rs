@@ -66,7 +66,7 @@ impl Snapshot {
             let path_text = path.display();
             match after.0.get(path) {
                 None => {
-                    lines.push(format!("- {path_text}: {} {:04o}", old.kind.describe(), old.mode))
+                    lines.push(format!("- {path_text}: {} {:04o}", old.kind.describe(), old.mode));
                 }
                 Some(new) => {
                     if old.mode != new.mode {
