@@ -1,5 +1,5 @@
-//! The long form of every code: what is going on, how it was found, how to mend it. The texts stand
-//! in `explain/`, one page of Markdown per area, printed as they are.
+//! The long form of every code: cause, how it was found, fix. The texts are in `explain/`, one page
+//! of Markdown per area, and are printed as they are.
 
 use super::Code;
 use crate::error::suggestion;
@@ -17,7 +17,7 @@ pub const AREAS: &[(&str, &str)] = &[
     ("actions", include_str!("explain/actions.md")),
 ];
 
-/// What is shorter says too little of a code that holds it.
+/// A shorter text is part of too many codes to name one.
 const SHORTEST: usize = 3;
 
 /// Paragraphs of lines that fit a terminal.
@@ -25,25 +25,25 @@ const SHORTEST: usize = 3;
 pub struct Explanation {
     pub area: &'static str,
     pub cause: &'static str,
-    /// How the doctor or apply tells it, and from its nearest neighbours.
+    /// How the doctor or apply detects it, and distinguishes it from similar codes.
     pub found: &'static str,
     pub fix: &'static str,
 }
 
 impl Code {
-    /// Its entry; a test holds that there is one, with all parts.
+    /// Its entry. A test verifies that there is one, with all parts.
     pub fn explanation(self) -> Explanation {
         AREAS.iter().find_map(|(area, page)| entry(area, page, self.name())).unwrap_or_default()
     }
 
-    /// The code that was probably meant: one that holds the text, else the one that takes the
-    /// fewest edits, if those are few.
+    /// The code that was probably meant: one that contains the text, else the one at the smallest
+    /// edit distance, if that is small.
     pub fn nearest(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
-        let holds = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
+        let contains_text = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
         let by_edits =
             || suggestion::nearest(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
-        Self::ALL.iter().find(holds).copied().or_else(by_edits)
+        Self::ALL.iter().find(contains_text).copied().or_else(by_edits)
     }
 }
 
@@ -86,14 +86,14 @@ mod tests {
             for (part, text) in [("cause", cause), ("found", found), ("fix", fix)] {
                 assert!(
                     text.split_whitespace().count() >= 5,
-                    "{code}: {part} says nothing: {text:?}"
+                    "{code}: {part} is too short: {text:?}"
                 );
                 assert!(
                     !text.contains("**") && !text.contains("\n# "),
                     "{code}: {part} runs on: {text:?}"
                 );
             }
-            // what the command puts around: the title, three headings, blanks, who mends it
+            // the command adds the title, three headings, blank lines and who fixes it
             let lines: Vec<_> = [cause, found, fix].into_iter().flat_map(str::lines).collect();
             assert!(lines.len() + 9 <= 25, "{code} is longer than a screen");
             for line in lines {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_hold_the_catalogue_in_its_order_and_nothing_else() {
+    fn the_pages_contain_the_catalogue_in_its_order_and_nothing_else() {
         let names: Vec<_> = AREAS
             .iter()
             .flat_map(|(_, page)| page.lines().filter_map(|line| line.strip_prefix("# ")))
@@ -124,7 +124,7 @@ mod tests {
                 let looks_like_one =
                     word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
                 if of_an_area && looks_like_one && !PROGRAMS.contains(&word) {
-                    assert!(word.parse::<Code>().is_ok(), "{area}: `{word}` is no code");
+                    assert!(word.parse::<Code>().is_ok(), "{area}: `{word}` is not a code");
                     seen += 1;
                 }
             }
