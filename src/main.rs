@@ -22,6 +22,7 @@ mod home;
 mod http;
 mod process;
 mod provision;
+mod push_message;
 mod resource;
 mod secret;
 mod settings;

@@ -13,10 +13,10 @@ use crate::catalogue::explain::{AREAS, Explanation};
 use crate::catalogue::{Actor, Code, Traits};
 use crate::cli::Explain;
 use crate::doctor::outcome::Outcome;
-use crate::doctor::push_message::{Hints, classify};
 use crate::doctor::report::{Overall, render};
 use crate::error::{Error, Exit, Result};
 use crate::git::url::redact;
+use crate::push_message::{Hints, classify};
 
 /// More than any push prints; what follows is not read.
 const LARGEST_MESSAGE: u64 = 1 << 20;

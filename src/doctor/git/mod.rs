@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use super::clones::{InView, harmless_git, hold};
 use super::outcome::{Evidence, Outcome};
-use super::push_message;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::git_cli::config_error::{Complaint, Scope};
 use crate::process::{self, Failure, Output};
+use crate::push_message;
 use crate::variables::observed;
 pub use remotes::TAKE_OUT;
 

@@ -8,11 +8,11 @@ use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Outcome};
-use crate::doctor::push_message::{self, Hints, classify};
 use crate::doctor::ssh;
 use crate::git::url::GitUrl;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure};
+use crate::push_message::{self, Hints, classify};
 use crate::variables::observed;
 
 /// Outside of any clone, whose configuration could name a helper of its own.

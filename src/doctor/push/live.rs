@@ -14,10 +14,10 @@ use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Outcome, Status};
-use crate::doctor::push_message::{Hints, classify};
 use crate::git::url::Repository;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure, Output};
+use crate::push_message::{Hints, classify};
 
 const ID: &str = "push.live";
 

@@ -11,13 +11,13 @@ use std::path::Path;
 use rustix::process::geteuid;
 
 use super::outcome::{Evidence, Outcome, Status};
-use super::push_message;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
 use crate::git::url::Repository;
 use crate::provision::routing;
+use crate::push_message;
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
 use route::{Said, effective, route, settings, unwritten};

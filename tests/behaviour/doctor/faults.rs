@@ -1249,7 +1249,7 @@ fn a_port_that_is_dropped() {
 /// Each is held by the test whose source is here.
 const ELSEWHERE: &[(&str, &[&str])] = &[
     (
-        include_str!("../../../src/doctor/push_message/tests.rs"),
+        include_str!("../../../src/push_message/tests.rs"),
         &["push-local-ref", "push-non-fast-forward", "push-shallow", "push-ref-locked"],
     ),
     (include_str!("../logins.rs"), &["codex-auth-restored"]),

@@ -54,9 +54,9 @@ fn code(text: &str) -> &'static str {
 }
 
 fn code_with(text: &str, hints: &Hints<'_>) -> &'static str {
-    match classify(text, hints).verdict {
-        Verdict::Succeeded => "succeeded",
-        Verdict::Failed { code, .. } | Verdict::Unknown { code, .. } => code.name(),
+    match classify(text, hints).cause {
+        Cause::None => "succeeded",
+        Cause::Found(finding) | Cause::Unproven { finding, .. } => finding.code.name(),
     }
 }
 
@@ -623,7 +623,7 @@ fn what_went_through_is_said_to_have() {
         "Cloning into 'r'...\nReceiving objects: 100% (3/3), done.\n",
     ] {
         let diagnosis = classify(text, &Hints::default());
-        assert_eq!(diagnosis.verdict, Verdict::Succeeded, "{text}");
+        assert_eq!(diagnosis.cause, Cause::None, "{text}");
         let outcome = diagnosis.outcome("push.message");
         assert_eq!((outcome.status, outcome.code), (Status::Pass, None));
     }
@@ -641,7 +641,7 @@ fn what_is_not_known_is_unknown_and_asks_for_what_would_help() {
         ("erreur : impossible de pousser des références vers 'github.com:o/r.git'\n".to_owned(), "LC_ALL=C"),
         ("致命错误：无法读取远程仓库。\n".to_owned(), "LC_ALL=C"),
         ("fatal: the fates forbid it\n".to_owned(), "git --version"),
-        ("husky - pre-push script failed (code 1)\nerror: failed to push some refs to 'github.com:o/r.git'\n".to_owned(), "--no-verify"),
+        ("husky - pre-push script failed (code 1)\nerror: failed to push some refs to 'github.com:o/r.git'\n".to_owned(), "pre-push"),
         ("hello\n".to_owned(), "all that the failed command printed"),
         (ssh(""), "git --version"),
     ] {
@@ -659,8 +659,8 @@ fn what_is_not_known_is_unknown_and_asks_for_what_would_help() {
 fn coders_banner_and_gits_tail_are_no_evidence() {
     let text = ssh(&format!("Host key verification failed.\n{BANNER}"));
     let diagnosis = classify(&text, &Hints::default());
-    let [evidence] = &*diagnosis.evidence else { panic!("{:?}", diagnosis.evidence) };
-    assert_eq!((evidence.label, &*evidence.value), ("git said", "Host key verification failed."));
+    let [quote] = &*diagnosis.quotes else { panic!("{:?}", diagnosis.quotes) };
+    assert_eq!((quote.author, &*quote.text), (Author::Client, "Host key verification failed."));
 }
 
 #[test]
@@ -769,10 +769,10 @@ fn the_fix_names_the_page_of_the_repository_that_git_named() {
 
 #[test]
 fn every_rule_has_a_fix_of_its_own() {
-    let others = remedy::fix(Code::PushUnrecognized, None);
+    let others = fix(Code::PushUnrecognized, None);
     for rule in RULES {
         let (Means::Is(code, _) | Means::MaybeIs(code, ..)) = rule.means else { continue };
-        assert_ne!(remedy::fix(code, None), others, "{code}");
+        assert_ne!(fix(code, None), others, "{code}");
         for words in rule.words {
             assert_eq!(*words, words.to_lowercase(), "{code}");
         }
@@ -843,8 +843,8 @@ fn what_failed_in_the_end_did_not_go_through() {
 
 #[test]
 fn a_web_address_is_no_alias_of_ssh() {
-    let say = |text: &str| match classify(text, &Hints::default()).verdict {
-        Verdict::Failed { code: Code::SshHostUnresolved, fix, .. } => fix.message,
+    let say = |text: &str| match classify(text, &Hints::default()).cause {
+        Cause::Found(Finding { code: Code::SshHostUnresolved, fix, .. }) => fix.message,
         other => panic!("{other:?}"),
     };
     let web = "fatal: unable to access 'https://git.nowhere.example/o/r/': Could not resolve host: git.nowhere.example\n";
@@ -859,12 +859,14 @@ fn a_tag_that_is_there_is_not_pulled_away() {
     let text = format!(
         "To {SSH}\n ! [rejected]        v1 -> v1 (already exists)\nerror: failed to push some refs to '{SSH}'\n"
     );
-    let Verdict::Failed { fix, .. } = classify(&text, &Hints::default()).verdict else { panic!() };
+    let Cause::Found(Finding { fix, .. }) = classify(&text, &Hints::default()).cause else {
+        panic!()
+    };
     assert_eq!(fix.kind, FixKind::Report);
     let bitbucket = Repository::parse_declared("bitbucket.org/acme/app").unwrap();
     let hints = Hints { remote: Some(&bitbucket), ..Hints::default() };
     let text = ssh("conq: repository access denied. access via a deployment key is read-only.");
-    let Verdict::Failed { fix, .. } = classify(&text, &hints).verdict else { panic!() };
+    let Cause::Found(Finding { fix, .. }) = classify(&text, &hints).cause else { panic!() };
     assert!(fix.message.contains("Bitbucket"), "{fix:?}");
 }
 
@@ -872,9 +874,8 @@ fn a_tag_that_is_there_is_not_pulled_away() {
 #[test]
 fn what_ssh_says_is_understood_in_every_language() {
     let text = "To github.com:acme/app\n   5268d5d..0da1321  main -> main\nssh: connect to host git.corp.test port 22: Connection refused\nSchwerwiegend: Konnte nicht vom Remote-Repository lesen.\n";
-    let verdict = classify(text, &Hints::default()).verdict;
-    assert!(matches!(verdict, Verdict::Failed { code: Code::SshPortBlocked, .. }), "{verdict:?}");
+    assert_eq!(code(text), "ssh-port-blocked");
     // a probe that failed is not talked into success
     let hints = Hints { failed: true, ..Hints::default() };
-    assert!(!matches!(classify("Already up to date.\n", &hints).verdict, Verdict::Succeeded));
+    assert_ne!(classify("Already up to date.\n", &hints).cause, Cause::None);
 }

@@ -1,7 +1,7 @@
 //! The text, line by line: escapes and progress taken out, each line with its speaker.
 
 use super::rules::{Rule, Voice};
-use crate::doctor::outcome::Evidence;
+use super::{Author, Quote};
 use crate::git::url::{GitUrl, Repository};
 
 pub(super) struct Lines(Vec<Line>);
@@ -126,13 +126,13 @@ impl Lines {
         local().any(Line::is_update) && ends_well && !local().any(failed) && !self.is_foreign()
     }
 
-    pub fn updates(&self, most: usize) -> Vec<Evidence> {
+    pub fn updates(&self, most: usize) -> Vec<Quote> {
         let updates = self.0.iter().filter(|line| !line.remote && line.is_update());
         updates.take(most).map(Line::quote).collect()
     }
 
     /// The lines that a rule found, and what the server said around them.
-    pub fn evidence(&self, rule: &Rule, most: usize) -> Vec<Evidence> {
+    pub fn evidence(&self, rule: &Rule, most: usize) -> Vec<Quote> {
         let found = self.0.iter().filter(|line| line.matches(rule) && line.may_be_quoted());
         let around = self.0.iter().filter(|line| {
             (line.remote || rule.voice == Voice::Server)
@@ -143,7 +143,7 @@ impl Lines {
     }
 
     /// The last lines of which the speaker is known.
-    pub fn spoken(&self, most: usize) -> Vec<Evidence> {
+    pub fn spoken(&self, most: usize) -> Vec<Quote> {
         let spoken: Vec<_> = self.0.iter().filter(|line| line.is_worth_quoting()).collect();
         spoken.iter().skip(spoken.len().saturating_sub(most)).map(|line| line.quote()).collect()
     }
@@ -278,8 +278,9 @@ impl Line {
             && !GIT_TAIL.iter().any(|tail| self.lower.contains(tail))
     }
 
-    fn quote(&self) -> Evidence {
-        Evidence::foreign(if self.remote { "server said" } else { "git said" }, &self.text)
+    fn quote(&self) -> Quote {
+        let author = if self.remote { Author::Server } else { Author::Client };
+        Quote { author, text: self.text.clone() }
     }
 }
 

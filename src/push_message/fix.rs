@@ -1,13 +1,10 @@
-//! What to do about a code that a push message may mean. Sentences of ours, URLs made from parsed
-//! repositories.
+//! What to do about a code that a push message may have. The sentences are ours, the URLs are made
+//! from parsed repositories.
 
-use std::path::Path;
-
-use crate::catalogue::Code;
-use crate::catalogue::Fix;
+use crate::catalogue::{Code, Fix};
 use crate::git::url::Repository;
 
-/// The page on which the deploy keys of a repository are kept, where its forge is a public one.
+/// The page with the deploy keys of a repository, where its forge is a public one.
 fn deploy_keys_page(repository: &Repository) -> Option<String> {
     let page = match repository.host() {
         "github.com" | "codeberg.org" => "settings/keys",
@@ -24,30 +21,24 @@ pub fn fix(code: Code, remote: Option<&Repository>) -> Fix {
         && remote.is_some_and(|remote| remote.host() == "bitbucket.org")
     {
         return Fix::report(
-            "an access key of Bitbucket may only read: push with the key of an account that may write",
+            "an access key of Bitbucket has read access only: push with the key of an account that has write access",
         );
     }
-    if let Some(say) = on_keys_page(code) {
+    if let Some(message) = on_keys_page(code) {
         return match remote.and_then(deploy_keys_page) {
-            Some(url) => Fix::visit(url, say),
-            None => Fix::report(say),
+            Some(url) => Fix::visit(url, message),
+            None => Fix::report(message),
         };
     }
-    if let Some((argv, say)) = by_command(code) {
-        return Fix::run(argv.iter().copied(), say);
+    if let Some((argv, message)) = command(code) {
+        return Fix::run(argv.iter().copied(), message);
     }
-    if let Some(say) = by_hand(code) {
-        return Fix::report(say);
+    if let Some(message) = by_hand(code) {
+        return Fix::report(message);
     }
-    match code {
-        Code::SshConfigInvalid => {
-            Fix::edit(Path::new("~/.ssh/config"), "mend the line that ssh names, or take it out")
-        }
-        Code::SshHostUnresolved
-        | Code::PushRefLocked
-        | Code::PushServerError
-        | Code::PushTimeout => Fix::wait(by_waiting(code)),
-        _ => Fix::report(by_others(code)),
+    match waiting(code) {
+        Some(message) => Fix::wait(message),
+        None => Fix::report(by_others(code)),
     }
 }
 
@@ -60,34 +51,34 @@ fn on_keys_page(code: Code) -> Option<&'static str> {
             "give this repository a deploy key of its own, with write access, and provision it under this repository's name"
         }
         Code::SshKeyRefused => {
-            "add the public half of the provisioned key to this repository; ed25519 is taken by every server"
+            "add the public half of the provisioned key to this repository; every server accepts ed25519"
         }
         Code::PushRepositoryNotFound => {
-            "check the spelling of the remote (`git remote --verbose`) and that this repository lists the key that is used"
+            "check the spelling of the remote (`git remote --verbose`), and that this repository lists the key that is used"
         }
         Code::PushDenied => {
-            "give this repository a deploy key of its own with write access, or the account the right to push"
+            "give this repository a deploy key of its own with write access, or give the account write access"
         }
         _ => return None,
     })
 }
 
-fn by_command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
+fn command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
     Some(match code {
         Code::SshRouteBroken | Code::KeyPermissions => {
-            (&["pushready", "apply"], "apply puts routing, keys and their modes back")
+            (&["pushready", "apply"], "apply restores the routing, the keys and their modes")
         }
         Code::SshConfigPermissions => (
             &["sh", "-c", "chmod go-w ~ ~/.ssh ~/.ssh/config"],
-            "only its owner may be able to write the configuration and the folders above it",
+            "only the owner may have write access to the configuration and the folders above it",
         ),
         Code::RepositoryOtherOwner => (
             &["sh", "-c", "git config --global --add safe.directory \"$PWD\""],
-            "in the clone's folder, if you trust who wrote it; better give the folder to this user",
+            "in the clone's folder, if you trust its author; better: change the folder's owner to this user",
         ),
         Code::PushNonFastForward => (
             &["git", "pull", "--rebase"],
-            "on the branch that was rejected: take over what the server has, then push again; do not force",
+            "on the rejected branch: integrate the server's commits, then push again; do not force",
         ),
         Code::PushShallow => {
             (&["git", "fetch", "--unshallow"], "fetch the whole history, then push again")
@@ -96,35 +87,39 @@ fn by_command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
     })
 }
 
-/// What takes a decision, and so no command that could be run as it stands.
+/// What takes a decision, so that no fixed command does it.
 fn by_hand(code: Code) -> Option<&'static str> {
     Some(match code {
+        Code::SshConfigInvalid => {
+            "fix or remove the line that ssh names (most often of ~/.ssh/config)"
+        }
         Code::GitConfigInvalid => {
-            "mend the line that git names, or take it out; where git names a value only, `git config --show-origin \
+            "fix or remove the line that git names; where git names a value only, `git config --show-origin \
              --list` shows its file"
         }
         Code::SshOutputGarbled => {
-            "have what prints there (a LocalCommand, a wrapper, a profile on the server) print to standard error, or nothing"
+            "find what prints there (a LocalCommand, a wrapper, a profile on the server), and let it print to \
+             standard error, or nothing"
         }
         Code::PushOptionUnsupported => {
-            "take it out where it is set: `git config --show-origin --get-regexp '^push[.](gpgsign|pushoption)$'`"
+            "remove the setting: `git config --show-origin --get-regexp '^push[.](gpgsign|pushoption)$'` shows its file"
         }
         Code::SshInputClosed => {
-            "take the option out where ssh is told it: a file that `ssh -v -G HOST` names, or `-n`, `-f`, `-N` or `-s` in \
+            "remove the option: it is in a file that `ssh -v -G HOST` names, or it is `-n`, `-f`, `-N` or `-s` in \
              the command that git starts"
         }
         Code::GitTransportForbidden => {
-            "allow it where that is set: `git config --show-origin --get-regexp '^protocol'`, or GIT_ALLOW_PROTOCOL"
+            "allow it where it is forbidden: `git config --show-origin --get-regexp '^protocol'`, or GIT_ALLOW_PROTOCOL"
         }
         Code::RemotePortInPath => {
             "write the remote without the port, or as `ssh://git@HOST:PORT/OWNER/REPOSITORY` (`git remote set-url`)"
         }
         Code::PushSecretBlocked => {
-            "take the secret out of the commits that `git log @{push}..` shows (amend or rebase them), have its owner \
-             revoke it, and push again; ask for no exception"
+            "remove the secret from the commits that `git log @{push}..` shows (amend or rebase them), have its owner \
+             revoke it, and push again; do not request an exception"
         }
         Code::PushFileTooLarge => {
-            "take the file out of the commits that `git log --stat @{push}..` shows (amend or rebase them), or hand it \
+            "remove the file from the commits that `git log --stat @{push}..` shows (amend or rebase them), or move it \
              to Git LFS, and push again"
         }
         Code::PushEmailPrivate => {
@@ -134,7 +129,7 @@ fn by_hand(code: Code) -> Option<&'static str> {
             "rename the branch or tag (`git branch --move`) and push it under the new name"
         }
         Code::PushBranchProtected => {
-            "push to a branch of its own (`git push origin HEAD:refs/heads/NAME`) and open a pull request"
+            "push to a new branch (`git push origin HEAD:refs/heads/NAME`) and open a pull request"
         }
         Code::PushLocalRef => {
             "commit first, name the branch and the remote: `git push --set-upstream origin HEAD`; `git remote \
@@ -144,8 +139,8 @@ fn by_hand(code: Code) -> Option<&'static str> {
     })
 }
 
-fn by_waiting(code: Code) -> &'static str {
-    match code {
+fn waiting(code: Code) -> Option<&'static str> {
+    Some(match code {
         Code::SshHostUnresolved => {
             "try again; `getent hosts NAME` shows whether the name resolves, and an alias needs its `Host` block"
         }
@@ -153,8 +148,9 @@ fn by_waiting(code: Code) -> &'static str {
         Code::PushServerError => {
             "try again in some minutes, and look at the provider's status page"
         }
-        _ => "try again; if it stays so, look at proxy and firewall",
-    }
+        Code::PushTimeout => "try again; if it fails again, check the proxy and the firewall",
+        _ => return None,
+    })
 }
 
 fn by_others(code: Code) -> &'static str {
@@ -172,41 +168,45 @@ fn by_others(code: Code) -> &'static str {
             "let the user allow the network, or push from outside the sandbox"
         }
         Code::SshHostKeyChanged => {
-            "push nothing; compare the fingerprint with the one that the provider publishes before anything is removed from known_hosts"
+            "do not push; compare the fingerprint with the one that the provider publishes before you remove anything from known_hosts"
         }
         Code::SshHostKeyUnknown => {
-            "run `pushready apply`, which pins the public forges; give other servers' lines in PUSHREADY_KNOWN_HOSTS"
+            "run `pushready apply`, which pins the public forges; set PUSHREADY_KNOWN_HOSTS to the lines of other servers"
         }
         Code::SshPortBlocked => {
             "open port 22, or use the forge's ssh on port 443: for github.com `HostName ssh.github.com` and `Port 443`"
         }
         Code::SshProxyFailed => {
-            "see what ssh goes through (`ssh -G HOST | grep -i proxy`), and why that ends: a program that is not installed, or a bastion that refuses"
+            "`ssh -G HOST | grep -i proxy` shows what ssh goes through; find out why that ends: a program that is not \
+             installed, or a bastion that refuses"
         }
         Code::SshTooManyKeys => {
             "empty the ssh agent, or set `IdentitiesOnly yes` for the host in ~/.ssh/config"
         }
         Code::KeyEncrypted => {
-            "provision a key without passphrase: `ssh-keygen -p -N ''` takes it off a copy"
+            "provision a key without a passphrase: `ssh-keygen -p -N ''` removes it from a copy"
         }
-        Code::KeyMalformed => "provision the key again, whole, in OpenSSH's form",
-        Code::PushArchived => "unarchive the repository, or push to the one that took its place",
+        Code::KeyMalformed => "provision the key again, complete, in OpenSSH's format",
+        Code::PushArchived => "unarchive the repository, or push to the one that replaces it",
         Code::PushSsoRequired => {
             "authorise the key or token for the organisation, or use a deploy key, which needs no single sign-on"
         }
         Code::PushIpNotAllowed => {
-            "put the address from which the workspaces reach the internet on the allow list"
+            "add the address from which the workspaces reach the internet to the allow list"
         }
         Code::PushRuleViolation => {
-            "read the rule among the server's words; bring the commits in line with it, or ask who keeps the rules"
+            "read the rule in the server's words; change the commits to follow it, or ask the repository's admins"
         }
         Code::PushWorkflowScope => {
-            "push over SSH with a deploy key, to which no scopes apply, or give the token the workflow scope"
+            "push over SSH with a deploy key, which has no scopes, or give the token the workflow scope"
         }
-        Code::PushHookDeclined => "read the server's words, and ask who keeps the hook",
+        Code::PushHookDeclined => {
+            "read the server's words, and ask the admins of that server or repository"
+        }
         Code::PushNoCredentials => {
-            "give the repository a deploy key: `pushready apply` then puts its remotes on SSH; or renew the token, or link the account in Coder"
+            "give the repository a deploy key: `pushready apply` then switches its remotes to SSH; or renew the token, or \
+             link the account in Coder"
         }
-        _ => "send the whole output, with tokens taken out, to who looks after the workspace",
+        _ => "send the whole output, without its tokens, to whoever maintains the workspace",
     }
 }

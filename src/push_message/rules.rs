@@ -40,7 +40,7 @@ pub(super) enum Means {
     /// Missing, or hidden from this credential.
     NotFound,
     /// The remote has a tag of that name at another commit: to pull changes nothing of it.
-    TagThere,
+    TagExists,
     /// The chain of the server's certificate does not lead to an authority that is trusted here.
     Untrusted,
     /// Over HTTPS, where ssh's configuration has no say.
@@ -574,7 +574,7 @@ pub(super) const RULES: &[Rule] = &[
         ],
     ),
     Rule {
-        means: Means::TagThere,
+        means: Means::TagExists,
         voice: Voice::Client,
         words: &["[rejected]…(already exists)", "would clobber existing tag"],
     },

@@ -1,0 +1,236 @@
+//! Finds the code for what a failed `git push`, `fetch` or `clone` printed. Pure: one text in, the
+//! nearest cause out.
+//!
+//! `explain --push` passes what a person or an agent pasted; the doctor's push checks pass what
+//! git printed to them, and what else they know.
+
+mod fix;
+mod lines;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use crate::catalogue::{Code, Finding, Fix};
+use crate::git::url::Repository;
+pub use fix::fix;
+use lines::Lines;
+use rules::{Means, RULES, Rule};
+pub use rules::{NO_GIT, NO_GIT_NEEDS};
+
+/// A server must not flood the report.
+const MOST_QUOTES: usize = 6;
+
+/// What the caller knows besides the text.
+#[derive(Clone, Debug, Default)]
+pub struct Hints<'a> {
+    /// The repository of the push; without it the text is searched for one.
+    pub remote: Option<&'a Repository>,
+    /// Whether the key that the server accepted is the one provisioned for this repository.
+    /// `Some(false)`: there is one, and another was used. `None`: not known, or none is
+    /// provisioned.
+    pub key_is_ours: Option<bool>,
+    /// Whose key it is, as `ssh -T` with that same key reports.
+    pub greeting: Option<Greeting>,
+    /// The command is known to have failed: the text is not judged as a success.
+    pub failed: bool,
+}
+
+/// Whose key the server greeted: GitHub says `Hi owner/repo!` to a deploy key and `Hi login!` to a
+/// user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// The deploy key of the repository with this path.
+    Repository(String),
+    User,
+}
+
+impl Greeting {
+    /// Finds GitHub's greeting in what `ssh -T` printed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let greeted = |line: &str| {
+            let name = line.trim().strip_prefix("Hi ")?.split_once('!')?.0.to_owned();
+            (!name.contains(' ')).then_some(name)
+        };
+        let name = text.lines().find_map(greeted)?;
+        Some(if name.contains('/') { Self::Repository(name) } else { Self::User })
+    }
+}
+
+/// The nearest cause, and the lines that show it.
+#[derive(Debug)]
+pub struct Diagnosis {
+    pub cause: Cause,
+    /// The repository that the text is about, where it names one.
+    pub remote: Option<Repository>,
+    pub quotes: Vec<Quote>,
+}
+
+/// All sentences in it are ours: text from outside is in the quotes alone.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The push, fetch or clone went through.
+    None,
+    Found(Finding),
+    /// The text does not prove the finding; `reason` says what would.
+    Unproven {
+        finding: Finding,
+        reason: String,
+    },
+}
+
+/// A line of the text, as its author printed it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Quote {
+    pub author: Author,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// git or ssh, here.
+    Client,
+    Server,
+}
+
+/// Finds the nearest cause in what git, ssh and the server printed, on whichever of its outputs.
+pub fn classify(text: &str, hints: &Hints<'_>) -> Diagnosis {
+    let lines = Lines::of(text);
+    let remote = hints.remote.cloned().or_else(|| lines.repository());
+    let (cause, quotes) = if !hints.failed && lines.succeeded() {
+        (Cause::None, lines.updates(MOST_QUOTES))
+    } else if let Some(rule) = RULES.iter().find(|rule| lines.any(rule)) {
+        let key = whose_key(text, hints, remote.as_ref());
+        let cause = judge(rule, key, &lines, remote.as_ref());
+        (cause, lines.evidence(rule, MOST_QUOTES))
+    } else {
+        (unrecognized(&lines), lines.spoken(MOST_QUOTES))
+    };
+    Diagnosis { cause, remote, quotes }
+}
+
+/// Whose the key is that the server accepted, as seen from the repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    OfThisRepository,
+    OfAnother,
+    OfUser,
+    Unknown,
+}
+
+fn whose_key(text: &str, hints: &Hints<'_>, remote: Option<&Repository>) -> Key {
+    match (hints.greeting.clone().or_else(|| Greeting::parse(text)), remote) {
+        (Some(Greeting::Repository(path)), Some(remote))
+            if path.eq_ignore_ascii_case(remote.path()) =>
+        {
+            Key::OfThisRepository
+        }
+        (Some(Greeting::Repository(_)), Some(_)) => Key::OfAnother,
+        // the repository has a key of its own, and a user's was used
+        (_, _) if hints.key_is_ours == Some(false) => Key::OfAnother,
+        (Some(Greeting::User), _) => Key::OfUser,
+        _ if hints.key_is_ours == Some(true) => Key::OfThisRepository,
+        _ => Key::Unknown,
+    }
+}
+
+fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> Cause {
+    let found = |code, summary| Cause::Found(Finding::new(code, summary, fix(code, remote)));
+    let wrong_key =
+        || found(Code::SshWrongKey, "the server accepted a key that is not this repository's");
+    let read_only =
+        || found(Code::PushKeyReadOnly, "the deploy key of this repository has read access only");
+    match rule.means {
+        Means::Is(code, summary) => found(code, summary),
+        Means::MaybeIs(code, summary, reason) => Cause::Unproven {
+            finding: Finding::new(code, summary, fix(code, remote)),
+            reason: reason.to_owned(),
+        },
+        Means::WebUnresolved => Cause::Found(Finding::new(
+            Code::SshHostUnresolved,
+            "the server's name does not resolve",
+            Fix::wait(
+                "try again; `getent hosts NAME` shows whether the name resolves: check its spelling \
+                 in the remote (also in `pushurl`), the resolver and the proxy",
+            ),
+        )),
+        Means::DeniedToDeployKey => match key {
+            Key::OfThisRepository => read_only(),
+            Key::OfAnother | Key::OfUser => wrong_key(),
+            Key::Unknown => found(
+                Code::PushDenied,
+                "the deploy key that was used cannot push here: it has read access only, or belongs \
+                 to another repository",
+            ),
+        },
+        Means::NoWriteForDeployKey | Means::DeniedToUser if key == Key::OfAnother => wrong_key(),
+        Means::NoWriteForDeployKey => read_only(),
+        Means::DeniedToUser => found(
+            Code::PushDenied,
+            "the server knows the account of this credential, and it has no write access here",
+        ),
+        Means::TagExists => Cause::Found(Finding::new(
+            Code::PushNonFastForward,
+            "the remote has a tag of that name, at another commit",
+            "give the tag another name; only somebody who can delete it on the server can move it",
+        )),
+        Means::Untrusted => Cause::Unproven {
+            finding: Finding::new(
+                Code::PushServerError,
+                "the server's certificate is from an authority that is not trusted here",
+                "add the server's authority to the image, or name its file in `http.sslCAInfo`; do \
+                 not switch the verification off",
+            ),
+            reason:
+                "whether the server omits a part of its chain, or this image lacks the authority"
+                    .to_owned(),
+        },
+        Means::NotFound if lines.port_in_path() => found(
+            Code::RemotePortInPath,
+            "the port in the remote was read as a folder: `git@host:22/…` means the path `22/…`",
+        ),
+        Means::NotFound if key == Key::OfAnother => wrong_key(),
+        Means::NotFound => found(
+            Code::PushRepositoryNotFound,
+            match key {
+                Key::OfUser => "the account of this key has no access to such a repository",
+                _ => {
+                    "the server finds no such repository for this credential; it reports a private \
+                     one in the same words"
+                }
+            },
+        ),
+    }
+}
+
+/// The text has no known cause; what would help depends on what it does have.
+fn unrecognized(lines: &Lines) -> Cause {
+    let (summary, reason) = if lines.is_empty() {
+        (
+            "there is no text to explain",
+            "git prints to standard error: `git push 2>&1 | pushready explain --push -`",
+        )
+    } else if lines.is_foreign() {
+        ("the text is not in English", "the same command run again with `LC_ALL=C` before it")
+    } else if lines.refused_locally() {
+        (
+            "git stopped before it asked the server to change anything: probably a pre-push hook of \
+             this clone failed",
+            "what the hook printed, and the commands in `.git/hooks/pre-push`",
+        )
+    } else if lines.speaks() {
+        (
+            "git failed in words that are not known here",
+            "the whole output, and those of `git --version` and `ssh -V`",
+        )
+    } else {
+        (
+            "nothing in the text is from git or ssh",
+            "all that the failed command printed: `git push 2>&1 | pushready explain --push -`",
+        )
+    };
+    let code = Code::PushUnrecognized;
+    Cause::Unproven {
+        finding: Finding::new(code, summary, fix(code, None)),
+        reason: reason.to_owned(),
+    }
+}
