@@ -16,14 +16,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::http::{Credential, Http, Response, Url};
-pub use host::{Forge, api_of};
+pub use host::{Api, Forge};
 use memory::Known;
 pub use memory::Memory;
 pub use page::Page;
 pub(crate) use read::text;
 pub use read::{Read, list};
 pub use refusal::{Need, Refusal};
-pub use token::Sources;
+pub use token::{Sources, trust};
 
 /// The version that GitHub promises until 2028 and that GHES knows (docs, "API versions").
 const API_VERSION: (&str, &str) = ("x-github-api-version", "2022-11-28");

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::model::Workflow;
-use super::{Forge, GitHub, MOST_REQUESTS, Memory, Refusal, Sources};
+use super::{Api, Forge, GitHub, MOST_REQUESTS, Memory, Refusal, Sources};
 use crate::env::Env;
+use crate::git::url::Repository;
 use crate::github_rig::server::{Reply, Server};
 use crate::home::Home;
 use crate::http::{Http, Url};
@@ -35,12 +36,12 @@ fn ask_again<T>(
     memory: &Memory,
     ask: impl FnOnce(&GitHub<'_>) -> T,
 ) -> T {
-    let api = Url::parse(&server.url()).unwrap();
+    let api = Api { forge, url: Url::parse(&server.url()).unwrap(), trusted: true };
     let home = Home::at(std::path::Path::new("/nonexistent"));
     let tokens = ApiTokens::read(env, &home, forge == Forge::Enterprise);
-    let sources = Sources::new(env, forge, "github.example", api.origin(), tokens);
+    let sources = Sources::new(env, &api, "github.example", tokens);
     let http = Arc::new(Http::new(env, Instant::now() + Duration::from_secs(20)));
-    ask(&GitHub::new(http, api, &sources, memory))
+    ask(&GitHub::new(http, api.url, &sources, memory))
 }
 
 fn workflows(names: std::ops::Range<usize>) -> String {
@@ -222,13 +223,70 @@ fn a_server_that_does_not_know_the_version_is_asked_without() {
 fn no_token_goes_in_clear_over_the_network() {
     let env = Env::of(&[("PUSHREADY_GITHUB_TOKEN", "not-a-real-token")]);
     let home = Home::at(std::path::Path::new("/nonexistent"));
-    for (api, tokens) in
+    for (url, tokens) in
         [("http://github.corp.example/api/v3", 0), ("https://github.corp.example/api/v3", 1)]
     {
-        let origin = Url::parse(api).unwrap().origin().clone();
+        let api = Api { forge: Forge::Enterprise, url: Url::parse(url).unwrap(), trusted: true };
         let given = ApiTokens::read(&env, &home, true);
-        let sources = Sources::new(&env, Forge::Enterprise, "github.corp.example", &origin, given);
-        assert_eq!(sources.get(0, &origin).iter().len(), tokens, "{api}");
-        assert_eq!(sources.warnings.len(), 1 - tokens, "{api}: it is said");
+        let sources = Sources::new(&env, &api, "github.corp.example", given);
+        assert_eq!(sources.get(0, api.url.origin()).iter().len(), tokens, "{url}");
+        assert_eq!(sources.warnings.len(), 1 - tokens, "{url}: the reason is reported");
+    }
+}
+
+/// Every source of tokens at every kind of host: what is sent there.
+#[test]
+fn each_token_goes_only_where_it_belongs() {
+    let cloud = ["PUSHREADY_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "gh", "coder"];
+    let server =
+        ["PUSHREADY_GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "gh", "coder"];
+    let url = ("PUSHREADY_GITHUB_API_URL", "https://api.corp.example/api/v3");
+    let named = |host| ("GH_HOST", host);
+    let none: &[&str] = &[];
+    for (host, setting, origin, accepted) in [
+        ("github.com", None, "https://api.github.com", &cloud[..]),
+        ("acme.ghe.com", None, "https://api.acme.ghe.com", &cloud),
+        ("github.com", Some(url), "https://api.corp.example", &cloud),
+        ("code.corp.example", Some(url), "https://api.corp.example", &server),
+        ("github.corp.example", Some(url), "https://api.corp.example", &server),
+        (
+            "code.corp.example",
+            Some(named("code.corp.example")),
+            "https://code.corp.example",
+            &server,
+        ),
+        ("github.evil.example", None, "https://github.evil.example", none),
+        ("github.com.evil.example", None, "https://github.com.evil.example", none),
+        ("github.evil.example", Some(named("github.com")), "https://github.evil.example", none),
+        (
+            "github.evil.example",
+            Some(named("code.corp.example")),
+            "https://github.evil.example",
+            none,
+        ),
+    ] {
+        for source in cloud.iter().chain(&server) {
+            let program = |name| if *source == name { "printf a-token" } else { "exit 1" };
+            let path = programs(&[("gh", program("gh")), ("coder", program("coder"))]);
+            let path = path.path().display().to_string();
+            let mut variables = vec![("PATH", &*path), ("PUSHREADY_EXTERNAL_AUTH_ID", "corporate")];
+            variables.extend(setting);
+            variables.extend(source.contains('_').then_some((*source, "a-token")));
+            let env = Env::of(&variables);
+            let repository = Repository::parse_declared(&format!("{host}/o/r")).unwrap();
+            let api = Api::of(&repository, &env).unwrap();
+            assert_eq!(*api.url.origin(), *Url::parse(origin).unwrap().origin(), "{host}");
+            let home = Home::at(std::path::Path::new("/nonexistent"));
+            let given = ApiTokens::read(&env, &home, api.forge == Forge::Enterprise);
+            let sources = Sources::new(&env, &api, host, given);
+            let found = sources.get(0, api.url.origin());
+            let case = format!("{host}, {setting:?}, {source}");
+            assert_eq!(found.is_some(), accepted.contains(source), "{case}");
+            assert!(
+                found.is_none_or(|found| found.credential.origin == *api.url.origin()),
+                "{case}"
+            );
+            assert_eq!(accepted.is_empty(), !sources.warnings.is_empty(), "{case}");
+        }
     }
 }

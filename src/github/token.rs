@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Forge;
+use super::{Api, Forge};
 use crate::env::Env;
 use crate::http::{Credential, Origin};
 use crate::process;
@@ -62,20 +62,40 @@ pub struct Source {
     pub(super) index: usize,
 }
 
+/// How a user says that a host is theirs.
+pub fn trust(host: &str) -> String {
+    format!(
+        "if it is your GitHub Enterprise Server, set {}={host} or {}",
+        variables::GH_HOST,
+        variables::GITHUB_API_URL
+    )
+}
+
 /// All sources for one host, in their order.
 pub struct Sources<'a> {
     env: &'a Env,
     slots: Vec<Slot>,
-    /// What is said of tokens that cannot be used; never a value.
+    /// Why tokens are not used; never a value.
     pub warnings: Vec<String>,
 }
 
 impl<'a> Sources<'a> {
-    /// `host` is the repository's, `origin` that of its API: the only place where its tokens go.
-    pub fn new(env: &'a Env, forge: Forge, host: &str, origin: &Origin, given: ApiTokens) -> Self {
-        if !origin.is_confidential() {
-            let warning = "none is sent over plain http to another machine: use an https URL";
-            let warnings = given.warnings.into_iter().chain([warning.to_owned()]).collect();
+    /// `host` is the repository's. Tokens go to the origin of its `api` and to no other, and only
+    /// where that is trusted: else no source is asked at all.
+    pub fn new(env: &'a Env, api: &Api, host: &str, given: ApiTokens) -> Self {
+        let (forge, origin) = (api.forge, api.url.origin());
+        let withheld = if !api.trusted {
+            Some(format!(
+                "no token is sent to `{host}`: only the remote of a clone names this host; {}",
+                trust(host)
+            ))
+        } else if !origin.is_confidential() {
+            Some("no token is sent over plain http to another machine: use an https URL".to_owned())
+        } else {
+            None
+        };
+        if withheld.is_some() {
+            let warnings = given.warnings.into_iter().chain(withheld).collect();
             return Self { env, slots: Vec::new(), warnings };
         }
         let mut slots: Vec<Slot> = Vec::new();

@@ -424,6 +424,66 @@ fn github_enterprise_server() {
     });
 }
 
+/// A clone's remote alone makes no host trusted: whoever writes the remote would receive the token.
+#[test]
+fn a_host_that_only_a_remote_names_receives_no_token() {
+    sandbox(|ws| {
+        let mut scenario = Scenario::named(CRATE, "healthy");
+        scenario.repository = "github.evil.test/octo/app".to_owned();
+        let sha = clone(ws, &scenario);
+        scenario.repository = "octo/app".to_owned();
+        ws.install("gh", "#!/bin/sh\necho token-of-gh\n");
+        ws.install("coder", "#!/bin/sh\nprintf token-of-coder\n");
+        let certificates = Certificates::make("/run/rig".as_ref(), &["github.evil.test"]);
+        let answer = scenario.api(&sha);
+        let server =
+            Server::start_at(([127, 0, 0, 1], 443).into(), Some(&certificates), move |request| {
+                // as a server in private mode
+                if !request.headers.contains_key("authorization") {
+                    return Reply::new(401, r#"{"message":"Must authenticate"}"#);
+                }
+                let target = request.target.replacen("/api/v3", "", 1);
+                answer(&Request { target, ..request.clone() })
+            });
+        let look = |variables: &[(&str, &str)]| {
+            let before = server.requests().len();
+            let mut doctor = doctor(ws, &scenario, &["--json"])
+                .env("SSL_CERT_FILE", &certificates.authority)
+                .env("PUSHREADY_EXTERNAL_AUTH_ID", "corporate");
+            for (name, value) in variables {
+                doctor = doctor.env(name, *value);
+            }
+            let output = doctor.run();
+            let requests = server.requests();
+            assert!(requests.len() > before, "{output}");
+            (sent(&requests[before..]), output)
+        };
+        for source in [
+            &[][..],
+            &[("PUSHREADY_GITHUB_TOKEN", TOKEN)],
+            &[("GH_TOKEN", TOKEN)],
+            &[("GITHUB_TOKEN", TOKEN)],
+            &[("GH_ENTERPRISE_TOKEN", TOKEN)],
+            &[("GITHUB_ENTERPRISE_TOKEN", TOKEN)],
+        ] {
+            let (sent, output) = look(source);
+            assert_eq!(sent, [String::new()], "{source:?}: {output}");
+            let report = output.json();
+            let runs = &report["checks"][0];
+            assert_eq!(runs["status"], "unknown", "{output}");
+            assert_eq!(runs["code"], "actions-no-token", "{output}");
+            let fix = runs["fix"]["message"].as_str().unwrap();
+            assert!(fix.contains("GH_HOST=github.evil.test"), "{output}");
+            assert!(output.stdout.contains("only the remote of a clone names"), "{output}");
+        }
+        // once the user says that it is theirs
+        let trusted = [("GH_HOST", "github.evil.test"), ("GH_ENTERPRISE_TOKEN", TOKEN)];
+        let (sent, output) = look(&trusted);
+        assert_eq!(sent, [TOKEN], "{output}");
+        assert_eq!(output.json()["overall"], "pass", "{output}");
+    });
+}
+
 #[test]
 fn proxies_and_their_exceptions() {
     sandbox(|ws| {

@@ -66,6 +66,8 @@ pub struct Asked {
     pub requests: usize,
     /// The repository has a deploy key, which people take for a token.
     pub deploy_key: bool,
+    /// Tokens may be sent to this server.
+    pub trusted: bool,
 }
 
 /// A run, and what was asked about it.

@@ -21,7 +21,7 @@ use super::{Check, Depth};
 use crate::catalogue::Code;
 use crate::env::{Env, expand};
 use crate::git::url::Repository;
-use crate::github::{Forge, GitHub, Memory, Sources, api_of};
+use crate::github::{Api, Forge, GitHub, Memory, Sources};
 use crate::home::Home;
 use crate::http::{Http, Url};
 use crate::settings::ApiTokens;
@@ -90,7 +90,7 @@ pub fn probe_offline(inputs: &Inputs<'_>) -> Vec<Outcome> {
 /// For a run of the doctor in which nobody asked for these checks. `None`: nothing could be asked
 /// for.
 pub fn not_asked(env: &Env, repository: &Repository) -> Option<Outcome> {
-    api_of(repository, env)?;
+    Api::of(repository, env)?;
     let reason = "not looked at, since each look spends requests of a rate limit: ask with `pushready doctor --only actions`";
     Some(Outcome::skip(RUNS, Some(repository.short()), reason))
 }
@@ -110,19 +110,17 @@ fn labels_file(inputs: &Inputs<'_>) -> Option<PathBuf> {
 
 /// The GitHub of a repository, and the tokens for it.
 struct Given<'a> {
-    forge: Forge,
-    api: Url,
+    api: Api,
     sources: Sources<'a>,
 }
 
 impl<'a> Given<'a> {
     /// `None`: the repository is on no GitHub.
     fn of(inputs: &Inputs<'a>) -> Option<Self> {
-        let (forge, api) = api_of(inputs.repository, inputs.env)?;
-        let tokens = ApiTokens::read(inputs.env, inputs.home, forge == Forge::Enterprise);
-        let sources =
-            Sources::new(inputs.env, forge, inputs.repository.host(), api.origin(), tokens);
-        Some(Self { forge, api, sources })
+        let api = Api::of(inputs.repository, inputs.env)?;
+        let tokens = ApiTokens::read(inputs.env, inputs.home, api.forge == Forge::Enterprise);
+        let sources = Sources::new(inputs.env, &api, inputs.repository.host(), tokens);
+        Some(Self { api, sources })
     }
 }
 
@@ -130,6 +128,7 @@ impl<'a> Given<'a> {
 struct Session<'a> {
     inputs: &'a Inputs<'a>,
     forge: Forge,
+    trusted: bool,
     http: std::sync::Arc<Http>,
     github: GitHub<'a>,
     sources: &'a Sources<'a>,
@@ -147,7 +146,7 @@ impl<'a> Session<'a> {
             web: format!("https://{}/{}", repository.host(), repository.path()),
         };
         // GHES runs on its own machines, which that page does not know
-        let status = (given.forge == Forge::Cloud)
+        let status = (given.api.forge == Forge::Cloud)
             .then(|| {
                 inputs
                     .env
@@ -157,10 +156,11 @@ impl<'a> Session<'a> {
             .and_then(|url| Url::parse(&url));
         Self {
             inputs,
-            forge: given.forge,
+            forge: given.api.forge,
+            trusted: given.api.trusted,
             github: GitHub::new(
                 std::sync::Arc::clone(&http),
-                given.api.clone(),
+                given.api.url.clone(),
                 &given.sources,
                 inputs.memory,
             ),
@@ -195,6 +195,7 @@ impl<'a> Session<'a> {
             warnings: self.sources.warnings.clone(),
             requests: self.http.requests(),
             deploy_key: self.inputs.deploy_key,
+            trusted: self.trusted,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::outcome::Evidence;
-use crate::github::{Need, Refusal};
+use crate::github::{Need, Refusal, trust};
 use crate::http::Failure;
 use crate::variables::GITHUB_TOKEN;
 
@@ -55,7 +55,7 @@ fn explain(facts: &Facts, refusal: &Refusal) -> Unanswered {
                 || "the limit to be reset".to_owned(),
                 |until| format!("the limit to be reset at {until}"),
             );
-            let fix = if anonymous {
+            let fix = if anonymous && facts.asked.trusted {
                 Fix::report(format!(
                     "put {LEAST} into {GITHUB_TOKEN}: without one, everybody behind this address shares 60 requests an hour"
                 ))
@@ -68,6 +68,12 @@ fn explain(facts: &Facts, refusal: &Refusal) -> Unanswered {
                 &needs,
                 fix,
             )
+        }
+        Refusal::NotFound | Refusal::BadCredentials if !facts.asked.trusted => {
+            let summary =
+                "the server shows the runs only with a token, and it is not trusted with one";
+            let fix = Fix::report(trust(facts.place.host()));
+            coded(no_token, summary, "a server that is trusted with a token", fix)
         }
         Refusal::NotFound | Refusal::BadCredentials if anonymous => {
             let summary = "GitHub shows the runs to nobody without a token, and no source has one that it accepts";
