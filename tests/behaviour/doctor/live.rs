@@ -5,9 +5,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::table::{Fault, fault, matrix};
+use super::table::{Fault, fault, matrix, matrix_in};
 use super::{Lab, hostile, token};
-use crate::support::{Clients, Cmd, Output, Vendors, canary, sandbox};
+use crate::support::{Clients, Cmd, Output, Vendors, Workspace, canary, sandbox};
 
 /// The server's rules, which no advertisement tells of.
 pub const RULES: &[Fault] = &[
@@ -49,14 +49,16 @@ pub const RULES: &[Fault] = &[
             .success();
         live(lab)
     }),
-    fault("push-branch-protected", "warn", "branches may be made, not deleted", |lab| {
-        let hook = "#!/bin/sh\nwhile read -r old new ref; do case $new in *[!0]*) ;; *)\n\
-                    echo \"error: GH006: Protected branch update failed for $ref. Cannot delete this branch\" >&2; exit 1;;\n\
-                    esac; done\n";
-        lab.host.install_hook("acme/app", "pre-receive", hook);
-        live(lab)
-    }),
+    fault("push-branch-protected", "warn", "branches may be made, not deleted", undeletable),
 ];
+
+fn undeletable(lab: &Lab) -> Cmd {
+    let hook = "#!/bin/sh\nwhile read -r old new ref; do case $new in *[!0]*) ;; *)\n\
+                echo \"error: GH006: Protected branch update failed for $ref. Cannot delete this branch\" >&2; exit 1;;\n\
+                esac; done\n";
+    lab.host.install_hook("acme/app", "pre-receive", hook);
+    live(lab)
+}
 
 fn refusing(lab: &Lab, words: &str) -> Cmd {
     lab.host.install_hook(
@@ -84,24 +86,19 @@ fn branches(lab: &Lab) -> String {
 }
 
 #[test]
-fn what_only_a_push_shows() {
+fn each_rule_of_the_server_is_named_by_its_code() {
+    sandbox(|ws| matrix(ws, RULES));
+}
+
+#[test]
+fn the_throw_away_branch_is_deleted_or_reported() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let output = live(&lab).run().success();
         assert!(output.stdout.contains("a throw-away branch was pushed and deleted"), "{output}");
         assert_eq!(branches(&lab), "");
-        // what the advertisement cannot tell, it does not claim
-        let (last, rows) = RULES.split_last().unwrap();
-        matrix(&lab, rows);
-        let [in_the_way] =
-            branches(&lab).lines().map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
-        lab.ws
-            .git(&["-C", "/srv/git/acme/app.git", "update-ref", "-d", &in_the_way])
-            .run()
-            .success();
-        matrix(&lab, std::slice::from_ref(last));
-        // told, since it could not be undone
-        let report = live(&lab).run().success().json();
+        // a branch that could not be deleted is reported
+        let report = undeletable(&lab).run().success().json();
         let check = report["checks"]
             .as_array()
             .unwrap()
@@ -259,12 +256,22 @@ fn requested(output: &Output) -> Vec<(String, String)> {
     requests.map(|check| (text(&check["status"]), text(&check["summary"]))).collect()
 }
 
+/// With the agents' own clients and the vendors' servers.
+fn with_clients(ws: &Workspace) -> Lab<'_> {
+    let vendors = Vendors::start();
+    Clients::install(ws, &vendors);
+    Lab { vendors: Some(vendors), ..Lab::new(ws) }
+}
+
+#[test]
+fn each_refused_request_is_named_by_its_code() {
+    sandbox(|ws| matrix_in(|| with_clients(ws), REQUESTS));
+}
+
 #[test]
 fn the_agents_own_clients_make_one_request_each() {
     sandbox(|ws| {
-        let vendors = Vendors::start();
-        Clients::install(ws, &vendors);
-        let lab = Lab { vendors: Some(vendors), ..Lab::new(ws) };
+        let lab = with_clients(ws);
         // what the repository would have the clients run
         hostile::plant(&lab);
         let output = requests(&lab).run();
@@ -298,8 +305,6 @@ fn the_agents_own_clients_make_one_request_each() {
         }
         let secrets = [&lab.seed.secrets()[..], &[token()]].concat();
         canary::assert_absent("the report", output.to_string(), &secrets);
-
-        matrix(&lab, REQUESTS);
 
         // Claude Code would send the token of the variable
         lab.fresh();

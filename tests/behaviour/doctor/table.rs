@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Lab;
-use crate::support::{Cmd, Output};
+use crate::support::{Cmd, Output, Workspace};
 
-/// One row: the fault, what must be said of it, and what it entails besides.
+/// One row: the fault, how it must be reported, and what else it causes.
 pub struct Fault {
     pub code: &'static str,
     what: &'static str,
@@ -25,12 +25,18 @@ pub const fn fault(
 }
 
 impl Fault {
+    /// Whether `PUSHREADY_FAULT` is a part of the row's code or description; unset, it selects all.
+    pub fn is_selected(&self) -> bool {
+        let text = std::env::var("PUSHREADY_FAULT").unwrap_or_default();
+        self.code.contains(&text) || self.what.contains(&text)
+    }
+
     pub const fn entails(self, codes: &'static [&'static str]) -> Self {
         Self { entailed: codes, ..self }
     }
 }
 
-/// What was found that is not well: (status, code or id).
+/// The status, and the code or id, of every check that neither passed nor was skipped.
 pub fn findings(report: &serde_json::Value) -> BTreeSet<(String, String)> {
     let checks = report["checks"].as_array().unwrap().iter();
     checks
@@ -42,29 +48,39 @@ pub fn findings(report: &serde_json::Value) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// Runs the rows, prints the table, and fails on any false green, wrong cause, or failure without a
-/// fix.
-pub fn matrix(lab: &Lab, faults: &[Fault]) {
+/// Runs the selected rows, each in a healthy workspace, and fails on any false green, wrong cause,
+/// or failure without a fix.
+pub fn matrix(ws: &Workspace, rows: &[Fault]) {
+    matrix_in(|| Lab::new(ws), rows);
+}
+
+/// The same in a workspace of the caller's, which is made only if a row is selected.
+pub fn matrix_in<'ws>(make_lab: impl FnOnce() -> Lab<'ws>, rows: &[Fault]) {
+    let rows: Vec<_> = rows.iter().filter(|row| row.is_selected()).collect();
+    if rows.is_empty() {
+        return;
+    }
+    let lab = make_lab();
     let mut wrong = Vec::new();
-    for row in faults {
+    for row in &rows {
         lab.fresh();
-        let doctor = (row.run)(lab);
+        let doctor = (row.run)(&lab);
         let output = doctor.clone().run();
         wrong.extend(row.judge(&output));
-        wrong.extend(row.mend(lab, &output, doctor));
+        wrong.extend(row.run_fix(&lab, &output, doctor));
     }
     assert!(
         wrong.is_empty(),
         "{} of {} rows are wrong:\n{}",
         wrong.len(),
-        faults.len(),
+        rows.len(),
         wrong.join("\n")
     );
 }
 
 impl Fault {
-    /// What an agent may run as it stands, it will: that must be the end of the fault.
-    fn mend(&self, lab: &Lab, output: &Output, doctor: Cmd) -> Option<String> {
+    /// An agent runs every fix that it may run: the fault must then be gone.
+    fn run_fix(&self, lab: &Lab, output: &Output, doctor: Cmd) -> Option<String> {
         let report = output.json();
         let mut checks = report["checks"].as_array().unwrap().iter();
         let ours = |check: &&serde_json::Value| {
@@ -74,16 +90,16 @@ impl Fault {
         };
         let argv: Vec<String> =
             serde_json::from_value(checks.find(ours)?["fix"]["argv"].clone()).unwrap();
-        let cure = match &argv[..] {
+        let fix = match &argv[..] {
             [program, command] if program == "pushready" && command == "apply" => lab.apply(),
             [program, arguments @ ..] => lab.ws.cmd(program).args(arguments),
             [] => panic!("{output}"),
         };
-        let cured = cure.run();
+        let fixed = fix.run();
         let after = doctor.run();
         let still = findings(&after.json()).iter().any(|(_, name)| name == self.code);
         still.then(|| {
-            format!("{} ({}): {argv:?} did not mend it\n{cured}\n{after}", self.code, self.what)
+            format!("{} ({}): {argv:?} did not fix it\n{fixed}\n{after}", self.code, self.what)
         })
     }
 
@@ -91,9 +107,8 @@ impl Fault {
     pub fn judge(&self, output: &Output) -> Option<String> {
         let report = output.json();
         let found = findings(&report);
-        let said: Vec<_> = found.iter().map(|(status, name)| format!("{status} {name}")).collect();
-        let said = said.join(", ");
-        println!("{:<28} {:<62} {said}", self.code, self.what);
+        let names: Vec<_> = found.iter().map(|(status, name)| format!("{status} {name}")).collect();
+        println!("{:<28} {:<62} {}", self.code, self.what, names.join(", "));
         let expected = (self.status.to_owned(), self.code.to_owned());
         let others = found.iter().filter(|finding| **finding != expected);
         let mut wrong: Vec<String> = Vec::new();
@@ -108,7 +123,7 @@ impl Fault {
             if check["fix"]["message"].as_str().is_none_or(str::is_empty)
                 || !check["actor"].is_string()
             {
-                wrong.push(format!("nobody can mend {check}"));
+                wrong.push(format!("no fix or no actor: {check}"));
             }
         }
         wrong.extend(super::document::faults(&report));

@@ -9,6 +9,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The branches of `doctor --live`, in a bare repository: a folder of them, or one that is in the way.
+const THROW_AWAY: &str = "refs/heads/pushready";
+
 pub struct GitHost {
     /// Keys, logs and the bare repositories.
     root: PathBuf,
@@ -108,11 +111,14 @@ impl GitHost {
         fs::write(self.bare(repository).join("hang"), "").unwrap();
     }
 
-    /// Undoes what `refuse`, `refuse_push`, `hang` and `install_hook` did.
+    /// Undoes what `refuse`, `refuse_push`, `hang` and `install_hook` did, and removes the branches
+    /// that a doctor left.
     pub fn behave(&self, repository: &str) {
-        for name in ["refusal", "push-refusal", "hang", "hooks/pre-receive"] {
-            fs::remove_file(self.bare(repository).join(name)).ok();
+        let bare = self.bare(repository);
+        for name in ["refusal", "push-refusal", "hang", "hooks/pre-receive", THROW_AWAY] {
+            fs::remove_file(bare.join(name)).ok();
         }
+        fs::remove_dir_all(bare.join(THROW_AWAY)).ok();
     }
 
     /// A server-side hook, as branch protection is one.

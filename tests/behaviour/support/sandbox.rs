@@ -2,7 +2,7 @@
 //! home, a read-only system and a network of its own, in which github.com and the vendors are
 //! loopback addresses. All that a test starts dies with it.
 
-use super::{CRATE, Workspace};
+use super::Workspace;
 use std::env;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -105,16 +105,11 @@ fn bubblewrap(test: &str, arguments: &[&str]) -> Command {
         .args([env::current_exe().unwrap().as_os_str(), "/run/rig/tests".as_ref()]);
     bwrap.arg("--ro-bind").args([&*binary, "/run/rig/bin/pushready".as_ref()]);
     bwrap.arg("--ro-bind-try").args([&*clients, "/run/rig/clients".as_ref()]);
-    for (name, value) in [
-        (INSIDE, "1"),
-        // insta would ask cargo, and would write beside the sources
-        ("INSTA_WORKSPACE_ROOT", CRATE),
-        ("INSTA_UPDATE", "no"),
-    ] {
-        bwrap.args(["--setenv", name, value]);
-    }
-    if let Ok(backtrace) = env::var("RUST_BACKTRACE") {
-        bwrap.args(["--setenv", "RUST_BACKTRACE", &backtrace]);
+    bwrap.args(["--setenv", INSIDE, "1"]);
+    for name in ["RUST_BACKTRACE", "PUSHREADY_FAULT"] {
+        if let Ok(value) = env::var(name) {
+            bwrap.args(["--setenv", name, &value]);
+        }
     }
     bwrap.args(arguments);
     bwrap.args([

@@ -1,0 +1,157 @@
+//! git's configuration, identity and remotes.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::doctor::URL;
+use crate::doctor::table::{Fault, fault, matrix};
+use crate::support::sandbox;
+
+pub const ROWS: &[Fault] = &[
+    fault("git-missing", "fail", "there is no git on PATH", |lab| {
+        let folder = lab.ws.home().join("bin");
+        fs::create_dir(&folder).unwrap();
+        for tool in ["ssh", "sh"] {
+            symlink(format!("/usr/bin/{tool}"), folder.join(tool)).unwrap();
+        }
+        symlink("/run/rig/bin/pushready", folder.join("pushready")).unwrap();
+        lab.ws
+            .cmd(folder.join("pushready"))
+            .args(["doctor", "--json", "--offline"])
+            .current_dir("src/app")
+            .env("PATH", folder)
+    }),
+    fault("repository-other-owner", "fail", "the clone belongs to another user", |lab| {
+        // git's own switch for this test; a sandbox knows one user only
+        lab.doctor(&["--offline"]).env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    }),
+    fault("git-config-invalid", "fail", "a line of ~/.gitconfig is no configuration", |lab| {
+        lab.append(".gitconfig", "[broken\n");
+        lab.doctor(&[])
+    }),
+    fault("git-config-invalid", "fail", "pushes are asked for alone", |lab| {
+        lab.append(".gitconfig", "[core]\n\tfilemode = maybe\n");
+        lab.doctor(&["--only", "push"])
+    }),
+    fault("git-config-invalid", "fail", "git does not take a value in an included file", |lab| {
+        lab.write("included", "[push]\n\tdefault = maybe\n");
+        lab.append(".gitconfig", "[include]\n\tpath = ~/included\n");
+        lab.doctor(&["--offline", "--only", "git.identity"])
+    }),
+    fault("git-config-invalid", "fail", "the variables hold no configuration", |lab| {
+        lab.doctor(&["--offline"]).env("GIT_CONFIG_COUNT", "bogus")
+    }),
+    fault("git-config-invalid", "fail", "the clone's own configuration is none", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-config-invalid", "fail", "another clone's own configuration is none", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.ws.pushready(&["doctor", "--json", "--offline", "--all"])
+    }),
+    fault("git-config-invalid", "fail", "apply met it, and tells the line", |lab| {
+        lab.append("src/app/.git/config", "[broken\n");
+        lab.append(".gitconfig", "[broken\n");
+        let line = |file: &str| lab.ws.read(file).lines().count();
+        let apply = lab.apply().run().fails(1);
+        apply
+            .stdout_has(&format!("git-config-invalid git: git does not take line {} of `~/.gitconfig`", line(".gitconfig")))
+            .stdout_has(&format!(
+                "git-config-invalid clone ~/src/app: git does not take line {} of `~/src/app/.git/config`, so no git \
+                 command works in that clone",
+                line("src/app/.git/config"),
+            ));
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-identity-missing", "warn", "nobody told git who commits", |lab| {
+        let only_ours = lab.ws.read(".gitconfig").replace(
+            "[user]\n\tname = Dev\n\temail = dev@example.com\n",
+            "[user]\n\tuseConfigOnly = true\n",
+        );
+        lab.write(".gitconfig", &only_ours);
+        lab.doctor(&["--offline"])
+    }),
+    fault("remote-still-https", "fail", "a remote was set to HTTPS past our rules", |lab| {
+        lab.ws
+            .git(&["remote", "set-url", "origin", "https://github.com/Acme/App"])
+            .current_dir("src/app")
+            .run()
+            .success();
+        lab.doctor(&["--offline"])
+    }),
+    fault("remote-reversed", "fail", "a rule turns SSH back to HTTPS", |lab| {
+        lab.ws.git(&["remote", "set-url", "origin", URL]).current_dir("src/app").run().success();
+        lab.append(
+            ".gitconfig",
+            "[url \"https://github.com/Acme/\"]\n\tinsteadOf = git@github.com:acme/\n",
+        );
+        lab.doctor(&["--offline"])
+    }),
+    fault("remote-push-elsewhere", "warn", "pushurl names a fork", |lab| {
+        lab.ws
+            .git(&["remote", "set-url", "--push", "origin", "git@github.com:fork/app.git"])
+            .current_dir("src/app")
+            .run()
+            .success();
+        lab.doctor(&["--offline"])
+    }),
+    fault(
+        "git-identity-missing",
+        "warn",
+        "variables name the author, and nobody the committer",
+        |lab| {
+            let nobody = lab
+                .ws
+                .read(".gitconfig")
+                .replace("name = Dev\n\temail = dev@example.com\n", "useConfigOnly = true\n");
+            lab.write(".gitconfig", &nobody);
+            lab.doctor(&["--offline"])
+                .env("GIT_AUTHOR_NAME", "D")
+                .env("GIT_AUTHOR_EMAIL", "d@example.com")
+        },
+    ),
+    fault(
+        "remote-push-elsewhere",
+        "warn",
+        "of another clone than the current one, and oddly named",
+        |lab| {
+            let git =
+                |args: &[&str], folder: &str| lab.ws.git(args).current_dir(folder).run().success();
+            let fork = "git@github.com:fork/app.git";
+            git(&["init", "--quiet", "/home/coder/src/other"], "src");
+            git(&["remote", "set-url", "--push", "origin", fork], "src/app");
+            lab.append(
+                "src/app/.git/config",
+                &format!("[remote \"a; b\"]\n\turl = {URL}\n\tpushurl = {fork}\n"),
+            );
+            let doctor = || {
+                lab.doctor(&["--offline", "--all", "--only", "git"])
+                    .current_dir("/home/coder/src/other")
+            };
+            let report = doctor().run().json();
+            let checks = report["checks"].as_array().unwrap().iter();
+            let fixes: Vec<_> = checks
+                .filter(|check| check["code"] == "remote-push-elsewhere")
+                .map(|check| &check["fix"])
+                .collect();
+            let argv =
+                ["git", "-C", "/home/coder/src/app", "remote", "set-url", "--push", "origin", URL];
+            assert!(fixes.iter().any(|fix| fix["argv"] == serde_json::json!(argv)), "{fixes:?}");
+            assert!(fixes.len() == 2 && !format!("{fixes:?}").contains("a; b"), "{fixes:?}");
+            doctor()
+        },
+    ),
+    fault("remote-port-in-path", "warn", "an scp-like remote with a port", |lab| {
+        lab.ws
+            .git(&["remote", "add", "ported", "git@github.com:22/acme/app.git"])
+            .current_dir("src/app")
+            .run()
+            .success();
+        lab.doctor(&["--offline"])
+    }),
+];
+
+#[test]
+fn each_is_named_by_its_code() {
+    sandbox(|ws| matrix(ws, ROWS));
+}

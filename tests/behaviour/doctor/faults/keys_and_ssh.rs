@@ -1,0 +1,79 @@
+//! The installed keys, and the configuration of ssh.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::doctor::table::{Fault, fault, matrix};
+use crate::support::{KeyPair, sandbox};
+
+pub const ROWS: &[Fault] = &[
+    fault("key-permissions", "fail", "the key is 0644", |lab| {
+        lab.ws.set_mode(&lab.key_file(), 0o644);
+        lab.doctor(&["--offline"])
+    }),
+    fault("key-malformed", "fail", "the file holds another key", |lab| {
+        lab.write(&lab.key_file(), &KeyPair::generate("other").private);
+        lab.doctor(&["--offline"])
+    }),
+    fault("key-malformed", "fail", "the key's file is empty", |lab| {
+        lab.write(&lab.key_file(), "");
+        lab.doctor(&["--offline"])
+    }),
+    fault("key-encrypted", "fail", "somebody gave the installed key a passphrase", |lab| {
+        let key = lab.ws.home().join(lab.key_file());
+        lab.ws
+            .cmd("ssh-keygen")
+            .args(["-q", "-p", "-P", "", "-N", "passphrase", "-f"])
+            .arg(&key)
+            .run()
+            .success();
+        // status and apply see it as well
+        lab.ws.pushready(&["status"]).run().fails(1).stdout_has("key-encrypted key acme/app");
+        lab.ws.pushready(&["apply"]).run().fails(1).stdout_has("key-encrypted key acme/app");
+        lab.doctor(&["--offline", "--only", "keys"])
+    }),
+    fault("ssh-route-broken", "fail", "the key file is gone", |lab| {
+        lab.remove(&lab.key_file());
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-route-broken", "fail", "the Include line was taken out", |lab| {
+        lab.write(".ssh/config", "");
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-config-invalid", "fail", "a line that ssh does not know", |lab| {
+        lab.append(".ssh/config", "NoSuchOption yes\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-input-closed", "fail", "an option for tunnels stands above all hosts", |lab| {
+        let ours = lab.ws.read(".ssh/config");
+        lab.write(".ssh/config", &format!("{ours}\nHost *\n  ForkAfterAuthentication yes\n"));
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-config-permissions", "fail", "the configuration is world-writable", |lab| {
+        lab.ws.set_mode(".ssh/config", 0o666);
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-known-hosts-poisoned", "warn", "known_hosts has a stranger's key", |lab| {
+        let stranger = KeyPair::generate("x").public;
+        lab.write(".ssh/known_hosts", &format!("github.com {stranger}\n"));
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-missing", "fail", "there is no ssh on PATH", |lab| {
+        let folder = lab.ws.home().join("bin");
+        fs::create_dir(&folder).unwrap();
+        for tool in ["git", "sh"] {
+            symlink(format!("/usr/bin/{tool}"), folder.join(tool)).unwrap();
+        }
+        symlink("/run/rig/bin/pushready", folder.join("pushready")).unwrap();
+        lab.ws
+            .cmd(folder.join("pushready"))
+            .args(["doctor", "--json", "--offline"])
+            .current_dir("src/app")
+            .env("PATH", folder)
+    }),
+];
+
+#[test]
+fn each_is_named_by_its_code() {
+    sandbox(|ws| matrix(ws, ROWS));
+}
