@@ -44,9 +44,7 @@ impl Plan {
     /// Observes the files of the items and judges each.
     pub fn new(items: Vec<Item>, receipt: Option<&Receipt>) -> Self {
         let judge = |resource: Resource| {
-            let written = receipt
-                .and_then(|receipt| receipt.entries.get(&resource.id))
-                .map(|entry| &entry.undo);
+            let written = receipt.and_then(|receipt| receipt.undo(&resource));
             let observed = resource::observe(&resource.target);
             let verdict = resource.judge(&observed, written);
             let recorded = matches!(&verdict, Verdict::Change(Change { undo: Some(_), .. }));
@@ -181,13 +179,17 @@ fn take(
     receipt: &mut Receipt,
     state: &State,
 ) -> Result<bool, Refusal> {
-    let id = &step.resource.id;
+    let entry = step.resource.entry.as_ref();
     let changes = matches!(step.verdict, Verdict::Change(_));
     if changes {
-        step.resource.act(before.entries.get(id).map(|entry| &entry.undo), |old, change| {
+        step.resource.act(before.undo(&step.resource), |old, change| {
             let old = old.filter(|_| change.undo.is_some()).map(|old| Digest::of(&old.bytes));
-            let known = receipt.entries.get(id).map(|entry| &entry.undo);
-            let was = receipt.under_way.as_ref().and_then(|under_way| under_way.steps.get(id));
+            let known = receipt.undo(&step.resource);
+            let was = receipt
+                .under_way
+                .as_ref()
+                .zip(entry)
+                .and_then(|(under_way, entry)| under_way.steps.get(entry));
             if change.undo.is_some()
                 && (known != change.undo.as_ref() || was.is_none_or(|was| was.content != old))
             {
@@ -198,8 +200,11 @@ fn take(
         })?;
     }
     let reverted = changes || matches!(step.verdict, Verdict::InSync);
-    if reverted && matches!(step.resource.edit, resource::Edit::Revert { .. }) {
-        receipt.entries.remove(id);
+    if let Some(entry) = entry
+        && reverted
+        && matches!(step.resource.edit, resource::Edit::Revert { .. })
+    {
+        receipt.entries.remove(entry);
     }
     Ok(changes)
 }
@@ -214,15 +219,15 @@ fn intend(
     old: Option<Digest>,
     change: &Change,
 ) -> io::Result<()> {
-    let Some(undo) = &change.undo else { return Ok(()) };
+    let Resource { entry, target, .. } = &step.resource;
+    let (Some(undo), Some(id)) = (&change.undo, entry) else { return Ok(()) };
     if let (Some(bytes), Some(Before::Saved { content, .. })) = (&change.save, undo.before()) {
         let path = state.path.join("undo").join(content.file_name());
         if !path.exists() {
             file::write(&path, bytes, 0o600)?;
         }
     }
-    let Resource { id, target, .. } = &step.resource;
-    let was = Was { undo: before.entries.get(id).map(|entry| entry.undo.clone()), content: old };
+    let was = Was { undo: before.undo(&step.resource).cloned(), content: old };
     receipt.under_way.get_or_insert_default().steps.insert(id.clone(), was);
     receipt.entries.insert(id.clone(), Entry { target: target.clone(), undo: undo.clone() });
     Ok(())

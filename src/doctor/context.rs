@@ -14,6 +14,7 @@ use crate::git_cli::config_error::Complaint;
 use crate::git_cli::effective_config::GitSettings;
 use crate::home::Home;
 use crate::resource::Undo;
+use crate::resource::entry::EntryName;
 use crate::settings::Settings;
 use crate::state::receipt::{Desired, Receipt};
 use crate::variables;
@@ -87,8 +88,8 @@ impl Context<'_> {
     }
 
     /// How the receipt would undo what apply wrote under this name.
-    pub fn written(&self, id: &str) -> Option<&Undo> {
-        Some(&self.receipt?.entries.get(id)?.undo)
+    pub fn written(&self, name: EntryName) -> Option<&Undo> {
+        Some(&self.receipt?.entries.get(&name.into())?.undo)
     }
 
     /// What apply would say of an item now.

@@ -15,6 +15,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::resource::digest::Digest;
+use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Content, Kind};
 use crate::resource::json::{object, object_at};
 use crate::resource::keys::Key;
@@ -178,14 +179,14 @@ fn private(context: &Context, path: PathBuf) -> Resource {
 }
 
 fn credentials(context: &Context, path: PathBuf, edit: Edit) -> Resource {
-    let id = context.id("claude.credentials", &path);
+    let id = context.id(EntryName::ClaudeCredentials, &path);
     let target = Target {
         path,
         kind: Kind::Secret,
         lock: Lock::None,
         malformed: Code::ClaudeConfigMalformed,
     };
-    Resource::new(id, target, edit)
+    Resource::recorded(id, target, edit)
 }
 
 fn expires_in(record: &ClaudeRecord, context: &Context) -> SignedDuration {
@@ -229,14 +230,14 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         });
     }
     let path = context.home.claude_json.clone();
-    let id = context.id("claude.config", &path);
+    let id = context.id(EntryName::ClaudeConfig, &path);
     let target = Target {
         path,
         kind: Kind::Shared,
         lock: Lock::Claude,
         malformed: Code::ClaudeConfigMalformed,
     };
-    let resource = Resource::new(id, target, Edit::Keys(keys));
+    let resource = Resource::recorded(id, target, Edit::Keys(keys));
     let odd =
         Without::of(&odd, "for which `.claude.json` holds something else than an object", BARRED);
     let without = nameless.into_iter().chain(odd);

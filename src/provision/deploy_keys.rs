@@ -49,8 +49,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         if lesser {
             continue;
         }
-        let resource =
-            resource(repository, path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
+        let resource = resource(path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
             keys.items.push(Item::fail(subject(repository), obstructed(&obstacle, &path)));
             continue;
@@ -97,7 +96,7 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
         Ok(Some(content)) => {
             let say =
                 format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
-            let resource = resource(repository, path, content.bytes.to_vec());
+            let resource = resource(path, content.bytes.to_vec());
             keys.routed.push(repository.clone());
             keys.items.push(Item::ready(subject(repository), say, vec![resource]));
         }
@@ -153,14 +152,13 @@ pub fn lost(home: &Home, record: &RepositoryRecord) -> Option<Code> {
 fn farewell(context: &Context, repository: &Repository) -> Item {
     let path = context.home.key(repository);
     let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed };
-    let delete =
-        Resource::new(format!("key:{}", repository.id()), target, Edit::Delete).unrecorded();
+    let delete = Resource::unrecorded(target, Edit::Delete);
     Item::ready(format!("removed {}", subject(repository)), "no longer asked for", vec![delete])
 }
 
-fn resource(repository: &Repository, path: PathBuf, bytes: Vec<u8>) -> Resource {
+fn resource(path: PathBuf, bytes: Vec<u8>) -> Resource {
     let bytes = Zeroizing::new(bytes);
-    own(&format!("key:{}", repository.id()), path, Kind::Secret, bytes.to_vec(), 0o600)
+    own(path, Kind::Secret, bytes.to_vec(), 0o600)
 }
 
 fn subject(repository: &Repository) -> String {

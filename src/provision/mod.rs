@@ -19,6 +19,7 @@ use crate::catalogue::Finding;
 use crate::env::Env;
 use crate::error::Result;
 use crate::home::Home;
+use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo};
@@ -97,14 +98,17 @@ impl Context<'_> {
     }
 
     /// How the receipt would undo what we wrote under this name to this file.
-    pub fn written(&self, name: &str, path: &Path) -> Option<&Undo> {
+    pub fn written(&self, name: EntryName, path: &Path) -> Option<&Undo> {
         let receipt = self.receipt?;
         Some(&receipt.entries.get(&receipt.id(name, path))?.undo)
     }
 
     /// The name under which the receipt knows, or will know, the change of this file.
-    pub fn id(&self, name: &str, path: &Path) -> String {
-        self.receipt.map_or_else(|| name.to_owned(), |receipt| receipt.id(name, path))
+    pub fn id(&self, name: EntryName, path: &Path) -> EntryId {
+        match self.receipt {
+            Some(receipt) => receipt.id(name, path),
+            None => name.into(),
+        }
     }
 }
 
@@ -341,8 +345,8 @@ pub fn span(duration: SignedDuration) -> String {
 }
 
 /// A file of ours in the state folder.
-fn own(id: &str, path: PathBuf, kind: Kind, bytes: Vec<u8>, mode: u32) -> Resource {
+fn own(path: PathBuf, kind: Kind, bytes: Vec<u8>, mode: u32) -> Resource {
     let target = Target { path, kind, lock: Lock::None, malformed: Code::NotProvisioned };
     let edit = Edit::Whole { bytes: bytes.into(), mode, expendable: false };
-    Resource::new(id, target, edit).unrecorded()
+    Resource::unrecorded(target, edit)
 }

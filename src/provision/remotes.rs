@@ -13,6 +13,7 @@ use crate::git::url::{GitUrl, Repository, Transport, redact};
 use crate::git_cli::clones;
 use crate::git_cli::config_error::{Complaint, Scope};
 use crate::home::Home;
+use crate::resource::entry::EntryId;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, remote};
@@ -251,12 +252,12 @@ fn resource(
     exchanges: Vec<remote::Exchange>,
     back: Vec<remote::Written>,
 ) -> Resource {
-    let id = format!("remotes:{}", config.display());
+    let id = EntryId::remotes(&config);
     let target = Target {
         path: config,
         kind: Kind::Shared,
         lock: Lock::Git,
         malformed: Code::RemoteStillHttps,
     };
-    Resource::new(id, target, Edit::Remotes { exchanges, back })
+    Resource::recorded(id, target, Edit::Remotes { exchanges, back })
 }

@@ -68,7 +68,7 @@ impl Resource {
             return Verdict::InSync;
         }
         let new = New::Bytes { bytes: wanted.clone(), mode };
-        if !self.recorded {
+        if self.entry.is_none() {
             return Verdict::Change(Change::plain(new));
         }
         let wrote = Digest::of(wanted);

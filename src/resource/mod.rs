@@ -4,6 +4,7 @@
 
 pub mod block;
 pub mod digest;
+pub mod entry;
 pub mod file;
 pub mod json;
 mod judge;
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::resource::digest::Digest;
+use entry::EntryId;
 use file::{Content, Kind, New};
 use lock::Lock;
 use place::Obstacle;
@@ -50,13 +52,11 @@ impl Target {
 /// What is wanted of one file.
 #[derive(Debug)]
 pub struct Resource {
-    /// Stable name in the receipt: `codex.auth`.
-    pub id: String,
+    /// The entry of the receipt that says how to undo it. `None`: a file in the state folder, which
+    /// is removed with that folder.
+    pub entry: Option<EntryId>,
     pub target: Target,
     pub edit: Edit,
-    /// Whether the receipt must know how to undo it. A whole file in the state folder goes with
-    /// that folder.
-    pub recorded: bool,
     /// What the edit was decided on.
     seen: Seen,
 }
@@ -173,13 +173,13 @@ pub struct Refusal {
 
 impl Resource {
     /// One that the receipt knows how to undo.
-    pub fn new(id: impl Into<String>, target: Target, edit: Edit) -> Self {
-        Self { id: id.into(), target, edit, recorded: true, seen: Seen::Any }
+    pub fn recorded(entry: impl Into<EntryId>, target: Target, edit: Edit) -> Self {
+        Self { entry: Some(entry.into()), ..Self::unrecorded(target, edit) }
     }
 
-    /// One that goes with the state folder.
-    pub fn unrecorded(self) -> Self {
-        Self { recorded: false, ..self }
+    /// One that is removed with the state folder.
+    pub fn unrecorded(target: Target, edit: Edit) -> Self {
+        Self { entry: None, target, edit, seen: Seen::Any }
     }
 
     /// One that was decided on this content: any other is not touched.
@@ -280,7 +280,7 @@ mod tests {
             malformed: Code::NotProvisioned,
         };
         let edit = Edit::Whole { bytes: b"ours".to_vec().into(), mode: 0o600, expendable: true };
-        Resource::new("test", target, edit)
+        Resource::recorded(entry::EntryName::CodexAuth, target, edit)
     }
 
     /// Another program writes at the last moment before our change: `record` is called then.

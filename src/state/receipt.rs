@@ -13,8 +13,9 @@ use crate::error::{Error, Exit, Result, shell};
 use crate::git::url::Repository;
 use crate::home::Home;
 use crate::resource::digest::Digest;
+use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
-use crate::resource::{self, Target, Undo};
+use crate::resource::{self, Resource, Target, Undo};
 
 /// Raised when an older binary could no longer undo what a newer one wrote.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -29,7 +30,7 @@ pub struct Receipt {
     pub desired: Desired,
     /// Folders that we made, outermost first.
     pub folders: Vec<PathBuf>,
-    pub entries: BTreeMap<String, Entry>,
+    pub entries: BTreeMap<EntryId, Entry>,
     /// It was lost once, and put together from what is known to be ours: what else was written is
     /// not in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -47,8 +48,7 @@ pub struct Receipt {
 pub struct UnderWay {
     pub codex: Option<CodexRecord>,
     pub claude: Option<ClaudeRecord>,
-    /// By the name of the entry.
-    pub steps: BTreeMap<String, Was>,
+    pub steps: BTreeMap<EntryId, Was>,
 }
 
 /// One file before the run.
@@ -162,11 +162,6 @@ impl Refused {
     }
 }
 
-/// Whether an entry goes by this name, for whichever folder: see [`Receipt::id`].
-pub fn is_entry(id: &str, name: &str) -> bool {
-    id.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-}
-
 /// The part that every version of the format has.
 #[derive(Deserialize)]
 struct Version {
@@ -202,16 +197,24 @@ impl Receipt {
 
     /// The name of the entry for the file at `path`. Where CODEX_HOME and its like name another
     /// folder than at the last apply, the file there is one more to undo, not the same.
-    pub fn id(&self, name: &str, path: &Path) -> String {
-        match self.entries.get(name) {
-            Some(entry) if entry.target.path != path => format!("{name}:{}", path.display()),
-            _ => name.to_owned(),
+    pub fn id(&self, name: EntryName, path: &Path) -> EntryId {
+        let id = EntryId::from(name);
+        match self.entries.get(&id) {
+            Some(entry) if entry.target.path != path => {
+                EntryId { path: Some(path.to_owned()), ..id }
+            }
+            _ => id,
         }
     }
 
+    /// How to undo what was written to the file of this resource.
+    pub fn undo(&self, resource: &Resource) -> Option<&Undo> {
+        Some(&self.entries.get(resource.entry.as_ref()?)?.undo)
+    }
+
     /// Whether there is an entry of this name, for whichever folder.
-    pub fn knows(&self, name: &str) -> bool {
-        self.entries.keys().any(|id| is_entry(id, name))
+    pub fn knows(&self, name: &EntryName) -> bool {
+        self.entries.keys().any(|id| id.name == *name)
     }
 
     pub fn path(state: &Path) -> PathBuf {
@@ -273,12 +276,12 @@ impl Receipt {
             }
             // for whichever folder: see `id`
             let Desired { codex: codex_now, claude: claude_now, refused, .. } = &mut self.desired;
-            match id.split(':').next().unwrap_or_default() {
-                "codex.auth" if *codex_now != codex => {
+            match id.name {
+                EntryName::CodexAuth if *codex_now != codex => {
                     codex_now.clone_from(&codex);
                     refused.push(Refused::new("codex", Code::NotProvisioned));
                 }
-                "claude.credentials" if *claude_now != claude => {
+                EntryName::ClaudeCredentials if *claude_now != claude => {
                     claude_now.clone_from(&claude);
                     refused.push(Refused::new("claude", Code::NotProvisioned));
                 }
@@ -297,5 +300,37 @@ impl Receipt {
     pub fn same(&self, other: &Self) -> bool {
         Self { provisioned_at: self.provisioned_at, version: self.version.clone(), ..other.clone() }
             == *self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Written by the first version, with two folders of Codex and with refused items.
+    const FIRST: &str = include_str!("../../tests/receipts/0.1.0.json");
+
+    #[test]
+    fn a_receipt_of_the_first_version_is_read_and_written_as_it_was() {
+        let receipt: Receipt = serde_json::from_str(FIRST).unwrap();
+        assert_eq!(serde_json::to_string_pretty(&receipt).unwrap() + "\n", FIRST);
+        assert!(receipt.entries.keys().all(|id| !matches!(id.name, EntryName::Unknown(_))));
+        let path = Path::new("/home/coder/other/auth.json");
+        let id = receipt.id(EntryName::CodexAuth, path);
+        assert_eq!(receipt.entries.get(&id).unwrap().target.path, path);
+        assert!(receipt.knows(&EntryName::CodexTrust));
+    }
+
+    #[test]
+    fn what_a_later_version_names_is_kept() {
+        let mut receipt: Value = serde_json::from_str(FIRST).unwrap();
+        let entry = receipt["entries"]["ssh.include"].clone();
+        receipt["entries"]["zed.settings:/a/b"] = entry.clone();
+        receipt["desired"]["refused"][0]["item"] = json!("zed");
+        receipt["under_way"] = json!({"codex": null, "claude": null, "steps": {"zed.settings": {"undo": null, "content": null}}});
+        let read: Receipt = serde_json::from_value(receipt.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), receipt);
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::home::Home;
 use crate::provision::routing::{self, Include};
 use crate::resource::digest::Digest;
+use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
 use crate::resource::{Before, Target, Undo, block, keys, lock::Lock};
 use crate::secret::{CodexAuth, CredentialsFile};
@@ -17,7 +18,7 @@ use crate::state::receipt::{Entry, Receipt};
 /// The receipt as far as it can be written again; `None` where nothing speaks for an earlier apply.
 /// `token`: the digest of the token of Claude Code that is asked for now.
 pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Receipt> {
-    let mut entries: BTreeMap<String, Entry> =
+    let mut entries: BTreeMap<EntryId, Entry> =
         routing::includes(home).into_iter().filter_map(line).collect();
     // a line alone may have come with the user's dotfiles, from another home
     if home.state.join("ssh_config").is_file() {
@@ -29,17 +30,17 @@ pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Recei
     (!entries.is_empty()).then(|| Receipt { entries, recovered: true, ..Receipt::new(now) })
 }
 
-fn line(include: Include) -> Option<(String, Entry)> {
+fn line(include: Include) -> Option<(EntryId, Entry)> {
     let Include { name, target, text, .. } = include;
     let content = file::observe(&target.path, target.kind).ok()??;
     let written = block::Written { text, joined: false };
     let rest = block::remove(&content.bytes, &written)?;
     // a file with nothing else in it was made for the line
     let undo = Undo::Block { written, made: rest.is_empty() };
-    Some((name.to_owned(), Entry { target, undo }))
+    Some((name.into(), Entry { target, undo }))
 }
 
-fn codex(home: &Home) -> Option<(String, Entry)> {
+fn codex(home: &Home) -> Option<(EntryId, Entry)> {
     let login =
         |path: &Path| CodexAuth::parse(&file::observe(path, Kind::Secret).ok()??.bytes).ok();
     let path = home.codex.join("auth.json");
@@ -56,12 +57,12 @@ fn codex(home: &Home) -> Option<(String, Entry)> {
         malformed: crate::catalogue::Code::NotProvisioned,
     };
     Some((
-        "codex.auth".to_owned(),
+        EntryName::CodexAuth.into(),
         Entry { target, undo: Undo::Whole { before: Before::Absent, wrote } },
     ))
 }
 
-fn claude(home: &Home, token: &str) -> Option<(String, Entry)> {
+fn claude(home: &Home, token: &str) -> Option<(EntryId, Entry)> {
     let path = home.claude.join(".credentials.json");
     let content = file::observe(&path, Kind::Secret).ok()??;
     let ours = matches!(CredentialsFile::parse(&content.bytes), CredentialsFile::SetupToken { digest, .. } if digest == token);
@@ -74,5 +75,5 @@ fn claude(home: &Home, token: &str) -> Option<(String, Entry)> {
         lock: Lock::None,
         malformed: crate::catalogue::Code::ClaudeConfigMalformed,
     };
-    Some(("claude.credentials".to_owned(), Entry { target, undo }))
+    Some((EntryName::ClaudeCredentials.into(), Entry { target, undo }))
 }

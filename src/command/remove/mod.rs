@@ -15,12 +15,13 @@ use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
 use crate::home::Home;
 use crate::provision::Item;
+use crate::resource::entry::EntryName;
 use crate::resource::file;
 use crate::resource::{Change, Verdict};
 use crate::state::State;
 use crate::state::receipt::{Desired, Receipt};
 use crate::state::recovery;
-use reverse::{is_login, kept};
+use reverse::kept;
 
 pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
     let start = Instant::now();
@@ -63,7 +64,7 @@ impl Removal<'_> {
 
     /// Whether some logins stay, and with them the receipt that knows them as ours.
     fn keeps(&self, receipt: &Receipt) -> bool {
-        self.keep_logins && receipt.entries.keys().any(|id| is_login(id))
+        self.keep_logins && receipt.entries.keys().any(|id| id.name.is_login())
     }
 
     fn shown(&self) -> Result<Report> {
@@ -147,8 +148,12 @@ impl Removal<'_> {
 
         receipt.settle();
         receipt.desired = Desired {
-            codex: receipt.desired.codex.clone().filter(|_| receipt.knows("codex.auth")),
-            claude: receipt.desired.claude.clone().filter(|_| receipt.knows("claude.credentials")),
+            codex: receipt.desired.codex.clone().filter(|_| receipt.knows(&EntryName::CodexAuth)),
+            claude: receipt
+                .desired
+                .claude
+                .clone()
+                .filter(|_| receipt.knows(&EntryName::ClaudeCredentials)),
             ..Desired::default()
         };
         receipt.removing = !done;
@@ -186,7 +191,8 @@ impl Removal<'_> {
     fn rest(&self, receipt: &Receipt, recovered: bool) -> Vec<Item> {
         let mut rest = Vec::new();
         if self.keeps(receipt) {
-            let logins = [("codex", "codex.auth"), ("claude", "claude.credentials")];
+            let logins =
+                [("codex", EntryName::CodexAuth), ("claude", EntryName::ClaudeCredentials)];
             let kept = logins.into_iter().filter(|(_, id)| receipt.knows(id));
             rest.extend(kept.map(|(name, _)| {
                 Item::ready(name, "left in place, still known as ours", Vec::new())

@@ -10,27 +10,23 @@ use crate::catalogue::Code;
 use crate::home::Home;
 use crate::provision::{Item, Status};
 use crate::resource::digest::Digest;
+use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Before, Edit, Resource, Target, Undo};
 use crate::secret::CodexAuth;
-use crate::state::receipt::{Entry, Receipt, is_entry};
-
-const LOGINS: &[&str] = &["codex.auth", "claude.credentials"];
-
-pub fn is_login(id: &str) -> bool {
-    LOGINS.iter().any(|name| is_entry(id, name))
-}
+use crate::state::receipt::{Entry, Receipt};
 
 /// The entries, last first. `keep_logins`: without the logins, and with what lets Claude Code start
 /// without prompts.
 pub fn items(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
-    let entries = receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && is_login(id)));
-    let onboarding = keep_logins && receipt.knows("claude.credentials");
+    let entries =
+        receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && id.name.is_login()));
+    let onboarding = keep_logins && receipt.knows(&EntryName::ClaudeCredentials);
     entries
         .map(|(id, entry)| {
-            let prompts = onboarding && is_entry(id, "claude.config");
+            let prompts = onboarding && id.name == EntryName::ClaudeConfig;
             let edit = if prompts { without_trust(entry) } else { None };
             revert(home, receipt, id, entry, edit)
         })
@@ -49,14 +45,20 @@ fn without_trust(entry: &Entry) -> Option<Edit> {
     Some(Edit::Keys(vec![Key { path: ours.path.clone(), value }]))
 }
 
-fn revert(home: &Home, receipt: &Receipt, id: &str, entry: &Entry, instead: Option<Edit>) -> Item {
+fn revert(
+    home: &Home,
+    receipt: &Receipt,
+    id: &EntryId,
+    entry: &Entry,
+    instead: Option<Edit>,
+) -> Item {
     let say = what(&entry.undo);
     let edit = instead.unwrap_or_else(|| Edit::Revert {
         undo: entry.undo.clone(),
         saved: saved(home, &entry.undo),
-        descendant: is_entry(id, "codex.auth") && descends(receipt, entry),
+        descendant: id.name == EntryName::CodexAuth && descends(receipt, entry),
     });
-    let resource = Resource::new(id, entry.target.clone(), edit);
+    let resource = Resource::recorded(id.clone(), entry.target.clone(), edit);
     Item::ready(home.shown(&entry.target.path), say, vec![resource])
 }
 
@@ -114,10 +116,9 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
         paths.extend(in_folder("undo"));
     }
     let delete = |path: PathBuf| {
-        let id = format!("own:{}", path.display());
         let target =
             Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::NotProvisioned };
-        Resource::new(id, target, Edit::Delete).unrecorded()
+        Resource::unrecorded(target, Edit::Delete)
     };
     Item::ready(home.shown(&home.state), "taken away", paths.into_iter().map(delete).collect())
 }

@@ -7,6 +7,7 @@ use crate::doctor::context::Context;
 use crate::doctor::outcome::{self, Evidence, Outcome, source};
 use crate::provision::{Status, codex::described, span};
 use crate::resource::digest::Digest;
+use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::variables;
@@ -29,7 +30,7 @@ fn via<'a>(context: &Context<'a>) -> Option<&'a str> {
 
 pub fn missing(context: &Context) -> Outcome {
     const ID: &str = "codex.login";
-    let written = context.written("codex.auth").is_some();
+    let written = context.written(EntryName::CodexAuth).is_some();
     let summary = if written {
         "auth.json is gone, as after `codex logout`"
     } else {
@@ -112,7 +113,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
     let now = context.env.now;
     let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
     if let Some(record) = &context.desired.codex
-        && (record.account != account || context.written("codex.auth").is_none())
+        && (record.account != account || context.written(EntryName::CodexAuth).is_none())
     {
         return Outcome::warn(
             ID,

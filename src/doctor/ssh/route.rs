@@ -14,6 +14,7 @@ use crate::doctor::runner::Gate;
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
+use crate::resource::entry::EntryName;
 use crate::resource::file;
 
 pub(super) type Said = Result<Output, Failure>;
@@ -66,7 +67,7 @@ pub(super) fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Opti
             "`pushready apply` never ran, so no routing was written",
             Fix::run(["pushready", "apply"], "run apply where the variables are set"),
         ),
-        Some(receipt) if receipt.knows("ssh.include") => return None,
+        Some(receipt) if receipt.knows(&EntryName::SshInclude) => return None,
         Some(receipt) => {
             let refused =
                 receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
@@ -93,7 +94,7 @@ pub(super) fn route(context: &Context, Led { repository, at }: &Led, said: &Said
     let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
     // where `Match exec` cannot work, nothing is asked of the copy
     let is_asked = at.host() == repository.host()
-        && context.receipt.is_some_and(|receipt| receipt.knows("ssh.include"));
+        && context.receipt.is_some_and(|receipt| receipt.knows(&EntryName::SshInclude));
     if is_asked && access(&binary, Access::EXEC_OK).is_err() {
         return Outcome::fail(
             ID,

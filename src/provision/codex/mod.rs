@@ -15,6 +15,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::resource::digest::Digest;
+use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, obstructed};
@@ -72,7 +73,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         origin: seed.origin,
         via: Some(seed.via.clone()),
     };
-    let undo = context.written("codex.auth", &path);
+    let undo = context.written(EntryName::CodexAuth, &path);
     // known as ours from its copy alone: see `recovery`
     let recovered = record.is_none() && undo.is_some();
     if recovered {
@@ -216,10 +217,8 @@ fn written(
     let auth = leased.as_ref().unwrap_or(&seed.value);
     let json = auth.to_json();
     let bytes = json.expose_secret().as_bytes();
-    let resources = vec![
-        overwritten_by(bytes.to_vec()),
-        own("codex.last-good", kept_path, Kind::Secret, bytes.to_vec(), 0o600),
-    ];
+    let resources =
+        vec![overwritten_by(bytes.to_vec()), own(kept_path, Kind::Secret, bytes.to_vec(), 0o600)];
     let say = format!(
         "written: {} ({why}{})",
         described(auth, context.now),
@@ -270,7 +269,7 @@ fn kept(context: &Context, live: &Live, why: &str, path: PathBuf, kept_path: Pat
 fn keep_copy(live: &Live, kept_path: PathBuf) -> Vec<Resource> {
     let Live::Login(auth) = live else { return Vec::new() };
     let bytes = auth.to_json().expose_secret().as_bytes().to_vec();
-    vec![own("codex.last-good", kept_path, Kind::Secret, bytes, 0o600)]
+    vec![own(kept_path, Kind::Secret, bytes, 0o600)]
 }
 
 /// Who, by which way, until when. Never a token.
@@ -301,8 +300,8 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
 
 /// `auth.json`, and what is wanted of it.
 fn auth_file(context: &Context, path: PathBuf, edit: Edit) -> Resource {
-    let id = context.id("codex.auth", &path);
+    let id = context.id(EntryName::CodexAuth, &path);
     let target =
         Target { path, kind: Kind::Secret, lock: Lock::Codex, malformed: Code::NotProvisioned };
-    Resource::new(id, target, edit)
+    Resource::recorded(id, target, edit)
 }

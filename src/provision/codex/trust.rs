@@ -6,6 +6,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::provision::trust::{Without, item, names};
 use crate::provision::{Context, Item};
+use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
@@ -14,9 +15,8 @@ use crate::state::receipt::Desired;
 /// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided
 /// there already.
 pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
-    const ID: &str = "codex.trust";
     let path = context.home.codex.join("config.toml");
-    let undo = context.written(ID, &path);
+    let undo = context.written(EntryName::CodexTrust, &path);
     let written = match undo {
         Some(Undo::Block { written, .. }) => Some(written),
         _ => None,
@@ -88,10 +88,10 @@ trust_level = \"trusted\"
         (true, None) => None,
         (false, _) => Some(Edit::Block { text, place: block::Place::Tail }),
     };
-    let id = context.id(ID, &path);
+    let id = context.id(EntryName::CodexTrust, &path);
     let resources: Vec<_> = edit
         .into_iter()
-        .map(|edit| Resource::new(id.clone(), target.clone(), edit).on(content.as_ref()))
+        .map(|edit| Resource::recorded(id.clone(), target.clone(), edit).on(content.as_ref()))
         .collect();
     // a second table of the name would be invalid, and this one is not ours
     let has_no_level =

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::git::config;
 use crate::git::url::Repository;
 use crate::home::Home;
+use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block, obstructed, place};
@@ -53,9 +54,10 @@ pub fn provision(
     notes: &mut Vec<String>,
 ) -> Result<Routing> {
     let nothing_now = routed.is_empty() && desired.host_keys.is_empty();
-    let is_there =
-        |name: &str| context.receipt.is_some_and(|receipt| receipt.entries.contains_key(name));
-    let nothing_before = !is_there("ssh.include") && !is_there("git.include");
+    let is_there = |name: EntryName| {
+        context.receipt.is_some_and(|receipt| receipt.entries.contains_key(&name.into()))
+    };
+    let nothing_before = !is_there(EntryName::SshInclude) && !is_there(EntryName::GitInclude);
     if nothing_now && nothing_before {
         return Ok(Routing::default());
     }
@@ -87,7 +89,7 @@ pub fn provision(
     match (own_binary(state), &method) {
         // before the configuration that names it
         (Ok(bytes), _) => {
-            resources.insert(0, own("bin", state.join("bin/pushready"), Kind::Own, bytes, 0o700));
+            resources.insert(0, own(state.join("bin/pushready"), Kind::Own, bytes, 0o700));
         }
         // nothing names it
         (Err(_), Method::Aliases(_)) => {}
@@ -108,7 +110,7 @@ pub fn provision(
                 "GIT_CONFIG_GLOBAL is set: the URL rules go to `{git_config}`, which git without it does not read"
             ));
         }
-        resources.extend(include(context, "git.include"));
+        resources.extend(include(context, EntryName::GitInclude));
     }
     if let Err(finding) = &home.passwd {
         let mut item = Item::fail("routing", finding.clone());
@@ -116,7 +118,7 @@ pub fn provision(
         let items = [item].into_iter().chain(rules.unreadable).collect();
         return Ok(Routing { items, in_force: rules.in_force });
     }
-    resources.extend(include(context, "ssh.include"));
+    resources.extend(include(context, EntryName::SshInclude));
     let mut items = unpinned(&known_hosts, routed);
     let count = routed.len();
     let say = format!("{count} {}", if count == 1 { "repository" } else { "repositories" });
@@ -189,12 +191,12 @@ fn own_binary(state: &Path) -> Result<Vec<u8>> {
 }
 
 fn text(name: &str, state: &Path, text: String) -> Resource {
-    own(name, state.join(name), Kind::Own, text.into_bytes(), 0o600)
+    own(state.join(name), Kind::Own, text.into_bytes(), 0o600)
 }
 
 /// A line of ours in a file that we share: it names a file in our state folder.
 pub struct Include {
-    pub name: &'static str,
+    pub name: EntryName,
     pub target: Target,
     pub text: String,
     place: block::Place,
@@ -202,8 +204,9 @@ pub struct Include {
 
 /// Whether what the last apply had ssh read is there no longer.
 pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
-    let include = includes(home).into_iter().find(|include| include.name == "ssh.include")?;
-    if !receipt.knows(include.name) || receipt.desired.repositories.is_empty() {
+    let include =
+        includes(home).into_iter().find(|include| include.name == EntryName::SshInclude)?;
+    if !receipt.knows(&include.name) || receipt.desired.repositories.is_empty() {
         return None;
     }
     let config = file::text(&home.state.join("ssh_config"));
@@ -224,13 +227,13 @@ pub fn includes(home: &Home) -> Vec<Include> {
     let target =
         |path, lock| Target { path, kind: Kind::Shared, lock, malformed: Code::SshConfigInvalid };
     let ssh = home.ssh_folder().map(|folder| Include {
-        name: "ssh.include",
+        name: EntryName::SshInclude,
         target: target(folder.join("config"), Lock::None),
         text: format!("Include {}\n", ssh_quoted(&state.join("ssh_config"))),
         place: block::Place::Head,
     });
     let git = Include {
-        name: "git.include",
+        name: EntryName::GitInclude,
         target: target(home.git_config.clone(), Lock::Git),
         // written as `git config --global --add include.path` writes it
         text: format!(
@@ -242,11 +245,11 @@ pub fn includes(home: &Home) -> Vec<Include> {
     ssh.into_iter().chain([git]).collect()
 }
 
-fn include(context: &Context, name: &str) -> Option<Resource> {
+fn include(context: &Context, name: EntryName) -> Option<Resource> {
     let Include { target, text, place, .. } =
         includes(context.home).into_iter().find(|include| include.name == name)?;
     let id = context.id(name, &target.path);
-    Some(Resource::new(id, target, Edit::Block { text, place }))
+    Some(Resource::recorded(id, target, Edit::Block { text, place }))
 }
 
 #[cfg(test)]
