@@ -11,6 +11,7 @@ use crate::resource::place::Obstacle;
 use crate::resource::{self, Before, Change, Refusal, Resource, Undo, Verdict};
 use crate::state::State;
 use crate::state::receipt::{Entry, Receipt, Refused, UnderWay, Was};
+use crate::state::subject::Subject;
 
 /// Judged steps, in the order in which they are to be taken. It is used up by applying it.
 #[derive(Debug, Default)]
@@ -131,13 +132,13 @@ impl Plan {
         let mut keys_failed: Option<Refused> = None;
         for planned in &mut self.items {
             if let Some(Refused { item, code, .. }) = &keys_failed
-                && planned.item.subject == "remotes"
+                && planned.item.subject == Subject::Remotes
                 && !planned.steps.is_empty()
             {
                 // no failure of its own
                 let say = format!("left alone, because {item} failed");
                 let finding = Finding::new(*code, say, "mend that, and apply again");
-                planned.item = Item::warn("remotes", finding, Vec::new());
+                planned.item = Item::warn(Subject::Remotes, finding, Vec::new());
                 continue;
             }
             for step in &mut planned.steps {
@@ -151,8 +152,7 @@ impl Plan {
                     }
                 }
             }
-            let of_keys =
-                planned.item.subject.starts_with("key ") || planned.item.subject == "routing";
+            let of_keys = matches!(planned.item.subject, Subject::Key(_) | Subject::Routing);
             if of_keys && !planned.steps.is_empty() {
                 keys_failed = keys_failed.or_else(|| planned.item.refused());
             }
@@ -238,5 +238,5 @@ fn fail(item: Item, finding: Finding) -> Item {
 }
 
 fn nobody() -> Item {
-    Item::ready("", "", Vec::new())
+    Item::ready(Subject::Home, "", Vec::new())
 }

@@ -13,14 +13,22 @@ use crate::home::Home;
 use crate::provision::{Item, Status};
 use crate::resource::Verdict;
 use crate::resource::file::New;
+use crate::state::subject::Subject;
+
+/// The command that is reported on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    Apply,
+    Remove,
+}
 
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub schema_version: u32,
     pub tool: &'static str,
     pub version: &'static str,
-    /// `apply` or `remove`.
-    pub command: &'static str,
+    pub command: Command,
     pub dry_run: bool,
     pub ready: bool,
     /// The variables and files that the secrets came from.
@@ -37,7 +45,7 @@ pub struct Report {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    pub subject: String,
+    pub subject: Subject,
     pub status: Status,
     pub code: Option<Code>,
     pub summary: String,
@@ -75,7 +83,7 @@ impl Line {
 }
 
 impl Report {
-    pub fn new(command: &'static str, dry_run: bool) -> Self {
+    pub fn new(command: Command, dry_run: bool) -> Self {
         Self {
             schema_version: 1,
             tool: env!("CARGO_PKG_NAME"),
@@ -93,7 +101,7 @@ impl Report {
     }
 
     pub fn of_plan(
-        command: &'static str,
+        command: Command,
         dry_run: bool,
         plan: &Plan,
         home: &Home,
@@ -106,8 +114,8 @@ impl Report {
     }
 
     /// Whether the item of this name is told as failing already.
-    pub fn fails(&self, subject: &str) -> bool {
-        self.items.iter().any(|line| line.subject == subject && line.fails())
+    pub fn fails(&self, subject: &Subject) -> bool {
+        self.items.iter().any(|line| line.subject == *subject && line.fails())
     }
 
     /// Adds lines that no file stands behind.
@@ -162,7 +170,7 @@ impl Report {
             };
             add_line(&mut text, format_args!("      {tense}{} {}", change.action, change.path));
         }
-        if self.changes.is_empty() && self.ready && self.command != "remove" {
+        if self.changes.is_empty() && self.ready && self.command == Command::Apply {
             text.push_str("      nothing to write: everything is as it should be\n");
         }
         add_line(&mut text, format_args!("{}", self.verdict()));
@@ -173,7 +181,7 @@ impl Report {
     fn merged(&self) -> Vec<Cow<'_, Line>> {
         const KEYS_SHOWN: usize = 3;
         let plain_key =
-            |line: &Line| line.status == Status::Ready && line.subject.starts_with("key ");
+            |line: &Line| line.status == Status::Ready && matches!(line.subject, Subject::Key(_));
         let keys: Vec<_> = self.items.iter().filter(|line| plain_key(line)).collect();
         let many = keys.len() > KEYS_SHOWN;
         let mut lines: Vec<Cow<Line>> = Vec::new();
@@ -186,11 +194,8 @@ impl Report {
                 }
                 None if many && plain_key(line) => {
                     if keys.first().is_some_and(|first| first.subject == line.subject) {
-                        let names: Vec<_> = keys
-                            .iter()
-                            .take(KEYS_SHOWN)
-                            .filter_map(|line| line.subject.strip_prefix("key "))
-                            .collect();
+                        let names: Vec<_> =
+                            keys.iter().take(KEYS_SHOWN).map(|line| line.subject.short()).collect();
                         let more = keys.len() - names.len();
                         let summary = format!(
                             "{} in place: {} and {more} more",
@@ -198,7 +203,7 @@ impl Report {
                             names.join(", ")
                         );
                         lines.push(Cow::Owned(Line {
-                            subject: "keys".to_owned(),
+                            subject: Subject::Keys,
                             summary,
                             ..line.clone()
                         }));
@@ -215,8 +220,8 @@ impl Report {
         let seconds = Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(u64::MAX))
             .as_secs_f64();
         let done = match (self.command, self.dry_run) {
-            ("remove", false) => "REMOVED",
-            ("remove", true) => "WOULD REMOVE",
+            (Command::Remove, false) => "REMOVED",
+            (Command::Remove, true) => "WOULD REMOVE",
             (_, true) => "WOULD BE READY",
             _ if self.unclaimed => "UNCLAIMED",
             _ => "READY",
@@ -229,22 +234,25 @@ impl Report {
             .iter()
             .filter(|line| line.fails())
             .map(|line| match line.code {
-                Some(code) => format!("{code} {}", line.subject.trim_start_matches("key ")),
-                None => line.subject.clone(),
+                Some(code) => format!("{code} {}", line.subject.short()),
+                None => line.subject.to_string(),
             })
             .collect();
         let not = match self.command {
-            "remove" => "NOT ALL REMOVED",
+            Command::Remove => "NOT ALL REMOVED",
             _ if self.unclaimed => "UNCLAIMED",
-            _ => "NOT READY",
+            Command::Apply => "NOT READY",
         };
         format!("{not} {}", failures.join(" · "))
     }
 }
 
 /// Whether what there is to say of one thing goes on the line of the other.
-fn belongs(subject: &str, other: &str) -> bool {
-    matches!((subject, other), ("codex trust", "codex") | ("self-test", "routing"))
+fn belongs(subject: &Subject, other: &Subject) -> bool {
+    matches!(
+        (subject, other),
+        (Subject::CodexTrust, Subject::Codex) | (Subject::SelfTest, Subject::Routing)
+    )
 }
 
 impl ChangeLine {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Healed, heal, json, print, settled};
 use crate::apply::plan::Plan;
-use crate::apply::report::Report;
+use crate::apply::report::{Command, Report};
 use crate::catalogue::Code;
 use crate::cli::Apply;
 use crate::env::Env;
@@ -17,6 +17,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::state::receipt::{Receipt, Refused};
 use crate::state::recovery;
+use crate::state::subject::Subject;
 
 /// A file that another program keeps writing is left to it after so many.
 const ATTEMPTS: usize = 3;
@@ -27,8 +28,8 @@ pub fn run(arguments: &Apply, verbose: u8) -> Result<Exit> {
         Ok(report) => report,
         // a home that cannot be used is a result, for the last line of the log and for JSON
         Err(error) => {
-            let item = Item::fail("home", error.finding().ok_or(error)?);
-            let mut report = Report::new("apply", arguments.dry_run);
+            let item = Item::fail(Subject::Home, error.finding().ok_or(error)?);
+            let mut report = Report::new(Command::Apply, arguments.dry_run);
             report.add(&[item], &[]);
             report
         }
@@ -159,7 +160,7 @@ fn change(env: &Env, home: &Home, settings: &Settings) -> Result<Done> {
         refused.via = here.or(last.and_then(|last| last.via.as_ref())).cloned();
     }
     let mut refused = receipt.desired.refused.iter();
-    let is_moot = refused.any(|refused| matches!(&*refused.item, "routing" | "git"));
+    let is_moot = refused.any(|refused| matches!(refused.item, Subject::Routing | Subject::Git));
     let proof = if is_moot { Vec::new() } else { self_test(home, &receipt) };
     receipt.desired.refused.extend(proof.iter().filter_map(Item::refused).filter(is_told));
     if changes > 0 || healed.unfinished || state.just_made || !recorded || !receipt.same(&before) {
@@ -185,9 +186,9 @@ fn self_test(home: &Home, receipt: &Receipt) -> Vec<Item> {
                 "ssh chooses the right key ({hosts} host{} asked)",
                 if hosts == 1 { "" } else { "s" }
             );
-            vec![Item::ready("self-test", say, Vec::new())]
+            vec![Item::ready(Subject::SelfTest, say, Vec::new())]
         }
-        Err(finding) => vec![Item::fail("self-test", finding)],
+        Err(finding) => vec![Item::fail(Subject::SelfTest, finding)],
     }
 }
 
@@ -198,12 +199,12 @@ fn report(
     home: &Home,
     dry_run: bool,
 ) -> Report {
-    let mut report = Report::of_plan("apply", dry_run, plan, home, &settings.accept);
+    let mut report = Report::of_plan(Command::Apply, dry_run, plan, home, &settings.accept);
     report.sources.clone_from(&settings.sources);
     report.notes = provision.notes;
     report.unclaimed = settings.unclaimed;
     if !settings.unclaimed {
-        let unmet = provision::unmet(&provision.desired, |name| report.fails(name));
+        let unmet = provision::unmet(&provision.desired, |subject| report.fails(subject));
         report.add(&unmet, &settings.accept);
     }
     report.notes.splice(0..0, home.told());

@@ -19,6 +19,7 @@ use crate::home::Home;
 use crate::provision::{self, Item, span, unmet};
 use crate::settings::{Requirement, accepted};
 use crate::state::receipt::{Desired, Receipt, Refused};
+use crate::state::subject::Subject;
 use crate::variables;
 
 /// A verdict older than this proves nothing any more.
@@ -82,7 +83,7 @@ impl Status {
                 list.push(format!("{code} {item}"));
             }
             let missing =
-                unmet(&receipt.desired, |name| refused.iter().any(|refused| refused.item == name));
+                unmet(&receipt.desired, |item| refused.iter().any(|known| known.item == *item));
             let missing =
                 missing.iter().filter_map(Item::refused).filter(|it| !unclaimed && counts(it));
             not_ready.extend(missing.map(|Refused { item, code, .. }| format!("{code} {item}")));
@@ -131,7 +132,7 @@ impl Status {
             .map(|receipt| (receipt.provisioned_at, receipt.version.clone()))
             .unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
-        let is_there = |login: &str| !lost.iter().any(|lost| lost.item == login);
+        let is_there = |login: Subject| !lost.iter().any(|lost| lost.item == login);
         Self {
             header: HEADER,
             ready: not_ready.is_empty(),
@@ -142,8 +143,8 @@ impl Status {
                 .into_iter()
                 .map(|record| record.repository.to_ssh())
                 .collect(),
-            codex: desired.codex.is_some() && is_there("codex"),
-            claude: desired.claude.is_some() && is_there("claude"),
+            codex: desired.codex.is_some() && is_there(Subject::Codex),
+            claude: desired.claude.is_some() && is_there(Subject::Claude),
             not_ready,
             unproven,
             not_required,

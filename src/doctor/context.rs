@@ -17,6 +17,7 @@ use crate::resource::Undo;
 use crate::resource::entry::EntryName;
 use crate::settings::Settings;
 use crate::state::receipt::{Desired, Receipt};
+use crate::state::subject::Subject;
 use crate::variables;
 
 /// For a program that asks no server.
@@ -93,8 +94,8 @@ impl Context<'_> {
     }
 
     /// What apply would say of an item now.
-    pub fn planned(&self, subject: &str) -> Option<&Planned> {
-        self.plan.items.iter().find(|planned| planned.item.subject == subject)
+    pub fn planned(&self, subject: &Subject) -> Option<&Planned> {
+        self.plan.items.iter().find(|planned| planned.item.subject == *subject)
     }
 
     /// What git has against its configuration outside of any clone, so that it works nowhere.

@@ -12,6 +12,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::provision;
 use crate::resource::place;
+use crate::state::subject::Subject;
 
 /// The check that repeats what apply had to refuse.
 pub const PROVISIONED: &str = "home.provisioned";
@@ -155,12 +156,12 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
     let by_apply = context.receipt.iter().flat_map(|receipt| &receipt.desired.refused);
     let by_apply = by_apply.filter(|_| context.settings.refused.is_empty());
     let refused: Vec<_> = here.chain(by_apply.map(|refused| &refused.item)).collect();
-    let is_refused = |name: &str| refused.iter().any(|item| *item == name);
+    let is_refused = |subject: &Subject| refused.contains(&subject);
     for item in provision::unmet(context.desired, is_refused) {
         if let Some(finding) = item.finding {
             outcomes.push(Outcome::fail(
                 ID,
-                Some(item.subject),
+                Some(item.subject.to_string()),
                 finding.code,
                 finding.summary,
                 finding.fix,
@@ -170,7 +171,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
     // in this environment, or in the one of the last apply
     for item in &context.settings.refused {
         let finding = &item.finding;
-        let subject = Some(item.item.clone());
+        let subject = Some(item.item.to_string());
         outcomes.push(Outcome::fail(
             ID,
             subject,
@@ -184,7 +185,7 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
             let summary = "the last apply could not put this in place";
             outcomes.push(Outcome::fail(
                 ID,
-                Some(refused.item.clone()),
+                Some(refused.item.to_string()),
                 refused.code,
                 summary,
                 outcome::explained(refused.code),

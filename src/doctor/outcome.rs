@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{Actor, Code, Finding, Fix};
 use crate::resource;
 use crate::resource::place::Obstacle;
+use crate::state::via::Via;
 
 /// Text from outside is cut here: nobody reads more, and a server must not flood the report.
 const FOREIGN_CAP: usize = 300;
@@ -57,10 +58,11 @@ impl Evidence {
 }
 
 /// What is gone comes back from where it came from.
-pub fn apply_again(via: Option<&str>, variable: &str) -> Fix {
+pub fn apply_again(via: Option<&Via>, variable: &str) -> Fix {
     let message = match via {
-        Some(path) if path.contains('/') => format!("run apply: it reads `{path}`"),
-        via => format!("run apply where {} is set", via.unwrap_or(variable)),
+        Some(Via::SeedFile(path)) => format!("run apply: it reads `{path}`"),
+        Some(Via::Variable(name)) => format!("run apply where {name} is set"),
+        None => format!("run apply where {variable} is set"),
     };
     Fix::run(["pushready", "apply"], message)
 }
@@ -71,12 +73,13 @@ pub fn explained(code: Code) -> Fix {
 }
 
 /// Where a new secret belongs: the source in use, else the variable that all know.
-pub fn source(via: Option<&str>, variable: &str) -> String {
+pub fn source(via: Option<&Via>, variable: &str) -> String {
     match via {
-        Some(path) if path.contains('/') => {
+        Some(Via::SeedFile(path)) => {
             format!("`{path}` (where a user secret of Coder's fills it: `coder secret update`)")
         }
-        via => via.unwrap_or(variable).to_owned(),
+        Some(Via::Variable(name)) => name.clone(),
+        None => variable.to_owned(),
     }
 }
 
@@ -223,8 +226,10 @@ mod tests {
     #[test]
     fn a_fix_names_the_source_in_use() {
         assert_eq!(source(None, "PUSHREADY_X"), "PUSHREADY_X");
-        assert_eq!(source(Some("PUSHREADY_X_BASE64"), "PUSHREADY_X"), "PUSHREADY_X_BASE64");
-        let seed = source(Some("~/.config/pushready/seed/codex-auth.json"), "PUSHREADY_X");
+        let form = Via::variable("PUSHREADY_X_BASE64");
+        assert_eq!(source(Some(&form), "PUSHREADY_X"), "PUSHREADY_X_BASE64");
+        let path = "~/.config/pushready/seed/codex-auth.json".to_owned();
+        let seed = source(Some(&Via::SeedFile(path)), "PUSHREADY_X");
         assert!(seed.starts_with("`~/.config") && seed.contains("coder secret update"), "{seed}");
     }
 

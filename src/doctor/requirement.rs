@@ -6,6 +6,7 @@ use super::outcome::Outcome;
 use crate::git::url::Repository;
 use crate::settings::Requirement;
 use crate::state::receipt::Desired;
+use crate::state::subject::Subject;
 
 /// Marks what is required.
 pub fn mark(outcomes: &mut [Outcome], desired: &Desired) {
@@ -22,7 +23,7 @@ fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
     match area(outcome.id) {
         // a home in which nothing works is everybody's; of what apply could not provide, each
         // answers for itself
-        "home" => subject.is_none_or(|subject| provides(requirement, subject)),
+        "home" => subject.is_none_or(|subject| provides(requirement, &subject.into())),
         "codex" => *requirement == Requirement::Codex,
         "claude" => *requirement == Requirement::Claude,
         "keys" | "ssh" | "push" => is_push(requirement, subject),
@@ -43,11 +44,12 @@ fn is_push(requirement: &Requirement, subject: Option<&str>) -> bool {
 
 /// Whether the requirement rests on an item of apply's: on that of its own name, `codex` or
 /// `push:o/app`, on its `key o/app`, or on what every push takes.
-pub fn provides(requirement: &Requirement, item: &str) -> bool {
+pub fn provides(requirement: &Requirement, item: &Subject) -> bool {
     match (requirement, item) {
-        (_, "home") | (Requirement::Push(_), "routing" | "self-test" | "git") => true,
-        _ if item == requirement.to_string() => true,
-        _ => item.strip_prefix("key ").is_some_and(|name| is_push(requirement, Some(name))),
+        (_, Subject::Home)
+        | (Requirement::Push(_), Subject::Routing | Subject::SelfTest | Subject::Git) => true,
+        (Requirement::Push(_), Subject::Key(name)) => is_push(requirement, Some(name)),
+        _ => *item == requirement.subject(),
     }
 }
 

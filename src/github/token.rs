@@ -101,7 +101,7 @@ impl<'a> Sources<'a> {
         let mut slots: Vec<Slot> = Vec::new();
         for (index, token) in given.tokens.into_iter().enumerate() {
             let credential = Credential { token: token.value, origin: origin.clone() };
-            let source = Source { via: token.via, credential, index };
+            let source = Source { via: token.via.to_string(), credential, index };
             slots.push(Slot { from: From::Given, found: OnceLock::from(Some(source)) });
         }
         slots.push(Slot { from: From::Gh { host: host.to_owned() }, found: OnceLock::new() });

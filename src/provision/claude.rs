@@ -25,6 +25,8 @@ use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::settings::Sourced;
 use crate::state::receipt::{ClaudeRecord, Desired};
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 
 /// `claude setup-token` makes tokens that live a year.
@@ -90,7 +92,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let last = desired.claude.clone();
     let content = match file::observe(&path, Kind::Secret) {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail("claude", obstructed(&obstacle, &path))),
+        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstructed(&obstacle, &path))),
     };
     let file = content.as_ref().map_or(CredentialsFile::Blank { by_client: false }, |content| {
         CredentialsFile::parse(&content.bytes)
@@ -98,7 +100,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let decision = decide(&file, &wanted, last.as_ref());
     if let Decision::Keep(why) = decision {
         return Some(Item::warn(
-            "claude",
+            Subject::Claude,
             Finding::new(
                 Code::ClaudeAuthConflict,
                 format!("kept `{}`: {why}", context.home.shown(&path)),
@@ -134,13 +136,14 @@ fn without_token(
     path: PathBuf,
 ) -> Option<Item> {
     let warn = |code, say: &str| {
-        let via = record.via.as_deref().unwrap_or(variables::CLAUDE_OAUTH_TOKEN);
+        let variable = || Via::variable(variables::CLAUDE_OAUTH_TOKEN);
+        let via = record.via.clone().unwrap_or_else(variable);
         let hint = format!("run `pushready apply` where {via} is set: restart the workspace");
-        Some(Item::warn("claude", Finding::new(code, say, hint), Vec::new()))
+        Some(Item::warn(Subject::Claude, Finding::new(code, say, hint), Vec::new()))
     };
     let content = match found {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail("claude", obstructed(obstacle, &path))),
+        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstructed(obstacle, &path))),
     };
     match content.as_ref().map(|content| CredentialsFile::parse(&content.bytes)) {
         None => warn(
@@ -157,19 +160,22 @@ fn without_token(
             let say = format!("kept from the last apply{}", age(record, context));
             Some(aged(say, record, context, vec![private(context, path)]))
         }
-        Some(_) => {
-            Some(Item::ready("claude", "left alone: not the token of the last apply", Vec::new()))
-        }
+        Some(_) => Some(Item::ready(
+            Subject::Claude,
+            "left alone: not the token of the last apply",
+            Vec::new(),
+        )),
     }
 }
 
 /// Ready, unless the token must have expired by now.
 fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Resource>) -> Item {
     if !expires_in(record, context).is_negative() {
-        return Item::ready("claude", say, resources);
+        return Item::ready(Subject::Claude, say, resources);
     }
     let hint = "make a new one: `claude setup-token`; if its date is wrong, set PUSHREADY_CLAUDE_TOKEN_CREATED";
-    let item = Item::warn("claude", Finding::new(Code::ClaudeTokenExpired, say, hint), resources);
+    let item =
+        Item::warn(Subject::Claude, Finding::new(Code::ClaudeTokenExpired, say, hint), resources);
     Item { status: Status::Fail, ..item }
 }
 
@@ -242,7 +248,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         Without::of(&odd, "for which `.claude.json` holds something else than an object", BARRED);
     let without = nameless.into_iter().chain(odd);
     Some(trust::item(
-        "claude trust",
+        Subject::ClaudeTrust,
         Code::ClaudeUntrustedFolder,
         folders.len(),
         without,

@@ -19,6 +19,7 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::DeployKey;
 use crate::state::receipt::{Desired, RepositoryRecord};
+use crate::state::subject::Subject;
 
 pub struct Keys {
     pub items: Vec<Item>,
@@ -51,7 +52,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         }
         let resource = resource(path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
-            keys.items.push(Item::fail(subject(repository), obstructed(&obstacle, &path)));
+            keys.items.push(Item::fail(Subject::key(repository), obstructed(&obstacle, &path)));
             continue;
         }
         keys.routed.push(repository.clone());
@@ -62,7 +63,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
             origin: sourced.origin,
         });
         let say = format!("{} {}", key.algorithm(), key.fingerprint());
-        keys.items.push(Item::ready(subject(repository), say, vec![resource]));
+        keys.items.push(Item::ready(Subject::key(repository), say, vec![resource]));
     }
 
     for record in last {
@@ -91,17 +92,17 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
     let path = context.home.key(repository);
     match file::observe(&path, Kind::Secret) {
         Ok(Some(content)) if let Some(finding) = damage(&content.bytes, record) => {
-            keys.items.push(Item::fail(subject(repository), finding));
+            keys.items.push(Item::fail(Subject::key(repository), finding));
         }
         Ok(Some(content)) => {
             let say =
                 format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
             let resource = resource(path, content.bytes.to_vec());
             keys.routed.push(repository.clone());
-            keys.items.push(Item::ready(subject(repository), say, vec![resource]));
+            keys.items.push(Item::ready(Subject::key(repository), say, vec![resource]));
         }
         Ok(None) => keys.items.push(Item::fail(
-            subject(repository),
+            Subject::key(repository),
             Finding::new(
                 Code::SshRouteBroken,
                 format!("the installed key `{}` is gone", path.display()),
@@ -109,7 +110,7 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
             ),
         )),
         Err(obstacle) => {
-            keys.items.push(Item::fail(subject(repository), obstructed(&obstacle, &path)));
+            keys.items.push(Item::fail(Subject::key(repository), obstructed(&obstacle, &path)));
         }
     }
 }
@@ -153,14 +154,11 @@ fn farewell(context: &Context, repository: &Repository) -> Item {
     let path = context.home.key(repository);
     let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed };
     let delete = Resource::unrecorded(target, Edit::Delete);
-    Item::ready(format!("removed {}", subject(repository)), "no longer asked for", vec![delete])
+    let subject = Subject::RemovedKey(repository.short());
+    Item::ready(subject, "no longer asked for", vec![delete])
 }
 
 fn resource(path: PathBuf, bytes: Vec<u8>) -> Resource {
     let bytes = Zeroizing::new(bytes);
     own(path, Kind::Secret, bytes.to_vec(), 0o600)
-}
-
-fn subject(repository: &Repository) -> String {
-    format!("key {}", repository.short())
 }

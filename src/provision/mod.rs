@@ -8,7 +8,6 @@ pub mod remotes;
 pub mod routing;
 pub mod trust;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +24,8 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
 use crate::state::receipt::{Desired, Origin, Receipt, Refused};
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 
 /// How one item of the report stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,8 +39,7 @@ pub enum Status {
 /// One thing that was asked for: what there is to say, and the files that it takes.
 #[derive(Debug)]
 pub struct Item {
-    /// `codex`, `claude`, `key o/app`, `routing`, `remotes`.
-    pub subject: String,
+    pub subject: Subject,
     pub status: Status,
     pub say: String,
     pub finding: Option<Finding>,
@@ -47,39 +47,23 @@ pub struct Item {
 }
 
 impl Item {
-    pub fn ready(
-        subject: impl Into<String>,
-        say: impl Into<String>,
-        resources: Vec<Resource>,
-    ) -> Self {
-        Self {
-            subject: subject.into(),
-            status: Status::Ready,
-            say: say.into(),
-            finding: None,
-            resources,
-        }
+    pub fn ready(subject: Subject, say: impl Into<String>, resources: Vec<Resource>) -> Self {
+        Self { subject, status: Status::Ready, say: say.into(), finding: None, resources }
     }
 
-    pub fn fail(subject: impl Into<String>, finding: Finding) -> Self {
+    pub fn fail(subject: Subject, finding: Finding) -> Self {
         Self { status: Status::Fail, ..Self::warn(subject, finding, Vec::new()) }
     }
 
     /// What the receipt keeps of it where it failed.
     pub fn refused(&self) -> Option<Refused> {
         let finding = self.finding.as_ref().filter(|_| self.status == Status::Fail)?;
-        Some(Refused::new(&self.subject, finding.code))
+        Some(Refused::new(self.subject.clone(), finding.code))
     }
 
-    pub fn warn(subject: impl Into<String>, finding: Finding, resources: Vec<Resource>) -> Self {
+    pub fn warn(subject: Subject, finding: Finding, resources: Vec<Resource>) -> Self {
         let say = finding.summary.clone();
-        Self {
-            subject: subject.into(),
-            status: Status::Warn,
-            say,
-            finding: Some(finding),
-            resources,
-        }
+        Self { subject, status: Status::Warn, say, finding: Some(finding), resources }
     }
 }
 
@@ -132,7 +116,7 @@ pub fn desired(context: &Context) -> Result<Provision> {
     items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
     if context.settings.claude_created.is_some()
         && desired.claude.is_none()
-        && !context.settings.refused.iter().any(|refused| refused.item == "claude")
+        && !context.settings.refused.iter().any(|refused| refused.item == Subject::Claude)
     {
         notes.push(
             "PUSHREADY_CLAUDE_TOKEN_CREATED is set, but there is no token: PUSHREADY_CLAUDE_OAUTH_TOKEN is not set"
@@ -193,9 +177,9 @@ fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
 fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Item> {
     let refused = &context.settings.refused;
     let by_value = refused.iter().map(|item| (item.item.clone(), item.finding.clone()));
-    let told = |name: &str| {
-        others.iter().any(|item| item.subject == name)
-            || refused.iter().any(|item| item.item == name)
+    let told = |subject: &Subject| {
+        others.iter().any(|item| item.subject == *subject)
+            || refused.iter().any(|item| item.item == *subject)
     };
     let cut_off = desired
         .refused
@@ -203,17 +187,16 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
         .filter(|item| item.code == Code::NotProvisioned && !told(&item.item));
     let settings = context.settings;
     // a value that is set again is judged above
-    let is_given = |Refused { item, via, .. }: &Refused| match &**item {
-        "codex" => settings.codex.is_some(),
-        "claude" => settings.claude.is_some(),
-        "known_hosts" => !settings.known_hosts.is_empty(),
-        item if settings.keys.iter().any(|key| item == format!("key {}", key.value.0.short())) => {
-            true
-        }
-        _ => via.as_ref().map_or(!settings.key_origins.is_empty(), |via| {
-            let origin = if via.contains('/') { Origin::SeedFolder } else { Origin::Variable };
-            settings.key_origins.contains(&origin)
-        }),
+    let is_given = |Refused { item, via, .. }: &Refused| match item.first() {
+        Subject::Codex => settings.codex.is_some(),
+        Subject::Claude => settings.claude.is_some(),
+        Subject::KnownHosts => !settings.known_hosts.is_empty(),
+        item if settings.keys.iter().any(|key| *item == Subject::key(&key.value.0)) => true,
+        _ => match via {
+            None => !settings.key_origins.is_empty(),
+            Some(Via::SeedFile(_)) => settings.key_origins.contains(&Origin::SeedFolder),
+            Some(Via::Variable(_)) => settings.key_origins.contains(&Origin::Variable),
+        },
     };
     let standing = desired.refused.iter().filter(|last| {
         is_of_value(last.code)
@@ -232,7 +215,7 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
     });
     let all: Vec<_> = by_value.chain(standing).chain(cut_off).collect();
     desired.refused =
-        all.iter().map(|(item, Finding { code, .. })| Refused::new(item, *code)).collect();
+        all.iter().map(|(item, Finding { code, .. })| Refused::new(item.clone(), *code)).collect();
     all.into_iter().map(|(item, finding)| Item::fail(item, finding)).collect()
 }
 
@@ -285,52 +268,54 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     let logins = items.iter().filter_map(Item::refused);
     let keys = receipt.desired.repositories.iter().filter_map(|record| {
         let code = deploy_keys::lost(home, record)?;
-        Some(Refused::new(format!("key {}", record.repository.short()), code))
+        Some(Refused::new(Subject::key(&record.repository), code))
     });
     logins.chain(keys).chain(routing::lost(home, receipt)).collect()
 }
 
 /// Whether what is required is there; a requirement that nobody provisioned is a failure of its
-/// own. What is `told` as refused already, by the item's name, has its own cause.
-pub fn unmet(desired: &Desired, told: impl Fn(&str) -> bool) -> Vec<Item> {
-    let missing = |name: &str, say: String, hint: &str| {
-        Some(Item::fail(name, Finding::new(Code::RequiredMissing, say, hint)))
-    };
-    let mut named = BTreeSet::new();
-    desired
-        .require
-        .iter()
-        .filter_map(|text| match Requirement::parse(text) {
-            Requirement::Codex if desired.codex.is_none() => missing(
-                "codex",
+/// own. What `is_refused` already has its own cause.
+pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<Item> {
+    let mut missing: Vec<Item> = Vec::new();
+    for requirement in desired.require.iter().map(|text| Requirement::parse(text)) {
+        let (say, hint) = match &requirement {
+            Requirement::Codex if desired.codex.is_none() => (
                 "required, but no Codex login was ever provisioned".to_owned(),
                 "set PUSHREADY_CODEX_AUTH_JSON, or create the user secret `codex-auth.json` in the seed folder",
             ),
-            Requirement::Claude if desired.claude.is_none() => missing(
-                "claude",
+            Requirement::Claude if desired.claude.is_none() => (
                 "required, but no Claude Code token was ever provisioned".to_owned(),
                 "set PUSHREADY_CLAUDE_OAUTH_TOKEN to the output of `claude setup-token`",
             ),
             Requirement::Push(repository)
-                if !desired.repositories.iter().any(|record| record.repository.same_as(&repository)) =>
+                if !desired
+                    .repositories
+                    .iter()
+                    .any(|record| record.repository.same_as(repository)) =>
             {
-                missing(
-                    text,
-                    format!("required, but no deploy key for {} was ever provisioned", repository.short()),
+                let name = repository.short();
+                (
+                    format!("required, but no deploy key for {name} was ever provisioned"),
                     "add the repository and its private key to PUSHREADY_DEPLOY_KEYS",
                 )
             }
-            Requirement::Unknown(text) => missing(
-                &text,
+            Requirement::Unknown(_) => (
                 "PUSHREADY_REQUIRE does not know this".to_owned(),
                 "write `codex`, `claude` or `push:owner/repo`, separated by commas",
             ),
-            _ => None,
-        })
-        .filter(|item| !told(&item.subject.replace("push:", "key ")))
+            _ => continue,
+        };
+        let subject = requirement.subject();
+        let provider = match &requirement {
+            Requirement::Push(repository) => Subject::key(repository),
+            _ => subject.clone(),
+        };
         // named twice is required once
-        .filter(|item| named.insert(item.subject.clone()))
-        .collect()
+        if !is_refused(&provider) && !missing.iter().any(|item| item.subject == subject) {
+            missing.push(Item::fail(subject, Finding::new(Code::RequiredMissing, say, hint)));
+        }
+    }
+    missing
 }
 
 /// `3 h`, `9 d`: a span as people say it.

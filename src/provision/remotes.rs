@@ -18,6 +18,7 @@ use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, remote};
 use crate::state::receipt::Desired;
+use crate::state::subject::Subject;
 
 pub fn provision(
     context: &Context,
@@ -91,7 +92,7 @@ pub fn provision(
         if given_back > 0 {
             say.push_str(", those without a key given back");
         }
-        items.push(Item::ready("remotes", say, resources));
+        items.push(Item::ready(Subject::Remotes, say, resources));
     }
     items.extend(unreadable);
     items.extend(leaking(context.home, &leaks));
@@ -102,7 +103,7 @@ pub fn provision(
             String::new()
         };
         items.push(Item::fail(
-            "remotes",
+            Subject::Remotes,
             Finding::new(
                 Code::RemoteReversed,
                 format!(
@@ -115,7 +116,7 @@ pub fn provision(
     }
     if let Some((config, url)) = ports_in_path.first() {
         items.push(Item::warn(
-            "remotes",
+            Subject::Remotes,
             Finding::new(
                 Code::RemotePortInPath,
                 format!(
@@ -135,7 +136,7 @@ fn broken(home: &Home, config: &Path, complaint: &Complaint) -> Item {
     let git = config.parent().unwrap_or(config);
     // as people know it
     let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
-    Item::fail(format!("clone {}", home.shown(clone)), complaint.finding(home, Scope::Clone))
+    Item::fail(Subject::Clone(home.shown(clone)), complaint.finding(home, Scope::Clone))
 }
 
 /// What there is to say of one configuration; URLs are shown without their credentials.
@@ -169,7 +170,7 @@ fn leaking(home: &Home, leaks: &[(PathBuf, Leak)]) -> Option<Item> {
             "revoke that token{then}: every program that read the clone's configuration has seen it"
         ),
     );
-    Some(Item::warn("remotes", finding, Vec::new()))
+    Some(Item::warn(Subject::Remotes, finding, Vec::new()))
 }
 
 /// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.

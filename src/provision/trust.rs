@@ -7,6 +7,7 @@ use super::Item;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::resource::Resource;
+use crate::state::subject::Subject;
 
 /// Both clients look a folder up by its real path (codex 0.169, claude 2.1); one that is not there
 /// yet is taken as it is named.
@@ -54,7 +55,7 @@ impl Without {
 
 /// The item of a client's trust: how many folders it knows as trusted, and those that it cannot.
 pub fn item(
-    subject: &str,
+    subject: Subject,
     code: Code,
     count: usize,
     without: impl IntoIterator<Item = Without>,

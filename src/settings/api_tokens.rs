@@ -8,6 +8,8 @@ use crate::env::Env;
 use crate::home::Home;
 use crate::secret::ApiToken;
 use crate::state::receipt::Origin;
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 
 /// In the order in which they are tried, and what there is to tell about those that cannot be used.
@@ -23,7 +25,7 @@ impl ApiTokens {
     pub fn read(env: &Env, home: &Home, enterprise: bool) -> Self {
         let mut reader = Reader::new(env, home, BTreeMap::new());
         let wanted = Wanted {
-            item: "GitHub token",
+            item: Subject::GithubToken,
             repository: None,
             names: &[variables::GITHUB_TOKEN],
             seed: None,
@@ -41,13 +43,13 @@ impl ApiTokens {
                 found.push(Found {
                     text: text.into(),
                     origin: Origin::Variable,
-                    via: name.to_owned(),
+                    via: Via::variable(name),
                 });
             }
         }
         let tokens = found
             .into_iter()
-            .filter_map(|found| reader.check("GitHub token", None, found, ApiToken::parse))
+            .filter_map(|found| reader.check(&Subject::GithubToken, None, found, ApiToken::parse))
             .collect();
         let refused = reader
             .settings

@@ -13,6 +13,8 @@ use crate::catalogue::Code;
 use crate::git::url::Repository;
 use crate::secret::{Checked, DeployKey};
 use crate::state::receipt::Origin;
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 
 const SEED_DEPTH: usize = 12;
@@ -23,8 +25,8 @@ const MOST_ENTRIES: usize = 1000;
 impl Reader<'_> {
     pub(super) fn deploy_keys(&mut self) {
         let refused = self.settings.refused.len();
-        if let Some(found) = self.first(&key_source("deploy keys", None, &[variables::DEPLOY_KEYS]))
-        {
+        let wanted = key_source(Subject::DeployKeys, None, &[variables::DEPLOY_KEYS]);
+        if let Some(found) = self.first(&wanted) {
             self.key_map(&found);
         }
         self.single_key();
@@ -42,7 +44,7 @@ impl Reader<'_> {
             Ok(map) => map,
             Err(error) => {
                 return self.refuse(
-                    "deploy keys",
+                    &Subject::DeployKeys,
                     via,
                     None,
                     Code::KeyMalformed,
@@ -70,7 +72,7 @@ impl Reader<'_> {
     }
 
     /// A repository in the map with something else than a key: blank is unset, the rest is refused.
-    fn no_key(&mut self, name: &str, value: &Value, via: &str) {
+    fn no_key(&mut self, name: &str, value: &Value, via: &Via) {
         let repository = Repository::parse_declared(name).ok();
         let item = repository.as_ref().map_or_else(|| shown_name(name), Repository::short);
         if matches!(value, Value::String(_) | Value::Null) {
@@ -79,7 +81,7 @@ impl Reader<'_> {
             return;
         }
         self.refuse(
-            &format!("key {item}"),
+            &Subject::Key(item),
             via,
             repository.as_ref(),
             Code::KeyMalformed,
@@ -91,10 +93,8 @@ impl Reader<'_> {
     fn single_key(&mut self) {
         let repository = self.env.text(variables::REPOSITORY);
         let parsed = repository.as_deref().and_then(|name| Repository::parse_declared(name).ok());
-        let item = parsed
-            .as_ref()
-            .map_or_else(|| "key".to_owned(), |known| format!("key {}", known.short()));
-        let wanted = key_source(&item, parsed.as_ref(), &[variables::DEPLOY_KEY]);
+        let item = parsed.as_ref().map_or(Subject::KeyOfNoRepository, Subject::key);
+        let wanted = key_source(item, parsed.as_ref(), &[variables::DEPLOY_KEY]);
         let refused = self.settings.refused.len();
         match (self.first(&wanted), repository) {
             (Some(found), Some(name)) => {
@@ -102,7 +102,7 @@ impl Reader<'_> {
                 self.key(&name, found.text, found.origin, found.via);
             }
             (Some(found), None) => self.refuse(
-                "key",
+                &Subject::KeyOfNoRepository,
                 &found.via,
                 None,
                 Code::KeyMalformed,
@@ -150,8 +150,8 @@ impl Reader<'_> {
             );
             let hint = "is that a link to another folder? take it away; `deploy-keys/HOST/PATH` are the keys";
             self.refuse(
-                "deploy keys",
-                &self.home.shown(&root),
+                &Subject::DeployKeys,
+                &Via::SeedFile(self.home.shown(&root)),
                 None,
                 Code::KeyMalformed,
                 say,
@@ -184,12 +184,14 @@ impl Reader<'_> {
                         .map_or_else(|| "a loop of links".to_owned(), ToString::to_string);
                     let say = format!("cannot read `{path}`: {cause}");
                     let hint = "mend it, or take it away";
-                    self.refuse("deploy keys", &path, None, Code::KeyMalformed, say, hint);
+                    let via = Via::SeedFile(path);
+                    let subject = Subject::DeployKeys;
+                    self.refuse(&subject, &via, None, Code::KeyMalformed, say, hint);
                     continue;
                 }
             };
             let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
-            let via = self.home.shown(&path);
+            let via = Via::SeedFile(self.home.shown(&path));
             match source {
                 None => {}
                 Some(Ok(text)) => {
@@ -200,19 +202,19 @@ impl Reader<'_> {
                     let repository = Repository::parse_declared(&name).ok();
                     let item =
                         repository.as_ref().map_or_else(|| shown_name(&name), Repository::short);
-                    let item = format!("key {item}");
+                    let item = Subject::Key(item);
                     self.refuse(&item, &via, repository.as_ref(), Code::KeyMalformed, say, hint);
                 }
             }
         }
     }
 
-    fn key(&mut self, name: &str, text: SecretString, origin: Origin, via: String) {
+    fn key(&mut self, name: &str, text: SecretString, origin: Origin, via: Via) {
         let repository = match Repository::parse_declared(name) {
             Ok(repository) => repository,
             Err(error) => {
                 return self.refuse(
-                    &format!("key {}", shown_name(name)),
+                    &Subject::Key(shown_name(name)),
                     &via,
                     None,
                     Code::KeyMalformed,
@@ -221,8 +223,8 @@ impl Reader<'_> {
                 );
             }
         };
-        let item = format!("key {}", repository.short());
-        let better = |other: &str| other != via;
+        let item = Subject::key(&repository);
+        let better = |other: &Via| *other != via;
         if let Some(known) =
             self.settings.keys.iter().find(|it| it.value.0 == repository && better(&it.via))
         {
@@ -264,7 +266,10 @@ impl Reader<'_> {
                 if known.via == via
                     || (known.origin, origin) == (Origin::SeedFolder, Origin::SeedFolder) =>
             {
-                let place = if origin == Origin::SeedFolder { "the seed folder" } else { &via };
+                let place = match &via {
+                    Via::SeedFile(_) => "the seed folder",
+                    Via::Variable(name) => name,
+                };
                 let say = format!("it has two different keys in {place}");
                 let hint = "leave one of its entries";
                 self.refuse(&item, &via, Some(&repository), Code::KeyMalformed, say, hint);
@@ -289,7 +294,7 @@ fn within_link(root: &Path, path: &Path) -> bool {
 
 /// Deploy keys are read from variables one by one; the seed folder has a tree of them.
 fn key_source<'a>(
-    item: &'a str,
+    item: Subject,
     repository: Option<&'a Repository>,
     names: &'a [&'a str],
 ) -> Wanted<'a> {

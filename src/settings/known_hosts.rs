@@ -7,6 +7,8 @@ use super::source::source_file;
 use super::{KnownHosts, Reader};
 use crate::catalogue::Code;
 use crate::state::receipt::Origin;
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 
 /// So many damaged lines are named one by one.
@@ -15,23 +17,24 @@ const NAMED: usize = 3;
 impl Reader<'_> {
     pub(super) fn known_hosts(&mut self) {
         if let Some(text) = self.env.text(variables::KNOWN_HOSTS) {
-            self.lines(Origin::Variable, variables::KNOWN_HOSTS, &text);
+            self.lines(Origin::Variable, &Via::variable(variables::KNOWN_HOSTS), &text);
         }
         let seed = self.seed.join("known_hosts");
         match source_file(&seed) {
             None => {}
             Some(Ok(text)) => {
-                let shown = self.home.shown(&seed);
-                self.lines(Origin::SeedFolder, &shown, text.expose_secret());
+                let via = Via::SeedFile(self.home.shown(&seed));
+                self.lines(Origin::SeedFolder, &via, text.expose_secret());
             }
             Some(Err((say, hint))) => {
-                let shown = self.home.shown(&seed);
-                self.refuse("known_hosts", &shown, None, Code::SshHostKeyUnknown, say, hint);
+                let via = Via::SeedFile(self.home.shown(&seed));
+                let code = Code::SshHostKeyUnknown;
+                self.refuse(&Subject::KnownHosts, &via, None, code, say, hint);
             }
         }
     }
 
-    fn lines(&mut self, origin: Origin, via: &str, text: &str) {
+    fn lines(&mut self, origin: Origin, via: &Via, text: &str) {
         let mut lines = Vec::new();
         let mut damaged = Vec::new();
         for (number, line) in text.replace("\\n", "\n").lines().map(str::trim).enumerate() {
@@ -56,7 +59,7 @@ impl Reader<'_> {
                 }
             };
             let hint = "take the line from the server's administrator: `HOST KEYTYPE BASE64`";
-            self.refuse("known_hosts", via, None, Code::SshHostKeyUnknown, say, hint);
+            self.refuse(&Subject::KnownHosts, via, None, Code::SshHostKeyUnknown, say, hint);
         }
         self.settings
             .known_hosts

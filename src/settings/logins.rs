@@ -7,12 +7,13 @@ use jiff::tz::TimeZone;
 use super::{Reader, Wanted};
 use crate::catalogue::Code;
 use crate::secret::{ClaudeToken, CodexAuth};
+use crate::state::subject::Subject;
 use crate::variables;
 
 impl Reader<'_> {
     pub(super) fn codex(&mut self) {
         let wanted = Wanted {
-            item: "codex",
+            item: Subject::Codex,
             repository: None,
             names: &[variables::CODEX_AUTH_JSON],
             seed: Some(self.seed.join("codex-auth.json")),
@@ -22,12 +23,12 @@ impl Reader<'_> {
         let Some(found) = self.first(&wanted) else { return };
         let now = self.env.now;
         self.settings.codex =
-            self.check("codex", None, found, |text| CodexAuth::parse_seed(text, now));
+            self.check(&Subject::Codex, None, found, |text| CodexAuth::parse_seed(text, now));
     }
 
     pub(super) fn claude(&mut self) {
         let wanted = Wanted {
-            item: "claude",
+            item: Subject::Claude,
             repository: None,
             names: &[variables::CLAUDE_OAUTH_TOKEN],
             seed: Some(self.seed.join("claude-oauth-token")),
@@ -36,7 +37,7 @@ impl Reader<'_> {
             malformed: Code::ClaudeTokenMalformed,
         };
         if let Some(found) = self.first(&wanted) {
-            self.settings.claude = self.check("claude", None, found, ClaudeToken::parse);
+            self.settings.claude = self.check(&Subject::Claude, None, found, ClaudeToken::parse);
         }
         if let Some(text) = self.env.text(variables::CLAUDE_TOKEN_CREATED) {
             // east of Greenwich it may be tomorrow already

@@ -28,6 +28,8 @@ use crate::git::url::Repository;
 use crate::home::Home;
 use crate::secret::{ClaudeToken, CodexAuth, DeployKey};
 use crate::state::receipt::Origin;
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 use source::read_stdin;
 
@@ -36,8 +38,7 @@ use source::read_stdin;
 pub struct Sourced<T> {
     pub value: T,
     pub origin: Origin,
-    /// The variable or file, as it is shown.
-    pub via: String,
+    pub via: Via,
 }
 
 /// The lines for known_hosts of one origin.
@@ -83,26 +84,24 @@ pub struct Settings {
 /// A value that cannot be used.
 #[derive(Debug)]
 pub struct RefusedItem {
-    /// `codex`, `claude`, `key o/app`.
-    pub item: String,
+    pub item: Subject,
     pub finding: Finding,
     /// The repository whose key it was: what is installed for it stays.
     pub repository: Option<Repository>,
-    /// The variable or file, as it is shown.
-    pub via: String,
+    pub via: Via,
 }
 
 /// One place in which a secret was found.
 struct Found<T = SecretString> {
     text: T,
     origin: Origin,
-    via: String,
+    via: Via,
 }
 
 /// A kind of secret: its variables, best first, its file in the seed folder, the variables of
 /// others that may have it too, and how it is named when it is refused.
 struct Wanted<'a> {
-    item: &'a str,
+    item: Subject,
     repository: Option<&'a Repository>,
     names: &'a [&'a str],
     seed: Option<PathBuf>,

@@ -17,6 +17,8 @@ use crate::git::url::Repository;
 use crate::home::Home;
 use crate::secret::{Checked, Defect};
 use crate::state::receipt::Origin;
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 
 impl<'a> Reader<'a> {
@@ -38,12 +40,12 @@ impl<'a> Reader<'a> {
                 _ => self.warn(format!("{} differs from {via}, which is used", other.via)),
             }
         }
-        self.use_source(&via);
+        self.use_source(&via.to_string());
         match text {
             Ok(text) => Some(Found { text, origin, via }),
             Err((say, hint)) => {
                 self.refuse(
-                    wanted.item,
+                    &wanted.item,
                     &via,
                     wanted.repository,
                     wanted.malformed,
@@ -61,7 +63,7 @@ impl<'a> Reader<'a> {
             self.forms(name, Origin::Variable, &mut all);
         }
         if let Some(path) = &wanted.seed {
-            let (origin, via) = (Origin::SeedFolder, self.home.shown(path));
+            let (origin, via) = (Origin::SeedFolder, Via::SeedFile(self.home.shown(path)));
             all.extend(source_file(path).map(|text| Found { text, origin, via }));
         }
         for &name in wanted.fallback {
@@ -72,7 +74,8 @@ impl<'a> Reader<'a> {
 
     /// One variable in each of its forms, best first.
     fn forms(&mut self, name: &str, origin: Origin, all: &mut Vec<Found<Source>>) {
-        let mut add = |source: Option<Source>, via: String| {
+        let mut add = |source: Option<Source>, name: String| {
+            let via = Via::Variable(name);
             all.extend(source.map(|text| Found { text, origin, via }));
         };
         let file_name = format!("{name}_FILE");
@@ -122,7 +125,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn check<T>(
         &mut self,
-        item: &str,
+        item: &Subject,
         repository: Option<&Repository>,
         found: Found,
         parse: impl FnOnce(&SecretString) -> std::result::Result<Checked<T>, Defect>,
@@ -159,16 +162,17 @@ impl<'a> Reader<'a> {
     /// source too.
     pub(super) fn refuse(
         &mut self,
-        item: &str,
-        via: &str,
+        item: &Subject,
+        via: &Via,
         repository: Option<&Repository>,
         code: Code,
         say: impl Into<String>,
         hint: impl Into<String>,
     ) {
         let refused = &mut self.settings.refused;
-        let is_first = !refused.iter().any(|known| known.item == item);
-        let item = if is_first { item.to_owned() } else { format!("{item} ({via})") };
+        let is_first = !refused.iter().any(|known| known.item == *item);
+        let item = item.clone();
+        let item = if is_first { item } else { Subject::Second(Box::new(item), via.clone()) };
         let finding = Finding::new(code, say, hint);
         match refused.iter_mut().find(|known| known.item == item) {
             Some(known) if known.finding.summary.contains(&finding.summary) => {}
@@ -179,7 +183,7 @@ impl<'a> Reader<'a> {
                 item,
                 finding,
                 repository: repository.cloned(),
-                via: via.to_owned(),
+                via: via.clone(),
             }),
         }
     }

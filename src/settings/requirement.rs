@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::git::url::Repository;
+use crate::state::subject::Subject;
 
 /// What must be there for the workspace to count as ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,16 @@ impl fmt::Display for Requirement {
 }
 
 impl Requirement {
+    /// The item that says that it is missing.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Codex => Subject::Codex,
+            Self::Claude => Subject::Claude,
+            Self::Push(repository) => Subject::Push(repository.short()),
+            Self::Unknown(text) => Subject::Other(text.clone()),
+        }
+    }
+
     pub fn parse(text: &str) -> Self {
         match text.split_once(':') {
             None if text == "codex" => Self::Codex,

@@ -3,6 +3,8 @@
 
 pub mod receipt;
 pub mod recovery;
+pub mod subject;
+pub mod via;
 
 use std::fs::{self, File, TryLockError};
 use std::io;

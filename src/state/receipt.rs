@@ -16,6 +16,8 @@ use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
 use crate::resource::{self, Resource, Target, Undo};
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 
 /// Raised when an older binary could no longer undo what a newer one wrote.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -130,9 +132,9 @@ pub struct CodexRecord {
     pub account: Option<Digest>,
     pub lease: bool,
     pub origin: Origin,
-    /// The variable or the file of the seed folder that it came from, as people are told it.
+    /// The variable or the file of the seed folder that it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<Via>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,24 +143,24 @@ pub struct ClaudeRecord {
     /// The day the token was made, or first seen.
     pub created: jiff::civil::Date,
     pub origin: Origin,
-    /// The variable or the file of the seed folder that it came from, as people are told it.
+    /// The variable or the file of the seed folder that it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<Via>,
 }
 
 /// An item that was asked for and refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    pub item: String,
+    pub item: Subject,
     pub code: Code,
-    /// Where the value stood that was refused, as it is shown.
+    /// Where the value came from that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<Via>,
 }
 
 impl Refused {
-    pub fn new(item: impl Into<String>, code: Code) -> Self {
-        Self { item: item.into(), code, via: None }
+    pub fn new(item: Subject, code: Code) -> Self {
+        Self { item, code, via: None }
     }
 }
 
@@ -279,11 +281,11 @@ impl Receipt {
             match id.name {
                 EntryName::CodexAuth if *codex_now != codex => {
                     codex_now.clone_from(&codex);
-                    refused.push(Refused::new("codex", Code::NotProvisioned));
+                    refused.push(Refused::new(Subject::Codex, Code::NotProvisioned));
                 }
                 EntryName::ClaudeCredentials if *claude_now != claude => {
                     claude_now.clone_from(&claude);
-                    refused.push(Refused::new("claude", Code::NotProvisioned));
+                    refused.push(Refused::new(Subject::Claude, Code::NotProvisioned));
                 }
                 _ => {}
             }

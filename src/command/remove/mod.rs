@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Healed, heal, json, print, settled};
 use crate::apply::plan::{Plan, Planned};
-use crate::apply::report::Report;
+use crate::apply::report::{Command, Report};
 use crate::cli::Remove;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, cure};
@@ -21,6 +21,7 @@ use crate::resource::{Change, Verdict};
 use crate::state::State;
 use crate::state::receipt::{Desired, Receipt};
 use crate::state::recovery;
+use crate::state::subject::Subject;
 use reverse::kept;
 
 pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
@@ -191,11 +192,13 @@ impl Removal<'_> {
     fn rest(&self, receipt: &Receipt, recovered: bool) -> Vec<Item> {
         let mut rest = Vec::new();
         if self.keeps(receipt) {
-            let logins =
-                [("codex", EntryName::CodexAuth), ("claude", EntryName::ClaudeCredentials)];
-            let kept = logins.into_iter().filter(|(_, id)| receipt.knows(id));
-            rest.extend(kept.map(|(name, _)| {
-                Item::ready(name, "left in place, still known as ours", Vec::new())
+            let logins = [
+                (Subject::Codex, EntryName::CodexAuth),
+                (Subject::Claude, EntryName::ClaudeCredentials),
+            ];
+            let kept = logins.into_iter().filter(|(_, name)| receipt.knows(name));
+            rest.extend(kept.map(|(subject, _)| {
+                Item::ready(subject, "left in place, still known as ours", Vec::new())
             }));
         }
         if recovered {
@@ -212,7 +215,7 @@ impl Removal<'_> {
     }
 
     fn report(&self, plan: &Plan, dry_run: bool) -> Report {
-        let mut report = Report::of_plan("remove", dry_run, plan, self.home, &[]);
+        let mut report = Report::of_plan(Command::Remove, dry_run, plan, self.home, &[]);
         report.notes.extend(self.home.told());
         report
     }
@@ -241,7 +244,7 @@ fn name_what_was_kept(plan: &mut Plan) {
             }
             _ => None,
         }) {
-            *item = kept(&item.subject, &why);
+            *item = kept(item.subject.clone(), &why);
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::resource::lock::Lock;
 use crate::resource::{Before, Edit, Resource, Target, Undo};
 use crate::secret::CodexAuth;
 use crate::state::receipt::{Entry, Receipt};
+use crate::state::subject::Subject;
 
 /// The entries, last first. `keep_logins`: without the logins, and with what lets Claude Code start
 /// without prompts.
@@ -59,7 +60,7 @@ fn revert(
         descendant: id.name == EntryName::CodexAuth && descends(receipt, entry),
     });
     let resource = Resource::recorded(id.clone(), entry.target.clone(), edit);
-    Item::ready(home.shown(&entry.target.path), say, vec![resource])
+    Item::ready(Subject::Other(home.shown(&entry.target.path)), say, vec![resource])
 }
 
 /// What the undo folder holds for it.
@@ -120,7 +121,8 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
             Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::NotProvisioned };
         Resource::unrecorded(target, Edit::Delete)
     };
-    Item::ready(home.shown(&home.state), "taken away", paths.into_iter().map(delete).collect())
+    let subject = Subject::Other(home.shown(&home.state));
+    Item::ready(subject, "taken away", paths.into_iter().map(delete).collect())
 }
 
 /// Takes away the doctor's verdict and the folders that are empty by now, where the receipt stays.
@@ -131,9 +133,9 @@ pub fn clear(home: &Home) {
     }
 }
 
-pub fn kept(subject: &str, why: &str) -> Item {
+pub fn kept(subject: Subject, why: &str) -> Item {
     Item {
-        subject: subject.to_owned(),
+        subject,
         status: Status::Fail,
         say: format!("kept: {why}"),
         finding: None,
@@ -148,7 +150,7 @@ pub fn left(home: &Home, path: &Path) -> Item {
     } else {
         "pushready did not put it there"
     };
-    kept(&path.display().to_string(), why)
+    kept(Subject::Other(path.display().to_string()), why)
 }
 
 /// Without a receipt: the files in which more of ours may stand, as far as there is a sign that we
@@ -175,5 +177,5 @@ pub fn untold(home: &Home, receipt: &Receipt) -> Option<Item> {
     let why = format!(
         "no receipt tells what else was written: look at {files}the remotes of your clones"
     );
-    Some(kept("the rest", &why))
+    Some(kept(Subject::Other("the rest".to_owned()), &why))
 }

@@ -7,6 +7,7 @@ use crate::doctor::outcome::{self, Evidence, Outcome, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::resource::digest::Digest;
 use crate::secret::{ClaudeToken, CredentialsFile};
+use crate::state::via::Via;
 use crate::variables;
 
 pub fn new_token(context: &Context) -> Fix {
@@ -18,9 +19,9 @@ pub fn new_token(context: &Context) -> Fix {
 }
 
 /// What is set here, else what the last apply took it from.
-fn via<'a>(context: &Context<'a>) -> Option<&'a str> {
-    let recorded = context.desired.claude.as_ref().and_then(|record| record.via.as_deref());
-    context.settings.claude.as_ref().map(|token| &*token.via).or(recorded)
+fn via<'a>(context: &Context<'a>) -> Option<&'a Via> {
+    let recorded = context.desired.claude.as_ref().and_then(|record| record.via.as_ref());
+    context.settings.claude.as_ref().map(|token| &token.via).or(recorded)
 }
 
 /// The token that Claude Code will send if nothing beats it: the variable, else the file.

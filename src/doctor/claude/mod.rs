@@ -18,6 +18,7 @@ use crate::resource::file::{self, Kind};
 use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
+use crate::state::subject::Subject;
 use crate::variables;
 
 const NONE: &str = "no Claude Code login was asked for, and none is there";
@@ -26,7 +27,7 @@ const NONE: &str = "no Claude Code login was asked for, and none is there";
 fn concerns(context: &Context) -> bool {
     context.settings.claude.is_some()
         || context.desired.claude.is_some()
-        || context.settings.refused.iter().any(|item| item.item == "claude")
+        || context.settings.refused.iter().any(|item| item.item == Subject::Claude)
         || context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some()
         || !matches!(file::observe(&credentials_path(context), Kind::Secret), Ok(None))
 }

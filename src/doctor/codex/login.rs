@@ -10,6 +10,8 @@ use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::secret::{CodexAuth, Liveness, Mode};
+use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 
 const ONE_DAY: i64 = 86_400;
@@ -23,9 +25,9 @@ pub fn new_seed(context: &Context) -> Fix {
 }
 
 /// What is set here, else what the last apply took it from.
-fn via<'a>(context: &Context<'a>) -> Option<&'a str> {
-    let recorded = context.desired.codex.as_ref().and_then(|record| record.via.as_deref());
-    context.settings.codex.as_ref().map(|seed| &*seed.via).or(recorded)
+fn via<'a>(context: &Context<'a>) -> Option<&'a Via> {
+    let recorded = context.desired.codex.as_ref().and_then(|record| record.via.as_ref());
+    context.settings.codex.as_ref().map(|seed| &seed.via).or(recorded)
 }
 
 pub fn missing(context: &Context) -> Outcome {
@@ -167,7 +169,8 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
             Fix::report("give the template a newer seed before then"),
         );
     }
-    let planned = context.planned("codex").filter(|planned| planned.item.status == Status::Warn);
+    let planned =
+        context.planned(&Subject::Codex).filter(|planned| planned.item.status == Status::Warn);
     if let Some(finding) = planned.and_then(|planned| planned.item.finding.as_ref()) {
         return Outcome::warn(ID, None, finding.code, &finding.summary, finding.fix.clone());
     }

@@ -17,6 +17,7 @@ use crate::doctor::context::Context;
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
+use crate::state::subject::Subject;
 use crate::variables::observed;
 use fault::Fault;
 use layers::Layers;
@@ -28,7 +29,7 @@ const NONE: &str = "no Codex login was asked for, and none is there";
 fn concerns(context: &Context) -> bool {
     context.settings.codex.is_some()
         || context.desired.codex.is_some()
-        || context.settings.refused.iter().any(|item| item.item == "codex")
+        || context.settings.refused.iter().any(|item| item.item == Subject::Codex)
         || !matches!(file::observe(&auth_path(context), Kind::Secret), Ok(None))
 }
 
@@ -149,7 +150,7 @@ fn trust(context: &Context, layers: &Layers) -> Vec<Outcome> {
 
 /// A folder that config.toml does not name: apply adds it, where the form of the file takes it.
 fn addition(context: &Context, path: &Path) -> Fix {
-    let planned = context.planned("codex trust");
+    let planned = context.planned(&Subject::CodexTrust);
     let refused = planned
         .filter(|planned| planned.steps.is_empty())
         .and_then(|planned| planned.item.finding.as_ref());

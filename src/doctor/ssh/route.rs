@@ -16,6 +16,7 @@ use crate::process::{self, Failure, Output};
 use crate::provision::routing;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
+use crate::state::subject::Subject;
 
 pub(super) type Said = Result<Output, Failure>;
 
@@ -70,7 +71,7 @@ pub(super) fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Opti
         Some(receipt) if receipt.knows(&EntryName::SshInclude) => return None,
         Some(receipt) => {
             let refused =
-                receipt.desired.refused.iter().find(|refused| refused.item == "routing")?;
+                receipt.desired.refused.iter().find(|refused| refused.item == Subject::Routing)?;
             (
                 refused.code,
                 "the last apply could not write the routing",

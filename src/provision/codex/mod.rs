@@ -22,6 +22,7 @@ use crate::resource::{Edit, Resource, Target, obstructed};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::settings::Sourced;
 use crate::state::receipt::{CodexRecord, Desired};
+use crate::state::subject::Subject;
 use crate::variables;
 use freshness::{Decision, Live, decide, live};
 
@@ -41,7 +42,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     }
     let content = match file::observe(&path, Kind::Secret) {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail("codex", obstructed(&obstacle, &path))),
+        Err(obstacle) => return Some(Item::fail(Subject::Codex, obstructed(&obstacle, &path))),
     };
     let live = live(
         content.as_ref(),
@@ -99,7 +100,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                 last_good.map(|auth| if lease { auth.without_refresh_token() } else { auth });
             let bytes = restored.map(|auth| auth.to_json().expose_secret().as_bytes().to_vec());
             Item::warn(
-                "codex",
+                Subject::Codex,
                 Finding::new(
                     Code::CodexAuthRestored,
                     format!("the last good login put back: {why}"),
@@ -137,10 +138,10 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
             } else {
                 keep_copy(&live, kept_path)
             };
-            Item::warn("codex", Finding::new(code, format!("kept: {why}"), hint), resources)
+            Item::warn(Subject::Codex, Finding::new(code, format!("kept: {why}"), hint), resources)
         }
         Decision::LoggedOut => Item::warn(
-            "codex",
+            Subject::Codex,
             Finding::new(
                 Code::CodexAuthMissing,
                 "not restored: auth.json is gone without a trace, as after `codex logout`",
@@ -174,10 +175,10 @@ fn without_seed(
             kept(context, live, "from the last apply", path, kept_path)
         }
         Live::Login(_) => {
-            Item::ready("codex", "left alone: not the login of the last apply", Vec::new())
+            Item::ready(Subject::Codex, "left alone: not the login of the last apply", Vec::new())
         }
         Live::Absent => Item::warn(
-            "codex",
+            Subject::Codex,
             Finding::new(
                 Code::CodexAuthMissing,
                 "left alone: the login of the last apply is gone, and no seed is set here",
@@ -186,15 +187,15 @@ fn without_seed(
             Vec::new(),
         ),
         Live::Wrecked { code, what, .. } => Item::warn(
-            "codex",
+            Subject::Codex,
             Finding::new(
                 *code,
                 format!("left alone: {what}, and no seed is set here"),
                 format!(
                     "run `pushready apply` where {} is set: restart the workspace",
                     record
-                        .and_then(|record| record.via.as_deref())
-                        .unwrap_or(variables::CODEX_AUTH_JSON)
+                        .and_then(|record| record.via.as_ref())
+                        .map_or_else(|| variables::CODEX_AUTH_JSON.to_owned(), ToString::to_string)
                 ),
             ),
             Vec::new(),
@@ -247,14 +248,14 @@ fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>
             let say = format!("{say}, and nothing renews it");
             (Status::Warn, Finding::new(Code::CodexLeaseExpiring, say, HINT))
         }
-        _ => return Item::ready("codex", say, resources),
+        _ => return Item::ready(Subject::Codex, say, resources),
     };
-    Item { status, ..Item::warn("codex", finding, resources) }
+    Item { status, ..Item::warn(Subject::Codex, finding, resources) }
 }
 
 fn kept(context: &Context, live: &Live, why: &str, path: PathBuf, kept_path: PathBuf) -> Item {
     let now = context.now;
-    let Live::Login(auth) = live else { return Item::ready("codex", why, Vec::new()) };
+    let Live::Login(auth) = live else { return Item::ready(Subject::Codex, why, Vec::new()) };
     let refreshed = auth
         .last_refresh()
         .filter(|_| why == "newer than the seed")

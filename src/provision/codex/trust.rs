@@ -11,6 +11,7 @@ use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
 use crate::state::receipt::Desired;
+use crate::state::subject::Subject;
 
 /// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided
 /// there already.
@@ -32,7 +33,9 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     };
     let content = match file::observe(&path, Kind::Shared) {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail("codex trust", obstructed(&obstacle, &path))),
+        Err(obstacle) => {
+            return Some(Item::fail(Subject::CodexTrust, obstructed(&obstacle, &path)));
+        }
     };
     let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
     // ours is judged apart: the same table twice is invalid TOML, and ours gives way
@@ -43,7 +46,7 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
         .and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
     let Some(parsed) = parsed else {
         return Some(Item::warn(
-            "codex trust",
+            Subject::CodexTrust,
             Finding::new(
                 Code::CodexConfigMalformed,
                 format!("`{}` does not parse, so no folder was added", path.display()),
@@ -69,7 +72,7 @@ trust_level = \"trusted\"
     let joined = [parsed.to_string(), text.clone()].join("\n");
     if joined.parse::<toml_edit::DocumentMut>().is_err() {
         return Some(Item::warn(
-            "codex trust",
+            Subject::CodexTrust,
             Finding::new(
                 Code::CodexUntrustedFolder,
                 format!(
@@ -115,5 +118,5 @@ trust_level = \"trusted\"
     let without: Vec<_> = nameless.into_iter().chain(levelless).chain(untrusted).collect();
     let count = folders.len() - open.len() - contrary.len();
     (!resources.is_empty() || !without.is_empty())
-        .then(|| item("codex trust", Code::CodexUntrustedFolder, count, without, resources))
+        .then(|| item(Subject::CodexTrust, Code::CodexUntrustedFolder, count, without, resources))
 }

@@ -17,6 +17,7 @@ use crate::git_cli::config_error::{Complaint, Scope};
 use crate::home::Home;
 use crate::process::{self, Failure};
 use crate::provision::Item;
+use crate::state::subject::Subject;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -44,8 +45,8 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let mut notes = Vec::new();
     let complaint = Complaint::of_home(home, DEADLINE);
     let standing = complaint.as_ref().is_some_and(Complaint::is_standing);
-    let unreadable =
-        complaint.map(|complaint| Item::fail("git", complaint.finding(home, Scope::Everywhere)));
+    let unreadable = complaint
+        .map(|complaint| Item::fail(Subject::Git, complaint.finding(home, Scope::Everywhere)));
     if standing {
         let config = HEADER.to_owned();
         return GitRules {
@@ -101,7 +102,7 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
             format!("{say}, and no rule of ours can outdo it"),
             HINT,
         );
-        Item::warn("routing", finding, Vec::new())
+        Item::warn(Subject::Routing, finding, Vec::new())
     });
     let mut config = HEADER.to_owned();
     for (key, rules) in [("insteadOf", &both.to_write), ("pushInsteadOf", &push.to_write)] {

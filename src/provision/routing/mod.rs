@@ -27,6 +27,7 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block, obstructed, place};
 use crate::ssh_match;
 use crate::state::receipt::{Desired, Receipt, Refused};
+use crate::state::subject::Subject;
 
 pub use git::InForce;
 use pins::Pins;
@@ -75,7 +76,10 @@ pub fn provision(
     }
     // whoever can put another file in its place decides what ssh runs
     if let Some(finding) = home.ssh_folder().and_then(|folder| open_to_others(&folder)) {
-        return Ok(Routing { items: vec![Item::fail("routing", finding)], ..Routing::default() });
+        return Ok(Routing {
+            items: vec![Item::fail(Subject::Routing, finding)],
+            ..Routing::default()
+        });
     }
     let method = match &home.passwd {
         Ok(_) if !routed.is_empty() => probe::method(state),
@@ -113,7 +117,7 @@ pub fn provision(
         resources.extend(include(context, EntryName::GitInclude));
     }
     if let Err(finding) = &home.passwd {
-        let mut item = Item::fail("routing", finding.clone());
+        let mut item = Item::fail(Subject::Routing, finding.clone());
         item.resources = resources;
         let items = [item].into_iter().chain(rules.unreadable).collect();
         return Ok(Routing { items, in_force: rules.in_force });
@@ -123,7 +127,7 @@ pub fn provision(
     let count = routed.len();
     let say = format!("{count} {}", if count == 1 { "repository" } else { "repositories" });
     items.push(match method {
-        Method::MatchExec => Item::ready("routing", say, resources),
+        Method::MatchExec => Item::ready(Subject::Routing, say, resources),
         Method::Aliases(why) => {
             let finding = Finding::new(
                 Code::SshRouteBroken,
@@ -133,7 +137,7 @@ pub fn provision(
                 ),
                 "set SHELL to a shell that works, or move the home to where programs run; then apply again",
             );
-            Item::warn("routing", finding, resources)
+            Item::warn(Subject::Routing, finding, resources)
         }
     });
     items.extend(rules.unreadable);
@@ -162,7 +166,7 @@ fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
             format!("no host key is pinned for {host} at its port, so ssh will ask, and fail unattended"),
             "put the server's known_hosts line into PUSHREADY_KNOWN_HOSTS: `HOST`, or `[HOST]:PORT`, as the repository has it",
         );
-        Item::warn(format!("host {host}"), finding, Vec::new())
+        Item::warn(Subject::Host(host.to_owned()), finding, Vec::new())
     });
     items.collect()
 }
@@ -179,7 +183,7 @@ fn unspeakable(odd: &str) -> Item {
         format!("the path of the state folder holds `{odd}`, which ssh's configuration cannot"),
         "name another place with XDG_STATE_HOME",
     );
-    Item::fail("routing", finding)
+    Item::fail(Subject::Routing, finding)
 }
 
 /// The image, `/tmp` and a restart may take the running binary away; routing names a copy that
@@ -214,11 +218,11 @@ pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
     if config.is_empty()
         || !file::text(&include.target.path).lines().any(|it| it.trim_end() == line)
     {
-        return Some(Refused::new("routing", Code::SshRouteBroken));
+        return Some(Refused::new(Subject::Routing, Code::SshRouteBroken));
     }
     let binary = home.state.join("bin/pushready");
     let is_asked = config.contains(&*binary.to_string_lossy());
-    (is_asked && !binary.exists()).then(|| Refused::new("routing", Code::RouteBinaryGone))
+    (is_asked && !binary.exists()).then(|| Refused::new(Subject::Routing, Code::RouteBinaryGone))
 }
 
 /// The one in ssh's configuration, where ssh has a home, and the one in git's.
