@@ -3,7 +3,7 @@
 //! alone.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,6 +13,9 @@ use super::Refusal;
 
 /// Where a secondary limit does not say for how long (docs, "Rate limits for the REST API").
 const REST: Duration = Duration::from_secs(60);
+
+/// About the bytes that are kept.
+const ROOM: usize = 8 * 1024 * 1024;
 
 #[derive(Default)]
 pub struct Memory {
@@ -24,8 +27,9 @@ pub struct Memory {
 #[derive(Clone)]
 pub(super) struct Known {
     pub etag: String,
-    pub value: Value,
+    pub value: Arc<Value>,
     pub next: Option<String>,
+    pub size: usize,
 }
 
 impl Memory {
@@ -33,8 +37,13 @@ impl Memory {
         lock(&self.known).get(&(via.to_owned(), url.to_owned())).cloned()
     }
 
+    /// Kept while there is room; what is not kept is sent again in full.
     pub(super) fn keep(&self, via: &str, url: &str, known: Known) {
-        lock(&self.known).insert((via.to_owned(), url.to_owned()), known);
+        let mut all = lock(&self.known);
+        let kept: usize = all.values().map(|known| known.size).sum();
+        if kept + known.size <= ROOM {
+            all.insert((via.to_owned(), url.to_owned()), known);
+        }
     }
 
     /// Nothing is asked while the limit lasts: who goes on is locked out for longer.

@@ -2,6 +2,7 @@
 //! else.
 
 mod host;
+mod json;
 mod memory;
 pub mod model;
 mod page;
@@ -17,6 +18,8 @@ use serde_json::Value;
 
 use crate::http::{Credential, Http, Response, Url};
 pub use host::{Api, Forge};
+use json::Reduced;
+pub(crate) use json::reduce;
 use memory::Known;
 pub use memory::Memory;
 pub use page::Page;
@@ -28,6 +31,10 @@ pub use token::{Sources, trust};
 /// The version that GitHub promises until 2028 and that GHES knows (docs, "API versions").
 const API_VERSION: (&str, &str) = ("x-github-api-version", "2022-11-28");
 const ACCEPT: (&str, &str) = ("accept", "application/vnd.github+json");
+/// About the bytes that are kept of one answer, and of all together: a page of a hundred jobs with
+/// fifty steps each takes half of it.
+pub(crate) const MOST_OF_ONE: usize = 4 * 1024 * 1024;
+const MOST_OF_ALL: usize = 16 * 1024 * 1024;
 /// More than any verdict needs; an anonymous address has sixty an hour, and shares them.
 const MOST_REQUESTS: usize = 25;
 
@@ -44,6 +51,8 @@ pub struct GitHub<'a> {
     source: AtomicUsize,
     rejected: Mutex<Vec<String>>,
     requests: AtomicUsize,
+    /// What may still be kept of answers.
+    room: AtomicUsize,
     /// The server's clock: a workspace's may be wrong, and ages are told by it.
     date: OnceLock<Timestamp>,
 }
@@ -58,6 +67,7 @@ impl<'a> GitHub<'a> {
             source: AtomicUsize::new(0),
             rejected: Mutex::default(),
             requests: AtomicUsize::new(0),
+            room: AtomicUsize::new(MOST_OF_ALL),
             date: OnceLock::new(),
         }
     }
@@ -89,7 +99,7 @@ impl<'a> GitHub<'a> {
     }
 
     /// The JSON at `url`, and the next page of it.
-    fn value(&self, url: &Url) -> Answer<(Value, Option<Url>)> {
+    fn value(&self, url: &Url) -> Answer<(Arc<Value>, Option<Url>)> {
         loop {
             let index = self.source.load(Ordering::Relaxed);
             let source = self.sources.get(index, self.api.origin());
@@ -153,7 +163,7 @@ impl<'a> GitHub<'a> {
         via: &str,
         known: Option<Known>,
         response: &Response,
-    ) -> Answer<(Value, Option<Url>)> {
+    ) -> Answer<(Arc<Value>, Option<Url>)> {
         let follow = |next: Option<&str>| next.and_then(|next| url.follow(next));
         if let (304, Some(known)) = (response.status, known) {
             let next = follow(known.next.as_deref());
@@ -166,8 +176,13 @@ impl<'a> GitHub<'a> {
             }
             return Err(refusal);
         }
-        let value: Value = serde_json::from_slice(&response.body)
-            .map_err(|_| Refusal::broken("it is not JSON"))?;
+        let broken = || Refusal::broken("it is not JSON, or larger than what is read");
+        let Reduced { value, size } = reduce(&response.body, MOST_OF_ONE).ok_or_else(broken)?;
+        let spend = |room: usize| room.checked_sub(size);
+        self.room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
+            .map_err(|_| broken())?;
+        let value = Arc::new(value);
         let next = response.header("link").and_then(page::next_link).map(str::to_owned);
         // a page on another origin is not ours to ask for, and never with a token
         let following = follow(next.as_deref());
@@ -175,7 +190,7 @@ impl<'a> GitHub<'a> {
             self.memory.keep(
                 via,
                 &url.to_string(),
-                Known { etag: etag.to_owned(), value: value.clone(), next },
+                Known { etag: etag.to_owned(), value: Arc::clone(&value), next, size },
             );
         }
         Ok((value, following))

@@ -41,7 +41,7 @@ impl GitHub<'_> {
                 Err(_) => break,
             };
             let elements =
-                value.get(key).unwrap_or(&value).as_array().map_or(&[][..], Vec::as_slice);
+                value.get(key).unwrap_or(&*value).as_array().map_or(&[][..], Vec::as_slice);
             for element in elements {
                 match T::read(element) {
                     Some(item) => page.items.push(item),

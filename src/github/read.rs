@@ -5,6 +5,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::json::FIELDS;
+
 /// What can be read from a JSON value. `None`: not even what identifies it is there.
 pub trait Read: Sized {
     fn read(value: &Value) -> Option<Self>;
@@ -12,7 +14,11 @@ pub trait Read: Sized {
 
 /// `field` is a name, or a path such as `actor/login`.
 fn at<'a>(value: &'a Value, field: &str) -> Option<&'a Value> {
-    field.split('/').try_fold(value, |value, name| value.get(name))
+    field.split('/').try_fold(value, |value, name| {
+        // any other field is dropped while the answer is read
+        debug_assert!(FIELDS.contains(&name), "{name} is missing in FIELDS");
+        value.get(name)
+    })
 }
 
 pub(crate) fn text(value: &Value, field: &str) -> Option<String> {

@@ -4,9 +4,12 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
+use super::{reduce, text};
 use crate::http::{Failure, Response};
+
+/// A message is a sentence or two.
+const MOST_OF_A_REFUSAL: usize = 16 * 1024;
 
 /// What would let the question through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +62,8 @@ impl Refusal {
     /// Rate limits come first: they too are 403. `remaining: 0` alone proves nothing, for it also
     /// rides on plain refusals, so the message decides where there is one.
     pub(super) fn of(response: &Response) -> Self {
-        let body: Option<Value> = serde_json::from_slice(&response.body).ok();
-        let message = body
-            .as_ref()
-            .and_then(|body| body.get("message")?.as_str())
-            .unwrap_or_default()
-            .to_owned();
+        let body = reduce(&response.body, MOST_OF_A_REFUSAL).map(|body| body.value);
+        let message = body.and_then(|body| text(&body, "message")).unwrap_or_default();
         let lower = message.to_lowercase();
         match response.status {
             401 => Self::BadCredentials,

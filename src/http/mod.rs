@@ -5,6 +5,7 @@
 //! the origin alone.
 
 mod failure;
+mod lanes;
 mod proxy;
 mod reader;
 mod roots;
@@ -21,12 +22,16 @@ use ureq::{Agent, Proxy};
 use crate::env::Env;
 use crate::secret::ApiToken;
 pub use failure::Failure;
+use lanes::Lanes;
 use proxy::Proxies;
 use reader::Reader;
 pub use url::{Origin, Url, segment};
 
 /// A page of a hundred runs is about a megabyte.
-const BODY_CAP: u64 = 8 * 1024 * 1024;
+const BODY_CAP: u64 = 4 * 1024 * 1024;
+/// As many bodies are in memory at once, and GitHub asks for few requests at a time (docs, "Best
+/// practices for using the REST API").
+const AT_ONCE: usize = 4;
 const CONNECT: Duration = Duration::from_secs(5);
 /// GitHub itself gives up after ten seconds.
 const REQUEST: Duration = Duration::from_secs(12);
@@ -63,6 +68,7 @@ pub struct Http {
     proxies: Proxies,
     end: Instant,
     requests: AtomicUsize,
+    lanes: Lanes,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -81,6 +87,7 @@ impl Http {
             proxies: Proxies::of(env),
             end,
             requests: AtomicUsize::new(0),
+            lanes: Lanes::new(AT_ONCE),
         }
     }
 
@@ -122,6 +129,7 @@ impl Http {
         headers: &[(&'static str, &str)],
         credential: Option<&Credential>,
     ) -> Result<Response, Failure> {
+        let _lane = self.lanes.enter();
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Failure::Deadline);

@@ -556,6 +556,169 @@ fn proxies_and_their_exceptions() {
     });
 }
 
+/// Runs a command and measures the most memory, in MiB, that it or a child of it takes.
+fn peak(command: Cmd) -> (Output, u64) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let script = "import resource, subprocess, sys
+status = subprocess.run(sys.argv[2:]).returncode
+open(sys.argv[1], 'w').write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)";
+    let log_path = log.path().to_str().unwrap();
+    let output = command.wrapped_in("python3", ["-c", script, log_path]).run();
+    let kilobytes: u64 = fs::read_to_string(log.path()).unwrap().parse().unwrap();
+    (output, kilobytes / 1024)
+}
+
+/// Whatever a repository contains: the memory and the time that it takes are bounded.
+#[test]
+fn hostile_workflow_files_take_little_memory_and_time() {
+    sandbox(|ws| {
+        let half = 512 * 1024;
+        let fill = |unit: &str| unit.repeat(half / unit.len());
+        let bomb = |head: &str, alias: &str| {
+            let aliases = (half - head.len()) / (alias.len() + 2);
+            format!(
+                "{head}on: push\njobs: {{a: {{runs-on: [{}]}}}}",
+                vec![alias; aliases - 20].join(", ")
+            )
+        };
+        let mut doubling = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..40 {
+            let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
+            let _ = writeln!(doubling, "a{n}: &a{n} [{aliases}]");
+        }
+        let many = |count: usize, name: &str| -> Vec<String> {
+            (0..count).map(|n| format!("{name}{n}-{}", "x".repeat(60))).collect()
+        };
+        let own = format!("self-hosted-runner: {{labels: [{}]}}", many(400, "**+a*").join(", "));
+        let labels = format!(
+            "on: push\njobs: {{a: {{strategy: {{matrix: {{os: [{}]}}}}, runs-on: '${{{{ matrix.os }}}}'}}}}",
+            many(400, "label").join(", ")
+        );
+        let workflow = |name: &str, text: String| (format!(".github/workflows/{name}"), text);
+        let cases: Vec<(&str, Vec<(String, String)>)> = vec![
+            (
+                "long aliases",
+                vec![workflow("a.yml", bomb(&format!("x: &x {}\n", "y".repeat(half / 2)), "*x"))],
+            ),
+            (
+                "aliases of maps",
+                vec![workflow(
+                    "a.yml",
+                    bomb(
+                        &format!(
+                            "x: &x {{{}}}\n",
+                            fill("a: 1, ").get(..50_000).unwrap().trim_end_matches(", ")
+                        ),
+                        "*x",
+                    ),
+                )],
+            ),
+            ("doubling aliases", vec![workflow("a.yml", doubling)]),
+            ("brackets", vec![workflow("a.yml", fill("[")), workflow("b.yml", fill("{a: "))]),
+            ("block nesting", vec![workflow("a.yml", fill("- ")), workflow("b.yml", fill("? "))]),
+            ("flow list", vec![workflow("a.yml", format!("[{}]", fill("a,")))]),
+            ("many keys", vec![workflow("a.yml", fill("a:\n"))]),
+            (
+                "actionlint, nested",
+                vec![
+                    workflow("a.yml", "on: push\njobs: {}".to_owned()),
+                    (".github/actionlint.yaml".to_owned(), fill("{a: ")),
+                ],
+            ),
+            (
+                "labels and patterns",
+                vec![workflow("a.yml", labels), (".github/actionlint.yaml".to_owned(), own)],
+            ),
+            (
+                "many files",
+                (0..200).map(|n| workflow(&format!("{n}.yml"), fill("- a\n"))).collect(),
+            ),
+        ];
+        for (number, (what, files)) in cases.into_iter().enumerate() {
+            let folder = format!("src/hostile{number}");
+            for (path, text) in files {
+                ws.write(&format!("{folder}/{path}"), text, 0o644);
+            }
+            ws.git(&["init", "--quiet", &folder]).run().success();
+            ws.git(&["-C", &folder, "remote", "add", "origin", "git@github.com:octo/app.git"])
+                .run()
+                .success();
+            let look = ws.pushready(&["doctor", "--offline", "--only", "actions", "--json"]);
+            let start = Instant::now();
+            let (output, mebibytes) = peak(look.current_dir(&folder));
+            let (elapsed, report) = (start.elapsed(), output.json());
+            eprintln!("{what}: {mebibytes} MiB, {elapsed:?}");
+            assert!(mebibytes < 128, "{what}: {mebibytes} MiB");
+            assert!(elapsed < Duration::from_secs(28), "{what}: {elapsed:?}");
+            assert!(output.stdout.len() < 20_000, "{what}: {}", output.stdout.len());
+            assert_eq!(report["checks"][0]["id"], "actions.workflow-files", "{what}: {output}");
+        }
+    });
+}
+
+/// Whatever a server answers.
+#[test]
+fn hostile_answers_take_little_memory_and_time() {
+    sandbox(|ws| {
+        let scenario = Scenario::named(CRATE, "healthy");
+        clone(ws, &scenario);
+        let size = 4 * 1024 * 1024 - 1000;
+        // every list of GitHub's at once, in each answer
+        let lists = |item: &str, size: usize| {
+            let items = vec![item; size / (item.len() + 1) / 12].join(",");
+            let keys = [
+                "workflow_runs",
+                "jobs",
+                "runners",
+                "workflows",
+                "concurrency_groups",
+                "incidents",
+                "runner_groups",
+                "labels",
+                "steps",
+                "components",
+                "group_members",
+                "reviewers",
+            ];
+            let lists: Vec<_> = keys.iter().map(|key| format!("\"{key}\":[{items}]")).collect();
+            format!("{{\"total_count\":99999,{}}}", lists.join(","))
+        };
+        let run = r#"{"id":7,"status":"queued","name":"n","path":"p","event":"e","labels":["a"]}"#;
+        for (what, body) in [
+            ("numbers", format!("[{}0]", "0,".repeat(size / 2))),
+            ("numbers in a list", lists("0", size)),
+            ("empty objects", lists("{}", size)),
+            ("runs", lists(run, size)),
+            ("as many runs as are kept", lists(run, size / 12)),
+            ("short names", lists(r#"{"id":1,"name":"a"}"#, size)),
+            ("a long text", format!("{{\"message\":\"{}\"}}", "a".repeat(size))),
+            ("unknown fields", format!("{{{}\"id\":1}}", "\"url\":[1,2],".repeat(size / 13))),
+        ] {
+            for status in [200, 403] {
+                let body = body.clone();
+                let server = Server::start(move |request| {
+                    Reply::new(status, body.clone())
+                        .header("etag", format!("\"{}\"", request.target.len()))
+                });
+                let look = doctor(ws, &scenario, &["--json"])
+                    .env("PUSHREADY_GITHUB_API_URL", server.url())
+                    .env("PUSHREADY_GITHUB_STATUS_URL", server.url())
+                    .env("GH_TOKEN", TOKEN);
+                let start = Instant::now();
+                let (output, mebibytes) = peak(look);
+                let elapsed = start.elapsed();
+                let count = server.requests().len();
+                eprintln!("{what} ({status}): {mebibytes} MiB, {elapsed:?}, {count} requests");
+                assert!(mebibytes < 128, "{what}: {mebibytes} MiB");
+                assert!(elapsed < Duration::from_secs(28), "{what}: {elapsed:?}");
+                assert!(output.stdout.len() < 50_000, "{what}: {}", output.stdout.len());
+                output.json();
+            }
+        }
+    });
+}
+
 /// Servers that hang, drip, never stop or talk nonsense: unknown, and in time.
 #[test]
 fn servers_that_waste_time() {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use toml_edit::DocumentMut;
 
+use super::local::LONGEST_LABEL;
 use crate::resource::file::{self, Kind};
 
 const BUILT_IN: &str = include_str!("hosted_labels.toml");
@@ -100,6 +101,9 @@ impl HostedLabels {
 
     /// The label that was probably meant, where this one reads like GitHub's own and is not.
     pub fn meant(&self, label: &str) -> Option<&str> {
+        if label.len() > LONGEST_LABEL {
+            return None;
+        }
         let label = label.to_lowercase();
         if self.is_current(&label) || self.is_self_hosted(&label) || self.retired(&label).is_some()
         {

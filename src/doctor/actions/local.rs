@@ -5,13 +5,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::workflow::{Workflow, actionlint_labels};
+use super::workflow::{Problem, Workflow, actionlint_labels};
 use crate::process;
 use crate::resource::file::{self, Kind};
 
-/// Nobody writes longer ones by hand.
+/// No larger file is read.
 const FILE_CAP: u64 = 512 * 1024;
 const MOST_FILES: usize = 200;
+/// Of all workflow files together.
+const ALL_CAP: usize = 4 * 1024 * 1024;
+/// Of patterns for own labels: each is compared with each label.
+const MOST_OWN_LABELS: usize = 100;
+/// Longer labels and patterns are compared with nothing.
+pub const LONGEST_LABEL: usize = 100;
 const GIT: Duration = Duration::from_secs(5);
 
 /// The commit that the work tree is on.
@@ -98,38 +104,70 @@ impl Local {
             path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
         });
         paths.sort();
+        let mut room = ALL_CAP;
         let workflows = paths.iter().take(MOST_FILES).filter_map(|path| {
             // shown as it is afterwards
             let name =
                 format!(".github/workflows/{}", path.file_name()?.to_string_lossy().escape_debug());
-            Some(Workflow::parse(&name, &text(path)?))
+            match text(path, &mut room) {
+                Text::Whole(text) => Some(Workflow::parse(&name, &text)),
+                Text::TooLarge => Some(Workflow {
+                    path: name,
+                    problem: Some(Problem::NotRead),
+                    ..Workflow::default()
+                }),
+                Text::None => None,
+            }
         });
         let own_labels = ["actionlint.yaml", "actionlint.yml"]
             .iter()
-            .filter_map(|name| text(&github.join(name)));
-        Self {
-            workflows: workflows.collect(),
-            own_labels: own_labels.flat_map(|text| actionlint_labels(&text)).collect(),
-        }
+            .filter_map(|name| match text(&github.join(name), &mut { ALL_CAP }) {
+                Text::Whole(text) => Some(actionlint_labels(&text)),
+                Text::TooLarge | Text::None => None,
+            })
+            .flatten()
+            .filter(|label| label.len() <= LONGEST_LABEL)
+            .take(MOST_OWN_LABELS)
+            .map(|label| label.to_lowercase());
+        let workflows = workflows.collect();
+        Self { workflows, own_labels: own_labels.collect() }
     }
 
     /// Whether the repository's users say that this label is a runner of theirs.
     pub fn owns(&self, label: &str) -> bool {
-        self.own_labels
-            .iter()
-            .any(|own| super::trigger::matches(&own.to_lowercase(), &label.to_lowercase()))
+        let label = label.to_lowercase();
+        label.len() <= LONGEST_LABEL
+            && self.own_labels.iter().any(|own| super::trigger::matches(own, &label))
     }
 }
 
-/// The text of a plain file of reasonable size.
-fn text(path: &Path) -> Option<String> {
-    let metadata = path.symlink_metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > FILE_CAP {
-        return None;
+/// What a path has to say.
+enum Text {
+    Whole(String),
+    TooLarge,
+    /// It is not a regular file, or cannot be read.
+    None,
+}
+
+/// The text of a file, where it fits into `room`.
+fn text(path: &Path, room: &mut usize) -> Text {
+    match path.symlink_metadata() {
+        Ok(metadata) if !metadata.is_file() => return Text::None,
+        Ok(metadata) if metadata.len() > FILE_CAP => return Text::TooLarge,
+        Ok(_) => {}
+        Err(_) => return Text::None,
     }
     // by now it may be a FIFO, which must not hang us
-    let content = file::observe(path, Kind::Shared).ok()??;
-    Some(String::from_utf8_lossy(&content.bytes).into_owned())
+    match file::observe(path, Kind::Shared) {
+        Ok(Some(content)) => match room.checked_sub(content.bytes.len()) {
+            Some(left) => {
+                *room = left;
+                Text::Whole(String::from_utf8_lossy(&content.bytes).into_owned())
+            }
+            None => Text::TooLarge,
+        },
+        _ => Text::None,
+    }
 }
 
 #[cfg(test)]

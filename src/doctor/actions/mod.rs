@@ -12,6 +12,7 @@ mod needs;
 mod status_page;
 mod trigger;
 mod workflow;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::github::{Read, list, text};
+use crate::github::{MOST_OF_ONE, Read, list, reduce, text};
 use crate::http::{Failure, Http, Url};
 
 /// Actions; its name was changed once, its id was not.
@@ -73,5 +73,6 @@ fn get(http: &Http, base: &Url, path: &str) -> Result<Value, Failure> {
     if response.status != 200 {
         return Err(Failure::Broken(format!("status {}", response.status)));
     }
-    serde_json::from_slice(&response.body).map_err(|_| broken("it is not JSON"))
+    let reduced = reduce(&response.body, MOST_OF_ONE).map(|body| body.value);
+    reduced.ok_or_else(|| broken("it is not JSON, or larger than what is read"))
 }

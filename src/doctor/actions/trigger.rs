@@ -1,7 +1,7 @@
 //! Whether a push to a branch makes a run (docs, "Workflow syntax": `on.push`, and the filter
 //! pattern cheat sheet).
 
-use super::workflow::{Trigger, Workflow};
+use super::workflow::{Problem, Trigger, Workflow};
 
 /// In a commit message they stop `push` and `pull_request` runs (docs, "Skipping workflow runs").
 const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
@@ -32,6 +32,9 @@ pub fn on_push(workflow: &Workflow, branch: &str) -> Match {
         Match::Perhaps(_) => 1,
         Match::No(_) => 0,
     };
+    if workflow.problem == Some(Problem::NotRead) {
+        return Match::Perhaps("it is too large to be read");
+    }
     let found = workflow.triggers.iter().map(|trigger| one(trigger, branch));
     found.max_by_key(rank).unwrap_or(Match::No("it has no trigger"))
 }

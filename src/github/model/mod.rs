@@ -112,7 +112,7 @@ impl Read for Job {
             created: time(value, "created_at"),
             completed: time(value, "completed_at"),
             steps: value.get("steps").and_then(Value::as_array).map_or(0, Vec::len),
-            labels: list(value, "labels").unwrap_or_default(),
+            labels: runners::few(list(value, "labels").unwrap_or_default()),
             // 0, null and the empty name all mean nobody (cracktunes#399)
             assigned: id(value, "runner_id").is_some() || text(value, "runner_name").is_some(),
         })

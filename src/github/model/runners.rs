@@ -4,6 +4,14 @@ use serde_json::Value;
 
 use crate::github::read::{Read, flag, id, list, text, word};
 
+/// Each label of a job is compared with each of a runner.
+const MOST_LABELS: usize = 50;
+
+pub(super) fn few(mut labels: Vec<String>) -> Vec<String> {
+    labels.truncate(MOST_LABELS);
+    labels
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Runner {
     pub name: String,
@@ -25,8 +33,9 @@ impl Read for Runner {
             name: text(value, "name")?,
             online: word(value, "status") == "online",
             busy: flag(value, "busy").unwrap_or(false),
-            labels: labels
-                .map_or_else(Vec::new, |labels| labels.iter().filter_map(label).collect()),
+            labels: labels.map_or_else(Vec::new, |labels| {
+                labels.iter().filter_map(label).take(MOST_LABELS).collect()
+            }),
             version: text(value, "version"),
             group: id(value, "runner_group_id"),
         })

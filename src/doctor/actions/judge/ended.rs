@@ -6,6 +6,7 @@ use super::{github_side, policy, queue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
+use crate::doctor::actions::workflow::Problem;
 use crate::doctor::outcome::Evidence;
 use crate::github::Page;
 use crate::github::model::Job;
@@ -200,9 +201,11 @@ fn at_startup(facts: &Facts, looked: &Looked) -> Verdict {
         return verdict;
     }
     let workflow = facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path);
-    if let Some((path, problem)) =
-        workflow.and_then(|workflow| Some((&workflow.path, workflow.problem.as_ref()?)))
-    {
+    let invalid = workflow.and_then(|workflow| match workflow.problem.as_ref()? {
+        Problem::Invalid(why) => Some((&workflow.path, why)),
+        Problem::NotRead => None,
+    });
+    if let Some((path, problem)) = invalid {
         let fix = Fix::edit(std::path::Path::new(path), "mend the workflow file");
         return Verdict::fail(code, format!("the workflow file cannot be used: {problem}"), fix);
     }

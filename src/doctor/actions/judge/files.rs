@@ -1,17 +1,27 @@
-//! The workflow files of the work tree: what can be said without asking anybody.
+//! The workflow files: what can be said without asking a server.
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::verdict::counted;
-use crate::catalogue::Fix;
-use crate::catalogue::{Actor, Code};
+use crate::catalogue::{Actor, Code, Finding, Fix};
 use crate::doctor::actions::WORKFLOW_FILES;
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::actions::local::Local;
+use crate::doctor::actions::workflow::{Problem, Workflow};
 use crate::doctor::outcome::{Evidence, Outcome};
 
-enum Problem<'a> {
-    Broken(&'a str),
+/// Each is compared with every pattern and every hosted label.
+const MOST_LABELS: usize = 500;
+const MOST_NAMED: usize = 6;
+
+/// What is wrong with a file.
+#[derive(Clone, Copy)]
+enum Fault<'a> {
+    Invalid(&'a str),
     Retired(&'a str),
-    Slip(&'a str, &'a str),
+    /// A label, and the one that was probably meant.
+    Misspelt(&'a str, &'a str),
 }
 
 pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Outcome {
@@ -19,83 +29,135 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ou
     if local.workflows.is_empty() {
         return Outcome::skip(WORKFLOW_FILES, subject, "no workflow file in the work tree");
     }
-    let mut problems = Vec::new();
-    for workflow in &local.workflows {
-        let broken = workflow.problem.as_deref().map(Problem::Broken);
-        let of_labels = workflow
-            .jobs
-            .iter()
-            .flat_map(|job| job.label_sets.iter())
-            .filter_map(|set| problem(set, local, labels));
-        problems.extend(
-            broken.into_iter().chain(of_labels).map(|problem| (workflow.path.as_str(), problem)),
-        );
-    }
+    let mut known = Known { local, labels, labels_seen: BTreeMap::new() };
+    let faults: Vec<_> =
+        local.workflows.iter().flat_map(|workflow| known.faults(workflow)).collect();
+    let not_read: Vec<_> =
+        local.workflows.iter().filter(|file| file.problem == Some(Problem::NotRead)).collect();
     let table = Evidence::new("table of hosted labels", format!("of {}", labels.date));
     let note = labels.problem.as_ref().map(|problem| Evidence::new("table", problem.clone()));
-    let Some((path, first)) = problems.first() else {
-        let text = format!(
-            "{} asking for nothing that is known to be gone",
-            counted(local.workflows.len(), "workflow file")
-        );
-        return Outcome::pass(WORKFLOW_FILES, subject, text).with([table]).with(note);
-    };
-    let edit = |say: String| Fix::edit(std::path::Path::new(path), say);
-    let outcome = match first {
-        Problem::Broken(why) => {
-            let text = format!("a workflow file cannot be used: {why}");
-            Outcome::fail(
-                WORKFLOW_FILES,
-                subject,
-                Code::ActionsStartupFailure,
-                text,
-                edit("mend the workflow file".to_owned()),
-            )
-        }
-        Problem::Retired(label) => {
-            let retired = labels.retired(label);
-            let (label, since, instead) = retired.map_or((*label, "", ""), |retired| {
-                (&retired.label, &retired.since, &retired.instead)
-            });
-            let text = format!(
-                "a job asks for `{label}`, which GitHub retired in {since}: it would wait a day and be cancelled"
-            );
-            Outcome::fail(
-                WORKFLOW_FILES,
-                subject,
-                Code::ActionsLabelRetired,
-                text,
-                edit(format!("write `runs-on: {instead}`")),
-            )
-        }
-        Problem::Slip(_, meant) => {
-            let text = format!(
-                "a label reads like one of GitHub's and is none; `{meant}` was probably meant"
-            );
-            let say = format!(
-                "write `runs-on: {meant}`, or name the label in .github/actionlint.yaml if it is a runner of yours"
-            );
-            // the file is the agent's to edit, whoever's the runners are
-            let outcome =
-                Outcome::warn(WORKFLOW_FILES, subject, Code::ActionsLabelUnknown, text, edit(say));
-            Outcome { actor: Some(Actor::Agent), agent_may_fix: true, ..outcome }
+    let skipped = not_read.iter().take(MOST_NAMED).map(|file| {
+        Evidence::foreign("not read", &format!("{}: too large or too deep", file.path))
+    });
+    let outcome = match faults.first() {
+        Some((path, first)) => judged(subject, path, *first, labels),
+        None if !not_read.is_empty() => Outcome::unknown(
+            WORKFLOW_FILES,
+            subject,
+            "a workflow file is larger or deeper than what is read",
+            "smaller workflow files",
+        ),
+        None => {
+            let count = counted(local.workflows.len(), "workflow file");
+            let text = format!("{count}: no label that is known to be retired or misspelt");
+            Outcome::pass(WORKFLOW_FILES, subject, text)
         }
     };
-    let all = problems.iter().take(6).map(|(path, problem)| {
-        let what = match problem {
-            Problem::Broken(what) | Problem::Retired(what) | Problem::Slip(what, _) => what,
-        };
+    let all = faults.iter().take(MOST_NAMED).map(|(path, fault)| {
+        let (Fault::Invalid(what) | Fault::Retired(what) | Fault::Misspelt(what, _)) = fault;
         Evidence::foreign("file", &format!("{path}: {what}"))
     });
-    outcome.with(all).with([table]).with(note)
+    outcome.with(all).with(skipped).with([table]).with(note)
 }
 
-fn problem<'a>(set: &'a [String], local: &Local, labels: &'a HostedLabels) -> Option<Problem<'a>> {
-    if set.iter().any(|label| labels.is_self_hosted(label) || local.owns(label)) {
-        return None;
+fn judged(subject: Option<String>, path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Outcome {
+    let edit = |message: String| Fix::edit(Path::new(path), message);
+    let (code, summary, fix) = match fault {
+        Fault::Invalid(why) => (
+            Code::ActionsStartupFailure,
+            format!("a workflow file is invalid: {why}"),
+            edit("fix the workflow file".to_owned()),
+        ),
+        Fault::Retired(label) => {
+            let retired = labels.retired(label);
+            let (label, since, instead) = retired.map_or((label, "", ""), |retired| {
+                (&retired.label, &retired.since, &retired.instead)
+            });
+            let summary = format!(
+                "a job requests `{label}`, which GitHub retired in {since}: it would wait for a day and be cancelled"
+            );
+            (Code::ActionsLabelRetired, summary, edit(format!("write `runs-on: {instead}`")))
+        }
+        Fault::Misspelt(_, meant) => {
+            let summary = format!(
+                "a label resembles one of GitHub's and is not one; `{meant}` was probably meant"
+            );
+            let message = format!(
+                "write `runs-on: {meant}`, or name the label in .github/actionlint.yaml if it is a runner of yours"
+            );
+            (Code::ActionsLabelUnknown, summary, edit(message))
+        }
+    };
+    let outcome = Outcome::found(WORKFLOW_FILES, subject, Finding::new(code, summary, fix));
+    match fault {
+        // the file is the agent's to edit, whoever owns the runners
+        Fault::Misspelt(..) => Outcome {
+            status: crate::doctor::outcome::Status::Warn,
+            actor: Some(Actor::Agent),
+            agent_may_fix: true,
+            stop_and_report: false,
+            ..outcome
+        },
+        Fault::Invalid(_) | Fault::Retired(_) => outcome,
     }
-    set.iter().find_map(|label| {
-        let retired = labels.retired(label).map(|_| Problem::Retired(label));
-        retired.or_else(|| labels.meant(label).map(|meant| Problem::Slip(label, meant)))
-    })
+}
+
+/// What is known about labels, each judged once.
+struct Known<'a> {
+    local: &'a Local,
+    labels: &'a HostedLabels,
+    labels_seen: BTreeMap<&'a str, Label<'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Label<'a> {
+    /// Of the repository's own runners: so is the job.
+    Own,
+    Faulty(Fault<'a>),
+    Fine,
+}
+
+impl<'a> Known<'a> {
+    fn faults(&mut self, workflow: &'a Workflow) -> Vec<(&'a str, Fault<'a>)> {
+        let invalid = match &workflow.problem {
+            Some(Problem::Invalid(why)) => Some(Fault::Invalid(why)),
+            Some(Problem::NotRead) | None => None,
+        };
+        let sets = workflow.jobs.iter().flat_map(|job| job.label_sets.iter());
+        let of_labels = sets.filter_map(|set| self.fault(set));
+        let path = workflow.path.as_str();
+        invalid.into_iter().chain(of_labels).map(|fault| (path, fault)).collect()
+    }
+
+    fn fault(&mut self, set: &'a [String]) -> Option<Fault<'a>> {
+        let labels: Vec<_> = set.iter().map(|label| self.label(label)).collect();
+        if labels.iter().any(|label| matches!(label, Label::Own)) {
+            return None;
+        }
+        labels.into_iter().find_map(|label| match label {
+            Label::Faulty(fault) => Some(fault),
+            Label::Own | Label::Fine => None,
+        })
+    }
+
+    fn label(&mut self, label: &'a str) -> Label<'a> {
+        if let Some(known) = self.labels_seen.get(label) {
+            return *known;
+        }
+        if self.labels_seen.len() >= MOST_LABELS {
+            return Label::Fine;
+        }
+        let (labels, local) = (self.labels, self.local);
+        let judged = if labels.is_self_hosted(label) || local.owns(label) {
+            Label::Own
+        } else if labels.retired(label).is_some() {
+            Label::Faulty(Fault::Retired(label))
+        } else if let Some(meant) = labels.meant(label) {
+            Label::Faulty(Fault::Misspelt(label, meant))
+        } else {
+            Label::Fine
+        };
+        self.labels_seen.insert(label, judged);
+        judged
+    }
 }
