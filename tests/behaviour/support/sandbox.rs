@@ -4,10 +4,14 @@
 
 use super::Workspace;
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
+use std::time::Instant;
 
 const INSIDE: &str = "PUSHREADY_SANDBOX";
 /// A test that hangs is killed; no honest one takes as long.
@@ -50,7 +54,9 @@ fn inside(name: &str, test: impl FnOnce(&Workspace)) {
 }
 
 fn outside(name: &str, arguments: &[&str]) {
+    let start = Instant::now();
     let output = bubblewrap(name, arguments).output().unwrap();
+    record_time(name, start);
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if let Some(skip) = stderr.lines().find_map(|line| line.strip_prefix("SKIPPED ")) {
@@ -71,6 +77,19 @@ fn outside(name: &str, arguments: &[&str]) {
     assert!(passed, "{name} failed in its sandbox: {} (output above)", output.status);
 }
 
+/// Which tests take long: `PUSHREADY_TIMES=FILE` gets a line `seconds name` for each.
+fn record_time(name: &str, start: Instant) {
+    if let Some(file) = env::var_os("PUSHREADY_TIMES") {
+        append(&file, &format!("{:7.2} {name}\n", start.elapsed().as_secs_f64()));
+    }
+}
+
+/// One write per line, because tests run side by side.
+fn append(file: &OsStr, line: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+    file.write_all(line.as_bytes()).unwrap();
+}
+
 /// Counts a test as skipped, past libtest, which would swallow what a passing test prints.
 pub fn skipped(what: &str) {
     // no registry that we use has terraform
@@ -81,15 +100,30 @@ pub fn skipped(what: &str) {
     );
     io::stderr().write_all(format!("SKIPPED {what}\n").as_bytes()).unwrap();
     if let Some(file) = env::var_os("PUSHREADY_SKIPS") {
-        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-        writeln!(file, "{what}").unwrap();
+        append(&file, &format!("{what}\n"));
     }
 }
 
+/// The binary that cargo built. Two thirds of it are symbols and debug information, and every apply
+/// copies, digests and wipes it: without them the whole suite is twice as fast. Whoever wants names
+/// in a backtrace sets `PUSHREADY_BIN`.
+static BINARY: LazyLock<OsString> = LazyLock::new(|| {
+    let built = OsString::from(env!("CARGO_BIN_EXE_pushready"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let stripped = folder.join("pushready");
+    // renamed into place, because another run of the tests may be using the file
+    let next = tempfile::NamedTempFile::new_in(folder).unwrap().into_temp_path();
+    let strip = Command::new("strip").arg("-o").args([next.as_os_str(), &built]).output();
+    if strip.is_ok_and(|strip| strip.status.success()) && next.persist(&stripped).is_ok() {
+        stripped.into()
+    } else {
+        built
+    }
+});
+
 fn bubblewrap(test: &str, arguments: &[&str]) -> Command {
     let source = env!("CARGO_MANIFEST_DIR");
-    let binary =
-        env::var_os("PUSHREADY_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pushready").into());
+    let binary = env::var_os("PUSHREADY_BIN").unwrap_or_else(|| BINARY.clone());
     let clients = env::var_os("PUSHREADY_CLIENTS_DIR")
         .unwrap_or_else(|| format!("{source}/target/clients").into());
 
