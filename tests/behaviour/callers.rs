@@ -2,8 +2,8 @@
 //! every spelling, in homes that are full of settings already, and where `Match exec` cannot work.
 
 use crate::support::{
-    Access, Coder, GitHost, KeyPair, Output, Vendors, Workspace, require, sandbox, skip,
-    use_openssh_10,
+    Access, Coder, GitHost, KeyPair, Output, Vendors, Workspace, require, sandbox, sandbox_with,
+    skip, use_openssh_10,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -344,8 +344,11 @@ fn npm_installs_from_private_repositories() {
 
 #[test]
 fn cargo_fetches_with_the_git_command() {
-    sandbox(|ws| {
-        let cargo = Path::new(env!("CARGO"));
+    // it may be installed below /home, which the sandbox hides
+    let toolchain = Path::new(env!("CARGO")).parent().and_then(Path::parent).unwrap();
+    let mount = ["--ro-bind-try", toolchain.to_str().unwrap(), "/run/rig/toolchain"];
+    sandbox_with(&mount, |ws| {
+        let cargo = Path::new("/run/rig/toolchain/bin/cargo");
         if !cargo.exists() {
             skip("cargo not found");
         }

@@ -780,7 +780,7 @@ fn sources_of_root_are_read_through_the_links_of_a_secret_mount() {
     sandbox_with(&["--ro-bind-try", &shown, "/run/secrets"], |ws| {
         use std::os::unix::fs::MetadataExt;
         if fs::metadata("/run/secrets/claude-oauth-token").unwrap().uid() == 1000 {
-            skip("only root can give files away");
+            skip("a file of another user: needs root");
         }
         let apply =
             || ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", "/run/secrets").run().success();

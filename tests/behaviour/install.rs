@@ -760,8 +760,9 @@ fn the_binary_copies_itself_where_others_can_use_it() {
     });
 }
 
+/// The registry publishes the module's folder alone, so the folder has a copy of its own.
 #[test]
-fn the_module_carries_this_very_script() {
+fn the_module_has_the_same_install_script() {
     let read =
         |path: &str| fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     assert!(

@@ -1047,16 +1047,6 @@ fn the_module_comes_by_git_too_and_from_a_checkout_with_other_line_ends() {
     });
 }
 
-/// The registry takes a folder for itself, so install.sh lies in it; `cp scripts/install.sh
-/// scripts/coder` mends this.
-#[test]
-fn the_module_has_the_same_install_sh() {
-    assert_eq!(
-        include_str!("../../scripts/coder/install.sh"),
-        include_str!("../../scripts/install.sh")
-    );
-}
-
 #[test]
 fn the_module_is_formatted_valid_and_passes_its_own_tests() {
     sandbox(|ws| {

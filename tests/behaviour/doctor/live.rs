@@ -349,7 +349,9 @@ fn who_ends_the_doctor_ends_its_children() {
             "#!/bin/sh\necho $$ >/tmp/codex.pid.new; mv /tmp/codex.pid.new /tmp/codex.pid; exec sleep 600\n",
         );
         for signal in ["-INT", "-TERM", "-HUP"] {
-            let doctor = lab.doctor(&["--live", "--only", "codex.request"]).spawn();
+            // a shell's background job, as these tests may be one, ignores SIGINT, and nohup SIGHUP
+            let doctor = lab.doctor(&["--live", "--only", "codex.request"]);
+            let doctor = doctor.wrapped_in("env", ["--default-signal"]).spawn();
             let pid = loop {
                 if let Ok(pid) = fs::read_to_string("/tmp/codex.pid") {
                     break pid.trim().to_owned();

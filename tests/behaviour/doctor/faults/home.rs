@@ -38,12 +38,6 @@ pub const ROWS: &[Fault] = &[
         );
         lab.doctor(&["--offline"])
     }),
-    fault("home-io-error", "fail", "the disk cannot read .claude.json", |lab| {
-        lab.remove(".claude.json");
-        // a regular file to stat(2), and EIO to read(2)
-        symlink("/proc/self/mem", lab.ws.home().join(".claude.json")).unwrap();
-        lab.doctor(&["--offline"])
-    }),
     fault("home-unsafe-place", "fail", "a FIFO stands in the place of known_hosts", |lab| {
         lab.ws.cmd("mkfifo").arg(lab.ws.home().join(".ssh/known_hosts")).run().success();
         lab.doctor(&["--offline"])

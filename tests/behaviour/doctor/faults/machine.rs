@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use crate::doctor::Lab;
 use crate::doctor::table::{Fault, fault};
+use crate::doctor::{Lab, token};
 use crate::support::{Cmd, fake_auth, require, sandbox_with};
 
 /// Only made in a sandbox of its own: the row is not run by the table.
@@ -26,6 +27,27 @@ fn a_uid_without_a_passwd_entry() {
         };
         let output = committer(doctor().env("GIT_AUTHOR_EMAIL", "d@example.com")).run();
         let wrong = NO_PASSWD_ENTRY.judge(&output);
+        assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
+    });
+}
+
+pub const DISK_BROKEN: Fault =
+    fault("home-io-error", "fail", "the disk cannot read .claude.json", |_| unreachable!());
+
+#[test]
+fn a_disk_that_cannot_be_read() {
+    // user 0 owns what the kernel shows of a process that cannot be dumped, as pushready is one
+    let passwd = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/behaviour/support/etc/passwd-root");
+    let arguments = ["--uid", "0", "--gid", "0", "--ro-bind", passwd, "/etc/passwd"];
+    sandbox_with(&arguments, |ws| {
+        let apply = ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token());
+        apply.run().success();
+        fs::remove_file(ws.home().join(".claude.json")).unwrap();
+        // a regular file to stat(2), and EIO to read(2)
+        symlink("/proc/self/mem", ws.home().join(".claude.json")).unwrap();
+        let doctor = ws.pushready(&["doctor", "--json", "--offline", "--skip", "git.identity"]);
+        let output = doctor.run();
+        let wrong = DISK_BROKEN.judge(&output);
         assert_eq!(wrong, None, "{}", wrong.as_deref().unwrap_or_default());
     });
 }

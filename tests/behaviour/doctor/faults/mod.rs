@@ -41,7 +41,13 @@ const TABLES: &[&[Fault]] = &[
     live::RULES,
     live::REQUESTS,
     // each of these has a test of its own
-    &[machine::NO_PASSWD_ENTRY, machine::DISK_FULL, machine::DROPPED, live::ASKPASS],
+    &[
+        machine::NO_PASSWD_ENTRY,
+        machine::DISK_BROKEN,
+        machine::DISK_FULL,
+        machine::DROPPED,
+        live::ASKPASS,
+    ],
 ];
 
 /// Codes that no state of a workspace shows: only the text of a failed push, or apply at its work.
