@@ -1,10 +1,7 @@
 //! Writes the manual, a page for each command, and the completions of the shells, all from the
 //! command line's own types: `cargo run --example manual -- FOLDER`. An example, so that the
-//! program itself needs not carry it.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "writes where it is told to, on the developer's machine"
-)]
+//! program itself does not contain it.
+#![expect(clippy::disallowed_methods, reason = "writes to the folder that the developer names")]
 
 #[path = "../src/cli.rs"]
 mod cli;
@@ -34,7 +31,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// The command line without what is internal.
+/// The command line without internal commands.
 fn visible() -> Command {
     let mut whole = cli::Cli::command().disable_help_subcommand(true);
     whole.build();
@@ -75,7 +72,7 @@ fn page(command: Command) -> std::io::Result<(String, String)> {
     Ok((man.get_filename(), String::from_utf8_lossy(&page).into_owned()))
 }
 
-/// What the help says after the options, and for the whole its variables.
+/// The help after the options, and for the whole program its variables.
 fn sections(after: &str, whole: bool) -> Roff {
     let mut roff = Roff::new();
     for paragraph in after.split("\n\n") {
@@ -110,7 +107,7 @@ fn sections(after: &str, whole: bool) -> Roff {
     roff
 }
 
-/// Prose, with what stands in backticks in bold.
+/// Prose, with the text in backticks in bold.
 fn code(text: &str) -> Vec<Inline> {
     text.split('`')
         .enumerate()
@@ -190,7 +187,7 @@ mod tests {
             assert!(page.contains(&entry), "{entry} in\n{page}");
         }
         assert!(
-            page.contains(".SH \"EXIT STATUS\"\nExit status: 0 everything asked for holds"),
+            page.contains(".SH \"EXIT STATUS\"\nExit status: 0 everything configured is ready"),
             "{page}"
         );
     }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# How long `doctor --offline` takes, side by side: bench.sh BINARY... runs each in turn, many times, in one throw-away home that
-# the first of them provisioned: both logins, a key, a clone. Prints milliseconds. Compare two builds in one run only: what else
-# the machine does is then the same for both.
+# Measures `doctor --offline`: bench.sh BINARY... runs each binary in turn, many times, in one throw-away home that the first
+# of them provisioned: both logins, a key, a clone. Prints milliseconds. Compare two builds in one run only: then the load of the
+# machine is the same for both.
 set -eu
 cd "$(dirname "$0")/.."
 support=tests/behaviour/support

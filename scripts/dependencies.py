@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the crates in the program to its rules, without the network: licences, one version of each, no OpenSSL.
+"""Checks the rules for the crates in the program, without the network: licences, one version of each, no OpenSSL.
 
 dependencies.py                             the check, for every machine that releases are made for
 dependencies.py --licences FILE TARGET...   a report for a release: the crates in its binaries, and their licence texts
@@ -13,13 +13,13 @@ from pathlib import Path
 LICENCES = {"MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",
             "Unicode-3.0", "Unlicense", "0BSD", "CC0-1.0"}
 BANNED = {"openssl-sys", "native-tls"}
-# of releases, musl and the glibc that stands in for it
+# of releases: musl, and glibc where there is no musl
 TARGETS = [f"{machine}-unknown-linux-{libc}" for machine in ("x86_64", "aarch64") for libc in ("musl", "gnu")]
 TEXTS = ("licen", "copying", "notice", "copyright", "unlicense")
 
 
 def crates(targets: list[str], edges: str) -> dict[tuple[str, str], str]:
-    """What the program needs on any of these targets, ours left out: (name, version) → SPDX expression."""
+    """What the program needs on any of these targets, without pushready itself: (name, version) → SPDX expression."""
     found: dict[tuple[str, str], str] = {}
     for target in targets:
         tree = subprocess.check_output(

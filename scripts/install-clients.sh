@@ -8,7 +8,7 @@ claude=2.1.330
 folder=${1:-${PUSHREADY_CLIENTS_DIR:-$(dirname "$0")/../target/clients}}
 modules=$folder/node_modules
 
-# what a client says of itself, not what npm says it installed; $HOME, because both write there
+# the version that a client prints, not the one that npm records; $HOME, because both clients write there
 says() { home=$(mktemp -d) && HOME=$home "$1" --version 2>/dev/null; status=$?; rm -rf "$home"; return $status; }
 installed() {
   [ "$(says "$modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex")" = "codex-cli $codex" ] &&
@@ -21,7 +21,7 @@ case $(uname -s)-$(uname -m) in
 esac
 if installed; then exit 0; fi
 mkdir -p "$folder"
-# the platform packages alone: the packages around them only choose one, and npm would choose an older claude under Node 20
+# the platform packages alone: the outer packages only select one, and npm would select an older claude under Node 20
 npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error --ignore-scripts \
   "@openai/codex-linux-x64@npm:@openai/codex@$codex-linux-x64" "@anthropic-ai/claude-code-linux-x64@$claude"
-installed || { echo "error: $folder does not hold codex $codex and claude $claude" >&2; exit 1; }
+installed || { echo "error: $folder does not contain codex $codex and claude $claude" >&2; exit 1; }

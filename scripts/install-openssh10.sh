@@ -1,12 +1,12 @@
 #!/bin/sh
-# Fetches the ssh of OpenSSH 10 from Debian trixie, with the libraries that it needs, for the behaviour tests on an older
-# Debian. Nothing of the machine is changed: apt works in a folder of its own.
+# Downloads the ssh of OpenSSH 10 from Debian trixie, with the libraries that it needs, for the behaviour tests on an older
+# Debian. It changes nothing else on the machine: apt uses a separate folder.
 #   install-openssh10.sh [FOLDER]     default: $PUSHREADY_CLIENTS_DIR, else target/clients
 set -eu
 folder=${1:-${PUSHREADY_CLIENTS_DIR:-$(dirname "$0")/../target/clients}}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)/openssh-10
-# where the tests see it; the loader's path stands in the binary
+# where the tests find it; the binary contains the loader's path
 inside=/run/rig/clients/openssh-10
 libraries=/usr/lib/x86_64-linux-gnu
 
@@ -30,7 +30,7 @@ apt download openssh-client libc6 libedit2 libtinfo6 libbsd0 libmd0 libfido2-1 l
   libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1 libselinux1 libpcre2-8-0 \
   libssl3t64 libzstd1 zlib1g
 for deb in *.deb; do dpkg-deb --extract "$deb" "$work/root"; done
-# the machine's own patchelf would do; this one comes without installing anything
+# an installed patchelf would do; this one needs no installation
 apt download patchelf libstdc++6 libgcc-s1
 for deb in patchelf_*.deb libstdc++6_*.deb libgcc-s1_*.deb libc6_*.deb; do dpkg-deb --extract "$deb" "$work/tools"; done
 patchelf() {
@@ -38,7 +38,7 @@ patchelf() {
     "$work/tools/usr/bin/patchelf" "$@"
 }
 cp "$work/root/usr/bin/ssh" "$work/ssh"
-# ssh must be the process's own program, not an argument of the loader: its command line is what is read
+# ssh must be the process's own program, not an argument of the loader: its command line is read
 patchelf --set-interpreter "$inside/lib/ld-linux-x86-64.so.2" --force-rpath --set-rpath "$inside/lib" "$work/ssh"
 mkdir -p "$folder/lib"
 cp --dereference "$work/root$libraries"/*.so.* "$folder/lib/"

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Installs the Debian packages that the tests need, those that are missing; then the agent clients; Prism, which judges our
-# requests to GitHub by GitHub's own description; and what lets Python be a provider to terraform, which must be there itself.
+# Installs the Debian packages that the tests need and that are missing; then the agent clients; Prism, which checks requests
+# to GitHub against GitHub's own description; and the Python packages of a terraform provider. terraform must be installed.
 set -eu
 # the last one for Node.js 20
 prism=5.14.2
 
 test_tools() {
   echo bubblewrap ca-certificates fish git git-lfs nftables openssh-client openssh-server openssl python3 python3-pip python3-venv shellcheck strace
-  # what install.sh meets, and what scripts/release.sh builds with and is tried with
+  # what install.sh is tested with, and what scripts/release.sh builds and is tested with
   echo busybox-static curl dash gcc musl-tools perl qemu-user-static wget
   case $(uname -m) in x86_64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;; esac
-  # a newer Node.js than Debian's brings its own npm, which Debian's package would not go with
+  # a newer Node.js than Debian's has its own npm, which conflicts with Debian's package
   command -v npm >/dev/null || echo npm
 }
 
@@ -54,5 +54,5 @@ install_test_tools
 install_prism
 install_provider_protocol
 "$(dirname "$0")/install-clients.sh"
-# only Debian's newest has it; without it the tests that need it are skipped
+# only the newest Debian has it; without it, the tests that need it are skipped
 "$(dirname "$0")/install-openssh10.sh" || echo 'warning: no OpenSSH 10' >&2

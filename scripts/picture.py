@@ -15,13 +15,13 @@ import termios
 from pathlib import Path
 
 COLUMNS, FONT, ADVANCE, LEADING, MARGIN = 134, 14, 8.43, 19, 20
-# of the headings, those whose commands are shown, and of these
+# the headings whose commands are shown, and the commands
 SHOWN = {
     "The secrets come from variables, as a template would set them": ("pushready apply",),
-    "Clone by the HTTPS URL, commit, push: it all goes over SSH with this repository's own key":
+    "Clone by the HTTPS URL, commit, push: everything uses SSH with this repository's own key":
         ("git clone --quiet https://github.com/acme/app", "git push origin HEAD"),
-    "The other repository gets the other key, which may only read: a push fails": ("git push origin HEAD",),
-    "What the doctor says of it, to a person and to a program": ("pushready doctor --only push",),
+    "The other repository gets the other key, which has read access only: a push fails": ("git push origin HEAD",),
+    "The doctor's report, for a person and for a program": ("pushready doctor --only push",),
 }
 STYLES = {"": "#d4d4d8", "1": "#ffffff", "2": "#8ab4f8"}
 
@@ -46,7 +46,7 @@ def run() -> str:
 
 
 def lines(output: str) -> list[tuple[str, str]]:
-    """(style, text) of each line, as it stands when the cursor has left it; a line of try.sh has one style."""
+    """(style, text) of each line, as it is when the cursor has left it; a line of try.sh has one style."""
     found = []
     for line in output.replace("\r\n", "\n").split("\n"):
         style = re.match(r"\x1b\[([12])m", line)

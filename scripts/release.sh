@@ -1,10 +1,10 @@
 #!/bin/sh
 # Builds a release into target/release-files, or into FOLDER: a static binary for each machine, the install.sh that pins them,
-# the manual and completions, the schemas of --json, what is in the binaries and under which licences, and the SHA-256 of everything.
+# the manual and completions, the schemas of --json, the contents of the binaries with their licences, and the SHA-256 of every file.
 #   release.sh [--only x86_64|aarch64] [--twice] [FOLDER]
 #   --only    one machine's binary alone
-#   --twice   builds everything a second time, from another folder, and demands the same bytes
-#   PUSHREADY_RELEASE_URL   where the release will lie: install.sh fetches from this address followed by /vVERSION/FILE
+#   --twice   builds everything a second time, in another folder, and requires the same bytes
+#   PUSHREADY_RELEASE_URL   where the release will be published: install.sh downloads from this address followed by /vVERSION/FILE
 set -eu
 cd "$(dirname "$0")/.."
 machines='x86_64 aarch64' twice='' folder=target/release-files
@@ -19,11 +19,11 @@ while [ $# -gt 0 ]; do
 done
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-# whatever looks at the clock takes the commit's
+# programs that use the clock get the commit's date
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 
-# musl, because a static glibc still loads modules of the machine for its name service; where there is none, glibc
+# musl, because a static glibc still loads modules of the machine for its name service; without musl, glibc
 target_of() {
   musl=$1-unknown-linux-musl
   if { rustup target list --installed | grep -qx "$musl" || rustup target add "$musl" >&2; } && compiler_of "$musl" >/dev/null; then
@@ -36,7 +36,7 @@ target_of() {
   fi
 }
 
-# the C compiler for a target. It links too, but for musl-gcc, which would name a loader in the static binary.
+# the C compiler for a target. It also links, except musl-gcc, which would name a loader in the static binary.
 compiler_of() {
   case $1 in
     "$(uname -m)-unknown-linux-musl") set -- musl-gcc musl-tools ;;
@@ -47,7 +47,7 @@ compiler_of() {
 hint: apt-get install $2" >&2 && return 1; }
 }
 
-# build SOURCE TARGET: the path of the binary is printed. No path of this machine may stand in it, of Rust's code or of C's.
+# build SOURCE TARGET: prints the path of the binary, which must contain no path of this machine, from Rust or from C.
 build() {
   target=$2 compiler=$(compiler_of "$2")
   upper=$(echo "$target" | tr a-z- A-Z_) lower=$(echo "$target" | tr - _)
@@ -70,22 +70,22 @@ build() {
   )
 }
 
-# what is said of the binaries, looked at
+# checks what the documentation says about the binaries
 inspect() {
   if LC_ALL=C readelf --wide --program-headers "$1" | grep -q INTERP; then
     echo "error: $1 is not static" >&2 && return 1
   fi
   for path in "$PWD" "$cargo_home" "$(rustc --print sysroot)" "$HOME/"; do
     if grep --quiet --text --fixed-strings "$path" "$1"; then
-      echo "error: $1 holds the path $path" >&2 && return 1
+      echo "error: $1 contains the path $path" >&2 && return 1
     fi
   done
 }
 
 mkdir -p "$folder"
 if [ -f "$folder/SHA256SUMS" ]; then rm -rf "${folder:?}"/*; fi
-[ -z "$(ls -A "$folder")" ] || { echo "error: $folder holds something else than a release" >&2 && exit 1; }
-: >"$folder/SHA256SUMS" # marks it as ours from the first
+[ -z "$(ls -A "$folder")" ] || { echo "error: $folder contains other files than a release" >&2 && exit 1; }
+: >"$folder/SHA256SUMS" # marks the folder as a release from the start
 targets='' again=''
 if [ "$twice" ]; then
   again=$(mktemp -d)
@@ -102,7 +102,7 @@ for machine in $machines; do
   if [ "$twice" ]; then
     built=$(build "$again" "$target")
     cmp "$built" "$binary"
-    echo "$target: built twice, the same bytes"
+    echo "$target: built twice with the same bytes"
   fi
 done
 
@@ -122,7 +122,7 @@ if [ -d scripts/coder ]; then
   cp -R scripts/coder "$folder/coder-module"
   cp "$folder/install.sh" "$folder/coder-module/install.sh"
 fi
-[ "${PUSHREADY_RELEASE_URL:-}" ] || echo 'note: PUSHREADY_RELEASE_URL is unset, so install.sh asks for PUSHREADY_DOWNLOAD_URL' >&2
+[ "${PUSHREADY_RELEASE_URL:-}" ] || echo 'note: PUSHREADY_RELEASE_URL is unset, so install.sh requires PUSHREADY_DOWNLOAD_URL' >&2
 (
   cd "$folder"
   sums=$(find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How long a start script takes from its first line to READY, on a machine without a network: startup.py BINARY...
+"""Measures a start script from its first line to READY, on a machine without a network: startup.py BINARY...
 
-Each binary in turn, in one run and one sandbox, so that they are measured under the same load. What is run is what a second
-start of a workspace runs: install.sh, which finds the binary in place, and apply, which finds everything in place. Fails when
-the median of the last binary's is above 100 ms. Processor time is what a busy machine does not falsify.
+Runs each binary in turn, in one run and one sandbox, so that all are measured under the same load. It runs what a second start
+of a workspace runs: install.sh with the binary installed, and apply with no changes needed. Fails if the median of the last
+binary is above 100 ms. Processor time does not depend on the load of the machine.
 """
 
 import hashlib

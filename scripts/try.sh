@@ -1,7 +1,7 @@
 #!/bin/sh
-# Shows the main job from end to end: in a throw-away home, without privileges, against a git host of its own (a real sshd)
-# that answers as github.com. Nothing outside the sandbox is touched, and nothing in it reaches the network.
-#   PUSHREADY_BIN=FILE   this binary, instead of one that is built first
+# Shows a whole run from end to end: in a throw-away home, without privileges, with its own git host (a real sshd) that answers
+# as github.com. It changes nothing outside the sandbox, and does not use the network.
+#   PUSHREADY_BIN=FILE   runs this binary, instead of building one first
 set -eu
 cd "$(dirname "$0")/.."
 support=tests/behaviour/support
@@ -20,18 +20,18 @@ if [ "${1:-}" != --inside ]; then
 fi
 
 # --- in the sandbox -------------------------------------------------------------------------------------------------------
-# ssh does not look at HOME, but at the home in the passwd entry: only what it says itself is proof
+# ssh does not use HOME, but the home in the passwd entry: only ssh's own output is proof
 home=$(ssh -T -F none -o ControlPath=%d/ -G host | sed -n 's/^controlpath \(.*[^/]\)\/*$/\1/p')
 { [ "$home" = /home/coder ] && [ "$HOME" = "$home" ] && [ -z "$(ls -A "$home")" ]; } || {
-  echo "error: ssh would use the home '$home', which is not the empty, throw-away one: nothing was done" >&2
+  echo "error: ssh would use the home '$home', which is not the empty, throw-away one: nothing was changed" >&2
   exit 3
 }
 
 bold='' dim='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m'); fi
-say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
+heading() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 run() { printf '%s$ %s%s\n' "$dim" "$*" "$plain"; "$@"; }
-# a step that is there to fail
+# a step that must fail
 fails() { if run "$@"; then echo "error: that should have failed" >&2; exit 1; fi; }
 
 # the git host: two private repositories, of which one has a writable deploy key and one a read-only key
@@ -59,10 +59,10 @@ export GIT_TERMINAL_PROMPT=0 GIT_PAGER=cat
 cd "$home"
 find . | LC_ALL=C sort >/run/lab/before
 
-say "A bare home: the private repository cannot be cloned"
+heading "A bare home: the private repository cannot be cloned"
 fails git clone --quiet https://github.com/acme/app
 
-say "The secrets come from variables, as a template would set them"
+heading "The secrets come from variables, as a template would set them"
 b64() { base64 -w0; }
 PUSHREADY_DEPLOY_KEYS_BASE64=$(
   printf '{"acme/app": "%s", "acme/docs": "%s"}' "$(b64 </run/lab/app)" "$(b64 </run/lab/docs)" | b64
@@ -77,10 +77,10 @@ PUSHREADY_CLAUDE_OAUTH_TOKEN=sk-ant-oat01-$(head -c 60 /dev/urandom | base64 -w0
 export PUSHREADY_DEPLOY_KEYS_BASE64 PUSHREADY_CODEX_AUTH_JSON PUSHREADY_CLAUDE_OAUTH_TOKEN
 run pushready apply --dry-run
 run pushready apply
-say "A second time there is nothing to do"
+heading "A second run changes nothing"
 run pushready apply
 
-say "Clone by the HTTPS URL, commit, push: it all goes over SSH with this repository's own key"
+heading "Clone by the HTTPS URL, commit, push: everything uses SSH with this repository's own key"
 run git clone --quiet https://github.com/acme/app
 cd app
 echo change >>README.md
@@ -88,26 +88,26 @@ run git commit --quiet --all --message "A change"
 run git push origin HEAD
 run git -C /srv/git/acme/app.git log --oneline
 
-say "The doctor proves it, repository by repository"
+heading "The doctor proves it, repository by repository"
 run pushready doctor --only ssh,push --repo acme/app || true
 
-say "The other repository gets the other key, which may only read: a push fails"
+heading "The other repository gets the other key, which has read access only: a push fails"
 cd "$home"
 run git clone --quiet git@github.com:acme/docs.git
 cd docs
 run git commit --quiet --allow-empty --message "A change"
 fails git push origin HEAD
-say "What the doctor says of it, to a person and to a program"
+heading "The doctor's report, for a person and for a program"
 fails pushready doctor --only push
 fails pushready doctor --only push --short
-say "And of what git printed, when only that is at hand"
+heading "The same from git's output alone"
 git push origin HEAD >/run/lab/push 2>&1 || true
 fails pushready explain --push /run/lab/push
 
 cd "$home"
-say "How it stands"
+heading "The status"
 fails pushready status
-say "Everything is taken back"
+heading "Remove undoes everything"
 rm -rf app docs
 run pushready remove
-find . | LC_ALL=C sort | cmp - /run/lab/before && echo "the home is as it was"
+find . | LC_ALL=C sort | cmp - /run/lab/before && echo "the home is unchanged"

@@ -1,4 +1,4 @@
-//! The command line: its types and its help. No behaviour, and no field that can hold a secret.
+//! The command line: its types and its help. No behaviour, and no field that can contain a secret.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -22,9 +22,9 @@ Examples:
 
 /// Makes a Coder workspace ready for a coding agent, and proves it.
 #[derive(Parser)]
-#[command(version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything asked for holds, 1 something is not ready, 2 usage, 3 could not run.")]
+#[command(version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything configured is ready, 1 something is not ready, 2 usage, 3 could not run.")]
 pub struct Cli {
-    /// Says more, and logs what is done; -vv also what is run and asked, -vvv all
+    /// Prints more, and logs each change; -vv also each child and request, -vvv everything
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
     #[command(subcommand)]
@@ -33,25 +33,25 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Observes the home, writes what differs, records a receipt
+    /// Reads the home, writes what differs, records a receipt
     #[command(after_help = APPLY_EXAMPLES, after_long_help = variables_help())]
     Apply(Apply),
-    /// Undoes exactly what the receipt says
+    /// Undoes exactly what the receipt lists
     #[command(
         after_help = "Examples:\n  pushready remove --dry-run\n  pushready remove --keep-logins"
     )]
     Remove(Remove),
-    /// Proves readiness, names the cause, says who can mend it; never repairs
+    /// Proves readiness, names the cause and who can fix it; never repairs
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
-    /// Tells how the last apply ended, without the network
+    /// Shows how the last apply and doctor run ended, without the network
     #[command(
         after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json"
     )]
     Status(Status),
-    /// Says what a code means, or what a failed push printed means
+    /// Explains a code, or the output of a failed push
     #[command(
-        after_help = "Examples:\n  pushready explain                       # all codes\n  pushready explain push-key-read-only\n  git push 2>&1 | pushready explain --push -\n  pushready explain --push push.log --json\n\nExit status of --push: 0 git succeeded, 1 it failed or that could not be told."
+        after_help = "Examples:\n  pushready explain                       # all codes\n  pushready explain push-key-read-only\n  git push 2>&1 | pushready explain --push -\n  pushready explain --push push.log --json\n\nExit status of --push: 0 git succeeded, 1 it failed or the output does not show it."
     )]
     Explain(Explain),
     /// Prints the paragraph for a repository's AGENTS.md
@@ -62,33 +62,33 @@ pub enum Command {
         after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready"
     )]
     Install(Install),
-    /// Internal: asked by ssh whether it is about this repository
+    /// Internal: run by ssh to find out whether it connects for this repository
     #[command(hide = true)]
     SshMatch { id: String },
 }
 
 #[derive(Args)]
 pub struct Apply {
-    /// Shows the plan and touches nothing
+    /// Shows the plan and changes nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Reads secrets from a JSON object on standard input: {"NAME": "value"}
     #[arg(long)]
     pub stdin: bool,
-    /// The report as JSON
+    /// Prints the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args)]
 pub struct Remove {
-    /// Shows the plan and touches nothing
+    /// Shows the plan and changes nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Leaves the Codex and Claude Code logins in place
     #[arg(long)]
     pub keep_logins: bool,
-    /// The report as JSON
+    /// Prints the report as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -96,70 +96,70 @@ pub struct Remove {
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Doctor {
-    /// Files and configuration only: no network
+    /// Checks files and configuration only: no network
     #[arg(long, conflicts_with = "live")]
     pub offline: bool,
-    /// A real push to a throw-away branch too, and one request per agent
+    /// Also pushes a throw-away branch, and makes one request per agent
     #[arg(long)]
     pub live: bool,
-    /// Only these checks or areas: push.write, codex
+    /// Runs only these checks or areas: push.write, codex
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// All but these
+    /// Runs all but these checks or areas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub skip: Vec<String>,
-    /// This repository besides those with a key
+    /// Checks this repository too, in addition to those with a key
     #[arg(long, value_name = "URL")]
     pub repo: Option<String>,
-    /// Every clone that is found
+    /// Checks every clone that is found
     #[arg(long)]
     pub all: bool,
-    /// Tries again for so long, as long as what is wrong may pass
+    /// Tries again for so long, while every failure may pass by itself
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub wait: u64,
-    /// What could not be told counts as a failure
+    /// Treats unknown as a failure
     #[arg(long)]
     pub strict: bool,
-    /// Exit 1 only for what PUSHREADY_REQUIRE names, and not for a server out of reach; the rest
-    /// is told all the same
+    /// Exits 1 only for what PUSHREADY_REQUIRE names, and not for a server that cannot be reached;
+    /// everything is still reported
     #[arg(long)]
     pub required: bool,
-    /// The report as JSON
+    /// Prints the report as JSON
     #[arg(long, conflicts_with = "short")]
     pub json: bool,
-    /// One line
+    /// Prints one line
     #[arg(long)]
     pub short: bool,
-    /// Lists the checks, and runs none
+    /// Lists the checks and runs none
     #[arg(long)]
     pub list: bool,
 }
 
 #[derive(Args)]
 pub struct Status {
-    /// One short line, always exit 0
+    /// Prints one short line, and always exits 0
     #[arg(long, conflicts_with = "json")]
     pub line: bool,
-    /// The report as JSON
+    /// Prints the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args)]
 pub struct Explain {
-    /// A code as apply and doctor print it; without one all are listed
+    /// A code as apply and doctor print it; without one, lists all codes
     pub code: Option<String>,
-    /// A file with what git push, fetch or clone printed; - is standard input
+    /// A file with the output of git push, fetch or clone; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "code")]
     pub push: Option<PathBuf>,
-    /// The answer as JSON
+    /// Prints the explanation as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args)]
 pub struct Install {
-    /// The folder that gets the binary
+    /// The folder for the binary, default ~/.local/bin
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
 }
@@ -167,7 +167,7 @@ pub struct Install {
 /// The examples and every variable, for `apply --help`.
 fn variables_help() -> String {
     let mut text = format!(
-        "{APPLY_EXAMPLES}\n\nVariables (a secret also comes as NAME_FILE or NAME_BASE64):\n"
+        "{APPLY_EXAMPLES}\n\nVariables (a secret can also be set as NAME_FILE or NAME_BASE64):\n"
     );
     for Variable { name, secret, meaning, .. } in variables::ALL {
         let secret = if *secret { " (secret)" } else { "" };

@@ -5,10 +5,10 @@
 #[derive(Debug)]
 pub struct Variable {
     pub name: &'static str,
-    /// A secret may also come as `NAME_FILE` or `NAME_BASE64`, and never reaches a child.
+    /// A secret can also be set as `NAME_FILE` or `NAME_BASE64`, and is never passed to a child.
     pub secret: bool,
-    /// A secret of other programs, which git's own helpers need too: children keep it, and it has
-    /// that one form.
+    /// A secret of other programs, which git's own helpers need too: it is passed to children, and
+    /// has only this form.
     pub shared: bool,
     pub meaning: &'static str,
 }
@@ -33,9 +33,9 @@ macro_rules! variables {
 
 variables! {
     CODEX_AUTH_JSON "PUSHREADY_CODEX_AUTH_JSON" secret "a Codex `auth.json` (ChatGPT subscription or API key), or an `at-…` access token"
-    CODEX_LEASE "PUSHREADY_CODEX_LEASE" plain "`1` (or `true`, `yes`, `on`; off: `0`, `false`, `no`, `off`; any other word is told and counts as `1`): write the seed without its refresh token, so that any number of workspaces may share it until it expires"
+    CODEX_LEASE "PUSHREADY_CODEX_LEASE" plain "`1` (or `true`, `yes`, `on`; off: `0`, `false`, `no`, `off`; any other value produces a warning and is treated as `1`): write the seed without its refresh token, so that any number of workspaces may share it until it expires"
     CLAUDE_OAUTH_TOKEN "PUSHREADY_CLAUDE_OAUTH_TOKEN" secret "token from `claude setup-token`; unset: `CLAUDE_CODE_OAUTH_TOKEN`"
-    CLAUDE_TOKEN_CREATED "PUSHREADY_CLAUDE_TOKEN_CREATED" plain "date the token was made, `YYYY-MM-DD` (it lives a year), not in the future; default: the day apply first saw it"
+    CLAUDE_TOKEN_CREATED "PUSHREADY_CLAUDE_TOKEN_CREATED" plain "date the token was made, `YYYY-MM-DD`, not in the future (it is valid for one year); default: the day apply first saw it"
     DEPLOY_KEYS "PUSHREADY_DEPLOY_KEYS" secret "JSON object: repository → private key (PEM or base64). Repository is `owner/repo` (github.com), `host/path/repo` or any git URL"
     DEPLOY_KEY "PUSHREADY_DEPLOY_KEY" secret "the private key for the single repository in `PUSHREADY_REPOSITORY`"
     REPOSITORY "PUSHREADY_REPOSITORY" plain "the repository of `PUSHREADY_DEPLOY_KEY`"
@@ -43,32 +43,32 @@ variables! {
     KNOWN_HOSTS "PUSHREADY_KNOWN_HOSTS" plain "extra known_hosts lines (self-hosted servers)"
     TRUSTED_FOLDERS "PUSHREADY_TRUSTED_FOLDERS" plain "folders whose trust prompt Codex and Claude Code should not show, `:`-separated"
     REMOTES_ROOTS "PUSHREADY_REMOTES_ROOTS" plain "folders searched for clones, `:`-separated; default: the home"
-    REQUIRE "PUSHREADY_REQUIRE" plain "`codex,claude,push:o/r`: required and absent is a failure; otherwise absent is skipped"
-    ACCEPT "PUSHREADY_ACCEPT" plain "codes that are accepted here, comma-separated: still printed, no longer failing"
-    UNCLAIMED "PUSHREADY_UNCLAIMED" plain "`1` (spelled as the lease): a prebuilt workspace not yet claimed: repository keys only, exit 0"
-    GITHUB_TOKEN "PUSHREADY_GITHUB_TOKEN" secret "a token with *Actions: read* (and *Administration: read* for policies and runners), for doctor's Actions checks alone"
-    EXTERNAL_AUTH_ID "PUSHREADY_EXTERNAL_AUTH_ID" plain "the id of Coder's external auth that knows GitHub, asked when no variable and no `gh` has a token; default `github`"
-    GITHUB_API_URL "PUSHREADY_GITHUB_API_URL" plain "base of GitHub's API, where the remote's host does not tell it"
-    GITHUB_STATUS_URL "PUSHREADY_GITHUB_STATUS_URL" plain "base of GitHub's status page; never sent a token"
-    HOSTED_LABELS "PUSHREADY_HOSTED_LABELS" plain "a file that replaces the dated table of GitHub's hosted runner labels"
+    REQUIRE "PUSHREADY_REQUIRE" plain "`codex,claude,push:o/r`: a required item that is absent is a failure; other absent items are skipped"
+    ACCEPT "PUSHREADY_ACCEPT" plain "codes that are accepted here, comma-separated: still printed, no longer a failure"
+    UNCLAIMED "PUSHREADY_UNCLAIMED" plain "`1` (same values as `PUSHREADY_CODEX_LEASE`): a prebuilt workspace that is not claimed yet: repository keys only, exit 0"
+    GITHUB_TOKEN "PUSHREADY_GITHUB_TOKEN" secret "a token with *Actions: read* (and *Administration: read* for policies and runners), used only for doctor's Actions checks"
+    EXTERNAL_AUTH_ID "PUSHREADY_EXTERNAL_AUTH_ID" plain "the id of Coder's external auth for GitHub, used when no variable and no `gh` has a token; default `github`"
+    GITHUB_API_URL "PUSHREADY_GITHUB_API_URL" plain "base URL of GitHub's API, if it does not follow from the remote's host"
+    GITHUB_STATUS_URL "PUSHREADY_GITHUB_STATUS_URL" plain "base URL of GitHub's status page; no token is sent to it"
+    HOSTED_LABELS "PUSHREADY_HOSTED_LABELS" plain "a file that replaces the built-in, dated table of GitHub's hosted runner labels"
     GH_TOKEN "GH_TOKEN" shared "gh's own variable, for github.com and ghe.com, read when `PUSHREADY_GITHUB_TOKEN` is unset"
     PLAIN_GITHUB_TOKEN "GITHUB_TOKEN" shared "the same, after `GH_TOKEN`"
     GH_ENTERPRISE_TOKEN "GH_ENTERPRISE_TOKEN" shared "gh's own variable for GitHub Enterprise Server"
     GITHUB_ENTERPRISE_TOKEN "GITHUB_ENTERPRISE_TOKEN" shared "the same, after `GH_ENTERPRISE_TOKEN`"
-    GH_HOST "GH_HOST" plain "gh's own variable: this host is a GitHub"
+    GH_HOST "GH_HOST" plain "gh's own variable: this host is a GitHub server"
     CLAUDE_CODE_OAUTH_TOKEN "CLAUDE_CODE_OAUTH_TOKEN" secret "Claude Code's own variable, read when `PUSHREADY_CLAUDE_OAUTH_TOKEN` is unset"
     CODEX_HOME "CODEX_HOME" plain "Codex's folder, default `~/.codex`"
-    CLAUDE_CONFIG_DIR "CLAUDE_CONFIG_DIR" plain "Claude Code's folder, default `~/.claude`; when set, `.claude.json` lies in it too"
+    CLAUDE_CONFIG_DIR "CLAUDE_CONFIG_DIR" plain "Claude Code's folder, default `~/.claude`; when set, it contains `.claude.json` too"
     HOME "HOME" plain "the home that is provisioned"
     XDG_STATE_HOME "XDG_STATE_HOME" plain "parent of the state folder, default `~/.local/state`"
     XDG_CONFIG_HOME "XDG_CONFIG_HOME" plain "parent of git's second global configuration and of the default seed folder, default `~/.config`"
-    PATH "PATH" plain "where git and ssh are looked for; its relative and empty entries are passed over"
+    PATH "PATH" plain "where git and ssh are searched; relative and empty entries are ignored"
     CODEX_SANDBOX "CODEX_SANDBOX" plain "set by Codex inside its sandbox"
     CODEX_SANDBOX_NETWORK_DISABLED "CODEX_SANDBOX_NETWORK_DISABLED" plain "set by Codex where its sandbox denies the network"
     GIT_CONFIG_GLOBAL "GIT_CONFIG_GLOBAL" plain "git's global configuration file, as git itself honours it"
 }
 
-/// What `scripts/install.sh` reads, and this program does not.
+/// Variables that `scripts/install.sh` reads, and this program does not.
 pub const INSTALLER: &[&str] = &[
     "PUSHREADY_VERSION",
     "PUSHREADY_SHA256",
@@ -79,20 +79,20 @@ pub const INSTALLER: &[&str] = &[
     "PUSHREADY_INSTALL_DIR",
 ];
 
-/// Other programs' variables, which the doctor looks at as evidence: it sets none, and prints no
-/// value of a secret one.
+/// Other programs' variables, which the doctor reads as evidence: it sets none of them, and prints
+/// no value of a secret one.
 pub mod observed {
     pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
     pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
     pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";
-    /// Where Codex renews its login instead of at OpenAI's.
+    /// The URL where Codex renews its login, instead of OpenAI's.
     pub const CODEX_REFRESH_TOKEN_URL_OVERRIDE: &str = "CODEX_REFRESH_TOKEN_URL_OVERRIDE";
-    /// Codex sets it in the processes that it denies the network.
+    /// Codex sets it in processes to which it denies the network.
     pub const CODEX_SANDBOX_NETWORK_DISABLED: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
     pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
     pub const ANTHROPIC_AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
     pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
-    /// Claude Code without everything that is not asked for on its command line, logins included.
+    /// Claude Code then uses only what its command line names, and no stored login.
     pub const CLAUDE_CODE_SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
     /// Each sends Claude Code to a cloud provider instead.
     pub const CLAUDE_CODE_PROVIDERS: &[&str] = &[
@@ -103,8 +103,8 @@ pub mod observed {
         "CLAUDE_CODE_USE_ANTHROPIC_AWS",
         "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
     ];
-    /// Each gives Claude Code another way to log in, or another server to do it at (2.1.330,
-    /// measured).
+    /// Each gives Claude Code another way to log in, or another login server (measured with
+    /// 2.1.330).
     pub const CLAUDE_CODE_LOGINS: &[&str] = &[
         "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
         "ANTHROPIC_UNIX_SOCKET",
@@ -112,7 +112,7 @@ pub mod observed {
     ];
     /// Headers of every request, one a line.
     pub const ANTHROPIC_CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
-    /// Where the credentials file lies, if not in Claude Code's folder.
+    /// The folder of the credentials file, if not Claude Code's folder.
     pub const CLAUDE_SECURESTORAGE_CONFIG_DIR: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
     pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
     pub const CODER_AGENT_URL: &str = "CODER_AGENT_URL";
@@ -124,12 +124,12 @@ pub mod observed {
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 
-/// The tokens of forges, which git's helpers need, and no model's client.
+/// The tokens of forges, which git's helpers need, and agent clients do not.
 pub fn of_forges() -> impl Iterator<Item = &'static str> {
     ALL.iter().filter(|variable| variable.shared).map(|variable| variable.name)
 }
 
-/// The variables in which a secret may stand: they are taken out of every child's environment.
+/// The variables that may contain a secret: they are removed from every child's environment.
 pub fn secret_names() -> impl Iterator<Item = String> {
     ALL.iter()
         .filter(|variable| variable.secret && !variable.shared)
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_taken_from_children_in_every_form() {
+    fn secrets_are_removed_from_children_in_every_form() {
         let names: Vec<_> = secret_names().collect();
         assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS".to_owned()));
         assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS_BASE64".to_owned()));

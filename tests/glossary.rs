@@ -24,14 +24,8 @@ const SCOPE: &[&str] = &[
 
 /// Not converted yet: shrinks until it is empty.
 const NOT_YET: &[&str] = &[
-    "CHANGELOG.md",
-    "README.md",
-    "docs",
-    "schema",
-    "scripts/coder",
     "src/apply",
     "src/catalogue/finding.rs",
-    "src/cli.rs",
     "src/command",
     "src/doctor",
     "src/env.rs",
@@ -50,7 +44,6 @@ const NOT_YET: &[&str] = &[
     "src/settings",
     "src/ssh_match.rs",
     "src/state",
-    "src/variables.rs",
 ];
 
 /// Not to be used, and what to write instead. `_` in a name counts as a blank, letter case does

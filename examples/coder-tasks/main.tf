@@ -1,11 +1,11 @@
 # Coder with Tasks (2.28 to 2.36, and the 2.34 ESR): agents from the modules' last versions with Tasks, and logins that the
-# template has for everybody. Pushed with
+# template has for all users. Push it with
 #
 #   coder templates push tasks --variables-file secrets.yaml --yes
 #
 # pushready has no start script of its own here: it would race codex 4.x, which writes a stub over the login at each start. The
-# hook before its install keeps the refreshed login, the one after it gives it back, and the last one proves it.
-# `./pushready` is coder-module of a release, put beside this file: it pins the binary that it fetches.
+# hook before its install keeps the refreshed login, the one after it restores it, and the last one proves it.
+# `./pushready` is coder-module of a release, put beside this file: it pins the binary that it downloads.
 terraform {
   required_providers {
     coder = {
@@ -77,7 +77,7 @@ module "codex" {
   workdir             = "/home/coder/app"
   ai_prompt           = data.coder_task.me.prompt
   pre_install_script  = module.pushready.hook
-  post_install_script = module.pushready.proof # its exit status is lost in the module: the verdict is in the log and the dashboard
+  post_install_script = module.pushready.proof # the module ignores its exit status: the verdict is in the log and the dashboard
 }
 
 resource "coder_ai_task" "codex" {

@@ -1,4 +1,4 @@
-# Coder 2.39 and later, with user secrets: Terraform sees no secret at all. Each developer runs this once:
+# Coder 2.39 and later, with user secrets: Terraform never gets a secret. Each developer runs this once:
 #
 #   d=$(mktemp -d); CODEX_HOME=$d codex login --device-auth      # a login of its own, never a copy of ~/.codex
 #   coder secret create codex  --file '~/.config/pushready/seed/codex-auth.json' <$d/auth.json; rm -r $d
@@ -6,8 +6,8 @@
 #   coder secret create claude --file '~/.config/pushready/seed/claude-oauth-token' <token.txt
 #   coder secret create app    --file '~/.config/pushready/seed/deploy-keys/github.com/acme/app' <app.key
 #
-# The seed folder is not where Codex keeps its login: a secret at ~/.codex/auth.json would take each refreshed login back.
-# `./pushready` is coder-module of a release, put beside this file: it pins the binary that it fetches.
+# The seed folder is not where Codex keeps its login: a secret at ~/.codex/auth.json would overwrite each refreshed login.
+# `./pushready` is coder-module of a release, put beside this file: it pins the binary that it downloads.
 terraform {
   required_providers {
     coder = {
@@ -51,7 +51,7 @@ module "pushready" {
   trusted_folders = ["~/app"]
 }
 
-# … and applies again and proves after it: what the other modules undid is mended, and the verdict is about the end
+# … and applies again and proves after it: this restores what the other modules undid, and gives the final verdict
 module "proof" {
   source   = "./pushready"
   agent_id = coder_agent.main.id
@@ -64,7 +64,7 @@ data "coder_script_order" "pushready" {
     run      = ["module.git_clone", "module.codex", "module.claude_code"]
     after    = ["module.pushready"]
     phase    = "start"
-    requires = "completion" # one bad key is no reason to skip the clone of another repository
+    requires = "completion" # one bad key should not prevent the clone of another repository
   }
   rule {
     run      = ["module.proof"]

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs pushready: fetches the static binary for this machine, compares its SHA-256 with the pinned one, and only then
-# makes it executable. No root. Where the right binary is in place, nothing is fetched. Variables, all optional:
-#   PUSHREADY_INSTALL_DIR   the folder that gets it, default ~/.local/bin
-#   PUSHREADY_DOWNLOAD_URL  URL or path of a folder with a release's files, or of the file itself (in a URL under its own name)
-#   PUSHREADY_VERSION       another version than the pinned one, along with its sum:
-#   PUSHREADY_SHA256        of this machine's file; or by machine: PUSHREADY_SHA256_X86_64, PUSHREADY_SHA256_AARCH64
+# Installs pushready: downloads the static binary for this machine, compares its SHA-256 with the pinned one, and only then
+# makes it executable. No root. If the right binary is installed, nothing is downloaded. Variables, all optional:
+#   PUSHREADY_INSTALL_DIR   the folder for the binary, default ~/.local/bin
+#   PUSHREADY_DOWNLOAD_URL  URL or path of a folder with a release's files, or of the file itself (in a URL with its own name)
+#   PUSHREADY_VERSION       another version than the pinned one; needs its sum:
+#   PUSHREADY_SHA256        of this machine's file; or for each machine: PUSHREADY_SHA256_X86_64, PUSHREADY_SHA256_AARCH64
 #   PUSHREADY_DOWNLOAD_TIMEOUT  seconds, default 300
 # Proxies and ~/.netrc are honoured as curl and wget do. The text also works as `sh -c TEXT` and with `sh -s`.
 set -eu
@@ -22,9 +22,9 @@ fail() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # whether FILE is the pinned one; the fastest tool first
-proven() {
+verified() {
   sum=$({ openssl dgst -sha256 -r || sha256sum || shasum -a 256 || busybox sha256sum; } <"$1" 2>/dev/null) ||
-    fail 'no sha256sum, shasum, openssl or busybox: nothing is installed unproven' 'install one of them'
+    fail 'no sha256sum, shasum, openssl or busybox: nothing is installed without verification' 'install one of them'
   sum=${sum%% *}
   [ "$sum" = "$expected" ]
 }
@@ -38,11 +38,11 @@ fetch() {
   else fail 'no curl, wget or busybox' 'install one, or set PUSHREADY_DOWNLOAD_URL to a path'
   fi
   tool=$1
-  # wget itself limits each wait on the network alone, and busybox 1.35 crashes when it is asked to
+  # wget limits only each single wait for the network, and busybox 1.35 crashes with that option
   if have timeout; then set -- timeout "$seconds" "$@"
   elif have busybox; then set -- busybox timeout "$seconds" "$@"
   fi
-  # in the background: a shell does not heed a signal before its foreground child has ended
+  # in the background: a shell handles a signal only after its foreground child has ended
   "$@" >/dev/null &
   child=$! status=0
   wait "$child" || status=$?
@@ -64,9 +64,9 @@ clean() {
   [ -z "$work" ] || rm -rf "$work"
 }
 
-# on the PATH of all processes of a Coder workspace, but not kept over a restart
+# on the PATH of all processes of a Coder workspace, but lost at a restart
 link() {
-  # shellcheck disable=SC3013 # dash, busybox, bash and ksh have -ef, and so has POSIX since 2024
+  # shellcheck disable=SC3013 # dash, busybox, bash and ksh have -ef, and POSIX has it since 2024
   if [ -z "${CODER_SCRIPT_BIN_DIR:-}" ] || [ "$CODER_SCRIPT_BIN_DIR/pushready" -ef "$target" ]; then return; fi
   link=$CODER_SCRIPT_BIN_DIR/.pushready.$$
   { mkdir -p "$CODER_SCRIPT_BIN_DIR" && ln -sf "$target" "$link" && mv -f "$link" "$CODER_SCRIPT_BIN_DIR/pushready"; } ||
@@ -88,36 +88,36 @@ main() {
   if [ "${PUSHREADY_VERSION:-$version}" != "$version" ]; then version=$PUSHREADY_VERSION pinned=; fi
   expected=$(printf %s "${PUSHREADY_SHA256:-${given:-$pinned}}" | tr A-F a-f)
   [ "${version:+$expected}" ] || fail "no SHA-256 is pinned for pushready ${version:-(no version)} on $machine" \
-    'take install.sh from a release, or set PUSHREADY_VERSION and PUSHREADY_SHA256 as its SHA256SUMS says'
+    'use install.sh of a release, or set PUSHREADY_VERSION and PUSHREADY_SHA256 from its SHA256SUMS'
 
   folder=${PUSHREADY_INSTALL_DIR:-${HOME:?is not set: set it or PUSHREADY_INSTALL_DIR}/.local/bin}
   case $folder in
     /*) ;;
-    [~]/*) folder=$HOME${folder#?} ;; # Terraform expands none
+    [~]/*) folder=$HOME${folder#?} ;; # Terraform does not expand it
     *) folder=$PWD/$folder ;;
   esac
   target=$folder/pushready
   [ ! -d "$target" ] || fail "$target is a folder" 'move it away, or set PUSHREADY_INSTALL_DIR'
-  if [ -x "$target" ] && [ -r "$target" ] && proven "$target"; then
+  if [ -x "$target" ] && [ -r "$target" ] && verified "$target"; then
     link
     return
   fi
-  proven /dev/null || : # a machine that cannot prove need not fetch
+  verified /dev/null || : # fails before the download if this machine cannot verify
 
   name=pushready-$version-$machine-linux
   from=${PUSHREADY_DOWNLOAD_URL:-${url:+$url/v$version}}
   from=${from#file://}
   [ "$from" ] || fail 'nowhere to fetch from' 'set PUSHREADY_DOWNLOAD_URL to a URL or path with the release'
   case ${from%%[?#]*} in
-    */"$name") ;; # of the file itself, perhaps a signed one
+    */"$name") ;; # the URL of the file itself, perhaps a signed one
     *://*) from=${from%/}/$name ;;
     *) [ ! -d "$from" ] || from=${from%/}/$name ;;
   esac
 
-  # the binary and new folders can be read by all, and written by nobody else
+  # all users can read the binary and new folders, only this user can write to them
   umask 022
   { mkdir -p "$folder" && work=$(mktemp -d "$folder/.pushready.XXXXXX"); } ||
-    fail "cannot write to $folder" 'set PUSHREADY_INSTALL_DIR to a folder of your own'
+    fail "cannot write to $folder" 'set PUSHREADY_INSTALL_DIR to a folder that you can write to'
   new=$work/pushready
   case $from in
     *://*@*) fail 'a user in PUSHREADY_DOWNLOAD_URL' 'the process list would show a password: use ~/.netrc; an @ elsewhere is %40' ;;
@@ -126,11 +126,11 @@ main() {
     *://*) fail "not HTTPS: $from" 'set PUSHREADY_DOWNLOAD_URL to an https:// address or a path' ;;
     *) cat "$from" >"$new" || fail "cannot copy $from to $folder" 'check PUSHREADY_DOWNLOAD_URL and the space on the disk' ;;
   esac
-  if ! proven "$new"; then
+  if ! verified "$new"; then
     start=
     IFS= read -r start <"$new" || :
-    case $start in '<'*) is='a web page (a proxy or a login in between?)' ;; *) is='cut short, or another file' ;; esac
-    fail "$from has SHA-256 $sum, not $expected" "nothing was installed: what came is $is"
+    case $start in '<'*) is='a web page (from a proxy or a login page?)' ;; *) is='cut off, or another file' ;; esac
+    fail "$from has SHA-256 $sum, not $expected" "nothing was installed: the download is $is"
   fi
   chmod 755 "$new"
   "$new" --version >/dev/null || fail "cannot run programs in $folder" 'mounted noexec? set PUSHREADY_INSTALL_DIR'

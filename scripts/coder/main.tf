@@ -1,5 +1,5 @@
 terraform {
-  # the first whose validations may look at other variables
+  # the first version whose validations can refer to other variables
   required_version = ">= 1.9"
 
   required_providers {
@@ -19,7 +19,7 @@ variable "agent_id" {
 
 variable "part" {
   type        = string
-  description = "What this instance does at start. `all`: install, apply, prove. `before`: install and apply, for an instance that other modules are ordered after; no stop script and no cron. `after`: everything, for an instance that is ordered after the other modules. `hooks`: no start script, for templates that give `hook` to other modules."
+  description = "What this instance does at start. `all`: install, apply, prove. `before`: install and apply, for an instance that runs before other modules; no stop script and no cron. `after`: everything, for an instance that runs after the other modules. `hooks`: no start script, for templates that use `hook` in other modules."
   default     = "all"
 
   validation {
@@ -28,7 +28,7 @@ variable "part" {
   }
 }
 
-# --- what the workspace gets. Better than any variable: user secrets that are files in the seed folder ----------------------
+# --- logins and keys. Better than any of these variables: user secrets that are files in the seed folder ----------------------
 
 variable "codex_auth_json" {
   type        = string
@@ -39,7 +39,7 @@ variable "codex_auth_json" {
 
 variable "codex_lease" {
   type        = bool
-  description = "Write the Codex login without its refresh token, so that any number of workspaces may share it until it expires. Default: yes for a `codex_auth_json`, unless `per_user_logins`."
+  description = "Write the Codex login without its refresh token, so that any number of workspaces may share it until it expires. Default: true with a `codex_auth_json`, unless `per_user_logins`."
   default     = null
 }
 
@@ -52,13 +52,13 @@ variable "claude_oauth_token" {
 
 variable "claude_other_auth" {
   type        = bool
-  description = "Claude Code gets an API key, a key helper, a gateway or a cloud provider from elsewhere in this template. A `claude_oauth_token` beside it is refused."
+  description = "Claude Code gets an API key, a key helper, a gateway or a cloud provider from elsewhere in this template. An additional `claude_oauth_token` is refused."
   default     = false
 }
 
 variable "claude_token_created" {
   type        = string
-  description = "The date on which the token was made, YYYY-MM-DD; it lives a year and does not tell."
+  description = "The date on which the token was made, YYYY-MM-DD. It is valid for a year, and does not contain its date."
   default     = null
 
   validation {
@@ -69,20 +69,20 @@ variable "claude_token_created" {
 
 variable "per_user_logins" {
   type        = bool
-  description = "The logins given here are the workspace owner's own, such as a parameter or an outer secret store has them, and not the same for every workspace of the template."
+  description = "The logins given here are the workspace owner's own, for instance from a parameter or an external secret store, and not the same for every workspace of the template."
   default     = false
 }
 
 variable "deploy_keys" {
   type        = map(string)
-  description = "Repository => private key in OpenSSH's form. A repository is `owner/repo` (github.com), `host/path/repo` or any git URL. Set, it is the whole truth: a repository that is gone loses its key. Null leaves things alone."
+  description = "Repository => private key in OpenSSH's format. A repository is `owner/repo` (github.com), `host/path/repo` or any git URL. If set, it is authoritative: a repository that was removed from the map loses its key. Null changes nothing."
   default     = null
   sensitive   = true
 }
 
 variable "known_hosts" {
   type        = string
-  description = "Lines of known_hosts for servers of your own; the public forges are known."
+  description = "Lines of known_hosts for your own servers; the public forges are pinned."
   default     = null
 
   validation {
@@ -98,31 +98,31 @@ variable "trusted_folders" {
 
   validation {
     condition     = alltrue([for folder in coalesce(var.trusted_folders, []) : can(regex("^(~/|/)[^\\n:]*$", folder))])
-    error_message = "trusted_folders begin with / or ~/, and hold no colon."
+    error_message = "trusted_folders begin with / or ~/, and contain no colon."
   }
 }
 
 variable "remotes_roots" {
   type        = list(string)
-  description = "Folders that are searched for clones, whose HTTPS remotes become SSH. Default: the home."
+  description = "Folders that are searched for clones; their HTTPS remotes become SSH. Default: the home."
   default     = null
 }
 
 variable "seed_dir" {
   type        = string
-  description = "The seed folder, where user secrets or a mount put `codex-auth.json`, `claude-oauth-token`, `known_hosts` and `deploy-keys/HOST/PATH`. Default: ~/.config/pushready/seed."
+  description = "The seed folder, with `codex-auth.json`, `claude-oauth-token`, `known_hosts` and `deploy-keys/HOST/PATH` from user secrets or a mount. Default: ~/.config/pushready/seed."
   default     = null
 }
 
 variable "unclaimed" {
   type        = bool
-  description = "A prebuilt workspace that nobody has claimed: repository keys only, and never red. Default: what `data.coder_workspace` says."
+  description = "A prebuilt workspace that is not claimed yet: repository keys only, and never fails. Default: from `data.coder_workspace`."
   default     = null
 }
 
 variable "git_ssh_command" {
   type        = string
-  description = "GIT_SSH_COMMAND of all processes. `ssh` where the agent has `api_key_scope = \"no_user_data\"`, under which `coder gitssh` cannot work."
+  description = "GIT_SSH_COMMAND of all processes. Use `ssh` if the agent has `api_key_scope = \"no_user_data\"`, under which `coder gitssh` cannot work."
   default     = null
 }
 
@@ -130,12 +130,12 @@ variable "git_ssh_command" {
 
 variable "require" {
   type        = list(string)
-  description = "What must be there: `codex`, `claude`, `push:owner/repo`. The start script is red for these alone."
+  description = "What must be ready: `codex`, `claude`, `push:owner/repo`. The start script fails for these alone."
   default     = []
 
   validation {
     condition     = length(var.require) == 0 || var.part != "before"
-    error_message = "require is for the instance that proves: give it to the one of part `after`."
+    error_message = "require is for the instance that proves: set it on the one with part `after`."
   }
   validation {
     condition = alltrue([
@@ -145,13 +145,13 @@ variable "require" {
     error_message = "require: ${join(", ", [
       for entry in var.require : "\"${entry}\"" if !(contains(["codex", "claude"], entry) ||
       can(regex(local.repository, trimprefix(entry, "push:"))) && startswith(entry, "push:") && !strcontains(entry, ","))
-    ])} names nothing. Entries are codex, claude and push:owner/repo."
+    ])}: unknown entry. Entries are codex, claude and push:owner/repo."
   }
 }
 
 variable "accept" {
   type        = list(string)
-  description = "Codes of the doctor that are accepted: still told, no longer failing."
+  description = "Codes of the doctor that are accepted: still reported, no longer a failure."
   default     = []
 
   validation {
@@ -168,7 +168,7 @@ variable "start_blocks_login" {
 
 variable "wait_seconds" {
   type        = number
-  description = "How long the start script tries again while what is wrong may pass by itself, such as a server out of reach."
+  description = "How long the start script tries again while every failure may pass by itself, such as a server that cannot be reached."
   default     = 60
 
   validation {
@@ -179,7 +179,7 @@ variable "wait_seconds" {
 
 variable "check_every_minutes" {
   type        = number
-  description = "How often cron keeps the refreshed login and proves again; the minute is each workspace's own. 0: never."
+  description = "How often cron keeps the refreshed login and proves again; each workspace has its own minute. 0: never."
   default     = 30
 
   validation {
@@ -192,7 +192,7 @@ variable "check_every_minutes" {
 
 variable "install" {
   type        = bool
-  description = "Whether scripts and hooks install pushready where it is not in place. `false` where the image brings it along."
+  description = "Whether scripts and hooks install pushready if it is missing. `false` if the image contains it."
   default     = true
 }
 
@@ -209,26 +209,26 @@ variable "install_dir" {
 
 variable "download_url" {
   type        = string
-  description = "Where the release lies: URL or path of a folder with its files, or of the file itself. Default: as install.sh of this module says."
+  description = "The location of the release: URL or path of a folder with its files, or of the file itself. Default: the one in install.sh of this module."
   default     = null
 
   validation {
     condition     = !can(regex("://[^/]*@", coalesce(var.download_url, "-")))
-    error_message = "download_url holds a user, and would stand in the script's text: use ~/.netrc."
+    error_message = "download_url contains a user, and would be part of the script's text: use ~/.netrc."
   }
   validation {
     condition     = !var.install || local.pinned.url || var.download_url != null
-    error_message = "install.sh of this module names no address, for it is not a release's: give download_url."
+    error_message = "install.sh of this module has no address, because it is not from a release: set download_url."
   }
   validation {
     condition     = can(regex("^(https://[^/]|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])[:/]|(file://)?/)", coalesce(var.download_url, "/")))
-    error_message = "download_url begins with https://, file:/// or /: what comes by http:// from elsewhere is refused by install.sh."
+    error_message = "download_url begins with https://, file:/// or /: install.sh refuses http:// from other machines."
   }
 }
 
 variable "pushready_version" {
   type        = string
-  description = "Another version than the one that install.sh pins; with its `sha256`."
+  description = "Another version than the one that install.sh pins; needs its `sha256`."
   default     = null
 
   validation {
@@ -237,7 +237,7 @@ variable "pushready_version" {
   }
   validation {
     condition     = !var.install || (local.pinned.sums && var.pushready_version == null) || (var.pushready_version != null && length(var.sha256) > 0)
-    error_message = "install.sh of this module does not pin this version: give pushready_version and sha256 as SHA256SUMS of the release says, or take the module from a release."
+    error_message = "install.sh of this module does not pin this version: set pushready_version and sha256 from SHA256SUMS of the release, or use the module of a release."
   }
 }
 
@@ -256,7 +256,7 @@ variable "sha256" {
 
 variable "sync_unit" {
   type        = string
-  description = "The name under which the start script takes part in `coder exp sync`, on agents that serve it."
+  description = "The name of the start script in `coder exp sync`, on agents that have it."
   default     = null
 
   validation {
@@ -272,7 +272,7 @@ variable "sync_after" {
 
   validation {
     condition     = alltrue([for unit in var.sync_after : can(regex("^[A-Za-z0-9._-]+$", unit))]) && (length(var.sync_after) == 0 || var.sync_unit != null)
-    error_message = "sync_after is a list of names of units, and needs a sync_unit."
+    error_message = "sync_after is a list of names of units, and requires a sync_unit."
   }
 }
 
@@ -289,7 +289,7 @@ locals {
   # owner/repo and host/path/repo · scp-like · a URL without a password
   repository = "^([A-Za-z0-9_][A-Za-z0-9._-]*(/~?[A-Za-z0-9._%-]+)+|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\\s:@]+|(https|http|ssh|git|git\\+ssh)://([^/@:\\s]+@)?[^/@\\s]+/[^\\s@]+)/?$"
 
-  # Why a secret is refused, in lines that hold none. Not in a validation of its variable: Terraform 1.11 prints there
+  # Why a secret is refused, in lines that contain no secret. Not in a validation of its variable: Terraform 1.11 prints there
   # the value that the caller gave, whatever this module says of it.
   refused = {
     codex_auth_json = nonsensitive([for reason, holds in {
@@ -299,35 +299,35 @@ locals {
       "is neither the text of an auth.json nor an `at-…` access token." = !can(regex("^[\\s\"']*(?i:bearer\\s+)?at-|^[\\s\\x{feff}]*([\"']|\\{\\\\)|^([A-Za-z0-9+/_=-]\\s*){16,}$|^-$", local.codex_given)) && !can(keys(jsondecode(trimspace(local.codex_given))))
     } : "codex_auth_json ${reason}" if holds])
     claude_oauth_token = nonsensitive([for reason, holds in {
-      " is larger than 90 kB: its variable would make every exec in the workspace fail."                                             = length(base64encode(local.claude_given)) > local.largest
-      " is a token as `claude setup-token` prints it: not an API key (give that to the claude-code module), not a path and no JSON." = can(regex("^\\s*(sk-ant-api|[~/.{])", local.claude_given))
+      " is larger than 90 kB: its variable would make every exec in the workspace fail."                                         = length(base64encode(local.claude_given)) > local.largest
+      " must be a token as `claude setup-token` prints it: not an API key (set that in the claude-code module), a path or JSON." = can(regex("^\\s*(sk-ant-api|[~/.{])", local.claude_given))
       # or base64 of one, and whatever a paste has before it
-      " is no token of `claude setup-token`, which begins with sk-ant-oat."                                            = !can(regex("sk-ant-oat[0-9]{2}-|^-$", local.claude_given)) && (strcontains(local.claude_given, "sk-") || !can(regex("^[\\s\"']*([A-Za-z0-9+/_=-]\\s*){16,}[\\s\"']*$", local.claude_given)))
-      " and claude_other_auth: with two ways to log in, Claude Code uses one and says nothing of the other. Give one." = var.claude_other_auth && local.claude_given != "-"
+      " is not a token of `claude setup-token`, which begins with sk-ant-oat."                                                  = !can(regex("sk-ant-oat[0-9]{2}-|^-$", local.claude_given)) && (strcontains(local.claude_given, "sk-") || !can(regex("^[\\s\"']*([A-Za-z0-9+/_=-]\\s*){16,}[\\s\"']*$", local.claude_given)))
+      " and claude_other_auth: with two ways to log in, Claude Code uses one and ignores the other without a warning. Set one." = var.claude_other_auth && local.claude_given != "-"
     } : "claude_oauth_token${reason}" if holds])
     deploy_keys = nonsensitive(concat(
       [for entry in local.keys_given : format("deploy_keys: %s is %s.", entry.shown, (
         trimspace(entry.key) == "" ? "empty: leave the repository out of the map" :
-        can(regex("^\\W*(ssh-|ecdsa-|sk-(ssh|ecdsa)-)|BEGIN [A-Z0-9 ]*PUBLIC KEY", entry.key)) ? "a public key: give the private one" :
-        can(regex("PRIVATE KEY", entry.key)) ? "a key of another form than OpenSSH's: tls_private_key has it as private_key_openssh, and `ssh-keygen -p -f KEY` turns a file into it" :
-        can(regex("^\\s*[~/.][^\\n]*$", entry.key)) ? "a path: give the key itself, with file(\"…\")" :
-        "no private key"
+        can(regex("^\\W*(ssh-|ecdsa-|sk-(ssh|ecdsa)-)|BEGIN [A-Z0-9 ]*PUBLIC KEY", entry.key)) ? "a public key: set the private one" :
+        can(regex("PRIVATE KEY", entry.key)) ? "a key in another format than OpenSSH's: use private_key_openssh of tls_private_key, or convert a file with `ssh-keygen -p -f KEY`" :
+        can(regex("^\\s*[~/.][^\\n]*$", entry.key)) ? "a path: set the key itself, with file(\"…\")" :
+        "not a private key"
       )) if !can(regex("BEGIN OPENSSH PRIVATE KEY|${local.armour_in_base64}", entry.key))],
-      [for entry in local.keys_given : "deploy_keys: ${entry.shown}. It takes repository => key; a repository is `owner/repo`, `host/path/repo` or a git URL without a password." if !entry.named],
+      [for entry in local.keys_given : "deploy_keys: ${entry.shown}. It maps repository => key; a repository is `owner/repo`, `host/path/repo` or a git URL without a password." if !entry.named],
       length(base64encode(jsonencode(var.deploy_keys))) <= local.largest ? [] : ["deploy_keys are larger than 90 kB together: their variable would make every exec in the workspace fail. User secrets that are files have no such limit."],
     ))
   }
   codex_given  = coalesce(var.codex_auth_json, "-")
   claude_given = coalesce(var.claude_oauth_token, "-")
-  # a name is shown only if it can be nothing else, and never a user or a query in it: those may be tokens
+  # a name is shown only if it is certainly a repository, and never a user or a query in it: those may be tokens
   keys_given = [for place, name in keys(coalesce(var.deploy_keys, {})) : merge({ key = coalesce(var.deploy_keys[name], " ") },
     can(regex(local.repository, name)) && !can(regex("(^|[/:])\\.{1,2}(/|$)", name)) && length(name) <= 200 && !strcontains(name, local.armour_in_base64) ?
     { named = true, shown = replace(replace(name, "/[?#].*/", "?***"), "/(^|\\/\\/)[^\\/@]*@/", can(regex("(^|//)git@", name)) ? "$${1}git@" : "$${1}***@") } :
-    { named = false, shown = "entry ${place + 1} of the map (not shown: it is no repository)" }
+    { named = false, shown = "entry ${place + 1} of the map (not shown: it is not a repository)" }
   )]
 
   unclaimed = var.unclaimed == null ? data.coder_workspace.me.is_prebuild : var.unclaimed
-  # a default of "" is how a template says that it has none
+  # a template has "" as the default of a variable that is not set
   codex  = nonsensitive(var.codex_auth_json != null && var.codex_auth_json != "") && !local.unclaimed
   claude = nonsensitive(var.claude_oauth_token != null && var.claude_oauth_token != "") && !local.unclaimed
   lease  = var.codex_lease != null ? var.codex_lease : local.codex && !var.per_user_logins ? true : null
@@ -352,14 +352,14 @@ locals {
     PUSHREADY_TRUSTED_FOLDERS      = var.trusted_folders == null ? null : join(":", var.trusted_folders)
     PUSHREADY_REMOTES_ROOTS        = var.remotes_roots == null ? null : join(":", var.remotes_roots)
     PUSHREADY_SEED_DIR             = var.seed_dir
-    # a list that is empty but set: what the last build required, and this one does not, must not stay red
+    # a list that is empty but set: what only the last build required must not fail any more
     PUSHREADY_REQUIRE   = var.part == "before" ? null : length(var.require) > 0 ? join(",", var.require) : ","
     PUSHREADY_ACCEPT    = length(var.accept) == 0 ? null : join(",", var.accept)
     PUSHREADY_UNCLAIMED = local.unclaimed ? "1" : null
     GIT_SSH_COMMAND     = var.git_ssh_command
   } : name => value if value != null }
 
-  # a checkout on Windows may have made CRLF of line ends, which no shell takes
+  # a checkout on Windows may have CRLF line ends, which shells do not accept
   text      = { for name in ["sync.sh", "start.sh", "stop.sh", "check.sh", "status.sh"] : name => replace(file("${path.module}/scripts/${name}"), "\r\n", "\n") }
   installer = trimspace(replace(file("${path.module}/install.sh"), "\r\n", "\n"))
   pinned = {
@@ -394,7 +394,7 @@ locals {
   proof = "${local.prove}${local.text["start.sh"]}"
   start = "${var.part == "before" ? local.apply : local.prove}${local.sync}${local.text["start.sh"]}"
 
-  # each workspace has minutes of its own, so that a thousand of them do not ask GitHub at once
+  # each workspace has its own minutes, so that a thousand of them do not connect to GitHub at once
   digits = [for place in [0, 4, 8] : parseint(substr(sha256(data.coder_workspace.me.id), place, 4), 16)]
   hours  = floor(var.check_every_minutes / 60)
   cron = var.check_every_minutes == 0 ? null : join(" ", concat([local.digits[0] % 60],
@@ -449,14 +449,14 @@ resource "coder_script" "check" {
 check "codex_login_of_one_for_all" {
   assert {
     condition     = !(local.codex && local.rotates && local.lease == false && !var.per_user_logins)
-    error_message = "codex_auth_json holds a refresh token, and every workspace of this template gets it: the first that refreshes logs out all others. Set codex_lease, or per_user_logins where the login is the owner's own; best are user secrets."
+    error_message = "codex_auth_json contains a refresh token, and every workspace of this template gets it: the first that refreshes logs out all others. Set codex_lease, or per_user_logins if the login is the owner's own; user secrets are better."
   }
 }
 
 check "claude_login_of_one_for_all" {
   assert {
     condition     = !local.claude || var.per_user_logins
-    error_message = "claude_oauth_token goes to every workspace of this template, and a subscription is for its subscriber alone. Set per_user_logins where the token is the owner's own; best are user secrets."
+    error_message = "claude_oauth_token goes to every workspace of this template, and a subscription is for its subscriber alone. Set per_user_logins if the token is the owner's own; user secrets are better."
   }
 }
 
@@ -470,7 +470,7 @@ check "required_key_is_given" {
 }
 
 output "hook" {
-  description = "Text for `pre_install_script`, `post_install_script` and `pre_clone_script` of other modules: installs pushready where it is not in place, applies, and always exits 0. It holds no secret."
+  description = "Text for `pre_install_script`, `post_install_script` and `pre_clone_script` of other modules: installs pushready if it is missing, applies, and always exits 0. It contains no secret."
   value       = local.hook
 
   precondition {
@@ -488,12 +488,12 @@ output "hook" {
 }
 
 output "proof" {
-  description = "The same, and then the doctor, whose verdict is the last line: exit 1 for what `require` names. For the last hook of a template without a start script of ours."
+  description = "The same, and then the doctor, whose verdict is the last line: exit 1 for what `require` names. For the last hook of a template without pushready's start script."
   value       = local.proof
 }
 
 output "metadata" {
-  description = "For `dynamic \"metadata\"` of coder_agent: the verdict in one line, in the dashboard."
+  description = "For `dynamic \"metadata\"` of coder_agent: the verdict in one line, for the dashboard."
   value = {
     key          = "pushready"
     display_name = "pushready"

@@ -1,4 +1,4 @@
-# terraform test: what is refused while planning, what is warned of, what comes out.
+# terraform test: what a plan refuses, what it warns of, and the outputs.
 
 variables {
   agent_id = "agent"
@@ -10,7 +10,7 @@ run "nothing_given_sets_no_variable" {
 
   assert {
     condition     = length(coder_env.secret) == 0 && { for name, variable in coder_env.setting : name => variable.value } == { PUSHREADY_REQUIRE = "," }
-    error_message = "unset must leave things alone, and a variable that is set is authoritative"
+    error_message = "unset must change nothing, and a variable that is set is authoritative"
   }
   assert {
     condition     = length(coder_script.start) == 1 && length(coder_script.stop) == 1 && length(coder_script.check) == 1
@@ -35,7 +35,7 @@ run "an_empty_default_of_the_template_is_unset" {
   }
 }
 
-run "an_empty_map_of_keys_is_the_whole_truth" {
+run "an_empty_map_of_keys_is_authoritative" {
   command = plan
 
   variables {
@@ -43,7 +43,7 @@ run "an_empty_map_of_keys_is_the_whole_truth" {
   }
   assert {
     condition     = nonsensitive(base64decode(coder_env.secret["PUSHREADY_DEPLOY_KEYS_BASE64"].value)) == "{}"
-    error_message = "the keys that were there must go"
+    error_message = "the keys that were installed must be removed"
   }
 }
 
@@ -59,7 +59,7 @@ run "a_login_for_every_workspace_is_a_lease" {
   }
 }
 
-run "the_owners_own_login_is_none" {
+run "the_owners_own_login_is_not_a_lease" {
   command = plan
 
   variables {
@@ -111,7 +111,7 @@ run "a_shared_claude_login_is_warned_of" {
   expect_failures = [check.claude_login_of_one_for_all]
 }
 
-run "a_required_key_that_nobody_gives_is_warned_of" {
+run "a_required_key_that_is_not_set_is_warned_of" {
   command = plan
 
   variables {
@@ -132,7 +132,7 @@ run "two_ways_for_claude_are_refused" {
   expect_failures = [output.hook]
 }
 
-run "an_api_key_is_no_token" {
+run "an_api_key_is_not_a_token" {
   command = plan
 
   variables {
@@ -142,7 +142,7 @@ run "an_api_key_is_no_token" {
   expect_failures = [output.hook]
 }
 
-run "an_api_key_is_no_auth_json" {
+run "an_api_key_is_not_an_auth_json" {
   command = plan
 
   variables {
@@ -151,7 +151,7 @@ run "an_api_key_is_no_auth_json" {
   expect_failures = [output.hook]
 }
 
-run "a_path_is_no_auth_json" {
+run "a_path_is_not_an_auth_json" {
   command = plan
 
   variables {
@@ -178,7 +178,7 @@ run "an_empty_key_is_refused" {
   expect_failures = [output.hook]
 }
 
-run "no_key_is_refused" {
+run "a_null_key_is_refused" {
   command = plan
 
   variables {
@@ -187,7 +187,7 @@ run "no_key_is_refused" {
   expect_failures = [output.hook]
 }
 
-run "a_path_is_no_key" {
+run "a_path_is_not_a_key" {
   command = plan
 
   variables {
@@ -205,7 +205,7 @@ run "a_key_of_another_form_is_refused" {
   expect_failures = [output.hook]
 }
 
-run "damaged_keys_that_can_be_repaired_are_taken" {
+run "damaged_keys_that_can_be_repaired_are_accepted" {
   command = plan
 
   variables {
@@ -221,11 +221,11 @@ run "damaged_keys_that_can_be_repaired_are_taken" {
   }
   assert {
     condition     = length(nonsensitive(keys(jsondecode(base64decode(coder_env.secret["PUSHREADY_DEPLOY_KEYS_BASE64"].value))))) == 7
-    error_message = "all of them go through"
+    error_message = "all of them are accepted"
   }
 }
 
-run "a_name_is_no_repository" {
+run "a_name_is_not_a_repository" {
   command = plan
 
   variables {
@@ -234,7 +234,7 @@ run "a_name_is_no_repository" {
   expect_failures = [output.hook]
 }
 
-run "blanks_are_no_repository" {
+run "a_name_with_blanks_is_not_a_repository" {
   command = plan
 
   variables {
@@ -243,7 +243,7 @@ run "blanks_are_no_repository" {
   expect_failures = [output.hook]
 }
 
-run "dots_are_no_repository" {
+run "a_path_with_dots_is_not_a_repository" {
   command = plan
 
   variables {
@@ -252,7 +252,7 @@ run "dots_are_no_repository" {
   expect_failures = [output.hook]
 }
 
-run "a_password_is_no_repository" {
+run "a_url_with_a_password_is_not_a_repository" {
   command = plan
 
   variables {
@@ -261,7 +261,7 @@ run "a_password_is_no_repository" {
   expect_failures = [output.hook]
 }
 
-run "ninety_kilobytes_are_taken" {
+run "ninety_kilobytes_are_accepted" {
   command = plan
 
   variables {
@@ -292,7 +292,7 @@ run "more_in_keys_is_refused" {
   expect_failures = [output.hook]
 }
 
-run "what_names_nothing_cannot_be_required" {
+run "an_incomplete_repository_cannot_be_required" {
   command = plan
 
   variables {
@@ -351,7 +351,7 @@ run "a_pinned_version_is_installed" {
   }
   assert {
     condition     = strcontains(output.hook, "export PUSHREADY_INSTALL_DIR='/opt/it'\\''s here'\n") && strcontains(output.hook, trimspace(file("install.sh")))
-    error_message = "what the hook says to install.sh"
+    error_message = "what the hook passes to install.sh"
   }
 }
 
@@ -378,7 +378,7 @@ run "each_part_has_its_scripts" {
   }
   assert {
     condition     = length(coder_script.start) == 0 && length(coder_script.stop) == 1 && length(coder_script.check) == 1
-    error_message = "a start script of ours would race"
+    error_message = "a start script of pushready's would race"
   }
 }
 
@@ -390,7 +390,7 @@ run "before_others_it_only_applies" {
   }
   assert {
     condition     = length(coder_env.setting) == 0
-    error_message = "what is required is the other instance's to say"
+    error_message = "only the other instance has requirements"
   }
   assert {
     condition     = coder_script.start[0].script == output.hook && length(coder_script.stop) == 0 && length(coder_script.check) == 0
@@ -420,7 +420,7 @@ run "settings_become_variables" {
       PUSHREADY_SEED_DIR        = "/run/secrets/pushready"
       GIT_SSH_COMMAND           = "ssh"
     }
-    error_message = "each by its name, and nothing besides"
+    error_message = "each by its name, and nothing else"
   }
   assert {
     condition     = coder_script.start[0].start_blocks_login && can(regex("^\\d+ \\d+ [0-3]/4 \\* \\* \\*$", coder_script.check[0].cron))
@@ -479,7 +479,7 @@ run "a_plain_address_elsewhere_is_refused" {
   expect_failures = [var.download_url]
 }
 
-run "a_relative_path_is_no_address" {
+run "a_relative_path_is_not_an_address" {
   command = plan
 
   variables {
@@ -488,7 +488,7 @@ run "a_relative_path_is_no_address" {
   expect_failures = [var.download_url]
 }
 
-run "an_address_of_this_machine_is_taken" {
+run "an_address_of_this_machine_is_accepted" {
   command = plan
 
   variables {
@@ -514,7 +514,7 @@ run "two_folders_in_one_are_not_trusted" {
   expect_failures = [var.trusted_folders]
 }
 
-run "no_day_of_the_calendar_is_refused" {
+run "a_date_outside_of_the_calendar_is_refused" {
   command = plan
 
   variables {
@@ -532,7 +532,7 @@ run "a_broken_auth_json_is_refused" {
   expect_failures = [output.hook]
 }
 
-run "a_list_is_no_auth_json" {
+run "a_list_is_not_an_auth_json" {
   command = plan
 
   variables {
@@ -541,7 +541,7 @@ run "a_list_is_no_auth_json" {
   expect_failures = [output.hook]
 }
 
-run "an_access_token_is_taken" {
+run "an_access_token_is_accepted" {
   command = plan
 
   variables {
@@ -549,7 +549,7 @@ run "an_access_token_is_taken" {
   }
 }
 
-run "a_quoted_auth_json_is_taken" {
+run "a_quoted_auth_json_is_accepted" {
   command = plan
 
   variables {
@@ -557,7 +557,7 @@ run "a_quoted_auth_json_is_taken" {
   }
 }
 
-run "an_escaped_auth_json_is_taken" {
+run "an_escaped_auth_json_is_accepted" {
   command = plan
 
   variables {
@@ -575,7 +575,7 @@ run "another_token_is_refused" {
   expect_failures = [output.hook]
 }
 
-run "a_word_is_no_token" {
+run "a_word_is_not_a_token" {
   command = plan
 
   variables {
@@ -585,7 +585,7 @@ run "a_word_is_no_token" {
   expect_failures = [output.hook]
 }
 
-run "a_pasted_export_is_taken" {
+run "a_pasted_export_is_accepted" {
   command = plan
 
   variables {
@@ -594,7 +594,7 @@ run "a_pasted_export_is_taken" {
   }
 }
 
-run "a_token_in_base64_is_taken" {
+run "a_token_in_base64_is_accepted" {
   command = plan
 
   variables {

@@ -1,5 +1,5 @@
 //! What is wrong, in one sentence, and what to do about it: the one form in which every part of the
-//! program says so.
+//! program reports it.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Code;
 
-/// Something that is not as it should be, but does not stop the rest.
+/// Something that is wrong, but does not stop the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub code: Code,

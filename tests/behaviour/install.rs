@@ -140,7 +140,7 @@ fn every_tool_that_sums_will_do_and_without_one_nothing_is_fetched() {
         }
         let mirror = Mirror::start(&Answer::File(binary()));
         install_with(ws, "dash", "curl", &mirror.url()).run().fails(1).stderr_has(
-            "error: no sha256sum, shasum, openssl or busybox: nothing is installed unproven",
+            "error: no sha256sum, shasum, openssl or busybox: nothing is installed without verification",
         );
         assert_eq!((mirror.requests().len(), left(ws).len()), (0, 0));
     });
@@ -169,7 +169,7 @@ fn whatever_else_comes_is_not_installed() {
             (Answer::CutShort(file), ""),
             (
                 Answer::Page,
-                "hint: nothing was installed: what came is a web page (a proxy or a login in between?)",
+                "hint: nothing was installed: the download is a web page (from a proxy or a login page?)",
             ),
             (Answer::NotFound, ""),
             (Answer::Hang, "not done in 1 s (PUSHREADY_DOWNLOAD_TIMEOUT)"),
@@ -616,7 +616,7 @@ fn a_full_a_read_only_and_a_noexec_place_say_what_to_do() {
             .run()
             .fails(1)
             .stderr_has("error: cannot write to /srv/read-only/bin")
-            .stderr_has("hint: set PUSHREADY_INSTALL_DIR to a folder of your own");
+            .stderr_has("hint: set PUSHREADY_INSTALL_DIR to a folder that you can write to");
 
         let cannot_run = b"#!/nonexistent\n".to_vec();
         let mirror = Mirror::start(&Answer::File(cannot_run.clone()));

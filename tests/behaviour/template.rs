@@ -281,7 +281,7 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         let run = lax
             .run(START)
             .success()
-            .stdout_has("going on with what is there: older --version\nolder apply\n");
+            .stdout_has("continuing with the installed version: older --version\nolder apply\n");
         assert_eq!(last_line(&run), "NOT READY the doctor could not run: older --version");
         strict.run(START).fails(1);
         // nor may one that cannot read the receipt of a newer one leave the log without a verdict
@@ -396,7 +396,7 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
 
         // 1 is of something else, such as a bad key; 3 is of apply itself
         for (status, said) in
-            [(1, ""), (3, "note     not kept this time: what was kept before stays\n")]
+            [(1, ""), (3, "note     not kept this time: the copy kept before stays\n")]
         {
             let path = ws.home().join(".local/bin/pushready");
             fs::remove_file(&path).unwrap();
@@ -413,7 +413,7 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
             0o755,
         );
         let began = Instant::now();
-        agent.run(STOP).success().stdout_has("what was kept before stays");
+        agent.run(STOP).success().stdout_has("the copy kept before stays");
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     });
 }
@@ -903,8 +903,8 @@ fn a_refusal_names_the_repository_and_never_the_value() {
         for said in [
             "acme/public is a public key",
             "acme/path is a path",
-            "acme/pkcs1 is a key of another form than OpenSSH's",
-            "https://***@github.com/acme/url is no private key",
+            "acme/pkcs1 is a key in another format than OpenSSH's",
+            "https://***@github.com/acme/url is not a private key",
         ] {
             assert!(stderr.contains(said), "{said}: {plan}");
         }
@@ -944,22 +944,26 @@ fn a_plan_that_refuses_shows_no_secret_even_if_it_was_not_marked_as_one() {
                 );
             };
             let swapped = "deploy_keys = { (var.secret) = \"acme/app\" }";
-            refuses(swapped, &key.private, "entry 1 of the map (not shown: it is no repository)");
-            refuses(swapped, &in_base64, "(not shown: it is no repository)");
+            refuses(
+                swapped,
+                &key.private,
+                "entry 1 of the map (not shown: it is not a repository)",
+            );
+            refuses(swapped, &in_base64, "(not shown: it is not a repository)");
             refuses(
                 swapped,
                 &format!("https://x:{token}@github.com/acme/app"),
-                "(not shown: it is no repository)",
+                "(not shown: it is not a repository)",
             );
             if mark != "{}" {
                 continue;
             }
             let user = "deploy_keys = { \"https://${var.secret}@github.com/acme/app?x=y\" = \"acme/app\" }";
-            refuses(user, &token, "https://***@github.com/acme/app?*** is no private key");
+            refuses(user, &token, "https://***@github.com/acme/app?*** is not a private key");
             refuses(
                 "deploy_keys = { \"acme/app\" = var.secret }",
                 &token,
-                "acme/app is no private key",
+                "acme/app is not a private key",
             );
             refuses("codex_auth_json = var.secret", &format!("sk-proj-{token}"), "not an API key");
             refuses(
@@ -1024,8 +1028,7 @@ fn the_module_comes_by_git_too_and_from_a_checkout_with_other_line_ends() {
         let unpinned = Template::of_source(ws, "/tmp/repository/scripts/coder", "").plan().fails(1);
         let said = unpinned.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            said.contains("give download_url")
-                && said.contains("give pushready_version and sha256"),
+            said.contains("set download_url") && said.contains("set pushready_version and sha256"),
             "{unpinned}"
         );
 

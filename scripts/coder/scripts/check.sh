@@ -1,6 +1,6 @@
-# pushready by cron: keeps the refreshed login, mends what a module undid, proves it again. Says one line where all is well.
+# pushready by cron: keeps the refreshed login, applies what a module undid, proves again. Prints one line if all is well.
 pushready=$(find_pushready) || exit 0
-# what `pushready remove` took away stays away until the next start
+# what `pushready remove` removed stays removed until the next start
 [ -e "${XDG_STATE_HOME:-$HOME/.local/state}/pushready/receipt.json" ] || exit 0
 report=$("$pushready" apply </dev/null 2>&1) || printf '%s\n' "$report"
 [ -z "${PUSHREADY_UNCLAIMED:-}" ] || exit 0

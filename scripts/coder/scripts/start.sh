@@ -1,5 +1,5 @@
 # pushready: install, apply, and with `prove` (the seconds to wait) the verdict. Secrets come from the environment alone.
-# Red for what PUSHREADY_REQUIRE names, and for nothing else; never in a prebuilt workspace that nobody has claimed.
+# Fails for what PUSHREADY_REQUIRE names, and for nothing else; never in a prebuilt workspace that is not claimed yet.
 finish() {
   if [ "$1" != 0 ] && [ "$prove" ] && [ "${PUSHREADY_REQUIRE:-,}" != , ] && [ -z "${PUSHREADY_UNCLAIMED:-}" ]; then exit 1; fi
   exit 0
@@ -11,16 +11,16 @@ pushready=$(find_pushready) || {
   echo 'NOT READY pushready could not be installed'
   finish 1
 }
-[ "$installed" = 0 ] || echo "note     going on with what is there: $("$pushready" --version)"
+[ "$installed" = 0 ] || echo "note     continuing with the installed version: $("$pushready" --version)"
 if [ -z "$prove" ] || [ "${PUSHREADY_UNCLAIMED:-}" ]; then
   "$pushready" apply </dev/null
   exit 0
 fi
-# one verdict, the doctor's, and it is the last line: apply's own last line says the same of the files alone
+# the last line is the doctor's verdict: apply's own last line is about the files alone
 "$pushready" apply </dev/null | sed '$d'
 status=0
 verdict=$("$pushready" doctor --wait "$prove" --short --required </dev/null) || status=$?
 [ -z "$verdict" ] || printf '%s\n' "$verdict"
-# also where it exits 1 and says so on stderr alone, such as an older binary that cannot read a newer receipt
+# also if it exits 1 with output on stderr alone, as an older binary does that cannot read a newer receipt
 if [ "$status" -gt 1 ] || [ -z "$verdict" ]; then echo "NOT READY the doctor could not run: $("$pushready" --version)"; fi
 finish "$status"

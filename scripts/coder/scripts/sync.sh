@@ -1,4 +1,4 @@
-# `coder exp sync`: waits for the units, and is a unit itself. An agent that does not serve it must not keep us from starting.
+# `coder exp sync`: waits for the units, and is a unit itself. On an agent without it, the script starts all the same.
 if coder exp sync ping >/dev/null 2>&1; then
   trap 'coder exp sync complete "$unit" >/dev/null' EXIT
   # shellcheck disable=SC2086 # each is one word
