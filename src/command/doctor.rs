@@ -1,6 +1,5 @@
 //! `pushready doctor`: gathers what is there, runs the checks side by side, reports.
 
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,9 +9,11 @@ use serde::Serialize;
 use super::{HEADER, Header, complain, json, print, settled};
 use crate::apply::plan::Plan;
 use crate::cli;
-use crate::doctor::check::{CHECKS, Check, Depth, Selection};
+use crate::doctor::check::{CHECKS, Check, Selection};
 use crate::doctor::clones::Clones;
-use crate::doctor::context::Context;
+use crate::doctor::connections::Connections;
+use crate::doctor::context::{Context, Depth, Facts};
+use crate::doctor::push::PushUrl;
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, verdict};
 use crate::env::Env;
@@ -120,6 +121,8 @@ fn examine(
     repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
+    let push_urls = repositories.into_iter().map(PushUrl::Ssh);
+    let push_urls: Vec<_> = push_urls.chain(https.into_iter().map(PushUrl::Https)).collect();
     let context = Context {
         env: &env,
         home,
@@ -128,23 +131,20 @@ fn examine(
         under_way,
         desired: &provision.desired,
         plan: &plan,
-        repositories: &repositories,
         asked,
         named: &over_ssh,
-        https: &https,
+        push_urls: &push_urls,
         clones: &clones,
         folder,
         depth,
         end: start + budget(depth),
-        selected: selection,
         github,
-        git_complaint: OnceLock::new(),
-        ssh_forbidden: OnceLock::new(),
-        git_outside: OnceLock::new(),
+        connections: Connections::default(),
+        facts: Facts::default(),
     };
-    let checks = doctor::run(&context);
-    let requested: Vec<_> =
-        CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id)).collect();
+    let checks = doctor::run(&context, selection);
+    let requested = CHECKS.iter().filter(|check| selection.runs(check, depth));
+    let requested: Vec<_> = requested.map(|check| check.id).collect();
     Ok(Report {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),

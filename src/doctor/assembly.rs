@@ -1,57 +1,91 @@
-//! What the report promises of its results as a whole: each has a name of its own, and no check
-//! that was asked for is silent.
+//! From the outcomes of all checks to those of the report: each fault once, each under a name of its
+//! own. What is required and what is accepted has been marked before on all of them. Pure.
 
-use super::check::{CHECKS, area};
-use super::context::Context;
-use super::outcome::{Evidence, Outcome, Status};
+use std::collections::BTreeSet;
+use std::mem;
 
-/// A result is identified by its check and subject: of several with one name the worst stays, and
-/// tells of the others. Pure.
-pub fn each_once(outcomes: Vec<Outcome>) -> Vec<Outcome> {
-    let mut told: Vec<Outcome> = Vec::new();
+use super::check::CHECKS;
+use super::home::PROVISIONED;
+use super::outcome::{Evidence, Judgement, Outcome, Status};
+use crate::catalogue::Code;
+
+/// Marks what PUSHREADY_ACCEPT names.
+pub fn mark_accepted(outcomes: &mut [Outcome], accepted: &[Code]) {
+    let accepted: BTreeSet<_> = accepted.iter().collect();
+    for outcome in outcomes {
+        outcome.accepted = outcome.code.is_some_and(|code| accepted.contains(&code));
+    }
+}
+
+pub fn assemble(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let outcomes = without_restated(skip_consequences(outcomes));
+    let mut outcomes = merge_same_names(outcomes);
+    sort(&mut outcomes);
+    outcomes
+}
+
+/// Into the order of the checks.
+pub fn sort(outcomes: &mut [Outcome]) {
+    let rank = |outcome: &Outcome| CHECKS.iter().position(|check| check.id == outcome.id);
+    outcomes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.subject.cmp(&b.subject)));
+}
+
+/// Where the check ran that reports a fault, the others which it keeps from their work are skipped.
+fn skip_consequences(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let failed: BTreeSet<_> = outcomes
+        .iter()
+        .filter(|outcome| outcome.status == Status::Fail)
+        .filter_map(|outcome| Some((outcome.id, outcome.code?)))
+        .collect();
+    for outcome in &mut outcomes {
+        if let (Some(id), Some(code)) = (outcome.reported_by, outcome.code)
+            && failed.contains(&(id, code))
+        {
+            let subject = outcome.subject.take();
+            **outcome = Judgement { subject, ..Judgement::blocked(code) };
+        }
+    }
+    outcomes
+}
+
+/// What apply refused, and a check of its own sees too, is reported by that check: it has the
+/// evidence.
+fn without_restated(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let is_restated = |outcome: &Outcome| outcome.id == PROVISIONED && outcome.subject.is_some();
+    let seen: Vec<_> = outcomes
+        .iter()
+        .filter(|outcome| outcome.status == Status::Fail && !is_restated(outcome))
+        .map(|outcome| (outcome.code, outcome.subject.clone()))
+        .collect();
+    outcomes.retain(|outcome| {
+        let is_same = |(code, subject): &(Option<Code>, Option<String>)| {
+            *code == outcome.code && (subject.is_none() || *subject == outcome.subject)
+        };
+        !(is_restated(outcome) && seen.iter().any(is_same))
+    });
+    outcomes
+}
+
+/// An outcome is identified by its check and subject: of several with one name the worst stays, and
+/// names the others.
+fn merge_same_names(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let mut merged: Vec<Outcome> = Vec::new();
     for mut outcome in outcomes {
         let same =
             |other: &&mut Outcome| (other.id, &other.subject) == (outcome.id, &outcome.subject);
-        let Some(known) = told.iter_mut().find(same) else {
-            told.push(outcome);
+        let Some(known) = merged.iter_mut().find(same) else {
+            merged.push(outcome);
             continue;
         };
         if outcome.status > known.status {
-            std::mem::swap(known, &mut outcome);
+            mem::swap(known, &mut outcome);
         }
+        known.required |= outcome.required;
         if (known.code, &known.summary) != (outcome.code, &outcome.summary) {
             let code = outcome.code.map_or(String::new(), |code| format!("{code}: "));
-            known.evidence.push(Evidence::new("besides", format!("{code}{}", outcome.summary)));
+            let also = Evidence::new("also", format!("{code}{}", outcome.summary));
+            known.evidence.push(also);
         }
     }
-    told
-}
-
-/// Why each check that was asked for, and has told nothing, did not look.
-pub fn silent(context: &Context, outcomes: &[Outcome]) -> Vec<Outcome> {
-    let asked = CHECKS.iter().map(|check| check.id).filter(|id| context.wants(id));
-    let silent = asked.filter(|id| !outcomes.iter().any(|outcome| outcome.id == *id));
-    silent
-        .map(|id| Outcome::skip(id, None, why(id, context.clones.current().is_some(), outcomes)))
-        .collect()
-}
-
-/// Pure. `in_clone`: the current folder lies in a clone that has a remote.
-fn why(id: &str, in_clone: bool, outcomes: &[Outcome]) -> String {
-    const NO_KEY: &str = "no key is installed";
-    let mut of_area = outcomes.iter().filter(|outcome| area(outcome.id) == area(id));
-    match id {
-        "git.owner" if !in_clone => "the current folder is in no clone".to_owned(),
-        _ => match of_area.find(|outcome| outcome.status == Status::Fail).and_then(|outcome| outcome.code) {
-            Some(code) => format!("`{code}` is in the way"),
-            None => match id {
-                "keys.installed" | "ssh.route" | "ssh.identity" => NO_KEY.to_owned(),
-                "push.read" | "push.write" | "push.live" => {
-                    "no repository has a key, and the current folder is in no clone: name one with --repo"
-                        .to_owned()
-                }
-                _ => "there is nothing of the kind to look at".to_owned(),
-            },
-        },
-    }
+    merged
 }

@@ -1,32 +1,21 @@
-//! The checks by name: what each proves, how deep it looks, and which were asked for.
+//! The checks: what each proves, how deep it looks, and the function that makes it.
 
-use super::actions;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::clones::InView;
+use super::context::{Context, Depth};
+use super::outcome::Judgement;
+use super::push::PushUrl;
+use super::{actions, claude, clock, codex, git, home, keys, leaks, push, ssh};
+use crate::git::url::Repository;
+use crate::state::receipt::RepositoryRecord;
 use Depth::{Live, Network, Offline};
-
-/// How deep the doctor looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Depth {
-    /// Files and configuration.
-    Offline,
-    /// The network too, read-only.
-    Network,
-    /// A throw-away branch, and one request per agent.
-    Live,
-}
-
-impl Depth {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Offline => "offline",
-            Network => "network",
-            Live => "live",
-        }
-    }
-}
+use Scope::{CloneInView, InstalledKey, Key, OnRequest, Once, PushUrl as Url, Several};
 
 /// One kind of check.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Check {
     /// Dotted, stable.
     pub id: &'static str,
@@ -34,6 +23,61 @@ pub struct Check {
     pub title: &'static str,
     /// The least depth at which it runs.
     pub depth: Depth,
+    #[serde(skip)]
+    pub scope: Scope,
+}
+
+/// What a check is made on, and the function that makes it. The runner calls it once for each
+/// subject.
+#[derive(Clone, Copy)]
+pub enum Scope {
+    /// The workspace.
+    Once(fn(&Context) -> Judgement),
+    /// The workspace, in which several things may be found: each judgement names its own subject.
+    Several(fn(&Context) -> Vec<Judgement>),
+    /// As `Several`, but only where `--only` names the check: each look costs requests of
+    /// somebody's rate limit.
+    OnRequest(fn(&Context) -> Vec<Judgement>),
+    /// A key that the last apply installed.
+    InstalledKey(fn(&Context, &RepositoryRecord) -> Judgement),
+    /// A repository that has a key.
+    Key(fn(&Context, &Repository) -> Judgement),
+    /// A place that the workspace pushes to.
+    PushUrl(fn(&Context, &PushUrl) -> Judgement),
+    /// A clone in view: each judgement names its own subject.
+    CloneInView(fn(&Context, &InView) -> Vec<Judgement>),
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Scope {
+    const fn name(self) -> &'static str {
+        match self {
+            Once(_) => "once",
+            Several(_) => "several",
+            OnRequest(_) => "on request",
+            InstalledKey(_) => "installed key",
+            Key(_) => "key",
+            Url(_) => "push URL",
+            CloneInView(_) => "clone",
+        }
+    }
+
+    /// Why a check of this kind found no subject.
+    pub const fn nothing(self) -> &'static str {
+        match self {
+            Once(_) | Several(_) | OnRequest(_) => "there is nothing of the kind to look at",
+            InstalledKey(_) | Key(_) => "no key is installed",
+            Url(_) => {
+                "no repository has a key, and the current folder is in no clone: name one with --repo"
+            }
+            CloneInView(_) => "no clone with a remote that concerns an installed key is in view",
+        }
+    }
 }
 
 /// The area of a check: `push` of `push.write`.
@@ -41,51 +85,51 @@ pub fn area(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }
 
-const fn check(id: &'static str, depth: Depth, title: &'static str) -> Check {
-    Check { id, title, depth }
+const fn check(id: &'static str, depth: Depth, scope: Scope, title: &'static str) -> Check {
+    Check { id, title, depth, scope }
 }
 
 /// Every check, in the order of the report.
 #[rustfmt::skip]
 pub const CHECKS: &[Check] = &[
-    check("home.folder", Offline, "HOME is the home that ssh uses, and belongs to this user"),
-    check("home.writable", Offline, "the home can be written, and has room"),
-    check("home.provisioned", Offline, "apply has run, and what is required is there"),
-    check("home.network", Offline, "no agent sandbox denies the network"),
-    check("home.clock", Offline, "this clock shows the time that servers show"),
-    check("leaks.remotes", Offline, "no credential stands in a git configuration"),
-    check("leaks.files", Offline, "files that hold a secret are private"),
-    check("leaks.environment", Offline, "no seed stands in the environment"),
-    check("leaks.session-token", Offline, "no Coder session token stands in the environment"),
-    check("leaks.processes", Offline, "no secret stands in a command line"),
-    check("leaks.agent-log", Offline, "no secret stands in the agent's logs"),
-    check("codex.login", Offline, "auth.json holds a login that Codex can use"),
-    check("codex.environment", Offline, "no variable beats auth.json"),
-    check("codex.config", Offline, "no setting defeats the login"),
-    check("codex.trust", Offline, "Codex trusts the folders asked for"),
-    check("codex.request", Live, "OpenAI takes the login, and the configured model answers"),
-    check("claude.login", Offline, "Claude Code has a token that it will send"),
-    check("claude.environment", Offline, "nothing beats the token, and it goes to Anthropic"),
-    check("claude.config", Offline, "no first-run prompt is in the way"),
-    check("claude.trust", Offline, "Claude Code trusts the folders asked for"),
-    check("claude.request", Live, "Anthropic takes the token, and the configured model answers"),
-    check("keys.installed", Offline, "the installed keys are whole and private"),
-    check("ssh.client", Offline, "ssh is there"),
-    check("ssh.config", Offline, "ssh accepts its configuration"),
-    check("ssh.route", Offline, "ssh chooses each repository's own key"),
-    check("ssh.known-hosts", Offline, "known_hosts contradicts no pinned key"),
-    check("ssh.identity", Network, "the server takes the key for this repository's"),
-    check("git.client", Offline, "git is there"),
-    check("git.config", Offline, "git takes its configuration"),
-    check("git.identity", Offline, "git has an author for commits"),
-    check("git.owner", Offline, "git accepts the clone in the current folder"),
-    check("git.remotes", Offline, "remotes of keyed repositories push over SSH"),
-    check("push.read", Network, "the key may read"),
-    check("push.write", Network, "the key may write"),
-    check("push.live", Live, "a throw-away branch can be pushed and deleted"),
-    actions::CHECKS[0],
-    actions::CHECKS[1],
-    actions::CHECKS[2],
+    check("home.folder", Offline, Once(home::folder), "HOME is the home that ssh uses, and belongs to this user"),
+    check("home.writable", Offline, Once(home::writable), "the home can be written, and has room"),
+    check("home.provisioned", Offline, Several(home::provisioned), "apply has run, and what is required is there"),
+    check("home.network", Offline, Once(home::network), "no agent sandbox denies the network"),
+    check("home.clock", Offline, Once(clock::clock), "this clock shows the time that servers show"),
+    check("leaks.remotes", Offline, Once(leaks::remotes), "no git configuration contains a credential"),
+    check("leaks.files", Offline, Several(leaks::files), "files that hold a secret are private"),
+    check("leaks.environment", Offline, Once(leaks::environment), "the environment contains no seed"),
+    check("leaks.session-token", Offline, Once(leaks::session_token), "the environment contains no Coder session token"),
+    check("leaks.processes", Offline, Once(leaks::processes), "no command line contains a secret"),
+    check("leaks.agent-log", Offline, Once(leaks::agent_log), "the agent's logs contain no secret"),
+    check("codex.login", Offline, Once(codex::login), "auth.json holds a login that Codex can use"),
+    check("codex.environment", Offline, Once(codex::environment), "no variable overrides auth.json"),
+    check("codex.config", Offline, Several(codex::config), "no setting disables the login"),
+    check("codex.trust", Offline, Several(codex::trust), "Codex trusts the configured folders"),
+    check("codex.request", Live, Once(codex::request), "OpenAI accepts the login, and the configured model answers"),
+    check("claude.login", Offline, Once(claude::login), "Claude Code has a token that it will send"),
+    check("claude.environment", Offline, Several(claude::environment), "nothing overrides the token, and it goes to Anthropic"),
+    check("claude.config", Offline, Several(claude::config), "no first-run prompt blocks a session"),
+    check("claude.trust", Offline, Several(claude::trust), "Claude Code trusts the configured folders"),
+    check("claude.request", Live, Once(claude::request), "Anthropic accepts the token, and the configured model answers"),
+    check("keys.installed", Offline, InstalledKey(keys::installed), "the installed keys are complete and private"),
+    check("ssh.client", Offline, Once(ssh::client), "ssh is installed"),
+    check("ssh.config", Offline, Once(ssh::config), "ssh accepts its configuration"),
+    check("ssh.route", Offline, Key(ssh::route), "ssh chooses each repository's own key"),
+    check("ssh.known-hosts", Offline, Once(ssh::known_hosts), "known_hosts contradicts no pinned key"),
+    check("ssh.identity", Network, Key(ssh::identity), "the server accepts the key for this repository"),
+    check("git.client", Offline, Once(git::client), "git is installed"),
+    check("git.config", Offline, Several(git::config), "git accepts its configuration"),
+    check("git.identity", Offline, Once(git::identity), "git has an author for commits"),
+    check("git.owner", Offline, Once(git::owner), "git accepts the clone in the current folder"),
+    check("git.remotes", Offline, CloneInView(git::remotes), "remotes of keyed repositories push over SSH"),
+    check("push.read", Network, Url(push::read), "the key has read access"),
+    check("push.write", Network, Url(push::write), "the key has write access"),
+    check("push.live", Live, Url(push::live), "a throw-away branch can be pushed and deleted"),
+    check("actions.runs", Network, OnRequest(actions::runs), "the newest runs of this commit start (only with --only actions)"),
+    check("actions.workflow-files", Offline, OnRequest(actions::workflow_files), "workflow files ask for runners that exist (only with --only actions)"),
+    check("actions.status-page", Network, OnRequest(actions::status_page), "GitHub reports no incident of Actions (only with --only actions)"),
 ];
 
 /// Which checks were asked for: ids (`push.write`) or their areas (`push`).
@@ -96,6 +140,12 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether the check runs at this depth.
+    pub fn runs(&self, check: &Check, depth: Depth) -> bool {
+        let is_named = !self.only.is_empty() || !matches!(check.scope, OnRequest(_));
+        is_named && check.depth <= depth && self.includes(check.id)
+    }
+
     pub fn includes(&self, id: &str) -> bool {
         let named = |names: &[String]| {
             names.iter().any(|name| {
@@ -105,7 +155,7 @@ impl Selection {
         (self.only.is_empty() || named(&self.only)) && !named(&self.skip)
     }
 
-    /// The names that are no check and no area.
+    /// The names that are neither a check nor an area.
     pub fn unknown(&self) -> impl Iterator<Item = &String> {
         let is_known = |name: &str| {
             let one = Self { only: vec![name.to_owned()], skip: Vec::new() };

@@ -5,25 +5,22 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::check::Depth;
-use super::context::Context;
-use super::outcome::{Evidence, Outcome};
+use super::context::{Context, Depth};
+use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::git::url::Repository;
 use crate::http::{Failure, Http, Url};
 use crate::provision::span;
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
 use crate::variables::observed;
 
-pub const ID: &str = "home.clock";
 /// More than clocks differ that are set at all, less than a token's or a certificate's life.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// Where HTTPS is forbidden and only ssh gets out, nobody should wait for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub fn check(context: &Context) -> Outcome {
+pub fn clock(context: &Context) -> Judgement {
     let server =
         if context.depth > Depth::Offline && !context.sandboxed() { ask(context) } else { None };
     judge(Timestamp::now(), issued(context), server)
@@ -46,8 +43,7 @@ fn issued(context: &Context) -> Option<Timestamp> {
 /// Coder's own server, which a workspace always reaches, else the forge of a repository.
 fn ask(context: &Context) -> Option<Shown> {
     let coder = context.env.text(observed::CODER_AGENT_URL);
-    let forge =
-        || context.repositories.first().map(Repository::host).map(|host| format!("https://{host}"));
+    let forge = || Some(format!("https://{}", context.push_urls.first()?.host()));
     let url = Url::parse(&coder.or_else(forge)?)?.below("/robots.txt")?;
     let http = Http::new(context.env, Instant::now() + context.deadline(PATIENCE));
     match http.get(&url, &[], None) {
@@ -61,12 +57,12 @@ fn ask(context: &Context) -> Option<Shown> {
 }
 
 /// Pure.
-fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Outcome {
+fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Judgement {
     let skewed = |summary: String, evidence: Evidence| {
         let fix = Fix::report(
             "set the clock of the workspace's host: NTP, or the time of the virtual machine",
         );
-        Outcome::warn(ID, None, Code::ClockSkew, summary, fix)
+        Judgement::warn(Code::ClockSkew, summary, fix)
             .with([Evidence::new("this clock", now.to_string()), evidence])
     };
     let told = |by: SignedDuration| {
@@ -88,9 +84,9 @@ fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Ou
             told(at.duration_since(now)),
             Evidence::new("Codex's token was issued", at.to_string()),
         ),
-        (Some(Shown::Time(at)), _) => Outcome::pass(ID, None, "this clock shows the server's time")
+        (Some(Shown::Time(at)), _) => Judgement::pass("this clock shows the server's time")
             .with([Evidence::new("the server's", at.to_string())]),
-        (None, _) => Outcome::skip(ID, None, "no server told its time over HTTPS"),
+        (None, _) => Judgement::skip("no server told its time over HTTPS"),
     }
 }
 

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::check::{CHECKS, Depth, Selection, area};
 use super::clones::{Clones, InView};
+use super::connections::Connections;
+use super::push::PushUrl;
+use super::{actions, claude, codex, git, ssh};
 use crate::apply::plan::{Plan, Planned};
 use crate::catalogue::Code;
 use crate::env::Env;
@@ -25,6 +27,28 @@ pub const LOCAL: Duration = Duration::from_secs(10);
 /// Longer than a slow handshake, shorter than a dropped port's silence.
 pub const NETWORK: Duration = Duration::from_secs(10);
 
+/// How deep the doctor looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// Files and configuration.
+    Offline,
+    /// The network too, read-only.
+    Network,
+    /// A throw-away branch, and one request per agent.
+    Live,
+}
+
+impl Depth {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Network => "network",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// What all checks see: facts that are gathered once.
 pub struct Context<'a> {
     pub env: &'a Env,
@@ -37,47 +61,42 @@ pub struct Context<'a> {
     pub desired: &'a Desired,
     /// What apply would do now: its verdicts are restated, never contradicted.
     pub plan: &'a Plan,
-    /// The repositories to look at: those with a key, the current folder's, those asked for.
-    pub repositories: &'a [Repository],
     /// The repository that `--repo` names.
     pub asked: Option<&'a Repository>,
     /// How clones in view name those of them that have no key.
     pub named: &'a [GitUrl],
-    /// The HTTPS remotes of the clones in view, of repositories without a key.
-    pub https: &'a [GitUrl],
+    /// Where the workspace pushes to: repositories with a key, the remotes of the clones in view,
+    /// and the repository that `--repo` names.
+    pub push_urls: &'a [PushUrl],
     pub clones: &'a Clones,
     /// The current folder.
     pub folder: Option<PathBuf>,
     pub depth: Depth,
     /// When the whole run must have ended.
     pub end: Instant,
-    pub selected: &'a Selection,
-    /// What GitHub's API told in earlier looks of `--wait`.
+    /// What GitHub's API answered in earlier rounds of `--wait`.
     pub github: &'a crate::github::Memory,
-    /// What git has against its configuration outside of any clone: asked once, where it matters.
+    pub connections: Connections,
+    pub facts: Facts,
+}
+
+/// What several checks need: gathered by the first that asks for it.
+#[derive(Default)]
+pub struct Facts {
+    pub git: OnceLock<git::Facts>,
+    /// What git reports about its configuration outside of any clone.
     pub git_complaint: OnceLock<Option<Complaint>>,
-    /// Whether git is told not to use ssh: asked once, where it matters.
+    /// Whether git is configured not to use ssh.
     pub ssh_forbidden: OnceLock<bool>,
-    /// git's configuration outside of any clone: asked once, where it matters.
+    /// git's configuration outside of any clone.
     pub git_outside: OnceLock<GitSettings>,
+    pub ssh: ssh::Facts,
+    pub codex: OnceLock<codex::Facts>,
+    pub claude: OnceLock<claude::Facts>,
+    pub actions: OnceLock<Option<actions::Facts>>,
 }
 
 impl Context<'_> {
-    /// Whether a check runs: asked for, not skipped, and not too deep.
-    pub fn wants(&self, id: &str) -> bool {
-        let check = CHECKS.iter().find(|check| check.id == id);
-        // each look costs requests of somebody's rate limit: only where it was asked for
-        if id.starts_with("actions.") && self.selected.only.is_empty() {
-            return false;
-        }
-        check.is_some_and(|check| check.depth <= self.depth) && self.selected.includes(id)
-    }
-
-    /// Whether any check of the area of this one runs.
-    pub fn wants_area(&self, id: &str) -> bool {
-        CHECKS.iter().any(|check| area(check.id) == area(id) && self.wants(check.id))
-    }
-
     /// Whether the repository is one of those that have a key.
     pub fn has_key(&self, repository: &Repository) -> bool {
         self.keyed().any(|known| known.same_as(repository))
@@ -100,14 +119,17 @@ impl Context<'_> {
 
     /// What git has against its configuration outside of any clone, so that it works nowhere.
     pub fn git_complaint(&self) -> Option<&Complaint> {
-        self.git_complaint
+        self.facts
+            .git_complaint
             .get_or_init(|| Complaint::of_home(self.home, self.deadline(LOCAL)))
             .as_ref()
     }
 
     /// git's configuration as it counts outside of any clone.
     pub fn git_settings(&self) -> &GitSettings {
-        self.git_outside.get_or_init(|| GitSettings::ask(Path::new("/"), self.deadline(LOCAL)))
+        self.facts
+            .git_outside
+            .get_or_init(|| GitSettings::ask(Path::new("/"), self.deadline(LOCAL)))
     }
 
     /// The same in the first of a repository's clones, which is the current one if that is among

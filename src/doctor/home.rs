@@ -1,13 +1,12 @@
 //! The home itself, and whether anything was provisioned in it.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::process::geteuid;
 
 use super::context::Context;
-use super::outcome::{self, Evidence, Outcome};
+use super::outcome::{self, Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::provision;
@@ -17,25 +16,7 @@ use crate::state::subject::Subject;
 /// The check that repeats what apply had to refuse.
 pub const PROVISIONED: &str = "home.provisioned";
 
-pub fn check(context: &Context) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    if context.wants("home.folder") {
-        outcomes.push(folder(context));
-    }
-    if context.wants("home.writable") {
-        outcomes.push(writable(&context.home.path));
-    }
-    if context.wants(PROVISIONED) {
-        outcomes.extend(provisioned(context));
-    }
-    if context.wants("home.network") {
-        outcomes.push(network(context));
-    }
-    outcomes
-}
-
-fn folder(context: &Context) -> Outcome {
-    const ID: &str = "home.folder";
+pub fn folder(context: &Context) -> Judgement {
     let home = context.home;
     let evidence = [
         Evidence::new("HOME", home.path.display().to_string()),
@@ -47,16 +28,13 @@ fn folder(context: &Context) -> Outcome {
     if let Err(finding) = &home.passwd
         && finding.code == Code::HomeNoPasswdEntry
     {
-        return Outcome::fail(ID, None, finding.code, &finding.summary, finding.fix.clone())
-            .with(evidence);
+        return Judgement::fail(finding.code, &finding.summary, finding.fix.clone()).with(evidence);
     }
     if let Ok(metadata) = std::fs::metadata(&home.path)
         && !place::is_own_folder(&metadata)
     {
         let uid = metadata.uid();
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             Code::HomeOtherOwner,
             format!("the home belongs to uid {uid}, and this is uid {}", geteuid().as_raw()),
             Fix::report("run pushready as the user to whom the home belongs"),
@@ -64,20 +42,19 @@ fn folder(context: &Context) -> Outcome {
         .with(evidence);
     }
     let Some(note) = home.notes.first() else {
-        return Outcome::pass(ID, None, "HOME and the home that ssh uses are the same")
-            .with(evidence);
+        return Judgement::pass("HOME and the home that ssh uses are the same").with(evidence);
     };
     let (summary, fix) = (&note.summary, note.fix.clone());
     match note.code {
         // git then reads no global configuration, and Codex and Claude Code find no login
-        Code::HomeUnset => Outcome::fail(ID, None, note.code, summary, fix),
-        code => Outcome::warn(ID, None, code, summary, fix),
+        Code::HomeUnset => Judgement::fail(note.code, summary, fix),
+        code => Judgement::warn(code, summary, fix),
     }
     .with(evidence)
 }
 
-fn writable(home: &Path) -> Outcome {
-    const ID: &str = "home.writable";
+pub fn writable(context: &Context) -> Judgement {
+    let home = &*context.home.path;
     let (read_only, full) = statvfs(home).map_or((false, false), |stat| {
         (
             stat.f_flag.contains(StatVfsMountFlags::RDONLY),
@@ -85,9 +62,7 @@ fn writable(home: &Path) -> Outcome {
         )
     });
     if read_only || access(home, Access::WRITE_OK).is_err() {
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             Code::HomeReadOnly,
             "the home cannot be written, so no login can be renewed in it",
             Fix::report("mount the home writable, owned by the workspace user"),
@@ -95,9 +70,7 @@ fn writable(home: &Path) -> Outcome {
         .with([Evidence::new("home", home.display().to_string())]);
     }
     if full {
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             Code::HomeDiskFull,
             "the filesystem of the home has no room left",
             Fix::report(
@@ -105,12 +78,11 @@ fn writable(home: &Path) -> Outcome {
             ),
         );
     }
-    Outcome::pass(ID, None, "the home can be written")
+    Judgement::pass("the home can be written")
 }
 
 /// Whether apply has run, what it had to refuse, and whether what is required is there.
-fn provisioned(context: &Context) -> Vec<Outcome> {
-    const ID: &str = PROVISIONED;
+pub fn provisioned(context: &Context) -> Vec<Judgement> {
     let asked = !context.desired.is_empty() || !context.settings.refused.is_empty();
     let apply = || {
         Fix::run(
@@ -118,37 +90,31 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
             "run apply where the variables are set; a restart of the workspace does",
         )
     };
-    let mut outcomes = Vec::new();
+    let mut judgements = Vec::new();
     match context.receipt {
-        None if !asked => outcomes.push(Outcome::fail(
-            ID,
-            None,
+        None if !asked => judgements.push(Judgement::fail(
             Code::NotProvisioned,
             "nothing was ever provisioned here, and nothing is asked for",
             Fix::report(
                 "set the PUSHREADY_ variables in the template and run `pushready apply` at start",
             ),
         )),
-        None => outcomes.push(Outcome::fail(
-            ID,
-            None,
+        None => judgements.push(Judgement::fail(
             Code::NotProvisioned,
             "variables are set, but `pushready apply` never ran",
             apply(),
         )),
         // one that is at work may come to its end
-        Some(_) if context.under_way => outcomes.push(Outcome {
+        Some(_) if context.under_way => judgements.push(Judgement {
             transient: true,
-            ..Outcome::fail(
-                ID,
-                None,
+            ..Judgement::fail(
                 Code::NotProvisioned,
                 "an apply is at work, or was interrupted",
                 apply(),
             )
         }),
-        Some(receipt) => outcomes.push(
-            Outcome::pass(ID, None, "apply has run")
+        Some(receipt) => judgements.push(
+            Judgement::pass("apply has run")
                 .with([Evidence::new("last change", receipt.provisioned_at.to_string())]),
         ),
     }
@@ -159,53 +125,32 @@ fn provisioned(context: &Context) -> Vec<Outcome> {
     let is_refused = |subject: &Subject| refused.contains(&subject);
     for item in provision::unmet(context.desired, is_refused) {
         if let Some(finding) = item.finding {
-            outcomes.push(Outcome::fail(
-                ID,
-                Some(item.subject.to_string()),
-                finding.code,
-                finding.summary,
-                finding.fix,
-            ));
+            judgements.push(Judgement::found(finding).about(item.subject.to_string()));
         }
     }
     // in this environment, or in the one of the last apply
     for item in &context.settings.refused {
-        let finding = &item.finding;
-        let subject = Some(item.item.to_string());
-        outcomes.push(Outcome::fail(
-            ID,
-            subject,
-            finding.code,
-            &finding.summary,
-            finding.fix.clone(),
-        ));
+        judgements.push(Judgement::found(item.finding.clone()).about(item.item.to_string()));
     }
     if context.settings.refused.is_empty() {
         for refused in context.receipt.iter().flat_map(|receipt| &receipt.desired.refused) {
             let summary = "the last apply could not put this in place";
-            outcomes.push(Outcome::fail(
-                ID,
-                Some(refused.item.to_string()),
-                refused.code,
-                summary,
-                outcome::explained(refused.code),
-            ));
+            let fix = outcome::explained(refused.code);
+            judgements
+                .push(Judgement::fail(refused.code, summary, fix).about(refused.item.to_string()));
         }
     }
-    outcomes
+    judgements
 }
 
-fn network(context: &Context) -> Outcome {
-    const ID: &str = "home.network";
+pub fn network(context: &Context) -> Judgement {
     if context.sandboxed() {
-        return Outcome::unknown(
-            ID,
-            None,
+        return Judgement::unknown(
             "an agent sandbox denies this process the network",
             "run the doctor outside of the sandbox, with the network allowed",
         )
         .coded(Code::NetworkSandboxed)
         .with([Evidence::new("variable", "CODEX_SANDBOX_NETWORK_DISABLED")]);
     }
-    Outcome::pass(ID, None, "no agent sandbox is in the way")
+    Judgement::pass("no agent sandbox is in the way")
 }

@@ -9,7 +9,7 @@ use rustix::process::geteuid;
 
 use super::context::Context;
 use super::credentials;
-use super::outcome::{Evidence, Outcome};
+use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::resource::file::{self, Kind};
@@ -36,40 +36,18 @@ const LEAST: usize = 16;
 /// The log of a long-lived agent can be large; its newest part tells enough.
 const LOG_CAP: u64 = 32 * 1024 * 1024;
 
-pub fn check(context: &Context) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    if context.wants("leaks.files") {
-        outcomes.extend(modes(context));
-    }
-    let mut check = |id, check: fn(&Context) -> Outcome| {
-        if context.wants(id) {
-            outcomes.push(check(context));
-        }
-    };
-    check("leaks.remotes", remote_urls);
-    check("leaks.environment", environment);
-    check("leaks.processes", processes);
-    check("leaks.agent-log", agent_log);
-    check("leaks.session-token", session_token);
-    outcomes
-}
-
-fn session_token(context: &Context) -> Outcome {
-    const ID: &str = "leaks.session-token";
+pub fn session_token(context: &Context) -> Judgement {
     if context.env.get(observed::CODER_SESSION_TOKEN).is_none() {
-        return Outcome::pass(ID, None, "no Coder session token stands in the environment");
+        return Judgement::pass("no Coder session token stands in the environment");
     }
-    Outcome::warn(
-        ID,
-        None,
+    Judgement::warn(
         Code::LeakSessionToken,
         "CODER_SESSION_TOKEN gives every process here, the agent included, the full power of its owner on the Coder server",
         Fix::report("take the module `coder-login` out of the template where nothing needs it"),
     )
 }
 
-fn remote_urls(context: &Context) -> Outcome {
-    const ID: &str = "leaks.remotes";
+pub fn remotes(context: &Context) -> Judgement {
     let search = context.clones.found();
     // `.gitmodules` is where `git submodule init` takes its URLs from
     let modules = search
@@ -88,10 +66,7 @@ fn remote_urls(context: &Context) -> Outcome {
         })
         .collect();
     if !leaks.is_empty() {
-        return Outcome::warn(
-            ID,
-            None,
-            Code::LeakRemoteUrl,
+        return Judgement::warn(Code::LeakRemoteUrl,
             "a credential stands in a git configuration",
             Fix::report(
                 "revoke that token, then take it out: `git remote set-url NAME URL` for a remote, `git config --edit` or \
@@ -101,22 +76,18 @@ fn remote_urls(context: &Context) -> Outcome {
         .with(leaks);
     }
     if !search.complete {
-        return Outcome::unknown(
-            ID,
-            None,
+        return Judgement::unknown(
             "not all clones could be looked at in time",
             "PUSHREADY_REMOTES_ROOTS narrows the search",
         );
     }
-    Outcome::pass(
-        ID,
-        None,
-        format!("no credential stands in the configuration of {} clones", search.configs.len()),
-    )
+    Judgement::pass(format!(
+        "no credential stands in the configuration of {} clones",
+        search.configs.len()
+    ))
 }
 
-fn modes(context: &Context) -> Vec<Outcome> {
-    const ID: &str = "leaks.files";
+pub fn files(context: &Context) -> Vec<Judgement> {
     let holders = [
         context.home.codex.join("auth.json"),
         context.home.claude.join(".credentials.json"),
@@ -130,28 +101,24 @@ fn modes(context: &Context) -> Vec<Outcome> {
         let shown = context.home.shown(path);
         let summary = format!("`{shown}` can be read by other users");
         let fix = Fix::run(["chmod", "600", &path.display().to_string()], "make it private");
-        let fail = Outcome::fail(ID, Some(shown), Code::LeakFileMode, summary, fix);
+        let fail = Judgement::fail(Code::LeakFileMode, summary, fix).about(shown);
         (mode & 0o077 != 0)
             .then(|| fail.with([Evidence::new("mode", format!("{mode:04o}")).expected("0600")]))
     };
     let mut outcomes: Vec<_> = holders.iter().filter_map(open).collect();
     if outcomes.is_empty() {
-        outcomes.push(Outcome::pass(ID, None, "files that hold a secret are private"));
+        outcomes.push(Judgement::pass("files that hold a secret are private"));
     }
     outcomes
 }
 
-fn environment(context: &Context) -> Outcome {
-    const ID: &str = "leaks.environment";
+pub fn environment(context: &Context) -> Judgement {
     let set: Vec<_> =
         variables::secret_names().filter(|name| context.env.get(name).is_some()).collect();
     if set.is_empty() {
-        return Outcome::pass(ID, None, "no seed stands in the environment");
+        return Judgement::pass("no seed stands in the environment");
     }
-    Outcome::warn(
-        ID,
-        None,
-        Code::LeakEnv,
+    Judgement::warn(Code::LeakEnv,
         "seeds stand in the environment of every process of this workspace, and, where a template set them, in Terraform's state",
         Fix::report("hand them over as user secrets or as a mounted folder instead: the seed folder, PUSHREADY_SEED_DIR"),
     )
@@ -160,8 +127,7 @@ fn environment(context: &Context) -> Outcome {
 
 /// Looks through the command lines of this user's processes; a process that is gone meanwhile told
 /// nothing.
-fn processes(_: &Context) -> Outcome {
-    const ID: &str = "leaks.processes";
+pub fn processes(_: &Context) -> Judgement {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     for entry in entries.filter(|entry| {
         entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit())
@@ -169,9 +135,7 @@ fn processes(_: &Context) -> Outcome {
         let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
         if holds_mark(&line, false) {
             let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
-            return Outcome::warn(
-                ID,
-                None,
+            return Judgement::warn(
                 Code::LeakArgv,
                 "a secret stands in the command line of a process, where every user can read it",
                 Fix::report(
@@ -184,13 +148,12 @@ fn processes(_: &Context) -> Outcome {
             ]);
         }
     }
-    Outcome::pass(ID, None, "no secret stands in a command line")
+    Judgement::pass("no secret stands in a command line")
 }
 
 /// Coder's agent logs the whole text of every script, and with it whatever Terraform put into that
 /// text.
-fn agent_log(_: &Context) -> Outcome {
-    const ID: &str = "leaks.agent-log";
+pub fn agent_log(_: &Context) -> Judgement {
     let folder = Path::new("/tmp");
     let logs = std::fs::read_dir(folder)
         .into_iter()
@@ -205,10 +168,7 @@ fn agent_log(_: &Context) -> Outcome {
     for path in logs.filter(is_log) {
         match log_holds_mark(&path) {
             Some(true) => {
-                return Outcome::warn(
-                    ID,
-                    None,
-                    Code::LeakAgentLog,
+                return Judgement::warn(Code::LeakAgentLog,
                     "a secret stands in a log of the workspace agent",
                     Fix::report(
                         "take the secret out of the script's text in the template (coder_env instead), and rotate it",
@@ -221,14 +181,12 @@ fn agent_log(_: &Context) -> Outcome {
         }
     }
     match unread {
-        Some(path) => Outcome::unknown(
-            ID,
-            None,
+        Some(path) => Judgement::unknown(
             "a log of the workspace agent cannot be read here",
             "the right to read the agent's logs in /tmp",
         )
         .with([Evidence::foreign("log", &path.to_string_lossy())]),
-        None => Outcome::pass(ID, None, "no secret stands in the agent's logs"),
+        None => Judgement::pass("no secret stands in the agent's logs"),
     }
 }
 

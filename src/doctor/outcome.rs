@@ -1,6 +1,7 @@
 //! What a check found: a status, the evidence for it, and what to do. A failure cannot be built
 //! without a fix.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -83,44 +84,73 @@ pub fn source(via: Option<&Via>, variable: &str) -> String {
     }
 }
 
-/// The verdict of one check on one subject.
+/// What a check found: of the subject that it was asked about, or of one that it names itself. The
+/// runner makes an `Outcome` of it.
 #[derive(Clone, Debug, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a field of the JSON report")]
-pub struct Outcome {
-    /// Dotted, stable: `push.write`.
-    pub id: &'static str,
-    /// What it is about, made from parsed values; together with `id` it identifies the outcome.
+pub struct Judgement {
+    /// Made from parsed values; together with the id of the check it identifies the outcome.
     pub subject: Option<String>,
     pub status: Status,
     pub code: Option<Code>,
     pub summary: String,
-    /// Why a check was skipped, or what it would need to tell.
+    /// Why a check was skipped, or what is needed to decide it.
     pub reason: Option<String>,
     pub evidence: Vec<Evidence>,
-    /// Who can mend it.
+    /// Who can fix it.
     pub actor: Option<Actor>,
     pub agent_may_fix: bool,
     /// An agent should stop here, and not look for other credentials.
     pub stop_and_report: bool,
     pub transient: bool,
     pub fix: Option<Fix>,
+    /// The check that reports this same fault, where it runs too.
+    #[serde(skip)]
+    pub reported_by: Option<&'static str>,
+}
+
+/// The result of one check on one subject, as it is reported.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Dotted, stable: `push.write`.
+    pub id: &'static str,
+    #[serde(flatten)]
+    pub judgement: Judgement,
     pub duration_ms: u64,
-    /// The code is one of PUSHREADY_ACCEPT: told, and no failure.
+    /// The code is one of PUSHREADY_ACCEPT: reported, but not a failure.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accepted: bool,
-    /// Something that PUSHREADY_REQUIRE names rests on it.
+    /// Something that PUSHREADY_REQUIRE names depends on it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
 
 impl Outcome {
-    fn new(id: &'static str, subject: Option<String>, status: Status, summary: String) -> Self {
+    pub fn new(id: &'static str, judgement: Judgement) -> Self {
+        Self { id, judgement, duration_ms: 0, accepted: false, required: false }
+    }
+}
+
+impl Deref for Outcome {
+    type Target = Judgement;
+
+    fn deref(&self) -> &Judgement {
+        &self.judgement
+    }
+}
+
+impl DerefMut for Outcome {
+    fn deref_mut(&mut self) -> &mut Judgement {
+        &mut self.judgement
+    }
+}
+
+impl Judgement {
+    fn new(status: Status, summary: impl Into<String>) -> Self {
         Self {
-            id,
-            subject,
+            subject: None,
             status,
             code: None,
-            summary,
+            summary: summary.into(),
             reason: None,
             evidence: Vec::new(),
             actor: None,
@@ -128,76 +158,55 @@ impl Outcome {
             stop_and_report: false,
             transient: false,
             fix: None,
-            duration_ms: 0,
-            accepted: false,
-            required: false,
+            reported_by: None,
         }
     }
 
-    pub fn pass(id: &'static str, subject: Option<String>, summary: impl Into<String>) -> Self {
-        Self::new(id, subject, Status::Pass, summary.into())
+    pub fn pass(summary: impl Into<String>) -> Self {
+        Self::new(Status::Pass, summary)
     }
 
-    pub fn skip(id: &'static str, subject: Option<String>, reason: impl Into<String>) -> Self {
+    pub fn skip(reason: impl Into<String>) -> Self {
         let reason = reason.into();
-        Self { reason: Some(reason.clone()), ..Self::new(id, subject, Status::Skip, reason) }
+        Self { reason: Some(reason.clone()), ..Self::new(Status::Skip, reason) }
     }
 
-    /// The same for several checks: what they are about is not there.
-    pub fn skip_all(ids: &[&'static str], reason: &str) -> Vec<Self> {
-        ids.iter().map(|id| Self::skip(id, None, reason)).collect()
+    /// The check cannot be made before another fault is fixed.
+    pub fn blocked(by: Code) -> Self {
+        Self::skip(format!("not checked because of `{by}`"))
     }
 
-    /// It could not be told; `reason` says what it would take.
-    pub fn unknown(
-        id: &'static str,
-        subject: Option<String>,
-        summary: impl Into<String>,
-        reason: impl Into<String>,
-    ) -> Self {
-        Self {
-            reason: Some(reason.into()),
-            ..Self::new(id, subject, Status::Unknown, summary.into())
-        }
+    /// It could not be decided; `reason` says what is needed for that.
+    pub fn unknown(summary: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::new(Status::Unknown, summary) }
     }
 
-    pub fn fail(
-        id: &'static str,
-        subject: Option<String>,
-        code: Code,
-        summary: impl Into<String>,
-        fix: Fix,
-    ) -> Self {
-        Self::new(id, subject, Status::Fail, summary.into()).coded(code).fixed(fix)
+    pub fn fail(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
+        Self::new(Status::Fail, summary).coded(code).fixed(fix)
     }
 
     /// A failure that another part of the program found.
-    pub fn found(id: &'static str, subject: Option<String>, finding: Finding) -> Self {
+    pub fn found(finding: Finding) -> Self {
         let Finding { code, summary, fix } = finding;
-        Self::fail(id, subject, code, summary, fix)
+        Self::fail(code, summary, fix)
     }
 
-    /// The same where the work still goes on: nobody is told to stop.
-    pub fn warn(
-        id: &'static str,
-        subject: Option<String>,
-        code: Code,
-        summary: impl Into<String>,
-        fix: Fix,
-    ) -> Self {
-        Self {
-            status: Status::Warn,
-            stop_and_report: false,
-            ..Self::fail(id, subject, code, summary, fix)
-        }
+    /// The same where the work can go on: an agent need not stop.
+    pub fn warn(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
+        Self { status: Status::Warn, stop_and_report: false, ..Self::fail(code, summary, fix) }
     }
 
     /// A file that cannot be read, in apply's own words.
-    pub fn obstructed(id: &'static str, obstacle: &Obstacle, path: &Path) -> Self {
-        Self::found(id, None, resource::obstructed(obstacle, path))
+    pub fn obstructed(obstacle: &Obstacle, path: &Path) -> Self {
+        Self::found(resource::obstructed(obstacle, path))
     }
 
-    /// Takes from the catalogue who can mend it and what an agent may do.
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Takes from the catalogue who can fix it and what an agent may do.
     pub fn coded(mut self, code: Code) -> Self {
         let traits = code.traits();
         self.code = Some(code);
@@ -215,6 +224,12 @@ impl Outcome {
 
     pub fn with(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
         self.evidence.extend(evidence);
+        self
+    }
+
+    /// The same fault is reported by the check of this id, where that runs too.
+    pub fn reported_by(mut self, id: &'static str) -> Self {
+        self.reported_by = Some(id);
         self
     }
 }

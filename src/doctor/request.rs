@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::context::Context;
-use super::outcome::{Evidence, Outcome, Status};
+use super::outcome::{Evidence, Judgement, Status};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::env::Env;
@@ -26,7 +26,6 @@ const LINES: usize = 3;
 
 /// An agent's client, and what its failures mean.
 pub struct Client {
-    pub id: &'static str,
     program: &'static str,
     vendor: &'static str,
     /// The variable of its own in which a login may stand that our other children do not get.
@@ -55,7 +54,6 @@ const REFUSED: &str = "the server does not take this login any more, and nothing
 /// Texts of codex-cli 0.169 (codex-rs/login/src/auth/manager.rs) and of OpenAI's servers, as
 /// openai/codex issues quote them.
 pub const CODEX: Client = Client {
-    id: "codex.request",
     program: "codex",
     vendor: "OpenAI",
     login: None,
@@ -99,7 +97,6 @@ pub const CODEX: Client = Client {
 
 /// Texts of Claude Code 2.1.330, on its standard output.
 pub const CLAUDE: Client = Client {
-    id: "claude.request",
     program: "claude",
     vendor: "Anthropic",
     login: Some(variables::CLAUDE_CODE_OAUTH_TOKEN),
@@ -131,53 +128,39 @@ pub const CLAUDE: Client = Client {
 
 /// Sends it, unless one of the `local` checks fails: Codex deletes a login at the start where a
 /// setting forbids it, and Claude Code sends the token wherever a setting says.
-pub fn send(context: &Context, client: &Client, local: &[Outcome], renew: Fix) -> Outcome {
-    let Client { id, program, vendor, .. } = *client;
+pub fn send(context: &Context, client: &Client, local: &[Judgement], renew: Fix) -> Judgement {
+    let Client { program, vendor, .. } = *client;
     if let Some(outcome) = local.iter().find(|outcome| outcome.status == Status::Fail) {
-        let code = outcome.code.map_or(outcome.id, |code| code.name());
-        return Outcome::unknown(
-            id,
-            None,
-            format!("no request was made to {vendor}"),
-            format!("`{code}` mended first"),
+        let needs = outcome.code.map_or_else(
+            || "a local check fails: fix that first".to_owned(),
+            |code| format!("fix `{code}` first"),
         );
+        return Judgement::unknown(format!("no request was made to {vendor}"), needs);
     }
     if context.sandboxed() {
         let reason = "run the doctor outside of the agent's sandbox";
-        return Outcome::unknown(id, None, "the sandbox denies the network", reason);
+        return Judgement::unknown("the sandbox denies the network", reason);
     }
     let folder = match file::temporary_folder(&std::env::temp_dir()) {
         Ok(folder) => folder,
         Err(error) => {
-            return Outcome::unknown(
-                id,
-                None,
-                "there is no empty folder to ask from",
-                error.to_string(),
-            );
+            return Judgement::unknown("there is no empty folder to ask from", error.to_string());
         }
     };
     let mut command = command(client, context.env);
     command.current_dir(folder.path());
     match process::run(command, context.deadline(PATIENCE)) {
-        Err(Failure::Missing) => {
-            Outcome::skip(id, None, format!("there is no `{program}` on PATH"))
-        }
+        Err(Failure::Missing) => Judgement::skip(format!("there is no `{program}` on PATH")),
         Err(Failure::Deadline) => {
             let reason = format!("an answer of {vendor}'s within {} s", PATIENCE.as_secs());
-            Outcome {
-                transient: true,
-                ..Outcome::unknown(id, None, "no answer came in time", reason)
-            }
+            Judgement { transient: true, ..Judgement::unknown("no answer came in time", reason) }
         }
         Err(Failure::Io(error)) => {
-            Outcome::unknown(id, None, format!("`{program}` could not be run"), error.to_string())
+            Judgement::unknown(format!("`{program}` could not be run"), error.to_string())
         }
-        Ok(output) if output.status.success() => Outcome::pass(
-            id,
-            None,
-            format!("{vendor} takes the login, and the configured model answers"),
-        ),
+        Ok(output) if output.status.success() => {
+            Judgement::pass(format!("{vendor} takes the login, and the configured model answers"))
+        }
         Ok(output) => judge(client, &format!("{}\n{}", output.stderr, output.stdout), renew),
     }
 }
@@ -194,42 +177,34 @@ fn command(client: &Client, env: &Env) -> Command {
 }
 
 /// What the client's last words prove. Pure.
-fn judge(client: &Client, said: &str, renew: Fix) -> Outcome {
-    let Client { id, program, vendor, says, .. } = *client;
+fn judge(client: &Client, said: &str, renew: Fix) -> Judgement {
+    let Client { program, vendor, says, .. } = *client;
     let lower = said.to_lowercase();
     let means = says.iter().find(|(words, _)| lower.contains(words)).map(|(_, means)| *means);
     let outcome = match means {
-        Some(Is(Code::CodexModelUnsupported, summary)) => Outcome::fail(
-            id,
-            None,
+        Some(Is(Code::CodexModelUnsupported, summary)) => Judgement::fail(
             Code::CodexModelUnsupported,
             summary,
             Fix::report("take `model` out of config.toml: the default moves with the client"),
         ),
-        Some(Is(code, summary)) => Outcome::fail(id, None, code, summary, renew),
-        Some(Passing(reason)) => Outcome {
+        Some(Is(code, summary)) => Judgement::fail(code, summary, renew),
+        Some(Passing(reason)) => Judgement {
             transient: true,
-            ..Outcome::unknown(
-                id,
-                None,
+            ..Judgement::unknown(
                 format!("{vendor} knows the login, and does not answer it now"),
                 reason,
             )
         },
-        Some(Busy) => Outcome {
+        Some(Busy) => Judgement {
             transient: true,
-            ..Outcome::unknown(
-                id,
-                None,
+            ..Judgement::unknown(
                 format!(
                     "{vendor}'s servers are out of order or too busy: they did not look at the login"
                 ),
                 format!("{vendor}'s servers to answer again"),
             )
         },
-        None => Outcome::unknown(
-            id,
-            None,
+        None => Judgement::unknown(
             format!("`{program}` failed in words that are not known here"),
             format!("what `{program}` says when it is run by hand"),
         ),

@@ -56,6 +56,7 @@ pub fn provides(requirement: &Requirement, item: &Subject) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::outcome::Judgement;
 
     #[test]
     fn each_requirement_answers_for_its_own() {
@@ -86,7 +87,9 @@ mod tests {
             ("pusch:o/app", "home.provisioned", Some("pusch:o/app"), true),
             ("pusch:o/app", "push.write", Some(app), false),
         ] {
-            let outcome = Outcome::pass(id, subject.map(str::to_owned), "");
+            let judgement =
+                Judgement { subject: subject.map(str::to_owned), ..Judgement::pass("") };
+            let outcome = Outcome::new(id, judgement);
             let requirement = Requirement::parse(requirement);
             assert_eq!(
                 rests_on(&requirement, &outcome),

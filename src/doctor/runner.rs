@@ -1,75 +1,99 @@
-//! Runs the probes side by side, a few at a time on each host.
+//! Makes each check on each of its subjects, side by side. Each has its own duration, and its own
+//! panic.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::check::CHECKS;
-use super::outcome::Outcome;
+use super::check::{CHECKS, Check, Scope, Selection};
+use super::context::Context;
+use super::outcome::{Judgement, Outcome};
+use super::push::PushUrl;
+use crate::git::url::Repository;
 
-/// One piece of work that runs beside the others.
-pub type Probe<'a> = Box<dyn FnOnce() -> Vec<Outcome> + Send + 'a>;
-
-/// No more connections than this to one host at once: servers drop what comes faster
-/// (sshd_config(5), MaxStartups).
-const AT_ONCE: usize = 4;
-
-/// Lets a few through at a time, for each host.
-#[derive(Default)]
-pub struct Gates(Mutex<BTreeMap<String, Arc<Gate>>>);
-
-#[derive(Default)]
-pub struct Gate {
-    inside: Mutex<usize>,
-    left: Condvar,
+/// One check on one subject.
+struct Job<'a> {
+    check: &'a Check,
+    /// Where the judgements name none of their own.
+    subject: Option<String>,
+    run: Box<dyn FnOnce() -> Vec<Judgement> + Send + 'a>,
 }
 
-impl Gates {
-    pub fn of(&self, host: &str) -> Arc<Gate> {
-        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(gates.entry(host.to_owned()).or_default())
+/// Makes the checks that were selected, each on all of its subjects.
+pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
+    let selected = || CHECKS.iter().filter(|check| selection.runs(check, context.depth));
+    let mut outcomes = run_all(selected().flat_map(|check| jobs(check, context)).collect());
+    for check in CHECKS {
+        if let Some(reason) = why_silent(check, context, selection, &outcomes) {
+            outcomes.push(Outcome::new(check.id, Judgement::skip(reason)));
+        }
+    }
+    outcomes
+}
+
+fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<Job<'a>> {
+    let job = |subject, run| Job { check, subject, run };
+    match check.scope {
+        Scope::Once(run) => vec![job(None, Box::new(move || vec![run(context)]))],
+        Scope::Several(run) | Scope::OnRequest(run) => {
+            vec![job(None, Box::new(move || run(context)))]
+        }
+        Scope::InstalledKey(run) => {
+            let records = context.receipt.map(|receipt| &receipt.desired.repositories[..]);
+            let on = |record| {
+                let run = Box::new(move || vec![run(context, record)]);
+                job(Some(record.repository.to_ssh()), run)
+            };
+            records.unwrap_or_default().iter().map(on).collect()
+        }
+        Scope::Key(run) => {
+            let on = |repository: &'a Repository| {
+                let run = Box::new(move || vec![run(context, repository)]);
+                job(Some(repository.to_ssh()), run)
+            };
+            context.keyed().map(on).collect()
+        }
+        Scope::PushUrl(run) => {
+            let on = |url: &'a PushUrl| {
+                job(Some(url.to_string()), Box::new(move || vec![run(context, url)]))
+            };
+            context.push_urls.iter().map(on).collect()
+        }
+        Scope::CloneInView(run) => {
+            let on = |clone| job(None, Box::new(move || run(context, clone)));
+            context.clones.in_view().iter().map(on).collect()
+        }
     }
 }
 
-impl Gate {
-    pub fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
-        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inside = self
-            .left
-            .wait_while(inside, |inside| *inside >= AT_ONCE)
-            .unwrap_or_else(PoisonError::into_inner);
-        *inside += 1;
-        drop(inside);
-        let result = work();
-        *self.inside.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.left.notify_one();
-        result
+/// Why a check has no outcome.
+fn why_silent(
+    check: &Check,
+    context: &Context,
+    selection: &Selection,
+    outcomes: &[Outcome],
+) -> Option<&'static str> {
+    const ON_REQUEST: &str = "not looked at, since each look spends requests of a rate limit: ask with `pushready doctor --only actions`";
+    if outcomes.iter().any(|outcome| outcome.id == check.id) {
+        return None;
+    }
+    match check.scope {
+        _ if selection.runs(check, context.depth) => Some(check.scope.nothing()),
+        Scope::OnRequest(_) if check.depth <= context.depth && selection.includes(check.id) => {
+            Some(ON_REQUEST)
+        }
+        _ => None,
     }
 }
 
-/// Runs all probes at once. A probe that panics could not tell.
-pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
+fn run_all(jobs: Vec<Job<'_>>) -> Vec<Outcome> {
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for (id, probe) in probes {
+        for job in jobs {
             let found = &found;
             scope.spawn(move || {
-                let start = Instant::now();
-                let mut outcomes = catch_unwind(AssertUnwindSafe(probe)).unwrap_or_else(|_| {
-                    vec![Outcome::unknown(
-                        id,
-                        None,
-                        "the check itself failed",
-                        "please report this as a bug",
-                    )]
-                });
-                tracing::info!(results = outcomes.len(), elapsed = ?start.elapsed(), "{id}");
-                let elapsed = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-                for outcome in &mut outcomes {
-                    outcome.duration_ms = elapsed;
-                }
+                let outcomes = job.run();
                 found.lock().unwrap_or_else(PoisonError::into_inner).extend(outcomes);
             });
         }
@@ -77,51 +101,19 @@ pub fn run_all(probes: Vec<(&'static str, Probe<'_>)>) -> Vec<Outcome> {
     found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Into the order of the checks.
-pub fn sort(outcomes: &mut [Outcome]) {
-    let rank = |outcome: &Outcome| CHECKS.iter().position(|check| check.id == outcome.id);
-    outcomes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.subject.cmp(&b.subject)));
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-    use std::time::Duration;
-
-    use super::*;
-
-    /// Enters so many times, and works within.
-    fn hold(gate: &Gate, times: usize, work: &dyn Fn()) {
-        match times {
-            0 => work(),
-            _ => gate.pass(|| hold(gate, times - 1, work)),
-        }
-    }
-
-    #[test]
-    fn four_at_once_pass_the_gate_of_a_host() {
-        let gates = Gates::default();
-        let (gate, elsewhere) = (gates.of("github.com"), gates.of("gitlab.com"));
-        let (told, entered) = mpsc::channel();
-        thread::scope(|scope| {
-            let fifth = || {
-                let (gate, told) = (gates.of("github.com"), told.clone());
-                scope.spawn(move || gate.pass(|| told.send(()).unwrap()));
-            };
-            hold(&gate, 3, &|| {
-                fifth();
-                entered.recv().unwrap();
-            });
-            hold(&gate, 4, &|| {
-                elsewhere.pass(|| ());
-                fifth();
-                // it can only be later: no time is too short for that to hold
-                assert!(
-                    entered.recv_timeout(Duration::from_millis(100)).is_err(),
-                    "a fifth has entered"
-                );
-            });
-            entered.recv().unwrap();
+impl Job<'_> {
+    fn run(self) -> Vec<Outcome> {
+        let Self { check, subject, run } = self;
+        let start = Instant::now();
+        let judgements = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            vec![Judgement::unknown("the check itself failed", "please report this as a bug")]
         });
+        tracing::info!(results = judgements.len(), elapsed = ?start.elapsed(), "{}", check.id);
+        let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let outcome = |judgement: Judgement| {
+            let subject = judgement.subject.clone().or_else(|| subject.clone());
+            Outcome { duration_ms, ..Outcome::new(check.id, Judgement { subject, ..judgement }) }
+        };
+        judgements.into_iter().map(outcome).collect()
     }
 }

@@ -727,7 +727,7 @@ fn the_fix_names_the_page_of_the_repository_that_git_named() {
         |url: &str| format!("{read_only}\n{TAIL}error: failed to push some refs to '{url}'\n");
     let page = |text: &str, hints: &Hints<'_>| {
         let outcome = classify(text, hints).outcome("push.message");
-        match outcome.fix.map(|fix| fix.kind) {
+        match outcome.judgement.fix.map(|fix| fix.kind) {
             Some(FixKind::Visit { url }) => Some(url),
             _ => None,
         }

@@ -17,8 +17,8 @@ mod yaml;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::outcome::Outcome;
-use super::{Check, Depth};
+use super::context::Context;
+use super::outcome::Judgement;
 use crate::catalogue::Code;
 use crate::env::{Env, expand};
 use crate::git::url::Repository;
@@ -27,31 +27,9 @@ use crate::home::Home;
 use crate::http::{Http, Url};
 use crate::settings::ApiTokens;
 use crate::variables;
-use facts::{Asked, Facts, Place};
-pub use local::Head;
-
-const RUNS: &str = "actions.runs";
-const WORKFLOW_FILES: &str = "actions.workflow-files";
-const STATUS_PAGE: &str = "actions.status-page";
-
-/// The rows of this group.
-pub const CHECKS: [Check; 3] = [
-    Check {
-        id: RUNS,
-        title: "the newest runs of this commit start (only with --only actions)",
-        depth: Depth::Network,
-    },
-    Check {
-        id: WORKFLOW_FILES,
-        title: "workflow files ask for runners that exist (only with --only actions)",
-        depth: Depth::Offline,
-    },
-    Check {
-        id: STATUS_PAGE,
-        title: "GitHub reports no incident of Actions (only with --only actions)",
-        depth: Depth::Network,
-    },
-];
+pub use facts::Facts;
+use facts::{Asked, Place};
+use local::Head;
 
 /// What the checks look at.
 pub struct Inputs<'a> {
@@ -70,39 +48,74 @@ pub struct Inputs<'a> {
     pub end: Instant,
 }
 
-/// All checks of this group on one repository, each result with its check's id.
-pub fn probe(inputs: &Inputs<'_>) -> Vec<Outcome> {
-    let Some(given) = Given::of(inputs) else {
-        return vec![not_github(inputs.repository)];
-    };
-    Session::open(inputs, &given).look()
+impl<'a> Inputs<'a> {
+    /// Of the repository that `--repo` names, else of the clone around the current folder.
+    fn of(context: &'a Context) -> Option<Self> {
+        let current = context.clones.current();
+        let repository = context.asked.or(current)?;
+        let work_tree = context.folder.as_deref().filter(|_| current == Some(repository));
+        Some(Self {
+            env: context.env,
+            home: context.home,
+            repository,
+            work_tree,
+            head: work_tree.and_then(Head::of),
+            deploy_key: context.has_key(repository),
+            memory: context.github,
+            end: context.end,
+        })
+    }
+}
+
+pub fn runs(context: &Context) -> Vec<Judgement> {
+    gathered(context, judge::runs)
+}
+
+pub fn status_page(context: &Context) -> Vec<Judgement> {
+    gathered(context, |facts| vec![judge::status_page(facts)])
 }
 
 /// What needs no network.
-pub fn probe_offline(inputs: &Inputs<'_>) -> Vec<Outcome> {
+pub fn workflow_files(context: &Context) -> Vec<Judgement> {
+    let Some(inputs) = Inputs::of(context) else { return vec![no_repository()] };
+    vec![judge_files(&inputs)]
+}
+
+/// Judges what GitHub answered. It is asked once for all checks.
+fn gathered(context: &Context, judge: fn(&Facts) -> Vec<Judgement>) -> Vec<Judgement> {
+    let Some(inputs) = Inputs::of(context) else { return vec![no_repository()] };
+    match context.facts.actions.get_or_init(|| gather(&inputs)) {
+        Some(facts) => judge(facts),
+        None => vec![not_github(inputs.repository)],
+    }
+}
+
+/// `None`: the repository is not on GitHub.
+fn gather(inputs: &Inputs<'_>) -> Option<Facts> {
+    let given = Given::of(inputs)?;
+    Some(gather::gather(&Session::open(inputs, &given)))
+}
+
+fn judge_files(inputs: &Inputs<'_>) -> Judgement {
     if Given::of(inputs).is_none() {
-        return vec![not_github(inputs.repository)];
+        return not_github(inputs.repository);
     }
     let local = inputs.work_tree.map(local::Local::read).unwrap_or_default();
     let labels = hosted_labels::HostedLabels::load(labels_file(inputs).as_deref());
-    vec![judge::workflow_files(&inputs.repository.short(), &local, &labels)]
+    judge::workflow_files(&inputs.repository.short(), &local, &labels)
 }
 
-/// For a run of the doctor in which nobody asked for these checks. `None`: nothing could be asked
-/// for.
-pub fn not_asked(env: &Env, repository: &Repository) -> Option<Outcome> {
-    Api::of(repository, env)?;
-    let reason = "not looked at, since each look spends requests of a rate limit: ask with `pushready doctor --only actions`";
-    Some(Outcome::skip(RUNS, Some(repository.short()), reason))
+fn no_repository() -> Judgement {
+    Judgement::skip("the current folder is in no clone; name a repository with --repo")
 }
 
-fn not_github(repository: &Repository) -> Outcome {
+fn not_github(repository: &Repository) -> Judgement {
     let reason = format!(
         "`{}` is not a GitHub that is known here; for a GitHub Enterprise Server set {}",
         repository.host(),
         variables::GITHUB_API_URL
     );
-    Outcome::skip(RUNS, Some(repository.short()), reason).coded(Code::ActionsNotGithub)
+    Judgement::skip(reason).coded(Code::ActionsNotGithub).about(repository.short())
 }
 
 fn labels_file(inputs: &Inputs<'_>) -> Option<PathBuf> {
@@ -171,14 +184,6 @@ impl<'a> Session<'a> {
             status,
             labels_file: labels_file(inputs),
         }
-    }
-
-    fn look(&self) -> Vec<Outcome> {
-        judge::judge(&self.gather())
-    }
-
-    fn gather(&self) -> Facts {
-        gather::gather(self)
     }
 
     fn repo_path(&self, rest: &str) -> String {

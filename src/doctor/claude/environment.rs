@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
@@ -80,15 +80,13 @@ fn effective<'a>(
 
 /// What beats the token, and where the token would go. The order is Claude Code's own (2.1.330,
 /// measured).
-pub fn environment(context: &Context) -> Vec<Outcome> {
-    const ID: &str = "claude.environment";
+pub fn environment(context: &Context) -> Vec<Judgement> {
     let settings = &read_settings(context)[..];
     let mut outcomes = Vec::new();
     let take_out = |setting: &Setting| match setting.file {
         Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
         None => Fix::report(format!("take {} out of the template's environment", setting.name)),
     };
-    let about = |setting: &Setting| Some(setting.name.clone());
     let on = |value: &str| {
         !["0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
     };
@@ -101,14 +99,9 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
             setting.name
         );
         outcomes.push(
-            Outcome::fail(
-                ID,
-                about(&setting),
-                Code::ClaudeProviderBypass,
-                summary,
-                take_out(&setting),
-            )
-            .with([Evidence::new("set in", setting.place)]),
+            Judgement::fail(Code::ClaudeProviderBypass, summary, take_out(&setting))
+                .about(setting.name)
+                .with([Evidence::new("set in", setting.place)]),
         );
     }
     let helper = settings.iter().find_map(|file| {
@@ -155,25 +148,23 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
                 format!("{} is set as well, and beats the token", setting.name),
             )
         };
-        outcomes.push(Outcome::fail(ID, about(&setting), code, summary, take_out(&setting)).with(
-            [
-                Evidence::new("wins", setting.name),
-                Evidence::new("set in", setting.place),
-                Evidence::new("unused", "the token of `claude setup-token`"),
-            ],
-        ));
+        let fail = Judgement::fail(code, summary, take_out(&setting)).about(&setting.name);
+        outcomes.push(fail.with([
+            Evidence::new("wins", setting.name),
+            Evidence::new("set in", setting.place),
+            Evidence::new("unused", "the token of `claude setup-token`"),
+        ]));
     }
     if let Some(setting) = effective(context, settings, observed::ANTHROPIC_BASE_URL)
         && setting.value.trim_end_matches('/') != OFFICIAL_ORIGIN
     {
         outcomes.push(
-            Outcome::fail(
-                ID,
-                about(&setting),
+            Judgement::fail(
                 Code::ClaudeTokenSentElsewhere,
                 "ANTHROPIC_BASE_URL sends the subscription token to another host than Anthropic's",
                 take_out(&setting),
             )
+            .about(&setting.name)
             .with([
                 Evidence::foreign("host", &setting.value),
                 Evidence::new("set in", setting.place),
@@ -181,7 +172,7 @@ pub fn environment(context: &Context) -> Vec<Outcome> {
         );
     }
     if outcomes.is_empty() {
-        outcomes.push(Outcome::pass(ID, None, "nothing beats the token, and it goes to Anthropic"));
+        outcomes.push(Judgement::pass("nothing beats the token, and it goes to Anthropic"));
     }
     outcomes
 }

@@ -3,7 +3,7 @@
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{self, Evidence, Outcome, source};
+use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::resource::digest::Digest;
 use crate::secret::{ClaudeToken, CredentialsFile};
@@ -25,14 +25,11 @@ fn via<'a>(context: &Context<'a>) -> Option<&'a Via> {
 }
 
 /// The token that Claude Code will send if nothing beats it: the variable, else the file.
-pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
-    const ID: &str = "claude.login";
+pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
     if let Some(token) = context.env.text(variables::CLAUDE_CODE_OAUTH_TOKEN) {
         // the client sends it as it stands, quotes and all
         return match ClaudeToken::parse(&token.into()) {
-            Err(defect) => Outcome::fail(
-                ID,
-                None,
+            Err(defect) => Judgement::fail(
                 Code::ClaudeTokenMalformed,
                 format!("CLAUDE_CODE_OAUTH_TOKEN: {}", defect.reason),
                 new_token(context),
@@ -40,9 +37,7 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
             Ok(checked) if checked.repairs.is_empty() => {
                 aged(context, &checked.value.digest(), "CLAUDE_CODE_OAUTH_TOKEN")
             }
-            Ok(checked) => Outcome::fail(
-                ID,
-                None,
+            Ok(checked) => Judgement::fail(
                 Code::ClaudeTokenMalformed,
                 format!(
                     "CLAUDE_CODE_OAUTH_TOKEN is sent as it stands: {}",
@@ -56,23 +51,17 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
     }
     let apply = || outcome::apply_again(via(context), variables::CLAUDE_OAUTH_TOKEN);
     match file {
-        None | Some(CredentialsFile::Blank { by_client: false }) => Outcome::fail(
-            ID,
-            None,
+        None | Some(CredentialsFile::Blank { by_client: false }) => Judgement::fail(
             Code::ClaudeTokenMissing,
             "there is no token, neither in a variable nor in the file",
             apply(),
         ),
-        Some(CredentialsFile::Blank { by_client: true }) => Outcome::fail(
-            ID,
-            None,
+        Some(CredentialsFile::Blank { by_client: true }) => Judgement::fail(
             Code::ClaudeAuthBlanked,
             "Claude Code emptied the stored login after it could not renew it",
             apply(),
         ),
-        Some(CredentialsFile::Malformed { line, column }) => Outcome::fail(
-            ID,
-            None,
+        Some(CredentialsFile::Malformed { line, column }) => Judgement::fail(
             Code::ClaudeTokenMalformed,
             format!(
                 "the credentials file does not parse at line {line}, column {column}: Claude Code takes it for logged out"
@@ -82,31 +71,25 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
         Some(
             CredentialsFile::SetupToken { inference: false, .. }
             | CredentialsFile::Login { inference: false, .. },
-        ) => Outcome::fail(
-            ID,
-            None,
+        ) => Judgement::fail(
             Code::ClaudeTokenMalformed,
             "the stored login lacks the scope `user:inference`, so Claude Code ignores it",
             new_token(context),
         ),
         Some(CredentialsFile::SetupToken { digest, .. }) => {
-            aged(context, &digest, "the credentials file")
+            aged(context, digest, "the credentials file")
         }
         Some(CredentialsFile::Login { refreshable, expires, .. }) => {
             let expired = expires.is_some_and(|expires| expires < context.env.now);
             if expired && !refreshable {
-                return Outcome::fail(
-                    ID,
-                    None,
+                return Judgement::fail(
                     Code::ClaudeTokenExpired,
                     "the stored login has expired, and nothing can renew it",
                     new_token(context),
                 );
             }
             if context.desired.claude.is_some() {
-                return Outcome::warn(
-                    ID,
-                    None,
+                return Judgement::warn(
                     Code::ClaudeAuthConflict,
                     "somebody logged in with `/login`; the token that was given is not used",
                     Fix::report(
@@ -114,22 +97,19 @@ pub fn login(context: &Context, file: Option<CredentialsFile>) -> Outcome {
                     ),
                 );
             }
-            Outcome::pass(ID, None, "logged in with `/login`")
+            Judgement::pass("logged in with `/login`")
         }
     }
 }
 
 /// A setup-token cannot be asked for its age; the receipt knows when ours was made or first seen.
-fn aged(context: &Context, digest: &str, place: &str) -> Outcome {
-    const ID: &str = "claude.login";
+fn aged(context: &Context, digest: &str, place: &str) -> Judgement {
     let record =
         context.desired.claude.as_ref().filter(|record| record.token == Digest::from_hex(digest));
     let Some(record) = record else {
-        return Outcome::pass(
-            ID,
-            None,
-            format!("a token of the right form is in {place}; not sent anywhere"),
-        );
+        return Judgement::pass(format!(
+            "a token of the right form is in {place}; not sent anywhere"
+        ));
     };
     let end = record.created.saturating_add(jiff::Span::new().days(LIFETIME_DAYS));
     let today = context.env.now.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -138,21 +118,15 @@ fn aged(context: &Context, digest: &str, place: &str) -> Outcome {
         Evidence::new("good until about", end.to_string()),
     ];
     if end < today {
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             Code::ClaudeTokenExpired,
             "the token is more than a year old",
             new_token(context),
         )
         .with(evidence);
     }
-    Outcome::pass(
-        ID,
-        None,
-        format!(
-            "the token in {place} has the right form and is less than a year old; not sent anywhere"
-        ),
-    )
+    Judgement::pass(format!(
+        "the token in {place} has the right form and is less than a year old; not sent anywhere"
+    ))
     .with(evidence)
 }

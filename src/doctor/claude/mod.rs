@@ -6,7 +6,7 @@ mod login;
 
 use std::path::{Path, PathBuf};
 
-use super::outcome::{Evidence, Outcome};
+use super::outcome::{Evidence, Judgement};
 use super::request;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -14,7 +14,7 @@ use crate::doctor::context::Context;
 use crate::git_cli::clones;
 use crate::provision::claude::{BARRED, barred};
 use crate::provision::trust::{NAMELESS, is_named, real};
-use crate::resource::file::{self, Kind};
+use crate::resource::file::{self, Content, Kind};
 use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
@@ -23,96 +23,110 @@ use crate::variables;
 
 const NONE: &str = "no Claude Code login was asked for, and none is there";
 
-/// Whether a login was asked for, now or by the last apply, or is there.
-fn concerns(context: &Context) -> bool {
-    context.settings.claude.is_some()
+/// Reports a configuration with which Claude Code does not start.
+const CONFIG: &str = "claude.config";
+
+/// The files of Claude Code, read once.
+pub struct Facts {
+    credentials: Result<Option<CredentialsFile>, Obstacle>,
+    config: Result<String, Obstacle>,
+}
+
+/// `None`: no login is configured, now or by the last apply, and none is there.
+fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
+    let facts = context.facts.claude.get_or_init(|| {
+        let credentials = file::observe(&credentials_path(context), Kind::Secret);
+        let parse = |content: Content| CredentialsFile::parse(&content.bytes);
+        let config = file::observe(&context.home.claude_json, Kind::Shared);
+        let text = |content: Option<Content>| {
+            let bytes = content.map(|content| content.bytes).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Facts {
+            credentials: credentials.map(|content| content.map(parse)),
+            config: config.map(text),
+        }
+    });
+    let is_concerned = context.settings.claude.is_some()
         || context.desired.claude.is_some()
         || context.settings.refused.iter().any(|item| item.item == Subject::Claude)
         || context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some()
-        || !matches!(file::observe(&credentials_path(context), Kind::Secret), Ok(None))
+        || !matches!(facts.credentials, Ok(None));
+    is_concerned.then_some(facts)
 }
 
 fn credentials_path(context: &Context) -> PathBuf {
     context.home.claude.join(".credentials.json")
 }
 
-/// The checks that need no network, whichever of them are wanted.
-pub fn check(context: &Context) -> Vec<Outcome> {
-    if !concerns(context) {
-        let ids = ["claude.login", "claude.environment", "claude.config", "claude.trust"];
-        return Outcome::skip_all(&ids, NONE);
+pub fn login(context: &Context) -> Judgement {
+    let Some(Facts { credentials, .. }) = facts(context) else { return Judgement::skip(NONE) };
+    match credentials {
+        Err(obstacle) => Judgement::obstructed(obstacle, &credentials_path(context)),
+        Ok(credentials) => login::login(context, credentials.as_ref()),
     }
-    let path = credentials_path(context);
-    let mut outcomes = vec![match file::observe(&path, Kind::Secret) {
-        Err(obstacle) => Outcome::obstructed("claude.login", &obstacle, &path),
-        Ok(content) => {
-            login::login(context, content.map(|content| CredentialsFile::parse(&content.bytes)))
-        }
-    }];
-    outcomes.extend(environment::environment(context));
-    let config = file::observe(&context.home.claude_json, Kind::Shared);
-    let bytes =
-        config.as_ref().ok().and_then(Option::as_ref).map_or(&[][..], |config| &config.bytes);
-    let text = String::from_utf8_lossy(bytes);
-    let config = Config::read(config.as_ref().map(drop), &text);
-    outcomes.extend(configuration(context, &text, &config));
-    if let Config::Object(config) = &config {
-        outcomes.extend(trust(context, &text, config));
+}
+
+pub fn environment(context: &Context) -> Vec<Judgement> {
+    facts(context)
+        .map_or_else(|| vec![Judgement::skip(NONE)], |_| environment::environment(context))
+}
+
+pub fn config(context: &Context) -> Vec<Judgement> {
+    match facts(context) {
+        Some(Facts { config, .. }) => configuration(context, config),
+        None => vec![Judgement::skip(NONE)],
     }
-    outcomes
+}
+
+pub fn trust(context: &Context) -> Vec<Judgement> {
+    let Some(Facts { config, .. }) = facts(context) else { return vec![Judgement::skip(NONE)] };
+    let text = config.as_deref().unwrap_or_default();
+    match read(config) {
+        Ok(Some(config)) => trusted_folders(context, text, &config),
+        Ok(None) => vec![Judgement::skip("there is no .claude.json yet")],
+        Err(fault) => vec![fault.judgement(context).reported_by(CONFIG)],
+    }
 }
 
 /// One small request through Claude Code itself, as an agent would make it.
-pub fn request(context: &Context) -> Outcome {
-    if !concerns(context) {
-        return Outcome::skip(request::CLAUDE.id, None, NONE);
+pub fn request(context: &Context) -> Judgement {
+    if facts(context).is_none() {
+        return Judgement::skip(NONE);
     }
-    request::send(context, &request::CLAUDE, &check(context), login::new_token(context))
+    let local = [vec![login(context)], environment(context), config(context)].concat();
+    request::send(context, &request::CLAUDE, &local, login::new_token(context))
 }
 
-fn configuration(context: &Context, text: &str, config: &Config) -> Vec<Outcome> {
-    const ID: &str = "claude.config";
+/// What the configuration would make Claude Code do unattended.
+fn configuration(context: &Context, config: &Result<String, Obstacle>) -> Vec<Judgement> {
     let path = &context.home.claude_json;
+    let text = config.as_deref().unwrap_or_default();
+    let config = match read(config) {
+        Ok(config) => config,
+        Err(fault) => return vec![fault.judgement(context)],
+    };
     let apply = || Fix::run(["pushready", "apply"], "run apply: it answers the first-run prompts");
-    let malformed = |what: String| {
-        let fix = Fix::edit(path, "mend it, or put back a copy from ~/.claude/backups");
-        let say = format!(".claude.json {what}: Claude Code does not start");
-        vec![Outcome::fail(ID, None, Code::ClaudeConfigMalformed, say, fix)]
-    };
-    let config = match config {
-        Config::Malformed { line, column } => {
-            return malformed(format!("does not parse at line {line}, column {column}"));
-        }
-        Config::NoObject => return malformed("holds no JSON object".to_owned()),
-        Config::Unreadable(obstacle) => return vec![Outcome::obstructed(ID, obstacle, path)],
-        Config::Absent => None,
-        Config::Object(config) => Some(config),
-    };
-    let value = |name: &str| text.get(config?.get(name)?.value.clone());
+    let value = |name: &str| text.get(config.as_ref()?.get(name)?.value.clone());
     let mut outcomes = Vec::new();
     if value("hasCompletedOnboarding") != Some("true") {
-        outcomes.push(Outcome::warn(
-            ID,
-            Some("hasCompletedOnboarding".to_owned()),
-            Code::ClaudeOnboardingIncomplete,
-            "the first-run prompts will block an unattended session",
-            apply(),
-        ));
+        let summary = "the first-run prompts will block an unattended session";
+        let warning = Judgement::warn(Code::ClaudeOnboardingIncomplete, summary, apply());
+        outcomes.push(warning.about("hasCompletedOnboarding"));
     }
     if value("primaryApiKey").is_some_and(|key| key.starts_with('"') && key != "\"\"") {
         outcomes.push(
-            Outcome::warn(
-                ID,
-                Some("primaryApiKey".to_owned()),
+            Judgement::warn(
                 Code::ClaudeAuthConflict,
                 "`primaryApiKey` is left in .claude.json beside the token; organisation settings are asked for with it",
-                Fix::edit(path, "take `primaryApiKey` out"),
+                Fix::edit(path, "remove `primaryApiKey`"),
             )
+            .about("primaryApiKey")
             .with([Evidence::new("wins", "the token"), Evidence::new("unused", "primaryApiKey")]),
         );
     }
     if outcomes.is_empty() {
-        outcomes.push(Outcome::pass(ID, None, "no first-run prompt is in the way"));
+        outcomes.push(Judgement::pass("no first-run prompt blocks a session"));
     }
     outcomes
 }
@@ -130,11 +144,10 @@ fn covering(folder: &Path) -> Vec<PathBuf> {
     covering
 }
 
-fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
-    const ID: &str = "claude.trust";
+fn trusted_folders(context: &Context, text: &str, config: &Object) -> Vec<Judgement> {
     let folders = &context.desired.trusted_folders;
     if folders.is_empty() {
-        return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
+        return vec![Judgement::skip("PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
     let path = &context.home.claude_json;
     let inner =
@@ -149,46 +162,58 @@ fn trust(context: &Context, text: &str, config: &Object) -> Vec<Outcome> {
     folders
         .iter()
         .map(|folder| {
-            let subject = Some(folder.display().to_string());
+            let subject = folder.display().to_string();
             let real = real(folder);
             if covering(Path::new(&real)).iter().any(|folder| accepted(folder)) {
-                return Outcome::pass(ID, subject, "Claude Code trusts the folder");
+                return Judgement::pass("Claude Code trusts the folder").about(subject);
             }
             let fix = match () {
                 () if !is_named(folder) => Fix::report(NAMELESS),
                 () if barred(text, &real) => Fix::edit(path, BARRED),
                 () => Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
             };
-            Outcome::warn(
-                ID,
-                subject,
-                Code::ClaudeUntrustedFolder,
-                "Claude Code will ask whether the folder is trusted, and its default answer is no",
-                fix,
-            )
+            let summary =
+                "Claude Code will ask whether the folder is trusted, and its default answer is no";
+            Judgement::warn(Code::ClaudeUntrustedFolder, summary, fix).about(subject)
         })
         .collect()
 }
 
-enum Config<'a> {
-    Absent,
-    Object(Object<'a>),
+/// A configuration that cannot be used.
+enum Fault<'a> {
     Malformed { line: usize, column: usize },
-    NoObject,
+    NotAnObject,
     Unreadable(&'a Obstacle),
 }
 
-impl<'a> Config<'a> {
-    fn read(found: Result<(), &'a Obstacle>, text: &'a str) -> Self {
-        match found.map(|()| json::object(text)) {
-            Err(obstacle) => Self::Unreadable(obstacle),
-            Ok(_) if text.trim().is_empty() => Self::Absent,
-            Ok(Ok(config)) => Self::Object(config),
-            Ok(Err(Trouble::NotAnObject)) => Self::NoObject,
-            Ok(Err(Trouble::Malformed(at))) => {
-                let (line, column) = json::place(text.as_bytes(), at);
-                Self::Malformed { line, column }
-            }
+/// Reads .claude.json. `None`: there is none.
+fn read(text: &Result<String, Obstacle>) -> Result<Option<Object<'_>>, Fault<'_>> {
+    let text = text.as_ref().map_err(Fault::Unreadable)?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    match json::object(text) {
+        Ok(config) => Ok(Some(config)),
+        Err(Trouble::NotAnObject) => Err(Fault::NotAnObject),
+        Err(Trouble::Malformed(at)) => {
+            let (line, column) = json::place(text.as_bytes(), at);
+            Err(Fault::Malformed { line, column })
         }
+    }
+}
+
+impl Fault<'_> {
+    fn judgement(&self, context: &Context) -> Judgement {
+        let path = &context.home.claude_json;
+        let what = match self {
+            Self::Unreadable(obstacle) => return Judgement::obstructed(obstacle, path),
+            Self::Malformed { line, column } => {
+                format!("does not parse at line {line}, column {column}")
+            }
+            Self::NotAnObject => "does not contain a JSON object".to_owned(),
+        };
+        let fix = Fix::edit(path, "fix it, or restore a copy from ~/.claude/backups");
+        let summary = format!(".claude.json {what}: Claude Code does not start");
+        Judgement::fail(Code::ClaudeConfigMalformed, summary, fix)
     }
 }

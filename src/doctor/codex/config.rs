@@ -12,23 +12,21 @@ use super::settings::Login;
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::resource::file;
-
-const ID: &str = "codex.config";
 
 /// Models that OpenAI withdrew from ChatGPT logins by June 2026 (openai/codex#26053); the client
 /// sends them all the same.
 const RETIRED_MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-codex", "gpt-5.3-codex"];
 
 /// Of the files that count in every folder, and of those that trusted repositories add.
-pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Outcome> {
-    let judge = |layers: &Layers, of_project: bool| -> Vec<Outcome> {
+pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement> {
+    let judge = |layers: &Layers, of_project: bool| -> Vec<Judgement> {
         let offered = |model: &str| offered(context, model);
         let faults = faults(layers, login, &offered)
             .into_iter()
             .filter(|fault| (fault.layer.origin == Origin::Project) == of_project);
-        faults.map(|fault| outcome(context, fault)).collect()
+        faults.map(|fault| judgement(context, fault)).collect()
     };
     let mut outcomes = judge(layers, false);
     let folders: BTreeSet<PathBuf> =
@@ -48,39 +46,36 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Outcome> 
     // where there is no folder yet, Codex makes it
     let folder = context.home.codex.ancestors().find(|folder| folder.exists());
     if folder.is_some_and(|folder| access(folder, Access::WRITE_OK).is_err()) {
-        outcomes.push(Outcome::fail(
-            ID,
-            Some(context.home.shown(&context.home.codex)),
+        let subject = context.home.shown(&context.home.codex);
+        let fail = Judgement::fail(
             Code::CodexHomeUnwritable,
             "Codex cannot write its folder: it would renew the login, and lose the new one",
             Fix::report(format!(
                 "give `{}` to the workspace user, writable",
                 context.home.codex.display()
             )),
-        ));
+        );
+        outcomes.push(fail.about(subject));
     }
     // one file may count in two folders
     let mut seen = BTreeSet::new();
     outcomes.retain(|outcome| seen.insert(outcome.subject.clone()));
     if outcomes.is_empty() {
-        outcomes.push(Outcome::pass(
-            ID,
-            None,
-            "no setting that the doctor knows defeats the login",
-        ));
+        outcomes.push(Judgement::pass("no setting that the doctor knows defeats the login"));
     }
     outcomes
 }
 
-fn demanded(context: &Context, requirements: &Layer, login: &Login) -> Option<Outcome> {
+fn demanded(context: &Context, requirements: &Layer, login: &Login) -> Option<Judgement> {
     let (setting, code, summary) = login.is_not_as_demanded(requirements)?;
-    let subject = Some(format!("{setting} in {}", context.home.shown(&requirements.path)));
+    let subject = format!("{setting} in {}", context.home.shown(&requirements.path));
     let fix = Fix::edit(&requirements.path, "allow this login, or give the workspace another");
-    Some(of_machine(Outcome::fail(ID, subject, code, summary, fix), requirements.origin))
+    let judgement = Judgement::fail(code, summary, fix).about(subject);
+    Some(of_machine(judgement, requirements.origin))
 }
 
 /// A file with which Codex does not start.
-pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) -> Outcome {
+pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) -> Judgement {
     let subject = (*origin != Origin::User).then(|| context.home.shown(path));
     let name = match origin {
         Origin::User => "config.toml",
@@ -89,21 +84,16 @@ pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) ->
     };
     let what = match why {
         Why::Obstacle(obstacle) => {
-            return Outcome { subject, ..Outcome::obstructed(ID, obstacle, path) };
+            return Judgement { subject, ..Judgement::obstructed(obstacle, path) };
         }
         Why::NotUtf8 => "is not UTF-8".to_owned(),
         Why::NotToml(None) => "does not parse".to_owned(),
         Why::NotToml(Some(line)) => format!("does not parse at line {line}"),
     };
     let summary = format!("{name} {what}, so Codex does not start{}", where_it_counts(*origin));
-    let outcome = Outcome::fail(
-        ID,
-        subject,
-        Code::CodexConfigMalformed,
-        summary,
-        Fix::edit(path, "mend that line"),
-    );
-    of_machine(outcome, *origin)
+    let outcome =
+        Judgement::fail(Code::CodexConfigMalformed, summary, Fix::edit(path, "mend that line"));
+    of_machine(Judgement { subject, ..outcome }, *origin)
 }
 
 const fn where_it_counts(origin: Origin) -> &'static str {
@@ -114,32 +104,31 @@ const fn where_it_counts(origin: Origin) -> &'static str {
 }
 
 /// Who mends the machine's own files is not whoever works on it.
-fn of_machine(outcome: Outcome, origin: Origin) -> Outcome {
+fn of_machine(outcome: Judgement, origin: Origin) -> Judgement {
     match origin {
         Origin::User | Origin::Project => outcome,
         Origin::System | Origin::Managed => {
-            Outcome { actor: Some(Actor::TemplateAdmin), agent_may_fix: false, ..outcome }
+            Judgement { actor: Some(Actor::TemplateAdmin), agent_may_fix: false, ..outcome }
         }
     }
 }
 
-fn outcome(context: &Context, fault: Fault) -> Outcome {
+pub fn judgement(context: &Context, fault: Fault) -> Judgement {
     let Fault { setting, layer: Layer { path, origin, .. }, code, summary, cure, value, weight } =
         fault;
     let subject = match origin {
         Origin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),
     };
-    let (subject, fix) = (Some(subject), Fix::edit(path, cure));
+    let fix = Fix::edit(path, cure);
     let outcome = match weight {
-        Weight::Unknown(needs) => {
-            Outcome::unknown(ID, subject, summary, needs).coded(code).fixed(fix)
-        }
-        Weight::Warns => Outcome::warn(ID, subject, code, summary, fix),
-        Weight::Fails => Outcome::fail(ID, subject, code, summary, fix),
+        Weight::Unknown(needs) => Judgement::unknown(summary, needs).coded(code).fixed(fix),
+        Weight::Warns => Judgement::warn(code, summary, fix),
+        Weight::Fails => Judgement::fail(code, summary, fix),
     };
     let place = Evidence::new("set in", context.home.shown(path));
-    of_machine(outcome.with([place, Evidence::foreign("value", &value)]), *origin)
+    let evidence = [place, Evidence::foreign("value", &value)];
+    of_machine(outcome.about(subject).with(evidence), *origin)
 }
 
 /// What the server offered this login, where Codex has noted it; else what is known to be

@@ -4,7 +4,7 @@
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{self, Evidence, Outcome, source};
+use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::{Status, codex::described, span};
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
@@ -30,8 +30,7 @@ fn via<'a>(context: &Context<'a>) -> Option<&'a Via> {
     context.settings.codex.as_ref().map(|seed| &seed.via).or(recorded)
 }
 
-pub fn missing(context: &Context) -> Outcome {
-    const ID: &str = "codex.login";
+pub fn missing(context: &Context) -> Judgement {
     let written = context.written(EntryName::CodexAuth).is_some();
     let summary = if written {
         "auth.json is gone, as after `codex logout`"
@@ -43,13 +42,12 @@ pub fn missing(context: &Context) -> Outcome {
     } else {
         outcome::apply_again(via(context), variables::CODEX_AUTH_JSON)
     };
-    Outcome::fail(ID, None, Code::CodexAuthMissing, summary, fix)
+    Judgement::fail(Code::CodexAuthMissing, summary, fix)
 }
 
 /// What a login in place is worth. The plan's own warnings come last: a login that cannot work is
 /// the nearer cause.
-pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Outcome {
-    const ID: &str = "codex.login";
+pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Judgement {
     let restore =
         || Fix::run(["pushready", "apply"], "run apply after the module that writes auth.json");
     let record = context.desired.codex.as_ref();
@@ -58,49 +56,33 @@ pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Outco
             Err(defect) => (defect.code, defect.reason.into_owned()),
             Ok(_) => (Code::CodexAuthMalformed, "it does not parse".to_owned()),
         };
-        return Outcome::fail(
-            ID,
-            None,
-            code,
-            format!("Codex cannot use auth.json: {why}"),
-            restore(),
-        );
+        return Judgement::fail(code, format!("Codex cannot use auth.json: {why}"), restore());
     };
     let evidence = evidence(auth);
     let clobbered =
         record.is_some() && auth.is_key_of_template(context.settings.openai_api_key.as_ref());
     let outcome = match auth.state(context.env.now) {
-        Liveness::Stub if record.is_some() => Outcome::fail(
-            ID,
-            None,
+        Liveness::Stub if record.is_some() => Judgement::fail(
             Code::CodexAuthClobbered,
             "a module wrote a stub over the login: Codex will send an empty credential",
             restore(),
         ),
-        _ if clobbered => Outcome::fail(
-            ID,
-            None,
+        _ if clobbered => Judgement::fail(
             Code::CodexAuthClobbered,
             "a module wrote an API key over the login",
             restore(),
         ),
-        Liveness::Stub => Outcome::fail(
-            ID,
-            None,
+        Liveness::Stub => Judgement::fail(
             Code::CodexAuthIncomplete,
             "auth.json holds no credential",
             new_seed(context),
         ),
-        Liveness::Incomplete(why) => Outcome::fail(
-            ID,
-            None,
+        Liveness::Incomplete(why) => Judgement::fail(
             Code::CodexAuthIncomplete,
             format!("Codex will send no credential: {why}"),
             new_seed(context),
         ),
-        Liveness::Dead => Outcome::fail(
-            ID,
-            None,
+        Liveness::Dead => Judgement::fail(
             Code::CodexAuthExpired,
             "the access token has expired, and nothing can renew it",
             new_seed(context),
@@ -110,16 +92,13 @@ pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Outco
     outcome.with(evidence)
 }
 
-fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
-    const ID: &str = "codex.login";
+fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
     let now = context.env.now;
     let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
     if let Some(record) = &context.desired.codex
         && (record.account != account || context.written(EntryName::CodexAuth).is_none())
     {
-        return Outcome::warn(
-            ID,
-            None,
+        return Judgement::warn(
             Code::CodexLoginNotOurs,
             "a login that pushready never wrote is in place, and stays",
             Fix::report("to use the seed instead, remove auth.json and run `pushready apply`"),
@@ -128,9 +107,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
     if auth.holds_key_and_tokens() {
         let wins = if auth.mode() == Mode::ApiKey { "OPENAI_API_KEY" } else { "tokens" };
         let unused = if auth.mode() == Mode::ApiKey { "tokens" } else { "OPENAI_API_KEY" };
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             Code::CodexAuthConflict,
             "auth.json holds an API key and a ChatGPT login at once",
             Fix::report("keep one of them: a file with the API key alone, or a login without it"),
@@ -147,9 +124,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
         .as_ref()
         .is_some_and(|record| record.seed == Digest::from_hex(&auth.digest()));
     if is_seed && last_good.is_some_and(|good| good.same_account(auth) && good.newer_than(auth)) {
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             Code::CodexSeedAtLivePath,
             "the seed stands at auth.json again, over a login that Codex had renewed since: its refresh token is spent",
             Fix::report(
@@ -161,9 +136,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
         && !auth.has_refresh_token()
         && expires.duration_since(now).as_secs() < ONE_DAY
     {
-        return Outcome::warn(
-            ID,
-            None,
+        return Judgement::warn(
             Code::CodexLeaseExpiring,
             format!("the lease ends in {}", span(expires.duration_since(now))),
             Fix::report("give the template a newer seed before then"),
@@ -172,9 +145,9 @@ fn alive(context: &Context, auth: &CodexAuth) -> Outcome {
     let planned =
         context.planned(&Subject::Codex).filter(|planned| planned.item.status == Status::Warn);
     if let Some(finding) = planned.and_then(|planned| planned.item.finding.as_ref()) {
-        return Outcome::warn(ID, None, finding.code, &finding.summary, finding.fix.clone());
+        return Judgement::warn(finding.code, &finding.summary, finding.fix.clone());
     }
-    Outcome::pass(ID, None, described(auth, now))
+    Judgement::pass(described(auth, now))
 }
 
 fn evidence(auth: &CodexAuth) -> Vec<Evidence> {

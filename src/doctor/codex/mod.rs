@@ -9,28 +9,48 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 
-use super::outcome::{Evidence, Outcome};
+use super::outcome::{Evidence, Judgement};
 use super::request;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::provision::trust::{NAMELESS, is_named, real};
-use crate::resource::file::{self, Kind};
+use crate::resource::file::{self, Content, Kind};
+use crate::resource::place::Obstacle;
 use crate::secret::CodexAuth;
 use crate::state::subject::Subject;
 use crate::variables::observed;
 use fault::Fault;
-use layers::Layers;
+use layers::{Layers, Unusable};
 use settings::{Login, is_official};
 
 const NONE: &str = "no Codex login was asked for, and none is there";
 
-/// Whether a login was asked for, now or by the last apply, or is there.
-fn concerns(context: &Context) -> bool {
-    context.settings.codex.is_some()
+/// Reports a configuration with which Codex does not start.
+const CONFIG: &str = "codex.config";
+
+/// The files of Codex, read once.
+pub struct Facts {
+    content: Result<Option<Content>, Obstacle>,
+    auth: Option<CodexAuth>,
+    layers: Result<Layers, Unusable>,
+}
+
+/// `None`: no login is configured, now or by the last apply, and none is there.
+fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
+    let facts = context.facts.codex.get_or_init(|| {
+        let content = file::observe(&auth_path(context), Kind::Secret);
+        let auth = match &content {
+            Ok(Some(content)) => CodexAuth::parse(&content.bytes).ok(),
+            _ => None,
+        };
+        Facts { content, auth, layers: Layers::of_machine(context) }
+    });
+    let is_concerned = context.settings.codex.is_some()
         || context.desired.codex.is_some()
         || context.settings.refused.iter().any(|item| item.item == Subject::Codex)
-        || !matches!(file::observe(&auth_path(context), Kind::Secret), Ok(None))
+        || !matches!(facts.content, Ok(None));
+    is_concerned.then_some(facts)
 }
 
 fn auth_path(context: &Context) -> PathBuf {
@@ -43,53 +63,56 @@ fn faults<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool)
         .map_or_else(|| settings::settings(layers, login, offered), |fault| vec![fault])
 }
 
-/// The checks that need no network, whichever of them are wanted.
-pub fn check(context: &Context) -> Vec<Outcome> {
-    if !concerns(context) {
-        let ids = ["codex.login", "codex.environment", "codex.config", "codex.trust"];
-        return Outcome::skip_all(&ids, NONE);
-    }
-    let path = auth_path(context);
-    let content = file::observe(&path, Kind::Secret);
-    let auth = match &content {
-        Ok(Some(content)) => CodexAuth::parse(&content.bytes).ok(),
-        _ => None,
-    };
-    let judged = Login::of(context, content.as_ref().map(|_| auth.as_ref()).map_err(drop));
-    let mut outcomes = vec![match content {
-        Err(obstacle) => Outcome::obstructed("codex.login", &obstacle, &path),
+pub fn login(context: &Context) -> Judgement {
+    let Some(Facts { content, auth, .. }) = facts(context) else { return Judgement::skip(NONE) };
+    match content {
+        Err(obstacle) => Judgement::obstructed(obstacle, &auth_path(context)),
         Ok(None) => login::missing(context),
         Ok(Some(content)) => login::login(context, &content.bytes, auth.as_ref()),
-    }];
-    outcomes.push(environment(context));
-    match Layers::of_machine(context) {
-        Ok(layers) => {
-            outcomes.extend(config::check(context, &layers, &judged));
-            if refused::starts(&layers) {
-                outcomes.extend(trust(context, &layers));
-            }
-        }
-        Err(why) => outcomes.push(config::unusable(context, &why)),
     }
-    outcomes
+}
+
+pub fn environment(context: &Context) -> Judgement {
+    facts(context).map_or_else(|| Judgement::skip(NONE), |_| variables(context))
+}
+
+pub fn config(context: &Context) -> Vec<Judgement> {
+    let Some(Facts { content, auth, layers }) = facts(context) else {
+        return vec![Judgement::skip(NONE)];
+    };
+    let login = Login::of(context, content.as_ref().map(|_| auth.as_ref()).map_err(drop));
+    match layers {
+        Ok(layers) => config::check(context, layers, &login),
+        Err(why) => vec![config::unusable(context, why)],
+    }
+}
+
+pub fn trust(context: &Context) -> Vec<Judgement> {
+    let Some(facts) = facts(context) else { return vec![Judgement::skip(NONE)] };
+    let layers = match &facts.layers {
+        Ok(layers) => layers,
+        Err(why) => return vec![config::unusable(context, why).reported_by(CONFIG)],
+    };
+    match refused::refused(layers) {
+        Some(fault) => vec![config::judgement(context, fault).reported_by(CONFIG)],
+        None => trusted_folders(context, layers),
+    }
 }
 
 /// One small request through Codex itself, as an agent would make it.
-pub fn request(context: &Context) -> Outcome {
-    if !concerns(context) {
-        return Outcome::skip(request::CODEX.id, None, NONE);
+pub fn request(context: &Context) -> Judgement {
+    if facts(context).is_none() {
+        return Judgement::skip(NONE);
     }
-    request::send(context, &request::CODEX, &check(context), login::new_seed(context))
+    let mut local = vec![login(context), environment(context)];
+    local.extend(config(context));
+    request::send(context, &request::CODEX, &local, login::new_seed(context))
 }
 
-fn environment(context: &Context) -> Outcome {
-    const ID: &str = "codex.environment";
+fn variables(context: &Context) -> Judgement {
     for name in [observed::CODEX_API_KEY, observed::CODEX_ACCESS_TOKEN] {
         if context.env.get(name).is_some() {
-            return Outcome::fail(
-                ID,
-                None,
-                Code::CodexEnvOverride,
+            return Judgement::fail(Code::CodexEnvOverride,
                 format!("{name} is set, so Codex does not use auth.json"),
                 Fix::report(format!(
                     "take {name} out of the template's environment, or give up the login in auth.json"
@@ -100,35 +123,31 @@ fn environment(context: &Context) -> Outcome {
     }
     let renewed_at = context.env.text(observed::CODEX_REFRESH_TOKEN_URL_OVERRIDE);
     if let Some(url) = renewed_at.filter(|url| !is_official(url)) {
-        return Outcome::fail(
-            ID,
-            None,
-            Code::CodexTokenSentElsewhere,
+        return Judgement::fail(Code::CodexTokenSentElsewhere,
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE sends the refresh token to another host than OpenAI's",
             Fix::report("take CODEX_REFRESH_TOKEN_URL_OVERRIDE out of the template's environment"),
         )
         .with([Evidence::foreign("host", &url)]);
     }
-    Outcome::pass(ID, None, "no variable beats auth.json")
+    Judgement::pass("no variable beats auth.json")
 }
 
-fn trust(context: &Context, layers: &Layers) -> Vec<Outcome> {
-    const ID: &str = "codex.trust";
+fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {
     let folders = &context.desired.trusted_folders;
     if folders.is_empty() {
-        return vec![Outcome::skip(ID, None, "PUSHREADY_TRUSTED_FOLDERS names no folder")];
+        return vec![Judgement::skip("PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
     let path = context.home.codex.join("config.toml");
     folders
         .iter()
         .map(|folder| {
-            let subject = Some(folder.display().to_string());
+            let subject = folder.display().to_string();
             let real = real(folder);
             let project = layers.value(&["projects", &real]);
             let level = layers.trust(Path::new(&real));
             let asks = "Codex will ask whether the folder is trusted";
             let (summary, fix) = match (project, level) {
-                (Some(_), Some("trusted")) => return Outcome::pass(ID, subject, "Codex trusts the folder"),
+                (Some(_), Some("trusted")) => return Judgement::pass("Codex trusts the folder").about(subject),
                 // what stands there is the user's: apply leaves it
                 (Some(_), Some(_)) => (
                     "config.toml has the folder as not trusted",
@@ -143,7 +162,7 @@ fn trust(context: &Context, layers: &Layers) -> Vec<Outcome> {
                 (None, _) if !is_named(folder) => (asks, Fix::report(NAMELESS)),
                 (None, _) => (asks, addition(context, &path)),
             };
-            Outcome::warn(ID, subject, Code::CodexUntrustedFolder, summary, fix)
+            Judgement::warn(Code::CodexUntrustedFolder, summary, fix).about(subject)
         })
         .collect()
 }

@@ -30,11 +30,6 @@ const TABLES: &[&str] = &[
 /// Providers that Codex has of its own: a table of that name is refused.
 const BUILT_IN: &[&str] = &["openai", "ollama", "lmstudio", "amazon-bedrock"];
 
-/// Whether Codex starts at all, wherever it is started.
-pub fn starts(layers: &Layers) -> bool {
-    refused(layers).is_none()
-}
-
 /// The first thing that keeps Codex from starting.
 pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
     for setting in STRINGS {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::clones::{InView, harmless_git, hold};
-use super::outcome::{Evidence, Outcome};
+use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
@@ -20,151 +20,214 @@ pub use remotes::TAKE_OUT;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Said = Result<Output, Failure>;
+/// What came of a git command.
+type Answer = Result<Output, Failure>;
 
-pub fn check(context: &Context) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    let standing = Complaint::standing(context.home);
-    let author = match standing {
-        // it would not end
-        Some(_) => Err(Failure::Deadline),
-        None => git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]),
-    };
-    // whoever names the author by variables alone has said nothing of the committer
+/// Reports a configuration that git does not accept. The other checks in which git reads it are
+/// blocked by that.
+const CONFIG: &str = "git.config";
+
+/// What git answers in the current folder.
+#[derive(Debug)]
+pub struct Facts {
+    author: Answer,
+    complaint: Option<(Complaint, Whose)>,
+}
+
+/// Whose configuration git does not accept.
+#[derive(Debug)]
+enum Whose {
+    Everybody,
+    /// The clone's with this top folder.
+    Clone(PathBuf),
+}
+
+fn facts<'c>(context: &'c Context) -> &'c Facts {
+    context.facts.git.get_or_init(|| observe(context))
+}
+
+fn observe(context: &Context) -> Facts {
+    if let Some(standing) = Complaint::standing(context.home) {
+        // git would not end
+        let author = Err(Failure::Deadline);
+        return Facts { author, complaint: Some((standing, Whose::Everybody)) };
+    }
+    let author = git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]);
+    // variables that name the author alone leave the committer open
     let author = match author {
-        Ok(said)
-            if said.status.success() && context.env.get(observed::GIT_AUTHOR_EMAIL).is_some() =>
+        Ok(output)
+            if output.status.success() && context.env.get(observed::GIT_AUTHOR_EMAIL).is_some() =>
         {
             git(context, context.folder.as_deref(), &["var", "GIT_COMMITTER_IDENT"])
         }
         author => author,
     };
-    let missing = matches!(author, Err(Failure::Missing));
-    let hangs = matches!(author, Err(Failure::Deadline)) && standing.is_none();
-    let standing = if hangs { context.git_complaint().cloned() } else { standing };
-    if context.wants("git.client") {
-        outcomes.push(if missing {
-            let fix = Fix::report("install git in the image");
-            Outcome::fail("git.client", None, Code::GitMissing, "there is no git on PATH", fix)
-        } else {
-            Outcome::pass("git.client", None, "git is there")
-        });
-    }
-    if missing {
-        return outcomes;
-    }
-    // whichever of them runs tells of it, once
-    let Some(first) = CONFIGURED.into_iter().find(|id| context.wants(id)) else { return outcomes };
-    match &standing.map(|standing| (standing, None)).or_else(|| complaint(context, &author)) {
-        None => {
-            outcomes.push(Outcome::pass("git.config", None, "git takes its configuration"));
-            outcomes.push(identity(&author));
-        }
-        Some((complaint, None)) => {
-            outcomes.push(unreadable(context, first, None, Scope::Everywhere, complaint));
-            let others = CONFIGURED.into_iter().filter(|id| *id != first);
-            outcomes.extend(others.map(|id| Outcome::skip(id, None, UNREADABLE)));
-            return outcomes;
-        }
-        Some((complaint, Some(clone))) => {
-            outcomes.push(unreadable(
-                context,
-                first,
-                Some(named(context, clone)),
-                Scope::Clone,
-                complaint,
-            ));
-        }
-    }
-    if !(context.wants("git.owner") || context.wants("git.remotes")) {
-        return outcomes;
-    }
-    let said: Vec<(&InView, &Said)> =
-        context.clones.in_view().iter().map(|clone| (clone, clone.listed())).collect();
-    let others = said.iter().filter(|(clone, _)| !clone.is_current);
-    outcomes.extend(others.filter_map(|(clone, said)| {
-        let complaint = Complaint::parse(&said.as_ref().ok()?.stderr)?.within(clone.top());
-        Some(unreadable(
-            context,
-            first,
-            Some(named(context, clone.top())),
-            Scope::Clone,
-            &complaint,
-        ))
-    }));
-    if context.wants("git.owner") {
-        outcomes.extend(said.iter().filter(|(clone, _)| clone.is_current).filter_map(owner));
-    }
-    if context.wants("git.remotes") {
-        outcomes.extend(remotes::check(context, &said));
-    }
-    outcomes
+    let complaint = complaint(context, &author);
+    Facts { author, complaint }
 }
 
-fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Said {
+/// What git reports about its configuration.
+fn complaint(context: &Context, author: &Answer) -> Option<(Complaint, Whose)> {
+    let output = match author {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => Some(output),
+        Err(Failure::Deadline) => None,
+        Err(_) => return None,
+    };
+    if let Some(complaint) = context.git_complaint() {
+        return Some((complaint.clone(), Whose::Everybody));
+    }
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+    let top = current.map(InView::top).or(context.folder.as_deref())?;
+    let complaint = Complaint::parse(&output?.stderr)?.within(top);
+    Some((complaint, Whose::Clone(top.to_owned())))
+}
+
+fn is_missing(context: &Context) -> bool {
+    matches!(facts(context).author, Err(Failure::Missing))
+}
+
+pub fn client(context: &Context) -> Judgement {
+    if is_missing(context) {
+        let fix = Fix::report("install git in the image");
+        return Judgement::fail(Code::GitMissing, "git is not on PATH", fix);
+    }
+    Judgement::pass("git is installed")
+}
+
+pub fn config(context: &Context) -> Vec<Judgement> {
+    if is_missing(context) {
+        return vec![Judgement::blocked(Code::GitMissing)];
+    }
+    let own = match &facts(context).complaint {
+        None => Judgement::pass("git accepts its configuration"),
+        Some((complaint, whose @ Whose::Everybody)) => {
+            return vec![unreadable(context, whose, complaint)];
+        }
+        Some((complaint, whose)) => unreadable(context, whose, complaint),
+    };
+    let others = context.clones.in_view().iter().filter(|clone| !clone.is_current);
+    let others = others.filter_map(|clone| {
+        let output = clone.listed().as_ref().ok()?;
+        let complaint = Complaint::parse(&output.stderr)?.within(clone.top());
+        Some(unreadable(context, &Whose::Clone(clone.top().to_owned()), &complaint))
+    });
+    [own].into_iter().chain(others).collect()
+}
+
+pub fn identity(context: &Context) -> Judgement {
+    let Facts { author, complaint } = facts(context);
+    if let Some((complaint, whose)) = complaint {
+        return unreadable(context, whose, complaint).reported_by(CONFIG);
+    }
+    match author {
+        Ok(output) if output.status.success() => {
+            Judgement::pass("git has an author and a committer for commits")
+        }
+        Ok(_) => Judgement::warn(
+            Code::GitIdentityMissing,
+            "no git user.name / user.email configured, so a commit will fail",
+            // whose it is to be, no argv of ours can know
+            Fix::report(
+                "ask whose name the commits shall have, then `git config --global user.name NAME` and \
+                 `git config --global user.email ADDRESS`",
+            ),
+        ),
+        Err(Failure::Missing) => Judgement::blocked(Code::GitMissing),
+        Err(failure) => Judgement::unknown("git did not answer who commits", failure.to_string()),
+    }
+}
+
+/// Whether git would refuse the clone in the current folder.
+pub fn owner(context: &Context) -> Judgement {
+    let Some(clone) = context.clones.in_view().iter().find(|clone| clone.is_current) else {
+        return Judgement::skip("the current folder is in no clone");
+    };
+    if let Some(blocked) = blocked(context) {
+        return blocked;
+    }
+    let top = clone.top().display().to_string();
+    let broken = "git does not work in the clone of the current folder";
+    let output = match clone.listed() {
+        Ok(output) if output.status.success() => {
+            return Judgement::pass("git accepts the clone in the current folder");
+        }
+        Ok(output) => output,
+        Err(failure) => return Judgement::unknown(broken, failure.to_string()).about(top),
+    };
+    if let Some(complaint) = Complaint::parse(&output.stderr) {
+        let whose = Whose::Clone(clone.top().to_owned());
+        return unreadable(context, &whose, &complaint.within(clone.top())).reported_by(CONFIG);
+    }
+    if !output.stderr.contains("dubious ownership") {
+        let said = Evidence::foreign("git said", output.stderr.lines().next().unwrap_or_default());
+        let reason = "fix what git reports there, then run the doctor again";
+        return Judgement::unknown(broken, reason).about(top).with([said]);
+    }
+    Judgement::fail(
+        Code::RepositoryOtherOwner,
+        "git refuses this clone, because it belongs to another user",
+        Fix::run(
+            ["git", "config", "--global", "--add", "safe.directory", &top],
+            "trust this one folder, if it is yours to trust",
+        ),
+    )
+    .about(top)
+}
+
+/// The remotes of a clone that concern a repository with a key.
+pub fn remotes(context: &Context, clone: &InView) -> Vec<Judgement> {
+    match blocked(context) {
+        Some(blocked) => vec![blocked],
+        None => remotes::check(context, clone),
+    }
+}
+
+/// What keeps every git command from its work.
+fn blocked(context: &Context) -> Option<Judgement> {
+    if is_missing(context) {
+        return Some(Judgement::blocked(Code::GitMissing));
+    }
+    match &facts(context).complaint {
+        Some((complaint, whose @ Whose::Everybody)) => {
+            Some(unreadable(context, whose, complaint).reported_by(CONFIG))
+        }
+        _ => None,
+    }
+}
+
+fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Answer {
     let git = harmless_git(folder.unwrap_or(&context.home.path), arguments);
     process::run(git, context.deadline(PATIENCE))
 }
 
-/// The checks in which git reads its configuration.
-const CONFIGURED: [&str; 4] = ["git.config", "git.identity", "git.owner", "git.remotes"];
-const UNREADABLE: &str = "git does not take its configuration, so it does nothing";
-
-/// What git has against its configuration, and the top of the clone whose own it is, if not
-/// everybody's.
-fn complaint(context: &Context, author: &Said) -> Option<(Complaint, Option<PathBuf>)> {
-    let said = author.as_ref().ok().filter(|said| !said.status.success())?;
-    if let Some(complaint) = context.git_complaint() {
-        return Some((complaint.clone(), None));
-    }
-    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
-    let top = current.map(InView::top).or(context.folder.as_deref())?;
-    Some((Complaint::parse(&said.stderr)?.within(top), Some(top.to_owned())))
-}
-
-/// As apply names it.
-fn named(context: &Context, clone: &Path) -> String {
-    format!("clone {}", context.home.shown(clone))
-}
-
-fn unreadable(
-    context: &Context,
-    id: &'static str,
-    subject: Option<String>,
-    scope: Scope,
-    complaint: &Complaint,
-) -> Outcome {
+fn unreadable(context: &Context, whose: &Whose, complaint: &Complaint) -> Judgement {
+    let scope = match whose {
+        Whose::Everybody => Scope::Everywhere,
+        Whose::Clone(_) => Scope::Clone,
+    };
     let Finding { code, summary, fix } = complaint.finding(context.home, scope);
     let fix = match &complaint.file {
         Some(file) => Fix::edit(file, fix.message),
         None => fix,
     };
-    Outcome::fail(id, subject, code, summary, fix)
-        .with([Evidence::foreign("git said", &complaint.said)])
+    let judgement =
+        Judgement::fail(code, summary, fix).with([Evidence::foreign("git said", &complaint.said)]);
+    match whose {
+        Whose::Everybody => judgement,
+        // as apply names it
+        Whose::Clone(top) => judgement.about(format!("clone {}", context.home.shown(top))),
+    }
 }
 
-/// No push can be made by a git that takes no configuration: the checks of git tell so, where they
-/// run.
-pub fn keeps_from_pushing(
-    context: &Context,
-    id: &'static str,
-    subject: Option<String>,
-) -> Option<Outcome> {
+/// With a configuration that git does not accept nothing can be pushed.
+pub fn keeps_from_pushing(context: &Context) -> Option<Judgement> {
     let complaint = context.git_complaint()?;
-    Some(if context.wants("git.config") {
-        Outcome::skip(id, subject, UNREADABLE)
-    } else {
-        unreadable(context, id, subject, Scope::Everywhere, complaint)
-    })
+    Some(unreadable(context, &Whose::Everybody, complaint).reported_by(CONFIG))
 }
 
 /// git is told not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
-pub fn forbids_ssh(
-    context: &Context,
-    id: &'static str,
-    subject: Option<String>,
-    clones: &[&InView],
-) -> Option<Outcome> {
+pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
     let forbidden = || {
         let mut git = process::caller("git");
         git.args(["ls-remote", "ssh://pushready.invalid/none"]).current_dir("/");
@@ -176,61 +239,9 @@ pub fn forbids_ssh(
     // which git in the clone would be told as well, if the variable did not count more
     let by_variable = context.env.as_it_stands(observed::GIT_ALLOW_PROTOCOL).is_some();
     let in_clone = || !by_variable && hold(clones, |clone| clone.settings().forbids_ssh());
-    (*context.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {
+    (*context.facts.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {
         let code = Code::GitTransportForbidden;
-        let summary = "git is told not to use ssh, so no remote over ssh works";
-        Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
+        let summary = "git is configured not to use ssh, so no remote over ssh works";
+        Judgement::fail(code, summary, push_message::fix(code, None))
     })
-}
-
-fn identity(author: &Said) -> Outcome {
-    const ID: &str = "git.identity";
-    match author {
-        Ok(output) if output.status.success() => {
-            Outcome::pass(ID, None, "git has an author and a committer for commits")
-        }
-        Ok(_) => Outcome::warn(
-            ID,
-            None,
-            Code::GitIdentityMissing,
-            "git does not know by whom commits are, so a commit will fail",
-            // whose it is to be, no argv of ours can know
-            Fix::report(
-                "ask whose name the commits shall bear, then `git config --global user.name NAME` and \
-                 `git config --global user.email ADDRESS`",
-            ),
-        ),
-        Err(failure) => {
-            Outcome::unknown(ID, None, "git did not say who commits", failure.to_string())
-        }
-    }
-}
-
-/// Whether git would refuse the clone in the current folder.
-fn owner((clone, said): &(&InView, &Said)) -> Option<Outcome> {
-    const ID: &str = "git.owner";
-    let output = said.as_ref().ok()?;
-    if output.status.success() {
-        return Some(Outcome::pass(ID, None, "git accepts the clone in the current folder"));
-    }
-    if Complaint::parse(&output.stderr).is_some() {
-        return None;
-    }
-    let top = clone.top().display().to_string();
-    if !output.stderr.contains("dubious ownership") {
-        let summary = "git does not work in the clone of the current folder";
-        let reason = "what git says there mended, and the doctor run again";
-        let said = Evidence::foreign("git said", output.stderr.lines().next().unwrap_or_default());
-        return Some(Outcome::unknown(ID, Some(top), summary, reason).with([said]));
-    }
-    Some(Outcome::fail(
-        ID,
-        Some(top.clone()),
-        Code::RepositoryOtherOwner,
-        "git refuses this clone, because it belongs to another user",
-        Fix::run(
-            ["git", "config", "--global", "--add", "safe.directory", &top],
-            "trust this one folder, if it is yours to trust",
-        ),
-    ))
 }

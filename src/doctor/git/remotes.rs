@@ -4,37 +4,24 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::{Effective, InView, effective, is_of};
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::{GitUrl, Repository, redact};
-
-use super::Said;
 
 /// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and
 /// for pushing.
-pub fn check(context: &Context, said: &[(&InView, &Said)]) -> Vec<Outcome> {
-    const ID: &str = "git.remotes";
+pub fn check(context: &Context, clone: &InView) -> Vec<Judgement> {
+    let Some(output) = clone.listed().as_ref().ok().filter(|output| output.status.success()) else {
+        return Vec::new();
+    };
     let keyed: Vec<&Repository> = context.keyed().collect();
-    let mut outcomes = Vec::new();
-    for (clone, said) in said {
-        let Some(output) = said.as_ref().ok().filter(|output| output.status.success()) else {
-            continue;
-        };
-        let top = context.home.shown(clone.top());
-        for (nth, remote) in effective(&output.stdout).iter().enumerate() {
-            let (name, odd) = named_remote(&remote.name, nth + 1);
-            let outcome = judge(remote, &format!("{name} in {top}"), clone, &keyed);
-            let evidence = [Evidence::new("clone", &*top)].into_iter().chain(odd);
-            outcomes.extend(outcome.map(|outcome| outcome.with(evidence)));
-        }
-    }
-    if outcomes.is_empty() {
-        outcomes.push(Outcome::skip(
-            ID,
-            None,
-            "no clone with a remote that concerns an installed key is in view",
-        ));
-    }
-    outcomes
+    let top = context.home.shown(clone.top());
+    let remotes = effective(&output.stdout);
+    let judged = remotes.iter().enumerate().filter_map(|(nth, remote)| {
+        let (name, odd) = named_remote(&remote.name, nth + 1);
+        let judgement = judge(remote, &format!("{name} in {top}"), clone, &keyed)?;
+        Some(judgement.with([Evidence::new("clone", &*top)]).with(odd))
+    });
+    judged.collect()
 }
 
 /// Longer than any name that people give a remote.
@@ -97,7 +84,7 @@ fn judge(
     place: &str,
     clone: &InView,
     keyed: &[&Repository],
-) -> Option<Outcome> {
+) -> Option<Judgement> {
     let fetch = GitUrl::parse(&remote.fetch).ok()?;
     let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
     pushes
@@ -112,38 +99,33 @@ fn judge_push(
     push: &GitUrl,
     clone: &InView,
     keyed: &[&Repository],
-) -> Option<Outcome> {
-    const ID: &str = "git.remotes";
+) -> Option<Judgement> {
     let known = |url: &GitUrl| {
         let asked = url.repository()?;
         keyed.iter().find(|known| is_of(known, asked))
     };
     if let Some(port) = push.port_in_path() {
-        return Some(Outcome::warn(
-            ID,
-            Some(format!("{push} ({place})")),
-            Code::RemotePortInPath,
-            format!("git takes `{port}` for a part of the path, not for a port"),
-            with_port(name, push, fetch, port, clone),
-        ));
+        return Some(
+            Judgement::warn(
+                Code::RemotePortInPath,
+                format!("git reads `{port}` as a part of the path, not as a port"),
+                with_port(name, push, fetch, port, clone),
+            )
+            .about(format!("{push} ({place})")),
+        );
     }
     // as it stands in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == name);
     let repository = known(push)
         .or_else(|| known(fetch))
         .or_else(|| stored.and_then(|stored| known(&stored.url)))?;
-    let subject = Some(format!("{} ({place})", repository.to_ssh()));
     let outcome = match () {
-        () if known(push).is_none() && known(fetch).is_none() => Outcome::fail(
-            ID,
-            subject,
+        () if known(push).is_none() && known(fetch).is_none() => Judgement::fail(
             Code::RemoteReversed,
             "an insteadOf rule turns the remote into another repository",
             Fix::report(TAKE_OUT),
         ),
-        () if known(push).is_none() => Outcome::warn(
-            ID,
-            subject,
+        () if known(push).is_none() => Judgement::warn(
             Code::RemotePushElsewhere,
             "pushes go to another repository than fetches",
             set_url(
@@ -154,26 +136,18 @@ fn judge_push(
                 "set the push URL, if that is not meant",
             ),
         ),
-        () if push.transport().is_ssh() => Outcome::pass(ID, subject, "pushes go over SSH"),
-        () if stored.is_some_and(|stored| stored.url.transport().is_ssh()) => Outcome::fail(
-            ID,
-            subject,
+        () if push.transport().is_ssh() => Judgement::pass("pushes go over SSH"),
+        () if stored.is_some_and(|stored| stored.url.transport().is_ssh()) => Judgement::fail(
             Code::RemoteReversed,
             "an insteadOf rule turns the SSH remote back to HTTPS",
             Fix::report(TAKE_OUT),
         ),
-        () => Outcome::fail(
-            ID,
-            subject,
+        () => Judgement::fail(
             Code::RemoteStillHttps,
             "pushes go over HTTPS, where the deploy key does not count",
             Fix::run(["pushready", "apply"], "run apply: it puts the remote on SSH"),
         ),
     };
-    Some(
-        outcome.with([
-            Evidence::new("fetch", fetch.to_string()),
-            Evidence::new("push", push.to_string()),
-        ]),
-    )
+    let urls = [Evidence::new("fetch", fetch.to_string()), Evidence::new("push", push.to_string())];
+    Some(outcome.with(urls).about(format!("{} ({place})", repository.to_ssh())))
 }

@@ -6,24 +6,22 @@ use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
-use crate::doctor::git;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::ssh;
-use crate::git::url::GitUrl;
+use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure};
 use crate::push_message::{self, Hints, classify};
 use crate::variables::observed;
 
 /// Outside of any clone, whose configuration could name a helper of its own.
-pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
-    let id = access.id();
-    let subject = Some(url.to_string());
-    if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
-        return outcome;
-    }
-    let cannot =
-        |why: String| Outcome::unknown(id, subject.clone(), "the probe could not be made", why);
+pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Judgement {
+    let host = url.repository().map_or("", Repository::host);
+    context.connections.to(host, || probe(context, url, access))
+}
+
+fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
+    let cannot = |why: String| Judgement::unknown("the probe could not be made", why);
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
@@ -61,25 +59,25 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     let output = match said {
         Ok(output) => output,
         Err(Failure::Deadline) => {
-            return hung(context, id, subject, &scratch, url.without_credential());
+            return hung(context, &scratch, url.without_credential());
         }
         Err(failure) => return cannot(failure.to_string()),
     };
     if output.status.success() {
-        return Outcome::pass(id, subject, access.granted());
+        return Judgement::pass(access.granted());
     }
     // there is no HEAD: in an empty repository, or on any page that answers
     if access == Access::Read && output.status.code() == Some(2) {
         let mut git = scratch.git();
         git.args(["ls-remote", "--quiet", url.without_credential()]).env("GIT_TRACE_PACKET", "1");
         return if run(git).is_ok_and(|traced| traced.stderr.contains("packet:")) {
-            Outcome::pass(id, subject, access.granted())
+            Judgement::pass(access.granted())
         } else {
-            no_git(id, subject)
+            no_git()
         };
     }
     let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
-    let outcome = Outcome { subject, ..classify(&output.stderr, &hints).outcome(id) };
+    let outcome = classify(&output.stderr, &hints).judgement();
     let outside = context.git_settings();
     // git in the clone may find a credential that git outside of it does not
     let differs = |clone: &InView| {
@@ -90,9 +88,7 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
     let has_own =
         url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
     if outcome.code == Some(Code::PushNoCredentials) && (has_own || url.has_credential()) {
-        return Outcome::unknown(
-            id,
-            outcome.subject,
+        return Judgement::unknown(
             "the clone has a credential or a setting for HTTPS of its own, which the doctor does not use",
             "`git push --dry-run` in the clone",
         )
@@ -103,8 +99,8 @@ pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Outcome {
 }
 
 /// A login page, or that of a captive network, answers to everything.
-fn no_git(id: &'static str, subject: Option<String>) -> Outcome {
-    Outcome::unknown(id, subject, push_message::NO_GIT, push_message::NO_GIT_NEEDS)
+fn no_git() -> Judgement {
+    Judgement::unknown(push_message::NO_GIT, push_message::NO_GIT_NEEDS)
         .coded(Code::PushNoCredentials)
         .fixed(push_message::fix(Code::PushNoCredentials, None))
 }
@@ -112,27 +108,18 @@ fn no_git(id: &'static str, subject: Option<String>) -> Outcome {
 /// `coder gitaskpass` waits for a login in a browser, and never returns in a workspace without
 /// anybody. With an askpass that knows nothing git ends at once, unless it is the server that does
 /// not answer.
-pub fn hung(
-    context: &Context,
-    id: &'static str,
-    subject: Option<String>,
-    scratch: &Scratch,
-    url: &str,
-) -> Outcome {
+pub fn hung(context: &Context, scratch: &Scratch, url: &str) -> Judgement {
     let askpass = context.env.text(observed::GIT_ASKPASS).filter(|_| {
         let mut git = scratch.git();
         git.args(["ls-remote", "--quiet", url, "HEAD"]).env(observed::GIT_ASKPASS, "true");
         process::run(git, context.deadline(NETWORK / 2)).is_ok()
     });
     match askpass {
-        Some(askpass) => Outcome::fail(
-            id,
-            subject,
-            Code::PushNoCredentials,
+        Some(askpass) => Judgement::fail(Code::PushNoCredentials,
             "the askpass never returns: it waits for somebody to log in in a browser, so git would hang here",
             Fix::report("log in to the git provider in Coder (external authentication), or give the repository a deploy key"),
         )
         .with([Evidence::foreign("GIT_ASKPASS", &askpass)]),
-        None => ssh::unreachable(id, subject, &Failure::Deadline),
+        None => ssh::unreachable(&Failure::Deadline),
     }
 }

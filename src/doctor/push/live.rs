@@ -5,7 +5,8 @@
 use super::asking::ask;
 use super::https::hung;
 use super::{
-    Access, By, Choice, SshCommand, WithoutValue, blames_nobody, of_clone, target, without_value,
+    Access, By, Choice, PushUrl, SshCommand, WithoutValue, blames_nobody, of_clone, target,
+    without_value,
 };
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -13,31 +14,43 @@ use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::git;
-use crate::doctor::outcome::{Evidence, Outcome, Status};
+use crate::doctor::outcome::{Evidence, Judgement, Status};
 use crate::git::url::Repository;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure, Output};
 use crate::push_message::{Hints, classify};
 
-const ID: &str = "push.live";
+pub fn live(context: &Context, url: &PushUrl) -> Judgement {
+    if let Some(judgement) = git::keeps_from_pushing(context) {
+        return judgement;
+    }
+    let (repository, text) = match url {
+        PushUrl::Ssh(repository) => {
+            let named = context.named(repository).map(|url| url.without_credential().to_owned());
+            (repository, named.unwrap_or_else(|| repository.to_ssh()))
+        }
+        PushUrl::Https(url) => match url.repository() {
+            Some(repository) => (repository, url.without_credential().to_owned()),
+            None => return Judgement::skip("the URL names no repository"),
+        },
+    };
+    let over_ssh = matches!(url, PushUrl::Ssh(_));
+    let push = || push(context, repository, &text, over_ssh);
+    context.connections.to(url.host(), push).about(&text)
+}
 
 /// Over whichever transport the URL names; it holds no credential.
-pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -> Outcome {
-    let subject = Some(url.to_owned());
-    if let Some(outcome) = git::keeps_from_pushing(context, ID, subject.clone()) {
-        return outcome;
-    }
-    let cannot =
-        |why: String| Outcome::unknown(ID, subject.clone(), "the probe could not be made", why);
+fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -> Judgement {
+    let cannot = |why: String| Judgement::unknown("the probe could not be made", why);
     let clones: Vec<&InView> = context.clones.of(repository).collect();
     let ssh = match over_ssh.then(|| Choice::of(context, &clones)).transpose() {
         Ok(ssh) => ssh,
-        Err(WithoutValue) => return without_value(ID, subject),
+        Err(WithoutValue) => return without_value(),
     };
     if let Some(Choice { wins, .. }) = &ssh
         && wins.by == By::Clone
     {
-        return of_clone(ID, subject, wins);
+        return of_clone(wins);
     }
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
@@ -78,18 +91,18 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
     let left = !gone && may_be_there(&pushed, || run(&["ls-remote", url, &branch]));
     let outcome = match &pushed {
         Ok(said) if said.status.success() && !left => {
-            Outcome::pass(ID, subject.clone(), "a throw-away branch was pushed and deleted")
+            Judgement::pass("a throw-away branch was pushed and deleted")
         }
-        Ok(said) if said.status.success() => not_deleted(subject.clone(), repository, &deleted),
-        Ok(said) => classified(subject.clone(), repository, said),
-        Err(Failure::Deadline) if !over_ssh => hung(context, ID, subject.clone(), &scratch, url),
-        Err(failure) => super::ssh::unreachable(ID, subject.clone(), failure),
+        Ok(said) if said.status.success() => not_deleted(repository, &deleted),
+        Ok(said) => classified(repository, said),
+        Err(Failure::Deadline) if !over_ssh => hung(context, &scratch, url),
+        Err(failure) => super::ssh::unreachable(failure),
     };
     let outcome = match &ssh {
         Some(Choice { wins, otherwise: Some(other) })
             if blames_nobody(&outcome) && works(context, repository, other) =>
         {
-            wins.broken(ID, subject, Some(other)).with(outcome.evidence)
+            wins.broken(Some(other)).with(outcome.evidence)
         }
         _ => outcome,
     };
@@ -98,11 +111,11 @@ pub fn live(context: &Context, repository: &Repository, url: &str, over_ssh: boo
         Status::Warn => {
             let say = format!("have somebody who may delete branches delete `{branch}`");
             let outcome = outcome.fixed(Fix::report(say));
-            Outcome { actor: Some(Actor::RepoAdmin), agent_may_fix: false, ..outcome }
+            Judgement { actor: Some(Actor::RepoAdmin), agent_may_fix: false, ..outcome }
         }
         _ if left => {
             let summary = format!("{}; the throw-away branch may be left there", outcome.summary);
-            Outcome { summary, ..outcome }
+            Judgement { summary, ..outcome }
         }
         _ => outcome,
     }
@@ -126,32 +139,22 @@ fn may_be_there(
     }
 }
 
-fn classified(subject: Option<String>, repository: &Repository, said: &Output) -> Outcome {
+fn classified(repository: &Repository, said: &Output) -> Judgement {
     let hints = Hints {
         remote: Some(repository),
         key_is_ours: Some(true),
         failed: true,
         ..Hints::default()
     };
-    Outcome { subject, ..classify(&said.stderr, &hints).outcome(ID) }
+    classify(&said.stderr, &hints).judgement()
 }
 
 /// The push went through, so the work can go on; why the branch stayed is the server's word.
-fn not_deleted(
-    subject: Option<String>,
-    repository: &Repository,
-    deleted: &Result<Output, Failure>,
-) -> Outcome {
-    let said = deleted.as_ref().ok().map(|said| classified(subject.clone(), repository, said));
+fn not_deleted(repository: &Repository, deleted: &Result<Output, Failure>) -> Judgement {
+    let said = deleted.as_ref().ok().map(|said| classified(repository, said));
     let code = said.as_ref().and_then(|said| said.code).unwrap_or(Code::PushTimeout);
     let evidence = said.map(|said| said.evidence).unwrap_or_default();
     let fix = Fix::report("delete it by hand");
-    Outcome::warn(
-        ID,
-        subject,
-        code,
-        "a throw-away branch was pushed, and could not be deleted again",
-        fix,
-    )
-    .with(evidence)
+    Judgement::warn(code, "a throw-away branch was pushed, and could not be deleted again", fix)
+        .with(evidence)
 }

@@ -6,12 +6,12 @@ mod asking;
 mod https;
 mod live;
 
+use std::fmt;
 use std::thread;
 
 use super::clones::{InView, held, hold};
 use super::git;
-use super::outcome::{Evidence, Outcome, Status};
-use super::runner::Gate;
+use super::outcome::{Evidence, Judgement, Status};
 use super::ssh;
 use super::ssh::command::{By, Choice, SshCommand, WithoutValue};
 use crate::catalogue::Fix;
@@ -23,26 +23,17 @@ use crate::process::Output;
 use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
 use asking::{Answer, Obstacle, advertises, ask, is_garbled};
-pub use https::over_https;
+use https::over_https;
 pub use live::live;
 
 /// Which half of access is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+enum Access {
     Read,
     Write,
 }
 
 impl Access {
-    pub const BOTH: [Self; 2] = [Self::Read, Self::Write];
-
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Read => "push.read",
-            Self::Write => "push.write",
-        }
-    }
-
     const fn verb(self) -> &'static str {
         match self {
             Self::Read => "git-upload-pack",
@@ -68,32 +59,73 @@ impl Access {
     }
 }
 
-/// Over SSH.
-pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &Gate) -> Outcome {
-    let id = access.id();
-    let subject = Some(repository.to_ssh());
-    if let Some(outcome) = git::keeps_from_pushing(context, id, subject.clone()) {
-        return outcome;
+/// A place that the workspace pushes to.
+#[derive(Clone, Debug)]
+pub enum PushUrl {
+    /// A repository over SSH.
+    Ssh(Repository),
+    /// An HTTPS remote of a repository without a key.
+    Https(GitUrl),
+}
+
+impl PushUrl {
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Ssh(repository) => repository.host(),
+            Self::Https(url) => url.repository().map_or("", Repository::host),
+        }
     }
+}
+
+impl fmt::Display for PushUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ssh(repository) => f.write_str(&repository.to_ssh()),
+            Self::Https(url) => url.fmt(f),
+        }
+    }
+}
+
+pub fn read(context: &Context, url: &PushUrl) -> Judgement {
+    probe(context, url, Access::Read)
+}
+
+pub fn write(context: &Context, url: &PushUrl) -> Judgement {
+    probe(context, url, Access::Write)
+}
+
+fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
+    if let Some(judgement) = git::keeps_from_pushing(context) {
+        return judgement;
+    }
+    match url {
+        PushUrl::Ssh(repository) => over_ssh(context, repository, access),
+        PushUrl::Https(url) => over_https(context, url, access),
+    }
+}
+
+fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judgement {
     let clones: Vec<&InView> = context.clones.of(repository).collect();
-    if let Some(outcome) = git::forbids_ssh(context, id, subject.clone(), &clones) {
-        return outcome;
+    if let Some(judgement) = git::forbids_ssh(context, &clones) {
+        return judgement;
     }
     let at = match target(context, repository, access, &clones) {
         Ok(at) => at,
-        Err(shown) => return reversed(id, subject, &shown),
+        Err(shown) => return reversed(&shown),
     };
     let Choice { wins, otherwise } = match Choice::of(context, &clones) {
         Ok(choice) => choice,
-        Err(WithoutValue) => return without_value(id, subject),
+        Err(WithoutValue) => return without_value(),
     };
     let program =
         held(&clones, |clone| clone.other_program(repository, access.key(), access.verb()));
     if let Some(setting) = program {
-        return other_program(id, subject, setting);
+        return other_program(setting);
     }
     let by = Evidence::new("ssh decided by", wins.by.name());
-    let ask = |ssh: &SshCommand| gate.pass(|| ask(context, &at, access, ssh));
+    let ask = |ssh: &SshCommand| {
+        context.connections.to(repository.host(), || ask(context, &at, access, ssh))
+    };
     let (answer, works) = thread::scope(|scope| {
         let works = otherwise.as_ref().map(|other| scope.spawn(|| ask(other).grants()));
         // a command of the repository's is not ours to run
@@ -104,15 +136,15 @@ pub fn probe(context: &Context, repository: &Repository, access: Access, gate: &
         let works = if works { "it works" } else { "it does not work" };
         Evidence::new("otherwise", format!("with {} {works}", other.by.name()))
     });
-    let Some(answer) = answer else { return of_clone(id, subject, &wins).with([by]).with(other) };
-    let outcome = judge(context, repository, access, &answer, gate, &clones);
+    let Some(answer) = answer else { return of_clone(&wins).with([by]).with(other) };
+    let outcome = judge(context, repository, access, &answer, &clones);
     let outcome = match &otherwise {
         Some(other) if works && blames_nobody(&outcome) => {
-            wins.broken(id, subject, Some(other)).with(outcome.evidence)
+            wins.broken(Some(other)).with(outcome.evidence)
         }
         // ssh itself is there
         Some(_) if answer.is_no_program() && !context.lacks_ssh() => {
-            wins.broken(id, subject, None).with(outcome.evidence)
+            wins.broken(None).with(outcome.evidence)
         }
         _ => outcome,
     };
@@ -142,21 +174,16 @@ fn target(
 
 /// The server would be asked to run another program, which our routing does not know, and the
 /// doctor does not ask for.
-fn other_program(id: &'static str, subject: Option<String>, program: &Setting) -> Outcome {
-    Outcome::unknown(
-        id,
-        subject,
-        "a remote names another program for the server to run than git's own, which the doctor does not ask for",
+fn other_program(program: &Setting) -> Judgement {
+    Judgement::unknown("a remote names another program for the server to run than git's own, which the doctor does not ask for",
         "`git push --dry-run` in the clone; or the setting taken out there",
     )
     .with([Evidence::foreign("setting", &program.key)])
 }
 
 /// git looks at this setting only when it connects, and ends there.
-fn without_value(id: &'static str, subject: Option<String>) -> Outcome {
-    Outcome::fail(
-        id,
-        subject,
+fn without_value() -> Judgement {
+    Judgement::fail(
         Code::GitConfigInvalid,
         "core.sshCommand stands in git's configuration without a value, so git reaches nothing over ssh",
         Fix::report(
@@ -171,18 +198,15 @@ fn judge(
     repository: &Repository,
     access: Access,
     Answer { said, obstacle }: &Answer,
-    gate: &Gate,
     clones: &[&InView],
-) -> Outcome {
-    let id = access.id();
-    let subject = Some(repository.to_ssh());
+) -> Judgement {
     match obstacle {
-        Some(Obstacle::Deaf(option)) => return ssh::deaf(id, subject, option),
-        Some(Obstacle::Port) => return without_port(id, subject),
+        Some(Obstacle::Deaf(option)) => return ssh::deaf(option),
+        Some(Obstacle::Port) => return without_port(),
         None => {}
     }
     match said {
-        Err(failure) => ssh::unreachable(id, subject, failure),
+        Err(failure) => ssh::unreachable(failure),
         Ok(output) if advertises(output) => {
             let offered = output.stdout.lines().next().unwrap_or_default();
             let wants_more = match clones {
@@ -192,29 +216,26 @@ fn judge(
             if access == Access::Write && wants_more {
                 let code = Code::PushOptionUnsupported;
                 let summary = "git is set to sign pushes or to send options with them, and the server takes none";
-                Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
+                Judgement::fail(code, summary, push_message::fix(code, None))
             } else {
-                Outcome::pass(id, subject, access.granted())
+                Judgement::pass(access.granted())
             }
         }
-        Ok(output) if is_garbled(output) => garbled(id, subject, output),
-        Ok(output) if output.stderr.trim().is_empty() => silent(id, subject, output),
+        Ok(output) if is_garbled(output) => garbled(output),
+        Ok(output) if output.stderr.trim().is_empty() => silent(output),
         Ok(output) => {
-            let hints = hints(context, repository, gate);
-            let outcome = Outcome {
-                subject: subject.clone(),
-                ..classify(&output.stderr, &hints).outcome(id)
-            };
+            let hints = hints(context, repository);
+            let outcome = classify(&output.stderr, &hints).judgement();
             let may_be_routing =
                 matches!(outcome.code, Some(Code::SshKeyRefused | Code::SshRouteBroken))
                     && context.has_key(repository);
             if let Some(cause) =
                 may_be_routing.then(|| ssh::misrouted(context, repository)).flatten()
             {
-                return Outcome { id, subject, ..cause }.with(outcome.evidence);
+                return cause.with(outcome.evidence);
             }
             if outcome.code == Some(Code::SshKeyRefused) && hints.key_is_ours == Some(true) {
-                return withheld(id, subject).with(outcome.evidence);
+                return withheld().with(outcome.evidence);
             }
             let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
             outcome
@@ -226,7 +247,7 @@ fn judge(
 /// Whether it may be the command that stands for ssh: neither the server nor a known program said
 /// what is wrong, or the server said it of a key or a right, and grants all to another way to start
 /// ssh.
-fn blames_nobody(outcome: &Outcome) -> bool {
+fn blames_nobody(outcome: &Judgement) -> bool {
     match outcome.code {
         None => outcome.status == Status::Unknown,
         Some(code) => matches!(
@@ -246,18 +267,16 @@ fn blames_nobody(outcome: &Outcome) -> bool {
 
 /// The server takes the key where it is offered; routing names it, and another setting keeps it
 /// back.
-fn withheld(id: &'static str, subject: Option<String>) -> Outcome {
+fn withheld() -> Judgement {
     let summary = "the server takes this repository's key, and a setting of ssh's keeps it from being offered";
     let say = "see `ssh -G HOST`: PubkeyAcceptedAlgorithms, PubkeyAuthentication, CertificateFile or IdentitiesOnly";
-    let outcome = Outcome::fail(id, subject, Code::SshRouteBroken, summary, Fix::report(say));
-    Outcome { actor: Some(Actor::WorkspaceUser), agent_may_fix: false, ..outcome }
+    let outcome = Judgement::fail(Code::SshRouteBroken, summary, Fix::report(say));
+    Judgement { actor: Some(Actor::WorkspaceUser), agent_may_fix: false, ..outcome }
 }
 
 /// git dies before it starts the command.
-fn without_port(id: &'static str, subject: Option<String>) -> Outcome {
-    Outcome::fail(
-        id,
-        subject,
+fn without_port() -> Judgement {
+    Judgement::fail(
         Code::SshCommandBroken,
         "the remote has a port, and git gives the command in the place of ssh no options, so it ends there",
         Fix::report(
@@ -267,26 +286,24 @@ fn without_port(id: &'static str, subject: Option<String>) -> Outcome {
 }
 
 /// The refs are there, below something that is not git's.
-fn garbled(id: &'static str, subject: Option<String>, output: &Output) -> Outcome {
+fn garbled(output: &Output) -> Judgement {
     let first = output.stdout.lines().next().unwrap_or_default();
     let first: String = first.chars().take(80).collect();
     let code = Code::SshOutputGarbled;
     let summary = "something prints into the data that git reads from ssh";
-    Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
+    Judgement::fail(code, summary, push_message::fix(code, None))
         .with([Evidence::foreign("first printed", &first)])
 }
 
 /// Nothing stands there to be read.
-fn silent(id: &'static str, subject: Option<String>, output: &Output) -> Outcome {
+fn silent(output: &Output) -> Judgement {
     let ended = match output.status.code() {
         Some(status) => format!("ended with status {status}"),
         None => "was killed".to_owned(),
     };
     let printed = if output.stdout.is_empty() { "nothing" } else { "nothing that git could read" };
     let first: String = output.stdout.lines().next().unwrap_or_default().chars().take(80).collect();
-    Outcome::unknown(
-        id,
-        subject,
+    Judgement::unknown(
         format!("the ssh that git starts printed {printed}, and {ended}"),
         "the same by hand: `git ls-remote URL`, with GIT_TRACE=1 to see which command git runs",
     )
@@ -298,10 +315,11 @@ fn silent(id: &'static str, subject: Option<String>, output: &Output) -> Outcome
 }
 
 /// Whose key it was decides between neighbours: read-only here, or another repository's.
-fn hints<'a>(context: &Context, repository: &'a Repository, gate: &Gate) -> Hints<'a> {
+fn hints<'a>(context: &Context, repository: &'a Repository) -> Hints<'a> {
     let mut hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
     if context.has_key(repository) {
-        let greeted = gate.pass(|| ssh::greet(context, repository)).ok();
+        let connections = &context.connections;
+        let greeted = connections.to(repository.host(), || ssh::greet(context, repository)).ok();
         hints.greeting = greeted.and_then(|output| Greeting::parse(&output.stderr));
         hints.key_is_ours = match &hints.greeting {
             Some(Greeting::Repository(name)) => Some(name.eq_ignore_ascii_case(repository.path())),
@@ -311,10 +329,8 @@ fn hints<'a>(context: &Context, repository: &'a Repository, gate: &Gate) -> Hint
     hints
 }
 
-fn reversed(id: &'static str, subject: Option<String>, shown: &str) -> Outcome {
-    Outcome::fail(
-        id,
-        subject,
+fn reversed(shown: &str) -> Judgement {
+    Judgement::fail(
         Code::RemoteReversed,
         "a rule of git's turns the SSH remote into another one, which ssh does not serve",
         Fix::report(super::git::TAKE_OUT),
@@ -322,11 +338,8 @@ fn reversed(id: &'static str, subject: Option<String>, shown: &str) -> Outcome {
     .with([Evidence::foreign("becomes", shown)])
 }
 
-fn of_clone(id: &'static str, subject: Option<String>, wins: &SshCommand) -> Outcome {
-    Outcome::unknown(
-        id,
-        subject,
-        "the clone names an ssh command of its own, which git runs there, and the doctor does not",
+fn of_clone(wins: &SshCommand) -> Judgement {
+    Judgement::unknown("the clone names an ssh command of its own, which git runs there, and the doctor does not",
         "`git push --dry-run` in the clone, if you trust that command; or `git config --unset core.sshCommand` there",
     )
     .with([Evidence::foreign("core.sshCommand", &wins.text)])

@@ -6,9 +6,9 @@ mod text;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Depth;
+use super::assembly;
+use super::context::Depth;
 use super::outcome::{Outcome, Status};
-use super::runner;
 use crate::error::Exit;
 
 pub use text::render;
@@ -108,7 +108,7 @@ impl Report {
     pub fn renewed(mut self, by: Self) -> Self {
         self.checks.retain(|old| !by.requested.contains(&old.id));
         self.checks.extend(by.checks);
-        runner::sort(&mut self.checks);
+        assembly::sort(&mut self.checks);
         self.examined = Examined::of(&self.checks, &self.requested);
         self.overall = Overall::of(&self.checks);
         self.required = self.required.map(|_| Overall::of_required(&self.checks));
@@ -143,6 +143,7 @@ pub(super) mod tests {
     use super::*;
     use crate::catalogue::Code;
     use crate::catalogue::Fix;
+    use crate::doctor::outcome::Judgement;
 
     /// One of these checks.
     pub fn report(checks: Vec<Outcome>) -> Report {
@@ -165,14 +166,16 @@ pub(super) mod tests {
 
     #[test]
     fn another_try_is_made_where_nothing_is_there_to_stay() {
-        let passing =
-            || Outcome::fail("push.read", None, Code::PushServerError, "x", Fix::wait("y"));
-        let lasting = || Outcome::fail("home.folder", None, Code::HomeUnset, "x", Fix::report("y"));
+        let passing = || {
+            Outcome::new("push.read", Judgement::fail(Code::PushServerError, "x", Fix::wait("y")))
+        };
+        let lasting =
+            || Outcome::new("home.folder", Judgement::fail(Code::HomeUnset, "x", Fix::report("y")));
         let may_pass = |checks| report(checks).may_pass();
         assert!(may_pass(vec![passing()]));
         assert!(!may_pass(vec![passing(), lasting()]), "one that passes does not help the other");
         assert!(!may_pass(vec![lasting()]));
-        assert!(!may_pass(vec![Outcome::pass("push.read", None, "x")]));
+        assert!(!may_pass(vec![Outcome::new("push.read", Judgement::pass("x"))]));
         assert!(may_pass(vec![passing(), Outcome { accepted: true, ..lasting() }]));
     }
 }

@@ -230,19 +230,20 @@ mod tests {
     use super::*;
     use crate::catalogue::Code;
     use crate::catalogue::Fix;
+    use crate::doctor::outcome::Judgement;
 
     #[test]
     fn the_worst_stands_above_the_verdict_and_what_passed_is_a_line() {
         let fix = || Fix::report("mend it");
         let checks = || {
             vec![
-                Outcome::fail("home.folder", None, Code::HomeUnset, "x", fix()),
-                Outcome::pass("ssh.client", None, "x"),
-                Outcome::warn("git.identity", None, Code::GitIdentityMissing, "x", fix()),
-                Outcome::skip("ssh.identity", None, "y"),
-                Outcome::pass("push.read", Some("a".to_owned()), "x"),
-                Outcome::pass("push.read", Some("b".to_owned()), "x"),
-                Outcome::unknown("push.read", Some("c".to_owned()), "x", "y"),
+                Outcome::new("home.folder", Judgement::fail(Code::HomeUnset, "x", fix())),
+                Outcome::new("ssh.client", Judgement::pass("x")),
+                Outcome::new("git.identity", Judgement::warn(Code::GitIdentityMissing, "x", fix())),
+                Outcome::new("ssh.identity", Judgement::skip("y")),
+                Outcome::new("push.read", Judgement::pass("x").about("a")),
+                Outcome::new("push.read", Judgement::pass("x").about("b")),
+                Outcome::new("push.read", Judgement::unknown("x", "y").about("c")),
             ]
         };
         let heads = |verbose, asked| {
@@ -268,7 +269,8 @@ mod tests {
     #[test]
     fn many_that_passed_fit_a_terminal() {
         let ids = crate::doctor::check::CHECKS.iter().map(|check| check.id);
-        let text = report(ids.map(|id| Outcome::pass(id, None, "x")).collect()).text(false, true);
+        let text = report(ids.map(|id| Outcome::new(id, Judgement::pass("x"))).collect())
+            .text(false, true);
         assert!(
             text.lines().count() > 4 && text.lines().all(|line| line.chars().count() <= 80),
             "{text}"
@@ -277,7 +279,8 @@ mod tests {
 
     #[test]
     fn one_warning_is_one() {
-        let warning = || Outcome::warn("home.clock", None, Code::ClockSkew, "x", Fix::report("y"));
+        let warning =
+            || Outcome::new("home.clock", Judgement::warn(Code::ClockSkew, "x", Fix::report("y")));
         assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
         assert_eq!(report(vec![warning(), warning()]).counts(), "READY: 2 warnings in 0.04 s");
     }

@@ -9,7 +9,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::SshTarget;
 use crate::process;
 use crate::variables::observed;
@@ -144,12 +144,7 @@ fn rank(ranked: [Option<(By, String)>; 3], variant: Option<Variant>) -> Choice {
 impl SshCommand {
     /// It fails where the other one works; `None`: what it names is no program, whatever another
     /// one would do.
-    pub fn broken(
-        &self,
-        id: &'static str,
-        subject: Option<String>,
-        works: Option<&Self>,
-    ) -> Outcome {
+    pub fn broken(&self, works: Option<&Self>) -> Judgement {
         let by = self.by.name();
         let summary = match works {
             Some(other) => {
@@ -169,7 +164,7 @@ impl SshCommand {
                 "unset {by} where it is set (template, profile or agent), or mend the command"
             )),
         };
-        Outcome::fail(id, subject, Code::SshCommandBroken, summary, fix)
+        Judgement::fail(Code::SshCommandBroken, summary, fix)
             .with([Evidence::foreign("command", &self.text)])
     }
 

@@ -7,10 +7,12 @@ mod server;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rustix::process::geteuid;
 
-use super::outcome::{Evidence, Outcome, Status};
+use super::outcome::{Evidence, Judgement, Status};
+use super::pool;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -20,110 +22,108 @@ use crate::provision::routing;
 use crate::push_message;
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
-use route::{Said, effective, route, settings, unwritten};
+use route::{Chosen, Printed, chosen, effective, judge, unwritten};
 
 pub use server::{greet, identity, installed, unreachable};
 
+/// `ssh -G` starts a process for each key.
+const AT_ONCE: usize = 4;
 pub const CONNECT_TIMEOUT: &str = "ConnectTimeout=8";
 
-/// The checks that need no network.
-pub fn check(context: &Context) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    let missing = context.lacks_ssh();
-    if context.wants("ssh.client") {
-        outcomes.push(if missing {
-            Outcome::fail(
-                "ssh.client",
-                None,
-                Code::SshMissing,
-                "there is no ssh client on PATH",
-                Fix::report("install openssh-client in the image"),
-            )
-        } else {
-            Outcome::pass("ssh.client", None, "ssh is there")
-        });
+/// Reports a configuration that ssh does not accept.
+const CONFIG: &str = "ssh.config";
+
+/// What `ssh -G` prints for the repositories with a key, and what it proves of the configuration.
+#[derive(Default)]
+pub struct Facts {
+    chosen: OnceLock<Vec<(Repository, OnceLock<Chosen>)>>,
+    configuration: OnceLock<Judgement>,
+}
+
+pub fn client(context: &Context) -> Judgement {
+    if context.lacks_ssh() {
+        let fix = Fix::report("install openssh-client in the image");
+        return Judgement::fail(Code::SshMissing, "ssh is not on PATH", fix);
     }
-    if missing {
-        return outcomes;
+    Judgement::pass("ssh is installed")
+}
+
+pub fn config(context: &Context) -> Judgement {
+    if context.lacks_ssh() {
+        return Judgement::blocked(Code::SshMissing);
+    }
+    context.facts.ssh.configuration.get_or_init(|| whole_configuration(context)).clone()
+}
+
+fn whole_configuration(context: &Context) -> Judgement {
+    // ssh starts for nobody: all else would be judged from what it could not print
+    if let Err(finding) = &context.home.passwd {
+        return Judgement::found(finding.clone());
     }
     let keyed: Vec<&Repository> = context.keyed().collect();
-    if let Err(finding) = &context.home.passwd {
-        // ssh starts for nobody: all else would be judged from what it could not say
-        if context.wants("ssh.config") {
-            let fix = finding.fix.clone();
-            outcomes.push(Outcome::fail("ssh.config", None, finding.code, &finding.summary, fix));
-        }
-        return outcomes;
+    // with many keys each answer takes a while
+    let chosen = pool::map(AT_ONCE, &keyed, |repository| chosen(context, repository));
+    let chosen: Vec<&Chosen> = chosen.into_iter().flatten().collect();
+    // ssh reads all of its configuration, whichever host it is asked about
+    let judgement = match chosen.first() {
+        Some(chosen) => configuration(context, &chosen.printed),
+        None => configuration(context, &effective(context, &["github.com".to_owned()])),
+    };
+    let printed = chosen.iter().filter_map(|chosen| chosen.printed.as_ref().ok());
+    let mut printed = printed.filter(|output| output.status.success());
+    match printed.find_map(|output| deafening(&output.stdout)) {
+        Some(option) if judgement.code.is_none() => deaf(option),
+        _ => judgement,
     }
-    if context.wants("ssh.config") || context.wants("ssh.route") {
-        let chosen = settings(context, &keyed);
-        // ssh reads all of its configuration, whichever host it is asked about
-        let sound = match chosen.first() {
-            Some((_, said)) => configuration(context, said),
-            None => configuration(context, &effective(context, &["github.com".to_owned()])),
-        };
-        let told = chosen.iter().filter_map(|(_, said)| said.as_ref().ok());
-        let option =
-            told.filter(|said| said.status.success()).find_map(|said| deafening(&said.stdout));
-        let sound = match option {
-            Some(option) if sound.code.is_none() => deaf("ssh.config", None, option),
-            _ => sound,
-        };
-        let broken = sound.code.is_some();
-        if context.wants("ssh.config") {
-            outcomes.push(sound);
-        }
-        if context.wants("ssh.route") && !broken {
-            outcomes.extend(chosen.iter().map(|(at, said)| {
-                unwritten(context, at).unwrap_or_else(|| route(context, at, said))
-            }));
-        }
-    }
-    if context.wants("ssh.known-hosts") {
-        outcomes.push(known_hosts(context));
-    }
-    outcomes
 }
 
-/// What keeps ssh here from offering the repository's key, where that can be told: nearer than what
-/// a server said to another.
-pub fn misrouted(context: &Context, repository: &Repository) -> Option<Outcome> {
-    let chosen = settings(context, &[repository]);
-    let (at, said) = chosen.first()?;
-    let sound = configuration(context, said);
-    if sound.code.is_some() {
-        return Some(sound);
+/// Which key the ssh of this environment would offer first for the repository.
+pub fn route(context: &Context, repository: &Repository) -> Judgement {
+    if context.lacks_ssh() {
+        return Judgement::blocked(Code::SshMissing);
     }
-    let route = unwritten(context, at).unwrap_or_else(|| route(context, at, said));
-    (route.status == Status::Fail).then_some(route)
+    let configuration = config(context);
+    if configuration.code.is_some() {
+        return configuration.reported_by(CONFIG);
+    }
+    route_of(context, repository)
 }
 
-fn configuration(context: &Context, said: &Said) -> Outcome {
-    const ID: &str = "ssh.config";
+fn route_of(context: &Context, repository: &Repository) -> Judgement {
+    match chosen(context, repository) {
+        Some(chosen) => unwritten(context).unwrap_or_else(|| judge(context, repository, chosen)),
+        None => Judgement::skip("the repository has no key"),
+    }
+}
+
+/// What keeps ssh here from offering the repository's key, where that can be decided: nearer than
+/// what a server said to another.
+pub fn misrouted(context: &Context, repository: &Repository) -> Option<Judgement> {
+    let configuration = configuration(context, &chosen(context, repository)?.printed);
+    if configuration.code.is_some() {
+        return Some(configuration);
+    }
+    Some(route_of(context, repository)).filter(|route| route.status == Status::Fail)
+}
+
+fn configuration(context: &Context, printed: &Printed) -> Judgement {
     if let Some(folder) = context.home.ssh_folder()
         && let Some(Finding { code, summary, .. }) = routing::open_to_others(&folder)
     {
         let argv = ["chmod", "go-w", &folder.to_string_lossy()];
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             code,
             summary,
             Fix::run(argv, "take the right to write from others"),
         );
     }
-    let output = match said {
+    let output = match printed {
         Ok(output) if output.status.success() => {
-            return Outcome::pass(ID, None, "ssh accepts its configuration");
+            return Judgement::pass("ssh accepts its configuration");
         }
         Ok(output) => output,
         Err(failure) => {
-            return Outcome::unknown(
-                ID,
-                None,
-                "ssh did not print its configuration",
-                failure.to_string(),
-            );
+            return Judgement::unknown("ssh did not print its configuration", failure.to_string());
         }
     };
     let said = Evidence::foreign("ssh said", &output.stderr);
@@ -133,18 +133,14 @@ fn configuration(context: &Context, said: &Said) -> Outcome {
         return permissions(file, owner, geteuid().as_raw()).with([said]);
     }
     if output.stderr.contains("is not executable") {
-        return Outcome::fail(
-            ID,
-            None,
+        return Judgement::fail(
             Code::SshRouteBroken,
             "SHELL names no shell that can be run, so ssh cannot ask which key to use",
             Fix::report("set SHELL to a shell that exists, such as /bin/sh"),
         )
         .with([said]);
     }
-    Outcome::fail(
-        ID,
-        None,
+    Judgement::fail(
         Code::SshConfigInvalid,
         "ssh rejects its configuration, so no connection can be made",
         Fix::report("mend the line that ssh names"),
@@ -168,24 +164,21 @@ pub fn deafening(told: &str) -> Option<&'static str> {
         .map(|(_, option)| *option)
 }
 
-pub fn deaf(id: &'static str, subject: Option<String>, option: &'static str) -> Outcome {
+pub fn deaf(option: &'static str) -> Judgement {
     let code = Code::SshInputClosed;
     let summary = format!("ssh is told `{option}`, so the server never hears what git sends");
-    Outcome::fail(id, subject, code, summary, push_message::fix(code, None))
+    Judgement::fail(code, summary, push_message::fix(code, None))
         .with([Evidence::new("option", option)])
 }
 
 /// ssh takes a file of this user's or root's that nobody else can write (OpenSSH readconf.c). Pure.
-fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Outcome {
-    const ID: &str = "ssh.config";
+fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Judgement {
     let name = file.display().to_string();
     match owner.filter(|owner| *owner != user && *owner != 0) {
-        Some(owner) => Outcome {
+        Some(owner) => Judgement {
             actor: Some(Actor::WorkspaceUser),
             agent_may_fix: false,
-            ..Outcome::fail(
-                ID,
-                None,
+            ..Judgement::fail(
                 Code::SshConfigPermissions,
                 format!("ssh refuses its configuration: it belongs to uid {owner}"),
                 Fix::run(
@@ -194,9 +187,7 @@ fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Outcome {
                 ),
             )
         },
-        None => Outcome::fail(
-            ID,
-            None,
+        None => Judgement::fail(
             Code::SshConfigPermissions,
             "ssh refuses its configuration: others can write it",
             Fix::run(["chmod", "go-w", &name], "take the right to write from others"),
@@ -206,28 +197,30 @@ fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Outcome {
 }
 
 /// Whether the user's own known_hosts vouches for keys that a provider does not have.
-fn known_hosts(context: &Context) -> Outcome {
-    const ID: &str = "ssh.known-hosts";
+pub fn known_hosts(context: &Context) -> Judgement {
+    if context.lacks_ssh() {
+        return Judgement::blocked(Code::SshMissing);
+    }
+    if let Err(finding) = &context.home.passwd {
+        return Judgement::blocked(finding.code);
+    }
     let Some(folder) = context.home.ssh_folder() else {
-        return Outcome::skip(ID, None, "ssh has no home here");
+        return Judgement::skip("ssh has no home here");
     };
     let path = folder.join("known_hosts");
     if let Some(what) = place::standing(&path) {
         // ssh would wait for it at each connection
-        return Outcome::obstructed(ID, &Obstacle::NotRegular(what), &path);
+        return Judgement::obstructed(&Obstacle::NotRegular(what), &path);
     }
     let text = file::text(&path);
     let poisoned = text.lines().enumerate().find(|(_, line)| routing::contradicts_pins(line));
     match poisoned {
-        Some((number, line)) => Outcome::warn(
-            ID,
-            None,
-            Code::SshKnownHostsPoisoned,
+        Some((number, line)) => Judgement::warn(Code::SshKnownHostsPoisoned,
             "known_hosts vouches for a key that is not the provider's: an old one, or somebody in between",
             Fix::edit(&path, format!("take line {} out", number + 1)),
         )
         .with([Evidence::foreign("line", &line.chars().take(60).collect::<String>())]),
-        None => Outcome::pass(ID, None, "known_hosts contradicts no pinned key"),
+        None => Judgement::pass("known_hosts contradicts no pinned key"),
     }
 }
 

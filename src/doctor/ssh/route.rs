@@ -2,6 +2,7 @@
 //! that.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rustix::fs::{Access, access};
 
@@ -9,8 +10,8 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::context::LOCAL;
-use crate::doctor::outcome::{self, Evidence, Outcome};
-use crate::doctor::runner::Gate;
+use crate::doctor::home::PROVISIONED;
+use crate::doctor::outcome::{self, Evidence, Judgement};
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
@@ -18,50 +19,47 @@ use crate::resource::entry::EntryName;
 use crate::resource::file;
 use crate::state::subject::Subject;
 
-pub(super) type Said = Result<Output, Failure>;
+pub type Printed = Result<Output, Failure>;
 
-/// What ssh would do, told instead of done.
-pub(super) fn effective(context: &Context, arguments: &[String]) -> Said {
+/// What ssh prints of what it would do. It connects nowhere.
+pub fn effective(context: &Context, arguments: &[String]) -> Printed {
     let mut ssh = process::caller("ssh");
     ssh.arg("-G").args(arguments);
     process::run(ssh, context.deadline(LOCAL))
 }
 
-/// A repository with a key, and where git's rules lead its remote: to itself, or to an alias of its
-/// own.
-pub(super) struct Led<'a> {
-    repository: &'a Repository,
+/// Where git's rules lead a repository's remote, to itself or to an alias of its own, and what ssh
+/// prints for that.
+pub struct Chosen {
     at: Repository,
+    pub printed: Printed,
 }
 
-/// What ssh would do for each repository. With many keys each answer takes a while, so a few are
-/// asked for at a time.
-pub(super) fn settings<'a>(context: &Context, keyed: &[&'a Repository]) -> Vec<(Led<'a>, Said)> {
+/// What ssh would do for the repository. `None`: it has no key.
+pub fn chosen<'c>(context: &'c Context, repository: &Repository) -> Option<&'c Chosen> {
+    let unasked = || context.keyed().map(|keyed| (keyed.clone(), OnceLock::new())).collect();
+    let all = context.facts.ssh.chosen.get_or_init(unasked);
+    let (keyed, chosen) = all.iter().find(|(keyed, _)| keyed.same_as(repository))?;
+    Some(chosen.get_or_init(|| ask(context, keyed)))
+}
+
+fn ask(context: &Context, repository: &Repository) -> Chosen {
     let rules = file::text(&context.home.state.join("gitconfig"));
-    let ask = |repository: &'a Repository| {
-        // git is asked only where rules of ours for an alias are in force
-        let has_alias = rules.contains(&repository.to_alias());
-        let led = has_alias.then(|| routing::destination(repository).ok()).flatten();
-        let at = led.unwrap_or_else(|| repository.clone());
-        let mut arguments = Vec::new();
-        arguments.extend(at.ssh_port().map(|port| format!("-p{port}")));
-        arguments.push(format!("{}@{}", at.ssh_user(), at.host()));
-        arguments.push(format!("git-receive-pack '{}'", repository.to_ssh_path()));
-        let said = effective(context, &arguments);
-        (Led { repository, at }, said)
-    };
-    let gate = Gate::default();
-    std::thread::scope(|scope| {
-        let asked: Vec<_> =
-            keyed.iter().map(|repository| scope.spawn(|| gate.pass(|| ask(repository)))).collect();
-        asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
-    })
+    // git is asked only where rules of ours for an alias are in force
+    let has_alias = rules.contains(&repository.to_alias());
+    let alias = has_alias.then(|| routing::destination(repository).ok()).flatten();
+    let at = alias.unwrap_or_else(|| repository.clone());
+    let mut arguments = Vec::new();
+    arguments.extend(at.ssh_port().map(|port| format!("-p{port}")));
+    arguments.push(format!("{}@{}", at.ssh_user(), at.host()));
+    arguments.push(format!("git-receive-pack '{}'", repository.to_ssh_path()));
+    let printed = effective(context, &arguments);
+    Chosen { at, printed }
 }
 
 /// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and
 /// told once.
-pub(super) fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Option<Outcome> {
-    const ID: &str = "ssh.route";
+pub fn unwritten(context: &Context) -> Option<Judgement> {
     let (code, summary, fix) = match context.receipt {
         None => (
             Code::NotProvisioned,
@@ -79,39 +77,29 @@ pub(super) fn unwritten(context: &Context, Led { repository, .. }: &Led) -> Opti
             )
         }
     };
-    let subject = Some(repository.to_ssh());
-    Some(if context.wants(crate::doctor::home::PROVISIONED) {
-        Outcome::skip(ID, subject, summary)
-    } else {
-        Outcome::fail(ID, subject, code, summary, fix)
-    })
+    Some(Judgement::fail(code, summary, fix).reported_by(PROVISIONED))
 }
 
 /// Which key the ssh of this environment would offer first for the repository.
-pub(super) fn route(context: &Context, Led { repository, at }: &Led, said: &Said) -> Outcome {
-    const ID: &str = "ssh.route";
-    let subject = Some(repository.to_ssh());
+pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Judgement {
+    let Chosen { at, printed } = chosen;
     let binary = context.home.state.join("bin/pushready");
     let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
     // where `Match exec` cannot work, nothing is asked of the copy
     let is_asked = at.host() == repository.host()
         && context.receipt.is_some_and(|receipt| receipt.knows(&EntryName::SshInclude));
     if is_asked && access(&binary, Access::EXEC_OK).is_err() {
-        return Outcome::fail(
-            ID,
-            subject,
+        return Judgement::fail(
             Code::RouteBinaryGone,
             "the copy of pushready that ssh asks is gone, or may not be run",
             apply(),
         )
         .with([Evidence::new("file", binary.display().to_string())]);
     }
-    let chosen = match said {
+    let chosen = match printed {
         Ok(output) => &output.stdout,
         Err(failure) => {
-            return Outcome::unknown(
-                ID,
-                subject,
+            return Judgement::unknown(
                 "ssh did not say which key it would use",
                 failure.to_string(),
             );
@@ -121,14 +109,8 @@ pub(super) fn route(context: &Context, Led { repository, at }: &Led, said: &Said
         chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
     let wanted = context.home.key(repository);
     if Path::new(chosen) == wanted {
-        return Outcome::pass(ID, subject, "ssh chooses this repository's key");
+        return Judgement::pass("ssh chooses this repository's key");
     }
-    Outcome::fail(
-        ID,
-        subject,
-        Code::SshRouteBroken,
-        "ssh does not choose this repository's key",
-        apply(),
-    )
-    .with([Evidence::new("would use", chosen).expected(wanted.display().to_string())])
+    Judgement::fail(Code::SshRouteBroken, "ssh does not choose this repository's key", apply())
+        .with([Evidence::new("would use", chosen).expected(wanted.display().to_string())])
 }

@@ -4,7 +4,7 @@ use super::CONNECT_TIMEOUT;
 use crate::catalogue::Code;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::error::shell;
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
@@ -38,27 +38,22 @@ pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failu
 }
 
 /// Whose key the server takes ours for.
-pub fn identity(context: &Context, repository: &Repository) -> Outcome {
-    const ID: &str = "ssh.identity";
-    let subject = Some(repository.to_ssh());
-    let output = match greet(context, repository) {
+pub fn identity(context: &Context, repository: &Repository) -> Judgement {
+    let output = match context.connections.to(repository.host(), || greet(context, repository)) {
         Ok(output) => output,
-        Err(failure) => return unreachable(ID, subject, &failure),
+        Err(failure) => return unreachable(&failure),
     };
     let said = Evidence::foreign("server said", greeting(&output.stderr).unwrap_or(&output.stderr));
     match greeting(&output.stderr)
         .and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!'))
     {
         Some((name, _)) if !name.contains('/') => {
-            Outcome::pass(ID, subject, "the key is a user's: it opens whatever that user may use")
-                .with([said])
+            Judgement::pass("the key is a user's: it opens whatever that user may use").with([said])
         }
         Some((name, _)) if name.eq_ignore_ascii_case(repository.path()) => {
-            Outcome::pass(ID, subject, "the key belongs to this repository").with([said])
+            Judgement::pass("the key belongs to this repository").with([said])
         }
-        Some(_) => Outcome::fail(
-            ID,
-            subject,
+        Some(_) => Judgement::fail(
             Code::SshWrongKey,
             "the key belongs to another repository",
             push_message::fix(Code::SshWrongKey, Some(repository)),
@@ -68,10 +63,11 @@ pub fn identity(context: &Context, repository: &Repository) -> Outcome {
         // be it the server that refuses the key, or ssh that does not offer it
         None if output.stderr.contains("Permission denied (publickey") => {
             let hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
-            Outcome { subject, ..push_message::classify(&output.stderr, &hints).outcome(ID) }
+            push_message::classify(&output.stderr, &hints)
+                .judgement()
                 .with(installed(context, repository))
         }
-        None => Outcome::skip(ID, subject, "this server does not say whose key it is"),
+        None => Judgement::skip("this server does not say whose key it is"),
     }
 }
 
@@ -98,15 +94,13 @@ fn greeting(stderr: &str) -> Option<&str> {
         .find(|line| line.starts_with("Hi ") && line.contains("successfully authenticated"))
 }
 
-pub fn unreachable(id: &'static str, subject: Option<String>, failure: &Failure) -> Outcome {
+pub fn unreachable(failure: &Failure) -> Judgement {
     match failure {
-        Failure::Deadline => Outcome::unknown(
-            id,
-            subject,
+        Failure::Deadline => Judgement::unknown(
             "the server did not answer in time",
             "a network on which the ssh port of the server answers",
         )
         .coded(Code::PushTimeout),
-        failure => Outcome::unknown(id, subject, "ssh could not be run", failure.to_string()),
+        failure => Judgement::unknown("ssh could not be run", failure.to_string()),
     }
 }

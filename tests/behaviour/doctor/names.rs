@@ -248,7 +248,7 @@ fn each_check_that_is_asked_for_tells_something() {
         };
         // in a clone on GitHub, where `actions.runs` tells how to ask for it, and was not asked for
         let output = lab.doctor(&[]).run().fails(1);
-        skipped(&output, "claude.trust", "`claude-config-malformed` is in the way");
+        skipped(&output, "claude.trust", "not checked because of `claude-config-malformed`");
         let session =
             |check: &Value| check["id"] == "leaks.session-token" && check["status"] == "pass";
         assert!(output.json()["checks"].as_array().unwrap().iter().any(session), "{output}");

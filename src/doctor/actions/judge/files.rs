@@ -5,11 +5,10 @@ use std::path::Path;
 
 use super::verdict::counted;
 use crate::catalogue::{Actor, Code, Finding, Fix};
-use crate::doctor::actions::WORKFLOW_FILES;
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::actions::local::Local;
 use crate::doctor::actions::workflow::{Problem, Workflow};
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement, Status};
 
 /// Each is compared with every pattern and every hosted label.
 const MOST_LABELS: usize = 500;
@@ -24,10 +23,9 @@ enum Fault<'a> {
     Misspelt(&'a str, &'a str),
 }
 
-pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Outcome {
-    let subject = Some(subject.to_owned());
+pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Judgement {
     if local.workflows.is_empty() {
-        return Outcome::skip(WORKFLOW_FILES, subject, "no workflow file in the work tree");
+        return Judgement::skip("no workflow file in the work tree").about(subject);
     }
     let mut known = Known { local, labels, labels_seen: BTreeMap::new() };
     let faults: Vec<_> =
@@ -40,27 +38,25 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ou
         Evidence::foreign("not read", &format!("{}: too large or too deep", file.path))
     });
     let outcome = match faults.first() {
-        Some((path, first)) => judged(subject, path, *first, labels),
-        None if !not_read.is_empty() => Outcome::unknown(
-            WORKFLOW_FILES,
-            subject,
+        Some((path, first)) => judged(path, *first, labels),
+        None if !not_read.is_empty() => Judgement::unknown(
             "a workflow file is larger or deeper than what is read",
             "smaller workflow files",
         ),
         None => {
             let count = counted(local.workflows.len(), "workflow file");
             let text = format!("{count}: no label that is known to be retired or misspelt");
-            Outcome::pass(WORKFLOW_FILES, subject, text)
+            Judgement::pass(text)
         }
     };
     let all = faults.iter().take(MOST_NAMED).map(|(path, fault)| {
         let (Fault::Invalid(what) | Fault::Retired(what) | Fault::Misspelt(what, _)) = fault;
         Evidence::foreign("file", &format!("{path}: {what}"))
     });
-    outcome.with(all).with(skipped).with([table]).with(note)
+    outcome.with(all).with(skipped).with([table]).with(note).about(subject)
 }
 
-fn judged(subject: Option<String>, path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Outcome {
+fn judged(path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Judgement {
     let edit = |message: String| Fix::edit(Path::new(path), message);
     let (code, summary, fix) = match fault {
         Fault::Invalid(why) => (
@@ -88,11 +84,11 @@ fn judged(subject: Option<String>, path: &str, fault: Fault<'_>, labels: &Hosted
             (Code::ActionsLabelUnknown, summary, edit(message))
         }
     };
-    let outcome = Outcome::found(WORKFLOW_FILES, subject, Finding::new(code, summary, fix));
+    let outcome = Judgement::found(Finding::new(code, summary, fix));
     match fault {
         // the file is the agent's to edit, whoever owns the runners
-        Fault::Misspelt(..) => Outcome {
-            status: crate::doctor::outcome::Status::Warn,
+        Fault::Misspelt(..) => Judgement {
+            status: Status::Warn,
             actor: Some(Actor::Agent),
             agent_may_fix: true,
             stop_and_report: false,

@@ -13,10 +13,9 @@ mod run;
 mod verdict;
 
 use super::facts::Facts;
-use super::{RUNS, STATUS_PAGE};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::Forge;
 
 pub(super) use files::workflow_files;
@@ -24,19 +23,13 @@ pub(super) use no_run::needs_pull_request;
 pub use verdict::{HOSTED_SUSPECT, LATE};
 use verdict::{counted, run_subject, run_url};
 
-/// All outcomes of the group.
-pub(super) fn judge(facts: &Facts) -> Vec<Outcome> {
-    let mut outcomes = runs(facts);
-    for outcome in &mut outcomes {
-        let evidence = how_it_was_asked(facts);
-        outcome.evidence.extend(evidence);
-    }
-    outcomes.push(files::workflow_files(&facts.place.subject, &facts.local, &facts.labels));
-    outcomes.extend(status_page(facts));
-    outcomes
+/// The newest runs, with how GitHub was asked.
+pub(super) fn runs(facts: &Facts) -> Vec<Judgement> {
+    let judgements = judge_runs(facts).into_iter();
+    judgements.map(|judgement| judgement.with(how_it_was_asked(facts))).collect()
 }
 
-fn runs(facts: &Facts) -> Vec<Outcome> {
+fn judge_runs(facts: &Facts) -> Vec<Judgement> {
     let subject = facts.place.subject.clone();
     if let Some(what) = facts.repo.as_ref().ok().and_then(|repo| repo.off) {
         return vec![no_run::switched_off(facts, what).outcome(subject)];
@@ -71,7 +64,7 @@ fn runs(facts: &Facts) -> Vec<Outcome> {
         let skipped = skipped.filter_map(|run| {
             Some(Evidence::foreign("skipped by its conditions", run.name.as_ref()?))
         });
-        let outcome = Outcome::pass(RUNS, Some(subject), text).with(evidence).with(skipped);
+        let outcome = Judgement::pass(text).about(subject).with(evidence).with(skipped);
         return vec![
             outcome.with(facts.looked.iter().filter_map(|looked| queue::normal(facts, looked))),
         ];
@@ -82,12 +75,14 @@ fn runs(facts: &Facts) -> Vec<Outcome> {
         .collect()
 }
 
-fn status_page(facts: &Facts) -> Option<Outcome> {
-    let subject = None;
+pub(super) fn status_page(facts: &Facts) -> Judgement {
     if facts.forge == Forge::Enterprise {
-        return Some(Outcome::skip(STATUS_PAGE, subject, "this server has no public status page"));
+        return Judgement::skip("this server has no public status page");
     }
-    Some(match facts.status.as_ref()? {
+    let Some(status) = &facts.status else {
+        return Judgement::skip("the address of the status page is not a URL");
+    };
+    match status {
         Ok(page) if page.is_incident() => {
             let fix =
                 Fix::wait("wait until the incident is resolved, then run again what did not start");
@@ -95,24 +90,16 @@ fn status_page(facts: &Facts) -> Option<Outcome> {
                 [Evidence::foreign("component Actions", &page.status).expected("operational")];
             let titles =
                 page.incidents.iter().take(3).map(|title| Evidence::foreign("incident", title));
-            Outcome::warn(
-                STATUS_PAGE,
-                subject,
-                Code::ActionsIncident,
-                "GitHub reports an incident of Actions",
-                fix,
-            )
-            .with(evidence)
-            .with(titles)
+            Judgement::warn(Code::ActionsIncident, "GitHub reports an incident of Actions", fix)
+                .with(evidence)
+                .with(titles)
         }
-        Ok(_) => Outcome::pass(STATUS_PAGE, subject, "GitHub reports no incident of Actions"),
-        Err(failure) => Outcome::unknown(
-            STATUS_PAGE,
-            subject,
+        Ok(_) => Judgement::pass("GitHub reports no incident of Actions"),
+        Err(failure) => Judgement::unknown(
             "the status page did not answer",
             format!("www.githubstatus.com through this network: {failure}"),
         ),
-    })
+    }
 }
 
 /// The last lines of the evidence: with what token, and at what cost.

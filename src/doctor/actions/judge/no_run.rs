@@ -1,13 +1,13 @@
 //! The commit was pushed, and no run came of it.
 
 use super::verdict::{Kind, Verdict, age, gh};
-use super::{RUNS, github_side, refused};
+use super::{github_side, refused};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::actions::trigger::{Match, on_push, skip_string};
 use crate::doctor::actions::workflow::Workflow;
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::model::Permissions;
 
 pub(super) fn switched_off(facts: &Facts, what: &'static str) -> Verdict {
@@ -20,18 +20,17 @@ pub(super) fn switched_off(facts: &Facts, what: &'static str) -> Verdict {
         .with([Evidence::new(what, "true").expected("false")])
 }
 
-pub(super) fn judge(facts: &Facts) -> Outcome {
+pub(super) fn judge(facts: &Facts) -> Judgement {
     let subject = facts.place.subject.clone();
     let Some(head) = facts.head.as_ref().filter(|head| head.pushed) else {
-        return Outcome::skip(
-            RUNS,
-            Some(subject),
+        return Judgement::skip(
             "no run of this branch, and its newest commit is not on the server yet",
-        );
+        )
+        .about(subject);
     };
     let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
     if known.is_some_and(|page| page.items.is_empty()) && facts.local.workflows.is_empty() {
-        return Outcome::skip(RUNS, Some(subject), "the repository has no workflow");
+        return Judgement::skip("the repository has no workflow").about(subject);
     }
     if let Some(ago) = facts.is_fresh().filter(|_| skip_string(&head.message).is_none()) {
         let needs = "a minute; `--wait 60` looks again by itself".to_owned();

@@ -4,9 +4,8 @@ use jiff::SignedDuration;
 
 use crate::catalogue::{Actor, Code};
 use crate::catalogue::{Fix, FixKind};
-use crate::doctor::actions::RUNS;
 use crate::doctor::actions::facts::{Facts, Looked};
-use crate::doctor::outcome::{Evidence, Outcome};
+use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::model::Job;
 
 /// Runners take a moment; nobody need look before.
@@ -78,15 +77,14 @@ impl Verdict {
         }
     }
 
-    pub fn outcome(self, subject: String) -> Outcome {
-        let subject = Some(subject);
+    pub fn outcome(self, subject: String) -> Judgement {
         let in_the_work_tree = matches!(self.fix.kind, FixKind::Edit { .. });
         let mender = self.mender.or(in_the_work_tree.then_some(Actor::Agent));
         let mut outcome = match self.kind {
-            Kind::Passes(code) => Outcome::warn(RUNS, subject, code, self.summary, self.fix),
-            Kind::Blocks(code) => Outcome::fail(RUNS, subject, code, self.summary, self.fix),
+            Kind::Passes(code) => Judgement::warn(code, self.summary, self.fix),
+            Kind::Blocks(code) => Judgement::fail(code, self.summary, self.fix),
             Kind::Unknown { code, needs, transient } => {
-                let mut outcome = Outcome::unknown(RUNS, subject, self.summary, needs);
+                let mut outcome = Judgement::unknown(self.summary, needs);
                 outcome.transient = transient;
                 outcome.actor = Some(Actor::WorkspaceUser);
                 match code {
@@ -101,7 +99,7 @@ impl Verdict {
             outcome.agent_may_fix = actor == Actor::Agent;
             outcome.stop_and_report &= actor != Actor::Agent;
         }
-        outcome.with(self.evidence)
+        outcome.with(self.evidence).about(subject)
     }
 }
 

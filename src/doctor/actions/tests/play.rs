@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::doctor::actions::{Head, Inputs, probe, probe_offline};
+use crate::doctor::actions::{Inputs, gather, judge, judge_files, local::Head, not_github};
+use crate::doctor::outcome::{Judgement, Outcome};
 use crate::env::Env;
 use crate::git::url::Repository;
 use crate::github::Memory;
@@ -54,12 +55,23 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
         end: Instant::now() + Duration::from_secs(10),
     };
     let start = Instant::now();
-    let outcomes = probe(&inputs);
+    let facts = gather(&inputs);
+    let of_facts = |judge: fn(&_) -> Vec<Judgement>| {
+        facts.as_ref().map_or_else(|| vec![not_github(&repository)], judge)
+    };
+    let runs = of_facts(judge::runs);
     let elapsed = start.elapsed();
-    let value = |outcomes| serde_json::to_value(outcomes).unwrap().as_array().unwrap().clone();
+    let files = vec![judge_files(&inputs)];
+    let value = |id, judgements: &[Judgement]| {
+        let outcomes = judgements.iter().map(|judgement| Outcome::new(id, judgement.clone()));
+        outcomes.map(|outcome| serde_json::to_value(outcome).unwrap()).collect::<Vec<_>>()
+    };
+    let offline = value("actions.workflow-files", &files);
+    let status_page =
+        value("actions.status-page", &of_facts(|facts| vec![judge::status_page(facts)]));
     Played {
-        outcomes: value(outcomes),
-        offline: value(probe_offline(&inputs)),
+        outcomes: [value("actions.runs", &runs), offline.clone(), status_page].concat(),
+        offline,
         api: api.requests(),
         status: status.requests(),
         elapsed,
