@@ -33,7 +33,7 @@ impl Env {
     }
 
     /// The value of a variable as other programs see it, be it blank.
-    pub fn as_it_stands(&self, name: &str) -> Option<OsString> {
+    pub fn raw(&self, name: &str) -> Option<OsString> {
         self.variables.get(OsStr::new(name)).cloned()
     }
 
@@ -48,12 +48,12 @@ impl Env {
     }
 
     /// A variable that is on or off; `None`: it is unset.
-    pub fn switch(&self, name: &str) -> Result<Option<bool>, NoSwitch> {
+    pub fn switch(&self, name: &str) -> Result<Option<bool>, NotASwitch> {
         let Some(value) = self.text(name) else { return Ok(None) };
         match &*value.to_ascii_lowercase() {
             "1" | "true" | "yes" | "on" => Ok(Some(true)),
             "0" | "false" | "no" | "off" => Ok(Some(false)),
-            _ => Err(NoSwitch),
+            _ => Err(NotASwitch),
         }
     }
 
@@ -65,7 +65,7 @@ impl Env {
 
 /// The value is neither on nor off.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NoSwitch;
+pub struct NotASwitch;
 
 /// A path with `~` for the home; relative ones are taken from the current folder.
 pub fn expand(value: &OsStr, home: &Path) -> PathBuf {

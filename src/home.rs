@@ -116,8 +116,8 @@ impl Home {
             git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
         // as they stand: the clients expand no `~`, and take a relative one from wherever they are
         // started; a blank one is a name too, but for Codex an empty one
-        let claude_dir = env.as_it_stands(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
-        let codex_home = env.as_it_stands(variables::CODEX_HOME).filter(|value| !value.is_empty());
+        let claude_dir = env.raw(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
+        let codex_home = env.raw(variables::CODEX_HOME).filter(|value| !value.is_empty());
         Ok(Self {
             state,
             codex: codex_home.map_or_else(|| path.join(".codex"), PathBuf::from),
@@ -157,8 +157,8 @@ impl Home {
 
 /// Whether the receipt, which is JSON, can name what is written below this folder.
 fn nameable(variable: &str, path: &Path) -> Result<()> {
-    place::named(path).map_err(|obstacle| {
-        let (say, _) = obstacle.explain(path);
+    place::check_path(path).map_err(|obstacle| {
+        let say = obstacle.finding(path).summary;
         Error::new(say)
             .hint(format!("set {variable} to a folder whose path is UTF-8"))
             .code(Code::HomeUnsafePlace)

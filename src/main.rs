@@ -9,6 +9,7 @@ mod catalogue;
 mod cli;
 mod command;
 mod doctor;
+mod document;
 mod env;
 mod error;
 mod git;

@@ -65,7 +65,7 @@ variables! {
     PATH "PATH" plain "where git and ssh are searched; relative and empty entries are ignored"
     CODEX_SANDBOX "CODEX_SANDBOX" plain "set by Codex inside its sandbox"
     CODEX_SANDBOX_NETWORK_DISABLED "CODEX_SANDBOX_NETWORK_DISABLED" plain "set by Codex where its sandbox denies the network"
-    GIT_CONFIG_GLOBAL "GIT_CONFIG_GLOBAL" plain "git's global configuration file, as git itself honours it"
+    GIT_CONFIG_GLOBAL "GIT_CONFIG_GLOBAL" plain "git's global configuration file, as git itself uses it"
 }
 
 /// Variables that `scripts/install.sh` reads, and this program does not.
@@ -125,7 +125,7 @@ pub mod observed {
 }
 
 /// The tokens of forges, which git's helpers need, and agent clients do not.
-pub fn of_forges() -> impl Iterator<Item = &'static str> {
+pub fn forge_tokens() -> impl Iterator<Item = &'static str> {
     ALL.iter().filter(|variable| variable.shared).map(|variable| variable.name)
 }
 

@@ -8,7 +8,7 @@ use crate::provision::Item;
 use crate::resource::digest::Digest;
 use crate::resource::file;
 use crate::resource::place::Obstacle;
-use crate::resource::{self, Before, Change, Refusal, Resource, Undo, Verdict};
+use crate::resource::{self, Before, EditVerdict, FileChange, Resource, Undo, WriteRefusal};
 use crate::state::State;
 use crate::state::receipt::{Entry, Receipt, Refused, UnderWay, Was};
 use crate::state::subject::Subject;
@@ -32,7 +32,7 @@ pub struct Planned {
 #[derive(Debug)]
 pub struct Step {
     pub resource: Resource,
-    pub verdict: Verdict,
+    pub verdict: EditVerdict,
     /// The content that it was judged on, where the receipt will have to know it.
     pub old: Option<Digest>,
     /// Whether a file stood there.
@@ -48,7 +48,8 @@ impl Plan {
             let written = receipt.and_then(|receipt| receipt.undo(&resource));
             let observed = resource::observe(&resource.target);
             let verdict = resource.judge(&observed, written);
-            let recorded = matches!(&verdict, Verdict::Change(Change { undo: Some(_), .. }));
+            let recorded =
+                matches!(&verdict, EditVerdict::Change(FileChange { undo: Some(_), .. }));
             let existing = observed.ok().flatten();
             let existed = existing.is_some();
             let old = existing.filter(|_| recorded).map(|old| Digest::of(&old.bytes));
@@ -58,7 +59,7 @@ impl Plan {
             let steps: Vec<_> =
                 std::mem::take(&mut item.resources).into_iter().map(judge).collect();
             let blocked = steps.iter().find_map(|step| match &step.verdict {
-                Verdict::Blocked(finding) => Some(finding.clone()),
+                EditVerdict::Blocked(finding) => Some(finding.clone()),
                 _ => None,
             });
             if let Some(finding) = blocked {
@@ -70,10 +71,10 @@ impl Plan {
     }
 
     /// The steps that would change something.
-    pub fn changes(&self) -> impl Iterator<Item = (&Step, &Change)> {
+    pub fn changes(&self) -> impl Iterator<Item = (&Step, &FileChange)> {
         self.items.iter().flat_map(|planned| &planned.steps).filter_map(|step| {
             match &step.verdict {
-                Verdict::Change(change) => Some((step, change)),
+                EditVerdict::Change(change) => Some((step, change)),
                 _ => None,
             }
         })
@@ -102,14 +103,13 @@ impl Plan {
         });
         for planned in &mut self.items {
             let intended = planned.steps.iter().try_for_each(|step| match &step.verdict {
-                Verdict::Change(change) => {
+                EditVerdict::Change(change) => {
                     intend(receipt, before, state, step, step.old.clone(), change)
                 }
                 _ => Ok(()),
             });
             if let Err(error) = intended {
-                planned
-                    .block(&resource::obstructed(&Obstacle::Io(error), &state.path.join("undo")));
+                planned.block(&Obstacle::Io(error).finding(&state.path.join("undo")));
             }
         }
         for folder in self.changes().flat_map(|(step, _)| step.resource.target.missing_folders()) {
@@ -144,7 +144,7 @@ impl Plan {
             for step in &mut planned.steps {
                 match take(step, before, receipt, state) {
                     Ok(done) => step.done = done,
-                    Err(Refusal { finding, outdated }) => {
+                    Err(WriteRefusal { finding, outdated }) => {
                         self.outdated |= outdated;
                         planned.item =
                             fail(std::mem::replace(&mut planned.item, nobody()), finding);
@@ -165,7 +165,7 @@ impl Planned {
     /// Nothing of it can be done.
     fn block(&mut self, finding: &Finding) {
         for step in &mut self.steps {
-            step.verdict = Verdict::Blocked(finding.clone());
+            step.verdict = EditVerdict::Blocked(finding.clone());
         }
         self.item = fail(std::mem::replace(&mut self.item, nobody()), finding.clone());
     }
@@ -178,9 +178,9 @@ fn take(
     before: &Receipt,
     receipt: &mut Receipt,
     state: &State,
-) -> Result<bool, Refusal> {
+) -> Result<bool, WriteRefusal> {
     let entry = step.resource.entry.as_ref();
-    let changes = matches!(step.verdict, Verdict::Change(_));
+    let changes = matches!(step.verdict, EditVerdict::Change(_));
     if changes {
         step.resource.act(before.undo(&step.resource), |old, change| {
             let old = old.filter(|_| change.undo.is_some()).map(|old| Digest::of(&old.bytes));
@@ -199,7 +199,7 @@ fn take(
             Ok(())
         })?;
     }
-    let reverted = changes || matches!(step.verdict, Verdict::InSync);
+    let reverted = changes || matches!(step.verdict, EditVerdict::InSync);
     if let Some(entry) = entry
         && reverted
         && matches!(step.resource.edit, resource::Edit::Revert { .. })
@@ -217,7 +217,7 @@ fn intend(
     state: &State,
     step: &Step,
     old: Option<Digest>,
-    change: &Change,
+    change: &FileChange,
 ) -> io::Result<()> {
     let Resource { entry, target, .. } = &step.resource;
     let (Some(undo), Some(id)) = (&change.undo, entry) else { return Ok(()) };

@@ -8,11 +8,12 @@ use serde::Serialize;
 use crate::apply::plan::{Plan, Step};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
+use crate::document::Header;
 use crate::error::{Exit, add_line};
 use crate::home::Home;
 use crate::provision::{Item, Status};
-use crate::resource::Verdict;
-use crate::resource::file::New;
+use crate::resource::EditVerdict;
+use crate::resource::rewrite::New;
 use crate::state::subject::Subject;
 
 /// The command that is reported on.
@@ -25,9 +26,8 @@ pub enum Command {
 
 #[derive(Debug, Serialize)]
 pub struct Report {
-    pub schema_version: u32,
-    pub tool: &'static str,
-    pub version: &'static str,
+    #[serde(flatten)]
+    pub header: Header,
     pub command: Command,
     pub dry_run: bool,
     pub ready: bool,
@@ -85,9 +85,7 @@ impl Line {
 impl Report {
     pub fn new(command: Command, dry_run: bool) -> Self {
         Self {
-            schema_version: 1,
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
+            header: Header::new(),
             command,
             dry_run,
             ready: true,
@@ -264,7 +262,7 @@ impl ChangeLine {
             New::Bytes { .. } if step.existed => "change",
             New::Bytes { .. } => "write",
         };
-        debug_assert!(matches!(step.verdict, Verdict::Change(_)));
+        debug_assert!(matches!(step.verdict, EditVerdict::Change(_)));
         Self { path: home.shown(path), action, done: step.done }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{HEADER, Header, complain, json, print, settled};
+use super::{complain, json, print, settled};
 use crate::apply::plan::Plan;
 use crate::cli;
 use crate::doctor::check::{CHECKS, Check, Selection};
@@ -16,6 +16,7 @@ use crate::doctor::context::{Context, Depth, Facts};
 use crate::doctor::push::PushUrl;
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, verdict};
+use crate::document::Header;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git::url::{Repository, redact};
@@ -146,9 +147,7 @@ fn examine(
     let requested = CHECKS.iter().filter(|check| selection.runs(check, depth));
     let requested: Vec<_> = requested.map(|check| check.id).collect();
     Ok(Report {
-        schema_version: 1,
-        tool: env!("CARGO_PKG_NAME"),
-        version: env!("CARGO_PKG_VERSION"),
+        header: Header::new(),
         binary_path: process::own_path().map_or(String::new(), |path| path.display().to_string()),
         finished_at: Timestamp::now(),
         provisioned_at: receipt.as_ref().map(|receipt| receipt.provisioned_at),
@@ -171,7 +170,7 @@ struct Listed {
 
 impl Listed {
     fn new() -> Self {
-        Self { header: HEADER, checks: CHECKS }
+        Self { header: Header::new(), checks: CHECKS }
     }
 }
 

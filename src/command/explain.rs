@@ -8,12 +8,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{HEADER, Header, json, print};
+use super::{json, print};
 use crate::catalogue::explain::{AREAS, Explanation};
 use crate::catalogue::{Actor, Code, Traits};
 use crate::cli::Explain;
 use crate::doctor::outcome::Outcome;
 use crate::doctor::report::{Overall, render};
+use crate::document::Header;
 use crate::error::{Error, Exit, Result};
 use crate::git::url::redact;
 use crate::push_message::{Hints, classify};
@@ -68,7 +69,7 @@ struct Codes {
 
 impl Codes {
     fn new() -> Self {
-        Self { header: HEADER, codes: Code::ALL.iter().copied().map(Entry::of).collect() }
+        Self { header: Header::new(), codes: Code::ALL.iter().copied().map(Entry::of).collect() }
     }
 }
 
@@ -93,7 +94,7 @@ fn one(name: &str, as_json: bool) -> Result<Exit> {
     };
     let Explanation { cause, found, fix, .. } = code.explanation();
     print(&if as_json {
-        json(&Explained { header: HEADER, entry: Entry::of(code), cause, found, fix })
+        json(&Explained { header: Header::new(), entry: Entry::of(code), cause, found, fix })
     } else {
         let who = code.traits().actor.title();
         let mut text = format!("{code}\n  {}\n", code.condition());
@@ -153,7 +154,7 @@ fn message(file: &Path, as_json: bool) -> Result<Exit> {
     let checks = [outcome];
     let overall = Overall::of(&checks);
     print(&if as_json {
-        json(&Answer { header: HEADER, overall, checks })
+        json(&Answer { header: Header::new(), overall, checks })
     } else {
         let mut text = String::new();
         for outcome in &checks {

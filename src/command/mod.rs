@@ -17,10 +17,11 @@ use serde::Serialize;
 
 use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
 use crate::doctor::report::Overall;
+use crate::document::Header;
 use crate::error::{Error, Exit, Result, Told};
 use crate::git::url::redact;
 use crate::home::Home;
-use crate::resource::file;
+use crate::resource::{file, rewrite};
 use crate::state::State;
 use crate::state::receipt::Receipt;
 
@@ -47,17 +48,6 @@ pub fn told(command: &Command, exit: Exit) -> Exit {
     }
 }
 
-/// How every document begins.
-#[derive(Serialize)]
-struct Header {
-    schema_version: u32,
-    tool: &'static str,
-    version: &'static str,
-}
-
-const HEADER: Header =
-    Header { schema_version: 1, tool: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
-
 fn json(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
@@ -79,7 +69,7 @@ struct Failure<'a> {
 impl<'a> Failure<'a> {
     fn print(command: Option<&'a str>, error: &'a Error) {
         let failure = Self {
-            header: HEADER,
+            header: Header::new(),
             command,
             ready: false,
             overall: Overall::Unknown,
@@ -195,5 +185,5 @@ fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
         .extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
     folders.sort();
     folders.dedup();
-    State::sweep(&home.state) + folders.iter().map(|folder| file::sweep(folder)).sum::<usize>()
+    State::sweep(&home.state) + folders.iter().map(|folder| rewrite::sweep(folder)).sum::<usize>()
 }

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{HEADER, Header, json, print};
+use super::{json, print};
 use crate::catalogue::Code;
 use crate::cli;
 use crate::doctor::check::area;
 use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::requirement::provides;
 use crate::doctor::verdict::{CheckLine, Kept, Since, Verdict};
+use crate::document::Header;
 use crate::env::Env;
 use crate::error::{Exit, Result, plain};
 use crate::home::Home;
@@ -134,7 +135,7 @@ impl Status {
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
         let is_there = |login: Subject| !lost.iter().any(|lost| lost.item == login);
         Self {
-            header: HEADER,
+            header: Header::new(),
             ready: not_ready.is_empty(),
             provisioned_at: at,
             provisioned_by: by,

@@ -31,7 +31,7 @@ pub fn folder(context: &Context) -> Judgement {
         return Judgement::fail(finding.code, &finding.summary, finding.fix.clone()).with(evidence);
     }
     if let Ok(metadata) = std::fs::metadata(&home.path)
-        && !place::is_own_folder(&metadata)
+        && !place::is_own_folder(&home.path, &metadata)
     {
         let uid = metadata.uid();
         return Judgement::fail(

@@ -7,7 +7,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Actor, Code, Finding, Fix};
-use crate::resource;
 use crate::resource::place::Obstacle;
 use crate::state::via::Via;
 
@@ -198,7 +197,7 @@ impl Judgement {
 
     /// A file that cannot be read, in apply's own words.
     pub fn obstructed(obstacle: &Obstacle, path: &Path) -> Self {
-        Self::found(resource::obstructed(obstacle, path))
+        Self::found(obstacle.finding(path))
     }
 
     pub fn about(mut self, subject: impl Into<String>) -> Self {

@@ -170,7 +170,7 @@ fn command(client: &Client, env: &Env) -> Command {
     let mut command = process::caller(client.program);
     command.args(client.arguments);
     command.envs(client.login.and_then(|name| Some((name, env.get(name)?)))).envs(client.once);
-    for name in variables::of_forges().chain([observed::CODER_SESSION_TOKEN]) {
+    for name in variables::forge_tokens().chain([observed::CODER_SESSION_TOKEN]) {
         command.env_remove(name);
     }
     command

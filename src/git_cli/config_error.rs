@@ -83,8 +83,8 @@ impl Complaint {
 
     /// The same of one file.
     pub fn standing_at(home: &Home, path: &Path) -> Option<Self> {
-        let what = place::standing(path)?;
-        let said = format!("{what} stands at `{}`", home.shown(path));
+        let what = place::not_a_file(path)?;
+        let said = format!("`{}` is {what}, not a regular file", home.shown(path));
         Some(Self { file: Some(path.to_owned()), line: None, key: None, standing: true, said })
     }
 

@@ -21,7 +21,7 @@ use crate::resource::json::{object, object_at};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::place::Obstacle;
-use crate::resource::{Edit, Resource, Target, obstructed};
+use crate::resource::{Edit, Resource, Target};
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::settings::Sourced;
 use crate::state::receipt::{ClaudeRecord, Desired};
@@ -92,7 +92,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let last = desired.claude.clone();
     let content = match file::observe(&path, Kind::Secret) {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstructed(&obstacle, &path))),
+        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstacle.finding(&path))),
     };
     let file = content.as_ref().map_or(CredentialsFile::Blank { by_client: false }, |content| {
         CredentialsFile::parse(&content.bytes)
@@ -143,7 +143,7 @@ fn without_token(
     };
     let content = match found {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstructed(obstacle, &path))),
+        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstacle.finding(&path))),
     };
     match content.as_ref().map(|content| CredentialsFile::parse(&content.bytes)) {
         None => warn(

@@ -16,7 +16,7 @@ use crate::git::url::Repository;
 use crate::home::Home;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, obstructed};
+use crate::resource::{Edit, Resource, Target};
 use crate::secret::DeployKey;
 use crate::state::receipt::{Desired, RepositoryRecord};
 use crate::state::subject::Subject;
@@ -52,7 +52,7 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         }
         let resource = resource(path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
-            keys.items.push(Item::fail(Subject::key(repository), obstructed(&obstacle, &path)));
+            keys.items.push(Item::fail(Subject::key(repository), obstacle.finding(&path)));
             continue;
         }
         keys.routed.push(repository.clone());
@@ -110,7 +110,7 @@ fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &Re
             ),
         )),
         Err(obstacle) => {
-            keys.items.push(Item::fail(Subject::key(repository), obstructed(&obstacle, &path)));
+            keys.items.push(Item::fail(Subject::key(repository), obstacle.finding(&path)));
         }
     }
 }
@@ -132,7 +132,7 @@ pub fn damage(content: &[u8], record: &RepositoryRecord) -> Option<Finding> {
         return damaged(Code::KeyMalformed, "its file is empty");
     }
     match DeployKey::parse(&SecretString::from(text)) {
-        Err(defect) => damaged(defect.code, &defect.reason),
+        Err(finding) => damaged(finding.code, &finding.summary),
         Ok(key) if key.value.fingerprint() != record.fingerprint => {
             damaged(Code::KeyMalformed, "its file holds another key")
         }

@@ -55,7 +55,7 @@ pub fn provision(
         for config in search.configs {
             if config.to_str().is_none() {
                 notes.push(format!(
-                    "the clone `{}` is passed over: its path is not UTF-8",
+                    "the clone `{}` is ignored: its path is not UTF-8",
                     context.home.shown(&config)
                 ));
                 continue;
@@ -251,7 +251,7 @@ fn giving_back(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
 fn resource(
     config: PathBuf,
     exchanges: Vec<remote::Exchange>,
-    back: Vec<remote::Written>,
+    back: Vec<remote::WrittenUrl>,
 ) -> Resource {
     let id = EntryId::remotes(&config);
     let target = Target {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where our lines stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// Before anything else: an `Include` below a `Host` line would hold for that host alone
     /// (ssh_config(5)).
     Head,
@@ -14,14 +14,14 @@ pub enum Place {
 
 /// What a later removal must know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct WrittenBlock {
     /// Whole lines, with their line ends; an empty one before ours where the line above goes on.
     pub text: String,
     /// A line end was put before our lines, because the file's last line had none.
     pub joined: bool,
 }
 
-impl Written {
+impl WrittenBlock {
     fn ours(&self) -> &str {
         self.text.trim_start_matches('\n')
     }
@@ -32,13 +32,13 @@ impl Written {
 pub fn insert(
     old: &[u8],
     text: &str,
-    place: Place,
-    written: Option<&Written>,
-) -> Option<(Vec<u8>, Written)> {
+    place: Position,
+    written: Option<&WrittenBlock>,
+) -> Option<(Vec<u8>, WrittenBlock)> {
     let there = match place {
-        Place::Head => old.starts_with(text.as_bytes()),
+        Position::Head => old.starts_with(text.as_bytes()),
         // what was written before may begin with what is wanted now
-        Place::Tail => stands(old, text) && written.is_none_or(|written| written.ours() == text),
+        Position::Tail => stands(old, text) && written.is_none_or(|written| written.ours() == text),
     };
     if there {
         return None;
@@ -46,23 +46,23 @@ pub fn insert(
     let cleared = written.and_then(|written| remove(old, written));
     let old = cleared.as_deref().unwrap_or(old);
     // a stray copy of ours further down would otherwise stay there
-    let without = remove(old, &Written { text: text.to_owned(), joined: false });
+    let without = remove(old, &WrittenBlock { text: text.to_owned(), joined: false });
     let old = without.as_deref().unwrap_or(old);
-    let joined = place == Place::Tail && old.last().is_some_and(|&byte| byte != b'\n');
-    let gap = if place == Place::Tail && goes_on(old) { "\n" } else { "" };
+    let joined = place == Position::Tail && old.last().is_some_and(|&byte| byte != b'\n');
+    let gap = if place == Position::Tail && goes_on(old) { "\n" } else { "" };
     let text = format!("{gap}{text}");
     let new = match place {
-        Place::Head => [text.as_bytes(), old].concat(),
-        Place::Tail if joined => [old, b"\n", text.as_bytes()].concat(),
-        Place::Tail => [old, text.as_bytes()].concat(),
+        Position::Head => [text.as_bytes(), old].concat(),
+        Position::Tail if joined => [old, b"\n", text.as_bytes()].concat(),
+        Position::Tail => [old, text.as_bytes()].concat(),
     };
-    Some((new, Written { text, joined }))
+    Some((new, WrittenBlock { text, joined }))
 }
 
 /// Takes our lines out again. `None`: they are not there. Where somebody has added to our last
 /// section, as `git config --add` does, its header stays: without it the line would be of the
 /// section above.
-pub fn remove(old: &[u8], written: &Written) -> Option<Vec<u8>> {
+pub fn remove(old: &[u8], written: &WrittenBlock) -> Option<Vec<u8>> {
     // somebody may have taken the empty line away
     let lines = [&*written.text, written.ours()];
     let (start, text) = lines.into_iter().find_map(|text| Some((find(old, text)?, text)))?;
@@ -93,7 +93,7 @@ fn is_blank(line: &[u8]) -> bool {
 
 /// Whether a line of ours is still there, although our lines as a whole are not: one that names a
 /// path.
-pub fn names_ours(old: &[u8], written: &Written) -> bool {
+pub fn names_ours(old: &[u8], written: &WrittenBlock) -> bool {
     let stands = |ours: &str| {
         let mut lines = old.split(|&byte| byte == b'\n');
         lines.any(|line| line.trim_ascii_end() == ours.as_bytes().trim_ascii_end())
@@ -135,48 +135,48 @@ mod tests {
 
     #[test]
     fn stands_at_the_head_or_the_tail() {
-        let (head, _) = insert(b"Host x\n", "Include a\n", Place::Head, None).unwrap();
+        let (head, _) = insert(b"Host x\n", "Include a\n", Position::Head, None).unwrap();
         assert_eq!(head, b"Include a\nHost x\n");
-        let (tail, written) = insert(b"no line end", "[a]\n", Place::Tail, None).unwrap();
+        let (tail, written) = insert(b"no line end", "[a]\n", Position::Tail, None).unwrap();
         assert_eq!((&*tail, written.joined), (&b"no line end\n[a]\n"[..], true));
     }
 
     #[test]
     fn is_found_only_as_whole_lines() {
-        assert!(insert(b"# Include a\n", "Include a\n", Place::Tail, None).is_some());
+        assert!(insert(b"# Include a\n", "Include a\n", Position::Tail, None).is_some());
     }
 
     #[test]
     fn moves_to_the_head_when_something_came_before_it() {
-        let (new, _) = insert(b"Host x\nInclude a\n", "Include a\n", Place::Head, None).unwrap();
+        let (new, _) = insert(b"Host x\nInclude a\n", "Include a\n", Position::Head, None).unwrap();
         assert_eq!(new, b"Include a\nHost x\n");
     }
 
     #[test]
     fn replaces_what_was_written_before() {
-        let old = Written { text: "Include old\n".to_owned(), joined: false };
+        let old = WrittenBlock { text: "Include old\n".to_owned(), joined: false };
         let (new, _) =
-            insert(b"Include old\nHost x\n", "Include new\n", Place::Head, Some(&old)).unwrap();
+            insert(b"Include old\nHost x\n", "Include new\n", Position::Head, Some(&old)).unwrap();
         assert_eq!(new, b"Include new\nHost x\n");
     }
 
     #[test]
     fn shrinks_to_its_own_beginning() {
-        let old = Written { text: "[a]\n[b]\n".to_owned(), joined: false };
-        let (new, _) = insert(b"x\n[a]\n[b]\n", "[a]\n", Place::Tail, Some(&old)).unwrap();
+        let old = WrittenBlock { text: "[a]\n[b]\n".to_owned(), joined: false };
+        let (new, _) = insert(b"x\n[a]\n[b]\n", "[a]\n", Position::Tail, Some(&old)).unwrap();
         assert_eq!(new, b"x\n[a]\n");
     }
 
     #[test]
     fn a_changed_line_of_ours_is_known_by_its_path() {
-        let written = Written { text: "[p.\"/d\"]\nt = 1\n".to_owned(), joined: false };
+        let written = WrittenBlock { text: "[p.\"/d\"]\nt = 1\n".to_owned(), joined: false };
         assert!(names_ours(b"[p.\"/d\"]\nt = 2\n", &written));
         assert!(!names_ours(b"[p.\"/e\"]\nt = 1\n", &written));
     }
 
     #[test]
     fn what_the_user_added_below_survives_the_removal() {
-        let written = Written { text: "[a]\n".to_owned(), joined: true };
+        let written = WrittenBlock { text: "[a]\n".to_owned(), joined: true };
         assert_eq!(remove(b"x\n[a]\n[b]\n", &written).unwrap(), b"x\n[b]\n");
         assert_eq!(remove(b"x\n[a]\n", &written).unwrap(), b"x");
         assert_eq!(remove(b"x\n[a] \n", &written), None);
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_was_added_to_our_section_keeps_its_header() {
-        let written = Written {
+        let written = WrittenBlock {
             text: "[a \"x\"]\n\tk = /1\n[a \"y\"]\n\tk = /2\n".to_owned(),
             joined: false,
         };
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_line_of_ours_is_known_with_other_line_ends() {
-        let written = Written { text: "Include /a\n".to_owned(), joined: false };
+        let written = WrittenBlock { text: "Include /a\n".to_owned(), joined: false };
         assert!(names_ours(b"Include /a\r\nHost x\r\n", &written));
         assert!(!names_ours(b"Include /ab\r\n", &written));
     }
@@ -212,7 +212,7 @@ mod tests {
         #[test]
         fn removal_undoes_insertion(old in "[ab\n\r\\\\\\[\\]]{0,12}", head in any::<bool>()) {
             // at the head there is no section: what follows would be of it
-            let (place, ours) = if head { (Place::Head, "ours\n") } else { (Place::Tail, "[ours]\n") };
+            let (place, ours) = if head { (Position::Head, "ours\n") } else { (Position::Tail, "[ours]\n") };
             match insert(old.as_bytes(), ours, place, None) {
                 Some((new, written)) => {
                     prop_assert!(insert(&new, ours, place, None).is_none(), "a second time changes nothing");

@@ -11,20 +11,15 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use rustix::process::geteuid;
 use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
-use super::lock::{self, Held, Lock};
+use super::attributes;
 pub use super::place::Kind;
-use super::place::{Obstacle, READ_CAP, check_file, check_folder, named};
+use super::place::{Obstacle, READ_CAP, check_file, check_folder, check_path};
 
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
 pub const TEMPORARY: &str = ".pushready-tmp-";
-
-/// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged
-/// under its lock.
-const OPTIMISM: usize = 3;
 
 /// A regular file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +32,7 @@ pub struct Content {
 /// What stands at `path`: `None` if nothing does.
 pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     if kind == Kind::Secret {
-        named(path)?;
+        check_path(path)?;
         check_folder(path)?;
     }
     read(path, kind)
@@ -51,10 +46,7 @@ pub fn text(path: &Path) -> String {
 }
 
 fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
-    let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC; // a FIFO must not hang us
-    if kind != Kind::Shared {
-        flags |= OFlags::NOFOLLOW;
-    }
+    let flags = if kind == Kind::Shared { OFlags::empty() } else { OFlags::NOFOLLOW };
     let before =
         match if kind == Kind::Shared { fs::metadata(path) } else { fs::symlink_metadata(path) } {
             Ok(metadata) => metadata,
@@ -63,8 +55,7 @@ fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
         };
     // judged before it is opened: opening a device can have effects
     check_file(&before, kind)?;
-    let file =
-        fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let file = open_for_reading(path, flags)?;
     let metadata = file.metadata()?;
     check_file(&metadata, kind)?;
     if metadata.len() > READ_CAP {
@@ -108,7 +99,7 @@ pub fn create_folders(path: &Path) -> io::Result<()> {
         match dangling.filter(|_| error.kind() == io::ErrorKind::AlreadyExists) {
             Some(link) => io::Error::new(
                 error.kind(),
-                format!("`{}` is a link that leads nowhere", link.display()),
+                format!("`{}` is a symlink to a missing file", link.display()),
             ),
             None => error,
         }
@@ -138,76 +129,13 @@ fn existing_or_same(folder: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// What is to stand at a place after an edit.
-#[derive(Debug)]
-pub enum New {
-    Bytes {
-        bytes: Zeroizing<Vec<u8>>,
-        mode: u32,
-    },
-    /// The file goes away.
-    Absent,
-    /// It stays as it is.
-    Unchanged,
-}
-
-/// Reads the file, hands it to `edit`, and puts the result in its place in one step: whoever reads
-/// sees the old content or the new, never a part. The new content is written aside first, so that
-/// `lock` is held for a second look and a rename only: a crash that leaves the lock behind must hit
-/// that moment. What changed meanwhile is edited anew.
-pub fn rewrite<E: From<Obstacle>>(
-    path: &Path,
-    kind: Kind,
-    lock: Lock,
-    mut edit: impl FnMut(Option<&Content>) -> Result<New, E>,
-) -> Result<(), E> {
-    let path =
-        if kind == Kind::Shared { resolve(path).map_err(Obstacle::Io)? } else { path.to_owned() };
-    create_folders(&path).map_err(Obstacle::Io)?;
-    for attempt in 0.. {
-        let mut held = None;
-        if attempt >= OPTIMISM {
-            held = Some(lock.take(&path)?);
-        }
-        let old = observe(&path, kind)?;
-        let new = match edit(old.as_ref())? {
-            New::Unchanged => return Ok(()),
-            New::Absent => None,
-            // only the mode differs: the content needs no second writing
-            New::Bytes { bytes, mode } if old.as_ref().is_some_and(|old| old.bytes == bytes) => {
-                return Ok(set_mode(&path, mode).map_err(Obstacle::Io)?);
-            }
-            New::Bytes { bytes, mode } => Some(prepare(&path, &bytes, mode).map_err(Obstacle::Io)?),
-        };
-        if held.is_none() {
-            let taken =
-                new.as_ref().map_or_else(|| lock.take(&path), |new| lock.take_for(&path, new));
-            held = Some(taken?);
-            // nobody else writes what is ours alone
-            if kind != Kind::Own && observe(&path, kind)? != old {
-                continue;
-            }
-        }
-        tracing::info!(?path, there = new.is_some(), "write");
-        let held = held.unwrap_or(Held::Nothing);
-        match new {
-            Some(new) => held.commit(new, &path),
-            None => unlink(&path).and_then(|()| held.release()),
-        }
-        .map_err(Obstacle::Io)?;
-        sync_folder(&path).map_err(Obstacle::Io)?;
-        break;
-    }
-    Ok(())
-}
-
 /// A new temporary file beside `path`, 0600 from birth, removed when dropped.
 pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder(path)?;
     tempfile::Builder::new()
         .prefix(TEMPORARY)
         .tempfile_in(folder)
-        .map_err(|error| of_folder(error, folder))
+        .map_err(|error| name_folder(error, folder))
 }
 
 /// A new folder in `folder`, 0700 from birth, under a name that the sweep knows; removed when
@@ -218,11 +146,11 @@ pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
         .prefix(TEMPORARY)
         .permissions(private)
         .tempdir_in(folder)
-        .map_err(|error| of_folder(error, folder))
+        .map_err(|error| name_folder(error, folder))
 }
 
 /// The crate names a file that nobody has asked for; what is in the way is its folder.
-fn of_folder(error: io::Error, folder: &Path) -> io::Error {
+fn name_folder(error: io::Error, folder: &Path) -> io::Error {
     let kind = error.kind();
     let why = match kind {
         io::ErrorKind::PermissionDenied => "does not let this user write (Permission denied)",
@@ -241,6 +169,33 @@ fn prepare(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     }
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// The same, as a replacement of what is at `path`: a shared file keeps its access control list and
+/// its extended attributes.
+pub(super) fn prepare_replacement(
+    path: &Path,
+    kind: Kind,
+    bytes: &[u8],
+    mode: u32,
+) -> io::Result<NamedTempFile> {
+    let new = prepare(path, bytes, mode)?;
+    if kind == Kind::Shared {
+        match open_for_reading(path, OFlags::NOFOLLOW) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(new),
+            old => attributes::copy(&old?, new.as_file())?,
+        }
+        // the group bits of the mode are the mask of an access control list
+        new.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        new.as_file().sync_all()?;
+    }
+    Ok(new)
+}
+
+/// Opens a file; a FIFO does not hang us.
+fn open_for_reading(path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Writes `bytes` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
@@ -297,40 +252,10 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 fn folder(path: &Path) -> io::Result<&Path> {
-    path.parent().ok_or_else(|| io::Error::other("the path has no folder"))
+    path.parent().ok_or_else(|| io::Error::other("the path has no parent folder"))
 }
 
 /// Whether a file is a temporary one of ours, by its name.
 pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
     name.as_bytes().starts_with(TEMPORARY.as_bytes())
-}
-
-/// Removes what an interrupted run left in `folder`: temporary files, and the locks that it held.
-/// Says how many; what cannot be removed is left to the next run.
-pub fn sweep(folder: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let found: Vec<_> = entries
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let metadata =
-                fs::symlink_metadata(&path).ok().filter(|it| it.uid() == geteuid().as_raw())?;
-            Some((path, metadata))
-        })
-        .collect();
-    let temporary = |(path, metadata): &&(PathBuf, fs::Metadata)| {
-        metadata.is_file() && path.file_name().is_some_and(is_temporary)
-    };
-    let inodes: Vec<_> =
-        found.iter().filter(temporary).map(|(_, metadata)| metadata.ino()).collect();
-    // the locks first: it is by its temporary file that one is known as ours
-    let locks = found.iter().filter(|(path, metadata)| {
-        path.extension().is_some_and(|extension| extension == "lock")
-            && (lock::is_our_folder(metadata)
-                || metadata.is_file() && inodes.contains(&metadata.ino()))
-    });
-    let gone = |path: &Path, folder: bool| {
-        if folder { fs::remove_dir(path) } else { fs::remove_file(path) }
-    };
-    let locks = locks.filter(|(path, metadata)| gone(path, metadata.is_dir()).is_ok()).count();
-    locks + found.iter().filter(temporary).filter(|(path, _)| gone(path, false).is_ok()).count()
 }

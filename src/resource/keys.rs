@@ -17,7 +17,7 @@ pub struct Key {
 
 /// What a later removal must know of one key; its value only as a digest, for it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct WrittenKey {
     pub path: Vec<String>,
     pub wrote: Digest,
     /// The value that stood there, as JSON.
@@ -28,7 +28,7 @@ pub struct Written {
 
 /// Why a file cannot be spliced.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum KeyError {
     /// No JSON: the first place at which it is none.
     Malformed { line: usize, column: usize },
     /// JSON, but no object.
@@ -39,7 +39,7 @@ pub enum Refusal {
 
 /// Sets `keys` whose value is another. Nothing is changed where all are as wanted: the list is
 /// empty then.
-pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<Written>), Refusal> {
+pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<WrittenKey>), KeyError> {
     let mut text = old.filter(|text| !text.trim().is_empty()).unwrap_or("{\n}\n").to_owned();
     parse(&text)?;
     let mut written = Vec::new();
@@ -61,25 +61,25 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<Written>), Re
                     inner.iter().rev().fold(value.clone(), |value, name| json!({ name: value }));
                 (insertion(&text, &object, name, &value), None, inner.len())
             }
-            Found::Barred(name) => return Err(Refusal::NotAnObject(name.to_owned())),
+            Found::Barred(name) => return Err(KeyError::NotAnObject(name.to_owned())),
         };
         text.replace_range(splice.0, &splice.1);
-        written.push(Written { path: path.clone(), wrote: digest(value), before, made });
+        written.push(WrittenKey { path: path.clone(), wrote: digest(value), before, made });
     }
     Ok((text, written))
 }
 
 /// What a later removal must know of a value that stands there already, and is known to be ours.
-pub fn adopt(text: &str, path: &[String]) -> Option<Written> {
+pub fn adopt(text: &str, path: &[String]) -> Option<WrittenKey> {
     let root = parse(text).ok()?;
     let Found::There { way, .. } = find(text, root, path) else { return None };
     let value = parsed(of(text, &way.last()?.value))?;
-    Some(Written { path: path.to_vec(), wrote: digest(&value), before: None, made: 0 })
+    Some(WrittenKey { path: path.to_vec(), wrote: digest(&value), before: None, made: 0 })
 }
 
 /// Puts back what stood at the keys before. Returns the new text and the paths that the user has
 /// changed since: kept.
-pub fn unset(old: &str, written: &[Written]) -> Result<(String, Vec<String>), Refusal> {
+pub fn unset(old: &str, written: &[WrittenKey]) -> Result<(String, Vec<String>), KeyError> {
     let mut text = old.to_owned();
     parse(&text)?;
     let mut kept = Vec::new();
@@ -188,12 +188,12 @@ fn removal(holders: &[Object], way: &[Property], made: usize) -> Range<usize> {
     }
 }
 
-fn parse(text: &str) -> Result<Object<'_>, Refusal> {
+fn parse(text: &str) -> Result<Object<'_>, KeyError> {
     json::object(text).map_err(|trouble| match trouble {
-        Trouble::NotAnObject => Refusal::NoObject,
+        Trouble::NotAnObject => KeyError::NoObject,
         Trouble::Malformed(at) => {
             let (line, column) = json::place(text.as_bytes(), at);
-            Refusal::Malformed { line, column }
+            KeyError::Malformed { line, column }
         }
     })
 }
@@ -260,16 +260,16 @@ mod tests {
     #[test]
     fn refuses_what_is_no_json_object() {
         for old in ["[1]", "null"] {
-            assert_eq!(set(Some(old), &[]), Err(Refusal::NoObject), "{old}");
+            assert_eq!(set(Some(old), &[]), Err(KeyError::NoObject), "{old}");
         }
         for (old, line, column) in
             [("{\"a\":1,}", 1, 8), ("// c\n{}", 1, 1), ("{\n\"a\":", 2, 5), ("\u{feff}{}", 1, 1)]
         {
-            assert_eq!(set(Some(old), &[]), Err(Refusal::Malformed { line, column }), "{old}");
+            assert_eq!(set(Some(old), &[]), Err(KeyError::Malformed { line, column }), "{old}");
         }
         assert_eq!(
             set(Some("{\"p\":[]}"), &[key(&["p", "q"], json!(1))]),
-            Err(Refusal::NotAnObject("p".to_owned()))
+            Err(KeyError::NotAnObject("p".to_owned()))
         );
     }
 

@@ -16,7 +16,7 @@ use super::file;
 use super::place::{self, Kind, Obstacle};
 
 /// Longer than any of the programs holds its lock.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(5);
 /// The age at which the lock folders of `proper-lockfile`, which Claude Code uses, count as
 /// abandoned.
@@ -70,7 +70,7 @@ impl Lock {
                 Ok(Held::Codex { _outer: flock(&outer, 0o644)?, _inner: flock(&lock, 0o600)? })
             }
             Self::Claude => {
-                patiently(&lock, || {
+                retry(&lock, || {
                     if abandoned(&lock) {
                         let _ = fs::remove_dir(&lock);
                     }
@@ -97,7 +97,7 @@ impl Lock {
 
 /// A hard link is made exclusively, and after a crash its twin tells our lock from git's.
 fn link(twin: &NamedTempFile, lock: &Path) -> io::Result<()> {
-    patiently(lock, || fs::hard_link(twin.path(), lock))
+    retry(lock, || fs::hard_link(twin.path(), lock))
 }
 
 impl Held {
@@ -196,8 +196,8 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn patiently(lock: &Path, mut attempt: impl FnMut() -> io::Result<()>) -> io::Result<()> {
-    let end = Instant::now() + PATIENCE;
+fn retry(lock: &Path, mut attempt: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let end = Instant::now() + TIMEOUT;
     loop {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -217,7 +217,7 @@ fn flock(path: &Path, mode: u32) -> Result<File, Obstacle> {
             .map_err(|obstacle| Obstacle::Lock(path.to_owned(), Box::new(obstacle)))?;
     }
     let file = file::open_lock(path, mode)?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),

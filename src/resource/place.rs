@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::{getegid, geteuid, getgroups};
 use serde::{Deserialize, Serialize};
 
+use super::attributes::{Acl, Named};
+use crate::catalogue::{Code, Finding};
 use crate::error::{cure, shell};
 
 /// Nothing that we read whole is larger, our own binary included.
@@ -40,6 +42,8 @@ pub enum Obstacle {
         mode: u32,
         /// It belongs to this user, for no other's use.
         ours: bool,
+        /// An access control list decides, not the mode alone.
+        acl: bool,
     },
     WorkTree(PathBuf),
     /// The receipt, which is JSON, could not name the place.
@@ -53,54 +57,80 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// What is wrong, and the cure.
-    pub fn explain(&self, path: &Path) -> (String, String) {
+    /// What is wrong with `path`, and how to fix it.
+    pub fn finding(&self, path: &Path) -> Finding {
+        if let Self::Lock(lock, obstacle) = self {
+            return obstacle.finding(lock);
+        }
+        let (summary, fix) = self.explain(path);
+        Finding::new(self.code(), summary, fix)
+    }
+
+    fn code(&self) -> Code {
+        use io::ErrorKind;
+        match self {
+            Self::OtherOwner(_) => Code::HomeOtherOwner,
+            Self::Io(error) => match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::HomeDiskFull,
+                ErrorKind::WouldBlock => Code::HomeFileLocked,
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => Code::HomeReadOnly,
+                _ => Code::HomeIoError,
+            },
+            _ => Code::HomeUnsafePlace,
+        }
+    }
+
+    fn explain(&self, path: &Path) -> (String, String) {
         let word = shell(path);
         let folder = path.parent().unwrap_or(path).display();
         let path = path.display();
         match self {
             Self::Symlink => (
-                format!("`{path}` is a symlink, and a secret is never written through one"),
+                format!("`{path}` is a symlink, and pushready does not write a secret through one"),
                 format!("remove the link: `rm {word}`"),
             ),
             Self::NotRegular(what) => {
-                (format!("{what} stands at `{path}`"), format!("move it away: `mv {word} {word}.away`"))
+                (format!("`{path}` is {what}, not a regular file"), format!("move it away: `mv {word} {word}.away`"))
             }
             Self::HardLink => (
-                format!("`{path}` has a second name (hard link), so its content would be seen elsewhere"),
+                format!("`{path}` has a second name (hard link), so its content is readable elsewhere"),
                 format!("remove it: `rm {word}`"),
             ),
             Self::OtherOwner(uid) => (
                 format!("`{path}` belongs to uid {uid}"),
-                format!("give it to the workspace user: `sudo chown {} {word}`", geteuid().as_raw()),
+                format!("make the workspace user its owner: `sudo chown {} {word}`", geteuid().as_raw()),
             ),
-            Self::OpenFolder { folder, mode, ours } => (
-                format!("`{}` has mode {mode:04o}, so other users could swap `{path}`", folder.display()),
+            Self::OpenFolder { folder, mode, ours, acl } => (
+                format!(
+                    "`{}` has mode {mode:04o}{}, so other users could swap `{path}`",
+                    folder.display(),
+                    if *acl { " and an access control list" } else { "" }
+                ),
                 if *ours {
-                    format!("close it: `chmod go-w {}`", shell(folder))
+                    format!("remove the write access of others: `chmod go-w {}`", shell(folder))
                 } else {
-                    "name a folder of your own (CODEX_HOME, CLAUDE_CONFIG_DIR and XDG_STATE_HOME do)".to_owned()
+                    "use a folder of your own (set CODEX_HOME, CLAUDE_CONFIG_DIR or XDG_STATE_HOME)".to_owned()
                 },
             ),
             Self::WorkTree(top) => (
-                format!("`{path}` lies inside the git work tree `{}`, from which it could be pushed", top.display()),
-                "keep that folder out of the work tree (CODEX_HOME, CLAUDE_CONFIG_DIR and XDG_STATE_HOME move it)"
+                format!("`{path}` is inside the git work tree `{}`, from which it could be pushed", top.display()),
+                "move that folder out of the work tree (set CODEX_HOME, CLAUDE_CONFIG_DIR or XDG_STATE_HOME)"
                     .to_owned(),
             ),
             Self::NotUtf8 => (
-                format!("the path `{path}` is not UTF-8, so the receipt could not tell how to undo what is written there"),
-                "name another place, whose path is UTF-8 (CODEX_HOME, CLAUDE_CONFIG_DIR, XDG_STATE_HOME or HOME)"
+                format!("the path `{path}` is not UTF-8, so the receipt could not record how to undo what is written there"),
+                "use a folder whose path is UTF-8 (set CODEX_HOME, CLAUDE_CONFIG_DIR, XDG_STATE_HOME or HOME)"
                     .to_owned(),
             ),
             Self::NotAbsolute if folder.to_string().trim().is_empty() => (
-                "the variable that names the folder is set and blank, which the client takes for a name".to_owned(),
+                "the variable that names the folder is set and blank, and the client uses that as a name".to_owned(),
                 "unset it: CODEX_HOME for Codex, CLAUDE_CONFIG_DIR for Claude Code".to_owned(),
             ),
             Self::NotAbsolute => (
                 format!(
-                    "`{folder}` is not absolute: the client takes it from the folder in which it is started, and expands no `~`"
+                    "`{folder}` is not absolute: the client resolves it in the folder in which it is started, and does not expand `~`"
                 ),
-                "name the folder from `/` on: in CODEX_HOME for Codex, in CLAUDE_CONFIG_DIR for Claude Code"
+                "set an absolute path: in CODEX_HOME for Codex, in CLAUDE_CONFIG_DIR for Claude Code"
                     .to_owned(),
             ),
             Self::TooLarge => (
@@ -120,7 +150,7 @@ impl From<io::Error> for Obstacle {
 }
 
 /// Whether the receipt can name the place, for every program and folder.
-pub fn named(path: &Path) -> Result<(), Obstacle> {
+pub fn check_path(path: &Path) -> Result<(), Obstacle> {
     path.to_str().ok_or(Obstacle::NotUtf8)?;
     if path.is_absolute() { Ok(()) } else { Err(Obstacle::NotAbsolute) }
 }
@@ -156,7 +186,7 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
     if metadata.uid() != uid && metadata.uid() != 0 {
         return Err(Obstacle::OtherOwner(metadata.uid()));
     }
-    if let Some(obstacle) = open(&folder, &metadata) {
+    if let Some(obstacle) = open(&folder, &metadata)? {
         return Err(obstacle);
     }
     match folder.ancestors().find(|folder| is_work_tree(folder)) {
@@ -165,8 +195,8 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
     }
 }
 
-/// What stands at a path, links followed, if it is something else than a file.
-pub fn standing(path: &Path) -> Option<&'static str> {
+/// The kind of thing at `path`, symlinks followed, if it is not a regular file.
+pub fn not_a_file(path: &Path) -> Option<&'static str> {
     match check_file(&fs::metadata(path).ok()?, Kind::Shared) {
         Err(Obstacle::NotRegular(what)) => Some(what),
         _ => None,
@@ -174,12 +204,15 @@ pub fn standing(path: &Path) -> Option<&'static str> {
 }
 
 /// Whether others than its owner and the own group may write a folder.
-pub fn open(folder: &Path, metadata: &fs::Metadata) -> Option<Obstacle> {
-    (Writers::of(metadata) == Writers::Others).then(|| Obstacle::OpenFolder {
+pub fn open(folder: &Path, metadata: &fs::Metadata) -> io::Result<Option<Obstacle>> {
+    let acl = Acl::of(folder)?;
+    let open = Writers::of(metadata, acl.as_ref()) == Writers::Others;
+    Ok(open.then(|| Obstacle::OpenFolder {
         folder: folder.to_owned(),
         mode: metadata.mode() & 0o7777,
         ours: is_to_be_closed(metadata.uid(), geteuid().as_raw(), metadata.mode()),
-    })
+        acl: acl.is_some(),
+    }))
 }
 
 /// Whether an open folder is this user's alone; root's with the sticky bit, as `/tmp`, is
@@ -197,13 +230,21 @@ enum Writers {
 }
 
 impl Writers {
-    fn of(metadata: &fs::Metadata) -> Self {
-        Self::judge(metadata.mode(), own_group(metadata.gid()))
+    fn of(metadata: &fs::Metadata, acl: Option<&Acl>) -> Self {
+        let groups = Groups::of_process();
+        let is_trusted = |named: &Named| match *named {
+            Named::User(uid) => [0, metadata.uid(), geteuid().as_raw()].contains(&uid),
+            Named::Group(gid) => groups.contains(gid),
+        };
+        let group_writes = acl.map_or(metadata.mode() & 0o020 != 0, |acl| acl.group_writes);
+        let others = acl.is_some_and(|acl| !acl.writers.iter().all(is_trusted));
+        Self::judge(metadata.mode(), group_writes, groups.contains(metadata.gid()), others)
     }
 
-    /// A group that is the process's own is allowed: Coder on Kubernetes sets `fs_group`.
-    fn judge(mode: u32, own_group: bool) -> Self {
-        match (mode & 0o002 != 0, mode & 0o020 != 0) {
+    /// A group that is the process's own is allowed: Coder on Kubernetes sets `fs_group`. `named`:
+    /// an access control list lets somebody else write.
+    fn judge(mode: u32, group_writes: bool, own_group: bool, named: bool) -> Self {
+        match (mode & 0o002 != 0 || named, group_writes) {
             (false, false) => Self::Nobody,
             (false, true) if own_group => Self::OwnGroup,
             _ => Self::Others,
@@ -211,9 +252,11 @@ impl Writers {
     }
 }
 
-/// Whether a folder is this user's to live in.
-pub fn is_own_folder(metadata: &fs::Metadata) -> bool {
-    is_own(metadata.uid(), geteuid().as_raw(), Writers::of(metadata))
+/// Whether the folder at `path` is this user's to live in.
+pub fn is_own_folder(path: &Path, metadata: &fs::Metadata) -> bool {
+    Acl::of(path).is_ok_and(|acl| {
+        is_own(metadata.uid(), geteuid().as_raw(), Writers::of(metadata, acl.as_ref()))
+    })
 }
 
 /// `fs_group` gives the root of a volume a group, and leaves it root's.
@@ -221,9 +264,39 @@ fn is_own(owner: u32, user: u32, writers: Writers) -> bool {
     owner == user || owner == 0 && writers == Writers::OwnGroup
 }
 
-fn own_group(gid: u32) -> bool {
-    getegid().as_raw() == gid
-        || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid))
+/// The groups of this process.
+struct Groups {
+    gids: Vec<u32>,
+    /// In a user namespace, every group that it does not map has this one number, be it the
+    /// process's own or not (user_namespaces(7)).
+    unmapped: Option<u32>,
+}
+
+impl Groups {
+    fn of_process() -> Self {
+        let mut gids = vec![getegid().as_raw()];
+        gids.extend(getgroups().unwrap_or_default().iter().map(|group| group.as_raw()));
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let overflow = read("/proc/sys/kernel/overflowgid").trim().parse().ok();
+        let unmapped = if maps_every_group(&read("/proc/self/gid_map")) {
+            None
+        } else {
+            overflow.or(Some(DEFAULT_OVERFLOW_GID))
+        };
+        Self { gids, unmapped }
+    }
+
+    fn contains(&self, gid: u32) -> bool {
+        self.gids.contains(&gid) && self.unmapped != Some(gid)
+    }
+}
+
+/// linux/highuid.h: DEFAULT_OVERFLOWGID.
+const DEFAULT_OVERFLOW_GID: u32 = 65534;
+
+/// Whether a `gid_map` is that of the initial user namespace, in which every group has its number.
+fn maps_every_group(map: &str) -> bool {
+    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 fn is_work_tree(folder: &Path) -> bool {
@@ -263,9 +336,9 @@ mod tests {
     #[test]
     fn a_place_is_named_by_its_whole_path() {
         for path in ["~/.codex/auth.json", "~", "~dev/x", ".", "agents/codex", ""] {
-            assert!(matches!(named(Path::new(path)), Err(Obstacle::NotAbsolute)), "{path}");
+            assert!(matches!(check_path(Path::new(path)), Err(Obstacle::NotAbsolute)), "{path}");
         }
-        assert!(named(Path::new("/home/coder/~/auth.json")).is_ok());
+        assert!(check_path(Path::new("/home/coder/~/auth.json")).is_ok());
     }
 
     #[test]
@@ -280,12 +353,49 @@ mod tests {
             (65534, 0o2775, true, false),
             (1001, 0o2775, true, false),
         ] {
-            let writers = Writers::judge(mode, own_group);
+            let writers = Writers::judge(mode, mode & 0o020 != 0, own_group, false);
             assert_eq!(
                 is_own(owner, 1000, writers),
                 own,
                 "{owner} {mode:04o} {own_group} {writers:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_not_mapped_is_not_an_own_group() {
+        assert!(maps_every_group("         0          0 4294967295\n"));
+        for map in ["", "0 100000 65536\n", "1000 1000 1\n", "0 0 65536\n65536 100000 1\n"] {
+            assert!(!maps_every_group(map), "{map:?}");
+        }
+        let groups = |unmapped| Groups { gids: vec![1000, 65534], unmapped };
+        assert!(groups(None).contains(1000) && groups(None).contains(65534));
+        assert!(groups(Some(65534)).contains(1000) && !groups(Some(65534)).contains(65534));
+    }
+
+    #[test]
+    fn an_access_control_list_names_who_may_write_a_folder() {
+        const NONE: u32 = u32::MAX;
+        let user = geteuid().as_raw();
+        let own = getegid().as_raw();
+        for (name, entry, group, mask, writers) in [
+            ("a named user", (0x02, 7, 4_000_000), 5, 7, Writers::Others),
+            ("a named user without write access", (0x02, 5, 4_000_000), 5, 7, Writers::Nobody),
+            ("a named user that the mask limits", (0x02, 7, 4_000_000), 5, 5, Writers::Nobody),
+            ("this user", (0x02, 7, user), 5, 7, Writers::Nobody),
+            ("a named group", (0x08, 7, 4_000_000), 5, 7, Writers::Others),
+            ("an own group, by name", (0x08, 7, own), 5, 7, Writers::Nobody),
+            ("the own group", (0x02, 5, 4_000_000), 7, 7, Writers::OwnGroup),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let entries =
+                [(0x01, 7, NONE), (0x04, group, NONE), (0x10, mask, NONE), (0x20, 5, NONE), entry];
+            let mut entries = entries.to_vec();
+            entries.sort_by_key(|(tag, ..)| *tag);
+            super::super::attributes::tests::set_acl(folder.path(), &entries);
+            let metadata = fs::metadata(folder.path()).unwrap();
+            let acl = Acl::of(folder.path()).unwrap();
+            assert_eq!(Writers::of(&metadata, acl.as_ref()), writers, "{name}");
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Exchange {
 
 /// What a later removal must know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct WrittenUrl {
     pub remote: String,
     pub key: String,
     pub wrote: String,
@@ -43,7 +43,7 @@ pub fn urls(text: &[u8]) -> Result<impl Iterator<Item = Variable>, Malformed> {
 }
 
 /// Exchanges the values that are still as expected. The list is empty where none was.
-pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>), Malformed> {
+pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<WrittenUrl>), Malformed> {
     let mut text = old.to_vec();
     let mut written = Vec::new();
     for exchange in exchanges {
@@ -55,7 +55,7 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
                 .into_owned(),
         };
         text.splice(variable.place, config::quoted(&exchange.to).into_bytes());
-        written.push(Written {
+        written.push(WrittenUrl {
             remote: exchange.remote.clone(),
             key: exchange.key.clone(),
             wrote: exchange.to.clone(),
@@ -68,7 +68,7 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<Written>)
 
 /// Puts the former values back. Returns the new text and the remotes that the user has changed
 /// since: kept.
-pub fn unset(old: &[u8], written: &[Written]) -> Result<(Vec<u8>, Vec<String>), Malformed> {
+pub fn unset(old: &[u8], written: &[WrittenUrl]) -> Result<(Vec<u8>, Vec<String>), Malformed> {
     let mut text = old.to_vec();
     let mut kept = Vec::new();
     for entry in written.iter().rev() {
@@ -84,7 +84,7 @@ pub fn unset(old: &[u8], written: &[Written]) -> Result<(Vec<u8>, Vec<String>), 
 }
 
 /// Whether the remote has URLs, and the former one is not among them.
-fn differs(text: &[u8], entry: &Written) -> Result<bool, Malformed> {
+fn differs(text: &[u8], entry: &WrittenUrl) -> Result<bool, Malformed> {
     let mut there = urls(text)?
         .filter(|url| url.subsection.as_ref() == Some(&entry.remote) && url.key == entry.key)
         .peekable();

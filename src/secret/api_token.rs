@@ -5,8 +5,8 @@ use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::text::{Repairs, placeholder, strip_word, unwrap};
-use super::{Checked, Defect, reveal};
-use crate::catalogue::Code;
+use super::{Checked, finding, reveal};
+use crate::catalogue::{Code, Finding};
 
 const LONGEST: usize = 1024;
 
@@ -16,13 +16,13 @@ pub struct ApiToken(SecretString);
 
 impl ApiToken {
     /// Errors with `actions-no-token`.
-    pub fn parse(text: &SecretString) -> Result<Checked<Self>, Defect> {
+    pub fn parse(text: &SecretString) -> Result<Checked<Self>, Finding> {
         let mut repairs = Repairs::default();
         let text = unwrap(reveal(text), &mut repairs);
-        if let Some(defect) = placeholder(&text, Code::ActionsNoToken) {
-            return Err(defect);
+        if let Some(finding) = placeholder(&text, Code::ActionsNoToken) {
+            return Err(finding);
         }
-        let bare = match strip_word(&text, "bearer ").or_else(|| strip_word(&text, "token ")) {
+        let token = match strip_word(&text, "bearer ").or_else(|| strip_word(&text, "token ")) {
             Some(rest) => {
                 repairs.note("`Bearer` prefix");
                 rest.trim()
@@ -30,19 +30,19 @@ impl ApiToken {
             None => &text,
         };
         let refuse = |reason| {
-            Err(Defect::new(Code::ActionsNoToken, reason, "give the token alone, on one line"))
+            Err(finding(Code::ActionsNoToken, reason, "give the token alone, on one line"))
         };
         // `coder external-auth access-token` prints a login URL where the account is not linked
-        if bare.contains("://") {
+        if token.contains("://") {
             return refuse("it is a URL, not a token");
         }
-        if bare.is_empty() || bare.len() > LONGEST {
-            return refuse("it is no token: too short or too long");
+        if token.is_empty() || token.len() > LONGEST {
+            return refuse("it is not a token: too short or too long");
         }
-        if !bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.~+/=".contains(&byte)) {
-            return refuse("it holds characters that no token has");
+        if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.~+/=".contains(&byte)) {
+            return refuse("it contains characters that are not allowed in a token");
         }
-        Ok(Checked { value: Self(bare.to_owned().into()), repairs: repairs.into_names() })
+        Ok(Checked { value: Self(token.to_owned().into()), repairs: repairs.into_names() })
     }
 
     /// What made it, by its prefix (GitHub's "About authentication to GitHub", token formats).
@@ -74,7 +74,7 @@ impl ApiToken {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Checked<ApiToken>, Defect> {
+    fn parse(text: &str) -> Result<Checked<ApiToken>, Finding> {
         ApiToken::parse(&text.to_owned().into())
     }
 
@@ -102,8 +102,8 @@ mod tests {
             "${var.token}",
             "é",
         ] {
-            let defect = parse(text).unwrap_err();
-            assert_eq!(defect.code, Code::ActionsNoToken);
+            let finding = parse(text).unwrap_err();
+            assert_eq!(finding.code, Code::ActionsNoToken);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What logs in or signs: checked on entry, redacted ever after.
 //!
 //! A value is repaired where the repair is certain, and each repair is named; else it is refused
-//! with a [`Defect`] that names what is wrong and never quotes a byte of it. Nothing in this folder
+//! with a [`Finding`] that names what is wrong and never quotes a byte of it. Nothing in this folder
 //! touches files, the network or the clock.
 #![expect(clippy::disallowed_methods, reason = "this is the room of the secrets")]
 
@@ -12,70 +12,46 @@ mod codex_auth;
 mod codex_file;
 mod codex_seed;
 mod deploy_key;
+mod json;
 mod jwt;
-mod key_armour;
-mod key_outline;
 mod text;
-
-use std::borrow::Cow;
-use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 pub use api_token::ApiToken;
 pub use claude_credentials::CredentialsFile;
 pub use claude_token::ClaudeToken;
 pub use codex_auth::{CodexAuth, Liveness, Mode};
 pub use deploy_key::DeployKey;
+pub use text::decode_base64;
 
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding};
 
 /// Larger credentials than this are no credentials; Codex and Claude Code write a few kilobytes.
 const MAX_JSON: usize = 1 << 20;
 
-/// Why a value was refused. Both texts are ours, lower case, without full stop, and hold no byte of
-/// the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Defect {
-    pub code: Code,
-    /// What is wrong with the value.
-    pub reason: Cow<'static, str>,
-    /// What to do about it.
-    pub hint: Cow<'static, str>,
+/// Why a value is refused. The texts are ours alone, lower case, without a full stop: no byte of the
+/// value can get into them.
+fn finding(code: Code, summary: &'static str, fix: &'static str) -> Finding {
+    Finding::new(code, summary, fix)
 }
 
-impl Defect {
-    fn new(
-        code: Code,
-        reason: impl Into<Cow<'static, str>>,
-        hint: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self { code, reason: reason.into(), hint: hint.into() }
-    }
-
-    /// From an error about secret JSON, whose own text may quote a value: place and category only.
-    fn json(code: Code, what: &str, error: &serde_json::Error, hint: &'static str) -> Self {
-        let category = match error.classify() {
-            serde_json::error::Category::Eof => "it ends too early",
-            serde_json::error::Category::Data => "a value of the wrong kind, or a key given twice",
-            serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-                "no valid JSON"
-            }
-        };
-        let (line, column) = (error.line(), error.column());
-        Self::new(code, format!("{what}: {category} at line {line} column {column}"), hint)
-    }
+/// From an error about secret JSON, whose own text may quote a value: place and category only.
+fn json_finding(
+    code: Code,
+    what: &'static str,
+    error: &serde_json::Error,
+    fix: &'static str,
+) -> Finding {
+    let category = match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Data => "a value of the wrong kind, or a key given twice",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not JSON",
+    };
+    let (line, column) = (error.line(), error.column());
+    Finding::new(code, format!("{what}: {category} at line {line} column {column}"), fix)
 }
-
-impl fmt::Display for Defect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Defect {}
 
 /// A value that passed, and what had to be repaired in it, in the order found.
 #[derive(Debug)]
@@ -84,23 +60,16 @@ pub struct Checked<T> {
     pub repairs: Vec<&'static str>,
 }
 
-/// The bytes of a file or of decoded base64 as text. Bytes that are no UTF-8 are wiped.
+/// The bytes of a file or of decoded base64 as text.
 ///
 /// Errors with `code` (the malformed code of the kind that was expected).
-pub fn utf8(bytes: Vec<u8>, code: Code) -> Result<SecretString, Defect> {
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(SecretString::from(text)),
-        Err(error) => {
-            let bytes = Zeroizing::new(error.into_bytes());
-            let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-            let reason = if utf16 { "the text is UTF-16" } else { "the bytes are no UTF-8 text" };
-            Err(Defect::new(
-                code,
-                reason,
-                "save it again as plain UTF-8 text, or hand it over in base64",
-            ))
-        }
+pub fn utf8(bytes: &[u8], code: Code) -> Result<SecretString, Finding> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Ok(SecretString::from(text));
     }
+    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let summary = if utf16 { "the text is UTF-16" } else { "the bytes are not UTF-8 text" };
+    Err(finding(code, summary, "save it again as plain UTF-8 text, or give it in base64"))
 }
 
 /// The one place of this folder where a secret is looked at.
@@ -126,5 +95,4 @@ fn sha256(value: &[u8]) -> String {
 #[cfg(test)]
 mod codex_fixtures;
 #[cfg(test)]
-#[path = "leak_tests.rs"]
-mod leak_tests;
+mod tests;

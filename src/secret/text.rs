@@ -1,16 +1,11 @@
 //! How pasted text gets damaged on its way through terminals, templates and secret stores, and the
 //! certain repairs.
 
-use std::fmt;
-
 use base64ct::{Base64Unpadded, Encoding};
-use secrecy::SecretString;
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::Defect;
-use crate::catalogue::Code;
+use super::finding;
+use crate::catalogue::{Code, Finding};
 
 /// Repairs made so far, each named once.
 #[derive(Default)]
@@ -81,7 +76,7 @@ pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 }
 
 /// What base64 in either alphabet, padded or not, wrapped or not, stands for.
-pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let plain = gather(
         text.len(),
         text.trim_end()
@@ -102,38 +97,38 @@ pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 /// What no secret is, whatever its kind: a template that nobody filled in, a word for nothing, a
 /// path.
-pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
+pub(super) fn placeholder(text: &str, code: Code) -> Option<Finding> {
     let text = text.trim();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     let one_word = !text.contains(char::is_whitespace);
     if starts(&["${", "$(", "$((", "%{", "{{", "<%"])
         || (one_word && starts(&["$", "var.", "data.", "<"]))
     {
-        return Some(Defect::new(
+        return Some(finding(
             code,
-            "it is a template expression that nobody filled in",
-            "look where the value is interpolated: the expression itself arrived, not what it stands for",
+            "it is a template expression that was not evaluated",
+            "look where the value is interpolated: the expression itself arrived, not its value",
         ));
     }
     if ["null", "undefined", "none", "nil", "(sensitive value)", "<nil>"]
         .iter()
         .any(|word| text.eq_ignore_ascii_case(word))
     {
-        return Some(Defect::new(
+        return Some(finding(
             code,
-            "it is a word for nothing, such as null, not a value",
+            "it is a word for an empty value, such as null",
             "the source had no value when it was rendered: set it, or leave the variable unset",
         ));
     }
     if starts(&["$ANSIBLE_VAULT;", "ENC[", "age-encryption.org/"]) {
-        return Some(Defect::new(
+        return Some(finding(
             code,
             "it is encrypted for another tool (Ansible, SOPS, age)",
-            "decrypt it where the value is set: nothing here can",
+            "decrypt it where the value is set: pushready cannot",
         ));
     }
     if decode_base64(text).is_some_and(|bytes| is_utf16(&bytes)) {
-        return Some(Defect::new(
+        return Some(finding(
             code,
             "it is base64 of UTF-16 text, as PowerShell writes it",
             "encode the file's own bytes: `base64 -w0 < FILE`, or Terraform's filebase64()",
@@ -144,24 +139,24 @@ pub(super) fn placeholder(text: &str, code: Code) -> Option<Defect> {
         && text.len() < 4096
         && (drive || starts(&["/", "~/", "./", "../", "file://", "~\\"]))
     {
-        return Some(Defect::new(
+        return Some(finding(
             code,
             "it is the path of a file, not the content",
-            "give the content, or name the file in the variable with `_FILE` at its end",
+            "give the content, or the path in the variable that ends in `_FILE`",
         ));
     }
     if one_word && starts(&["data:"]) {
-        return Some(Defect::new(
+        return Some(finding(
             code,
-            "it is a `data:` address, not the content",
-            "give what stands behind the comma, in the variable with `_BASE64` at its end where it is base64",
+            "it is a `data:` URL, not the content",
+            "give what follows the comma; if that is base64, in the variable that ends in `_BASE64`",
         ));
     }
     if one_word && text.len() < 4096 && has_scheme(text) {
-        return Some(Defect::new(
+        return Some(finding(
             code,
-            "it is an address, as of an entry in a secret store, not the content",
-            "look it up where the value is set: nothing here does",
+            "it is a URL, such as that of an entry in a secret store, not the content",
+            "look it up where the value is set: pushready does not",
         ));
     }
     None
@@ -184,25 +179,6 @@ fn is_utf16(bytes: &[u8]) -> bool {
             || bytes.starts_with(&[0xfe, 0xff])
             || every_second(0)
             || every_second(1))
-}
-
-/// A JSON string that is wiped when dropped.
-pub(super) struct Text(pub(super) SecretString);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl Visitor<'_> for Reader {
-            type Value = Text;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(SecretString::from(text)))
-            }
-        }
-        deserializer.deserialize_str(Reader)
-    }
 }
 
 #[cfg(test)]

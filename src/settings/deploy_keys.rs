@@ -8,8 +8,8 @@ use serde_json::Value;
 use walkdir::WalkDir;
 
 use super::source::{Pairs, key_map, place, source_file};
-use super::{Found, Reader, Sourced, Wanted, shown_name};
-use crate::catalogue::Code;
+use super::{Found, Reader, Sourced, Wanted, shown_repository};
+use crate::catalogue::{Code, Finding};
 use crate::git::url::Repository;
 use crate::secret::{Checked, DeployKey};
 use crate::state::receipt::Origin;
@@ -43,18 +43,13 @@ impl Reader<'_> {
         let (Pairs(pairs), repairs) = match key_map(found.text.expose_secret()) {
             Ok(map) => map,
             Err(error) => {
-                return self.refuse(
-                    &Subject::DeployKeys,
-                    via,
-                    None,
-                    Code::KeyMalformed,
-                    format!("{via} is no JSON object: {}", place(&error)),
-                    if found.text.expose_secret().contains("PRIVATE KEY") {
-                        "give a single key in PUSHREADY_DEPLOY_KEY, and its repository in PUSHREADY_REPOSITORY"
-                    } else {
-                        "build it with Terraform's `jsonencode({ \"owner/repo\" = var.key })`"
-                    },
-                );
+                let fix = if found.text.expose_secret().contains("PRIVATE KEY") {
+                    "give a single key in PUSHREADY_DEPLOY_KEY, and its repository in PUSHREADY_REPOSITORY"
+                } else {
+                    "build it with Terraform's `jsonencode({ \"owner/repo\" = var.key })`"
+                };
+                let summary = format!("{via} is not a JSON object: {}", place(&error));
+                return self.refuse(&Subject::DeployKeys, via, None, malformed(summary, fix));
             }
         };
         if !repairs.is_empty() {
@@ -66,28 +61,25 @@ impl Reader<'_> {
                 Value::String(text) if !text.trim().is_empty() => {
                     self.key(&name, text.into(), Origin::Variable, via.clone());
                 }
-                other => self.no_key(&name, &other, via),
+                other => self.blank_or_invalid_key(&name, &other, via),
             }
         }
     }
 
     /// A repository in the map with something else than a key: blank is unset, the rest is refused.
-    fn no_key(&mut self, name: &str, value: &Value, via: &Via) {
+    fn blank_or_invalid_key(&mut self, name: &str, value: &Value, via: &Via) {
         let repository = Repository::parse_declared(name).ok();
-        let item = repository.as_ref().map_or_else(|| shown_name(name), Repository::short);
+        let item = repository.as_ref().map_or_else(|| shown_repository(name), Repository::short);
         if matches!(value, Value::String(_) | Value::Null) {
             self.warn(format!("key {item}: blank in {via}: left as it is"));
             self.settings.keys_unset.extend(repository);
             return;
         }
-        self.refuse(
-            &Subject::Key(item),
-            via,
-            repository.as_ref(),
-            Code::KeyMalformed,
+        let finding = malformed(
             format!("its value in {via} is not a string"),
             "give the private key as one JSON string (Terraform: jsonencode)",
         );
+        self.refuse(&Subject::Key(item), via, repository.as_ref(), finding);
     }
 
     fn single_key(&mut self) {
@@ -105,14 +97,15 @@ impl Reader<'_> {
                 &Subject::KeyOfNoRepository,
                 &found.via,
                 None,
-                Code::KeyMalformed,
-                format!("{} is set, but {} is not", found.via, variables::REPOSITORY),
-                format!("set {}=owner/repo", variables::REPOSITORY),
+                malformed(
+                    format!("{} is set, but {} is not", found.via, variables::REPOSITORY),
+                    format!("set {}=owner/repo", variables::REPOSITORY),
+                ),
             ),
             (None, Some(name)) if self.settings.refused.len() == refused => self.warn(format!(
-                "{} names {}, but {} is not set: no key for it from there",
+                "{} names {}, but {} is not set: it gets no key from there",
                 variables::REPOSITORY,
-                shown_name(&name),
+                shown_repository(&name),
                 variables::DEPLOY_KEY
             )),
             (None, _) => {}
@@ -143,20 +136,14 @@ impl Reader<'_> {
                 .flatten()
                 .next()
                 .map_or(root.clone(), |entry| entry.path().to_owned());
-            let say = format!(
-                "more than {MOST_ENTRIES} files stand in `{}`, lastly `{}`",
+            let summary = format!(
+                "`{}` contains more than {MOST_ENTRIES} files, the last one `{}`",
                 self.home.shown(&root),
                 self.home.shown(&last)
             );
-            let hint = "is that a link to another folder? take it away; `deploy-keys/HOST/PATH` are the keys";
-            self.refuse(
-                &Subject::DeployKeys,
-                &Via::SeedFile(self.home.shown(&root)),
-                None,
-                Code::KeyMalformed,
-                say,
-                hint,
-            );
+            let fix = "if that is a link to another folder, remove it; the keys are `deploy-keys/HOST/PATH`";
+            let via = Via::SeedFile(self.home.shown(&root));
+            self.refuse(&Subject::DeployKeys, &via, None, malformed(summary, fix));
             entries.retain(|entry| {
                 entry.as_ref().is_ok_and(|entry| !within_link(&root, entry.path()))
             });
@@ -174,7 +161,7 @@ impl Reader<'_> {
                 }
                 Ok(entry) => {
                     let path = entry.into_path();
-                    let source = source_file(&path);
+                    let source = source_file(&path, Code::KeyMalformed);
                     (path, source)
                 }
                 Err(error) => {
@@ -182,11 +169,9 @@ impl Reader<'_> {
                     let cause = error
                         .io_error()
                         .map_or_else(|| "a loop of links".to_owned(), ToString::to_string);
-                    let say = format!("cannot read `{path}`: {cause}");
-                    let hint = "mend it, or take it away";
-                    let via = Via::SeedFile(path);
-                    let subject = Subject::DeployKeys;
-                    self.refuse(&subject, &via, None, Code::KeyMalformed, say, hint);
+                    let summary = format!("cannot read `{path}`: {cause}");
+                    let finding = malformed(summary, "fix it, or remove it");
+                    self.refuse(&Subject::DeployKeys, &Via::SeedFile(path), None, finding);
                     continue;
                 }
             };
@@ -198,12 +183,13 @@ impl Reader<'_> {
                     self.use_source(&self.home.shown(&root));
                     self.key(&name, text, Origin::SeedFolder, via);
                 }
-                Some(Err((say, hint))) => {
+                Some(Err(finding)) => {
                     let repository = Repository::parse_declared(&name).ok();
-                    let item =
-                        repository.as_ref().map_or_else(|| shown_name(&name), Repository::short);
+                    let item = repository
+                        .as_ref()
+                        .map_or_else(|| shown_repository(&name), Repository::short);
                     let item = Subject::Key(item);
-                    self.refuse(&item, &via, repository.as_ref(), Code::KeyMalformed, say, hint);
+                    self.refuse(&item, &via, repository.as_ref(), finding);
                 }
             }
         }
@@ -213,14 +199,10 @@ impl Reader<'_> {
         let repository = match Repository::parse_declared(name) {
             Ok(repository) => repository,
             Err(error) => {
-                return self.refuse(
-                    &Subject::Key(shown_name(name)),
-                    &via,
-                    None,
-                    Code::KeyMalformed,
-                    error.to_string(),
-                    "name the repository as `owner/repo`, `host/path/repo` or by its git URL",
-                );
+                let fix = "name the repository as `owner/repo`, `host/path/repo` or by its git URL";
+                let shown = shown_repository(name);
+                let summary = format!("{shown} {}", error.problem());
+                return self.refuse(&Subject::Key(shown), &via, None, malformed(summary, fix));
             }
         };
         let item = Subject::key(&repository);
@@ -230,7 +212,7 @@ impl Reader<'_> {
         {
             if DeployKey::parse(&text).is_err() {
                 return self.warn(format!(
-                    "{item}: {via} holds no usable key; that of {} is used",
+                    "{item}: {via} does not contain a usable key; the one in {} is used",
                     known.via
                 ));
             }
@@ -239,9 +221,8 @@ impl Reader<'_> {
         }) {
             // who set the better source did not mean what stands below it
             let above = &above.via;
-            return self.warn(format!(
-                "{item}: {via} is passed over, because the key in {above} is refused"
-            ));
+            return self
+                .warn(format!("{item}: {via} is ignored, because the key in {above} is refused"));
         }
         let found = Found { text, origin, via };
         let checked = self.check(&item, Some(&repository), found, |text| {
@@ -270,9 +251,9 @@ impl Reader<'_> {
                     Via::SeedFile(_) => "the seed folder",
                     Via::Variable(name) => name,
                 };
-                let say = format!("it has two different keys in {place}");
-                let hint = "leave one of its entries";
-                self.refuse(&item, &via, Some(&repository), Code::KeyMalformed, say, hint);
+                let summary = format!("it has two different keys in {place}");
+                let finding = malformed(summary, "keep one of its entries");
+                self.refuse(&item, &via, Some(&repository), finding);
                 self.settings.keys.remove(at);
                 self.ambiguous.push(repository);
             }
@@ -286,7 +267,11 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a link to a folder lies on the way.
+fn malformed(summary: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding::new(Code::KeyMalformed, summary, fix.into())
+}
+
+/// Whether the path goes through a link to a folder.
 fn within_link(root: &Path, path: &Path) -> bool {
     let mut above = path.ancestors().skip(1).take_while(|folder| *folder != root);
     above.any(Path::is_symlink)

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 
 use super::source::source_file;
 use super::{KnownHosts, Reader};
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding};
 use crate::state::receipt::Origin;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
@@ -20,16 +20,15 @@ impl Reader<'_> {
             self.lines(Origin::Variable, &Via::variable(variables::KNOWN_HOSTS), &text);
         }
         let seed = self.seed.join("known_hosts");
-        match source_file(&seed) {
+        match source_file(&seed, Code::SshHostKeyUnknown) {
             None => {}
             Some(Ok(text)) => {
                 let via = Via::SeedFile(self.home.shown(&seed));
                 self.lines(Origin::SeedFolder, &via, text.expose_secret());
             }
-            Some(Err((say, hint))) => {
+            Some(Err(finding)) => {
                 let via = Via::SeedFile(self.home.shown(&seed));
-                let code = Code::SshHostKeyUnknown;
-                self.refuse(&Subject::KnownHosts, &via, None, code, say, hint);
+                self.refuse(&Subject::KnownHosts, &via, None, finding);
             }
         }
     }
@@ -46,20 +45,21 @@ impl Reader<'_> {
         }
         if !damaged.is_empty() {
             let named = damaged.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-            let say = match damaged.len() {
-                1 => format!("line {named} of {via} is no known_hosts line"),
+            let summary = match damaged.len() {
+                1 => format!("line {named} of {via} is not a known_hosts line"),
                 count if count <= NAMED => {
-                    format!("lines {named} of {via} are no known_hosts lines")
+                    format!("lines {named} of {via} are not known_hosts lines")
                 }
                 count => {
                     format!(
-                        "lines {named} and {} more of {via} are no known_hosts lines",
+                        "lines {named} and {} more of {via} are not known_hosts lines",
                         count - NAMED
                     )
                 }
             };
-            let hint = "take the line from the server's administrator: `HOST KEYTYPE BASE64`";
-            self.refuse(&Subject::KnownHosts, via, None, Code::SshHostKeyUnknown, say, hint);
+            let fix = "ask the server's administrator for the line: `HOST KEYTYPE BASE64`";
+            let finding = Finding::new(Code::SshHostKeyUnknown, summary, fix);
+            self.refuse(&Subject::KnownHosts, via, None, finding);
         }
         self.settings
             .known_hosts

@@ -45,12 +45,12 @@ impl Reader<'_> {
                 self.env.now.to_zoned(TimeZone::UTC).date().saturating_add(Span::new().days(1));
             match text.parse::<Date>() {
                 Ok(date) if date > latest => self.warn(format!(
-                    "{} is in the future: passed over, and the day on which the token was first seen counts",
+                    "{} is in the future: it is ignored, and the day on which the token was first seen is used",
                     variables::CLAUDE_TOKEN_CREATED
                 )),
                 Ok(date) => self.settings.claude_created = Some(date),
                 Err(_) => self.warn(format!(
-                    "{} is not a date like 2026-01-31: passed over",
+                    "{} is not a date like 2026-01-31: it is ignored",
                     variables::CLAUDE_TOKEN_CREATED
                 )),
             }

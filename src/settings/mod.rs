@@ -20,8 +20,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use secrecy::SecretString;
 
-use crate::catalogue::Code;
-use crate::catalogue::Finding;
+use crate::catalogue::{Code, Finding};
 use crate::env::Env;
 use crate::error::Result;
 use crate::git::url::Repository;
@@ -148,7 +147,23 @@ pub fn openai_api_key(env: &Env) -> Option<SecretString> {
     env.text(variables::observed::OPENAI_API_KEY).map(Into::into)
 }
 
-/// A name from outside, in a message: a URL may hold a credential.
+/// The name of a repository, in a message. One that names none may be a secret that was set in its
+/// place.
+fn shown_repository(name: &str) -> String {
+    match Repository::parse_declared(name) {
+        Ok(repository) => format!("`{}`", repository.short()),
+        Err(_) if !name.contains('/') || has_user(name) => source::redacted(name.as_ref()),
+        Err(_) => shown_name(name),
+    }
+}
+
+/// Whether a URL has a user, which may be a token, other than the `git` of SSH.
+fn has_user(url: &str) -> bool {
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    address.split_once('@').is_some_and(|(user, _)| user != "git")
+}
+
+/// A name from outside, in a message: a URL may contain a credential.
 fn shown_name(name: &str) -> String {
     // escaped already
     let shown: String = crate::git::url::redact(name).chars().take(80).collect();

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use secrecy::SecretString;
 
 use super::Reader;
-use super::source::hidden;
+use super::source::redacted;
 use crate::error::suggestion;
 use crate::error::{Error, Exit, Result};
 use crate::variables::{self, Variable};
@@ -23,15 +23,15 @@ impl Reader<'_> {
         let in_environment: Vec<_> =
             self.env.names().filter(|name| name.starts_with(PREFIX)).collect();
         for name in in_environment.into_iter().filter(|name| !read(name)) {
-            let cure = in_place_of(&name);
-            self.warn(format!("{} is passed over: {cure}", shown_name(&name)));
+            let fix = suggestion_for(&name);
+            self.warn(format!("{} is ignored: {fix}", shown_name(&name)));
         }
         let on_stdin: Vec<_> =
             self.stdin.keys().filter(|name| !serves_on_stdin(name)).cloned().collect();
         for name in on_stdin {
-            let cure = on_stdin_in_place_of(&name);
+            let fix = suggestion_on_stdin(&name);
             self.warn(format!(
-                "standard input names {}, which is passed over: {cure}",
+                "standard input names {}, which is ignored: {fix}",
                 shown_name(&name)
             ));
         }
@@ -42,7 +42,7 @@ impl Reader<'_> {
 /// secret.
 fn shown_name(name: &str) -> String {
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if is_plain && name.len() <= LONGEST { format!("`{name}`") } else { hidden(OsStr::new(name)) }
+    if is_plain && name.len() <= LONGEST { format!("`{name}`") } else { redacted(OsStr::new(name)) }
 }
 
 /// Whoever pipes something in wants it used: an object of which nothing can be is a usage error.
@@ -54,8 +54,8 @@ pub(super) fn check_stdin(stdin: &BTreeMap<String, SecretString>) -> Result<()> 
     let names: Vec<_> = stdin.keys().map(|name| shown_name(name)).take(3).collect();
     let more = if stdin.len() > names.len() { " ..." } else { "" };
     Err(Error::new("cannot use standard input")
-        .because(format!("it names no secret of pushready's, only {}{more}", names.join(", ")))
-        .hint(format!("{}: {}", shown_name(first), on_stdin_in_place_of(first)))
+        .because(format!("it contains no secret of pushready, only {}{more}", names.join(", ")))
+        .hint(format!("{}: {}", shown_name(first), suggestion_on_stdin(first)))
         .exit(Exit::Usage))
 }
 
@@ -78,22 +78,22 @@ fn without_form(name: &str) -> &str {
     name.strip_suffix("_BASE64").or_else(|| name.strip_suffix("_FILE")).unwrap_or(name)
 }
 
-fn on_stdin_in_place_of(name: &str) -> String {
+fn suggestion_on_stdin(name: &str) -> String {
     match () {
         () if serves_on_stdin(without_form(name)) => format!("give `{}` there", without_form(name)),
         () if is_read(name) => "set it in the environment".to_owned(),
-        () => in_place_of(name),
+        () => suggestion_for(name),
     }
 }
 
 /// What to write instead of a name that nobody reads.
-fn in_place_of(name: &str) -> String {
-    let bare = without_form(name);
-    if variables::ALL.iter().any(|variable| variable.name == bare) {
-        return format!("give the value itself in `{bare}`");
+fn suggestion_for(name: &str) -> String {
+    let plain = without_form(name);
+    if variables::ALL.iter().any(|variable| variable.name == plain) {
+        return format!("give the value itself in `{plain}`");
     }
-    let meant = nearest(bare).map_or(String::new(), |name| format!("; `{name}` is the nearest"));
-    format!("it is no variable of pushready's{meant}")
+    let meant = nearest(plain).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+    format!("it is not a variable of pushready{meant}")
 }
 
 /// The variable that was probably meant: one of the same words with some left out or added, else

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::{Reader, Requirement, shown_name, source};
 use crate::catalogue::Code;
-use crate::env::{Env, NoSwitch, expand};
+use crate::env::{Env, NotASwitch, expand};
 use crate::variables;
 
 fn list(env: &Env, name: &str, separator: char) -> Option<Vec<String>> {
@@ -38,7 +38,11 @@ impl Reader<'_> {
         let (accept, unknown) = accepted(self.env);
         self.settings.accept = accept;
         for name in unknown {
-            self.warn(format!("{} names no known code: {}", variables::ACCEPT, shown_name(&name)));
+            self.warn(format!(
+                "{} contains an unknown code: {}",
+                variables::ACCEPT,
+                shown_name(&name)
+            ));
         }
         self.known_hosts();
     }
@@ -46,9 +50,9 @@ impl Reader<'_> {
     /// A switch; `None`: it is unset. Any other word counts as on: a lease gives no refresh token
     /// out, and a workspace that is not claimed gets nobody's login.
     pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
-        self.env.switch(name).unwrap_or_else(|NoSwitch| {
+        self.env.switch(name).unwrap_or_else(|NotASwitch| {
             self.warn(format!(
-                "{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1"
+                "{name} is neither 1, true, yes, on nor 0, false, no, off: it is treated as 1"
             ));
             Some(true)
         })
@@ -58,12 +62,12 @@ impl Reader<'_> {
     /// looked for in it.)
     pub(super) fn seed_folder(&mut self) {
         if let Some(value) =
-            self.env.get(variables::SEED_DIR).filter(|value| source::is_no_path(value))
+            self.env.get(variables::SEED_DIR).filter(|value| source::is_not_a_path(value))
         {
             self.warn(format!(
-                "{} names no folder ({}): as if it were unset",
+                "{} is not the path of a folder ({}): it is treated as unset",
                 variables::SEED_DIR,
-                source::hidden(&value)
+                source::redacted(&value)
             ));
             return;
         }
@@ -71,10 +75,16 @@ impl Reader<'_> {
             std::fs::metadata(&self.seed)
                 .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
         };
-        if self.env.get(variables::SEED_DIR).is_some() && missing() {
-            let seed = self.home.shown(&self.seed);
+        if let Some(value) = self.env.get(variables::SEED_DIR)
+            && missing()
+        {
+            let shown = if source::is_printable_path(&value) {
+                format!("`{}`", self.home.shown(&self.seed))
+            } else {
+                source::redacted(&value)
+            };
             self.warn(format!(
-                "{} names `{seed}`, which is not there: nothing comes from it",
+                "{} names {shown}, which does not exist: no seeds are read",
                 variables::SEED_DIR
             ));
         }
@@ -90,23 +100,22 @@ impl Reader<'_> {
         let (paths, others): (Vec<_>, Vec<_>) = parts.partition(is_path);
         for other in others {
             let other = OsStr::from_bytes(other);
-            let is_secret = source::is_no_path(other);
-            let shown = if is_secret {
-                source::hidden(other)
+            let text = other.to_string_lossy();
+            let shown = if source::is_not_a_path(other) || !text.contains('/') {
+                source::redacted(other)
             } else {
-                shown_name(&other.to_string_lossy())
+                shown_name(&text)
             };
-            self.warn(format!("{name}: {shown} is passed over: a folder begins with `/` or `~/`"));
+            self.warn(format!(
+                "{name}: {shown} is ignored: the path of a folder starts with `/` or `~/`"
+            ));
         }
         let folders =
             paths.into_iter().map(|part| expand(OsStr::from_bytes(part), &self.home.path));
         let (named, nameless): (Vec<_>, Vec<_>) =
             folders.partition(|folder| folder.to_str().is_some());
         for folder in nameless {
-            self.warn(format!(
-                "{name}: `{}` is passed over: its path is not UTF-8",
-                folder.display()
-            ));
+            self.warn(format!("{name}: `{}` is ignored: its path is not UTF-8", folder.display()));
         }
         Some(named)
     }
@@ -117,7 +126,7 @@ impl Reader<'_> {
             && std::env::split_paths(&path).any(|folder| !folder.is_absolute())
         {
             self.warn(
-                "PATH has relative or empty entries: passed over here, but the agent's git and ssh may come from them"
+                "PATH has relative or empty entries: pushready ignores them, but the agent's git and ssh may come from them"
                     .to_owned(),
             );
         }
@@ -125,7 +134,7 @@ impl Reader<'_> {
             || self.env.is_set(variables::CODEX_SANDBOX)
         {
             self.warn(format!(
-                "{}: this runs inside Codex's sandbox: what fails here may work in a shell of the workspace",
+                "{}: pushready runs inside Codex's sandbox: what fails here may work in a shell of the workspace",
                 Code::NetworkSandboxed
             ));
         }

@@ -8,22 +8,22 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::source::{self, Source, decode, source_file, text};
+use super::source::{self, Source, source_file, text};
 use super::{Found, Reader, RefusedItem, Settings, Sourced, Wanted};
-use crate::catalogue::Code;
-use crate::catalogue::Finding;
+use crate::catalogue::{Code, Finding};
 use crate::env::{Env, expand};
 use crate::git::url::Repository;
 use crate::home::Home;
-use crate::secret::{Checked, Defect};
+use crate::secret::Checked;
 use crate::state::receipt::Origin;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
 use crate::variables;
+use zeroize::Zeroizing;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(env: &'a Env, home: &'a Home, stdin: BTreeMap<String, SecretString>) -> Self {
-        let named = env.get(variables::SEED_DIR).filter(|value| !source::is_no_path(value));
+        let named = env.get(variables::SEED_DIR).filter(|value| !source::is_not_a_path(value));
         let seed = named.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
         Self { env, home, stdin, seed, settings: Settings::default(), ambiguous: Vec::new() }
     }
@@ -43,15 +43,8 @@ impl<'a> Reader<'a> {
         self.use_source(&via.to_string());
         match text {
             Ok(text) => Some(Found { text, origin, via }),
-            Err((say, hint)) => {
-                self.refuse(
-                    &wanted.item,
-                    &via,
-                    wanted.repository,
-                    wanted.malformed,
-                    format!("{say} (in {via})"),
-                    hint,
-                );
+            Err(finding) => {
+                self.refuse(&wanted.item, &via, wanted.repository, found_in(finding, &via));
                 None
             }
         }
@@ -60,20 +53,20 @@ impl<'a> Reader<'a> {
     fn all(&mut self, wanted: &Wanted) -> Vec<Found<Source>> {
         let mut all = Vec::new();
         for &name in wanted.names {
-            self.forms(name, Origin::Variable, &mut all);
+            self.forms(name, Origin::Variable, wanted.malformed, &mut all);
         }
         if let Some(path) = &wanted.seed {
             let (origin, via) = (Origin::SeedFolder, Via::SeedFile(self.home.shown(path)));
-            all.extend(source_file(path).map(|text| Found { text, origin, via }));
+            all.extend(source_file(path, wanted.malformed).map(|text| Found { text, origin, via }));
         }
         for &name in wanted.fallback {
-            self.forms(name, Origin::OtherVariable, &mut all);
+            self.forms(name, Origin::OtherVariable, wanted.malformed, &mut all);
         }
         all
     }
 
     /// One variable in each of its forms, best first.
-    fn forms(&mut self, name: &str, origin: Origin, all: &mut Vec<Found<Source>>) {
+    fn forms(&mut self, name: &str, origin: Origin, malformed: Code, all: &mut Vec<Found<Source>>) {
         let mut add = |source: Option<Source>, name: String| {
             let via = Via::Variable(name);
             all.extend(source.map(|text| Found { text, origin, via }));
@@ -83,38 +76,50 @@ impl<'a> Reader<'a> {
             // `echo PATH` ends in a line end, and no path does
             let value = OsStr::from_bytes(value.as_bytes().trim_ascii_end());
             let path = expand(value, &self.home.path);
-            let source = if source::is_no_path(value) {
-                Some(Err((
-                    "it holds the value itself, and should name a file".to_owned(),
+            let source = if source::is_not_a_path(value) {
+                Some(Err(Finding::new(
+                    malformed,
+                    "it contains the value itself, not the path of a file",
                     format!(
                         "set {name} to the value, or {file_name} to the path of a file with it"
                     ),
                 )))
             } else {
-                source_file(&path)
+                match source_file(&path, malformed) {
+                    Some(Err(finding)) if !source::is_printable_path(value) => {
+                        let shown = source::redacted(value);
+                        let summary = format!("it names a file that cannot be read ({shown})");
+                        Some(Err(Finding { summary, ..finding }))
+                    }
+                    source => source,
+                }
             };
             if source.is_none() {
-                let path = crate::git::url::redact(&path.to_string_lossy());
+                let shown = if source::is_printable_path(value) {
+                    format!("`{}`", crate::git::url::redact(&path.to_string_lossy()))
+                } else {
+                    source::redacted(value)
+                };
                 self.settings.warnings.push(format!(
-                    "{file_name} names `{path}`, which is not there or blank: as if it were unset"
+                    "{file_name} names {shown}, which is missing or blank: it is treated as unset"
                 ));
             }
             add(source, file_name);
         }
         let base64_name = format!("{name}_BASE64");
         if let Some(value) = self.env.text(&base64_name) {
-            let source = match decode(&value) {
-                Some(bytes) => text(bytes),
-                None => Some(Err((
-                    "it is not base64".to_owned(),
-                    "encode it in one piece: `base64 -w0 < FILE`, or Terraform's base64encode()"
-                        .to_owned(),
+            let source = match crate::secret::decode_base64(&value) {
+                Some(bytes) => text(&bytes, malformed),
+                None => Some(Err(Finding::new(
+                    malformed,
+                    "it is not base64",
+                    "encode it in one piece: `base64 -w0 < FILE`, or Terraform's base64encode()",
                 ))),
             };
             add(source, base64_name);
         }
         if let Some(value) = self.env.get(name) {
-            add(text(value.into_encoded_bytes()), name.to_owned());
+            add(text(&Zeroizing::new(value.into_encoded_bytes()), malformed), name.to_owned());
         }
         if let Some(text) =
             self.stdin.remove(name).filter(|text| !text.expose_secret().trim().is_empty())
@@ -128,7 +133,7 @@ impl<'a> Reader<'a> {
         item: &Subject,
         repository: Option<&Repository>,
         found: Found,
-        parse: impl FnOnce(&SecretString) -> std::result::Result<Checked<T>, Defect>,
+        parse: impl FnOnce(&SecretString) -> std::result::Result<Checked<T>, Finding>,
     ) -> Option<Sourced<T>> {
         let Found { text, origin, via } = found;
         match parse(&text) {
@@ -138,15 +143,8 @@ impl<'a> Reader<'a> {
                 }
                 Some(Sourced { value, origin, via })
             }
-            Err(defect) => {
-                self.refuse(
-                    item,
-                    &via,
-                    repository,
-                    defect.code,
-                    format!("{} (in {via})", defect.reason),
-                    defect.hint,
-                );
+            Err(finding) => {
+                self.refuse(item, &via, repository, found_in(finding, &via));
                 None
             }
         }
@@ -165,15 +163,12 @@ impl<'a> Reader<'a> {
         item: &Subject,
         via: &Via,
         repository: Option<&Repository>,
-        code: Code,
-        say: impl Into<String>,
-        hint: impl Into<String>,
+        finding: Finding,
     ) {
         let refused = &mut self.settings.refused;
         let is_first = !refused.iter().any(|known| known.item == *item);
         let item = item.clone();
         let item = if is_first { item } else { Subject::Second(Box::new(item), via.clone()) };
-        let finding = Finding::new(code, say, hint);
         match refused.iter_mut().find(|known| known.item == item) {
             Some(known) if known.finding.summary.contains(&finding.summary) => {}
             Some(known) => {
@@ -191,4 +186,9 @@ impl<'a> Reader<'a> {
     pub(super) fn warn(&mut self, text: String) {
         self.settings.warnings.push(text);
     }
+}
+
+/// The same finding with the source in which the value was found.
+fn found_in(finding: Finding, via: &Via) -> Finding {
+    Finding { summary: format!("{} (in {via})", finding.summary), ..finding }
 }

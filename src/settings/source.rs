@@ -7,14 +7,13 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 
-use base64ct::{Base64, Encoding as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding};
 use crate::error::{Error, Exit, Result};
 use crate::resource::file::{self, Kind};
 use crate::secret;
@@ -24,16 +23,23 @@ const SOURCE_CAP: u64 = 4 * 1024 * 1024;
 
 /// What a source that is set holds, or why it cannot be read and what to do: never as good as
 /// unset.
-pub(super) type Source = std::result::Result<SecretString, (String, String)>;
+pub(super) type Source = std::result::Result<SecretString, Finding>;
 
-/// How a value is shown that is no path, and may be a secret.
-pub(super) fn hidden(value: &OsStr) -> String {
+/// How a value is shown that may be a secret.
+pub(super) fn redacted(value: &OsStr) -> String {
     format!("<{} bytes, not shown>", value.len())
 }
 
-/// Whether a value looks like the secret itself where a path is wanted: it must not be shown as a
-/// path then.
-pub(super) fn is_no_path(value: &OsStr) -> bool {
+/// Whether a value may be printed as a path. One that does not look like a path may be a secret
+/// that was set in its place: a token without a slash, or base64 that happens to contain one.
+pub(super) fn is_printable_path(value: &OsStr) -> bool {
+    let text = value.to_string_lossy();
+    let is_explicit = ["/", "~/", "./", "../"].iter().any(|start| text.starts_with(start));
+    (is_explicit || text == "~") && !is_not_a_path(value)
+}
+
+/// Whether a value looks like the secret itself where a path is wanted.
+pub(super) fn is_not_a_path(value: &OsStr) -> bool {
     let text = value.to_string_lossy();
     let text = text.trim();
     // the longest name that Linux takes, in no folder: a token or base64
@@ -49,12 +55,10 @@ pub(super) fn is_no_path(value: &OsStr) -> bool {
 
 /// The text of a source file, whoever owns it and through whatever links (Kubernetes secrets are
 /// links). `None`: it is not there, or blank.
-pub(super) fn source_file(path: &Path) -> Option<Source> {
-    let refused = |say: String| {
-        Some(Err((
-            say,
-            "name a plain file that this user may read, or take the setting away".to_owned(),
-        )))
+pub(super) fn source_file(path: &Path, malformed: Code) -> Option<Source> {
+    let refused = |summary: String| {
+        let fix = "name a regular file that this user can read, or unset the variable";
+        Some(Err(Finding::new(malformed, summary, fix)))
     };
     // before it is read: a wrong path may name gigabytes
     if std::fs::metadata(path)
@@ -63,17 +67,16 @@ pub(super) fn source_file(path: &Path) -> Option<Source> {
         return refused(format!("`{}` is larger than {} MiB", path.display(), SOURCE_CAP >> 20));
     }
     match file::observe(path, Kind::Shared) {
-        Ok(content) => text(content?.bytes.to_vec()),
-        Err(obstacle) => refused(obstacle.explain(path).0),
+        Ok(content) => text(&content?.bytes, malformed),
+        Err(obstacle) => refused(obstacle.finding(path).summary),
     }
 }
 
 /// The bytes of a source as text; `None`: they are blank.
-pub(super) fn text(bytes: Vec<u8>) -> Option<Source> {
-    match secret::utf8(bytes, Code::KeyMalformed) {
+pub(super) fn text(bytes: &[u8], malformed: Code) -> Option<Source> {
+    match secret::utf8(bytes, malformed) {
         Ok(text) if text.expose_secret().trim().is_empty() => None,
-        Ok(text) => Some(Ok(text)),
-        Err(defect) => Some(Err((defect.reason.into_owned(), defect.hint.into_owned()))),
+        result => Some(result),
     }
 }
 
@@ -88,8 +91,10 @@ pub(super) fn key_map(text: &str) -> serde_json::Result<(Pairs, Vec<&'static str
     if let Ok(inner) = serde_json::from_str::<String>(&text) {
         text = Zeroizing::new(inner);
         repairs.push("JSON string around it");
-    } else if let Some(inner) = decode(&text).and_then(|bytes| String::from_utf8(bytes).ok()) {
-        text = Zeroizing::new(inner);
+    } else if let Some(inner) = secret::decode_base64(&text)
+        .and_then(|bytes| Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())))
+    {
+        text = inner;
         repairs.push("base64 wrapping");
     }
     match serde_json::from_str(&text) {
@@ -158,20 +163,6 @@ pub(super) fn place(error: &serde_json::Error) -> String {
         _ => "syntax error",
     };
     format!("{category} at line {}, column {}", error.line(), error.column())
-}
-
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    let plain = text.chars().filter(|c| !c.is_whitespace()).map(|c| match c {
-        '-' => '+',
-        '_' => '/',
-        other => other,
-    });
-    let mut compact = Zeroizing::new(String::with_capacity(text.len() + 3));
-    compact.extend(plain);
-    while !compact.len().is_multiple_of(4) {
-        compact.push('=');
-    }
-    Base64::decode_vec(&compact).ok()
 }
 
 /// A JSON object as the list of its members; a name given twice is an error, not a silent choice.

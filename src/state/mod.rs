@@ -18,7 +18,7 @@ use walkdir::WalkDir;
 
 use crate::catalogue::Code;
 use crate::error::{Error, Result, cure};
-use crate::resource::file;
+use crate::resource::{file, rewrite};
 use crate::state::receipt::Receipt;
 
 /// Longer than any run takes, shorter than a template author's patience.
@@ -177,7 +177,7 @@ fn dissolve(aside: &Path, outermost: &Path, state: &Path) -> io::Result<()> {
     for name in OWN {
         file::unlink(&inner.join(name))?;
     }
-    file::sweep(&inner);
+    rewrite::sweep(&inner);
     let mut below: Option<&Path> = None;
     for folder in inner.ancestors().take_while(|folder| folder.starts_with(aside)) {
         if !file::remove_folder(folder)? {

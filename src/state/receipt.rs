@@ -238,7 +238,7 @@ impl Receipt {
         let content = match file::observe(&path, Kind::Own) {
             Ok(Some(content)) => content,
             Ok(None) => return Ok(None),
-            Err(obstacle) => return Err(unreadable(obstacle.explain(&path).0)),
+            Err(obstacle) => return Err(unreadable(obstacle.finding(&path).summary)),
         };
         let Version { schema_version } = serde_json::from_slice(&content.bytes)
             .map_err(|error| unreadable(error.to_string()))?;

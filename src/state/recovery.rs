@@ -33,7 +33,7 @@ pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Recei
 fn line(include: Include) -> Option<(EntryId, Entry)> {
     let Include { name, target, text, .. } = include;
     let content = file::observe(&target.path, target.kind).ok()??;
-    let written = block::Written { text, joined: false };
+    let written = block::WrittenBlock { text, joined: false };
     let rest = block::remove(&content.bytes, &written)?;
     // a file with nothing else in it was made for the line
     let undo = Undo::Block { written, made: rest.is_empty() };

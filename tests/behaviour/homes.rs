@@ -306,7 +306,7 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
             .run()
             .fails(1)
             .stdout_has("so other users could swap")
-            .stdout_has("fix: close it: `chmod go-w /home/coder/.codex`");
+            .stdout_has("fix: remove the write access of others: `chmod go-w /home/coder/.codex`");
         assert!(!ws.home().join(".codex/auth.json").exists());
         // and for the world there is no group that could make it safe
         ws.set_mode(".codex", 0o777);
@@ -366,7 +366,7 @@ fn programs_of_the_current_folder_are_never_run() {
                 .current_dir("repo")
                 .run()
                 .success()
-                .stdout_has("note     PATH has relative or empty entries: passed over here")
+                .stdout_has("note     PATH has relative or empty entries: pushready ignores them")
                 .stdout_has("ssh chooses the right key");
             assert!(!Path::new("/tmp/hijacked").exists(), "{path}");
         }
@@ -963,7 +963,7 @@ fn a_clone_whose_path_is_not_utf_8_is_passed_over_by_name() {
             .env("PUSHREADY_DEPLOY_KEYS", serde_json::json!({"acme/app": key.private}).to_string())
             .run()
             .success()
-            .stdout_has("is passed over: its path is not UTF-8");
+            .stdout_has("is ignored: its path is not UTF-8");
         ws.run(&["remove"]).success();
     });
 }

@@ -125,11 +125,7 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
             ("quotes", format!("\"{}\"", pem.trim_end()), "quotes around it"),
             ("single-quotes", format!("'{}'", pem.trim_end()), "quotes around it"),
             ("bom", format!("\u{feff}{pem}"), "byte order mark"),
-            (
-                "smart-dashes",
-                pem.replace("-----", "\u{2014}\u{2014}-"),
-                "dashes of the BEGIN and END lines",
-            ),
+            ("four-dashes", pem.replace("-----", "----"), "dashes of the BEGIN and END lines"),
             ("zero-width", pem.replace('\n', "\u{200b}\n"), "zero-width characters"),
             ("base64", Base64::encode_string(pem.as_bytes()), ""),
             (
@@ -149,7 +145,7 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
         let refused: &[(&str, String, &str, &str)] = &[
             ("public", key.public.clone(), "key-malformed", "public key"),
             ("template", "${var.app_key}".to_owned(), "key-malformed", "template expression"),
-            ("null-word", "null".to_owned(), "key-malformed", "word for nothing"),
+            ("null-word", "null".to_owned(), "key-malformed", "word for an empty value"),
             ("path", "~/.ssh/id_ed25519".to_owned(), "key-malformed", "path of a file"),
             ("end-missing", format!("{begin}\n{body}\n"), "key-malformed", "END line is missing"),
             (
@@ -259,7 +255,7 @@ fn damaged_claude_tokens_are_mended_and_named_or_refused_by_name() {
         for (text, reason) in [
             (format!("sk-ant-api03-{}", "k".repeat(95)), ""),
             ("${var.claude_token}".to_owned(), "template expression"),
-            ("null".to_owned(), "word for nothing"),
+            ("null".to_owned(), "word for an empty value"),
             (format!("{good} {good}"), ""),
             (format!("{good}\u{1b}[0m"), ""),
             (format!("{}\"$(id)`%{}", &good[..60], &good[60..]), ""),
@@ -319,13 +315,13 @@ fn damaged_codex_seeds_are_mended_and_named_or_refused_by_name() {
                 json.replacen('{', &format!("{{\"tokens\": {},", seed.tokens()), 1).into(),
                 "a key given twice",
             ),
-            ("nan", json.replacen("null", "NaN", 1).into(), "no valid JSON"),
-            ("nul", json.replacen("null", "\"\0\"", 1).into(), "no valid JSON"),
-            ("comma", json.replacen("\n}", ",\n}", 1).into(), "no valid JSON"),
+            ("nan", json.replacen("null", "NaN", 1).into(), "not JSON"),
+            ("nul", json.replacen("null", "\"\0\"", 1).into(), "not JSON"),
+            ("comma", json.replacen("\n}", ",\n}", 1).into(), "not JSON"),
             ("deep", json.replacen("null", &deep, 1).into(), ""),
             ("long", vec![b'x'; 3 << 20], "longer than 1 MiB"),
             ("utf-16", utf16, "UTF-16"),
-            ("binary", vec![0xff, 0x00, 0x80], "no UTF-8"),
+            ("binary", vec![0xff, 0x00, 0x80], "not UTF-8"),
             ("html", b"<html>".to_vec(), ""),
             ("refresh-token", seed.refresh_token.clone().into(), "refresh token alone"),
             ("access-token", seed.access_token().into(), "one token of a login"),
@@ -424,21 +420,20 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
         }
         let stdin =
             |object: Value| ws.pushready(&["apply", "--stdin"]).stdin(object.to_string()).run();
-        for (name, cure) in [
+        for (name, fix) in [
             ("PUSHREADY_REPOSITORY", "set it in the environment"),
             ("PUSHREADY_DEPLOY_KEY_BASE64", "give `PUSHREADY_DEPLOY_KEY` there"),
             (
                 "CODEX_AUTH",
-                "it is no variable of pushready's; `PUSHREADY_CODEX_AUTH_JSON` is the nearest",
+                "it is not a variable of pushready; did you mean `PUSHREADY_CODEX_AUTH_JSON`?",
             ),
-            ("password", "it is no variable of pushready's"),
+            ("password", "it is not a variable of pushready"),
         ] {
             stdin(json!({name: "a/b"}))
                 .fails(2)
-                .stderr_has(&format!("it names no secret of pushready's, only `{name}`"))
-                .stderr_has(&format!("hint: `{name}`: {cure}"));
-            let passed_over =
-                format!("standard input names `{name}`, which is passed over: {cure}");
+                .stderr_has(&format!("it contains no secret of pushready, only `{name}`"))
+                .stderr_has(&format!("hint: `{name}`: {fix}"));
+            let passed_over = format!("standard input names `{name}`, which is ignored: {fix}");
             stdin(json!({name: "a/b", "PUSHREADY_CLAUDE_OAUTH_TOKEN": token("good")}))
                 .success()
                 .stdout_has(&passed_over);
@@ -500,14 +495,14 @@ fn a_value_that_was_refused_stands_until_another_is_given() {
 fn a_variable_that_nobody_reads_is_told() {
     sandbox(|ws| {
         let apply = |name: &str| ws.pushready(&["apply"]).env(name, "x").run().success();
-        for (name, cure) in [
+        for (name, fix) in [
             (
                 "PUSHREADY_CODEX_AUTH",
-                "it is no variable of pushready's; `PUSHREADY_CODEX_AUTH_JSON` is the nearest",
+                "it is not a variable of pushready; did you mean `PUSHREADY_CODEX_AUTH_JSON`?",
             ),
             ("PUSHREADY_KNOWN_HOSTS_FILE", "give the value itself in `PUSHREADY_KNOWN_HOSTS`"),
         ] {
-            apply(name).stdout_has(&format!("note     `{name}` is passed over: {cure}"));
+            apply(name).stdout_has(&format!("note     `{name}` is ignored: {fix}"));
         }
         for name in ["PUSHREADY_SHA256_X86_64", "PUSHREADYX", "MY_PUSHREADY_KEY"] {
             assert!(!apply(name).stdout.contains(name), "{name}");
@@ -585,7 +580,7 @@ fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
             single.env("PUSHREADY_DEPLOY_KEY_FILE", "/"),
         ] {
             let output = refused.run().fails(1).stdout_has("FAIL  key-malformed key acme/app: ").stdout_has(
-                "key acme/app: ~/.config/pushready/seed/deploy-keys/github.com/acme/app is passed over",
+                "key acme/app: ~/.config/pushready/seed/deploy-keys/github.com/acme/app is ignored",
             );
             assert!(!output.stdout.contains("ok    key acme/app"), "{output}");
             assert!(!ws.home().join(".local/state/pushready/keys").exists(), "{output}");
@@ -593,7 +588,7 @@ fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
         let output = apply(&upper.private, "no key").success();
         output
             .stdout_has(&format!("ok    key acme/app: ssh-ed25519 {}", upper.fingerprint))
-            .stdout_has("holds no usable key; that of PUSHREADY_DEPLOY_KEYS is used");
+            .stdout_has("does not contain a usable key; the one in PUSHREADY_DEPLOY_KEYS is used");
         ws.run(&["remove"]).success();
         apply(&upper.private, &lower.private)
             .success()
@@ -626,11 +621,11 @@ fn a_source_that_is_set_and_cannot_be_read_is_never_taken_for_unset() {
         ws.write("closed", "x", 0o000);
         ws.write("blank", " \n", 0o644);
         for (name, value, reason) in [
-            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "/etc", "a directory stands at"),
+            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "/etc", "is a directory, not a regular file"),
             ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "~/closed", "Permission denied"),
-            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "/dev/zero", "a device stands at"),
+            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "/dev/zero", "is a device, not a regular file"),
             ("PUSHREADY_CLAUDE_OAUTH_TOKEN_BASE64", "%%%", "it is not base64"),
-            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_BASE64", "/w==", "no UTF-8"),
+            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_BASE64", "/w==", "not UTF-8"),
         ] {
             let output = ws
                 .pushready(&["apply"])
@@ -649,7 +644,7 @@ fn a_source_that_is_set_and_cannot_be_read_is_never_taken_for_unset() {
                 .env("CLAUDE_CODE_OAUTH_TOKEN", &*lower)
                 .run()
                 .success()
-                .stdout_has("not there or blank: as if it were unset")
+                .stdout_has("missing or blank: it is treated as unset")
                 .stdout_has("token from CLAUDE_CODE_OAUTH_TOKEN");
         }
     });
@@ -878,7 +873,7 @@ fn a_variable_that_is_set_is_the_whole_truth_about_its_kind_and_one_that_is_unse
                 .run()
                 .fails(1)
                 .stdout_has(
-                    "FAIL  key-malformed deploy keys: PUSHREADY_DEPLOY_KEYS is no JSON object",
+                    "FAIL  key-malformed deploy keys: PUSHREADY_DEPLOY_KEYS is not a JSON object",
                 )
                 .stdout_has("jsonencode");
             assert_eq!(
@@ -1089,7 +1084,7 @@ fn an_accepted_code_is_told_and_no_longer_fails() {
             .success()
             .stdout_has("FAIL  key-malformed key acme/app")
             .stdout_has("(accepted)")
-            .stdout_has("PUSHREADY_ACCEPT names no known code: `no-such-code`");
+            .stdout_has("PUSHREADY_ACCEPT contains an unknown code: `no-such-code`");
         ws.run(&["status"]).success();
     });
 }
@@ -1133,7 +1128,7 @@ fn a_seed_folder_that_is_named_and_not_there_is_told() {
         let apply = |folder: &str| ws.pushready(&["apply"]).env("PUSHREADY_SEED_DIR", folder).run();
         apply("~/gone")
             .success()
-            .stdout_has("PUSHREADY_SEED_DIR names `~/gone`, which is not there");
+            .stdout_has("PUSHREADY_SEED_DIR names `~/gone`, which does not exist");
         // one that is there and cannot be read is never as good as unset
         for (folder, why) in [("~/file", "Not a directory"), ("~/closed", "Permission denied")] {
             apply(folder).fails(1).stdout_has(&folder.replace('~', "/home/coder")).stdout_has(why);
@@ -1182,8 +1177,9 @@ fn switches_take_the_usual_words_and_name_any_other() {
             (output, login)
         };
         let told = |output: &Output, name: &str| {
-            let note =
-                format!("{name} is neither 1, true, yes, on nor 0, false, no, off: taken as 1");
+            let note = format!(
+                "{name} is neither 1, true, yes, on nor 0, false, no, off: it is treated as 1"
+            );
             output.stdout.contains(&note)
         };
         let (lease, unclaimed) = ("PUSHREADY_CODEX_LEASE", "PUSHREADY_UNCLAIMED");
@@ -1223,7 +1219,7 @@ fn a_token_from_the_future_is_as_old_as_it_was_first_seen() {
             format!("good until about {}", made.saturating_add(jiff::Span::new().days(365)))
         };
         apply("2099-01-01")
-            .stdout_has("PUSHREADY_CLAUDE_TOKEN_CREATED is in the future: passed over")
+            .stdout_has("PUSHREADY_CLAUDE_TOKEN_CREATED is in the future: it is ignored")
             .stdout_has(&good_until(today));
         let yesterday = today.yesterday().unwrap();
         let output = apply(&yesterday.to_string()).stdout_has(&good_until(yesterday));
@@ -1239,7 +1235,7 @@ fn lines_for_known_hosts_are_taken_one_by_one() {
             .env("PUSHREADY_KNOWN_HOSTS", format!("# ours\n{good}\\nnot a line\r\n\n"))
             .run()
             .fails(1)
-            .stdout_has("line 3 of PUSHREADY_KNOWN_HOSTS is no known_hosts line")
+            .stdout_has("line 3 of PUSHREADY_KNOWN_HOSTS is not a known_hosts line")
             .stdout_has("NOT READY ssh-host-key-unknown known_hosts");
         assert!(ws.read(".local/state/pushready/known_hosts").ends_with(&format!("{good}\n")));
     });
@@ -1259,7 +1255,7 @@ fn two_keys_for_one_repository_in_one_source_are_refused() {
             .stdout_has(
                 "FAIL  key-malformed key acme/app: it has two different keys in PUSHREADY_DEPLOY_KEYS",
             )
-            .stdout_has("fix: leave one of its entries")
+            .stdout_has("fix: keep one of its entries")
             .stdout_has("NOT READY key-malformed acme/app\n");
         assert_eq!(output.stdout.matches("two different keys").count(), 1, "{output}");
         assert_eq!(

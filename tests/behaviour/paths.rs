@@ -195,7 +195,7 @@ fn one_odd_folder_does_not_cost_the_others_their_trust() {
         };
         let applied = apply()
             .success()
-            .stdout_has("PUSHREADY_TRUSTED_FOLDERS: `/home/coder/odd\u{fffd}` is passed over")
+            .stdout_has("PUSHREADY_TRUSTED_FOLDERS: `/home/coder/odd\u{fffd}` is ignored")
             .stdout_has("codex-untrusted-folder codex trust: 6 folders trusted, without `/home/coder/link`")
             .stdout_has(
                 "claude-untrusted-folder claude trust: 5 folders trusted, without `/home/coder/link`",

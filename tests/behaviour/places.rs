@@ -43,7 +43,9 @@ fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
             ws.set_mode(".codex", 0o700);
             fs::remove_file(ws.home().join(lock)).ok();
             fifo(ws, lock);
-            let say = format!("home-unsafe-place codex: a FIFO stands at `/home/coder/{lock}`");
+            let say = format!(
+                "home-unsafe-place codex: `/home/coder/{lock}` is a FIFO, not a regular file"
+            );
             at_once(codex(ws))
                 .fails(1)
                 .stdout_has(&say)
@@ -62,7 +64,7 @@ fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
             fifo(ws, lock);
             at_once(ws.pushready(&["remove"]))
                 .fails(1)
-                .stdout_has(&format!("a FIFO stands at `/home/coder/{lock}`"));
+                .stdout_has(&format!("`/home/coder/{lock}` is a FIFO, not a regular file"));
             fs::remove_file(ws.home().join(lock)).unwrap();
             ws.run(&["remove"]).success();
         }
@@ -150,7 +152,7 @@ fn a_global_git_configuration_that_is_no_file_is_named_at_once_by_apply_and_doct
             } else {
                 fs::create_dir(&path).unwrap();
             }
-            let say = format!("{what} stands at `~/{name}`");
+            let say = format!("`~/{name}` is {what}, not a regular file");
             at_once(keyed(ws, &key))
                 .fails(1)
                 .stdout_has("git-config-invalid git: ")
@@ -201,7 +203,7 @@ fn a_clone_whose_configuration_is_no_file_is_named_at_once() {
         at_once(keyed(ws, &key))
             .fails(1)
             .stdout_has("git-config-invalid")
-            .stdout_has("a FIFO stands at `~/app/.git/config`");
+            .stdout_has("`~/app/.git/config` is a FIFO, not a regular file");
     });
 }
 
@@ -288,7 +290,7 @@ fn what_claude_code_writes_is_taken_as_it_reads_it() {
                 .run()
                 .fails(1)
                 .stdout_has("claude-config-malformed")
-                .stdout_has("holds no JSON object");
+                .stdout_has("is not a JSON object");
         }
     });
 }
@@ -314,11 +316,11 @@ fn no_secret_goes_where_others_can_see_or_swap_it() {
         fs::remove_file(&auth).unwrap();
 
         fifo(ws, ".codex/auth.json");
-        refused("a FIFO stands at");
+        refused("is a FIFO, not a regular file");
         fs::remove_file(&auth).unwrap();
 
         let socket = UnixListener::bind(&auth).unwrap();
-        refused("a socket stands at");
+        refused("is a socket, not a regular file");
         drop(socket);
         fs::remove_file(&auth).unwrap();
 
@@ -344,11 +346,13 @@ fn a_device_in_the_place_of_a_login_is_refused() {
         let token = format!("sk-ant-oat01-{}", "A".repeat(60));
         at_once(codex(ws).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token))
             .fails(1)
-            .stdout_has("home-unsafe-place codex: a device stands at `/home/coder/.codex/auth.json`")
+            .stdout_has("home-unsafe-place codex: `/home/coder/.codex/auth.json` is a device, not a regular file")
             .stdout_has(
-                "home-unsafe-place claude: a device stands at `/home/coder/.claude/.credentials.json`",
+                "home-unsafe-place claude: `/home/coder/.claude/.credentials.json` is a device, not a regular file",
             );
-        at_once(ws.pushready(&["doctor", "--offline"])).fails(1).stdout_has("a device stands at");
+        at_once(ws.pushready(&["doctor", "--offline"]))
+            .fails(1)
+            .stdout_has("is a device, not a regular file");
     });
 }
 
@@ -366,7 +370,7 @@ fn a_codex_home_behind_a_link_is_judged_by_its_target() {
         assert!(!ws.home().join(auth).exists());
         // one that leads nowhere is no folder, and none is made for it
         fs::rename(ws.home().join("real"), ws.home().join("away")).unwrap();
-        codex(ws).run().fails(1).stdout_has("`/home/coder/.codex` is a link that leads nowhere");
+        codex(ws).run().fails(1).stdout_has("`/home/coder/.codex` is a symlink to a missing file");
         fs::rename(ws.home().join("away"), ws.home().join("real")).unwrap();
         ws.set_mode("real", 0o777);
         at_once(codex(ws))
@@ -389,12 +393,12 @@ fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
             fifo(ws, &path);
             at_once(keyed(ws, &key))
                 .fails(1)
-                .stdout_has(&format!("a FIFO stands at `/home/coder/{path}`"));
+                .stdout_has(&format!("`/home/coder/{path}` is a FIFO, not a regular file"));
             fs::remove_file(ws.home().join(&path)).unwrap();
             let socket = UnixListener::bind(ws.home().join(&path)).unwrap();
             at_once(keyed(ws, &key))
                 .fails(1)
-                .stdout_has(&format!("a socket stands at `/home/coder/{path}`"));
+                .stdout_has(&format!("`/home/coder/{path}` is a socket, not a regular file"));
             drop(socket);
             fs::remove_file(ws.home().join(&path)).unwrap();
             ws.write("mine", "mine", 0o600);

@@ -241,22 +241,83 @@ fn a_value_in_the_place_of_its_path_is_not_shown() {
             let apply = ws.pushready(&["-vv", "apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
             let output = apply.env(name, value).run();
             canary::assert_absent(name, output.to_string(), &secrets.all());
-            output.fails(1).stdout_has("holds the value itself");
+            output.fails(1).stdout_has("contains the value itself");
         }
         ws.run(&["remove"]).success();
         let [seed, token] = [secrets.seed.json(), secrets.token.clone()];
         for (name, value, said) in [
-            ("PUSHREADY_SEED_DIR", &seed, "names no folder (<"),
-            ("PUSHREADY_SEED_DIR", &token, "names no folder (<"),
-            ("PUSHREADY_TRUSTED_FOLDERS", &token, "is passed over: a folder begins with"),
-            ("PUSHREADY_REMOTES_ROOTS", &seed, "is passed over: a folder begins with"),
-            (&format!("PUSHREADY_{token}"), &seed, "is passed over: it is no variable"),
+            ("PUSHREADY_SEED_DIR", &seed, "is not the path of a folder (<"),
+            ("PUSHREADY_SEED_DIR", &token, "is not the path of a folder (<"),
+            ("PUSHREADY_TRUSTED_FOLDERS", &token, "is ignored: the path of a folder starts with"),
+            ("PUSHREADY_REMOTES_ROOTS", &seed, "is ignored: the path of a folder starts with"),
+            (&format!("PUSHREADY_{token}"), &seed, "is ignored: it is not a variable"),
         ] {
             let output =
                 ws.pushready(&["-vv", "apply"]).env(name, value).run().success().stdout_has(said);
             canary::assert_absent(name, output.to_string(), &secrets.all());
             ws.run(&["remove"]).success();
         }
+    });
+}
+
+/// Tokens have no slash, as a rule, and base64 has one now and then: neither is printed where a path
+/// or a name is wanted.
+#[test]
+fn a_token_in_the_place_of_a_path_or_a_name_is_not_printed() {
+    sandbox(|ws| {
+        let body = "Canary0123456789".repeat(2);
+        let tokens = ["at-", "rt_", "sk-proj-", "eyJhbGciOiJSUzI1NiJ9.e30."].map(|start| {
+            // what is looked for is the part that no program knows
+            format!("{start}{body}")
+        });
+        let base64 = format!("{body}/{body}");
+        let check = |name: &str, value: &str| {
+            for command in [&["-vv", "apply"][..], &["apply", "--json"], &["-vv", "doctor"]] {
+                let output = ws.pushready(command).env(name, value).run();
+                canary::assert_absent(&format!("{command:?} {name}"), output.to_string(), &[&body]);
+            }
+        };
+        for name in [
+            "PUSHREADY_CODEX_AUTH_JSON_FILE",
+            "PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE",
+            "PUSHREADY_DEPLOY_KEYS_FILE",
+            "PUSHREADY_DEPLOY_KEY_FILE",
+            "PUSHREADY_GITHUB_TOKEN_FILE",
+            "CLAUDE_CODE_OAUTH_TOKEN_FILE",
+            "PUSHREADY_SEED_DIR",
+            "PUSHREADY_TRUSTED_FOLDERS",
+            "PUSHREADY_REMOTES_ROOTS",
+        ] {
+            check(name, &base64);
+            check(name, &tokens[0]);
+        }
+        for token in &tokens {
+            check("PUSHREADY_CODEX_AUTH_JSON_FILE", token);
+            check("PUSHREADY_REPOSITORY", token);
+            for url in [
+                format!("https://{token}@github.com/acme/app"),
+                format!("https://dev:{token}@github.com/acme/app.git"),
+                format!("https://{token}@github.com/acme"),
+                format!("{token}@github.com:acme/app"),
+            ] {
+                check("PUSHREADY_REPOSITORY", &url);
+                let key = &*KeyPair::generate("app").private;
+                let output = ws
+                    .pushready(&["-vv", "apply"])
+                    .env("PUSHREADY_REPOSITORY", &url)
+                    .env("PUSHREADY_DEPLOY_KEY", key)
+                    .run();
+                canary::assert_absent(&url, output.to_string(), &[&body]);
+                ws.run(&["remove"]).success();
+            }
+        }
+        // it is a path all the same where a file has that name
+        ws.write("token", format!("sk-ant-oat01-{}", "x".repeat(60)), 0o600);
+        ws.pushready(&["apply"])
+            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "token")
+            .run()
+            .success()
+            .stdout_has("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE");
     });
 }
 

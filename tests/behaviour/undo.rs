@@ -292,7 +292,7 @@ fn an_edit_is_kept_and_named_in_every_kind_of_file() {
             ws,
             ".codex/config.toml",
             |text| text.replacen("\"trusted\"", "\"untrusted\"", 1),
-            "~/.codex/config.toml: kept: our lines were changed since",
+            "~/.codex/config.toml: kept: pushready's lines were changed since",
             |_| ws.read(".codex/config.toml"),
         );
         assert!(ws.read(".codex/config.toml").starts_with("model = \"x\" # mine\r\n"));
@@ -312,7 +312,7 @@ fn what_was_added_to_our_section_stays_in_force_and_is_named() {
             all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
             ws.run(&["remove"])
                 .fails(1)
-                .stdout_has("~/.gitconfig: kept: the header of our section");
+                .stdout_has("~/.gitconfig: kept: the header of pushready's section");
             assert_eq!(ws.read(".gitconfig"), format!("{before}[include]\n\tpath = ~/other\n"));
             ws.git(&["config", "user.email"]).run().success().stdout_has("me@example.com");
             ws.run(&["remove"]).success();
@@ -426,5 +426,70 @@ fn a_link_into_a_dotfiles_folder_that_is_not_there_yet_leaves_none() {
         ws.run(&["remove"]).success();
         assert!(!ws.home().join("dot").exists());
         assert!(ws.home().join(".ssh/config").is_symlink());
+    });
+}
+
+/// The attributes of a file, its access control list among them, by name.
+fn attributes(ws: &Workspace, path: &str) -> Vec<(String, Vec<u8>)> {
+    let path = ws.home().join(path);
+    let mut names = vec![0; 4096];
+    let length = rustix::fs::listxattr(&path, &mut names).unwrap();
+    let names = names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    let attributes = names.map(|name| {
+        let name = String::from_utf8(name.to_vec()).unwrap();
+        let mut value = vec![0; 4096];
+        let length = rustix::fs::getxattr(&path, &name, &mut value).unwrap();
+        value.truncate(length);
+        (name, value)
+    });
+    let mut attributes: Vec<_> = attributes.collect();
+    attributes.sort();
+    attributes
+}
+
+/// Whoever shares a file with a colleague or a backup program wants it shared after apply as well.
+#[test]
+fn shared_files_keep_their_access_control_lists_and_attributes() {
+    sandbox(|ws| {
+        let all = All::new();
+        let files = [".gitconfig", ".ssh/config", ".codex/config.toml", ".claude.json"];
+        // the owner, this user by name, the group, the mask, all others (linux/posix_acl_xattr.h)
+        let mut list = 2_u32.to_le_bytes().to_vec();
+        for (tag, permissions, id) in [
+            (1_u16, 6_u16, u32::MAX),
+            (2, 4, rustix::process::geteuid().as_raw()),
+            (4, 0, u32::MAX),
+            (0x10, 4, u32::MAX),
+            (0x20, 0, u32::MAX),
+        ] {
+            list.extend(tag.to_le_bytes());
+            list.extend(permissions.to_le_bytes());
+            list.extend(id.to_le_bytes());
+        }
+        ws.write(".ssh/config", "Host x\n", 0o600);
+        ws.set_mode(".ssh", 0o700);
+        ws.write("dotfiles/gitconfig", "[user]\n\tname = Dev\n", 0o600);
+        symlink("dotfiles/gitconfig", ws.home().join(".gitconfig")).unwrap();
+        ws.write(".codex/config.toml", "model = \"x\"\n", 0o600);
+        ws.write(".claude.json", "{\"a\":1}", 0o600);
+        for file in files {
+            let path = ws.home().join(file);
+            let set = |name: &str, value: &[u8]| {
+                rustix::fs::setxattr(&path, name, value, rustix::fs::XattrFlags::empty()).unwrap();
+            };
+            set("system.posix_acl_access", &list);
+            set("user.note", b"mine");
+        }
+        let before = files.map(|file| (attributes(ws, file), ws.read(file)));
+        assert!(before.iter().all(|(attributes, _)| attributes.len() == 2), "{before:?}");
+        all.pushready(ws, &["apply"]).run().success();
+        for (file, (attributes_before, text)) in files.into_iter().zip(&before) {
+            assert_ne!(ws.read(file), *text, "{file} was not written");
+            assert_eq!(attributes(ws, file), *attributes_before, "{file}");
+        }
+        ws.run(&["remove"]).success();
+        for (file, (attributes_before, text)) in files.into_iter().zip(&before) {
+            assert_eq!((attributes(ws, file), &ws.read(file)), (attributes_before.clone(), text));
+        }
     });
 }

@@ -17,7 +17,7 @@ use crate::home::Home;
 use crate::provision::Item;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
-use crate::resource::{Change, Verdict};
+use crate::resource::{EditVerdict, FileChange};
 use crate::state::State;
 use crate::state::receipt::{Desired, Receipt};
 use crate::state::recovery;
@@ -239,7 +239,7 @@ fn forget_lock_files(folder: &Path) {
 fn name_what_was_kept(plan: &mut Plan) {
     for Planned { item, steps } in &mut plan.items {
         if let Some(why) = steps.iter().find_map(|step| match &step.verdict {
-            Verdict::Kept(why) | Verdict::Change(Change { kept: Some(why), .. }) => {
+            EditVerdict::Kept(why) | EditVerdict::Change(FileChange { kept: Some(why), .. }) => {
                 Some(why.clone())
             }
             _ => None,

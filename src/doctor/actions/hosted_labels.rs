@@ -41,7 +41,7 @@ impl HostedLabels {
         let text = match file::observe(path, Kind::Shared) {
             Ok(Some(content)) => Ok(String::from_utf8_lossy(&content.bytes).into_owned()),
             Ok(None) => Err("there is no such file".to_owned()),
-            Err(obstacle) => Err(obstacle.explain(path).0),
+            Err(obstacle) => Err(obstacle.finding(path).summary),
         };
         text.and_then(|text| {
             Self::parse(&text).ok_or_else(|| "it is not of the table's form".to_owned())
@@ -147,7 +147,7 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
         assert!(made.success());
         let labels = HostedLabels::load(Some(&fifo));
-        assert!(labels.problem.unwrap().contains("a FIFO stands at"));
+        assert!(labels.problem.unwrap().contains("is a FIFO, not a regular file"));
         assert!(
             HostedLabels::load(Some(&folder.path().join("none")))
                 .problem

@@ -29,9 +29,9 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
     if let Some(token) = context.env.text(variables::CLAUDE_CODE_OAUTH_TOKEN) {
         // the client sends it as it stands, quotes and all
         return match ClaudeToken::parse(&token.into()) {
-            Err(defect) => Judgement::fail(
+            Err(finding) => Judgement::fail(
                 Code::ClaudeTokenMalformed,
-                format!("CLAUDE_CODE_OAUTH_TOKEN: {}", defect.reason),
+                format!("CLAUDE_CODE_OAUTH_TOKEN: {}", finding.summary),
                 new_token(context),
             ),
             Ok(checked) if checked.repairs.is_empty() => {

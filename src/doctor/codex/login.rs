@@ -53,7 +53,7 @@ pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Judge
     let record = context.desired.codex.as_ref();
     let Some(auth) = auth else {
         let (code, why) = match CodexAuth::parse(bytes) {
-            Err(defect) => (defect.code, defect.reason.into_owned()),
+            Err(finding) => (finding.code, finding.summary),
             Ok(_) => (Code::CodexAuthMalformed, "it does not parse".to_owned()),
         };
         return Judgement::fail(code, format!("Codex cannot use auth.json: {why}"), restore());

@@ -237,7 +237,7 @@ pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
         said.is_ok_and(|output| output.stderr.contains("transport 'ssh' not allowed"))
     };
     // which git in the clone would be told as well, if the variable did not count more
-    let by_variable = context.env.as_it_stands(observed::GIT_ALLOW_PROTOCOL).is_some();
+    let by_variable = context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
     let in_clone = || !by_variable && hold(clones, |clone| clone.settings().forbids_ssh());
     (*context.facts.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {
         let code = Code::GitTransportForbidden;

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::assembly;
 use super::context::Depth;
 use super::outcome::{Outcome, Status};
+use crate::document::Header;
 use crate::error::Exit;
 
 pub use text::render;
 
 #[derive(Debug, Serialize)]
 pub struct Report {
-    pub schema_version: u32,
-    pub tool: &'static str,
-    pub version: &'static str,
+    #[serde(flatten)]
+    pub header: Header,
     pub binary_path: String,
     pub finished_at: Timestamp,
     pub provisioned_at: Option<Timestamp>,
@@ -148,9 +148,7 @@ pub(super) mod tests {
     /// One of these checks.
     pub fn report(checks: Vec<Outcome>) -> Report {
         Report {
-            schema_version: 1,
-            tool: "pushready",
-            version: "0",
+            header: Header::new(),
             binary_path: String::new(),
             finished_at: Timestamp::UNIX_EPOCH,
             provisioned_at: None,

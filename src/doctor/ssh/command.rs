@@ -97,9 +97,8 @@ impl Choice {
     /// For a repository with these clones in view: git's configuration may be another one in each.
     /// `Err`: git refuses it.
     pub fn of(context: &Context, clones: &[&InView]) -> Result<Self, WithoutValue> {
-        let variable = |name| {
-            context.env.as_it_stands(name).map(|text| text.to_string_lossy().trim().to_owned())
-        };
+        let variable =
+            |name| context.env.raw(name).map(|text| text.to_string_lossy().trim().to_owned());
         // git takes an empty one too, and cannot run it
         let by_variable = variable(observed::GIT_SSH_COMMAND).map(|text| (By::Variable, text));
         let has_own =

@@ -208,7 +208,7 @@ pub fn known_hosts(context: &Context) -> Judgement {
         return Judgement::skip("ssh has no home here");
     };
     let path = folder.join("known_hosts");
-    if let Some(what) = place::standing(&path) {
+    if let Some(what) = place::not_a_file(&path) {
         // ssh would wait for it at each connection
         return Judgement::obstructed(&Obstacle::NotRegular(what), &path);
     }

@@ -139,7 +139,7 @@ pub fn live(
     }
     let auth = match CodexAuth::parse(&content.bytes) {
         Ok(auth) => auth,
-        Err(defect) => return wrecked(defect.code, "auth.json was no file that Codex can read"),
+        Err(finding) => return wrecked(finding.code, "auth.json was no file that Codex can read"),
     };
     match auth.state(now) {
         Liveness::Stub => wrecked(Code::CodexAuthClobbered, "auth.json held no usable login"),

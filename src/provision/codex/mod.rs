@@ -18,7 +18,7 @@ use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, obstructed};
+use crate::resource::{Edit, Resource, Target};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::settings::Sourced;
 use crate::state::receipt::{CodexRecord, Desired};
@@ -42,7 +42,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     }
     let content = match file::observe(&path, Kind::Secret) {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail(Subject::Codex, obstructed(&obstacle, &path))),
+        Err(obstacle) => return Some(Item::fail(Subject::Codex, obstacle.finding(&path))),
     };
     let live = live(
         content.as_ref(),

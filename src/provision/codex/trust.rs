@@ -9,7 +9,7 @@ use crate::provision::{Context, Item};
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, Undo, block, obstructed};
+use crate::resource::{Edit, Resource, Target, Undo, block};
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 
@@ -34,7 +34,7 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     let content = match file::observe(&path, Kind::Shared) {
         Ok(content) => content,
         Err(obstacle) => {
-            return Some(Item::fail(Subject::CodexTrust, obstructed(&obstacle, &path)));
+            return Some(Item::fail(Subject::CodexTrust, obstacle.finding(&path)));
         }
     };
     let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
@@ -89,7 +89,7 @@ trust_level = \"trusted\"
             Some(Edit::Revert { undo: undo.clone(), saved: None, descendant: false })
         }
         (true, None) => None,
-        (false, _) => Some(Edit::Block { text, place: block::Place::Tail }),
+        (false, _) => Some(Edit::Block { text, place: block::Position::Tail }),
     };
     let id = context.id(EntryName::CodexTrust, &path);
     let resources: Vec<_> = edit

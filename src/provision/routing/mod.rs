@@ -24,7 +24,7 @@ use crate::home::Home;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, block, obstructed, place};
+use crate::resource::{Edit, Resource, Target, block, place};
 use crate::ssh_match;
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
@@ -174,7 +174,8 @@ fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
 /// A folder of ssh's that others may write.
 pub fn open_to_others(folder: &Path) -> Option<Finding> {
     let metadata = std::fs::metadata(folder).ok()?;
-    place::open(folder, &metadata).map(|obstacle| obstructed(&obstacle, &folder.join("config")))
+    let obstacle = place::open(folder, &metadata).ok()??;
+    Some(obstacle.finding(&folder.join("config")))
 }
 
 fn unspeakable(odd: &str) -> Item {
@@ -203,7 +204,7 @@ pub struct Include {
     pub name: EntryName,
     pub target: Target,
     pub text: String,
-    place: block::Place,
+    place: block::Position,
 }
 
 /// Whether what the last apply had ssh read is there no longer.
@@ -234,7 +235,7 @@ pub fn includes(home: &Home) -> Vec<Include> {
         name: EntryName::SshInclude,
         target: target(folder.join("config"), Lock::None),
         text: format!("Include {}\n", ssh_quoted(&state.join("ssh_config"))),
-        place: block::Place::Head,
+        place: block::Position::Head,
     });
     let git = Include {
         name: EntryName::GitInclude,
@@ -244,7 +245,7 @@ pub fn includes(home: &Home) -> Vec<Include> {
             "[include]\n\tpath = {}\n",
             config::quoted(&state.join("gitconfig").to_string_lossy())
         ),
-        place: block::Place::Tail,
+        place: block::Position::Tail,
     };
     ssh.into_iter().chain([git]).collect()
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::codex_file::Opaque;
+use super::json::Opaque;
 use super::jwt::{Identity, Lifetime};
 use super::{digest, reveal};
 
@@ -202,7 +202,7 @@ impl CodexAuth {
                 }
                 Some(true) => Liveness::Usable,
                 Some(false) if self.tokens.is_some() => {
-                    Liveness::Incomplete("an empty `OPENAI_API_KEY` stands before its tokens")
+                    Liveness::Incomplete("an empty `OPENAI_API_KEY` overrides its tokens")
                 }
                 Some(false) => Liveness::Stub,
                 None => {
@@ -358,7 +358,7 @@ impl Tokens {
 }
 
 const UNSENDABLE: &str =
-    "the credential holds a line break or a character that no request can carry";
+    "the credential contains a line break or a character that a request cannot contain";
 
 /// Whether it can stand in a header.
 fn is_sendable(secret: &SecretString) -> bool {
@@ -370,5 +370,4 @@ pub(super) fn is_blank(secret: &SecretString) -> bool {
 }
 
 #[cfg(test)]
-#[path = "codex_auth_tests.rs"]
 mod tests;

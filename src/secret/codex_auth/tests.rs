@@ -107,7 +107,7 @@ fn states() {
     both["tokens"]["refresh_token"] = json!("");
     assert_eq!(auth(&both).state(now()), Liveness::Stub);
     let shadowed = with(&[("/auth_mode", Value::Null), ("/OPENAI_API_KEY", json!(""))]);
-    let reason = "an empty `OPENAI_API_KEY` stands before its tokens";
+    let reason = "an empty `OPENAI_API_KEY` overrides its tokens";
     assert_eq!(auth(&shadowed).state(now()), Liveness::Incomplete(reason));
     assert_eq!(auth(&json!({"personal_access_token": ""})).state(now()), Liveness::Stub);
     assert_eq!(

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::text::{Repairs, decode_base64, gather, placeholder, strip_word, unwrap};
-use super::{Checked, Defect, reveal, sha256};
-use crate::catalogue::Code;
+use super::{Checked, finding, reveal, sha256};
+use crate::catalogue::{Code, Finding};
 
 /// Length of the tokens seen in the wild. A first line at least as long was not wrapped, so nothing
 /// is joined to it.
@@ -24,21 +24,21 @@ pub struct ClaudeToken(SecretString);
 
 impl ClaudeToken {
     /// Repairs and checks one token. A blank value is the caller's to treat as unset.
-    pub fn parse(input: &SecretString) -> Result<Checked<Self>, Defect> {
+    pub fn parse(input: &SecretString) -> Result<Checked<Self>, Finding> {
         let input = reveal(input);
         if input.len() > MAX_TOKEN {
             return malformed("it is longer than 16 KiB", MAKE_ONE);
         }
         let mut repairs = Repairs::default();
-        let mut text = bare(input, &mut repairs);
+        let mut text = strip_wrapping(input, &mut repairs);
         if !text.starts_with("sk-")
             && let Some(inner) = unwrapped_base64(&text)
         {
             repairs.note("base64 wrapping");
-            text = bare(&inner, &mut repairs);
+            text = strip_wrapping(&inner, &mut repairs);
         }
-        if let Some(defect) = foreign(&text) {
-            return Err(defect);
+        if let Some(finding) = other_kind(&text) {
+            return Err(finding);
         }
         let token = join(&text, &mut repairs)?;
         let body = body(&token).unwrap_or_default();
@@ -46,7 +46,7 @@ impl ClaudeToken {
             return malformed("more than one token in it", "give the token alone");
         }
         if !body.chars().all(is_token_character) {
-            return malformed("it holds characters that no token holds", MAKE_ONE);
+            return malformed("it contains characters that are not allowed in a token", MAKE_ONE);
         }
         if body.len() < MIN_BODY {
             return malformed("it is truncated: only its beginning is there", MAKE_ONE);
@@ -101,12 +101,12 @@ fn concat(parts: &[&str]) -> SecretString {
     SecretString::from(text.as_str())
 }
 
-fn malformed<T>(reason: &'static str, hint: &'static str) -> Result<T, Defect> {
-    Err(Defect::new(Code::ClaudeTokenMalformed, reason, hint))
+fn malformed<T>(reason: &'static str, hint: &'static str) -> Result<T, Finding> {
+    Err(finding(Code::ClaudeTokenMalformed, reason, hint))
 }
 
 /// Without quotes, literal `\n` at the end, and what stands before a token in a shell or a header.
-fn bare(input: &str, repairs: &mut Repairs) -> Zeroizing<String> {
+fn strip_wrapping(input: &str, repairs: &mut Repairs) -> Zeroizing<String> {
     let mut text = unwrap(input, repairs);
     loop {
         let length = text.len();
@@ -150,14 +150,14 @@ fn unwrapped_base64(text: &str) -> Option<Zeroizing<String>> {
 }
 
 /// Other things that people take for the token.
-fn foreign(text: &str) -> Option<Defect> {
+fn other_kind(text: &str) -> Option<Finding> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     let (reason, hint) = if body(text).is_some() {
         return None;
     } else if starts(&["sk-ant-api"]) {
         ("an API key of Anthropic, which is billed by use, not a subscription's token", MAKE_ONE)
     } else if starts(&["sk-ant-ort"]) {
-        ("a refresh token, which serves once and then breaks its other holders", MAKE_ONE)
+        ("a refresh token, which can be used once and then logs out its other users", MAKE_ONE)
     } else if starts(&["sk-ant-admin"]) {
         ("an administration key of Anthropic", MAKE_ONE)
     } else if starts(&["sk-ant-sid"]) {
@@ -170,23 +170,23 @@ fn foreign(text: &str) -> Option<Defect> {
         return placeholder(text, Code::ClaudeTokenMalformed);
     } else if text.starts_with('{') && text.contains("claudeAiOauth") {
         (
-            "a whole `.credentials.json`: its login lives for hours and its refresh token serves once",
+            "a whole `.credentials.json`: its login expires after hours and its refresh token can be used once",
             MAKE_ONE,
         )
     } else if text.starts_with('{') {
         ("a JSON document, not a token", MAKE_ONE)
     } else if text.contains("BEGIN ") {
         ("a key block, not a token", MAKE_ONE)
-    } else if let Some(defect) = placeholder(text, Code::ClaudeTokenMalformed) {
-        return Some(defect);
+    } else if let Some(finding) = placeholder(text, Code::ClaudeTokenMalformed) {
+        return Some(finding);
     } else if text.contains("sk-ant-oat") {
-        ("there is other text before the token", "give the token alone")
+        ("it contains other text before the token", "give the token alone")
     } else if text.contains('#') && text.chars().all(|c| is_token_character(c) || c == '#') {
         ("the code that the browser showed, not the token", MAKE_ONE)
     } else {
         ("it does not begin as a token of `claude setup-token` does", MAKE_ONE)
     };
-    Some(Defect::new(Code::ClaudeTokenMalformed, reason, hint))
+    Some(finding(Code::ClaudeTokenMalformed, reason, hint))
 }
 
 /// What follows `sk-ant-oatNN-`.
@@ -201,20 +201,17 @@ fn is_token_character(character: char) -> bool {
 
 /// One line for what a terminal wrapped: every line of the token's alphabet, all but the last
 /// equally long, and the first too short to be the whole.
-fn join(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect> {
+fn join(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Finding> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let (Some((first, rest)), Some((last, init))) = (lines.split_first(), lines.split_last())
     else {
-        return malformed("there is nothing in it", MAKE_ONE);
+        return malformed("it is empty", MAKE_ONE);
     };
     if rest.iter().any(|line| line.contains("sk-ant-")) {
         return malformed("more than one token in it", "give the token alone");
     }
     if first.contains(char::is_whitespace) {
-        return malformed(
-            "there is a blank within it",
-            "give the token alone, copied in one piece",
-        );
+        return malformed("it contains a space", "give the token alone, copied in one piece");
     }
     if rest.is_empty() {
         return Ok(Zeroizing::new((*first).to_owned()));
@@ -225,7 +222,7 @@ fn join(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect> 
         && lines.iter().all(|line| line.chars().all(is_token_character));
     if !wrapped {
         return malformed(
-            "there is other text after the token",
+            "it contains other text after the token",
             "give the token alone, on one line",
         );
     }
@@ -234,5 +231,4 @@ fn join(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect> 
 }
 
 #[cfg(test)]
-#[path = "claude_token_tests.rs"]
 mod tests;

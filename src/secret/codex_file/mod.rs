@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::codex_auth::{CodexAuth, Mode, Tokens, is_blank};
-use super::text::Text;
-use super::{Defect, MAX_JSON, jwt, reveal};
-use crate::catalogue::Code;
+use super::json::{Opaque, Text};
+use super::{MAX_JSON, finding, json_finding, jwt, reveal};
+use crate::catalogue::{Code, Finding};
 
 /// Deeper than any login; Codex itself skips what it does not know, however deep.
 const MAX_DEPTH: usize = 64;
@@ -32,32 +32,32 @@ impl CodexAuth {
 
     /// A file as Codex reads it. Errors where Codex fails to load it: `codex-auth-malformed`, or
     /// `codex-auth-incomplete` for a login that lacks one of its tokens.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Defect> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, Finding> {
         if bytes.len() > MAX_JSON {
             return Err(malformed("it is longer than 1 MiB"));
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Err(malformed("the bytes are no UTF-8 text"));
+            return Err(malformed("the bytes are not UTF-8 text"));
         };
         if !text.trim_ascii_start().starts_with('{') {
-            return Err(malformed("it is no JSON object"));
+            return Err(malformed("it is not a JSON object"));
         }
         if depth(text) > MAX_DEPTH {
             return Err(malformed("it is nested too deeply"));
         }
         let file: File = serde_json::from_str(text).map_err(|error| {
-            Defect::json(Code::CodexAuthMalformed, "codex cannot read it", &error, LOG_IN)
+            json_finding(Code::CodexAuthMalformed, "codex cannot read it", &error, LOG_IN)
         })?;
         Self::from_file(file)
     }
 
-    fn from_file(file: File) -> Result<Self, Defect> {
+    fn from_file(file: File) -> Result<Self, Finding> {
         let named = match file.auth_mode {
             None => None,
             Some(Text(name)) => {
                 match Mode::ALL.into_iter().find(|mode| mode.name() == reveal(&name)) {
                     Some(mode) => Some(mode),
-                    None => return Err(malformed("`auth_mode` names no mode that codex knows")),
+                    None => return Err(malformed("`auth_mode` is not a mode that codex knows")),
                 }
             }
         };
@@ -65,7 +65,7 @@ impl CodexAuth {
             None => None,
             Some(Text(time)) => match jwt::rfc3339(reveal(&time)) {
                 Some(time) => Some(time),
-                None => return Err(malformed("`last_refresh` is no RFC 3339 time")),
+                None => return Err(malformed("`last_refresh` is not an RFC 3339 time")),
             },
         };
         let objects = [&file.bedrock_api_key, &file.bedrock_access_keys];
@@ -106,10 +106,10 @@ impl CodexAuth {
     /// final newline.
     pub fn to_json(&self) -> SecretString {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_JSON / 16));
-        let file = Written {
+        let file = FileOut {
             auth_mode: self.mode.name(),
             openai_api_key: self.api_key.as_ref().map(reveal),
-            tokens: self.tokens.as_ref().map(|tokens| WrittenTokens {
+            tokens: self.tokens.as_ref().map(|tokens| TokensOut {
                 id_token: reveal(&tokens.id),
                 access_token: reveal(&tokens.access),
                 refresh_token: reveal(&tokens.refresh),
@@ -129,18 +129,18 @@ impl CodexAuth {
 }
 
 impl Tokens {
-    fn from_file(file: TokensFile) -> Result<Self, Defect> {
+    fn from_file(file: TokensFile) -> Result<Self, Finding> {
         let Some(Text(id)) = file.id_token else {
-            return Err(lacks("`tokens.id_token` is missing"));
+            return Err(incomplete("`tokens.id_token` is missing"));
         };
         let Some(Text(access)) = file.access_token else {
-            return Err(lacks("`tokens.access_token` is missing"));
+            return Err(incomplete("`tokens.access_token` is missing"));
         };
         let Some(Text(refresh)) = file.refresh_token else {
-            return Err(lacks("`tokens.refresh_token` is missing"));
+            return Err(incomplete("`tokens.refresh_token` is missing"));
         };
         let Some(identity) = jwt::identity(reveal(&id)) else {
-            return Err(malformed("`tokens.id_token` is no JWT that codex can read"));
+            return Err(malformed("`tokens.id_token` is not a JWT that codex can read"));
         };
         let access_lifetime = jwt::lifetime(reveal(&access));
         let issued = access_lifetime.issued.or_else(|| jwt::lifetime(reveal(&id)).issued);
@@ -156,12 +156,12 @@ impl Tokens {
     }
 }
 
-pub(super) fn malformed(reason: &'static str) -> Defect {
-    Defect::new(Code::CodexAuthMalformed, reason, LOG_IN)
+pub(super) fn malformed(reason: &'static str) -> Finding {
+    finding(Code::CodexAuthMalformed, reason, LOG_IN)
 }
 
-pub(super) fn lacks(reason: &'static str) -> Defect {
-    Defect::new(Code::CodexAuthIncomplete, reason, LOG_IN)
+pub(super) fn incomplete(reason: &'static str) -> Finding {
+    finding(Code::CodexAuthIncomplete, reason, LOG_IN)
 }
 
 /// How deep brackets nest outside strings.
@@ -206,12 +206,12 @@ struct TokensFile {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct FileOut<'a> {
     auth_mode: &'static str,
     #[serde(rename = "OPENAI_API_KEY")]
     openai_api_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<WrittenTokens<'a>>,
+    tokens: Option<TokensOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_refresh: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,38 +225,12 @@ struct Written<'a> {
 }
 
 #[derive(Serialize)]
-struct WrittenTokens<'a> {
+struct TokensOut<'a> {
     id_token: &'a str,
     access_token: &'a str,
     refresh_token: &'a str,
     account_id: Option<&'a str>,
 }
 
-/// A credential of a kind that we hand through unread; its strings are wiped when dropped.
-#[derive(Deserialize, Serialize)]
-#[serde(transparent)]
-pub(super) struct Opaque(serde_json::Value);
-
-impl Opaque {
-    pub(super) fn json(&self) -> Zeroizing<String> {
-        Zeroizing::new(self.0.to_string())
-    }
-}
-
-impl Drop for Opaque {
-    fn drop(&mut self) {
-        let mut values = vec![&mut self.0];
-        while let Some(value) = values.pop() {
-            match value {
-                serde_json::Value::String(text) => text.zeroize(),
-                serde_json::Value::Array(items) => values.extend(items),
-                serde_json::Value::Object(entries) => values.extend(entries.values_mut()),
-                _ => {}
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-#[path = "codex_file_tests.rs"]
 mod tests;

@@ -10,7 +10,7 @@ use Liveness::{Dead, Refreshable, Stub, Usable};
 type Verdict = Result<Liveness, Code>;
 
 fn verdict(bytes: &[u8]) -> Verdict {
-    CodexAuth::parse(bytes).map(|auth| auth.state(now())).map_err(|defect| defect.code)
+    CodexAuth::parse(bytes).map(|auth| auth.state(now())).map_err(|finding| finding.code)
 }
 
 /// 24 files as people have them, what codex 0.169.0 does with each, and our verdict.
@@ -187,12 +187,12 @@ fn bombs_are_refused() {
 #[test]
 fn an_error_names_the_place_only() {
     let text = chatgpt(Some("chatgpt")).to_string().replace("null", "nul");
-    let defect = CodexAuth::parse(text.as_bytes()).unwrap_err();
-    assert_eq!(defect.code, Malformed);
+    let finding = CodexAuth::parse(text.as_bytes()).unwrap_err();
+    assert_eq!(finding.code, Malformed);
     let column = text.find("nul").unwrap() + 4;
     assert_eq!(
-        defect.reason,
-        format!("codex cannot read it: no valid JSON at line 1 column {column}")
+        finding.summary,
+        format!("codex cannot read it: it is not JSON at line 1 column {column}")
     );
 }
 

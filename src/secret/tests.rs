@@ -1,6 +1,6 @@
-//! No byte of an input reaches what we say about it: neither `Debug` nor a defect, in any encoding.
+//! No byte of an input reaches what we say about it: neither `Debug` nor a finding, in any encoding.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -33,36 +33,39 @@ fn forms(canary: &str) -> Vec<String> {
     forms
 }
 
-fn silent(said: &str, canary: &str) {
+fn silent(text: &str, canary: &str) {
     for form in forms(canary) {
-        assert!(!said.contains(&form), "leaked {form}: {said}");
+        assert!(!text.contains(&form), "leaked {form}: {text}");
     }
 }
 
 /// Everything that can be said about a result.
-fn said<T: fmt::Debug>(result: &Result<Checked<T>, Defect>) -> String {
-    if let Err(defect) = result {
+fn messages<T: fmt::Debug>(result: &Result<Checked<T>, Finding>) -> String {
+    if let Err(finding) = result {
         let style = |text: &str| {
             let sentence =
                 text.ends_with('.') || text.starts_with(|c: char| c.is_uppercase() && c.is_ascii());
             let known = ["Ed25519", "PKCS", "OpenSSH"].iter().any(|name| text.starts_with(name));
             assert!(!text.is_empty() && (!sentence || known), "{text}");
         };
-        style(&defect.reason);
-        style(&defect.hint);
-        return format!("{defect:?} {defect:#?} {defect} {}", defect.code);
+        style(&finding.summary);
+        style(&finding.fix.message);
+        return format!("{finding:?} {finding:#?} {} {}", finding.summary, finding.fix.message);
     }
     format!("{result:?} {result:#?}")
 }
 
 fn everything(text: &str, canary: &str) {
     let secret = SecretString::from(text);
-    silent(&said(&DeployKey::parse(&secret)), canary);
-    silent(&said(&ClaudeToken::parse(&secret)), canary);
-    silent(&said(&CodexAuth::parse_seed(&secret, now())), canary);
+    silent(&messages(&DeployKey::parse(&secret)), canary);
+    silent(&messages(&ClaudeToken::parse(&secret)), canary);
+    silent(&messages(&CodexAuth::parse_seed(&secret, now())), canary);
     silent(&format!("{:?}", CodexAuth::parse(text.as_bytes())), canary);
     silent(&format!("{:?}", CredentialsFile::parse(text.as_bytes())), canary);
-    silent(&format!("{:?}", utf8([text.as_bytes(), b"\xff"].concat(), Code::KeyMalformed)), canary);
+    silent(
+        &format!("{:?}", utf8(&[text.as_bytes(), b"\xff"].concat(), Code::KeyMalformed)),
+        canary,
+    );
 }
 
 #[test]

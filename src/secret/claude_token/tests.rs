@@ -12,7 +12,7 @@ fn oat() -> String {
     token("oat01", 95)
 }
 
-fn parse(text: &str) -> Result<Checked<ClaudeToken>, Defect> {
+fn parse(text: &str) -> Result<Checked<ClaudeToken>, Finding> {
     ClaudeToken::parse(&SecretString::from(text))
 }
 
@@ -23,7 +23,7 @@ fn wrap(text: &str, columns: usize, before: &str, end: &str) -> String {
 }
 
 fn repaired(name: &str, text: &str, repairs: &[&str]) {
-    let checked = parse(text).unwrap_or_else(|defect| panic!("{name}: {defect}"));
+    let checked = parse(text).unwrap_or_else(|finding| panic!("{name}: {finding:?}"));
     assert_eq!(checked.repairs, repairs, "{name}");
     assert_eq!(reveal(checked.value.expose()), oat(), "{name}");
 }
@@ -76,10 +76,9 @@ fn certain_repairs() {
 fn refused_by_name() {
     let oat = oat();
     let (after, before) =
-        ("there is other text after the token", "there is other text before the token");
+        ("it contains other text after the token", "it contains other text before the token");
     let truncated = "it is truncated: only its beginning is there";
-    let credentials =
-        "a whole `.credentials.json`: its login lives for hours and its refresh token serves once";
+    let credentials = "a whole `.credentials.json`: its login expires after hours and its refresh token can be used once";
     let path = "it is the path of a file, not the content";
     let file = format!(
         r#"{{"claudeAiOauth":{{"accessToken":"{oat}","refreshToken":"{}"}}}}"#,
@@ -93,7 +92,7 @@ fn refused_by_name() {
         ),
         (
             token("ort01", 95),
-            "a refresh token, which serves once and then breaks its other holders",
+            "a refresh token, which can be used once and then logs out its other users",
         ),
         (token("admin01", 95), "an administration key of Anthropic"),
         (token("sid01", 95), "the session cookie of a browser"),
@@ -103,9 +102,9 @@ fn refused_by_name() {
         (base64(&file), credentials),
         (r#"{"a":1}"#.into(), "a JSON document, not a token"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----".into(), "a key block, not a token"),
-        ("{{ token }}".into(), "it is a template expression that nobody filled in"),
-        ("${var.token}".into(), "it is a template expression that nobody filled in"),
-        ("null".into(), "it is a word for nothing, such as null, not a value"),
+        ("{{ token }}".into(), "it is a template expression that was not evaluated"),
+        ("${var.token}".into(), "it is a template expression that was not evaluated"),
+        ("null".into(), "it is a word for an empty value, such as null"),
         ("~/token".into(), path),
         ("abcDEF123#state_1".into(), "the code that the browser showed, not the token"),
         ("hunter2".into(), "it does not begin as a token of `claude setup-token` does"),
@@ -113,23 +112,26 @@ fn refused_by_name() {
         (format!("OTHER={oat}"), before),
         (format!("{oat}\nStore this token securely."), after),
         (format!("{oat}\nabc"), after),
-        (format!("{oat} abc"), "there is a blank within it"),
+        (format!("{oat} abc"), "it contains a space"),
         (uneven, after),
         (format!("{}\n{}", &oat[..40], &oat[40..]), after),
         (format!("{}\n{}\n{}", &oat[..40], &oat[40..50], &oat[50..80]), after),
         (format!("{oat}\n{oat}"), "more than one token in it"),
-        (oat.replace("Ab", "A\u{e9}"), "it holds characters that no token holds"),
-        (oat.replace("Ab", "A\u{1b}[31m"), "it holds characters that no token holds"),
-        (oat.replace("Ab", "A%"), "it holds characters that no token holds"),
-        (format!("{oat}\""), "it holds characters that no token holds"),
+        (oat.replace("Ab", "A\u{e9}"), "it contains characters that are not allowed in a token"),
+        (
+            oat.replace("Ab", "A\u{1b}[31m"),
+            "it contains characters that are not allowed in a token",
+        ),
+        (oat.replace("Ab", "A%"), "it contains characters that are not allowed in a token"),
+        (format!("{oat}\""), "it contains characters that are not allowed in a token"),
         (token("oat01", MIN_BODY - 1), truncated),
         (token("oat01", 0), truncated),
         ("x".repeat(MAX_TOKEN + 1), "it is longer than 16 KiB"),
     ];
     for (text, reason) in table {
-        let defect =
+        let finding =
             parse(&text).err().unwrap_or_else(|| panic!("accepted where expected: {reason}"));
-        assert_eq!((defect.code, &*defect.reason), (Code::ClaudeTokenMalformed, reason));
+        assert_eq!((finding.code, &*finding.summary), (Code::ClaudeTokenMalformed, reason));
     }
     assert!(parse(&token("oat01", MIN_BODY)).is_ok());
 }

@@ -2,13 +2,12 @@
 
 use zeroize::Zeroizing;
 
-use super::Defect;
-use super::key_outline::{
+use super::outline::{
     ED25519_TO_OPENSSH, GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, TO_OPENSSH, encrypted, malformed,
     refuse,
 };
-use super::text::{Repairs, decode_base64, gather};
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding};
+use crate::secret::text::{Repairs, decode_base64, gather};
 
 /// The one private key between BEGIN and END.
 pub(super) struct Armour<'a> {
@@ -21,18 +20,15 @@ pub(super) struct Armour<'a> {
 impl<'a> Armour<'a> {
     /// None: no BEGIN line. An error: BEGIN lines, but not of exactly one whole private key in
     /// OpenSSH's form.
-    pub(super) fn find(text: &'a str) -> Result<Option<Self>, Defect> {
+    pub(super) fn find(text: &'a str) -> Result<Option<Self>, Finding> {
         let mut parts = text.split("BEGIN ");
         let mut before = parts.next().unwrap_or_default();
         let mut armours = Vec::new();
         let mut others = Vec::new();
         for part in parts {
-            let dashed = before.trim_end_matches(' ').ends_with(is_dash);
-            let label = part
-                .split(|c: char| is_dash(c) || c.is_control())
-                .next()
-                .unwrap_or_default()
-                .trim();
+            let dashed = before.trim_end_matches(' ').ends_with('-');
+            let label =
+                part.split(|c: char| c == '-' || c.is_control()).next().unwrap_or_default().trim();
             if dashed && label.contains("PRIVATE KEY") {
                 armours.push((before, label, part));
             } else if dashed {
@@ -63,12 +59,12 @@ impl<'a> Armour<'a> {
             }
         };
         container(label, part)?;
-        let rest = part.split_once(label).map_or("", |(_, rest)| rest).trim_start_matches(is_dash);
+        let rest = part.split_once(label).map_or("", |(_, rest)| rest).trim_start_matches('-');
         // By its dashes: a line of the body may end in END.
         let Some((body, end)) = rest
             .match_indices("END ")
             .filter_map(|(at, marker)| Some((rest.get(..at)?, rest.get(at + marker.len()..)?)))
-            .find(|(body, _)| body.ends_with(is_dash))
+            .find(|(body, _)| body.ends_with('-'))
         else {
             return malformed("it is truncated: the END line is missing", GIVE_WHOLE);
         };
@@ -76,10 +72,10 @@ impl<'a> Armour<'a> {
             return malformed("the BEGIN and END lines name different things", GIVE_WHOLE);
         };
         let beside =
-            |side: &str| !side.trim_matches(|c: char| is_dash(c) || c.is_whitespace()).is_empty();
+            |side: &str| !side.trim_matches(|c: char| c == '-' || c.is_whitespace()).is_empty();
         Ok(Some(Self {
             label,
-            body: body.trim_end_matches(is_dash),
+            body: body.trim_end_matches('-'),
             accompanied: beside(before) || beside(after) || !others.is_empty(),
         }))
     }
@@ -88,7 +84,7 @@ impl<'a> Armour<'a> {
         &self,
         text: &str,
         repairs: &mut Repairs,
-    ) -> Result<Zeroizing<Vec<u8>>, Defect> {
+    ) -> Result<Zeroizing<Vec<u8>>, Finding> {
         let begin = format!("-----BEGIN {}-----", self.label);
         let end = format!("-----END {}-----", self.label);
         repairs.note_if(
@@ -102,16 +98,14 @@ impl<'a> Armour<'a> {
             return malformed("it is a masked or shortened copy", GIVE_WHOLE);
         }
         if body.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '/' | '=')) {
-            return malformed("it holds characters that no key holds", GIVE_WHOLE);
+            return malformed("it contains characters that are not allowed in a key", GIVE_WHOLE);
         }
         match decode_base64(&body) {
             Some(bytes) if bytes.starts_with(MAGIC) => Ok(bytes),
             Some(bytes) if MAGIC.starts_with(&bytes) => {
-                malformed("it is truncated: nothing is in it", GIVE_WHOLE)
+                malformed("it is truncated: it has no content", GIVE_WHOLE)
             }
-            Some(_) => {
-                malformed("it is damaged: the content does not begin as OpenSSH's does", GIVE_WHOLE)
-            }
+            Some(_) => malformed("it is damaged: the content is not in OpenSSH's form", GIVE_WHOLE),
             None => malformed("it is truncated or damaged: characters are missing", GIVE_WHOLE),
         }
     }
@@ -144,7 +138,7 @@ impl<'a> Armour<'a> {
 }
 
 /// The containers other than OpenSSH's, by their label (RFC 7468) and headers (RFC 1421).
-fn container(label: &str, part: &str) -> Result<(), Defect> {
+fn container(label: &str, part: &str) -> Result<(), Finding> {
     if label == "OPENSSH PRIVATE KEY" {
         return Ok(());
     }
@@ -163,20 +157,15 @@ fn container(label: &str, part: &str) -> Result<(), Defect> {
             unsupported("an Ed25519 key in PKCS#8 form, not OpenSSH's", ED25519_TO_OPENSSH)
         }
         "PRIVATE KEY" => unsupported("a key in PKCS#8 form, not OpenSSH's", TO_OPENSSH),
-        _ if label.contains("PGP") => unsupported("a PGP key, which is no SSH key", NEW_KEY),
+        _ if label.contains("PGP") => unsupported("a PGP key, not an SSH key", NEW_KEY),
         _ => unsupported("a private key in another form than OpenSSH's", TO_OPENSSH),
     }
 }
 
 /// RFC 8410: the object identifier 1.3.101.112, DER-encoded.
 fn pkcs8_ed25519(part: &str) -> bool {
-    let body = part.trim_start_matches("PRIVATE KEY").trim_start_matches(is_dash);
-    let body = body.split(is_dash).next().unwrap_or_default();
+    let body = part.trim_start_matches("PRIVATE KEY").trim_start_matches('-');
+    let body = body.split('-').next().unwrap_or_default();
     decode_base64(body)
         .is_some_and(|der| der.windows(5).any(|window| window == [6, 3, 0x2b, 0x65, 0x70]))
-}
-
-/// Hyphens, and what word processors make of two or three of them.
-fn is_dash(character: char) -> bool {
-    matches!(character, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }

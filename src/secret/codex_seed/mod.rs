@@ -6,10 +6,10 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::codex_auth::{CodexAuth, Liveness, Mode, is_blank};
-use super::codex_file::{LOG_IN, lacks, malformed};
+use super::codex_file::{LOG_IN, incomplete, malformed};
 use super::text::{Repairs, decode_base64, gather, placeholder, strip_word, unwrap};
-use super::{Checked, Defect, MAX_JSON, reveal};
-use crate::catalogue::Code;
+use super::{Checked, MAX_JSON, finding, reveal};
+use crate::catalogue::{Code, Finding};
 
 /// Base64, JSON strings and quotes around a seed, in any order.
 const MAX_WRAPPINGS: usize = 4;
@@ -18,7 +18,7 @@ impl CodexAuth {
     /// A seed: the text of an `auth.json`, or an `at-…` access token. Completed: `auth_mode`,
     /// `account_id` from the id_token, `last_refresh` from when the access token was issued,
     /// else `now`.
-    pub fn parse_seed(input: &SecretString, now: Timestamp) -> Result<Checked<Self>, Defect> {
+    pub fn parse_seed(input: &SecretString, now: Timestamp) -> Result<Checked<Self>, Finding> {
         let input = reveal(input);
         if input.len() > 2 * MAX_JSON {
             return Err(malformed("it is longer than 1 MiB"));
@@ -37,15 +37,15 @@ impl CodexAuth {
         }
         let value = if text.starts_with("at-") {
             Self::from_access_token(access_token(&text, &mut repairs)?)
-        } else if let Some(defect) = foreign(&text) {
-            return Err(defect);
+        } else if let Some(finding) = other_kind(&text) {
+            return Err(finding);
         } else {
             Self::parse(text.as_bytes())?.complete(now, &mut repairs)?
         };
         Ok(Checked { value, repairs: repairs.into_names() })
     }
 
-    fn complete(mut self, now: Timestamp, repairs: &mut Repairs) -> Result<Self, Defect> {
+    fn complete(mut self, now: Timestamp, repairs: &mut Repairs) -> Result<Self, Finding> {
         if self.mode == Mode::ApiKey
             && !self.mode_named
             && self.api_key.as_ref().is_some_and(is_blank)
@@ -71,8 +71,8 @@ impl CodexAuth {
         }
         self.mode_named = true;
         match self.state(now) {
-            Liveness::Incomplete(reason) => Err(lacks(reason)),
-            Liveness::Stub => Err(lacks("it holds no credential")),
+            Liveness::Incomplete(reason) => Err(incomplete(reason)),
+            Liveness::Stub => Err(incomplete("it contains no credential")),
             Liveness::Usable | Liveness::Refreshable | Liveness::Dead => Ok(self),
         }
     }
@@ -119,7 +119,7 @@ fn unwrap_once(text: &str, repairs: &mut Repairs) -> Option<Zeroizing<String>> {
 }
 
 /// A personal access token, for ChatGPT Business and Enterprise.
-fn access_token(text: &str, repairs: &mut Repairs) -> Result<SecretString, Defect> {
+fn access_token(text: &str, repairs: &mut Repairs) -> Result<SecretString, Finding> {
     let text = match text.strip_suffix("\\n") {
         Some(rest) => {
             repairs.note("literal \\n");
@@ -128,9 +128,9 @@ fn access_token(text: &str, repairs: &mut Repairs) -> Result<SecretString, Defec
         None => text,
     };
     if text.contains(|c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | '\\' | ',')) {
-        return Err(Defect::new(
+        return Err(finding(
             Code::CodexAuthMalformed,
-            "the access token holds blanks, line breaks or other characters that no token holds",
+            "the access token contains spaces, line breaks or other characters that are not allowed in a token",
             "give the token alone, on one line",
         ));
     }
@@ -141,11 +141,11 @@ fn access_token(text: &str, repairs: &mut Repairs) -> Result<SecretString, Defec
 }
 
 /// Other things that people take for an `auth.json`.
-fn foreign(text: &str) -> Option<Defect> {
+fn other_kind(text: &str) -> Option<Finding> {
     let starts = |prefix: &str| text.starts_with(prefix);
     let one_word = !text.contains(char::is_whitespace);
-    if let Some(defect) = placeholder(text, Code::CodexAuthMalformed) {
-        return Some(defect);
+    if let Some(finding) = placeholder(text, Code::CodexAuthMalformed) {
+        return Some(finding);
     }
     let (reason, hint) = if starts("{") {
         return None;
@@ -160,11 +160,10 @@ fn foreign(text: &str) -> Option<Defect> {
     } else if text.contains("-----BEGIN ") {
         ("a key block, not an `auth.json`", LOG_IN)
     } else {
-        ("it is no JSON object", LOG_IN)
+        ("it is not a JSON object", LOG_IN)
     };
-    Some(Defect::new(Code::CodexAuthMalformed, reason, hint))
+    Some(finding(Code::CodexAuthMalformed, reason, hint))
 }
 
 #[cfg(test)]
-#[path = "codex_seed_tests.rs"]
 mod tests;

@@ -1,8 +1,8 @@
 //! OpenSSH's container of private keys, as far as it can be read without its passphrase
 //! (PROTOCOL.key).
 
-use super::Defect;
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding};
+use crate::secret::finding;
 
 /// First bytes of the container.
 pub(super) const MAGIC: &[u8] = b"openssh-key-v1\0";
@@ -15,18 +15,22 @@ pub(super) const ED25519_TO_OPENSSH: &str = "in Terraform use `tls_private_key.x
      since OpenSSH before 10 cannot read this one either";
 pub(super) const NEW_KEY: &str = "make a new one with `ssh-keygen -t ed25519 -N '' -f KEY`";
 
-pub(super) fn refuse<T>(code: Code, reason: &'static str, hint: &'static str) -> Result<T, Defect> {
-    Err(Defect::new(code, reason, hint))
+pub(super) fn refuse<T>(
+    code: Code,
+    reason: &'static str,
+    hint: &'static str,
+) -> Result<T, Finding> {
+    Err(finding(code, reason, hint))
 }
 
-pub(super) fn malformed<T>(reason: &'static str, hint: &'static str) -> Result<T, Defect> {
+pub(super) fn malformed<T>(reason: &'static str, hint: &'static str) -> Result<T, Finding> {
     refuse(Code::KeyMalformed, reason, hint)
 }
 
-pub(super) fn encrypted<T>() -> Result<T, Defect> {
+pub(super) fn encrypted<T>() -> Result<T, Finding> {
     refuse(
         Code::KeyEncrypted,
-        "it is protected by a passphrase, which nobody can type here",
+        "it is protected by a passphrase, and pushready cannot prompt for it",
         "remove the passphrase with `ssh-keygen -p -N '' -f KEY`, or make a new key for this purpose",
     )
 }
@@ -56,7 +60,7 @@ impl<'a> Outline<'a> {
         Some(Self { cipher, keys, algorithm, public, private, trailing: rest.len() })
     }
 
-    pub(super) fn judge(&self) -> Result<(), Defect> {
+    pub(super) fn judge(&self) -> Result<(), Finding> {
         if self.cipher != b"none" {
             return encrypted();
         }
@@ -81,18 +85,21 @@ impl<'a> Outline<'a> {
                 );
             }
             name if name.windows(9).any(|window| window == b"-cert-v01") => {
-                return malformed("a certificate stands in place of its public key", GIVE_WHOLE);
+                return malformed(
+                    "it contains a certificate instead of its public key",
+                    GIVE_WHOLE,
+                );
             }
             _ => {
                 return refuse(
                     Code::KeyFormatUnsupported,
-                    "a key of a kind that git hosts do not take",
+                    "a key of a kind that git hosts do not accept",
                     NEW_KEY,
                 );
             }
         }
         if self.trailing != 0 {
-            return malformed("it is damaged: there is more in it than one key", GIVE_WHOLE);
+            return malformed("it is damaged: it contains more than one key", GIVE_WHOLE);
         }
         Ok(())
     }
@@ -100,7 +107,7 @@ impl<'a> Outline<'a> {
     /// What OpenSSH checks in a private part that is not encrypted (sshkey.c: private2_decrypt,
     /// parse_private2): whole blocks of 8, equal check integers, the public key again, padding
     /// that counts up. None: one of them fails.
-    pub(super) fn holds_together(&self) -> Option<()> {
+    pub(super) fn is_consistent(&self) -> Option<()> {
         let mut rest = self.private;
         let blocks = !rest.is_empty() && rest.len().is_multiple_of(8);
         let same = number(&mut rest)? == number(&mut rest)?;

@@ -3,12 +3,12 @@ use serde_json::{Value, json};
 use super::super::codex_fixtures::*;
 use super::*;
 
-fn parse(text: &str) -> Result<Checked<CodexAuth>, Defect> {
+fn parse(text: &str) -> Result<Checked<CodexAuth>, Finding> {
     CodexAuth::parse_seed(&SecretString::from(text), now())
 }
 
 fn repaired(name: &str, text: &str, repairs: &[&str]) {
-    let checked = parse(text).unwrap_or_else(|defect| panic!("{name}: {defect}"));
+    let checked = parse(text).unwrap_or_else(|finding| panic!("{name}: {finding:?}"));
     assert_eq!(checked.repairs, repairs, "{name}");
     let expected = serde_json::to_string_pretty(&chatgpt(Some("chatgpt"))).unwrap();
     assert_eq!(reveal(&checked.value.to_json()), expected, "{name}");
@@ -133,14 +133,13 @@ fn refused_by_name() {
     use Code::{CodexAuthIncomplete as Incomplete, CodexAuthMalformed as Malformed};
     let plain = chatgpt(Some("chatgpt")).to_string();
     let access = access(100).as_str().unwrap().to_owned();
-    let nothing = "it holds no credential";
-    let blanks =
-        "the access token holds blanks, line breaks or other characters that no token holds";
-    let template = "it is a template expression that nobody filled in";
+    let nothing = "it contains no credential";
+    let blanks = "the access token contains spaces, line breaks or other characters that are not allowed in a token";
+    let template = "it is a template expression that was not evaluated";
     let unreadable =
         format!("codex cannot read it: it ends too early at line 1 column {}", plain.len() - 1);
     let trailing =
-        format!("codex cannot read it: no valid JSON at line 1 column {}", plain.len() + 2);
+        format!("codex cannot read it: it is not JSON at line 1 column {}", plain.len() + 2);
     let table: Vec<(String, Code, &str)> = vec![
         ("{}".into(), Incomplete, nothing),
         (r#"{ "OPENAI_API_KEY": "" }"#.into(), Incomplete, nothing),
@@ -168,13 +167,13 @@ fn refused_by_name() {
         (
             chatgpt(Some("ChatGPT")).to_string(),
             Malformed,
-            "`auth_mode` names no mode that codex knows",
+            "`auth_mode` is not a mode that codex knows",
         ),
         (plain[..plain.len() - 1].to_owned(), Malformed, &unreadable),
         (format!("{plain} x"), Malformed, &trailing),
         ("${var.codex}".into(), Malformed, template),
         ("{{ codex }}".into(), Malformed, template),
-        ("null".into(), Malformed, "it is a word for nothing, such as null, not a value"),
+        ("null".into(), Malformed, "it is a word for an empty value, such as null"),
         ("~/.codex/auth.json".into(), Malformed, "it is the path of a file, not the content"),
         (key(), Malformed, "an API key alone"),
         (["sk", "ant", "x"].join("-"), Malformed, "a credential of Anthropic, not of OpenAI"),
@@ -185,8 +184,8 @@ fn refused_by_name() {
             "a refresh token alone, not the whole `auth.json`",
         ),
         ("-----BEGIN X-----".into(), Malformed, "a key block, not an `auth.json`"),
-        ("[1]".into(), Malformed, "it is no JSON object"),
-        ("see the vault".into(), Malformed, "it is no JSON object"),
+        ("[1]".into(), Malformed, "it is not a JSON object"),
+        ("see the vault".into(), Malformed, "it is not a JSON object"),
         (format!("{} {}", pat(), pat()), Malformed, blanks),
         (format!("{}\n{}", &pat()[..20], &pat()[20..]), Malformed, blanks),
         ("at-".into(), Malformed, "the access token is truncated: only its beginning is there"),
@@ -194,11 +193,11 @@ fn refused_by_name() {
         (format!(r#"{{"x":"{}"}}"#, "x".repeat(MAX_JSON)), Malformed, "it is longer than 1 MiB"),
     ];
     for (text, code, reason) in table {
-        let defect =
+        let finding =
             parse(&text).err().unwrap_or_else(|| panic!("accepted where expected: {reason}"));
-        assert_eq!((defect.code, &*defect.reason), (code, reason));
+        assert_eq!((finding.code, &*finding.summary), (code, reason));
     }
-    // Expired without means to renew it is no defect of the form: state() tells.
+    // Expired without means to renew it is no finding of the form: state() tells.
     let dead = with(&[
         ("/tokens/access_token", super::super::codex_fixtures::access(-1)),
         ("/tokens/refresh_token", json!("")),

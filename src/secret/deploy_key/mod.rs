@@ -5,6 +5,9 @@
 //! normalised here, the container is checked as OpenSSH checks it, and what is handed on is always
 //! written anew.
 
+mod armour;
+mod outline;
+
 use std::fmt;
 
 use base64ct::{Base64, Encoding};
@@ -12,13 +15,11 @@ use secrecy::SecretString;
 use ssh_key::{HashAlg, Mpint, PublicKey};
 use zeroize::Zeroizing;
 
-use super::key_armour::Armour;
-use super::key_outline::{
-    GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, Outline, TO_OPENSSH, malformed, refuse,
-};
 use super::text::{Repairs, decode_base64, gather, placeholder, unwrap};
-use super::{Checked, Defect, reveal};
-use crate::catalogue::Code;
+use super::{Checked, finding, reveal};
+use crate::catalogue::{Code, Finding};
+use armour::Armour;
+use outline::{GIVE_PRIVATE, GIVE_WHOLE, MAGIC, NEW_KEY, Outline, TO_OPENSSH, malformed, refuse};
 
 /// An RSA key of 16384 bits, OpenSSH's limit, takes 13 KiB.
 const MAX_KEY: usize = 64 << 10;
@@ -35,7 +36,7 @@ pub struct DeployKey {
 
 impl DeployKey {
     /// Repairs and checks one key. A blank value is the caller's to treat as unset.
-    pub fn parse(input: &SecretString) -> Result<Checked<Self>, Defect> {
+    pub fn parse(input: &SecretString) -> Result<Checked<Self>, Finding> {
         let input = reveal(input);
         if input.len() > MAX_KEY {
             return malformed(
@@ -47,21 +48,21 @@ impl DeployKey {
         let mut text = clean(input, &mut repairs)?;
         let mut wrappings = 0;
         let blob = loop {
-            if let Some(defect) = foreign(&text) {
-                return Err(defect);
+            if let Some(finding) = other_kind(&text) {
+                return Err(finding);
             }
             if let Some(armour) = Armour::find(&text)? {
                 break armour.decode(&text, &mut repairs)?;
             }
             let Some(bytes) = decode_base64(&text) else {
-                return malformed("there is no BEGIN line of a private key in it", GIVE_WHOLE);
+                return malformed("it contains no BEGIN line of a private key", GIVE_WHOLE);
             };
             if bytes.starts_with(MAGIC) {
                 repairs.note("BEGIN and END lines missing");
                 break bytes;
             }
             let Some(inner) = wrapped_text(&bytes).filter(|_| wrappings < MAX_WRAPPINGS) else {
-                return Err(bare(&bytes));
+                return Err(without_armour(&bytes));
             };
             wrappings += 1;
             repairs.note("base64 wrapping");
@@ -74,19 +75,14 @@ impl DeployKey {
     }
 
     /// The content of the container, judged from the outside in.
-    fn check(blob: &[u8]) -> Result<Self, Defect> {
+    fn check(blob: &[u8]) -> Result<Self, Finding> {
         let Some(outline) = Outline::read(blob) else {
             return malformed("it is truncated: the content ends too early", GIVE_WHOLE);
         };
         outline.judge()?;
-        let damaged = || {
-            Defect::new(
-                Code::KeyMalformed,
-                "it is damaged: the content does not hold together",
-                GIVE_WHOLE,
-            )
-        };
-        outline.holds_together().ok_or_else(damaged)?;
+        let damaged =
+            || finding(Code::KeyMalformed, "it is damaged: its parts do not match", GIVE_WHOLE);
+        outline.is_consistent().ok_or_else(damaged)?;
         let public = PublicKey::from_bytes(outline.public).map_err(|_| damaged())?;
         if let Some(rsa) = public.key_data().rsa()
             && bits(&rsa.n) < MIN_RSA_BITS
@@ -94,7 +90,7 @@ impl DeployKey {
             return refuse(Code::KeyWeak, "an RSA key below 2048 bits", NEW_KEY);
         }
         Ok(Self {
-            openssh: written(blob),
+            openssh: to_openssh(blob),
             fingerprint: public.fingerprint(HashAlg::Sha256).to_string(),
             algorithm: public.algorithm().as_str().to_owned(),
         })
@@ -126,7 +122,7 @@ impl fmt::Debug for DeployKey {
 ///
 /// Not ssh-key's `PrivateKey`, which refuses every P-521 key in four (its 0.6.7 takes no scalar
 /// with leading zeros dropped) and every comment that is not UTF-8.
-fn written(blob: &[u8]) -> SecretString {
+fn to_openssh(blob: &[u8]) -> SecretString {
     let body = Zeroizing::new(Base64::encode_string(blob));
     let lines = body
         .as_bytes()
@@ -147,9 +143,9 @@ fn bits(number: &Mpint) -> usize {
 }
 
 /// Without wrapping characters, and with real line ends for escaped ones.
-fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect> {
+fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Finding> {
     if text.contains('\0') {
-        return malformed("it holds NUL bytes", "save it again as plain UTF-8 text");
+        return malformed("it contains NUL bytes", "save it again as plain UTF-8 text");
     }
     let mut text = unwrap(text, repairs);
     if text.contains(is_no_break) {
@@ -160,8 +156,8 @@ fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect>
         );
     }
     // Before backslashes are looked at: a path of Windows has some.
-    if let Some(defect) = placeholder(&text, Code::KeyMalformed) {
-        return Err(defect);
+    if let Some(finding) = placeholder(&text, Code::KeyMalformed) {
+        return Err(finding);
     }
     if !text.contains('\\') {
         return Ok(text);
@@ -183,7 +179,7 @@ fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Defect>
             Some('t') => plain.push('\t'),
             Some('/') => plain.push('/'),
             Some('"') => plain.push('"'),
-            _ => return malformed("it holds backslashes that escape nothing known", GIVE_WHOLE),
+            _ => return malformed("it contains unknown backslash escapes", GIVE_WHOLE),
         }
     }
     Ok(Zeroizing::new(plain.trim().to_owned()))
@@ -195,10 +191,10 @@ fn is_no_break(character: char) -> bool {
 }
 
 /// What is no OpenSSH private key and can be told from its first word.
-fn foreign(text: &str) -> Option<Defect> {
+fn other_kind(text: &str) -> Option<Finding> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     let one_line = !text.contains("BEGIN ");
-    let defect = if starts(&["PuTTY-User-Key-File-"]) {
+    let (code, summary, fix) = if starts(&["PuTTY-User-Key-File-"]) {
         (
             Code::KeyFormatUnsupported,
             "a PuTTY key (PPK)",
@@ -211,7 +207,7 @@ fn foreign(text: &str) -> Option<Defect> {
             "give a map of repositories and keys in PUSHREADY_DEPLOY_KEYS, and here the key alone",
         )
     } else if starts(&["AGE-SECRET-KEY-"]) {
-        (Code::KeyFormatUnsupported, "an age key, which is no SSH key", NEW_KEY)
+        (Code::KeyFormatUnsupported, "an age key, not an SSH key", NEW_KEY)
     } else if one_line
         && starts(&["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-"])
         && text.split_whitespace().next().is_some_and(|word| word.contains("-cert-v01"))
@@ -228,7 +224,7 @@ fn foreign(text: &str) -> Option<Defect> {
     } else {
         return None;
     };
-    Some(Defect::new(defect.0, defect.1, defect.2))
+    Some(finding(code, summary, fix))
 }
 
 /// Base64 of text, as opposed to base64 of a binary key.
@@ -239,21 +235,20 @@ fn wrapped_text(bytes: &[u8]) -> Option<&str> {
 }
 
 /// Base64 without any BEGIN line, which holds no text.
-fn bare(bytes: &[u8]) -> Defect {
+fn without_armour(bytes: &[u8]) -> Finding {
     match bytes {
         // RFC 4253 §6.6: a public key begins with the length of the algorithm's name.
         [0, 0, 0, 7..=64, b's' | b'e' | b'r', ..] => {
-            Defect::new(Code::KeyMalformed, "a public key", GIVE_PRIVATE)
+            finding(Code::KeyMalformed, "a public key", GIVE_PRIVATE)
         }
-        [0x30, ..] => Defect::new(
+        [0x30, ..] => finding(
             Code::KeyFormatUnsupported,
             "a DER key without BEGIN and END lines, not in OpenSSH's form",
             TO_OPENSSH,
         ),
-        _ => Defect::new(Code::KeyMalformed, "there is no private key in it", GIVE_WHOLE),
+        _ => finding(Code::KeyMalformed, "it contains no private key", GIVE_WHOLE),
     }
 }
 
 #[cfg(test)]
-#[path = "deploy_key_tests.rs"]
 mod tests;

@@ -1,0 +1,113 @@
+//! Looks at the file of a resource, and changes it.
+
+use std::io;
+
+use super::digest::Digest;
+use super::edit::{EditVerdict, FileChange, Resource, Seen, Target, Undo, WriteRefusal};
+use super::file::{self, Content};
+use super::place::{self, Obstacle};
+use super::rewrite::{New, rewrite};
+use crate::catalogue::{Code, Finding};
+
+impl Resource {
+    /// Makes the change, judged again on what stands there by then. `record` is called with that
+    /// and with what undoes the change before anything is written.
+    pub fn act(
+        &self,
+        written: Option<&Undo>,
+        mut record: impl FnMut(Option<&Content>, &FileChange) -> io::Result<()>,
+    ) -> Result<(), WriteRefusal> {
+        let Target { path, kind, lock, .. } = &self.target;
+        let result = rewrite(path, *kind, *lock, |old| {
+            if let Seen::Exactly(seen) = &self.seen
+                && *seen != old.map(|old| Digest::of(&old.bytes))
+            {
+                return Err(Stop::Outdated);
+            }
+            match self.judge_content(old, written) {
+                EditVerdict::InSync | EditVerdict::Kept(_) => Ok(New::Unchanged),
+                EditVerdict::Blocked(finding) => Err(Stop::Finding(finding)),
+                EditVerdict::Change(change) => {
+                    record(old, &change).map_err(Obstacle::Io)?;
+                    Ok(change.new)
+                }
+            }
+        });
+        result.map_err(|stop| WriteRefusal {
+            outdated: matches!(stop, Stop::Outdated),
+            finding: match stop {
+                Stop::Finding(finding) => finding,
+                Stop::Obstacle(obstacle) => obstacle.finding(path),
+                Stop::Outdated => Finding::new(
+                    Code::HomeFileLocked,
+                    format!("another program writes `{}` at the same time", path.display()),
+                    "run `pushready apply` again once that program is done",
+                ),
+            },
+        })
+    }
+}
+
+enum Stop {
+    Finding(Finding),
+    Obstacle(Obstacle),
+    Outdated,
+}
+
+impl From<Obstacle> for Stop {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::Obstacle(obstacle)
+    }
+}
+
+/// Looks at a target as its edit will see it.
+pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
+    place::check_path(&target.path)?;
+    file::observe(&target.path, target.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::edit::Edit;
+    use super::super::entry::EntryName;
+    use super::super::file::Kind;
+    use super::super::lock::Lock;
+
+    use super::*;
+
+    fn resource(path: &Path) -> Resource {
+        let target = Target {
+            path: path.to_owned(),
+            kind: Kind::Secret,
+            lock: Lock::None,
+            malformed: Code::NotProvisioned,
+        };
+        let edit = Edit::Whole { bytes: b"ours".to_vec().into(), mode: 0o600, expendable: true };
+        Resource::recorded(EntryName::CodexAuth, target, edit)
+    }
+
+    /// Another program writes at the last moment before our change: `record` is called then.
+    #[test]
+    fn what_was_decided_on_another_content_is_not_done() {
+        for before in [None, Some("before")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            if let Some(before) = before {
+                std::fs::write(&path, before).unwrap();
+            }
+            let seen = file::observe(&path, Kind::Secret).unwrap();
+            let write = |content: &'static str| {
+                let path = path.clone();
+                move |_: Option<&Content>, _: &FileChange| std::fs::write(&path, content)
+            };
+            let refusal = resource(&path).on(seen.as_ref()).act(None, write("theirs")).unwrap_err();
+            assert!(refusal.outdated, "{refusal:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+            // an edit that is right for any content is made on the new one
+            resource(&path).act(None, write("theirs")).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "ours");
+        }
+    }
+}
