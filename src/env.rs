@@ -32,6 +32,11 @@ impl Env {
         set.filter(|name| self.get(name).is_some()).map(str::to_owned)
     }
 
+    /// All variables, as other programs see them.
+    pub fn all(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// The value of a variable as other programs see it, be it blank.
     pub fn raw(&self, name: &str) -> Option<OsString> {
         self.variables.get(OsStr::new(name)).cloned()

@@ -13,7 +13,7 @@ use crate::catalogue::Finding;
 use crate::env::Env;
 use crate::error::{Error, Result, shell};
 use crate::git::url::Repository;
-use crate::process::{self, Failure};
+use crate::process::{self, Failure, Program};
 use crate::resource::place;
 use crate::variables;
 
@@ -213,7 +213,7 @@ fn same_folder(a: &Path, b: &Path) -> bool {
 /// The home that ssh uses, asked of the ssh that the agent will use: a static binary may see
 /// another passwd database.
 fn passwd_home() -> std::result::Result<PathBuf, Finding> {
-    let mut ssh = process::caller("ssh");
+    let mut ssh = process::command(Program::Ssh);
     // of the options that `ssh -G` prints, ControlPath is one in which %d is expanded
     ssh.args(["-F", "none", "-o", "ControlPath=%d/", "-G", "pushready.invalid"]);
     match process::run(ssh, Duration::from_secs(5)) {

@@ -1,14 +1,16 @@
 //! Every environment variable that pushready reads: its name, its meaning, and whether it holds a
 //! secret.
 
+/// How the names of our own variables begin. No child gets one of them.
+pub const PREFIX: &str = "PUSHREADY_";
+
 /// One variable. README's table is tested against this list.
 #[derive(Debug)]
 pub struct Variable {
     pub name: &'static str,
-    /// A secret can also be set as `NAME_FILE` or `NAME_BASE64`, and is never passed to a child.
+    /// A secret may also come as `NAME_FILE` or `NAME_BASE64`. `process` says which child gets it.
     pub secret: bool,
-    /// A secret of other programs, which git's own helpers need too: it is passed to children, and
-    /// has only this form.
+    /// A secret of other programs, which has that one form.
     pub shared: bool,
     pub meaning: &'static str,
 }
@@ -115,6 +117,7 @@ pub mod observed {
     /// The folder of the credentials file, if not Claude Code's folder.
     pub const CLAUDE_SECURESTORAGE_CONFIG_DIR: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
     pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
+    pub const CODER_AGENT_TOKEN: &str = "CODER_AGENT_TOKEN";
     pub const CODER_AGENT_URL: &str = "CODER_AGENT_URL";
     pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
     pub const GIT_SSH: &str = "GIT_SSH";
@@ -124,12 +127,12 @@ pub mod observed {
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 
-/// The tokens of forges, which git's helpers need, and agent clients do not.
+/// The variables in which other programs look for a token of a forge.
 pub fn forge_tokens() -> impl Iterator<Item = &'static str> {
     ALL.iter().filter(|variable| variable.shared).map(|variable| variable.name)
 }
 
-/// The variables that may contain a secret: they are removed from every child's environment.
+/// The variables that can hold a secret of ours.
 pub fn secret_names() -> impl Iterator<Item = String> {
     ALL.iter()
         .filter(|variable| variable.secret && !variable.shared)
@@ -157,12 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_removed_from_children_in_every_form() {
+    fn a_secret_has_more_forms_than_its_own() {
         let names: Vec<_> = secret_names().collect();
         assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS".to_owned()));
         assert!(names.contains(&"PUSHREADY_DEPLOY_KEYS_BASE64".to_owned()));
         assert!(!names.contains(&"HOME".to_owned()));
-        // gh as git's credential helper reads it
         assert!(!names.contains(&"GH_TOKEN".to_owned()));
     }
 }

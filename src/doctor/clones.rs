@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Search};
 use crate::git_cli::effective_config::{GitSettings, Setting};
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Failure, Output, Program};
 use crate::resource::file::{self, Kind};
 use crate::resource::remote;
 use crate::state::receipt::Desired;
@@ -211,7 +211,7 @@ impl InView {
 
 /// git in a folder, with nothing that the folder's repository could make it execute.
 pub fn harmless_git(folder: &Path, arguments: &[&str]) -> Command {
-    let mut git = process::caller("git");
+    let mut git = process::command(Program::Git);
     // core.fsmonitor and hooks are commands that a repository can set
     git.args([
         "-c",

@@ -14,9 +14,8 @@ use super::outcome::{Evidence, Judgement, Status};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::env::Env;
-use crate::process::{self, Failure};
+use crate::process::{self, Failure, Program};
 use crate::resource::file;
-use crate::variables::{self, observed};
 
 /// A model that thinks long about one word is none that an agent waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,10 +25,8 @@ const LINES: usize = 3;
 
 /// An agent's client, and what its failures mean.
 pub struct Client {
-    program: &'static str,
+    program: Program<'static>,
     vendor: &'static str,
-    /// The variable of its own in which a login may stand that our other children do not get.
-    login: Option<&'static str>,
     /// Asked once: a vendor that is busy is told at once, and `--wait` asks again.
     once: Option<(&'static str, &'static str)>,
     /// No tools, no servers of the user's, nothing kept of the session.
@@ -54,9 +51,8 @@ const REFUSED: &str = "the server does not take this login any more, and nothing
 /// Texts of codex-cli 0.169 (codex-rs/login/src/auth/manager.rs) and of OpenAI's servers, as
 /// openai/codex issues quote them.
 pub const CODEX: Client = Client {
-    program: "codex",
+    program: Program::Codex,
     vendor: "OpenAI",
-    login: None,
     // it has no such setting for the built-in provider
     once: None,
     arguments: &[
@@ -97,9 +93,8 @@ pub const CODEX: Client = Client {
 
 /// Texts of Claude Code 2.1.330, on its standard output.
 pub const CLAUDE: Client = Client {
-    program: "claude",
+    program: Program::Claude,
     vendor: "Anthropic",
-    login: Some(variables::CLAUDE_CODE_OAUTH_TOKEN),
     once: Some(("CLAUDE_CODE_MAX_RETRIES", "1")),
     arguments: &[
         "--print",
@@ -165,14 +160,10 @@ pub fn send(context: &Context, client: &Client, local: &[Judgement], renew: Fix)
     }
 }
 
-/// The client, in the environment that the agent will have, less what is none of its business.
+/// The client, in the environment that the agent will have.
 fn command(client: &Client, env: &Env) -> Command {
-    let mut command = process::caller(client.program);
-    command.args(client.arguments);
-    command.envs(client.login.and_then(|name| Some((name, env.get(name)?)))).envs(client.once);
-    for name in variables::forge_tokens().chain([observed::CODER_SESSION_TOKEN]) {
-        command.env_remove(name);
-    }
+    let mut command = process::command_in(client.program, env);
+    command.args(client.arguments).envs(client.once);
     command
 }
 
@@ -223,8 +214,6 @@ fn judge(client: &Client, said: &str, renew: Fix) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-
     use super::*;
 
     #[test]
@@ -263,25 +252,6 @@ mod tests {
             let outcome = judge(client, said, fix.clone());
             assert_eq!((outcome.status, outcome.code), (status, code), "{said}");
             assert!(outcome.evidence.len() <= LINES);
-        }
-    }
-
-    #[test]
-    fn a_login_reaches_its_own_client_and_nobody_elses() {
-        let env = Env::of(&[
-            (variables::CLAUDE_CODE_OAUTH_TOKEN, "token"),
-            (variables::GH_TOKEN, "forge"),
-        ]);
-        let given = |client: &Client, name: &str| {
-            let command = command(client, &env);
-            let mut changes = command.get_envs();
-            changes.find(|(known, _)| *known == name).map(|(_, value)| value.map(OsStr::to_owned))
-        };
-        assert_eq!(given(&CLAUDE, variables::CLAUDE_CODE_OAUTH_TOKEN), Some(Some("token".into())));
-        assert_eq!(given(&CODEX, variables::CLAUDE_CODE_OAUTH_TOKEN), Some(None));
-        for client in [&CLAUDE, &CODEX] {
-            assert_eq!(given(client, variables::GH_TOKEN), Some(None));
-            assert_eq!(given(client, observed::CODER_SESSION_TOKEN), Some(None));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::home::Home;
-use crate::process::{self, Failure};
+use crate::process::{self, Failure, Program};
 use crate::resource::place;
 
 /// Far longer than git reads files.
@@ -98,7 +98,7 @@ impl Complaint {
         if let Some(standing) = Self::standing(home) {
             return Some(standing);
         }
-        let mut git = process::caller("git");
+        let mut git = process::command(Program::Git);
         git.args(["var", "GIT_AUTHOR_IDENT"]).current_dir("/");
         git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
         match process::run(git, deadline.min(PATIENCE)) {

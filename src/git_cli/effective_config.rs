@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::git::url::Rule;
-use crate::process;
+use crate::process::{self, Program};
 
 /// All values, the last of a key being the one that counts.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Setting {
 
 impl GitSettings {
     pub fn ask(folder: &Path, deadline: Duration) -> Self {
-        let mut git = process::caller("git");
+        let mut git = process::command(Program::Git);
         git.args(["config", "--null", "--show-scope", "--list"]);
         git.current_dir(folder).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
         process::run(git, deadline).map(|output| Self::read(&output.stdout)).unwrap_or_default()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::{self, Output};
+use crate::process::{self, Output, Program};
 use crate::resource::file;
 
 /// A repository of our own with one empty commit, away from everything; gone when dropped.
@@ -55,7 +55,7 @@ impl Scratch {
     }
 
     pub fn git(&self) -> Command {
-        let mut git = process::caller("git");
+        let mut git = process::command(Program::Git);
         // named outright: safe.bareRepository may forbid git to find it
         git.current_dir(self.folder.path())
             .env("GIT_DIR", self.folder.path())

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::{Api, Forge};
 use crate::env::Env;
 use crate::http::{Credential, Origin};
-use crate::process;
+use crate::process::{self, Program};
 use crate::secret::ApiToken;
 use crate::settings::ApiTokens;
 use crate::variables;
@@ -17,32 +17,6 @@ use crate::variables;
 /// gh may ask a keyring; coder asks its server.
 const GH: Duration = Duration::from_secs(5);
 const CODER: Duration = Duration::from_secs(10);
-
-/// What gh and coder need besides PATH and HOME.
-const GH_NEEDS: &[&str] = &[
-    "XDG_CONFIG_HOME",
-    "XDG_STATE_HOME",
-    "XDG_DATA_HOME",
-    "GH_CONFIG_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-];
-const CODER_NEEDS: &[&str] = &[
-    "CODER_AGENT_TOKEN",
-    "CODER_AGENT_TOKEN_FILE",
-    "CODER_AGENT_URL",
-    "CODER_AGENT_AUTH",
-    "CODER_URL",
-    "CODER_CONFIG_DIR",
-    "CODER_SESSION_TOKEN",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "https_proxy",
-    "http_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
 
 enum From {
     Given,
@@ -124,12 +98,12 @@ impl<'a> Sources<'a> {
         let (command, deadline, via) = match from {
             From::Given => return None,
             From::Gh { host } => {
-                let mut command = process::confined("gh", self.env, GH_NEEDS);
+                let mut command = process::command_in(Program::Gh, self.env);
                 command.args(["auth", "token", "--hostname", host]);
                 (command, GH, "`gh auth token`".to_owned())
             }
             From::Coder { id } => {
-                let mut command = process::confined("coder", self.env, CODER_NEEDS);
+                let mut command = process::command_in(Program::Coder, self.env);
                 command.args(["external-auth", "access-token", id]);
                 (command, CODER, "`coder external-auth access-token`".to_owned())
             }

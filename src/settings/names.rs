@@ -10,9 +10,8 @@ use super::Reader;
 use super::source::redacted;
 use crate::error::suggestion;
 use crate::error::{Error, Exit, Result};
-use crate::variables::{self, Variable};
+use crate::variables::{self, PREFIX, Variable};
 
-const PREFIX: &str = "PUSHREADY_";
 const LONGEST: usize = 48;
 
 impl Reader<'_> {

@@ -12,6 +12,7 @@
 
 mod actions;
 mod callers;
+mod children;
 mod crashes;
 mod doctor;
 mod explain;

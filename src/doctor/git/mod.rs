@@ -13,7 +13,7 @@ use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::git_cli::config_error::{Complaint, Scope};
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Failure, Output, Program};
 use crate::push_message;
 use crate::variables::observed;
 pub use remotes::TAKE_OUT;
@@ -229,7 +229,7 @@ pub fn keeps_from_pushing(context: &Context) -> Option<Judgement> {
 /// git is told not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
 pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
     let forbidden = || {
-        let mut git = process::caller("git");
+        let mut git = process::command(Program::Git);
         git.args(["ls-remote", "ssh://pushready.invalid/none"]).current_dir("/");
         // nothing is started but this
         git.env("GIT_SSH_COMMAND", "true").env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");

@@ -12,7 +12,7 @@ use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure};
 use crate::push_message::{self, Hints, classify};
-use crate::variables::observed;
+use crate::variables::{self, observed};
 
 /// Outside of any clone, whose configuration could name a helper of its own.
 pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Judgement {
@@ -87,15 +87,28 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
     };
     let has_own =
         url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
-    if outcome.code == Some(Code::PushNoCredentials) && (has_own || url.has_credential()) {
-        return Judgement::unknown(
+    if outcome.code != Some(Code::PushNoCredentials) {
+        return outcome;
+    }
+    // a helper such as `gh auth git-credential` would find it
+    if let Some(name) = variables::forge_tokens().find(|name| context.env.get(name).is_some()) {
+        return unproven(format!(
+            "{name} is set: a credential helper of git may use it, but the doctor gives it to no child"
+        ));
+    }
+    if has_own || url.has_credential() {
+        return unproven(
             "the clone has a credential or a setting for HTTPS of its own, which the doctor does not use",
-            "`git push --dry-run` in the clone",
-        )
-        .coded(Code::PushNoCredentials)
-        .fixed(Fix::report("see that `git push --dry-run` in the clone goes through"));
+        );
     }
     outcome
+}
+
+/// The agent's git may find a credential that the doctor's does not.
+fn unproven(summary: impl Into<String>) -> Judgement {
+    Judgement::unknown(summary, "`git push --dry-run` in the clone")
+        .coded(Code::PushNoCredentials)
+        .fixed(Fix::report("see that `git push --dry-run` in the clone goes through"))
 }
 
 /// A login page, or that of a captive network, answers to everything.

@@ -11,7 +11,7 @@ use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::SshTarget;
-use crate::process;
+use crate::process::{self, Program};
 use crate::variables::observed;
 
 /// One way to start ssh.
@@ -169,10 +169,10 @@ impl SshCommand {
 
     fn started(&self, context: &Context) -> Command {
         let mut command = if self.by == By::Program {
-            process::caller(&self.text)
+            process::command(Program::GitSsh(&self.text))
         } else {
             // as git runs it (run-command.c): the command is the shell's, the arguments are its own
-            let mut shell = process::caller("sh");
+            let mut shell = process::command(Program::Shell);
             shell.arg("-c").arg(format!("{} \"$@\"", self.text)).arg(&self.text);
             shell
         };

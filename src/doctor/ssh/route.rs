@@ -13,7 +13,7 @@ use crate::doctor::context::LOCAL;
 use crate::doctor::home::PROVISIONED;
 use crate::doctor::outcome::{self, Evidence, Judgement};
 use crate::git::url::Repository;
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Failure, Output, Program};
 use crate::provision::routing;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
@@ -23,7 +23,7 @@ pub type Printed = Result<Output, Failure>;
 
 /// What ssh prints of what it would do. It connects nowhere.
 pub fn effective(context: &Context, arguments: &[String]) -> Printed {
-    let mut ssh = process::caller("ssh");
+    let mut ssh = process::command(Program::Ssh);
     ssh.arg("-G").args(arguments);
     process::run(ssh, context.deadline(LOCAL))
 }

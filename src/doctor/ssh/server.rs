@@ -7,7 +7,7 @@ use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::error::shell;
 use crate::git::url::Repository;
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Failure, Output, Program};
 use crate::push_message::{self, Hints};
 use crate::state::receipt::RepositoryRecord;
 
@@ -16,7 +16,7 @@ use crate::state::receipt::RepositoryRecord;
 pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
     let key = context.home.key(repository);
     let known_hosts = context.home.state.join("known_hosts");
-    let mut ssh = process::caller("ssh");
+    let mut ssh = process::command(Program::Ssh);
     ssh.args([
         "-F",
         "none",

@@ -15,7 +15,7 @@ use crate::git::url::{
 };
 use crate::git_cli::config_error::{Complaint, Scope};
 use crate::home::Home;
-use crate::process::{self, Failure};
+use crate::process::{self, Failure, Program};
 use crate::provision::Item;
 use crate::state::subject::Subject;
 
@@ -174,7 +174,7 @@ fn told(covered: &[&Covered]) -> Option<String> {
 /// The rules that are in force without ours, as the agent's git sees them outside any repository;
 /// or what git has against its configuration.
 fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
-    let mut git = process::caller("git");
+    let mut git = process::command(Program::Git);
     git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.(push)?insteadof$"]);
     git.current_dir("/");
     // GIT_CONFIG would narrow `git config` to one file

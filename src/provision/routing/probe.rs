@@ -13,7 +13,7 @@ use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::git::url::{GitUrl, Repository, redact};
 use crate::home::Home;
-use crate::process::{self, Failure};
+use crate::process::{self, Failure, Program};
 use crate::resource::file;
 use crate::ssh_match;
 
@@ -43,7 +43,7 @@ fn refusal(state: &Path) -> Option<String> {
     };
     // without a place for the trial, the proof afterwards has to do
     let (_trial, config) = trial(state, &binary)?;
-    let mut ssh = process::caller("ssh");
+    let mut ssh = process::command(Program::Ssh);
     ssh.arg("-F")
         .arg(config)
         .arg("-G")
@@ -105,7 +105,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
             "take it out; `git config --show-origin --get-regexp '^url'` names its file",
         )
     })?;
-    let mut ssh = process::caller("ssh");
+    let mut ssh = process::command(Program::Ssh);
     if let Some(port) = at.ssh_port() {
         ssh.args(["-p", &port.to_string()]);
     }
@@ -142,7 +142,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
 /// What git makes of the repository's canonical remote, outside any clone: itself, or one under an
 /// alias of its own. The error is the URL, safe to print, where that is none for ssh.
 pub fn destination(repository: &Repository) -> Result<Repository, String> {
-    let mut git = process::caller("git");
+    let mut git = process::command(Program::Git);
     git.args(["ls-remote", "--get-url", &repository.to_ssh()]).current_dir("/");
     git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
     let effective = match process::run(git, DEADLINE) {

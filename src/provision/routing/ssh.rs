@@ -9,7 +9,7 @@ use super::HEADER;
 use super::pins::Pins;
 use crate::git::url::Repository;
 use crate::home::Home;
-use crate::process::{self, Output};
+use crate::process::{self, Output, Program};
 
 /// How ssh is told which repository it is about.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ fn consult(home: &Home) -> String {
 
 /// What ssh would do for a host by the user's configuration.
 fn settings(host: &str) -> Option<Output> {
-    let mut ssh = process::caller("ssh");
+    let mut ssh = process::command(Program::Ssh);
     // with a shell that works, or one that is missing would stop ssh at the first `Match exec`
     ssh.args(["-G", host]).env("SHELL", "/bin/sh");
     process::run(ssh, Duration::from_secs(10)).ok().filter(|output| output.status.success())

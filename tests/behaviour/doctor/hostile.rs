@@ -77,7 +77,7 @@ pub fn plant(lab: &Lab) {
         program(&format!(".git/hooks/{hook}"), &format!("git-hook-{hook}"));
     }
     // programs in the current folder, where PATH has an empty or relative entry
-    for name in ["git", "ssh", "sh", "codex", "claude", "git-remote-evil"] {
+    for name in ["git", "ssh", "sh", "gh", "coder", "codex", "claude", "git-remote-evil"] {
         program(name, &format!("path-{name}"));
     }
     lab.write("src/app/.gitattributes", "* filter=evil diff=evil\n");

@@ -1,5 +1,6 @@
-//! The one way to run a child: chosen environment, no standard input, deadline, output capped.
-#![expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
+//! The one way to run a child: its own environment, no standard input, a deadline, capped output.
+
+mod program;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -17,8 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::env::Env;
-use crate::variables;
+pub use program::{Program, command, command_in};
 
 /// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a
 /// hostile server sends beyond it is dropped.
@@ -78,41 +78,6 @@ pub fn own_path() -> Option<PathBuf> {
         .flatten()
         .find(|path| path.exists())
         .map(Path::to_owned)
-}
-
-/// `program` in the caller's environment less our secrets: what the agent's own git and ssh will
-/// see.
-pub fn caller(program: &str) -> Command {
-    let mut command = Command::new(program);
-    for name in variables::secret_names() {
-        command.env_remove(name);
-    }
-    // a program in the current folder is the repository's; without PATH the system's own folders
-    // are searched
-    if let Some(path) = std::env::var_os(variables::PATH) {
-        let folders: Vec<_> =
-            std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
-        match std::env::join_paths(&folders) {
-            Ok(path) if !folders.is_empty() => command.env(variables::PATH, path),
-            _ => command.env_remove(variables::PATH),
-        };
-    }
-    // messages are compared, so they must not be translated
-    command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
-    command
-}
-
-/// `program` with PATH, HOME and the variables named alone: for children that need not see what the
-/// agent sees.
-pub fn confined(program: &str, env: &Env, names: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().env("LC_ALL", "C");
-    for name in ["PATH", "HOME", "USER", "TMPDIR"].iter().chain(names) {
-        if let Some(value) = env.get(name) {
-            command.env(name, value);
-        }
-    }
-    command
 }
 
 /// Runs `command` to its end, or kills it and its children at the deadline.
@@ -263,7 +228,7 @@ mod tests {
     use super::*;
 
     fn sh(script: &str) -> Command {
-        let mut command = caller("sh");
+        let mut command = command(Program::Shell);
         command.args(["-c", script]);
         command
     }
@@ -322,7 +287,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_told_apart() {
         assert!(matches!(
-            run(caller("no-such-program"), Duration::from_secs(1)),
+            run(command(Program::GitSsh("no-such-program")), Duration::from_secs(1)),
             Err(Failure::Missing)
         ));
     }
