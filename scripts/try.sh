@@ -3,6 +3,11 @@
 # as github.com. It changes nothing outside the sandbox, and does not use the network.
 #   PUSHREADY_BIN=FILE   runs this binary, instead of building one first
 set -eu
+case ${1:-} in
+  '' | --inside) ;;
+  -h | --help) sed -n '2,/^set -eu/{/^set -eu/!s/^# \{0,1\}//p}' "$0" && exit 0 ;;
+  *) echo "error: unknown argument $1; try --help" >&2 && exit 2 ;;
+esac
 cd "$(dirname "$0")/.."
 support=tests/behaviour/support
 
