@@ -2,8 +2,8 @@
 # Installs the Debian packages that the tests need and that are missing; then the agent clients; Prism, which checks requests
 # to GitHub against GitHub's own description; and the Python packages of a terraform provider. terraform must be installed.
 set -eu
-# the last one for Node.js 20
-prism=5.14.2
+# Prism requires its server by a range, and newer versions of that need a newer Node.js than Debian 12 has
+prism=5.14.2 prism_server=5.12.2 prism_core=5.8.0
 
 test_tools() {
   echo bubblewrap ca-certificates fish git git-lfs jq nftables openssh-client openssh-server openssl python3 python3-pip python3-venv shellcheck strace
@@ -35,10 +35,11 @@ install_test_tools() {
 
 install_prism() {
   folder=${PUSHREADY_PRISM_DIR:-$(dirname "$0")/../target/prism}
-  package=$folder/node_modules/@stoplight/prism-cli/package.json
-  if grep --quiet --no-messages "\"version\": \"$prism\"" "$package"; then return 0; fi
+  package=$folder/node_modules/@stoplight/prism-http-server/package.json
+  if grep --quiet --no-messages "\"version\": \"$prism_server\"" "$package"; then return 0; fi
   mkdir -p "$folder"
-  npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error --ignore-scripts "@stoplight/prism-cli@$prism"
+  npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error --ignore-scripts \
+    "@stoplight/prism-cli@$prism" "@stoplight/prism-http-server@$prism_server" "@stoplight/prism-core@$prism_core"
 }
 
 install_provider_protocol() {
