@@ -36,7 +36,7 @@ pub struct Home {
     pub seed: PathBuf,
     /// `git_config` is what GIT_CONFIG_GLOBAL names, which other processes may not see.
     pub git_config_named: bool,
-    /// What to tell about the choice of home.
+    /// What to report about the choice of home.
     pub notes: Vec<Finding>,
 }
 
@@ -82,7 +82,7 @@ impl Home {
             }
             (_, Err(_)) => {
                 return Err(Error::new(
-                    "there is no home to provision: HOME is unset, relative or `/`",
+                    "there is no home to provision: HOME is unset, not absolute, or `/`",
                 )
                 .hint("set HOME to the workspace user's home")
                 .code(Code::HomeUnset));
@@ -114,8 +114,8 @@ impl Home {
         nameable(variables::XDG_STATE_HOME, &state)?;
         let (git_config, git_reads) =
             git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
-        // as they stand: the clients expand no `~`, and take a relative one from wherever they are
-        // started; a blank one is a name too, but for Codex an empty one
+        // unchanged: the clients expand no `~`, and resolve a relative path from wherever they are
+        // started; a blank one is a name too, except an empty one for Codex
         let claude_dir = env.raw(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
         let codex_home = env.raw(variables::CODEX_HOME).filter(|value| !value.is_empty());
         Ok(Self {
@@ -133,13 +133,13 @@ impl Home {
         })
     }
 
-    /// Where the private key of a repository lies.
+    /// The file of a repository's private key.
     pub fn key(&self, repository: &Repository) -> PathBuf {
         self.state.join("keys").join(repository.id().to_string())
     }
 
     /// The notes as lines.
-    pub fn told(&self) -> impl Iterator<Item = String> {
+    pub fn notes_as_lines(&self) -> impl Iterator<Item = String> {
         self.notes.iter().map(|Finding { code, summary, fix }| {
             format!("{code}: {summary} (fix: {})", fix.message)
         })
@@ -155,7 +155,7 @@ impl Home {
     }
 }
 
-/// Whether the receipt, which is JSON, can name what is written below this folder.
+/// Checks that the receipt, which is JSON, can name what is written below this folder.
 fn nameable(variable: &str, path: &Path) -> Result<()> {
     place::check_path(path).map_err(|obstacle| {
         let say = obstacle.finding(path).summary;
@@ -165,20 +165,20 @@ fn nameable(variable: &str, path: &Path) -> Result<()> {
     })
 }
 
-/// Whether a home can be provisioned by this user. Root's files in another user's home would lock
-/// that user out.
+/// Checks that a home can be provisioned by this user. Files of root in another user's home would
+/// lock that user out.
 fn usable(path: &Path) -> Result<()> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => metadata,
         Ok(_) => {
-            return Err(Error::new(format!("HOME `{}` is no folder", path.display()))
+            return Err(Error::new(format!("HOME `{}` is not a folder", path.display()))
                 .hint("set HOME to the workspace user's home")
                 .code(Code::HomeUnset));
         }
         Err(error) => {
             return Err(Error::io("use HOME", path, &error)
                 .hint(format!(
-                    "make it: `mkdir -p {}`, or set HOME to a home that exists",
+                    "create it: `mkdir -p {}`, or set HOME to a home that exists",
                     shell(path)
                 ))
                 .code(Code::HomeUnset));
@@ -241,7 +241,7 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
                 "ssh cannot start: {}",
                 output.stderr.lines().next().unwrap_or("no message").escape_debug()
             ),
-            "run `ssh -G host` and mend what it names",
+            "run `ssh -G host` and fix what it names",
         )),
         Err(Failure::Missing) => Err(Finding::new(
             Code::SshMissing,

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     // no core file, and no other process of this user may read our memory: secrets pass through it
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    error::panic::announce_panics();
+    error::panic::report_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -52,13 +52,13 @@ fn main() -> ExitCode {
                 let _ = error.print();
                 return Exit::Ready.into();
             }
-            command::misused(&error);
+            command::report_usage(&error);
             return Exit::Usage.into();
         }
     };
     log(cli.verbose);
-    let exit = error::panic::contained(command::in_json(&cli.command), || run(&cli));
-    command::told(&cli.command, exit).into()
+    let exit = error::panic::run_contained(command::in_json(&cli.command), || run(&cli));
+    command::exit_status(&cli.command, exit).into()
 }
 
 fn run(cli: &Cli) -> Result<Exit> {
@@ -74,7 +74,7 @@ fn run(cli: &Cli) -> Result<Exit> {
     }
 }
 
-/// The log goes to standard error, and only where it is asked for.
+/// The log goes to standard error, and only with `-v`.
 fn log(verbose: u8) {
     let level = match verbose {
         0 => LevelFilter::OFF,

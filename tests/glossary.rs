@@ -24,26 +24,23 @@ const SCOPE: &[&str] = &[
 
 /// Not converted yet: shrinks until it is empty.
 const NOT_YET: &[&str] = &[
-    "src/apply",
     "src/catalogue/finding.rs",
-    "src/command",
+    "src/command/doctor.rs",
+    "src/command/explain.rs",
     "src/doctor",
     "src/env.rs",
-    "src/error",
     "src/git/",
     "src/git_cli",
     "src/github",
-    "src/home.rs",
     "src/http",
-    "src/main.rs",
     "src/process.rs",
-    "src/provision",
+    "src/provision/remotes.rs",
+    "src/provision/routing/git.rs",
     "src/push_message",
     "src/resource",
     "src/secret",
     "src/settings",
     "src/ssh_match.rs",
-    "src/state",
 ];
 
 /// Not to be used, and what to write instead. `_` in a name counts as a blank, letter case does

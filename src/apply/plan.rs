@@ -1,10 +1,10 @@
-//! The plan: what is wanted held against what is there, and the one place where it takes effect.
+//! The plan: what is wanted compared with what is there, and the one place where it takes effect.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use crate::catalogue::Finding;
-use crate::provision::Item;
+use crate::provision::{Item, Status};
 use crate::resource::digest::Digest;
 use crate::resource::file;
 use crate::resource::place::Obstacle;
@@ -17,8 +17,7 @@ use crate::state::subject::Subject;
 #[derive(Debug, Default)]
 pub struct Plan {
     pub items: Vec<Planned>,
-    /// Another program wrote a file between the look at it and the change: that is to be planned
-    /// anew.
+    /// Another program wrote a file between the look at it and the change: plan again.
     pub outdated: bool,
 }
 
@@ -35,7 +34,7 @@ pub struct Step {
     pub verdict: EditVerdict,
     /// The content that it was judged on, where the receipt will have to know it.
     pub old: Option<Digest>,
-    /// Whether a file stood there.
+    /// Whether there was a file.
     pub existed: bool,
     /// Whether it has been taken.
     pub done: bool,
@@ -43,7 +42,7 @@ pub struct Step {
 
 impl Plan {
     /// Observes the files of the items and judges each.
-    pub fn new(items: Vec<Item>, receipt: Option<&Receipt>) -> Self {
+    pub fn observe(items: Vec<Item>, receipt: Option<&Receipt>) -> Self {
         let judge = |resource: Resource| {
             let written = receipt.and_then(|receipt| receipt.undo(&resource));
             let observed = resource::observe(&resource.target);
@@ -63,7 +62,7 @@ impl Plan {
                 _ => None,
             });
             if let Some(finding) = blocked {
-                item = fail(item, finding);
+                item.fail_with(finding);
             }
             Planned { item, steps }
         });
@@ -80,9 +79,9 @@ impl Plan {
         })
     }
 
-    /// What was asked for and could not be had.
-    pub fn failures(&self) -> impl Iterator<Item = Refused> {
-        self.items.iter().filter_map(|planned| planned.item.refused())
+    /// The items that could not be put in place.
+    pub fn failures(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().map(|planned| &planned.item).filter(|item| item.status == Status::Fail)
     }
 
     /// Makes the changes. The receipt, which was as `before`, lists them with what undoes them
@@ -135,9 +134,9 @@ impl Plan {
                 && planned.item.subject == Subject::Remotes
                 && !planned.steps.is_empty()
             {
-                // no failure of its own
-                let say = format!("left alone, because {item} failed");
-                let finding = Finding::new(*code, say, "mend that, and apply again");
+                // not a failure of its own
+                let summary = format!("left alone, because {item} failed");
+                let finding = Finding::new(*code, summary, "fix that, and apply again");
                 planned.item = Item::warn(Subject::Remotes, finding, Vec::new());
                 continue;
             }
@@ -146,8 +145,7 @@ impl Plan {
                     Ok(done) => step.done = done,
                     Err(WriteRefusal { finding, outdated }) => {
                         self.outdated |= outdated;
-                        planned.item =
-                            fail(std::mem::replace(&mut planned.item, nobody()), finding);
+                        planned.item.fail_with(finding);
                         break;
                     }
                 }
@@ -167,7 +165,7 @@ impl Planned {
         for step in &mut self.steps {
             step.verdict = EditVerdict::Blocked(finding.clone());
         }
-        self.item = fail(std::mem::replace(&mut self.item, nobody()), finding.clone());
+        self.item.fail_with(finding.clone());
     }
 }
 
@@ -231,12 +229,4 @@ fn intend(
     receipt.under_way.get_or_insert_default().steps.insert(id.clone(), was);
     receipt.entries.insert(id.clone(), Entry { target: target.clone(), undo: undo.clone() });
     Ok(())
-}
-
-fn fail(item: Item, finding: Finding) -> Item {
-    Item { resources: item.resources, ..Item::fail(item.subject, finding) }
-}
-
-fn nobody() -> Item {
-    Item::ready(Subject::Home, "", Vec::new())
 }

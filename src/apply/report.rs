@@ -1,4 +1,4 @@
-//! What apply and remove tell: one structure, rendered as text or as JSON.
+//! The report of apply and remove: one structure, rendered as text or as JSON.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct ApplyReport {
     #[serde(flatten)]
     pub header: Header,
     pub command: Command,
@@ -33,35 +33,36 @@ pub struct Report {
     pub ready: bool,
     /// The variables and files that the secrets came from.
     pub sources: Vec<String>,
-    pub items: Vec<Line>,
+    pub items: Vec<ApplyItem>,
     /// Every file that was, or with `dry_run` would be, changed.
-    pub changes: Vec<ChangeLine>,
+    pub changes: Vec<ApplyChange>,
     pub notes: Vec<String>,
     pub duration_ms: u128,
-    /// A prebuilt workspace that nobody has claimed: what is missing is told, and fails nothing.
+    /// A prebuilt workspace that nobody has claimed: what is missing is reported, and is not a
+    /// failure.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unclaimed: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub struct Line {
+pub struct ApplyItem {
     pub subject: Subject,
     pub status: Status,
     pub code: Option<Code>,
     pub summary: String,
     pub fix: Option<String>,
-    /// The code is one of PUSHREADY_ACCEPT: told, and no failure.
+    /// The code is one of PUSHREADY_ACCEPT: reported, and not a failure.
     pub accepted: bool,
 }
 
 #[derive(Debug, Serialize)]
-pub struct ChangeLine {
+pub struct ApplyChange {
     pub path: String,
     pub action: &'static str,
     pub done: bool,
 }
 
-impl Line {
+impl ApplyItem {
     pub fn new(item: &Item, accept: &[Code]) -> Self {
         let (code, fix) = match &item.finding {
             Some(Finding { code, fix, .. }) => (Some(*code), Some(fix.message.clone())),
@@ -71,7 +72,7 @@ impl Line {
             subject: item.subject.clone(),
             status: item.status,
             code,
-            summary: item.say.clone(),
+            summary: item.summary.clone(),
             fix,
             accepted: code.is_some_and(|code| accept.contains(&code)),
         }
@@ -82,7 +83,7 @@ impl Line {
     }
 }
 
-impl Report {
+impl ApplyReport {
     pub fn new(command: Command, dry_run: bool) -> Self {
         Self {
             header: Header::new(),
@@ -105,24 +106,27 @@ impl Report {
         home: &Home,
         accept: &[Code],
     ) -> Self {
-        let items = plan.items.iter().map(|planned| Line::new(&planned.item, accept)).collect();
-        let changes =
-            plan.changes().map(|(step, change)| ChangeLine::new(step, &change.new, home)).collect();
+        let items =
+            plan.items.iter().map(|planned| ApplyItem::new(&planned.item, accept)).collect();
+        let changes = plan
+            .changes()
+            .map(|(step, change)| ApplyChange::new(step, &change.new, home))
+            .collect();
         Self { items, changes, ..Self::new(command, dry_run) }
     }
 
-    /// Whether the item of this name is told as failing already.
+    /// Whether the item of this name fails.
     pub fn fails(&self, subject: &Subject) -> bool {
         self.items.iter().any(|line| line.subject == *subject && line.fails())
     }
 
-    /// Adds lines that no file stands behind.
+    /// Adds items that have no file.
     pub fn add(&mut self, items: &[Item], accept: &[Code]) {
-        self.items.extend(items.iter().map(|item| Line::new(item, accept)));
+        self.items.extend(items.iter().map(|item| ApplyItem::new(item, accept)));
     }
 
     pub fn finish(mut self, elapsed: Duration) -> Self {
-        self.ready = !self.items.iter().any(Line::fails);
+        self.ready = !self.items.iter().any(ApplyItem::fails);
         self.duration_ms = elapsed.as_millis();
         self
     }
@@ -139,7 +143,7 @@ impl Report {
         for note in &self.notes {
             add_line(&mut text, format_args!("note     {note}"));
         }
-        let mut text_of = |line: &Line| {
+        let mut text_of = |line: &ApplyItem| {
             let mark = match line.status {
                 Status::Ready => "ok",
                 Status::Warn => "warn",
@@ -169,20 +173,22 @@ impl Report {
             add_line(&mut text, format_args!("      {tense}{} {}", change.action, change.path));
         }
         if self.changes.is_empty() && self.ready && self.command == Command::Apply {
-            text.push_str("      nothing to write: everything is as it should be\n");
+            text.push_str("      no changes needed\n");
         }
         add_line(&mut text, format_args!("{}", self.verdict()));
         text
     }
 
-    /// The lines with those of one kind put together where all is well: a log viewer shows few.
-    fn merged(&self) -> Vec<Cow<'_, Line>> {
+    /// The items with those of one kind put together where all is well: a log viewer shows few
+    /// lines.
+    fn merged(&self) -> Vec<Cow<'_, ApplyItem>> {
         const KEYS_SHOWN: usize = 3;
-        let plain_key =
-            |line: &Line| line.status == Status::Ready && matches!(line.subject, Subject::Key(_));
+        let plain_key = |line: &ApplyItem| {
+            line.status == Status::Ready && matches!(line.subject, Subject::Key(_))
+        };
         let keys: Vec<_> = self.items.iter().filter(|line| plain_key(line)).collect();
         let many = keys.len() > KEYS_SHOWN;
-        let mut lines: Vec<Cow<Line>> = Vec::new();
+        let mut lines: Vec<Cow<ApplyItem>> = Vec::new();
         for line in &self.items {
             let host = lines.iter_mut().find(|other| belongs(&line.subject, &other.subject));
             match host.filter(|host| host.status == Status::Ready && line.status == Status::Ready) {
@@ -200,7 +206,7 @@ impl Report {
                             keys.len(),
                             names.join(", ")
                         );
-                        lines.push(Cow::Owned(Line {
+                        lines.push(Cow::Owned(ApplyItem {
                             subject: Subject::Keys,
                             summary,
                             ..line.clone()
@@ -245,7 +251,7 @@ impl Report {
     }
 }
 
-/// Whether what there is to say of one thing goes on the line of the other.
+/// Whether the summary of one item goes on the line of the other.
 fn belongs(subject: &Subject, other: &Subject) -> bool {
     matches!(
         (subject, other),
@@ -253,7 +259,7 @@ fn belongs(subject: &Subject, other: &Subject) -> bool {
     )
 }
 
-impl ChangeLine {
+impl ApplyChange {
     fn new(step: &Step, new: &New, home: &Home) -> Self {
         let path = &step.resource.target.path;
         let action = match new {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{complain, json, print, settled};
+use super::{json, print};
 use crate::apply::plan::Plan;
 use crate::cli;
 use crate::doctor::check::{CHECKS, Check, Selection};
@@ -25,6 +25,7 @@ use crate::home::Home;
 use crate::process;
 use crate::provision;
 use crate::settings::Settings;
+use crate::state::heal::settled;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -75,7 +76,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     if report.provisioned_at.is_some() {
         let whole = selection.only.is_empty() && selection.skip.is_empty();
         if let Err(error) = verdict::keep(&report, whole, &home.state) {
-            complain(&error);
+            super::print_error(&error);
         }
     }
     print(&match () {
@@ -103,7 +104,7 @@ fn examine(
         receipt: receipt.as_ref(),
         now: env.now,
     });
-    let plan = Plan::new(std::mem::take(&mut provision.items), receipt.as_ref());
+    let plan = Plan::observe(std::mem::take(&mut provision.items), receipt.as_ref());
     let folder = std::env::current_dir().ok();
     let depth = match () {
         () if arguments.offline => Depth::Offline,

@@ -36,7 +36,7 @@ pub fn run(arguments: &Install) -> Result<Exit> {
     Ok(Exit::Ready)
 }
 
-/// A secret that stands in the place of a folder is not repeated.
+/// A secret that is given instead of a folder is not repeated.
 fn shown(path: &Path) -> PathBuf {
     path.iter().map(|name| redact(&plain(&name.to_string_lossy()))).collect()
 }

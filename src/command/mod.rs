@@ -9,7 +9,6 @@ pub mod remove;
 pub mod status;
 
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use clap::error::ContextValue;
@@ -18,29 +17,26 @@ use serde::Serialize;
 use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
 use crate::doctor::report::Overall;
 use crate::document::Header;
-use crate::error::{Error, Exit, Result, Told};
+use crate::error::{Error, ErrorJson, Exit};
 use crate::git::url::redact;
-use crate::home::Home;
-use crate::resource::{file, rewrite};
-use crate::state::State;
-use crate::state::receipt::Receipt;
 
-/// Why the result of the command did not get out.
-static UNTOLD: OnceLock<std::io::Error> = OnceLock::new();
+/// Why the result of the command could not be printed.
+static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
 
-/// The result of a command goes to standard output; a reader that went away is no error.
+/// The result of a command goes to standard output; a reader that went away is not an error.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(UNTOLD.set(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(UNPRINTED.set(error)),
         _ => {}
     }
 }
 
-/// The exit status of a command whose result may not have got out.
-pub fn told(command: &Command, exit: Exit) -> Exit {
-    let Some(error) = UNTOLD.get() else { return exit };
-    complain(&Error::new("cannot write the report to standard output").because(error.to_string()));
+/// The exit status of a command whose result may not have been printed.
+pub fn exit_status(command: &Command, exit: Exit) -> Exit {
+    let Some(error) = UNPRINTED.get() else { return exit };
+    let error = Error::new("cannot write the report to standard output").because(error.to_string());
+    print_error(&error);
     match command {
         // an item of the workspace agent's metadata
         Command::Status(Status { line: true, .. }) => exit,
@@ -54,7 +50,7 @@ fn json(value: &impl Serialize) -> String {
     text
 }
 
-/// What `--json` prints of a command that ended early: there is one document, whatever happens.
+/// What `--json` prints for a command that ended early: there is one document, whatever happens.
 #[derive(Serialize)]
 struct Failure<'a> {
     #[serde(flatten)]
@@ -63,7 +59,7 @@ struct Failure<'a> {
     command: Option<&'a str>,
     ready: bool,
     overall: Overall,
-    error: Told<'a>,
+    error: ErrorJson<'a>,
 }
 
 impl<'a> Failure<'a> {
@@ -73,7 +69,7 @@ impl<'a> Failure<'a> {
             command,
             ready: false,
             overall: Overall::Unknown,
-            error: error.told(),
+            error: error.for_json(),
         };
         print(&json(&failure));
     }
@@ -91,21 +87,21 @@ pub fn in_json(command: &Command) -> Option<&'static str> {
     }
 }
 
-/// Tells of an error that ended a command. `in_json`: the name of one that was to answer so.
-pub fn fail(error: &Error, in_json: Option<&str>) {
-    answer(error, in_json);
-    complain(error);
+/// Reports an error that ended a command. `in_json`: the name of a command with `--json`.
+pub fn report_error(error: &Error, in_json: Option<&str>) {
+    print_failure(error, in_json);
+    print_error(error);
 }
 
-/// The same of one that is told on standard error already.
-pub fn answer(error: &Error, in_json: Option<&str>) {
+/// The same of one that is on standard error already.
+pub fn print_failure(error: &Error, in_json: Option<&str>) {
     if in_json.is_some() {
         Failure::print(in_json, error);
     }
 }
 
-/// The command line is wrong. A secret that stands in it is not repeated.
-pub fn misused(error: &clap::Error) {
+/// The command line is wrong. A secret in it is not repeated.
+pub fn report_usage(error: &clap::Error) {
     let mut text = error.render().to_string();
     for (_, value) in error.context() {
         if let ContextValue::String(value) = value {
@@ -121,69 +117,6 @@ pub fn misused(error: &clap::Error) {
 }
 
 /// Errors and warnings about the run itself.
-pub fn complain(error: &Error) {
+pub fn print_error(error: &Error) {
     let _ = std::io::stderr().lock().write_all(error.render().as_bytes());
-}
-
-/// What the next run has to say of one that was interrupted.
-struct Healed {
-    swept: usize,
-    /// Changes had been begun.
-    unfinished: bool,
-}
-
-impl Healed {
-    fn note(&self, cure: &str) -> Option<String> {
-        let swept = format!("{} temporary files or locks of it removed", self.swept);
-        match self {
-            Self { swept: 0, unfinished: false } => None,
-            Self { swept: 0, unfinished: true } => {
-                Some(format!("an earlier run was interrupted: {cure}"))
-            }
-            Self { unfinished: false, .. } => {
-                Some(format!("an earlier run was interrupted: {swept}"))
-            }
-            Self { unfinished: true, .. } => {
-                Some(format!("an earlier run was interrupted: {cure}, {swept}"))
-            }
-        }
-    }
-}
-
-/// The receipt as it stands after the last run, and whether that one is still at work or was
-/// interrupted.
-fn settled(state: &Path) -> Result<(Option<Receipt>, bool)> {
-    let mut receipt = Receipt::load(state)?;
-    let under_way = receipt.as_mut().is_some_and(Receipt::settle);
-    Ok((receipt, under_way))
-}
-
-/// The same, after the traces of an interrupted run were removed. Only under the lock of the state
-/// folder: the temporary files of a run that is at work look the same.
-fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
-    let mut receipt = Receipt::load(&home.state)?;
-    // before it is settled, it names every folder in which that run may have been at work
-    let swept = sweep(home, receipt.as_ref());
-    let under_way = receipt.as_mut().is_some_and(Receipt::settle);
-    // a folder that was made just now says so of the run that made it
-    let unfinished = under_way && !state.just_made;
-    Ok((receipt, Healed { swept, unfinished }))
-}
-
-/// Removes what interrupted runs left behind, in every folder in which we write.
-fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
-    let mut folders =
-        vec![home.path.clone(), home.codex.clone(), home.claude.clone(), home.state.clone()];
-    folders.extend(["keys", "bin", "undo", "codex"].map(|name| home.state.join(name)));
-    folders.extend(home.ssh_folder());
-    let targets = receipt
-        .into_iter()
-        .flat_map(|receipt| receipt.entries.values())
-        .map(|entry| &entry.target.path);
-    let shared = targets.chain([&home.git_config, &home.claude_json]);
-    folders
-        .extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
-    folders.sort();
-    folders.dedup();
-    State::sweep(&home.state) + folders.iter().map(|folder| rewrite::sweep(folder)).sum::<usize>()
 }

@@ -17,7 +17,7 @@ use crate::document::Header;
 use crate::env::Env;
 use crate::error::{Exit, Result, plain};
 use crate::home::Home;
-use crate::provision::{self, Item, span, unmet};
+use crate::provision::{self, Item, counted, span, unmet};
 use crate::settings::{Requirement, accepted};
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
@@ -36,12 +36,12 @@ struct Status {
     repositories: Vec<String>,
     codex: bool,
     claude: bool,
-    /// Codes and items that stand between this workspace and ready.
+    /// Codes and items because of which this workspace is not ready.
     not_ready: Vec<String>,
     /// What the doctor could not prove because of a fault that may pass by itself, such as a
     /// server out of reach.
     unproven: Vec<String>,
-    /// What failed besides what the doctor was told is required.
+    /// What failed and is not required.
     not_required: Vec<String>,
     /// The last whole run.
     doctor: Option<Verdict>,
@@ -51,8 +51,8 @@ struct Status {
 }
 
 impl Status {
-    /// `lost`: what is not as the last apply left it. `unclaimed`: nothing is required of this
-    /// workspace yet.
+    /// `lost`: what is no longer as the last apply left it. `unclaimed`: nothing is required of
+    /// this workspace yet.
     fn new(
         receipt: Option<Receipt>,
         lost: &[Refused],
@@ -75,12 +75,14 @@ impl Status {
             let Desired { refused, require, .. } = &receipt.desired;
             let requirements: Vec<_> =
                 require.iter().map(|text| Requirement::parse(text)).collect();
-            // the doctor told these two by what they were then
+            // the doctor reported these two as they were then
             for Refused { item, code, .. } in
                 refused.iter().chain(lost).filter(|&refused| counts(refused))
             {
-                let rests = requirements.iter().any(|requirement| provides(requirement, item));
-                let list = if only_required && !rests { &mut not_required } else { &mut not_ready };
+                let is_required =
+                    requirements.iter().any(|requirement| provides(requirement, item));
+                let list =
+                    if only_required && !is_required { &mut not_required } else { &mut not_ready };
                 list.push(format!("{code} {item}"));
             }
             let missing =
@@ -90,19 +92,19 @@ impl Status {
             not_ready.extend(missing.map(|Refused { item, code, .. }| format!("{code} {item}")));
             if receipt.under_way.is_some() {
                 not_ready.push(
-                    "an apply is at work, or was interrupted: run `pushready apply`".to_owned(),
+                    "an apply is running, or was interrupted: run `pushready apply`".to_owned(),
                 );
             }
         } else if !accepted.contains(&Code::NotProvisioned) {
             not_ready.push("not-provisioned".to_owned());
         }
-        let (since, mended): (Vec<_>, Vec<_>) =
+        let (since, fixed): (Vec<_>, Vec<_>) =
             since.into_iter().partition(|known| known.check.status == CheckStatus::Fail);
-        let is_mended = |check: &CheckLine| {
-            mended.iter().any(|known| known.check.is_of(&check.id, check.subject.as_ref()))
+        let is_fixed = |check: &CheckLine| {
+            fixed.iter().any(|known| known.check.is_of(&check.id, check.subject.as_ref()))
         };
         let whole =
-            fresh.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| !is_mended(check));
+            fresh.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| !is_fixed(check));
         let whole = whole.map(|check| (check, only_required));
         let since_then = since.iter().map(|failure| (&failure.check, failure.only_required));
         let failed = whole
@@ -124,9 +126,9 @@ impl Status {
             };
             list.push(format!("{name} {subject}"));
         }
-        let mut told = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for list in [&mut not_ready, &mut unproven, &mut not_required] {
-            list.retain(|item| told.insert(item.clone()));
+            list.retain(|item| seen.insert(item.clone()));
         }
         let (at, by) = receipt
             .as_ref()
@@ -156,15 +158,15 @@ impl Status {
 
     /// `ready · push 1/1 · codex · claude · 4 min ago`.
     fn line(&self, now: Timestamp) -> String {
-        let told = |what: &str, items: &[String]| match items {
+        let listed = |what: &str, items: &[String]| match items {
             [] => None,
             [one] => Some(format!("{what}: {one}")),
             [first, rest @ ..] => Some(format!("{what}: {first} and {} more", rest.len())),
         };
         let mut parts =
-            vec![told("not ready", &self.not_ready).unwrap_or_else(|| "ready".to_owned())];
-        parts.extend(told("unproven", &self.unproven));
-        parts.extend(told("not required", &self.not_required));
+            vec![listed("not ready", &self.not_ready).unwrap_or_else(|| "ready".to_owned())];
+        parts.extend(listed("unproven", &self.unproven));
+        parts.extend(listed("not required", &self.not_required));
         let proven = |verdict: &Verdict| {
             let pushes = verdict.checks.iter().filter(|check| check.id == "push.write");
             let (all, good) = pushes.fold((0, 0), |(all, good), check| {
@@ -175,8 +177,7 @@ impl Status {
         match self.doctor.as_ref().filter(|verdict| !verdict.stale).and_then(proven) {
             Some(push) => parts.push(push),
             None if !self.repositories.is_empty() => {
-                let count = self.repositories.len();
-                parts.push(format!("{count} key{}", if count == 1 { "" } else { "s" }));
+                parts.push(counted(self.repositories.len(), "key"));
             }
             None => {}
         }
@@ -234,9 +235,9 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     });
     let (lost, accepted, receipt, kept) = match loaded {
         Ok(loaded) => loaded,
-        // a metadata item must never turn red because of us; a verdict is told in its line
+        // a metadata item must never turn red because of us; a verdict is in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
-            print(&format!("not ready: {}\n", plain(error.told().message)));
+            print(&format!("not ready: {}\n", plain(error.for_json().message)));
             return Ok(Exit::Ready);
         }
         Err(_) if arguments.line => {
@@ -251,14 +252,13 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
     } else {
         print(&format!("{}\n", plain(&status.line(env.now))));
         if !arguments.line {
-            for item in &status.not_ready {
-                print(&format!("  {}\n", plain(item)));
-            }
-            for (what, items) in
-                [("unproven", &status.unproven), ("not required", &status.not_required)]
-            {
+            for (what, items) in [
+                ("", &status.not_ready),
+                ("unproven: ", &status.unproven),
+                ("not required: ", &status.not_required),
+            ] {
                 for item in items {
-                    print(&format!("  {what}: {}\n", plain(item)));
+                    print(&format!("  {what}{}\n", plain(item)));
                 }
             }
         }

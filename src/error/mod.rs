@@ -17,7 +17,7 @@ use crate::catalogue::{Code, Finding};
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything asked for holds.
+    /// Everything that is configured is in place.
     Ready,
     /// Something is not ready.
     NotReady,
@@ -43,8 +43,8 @@ pub fn shell(path: &Path) -> String {
     word(path.as_os_str().as_bytes())
 }
 
-/// The same of any bytes. What must not reach a terminal stands as `$'\x1b'`, which bash, ksh and
-/// zsh read.
+/// The same of any bytes. What must not reach a terminal is written as `$'\x1b'`, which bash, ksh
+/// and zsh read.
 pub fn word(bytes: &[u8]) -> String {
     let plain = std::str::from_utf8(bytes).ok().filter(|text| !text.contains(is_obeyed));
     if let Some(Ok(word)) = plain.map(shlex::try_quote) {
@@ -70,13 +70,13 @@ pub fn word(bytes: &[u8]) -> String {
     word
 }
 
-/// Whether a terminal does something else with it than show it: control characters, and those that
-/// turn the direction of the text (Unicode, UAX 9).
+/// Whether a terminal acts on it instead of showing it: control characters, and those that turn
+/// the direction of the text (Unicode, UAX 9).
 fn is_obeyed(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A line for people: the name of a folder may hold what a terminal obeys, or a line end.
+/// A line for people: the name of a folder may contain what a terminal acts on, or a line end.
 pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
@@ -95,7 +95,7 @@ pub fn add_line(text: &mut String, line: fmt::Arguments<'_>) {
 }
 
 /// What to do about an error of the filesystem.
-pub fn cure(error: &io::Error) -> &'static str {
+pub fn fix_for(error: &io::Error) -> &'static str {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::StorageFull | Kind::QuotaExceeded => {
@@ -108,14 +108,12 @@ pub fn cure(error: &io::Error) -> &'static str {
             "make it writable for this user (`ls -ld` shows its owner and mode)"
         }
         Kind::WouldBlock => {
-            "end that program, or wait for it, and run it again; a lock that nobody holds can be removed"
+            "end that program, or wait for it, and run it again; a lock that no program holds can be removed"
         }
-        Kind::NotADirectory => "a file stands where a folder is needed: move it away",
-        Kind::AlreadyExists => {
-            "take away what stands there in the place of a folder (`ls -ld` shows it)"
-        }
+        Kind::NotADirectory => "a file is where a folder is needed: move it away",
+        Kind::AlreadyExists => "remove what is where the folder is needed (`ls -ld` shows it)",
         _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
-            "the disk reports an error (`dmesg` shows more): mend it and run it again"
+            "the disk reports an error (`dmesg` shows more): fix it and run it again"
         }
         _ => "see the cause above, and run it again",
     }
@@ -180,9 +178,9 @@ impl Error {
     }
 
     /// The same for JSON.
-    pub fn told(&self) -> Told<'_> {
+    pub fn for_json(&self) -> ErrorJson<'_> {
         let Self { doing, cause, hint, code, .. } = self;
-        Told { message: doing, cause: cause.as_deref(), hint: hint.as_deref(), code: *code }
+        ErrorJson { message: doing, cause: cause.as_deref(), hint: hint.as_deref(), code: *code }
     }
 
     pub fn status(&self) -> Exit {
@@ -206,7 +204,7 @@ impl Error {
 
 /// An error as JSON has it.
 #[derive(Debug, Serialize)]
-pub struct Told<'a> {
+pub struct ErrorJson<'a> {
     pub message: &'a str,
     cause: Option<&'a str>,
     hint: Option<&'a str>,

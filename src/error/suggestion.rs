@@ -1,4 +1,4 @@
-//! What was probably meant by a name that nobody knows.
+//! What was probably meant by a name that is not known.
 
 /// One letter in so many may be another.
 const EDITED: usize = 4;

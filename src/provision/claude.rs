@@ -2,6 +2,7 @@
 //! block a session.
 #![expect(clippy::disallowed_methods, reason = "the token is handed to the file that will hold it")]
 
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
@@ -16,11 +17,10 @@ use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
-use crate::resource::file::{self, Content, Kind};
+use crate::resource::file::{self, Kind};
 use crate::resource::json::{object, object_at};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
-use crate::resource::place::Obstacle;
 use crate::resource::{Edit, Resource, Target};
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::settings::Sourced;
@@ -50,65 +50,107 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
 enum Decision {
     Write,
     InPlace,
-    Keep(&'static str),
+    Keep(KeepReason),
 }
 
-/// Absent, blank or a token that we wrote: write. Anything else is somebody's. Pure.
-fn decide(file: &CredentialsFile, wanted: &Digest, last: Option<&ClaudeRecord>) -> Decision {
+/// Why the file is left as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeepReason {
+    OtherToken,
+    UserLogin,
+    Unreadable,
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherToken => "another token is in place that pushready never wrote",
+            Self::UserLogin => "somebody logged in with `/login`",
+            Self::Unreadable => {
+                "it contains no login that Claude Code can read, and may be wanted back"
+            }
+        })
+    }
+}
+
+/// Absent, blank or a token that we wrote: write. Anything else belongs to somebody. Pure.
+fn decide(
+    file: Option<&CredentialsFile>,
+    wanted: &Digest,
+    last: Option<&ClaudeRecord>,
+) -> Decision {
     match file {
-        CredentialsFile::Blank { .. } => Decision::Write,
-        CredentialsFile::SetupToken { digest, inference } => {
+        None | Some(CredentialsFile::Blank { .. }) => Decision::Write,
+        Some(CredentialsFile::SetupToken { digest, inference }) => {
             let digest = Digest::from_hex(digest);
             match () {
                 () if digest == *wanted && *inference => Decision::InPlace,
                 () if digest == *wanted || last.is_some_and(|last| last.token == digest) => {
                     Decision::Write
                 }
-                () => Decision::Keep("another token is in place that pushready never wrote"),
+                () => Decision::Keep(KeepReason::OtherToken),
             }
         }
-        CredentialsFile::Login { .. } => Decision::Keep("somebody logged in with `/login`"),
-        CredentialsFile::Malformed { .. } => {
-            Decision::Keep("it holds no login that Claude Code can read, and may be wanted back")
+        Some(CredentialsFile::Login { .. }) => Decision::Keep(KeepReason::UserLogin),
+        Some(CredentialsFile::Malformed { .. }) => Decision::Keep(KeepReason::Unreadable),
+    }
+}
+
+/// What became of the token of the last apply.
+#[derive(Debug, PartialEq, Eq)]
+enum LastToken {
+    Missing,
+    Blanked,
+    InPlace,
+    Replaced,
+}
+
+/// Pure.
+fn last_token(file: Option<&CredentialsFile>, record: &ClaudeRecord) -> LastToken {
+    match file {
+        None => LastToken::Missing,
+        Some(CredentialsFile::Blank { .. }) => LastToken::Blanked,
+        Some(CredentialsFile::SetupToken { digest, .. })
+            if Digest::from_hex(digest) == record.token =>
+        {
+            LastToken::InPlace
         }
+        Some(_) => LastToken::Replaced,
     }
 }
 
 pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let path = context.home.claude.join(".credentials.json");
-    // a lesser source that shows through where the better one is gone is no new token
-    let lesser = |seed: &Sourced<ClaudeToken>| {
-        desired.claude.as_ref().is_some_and(|record| record.origin < seed.origin)
-    };
-    let Some(seed) = context.settings.claude.as_ref().filter(|seed| !lesser(seed)) else {
-        return without_token(
-            desired.claude.as_ref()?,
-            &file::observe(&path, Kind::Secret),
-            context,
-            path,
-        );
-    };
-    let wanted = Digest::from_hex(&seed.value.digest());
     let last = desired.claude.clone();
+    // where the better source of the last apply is not set, a lesser one gives no new token
+    let is_lesser = |seed: &&Sourced<ClaudeToken>| {
+        last.as_ref().is_some_and(|record| record.origin < seed.origin)
+    };
+    let seed = context.settings.claude.as_ref().filter(|seed| !is_lesser(seed));
+    if seed.is_none() && last.is_none() {
+        return None;
+    }
     let content = match file::observe(&path, Kind::Secret) {
         Ok(content) => content,
         Err(obstacle) => return Some(Item::fail(Subject::Claude, obstacle.finding(&path))),
     };
-    let file = content.as_ref().map_or(CredentialsFile::Blank { by_client: false }, |content| {
-        CredentialsFile::parse(&content.bytes)
-    });
-    let decision = decide(&file, &wanted, last.as_ref());
-    if let Decision::Keep(why) = decision {
-        return Some(Item::warn(
-            Subject::Claude,
-            Finding::new(
+    let file = content.as_ref().map(|content| CredentialsFile::parse(&content.bytes));
+    let Some(seed) = seed else {
+        return last.map(|record| without_token(context, path, file.as_ref(), &record));
+    };
+    let wanted = Digest::from_hex(&seed.value.digest());
+    let verb = match decide(file.as_ref(), &wanted, last.as_ref()) {
+        Decision::Write => "written",
+        Decision::InPlace => "in place",
+        Decision::Keep(why) => {
+            let finding = Finding::new(
                 Code::ClaudeAuthConflict,
                 format!("kept `{}`: {why}", context.home.shown(&path)),
                 format!("to use the seed: `rm {}` and apply again", shell(&path)),
-            ),
-            Vec::new(),
-        ));
-    }
+            );
+            return Some(Item::warn(Subject::Claude, finding, Vec::new()));
+        }
+    };
     let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let known = last.filter(|last| last.token == wanted).map(|last| last.created);
     let record = ClaudeRecord {
@@ -121,50 +163,41 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let value: Value = serde_json::from_str(oauth.expose_secret()).unwrap_or_default();
     let edit = Edit::Keys(vec![Key { path: vec!["claudeAiOauth".to_owned()], value }]);
     let resource = credentials(context, path, edit).on(content.as_ref());
-    let verb = if decision == Decision::Write { "written" } else { "in place" };
     let say = format!("{verb}: token from {}{}", seed.via, age(&record, context));
     let item = aged(say, &record, context, vec![resource]);
     desired.claude = Some(record);
     Some(item)
 }
 
-/// No variable names a token: what the last apply wrote stays, and what became of it is told.
+/// No variable names a token: what the last apply wrote stays, and what became of it is reported.
 fn without_token(
-    record: &ClaudeRecord,
-    found: &Result<Option<Content>, Obstacle>,
     context: &Context,
     path: PathBuf,
-) -> Option<Item> {
-    let warn = |code, say: &str| {
+    file: Option<&CredentialsFile>,
+    record: &ClaudeRecord,
+) -> Item {
+    let lost = |code, summary: &str| {
         let variable = || Via::variable(variables::CLAUDE_OAUTH_TOKEN);
         let via = record.via.clone().unwrap_or_else(variable);
         let hint = format!("run `pushready apply` where {via} is set: restart the workspace");
-        Some(Item::warn(Subject::Claude, Finding::new(code, say, hint), Vec::new()))
+        Item::lost(Subject::Claude, Finding::new(code, summary, hint))
     };
-    let content = match found {
-        Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstacle.finding(&path))),
-    };
-    match content.as_ref().map(|content| CredentialsFile::parse(&content.bytes)) {
-        None => warn(
+    match last_token(file, record) {
+        LastToken::Missing => lost(
             Code::ClaudeTokenMissing,
             "left alone: the token of the last apply is gone, and none is set here",
         ),
-        Some(CredentialsFile::Blank { .. }) => warn(
+        LastToken::Blanked => lost(
             Code::ClaudeAuthBlanked,
             "left alone: the token of the last apply was blanked, and none is set here",
         ),
-        Some(CredentialsFile::SetupToken { digest, .. })
-            if Digest::from_hex(&digest) == record.token =>
-        {
+        LastToken::InPlace => {
             let say = format!("kept from the last apply{}", age(record, context));
-            Some(aged(say, record, context, vec![private(context, path)]))
+            aged(say, record, context, vec![private(context, path)])
         }
-        Some(_) => Some(Item::ready(
-            Subject::Claude,
-            "left alone: not the token of the last apply",
-            Vec::new(),
-        )),
+        LastToken::Replaced => {
+            Item::ready(Subject::Claude, "left alone: not the token of the last apply", Vec::new())
+        }
     }
 }
 
@@ -245,7 +278,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
     };
     let resource = Resource::recorded(id, target, Edit::Keys(keys));
     let odd =
-        Without::of(&odd, "for which `.claude.json` holds something else than an object", BARRED);
+        Without::of(&odd, "for which `.claude.json` has something else than an object", BARRED);
     let without = nameless.into_iter().chain(odd);
     Some(trust::item(
         Subject::ClaudeTrust,
@@ -256,7 +289,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
     ))
 }
 
-/// What mends a folder whose place is taken: see [`barred`].
+/// The fix for a folder whose place is taken: see [`barred`].
 pub const BARRED: &str =
     "put an object in its place among `projects` in `.claude.json`, or nothing";
 
@@ -269,4 +302,82 @@ pub fn barred(claude_json: &str, folder: &str) -> bool {
     projects
         .get(folder)
         .is_some_and(|project| object_at(claude_json, project.value.clone()).is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::receipt::Origin;
+
+    fn hex(token: u8) -> String {
+        format!("{token:064x}")
+    }
+
+    fn record(token: u8) -> ClaudeRecord {
+        ClaudeRecord {
+            token: Digest::from_hex(&hex(token)),
+            created: jiff::civil::date(2026, 11, 1),
+            origin: Origin::Variable,
+            via: None,
+        }
+    }
+
+    fn setup_token(token: u8, inference: bool) -> CredentialsFile {
+        CredentialsFile::SetupToken { digest: hex(token), inference }
+    }
+
+    fn login(token: u8) -> CredentialsFile {
+        let digest = hex(token);
+        CredentialsFile::Login { digest, inference: true, refreshable: true, expires: None }
+    }
+
+    const BLANK: Option<CredentialsFile> = Some(CredentialsFile::Blank { by_client: false });
+    const BLANKED: Option<CredentialsFile> = Some(CredentialsFile::Blank { by_client: true });
+    const MALFORMED: Option<CredentialsFile> =
+        Some(CredentialsFile::Malformed { line: 1, column: 2 });
+
+    /// The token that is wanted is 1, the one of the last apply is 2.
+    #[test]
+    fn only_an_absent_a_blank_or_an_own_token_is_written() {
+        for (file, last, decision) in [
+            (None, false, Decision::Write),
+            (None, true, Decision::Write),
+            (BLANK, false, Decision::Write),
+            (BLANKED, true, Decision::Write),
+            (Some(setup_token(1, true)), false, Decision::InPlace),
+            (Some(setup_token(1, true)), true, Decision::InPlace),
+            // Claude Code ignores a token without that scope
+            (Some(setup_token(1, false)), false, Decision::Write),
+            (Some(setup_token(2, true)), true, Decision::Write),
+            (Some(setup_token(2, true)), false, Decision::Keep(KeepReason::OtherToken)),
+            (Some(setup_token(3, true)), true, Decision::Keep(KeepReason::OtherToken)),
+            (Some(login(1)), true, Decision::Keep(KeepReason::UserLogin)),
+            (Some(login(2)), true, Decision::Keep(KeepReason::UserLogin)),
+            (MALFORMED, true, Decision::Keep(KeepReason::Unreadable)),
+        ] {
+            let last = last.then(|| record(2));
+            let wanted = Digest::from_hex(&hex(1));
+            assert_eq!(
+                decide(file.as_ref(), &wanted, last.as_ref()),
+                decision,
+                "{file:?} {last:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_token_of_the_last_apply_is_known_by_its_digest() {
+        for (file, found) in [
+            (None, LastToken::Missing),
+            (BLANK, LastToken::Blanked),
+            (BLANKED, LastToken::Blanked),
+            (Some(setup_token(2, true)), LastToken::InPlace),
+            (Some(setup_token(2, false)), LastToken::InPlace),
+            (Some(setup_token(3, true)), LastToken::Replaced),
+            (Some(login(2)), LastToken::Replaced),
+            (MALFORMED, LastToken::Replaced),
+        ] {
+            assert_eq!(last_token(file.as_ref(), &record(2)), found, "{file:?}");
+        }
+    }
 }

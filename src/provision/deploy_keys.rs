@@ -18,7 +18,8 @@ use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
 use crate::secret::DeployKey;
-use crate::state::receipt::{Desired, RepositoryRecord};
+use crate::settings::Settings;
+use crate::state::receipt::{Desired, Origin, RepositoryRecord};
 use crate::state::subject::Subject;
 
 pub struct Keys {
@@ -27,27 +28,20 @@ pub struct Keys {
     pub routed: Vec<Repository>,
     /// The repositories that had a key and are no longer asked for.
     pub dropped: Vec<Repository>,
-    /// What goes last, when nothing names it any more.
-    pub farewells: Vec<Item>,
+    /// The keys that are removed: last, when nothing names them any more.
+    pub removals: Vec<Item>,
 }
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
     let settings = context.settings;
     let mut keys =
-        Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), farewells: Vec::new() };
+        Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), removals: Vec::new() };
     let last = std::mem::take(&mut desired.repositories);
 
     for sourced in &settings.keys {
         let (repository, key) = &sourced.value;
         let path = context.home.key(repository);
-        // the template's variable is gone in this shell, and a lesser source shows through: not a
-        // new key
-        let lesser = last.iter().any(|record| {
-            record.repository == *repository
-                && record.origin < sourced.origin
-                && !settings.key_origins.contains(&record.origin)
-        });
-        if lesser {
+        if last.iter().any(|record| outranks(settings, record, repository, sourced.origin)) {
             continue;
         }
         let resource = resource(path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
@@ -71,13 +65,8 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         if keys.routed.contains(&repository) {
             continue;
         }
-        let refused = settings
-            .refused
-            .iter()
-            .any(|item| item.repository.as_ref().is_some_and(|r| *r == repository));
-        let blank = settings.keys_unset.contains(&repository);
-        if settings.key_origins.contains(&record.origin) && !refused && !blank {
-            keys.farewells.push(farewell(context, &repository));
+        if is_dropped(settings, &record) {
+            keys.removals.push(removal(context, &repository));
             keys.dropped.push(repository);
         } else {
             keep(context, &mut keys, &repository, &record);
@@ -85,6 +74,29 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
         }
     }
     keys
+}
+
+/// Whether the key of the last apply came from a better source, which is not set here: the one of
+/// a lesser source is not a new key. Pure.
+fn outranks(
+    settings: &Settings,
+    record: &RepositoryRecord,
+    repository: &Repository,
+    origin: Origin,
+) -> bool {
+    record.repository == *repository
+        && record.origin < origin
+        && !settings.key_origins.contains(&record.origin)
+}
+
+/// Whether a key of the last apply is no longer configured: its source is set and does not name
+/// the repository. Pure.
+fn is_dropped(settings: &Settings, record: &RepositoryRecord) -> bool {
+    let repository = &record.repository;
+    let mut refused = settings.refused.iter().filter_map(|refused| refused.repository.as_ref());
+    settings.key_origins.contains(&record.origin)
+        && !refused.any(|refused| refused == repository)
+        && !settings.keys_unset.contains(repository)
 }
 
 /// The variable is unset: what the last apply installed stays, its mode is restored.
@@ -134,14 +146,14 @@ pub fn damage(content: &[u8], record: &RepositoryRecord) -> Option<Finding> {
     match DeployKey::parse(&SecretString::from(text)) {
         Err(finding) => damaged(finding.code, &finding.summary),
         Ok(key) if key.value.fingerprint() != record.fingerprint => {
-            damaged(Code::KeyMalformed, "its file holds another key")
+            damaged(Code::KeyMalformed, "its file contains another key")
         }
         Ok(key) if !key.repairs.is_empty() => damaged(Code::KeyMalformed, &key.repairs.join(", ")),
         Ok(_) => None,
     }
 }
 
-/// Why an installed key is of no use any more. What cannot be looked at is not called lost.
+/// Why an installed key is not usable any more. What cannot be read is not called lost.
 pub fn lost(home: &Home, record: &RepositoryRecord) -> Option<Code> {
     match file::observe(&home.key(&record.repository), Kind::Secret) {
         Ok(None) => Some(Code::SshRouteBroken),
@@ -150,15 +162,130 @@ pub fn lost(home: &Home, record: &RepositoryRecord) -> Option<Code> {
     }
 }
 
-fn farewell(context: &Context, repository: &Repository) -> Item {
+fn removal(context: &Context, repository: &Repository) -> Item {
     let path = context.home.key(repository);
     let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed };
     let delete = Resource::unrecorded(target, Edit::Delete);
     let subject = Subject::RemovedKey(repository.short());
-    Item::ready(subject, "no longer asked for", vec![delete])
+    Item::ready(subject, "no longer configured", vec![delete])
 }
 
 fn resource(path: PathBuf, bytes: Vec<u8>) -> Resource {
     let bytes = Zeroizing::new(bytes);
     own(path, Kind::Secret, bytes.to_vec(), 0o600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Code;
+    use crate::settings::RefusedItem;
+    use crate::state::via::Via;
+
+    fn repository(name: &str) -> Repository {
+        Repository::parse_declared(name).unwrap()
+    }
+
+    fn record(name: &str, fingerprint: &str, origin: Origin) -> RepositoryRecord {
+        RepositoryRecord {
+            repository: repository(name),
+            fingerprint: fingerprint.to_owned(),
+            algorithm: "ssh-ed25519".to_owned(),
+            origin,
+        }
+    }
+
+    fn settings(origins: &[Origin]) -> Settings {
+        Settings { key_origins: origins.iter().copied().collect(), ..Settings::default() }
+    }
+
+    #[test]
+    fn a_key_is_dropped_where_its_own_source_no_longer_names_it() {
+        use Origin::{SeedFolder, Variable};
+        let refused = RefusedItem {
+            item: Subject::Key("o/refused".to_owned()),
+            finding: Finding::new(Code::KeyMalformed, "", ""),
+            repository: Some(repository("o/refused")),
+            via: Via::variable("PUSHREADY_DEPLOY_KEYS"),
+        };
+        let settings = |origins: &[Origin]| Settings {
+            refused: vec![RefusedItem {
+                finding: refused.finding.clone(),
+                item: refused.item.clone(),
+                repository: refused.repository.clone(),
+                via: refused.via.clone(),
+            }],
+            keys_unset: vec![repository("o/blank")],
+            ..settings(origins)
+        };
+        for (name, origin, set, dropped) in [
+            ("o/app", Variable, &[Variable][..], true),
+            ("o/app", Variable, &[], false),
+            ("o/app", Variable, &[SeedFolder], false),
+            ("o/app", SeedFolder, &[Variable], false),
+            ("o/app", SeedFolder, &[Variable, SeedFolder], true),
+            // named with a value that cannot be used, or with none
+            ("o/refused", Variable, &[Variable], false),
+            ("o/blank", Variable, &[Variable], false),
+        ] {
+            let record = record(name, "", origin);
+            assert_eq!(is_dropped(&settings(set), &record), dropped, "{name} {origin:?} {set:?}");
+        }
+    }
+
+    #[test]
+    fn a_lesser_source_gives_no_new_key_where_the_better_one_is_not_set() {
+        use Origin::{SeedFolder, Variable};
+        for (last, set, now, outranked) in [
+            (Variable, &[SeedFolder][..], SeedFolder, true),
+            (Variable, &[Variable, SeedFolder], SeedFolder, false),
+            (SeedFolder, &[Variable], Variable, false),
+            (Variable, &[Variable], Variable, false),
+        ] {
+            let (settings, last) = (settings(set), record("o/app", "", last));
+            let outranks = |name| outranks(&settings, &last, &repository(name), now);
+            assert_eq!(outranks("o/app"), outranked, "{last:?} {set:?} {now:?}");
+            assert!(!outranks("o/other"));
+        }
+    }
+
+    /// A new key, as ssh-keygen writes it, and its fingerprint.
+    fn key() -> (String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |arguments: &[&str]| {
+            let mut keygen = std::process::Command::new("ssh-keygen");
+            let output = keygen.args(arguments).current_dir(folder.path()).output().unwrap();
+            assert!(output.status.success(), "{arguments:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        run(&["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "key"]);
+        let line = run(&["-l", "-f", "key.pub"]);
+        let fingerprint = line.split(' ').nth(1).unwrap().to_owned();
+        (std::fs::read_to_string(folder.path().join("key")).unwrap(), fingerprint)
+    }
+
+    #[test]
+    fn an_installed_key_that_is_not_the_key_is_damaged() {
+        let (text, fingerprint) = key();
+        let record = record("o/app", &fingerprint, Origin::Variable);
+        let half = &text[..text.len() / 2];
+        for (content, what) in [
+            (text.as_bytes(), None),
+            (b"".as_slice(), Some("its file is empty")),
+            (b" \n", Some("its file is empty")),
+            (b"\xff\xfe", Some("it is not text")),
+            (key().0.as_bytes(), Some("its file contains another key")),
+            (text.trim_end().as_bytes(), Some("newline")),
+            (text.replace('\n', "\r\n").as_bytes(), Some("CRLF")),
+            (half.as_bytes(), Some("")),
+        ] {
+            let found = damage(content, &record);
+            let said = found.as_ref().map(|finding| &*finding.summary);
+            match (what, said) {
+                (None, None) => {}
+                (Some(what), Some(said)) => assert!(said.contains(what), "{said}"),
+                _ => panic!("{what:?} {said:?}"),
+            }
+        }
+    }
 }

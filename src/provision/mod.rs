@@ -1,5 +1,5 @@
-//! What is put into a home: settings and the last receipt become desired resources, with a line on
-//! each for the reader.
+//! What is put into a home: settings and the last receipt become desired resources, with an item
+//! of the report on each.
 
 pub mod claude;
 pub mod codex;
@@ -27,7 +27,7 @@ use crate::state::receipt::{Desired, Origin, Receipt, Refused};
 use crate::state::subject::Subject;
 use crate::state::via::Via;
 
-/// How one item of the report stands.
+/// The status of one item of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -36,34 +36,65 @@ pub enum Status {
     Fail,
 }
 
-/// One thing that was asked for: what there is to say, and the files that it takes.
+/// Why an item failed, as far as it matters after the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Something that this run met.
+    Met,
+    /// The value from there is refused, and stays so until another one is set.
+    Value(Via),
+    /// A login of the last apply is no longer there. It is not restored, for its user may have
+    /// logged out.
+    LostLogin,
+}
+
+/// One thing that is configured: what there is to report, and the files that it takes.
 #[derive(Debug)]
 pub struct Item {
     pub subject: Subject,
     pub status: Status,
-    pub say: String,
+    pub summary: String,
     pub finding: Option<Finding>,
+    pub cause: Cause,
     pub resources: Vec<Resource>,
 }
 
 impl Item {
-    pub fn ready(subject: Subject, say: impl Into<String>, resources: Vec<Resource>) -> Self {
-        Self { subject, status: Status::Ready, say: say.into(), finding: None, resources }
+    pub fn ready(subject: Subject, summary: impl Into<String>, resources: Vec<Resource>) -> Self {
+        let (status, cause) = (Status::Ready, Cause::Met);
+        Self { subject, status, summary: summary.into(), finding: None, cause, resources }
     }
 
     pub fn fail(subject: Subject, finding: Finding) -> Self {
         Self { status: Status::Fail, ..Self::warn(subject, finding, Vec::new()) }
     }
 
+    /// A login of the last apply that is gone: nothing is ready without it.
+    pub fn lost(subject: Subject, finding: Finding) -> Self {
+        Self { cause: Cause::LostLogin, ..Self::fail(subject, finding) }
+    }
+
+    /// It could not be put in place after all.
+    pub fn fail_with(&mut self, finding: Finding) {
+        self.status = Status::Fail;
+        self.summary.clone_from(&finding.summary);
+        self.finding = Some(finding);
+    }
+
     /// What the receipt keeps of it where it failed.
     pub fn refused(&self) -> Option<Refused> {
         let finding = self.finding.as_ref().filter(|_| self.status == Status::Fail)?;
-        Some(Refused::new(self.subject.clone(), finding.code))
+        let via = match &self.cause {
+            Cause::Value(via) => Some(via.clone()),
+            Cause::Met | Cause::LostLogin => None,
+        };
+        Some(Refused { item: self.subject.clone(), code: finding.code, via })
     }
 
     pub fn warn(subject: Subject, finding: Finding, resources: Vec<Resource>) -> Self {
-        let say = finding.summary.clone();
-        Self { subject, status: Status::Warn, say, finding: Some(finding), resources }
+        let summary = finding.summary.clone();
+        let (status, cause) = (Status::Warn, Cause::Met);
+        Self { subject, status, summary, finding: Some(finding), cause, resources }
     }
 }
 
@@ -76,7 +107,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// What the last apply was asked for.
+    /// What the last apply had configured.
     fn last(&self) -> Desired {
         self.receipt.map(|receipt| receipt.desired.clone()).unwrap_or_default()
     }
@@ -100,13 +131,13 @@ impl Context<'_> {
 pub struct Provision {
     pub items: Vec<Item>,
     pub desired: Desired,
-    /// What there is to tell besides the items.
+    /// What there is to report in addition to the items.
     pub notes: Vec<String>,
 }
 
 /// Works out what is wanted. Looks at the home, changes nothing.
 pub fn desired(context: &Context) -> Result<Provision> {
-    let mut desired = asked(context);
+    let mut desired = configured(context);
     let mut notes = context.settings.warnings.clone();
     let mut keys = deploy_keys::provision(context, &mut desired);
     let mut items = std::mem::take(&mut keys.items);
@@ -123,7 +154,7 @@ pub fn desired(context: &Context) -> Result<Provision> {
                 .to_owned(),
         );
     }
-    items.extend(keys.farewells);
+    items.extend(keys.removals);
     items.extend(refused(context, &items, &mut desired));
     Ok(Provision { items, desired, notes })
 }
@@ -131,7 +162,7 @@ pub fn desired(context: &Context) -> Result<Provision> {
 /// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and
 /// git themselves.
 pub fn restated(context: &Context) -> Provision {
-    let mut desired = asked(context);
+    let mut desired = configured(context);
     let mut items = deploy_keys::provision(context, &mut desired).items;
     items.extend(logins(context, &mut desired));
     items.extend(refused(context, &items, &mut desired));
@@ -139,7 +170,7 @@ pub fn restated(context: &Context) -> Provision {
 }
 
 /// The desired state of the last apply, with the plain settings that are set now.
-fn asked(context: &Context) -> Desired {
+fn configured(context: &Context) -> Desired {
     let Settings { known_hosts, trusted_folders, remotes_roots, require, .. } = context.settings;
     let mut desired = context.last();
     for (origin, KnownHosts { lines, damaged }) in known_hosts {
@@ -165,94 +196,78 @@ fn asked(context: &Context) -> Desired {
 }
 
 fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
-    let mut items: Vec<Item> = codex::provision(context, desired).into_iter().collect();
+    let mut items = codex::provision(context, desired);
     items.extend(claude::provision(context, desired));
-    items.iter_mut().for_each(gone_is_failed);
     items
 }
 
 /// What cannot be put in place: refused by its value, now or by an earlier apply that was given it,
-/// or a login that an interrupted run did not come to and that nobody here can give. `others`: the
-/// items that stand already.
+/// or a login that an interrupted run did not come to and that is not set here. `others`: the items
+/// so far.
 fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Item> {
-    let refused = &context.settings.refused;
-    let by_value = refused.iter().map(|item| (item.item.clone(), item.finding.clone()));
-    let told = |subject: &Subject| {
-        others.iter().any(|item| item.subject == *subject)
-            || refused.iter().any(|item| item.item == *subject)
-    };
-    let cut_off = desired
+    let settings = context.settings;
+    let is_refused_now =
+        |subject: &Subject| settings.refused.iter().any(|refused| refused.item == *subject);
+    let mut items: Vec<Item> = settings
         .refused
         .iter()
-        .filter(|item| item.code == Code::NotProvisioned && !told(&item.item));
-    let settings = context.settings;
-    // a value that is set again is judged above
-    let is_given = |Refused { item, via, .. }: &Refused| match item.first() {
+        .map(|refused| Item {
+            cause: Cause::Value(refused.via.clone()),
+            ..Item::fail(refused.item.clone(), refused.finding.clone())
+        })
+        .collect();
+    for Refused { item, code, via } in &desired.refused {
+        if is_refused_now(item) {
+            continue;
+        }
+        match via {
+            // a value that is set again is judged above
+            Some(via) if !is_set(settings, item, via) => {
+                let summary = "refused by the last apply that had a value for it; none is set here";
+                let hint = "run `pushready apply` where its variable is set, to a good value; or undo everything: `pushready remove`";
+                items.push(Item {
+                    cause: Cause::Value(via.clone()),
+                    ..Item::fail(item.clone(), Finding::new(*code, summary, hint))
+                });
+            }
+            None if *code == Code::NotProvisioned
+                && !others.iter().any(|other| other.subject == *item) =>
+            {
+                let summary =
+                    "an apply was interrupted before it wrote this login, and it is not set here";
+                let hint = "run `pushready apply` where its variable is set: restart the workspace";
+                items.push(Item::fail(item.clone(), Finding::new(*code, summary, hint)));
+            }
+            _ => {}
+        }
+    }
+    desired.refused = items.iter().filter_map(Item::refused).collect();
+    items
+}
+
+/// Whether another value is set for what was refused, which came from `via`.
+fn is_set(settings: &Settings, subject: &Subject, via: &Via) -> bool {
+    match subject.first() {
         Subject::Codex => settings.codex.is_some(),
         Subject::Claude => settings.claude.is_some(),
         Subject::KnownHosts => !settings.known_hosts.is_empty(),
-        item if settings.keys.iter().any(|key| *item == Subject::key(&key.value.0)) => true,
-        _ => match via {
-            None => !settings.key_origins.is_empty(),
-            Some(Via::SeedFile(_)) => settings.key_origins.contains(&Origin::SeedFolder),
-            Some(Via::Variable(_)) => settings.key_origins.contains(&Origin::Variable),
-        },
-    };
-    let standing = desired.refused.iter().filter(|last| {
-        is_of_value(last.code)
-            && !is_given(last)
-            && !refused.iter().any(|now| now.item == last.item)
-    });
-    let standing = standing.map(|Refused { item, code, .. }| {
-        let say = "refused by the last apply that was given a value for it; none is set here";
-        let hint = "run `pushready apply` where its variable is set, to a good value; or give all up: `pushready remove`";
-        (item.clone(), Finding::new(*code, say, hint))
-    });
-    let cut_off = cut_off.map(|Refused { item, code, .. }| {
-        let say = "an apply was interrupted before it wrote this login, and it is not set here";
-        let hint = "run `pushready apply` where its variable is set: restart the workspace";
-        (item.clone(), Finding::new(*code, say, hint))
-    });
-    let all: Vec<_> = by_value.chain(standing).chain(cut_off).collect();
-    desired.refused =
-        all.iter().map(|(item, Finding { code, .. })| Refused::new(item.clone(), *code)).collect();
-    all.into_iter().map(|(item, finding)| Item::fail(item, finding)).collect()
-}
-
-/// A login that was asked for and is gone: not restored, for its user may have logged out, and
-/// nothing is ready without it.
-fn gone_is_failed(item: &mut Item) {
-    if item.finding.as_ref().is_some_and(|finding| is_gone(finding.code)) {
-        item.status = Status::Fail;
+        key if settings.keys.iter().any(|sourced| *key == Subject::key(&sourced.value.0)) => true,
+        _ => settings.key_origins.contains(&match via {
+            Via::SeedFile(_) => Origin::SeedFolder,
+            Via::Variable(_) => Origin::Variable,
+        }),
     }
 }
 
-/// Whether the code is of a value: it stands until another one is given.
-fn is_of_value(code: Code) -> bool {
-    matches!(
-        code,
-        Code::CodexAuthMalformed
-            | Code::ClaudeTokenMalformed
-            | Code::KeyMalformed
-            | Code::KeyFormatUnsupported
-            | Code::KeyEncrypted
-            | Code::KeyWeak
-            | Code::SshHostKeyUnknown
-    )
-}
-
-/// Whether the code says that a login of the last apply is no longer there: what holds now, and not
-/// what apply met.
-pub fn is_gone(code: Code) -> bool {
-    matches!(
-        code,
-        Code::CodexAuthMissing
-            | Code::CodexAuthClobbered
-            | Code::CodexAuthMalformed
-            | Code::CodexAuthIncomplete
-            | Code::ClaudeTokenMissing
-            | Code::ClaudeAuthBlanked
-    )
+/// Whether anything is to be put in place by these settings. Without a receipt, nothing else is.
+pub fn is_configured(settings: &Settings) -> bool {
+    let Settings { codex, claude, keys, refused, known_hosts, trusted_folders, .. } = settings;
+    codex.is_some()
+        || claude.is_some()
+        || !keys.is_empty()
+        || !refused.is_empty()
+        || known_hosts.values().any(|hosts| !hosts.lines.is_empty())
+        || trusted_folders.as_ref().is_some_and(|folders| !folders.is_empty())
 }
 
 /// What the last apply put in place and is gone by now, or can no longer work. Looks at files
@@ -263,9 +278,7 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
     let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
-    let mut items: Vec<_> = items.into_iter().flatten().collect();
-    items.iter_mut().for_each(gone_is_failed);
-    let logins = items.iter().filter_map(Item::refused);
+    let logins = items.iter().flatten().filter_map(Item::refused);
     let keys = receipt.desired.repositories.iter().filter_map(|record| {
         let code = deploy_keys::lost(home, record)?;
         Some(Refused::new(Subject::key(&record.repository), code))
@@ -316,6 +329,11 @@ pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<It
         }
     }
     missing
+}
+
+/// `1 host`, `2 hosts`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `3 h`, `9 d`: a span as people say it.

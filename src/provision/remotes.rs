@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Context;
-use super::Item;
 use super::deploy_keys::Keys;
 use super::routing::InForce;
+use super::{Context, Item, counted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::config::Malformed;
@@ -14,7 +13,7 @@ use crate::git_cli::clones;
 use crate::git_cli::config_error::{Complaint, Scope};
 use crate::home::Home;
 use crate::resource::entry::EntryId;
-use crate::resource::file::{self, Kind};
+use crate::resource::file::{self, Content, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, Undo, remote};
 use crate::state::receipt::Desired;
@@ -27,168 +26,103 @@ pub fn provision(
     in_force: &InForce,
     notes: &mut Vec<String>,
 ) -> Vec<Item> {
-    let mut resources = giving_back(context, dropped);
-    let given_back = resources.len();
-    let mut leaks = Vec::new();
-    let mut ports_in_path = Vec::new();
-    let mut reversed = Vec::new();
-    let mut unreadable = Vec::new();
-    let mut rewritten = 0;
-    let mut found = 0;
-    if !routed.is_empty() {
-        let search = clones::search(&desired.roots(context.home));
-        let absent = desired.remotes_roots.iter().filter(|root| !root.is_dir());
-        let absent: Vec<_> = absent.map(|root| format!("`{}`", context.home.shown(root))).collect();
-        if !absent.is_empty() {
-            notes.push(format!(
-                "PUSHREADY_REMOTES_ROOTS names {}, where no folder is",
-                absent.join(" and ")
-            ));
-        }
-        if !search.complete {
-            notes.push(format!(
-                "the search for clones stopped after {} s: the list is incomplete; PUSHREADY_REMOTES_ROOTS narrows it",
-                clones::BUDGET.as_secs()
-            ));
-        }
-        found = search.configs.len();
-        for config in search.configs {
-            if config.to_str().is_none() {
-                notes.push(format!(
-                    "the clone `{}` is ignored: its path is not UTF-8",
-                    context.home.shown(&config)
-                ));
-                continue;
-            }
-            let Ok(Some(content)) = file::observe(&config, Kind::Shared) else {
-                let standing = Complaint::standing_at(context.home, &config);
-                unreadable
-                    .extend(standing.map(|standing| broken(context.home, &config, &standing)));
-                continue;
-            };
-            let Judged { exchanges, leaks: leaking, ports } = match judge(&content.bytes, routed) {
-                Ok(judged) => judged,
-                Err(malformed) => {
-                    let complaint = Complaint::at(&config, malformed.line);
-                    unreadable.push(broken(context.home, &config, &complaint));
-                    continue;
-                }
-            };
-            leaks.extend(leaking.into_iter().map(|url| (config.clone(), url)));
-            ports_in_path.extend(ports.into_iter().map(|url| (config.clone(), url)));
-            reversed.extend(
-                turned_back(&content.bytes, routed, in_force)
-                    .map(|turned| (config.clone(), turned)),
-            );
-            if !exchanges.is_empty() {
-                rewritten += exchanges.len();
-                resources.push(resource(config, exchanges, Vec::new()));
-            }
-        }
+    let restored = restored(context, dropped);
+    let clones = if routed.is_empty() { Vec::new() } else { observe(context, desired, notes) };
+    let judged: Vec<_> = clones
+        .into_iter()
+        .map(|Clone { config, content }| {
+            let judged = content.and_then(|content| {
+                judge(&content.bytes, routed, in_force)
+                    .map_err(|malformed| Complaint::at(&config, malformed.line))
+            });
+            (config, judged)
+        })
+        .collect();
+    items(context.home, restored, judged)
+}
+
+/// The configuration of a clone, or what git has against it.
+struct Clone {
+    config: PathBuf,
+    content: Result<Content, Complaint>,
+}
+
+fn observe(context: &Context, desired: &Desired, notes: &mut Vec<String>) -> Vec<Clone> {
+    let home = context.home;
+    let search = clones::search(&desired.roots(home));
+    let absent = desired.remotes_roots.iter().filter(|root| !root.is_dir());
+    let absent: Vec<_> = absent.map(|root| format!("`{}`", home.shown(root))).collect();
+    if !absent.is_empty() {
+        notes.push(format!(
+            "PUSHREADY_REMOTES_ROOTS names {}, where there is no folder",
+            absent.join(" and ")
+        ));
     }
-    let mut items = Vec::new();
-    if !resources.is_empty() {
-        let mut say = format!("{rewritten} of the remotes in {found} clones put on SSH");
-        if given_back > 0 {
-            say.push_str(", those without a key given back");
-        }
-        items.push(Item::ready(Subject::Remotes, say, resources));
+    if !search.complete {
+        notes.push(format!(
+            "the search for clones stopped after {} s: the list is incomplete; PUSHREADY_REMOTES_ROOTS narrows it",
+            clones::BUDGET.as_secs()
+        ));
     }
-    items.extend(unreadable);
-    items.extend(leaking(context.home, &leaks));
-    if let Some((config, (from, to))) = reversed.first() {
-        let more = if reversed.len() > 1 {
-            format!(" and in {} more", reversed.len() - 1)
-        } else {
-            String::new()
+    let mut found = Vec::new();
+    for config in search.configs {
+        if config.to_str().is_none() {
+            let clone = home.shown(&config);
+            notes.push(format!("the clone `{clone}` is ignored: its path is not UTF-8"));
+            continue;
+        }
+        let content = match file::observe(&config, Kind::Shared) {
+            Ok(Some(content)) => Ok(content),
+            _ => match Complaint::standing_at(home, &config) {
+                Some(complaint) => Err(complaint),
+                None => continue,
+            },
         };
-        items.push(Item::fail(
-            Subject::Remotes,
-            Finding::new(
-                Code::RemoteReversed,
-                format!(
-                    "a rule in `{}`{more} turns `{from}` into `{to}` for pushes",
-                    context.home.shown(config)
-                ),
-                "take it out; `git config --local --get-regexp '^url'` in the clone shows it",
-            ),
-        ));
+        found.push(Clone { config, content });
     }
-    if let Some((config, url)) = ports_in_path.first() {
-        items.push(Item::warn(
-            Subject::Remotes,
-            Finding::new(
-                Code::RemotePortInPath,
-                format!(
-                    "the port in the remote `{url}` of `{}` is a part of the path to git",
-                    context.home.shown(config)
-                ),
-                "write it as `ssh://git@host:port/owner/repo.git`",
-            ),
-            Vec::new(),
-        ));
-    }
-    items
+    found
 }
 
-/// In this clone no git command works, and nothing can be said of its remotes.
-fn broken(home: &Home, config: &Path, complaint: &Complaint) -> Item {
-    let git = config.parent().unwrap_or(config);
-    // as people know it
-    let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
-    Item::fail(Subject::Clone(home.shown(clone)), complaint.finding(home, Scope::Clone))
-}
-
-/// What there is to say of one configuration; URLs are shown without their credentials.
+/// What is to be said and done about one configuration; URLs are shown without their credentials.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Judged {
     exchanges: Vec<remote::Exchange>,
     leaks: Vec<Leak>,
+    /// URLs whose port is a part of the path.
     ports: Vec<String>,
+    reversed: Option<Reversed>,
 }
 
 /// A URL with a credential in it, safe to print.
+#[derive(Debug, PartialEq, Eq)]
 struct Leak {
     url: String,
     /// It goes with the exchange.
-    taken_out: bool,
+    removed: bool,
 }
 
-/// What to tell of the credentials that stand in remotes.
-fn leaking(home: &Home, leaks: &[(PathBuf, Leak)]) -> Option<Item> {
-    let (config, Leak { url, taken_out }) = leaks.first()?;
-    let (stands, then) = if *taken_out {
-        ("stood", "")
-    } else {
-        ("stands", ", then take it out (`git remote set-url NAME URL`)")
-    };
-    let more =
-        if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
-    let finding = Finding::new(
-        Code::LeakRemoteUrl,
-        format!("a credential {stands} in the remote `{url}` of `{}`{more}", home.shown(config)),
-        format!(
-            "revoke that token{then}: every program that read the clone's configuration has seen it"
-        ),
-    );
-    Some(Item::warn(Subject::Remotes, finding, Vec::new()))
+/// A remote of a keyed repository that a rule of the clone's own keeps from SSH, and where it
+/// leads; safe to print.
+#[derive(Debug, PartialEq, Eq)]
+struct Reversed {
+    from: String,
+    to: String,
 }
 
 /// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.
-fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
-    let mut judged = Judged { exchanges: Vec::new(), leaks: Vec::new(), ports: Vec::new() };
+fn judge(config: &[u8], routed: &[Repository], in_force: &InForce) -> Result<Judged, Malformed> {
+    let mut judged = Judged::default();
     for variable in remote::urls(config)? {
         let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };
         let Ok(url) = GitUrl::parse(&value) else { continue };
         if url.port_in_path().is_some() {
             judged.ports.push(url.to_string());
         }
-        let keyed =
-            url.repository().and_then(|asked| routed.iter().find(|known| known.same_as(asked)));
         let over_the_web =
             matches!(url.transport(), Transport::Https | Transport::Http | Transport::Git);
-        let exchanged = keyed.filter(|_| over_the_web);
+        let exchanged = keyed(&url, routed).filter(|_| over_the_web);
         if url.has_credential() {
-            judged.leaks.push(Leak { url: url.to_string(), taken_out: exchanged.is_some() });
+            judged.leaks.push(Leak { url: url.to_string(), removed: exchanged.is_some() });
         }
         if let Some(repository) = exchanged {
             judged.exchanges.push(remote::Exchange {
@@ -202,25 +136,30 @@ fn judge(config: &[u8], routed: &[Repository]) -> Result<Judged, Malformed> {
             });
         }
     }
+    judged.reversed = reversed(config, routed, in_force)?;
     Ok(judged)
 }
 
-/// A remote of a keyed repository that a rule of the clone's own keeps from SSH, and where it
-/// leads; safe to print.
-fn turned_back(
+/// The repository with a key that a URL names.
+fn keyed<'a>(url: &GitUrl, routed: &'a [Repository]) -> Option<&'a Repository> {
+    let named = url.repository()?;
+    routed.iter().find(|known| known.same_as(named))
+}
+
+/// The first remote that a rule of the clone's own keeps from SSH.
+fn reversed(
     config: &[u8],
     routed: &[Repository],
     in_force: &InForce,
-) -> Option<(String, String)> {
+) -> Result<Option<Reversed>, Malformed> {
     let of_clone = InForce::of(config);
     if of_clone.is_empty() {
-        return None;
+        return Ok(None);
     }
-    remote::urls(config).into_iter().flatten().find_map(|variable| {
+    let mut urls = remote::urls(config)?;
+    Ok(urls.find_map(|variable| {
         let url = GitUrl::parse(&variable.value?).ok()?;
-        let repository = routed
-            .iter()
-            .find(|known| url.repository().is_some_and(|asked| known.same_as(asked)))?;
+        let repository = keyed(&url, routed)?;
         let remote = if url.transport().is_ssh() {
             url.without_credential().to_owned()
         } else {
@@ -228,12 +167,113 @@ fn turned_back(
         };
         let pushed = in_force.pushed(&of_clone, &remote, variable.key == "pushurl");
         let over_ssh = GitUrl::parse(&pushed).is_ok_and(|url| url.transport().is_ssh());
-        (!over_ssh).then(|| (redact(&remote), redact(&pushed)))
-    })
+        (!over_ssh).then(|| Reversed { from: redact(&remote), to: redact(&pushed) })
+    }))
 }
 
-/// The remotes of repositories that lost their key: back to what they were.
-fn giving_back(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
+/// The items of all clones: one a kind of finding, and one a clone in which git does not work.
+fn items(
+    home: &Home,
+    restored: Vec<Resource>,
+    clones: Vec<(PathBuf, Result<Judged, Complaint>)>,
+) -> Vec<Item> {
+    let found = clones.len();
+    let mut resources = restored;
+    let restores = !resources.is_empty();
+    let mut switched = 0;
+    let (mut broken, mut leaks, mut ports, mut reversed) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (config, judged) in clones {
+        let judged = match judged {
+            Ok(judged) => judged,
+            Err(complaint) => {
+                broken.push(broken_clone(home, &config, &complaint));
+                continue;
+            }
+        };
+        leaks.extend(judged.leaks.into_iter().map(|leak| (config.clone(), leak)));
+        ports.extend(judged.ports.into_iter().map(|url| (config.clone(), url)));
+        reversed.extend(judged.reversed.map(|reversed| (config.clone(), reversed)));
+        if !judged.exchanges.is_empty() {
+            switched += judged.exchanges.len();
+            resources.push(resource(config, judged.exchanges, Vec::new()));
+        }
+    }
+    let mut items = Vec::new();
+    if !resources.is_empty() {
+        let mut say = Vec::new();
+        if switched > 0 {
+            let clones = counted(found, "clone");
+            say.push(format!("switched {} to SSH ({clones})", counted(switched, "remote")));
+        }
+        if restores {
+            say.push("restored the remotes of repositories without a key".to_owned());
+        }
+        items.push(Item::ready(Subject::Remotes, say.join("; "), resources));
+    }
+    items.extend(broken);
+    items.extend(leaking(home, &leaks));
+    items.extend(turned_back(home, &reversed));
+    items.extend(ports_in_path(home, &ports));
+    items
+}
+
+/// In this clone no git command works, and nothing can be said of its remotes.
+fn broken_clone(home: &Home, config: &Path, complaint: &Complaint) -> Item {
+    let git = config.parent().unwrap_or(config);
+    // as people know it
+    let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
+    Item::fail(Subject::Clone(home.shown(clone)), complaint.finding(home, Scope::Clone))
+}
+
+/// What to report of the credentials in remotes.
+fn leaking(home: &Home, leaks: &[(PathBuf, Leak)]) -> Option<Item> {
+    let (config, Leak { url, removed }) = leaks.first()?;
+    let (was, then) = if *removed {
+        ("was", "")
+    } else {
+        ("is", ", then remove it (`git remote set-url NAME URL`)")
+    };
+    let more =
+        if leaks.len() > 1 { format!(" and {} more", leaks.len() - 1) } else { String::new() };
+    let finding = Finding::new(
+        Code::LeakRemoteUrl,
+        format!("a credential {was} in the remote `{url}` of `{}`{more}", home.shown(config)),
+        format!(
+            "revoke that token{then}: every program that read the clone's configuration has seen it"
+        ),
+    );
+    Some(Item::warn(Subject::Remotes, finding, Vec::new()))
+}
+
+fn turned_back(home: &Home, reversed: &[(PathBuf, Reversed)]) -> Option<Item> {
+    let (config, Reversed { from, to }) = reversed.first()?;
+    let more = match reversed.len() - 1 {
+        0 => String::new(),
+        more => format!(" and in {more} more"),
+    };
+    let config = home.shown(config);
+    let finding = Finding::new(
+        Code::RemoteReversed,
+        format!("a rule in `{config}`{more} turns `{from}` into `{to}` for pushes"),
+        "remove it; `git config --local --get-regexp '^url'` in the clone shows it",
+    );
+    Some(Item::fail(Subject::Remotes, finding))
+}
+
+fn ports_in_path(home: &Home, ports: &[(PathBuf, String)]) -> Option<Item> {
+    let (config, url) = ports.first()?;
+    let config = home.shown(config);
+    let finding = Finding::new(
+        Code::RemotePortInPath,
+        format!("git reads the port in the remote `{url}` of `{config}` as a part of the path"),
+        "write it as `ssh://git@host:port/owner/repo.git`",
+    );
+    Some(Item::warn(Subject::Remotes, finding, Vec::new()))
+}
+
+/// The remotes of repositories that have lost their key, as they were before.
+fn restored(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
     let entries = context.receipt.into_iter().flat_map(|receipt| receipt.entries.values());
     let targets: Vec<String> = dropped.iter().map(Repository::to_ssh).collect();
     entries
@@ -261,4 +301,90 @@ fn resource(
         malformed: Code::RemoteStillHttps,
     };
     Resource::recorded(id, target, Edit::Remotes { exchanges, back })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(text: &str) -> Judged {
+        let routed = ["o/app", "ssh://git@git.corp:2222/o/lib"];
+        let routed = routed.map(|name| Repository::parse_declared(name).unwrap());
+        judge(text.as_bytes(), &routed, &InForce::default()).unwrap()
+    }
+
+    #[test]
+    fn remotes_of_keyed_repositories_over_the_web_are_switched() {
+        const APP: Option<&str> = Some("git@github.com:o/app.git");
+        const LIB: Option<&str> = Some("ssh://git@git.corp:2222/o/lib.git");
+        for (url, to) in [
+            ("https://github.com/o/app", APP),
+            ("https://GitHub.com/O/App.git/", APP),
+            ("http://github.com/o/app.git", APP),
+            ("git://github.com/o/app.git", APP),
+            ("https://git.corp/o/lib.git", LIB),
+            // over SSH already, whatever its form
+            ("git@github.com:o/app.git", None),
+            ("ssh://git@ssh.github.com:443/o/app.git", None),
+            // without a key
+            ("https://github.com/o/app-two", None),
+            ("https://github.com/o/app/wiki", None),
+            ("https://gitlab.com/o/app", None),
+            ("/srv/o/app", None),
+        ] {
+            let judged = judged(&format!("[remote \"origin\"]\n\turl = {url}\n"));
+            let exchanges = judged.exchanges.iter();
+            let written = exchanges.map(|exchange| (&*exchange.from, &*exchange.to));
+            assert_eq!(written.collect::<Vec<_>>(), to.map(|to| (url, to)).as_slice(), "{url}");
+            assert!(judged.leaks.is_empty() && judged.ports.is_empty(), "{judged:?}");
+            assert_eq!(judged.reversed, None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_reported_and_is_in_no_text() {
+        let secret = "s".repeat(20);
+        for (repository, removed) in [("o/app", true), ("o/other", false)] {
+            let url = format!("https://u:{secret}@github.com/{repository}.git");
+            let judged = judged(&format!("[remote \"origin\"]\n\tpushurl = {url}\n"));
+            let [leak] = &judged.leaks[..] else { panic!("{judged:?}") };
+            assert_eq!(leak.removed, removed);
+            assert!(!leak.url.contains(&secret), "{}", leak.url);
+            assert_eq!(judged.exchanges.len(), usize::from(removed));
+            for exchange in &judged.exchanges {
+                let without = format!("https://github.com/{repository}.git");
+                assert_eq!(exchange.without_credential.as_ref(), Some(&without));
+                assert_eq!(exchange.key, "pushurl");
+            }
+        }
+    }
+
+    #[test]
+    fn a_port_in_the_path_is_reported() {
+        let judged = judged("[remote \"origin\"]\n\turl = git@git.corp:2222/o/lib.git\n");
+        assert_eq!(judged.ports, ["git@git.corp:2222/o/lib.git"]);
+        assert!(judged.exchanges.is_empty(), "{judged:?}");
+    }
+
+    #[test]
+    fn a_rule_of_the_clone_that_keeps_a_remote_from_ssh_is_reported() {
+        let ssh = "git@github.com:o/app.git";
+        for (rule, remote, to) in [
+            ("insteadOf", "https://github.com/o/app", Some("https://github.com/o/app.git")),
+            ("insteadOf", ssh, Some("https://github.com/o/app.git")),
+            ("pushInsteadOf", ssh, Some("https://github.com/o/app.git")),
+            ("insteadOf", "git@github.com:o/other.git", None),
+        ] {
+            let rule = format!("[url \"https://github.com/\"]\n\t{rule} = git@github.com:\n");
+            let judged = judged(&format!("{rule}[remote \"origin\"]\n\turl = {remote}\n"));
+            let reversed = judged.reversed.map(|reversed| (reversed.from, reversed.to));
+            assert_eq!(reversed, to.map(|to| (ssh.to_owned(), to.to_owned())), "{remote}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_does_not_parse_names_its_line() {
+        let malformed = judge(b"[core]\n\tbare = false\n[remote \"x\n", &[], &InForce::default());
+        assert_eq!(malformed.unwrap_err().line, 3);
+    }
 }

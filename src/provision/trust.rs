@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Item;
+use super::{Item, counted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::resource::Resource;
@@ -19,7 +19,7 @@ pub fn real(folder: &Path) -> String {
     }
 }
 
-/// What mends a folder that no configuration can name.
+/// The fix for a folder that no configuration can name.
 pub const NAMELESS: &str = "give the folder a name in UTF-8";
 
 /// Whether a configuration can name the folder.
@@ -39,17 +39,17 @@ pub fn names(folders: &[PathBuf]) -> (BTreeSet<String>, Option<Without>) {
 
 /// Folders that cannot be added.
 pub struct Without {
-    say: String,
-    cure: String,
+    summary: String,
+    fix: String,
 }
 
 impl Without {
     /// `why`: a relative clause. `None`: there are no such folders.
-    pub fn of<T: AsRef<Path>>(folders: &[T], why: &str, cure: impl Into<String>) -> Option<Self> {
+    pub fn of<T: AsRef<Path>>(folders: &[T], why: &str, fix: impl Into<String>) -> Option<Self> {
         let list: Vec<_> =
             folders.iter().map(|folder| format!("`{}`", folder.as_ref().display())).collect();
-        let say = || format!("without {}, {why}", list.join(", "));
-        (!list.is_empty()).then(|| Self { say: say(), cure: cure.into() })
+        let summary = || format!("without {}, {why}", list.join(", "));
+        (!list.is_empty()).then(|| Self { summary: summary(), fix: fix.into() })
     }
 }
 
@@ -61,13 +61,13 @@ pub fn item(
     without: impl IntoIterator<Item = Without>,
     resources: Vec<Resource>,
 ) -> Item {
-    let told =
-        if count == 1 { "1 folder trusted".to_owned() } else { format!("{count} folders trusted") };
-    let (says, cures): (Vec<_>, Vec<_>) =
-        without.into_iter().map(|Without { say, cure }| (say, cure)).unzip();
-    if says.is_empty() {
-        return Item::ready(subject, told, resources);
+    let trusted = format!("{} trusted", counted(count, "folder"));
+    let (exceptions, fixes): (Vec<_>, Vec<_>) =
+        without.into_iter().map(|Without { summary, fix }| (summary, fix)).unzip();
+    if exceptions.is_empty() {
+        return Item::ready(subject, trusted, resources);
     }
-    let finding = Finding::new(code, format!("{told}, {}", says.join(", and ")), cures.join("; "));
+    let summary = format!("{trusted}, {}", exceptions.join(", and "));
+    let finding = Finding::new(code, summary, fixes.join("; "));
     Item::warn(subject, finding, resources)
 }

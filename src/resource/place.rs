@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::{Acl, Named};
 use crate::catalogue::{Code, Finding};
-use crate::error::{cure, shell};
+use crate::error::{fix_for, shell};
 
 /// Nothing that we read whole is larger, our own binary included.
 pub const READ_CAP: u64 = 256 * 1024 * 1024;
@@ -138,7 +138,7 @@ impl Obstacle {
                 format!("move it away: `mv {word} {word}.away`"),
             ),
             Self::Lock(lock, obstacle) => obstacle.explain(lock),
-            Self::Io(error) => (format!("cannot use `{path}`: {error}"), cure(error).to_owned()),
+            Self::Io(error) => (format!("cannot use `{path}`: {error}"), fix_for(error).to_owned()),
         }
     }
 }

@@ -93,6 +93,6 @@ fn sha256(value: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod codex_fixtures;
+pub mod codex_fixtures;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The state folder, and the lock that lets one run at a time change anything.
 #![expect(clippy::disallowed_methods, reason = "the lock file and the folder itself are made here")]
 
+pub mod heal;
 pub mod receipt;
 pub mod recovery;
 pub mod subject;
@@ -17,7 +18,7 @@ use rustix::process::geteuid;
 use walkdir::WalkDir;
 
 use crate::catalogue::Code;
-use crate::error::{Error, Result, cure};
+use crate::error::{Error, Result, fix_for};
 use crate::resource::{file, rewrite};
 use crate::state::receipt::Receipt;
 
@@ -33,9 +34,9 @@ pub struct State {
 }
 
 impl State {
-    /// Takes the lock, making the folder where it is missing. The folders made for it appear in one
-    /// step, together with the receipt that lists them, so that no crash leaves a folder that
-    /// nobody would remove.
+    /// Takes the lock, and makes the folder where it is missing. The folders made for it appear in
+    /// one step, together with the receipt that lists them, so that no crash leaves a folder that
+    /// no removal knows.
     pub fn open(path: &Path, fresh: impl Fn() -> Receipt) -> Result<Self> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -82,7 +83,7 @@ impl State {
                 }
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if Instant::now() > end => {
-                    return Err(Error::new("another pushready is still at work")
+                    return Err(Error::new("another pushready is running")
                         .because(format!("it holds `{}`", name.display()))
                         .hint("see which: `pgrep -a pushready`"));
                 }
@@ -93,8 +94,8 @@ impl State {
     }
 
     /// Removes the folder with all that is ours in it, and the `folders` that were made for it
-    /// while they hold nothing else. What can go in one step does: it is renamed first. Returns
-    /// what is left.
+    /// if they contain nothing else. What can be removed in one step is: it is renamed first.
+    /// Returns what is left.
     pub fn remove(self, folders: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
         let own = OWN.map(|name| self.path.join(name));
         let mut left = foreign(&self.path, &own)?;
@@ -106,7 +107,7 @@ impl State {
             let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
             fs::rename(outermost, aside.path())?;
             match dissolve(&aside.keep(), outermost, &self.path) {
-                // the other one that is at it finishes it
+                // another run finishes it
                 Err(error) if in_motion(&error) => {}
                 other => other?,
             }
@@ -119,7 +120,7 @@ impl State {
         Ok(left)
     }
 
-    /// What others have put into the folder: everything in it but `ours`. Looks only.
+    /// What others have put into the folder: everything in it but `ours`. Changes nothing.
     pub fn foreign(path: &Path, ours: &[PathBuf]) -> Vec<PathBuf> {
         let own = OWN.map(|name| path.join(name));
         let is_ours = |file: &Path| {
@@ -139,8 +140,8 @@ impl State {
     }
 
     /// Removes what an interrupted run left of the state folder itself, when it was made or
-    /// removed. Says how many such folders there were. Each has a lock of its own: that of the
-    /// run that is at work on it.
+    /// removed. Returns how many such folders there were. Each has a lock of its own: that of the
+    /// run that uses it.
     pub fn sweep(path: &Path) -> usize {
         let mut swept = 0;
         for (folder, outermost) in path.ancestors().skip(1).zip(path.ancestors()) {
@@ -153,8 +154,8 @@ impl State {
             });
             for aside in ours.map(|entry| entry.path()) {
                 let lock = fs::File::open(inner(&aside, outermost, path).join("lock"));
-                let at_work = lock.as_ref().is_ok_and(|lock| lock.try_lock().is_err());
-                swept += usize::from(!at_work && dissolve(&aside, outermost, path).is_ok());
+                let in_use = lock.as_ref().is_ok_and(|lock| lock.try_lock().is_err());
+                swept += usize::from(!in_use && dissolve(&aside, outermost, path).is_ok());
             }
         }
         swept
@@ -170,8 +171,8 @@ fn inner(aside: &Path, outermost: &Path, state: &Path) -> PathBuf {
 }
 
 /// Removes `aside`, which was `outermost` or was to become it, with the state folder in it and
-/// nothing else: what another program put there in the last moment goes back to its place. Two runs
-/// may be at it at once.
+/// nothing else: what another program put there in the last moment is moved back. Two runs may do
+/// this at once.
 fn dissolve(aside: &Path, outermost: &Path, state: &Path) -> io::Result<()> {
     let inner = inner(aside, outermost, state);
     for name in OWN {
@@ -237,11 +238,10 @@ fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     let inner = inner(aside.path(), &outermost, path);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
     let lock = file::open_lock(&inner.join("lock"), 0o600)?;
-    // held for a moment by a run that asks whether this is what an interrupted one left
+    // held for a moment by a run that looks whether an interrupted one left this
     lock.lock()?;
     receipt.save(&inner)?;
-    // a folder with something in it is never replaced (rename(2)); RENAME_NOREPLACE is not to be
-    // had on NFS
+    // a folder with something in it is never replaced (rename(2)); NFS has no RENAME_NOREPLACE
     fs::rename(aside.path(), &outermost)?;
     let _ = aside.keep();
     file::sync_folder(&outermost)?;
@@ -251,12 +251,12 @@ fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     Ok(State { path: path.to_owned(), just_made: true, _lock: lock })
 }
 
-/// What ssh runs and reads lies here: nobody else may swap it.
+/// What ssh runs and reads is here: no other user may replace it.
 fn private(path: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {
         return Err(io::Error::other(
-            "it is a symlink; move the folder here, or name its place with XDG_STATE_HOME",
+            "it is a symlink; move the folder here, or set XDG_STATE_HOME to its place",
         ));
     }
     if metadata.mode() & 0o077 != 0 {
@@ -270,7 +270,7 @@ fn same_file(file: &File, name: &Path) -> bool {
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Error {
-    let error_of = Error::io("use the state folder", path, error).hint(cure(error));
+    let error_of = Error::io("use the state folder", path, error).hint(fix_for(error));
     if error.kind() == io::ErrorKind::PermissionDenied {
         error_of.code(Code::HomeReadOnly)
     } else {

@@ -1,6 +1,6 @@
 //! The receipt: what is provisioned, without secrets, and how to undo every change outside the
 //! state folder. It is written before the changes that it lists, so that an interrupted run can be
-//! finished or taken back.
+//! finished or undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,12 +40,12 @@ pub struct Receipt {
     /// A removal was begun, and could not be finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removing: bool,
-    /// While an apply is at work, and after one that was interrupted: what was there before it.
+    /// While an apply is running, and after one that was interrupted: what was there before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<UnderWay>,
 }
 
-/// What must be known to tell, after an interruption, which steps had been taken.
+/// What must be known, after an interruption, to find out which steps had been taken.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnderWay {
     pub codex: Option<CodexRecord>,
@@ -69,7 +69,7 @@ pub struct Entry {
     pub undo: Undo,
 }
 
-/// What was asked for by the last apply that had the variables.
+/// What was configured at the last apply that had the variables.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Desired {
@@ -85,7 +85,7 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// Whether anything at all was asked for.
+    /// Whether nothing at all was configured.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -148,12 +148,12 @@ pub struct ClaudeRecord {
     pub via: Option<Via>,
 }
 
-/// An item that was asked for and refused.
+/// An item that was configured and could not be put in place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     pub item: Subject,
     pub code: Code,
-    /// Where the value came from that was refused.
+    /// Where the value came from, if it was the value that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,
 }
@@ -192,7 +192,7 @@ impl Receipt {
         Self { under_way: Some(UnderWay::default()), ..Self::new(now) }
     }
 
-    /// Nothing is provisioned, as far as it tells.
+    /// Nothing is provisioned, as far as it says.
     pub fn is_of_nothing(&self) -> bool {
         self.desired.is_empty() && self.entries.is_empty()
     }
@@ -231,8 +231,8 @@ impl Receipt {
             let (from, to) =
                 (shell(&path), shell(&state.with_file_name("pushready-receipt.damaged")));
             Error::new(format!("cannot read the receipt `{}`", path.display())).because(cause).hint(format!(
-                "move it away (`mv {from} {to}`) and apply again, then remove takes back what is known to be \
-                 ours; it may tell what else was written"
+                "move it away (`mv {from} {to}`) and apply again, then remove undoes what is known to be \
+                 ours; it may say what else was written"
             ))
         };
         let content = match file::observe(&path, Kind::Own) {
@@ -244,7 +244,7 @@ impl Receipt {
             .map_err(|error| unreadable(error.to_string()))?;
         if schema_version > SCHEMA_VERSION {
             return Err(Error::new(format!(
-                "the receipt `{}` is of schema version {schema_version}, and this pushready knows {SCHEMA_VERSION}",
+                "the receipt `{}` has schema version {schema_version}, and this pushready knows {SCHEMA_VERSION}",
                 path.display()
             ))
             .hint(format!(
@@ -296,6 +296,13 @@ impl Receipt {
         }
         self.folders.retain(|folder| folder.exists());
         true
+    }
+
+    /// Notes what could not be put in place: status and doctor know only the receipt. What is
+    /// accepted here is not a failure there either.
+    pub fn refuse(&mut self, failures: impl Iterator<Item = Refused>, accepted: &[Code]) {
+        let counts = |refused: &Refused| !accepted.contains(&refused.code);
+        self.desired.refused.extend(failures.filter(counts));
     }
 
     /// Whether both say the same, whenever that was.

@@ -15,8 +15,8 @@ use crate::resource::{Before, Target, Undo, block, keys, lock::Lock};
 use crate::secret::{CodexAuth, CredentialsFile};
 use crate::state::receipt::{Entry, Receipt};
 
-/// The receipt as far as it can be written again; `None` where nothing speaks for an earlier apply.
-/// `token`: the digest of the token of Claude Code that is asked for now.
+/// The receipt as far as it can be written again; `None` where there is no sign of an earlier
+/// apply. `token`: the digest of the token of Claude Code that is configured now.
 pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Receipt> {
     let mut entries: BTreeMap<EntryId, Entry> =
         routing::includes(home).into_iter().filter_map(line).collect();

@@ -50,7 +50,7 @@ fn the_lines_of_one_source_stay_where_another_is_read_alone() {
         apply(ws, &variable).run().success();
         assert!(has(ws, &variable) && has(ws, &seed));
         // an agent's shell has lost the variable, and still sees the seed folder
-        ws.run(&["apply"]).success().stdout_has("nothing to write");
+        ws.run(&["apply"]).success().stdout_has("no changes needed");
         assert!(has(ws, &variable) && has(ws, &seed));
         ws.write(SEED, &later, 0o644);
         ws.run(&["apply"]).success();

@@ -200,9 +200,9 @@ fn a_login_that_is_overwritten_comes_back_with_remove() {
         ] {
             apply();
             ws.write(".codex/auth.json", &wreck, 0o640);
-            apply().stdout_has("what stood there comes back with `pushready remove`");
+            apply().stdout_has("`pushready remove` restores the previous content");
             assert_eq!(refresh_token(ws), "rt_seed_0001", "{wreck}");
-            apply().stdout_has("nothing to write");
+            apply().stdout_has("no changes needed");
             ws.run(&["remove"]).success();
             assert_eq!((ws.read(".codex/auth.json"), ws.mode(".codex/auth.json")), (wreck, 0o640));
             std::fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();

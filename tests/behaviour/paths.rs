@@ -212,7 +212,7 @@ fn one_odd_folder_does_not_cost_the_others_their_trust() {
             assert_eq!(claude["projects"][folder]["hasTrustDialogAccepted"], true, "{folder:?}");
         }
         assert_eq!(claude["hasCompletedOnboarding"], true);
-        apply().success().stdout_has("nothing to write");
+        apply().success().stdout_has("no changes needed");
         ws.run(&["remove"]).success();
         before.assert_same(&ws.snapshot());
     });

@@ -81,7 +81,7 @@ fn a_path_in_which_ssh_would_expand_a_variable_is_refused() {
             .env("XDG_STATE_HOME", "/home/coder/${HOME}/st")
             .run()
             .fails(1)
-            .stdout_has("ssh-route-broken routing: the path of the state folder holds `${`")
+            .stdout_has("ssh-route-broken routing: the path of the state folder contains `${`")
             .stdout_has("XDG_STATE_HOME");
         for odd in ['\'', '"', '*', '\\', '['] {
             keyed(ws, &key)

@@ -44,7 +44,7 @@ fn without_a_receipt_what_names_us_goes_and_what_may_not_is_named() {
                 assert!(output.stdout.contains(path), "{path}\n{output}");
             }
         }
-        output.stdout_has("no receipt tells what else was written").stdout_has("NOT ALL REMOVED");
+        output.stdout_has("no receipt says what else was written").stdout_has("NOT ALL REMOVED");
         assert_eq!(shared_files(ws), shared);
         // of the one login there is a copy, of the other nobody can tell whose it is
         assert!(!ws.home().join(".codex/auth.json").exists());
@@ -71,7 +71,7 @@ fn without_the_state_folder_the_lines_that_name_it_go() {
         assert_eq!(shared_files(ws), shared);
         assert!(!ws.home().join(STATE).exists());
         let before = ws.snapshot();
-        let told = ws.run(&["remove"]).success().stdout_has("nothing to take back");
+        let told = ws.run(&["remove"]).success().stdout_has("nothing to undo");
         assert!(!told.stdout.contains("as it should be"), "nothing says how it should be\n{told}");
         before.assert_same(&ws.snapshot());
     });
@@ -88,7 +88,7 @@ fn what_was_lost_with_the_state_folder_is_still_named_after_another_apply() {
             all.pushready(ws, &["apply"]).run().success();
             ws.sh(&format!("rm -r {lost}")).run().success();
             all.pushready(ws, &["apply"]).run().success().stdout_has("the receipt was gone");
-            all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+            all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
             let output =
                 ws.run(&["remove"]).fails(1).stdout_has("the rest: kept: no receipt tells");
             assert!(output.stdout.contains("~/.codex/config.toml"), "{output}");
@@ -124,7 +124,7 @@ fn a_damaged_receipt_leads_to_a_way_that_works() {
         let refreshed = all.seed.clone().refreshed();
         ws.write(".codex/auth.json", refreshed.json(), 0o600);
         all.pushready(ws, &["apply"]).run().success().stdout_has("newer than the seed");
-        all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+        all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
         ws.run(&["remove"]).fails(1).stdout_has("NOT ALL REMOVED the rest");
         fs::remove_file(ws.home().join("receipt.damaged")).unwrap();
         assert_eq!(our_lines(ws), 0);

@@ -149,7 +149,7 @@ fn remotes_of_clones_that_are_there_are_put_on_ssh_and_given_back() {
             .env("PUSHREADY_REPOSITORY", "acme/else")
             .run()
             .success()
-            .stdout_has("no longer asked for");
+            .stdout_has("no longer configured");
         assert_eq!(ws.read("src/app/.git/config"), before);
     });
 }
@@ -239,7 +239,7 @@ fn remotes_wait_for_the_routing_that_failed() {
             .stdout_has("NOT READY home-read-only routing\n");
         assert!(!told.stdout.contains(".pushready"), "no name of a temporary file: {told}");
         ws.set_mode(".ssh", 0o700);
-        apply().success().stdout_has("1 of the remotes in 1 clones put on SSH");
+        apply().success().stdout_has("switched 1 remote to SSH (1 clone)");
     });
 }
 

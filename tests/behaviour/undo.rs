@@ -61,7 +61,7 @@ fn a_bare_home_is_given_back_as_it_was() {
         assert!(!before.diff(&ws.snapshot()).is_empty());
         ws.run(&["remove"]).success().stdout_has("REMOVED");
         before.assert_same(&ws.snapshot());
-        ws.run(&["remove"]).success().stdout_has("nothing to take back");
+        ws.run(&["remove"]).success().stdout_has("nothing to undo");
     });
 }
 
@@ -93,7 +93,7 @@ fn a_second_apply_writes_nothing_and_says_so() {
         lived_in(ws);
         all.pushready(ws, &["apply"]).run().success();
         let before = ws.snapshot();
-        let again = all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+        let again = all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
         let written = before.written(&ws.snapshot());
         assert!(written.is_empty(), "{written:?}\n{again}");
         before.assert_same(&ws.snapshot());
@@ -109,7 +109,7 @@ fn an_apply_without_variables_changes_nothing() {
         ws.run(&["apply"])
             .success()
             .stdout_has("kept from the last apply")
-            .stdout_has("nothing to write");
+            .stdout_has("no changes needed");
         assert!(before.written(&ws.snapshot()).is_empty());
         before.assert_same(&ws.snapshot());
     });
@@ -145,7 +145,7 @@ fn a_dry_run_shows_the_plan_and_touches_nothing() {
 fn with_nothing_asked_for_nothing_is_left_behind() {
     sandbox(|ws| {
         let before = ws.snapshot();
-        ws.run(&["apply"]).success().stdout_has("nothing is asked for");
+        ws.run(&["apply"]).success().stdout_has("nothing is configured");
         before.assert_same(&ws.snapshot());
     });
 }
@@ -235,7 +235,7 @@ fn edited(
     assert!(dry.stdout.contains("kept"), "{dry}");
     ws.run(&["remove"]).fails(1).stdout_has(named).stdout_has("NOT ALL REMOVED");
     assert_eq!(ws.read(path), expected(&before));
-    ws.run(&["remove"]).success().stdout_has("nothing to take back");
+    ws.run(&["remove"]).success().stdout_has("nothing to undo");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn what_was_added_to_our_section_stays_in_force_and_is_named() {
             ws.write(".gitconfig", before, 0o644);
             all.pushready(ws, &["apply"]).run().success();
             ws.git(&["config", "--global", "--add", "include.path", "~/other"]).run().success();
-            all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+            all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
             ws.run(&["remove"])
                 .fails(1)
                 .stdout_has("~/.gitconfig: kept: the header of pushready's section");
@@ -371,7 +371,7 @@ fn a_line_that_goes_on_does_not_swallow_ours() {
             all.pushready(ws, &["apply"]).run().success();
             assert!(names_ours(), "{end:?}:\n{}", ws.read(".gitconfig"));
             assert_eq!(alias(), value, "{end:?}");
-            all.pushready(ws, &["apply"]).run().success().stdout_has("nothing to write");
+            all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
             ws.run(&["remove"]).success();
             before.assert_same(&ws.snapshot());
         }
@@ -409,7 +409,7 @@ fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
                 ws.read(path)
             );
         }
-        less().stdout_has("nothing to write");
+        less().stdout_has("no changes needed");
         all.pushready(ws, &["apply"]).run().success();
         assert_eq!([".claude.json", ".codex/config.toml"].map(|path| ws.read(path)), whole);
     });

@@ -7,18 +7,19 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::{Healed, heal, json, print, settled};
+use super::{json, print};
 use crate::apply::plan::{Plan, Planned};
-use crate::apply::report::{Command, Report};
+use crate::apply::report::{ApplyReport, Command};
 use crate::cli::Remove;
 use crate::env::Env;
-use crate::error::{Error, Exit, Result, cure};
+use crate::error::{Error, Exit, Result, fix_for};
 use crate::home::Home;
 use crate::provision::Item;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
 use crate::resource::{EditVerdict, FileChange};
 use crate::state::State;
+use crate::state::heal::{Healed, heal, settled};
 use crate::state::receipt::{Desired, Receipt};
 use crate::state::recovery;
 use crate::state::subject::Subject;
@@ -29,7 +30,7 @@ pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
     let env = Env::of_process();
     let home = Home::locate(&env)?;
     let removal = Removal { home: &home, keep_logins: arguments.keep_logins, now: env.now };
-    let report = if arguments.dry_run { removal.shown()? } else { removal.done()? };
+    let report = if arguments.dry_run { removal.dry_run()? } else { removal.run()? };
     let report = report.finish(start.elapsed());
     print(&if arguments.json { json(&report) } else { report.text(verbose > 0) });
     Ok(report.exit())
@@ -68,17 +69,17 @@ impl Removal<'_> {
         self.keep_logins && receipt.entries.keys().any(|id| id.name.is_login())
     }
 
-    fn shown(&self) -> Result<Report> {
+    fn dry_run(&self) -> Result<ApplyReport> {
         let Some(Known { receipt, recovered }) = self.known(settled(&self.home.state)?.0) else {
             return Ok(self.nothing(true));
         };
         let keeps = self.keeps(&receipt);
-        let mut plan = Plan::new(reverse::items(self.home, &receipt, keeps), Some(&receipt));
+        let mut plan = Plan::observe(reverse::items(self.home, &receipt, keeps), Some(&receipt));
         name_what_was_kept(&mut plan);
         let own = reverse::own_files(self.home, keeps || recovered, keeps);
         let ours: Vec<_> =
             own.resources.iter().map(|resource| resource.target.path.clone()).collect();
-        plan.items.extend(Plan::new(vec![own], None).items);
+        plan.items.extend(Plan::observe(vec![own], None).items);
         let mut report = self.report(&plan, true);
         report.add(&self.rest(&receipt, recovered), &[]);
         if !keeps {
@@ -89,7 +90,7 @@ impl Removal<'_> {
         Ok(report)
     }
 
-    fn done(&self) -> Result<Report> {
+    fn run(&self) -> Result<ApplyReport> {
         let home = self.home;
         let (state, known, healed) = if let Some(state) = State::open_existing(&home.state)? {
             let (receipt, healed) = heal(home, &state)?;
@@ -113,27 +114,27 @@ impl Removal<'_> {
         let Known { mut receipt, recovered } =
             known.unwrap_or_else(|| Known { receipt: Receipt::new(self.now), recovered: true });
         let rest = self.rest(&receipt, recovered);
-        let mut report = self.take_back(state, &mut receipt, recovered)?;
-        report.notes.extend(healed.note("what it had done is taken back"));
+        let mut report = self.undo(state, &mut receipt, recovered)?;
+        report.notes.extend(healed.note("its changes were undone"));
         report.add(&rest, &[]);
         Ok(report)
     }
 
-    fn take_back(&self, state: State, receipt: &mut Receipt, recovered: bool) -> Result<Report> {
+    fn undo(&self, state: State, receipt: &mut Receipt, recovered: bool) -> Result<ApplyReport> {
         let home = self.home;
         let failed = |error: std::io::Error| {
-            Error::io("take back what is recorded in", &Receipt::path(&home.state), &error)
-                .hint(cure(&error))
+            Error::io("undo what is recorded in", &Receipt::path(&home.state), &error)
+                .hint(fix_for(&error))
         };
         let before = receipt.clone();
         let keeps = self.keeps(receipt);
-        let plan = Plan::new(reverse::items(home, receipt, keeps), Some(receipt));
+        let plan = Plan::observe(reverse::items(home, receipt, keeps), Some(receipt));
         let nothing_left = keeps && plan.changes().next().is_none() && !receipt.removing;
         let announced = !nothing_left;
         if announced {
             receipt.removing = true;
-            // for `status`, should this run not come to its end: that it cannot be said stops
-            // nothing
+            // for the next run and `status`, if this run does not come to its end; that it cannot be
+            // saved stops nothing
             let _ = receipt.save(&state.path);
         }
         let mut plan = plan.take(&state, &before, receipt);
@@ -141,7 +142,7 @@ impl Removal<'_> {
         name_what_was_kept(&mut plan);
         // the routing no longer names them by now
         let spare_undo = !reverted || keeps || recovered;
-        let own = Plan::new(vec![reverse::own_files(home, spare_undo, keeps)], None)
+        let own = Plan::observe(vec![reverse::own_files(home, spare_undo, keeps)], None)
             .take(&state, &before, receipt);
         let done = reverted && own.failures().next().is_none();
         plan.items.extend(own.items);
@@ -162,7 +163,7 @@ impl Removal<'_> {
             let folders = receipt.folders.clone();
             for folder in folders.iter().rev().filter(|folder| !home.state.starts_with(folder)) {
                 forget_lock_files(folder);
-                // one that somebody else uses by now stays
+                // one that somebody else uses stays
                 let _ = file::remove_folder(folder);
             }
             for path in state.remove(&folders).map_err(failed)? {
@@ -178,7 +179,7 @@ impl Removal<'_> {
             receipt.folders.retain(|folder| folder.exists());
         } else {
             report.notes.push(
-                "what failed is still in the receipt: mend it, and run `pushready remove` again"
+                "what failed is still in the receipt: fix it, and run `pushready remove` again"
                     .to_owned(),
             );
         }
@@ -188,7 +189,7 @@ impl Removal<'_> {
         Ok(report)
     }
 
-    /// What stays, besides what a file's own verdict says.
+    /// What stays that no verdict on a file names.
     fn rest(&self, receipt: &Receipt, recovered: bool) -> Vec<Item> {
         let mut rest = Vec::new();
         if self.keeps(receipt) {
@@ -202,21 +203,21 @@ impl Removal<'_> {
             }));
         }
         if recovered {
-            rest.extend(reverse::untold(self.home, receipt));
+            rest.extend(reverse::unrecorded(self.home, receipt));
         }
         rest
     }
 
-    fn nothing(&self, dry_run: bool) -> Report {
+    fn nothing(&self, dry_run: bool) -> ApplyReport {
         let mut report = self.report(&Plan::default(), dry_run);
         let state = self.home.shown(&self.home.state);
-        report.notes.insert(0, format!("there is no receipt in `{state}`: nothing to take back"));
+        report.notes.insert(0, format!("there is no receipt in `{state}`: nothing to undo"));
         report
     }
 
-    fn report(&self, plan: &Plan, dry_run: bool) -> Report {
-        let mut report = Report::of_plan(Command::Remove, dry_run, plan, self.home, &[]);
-        report.notes.extend(self.home.told());
+    fn report(&self, plan: &Plan, dry_run: bool) -> ApplyReport {
+        let mut report = ApplyReport::of_plan(Command::Remove, dry_run, plan, self.home, &[]);
+        report.notes.extend(self.home.notes_as_lines());
         report
     }
 }
@@ -235,7 +236,7 @@ fn forget_lock_files(folder: &Path) {
     }
 }
 
-/// What somebody has changed since is the user's now, and the reader learns it.
+/// What somebody has changed since is the user's now, and is reported.
 fn name_what_was_kept(plan: &mut Plan) {
     for Planned { item, steps } in &mut plan.items {
         if let Some(why) = steps.iter().find_map(|step| match &step.verdict {

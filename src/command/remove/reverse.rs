@@ -1,5 +1,4 @@
-//! What each entry of the receipt comes to when it is taken back, and which files of the state
-//! folder are ours.
+//! How each entry of the receipt is undone, and which files of the state folder are ours.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::catalogue::Code;
 use crate::home::Home;
-use crate::provision::{Item, Status};
+use crate::provision::{Cause, Item, Status};
 use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
@@ -53,17 +52,17 @@ fn revert(
     entry: &Entry,
     instead: Option<Edit>,
 ) -> Item {
-    let say = what(&entry.undo);
+    let summary = what(&entry.undo);
     let edit = instead.unwrap_or_else(|| Edit::Revert {
         undo: entry.undo.clone(),
         saved: saved(home, &entry.undo),
         descendant: id.name == EntryName::CodexAuth && descends(receipt, entry),
     });
     let resource = Resource::recorded(id.clone(), entry.target.clone(), edit);
-    Item::ready(Subject::Other(home.shown(&entry.target.path)), say, vec![resource])
+    Item::ready(Subject::Other(home.shown(&entry.target.path)), summary, vec![resource])
 }
 
-/// What the undo folder holds for it.
+/// What the undo folder has for it.
 fn saved(home: &Home, undo: &Undo) -> Option<Zeroizing<Vec<u8>>> {
     let Some(Before::Saved { content, .. }) = undo.before() else { return None };
     let path = home.state.join("undo").join(content.file_name());
@@ -86,16 +85,16 @@ fn descends(receipt: &Receipt, entry: &Entry) -> bool {
 
 fn what(undo: &Undo) -> &'static str {
     match undo {
-        Undo::Whole { before: Before::Absent, .. } => "taken away",
-        Undo::Whole { .. } => "put back as it was",
-        Undo::Block { .. } => "our lines taken out",
-        Undo::Keys { .. } => "our keys taken out",
-        Undo::Remotes { .. } => "remotes put back",
+        Undo::Whole { before: Before::Absent, .. } => "removed",
+        Undo::Whole { .. } => "restored as it was",
+        Undo::Block { .. } => "our lines removed",
+        Undo::Keys { .. } => "our keys removed",
+        Undo::Remotes { .. } => "remotes restored",
     }
 }
 
 /// Everything of ours in the state folder, except what says how to go on after an interruption.
-/// `spare_undo`: what the undo folder holds may still be needed. `spare_login`: and so may the copy
+/// `spare_undo`: the content of the undo folder may still be needed. `spare_login`: and so may the copy
 /// of the login.
 pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
     // names that we give: an id, a digest
@@ -122,10 +121,10 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
         Resource::unrecorded(target, Edit::Delete)
     };
     let subject = Subject::Other(home.shown(&home.state));
-    Item::ready(subject, "taken away", paths.into_iter().map(delete).collect())
+    Item::ready(subject, "removed", paths.into_iter().map(delete).collect())
 }
 
-/// Takes away the doctor's verdict and the folders that are empty by now, where the receipt stays.
+/// Removes the doctor's verdict and the empty folders, where the receipt stays.
 pub fn clear(home: &Home) {
     let _ = file::remove(&home.state.join("doctor.json"));
     for name in ["keys", "bin", "undo", "codex"] {
@@ -137,25 +136,26 @@ pub fn kept(subject: Subject, why: &str) -> Item {
     Item {
         subject,
         status: Status::Fail,
-        say: format!("kept: {why}"),
+        summary: format!("kept: {why}"),
         finding: None,
+        cause: Cause::Met,
         resources: Vec::new(),
     }
 }
 
-/// Something in the state folder that does not go with it.
+/// Something in the state folder that is not removed with it.
 pub fn left(home: &Home, path: &Path) -> Item {
     let why = if *path == home.state.join("undo") {
-        "it holds what stood in the places of our files before; take it away when you have looked"
+        "it contains what was in the places of our files before; remove it when you have looked"
     } else {
         "pushready did not put it there"
     };
     kept(Subject::Other(path.display().to_string()), why)
 }
 
-/// Without a receipt: the files in which more of ours may stand, as far as there is a sign that we
-/// were here.
-pub fn untold(home: &Home, receipt: &Receipt) -> Option<Item> {
+/// Without a receipt: the files in which more of ours may be, if there is a sign of an earlier
+/// apply.
+pub fn unrecorded(home: &Home, receipt: &Receipt) -> Option<Item> {
     let signs = own_files(home, true, false);
     let sign = |resource: &Resource| resource.target.path.exists();
     if receipt.entries.is_empty() && !signs.resources.iter().any(sign) {
@@ -167,15 +167,15 @@ pub fn untold(home: &Home, receipt: &Receipt) -> Option<Item> {
         home.claude.join(".credentials.json"),
         home.claude_json.clone(),
     ];
-    let told = |path: &PathBuf| receipt.entries.values().any(|entry| entry.target.path == *path);
+    let is_known =
+        |path: &PathBuf| receipt.entries.values().any(|entry| entry.target.path == *path);
     let files: Vec<_> = files
         .iter()
-        .filter(|path| path.exists() && !told(path))
+        .filter(|path| path.exists() && !is_known(path))
         .map(|path| home.shown(path))
         .collect();
     let files = if files.is_empty() { String::new() } else { format!("{} and ", files.join(", ")) };
-    let why = format!(
-        "no receipt tells what else was written: look at {files}the remotes of your clones"
-    );
+    let why =
+        format!("no receipt says what else was written: look at {files}the remotes of your clones");
     Some(kept(Subject::Other("the rest".to_owned()), &why))
 }

@@ -16,15 +16,15 @@ use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
-use crate::resource::file::{self, Kind};
+use crate::resource::file::{self, Content, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
 use crate::secret::{CodexAuth, Liveness, Mode};
-use crate::settings::Sourced;
 use crate::state::receipt::{CodexRecord, Desired};
 use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
-use freshness::{Decision, Live, decide, live};
+use freshness::{Decision, Facts, KeepReason, Live, SeedReason, Wreck, account, decide, live};
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
     let mut items: Vec<Item> = login(context, desired).into_iter().collect();
@@ -32,200 +32,194 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
     items
 }
 
+/// What is there, observed once.
+struct Seen {
+    path: PathBuf,
+    content: Option<Content>,
+    live: Live,
+    /// Where every good login of ours is copied to.
+    copy_path: PathBuf,
+    copy: Option<CodexAuth>,
+}
+
 pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
-    let path = context.home.codex.join("auth.json");
-    let kept_path = context.home.state.join("codex/last-good.json");
-    let mut record = desired.codex.clone();
     let seed = context.settings.codex.as_ref();
+    let record = desired.codex.clone();
     if seed.is_none() && record.is_none() {
         return None;
     }
-    let content = match file::observe(&path, Kind::Secret) {
-        Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail(Subject::Codex, obstacle.finding(&path))),
+    let seen = match observe(context, record.is_some()) {
+        Ok(seen) => seen,
+        Err(finding) => return Some(Item::fail(Subject::Codex, finding)),
     };
-    let live = live(
-        content.as_ref(),
-        record.is_some(),
-        context.settings.openai_api_key.as_ref(),
-        context.now,
-    );
-    let overwritten_by = |bytes: Vec<u8>| {
-        let edit =
-            Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable: live.is_expendable() };
-        auth_file(context, path.clone(), edit).on(content.as_ref())
-    };
-    // a copy that cannot be read is no copy
-    let last_good = file::observe(&kept_path, Kind::Secret)
-        .ok()
-        .flatten()
-        .and_then(|content| CodexAuth::parse(&content.bytes).ok());
     let Some(seed) = seed else {
-        return Some(without_seed(context, &live, record.as_ref(), path, kept_path));
+        return Some(without_seed(context, &seen, record.as_ref()));
     };
     // unset leaves it as it was: a lease must not get its refresh token back in a shell without the
     // variable
-    let lease =
-        context.settings.codex_lease.unwrap_or(record.as_ref().is_some_and(|record| record.lease));
-    let now_recorded = CodexRecord {
+    let was_lease = record.as_ref().is_some_and(|record| record.lease);
+    let lease = context.settings.codex_lease.unwrap_or(was_lease);
+    let wanted = CodexRecord {
         seed: Digest::from_hex(&seed.value.digest()),
-        account: seed.value.account_digest().map(|hex| Digest::from_hex(&hex)),
+        account: account(&seed.value),
         lease,
         origin: seed.origin,
         via: Some(seed.via.clone()),
     };
-    let undo = context.written(EntryName::CodexAuth, &path);
-    // known as ours from its copy alone: see `recovery`
-    let recovered = record.is_none() && undo.is_some();
-    if recovered {
-        record = Some(now_recorded.clone());
+    let written = context.written(EntryName::CodexAuth, &seen.path);
+    // without a record it is known as ours from its copy alone: see `recovery`
+    let known = record.as_ref().or_else(|| written.map(|_| &wanted));
+    let decision = decide(&Facts {
+        seed: &seed.value,
+        wanted: &wanted,
+        live: &seen.live,
+        record: known,
+        written,
+        last_good: seen.copy.as_ref(),
+        now: context.now,
+    });
+    let late_lease = lease && known.is_some_and(|record| !record.lease);
+    match decision {
+        Decision::Seed(_) | Decision::Restore(_) => desired.codex = Some(wanted),
+        // what the receipt says of the login in place stays true: a lesser source, or a lease that
+        // came too late for a login that was renewed, changes nothing of it
+        Decision::Keep(_) => desired.codex = desired.codex.take().or(Some(wanted)),
+        Decision::Conflict(_) | Decision::LoggedOut => {}
     }
-    let decision = decide(
-        &seed.value,
-        &now_recorded,
-        &live,
-        record.as_ref(),
-        undo,
-        last_good.as_ref(),
-        context.now,
-    );
+    Some(act(context, seen, &seed.value, lease, late_lease, decision))
+}
+
+/// Looks at `auth.json` and at its copy. `ours`: the last apply wrote a login.
+fn observe(context: &Context, ours: bool) -> Result<Seen, Finding> {
+    let path = context.home.codex.join("auth.json");
+    let content = file::observe(&path, Kind::Secret).map_err(|obstacle| obstacle.finding(&path))?;
+    let template_key = context.settings.openai_api_key.as_ref();
+    let live = live(content.as_ref(), ours, template_key, context.now);
+    let copy_path = context.home.state.join("codex/last-good.json");
+    // a copy that cannot be read counts as none
+    let copy = file::observe(&copy_path, Kind::Secret).ok().flatten();
+    let copy = copy.and_then(|content| CodexAuth::parse(&content.bytes).ok());
+    Ok(Seen { path, content, live, copy_path, copy })
+}
+
+/// The item of a decision, with the files that it takes.
+fn act(
+    context: &Context,
+    seen: Seen,
+    seed: &CodexAuth,
+    lease: bool,
+    late_lease: bool,
+    decision: Decision,
+) -> Item {
+    let may_be_wanted =
+        !seen.live.is_expendable() && matches!(decision, Decision::Seed(_) | Decision::Restore(_));
     let mut item = match decision {
-        Decision::Seed(why) => {
-            desired.codex = Some(now_recorded);
-            written(context, seed, why, lease, overwritten_by, kept_path)
-        }
-        Decision::Restore(why) => {
-            desired.codex = Some(now_recorded);
-            let restored =
-                last_good.map(|auth| if lease { auth.without_refresh_token() } else { auth });
-            let bytes = restored.map(|auth| auth.to_json().expose_secret().as_bytes().to_vec());
-            Item::warn(
-                Subject::Codex,
-                Finding::new(
-                    Code::CodexAuthRestored,
-                    format!("the last good login put back: {why}"),
-                    "it may be spent if Codex renewed it since; run apply at stop, by cron and before modules that write auth.json",
-                ),
-                vec![overwritten_by(bytes.unwrap_or_default())],
-            )
-        }
+        Decision::Seed(why) => written(context, seen, seed, why, lease),
+        Decision::Restore(wreck) => restored(context, seen, wreck, lease),
         Decision::Keep(why) => {
-            // what the receipt says of the login in place stays true: a lesser source, or a lease
-            // that came too late for a login that was renewed, changes nothing of it
-            let late_lease =
-                now_recorded.lease && record.as_ref().is_some_and(|record| !record.lease);
-            if desired.codex.is_none() {
-                desired.codex = Some(now_recorded);
-            }
-            let mut item = kept(context, &live, why, path, kept_path);
+            let mut item = kept(context, &seen, why);
             if late_lease {
-                item.say.push_str(
-                    "; no lease: Codex has renewed this login since, and its refresh token is the only one that lives",
+                item.summary.push_str(
+                    "; no lease: Codex has renewed this login since, and only its refresh token is valid",
                 );
             }
             item
         }
-        Decision::KeepInstead(code, why) => {
-            let hint = match code {
-                Code::CodexLoginNotOurs => {
-                    format!("to use the seed: `rm {}` and apply again", shell(&path))
-                }
-                _ => "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`"
-                    .to_owned(),
-            };
-            let resources = if code == Code::CodexLoginNotOurs {
-                Vec::new()
+        Decision::Conflict(conflict) => {
+            let hint = if conflict.is_ours() {
+                "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`"
+                    .to_owned()
             } else {
-                keep_copy(&live, kept_path)
+                format!("to use the seed: `rm {}` and apply again", shell(&seen.path))
             };
-            Item::warn(Subject::Codex, Finding::new(code, format!("kept: {why}"), hint), resources)
+            let resources = if conflict.is_ours() { copied(&seen) } else { Vec::new() };
+            let finding = Finding::new(conflict.code(), format!("kept: {conflict}"), hint);
+            Item::warn(Subject::Codex, finding, resources)
         }
-        Decision::LoggedOut => Item::warn(
+        Decision::LoggedOut => Item::lost(
             Subject::Codex,
             Finding::new(
                 Code::CodexAuthMissing,
                 "not restored: auth.json is gone without a trace, as after `codex logout`",
                 "give it a new seed to log in again",
             ),
-            Vec::new(),
         ),
     };
-    let overwritten =
-        item.resources.iter().any(|resource| matches!(&resource.edit, Edit::Whole { .. }));
-    if overwritten && !live.is_expendable() {
-        item.say.push_str("; what stood there comes back with `pushready remove`");
+    if may_be_wanted {
+        item.summary.push_str("; `pushready remove` restores the previous content");
     }
-    Some(item)
+    item
 }
 
-fn without_seed(
-    context: &Context,
-    live: &Live,
-    record: Option<&CodexRecord>,
-    path: PathBuf,
-    kept_path: PathBuf,
-) -> Item {
-    let ours = |auth: &CodexAuth| {
-        record.is_some_and(|record| {
-            auth.account_digest().map(|hex| Digest::from_hex(&hex)) == record.account
-        })
-    };
-    match live {
-        Live::Login(auth) if ours(auth) => {
-            kept(context, live, "from the last apply", path, kept_path)
-        }
+fn without_seed(context: &Context, seen: &Seen, record: Option<&CodexRecord>) -> Item {
+    let is_ours = |auth: &CodexAuth| record.is_some_and(|record| account(auth) == record.account);
+    match &seen.live {
+        Live::Login(auth) if is_ours(auth) => kept(context, seen, KeepReason::LastApply),
         Live::Login(_) => {
             Item::ready(Subject::Codex, "left alone: not the login of the last apply", Vec::new())
         }
-        Live::Absent => Item::warn(
+        Live::Absent => Item::lost(
             Subject::Codex,
             Finding::new(
                 Code::CodexAuthMissing,
                 "left alone: the login of the last apply is gone, and no seed is set here",
                 "to log in again, run `pushready apply` with a new seed",
             ),
-            Vec::new(),
         ),
-        Live::Wrecked { code, what, .. } => Item::warn(
-            Subject::Codex,
-            Finding::new(
-                *code,
-                format!("left alone: {what}, and no seed is set here"),
-                format!(
-                    "run `pushready apply` where {} is set: restart the workspace",
-                    record
-                        .and_then(|record| record.via.as_ref())
-                        .map_or_else(|| variables::CODEX_AUTH_JSON.to_owned(), ToString::to_string)
+        Live::Wrecked(wreck) => {
+            let via = record.and_then(|record| record.via.clone());
+            let via = via.unwrap_or_else(|| Via::variable(variables::CODEX_AUTH_JSON));
+            Item::lost(
+                Subject::Codex,
+                Finding::new(
+                    wreck.code(),
+                    format!("left alone: {wreck}, and no seed is set here"),
+                    format!("run `pushready apply` where {via} is set: restart the workspace"),
                 ),
-            ),
-            Vec::new(),
-        ),
+            )
+        }
     }
 }
 
-fn written(
-    context: &Context,
-    seed: &Sourced<CodexAuth>,
-    why: &str,
-    lease: bool,
-    overwritten_by: impl FnOnce(Vec<u8>) -> Resource,
-    kept_path: PathBuf,
-) -> Item {
+fn written(context: &Context, seen: Seen, seed: &CodexAuth, why: SeedReason, lease: bool) -> Item {
     // a lease is parsed from its own text again: the seed is not cloned
-    let json = seed.value.to_json();
+    let json = seed.to_json();
     let leased = CodexAuth::parse(json.expose_secret().as_bytes()).ok().filter(|_| lease);
     let leased = leased.map(CodexAuth::without_refresh_token);
-    let auth = leased.as_ref().unwrap_or(&seed.value);
-    let json = auth.to_json();
-    let bytes = json.expose_secret().as_bytes();
-    let resources =
-        vec![overwritten_by(bytes.to_vec()), own(kept_path, Kind::Secret, bytes.to_vec(), 0o600)];
-    let say = format!(
-        "written: {} ({why}{})",
-        described(auth, context.now),
-        if lease { ", lease" } else { "" }
-    );
+    let auth = leased.as_ref().unwrap_or(seed);
+    let note = if lease { ", lease" } else { "" };
+    let say = format!("written: {} ({why}{note})", described(auth, context.now));
+    let bytes = bytes_of(auth);
+    let resources = vec![
+        seen.overwritten(context, bytes.clone()),
+        own(seen.copy_path, Kind::Secret, bytes, 0o600),
+    ];
     alive(auth, say, context.now, resources)
+}
+
+fn restored(context: &Context, mut seen: Seen, wreck: Wreck, lease: bool) -> Item {
+    let finding = Finding::new(
+        Code::CodexAuthRestored,
+        format!("restored the last good login: {wreck}"),
+        "it may be spent if Codex renewed it since; run apply at stop, by cron and before modules that write auth.json",
+    );
+    let copy = seen.copy.take();
+    let copy = copy.map(|auth| if lease { auth.without_refresh_token() } else { auth });
+    let resources = copy.map(|auth| seen.overwritten(context, bytes_of(&auth)));
+    Item::warn(Subject::Codex, finding, resources.into_iter().collect())
+}
+
+fn bytes_of(auth: &CodexAuth) -> Vec<u8> {
+    auth.to_json().expose_secret().as_bytes().to_vec()
+}
+
+impl Seen {
+    /// `auth.json` with this content in place of what was judged.
+    fn overwritten(&self, context: &Context, bytes: Vec<u8>) -> Resource {
+        let expendable = self.live.is_expendable();
+        let edit = Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable };
+        auth_file(context, self.path.clone(), edit).on(self.content.as_ref())
+    }
 }
 
 /// Ready, as far as the file tells; a login that can no longer work is in its place all the same.
@@ -253,24 +247,25 @@ fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>
     Item { status, ..Item::warn(Subject::Codex, finding, resources) }
 }
 
-fn kept(context: &Context, live: &Live, why: &str, path: PathBuf, kept_path: PathBuf) -> Item {
+fn kept(context: &Context, seen: &Seen, why: KeepReason) -> Item {
     let now = context.now;
-    let Live::Login(auth) = live else { return Item::ready(Subject::Codex, why, Vec::new()) };
+    let Live::Login(auth) = &seen.live else {
+        return Item::ready(Subject::Codex, why.to_string(), Vec::new());
+    };
     let refreshed = auth
         .last_refresh()
-        .filter(|_| why == "newer than the seed")
+        .filter(|_| why == KeepReason::NewerThanSeed)
         .map_or(String::new(), |at| format!("refreshed {} ago, ", span(now.duration_since(at))));
     let say = format!("kept: {refreshed}{why}; {}", described(auth, now));
-    let mut resources = keep_copy(live, kept_path);
-    resources.push(auth_file(context, path, Edit::Private));
+    let mut resources = copied(seen);
+    resources.push(auth_file(context, seen.path.clone(), Edit::Private));
     alive(auth, say, now, resources)
 }
 
-/// Every good login of ours that is seen is kept, for the day on which a module overwrites it.
-fn keep_copy(live: &Live, kept_path: PathBuf) -> Vec<Resource> {
-    let Live::Login(auth) = live else { return Vec::new() };
-    let bytes = auth.to_json().expose_secret().as_bytes().to_vec();
-    vec![own(kept_path, Kind::Secret, bytes, 0o600)]
+/// Every good login of ours that is seen is copied, for the day on which a module overwrites it.
+fn copied(seen: &Seen) -> Vec<Resource> {
+    let Live::Login(auth) = &seen.live else { return Vec::new() };
+    vec![own(seen.copy_path.clone(), Kind::Secret, bytes_of(auth), 0o600)]
 }
 
 /// Who, by which way, until when. Never a token.

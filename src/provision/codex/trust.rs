@@ -1,6 +1,8 @@
 //! The folders that Codex should trust.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
@@ -25,12 +27,6 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     if desired.trusted_folders.is_empty() && written.is_none() {
         return None;
     }
-    let target = Target {
-        path: path.clone(),
-        kind: Kind::Shared,
-        lock: Lock::None,
-        malformed: Code::CodexConfigMalformed,
-    };
     let content = match file::observe(&path, Kind::Shared) {
         Ok(content) => content,
         Err(obstacle) => {
@@ -38,85 +34,159 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
         }
     };
     let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
-    // ours is judged apart: the same table twice is invalid TOML, and ours gives way
+    // our block is judged apart: the same table twice is invalid TOML, and ours gives way
     let others =
         written.and_then(|written| block::remove(bytes, written)).unwrap_or_else(|| bytes.to_vec());
-    let parsed = std::str::from_utf8(&others)
-        .ok()
-        .and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
-    let Some(parsed) = parsed else {
-        return Some(Item::warn(
-            Subject::CodexTrust,
-            Finding::new(
-                Code::CodexConfigMalformed,
-                format!("`{}` does not parse, so no folder was added", path.display()),
-                "run `codex login status`: it names the line",
-            ),
-            Vec::new(),
-        ));
-    };
-    let table = |folder: &String| parsed.get("projects").and_then(|projects| projects.get(folder));
-    let decided = |folder: &String| table(folder).is_some();
-    let mut text = String::new();
     let (folders, nameless) = names(&desired.trusted_folders);
-    for folder in folders.iter().filter(|folder| !decided(folder)) {
-        let name = toml_edit::Key::new(folder);
-        let name = name.display_repr();
-        let _ = write!(
-            text,
-            "[projects.{name}]
-trust_level = \"trusted\"
-"
-        );
-    }
-    let joined = [parsed.to_string(), text.clone()].join("\n");
-    if joined.parse::<toml_edit::DocumentMut>().is_err() {
-        return Some(Item::warn(
-            Subject::CodexTrust,
-            Finding::new(
-                Code::CodexUntrustedFolder,
-                format!(
-                    "`{}` has its projects in a form to which no table can be added",
-                    path.display()
-                ),
-                "write them as `[projects.\"/folder\"]` tables, or trust the folder in Codex once",
-            ),
-            Vec::new(),
-        ));
-    }
-    let edit = match (text.is_empty(), undo) {
+    let judged = match judge(&others, &folders) {
+        Ok(judged) => judged,
+        Err(unfit) => {
+            return Some(Item::warn(Subject::CodexTrust, unfit.finding(&path), Vec::new()));
+        }
+    };
+    let edit = match (judged.added.is_empty(), undo) {
         (true, Some(undo)) => {
             Some(Edit::Revert { undo: undo.clone(), saved: None, descendant: false })
         }
         (true, None) => None,
-        (false, _) => Some(Edit::Block { text, place: block::Position::Tail }),
+        (false, _) => {
+            Some(Edit::Block { text: judged.added.clone(), place: block::Position::Tail })
+        }
     };
-    let id = context.id(EntryName::CodexTrust, &path);
-    let resources: Vec<_> = edit
-        .into_iter()
-        .map(|edit| Resource::recorded(id.clone(), target.clone(), edit).on(content.as_ref()))
-        .collect();
-    // a second table of the name would be invalid, and this one is not ours
-    let has_no_level =
-        |folder: &&String| table(folder).is_some_and(|table| table.get("trust_level").is_none());
-    let open: Vec<_> = folders.iter().filter(has_no_level).collect();
-    let is_contrary = |folder: &&String| {
-        let level = table(folder).and_then(|table| table.get("trust_level"));
-        level.is_some_and(|level| level.as_str() != Some("trusted"))
-    };
-    let contrary: Vec<_> = folders.iter().filter(is_contrary).collect();
-    let cure = format!(
-        "add `trust_level = \"trusted\"` there in `{}`, or trust the folder in Codex once",
-        path.display()
-    );
-    let levelless = Without::of(&open, "which has a table without a trust_level", cure);
-    let cure = format!(
-        "write `trust_level = \"trusted\"` there in `{}`, or leave the folder out",
-        path.display()
-    );
-    let untrusted = Without::of(&contrary, "which has another trust_level", cure);
-    let without: Vec<_> = nameless.into_iter().chain(levelless).chain(untrusted).collect();
-    let count = folders.len() - open.len() - contrary.len();
-    (!resources.is_empty() || !without.is_empty())
-        .then(|| item(Subject::CodexTrust, Code::CodexUntrustedFolder, count, without, resources))
+    let resource = edit.map(|edit| {
+        let id = context.id(EntryName::CodexTrust, &path);
+        let (kind, lock) = (Kind::Shared, Lock::None);
+        let malformed = Code::CodexConfigMalformed;
+        let target = Target { path: path.clone(), kind, lock, malformed };
+        Resource::recorded(id, target, edit).on(content.as_ref())
+    });
+    let without: Vec<_> = nameless.into_iter().chain(judged.without(&path)).collect();
+    (resource.is_some() || !without.is_empty()).then(|| {
+        let resources = resource.into_iter().collect();
+        item(Subject::CodexTrust, Code::CodexUntrustedFolder, judged.trusted, without, resources)
+    })
+}
+
+/// What a configuration says of the folders, and what is to be added to it.
+#[derive(Debug, PartialEq, Eq)]
+struct Judged {
+    /// The tables of the folders that it does not name.
+    added: String,
+    /// How many folders are trusted once they are added.
+    trusted: usize,
+    /// Folders with a table without a trust level. A second table would be invalid, and this one is
+    /// not ours.
+    no_level: Vec<String>,
+    /// Folders with another trust level.
+    other_level: Vec<String>,
+}
+
+/// Why nothing can be added to a configuration.
+#[derive(Debug, PartialEq, Eq)]
+enum Unfit {
+    Malformed,
+    /// Its projects are written in a form to which no table can be added.
+    Inline,
+}
+
+/// Pure. `others`: the configuration without our block.
+fn judge(others: &[u8], folders: &BTreeSet<String>) -> Result<Judged, Unfit> {
+    let text = std::str::from_utf8(others).map_err(|_| Unfit::Malformed)?;
+    let parsed: toml_edit::DocumentMut = text.parse().map_err(|_| Unfit::Malformed)?;
+    let projects = parsed.get("projects");
+    let mut judged =
+        Judged { added: String::new(), trusted: 0, no_level: Vec::new(), other_level: Vec::new() };
+    for folder in folders {
+        let table = projects.and_then(|projects| projects.get(folder));
+        let level = table.map(|table| table.get("trust_level"));
+        match level {
+            None => {
+                let key = toml_edit::Key::new(folder);
+                let name = key.display_repr();
+                let _ = write!(judged.added, "[projects.{name}]\ntrust_level = \"trusted\"\n");
+                judged.trusted += 1;
+            }
+            Some(None) => judged.no_level.push(folder.clone()),
+            Some(Some(level)) if level.as_str() == Some("trusted") => judged.trusted += 1,
+            Some(Some(_)) => judged.other_level.push(folder.clone()),
+        }
+    }
+    let joined = format!("{parsed}\n{}", judged.added);
+    if joined.parse::<toml_edit::DocumentMut>().is_err() {
+        return Err(Unfit::Inline);
+    }
+    Ok(judged)
+}
+
+impl Judged {
+    /// The folders that are not trusted, with the fix for each.
+    fn without(&self, path: &Path) -> impl Iterator<Item = Without> {
+        let path = path.display();
+        let no_level = Without::of(
+            &self.no_level,
+            "which has a table without a trust_level",
+            format!(
+                "add `trust_level = \"trusted\"` there in `{path}`, or trust the folder in Codex once"
+            ),
+        );
+        let other_level = Without::of(
+            &self.other_level,
+            "which has another trust_level",
+            format!("write `trust_level = \"trusted\"` there in `{path}`, or leave the folder out"),
+        );
+        no_level.into_iter().chain(other_level)
+    }
+}
+
+impl Unfit {
+    fn finding(&self, path: &Path) -> Finding {
+        let path = path.display();
+        match self {
+            Self::Malformed => Finding::new(
+                Code::CodexConfigMalformed,
+                format!("`{path}` does not parse, so no folder was added"),
+                "run `codex login status`: it names the line",
+            ),
+            Self::Inline => Finding::new(
+                Code::CodexUntrustedFolder,
+                format!("`{path}` has its projects in a form to which no table can be added"),
+                "write them as `[projects.\"/folder\"]` tables, or trust the folder in Codex once",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_added_where_the_configuration_does_not_name_it() {
+        const ADDED: &str = "[projects.\"/a\"]\ntrust_level = \"trusted\"\n";
+        let judged = |added: &str, trusted, no_level: &[&str], other_level: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+            Ok(Judged {
+                added: added.to_owned(),
+                trusted,
+                no_level: owned(no_level),
+                other_level: owned(other_level),
+            })
+        };
+        for (text, expected) in [
+            ("", judged(ADDED, 1, &[], &[])),
+            ("model = \"x\"\r\n[projects.\"/b\"]\n", judged(ADDED, 1, &[], &[])),
+            ("[projects.\"/a\"]\ntrust_level = \"trusted\"", judged("", 1, &[], &[])),
+            ("[projects.\"/a\"]\ntrust_level = \"untrusted\"", judged("", 0, &[], &["/a"])),
+            ("[projects.\"/a\"]\ntrust_level = 1", judged("", 0, &[], &["/a"])),
+            ("[projects.\"/a\"]\n", judged("", 0, &["/a"], &[])),
+            ("projects = {\"/a\" = {trust_level = \"trusted\"}}", judged("", 1, &[], &[])),
+            ("projects = {\"/b\" = {}}", Err(Unfit::Inline)),
+            ("projects = 1", Err(Unfit::Inline)),
+            ("[projects", Err(Unfit::Malformed)),
+        ] {
+            let folders = BTreeSet::from(["/a".to_owned()]);
+            assert_eq!(judge(text.as_bytes(), &folders), expected, "{text}");
+        }
+        assert_eq!(judge(b"\xff", &BTreeSet::new()), Err(Unfit::Malformed));
+    }
 }

@@ -1,5 +1,5 @@
-//! Our git configuration: the URL rules of keyed repositories, held against those that are in force
-//! without ours.
+//! Our git configuration: the URL rules of keyed repositories, compared with those that are in
+//! force without ours.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub struct GitRules {
     pub notes: Vec<String>,
     /// Remotes that a rule of the user keeps from SSH.
     pub reversed: Option<Item>,
-    /// git does not take its configuration.
+    /// git refuses its configuration.
     pub unreadable: Option<Item>,
     pub in_force: InForce,
 }
@@ -69,7 +69,7 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
         }
         Err(Failure::Missing) => {
             notes.push(
-                "git is not on PATH: URL rules are written, but could not be held against its own"
+                "git is not on PATH: URL rules are written, but could not be compared with its own"
                     .to_owned(),
             );
             InForce::default()
@@ -84,8 +84,8 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let push = instead_of_rules(routed, &user.push, route, Direction::Push);
     let (reversed, covered): (Vec<_>, Vec<_>) =
         both.covered.iter().chain(&push.covered).partition(|covered| covered.reversed);
-    if let Some(say) = told(&covered) {
-        notes.push(format!("{say}: none of ours is written for it"));
+    if let Some(rule) = user_rule(&covered) {
+        notes.push(format!("{rule}: none of ours is written for it"));
     }
     notes.extend(both.unruled.iter().map(|(host, unruled)| match unruled {
         Unruled::Bare => {
@@ -93,13 +93,13 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
         }
         Unruled::All => format!(
             "{host} has too many keys for URL rules, which every git command reads: clone by `git@{host}:OWNER/REPO.git`; \
-             remotes of clones are put on SSH"
+             remotes of clones are switched to SSH"
         ),
     }));
-    let reversed = told(&reversed).map(|say| {
+    let reversed = user_rule(&reversed).map(|rule| {
         let finding = Finding::new(
             Code::RemoteReversed,
-            format!("{say}, and no rule of ours can outdo it"),
+            format!("{rule}, and no rule of ours can override it"),
             HINT,
         );
         Item::warn(Subject::Routing, finding, Vec::new())
@@ -125,14 +125,14 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
 
 impl InForce {
     /// What git makes of a remote's URL when it pushes, in a clone that has rules of its own.
-    /// `pushInsteadOf` says nothing of a `pushurl`.
+    /// `pushInsteadOf` does not apply to a `pushurl`.
     pub fn pushed(&self, of_clone: &Self, url: &str, is_pushurl: bool) -> String {
         let rewritten = |own: &[Rule], clones: &[Rule]| rewrite(&[own, clones].concat(), url);
         let push = rewritten(&self.push, &of_clone.push);
         if is_pushurl || push == url { rewritten(&self.both, &of_clone.both) } else { push }
     }
 
-    /// The rules that stand in one configuration file.
+    /// The rules in one configuration file.
     pub fn of(config: &[u8]) -> Self {
         let mut rules = Self::default();
         for variable in config::variables(config).unwrap_or_default() {
@@ -159,10 +159,10 @@ impl InForce {
     }
 }
 
-const HINT: &str = "take it out; `git config --show-origin --get-regexp '^url'` names its file";
+const HINT: &str = "remove it; `git config --show-origin --get-regexp '^url'` names its file";
 
 /// One line for all of them: a host-wide rule covers every key on the host.
-fn told(covered: &[&Covered]) -> Option<String> {
+fn user_rule(covered: &[&Covered]) -> Option<String> {
     let Covered { prefix, effective, .. } = covered.first()?;
     let more = match covered.len() - 1 {
         0 => String::new(),
@@ -172,7 +172,7 @@ fn told(covered: &[&Covered]) -> Option<String> {
 }
 
 /// The rules that are in force without ours, as the agent's git sees them outside any repository;
-/// or what git has against its configuration.
+/// or why git refuses its configuration.
 fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
     let mut git = process::command(Program::Git);
     git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.(push)?insteadof$"]);

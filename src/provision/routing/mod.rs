@@ -54,95 +54,128 @@ pub fn provision(
     routed: &[Repository],
     notes: &mut Vec<String>,
 ) -> Result<Routing> {
-    let nothing_now = routed.is_empty() && desired.host_keys.is_empty();
-    let is_there = |name: EntryName| {
-        context.receipt.is_some_and(|receipt| receipt.entries.contains_key(&name.into()))
-    };
-    let nothing_before = !is_there(EntryName::SshInclude) && !is_there(EntryName::GitInclude);
-    if nothing_now && nothing_before {
+    if is_moot(context, desired, routed) {
         return Ok(Routing::default());
     }
     let home = context.home;
-    let state = &home.state;
-    let mut known_hosts = [HEADER, PINNED].concat();
-    for line in desired.known_hosts() {
-        known_hosts.push_str(line);
-        known_hosts.push('\n');
-    }
+    let known_hosts = known_hosts(desired);
     let pins = Pins::of(&known_hosts, routed);
     notes.extend(pins.note());
-    if let Some(odd) = ssh::unspeakable(state) {
-        return Ok(Routing { items: vec![unspeakable(&odd)], ..Routing::default() });
-    }
-    // whoever can put another file in its place decides what ssh runs
-    if let Some(finding) = home.ssh_folder().and_then(|folder| open_to_others(&folder)) {
-        return Ok(Routing {
-            items: vec![Item::fail(Subject::Routing, finding)],
-            ..Routing::default()
-        });
+    if let Some(finding) = unusable(home) {
+        let items = vec![Item::fail(Subject::Routing, finding)];
+        return Ok(Routing { items, ..Routing::default() });
     }
     let method = match &home.passwd {
-        Ok(_) if !routed.is_empty() => probe::method(state),
+        Ok(_) if !routed.is_empty() => probe::method(&home.state),
         _ => Method::MatchExec,
     };
-    let mut resources = vec![
-        text("routes", state, routed.iter().map(ssh_match::route).collect()),
-        text("known_hosts", state, known_hosts.clone()),
-        text("ssh_config", state, ssh::config(home, routed, &known_hosts, &pins, &method)),
-    ];
-    match (own_binary(state), &method) {
-        // before the configuration that names it
-        (Ok(bytes), _) => {
-            resources.insert(0, own(state.join("bin/pushready"), Kind::Own, bytes, 0o700));
-        }
-        // nothing names it
-        (Err(_), Method::Aliases(_)) => {}
-        (Err(error), Method::MatchExec) => return Err(error),
-    }
     let rules = git::rules(home, routed, &method);
     notes.extend(rules.notes);
-    resources.push(text("gitconfig", state, rules.config));
-    let git_config = home.git_config.display();
+    let ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
+    let mut resources = binary(&home.state, &method)?;
+    resources.extend([
+        text("routes", &home.state, routed.iter().map(ssh_match::route).collect()),
+        text("known_hosts", &home.state, known_hosts.clone()),
+        text("ssh_config", &home.state, ssh_config),
+        text("gitconfig", &home.state, rules.config),
+    ]);
+    resources.extend(git_include(context, notes));
+    let mut items = Vec::new();
+    if let Err(finding) = &home.passwd {
+        let failed = Item::fail(Subject::Routing, finding.clone());
+        items.push(Item { resources, ..failed });
+        items.extend(rules.unreadable);
+    } else {
+        resources.extend(include(context, EntryName::SshInclude));
+        items.extend(unpinned(&known_hosts, routed));
+        items.push(item(routed.len(), method, resources));
+        items.extend(rules.unreadable);
+        items.extend(rules.reversed);
+    }
+    Ok(Routing { items, in_force: rules.in_force })
+}
+
+/// Whether there is nothing to route, and nothing was.
+fn is_moot(context: &Context, desired: &Desired, routed: &[Repository]) -> bool {
+    let is_there = |name: EntryName| {
+        context.receipt.is_some_and(|receipt| receipt.entries.contains_key(&name.into()))
+    };
+    routed.is_empty()
+        && desired.host_keys.is_empty()
+        && !is_there(EntryName::SshInclude)
+        && !is_there(EntryName::GitInclude)
+}
+
+fn known_hosts(desired: &Desired) -> String {
+    let mut text = [HEADER, PINNED].concat();
+    for line in desired.known_hosts() {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Why ssh cannot be made to read our files.
+fn unusable(home: &Home) -> Option<Finding> {
+    if let Some(odd) = ssh::unquotable(&home.state) {
+        return Some(Finding::new(
+            Code::SshRouteBroken,
+            format!(
+                "the path of the state folder contains `{odd}`, which ssh's configuration cannot"
+            ),
+            "name another place with XDG_STATE_HOME",
+        ));
+    }
+    // whoever can put another file in its place decides what ssh runs
+    open_to_others(&home.ssh_folder()?)
+}
+
+/// The copy of pushready that the configuration names, to be written before it.
+fn binary(state: &Path, method: &Method) -> Result<Vec<Resource>> {
+    match (own_binary(state), method) {
+        (Ok(bytes), _) => Ok(vec![own(state.join("bin/pushready"), Kind::Own, bytes, 0o700)]),
+        // nothing names it
+        (Err(_), Method::Aliases(_)) => Ok(Vec::new()),
+        (Err(error), Method::MatchExec) => Err(error),
+    }
+}
+
+/// Our line in git's global configuration, where there is one.
+fn git_include(context: &Context, notes: &mut Vec<String>) -> Option<Resource> {
+    let home = context.home;
+    let path = home.git_config.display();
     if home.git_config.exists() && !home.git_config.is_file() {
         // `/dev/null` there means: no global configuration; routing by ssh does without
         notes.push(format!(
-            "git's global configuration is `{git_config}` here: no URL rules were added there"
+            "git's global configuration is `{path}` here: no URL rules were added there"
         ));
-    } else {
-        if home.git_config_named {
-            notes.push(format!(
-                "GIT_CONFIG_GLOBAL is set: the URL rules go to `{git_config}`, which git without it does not read"
-            ));
-        }
-        resources.extend(include(context, EntryName::GitInclude));
+        return None;
     }
-    if let Err(finding) = &home.passwd {
-        let mut item = Item::fail(Subject::Routing, finding.clone());
-        item.resources = resources;
-        let items = [item].into_iter().chain(rules.unreadable).collect();
-        return Ok(Routing { items, in_force: rules.in_force });
+    if home.git_config_named {
+        notes.push(format!(
+            "GIT_CONFIG_GLOBAL is set: the URL rules go to `{path}`, which git without it does not read"
+        ));
     }
-    resources.extend(include(context, EntryName::SshInclude));
-    let mut items = unpinned(&known_hosts, routed);
-    let count = routed.len();
-    let say = format!("{count} {}", if count == 1 { "repository" } else { "repositories" });
-    items.push(match method {
-        Method::MatchExec => Item::ready(Subject::Routing, say, resources),
+    include(context, EntryName::GitInclude)
+}
+
+fn item(count: usize, method: Method, resources: Vec<Resource>) -> Item {
+    let repositories =
+        if count == 1 { "1 repository".to_owned() } else { format!("{count} repositories") };
+    match method {
+        Method::MatchExec => Item::ready(Subject::Routing, repositories, resources),
         Method::Aliases(why) => {
             let finding = Finding::new(
                 Code::SshRouteBroken,
                 format!(
-                    "`Match exec` cannot work here ({why}): {say} reached through host aliases, \
-                     which other spellings of a URL pass by"
+                    "`Match exec` cannot work here ({why}): {repositories} reached through host \
+                     aliases, which other spellings of a URL do not use"
                 ),
                 "set SHELL to a shell that works, or move the home to where programs run; then apply again",
             );
             Item::warn(Subject::Routing, finding, resources)
         }
-    });
-    items.extend(rules.unreadable);
-    items.extend(rules.reversed);
-    Ok(Routing { items, in_force: rules.in_force })
+    }
 }
 
 /// The hosts of which no key is known.
@@ -151,13 +184,13 @@ fn unpinned(known_hosts: &str, routed: &[Repository]) -> Vec<Item> {
     let first = routed.iter().filter(|repository| asked.insert(repository.host()));
     let unknown = first.filter(|repository| {
         let host = repository.host();
-        let vouched = |port| Pins::vouch_for(known_hosts, repository, host, port);
+        let is_pinned = |port| Pins::is_pinned(known_hosts, repository, host, port);
         // ssh is asked for the port only where it decides
-        !vouched(None) || {
+        !is_pinned(None) || {
             let port = repository
                 .ssh_port()
-                .or_else(|| if vouched(Some(22)) { Some(22) } else { ssh::port(host) });
-            !vouched(port)
+                .or_else(|| if is_pinned(Some(22)) { Some(22) } else { ssh::port(host) });
+            !is_pinned(port)
         }
     });
     let items = unknown.map(Repository::host).map(|host| {
@@ -178,17 +211,7 @@ pub fn open_to_others(folder: &Path) -> Option<Finding> {
     Some(obstacle.finding(&folder.join("config")))
 }
 
-fn unspeakable(odd: &str) -> Item {
-    let finding = Finding::new(
-        Code::SshRouteBroken,
-        format!("the path of the state folder holds `{odd}`, which ssh's configuration cannot"),
-        "name another place with XDG_STATE_HOME",
-    );
-    Item::fail(Subject::Routing, finding)
-}
-
-/// The image, `/tmp` and a restart may take the running binary away; routing names a copy that
-/// stays.
+/// The image, `/tmp` and a restart may remove the running binary; routing names a copy that stays.
 fn own_binary(state: &Path) -> Result<Vec<u8>> {
     let read = |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, &error));
     // without /proc the copy of an earlier run is as good
@@ -207,7 +230,7 @@ pub struct Include {
     place: block::Position,
 }
 
-/// Whether what the last apply had ssh read is there no longer.
+/// Whether ssh no longer reads what the last apply wrote for it.
 pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
     let include =
         includes(home).into_iter().find(|include| include.name == EntryName::SshInclude)?;

@@ -1,4 +1,4 @@
-//! Which hosts our known_hosts speaks of (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), as patterns for
+//! Which hosts our known_hosts names (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), as patterns for
 //! ssh_config.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +11,11 @@ use crate::git::url::Repository;
 /// The patterns of each kind, in the form of `Match originalhost`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Pins {
-    /// Hosts with a key or an authority of their own: only what the file says is believed.
+    /// Hosts with a key or an authority of their own: only what the file says counts.
     pub strict: BTreeSet<String>,
-    /// The same where a list excepts some hosts, for which it must stand alone.
+    /// The same where a list excepts some hosts, so it needs a block of its own.
     pub excepting: BTreeSet<String>,
-    /// The file is to be consulted, and decides nothing where it is silent: revoked keys, and
+    /// The file is read, and decides nothing about hosts that it does not name: revoked keys, and
     /// lines for every host, which would lock out all hosts that the file does not know.
     pub consulted: BTreeSet<String>,
     /// Hashed lines that name none of the hosts with a key here.
@@ -23,14 +23,14 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Hashes are tried with the hosts of these repositories; others cannot be told.
+    /// Hashes are tried with the hosts of these repositories; others cannot be recognized.
     pub fn of(known_hosts: &str, routed: &[Repository]) -> Self {
         let mut pins = Self::default();
         for entry in entries(known_hosts) {
             let revoked = matches!(entry.marker(), Some(Marker::Revoked));
             let patterns = match entry.host_patterns() {
                 HostPatterns::Patterns(patterns) => {
-                    patterns.iter().filter_map(|pattern| spoken(pattern)).collect()
+                    patterns.iter().filter_map(|pattern| host_pattern(pattern)).collect()
                 }
                 HostPatterns::HashedName { .. } => hashed(&entry, routed),
             };
@@ -50,7 +50,7 @@ impl Pins {
         pins
     }
 
-    /// What there is to tell of lines that are of no use.
+    /// What to report about lines that are of no use.
     pub fn note(&self) -> Option<String> {
         let lines = match self.unknown {
             0 => return None,
@@ -58,13 +58,13 @@ impl Pins {
             count => format!("{count} hashed lines of known_hosts name"),
         };
         Some(format!(
-            "{lines} no host that has a key here: write the host as it is, for a hash cannot be read"
+            "{lines} no host that has a key here: write the host name itself, because a hash cannot be read"
         ))
     }
 
-    /// Whether the file vouches for a host; `port`: on this one, of which a line for another says
-    /// nothing (sshconnect.c).
-    pub fn vouch_for(
+    /// Whether the file has a key of a host; `port`: on this port, for which a line of another one
+    /// does not count (sshconnect.c).
+    pub fn is_pinned(
         known_hosts: &str,
         repository: &Repository,
         host: &str,
@@ -81,7 +81,7 @@ impl Pins {
                         let patterns: Vec<_> = patterns
                             .iter()
                             .filter(is_of_port)
-                            .filter_map(|pattern| spoken(pattern))
+                            .filter_map(|pattern| host_pattern(pattern))
                             .collect();
                         let excepted = |pattern: &&String| {
                             pattern.strip_prefix('!').is_some_and(|it| matches(it, host))
@@ -133,7 +133,7 @@ fn entries(known_hosts: &str) -> impl Iterator<Item = Entry> {
 
 /// A pattern without its port, for `originalhost` knows none; `None` where ssh_config could not
 /// hold it.
-fn spoken(pattern: &str) -> Option<String> {
+fn host_pattern(pattern: &str) -> Option<String> {
     let (not, name) = pattern.strip_prefix('!').map_or(("", pattern), |name| ("!", name));
     let name = match name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, _)) => host,
@@ -263,15 +263,15 @@ mod tests {
     #[test]
     fn a_hash_names_its_host_and_port() {
         let repository = Repository::parse_declared("ssh://git@git.corp:2222/o/r").unwrap();
-        for (name, vouched) in
+        for (name, is_pinned) in
             [("git.corp", true), ("[git.corp]:2222", true), ("[git.corp]:22", false), ("x", false)]
         {
             let line = hash(name);
-            assert_eq!(Pins::vouch_for(&line, &repository, "git.corp", None), vouched, "{name}");
+            assert_eq!(Pins::is_pinned(&line, &repository, "git.corp", None), is_pinned, "{name}");
             let pins = Pins::of(&line, std::slice::from_ref(&repository));
             assert_eq!(
                 (pins.strict.contains("git.corp"), pins.unknown == 0),
-                (vouched, vouched),
+                (is_pinned, is_pinned),
                 "{name}"
             );
         }

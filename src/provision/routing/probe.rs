@@ -102,7 +102,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
         Finding::new(
             Code::RemoteReversed,
             format!("a rule of git's turns `{}` into `{shown}`", repository.to_ssh()),
-            "take it out; `git config --show-origin --get-regexp '^url'` names its file",
+            "remove it; `git config --show-origin --get-regexp '^url'` names its file",
         )
     })?;
     let mut ssh = process::command(Program::Ssh);
@@ -119,16 +119,13 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
             return Err(Finding::new(
                 Code::SshConfigPermissions,
                 format!("ssh refuses its configuration: {first}"),
-                format!(
-                    "take the right to write from others: `chmod go-w {}`",
-                    shell(Path::new(file.trim()))
-                ),
+                format!("let nobody else write it: `chmod go-w {}`", shell(Path::new(file.trim()))),
             ));
         }
         return Err(Finding::new(
             Code::SshConfigInvalid,
             format!("ssh rejects its configuration: {first}"),
-            "mend the line that ssh names",
+            "fix the line that ssh names",
         ));
     }
     let key = home.key(repository);
@@ -140,7 +137,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
 }
 
 /// What git makes of the repository's canonical remote, outside any clone: itself, or one under an
-/// alias of its own. The error is the URL, safe to print, where that is none for ssh.
+/// alias of its own. The error is the URL, safe to print, where that is not one for ssh.
 pub fn destination(repository: &Repository) -> Result<Repository, String> {
     let mut git = process::command(Program::Git);
     git.args(["ls-remote", "--get-url", &repository.to_ssh()]).current_dir("/");

@@ -11,7 +11,7 @@ use crate::git::url::Repository;
 use crate::home::Home;
 use crate::process::{self, Output, Program};
 
-/// How ssh is told which repository it is about.
+/// How ssh learns which repository it is about.
 #[derive(Debug)]
 pub enum Method {
     /// It asks `pushready ssh-match`, for every caller and every form of URL.
@@ -20,7 +20,7 @@ pub enum Method {
     Aliases(String),
 }
 
-/// The whole file. Every line of it holds for keyed repositories or pinned hosts alone.
+/// The whole file. Every line of it applies to keyed repositories or pinned hosts alone.
 pub fn config(
     home: &Home,
     routed: &[Repository],
@@ -76,7 +76,7 @@ fn alias_blocks<'a>(
             let _ = writeln!(config, "  {line}");
         }
         let _ = writeln!(config, "{}", identity(home, repository));
-        if Pins::vouch_for(known_hosts, repository, host, None) {
+        if Pins::is_pinned(known_hosts, repository, host, None) {
             let _ = writeln!(config, "{}\n  StrictHostKeyChecking yes", consult(home));
         }
     }
@@ -109,8 +109,7 @@ pub fn port(host: &str) -> Option<u16> {
     settings(host)?.stdout.lines().find_map(|line| line.strip_prefix("port ")?.parse().ok())
 }
 
-/// How the user's configuration reaches `host`, which the blocks for it would tell ssh of that name
-/// alone.
+/// How the user's configuration reaches `host`: its blocks apply to that name alone.
 fn reach(host: &str) -> Vec<String> {
     let output = settings(host);
     let mut name = host;
@@ -157,10 +156,10 @@ pub fn shell_quoted(path: &Path) -> String {
     shell.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")
 }
 
-/// What of a path no quoting carries through both `Include` and `Match exec`: its parser unescapes
+/// What of a path no quoting can express in both `Include` and `Match exec`: its parser unescapes
 /// nothing, `Include` expands patterns, and `IdentityFile` the variables of the environment
 /// (OpenSSH misc.c `argv_split`, readconf.c).
-pub fn unspeakable(path: &Path) -> Option<String> {
+pub fn unquotable(path: &Path) -> Option<String> {
     let path = path.to_string_lossy();
     let odd = path.chars().find(|&c| c.is_control() || "'\"\\%[]*?".contains(c));
     odd.map(String::from).or_else(|| path.contains("${").then(|| "${".to_owned()))

@@ -19,7 +19,7 @@ fn where_the_shell_cannot_run_commands_host_aliases_take_over_until_it_can() {
                 .stdout_has("would change");
             lab.apply(ws, &environment).success().stdout_has("host aliases").stdout_has("\nREADY ");
             let by_alias = ws.snapshot();
-            lab.apply(ws, &environment).success().stdout_has("nothing to write");
+            lab.apply(ws, &environment).success().stdout_has("no changes needed");
             assert!(by_alias.written(&ws.snapshot()).is_empty());
             let doctor = ["doctor", "--offline", "--only", "ssh.route"];
             lab.pushready(ws, &doctor, &environment).success().stdout_has("3 ok");
@@ -72,7 +72,7 @@ fn aliases_reach_the_host_as_the_users_own_configuration_does() {
             drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""));
         });
         assert_eq!(log() - before, 1);
-        lab.apply(ws, &environment).success().stdout_has("nothing to write");
+        lab.apply(ws, &environment).success().stdout_has("no changes needed");
     });
 }
 
@@ -142,7 +142,7 @@ fn a_home_mounted_noexec_and_a_missing_proc_are_met_by_aliases() {
                 ran.success()
                     .stdout_has(why)
                     .stdout_has("host aliases")
-                    .stdout_has("nothing to write");
+                    .stdout_has("no changes needed");
             });
             ws.sh("rm -rf .local/* .ssh .gitconfig").run().success();
         }

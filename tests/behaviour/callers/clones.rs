@@ -75,14 +75,14 @@ fn two_thousand_clones_are_judged_in_a_second() {
             }
         }
         clone_at(ws, "src/last/.git", "https://github.com/acme/app");
-        lab.apply(ws, &[]).success().stdout_has("1 of the remotes in 2001 clones put on SSH");
+        lab.apply(ws, &[]).success().stdout_has("switched 1 remote to SSH (2001 clones)");
         // more than apply takes without clones; in time of the processor, because other tests run
         // beside this one
         let took = |roots: &str| {
             let apply =
                 |script: &str| ws.sh(script).env("PUSHREADY_REMOTES_ROOTS", roots).run().success();
             apply("pushready apply");
-            let took = apply("pushready apply && times").stdout_has("nothing to write").stdout;
+            let took = apply("pushready apply && times").stdout_has("no changes needed").stdout;
             // `0m0.120s 0m0.030s`: the children's, as user and in the kernel
             let seconds = |time: &str| {
                 let (minutes, seconds) = time.trim_end_matches('s').split_once('m').unwrap();
@@ -135,7 +135,7 @@ fn clones_are_searched_where_they_are_the_users_own_work() {
         clone_at(ws, "/dev/here/.git", url);
         symlink("/dev/shm/elsewhere", ws.home().join("link")).unwrap();
 
-        let said = format!("{} of the remotes in {} clones put on SSH", found.len(), found.len());
+        let said = format!("switched {} remotes to SSH ({} clones)", found.len(), found.len());
         lab.apply(ws, &[]).success().stdout_has(&said);
         let on_ssh = |folder: &str| {
             ws.read(&format!("{folder}/config")).contains("git@github.com:acme/app.git")
@@ -155,8 +155,8 @@ fn a_search_root_is_searched_whatever_its_name_and_one_that_is_gone_is_named() {
         lab.key("acme/app", "acme/app");
         clone_at(ws, "target/app/.git", "https://github.com/acme/app");
         let roots = [("PUSHREADY_REMOTES_ROOTS", "~/target:~/gone:/etc/passwd")];
-        lab.apply(ws, &roots).success().stdout_has("1 of the remotes in 1 clones put on SSH").stdout_has(
-            "note     PUSHREADY_REMOTES_ROOTS names `~/gone` and `/etc/passwd`, where no folder is",
+        lab.apply(ws, &roots).success().stdout_has("switched 1 remote to SSH (1 clone)").stdout_has(
+            "note     PUSHREADY_REMOTES_ROOTS names `~/gone` and `/etc/passwd`, where there is no folder",
         );
     });
 }

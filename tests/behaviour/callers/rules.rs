@@ -165,7 +165,7 @@ fn reverse_rules_in_the_image_are_defeated_for_keyed_repositories_alone() {
                 assert_eq!(turned.trim_end(), format!("https://github.com/acme/{path}"));
             }
         }
-        lab.apply(ws, &environment).success().stdout_has("nothing to write");
+        lab.apply(ws, &environment).success().stdout_has("no changes needed");
         // one that cannot be outdone is named, and its token is not
         let token = "canary-0123456789";
         ws.write(
@@ -217,8 +217,8 @@ fn reverse_rules_for_pushes_alone_are_defeated_too() {
         };
         lab.apply(ws, &[]).success().stdout_has("\nREADY ");
         push("/bin/sh");
-        lab.apply(ws, &[]).success().stdout_has("1 of the remotes in 3 clones put on SSH");
-        lab.apply(ws, &[]).success().stdout_has("nothing to write");
+        lab.apply(ws, &[]).success().stdout_has("switched 1 remote to SSH (3 clones)");
+        lab.apply(ws, &[]).success().stdout_has("no changes needed");
         let aliases = [("SHELL", "/usr/sbin/nologin")];
         lab.apply(ws, &aliases).success().stdout_has("host aliases");
         push("/usr/sbin/nologin");

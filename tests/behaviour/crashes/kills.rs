@@ -77,15 +77,15 @@ fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
             ws.run(&["doctor", "--offline", "--short"]).fails(1).stdout_has("not-provisioned");
         };
         begun();
-        unfinished("an apply is at work, or was interrupted");
+        unfinished("an apply is running, or was interrupted");
         // a shell without the variables cannot finish it
-        ws.run(&["apply"]).success().stdout_has("nothing is asked for").stdout_has(
+        ws.run(&["apply"]).success().stdout_has("nothing is configured").stdout_has(
             "an earlier run was interrupted: run `pushready apply` where the variables are set",
         );
-        unfinished("an apply is at work, or was interrupted");
+        unfinished("an apply is running, or was interrupted");
         apply().run().success().stdout_has("an earlier run was interrupted: its work is finished");
         ws.run(&["status"]).success();
-        let again = apply().run().success().stdout_has("nothing to write");
+        let again = apply().run().success().stdout_has("no changes needed");
         assert!(!again.stdout.contains("interrupted"), "{again}");
         ws.run(&["remove"]).success();
         // an apply that could put nothing in place, and was told that this is no failure, has run
@@ -116,7 +116,7 @@ fn a_shell_without_the_variables_does_not_end_what_it_cannot_finish() {
             if status.status.success() {
                 let again = apply().run().success();
                 assert!(
-                    again.stdout.contains("nothing to write"),
+                    again.stdout.contains("no changes needed"),
                     "killed at {step:?}\n{status}\n{again}"
                 );
                 continue;

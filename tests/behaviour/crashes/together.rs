@@ -201,7 +201,7 @@ fn a_login_that_codex_saves_meanwhile_is_waited_for_and_kept() {
             assert!(code == Some(0) && text.contains("codex: kept: "), "{code:?} {text}");
             assert_eq!(ws.read(".codex/auth.json"), newer);
             assert_eq!(ws.read(".local/state/pushready/codex/last-good.json"), newer);
-            bench.apply().run().success().stdout_has("nothing to write");
+            bench.apply().run().success().stdout_has("no changes needed");
         }
     });
 }

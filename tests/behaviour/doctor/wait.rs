@@ -68,7 +68,7 @@ fn a_lock_that_another_holds_does_not_hold_the_doctor() {
             .run()
             .success();
         assert_eq!(held.json()["overall"], "pass", "{held}");
-        held.stderr_has("another pushready is still at work");
+        held.stderr_has("another pushready is running");
         assert!(start.elapsed() < Duration::from_secs(30), "the budget of a whole run");
     });
 }

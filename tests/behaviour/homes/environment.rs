@@ -101,7 +101,7 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
             let output = apply
                 .run()
                 .success()
-                .stdout_has("nothing to write")
+                .stdout_has("no changes needed")
                 .stdout_has("ssh chooses the right key");
             canary::assert_absent("apply", output.to_string(), &["proxy-password"]);
             assert!(before.written(&ws.snapshot()).is_empty(), "{variables:?}");
@@ -159,10 +159,10 @@ fn the_global_git_configuration_may_be_named_and_is_given_back_wherever_it_was()
             assert_eq!(ws.read(file).matches("[include]").count(), 1, "{file}");
         }
         // relative to where git runs, as git takes it
-        named("agent/gitconfig").stdout_has("nothing to write");
+        named("agent/gitconfig").stdout_has("no changes needed");
         named("/dev/null")
             .stdout_has("git's global configuration is `/dev/null` here: no URL rules");
-        all.apply(ws).run().success().stdout_has("nothing to write");
+        all.apply(ws).run().success().stdout_has("no changes needed");
         ws.run(&["remove"]).success();
         fs::remove_file(ws.home().join(".codex/auth.lock")).ok();
         before.assert_same(&ws.snapshot());
@@ -183,8 +183,8 @@ fn a_second_codex_home_is_one_more_to_undo_not_the_same() {
         };
         logins(ws).run().success();
         second().success().stdout_has("codex: written").stdout_has("claude: written");
-        second().success().stdout_has("nothing to write");
-        logins(ws).run().success().stdout_has("nothing to write");
+        second().success().stdout_has("no changes needed");
+        logins(ws).run().success().stdout_has("no changes needed");
         assert!(
             ws.home().join(".codex/auth.json").exists()
                 && ws.home().join("second/auth.json").exists()
@@ -242,7 +242,7 @@ fn shared_files_behind_links_into_dotfiles_are_edited_where_they_lie() {
         }
         assert!(ws.read("dotfiles/ssh/config").starts_with("Include "));
         assert!(ws.read("dotfiles/claude.json").contains("hasTrustDialogAccepted"));
-        all.apply(ws).run().success().stdout_has("nothing to write");
+        all.apply(ws).run().success().stdout_has("no changes needed");
         for name in fs::read_dir(ws.home().join("dotfiles")).unwrap() {
             let file = name.unwrap().path();
             if file.is_file() {

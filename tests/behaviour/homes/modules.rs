@@ -104,7 +104,7 @@ fn the_codex_module_v5_before_between_and_after() {
         // between: ours stands outside its block, and stays
         codex_v5(ws);
         valid();
-        both().stdout_has("nothing to write");
+        both().stdout_has("no changes needed");
 
         // the module learns a folder that is ours already: the same table twice, until ours gives
         // way
@@ -158,7 +158,7 @@ fn the_claude_module_rewrites_the_configuration_between_two_applies() {
         logins(ws).run().success();
         assert_eq!(config()["projects"]["/home/coder/work"]["hasTrustDialogAccepted"], true);
         module();
-        logins(ws).run().success().stdout_has("nothing to write");
+        logins(ws).run().success().stdout_has("no changes needed");
         assert_eq!(
             (&config()["primaryApiKey"], ws.mode(".claude.json")),
             (&json!("sk-ant-api-module"), 0o644)
@@ -223,7 +223,7 @@ fn the_claude_module_v4_before_between_and_after() {
         assert_eq!(ws.mode(".claude.json"), 0o644);
         for _ in 0..2 {
             claude_v4(ws);
-            apply().stdout_has("nothing to write");
+            apply().stdout_has("no changes needed");
         }
         ws.run(&["remove"]).success();
         assert_eq!(ws.read(".claude.json"), before);
@@ -232,7 +232,7 @@ fn the_claude_module_v4_before_between_and_after() {
         fs::remove_file(ws.home().join(".claude.json")).unwrap();
         apply();
         claude_v4(ws);
-        apply().stdout_has("nothing to write");
+        apply().stdout_has("no changes needed");
         ws.run(&["remove"]).success();
         let left = config();
         assert_eq!(left["projects"]["/home/coder/work"]["mcpServers"]["coder"]["command"], "coder");

@@ -21,7 +21,7 @@ fn without_a_home_in_the_environment_it_is_the_passwd_home() {
                 .success()
                 .stdout_has("note     home-unset: HOME is ")
                 .stdout_has("set HOME=/home/coder")
-                .stdout_has("nothing to write");
+                .stdout_has("no changes needed");
         }
         before.assert_same(&ws.snapshot());
     });
@@ -34,7 +34,7 @@ fn a_home_that_is_none_is_refused() {
         let before = ws.snapshot();
         for (home, reason) in [
             ("/home/coder/gone", "cannot use HOME `/home/coder/gone`: No such file or directory"),
-            ("/home/coder/file", "HOME `/home/coder/file` is no folder"),
+            ("/home/coder/file", "HOME `/home/coder/file` is not a folder"),
         ] {
             logins(ws)
                 .env("HOME", home)
@@ -66,7 +66,7 @@ fn where_ssh_has_another_home_its_configuration_goes_there() {
                 .starts_with("Include /home/other/.local/state/pushready/ssh_config\n")
         );
         assert!(home.join(".gitconfig").exists() && home.join(".codex/auth.json").exists());
-        apply().stdout_has("nothing to write");
+        apply().stdout_has("no changes needed");
         ws.pushready(&["remove"]).env("HOME", home).run().success();
         before.0.assert_same(&ws.snapshot());
         before.1.assert_same(&crate::support::Snapshot::take(home));
@@ -197,7 +197,7 @@ fn a_full_disk_is_named_nothing_is_torn_and_the_next_run_finishes() {
 
         fs::remove_file(home.join("filler")).unwrap();
         apply().success().stdout_has("ssh chooses the right key");
-        apply().success().stdout_has("nothing to write");
+        apply().success().stdout_has("no changes needed");
     });
 }
 

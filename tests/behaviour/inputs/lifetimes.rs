@@ -32,7 +32,7 @@ fn a_lease_leaves_no_refresh_token_behind_and_can_be_given_up() {
         assert_eq!(holders().len(), 2, "the login and its copy");
         apply("1").stdout_has("a lease from now on");
         assert!(holders().is_empty(), "{:?}", holders());
-        apply("1").stdout_has("nothing to write");
+        apply("1").stdout_has("no changes needed");
     });
 }
 
@@ -116,7 +116,7 @@ fn a_lease_that_comes_after_codex_renewed_is_told() {
         ws.write(".codex/auth.json", &refreshed, 0o600);
         let told = "no lease: Codex has renewed this login since, and its refresh token is the only one that lives";
         apply("1").stdout_has(told);
-        apply("1").stdout_has(told).stdout_has("nothing to write");
+        apply("1").stdout_has(told).stdout_has("no changes needed");
         assert_eq!(ws.read(".codex/auth.json"), refreshed);
         let output = apply("0");
         assert!(!output.stdout.contains("no lease"), "{output}");
@@ -139,7 +139,7 @@ fn the_variable_of_claude_code_in_a_shell_is_not_the_templates() {
             .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("template"))
             .run()
             .success();
-        own(&token("shell")).stdout_has("kept from the last apply").stdout_has("nothing to write");
+        own(&token("shell")).stdout_has("kept from the last apply").stdout_has("no changes needed");
         assert_eq!(claude_token(ws), token("template"));
         ws.run(&["remove"]).success();
         ws.write(seed, token("seeded"), 0o600);

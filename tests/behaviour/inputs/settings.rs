@@ -18,7 +18,7 @@ fn a_variable_that_is_set_is_the_whole_truth_about_its_kind_and_one_that_is_unse
         with_keys(ws, &json!({"acme/app": app.private}))
             .run()
             .success()
-            .stdout_has("ok    removed key acme/lib: no longer asked for");
+            .stdout_has("ok    removed key acme/lib: no longer configured");
         assert!(!config().contains("acme/lib"));
         assert_eq!(installed(ws, &lib), [""; 0]);
 
@@ -197,7 +197,7 @@ fn a_setting_without_the_secret_that_it_is_about_is_told() {
         alone(created, "2026-01-31")
             .stdout_has(&format!("{created} is set, but there is no token"));
         // a template sets it before its users have a login
-        let output = alone("PUSHREADY_CODEX_LEASE", "1").stdout_has("nothing is asked for");
+        let output = alone("PUSHREADY_CODEX_LEASE", "1").stdout_has("nothing is configured");
         assert!(!output.stdout.contains("LEASE"), "{output}");
         // what the last apply wrote is there
         ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token("mine")).run().success();

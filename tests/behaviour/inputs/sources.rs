@@ -189,7 +189,7 @@ fn empty_variables_are_unset() {
         for blank in ["", " \n"] {
             let apply =
                 names.iter().fold(ws.pushready(&["apply"]), |apply, name| apply.env(name, blank));
-            apply.run().success().stdout_has("nothing is asked for");
+            apply.run().success().stdout_has("nothing is configured");
         }
         before.assert_same(&ws.snapshot());
     });
@@ -302,7 +302,7 @@ fn sources_of_root_are_read_through_the_links_of_a_secret_mount() {
             .stdout_has("claude: written")
             .stdout_has("key acme/app");
         assert_eq!(claude_token(ws), token("root"));
-        apply().stdout_has("nothing to write");
+        apply().stdout_has("no changes needed");
         ws.run(&["remove"]).success();
         ws.pushready(&["apply"])
             .env("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", "/run/secrets/claude-oauth-token")
@@ -348,7 +348,7 @@ fn user_secret_files_are_read_from_the_default_seed_folder() {
         // one that is gone is undone
         fs::remove_file(&path).unwrap();
         fs::remove_file(path.with_extension("pub")).unwrap();
-        ws.run(&["apply"]).success().stdout_has("removed key acme/app: no longer asked for");
+        ws.run(&["apply"]).success().stdout_has("removed key acme/app: no longer configured");
         assert!(!ws.home().join(".local/state/pushready/keys").read_dir().unwrap().any(|_| true));
     });
 }
@@ -369,7 +369,7 @@ fn a_seed_folder_that_is_named_and_not_there_is_told() {
             apply(folder).fails(1).stdout_has(&folder.replace('~', "/home/coder")).stdout_has(why);
             ws.run(&["remove"]).success();
         }
-        let output = apply("~/empty").success().stdout_has("nothing is asked for");
+        let output = apply("~/empty").success().stdout_has("nothing is configured");
         assert!(!output.stdout.contains("PUSHREADY_SEED_DIR"), "{output}");
         // the default one need not be there
         let output = ws.run(&["apply"]).success();

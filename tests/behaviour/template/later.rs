@@ -131,7 +131,7 @@ fn several_hooks_at_once_all_end_well() {
                 assert!(last_line(&run).starts_with("READY "), "{run}");
             }
         });
-        agent.run(START).success().stdout_has("nothing to write");
+        agent.run(START).success().stdout_has("no changes needed");
     });
 }
 

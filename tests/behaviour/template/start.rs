@@ -53,7 +53,7 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
         fs::remove_dir_all(Release::publish().folder).unwrap();
         let before = ws.snapshot();
         let agent = Agent::of(ws, agent.deployment);
-        let second = agent.run(START).success().stdout_has("nothing to write");
+        let second = agent.run(START).success().stdout_has("no changes needed");
         assert!(last_line(&second).starts_with("READY ") && second.stderr.is_empty(), "{second}");
         let state = Path::new(".local/state/pushready");
         let mut written = before.written(&ws.snapshot());

@@ -1,0 +1,230 @@
+//! One apply: observe what is there, plan, take the steps, record what came of them.
+
+use std::io;
+
+use crate::apply::plan::Plan;
+use crate::apply::report::{ApplyReport, Command};
+use crate::env::Env;
+use crate::error::{Error, Result, fix_for};
+use crate::home::Home;
+use crate::provision::{self, Cause, Context, Item, Provision, counted, routing};
+use crate::settings::Settings;
+use crate::state::State;
+use crate::state::heal::{Healed, heal, settled};
+use crate::state::receipt::Receipt;
+use crate::state::recovery;
+use crate::state::subject::Subject;
+
+/// A file that another program keeps writing is left to it after so many.
+const ATTEMPTS: usize = 3;
+
+/// What an apply works with.
+pub struct Apply<'a> {
+    pub env: &'a Env,
+    pub home: &'a Home,
+    pub settings: &'a Settings,
+}
+
+/// What a run starts from: the state folder under its lock, and what the receipt says.
+struct Observed {
+    state: State,
+    before: Receipt,
+    /// Nothing was recorded yet.
+    is_new: bool,
+    healed: Healed,
+    /// The receipt was gone, and is put together from what is known to be ours.
+    recovered: bool,
+}
+
+/// What is wanted, judged on what is there.
+struct Wanted {
+    plan: Plan,
+    provision: Provision,
+}
+
+/// The plan after its steps were taken.
+struct Taken {
+    plan: Plan,
+    receipt: Receipt,
+    changed: bool,
+}
+
+/// What came of one attempt.
+struct Attempt {
+    report: ApplyReport,
+    /// Another program wrote a file meanwhile, which was left to it: plan again.
+    outdated: bool,
+}
+
+impl Apply<'_> {
+    /// The plan alone.
+    pub fn dry_run(&self) -> Result<ApplyReport> {
+        let receipt = self.known(settled(&self.home.state)?.0);
+        let Wanted { plan, provision } = self.plan(receipt.as_ref())?;
+        Ok(self.report(&plan, provision, true))
+    }
+
+    pub fn run(&self) -> Result<ApplyReport> {
+        for _ in 1..ATTEMPTS {
+            let attempt = self.attempt()?;
+            if !attempt.outdated {
+                return Ok(attempt.report);
+            }
+        }
+        Ok(self.attempt()?.report)
+    }
+
+    fn attempt(&self) -> Result<Attempt> {
+        if !provision::is_configured(self.settings)
+            && self.known(settled(&self.home.state)?.0).is_none()
+        {
+            return self.leave_no_trace();
+        }
+        let observed = self.observe()?;
+        let mut wanted = self.plan(Some(&observed.before))?;
+        if observed.recovered {
+            let note = "the receipt was gone: what is known to be ours is in it again";
+            wanted.provision.notes.push(note.to_owned());
+        }
+        let nothing = wanted.plan.items.is_empty() && observed.before.is_of_nothing();
+        if observed.healed.unfinished && nothing {
+            // what the interrupted run was to do is not known here: it stays unfinished
+            let note = observed.healed.note("run `pushready apply` where the variables are set");
+            wanted.provision.notes.extend(note);
+            let report = self.report(&wanted.plan, wanted.provision, false);
+            return Ok(Attempt { report, outdated: false });
+        }
+        let taken = self.take(&observed, wanted.plan, &wanted.provision)?;
+        self.record(&observed, taken, wanted.provision)
+    }
+
+    /// Nothing is configured, and nothing ever was.
+    fn leave_no_trace(&self) -> Result<Attempt> {
+        let Wanted { plan, mut provision } = self.plan(None)?;
+        let healed = Healed { swept: State::sweep(&self.home.state), unfinished: false };
+        provision.notes.extend(healed.note(""));
+        Ok(Attempt { report: self.report(&plan, provision, false), outdated: false })
+    }
+
+    /// The receipt; where it is gone, what is known to be ours all the same.
+    fn known(&self, receipt: Option<Receipt>) -> Option<Receipt> {
+        let token = self.settings.claude.as_ref().map(|token| token.value.digest());
+        let recovered = || recovery::receipt(self.home, token.as_deref(), self.env.now);
+        match receipt {
+            // it may have been made just now, and knows nothing but the folders that were made for
+            // it
+            Some(new) if new.is_of_nothing() => match recovered() {
+                Some(recovered) => Some(Receipt { folders: new.folders, ..recovered }),
+                None => Some(new),
+            },
+            Some(receipt) => Some(receipt),
+            None => recovered(),
+        }
+    }
+
+    /// Takes the lock, and removes what an interrupted run left.
+    fn observe(&self) -> Result<Observed> {
+        let now = self.env.now;
+        let state = State::open(&self.home.state, || Receipt::beginning(now))?;
+        let (receipt, healed) = heal(self.home, &state)?;
+        let is_new = receipt.is_none();
+        let was_recovered = receipt.as_ref().is_some_and(|receipt| receipt.recovered);
+        let before = self.known(receipt).unwrap_or_else(|| Receipt::new(now));
+        let recovered = before.recovered && !was_recovered;
+        Ok(Observed { state, before, is_new, healed, recovered })
+    }
+
+    fn plan(&self, receipt: Option<&Receipt>) -> Result<Wanted> {
+        let Self { env, home, settings } = *self;
+        let mut provision = provision::desired(&Context { settings, home, receipt, now: env.now })?;
+        let plan = Plan::observe(std::mem::take(&mut provision.items), receipt);
+        Ok(Wanted { plan, provision })
+    }
+
+    fn take(&self, observed: &Observed, plan: Plan, provision: &Provision) -> Result<Taken> {
+        let before = &observed.before;
+        let mut receipt = before.clone();
+        receipt.removing = false;
+        receipt.desired = provision.desired.clone();
+        let changed = plan.changes().next().is_some();
+        if changed || !receipt.same(before) {
+            receipt.provisioned_at = self.env.now;
+        }
+        let plan = plan
+            .apply(&observed.state, before, &mut receipt)
+            .map_err(|error| self.unrecorded(&error))?;
+        Ok(Taken { plan, receipt, changed })
+    }
+
+    /// Notes in the receipt what could not be put in place, and saves it where it says anything
+    /// new.
+    fn record(
+        &self,
+        observed: &Observed,
+        taken: Taken,
+        mut provision: Provision,
+    ) -> Result<Attempt> {
+        let Observed { state, before, is_new, healed, .. } = observed;
+        let Taken { plan, mut receipt, changed } = taken;
+        let accepted = &self.settings.accept;
+        receipt.desired.refused.clear();
+        // a lost login is for status and doctor to look for
+        let met = plan.failures().filter(|item| item.cause != Cause::LostLogin);
+        receipt.refuse(met.filter_map(Item::refused), accepted);
+        let is_moot = receipt
+            .desired
+            .refused
+            .iter()
+            .any(|refused| matches!(refused.item, Subject::Routing | Subject::Git));
+        let proof = if is_moot { None } else { self_test(self.home, &receipt) };
+        receipt.refuse(proof.iter().filter_map(Item::refused), accepted);
+        if changed || healed.unfinished || state.just_made || *is_new || !receipt.same(before) {
+            receipt.save(&state.path).map_err(|error| self.unrecorded(&error))?;
+        }
+        provision.desired = receipt.desired;
+        provision.notes.extend(healed.note("its work is finished"));
+        let mut report = self.report(&plan, provision, false);
+        report.add(proof.as_slice(), accepted);
+        Ok(Attempt { report, outdated: plan.outdated })
+    }
+
+    fn unrecorded(&self, error: &io::Error) -> Error {
+        Error::io("record the changes in", &Receipt::path(&self.home.state), error)
+            .hint(fix_for(error))
+    }
+
+    fn report(&self, plan: &Plan, provision: Provision, dry_run: bool) -> ApplyReport {
+        let Self { home, settings, .. } = self;
+        let accepted = &settings.accept;
+        let mut report = ApplyReport::of_plan(Command::Apply, dry_run, plan, home, accepted);
+        report.sources.clone_from(&settings.sources);
+        report.notes = home.notes_as_lines().chain(provision.notes).collect();
+        report.unclaimed = settings.unclaimed;
+        if !settings.unclaimed {
+            let unmet = provision::unmet(&provision.desired, |subject| report.fails(subject));
+            report.add(&unmet, accepted);
+        }
+        if plan.items.is_empty() && report.items.is_empty() {
+            report.notes.push(
+                "nothing is configured: no variable, and nothing in the seed folder, has a login, a key or a folder to trust".to_owned(),
+            );
+        }
+        report
+    }
+}
+
+/// The routing must hold for the ssh of this environment, not only on paper.
+fn self_test(home: &Home, receipt: &Receipt) -> Option<Item> {
+    let repositories = receipt.desired.repositories.iter();
+    let routed: Vec<_> = repositories.map(|record| record.repository.clone()).collect();
+    if routed.is_empty() || home.passwd.is_err() {
+        return None;
+    }
+    Some(match routing::self_test(home, &routed) {
+        Ok(hosts) => {
+            let say = format!("ssh chooses the right key (tested with {})", counted(hosts, "host"));
+            Item::ready(Subject::SelfTest, say, Vec::new())
+        }
+        Err(finding) => Item::fail(Subject::SelfTest, finding),
+    })
+}

@@ -1,0 +1,69 @@
+//! What an interrupted run left behind: found, and removed, by the next one.
+
+use std::path::Path;
+
+use super::State;
+use super::receipt::Receipt;
+use crate::error::Result;
+use crate::home::Home;
+use crate::resource::{file, rewrite};
+
+/// What the next run has to report of one that was interrupted.
+pub struct Healed {
+    /// How many temporary files and locks of it were removed.
+    pub swept: usize,
+    /// Changes had been begun.
+    pub unfinished: bool,
+}
+
+impl Healed {
+    /// `outcome`: what becomes of its changes.
+    pub fn note(&self, outcome: &str) -> Option<String> {
+        let swept = format!("removed {} temporary files or locks of it", self.swept);
+        let what = match self {
+            Self { swept: 0, unfinished: false } => return None,
+            Self { swept: 0, unfinished: true } => outcome.to_owned(),
+            Self { unfinished: false, .. } => swept,
+            Self { unfinished: true, .. } => format!("{outcome}, {swept}"),
+        };
+        Some(format!("an earlier run was interrupted: {what}"))
+    }
+}
+
+/// The receipt as it is after the last run, and whether that one is still running or was
+/// interrupted.
+pub fn settled(state: &Path) -> Result<(Option<Receipt>, bool)> {
+    let mut receipt = Receipt::load(state)?;
+    let under_way = receipt.as_mut().is_some_and(Receipt::settle);
+    Ok((receipt, under_way))
+}
+
+/// The same, after the traces of an interrupted run were removed. Only under the lock of the state
+/// folder: the temporary files of a run that is not over look the same.
+pub fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
+    let mut receipt = Receipt::load(&home.state)?;
+    // before it is settled, it names every folder in which that run may have written
+    let swept = sweep(home, receipt.as_ref());
+    let under_way = receipt.as_mut().is_some_and(Receipt::settle);
+    // the receipt in a folder that was made just now is that of this run
+    let unfinished = under_way && !state.just_made;
+    Ok((receipt, Healed { swept, unfinished }))
+}
+
+/// Removes what interrupted runs left behind, in every folder in which we write.
+fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
+    let mut folders =
+        vec![home.path.clone(), home.codex.clone(), home.claude.clone(), home.state.clone()];
+    folders.extend(["keys", "bin", "undo", "codex"].map(|name| home.state.join(name)));
+    folders.extend(home.ssh_folder());
+    let targets = receipt
+        .into_iter()
+        .flat_map(|receipt| receipt.entries.values())
+        .map(|entry| &entry.target.path);
+    let shared = targets.chain([&home.git_config, &home.claude_json]);
+    folders
+        .extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
+    folders.sort();
+    folders.dedup();
+    State::sweep(&home.state) + folders.iter().map(|folder| rewrite::sweep(folder)).sum::<usize>()
+}
