@@ -257,7 +257,8 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
                 ("unproven: ", &status.unproven),
                 ("not required: ", &status.not_required),
             ] {
-                for item in items {
+                // a single one is in the line
+                for item in items.iter().filter(|_| items.len() > 1) {
                     print(&format!("  {what}{}\n", plain(item)));
                 }
             }

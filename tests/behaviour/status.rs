@@ -24,6 +24,14 @@ fn stands_in_the_way(ws: &Workspace, what: &str) {
 }
 
 #[test]
+fn one_cause_is_printed_once() {
+    sandbox(|ws| {
+        let output = ws.run(&["status"]).fails(1);
+        assert_eq!(output.stdout, "not ready: not-provisioned\n");
+    });
+}
+
+#[test]
 fn a_removal_that_was_not_finished_is_not_ready() {
     sandbox(|ws| {
         let all = All::new();
