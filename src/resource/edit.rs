@@ -117,6 +117,15 @@ pub enum Before {
 }
 
 impl Undo {
+    /// Whether there was no file before.
+    pub fn is_of_new_file(&self) -> bool {
+        match self {
+            Self::Block { made, .. } => *made,
+            Self::Remotes { .. } => false,
+            Self::Whole { .. } | Self::Keys { .. } => self.before() == Some(&Before::Absent),
+        }
+    }
+
     /// What stood there before, where it was kept whole.
     pub fn before(&self) -> Option<&Before> {
         match self {

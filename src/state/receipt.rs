@@ -264,10 +264,25 @@ impl Receipt {
         file::write(&Self::path(state), text.as_bytes(), 0o600)
     }
 
+    /// Ends the removal that was begun: of a file that it has removed nothing is left to undo. Its
+    /// absence does not mean that the user logged out.
+    fn forget_removed(&mut self) {
+        self.entries.retain(|_, entry| !entry.undo.is_of_new_file() || entry.target.path.exists());
+        if !self.knows(&EntryName::CodexAuth) {
+            self.desired.codex = None;
+        }
+        if !self.knows(&EntryName::ClaudeCredentials) {
+            self.desired.claude = None;
+        }
+    }
+
     /// Ends the run that was under way: where a file is still as it was before, so is what the
     /// receipt says of it; a login that it did not come to is among what was refused. False if
     /// there was none.
     pub fn settle(&mut self) -> bool {
+        if self.removing {
+            self.forget_removed();
+        }
         let Some(UnderWay { codex, claude, steps }) = self.under_way.take() else { return false };
         for (id, was) in steps {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
@@ -330,6 +345,32 @@ mod tests {
         let id = receipt.id(EntryName::CodexAuth, path);
         assert_eq!(receipt.entries.get(&id).unwrap().target.path, path);
         assert!(receipt.knows(&EntryName::CodexTrust));
+    }
+
+    #[test]
+    fn what_a_removal_has_removed_is_not_ours_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("there");
+        std::fs::write(&there, "").unwrap();
+        let first: Receipt = serde_json::from_str(FIRST).unwrap();
+        let second = EntryId {
+            name: EntryName::CodexAuth,
+            path: Some("/home/coder/other/auth.json".into()),
+        };
+        let mut entry = first.entries[&second].clone();
+        for (removing, path, known) in [
+            (true, folder.path().join("gone"), false),
+            (true, there, true),
+            // the user logged out
+            (false, folder.path().join("gone"), true),
+        ] {
+            entry.target.path = path;
+            let entries = BTreeMap::from([(EntryName::CodexAuth.into(), entry.clone())]);
+            let mut receipt = Receipt { entries, removing, ..first.clone() };
+            receipt.settle();
+            assert_eq!(receipt.knows(&EntryName::CodexAuth), known, "{removing}");
+            assert_eq!(receipt.desired.codex.is_some(), known, "{removing}");
+        }
     }
 
     #[test]

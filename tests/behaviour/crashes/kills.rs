@@ -203,3 +203,30 @@ fn what_another_program_put_beside_the_state_folder_goes_back() {
         );
     });
 }
+
+/// A login that a removal has removed is not one that the user logged out of.
+#[test]
+fn an_apply_after_a_killed_removal_logs_in_again() {
+    sandbox(|ws| {
+        let all = All::new();
+        let apply = || all.pushready(ws, &["apply"]);
+        let remove = || ws.pushready(&["remove"]);
+        let login = ws.home().join(".codex/auth.json");
+        apply().run().success();
+        let steps = own_steps(remove());
+        let mut removed = 0;
+        for step in steps.iter().filter(|step| step.syscall.starts_with("unlink")) {
+            apply().run().success();
+            inject_own(remove(), step, "signal=KILL").run();
+            removed += usize::from(!login.exists() && ws.home().join(RECEIPT).exists());
+            // a shell without the variables does not make a logout of it either
+            if removed % 2 == 0 {
+                ws.run(&["apply"]);
+            }
+            apply().run().success();
+            assert!(login.exists(), "killed at {step:?}");
+            ws.run(&["status"]).success();
+        }
+        assert!(removed > 3, "{removed} of {steps:?}");
+    });
+}
