@@ -46,6 +46,11 @@ pub enum Obstacle {
         acl: bool,
     },
     WorkTree(PathBuf),
+    /// A folder on the way belongs to another user, who could put another one in its place.
+    FolderOfOther {
+        folder: PathBuf,
+        uid: u32,
+    },
     /// The receipt, which is JSON, could not name the place.
     NotUtf8,
     /// Its place depends on the folder in which a program is started.
@@ -111,6 +116,10 @@ impl Obstacle {
                 } else {
                     "use a folder of your own (set CODEX_HOME, CLAUDE_CONFIG_DIR or XDG_STATE_HOME)".to_owned()
                 },
+            ),
+            Self::FolderOfOther { folder, uid } => (
+                format!("`{}` belongs to uid {uid}, who could swap `{path}`", folder.display()),
+                "use a folder of your own (set CODEX_HOME, CLAUDE_CONFIG_DIR or XDG_STATE_HOME)".to_owned(),
             ),
             Self::WorkTree(top) => (
                 format!("`{path}` is inside the git work tree `{}`, from which it could be pushed", top.display()),
@@ -189,10 +198,51 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
     if let Some(obstacle) = open(&folder, &metadata)? {
         return Err(obstacle);
     }
+    check_ancestors(&folder)?;
     match folder.ancestors().find(|folder| is_work_tree(folder)) {
         Some(top) => Err(Obstacle::WorkTree(top.to_owned())),
         None => Ok(()),
     }
+}
+
+/// The folders above one in which secrets or programs of ours are, or are to be: whoever can rename
+/// one of them can put another in its place.
+pub fn check_ancestors(folder: &Path) -> Result<(), Obstacle> {
+    let real = existing_ancestor(&folder.join("file"))?;
+    let user = geteuid().as_raw();
+    for folder in real.ancestors().skip(usize::from(folder.exists())) {
+        let metadata = fs::metadata(folder)?;
+        let uid = metadata.uid();
+        if !is_trusted_owner(uid, user, is_unmapped(uid)) {
+            return Err(Obstacle::FolderOfOther { folder: folder.to_owned(), uid });
+        }
+        // with the sticky bit, as in `/tmp`, everybody can rename only what is his own
+        let is_sticky = metadata.mode() & 0o1000 != 0;
+        if let Some(obstacle) = open(folder, &metadata)?.filter(|_| !is_sticky) {
+            return Err(obstacle);
+        }
+    }
+    Ok(())
+}
+
+/// Root and this user; and whoever has no id here, as root of the host in a user namespace.
+fn is_trusted_owner(owner: u32, user: u32, unmapped: bool) -> bool {
+    owner == user || owner == 0 || unmapped
+}
+
+/// Whether the uid is that of all who have no id in this user namespace (user_namespaces(7)).
+fn is_unmapped(uid: u32) -> bool {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    read("/proc/sys/kernel/overflowuid").trim().parse() == Ok(uid)
+        && !is_mapped(&read("/proc/self/uid_map"), uid)
+}
+
+/// Whether a line `INSIDE OUTSIDE COUNT` of a uid_map includes the uid.
+fn is_mapped(uid_map: &str, uid: u32) -> bool {
+    uid_map.lines().any(|line| {
+        let numbers: Vec<u32> = line.split_whitespace().flat_map(str::parse).collect();
+        matches!(numbers[..], [first, _, count] if uid >= first && uid - first < count)
+    })
 }
 
 /// The kind of thing at `path`, symlinks followed, if it is not a regular file.
@@ -331,6 +381,22 @@ mod tests {
         ] {
             assert_eq!(is_to_be_closed(owner, user, mode), closed, "{owner} {user} {mode:o}");
         }
+    }
+
+    #[test]
+    fn a_folder_above_belongs_to_root_or_this_user() {
+        for (owner, unmapped, trusted) in [
+            (1000, false, true),
+            (0, false, true),
+            (1001, false, false),
+            (65534, false, false),
+            (65534, true, true),
+        ] {
+            assert_eq!(is_trusted_owner(owner, 1000, unmapped), trusted, "{owner} {unmapped}");
+        }
+        let map = "         0          0 4294967295\n";
+        assert!(is_mapped(map, 65534) && is_mapped("1000 0 1\n0 1 2\n", 1000));
+        assert!(!is_mapped("1000 0 1\n0 100000 1000\n", 65534) && !is_mapped("", 0));
     }
 
     #[test]

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use rustix::process::geteuid;
 use walkdir::WalkDir;
 
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding};
 use crate::error::{Error, Result, fix_for};
-use crate::resource::{file, rewrite};
+use crate::resource::{file, place, rewrite};
 use crate::state::receipt::Receipt;
 
 /// Longer than any run takes, shorter than a template author's patience.
@@ -38,6 +38,10 @@ impl State {
     /// one step, together with the receipt that lists them, so that no crash leaves a folder that
     /// no removal knows.
     pub fn open(path: &Path, fresh: impl Fn() -> Receipt) -> Result<Self> {
+        place::check_ancestors(path).map_err(|obstacle| {
+            let Finding { code, summary, fix } = obstacle.finding(path);
+            Error::new(summary).hint(fix.message).code(code)
+        })?;
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(state) = Self::lock(path, PATIENCE)? {

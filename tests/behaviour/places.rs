@@ -9,6 +9,7 @@ use std::os::unix::net::UnixListener;
 use serde_json::json;
 
 use crate::support::{Cmd, KeyPair, Output, Workspace, fake_auth, sandbox, sandbox_with};
+use crate::undo::All;
 
 /// Far longer than a run takes, far shorter than any patience of ours with a lock.
 const AT_ONCE: &str = "20";
@@ -407,6 +408,34 @@ fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
             assert_eq!(ws.read("mine"), "mine");
             fs::remove_file(ws.home().join(&path)).unwrap();
             keyed(ws, &key).run().success();
+        }
+    });
+}
+
+/// Whoever can rename a folder above ours can put another one in its place.
+#[test]
+fn a_folder_above_that_others_may_write_is_refused() {
+    sandbox(|ws| {
+        let all = All::new();
+        for (variable, item) in
+            [("CODEX_HOME", "codex"), ("CLAUDE_CONFIG_DIR", "claude"), ("XDG_STATE_HOME", "home")]
+        {
+            let folder = ws.home().join("open").join(item);
+            fs::create_dir_all(&folder).unwrap();
+            ws.set_mode(&format!("open/{item}"), 0o700);
+            let run = |args: &[&str]| all.pushready(ws, args).env(variable, &folder).run();
+            ws.set_mode("open", 0o777);
+            run(&["apply"])
+                .fails(1)
+                .stdout_has(&format!("home-unsafe-place {item}: `/home/coder/open` has mode 0777"))
+                .stdout_has("chmod go-w /home/coder/open");
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{item}");
+            // with the sticky bit everybody can rename only what is his own
+            for mode in [0o1777, 0o755] {
+                ws.set_mode("open", mode);
+                run(&["apply"]).success();
+                run(&["remove"]).success();
+            }
         }
     });
 }
