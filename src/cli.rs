@@ -51,7 +51,7 @@ pub enum Command {
     Status(Status),
     /// Explains a code, or the output of a failed push
     #[command(
-        after_help = "Examples:\n  pushready explain                       # all codes\n  pushready explain push-key-read-only\n  git push 2>&1 | pushready explain --push -\n  pushready explain --push push.log --json\n\nExit status of --push: 0 git succeeded, 1 it failed or the output does not show it."
+        after_help = "Examples:\n  pushready explain                       # all codes\n  pushready explain push-key-read-only\n  pushready explain ssh.route             # a check\n  git push 2>&1 | pushready explain --push -\n  pushready explain --push push.log --json\n\nExit status of --push: 0 the output proves that git succeeded, 1 it failed, or the output proves neither."
     )]
     Explain(Explain),
     /// Prints the paragraph for a repository's AGENTS.md
@@ -147,7 +147,7 @@ pub struct Status {
 
 #[derive(Args)]
 pub struct Explain {
-    /// A code as apply and doctor print it; without one, lists all codes
+    /// A code as apply and doctor print it, or a check; without one, lists all codes
     pub code: Option<String>,
     /// A file with the output of git push, fetch or clone; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "code")]

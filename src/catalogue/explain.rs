@@ -90,7 +90,7 @@ mod tests {
                 );
                 assert!(
                     !text.contains("**") && !text.contains("\n# "),
-                    "{code}: {part} runs on: {text:?}"
+                    "{code}: {part} contains the next one: {text:?}"
                 );
             }
             // the command adds the title, three headings, blank lines and who fixes it

@@ -1,9 +1,9 @@
-//! `pushready explain`: a code in full, or the code for what a failed push printed. Offline;
-//! changes nothing.
+//! `pushready explain`: a code in full, a check, or the code for what a failed push printed.
+//! Offline; changes nothing.
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Serialize;
@@ -12,15 +12,17 @@ use super::{json, print};
 use crate::catalogue::explain::{AREAS, Explanation};
 use crate::catalogue::{Actor, Code, Traits};
 use crate::cli::Explain;
+use crate::doctor::check::{CHECKS, Check, area};
+use crate::doctor::context::Depth;
 use crate::doctor::outcome::Outcome;
 use crate::doctor::report::{Overall, render};
 use crate::document::Header;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, suggestion};
 use crate::git::url::redact;
-use crate::push_message::{Hints, classify};
+use crate::push_message::{Hints, LARGEST_TEXT, classify};
 
-/// More than any push prints; what follows is not read.
-const LARGEST_MESSAGE: u64 = 1 << 20;
+/// A log of CI is smaller; what follows is not read, so that an endless input has an end.
+const LARGEST_INPUT: u64 = 64 << 20;
 
 pub fn run(arguments: &Explain) -> Result<Exit> {
     match (&arguments.push, &arguments.code) {
@@ -84,33 +86,103 @@ struct Explained {
     fix: &'static str,
 }
 
+impl Explained {
+    fn of(code: Code) -> Self {
+        let Explanation { cause, found, fix, .. } = code.explanation();
+        Self { header: Header::new(), entry: Entry::of(code), cause, found, fix }
+    }
+}
+
 fn one(name: &str, as_json: bool) -> Result<Exit> {
-    let Ok(code) = name.parse::<Code>() else {
-        let nearest =
-            Code::nearest(name).map_or(String::new(), |code| format!("the nearest is `{code}`; "));
-        return Err(Error::new(format!("there is no code `{}`", redact(name)))
-            .hint(format!("{nearest}`pushready explain` lists them all"))
-            .exit(Exit::Usage));
-    };
-    let Explanation { cause, found, fix, .. } = code.explanation();
-    print(&if as_json {
-        json(&Explained { header: Header::new(), entry: Entry::of(code), cause, found, fix })
+    if let Ok(code) = name.parse::<Code>() {
+        print(&if as_json { json(&Explained::of(code)) } else { explain_code(code) });
+    } else if let Some(check) = CHECKS.iter().find(|check| check.id == name) {
+        print(&if as_json { json(&ExplainedCheck::of(check)) } else { explain_check(check) });
     } else {
-        let who = code.traits().actor.title();
-        let mut text = format!("{code}\n  {}\n", code.condition());
-        for (heading, section) in
-            [("cause", cause), ("how it is found", found), (&format!("fix (by: {who})"), fix)]
-        {
-            let _ = write!(text, "\n{heading}\n");
-            for line in section.lines() {
-                text.push_str(format!("  {line}").trim_end());
-                text.push('\n');
-            }
-        }
-        let _ = writeln!(text, "\n{}", rights(code.traits()));
-        text
-    });
+        let nearest =
+            nearest(name).map_or(String::new(), |known| format!("the nearest is `{known}`; "));
+        return Err(Error::new(format!("there is no code or check `{}`", redact(name)))
+            .hint(format!(
+                "{nearest}`pushready explain` lists the codes, `pushready doctor --list` the checks"
+            ))
+            .exit(Exit::Usage));
+    }
     Ok(Exit::Ready)
+}
+
+/// A name with a dot is meant as a check's.
+fn nearest(name: &str) -> Option<&'static str> {
+    let check = || suggestion::nearest(name, CHECKS.iter().map(|check| check.id));
+    let code = || Code::nearest(name).map(Code::name);
+    if name.contains('.') { check().or_else(code) } else { code().or_else(check) }
+}
+
+fn explain_code(code: Code) -> String {
+    let Explanation { cause, found, fix, .. } = code.explanation();
+    let who = code.traits().actor.title();
+    let mut text = format!("{code}\n  {}\n", code.condition());
+    for (heading, section) in
+        [("cause", cause), ("how it is found", found), (&format!("fix (by: {who})"), fix)]
+    {
+        let _ = write!(text, "\n{heading}\n");
+        for line in section.lines() {
+            text.push_str(format!("  {line}").trim_end());
+            text.push('\n');
+        }
+    }
+    let _ = writeln!(text, "\n{}", rights(code.traits()));
+    text
+}
+
+#[derive(Serialize)]
+struct ExplainedCheck {
+    #[serde(flatten)]
+    header: Header,
+    check: &'static str,
+    title: &'static str,
+    depth: Depth,
+    /// Of the check's area: the check reports some of them.
+    codes: Vec<Code>,
+}
+
+impl ExplainedCheck {
+    fn of(check: &'static Check) -> Self {
+        Self {
+            header: Header::new(),
+            check: check.id,
+            title: check.title,
+            depth: check.depth,
+            codes: codes_of_area(check.id),
+        }
+    }
+}
+
+/// The codes in the area of a check: `ssh` of `ssh.route`.
+fn codes_of_area(id: &str) -> Vec<Code> {
+    let of_area = |code: &Code| code.explanation().area == area(id);
+    Code::ALL.iter().copied().filter(of_area).collect()
+}
+
+fn explain_check(check: &Check) -> String {
+    let runs = match check.depth {
+        Depth::Offline => {
+            "in every run of doctor; it reads files and configuration, and uses no network"
+        }
+        Depth::Network => {
+            "in every run of doctor without `--offline`; it asks a server, and changes nothing"
+        }
+        Depth::Live => {
+            "with `--live` alone: it changes something on a server, or uses a request of the plan"
+        }
+    };
+    let mut text = format!("{}\n  passes when: {}\n\nruns\n  {runs}\n", check.id, check.title);
+    let _ = writeln!(text, "\nalone\n  pushready doctor --only {}", check.id);
+    let _ = writeln!(text, "\ncodes of its area ({})", area(check.id));
+    for code in codes_of_area(check.id) {
+        let _ = writeln!(text, "  {:<28} {}", code.name(), code.condition());
+    }
+    text.push_str("\n`pushready explain CODE` explains each\n");
+    text
 }
 
 /// What an agent may do about it.
@@ -119,11 +191,11 @@ fn rights(traits: Traits) -> &'static str {
         Traits { stop_and_report: true, .. } => {
             "an agent should stop here and report this, not look for other credentials"
         }
-        Traits { agent_may_fix: true, .. } => "an agent may carry this out by itself",
+        Traits { agent_may_fix: true, .. } => "an agent may do this by itself",
         Traits { transient: true, .. } => {
-            "an agent may wait and try again; it may not change anything"
+            "an agent may wait and try again; it should change nothing"
         }
-        _ => "an agent should report this and may go on; the fix is not its own to make",
+        _ => "an agent should report this and may continue; somebody else makes the fix",
     }
 }
 
@@ -135,7 +207,7 @@ fn list() -> String {
             let _ = writeln!(text, "  {:<28} {}", code.name(), code.condition());
         }
     }
-    text.push_str("\n`pushready explain CODE` says more of each\n");
+    text.push_str("\n`pushready explain CODE` explains each\n");
     text
 }
 
@@ -147,10 +219,14 @@ struct Answer {
     checks: [Outcome; 1],
 }
 
-/// Exit 0 only where the text shows that git succeeded.
+/// Exit 0 only where the text proves that git succeeded.
 fn message(file: &Path, as_json: bool) -> Result<Exit> {
-    let text = read(file)?;
-    let outcome = classify(&text, &Hints::default()).outcome("push.message");
+    let (text, skipped) = read(file)?;
+    let mut diagnosis = classify(&text, &Hints::default());
+    if diagnosis.omitted > 0 {
+        diagnosis.omitted += skipped;
+    }
+    let outcome = diagnosis.outcome("push.message");
     let checks = [outcome];
     let overall = Overall::of(&checks);
     print(&if as_json {
@@ -165,15 +241,21 @@ fn message(file: &Path, as_json: bool) -> Result<Exit> {
     Ok(if overall == Overall::Pass { Exit::Ready } else { Exit::NotReady })
 }
 
-/// The bytes may be anything: what is no UTF-8 is replaced.
-fn read(file: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
+/// The end of the text, and the number of bytes before it. What is not UTF-8 is replaced.
+fn read(file: &Path) -> Result<(String, usize)> {
     let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(LARGEST_MESSAGE).read_to_end(&mut bytes)
+        read_end(std::io::stdin().lock())
     } else {
-        File::open(file).and_then(|file| file.take(LARGEST_MESSAGE).read_to_end(&mut bytes))
+        File::open(file).and_then(|file| {
+            let skipped = file.metadata()?.len().saturating_sub(LARGEST_INPUT);
+            if skipped > 0 {
+                (&file).seek(SeekFrom::Start(skipped))?;
+            }
+            let (bytes, before) = read_end(file)?;
+            Ok((bytes, before + usize::try_from(skipped).unwrap_or(usize::MAX)))
+        })
     };
-    read.map_err(|error| {
+    let (bytes, skipped) = read.map_err(|error| {
         let exit = if error.kind() == ErrorKind::NotFound { Exit::Usage } else { Exit::CouldNotRun };
         Error::io("read", Path::new(&redact(&file.to_string_lossy())), &error)
             .hint(
@@ -181,5 +263,22 @@ fn read(file: &Path) -> Result<String> {
             )
             .exit(exit)
     })?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), skipped))
+}
+
+/// Reads at most `LARGEST_INPUT` bytes, and keeps the last ones: one more than are explained, so
+/// that a text that was cut is known as such.
+fn read_end(mut input: impl Read) -> std::io::Result<(Vec<u8>, usize)> {
+    const KEPT: usize = LARGEST_TEXT + 1;
+    let (mut bytes, mut skipped, mut total) = (Vec::new(), 0, 0);
+    loop {
+        let read = input.by_ref().take(KEPT as u64).read_to_end(&mut bytes)?;
+        let surplus = bytes.len().saturating_sub(KEPT);
+        bytes.drain(..surplus);
+        skipped += surplus;
+        total += read as u64;
+        if read == 0 || total >= LARGEST_INPUT {
+            return Ok((bytes, skipped));
+        }
+    }
 }

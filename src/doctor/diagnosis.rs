@@ -20,7 +20,10 @@ impl Diagnosis {
                 Judgement::unknown(finding.summary, reason).coded(finding.code).fixed(finding.fix)
             }
         };
-        judgement.with(self.quotes.iter().map(|quote| {
+        let omitted = (self.omitted > 0).then(|| {
+            Evidence::new("not read", format!("the first {} bytes of the text", self.omitted))
+        });
+        judgement.with(omitted).with(self.quotes.iter().map(|quote| {
             let label = match quote.author {
                 Author::Client => "git said",
                 Author::Server => "server said",

@@ -1,29 +1,64 @@
-//! The text, line by line: escapes and progress taken out, each line with its speaker.
+//! The text, line by line: without escapes, progress and prefixes, each line with its author.
+//!
+//! Every question is answered in time linear in the text: a phrase is searched in the whole text at
+//! once, and not line by line.
 
-use super::rules::{Rule, Voice};
-use super::{Author, Quote};
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::ops::Range;
+
+use super::rules::{REF_REFUSED, Rule, Voice};
+use super::{Author, Quote, language, prefix};
 use crate::git::url::{GitUrl, Repository};
 
-pub(super) struct Lines(Vec<Line>);
+/// More than any push prints. Of a longer text the end is read: git reports a failure last.
+pub const LARGEST_TEXT: usize = 1 << 20;
+/// URLs that are compared, the last ones of the text.
+const MOST_URLS: usize = 64;
 
-struct Line {
-    /// Less `remote:` and blanks at both ends.
+pub(super) struct Lines {
+    /// The lines that count, each with `\n` at its end.
     text: String,
+    /// The same in lower case where a letter is ASCII, so that offsets agree.
     lower: String,
-    /// git put `remote:` before it: the server's words, not those of git or ssh here.
-    remote: bool,
+    list: Vec<Line>,
+    /// The bytes at the beginning that were not read.
+    pub omitted: usize,
+    refused_locally: bool,
+    /// The server decided about a reference, and refused.
+    ref_refused: bool,
+    /// git, ssh or a server prints something, notices apart.
+    speaks: bool,
+    /// Bytes that were searched and lines that were visited: a test holds that this is linear.
+    work: Cell<usize>,
 }
 
-/// git's last words after every failure of ssh; they tell nothing.
+struct Line {
+    range: Range<usize>,
+    /// git puts `remote:` before the server's words.
+    author: Author,
+    /// A reference was updated.
+    update: bool,
+    /// About a helper that git looked for on the way: never the cause of a failure.
+    notice: bool,
+}
+
+/// git's last words after every failure of ssh; they name no cause.
 const GIT_TAIL: [&str; 3] = [
     "could not read from remote repository",
     "please make sure you have the correct access rights",
     "and the repository exists.",
 ];
-/// Ways around a rule, which are not for us to hand on: they let a secret through.
-const BYPASSES: [&str; 3] =
-    ["/unblock-secret/", "secret_push_protection.skip", "to skip secret push protection"];
-/// How a line begins that git, ssh or the server says. Other lines may be anything and are never
+/// Ways around a rule, which we do not pass on: they let a secret through, or leave objects behind.
+const BYPASSES: [&str; 6] = [
+    "/unblock-secret/",
+    "secret_push_protection.skip",
+    "to skip secret push protection",
+    "--no-verify",
+    "lfs.allowincompletepush",
+    "remove this hook by deleting",
+];
+/// How a line begins that git, ssh or the server prints. Other lines may be anything and are never
 /// quoted: a secret, or the advice about its key that `coder gitssh` prints whatever ssh failed of
 /// (coder/coder cli/gitssh.go).
 const SPEAKERS: [&str; 7] = ["fatal:", "error:", "warning:", "ssh:", "! [", "!\t", "git:"];
@@ -35,7 +70,7 @@ const PROGRESS: [&str; 6] = [
     "total ",
     "processing changes",
 ];
-const UPDATES: [&str; 10] = [
+const UPDATES: [&str; 11] = [
     "[new branch]",
     "[new tag]",
     "[new reference]",
@@ -44,250 +79,405 @@ const UPDATES: [&str; 10] = [
     "(forced update)",
     "everything up-to-date",
     "already up to date",
+    "successfully rebased and updated",
     "-> fetch_head",
     "receiving objects: 100%",
 ];
-const FAILURES: [&str; 12] = [
-    "fatal:",
-    "error:",
-    "conflict (",
-    "automatic merge failed",
-    "would be overwritten by merge",
-    "[rejected]",
-    "[remote rejected]",
-    "[remote failure]",
-    "permission denied",
-    "verification failed",
-    // in every language: these are ssh's
-    "ssh: connect to host",
-    "ssh: could not resolve",
-];
-/// Beginnings and words of git's messages in its larger translations.
-const FOREIGN: [&str; 19] = [
-    "fehler:",
-    "schwerwiegend:",
-    "fatal :",
-    "ölümcül:",
-    "konnte nicht",
-    "hinweis:",
-    "erreur",
-    "impossible de",
-    "astuce",
-    "no se pudo",
-    "ayuda:",
-    "não foi possível",
-    "erro:",
-    "errore:",
-    "impossibile",
-    "ipucu:",
-    "podpowiedź:",
-    "lỗi:",
-    "gợi ý:",
+/// A missing credential helper or askpass, of which git reports each before it tries the next.
+const NOTICES: [&str; 8] = [
+    "git: 'credential-…is not a git command",
+    "the most similar command is",
+    "git-credential…not found",
+    "git-credential…no such file",
+    "credential-manager…not found",
+    "cannot run…askpass…no such file",
+    "ssh_askpass: exec(",
+    "no credential store has been selected",
 ];
 
 impl Lines {
-    pub fn of(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
+        let (text, omitted) = last_part(text);
         // a progress line overwrites itself
-        let lines = text.split(['\n', '\r']).map(without_escapes).filter_map(|line| {
+        let mut raw: Vec<_> = text.split(['\n', '\r']).map(without_escapes).collect();
+        prefix::strip(&mut raw);
+        let mut text = String::with_capacity(text.len());
+        let mut list = Vec::new();
+        for line in raw {
             let line = line.trim();
-            let (remote, said) = match line.strip_prefix("remote:") {
-                Some(said) => (true, said.trim()),
-                None => (false, line),
+            let (author, words) = match line.strip_prefix("remote:") {
+                Some(words) => (Author::Server, words.trim()),
+                None => (Author::Client, line),
             };
-            let lower = said.to_lowercase();
-            // what `ssh -v` tells of its doings
-            let is_debug =
-                ["debug1:", "debug2:", "debug3:"].iter().any(|level| lower.starts_with(level));
-            (!said.is_empty() && !is_debug).then(|| Line { text: said.to_owned(), lower, remote })
-        });
-        Self(lines.collect())
+            // what `ssh -v` prints about its work
+            let is_debug = ["debug1:", "debug2:", "debug3:"].iter().any(|it| words.starts_with(it));
+            if words.is_empty() || is_debug {
+                continue;
+            }
+            let start = text.len();
+            text.push_str(words);
+            list.push(Line { range: start..text.len(), author, update: false, notice: false });
+            text.push('\n');
+        }
+        let lower = text.to_ascii_lowercase();
+        let mut lines = Self {
+            text,
+            lower,
+            list,
+            omitted,
+            refused_locally: false,
+            ref_refused: false,
+            speaks: false,
+            work: Cell::new(0),
+        };
+        lines.mark(&UPDATES, |line| line.update = true);
+        lines.mark(&language::SUCCESSES, |line| line.update = true);
+        lines.mark(&NOTICES, |line| line.notice = true);
+        for number in 0..lines.list.len() {
+            let update = lines.lower(number).split_whitespace().take(4).any(is_range);
+            if let Some(line) = lines.list.get_mut(number).filter(|_| update) {
+                line.update = true;
+            }
+        }
+        let speaks = lines.visit().any(|(number, line)| !line.notice && lines.is_spoken(number));
+        lines.speaks = speaks;
+        let has = |phrase| lines.first(&[phrase], |_| true).is_some();
+        // git stopped and prints no reason: the clone's own pre-push hook refused
+        let refused_locally = has("error: failed to push some refs")
+            && !has("rejected]")
+            && !lines.visit().any(|(number, line)| {
+                line.author == Author::Server || lines.lower(number).starts_with("fatal:")
+            });
+        lines.refused_locally = refused_locally;
+        lines.ref_refused = lines.client_prints(&REF_REFUSED);
+        lines
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
-    /// Where git gave up without the server, only what git itself says counts: all else is the
-    /// hook's.
-    pub fn any(&self, rule: &Rule) -> bool {
-        let by_hook = self.refused_locally();
-        self.0.iter().any(|line| line.matches(rule) && (!by_hook || line.is_spoken()))
+    /// Whether a rule matches. Where git stopped without the server, only what git itself prints
+    /// counts: all else is the hook's.
+    pub fn matches(&self, rule: &Rule) -> bool {
+        self.first(rule.words, |number| self.concerns(number, rule)).is_some()
     }
 
-    /// References were updated, and nothing says that anything failed: a server may well remark on
-    /// a push that it takes. What git says below the last update of a push, in whichever
-    /// language, is why another one failed.
-    pub fn succeeded(&self) -> bool {
-        let local = || self.0.iter().filter(|line| !line.remote);
-        let failed = |line: &Line| FAILURES.iter().any(|failure| line.lower.contains(failure));
-        let is_push = local().any(|line| line.text.starts_with("To "));
-        let mut below = local().rev().take_while(|line| !line.is_update());
-        let ends_well = !is_push || !below.any(Line::is_said_abroad);
-        local().any(Line::is_update) && ends_well && !local().any(failed) && !self.is_foreign()
+    fn concerns(&self, number: usize, rule: &Rule) -> bool {
+        let Some(line) = self.list.get(number) else { return false };
+        match rule.voice {
+            Voice::Notice => line.notice && !self.speaks,
+            Voice::LocalHook => !line.notice && line.author == Author::Client,
+            Voice::Client | Voice::Server => {
+                let may_be_server =
+                    rule.voice == Voice::Server && (rule.about_ref || !self.ref_refused);
+                !line.notice
+                    && (may_be_server || line.author == Author::Client)
+                    && (!self.refused_locally || self.is_spoken(number))
+            }
+        }
+    }
+
+    /// Whether git, here, prints one of the phrases.
+    pub fn client_prints(&self, phrases: &[&str]) -> bool {
+        self.first(phrases, |number| self.author(number) == Some(Author::Client)).is_some()
     }
 
     pub fn updates(&self, most: usize) -> Vec<Quote> {
-        let updates = self.0.iter().filter(|line| !line.remote && line.is_update());
-        updates.take(most).map(Line::quote).collect()
+        let updates = self.visit().filter(|(_, line)| line.author == Author::Client && line.update);
+        updates.take(most).map(|(number, _)| self.quote(number)).collect()
     }
 
-    /// The lines that a rule found, and what the server said around them.
+    /// The lines that a rule matches, and what the server printed around them.
     pub fn evidence(&self, rule: &Rule, most: usize) -> Vec<Quote> {
-        let found = self.0.iter().filter(|line| line.matches(rule) && line.may_be_quoted());
-        let around = self.0.iter().filter(|line| {
-            (line.remote || rule.voice == Voice::Server)
-                && line.is_worth_quoting()
-                && !line.matches(rule)
+        let mut found = Vec::new();
+        for phrase in rule.words {
+            let mut left = most;
+            self.search(phrase, |number| {
+                if self.concerns(number, rule) && self.may_be_quoted(number) {
+                    found.push(number);
+                    left -= 1;
+                }
+                left > 0
+            });
+        }
+        found.sort_unstable();
+        found.dedup();
+        let around = self.visit().filter(|(number, line)| {
+            (line.author == Author::Server || rule.voice == Voice::Server)
+                && !found.contains(number)
+                && self.is_worth_quoting(*number)
         });
-        found.chain(around).take(most).map(Line::quote).collect()
+        let around: Vec<_> = around.take(most).map(|(number, _)| number).collect();
+        found.iter().chain(&around).take(most).map(|number| self.quote(*number)).collect()
     }
 
-    /// The last lines of which the speaker is known.
+    /// The last lines of which the author is known.
     pub fn spoken(&self, most: usize) -> Vec<Quote> {
-        let spoken: Vec<_> = self.0.iter().filter(|line| line.is_worth_quoting()).collect();
-        spoken.iter().skip(spoken.len().saturating_sub(most)).map(|line| line.quote()).collect()
+        let numbers = (0..self.list.len()).rev();
+        let mut spoken: Vec<_> =
+            numbers.filter(|number| self.is_worth_quoting(*number)).take(most).collect();
+        spoken.reverse();
+        spoken.iter().map(|number| self.quote(*number)).collect()
     }
 
-    /// Whether git, ssh or a server speaks at all.
-    pub fn speaks(&self) -> bool {
-        self.0.iter().any(Line::is_spoken)
+    /// Whether git, ssh or a server prints anything, notices apart.
+    pub const fn speaks(&self) -> bool {
+        self.speaks
     }
 
-    /// git gave up without a word of why: the clone's own pre-push hook refused.
-    pub fn refused_locally(&self) -> bool {
-        let has = |text| self.0.iter().any(|line| line.lower.contains(text));
-        has("error: failed to push some refs")
-            && !has("rejected]")
-            && !has("fatal:")
-            && !self.0.iter().any(|line| line.remote)
+    /// git stopped without a reason: the clone's own pre-push hook refused.
+    pub const fn refused_locally(&self) -> bool {
+        self.refused_locally
     }
 
     pub fn is_foreign(&self) -> bool {
-        let spoken_abroad = |line: &Line| {
-            let is_spoken =
-                ["fatal", "error", "hint"].iter().any(|word| line.lower.starts_with(word));
-            let foreign_script = |c: char| c.is_alphabetic() && !c.is_ascii();
-            FOREIGN.iter().any(|words| line.lower.contains(words))
-                || is_spoken && line.text.contains(foreign_script)
-                // the whole line in another script, as `致命错误：…` is
-                || line.text.starts_with(|c: char| c.is_alphabetic() && c as u32 > 0x36f)
+        let is_foreign = |number: usize| {
+            let text = self.text(number);
+            let is_spoken = || {
+                ["fatal", "error", "hint"].iter().any(|word| self.lower(number).starts_with(word))
+            };
+            let foreign_letter = |c: char| c.is_alphabetic() && !c.is_ascii();
+            // the whole line in another script, as `致命错误：…` is
+            text.starts_with(|c: char| c.is_alphabetic() && c as u32 > 0x36f)
+                || self.begins_abroad(number, &language::REMARKS)
+                || text.contains(foreign_letter) && is_spoken()
         };
-        self.0.iter().any(|line| !line.remote && spoken_abroad(line))
+        // `From URL`, above what was fetched, is translated
+        let header =
+            |line: &LineView<'_>| ["To ", "From "].iter().any(|start| line.text.starts_with(start));
+        let fetched_abroad = || {
+            self.local().any(|(_, line)| line.update && line.text.contains(" -> "))
+                && !self.local().any(|(_, line)| header(&line))
+        };
+        self.fails_abroad()
+            || fetched_abroad()
+            || self.client_prints(&language::SENTENCES)
+            || self.local().any(|(number, _)| is_foreign(number))
     }
 
-    /// The repository of `To URL`, `From URL` or of a URL that git quotes; of several pushed to,
-    /// the one that refused. A server's own words do not count.
+    /// Whether git reports a failure in a language other than English.
+    pub fn fails_abroad(&self) -> bool {
+        self.local().any(|(number, _)| self.begins_abroad(number, &language::FAILURES))
+    }
+
+    fn begins_abroad(&self, number: usize, starts: &[&str]) -> bool {
+        starts.iter().any(|start| self.lower(number).starts_with(start))
+    }
+
+    /// The repository of `To URL`, `From URL` or of a URL that git quotes; of several that were
+    /// pushed to, the one that refused. A server's own words do not count.
     pub fn repository(&self) -> Option<Repository> {
-        let mut urls = self.urls();
-        let blamed = self.urls().find(|named| named.is_blamed);
-        let took = |url: &GitUrl| {
-            self.urls().any(|named| {
-                named.url.to_string() == url.to_string() && self.is_above_updates(&named)
-            })
-        };
-        let named = blamed.or_else(|| urls.find(|named| !took(&named.url)))?;
-        named.url.repository().cloned()
-    }
-
-    /// Whether below `To URL` stand updates alone.
-    fn is_above_updates(&self, &Named { line, .. }: &Named) -> bool {
-        let below = self.0.get(line + 1..).unwrap_or_default().iter().filter(|line| !line.remote);
-        let mut below = below.take_while(|line| {
-            ["To ", "From ", "fatal:", "error:", "ERROR:", "Pushing to"]
-                .iter()
-                .all(|start| !line.text.starts_with(start))
+        let named = self.urls();
+        let first = named.iter().find(|named| named.is_blamed).or_else(|| {
+            let took = |url: &GitUrl| {
+                named.iter().any(|other| other.took && other.url.to_string() == url.to_string())
+            };
+            named.iter().find(|named| !took(&named.url))
         });
-        let mut updated = false;
-        let refused = below.any(|line| {
-            updated |= line.is_update();
-            line.text.starts_with('!')
-        });
-        updated && !refused
+        first?.url.repository().cloned()
     }
 
     pub fn port_in_path(&self) -> bool {
-        self.urls().any(|named| named.url.port_in_path().is_some())
+        self.urls().iter().any(|named| named.url.port_in_path().is_some())
     }
 
-    fn urls(&self) -> impl Iterator<Item = Named> {
-        let local = self.0.iter().enumerate().filter(|(_, line)| !line.remote);
-        local.filter_map(|(number, line)| {
-            let url = match line.text.split_once(' ') {
-                Some(("To" | "From", url)) => url,
-                // with --verbose, before anything is asked of the server
-                Some(("Pushing", to)) => to.strip_prefix("to ")?,
-                Some(("fatal:" | "error:", _)) => line.text.split('\'').nth(1)?,
-                _ => return None,
+    /// The URLs in git's own lines, in their order.
+    fn urls(&self) -> Vec<Named> {
+        let mut named = Vec::new();
+        // what follows below a URL, seen from the end of the text
+        let (mut updated, mut refused) = (false, false);
+        for (number, line) in self.local().rev() {
+            let text = self.text(number);
+            if let Some((url, is_blamed)) = url_in(text) {
+                named.push(Named { url, is_blamed, took: updated && !refused });
+                if named.len() == MOST_URLS {
+                    break;
+                }
+            }
+            if STARTS.iter().any(|start| text.starts_with(start)) {
+                (updated, refused) = (false, false);
+            } else {
+                updated |= line.update;
+                refused |= text.starts_with('!');
+            }
+        }
+        named.reverse();
+        named
+    }
+
+    /// The lines of git and ssh, without the server's.
+    pub fn local(&self) -> impl DoubleEndedIterator<Item = (usize, LineView<'_>)> {
+        self.visit().filter(|(_, line)| line.author == Author::Client).map(|(number, line)| {
+            let view = LineView {
+                text: self.text(number),
+                lower: self.lower(number),
+                update: line.update,
             };
-            let is_blamed = line.text.starts_with("error: failed to push some refs to ");
-            Some(Named { line: number, url: GitUrl::parse(url.trim()).ok()?, is_blamed })
+            (number, view)
         })
     }
+
+    fn visit(&self) -> impl DoubleEndedIterator<Item = (usize, &Line)> {
+        self.list.iter().enumerate().inspect(|_| self.add_work(1))
+    }
+
+    fn add_work(&self, amount: usize) {
+        self.work.set(self.work.get() + amount);
+    }
+
+    #[cfg(test)]
+    pub const fn work(&self) -> usize {
+        self.work.get()
+    }
+
+    fn mark(&mut self, phrases: &[&str], set: impl Fn(&mut Line)) {
+        for phrase in phrases {
+            let mut found = Vec::new();
+            self.search(phrase, |number| {
+                found.push(number);
+                true
+            });
+            for number in found {
+                if let Some(line) = self.list.get_mut(number) {
+                    set(line);
+                }
+            }
+        }
+    }
+
+    /// The first line that contains one of the phrases and that `accepts` takes.
+    fn first(&self, phrases: &[&str], accepts: impl Fn(usize) -> bool) -> Option<usize> {
+        phrases.iter().find_map(|phrase| {
+            let mut first = None;
+            self.search(phrase, |number| {
+                first = accepts(number).then_some(number);
+                first.is_none()
+            });
+            first
+        })
+    }
+
+    /// Calls `found` with each line that contains the phrase, until it returns false.
+    fn search(&self, phrase: &str, mut found: impl FnMut(usize) -> bool) {
+        let start = phrase.split('…').next().unwrap_or(phrase);
+        let mut at = 0;
+        while let Some(rest) = self.lower.get(at..) {
+            let Some(offset) = rest.find(start) else {
+                self.add_work(rest.len());
+                return;
+            };
+            at += offset;
+            let number = self.list.partition_point(|line| line.range.end <= at);
+            let Some(line) = self.list.get(number) else { return };
+            self.add_work(offset + line.range.end - at);
+            let matches =
+                contains_in_order(self.lower.get(at..line.range.end).unwrap_or_default(), phrase);
+            if matches && !found(number) {
+                return;
+            }
+            at = line.range.end + 1;
+        }
+    }
+
+    fn author(&self, number: usize) -> Option<Author> {
+        self.list.get(number).map(|line| line.author)
+    }
+
+    fn text(&self, number: usize) -> &str {
+        let line = self.list.get(number);
+        line.and_then(|line| self.text.get(line.range.clone())).unwrap_or_default()
+    }
+
+    fn lower(&self, number: usize) -> &str {
+        let line = self.list.get(number);
+        line.and_then(|line| self.lower.get(line.range.clone())).unwrap_or_default()
+    }
+
+    fn is_spoken(&self, number: usize) -> bool {
+        self.author(number) == Some(Author::Server)
+            || SPEAKERS.iter().any(|speaker| self.lower(number).starts_with(speaker))
+    }
+
+    fn may_be_quoted(&self, number: usize) -> bool {
+        let lower = self.lower(number);
+        !BYPASSES.iter().any(|bypass| lower.contains(bypass)) && !lower.contains("authorization:")
+    }
+
+    /// Not progress, not a frame of `====`, not git's tail.
+    fn is_worth_quoting(&self, number: usize) -> bool {
+        let lower = self.lower(number);
+        self.is_spoken(number)
+            && self.text(number).chars().filter(|c| c.is_alphabetic()).take(6).count() == 6
+            && !PROGRESS.iter().any(|progress| lower.starts_with(progress))
+            && !GIT_TAIL.iter().any(|tail| lower.contains(tail))
+            && self.may_be_quoted(number)
+    }
+
+    fn quote(&self, number: usize) -> Quote {
+        let author = self.author(number).unwrap_or(Author::Client);
+        Quote { author, text: self.text(number).to_owned() }
+    }
+}
+
+/// A line of git or ssh.
+pub(super) struct LineView<'a> {
+    pub text: &'a str,
+    /// The same in lower case.
+    pub lower: &'a str,
+    /// A reference was updated.
+    pub update: bool,
 }
 
 /// A URL in a line of git's.
 struct Named {
-    line: usize,
     url: GitUrl,
     /// It is the one that git could not push to.
     is_blamed: bool,
+    /// It is above updates, and no refusal.
+    took: bool,
 }
 
-impl Line {
-    fn matches(&self, rule: &Rule) -> bool {
-        (rule.voice == Voice::Server || !self.remote)
-            && rule.words.iter().any(|words| contains_in_order(&self.lower, words))
-    }
+/// How a line begins that is not about the URL above it.
+const STARTS: [&str; 6] = ["To ", "From ", "fatal:", "error:", "ERROR:", "Pushing to"];
 
-    /// `old..new  branch -> branch`, or one of the words that git marks an update with.
-    fn is_update(&self) -> bool {
-        let is_range = |word: &str| {
-            let is_id = |id: &str| id.len() >= 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-            word.split_once("..")
-                .is_some_and(|(old, new)| is_id(old) && is_id(new.trim_start_matches('.')))
-        };
-        UPDATES.iter().any(|update| self.lower.contains(update))
-            || self.lower.split_whitespace().take(3).any(is_range)
-    }
-
-    /// A word and a colon, as `fatal:` is in every language, and not what git says of no failure.
-    fn is_said_abroad(&self) -> bool {
-        let Some((word, rest)) = self.lower.split_once(':') else { return false };
-        let word = word.trim_end();
-        rest.starts_with(' ')
-            && word.chars().count() >= 4
-            && word.chars().all(char::is_alphabetic)
-            && !["warning", "hint", "note"].contains(&word)
-    }
-
-    fn is_spoken(&self) -> bool {
-        self.remote || SPEAKERS.iter().any(|speaker| self.lower.starts_with(speaker))
-    }
-
-    fn may_be_quoted(&self) -> bool {
-        !BYPASSES.iter().any(|bypass| self.lower.contains(bypass))
-            && !self.lower.contains("authorization:")
-    }
-
-    /// Not progress, not a frame of `====`, not git's tail.
-    fn is_worth_quoting(&self) -> bool {
-        self.is_spoken()
-            && self.may_be_quoted()
-            && self.text.chars().filter(|c| c.is_alphabetic()).count() >= 6
-            && !PROGRESS.iter().any(|progress| self.lower.starts_with(progress))
-            && !GIT_TAIL.iter().any(|tail| self.lower.contains(tail))
-    }
-
-    fn quote(&self) -> Quote {
-        let author = if self.remote { Author::Server } else { Author::Client };
-        Quote { author, text: self.text.clone() }
-    }
+/// The URL that git names in a line, and whether that is the one that it could not push to.
+fn url_in(line: &str) -> Option<(GitUrl, bool)> {
+    let url = match line.split_once(' ')? {
+        ("To" | "From", url) => url,
+        // with --verbose, before the server is asked anything
+        ("Pushing", to) => to.strip_prefix("to ")?,
+        ("fatal:" | "error:", _) => line.split('\'').nth(1)?,
+        _ => return None,
+    };
+    let is_blamed = line.starts_with("error: failed to push some refs to ");
+    Some((GitUrl::parse(url.trim()).ok()?, is_blamed))
 }
 
-/// Whether all the parts of `words`, which `…` separates, stand in `text` one after the other.
-fn contains_in_order(text: &str, words: &str) -> bool {
+/// The end of the text, from the beginning of a line, and the bytes before it.
+fn last_part(text: &str) -> (&str, usize) {
+    let mut start = text.len().saturating_sub(LARGEST_TEXT);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    if start > 0 {
+        // a part of a line could read as another one
+        let rest = text.get(start..).unwrap_or_default();
+        start += rest.find('\n').map_or(0, |end| end + 1);
+    }
+    (text.get(start..).unwrap_or_default(), start)
+}
+
+/// `old..new`, as git names an update of a reference.
+fn is_range(word: &str) -> bool {
+    let is_id = |id: &str| id.len() >= 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    word.split_once("..").is_some_and(|(old, new)| is_id(old) && is_id(new.trim_start_matches('.')))
+}
+
+/// Whether `text` contains all the parts of `phrase`, which `…` separates, one after the other.
+pub(super) fn contains_in_order(text: &str, phrase: &str) -> bool {
     let mut rest = text;
-    words.split('…').all(|part| match rest.split_once(part) {
+    phrase.split('…').all(|part| match rest.split_once(part) {
         Some((_, after)) => {
             rest = after;
             true
@@ -296,9 +486,12 @@ fn contains_in_order(text: &str, words: &str) -> bool {
     })
 }
 
-/// The line less its terminal escapes: git colours `error` and `hint`, and clears to the end of
+/// The line without its terminal escapes: git colours `error` and `hint`, and clears to the end of
 /// each `remote:` line.
-fn without_escapes(line: &str) -> String {
+fn without_escapes(line: &str) -> Cow<'_, str> {
+    if !line.contains('\u{1b}') {
+        return Cow::Borrowed(line);
+    }
     let mut text = String::with_capacity(line.len());
     let mut chars = line.chars();
     while let Some(c) = chars.next() {
@@ -308,5 +501,5 @@ fn without_escapes(line: &str) -> String {
             chars.by_ref().find(|c| ('@'..='~').contains(c));
         }
     }
-    text
+    Cow::Owned(text)
 }

@@ -5,14 +5,18 @@
 //! git printed to them, and what else they know.
 
 mod fix;
+mod language;
 mod lines;
+mod prefix;
 mod rules;
+mod success;
 #[cfg(test)]
 mod tests;
 
 use crate::catalogue::{Code, Finding, Fix};
 use crate::git::url::Repository;
 pub use fix::fix;
+pub use lines::LARGEST_TEXT;
 use lines::Lines;
 use rules::{Means, RULES, Rule};
 pub use rules::{NO_GIT, NO_GIT_NEEDS};
@@ -20,7 +24,7 @@ pub use rules::{NO_GIT, NO_GIT_NEEDS};
 /// A server must not flood the report.
 const MOST_QUOTES: usize = 6;
 
-/// What the caller knows besides the text.
+/// What the caller knows in addition to the text.
 #[derive(Clone, Debug, Default)]
 pub struct Hints<'a> {
     /// The repository of the push; without it the text is searched for one.
@@ -63,6 +67,8 @@ pub struct Diagnosis {
     /// The repository that the text is about, where it names one.
     pub remote: Option<Repository>,
     pub quotes: Vec<Quote>,
+    /// The bytes at the beginning of a long text, which were not read.
+    pub omitted: usize,
 }
 
 /// All sentences in it are ours: text from outside is in the quotes alone.
@@ -94,18 +100,21 @@ pub enum Author {
 
 /// Finds the nearest cause in what git, ssh and the server printed, on whichever of its outputs.
 pub fn classify(text: &str, hints: &Hints<'_>) -> Diagnosis {
-    let lines = Lines::of(text);
+    let greeting = hints.greeting.clone().or_else(|| Greeting::parse(text));
+    diagnose(&Lines::parse(text), greeting, hints)
+}
+
+fn diagnose(lines: &Lines, greeting: Option<Greeting>, hints: &Hints<'_>) -> Diagnosis {
     let remote = hints.remote.cloned().or_else(|| lines.repository());
-    let (cause, quotes) = if !hints.failed && lines.succeeded() {
+    let (cause, quotes) = if !hints.failed && success::is_success(lines) {
         (Cause::None, lines.updates(MOST_QUOTES))
-    } else if let Some(rule) = RULES.iter().find(|rule| lines.any(rule)) {
-        let key = whose_key(text, hints, remote.as_ref());
-        let cause = judge(rule, key, &lines, remote.as_ref());
-        (cause, lines.evidence(rule, MOST_QUOTES))
+    } else if let Some(rule) = RULES.iter().find(|rule| lines.matches(rule)) {
+        let key = whose_key(greeting, hints, remote.as_ref());
+        (judge(rule, key, lines, remote.as_ref()), lines.evidence(rule, MOST_QUOTES))
     } else {
-        (unrecognized(&lines), lines.spoken(MOST_QUOTES))
+        (unrecognized(lines), lines.spoken(MOST_QUOTES))
     };
-    Diagnosis { cause, remote, quotes }
+    Diagnosis { cause, remote, quotes, omitted: lines.omitted }
 }
 
 /// Whose the key is that the server accepted, as seen from the repository.
@@ -117,8 +126,8 @@ enum Key {
     Unknown,
 }
 
-fn whose_key(text: &str, hints: &Hints<'_>, remote: Option<&Repository>) -> Key {
-    match (hints.greeting.clone().or_else(|| Greeting::parse(text)), remote) {
+fn whose_key(greeting: Option<Greeting>, hints: &Hints<'_>, remote: Option<&Repository>) -> Key {
+    match (greeting, remote) {
         (Some(Greeting::Repository(path)), Some(remote))
             if path.eq_ignore_ascii_case(remote.path()) =>
         {
@@ -144,6 +153,11 @@ fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> C
         Means::MaybeIs(code, summary, reason) => Cause::Unproven {
             finding: Finding::new(code, summary, fix(code, remote)),
             reason: reason.to_owned(),
+        },
+        Means::Needs(code, summary, fix) => Cause::Found(Finding::new(code, summary, fix)),
+        Means::Unlisted(summary, fix) => Cause::Unproven {
+            finding: Finding::new(Code::PushUnrecognized, summary, fix),
+            reason: "what the same command prints after the fix".to_owned(),
         },
         Means::WebUnresolved => Cause::Found(Finding::new(
             Code::SshHostUnresolved,

@@ -1,74 +1,109 @@
 //! The messages, nearest cause first: where two rules match, the earlier one explains the later.
 //!
-//! Words are in lower case; `…` stands for anything in the same line. Sources: git 2.47 and OpenSSH
-//! 9.2 as they print; GitHub's as quoted in public issues, and dugite's lib/errors.ts; gitlabhq
-//! lib/gitlab/git_access.rb and checks/; Gitea routers/private/serv.go and hook_pre_receive.go;
-//! gitolite Access.pm.
+//! Words are in lower case; `…` matches anything in the same line. Sources: git 2.39 and 2.47 and
+//! OpenSSH 9.2 as they print; GitHub's as quoted in public issues, and dugite's lib/errors.ts;
+//! gitlabhq lib/gitlab/git_access.rb and checks/; Gitea routers/private/serv.go and
+//! hook_pre_receive.go; gitolite Access.pm; Gerrit ReceiveCommits.java; go-git, libgit2, dropbear
+//! and PuTTY as quoted in public issues.
 
 use crate::catalogue::Code;
 
 pub(super) struct Rule {
     pub voice: Voice,
+    /// It is about a reference that the server judged. Beside `[remote rejected]` a `remote:` line
+    /// is the words of a hook, and only such rules are searched in it: the server had accepted the
+    /// key and found the repository before.
+    pub about_ref: bool,
     pub means: Means,
     /// Any of these, in one line.
     pub words: &'static [&'static str],
 }
 
-/// Who says it.
+/// Who prints it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Voice {
-    /// git or ssh here: never a line with `remote:`, in which a server's hook may tell of failures
+    /// git or ssh here: never a line with `remote:`, in which a server's hook may report failures
     /// of its own.
     Client,
     /// The server: after `remote:`, or over SSH as it is.
     Server,
+    /// A hook of this clone that we know.
+    LocalHook,
+    /// A helper that git looked for on the way: a cause only where git, ssh and the server print
+    /// nothing else.
+    Notice,
 }
 
 #[derive(Clone, Copy)]
 pub(super) enum Means {
     /// This code, in this sentence.
     Is(Code, &'static str),
-    /// This code, perhaps; the second sentence is what it would take to tell.
+    /// This code, and a fix of its own.
+    Needs(Code, &'static str, &'static str),
+    /// This code, perhaps; the second sentence is what would show it.
     MaybeIs(Code, &'static str, &'static str),
-    /// GitHub says so of a read-only key and of another repository's key alike: it hangs on whose
-    /// key it is.
+    /// Nothing of the catalogue; the second sentence is the fix.
+    Unlisted(&'static str, &'static str),
+    /// GitHub prints it for a read-only key and for another repository's key alike: it depends on
+    /// whose key it is.
     DeniedToDeployKey,
-    /// The same of GitLab and others, who say it of another project's key only where the project is
-    /// public.
+    /// The same of GitLab and others, which print it for another project's key only where the
+    /// project is public.
     NoWriteForDeployKey,
     DeniedToUser,
     /// Missing, or hidden from this credential.
     NotFound,
-    /// The remote has a tag of that name at another commit: to pull changes nothing of it.
+    /// The remote has a tag of that name at another commit: a pull changes nothing about it.
     TagExists,
     /// The chain of the server's certificate does not lead to an authority that is trusted here.
     Untrusted,
-    /// Over HTTPS, where ssh's configuration has no say.
+    /// Over HTTPS, where ssh's configuration has no effect.
     WebUnresolved,
 }
 
+const fn rule(voice: Voice, means: Means, words: &'static [&'static str]) -> Rule {
+    Rule { voice, about_ref: false, means, words }
+}
+
 const fn client(code: Code, summary: &'static str, words: &'static [&'static str]) -> Rule {
-    Rule { voice: Voice::Client, means: Means::Is(code, summary), words }
+    rule(Voice::Client, Means::Is(code, summary), words)
 }
 
 const fn server(code: Code, summary: &'static str, words: &'static [&'static str]) -> Rule {
-    Rule { voice: Voice::Server, means: Means::Is(code, summary), words }
+    rule(Voice::Server, Means::Is(code, summary), words)
 }
 
-/// Something answers over HTTPS, and is no git.
+/// What the server decided about a reference, in a `remote:` line or as the reason of `[remote
+/// rejected]`.
+const fn about_ref(code: Code, summary: &'static str, words: &'static [&'static str]) -> Rule {
+    Rule { about_ref: true, ..server(code, summary, words) }
+}
+
+/// Something answers over HTTPS, and is not git.
 pub const NO_GIT: &str = "what answers there does not speak git: a login page, the page of a captive network, or a file server";
 pub const NO_GIT_NEEDS: &str = "what a browser shows at the remote's URL";
+
+/// The server decided about a reference, and refused.
+pub(super) const REF_REFUSED: [&str; 3] =
+    ["[remote rejected]", "command error on refs/", "remote rejected the update of some refs"];
 
 pub(super) const RULES: &[Rule] = &[
     // nothing was started
     client(
         Code::GitMissing,
-        "there is no git",
-        &["git: command not found", "git: not found", "\"git\": executable file not found"],
+        "git is not installed",
+        &[
+            "git: command not found",
+            "git: not found",
+            "\"git\": executable file not found",
+            "'git' is not recognized as",
+            "spawn git enoent",
+            "invalid active developer path",
+        ],
     ),
     client(
         Code::GitsshBlocked,
-        "`coder gitssh`, which Coder puts in the place of ssh, could not get its key from the Coder server",
+        "`coder gitssh`, which Coder runs instead of ssh, could not get its key from the Coder server",
         &[
             "get agent git ssh token",
             "create agent client:",
@@ -85,7 +120,9 @@ pub(super) const RULES: &[Rule] = &[
             "ssh: not found",
             "ssh: no such file or directory",
             "\"ssh\": executable file not found",
-            "cannot run…no such file or directory",
+            "dbclient: not found",
+            "cannot run…ssh: no such file or directory",
+            "cannot spawn…ssh: no such file or directory",
             "fatal: unable to fork",
         ],
     ),
@@ -117,12 +154,12 @@ pub(super) const RULES: &[Rule] = &[
     ),
     client(
         Code::GitTransportForbidden,
-        "git is told not to use this transport",
+        "git is configured not to use this transport",
         &["transport 'ssh' not allowed", "transport 'https' not allowed"],
     ),
     client(
         Code::GitConfigInvalid,
-        "git does not take a line or a value of its configuration",
+        "git rejects a line or a value of its configuration",
         &[
             "fatal: bad config line",
             "fatal: bad config variable",
@@ -135,10 +172,79 @@ pub(super) const RULES: &[Rule] = &[
     client(
         Code::RepositoryOtherOwner,
         "git refuses the clone, because its folder belongs to another user",
-        &["detected dubious ownership"],
+        &["detected dubious ownership", "unsafe repository ("],
     ),
-    // the server's rules: to be asked them, the push had all rights
-    server(
+    // the pre-push hook of Git LFS: without it pointers are pushed, and their objects are not
+    rule(
+        Voice::LocalHook,
+        Means::Unlisted(
+            "git-lfs is not installed, and the hooks of this clone need it",
+            "install git-lfs in the workspace's image; keep the hook: without it the branch gets pointers \
+             to files that the server does not have",
+        ),
+        &[
+            "'git-lfs' was not found on your path",
+            "git-lfs: command not found",
+            "git-lfs: not found",
+            "git: 'lfs' is not a git command",
+        ],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::Unlisted(
+            "Git LFS has no local copy of a file that the commits name, so it stopped the push",
+            "`git lfs fetch --all` in the clone, from a remote that has the files, then push again",
+        ),
+        &[
+            "missing or corrupt local objects",
+            "lfs upload missing objects",
+            "lfs upload failed",
+            "unable to find source for object",
+        ],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::Needs(
+            Code::PushHookDeclined,
+            "the server's quota for Git LFS is used up",
+            "the owner of the account raises its LFS quota, or somebody removes large files there",
+        ),
+        &["over its data quota", "exceeded its lfs budget", "lfs…quota exceeded"],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::Is(Code::PushFileTooLarge, "a file of Git LFS is larger than the server accepts"),
+        &["lfs: client error…413", "size must be less than or equal to"],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::DeniedToUser,
+        &["lfs: authorization error", "batch response: authorization error"],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::NotFound,
+        &["batch response: repository or object not found", "lfs: repository or object not found"],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::Is(
+            Code::PushNoCredentials,
+            "Git LFS found no credential for its server, or none that the server accepts",
+        ),
+        &[
+            "batch response: authentication required",
+            "batch response: git credentials for",
+            "lfs: authentication required",
+        ],
+    ),
+    rule(
+        Voice::LocalHook,
+        Means::Is(Code::SshKeyRefused, "the server accepted none of the keys that Git LFS offered"),
+        &["batch request:…permission denied (", "git-lfs-authenticate…permission denied ("],
+    ),
+    // the server's rules: it judges them only after it accepted the credential
+    about_ref(
         Code::PushSecretBlocked,
         "push protection found a secret in the commits",
         &[
@@ -148,31 +254,47 @@ pub(super) const RULES: &[Rule] = &[
             "gh009",
             "push blocked: secrets detected",
             "found the following secrets in commit",
+            "rejected because it contains one or more secrets",
         ],
     ),
-    server(
+    about_ref(
         Code::PushFileTooLarge,
-        "a file in the commits is larger than the server takes",
+        "a file in the commits is larger than the server accepts",
         &[
             "error: gh001",
             "exceeds github's file size limit",
             "larger than the allowed size",
-            "push cannot contain files larger",
+            "contains files larger than",
+            "cannot contain files larger",
+            "contains files exceeding the",
+            "vs403658",
             "exceed the limit of…file size",
+            "exceeds the maximum allowed file size",
+            "exceeds the maximum file size",
+            "exceeds maximum object size",
+            "exceeded its size limit",
+            "exceed…repository size limit",
+            "repository size limit",
             "pack exceeds maximum allowed size",
+            "blobs which exceed",
+            "is over limitation of",
+            "is over its size limit",
+            "size is greater than the allowed limit",
+            "object too large (",
+            "push contains files that are too large",
         ],
     ),
     client(
         Code::PushFileTooLarge,
-        "the push is larger than the server, or a proxy before it, takes",
-        &["http 413", "returned error: 413"],
+        "the push is larger than the server, or a proxy before it, accepts",
+        &["http 413", "http code = 413", "returned error: 413"],
     ),
-    server(
+    about_ref(
         Code::PushEmailPrivate,
         "the commits would publish an email address that its owner keeps private",
-        &["gh007", "would publish a private email address"],
+        &["gh007", "would publish a private email address", "due to email privacy restrictions"],
     ),
-    server(
+    about_ref(
         Code::PushWorkflowScope,
         "the token may not create or change workflow files",
         &[
@@ -181,43 +303,71 @@ pub(super) const RULES: &[Rule] = &[
             "refusing to allow…create or update workflow",
         ],
     ),
-    server(
+    about_ref(
         Code::PushRefInvalid,
         "the server does not allow a branch or tag of this name",
         &[
             "gh002",
             "gh005",
             "refs longer than",
+            "branch name does not follow the pattern",
+            "branch with a 40-character hexadecimal",
+            "with a name that looks like a",
+            "does not match…branch name pattern",
             "deny updating a hidden ref",
+            "deny deleting a hidden ref",
             "funny refname",
+            "invalid refname",
             "refusing to create funny ref",
-            "name does not follow the pattern",
+            "refusing to update funny ref",
             "is illegal)",
             "cannot lock ref…cannot create",
         ],
     ),
-    server(
+    about_ref(
         Code::PushBranchProtected,
-        "the branch is protected: it does not take this push",
+        "the branch is protected: it does not accept this push",
         &[
             "gh006",
             "gh003",
             "protected branch hook declined",
             "changes must be made through a pull request",
+            "changes must be made through the merge queue",
+            "merge queue",
+            "must use a pull request",
             "cannot update this protected ref",
             "cannot force-push to this",
             "cannot force-push to a protected branch",
             "cannot delete this branch",
+            "cannot delete this protected",
             "cannot delete a protected branch",
             "to protected branch",
             "to a protected branch",
+            "into protected branches",
             "delete protected branches",
+            "deleted protected branches",
+            "create protected branches",
+            "default branch of a project cannot be deleted",
+            "create this tag as it is protected",
+            "protected tags cannot be",
+            "change existing tags on this project",
             "is protected from force push",
             "is protected from deletion",
+            "is protected and cannot be",
+            "branch is protected",
             "only be modified through pull requests",
+            "only pull requests can be used",
+            "permission denied to update branch",
+            "branch…is protected from",
+            "tag…is protected",
+            "you do not have permission to push to this branch",
+            "permission to update the branch",
             "tf402455",
+            "prohibited by gerrit",
             "fatal: w refs/…denied by",
             "fatal: + refs/…denied by",
+            "fatal: c refs/…denied by",
+            "fatal: d refs/…denied by",
             "deletion of the current branch prohibited",
             "branch is currently checked out",
             "denying non-fast-forward",
@@ -225,48 +375,73 @@ pub(super) const RULES: &[Rule] = &[
             "deletion prohibited",
         ],
     ),
-    server(
+    about_ref(
         Code::PushHookDeclined,
-        "the server wants the Git LFS objects first: `git lfs push --all` sends them",
+        "the server needs the Git LFS objects first: `git lfs push --all` sends them",
         &["gh008", "lfs objects are missing"],
     ),
-    server(
+    about_ref(
         Code::PushRuleViolation,
         "a rule of the repository refuses the push",
         &[
             "gh013",
             "due to repository rule violations",
             "gitlab: commit message",
+            "gitlab: commit must be",
             "gitlab: author's",
+            "gitlab: author '",
             "gitlab: committer",
-            "commit message does not follow the pattern",
             "gitlab: file name",
+            "gitlab: you cannot push commits for",
+            "gitlab: you can only push commits",
+            "commit must be signed",
+            "commits must be signed",
+            "commits must have verified signatures",
+            "commit message does not follow the pattern",
+            "vs403702",
+            "you can only push your own commits",
+            "forgejo: quota exceeded",
+            "gitea: quota exceeded",
         ],
     ),
-    // the server knows the credential, and says what is wrong
-    server(
+    // the server knows the credential, and reports what is wrong
+    about_ref(
         Code::PushArchived,
-        "the repository is archived, and takes no pushes",
-        &["archived so it is read-only", "push code to an archived project", "repo: …is archived"],
+        "the repository is archived or read-only, and accepts no pushes",
+        &[
+            "archived so it is read-only",
+            "push code to an archived project",
+            "repo: …is archived",
+            "repository is archived",
+            "repository is read only",
+            "repository is read-only",
+            "project is archived",
+            "project is read only",
+            "project state read_only does not permit write",
+        ],
     ),
     server(
         Code::PushSsoRequired,
-        "the organisation demands single sign-on, for which this credential is not authorised",
+        "the organisation requires single sign-on, for which this credential is not authorised",
         &["enabled or enforced saml sso", "cannot find valid sso session"],
     ),
     server(
         Code::PushIpNotAllowed,
-        "the organisation's allow list does not hold the address from which this workspace reaches the server",
-        &["ip allow list enabled"],
+        "the organisation's allow list does not contain the address of this workspace",
+        &["ip allow list enabled", "ip address is not allowed", "ip address is not permitted"],
     ),
     server(
         Code::PushKeyReadOnly,
-        "the deploy key of this repository may read but not write",
-        &["has been marked as read only", "access via a deployment key is read-only"],
+        "the deploy key of this repository has read access only",
+        &[
+            "has been marked as read only",
+            "access via a deployment key is read-only",
+            "deploy keys are not allowed to push code",
+        ],
     ),
     server(
         Code::SshKeyRefused,
-        "the server knows the key, and does not take it: it has expired, is not approved, or signs with SHA-1",
+        "the server knows the key, and refuses it: it has expired, is not approved, or signs with SHA-1",
         &[
             "epolicykeyage",
             "your ssh key has expired",
@@ -283,36 +458,101 @@ pub(super) const RULES: &[Rule] = &[
             "public deploy key:…is not authorized",
         ],
     ),
+    rule(
+        Voice::Server,
+        Means::Needs(
+            Code::PushDenied,
+            "the server blocks the account of this credential until its owner acts there",
+            "the account's owner logs in to the server in a browser and follows its words; a deploy key of \
+             the repository does not depend on an account",
+        ),
+        &[
+            "account is suspended",
+            "account was suspended",
+            "account has been suspended",
+            "account is disabled",
+            "account has been disabled",
+            "account has been blocked",
+            "account is blocked",
+            "account has been deactivated",
+            "account is pending approval",
+            "account has been locked",
+            "account is locked",
+            "user is disabled",
+            "otp verification is required",
+            "2fa verification",
+            "two-factor authentication is required",
+            "two-factor authentication required",
+            "must accept the terms of service",
+            "verify your email address",
+            "primary email address is not confirmed",
+            "your password expired",
+            "your password has expired",
+            "restricted to read-only access",
+            "enterprise managed user",
+            "enterprise-managed user",
+            "identity verification is required",
+            "repository has been disabled",
+            "repository is disabled",
+            "access to this repository has been disabled",
+            "repository access blocked",
+        ],
+    ),
     // the host key
     client(
         Code::SshHostKeyChanged,
-        "the server's host key is not the one that is known for it",
-        &["remote host identification has changed", "host key for…has changed", "revoked host key"],
+        "the server's host key is not the known one",
+        &[
+            "remote host identification has changed",
+            "host key for…has changed",
+            "revoked host key",
+            // go-git, cargo, dropbear, PuTTY
+            "knownhosts: key mismatch",
+            "ssh: host key mismatch",
+            "ssh host key has changed for",
+            "host key mismatch for",
+            "potential security breach",
+            "host key does not match the one",
+        ],
     ),
     client(
         Code::SshHostKeyUnknown,
-        "no host key is known for the server, and nobody is there to be asked",
-        &["host key is known for", "host key verification failed"],
+        "no host key is known for the server, and ssh cannot prompt",
+        &[
+            "host key is known for",
+            "authenticity of host",
+            "host key verification failed",
+            // go-git, libgit2 and cargo, dropbear, PuTTY
+            "knownhosts: key is unknown",
+            "unable to find any valid known_hosts file",
+            "unknown ssh host key",
+            "the ssh host key for…is not known",
+            "unknown remote ssh hostkey",
+            "unknown remote host key",
+            "is not in the trusted hosts file",
+            "didn't validate host key",
+            "host key is not cached",
+        ],
     ),
     // the way there
     client(
         Code::NetworkSandboxed,
-        "a sandbox forbids this process the network",
+        "a sandbox denies this process the network",
         &[
             "port…: operation not permitted",
             "socket: operation not permitted",
             "failed to connect…operation not permitted",
         ],
     ),
-    Rule {
-        voice: Voice::Client,
-        means: Means::MaybeIs(
+    rule(
+        Voice::Client,
+        Means::MaybeIs(
             Code::NetworkSandboxed,
             "a proxy refuses the connection, as the proxies of agent sandboxes do",
             "the same command run outside the agent: where it works there, the sandbox is the cause",
         ),
-        words: &["from proxy after connect", "connect tunnel failed"],
-    },
+        &["from proxy after connect", "connect tunnel failed", "returned error: 407"],
+    ),
     client(
         Code::SshProxyFailed,
         "what ssh goes through, a ProxyCommand or ProxyJump, ended before the server was reached",
@@ -325,7 +565,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     client(
         Code::PushOptionUnsupported,
-        "git is set to sign pushes or to send options with them, and the server takes none",
+        "git is configured to sign pushes or to send options with them, and the server supports none",
         &[
             "fatal: the receiving end does not support --signed push",
             "fatal: the receiving end does not support push options",
@@ -334,22 +574,31 @@ pub(super) const RULES: &[Rule] = &[
     client(
         Code::SshHostUnresolved,
         "the server's name does not resolve",
-        &["could not resolve hostname"],
+        &[
+            "could not resolve hostname",
+            // dropbear, PuTTY, libgit2, Go
+            "exited: error resolving",
+            "gethostbyname: unknown host",
+            "host does not exist",
+            "failed to resolve address for",
+            "lookup…no such host",
+            "lookup…server misbehaving",
+        ],
     ),
-    Rule {
-        voice: Voice::Client,
-        means: Means::WebUnresolved,
-        words: &["could not resolve host:", "could not resolve proxy"],
-    },
-    Rule {
-        voice: Voice::Client,
-        means: Means::MaybeIs(
+    rule(
+        Voice::Client,
+        Means::WebUnresolved,
+        &["could not resolve host:", "could not resolve proxy"],
+    ),
+    rule(
+        Voice::Client,
+        Means::MaybeIs(
             Code::SshPortBlocked,
             "the port answers, and did not greet as ssh in time",
-            "a longer look at it: `nc HOST 22` shows `SSH-2.0-…` where an ssh server answers",
+            "`nc HOST 22`: an ssh server prints `SSH-2.0-…`",
         ),
-        words: &["timed out during banner exchange"],
-    },
+        &["timed out during banner exchange"],
+    ),
     client(
         Code::SshPortBlocked,
         "the ssh port cannot be reached, or what answers there is not ssh",
@@ -361,17 +610,52 @@ pub(super) const RULES: &[Rule] = &[
             "banner exchange",
             "kex_exchange_identification",
             "ssh_exchange_identification",
+            // dropbear, PuTTY, Go
+            "exited: connect failed",
+            "exited: error connecting",
+            "network error: connection refused",
+            "network error: connection timed out",
+            "network error: no route to host",
+            "network error: network is unreachable",
+            "dial tcp…:22: connect: connection refused",
+            "dial tcp…:22: i/o timeout",
+            "dial tcp…:22: connect: connection timed out",
+            "dial tcp…:22: connect: network is unreachable",
+            "dial tcp…:22: connect: no route to host",
+        ],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::SshKeyRefused,
+            "the server and this ssh share no algorithm: one of the two is too old for the other",
+            "update the older of the two; until then allow what the server offers for this host alone, in \
+             ~/.ssh/config (`HostKeyAlgorithms`, `PubkeyAcceptedAlgorithms` or `KexAlgorithms` with `+`)",
+        ),
+        &[
+            "unable to negotiate with",
+            "no matching host key type found",
+            "no matching key exchange method",
+            "no matching cipher found",
+            "ssh: no common algorithm",
+            "couldn't agree a",
+            "no matching algo",
+            "unable to exchange encryption keys",
         ],
     ),
     client(
         Code::ClockSkew,
         "the server's certificate is not valid at the time that the clock of this workspace shows",
-        &["certificate is not yet valid", "certificate is not activated yet"],
+        &[
+            "certificate is not yet valid",
+            "certificate is not activated yet",
+            "certificate has expired or is not yet valid",
+        ],
     ),
-    Rule {
-        means: Means::Untrusted,
-        voice: Voice::Client,
-        words: &[
+    rule(
+        Voice::Client,
+        Means::Untrusted,
+        &[
             "unable to get local issuer certificate",
             "self-signed certificate",
             "self signed certificate",
@@ -379,8 +663,11 @@ pub(super) const RULES: &[Rule] = &[
             "unable to verify the first certificate",
             "ssl certificate problem",
             "certificate verification failed",
+            "the ssl certificate is invalid",
+            "x509: certificate signed by unknown authority",
+            "tls: failed to verify certificate",
         ],
-    },
+    ),
     // the keys at hand: what is wrong with them explains every refusal below
     client(
         Code::SshTooManyKeys,
@@ -394,7 +681,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     client(
         Code::KeyPermissions,
-        "others may read the key file, so ssh ignores it",
+        "other users can read the key file, so ssh ignores it",
         &[
             "unprotected private key file",
             "are too open",
@@ -404,77 +691,142 @@ pub(super) const RULES: &[Rule] = &[
     ),
     client(
         Code::KeyEncrypted,
-        "the key is protected by a passphrase, which nobody is there to enter",
-        &["incorrect passphrase supplied", "read_passphrase:"],
+        "the key is protected by a passphrase, and ssh cannot prompt",
+        &[
+            "incorrect passphrase supplied",
+            "read_passphrase:",
+            "this private key is passphrase protected",
+            "wrong passphrase",
+            "bcrypt_pbkdf: empty password",
+        ],
     ),
     client(
         Code::KeyMalformed,
-        "ssh cannot read the key file: it is damaged, or of a form that this ssh does not know",
-        &["load key…error in libcrypto", "load key…invalid format"],
+        "ssh cannot read the key file: it is damaged, or of a format that this ssh does not know",
+        &[
+            "load key…error in libcrypto",
+            "load key…invalid format",
+            // dropbear, PuTTY, Go
+            "failed loading keyfile",
+            "unable to use key file",
+            "unable to load private key",
+            "ssh: no key found",
+            "unable to extract public key from private key",
+        ],
     ),
     client(
         Code::SshRouteBroken,
-        "the configuration names a key file that is not there",
-        &["identity file…not accessible"],
+        "the configuration names a key file that does not exist",
+        &["identity file…not accessible", "no such identity:"],
     ),
-    // who may do what
-    Rule {
-        voice: Voice::Server,
-        means: Means::DeniedToDeployKey,
-        words: &["denied to deploy key"],
-    },
-    Rule {
-        voice: Voice::Server,
-        means: Means::NoWriteForDeployKey,
-        words: &[
+    // the rights of the credential
+    rule(Voice::Server, Means::DeniedToDeployKey, &["denied to deploy key"]),
+    rule(
+        Voice::Server,
+        Means::NoWriteForDeployKey,
+        &[
             "deploy key does not have write access",
             "deploy key:…is not authorized to write",
             "cannot push with deployment key",
             "gogs: key permission denied",
         ],
-    },
+    ),
     Rule {
-        voice: Voice::Server,
-        means: Means::DeniedToUser,
-        words: &[
-            "permission to…denied to",
-            "write access to repository not granted",
-            "not allowed to push code to this project",
-            "not allowed to download code from this project",
-            "is not authorized to write to",
-            "user permission denied for writing",
-            "tf401027",
-            "repository access denied",
-            "git access over ssh is not allowed",
-            "fatal: w any…denied by",
-            "lfs: authorization error",
-        ],
+        about_ref: true,
+        ..rule(
+            Voice::Server,
+            Means::DeniedToUser,
+            &[
+                "permission to…denied to",
+                "write access to repository not granted",
+                "not allowed to push code",
+                "not allowed to upload code",
+                "not allowed to download code",
+                "you are not allowed to access",
+                "is not authorized to write to",
+                "user permission denied for writing",
+                "is not authorized to access this resource",
+                "you are not authorized to access",
+                "vs30063",
+                "tf401027",
+                "tf400813",
+                "repository access denied",
+                "insufficient permissions to push",
+                "you do not have permission to push",
+                "push access denied",
+                "not permitted to access this",
+                "is not authorized to perform",
+                "permission_denied:",
+                "upload denied for project",
+                "git access over ssh is not allowed",
+                "only http(s) is allowed",
+                "fatal: w any…denied by",
+                "[remote rejected]…(permission denied",
+                "(you are not allowed to",
+                "remote rejected the update of some refs",
+                "access denied for user",
+            ],
+        )
     },
-    Rule {
-        voice: Voice::Server,
-        means: Means::NotFound,
-        words: &[
+    rule(
+        Voice::Server,
+        Means::NotFound,
+        &[
             "repository not found",
             "project you were looking for could not be found",
             "a repository for this project does not exist yet",
             "cannot find repository",
+            "repository does not exist",
+            "requested repository does not exist",
             "may not have access to this repository or it no longer exists",
             "tf401019",
+            "tf200016",
+            "vs800075",
             "fatal: r any…denied by",
-            "fatal: repository '…not found",
             "fatal: '…/…does not appear to be a git repository",
-            "returned error: 404",
+            "fatal: '….git'…not a git archive",
+            "project not found:",
+            "not found: project",
+            "access denied or repository not exported",
         ],
-    },
+    ),
+    rule(
+        Voice::Client,
+        Means::NotFound,
+        &[
+            "fatal: repository '…not found",
+            "returned error: 404",
+            "http code = 404",
+            "unexpected http status code: 404",
+            "request failed with status code: 404",
+            "status code: 404",
+        ],
+    ),
     client(
         Code::SshKeyRefused,
         "the server accepted none of the keys that ssh offered",
-        &["permission denied (", "agent refused operation"],
+        &[
+            "permission denied (",
+            "agent refused operation",
+            // dropbear, PuTTY, Go, libgit2 and cargo
+            "no auth methods could be used",
+            "no supported authentication methods available",
+            "ssh: unable to authenticate",
+            "attempted ssh-agent authentication, but",
+            "error creating ssh agent",
+            "ssh agent requested but",
+            "failed to authenticate ssh session",
+            "error authenticating: …class=ssh",
+            "callback returned unauthorized",
+            "class=ssh (23); code=auth (-16)",
+            "server refused our key",
+            "server refused public-key",
+        ],
     ),
     // HTTPS
     client(
         Code::PushNoCredentials,
-        "git asked for a credential, and nobody and nothing could give it one",
+        "git asked for a credential, and nothing could supply one",
         &[
             "could not read username for",
             "could not read password for",
@@ -482,6 +834,26 @@ pub(super) const RULES: &[Rule] = &[
             "open the following url to authenticate with git",
             "coder was unable to handle this git request",
             "terminal prompts disabled",
+            "failed to acquire username/password",
+            "authentication required but no callback set",
+            "authentication is required but no credentialsprovider",
+        ],
+    ),
+    client(
+        Code::PushNoCredentials,
+        "the server does not accept the credential: it is wrong, expired or revoked",
+        &[
+            "fatal: authentication failed for",
+            "returned error: 401",
+            "http code = 401",
+            "status code: 401",
+            "fatal: authentication required",
+            "error: authentication required",
+            "authentication required: ",
+            ": authentication required",
+            "too many redirects or authentication replays",
+            "no authentication methods succeeded",
+            "failed to authenticate when downloading",
         ],
     ),
     server(
@@ -493,35 +865,46 @@ pub(super) const RULES: &[Rule] = &[
             "password authentication is not supported",
             "password authentication was removed",
             "http basic: access denied",
-            "fatal: authentication failed for",
-            "returned error: 401",
-            "fatal: authentication required",
-            "error: authentication required",
+            "invalid credentials",
+            "bad credentials",
+            "support for password authentication",
+            "password authentication in git is no longer supported",
         ],
     ),
-    Rule {
-        voice: Voice::Client,
-        means: Means::MaybeIs(
+    rule(
+        Voice::Client,
+        Means::MaybeIs(
             Code::PushNoCredentials,
-            "the server sent git to another page, as it does to those who are not logged in",
+            "the server redirected git to another page, as it does without a login",
             "what a browser shows at the remote's URL: a login page, or that of a captive network",
         ),
-        words: &["unable to update url base from redirection"],
-    },
-    Rule {
-        voice: Voice::Client,
-        means: Means::MaybeIs(Code::PushNoCredentials, NO_GIT, NO_GIT_NEEDS),
-        words: &["error: cannot access url…return code", "git-http-push failed"],
-    },
+        &["unable to update url base from redirection"],
+    ),
+    rule(
+        Voice::Client,
+        Means::MaybeIs(Code::PushNoCredentials, NO_GIT, NO_GIT_NEEDS),
+        &["error: cannot access url…return code", "git-http-push failed"],
+    ),
     client(
         Code::PushDenied,
-        "the server refuses this credential the push (HTTP 403)",
-        &["returned error: 403"],
+        "the server refuses the push with this credential (HTTP 403)",
+        &[
+            "returned error: 403",
+            "http code = 403",
+            "http 403 curl",
+            "status code: 403",
+            "authorization failed",
+        ],
+    ),
+    client(
+        Code::PushServerError,
+        "the server asks for fewer requests",
+        &["returned error: 429", "http code = 429", "status code: 429", "rate limited by"],
     ),
     server(
         Code::PushServerError,
         "the server asks for fewer requests",
-        &["returned error: 429", "rate limit", "too many requests"],
+        &["rate limit", "too many requests"],
     ),
     // this clone
     client(
@@ -540,26 +923,35 @@ pub(super) const RULES: &[Rule] = &[
             "no such remote",
             "is not a git command",
             "unable to find remote helper",
+            "unable to update local ref",
+            "unable to resolve reference 'refs/remotes/",
+            "error: reference not found",
+            "no upstream configured",
+            "multiple upstream branches",
+            "there is no tracking information for",
+            "dst refspec",
+            "unqualified destination",
         ],
     ),
-    client(
+    about_ref(
         Code::PushRefLocked,
-        "another push to the same branch is under way",
+        "another push to the same branch is running",
         &[
             "(failed to lock)",
             "(failed to update ref)",
             "(incorrect old value",
             "(reference already exists)",
+            "(cannot lock ref",
         ],
     ),
-    server(
+    about_ref(
         Code::PushRefLocked,
-        "another push to the same branch is under way",
+        "another push to the same branch is running",
         &["cannot lock ref"],
     ),
-    client(
+    about_ref(
         Code::PushShallow,
-        "the server takes no push from a shallow clone",
+        "the server accepts no push from a shallow clone",
         &["shallow update not allowed"],
     ),
     client(
@@ -571,21 +963,68 @@ pub(super) const RULES: &[Rule] = &[
             "(stale info)",
             "(remote ref updated since checkout)",
             "(needs force)",
+            // go-git, libgit2, jj
+            "non-fast-forward update",
+            "code=notfastforward",
+            "contains commits that are not present locally",
+            "unexpectedly moved on the remote",
+            "because the remote contains work",
+            "is behind its remote",
+            "tip of your current branch is behind",
+            "how to reconcile divergent branches",
+            "not possible to fast-forward",
         ],
     ),
-    Rule {
-        means: Means::TagExists,
-        voice: Voice::Client,
-        words: &["[rejected]…(already exists)", "would clobber existing tag"],
-    },
-    server(
+    rule(
+        Voice::Client,
+        Means::TagExists,
+        &["[rejected]…(already exists)", "would clobber existing tag"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::HomeDiskFull,
+            "the disk of this workspace is full",
+            "`df -h .` shows the disk: delete what is not needed, or give the workspace more space",
+        ),
+        &["no space left on device", "disk quota exceeded"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Unlisted(
+            "git cannot write to this clone: files in it belong to another user",
+            "change the owner of the clone's `.git` folder to this user",
+        ),
+        &["database .git/objects"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Unlisted(
+            "the fetch went through, and the merge or rebase after it stopped at a conflict",
+            "resolve the files that `git status` lists, `git add` them, then `git merge --continue` or \
+             `git rebase --continue`",
+        ),
+        &["conflict (", "automatic merge failed", "error: could not apply"],
+    ),
+    client(
         Code::PushServerError,
-        "the server failed by itself",
+        "the server failed",
         &[
             "returned error: 5",
+            "http code = 5",
+            "status code: 50",
+            "unexpected http status code: 50",
+        ],
+    ),
+    about_ref(
+        Code::PushServerError,
+        "the server failed",
+        &[
             "internal server error",
+            "internal error",
             "internal api",
             "error in commit_refs",
+            "communication breakdown with",
             "unpacker error",
             "unpack failed",
             "insufficient permission for adding an object",
@@ -594,26 +1033,30 @@ pub(super) const RULES: &[Rule] = &[
             "remote failed to report status",
             "service unavailable",
             "under maintenance",
+            "no space left on device",
+            "disk quota exceeded",
         ],
     ),
-    client(
+    about_ref(
         Code::PushHookDeclined,
         "a hook on the server refused the push, in words of its own",
-        &["hook declined)"],
+        &["hook declined"],
     ),
-    server(
+    about_ref(
         Code::PushHookDeclined,
-        "a hook on the server refused the push, in words of its own",
-        &["error: hook declined"],
+        "the server refused the push, for a reason in words of its own",
+        &["[remote rejected]", "command error on refs/"],
     ),
     client(
         Code::PushTimeout,
-        "no connection to the server came about, or it ended before the answer",
+        "no connection to the server was made, or it ended before the answer",
         &[
             "couldn't connect to server",
             "failed to connect to",
             "connection timed out",
             "operation timed out",
+            "i/o timeout",
+            "connect: connection refused",
             "gnutls_handshake() failed",
             "ssl_error",
             "tls connect error",
@@ -624,8 +1067,21 @@ pub(super) const RULES: &[Rule] = &[
             "connection reset",
             "closed by remote host",
             "connection closed by",
+            "remote closed the connection",
+            "unexpectedly closed network connection",
+            "ssh: handshake failed",
             "rpc failed",
             "empty reply from server",
         ],
+    ),
+    rule(
+        Voice::Notice,
+        Means::MaybeIs(
+            Code::PushNoCredentials,
+            "git's configuration names a credential helper that is not installed",
+            "all that the failed command printed: `git config --show-origin --get-all credential.helper` shows \
+             where the helper is configured",
+        ),
+        &["credential", "askpass"],
     ),
 ];

@@ -80,9 +80,9 @@ fn messages_of_git_and_ssh() {
         ("error: Cannot access URL https://git.corp/o/r.git/, return code 22\nfatal: git-http-push failed\nerror: failed to push some refs to 'https://git.corp/o/r.git'\n".into(), "push-no-credentials"),
         // said with push.gpgSign = if-asked, and harmless
         (format!("warning: not sending a push certificate since the receiving end does not support --signed push\n{}", rejected("fetch first")), "push-non-fast-forward"),
-        // what `ssh -v` tells is no finding
+        // what `ssh -v` prints about its work is ignored
         (ssh("debug1: /etc/ssh/ssh_config line 3: Applying options for *\ndebug1: Reading configuration data: config line 3: x\nERROR: This repository was archived so it is read-only."), "push-archived"),
-        // a banner is nobody's answer
+        // a banner is not an answer
         (ssh("Authentication required. All activity is logged.\nERROR: ask on Monday"), "push-unrecognized"),
         // a pre-push hook's own words
         ("not ok 3 - Connection reset by peer\neslint: Permission denied (cache dir)\nerror: failed to push some refs to 'github.com:o/r.git'\n".into(), "push-unrecognized"),
@@ -93,7 +93,7 @@ fn messages_of_git_and_ssh() {
         (ssh("Load key \"/home/coder/.ssh/app\": error in libcrypto\ngit@github.com: Permission denied (publickey)."), "key-malformed"),
         (ssh("Load key \"/home/coder/.ssh/app\": invalid format\ngit@github.com: Permission denied (publickey)."), "key-malformed"),
         (ssh("@@@@@@@@@@@\n@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\n@@@@@@@@@@@\nPermissions 0644 for '/home/coder/.ssh/app' are too open.\nThis private key will be ignored.\nLoad key \"/home/coder/.ssh/app\": bad permissions\ngit@github.com: Permission denied (publickey)."), "key-permissions"),
-        // the agent is gone, and ssh takes the public half for a private key
+        // the agent is gone, and ssh reads the public key as a private one
         (ssh("@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\nPermissions 0644 for '/home/coder/.ssh/app.pub' are too open.\ngit@github.com: Permission denied (publickey)."), "ssh-key-refused"),
         (ssh("Load key \"/k\": incorrect passphrase supplied to decrypt private key\ngit@github.com: Permission denied (publickey)."), "key-encrypted"),
         (ssh("Received disconnect from 140.82.121.4 port 22:2: Too many authentication failures\nDisconnected from 140.82.121.4 port 22"), "ssh-too-many-keys"),
@@ -594,7 +594,7 @@ fn whose_key_it_is_decides_between_neighbours() {
         let said = code_with(text, &hints(key_is_ours, greeted.clone()));
         assert_eq!(said, expected, "{text} {key_is_ours:?} {greeted:?}");
     }
-    // and a greeting that was pasted along counts like one that was asked for
+    // and a greeting in the text counts like one that the caller has
     let pasted =
         format!("Hi o/other! You've successfully authenticated.\nTo {SSH}\n{to_deploy_key}");
     assert_eq!(code(&pasted), "ssh-wrong-key");
@@ -608,7 +608,7 @@ fn a_port_in_the_path_explains_a_repository_that_is_not_found() {
 }
 
 #[test]
-fn what_went_through_is_said_to_have() {
+fn a_push_that_went_through_is_a_success() {
     for text in [
         "Everything up-to-date\n",
         "To github.com:o/r.git\n   2333c52..e77fae3  main -> main\n",
@@ -633,7 +633,7 @@ fn what_went_through_is_said_to_have() {
 }
 
 #[test]
-fn what_is_not_known_is_unknown_and_asks_for_what_would_help() {
+fn an_unknown_text_is_unknown_and_names_what_would_help() {
     for (text, part) in [
         (String::new(), "git push 2>&1"),
         (BANNER.to_owned(), "git push 2>&1"),
@@ -664,7 +664,7 @@ fn coders_banner_and_gits_tail_are_no_evidence() {
 }
 
 #[test]
-fn a_way_around_secret_scanning_is_not_handed_on() {
+fn a_way_around_secret_scanning_is_not_quoted() {
     for server in [
         "error: GH013: Repository rule violations found for refs/heads/main.\n- Push cannot contain secrets\n  (?) To push, remove secret from commit(s) or follow this URL to allow the secret.\n  https://github.com/o/r/security/secret-scanning/unblock-secret/2abc",
         "PUSH BLOCKED: Secrets detected in code changes\nTo skip secret push protection, add the following Git push option: `-o secret_push_protection.skip_all`",
@@ -672,13 +672,13 @@ fn a_way_around_secret_scanning_is_not_handed_on() {
         let text = refused(SSH, server, "push declined due to repository rule violations");
         let outcome = classify(&text, &Hints::default()).outcome("push.message");
         assert_eq!(outcome.code, Some(Code::PushSecretBlocked));
-        let told = serde_json::to_string(&outcome).unwrap();
-        assert!(!told.contains("unblock") && !told.contains("skip_all"), "{told}");
+        let json = serde_json::to_string(&outcome).unwrap();
+        assert!(!json.contains("unblock") && !json.contains("skip_all"), "{json}");
     }
 }
 
 #[test]
-fn secrets_and_foreign_text_stay_out_of_what_is_ours() {
+fn secrets_and_foreign_text_stay_out_of_our_sentences() {
     let token = ["ghp", "_", &"Ab1".repeat(12)].concat();
     let opaque = "q9".repeat(20);
     for text in [
@@ -700,9 +700,9 @@ fn secrets_and_foreign_text_stay_out_of_what_is_ours() {
         format!("-----BEGIN KEY-----\n{token}\npassword hunter2 {opaque}\n"),
     ] {
         let outcome = classify(&text, &Hints::default()).outcome("push.message");
-        let told = serde_json::to_string(&outcome).unwrap();
+        let json = serde_json::to_string(&outcome).unwrap();
         for secret in [&*token, &*opaque, "hunter2"] {
-            assert!(!told.contains(secret), "{text}\n{told}");
+            assert!(!json.contains(secret), "{text}\n{json}");
         }
     }
     let hostile = refused(
@@ -771,11 +771,11 @@ fn the_fix_names_the_page_of_the_repository_that_git_named() {
 fn every_rule_has_a_fix_of_its_own() {
     let others = fix(Code::PushUnrecognized, None);
     for rule in RULES {
+        for words in rule.words {
+            assert_eq!(*words, words.to_lowercase());
+        }
         let (Means::Is(code, _) | Means::MaybeIs(code, ..)) = rule.means else { continue };
         assert_ne!(fix(code, None), others, "{code}");
-        for words in rule.words {
-            assert_eq!(*words, words.to_lowercase(), "{code}");
-        }
     }
 }
 
@@ -842,7 +842,7 @@ fn what_failed_in_the_end_did_not_go_through() {
 }
 
 #[test]
-fn a_web_address_is_no_alias_of_ssh() {
+fn the_fix_for_a_web_address_names_no_alias() {
     let say = |text: &str| match classify(text, &Hints::default()).cause {
         Cause::Found(Finding { code: Code::SshHostUnresolved, fix, .. }) => fix.message,
         other => panic!("{other:?}"),
@@ -853,9 +853,9 @@ fn a_web_address_is_no_alias_of_ssh() {
     assert!(say(ssh).contains("alias"), "{}", say(ssh));
 }
 
-/// A fix that is made again and again is none.
+/// A pull would change nothing about it.
 #[test]
-fn a_tag_that_is_there_is_not_pulled_away() {
+fn an_existing_tag_is_not_pulled() {
     let text = format!(
         "To {SSH}\n ! [rejected]        v1 -> v1 (already exists)\nerror: failed to push some refs to '{SSH}'\n"
     );
@@ -878,4 +878,227 @@ fn what_ssh_says_is_understood_in_every_language() {
     // a probe that failed is not talked into success
     let hints = Hints { failed: true, ..Hints::default() };
     assert_ne!(classify("Already up to date.\n", &hints).cause, Cause::None);
+}
+
+/// Messages that people reported, as they pasted them: `name`, `code` (`OK`: it went through) and
+/// `text`.
+const REPORTED: &str = include_str!("reported.json");
+/// Messages of other clients than git, of forges, of credential helpers and of Git LFS, and of
+/// pulls in other languages.
+const OTHERS: &str = include_str!("others.json");
+
+#[derive(serde::Deserialize)]
+struct Message {
+    name: String,
+    code: String,
+    text: String,
+}
+
+fn messages(table: &str) -> Vec<Message> {
+    serde_json::from_str(table).unwrap()
+}
+
+#[test]
+fn messages_as_people_paste_them() {
+    let wrong: Vec<_> = [REPORTED, OTHERS]
+        .into_iter()
+        .flat_map(messages)
+        .filter_map(|Message { name, code: wanted, text }| {
+            let found = code(&text);
+            let wanted = if wanted == "OK" { "succeeded" } else { &wanted };
+            (found != wanted).then(|| format!("{name}: {found}, not {wanted}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The same message with what a log puts before its lines; `N` is the number of the line.
+const PREFIXES: [&str; 22] = [
+    "2026-11-29T09:4N:11.1234N67Z ",
+    "push\tRun git push\t2026-11-29T09:4N:11.1234567Z ",
+    "#12 N.0N3 ",
+    "0.0N3 ",
+    "web-1  | ",
+    "web-1  | 2026-11-29T09:4N:11Z ",
+    "Nov 29 09:4N:11 ws-1 coder[12N]: ",
+    "2026-11-29T09:4N:11+0000 ws-1 coder[12N]: ",
+    "│ ",
+    "> ",
+    "    ",
+    "[ERROR] ",
+    "##[error]",
+    "npm error ",
+    "npm ERR! ",
+    "coder_agent.main (local-exec): ",
+    "2026-11-29T09:4N:11.123456Z 01O ",
+    "2026-11-29T09:4N:11.123456789Z stderr F ",
+    "[09:4N:11] ",
+    "[2026-11-29T09:4N:11.123Z] ",
+    "2026-11-29 09:4N:11,123 INFO ",
+    "[pod/ws-1/dev] ",
+];
+
+fn with_prefix(text: &str, prefix: &str) -> String {
+    let lines = text.lines().enumerate();
+    lines.map(|(n, line)| prefix.replace('N', &(n % 10).to_string()) + line + "\n").collect()
+}
+
+#[test]
+fn a_prefix_of_a_log_changes_nothing() {
+    let hook = refused(
+        HTTPS,
+        "ssh: connect to host jira port 22: Connection refused",
+        "pre-receive hook declined",
+    );
+    let wrong_key = ssh("git@github.com: Permission denied (publickey).");
+    for text in [
+        hook,
+        wrong_key,
+        refused(
+            SSH,
+            "error: GH006: Protected branch update failed",
+            "protected branch hook declined",
+        ),
+        rejected("fetch first"),
+        format!("To {SSH}\n   2333c52..e77fae3  main -> main\n"),
+        ssh("Host key verification failed."),
+        format!("fatal: unable to access '{HTTPS}/': The requested URL returned error: 403\n"),
+    ] {
+        let plain = classify(&text, &Hints::default());
+        for prefix in PREFIXES {
+            let logged = classify(&with_prefix(&text, prefix), &Hints::default());
+            assert_eq!(logged.cause, plain.cause, "{prefix:?} {text}");
+            assert_eq!(logged.remote, plain.remote, "{prefix:?} {text}");
+            assert_eq!(logged.quotes, plain.quotes, "{prefix:?} {text}");
+        }
+    }
+}
+
+/// A hook's log above git's own bare lines is not git's.
+#[test]
+fn a_prefix_that_git_s_lines_lack_stays() {
+    let text = "2026-11-29T09:41:11Z fatal: connection reset\n2026-11-29T09:41:12Z ERROR: Repository not found.\nerror: failed to push some refs to 'github.com:o/r.git'\n";
+    assert_eq!(code(text), "push-unrecognized");
+}
+
+/// The hook of Git LFS keeps a branch from naming files that the server does not have.
+#[test]
+fn no_answer_advises_to_skip_a_hook() {
+    for Message { name, text, .. } in messages(REPORTED).into_iter().chain(messages(OTHERS)) {
+        let outcome = classify(&text, &Hints::default()).outcome("push.message");
+        let json = serde_json::to_string(&outcome).unwrap();
+        for bypass in ["--no-verify", "allowincompletepush", "deleting .git/hooks"] {
+            assert!(!json.contains(bypass), "{name}: {json}");
+        }
+    }
+}
+
+#[test]
+fn a_credential_helper_that_is_missing_is_a_cause_only_where_nothing_else_is() {
+    let notice = "git: 'credential-osxkeychain' is not a git command. See 'git --help'.\n";
+    assert_eq!(code(notice), "push-no-credentials");
+    for (text, expected) in [
+        (rejected("fetch first"), "push-non-fast-forward"),
+        (ssh("git@github.com: Permission denied (publickey)."), "ssh-key-refused"),
+        (format!("To {SSH}\n   2333c52..e77fae3  main -> main\n"), "succeeded"),
+        ("fatal: the fates forbid it\n".to_owned(), "push-unrecognized"),
+    ] {
+        assert_eq!(code(&format!("{notice}{text}")), expected, "{text}");
+    }
+}
+
+/// Texts of `size` bytes that are made to take long.
+fn long_texts(size: usize) -> Vec<String> {
+    let line = |line: &str| line.repeat(size / line.len());
+    let hook = "remote: error: hook declined\n";
+    vec![
+        line("a\n"),
+        line("\r"),
+        line("x"),
+        line("connect to host port "),
+        line("To git@github.com:o/r\n"),
+        line("To git@github.com:o/r\n 1111111..2222222 a -> a\n"),
+        line("remote: e\n"),
+        line("fatal: '\n"),
+        line("error: failed to push some refs to 'github.com:o/r'\n"),
+        line("git: 'credential-x' is not a git command\n"),
+        line("\u{1b}[31m"),
+        line("2026-11-29T09:41:11Z \n"),
+        line("致命错误\n"),
+        line("To git@github.com:o/r\n") + hook,
+        with_prefix(&line("a remote: b\n"), "step "),
+    ]
+}
+
+/// Counted in bytes searched and lines visited, which no other load on the machine changes.
+#[test]
+fn the_work_is_proportional_to_the_text() {
+    let work = |text: &str| {
+        let lines = Lines::parse(text);
+        let _ = diagnose(&lines, None, &Hints::default());
+        lines.work()
+    };
+    let (small, large) = (long_texts(1 << 14), long_texts(1 << 17));
+    for (small, large) in small.iter().zip(&large) {
+        let (small_work, large_work) = (work(small), work(large));
+        let sample: String = large.chars().take(40).collect();
+        assert!(large_work <= small_work * 9, "{sample:?}: {small_work}, then {large_work}");
+    }
+}
+
+#[test]
+fn of_a_long_text_the_end_is_read_and_little_is_quoted() {
+    for text in long_texts(LARGEST_TEXT + 5000) {
+        let text = format!(
+            "Host key verification failed.\n{text}\nfatal: Authentication failed for '{HTTPS}/'\n"
+        );
+        let diagnosis = classify(&text, &Hints::default());
+        assert!(diagnosis.omitted >= 5000 && diagnosis.omitted < text.len());
+        assert!(diagnosis.quotes.len() <= MOST_QUOTES);
+        let outcome = diagnosis.outcome("push.message");
+        assert_ne!(outcome.code, Some(Code::SshHostKeyUnknown));
+        let evidence: usize = outcome.evidence.iter().map(|evidence| evidence.value.len()).sum();
+        assert!(evidence < 10_000, "{evidence}");
+        assert_eq!(outcome.evidence.first().map(|evidence| evidence.label), Some("not read"));
+    }
+}
+
+#[test]
+fn the_translations_are_written_as_they_are_searched() {
+    for words in
+        [&language::FAILURES[..], &language::REMARKS, &language::SENTENCES, &language::SUCCESSES]
+    {
+        for words in words {
+            assert_eq!(*words, words.to_ascii_lowercase());
+        }
+    }
+}
+
+proptest! {
+    /// Lines of messages in any order, cut anywhere, with any prefix.
+    #[test]
+    fn any_mixture_has_an_answer(
+        rows in proptest::collection::vec((0usize..60, 0usize..PREFIXES.len(), 0usize..200), 0..8)
+    ) {
+        let table = messages(REPORTED);
+        let text: String = rows
+            .into_iter()
+            .map(|(row, prefix, cut)| {
+                let text = &table[row % table.len()].text;
+                with_prefix(&text.chars().skip(cut).collect::<String>(), PREFIXES[prefix])
+            })
+            .collect();
+        let diagnosis = classify(&text, &Hints::default());
+        prop_assert!(diagnosis.quotes.len() <= MOST_QUOTES);
+    }
+
+    #[test]
+    fn a_time_before_each_line_changes_no_answer(row in 0usize..1000, second in 0u8..60, day in 1u8..29) {
+        let table: Vec<_> = [REPORTED, OTHERS].into_iter().flat_map(messages).collect();
+        let Message { name, text, .. } = &table[row % table.len()];
+        // a text that has times of its own may have them in a part of its lines
+        prop_assume!(!text.starts_with("20"));
+        let logged = with_prefix(&text.replace('\r', ""), &format!("2026-11-{day:02}T09:41:{second:02}.5Z "));
+        prop_assert_eq!(code(&logged), code(text), "{}", name);
+    }
 }

@@ -137,7 +137,7 @@ fn a_push_that_gets_no_access() {
 
         let of_another = push(&host.deploy_key("acme/other", Access::Write));
         names(&explain(ws, &*of_another), "push-repository-not-found");
-        // with the greeting of that same key the nearer cause is told
+        // with the greeting of that same key the nearer cause is reported
         let greeting =
             ws.sh("ssh -i .ssh/key -o IdentitiesOnly=yes -T git@github.com").run().stderr;
         names(&explain(ws, greeting + &of_another), "ssh-wrong-key");
@@ -173,7 +173,7 @@ fn a_push_that_gets_no_access() {
 }
 
 #[test]
-fn under_coder_gitssh_its_banner_misleads_nobody() {
+fn the_banner_of_coder_gitssh_is_ignored() {
     sandbox(|ws| {
         let host = GitHost::start();
         host.repository("acme/app");
@@ -254,7 +254,7 @@ fn hostile_and_odd_input() {
         assert!(german["reason"].as_str().unwrap().contains("LC_ALL=C"), "{german:#}");
         let bytes: Vec<u8> = (0..=255u8).cycle().take(1 << 16).collect();
         names(&explain(ws, bytes), "push-unrecognized");
-        // the first MiB is read and no more, so an endless text has an end
+        // so much is read and no more, so an endless text has an end
         let endless =
             ws.sh("yes 'Host key verification failed.' | pushready explain --push -").run();
         endless.fails(1).stdout_has("ssh-host-key-unknown");
@@ -290,7 +290,7 @@ fn a_code_is_explained_without_network_or_home() {
         }
         let unknown = ws.run(&["explain", "push-key-readonly"]).fails(2);
         unknown
-            .stderr_has("there is no code `push-key-readonly`")
+            .stderr_has("there is no code or check `push-key-readonly`")
             .stderr_has("`push-key-read-only`");
 
         let codes = ws.run(&["explain", "--json"]).success().json();
@@ -305,6 +305,83 @@ fn a_code_is_explained_without_network_or_home() {
         }
         assert!(codes.len() > 110, "{}", codes.len());
         before.assert_same(&ws.snapshot());
+    });
+}
+
+#[test]
+fn a_check_is_explained() {
+    sandbox(|ws| {
+        let text = ws.run(&["explain", "ssh.route"]).success().stdout;
+        for part in ["ssh.route\n", "pushready doctor --only ssh.route", "ssh-route-broken"] {
+            assert!(text.contains(part), "{part:?}: {text}");
+        }
+        let json = ws.run(&["explain", "push.live", "--json"]).success().json();
+        assert_eq!((&json["check"], &json["depth"]), (&"push.live".into(), &"live".into()));
+        assert!(json["codes"].as_array().unwrap().contains(&"push-denied".into()), "{json:#}");
+        ws.run(&["explain", "ssh.rout"]).fails(2).stderr_has("the nearest is `ssh.route`");
+    });
+}
+
+/// The end of a long log is read, and the answer names what was not.
+#[test]
+fn of_a_long_log_the_end_counts() {
+    sandbox(|ws| {
+        let mut log = "Host key verification failed.\n".to_owned();
+        log.push_str(&"a line of a build\n".repeat(200_000));
+        log.push_str("fatal: Authentication failed for 'https://github.com/acme/app.git/'\n");
+        ws.write("log", &*log, 0o644);
+        let by_file = ws.run(&["explain", "--push", "log", "--json"]);
+        for output in [by_file, explain(ws, &*log)] {
+            let check = names(&output, "push-no-credentials");
+            assert_eq!(check["evidence"][0]["label"], "not read");
+            assert!(check["evidence"].as_array().unwrap().len() <= 8, "{check:#}");
+        }
+    });
+}
+
+/// git prints in the user's language. Each pull fails, so none of the texts proves a success.
+#[test]
+fn a_pull_that_fails_is_no_success_in_any_language() {
+    const LANGUAGES: [&str; 18] = [
+        "bg", "ca", "de", "el", "es", "fr", "id", "is", "it", "ko", "pl", "pt_PT", "ru", "sv",
+        "tr", "vi", "zh_CN", "zh_TW",
+    ];
+    sandbox(|ws| {
+        let git = |folder: &str, args: &[&str]| ws.git(args).current_dir(folder).run().success();
+        ws.git(&["init", "--quiet", "--bare", "--initial-branch=main", "server.git"])
+            .run()
+            .success();
+        ws.git(&["clone", "--quiet", "server.git", "one"]).run().success();
+        ws.write("one/f", "1\n", 0o644);
+        git("one", &["add", "f"]);
+        git("one", &["commit", "--quiet", "--message=1"]);
+        git("one", &["push", "--quiet", "origin", "HEAD:main"]);
+        ws.git(&["clone", "--quiet", "server.git", "two"]).run().success();
+        for (folder, text) in [("one", "2\n"), ("two", "3\n")] {
+            ws.write(&format!("{folder}/f"), text, 0o644);
+            git(folder, &["commit", "--quiet", "--all", "--message=more"]);
+        }
+        git("one", &["push", "--quiet", "origin", "HEAD:main"]);
+        let base = git("two", &["rev-parse", "origin/main"]).stdout.trim().to_owned();
+        for language in LANGUAGES {
+            for args in [&["pull"][..], &["pull", "--no-rebase"], &["pull", "--rebase"]] {
+                let pull = ws
+                    .git(args)
+                    .current_dir("two")
+                    .env("LC_ALL", "C.UTF-8")
+                    .env("LANGUAGE", language)
+                    .run();
+                assert!(!pull.status.success(), "{language} {args:?}: {pull}");
+                for text in [pull.stderr.clone() + &pull.stdout, pull.stdout + &pull.stderr] {
+                    let answer = explain(ws, &*text);
+                    assert_eq!(answer.status.code(), Some(1), "{language} {args:?}: {text}");
+                }
+                for undo in ["merge", "rebase"] {
+                    ws.git(&[undo, "--abort"]).current_dir("two").run();
+                }
+                git("two", &["update-ref", "refs/remotes/origin/main", &base]);
+            }
+        }
     });
 }
 

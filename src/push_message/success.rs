@@ -1,0 +1,126 @@
+//! Whether the text proves that the push, fetch or pull went through, in any language of git's.
+//!
+//! What a push prints of its references, and `From URL` in English, is the same everywhere or
+//! known, and git's failures are known with it. A fetch or a pull in another language may end in a
+//! sentence that nothing here knows: it proves a success only if every line of it is known.
+
+use super::language;
+use super::lines::{LineView, Lines, contains_in_order};
+
+/// What git, in English, and ssh, in every language, print of a failure.
+const FAILURES: [&str; 22] = [
+    "fatal:",
+    "error:",
+    "conflict (",
+    "automatic merge failed",
+    "merge with strategy",
+    "no merge strategy handled",
+    "could not apply",
+    "would be overwritten by",
+    "there is no tracking information for",
+    "please specify which branch you want to",
+    "no such ref was fetched",
+    "need to specify how to reconcile",
+    "rejected]",
+    "[remote failure]",
+    "(unable to update local ref)",
+    "unresolved conflict",
+    "checkout failed",
+    "permission denied (",
+    "verification failed",
+    // in every language: these are ssh's
+    "ssh: connect to host",
+    "ssh: could not resolve",
+    "connection closed by",
+];
+/// What git prints in English of a pull that went well, in every language.
+const MERGED: [&str; 4] =
+    ["fast-forward", "merge made by the", "already up to date", "successfully rebased and updated"];
+
+/// References were updated, and no line leaves room for a failure. A server may well remark on a
+/// push that it accepts.
+pub(super) fn is_success(lines: &Lines) -> bool {
+    let Some((last, _)) = lines.local().rev().find(|(_, line)| line.update) else { return false };
+    if lines.client_prints(&FAILURES)
+        || lines.fails_abroad()
+        || lines
+            .local()
+            .any(|(_, line)| line.text.starts_with("! [") || line.text.starts_with("!\t"))
+    {
+        return false;
+    }
+    let begins = |start: &str| lines.local().any(|(_, line)| line.text.starts_with(start));
+    if begins("To ") {
+        // of several remotes, a later one may have failed
+        !lines.is_foreign()
+            && !lines.local().any(|(number, line)| number > last && is_remark(line.lower))
+    } else if begins("From ")
+        || lines.client_prints(&["everything up-to-date", "receiving objects: 100%"])
+        || lines.local().all(|(_, line)| line.lower.contains("already up to date"))
+    {
+        !lines.is_foreign()
+    } else {
+        every_line_is_known(lines)
+    }
+}
+
+/// A word and a colon, as `fatal:` is in every language, and not what git prints of no failure.
+fn is_remark(line: &str) -> bool {
+    let Some((word, rest)) = line.split_once(':') else { return false };
+    let word = word.trim_end();
+    rest.starts_with(' ')
+        && word.chars().count() >= 3
+        && word.chars().all(char::is_alphabetic)
+        && !["warning", "hint", "note"].contains(&word)
+}
+
+/// A fetch or a pull in a language other than English.
+fn every_line_is_known(lines: &Lines) -> bool {
+    let lines: Vec<_> = lines.local().map(|(_, line)| line).collect();
+    let mut next_is_update = lines.iter().skip(1).map(|line| line.update);
+    let known = |line: &LineView<'_>| {
+        let is_header = next_is_update.next() == Some(true) && names_a_url(line.text);
+        line.update
+            || is_header
+            || is_progress(line.text)
+            || is_diffstat(line.text)
+            || MERGED.iter().any(|words| line.lower.starts_with(words))
+            || language::SUCCESSES.iter().any(|words| contains_in_order(line.lower, words))
+    };
+    lines.iter().all(known)
+}
+
+/// `From URL`, whatever the word for it.
+fn names_a_url(line: &str) -> bool {
+    line.split_whitespace().any(|word| word.contains(['/', ':']) && word.len() > 3)
+}
+
+/// `…: 100% (3/3)`, and `… (1/2)` of a rebase.
+fn is_progress(line: &str) -> bool {
+    let is_count = |word: &str| {
+        let word = word.trim_end_matches([',', '.', ')']).trim_start_matches('(');
+        word.split_once('/').is_some_and(|(done, all)| {
+            [done, all]
+                .iter()
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+        })
+    };
+    line.split_whitespace().any(|word| word.starts_with('(') && is_count(word))
+}
+
+/// `f | 2 +-`, `1 file changed, …` and `create mode …`: git does not translate them.
+fn is_diffstat(line: &str) -> bool {
+    let is_number = |word: Option<&str>| {
+        word.is_some_and(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let of_a_file = line.rsplit_once(" | ").is_some_and(|(_, counts)| {
+        let mut words = counts.split_whitespace();
+        matches!(words.next(), Some("Bin")) || is_number(counts.split_whitespace().next())
+    });
+    let of_all = is_number(line.split(' ').next())
+        && (line.contains(" file changed") || line.contains(" files changed"));
+    let of_a_mode = ["create mode ", "delete mode ", "rename ", "mode change ", "copy "]
+        .iter()
+        .any(|start| line.starts_with(start));
+    of_a_file || of_all || of_a_mode
+}
