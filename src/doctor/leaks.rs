@@ -13,6 +13,7 @@ use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::resource::file::{self, Kind};
+use crate::resource::place::Obstacle;
 use crate::variables::{self, observed};
 
 /// What marks a credential wherever it stands: how the vendors' tokens begin, and the armour of a
@@ -55,9 +56,16 @@ pub fn remotes(context: &Context) -> Judgement {
         .iter()
         .filter_map(|config| Some(config.parent()?.with_file_name(".gitmodules")));
     let files = search.configs.iter().cloned().chain(modules).chain(context.home.git_reads.clone());
+    let mut too_large = None;
     let leaks: Vec<_> = files
         .flat_map(|path| {
-            let content = file::observe(&path, Kind::Shared).ok().flatten();
+            let content = match file::observe(&path, Kind::Shared) {
+                Err(obstacle @ Obstacle::TooLarge(_)) => {
+                    too_large.get_or_insert(obstacle.finding(&path).summary);
+                    None
+                }
+                content => content.ok().flatten(),
+            };
             let leaks = content.map(|content| credentials::of(&content.bytes)).unwrap_or_default();
             let shown = context.home.shown(&path);
             leaks.into_iter().map(move |leak| {
@@ -74,6 +82,9 @@ pub fn remotes(context: &Context) -> Judgement {
             ),
         )
         .with(leaks);
+    }
+    if let Some(summary) = too_large {
+        return Judgement::unknown(summary, "a git configuration of an ordinary size");
     }
     if !search.complete {
         return Judgement::unknown(

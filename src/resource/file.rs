@@ -4,6 +4,7 @@
     reason = "this is the room that opens, writes and removes files"
 )]
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,10 +17,33 @@ use zeroize::Zeroizing;
 
 use super::attributes;
 pub use super::place::Kind;
-use super::place::{Obstacle, READ_CAP, check_file, check_folder, check_path};
+use super::place::{Obstacle, check_file, check_folder, check_path};
 
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
 pub const TEMPORARY: &str = ".pushready-tmp-";
+
+/// The most that is read of our own files, the binary in the state folder included.
+const OWN_LIMIT: u64 = 256 << 20;
+/// Of `.claude.json`, in which Claude Code keeps the history of every project. Its values are
+/// located, not decoded.
+const CLAUDE_JSON_LIMIT: u64 = 16 << 20;
+/// Of JSON and TOML, which take up to forty times their size when they are decoded.
+const DOCUMENT_LIMIT: u64 = 1 << 20;
+/// Of all other files: git's configurations take up to fifteen times their size, and those of ssh
+/// and known_hosts are read line by line. The largest in the field have some hundred kilobytes.
+const FILE_LIMIT: u64 = 4 << 20;
+
+/// The most that is read of a file, so that no file of others makes pushready take more memory than
+/// a small workspace has.
+fn limit(path: &Path, kind: Kind) -> u64 {
+    let extension = path.extension().and_then(OsStr::to_str);
+    match path.file_name().and_then(OsStr::to_str) {
+        _ if kind == Kind::Own => OWN_LIMIT,
+        Some(".claude.json") => CLAUDE_JSON_LIMIT,
+        _ if matches!(extension, Some("json" | "toml")) => DOCUMENT_LIMIT,
+        _ => FILE_LIMIT,
+    }
+}
 
 /// A regular file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +55,16 @@ pub struct Content {
 
 /// What stands at `path`: `None` if nothing does.
 pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
+    observe_up_to(limit(path, kind), path, kind)
+}
+
+/// The same with another limit of bytes.
+pub fn observe_up_to(limit: u64, path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     if kind == Kind::Secret {
         check_path(path)?;
         check_folder(path)?;
     }
-    read(path, kind)
+    read(limit, path, kind)
 }
 
 /// The text of a file that others write: empty where there is none that can be read. A FIFO does
@@ -45,7 +74,7 @@ pub fn text(path: &Path) -> String {
     content.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default()
 }
 
-fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
+fn read(limit: u64, path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     let flags = if kind == Kind::Shared { OFlags::empty() } else { OFlags::NOFOLLOW };
     let before =
         match if kind == Kind::Shared { fs::metadata(path) } else { fs::symlink_metadata(path) } {
@@ -58,12 +87,16 @@ fn read(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     let file = open_for_reading(path, flags)?;
     let metadata = file.metadata()?;
     check_file(&metadata, kind)?;
-    if metadata.len() > READ_CAP {
-        return Err(Obstacle::TooLarge);
+    if metadata.len() > limit {
+        return Err(Obstacle::TooLarge(limit));
     }
     let mut bytes =
         Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
-    (&file).take(READ_CAP + 1).read_to_end(&mut bytes)?;
+    (&file).take(limit + 1).read_to_end(&mut bytes)?;
+    // it may have grown since its size was asked for
+    if bytes.len() as u64 > limit {
+        return Err(Obstacle::TooLarge(limit));
+    }
     Ok(Some(Content { bytes, mode: metadata.mode() & 0o7777 }))
 }
 
@@ -258,4 +291,34 @@ fn folder(path: &Path) -> io::Result<&Path> {
 /// Whether a file is a temporary one of ours, by its name.
 pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
     name.as_bytes().starts_with(TEMPORARY.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_file_has_a_limit() {
+        for (path, kind, expected) in [
+            ("/h/.claude.json", Kind::Shared, CLAUDE_JSON_LIMIT),
+            ("/h/.claude/settings.json", Kind::Shared, DOCUMENT_LIMIT),
+            ("/h/.codex/config.toml", Kind::Shared, DOCUMENT_LIMIT),
+            ("/h/.codex/auth.json", Kind::Secret, DOCUMENT_LIMIT),
+            ("/h/.gitconfig", Kind::Shared, FILE_LIMIT),
+            ("/h/app/.gitmodules", Kind::Shared, FILE_LIMIT),
+            ("/h/.local/state/pushready/bin/pushready", Kind::Own, OWN_LIMIT),
+            ("/h/.local/state/pushready/receipt.json", Kind::Own, OWN_LIMIT),
+        ] {
+            let path = Path::new(path);
+            assert_eq!(limit(path, kind), expected, "{}", path.display());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let file = File::create(&path).unwrap();
+        file.set_len(DOCUMENT_LIMIT).unwrap();
+        assert!(matches!(observe(&path, Kind::Shared), Ok(Some(_))));
+        file.set_len(DOCUMENT_LIMIT + 1).unwrap();
+        let refused = observe(&path, Kind::Shared);
+        assert!(matches!(refused, Err(Obstacle::TooLarge(DOCUMENT_LIMIT))), "{refused:?}");
+    }
 }

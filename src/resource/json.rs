@@ -31,22 +31,50 @@ impl<'a> Object<'a> {
 pub enum Trouble {
     /// The byte at which it is no JSON.
     Malformed(usize),
-    /// JSON, but no object.
+    /// JSON, but not an object.
     NotAnObject,
+    /// An object with more properties than are kept.
+    TooManyProperties,
 }
+
+/// An object of a client's configuration has some hundred properties; each that is kept takes ten
+/// times the bytes that an empty one has in the text.
+pub const MOST_PROPERTIES: usize = 100_000;
 
 /// The object that is the whole text.
 pub fn object(text: &str) -> Result<Object<'_>, Trouble> {
     let mut scanner = Scanner { text: text.as_bytes(), at: 0 };
     let range = scanner.document().ok_or(Trouble::Malformed(scanner.at))?;
-    object_at(text, range).ok_or(Trouble::NotAnObject)
+    scan_object(text, range)?.ok_or(Trouble::NotAnObject)
 }
 
-/// The object that stands at this place of a text in which a value stands there; of another value:
-/// none.
+/// The object at the place of a value in a text. `None`: the value is not an object, or one with
+/// more properties than are kept.
 pub fn object_at(text: &str, range: Range<usize>) -> Option<Object<'_>> {
-    let mut scanner = Scanner { text: text.as_bytes(), at: range.start };
+    scan_object(text, range).ok()?
+}
+
+fn scan_object(text: &str, range: Range<usize>) -> Result<Option<Object<'_>>, Trouble> {
     let mut properties = Vec::new();
+    let mut is_full = false;
+    let end = scan_properties(text, range.start, |property| {
+        is_full = properties.len() == MOST_PROPERTIES;
+        (!is_full).then(|| properties.push(property))
+    });
+    if is_full {
+        return Err(Trouble::TooManyProperties);
+    }
+    Ok(end.map(|end| Object { range: range.start..end, properties }))
+}
+
+/// Calls `keep` for each property of the object at `start`, until it returns `None`. Returns the
+/// end of the object.
+fn scan_properties<'a>(
+    text: &'a str,
+    start: usize,
+    mut keep: impl FnMut(Property<'a>) -> Option<()>,
+) -> Option<usize> {
+    let mut scanner = Scanner { text: text.as_bytes(), at: start };
     scanner.take(b'{')?;
     scanner.blanks();
     if scanner.take(b'}').is_none() {
@@ -54,7 +82,7 @@ pub fn object_at(text: &str, range: Range<usize>) -> Option<Object<'_>> {
             let name = scanner.name()?;
             let value = scanner.value()?;
             let range = name.start..value.end;
-            properties.push(Property { range, name: unescaped(text.get(name)?), value });
+            keep(Property { range, name: unescaped(text.get(name)?), value })?;
             scanner.blanks();
             if scanner.take(b',').is_none() {
                 break scanner.take(b'}')?;
@@ -62,7 +90,7 @@ pub fn object_at(text: &str, range: Range<usize>) -> Option<Object<'_>> {
             scanner.blanks();
         }
     }
-    Some(Object { range: range.start..scanner.at, properties })
+    Some(scanner.at)
 }
 
 /// The line and column of a byte, each from 1.
@@ -257,6 +285,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_object_with_too_many_properties_is_refused() {
+        let of = |count| format!("{{{}}}", vec!["\"\":0"; count].join(","));
+        let full = of(MOST_PROPERTIES);
+        assert_eq!(object(&full).map(|object| object.properties.len()), Ok(MOST_PROPERTIES));
+        let over = of(MOST_PROPERTIES + 1);
+        assert_eq!(object(&over), Err(Trouble::TooManyProperties));
+        assert_eq!(object_at(&over, 0..over.len()), None);
+        // a value is stepped over, whatever it has in it
+        assert!(object(&format!("{{\"a\":{over}}}")).is_ok());
+    }
+
     /// Pieces in any order: seldom JSON. And JSON with one piece of it changed: often.
     fn texts() -> impl Strategy<Value = String> {
         const PIECES: &[&str] = &[
@@ -361,6 +401,7 @@ mod tests {
                 Ok(_) => 'o',
                 Err(Trouble::NotAnObject) => 'v',
                 Err(Trouble::Malformed(_)) => 'x',
+                Err(Trouble::TooManyProperties) => panic!("{text}"),
             };
             assert_eq!(ours, verdict, "{text}");
         }

@@ -7,7 +7,7 @@ use super::edit::{Before, Edit, EditVerdict, FileChange, Resource, Undo};
 use super::file::{Content, Kind};
 use super::place::Obstacle;
 use super::rewrite::New;
-use super::{block, keys, remote};
+use super::{block, json, keys, remote};
 use crate::catalogue::Finding;
 use crate::error::shell;
 
@@ -282,6 +282,9 @@ impl Resource {
         self.malformed(&match refusal {
             keys::KeyError::Malformed { line, column } => format!("line {line}, column {column}"),
             keys::KeyError::NoObject => "it is not a JSON object".to_owned(),
+            keys::KeyError::TooManyProperties => {
+                format!("an object in it has more than {} properties", json::MOST_PROPERTIES)
+            }
             keys::KeyError::NotAnObject(key) => format!("`{key}` is not an object"),
         })
     }

@@ -33,6 +33,8 @@ pub enum KeyError {
     Malformed { line: usize, column: usize },
     /// JSON, but no object.
     NoObject,
+    /// An object with more properties than are kept.
+    TooManyProperties,
     /// Something else than an object stands at this key, where one is needed.
     NotAnObject(String),
 }
@@ -191,6 +193,7 @@ fn removal(holders: &[Object], way: &[Property], made: usize) -> Range<usize> {
 fn parse(text: &str) -> Result<Object<'_>, KeyError> {
     json::object(text).map_err(|trouble| match trouble {
         Trouble::NotAnObject => KeyError::NoObject,
+        Trouble::TooManyProperties => KeyError::TooManyProperties,
         Trouble::Malformed(at) => {
             let (line, column) = json::place(text.as_bytes(), at);
             KeyError::Malformed { line, column }

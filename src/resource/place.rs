@@ -12,9 +12,6 @@ use super::attributes::{Acl, Named};
 use crate::catalogue::{Code, Finding};
 use crate::error::{fix_for, shell};
 
-/// Nothing that we read whole is larger, our own binary included.
-pub const READ_CAP: u64 = 256 * 1024 * 1024;
-
 /// How a file that we write is to be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,7 +52,8 @@ pub enum Obstacle {
     NotUtf8,
     /// Its place depends on the folder in which a program is started.
     NotAbsolute,
-    TooLarge,
+    /// Larger than this many bytes, which is the most that is read of such a file.
+    TooLarge(u64),
     /// What stands where the lock of the file is to be.
     Lock(PathBuf, Box<Self>),
     Io(io::Error),
@@ -142,8 +140,8 @@ impl Obstacle {
                 "set an absolute path: in CODEX_HOME for Codex, in CLAUDE_CONFIG_DIR for Claude Code"
                     .to_owned(),
             ),
-            Self::TooLarge => (
-                format!("`{path}` is larger than {} MiB", READ_CAP >> 20),
+            Self::TooLarge(limit) => (
+                format!("`{path}` is larger than {} MiB", limit >> 20),
                 format!("move it away: `mv {word} {word}.away`"),
             ),
             Self::Lock(lock, obstacle) => obstacle.explain(lock),

@@ -52,6 +52,11 @@ impl Reader<'_> {
                 return self.refuse(&Subject::DeployKeys, via, None, malformed(summary, fix));
             }
         };
+        if pairs.len() > MOST_ENTRIES {
+            let summary = format!("{via} names more than {MOST_ENTRIES} repositories");
+            let finding = malformed(summary, "name the repositories of this workspace only");
+            return self.refuse(&Subject::DeployKeys, via, None, finding);
+        }
         if !repairs.is_empty() {
             self.warn(format!("deploy keys: repaired: {} (in {via})", repairs.join(", ")));
         }

@@ -13,26 +13,33 @@ use crate::error::{Error, Exit, Result};
 use crate::variables::{self, PREFIX, Variable};
 
 const LONGEST: usize = 48;
+/// So many names that are not read are printed one by one.
+const MOST_PRINTED: usize = 10;
 
 impl Reader<'_> {
-    /// Tells what stands in the environment under our prefix, and what is left of standard input,
-    /// that nobody reads.
+    /// Warns of variables with our prefix, and of names on standard input, that are not read.
     pub(super) fn misnamed(&mut self) {
         let read = |name: &str| variables::INSTALLER.contains(&name) || is_read(name);
-        let in_environment: Vec<_> =
-            self.env.names().filter(|name| name.starts_with(PREFIX)).collect();
-        for name in in_environment.into_iter().filter(|name| !read(name)) {
-            let fix = suggestion_for(&name);
-            self.warn(format!("{} is ignored: {fix}", shown_name(&name)));
+        let in_environment = self.env.names().filter(|name| name.starts_with(PREFIX));
+        let unread: Vec<_> = in_environment.filter(|name| !read(name)).collect();
+        for name in unread.iter().take(MOST_PRINTED) {
+            let fix = suggestion_for(name);
+            self.warn(format!("{} is ignored: {fix}", shown_name(name)));
         }
-        let on_stdin: Vec<_> =
-            self.stdin.keys().filter(|name| !serves_on_stdin(name)).cloned().collect();
-        for name in on_stdin {
-            let fix = suggestion_on_stdin(&name);
-            self.warn(format!(
-                "standard input names {}, which is ignored: {fix}",
-                shown_name(&name)
-            ));
+        self.warn_of_more(&unread, "variables that start with PUSHREADY_");
+        let on_stdin = self.stdin.keys().filter(|name| !serves_on_stdin(name));
+        let unread: Vec<_> = on_stdin.cloned().collect();
+        for name in unread.iter().take(MOST_PRINTED) {
+            let fix = suggestion_on_stdin(name);
+            let shown = shown_name(name);
+            self.warn(format!("standard input names {shown}, which is ignored: {fix}"));
+        }
+        self.warn_of_more(&unread, "names on standard input");
+    }
+
+    fn warn_of_more(&mut self, names: &[String], what: &str) {
+        if let Some(more) = names.len().checked_sub(MOST_PRINTED).filter(|more| *more > 0) {
+            self.warn(format!("{more} more {what} are ignored"));
         }
     }
 }

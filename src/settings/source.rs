@@ -1,7 +1,7 @@
 //! What a source holds, read and unwrapped: a file, a base64 text, a JSON object.
 #![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read as _;
@@ -60,13 +60,7 @@ pub(super) fn source_file(path: &Path, malformed: Code) -> Option<Source> {
         let fix = "name a regular file that this user can read, or unset the variable";
         Some(Err(Finding::new(malformed, summary, fix)))
     };
-    // before it is read: a wrong path may name gigabytes
-    if std::fs::metadata(path)
-        .is_ok_and(|metadata| metadata.is_file() && metadata.len() > SOURCE_CAP)
-    {
-        return refused(format!("`{}` is larger than {} MiB", path.display(), SOURCE_CAP >> 20));
-    }
-    match file::observe(path, Kind::Shared) {
+    match file::observe_up_to(SOURCE_CAP, path, Kind::Shared) {
         Ok(content) => text(&content?.bytes, malformed),
         Err(obstacle) => refused(obstacle.finding(path).summary),
     }
@@ -184,8 +178,9 @@ impl<'de> Deserialize<'de> for Pairs {
                 mut map: A,
             ) -> std::result::Result<Pairs, A::Error> {
                 let mut pairs: Vec<(String, Value)> = Vec::new();
+                let mut names = HashSet::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if pairs.iter().any(|(known, _)| *known == name) {
+                    if !names.insert(name.clone()) {
                         return Err(serde::de::Error::custom("a name is given twice"));
                     }
                     pairs.push((name, value));

@@ -439,3 +439,35 @@ fn a_folder_above_that_others_may_write_is_refused() {
         }
     });
 }
+
+/// What a repository or another program leaves may be of any size: it is named, and not read.
+#[test]
+fn a_file_of_an_absurd_size_is_named_and_not_read() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("app");
+        let large = |path: &str, megabytes: u64| {
+            ws.write(path, "", 0o600);
+            let file = fs::File::options().write(true).open(ws.home().join(path)).unwrap();
+            file.set_len(megabytes << 20).unwrap();
+        };
+        let removed = |path: &str| fs::remove_file(ws.home().join(path)).unwrap();
+        large(".codex/config.toml", 2);
+        ws.set_mode(".codex", 0o700);
+        at_once(codex(ws).env("PUSHREADY_TRUSTED_FOLDERS", "~/app"))
+            .fails(1)
+            .stdout_has("`/home/coder/.codex/config.toml` is larger than 1 MiB");
+        at_once(ws.pushready(&["doctor", "--offline"]))
+            .stdout_has("`/home/coder/.codex/config.toml` is larger than 1 MiB");
+        removed(".codex/config.toml");
+        large(".ssh/config", 5);
+        ws.set_mode(".ssh", 0o700);
+        at_once(keyed(ws, &key))
+            .fails(1)
+            .stdout_has("`/home/coder/.ssh/config` is larger than 4 MiB");
+        removed(".ssh/config");
+        ws.cmd("git").args(["init", "--quiet", "app"]).run().success();
+        large("app/.gitmodules", 90);
+        at_once(ws.pushready(&["doctor", "--offline", "--only", "leaks.remotes"]))
+            .stdout_has("`/home/coder/app/.gitmodules` is larger than 4 MiB");
+    });
+}

@@ -183,6 +183,7 @@ fn trusted_folders(context: &Context, text: &str, config: &Object) -> Vec<Judgem
 enum Fault<'a> {
     Malformed { line: usize, column: usize },
     NotAnObject,
+    TooManyProperties,
     Unreadable(&'a Obstacle),
 }
 
@@ -195,6 +196,7 @@ fn read(text: &Result<String, Obstacle>) -> Result<Option<Object<'_>>, Fault<'_>
     match json::object(text) {
         Ok(config) => Ok(Some(config)),
         Err(Trouble::NotAnObject) => Err(Fault::NotAnObject),
+        Err(Trouble::TooManyProperties) => Err(Fault::TooManyProperties),
         Err(Trouble::Malformed(at)) => {
             let (line, column) = json::place(text.as_bytes(), at);
             Err(Fault::Malformed { line, column })
@@ -211,6 +213,9 @@ impl Fault<'_> {
                 format!("does not parse at line {line}, column {column}")
             }
             Self::NotAnObject => "does not contain a JSON object".to_owned(),
+            Self::TooManyProperties => {
+                format!("has an object with more than {} properties", json::MOST_PROPERTIES)
+            }
         };
         let fix = Fix::edit(path, "fix it, or restore a copy from ~/.claude/backups");
         let summary = format!(".claude.json {what}: Claude Code does not start");

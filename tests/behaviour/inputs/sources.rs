@@ -377,3 +377,19 @@ fn a_seed_folder_that_is_named_and_not_there_is_told() {
         ws.set_mode("closed", 0o700);
     });
 }
+
+/// 330,000 names took two minutes.
+#[test]
+fn standard_input_of_many_names_is_read_at_once() {
+    sandbox(|ws| {
+        let token = format!("sk-ant-oat01-{}", "x".repeat(60));
+        let names: String = (0..330_000).map(|number| format!("\"n{number}\":1,")).collect();
+        let stdin = format!("{{{names}\"PUSHREADY_CLAUDE_OAUTH_TOKEN\":\"{token}\"}}");
+        let apply = ws.pushready(&["apply", "--stdin"]).stdin(stdin).wrapped_in("timeout", ["20"]);
+        apply
+            .run()
+            .success()
+            .stdout_has("standard input names `n0`, which is ignored")
+            .stdout_has("329990 more names on standard input are ignored");
+    });
+}
