@@ -237,10 +237,7 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
         )),
         Ok(output) => Err(Finding::new(
             Code::SshConfigInvalid,
-            format!(
-                "ssh cannot start: {}",
-                output.stderr.lines().next().unwrap_or("no message").escape_debug()
-            ),
+            format!("ssh cannot start: {}", output.first_error()),
             "run `ssh -G host` and fix what it names",
         )),
         Err(Failure::Missing) => Err(Finding::new(

@@ -2,14 +2,14 @@
 //! the one around the current folder, or with `--all` every one.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Search};
-use crate::git_cli::effective_config::{GitSettings, Setting};
-use crate::process::{self, Failure, Output, Program};
+use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
+use crate::git_cli::{Place, remotes};
+use crate::process::{Failure, Output};
 use crate::resource::file::{self, Kind};
 use crate::resource::remote;
 use crate::state::receipt::Desired;
@@ -29,7 +29,7 @@ pub struct InView {
     /// The current folder lies in it.
     pub is_current: bool,
     pub urls: Vec<StoredUrl>,
-    settings: OnceLock<GitSettings>,
+    config: OnceLock<EffectiveConfig>,
     listed: OnceLock<Said>,
 }
 
@@ -148,21 +148,24 @@ impl InView {
             folder: folder.to_owned(),
             is_current,
             urls: urls.collect(),
-            settings: OnceLock::new(),
+            config: OnceLock::new(),
             listed: OnceLock::new(),
         }
     }
 
-    /// git's configuration as it counts in the clone.
-    pub fn settings(&self) -> &GitSettings {
-        self.settings.get_or_init(|| GitSettings::ask(&self.folder, PATIENCE))
+    /// Where git is asked about it: variables that name a repository name the current one.
+    fn place(&self) -> Place<'_> {
+        if self.is_current { Place::AsAgent(&self.folder) } else { Place::Clone(&self.folder) }
+    }
+
+    /// git's effective configuration in the clone.
+    pub fn config(&self) -> &EffectiveConfig {
+        self.config.get_or_init(|| EffectiveConfig::ask(self.place(), PATIENCE))
     }
 
     /// What `git remote --verbose` prints in it.
     pub fn listed(&self) -> &Said {
-        self.listed.get_or_init(|| {
-            process::run(harmless_git(&self.folder, &["remote", "--verbose"]), PATIENCE)
-        })
+        self.listed.get_or_init(|| remotes::list(self.place(), PATIENCE))
     }
 
     /// What its remotes of this repository name for the server to run in the place of `program`,
@@ -172,9 +175,11 @@ impl InView {
         repository: &Repository,
         key: &str,
         program: &str,
-    ) -> Option<&Setting> {
-        let remotes =
-            self.listed().as_ref().map_or_else(|_| Vec::new(), |output| effective(&output.stdout));
+    ) -> Option<&ConfigValue> {
+        let remotes = self
+            .listed()
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |output| remotes::parse(&output.stdout));
         let leads = |url: &String| {
             let url = GitUrl::parse(url).ok();
             url.as_ref().and_then(GitUrl::repository).is_some_and(|named| is_of(repository, named))
@@ -183,7 +188,7 @@ impl InView {
             let mut remotes = remotes.iter().filter(|remote| remote.name == name);
             remotes.any(|remote| leads(&remote.fetch) || remote.push.iter().any(leads))
         };
-        self.settings().under("remote.").find(|setting| {
+        self.config().under("remote.").find(|setting| {
             let name = setting.key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(key));
             name.is_some_and(is_of_it) && setting.value.as_deref() != Some(program)
         })
@@ -193,7 +198,7 @@ impl InView {
     fn effective(&self) -> Vec<GitUrl> {
         match self.listed() {
             Ok(output) if output.status.success() => {
-                let remotes = effective(&output.stdout);
+                let remotes = remotes::parse(&output.stdout);
                 let urls = remotes
                     .iter()
                     .flat_map(|remote| [&remote.fetch].into_iter().chain(&remote.push));
@@ -209,81 +214,8 @@ impl InView {
     }
 }
 
-/// git in a folder, with nothing that the folder's repository could make it execute.
-pub fn harmless_git(folder: &Path, arguments: &[&str]) -> Command {
-    let mut git = process::command(Program::Git);
-    // core.fsmonitor and hooks are commands that a repository can set
-    git.args([
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "protocol.ext.allow=never",
-    ]);
-    git.args(arguments).current_dir(folder);
-    git
-}
-
 /// The folder itself, if it lies in a clone, and that clone's configuration.
 fn around(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     let git = folder.ancestors().find_map(clones::git_folder)?;
     Some((folder.to_owned(), git.join("config")))
-}
-
-/// The remotes as `git remote -v` prints them: what git makes of the URLs, for fetching and for
-/// pushing.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Effective {
-    pub name: String,
-    pub fetch: String,
-    pub push: Vec<String>,
-}
-
-/// Reads what `git remote -v` printed. Pure.
-pub fn effective(text: &str) -> Vec<Effective> {
-    let mut remotes: Vec<Effective> = Vec::new();
-    for line in text.lines() {
-        let Some((name, rest)) = line.split_once('\t') else { continue };
-        // of a partial clone, its filter follows
-        let Some((url, push)) = [(" (fetch)", false), (" (push)", true)]
-            .into_iter()
-            .find_map(|(mark, push)| Some((rest.rsplit_once(mark)?.0, push)))
-        else {
-            continue;
-        };
-        if !push {
-            remotes.push(Effective {
-                name: name.to_owned(),
-                fetch: url.to_owned(),
-                push: Vec::new(),
-            });
-        } else if let Some(remote) = remotes.last_mut().filter(|remote| remote.name == name) {
-            remote.push.push(url.to_owned());
-        }
-    }
-    remotes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn remotes_are_read_as_git_prints_them() {
-        let text = "origin\tgit@h:o/r.git (fetch) [blob:none]\norigin\tgit@h:o/r.git (push)\norigin\t/a b (push)\n\
-                    up\thttps://h/o/r (fetch)\nup\tno_push (push)\nodd\n";
-        let remote = |name: &str, fetch: &str, push: &[&str]| Effective {
-            name: name.to_owned(),
-            fetch: fetch.to_owned(),
-            push: push.iter().map(|url| (*url).to_owned()).collect(),
-        };
-        assert_eq!(
-            effective(text),
-            [
-                remote("origin", "git@h:o/r.git", &["git@h:o/r.git", "/a b"]),
-                remote("up", "https://h/o/r", &["no_push"]),
-            ]
-        );
-    }
 }

@@ -1,6 +1,6 @@
 //! What the checks see: facts that are gathered once, and the deadlines of what they run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,9 @@ use crate::apply::plan::{Plan, Planned};
 use crate::catalogue::Code;
 use crate::env::Env;
 use crate::git::url::{GitUrl, Repository};
-use crate::git_cli::config_error::Complaint;
-use crate::git_cli::effective_config::GitSettings;
+use crate::git_cli::Place;
+use crate::git_cli::config_error::ConfigError;
+use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
 use crate::resource::Undo;
 use crate::resource::entry::EntryName;
@@ -85,11 +86,11 @@ pub struct Context<'a> {
 pub struct Facts {
     pub git: OnceLock<git::Facts>,
     /// What git reports about its configuration outside of any clone.
-    pub git_complaint: OnceLock<Option<Complaint>>,
+    pub git_config_error: OnceLock<Option<ConfigError>>,
     /// Whether git is configured not to use ssh.
     pub ssh_forbidden: OnceLock<bool>,
     /// git's configuration outside of any clone.
-    pub git_outside: OnceLock<GitSettings>,
+    pub git_outside: OnceLock<EffectiveConfig>,
     pub ssh: ssh::Facts,
     pub codex: OnceLock<codex::Facts>,
     pub claude: OnceLock<claude::Facts>,
@@ -117,25 +118,25 @@ impl Context<'_> {
         self.plan.items.iter().find(|planned| planned.item.subject == *subject)
     }
 
-    /// What git has against its configuration outside of any clone, so that it works nowhere.
-    pub fn git_complaint(&self) -> Option<&Complaint> {
+    /// What is wrong with git's configuration outside of any clone, so that git works nowhere.
+    pub fn git_config_error(&self) -> Option<&ConfigError> {
         self.facts
-            .git_complaint
-            .get_or_init(|| Complaint::of_home(self.home, self.deadline(LOCAL)))
+            .git_config_error
+            .get_or_init(|| ConfigError::ask(self.home, self.deadline(LOCAL)))
             .as_ref()
     }
 
     /// git's configuration as it counts outside of any clone.
-    pub fn git_settings(&self) -> &GitSettings {
+    pub fn git_config(&self) -> &EffectiveConfig {
         self.facts
             .git_outside
-            .get_or_init(|| GitSettings::ask(Path::new("/"), self.deadline(LOCAL)))
+            .get_or_init(|| EffectiveConfig::ask(Place::Outside, self.deadline(LOCAL)))
     }
 
     /// The same in the first of a repository's clones, which is the current one if that is among
     /// them; outside, if there is none.
-    pub fn git_settings_in<'s>(&'s self, clones: &[&'s InView]) -> &'s GitSettings {
-        clones.first().map_or_else(|| self.git_settings(), |clone| clone.settings())
+    pub fn git_config_in<'s>(&'s self, clones: &[&'s InView]) -> &'s EffectiveConfig {
+        clones.first().map_or_else(|| self.git_config(), |clone| clone.config())
     }
 
     /// How a clone in view names a repository that has no key.

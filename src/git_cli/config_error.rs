@@ -1,35 +1,36 @@
-//! What git has against its own configuration. It reads all of it before anything else, so with one
-//! bad line no command of its works (config.c, die_bad_number and git_die_config; exit status 128).
+//! What is wrong with git's configuration. git reads all of it before anything else, so with one bad
+//! line no git command works (config.c, die_bad_number and git_die_config; exit status 128).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Place;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::home::Home;
-use crate::process::{self, Failure, Program};
+use crate::process::{self, Failure, Output};
 use crate::resource::place;
 
 /// Far longer than git reads files.
-const PATIENCE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
-    /// Of a clone's own file git gives the path from the top of the work tree. `None`: it stands
-    /// in a variable of the environment, or git does not say where.
+pub struct ConfigError {
+    /// git names a clone's own file by its path from the top of the work tree. `None`: the value
+    /// is in a variable of the environment, or git does not name the file.
     pub file: Option<PathBuf>,
     pub line: Option<usize>,
-    /// The variable whose value git does not take.
+    /// The variable whose value git rejects.
     key: Option<String>,
-    /// It is not that git says something: something else than a file stands in the place of
-    /// `file`, or of one that git is led to, and no command ends.
-    standing: bool,
-    /// The line in which git says so.
-    pub said: String,
+    /// git prints nothing: `file`, or a file that its configuration includes, is not a regular
+    /// file, and no git command ends.
+    blocking: bool,
+    /// The line in which git reports it.
+    pub message: String,
 }
 
-/// Which commands of git's end with it.
+/// Which git commands fail.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope {
     Everywhere,
@@ -37,10 +38,10 @@ pub enum Scope {
     Clone,
 }
 
-impl Complaint {
-    /// Finds it in what any command of git's printed on standard error. Pure.
+impl ConfigError {
+    /// Finds it in what any git command printed on standard error. Pure.
     pub fn parse(stderr: &str) -> Option<Self> {
-        let said = stderr.lines().find(|line| {
+        let message = stderr.lines().find(|line| {
             line.strip_prefix("fatal: ").is_some_and(|fatal| {
                 [
                     "bad config line ",
@@ -57,66 +58,65 @@ impl Complaint {
             })
         })?;
         let number = |after: &str| {
-            let digits = said.split_once(after)?.1.split(|c: char| !c.is_ascii_digit()).next()?;
+            let digits =
+                message.split_once(after)?.1.split(|c: char| !c.is_ascii_digit()).next()?;
             digits.parse().ok()
         };
-        let key =
-            ["bad config variable '", "' for '"].iter().find_map(|before| said.split_once(before));
+        let key = ["bad config variable '", "' for '"]
+            .iter()
+            .find_map(|before| message.split_once(before));
         Some(Self {
-            file: file(said).map(PathBuf::from),
+            file: file(message).map(PathBuf::from),
             line: number("bad config line ").or_else(|| number("' at line ")),
             key: key.and_then(|(_, rest)| Some(rest.split_once('\'')?.0.to_owned())),
-            standing: false,
-            said: said.to_owned(),
+            blocking: false,
+            message: message.to_owned(),
         })
     }
 
-    /// Something else than a file stands where git would read its global configuration: a FIFO
-    /// hangs every command.
-    pub fn standing(home: &Home) -> Option<Self> {
+    /// One of git's global configuration files is not a regular file: a FIFO blocks every command.
+    pub fn blocking(home: &Home) -> Option<Self> {
         let included = home.state.join("gitconfig");
         // `/dev/null` there means: no global configuration
         let mut read =
             home.git_reads.iter().chain([&included]).filter(|path| *path != Path::new("/dev/null"));
-        read.find_map(|path| Self::standing_at(home, path))
+        read.find_map(|path| Self::blocking_at(home, path))
     }
 
     /// The same of one file.
-    pub fn standing_at(home: &Home, path: &Path) -> Option<Self> {
+    pub fn blocking_at(home: &Home, path: &Path) -> Option<Self> {
         let what = place::not_a_file(path)?;
-        let said = format!("`{}` is {what}, not a regular file", home.shown(path));
-        Some(Self { file: Some(path.to_owned()), line: None, key: None, standing: true, said })
+        let message = format!("`{}` is {what}, not a regular file", home.shown(path));
+        Some(Self { file: Some(path.to_owned()), line: None, key: None, blocking: true, message })
     }
 
-    /// Every command of git's would hang on it.
-    pub fn is_standing(&self) -> bool {
-        self.standing
+    /// Every git command would wait for it.
+    pub fn is_blocking(&self) -> bool {
+        self.blocking
     }
 
     /// Asks git, outside of any clone, for something that takes its whole configuration.
-    pub fn of_home(home: &Home, deadline: Duration) -> Option<Self> {
-        if let Some(standing) = Self::standing(home) {
-            return Some(standing);
-        }
-        let mut git = process::command(Program::Git);
-        git.args(["var", "GIT_AUTHOR_IDENT"]).current_dir("/");
-        git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-        match process::run(git, deadline.min(PATIENCE)) {
-            Ok(output) if output.status.success() => None,
-            Ok(output) => Self::parse(&output.stderr),
-            Err(Failure::Deadline) => Some(Self::hung()),
-            Err(_) => None,
-        }
+    pub fn ask(home: &Home, deadline: Duration) -> Option<Self> {
+        Self::blocking(home).or_else(|| {
+            let mut git = super::command(Place::Outside);
+            git.args(["var", "GIT_AUTHOR_IDENT"]);
+            Self::judge(&process::run(git, deadline.min(DEADLINE)))
+        })
     }
 
-    /// No command of git's ends: it waits for a file that its configuration leads it to.
-    fn hung() -> Self {
-        Self {
-            file: None,
-            line: None,
-            key: None,
-            standing: true,
-            said: "git does not end".to_owned(),
+    /// What the answer of git shows. Pure.
+    fn judge(answer: &Result<Output, Failure>) -> Option<Self> {
+        match answer {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Self::parse(&output.stderr),
+            Err(Failure::Deadline) => Some(Self {
+                file: None,
+                line: None,
+                key: None,
+                blocking: true,
+                message: "git does not end".to_owned(),
+            }),
+            Err(Failure::Missing | Failure::Io(_)) => None,
         }
     }
 
@@ -125,10 +125,10 @@ impl Complaint {
         Self { file: self.file.map(|file| top.join(file)), ..self }
     }
 
-    /// A line in a file of a clone that breaks git's grammar, as git would say it.
-    pub fn at(file: &Path, line: usize) -> Self {
-        let said = format!("fatal: bad config line {line} in file {}", file.display());
-        Self { file: Some(file.to_owned()), line: Some(line), key: None, standing: false, said }
+    /// A line in a file of a clone that breaks git's grammar, in the words of git.
+    pub fn in_file(file: &Path, line: usize) -> Self {
+        let message = format!("fatal: bad config line {line} in file {}", file.display());
+        Self { file: Some(file.to_owned()), line: Some(line), key: None, blocking: false, message }
     }
 
     pub fn finding(&self, home: &Home, scope: Scope) -> Finding {
@@ -136,19 +136,19 @@ impl Complaint {
             Scope::Everywhere => "",
             Scope::Clone => " in that clone",
         };
-        if let Some(file) = self.file.as_ref().filter(|_| self.standing) {
+        if let Some(file) = self.file.as_ref().filter(|_| self.blocking) {
             let word = shell(file);
             return Finding::new(
                 Code::GitConfigInvalid,
-                format!("{}, so no git command works{whose}", self.said),
+                format!("{}, so no git command works{whose}", self.message),
                 format!("move it away: `mv {word} {word}.away`"),
             );
         }
-        if self.standing {
+        if self.blocking {
             return Finding::new(
                 Code::GitConfigInvalid,
                 format!(
-                    "git reads its configuration and does not end, so no git command works{whose}"
+                    "git does not finish reading its configuration, so no git command works{whose}"
                 ),
                 "look at what it includes (`include.path`, `includeIf`): a FIFO, or a file on a mount that is gone",
             );
@@ -163,29 +163,29 @@ impl Complaint {
         };
         Finding::new(
             Code::GitConfigInvalid,
-            format!("git does not take {place}, so no git command works{whose}"),
-            self.cure(home),
+            format!("git rejects {place}, so no git command works{whose}"),
+            self.fix(home),
         )
     }
 
-    fn cure(&self, home: &Home) -> String {
+    fn fix(&self, home: &Home) -> String {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => {
-                format!("mend line {line} of `{}`, or take it out", home.shown(file))
+                format!("fix or remove line {line} of `{}`", home.shown(file))
             }
             (Some(file), None) => {
-                format!("mend `{}`: a git command says what is wrong there", home.shown(file))
+                format!("fix `{}`: any git command prints what is wrong there", home.shown(file))
             }
             (None, _) if self.is_in_environment() => {
-                "mend or unset GIT_CONFIG_COUNT with its GIT_CONFIG_KEY_… and GIT_CONFIG_VALUE_…, or \
+                "fix or unset GIT_CONFIG_COUNT with its GIT_CONFIG_KEY_… and GIT_CONFIG_VALUE_…, or \
                  GIT_CONFIG_PARAMETERS"
                     .to_owned()
             }
-            (None, _) => format!("`{}` names the file: mend the value there", self.search().join(" ")),
+            (None, _) => format!("`{}` names the file: fix the value there", self.search().join(" ")),
         }
     }
 
-    /// The command that shows where it stands, which git itself did not say.
+    /// The command that names the file, where git itself did not.
     fn search(&self) -> Vec<&str> {
         // a subsection may hold anything
         let plain = |key: &&str| {
@@ -198,19 +198,19 @@ impl Complaint {
     }
 
     fn is_in_environment(&self) -> bool {
-        self.said.contains("command-line config") || self.said.contains("in command line")
+        self.message.contains("command-line config") || self.message.contains("in command line")
     }
 }
 
 /// `… in file /p`, `… in file '/p' at line 3`, `… in file /p: invalid unit`.
-fn file(said: &str) -> Option<&str> {
-    let rest = said.split_once(" in file ")?.1;
+fn file(message: &str) -> Option<&str> {
+    let rest = message.split_once(" in file ")?.1;
     if let Some((quoted, _)) =
         rest.strip_prefix('\'').and_then(|rest| rest.rsplit_once("' at line "))
     {
         return Some(quoted);
     }
-    Some(if said.contains("config value '") {
+    Some(if message.contains("config value '") {
         rest.rsplit_once(": ").map_or(rest, |(file, _)| file)
     } else {
         rest
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     /// What the installed git prints about a global configuration, and what is read from it.
-    fn complaint(config: &str) -> (tempfile::TempDir, String, Option<Complaint>) {
+    fn error_of(config: &str) -> (tempfile::TempDir, String, Option<ConfigError>) {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("a file"), config).unwrap();
         let output = Command::new("git")
@@ -237,13 +237,13 @@ mod tests {
             .output()
             .unwrap();
         let stderr = String::from_utf8(output.stderr.clone()).unwrap();
-        let complaint = Complaint::parse(&stderr);
-        assert!(complaint.is_none() || output.status.code() == Some(128), "{output:?}");
-        (home, stderr, complaint)
+        let error = ConfigError::parse(&stderr);
+        assert!(error.is_none() || output.status.code() == Some(128), "{output:?}");
+        (home, stderr, error)
     }
 
     #[test]
-    fn reads_what_git_says_of_a_line_and_of_a_value() {
+    fn reads_the_message_about_a_line_and_about_a_value() {
         for (config, line, key) in [
             ("[user]\n\tname = D\n[broken\n", Some(3), None),
             ("[a]\nb = \"unclosed\n", Some(2), None),
@@ -252,14 +252,14 @@ mod tests {
             ("[core]\n\tcompression = lots\n", None, Some("core.compression")),
             ("[core]\n\tfilemode = maybe\n", None, Some("core.filemode")),
         ] {
-            let (home, stderr, complaint) = complaint(config);
-            let complaint = complaint.unwrap_or_else(|| panic!("{config:?}: git accepts it"));
-            assert_eq!(complaint.line, line, "{config:?} {complaint:?}");
+            let (home, stderr, error) = error_of(config);
+            let error = error.unwrap_or_else(|| panic!("{config:?}: git accepts it"));
+            assert_eq!(error.line, line, "{config:?} {error:?}");
             // which of its messages name the file depends on its version
             let path = home.path().join("a file");
             let named = stderr.contains(path.to_str().unwrap());
-            assert_eq!(complaint.file, named.then_some(path), "{config:?} {complaint:?}");
-            assert_eq!(complaint.key.as_deref(), key, "{config:?} {complaint:?}");
+            assert_eq!(error.file, named.then_some(path), "{config:?} {error:?}");
+            assert_eq!(error.key.as_deref(), key, "{config:?} {error:?}");
         }
     }
 
@@ -295,18 +295,18 @@ mod tests {
                 Some("core.compression"),
             ),
         ] {
-            let complaint = Complaint::parse(message).unwrap();
-            assert_eq!(complaint.file.as_deref(), file.map(Path::new), "{message}");
-            assert_eq!(complaint.line, line, "{message}");
-            assert_eq!(complaint.key.as_deref(), key, "{message}");
+            let error = ConfigError::parse(message).unwrap();
+            assert_eq!(error.file.as_deref(), file.map(Path::new), "{message}");
+            assert_eq!(error.line, line, "{message}");
+            assert_eq!(error.key.as_deref(), key, "{message}");
         }
     }
 
     #[test]
-    fn who_has_no_name_has_no_bad_configuration() {
-        assert_eq!(complaint("[user]\n\tuseConfigOnly = true\n").2, None);
+    fn a_missing_name_is_not_a_config_error() {
+        assert_eq!(error_of("[user]\n\tuseConfigOnly = true\n").2, None);
         assert_eq!(
-            Complaint::parse(
+            ConfigError::parse(
                 "fatal: not a git repository (or any of the parent directories): .git"
             ),
             None
@@ -314,8 +314,28 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_a_shell_would_obey_is_in_no_command() {
-        let said = "fatal: bad boolean config value 'x' for 'branch.$(id).rebase'";
-        assert_eq!(Complaint::parse(said).unwrap().search().last(), Some(&"--list"));
+    fn a_key_with_shell_syntax_is_in_no_command() {
+        let message = "fatal: bad boolean config value 'x' for 'branch.$(id).rebase'";
+        assert_eq!(ConfigError::parse(message).unwrap().search().last(), Some(&"--list"));
+    }
+
+    #[test]
+    fn the_answer_of_git_is_judged() {
+        use std::os::unix::process::ExitStatusExt as _;
+        let answer = |code: i32, stderr: &str| {
+            let status = std::process::ExitStatus::from_raw(code << 8);
+            Ok(Output { status, stdout: String::new(), stderr: stderr.to_owned() })
+        };
+        let bad = "fatal: bad config line 3 in file /h/.gitconfig\n";
+        for (answer, blocking) in [
+            (answer(0, bad), None),
+            (answer(128, bad), Some(false)),
+            (answer(128, "fatal: unable to auto-detect email address\n"), None),
+            (Err(Failure::Deadline), Some(true)),
+            (Err(Failure::Missing), None),
+        ] {
+            let error = ConfigError::judge(&answer);
+            assert_eq!(error.map(|error| error.is_blocking()), blocking, "{answer:?}");
+        }
     }
 }

@@ -1,50 +1,64 @@
-//! git's configuration as it counts in a folder, asked of git itself: it runs nothing for that, and
+//! git's configuration as it counts in a place, asked of git itself: it runs nothing for that, and
 //! follows what is included.
 
-use std::path::Path;
 use std::time::Duration;
 
+use super::Place;
 use crate::git::url::Rule;
-use crate::process::{self, Program};
+use crate::process::{self, Failure, Output};
 
-/// All values, the last of a key being the one that counts.
+/// All values. The last one of a key counts.
 #[derive(Debug, Default)]
-pub struct GitSettings(Vec<Setting>);
+pub struct EffectiveConfig(Vec<ConfigValue>);
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// It is of the clone's own configuration: whoever wrote that chose it.
+pub struct ConfigValue {
+    /// It is in the clone's own configuration: whoever wrote that chose it.
     pub is_own: bool,
+    /// As git prints it: `file:/home/u/.gitconfig`, `command line:`.
+    pub origin: String,
     /// Section and name in small letters, as git prints them.
     pub key: String,
-    /// `None`: the key stands there without one.
+    /// `None`: the key is there without one.
     pub value: Option<String>,
 }
 
-impl GitSettings {
-    pub fn ask(folder: &Path, deadline: Duration) -> Self {
-        let mut git = process::command(Program::Git);
-        git.args(["config", "--null", "--show-scope", "--list"]);
-        git.current_dir(folder).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-        process::run(git, deadline).map(|output| Self::read(&output.stdout)).unwrap_or_default()
+impl EffectiveConfig {
+    /// Empty where git does not print it.
+    pub fn ask(place: Place, deadline: Duration) -> Self {
+        let output = Self::output(place, deadline);
+        output.map(|output| Self::parse(&output.stdout)).unwrap_or_default()
     }
 
-    /// Reads what `git config --null --show-scope --list` printed. Pure.
-    fn read(listed: &str) -> Self {
-        let mut settings = Vec::new();
+    /// What git answers, for who needs to know why it does not.
+    pub fn output(place: Place, deadline: Duration) -> Result<Output, Failure> {
+        let mut git = super::command(place);
+        git.args(["config", "--null", "--show-scope", "--show-origin", "--list"]);
+        process::run(git, deadline)
+    }
+
+    /// Reads what `git config --null --show-scope --show-origin --list` printed. Pure.
+    pub fn parse(listed: &str) -> Self {
+        let mut values = Vec::new();
         let mut fields = listed.split_terminator('\0');
-        while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
+        while let (Some(scope), Some(origin), Some(entry)) =
+            (fields.next(), fields.next(), fields.next())
+        {
             let (key, value) = entry
                 .split_once('\n')
                 .map_or((entry, None), |(key, value)| (key, Some(value.to_owned())));
-            let is_own = matches!(scope, "local" | "worktree");
-            settings.push(Setting { is_own, key: key.to_owned(), value });
+            values.push(ConfigValue {
+                is_own: matches!(scope, "local" | "worktree"),
+                origin: origin.to_owned(),
+                key: key.to_owned(),
+                value,
+            });
         }
-        Self(settings)
+        Self(values)
     }
 
-    pub fn last(&self, key: &str) -> Option<&Setting> {
-        self.0.iter().rev().find(|setting| setting.key == key)
+    pub fn last(&self, key: &str) -> Option<&ConfigValue> {
+        self.0.iter().rev().find(|value| value.key == key)
     }
 
     pub fn text(&self, key: &str) -> Option<&str> {
@@ -52,39 +66,41 @@ impl GitSettings {
     }
 
     /// Those whose keys begin so.
-    pub fn under<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a Setting> {
-        self.0.iter().filter(move |setting| setting.key.starts_with(section))
+    pub fn under<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a ConfigValue> {
+        self.0.iter().filter(move |value| value.key.starts_with(section))
     }
 
-    /// The command in the place of ssh: whether it is the clone's own, and the text, if there is
-    /// one.
+    /// `core.sshCommand`: whether it is the clone's own, and the text, if there is one.
     pub fn ssh_command(&self) -> Option<(bool, Option<&str>)> {
         self.last("core.sshcommand")
-            .map(|setting| (setting.is_own, setting.value.as_deref().map(str::trim)))
+            .map(|value| (value.is_own, value.value.as_deref().map(str::trim)))
     }
 
-    /// Whether git is told not to use ssh (git-config(1), protocol.allow).
+    /// Whether git is configured not to use ssh (git-config(1), protocol.allow).
     pub fn forbids_ssh(&self) -> bool {
         self.text("protocol.ssh.allow").or_else(|| self.text("protocol.allow")) == Some("never")
     }
 
-    /// The rules for pushes alone.
-    pub fn push_rules(&self) -> Vec<Rule> {
-        let rule = |setting: &Setting| {
-            let base = setting.key.strip_prefix("url.")?.strip_suffix(".pushinsteadof")?.to_owned();
-            Some(Rule { base, prefix: setting.value.clone()? })
+    /// The rules of one kind, `insteadof` or `pushinsteadof`, less those of the file `except`.
+    pub fn url_rules(&self, kind: &str, except: Option<&str>) -> Vec<Rule> {
+        let is_kept =
+            |value: &&ConfigValue| except.is_none() || value.origin.strip_prefix("file:") != except;
+        let rule = |value: &ConfigValue| {
+            let (base, found) = value.key.strip_prefix("url.")?.rsplit_once('.')?;
+            let prefix = value.value.clone().filter(|_| found == kind)?;
+            Some(Rule { base: base.to_owned(), prefix })
         };
-        self.under("url.").filter_map(rule).collect()
+        self.under("url.").filter(is_kept).filter_map(rule).collect()
     }
 
-    /// Whether git wants more of a server at a push than the server offers in its first line.
+    /// Whether git needs more of a server at a push than the server offers in its first line.
     pub fn wants_more_than(&self, offered: &str) -> bool {
         let is_true = |text: &str| {
             ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
         };
         let signs = self
             .last("push.gpgsign")
-            .is_some_and(|setting| setting.value.as_deref().is_none_or(is_true));
+            .is_some_and(|value| value.value.as_deref().is_none_or(is_true));
         let sends = self.text("push.pushoption").is_some_and(|option| !option.is_empty());
         signs && !offered.contains("push-cert") || sends && !offered.contains("push-options")
     }
@@ -94,24 +110,44 @@ impl GitSettings {
 mod tests {
     use super::*;
 
+    fn parse(entries: &[[&str; 3]]) -> EffectiveConfig {
+        let listed: String = entries.iter().flatten().flat_map(|field| [*field, "\0"]).collect();
+        EffectiveConfig::parse(&listed)
+    }
+
     #[test]
-    fn settings_are_read_as_git_lists_them() {
-        let settings = GitSettings::read(
-            "system\0core.sshcommand\nssh -4\0global\0ssh.variant\nsimple\0local\0core.sshcommand\n a\nb\0global\0push.gpgsign\0\
-             global\0url.https://h/.pushinsteadof\ngit@h:\0global\0protocol.allow\nnever\0",
-        );
-        assert_eq!(settings.ssh_command(), Some((true, Some("a\nb"))));
-        assert_eq!(settings.text("ssh.variant"), Some("simple"));
-        assert!(settings.forbids_ssh());
-        assert!(
-            settings.wants_more_than("report-status") && !settings.wants_more_than("push-cert=x")
-        );
-        let rule = Rule { base: "https://h/".to_owned(), prefix: "git@h:".to_owned() };
-        assert_eq!(settings.push_rules(), [rule]);
-        assert_eq!(
-            GitSettings::read("global\0core.sshcommand\0").ssh_command(),
-            Some((false, None))
-        );
-        assert_eq!(GitSettings::read("").ssh_command(), None);
+    fn values_are_read_as_git_lists_them() {
+        let config = parse(&[
+            ["system", "file:/etc/gitconfig", "core.sshcommand\nssh -4"],
+            ["global", "file:/h/.gitconfig", "ssh.variant\nsimple"],
+            ["local", "file:.git/config", "core.sshcommand\n a\nb"],
+            ["global", "file:/h/.gitconfig", "push.gpgsign"],
+            ["global", "file:/h/.gitconfig", "protocol.allow\nnever"],
+        ]);
+        assert_eq!(config.ssh_command(), Some((true, Some("a\nb"))));
+        assert_eq!(config.text("ssh.variant"), Some("simple"));
+        assert!(config.forbids_ssh());
+        assert!(config.wants_more_than("report-status") && !config.wants_more_than("push-cert=x"));
+        let without_value = parse(&[["global", "file:/h/.gitconfig", "core.sshcommand"]]);
+        assert_eq!(without_value.ssh_command(), Some((false, None)));
+        assert_eq!(parse(&[]).ssh_command(), None);
+    }
+
+    #[test]
+    fn url_rules_are_told_apart_by_kind_and_file() {
+        let config = parse(&[
+            ["global", "file:/h/.gitconfig", "url.https://h/.pushinsteadof\ngit@h:"],
+            ["global", "file:/h/.gitconfig", "url.git@h.corp:.insteadof\nhttps://h.corp/"],
+            ["global", "file:/s/gitconfig", "url.git@h:o/r.insteadof\nhttps://h/o/r"],
+            ["command", "command line:", "url.x.insteadof"],
+            ["global", "file:/h/.gitconfig", "url.x.other\ny"],
+        ]);
+        let rule =
+            |base: &str, prefix: &str| Rule { base: base.to_owned(), prefix: prefix.to_owned() };
+        assert_eq!(config.url_rules("pushinsteadof", None), [rule("https://h/", "git@h:")]);
+        let own = rule("git@h:o/r", "https://h/o/r");
+        let others = rule("git@h.corp:", "https://h.corp/");
+        assert_eq!(config.url_rules("insteadof", None), [others.clone(), own]);
+        assert_eq!(config.url_rules("insteadof", Some("/s/gitconfig")), [others]);
     }
 }

@@ -1,20 +1,21 @@
-//! A git repository away from everything, whose configuration nobody else wrote.
+//! A temporary git repository, whose configuration nobody else wrote.
 
 use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::{self, Output, Program};
+use super::Place;
+use crate::process::{self, Output};
 use crate::resource::file;
 
-/// A repository of our own with one empty commit, away from everything; gone when dropped.
+/// A temporary repository of our own with one empty commit; removed when dropped.
 pub struct Scratch {
     folder: TempDir,
     pub commit: String,
 }
 
-/// How a repository names its objects: both ends must do it alike.
+/// How a repository names its objects: both ends must use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hash {
     Sha1,
@@ -22,7 +23,7 @@ pub enum Hash {
 }
 
 impl Hash {
-    /// Whether the other end said that it has another one than we.
+    /// Whether the other end reports that it has another one.
     pub fn is_another(output: &Output) -> bool {
         let words = ["mismatched algorithms", "does not support this repository's hash algorithm"];
         words.iter().any(|words| output.stderr.contains(words))
@@ -39,9 +40,11 @@ impl Scratch {
             let mut git = scratch.git();
             git.args(arguments);
             let output = process::run(git, deadline()).map_err(|failure| failure.to_string())?;
-            let said =
-                || output.stderr.lines().next().unwrap_or_default().escape_debug().to_string();
-            if output.status.success() { Ok(output.stdout.trim().to_owned()) } else { Err(said()) }
+            if output.status.success() {
+                Ok(output.stdout.trim().to_owned())
+            } else {
+                Err(output.first_error())
+            }
         };
         let format = match hash {
             Hash::Sha1 => "--object-format=sha1",
@@ -55,11 +58,6 @@ impl Scratch {
     }
 
     pub fn git(&self) -> Command {
-        let mut git = process::command(Program::Git);
-        // named outright: safe.bareRepository may forbid git to find it
-        git.current_dir(self.folder.path())
-            .env("GIT_DIR", self.folder.path())
-            .env_remove("GIT_WORK_TREE");
-        git
+        super::command(Place::GitDir(self.folder.path()))
     }
 }

@@ -20,19 +20,30 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 pub use program::{Program, command, command_in};
 
-/// No answer that we need is longer (the rules of 64 keys, as git lists them, are 2 MB); what a
-/// hostile server sends beyond it is dropped.
+/// No answer that we need is longer (the configuration of git with the rules of 64 keys is 3 MB);
+/// what a hostile server sends beyond it is dropped.
 const OUTPUT_CAP: usize = 8 * 1024 * 1024;
+
+/// A message quotes no more of a line.
+const LONGEST_LINE: usize = 200;
 
 /// pipe(7), "Pipe capacity", where nobody has changed it.
 const PIPE_CAPACITY: usize = 64 * 1024;
 
-/// What a child said.
+/// What a child printed, and how it ended.
 #[derive(Debug)]
 pub struct Output {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
+}
+
+impl Output {
+    /// The first line on standard error, safe to print in a message.
+    pub fn first_error(&self) -> String {
+        let line = self.stderr.lines().next().unwrap_or("no message");
+        line.escape_debug().take(LONGEST_LINE).collect()
+    }
 }
 
 /// Why there is no output.
@@ -114,7 +125,7 @@ pub fn run_with_input(
     }
     let status = child.0.wait()?;
     child.end_group();
-    // all that it wrote is in the pipes by now; their ends are not waited for, since a daemon may
+    // all that it wrote is in the pipes by now; end of file is not waited for, since a daemon may
     // hold them open
     stdout.read()?;
     stderr.read()?;
@@ -153,8 +164,8 @@ impl Stream {
         Ok(Self { pipe, kept: Vec::new() })
     }
 
-    /// Takes what is there, without waiting for more: no more than a pipe holds, since who writes
-    /// without end must not keep us from the deadline.
+    /// Reads what is there, without waiting for more. Reads no more than a pipe holds, since a child
+    /// that writes without end must not keep us from the deadline.
     fn read(&mut self) -> Result<(), Failure> {
         let mut buffer = [0; 16 * 1024];
         for _ in 0..PIPE_CAPACITY.div_ceil(buffer.len()) {
@@ -181,14 +192,14 @@ impl Stream {
 /// The groups of the children that run now.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// From here on, who ends us (SIGINT, SIGTERM, SIGHUP) ends our children as well: each has a group
-/// of its own, which a terminal's Ctrl-C does not reach.
+/// From here on, a signal that ends us (SIGINT, SIGTERM, SIGHUP) ends our children as well: each
+/// has a process group of its own, which a terminal's Ctrl-C does not reach.
 pub fn end_children_with_us() {
     let ended = ctrlc::set_handler(|| {
         for &group in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             end_group(group);
         }
-        // as a shell tells of SIGINT
+        // as a shell reports SIGINT
         std::process::exit(130);
     });
     if let Err(error) = ended {
@@ -234,6 +245,23 @@ mod tests {
     }
 
     #[test]
+    fn the_first_error_is_one_escaped_line_of_bounded_length() {
+        let long = "x".repeat(300);
+        for (stderr, line) in [
+            ("fatal: no\nmore\n", "fatal: no"),
+            ("\x1b[31mred\r\n", "\\u{1b}[31mred"),
+            ("", "no message"),
+            (&*long, &long[..200]),
+        ] {
+            let script = r#"printf %s "$1" >&2"#;
+            let mut command = sh(script);
+            command.args(["sh", stderr]);
+            let output = run(command, Duration::from_secs(5)).unwrap();
+            assert_eq!(output.first_error(), line);
+        }
+    }
+
+    #[test]
     fn returns_status_and_both_streams() {
         let output = run(sh("echo out; echo err >&2; exit 3"), Duration::from_secs(5)).unwrap();
         assert_eq!(
@@ -272,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_without_end_is_killed_at_the_deadline() {
+    fn a_child_that_writes_without_end_is_killed_at_the_deadline() {
         let result = run(sh("exec cat /dev/zero"), Duration::from_millis(50));
         assert!(matches!(result, Err(Failure::Deadline)), "{result:?}");
     }
@@ -285,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_told_apart() {
+    fn a_missing_program_has_its_own_failure() {
         assert!(matches!(
             run(command(Program::GitSsh("no-such-program")), Duration::from_secs(1)),
             Err(Failure::Missing)

@@ -10,7 +10,7 @@ use crate::catalogue::Finding;
 use crate::git::config::Malformed;
 use crate::git::url::{GitUrl, Repository, Transport, redact};
 use crate::git_cli::clones;
-use crate::git_cli::config_error::{Complaint, Scope};
+use crate::git_cli::config_error::{ConfigError, Scope};
 use crate::home::Home;
 use crate::resource::entry::EntryId;
 use crate::resource::file::{self, Content, Kind};
@@ -33,7 +33,7 @@ pub fn provision(
         .map(|Clone { config, content }| {
             let judged = content.and_then(|content| {
                 judge(&content.bytes, routed, in_force)
-                    .map_err(|malformed| Complaint::at(&config, malformed.line))
+                    .map_err(|malformed| ConfigError::in_file(&config, malformed.line))
             });
             (config, judged)
         })
@@ -44,7 +44,7 @@ pub fn provision(
 /// The configuration of a clone, or what git has against it.
 struct Clone {
     config: PathBuf,
-    content: Result<Content, Complaint>,
+    content: Result<Content, ConfigError>,
 }
 
 fn observe(context: &Context, desired: &Desired, notes: &mut Vec<String>) -> Vec<Clone> {
@@ -73,7 +73,7 @@ fn observe(context: &Context, desired: &Desired, notes: &mut Vec<String>) -> Vec
         }
         let content = match file::observe(&config, Kind::Shared) {
             Ok(Some(content)) => Ok(content),
-            _ => match Complaint::standing_at(home, &config) {
+            _ => match ConfigError::blocking_at(home, &config) {
                 Some(complaint) => Err(complaint),
                 None => continue,
             },
@@ -175,7 +175,7 @@ fn reversed(
 fn items(
     home: &Home,
     restored: Vec<Resource>,
-    clones: Vec<(PathBuf, Result<Judged, Complaint>)>,
+    clones: Vec<(PathBuf, Result<Judged, ConfigError>)>,
 ) -> Vec<Item> {
     let found = clones.len();
     let mut resources = restored;
@@ -219,7 +219,7 @@ fn items(
 }
 
 /// In this clone no git command works, and nothing can be said of its remotes.
-fn broken_clone(home: &Home, config: &Path, complaint: &Complaint) -> Item {
+fn broken_clone(home: &Home, config: &Path, complaint: &ConfigError) -> Item {
     let git = config.parent().unwrap_or(config);
     // as people know it
     let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);

@@ -133,7 +133,7 @@ fn a_folder_of_ssh_that_others_can_write_is_named_by_apply_and_doctor() {
 }
 
 #[test]
-fn a_global_git_configuration_that_is_no_file_is_named_at_once_by_apply_and_doctor() {
+fn a_global_git_configuration_that_is_not_a_file_is_named_at_once_by_apply_and_doctor() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         for (name, what) in [
@@ -183,12 +183,12 @@ fn a_global_git_configuration_that_is_no_file_is_named_at_once_by_apply_and_doct
 
 /// git itself would wait for ever; it is given one deadline.
 #[test]
-fn a_git_configuration_that_leads_to_a_fifo_is_told() {
+fn a_git_configuration_that_includes_a_fifo_is_reported() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         fifo(ws, "waiting");
         ws.write(".gitconfig", "[include]\n\tpath = ~/waiting\n", 0o644);
-        let said = "git reads its configuration and does not end";
+        let said = "git does not finish reading its configuration";
         at_once(keyed(ws, &key)).fails(1).stdout_has("git-config-invalid git: ").stdout_has(said);
         at_once(ws.pushready(&["doctor", "--only", "git,push"])).fails(1).stdout_has(said);
     });

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::workflow::{Problem, Workflow, actionlint_labels};
-use crate::process::{self, Program};
+use crate::git_cli::{self, Place};
+use crate::process;
 use crate::resource::file::{self, Kind};
 
 /// No larger file is read.
@@ -38,8 +39,8 @@ impl Head {
     /// is run.
     pub fn of(work_tree: &Path) -> Option<Self> {
         let git = |arguments: &[&str]| -> Option<String> {
-            let mut command = process::command(Program::Git);
-            command.env("GIT_NO_LAZY_FETCH", "1").arg("-C").arg(work_tree).args(arguments);
+            let mut command = git_cli::command(Place::AsAgent(work_tree));
+            command.env("GIT_NO_LAZY_FETCH", "1").args(arguments);
             let output =
                 process::run(command, GIT).ok().filter(|output| output.status.success())?;
             Some(output.stdout.trim().to_owned()).filter(|text| !text.is_empty())

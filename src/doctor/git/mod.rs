@@ -6,14 +6,15 @@ mod remotes;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::clones::{InView, harmless_git, hold};
+use super::clones::{InView, hold};
 use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
-use crate::git_cli::config_error::{Complaint, Scope};
-use crate::process::{self, Failure, Output, Program};
+use crate::git_cli::config_error::{ConfigError, Scope};
+use crate::git_cli::{self, Place};
+use crate::process::{self, Failure, Output};
 use crate::push_message;
 use crate::variables::observed;
 pub use remotes::TAKE_OUT;
@@ -31,7 +32,7 @@ const CONFIG: &str = "git.config";
 #[derive(Debug)]
 pub struct Facts {
     author: Answer,
-    complaint: Option<(Complaint, Whose)>,
+    config_error: Option<(ConfigError, Whose)>,
 }
 
 /// Whose configuration git does not accept.
@@ -47,10 +48,10 @@ fn facts<'c>(context: &'c Context) -> &'c Facts {
 }
 
 fn observe(context: &Context) -> Facts {
-    if let Some(standing) = Complaint::standing(context.home) {
+    if let Some(error) = ConfigError::blocking(context.home) {
         // git would not end
         let author = Err(Failure::Deadline);
-        return Facts { author, complaint: Some((standing, Whose::Everybody)) };
+        return Facts { author, config_error: Some((error, Whose::Everybody)) };
     }
     let author = git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]);
     // variables that name the author alone leave the committer open
@@ -62,25 +63,25 @@ fn observe(context: &Context) -> Facts {
         }
         author => author,
     };
-    let complaint = complaint(context, &author);
-    Facts { author, complaint }
+    let config_error = config_error(context, &author);
+    Facts { author, config_error }
 }
 
 /// What git reports about its configuration.
-fn complaint(context: &Context, author: &Answer) -> Option<(Complaint, Whose)> {
+fn config_error(context: &Context, author: &Answer) -> Option<(ConfigError, Whose)> {
     let output = match author {
         Ok(output) if output.status.success() => return None,
         Ok(output) => Some(output),
         Err(Failure::Deadline) => None,
         Err(_) => return None,
     };
-    if let Some(complaint) = context.git_complaint() {
-        return Some((complaint.clone(), Whose::Everybody));
+    if let Some(config_error) = context.git_config_error() {
+        return Some((config_error.clone(), Whose::Everybody));
     }
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
     let top = current.map(InView::top).or(context.folder.as_deref())?;
-    let complaint = Complaint::parse(&output?.stderr)?.within(top);
-    Some((complaint, Whose::Clone(top.to_owned())))
+    let config_error = ConfigError::parse(&output?.stderr)?.within(top);
+    Some((config_error, Whose::Clone(top.to_owned())))
 }
 
 fn is_missing(context: &Context) -> bool {
@@ -99,26 +100,26 @@ pub fn config(context: &Context) -> Vec<Judgement> {
     if is_missing(context) {
         return vec![Judgement::blocked(Code::GitMissing)];
     }
-    let own = match &facts(context).complaint {
+    let own = match &facts(context).config_error {
         None => Judgement::pass("git accepts its configuration"),
-        Some((complaint, whose @ Whose::Everybody)) => {
-            return vec![unreadable(context, whose, complaint)];
+        Some((config_error, whose @ Whose::Everybody)) => {
+            return vec![unreadable(context, whose, config_error)];
         }
-        Some((complaint, whose)) => unreadable(context, whose, complaint),
+        Some((config_error, whose)) => unreadable(context, whose, config_error),
     };
     let others = context.clones.in_view().iter().filter(|clone| !clone.is_current);
     let others = others.filter_map(|clone| {
         let output = clone.listed().as_ref().ok()?;
-        let complaint = Complaint::parse(&output.stderr)?.within(clone.top());
-        Some(unreadable(context, &Whose::Clone(clone.top().to_owned()), &complaint))
+        let config_error = ConfigError::parse(&output.stderr)?.within(clone.top());
+        Some(unreadable(context, &Whose::Clone(clone.top().to_owned()), &config_error))
     });
     [own].into_iter().chain(others).collect()
 }
 
 pub fn identity(context: &Context) -> Judgement {
-    let Facts { author, complaint } = facts(context);
-    if let Some((complaint, whose)) = complaint {
-        return unreadable(context, whose, complaint).reported_by(CONFIG);
+    let Facts { author, config_error } = facts(context);
+    if let Some((config_error, whose)) = config_error {
+        return unreadable(context, whose, config_error).reported_by(CONFIG);
     }
     match author {
         Ok(output) if output.status.success() => {
@@ -155,9 +156,9 @@ pub fn owner(context: &Context) -> Judgement {
         Ok(output) => output,
         Err(failure) => return Judgement::unknown(broken, failure.to_string()).about(top),
     };
-    if let Some(complaint) = Complaint::parse(&output.stderr) {
+    if let Some(config_error) = ConfigError::parse(&output.stderr) {
         let whose = Whose::Clone(clone.top().to_owned());
-        return unreadable(context, &whose, &complaint.within(clone.top())).reported_by(CONFIG);
+        return unreadable(context, &whose, &config_error.within(clone.top())).reported_by(CONFIG);
     }
     if !output.stderr.contains("dubious ownership") {
         let said = Evidence::foreign("git said", output.stderr.lines().next().unwrap_or_default());
@@ -188,31 +189,33 @@ fn blocked(context: &Context) -> Option<Judgement> {
     if is_missing(context) {
         return Some(Judgement::blocked(Code::GitMissing));
     }
-    match &facts(context).complaint {
-        Some((complaint, whose @ Whose::Everybody)) => {
-            Some(unreadable(context, whose, complaint).reported_by(CONFIG))
+    match &facts(context).config_error {
+        Some((config_error, whose @ Whose::Everybody)) => {
+            Some(unreadable(context, whose, config_error).reported_by(CONFIG))
         }
         _ => None,
     }
 }
 
 fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Answer {
-    let git = harmless_git(folder.unwrap_or(&context.home.path), arguments);
+    let folder = folder.unwrap_or(&context.home.path);
+    let mut git = git_cli::command(Place::AsAgent(folder));
+    git.args(arguments);
     process::run(git, context.deadline(PATIENCE))
 }
 
-fn unreadable(context: &Context, whose: &Whose, complaint: &Complaint) -> Judgement {
+fn unreadable(context: &Context, whose: &Whose, config_error: &ConfigError) -> Judgement {
     let scope = match whose {
         Whose::Everybody => Scope::Everywhere,
         Whose::Clone(_) => Scope::Clone,
     };
-    let Finding { code, summary, fix } = complaint.finding(context.home, scope);
-    let fix = match &complaint.file {
+    let Finding { code, summary, fix } = config_error.finding(context.home, scope);
+    let fix = match &config_error.file {
         Some(file) => Fix::edit(file, fix.message),
         None => fix,
     };
-    let judgement =
-        Judgement::fail(code, summary, fix).with([Evidence::foreign("git said", &complaint.said)]);
+    let judgement = Judgement::fail(code, summary, fix)
+        .with([Evidence::foreign("git said", &config_error.message)]);
     match whose {
         Whose::Everybody => judgement,
         // as apply names it
@@ -222,23 +225,22 @@ fn unreadable(context: &Context, whose: &Whose, complaint: &Complaint) -> Judgem
 
 /// With a configuration that git does not accept nothing can be pushed.
 pub fn keeps_from_pushing(context: &Context) -> Option<Judgement> {
-    let complaint = context.git_complaint()?;
-    Some(unreadable(context, &Whose::Everybody, complaint).reported_by(CONFIG))
+    let config_error = context.git_config_error()?;
+    Some(unreadable(context, &Whose::Everybody, config_error).reported_by(CONFIG))
 }
 
 /// git is told not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
 pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
     let forbidden = || {
-        let mut git = process::command(Program::Git);
-        git.args(["ls-remote", "ssh://pushready.invalid/none"]).current_dir("/");
+        let mut git = git_cli::command(Place::Outside);
         // nothing is started but this
-        git.env("GIT_SSH_COMMAND", "true").env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+        git.args(["ls-remote", "ssh://pushready.invalid/none"]).env("GIT_SSH_COMMAND", "true");
         let said = process::run(git, context.deadline(PATIENCE));
         said.is_ok_and(|output| output.stderr.contains("transport 'ssh' not allowed"))
     };
     // which git in the clone would be told as well, if the variable did not count more
     let by_variable = context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
-    let in_clone = || !by_variable && hold(clones, |clone| clone.settings().forbids_ssh());
+    let in_clone = || !by_variable && hold(clones, |clone| clone.config().forbids_ssh());
     (*context.facts.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {
         let code = Code::GitTransportForbidden;
         let summary = "git is configured not to use ssh, so no remote over ssh works";

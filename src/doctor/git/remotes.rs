@@ -2,10 +2,11 @@
 
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::doctor::clones::{Effective, InView, effective, is_of};
+use crate::doctor::clones::{InView, is_of};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::{GitUrl, Repository, redact};
+use crate::git_cli::remotes::{self, EffectiveRemote};
 
 /// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and
 /// for pushing.
@@ -15,7 +16,7 @@ pub fn check(context: &Context, clone: &InView) -> Vec<Judgement> {
     };
     let keyed: Vec<&Repository> = context.keyed().collect();
     let top = context.home.shown(clone.top());
-    let remotes = effective(&output.stdout);
+    let remotes = remotes::parse(&output.stdout);
     let judged = remotes.iter().enumerate().filter_map(|(nth, remote)| {
         let (name, odd) = named_remote(&remote.name, nth + 1);
         let judgement = judge(remote, &format!("{name} in {top}"), clone, &keyed)?;
@@ -80,7 +81,7 @@ fn set_url(clone: &InView, name: &str, url: &str, for_pushes: bool, say: &str) -
 /// The worst that is to be said of a remote; it may push to several places. `place` is what the
 /// subject tells of it.
 fn judge(
-    remote: &Effective,
+    remote: &EffectiveRemote,
     place: &str,
     clone: &InView,
     keyed: &[&Repository],

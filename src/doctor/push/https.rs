@@ -78,12 +78,12 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
     }
     let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
     let outcome = classify(&output.stderr, &hints).judgement();
-    let outside = context.git_settings();
+    let outside = context.git_config();
     // git in the clone may find a credential that git outside of it does not
     let differs = |clone: &InView| {
         ["credential.", "http."]
             .iter()
-            .any(|section| clone.settings().under(section).ne(outside.under(section)))
+            .any(|section| clone.config().under(section).ne(outside.under(section)))
     };
     let has_own =
         url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));

@@ -18,7 +18,7 @@ use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
 use crate::git::url::{GitUrl, Repository, SshTarget, redact, rewrite};
-use crate::git_cli::effective_config::Setting;
+use crate::git_cli::effective_config::ConfigValue;
 use crate::process::Output;
 use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
@@ -163,7 +163,7 @@ fn target(
         return Ok(target);
     }
     if access == Access::Write {
-        let rules = context.git_settings_in(clones).push_rules();
+        let rules = context.git_config_in(clones).url_rules("pushinsteadof", None);
         let becomes = rewrite(&rules, &repository.to_ssh());
         if GitUrl::parse(&becomes).is_ok_and(|url| !url.transport().is_ssh()) {
             return Err(redact(&becomes));
@@ -174,7 +174,7 @@ fn target(
 
 /// The server would be asked to run another program, which our routing does not know, and the
 /// doctor does not ask for.
-fn other_program(program: &Setting) -> Judgement {
+fn other_program(program: &ConfigValue) -> Judgement {
     Judgement::unknown("a remote names another program for the server to run than git's own, which the doctor does not ask for",
         "`git push --dry-run` in the clone; or the setting taken out there",
     )
@@ -210,8 +210,8 @@ fn judge(
         Ok(output) if advertises(output) => {
             let offered = output.stdout.lines().next().unwrap_or_default();
             let wants_more = match clones {
-                [] => context.git_settings().wants_more_than(offered),
-                clones => hold(clones, |clone| clone.settings().wants_more_than(offered)),
+                [] => context.git_config().wants_more_than(offered),
+                clones => hold(clones, |clone| clone.config().wants_more_than(offered)),
             };
             if access == Access::Write && wants_more {
                 let code = Code::PushOptionUnsupported;

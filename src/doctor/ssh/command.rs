@@ -102,10 +102,9 @@ impl Choice {
         // git takes an empty one too, and cannot run it
         let by_variable = variable(observed::GIT_SSH_COMMAND).map(|text| (By::Variable, text));
         let has_own =
-            |clone: &&&InView| clone.settings().ssh_command().is_some_and(|(is_own, _)| is_own);
+            |clone: &&&InView| clone.config().ssh_command().is_some_and(|(is_own, _)| is_own);
         let own = clones.iter().find(has_own);
-        let settings =
-            own.map_or_else(|| context.git_settings_in(clones), |clone| clone.settings());
+        let settings = own.map_or_else(|| context.git_config_in(clones), |clone| clone.config());
         let configured = match settings.ssh_command() {
             Some((_, None)) if by_variable.is_none() => return Err(WithoutValue),
             Some((is_own, text)) => {

@@ -13,9 +13,11 @@ use crate::git::config;
 use crate::git::url::{
     Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite,
 };
-use crate::git_cli::config_error::{Complaint, Scope};
+use crate::git_cli::Place;
+use crate::git_cli::config_error::{ConfigError, Scope};
+use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
-use crate::process::{self, Failure, Program};
+use crate::process::Failure;
 use crate::provision::Item;
 use crate::state::subject::Subject;
 
@@ -43,11 +45,11 @@ pub struct InForce {
 /// The rules for these repositories.
 pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
     let mut notes = Vec::new();
-    let complaint = Complaint::of_home(home, DEADLINE);
-    let standing = complaint.as_ref().is_some_and(Complaint::is_standing);
-    let unreadable = complaint
-        .map(|complaint| Item::fail(Subject::Git, complaint.finding(home, Scope::Everywhere)));
-    if standing {
+    let error = ConfigError::ask(home, DEADLINE);
+    let blocking = error.as_ref().is_some_and(ConfigError::is_blocking);
+    let unreadable =
+        error.map(|error| Item::fail(Subject::Git, error.finding(home, Scope::Everywhere)));
+    if blocking {
         let config = HEADER.to_owned();
         return GitRules {
             config,
@@ -172,28 +174,16 @@ fn user_rule(covered: &[&Covered]) -> Option<String> {
 }
 
 /// The rules that are in force without ours, as the agent's git sees them outside any repository;
-/// or why git refuses its configuration.
+/// or what git reports instead.
 fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
-    let mut git = process::command(Program::Git);
-    git.args(["config", "--null", "--show-origin", "--get-regexp", r"^url\..*\.(push)?insteadof$"]);
-    git.current_dir("/");
-    // GIT_CONFIG would narrow `git config` to one file
-    git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_CONFIG");
-    let output = process::run(git, DEADLINE)?;
-    // 1: nothing matches
-    if output.status.code().is_none_or(|code| code > 1) {
-        let said = output.stderr.lines().next().unwrap_or("no message");
-        return Ok(Err(said.escape_debug().take(200).collect()));
+    let output = EffectiveConfig::output(Place::Outside, DEADLINE)?;
+    if !output.status.success() {
+        return Ok(Err(output.first_error()));
     }
-    let own = format!("file:{}", own.display());
-    let mut fields = output.stdout.split('\0');
-    let mut rules = InForce::default();
-    while let (Some(origin), Some(entry)) = (fields.next(), fields.next()) {
-        let Some((key, prefix)) = entry.split_once('\n') else { continue };
-        let named = key.strip_prefix("url.").and_then(|key| key.rsplit_once('.'));
-        if let Some((base, key)) = named.filter(|_| origin != own) {
-            rules.add(key, base.to_owned(), prefix.to_owned());
-        }
-    }
-    Ok(Ok(rules))
+    let config = EffectiveConfig::parse(&output.stdout);
+    let own = own.to_string_lossy();
+    Ok(Ok(InForce {
+        both: config.url_rules("insteadof", Some(&own)),
+        push: config.url_rules("pushinsteadof", Some(&own)),
+    }))
 }

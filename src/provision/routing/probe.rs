@@ -12,6 +12,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::shell;
 use crate::git::url::{GitUrl, Repository, redact};
+use crate::git_cli::{self, Place};
 use crate::home::Home;
 use crate::process::{self, Failure, Program};
 use crate::resource::file;
@@ -50,9 +51,7 @@ fn refusal(state: &Path) -> Option<String> {
         .arg(format!("git@{}", ssh_match::PROBE_HOST))
         .arg(ssh_match::PROBE_COMMAND);
     match process::run(ssh, DEADLINE) {
-        Ok(output) if !output.status.success() => {
-            Some(output.stderr.lines().next().unwrap_or("no message").escape_debug().to_string())
-        }
+        Ok(output) if !output.status.success() => Some(output.first_error()),
         Ok(output) if !output.stdout.lines().any(|line| line == "identityfile /pushready") => {
             Some("the shell that SHELL names does not run commands".to_owned())
         }
@@ -114,7 +113,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
     let output = process::run(ssh, DEADLINE)
         .map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
     if !output.status.success() {
-        let first = output.stderr.lines().next().unwrap_or("no message").escape_debug().to_string();
+        let first = output.first_error();
         if let Some((_, file)) = first.split_once("Bad owner or permissions on ") {
             return Err(Finding::new(
                 Code::SshConfigPermissions,
@@ -139,9 +138,8 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
 /// What git makes of the repository's canonical remote, outside any clone: itself, or one under an
 /// alias of its own. The error is the URL, safe to print, where that is not one for ssh.
 pub fn destination(repository: &Repository) -> Result<Repository, String> {
-    let mut git = process::command(Program::Git);
-    git.args(["ls-remote", "--get-url", &repository.to_ssh()]).current_dir("/");
-    git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+    let mut git = git_cli::command(Place::Outside);
+    git.args(["ls-remote", "--get-url", &repository.to_ssh()]);
     let effective = match process::run(git, DEADLINE) {
         Ok(output) if output.status.success() => output.stdout.trim_end().to_owned(),
         // without git there are no rules either

@@ -106,9 +106,11 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
             canary::assert_absent("apply", output.to_string(), &["proxy-password"]);
             assert!(before.written(&ws.snapshot()).is_empty(), "{variables:?}");
         }
-        all.apply(ws).env("GIT_CONFIG_COUNT", "bogus").run().fails(1).stdout_has(
-            "git-config-invalid git: git does not take the configuration in its environment",
-        );
+        all.apply(ws)
+            .env("GIT_CONFIG_COUNT", "bogus")
+            .run()
+            .fails(1)
+            .stdout_has("git-config-invalid git: git rejects the configuration in its environment");
         all.apply(ws)
             .env("CODEX_SANDBOX_NETWORK_DISABLED", "1")
             .run()

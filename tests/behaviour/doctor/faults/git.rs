@@ -55,9 +55,9 @@ pub const ROWS: &[Fault] = &[
         let line = |file: &str| lab.ws.read(file).lines().count();
         let apply = lab.apply().run().fails(1);
         apply
-            .stdout_has(&format!("git-config-invalid git: git does not take line {} of `~/.gitconfig`", line(".gitconfig")))
+            .stdout_has(&format!("git-config-invalid git: git rejects line {} of `~/.gitconfig`", line(".gitconfig")))
             .stdout_has(&format!(
-                "git-config-invalid clone ~/src/app: git does not take line {} of `~/src/app/.git/config`, so no git \
+                "git-config-invalid clone ~/src/app: git rejects line {} of `~/src/app/.git/config`, so no git \
                  command works in that clone",
                 line("src/app/.git/config"),
             ));
