@@ -1,5 +1,5 @@
 //! The environment as it was at the start, and the time. Nothing else reads the environment.
-#![expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+#![expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

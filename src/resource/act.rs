@@ -10,7 +10,7 @@ use super::rewrite::{New, rewrite};
 use crate::catalogue::{Code, Finding};
 
 impl Resource {
-    /// Makes the change, judged again on what stands there by then. `record` is called with that
+    /// Makes the change, judged again on what is there by then. `record` is called with that
     /// and with what undoes the change before anything is written.
     pub fn act(
         &self,

@@ -27,7 +27,7 @@ impl WrittenBlock {
     }
 }
 
-/// Puts `text` in its place, in exchange for what was `written` there before. `None`: it stands
+/// Puts `text` in its place, in exchange for what was `written` there before. `None`: it is
 /// there already.
 pub fn insert(
     old: &[u8],
@@ -38,7 +38,9 @@ pub fn insert(
     let there = match place {
         Position::Head => old.starts_with(text.as_bytes()),
         // what was written before may begin with what is wanted now
-        Position::Tail => stands(old, text) && written.is_none_or(|written| written.ours() == text),
+        Position::Tail => {
+            contains_lines(old, text) && written.is_none_or(|written| written.ours() == text)
+        }
     };
     if there {
         return None;
@@ -94,11 +96,11 @@ fn is_blank(line: &[u8]) -> bool {
 /// Whether a line of ours is still there, although our lines as a whole are not: one that names a
 /// path.
 pub fn names_ours(old: &[u8], written: &WrittenBlock) -> bool {
-    let stands = |ours: &str| {
+    let contains = |ours: &str| {
         let mut lines = old.split(|&byte| byte == b'\n');
         lines.any(|line| line.trim_ascii_end() == ours.as_bytes().trim_ascii_end())
     };
-    written.text.lines().any(|line| line.contains('/') && stands(line))
+    written.text.lines().any(|line| line.contains('/') && contains(line))
 }
 
 /// The offset of `text` at the start of a line.
@@ -107,7 +109,7 @@ fn find(old: &[u8], text: &str) -> Option<usize> {
 }
 
 /// Whether `text` is somewhere as lines of their own, not as the rest of the line above.
-fn stands(old: &[u8], text: &str) -> bool {
+fn contains_lines(old: &[u8], text: &str) -> bool {
     places(old, text).any(|start| !old.get(..start).is_some_and(goes_on))
 }
 
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stands_at_the_head_or_the_tail() {
+    fn is_at_the_head_or_the_tail() {
         let (head, _) = insert(b"Host x\n", "Include a\n", Position::Head, None).unwrap();
         assert_eq!(head, b"Include a\nHost x\n");
         let (tail, written) = insert(b"no line end", "[a]\n", Position::Tail, None).unwrap();

@@ -1,4 +1,4 @@
-//! SHA-256 digests, as the receipt holds them in the place of contents.
+//! SHA-256 digests, as the receipt holds them instead of contents.
 
 use std::fmt::Write as _;
 

@@ -78,7 +78,7 @@ pub enum Edit {
     Revert { undo: Undo, saved: Option<Zeroizing<Vec<u8>>>, descendant: bool },
 }
 
-/// How to undo what was written to one file. No content of a file that may hold a secret stands
+/// How to undo what was written to one file. No content of a file that may hold a secret is
 /// here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -154,7 +154,7 @@ pub struct FileChange {
     pub undo: Option<Undo>,
     /// Bytes to be put into the undo folder first.
     pub save: Option<Zeroizing<Vec<u8>>>,
-    /// Of what is taken back: what somebody has changed since, and so stays.
+    /// Of what is undone: what somebody has changed since, and so stays.
     pub kept: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! A file, read without following anything, and the one way to write it.
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is the room that opens, writes and removes files"
+    reason = "this is the module that opens, writes and removes files"
 )]
 
 use std::ffi::OsStr;
@@ -53,7 +53,7 @@ pub struct Content {
     pub mode: u32,
 }
 
-/// What stands at `path`: `None` if nothing does.
+/// What is at `path`: `None` if nothing does.
 pub fn observe(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     observe_up_to(limit(path, kind), path, kind)
 }
@@ -93,7 +93,7 @@ fn read(limit: u64, path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle
     let mut bytes =
         Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
     (&file).take(limit + 1).read_to_end(&mut bytes)?;
-    // it may have grown since its size was asked for
+    // it may have grown since its size was requested
     if bytes.len() as u64 > limit {
         return Err(Obstacle::TooLarge(limit));
     }

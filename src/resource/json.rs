@@ -29,7 +29,7 @@ impl<'a> Object<'a> {
 /// Why there is no object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The byte at which it is no JSON.
+    /// The byte at which it is not JSON.
     Malformed(usize),
     /// JSON, but not an object.
     NotAnObject,
@@ -164,7 +164,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// What stands before a value between brackets that end so.
+    /// What is before a value between brackets that end so.
     fn lead(&mut self, close: u8) -> Option<()> {
         if close == b'}' { self.name().map(drop) } else { Some(()) }
     }
@@ -267,14 +267,14 @@ mod tests {
         let text = " { \"a\\u0062\" : [1, {\"x\":2}] ,\"c\":{\n} } ";
         let Object { range, properties } = object(text).unwrap();
         assert_eq!(&text[range], text.trim());
-        let told: Vec<_> =
+        let found: Vec<_> =
             properties.iter().map(|it| (&*it.name, &text[it.value.clone()])).collect();
-        assert_eq!(told, [("ab", "[1, {\"x\":2}]"), ("c", "{\n}")]);
+        assert_eq!(found, [("ab", "[1, {\"x\":2}]"), ("c", "{\n}")]);
         assert_eq!(&text[properties[1].range.clone()], "\"c\":{\n}");
     }
 
     #[test]
-    fn what_is_no_object_is_told_from_what_is_no_json() {
+    fn what_is_not_an_object_is_distinguished_from_what_is_not_json() {
         for text in ["[]", "null", "\"{}\"", " 1 "] {
             assert_eq!(object(text), Err(Trouble::NotAnObject), "{text}");
         }

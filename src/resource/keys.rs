@@ -35,7 +35,7 @@ pub enum KeyError {
     NoObject,
     /// An object with more properties than are kept.
     TooManyProperties,
-    /// Something else than an object stands at this key, where one is needed.
+    /// Something else than an object is at this key, where one is needed.
     NotAnObject(String),
 }
 
@@ -71,7 +71,7 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<WrittenKey>),
     Ok((text, written))
 }
 
-/// What a later removal must know of a value that stands there already, and is known to be ours.
+/// What a later removal must know of a value that is there already, and is known to be ours.
 pub fn adopt(text: &str, path: &[String]) -> Option<WrittenKey> {
     let root = parse(text).ok()?;
     let Found::There { way, .. } = find(text, root, path) else { return None };
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_json_object() {
+    fn refuses_what_is_not_a_json_object() {
         for old in ["[1]", "null"] {
             assert_eq!(set(Some(old), &[]), Err(KeyError::NoObject), "{old}");
         }

@@ -29,7 +29,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub enum Obstacle {
     Symlink,
-    /// The kind of thing that stands there: `a directory`, `a FIFO` ...
+    /// The kind of thing that is there: `a directory`, `a FIFO` ...
     NotRegular(&'static str),
     HardLink,
     OtherOwner(u32),
@@ -54,7 +54,7 @@ pub enum Obstacle {
     NotAbsolute,
     /// Larger than this many bytes, which is the most that is read of such a file.
     TooLarge(u64),
-    /// What stands where the lock of the file is to be.
+    /// What is where the lock of the file is to be.
     Lock(PathBuf, Box<Self>),
     Io(io::Error),
 }
@@ -269,7 +269,7 @@ fn is_to_be_closed(owner: u32, user: u32, mode: u32) -> bool {
     owner == user && !(owner == 0 && mode & 0o1000 != 0)
 }
 
-/// Who may write a folder besides its owner.
+/// Who may write a folder in addition to its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writers {
     Nobody,
@@ -368,7 +368,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_told_to_close_tmp() {
+    fn closing_tmp_is_not_suggested() {
         for (owner, user, mode, closed) in [
             (1000, 1000, 0o777, true),
             (1000, 1000, 0o1777, true),

@@ -28,7 +28,7 @@ pub struct WrittenUrl {
     /// repository.
     #[serde(default)]
     pub nth: usize,
-    /// The bytes that stood in the place of the value, quotes and all.
+    /// The bytes that stood instead of the value, quotes and all.
     pub before: String,
 }
 
@@ -92,7 +92,7 @@ fn differs(text: &[u8], entry: &WrittenUrl) -> Result<bool, Malformed> {
         && there.all(|url| text.get(url.place) != Some(entry.before.as_bytes())))
 }
 
-/// Where a value stands among those of its key: at place `nth` if it is there, else the first of
+/// Where a value is among those of its key: at place `nth` if it is there, else the first of
 /// its kind.
 fn locate(
     text: &[u8],
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_gone_is_passed_over() {
+    fn a_value_that_is_gone_is_ignored() {
         assert_eq!(
             set(CONFIG.as_bytes(), &[exchange("url", "https://h/other")]).unwrap(),
             (CONFIG.as_bytes().to_vec(), vec![])

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused_without_quoting_it() {
+    fn what_is_not_a_token_is_refused_without_quoting_it() {
         for text in [
             "",
             "https://coder.example/external-auth/github",

@@ -81,7 +81,7 @@ impl CredentialsFile {
         if !refreshable && expires_at.is_none() {
             return Self::SetupToken { digest, inference };
         }
-        // Milliseconds as JavaScript counts them; beyond 2^53 it is no time.
+        // Milliseconds as JavaScript counts them; beyond 2^53 it is not a time.
         #[expect(
             clippy::cast_possible_truncation,
             reason = "saturates, and epoch() checks the range"

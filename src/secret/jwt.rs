@@ -20,7 +20,7 @@ pub(super) struct Identity {
     pub(super) user: Option<String>,
 }
 
-/// When a token was issued and when it ends; None where it does not say, or is no JWT.
+/// When a token was issued and when it ends; None where it does not say, or is not a JWT.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Lifetime {
     pub(super) issued: Option<Timestamp>,
@@ -47,7 +47,7 @@ struct Auth {
     chatgpt_user_id: Option<String>,
     user_id: Option<String>,
     chatgpt_account_id: Option<String>,
-    /// Unused, but Codex refuses the file when it is no boolean.
+    /// Unused, but Codex refuses the file when it is not a boolean.
     #[serde(default, rename = "chatgpt_account_is_fedramp")]
     _fedramp: bool,
 }

@@ -3,7 +3,7 @@
 //! A value is repaired where the repair is certain, and each repair is named; else it is refused
 //! with a [`Finding`] that names what is wrong and never quotes a byte of it. Nothing in this folder
 //! touches files, the network or the clock.
-#![expect(clippy::disallowed_methods, reason = "this is the room of the secrets")]
+#![expect(clippy::disallowed_methods, reason = "this is the module of the secrets")]
 
 mod api_token;
 mod claude_credentials;
@@ -28,7 +28,7 @@ pub use text::decode_base64;
 
 use crate::catalogue::{Code, Finding};
 
-/// Larger credentials than this are no credentials; Codex and Claude Code write a few kilobytes.
+/// Larger credentials than this are not credentials; Codex and Claude Code write a few kilobytes.
 const MAX_JSON: usize = 1 << 20;
 
 /// Why a value is refused. The texts are ours alone, lower case, without a full stop: no byte of the

@@ -77,7 +77,7 @@ fn the_leak_test_sees_leaks() {
     silent("nothing", canary);
 }
 
-/// Inputs of every kind with the canary where a secret stands.
+/// Inputs of every kind with the canary where a secret is.
 fn inputs(canary: &str) -> Vec<String> {
     let token = |prefix: &str| format!("{prefix}{canary}{canary}");
     let block = |label: &str, body: &str| {

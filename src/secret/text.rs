@@ -37,7 +37,7 @@ pub(super) fn gather(capacity: usize, characters: impl Iterator<Item = char>) ->
     text
 }
 
-/// Without what is invisible, without blanks and quotes around it. White space at the ends is no
+/// Without what is invisible, without blanks and quotes around it. White space at the ends is not
 /// damage: files end in a newline, so it goes unsaid.
 pub(super) fn unwrap(text: &str, repairs: &mut Repairs) -> Zeroizing<String> {
     let text = match text.strip_prefix('\u{feff}') {
@@ -75,7 +75,7 @@ pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// What base64 in either alphabet, padded or not, wrapped or not, stands for.
+/// The bytes that base64 in either alphabet encodes, padded or not, wrapped or not.
 pub fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let plain = gather(
         text.len(),

@@ -1,5 +1,5 @@
 //! Deploy keys: a map of them, a single one, a folder of them.
-#![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
+#![expect(clippy::disallowed_methods, reason = "this is the module that opens secrets")]
 
 use std::path::Path;
 
@@ -157,7 +157,7 @@ impl Reader<'_> {
         for entry in entries {
             let (path, source) = match entry {
                 Ok(entry) if entry.file_type().is_dir() => continue,
-                // `ssh-keygen -f` leaves the public half beside the key
+                // `ssh-keygen -f` leaves the public key beside the key
                 Ok(entry)
                     if entry.path().extension().is_some_and(|extension| extension == "pub")
                         && entry.path().with_extension("").is_file() =>
@@ -224,7 +224,7 @@ impl Reader<'_> {
         } else if let Some(above) = self.settings.refused.iter().find(|refused| {
             refused.repository.as_ref() == Some(&repository) && better(&refused.via)
         }) {
-            // who set the better source did not mean what stands below it
+            // who set the better source did not mean what is below it
             let above = &above.via;
             return self
                 .warn(format!("{item}: {via} is ignored, because the key in {above} is refused"));

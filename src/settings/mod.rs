@@ -48,12 +48,12 @@ pub struct KnownHosts {
     pub damaged: bool,
 }
 
-/// Everything that was asked for in this run. `None`: the variable is unset, and its kind stays as
+/// Everything that was requested in this run. `None`: the variable is unset, and its kind stays as
 /// it is.
 #[derive(Debug, Default)]
 pub struct Settings {
     pub codex: Option<Sourced<CodexAuth>>,
-    /// `None`: as the last apply was told.
+    /// `None`: as the last apply was configured.
     pub codex_lease: Option<bool>,
     /// The API key that a template hands to every process: what Coder's codex module writes to
     /// `auth.json`, it puts here too.
@@ -74,7 +74,7 @@ pub struct Settings {
     pub unclaimed: bool,
     /// Items that were refused, each named without its content.
     pub refused: Vec<RefusedItem>,
-    /// What was repaired, what was passed over: for the reader, not failures.
+    /// What was repaired, what was ignored: for the reader, not failures.
     pub warnings: Vec<String>,
     /// The sources in use.
     pub sources: Vec<String>,
@@ -120,7 +120,7 @@ struct Reader<'a> {
 }
 
 impl Settings {
-    /// Parses everything that stands in the environment, in the files that it names, in the seed
+    /// Parses everything that is in the environment, in the files that it names, in the seed
     /// folder and, when given, in the JSON object on standard input.
     pub fn load(env: &Env, home: &Home, stdin: Option<&mut dyn std::io::Read>) -> Result<Self> {
         let stdin = stdin.map(read_stdin).transpose()?.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is no secret, and what of this environment is not as it should be.
+//! What is not a secret, and what of this environment is not as it should be.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -15,7 +15,7 @@ fn list(env: &Env, name: &str, separator: char) -> Option<Vec<String>> {
     Some(parts.map(str::to_owned).collect())
 }
 
-/// The codes that are accepted here, and what is no code.
+/// The codes that are accepted here, and what is not a code.
 pub fn accepted(env: &Env) -> (Vec<Code>, Vec<String>) {
     let (mut codes, mut unknown) = (Vec::new(), Vec::new());
     for name in list(env, variables::ACCEPT, ',').unwrap_or_default() {
@@ -47,7 +47,7 @@ impl Reader<'_> {
         self.known_hosts();
     }
 
-    /// A switch; `None`: it is unset. Any other word counts as on: a lease gives no refresh token
+    /// A switch; `None`: it is unset. Any other value counts as on: a lease gives no refresh token
     /// out, and a workspace that is not claimed gets nobody's login.
     pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
         self.env.switch(name).unwrap_or_else(|NotASwitch| {
@@ -58,7 +58,7 @@ impl Reader<'_> {
         })
     }
 
-    /// One that is named should be there. (One that cannot be read is told with each thing that is
+    /// One that is named should be there. (One that cannot be read is reported with each thing that is
     /// looked for in it.)
     pub(super) fn seed_folder(&mut self) {
         if let Some(value) =

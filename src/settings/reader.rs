@@ -1,6 +1,6 @@
 //! The one way in which a secret is found: its sources in their order, and what there is to tell
 //! about them.
-#![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
+#![expect(clippy::disallowed_methods, reason = "this is the module that opens secrets")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -29,7 +29,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The first source that is set; others with a different value are named. A first source that
-    /// cannot be read is refused, for what stands below it was not meant.
+    /// cannot be read is refused, for what is below it was not meant.
     pub(super) fn first(&mut self, wanted: &Wanted) -> Option<Found> {
         let mut all = self.all(wanted).into_iter();
         let Found { text, origin, via } = all.next()?;

@@ -1,5 +1,5 @@
 //! What a source holds, read and unwrapped: a file, a base64 text, a JSON object.
-#![expect(clippy::disallowed_methods, reason = "this is the room that opens secrets")]
+#![expect(clippy::disallowed_methods, reason = "this is the module that opens secrets")]
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -18,7 +18,7 @@ use crate::error::{Error, Exit, Result};
 use crate::resource::file::{self, Kind};
 use crate::secret;
 
-/// Larger than any map of keys; what is larger is no source.
+/// Larger than any map of keys; what is larger is not a source.
 const SOURCE_CAP: u64 = 4 * 1024 * 1024;
 
 /// What a source that is set holds, or why it cannot be read and what to do: never as good as

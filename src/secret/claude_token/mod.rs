@@ -105,7 +105,7 @@ fn malformed<T>(reason: &'static str, hint: &'static str) -> Result<T, Finding> 
     Err(finding(Code::ClaudeTokenMalformed, reason, hint))
 }
 
-/// Without quotes, literal `\n` at the end, and what stands before a token in a shell or a header.
+/// Without quotes, literal `\n` at the end, and what is before a token in a shell or a header.
 fn strip_wrapping(input: &str, repairs: &mut Repairs) -> Zeroizing<String> {
     let mut text = unwrap(input, repairs);
     loop {

@@ -197,7 +197,7 @@ fn refused_by_name() {
             parse(&text).err().unwrap_or_else(|| panic!("accepted where expected: {reason}"));
         assert_eq!((finding.code, &*finding.summary), (code, reason));
     }
-    // Expired without means to renew it is no finding of the form: state() tells.
+    // Expired without means to renew it is not a finding of the form: state() tells.
     let dead = with(&[
         ("/tokens/access_token", super::super::codex_fixtures::access(-1)),
         ("/tokens/refresh_token", json!("")),

@@ -13,7 +13,7 @@ use crate::secret::text::{Repairs, decode_base64, gather};
 pub(super) struct Armour<'a> {
     label: &'a str,
     body: &'a str,
-    /// Other text stands before or after it.
+    /// Other text is before or after it.
     accompanied: bool,
 }
 

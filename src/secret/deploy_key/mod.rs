@@ -101,7 +101,7 @@ impl DeployKey {
         &self.fingerprint
     }
 
-    /// As it stands in a public key: `ssh-ed25519`, `ssh-rsa`, `ecdsa-sha2-nistp256`.
+    /// As it is in a public key: `ssh-ed25519`, `ssh-rsa`, `ecdsa-sha2-nistp256`.
     pub fn algorithm(&self) -> &str {
         &self.algorithm
     }
@@ -148,11 +148,11 @@ fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Finding
         return malformed("it contains NUL bytes", "save it again as plain UTF-8 text");
     }
     let mut text = unwrap(text, repairs);
-    if text.contains(is_no_break) {
+    if text.contains(is_non_breaking) {
         repairs.note("no-break spaces");
         text = gather(
             text.len(),
-            text.chars().map(|character| if is_no_break(character) { ' ' } else { character }),
+            text.chars().map(|character| if is_non_breaking(character) { ' ' } else { character }),
         );
     }
     // Before backslashes are looked at: a path of Windows has some.
@@ -186,11 +186,11 @@ fn clean(text: &str, repairs: &mut Repairs) -> Result<Zeroizing<String>, Finding
 }
 
 /// What web pages and word processors put for a blank.
-fn is_no_break(character: char) -> bool {
+fn is_non_breaking(character: char) -> bool {
     matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
-/// What is no OpenSSH private key and can be told from its first word.
+/// What is not an OpenSSH private key and can be recognised by its first word.
 fn other_kind(text: &str) -> Option<Finding> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     let one_line = !text.contains("BEGIN ");

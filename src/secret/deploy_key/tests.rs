@@ -463,7 +463,7 @@ fn containers_other_than_opensshs() {
         Unsupported,
         "an age key, not an SSH key",
     );
-    // The mend that the hint names really mends.
+    // The command that the hint names works.
     let folder = tempfile::tempdir().unwrap();
     for form in ["PEM", "PKCS8"] {
         let arguments = ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-m", form, "-f", form];
