@@ -15,7 +15,7 @@ use crate::doctor::connections::Connections;
 use crate::doctor::context::{Context, Depth, Facts};
 use crate::doctor::push::PushUrl;
 use crate::doctor::report::{Examined, Overall, Report};
-use crate::doctor::{self, verdict};
+use crate::doctor::{self, requirement, verdict};
 use crate::document::Header;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
@@ -144,22 +144,27 @@ fn examine(
         connections: Connections::default(),
         facts: Facts::default(),
     };
-    let checks = doctor::run(&context, selection);
+    let requirements = requirement::all(&provision.desired);
+    let checks = doctor::run(&context, selection, &requirements);
     let requested = CHECKS.iter().filter(|check| selection.runs(check, depth));
     let requested: Vec<_> = requested.map(|check| check.id).collect();
-    Ok(Report {
+    let mut report = Report {
         header: Header::new(),
         binary_path: process::own_path().map_or(String::new(), |path| path.display().to_string()),
         finished_at: Timestamp::now(),
         provisioned_at: receipt.as_ref().map(|receipt| receipt.provisioned_at),
-        overall: Overall::of(&checks),
-        required: arguments.required.then(|| Overall::of_required(&checks)),
+        overall: Overall::Unknown,
+        required: arguments.required.then_some(Overall::Unknown),
+        not_tested: Vec::new(),
+        requirements,
         depth,
         examined: Examined::of(&checks, &requested),
         requested,
         checks,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-    })
+    };
+    report.judge();
+    Ok(report)
 }
 
 #[derive(Serialize)]

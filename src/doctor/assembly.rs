@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::mem;
 
-use super::check::CHECKS;
+use super::check::{CHECKS, area};
 use super::home::PROVISIONED;
 use super::outcome::{Evidence, Judgement, Outcome, Status};
 use crate::catalogue::Code;
+use crate::git::url::Repository;
+use crate::state::subject::Subject;
 
 /// Marks what PUSHREADY_ACCEPT names.
 pub fn mark_accepted(outcomes: &mut [Outcome], accepted: &[Code]) {
@@ -49,21 +51,48 @@ fn skip_consequences(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
 }
 
 /// What apply refused, and a check of its own sees too, is reported by that check: it has the
-/// evidence.
-fn without_restated(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
-    let is_restated = |outcome: &Outcome| outcome.id == PROVISIONED && outcome.subject.is_some();
-    let seen: Vec<_> = outcomes
-        .iter()
-        .filter(|outcome| outcome.status == Status::Fail && !is_restated(outcome))
-        .map(|outcome| (outcome.code, outcome.subject.clone()))
-        .collect();
-    outcomes.retain(|outcome| {
-        let is_same = |(code, subject): &(Option<Code>, Option<String>)| {
-            *code == outcome.code && (subject.is_none() || *subject == outcome.subject)
-        };
-        !(is_restated(outcome) && seen.iter().any(is_same))
-    });
-    outcomes
+/// evidence. Only the same code about the same thing is the same fault.
+fn without_restated(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let (restated, mut others): (Vec<_>, Vec<_>) = outcomes
+        .into_iter()
+        .partition(|outcome| outcome.id == PROVISIONED && outcome.subject.is_some());
+    for refused in restated {
+        let item = Subject::from(refused.subject.as_deref().unwrap_or_default());
+        let same = others.iter_mut().find(|other| {
+            (other.status, other.code) == (Status::Fail, refused.code) && is_about(other, &item)
+        });
+        match same {
+            Some(same) => same.required |= refused.required,
+            None => others.push(refused),
+        }
+    }
+    others
+}
+
+/// Whether a check is about what an item of apply's is about.
+fn is_about(outcome: &Outcome, item: &Subject) -> bool {
+    let subject = outcome.subject.as_deref();
+    let is_of_repository = |name| {
+        let repository = Repository::parse_declared(name).ok();
+        let of_check = subject.and_then(|subject| Repository::parse_declared(subject).ok());
+        matches!((repository, of_check), (Some(one), Some(other)) if one.same_as(&other))
+    };
+    match (item.first(), area(outcome.id)) {
+        (Subject::Home, "home")
+        | (Subject::Codex | Subject::CodexTrust, "codex")
+        | (Subject::Claude | Subject::ClaudeTrust, "claude")
+        | (Subject::Routing | Subject::SelfTest, "ssh")
+        | (Subject::Git, "git") => true,
+        (Subject::Remotes, "git") => outcome.id == "git.remotes",
+        (Subject::Key(name) | Subject::Push(name), "keys" | "ssh" | "push") => {
+            is_of_repository(name)
+        }
+        // what git does not accept anywhere, it does not accept in any clone
+        (clone @ Subject::Clone(_), "git") => {
+            subject.is_none_or(|subject| *clone == Subject::from(subject))
+        }
+        _ => false,
+    }
 }
 
 /// An outcome is identified by its check and subject: of several with one name the worst stays, and
@@ -88,4 +117,78 @@ fn merge_same_names(outcomes: Vec<Outcome>) -> Vec<Outcome> {
         }
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Fix;
+
+    fn failed(id: &'static str, subject: &str, code: Code) -> Outcome {
+        let judgement = Judgement::fail(code, "x", Fix::report("y"));
+        let subject = (!subject.is_empty()).then(|| subject.to_owned());
+        Outcome::new(id, Judgement { subject, ..judgement })
+    }
+
+    #[test]
+    fn a_refused_item_is_dropped_for_the_same_code_about_the_same_thing_alone() {
+        let app = "git@github.com:o/app.git";
+        for (item, code, id, subject, other, is_dropped) in [
+            ("codex", Code::HomeUnsafePlace, "codex.login", "", Code::HomeUnsafePlace, true),
+            ("codex", Code::HomeUnsafePlace, "codex.login", "", Code::HomeReadOnly, false),
+            ("codex", Code::HomeUnsafePlace, "claude.login", "", Code::HomeUnsafePlace, false),
+            ("key o/app", Code::HomeUnsafePlace, "codex.login", "", Code::HomeUnsafePlace, false),
+            ("key o/app", Code::KeyMalformed, "keys.installed", app, Code::KeyMalformed, true),
+            ("key o/lib", Code::KeyMalformed, "keys.installed", app, Code::KeyMalformed, false),
+            ("routing", Code::SshMissing, "ssh.client", "", Code::SshMissing, true),
+            ("clone ~/a", Code::GitConfigInvalid, "git.config", "", Code::GitConfigInvalid, true),
+            (
+                "clone ~/a",
+                Code::GitConfigInvalid,
+                "git.config",
+                "clone ~/b",
+                Code::GitConfigInvalid,
+                false,
+            ),
+        ] {
+            let mut refused = failed(PROVISIONED, item, code);
+            refused.required = true;
+            let assembled = assemble(vec![refused, failed(id, subject, other)]);
+            let kept = assembled.iter().any(|outcome| outcome.id == PROVISIONED);
+            assert_eq!(!kept, is_dropped, "{item} {id} {subject}");
+            // what is required of the one is required of the other
+            assert!(assembled.iter().any(|outcome| outcome.required), "{item} {id} {subject}");
+        }
+    }
+
+    #[test]
+    fn a_consequence_is_skipped_where_its_cause_is_reported() {
+        let consequence = || {
+            let mut outcome = failed("git.identity", "", Code::GitConfigInvalid);
+            outcome.reported_by = Some("git.config");
+            outcome
+        };
+        let cause = |code| failed("git.config", "", code);
+        let status = |outcomes| {
+            let assembled = assemble(outcomes);
+            assembled.iter().find(|outcome| outcome.id == "git.identity").unwrap().status
+        };
+        assert_eq!(status(vec![consequence()]), Status::Fail);
+        assert_eq!(status(vec![consequence(), cause(Code::GitConfigInvalid)]), Status::Skip);
+        assert_eq!(status(vec![consequence(), cause(Code::GitMissing)]), Status::Fail);
+    }
+
+    #[test]
+    fn of_several_with_one_name_the_worst_names_the_others() {
+        let mut required = failed("home.provisioned", "codex", Code::HomeReadOnly);
+        required.required = true;
+        required.status = Status::Warn;
+        let merged = merge_same_names(vec![
+            required,
+            failed("home.provisioned", "codex", Code::CodexAuthMissing),
+        ]);
+        let [one] = &merged[..] else { panic!("{merged:?}") };
+        assert_eq!((one.code, one.required), (Some(Code::CodexAuthMissing), true));
+        assert_eq!(one.evidence, [Evidence::new("also", "home-read-only: x")]);
+    }
 }

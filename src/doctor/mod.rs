@@ -31,10 +31,12 @@ use check::Selection;
 use context::Context;
 use outcome::Outcome;
 
+use crate::settings::Requirement;
+
 /// Makes the selected checks, and puts their outcomes into the order of the report.
-pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
+pub fn run(context: &Context, selection: &Selection, requirements: &[Requirement]) -> Vec<Outcome> {
     let mut outcomes = runner::run(context, selection);
     assembly::mark_accepted(&mut outcomes, &context.settings.accept);
-    requirement::mark(&mut outcomes, context.desired);
+    requirement::mark(&mut outcomes, requirements);
     assembly::assemble(outcomes)
 }

@@ -2,18 +2,47 @@
 //! nothing else is red.
 
 use super::check::area;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Status};
 use crate::git::url::Repository;
 use crate::settings::Requirement;
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 
+/// What the settings and the last apply require.
+pub fn all(desired: &Desired) -> Vec<Requirement> {
+    desired.require.iter().map(|text| Requirement::parse(text)).collect()
+}
+
 /// Marks what is required.
-pub fn mark(outcomes: &mut [Outcome], desired: &Desired) {
-    let requirements: Vec<_> =
-        desired.require.iter().map(|text| Requirement::parse(text)).collect();
+pub fn mark(outcomes: &mut [Outcome], requirements: &[Requirement]) {
     for outcome in outcomes {
         outcome.required = requirements.iter().any(|requirement| rests_on(requirement, outcome));
+    }
+}
+
+/// The requirements of which nothing is known: no check proved them, and none failed.
+pub fn not_tested<'r>(
+    requirements: &'r [Requirement],
+    outcomes: &[Outcome],
+) -> impl Iterator<Item = &'r Requirement> {
+    requirements.iter().filter(|requirement| {
+        let of_it = || outcomes.iter().filter(|outcome| rests_on(requirement, outcome));
+        let is_decided = |outcome: &Outcome| match outcome.status {
+            Status::Fail | Status::Unknown => true,
+            Status::Pass | Status::Warn => Some(outcome.id) == proof(requirement),
+            Status::Skip => false,
+        };
+        !of_it().any(is_decided)
+    })
+}
+
+/// The check that proves the requirement.
+const fn proof(requirement: &Requirement) -> Option<&'static str> {
+    match requirement {
+        Requirement::Codex => Some("codex.login"),
+        Requirement::Claude => Some("claude.login"),
+        Requirement::Push(_) => Some("push.write"),
+        Requirement::Unknown(_) => None,
     }
 }
 
@@ -45,17 +74,18 @@ fn is_push(requirement: &Requirement, subject: Option<&str>) -> bool {
 /// Whether the requirement rests on an item of apply's: on that of its own name, `codex` or
 /// `push:o/app`, on its `key o/app`, or on what every push takes.
 pub fn provides(requirement: &Requirement, item: &Subject) -> bool {
-    match (requirement, item) {
+    match (requirement, item.first()) {
         (_, Subject::Home)
         | (Requirement::Push(_), Subject::Routing | Subject::SelfTest | Subject::Git) => true,
         (Requirement::Push(_), Subject::Key(name)) => is_push(requirement, Some(name)),
-        _ => *item == requirement.subject(),
+        (_, item) => *item == requirement.subject(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::{Code, Fix};
     use crate::doctor::outcome::Judgement;
 
     #[test]
@@ -96,6 +126,27 @@ mod tests {
                 rests,
                 "{requirement} on {id} {subject:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_requirement_is_tested_where_its_proof_ran_or_something_failed() {
+        let fail = || Judgement::fail(Code::CodexAuthMissing, "x", Fix::report("y"));
+        for (outcomes, is_tested) in [
+            (vec![], false),
+            (vec![("codex.login", Judgement::pass("x"))], true),
+            (vec![("codex.login", Judgement::skip("x"))], false),
+            (vec![("codex.trust", Judgement::pass("x"))], false),
+            (vec![("codex.trust", Judgement::pass("x")), ("codex.login", fail())], true),
+            (vec![("codex.environment", fail())], true),
+            (vec![("codex.login", Judgement::unknown("x", "y"))], true),
+            (vec![("claude.login", Judgement::pass("x"))], false),
+        ] {
+            let outcomes: Vec<_> =
+                outcomes.into_iter().map(|(id, judgement)| Outcome::new(id, judgement)).collect();
+            let requirements = [Requirement::Codex];
+            let not_tested = not_tested(&requirements, &outcomes).count();
+            assert_eq!(not_tested == 0, is_tested, "{outcomes:?}");
         }
     }
 }

@@ -51,7 +51,7 @@ fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
         || context.desired.claude.is_some()
         || context.settings.refused.iter().any(|item| item.item == Subject::Claude)
         || context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some()
-        || !matches!(facts.credentials, Ok(None));
+        || credentials_path(context).symlink_metadata().is_ok();
     is_concerned.then_some(facts)
 }
 

@@ -49,7 +49,7 @@ fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
     let is_concerned = context.settings.codex.is_some()
         || context.desired.codex.is_some()
         || context.settings.refused.iter().any(|item| item.item == Subject::Codex)
-        || !matches!(facts.content, Ok(None));
+        || auth_path(context).symlink_metadata().is_ok();
     is_concerned.then_some(facts)
 }
 

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::assembly;
 use super::context::Depth;
 use super::outcome::{Outcome, Status};
+use super::requirement;
 use crate::document::Header;
 use crate::error::Exit;
+use crate::settings::Requirement;
 
 pub use text::render;
 
@@ -26,6 +28,11 @@ pub struct Report {
     /// reach has not said no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<Overall>,
+    /// What PUSHREADY_REQUIRE names and this run did not test.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_tested: Vec<String>,
+    #[serde(skip)]
+    pub requirements: Vec<Requirement>,
     pub depth: Depth,
     /// The checks that were asked for.
     pub requested: Vec<&'static str>,
@@ -71,13 +78,14 @@ impl Overall {
     }
 
     /// The worst of what is required; there a failure that may pass by itself, such as a server out
-    /// of reach, is no verdict.
-    pub fn of_required(outcomes: &[Outcome]) -> Self {
+    /// of reach, is not a verdict. What was not tested is unknown.
+    pub fn of_required(outcomes: &[Outcome], not_tested: &[String]) -> Self {
         let counted = outcomes.iter().filter(|outcome| outcome.required && !outcome.accepted);
-        Self::worst(counted.map(|outcome| match outcome.status {
+        let statuses = counted.map(|outcome| match outcome.status {
             Status::Fail if outcome.transient => Status::Unknown,
             status => status,
-        }))
+        });
+        Self::worst(statuses.chain(not_tested.iter().map(|_| Status::Unknown)))
     }
 
     fn worst(statuses: impl Iterator<Item = Status>) -> Self {
@@ -110,11 +118,19 @@ impl Report {
         self.checks.extend(by.checks);
         assembly::sort(&mut self.checks);
         self.examined = Examined::of(&self.checks, &self.requested);
-        self.overall = Overall::of(&self.checks);
-        self.required = self.required.map(|_| Overall::of_required(&self.checks));
+        self.judge();
         self.finished_at = by.finished_at;
         self.duration_ms += by.duration_ms;
         self
+    }
+
+    /// Judges the checks as a whole.
+    pub fn judge(&mut self) {
+        let not_tested = requirement::not_tested(&self.requirements, &self.checks);
+        self.not_tested = not_tested.map(ToString::to_string).collect();
+        self.overall = Overall::of(&self.checks);
+        let required = |_| Overall::of_required(&self.checks, &self.not_tested);
+        self.required = self.required.map(required);
     }
 
     /// What keeps the verdict from being a pass.
@@ -154,7 +170,9 @@ pub(super) mod tests {
             provisioned_at: None,
             overall: Overall::of(&checks),
             required: None,
-            depth: Depth::Offline,
+            not_tested: Vec::new(),
+            requirements: Vec::new(),
+            depth: Depth::Network,
             requested: Vec::new(),
             examined: Vec::new(),
             checks,

@@ -1,10 +1,12 @@
 //! The report as people read it, and in one line.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{Overall, Report, saw_nothing};
 use crate::catalogue::FixKind;
 use crate::doctor::check::area;
+use crate::doctor::context::Depth;
 use crate::doctor::outcome::{Evidence, Outcome, Status};
 use crate::error::{add_line, plain, word};
 
@@ -70,6 +72,8 @@ impl Report {
             }
         }
         if self.required.is_some() {
+            let not_tested = |name| format!("{name} (not tested in this run)");
+            parts.extend(self.not_tested.iter().map(not_tested));
             let besides = |outcome: &&Outcome| {
                 outcome.status == Status::Fail && !outcome.accepted && !outcome.required
             };
@@ -81,22 +85,28 @@ impl Report {
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = self.duration_ms as f64 / 1000.0;
-        let mut line = self.word().to_owned();
+        let mut line = self.word().into_owned();
         if !parts.is_empty() {
             let _ = write!(line, " {}", parts.join(" · "));
         }
         format!("{} {seconds:.1}s\n", plain(&line))
     }
 
-    fn word(&self) -> &'static str {
+    fn word(&self) -> Cow<'static, str> {
         match self.verdict() {
-            Overall::Fail => "NOT READY",
-            Overall::Unknown if saw_nothing(&self.checks) => "UNKNOWN (nothing was looked at)",
-            Overall::Unknown => "UNKNOWN",
-            Overall::Warn | Overall::Pass if self.saw_nothing_required() => {
-                "READY (nothing required was looked at)"
+            Overall::Fail => "NOT READY".into(),
+            _ if self.saw_nothing_required() => "NOTHING REQUIRED WAS CHECKED".into(),
+            Overall::Unknown if saw_nothing(&self.checks) => {
+                "UNKNOWN (nothing was looked at)".into()
             }
-            Overall::Warn | Overall::Pass => "READY",
+            Overall::Unknown => "UNKNOWN".into(),
+            Overall::Warn | Overall::Pass if self.depth == Depth::Offline => {
+                "OFFLINE CHECKS PASSED (push not tested)".into()
+            }
+            Overall::Warn | Overall::Pass if !self.not_tested.is_empty() => {
+                format!("CHECKS PASSED ({} not tested)", self.not_tested.join(", ")).into()
+            }
+            Overall::Warn | Overall::Pass => "READY".into(),
         }
     }
 
