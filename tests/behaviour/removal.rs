@@ -89,8 +89,7 @@ fn what_was_lost_with_the_state_folder_is_still_named_after_another_apply() {
             ws.sh(&format!("rm -r {lost}")).run().success();
             all.pushready(ws, &["apply"]).run().success().stdout_has("the receipt was gone");
             all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
-            let output =
-                ws.run(&["remove"]).fails(1).stdout_has("the rest: kept: no receipt tells");
+            let output = ws.run(&["remove"]).fails(1).stdout_has("the rest: kept: no receipt says");
             assert!(output.stdout.contains("~/.codex/config.toml"), "{output}");
             assert_eq!(shared_files(ws), shared, "the lines that name us are gone");
             assert!(!ws.read(".claude/.credentials.json").contains("sk-ant-oat01-"), "{output}");
@@ -116,7 +115,7 @@ fn a_damaged_receipt_leads_to_a_way_that_works() {
                 .stderr_has(
                     "hint: move it away (`mv /home/coder/.local/state/pushready/receipt.json",
                 )
-                .stderr_has("apply again, then remove takes back");
+                .stderr_has("apply again, then remove undoes");
         }
         fs::rename(ws.home().join(&path), ws.home().join("receipt.damaged")).unwrap();
         // what names our state folder, and a login of which it has the copy, is ours with and

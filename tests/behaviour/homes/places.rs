@@ -229,13 +229,26 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
             "-e",
             "inject=getgroups:retval=0",
         ];
-        all.apply(ws)
-            .wrapped_in("strace", other)
-            .run()
-            .fails(1)
-            .stdout_has("so other users could swap")
-            .stdout_has("fix: remove the write access of others: `chmod go-w /home/coder/.codex`");
-        assert!(!ws.home().join(".codex/auth.json").exists());
+        let refused = |folder: &str| {
+            let fix = "fix: remove the write access of others: `chmod go-w /home/coder/";
+            all.apply(ws)
+                .wrapped_in("strace", other)
+                .run()
+                .fails(1)
+                .stdout_has("so other users could swap")
+                .stdout_has(&format!("{fix}{folder}`"));
+            assert!(!ws.home().join(".codex/auth.json").exists());
+        };
+        // who can rename the state folder decides what ssh runs
+        refused(".local/state");
+        let above = ["", ".local", ".local/state"];
+        for folder in above {
+            ws.set_mode(folder, 0o755);
+        }
+        refused(".codex");
+        for folder in above {
+            ws.set_mode(folder, 0o2775);
+        }
         // and for the world there is no group that could make it safe
         ws.set_mode(".codex", 0o777);
         all.apply(ws).run().fails(1).stdout_has("home-unsafe-place codex");
