@@ -64,8 +64,10 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     let github = Memory::default();
     let mut pause = PAUSE;
     let mut report = examine(arguments, &selection, asked.as_ref(), &github, &home)?;
-    while report.may_pass() && start.elapsed().saturating_add(pause) <= patience {
-        thread::sleep(pause);
+    while let Some(rest) = next_pause(pause, start.elapsed(), patience)
+        && report.may_pass()
+    {
+        thread::sleep(rest);
         let again = report.in_the_way().map(|outcome| outcome.id);
         let again = Selection { only: again.map(str::to_owned).collect(), skip: Vec::new() };
         if again.only.iter().any(|id| id.starts_with("actions.") || id.ends_with(".request")) {
@@ -85,6 +87,12 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         () => report.text(verbose > 0, !arguments.only.is_empty()),
     });
     Ok(report.exit(arguments.strict))
+}
+
+/// The pause before the next look: the last one ends when `--wait` does.
+fn next_pause(pause: Duration, elapsed: Duration, patience: Duration) -> Option<Duration> {
+    let left = patience.checked_sub(elapsed)?;
+    (!left.is_zero()).then(|| pause.min(left))
 }
 
 fn examine(
@@ -190,6 +198,23 @@ fn list() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wait_looks_again_until_its_time_is_over() {
+        let seconds = Duration::from_secs;
+        for (pause, elapsed, patience, next) in [
+            (2, 0, 60, Some(2)),
+            (30, 30, 60, Some(30)),
+            (30, 31, 60, Some(29)),
+            (30, 59, 60, Some(1)),
+            (30, 60, 60, None),
+            (30, 61, 60, None),
+            (2, 0, 0, None),
+        ] {
+            let found = next_pause(seconds(pause), seconds(elapsed), seconds(patience));
+            assert_eq!(found, next.map(seconds), "{pause} {elapsed} {patience}");
+        }
+    }
 
     #[test]
     fn a_start_script_waits_half_a_minute_at_most() {

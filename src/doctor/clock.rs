@@ -9,7 +9,7 @@ use super::context::{Context, Depth};
 use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::http::{Failure, Http, Url};
+use crate::http::{Http, HttpError, Url};
 use crate::provision::span;
 use crate::resource::file::{self, Kind};
 use crate::secret::CodexAuth;
@@ -51,7 +51,7 @@ fn ask(context: &Context) -> Option<Shown> {
             let date = jiff::fmt::rfc2822::parse(response.header("date")?).ok()?;
             Some(Shown::Time(date.timestamp()))
         }
-        Err(Failure::Tls(why)) if why.contains("not valid yet") => Some(Shown::Later),
+        Err(HttpError::Tls(why)) if why.contains("not valid yet") => Some(Shown::Later),
         Err(_) => None,
     }
 }

@@ -20,6 +20,7 @@ pub(super) const FIELDS: &[&str] = &[
     "concurrency_groups",
     "created_at",
     "current_user_can_approve",
+    "default_branch",
     "disabled",
     "enabled",
     "enabled_repositories",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Refusal;
+use super::GithubRefusal;
 
 /// Where a secondary limit does not say for how long (docs, "Rate limits for the REST API").
 const REST: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ const ROOM: usize = 8 * 1024 * 1024;
 pub struct Memory {
     /// By the source of the token, since an ETag is the answer's to one credential; and by URL.
     known: Mutex<HashMap<(String, String), Known>>,
-    limited: Mutex<Option<(Refusal, Instant)>>,
+    limited: Mutex<Option<(GithubRefusal, Instant)>>,
 }
 
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Memory {
     }
 
     /// Nothing is asked while the limit lasts: who goes on is locked out for longer.
-    pub(super) fn limited(&self) -> Option<Refusal> {
+    pub(super) fn limited(&self) -> Option<GithubRefusal> {
         lock(&self.limited)
             .as_ref()
             .filter(|(_, end)| Instant::now() < *end)
@@ -55,7 +55,7 @@ impl Memory {
     }
 
     /// `now` is the server's time.
-    pub(super) fn limit(&self, refusal: &Refusal, until: Option<Timestamp>, now: Timestamp) {
+    pub(super) fn limit(&self, refusal: &GithubRefusal, until: Option<Timestamp>, now: Timestamp) {
         let rest =
             until.and_then(|until| until.duration_since(now).try_into().ok()).unwrap_or(REST);
         *lock(&self.limited) = Instant::now().checked_add(rest).map(|end| (refusal.clone(), end));

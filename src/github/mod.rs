@@ -25,7 +25,7 @@ pub use memory::Memory;
 pub use page::Page;
 pub(crate) use read::text;
 pub use read::{Read, list};
-pub use refusal::{Need, Refusal};
+pub use refusal::{GithubRefusal, Need};
 pub use token::{Sources, trust};
 
 /// The version that GitHub promises until 2028 and that GHES knows (docs, "API versions").
@@ -39,7 +39,7 @@ const MOST_OF_ALL: usize = 16 * 1024 * 1024;
 const MOST_REQUESTS: usize = 25;
 
 /// An answer, or why there is none.
-pub type Answer<T> = Result<T, Refusal>;
+pub type GithubAnswer<T> = Result<T, GithubRefusal>;
 
 /// One GitHub, asked with the first of its tokens that it accepts.
 pub struct GitHub<'a> {
@@ -89,17 +89,17 @@ impl<'a> GitHub<'a> {
     }
 
     /// One object.
-    pub fn object<T: Read>(&self, path: &str) -> Answer<T> {
+    pub fn object<T: Read>(&self, path: &str) -> GithubAnswer<T> {
         let (value, _) = self.value(&self.url(path)?)?;
-        T::read(&value).ok_or_else(|| Refusal::broken("an object was expected"))
+        T::read(&value).ok_or_else(|| GithubRefusal::broken("an object was expected"))
     }
 
-    fn url(&self, path: &str) -> Answer<Url> {
-        self.api.below(path).ok_or_else(|| Refusal::broken("the path cannot be asked for"))
+    fn url(&self, path: &str) -> GithubAnswer<Url> {
+        self.api.below(path).ok_or_else(|| GithubRefusal::broken("the path cannot be asked for"))
     }
 
     /// The JSON at `url`, and the next page of it.
-    fn value(&self, url: &Url) -> Answer<(Arc<Value>, Option<Url>)> {
+    fn value(&self, url: &Url) -> GithubAnswer<(Arc<Value>, Option<Url>)> {
         loop {
             let index = self.source.load(Ordering::Relaxed);
             let source = self.sources.get(index, self.api.origin());
@@ -110,7 +110,7 @@ impl<'a> GitHub<'a> {
             if response.status != 401 {
                 return self.read(url, via, known, &response);
             }
-            let Some(source) = source else { return Err(Refusal::of(&response)) };
+            let Some(source) = source else { return Err(GithubRefusal::of(&response)) };
             // another thread may have moved on meanwhile
             let next = source.index + 1;
             if self
@@ -132,12 +132,12 @@ impl<'a> GitHub<'a> {
         credential: Option<&Credential>,
         known: Option<&Known>,
         versioned: bool,
-    ) -> Answer<Response> {
+    ) -> GithubAnswer<Response> {
         if let Some(refusal) = self.memory.limited() {
             return Err(refusal);
         }
         if self.requests.fetch_add(1, Ordering::Relaxed) >= MOST_REQUESTS {
-            return Err(Refusal::TooManyRequests);
+            return Err(GithubRefusal::TooManyRequests);
         }
         let mut headers = vec![ACCEPT];
         if versioned {
@@ -146,7 +146,7 @@ impl<'a> GitHub<'a> {
         if let Some(known) = known {
             headers.push(("if-none-match", &known.etag));
         }
-        let response = self.http.get(url, &headers, credential).map_err(Refusal::Network)?;
+        let response = self.http.get(url, &headers, credential).map_err(GithubRefusal::Network)?;
         if let Some(date) = response.header("date").and_then(parse_date) {
             let _ = self.date.set(date);
         }
@@ -163,20 +163,20 @@ impl<'a> GitHub<'a> {
         via: &str,
         known: Option<Known>,
         response: &Response,
-    ) -> Answer<(Arc<Value>, Option<Url>)> {
+    ) -> GithubAnswer<(Arc<Value>, Option<Url>)> {
         let follow = |next: Option<&str>| next.and_then(|next| url.follow(next));
         if let (304, Some(known)) = (response.status, known) {
             let next = follow(known.next.as_deref());
             return Ok((known.value, next));
         }
         if response.status != 200 {
-            let refusal = Refusal::of(response);
-            if let Refusal::RateLimited { until } = refusal {
+            let refusal = GithubRefusal::of(response);
+            if let GithubRefusal::RateLimited { until } = refusal {
                 self.memory.limit(&refusal, until, self.now().unwrap_or_else(Timestamp::now));
             }
             return Err(refusal);
         }
-        let broken = || Refusal::broken("it is not JSON, or larger than what is read");
+        let broken = || GithubRefusal::broken("it is not JSON, or larger than what is read");
         let Reduced { value, size } = reduce(&response.body, MOST_OF_ONE).ok_or_else(broken)?;
         let spend = |room: usize| room.checked_sub(size);
         self.room

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Answer, GitHub, Read};
+use super::{GitHub, GithubAnswer, Read};
 
 /// Three pages of a hundred: who has more is told that there is more.
 const MOST_PAGES: usize = 3;
@@ -20,16 +20,16 @@ pub struct Page<T> {
 impl GitHub<'_> {
     /// The first page of the list under `key` (or of the answer itself, where it is a list), and
     /// how many there are.
-    pub fn page<T: Read>(&self, path: &str, key: &str) -> Answer<Page<T>> {
+    pub fn page<T: Read>(&self, path: &str, key: &str) -> GithubAnswer<Page<T>> {
         self.pages(path, key, 1)
     }
 
     /// The same, page after page.
-    pub fn list<T: Read>(&self, path: &str, key: &str) -> Answer<Page<T>> {
+    pub fn list<T: Read>(&self, path: &str, key: &str) -> GithubAnswer<Page<T>> {
         self.pages(path, key, MOST_PAGES)
     }
 
-    fn pages<T: Read>(&self, path: &str, key: &str, most: usize) -> Answer<Page<T>> {
+    fn pages<T: Read>(&self, path: &str, key: &str, most: usize) -> GithubAnswer<Page<T>> {
         let mut page = Page { items: Vec::new(), total: 0, skipped: 0 };
         let mut next = Some(self.url(path)?);
         for number in 0..most {

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::{reduce, text};
-use crate::http::{Failure, Response};
+use crate::http::{HttpError, Response};
 
 /// A message is a sentence or two.
 const MOST_OF_A_REFUSAL: usize = 16 * 1024;
@@ -21,13 +21,13 @@ pub enum Need {
         needs: String,
         has: String,
     },
-    /// The user is no admin of the repository or organisation.
+    /// The user is no admin of the repository or organization.
     Admin,
     Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum GithubRefusal {
     /// 401: no token is accepted.
     BadCredentials,
     RateLimited {
@@ -50,11 +50,11 @@ pub enum Refusal {
     },
     /// Our own limit.
     TooManyRequests,
-    Network(Failure),
+    Network(HttpError),
     Broken(&'static str),
 }
 
-impl Refusal {
+impl GithubRefusal {
     pub(super) fn broken(why: &'static str) -> Self {
         Self::Broken(why)
     }
@@ -135,7 +135,7 @@ fn need(response: &Response, message: &str) -> Need {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for GithubRefusal {
     /// What was answered, in one line. Texts of the server are not in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -145,10 +145,10 @@ impl fmt::Display for Refusal {
             }
             Self::RateLimited { until: None } => f.write_str("the rate limit is used up"),
             Self::SingleSignOn { .. } => {
-                f.write_str("403: the organisation demands single sign-on for this token")
+                f.write_str("403: the organization demands single sign-on for this token")
             }
             Self::AddressNotAllowed => {
-                f.write_str("403: the organisation's allow list excludes this address")
+                f.write_str("403: the organization's allow list excludes this address")
             }
             Self::Forbidden { need: Need::Permission(permission), .. } => {
                 write!(f, "403: the token lacks `{permission}`")

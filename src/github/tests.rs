@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::model::Workflow;
-use super::{Api, Forge, GitHub, MOST_REQUESTS, Memory, Refusal, Sources};
+use super::{Api, Forge, GitHub, GithubRefusal, MOST_REQUESTS, Memory, Sources};
 use crate::env::Env;
 use crate::git::url::Repository;
 use crate::github_rig::server::{Reply, Server};
@@ -180,7 +180,10 @@ fn once_the_limit_is_reached_nothing_more_is_asked() {
     for _ in 0..3 {
         ask_again(&server, Forge::Cloud, &env, &memory, |hub| {
             let refusal = hub.page::<Workflow>("/list", "workflows").unwrap_err();
-            assert!(matches!(refusal, Refusal::RateLimited { until: Some(_) }), "{refusal:?}");
+            assert!(
+                matches!(refusal, GithubRefusal::RateLimited { until: Some(_) }),
+                "{refusal:?}"
+            );
         });
     }
     assert_eq!(server.requests().len(), 1, "who goes on is locked out for longer");
@@ -196,7 +199,7 @@ fn a_run_asks_so_much_and_no_more() {
         }
         assert_eq!(
             hub.page::<Workflow>("/list", "workflows").unwrap_err(),
-            Refusal::TooManyRequests
+            GithubRefusal::TooManyRequests
         );
     });
 }

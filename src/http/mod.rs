@@ -4,7 +4,7 @@
 //! A token belongs to one origin and is sent nowhere else: redirects are followed by hand, within
 //! the origin alone.
 
-mod failure;
+mod error;
 mod lanes;
 mod proxy;
 mod reader;
@@ -21,7 +21,7 @@ use ureq::{Agent, Proxy};
 
 use crate::env::Env;
 use crate::secret::ApiToken;
-pub use failure::Failure;
+pub use error::HttpError;
 use lanes::Lanes;
 use proxy::Proxies;
 use reader::Reader;
@@ -102,7 +102,7 @@ impl Http {
         url: &Url,
         headers: &[(&'static str, &str)],
         credential: Option<&Credential>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, HttpError> {
         let mut url = url.clone();
         for _ in 0..=HOPS {
             let response = self.once(&url, headers, credential)?;
@@ -114,13 +114,13 @@ impl Http {
                 return Ok(response);
             };
             url = url.follow(target).ok_or_else(|| {
-                Failure::Elsewhere(
+                HttpError::Elsewhere(
                     Url::parse(target)
                         .map_or_else(|| "?".to_owned(), |url| url.origin().host().to_owned()),
                 )
             })?;
         }
-        Err(Failure::Broken("it redirects in a circle".to_owned()))
+        Err(HttpError::Broken("it redirects in a circle".to_owned()))
     }
 
     fn once(
@@ -128,11 +128,11 @@ impl Http {
         url: &Url,
         headers: &[(&'static str, &str)],
         credential: Option<&Credential>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, HttpError> {
         let _lane = self.lanes.enter();
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Failure::Deadline);
+            return Err(HttpError::Deadline);
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
@@ -160,7 +160,7 @@ impl Http {
         Ok(Response { status, headers: std::mem::take(response.headers_mut()), body })
     }
 
-    fn reader(&self, origin: &Origin) -> Result<Reader, Failure> {
+    fn reader(&self, origin: &Origin) -> Result<Reader, HttpError> {
         let way = Way {
             tls: origin.is_https(),
             proxy: self.proxies.for_origin(origin).map(str::to_owned),
@@ -170,7 +170,8 @@ impl Http {
             return Ok(reader.clone());
         }
         // its text may hold a password
-        let misread = |_| Failure::Proxy("its URL in the environment is not understood".to_owned());
+        let misread =
+            |_| HttpError::Proxy("its URL in the environment is not understood".to_owned());
         let proxy = way.proxy.as_deref().map(Proxy::new).transpose().map_err(misread)?;
         let mut config = Agent::config_builder()
             .proxy(proxy)

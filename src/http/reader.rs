@@ -6,7 +6,7 @@ use ureq::http::uri::Uri;
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 
-use super::{Failure, Url};
+use super::{HttpError, Url};
 
 #[derive(Clone)]
 pub(super) struct Reader {
@@ -24,12 +24,12 @@ impl Reader {
     }
 
     /// Why `url` did not answer: behind a proxy, only the proxy is connected to.
-    pub(super) fn failure(&self, error: &ureq::Error, url: &Url) -> Failure {
-        match Failure::of(error, url.origin().host()) {
-            Failure::Resolve(_) if self.proxied => {
-                Failure::Proxy("its name does not resolve".to_owned())
+    pub(super) fn failure(&self, error: &ureq::Error, url: &Url) -> HttpError {
+        match HttpError::of(error, url.origin().host()) {
+            HttpError::Resolve(_) if self.proxied => {
+                HttpError::Proxy("its name does not resolve".to_owned())
             }
-            Failure::Connect(why) if self.proxied => Failure::Proxy(why),
+            HttpError::Connect(why) if self.proxied => HttpError::Proxy(why),
             failure => failure,
         }
     }

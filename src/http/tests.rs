@@ -3,7 +3,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{BODY_CAP, Credential, Failure, Http, Url};
+use super::{BODY_CAP, Credential, Http, HttpError, Url};
 use crate::env::Env;
 use crate::github_rig::server::{Certificates, Proxy, Reply, Server};
 use crate::secret::ApiToken;
@@ -46,8 +46,8 @@ fn the_token_goes_to_its_origin_and_nowhere_else() {
     let credential = credential(&base);
     let get = |path: &str| http.get(&base.below(path).unwrap(), &[], Some(&credential));
     assert_eq!(get("/moved").unwrap().body, b"own");
-    assert_eq!(get("/away").unwrap_err(), Failure::Elsewhere("127.0.0.1".to_owned()));
-    assert!(matches!(get("/circle").unwrap_err(), Failure::Broken(_)));
+    assert_eq!(get("/away").unwrap_err(), HttpError::Elsewhere("127.0.0.1".to_owned()));
+    assert!(matches!(get("/circle").unwrap_err(), HttpError::Broken(_)));
     assert!(
         own.requests()
             .iter()
@@ -109,23 +109,23 @@ fn answers_that_are_slow_large_or_cut_short() {
         let http = Http::new(&Env::of(&[]), Instant::now() + Duration::from_millis(left));
         http.get(&base.below(path).unwrap(), &[], None).unwrap_err()
     };
-    assert_eq!(get("/large", 20_000), Failure::TooLarge);
-    assert!(matches!(get("/cut", 20_000), Failure::Broken(_)));
+    assert_eq!(get("/large", 20_000), HttpError::TooLarge);
+    assert!(matches!(get("/cut", 20_000), HttpError::Broken(_)));
     let start = Instant::now();
-    assert_eq!(get("/slow", 100), Failure::Deadline);
-    assert_eq!(get("/drip", 100), Failure::Deadline);
+    assert_eq!(get("/slow", 100), HttpError::Deadline);
+    assert_eq!(get("/drip", 100), HttpError::Deadline);
     assert!(start.elapsed() < Duration::from_secs(5));
-    assert_eq!(get("/never", 0), Failure::Deadline);
+    assert_eq!(get("/never", 0), HttpError::Deadline);
 }
 
 #[test]
 fn hosts_that_are_not_there() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let get = |text: &str| http(&[]).get(&url(text), &[], None).unwrap_err();
-    assert!(matches!(get(&format!("http://127.0.0.1:{port}")), Failure::Connect(_)));
+    assert!(matches!(get(&format!("http://127.0.0.1:{port}")), HttpError::Connect(_)));
     assert_eq!(
         get("http://no-such-host.invalid"),
-        Failure::Resolve("no-such-host.invalid".to_owned())
+        HttpError::Resolve("no-such-host.invalid".to_owned())
     );
 }
 
@@ -151,7 +151,7 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
         let error = http(&[("HTTPS_PROXY", variable)])
             .get(&url("https://api.example"), &[], None)
             .unwrap_err();
-        assert!(matches!(error, Failure::Proxy(_)), "{error:?}");
+        assert!(matches!(error, HttpError::Proxy(_)), "{error:?}");
         assert!(!format!("{error:?} {error}").contains("hidden-word"));
     }
 }
@@ -172,7 +172,7 @@ fn corporate_authorities_are_trusted_where_any_usual_variable_names_them() {
         assert_eq!(http(&[(name, &ca)]).get(&server, &[], None).unwrap().body, b"safe", "{name}");
     }
     let error = http(&[]).get(&server, &[], None).unwrap_err();
-    assert_eq!(error, Failure::UnknownIssuer);
+    assert_eq!(error, HttpError::UnknownIssuer);
 }
 
 #[test]
@@ -184,6 +184,6 @@ fn behind_a_proxy_it_is_the_proxy_that_is_not_there() {
         let error = http(&[("HTTPS_PROXY", proxy)])
             .get(&url("https://api.example"), &[], None)
             .unwrap_err();
-        assert!(matches!(error, Failure::Proxy(_)), "{proxy}: {error:?}");
+        assert!(matches!(error, HttpError::Proxy(_)), "{proxy}: {error:?}");
     }
 }

@@ -27,6 +27,7 @@ PATHS = [
     "/repos/{owner}/{repo}/check-runs/{check_run_id}/annotations",
     "/repos/{owner}/{repo}/pulls",
     "/repos/{owner}/{repo}/pulls/{pull_number}",
+    "/repos/{owner}/{repo}/rules/branches/{branch}",
     "/orgs/{org}/actions/runners",
     "/orgs/{org}/actions/runner-groups",
     "/orgs/{org}/actions/hosted-runners",

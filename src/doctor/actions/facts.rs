@@ -8,14 +8,15 @@ use super::hosted_labels::HostedLabels;
 use super::local::{Head, Local};
 use super::status_page::StatusPage;
 use crate::github::model::{
-    Annotation, ConcurrencyGroup, ForkPolicy, HostedRunner, Job, OrgPolicy, PendingDeployment,
-    Permissions, PrivateForkPolicy, PullRequest, Repo, Run, Runner, RunnerGroup, SelectedActions,
-    Workflow,
+    Annotation, BranchRule, ConcurrencyGroup, ForkPolicy, HostedRunner, Job, OrgPolicy,
+    PendingDeployment, Permissions, PrivateForkPolicy, PullRequest, Repo, Run, Runner, RunnerGroup,
+    SelectedActions, Workflow,
 };
-use crate::github::{Answer, Forge, Page};
-use crate::http::Failure;
+use crate::github::{Forge, GithubAnswer, Page};
+use crate::http::HttpError;
 
-const FRESH: SignedDuration = SignedDuration::from_mins(1);
+/// GitHub makes a run in seconds, and sometimes in minutes.
+const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
 /// Everything that the judge sees.
 #[derive(Debug)]
@@ -29,12 +30,14 @@ pub struct Facts {
     pub head: Option<Head>,
     pub local: Local,
     pub labels: HostedLabels,
-    pub repo: Answer<Repo>,
+    pub repo: GithubAnswer<Repo>,
     /// Of the commit at hand; of the branch where that commit is not on the server.
-    pub runs: Answer<Page<Run>>,
-    /// The newest runs that do not simply run or have run, with what was asked about them.
+    pub runs: GithubAnswer<Page<Run>>,
+    /// Those runs that may not start, with what was requested about them.
     pub looked: Vec<Looked>,
-    pub status: Option<Result<StatusPage, Failure>>,
+    /// How many more of them there are.
+    pub not_looked: usize,
+    pub status: Option<Result<StatusPage, HttpError>>,
     pub more: More,
     pub asked: Asked,
 }
@@ -61,7 +64,7 @@ pub struct Asked {
     pub token: Option<String>,
     /// Sources whose token was not accepted.
     pub rejected: Vec<String>,
-    /// What is said of tokens that cannot be used.
+    /// Why tokens are not used.
     pub warnings: Vec<String>,
     pub requests: usize,
     /// The repository has a deploy key, which people take for a token.
@@ -74,41 +77,43 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct Looked {
     pub run: Run,
-    pub jobs: Answer<Page<Job>>,
-    pub deployments: Option<Answer<Page<PendingDeployment>>>,
-    pub groups: Option<Answer<Page<ConcurrencyGroup>>>,
+    pub jobs: GithubAnswer<Page<Job>>,
+    pub deployments: Option<GithubAnswer<Page<PendingDeployment>>>,
+    pub groups: Option<GithubAnswer<Page<ConcurrencyGroup>>>,
     /// The members ahead of this run in the group where it waits.
-    pub ahead: Option<Answer<ConcurrencyGroup>>,
+    pub ahead: Option<GithubAnswer<ConcurrencyGroup>>,
     /// By job.
-    pub annotations: BTreeMap<i64, Answer<Page<Annotation>>>,
+    pub annotations: BTreeMap<i64, GithubAnswer<Page<Annotation>>>,
 }
 
 impl Looked {
-    /// Whether `job` waits for one that it needs; `None`: that cannot be told.
+    /// Whether `job` waits for one that it needs; `None`: unknown.
     pub fn needs(&self, local: &Local, job: &Job) -> Option<bool> {
         super::needs::waits(local, &self.run, &self.jobs.as_ref().ok()?.items, job)
     }
 }
 
-/// What is asked only where a run gives reason to.
+/// What is requested only where a run gives reason to.
 #[derive(Debug, Default)]
 pub struct More {
-    pub workflows: Option<Answer<Page<Workflow>>>,
-    pub permissions: Option<Answer<Permissions>>,
-    pub selected: Option<Answer<SelectedActions>>,
-    pub org_permissions: Option<Answer<OrgPolicy>>,
+    pub workflows: Option<GithubAnswer<Page<Workflow>>>,
+    pub permissions: Option<GithubAnswer<Permissions>>,
+    pub selected: Option<GithubAnswer<SelectedActions>>,
+    pub org_permissions: Option<GithubAnswer<OrgPolicy>>,
     /// Of the whole repository: whether anything ever ran.
-    pub any_runs: Option<Answer<Page<Run>>>,
-    pub in_progress: Option<Answer<Page<Run>>>,
-    pub repo_runners: Option<Answer<Page<Runner>>>,
-    pub org_runners: Option<Answer<Page<Runner>>>,
-    pub runner_groups: Option<Answer<Page<RunnerGroup>>>,
-    pub self_hosted_policy: Option<Answer<OrgPolicy>>,
-    pub hosted_runners: Option<Answer<Page<HostedRunner>>>,
-    pub fork_policy: Option<Answer<ForkPolicy>>,
-    pub private_fork_policy: Option<Answer<PrivateForkPolicy>>,
+    pub any_runs: Option<GithubAnswer<Page<Run>>>,
+    pub in_progress: Option<GithubAnswer<Page<Run>>>,
+    pub repo_runners: Option<GithubAnswer<Page<Runner>>>,
+    pub org_runners: Option<GithubAnswer<Page<Runner>>>,
+    pub runner_groups: Option<GithubAnswer<Page<RunnerGroup>>>,
+    pub self_hosted_policy: Option<GithubAnswer<OrgPolicy>>,
+    pub hosted_runners: Option<GithubAnswer<Page<HostedRunner>>>,
+    pub fork_policy: Option<GithubAnswer<ForkPolicy>>,
+    pub private_fork_policy: Option<GithubAnswer<PrivateForkPolicy>>,
+    /// Of the default branch.
+    pub branch_rules: Option<GithubAnswer<Page<BranchRule>>>,
     /// The open pull request of the branch.
-    pub pull: Option<Answer<PullRequest>>,
+    pub pull: Option<GithubAnswer<PullRequest>>,
 }
 
 impl Facts {
@@ -117,11 +122,37 @@ impl Facts {
         Some(self.now.duration_since(then?))
     }
 
-    /// How long ago the commit was pushed, by this machine's clock, where that is a moment: GitHub
-    /// makes the run in seconds.
+    /// How long ago the commit was pushed, by this machine's clock; a fetched one not before it was
+    /// made.
+    pub fn pushed_ago(&self) -> Option<SignedDuration> {
+        let head = self.head.as_ref()?;
+        Some(self.local_now.duration_since(head.pushed_at.or(head.committed_at)?))
+    }
+
+    /// The same, where a run may still come.
     pub fn is_fresh(&self) -> Option<SignedDuration> {
-        let ago = self.local_now.duration_since(self.head.as_ref()?.pushed_at?);
-        (SignedDuration::ZERO..FRESH).contains(&ago).then_some(ago)
+        self.pushed_ago().filter(|ago| (SignedDuration::ZERO..FRESH).contains(ago))
+    }
+
+    /// The runs of the commit on its branch; where it is not on the server, those of the branch that
+    /// a push to this repository made with a workflow that still exists.
+    pub fn own_runs(&self) -> Vec<&Run> {
+        let Ok(page) = &self.runs else { return Vec::new() };
+        let pushed = self.head.as_ref().is_none_or(|head| head.pushed);
+        let branch = self.head.as_ref().and_then(|head| head.branch.as_deref());
+        let of_branch = |run: &Run| match (branch, run.branch.as_deref()) {
+            (Some(branch), Some(of)) => branch == of,
+            _ => true,
+        };
+        let exists = |run: &Run| {
+            self.local.workflows.is_empty()
+                || !run.path.starts_with(".github/")
+                || self.local.workflows.iter().any(|workflow| run.is_of(&workflow.path))
+        };
+        page.items
+            .iter()
+            .filter(|run| of_branch(run) && (pushed || !run.from_fork && exists(run)))
+            .collect()
     }
 
     pub fn incident(&self) -> Option<&StatusPage> {
@@ -129,14 +160,14 @@ impl Facts {
     }
 }
 
-/// How the labels of a job read, before anybody is asked for runners.
+/// What the labels of a job mean, before any runners are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labels {
     None,
     /// GitHub serves them all.
     Hosted,
     Retired,
-    /// Somebody's own runners, or a slip.
+    /// The repository's own runners, or a misspelling.
     Own,
 }
 
@@ -155,17 +186,19 @@ impl Labels {
     }
 }
 
-/// How a job stands to starting.
+/// Whether a job has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Fine,
     /// Queued, and no runner has it.
     Queued,
+    /// A runner has it, and no step was reported.
+    Assigned,
     /// For an environment's rules.
     Waiting,
     /// For its concurrency group.
     Pending,
-    /// It ended without a step.
+    /// It ended without a step of its file.
     NeverRan,
 }
 
@@ -175,8 +208,9 @@ impl Standing {
             "waiting" => Self::Waiting,
             "pending" => Self::Pending,
             "queued" | "requested" if !job.assigned => Self::Queued,
+            "queued" | "requested" => Self::Assigned,
             "completed"
-                if job.steps == 0
+                if (job.steps == 0 || job.setup_failed)
                     && matches!(&*job.conclusion, "failure" | "cancelled" | "startup_failure") =>
             {
                 Self::NeverRan

@@ -9,8 +9,8 @@ use crate::resource::file::{self, Kind};
 
 const BUILT_IN: &str = include_str!("hosted_labels.toml");
 
-/// Beyond this many edits a label is another one, not a slip.
-const SLIP: usize = 4;
+/// Beyond this many edits a label is another one, not a misspelling.
+const MISSPELT: usize = 4;
 
 /// Names of systems with which GitHub's own labels begin.
 const SYSTEMS: [&str; 4] = ["ubuntu", "windows", "macos", "xcode"];
@@ -109,8 +109,9 @@ impl HostedLabels {
         {
             return None;
         }
-        let near =
-            self.current.iter().map(|known| (strsim::levenshtein(known, &label), known)).min()?;
+        // advice that crosses to another architecture or to a paid runner would do harm
+        let alike = self.current.iter().filter(|known| kind(known) == kind(&label));
+        let near = alike.map(|known| (strsim::levenshtein(known, &label), known)).min()?;
         let system = SYSTEMS.iter().find(|system| label.starts_with(**system));
         match (near, system) {
             // `ubuntu` alone
@@ -119,11 +120,18 @@ impl HostedLabels {
                 .iter()
                 .find(|known| known.starts_with(*system) && known.ends_with("-latest"))
                 .map(String::as_str),
-            ((distance, known), Some(_)) if distance <= SLIP => Some(known),
+            ((distance, known), Some(_)) if distance <= MISSPELT => Some(known),
             ((1 | 2, known), None) => Some(known),
             _ => None,
         }
     }
+}
+
+/// What a label says of the machine: ARM or not, Intel, and the paid sizes.
+fn kind(label: &str) -> [bool; 4] {
+    let has = |word: &str| label.split('-').any(|part| part == word);
+    let arm = label.split('-').any(|part| part.starts_with("arm") || part.starts_with("aarch"));
+    [arm, has("intel"), has("large"), has("xlarge")]
 }
 
 #[cfg(test)]
@@ -141,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_file_hangs_nobody() {
+    fn only_a_regular_file_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("labels.toml");
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
@@ -157,7 +165,27 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_told_from_labels_of_ones_own() {
+    fn advice_stays_on_the_architecture_and_the_price() {
+        let labels = HostedLabels::load(None);
+        for (label, meant) in [
+            ("ubuntu-24.04-arm64", Some("ubuntu-24.04-arm")),
+            ("ubuntu-latest-arm", Some("ubuntu-24.04-arm")),
+            ("windows-latest-arm", Some("windows-11-arm")),
+            ("macos-15-arm64", None),
+            ("macos-latest-xl", Some("macos-latest")),
+            ("ubuntu-24.4", Some("ubuntu-24.04")),
+        ] {
+            let found = labels.meant(label);
+            let of = |label: &str| kind(label);
+            assert!(found.is_none_or(|found| of(found) == of(label)), "{label}: {found:?}");
+            if meant.is_none() {
+                assert_eq!(found, None, "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn misspellings_are_distinguished_from_own_labels() {
         let labels = HostedLabels::load(None);
         assert_eq!(labels.meant("ubuntu-24.04-arm64"), Some("ubuntu-24.04-arm"));
         assert_eq!(labels.meant("ubuntu"), Some("ubuntu-latest"));

@@ -32,6 +32,7 @@ pub struct Head {
     pub pushed: bool,
     /// When that branch came to be as it is, where it is this commit: by the reflog.
     pub pushed_at: Option<Timestamp>,
+    pub committed_at: Option<Timestamp>,
 }
 
 impl Head {
@@ -77,9 +78,18 @@ impl Head {
                     git(&["reflog", "show", "-1", "--date=unix", "--format=%gd %gs", name])
                 })
                 .and_then(|entry| pushed_at(&entry)),
+            committed_at: committed_at(&commit),
             sha,
         })
     }
+}
+
+/// Of `committer NAME <EMAIL> SECONDS ZONE` in a commit's header.
+fn committed_at(commit: &str) -> Option<Timestamp> {
+    let mut header = commit.lines().take_while(|line| !line.is_empty());
+    let committer = header.find(|line| line.starts_with("committer "))?;
+    let seconds = committer.rsplit(' ').nth(1)?;
+    Timestamp::from_second(seconds.parse().ok()?).ok()
 }
 
 /// Of a reflog entry `refs/remotes/origin/main@{1700000000} update by push`; what was fetched,
@@ -218,6 +228,8 @@ mod tests {
         git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/theirs"]);
         let head = Head::of(folder.path()).unwrap();
         assert_eq!((head.branch.as_deref(), head.pushed), (Some("theirs"), true));
+        let ago = Timestamp::now().duration_since(head.committed_at.unwrap());
+        assert!((0..60).contains(&ago.as_secs()), "{ago}");
         let ago = Timestamp::now().duration_since(head.pushed_at.unwrap());
         assert!((0..60).contains(&ago.as_secs()), "{ago}");
         git(&["checkout", "--quiet", "--detach"]);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::github::{MOST_OF_ONE, Read, list, reduce, text};
-use crate::http::{Failure, Http, Url};
+use crate::http::{Http, HttpError, Url};
 
 /// Actions; its name was changed once, its id was not.
 const COMPONENT: &str = "br0l2tvcx85d";
@@ -44,10 +44,10 @@ impl Read for Incident {
 }
 
 /// One request, and a second for the titles when something is wrong.
-pub fn ask(http: &Http, base: &Url) -> Result<StatusPage, Failure> {
+pub fn ask(http: &Http, base: &Url) -> Result<StatusPage, HttpError> {
     let components: Vec<Component> =
         list(&get(http, base, "/api/v2/components.json")?, "components").unwrap_or_default();
-    let broken = || Failure::Broken("the status page does not list Actions".to_owned());
+    let broken = || HttpError::Broken("the status page does not list Actions".to_owned());
     let status = components
         .into_iter()
         .find(|component| component.id == COMPONENT)
@@ -66,12 +66,12 @@ pub fn ask(http: &Http, base: &Url) -> Result<StatusPage, Failure> {
     Ok(page)
 }
 
-fn get(http: &Http, base: &Url, path: &str) -> Result<Value, Failure> {
-    let broken = |why: &str| Failure::Broken(why.to_owned());
+fn get(http: &Http, base: &Url, path: &str) -> Result<Value, HttpError> {
+    let broken = |why: &str| HttpError::Broken(why.to_owned());
     let url = base.below(path).ok_or_else(|| broken("its address cannot be used"))?;
     let response = http.get(&url, &[("accept", "application/json")], None)?;
     if response.status != 200 {
-        return Err(Failure::Broken(format!("status {}", response.status)));
+        return Err(HttpError::Broken(format!("status {}", response.status)));
     }
     let reduced = reduce(&response.body, MOST_OF_ONE).map(|body| body.value);
     reduced.ok_or_else(|| broken("it is not JSON, or larger than what is read"))

@@ -1,5 +1,5 @@
 //! What is read of GitHub's objects: the fields that a verdict needs, each of which may be absent.
-//! States stay words, because new ones appear without notice.
+//! States stay text, because new ones appear without notice.
 
 mod policies;
 mod runners;
@@ -19,8 +19,9 @@ pub struct Repo {
     /// The owner is an organisation.
     pub organization: bool,
     pub owner: String,
-    /// What it is a fork of.
+    /// The repository that it is a fork of.
     pub parent: Option<String>,
+    pub default_branch: Option<String>,
 }
 
 impl Read for Repo {
@@ -32,6 +33,7 @@ impl Read for Repo {
             organization: word(value, "owner/type") == "Organization",
             owner: word(value, "owner/login"),
             parent: text(value, "parent/full_name"),
+            default_branch: text(value, "default_branch"),
         })
     }
 }
@@ -78,6 +80,11 @@ impl Read for Run {
 }
 
 impl Run {
+    /// Whether the workflow file at `path` made it; a reusable one has `@ref` behind its path.
+    pub fn is_of(&self, path: &str) -> bool {
+        self.path.split('@').next() == Some(path)
+    }
+
     pub fn is_finished(&self) -> bool {
         self.status == "completed"
     }
@@ -97,13 +104,24 @@ pub struct Job {
     pub created: Option<Timestamp>,
     pub completed: Option<Timestamp>,
     pub steps: usize,
+    /// The runner failed before the first step of the file: an action was refused.
+    pub setup_failed: bool,
     pub labels: Vec<String>,
+    /// The runner that took it, where it has a name.
+    pub runner: Option<String>,
     /// A runner has taken it.
     pub assigned: bool,
 }
 
+/// GitHub's own first step, and no other.
+fn setup_failed(steps: &[Value]) -> bool {
+    matches!(steps, [only] if word(only, "name") == "Set up job" && word(only, "conclusion") == "failure")
+}
+
 impl Read for Job {
     fn read(value: &Value) -> Option<Self> {
+        let steps = value.get("steps").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let runner = text(value, "runner_name");
         Some(Self {
             id: id(value, "id")?,
             name: word(value, "name"),
@@ -111,10 +129,12 @@ impl Read for Job {
             conclusion: word(value, "conclusion"),
             created: time(value, "created_at"),
             completed: time(value, "completed_at"),
-            steps: value.get("steps").and_then(Value::as_array).map_or(0, Vec::len),
+            steps: steps.len(),
+            setup_failed: setup_failed(steps),
             labels: runners::few(list(value, "labels").unwrap_or_default()),
-            // 0, null and the empty name all mean nobody (cracktunes#399)
-            assigned: id(value, "runner_id").is_some() || text(value, "runner_name").is_some(),
+            // 0, null and the empty name all mean no runner (cracktunes#399)
+            assigned: id(value, "runner_id").is_some() || runner.is_some(),
+            runner,
         })
     }
 }
@@ -191,6 +211,16 @@ impl Read for ConcurrencyGroup {
 impl Read for Member {
     fn read(value: &Value) -> Option<Self> {
         Some(Self { run: id(value, "run_id")?, status: word(value, "status") })
+    }
+}
+
+/// A rule of a branch: its type.
+#[derive(Clone, Debug, Default)]
+pub struct BranchRule(pub String);
+
+impl Read for BranchRule {
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self(text(value, "type")?))
     }
 }
 

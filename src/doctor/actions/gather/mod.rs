@@ -1,21 +1,25 @@
-//! Asks GitHub: the newest runs, then their jobs, then what those give reason to ask. What does not
-//! depend on another answer is asked at the same time.
+//! Asks GitHub: the newest runs, then their jobs, then what those give reason to ask. Requests that
+//! do not depend on another answer run at the same time.
 
 mod reasons;
 
 use std::collections::BTreeMap;
 use std::thread;
 
+use jiff::Timestamp;
+
 use super::facts::{Facts, Looked, More, Standing};
 use super::{Session, judge, status_page};
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::github::model::{ConcurrencyGroup, Job, Permissions, PullRequest, Repo, Run};
-use crate::github::{Answer, Forge, Page};
+use crate::github::{Forge, GithubAnswer, GithubRefusal, Page};
 use crate::http::segment;
 use reasons::Reasons;
 
 /// A push seldom starts more workflows, and each costs a request.
-const MOST_RUNS: usize = 5;
+const MOST_RUNS: usize = 8;
+/// With more runs than this, one page of jobs of each must do.
+const PAGED_RUNS: usize = 2;
 const MOST_ANNOTATED: usize = 2;
 
 pub(super) fn gather(session: &Session<'_>) -> Facts {
@@ -41,17 +45,18 @@ pub(super) fn gather(session: &Session<'_>) -> Facts {
         repo,
         runs,
         looked: Vec::new(),
+        not_looked: 0,
         status,
         more: More::default(),
         asked: super::facts::Asked::default(),
     };
-    facts.looked = look(session, &facts);
+    (facts.looked, facts.not_looked) = look(session, &facts);
     facts.more = more(session, &facts);
     facts.asked = session.asked();
     facts
 }
 
-fn newest_runs(session: &Session<'_>) -> Answer<Page<Run>> {
+fn newest_runs(session: &Session<'_>) -> GithubAnswer<Page<Run>> {
     let filter = match &session.inputs.head {
         Some(head) if head.pushed => format!("head_sha={}", segment(&head.sha)),
         Some(head) => head
@@ -61,38 +66,65 @@ fn newest_runs(session: &Session<'_>) -> Answer<Page<Run>> {
         None => String::new(),
     };
     session.github.page(
-        &session.repo_path(&format!("/actions/runs?{filter}&per_page=30").replace("?&", "?")),
+        &session.repo_path(&format!("/actions/runs?{filter}&per_page=100").replace("?&", "?")),
         "workflow_runs",
     )
 }
 
-/// The newest run of each workflow, unless it went well or is plainly under way.
-fn look(session: &Session<'_>, facts: &Facts) -> Vec<Looked> {
-    let Ok(page) = &facts.runs else { return Vec::new() };
+/// The runs that may not start, the most telling ones first, and how many were left out.
+fn look(session: &Session<'_>, facts: &Facts) -> (Vec<Looked>, usize) {
     let mut seen = Vec::new();
-    let mut chosen: Vec<&Run> = Vec::new();
-    for run in &page.items {
-        let key = (run.workflow, &run.event, &run.path);
-        if !seen.contains(&key) {
-            seen.push(key);
-            if !matches!(&*run.conclusion, "success" | "skipped" | "neutral" | "timed_out") {
-                chosen.push(run);
-            }
+    let mut chosen: Vec<(usize, &Run)> = Vec::new();
+    for (index, run) in facts.own_runs().into_iter().enumerate() {
+        let key = (run.workflow, &run.event, &run.path, &run.branch);
+        let replaced = seen.contains(&key);
+        seen.push(key);
+        let went_well = matches!(&*run.conclusion, "success" | "skipped" | "neutral" | "timed_out");
+        // what waits is stuck even where a newer run exists
+        if !(went_well || replaced && run.is_finished()) {
+            chosen.push((index, run));
         }
     }
-    chosen.sort_by_key(|run| run.is_finished());
+    chosen.sort_by_key(|(index, run)| match rank(run) {
+        QUEUED => (QUEUED, run.since().map_or(i64::MAX, Timestamp::as_second), *index),
+        rank => (rank, 0, *index),
+    });
+    let left_out = chosen.len().saturating_sub(MOST_RUNS);
     chosen.truncate(MOST_RUNS);
-    thread::scope(|scope| {
+    let few = chosen.len() <= PAGED_RUNS;
+    let looked = thread::scope(|scope| {
         let looks: Vec<_> =
-            chosen.iter().map(|run| scope.spawn(|| look_at(session, run))).collect();
+            chosen.iter().map(|(_, run)| scope.spawn(move || look_at(session, run, few))).collect();
         looks.into_iter().map(joined).collect()
-    })
+    });
+    (looked, left_out)
 }
 
-fn look_at(session: &Session<'_>, run: &Run) -> Looked {
+const QUEUED: u8 = 4;
+
+/// What the list of runs itself shows comes first, then what waits longest.
+fn rank(run: &Run) -> u8 {
+    match (&*run.status, &*run.conclusion) {
+        (_, "action_required") => 0,
+        (_, "startup_failure") => 1,
+        ("waiting", _) => 2,
+        ("pending", _) => 3,
+        ("in_progress", _) => 5,
+        ("completed", "cancelled") => 6,
+        ("completed", _) => 7,
+        _ => QUEUED,
+    }
+}
+
+fn look_at(session: &Session<'_>, run: &Run, all_pages: bool) -> Looked {
     let hub = &session.github;
     let path = |rest: &str| session.repo_path(&format!("/actions/runs/{}{rest}", run.id));
-    let jobs = hub.list::<Job>(&path("/jobs?filter=latest&per_page=100"), "jobs");
+    let of_jobs = path("/jobs?filter=latest&per_page=100");
+    let jobs = if all_pages {
+        hub.list::<Job>(&of_jobs, "jobs")
+    } else {
+        hub.page::<Job>(&of_jobs, "jobs")
+    };
     let mut looked = Looked {
         run: run.clone(),
         jobs,
@@ -111,7 +143,7 @@ fn look_at(session: &Session<'_>, run: &Run) -> Looked {
             .created
             .zip(job.completed)
             .is_some_and(|(from, to)| to.duration_since(from) >= judge::LATE);
-        // what waited for a day has no more to say
+        // what waited for a day needs no other reason
         Standing::of(job) == Standing::NeverRan && !(job.conclusion == "cancelled" && late)
     };
     let never: Vec<i64> =
@@ -142,7 +174,7 @@ fn look_at(session: &Session<'_>, run: &Run) -> Looked {
 fn groups(
     session: &Session<'_>,
     run: &Run,
-) -> (Answer<Page<ConcurrencyGroup>>, Option<Answer<ConcurrencyGroup>>) {
+) -> (GithubAnswer<Page<ConcurrencyGroup>>, Option<GithubAnswer<ConcurrencyGroup>>) {
     let hub = &session.github;
     let list = hub.list::<ConcurrencyGroup>(
         &session.repo_path(&format!("/actions/runs/{}/concurrency_groups", run.id)),
@@ -160,14 +192,20 @@ fn groups(
     (list, ahead)
 }
 
-/// The second round, about the repository and its organisation.
+/// The second round, about the repository and its organization.
 fn more(session: &Session<'_>, facts: &Facts) -> More {
     let hub = &session.github;
-    let Ok(page) = &facts.runs else { return More::default() };
+    if let (Ok(_), Err(GithubRefusal::NotFound)) = (&facts.repo, &facts.runs) {
+        let permissions = hub.object(&session.repo_path("/actions/permissions"));
+        return More { permissions: Some(permissions), ..More::default() };
+    }
+    if facts.runs.is_err() {
+        return More::default();
+    }
     if facts.repo.as_ref().is_ok_and(|repo| repo.off.is_some()) {
         return More::default();
     }
-    let reasons = Reasons::of(facts, page);
+    let reasons = Reasons::of(facts);
     let repo = facts.repo.as_ref().ok();
     let organization = repo.filter(|repo| repo.organization).map(|repo| segment(&repo.owner));
     let org = |rest: &str| organization.as_ref().map(|owner| format!("/orgs/{owner}{rest}"));
@@ -175,7 +213,7 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
     let name = segment(session.name());
     thread::scope(|scope| {
         let runners = reasons.runners.then_some(());
-        let workflows = reasons.no_run.then(|| {
+        let workflows = (reasons.no_run || reasons.missing).then(|| {
             scope.spawn(|| hub.list(&here("/actions/workflows?per_page=100"), "workflows"))
         });
         let permissions =
@@ -186,7 +224,7 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
         let any_runs = if reasons.no_run {
             Some(scope.spawn(count("")))
         } else {
-            reasons.hosted.then(|| scope.spawn(count("status=success&")))
+            reasons.hosted.then(|| scope.spawn(count("status=completed&")))
         };
         let in_progress = reasons.hosted.then(|| scope.spawn(count("status=in_progress&")));
         let private = repo.is_some_and(|repo| repo.private);
@@ -196,6 +234,10 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
         let private_fork_policy = (reasons.approval && private).then(|| {
             scope
                 .spawn(|| hub.object(&here("/actions/permissions/fork-pr-workflows-private-repos")))
+        });
+        let rules = reasons.merge_queue.as_ref().map(|branch| {
+            let path = here(&format!("/rules/branches/{}", segment(branch)));
+            scope.spawn(move || hub.list(&path, ""))
         });
         let pull = reasons.pull.then(|| scope.spawn(|| pull_request(session, facts)));
         let repo_runners = runners
@@ -217,7 +259,7 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
                 .then(|| org("/actions/hosted-runners?per_page=100"))
                 .flatten()
                 .map(|path| scope.spawn(move || hub.list(&path, "runners")));
-        let permissions: Option<Answer<Permissions>> = permissions.map(joined);
+        let permissions: Option<GithubAnswer<Permissions>> = permissions.map(joined);
         let known = permissions.as_ref().and_then(|answer| answer.as_ref().ok());
         let org_permissions = known
             .filter(|permissions| permissions.enabled == Some(false))
@@ -240,14 +282,15 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
             hosted_runners: hosted_runners.map(joined),
             fork_policy: fork_policy.map(joined),
             private_fork_policy: private_fork_policy.map(joined),
+            branch_rules: rules.map(joined),
             pull: pull.and_then(joined),
         }
     })
 }
 
-/// The open pull request of the branch: lists do not tell whether it can be merged. `None`: it has
+/// The open pull request of the branch: lists do not show whether it can be merged. `None`: it has
 /// none.
-fn pull_request(session: &Session<'_>, facts: &Facts) -> Option<Answer<PullRequest>> {
+fn pull_request(session: &Session<'_>, facts: &Facts) -> Option<GithubAnswer<PullRequest>> {
     let hub = &session.github;
     let (owner, branch) = (&facts.repo.as_ref().ok()?.owner, facts.head.as_ref()?.branch.as_ref()?);
     let head = segment(&format!("{owner}:{branch}"));

@@ -2,13 +2,17 @@
 
 use crate::doctor::actions::facts::{Facts, Labels, Looked, Standing};
 use crate::doctor::actions::judge;
-use crate::github::model::{Job, Run};
-use crate::github::{Forge, Page};
+use crate::github::Forge;
+use crate::github::model::Job;
 
 /// What the runs give reason to ask.
 #[expect(clippy::struct_excessive_bools, reason = "independent questions")]
 pub(super) struct Reasons {
     pub(super) no_run: bool,
+    /// A workflow has none, beside others that have.
+    pub(super) missing: bool,
+    /// The default branch, if a merge queue there would wait for checks that never run.
+    pub(super) merge_queue: Option<String>,
     pub(super) policy: bool,
     /// Only a pull request could have made one.
     pub(super) pull: bool,
@@ -20,7 +24,7 @@ pub(super) struct Reasons {
 }
 
 impl Reasons {
-    pub(super) fn of(facts: &Facts, page: &Page<Run>) -> Self {
+    pub(super) fn of(facts: &Facts) -> Self {
         let stuck = |looked: &Looked, job: &Job| match Standing::of(job) {
             Standing::Queued => looked.needs(&facts.local, job) != Some(true),
             Standing::NeverRan => job.conclusion == "cancelled",
@@ -34,7 +38,7 @@ impl Reasons {
         };
         let kind = |job: &Job| Labels::of(&job.labels, &facts.labels);
         let pushed = facts.head.as_ref().is_some_and(|head| head.pushed);
-        let no_run = page.items.is_empty() && pushed && facts.is_fresh().is_none();
+        let no_run = facts.own_runs().is_empty() && pushed;
         let failed = facts.looked.iter().any(|looked| {
             let empty = looked.jobs.as_ref().is_ok_and(|page| page.items.is_empty());
             looked.run.conclusion == "startup_failure"
@@ -46,6 +50,17 @@ impl Reasons {
         };
         Self {
             no_run,
+            missing: !judge::missing(facts).is_empty(),
+            merge_queue: facts
+                .repo
+                .as_ref()
+                .ok()
+                .and_then(|repo| repo.default_branch.clone())
+                .filter(|_| pushed && !no_run && judge::lacks_merge_group(facts).is_some())
+                .filter(|default| {
+                    let branch = facts.head.as_ref().and_then(|head| head.branch.as_ref());
+                    branch.is_some_and(|branch| branch != default)
+                }),
             policy: no_run || failed,
             pull: no_run && judge::needs_pull_request(facts),
             approval: facts

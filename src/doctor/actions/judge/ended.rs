@@ -1,28 +1,18 @@
 //! Runs that ended without starting: approval, billing, policy, the workflow file, environments,
 //! the 24-hour limit.
 
-use super::verdict::{LATE, Verdict, gh, named, run_url, worst};
-use super::{github_side, policy, queue};
+use super::verdict::{LATE, RunVerdict, gh, named, run_url, worst};
+use super::{annotations, github_side, policy, queue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Looked, Standing};
 use crate::doctor::actions::workflow::Problem;
 use crate::doctor::outcome::Evidence;
 use crate::github::Page;
-use crate::github::model::Job;
-
-/// The platform's own words, in annotations alone; a user's log can say anything (community#208495,
-/// runner-admission reports).
-const BILLING: [&str; 5] = [
-    "recent account payments have failed",
-    "an actions budget is preventing further use",
-    "you have exceeded your spending limit",
-    "artifact storage quota has been hit",
-    "usage quota has been exceeded",
-];
+use crate::github::model::{Annotation, Job};
 
 /// Waits for a maintainer: `completed`, without jobs.
-pub(super) fn approval(facts: &Facts, looked: &Looked) -> Verdict {
+pub(super) fn approval(facts: &Facts, looked: &Looked) -> RunVerdict {
     let run = &looked.run;
     let id = run.id.to_string();
     let path = facts.place.web.split('/').skip(3).collect::<Vec<_>>().join("/");
@@ -30,14 +20,17 @@ pub(super) fn approval(facts: &Facts, looked: &Looked) -> Verdict {
     let actor = Evidence::foreign("actor", &run.actor);
     if run.from_fork {
         let endpoint = format!("repos/{path}/actions/runs/{id}/approve");
+        let host = facts.place.host();
+        let elsewhere = (host != "github.com").then_some(["--hostname", host]);
+        let command = ["gh", "api"].into_iter().chain(elsewhere.into_iter().flatten());
         let fix = Fix::run(
-            ["gh", "api", "--method", "POST", &endpoint],
+            command.chain(["--method", "POST", &endpoint]),
             "a maintainer must read the change and approve the run; unapproved ones are deleted after 30 days",
         );
         let policy = facts.more.fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
         let private =
             facts.more.private_fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
-        let told = |(name, value): (&'static str, Option<bool>)| {
+        let shown = |(name, value): (&'static str, Option<bool>)| {
             Some(Evidence::new(name, value?.to_string()))
         };
         let private = private.map(|policy| {
@@ -46,28 +39,29 @@ pub(super) fn approval(facts: &Facts, looked: &Looked) -> Verdict {
                 ("require_approval_for_fork_pr_workflows", policy.approval),
             ]
         });
-        return Verdict::fail(
+        return RunVerdict::fail(
             code,
             "the pull request comes from a fork, and its run waits for a maintainer's approval",
             fix,
         )
         .with([actor])
         .with(policy.map(|policy| Evidence::foreign("approval policy", &policy.0)))
-        .with(private.into_iter().flatten().filter_map(told));
+        .with(private.into_iter().flatten().filter_map(shown));
     }
     // `approve` is for forks and answers 403 here; a re-run by a person works
     // (kubernetes-sigs/prow#798)
-    let say = "a maintainer must approve the run on its page, or run it again with their own token; pull requests that an App or \
+    let message = "a maintainer must approve the run on its page, or run it again with their own token; pull requests that an App or \
                a person opens do not wait";
     let summary = if run.actor_is_bot || run.actor == "Copilot" {
         "a bot opened the pull request, and its run waits for a maintainer"
     } else {
         "the run waits for a maintainer's approval"
     };
-    Verdict::fail(code, summary, Fix::run(gh(facts, &["run", "rerun", &id]), say)).with([actor])
+    RunVerdict::fail(code, summary, Fix::run(gh(facts, &["run", "rerun", &id]), message))
+        .with([actor])
 }
 
-pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> {
+pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdict> {
     if !matches!(&*looked.run.conclusion, "failure" | "cancelled" | "startup_failure" | "stale") {
         return None;
     }
@@ -80,26 +74,41 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<
     {
         return Some(at_startup(facts, looked));
     }
-    let stale = looked.run.conclusion == "stale";
-    stale.then(|| github_side::unexplained(facts, "GitHub gave the run up without running it"))
+    match &*looked.run.conclusion {
+        "stale" => {
+            Some(github_side::unexplained(facts, "GitHub gave up the run without starting it"))
+        }
+        "cancelled" if jobs.items.is_empty() => Some(without_jobs(facts, looked)),
+        _ => None,
+    }
 }
 
-fn job_named(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
+/// Cancelled before it had a job: while it waited for its concurrency group.
+fn without_jobs(facts: &Facts, looked: &Looked) -> RunVerdict {
+    let fix = Fix::visit(
+        run_url(facts, looked.run.id),
+        "look at the newer run of the concurrency group; if there is none, run it again",
+    );
+    let summary = "the run was cancelled before it had a job: a newer run of its concurrency group replaced it, or somebody cancelled it";
+    RunVerdict::warn(Code::ActionsConcurrency, summary, fix)
+        .with([Evidence::new("jobs", "total_count 0")])
+}
+
+fn job_named(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     Some(self::job(facts, looked, job)?.with(named(job)))
 }
 
 /// A job that ended without a step. `None`: for a reason of its own run, such as a cancelled run or
 /// a skipped need.
-pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
+pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     if Standing::of(job) != Standing::NeverRan {
         return None;
     }
     let annotations = looked.annotations.get(&job.id);
     let messages =
         annotations.and_then(|answer| answer.as_ref().ok()).map_or(&[][..], |page| &page.items);
-    if let Some(verdict) =
-        messages.iter().find_map(|message| by_annotation(facts, looked, &message.0))
-    {
+    let known = |message: &Annotation| annotations::judge(facts, looked, job, &message.0);
+    if let Some(verdict) = messages.iter().find_map(known) {
         return Some(verdict);
     }
     let waited = job.created.zip(job.completed).map(|(from, to)| to.duration_since(from));
@@ -109,93 +118,27 @@ pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> 
             .and_then(|_| queue::late(facts, looked, job));
     }
     let refusal = annotations.and_then(|answer| answer.as_ref().err());
-    let steps = Evidence::new("steps", "none");
+    let steps = if job.setup_failed { "only `Set up job`, which failed" } else { "none" };
+    let steps = Evidence::new("steps", steps);
+    // what is not known is shown
+    let shown = messages.iter().take(3).map(|message| Evidence::foreign("annotation", &message.0));
     let why = refusal.map(|refusal| Evidence::new("annotations", refusal.to_string()));
     let fix = Fix::visit(
         run_url(facts, looked.run.id),
-        "open the run: its page tells the reason, which no answer of the API does",
+        "open the run: its page shows the reason, which the API does not",
     );
     let summary = "a job ended before its first step: billing, a policy or an environment; the reason is on the run's page";
     Some(
-        Verdict::fail(Code::ActionsStartupFailure, summary, fix)
+        RunVerdict::fail(Code::ActionsStartupFailure, summary, fix)
             .with([steps])
+            .with(shown)
             .with(why)
-            .mended_by(Actor::WorkspaceUser),
+            .fixed_by(Actor::WorkspaceUser),
     )
 }
 
-fn by_annotation(facts: &Facts, looked: &Looked, message: &str) -> Option<Verdict> {
-    let lower = message.to_lowercase();
-    let has = |words: &str| lower.contains(words);
-    let page = run_url(facts, looked.run.id);
-    let verdict = match () {
-        () if BILLING.iter().any(|words| has(words)) => Verdict::fail(
-            Code::ActionsBilling,
-            "GitHub refuses the job because of billing",
-            Fix::visit(
-                billing_page(facts),
-                "the owner must look at both payment history and budgets: the message names either; no change of code helps",
-            ),
-        ),
-        () if has("is not allowed to deploy to") && has("environment protection rules") => {
-            Verdict::fail(
-                Code::ActionsEnvironmentWait,
-                "the environment's rules do not admit this branch",
-                Fix::visit(
-                    format!("{}/settings/environments", facts.place.web),
-                    "add the branch to the environment's deployment branches (a pull request counts as `refs/pull/N/merge`)",
-                ),
-            )
-        }
-        () if has("deployment was rejected or didn't satisfy other protection rules") => {
-            Verdict::fail(
-                Code::ActionsEnvironmentWait,
-                "the deployment was rejected",
-                Fix::visit(page, "ask the reviewer who rejected it"),
-            )
-        }
-        () if has("deadlock") && has("concurrency group") => Verdict::fail(
-            Code::ActionsConcurrency,
-            "a workflow and the one that it calls want the same concurrency group",
-            Fix::report(
-                "give the reusable workflow's group a name of its own: `github.workflow` is the caller's name there",
-            ),
-        ),
-        () if has("higher priority waiting request") => Verdict::warn(
-            Code::ActionsConcurrency,
-            "a newer run of the concurrency group took its place",
-            Fix::wait("look at the newer run; this one was superseded"),
-        ),
-        () if has("was not acquired by runner of type hosted") => match facts.incident() {
-            Some(page) => github_side::incident(page),
-            None => github_side::unexplained(
-                facts,
-                "GitHub found no runner of its own for the job in time",
-            ),
-        },
-        () if has("actions has been disabled for this") || has("account was suspended") => {
-            Verdict::fail(
-                Code::ActionsAccountFlagged,
-                "GitHub has suspended the account or repository from Actions",
-                Fix::visit("https://support.github.com", "appeal to GitHub's support"),
-            )
-        }
-        () => return None,
-    };
-    Some(verdict.with([Evidence::foreign("annotation", message)]))
-}
-
-fn billing_page(facts: &Facts) -> String {
-    match facts.repo.as_ref() {
-        Ok(repo) if repo.organization => {
-            format!("https://github.com/organizations/{}/settings/billing", repo.owner)
-        }
-        _ => "https://github.com/settings/billing".to_owned(),
-    }
-}
-
 /// No job was ever made.
-fn at_startup(facts: &Facts, looked: &Looked) -> Verdict {
+fn at_startup(facts: &Facts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsStartupFailure;
     if let Some(verdict) = policy::judge(facts, looked) {
         return verdict;
@@ -206,8 +149,8 @@ fn at_startup(facts: &Facts, looked: &Looked) -> Verdict {
         Problem::NotRead => None,
     });
     if let Some((path, problem)) = invalid {
-        let fix = Fix::edit(std::path::Path::new(path), "mend the workflow file");
-        return Verdict::fail(code, format!("the workflow file cannot be used: {problem}"), fix);
+        let fix = Fix::edit(std::path::Path::new(path), "fix the workflow file");
+        return RunVerdict::fail(code, format!("the workflow file is invalid: {problem}"), fix);
     }
     let page = run_url(facts, looked.run.id);
     if looked.run.path == "BuildFailed" {
@@ -216,17 +159,17 @@ fn at_startup(facts: &Facts, looked: &Looked) -> Verdict {
             page,
             "open the run, then the owner's payment history and budgets: this is what a billing block looks like",
         );
-        let summary = "GitHub could not begin the run: a failed payment, a budget or a policy; the workflow file is not at fault";
-        return Verdict::fail(code, summary, fix)
+        let summary = "GitHub could not begin the run: a failed payment, a budget or a policy; the workflow file is not the cause";
+        return RunVerdict::fail(code, summary, fix)
             .with([Evidence::new("path", "BuildFailed")])
-            .mended_by(Actor::OrgAdmin);
+            .fixed_by(Actor::OrgAdmin);
     }
     let fix = Fix::visit(
         page,
-        "open the run: its page tells the reason, which no answer of the API does. Usual: a syntax error, a reusable workflow \
+        "open the run: its page shows the reason, which the API does not. Common ones: a syntax error, a reusable workflow \
          that cannot be found, permissions that are too narrow",
     );
-    Verdict::fail(code, "the run ended at startup, before any job", fix)
+    RunVerdict::fail(code, "the run ended at startup, before any job", fix)
         .with(policy::doubtful(facts, looked))
-        .mended_by(Actor::WorkspaceUser)
+        .fixed_by(Actor::WorkspaceUser)
 }

@@ -1,6 +1,6 @@
 //! What is on GitHub's side, and what GitHub says of itself.
 
-use super::verdict::Verdict;
+use super::verdict::RunVerdict;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::actions::facts::Facts;
@@ -11,19 +11,19 @@ pub(super) fn table(facts: &Facts) -> Evidence {
     Evidence::new("table of hosted labels", format!("of {}", facts.labels.date))
 }
 
-pub(super) fn incident(page: &StatusPage) -> Verdict {
+pub(super) fn incident(page: &StatusPage) -> RunVerdict {
     let fix = Fix::wait("wait until the incident is resolved, then push or run again");
-    Verdict::fail(Code::ActionsIncident, "GitHub reports an incident of Actions", fix)
+    RunVerdict::fail(Code::ActionsIncident, "GitHub reports an incident of Actions", fix)
         .with([Evidence::foreign("status page, Actions", &page.status).expected("operational")])
         .with(page.incidents.first().map(|title| Evidence::foreign("incident", title)))
 }
 
-pub(super) fn unexplained(facts: &Facts, summary: &str) -> Verdict {
+pub(super) fn unexplained(facts: &Facts, summary: &str) -> RunVerdict {
     let fix = Fix::visit(
         "https://support.github.com",
         "run it again; if that waits too, give GitHub's support the run's address and this list",
     );
-    Verdict::fail(Code::ActionsGithubSide, summary, fix).with([ruled_out(facts)])
+    RunVerdict::fail(Code::ActionsGithubSide, summary, fix).with([ruled_out(facts)])
 }
 
 /// What was looked at and is not the cause.

@@ -1,7 +1,7 @@
-//! Runner groups: a runner of the organisation is for the repositories and workflows of its group
+//! Runner groups: a runner of the organization is for the repositories and workflows of its group
 //! alone.
 
-use super::verdict::Verdict;
+use super::verdict::RunVerdict;
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{Facts, Looked};
@@ -19,7 +19,7 @@ pub(super) enum Bar<'a> {
     Workflows(&'a RunnerGroup),
 }
 
-/// `None`: nothing that can be seen keeps the organisation's `runner` from this run.
+/// `None`: nothing that can be seen keeps the organization's `runner` from this run.
 pub(super) fn bar<'a>(facts: &'a Facts, looked: &Looked, runner: &Runner) -> Option<Bar<'a>> {
     let groups = facts.more.runner_groups.as_ref()?.as_ref().ok()?;
     // beyond what was read, a group may be there
@@ -66,7 +66,7 @@ fn admits(facts: &Facts, workflows: &[String], run: &Run) -> bool {
     })
 }
 
-pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> Verdict {
+pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> RunVerdict {
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
     let page = |group: Option<i64>| {
         let one = group.map_or_else(String::new, |id| format!("/{id}"));
@@ -110,8 +110,8 @@ pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> Verdic
             )
         }
     };
-    Verdict::fail(Code::ActionsRunnerGroup, summary, fix)
+    RunVerdict::fail(Code::ActionsRunnerGroup, summary, fix)
         .with([named])
         .with(evidence)
-        .mended_by(Actor::OrgAdmin)
+        .fixed_by(Actor::OrgAdmin)
 }

@@ -1,5 +1,6 @@
-//! From facts to verdicts. Pure.
+//! From facts to outcomes. Pure.
 
+mod annotations;
 mod ended;
 mod files;
 mod github_side;
@@ -16,12 +17,13 @@ use super::facts::Facts;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::outcome::{Evidence, Judgement};
-use crate::github::Forge;
+use crate::github::model::Run;
+use crate::github::{Forge, Page};
 
 pub(super) use files::workflow_files;
-pub(super) use no_run::needs_pull_request;
+pub(super) use no_run::{lacks_merge_group, missing, needs_pull_request};
 pub use verdict::{HOSTED_SUSPECT, LATE};
-use verdict::{counted, run_subject, run_url};
+use verdict::{RunVerdict, Unknown, counted, run_subject, run_url};
 
 /// The newest runs, with how GitHub was asked.
 pub(super) fn runs(facts: &Facts) -> Vec<Judgement> {
@@ -37,42 +39,75 @@ fn judge_runs(facts: &Facts) -> Vec<Judgement> {
     let page = match (&facts.repo, &facts.runs) {
         (_, Ok(page)) => page,
         (repo, Err(refusal)) => {
-            // why the repository cannot be seen says more than why its runs cannot
+            // GitHub answers 404 where Actions is off
+            if let Some(verdict) = no_run::switch(facts) {
+                return vec![verdict.outcome(subject)];
+            }
+            // why the repository cannot be read says more than why its runs cannot
             let refusal = repo.as_ref().err().unwrap_or(refusal);
             return vec![refused::refused(facts, refusal).outcome(subject)];
         }
     };
-    if page.items.is_empty() {
+    let own = facts.own_runs();
+    if own.is_empty() {
         return vec![no_run::judge(facts)];
     }
-    let verdicts: Vec<_> = facts
+    let mut outcomes: Vec<_> = facts
         .looked
         .iter()
-        .filter_map(|looked| Some((looked, run::judge(facts, looked)?)))
+        .filter_map(|looked| Some(run::judge(facts, looked)?.outcome(run_subject(facts, looked))))
         .collect();
-    if verdicts.is_empty() {
-        let which = if facts.head.as_ref().is_some_and(|head| head.pushed) {
-            "this commit"
-        } else {
-            "this branch"
-        };
-        let count = usize::try_from(page.total).unwrap_or(usize::MAX);
-        let evidence =
-            page.items.first().map(|run| Evidence::new("newest run", run_url(facts, run.id)));
-        let text = format!("{} of {which}: nothing keeps any from starting", counted(count, "run"));
-        let skipped = page.items.iter().filter(|run| run.conclusion == "skipped").take(3);
-        let skipped = skipped.filter_map(|run| {
-            Some(Evidence::foreign("skipped by its conditions", run.name.as_ref()?))
-        });
-        let outcome = Judgement::pass(text).about(subject).with(evidence).with(skipped);
-        return vec![
-            outcome.with(facts.looked.iter().filter_map(|looked| queue::normal(facts, looked))),
-        ];
+    outcomes.extend(no_run::judge_missing(facts).map(|verdict| verdict.outcome(subject.clone())));
+    if outcomes.is_empty() {
+        outcomes.push(started(facts, page, &own));
     }
-    verdicts
-        .into_iter()
-        .map(|(looked, verdict)| verdict.outcome(run_subject(facts, looked)))
-        .collect()
+    outcomes
+}
+
+/// No run is known to be kept from starting.
+fn started(facts: &Facts, page: &Page<Run>, own: &[&Run]) -> Judgement {
+    let subject = facts.place.subject.clone();
+    let newest = own.first().map(|run| Evidence::new("newest run", run_url(facts, run.id)));
+    if facts.head.as_ref().is_some_and(|head| !head.pushed) {
+        return no_run::not_pushed().with(newest).outcome(subject);
+    }
+    let listed = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+    let unseen_jobs = facts.looked.iter().filter(|looked| {
+        looked
+            .jobs
+            .as_ref()
+            .is_ok_and(|page| page.total > u64::try_from(page.items.len()).unwrap_or(u64::MAX))
+    });
+    let unseen = facts.not_looked + unseen_jobs.count();
+    if unseen > 0 || page.total > listed {
+        let fix = Fix::visit(
+            format!("{}/actions", facts.place.web),
+            "look at the newest runs on the Actions page",
+        );
+        let verdict = RunVerdict::unknown(Unknown {
+            code: None,
+            summary: "no run that was looked at is kept from starting, and there are more"
+                .to_owned(),
+            needs: "more requests than one look may make".to_owned(),
+            fix,
+            transient: false,
+        });
+        let counts = [
+            Evidence::new("runs", page.total.to_string()),
+            Evidence::new("runs not looked at", unseen.to_string()),
+        ];
+        return verdict.with(counts).outcome(subject);
+    }
+    if let Some(verdict) = no_run::merge_queue(facts) {
+        return verdict.outcome(subject);
+    }
+    let count = counted(own.len(), "run");
+    let text = format!("{count} of this commit: none is kept from starting");
+    let skipped = own.iter().filter(|run| run.conclusion == "skipped").take(3);
+    let skipped = skipped
+        .filter_map(|run| Some(Evidence::foreign("skipped by its conditions", run.name.as_ref()?)));
+    let normal = facts.looked.iter().filter_map(|looked| queue::normal(facts, looked));
+    Judgement::pass(text).about(subject).with(newest).with(skipped).with(normal)
 }
 
 pub(super) fn status_page(facts: &Facts) -> Judgement {

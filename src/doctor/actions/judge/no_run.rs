@@ -1,6 +1,8 @@
 //! The commit was pushed, and no run came of it.
 
-use super::verdict::{Kind, Verdict, age, gh};
+use jiff::SignedDuration;
+
+use super::verdict::{RunVerdict, Unknown, age, gh};
 use super::{github_side, refused};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -9,52 +11,151 @@ use crate::doctor::actions::trigger::{Match, on_push, skip_string};
 use crate::doctor::actions::workflow::Workflow;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::model::Permissions;
+use crate::http::segment;
 
-pub(super) fn switched_off(facts: &Facts, what: &'static str) -> Verdict {
+/// Nothing ran in a new repository, this long after the push.
+const FIRST_RUN: SignedDuration = SignedDuration::from_hours(1);
+
+pub(super) fn switched_off(facts: &Facts, what: &'static str) -> RunVerdict {
     let fix = Fix::visit(
         format!("{}/settings", facts.place.web),
         "an admin must unarchive it, or ask GitHub's support",
     );
-    let summary = format!("the repository is {what}, and such ones run nothing");
-    Verdict::fail(Code::ActionsDisabled, summary, fix)
+    let summary = format!("the repository is {what}, and such repositories run nothing");
+    RunVerdict::fail(Code::ActionsDisabled, summary, fix)
         .with([Evidence::new(what, "true").expected("false")])
 }
 
+/// There is no run of the commit on its branch.
 pub(super) fn judge(facts: &Facts) -> Judgement {
     let subject = facts.place.subject.clone();
-    let Some(head) = facts.head.as_ref().filter(|head| head.pushed) else {
-        return Judgement::skip(
-            "no run of this branch, and its newest commit is not on the server yet",
-        )
-        .about(subject);
+    let Some(head) = facts.head.as_ref() else {
+        let reason = "no run, and no commit to look for: run it in a clone";
+        return Judgement::skip(reason).about(subject);
     };
+    if !head.pushed {
+        return not_pushed().outcome(subject);
+    }
     let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
     if known.is_some_and(|page| page.items.is_empty()) && facts.local.workflows.is_empty() {
         return Judgement::skip("the repository has no workflow").about(subject);
     }
-    if let Some(ago) = facts.is_fresh().filter(|_| skip_string(&head.message).is_none()) {
-        let needs = "a minute; `--wait 60` looks again by itself".to_owned();
-        let kind = Kind::Unknown { code: None, needs, transient: true };
-        let summary = format!("no run of this commit yet: it was pushed {} ago", age(ago));
-        return Verdict::new(kind, summary, Fix::wait("wait a minute, and look again"))
-            .outcome(subject);
-    }
     let branch = head.branch.as_deref().unwrap_or_default();
+    let candidates: Vec<_> = facts
+        .local
+        .workflows
+        .iter()
+        .filter(|workflow| !matches!(on_push(workflow, branch), Match::No(_)))
+        .collect();
     let verdict = switch(facts)
         .or_else(|| skipped(&head.message))
-        .or_else(|| disabled(facts))
+        .or_else(|| disabled(facts, &candidates))
         .or_else(|| conflict(facts, branch))
         .or_else(|| no_trigger(facts, branch))
+        .or_else(|| fresh(facts, "no run of this commit yet"))
         .unwrap_or_else(|| unexplained(facts, branch));
     let parent = facts.repo.as_ref().ok().and_then(|repo| repo.parent.as_ref());
+    let elsewhere = facts.runs.as_ref().ok().and_then(|page| page.items.first()?.branch.as_ref());
     verdict
-        .with([Evidence::new("commit", head.sha.clone()), Evidence::new("runs", "total_count 0")])
+        .with([Evidence::new("commit", head.sha.clone())])
+        .with([Evidence::new("runs of this branch", "total_count 0")])
+        .with(elsewhere.map(|branch| Evidence::foreign("the commit has runs of", branch)))
         .with(parent.map(|parent| Evidence::foreign("a fork: its pull requests run in", parent)))
         .outcome(subject)
 }
 
+/// No run of a commit that is not on the server says anything about it.
+pub(super) fn not_pushed() -> RunVerdict {
+    RunVerdict::unknown(Unknown {
+        code: None,
+        summary: "the commit is not on the server, so it has no run yet".to_owned(),
+        needs: "the commit on the server".to_owned(),
+        fix: Fix::report("push the commit"),
+        transient: false,
+    })
+}
+
+/// The workflows that the push should have started, where it started others alone.
+pub fn missing(facts: &Facts) -> Vec<&Workflow> {
+    let own = facts.own_runs();
+    let Some(head) = facts.head.as_ref().filter(|head| head.pushed) else { return Vec::new() };
+    let (Some(branch), Ok(page)) = (&head.branch, &facts.runs) else { return Vec::new() };
+    let whole = page.total <= u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+    // an old server does not name the file of a run
+    if !whole || own.is_empty() || own.iter().any(|run| run.path.is_empty()) {
+        return Vec::new();
+    }
+    let absent = |workflow: &&Workflow| {
+        workflow.problem.is_none()
+            && on_push(workflow, branch) == Match::Yes
+            && !own.iter().any(|run| run.is_of(&workflow.path))
+    };
+    facts.local.workflows.iter().filter(absent).collect()
+}
+
+pub(super) fn judge_missing(facts: &Facts) -> Option<RunVerdict> {
+    let missing = missing(facts);
+    let first = missing.first()?;
+    let message = &facts.head.as_ref()?.message;
+    // what skips one workflow skips all of them
+    let pushed = facts.own_runs().iter().any(|run| run.event == "push");
+    let verdict = disabled(facts, &missing)
+        .or_else(|| skipped(message).filter(|_| !pushed))
+        .or_else(|| facts.incident().map(github_side::incident))
+        .or_else(|| fresh(facts, "no run yet of a workflow whose trigger matches the push"))
+        .unwrap_or_else(|| {
+            let message = "push an empty commit; if that makes no run of it either, open the workflow's page and look for an error";
+            let file = first.path.rsplit('/').next().unwrap_or_default();
+            let url = format!("{}/actions/workflows/{}", facts.place.web, segment(file));
+            let summary = "the trigger of a workflow matches the push, which made no run of it";
+            RunVerdict::warn(Code::ActionsNoRun, summary, Fix::visit(url, message))
+        });
+    let named = missing.iter().take(6);
+    Some(verdict.with(named.map(|file| Evidence::foreign("without a run", &file.path))))
+}
+
+/// GitHub may still make the run.
+fn fresh(facts: &Facts, what: &str) -> Option<RunVerdict> {
+    let ago = facts.is_fresh()?;
+    Some(RunVerdict::unknown(Unknown {
+        code: None,
+        summary: format!("{what}: it was pushed {} ago", age(ago)),
+        needs: "a minute; `--wait 60` looks again by itself".to_owned(),
+        fix: Fix::wait("wait a minute, and look again"),
+        transient: true,
+    }))
+}
+
+/// A merge queue waits for required checks that no workflow runs for it (docs, "Managing a merge
+/// queue").
+pub(super) fn merge_queue(facts: &Facts) -> Option<RunVerdict> {
+    let rules = facts.more.branch_rules.as_ref()?.as_ref().ok()?;
+    let has = |kind: &str| rules.items.iter().any(|rule| rule.0 == kind);
+    if !has("merge_queue") || !has("required_status_checks") {
+        return None;
+    }
+    let path = std::path::Path::new(&lacks_merge_group(facts)?.path);
+    let fix =
+        Fix::edit(path, "add `merge_group:` below `on:` of each workflow with a required check");
+    let summary = "the default branch has a merge queue, and no workflow runs for `merge_group`: a queued pull request waits for its checks until it is removed";
+    Some(RunVerdict::warn(Code::ActionsNoRun, summary, fix).with([Evidence::new(
+        "rules of the default branch",
+        "merge_queue, required_status_checks",
+    )]))
+}
+
+/// A workflow for pull requests, where none is for a merge queue.
+pub fn lacks_merge_group(facts: &Facts) -> Option<&Workflow> {
+    let on = |workflow: &Workflow, event: &str| {
+        workflow.triggers.iter().any(|trigger| trigger.event == event)
+    };
+    let workflows = &facts.local.workflows;
+    let covered = workflows.iter().any(|workflow| on(workflow, "merge_group"));
+    workflows.iter().find(|workflow| !covered && on(workflow, "pull_request"))
+}
+
 /// Actions is off, here or above.
-fn switch(facts: &Facts) -> Option<Verdict> {
+pub(super) fn switch(facts: &Facts) -> Option<RunVerdict> {
     let Some(Ok(Permissions { enabled: Some(false), .. })) = &facts.more.permissions else {
         return None;
     };
@@ -73,56 +174,58 @@ fn switch(facts: &Facts) -> Option<Verdict> {
             let url =
                 format!("https://{}/organizations/{owner}/settings/actions", facts.place.host());
             let summary = if policy == "none" {
-                "the organisation has switched Actions off"
+                "the organization has switched Actions off"
             } else {
-                "the organisation allows Actions for selected repositories, and not for this one"
+                "the organization allows Actions for selected repositories, and not for this one"
             };
             (
                 summary,
                 Fix::visit(
                     url,
-                    "an owner of the organisation must allow Actions for this repository",
+                    "an owner of the organization must allow Actions for this repository",
                 ),
             )
         }
     };
-    let mender = if above.is_some() { Actor::OrgAdmin } else { Actor::RepoAdmin };
+    let actor = if above.is_some() { Actor::OrgAdmin } else { Actor::RepoAdmin };
     let policy = above.map(|policy| {
-        Evidence::foreign("organisation's actions/permissions, enabled_repositories", &policy.0)
+        Evidence::foreign("organization's actions/permissions, enabled_repositories", &policy.0)
             .expected("all")
     });
     let evidence = [Evidence::new("actions/permissions, enabled", "false").expected("true")];
     Some(
-        Verdict::fail(Code::ActionsDisabled, summary, fix)
+        RunVerdict::fail(Code::ActionsDisabled, summary, fix)
             .with(evidence)
             .with(policy)
-            .mended_by(mender),
+            .fixed_by(actor),
     )
 }
 
-fn skipped(message: &str) -> Option<Verdict> {
+fn skipped(message: &str) -> Option<RunVerdict> {
     let found = skip_string(message)?;
     let fix = Fix::run(
         ["git", "commit", "--allow-empty", "--message", "Run the checks"],
-        "push a commit without it; checks that the branch requires stay pending for ever otherwise",
+        "push a commit without it; checks that the branch requires stay pending forever otherwise",
     );
     let evidence = [Evidence::new("in the commit message", found)];
     Some(
-        Verdict::warn(Code::ActionsSkipped, "the commit message skips the runs", fix)
+        RunVerdict::warn(Code::ActionsSkipped, "the commit message skips the runs", fix)
             .with(evidence),
     )
 }
 
-/// The workflows that would have run are disabled.
-fn disabled(facts: &Facts) -> Option<Verdict> {
+/// The workflows that would have run are disabled: `candidates`, or all where no file is known.
+fn disabled(facts: &Facts, candidates: &[&Workflow]) -> Option<RunVerdict> {
     let known = facts.more.workflows.as_ref()?.as_ref().ok()?;
-    let off = |state: &str| state.starts_with("disabled");
-    let mut disabled = known.items.iter().filter(|workflow| off(&workflow.state));
-    let first = disabled.next()?;
-    if known.items.iter().any(|workflow| workflow.state == "active") {
+    let is_candidate = |path: &str| {
+        facts.local.workflows.is_empty() || candidates.iter().any(|file| file.path == path)
+    };
+    let of_these = || known.items.iter().filter(|workflow| is_candidate(&workflow.path));
+    if of_these().any(|workflow| workflow.state == "active") {
         return None;
     }
-    let (why, say) = match &*first.state {
+    let first = of_these().find(|workflow| workflow.state.starts_with("disabled"))?;
+    let (why, message) = match &*first.state {
         "disabled_fork" => {
             ("the fork's workflows were never enabled", "enable them on the fork's Actions page")
         }
@@ -131,17 +234,17 @@ fn disabled(facts: &Facts) -> Option<Verdict> {
         }
         _ => ("somebody disabled it", "enable it again"),
     };
-    // its name is the repository's to choose; the file name stands after the last slash
+    // the repository chooses its name; the file name is after the last slash
     let file = first.path.rsplit('/').next().unwrap_or_default();
     let plain = file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         && !file.starts_with('-');
     let fix = if plain && first.state != "disabled_fork" {
-        Fix::run(gh(facts, &["workflow", "enable", file]), say)
+        Fix::run(gh(facts, &["workflow", "enable", file]), message)
     } else {
-        Fix::visit(format!("{}/actions", facts.place.web), say)
+        Fix::visit(format!("{}/actions", facts.place.web), message)
     };
     Some(
-        Verdict::fail(
+        RunVerdict::fail(
             Code::ActionsWorkflowDisabled,
             format!("the workflow is disabled: {why}"),
             fix,
@@ -179,7 +282,7 @@ pub fn needs_pull_request(facts: &Facts) -> bool {
 
 /// GitHub has no merge commit to run the workflows of a pull request on (docs, "Events that trigger
 /// workflows").
-fn conflict(facts: &Facts, branch: &str) -> Option<Verdict> {
+fn conflict(facts: &Facts, branch: &str) -> Option<RunVerdict> {
     unmatched(facts, branch)?;
     let pull =
         facts.more.pull.as_ref()?.as_ref().ok().filter(|pull| pull.mergeable == Some(false))?;
@@ -187,21 +290,26 @@ fn conflict(facts: &Facts, branch: &str) -> Option<Verdict> {
         format!("{}/pull/{}", facts.place.web, pull.number),
         "merge or rebase on the base branch, resolve the conflict, and push",
     );
-    let summary = "the branch's pull request conflicts with its base: such ones make no run";
+    let summary =
+        "the branch's pull request conflicts with its base: such pull requests make no run";
     let evidence = [Evidence::new("mergeable", "false").expected("true")];
-    Some(Verdict::fail(Code::ActionsNoRun, summary, fix).with(evidence))
+    Some(RunVerdict::fail(Code::ActionsNoRun, summary, fix).with(evidence))
 }
 
-fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
+fn no_trigger(facts: &Facts, branch: &str) -> Option<RunVerdict> {
     let matches = unmatched(facts, branch)?;
     let perhaps = matches.iter().any(|(_, found)| matches!(found, Match::Perhaps(_)));
+    // a pull request or a changed file may still make one
+    if perhaps && facts.is_fresh().is_some() {
+        return None;
+    }
     let path = std::path::Path::new(&matches.first()?.0.path);
     let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
     let unknown = |workflow: &Workflow| {
         known.is_some_and(|page| page.items.iter().all(|known| known.path != workflow.path))
     };
     let pull = facts.more.pull.as_ref();
-    let say = match (perhaps, pull) {
+    let message = match (perhaps, pull) {
         (false, _) => {
             "add a trigger for this branch to `on:`; `schedule` and `workflow_dispatch` count on the default branch alone"
         }
@@ -229,7 +337,7 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
     } else {
         "no trigger matches the push"
     };
-    let verdict = Verdict::warn(Code::ActionsNoRun, summary, Fix::edit(path, say));
+    let verdict = RunVerdict::warn(Code::ActionsNoRun, summary, Fix::edit(path, message));
     let pull = pull.map(|answer| match answer {
         Ok(pull) => {
             let mergeable =
@@ -242,7 +350,7 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<Verdict> {
 }
 
 /// A trigger matches, and nothing is off.
-fn unexplained(facts: &Facts, branch: &str) -> Verdict {
+fn unexplained(facts: &Facts, branch: &str) -> RunVerdict {
     let more = &facts.more;
     let enabled =
         matches!(&more.permissions, Some(Ok(permissions)) if permissions.enabled == Some(true));
@@ -254,34 +362,35 @@ fn unexplained(facts: &Facts, branch: &str) -> Verdict {
             "actions/permissions, enabled",
             match &more.permissions {
                 Some(Ok(_)) if enabled => "true".to_owned(),
-                Some(Ok(_)) | None => "not told".to_owned(),
+                Some(Ok(_)) | None => "not shown".to_owned(),
                 Some(Err(refusal)) => refusal.to_string(),
             },
         ),
     ];
-    if never && active {
+    if let Some(page) = facts.incident() {
+        return github_side::incident(page).with(evidence);
+    }
+    if let Some(Err(refusal)) = &more.permissions {
+        let summary = "a trigger matches, and the push made no run; this token has no access to the setting that switches Actions on";
+        return refused::refused(facts, refusal).summarized(summary).with(evidence);
+    }
+    let long_ago = facts.pushed_ago().is_none_or(|ago| ago >= FIRST_RUN);
+    if never && active && long_ago {
         // `enabled: true` and active workflows are what a suspended account shows too; only a
-        // dispatch tells (422)
+        // dispatch shows the difference (422)
         let fix = Fix::visit(
             "https://support.github.com",
             "try `gh workflow run` on a workflow with `workflow_dispatch`: `Actions has been disabled for this user` proves it; \
              then appeal to GitHub's support",
         );
-        let summary = "a trigger matches, and nothing in this repository ever ran: the account is probably kept from Actions";
-        return Verdict::fail(Code::ActionsAccountFlagged, summary, fix).with(evidence);
-    }
-    if let Some(page) = facts.incident() {
-        return github_side::incident(page).with(evidence);
-    }
-    if let Some(Err(refusal)) = &more.permissions {
-        let summary = "a trigger matches, and the push made no run; whether Actions is on cannot be seen with this token";
-        return refused::refused(facts, refusal).renamed(summary).with(evidence);
+        let summary = "a trigger matches, and nothing in this repository ever ran: the account is probably suspended from Actions";
+        return RunVerdict::fail(Code::ActionsAccountFlagged, summary, fix).with(evidence);
     }
     let fix = Fix::report(
         "push an empty commit; if that makes no run either: was it pushed with a workflow's own GITHUB_TOKEN (which starts \
-         nothing), does an Actions policy of the organisation exclude who pushed, was it one of a flood of pushes (GitHub drops \
+         nothing), does an Actions policy of the organization exclude who pushed, was it one of a flood of pushes (GitHub drops \
          what exceeds 1500 events in 10 seconds)",
     );
-    Verdict::fail(Code::ActionsNoRun, "a trigger matches, and the push made no run", fix)
+    RunVerdict::fail(Code::ActionsNoRun, "a trigger matches, and the push made no run", fix)
         .with(evidence)
 }

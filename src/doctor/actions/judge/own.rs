@@ -1,6 +1,6 @@
 //! A job that asks for a runner of the repository's own, or for a label that nobody has.
 
-use super::verdict::{NORMAL, Verdict, counted};
+use super::verdict::{NORMAL, RunVerdict, counted};
 use super::{github_side, groups, refused};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -18,7 +18,7 @@ pub(super) fn judge(
     looked: &Looked,
     job: &Job,
     waited: jiff::SignedDuration,
-) -> Option<Verdict> {
+) -> Option<RunVerdict> {
     let more = &facts.more;
     let lists = [more.repo_runners.as_ref(), more.org_runners.as_ref()];
     let [here, above] = lists.map(|answer| answer.and_then(|answer| answer.as_ref().ok()));
@@ -57,7 +57,7 @@ pub(super) fn judge(
         let known = job.labels.iter().any(|label| facts.local.owns(label));
         let summary =
             "the job asks for a runner of your own, and the runners cannot be seen with this token";
-        let verdict = refused::refused(facts, refusal).renamed(summary);
+        let verdict = refused::refused(facts, refusal).summarized(summary);
         return Some(
             verdict
                 .with([github_side::table(facts)])
@@ -84,7 +84,7 @@ pub(super) fn judge(
         Evidence::foreign("their labels", &labels.into_iter().collect::<Vec<_>>().join(", "))
     });
     Some(
-        Verdict::fail(Code::ActionsLabelUnknown, summary, fix)
+        RunVerdict::fail(Code::ActionsLabelUnknown, summary, fix)
             .with([seen])
             .with(theirs)
             .with([github_side::table(facts)]),
@@ -93,23 +93,25 @@ pub(super) fn judge(
 
 /// A label that reads like one of GitHub's. Beside `self-hosted`, `ubuntu` is a name like any
 /// other.
-fn slip(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
+fn slip(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let own = |label: &String| facts.labels.is_self_hosted(label) || facts.local.owns(label);
     if job.labels.iter().any(own) {
         return None;
     }
     let meant = job.labels.iter().find_map(|label| facts.labels.meant(label))?;
-    let say = format!("write `runs-on: {meant}`");
+    let message = format!("write `runs-on: {meant}`");
     let known = facts.local.workflows.iter().any(|workflow| workflow.path == looked.run.path);
     let fix = if known {
-        Fix::edit(std::path::Path::new(&looked.run.path), say)
+        Fix::edit(std::path::Path::new(&looked.run.path), message)
     } else {
-        Fix::report(format!("{say} in the workflow file"))
+        Fix::report(format!("{message} in the workflow file"))
     };
     let summary = format!(
         "no runner that can be seen carries the job's label, and GitHub serves none of that name: `{meant}` was probably meant"
     );
-    Some(Verdict::fail(Code::ActionsLabelUnknown, summary, fix).with([github_side::table(facts)]))
+    Some(
+        RunVerdict::fail(Code::ActionsLabelUnknown, summary, fix).with([github_side::table(facts)]),
+    )
 }
 
 fn advice(facts: &Facts, job: &Job) -> String {
@@ -132,7 +134,7 @@ fn taken_by_none(
     facts: &Facts,
     fitting: &[&Runner],
     waited: jiff::SignedDuration,
-) -> Option<Verdict> {
+) -> Option<RunVerdict> {
     let url = format!("{}/settings/actions/runners", facts.place.web);
     let online: Vec<&Runner> = fitting.iter().copied().filter(|runner| runner.online).collect();
     let shown = if online.is_empty() { fitting } else { &online[..] };
@@ -145,7 +147,7 @@ fn taken_by_none(
         let old = fitting
             .iter()
             .find_map(|runner| runner.version.as_deref().filter(|version| is_old(version)));
-        let say = match old {
+        let message = match old {
             Some(_) => {
                 "update the runner program: GitHub no longer admits versions below 2.329.0; then start its service"
             }
@@ -158,7 +160,7 @@ fn taken_by_none(
             counted(fitting.len(), "runner")
         );
         return Some(
-            Verdict::fail(Code::ActionsRunnerOffline, summary, Fix::visit(url, say))
+            RunVerdict::fail(Code::ActionsRunnerOffline, summary, Fix::visit(url, message))
                 .with([named])
                 .with(version),
         );
@@ -169,7 +171,7 @@ fn taken_by_none(
             counted(online.len(), "runner")
         );
         let fix = Fix::wait("wait until one is free, or add a runner");
-        return Some(Verdict::warn(Code::ActionsRunnerBusy, summary, fix).with([named]));
+        return Some(RunVerdict::warn(Code::ActionsRunnerBusy, summary, fix).with([named]));
     }
     // an idle runner does not take it
     policy(facts).or_else(|| {
@@ -178,7 +180,7 @@ fn taken_by_none(
             "restart the idle runner's service; if it still takes nothing, remove and register it again",
         );
         let summary = "an idle runner carries the job's labels, and GitHub does not give it the job";
-        Some(Verdict::fail(Code::ActionsGithubSide, summary, fix).with([named]).mended_by(Actor::RepoAdmin))
+        Some(RunVerdict::fail(Code::ActionsGithubSide, summary, fix).with([named]).fixed_by(Actor::RepoAdmin))
     })
 }
 
@@ -187,8 +189,8 @@ fn is_old(version: &str) -> bool {
     parts.next().zip(parts.next()).is_some_and(|version| version < OLDEST_RUNNER)
 }
 
-/// The organisation forbids self-hosted runners here.
-fn policy(facts: &Facts) -> Option<Verdict> {
+/// The organization forbids self-hosted runners here.
+fn policy(facts: &Facts) -> Option<RunVerdict> {
     let policy = facts.more.self_hosted_policy.as_ref()?.as_ref().ok()?;
     if policy.0 != "none" {
         return None;
@@ -197,18 +199,22 @@ fn policy(facts: &Facts) -> Option<Verdict> {
     let url = format!("https://{}/organizations/{owner}/settings/actions", facts.place.host());
     let fix = Fix::visit(
         url,
-        "an owner of the organisation must allow self-hosted runners for this repository",
+        "an owner of the organization must allow self-hosted runners for this repository",
     );
     let evidence =
         [Evidence::foreign("permissions/self-hosted-runners, enabled_repositories", &policy.0)];
     Some(
-        Verdict::fail(Code::ActionsPolicy, "the organisation allows no self-hosted runners", fix)
-            .with(evidence),
+        RunVerdict::fail(
+            Code::ActionsPolicy,
+            "the organization allows no self-hosted runners",
+            fix,
+        )
+        .with(evidence),
     )
 }
 
 /// A larger runner is known by its name, which is its label.
-fn larger_runner(facts: &Facts, job: &Job) -> Option<Verdict> {
+fn larger_runner(facts: &Facts, job: &Job) -> Option<RunVerdict> {
     let page = facts.more.hosted_runners.as_ref()?.as_ref().ok()?;
     let runner = page
         .items
@@ -230,12 +236,12 @@ fn larger_runner(facts: &Facts, job: &Job) -> Option<Verdict> {
         Evidence::foreign("status", &runner.status).expected("Ready"),
     ];
     Some(
-        Verdict::fail(
+        RunVerdict::fail(
             Code::ActionsRunnerOffline,
             "the larger runner that carries the label is not ready",
             fix,
         )
         .with(evidence)
-        .mended_by(Actor::OrgAdmin),
+        .fixed_by(Actor::OrgAdmin),
     )
 }

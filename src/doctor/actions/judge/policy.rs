@@ -1,7 +1,7 @@
 //! Actions that the repository does not allow: they stop a run at its start (docs, "Managing GitHub
 //! Actions settings for a repository").
 
-use super::verdict::Verdict;
+use super::verdict::RunVerdict;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::actions::facts::{Facts, Looked};
@@ -11,6 +11,10 @@ use crate::doctor::outcome::Evidence;
 use crate::github::model::{Permissions, SelectedActions};
 
 const MOST_NAMED: usize = 6;
+pub(super) const NOT_PINNED: &str = "the policy requires actions to be pinned to a full commit";
+pub(super) const PIN: &str = "write the commit's 40 digits after `@`";
+pub(super) const NOT_ALLOWED: &str = "the policy does not allow an action that the workflow uses";
+pub(super) const ALLOW: &str = "allow the action, or do without it";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Allowed {
@@ -21,7 +25,7 @@ enum Allowed {
 }
 
 /// What the policy certainly forbids.
-pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
+pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
     let permissions = facts.more.permissions.as_ref()?.as_ref().ok()?;
     let workflow = workflow(facts, looked)?;
     let refused: Vec<_> =
@@ -30,32 +34,22 @@ pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
         used(workflow).filter(|uses| permissions.sha_pinning && !is_pinned(uses)).collect();
     let (found, summary, fix) = match (&refused[..], &unpinned[..]) {
         ([], []) => return None,
-        ([], _) => (
-            unpinned,
-            "the policy wants actions pinned to a full commit",
-            Fix::edit(
-                std::path::Path::new(&workflow.path),
-                "write the commit's 40 digits after `@`",
-            ),
-        ),
+        ([], _) => (unpinned, NOT_PINNED, Fix::edit(std::path::Path::new(&workflow.path), PIN)),
         _ => (
             refused,
-            "the policy does not allow an action that the workflow uses",
-            Fix::visit(
-                format!("{}/settings/actions", facts.place.web),
-                "allow the action, or do without it",
-            ),
+            NOT_ALLOWED,
+            Fix::visit(format!("{}/settings/actions", facts.place.web), ALLOW),
         ),
     };
     let named = found.into_iter().take(MOST_NAMED).map(|uses| shown("uses", uses));
     Some(
-        Verdict::fail(Code::ActionsPolicy, summary, fix)
+        RunVerdict::fail(Code::ActionsPolicy, summary, fix)
             .with(named)
             .with(rules(facts, permissions)),
     )
 }
 
-/// What the policy may forbid, for a run whose reason nothing else tells.
+/// What the policy may forbid, for a run whose reason is not known otherwise.
 pub(super) fn doubtful(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
     let used = workflow(facts, looked).into_iter().flat_map(used);
     used.filter(|uses| allowed(facts, uses) == Allowed::IfVerified)

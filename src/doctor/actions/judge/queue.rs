@@ -1,6 +1,6 @@
-//! A queued job that nobody took: its labels decide who should have.
+//! A queued job that no runner took: its labels say which runner should have.
 
-use super::verdict::{FLAGGED, HOSTED_SUSPECT, Kind, LATE, STUCK, Verdict, age};
+use super::verdict::{FLAGGED, HOSTED_SUSPECT, LATE, RunVerdict, SILENT, STUCK, Unknown, age};
 use super::{github_side, own};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -13,11 +13,11 @@ use crate::github::model::Job;
 const FREE_SLOTS: u64 = 20;
 
 /// `None`: it waits no longer than usual.
-pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
-    let told = facts.age(job.created.or_else(|| looked.run.since()));
-    let waited = told.unwrap_or_default();
+pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+    let since = facts.age(job.created.or_else(|| looked.run.since()));
+    let waited = since.unwrap_or_default();
     let queued =
-        told.map(|waited| Evidence::new("queued", format!("{}, without a runner", age(waited))));
+        since.map(|waited| Evidence::new("queued", format!("{}, without a runner", age(waited))));
     let needs = looked.needs(&facts.local, job);
     if needs == Some(true) {
         return None;
@@ -39,12 +39,12 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict
         Labels::Own | Labels::Hosted => own::judge(facts, looked, job, waited)?,
     };
     let labels =
-        (!job.labels.is_empty()).then(|| Evidence::foreign("job asks for", &job.labels.join(", ")));
+        (!job.labels.is_empty()).then(|| Evidence::foreign("job requests", &job.labels.join(", ")));
     Some(verdict.with(labels).with(queued))
 }
 
 /// `runs-on` may name a runner group and no label: no answer tells which one.
-fn group_alone(facts: &Facts) -> Verdict {
+fn group_alone(facts: &Facts) -> RunVerdict {
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
     let url = format!(
         "https://{}/organizations/{owner}/settings/actions/runner-groups",
@@ -54,10 +54,15 @@ fn group_alone(facts: &Facts) -> Verdict {
         url,
         "an owner must look whether the group admits this repository, and whether its runners are online",
     );
-    let needs = "an owner of the organisation, who can see the group and its runners".to_owned();
-    let kind = Kind::Unknown { code: None, needs, transient: false };
-    Verdict::new(kind, "the job names no label but a runner group, and no runner takes it", fix)
-        .mended_by(Actor::OrgAdmin)
+    let needs = "an owner of the organization, who can see the group and its runners".to_owned();
+    RunVerdict::unknown(Unknown {
+        code: None,
+        summary: "the job names a runner group and no label, and no runner takes it".to_owned(),
+        needs,
+        fix,
+        transient: false,
+    })
+    .fixed_by(Actor::OrgAdmin)
 }
 
 /// For the line that says that all is well.
@@ -71,23 +76,50 @@ pub(super) fn normal(facts: &Facts, looked: &Looked) -> Option<Evidence> {
     Some(Evidence::new("queued", format!("{}, which is normal", age(waited))))
 }
 
-/// The same causes, seen after the day on which GitHub cancels what waits.
-pub(super) fn late(facts: &Facts, looked: &Looked, job: &Job) -> Option<Verdict> {
+/// The same causes, seen after GitHub has ended the wait: after a day, or when the job's
+/// `timeout-minutes` ran out.
+pub(super) fn late(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let verdict = match Labels::of(&job.labels, &facts.labels) {
         Labels::Retired => retired(facts, job),
-        Labels::Own => own::judge(facts, looked, job, LATE),
-        Labels::Hosted | Labels::None => None,
+        Labels::Hosted if facts.forge == Forge::Cloud => Some(match facts.incident() {
+            Some(page) => github_side::incident(page),
+            None => github_side::unexplained(facts, "GitHub gave the job no runner"),
+        }),
+        Labels::Own | Labels::Hosted => own::judge(facts, looked, job, LATE),
+        Labels::None => Some(group_alone(facts)),
     }?;
-    let evidence = [
-        Evidence::foreign("job asked for", &job.labels.join(", ")),
-        Evidence::new("cancelled", "after 24 hours without a runner"),
-    ];
-    Some(verdict.with(evidence))
+    let waited = job.created.zip(job.completed).map(|(from, to)| to.duration_since(from));
+    let ended = waited.map(|waited| {
+        Evidence::new("ended", format!("{} after {} without a runner", job.conclusion, age(waited)))
+    });
+    let labels = (!job.labels.is_empty())
+        .then(|| Evidence::foreign("job requested", &job.labels.join(", ")));
+    Some(verdict.with(labels).with(ended))
 }
 
-fn retired(facts: &Facts, job: &Job) -> Option<Verdict> {
+/// A runner has the job, and nothing of it has run.
+pub(super) fn assigned(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+    let waited = facts.age(job.created.or_else(|| looked.run.since()))?;
+    if waited < SILENT {
+        return None;
+    }
+    let fix = Fix::visit(
+        format!("{}/settings/actions/runners", facts.place.web),
+        "restart the runner's service if it is one of yours; else cancel the run and start it again",
+    );
+    let summary = "a runner was given the job, and has not started a step of it";
+    let runner = job.runner.as_ref().map(|runner| Evidence::foreign("runner", runner));
+    Some(
+        RunVerdict::fail(Code::ActionsGithubSide, summary, fix)
+            .with(runner)
+            .with([Evidence::new("since", age(waited))])
+            .fixed_by(Actor::RepoAdmin),
+    )
+}
+
+fn retired(facts: &Facts, job: &Job) -> Option<RunVerdict> {
     let retired = job.labels.iter().find_map(|label| facts.labels.retired(label))?;
-    let say = format!(
+    let message = format!(
         "replace `runs-on: {}` by `{}` in the workflow file",
         retired.label, retired.instead
     );
@@ -99,18 +131,20 @@ fn retired(facts: &Facts, job: &Job) -> Option<Verdict> {
             .any(|label| label.eq_ignore_ascii_case(&retired.label))
     });
     let fix = match file {
-        Some(file) => Fix::edit(std::path::Path::new(&file.path), say),
-        None => Fix::report(say),
+        Some(file) => Fix::edit(std::path::Path::new(&file.path), message),
+        None => Fix::report(message),
     };
     let summary = format!(
         "GitHub retired `{}` in {}: no runner will take the job",
         retired.label, retired.since
     );
-    Some(Verdict::fail(Code::ActionsLabelRetired, summary, fix).with([github_side::table(facts)]))
+    Some(
+        RunVerdict::fail(Code::ActionsLabelRetired, summary, fix).with([github_side::table(facts)]),
+    )
 }
 
 /// A label that GitHub serves: what is left is on GitHub's side, or the account's.
-fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
+fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> RunVerdict {
     if let Some(page) = facts.incident() {
         return github_side::incident(page);
     }
@@ -120,9 +154,9 @@ fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
             format!("{}/actions?query=is%3Ain_progress", facts.place.web),
             "wait, or cancel runs that are superseded; `concurrency` with `cancel-in-progress` does that by itself",
         );
-        let summary = "the account's concurrent jobs are probably used up: the API tells neither limit nor use";
+        let summary = "the account's concurrent jobs are probably used up: the API shows neither limit nor use";
         let limits = "20 jobs (Free), 40 (Pro), 60 (Team), 500 (Enterprise); macOS 5, 5, 5, 50";
-        return Verdict::warn(Code::ActionsSlotsSaturated, summary, fix).with([
+        return RunVerdict::warn(Code::ActionsSlotsSaturated, summary, fix).with([
             Evidence::new("runs in progress in this repository", page.total.to_string()),
             Evidence::new("limits", limits),
         ]);
@@ -138,14 +172,14 @@ fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> Verdict {
             "https://support.github.com",
             "ask GitHub's support: such a block shows in no API",
         );
-        let summary = "no run of this repository ever succeeded, and GitHub gives it no runner: the account is probably flagged";
-        return Verdict::fail(Code::ActionsAccountFlagged, summary, fix)
+        let summary = "no run of this repository ever finished, and GitHub gives it no runner: the account is probably flagged";
+        return RunVerdict::fail(Code::ActionsAccountFlagged, summary, fix)
             .with([github_side::ruled_out(facts)]);
     }
     if waited < STUCK {
         let fix = Fix::wait("wait: GitHub cancels the job itself when no runner takes it in time");
         let summary = "GitHub's runners are slow to start, with no incident declared";
-        return Verdict::warn(Code::ActionsHostedDelay, summary, fix)
+        return RunVerdict::warn(Code::ActionsHostedDelay, summary, fix)
             .with([github_side::ruled_out(facts)]);
     }
     github_side::unexplained(facts, "GitHub gives the job no runner, and nothing here explains it")

@@ -1,20 +1,21 @@
-//! GitHub did not answer: what it would take. Never a failure, for nothing is proved.
+//! GitHub did not answer, or refused: what an answer needs. Never a failure, since it proves
+//! nothing.
 
-use super::verdict::{Kind, Verdict};
+use super::verdict::{RunVerdict, Unknown};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::actions::facts::Facts;
 use crate::doctor::outcome::Evidence;
-use crate::github::{Need, Refusal, trust};
-use crate::http::Failure;
+use crate::github::{GithubRefusal, Need, trust};
+use crate::http::HttpError;
 use crate::variables::GITHUB_TOKEN;
 
-/// The least token that opens everything asked here.
+/// The least token that gives access to everything that is requested here.
 const LEAST: &str = "a fine-grained token for this repository with `Actions: read` (and `Administration: read` for policies and runners)";
 
-pub(super) fn refused(facts: &Facts, refusal: &Refusal) -> Verdict {
-    let told = match refusal {
-        Refusal::Forbidden { message, .. } | Refusal::Status { message, .. }
+pub(super) fn refused(facts: &Facts, refusal: &GithubRefusal) -> RunVerdict {
+    let message = match refusal {
+        GithubRefusal::Forbidden { message, .. } | GithubRefusal::Status { message, .. }
             if !message.is_empty() =>
         {
             Some(Evidence::foreign("server said", message))
@@ -25,39 +26,60 @@ pub(super) fn refused(facts: &Facts, refusal: &Refusal) -> Verdict {
     let deploy_key = (facts.asked.deploy_key && facts.asked.token.is_none()).then(|| {
         Evidence::new("deploy key", "it pushes, and cannot call the API: that takes a token")
     });
-    let Unanswered { code, summary, needs, fix, transient } = explain(facts, refusal);
-    let kind = Kind::Unknown { code, needs, transient };
-    Verdict::new(kind, summary, fix).with([answer]).with(told).with(deploy_key)
+    let verdict = match suspended(refusal) {
+        Some(verdict) => verdict,
+        None => RunVerdict::unknown(explain(facts, refusal)),
+    };
+    verdict.with([answer]).with(message).with(deploy_key)
 }
 
-struct Unanswered {
-    code: Option<Code>,
-    summary: &'static str,
-    needs: String,
-    fix: Fix,
-    transient: bool,
+/// GitHub's own words for an account or a repository that it has closed: no other token helps.
+fn suspended(refusal: &GithubRefusal) -> Option<RunVerdict> {
+    let (GithubRefusal::Forbidden { message, .. } | GithubRefusal::Status { message, .. }) =
+        refusal
+    else {
+        return None;
+    };
+    let message = message.to_lowercase();
+    let summary = match () {
+        () if message.contains("account was suspended") => "GitHub has suspended the account",
+        () if message.contains("repository access blocked") => {
+            "GitHub has blocked access to the repository"
+        }
+        () => return None,
+    };
+    let fix = Fix::visit("https://support.github.com", "appeal to GitHub's support");
+    Some(RunVerdict::fail(Code::ActionsAccountFlagged, summary, fix))
 }
 
-fn explain(facts: &Facts, refusal: &Refusal) -> Unanswered {
+fn explain(facts: &Facts, refusal: &GithubRefusal) -> Unknown {
     let anonymous = facts.asked.token.is_none();
-    let coded = |code, summary, needs: &str, fix| {
+    let coded = |code, summary: &str, needs: &str, fix| {
         let transient = code == Code::ActionsRateLimited;
-        Unanswered { code: Some(code), summary, needs: needs.to_owned(), fix, transient }
+        let summary = summary.to_owned();
+        Unknown { code: Some(code), summary, needs: needs.to_owned(), fix, transient }
+    };
+    let uncoded = |summary: &str, needs: &str, fix, transient| Unknown {
+        code: None,
+        summary: summary.to_owned(),
+        needs: needs.to_owned(),
+        fix,
+        transient,
     };
     let put = |what: &str| Fix::report(format!("put {what} into {GITHUB_TOKEN}"));
     let no_token = Code::ActionsNoToken;
     let forbidden = |needs: &str, fix| {
-        coded(Code::ActionsForbidden, "GitHub does not let this token see the runs", needs, fix)
+        coded(Code::ActionsForbidden, "this token has no access to the runs", needs, fix)
     };
     match refusal {
-        Refusal::RateLimited { until } => {
+        GithubRefusal::RateLimited { until } => {
             let needs = until.map_or_else(
                 || "the limit to be reset".to_owned(),
                 |until| format!("the limit to be reset at {until}"),
             );
             let fix = if anonymous && facts.asked.trusted {
                 Fix::report(format!(
-                    "put {LEAST} into {GITHUB_TOKEN}: without one, everybody behind this address shares 60 requests an hour"
+                    "put {LEAST} into {GITHUB_TOKEN}: without a token, all users behind this address share 60 requests an hour"
                 ))
             } else {
                 Fix::wait("wait until the limit is reset")
@@ -69,40 +91,46 @@ fn explain(facts: &Facts, refusal: &Refusal) -> Unanswered {
                 fix,
             )
         }
-        Refusal::NotFound | Refusal::BadCredentials if !facts.asked.trusted => {
+        GithubRefusal::NotFound | GithubRefusal::BadCredentials if !facts.asked.trusted => {
             let summary =
                 "the server shows the runs only with a token, and it is not trusted with one";
             let fix = Fix::report(trust(facts.place.host()));
             coded(no_token, summary, "a server that is trusted with a token", fix)
         }
-        Refusal::NotFound | Refusal::BadCredentials if anonymous => {
-            let summary = "GitHub shows the runs to nobody without a token, and no source has one that it accepts";
-            coded(no_token, summary, "a token that may read Actions", put(LEAST))
+        GithubRefusal::NotFound | GithubRefusal::BadCredentials if anonymous => {
+            let summary =
+                "GitHub shows the runs only with a token, and no source has one that it accepts";
+            coded(no_token, summary, "a token with read access to Actions", put(LEAST))
         }
-        Refusal::NotFound => {
-            let say = format!(
+        GithubRefusal::NotFound => {
+            let message = format!(
                 "give the token access to this repository, or put {LEAST} into {GITHUB_TOKEN}"
             );
-            forbidden("a token that sees this repository", Fix::report(say))
+            forbidden("a token with access to this repository", Fix::report(message))
         }
-        Refusal::BadCredentials => coded(
+        GithubRefusal::BadCredentials => coded(
             no_token,
             "GitHub does not accept the token",
             "a token that GitHub accepts",
             put(LEAST),
         ),
-        Refusal::SingleSignOn { url } => {
-            let say = "authorise the token for the organisation's single sign-on (token settings, Configure SSO)";
+        GithubRefusal::SingleSignOn { url } => {
+            let message = "authorize the token for the organization's single sign-on (token settings, Configure SSO)";
             let own = format!("https://{}/", facts.place.host());
             let url = url.as_ref().filter(|url| url.starts_with(&own));
-            let fix = url.map_or_else(|| Fix::report(say), |url| Fix::visit(url.clone(), say));
-            forbidden("a token that is authorised for the organisation's single sign-on", fix)
+            let fix =
+                url.map_or_else(|| Fix::report(message), |url| Fix::visit(url.clone(), message));
+            forbidden("a token that is authorized for the organization's single sign-on", fix)
         }
-        Refusal::AddressNotAllowed => {
-            let say = "ask an owner of the organisation to add this address to its allow list";
-            forbidden("an address that the organisation allows", Fix::report(say))
+        GithubRefusal::AddressNotAllowed => {
+            let message = "ask an owner of the organization to add this address to its allow list";
+            forbidden("an address that the organization allows", Fix::report(message))
         }
-        Refusal::Forbidden { need, .. } => {
+        GithubRefusal::Forbidden { message, .. } if message.contains("token's lifetime") => {
+            let message = "shorten the token's lifetime to what the organization allows, or use a token that expires sooner";
+            forbidden("a token with a lifetime that the organization allows", Fix::report(message))
+        }
+        GithubRefusal::Forbidden { need, .. } => {
             let needs = match need {
                 Need::Permission(permission) => format!("a token with `{permission}`"),
                 Need::Scope { needs, .. } => format!("a token with one of the scopes `{needs}`"),
@@ -111,38 +139,41 @@ fn explain(facts: &Facts, refusal: &Refusal) -> Unanswered {
             };
             forbidden(&needs, put(&needs))
         }
-        Refusal::Network(failure) => Unanswered {
-            code: None,
-            summary: "GitHub's API cannot be reached",
-            needs: "GitHub's API through this network".to_owned(),
-            fix: cure(failure),
-            transient: failure.is_transient(),
-        },
-        Refusal::Status { .. } | Refusal::Broken(_) | Refusal::TooManyRequests => Unanswered {
-            code: None,
-            summary: "GitHub's API gives no usable answer",
-            needs: "an answer of GitHub's API".to_owned(),
-            fix: Fix::wait("try again"),
-            transient: true,
-        },
+        GithubRefusal::Network(error) => uncoded(
+            "GitHub's API cannot be reached",
+            "GitHub's API through this network",
+            network_fix(error),
+            error.is_transient(),
+        ),
+        GithubRefusal::Status { .. }
+        | GithubRefusal::Broken(_)
+        | GithubRefusal::TooManyRequests => uncoded(
+            "GitHub's API gives no usable answer",
+            "an answer of GitHub's API",
+            Fix::wait("try again"),
+            true,
+        ),
     }
 }
 
-fn cure(failure: &Failure) -> Fix {
-    match failure {
-        Failure::UnknownIssuer => Fix::report(
-            "behind a proxy that opens TLS, set SSL_CERT_FILE to the file of its certificate authority",
+fn network_fix(error: &HttpError) -> Fix {
+    match error {
+        HttpError::UnknownIssuer => Fix::report(
+            "behind a proxy that inspects TLS, set SSL_CERT_FILE to the file of its certificate authority",
         ),
-        Failure::Tls(_) => {
-            Fix::report("look at the clock, and at the certificate that this network shows")
+        HttpError::Tls(_) => {
+            Fix::report("check the clock, and the certificate that this network presents")
         }
-        Failure::Proxy(_) => Fix::report("look at HTTPS_PROXY and NO_PROXY"),
-        Failure::Elsewhere(_) => {
-            Fix::report("set PUSHREADY_GITHUB_API_URL to the API's own address")
+        HttpError::Proxy(_) => Fix::report("check HTTPS_PROXY and NO_PROXY"),
+        HttpError::Elsewhere(_) => {
+            Fix::report("set PUSHREADY_GITHUB_API_URL to the address of the API")
         }
-        Failure::Resolve(_) => Fix::report("look at the network's name server, or set HTTPS_PROXY"),
-        Failure::Deadline | Failure::Connect(_) | Failure::TooLarge | Failure::Broken(_) => {
-            Fix::wait("try again; if it stays so, look at the network, HTTPS_PROXY and NO_PROXY")
+        HttpError::Resolve(_) => Fix::report("check the network's name server, or set HTTPS_PROXY"),
+        HttpError::Deadline
+        | HttpError::Connect(_)
+        | HttpError::TooLarge
+        | HttpError::Broken(_) => {
+            Fix::wait("try again; if it still fails, check the network, HTTPS_PROXY and NO_PROXY")
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::verdict::{HOSTED_SUSPECT, STUCK, Verdict, age, gh, named, run_url, worst};
+use super::verdict::{HOSTED_SUSPECT, RunVerdict, STUCK, age, gh, named, run_url, worst};
 use super::{ended, github_side, queue, refused};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -11,8 +11,8 @@ use crate::doctor::outcome::Evidence;
 use crate::github::model::{Job, PendingDeployment};
 use crate::github::{Forge, Page};
 
-/// `None`: it runs, ran, or will in its time.
-pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<Verdict> {
+/// `None`: it runs, ran, or will start in time.
+pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
     let run = &looked.run;
     let verdict = if run.conclusion == "action_required" {
         Some(ended::approval(facts, looked))
@@ -41,10 +41,11 @@ fn about(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
     name.into_iter().chain(evidence).collect()
 }
 
-fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> {
+fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdict> {
     let each = jobs.items.iter().filter_map(|job| {
         let verdict = match Standing::of(job) {
             Standing::Queued => queue::judge(facts, looked, job),
+            Standing::Assigned => queue::assigned(facts, looked, job),
             Standing::Waiting => Some(environment(facts, looked)),
             Standing::Pending => Some(concurrency(facts, looked)),
             // a job that failed without starting decides the run before it has ended
@@ -54,7 +55,7 @@ fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> 
         Some(verdict.with(named(job)))
     });
     let found = worst(each);
-    // older servers tell it of the run alone
+    // older servers show it on the run alone
     found.or_else(|| match &*looked.run.status {
         "waiting" => Some(environment(facts, looked)),
         "pending" => Some(concurrency(facts, looked)),
@@ -64,7 +65,7 @@ fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<Verdict> 
 
 /// Queued, and no job exists: a concurrency group, or what an incident left behind
 /// (community#212780).
-fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
+fn without_jobs(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
     let run = &looked.run;
     if holder(looked).is_some() || run.status == "pending" {
         return Some(concurrency(facts, looked));
@@ -83,15 +84,18 @@ fn without_jobs(facts: &Facts, looked: &Looked) -> Option<Verdict> {
     if since < STUCK {
         let fix = Fix::wait("wait: GitHub is slow to make the run's jobs");
         return Some(
-            Verdict::warn(Code::ActionsHostedDelay, "the run has no jobs yet", fix).with(evidence),
+            RunVerdict::warn(Code::ActionsHostedDelay, "the run has no jobs yet", fix)
+                .with(evidence),
         );
     }
     let id = run.id.to_string();
     let argv = gh(facts, &["run", "cancel", &id]);
-    let say = "cancel the run and push a new commit; what an incident left behind never starts. Where that answers 409: \
+    let message = "cancel the run and push a new commit; what an incident left behind never starts. Where that answers 409: \
                `gh api --method POST` with the run's `force-cancel`; else give GitHub's support the run id";
-    let summary = "the run is queued and has no jobs: an incident of GitHub's left it behind";
-    Some(Verdict::fail(Code::ActionsOrphanedRun, summary, Fix::run(argv, say)).with(evidence))
+    let summary = "the run is queued and has no jobs: an incident at GitHub left it behind";
+    Some(
+        RunVerdict::fail(Code::ActionsOrphanedRun, summary, Fix::run(argv, message)).with(evidence),
+    )
 }
 
 /// The run that is ahead in the group, and the group's name.
@@ -110,7 +114,7 @@ fn holder(looked: &Looked) -> Option<(i64, &str)> {
     Some((first.run, &group.name))
 }
 
-fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
+fn concurrency(facts: &Facts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsConcurrency;
     if let Some((run, group)) = holder(looked) {
         let id = run.to_string();
@@ -119,7 +123,7 @@ fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
             format!("wait until run {run} has ended, or cancel it"),
         );
         let phantom = "if the holder has ended already, rename the group: GitHub sometimes keeps a cancelled one";
-        return Verdict::warn(
+        return RunVerdict::warn(
             code,
             format!("it waits for run {run}, which holds its concurrency group"),
             fix,
@@ -150,27 +154,31 @@ fn concurrency(facts: &Facts, looked: &Looked) -> Verdict {
         _ => None,
     };
     let holder = likely.map(|run| Evidence::new("probably held by", run_url(facts, run.id)));
-    Verdict::warn(code, "it waits for another run of its concurrency group", fix)
+    RunVerdict::warn(code, "it waits for another run of its concurrency group", fix)
         .with(holder)
         .with(why)
 }
 
-fn environment(facts: &Facts, looked: &Looked) -> Verdict {
+fn environment(facts: &Facts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsEnvironmentWait;
-    let visit = |say: String| Fix::visit(run_url(facts, looked.run.id), say);
+    let visit = |message: String| Fix::visit(run_url(facts, looked.run.id), message);
     let pending = match &looked.deployments {
         Some(Ok(page)) => page.items.first(),
         Some(Err(refusal)) => {
             let fix = visit("look at the run: its page names who must approve".to_owned());
             let evidence = [Evidence::new("pending_deployments", refusal.to_string())];
-            return Verdict::fail(code, "a job waits for an environment's protection rules", fix)
-                .with(evidence);
+            return RunVerdict::fail(
+                code,
+                "a job waits for an environment's protection rules",
+                fix,
+            )
+            .with(evidence);
         }
         None => None,
     };
     let Some(pending) = pending else {
         let fix = visit("look at the run: its page names the rule".to_owned());
-        return Verdict::fail(
+        return RunVerdict::fail(
             code,
             "a job waits for a protection rule that the API does not name",
             fix,
@@ -179,7 +187,7 @@ fn environment(facts: &Facts, looked: &Looked) -> Verdict {
     let named = Evidence::foreign("environment", &pending.environment);
     if let Some(left) = timer_left(facts, pending) {
         let fix = Fix::wait(format!("wait: the environment's timer ends in {}", age(left)));
-        return Verdict::warn(code, "a job waits for an environment's timer", fix).with([named]);
+        return RunVerdict::warn(code, "a job waits for an environment's timer", fix).with([named]);
     }
     let mut evidence = vec![named];
     evidence.extend(
@@ -190,7 +198,7 @@ fn environment(facts: &Facts, looked: &Looked) -> Verdict {
             "the App behind the environment's custom rule must answer; deployments wait 30 days at most"
                 .to_owned(),
         );
-        return Verdict::fail(code, "a job waits for an App's deployment protection rule", fix)
+        return RunVerdict::fail(code, "a job waits for an App's deployment protection rule", fix)
             .with(evidence);
     }
     evidence.push(Evidence::new(
@@ -199,7 +207,7 @@ fn environment(facts: &Facts, looked: &Looked) -> Verdict {
     ));
     let fix =
         visit("one of the reviewers must approve the deployment on the run's page".to_owned());
-    Verdict::fail(code, "a job waits for a reviewer of its environment", fix).with(evidence)
+    RunVerdict::fail(code, "a job waits for a reviewer of its environment", fix).with(evidence)
 }
 
 /// What is left of the timer, when that is all it waits for.

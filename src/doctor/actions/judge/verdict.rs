@@ -1,58 +1,70 @@
-//! What keeps a run from starting, and the words in which verdicts are given.
+//! Why a run does not start: the form in which every cause is given, and the way to an outcome.
 
 use jiff::SignedDuration;
 
-use crate::catalogue::{Actor, Code};
-use crate::catalogue::{Fix, FixKind};
+use crate::catalogue::{Actor, Code, Finding, Fix, FixKind};
 use crate::doctor::actions::facts::{Facts, Looked};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::model::Job;
 
-/// Runners take a moment; nobody need look before.
+/// Until then no runner need have taken a job.
 pub const NORMAL: SignedDuration = SignedDuration::from_mins(2);
-/// Hosted runners are slow from here on.
+/// From then on hosted runners are slow.
 pub const HOSTED_SUSPECT: SignedDuration = SignedDuration::from_mins(5);
-/// GitHub cancels hosted jobs that nobody took after about 15 minutes (community#209578): what
+/// GitHub cancels hosted jobs that no runner took after about 15 minutes (community#209578): what
 /// waits longer is stuck.
 pub const STUCK: SignedDuration = SignedDuration::from_mins(30);
-/// A new account with no finished run, this long after.
+/// A repository in which nothing ever ran, this long after the first attempt.
 pub const FLAGGED: SignedDuration = SignedDuration::from_hours(2);
-/// All that wait are cancelled after a day.
+/// A runner has taken the job, and reports no step.
+pub const SILENT: SignedDuration = SignedDuration::from_hours(2);
+/// GitHub cancels every job that has waited for a day.
 pub const LATE: SignedDuration = SignedDuration::from_hours(23);
 
-/// What keeps a run from starting.
+/// Why a run does not start.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub struct RunVerdict {
     kind: Kind,
-    summary: String,
     evidence: Vec<Evidence>,
-    fix: Fix,
-    /// Where it is not whom the code names.
-    mender: Option<Actor>,
+    /// Who can fix it, where the code does not say so.
+    actor: Option<Actor>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It will move by itself.
-    Passes(Code),
-    /// GitHub did not answer; no code where the network or a broken server is at fault, which
-    /// proves nothing of Actions.
-    Unknown { code: Option<Code>, needs: String, transient: bool },
-    /// Nothing moves until somebody acts.
-    Blocks(Code),
+#[derive(Clone, Debug)]
+enum Kind {
+    /// It ends by itself.
+    Passing(Finding),
+    Unknown(Unknown),
+    /// Nothing changes until somebody acts.
+    Blocking(Finding),
 }
 
-impl Verdict {
-    pub fn new(kind: Kind, summary: impl Into<String>, fix: Fix) -> Self {
-        Self { kind, summary: summary.into(), evidence: Vec::new(), fix, mender: None }
-    }
+/// GitHub did not answer.
+#[derive(Clone, Debug)]
+pub struct Unknown {
+    /// None where the network or a broken server is the cause: it says nothing about Actions.
+    pub code: Option<Code>,
+    pub summary: String,
+    pub needs: String,
+    pub fix: Fix,
+    pub transient: bool,
+}
 
+impl RunVerdict {
     pub fn fail(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
-        Self::new(Kind::Blocks(code), summary, fix)
+        Self::new(Kind::Blocking(Finding::new(code, summary, fix)))
     }
 
     pub fn warn(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
-        Self::new(Kind::Passes(code), summary, fix)
+        Self::new(Kind::Passing(Finding::new(code, summary, fix)))
+    }
+
+    pub fn unknown(unknown: Unknown) -> Self {
+        Self::new(Kind::Unknown(unknown))
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self { kind, evidence: Vec::new(), actor: None }
     }
 
     pub fn with(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
@@ -60,41 +72,60 @@ impl Verdict {
         self
     }
 
-    /// Another than the code names can mend this.
-    pub fn mended_by(self, actor: Actor) -> Self {
-        Self { mender: Some(actor), ..self }
+    /// Somebody else can fix this than the code says.
+    pub fn fixed_by(self, actor: Actor) -> Self {
+        Self { actor: Some(actor), ..self }
     }
 
-    /// The same, told from the question that it leaves open.
-    pub fn renamed(self, summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), ..self }
+    /// The same under another summary: which question it leaves open.
+    pub fn summarized(mut self, summary: impl Into<String>) -> Self {
+        *match &mut self.kind {
+            Kind::Passing(finding) | Kind::Blocking(finding) => &mut finding.summary,
+            Kind::Unknown(unknown) => &mut unknown.summary,
+        } = summary.into();
+        self
+    }
+
+    fn summary(&self) -> &str {
+        match &self.kind {
+            Kind::Passing(finding) | Kind::Blocking(finding) => &finding.summary,
+            Kind::Unknown(unknown) => &unknown.summary,
+        }
     }
 
     fn code(&self) -> Option<Code> {
-        match self.kind {
-            Kind::Passes(code) | Kind::Blocks(code) => Some(code),
-            Kind::Unknown { code, .. } => code,
+        match &self.kind {
+            Kind::Passing(finding) | Kind::Blocking(finding) => Some(finding.code),
+            Kind::Unknown(unknown) => unknown.code,
+        }
+    }
+
+    fn fix(&self) -> &Fix {
+        match &self.kind {
+            Kind::Passing(finding) | Kind::Blocking(finding) => &finding.fix,
+            Kind::Unknown(unknown) => &unknown.fix,
         }
     }
 
     pub fn outcome(self, subject: String) -> Judgement {
-        let in_the_work_tree = matches!(self.fix.kind, FixKind::Edit { .. });
-        let mender = self.mender.or(in_the_work_tree.then_some(Actor::Agent));
+        // a file of the repository is the agent's to edit
+        let in_a_file = matches!(self.fix().kind, FixKind::Edit { .. });
+        let actor = self.actor.or(in_a_file.then_some(Actor::Agent));
         let mut outcome = match self.kind {
-            Kind::Passes(code) => Judgement::warn(code, self.summary, self.fix),
-            Kind::Blocks(code) => Judgement::fail(code, self.summary, self.fix),
-            Kind::Unknown { code, needs, transient } => {
-                let mut outcome = Judgement::unknown(self.summary, needs);
+            Kind::Passing(Finding { code, summary, fix }) => Judgement::warn(code, summary, fix),
+            Kind::Blocking(finding) => Judgement::found(finding),
+            Kind::Unknown(Unknown { code, summary, needs, fix, transient }) => {
+                let mut outcome = Judgement::unknown(summary, needs);
                 outcome.transient = transient;
                 outcome.actor = Some(Actor::WorkspaceUser);
                 match code {
                     Some(code) => outcome.coded(code),
                     None => outcome,
                 }
-                .fixed(self.fix)
+                .fixed(fix)
             }
         };
-        if let Some(actor) = mender {
+        if let Some(actor) = actor {
             outcome.actor = Some(actor);
             outcome.agent_may_fix = actor == Actor::Agent;
             outcome.stop_and_report &= actor != Actor::Agent;
@@ -103,14 +134,13 @@ impl Verdict {
     }
 }
 
-/// What blocks comes before what could not be told, and that before what passes by itself; else the
-/// first.
-pub fn worst(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
+/// What blocks comes before what is unknown, and that before what ends by itself; else the first.
+pub fn worst(verdicts: impl Iterator<Item = RunVerdict>) -> Option<RunVerdict> {
     let mut all: Vec<_> = verdicts.collect();
     all.sort_by_key(|verdict| match verdict.kind {
-        Kind::Blocks(_) => 0,
-        Kind::Unknown { .. } => 1,
-        Kind::Passes(_) => 2,
+        Kind::Blocking(_) => 0,
+        Kind::Unknown(_) => 1,
+        Kind::Passing(_) => 2,
     });
     let mut all = all.into_iter();
     let first = all.next()?;
@@ -118,7 +148,7 @@ pub fn worst(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
         other.code().filter(|code| Some(*code) != first.code()).map(|code| (code, other))
     });
     Some(first.with(
-        other.map(|(code, other)| Evidence::new("also", format!("{code}: {}", other.summary))),
+        other.map(|(code, other)| Evidence::new("also", format!("{code}: {}", other.summary()))),
     ))
 }
 

@@ -49,6 +49,7 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
             message: scenario.head.message.clone(),
             pushed: scenario.head.pushed,
             pushed_at: Some(Timestamp::now() - scenario.head.pushed_ago()),
+            committed_at: None,
         }),
         deploy_key: scenario.deploy_key,
         memory: &Memory::default(),

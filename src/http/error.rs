@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum HttpError {
     Deadline,
     /// The host's name does not resolve.
     Resolve(String),
@@ -19,7 +19,7 @@ pub enum Failure {
     Broken(String),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deadline => f.write_str("no answer before the deadline"),
@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Failure {
+impl HttpError {
     /// Whether it may be over at the next try.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Deadline | Self::Resolve(_) | Self::Connect(_) | Self::Broken(_))
@@ -75,12 +75,12 @@ impl Failure {
     }
 }
 
-fn tls_failure(error: &rustls::Error) -> Failure {
+fn tls_failure(error: &rustls::Error) -> HttpError {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
-            Failure::UnknownIssuer
+            HttpError::UnknownIssuer
         }
-        other => Failure::Tls(other.to_string().escape_debug().take(120).collect()),
+        other => HttpError::Tls(other.to_string().escape_debug().take(120).collect()),
     }
 }
 
