@@ -57,7 +57,11 @@ const HARMLESS: &[&str] = &[
 
 /// git in a place, with nothing that a repository there could make it run.
 pub fn command(place: Place) -> Command {
-    let mut git = process::command(Program::Git);
+    at(place, process::command(Program::Git))
+}
+
+/// Leads `git` to the place. Pure.
+fn at(place: Place, mut git: Command) -> Command {
     git.args(HARMLESS);
     if !matches!(place, Place::AsAgent(_)) {
         for name in OF_REPOSITORY {
@@ -75,16 +79,14 @@ pub fn command(place: Place) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::Env;
 
-    /// What the installed git sees of a variable, where the environment has it.
-    fn seen(place: Place, name: &str) -> Option<String> {
-        let mut git = command(place);
-        let removed = git.get_envs().any(|(known, value)| known == name && value.is_none());
-        if !removed && !git.get_envs().any(|(known, _)| known == name) {
-            git.env(name, "from the caller");
-        }
-        let mut envs = git.get_envs();
-        envs.find(|(known, _)| *known == name)?.1.map(|value| value.to_string_lossy().into_owned())
+    /// What git gets of a variable that the caller has.
+    fn given(place: Place, name: &str) -> Option<String> {
+        let env = Env::of(&[(name, "from the caller")]);
+        let git = at(place, process::command_in(Program::Git, &env));
+        let (_, value) = git.get_envs().find(|(known, _)| *known == name)?;
+        Some(value?.to_string_lossy().into_owned())
     }
 
     #[test]
@@ -97,12 +99,12 @@ mod tests {
             (Place::Outside, None),
             (Place::GitDir(folder), Some("/clone".to_owned())),
         ] {
-            assert_eq!(seen(place, "GIT_DIR"), git_dir, "{place:?}");
+            assert_eq!(given(place, "GIT_DIR"), git_dir, "{place:?}");
             let kept = caller.clone().filter(|_| matches!(place, Place::AsAgent(_)));
             for name in OF_REPOSITORY.iter().filter(|name| **name != "GIT_DIR") {
-                assert_eq!(seen(place, name), kept, "{place:?} {name}");
+                assert_eq!(given(place, name), kept, "{place:?} {name}");
             }
-            assert_eq!(seen(place, "GIT_CONFIG_COUNT"), caller, "{place:?}");
+            assert_eq!(given(place, "GIT_CONFIG_COUNT"), caller, "{place:?}");
         }
     }
 
