@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_git_command_the_answer_is_no() {
+    fn without_a_git_command_it_does_not_match() {
         for form in [
             &["ssh", "-T", "git@github.com"][..],
             &["ssh", "git@github.com", "echo acme/app.git"],

@@ -1,6 +1,6 @@
 //! What is kept of the doctor's runs for `status`, in `doctor.json`: the last whole report as it is
 //! printed, and beside its fields what other runs found to fail and it did not look at. Readers of
-//! either pass over the other.
+//! either ignore the other.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ pub struct CheckLine {
 }
 
 /// What a run of a few checks or a deeper one met, until these checks are run again: a failure, or
-/// that one is mended.
+/// that one is fixed.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Since {
     pub finished_at: Timestamp,
@@ -86,12 +86,12 @@ fn content(state: &Path) -> Map<String, Value> {
     content.and_then(|content| serde_json::from_slice(&content.bytes).ok()).unwrap_or_default()
 }
 
-/// What is known besides the whole verdict: what fails in checks that this run did not look at or
+/// What is known in addition to the whole verdict: what fails in checks that this run did not look at or
 /// could not tell, and what passed since a whole run failed. Pure.
 fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
     let mut since = before.since;
     let last: Vec<Since> = before.whole.into_iter().flat_map(Verdict::failures).collect();
-    // Actions are no part of a whole run, and nothing in the workspace
+    // Actions are not part of a whole run, and nothing in the workspace
     let is_new = |check: &&Outcome| match check.status {
         _ if whole || check.id.starts_with("actions.") => false,
         Status::Pass | Status::Warn => {
@@ -150,7 +150,7 @@ impl Since {
 }
 
 /// Keeps a report; `whole`: it is of every check, for a run of a few must not pass for that. Under
-/// the lock, so that a removal at work is not followed by a file that nobody would remove; where
+/// the lock, so that a running removal is not followed by a file that nothing would remove; where
 /// the state folder is gone meanwhile there is nothing to tell.
 pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
     let Some(state) = State::open_promptly(state)? else { return Ok(()) };

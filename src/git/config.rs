@@ -15,7 +15,7 @@ pub struct Variable {
     pub key: String,
     /// Quotes, escapes, continuation lines and comments resolved; `None` for a key without `=`.
     pub value: Option<String>,
-    /// Where the value stands in the file, without surrounding blanks; empty without `=`.
+    /// Where the value is in the file, without surrounding blanks; empty without `=`.
     pub place: Range<usize>,
 }
 

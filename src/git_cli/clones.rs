@@ -12,7 +12,7 @@ use crate::resource::file::{self, Kind};
 const DEPTH: usize = 6;
 pub const BUDGET: Duration = Duration::from_secs(2);
 /// Folders below which clones are other programs' business.
-const PASSED_OVER: &[&str] = &["node_modules", ".cache", ".cargo", ".rustup", "target"];
+const SKIPPED: &[&str] = &["node_modules", ".cache", ".cargo", ".rustup", "target"];
 
 /// The configurations of the clones that were found, and of their submodules.
 pub struct Search {
@@ -50,7 +50,7 @@ fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
             continue;
         }
         // what is named to be searched is searched, whatever its name
-        if entry.depth() > 0 && passed_over(entry.path()) {
+        if entry.depth() > 0 && is_skipped(entry.path()) {
             walk.skip_current_dir();
         } else if let Some(git) = git_folder(entry.path()) {
             add(found, &git, DEPTH);
@@ -63,8 +63,8 @@ fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
     true
 }
 
-fn passed_over(folder: &Path) -> bool {
-    folder.file_name().is_some_and(|name| PASSED_OVER.iter().any(|other| name == *other))
+fn is_skipped(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| SKIPPED.iter().any(|other| name == *other))
         || folder.ends_with("go/pkg")
 }
 

@@ -15,7 +15,7 @@ use crate::resource::place::Obstacle;
 const SYSTEM: &str = "/etc/codex/config.toml";
 const MANAGED: &str = "/etc/codex/managed_config.toml";
 const REQUIREMENTS: &str = "/etc/codex/requirements.toml";
-/// What Codex passes over in a repository's file, telling so.
+/// What Codex ignores in a repository's file, with a warning.
 const NOT_OF_PROJECTS: &[&str] =
     &["model_provider", "model_providers", "profile", "openai_base_url", "chatgpt_base_url"];
 
@@ -108,7 +108,7 @@ impl Layers {
         Ok(Some(Self(layers)))
     }
 
-    /// Where the project begins that a folder lies in: at the nearest of the markers, which are
+    /// The top of the project that contains a folder: the nearest folder with a marker, which is
     /// `.git` unless configured.
     fn top<'a>(&self, folder: &'a Path) -> &'a Path {
         let markers = self.value(&["project_root_markers"]).and_then(|(_, item)| item.as_array());
@@ -117,7 +117,7 @@ impl Layers {
         let markers: Vec<_> = markers.unwrap_or_else(|| vec![".git"]);
         let has = |above: &Path, marker: &str| {
             let place = above.join(marker);
-            // an empty folder of that name is no repository
+            // an empty folder of that name is not a repository
             place.exists()
                 && (marker != ".git" || place.is_file() || clones::git_folder(above).is_some())
         };
@@ -130,7 +130,7 @@ impl Layers {
         self.value(&["projects", folder.to_str()?, "trust_level"])?.1.as_str()
     }
 
-    /// What stands under these names in the highest file that has it.
+    /// The value of these names in the highest file that has it.
     pub fn value(&self, names: &[&str]) -> Option<(&Layer, &Item)> {
         self.0.iter().rev().find_map(|layer| Some((layer, layer.value(names)?)))
     }
@@ -141,7 +141,7 @@ impl Layers {
     }
 }
 
-/// What an administrator demands, which is no layer of the settings.
+/// What an administrator requires, which is not a layer of the settings.
 pub fn requirements() -> Result<Option<Layer>, Unusable> {
     read(PathBuf::from(REQUIREMENTS), Origin::System)
 }

@@ -7,7 +7,7 @@ pub(super) const GITHUB: &str = "github.com";
 pub(super) const AZURE: &str = "ssh.dev.azure.com";
 pub(super) const AZURE_LEGACY: &str = "vs-ssh.visualstudio.com";
 
-/// The default SSH port of Bitbucket Server, by which it is told from other self-hosted servers.
+/// The default SSH port of Bitbucket Server, which distinguishes it from other self-hosted servers.
 pub(super) const BITBUCKET_SERVER_PORT: u16 = 7999;
 const GERRIT_PORT: u16 = 29418;
 

@@ -47,7 +47,7 @@ pub enum Unruled {
     All,
 }
 
-/// How ssh is told which repository it is about.
+/// How ssh gets to know the repository of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// It finds out by itself, so URLs stay canonical.

@@ -1,6 +1,6 @@
 //! Git remotes: what git sees in a URL, which repository that is, and its canonical SSH form.
 //!
-//! Pure. A secret that stands in a URL does not survive parsing: nothing here holds or prints one.
+//! Pure. A secret in a URL does not survive parsing: nothing here stores or prints one.
 
 mod forge;
 mod instead_of;
@@ -112,7 +112,7 @@ pub enum Problem {
     NotGitHost,
 }
 
-/// A text that is no usable URL, in a form that is safe to print, and why.
+/// A text that is not a usable URL, in a form that is safe to print, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{shown}` {problem}")]
 pub struct UrlError {
@@ -207,8 +207,8 @@ impl GitUrl {
         self.repository.as_ref().err().copied()
     }
 
-    /// Whether a password, or a user that has the form of a token, stands in it. A plain user name
-    /// (`alice@`, Azure's `org@`) is none; a user of 40 characters or more is taken for one.
+    /// Whether it contains a password, or a user that has the form of a token. A plain user name
+    /// (`alice@`, Azure's `org@`) is not a token; a user of 40 characters or more counts as one.
     pub fn has_credential(&self) -> bool {
         self.credential
     }

@@ -3,7 +3,7 @@
 
 use super::Problem;
 
-/// What may stand in a name besides letters and digits. `%` only as `%20`, which Azure has in its
+/// What a name may contain in addition to letters and digits. `%` only as `%20`, which Azure has in its
 /// names.
 const NAME_MARKS: &[u8] = b"._-+%";
 

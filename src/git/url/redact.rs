@@ -1,7 +1,7 @@
 //! What of a URL may be printed. Errs on the side of hiding: a password may hold `/` and `@`, and a
 //! text need not parse.
 
-/// Longer texts are no URLs that someone typed; a pasted key is.
+/// A longer text is not a URL that someone typed, but may be a pasted key.
 const LONGEST_SHOWN: usize = 256;
 /// GitHub logins have 39 characters at most; tokens of Azure 52 or 84, old ones of GitHub 40.
 const LONGEST_USER: usize = 39;
@@ -50,7 +50,7 @@ pub fn redact(text: &str) -> String {
     format!("{scheme}{userinfo}{rest}").chars().flat_map(escape).collect()
 }
 
-/// Whether a password, or a token in the place of the user, stands before the host.
+/// Whether a password, or a token instead of the user, precedes the host.
 pub(super) fn has_credential(text: &str) -> bool {
     let Parts { scheme, userinfo: Some(info), rest } = split(text) else { return false };
     if info.split(|c: char| !is_token(c)).any(is_secret_user) {
@@ -89,7 +89,7 @@ struct Parts<'a> {
     rest: &'a str,
 }
 
-/// Userinfo is all that stands before the last `@`.
+/// Userinfo is everything before the last `@`.
 fn split(text: &str) -> Parts<'_> {
     let start = text
         .find("://")

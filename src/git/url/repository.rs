@@ -143,7 +143,7 @@ impl Repository {
         format!("{}{suffix}", self.path)
     }
 
-    /// A name for `host` that stands for this repository alone. No DNS answers for `.invalid` (RFC
+    /// A host name for this repository alone. No DNS answers for `.invalid` (RFC
     /// 2606).
     pub fn alias(&self, host: &str) -> String {
         format!("{}.{host}.pushready.invalid", self.id())

@@ -451,7 +451,7 @@ fn effective(user: &[Rule], ours: &Rules, url: &str) -> String {
 }
 
 #[test]
-fn git_ties_are_decided_by_the_base_named_first() {
+fn of_equal_matches_git_takes_the_base_named_first() {
     let rules = [rule("A:", "x"), rule("B:", "https://"), rule("A:", "https://")];
     assert_eq!(rewrite(&rules, "https://h"), "A:h");
     assert_eq!(rewrite(&rules, "x"), "A:");
@@ -807,7 +807,7 @@ proptest! {
         password in "zZ[ -~]{0,12}Zz",
         after in select(vec!["github.com/o/r", "h:o/r", "h/../r", "", "\0", "g\u{456}t/o/r", "h:x/o/r"]),
     ) {
-        // `Z` stands in no message: it tells the first and the last part of a password that holds `@` or `/`
+        // no message contains `Z`: it marks the first and the last part of a password with `@` or `/`
         let text = format!("{before}{user}:{password}@{after}");
         let mut shown = vec![redact(&text)];
         match GitUrl::parse(&text) {

@@ -68,18 +68,18 @@ fn github_knows_every_request_of_ours() {
     let Some(prism) = Prism::start(&upstream.url()) else {
         return skip("github_knows_every_request_of_ours", "Prism is not installed");
     };
-    let complaints = Arc::<Mutex<Vec<String>>>::default();
+    let refusals = Arc::<Mutex<Vec<String>>>::default();
     let front = Server::start({
-        let (complaints, url) = (Arc::clone(&complaints), prism.url.clone());
+        let (refusals, url) = (Arc::clone(&refusals), prism.url.clone());
         move |request| {
             let reply = pass_on(&url, request);
             // its own answers, as opposed to those of the scenario
-            let complains = |(name, value): &(String, String)| {
+            let is_refusal = |(name, value): &(String, String)| {
                 name == "content-type" && value.contains("problem+json")
             };
-            if reply.headers.iter().any(complains) {
+            if reply.headers.iter().any(is_refusal) {
                 let body = String::from_utf8_lossy(&reply.body).into_owned();
-                complaints.lock().unwrap().push(format!("{}: {body}", request.target));
+                refusals.lock().unwrap().push(format!("{}: {body}", request.target));
             }
             reply
         }
@@ -95,8 +95,8 @@ fn github_knows_every_request_of_ours() {
             }),
         );
         count += 1;
-        let complained = std::mem::take(&mut *complaints.lock().unwrap());
-        failures.extend(complained.into_iter().map(|text| format!("{}: {text}", scenario.name)));
+        let refused = std::mem::take(&mut *refusals.lock().unwrap());
+        failures.extend(refused.into_iter().map(|text| format!("{}: {text}", scenario.name)));
         failures.extend(played.check(scenario));
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
