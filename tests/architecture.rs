@@ -8,9 +8,8 @@ fn every_path_in_the_page_exists() {
     let text = include_str!("../ARCHITECTURE.md");
     let roots = ["src/", "tests/", "scripts/", "schema/", "examples/", "docs/"];
     let is_path = |word: &&str| {
-        roots.iter().any(|root| word.starts_with(root))
-            || word.ends_with(".toml")
-            || word.ends_with(".md")
+        let is_document = |end| Path::new(word).extension().is_some_and(|found| found == end);
+        roots.iter().any(|root| word.starts_with(root)) || is_document("toml") || is_document("md")
     };
     let paths: Vec<_> = text
         .split('`')

@@ -93,7 +93,7 @@ const fn check(id: &'static str, depth: Depth, scope: Scope, title: &'static str
 #[rustfmt::skip]
 pub const CHECKS: &[Check] = &[
     check("home.folder", Offline, Once(home::folder), "HOME is the home that ssh uses, and belongs to this user"),
-    check("home.writable", Offline, Once(home::writable), "the home can be written, and has room"),
+    check("home.writable", Offline, Once(home::writable), "the home is writable, and has free space"),
     check("home.provisioned", Offline, Several(home::provisioned), "apply has run, and what is required is there"),
     check("home.network", Offline, Once(home::network), "no agent sandbox denies the network"),
     check("home.clock", Offline, Once(clock::clock), "this clock shows the time that servers show"),
@@ -132,7 +132,7 @@ pub const CHECKS: &[Check] = &[
     check("actions.status-page", Network, OnRequest(actions::status_page), "GitHub reports no incident of Actions (only with --only actions)"),
 ];
 
-/// Which checks were asked for: ids (`push.write`) or their areas (`push`).
+/// Which checks were requested: ids (`push.write`) or their areas (`push`).
 #[derive(Debug, Default)]
 pub struct Selection {
     pub only: Vec<String>,

@@ -26,7 +26,7 @@ pub struct Clones {
 pub struct InView {
     /// Where git is asked about it.
     pub folder: PathBuf,
-    /// The current folder lies in it.
+    /// It contains the current folder.
     pub is_current: bool,
     pub urls: Vec<StoredUrl>,
     config: OnceLock<EffectiveConfig>,
@@ -168,7 +168,7 @@ impl InView {
         self.listed.get_or_init(|| remotes::list(self.place(), PATIENCE))
     }
 
-    /// What its remotes of this repository name for the server to run in the place of `program`,
+    /// What its remotes of this repository name for the server to run instead of `program`,
     /// under `key`.
     pub fn other_program(
         &self,
@@ -208,7 +208,7 @@ impl InView {
         }
     }
 
-    /// Where the work tree begins, as far as that can be told from the folder.
+    /// Where the work tree begins, as far as the folder shows it.
     pub fn top(&self) -> &Path {
         self.folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&self.folder)
     }

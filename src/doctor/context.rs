@@ -56,7 +56,7 @@ pub struct Context<'a> {
     pub home: &'a Home,
     pub settings: &'a Settings,
     pub receipt: Option<&'a Receipt>,
-    /// An apply is at work, or was interrupted.
+    /// An apply is running, or was interrupted.
     pub under_way: bool,
     /// What is asked for now, or was by the last apply.
     pub desired: &'a Desired,
@@ -149,7 +149,7 @@ impl Context<'_> {
         self.home.passwd.as_ref().is_err_and(|finding| finding.code == Code::SshMissing)
     }
 
-    /// Whether an agent's sandbox has told that there is no network (Codex sets the variable).
+    /// Whether an agent's sandbox reports that there is no network (Codex sets the variable).
     pub fn sandboxed(&self) -> bool {
         self.env.get(variables::observed::CODEX_SANDBOX_NETWORK_DISABLED).is_some()
     }

@@ -72,7 +72,7 @@ pub fn writable(context: &Context) -> Judgement {
     if full {
         return Judgement::fail(
             Code::HomeDiskFull,
-            "the filesystem of the home has no room left",
+            "the filesystem of the home has no space left",
             Fix::report(
                 "free some space in the home: `du -xh ~ | sort -h | tail` shows what takes it",
             ),
@@ -94,7 +94,7 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
     match context.receipt {
         None if !asked => judgements.push(Judgement::fail(
             Code::NotProvisioned,
-            "nothing was ever provisioned here, and nothing is asked for",
+            "nothing was ever provisioned here, and nothing is configured",
             Fix::report(
                 "set the PUSHREADY_ variables in the template and run `pushready apply` at start",
             ),
@@ -104,12 +104,12 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
             "variables are set, but `pushready apply` never ran",
             apply(),
         )),
-        // one that is at work may come to its end
+        // one that is running may still finish
         Some(_) if context.under_way => judgements.push(Judgement {
             transient: true,
             ..Judgement::fail(
                 Code::NotProvisioned,
-                "an apply is at work, or was interrupted",
+                "an apply is running, or was interrupted",
                 apply(),
             )
         }),

@@ -17,7 +17,7 @@ const FOREIGN_CAP: usize = 300;
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Pass,
-    /// Nothing of the kind was asked for.
+    /// Nothing of the kind is configured.
     Skip,
     Warn,
     /// Could not tell: honest, never green.

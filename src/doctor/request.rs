@@ -20,14 +20,14 @@ use crate::resource::file;
 /// A model that thinks long about one word is none that an agent waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PROMPT: &str = "Reply with the single word OK.";
-/// What the clients print besides can be long; what went wrong stands at its end.
+/// The clients print more, which can be long; the error is at its end.
 const LINES: usize = 3;
 
 /// An agent's client, and what its failures mean.
 pub struct Client {
     program: Program<'static>,
     vendor: &'static str,
-    /// Asked once: a vendor that is busy is told at once, and `--wait` asks again.
+    /// Asked once: a busy vendor is reported at once, and `--wait` asks again.
     once: Option<(&'static str, &'static str)>,
     /// No tools, no servers of the user's, nothing kept of the session.
     arguments: &'static [&'static str],

@@ -109,7 +109,7 @@ impl<'a> Sources<'a> {
             }
         };
         // where the account is not linked, coder prints a login URL and fails: the status counts,
-        // and a URL is no token
+        // and a URL is not a token
         let output =
             process::run(command, deadline).ok().filter(|output| output.status.success())?;
         let token = ApiToken::parse(&SecretString::from(output.stdout)).ok()?.value;

@@ -113,7 +113,7 @@ pub fn run_with_input(
         _ => Failure::Io(error),
     })?);
     if let Some(mut pipe) = child.0.stdin.take() {
-        // a child that ended without reading it is no error of ours
+        // a child that ended without reading it is not an error
         let _ = pipe.write_all(input);
     }
     let mut stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from))?;
@@ -173,8 +173,8 @@ impl Stream {
             match rustix::io::read(pipe, &mut buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(count) => {
-                    let room = OUTPUT_CAP - self.kept.len();
-                    self.kept.extend(buffer.iter().take(count.min(room)));
+                    let left = OUTPUT_CAP - self.kept.len();
+                    self.kept.extend(buffer.iter().take(count.min(left)));
                 }
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_file() {
+    fn not_such_a_file() {
         let place = |line, column| CredentialsFile::Malformed { line, column };
         let table: [(&[u8], CredentialsFile); 7] = [
             (b"{\n  \"claudeAiOauth\": {", place(2, 20)),

@@ -1,4 +1,4 @@
-//! What beats the token, and where it would be sent.
+//! What overrides the token, and where it would be sent.
 
 use std::fs;
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ fn effective<'a>(
     (!value.is_empty()).then(|| Setting { name: name.to_owned(), value, place, file })
 }
 
-/// What beats the token, and where the token would go. The order is Claude Code's own (2.1.330,
+/// What overrides the token, and where the token would go. The order is Claude Code's own (2.1.330,
 /// measured).
 pub fn environment(context: &Context) -> Vec<Judgement> {
     let settings = &read_settings(context)[..];
@@ -117,7 +117,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
     let own_header = headers.filter(|setting| names_credential(&setting.value));
     let other_login =
         observed::CLAUDE_CODE_LOGINS.iter().find_map(|name| effective(context, settings, name));
-    // the token of the variable stands in no file
+    // the token of the variable is in no file
     let has_variable = context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some();
     let elsewhere = effective(context, settings, observed::CLAUDE_SECURESTORAGE_CONFIG_DIR)
         .filter(|setting| !has_variable && *context.home.claude != *setting.value);
@@ -140,12 +140,15 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         let (code, summary) = if of_project {
             (
                 Code::ClaudeProjectOverride,
-                format!("the repository's settings set `{}`, which beats the token", setting.name),
+                format!(
+                    "the repository's settings set `{}`, which overrides the token",
+                    setting.name
+                ),
             )
         } else {
             (
                 Code::ClaudeAuthConflict,
-                format!("{} is set as well, and beats the token", setting.name),
+                format!("{} is set as well, and overrides the token", setting.name),
             )
         };
         let fail = Judgement::fail(code, summary, take_out(&setting)).about(&setting.name);
@@ -172,7 +175,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         );
     }
     if outcomes.is_empty() {
-        outcomes.push(Judgement::pass("nothing beats the token, and it goes to Anthropic"));
+        outcomes.push(Judgement::pass("nothing overrides the token, and it goes to Anthropic"));
     }
     outcomes
 }

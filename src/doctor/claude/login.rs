@@ -24,10 +24,10 @@ fn via<'a>(context: &Context<'a>) -> Option<&'a Via> {
     context.settings.claude.as_ref().map(|token| &token.via).or(recorded)
 }
 
-/// The token that Claude Code will send if nothing beats it: the variable, else the file.
+/// The token that Claude Code will send if nothing overrides it: the variable, else the file.
 pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
     if let Some(token) = context.env.text(variables::CLAUDE_CODE_OAUTH_TOKEN) {
-        // the client sends it as it stands, quotes and all
+        // the client sends it unchanged, quotes and all
         return match ClaudeToken::parse(&token.into()) {
             Err(finding) => Judgement::fail(
                 Code::ClaudeTokenMalformed,
@@ -40,7 +40,7 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
             Ok(checked) => Judgement::fail(
                 Code::ClaudeTokenMalformed,
                 format!(
-                    "CLAUDE_CODE_OAUTH_TOKEN is sent as it stands: {}",
+                    "CLAUDE_CODE_OAUTH_TOKEN is sent unchanged: {}",
                     checked.repairs.join(", ")
                 ),
                 Fix::report(

@@ -92,7 +92,7 @@ pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) ->
     };
     let summary = format!("{name} {what}, so Codex does not start{}", where_it_counts(*origin));
     let outcome =
-        Judgement::fail(Code::CodexConfigMalformed, summary, Fix::edit(path, "mend that line"));
+        Judgement::fail(Code::CodexConfigMalformed, summary, Fix::edit(path, "correct that line"));
     of_machine(Judgement { subject, ..outcome }, *origin)
 }
 
@@ -103,7 +103,7 @@ const fn where_it_counts(origin: Origin) -> &'static str {
     }
 }
 
-/// Who mends the machine's own files is not whoever works on it.
+/// The machine's own files are not fixed by the user who works on it.
 fn of_machine(outcome: Judgement, origin: Origin) -> Judgement {
     match origin {
         Origin::User | Origin::Project => outcome,
@@ -114,13 +114,13 @@ fn of_machine(outcome: Judgement, origin: Origin) -> Judgement {
 }
 
 pub fn judgement(context: &Context, fault: Fault) -> Judgement {
-    let Fault { setting, layer: Layer { path, origin, .. }, code, summary, cure, value, weight } =
+    let Fault { setting, layer: Layer { path, origin, .. }, code, summary, fix, value, weight } =
         fault;
     let subject = match origin {
         Origin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),
     };
-    let fix = Fix::edit(path, cure);
+    let fix = Fix::edit(path, fix);
     let outcome = match weight {
         Weight::Unknown(needs) => Judgement::unknown(summary, needs).coded(code).fixed(fix),
         Weight::Warns => Judgement::warn(code, summary, fix),

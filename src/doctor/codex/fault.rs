@@ -11,7 +11,7 @@ pub struct Fault<'a> {
     pub layer: &'a Layer,
     pub code: Code,
     pub summary: String,
-    pub cure: String,
+    pub fix: String,
     pub value: String,
     pub weight: Weight,
 }
@@ -24,7 +24,7 @@ impl<'a> Fault<'a> {
             layer,
             code,
             summary: String::new(),
-            cure: "mend it".to_owned(),
+            fix: "correct it".to_owned(),
             value,
             weight: Weight::Fails,
         }
@@ -34,8 +34,8 @@ impl<'a> Fault<'a> {
         Self { summary: summary.into(), ..self }
     }
 
-    pub fn cured(self, cure: impl Into<String>) -> Self {
-        Self { cure: cure.into(), ..self }
+    pub fn fixed_by(self, fix: impl Into<String>) -> Self {
+        Self { fix: fix.into(), ..self }
     }
 
     pub fn weighs(self, weight: Weight) -> Self {
@@ -43,11 +43,11 @@ impl<'a> Fault<'a> {
     }
 }
 
-/// How much a fault is to be believed, and minded.
+/// How certain a fault is, and how much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
     Fails,
     Warns,
-    /// It cannot be told; the sentence says what it would take.
+    /// Not certain; the sentence says what a verdict needs.
     Unknown(&'static str),
 }

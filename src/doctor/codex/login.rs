@@ -126,7 +126,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
     if is_seed && last_good.is_some_and(|good| good.same_account(auth) && good.newer_than(auth)) {
         return Judgement::fail(
             Code::CodexSeedAtLivePath,
-            "the seed stands at auth.json again, over a login that Codex had renewed since: its refresh token is spent",
+            "auth.json is the seed again, although Codex had renewed the login since: its refresh token is spent",
             Fix::report(
                 "point the user secret at `~/.config/pushready/seed/codex-auth.json` instead of at auth.json",
             ),

@@ -1,5 +1,5 @@
-//! What Codex does not start with, as far as it bears on the login and on trust, or is often met
-//! (0.169, measured). Pure.
+//! Settings with which Codex does not start: those about the login and trust, and the usual ones
+//! (measured with 0.169). Pure.
 
 use toml_edit::Item;
 
@@ -36,8 +36,8 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
         if let Some(found) = layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none()) {
             return Some(
                 malformed(setting, found)
-                    .says("it is no string, so Codex does not start")
-                    .cured("write its value in quotes, or take it out"),
+                    .says("it is not a string, so Codex does not start")
+                    .fixed_by("write its value in quotes, or remove it"),
             );
         }
     }
@@ -47,8 +47,8 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
         {
             return Some(
                 malformed(setting, (layer, item))
-                    .says("it is no table, so Codex does not start")
-                    .cured("make it one, or take it out"),
+                    .says("it is not a table, so Codex does not start")
+                    .fixed_by("make it one, or remove it"),
             );
         }
     }
@@ -70,14 +70,14 @@ fn method(layers: &Layers) -> Option<Fault<'_>> {
     (!item.as_str().is_some_and(|method| ["api", "chatgpt"].contains(&method))).then(|| {
         malformed(SETTING, (layer, item))
             .says("it is neither \"api\" nor \"chatgpt\", so Codex does not start")
-            .cured("write one of them, or take it out")
+            .fixed_by("write one of them, or remove it")
     })
 }
 
 fn old_profile(layers: &Layers) -> Option<Fault<'_>> {
     let fault = malformed("profile", layers.value(&["profile"])?);
     let fault = fault.says("`profile` is of an older Codex: this one does not start with it");
-    Some(fault.cured("take it out (now `--profile NAME` and NAME.config.toml)"))
+    Some(fault.fixed_by("remove it (now `--profile NAME` and NAME.config.toml)"))
 }
 
 fn policy(layers: &Layers) -> Option<Fault<'_>> {
@@ -86,7 +86,7 @@ fn policy(layers: &Layers) -> Option<Fault<'_>> {
     (item.as_str().is_none() && item.as_table_like().is_none()).then(|| {
         malformed(SETTING, (layer, item))
             .says("it is neither a string nor a table, so Codex does not start")
-            .cured("write its value in quotes, or take it out")
+            .fixed_by("write its value in quotes, or remove it")
     })
 }
 
@@ -103,7 +103,7 @@ fn projects(layers: &Layers) -> Option<Fault<'_>> {
         Some(
             malformed("projects", (layer, project))
                 .says("a `trust_level` is neither \"trusted\" nor \"untrusted\", so Codex does not start")
-                .cured("write `[projects.\"/folder\"]` and below it `trust_level` with one of them"),
+                .fixed_by("write `[projects.\"/folder\"]` and below it `trust_level` with one of them"),
         )
     })
 }
@@ -111,7 +111,7 @@ fn projects(layers: &Layers) -> Option<Fault<'_>> {
 fn providers(layers: &Layers) -> Option<Fault<'_>> {
     let what = |name: &str, provider: &Item| {
         let text = |key: &str| provider.get(key).and_then(Item::as_str);
-        let is_no_bool = |item: &Item| item.as_bool().is_none();
+        let is_not_a_bool = |item: &Item| item.as_bool().is_none();
         match () {
             // of this one its own settings may be given
             () if name == "amazon-bedrock" && is_bedrock(provider) => None,
@@ -122,7 +122,7 @@ fn providers(layers: &Layers) -> Option<Fault<'_>> {
             () if text("wire_api") == Some("chat") => {
                 Some("a provider has `wire_api = \"chat\"`, of an older Codex")
             }
-            () if provider.get("requires_openai_auth").is_some_and(is_no_bool) => {
+            () if provider.get("requires_openai_auth").is_some_and(is_not_a_bool) => {
                 Some("`requires_openai_auth` is neither true nor false")
             }
             () => None,
@@ -136,7 +136,7 @@ fn providers(layers: &Layers) -> Option<Fault<'_>> {
             Some(
                 fault
                     .says(format!("{what}, so Codex does not start"))
-                    .cured("mend that provider, or take it out"),
+                    .fixed_by("correct that provider, or remove it"),
             )
         })
     })
@@ -154,7 +154,7 @@ fn unknown_provider(layers: &Layers) -> Option<Fault<'_>> {
     (!is_known).then(|| {
         malformed(SETTING, (layer, item))
             .says("no provider of this name is there, so Codex does not start")
-            .cured("take `model_provider` out, or add its table")
+            .fixed_by("remove `model_provider`, or add its table")
     })
 }
 

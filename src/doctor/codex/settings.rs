@@ -103,7 +103,7 @@ pub fn settings<'a>(
         faults.push(
             fault
                 .says("the model is not offered to ChatGPT logins")
-                .cured("take `model` out: the default moves with the client"),
+                .fixed_by("remove `model`: the default changes with the client"),
         );
     }
     faults
@@ -128,7 +128,7 @@ fn choices(layers: &Layers) -> Vec<Fault<'_>> {
         (!known.contains(&choice)).then(|| {
             fault
                 .says(format!("`{setting}` has a value that Codex 0.169 does not start with"))
-                .cured(format!("set one of {}, or take it out", known.join(", ")))
+                .fixed_by(format!("set one of {}, or remove it", known.join(", ")))
                 .weighs(Weight::Unknown(
                     "whether the Codex that is installed knows it: `codex --version`",
                 ))
@@ -139,7 +139,7 @@ fn choices(layers: &Layers) -> Vec<Fault<'_>> {
 
 fn store(layers: &Layers) -> Option<Fault<'_>> {
     let (fault, store) = text(layers, "cli_auth_credentials_store", Code::CodexStoreNotFile)?;
-    let fault = fault.cured("take the line out, or set it to \"file\"");
+    let fault = fault.fixed_by("remove the line, or set it to \"file\"");
     match store {
         "file" => None,
         "auto" => Some(
@@ -162,17 +162,17 @@ fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
         "api" if login.is_chatgpt => Some(
             fault
                 .says("`forced_login_method` is \"api\": the next start of Codex deletes this ChatGPT login")
-                .cured("take the line out before anyone starts Codex"),
+                .fixed_by("remove the line before anyone starts Codex"),
         ),
         "chatgpt" if login.is_api_key => Some(
             fault
                 .says("`forced_login_method` is \"chatgpt\" and an API key is set: the next start of Codex deletes auth.json")
-                .cured("take the line or the key out before anyone starts Codex"),
+                .fixed_by("remove the line or the key before anyone starts Codex"),
         ),
         _ if login.is_hidden => Some(
             fault
                 .says("`forced_login_method` may not be that of the login: Codex then deletes it")
-                .cured("make auth.json readable, or take the line out")
+                .fixed_by("make auth.json readable, or remove the line")
                 .weighs(UNREAD),
         ),
         _ => None,
@@ -185,7 +185,7 @@ fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> 
     let ids: Vec<_> =
         forced.as_array().into_iter().flatten().filter_map(|id| id.as_str()).chain(one).collect();
     let ids: Vec<_> = ids.into_iter().map(str::trim).filter(|id| !id.is_empty()).collect();
-    let fault = fault.cured("name this login's workspace, or take the line out");
+    let fault = fault.fixed_by("name this login's workspace, or remove the line");
     match &login.workspace {
         _ if forced.as_str().is_none() && forced.as_array().is_none() => {
             let fault = fault.says("it is neither a string nor a list, so Codex does not start");
@@ -218,14 +218,14 @@ fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
         return Some(
             fault
                 .says("the model provider does not use auth.json")
-                .cured("take `model_provider` out, or give up the login in auth.json"),
+                .fixed_by("remove `model_provider`, or do without the login in auth.json"),
         );
     }
     let base = of_provider("base_url").and_then(Item::as_str);
     (login.is_chatgpt && base.is_some_and(|base| !is_official(base))).then(|| {
         let fault =
             fault.says("the model provider is given the ChatGPT login, and is not OpenAI's");
-        Fault { code: Code::CodexTokenSentElsewhere, ..fault }.cured("take `model_provider` out")
+        Fault { code: Code::CodexTokenSentElsewhere, ..fault }.fixed_by("remove `model_provider`")
     })
 }
 
@@ -234,7 +234,7 @@ fn elsewhere<'a>(layers: &'a Layers, setting: &'static str) -> Option<Fault<'a>>
     (!url.is_empty() && !is_official(url)).then(|| {
         fault
             .says(format!("`{setting}` sends the ChatGPT login to another host than OpenAI's"))
-            .cured("take the line out")
+            .fixed_by("remove the line")
     })
 }
 
@@ -266,7 +266,7 @@ mod tests {
             (&[(User, CHATGPT), (Project, API)], Some(Project)),
             (&[(User, CHATGPT), (Project, API), (Managed, API)], Some(Managed)),
             (&[(User, ""), (Project, ""), (Project, API)], Some(Project)),
-            // passed over in a repository
+            // ignored in a repository
             (&[(User, ""), (Project, "model_provider = \"x\"\n")], None),
             (&[(User, ""), (Project, "profile = \"x\"\n")], None),
             (
@@ -296,7 +296,7 @@ mod tests {
             ("openai_base_url = \"http://api.openai.com/v1\"\n".to_owned(), true, Some(Sent)),
             ("openai_base_url = \"https://api.openai.com/v1\"\n".to_owned(), true, None),
             ("chatgpt_base_url = \"https://CHATGPT.com/backend-api\"\n".to_owned(), true, None),
-            // a gateway with a key of its own is no leak of the login
+            // a gateway with a key of its own is not a leak of the login
             ("openai_base_url = \"https://gateway.example/v1\"\n".to_owned(), false, None),
             (
                 "chatgpt_base_url = \"https://evil.example/backend-api\"\n".to_owned(),

@@ -229,7 +229,7 @@ pub fn keeps_from_pushing(context: &Context) -> Option<Judgement> {
     Some(unreadable(context, &Whose::Everybody, config_error).reported_by(CONFIG))
 }
 
-/// git is told not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
+/// git is configured not to use ssh at all (git-config(1), protocol.allow; git(1), GIT_ALLOW_PROTOCOL).
 pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
     let forbidden = || {
         let mut git = git_cli::command(Place::Outside);
@@ -238,7 +238,7 @@ pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
         let said = process::run(git, context.deadline(PATIENCE));
         said.is_ok_and(|output| output.stderr.contains("transport 'ssh' not allowed"))
     };
-    // which git in the clone would be told as well, if the variable did not count more
+    // which would apply to git in the clone too, if the variable did not take precedence
     let by_variable = context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
     let in_clone = || !by_variable && hold(clones, |clone| clone.config().forbids_ssh());
     (*context.facts.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {

@@ -70,7 +70,7 @@ fn set_url(clone: &InView, name: &str, url: &str, for_pushes: bool, say: &str) -
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
     if !is_plain {
         return Fix::report(format!(
-            "{say}; the remote's name is no plain word, so look at it first"
+            "{say}; the remote's name is not a plain word, so check it first"
         ));
     }
     let top = clone.top().to_string_lossy();
@@ -115,7 +115,7 @@ fn judge_push(
             .about(format!("{push} ({place})")),
         );
     }
-    // as it stands in the configuration, before any rule
+    // as in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == name);
     let repository = known(push)
         .or_else(|| known(fetch))

@@ -13,7 +13,7 @@ use crate::process::{self, Failure, Output};
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
 const FLUSH: &[u8] = b"0000";
 
-/// What came of it.
+/// The result.
 pub struct Answer {
     pub said: Result<Output, Failure>,
     pub obstacle: Option<Obstacle>,
@@ -22,23 +22,23 @@ pub struct Answer {
 /// What keeps git from going on, whatever the server says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The option, by its name in ssh_config(5), that keeps from the server what git would send
-    /// next.
-    Deaf(&'static str),
+    /// The option, by its name in ssh_config(5), that keeps the server from receiving what git
+    /// sends next.
+    InputClosed(&'static str),
     /// The remote has a port, and git gives the command no options, so it dies (connect.c,
     /// `push_ssh_options`).
     Port,
 }
 
 impl Answer {
-    /// Whether the server offers what was asked for, and would hear what git sends.
+    /// Whether the server offers what was requested, and would receive what git sends.
     pub fn grants(&self) -> bool {
         self.obstacle.is_none() && self.said.as_ref().is_ok_and(advertises)
     }
 
     /// Whether the command could not be started: neither by us nor by the shell (126 and 127 of
     /// sh(1), which a server may end with too).
-    pub fn is_no_program(&self) -> bool {
+    pub fn cannot_start(&self) -> bool {
         match &self.said {
             Err(Failure::Missing | Failure::Io(_)) => true,
             Err(Failure::Deadline) => false,
@@ -67,13 +67,14 @@ impl Answer {
 pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) -> Answer {
     let verb = access.verb();
     let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
-    let (said, told) = thread::scope(|scope| {
-        let told = scope.spawn(|| process::run(ssh.told(context, at), context.deadline(NETWORK)));
-        (run(ssh.call(context, at, verb)), told.join())
+    let (said, effective) = thread::scope(|scope| {
+        let effective =
+            scope.spawn(|| process::run(ssh.effective(context, at), context.deadline(NETWORK)));
+        (run(ssh.call(context, at, verb)), effective.join())
     });
-    let told = told.ok().and_then(Result::ok);
+    let effective = effective.ok().and_then(Result::ok);
     let is_found_simple =
-        ssh.may_be_simple() && told.as_ref().is_some_and(|told| !told.status.success());
+        ssh.may_be_simple() && effective.as_ref().is_some_and(|output| !output.status.success());
     if (ssh.is_simple() || is_found_simple) && at.port.is_some() {
         return Answer { said, obstacle: Some(Obstacle::Port) };
     }
@@ -83,21 +84,22 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
             return Answer { said: simply, obstacle: None };
         }
     }
-    let deaf =
-        told.filter(|told| told.status.success()).and_then(|told| ssh::deafening(&told.stdout));
-    Answer { said, obstacle: deaf.map(Obstacle::Deaf) }
+    let closed = effective
+        .filter(|output| output.status.success())
+        .and_then(|output| ssh::closing_option(&output.stdout));
+    Answer { said, obstacle: closed.map(Obstacle::InputClosed) }
 }
 
 /// Whether standard output is what git reads first from a server.
 pub fn advertises(output: &Output) -> bool {
     let stdout = &*output.stdout;
-    // where ssh hands GIT_PROTOCOL on, the server tells its version first; of version 2 refs are
-    // told when asked for
+    // where ssh passes GIT_PROTOCOL on, the server sends its version first; with version 2 it sends
+    // refs on request
     stdout.starts_with("000eversion 2\n")
         || is_refs(stdout.strip_prefix("000eversion 1\n").unwrap_or(stdout))
 }
 
-/// Whether the refs are there, and something else stands before them.
+/// Whether the refs are there, and other text precedes them.
 pub fn is_garbled(output: &Output) -> bool {
     !advertises(output)
         && output

@@ -5,8 +5,8 @@
 use super::asking::ask;
 use super::https::hung;
 use super::{
-    Access, By, Choice, PushUrl, SshCommand, WithoutValue, blames_nobody, of_clone, target,
-    without_value,
+    Access, Choice, ChosenBy, PushUrl, SshCommand, WithoutValue, may_be_the_command, of_clone,
+    target, without_value,
 };
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -48,7 +48,7 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         Err(WithoutValue) => return without_value(),
     };
     if let Some(Choice { wins, .. }) = &ssh
-        && wins.by == By::Clone
+        && wins.by == ChosenBy::Clone
     {
         return of_clone(wins);
     }
@@ -63,7 +63,9 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
     let run_in = |scratch: &Scratch, arguments: &[&str]| {
         let mut git = scratch.git();
         // what git has in the clone, by a condition on its folder or remote, it has not here
-        if let Some(Choice { wins: SshCommand { by: By::Configuration, text, .. }, .. }) = &ssh {
+        if let Some(Choice { wins: SshCommand { by: ChosenBy::Configuration, text, .. }, .. }) =
+            &ssh
+        {
             git.arg("-c").arg(format!("core.sshCommand={text}"));
         }
         git.args(arguments);
@@ -100,7 +102,7 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
     };
     let outcome = match &ssh {
         Some(Choice { wins, otherwise: Some(other) })
-            if blames_nobody(&outcome) && works(context, repository, other) =>
+            if may_be_the_command(&outcome) && works(context, repository, other) =>
         {
             wins.broken(Some(other)).with(outcome.evidence)
         }

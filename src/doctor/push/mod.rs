@@ -13,7 +13,7 @@ use super::clones::{InView, held, hold};
 use super::git;
 use super::outcome::{Evidence, Judgement, Status};
 use super::ssh;
-use super::ssh::command::{By, Choice, SshCommand, WithoutValue};
+use super::ssh::command::{Choice, ChosenBy, SshCommand, WithoutValue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
@@ -51,9 +51,9 @@ impl Access {
 
     const fn granted(self) -> &'static str {
         match self {
-            Self::Read => "the repository may be read",
+            Self::Read => "read access confirmed",
             Self::Write => {
-                "the repository may be written; branch rules, workflow files, secrets and sizes are judged only at a real push"
+                "write access confirmed; branch rules, workflow files, secrets and sizes are judged only at a real push"
             }
         }
     }
@@ -122,33 +122,34 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
     if let Some(setting) = program {
         return other_program(setting);
     }
-    let by = Evidence::new("ssh decided by", wins.by.name());
+    let is_plain = wins.by == ChosenBy::Plain;
+    let by = (!is_plain).then(|| Evidence::new("ssh configured by", wins.by.name()));
     let ask = |ssh: &SshCommand| {
         context.connections.to(repository.host(), || ask(context, &at, access, ssh))
     };
     let (answer, works) = thread::scope(|scope| {
         let works = otherwise.as_ref().map(|other| scope.spawn(|| ask(other).grants()));
         // a command of the repository's is not ours to run
-        let answer = (wins.by != By::Clone).then(|| ask(&wins));
+        let answer = (wins.by != ChosenBy::Clone).then(|| ask(&wins));
         (answer, works.is_some_and(|works| works.join().unwrap_or(false)))
     });
     let other = otherwise.as_ref().map(|other| {
         let works = if works { "it works" } else { "it does not work" };
-        Evidence::new("otherwise", format!("with {} {works}", other.by.name()))
+        Evidence::new("alternative", format!("with {} {works}", other.by.name()))
     });
-    let Some(answer) = answer else { return of_clone(&wins).with([by]).with(other) };
+    let Some(answer) = answer else { return of_clone(&wins).with(by).with(other) };
     let outcome = judge(context, repository, access, &answer, &clones);
     let outcome = match &otherwise {
-        Some(other) if works && blames_nobody(&outcome) => {
+        Some(other) if works && may_be_the_command(&outcome) => {
             wins.broken(Some(other)).with(outcome.evidence)
         }
         // ssh itself is there
-        Some(_) if answer.is_no_program() && !context.lacks_ssh() => {
+        Some(_) if answer.cannot_start() && !context.lacks_ssh() => {
             wins.broken(None).with(outcome.evidence)
         }
         _ => outcome,
     };
-    outcome.with([by]).with(other)
+    outcome.with(by).with(other)
 }
 
 /// What git hands ssh for the repository: as the clone names it, or its canonical remote by git's
@@ -185,7 +186,7 @@ fn other_program(program: &ConfigValue) -> Judgement {
 fn without_value() -> Judgement {
     Judgement::fail(
         Code::GitConfigInvalid,
-        "core.sshCommand stands in git's configuration without a value, so git reaches nothing over ssh",
+        "core.sshCommand has no value in git's configuration, so git cannot connect over ssh",
         Fix::report(
             "`git config --show-origin --get-all core.sshCommand` names its file: take the line out there",
         ),
@@ -201,7 +202,7 @@ fn judge(
     clones: &[&InView],
 ) -> Judgement {
     match obstacle {
-        Some(Obstacle::Deaf(option)) => return ssh::deaf(option),
+        Some(Obstacle::InputClosed(option)) => return ssh::input_closed(option),
         Some(Obstacle::Port) => return without_port(),
         None => {}
     }
@@ -244,10 +245,9 @@ fn judge(
     }
 }
 
-/// Whether it may be the command that stands for ssh: neither the server nor a known program said
-/// what is wrong, or the server said it of a key or a right, and grants all to another way to start
-/// ssh.
-fn blames_nobody(outcome: &Judgement) -> bool {
+/// Whether the configured ssh command may be the cause: neither the server nor a known program
+/// named another one, or the server refused a key or a right that it accepts with another command.
+fn may_be_the_command(outcome: &Judgement) -> bool {
     match outcome.code {
         None => outcome.status == Status::Unknown,
         Some(code) => matches!(
@@ -265,10 +265,10 @@ fn blames_nobody(outcome: &Judgement) -> bool {
     }
 }
 
-/// The server takes the key where it is offered; routing names it, and another setting keeps it
-/// back.
+/// The server accepts the key where it is offered; routing names it, and another setting withholds
+/// it.
 fn withheld() -> Judgement {
-    let summary = "the server takes this repository's key, and a setting of ssh's keeps it from being offered";
+    let summary = "the server accepts this repository's key, but a setting of ssh keeps it from being offered";
     let say = "see `ssh -G HOST`: PubkeyAcceptedAlgorithms, PubkeyAuthentication, CertificateFile or IdentitiesOnly";
     let outcome = Judgement::fail(Code::SshRouteBroken, summary, Fix::report(say));
     Judgement { actor: Some(Actor::WorkspaceUser), agent_may_fix: false, ..outcome }
@@ -278,9 +278,9 @@ fn withheld() -> Judgement {
 fn without_port() -> Judgement {
     Judgement::fail(
         Code::SshCommandBroken,
-        "the remote has a port, and git gives the command in the place of ssh no options, so it ends there",
+        "the remote has a port, and git passes no options to the configured ssh command, so it fails",
         Fix::report(
-            "have the command answer to `-G` as ssh does, or set GIT_SSH_VARIANT=ssh if it takes ssh's options",
+            "have the command answer to `-G` as ssh does, or set GIT_SSH_VARIANT=ssh if it accepts ssh's options",
         ),
     )
 }
@@ -295,7 +295,7 @@ fn garbled(output: &Output) -> Judgement {
         .with([Evidence::foreign("first printed", &first)])
 }
 
-/// Nothing stands there to be read.
+/// There is no output that git could read.
 fn silent(output: &Output) -> Judgement {
     let ended = match output.status.code() {
         Some(status) => format!("ended with status {status}"),
@@ -309,7 +309,7 @@ fn silent(output: &Output) -> Judgement {
     )
     .coded(Code::PushUnrecognized)
     .fixed(Fix::report(
-        "look at the command that stands for ssh, and at what the server does after the login",
+        "check the configured ssh command, and what the server does after the login",
     ))
     .with((!first.is_empty()).then(|| Evidence::foreign("first printed", &first)))
 }

@@ -17,7 +17,7 @@ use crate::variables::observed;
 /// One way to start ssh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshCommand {
-    pub by: By,
+    pub by: ChosenBy,
     /// For `GIT_SSH` a program, else a command line for the shell.
     pub text: String,
     variant: Variant,
@@ -58,9 +58,9 @@ impl Variant {
     }
 }
 
-/// Who decided it.
+/// What chose the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum ChosenBy {
     Variable,
     Configuration,
     /// A clone's own configuration: a command of the repository, named but never run.
@@ -69,7 +69,7 @@ pub enum By {
     Plain,
 }
 
-impl By {
+impl ChosenBy {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Variable => "GIT_SSH_COMMAND",
@@ -81,7 +81,7 @@ impl By {
     }
 }
 
-/// `core.sshCommand` stands without a value, and git connects nowhere.
+/// `core.sshCommand` has no value, and git does not connect at all.
 #[derive(Debug)]
 pub struct WithoutValue;
 
@@ -100,7 +100,8 @@ impl Choice {
         let variable =
             |name| context.env.raw(name).map(|text| text.to_string_lossy().trim().to_owned());
         // git takes an empty one too, and cannot run it
-        let by_variable = variable(observed::GIT_SSH_COMMAND).map(|text| (By::Variable, text));
+        let by_variable =
+            variable(observed::GIT_SSH_COMMAND).map(|text| (ChosenBy::Variable, text));
         let has_own =
             |clone: &&&InView| clone.config().ssh_command().is_some_and(|(is_own, _)| is_own);
         let own = clones.iter().find(has_own);
@@ -108,12 +109,12 @@ impl Choice {
         let configured = match settings.ssh_command() {
             Some((_, None)) if by_variable.is_none() => return Err(WithoutValue),
             Some((is_own, text)) => {
-                let by = if is_own { By::Clone } else { By::Configuration };
+                let by = if is_own { ChosenBy::Clone } else { ChosenBy::Configuration };
                 text.map(|text| (by, text.to_owned()))
             }
             None => None,
         };
-        let program = variable(observed::GIT_SSH).map(|text| (By::Program, text));
+        let program = variable(observed::GIT_SSH).map(|text| (ChosenBy::Program, text));
         let variant = variable(observed::GIT_SSH_VARIANT);
         let variant =
             variant.as_deref().or_else(|| settings.text("ssh.variant")).map(Variant::named);
@@ -122,25 +123,25 @@ impl Choice {
 }
 
 /// In git's order. Pure.
-fn rank(ranked: [Option<(By, String)>; 3], variant: Option<Variant>) -> Choice {
+fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> Choice {
     let variant = variant.filter(|variant| *variant != Variant::Auto);
-    let command = |(by, text): (By, String)| {
-        let program = if by == By::Program {
+    let command = |(by, text): (ChosenBy, String)| {
+        let program = if by == ChosenBy::Program {
             &*text
         } else {
             text.split_whitespace().next().unwrap_or_default()
         };
         SshCommand { by, variant: variant.unwrap_or_else(|| Variant::guessed(program)), text }
     };
-    let plain = || command((By::Plain, "ssh".to_owned()));
+    let plain = || command((ChosenBy::Plain, "ssh".to_owned()));
     let mut ranked = ranked.into_iter().flatten().map(command).chain([plain()]);
     let wins = ranked.next().unwrap_or_else(plain);
-    let otherwise = ranked.find(|other| other.text != wins.text && other.by != By::Clone);
+    let otherwise = ranked.find(|other| other.text != wins.text && other.by != ChosenBy::Clone);
     Choice { wins, otherwise }
 }
 
 impl SshCommand {
-    /// It fails where the other one works; `None`: what it names is no program, whatever another
+    /// It fails where the other one works; `None`: it does not name a program, whatever another
     /// one would do.
     pub fn broken(&self, works: Option<&Self>) -> Judgement {
         let by = self.by.name();
@@ -154,12 +155,12 @@ impl SshCommand {
             None => format!("git starts ssh as {by} says, and there is no such program"),
         };
         let fix = match self.by {
-            By::Configuration | By::Clone => Fix::report(
-                "`git config --show-origin --get-all core.sshCommand` names its file: take it out there, or mend the \
+            ChosenBy::Configuration | ChosenBy::Clone => Fix::report(
+                "`git config --show-origin --get-all core.sshCommand` names its file: remove it there, or correct the \
                  command",
             ),
-            By::Variable | By::Program | By::Plain => Fix::report(format!(
-                "unset {by} where it is set (template, profile or agent), or mend the command"
+            ChosenBy::Variable | ChosenBy::Program | ChosenBy::Plain => Fix::report(format!(
+                "unset {by} where it is set (template, profile or agent), or correct the command"
             )),
         };
         Judgement::fail(Code::SshCommandBroken, summary, fix)
@@ -167,7 +168,7 @@ impl SshCommand {
     }
 
     fn started(&self, context: &Context) -> Command {
-        let mut command = if self.by == By::Program {
+        let mut command = if self.by == ChosenBy::Program {
             process::command(Program::GitSsh(&self.text))
         } else {
             // as git runs it (run-command.c): the command is the shell's, the arguments are its own
@@ -184,7 +185,7 @@ impl SshCommand {
 
     /// Asks it for its configuration, as git does to see whether it takes the options of ssh.
     /// Nothing is connected.
-    pub fn told(&self, context: &Context, at: &SshTarget) -> Command {
+    pub fn effective(&self, context: &Context, at: &SshTarget) -> Command {
         let mut command = self.started(context);
         command.arg("-G").arg(&at.to);
         command
@@ -195,7 +196,7 @@ impl SshCommand {
         self.variant == Variant::Auto
     }
 
-    /// Whether git is told to give it no option.
+    /// Whether git is configured to pass it no option.
     pub fn is_simple(&self) -> bool {
         self.variant == Variant::Simple
     }
@@ -243,20 +244,38 @@ mod tests {
     fn git_takes_the_first_of_its_order() {
         let some = |by, text: &str| Some((by, text.to_owned()));
         for (variable, configured, program, wins, otherwise) in [
-            (None, None, None, By::Plain, None),
-            (some(By::Variable, "coder gitssh --"), None, None, By::Variable, Some(By::Plain)),
-            (some(By::Variable, "ssh"), None, None, By::Variable, None),
+            (None, None, None, ChosenBy::Plain, None),
             (
-                some(By::Variable, "a"),
-                some(By::Configuration, "b"),
+                some(ChosenBy::Variable, "coder gitssh --"),
                 None,
-                By::Variable,
-                Some(By::Configuration),
+                None,
+                ChosenBy::Variable,
+                Some(ChosenBy::Plain),
+            ),
+            (some(ChosenBy::Variable, "ssh"), None, None, ChosenBy::Variable, None),
+            (
+                some(ChosenBy::Variable, "a"),
+                some(ChosenBy::Configuration, "b"),
+                None,
+                ChosenBy::Variable,
+                Some(ChosenBy::Configuration),
             ),
             // it is dead under the variable
-            (some(By::Variable, "a"), some(By::Clone, "b"), None, By::Variable, Some(By::Plain)),
-            (None, some(By::Clone, "b"), some(By::Program, "c"), By::Clone, Some(By::Program)),
-            (None, None, some(By::Program, "c"), By::Program, Some(By::Plain)),
+            (
+                some(ChosenBy::Variable, "a"),
+                some(ChosenBy::Clone, "b"),
+                None,
+                ChosenBy::Variable,
+                Some(ChosenBy::Plain),
+            ),
+            (
+                None,
+                some(ChosenBy::Clone, "b"),
+                some(ChosenBy::Program, "c"),
+                ChosenBy::Clone,
+                Some(ChosenBy::Program),
+            ),
+            (None, None, some(ChosenBy::Program, "c"), ChosenBy::Program, Some(ChosenBy::Plain)),
         ] {
             let choice = rank([variable, configured, program], None);
             assert_eq!((choice.wins.by, choice.otherwise.map(|other| other.by)), (wins, otherwise));
@@ -266,16 +285,16 @@ mod tests {
     #[test]
     fn options_are_those_of_the_variant() {
         for (by, text, named, variant) in [
-            (By::Plain, "ssh", None, Variant::Ssh),
-            (By::Plain, "ssh", Some("simple"), Variant::Simple),
-            (By::Variable, "/usr/bin/ssh -4", None, Variant::Ssh),
-            (By::Variable, "/opt/SSH.exe", None, Variant::Ssh),
-            (By::Variable, "wrapper ssh", None, Variant::Auto),
-            (By::Variable, "wrapper ssh", Some("auto"), Variant::Auto),
-            (By::Variable, "wrapper ssh", Some("ssh"), Variant::Ssh),
-            (By::Variable, "wrapper ssh", Some("no such"), Variant::Ssh),
-            (By::Variable, "wrapper ssh", Some("putty"), Variant::Plink),
-            (By::Program, "/opt/my tools/plink", None, Variant::Plink),
+            (ChosenBy::Plain, "ssh", None, Variant::Ssh),
+            (ChosenBy::Plain, "ssh", Some("simple"), Variant::Simple),
+            (ChosenBy::Variable, "/usr/bin/ssh -4", None, Variant::Ssh),
+            (ChosenBy::Variable, "/opt/SSH.exe", None, Variant::Ssh),
+            (ChosenBy::Variable, "wrapper ssh", None, Variant::Auto),
+            (ChosenBy::Variable, "wrapper ssh", Some("auto"), Variant::Auto),
+            (ChosenBy::Variable, "wrapper ssh", Some("ssh"), Variant::Ssh),
+            (ChosenBy::Variable, "wrapper ssh", Some("no such"), Variant::Ssh),
+            (ChosenBy::Variable, "wrapper ssh", Some("putty"), Variant::Plink),
+            (ChosenBy::Program, "/opt/my tools/plink", None, Variant::Plink),
         ] {
             let choice = rank([Some((by, text.to_owned())), None, None], named.map(Variant::named));
             assert_eq!(choice.wins.variant, variant, "{text} {named:?}");

@@ -71,8 +71,8 @@ fn whole_configuration(context: &Context) -> Judgement {
     };
     let printed = chosen.iter().filter_map(|chosen| chosen.printed.as_ref().ok());
     let mut printed = printed.filter(|output| output.status.success());
-    match printed.find_map(|output| deafening(&output.stdout)) {
-        Some(option) if judgement.code.is_none() => deaf(option),
+    match printed.find_map(|output| closing_option(&output.stdout)) {
+        Some(option) if judgement.code.is_none() => input_closed(option),
         _ => judgement,
     }
 }
@@ -143,14 +143,14 @@ fn configuration(context: &Context, printed: &Printed) -> Judgement {
     Judgement::fail(
         Code::SshConfigInvalid,
         "ssh rejects its configuration, so no connection can be made",
-        Fix::report("mend the line that ssh names"),
+        Fix::report("correct the line that ssh names"),
     )
     .with([said])
 }
 
 /// The option, among those that `ssh -G` printed, that keeps from the server what git would send it
 /// (ssh_config(5)). Pure.
-pub fn deafening(told: &str) -> Option<&'static str> {
+pub fn closing_option(settings: &str) -> Option<&'static str> {
     const OPTIONS: &[(&str, &str)] = &[
         ("stdinnull yes", "StdinNull yes"),
         // it implies StdinNull
@@ -160,13 +160,14 @@ pub fn deafening(told: &str) -> Option<&'static str> {
     ];
     OPTIONS
         .iter()
-        .find(|(line, _)| told.lines().any(|told| told == *line))
+        .find(|(line, _)| settings.lines().any(|setting| setting == *line))
         .map(|(_, option)| *option)
 }
 
-pub fn deaf(option: &'static str) -> Judgement {
+pub fn input_closed(option: &'static str) -> Judgement {
     let code = Code::SshInputClosed;
-    let summary = format!("ssh is told `{option}`, so the server never hears what git sends");
+    let summary =
+        format!("ssh is configured with `{option}`, so the server never receives what git sends");
     Judgement::fail(code, summary, push_message::fix(code, None))
         .with([Evidence::new("option", option)])
 }
@@ -196,7 +197,7 @@ fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Judgement {
     .with([Evidence::new("file", name)])
 }
 
-/// Whether the user's own known_hosts vouches for keys that a provider does not have.
+/// Whether the user's own known_hosts lists keys that a provider does not have.
 pub fn known_hosts(context: &Context) -> Judgement {
     if context.lacks_ssh() {
         return Judgement::blocked(Code::SshMissing);
@@ -216,8 +217,8 @@ pub fn known_hosts(context: &Context) -> Judgement {
     let poisoned = text.lines().enumerate().find(|(_, line)| routing::contradicts_pins(line));
     match poisoned {
         Some((number, line)) => Judgement::warn(Code::SshKnownHostsPoisoned,
-            "known_hosts vouches for a key that is not the provider's: an old one, or somebody in between",
-            Fix::edit(&path, format!("take line {} out", number + 1)),
+            "known_hosts lists a key that is not the provider's: an old one, or one of another machine",
+            Fix::edit(&path, format!("remove line {}", number + 1)),
         )
         .with([Evidence::foreign("line", &line.chars().take(60).collect::<String>())]),
         None => Judgement::pass("known_hosts contradicts no pinned key"),
@@ -230,7 +231,7 @@ mod tests {
     use crate::catalogue::FixKind;
 
     #[test]
-    fn who_owns_a_configuration_decides_who_can_mend_it() {
+    fn the_owner_of_a_configuration_is_the_one_who_can_fix_it() {
         let file = Path::new("/home/a on b/.ssh/config");
         for (owner, argv, may_fix) in [
             (Some(1000), &["chmod", "go-w"][..], true),

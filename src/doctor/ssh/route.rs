@@ -58,7 +58,7 @@ fn ask(context: &Context, repository: &Repository) -> Chosen {
 }
 
 /// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and
-/// told once.
+/// reported once.
 pub fn unwritten(context: &Context) -> Option<Judgement> {
     let (code, summary, fix) = match context.receipt {
         None => (

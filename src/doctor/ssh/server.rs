@@ -71,22 +71,22 @@ pub fn identity(context: &Context, repository: &Repository) -> Judgement {
     }
 }
 
-/// Which key it is about: whoever mends it finds it by its fingerprint on the forge's page, or adds
-/// its public half there.
+/// Which key it is: its fingerprint finds it on the forge's page, where its public key can be
+/// added.
 pub fn installed(context: &Context, repository: &Repository) -> Vec<Evidence> {
     let record =
         context.desired.repositories.iter().find(|record| record.repository.same_as(repository));
-    let told = record.map(|RepositoryRecord { algorithm, fingerprint, .. }| {
+    let evidence = record.map(|RepositoryRecord { algorithm, fingerprint, .. }| {
         let print = format!("ssh-keygen -yf {}", shell(&context.home.key(repository)));
         [
             Evidence::new("installed key", format!("{algorithm} {fingerprint}")),
-            Evidence::new("its public half is printed by", print),
+            Evidence::new("show the public key with", print),
         ]
     });
-    told.into_iter().flatten().collect()
+    evidence.into_iter().flatten().collect()
 }
 
-/// The line in which a server greets, below whatever else stands on standard error.
+/// The line in which a server greets, below any other text on standard error.
 fn greeting(stderr: &str) -> Option<&str> {
     stderr
         .lines()

@@ -228,7 +228,7 @@ fn the_end_line_is_found_by_its_dashes() {
 }
 
 #[test]
-fn what_is_no_private_key() {
+fn not_a_private_key() {
     let key = KEY.as_str();
     let folder = tempfile::tempdir().unwrap();
     let (path, at) =
@@ -351,7 +351,7 @@ fn what_is_no_private_key() {
 }
 
 #[test]
-fn what_stands_for_a_key_elsewhere() {
+fn placeholders_of_other_tools() {
     let key = KEY.as_str();
     let map = serde_json::json!({"acme/app": key}).to_string();
     refused("a map", &map, Malformed, "a JSON object, not a key");

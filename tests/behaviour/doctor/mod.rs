@@ -182,12 +182,12 @@ fn each_way_to_start_ssh_is_probed() {
         let doctor = || lab.doctor(&["--only", "push"]);
         let told = |check: &serde_json::Value| {
             let [by, otherwise] =
-                ["ssh decided by", "otherwise"].map(|label| evidence(check, label).to_owned());
+                ["ssh configured by", "alternative"].map(|label| evidence(check, label).to_owned());
             (check["status"].as_str().unwrap().to_owned(), by, otherwise)
         };
         let expect =
             |status: &str, by: &str, otherwise: &str| (status.into(), by.into(), otherwise.into());
-        assert_eq!(told(&write(doctor())), expect("pass", "plain ssh", ""));
+        assert_eq!(told(&write(doctor())), expect("pass", "", ""));
         let gitssh = coder.git_ssh_command();
         assert_eq!(
             told(&write(doctor().env("GIT_SSH_COMMAND", &*gitssh))),
@@ -487,7 +487,7 @@ fn what_is_said_of_a_key_names_it() {
                 evidence(&found, "installed key"),
                 format!("ssh-ed25519 {}", key.fingerprint)
             );
-            let print = evidence(&found, "its public half is printed by");
+            let print = evidence(&found, "show the public key with");
             let public = ws.sh(print).run().success().stdout;
             assert_eq!(public.split(' ').nth(1), key.public.split(' ').nth(1), "{print}");
         }
