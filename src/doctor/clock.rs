@@ -1,5 +1,5 @@
 //! Does this clock show the time that servers show? Asked of one of them over HTTPS, and of the
-//! login in place, whose token bears the time at which OpenAI issued it. ssh tells no time.
+//! login in place, whose token contains the time at which OpenAI issued it. ssh has no time.
 
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,7 @@ fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Ju
         Judgement::warn(Code::ClockSkew, summary, fix)
             .with([Evidence::new("this clock", now.to_string()), evidence])
     };
-    let told = |by: SignedDuration| {
+    let difference = |by: SignedDuration| {
         let way = if by.is_negative() { "ahead of" } else { "behind" };
         format!(
             "this clock is {} {way} the server's: tokens seem valid that are not, or the reverse",
@@ -73,20 +73,21 @@ fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Ju
         )
     };
     match (server, issued) {
-        (Some(Shown::Time(at)), _) if at.duration_since(now).abs() > TOLERANCE => {
-            skewed(told(at.duration_since(now)), Evidence::new("the server's", at.to_string()))
-        }
+        (Some(Shown::Time(at)), _) if at.duration_since(now).abs() > TOLERANCE => skewed(
+            difference(at.duration_since(now)),
+            Evidence::new("the server's", at.to_string()),
+        ),
         (Some(Shown::Later), _) => skewed(
             "this clock is behind: to it, the certificate of a server is not valid yet".to_owned(),
             Evidence::new("server", "its certificate begins later"),
         ),
         (_, Some(at)) if at.duration_since(now) > TOLERANCE => skewed(
-            told(at.duration_since(now)),
+            difference(at.duration_since(now)),
             Evidence::new("Codex's token was issued", at.to_string()),
         ),
         (Some(Shown::Time(at)), _) => Judgement::pass("this clock shows the server's time")
             .with([Evidence::new("the server's", at.to_string())]),
-        (None, _) => Judgement::skip("no server told its time over HTTPS"),
+        (None, _) => Judgement::skip("no server sent its time over HTTPS"),
     }
 }
 

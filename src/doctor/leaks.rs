@@ -1,4 +1,4 @@
-//! Where a secret stands that should not: remotes, modes, environment, command lines, the log of
+//! Places that should not contain a secret: remotes, modes, environment, command lines, the log of
 //! the workspace agent.
 
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
@@ -16,7 +16,7 @@ use crate::resource::file::{self, Kind};
 use crate::resource::place::Obstacle;
 use crate::variables::{self, observed};
 
-/// What marks a credential wherever it stands: how the vendors' tokens begin, and the armour of a
+/// What marks a credential: how the vendors' tokens begin, and the armour of a
 /// private key.
 const MARKS: &[&str] = &[
     concat!("sk-ant-", "oat"),
@@ -39,7 +39,7 @@ const LOG_CAP: u64 = 32 * 1024 * 1024;
 
 pub fn session_token(context: &Context) -> Judgement {
     if context.env.get(observed::CODER_SESSION_TOKEN).is_none() {
-        return Judgement::pass("no Coder session token stands in the environment");
+        return Judgement::pass("the environment contains no Coder session token");
     }
     Judgement::warn(
         Code::LeakSessionToken,
@@ -75,7 +75,7 @@ pub fn remotes(context: &Context) -> Judgement {
         .collect();
     if !leaks.is_empty() {
         return Judgement::warn(Code::LeakRemoteUrl,
-            "a credential stands in a git configuration",
+            "a git configuration contains a credential",
             Fix::report(
                 "revoke that token, then take it out: `git remote set-url NAME URL` for a remote, `git config --edit` or \
                  an editor for the rest",
@@ -93,7 +93,7 @@ pub fn remotes(context: &Context) -> Judgement {
         );
     }
     Judgement::pass(format!(
-        "no credential stands in the configuration of {} clones",
+        "the configuration of {} clones contains no credential",
         search.configs.len()
     ))
 }
@@ -127,7 +127,7 @@ pub fn environment(context: &Context) -> Judgement {
     let set: Vec<_> =
         variables::secret_names().filter(|name| context.env.get(name).is_some()).collect();
     if set.is_empty() {
-        return Judgement::pass("no seed stands in the environment");
+        return Judgement::pass("the environment contains no seed");
     }
     Judgement::warn(Code::LeakEnv,
         "seeds stand in the environment of every process of this workspace, and, where a template set them, in Terraform's state",
@@ -136,7 +136,7 @@ pub fn environment(context: &Context) -> Judgement {
     .with([Evidence::new("variables", set.join(", "))])
 }
 
-/// Looks through the command lines of this user's processes; a process that is gone meanwhile told
+/// Looks through the command lines of this user's processes; a process that is gone meanwhile shows
 /// nothing.
 pub fn processes(_: &Context) -> Judgement {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
@@ -148,7 +148,7 @@ pub fn processes(_: &Context) -> Judgement {
             let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
             return Judgement::warn(
                 Code::LeakArgv,
-                "a secret stands in the command line of a process, where every user can read it",
+                "the command line of a process contains a secret, which every user can read",
                 Fix::report(
                     "hand the secret to that program by a file, a variable or standard input",
                 ),
@@ -159,7 +159,7 @@ pub fn processes(_: &Context) -> Judgement {
             ]);
         }
     }
-    Judgement::pass("no secret stands in a command line")
+    Judgement::pass("no command line contains a secret")
 }
 
 /// Coder's agent logs the whole text of every script, and with it whatever Terraform put into that
@@ -180,7 +180,7 @@ pub fn agent_log(_: &Context) -> Judgement {
         match log_holds_mark(&path) {
             Some(true) => {
                 return Judgement::warn(Code::LeakAgentLog,
-                    "a secret stands in a log of the workspace agent",
+                    "a log of the workspace agent contains a secret",
                     Fix::report(
                         "take the secret out of the script's text in the template (coder_env instead), and rotate it",
                     ),
@@ -197,7 +197,7 @@ pub fn agent_log(_: &Context) -> Judgement {
             "the right to read the agent's logs in /tmp",
         )
         .with([Evidence::foreign("log", &path.to_string_lossy())]),
-        None => Judgement::pass("no secret stands in the agent's logs"),
+        None => Judgement::pass("the agent's logs contain no secret"),
     }
 }
 
@@ -214,7 +214,7 @@ fn log_holds_mark(path: &Path) -> Option<bool> {
     Some(reader.split(b'\n').map_while(Result::ok).any(|line| holds_mark(&line, true)))
 }
 
-/// Whether a mark stands in the text with something behind it that may be the secret itself.
+/// Whether the text contains a mark with something behind it that may be the secret itself.
 /// In a log, the lines of a key follow its armour.
 fn holds_mark(text: &[u8], in_log: bool) -> bool {
     let filler: &[u8] = b" :\"\\\r\n\0rn";
@@ -223,7 +223,7 @@ fn holds_mark(text: &[u8], in_log: bool) -> bool {
             text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark.as_bytes());
         found.map(|(at, _)| text.split_at(at)).any(|(before, rest)| {
             let rest = rest.get(mark.len()..).unwrap_or_default();
-            // a name or an armour, which stands before what it is of
+            // a name or an armour, which precedes what it belongs to
             if [REFRESH, ARMOUR].contains(mark) {
                 let start =
                     rest.iter().position(|byte| !filler.contains(byte)).unwrap_or(rest.len());
@@ -238,8 +238,8 @@ fn holds_mark(text: &[u8], in_log: bool) -> bool {
 }
 
 /// Whether a text begins with what may be the secret itself: long enough, and no word.
-fn is_secret(text: &[u8], besides: &[u8]) -> bool {
-    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || besides.contains(byte);
+fn is_secret(text: &[u8], extra: &[u8]) -> bool {
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || extra.contains(byte);
     let body: Vec<_> = text.iter().take_while(is_part).collect();
     body.len() >= LEAST && body.iter().any(|byte| byte.is_ascii_digit())
 }

@@ -113,7 +113,7 @@ mod tests {
             ("push:o/app", "ssh.config", None, true),
             ("push:o/app", "codex.login", None, false),
             ("push:o/app", "git.owner", Some("/home/coder/other"), false),
-            // of no known kind: what is said of it is its own
+            // of an unknown kind: its own outcomes count
             ("pusch:o/app", "home.provisioned", Some("pusch:o/app"), true),
             ("pusch:o/app", "push.write", Some(app), false),
         ] {

@@ -186,8 +186,8 @@ fn items(
     for (config, judged) in clones {
         let judged = match judged {
             Ok(judged) => judged,
-            Err(complaint) => {
-                broken.push(broken_clone(home, &config, &complaint));
+            Err(config_error) => {
+                broken.push(broken_clone(home, &config, &config_error));
                 continue;
             }
         };
@@ -223,7 +223,7 @@ fn broken_clone(home: &Home, config: &Path, complaint: &ConfigError) -> Item {
     let git = config.parent().unwrap_or(config);
     // as people know it
     let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
-    Item::fail(Subject::Clone(home.shown(clone)), complaint.finding(home, Scope::Clone))
+    Item::fail(Subject::Clone(home.shown(clone)), config_error.finding(home, Scope::Clone))
 }
 
 /// What to report of the credentials in remotes.

@@ -37,7 +37,7 @@ const FAILURES: [&str; 22] = [
 const MERGED: [&str; 4] =
     ["fast-forward", "merge made by the", "already up to date", "successfully rebased and updated"];
 
-/// References were updated, and no line leaves room for a failure. A server may well remark on a
+/// References were updated, and no line allows for a failure. A server may well remark on a
 /// push that it accepts.
 pub(super) fn is_success(lines: &Lines) -> bool {
     let Some((last, _)) = lines.local().rev().find(|(_, line)| line.update) else { return false };

@@ -656,7 +656,7 @@ fn an_unknown_text_is_unknown_and_names_what_would_help() {
 }
 
 #[test]
-fn coders_banner_and_gits_tail_are_no_evidence() {
+fn coders_banner_and_gits_tail_are_not_evidence() {
     let text = ssh(&format!("Host key verification failed.\n{BANNER}"));
     let diagnosis = classify(&text, &Hints::default());
     let [quote] = &*diagnosis.quotes else { panic!("{:?}", diagnosis.quotes) };

@@ -21,7 +21,7 @@ use crate::secret::CredentialsFile;
 use crate::state::subject::Subject;
 use crate::variables;
 
-const NONE: &str = "no Claude Code login was asked for, and none is there";
+const NONE: &str = "no Claude Code login is configured, and none is present";
 
 /// Reports a configuration with which Claude Code does not start.
 const CONFIG: &str = "claude.config";
@@ -173,7 +173,7 @@ fn trusted_folders(context: &Context, text: &str, config: &Object) -> Vec<Judgem
                 () => Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
             };
             let summary =
-                "Claude Code will ask whether the folder is trusted, and its default answer is no";
+                "Claude Code will ask whether the folder is trusted, and its default answer is \"No, exit\"";
             Judgement::warn(Code::ClaudeUntrustedFolder, summary, fix).about(subject)
         })
         .collect()

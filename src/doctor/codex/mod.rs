@@ -24,7 +24,7 @@ use fault::Fault;
 use layers::{Layers, Unusable};
 use settings::{Login, is_official};
 
-const NONE: &str = "no Codex login was asked for, and none is there";
+const NONE: &str = "no Codex login is configured, and none is present";
 
 /// Reports a configuration with which Codex does not start.
 const CONFIG: &str = "codex.config";
@@ -129,7 +129,7 @@ fn variables(context: &Context) -> Judgement {
         )
         .with([Evidence::foreign("host", &url)]);
     }
-    Judgement::pass("no variable beats auth.json")
+    Judgement::pass("no variable overrides auth.json")
 }
 
 fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {
@@ -148,7 +148,7 @@ fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {
             let asks = "Codex will ask whether the folder is trusted";
             let (summary, fix) = match (project, level) {
                 (Some(_), Some("trusted")) => return Judgement::pass("Codex trusts the folder").about(subject),
-                // what stands there is the user's: apply leaves it
+                // the level there is the user's: apply leaves it
                 (Some(_), Some(_)) => (
                     "config.toml has the folder as not trusted",
                     Fix::edit(

@@ -1,4 +1,4 @@
-//! The doctor's report: one structure, printed as JSON (schema/doctor.schema.json) or told to
+//! The doctor's report: one structure, printed as JSON (schema/doctor.schema.json) or as text for
 //! people.
 
 mod text;
@@ -34,7 +34,7 @@ pub struct Report {
     #[serde(skip)]
     pub requirements: Vec<Requirement>,
     pub depth: Depth,
-    /// The checks that were asked for.
+    /// The checks that were requested.
     pub requested: Vec<&'static str>,
     /// What was really looked at.
     pub examined: Vec<Examined>,

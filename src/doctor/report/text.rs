@@ -11,9 +11,9 @@ use crate::doctor::outcome::{Evidence, Outcome, Status};
 use crate::error::{add_line, plain, word};
 
 impl Report {
-    /// What passed in a line, unless `verbose`, then the rest by its weight: the worst stands above
-    /// the verdict, where the eye rests. `asked`: a few checks were asked for, and each is
-    /// heard of, be it well or skipped.
+    /// What passed in a line, unless `verbose`, then the rest by its weight: the worst is directly
+    /// above the verdict. `asked`: a few checks were requested, and each is printed, passed or
+    /// skipped.
     pub fn text(&self, verbose: bool, asked: bool) -> String {
         let mut text = String::new();
         if !verbose {
@@ -39,9 +39,9 @@ impl Report {
         let mut outcomes: Vec<&Outcome> =
             self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
         outcomes.sort_by_key(weight);
-        let mut told: Vec<&Outcome> = Vec::new();
+        let mut printed: Vec<&Outcome> = Vec::new();
         for outcome in outcomes {
-            if told.iter().any(|other| says_the_same(other, outcome)) {
+            if printed.iter().any(|other| says_the_same(other, outcome)) {
                 continue;
             }
             let same: Vec<_> =
@@ -51,7 +51,7 @@ impl Report {
                 let ids: Vec<_> = same.iter().map(|outcome| outcome.id).collect();
                 add_line(&mut text, format_args!("        checks: {}", ids.join(", ")));
             }
-            told.extend(same);
+            printed.extend(same);
         }
         add_line(&mut text, format_args!("{}", self.counts()));
         text
@@ -60,13 +60,13 @@ impl Report {
     /// One line for a log or a chat: the verdict, and each failure with its fix.
     pub fn short(&self) -> String {
         let verdict = self.verdict();
-        let told = |outcome: &&Outcome| match verdict {
+        let is_named = |outcome: &&Outcome| match verdict {
             Overall::Fail => outcome.status == Status::Fail,
             Overall::Unknown => true,
             Overall::Warn | Overall::Pass => false,
         };
         let mut parts: Vec<String> = Vec::new();
-        for part in self.in_the_way().filter(told).map(told_shortly) {
+        for part in self.in_the_way().filter(is_named).map(in_short) {
             if !parts.contains(&part) {
                 parts.push(part);
             }
@@ -77,10 +77,10 @@ impl Report {
             let besides = |outcome: &&Outcome| {
                 outcome.status == Status::Fail && !outcome.accepted && !outcome.required
             };
-            let mut besides: Vec<_> = self.checks.iter().filter(besides).map(name).collect();
-            besides.dedup();
-            if !besides.is_empty() {
-                parts.push(format!("not required: {}", besides.join(", ")));
+            let mut optional: Vec<_> = self.checks.iter().filter(optional).map(name).collect();
+            optional.dedup();
+            if !optional.is_empty() {
+                parts.push(format!("not required: {}", optional.join(", ")));
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
@@ -181,7 +181,7 @@ fn says_the_same(one: &Outcome, other: &Outcome) -> bool {
         && one.fix == other.fix
 }
 
-fn told_shortly(outcome: &Outcome) -> String {
+fn in_short(outcome: &Outcome) -> String {
     let say = outcome.fix.as_ref().map(|fix| &fix.message).or(outcome.reason.as_ref());
     say.map_or(name(outcome), |say| format!("{} ({say})", name(outcome)))
 }
@@ -243,8 +243,8 @@ mod tests {
     use crate::doctor::outcome::Judgement;
 
     #[test]
-    fn the_worst_stands_above_the_verdict_and_what_passed_is_a_line() {
-        let fix = || Fix::report("mend it");
+    fn the_worst_is_above_the_verdict_and_what_passed_is_a_line() {
+        let fix = || Fix::report("correct it");
         let checks = || {
             vec![
                 Outcome::new("home.folder", Judgement::fail(Code::HomeUnset, "x", fix())),
