@@ -35,6 +35,8 @@ const NOT_YET: &[&str] = &[
     "src/doctor/actions/judge/verdict.rs",
     "src/doctor/actions/local.rs",
     "src/doctor/actions/tests/play.rs",
+    "src/doctor/clones.rs",
+    "src/git_cli/effective_config.rs",
     "src/github/memory.rs",
     "src/github/mod.rs",
     "src/github/page.rs",
@@ -42,6 +44,10 @@ const NOT_YET: &[&str] = &[
     "src/http/failure.rs",
     "src/http/tests.rs",
     "src/push_message/others.json",
+    "src/resource/file.rs",
+    "src/resource/json.rs",
+    "src/resource/keys.rs",
+    "src/resource/place.rs",
 ];
 
 /// Not to be used, and what to write instead. `_` in a name counts as a blank, letter case does
@@ -142,6 +148,8 @@ fn files() -> Vec<String> {
         .filter(|entry| entry.file_type().is_file())
         .map(|entry| entry.path().strip_prefix(root()).unwrap().to_str().unwrap().to_owned())
         .filter(|path| Path::new(path).extension() != Some("svg".as_ref()))
+        // what other programs print
+        .filter(|path| !path.starts_with("src/push_message/") || !path.ends_with("others.json"))
         .collect();
     files.sort();
     files

@@ -74,7 +74,7 @@ fn observe(context: &Context, desired: &Desired, notes: &mut Vec<String>) -> Vec
         let content = match file::observe(&config, Kind::Shared) {
             Ok(Some(content)) => Ok(content),
             _ => match ConfigError::blocking_at(home, &config) {
-                Some(complaint) => Err(complaint),
+                Some(config_error) => Err(config_error),
                 None => continue,
             },
         };
@@ -219,7 +219,7 @@ fn items(
 }
 
 /// In this clone no git command works, and nothing can be said of its remotes.
-fn broken_clone(home: &Home, config: &Path, complaint: &ConfigError) -> Item {
+fn broken_clone(home: &Home, config: &Path, config_error: &ConfigError) -> Item {
     let git = config.parent().unwrap_or(config);
     // as people know it
     let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
