@@ -214,7 +214,7 @@ impl InView {
     }
 }
 
-/// The folder itself, if it lies in a clone, and that clone's configuration.
+/// The folder itself, if it is in a clone, and that clone's configuration.
 fn around(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     let git = folder.ancestors().find_map(clones::git_folder)?;
     Some((folder.to_owned(), git.join("config")))

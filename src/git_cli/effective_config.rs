@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn url_rules_are_told_apart_by_kind_and_file() {
+    fn url_rules_differ_by_kind_and_file() {
         let config = parse(&[
             ["global", "file:/h/.gitconfig", "url.https://h/.pushinsteadof\ngit@h:"],
             ["global", "file:/h/.gitconfig", "url.git@h.corp:.insteadof\nhttps://h.corp/"],

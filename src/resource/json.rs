@@ -124,8 +124,8 @@ impl Scanner<'_> {
         (self.at == self.text.len()).then_some(value)
     }
 
-    /// Steps over one value. It keeps the open brackets itself: the depth of a file is no matter of
-    /// our stack.
+    /// Steps over one value. It keeps the open brackets itself: the depth of a file must not
+    /// use up our stack.
     fn value(&mut self) -> Option<Range<usize>> {
         let start = self.at;
         let mut open = Vec::new();

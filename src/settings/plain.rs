@@ -1,4 +1,4 @@
-//! What is not a secret, and what of this environment is not as it should be.
+//! What is not a secret, and what is wrong in this environment.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -74,10 +74,10 @@ impl Report {
         if self.required.is_some() {
             let not_tested = |name| format!("{name} (not tested in this run)");
             parts.extend(self.not_tested.iter().map(not_tested));
-            let besides = |outcome: &&Outcome| {
+            let is_optional = |outcome: &&Outcome| {
                 outcome.status == Status::Fail && !outcome.accepted && !outcome.required
             };
-            let mut optional: Vec<_> = self.checks.iter().filter(optional).map(name).collect();
+            let mut optional: Vec<_> = self.checks.iter().filter(is_optional).map(name).collect();
             optional.dedup();
             if !optional.is_empty() {
                 parts.push(format!("not required: {}", optional.join(", ")));
