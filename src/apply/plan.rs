@@ -45,7 +45,7 @@ impl Plan {
     pub fn observe(items: Vec<Item>, receipt: Option<&Receipt>) -> Self {
         let judge = |resource: Resource| {
             let written = receipt.and_then(|receipt| receipt.undo(&resource));
-            let observed = resource::observe(&resource.target);
+            let observed = resource.observe();
             let verdict = resource.judge(&observed, written);
             let recorded =
                 matches!(&verdict, EditVerdict::Change(FileChange { undo: Some(_), .. }));

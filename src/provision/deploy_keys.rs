@@ -7,7 +7,6 @@
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use zeroize::Zeroizing;
 
 use super::{Context, Item, own};
 use crate::catalogue::Code;
@@ -171,8 +170,7 @@ fn removal(context: &Context, repository: &Repository) -> Item {
 }
 
 fn resource(path: PathBuf, bytes: Vec<u8>) -> Resource {
-    let bytes = Zeroizing::new(bytes);
-    own(path, Kind::Secret, bytes.to_vec(), 0o600)
+    own(path, Kind::Secret, bytes, 0o600)
 }
 
 #[cfg(test)]

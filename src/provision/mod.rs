@@ -21,7 +21,7 @@ use crate::home::Home;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, Undo};
+use crate::resource::{Bytes, Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
 use crate::state::receipt::{Desired, Origin, Receipt, Refused};
 use crate::state::subject::Subject;
@@ -350,6 +350,6 @@ pub fn span(duration: SignedDuration) -> String {
 /// A file of ours in the state folder.
 fn own(path: PathBuf, kind: Kind, bytes: Vec<u8>, mode: u32) -> Resource {
     let target = Target { path, kind, lock: Lock::None, malformed: Code::NotProvisioned };
-    let edit = Edit::Whole { bytes: bytes.into(), mode, expendable: false };
+    let edit = Edit::Whole { bytes: Bytes::of(kind, bytes), mode, expendable: false };
     Resource::unrecorded(target, edit)
 }

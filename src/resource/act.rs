@@ -3,13 +3,25 @@
 use std::io;
 
 use super::digest::Digest;
-use super::edit::{EditVerdict, FileChange, Resource, Seen, Target, Undo, WriteRefusal};
+use super::edit::{Edit, EditVerdict, FileChange, Resource, Seen, Target, Undo, WriteRefusal};
 use super::file::{self, Content};
 use super::place::{self, Obstacle};
 use super::rewrite::{New, rewrite};
 use crate::catalogue::{Code, Finding};
 
 impl Resource {
+    /// Looks at the file as the edit will see it.
+    pub fn observe(&self) -> Result<Option<Content>, Obstacle> {
+        let Target { path, kind, .. } = &self.target;
+        match self.edit {
+            Edit::Delete => {
+                place::check_path(path)?;
+                file::observe_unread(path, *kind)
+            }
+            _ => observe(&self.target),
+        }
+    }
+
     /// Makes the change, judged again on what is there by then. `record` is called with that
     /// and with what undoes the change before anything is written.
     pub fn act(
@@ -18,6 +30,14 @@ impl Resource {
         mut record: impl FnMut(Option<&Content>, &FileChange) -> io::Result<()>,
     ) -> Result<(), WriteRefusal> {
         let Target { path, kind, lock, .. } = &self.target;
+        if matches!(self.edit, Edit::Delete) {
+            let removed = file::observe_unread(path, *kind)
+                .and_then(|_| file::remove(path).map_err(Obstacle::Io));
+            return removed.map_err(|obstacle| WriteRefusal {
+                finding: obstacle.finding(path),
+                outdated: false,
+            });
+        }
         let result = rewrite(path, *kind, *lock, |old| {
             if let Seen::Exactly(seen) = &self.seen
                 && *seen != old.map(|old| Digest::of(&old.bytes))
@@ -60,7 +80,7 @@ impl From<Obstacle> for Stop {
     }
 }
 
-/// Looks at a target as its edit will see it.
+/// Looks at a target as most edits will see it.
 pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
     place::check_path(&target.path)?;
     file::observe(&target.path, target.kind)
@@ -70,7 +90,6 @@ pub fn observe(target: &Target) -> Result<Option<Content>, Obstacle> {
 mod tests {
     use std::path::Path;
 
-    use super::super::edit::Edit;
     use super::super::entry::EntryName;
     use super::super::file::Kind;
     use super::super::lock::Lock;

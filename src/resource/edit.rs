@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
+use super::bytes::Bytes;
 use super::digest::Digest;
 use super::entry::EntryId;
 use super::file::{self, Content, Kind};
@@ -61,7 +61,7 @@ pub(super) enum Seen {
 pub enum Edit {
     /// A whole file that we own, with its permission bits. What is replaced, and was not written by
     /// us, is what a removal puts back, unless it is `expendable`: nobody will want it.
-    Whole { bytes: Zeroizing<Vec<u8>>, mode: u32, expendable: bool },
+    Whole { bytes: Bytes, mode: u32, expendable: bool },
     /// A file of ours goes away.
     Delete,
     /// Its content is another program's by now; only that it is private is ours to keep.
@@ -75,7 +75,7 @@ pub enum Edit {
     /// The reverse of what was written: `saved` is what the undo folder holds for it. `descendant`:
     /// the content has changed since, but is still what we wrote in substance (a refreshed
     /// login).
-    Revert { undo: Undo, saved: Option<Zeroizing<Vec<u8>>>, descendant: bool },
+    Revert { undo: Undo, saved: Option<Bytes>, descendant: bool },
 }
 
 /// How to undo what was written to one file. No content of a file that may hold a secret is
@@ -153,7 +153,7 @@ pub struct FileChange {
     pub new: New,
     pub undo: Option<Undo>,
     /// Bytes to be put into the undo folder first.
-    pub save: Option<Zeroizing<Vec<u8>>>,
+    pub save: Option<Bytes>,
     /// Of what is undone: what somebody has changed since, and so stays.
     pub kept: Option<String>,
 }

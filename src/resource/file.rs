@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use tempfile::{NamedTempFile, TempDir};
-use zeroize::Zeroizing;
 
 use super::attributes;
+use super::bytes::Bytes;
 pub use super::place::Kind;
 use super::place::{Obstacle, check_file, check_folder, check_path};
 
@@ -48,7 +48,7 @@ fn limit(path: &Path, kind: Kind) -> u64 {
 /// A regular file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    pub bytes: Zeroizing<Vec<u8>>,
+    pub bytes: Bytes,
     /// Permission bits.
     pub mode: u32,
 }
@@ -74,25 +74,37 @@ pub fn text(path: &Path) -> String {
     content.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default()
 }
 
+/// What is at `path`, to be removed: its content is not read, which may be a secret, or large.
+pub fn observe_unread(path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
+    let metadata = metadata(path, kind)?;
+    Ok(metadata.map(|it| Content { bytes: Bytes::default(), mode: it.mode() & 0o7777 }))
+}
+
+/// `None` if nothing is there; refused where it cannot be a file of this kind.
+fn metadata(path: &Path, kind: Kind) -> Result<Option<fs::Metadata>, Obstacle> {
+    let found = if kind == Kind::Shared { fs::metadata(path) } else { fs::symlink_metadata(path) };
+    match found {
+        Ok(metadata) => check_file(&metadata, kind).map(|()| Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn read(limit: u64, path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle> {
     let flags = if kind == Kind::Shared { OFlags::empty() } else { OFlags::NOFOLLOW };
-    let before =
-        match if kind == Kind::Shared { fs::metadata(path) } else { fs::symlink_metadata(path) } {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
     // judged before it is opened: opening a device can have effects
-    check_file(&before, kind)?;
+    if metadata(path, kind)?.is_none() {
+        return Ok(None);
+    }
     let file = open_for_reading(path, flags)?;
     let metadata = file.metadata()?;
     check_file(&metadata, kind)?;
     if metadata.len() > limit {
         return Err(Obstacle::TooLarge(limit));
     }
-    let mut bytes =
-        Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
-    (&file).take(limit + 1).read_to_end(&mut bytes)?;
+    let capacity = usize::try_from(metadata.len()).unwrap_or(0) + 1;
+    let mut bytes = Bytes::of(kind, Vec::with_capacity(capacity));
+    (&file).take(limit + 1).read_to_end(bytes.as_mut())?;
     // it may have grown since its size was requested
     if bytes.len() as u64 > limit {
         return Err(Obstacle::TooLarge(limit));

@@ -1,7 +1,6 @@
 //! What an edit comes to: pure, from what was observed and what the receipt says.
 
-use zeroize::Zeroizing;
-
+use super::bytes::Bytes;
 use super::digest::Digest;
 use super::edit::{Before, Edit, EditVerdict, FileChange, Resource, Undo};
 use super::file::{Content, Kind};
@@ -67,7 +66,7 @@ impl Resource {
 
     fn whole(
         &self,
-        wanted: &Zeroizing<Vec<u8>>,
+        wanted: &Bytes,
         mode: u32,
         expendable: bool,
         old: Option<&Content>,
@@ -169,7 +168,7 @@ impl Resource {
             Err(malformed) => {
                 EditVerdict::Blocked(self.malformed(&format!("line {}", malformed.line)))
             }
-            Ok((new, _)) if new == **old.bytes => EditVerdict::InSync,
+            Ok((new, _)) if new == *old.bytes => EditVerdict::InSync,
             Ok((new, added)) => {
                 let mut urls = match written {
                     Some(Undo::Remotes { urls }) => urls.clone(),
@@ -193,7 +192,7 @@ impl Resource {
     fn revert(
         &self,
         undo: &Undo,
-        saved: Option<&Zeroizing<Vec<u8>>>,
+        saved: Option<&Bytes>,
         descendant: bool,
         old: Option<&Content>,
     ) -> EditVerdict {
@@ -324,7 +323,7 @@ fn insert(
 
 /// The content that `before` refers to, where it is still in the file: after an interrupted
 /// removal, that may be the only place.
-fn to_be_saved(before: &Before, old: Option<&Content>) -> Option<Zeroizing<Vec<u8>>> {
+fn to_be_saved(before: &Before, old: Option<&Content>) -> Option<Bytes> {
     let old = old.filter(
         |old| matches!(before, Before::Saved { content, .. } if *content == Digest::of(&old.bytes)),
     );
@@ -339,7 +338,7 @@ fn before(old: Option<&Content>) -> Before {
 }
 
 fn bytes(bytes: Vec<u8>, mode: u32) -> New {
-    New::Bytes { bytes: Zeroizing::new(bytes), mode }
+    New::Bytes { bytes: bytes.into(), mode }
 }
 
 fn text(content: &Content) -> Result<&str, ()> {
@@ -373,7 +372,7 @@ mod tests {
     }
 
     fn content(bytes: &[u8], mode: u32) -> File {
-        (!bytes.is_empty()).then(|| Content { bytes: Zeroizing::new(bytes.into()), mode })
+        (!bytes.is_empty()).then(|| Content { bytes: bytes.to_vec().into(), mode })
     }
 
     fn file(text: &str, mode: u32) -> File {
@@ -385,7 +384,7 @@ mod tests {
     }
 
     fn whole(text: &str, expendable: bool) -> Edit {
-        Edit::Whole { bytes: Zeroizing::new(text.into()), mode: 0o600, expendable }
+        Edit::Whole { bytes: text.as_bytes().to_vec().into(), mode: 0o600, expendable }
     }
 
     fn saved(text: &str, mode: u32) -> Before {
@@ -397,7 +396,7 @@ mod tests {
     }
 
     fn revert(undo: Undo, saved: Option<&str>) -> Edit {
-        let saved = saved.map(|text| Zeroizing::new(text.into()));
+        let saved = saved.map(|text| text.as_bytes().to_vec().into());
         Edit::Revert { undo, saved, descendant: false }
     }
 
@@ -414,7 +413,7 @@ mod tests {
     }
 
     fn undoable(text: &str, mode: u32, undo: Undo, save: Option<&str>) -> EditVerdict {
-        let save = save.map(|text| Zeroizing::new(text.into()));
+        let save = save.map(|text| text.as_bytes().to_vec().into());
         EditVerdict::Change(FileChange { undo: Some(undo), save, ..write(text, mode) })
     }
 

@@ -5,6 +5,7 @@
 mod act;
 mod attributes;
 pub mod block;
+mod bytes;
 pub mod digest;
 mod edit;
 pub mod entry;
@@ -18,4 +19,5 @@ pub mod remote;
 pub mod rewrite;
 
 pub use act::observe;
+pub use bytes::Bytes;
 pub use edit::{Before, Edit, EditVerdict, FileChange, Resource, Target, Undo, WriteRefusal};

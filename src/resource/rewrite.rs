@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use zeroize::Zeroizing;
 
+use super::bytes::Bytes;
 use super::file::{
     Content, create_folders, is_temporary, observe, prepare_replacement, resolve, set_mode,
     sync_folder, unlink,
@@ -24,7 +24,7 @@ const UNLOCKED_ATTEMPTS: usize = 3;
 #[derive(Debug, PartialEq, Eq)]
 pub enum New {
     Bytes {
-        bytes: Zeroizing<Vec<u8>>,
+        bytes: Bytes,
         mode: u32,
     },
     /// The file goes away.

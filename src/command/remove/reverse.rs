@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use crate::catalogue::Code;
 use crate::home::Home;
@@ -13,7 +12,7 @@ use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
-use crate::resource::{Before, Edit, Resource, Target, Undo};
+use crate::resource::{Before, Bytes, Edit, Resource, Target, Undo};
 use crate::secret::CodexAuth;
 use crate::state::receipt::{Entry, Receipt};
 use crate::state::subject::Subject;
@@ -63,11 +62,11 @@ fn revert(
 }
 
 /// What the undo folder has for it.
-fn saved(home: &Home, undo: &Undo) -> Option<Zeroizing<Vec<u8>>> {
+fn saved(home: &Home, undo: &Undo) -> Option<Bytes> {
     let Some(Before::Saved { content, .. }) = undo.before() else { return None };
     let path = home.state.join("undo").join(content.file_name());
     let found = file::observe(&path, Kind::Secret).ok()??;
-    (Digest::of(&found.bytes) == *content).then(|| Zeroizing::new(found.bytes.to_vec()))
+    (Digest::of(&found.bytes) == *content).then_some(found.bytes)
 }
 
 /// A login that was refreshed since is still the seed's, as long as the account is the same.

@@ -106,8 +106,7 @@ pub fn skipped(what: &str) {
 }
 
 /// The binary that cargo built. Two thirds of it are symbols and debug information, and every apply
-/// copies, digests and wipes it: without them the whole suite is twice as fast. Whoever wants names
-/// in a backtrace sets `PUSHREADY_BIN`.
+/// reads, copies and compares it. Whoever wants names in a backtrace sets `PUSHREADY_BIN`.
 static BINARY: LazyLock<OsString> = LazyLock::new(|| {
     let built = OsString::from(env!("CARGO_BIN_EXE_pushready"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
