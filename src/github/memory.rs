@@ -15,7 +15,7 @@ use super::GithubRefusal;
 const REST: Duration = Duration::from_secs(60);
 
 /// About the bytes that are kept.
-const ROOM: usize = 8 * 1024 * 1024;
+const BUDGET: usize = 8 * 1024 * 1024;
 
 #[derive(Default)]
 pub struct Memory {
@@ -37,11 +37,11 @@ impl Memory {
         lock(&self.known).get(&(via.to_owned(), url.to_owned())).cloned()
     }
 
-    /// Kept while there is room; what is not kept is sent again in full.
+    /// Kept within the budget; what is not kept is sent again in full.
     pub(super) fn keep(&self, via: &str, url: &str, known: Known) {
         let mut all = lock(&self.known);
         let kept: usize = all.values().map(|known| known.size).sum();
-        if kept + known.size <= ROOM {
+        if kept + known.size <= BUDGET {
             all.insert((via.to_owned(), url.to_owned()), known);
         }
     }

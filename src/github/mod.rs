@@ -52,8 +52,8 @@ pub struct GitHub<'a> {
     rejected: Mutex<Vec<String>>,
     requests: AtomicUsize,
     /// What may still be kept of answers.
-    room: AtomicUsize,
-    /// The server's clock: a workspace's may be wrong, and ages are told by it.
+    budget: AtomicUsize,
+    /// The server's clock: a workspace's may be wrong, and ages are computed with it.
     date: OnceLock<Timestamp>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> GitHub<'a> {
             source: AtomicUsize::new(0),
             rejected: Mutex::default(),
             requests: AtomicUsize::new(0),
-            room: AtomicUsize::new(MOST_OF_ALL),
+            budget: AtomicUsize::new(MOST_OF_ALL),
             date: OnceLock::new(),
         }
     }
@@ -178,8 +178,8 @@ impl<'a> GitHub<'a> {
         }
         let broken = || GithubRefusal::broken("it is not JSON, or larger than what is read");
         let Reduced { value, size } = reduce(&response.body, MOST_OF_ONE).ok_or_else(broken)?;
-        let spend = |room: usize| room.checked_sub(size);
-        self.room
+        let spend = |budget: usize| budget.checked_sub(size);
+        self.budget
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
             .map_err(|_| broken())?;
         let value = Arc::new(value);

@@ -1,4 +1,4 @@
-//! Why GitHub did not answer: one status, 403, stands for five things, and a doctor has to tell
+//! Why GitHub did not answer: one status, 403, has five meanings, and a doctor has to tell
 //! them apart.
 
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum Need {
         needs: String,
         has: String,
     },
-    /// The user is no admin of the repository or organization.
+    /// The user is not an admin of the repository or organization.
     Admin,
     Unknown,
 }
@@ -113,7 +113,7 @@ fn sso_url(header: &str) -> Option<String> {
 }
 
 fn need(response: &Response, message: &str) -> Need {
-    // names of permissions and scopes alone: they are told in sentences of ours
+    // names of permissions and scopes alone: the sentences are ours
     let named = |name| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_:=;, -".contains(&byte);
         let text = response.header(name).unwrap_or_default();

@@ -9,7 +9,7 @@ pub enum HttpError {
     /// The host's name does not resolve.
     Resolve(String),
     Connect(String),
-    /// Nobody we trust vouches for the certificate.
+    /// No trusted authority signed the certificate.
     UnknownIssuer,
     Tls(String),
     Proxy(String),
@@ -26,7 +26,7 @@ impl fmt::Display for HttpError {
             Self::Resolve(host) => write!(f, "the name `{host}` does not resolve"),
             Self::Connect(why) => write!(f, "cannot connect: {why}"),
             Self::UnknownIssuer => {
-                f.write_str("nobody who is trusted here vouches for the certificate")
+                f.write_str("no authority that is trusted here signed the certificate")
             }
             Self::Tls(why) => write!(f, "TLS failed: {why}"),
             Self::Proxy(why) => {

@@ -99,7 +99,7 @@ fn pushed_at(entry: &str) -> Option<Timestamp> {
     (message == "update by push").then(|| Timestamp::from_second(seconds.parse().ok()?).ok())?
 }
 
-/// The workflow files, and the labels that actionlint is told about.
+/// The workflow files, and the labels that actionlint is configured with.
 #[derive(Debug, Default)]
 pub struct Local {
     pub workflows: Vec<Workflow>,
@@ -115,12 +115,12 @@ impl Local {
             path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
         });
         paths.sort();
-        let mut room = ALL_CAP;
+        let mut budget = ALL_CAP;
         let workflows = paths.iter().take(MOST_FILES).filter_map(|path| {
             // shown as it is afterwards
             let name =
                 format!(".github/workflows/{}", path.file_name()?.to_string_lossy().escape_debug());
-            match text(path, &mut room) {
+            match text(path, &mut budget) {
                 Text::Whole(text) => Some(Workflow::parse(&name, &text)),
                 Text::TooLarge => Some(Workflow {
                     path: name,
@@ -160,8 +160,8 @@ enum Text {
     None,
 }
 
-/// The text of a file, where it fits into `room`.
-fn text(path: &Path, room: &mut usize) -> Text {
+/// The text of a file, if it fits into `budget`.
+fn text(path: &Path, budget: &mut usize) -> Text {
     match path.symlink_metadata() {
         Ok(metadata) if !metadata.is_file() => return Text::None,
         Ok(metadata) if metadata.len() > FILE_CAP => return Text::TooLarge,
@@ -170,9 +170,9 @@ fn text(path: &Path, room: &mut usize) -> Text {
     }
     // by now it may be a FIFO, which must not hang us
     match file::observe(path, Kind::Shared) {
-        Ok(Some(content)) => match room.checked_sub(content.bytes.len()) {
+        Ok(Some(content)) => match budget.checked_sub(content.bytes.len()) {
             Some(left) => {
-                *room = left;
+                *budget = left;
                 Text::Whole(String::from_utf8_lossy(&content.bytes).into_owned())
             }
             None => Text::TooLarge,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_none_are_passed_over() {
+    fn files_that_are_not_workflows_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let workflows = folder.path().join(".github/workflows");
         std::fs::create_dir_all(workflows.join("folder.yml")).unwrap();
