@@ -1,6 +1,6 @@
-//! What outlives one look: answers that the server may confirm instead of repeating (a 304 is free
-//! of charge, docs, "Best practices for using the REST API"), and until when it wants to be left
-//! alone.
+//! What is kept between two looks: answers that the server may confirm with a 304, which does not
+//! count against the limit (docs, "Best practices for using the REST API"), and the end of a rate
+//! limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::GithubRefusal;
 
 /// Where a secondary limit does not say for how long (docs, "Rate limits for the REST API").
-const REST: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// About the bytes that are kept.
-const BUDGET: usize = 8 * 1024 * 1024;
+const SPACE: usize = 8 * 1024 * 1024;
 
 #[derive(Default)]
 pub struct Memory {
-    /// By the source of the token, since an ETag is the answer's to one credential; and by URL.
+    /// By the source of the token, since an ETag belongs to one credential; and by URL.
     known: Mutex<HashMap<(String, String), Known>>,
     limited: Mutex<Option<(GithubRefusal, Instant)>>,
 }
@@ -37,16 +37,16 @@ impl Memory {
         lock(&self.known).get(&(via.to_owned(), url.to_owned())).cloned()
     }
 
-    /// Kept within the budget; what is not kept is sent again in full.
+    /// Kept while there is space. The server sends in full what is not kept.
     pub(super) fn keep(&self, via: &str, url: &str, known: Known) {
         let mut all = lock(&self.known);
         let kept: usize = all.values().map(|known| known.size).sum();
-        if kept + known.size <= BUDGET {
+        if kept + known.size <= SPACE {
             all.insert((via.to_owned(), url.to_owned()), known);
         }
     }
 
-    /// Nothing is asked while the limit lasts: who goes on is locked out for longer.
+    /// No request is made while the limit lasts: further ones extend it.
     pub(super) fn limited(&self) -> Option<GithubRefusal> {
         lock(&self.limited)
             .as_ref()
@@ -56,9 +56,9 @@ impl Memory {
 
     /// `now` is the server's time.
     pub(super) fn limit(&self, refusal: &GithubRefusal, until: Option<Timestamp>, now: Timestamp) {
-        let rest =
-            until.and_then(|until| until.duration_since(now).try_into().ok()).unwrap_or(REST);
-        *lock(&self.limited) = Instant::now().checked_add(rest).map(|end| (refusal.clone(), end));
+        let pause =
+            until.and_then(|until| until.duration_since(now).try_into().ok()).unwrap_or(PAUSE);
+        *lock(&self.limited) = Instant::now().checked_add(pause).map(|end| (refusal.clone(), end));
     }
 }
 

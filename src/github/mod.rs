@@ -1,5 +1,4 @@
-//! GitHub's REST API: reads only, lenient, frugal. It asks what a doctor needs and can do nothing
-//! else.
+//! GitHub's REST API, read only: what the checks need, in few requests and with lenient parsing.
 
 mod host;
 mod json;
@@ -41,7 +40,7 @@ const MOST_REQUESTS: usize = 25;
 /// An answer, or why there is none.
 pub type GithubAnswer<T> = Result<T, GithubRefusal>;
 
-/// One GitHub, asked with the first of its tokens that it accepts.
+/// The API of one GitHub, with the first token that it accepts.
 pub struct GitHub<'a> {
     http: Arc<Http>,
     api: Url,
@@ -51,9 +50,9 @@ pub struct GitHub<'a> {
     source: AtomicUsize,
     rejected: Mutex<Vec<String>>,
     requests: AtomicUsize,
-    /// What may still be kept of answers.
-    budget: AtomicUsize,
-    /// The server's clock: a workspace's may be wrong, and ages are computed with it.
+    /// How many bytes of answers may still be kept.
+    space: AtomicUsize,
+    /// The server's clock: that of a workspace may be wrong, and ages are computed with it.
     date: OnceLock<Timestamp>,
 }
 
@@ -67,7 +66,7 @@ impl<'a> GitHub<'a> {
             source: AtomicUsize::new(0),
             rejected: Mutex::default(),
             requests: AtomicUsize::new(0),
-            budget: AtomicUsize::new(MOST_OF_ALL),
+            space: AtomicUsize::new(MOST_OF_ALL),
             date: OnceLock::new(),
         }
     }
@@ -95,7 +94,7 @@ impl<'a> GitHub<'a> {
     }
 
     fn url(&self, path: &str) -> GithubAnswer<Url> {
-        self.api.below(path).ok_or_else(|| GithubRefusal::broken("the path cannot be asked for"))
+        self.api.below(path).ok_or_else(|| GithubRefusal::broken("the path is not valid in a URL"))
     }
 
     /// The JSON at `url`, and the next page of it.
@@ -178,13 +177,13 @@ impl<'a> GitHub<'a> {
         }
         let broken = || GithubRefusal::broken("it is not JSON, or larger than what is read");
         let Reduced { value, size } = reduce(&response.body, MOST_OF_ONE).ok_or_else(broken)?;
-        let spend = |budget: usize| budget.checked_sub(size);
-        self.budget
+        let spend = |space: usize| space.checked_sub(size);
+        self.space
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
             .map_err(|_| broken())?;
         let value = Arc::new(value);
         let next = response.header("link").and_then(page::next_link).map(str::to_owned);
-        // a page on another origin is not ours to ask for, and never with a token
+        // a page on another origin is not requested, and receives no token
         let following = follow(next.as_deref());
         if let Some(etag) = response.header("etag") {
             self.memory.keep(

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{GitHub, GithubAnswer, Read};
 
-/// Three pages of a hundred: where there are more, the result says so.
+/// Three pages of a hundred. `Page::total` shows that there are more.
 const MOST_PAGES: usize = 3;
 
 /// The elements that could be read.

@@ -1,5 +1,4 @@
-//! Why GitHub did not answer: one status, 403, has five meanings, and a doctor has to tell
-//! them apart.
+//! Why GitHub did not answer. Its status 403 has five meanings, which the checks distinguish.
 
 use std::fmt;
 
@@ -11,7 +10,7 @@ use crate::http::{HttpError, Response};
 /// A message is a sentence or two.
 const MOST_OF_A_REFUSAL: usize = 16 * 1024;
 
-/// What would let the question through.
+/// What would make GitHub answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// `X-Accepted-GitHub-Permissions`, as the server wrote it: `;` separates alternatives.
@@ -113,7 +112,7 @@ fn sso_url(header: &str) -> Option<String> {
 }
 
 fn need(response: &Response, message: &str) -> Need {
-    // names of permissions and scopes alone: the sentences are ours
+    // names of permissions and scopes alone: they become part of messages
     let named = |name| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_:=;, -".contains(&byte);
         let text = response.header(name).unwrap_or_default();
@@ -145,7 +144,7 @@ impl fmt::Display for GithubRefusal {
             }
             Self::RateLimited { until: None } => f.write_str("the rate limit is used up"),
             Self::SingleSignOn { .. } => {
-                f.write_str("403: the organization demands single sign-on for this token")
+                f.write_str("403: the organization requires single sign-on for this token")
             }
             Self::AddressNotAllowed => {
                 f.write_str("403: the organization's allow list excludes this address")
@@ -157,12 +156,14 @@ impl fmt::Display for GithubRefusal {
                 write!(f, "403: the token has the scopes `{has}`, one of `{needs}` is needed")
             }
             Self::Forbidden { need: Need::Admin, .. } => {
-                f.write_str("403: only an admin may ask this")
+                f.write_str("403: only an admin has access")
             }
             Self::Forbidden { need: Need::Unknown, .. } => f.write_str("403: not allowed"),
-            Self::NotFound => f.write_str("404: not there, or not to be seen by who asks"),
+            Self::NotFound => {
+                f.write_str("404: it does not exist, or this token has no access to it")
+            }
             Self::Status { status, .. } => write!(f, "status {status}"),
-            Self::TooManyRequests => f.write_str("not asked: too many requests in one run"),
+            Self::TooManyRequests => f.write_str("not requested: too many requests in one run"),
             Self::Network(failure) => write!(f, "{failure}"),
             Self::Broken(why) => write!(f, "the answer is broken: {why}"),
         }

@@ -1,5 +1,5 @@
-//! Where a token for the API comes from: variables first, then `gh`, then Coder. Programs are asked
-//! only when it is their turn.
+//! Where a token for the API comes from: variables first, then `gh`, then Coder. Each program
+//! runs only when the sources before it have no token.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::secret::ApiToken;
 use crate::settings::ApiTokens;
 use crate::variables;
 
-/// gh may ask a keyring; coder asks its server.
+/// gh may read a keyring; coder sends a request to its server.
 const GH: Duration = Duration::from_secs(5);
 const CODER: Duration = Duration::from_secs(10);
 
@@ -36,7 +36,7 @@ pub struct Source {
     pub(super) index: usize,
 }
 
-/// How a user says that a host is theirs.
+/// How a user declares that a host is theirs.
 pub fn trust(host: &str) -> String {
     format!(
         "if it is your GitHub Enterprise Server, set {}={host} or {}",
@@ -49,13 +49,13 @@ pub fn trust(host: &str) -> String {
 pub struct Sources<'a> {
     env: &'a Env,
     slots: Vec<Slot>,
-    /// Why tokens are not used; never a value.
+    /// Why tokens are not used. Contains no token.
     pub warnings: Vec<String>,
 }
 
 impl<'a> Sources<'a> {
-    /// `host` is the repository's. Tokens go to the origin of its `api` and to no other, and only
-    /// where that is trusted: else no source is asked at all.
+    /// `host` is the repository's. Tokens are sent to the origin of its `api` alone, and only
+    /// where that is trusted: otherwise no source is read.
     pub fn new(env: &'a Env, api: &Api, host: &str, given: ApiTokens) -> Self {
         let (forge, origin) = (api.forge, api.url.origin());
         let withheld = if !api.trusted {
@@ -79,7 +79,7 @@ impl<'a> Sources<'a> {
             slots.push(Slot { from: From::Given, found: OnceLock::from(Some(source)) });
         }
         slots.push(Slot { from: From::Gh { host: host.to_owned() }, found: OnceLock::new() });
-        // the usual id is github.com's; for another server somebody has to have named one
+        // the default id is for github.com; for another server a variable must name one
         let id = env.text(variables::EXTERNAL_AUTH_ID);
         if let Some(id) = id.or_else(|| (forge == Forge::Cloud).then(|| "github".to_owned())) {
             slots.push(Slot { from: From::Coder { id }, found: OnceLock::new() });
@@ -108,8 +108,8 @@ impl<'a> Sources<'a> {
                 (command, CODER, "`coder external-auth access-token`".to_owned())
             }
         };
-        // where the account is not linked, coder prints a login URL and fails: the status counts,
-        // and a URL is not a token
+        // where the account is not linked, coder prints a login URL and fails: the status decides,
+        // because a URL is not a token
         let output =
             process::run(command, deadline).ok().filter(|output| output.status.success())?;
         let token = ApiToken::parse(&SecretString::from(output.stdout)).ok()?.value;

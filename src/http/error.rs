@@ -1,4 +1,4 @@
-//! Why there is no answer, in words of ours: ureq's errors may quote what a server sent.
+//! Why there is no answer, in fixed texts: ureq's errors may quote what a server sent.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub enum HttpError {
     /// The host's name does not resolve.
     Resolve(String),
     Connect(String),
-    /// No trusted authority signed the certificate.
+    /// No trusted authority issued the certificate.
     UnknownIssuer,
     Tls(String),
     Proxy(String),
@@ -26,11 +26,11 @@ impl fmt::Display for HttpError {
             Self::Resolve(host) => write!(f, "the name `{host}` does not resolve"),
             Self::Connect(why) => write!(f, "cannot connect: {why}"),
             Self::UnknownIssuer => {
-                f.write_str("no authority that is trusted here signed the certificate")
+                f.write_str("the certificate is issued by an authority that is not trusted here")
             }
             Self::Tls(why) => write!(f, "TLS failed: {why}"),
             Self::Proxy(why) => {
-                write!(f, "the proxy of the environment does not let through: {why}")
+                write!(f, "the proxy of the environment refuses the connection: {why}")
             }
             Self::TooLarge => f.write_str("the answer is too large"),
             Self::Elsewhere(host) => {
@@ -42,7 +42,7 @@ impl fmt::Display for HttpError {
 }
 
 impl HttpError {
-    /// Whether it may be over at the next try.
+    /// Whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Deadline | Self::Resolve(_) | Self::Connect(_) | Self::Broken(_))
     }
@@ -62,7 +62,7 @@ impl HttpError {
                 match error.get_ref().and_then(|inner| inner.downcast_ref()) {
                     Some(error) => tls_failure(error),
                     None if error.kind() == std::io::ErrorKind::TimedOut => Self::Deadline,
-                    // std has no kind for what getaddrinfo says
+                    // std has no kind for an error of getaddrinfo
                     None if error.to_string().contains("lookup address") => unresolved(),
                     None if is_cut(error.kind()) => {
                         Self::Broken("the connection ended early".to_owned())

@@ -29,8 +29,8 @@ pub use url::{Origin, Url, segment};
 
 /// A page of a hundred runs is about a megabyte.
 const BODY_CAP: u64 = 4 * 1024 * 1024;
-/// As many bodies are in memory at once, and GitHub asks for few requests at a time (docs, "Best
-/// practices for using the REST API").
+/// This many bodies are in memory at once, and GitHub recommends few requests at a time (docs,
+/// "Best practices for using the REST API").
 const AT_ONCE: usize = 4;
 const CONNECT: Duration = Duration::from_secs(5);
 /// GitHub itself gives up after ten seconds.
@@ -38,7 +38,7 @@ const REQUEST: Duration = Duration::from_secs(12);
 /// A renamed repository is one hop.
 const HOPS: usize = 3;
 
-/// A token with the only origin that may see it.
+/// A token, with the only origin that may receive it.
 #[derive(Debug)]
 pub struct Credential {
     pub token: ApiToken,
@@ -60,8 +60,8 @@ impl Response {
 
 /// Makes requests; may be used from several threads at once.
 pub struct Http {
-    /// By what it takes to reach a host: made when first needed, since reading all authorities
-    /// takes a while.
+    /// One for each way to reach a host, made when it is first needed: reading all authorities is
+    /// slow.
     readers: Mutex<Vec<(Way, Reader)>>,
     roots: OnceLock<RootCerts>,
     env: Env,
@@ -78,7 +78,7 @@ struct Way {
 }
 
 impl Http {
-    /// With the proxies and authorities that the environment names; nothing is asked after `end`.
+    /// With the proxies and authorities that the environment names; no request is made after `end`.
     pub fn new(env: &Env, end: Instant) -> Self {
         Self {
             readers: Mutex::default(),
@@ -96,7 +96,7 @@ impl Http {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Reads `url`. The credential goes along only to its own origin.
+    /// Reads `url`. The credential is sent to its own origin alone.
     pub fn get(
         &self,
         url: &Url,
@@ -169,7 +169,7 @@ impl Http {
         if let Some((_, reader)) = readers.iter().find(|(known, _)| *known == way) {
             return Ok(reader.clone());
         }
-        // its text may hold a password
+        // its text may contain a password
         let misread =
             |_| HttpError::Proxy("its URL in the environment is not understood".to_owned());
         let proxy = way.proxy.as_deref().map(Proxy::new).transpose().map_err(misread)?;

@@ -1,5 +1,5 @@
-//! Which proxy a request takes, by curl's rules: ureq knows no address ranges, and `github.com`
-//! does not cover `api.github.com` for it. Go's rule for ranges (`10.0.0.0/8`) is added, which curl
+//! Which proxy a request uses, by curl's rules: ureq supports no address ranges, and its
+//! `github.com` does not include `api.github.com`. Go's rule for ranges (`10.0.0.0/8`) is added, which curl
 //! has since 7.86 too.
 
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::Origin;
 use crate::env::Env;
 
-/// The proxies of the environment. A URL may hold a password: nothing here is printed.
+/// The proxies of the environment. A URL may contain a password, so none is printed.
 pub(super) struct Proxies {
     https: Option<String>,
     http: Option<String>,

@@ -1,5 +1,5 @@
-//! The only hands on ureq, and they can but read: whatever would approve, cancel or repeat a run
-//! needs another verb.
+//! The only module that calls ureq, and it sends GET alone: to approve, cancel or repeat a run
+//! needs another method.
 
 use ureq::config::Config;
 use ureq::http::uri::Uri;

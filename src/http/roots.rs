@@ -9,8 +9,8 @@ use ureq::tls::{Certificate, RootCerts};
 
 use crate::env::Env;
 
-/// What OpenSSL, curl, git, Node and Python are pointed at in workspaces behind a proxy that reads
-/// along. A workspace often sets one of them alone.
+/// What configures OpenSSL, curl, git, Node and Python in workspaces behind a proxy that inspects
+/// TLS. A workspace often sets only one of them.
 const FILES: [&str; 6] = [
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",

@@ -8,7 +8,7 @@ use crate::env::Env;
 use crate::github_rig::server::{Certificates, Proxy, Reply, Server};
 use crate::secret::ApiToken;
 
-/// Printed, and counted by scripts/test.sh.
+/// Prints it; scripts/test.sh counts these lines.
 pub fn skip(test: &str, why: &str) {
     let line = format!("{test}: {why}\n");
     let _ = std::io::stderr().write_all(format!("SKIPPED {line}").as_bytes());

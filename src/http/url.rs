@@ -1,11 +1,11 @@
-//! URLs and their origins: where a token belongs.
+//! URLs and their origins: where a token may be sent.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ureq::http::uri::{PathAndQuery, Scheme, Uri};
 
-/// Scheme, host and port: where a token belongs.
+/// Scheme, host and port: where a token may be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     scheme: Scheme,
@@ -36,7 +36,7 @@ impl Origin {
         self.port
     }
 
-    /// Nobody on the way can read along: a token goes nowhere else.
+    /// Nobody between the two can read what is sent. A token is sent to no other origin.
     pub fn is_confidential(&self) -> bool {
         let address = self.host.trim_matches(['[', ']']).parse::<IpAddr>();
         self.is_https()
@@ -96,7 +96,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// One part of a path, such that no `/`, `?` or `%` in it is read as more than a letter.
+/// One part of a path, with `/`, `?` and `%` in it encoded.
 pub fn segment(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     text.bytes()

@@ -1,4 +1,4 @@
-//! What came of a scenario, and what of it is not as it should be.
+//! The result of a scenario, and how it differs from what is expected.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::server::Request;
 
 const CHECKS: [&str; 3] = ["actions.runs", "actions.workflow-files", "actions.status-page"];
 
-/// What came of a scenario.
+/// The result of a scenario.
 pub struct Played {
     /// As in the report.
     pub outcomes: Vec<Value>,
-    /// Those of `--offline`, where they were asked for.
+    /// Those of `--offline`, where it was played.
     pub offline: Vec<Value>,
     pub api: Vec<Request>,
     pub status: Vec<Request>,
@@ -49,7 +49,7 @@ impl Played {
         format!("{:5} {:30} {:>8} {:>6}  verdict\n", "cause", "scenario", "requests", "ms")
     }
 
-    /// What is not as it should be.
+    /// Each difference from what is expected.
     pub fn check(&self, scenario: &Scenario) -> Vec<String> {
         let mut failures = Vec::new();
         let mut fail = |text: String| failures.push(format!("{}: {text}", scenario.name));
@@ -72,12 +72,12 @@ impl Played {
                 (&other["id"], &other["summary"]) == (&outcome["id"], &outcome["summary"])
             };
             if self.outcomes.iter().find(same).is_none() {
-                fail(format!("told offline alone: {}", outcome["summary"]));
+                fail(format!("reported offline alone: {}", outcome["summary"]));
             }
         }
         for outcome in &self.outcomes {
             if !CHECKS.iter().any(|id| outcome["id"] == *id) {
-                fail(format!("{} is no check", outcome["id"]));
+                fail(format!("{} is not a check", outcome["id"]));
             }
             let named =
                 |expected: &Expected| outcome["id"] == *expected.id && expected.fits(outcome);
@@ -93,7 +93,7 @@ impl Played {
             }
         }
         if Value::from(self.outcomes.clone()).to_string().contains(TOKEN) {
-            fail("the token stands in an outcome".to_owned());
+            fail("an outcome contains the token".to_owned());
         }
         if self.requests() > scenario.requests {
             fail(format!(
@@ -105,7 +105,7 @@ impl Played {
         }
         for request in self.api.iter().chain(&self.status) {
             if request.method != "GET" {
-                fail(format!("{} is no read", request.method));
+                fail(format!("{} is not a read", request.method));
             }
         }
         let authorized = |request: &Request, token: &str| {
@@ -115,7 +115,7 @@ impl Played {
         for request in
             self.api.iter().filter(|request| scenario.token && !authorized(request, &bearer))
         {
-            fail(format!("asked without the token: {}", request.target));
+            fail(format!("requested without the token: {}", request.target));
         }
         if self.status.iter().any(|request| request.headers.contains_key("authorization")) {
             fail("the status page was sent a token".to_owned());

@@ -1,5 +1,4 @@
-//! A scenario: what GitHub answers, what stands in the work tree, and the verdict that must come of
-//! it. Played in the process of the unit tests, and through the binary by the behaviour tests.
+//! A scenario: what GitHub answers, the files of the clone, and the expected verdict. Played in the process of the unit tests, and through the binary by the behaviour tests.
 //!
 //! `tests/actions/scenarios/NAME.json`. Lists hold what differs from GitHub's own example of the
 //! kind (`like.json`); a text `@-3h` is a time of three hours ago. `answers` replaces whole replies
@@ -104,10 +103,10 @@ pub struct Expected {
     pub status: String,
     pub code: Option<String>,
     pub subject: Option<String>,
-    /// Each of these texts stands somewhere in the outcome.
+    /// The outcome contains each of these texts.
     #[serde(default)]
     pub says: Vec<String>,
-    /// And none of these.
+    /// It contains none of these.
     #[serde(default)]
     pub silent: Vec<String>,
 }
@@ -159,7 +158,7 @@ impl Scenario {
         let (answers, asked) = (self.answers(sha), format!("head_sha={sha}"));
         move |request| {
             if request.target.contains("head_sha=") && !request.target.contains(&asked) {
-                return json_reply(501, &json!({"message": "another commit was asked for"}));
+                return json_reply(501, &json!({"message": "another commit was requested"}));
             }
             reply(&answers, request)
         }
@@ -170,7 +169,7 @@ impl Scenario {
         move |request| status_page(&page, request)
     }
 
-    /// Path to reply. What stands in `github` is written out in GitHub's own forms.
+    /// Replies by path. What `github` contains is written in GitHub's own forms.
     fn answers(&self, sha: &str) -> BTreeMap<String, Answer> {
         let here = format!("/repos/{}", self.repository);
         let owner = self.repository.split('/').next().unwrap();
@@ -201,7 +200,7 @@ impl Scenario {
             }
         };
         // the example is private, and an organisation's
-        let mut repo = json!({"full_name": self.repository, "owner": {"login": owner, "type": "Organization"}, "archived": false,
+        let mut repo = json!({"full_name": self.repository, "default_branch": "main", "owner": {"login": owner, "type": "Organization"}, "archived": false,
             "disabled": false, "fork": false, "private": true});
         if let Some(differs) = self.github.get("repo") {
             merge(&mut repo, differs);
@@ -248,7 +247,7 @@ impl Scenario {
                         list("annotations", "", items),
                     );
                 }),
-                // a list tells less of each
+                // a list has fewer fields of each
                 "pulls" => {
                     add(format!("{here}/pulls"), list("pulls", "", value));
                     for pull in value.as_array().unwrap() {
@@ -282,8 +281,8 @@ impl Scenario {
     }
 }
 
-/// Where a kind of answer stands, what it is like, and under which key its list is; an empty key:
-/// it is one object.
+/// The path of a kind of answer, its example, and the key of its list; an empty key: it is one
+/// object.
 fn place(kind: &str) -> Option<(&'static str, &'static str, &'static str)> {
     Some(match kind {
         "workflows" => ("HERE/actions/workflows", "workflows", "workflows"),
@@ -320,7 +319,7 @@ fn merged(base: &Value, differs: &Value) -> Value {
     base
 }
 
-/// Objects are merged, all else is replaced; `@-3h` becomes a time.
+/// Objects are merged, other values are replaced; `@-3h` becomes a time.
 fn merge(base: &mut Value, differs: &Value) {
     match (base, differs) {
         (Value::Object(base), Value::Object(differs)) => {

@@ -1,5 +1,5 @@
-//! Servers on loopback: one that answers as a closure says and remembers what it was asked, in
-//! clear or over TLS, and a proxy.
+//! Servers on loopback: one that answers with a closure and records its requests, with or without
+//! TLS, and a proxy.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -132,7 +132,7 @@ fn serve(
     stream.flush().ok()
 }
 
-/// An authority of our own, and a server's certificate that it vouches for.
+/// An authority of our own, and a server's certificate that it issued.
 pub struct Certificates {
     /// What `SSL_CERT_FILE` and its kin must name.
     pub authority: PathBuf,
@@ -171,7 +171,7 @@ impl Certificates {
     }
 }
 
-/// A proxy that lets through what it is asked for (200), or refuses (any other status).
+/// A proxy that connects (200), or refuses with any other status.
 pub struct Proxy {
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
@@ -196,7 +196,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// What it was asked, each with its headers.
+    /// Its requests, each with its headers.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }

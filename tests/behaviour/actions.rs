@@ -1,5 +1,5 @@
-//! The Actions checks through the binary, in real clones: every scenario, where tokens come from
-//! and go to, proxies, certificates, servers that hang, and looks that are repeated.
+//! The Actions checks through the binary, in real clones: every scenario, the sources and receivers
+//! of tokens, proxies, certificates, servers that hang, and repeated looks.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -153,8 +153,8 @@ fn every_scenario_through_the_binary() {
     });
 }
 
-/// Clone, push over SSH with a deploy key, and ask GitHub's own addresses over TLS with a corporate
-/// authority.
+/// Clone, push over SSH with a deploy key, and send requests to GitHub's own addresses over TLS with
+/// a corporate authority.
 #[test]
 fn from_a_push_to_the_cause() {
     sandbox(|ws| {
@@ -222,14 +222,14 @@ fn from_a_push_to_the_cause() {
     });
 }
 
-/// Each source in its order: the first that is set is used, and one that the server does not accept
-/// gives way to the next.
+/// Each source in its order: the first that is set is used, and the next one where the server does
+/// not accept its token.
 #[test]
 fn tokens_come_from_their_sources_in_order() {
     sandbox(|ws| {
         let scenario = Scenario::named(CRATE, "healthy");
         let sha = clone(ws, &scenario);
-        // what a child is told, kept for the end
+        // the environment of the programs, kept for the end
         let dump = "printf '%s %s\\n' \"$0\" \"$*\" >>~/children; env >>~/children";
         ws.install(
             "gh",
@@ -371,11 +371,11 @@ fn a_token_stays_where_it_belongs() {
         let output = look(&away.url());
         assert_eq!(output.json()["overall"], "unknown", "{output}");
         assert!(!away.requests().is_empty() && elsewhere.requests().is_empty(), "{output}");
-        // in clear over the network it is not sent at all, and the report says so
+        // over the network without TLS it is not sent, and the report contains that
         let output = look("http://ghe.corp.test/api/v3").stdout_has("plain http");
         assert_eq!(token_of(&output), "no token, anonymously");
 
-        // a page of another origin is not asked for
+        // a page of another origin is not requested
         let target = elsewhere.url();
         let answer = scenario.api(&sha);
         let paged = Server::start(move |request| {
@@ -386,8 +386,8 @@ fn a_token_stays_where_it_belongs() {
     });
 }
 
-/// A server of one's own: its address comes from the remote, and its tokens from gh's variables for
-/// such servers.
+/// GitHub Enterprise Server: its address comes from the remote, and its tokens from gh's variables
+/// for such servers.
 #[test]
 fn github_enterprise_server() {
     sandbox(|ws| {
@@ -417,7 +417,7 @@ fn github_enterprise_server() {
         assert_eq!(report["overall"], "pass", "{output}");
         assert!(output.stdout.contains("no public status page"), "{output}");
         assert_eq!(sent(&server.requests()), ["token-for-ghes"]);
-        // a host of which nobody says that it is a GitHub
+        // a host that nothing declares to be a GitHub
         let output = look().run().success().stdout_has("actions-not-github");
         assert!(output.stdout.contains("PUSHREADY_GITHUB_API_URL"), "{output}");
     });
@@ -475,7 +475,7 @@ fn a_host_that_only_a_remote_names_receives_no_token() {
             assert!(fix.contains("GH_HOST=github.evil.test"), "{output}");
             assert!(output.stdout.contains("only the remote of a clone names"), "{output}");
         }
-        // once the user says that it is theirs
+        // once a variable of the user names it
         let trusted = [("GH_HOST", "github.evil.test"), ("GH_ENTERPRISE_TOKEN", TOKEN)];
         let (sent, output) = look(&trusted);
         assert_eq!(sent, [TOKEN], "{output}");
@@ -568,7 +568,7 @@ sys.exit(status)";
     (output, kilobytes / 1024)
 }
 
-/// Whatever a repository contains: the memory and the time that it takes are bounded.
+/// The memory and the time are bounded, whatever a repository contains.
 #[test]
 fn hostile_workflow_files_take_little_memory_and_time() {
     sandbox(|ws| {
@@ -656,7 +656,7 @@ fn hostile_workflow_files_take_little_memory_and_time() {
     });
 }
 
-/// Whatever a server answers.
+/// The same, whatever a server answers.
 #[test]
 fn hostile_answers_take_little_memory_and_time() {
     sandbox(|ws| {
@@ -718,7 +718,7 @@ fn hostile_answers_take_little_memory_and_time() {
     });
 }
 
-/// Servers that hang, drip, never stop or talk nonsense: unknown, and in time.
+/// Servers that hang, send slowly or without end, or break the protocol: unknown, and in time.
 #[test]
 fn servers_that_waste_time() {
     sandbox(|ws| {
@@ -764,8 +764,8 @@ fn servers_that_waste_time() {
     });
 }
 
-/// `--wait` looks again: what has not changed is confirmed with 304, which costs nothing of a rate
-/// limit.
+/// `--wait` looks again: what has not changed is confirmed with 304, which does not count against a
+/// rate limit.
 #[test]
 fn repeated_looks_cost_nothing_where_nothing_changed() {
     sandbox(|ws| {
@@ -799,7 +799,7 @@ fn repeated_looks_cost_nothing_where_nothing_changed() {
     });
 }
 
-/// While a limit lasts nothing is asked: who goes on is locked out for longer.
+/// While a limit lasts no request is made: further ones extend it.
 #[test]
 fn a_limit_is_waited_for() {
     sandbox(|ws| {
@@ -828,12 +828,12 @@ fn a_limit_is_waited_for() {
         };
         let output = look("30");
         assert_eq!(output.json()["overall"], "pass", "{output}");
-        // at once asked: the repository and its runs; then both again
+        // requested at the same time: the repository and its runs; then both again
         assert!(api.requests().len() <= 4, "{:#?}", api.requests());
     });
 }
 
-/// What a repository may call its files and branches.
+/// Names that a repository may choose for its files and branches.
 #[test]
 fn hostile_names_are_shown_and_do_nothing() {
     sandbox(|ws| {

@@ -1,4 +1,4 @@
-//! What the work tree tells, without the network and without a token.
+//! What the clone shows, without the network and without a token.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,13 +24,13 @@ const GIT: Duration = Duration::from_secs(5);
 /// The commit that the work tree is on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// As the server names it; `None`: detached, and no branch of a remote is here.
+    /// Its name on the server. `None`: HEAD is detached, and no remote-tracking branch is here.
     pub branch: Option<String>,
     pub sha: String,
     pub message: String,
     /// A remote-tracking branch holds it, as after each push.
     pub pushed: bool,
-    /// When that branch came to be as it is, where it is this commit: by the reflog.
+    /// When that branch was pushed, where it points to this commit: from the reflog.
     pub pushed_at: Option<Timestamp>,
     pub committed_at: Option<Timestamp>,
 }
@@ -99,7 +99,7 @@ fn pushed_at(entry: &str) -> Option<Timestamp> {
     (message == "update by push").then(|| Timestamp::from_second(seconds.parse().ok()?).ok())?
 }
 
-/// The workflow files, and the labels that actionlint is configured with.
+/// The workflow files, and the labels that actionlint is configured to accept.
 #[derive(Debug, Default)]
 pub struct Local {
     pub workflows: Vec<Workflow>,
@@ -115,12 +115,12 @@ impl Local {
             path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
         });
         paths.sort();
-        let mut budget = ALL_CAP;
+        let mut left = ALL_CAP;
         let workflows = paths.iter().take(MOST_FILES).filter_map(|path| {
-            // shown as it is afterwards
+            // printed without another escape
             let name =
                 format!(".github/workflows/{}", path.file_name()?.to_string_lossy().escape_debug());
-            match text(path, &mut budget) {
+            match text(path, &mut left) {
                 Text::Whole(text) => Some(Workflow::parse(&name, &text)),
                 Text::TooLarge => Some(Workflow {
                     path: name,
@@ -144,7 +144,7 @@ impl Local {
         Self { workflows, own_labels: own_labels.collect() }
     }
 
-    /// Whether the repository's users say that this label is a runner of theirs.
+    /// Whether the configuration of actionlint names this label as a runner of the repository's own.
     pub fn owns(&self, label: &str) -> bool {
         let label = label.to_lowercase();
         label.len() <= LONGEST_LABEL
@@ -152,7 +152,7 @@ impl Local {
     }
 }
 
-/// What a path has to say.
+/// What was read at a path.
 enum Text {
     Whole(String),
     TooLarge,
@@ -160,19 +160,19 @@ enum Text {
     None,
 }
 
-/// The text of a file, if it fits into `budget`.
-fn text(path: &Path, budget: &mut usize) -> Text {
+/// The text of a file, where it has at most `left` bytes.
+fn text(path: &Path, left: &mut usize) -> Text {
     match path.symlink_metadata() {
         Ok(metadata) if !metadata.is_file() => return Text::None,
         Ok(metadata) if metadata.len() > FILE_CAP => return Text::TooLarge,
         Ok(_) => {}
         Err(_) => return Text::None,
     }
-    // by now it may be a FIFO, which must not hang us
+    // by now it may be a FIFO, whose reader blocks
     match file::observe(path, Kind::Shared) {
-        Ok(Some(content)) => match budget.checked_sub(content.bytes.len()) {
-            Some(left) => {
-                *budget = left;
+        Ok(Some(content)) => match left.checked_sub(content.bytes.len()) {
+            Some(rest) => {
+                *left = rest;
                 Text::Whole(String::from_utf8_lossy(&content.bytes).into_owned())
             }
             None => Text::TooLarge,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_not_workflows_are_skipped() {
+    fn only_regular_files_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let workflows = folder.path().join(".github/workflows");
         std::fs::create_dir_all(workflows.join("folder.yml")).unwrap();

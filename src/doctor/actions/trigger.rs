@@ -57,7 +57,7 @@ fn one(trigger: &Trigger, branch: &str) -> Match {
     }
 }
 
-/// Patterns count in their order, and `!` excludes again.
+/// Patterns apply in their order; `!` excludes again what an earlier one selected.
 fn selects(patterns: &[String], name: &str) -> bool {
     patterns.iter().fold(false, |selected, pattern| match pattern.strip_prefix('!') {
         Some(pattern) => selected && !matches(pattern, name),
@@ -78,8 +78,8 @@ struct Piece {
     repeats: bool,
 }
 
-/// `*` is all but `/`, `**` all, `?` none or one and `+` one or more of the character before, `[]`
-/// a class, `\` quotes.
+/// `*` is all but `/`, `**` all, `?` none or one and `+` one or more of the piece before it, `[]` a
+/// class, `\` quotes.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let pieces = pieces(pattern);
     // the pieces that may come next, all at once: no pattern is slow

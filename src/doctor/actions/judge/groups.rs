@@ -1,5 +1,5 @@
-//! Runner groups: a runner of the organization is for the repositories and workflows of its group
-//! alone.
+//! Runner groups: a runner of the organization takes only jobs of the repositories and workflows
+//! that its group admits.
 
 use super::verdict::RunVerdict;
 use crate::catalogue::Fix;
@@ -8,23 +8,28 @@ use crate::doctor::actions::facts::{Facts, Looked};
 use crate::doctor::outcome::Evidence;
 use crate::github::model::{Run, Runner, RunnerGroup};
 
-/// Why a group keeps its runners from a run.
+/// Why a group excludes a run.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Bar<'a> {
+pub(super) enum Exclusion<'a> {
     /// It is for other repositories.
     Elsewhere(Option<i64>),
-    /// It is for private repositories alone, and this one is public.
+    /// It is for private repositories only, and this one is public.
     Public(&'a RunnerGroup),
     /// It is for other workflows.
     Workflows(&'a RunnerGroup),
 }
 
-/// `None`: nothing that can be seen keeps the organization's `runner` from this run.
-pub(super) fn bar<'a>(facts: &'a Facts, looked: &Looked, runner: &Runner) -> Option<Bar<'a>> {
+/// `None`: no group that this token has access to excludes this run from the organization's
+/// `runner`.
+pub(super) fn exclusion<'a>(
+    facts: &'a Facts,
+    looked: &Looked,
+    runner: &Runner,
+) -> Option<Exclusion<'a>> {
     let groups = facts.more.runner_groups.as_ref()?.as_ref().ok()?;
-    // beyond what was read, a group may be there
+    // a group may be on a page that was not read
     let whole = groups.total == u64::try_from(groups.items.len()).unwrap_or_default();
-    let closed = |group: &'a RunnerGroup| {
+    let excludes = |group: &'a RunnerGroup| {
         let public =
             facts.repo.as_ref().is_ok_and(|repo| !repo.private) && !group.public_repositories;
         let workflows = group
@@ -32,26 +37,26 @@ pub(super) fn bar<'a>(facts: &'a Facts, looked: &Looked, runner: &Runner) -> Opt
             .as_ref()
             .is_some_and(|workflows| !admits(facts, workflows, &looked.run));
         match () {
-            () if public => Some(Bar::Public(group)),
-            () if workflows => Some(Bar::Workflows(group)),
+            () if public => Some(Exclusion::Public(group)),
+            () if workflows => Some(Exclusion::Workflows(group)),
             () => None,
         }
     };
     match runner.group {
         Some(id) => match groups.items.iter().find(|group| group.id == id) {
-            Some(group) => closed(group),
-            None => whole.then_some(Bar::Elsewhere(Some(id))),
+            Some(group) => excludes(group),
+            None => whole.then_some(Exclusion::Elsewhere(Some(id))),
         },
         // its group is one of these
         None if whole => {
-            let bars: Option<Vec<_>> = groups.items.iter().map(closed).collect();
-            bars.map(|bars| bars.first().copied().unwrap_or(Bar::Elsewhere(None)))
+            let all: Option<Vec<_>> = groups.items.iter().map(excludes).collect();
+            all.map(|all| all.first().copied().unwrap_or(Exclusion::Elsewhere(None)))
         }
         None => None,
     }
 }
 
-/// `octo/app/.github/workflows/ci.yml@refs/heads/main`: the file counts, and for a push its branch.
+/// `octo/app/.github/workflows/ci.yml@refs/heads/main`: the file must match, and for a push its branch.
 fn admits(facts: &Facts, workflows: &[String], run: &Run) -> bool {
     let repository = facts.place.web.splitn(4, '/').nth(3).unwrap_or_default();
     let path = format!("{repository}/{}", run.path.split('@').next().unwrap_or_default());
@@ -66,7 +71,7 @@ fn admits(facts: &Facts, workflows: &[String], run: &Run) -> bool {
     })
 }
 
-pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> RunVerdict {
+pub(super) fn excluded(facts: &Facts, runners: &[&Runner], why: Exclusion<'_>) -> RunVerdict {
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
     let page = |group: Option<i64>| {
         let one = group.map_or_else(String::new, |id| format!("/{id}"));
@@ -77,28 +82,28 @@ pub(super) fn barred(facts: &Facts, runners: &[&Runner], bar: Bar<'_>) -> RunVer
     };
     let names: Vec<_> = runners.iter().take(6).map(|runner| runner.name.as_str()).collect();
     let named = Evidence::foreign("runners with these labels", &names.join(", "));
-    let (summary, fix, evidence) = match bar {
-        Bar::Elsewhere(group) => (
-            "runners carry the job's labels, and their group does not admit this repository",
+    let (summary, fix, evidence) = match why {
+        Exclusion::Elsewhere(group) => (
+            "runners have the job's labels, and their group does not admit this repository",
             Fix::visit(
                 page(group),
                 "an owner must add this repository to the group, under Repository access",
             ),
             group.map(|id| Evidence::new("runner_group_id", id.to_string())),
         ),
-        Bar::Public(group) => (
+        Exclusion::Public(group) => (
             "the repository is public, and the group of the runners with the job's labels does not admit public ones",
             Fix::visit(
                 page(Some(group.id)),
-                "tick Allow public repositories on the group, if code of strangers may run on those machines; or use GitHub's \
+                "enable Allow public repositories in the group, if code of strangers may run on those machines; or use GitHub's \
                  runners",
             ),
             Some(Evidence::foreign("allows_public_repositories false", &group.name)),
         ),
-        Bar::Workflows(group) => {
+        Exclusion::Workflows(group) => {
             let workflows = group.workflows.as_deref().unwrap_or_default().join(", ");
             (
-                "the group of the runners with the job's labels admits other workflows alone",
+                "the group of the runners with the job's labels admits only other workflows",
                 Fix::visit(
                     page(Some(group.id)),
                     "add this workflow to the group's selected workflows",

@@ -1,4 +1,4 @@
-//! A job that asks for a runner of the repository's own, or for a label that nobody has.
+//! A job that requests a self-hosted runner, or a label that no runner has.
 
 use super::verdict::{NORMAL, RunVerdict, counted};
 use super::{github_side, groups, refused};
@@ -12,7 +12,7 @@ use crate::github::model::{Job, Runner};
 /// Older runners cannot register (community#194762).
 const OLDEST_RUNNER: (u32, u32) = (2, 329);
 
-/// A label that is not GitHub's: whose is it?
+/// A label that is not one of GitHub's: who has runners with it, and why do they not take the job?
 pub(super) fn judge(
     facts: &Facts,
     looked: &Looked,
@@ -28,23 +28,23 @@ pub(super) fn judge(
             .iter()
             .all(|label| runner.labels.iter().any(|own| own.eq_ignore_ascii_case(label)))
     };
-    let bar = |runner: &&Runner| groups::bar(facts, looked, runner);
-    let (barred, admitted): (Vec<_>, Vec<_>) =
-        above.iter().filter(fits).partition(|runner| bar(runner).is_some());
+    let exclusion = |runner: &&Runner| groups::exclusion(facts, looked, runner);
+    let (excluded, admitted): (Vec<_>, Vec<_>) =
+        above.iter().filter(fits).partition(|runner| exclusion(runner).is_some());
     let fitting: Vec<&Runner> = here.iter().filter(fits).chain(admitted).collect();
     if !fitting.is_empty() {
-        return taken_by_none(facts, &fitting, waited);
+        return not_taken(facts, &fitting, waited);
     }
-    if let Some(closed) = barred.first().and_then(bar).filter(|_| waited >= NORMAL) {
-        return Some(policy(facts).unwrap_or_else(|| groups::barred(facts, &barred, closed)));
+    if let Some(why) = excluded.first().and_then(exclusion).filter(|_| waited >= NORMAL) {
+        return Some(policy(facts).unwrap_or_else(|| groups::excluded(facts, &excluded, why)));
     }
     let runners: Vec<&Runner> = here.iter().chain(above).collect();
     let refusal = lists.into_iter().flatten().find_map(|answer| answer.as_ref().err());
-    // what cannot be seen may yet take it
+    // a runner that this token has no access to may still take it
     if waited < NORMAL && refusal.is_some() {
         return None;
     }
-    if let Some(verdict) = larger_runner(facts, job).or_else(|| slip(facts, looked, job)) {
+    if let Some(verdict) = larger_runner(facts, job).or_else(|| misspelt(facts, looked, job)) {
         return Some(verdict);
     }
     if waited < NORMAL {
@@ -55,8 +55,7 @@ pub(super) fn judge(
     }
     if let Some(refusal) = refusal {
         let known = job.labels.iter().any(|label| facts.local.owns(label));
-        let summary =
-            "the job asks for a runner of your own, and the runners cannot be seen with this token";
+        let summary = "the job requests a self-hosted runner, and this token has no access to the list of runners";
         let verdict = refused::refused(facts, refusal).summarized(summary);
         return Some(
             verdict
@@ -71,29 +70,29 @@ pub(super) fn judge(
     let summary = if facts.forge == Forge::Enterprise
         && Labels::of(&job.labels, &facts.labels) == Labels::Hosted
     {
-        "the job asks for a GitHub-hosted runner, and a GitHub Enterprise Server has none"
+        "the job requests a GitHub-hosted runner, and a GitHub Enterprise Server has none"
     } else if count == 0 {
         "no runner is registered now for the job's labels"
     } else {
-        "no runner carries the job's labels"
+        "no runner has the job's labels"
     };
-    let seen = Evidence::new("runners that this repository can see", count.to_string());
+    let seen = Evidence::new("runners available to this repository", count.to_string());
     let labels: std::collections::BTreeSet<_> =
         runners.iter().flat_map(|runner| &runner.labels).take(20).cloned().collect();
-    let theirs = (!labels.is_empty()).then(|| {
+    let their_labels = (!labels.is_empty()).then(|| {
         Evidence::foreign("their labels", &labels.into_iter().collect::<Vec<_>>().join(", "))
     });
     Some(
         RunVerdict::fail(Code::ActionsLabelUnknown, summary, fix)
             .with([seen])
-            .with(theirs)
+            .with(their_labels)
             .with([github_side::table(facts)]),
     )
 }
 
-/// A label that reads like one of GitHub's. Beside `self-hosted`, `ubuntu` is a name like any
+/// A label that resembles one of GitHub's. Beside `self-hosted`, `ubuntu` is a label like any
 /// other.
-fn slip(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+fn misspelt(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let own = |label: &String| facts.labels.is_self_hosted(label) || facts.local.owns(label);
     if job.labels.iter().any(own) {
         return None;
@@ -107,7 +106,7 @@ fn slip(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
         Fix::report(format!("{message} in the workflow file"))
     };
     let summary = format!(
-        "no runner that can be seen carries the job's label, and GitHub serves none of that name: `{meant}` was probably meant"
+        "no runner has the job's label, and it is not one of GitHub's: `{meant}` was probably meant"
     );
     Some(
         RunVerdict::fail(Code::ActionsLabelUnknown, summary, fix).with([github_side::table(facts)]),
@@ -123,14 +122,14 @@ fn advice(facts: &Facts, job: &Job) -> String {
     match vendor {
         Some(vendor) => format!("install the App of the vendor (`{vendor}`) for this repository, or use one of GitHub's labels"),
         None if facts.forge == Forge::Enterprise => "register a runner with these labels, or change `runs-on`".to_owned(),
-        None => "start a runner with these labels (autoscaled ones register on demand: look at their controller), or change \
+        None => "start a runner with these labels (autoscaled ones register on demand: check their controller), or change \
                  `runs-on`"
             .to_owned(),
     }
 }
 
 /// Runners that could take it, and do not.
-fn taken_by_none(
+fn not_taken(
     facts: &Facts,
     fitting: &[&Runner],
     waited: jiff::SignedDuration,
@@ -149,9 +148,9 @@ fn taken_by_none(
             .find_map(|runner| runner.version.as_deref().filter(|version| is_old(version)));
         let message = match old {
             Some(_) => {
-                "update the runner program: GitHub no longer admits versions below 2.329.0; then start its service"
+                "update the runner program: GitHub no longer accepts versions below 2.329.0; then start its service"
             }
-            None => "start the runner's service, and look at its network",
+            None => "start the runner's service, and check its network",
         };
         let version =
             old.map(|version| Evidence::foreign("version", version).expected("at least 2.329.0"));
@@ -173,13 +172,13 @@ fn taken_by_none(
         let fix = Fix::wait("wait until one is free, or add a runner");
         return Some(RunVerdict::warn(Code::ActionsRunnerBusy, summary, fix).with([named]));
     }
-    // an idle runner does not take it
+    // a runner is idle
     policy(facts).or_else(|| {
         let fix = Fix::visit(
             url,
-            "restart the idle runner's service; if it still takes nothing, remove and register it again",
+            "restart the idle runner's service; if it still takes no job, remove and register it again",
         );
-        let summary = "an idle runner carries the job's labels, and GitHub does not give it the job";
+        let summary = "an idle runner has the job's labels, and GitHub does not assign the job to it";
         Some(RunVerdict::fail(Code::ActionsGithubSide, summary, fix).with([named]).fixed_by(Actor::RepoAdmin))
     })
 }
@@ -206,7 +205,7 @@ fn policy(facts: &Facts) -> Option<RunVerdict> {
     Some(
         RunVerdict::fail(
             Code::ActionsPolicy,
-            "the organization allows no self-hosted runners",
+            "the organization does not allow self-hosted runners",
             fix,
         )
         .with(evidence),
@@ -223,13 +222,13 @@ fn larger_runner(facts: &Facts, job: &Job) -> Option<RunVerdict> {
     if runner.status == "Ready" {
         return Some(github_side::unexplained(
             facts,
-            "the larger runner is ready, and GitHub does not give it the job",
+            "the larger runner is ready, and GitHub does not assign the job to it",
         ));
     }
     let owner = &facts.repo.as_ref().ok()?.owner;
     let fix = Fix::visit(
         format!("https://{}/organizations/{owner}/settings/actions/runners", facts.place.host()),
-        "look at the larger runner",
+        "check the larger runner",
     );
     let evidence = [
         Evidence::foreign("hosted runner", &runner.name),
@@ -238,7 +237,7 @@ fn larger_runner(facts: &Facts, job: &Job) -> Option<RunVerdict> {
     Some(
         RunVerdict::fail(
             Code::ActionsRunnerOffline,
-            "the larger runner that carries the label is not ready",
+            "the larger runner with the label is not ready",
             fix,
         )
         .with(evidence)

@@ -1,4 +1,4 @@
-//! One run: the nearest of the causes that its jobs show.
+//! One run: the most likely of the causes that its jobs show.
 
 use jiff::SignedDuration;
 
@@ -27,7 +27,7 @@ pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
     verdict.map(|verdict| verdict.with(about(facts, looked)))
 }
 
-/// What the run says of itself.
+/// The run, its state and its address.
 fn about(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
     let run = &looked.run;
     let state = if run.is_finished() { &run.conclusion } else { &run.status };
@@ -90,7 +90,7 @@ fn without_jobs(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
     }
     let id = run.id.to_string();
     let argv = gh(facts, &["run", "cancel", &id]);
-    let message = "cancel the run and push a new commit; what an incident left behind never starts. Where that answers 409: \
+    let message = "cancel the run and push a new commit: a run that an incident left behind never starts. Where that answers 409: \
                `gh api --method POST` with the run's `force-cancel`; else give GitHub's support the run id";
     let summary = "the run is queued and has no jobs: an incident at GitHub left it behind";
     Some(
@@ -122,7 +122,7 @@ fn concurrency(facts: &Facts, looked: &Looked) -> RunVerdict {
             gh(facts, &["run", "cancel", &id]),
             format!("wait until run {run} has ended, or cancel it"),
         );
-        let phantom = "if the holder has ended already, rename the group: GitHub sometimes keeps a cancelled one";
+        let phantom = "if the holder has ended, rename the group: GitHub sometimes keeps a cancelled run in it";
         return RunVerdict::warn(
             code,
             format!("it waits for run {run}, which holds its concurrency group"),
@@ -134,8 +134,8 @@ fn concurrency(facts: &Facts, looked: &Looked) -> RunVerdict {
             Evidence::new("note", phantom),
         ]);
     }
-    // GHES has no such question; the newest run of the same workflow that is under way is the
-    // likely holder
+    // GHES has no such endpoint; the newest run in progress of the same workflow is the likely
+    // holder
     let page = facts.runs.as_ref().ok();
     let likely = page.into_iter().flat_map(|page| &page.items).find(|other| {
         other.id != looked.run.id
@@ -165,7 +165,7 @@ fn environment(facts: &Facts, looked: &Looked) -> RunVerdict {
     let pending = match &looked.deployments {
         Some(Ok(page)) => page.items.first(),
         Some(Err(refusal)) => {
-            let fix = visit("look at the run: its page names who must approve".to_owned());
+            let fix = visit("open the run: its page names who must approve".to_owned());
             let evidence = [Evidence::new("pending_deployments", refusal.to_string())];
             return RunVerdict::fail(
                 code,
@@ -177,7 +177,7 @@ fn environment(facts: &Facts, looked: &Looked) -> RunVerdict {
         None => None,
     };
     let Some(pending) = pending else {
-        let fix = visit("look at the run: its page names the rule".to_owned());
+        let fix = visit("open the run: its page names the rule".to_owned());
         return RunVerdict::fail(
             code,
             "a job waits for a protection rule that the API does not name",

@@ -59,27 +59,27 @@ impl Prism {
 
 #[test]
 fn github_knows_every_request_of_ours() {
-    // Prism has one upstream for all scenarios, so this one passes on to the scenario of the moment
+    // Prism has one upstream for all scenarios, so this one forwards to the current scenario
     let current = Arc::new(Mutex::new(String::new()));
     let upstream = Server::start({
         let current = Arc::clone(&current);
-        move |request| pass_on(&current.lock().unwrap().clone(), request)
+        move |request| forward(&current.lock().unwrap().clone(), request)
     });
     let Some(prism) = Prism::start(&upstream.url()) else {
         return skip("github_knows_every_request_of_ours", "Prism is not installed");
     };
-    let refusals = Arc::<Mutex<Vec<String>>>::default();
+    let problems = Arc::<Mutex<Vec<String>>>::default();
     let front = Server::start({
-        let (refusals, url) = (Arc::clone(&refusals), prism.url.clone());
+        let (problems, url) = (Arc::clone(&problems), prism.url.clone());
         move |request| {
-            let reply = pass_on(&url, request);
-            // its own answers, as opposed to those of the scenario
-            let is_refusal = |(name, value): &(String, String)| {
+            let reply = forward(&url, request);
+            // Prism's own answers, as opposed to those of the scenario
+            let is_problem = |(name, value): &(String, String)| {
                 name == "content-type" && value.contains("problem+json")
             };
-            if reply.headers.iter().any(is_refusal) {
+            if reply.headers.iter().any(is_problem) {
                 let body = String::from_utf8_lossy(&reply.body).into_owned();
-                refusals.lock().unwrap().push(format!("{}: {body}", request.target));
+                problems.lock().unwrap().push(format!("{}: {body}", request.target));
             }
             reply
         }
@@ -95,15 +95,15 @@ fn github_knows_every_request_of_ours() {
             }),
         );
         count += 1;
-        let refused = std::mem::take(&mut *refusals.lock().unwrap());
-        failures.extend(refused.into_iter().map(|text| format!("{}: {text}", scenario.name)));
+        let reported = std::mem::take(&mut *problems.lock().unwrap());
+        failures.extend(reported.into_iter().map(|text| format!("{}: {text}", scenario.name)));
         failures.extend(played.check(scenario));
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     let _ = std::io::stderr().write_all(format!("{count} scenarios through Prism\n").as_bytes());
 }
 
-fn pass_on(to: &str, request: &Request) -> Reply {
+fn forward(to: &str, request: &Request) -> Reply {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)

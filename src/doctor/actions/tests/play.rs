@@ -14,7 +14,7 @@ use crate::github_rig::scenario::{SHA, Scenario, TOKEN};
 use crate::github_rig::server::Server;
 use crate::home::Home;
 
-/// Runs the checks; through `proxy`, if that is in front of the server.
+/// Runs the checks; through `proxy`, where one is between the client and the server.
 pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> Played {
     let (api, status) = (Server::start(scenario.api(SHA)), Server::start(scenario.status_page()));
     let folder = tempfile::tempdir().unwrap();
