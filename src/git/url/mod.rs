@@ -48,9 +48,9 @@ pub enum Problem {
     Empty,
     #[error("is longer than {LONGEST} bytes")]
     TooLong,
-    #[error("holds a control character")]
+    #[error("contains a control character")]
     ControlCharacter,
-    #[error("holds a backslash; git paths are written with `/`")]
+    #[error("contains a backslash; git paths are written with `/`")]
     Backslash,
     #[error("has a query or a fragment; write the clone URL alone")]
     Query,
@@ -168,7 +168,6 @@ pub struct GitUrl {
     repository: Result<Repository, Problem>,
     port_in_path: Option<u16>,
     credential: bool,
-    canonical: bool,
     shown: String,
     without_credential: String,
 }
@@ -185,7 +184,6 @@ impl GitUrl {
             transport,
             port_in_path,
             credential: redact::has_credential(raw),
-            canonical: repository.as_ref().is_ok_and(|repository| repository.to_ssh() == raw),
             shown: redact(raw),
             without_credential: redact::without_credential(raw),
             repository,
@@ -216,12 +214,6 @@ impl GitUrl {
     /// The same remote less the credential in it; as written where there is none.
     pub fn without_credential(&self) -> &str {
         &self.without_credential
-    }
-
-    /// Whether it is written exactly as [`Repository::to_ssh`] writes it.
-    #[cfg(test)]
-    pub fn is_canonical_ssh(&self) -> bool {
-        self.canonical
     }
 
     /// How git calls ssh for it: host, port and path as they are written. `None`: it does not, as
