@@ -1,5 +1,5 @@
-//! Is my parent, an ssh, about exactly this repository? Asked by `Match exec` in our ssh_config, of
-//! every key in turn. Errors answer no: ssh then goes on as if we were not there.
+//! Whether the parent process, an ssh, is about exactly this repository. `Match exec` in our
+//! ssh_config asks it for each key in turn. Errors answer no: ssh then ignores our block.
 
 use std::path::Path;
 
@@ -10,7 +10,8 @@ use crate::git::url::{Repository, remote_command_repository};
 const WITH_ARGUMENT: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";
 const ROUTES_CAP: usize = 1 << 20;
 
-/// The route of the trial whether `Match exec` works at all; no repository's, which are hex digits.
+/// The route with which apply tests whether `Match exec` works at all. A repository's are hex
+/// digits.
 pub const PROBE: &str = "probe";
 pub const PROBE_HOST: &str = "probe.pushready.invalid";
 pub const PROBE_COMMAND: &str = "git-upload-pack 'pushready/probe.git'";
@@ -56,7 +57,7 @@ fn is_about(words: &[&str], routes: &str, id: &str) -> bool {
     let Some((_, asked)) = remote_command_repository(&invocation.command) else { return false };
     let same_port = match (port.parse::<u16>().ok(), invocation.port) {
         (Some(port), Some(asked)) => port == asked,
-        // without `-p` the port may stand in the configuration; without a declared port any will do
+        // without `-p` the configuration may name the port; without a declared port any is right
         _ => true,
     };
     same_port && asked.eq_ignore_ascii_case(path)
@@ -67,8 +68,9 @@ struct Invocation<'a> {
     command: Vec<&'a str>,
 }
 
-/// Takes an ssh command line apart as its getopt loop does: options may stand before and after the
-/// destination.
+/// Splits an ssh command line as ssh's getopt loop does: options may come before and after the
+/// destination, and of a port given twice, in whichever form, the first counts (ssh.c `main`,
+/// readconf.c).
 fn invocation<'a>(words: &[&'a str]) -> Option<Invocation<'a>> {
     let mut words = words.iter().copied().skip(1);
     let mut destination = None;
@@ -88,8 +90,8 @@ fn invocation<'a>(words: &[&'a str]) -> Option<Invocation<'a>> {
                     None => words.next()?,
                 };
                 match letters.as_bytes().get(at) {
-                    Some(b'p') => port = argument.parse().ok(),
-                    Some(b'o') => port = option_port(argument).or(port),
+                    Some(b'p') => port = port.or_else(|| argument.parse().ok()),
+                    Some(b'o') => port = port.or_else(|| option_port(argument)),
                     _ => {}
                 }
             }
@@ -106,9 +108,13 @@ fn invocation<'a>(words: &[&'a str]) -> Option<Invocation<'a>> {
     None
 }
 
+/// The port of `-o Port=N`, which ssh reads as a line of its configuration: blanks, one `=`,
+/// quotes.
 fn option_port(option: &str) -> Option<u16> {
-    let (name, value) = option.split_once(['=', ' '])?;
-    name.trim().eq_ignore_ascii_case("port").then(|| value.trim().parse().ok())?
+    let option = option.trim_start();
+    let (name, value) = option.split_at(option.find(['=', ' ', '\t'])?);
+    let value = value.trim().trim_start_matches('=').trim().trim_matches('"');
+    name.eq_ignore_ascii_case("port").then(|| value.parse().ok())?
 }
 
 fn url_port(destination: &str) -> Option<u16> {
@@ -205,19 +211,57 @@ mod tests {
     }
 
     #[test]
-    fn the_trial_is_answered() {
+    fn the_probe_of_apply_is_answered() {
         let probe = ["ssh", "-F", "c", "-G", &format!("git@{PROBE_HOST}"), PROBE_COMMAND];
         assert!(is_about(&probe, PROBE_ROUTE, PROBE));
     }
 
     #[test]
-    fn a_declared_port_tells_servers_on_one_host_apart() {
+    fn a_declared_port_distinguishes_servers_on_one_host() {
         let command = "git-upload-pack '/prj/r.git'";
         assert!(asks("cc", &["ssh", "-p", "7999", "git@ghe.corp", command]));
         assert!(asks("cc", &["ssh", "-oPort=7999", "git@ghe.corp", command]));
         assert!(asks("cc", &["ssh", "git@ghe.corp", command]));
         assert!(!asks("cc", &["ssh", "-p7998", "git@ghe.corp", command]));
         assert!(!asks("cc", &["ssh", "ssh://git@ghe.corp:22", command]));
+    }
+
+    /// Each command line, and the port that ssh takes of it.
+    const PORTS: &[(&[&str], Option<u16>)] = &[
+        (&["h"], None),
+        (&["-p", "1", "h"], Some(1)),
+        (&["-p", "1", "-p", "2", "h"], Some(1)),
+        (&["-p1", "h", "-p2"], Some(1)),
+        (&["-o", "Port=2", "-p", "1", "h"], Some(2)),
+        (&["-p", "1", "-o", "Port=2", "h"], Some(1)),
+        (&["-oPort=2", "-oPort=3", "h"], Some(2)),
+        (&["-o", "port 5", "h"], Some(5)),
+        (&["-o", " Port = 5", "h"], Some(5)),
+        (&["-o", "Port=\"5\"", "h"], Some(5)),
+        (&["-p", "3", "ssh://h:4"], Some(3)),
+        (&["ssh://h:4", "-p", "3"], Some(4)),
+        (&["ssh://git@h:4", "-o", "Port=3"], Some(4)),
+    ];
+
+    #[test]
+    fn the_first_port_counts() {
+        for (arguments, port) in PORTS {
+            let words = [&["ssh"], *arguments, &["git-upload-pack 'o/r'"]].concat();
+            let invocation = invocation(&words).unwrap_or_else(|| panic!("{words:?}"));
+            assert_eq!(invocation.port, *port, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn the_installed_ssh_takes_the_same_port() {
+        for (arguments, port) in PORTS {
+            let mut ssh = std::process::Command::new("ssh");
+            ssh.args(["-F", "none", "-G"]).args(*arguments);
+            let output = ssh.output().unwrap();
+            let config = String::from_utf8(output.stdout).unwrap();
+            let found = config.lines().find_map(|line| line.strip_prefix("port ")?.parse().ok());
+            assert_eq!(found, Some(port.unwrap_or(22)), "{arguments:?}");
+        }
     }
 
     proptest! {

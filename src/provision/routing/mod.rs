@@ -314,4 +314,19 @@ mod tests {
         }
         assert_eq!(PINNED.lines().count(), 20);
     }
+
+    /// A routed name without a pinned key is refused by ssh without a terminal. Bitbucket does not
+    /// publish the host keys of its address for port 443.
+    #[test]
+    fn every_routed_name_of_a_public_forge_is_pinned() {
+        for host in ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"] {
+            let repository = Repository::parse_declared(&format!("{host}/o/r")).unwrap();
+            let names = repository.ssh_hosts();
+            assert!(names.contains(&&*format!("www.{host}")), "{names:?}");
+            for name in names {
+                let is_pinned = Pins::is_pinned(PINNED, &repository, name, None);
+                assert_eq!(is_pinned, name != "altssh.bitbucket.org", "{name}");
+            }
+        }
+    }
 }
