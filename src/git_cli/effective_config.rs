@@ -57,6 +57,19 @@ impl EffectiveConfig {
         Self(values)
     }
 
+    /// Whether a value counts here that does not count in `other`, less the URLs of remotes.
+    pub fn has_more_than(&self, other: &Self) -> bool {
+        let is_url = |value: &ConfigValue| {
+            let name = value.key.strip_prefix("remote.").and_then(|key| key.rsplit_once('.'));
+            name.is_some_and(|(_, name)| matches!(name, "url" | "pushurl"))
+        };
+        let mut others: Vec<&ConfigValue> = other.0.iter().collect();
+        self.0.iter().filter(|value| !is_url(value)).any(|value| {
+            let same = others.iter().position(|other| *other == value);
+            same.map(|at| others.swap_remove(at)).is_none()
+        })
+    }
+
     pub fn last(&self, key: &str) -> Option<&ConfigValue> {
         self.0.iter().rev().find(|value| value.key == key)
     }
@@ -131,6 +144,23 @@ mod tests {
         let without_value = parse(&[["global", "file:/h/.gitconfig", "core.sshcommand"]]);
         assert_eq!(without_value.ssh_command(), Some((false, None)));
         assert_eq!(parse(&[]).ssh_command(), None);
+    }
+
+    #[test]
+    fn a_value_that_counts_in_one_alone_is_found() {
+        let own = |url| ["local", "file:/c", url];
+        let name = ["global", "file:/h/a", "user.name\nA"];
+        let included = [own("remote.o.url\nhttps://h/o/r"), name];
+        let not_included = [own("remote.o.url\ngit@h:o/r.git")];
+        for (one, other, expected) in [
+            (&included[..], &not_included[..], true),
+            (&not_included, &included, false),
+            (&included, &[name], false),
+            (&[name, name], &[name], true),
+            (&[name], &[["global", "file:/h/b", "user.name\nA"]], true),
+        ] {
+            assert_eq!(parse(one).has_more_than(&parse(other)), expected, "{one:?} {other:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod config_error;
 pub mod effective_config;
 pub mod remotes;
 pub mod scratch;
+pub mod trial;
 
 use std::path::Path;
 use std::process::Command;

@@ -141,10 +141,14 @@ pub fn desired(context: &Context) -> Result<Provision> {
     let mut notes = context.settings.warnings.clone();
     let mut keys = deploy_keys::provision(context, &mut desired);
     let mut items = std::mem::take(&mut keys.items);
-    let routing = routing::provision(context, &desired, &keys.routed, &mut notes)?;
+    let mut of_clones = Vec::new();
+    let clones = remotes::observe(context, &desired, &keys.routed, &mut of_clones);
+    let stored: Vec<_> = clones.iter().flat_map(|clone| clone.stored.clone()).collect();
+    let routing = routing::provision(context, &desired, &keys.routed, &stored, &mut notes)?;
     items.extend(routing.items);
     items.extend(logins(context, &mut desired));
-    items.extend(remotes::provision(context, &desired, &keys, &routing.in_force, &mut notes));
+    notes.extend(of_clones);
+    items.extend(remotes::provision(context, &keys, clones, &routing.in_force));
     if context.settings.claude_created.is_some()
         && desired.claude.is_none()
         && !context.settings.refused.iter().any(|refused| refused.item == Subject::Claude)

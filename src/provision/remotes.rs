@@ -1,6 +1,11 @@
 //! Clones that are there already: which remotes of theirs belong to repositories that have a key.
+//!
+//! A remote's URL stays where something reads it in the clone's configuration: git's rules send it
+//! over SSH all the same.
 
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::deploy_keys::Keys;
 use super::routing::InForce;
@@ -8,31 +13,36 @@ use super::{Context, Item, counted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::config::Malformed;
-use crate::git::url::{GitUrl, Repository, Transport, redact};
-use crate::git_cli::clones;
+use crate::git::url::{GitUrl, Repository, StoredUrl, Transport, redact};
 use crate::git_cli::config_error::{ConfigError, Scope};
+use crate::git_cli::effective_config::EffectiveConfig;
+use crate::git_cli::trial::Trial;
+use crate::git_cli::{Place, clones};
 use crate::home::Home;
 use crate::resource::entry::EntryId;
-use crate::resource::file::{self, Content, Kind};
+use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
-use crate::resource::{Edit, Resource, Target, Undo, remote};
+use crate::resource::{Bytes, Edit, Resource, Target, Undo, remote};
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 
+const DEADLINE: Duration = Duration::from_secs(5);
+
 pub fn provision(
     context: &Context,
-    desired: &Desired,
     Keys { routed, dropped, .. }: &Keys,
+    clones: Vec<Clone>,
     in_force: &InForce,
-    notes: &mut Vec<String>,
 ) -> Vec<Item> {
-    let restored = restored(context, dropped);
-    let clones = if routed.is_empty() { Vec::new() } else { observe(context, desired, notes) };
+    let mut restored = restored(context, dropped);
     let judged: Vec<_> = clones
         .into_iter()
-        .map(|Clone { config, content }| {
+        .map(|Clone { config, content, stored, back }| {
+            if !back.is_empty() {
+                restored.push(resource(config.clone(), Vec::new(), back));
+            }
             let judged = content.and_then(|content| {
-                judge(&content.bytes, routed, in_force)
+                judge(&content, routed, !stored.is_empty(), in_force)
                     .map_err(|malformed| ConfigError::in_file(&config, malformed.line))
             });
             (config, judged)
@@ -42,12 +52,25 @@ pub fn provision(
 }
 
 /// The configuration of a clone, or what git has against it.
-struct Clone {
+pub struct Clone {
     config: PathBuf,
-    content: Result<Content, ConfigError>,
+    /// As it is, or, where URLs stay, as it was before an earlier apply.
+    content: Result<Bytes, ConfigError>,
+    /// The URLs of repositories with a key that stay, because something reads them.
+    pub stored: Vec<StoredUrl>,
+    /// What an earlier apply has written in the place of some of them.
+    back: Vec<remote::WrittenUrl>,
 }
 
-fn observe(context: &Context, desired: &Desired, notes: &mut Vec<String>) -> Vec<Clone> {
+pub fn observe(
+    context: &Context,
+    desired: &Desired,
+    routed: &[Repository],
+    notes: &mut Vec<String>,
+) -> Vec<Clone> {
+    if routed.is_empty() {
+        return Vec::new();
+    }
     let home = context.home;
     let search = clones::search(&desired.roots(home));
     let absent = desired.remotes_roots.iter().filter(|root| !root.is_dir());
@@ -64,6 +87,10 @@ fn observe(context: &Context, desired: &Desired, notes: &mut Vec<String>) -> Vec
             clones::BUDGET.as_secs()
         ));
     }
+    let has_conditions = LazyCell::new(|| {
+        let everywhere = EffectiveConfig::ask(Place::Outside, DEADLINE);
+        everywhere.under("includeif.").next().is_some()
+    });
     let mut found = Vec::new();
     for config in search.configs {
         if config.to_str().is_none() {
@@ -72,15 +99,67 @@ fn observe(context: &Context, desired: &Desired, notes: &mut Vec<String>) -> Vec
             continue;
         }
         let content = match file::observe(&config, Kind::Shared) {
-            Ok(Some(content)) => Ok(content),
+            Ok(Some(content)) => Ok(content.bytes),
             _ => match ConfigError::blocking_at(home, &config) {
                 Some(config_error) => Err(config_error),
                 None => continue,
             },
         };
-        found.push(Clone { config, content });
+        let (stored, back) = (Vec::new(), Vec::new());
+        let mut clone = Clone { config, content, stored, back };
+        clone.keep_what_is_read(context, routed, || *has_conditions);
+        found.push(clone);
     }
     found
+}
+
+impl Clone {
+    /// Finds out whether something reads the URLs, as they are before any apply.
+    fn keep_what_is_read(
+        &mut self,
+        context: &Context,
+        routed: &[Repository],
+        has_conditions: impl Fn() -> bool,
+    ) {
+        let Ok(now) = &self.content else { return };
+        let entry = context.receipt.and_then(|it| it.entries.get(&EntryId::remotes(&self.config)));
+        let written = match entry.map(|entry| &entry.undo) {
+            Some(Undo::Remotes { urls }) => &**urls,
+            _ => &[],
+        };
+        let Ok((before, _)) = remote::unset(now, written) else { return };
+        let Ok(judged) = judge(&before, routed, false, &InForce::default()) else { return };
+        let Ok((after, _)) = remote::set(&before, &judged.exchanges) else { return };
+        let has_conditions = || may_include(&before) || has_conditions();
+        if before == after || !(has_conditions() && is_read(&self.config, &before, &after)) {
+            return;
+        }
+        let stored = judged.exchanges.into_iter().filter_map(|exchange| {
+            let repository = keyed(&GitUrl::parse(&exchange.from).ok()?, routed)?.clone();
+            Some(StoredUrl { repository, url: exchange.from })
+        });
+        self.stored = stored.collect();
+        if before != **now {
+            let ours = |url: &&remote::WrittenUrl| routed.iter().any(|it| it.to_ssh() == url.wrote);
+            self.back = written.iter().filter(ours).cloned().collect();
+            self.content = Ok(before.into());
+        }
+    }
+}
+
+/// Whether a configuration names files that may have conditions, or has some itself.
+fn may_include(config: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(config).to_lowercase();
+    text.contains("[include") || text.contains("worktreeconfig")
+}
+
+/// Whether git loses a value when a clone's configuration is exchanged: a condition
+/// (`includeIf "hasconfig:remote.*.url:..."`) reads a URL. What a condition adds for the URL of SSH
+/// is what its author wants for that.
+fn is_read(config: &Path, before: &[u8], after: &[u8]) -> bool {
+    let Some(trial) = config.parent().and_then(Trial::new) else { return false };
+    let Some(before) = trial.effective(before, DEADLINE) else { return false };
+    trial.effective(after, DEADLINE).is_none_or(|after| before.has_more_than(&after))
 }
 
 /// What is to be said and done about one configuration; URLs are shown without their credentials.
@@ -109,8 +188,14 @@ struct Reversed {
     to: String,
 }
 
-/// Which URLs of one configuration are to be exchanged, and which are at fault. Pure.
-fn judge(config: &[u8], routed: &[Repository], in_force: &InForce) -> Result<Judged, Malformed> {
+/// Which URLs of one configuration are to be exchanged, unless they stay, and which are at fault.
+/// Pure.
+fn judge(
+    config: &[u8],
+    routed: &[Repository],
+    stay: bool,
+    in_force: &InForce,
+) -> Result<Judged, Malformed> {
     let mut judged = Judged::default();
     for variable in remote::urls(config)? {
         let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };
@@ -120,7 +205,7 @@ fn judge(config: &[u8], routed: &[Repository], in_force: &InForce) -> Result<Jud
         }
         let over_the_web =
             matches!(url.transport(), Transport::Https | Transport::Http | Transport::Git);
-        let exchanged = keyed(&url, routed).filter(|_| over_the_web);
+        let exchanged = keyed(&url, routed).filter(|_| over_the_web && !stay);
         if url.has_credential() {
             judged.leaks.push(Leak { url: url.to_string(), removed: exchanged.is_some() });
         }
@@ -136,7 +221,7 @@ fn judge(config: &[u8], routed: &[Repository], in_force: &InForce) -> Result<Jud
             });
         }
     }
-    judged.reversed = reversed(config, routed, in_force)?;
+    judged.reversed = reversed(config, routed, stay, in_force)?;
     Ok(judged)
 }
 
@@ -150,6 +235,7 @@ fn keyed<'a>(url: &GitUrl, routed: &'a [Repository]) -> Option<&'a Repository> {
 fn reversed(
     config: &[u8],
     routed: &[Repository],
+    stay: bool,
     in_force: &InForce,
 ) -> Result<Option<Reversed>, Malformed> {
     let of_clone = InForce::of(config);
@@ -160,7 +246,7 @@ fn reversed(
     Ok(urls.find_map(|variable| {
         let url = GitUrl::parse(&variable.value?).ok()?;
         let repository = keyed(&url, routed)?;
-        let remote = if url.transport().is_ssh() {
+        let remote = if url.transport().is_ssh() || stay {
             url.without_credential().to_owned()
         } else {
             repository.to_ssh()
@@ -207,7 +293,7 @@ fn items(
             say.push(format!("switched {} to SSH ({clones})", counted(switched, "remote")));
         }
         if restores {
-            say.push("restored the remotes of repositories without a key".to_owned());
+            say.push("restored remotes as they were".to_owned());
         }
         items.push(Item::ready(Subject::Remotes, say.join("; "), resources));
     }
@@ -310,7 +396,7 @@ mod tests {
     fn judged(text: &str) -> Judged {
         let routed = ["o/app", "ssh://git@git.corp:2222/o/lib"];
         let routed = routed.map(|name| Repository::parse_declared(name).unwrap());
-        judge(text.as_bytes(), &routed, &InForce::default()).unwrap()
+        judge(text.as_bytes(), &routed, false, &InForce::default()).unwrap()
     }
 
     #[test]
@@ -384,7 +470,8 @@ mod tests {
 
     #[test]
     fn a_configuration_that_does_not_parse_names_its_line() {
-        let malformed = judge(b"[core]\n\tbare = false\n[remote \"x\n", &[], &InForce::default());
+        let malformed =
+            judge(b"[core]\n\tbare = false\n[remote \"x\n", &[], false, &InForce::default());
         assert_eq!(malformed.unwrap_err().line, 3);
     }
 }

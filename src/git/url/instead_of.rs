@@ -80,11 +80,19 @@ pub enum Direction {
     Push,
 }
 
+/// A URL over the web that a clone keeps for a repository with a key: only rules send it over SSH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredUrl {
+    pub repository: Repository,
+    pub url: String,
+}
+
 /// The rules for all repositories that have a key. They are made together, since a guard of one
 /// (`o/app`, with a `2` after it) may be the prefix of another (`o/app2`). `user_rules` are those
-/// in force without ours.
+/// in force without ours. What is `stored` has its rules whatever they cost.
 pub fn instead_of_rules<'a>(
     repositories: impl IntoIterator<Item = &'a Repository>,
+    stored: &[StoredUrl],
     user_rules: &[Rule],
     route: Route,
     direction: Direction,
@@ -106,8 +114,14 @@ pub fn instead_of_rules<'a>(
     let mut covered = BTreeSet::new();
     let mut bases: BTreeMap<String, String> = BTreeMap::new();
     for repository in repositories {
-        let unruled = unruled.get(repository.host());
-        for Wanted { prefix, base, is_ssh } in wanted(repository, unruled.is_none(), route) {
+        let stored: Vec<&str> = stored
+            .iter()
+            .filter(|stored| stored.repository == *repository)
+            .map(|stored| &*stored.url)
+            .collect();
+        let unruled = unruled.get(repository.host()).filter(|_| stored.is_empty());
+        let wanted = wanted(repository, &stored, unruled.is_none(), route);
+        for Wanted { prefix, base, is_ssh } in wanted {
             if !is_ssh && unruled == Some(&Unruled::All) {
                 continue;
             }
@@ -201,7 +215,7 @@ fn judge(
     }
 }
 
-fn wanted(repository: &Repository, bare: bool, route: Route) -> Vec<Wanted> {
+fn wanted(repository: &Repository, stored: &[&str], bare: bool, route: Route) -> Vec<Wanted> {
     let suffixless = forge::is_suffixless(repository.host());
     let mut wanted = Vec::new();
     let mut add = |url: &str, is_ssh: bool, base: &dyn Fn(&str) -> String| {
@@ -213,7 +227,16 @@ fn wanted(repository: &Repository, bare: bool, route: Route) -> Vec<Wanted> {
             wanted.push(Wanted { prefix: format!("{url}.git"), base: base(".git"), is_ssh });
         }
     };
-    for url in repository.https_urls() {
+    let mut urls = repository.https_urls();
+    for url in stored {
+        let url = url.strip_suffix('/').unwrap_or(url);
+        let url = url.strip_suffix(".git").unwrap_or(url);
+        // a rule is a line in a file, where no credential may be
+        if !urls.iter().any(|known| known == url) && !redact::has_credential(url) {
+            urls.push(url.to_owned());
+        }
+    }
+    for url in urls {
         add(&url, false, &|_| match route {
             Route::Canonical => repository.to_ssh(),
             Route::Alias => repository.to_alias(),

@@ -11,7 +11,9 @@ mod repository;
 
 use std::fmt;
 
-pub use instead_of::{Covered, Direction, Route, Rule, Unruled, instead_of_rules, rewrite};
+pub use instead_of::{
+    Covered, Direction, Route, Rule, StoredUrl, Unruled, instead_of_rules, rewrite,
+};
 pub use redact::redact;
 pub use remote_command::remote_command_repository;
 pub use repository::Repository;

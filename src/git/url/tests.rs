@@ -460,7 +460,7 @@ fn of_equal_matches_git_takes_the_base_named_first() {
 #[test]
 fn neighbours_keep_their_urls() {
     let app = declared("o/app");
-    let ours = instead_of_rules([&app], &[], Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&app], &[], &[], Route::Canonical, Direction::Both);
     assert!(ours.covered.is_empty());
     for own in ["https://github.com/o/app", "https://github.com/o/app.git"] {
         assert_eq!(effective(&[], &ours, own), app.to_ssh());
@@ -483,7 +483,7 @@ fn neighbours_keep_their_urls() {
         assert_eq!(effective(&[], &ours, &neighbour), neighbour);
     }
     let azure = declared("dev.azure.com/org/p/_git/r");
-    let ours = instead_of_rules([&azure], &[], Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&azure], &[], &[], Route::Canonical, Direction::Both);
     assert_eq!(effective(&[], &ours, "https://org@dev.azure.com/org/p/_git/r"), azure.to_ssh());
     for neighbour in
         ["https://dev.azure.com/org/p/_git/r%20two", "https://dev.azure.com/org/p/_git/r.git"]
@@ -496,7 +496,7 @@ fn neighbours_keep_their_urls() {
 fn keyed_neighbours_work_together() {
     let names = ["app", "app-two", "app2", "app2x", "app.js", "app.gitx", "ap"];
     let repositories = names.map(|name| declared(&format!("o/{name}")));
-    let ours = instead_of_rules(&repositories, &[], Route::Canonical, Direction::Both);
+    let ours = instead_of_rules(&repositories, &[], &[], Route::Canonical, Direction::Both);
     for repository in &repositories {
         for own in [
             repository.https_urls().remove(0),
@@ -515,7 +515,7 @@ fn keyed_neighbours_work_together() {
 fn the_users_own_rules_win_and_are_reported() {
     let app = declared("o/app");
     let all = [rule("git@github.com:", "https://github.com/")];
-    let ours = instead_of_rules([&app], &all, Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&app], &[], &all, Route::Canonical, Direction::Both);
     assert_eq!(ours.to_write, []);
     assert_eq!(
         ours.covered,
@@ -534,7 +534,7 @@ fn the_users_own_rules_win_and_are_reported() {
     );
     // a rule on what would be a guard
     let user = [rule("https://mirror/", "https://github.com/o/app.")];
-    let ours = instead_of_rules([&app], &user, Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&app], &[], &user, Route::Canonical, Direction::Both);
     assert_eq!(ours.covered.len(), 1);
     assert_eq!(effective(&user, &ours, "https://github.com/o/app.js"), "https://mirror/js");
     assert_eq!(effective(&user, &ours, "https://github.com/o/app"), app.to_ssh());
@@ -545,7 +545,7 @@ fn the_users_own_rules_win_and_are_reported() {
 fn a_reverse_rule_is_defeated_for_keyed_repositories_alone() {
     let app = declared("o/app");
     let user = [rule("https://github.com/", "git@github.com:")];
-    let ours = instead_of_rules([&app], &user, Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&app], &[], &user, Route::Canonical, Direction::Both);
     assert_eq!(ours.covered, []);
     for own in ["git@github.com:o/app", "git@github.com:o/app.git"] {
         assert_eq!(effective(&user, &ours, own), own);
@@ -569,7 +569,7 @@ fn a_reverse_rule_that_cannot_be_defeated_is_reported_without_its_credential() {
     ];
     for user in [&with_token[..], &same] {
         for route in [Route::Canonical, Route::Alias] {
-            let ours = instead_of_rules([&app], user, route, Direction::Both);
+            let ours = instead_of_rules([&app], &[], user, route, Direction::Both);
             let reversed = ours.covered.iter().filter(|covered| covered.reversed);
             let reversed: Vec<_> = reversed.map(|covered| &*covered.prefix).collect();
             for prefix in ["git@github.com:o/app", "git@github.com:o/app.git"] {
@@ -579,7 +579,7 @@ fn a_reverse_rule_that_cannot_be_defeated_is_reported_without_its_credential() {
         }
     }
     let covering = [rule(&token, "https://github.com/")];
-    let ours = instead_of_rules([&app], &covering, Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&app], &[], &covering, Route::Canonical, Direction::Both);
     assert!(ours.covered.len() == 2 && !format!("{ours:?}").contains(TOKEN), "{ours:?}");
 }
 
@@ -587,14 +587,14 @@ fn a_reverse_rule_that_cannot_be_defeated_is_reported_without_its_credential() {
 fn what_leads_over_ssh_to_the_same_repository_is_left_alone() {
     let user = [rule("ssh://git@ssh.github.com:443/", "git@github.com:")];
     let app = declared("o/app");
-    let ours = instead_of_rules([&app], &user, Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&app], &[], &user, Route::Canonical, Direction::Both);
     assert_eq!(ours.covered, []);
     assert_eq!(
         effective(&user, &ours, "git@github.com:o/app.git"),
         "ssh://git@ssh.github.com:443/o/app.git"
     );
     let mirrored = [rule("git@mirror.corp:", "git@github.com:")];
-    let ours = instead_of_rules([&app], &mirrored, Route::Canonical, Direction::Both);
+    let ours = instead_of_rules([&app], &[], &mirrored, Route::Canonical, Direction::Both);
     assert_eq!(
         effective(&mirrored, &ours, "git@github.com:o/app.git"),
         "git@mirror.corp:o/app.git"
@@ -608,7 +608,7 @@ fn an_alias_takes_every_spelling_and_no_neighbour() {
     let host = |name: &str| format!("{}.{name}.pushready.invalid", app.id());
     let user = [rule("git@github.com:", "https://github.com/")];
     for user in [&[][..], &user] {
-        let ours = instead_of_rules([&app], user, Route::Alias, Direction::Both);
+        let ours = instead_of_rules([&app], &[], user, Route::Alias, Direction::Both);
         for (url, alias) in [
             ("https://github.com/o/app", format!("git@{}:o/app.git", host("github.com"))),
             ("git@github.com:o/app.git", format!("git@{}:o/app.git", host("github.com"))),
@@ -629,7 +629,7 @@ fn an_alias_takes_every_spelling_and_no_neighbour() {
         }
     }
     let gitea = declared("ssh://gitea@git.corp:2222/o/r");
-    let ours = instead_of_rules([&gitea], &[], Route::Alias, Direction::Both);
+    let ours = instead_of_rules([&gitea], &[], &[], Route::Alias, Direction::Both);
     let alias = format!("ssh://gitea@{}:2222/o/r.git", gitea.alias("git.corp"));
     assert_eq!(effective(&[], &ours, "ssh://gitea@git.corp:2222/o/r.git"), alias);
     assert_eq!(effective(&[], &ours, "https://git.corp/o/r"), alias);
@@ -642,6 +642,7 @@ fn above_ten_keys_a_host_only_the_suffixed_form_is_written() {
     let effective_of = |count: usize, url: &str| {
         let ours = instead_of_rules(
             repositories.iter().take(count).chain([&other]),
+            &[],
             &[],
             Route::Canonical,
             Direction::Both,
@@ -661,6 +662,7 @@ fn above_a_hundred_keys_a_host_the_rules_would_cost_more_than_they_save() {
     let of = |count: usize, route: Route| {
         instead_of_rules(
             repositories.iter().take(count).chain([&other]),
+            &[],
             &[],
             route,
             Direction::Both,
@@ -829,7 +831,7 @@ proptest! {
         tail in "[azAZ09._%+-]{1,3}(\\.git)?/?",
         route in select(vec![Route::Canonical, Route::Alias]),
     ) {
-        let ours = instead_of_rules(&repositories, &user, route, Direction::Both);
+        let ours = instead_of_rules(&repositories, &[], &user, route, Direction::Both);
         let spellings = |repository: &Repository| {
             let ssh = repository.ssh_urls().into_iter().map(|(url, _)| url);
             repository.https_urls().into_iter().chain(ssh).collect::<Vec<_>>()
@@ -911,7 +913,7 @@ fn git_follows_the_rules_that_we_write() {
         })
         .collect();
     for route in [Route::Canonical, Route::Alias] {
-        let ours = instead_of_rules(&repositories, &user, route, Direction::Both);
+        let ours = instead_of_rules(&repositories, &[], &user, route, Direction::Both);
         let all = [&user[..], &ours.to_write].concat();
         let model: Vec<String> = urls.iter().map(|url| rewrite(&all, url)).collect();
         assert_eq!(ask_git(&all, &urls), model);

@@ -11,7 +11,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::config;
 use crate::git::url::{
-    Covered, Direction, Repository, Route, Rule, Unruled, instead_of_rules, rewrite,
+    Covered, Direction, Repository, Route, Rule, StoredUrl, Unruled, instead_of_rules, rewrite,
 };
 use crate::git_cli::Place;
 use crate::git_cli::config_error::{ConfigError, Scope};
@@ -43,7 +43,12 @@ pub struct InForce {
 }
 
 /// The rules for these repositories.
-pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
+pub fn rules(
+    home: &Home,
+    routed: &[Repository],
+    stored: &[StoredUrl],
+    method: &Method,
+) -> GitRules {
     let mut notes = Vec::new();
     let error = ConfigError::ask(home, DEADLINE);
     let blocking = error.as_ref().is_some_and(ConfigError::is_blocking);
@@ -82,8 +87,8 @@ pub fn rules(home: &Home, routed: &[Repository], method: &Method) -> GitRules {
         }
     };
     let route = if matches!(method, Method::MatchExec) { Route::Canonical } else { Route::Alias };
-    let both = instead_of_rules(routed, &user.both, route, Direction::Both);
-    let push = instead_of_rules(routed, &user.push, route, Direction::Push);
+    let both = instead_of_rules(routed, stored, &user.both, route, Direction::Both);
+    let push = instead_of_rules(routed, stored, &user.push, route, Direction::Push);
     let (reversed, covered): (Vec<_>, Vec<_>) =
         both.covered.iter().chain(&push.covered).partition(|covered| covered.reversed);
     if let Some(rule) = user_rule(&covered) {

@@ -19,7 +19,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::{Error, Result};
 use crate::git::config;
-use crate::git::url::Repository;
+use crate::git::url::{Repository, StoredUrl};
 use crate::home::Home;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
@@ -52,6 +52,7 @@ pub fn provision(
     context: &Context,
     desired: &Desired,
     routed: &[Repository],
+    stored: &[StoredUrl],
     notes: &mut Vec<String>,
 ) -> Result<Routing> {
     if is_moot(context, desired, routed) {
@@ -69,7 +70,7 @@ pub fn provision(
         Ok(_) if !routed.is_empty() => probe::method(&home.state),
         _ => Method::MatchExec,
     };
-    let rules = git::rules(home, routed, &method);
+    let rules = git::rules(home, routed, stored, &method);
     notes.extend(rules.notes);
     let ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
     let mut resources = binary(&home.state, &method)?;

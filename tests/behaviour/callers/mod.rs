@@ -3,6 +3,7 @@
 
 mod aliases;
 mod clones;
+mod conditions;
 mod programs;
 mod rules;
 
