@@ -119,10 +119,11 @@ fn examine(
         () if arguments.live => Depth::Live,
         () => Depth::Network,
     };
+    let end = start + budget(depth);
     let mut repositories: Vec<Repository> =
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
-    let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all);
+    let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all, end);
     // they are asked over the network alone
     let keyless =
         if depth == Depth::Offline { Vec::new() } else { clones.keyless(&provision.desired) };
@@ -147,9 +148,9 @@ fn examine(
         clones: &clones,
         folder,
         depth,
-        end: start + budget(depth),
+        end,
         github,
-        connections: Connections::default(),
+        connections: Connections::until(end),
         facts: Facts::default(),
     };
     let requirements = requirement::all(&provision.desired);

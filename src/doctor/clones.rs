@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::pool;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Search};
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
@@ -18,8 +19,12 @@ pub struct Clones {
     roots: Vec<PathBuf>,
     folder: Option<PathBuf>,
     all: bool,
+    /// When the whole run must have ended.
+    end: Instant,
     found: OnceLock<Search>,
     in_view: OnceLock<Vec<InView>>,
+    /// git was asked in all of those.
+    listed: OnceLock<()>,
 }
 
 /// A clone as its own configuration has it: before any rule of git's, and without what it includes.
@@ -29,6 +34,7 @@ pub struct InView {
     /// It contains the current folder.
     pub is_current: bool,
     pub urls: Vec<StoredUrl>,
+    end: Instant,
     config: OnceLock<EffectiveConfig>,
     listed: OnceLock<Said>,
 }
@@ -38,6 +44,9 @@ type Said = Result<Output, Failure>;
 /// git reads a few files for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// git starts a process for each clone.
+const AT_ONCE: usize = 8;
+
 /// One `url` or `pushurl` of a remote.
 pub struct StoredUrl {
     pub remote: String,
@@ -46,8 +55,16 @@ pub struct StoredUrl {
 }
 
 impl Clones {
-    pub fn new(roots: Vec<PathBuf>, folder: Option<PathBuf>, all: bool) -> Self {
-        Self { roots, folder, all, found: OnceLock::new(), in_view: OnceLock::new() }
+    pub fn new(roots: Vec<PathBuf>, folder: Option<PathBuf>, all: bool, end: Instant) -> Self {
+        Self {
+            roots,
+            folder,
+            all,
+            end,
+            found: OnceLock::new(),
+            in_view: OnceLock::new(),
+            listed: OnceLock::new(),
+        }
     }
 
     /// The configurations of all clones. Takes a while in a large home.
@@ -60,17 +77,34 @@ impl Clones {
             let current = self.folder.as_deref().and_then(around);
             let mut clones = Vec::new();
             if let Some((folder, config)) = &current {
-                clones.push(InView::read(folder, config, true));
+                clones.push(InView::read(folder, config, true, self.end));
             }
             let others = if self.all { &self.found().configs[..] } else { &[] };
             for config in others
                 .iter()
                 .filter(|config| current.as_ref().is_none_or(|(_, own)| own != *config))
             {
-                clones.push(InView::read(config.parent().unwrap_or(config), config, false));
+                clones.push(InView::read(
+                    config.parent().unwrap_or(config),
+                    config,
+                    false,
+                    self.end,
+                ));
             }
             clones
         })
+    }
+
+    /// The same, after git has listed the remotes of all of them: one in which git does not end
+    /// does not hold the others up.
+    pub fn listed(&self) -> &[InView] {
+        let clones = self.in_view();
+        self.listed.get_or_init(|| {
+            pool::map(AT_ONCE, clones, |clone| {
+                clone.listed();
+            });
+        });
+        clones
     }
 
     /// The repository of the clone around the current folder: its `origin`, or its only remote.
@@ -85,7 +119,7 @@ impl Clones {
     /// of what is written.
     pub fn keyless(&self, desired: &Desired) -> Vec<GitUrl> {
         let mut found: Vec<GitUrl> = Vec::new();
-        for url in self.in_view().iter().flat_map(InView::effective) {
+        for url in self.listed().iter().flat_map(InView::effective) {
             let Some(repository) = url.repository() else { continue };
             let keyed =
                 desired.repositories.iter().any(|record| is_of(&record.repository, repository));
@@ -110,7 +144,7 @@ impl Clones {
                 .filter_map(GitUrl::repository)
                 .any(|known| is_of(repository, known))
         };
-        self.in_view().iter().filter(move |clone| stored(clone) || effective(clone))
+        self.listed().iter().filter(move |clone| stored(clone) || effective(clone))
     }
 }
 
@@ -137,7 +171,7 @@ pub fn is_of(repository: &Repository, named: &Repository) -> bool {
 }
 
 impl InView {
-    fn read(folder: &Path, config: &Path, is_current: bool) -> Self {
+    fn read(folder: &Path, config: &Path, is_current: bool, end: Instant) -> Self {
         let content = file::observe(config, Kind::Shared).ok().flatten();
         let bytes = content.map(|content| content.bytes).unwrap_or_default();
         let urls = remote::urls(&bytes).into_iter().flatten().filter_map(|variable| {
@@ -147,6 +181,7 @@ impl InView {
         Self {
             folder: folder.to_owned(),
             is_current,
+            end,
             urls: urls.collect(),
             config: OnceLock::new(),
             listed: OnceLock::new(),
@@ -158,14 +193,18 @@ impl InView {
         if self.is_current { Place::AsAgent(&self.folder) } else { Place::Clone(&self.folder) }
     }
 
+    fn deadline(&self) -> Duration {
+        PATIENCE.min(self.end.saturating_duration_since(Instant::now()))
+    }
+
     /// git's effective configuration in the clone.
     pub fn config(&self) -> &EffectiveConfig {
-        self.config.get_or_init(|| EffectiveConfig::ask(self.place(), PATIENCE))
+        self.config.get_or_init(|| EffectiveConfig::ask(self.place(), self.deadline()))
     }
 
     /// What `git remote --verbose` prints in it.
     pub fn listed(&self) -> &Said {
-        self.listed.get_or_init(|| remotes::list(self.place(), PATIENCE))
+        self.listed.get_or_init(|| remotes::list(self.place(), self.deadline()))
     }
 
     /// What its remotes of this repository name for the server to run instead of `program`,

@@ -2,13 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::process::Failure;
 
 /// Servers drop connections that come faster (sshd_config(5), MaxStartups).
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
-/// Lets a few through at a time, for each host.
-#[derive(Default)]
-pub struct Connections(Mutex<BTreeMap<String, Arc<Gate>>>);
+/// Lets a few through at a time, for each host, until the end of the run.
+pub struct Connections {
+    end: Instant,
+    gates: Mutex<BTreeMap<String, Arc<Gate>>>,
+}
+
+/// The run ended before there was a free connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunEnded;
+
+impl From<RunEnded> for Failure {
+    fn from(RunEnded: RunEnded) -> Self {
+        Self::Deadline
+    }
+}
 
 #[derive(Default)]
 struct Gate {
@@ -17,30 +32,36 @@ struct Gate {
 }
 
 impl Connections {
+    pub fn until(end: Instant) -> Self {
+        Self { end, gates: Mutex::default() }
+    }
+
     /// Does `work`, which opens one connection to the host, once fewer than the limit are open.
-    pub fn to<T>(&self, host: &str, work: impl FnOnce() -> T) -> T {
-        self.gate(host).pass(work)
+    pub fn to<T>(&self, host: &str, work: impl FnOnce() -> T) -> Result<T, RunEnded> {
+        let gate = self.gate(host);
+        let _entered = gate.enter(self.end)?;
+        Ok(work())
     }
 
     fn gate(&self, host: &str) -> Arc<Gate> {
-        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(gates.entry(host.to_owned()).or_default())
     }
 }
 
 impl Gate {
-    fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
+    fn enter(&self, end: Instant) -> Result<Entered<'_>, RunEnded> {
         let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inside = self
+        let left = end.saturating_duration_since(Instant::now());
+        let (mut inside, _) = self
             .left
-            .wait_while(inside, |inside| *inside >= AT_ONCE)
+            .wait_timeout_while(inside, left, |inside| *inside >= AT_ONCE)
             .unwrap_or_else(PoisonError::into_inner);
+        if *inside >= AT_ONCE {
+            return Err(RunEnded);
+        }
         *inside += 1;
-        drop(inside);
-        let entered = Entered(self);
-        let result = work();
-        drop(entered);
-        result
+        Ok(Entered(self))
     }
 }
 
@@ -67,25 +88,31 @@ mod tests {
     fn hold(connections: &Connections, times: usize, work: &dyn Fn()) {
         match times {
             0 => work(),
-            _ => connections.to("github.com", || hold(connections, times - 1, work)),
+            _ => connections.to("github.com", || hold(connections, times - 1, work)).unwrap(),
         }
+    }
+
+    fn connections() -> Connections {
+        Connections::until(Instant::now() + Duration::from_secs(60))
     }
 
     #[test]
     fn at_most_four_connections_to_a_host_are_open() {
-        let connections = Connections::default();
+        let connections = connections();
         let (sender, entered) = mpsc::channel();
         thread::scope(|scope| {
             let fifth = || {
                 let (connections, sender) = (&connections, sender.clone());
-                scope.spawn(move || connections.to("github.com", || sender.send(()).unwrap()));
+                scope.spawn(move || {
+                    connections.to("github.com", || sender.send(()).unwrap()).unwrap();
+                });
             };
             hold(&connections, 3, &|| {
                 fifth();
                 entered.recv().unwrap();
             });
             hold(&connections, 4, &|| {
-                connections.to("gitlab.com", || ());
+                connections.to("gitlab.com", || ()).unwrap();
                 fifth();
                 // it can only be later: no time is too short for that to hold
                 assert!(
@@ -98,10 +125,19 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_gives_the_connection_back() {
-        let connections = Connections::default();
+    fn nobody_waits_longer_than_the_run() {
+        let connections = Connections::until(Instant::now());
+        hold(&connections, AT_ONCE, &|| {
+            assert_eq!(connections.to("github.com", || ()), Err(RunEnded));
+            assert_eq!(connections.to("gitlab.com", || ()), Ok(()));
+        });
+    }
+
+    #[test]
+    fn a_panic_releases_the_connection() {
+        let connections = connections();
         for _ in 0..=AT_ONCE {
-            let panicking = || connections.to("github.com", || panic!("a check"));
+            let panicking = || connections.to("github.com", || -> () { panic!("a check") });
             assert!(catch_unwind(AssertUnwindSafe(panicking)).is_err());
         }
     }

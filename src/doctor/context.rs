@@ -16,6 +16,7 @@ use crate::git_cli::Place;
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
+use crate::process::Failure;
 use crate::resource::Undo;
 use crate::resource::entry::EntryName;
 use crate::settings::Settings;
@@ -152,6 +153,19 @@ impl Context<'_> {
     /// Whether an agent's sandbox reports that there is no network (Codex sets the variable).
     pub fn sandboxed(&self) -> bool {
         self.env.get(variables::observed::CODEX_SANDBOX_NETWORK_DISABLED).is_some()
+    }
+
+    /// Whether the time of the whole run is used up.
+    pub fn has_ended(&self) -> bool {
+        Instant::now() >= self.end
+    }
+
+    /// Why a child has no output: a deadline that the end of the run cut short is not its fault.
+    pub fn reason(&self, failure: &Failure) -> String {
+        match failure {
+            Failure::Deadline if self.has_ended() => "the run ended before it did".to_owned(),
+            failure => failure.to_string(),
+        }
     }
 
     /// The time that a probe may take: its own, but no longer than what is left of the whole.

@@ -180,6 +180,12 @@ impl Judgement {
         Self { reason: Some(reason.into()), ..Self::new(Status::Unknown, summary) }
     }
 
+    /// The end of the whole run left no time for it.
+    pub fn run_ended(summary: impl Into<String>) -> Self {
+        let reason = "fewer checks at once (`--only`, `--repo`), or servers that answer faster";
+        Self { transient: true, ..Self::unknown(summary, reason) }
+    }
+
     pub fn fail(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
         Self::new(Status::Fail, summary).coded(code).fixed(fix)
     }

@@ -2,13 +2,13 @@
 //! panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use super::check::{CHECKS, Check, Scope, Selection};
-use super::context::Context;
+use super::connections;
+use super::context::{Context, Depth};
 use super::outcome::{Judgement, Outcome};
+use super::pool::Pool;
 use super::push::PushUrl;
 use crate::git::url::Repository;
 
@@ -17,13 +17,16 @@ struct Job<'a> {
     check: &'a Check,
     /// Where the judgements name none of their own.
     subject: Option<String>,
-    run: Box<dyn FnOnce() -> Vec<Judgement> + Send + 'a>,
+    /// The server that it asks. A host that does not answer must not occupy all workers.
+    host: Option<&'a str>,
+    run: Box<dyn Fn() -> Vec<Judgement> + Sync + 'a>,
 }
 
 /// Makes the checks that were selected, each on all of its subjects.
 pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
     let selected = || CHECKS.iter().filter(|check| selection.runs(check, context.depth));
-    let mut outcomes = run_all(selected().flat_map(|check| jobs(check, context)).collect());
+    let jobs: Vec<_> = selected().flat_map(|check| jobs(check, context)).collect();
+    let mut outcomes = run_all(Pool::new(WORKERS), &jobs, context.end);
     for check in CHECKS {
         if let Some(reason) = why_silent(check, context, selection, &outcomes) {
             outcomes.push(Outcome::new(check.id, Judgement::skip(reason)));
@@ -33,7 +36,9 @@ pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
 }
 
 fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<Job<'a>> {
-    let job = |subject, run| Job { check, subject, run };
+    let job = |subject, run| Job { check, subject, host: None, run };
+    let asks_server = check.depth > Depth::Offline;
+    let host = |host: &'a str| asks_server.then_some(host);
     match check.scope {
         Scope::Once(run) => vec![job(None, Box::new(move || vec![run(context)]))],
         Scope::Several(run) | Scope::OnRequest(run) => {
@@ -50,13 +55,14 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<Job<'a>> {
         Scope::Key(run) => {
             let on = |repository: &'a Repository| {
                 let run = Box::new(move || vec![run(context, repository)]);
-                job(Some(repository.to_ssh()), run)
+                Job { host: host(repository.host()), ..job(Some(repository.to_ssh()), run) }
             };
             context.keyed().map(on).collect()
         }
         Scope::PushUrl(run) => {
             let on = |url: &'a PushUrl| {
-                job(Some(url.to_string()), Box::new(move || vec![run(context, url)]))
+                let run = Box::new(move || vec![run(context, url)]);
+                Job { host: host(url.host()), ..job(Some(url.to_string()), run) }
             };
             context.push_urls.iter().map(on).collect()
         }
@@ -87,27 +93,24 @@ fn why_silent(
     }
 }
 
-fn run_all(jobs: Vec<Job<'_>>) -> Vec<Outcome> {
-    let found = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for job in jobs {
-            let found = &found;
-            scope.spawn(move || {
-                let outcomes = job.run();
-                found.lock().unwrap_or_else(PoisonError::into_inner).extend(outcomes);
-            });
-        }
-    });
-    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+/// Enough to wait for several slow hosts at once, few enough for a small limit on processes.
+const WORKERS: usize = 24;
+
+fn run_all(pool: Pool, jobs: &[Job<'_>], end: Instant) -> Vec<Outcome> {
+    pool.map_lanes(jobs, connections::AT_ONCE, |job| job.host, |job| job.run(end)).concat()
 }
 
 impl Job<'_> {
-    fn run(self) -> Vec<Outcome> {
-        let Self { check, subject, run } = self;
+    fn run(&self, end: Instant) -> Vec<Outcome> {
+        let Self { check, subject, run, .. } = self;
         let start = Instant::now();
-        let judgements = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-            vec![Judgement::unknown("the check itself failed", "please report this as a bug")]
-        });
+        let judgements = if start >= end {
+            vec![Judgement::run_ended("the run ended before this was checked")]
+        } else {
+            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                vec![Judgement::unknown("the check itself failed", "please report this as a bug")]
+            })
+        };
         tracing::info!(results = judgements.len(), elapsed = ?start.elapsed(), "{}", check.id);
         let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = |judgement: Judgement| {
@@ -115,5 +118,61 @@ impl Job<'_> {
             Outcome { duration_ms, ..Outcome::new(check.id, Judgement { subject, ..judgement }) }
         };
         judgements.into_iter().map(outcome).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::doctor::outcome::Status;
+    use crate::doctor::pool::no_thread;
+
+    fn jobs(run: &(dyn Fn(usize) -> Vec<Judgement> + Sync)) -> Vec<Job<'_>> {
+        let job = |(nth, check)| {
+            let run: Box<dyn Fn() -> Vec<Judgement> + Sync> = Box::new(move || run(nth));
+            Job { check, subject: Some(format!("{nth}")), host: Some("github.com"), run }
+        };
+        CHECKS.iter().enumerate().map(job).collect()
+    }
+
+    fn statuses(outcomes: &[Outcome]) -> Vec<Status> {
+        outcomes.iter().map(|outcome| outcome.status).collect()
+    }
+
+    const POOLS: [Pool; 2] = [Pool::new(WORKERS), Pool { width: WORKERS, thread: no_thread }];
+
+    #[test]
+    fn a_panic_of_one_check_leaves_the_others_alone() {
+        let end = Instant::now() + Duration::from_secs(60);
+        for pool in POOLS {
+            let run = |nth| match nth {
+                2 => panic!("a check"),
+                _ => vec![Judgement::pass("x").about("own"), Judgement::pass("y")],
+            };
+            let outcomes = run_all(pool, &jobs(&run), end);
+            assert_eq!(outcomes.len(), 2 * CHECKS.len() - 1);
+            let unknown = outcomes.iter().filter(|outcome| outcome.status == Status::Unknown);
+            let ids: Vec<_> =
+                unknown.map(|outcome| (outcome.id, outcome.subject.as_deref())).collect();
+            assert_eq!(ids, [(CHECKS[2].id, Some("2"))]);
+            let subjects = outcomes.iter().take(2).map(|outcome| outcome.subject.as_deref());
+            assert_eq!(subjects.collect::<Vec<_>>(), [Some("own"), Some("0")]);
+        }
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_checked() {
+        for pool in POOLS {
+            let outcomes = run_all(pool, &jobs(&|_| panic!("it is checked")), Instant::now());
+            assert_eq!(statuses(&outcomes), vec![Status::Unknown; CHECKS.len()]);
+            assert!(outcomes.iter().all(|outcome| outcome.transient && outcome.code.is_none()));
+            assert!(
+                outcomes[0].summary.contains("the run ended before"),
+                "{}",
+                outcomes[0].summary
+            );
+        }
     }
 }

@@ -107,7 +107,7 @@ pub fn config(context: &Context) -> Vec<Judgement> {
         }
         Some((config_error, whose)) => unreadable(context, whose, config_error),
     };
-    let others = context.clones.in_view().iter().filter(|clone| !clone.is_current);
+    let others = context.clones.listed().iter().filter(|clone| !clone.is_current);
     let others = others.filter_map(|clone| {
         let output = clone.listed().as_ref().ok()?;
         let config_error = ConfigError::parse(&output.stderr)?.within(clone.top());
@@ -135,7 +135,9 @@ pub fn identity(context: &Context) -> Judgement {
             ),
         ),
         Err(Failure::Missing) => Judgement::blocked(Code::GitMissing),
-        Err(failure) => Judgement::unknown("git did not answer who commits", failure.to_string()),
+        Err(failure) => {
+            Judgement::unknown("git did not answer who commits", context.reason(failure))
+        }
     }
 }
 
@@ -154,7 +156,7 @@ pub fn owner(context: &Context) -> Judgement {
             return Judgement::pass("git accepts the clone in the current folder");
         }
         Ok(output) => output,
-        Err(failure) => return Judgement::unknown(broken, failure.to_string()).about(top),
+        Err(failure) => return Judgement::unknown(broken, context.reason(failure)).about(top),
     };
     if let Some(config_error) = ConfigError::parse(&output.stderr) {
         let whose = Whose::Clone(clone.top().to_owned());

@@ -11,11 +11,18 @@ use crate::git_cli::remotes::{self, EffectiveRemote};
 /// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and
 /// for pushing.
 pub fn check(context: &Context, clone: &InView) -> Vec<Judgement> {
-    let Some(output) = clone.listed().as_ref().ok().filter(|output| output.status.success()) else {
-        return Vec::new();
-    };
     let keyed: Vec<&Repository> = context.keyed().collect();
     let top = context.home.shown(clone.top());
+    let output = match clone.listed() {
+        Ok(output) if output.status.success() => output,
+        // `git.config` and `git.owner` report what git prints
+        Ok(_) => return Vec::new(),
+        Err(failure) => {
+            let summary = "git did not list the remotes of the clone";
+            let unknown = Judgement::unknown(summary, context.reason(failure));
+            return vec![unknown.about(format!("clone {top}"))];
+        }
+    };
     let remotes = remotes::parse(&output.stdout);
     let judged = remotes.iter().enumerate().filter_map(|(nth, remote)| {
         let (name, odd) = named_remote(&remote.name, nth + 1);

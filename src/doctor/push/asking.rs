@@ -3,8 +3,10 @@
 use std::thread;
 
 use super::Access;
+use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
+use crate::doctor::pool;
 use crate::doctor::ssh;
 use crate::doctor::ssh::command::SshCommand;
 use crate::git::url::SshTarget;
@@ -28,6 +30,12 @@ pub enum Obstacle {
     /// The remote has a port, and git gives the command no options, so it dies (connect.c,
     /// `push_ssh_options`).
     Port,
+}
+
+impl From<RunEnded> for Answer {
+    fn from(ended: RunEnded) -> Self {
+        Self { said: Err(ended.into()), obstacle: None }
+    }
 }
 
 impl Answer {
@@ -68,11 +76,11 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
     let verb = access.verb();
     let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
     let (said, effective) = thread::scope(|scope| {
-        let effective =
-            scope.spawn(|| process::run(ssh.effective(context, at), context.deadline(NETWORK)));
+        let effective = || process::run(ssh.effective(context, at), context.deadline(NETWORK));
+        let effective = pool::start(scope, effective);
         (run(ssh.call(context, at, verb)), effective.join())
     });
-    let effective = effective.ok().and_then(Result::ok);
+    let effective = effective.ok();
     let is_found_simple =
         ssh.may_be_simple() && effective.as_ref().is_some_and(|output| !output.status.success());
     if (ssh.is_simple() || is_found_simple) && at.port.is_some() {

@@ -4,6 +4,7 @@ use super::Access;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
+use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -17,7 +18,8 @@ use crate::variables::{self, observed};
 /// Outside of any clone, whose configuration could name a helper of its own.
 pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Judgement {
     let host = url.repository().map_or("", Repository::host);
-    context.connections.to(host, || probe(context, url, access))
+    let ended = |RunEnded| ssh::unreachable(context, &RunEnded.into());
+    context.connections.to(host, || probe(context, url, access)).unwrap_or_else(ended)
 }
 
 fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
@@ -61,7 +63,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
         Err(Failure::Deadline) => {
             return hung(context, &scratch, url.without_credential());
         }
-        Err(failure) => return cannot(failure.to_string()),
+        Err(failure) => return cannot(context.reason(&failure)),
     };
     if output.status.success() {
         return Judgement::pass(access.granted());
@@ -133,6 +135,6 @@ pub fn hung(context: &Context, scratch: &Scratch, url: &str) -> Judgement {
             Fix::report("log in to the git provider in Coder (external authentication), or give the repository a deploy key"),
         )
         .with([Evidence::foreign("GIT_ASKPASS", &askpass)]),
-        None => ssh::unreachable(&Failure::Deadline),
+        None => ssh::unreachable(context, &Failure::Deadline),
     }
 }

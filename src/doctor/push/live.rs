@@ -11,10 +11,12 @@ use super::{
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::clones::InView;
+use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement, Status};
+use crate::doctor::ssh;
 use crate::git::url::Repository;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure, Output};
@@ -36,7 +38,8 @@ pub fn live(context: &Context, url: &PushUrl) -> Judgement {
     };
     let over_ssh = matches!(url, PushUrl::Ssh(_));
     let push = || push(context, repository, &text, over_ssh);
-    context.connections.to(url.host(), push).about(&text)
+    let ended = |RunEnded| ssh::unreachable(context, &RunEnded.into());
+    context.connections.to(url.host(), push).unwrap_or_else(ended).about(&text)
 }
 
 /// Over whichever transport the URL names; it holds no credential.
@@ -98,7 +101,7 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         Ok(said) if said.status.success() => not_deleted(repository, &deleted),
         Ok(said) => classified(repository, said),
         Err(Failure::Deadline) if !over_ssh => hung(context, &scratch, url),
-        Err(failure) => super::ssh::unreachable(failure),
+        Err(failure) => super::ssh::unreachable(context, failure),
     };
     let outcome = match &ssh {
         Some(Choice { wins, otherwise: Some(other) })

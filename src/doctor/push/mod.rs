@@ -12,6 +12,7 @@ use std::thread;
 use super::clones::{InView, held, hold};
 use super::git;
 use super::outcome::{Evidence, Judgement, Status};
+use super::pool;
 use super::ssh;
 use super::ssh::command::{Choice, ChosenBy, SshCommand, WithoutValue};
 use crate::catalogue::Fix;
@@ -125,13 +126,14 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
     let is_plain = wins.by == ChosenBy::Plain;
     let by = (!is_plain).then(|| Evidence::new("ssh configured by", wins.by.name()));
     let ask = |ssh: &SshCommand| {
-        context.connections.to(repository.host(), || ask(context, &at, access, ssh))
+        let ask = || ask(context, &at, access, ssh);
+        context.connections.to(repository.host(), ask).unwrap_or_else(Answer::from)
     };
     let (answer, works) = thread::scope(|scope| {
-        let works = otherwise.as_ref().map(|other| scope.spawn(|| ask(other).grants()));
+        let works = otherwise.as_ref().map(|other| pool::start(scope, move || ask(other).grants()));
         // a command of the repository's is not ours to run
         let answer = (wins.by != ChosenBy::Clone).then(|| ask(&wins));
-        (answer, works.is_some_and(|works| works.join().unwrap_or(false)))
+        (answer, works.is_some_and(pool::Started::join))
     });
     let other = otherwise.as_ref().map(|other| {
         let works = if works { "it works" } else { "it does not work" };
@@ -207,7 +209,7 @@ fn judge(
         None => {}
     }
     match said {
-        Err(failure) => ssh::unreachable(failure),
+        Err(failure) => ssh::unreachable(context, failure),
         Ok(output) if advertises(output) => {
             let offered = output.stdout.lines().next().unwrap_or_default();
             let wants_more = match clones {
@@ -318,8 +320,7 @@ fn silent(output: &Output) -> Judgement {
 fn hints<'a>(context: &Context, repository: &'a Repository) -> Hints<'a> {
     let mut hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
     if context.has_key(repository) {
-        let connections = &context.connections;
-        let greeted = connections.to(repository.host(), || ssh::greet(context, repository)).ok();
+        let greeted = ssh::greet(context, repository).ok();
         hints.greeting = greeted.and_then(|output| Greeting::parse(&output.stderr));
         hints.key_is_ours = match &hints.greeting {
             Some(Greeting::Repository(name)) => Some(name.eq_ignore_ascii_case(repository.path())),

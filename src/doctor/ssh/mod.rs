@@ -123,7 +123,10 @@ fn configuration(context: &Context, printed: &Printed) -> Judgement {
         }
         Ok(output) => output,
         Err(failure) => {
-            return Judgement::unknown("ssh did not print its configuration", failure.to_string());
+            return Judgement::unknown(
+                "ssh did not print its configuration",
+                context.reason(failure),
+            );
         }
     };
     let said = Evidence::foreign("ssh said", &output.stderr);

@@ -101,7 +101,7 @@ pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Jud
         Err(failure) => {
             return Judgement::unknown(
                 "ssh did not say which key it would use",
-                failure.to_string(),
+                context.reason(failure),
             );
         }
     };

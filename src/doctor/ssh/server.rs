@@ -34,14 +34,15 @@ pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failu
         ssh.args(["-p", &port.to_string()]);
     }
     ssh.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
-    process::run(ssh, context.deadline(NETWORK))
+    let run = || process::run(ssh, context.deadline(NETWORK));
+    context.connections.to(repository.host(), run)?
 }
 
 /// Whose key the server takes ours for.
 pub fn identity(context: &Context, repository: &Repository) -> Judgement {
-    let output = match context.connections.to(repository.host(), || greet(context, repository)) {
+    let output = match greet(context, repository) {
         Ok(output) => output,
-        Err(failure) => return unreachable(&failure),
+        Err(failure) => return unreachable(context, &failure),
     };
     let said = Evidence::foreign("server said", greeting(&output.stderr).unwrap_or(&output.stderr));
     match greeting(&output.stderr)
@@ -94,8 +95,11 @@ fn greeting(stderr: &str) -> Option<&str> {
         .find(|line| line.starts_with("Hi ") && line.contains("successfully authenticated"))
 }
 
-pub fn unreachable(failure: &Failure) -> Judgement {
+pub fn unreachable(context: &Context, failure: &Failure) -> Judgement {
     match failure {
+        Failure::Deadline if context.has_ended() => {
+            Judgement::run_ended("the run ended before the server answered")
+        }
         Failure::Deadline => Judgement::unknown(
             "the server did not answer in time",
             "a network on which the ssh port of the server answers",

@@ -2,6 +2,7 @@
 //! workspace as none.
 
 mod agree;
+mod budget;
 pub mod document;
 mod faults;
 mod hostile;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::facts::{Facts, Looked, More, Standing};
 use super::{Session, judge, status_page};
 use crate::doctor::actions::hosted_labels::HostedLabels;
+use crate::doctor::pool::{Started, start};
 use crate::github::model::{ConcurrencyGroup, Job, Permissions, PullRequest, Repo, Run};
 use crate::github::{Forge, GithubAnswer, GithubRefusal, Page};
 use crate::http::segment;
@@ -29,10 +30,10 @@ pub(super) fn gather(session: &Session<'_>) -> Facts {
         let status = session
             .status
             .as_ref()
-            .map(|base| scope.spawn(|| status_page::ask(&session.http, base)));
-        let runs = scope.spawn(|| newest_runs(session));
+            .map(|base| start(scope, || status_page::ask(&session.http, base)));
+        let runs = start(scope, || newest_runs(session));
         let repo = hub.object::<Repo>(&session.repo_path(""));
-        (repo, joined(runs), status.map(joined))
+        (repo, runs.join(), status.map(Started::join))
     });
     let mut facts = Facts {
         place: session.place.clone(),
@@ -93,9 +94,11 @@ fn look(session: &Session<'_>, facts: &Facts) -> (Vec<Looked>, usize) {
     chosen.truncate(MOST_RUNS);
     let few = chosen.len() <= PAGED_RUNS;
     let looked = thread::scope(|scope| {
-        let looks: Vec<_> =
-            chosen.iter().map(|(_, run)| scope.spawn(move || look_at(session, run, few))).collect();
-        looks.into_iter().map(joined).collect()
+        let looks: Vec<_> = chosen
+            .iter()
+            .map(|(_, run)| start(scope, move || look_at(session, run, few)))
+            .collect();
+        looks.into_iter().map(Started::join).collect()
     });
     (looked, left_out)
 }
@@ -150,22 +153,22 @@ fn look_at(session: &Session<'_>, run: &Run, all_pages: bool) -> Looked {
         page.items.iter().filter(asked).map(|job| job.id).take(MOST_ANNOTATED).collect();
     thread::scope(|scope| {
         let deployments =
-            waiting.then(|| scope.spawn(|| hub.list(&path("/pending_deployments"), "")));
-        let groups = pending.then(|| scope.spawn(|| groups(session, run)));
+            waiting.then(|| start(scope, || hub.list(&path("/pending_deployments"), "")));
+        let groups = pending.then(|| start(scope, || groups(session, run)));
         let annotations: Vec<_> = never
             .iter()
             .map(|id| {
                 let path = session.repo_path(&format!("/check-runs/{id}/annotations"));
-                (*id, scope.spawn(move || hub.list(&path, "")))
+                (*id, start(scope, move || hub.list(&path, "")))
             })
             .collect();
-        looked.deployments = deployments.map(joined);
-        if let Some((groups, ahead)) = groups.map(joined) {
+        looked.deployments = deployments.map(Started::join);
+        if let Some((groups, ahead)) = groups.map(Started::join) {
             looked.groups = Some(groups);
             looked.ahead = ahead;
         }
         looked.annotations =
-            annotations.into_iter().map(|(id, answer)| (id, joined(answer))).collect();
+            annotations.into_iter().map(|(id, answer)| (id, answer.join())).collect();
     });
     looked
 }
@@ -214,52 +217,53 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
     thread::scope(|scope| {
         let runners = reasons.runners.then_some(());
         let workflows = (reasons.no_run || reasons.missing).then(|| {
-            scope.spawn(|| hub.list(&here("/actions/workflows?per_page=100"), "workflows"))
+            start(scope, || hub.list(&here("/actions/workflows?per_page=100"), "workflows"))
         });
         let permissions =
-            reasons.policy.then(|| scope.spawn(|| hub.object(&here("/actions/permissions"))));
+            reasons.policy.then(|| start(scope, || hub.object(&here("/actions/permissions"))));
         let count = |filter: &'static str| {
             move || hub.page(&here(&format!("/actions/runs?{filter}per_page=1")), "workflow_runs")
         };
         let any_runs = if reasons.no_run {
-            Some(scope.spawn(count("")))
+            Some(start(scope, count("")))
         } else {
-            reasons.hosted.then(|| scope.spawn(count("status=completed&")))
+            reasons.hosted.then(|| start(scope, count("status=completed&")))
         };
-        let in_progress = reasons.hosted.then(|| scope.spawn(count("status=in_progress&")));
+        let in_progress = reasons.hosted.then(|| start(scope, count("status=in_progress&")));
         let private = repo.is_some_and(|repo| repo.private);
         let fork_policy = (reasons.approval && !private).then(|| {
-            scope.spawn(|| hub.object(&here("/actions/permissions/fork-pr-contributor-approval")))
+            start(scope, || hub.object(&here("/actions/permissions/fork-pr-contributor-approval")))
         });
         let private_fork_policy = (reasons.approval && private).then(|| {
-            scope
-                .spawn(|| hub.object(&here("/actions/permissions/fork-pr-workflows-private-repos")))
+            start(scope, || {
+                hub.object(&here("/actions/permissions/fork-pr-workflows-private-repos"))
+            })
         });
         let rules = reasons.merge_queue.as_ref().map(|branch| {
             let path = here(&format!("/rules/branches/{}", segment(branch)));
-            scope.spawn(move || hub.list(&path, ""))
+            start(scope, move || hub.list(&path, ""))
         });
-        let pull = reasons.pull.then(|| scope.spawn(|| pull_request(session, facts)));
+        let pull = reasons.pull.then(|| start(scope, || pull_request(session, facts)));
         let repo_runners = runners
-            .map(|()| scope.spawn(|| hub.list(&here("/actions/runners?per_page=100"), "runners")));
+            .map(|()| start(scope, || hub.list(&here("/actions/runners?per_page=100"), "runners")));
         let org_runners = runners
             .and_then(|()| org("/actions/runners?per_page=100"))
-            .map(|path| scope.spawn(move || hub.list(&path, "runners")));
+            .map(|path| start(scope, move || hub.list(&path, "runners")));
         let groups = format!("/actions/runner-groups?visible_to_repository={name}&per_page=100");
         let runner_groups = runners
             .and_then(|()| org(&groups))
-            .map(|path| scope.spawn(move || hub.list(&path, "runner_groups")));
+            .map(|path| start(scope, move || hub.list(&path, "runner_groups")));
         let self_hosted_policy = (reasons.runners && reasons.self_hosted)
             .then(|| org("/actions/permissions/self-hosted-runners"))
             .flatten()
-            .map(|path| scope.spawn(move || hub.object(&path)));
+            .map(|path| start(scope, move || hub.object(&path)));
         // GHES has none
         let hosted_runners =
             (reasons.runners && !reasons.self_hosted && facts.forge == Forge::Cloud)
                 .then(|| org("/actions/hosted-runners?per_page=100"))
                 .flatten()
-                .map(|path| scope.spawn(move || hub.list(&path, "runners")));
-        let permissions: Option<GithubAnswer<Permissions>> = permissions.map(joined);
+                .map(|path| start(scope, move || hub.list(&path, "runners")));
+        let permissions: Option<GithubAnswer<Permissions>> = permissions.map(Started::join);
         let known = permissions.as_ref().and_then(|answer| answer.as_ref().ok());
         let org_permissions = known
             .filter(|permissions| permissions.enabled == Some(false))
@@ -269,21 +273,21 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
             .filter(|permissions| permissions.allowed_actions == "selected")
             .map(|_| hub.object(&here("/actions/permissions/selected-actions")));
         More {
-            workflows: workflows.map(joined),
+            workflows: workflows.map(Started::join),
             permissions,
             selected,
             org_permissions,
-            any_runs: any_runs.map(joined),
-            in_progress: in_progress.map(joined),
-            repo_runners: repo_runners.map(joined),
-            org_runners: org_runners.map(joined),
-            runner_groups: runner_groups.map(joined),
-            self_hosted_policy: self_hosted_policy.map(joined),
-            hosted_runners: hosted_runners.map(joined),
-            fork_policy: fork_policy.map(joined),
-            private_fork_policy: private_fork_policy.map(joined),
-            branch_rules: rules.map(joined),
-            pull: pull.and_then(joined),
+            any_runs: any_runs.map(Started::join),
+            in_progress: in_progress.map(Started::join),
+            repo_runners: repo_runners.map(Started::join),
+            org_runners: org_runners.map(Started::join),
+            runner_groups: runner_groups.map(Started::join),
+            self_hosted_policy: self_hosted_policy.map(Started::join),
+            hosted_runners: hosted_runners.map(Started::join),
+            fork_policy: fork_policy.map(Started::join),
+            private_fork_policy: private_fork_policy.map(Started::join),
+            branch_rules: rules.map(Started::join),
+            pull: pull.and_then(Started::join),
         }
     })
 }
@@ -302,9 +306,4 @@ fn pull_request(session: &Session<'_>, facts: &Facts) -> Option<GithubAnswer<Pul
         }
         Err(refusal) => Some(Err(refusal)),
     }
-}
-
-/// A panic of ours in a thread is a panic of the probe, which the runner reports.
-fn joined<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
-    handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,0 +1,97 @@
+//! The doctor ends within its budget, and does what it can where the machine gives it little.
+
+use serde_json::Value;
+
+use super::{Lab, URL};
+use crate::support::{Output, require, sandbox};
+
+/// The status and the summary of a check on a subject.
+fn result<'a>(report: &'a Value, id: &str, subject: &str) -> (&'a str, &'a str) {
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    let check = checks.find(|check| check["id"] == id && check["subject"] == subject);
+    let check = check.unwrap_or_else(|| panic!("no {id} of {subject}\n{report:#}"));
+    (check["status"].as_str().unwrap(), check["summary"].as_str().unwrap())
+}
+
+fn ended_by_itself(output: &Output) {
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{output}");
+}
+
+#[test]
+fn clones_in_which_git_does_not_end_do_not_hold_the_others_up() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        for clone in 1..24 {
+            ws.cmd("cp").args(["-a", "src/app", &format!("src/{clone}")]).run().success();
+        }
+        for clone in 1..12 {
+            lab.remove(&format!("src/{clone}/.git/config"));
+            ws.cmd("mkfifo").arg(format!("src/{clone}/.git/config")).run().success();
+        }
+        let doctor = lab.doctor(&["--all"]).wrapped_in("timeout", ["30"]);
+        let output = doctor.run();
+        ended_by_itself(&output);
+        let report = output.json();
+        for clone in 1..12 {
+            let (status, _) = result(&report, "git.remotes", &format!("clone ~/src/{clone}"));
+            assert_eq!(status, "unknown", "{output}");
+        }
+        let other = result(&report, "git.remotes", &format!("{URL} (origin in ~/src/23)"));
+        assert_eq!(other.0, "pass", "{output}");
+        assert_eq!(result(&report, "push.write", URL).0, "pass", "{output}");
+    });
+}
+
+/// Adds so many remotes of one host to the clone.
+fn add_remotes(lab: &Lab, host: &str, count: usize) {
+    let remote = |nth| format!("[remote \"{host}-{nth}\"]\n\turl = git@{host}:acme/{nth}.git\n");
+    lab.append("src/app/.git/config", &(0..count).map(remote).collect::<String>());
+}
+
+#[test]
+fn a_host_that_never_answers_does_not_hold_the_others_up() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        add_remotes(&lab, "dead.example", 200);
+        ws.install(
+            "ssh",
+            "#!/bin/sh\ncase \"$1 $*\" in -G*) ;; *dead.example*) exec sleep 60 ;; esac\n\
+             exec /usr/bin/ssh \"$@\"\n",
+        );
+        // beyond the 30 s of its checks, the report has to be written
+        let output = lab.doctor(&["--only", "push"]).wrapped_in("timeout", ["33"]).run();
+        ended_by_itself(&output);
+        let report = output.json();
+        for id in ["push.read", "push.write"] {
+            assert_eq!(result(&report, id, URL).0, "pass", "{output}");
+        }
+        let first = result(&report, "push.read", "git@dead.example:acme/0.git");
+        assert_eq!(first, ("unknown", "the server did not answer in time"), "{output}");
+        let last = result(&report, "push.write", "git@dead.example:acme/99.git");
+        assert_eq!(last.0, "unknown", "{output}");
+        assert!(last.1.starts_with("the run ended before"), "{output}");
+    });
+}
+
+#[test]
+fn where_no_thread_and_no_child_can_be_started_all_else_is_checked() {
+    sandbox(|ws| {
+        require("strace");
+        let lab = Lab::new(ws);
+        add_remotes(&lab, "dead.example", 300);
+        for first in [1, 2, 5, 20] {
+            let inject = format!("inject=clone,clone3,?vfork:error=EAGAIN:when={first}+");
+            let options =
+                ["-qq", "-o", "/dev/null", "-e", "trace=clone,clone3,?vfork", "-e", &inject];
+            let output = lab.doctor(&[]).wrapped_in("strace", options).run();
+            ended_by_itself(&output);
+            let report = output.json();
+            let mut checks = report["checks"].as_array().unwrap().iter();
+            let login = checks.find(|check| check["id"] == "codex.login").unwrap();
+            assert_eq!(login["status"], "pass", "{output}");
+            // a thread that was started in time starts children
+            let push = result(&report, "push.write", URL).0;
+            assert!(push == "unknown" || push == "pass" && first > 1, "{push}\n{output}");
+        }
+    });
+}
