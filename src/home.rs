@@ -10,6 +10,7 @@ use rustix::process::geteuid;
 
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
+use crate::client::{ClientPaths, PerClient};
 use crate::env::Env;
 use crate::error::{Error, Result, shell};
 use crate::git::url::Repository;
@@ -24,10 +25,7 @@ pub struct Home {
     /// The home that ssh uses, or why there is none.
     pub passwd: std::result::Result<PathBuf, Finding>,
     pub state: PathBuf,
-    pub codex: PathBuf,
-    /// Claude Code's folder.
-    pub claude: PathBuf,
-    pub claude_json: PathBuf,
+    pub clients: PerClient<ClientPaths>,
     /// The global configuration that git itself would write.
     pub git_config: PathBuf,
     /// Every file that git reads as its global configuration: it takes two where both are there.
@@ -48,9 +46,7 @@ impl Home {
             path: path.to_owned(),
             passwd: Ok(path.to_owned()),
             state: path.join("state"),
-            codex: path.join(".codex"),
-            claude: path.join(".claude"),
-            claude_json: path.join(".claude.json"),
+            clients: PerClient::new(|client| client.paths(path, &path.join("state"), None)),
             git_config: path.join(".gitconfig"),
             git_reads: vec![path.join(".gitconfig")],
             git_config_named: false,
@@ -114,15 +110,12 @@ impl Home {
         nameable(variables::XDG_STATE_HOME, &state)?;
         let (git_config, git_reads) =
             git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
-        // unchanged: the clients expand no `~`, and resolve a relative path from wherever they are
-        // started; a blank one is a name too, except an empty one for Codex
-        let claude_dir = env.raw(variables::CLAUDE_CONFIG_DIR).map(PathBuf::from);
-        let codex_home = env.raw(variables::CODEX_HOME).filter(|value| !value.is_empty());
+        let clients = PerClient::new(|client| {
+            client.paths(&path, &state, env.raw(client.row().folder_variable))
+        });
         Ok(Self {
             state,
-            codex: codex_home.map_or_else(|| path.join(".codex"), PathBuf::from),
-            claude_json: claude_dir.as_deref().unwrap_or(&path).join(".claude.json"),
-            claude: claude_dir.unwrap_or_else(|| path.join(".claude")),
+            clients,
             git_config_named: env.get(variables::GIT_CONFIG_GLOBAL).is_some(),
             git_config,
             git_reads,

@@ -7,6 +7,7 @@
 mod apply;
 mod catalogue;
 mod cli;
+mod client;
 mod command;
 mod doctor;
 mod document;

@@ -95,11 +95,8 @@ impl Plan {
         if self.changes().next().is_none() {
             return Ok(self.take(state, before, receipt));
         }
-        receipt.under_way = Some(UnderWay {
-            codex: before.desired.codex.clone(),
-            claude: before.desired.claude.clone(),
-            steps: BTreeMap::new(),
-        });
+        receipt.under_way =
+            Some(UnderWay { logins: before.desired.logins.clone(), steps: BTreeMap::new() });
         for planned in &mut self.items {
             let intended = planned.steps.iter().try_for_each(|step| match &step.verdict {
                 EditVerdict::Change(change) => {

@@ -253,10 +253,11 @@ impl ApplyReport {
 
 /// Whether the summary of one item goes on the line of the other.
 fn belongs(subject: &Subject, other: &Subject) -> bool {
-    matches!(
-        (subject, other),
-        (Subject::CodexTrust, Subject::Codex) | (Subject::SelfTest, Subject::Routing)
-    )
+    match (subject, other) {
+        (Subject::Trust(client), Subject::Login(other)) => client == other,
+        (Subject::SelfTest, Subject::Routing) => true,
+        _ => false,
+    }
 }
 
 impl ApplyChange {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{json, print};
 use crate::catalogue::Code;
 use crate::cli;
+use crate::client::{Client, PerClient};
 use crate::doctor::check::area;
 use crate::doctor::outcome::Status as CheckStatus;
 use crate::doctor::requirement::provides;
@@ -34,8 +35,8 @@ struct Status {
     provisioned_at: Option<Timestamp>,
     provisioned_by: Option<String>,
     repositories: Vec<String>,
-    codex: bool,
-    claude: bool,
+    #[serde(flatten)]
+    logins: PerClient<bool>,
     /// Codes and items because of which this workspace is not ready.
     not_ready: Vec<String>,
     /// What the doctor could not prove because of a fault that may pass by itself, such as a
@@ -146,8 +147,9 @@ impl Status {
                 .into_iter()
                 .map(|record| record.repository.to_ssh())
                 .collect(),
-            codex: desired.codex.is_some() && is_there(Subject::Codex),
-            claude: desired.claude.is_some() && is_there(Subject::Claude),
+            logins: PerClient::new(|client| {
+                desired.logins.has(client) && is_there(Subject::Login(client))
+            }),
             not_ready,
             unproven,
             not_required,
@@ -181,8 +183,8 @@ impl Status {
             }
             None => {}
         }
-        let logins = [(self.codex, "codex"), (self.claude, "claude")];
-        parts.extend(logins.into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()));
+        let logins = Client::ALL.iter().filter(|client| *self.logins.get(**client));
+        parts.extend(logins.map(ToString::to_string));
         let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
         let in_part = self.failed_since.iter().map(|failure| failure.finished_at).max();
         let in_part = in_part.map(|at| format!("checked in part {}", ago(at)));

@@ -79,10 +79,9 @@ fn is_about(outcome: &Outcome, item: &Subject) -> bool {
     };
     match (item.first(), area(outcome.id)) {
         (Subject::Home, "home")
-        | (Subject::Codex | Subject::CodexTrust, "codex")
-        | (Subject::Claude | Subject::ClaudeTrust, "claude")
         | (Subject::Routing | Subject::SelfTest, "ssh")
         | (Subject::Git, "git") => true,
+        (Subject::Login(client) | Subject::Trust(client), area) => client.row().id == area,
         (Subject::Remotes, "git") => outcome.id == "git.remotes",
         (Subject::Key(name) | Subject::Push(name), "keys" | "ssh" | "push") => {
             is_of_repository(name)

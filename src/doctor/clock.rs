@@ -36,7 +36,7 @@ enum Shown {
 
 /// When the token in auth.json was issued, by OpenAI's clock.
 fn issued(context: &Context) -> Option<Timestamp> {
-    let content = file::observe(&context.home.codex.join("auth.json"), Kind::Secret).ok()??;
+    let content = file::observe(&context.home.clients.codex.login, Kind::Secret).ok()??;
     CodexAuth::parse(&content.bytes).ok()?.access_issued()
 }
 

@@ -10,6 +10,7 @@ use super::push::PushUrl;
 use super::{actions, claude, codex, git, ssh};
 use crate::apply::plan::{Plan, Planned};
 use crate::catalogue::Code;
+use crate::client::Client;
 use crate::env::Env;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::Place;
@@ -19,9 +20,10 @@ use crate::home::Home;
 use crate::process::Failure;
 use crate::resource::Undo;
 use crate::resource::entry::EntryName;
-use crate::settings::Settings;
+use crate::settings::{RefusedItem, Settings};
 use crate::state::receipt::{Desired, Receipt};
 use crate::state::subject::Subject;
+use crate::state::via::Via;
 use crate::variables;
 
 /// For a program that asks no server.
@@ -112,6 +114,24 @@ impl Context<'_> {
     /// How the receipt would undo what apply wrote under this name.
     pub fn written(&self, name: EntryName) -> Option<&Undo> {
         Some(&self.receipt?.entries.get(&name.into())?.undo)
+    }
+
+    /// Whether a login of the client is configured, now or by the last apply, or one is there.
+    pub fn has_login(&self, client: Client) -> bool {
+        let is_refused = |refused: &RefusedItem| refused.item == Subject::Login(client);
+        let own_variable = client.row().own_variable;
+        self.settings.login_via(client).is_some()
+            || self.desired.logins.has(client)
+            || self.settings.refused.iter().any(is_refused)
+            || own_variable.is_some_and(|name| self.env.get(name).is_some())
+            || self.home.clients.get(client).login.symlink_metadata().is_ok()
+    }
+
+    /// Where the login of the client comes from: the source that is set here, else the one of the
+    /// last apply.
+    pub fn login_via(&self, client: Client) -> Option<&Via> {
+        let recorded = self.desired.logins.via(client);
+        self.settings.login_via(client).or(recorded)
     }
 
     /// What apply would say of an item now.

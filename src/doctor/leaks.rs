@@ -12,6 +12,7 @@ use super::credentials;
 use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::client::Client;
 use crate::resource::file::{self, Kind};
 use crate::resource::place::Obstacle;
 use crate::variables::{self, observed};
@@ -99,13 +100,10 @@ pub fn remotes(context: &Context) -> Judgement {
 }
 
 pub fn files(context: &Context) -> Vec<Judgement> {
-    let holders = [
-        context.home.codex.join("auth.json"),
-        context.home.claude.join(".credentials.json"),
-        context.home.state.join("codex/last-good.json"),
-        context.home.path.join(".git-credentials"),
-        context.home.path.join(".netrc"),
-    ];
+    let clients = || Client::ALL.iter().map(|client| context.home.clients.get(*client));
+    let mut holders: Vec<_> = clients().map(|paths| paths.login.clone()).collect();
+    holders.extend(clients().map(|paths| paths.copy.clone()));
+    holders.extend([".git-credentials", ".netrc"].map(|name| context.home.path.join(name)));
     let open = |path: &PathBuf| {
         let content = file::observe(path, Kind::Secret).ok()??;
         let mode = if content.bytes.is_empty() { 0 } else { content.mode };

@@ -13,6 +13,7 @@ use super::context::Context;
 use super::outcome::{Evidence, Judgement, Status};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::client::Client;
 use crate::env::Env;
 use crate::process::{self, Failure, Program};
 use crate::resource::file;
@@ -24,7 +25,7 @@ const PROMPT: &str = "Reply with the single word OK.";
 const LINES: usize = 3;
 
 /// An agent's client, and what its failures mean.
-pub struct Client {
+pub struct ClientRequest {
     program: Program<'static>,
     vendor: &'static str,
     /// Asked once: a busy vendor is reported at once, and `--wait` asks again.
@@ -50,8 +51,8 @@ const REFUSED: &str = "the server does not take this login any more, and nothing
 
 /// Texts of codex-cli 0.169 (codex-rs/login/src/auth/manager.rs) and of OpenAI's servers, as
 /// openai/codex issues quote them.
-pub const CODEX: Client = Client {
-    program: Program::Codex,
+pub const CODEX: ClientRequest = ClientRequest {
+    program: Program::Client(Client::Codex),
     vendor: "OpenAI",
     // it has no such setting for the built-in provider
     once: None,
@@ -92,8 +93,8 @@ pub const CODEX: Client = Client {
 };
 
 /// Texts of Claude Code 2.1.330, on its standard output.
-pub const CLAUDE: Client = Client {
-    program: Program::Claude,
+pub const CLAUDE: ClientRequest = ClientRequest {
+    program: Program::Client(Client::Claude),
     vendor: "Anthropic",
     once: Some(("CLAUDE_CODE_MAX_RETRIES", "1")),
     arguments: &[
@@ -123,8 +124,13 @@ pub const CLAUDE: Client = Client {
 
 /// Sends it, unless one of the `local` checks fails: Codex deletes a login at the start where a
 /// setting forbids it, and Claude Code sends the token wherever a setting says.
-pub fn send(context: &Context, client: &Client, local: &[Judgement], renew: Fix) -> Judgement {
-    let Client { program, vendor, .. } = *client;
+pub fn send(
+    context: &Context,
+    client: &ClientRequest,
+    local: &[Judgement],
+    renew: Fix,
+) -> Judgement {
+    let ClientRequest { program, vendor, .. } = *client;
     if let Some(outcome) = local.iter().find(|outcome| outcome.status == Status::Fail) {
         let needs = outcome.code.map_or_else(
             || "a local check fails: fix that first".to_owned(),
@@ -161,15 +167,15 @@ pub fn send(context: &Context, client: &Client, local: &[Judgement], renew: Fix)
 }
 
 /// The client, in the environment that the agent will have.
-fn command(client: &Client, env: &Env) -> Command {
+fn command(client: &ClientRequest, env: &Env) -> Command {
     let mut command = process::command_in(client.program, env);
     command.args(client.arguments).envs(client.once);
     command
 }
 
 /// What the client's last words prove. Pure.
-fn judge(client: &Client, said: &str, renew: Fix) -> Judgement {
-    let Client { program, vendor, says, .. } = *client;
+fn judge(client: &ClientRequest, said: &str, renew: Fix) -> Judgement {
+    let ClientRequest { program, vendor, says, .. } = *client;
     let lower = said.to_lowercase();
     let means = says.iter().find(|(words, _)| lower.contains(words)).map(|(_, means)| *means);
     let outcome = match means {

@@ -3,6 +3,7 @@
 
 use super::check::area;
 use super::outcome::{Outcome, Status};
+use crate::client::Client;
 use crate::git::url::Repository;
 use crate::settings::Requirement;
 use crate::state::receipt::Desired;
@@ -29,20 +30,19 @@ pub fn not_tested<'r>(
         let of_it = || outcomes.iter().filter(|outcome| rests_on(requirement, outcome));
         let is_decided = |outcome: &Outcome| match outcome.status {
             Status::Fail | Status::Unknown => true,
-            Status::Pass | Status::Warn => Some(outcome.id) == proof(requirement),
+            Status::Pass | Status::Warn => proves(outcome.id, requirement),
             Status::Skip => false,
         };
         !of_it().any(is_decided)
     })
 }
 
-/// The check that proves the requirement.
-const fn proof(requirement: &Requirement) -> Option<&'static str> {
+/// Whether the check of this id proves the requirement.
+fn proves(id: &str, requirement: &Requirement) -> bool {
     match requirement {
-        Requirement::Codex => Some("codex.login"),
-        Requirement::Claude => Some("claude.login"),
-        Requirement::Push(_) => Some("push.write"),
-        Requirement::Unknown(_) => None,
+        Requirement::Login(client) => id.strip_prefix(client.row().id) == Some(".login"),
+        Requirement::Push(_) => id == "push.write",
+        Requirement::Unknown(_) => false,
     }
 }
 
@@ -53,11 +53,9 @@ fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
         // a home in which nothing works is everybody's; of what apply could not provide, each
         // answers for itself
         "home" => subject.is_none_or(|subject| provides(requirement, &subject.into())),
-        "codex" => *requirement == Requirement::Codex,
-        "claude" => *requirement == Requirement::Claude,
         "keys" | "ssh" | "push" => is_push(requirement, subject),
         "git" => outcome.id != "git.owner" && is_push(requirement, subject),
-        _ => false,
+        area => Client::of_id(area).is_some_and(|of| *requirement == Requirement::Login(of)),
     }
 }
 
@@ -144,7 +142,7 @@ mod tests {
         ] {
             let outcomes: Vec<_> =
                 outcomes.into_iter().map(|(id, judgement)| Outcome::new(id, judgement)).collect();
-            let requirements = [Requirement::Codex];
+            let requirements = [Requirement::Login(Client::Codex)];
             let not_tested = not_tested(&requirements, &outcomes).count();
             assert_eq!(not_tested == 0, is_tested, "{outcomes:?}");
         }

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::process::Command;
 
+use crate::client::Client;
 use crate::env::Env;
 use crate::variables::{self, observed};
 
@@ -22,8 +23,7 @@ pub enum Program<'a> {
     GitSsh(&'a str),
     Gh,
     Coder,
-    Codex,
-    Claude,
+    Client(Client),
 }
 
 impl fmt::Display for Program<'_> {
@@ -86,8 +86,7 @@ impl Program<'_> {
             Self::GitSsh(path) => path,
             Self::Gh => "gh",
             Self::Coder => "coder",
-            Self::Codex => "codex",
-            Self::Claude => "claude",
+            Self::Client(client) => client.row().id,
         }
     }
 
@@ -97,16 +96,17 @@ impl Program<'_> {
             Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) => AllBut(&[]),
             Self::Gh => Only(GH),
             Self::Coder => Only(CODER),
-            Self::Codex | Self::Claude => AllBut(OF_CODER),
+            Self::Client(_) => AllBut(OF_CODER),
         }
     }
 
     /// Whether the program gets the variable. Pure.
     fn gets(self, name: &str) -> bool {
         match self.access() {
-            // Claude Code's own login
-            AllBut(_) if name == variables::CLAUDE_CODE_OAUTH_TOKEN => self == Self::Claude,
-            AllBut(names) => !names.contains(&name) && !is_withheld(name),
+            AllBut(names) => match Client::of_own_variable(name) {
+                Some(client) => self == Self::Client(client),
+                None => !names.contains(&name) && !is_withheld(name),
+            },
             Only(names) => COMMON.contains(&name) || names.contains(&name),
         }
     }
@@ -177,8 +177,8 @@ mod tests {
         Program::GitSsh("/opt/my ssh"),
         Program::Gh,
         Program::Coder,
-        Program::Codex,
-        Program::Claude,
+        Program::Client(Client::Codex),
+        Program::Client(Client::Claude),
     ];
     const SSH: [Program; 4] =
         [Program::Git, Program::Ssh, Program::Shell, Program::GitSsh("/opt/my ssh")];
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn each_variable_reaches_the_programs_that_need_it() {
-        let agents = [Program::Codex, Program::Claude];
+        let agents = [Program::Client(Client::Codex), Program::Client(Client::Claude)];
         for (name, programs) in [
             ("HOME", PROGRAMS.to_vec()),
             ("USER", PROGRAMS.to_vec()),
@@ -203,7 +203,7 @@ mod tests {
             ("CODER_AGENT_TOKEN_FILE", [&SSH[..], &[Program::Coder], &agents].concat()),
             ("CODER_SESSION_TOKEN", [&SSH[..], &[Program::Coder]].concat()),
             ("CODER_AGENT_URL", [&SSH[..], &[Program::Coder], &agents].concat()),
-            ("CLAUDE_CODE_OAUTH_TOKEN", vec![Program::Claude]),
+            ("CLAUDE_CODE_OAUTH_TOKEN", vec![Program::Client(Client::Claude)]),
             ("CLAUDE_CODE_OAUTH_TOKEN_BASE64", vec![]),
             ("GH_TOKEN", vec![]),
             ("GITHUB_TOKEN", vec![]),

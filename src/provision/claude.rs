@@ -14,6 +14,7 @@ use super::trust::{self, Without};
 use super::{Context, Item, Status, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
+use crate::client::Client;
 use crate::error::shell;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
@@ -24,7 +25,8 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::settings::Sourced;
-use crate::state::receipt::{ClaudeRecord, Desired};
+use crate::state::logins::ClaudeRecord;
+use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
 use crate::variables;
@@ -120,8 +122,8 @@ fn last_token(file: Option<&CredentialsFile>, record: &ClaudeRecord) -> LastToke
 }
 
 pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
-    let path = context.home.claude.join(".credentials.json");
-    let last = desired.claude.clone();
+    let path = context.home.clients.claude.login.clone();
+    let last = desired.logins.claude.clone();
     // where the better source of the last apply is not set, a lesser one gives no new token
     let is_lesser = |seed: &&Sourced<ClaudeToken>| {
         last.as_ref().is_some_and(|record| record.origin < seed.origin)
@@ -132,7 +134,9 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     }
     let content = match file::observe(&path, Kind::Secret) {
         Ok(content) => content,
-        Err(obstacle) => return Some(Item::fail(Subject::Claude, obstacle.finding(&path))),
+        Err(obstacle) => {
+            return Some(Item::fail(Subject::Login(Client::Claude), obstacle.finding(&path)));
+        }
     };
     let file = content.as_ref().map(|content| CredentialsFile::parse(&content.bytes));
     let Some(seed) = seed else {
@@ -148,7 +152,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
                 format!("kept `{}`: {why}", context.home.shown(&path)),
                 format!("to use the seed: `rm {}` and apply again", shell(&path)),
             );
-            return Some(Item::warn(Subject::Claude, finding, Vec::new()));
+            return Some(Item::warn(Subject::Login(Client::Claude), finding, Vec::new()));
         }
     };
     let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -165,7 +169,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let resource = credentials(context, path, edit).on(content.as_ref());
     let say = format!("{verb}: token from {}{}", seed.via, age(&record, context));
     let item = aged(say, &record, context, vec![resource]);
-    desired.claude = Some(record);
+    desired.logins.claude = Some(record);
     Some(item)
 }
 
@@ -180,7 +184,7 @@ fn without_token(
         let variable = || Via::variable(variables::CLAUDE_OAUTH_TOKEN);
         let via = record.via.clone().unwrap_or_else(variable);
         let hint = format!("run `pushready apply` where {via} is set: restart the workspace");
-        Item::lost(Subject::Claude, Finding::new(code, summary, hint))
+        Item::lost(Subject::Login(Client::Claude), Finding::new(code, summary, hint))
     };
     match last_token(file, record) {
         LastToken::Missing => lost(
@@ -195,20 +199,25 @@ fn without_token(
             let say = format!("kept from the last apply{}", age(record, context));
             aged(say, record, context, vec![private(context, path)])
         }
-        LastToken::Replaced => {
-            Item::ready(Subject::Claude, "left alone: not the token of the last apply", Vec::new())
-        }
+        LastToken::Replaced => Item::ready(
+            Subject::Login(Client::Claude),
+            "left alone: not the token of the last apply",
+            Vec::new(),
+        ),
     }
 }
 
 /// Ready, unless the token must have expired by now.
 fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Resource>) -> Item {
     if !expires_in(record, context).is_negative() {
-        return Item::ready(Subject::Claude, say, resources);
+        return Item::ready(Subject::Login(Client::Claude), say, resources);
     }
     let hint = "make a new one: `claude setup-token`; if its date is wrong, set PUSHREADY_CLAUDE_TOKEN_CREATED";
-    let item =
-        Item::warn(Subject::Claude, Finding::new(Code::ClaudeTokenExpired, say, hint), resources);
+    let item = Item::warn(
+        Subject::Login(Client::Claude),
+        Finding::new(Code::ClaudeTokenExpired, say, hint),
+        resources,
+    );
     Item { status: Status::Fail, ..item }
 }
 
@@ -218,7 +227,7 @@ fn private(context: &Context, path: PathBuf) -> Resource {
 }
 
 fn credentials(context: &Context, path: PathBuf, edit: Edit) -> Resource {
-    let id = context.id(EntryName::ClaudeCredentials, &path);
+    let id = context.id(EntryName::Login(Client::Claude), &path);
     let target = Target {
         path,
         kind: Kind::Secret,
@@ -250,7 +259,7 @@ fn age(record: &ClaudeRecord, context: &Context) -> String {
 /// Onboarding and trust in `.claude.json`: also where the login comes from
 /// `CLAUDE_CODE_OAUTH_TOKEN` alone.
 fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
-    let logged_in = desired.claude.is_some();
+    let logged_in = desired.logins.claude.is_some();
     if !logged_in && desired.trusted_folders.is_empty() {
         return None;
     }
@@ -259,7 +268,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         keys.push(Key { path: vec!["hasCompletedOnboarding".to_owned()], value: json!(true) });
     }
     let (folders, nameless) = trust::names(&desired.trusted_folders);
-    let claude_json = file::text(&context.home.claude_json);
+    let claude_json = file::text(&context.home.clients.claude.config);
     let (odd, folders): (Vec<_>, Vec<_>) =
         folders.into_iter().partition(|folder| barred(&claude_json, folder));
     for folder in &folders {
@@ -268,8 +277,8 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
             value: json!(true),
         });
     }
-    let path = context.home.claude_json.clone();
-    let id = context.id(EntryName::ClaudeConfig, &path);
+    let path = context.home.clients.claude.config.clone();
+    let id = context.id(EntryName::Config(Client::Claude), &path);
     let target = Target {
         path,
         kind: Kind::Shared,
@@ -281,7 +290,7 @@ fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
         Without::of(&odd, "for which `.claude.json` has something else than an object", BARRED);
     let without = nameless.into_iter().chain(odd);
     Some(trust::item(
-        Subject::ClaudeTrust,
+        Subject::Trust(Client::Claude),
         Code::ClaudeUntrustedFolder,
         folders.len(),
         without,

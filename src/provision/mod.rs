@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
+use crate::client::{Client, Row};
 use crate::env::Env;
 use crate::error::Result;
 use crate::home::Home;
@@ -150,8 +151,12 @@ pub fn desired(context: &Context) -> Result<Provision> {
     notes.extend(of_clones);
     items.extend(remotes::provision(context, &keys, clones, &routing.in_force));
     if context.settings.claude_created.is_some()
-        && desired.claude.is_none()
-        && !context.settings.refused.iter().any(|refused| refused.item == Subject::Claude)
+        && desired.logins.claude.is_none()
+        && !context
+            .settings
+            .refused
+            .iter()
+            .any(|refused| refused.item == Subject::Login(Client::Claude))
     {
         notes.push(
             "PUSHREADY_CLAUDE_TOKEN_CREATED is set, but there is no token: PUSHREADY_CLAUDE_OAUTH_TOKEN is not set"
@@ -200,9 +205,11 @@ fn configured(context: &Context) -> Desired {
 }
 
 fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
-    let mut items = codex::provision(context, desired);
-    items.extend(claude::provision(context, desired));
-    items
+    let provision = |client: &Client| match client {
+        Client::Codex => codex::provision(context, desired),
+        Client::Claude => claude::provision(context, desired),
+    };
+    Client::ALL.iter().flat_map(provision).collect()
 }
 
 /// What cannot be put in place: refused by its value, now or by an earlier apply that was given it,
@@ -252,8 +259,7 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
 /// Whether another value is set for what was refused, which came from `via`.
 fn is_set(settings: &Settings, subject: &Subject, via: &Via) -> bool {
     match subject.first() {
-        Subject::Codex => settings.codex.is_some(),
-        Subject::Claude => settings.claude.is_some(),
+        Subject::Login(client) => settings.login_via(*client).is_some(),
         Subject::KnownHosts => !settings.known_hosts.is_empty(),
         key if settings.keys.iter().any(|sourced| *key == Subject::key(&sourced.value.0)) => true,
         _ => settings.key_origins.contains(&match via {
@@ -265,9 +271,8 @@ fn is_set(settings: &Settings, subject: &Subject, via: &Via) -> bool {
 
 /// Whether anything is to be put in place by these settings. Without a receipt, nothing else is.
 pub fn is_configured(settings: &Settings) -> bool {
-    let Settings { codex, claude, keys, refused, known_hosts, trusted_folders, .. } = settings;
-    codex.is_some()
-        || claude.is_some()
+    let Settings { keys, refused, known_hosts, trusted_folders, .. } = settings;
+    Client::ALL.iter().any(|client| settings.login_via(*client).is_some())
         || !keys.is_empty()
         || !refused.is_empty()
         || known_hosts.values().any(|hosts| !hosts.lines.is_empty())
@@ -281,8 +286,12 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
         Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
     let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
-    let items = [codex::login(&context, &mut desired), claude::login(&context, &mut desired)];
-    let logins = items.iter().flatten().filter_map(Item::refused);
+    let items = Client::ALL.iter().filter_map(|client| match client {
+        Client::Codex => codex::login(&context, &mut desired),
+        Client::Claude => claude::login(&context, &mut desired),
+    });
+    let items: Vec<_> = items.collect();
+    let logins = items.iter().filter_map(Item::refused);
     let keys = receipt.desired.repositories.iter().filter_map(|record| {
         let code = deploy_keys::lost(home, record)?;
         Some(Refused::new(Subject::key(&record.repository), code))
@@ -293,17 +302,14 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
 /// Whether what is required is there; a requirement that nobody provisioned is a failure of its
 /// own. What `is_refused` already has its own cause.
 pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<Item> {
+    let names: Vec<_> = Client::ALL.iter().map(|client| format!("`{client}`")).collect();
     let mut missing: Vec<Item> = Vec::new();
     for requirement in desired.require.iter().map(|text| Requirement::parse(text)) {
         let (say, hint) = match &requirement {
-            Requirement::Codex if desired.codex.is_none() => (
-                "required, but no Codex login was ever provisioned".to_owned(),
-                "set PUSHREADY_CODEX_AUTH_JSON, or create the user secret `codex-auth.json` in the seed folder",
-            ),
-            Requirement::Claude if desired.claude.is_none() => (
-                "required, but no Claude Code token was ever provisioned".to_owned(),
-                "set PUSHREADY_CLAUDE_OAUTH_TOKEN to the output of `claude setup-token`",
-            ),
+            Requirement::Login(client) if !desired.logins.has(*client) => {
+                let Row { login, login_fix, .. } = client.row();
+                (format!("required, but no {login} was ever provisioned"), (*login_fix).to_owned())
+            }
             Requirement::Push(repository)
                 if !desired
                     .repositories
@@ -313,12 +319,12 @@ pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<It
                 let name = repository.short();
                 (
                     format!("required, but no deploy key for {name} was ever provisioned"),
-                    "add the repository and its private key to PUSHREADY_DEPLOY_KEYS",
+                    "add the repository and its private key to PUSHREADY_DEPLOY_KEYS".to_owned(),
                 )
             }
             Requirement::Unknown(_) => (
                 "PUSHREADY_REQUIRE does not know this".to_owned(),
-                "write `codex`, `claude` or `push:owner/repo`, separated by commas",
+                format!("write {} or `push:owner/repo`, separated by commas", names.join(", ")),
             ),
             _ => continue,
         };

@@ -95,6 +95,7 @@ mod tests {
     use super::super::lock::Lock;
 
     use super::*;
+    use crate::client::Client;
 
     fn resource(path: &Path) -> Resource {
         let target = Target {
@@ -104,7 +105,7 @@ mod tests {
             malformed: Code::NotProvisioned,
         };
         let edit = Edit::Whole { bytes: b"ours".to_vec().into(), mode: 0o600, expendable: true };
-        Resource::recorded(EntryName::CodexAuth, target, edit)
+        Resource::recorded(EntryName::Login(Client::Codex), target, edit)
     }
 
     /// Another program writes at the last moment before our change: `record` is called then.

@@ -1,9 +1,12 @@
 //! The names of the receipt's entries.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::client::Client;
 
 /// Which change an entry of the receipt undoes. In JSON it is `codex.auth`, or
 /// `codex.auth:/other/folder/auth.json` where there is more than one such file.
@@ -16,12 +19,11 @@ pub struct EntryId {
 }
 
 /// What was changed. In the order of the names: a removal goes through it from the last on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryName {
-    ClaudeConfig,
-    ClaudeCredentials,
-    CodexAuth,
-    CodexTrust,
+    Login(Client),
+    /// The configuration of a client: trusted folders, answers to its first prompts.
+    Config(Client),
     GitInclude,
     /// The remotes of one clone.
     Remotes,
@@ -31,22 +33,17 @@ pub enum EntryName {
 }
 
 impl EntryName {
-    const KNOWN: [Self; 7] = [
-        Self::ClaudeConfig,
-        Self::ClaudeCredentials,
-        Self::CodexAuth,
-        Self::CodexTrust,
-        Self::GitInclude,
-        Self::Remotes,
-        Self::SshInclude,
-    ];
+    /// Every name that this version writes.
+    fn known() -> impl Iterator<Item = Self> {
+        let of_client = |&client| [Self::Login(client), Self::Config(client)];
+        let others = [Self::GitInclude, Self::Remotes, Self::SshInclude];
+        Client::ALL.iter().flat_map(of_client).chain(others)
+    }
 
     fn as_str(&self) -> &str {
         match self {
-            Self::ClaudeConfig => "claude.config",
-            Self::ClaudeCredentials => "claude.credentials",
-            Self::CodexAuth => "codex.auth",
-            Self::CodexTrust => "codex.trust",
+            Self::Login(client) => client.row().login_entry,
+            Self::Config(client) => client.row().config_entry,
             Self::GitInclude => "git.include",
             Self::Remotes => "remotes",
             Self::SshInclude => "ssh.include",
@@ -56,7 +53,21 @@ impl EntryName {
 
     /// Whether a removal with `--keep-logins` leaves it.
     pub fn is_login(&self) -> bool {
-        matches!(self, Self::CodexAuth | Self::ClaudeCredentials)
+        matches!(self, Self::Login(_))
+    }
+}
+
+impl Ord for EntryName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // what another version wrote comes last
+        let is_unknown = |name: &Self| matches!(name, Self::Unknown(_));
+        (is_unknown(self), self.as_str()).cmp(&(is_unknown(other), other.as_str()))
+    }
+}
+
+impl PartialOrd for EntryName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -91,7 +102,7 @@ impl From<String> for EntryId {
             Some((name, path)) => (name, Some(PathBuf::from(path))),
             None => (&*text, None),
         };
-        match EntryName::KNOWN.into_iter().find(|known| known.as_str() == name) {
+        match EntryName::known().find(|known| known.as_str() == name) {
             Some(name) => Self { name, path },
             None => EntryName::Unknown(text).into(),
         }
@@ -121,7 +132,7 @@ mod tests {
         let ids: Vec<EntryId> = texts.map(|text| text.to_owned().into()).to_vec();
         assert!(ids.is_sorted(), "{ids:?}");
         assert_eq!(ids.iter().map(ToString::to_string).collect::<Vec<_>>(), texts);
-        assert_eq!(ids[4].name, EntryName::CodexAuth);
+        assert_eq!(ids[4].name, EntryName::Login(Client::Codex));
         assert_eq!(ids[4].path.as_deref(), Some(Path::new("/with:colon/auth.json")));
         assert_eq!(ids[10], EntryName::Unknown(texts[10].to_owned()).into());
     }

@@ -351,6 +351,7 @@ mod tests {
 
     use super::*;
     use crate::catalogue::Code;
+    use crate::client::Client;
     use crate::resource::Target;
     use crate::resource::entry::EntryName;
     use crate::resource::lock::Lock;
@@ -366,7 +367,7 @@ mod tests {
 
     fn check(kind: Kind, rows: Vec<Row>) {
         for (name, edit, old, written, expected) in rows {
-            let resource = Resource::recorded(EntryName::CodexAuth, target(kind), edit);
+            let resource = Resource::recorded(EntryName::Login(Client::Codex), target(kind), edit);
             assert_eq!(resource.judge(&Ok(old), written.as_ref()), expected, "{name}");
         }
     }
@@ -695,7 +696,8 @@ mod tests {
             ],
         );
         // of a secret the receipt has a digest alone
-        let secret = Resource::recorded(EntryName::CodexAuth, target(Kind::Secret), one());
+        let secret =
+            Resource::recorded(EntryName::Login(Client::Codex), target(Kind::Secret), one());
         let undo = undo_keys(vec![a(None)], Some(saved("{\"a\":2}", 0o600)), "{\"a\":1}");
         let expected = undoable("{\"a\":1}", 0o600, undo, Some("{\"a\":2}"));
         assert_eq!(secret.judge(&Ok(file("{\"a\":2}", 0o600)), None), expected);
@@ -906,8 +908,11 @@ mod tests {
 
     #[test]
     fn an_obstacle_blocks_every_edit() {
-        let resource =
-            Resource::recorded(EntryName::CodexAuth, target(Kind::Secret), whole("new", false));
+        let resource = Resource::recorded(
+            EntryName::Login(Client::Codex),
+            target(Kind::Secret),
+            whole("new", false),
+        );
         let EditVerdict::Blocked(finding) = resource.judge(&Err(Obstacle::Symlink), None) else {
             panic!("not blocked");
         };

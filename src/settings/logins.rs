@@ -1,43 +1,42 @@
-//! The logins of Codex and Claude Code.
+//! The logins of the clients.
 
 use jiff::Span;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Reader, Wanted};
-use crate::catalogue::Code;
+use super::{Found, Reader, Wanted};
+use crate::client::Client;
 use crate::secret::{ClaudeToken, CodexAuth};
 use crate::state::subject::Subject;
 use crate::variables;
 
 impl Reader<'_> {
-    pub(super) fn codex(&mut self) {
-        let wanted = Wanted {
-            item: Subject::Codex,
+    /// The login of a client, from the first of its sources.
+    fn login(&mut self, client: Client) -> Option<Found> {
+        let row = client.row();
+        self.first(&Wanted {
+            item: Subject::Login(client),
             repository: None,
-            names: &[variables::CODEX_AUTH_JSON],
-            seed: Some(self.seed.join("codex-auth.json")),
-            fallback: &[],
-            malformed: Code::CodexAuthMalformed,
-        };
-        let Some(found) = self.first(&wanted) else { return };
+            names: &[row.variable],
+            seed: Some(self.seed.join(row.seed)),
+            // in an agent's shell it may be anybody's: it does not outrank what the template gave
+            fallback: row.own_variable.as_slice(),
+            malformed: row.malformed,
+        })
+    }
+
+    pub(super) fn codex(&mut self) {
+        let Some(found) = self.login(Client::Codex) else { return };
         let now = self.env.now;
-        self.settings.codex =
-            self.check(&Subject::Codex, None, found, |text| CodexAuth::parse_seed(text, now));
+        self.settings.codex = self.check(&Subject::Login(Client::Codex), None, found, |text| {
+            CodexAuth::parse_seed(text, now)
+        });
     }
 
     pub(super) fn claude(&mut self) {
-        let wanted = Wanted {
-            item: Subject::Claude,
-            repository: None,
-            names: &[variables::CLAUDE_OAUTH_TOKEN],
-            seed: Some(self.seed.join("claude-oauth-token")),
-            // in an agent's shell it may be anybody's: it does not outrank what the template gave
-            fallback: &[variables::CLAUDE_CODE_OAUTH_TOKEN],
-            malformed: Code::ClaudeTokenMalformed,
-        };
-        if let Some(found) = self.first(&wanted) {
-            self.settings.claude = self.check(&Subject::Claude, None, found, ClaudeToken::parse);
+        if let Some(found) = self.login(Client::Claude) {
+            self.settings.claude =
+                self.check(&Subject::Login(Client::Claude), None, found, ClaudeToken::parse);
         }
         if let Some(text) = self.env.text(variables::CLAUDE_TOKEN_CREATED) {
             // east of Greenwich it may be tomorrow already

@@ -21,6 +21,7 @@ use jiff::civil::Date;
 use secrecy::SecretString;
 
 use crate::catalogue::{Code, Finding};
+use crate::client::Client;
 use crate::env::Env;
 use crate::error::Result;
 use crate::git::url::Repository;
@@ -139,6 +140,14 @@ impl Settings {
         reader.misnamed();
         reader.guards();
         Ok(reader.settings)
+    }
+
+    /// Where the login of a client came from, if one is set.
+    pub fn login_via(&self, client: Client) -> Option<&Via> {
+        match client {
+            Client::Codex => self.codex.as_ref().map(|login| &login.via),
+            Client::Claude => self.claude.as_ref().map(|login| &login.via),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::State;
 use super::receipt::Receipt;
+use crate::client::Client;
 use crate::error::Result;
 use crate::home::Home;
 use crate::resource::{file, rewrite};
@@ -52,15 +53,17 @@ pub fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
 
 /// Removes what interrupted runs left behind, in every folder in which we write.
 fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
-    let mut folders =
-        vec![home.path.clone(), home.codex.clone(), home.claude.clone(), home.state.clone()];
-    folders.extend(["keys", "bin", "undo", "codex"].map(|name| home.state.join(name)));
+    let mut folders = vec![home.path.clone(), home.state.clone()];
+    folders.extend(["keys", "bin", "undo"].map(|name| home.state.join(name)));
+    let clients = || Client::ALL.iter().map(|client| home.clients.get(*client));
+    folders.extend(clients().map(|paths| paths.folder.clone()));
+    folders.extend(clients().filter_map(|paths| Some(paths.copy.parent()?.to_owned())));
     folders.extend(home.ssh_folder());
     let targets = receipt
         .into_iter()
         .flat_map(|receipt| receipt.entries.values())
         .map(|entry| &entry.target.path);
-    let shared = targets.chain([&home.git_config, &home.claude_json]);
+    let shared = targets.chain([&home.git_config]).chain(clients().map(|paths| &paths.config));
     folders
         .extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
     folders.sort();

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the lock file and the folder itself are made here")]
 
 pub mod heal;
+pub mod logins;
 pub mod receipt;
 pub mod recovery;
 pub mod subject;

@@ -16,6 +16,7 @@ use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
 use crate::resource::{self, Resource, Target, Undo};
+use crate::state::logins::Logins;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
 
@@ -48,8 +49,8 @@ pub struct Receipt {
 /// What must be known, after an interruption, to find out which steps had been taken.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnderWay {
-    pub codex: Option<CodexRecord>,
-    pub claude: Option<ClaudeRecord>,
+    #[serde(flatten)]
+    pub logins: Logins,
     pub steps: BTreeMap<EntryId, Was>,
 }
 
@@ -74,8 +75,8 @@ pub struct Entry {
 #[serde(default)]
 pub struct Desired {
     pub repositories: Vec<RepositoryRecord>,
-    pub codex: Option<CodexRecord>,
-    pub claude: Option<ClaudeRecord>,
+    #[serde(flatten)]
+    pub logins: Logins,
     /// Lines for known_hosts, by where they came from.
     pub host_keys: BTreeMap<Origin, Vec<String>>,
     pub trusted_folders: Vec<PathBuf>,
@@ -124,28 +125,6 @@ pub struct RepositoryRecord {
     pub fingerprint: String,
     pub algorithm: String,
     pub origin: Origin,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CodexRecord {
-    pub seed: Digest,
-    pub account: Option<Digest>,
-    pub lease: bool,
-    pub origin: Origin,
-    /// The variable or the file of the seed folder that it came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<Via>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClaudeRecord {
-    pub token: Digest,
-    /// The day the token was made, or first seen.
-    pub created: jiff::civil::Date,
-    pub origin: Origin,
-    /// The variable or the file of the seed folder that it came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<Via>,
 }
 
 /// An item that was configured and could not be put in place.
@@ -268,12 +247,14 @@ impl Receipt {
     /// absence does not mean that the user logged out.
     fn forget_removed(&mut self) {
         self.entries.retain(|_, entry| !entry.undo.is_of_new_file() || entry.target.path.exists());
-        if !self.knows(&EntryName::CodexAuth) {
-            self.desired.codex = None;
-        }
-        if !self.knows(&EntryName::ClaudeCredentials) {
-            self.desired.claude = None;
-        }
+        self.forget_removed_logins();
+    }
+
+    /// Forgets the logins of which no entry is left.
+    pub fn forget_removed_logins(&mut self) {
+        let Self { entries, desired, .. } = self;
+        let is_known = |name| entries.keys().any(|id| id.name == name);
+        desired.logins.retain(|client| is_known(EntryName::Login(client)));
     }
 
     /// Ends the run that was under way: where a file is still as it was before, so is what the
@@ -283,7 +264,7 @@ impl Receipt {
         if self.removing {
             self.forget_removed();
         }
-        let Some(UnderWay { codex, claude, steps }) = self.under_way.take() else { return false };
+        let Some(UnderWay { logins, steps }) = self.under_way.take() else { return false };
         for (id, was) in steps {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             let untouched = resource::observe(&entry.target)
@@ -292,17 +273,11 @@ impl Receipt {
                 continue;
             }
             // for whichever folder: see `id`
-            let Desired { codex: codex_now, claude: claude_now, refused, .. } = &mut self.desired;
-            match id.name {
-                EntryName::CodexAuth if *codex_now != codex => {
-                    codex_now.clone_from(&codex);
-                    refused.push(Refused::new(Subject::Codex, Code::NotProvisioned));
-                }
-                EntryName::ClaudeCredentials if *claude_now != claude => {
-                    claude_now.clone_from(&claude);
-                    refused.push(Refused::new(Subject::Claude, Code::NotProvisioned));
-                }
-                _ => {}
+            if let EntryName::Login(client) = id.name
+                && self.desired.logins.restore(client, &logins)
+            {
+                let refused = Refused::new(Subject::Login(client), Code::NotProvisioned);
+                self.desired.refused.push(refused);
             }
             match was.undo {
                 Some(undo) => entry.undo = undo,
@@ -332,6 +307,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::client::Client;
 
     /// Written by the first version, with two folders of Codex and with refused items.
     const FIRST: &str = include_str!("../../tests/receipts/0.1.0.json");
@@ -342,9 +318,9 @@ mod tests {
         assert_eq!(serde_json::to_string_pretty(&receipt).unwrap() + "\n", FIRST);
         assert!(receipt.entries.keys().all(|id| !matches!(id.name, EntryName::Unknown(_))));
         let path = Path::new("/home/coder/other/auth.json");
-        let id = receipt.id(EntryName::CodexAuth, path);
+        let id = receipt.id(EntryName::Login(Client::Codex), path);
         assert_eq!(receipt.entries.get(&id).unwrap().target.path, path);
-        assert!(receipt.knows(&EntryName::CodexTrust));
+        assert!(receipt.knows(&EntryName::Config(Client::Codex)));
     }
 
     #[test]
@@ -354,7 +330,7 @@ mod tests {
         std::fs::write(&there, "").unwrap();
         let first: Receipt = serde_json::from_str(FIRST).unwrap();
         let second = EntryId {
-            name: EntryName::CodexAuth,
+            name: EntryName::Login(Client::Codex),
             path: Some("/home/coder/other/auth.json".into()),
         };
         let mut entry = first.entries[&second].clone();
@@ -365,11 +341,11 @@ mod tests {
             (false, folder.path().join("gone"), true),
         ] {
             entry.target.path = path;
-            let entries = BTreeMap::from([(EntryName::CodexAuth.into(), entry.clone())]);
+            let entries = BTreeMap::from([(EntryName::Login(Client::Codex).into(), entry.clone())]);
             let mut receipt = Receipt { entries, removing, ..first.clone() };
             receipt.settle();
-            assert_eq!(receipt.knows(&EntryName::CodexAuth), known, "{removing}");
-            assert_eq!(receipt.desired.codex.is_some(), known, "{removing}");
+            assert_eq!(receipt.knows(&EntryName::Login(Client::Codex)), known, "{removing}");
+            assert_eq!(receipt.desired.logins.codex.is_some(), known, "{removing}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::client::Client;
 use crate::home::Home;
 use crate::provision::routing::{self, Include};
 use crate::resource::digest::Digest;
@@ -43,13 +44,13 @@ fn line(include: Include) -> Option<(EntryId, Entry)> {
 fn codex(home: &Home) -> Option<(EntryId, Entry)> {
     let login =
         |path: &Path| CodexAuth::parse(&file::observe(path, Kind::Secret).ok()??.bytes).ok();
-    let path = home.codex.join("auth.json");
-    let copy_path = home.state.join("codex/last-good.json");
-    let copy = login(&copy_path)?;
+    let path = home.clients.codex.login.clone();
+    let copy_path = &home.clients.codex.copy;
+    let copy = login(copy_path)?;
     if !login(&path)?.same_account(&copy) {
         return None;
     }
-    let wrote = Digest::of(&file::observe(&copy_path, Kind::Secret).ok()??.bytes);
+    let wrote = Digest::of(&file::observe(copy_path, Kind::Secret).ok()??.bytes);
     let target = Target {
         path,
         kind: Kind::Secret,
@@ -57,13 +58,13 @@ fn codex(home: &Home) -> Option<(EntryId, Entry)> {
         malformed: crate::catalogue::Code::NotProvisioned,
     };
     Some((
-        EntryName::CodexAuth.into(),
+        EntryName::Login(Client::Codex).into(),
         Entry { target, undo: Undo::Whole { before: Before::Absent, wrote } },
     ))
 }
 
 fn claude(home: &Home, token: &str) -> Option<(EntryId, Entry)> {
-    let path = home.claude.join(".credentials.json");
+    let path = home.clients.claude.login.clone();
     let content = file::observe(&path, Kind::Secret).ok()??;
     let ours = matches!(CredentialsFile::parse(&content.bytes), CredentialsFile::SetupToken { digest, .. } if digest == token);
     let text = std::str::from_utf8(&content.bytes).ok().filter(|_| ours)?;
@@ -75,5 +76,5 @@ fn claude(home: &Home, token: &str) -> Option<(EntryId, Entry)> {
         lock: Lock::None,
         malformed: crate::catalogue::Code::ClaudeConfigMalformed,
     };
-    Some((EntryName::ClaudeCredentials.into(), Entry { target, undo }))
+    Some((EntryName::Login(Client::Claude).into(), Entry { target, undo }))
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::via::Via;
+use crate::client::Client;
 use crate::git::url::Repository;
 
 /// What an item is about. It identifies the item; in JSON and for people it is the name alone.
@@ -12,10 +13,9 @@ use crate::git::url::Repository;
 #[serde(into = "String", from = "String")]
 pub enum Subject {
     Home,
-    Codex,
-    CodexTrust,
-    Claude,
-    ClaudeTrust,
+    Login(Client),
+    /// The folders that a client trusts.
+    Trust(Client),
     /// The deploy key of a repository, by the repository's short name: `key o/app`.
     Key(String),
     /// `PUSHREADY_DEPLOY_KEY` without a repository.
@@ -70,10 +70,8 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Home => "home",
-            Self::Codex => "codex",
-            Self::CodexTrust => "codex trust",
-            Self::Claude => "claude",
-            Self::ClaudeTrust => "claude trust",
+            Self::Login(client) => client.row().id,
+            Self::Trust(client) => return write!(f, "{client} trust"),
             Self::KeyOfNoRepository => "key",
             Self::Keys => "keys",
             Self::DeployKeys => "deploy keys",
@@ -108,12 +106,8 @@ impl From<String> for Subject {
 
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
-        const PLAIN: [Subject; 14] = [
+        const PLAIN: [Subject; 10] = [
             Subject::Home,
-            Subject::Codex,
-            Subject::CodexTrust,
-            Subject::Claude,
-            Subject::ClaudeTrust,
             Subject::KeyOfNoRepository,
             Subject::Keys,
             Subject::DeployKeys,
@@ -124,7 +118,9 @@ impl From<&str> for Subject {
             Subject::Remotes,
             Subject::GithubToken,
         ];
-        if let Some(plain) = PLAIN.into_iter().find(|plain| plain.to_string() == text) {
+        let of_client = |&client| [Self::Login(client), Self::Trust(client)];
+        let mut plain = Client::ALL.iter().flat_map(of_client).chain(PLAIN);
+        if let Some(plain) = plain.find(|plain| plain.to_string() == text) {
             return plain;
         }
         if let Some((subject, via)) = text.strip_suffix(')').and_then(|text| text.split_once(" ("))
@@ -152,10 +148,10 @@ mod tests {
         let seed = "~/seed/known_hosts".to_owned();
         for (text, subject) in [
             ("home", Subject::Home),
-            ("codex", Subject::Codex),
-            ("codex trust", Subject::CodexTrust),
-            ("claude", Subject::Claude),
-            ("claude trust", Subject::ClaudeTrust),
+            ("codex", Subject::Login(Client::Codex)),
+            ("codex trust", Subject::Trust(Client::Codex)),
+            ("claude", Subject::Login(Client::Claude)),
+            ("claude trust", Subject::Trust(Client::Claude)),
             ("key o/app", Subject::Key("o/app".to_owned())),
             ("key `odd (name)`", Subject::Key("`odd (name)`".to_owned())),
             ("key", Subject::KeyOfNoRepository),

@@ -11,6 +11,7 @@ use super::{json, print};
 use crate::apply::plan::{Plan, Planned};
 use crate::apply::report::{ApplyReport, Command};
 use crate::cli::Remove;
+use crate::client::Client;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result, fix_for};
 use crate::home::Home;
@@ -149,15 +150,8 @@ impl Removal<'_> {
         let mut report = self.report(&plan, false);
 
         receipt.settle();
-        receipt.desired = Desired {
-            codex: receipt.desired.codex.clone().filter(|_| receipt.knows(&EntryName::CodexAuth)),
-            claude: receipt
-                .desired
-                .claude
-                .clone()
-                .filter(|_| receipt.knows(&EntryName::ClaudeCredentials)),
-            ..Desired::default()
-        };
+        receipt.forget_removed_logins();
+        receipt.desired = Desired { logins: receipt.desired.logins.clone(), ..Desired::default() };
         receipt.removing = !done;
         if done && !keeps {
             let folders = receipt.folders.clone();
@@ -193,13 +187,11 @@ impl Removal<'_> {
     fn rest(&self, receipt: &Receipt, recovered: bool) -> Vec<Item> {
         let mut rest = Vec::new();
         if self.keeps(receipt) {
-            let logins = [
-                (Subject::Codex, EntryName::CodexAuth),
-                (Subject::Claude, EntryName::ClaudeCredentials),
-            ];
-            let kept = logins.into_iter().filter(|(_, name)| receipt.knows(name));
-            rest.extend(kept.map(|(subject, _)| {
-                Item::ready(subject, "left in place, still known as ours", Vec::new())
+            let clients = Client::ALL.iter().copied();
+            let kept = clients.filter(|client| receipt.knows(&EntryName::Login(*client)));
+            rest.extend(kept.map(|client| {
+                let summary = "left in place, still known as ours";
+                Item::ready(Subject::Login(client), summary, Vec::new())
             }));
         }
         if recovered {
@@ -222,10 +214,11 @@ impl Removal<'_> {
     }
 }
 
-/// Codex's lock files are empty; where nothing but them is in a folder that we made, Codex never
-/// ran there.
+/// The lock files of a client are empty; where nothing but them is in a folder that we made, the
+/// client never ran there.
 fn forget_lock_files(folder: &Path) {
-    let locks = ["auth.lock", "auth.json.lock"].map(|name| folder.join(name));
+    let names = Client::ALL.iter().flat_map(|client| client.row().lock_files);
+    let locks: Vec<_> = names.map(|name| folder.join(name)).collect();
     let only_locks = std::fs::read_dir(folder).is_ok_and(|entries| {
         entries.filter_map(std::result::Result::ok).all(|entry| locks.contains(&entry.path()))
     });

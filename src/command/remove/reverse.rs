@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::catalogue::Code;
+use crate::client::{Client, ClientPaths};
 use crate::home::Home;
 use crate::provision::{Cause, Item, Status};
 use crate::resource::digest::Digest;
@@ -22,10 +23,10 @@ use crate::state::subject::Subject;
 pub fn items(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
     let entries =
         receipt.entries.iter().rev().filter(|(id, _)| !(keep_logins && id.name.is_login()));
-    let onboarding = keep_logins && receipt.knows(&EntryName::ClaudeCredentials);
+    let onboarding = keep_logins && receipt.knows(&EntryName::Login(Client::Claude));
     entries
         .map(|(id, entry)| {
-            let prompts = onboarding && id.name == EntryName::ClaudeConfig;
+            let prompts = onboarding && id.name == EntryName::Config(Client::Claude);
             let edit = if prompts { without_trust(entry) } else { None };
             revert(home, receipt, id, entry, edit)
         })
@@ -55,7 +56,7 @@ fn revert(
     let edit = instead.unwrap_or_else(|| Edit::Revert {
         undo: entry.undo.clone(),
         saved: saved(home, &entry.undo),
-        descendant: id.name == EntryName::CodexAuth && descends(receipt, entry),
+        descendant: id.name == EntryName::Login(Client::Codex) && descends(receipt, entry),
     });
     let resource = Resource::recorded(id.clone(), entry.target.clone(), edit);
     Item::ready(Subject::Other(home.shown(&entry.target.path)), summary, vec![resource])
@@ -78,7 +79,7 @@ fn descends(receipt: &Receipt, entry: &Entry) -> bool {
     }
     let Ok(auth) = CodexAuth::parse(&content.bytes) else { return false };
     let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
-    let seeded = receipt.desired.codex.as_ref();
+    let seeded = receipt.desired.logins.codex.as_ref();
     account.is_some() && seeded.is_some_and(|record| account == record.account)
 }
 
@@ -109,7 +110,7 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
     let names = ["routes", "known_hosts", "ssh_config", "gitconfig", "bin/pushready"];
     paths.extend(names.map(|name| home.state.join(name)));
     if !spare_login {
-        paths.push(home.state.join("codex/last-good.json"));
+        paths.extend(clients(home).map(|paths| paths.copy.clone()));
     }
     if !spare_undo {
         paths.extend(in_folder("undo"));
@@ -126,9 +127,15 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
 /// Removes the doctor's verdict and the empty folders, where the receipt stays.
 pub fn clear(home: &Home) {
     let _ = file::remove(&home.state.join("doctor.json"));
-    for name in ["keys", "bin", "undo", "codex"] {
-        let _ = file::remove_folder(&home.state.join(name));
+    let own = ["keys", "bin", "undo"].map(|name| home.state.join(name));
+    let of_clients = clients(home).filter_map(|paths| paths.copy.parent());
+    for folder in own.iter().map(PathBuf::as_path).chain(of_clients) {
+        let _ = file::remove_folder(folder);
     }
+}
+
+fn clients(home: &Home) -> impl Iterator<Item = &ClientPaths> {
+    Client::ALL.iter().map(|client| home.clients.get(*client))
 }
 
 pub fn kept(subject: Subject, why: &str) -> Item {
@@ -160,16 +167,10 @@ pub fn unrecorded(home: &Home, receipt: &Receipt) -> Option<Item> {
     if receipt.entries.is_empty() && !signs.resources.iter().any(sign) {
         return None;
     }
-    let files = [
-        home.codex.join("auth.json"),
-        home.codex.join("config.toml"),
-        home.claude.join(".credentials.json"),
-        home.claude_json.clone(),
-    ];
+    let files = clients(home).flat_map(|paths| [&paths.login, &paths.config]);
     let is_known =
         |path: &PathBuf| receipt.entries.values().any(|entry| entry.target.path == *path);
     let files: Vec<_> = files
-        .iter()
         .filter(|path| path.exists() && !is_known(path))
         .map(|path| home.shown(path))
         .collect();

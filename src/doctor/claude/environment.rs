@@ -40,7 +40,7 @@ fn read_settings(context: &Context) -> Vec<SettingsFile> {
             paths.push((folder.join(".claude").join(name), of_project));
         }
     }
-    paths.push((context.home.claude.join("settings.json"), false));
+    paths.push((context.home.clients.claude.folder.join("settings.json"), false));
     let read = |(path, of_project): (PathBuf, bool)| {
         let content = file::observe(&path, Kind::Shared).ok()??;
         let bytes = content.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&content.bytes);
@@ -120,7 +120,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
     // the token of the variable is in no file
     let has_variable = context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some();
     let elsewhere = effective(context, settings, observed::CLAUDE_SECURESTORAGE_CONFIG_DIR)
-        .filter(|setting| !has_variable && *context.home.claude != *setting.value);
+        .filter(|setting| !has_variable && *context.home.clients.claude.folder != *setting.value);
     let in_file =
         |name| effective(context, settings, name).filter(|setting| setting.file.is_some());
     let winner = effective(context, settings, observed::ANTHROPIC_AUTH_TOKEN)

@@ -2,26 +2,19 @@
 
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::resource::digest::Digest;
 use crate::secret::{ClaudeToken, CredentialsFile};
-use crate::state::via::Via;
 use crate::variables;
 
 pub fn new_token(context: &Context) -> Fix {
-    let via = via(context);
     Fix::report(format!(
         "make one with `claude setup-token` and give it as {}",
-        source(via, variables::CLAUDE_OAUTH_TOKEN)
+        source(context.login_via(Client::Claude), variables::CLAUDE_OAUTH_TOKEN)
     ))
-}
-
-/// What is set here, else what the last apply took it from.
-fn via<'a>(context: &Context<'a>) -> Option<&'a Via> {
-    let recorded = context.desired.claude.as_ref().and_then(|record| record.via.as_ref());
-    context.settings.claude.as_ref().map(|token| &token.via).or(recorded)
 }
 
 /// The token that Claude Code will send if nothing overrides it: the variable, else the file.
@@ -49,7 +42,8 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
             ),
         };
     }
-    let apply = || outcome::apply_again(via(context), variables::CLAUDE_OAUTH_TOKEN);
+    let apply =
+        || outcome::apply_again(context.login_via(Client::Claude), variables::CLAUDE_OAUTH_TOKEN);
     match file {
         None | Some(CredentialsFile::Blank { by_client: false }) => Judgement::fail(
             Code::ClaudeTokenMissing,
@@ -88,7 +82,7 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
                     new_token(context),
                 );
             }
-            if context.desired.claude.is_some() {
+            if context.desired.logins.claude.is_some() {
                 return Judgement::warn(
                     Code::ClaudeAuthConflict,
                     "somebody logged in with `/login`; the token that was given is not used",
@@ -104,8 +98,12 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
 
 /// A setup-token cannot be asked for its age; the receipt knows when ours was made or first seen.
 fn aged(context: &Context, digest: &str, place: &str) -> Judgement {
-    let record =
-        context.desired.claude.as_ref().filter(|record| record.token == Digest::from_hex(digest));
+    let record = context
+        .desired
+        .logins
+        .claude
+        .as_ref()
+        .filter(|record| record.token == Digest::from_hex(digest));
     let Some(record) = record else {
         return Judgement::pass(format!(
             "a token of the right form is in {place}; not sent anywhere"

@@ -10,6 +10,7 @@ use super::outcome::{Evidence, Judgement};
 use super::request;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::git_cli::clones;
 use crate::provision::claude::{BARRED, barred};
@@ -18,8 +19,6 @@ use crate::resource::file::{self, Content, Kind};
 use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
-use crate::state::subject::Subject;
-use crate::variables;
 
 const NONE: &str = "no Claude Code login is configured, and none is present";
 
@@ -35,9 +34,9 @@ pub struct Facts {
 /// `None`: no login is configured, now or by the last apply, and none is there.
 fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
     let facts = context.facts.claude.get_or_init(|| {
-        let credentials = file::observe(&credentials_path(context), Kind::Secret);
+        let credentials = file::observe(credentials_path(context), Kind::Secret);
         let parse = |content: Content| CredentialsFile::parse(&content.bytes);
-        let config = file::observe(&context.home.claude_json, Kind::Shared);
+        let config = file::observe(&context.home.clients.claude.config, Kind::Shared);
         let text = |content: Option<Content>| {
             let bytes = content.map(|content| content.bytes).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
@@ -47,22 +46,17 @@ fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
             config: config.map(text),
         }
     });
-    let is_concerned = context.settings.claude.is_some()
-        || context.desired.claude.is_some()
-        || context.settings.refused.iter().any(|item| item.item == Subject::Claude)
-        || context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some()
-        || credentials_path(context).symlink_metadata().is_ok();
-    is_concerned.then_some(facts)
+    context.has_login(Client::Claude).then_some(facts)
 }
 
-fn credentials_path(context: &Context) -> PathBuf {
-    context.home.claude.join(".credentials.json")
+fn credentials_path<'c>(context: &'c Context) -> &'c Path {
+    &context.home.clients.claude.login
 }
 
 pub fn login(context: &Context) -> Judgement {
     let Some(Facts { credentials, .. }) = facts(context) else { return Judgement::skip(NONE) };
     match credentials {
-        Err(obstacle) => Judgement::obstructed(obstacle, &credentials_path(context)),
+        Err(obstacle) => Judgement::obstructed(obstacle, credentials_path(context)),
         Ok(credentials) => login::login(context, credentials.as_ref()),
     }
 }
@@ -100,7 +94,7 @@ pub fn request(context: &Context) -> Judgement {
 
 /// What the configuration would make Claude Code do unattended.
 fn configuration(context: &Context, config: &Result<String, Obstacle>) -> Vec<Judgement> {
-    let path = &context.home.claude_json;
+    let path = &context.home.clients.claude.config;
     let text = config.as_deref().unwrap_or_default();
     let config = match read(config) {
         Ok(config) => config,
@@ -149,7 +143,7 @@ fn trusted_folders(context: &Context, text: &str, config: &Object) -> Vec<Judgem
     if folders.is_empty() {
         return vec![Judgement::skip("PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
-    let path = &context.home.claude_json;
+    let path = &context.home.clients.claude.config;
     let inner =
         |object: &Object, name: &str| json::object_at(text, object.get(name)?.value.clone());
     let projects = inner(config, "projects");
@@ -206,7 +200,7 @@ fn read(text: &Result<String, Obstacle>) -> Result<Option<Object<'_>>, Fault<'_>
 
 impl Fault<'_> {
     fn judgement(&self, context: &Context) -> Judgement {
-        let path = &context.home.claude_json;
+        let path = &context.home.clients.claude.config;
         let what = match self {
             Self::Unreadable(obstacle) => return Judgement::obstructed(obstacle, path),
             Self::Malformed { line, column } => {

@@ -44,15 +44,15 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement
         Err(why) => outcomes.push(unusable(context, &why)),
     }
     // where there is no folder yet, Codex makes it
-    let folder = context.home.codex.ancestors().find(|folder| folder.exists());
+    let folder = context.home.clients.codex.folder.ancestors().find(|folder| folder.exists());
     if folder.is_some_and(|folder| access(folder, Access::WRITE_OK).is_err()) {
-        let subject = context.home.shown(&context.home.codex);
+        let subject = context.home.shown(&context.home.clients.codex.folder);
         let fail = Judgement::fail(
             Code::CodexHomeUnwritable,
             "Codex cannot write its folder: it would renew the login, and lose the new one",
             Fix::report(format!(
                 "give `{}` to the workspace user, writable",
-                context.home.codex.display()
+                context.home.clients.codex.folder.display()
             )),
         );
         outcomes.push(fail.about(subject));
@@ -134,7 +134,7 @@ pub fn judgement(context: &Context, fault: Fault) -> Judgement {
 /// What the server offered this login, where Codex has noted it; else what is known to be
 /// withdrawn.
 fn offered(context: &Context, model: &str) -> bool {
-    let cache = file::text(&context.home.codex.join("models_cache.json"));
+    let cache = file::text(&context.home.clients.codex.folder.join("models_cache.json"));
     let cache: serde_json::Value = serde_json::from_str(&cache).unwrap_or_default();
     let models = cache.get("models").and_then(serde_json::Value::as_array);
     match models.filter(|models| !models.is_empty()) {

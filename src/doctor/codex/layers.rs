@@ -58,7 +58,7 @@ pub struct Layers(Vec<Layer>);
 impl Layers {
     /// Those that count in every folder.
     pub fn of_machine(context: &Context) -> Result<Self, Unusable> {
-        let user = context.home.codex.join("config.toml");
+        let user = context.home.clients.codex.config.clone();
         let files = [
             (PathBuf::from(SYSTEM), Origin::System),
             (user, Origin::User),
@@ -72,7 +72,7 @@ impl Layers {
     /// With those that the folder's repository adds, where Codex trusts it: of the top of the work
     /// tree, and of each folder down to this one. `None`: it adds none.
     pub fn of_folder(&self, context: &Context, folder: &Path) -> Result<Option<Self>, Unusable> {
-        let user = context.home.codex.join("config.toml");
+        let user = context.home.clients.codex.config.clone();
         let real_folder = PathBuf::from(real(folder));
         let top = self.top(&real_folder);
         let main = clones::git_folder(top);

@@ -3,6 +3,7 @@
 
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::{Status, codex::described, span};
@@ -11,27 +12,19 @@ use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::secret::{CodexAuth, Liveness, Mode};
 use crate::state::subject::Subject;
-use crate::state::via::Via;
 use crate::variables;
 
 const ONE_DAY: i64 = 86_400;
 
 pub fn new_seed(context: &Context) -> Fix {
-    let via = via(context);
     Fix::report(format!(
         "make a new login, `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and give that auth.json as {}",
-        source(via, variables::CODEX_AUTH_JSON)
+        source(context.login_via(Client::Codex), variables::CODEX_AUTH_JSON)
     ))
 }
 
-/// What is set here, else what the last apply took it from.
-fn via<'a>(context: &Context<'a>) -> Option<&'a Via> {
-    let recorded = context.desired.codex.as_ref().and_then(|record| record.via.as_ref());
-    context.settings.codex.as_ref().map(|seed| &seed.via).or(recorded)
-}
-
 pub fn missing(context: &Context) -> Judgement {
-    let written = context.written(EntryName::CodexAuth).is_some();
+    let written = context.written(EntryName::Login(Client::Codex)).is_some();
     let summary = if written {
         "auth.json is gone, as after `codex logout`"
     } else {
@@ -40,7 +33,7 @@ pub fn missing(context: &Context) -> Judgement {
     let fix = if written {
         new_seed(context)
     } else {
-        outcome::apply_again(via(context), variables::CODEX_AUTH_JSON)
+        outcome::apply_again(context.login_via(Client::Codex), variables::CODEX_AUTH_JSON)
     };
     Judgement::fail(Code::CodexAuthMissing, summary, fix)
 }
@@ -50,7 +43,7 @@ pub fn missing(context: &Context) -> Judgement {
 pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Judgement {
     let restore =
         || Fix::run(["pushready", "apply"], "run apply after the module that writes auth.json");
-    let record = context.desired.codex.as_ref();
+    let record = context.desired.logins.codex.as_ref();
     let Some(auth) = auth else {
         let (code, why) = match CodexAuth::parse(bytes) {
             Err(finding) => (finding.code, finding.summary),
@@ -95,8 +88,8 @@ pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Judge
 fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
     let now = context.env.now;
     let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
-    if let Some(record) = &context.desired.codex
-        && (record.account != account || context.written(EntryName::CodexAuth).is_none())
+    if let Some(record) = &context.desired.logins.codex
+        && (record.account != account || context.written(EntryName::Login(Client::Codex)).is_none())
     {
         return Judgement::warn(
             Code::CodexLoginNotOurs,
@@ -114,12 +107,11 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
         )
         .with([Evidence::new("wins", wins), Evidence::new("unused", unused)]);
     }
-    let last_good = file::observe(&context.home.state.join("codex/last-good.json"), Kind::Secret)
-        .ok()
-        .flatten();
+    let last_good = file::observe(&context.home.clients.codex.copy, Kind::Secret).ok().flatten();
     let last_good = last_good.and_then(|content| CodexAuth::parse(&content.bytes).ok());
     let is_seed = context
         .desired
+        .logins
         .codex
         .as_ref()
         .is_some_and(|record| record.seed == Digest::from_hex(&auth.digest()));
@@ -142,8 +134,9 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
             Fix::report("give the template a newer seed before then"),
         );
     }
-    let planned =
-        context.planned(&Subject::Codex).filter(|planned| planned.item.status == Status::Warn);
+    let planned = context
+        .planned(&Subject::Login(Client::Codex))
+        .filter(|planned| planned.item.status == Status::Warn);
     if let Some(finding) = planned.and_then(|planned| planned.item.finding.as_ref()) {
         return Judgement::warn(finding.code, &finding.summary, finding.fix.clone());
     }

@@ -7,12 +7,13 @@ mod login;
 mod refused;
 mod settings;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::outcome::{Evidence, Judgement};
 use super::request;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Content, Kind};
@@ -39,22 +40,18 @@ pub struct Facts {
 /// `None`: no login is configured, now or by the last apply, and none is there.
 fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
     let facts = context.facts.codex.get_or_init(|| {
-        let content = file::observe(&auth_path(context), Kind::Secret);
+        let content = file::observe(auth_path(context), Kind::Secret);
         let auth = match &content {
             Ok(Some(content)) => CodexAuth::parse(&content.bytes).ok(),
             _ => None,
         };
         Facts { content, auth, layers: Layers::of_machine(context) }
     });
-    let is_concerned = context.settings.codex.is_some()
-        || context.desired.codex.is_some()
-        || context.settings.refused.iter().any(|item| item.item == Subject::Codex)
-        || auth_path(context).symlink_metadata().is_ok();
-    is_concerned.then_some(facts)
+    context.has_login(Client::Codex).then_some(facts)
 }
 
-fn auth_path(context: &Context) -> PathBuf {
-    context.home.codex.join("auth.json")
+fn auth_path<'c>(context: &'c Context) -> &'c Path {
+    &context.home.clients.codex.login
 }
 
 /// What keeps Codex from starting, or else what would defeat its login.
@@ -66,7 +63,7 @@ fn faults<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool)
 pub fn login(context: &Context) -> Judgement {
     let Some(Facts { content, auth, .. }) = facts(context) else { return Judgement::skip(NONE) };
     match content {
-        Err(obstacle) => Judgement::obstructed(obstacle, &auth_path(context)),
+        Err(obstacle) => Judgement::obstructed(obstacle, auth_path(context)),
         Ok(None) => login::missing(context),
         Ok(Some(content)) => login::login(context, &content.bytes, auth.as_ref()),
     }
@@ -137,7 +134,7 @@ fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {
     if folders.is_empty() {
         return vec![Judgement::skip("PUSHREADY_TRUSTED_FOLDERS names no folder")];
     }
-    let path = context.home.codex.join("config.toml");
+    let path = &context.home.clients.codex.config;
     folders
         .iter()
         .map(|folder| {
@@ -152,15 +149,15 @@ fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {
                 (Some(_), Some(_)) => (
                     "config.toml has the folder as not trusted",
                     Fix::edit(
-                        &path,
+                        path,
                         "write `trust_level = \"trusted\"` in its table, or take the folder out of PUSHREADY_TRUSTED_FOLDERS",
                     ),
                 ),
                 (Some(_), None) => {
-                    (asks, Fix::edit(&path, "add `trust_level = \"trusted\"` to the table of the folder"))
+                    (asks, Fix::edit(path, "add `trust_level = \"trusted\"` to the table of the folder"))
                 }
                 (None, _) if !is_named(folder) => (asks, Fix::report(NAMELESS)),
-                (None, _) => (asks, addition(context, &path)),
+                (None, _) => (asks, addition(context, path)),
             };
             Judgement::warn(Code::CodexUntrustedFolder, summary, fix).about(subject)
         })
@@ -169,7 +166,7 @@ fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {
 
 /// A folder that config.toml does not name: apply adds it, where the form of the file takes it.
 fn addition(context: &Context, path: &Path) -> Fix {
-    let planned = context.planned(&Subject::CodexTrust);
+    let planned = context.planned(&Subject::Trust(Client::Codex));
     let refused = planned
         .filter(|planned| planned.steps.is_empty())
         .and_then(|planned| planned.item.finding.as_ref());

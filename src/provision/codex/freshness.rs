@@ -11,7 +11,7 @@ use crate::resource::Undo;
 use crate::resource::digest::Digest;
 use crate::resource::file::Content;
 use crate::secret::{CodexAuth, Liveness};
-use crate::state::receipt::CodexRecord;
+use crate::state::logins::CodexRecord;
 
 /// What is in `auth.json`.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use super::{Context, Item, Status, own, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
+use crate::client::Client;
 use crate::error::shell;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
@@ -20,7 +21,8 @@ use crate::resource::file::{self, Content, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
 use crate::secret::{CodexAuth, Liveness, Mode};
-use crate::state::receipt::{CodexRecord, Desired};
+use crate::state::logins::CodexRecord;
+use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
 use crate::variables;
@@ -44,13 +46,13 @@ struct Seen {
 
 pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let seed = context.settings.codex.as_ref();
-    let record = desired.codex.clone();
+    let record = desired.logins.codex.clone();
     if seed.is_none() && record.is_none() {
         return None;
     }
     let seen = match observe(context, record.is_some()) {
         Ok(seen) => seen,
-        Err(finding) => return Some(Item::fail(Subject::Codex, finding)),
+        Err(finding) => return Some(Item::fail(Subject::Login(Client::Codex), finding)),
     };
     let Some(seed) = seed else {
         return Some(without_seed(context, &seen, record.as_ref()));
@@ -66,7 +68,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
         origin: seed.origin,
         via: Some(seed.via.clone()),
     };
-    let written = context.written(EntryName::CodexAuth, &seen.path);
+    let written = context.written(EntryName::Login(Client::Codex), &seen.path);
     // without a record it is known as ours from its copy alone: see `recovery`
     let known = record.as_ref().or_else(|| written.map(|_| &wanted));
     let decision = decide(&Facts {
@@ -80,10 +82,10 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     });
     let late_lease = lease && known.is_some_and(|record| !record.lease);
     match decision {
-        Decision::Seed(_) | Decision::Restore(_) => desired.codex = Some(wanted),
+        Decision::Seed(_) | Decision::Restore(_) => desired.logins.codex = Some(wanted),
         // what the receipt says of the login in place stays true: a lesser source, or a lease that
         // came too late for a login that was renewed, changes nothing of it
-        Decision::Keep(_) => desired.codex = desired.codex.take().or(Some(wanted)),
+        Decision::Keep(_) => desired.logins.codex = desired.logins.codex.take().or(Some(wanted)),
         Decision::Conflict(_) | Decision::LoggedOut => {}
     }
     Some(act(context, seen, &seed.value, lease, late_lease, decision))
@@ -91,11 +93,11 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
 
 /// Looks at `auth.json` and at its copy. `ours`: the last apply wrote a login.
 fn observe(context: &Context, ours: bool) -> Result<Seen, Finding> {
-    let path = context.home.codex.join("auth.json");
+    let path = context.home.clients.codex.login.clone();
     let content = file::observe(&path, Kind::Secret).map_err(|obstacle| obstacle.finding(&path))?;
     let template_key = context.settings.openai_api_key.as_ref();
     let live = live(content.as_ref(), ours, template_key, context.now);
-    let copy_path = context.home.state.join("codex/last-good.json");
+    let copy_path = context.home.clients.codex.copy.clone();
     // a copy that cannot be read counts as none
     let copy = file::observe(&copy_path, Kind::Secret).ok().flatten();
     let copy = copy.and_then(|content| CodexAuth::parse(&content.bytes).ok());
@@ -134,10 +136,10 @@ fn act(
             };
             let resources = if conflict.is_ours() { copied(&seen) } else { Vec::new() };
             let finding = Finding::new(conflict.code(), format!("kept: {conflict}"), hint);
-            Item::warn(Subject::Codex, finding, resources)
+            Item::warn(Subject::Login(Client::Codex), finding, resources)
         }
         Decision::LoggedOut => Item::lost(
-            Subject::Codex,
+            Subject::Login(Client::Codex),
             Finding::new(
                 Code::CodexAuthMissing,
                 "not restored: auth.json is gone without a trace, as after `codex logout`",
@@ -155,11 +157,13 @@ fn without_seed(context: &Context, seen: &Seen, record: Option<&CodexRecord>) ->
     let is_ours = |auth: &CodexAuth| record.is_some_and(|record| account(auth) == record.account);
     match &seen.live {
         Live::Login(auth) if is_ours(auth) => kept(context, seen, KeepReason::LastApply),
-        Live::Login(_) => {
-            Item::ready(Subject::Codex, "left alone: not the login of the last apply", Vec::new())
-        }
+        Live::Login(_) => Item::ready(
+            Subject::Login(Client::Codex),
+            "left alone: not the login of the last apply",
+            Vec::new(),
+        ),
         Live::Absent => Item::lost(
-            Subject::Codex,
+            Subject::Login(Client::Codex),
             Finding::new(
                 Code::CodexAuthMissing,
                 "left alone: the login of the last apply is gone, and no seed is set here",
@@ -170,7 +174,7 @@ fn without_seed(context: &Context, seen: &Seen, record: Option<&CodexRecord>) ->
             let via = record.and_then(|record| record.via.clone());
             let via = via.unwrap_or_else(|| Via::variable(variables::CODEX_AUTH_JSON));
             Item::lost(
-                Subject::Codex,
+                Subject::Login(Client::Codex),
                 Finding::new(
                     wreck.code(),
                     format!("left alone: {wreck}, and no seed is set here"),
@@ -206,7 +210,7 @@ fn restored(context: &Context, mut seen: Seen, wreck: Wreck, lease: bool) -> Ite
     let copy = seen.copy.take();
     let copy = copy.map(|auth| if lease { auth.without_refresh_token() } else { auth });
     let resources = copy.map(|auth| seen.overwritten(context, bytes_of(&auth)));
-    Item::warn(Subject::Codex, finding, resources.into_iter().collect())
+    Item::warn(Subject::Login(Client::Codex), finding, resources.into_iter().collect())
 }
 
 fn bytes_of(auth: &CodexAuth) -> Vec<u8> {
@@ -242,15 +246,15 @@ fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>
             let say = format!("{say}, and nothing renews it");
             (Status::Warn, Finding::new(Code::CodexLeaseExpiring, say, HINT))
         }
-        _ => return Item::ready(Subject::Codex, say, resources),
+        _ => return Item::ready(Subject::Login(Client::Codex), say, resources),
     };
-    Item { status, ..Item::warn(Subject::Codex, finding, resources) }
+    Item { status, ..Item::warn(Subject::Login(Client::Codex), finding, resources) }
 }
 
 fn kept(context: &Context, seen: &Seen, why: KeepReason) -> Item {
     let now = context.now;
     let Live::Login(auth) = &seen.live else {
-        return Item::ready(Subject::Codex, why.to_string(), Vec::new());
+        return Item::ready(Subject::Login(Client::Codex), why.to_string(), Vec::new());
     };
     let refreshed = auth
         .last_refresh()
@@ -296,7 +300,7 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
 
 /// `auth.json`, and what is wanted of it.
 fn auth_file(context: &Context, path: PathBuf, edit: Edit) -> Resource {
-    let id = context.id(EntryName::CodexAuth, &path);
+    let id = context.id(EntryName::Login(Client::Codex), &path);
     let target =
         Target { path, kind: Kind::Secret, lock: Lock::Codex, malformed: Code::NotProvisioned };
     Resource::recorded(id, target, edit)

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
+use crate::client::Client;
 use crate::provision::trust::{Without, item, names};
 use crate::provision::{Context, Item};
 use crate::resource::entry::EntryName;
@@ -18,8 +19,8 @@ use crate::state::subject::Subject;
 /// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided
 /// there already.
 pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
-    let path = context.home.codex.join("config.toml");
-    let undo = context.written(EntryName::CodexTrust, &path);
+    let path = context.home.clients.codex.config.clone();
+    let undo = context.written(EntryName::Config(Client::Codex), &path);
     let written = match undo {
         Some(Undo::Block { written, .. }) => Some(written),
         _ => None,
@@ -30,7 +31,7 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     let content = match file::observe(&path, Kind::Shared) {
         Ok(content) => content,
         Err(obstacle) => {
-            return Some(Item::fail(Subject::CodexTrust, obstacle.finding(&path)));
+            return Some(Item::fail(Subject::Trust(Client::Codex), obstacle.finding(&path)));
         }
     };
     let bytes = content.as_ref().map_or(&[][..], |content| &content.bytes);
@@ -41,7 +42,11 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     let judged = match judge(&others, &folders) {
         Ok(judged) => judged,
         Err(unfit) => {
-            return Some(Item::warn(Subject::CodexTrust, unfit.finding(&path), Vec::new()));
+            return Some(Item::warn(
+                Subject::Trust(Client::Codex),
+                unfit.finding(&path),
+                Vec::new(),
+            ));
         }
     };
     let edit = match (judged.added.is_empty(), undo) {
@@ -54,7 +59,7 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
         }
     };
     let resource = edit.map(|edit| {
-        let id = context.id(EntryName::CodexTrust, &path);
+        let id = context.id(EntryName::Config(Client::Codex), &path);
         let (kind, lock) = (Kind::Shared, Lock::None);
         let malformed = Code::CodexConfigMalformed;
         let target = Target { path: path.clone(), kind, lock, malformed };
@@ -63,7 +68,13 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
     let without: Vec<_> = nameless.into_iter().chain(judged.without(&path)).collect();
     (resource.is_some() || !without.is_empty()).then(|| {
         let resources = resource.into_iter().collect();
-        item(Subject::CodexTrust, Code::CodexUntrustedFolder, judged.trusted, without, resources)
+        item(
+            Subject::Trust(Client::Codex),
+            Code::CodexUntrustedFolder,
+            judged.trusted,
+            without,
+            resources,
+        )
     })
 }
 
