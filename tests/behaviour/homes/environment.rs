@@ -115,7 +115,7 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
             .env("CODEX_SANDBOX_NETWORK_DISABLED", "1")
             .run()
             .success()
-            .stdout_has("note     network-sandboxed: this runs inside Codex's sandbox");
+            .stdout_has("note     network-sandboxed: pushready runs inside Codex's sandbox");
     });
 }
 
@@ -269,7 +269,9 @@ fn a_login_never_goes_into_a_work_tree_of_dotfiles() {
         logins(ws)
             .run()
             .fails(1)
-            .stdout_has("lies inside the git work tree `/home/coder/dotfiles`, from which it could be pushed")
+            .stdout_has(
+                "is inside the git work tree `/home/coder/dotfiles`, from which it could be pushed",
+            )
             .stdout_has("CODEX_HOME")
             .stdout_has("claude: written")
             .stdout_has("NOT READY home-unsafe-place codex");
@@ -311,11 +313,11 @@ fn receipts_of_other_versions() {
             all.on(ws.pushready(args))
                 .run()
                 .fails(1)
-                .stderr_has("is of schema version 99")
+                .stderr_has("has schema version 99")
                 .stderr_has("hint: nothing was changed; run the newer pushready");
         }
         let line = ws.run(&["status", "--line"]).success().stdout_has("not ready: the receipt `");
-        line.stdout_has("is of schema version 99, and this pushready knows 1\n");
+        line.stdout_has("has schema version 99, and this pushready knows 1\n");
         assert!(touched.written(&ws.snapshot()).is_empty());
 
         // a damaged one
