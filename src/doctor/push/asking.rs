@@ -83,7 +83,7 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
     let effective = effective.ok();
     let is_found_simple =
         ssh.may_be_simple() && effective.as_ref().is_some_and(|output| !output.status.success());
-    if (ssh.is_simple() || is_found_simple) && at.port.is_some() {
+    if is_found_simple && at.port.is_some() {
         return Answer { said, obstacle: Some(Obstacle::Port) };
     }
     if is_found_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {

@@ -5,7 +5,7 @@
 use super::asking::ask;
 use super::https::hung;
 use super::{
-    Access, Choice, ChosenBy, PushUrl, SshCommand, WithoutValue, may_be_the_command, of_clone,
+    Access, ChosenBy, PushUrl, SshChoice, SshCommand, WithoutValue, may_be_the_command, of_clone,
     target, without_value,
 };
 use crate::catalogue::Fix;
@@ -46,11 +46,11 @@ pub fn live(context: &Context, url: &PushUrl) -> Judgement {
 fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -> Judgement {
     let cannot = |why: String| Judgement::unknown("the probe could not be made", why);
     let clones: Vec<&InView> = context.clones.of(repository).collect();
-    let ssh = match over_ssh.then(|| Choice::of(context, &clones)).transpose() {
+    let ssh = match over_ssh.then(|| SshChoice::of(context, &clones)).transpose() {
         Ok(ssh) => ssh,
         Err(WithoutValue) => return without_value(),
     };
-    if let Some(Choice { wins, .. }) = &ssh
+    if let Some(SshChoice { wins, .. }) = &ssh
         && wins.by == ChosenBy::Clone
     {
         return of_clone(wins);
@@ -66,8 +66,9 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
     let run_in = |scratch: &Scratch, arguments: &[&str]| {
         let mut git = scratch.git();
         // what git has in the clone, by a condition on its folder or remote, it has not here
-        if let Some(Choice { wins: SshCommand { by: ChosenBy::Configuration, text, .. }, .. }) =
-            &ssh
+        if let Some(SshChoice {
+            wins: SshCommand { by: ChosenBy::Configuration, text, .. }, ..
+        }) = &ssh
         {
             git.arg("-c").arg(format!("core.sshCommand={text}"));
         }
@@ -104,7 +105,7 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         Err(failure) => super::ssh::unreachable(context, failure),
     };
     let outcome = match &ssh {
-        Some(Choice { wins, otherwise: Some(other) })
+        Some(SshChoice { wins, otherwise: Some(other) })
             if may_be_the_command(&outcome) && works(context, repository, other) =>
         {
             wins.broken(Some(other)).with(outcome.evidence)

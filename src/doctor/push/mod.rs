@@ -14,7 +14,7 @@ use super::git;
 use super::outcome::{Evidence, Judgement, Status};
 use super::pool;
 use super::ssh;
-use super::ssh::command::{Choice, ChosenBy, SshCommand, WithoutValue};
+use super::ssh::command::{ChosenBy, SshChoice, SshCommand, WithoutValue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
@@ -114,7 +114,7 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
         Ok(at) => at,
         Err(shown) => return reversed(&shown),
     };
-    let Choice { wins, otherwise } = match Choice::of(context, &clones) {
+    let SshChoice { wins, otherwise } = match SshChoice::of(context, &clones) {
         Ok(choice) => choice,
         Err(WithoutValue) => return without_value(),
     };
@@ -122,6 +122,9 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
         held(&clones, |clone| clone.other_program(repository, access.key(), access.verb()));
     if let Some(setting) = program {
         return other_program(setting);
+    }
+    if !wins.takes_ssh_options() {
+        return other_options(&wins);
     }
     let is_plain = wins.by == ChosenBy::Plain;
     let by = (!is_plain).then(|| Evidence::new("ssh configured by", wins.by.name()));
@@ -337,6 +340,15 @@ fn reversed(shown: &str) -> Judgement {
         Fix::report(super::git::TAKE_OUT),
     )
     .with([Evidence::foreign("becomes", shown)])
+}
+
+/// As plink's, or a command's that takes none.
+fn other_options(wins: &SshCommand) -> Judgement {
+    Judgement::unknown(
+        "git does not start the configured ssh command with ssh's options, so the doctor does not run it",
+        "`git push --dry-run` in the clone; or GIT_SSH_VARIANT=ssh, if the command takes ssh's options",
+    )
+    .with([Evidence::foreign("command", &wins.text)])
 }
 
 fn of_clone(wins: &SshCommand) -> Judgement {

@@ -26,13 +26,11 @@ pub struct SshCommand {
 /// Which options git gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Variant {
-    /// Those of ssh, if it prints its configuration when it is asked for it; else none.
+    /// Those of ssh, if it prints its configuration on request; else none.
     Auto,
     Ssh,
-    /// plink and its kin: the port under another name.
-    Plink,
-    /// None: host and remote command alone.
-    Simple,
+    /// Those of plink, or none. The doctor does not make such a call.
+    Other,
 }
 
 impl Variant {
@@ -40,8 +38,7 @@ impl Variant {
     fn named(name: &str) -> Self {
         match name {
             "auto" => Self::Auto,
-            "simple" => Self::Simple,
-            "plink" | "putty" | "tortoiseplink" => Self::Plink,
+            "simple" | "plink" | "putty" | "tortoiseplink" => Self::Other,
             _ => Self::Ssh,
         }
     }
@@ -52,7 +49,7 @@ impl Variant {
             Path::new(program).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         match name.strip_suffix(".exe").unwrap_or(&name) {
             "ssh" => Self::Ssh,
-            "plink" | "tortoiseplink" => Self::Plink,
+            "plink" | "tortoiseplink" => Self::Other,
             _ => Self::Auto,
         }
     }
@@ -88,12 +85,12 @@ pub struct WithoutValue;
 /// What git starts, and what a process without that variable or setting would start: another one,
 /// or none.
 #[derive(Debug)]
-pub struct Choice {
+pub struct SshChoice {
     pub wins: SshCommand,
     pub otherwise: Option<SshCommand>,
 }
 
-impl Choice {
+impl SshChoice {
     /// For a repository with these clones in view: git's configuration may be another one in each.
     /// `Err`: git refuses it.
     pub fn of(context: &Context, clones: &[&InView]) -> Result<Self, WithoutValue> {
@@ -123,7 +120,7 @@ impl Choice {
 }
 
 /// In git's order. Pure.
-fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> Choice {
+fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> SshChoice {
     let variant = variant.filter(|variant| *variant != Variant::Auto);
     let command = |(by, text): (ChosenBy, String)| {
         let program = if by == ChosenBy::Program {
@@ -136,8 +133,10 @@ fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> Ch
     let plain = || command((ChosenBy::Plain, "ssh".to_owned()));
     let mut ranked = ranked.into_iter().flatten().map(command).chain([plain()]);
     let wins = ranked.next().unwrap_or_else(plain);
-    let otherwise = ranked.find(|other| other.text != wins.text && other.by != ChosenBy::Clone);
-    Choice { wins, otherwise }
+    let otherwise = ranked
+        .find(|other| other.text != wins.text && other.by != ChosenBy::Clone)
+        .filter(SshCommand::takes_ssh_options);
+    SshChoice { wins, otherwise }
 }
 
 impl SshCommand {
@@ -191,44 +190,33 @@ impl SshCommand {
         command
     }
 
-    /// Whether git would give it no option, if it does not tell its configuration.
+    /// Whether git gives it the options of ssh, or may do so.
+    pub fn takes_ssh_options(&self) -> bool {
+        self.variant != Variant::Other
+    }
+
+    /// Whether git gives it no option if it does not print its configuration.
     pub fn may_be_simple(&self) -> bool {
         self.variant == Variant::Auto
     }
 
-    /// Whether git is configured to pass it no option.
-    pub fn is_simple(&self) -> bool {
-        self.variant == Variant::Simple
-    }
-
-    /// The call that git would make then: host and remote command.
+    /// The call that git makes then: host and remote command.
     pub fn simple_call(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
         asking(self.started(context), at, verb)
     }
 
-    /// The call that git would make for a remote command, with options that keep it from waiting
-    /// for anybody.
+    /// The call that git makes for a remote command, with options that keep it from prompting.
     pub fn call(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
         let mut command = self.started(context);
-        let port_option = match self.variant {
-            Variant::Auto | Variant::Ssh => {
-                command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
-                Some("-p")
-            }
-            Variant::Plink => {
-                command.arg("-batch");
-                Some("-P")
-            }
-            Variant::Simple => None,
-        };
-        if let (Some(option), Some(port)) = (port_option, at.port) {
-            command.args([option, &port.to_string()]);
+        command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
+        if let Some(port) = at.port {
+            command.args(["-p", &port.to_string()]);
         }
         asking(command, at, verb)
     }
 }
 
-/// Whom, and for what.
+/// Adds the destination and the remote command.
 fn asking(mut command: Command, at: &SshTarget, verb: &str) -> Command {
     // as git quotes it (quote.c, sq_quote_buf)
     let path = at.path.replace('\'', "'\\''").replace('!', "'\\!'");
@@ -238,63 +226,44 @@ fn asking(mut command: Command, at: &SshTarget, verb: &str) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use ChosenBy::{Clone, Configuration, Plain, Program, Variable};
+
     use super::*;
 
     #[test]
     fn git_takes_the_first_of_its_order() {
         let some = |by, text: &str| Some((by, text.to_owned()));
         for (variable, configured, program, wins, otherwise) in [
-            (None, None, None, ChosenBy::Plain, None),
-            (
-                some(ChosenBy::Variable, "coder gitssh --"),
-                None,
-                None,
-                ChosenBy::Variable,
-                Some(ChosenBy::Plain),
-            ),
-            (some(ChosenBy::Variable, "ssh"), None, None, ChosenBy::Variable, None),
-            (
-                some(ChosenBy::Variable, "a"),
-                some(ChosenBy::Configuration, "b"),
-                None,
-                ChosenBy::Variable,
-                Some(ChosenBy::Configuration),
-            ),
-            // it is dead under the variable
-            (
-                some(ChosenBy::Variable, "a"),
-                some(ChosenBy::Clone, "b"),
-                None,
-                ChosenBy::Variable,
-                Some(ChosenBy::Plain),
-            ),
-            (
-                None,
-                some(ChosenBy::Clone, "b"),
-                some(ChosenBy::Program, "c"),
-                ChosenBy::Clone,
-                Some(ChosenBy::Program),
-            ),
-            (None, None, some(ChosenBy::Program, "c"), ChosenBy::Program, Some(ChosenBy::Plain)),
+            (None, None, None, Plain, None),
+            (some(Variable, "coder gitssh --"), None, None, Variable, Some(Plain)),
+            (some(Variable, "ssh"), None, None, Variable, None),
+            (some(Variable, "a"), some(Configuration, "b"), None, Variable, Some(Configuration)),
+            (some(Variable, "a"), some(Configuration, "plink"), None, Variable, None),
+            // the variable overrides it
+            (some(Variable, "a"), some(Clone, "b"), None, Variable, Some(Plain)),
+            (None, some(Clone, "b"), some(Program, "c"), Clone, Some(Program)),
+            (None, None, some(Program, "c"), Program, Some(Plain)),
         ] {
             let choice = rank([variable, configured, program], None);
-            assert_eq!((choice.wins.by, choice.otherwise.map(|other| other.by)), (wins, otherwise));
+            let otherwise_by = choice.otherwise.map(|other| other.by);
+            assert_eq!((choice.wins.by, otherwise_by), (wins, otherwise));
         }
     }
 
     #[test]
     fn options_are_those_of_the_variant() {
         for (by, text, named, variant) in [
-            (ChosenBy::Plain, "ssh", None, Variant::Ssh),
-            (ChosenBy::Plain, "ssh", Some("simple"), Variant::Simple),
-            (ChosenBy::Variable, "/usr/bin/ssh -4", None, Variant::Ssh),
-            (ChosenBy::Variable, "/opt/SSH.exe", None, Variant::Ssh),
-            (ChosenBy::Variable, "wrapper ssh", None, Variant::Auto),
-            (ChosenBy::Variable, "wrapper ssh", Some("auto"), Variant::Auto),
-            (ChosenBy::Variable, "wrapper ssh", Some("ssh"), Variant::Ssh),
-            (ChosenBy::Variable, "wrapper ssh", Some("no such"), Variant::Ssh),
-            (ChosenBy::Variable, "wrapper ssh", Some("putty"), Variant::Plink),
-            (ChosenBy::Program, "/opt/my tools/plink", None, Variant::Plink),
+            (Plain, "ssh", None, Variant::Ssh),
+            (Plain, "ssh", Some("simple"), Variant::Other),
+            (Variable, "/usr/bin/ssh -4", None, Variant::Ssh),
+            (Variable, "/opt/SSH.exe", None, Variant::Ssh),
+            (Variable, "wrapper ssh", None, Variant::Auto),
+            (Variable, "wrapper ssh", Some("auto"), Variant::Auto),
+            (Variable, "wrapper ssh", Some("ssh"), Variant::Ssh),
+            (Variable, "wrapper ssh", Some("no such"), Variant::Ssh),
+            (Variable, "wrapper ssh", Some("putty"), Variant::Other),
+            (Program, "/opt/my tools/plink", None, Variant::Other),
+            (Program, "/opt/my tools/plink", Some("auto"), Variant::Other),
         ] {
             let choice = rank([Some((by, text.to_owned())), None, None], named.map(Variant::named));
             assert_eq!(choice.wins.variant, variant, "{text} {named:?}");

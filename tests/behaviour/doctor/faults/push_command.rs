@@ -73,20 +73,13 @@ pub const ROWS: &[Fault] = &[
         lab.ws.install("quiet-ssh", "#!/bin/sh\nexec ssh -n \"$@\"\n");
         lab.doctor(&["--only", "push"]).env("GIT_SSH", "/run/rig/bin/quiet-ssh")
     }),
-    fault(
-        "ssh-command-broken",
-        "fail",
-        "git is told that a wrapper which needs options takes none",
-        |lab| {
-            lab.ws.install(
-                "picky",
-                "#!/bin/sh\n[ \"$1\" = -o ] || [ \"$1\" = -G ] || exit 3\nexec ssh \"$@\"\n",
-            );
-            lab.doctor(&["--only", "push"])
-                .env("GIT_SSH", "/run/rig/bin/picky")
-                .env("GIT_SSH_VARIANT", "simple")
-        },
-    ),
+    fault("push.write", "unknown", "a variable says that the command takes no options", |lab| {
+        lab.doctor(&["--only", "push.write"]).env("GIT_SSH_VARIANT", "simple")
+    }),
+    fault("push.read", "unknown", "the configuration says that ssh is plink", |lab| {
+        lab.ws.git(&["config", "--global", "ssh.variant", "plink"]).run().success();
+        lab.doctor(&["--only", "push.read"])
+    }),
     fault(
         "ssh-command-broken",
         "fail",
