@@ -14,8 +14,9 @@ use crate::client::{ClientPaths, PerClient};
 use crate::env::Env;
 use crate::error::{Error, Result, shell};
 use crate::git::url::Repository;
-use crate::process::{self, Failure, Program};
+use crate::process::{self, Failure};
 use crate::resource::place;
+use crate::ssh_cli;
 use crate::variables;
 
 #[derive(Debug)]
@@ -206,14 +207,11 @@ fn same_folder(a: &Path, b: &Path) -> bool {
 /// The home that ssh uses, asked of the ssh that the agent will use: a static binary may see
 /// another passwd database.
 fn passwd_home() -> std::result::Result<PathBuf, Finding> {
-    let mut ssh = process::command(Program::Ssh);
+    let mut ssh = ssh_cli::effective();
     // of the options that `ssh -G` prints, ControlPath is one in which %d is expanded
-    ssh.args(["-F", "none", "-o", "ControlPath=%d/", "-G", "pushready.invalid"]);
+    ssh.args(["-F", "none", "-o", "ControlPath=%d/", "pushready.invalid"]);
     match process::run(ssh, Duration::from_secs(5)) {
-        Ok(output) if output.status.success() => output
-            .stdout
-            .lines()
-            .find_map(|line| line.strip_prefix("controlpath "))
+        Ok(output) if output.status.success() => ssh_cli::value(&output.stdout, "controlpath")
             .map(|path| PathBuf::from(path.trim_end_matches('/')))
             .filter(|path| path.is_absolute())
             .ok_or_else(|| {

@@ -28,6 +28,7 @@ mod push_message;
 mod resource;
 mod secret;
 mod settings;
+mod ssh_cli;
 mod ssh_match;
 mod state;
 mod variables;

@@ -13,18 +13,19 @@ use crate::doctor::context::LOCAL;
 use crate::doctor::home::PROVISIONED;
 use crate::doctor::outcome::{self, Evidence, Judgement};
 use crate::git::url::Repository;
-use crate::process::{self, Failure, Output, Program};
+use crate::process::{self, Failure, Output};
 use crate::provision::routing;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
+use crate::ssh_cli;
 use crate::state::subject::Subject;
 
 pub type Printed = Result<Output, Failure>;
 
 /// What ssh prints of what it would do. It connects nowhere.
 pub fn effective(context: &Context, arguments: &[String]) -> Printed {
-    let mut ssh = process::command(Program::Ssh);
-    ssh.arg("-G").args(arguments);
+    let mut ssh = ssh_cli::effective();
+    ssh.args(arguments);
     process::run(ssh, context.deadline(LOCAL))
 }
 
@@ -49,11 +50,7 @@ fn ask(context: &Context, repository: &Repository) -> Chosen {
     let has_alias = rules.contains(&repository.to_alias());
     let alias = has_alias.then(|| routing::destination(repository).ok()).flatten();
     let at = alias.unwrap_or_else(|| repository.clone());
-    let mut arguments = Vec::new();
-    arguments.extend(at.ssh_port().map(|port| format!("-p{port}")));
-    arguments.push(format!("{}@{}", at.ssh_user(), at.host()));
-    arguments.push(format!("git-receive-pack '{}'", repository.to_ssh_path()));
-    let printed = effective(context, &arguments);
+    let printed = effective(context, &ssh_cli::push(&at, repository));
     Chosen { at, printed }
 }
 
@@ -105,8 +102,7 @@ pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Jud
             );
         }
     };
-    let chosen =
-        chosen.lines().find_map(|line| line.strip_prefix("identityfile ")).unwrap_or("none");
+    let chosen = ssh_cli::value(chosen, "identityfile").unwrap_or("none");
     let wanted = context.home.key(repository);
     if Path::new(chosen) == wanted {
         return Judgement::pass("ssh chooses this repository's key");

@@ -7,8 +7,9 @@ use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::error::shell;
 use crate::git::url::Repository;
-use crate::process::{self, Failure, Output, Program};
+use crate::process::{self, Failure, Output};
 use crate::push_message::{self, Hints};
+use crate::ssh_cli;
 use crate::state::receipt::RepositoryRecord;
 
 /// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no
@@ -16,7 +17,7 @@ use crate::state::receipt::RepositoryRecord;
 pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
     let key = context.home.key(repository);
     let known_hosts = context.home.state.join("known_hosts");
-    let mut ssh = process::command(Program::Ssh);
+    let mut ssh = ssh_cli::command();
     ssh.args([
         "-F",
         "none",
@@ -30,10 +31,7 @@ pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failu
     ]);
     ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", CONNECT_TIMEOUT]).arg("-o");
     ssh.arg(format!("GlobalKnownHostsFile=\"{}\"", known_hosts.display())).arg("-i").arg(&key);
-    if let Some(port) = repository.ssh_port() {
-        ssh.args(["-p", &port.to_string()]);
-    }
-    ssh.arg(format!("{}@{}", repository.ssh_user(), repository.host()));
+    ssh.args(ssh_cli::destination(repository));
     let run = || process::run(ssh, context.deadline(NETWORK));
     context.connections.to(repository.host(), run)?
 }

@@ -1,5 +1,8 @@
 //! Which hosts our known_hosts names (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), as patterns for
 //! ssh_config.
+//!
+//! Hashed lines count because Debian's ssh writes no others. Negated ones count because the block
+//! without the negation would leave the excepted hosts without a key.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -14,8 +14,9 @@ use crate::error::shell;
 use crate::git::url::{GitUrl, Repository, redact};
 use crate::git_cli::{self, Place};
 use crate::home::Home;
-use crate::process::{self, Failure, Program};
+use crate::process::{self, Failure};
 use crate::resource::file;
+use crate::ssh_cli;
 use crate::ssh_match;
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -44,10 +45,9 @@ fn refusal(state: &Path) -> Option<String> {
     };
     // without a place for the trial, the proof afterwards has to do
     let (_trial, config) = trial(state, &binary)?;
-    let mut ssh = process::command(Program::Ssh);
+    let mut ssh = ssh_cli::effective();
     ssh.arg("-F")
         .arg(config)
-        .arg("-G")
         .arg(format!("git@{}", ssh_match::PROBE_HOST))
         .arg(ssh_match::PROBE_COMMAND);
     match process::run(ssh, DEADLINE) {
@@ -104,12 +104,8 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
             "remove it; `git config --show-origin --get-regexp '^url'` names its file",
         )
     })?;
-    let mut ssh = process::command(Program::Ssh);
-    if let Some(port) = at.ssh_port() {
-        ssh.args(["-p", &port.to_string()]);
-    }
-    ssh.arg("-G").arg(format!("{}@{}", at.ssh_user(), at.host()));
-    ssh.arg(format!("git-receive-pack '{}'", repository.to_ssh_path()));
+    let mut ssh = ssh_cli::effective();
+    ssh.args(ssh_cli::push(&at, repository));
     let output = process::run(ssh, DEADLINE)
         .map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
     if !output.status.success() {
@@ -128,7 +124,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
         ));
     }
     let key = home.key(repository);
-    let first = output.stdout.lines().find_map(|line| line.strip_prefix("identityfile "));
+    let first = ssh_cli::value(&output.stdout, "identityfile");
     if first.map(Path::new) != Some(&*key) {
         return Err(broken(format!("it would use `{}`", first.unwrap_or("none"))));
     }

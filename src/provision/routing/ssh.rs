@@ -9,7 +9,8 @@ use super::HEADER;
 use super::pins::Pins;
 use crate::git::url::Repository;
 use crate::home::Home;
-use crate::process::{self, Output, Program};
+use crate::process::{self, Output};
+use crate::ssh_cli;
 
 /// How ssh learns which repository it is about.
 #[derive(Debug)]
@@ -98,15 +99,15 @@ fn consult(home: &Home) -> String {
 
 /// What ssh would do for a host by the user's configuration.
 fn settings(host: &str) -> Option<Output> {
-    let mut ssh = process::command(Program::Ssh);
+    let mut ssh = ssh_cli::effective();
     // with a shell that works, or one that is missing would stop ssh at the first `Match exec`
-    ssh.args(["-G", host]).env("SHELL", "/bin/sh");
+    ssh.arg(host).env("SHELL", "/bin/sh");
     process::run(ssh, Duration::from_secs(10)).ok().filter(|output| output.status.success())
 }
 
 /// The port at which the user's configuration reaches a host.
 pub fn port(host: &str) -> Option<u16> {
-    settings(host)?.stdout.lines().find_map(|line| line.strip_prefix("port ")?.parse().ok())
+    ssh_cli::value(&settings(host)?.stdout, "port")?.parse().ok()
 }
 
 /// How the user's configuration reaches `host`: its blocks apply to that name alone.

@@ -1,0 +1,65 @@
+//! The installed ssh: what it would do, and what git gives it for a repository. Nothing else starts
+//! ssh, except the probes of the doctor, which run the configured ssh command
+//! (`doctor/ssh/command.rs`).
+
+use std::process::Command;
+
+use crate::git::url::Repository;
+use crate::process::{self, Program};
+
+pub fn command() -> Command {
+    process::command(Program::Ssh)
+}
+
+/// Prints what ssh would do with the arguments that follow. It connects nowhere.
+pub fn effective() -> Command {
+    let mut ssh = command();
+    ssh.arg("-G");
+    ssh
+}
+
+/// The port and the destination that git gives ssh for a repository.
+pub fn destination(repository: &Repository) -> Vec<String> {
+    let port = repository.ssh_port().map(|port| format!("-p{port}"));
+    let user = repository.ssh_user();
+    port.into_iter().chain([format!("{user}@{}", repository.host())]).collect()
+}
+
+/// The arguments with which git pushes to a repository that its rules lead to `at`.
+pub fn push(at: &Repository, repository: &Repository) -> Vec<String> {
+    let mut arguments = destination(at);
+    arguments.push(format!("git-receive-pack '{}'", repository.to_ssh_path()));
+    arguments
+}
+
+/// The first value of a keyword (ssh_config(5), in lower case) in what `ssh -G` printed.
+pub fn value<'a>(printed: &'a str, keyword: &str) -> Option<&'a str> {
+    printed.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_names_the_port_only_where_the_repository_has_one() {
+        for (declared, arguments) in [
+            (
+                "ssh://git@git.corp:2222/o/r",
+                &["-p2222", "git@git.corp", "git-receive-pack 'o/r.git'"][..],
+            ),
+            ("github.com/o/r", &["git@github.com", "git-receive-pack 'o/r.git'"][..]),
+        ] {
+            let repository = Repository::parse_declared(declared).unwrap();
+            assert_eq!(push(&repository, &repository), arguments, "{declared}");
+        }
+    }
+
+    #[test]
+    fn the_first_value_of_the_whole_keyword_counts() {
+        let printed = "portx 1\nport 22\nport 23\nproxycommand a b\n";
+        assert_eq!(value(printed, "port"), Some("22"));
+        assert_eq!(value(printed, "proxycommand"), Some("a b"));
+        assert_eq!(value(printed, "user"), None);
+    }
+}
