@@ -1,5 +1,5 @@
 //! git's configuration files, read with the exact place of each value, so that one value can be
-//! exchanged and every other byte stays. (libgit2 and gix-config give values without their places.)
+//! replaced and every other byte stays. (libgit2 and gix-config give values without their places.)
 //! Grammar: git's config.c.
 
 use std::ops::Range;

@@ -11,7 +11,7 @@ use crate::resource::file::{self, Kind};
 
 const DEPTH: usize = 6;
 pub const BUDGET: Duration = Duration::from_secs(2);
-/// Folders below which clones are other programs' business.
+/// Folders below which clones belong to other programs.
 const SKIPPED: &[&str] = &["node_modules", ".cache", ".cargo", ".rustup", "target"];
 
 /// The configurations of the clones that were found, and of their submodules.
@@ -31,13 +31,13 @@ fn search_within(budget: Duration, roots: &[PathBuf]) -> Search {
     let mut found = Vec::new();
     let complete = roots.iter().all(|root| walk(root, end, &mut found));
     found.sort();
-    // worktrees share their clone's; and one root may lie in another
+    // worktrees share the configuration of their clone, and one root may be inside another
     let mut seen = BTreeSet::new();
     found.retain(|config| identity(config).is_some_and(|identity| seen.insert(identity)));
     Search { configs: found, complete }
 }
 
-/// Returns whether it got to the end.
+/// Returns whether the search was complete.
 fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
     let mut walk =
         WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
@@ -49,7 +49,7 @@ fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
         if !entry.file_type().is_dir() {
             continue;
         }
-        // what is named to be searched is searched, whatever its name
+        // a root is searched whatever its name
         if entry.depth() > 0 && is_skipped(entry.path()) {
             walk.skip_current_dir();
         } else if let Some(git) = git_folder(entry.path()) {
@@ -83,7 +83,7 @@ fn is_git(folder: &Path) -> bool {
     folder.join("HEAD").is_file() && folder.join("config").symlink_metadata().is_ok()
 }
 
-/// The folder in which the configuration lies that a `.git` file leads to
+/// The folder of the configuration to which a `.git` file leads
 /// (gitrepository-layout(5)).
 fn shared_folder(folder: &Path, file: &Path) -> Option<PathBuf> {
     let line = |path: &Path| {
@@ -102,8 +102,8 @@ fn identity(file: &Path) -> Option<(u64, u64)> {
     file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// The clone's configuration and those of its submodules, whose names may hold `/`; nothing else in
-/// a git folder is looked at.
+/// The clone's configuration and those of its submodules, whose names may contain `/`; nothing
+/// else in a git folder is read.
 fn add(found: &mut Vec<PathBuf>, git: &Path, depth: usize) {
     found.push(git.join("config"));
     let device = git.metadata().map(|metadata| metadata.dev()).ok();

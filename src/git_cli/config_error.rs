@@ -187,7 +187,7 @@ impl ConfigError {
 
     /// The command that names the file, where git itself did not.
     fn search(&self) -> Vec<&str> {
-        // a subsection may hold anything
+        // a subsection may contain anything
         let plain = |key: &&str| {
             key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
         };

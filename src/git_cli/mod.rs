@@ -1,5 +1,5 @@
-//! The installed git, asked: its effective configuration, what is wrong with it, where the remotes
-//! of a clone lead, and which clones there are. Nothing else starts git.
+//! Questions to the installed git: its effective configuration, what is wrong with it, where the
+//! remotes of a clone lead, and which clones there are. Nothing else starts git.
 
 pub mod clones;
 pub mod config_error;
@@ -13,7 +13,7 @@ use std::process::Command;
 
 use crate::process::{self, Program};
 
-/// Where git is asked.
+/// Where git runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
     /// As the agent's git would work from this folder: `GIT_DIR` and the like count.
@@ -22,11 +22,11 @@ pub enum Place<'a> {
     Clone(&'a Path),
     /// Outside of any clone.
     Outside,
-    /// This git folder, named outright: `safe.bareRepository` may forbid git to find it.
+    /// This git folder, named explicitly: `safe.bareRepository` may forbid git to find it.
     GitDir(&'a Path),
 }
 
-/// What names a repository or a part of it (`git rev-parse --local-env-vars`), less the
+/// What names a repository or a part of it (`git rev-parse --local-env-vars`), without the
 /// configuration in the environment, which counts everywhere. GIT_CONFIG is among them: it narrows
 /// `git config` to one file.
 const OF_REPOSITORY: &[&str] = &[
@@ -61,7 +61,7 @@ pub fn command(place: Place) -> Command {
     at(place, process::command(Program::Git))
 }
 
-/// Leads `git` to the place. Pure.
+/// Makes `git` run in the place. Pure.
 fn at(place: Place, mut git: Command) -> Command {
     git.args(HARMLESS);
     if !matches!(place, Place::AsAgent(_)) {

@@ -1,4 +1,4 @@
-//! A temporary git repository, whose configuration nobody else wrote.
+//! A temporary git repository, with a configuration of its own.
 
 use std::process::Command;
 use std::time::Duration;

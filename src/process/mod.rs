@@ -27,7 +27,7 @@ const OUTPUT_CAP: usize = 8 * 1024 * 1024;
 /// A message quotes no more of a line.
 const LONGEST_LINE: usize = 200;
 
-/// pipe(7), "Pipe capacity", where nobody has changed it.
+/// pipe(7), "Pipe capacity", unless it was changed.
 const PIPE_CAPACITY: usize = 64 * 1024;
 
 /// What a child printed, and how it ended.

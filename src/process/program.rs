@@ -35,7 +35,7 @@ impl fmt::Display for Program<'_> {
 /// Which of the caller's variables a program gets.
 #[derive(Clone, Copy, Debug)]
 enum Access {
-    /// What the agent's own process would have, less these, and less what [`is_withheld`] names.
+    /// What the agent's own process would have, without these and what [`is_withheld`] names.
     AllBut(&'static [&'static str]),
     /// These, and those in [`COMMON`].
     Only(&'static [&'static str]),
@@ -122,7 +122,7 @@ impl Program<'_> {
     }
 }
 
-/// Whether a variable is pushready's own, or holds a secret that pushready reads.
+/// Whether a variable is pushready's own, or contains a secret that pushready reads.
 fn is_withheld(name: &str) -> bool {
     let plain = name.strip_suffix("_BASE64").unwrap_or(name);
     name.starts_with(variables::PREFIX)

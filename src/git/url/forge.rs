@@ -16,7 +16,7 @@ struct Forge {
     host: &'static str,
     /// Other names of the same server; the `ssh.` and `alt` ones listen on 443.
     aliases: &'static [&'static str],
-    /// Whether groups may hold groups.
+    /// Whether groups may contain groups.
     nested: bool,
 }
 

@@ -159,7 +159,7 @@ pub fn instead_of_rules<'a>(
     }
 }
 
-/// A rule that a repository could do with.
+/// A rule that a repository needs.
 struct Wanted {
     prefix: String,
     base: String,

@@ -132,7 +132,7 @@ impl UrlError {
     }
 }
 
-/// Where a remote points, as taken apart but not yet judged.
+/// Where a remote points, as parsed, before it is judged.
 struct Address<'a> {
     transport: Transport,
     user: Option<&'a str>,
@@ -175,8 +175,8 @@ pub struct GitUrl {
 }
 
 impl GitUrl {
-    /// Takes a remote apart as git would. Fails only for what git could never use as a remote;
-    /// whether it is a repository of ours to care for is answered by [`GitUrl::repository`].
+    /// Parses a remote as git does. Fails only for what git could never use as a remote;
+    /// [`GitUrl::repository`] returns the repository if pushready handles it.
     pub fn parse(raw: &str) -> Result<Self, UrlError> {
         check(raw).map_err(|problem| UrlError::new(raw, problem))?;
         let (transport, address) = dissect(raw);
@@ -213,7 +213,7 @@ impl GitUrl {
         self.credential
     }
 
-    /// The same remote less the credential in it; as written where there is none.
+    /// The same remote without its credential; as written where there is none.
     pub fn without_credential(&self) -> &str {
         &self.without_credential
     }
@@ -303,7 +303,7 @@ fn url_address(transport: Transport, rest: &str) -> Result<Address<'_>, Problem>
     Ok(Address { transport, user, host, port, path })
 }
 
-/// `[user@]host:path`; brackets may hold host and port, with the user inside or before them
+/// `[user@]host:path`; brackets may contain host and port, with the user inside or before them
 /// (connect.c `host_end`, `get_host_and_port`).
 fn scp_address(raw: &str) -> Result<Address<'_>, Problem> {
     let transport = Transport::Scp;

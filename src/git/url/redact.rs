@@ -1,5 +1,5 @@
-//! What of a URL may be printed. Errs on the side of hiding: a password may hold `/` and `@`, and a
-//! text need not parse.
+//! What of a URL may be printed. Errs on the side of hiding: a password may contain `/` and `@`,
+//! and a text need not parse.
 
 /// A longer text is not a URL that someone typed, but may be a pasted key.
 const LONGEST_SHOWN: usize = 256;
@@ -25,7 +25,7 @@ const TOKEN_PREFIXES: [&str; 14] = [
     "sk-",
 ];
 
-/// git's `is_urlschemechar`, less the rule for the first character.
+/// git's `is_urlschemechar`, without the rule for the first character.
 pub(super) fn is_scheme(c: char) -> bool {
     c.is_ascii_alphanumeric() || "+-.".contains(c)
 }

@@ -135,7 +135,7 @@ fn entries(known_hosts: &str) -> impl Iterator<Item = Entry> {
 }
 
 /// A pattern without its port, for `originalhost` knows none; `None` where ssh_config could not
-/// hold it.
+/// contain it.
 fn host_pattern(pattern: &str) -> Option<String> {
     let (not, name) = pattern.strip_prefix('!').map_or(("", pattern), |name| ("!", name));
     let name = match name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
