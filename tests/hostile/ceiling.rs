@@ -1,0 +1,117 @@
+//! A case, its ceilings, and the run that measures it.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::support::{Cmd, Output, Workspace, fake_auth, require};
+
+/// What a run may use at most.
+#[derive(Clone, Copy)]
+pub struct Ceiling {
+    /// Of memory, by the process or by a child of it.
+    pub mebibytes: u64,
+    /// Of the processors: the tests run side by side, and other programs with them.
+    pub seconds: f64,
+    /// Bytes on standard output.
+    pub output: usize,
+}
+
+/// What is promised for all input: a small workspace's memory, and the doctor's budget.
+const PROMISED: Ceiling = Ceiling { mebibytes: 128, seconds: 30.0, output: 50_000 };
+/// A run is killed after that: twice the budget, since it shares the machine.
+const DEADLINE: &str = "60";
+
+pub struct Case {
+    what: &'static str,
+    /// Writes the hostile bytes, and returns the command that reads them.
+    run: fn(&Workspace) -> Cmd,
+    /// A part of the output, which proves that the bytes were read, or why they were not.
+    reports: &'static str,
+    ceiling: Ceiling,
+}
+
+pub const fn case(what: &'static str, reports: &'static str, run: fn(&Workspace) -> Cmd) -> Case {
+    Case { what, run, reports, ceiling: PROMISED }
+}
+
+/// Runs the selected cases, each in an empty home, and fails with all that are above a ceiling.
+pub fn hold(ws: &Workspace, cases: &[Case]) {
+    let selected = std::env::var("PUSHREADY_FAULT").unwrap_or_default();
+    let mut failures = String::new();
+    for case in cases.iter().filter(|case| case.what.contains(&selected)) {
+        ws.sh("find . -mindepth 1 -delete; rm -f /tmp/coder-*.log").run().success();
+        let Run { output, mebibytes, seconds, elapsed } = measured((case.run)(ws));
+        let size = output.stdout.len();
+        eprintln!(
+            "{}: {mebibytes} MiB, {seconds:.1} s of {elapsed:.1} s, {size} bytes of output",
+            case.what
+        );
+        let mut fail = |what: String| {
+            let _ = writeln!(failures, "{}: {what}", case.what);
+        };
+        if mebibytes >= case.ceiling.mebibytes {
+            fail(format!("{mebibytes} MiB of memory"));
+        }
+        if seconds >= case.ceiling.seconds {
+            fail(format!("{seconds:.1} s of the processors"));
+        }
+        if output.status.code().is_none_or(|code| code > 2) {
+            fail(format!("{} after {elapsed:.1} s\n{}", output.status, output.stderr));
+        } else if !output.stdout.contains(case.reports) && !output.stderr.contains(case.reports) {
+            let shown: String = output.stdout.chars().take(4000).collect();
+            fail(format!("the output lacks {:?}\n{shown}\n{}", case.reports, output.stderr));
+        }
+        if size >= case.ceiling.output {
+            fail(format!("{size} bytes of output"));
+        }
+    }
+    assert!(failures.is_empty(), "above a ceiling:\n{failures}");
+}
+
+struct Run {
+    output: Output,
+    mebibytes: u64,
+    seconds: f64,
+    elapsed: f64,
+}
+
+/// wait4(2) by python3: the peak memory of a process begins with that of the process that starts
+/// it, and this one holds the hostile bytes.
+fn measured(command: Cmd) -> Run {
+    require("python3");
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let script = "import os, signal, subprocess, sys, time
+start = time.monotonic()
+child = subprocess.Popen(sys.argv[3:])
+signal.signal(signal.SIGALRM, lambda *_: child.kill())
+signal.alarm(int(sys.argv[2]))
+_, status, usage = os.wait4(child.pid, 0)
+elapsed = time.monotonic() - start
+open(sys.argv[1], 'w').write(f'{usage.ru_maxrss} {usage.ru_utime + usage.ru_stime} {elapsed}')
+os._exit(os.waitstatus_to_exitcode(status) & 255)";
+    let arguments = ["-c", script, log.path().to_str().unwrap(), DEADLINE];
+    let output = command.wrapped_in("python3", arguments).run();
+    let text = fs::read_to_string(log.path()).unwrap();
+    let numbers: Vec<&str> = text.split(' ').collect();
+    let [kilobytes, seconds, elapsed] = numbers[..] else { panic!("{output}") };
+    let mebibytes = kilobytes.parse::<u64>().unwrap() / 1024;
+    Run { output, mebibytes, seconds: seconds.parse().unwrap(), elapsed: elapsed.parse().unwrap() }
+}
+
+/// Logins and a trusted folder, so that the doctor looks at the files of the clients.
+pub fn provision(ws: &Workspace) {
+    ws.write("src/app/README.md", "", 0o644);
+    ws.pushready(&["apply"])
+        .env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json())
+        .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", format!("sk-ant-oat01-{}", "rig".repeat(20)))
+        .env("PUSHREADY_TRUSTED_FOLDERS", "~/src/app")
+        .run()
+        .success();
+}
+
+/// `unit` again and again, up to `size` bytes.
+pub fn fill(unit: &str, size: usize) -> String {
+    unit.repeat(size / unit.len())
+}
+
+pub const MEBIBYTE: usize = 1 << 20;
