@@ -42,6 +42,9 @@ pub struct Scenario {
     pub head: HeadOf,
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// Written after the commit.
+    #[serde(default)]
+    pub untracked: BTreeMap<String, String>,
     #[serde(default)]
     github: Map<String, Value>,
     #[serde(default)]

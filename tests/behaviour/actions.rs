@@ -49,7 +49,11 @@ fn clone(ws: &Workspace, scenario: &Scenario) -> String {
         .env("GIT_AUTHOR_EMAIL", "dev@example.com")
         .env("GIT_COMMITTER_NAME", "Dev")
         .env("GIT_COMMITTER_EMAIL", "dev@example.com");
-    made.run().success().stdout.trim().to_owned()
+    let commit = made.run().success().stdout.trim().to_owned();
+    for (name, text) in &scenario.untracked {
+        ws.write(&format!("{folder}/{name}"), text, 0o644);
+    }
+    commit
 }
 
 fn doctor(ws: &Workspace, scenario: &Scenario, arguments: &[&str]) -> Cmd {
@@ -643,6 +647,10 @@ fn hostile_workflow_files_take_little_memory_and_time() {
             ws.git(&["-C", &folder, "remote", "add", "origin", "git@github.com:octo/app.git"])
                 .run()
                 .success();
+            ws.git(&["-C", &folder, "add", "--all"]).run().success();
+            let identity = ["-c", "user.name=n", "-c", "user.email=e@example"];
+            let commit = ["commit", "--quiet", "--message", "one"];
+            ws.git(&[&["-C", &folder], &identity[..], &commit[..]].concat()).run().success();
             let look = ws.pushready(&["doctor", "--offline", "--only", "actions", "--json"]);
             let start = Instant::now();
             let (output, mebibytes) = peak(look.current_dir(&folder));

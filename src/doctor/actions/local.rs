@@ -1,7 +1,8 @@
 //! What the clone shows, without the network and without a token.
 
 use std::path::Path;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -13,6 +14,14 @@ use crate::resource::file::{self, Kind};
 /// No larger file is read.
 const FILE_CAP: u64 = 512 * 1024;
 const MOST_FILES: usize = 200;
+/// The only folder that GitHub reads.
+const WORKFLOWS: &str = ".github/workflows";
+const ACTIONLINT: &str = ".github/actionlint.";
+/// `.github/workflow` is a frequent mistake.
+const READ: [&str; 4] =
+    [WORKFLOWS, ".github/workflow", ".github/actionlint.yaml", ".github/actionlint.yml"];
+const MOST_ENTRIES: usize = 1000;
+const MOST_OUTSIDE: usize = 6;
 /// Of all workflow files together.
 const ALL_CAP: usize = 4 * 1024 * 1024;
 /// Of patterns for own labels: each is compared with each label.
@@ -40,8 +49,8 @@ impl Head {
     /// is run.
     pub fn of(work_tree: &Path) -> Option<Self> {
         let git = |arguments: &[&str]| -> Option<String> {
-            let mut command = git_cli::command(Place::AsAgent(work_tree));
-            command.env("GIT_NO_LAZY_FETCH", "1").args(arguments);
+            let mut command = self::git(work_tree);
+            command.args(arguments);
             let output =
                 process::run(command, GIT).ok().filter(|output| output.status.success())?;
             Some(output.stdout.trim().to_owned()).filter(|text| !text.is_empty())
@@ -99,49 +108,101 @@ fn pushed_at(entry: &str) -> Option<Timestamp> {
     (message == "update by push").then(|| Timestamp::from_second(seconds.parse().ok()?).ok())?
 }
 
-/// The workflow files, and the labels that actionlint is configured to accept.
+/// The workflow files of the commit, and the labels that actionlint is configured to accept.
+///
+/// GitHub runs what was committed. Where there is no commit, the files of the work tree are read.
 #[derive(Debug, Default)]
 pub struct Local {
     pub workflows: Vec<Workflow>,
     pub own_labels: Vec<String>,
+    /// Files that look like workflows of the commit and are not.
+    pub outside: Vec<Outside>,
+}
+
+/// A file that GitHub does not run as it is in the work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    pub path: String,
+    pub why: OutsideBecause,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutsideBecause {
+    NotCommitted,
+    /// `.gitignore` excludes it, so `git add` does not add it.
+    Ignored,
+    /// The commit has another content.
+    Changed,
+    /// It is committed outside of `.github/workflows/`, or in a folder below.
+    WrongFolder,
+}
+
+impl OutsideBecause {
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::NotCommitted => "not in the commit",
+            Self::Ignored => "not in the commit: .gitignore excludes it",
+            Self::Changed => "changed since the commit",
+            Self::WrongFolder => {
+                "not directly in .github/workflows/, the only folder that GitHub reads"
+            }
+        }
+    }
+}
+
+/// A file that was found, and its text.
+struct Found {
+    /// Escaped: it is printed as it is.
+    path: String,
+    text: Text,
 }
 
 impl Local {
     pub fn read(work_tree: &Path) -> Self {
-        let github = work_tree.join(".github");
-        let folder = std::fs::read_dir(github.join("workflows")).into_iter().flatten();
-        let mut paths: Vec<_> = folder.filter_map(Result::ok).map(|entry| entry.path()).collect();
-        paths.retain(|path| {
-            path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
-        });
-        paths.sort();
+        let Some(tree) = tree(work_tree) else { return Self::of(of_work_tree(work_tree), vec![]) };
         let mut left = ALL_CAP;
-        let workflows = paths.iter().take(MOST_FILES).filter_map(|path| {
-            // printed without another escape
-            let name =
-                format!(".github/workflows/{}", path.file_name()?.to_string_lossy().escape_debug());
-            match text(path, &mut left) {
-                Text::Whole(text) => Some(Workflow::parse(&name, &text)),
-                Text::TooLarge => Some(Workflow {
-                    path: name,
-                    problem: Some(Problem::NotRead),
-                    ..Workflow::default()
-                }),
-                Text::None => None,
-            }
+        let end = Instant::now() + GIT;
+        let mut read = |entry: &Entry| Found {
+            path: entry.path.escape_debug().to_string(),
+            text: blob(work_tree, entry, &mut left, end),
+        };
+        let (direct, elsewhere): (Vec<_>, Vec<_>) =
+            tree.iter().filter(|entry| is_yaml(&entry.path)).partition(|entry| {
+                let folder = entry.path.rsplit_once('/').map(|(folder, _)| folder);
+                folder == Some(WORKFLOWS) || entry.path.starts_with(ACTIONLINT)
+            });
+        let committed: Vec<_> = direct.into_iter().take(MOST_FILES).map(&mut read).collect();
+        let wrong = elsewhere.into_iter().take(MOST_OUTSIDE).map(|entry| Outside {
+            path: entry.path.escape_debug().to_string(),
+            why: OutsideBecause::WrongFolder,
         });
-        let own_labels = ["actionlint.yaml", "actionlint.yml"]
-            .iter()
-            .filter_map(|name| match text(&github.join(name), &mut { ALL_CAP }) {
-                Text::Whole(text) => Some(actionlint_labels(&text)),
-                Text::TooLarge | Text::None => None,
-            })
+        let mut outside: Vec<_> = wrong.collect();
+        outside.extend(uncommitted(work_tree, &committed));
+        Self::of(committed, outside)
+    }
+
+    fn of(files: Vec<Found>, outside: Vec<Outside>) -> Self {
+        let (config, workflows): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| file.path.starts_with(ACTIONLINT));
+        let workflows = workflows.into_iter().filter_map(|file| match file.text {
+            Text::Whole(text) => Some(Workflow::parse(&file.path, &text)),
+            Text::TooLarge => Some(Workflow {
+                path: file.path,
+                problem: Some(Problem::NotRead),
+                ..Workflow::default()
+            }),
+            Text::None => None,
+        });
+        let own_labels = config.into_iter().filter_map(|file| match file.text {
+            Text::Whole(text) => Some(actionlint_labels(&text)),
+            Text::TooLarge | Text::None => None,
+        });
+        let own_labels = own_labels
             .flatten()
             .filter(|label| label.len() <= LONGEST_LABEL)
             .take(MOST_OWN_LABELS)
             .map(|label| label.to_lowercase());
-        let workflows = workflows.collect();
-        Self { workflows, own_labels: own_labels.collect() }
+        Self { workflows: workflows.collect(), own_labels: own_labels.collect(), outside }
     }
 
     /// Whether the configuration of actionlint names this label as a runner of the repository's own.
@@ -150,6 +211,109 @@ impl Local {
         label.len() <= LONGEST_LABEL
             && self.own_labels.iter().any(|own| super::trigger::matches(own, &label))
     }
+}
+
+fn is_yaml(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|end| end == "yml" || end == "yaml")
+}
+
+/// A regular file of the commit.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    object: String,
+    size: u64,
+    path: String,
+}
+
+/// The regular files below [`READ`] in the commit. `None`: there is no commit.
+fn tree(work_tree: &Path) -> Option<Vec<Entry>> {
+    let mut git = git(work_tree);
+    git.args(["ls-tree", "-r", "-z", "--long", "--full-tree", "HEAD", "--"]).args(READ);
+    let output = process::run(git, GIT).ok().filter(|output| output.status.success())?;
+    Some(output.stdout.split('\0').filter_map(entry).take(MOST_ENTRIES).collect())
+}
+
+/// Of `100644 blob OBJECT    SIZE<TAB>PATH`. `None`: a link or a submodule.
+fn entry(line: &str) -> Option<Entry> {
+    let (about, path) = line.split_once('\t')?;
+    let mut words = about.split_ascii_whitespace();
+    let mode = words.next()?;
+    let (kind, object, size) = (words.next()?, words.next()?, words.next()?);
+    (kind == "blob" && mode.starts_with("100")).then_some(())?;
+    Some(Entry { object: object.to_owned(), size: size.parse().ok()?, path: path.to_owned() })
+}
+
+/// The text of a file of the commit, where it has at most `left` bytes.
+fn blob(work_tree: &Path, entry: &Entry, left: &mut usize, end: Instant) -> Text {
+    let rest = usize::try_from(entry.size).ok().and_then(|size| left.checked_sub(size));
+    let (Some(rest), true) = (rest, entry.size <= FILE_CAP) else { return Text::TooLarge };
+    let mut git = git(work_tree);
+    git.args(["cat-file", "blob", &entry.object]);
+    match process::run(git, end.saturating_duration_since(Instant::now())) {
+        Ok(output) if output.status.success() => {
+            *left = rest;
+            Text::Whole(output.stdout)
+        }
+        _ => Text::TooLarge,
+    }
+}
+
+/// The workflow files and the configuration of actionlint in the work tree.
+fn of_work_tree(work_tree: &Path) -> Vec<Found> {
+    let folder = std::fs::read_dir(work_tree.join(WORKFLOWS)).into_iter().flatten();
+    let names = folder.filter_map(Result::ok).filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        is_yaml(&name).then(|| (name, entry.path()))
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names.truncate(MOST_FILES);
+    let workflows = names
+        .into_iter()
+        .map(|(name, path)| (format!("{WORKFLOWS}/{}", name.escape_debug()), path));
+    let config = [".github/actionlint.yaml", ".github/actionlint.yml"];
+    let config = config.into_iter().map(|name| (name.to_owned(), work_tree.join(name)));
+    let mut left = ALL_CAP;
+    workflows
+        .chain(config)
+        .map(|(path, place)| Found { path, text: text(&place, &mut left) })
+        .collect()
+}
+
+/// The workflow files of the work tree that the commit does not have, or has otherwise.
+fn uncommitted(work_tree: &Path, committed: &[Found]) -> Vec<Outside> {
+    let mut outside = Vec::new();
+    for file in of_work_tree(work_tree) {
+        let Text::Whole(text) = &file.text else { continue };
+        let same = committed.iter().find(|known| known.path == file.path);
+        let why = match same.map(|known| &known.text) {
+            // a checkout may write other line ends
+            Some(Text::Whole(known)) if known.lines().eq(text.lines()) => continue,
+            Some(Text::Whole(_)) => OutsideBecause::Changed,
+            Some(Text::TooLarge | Text::None) => continue,
+            None if is_ignored(work_tree, &file.path) => OutsideBecause::Ignored,
+            None => OutsideBecause::NotCommitted,
+        };
+        let is_workflow = file.path.starts_with(WORKFLOWS);
+        outside.extend(is_workflow.then_some(Outside { path: file.path, why }));
+        if outside.len() >= MOST_OUTSIDE {
+            break;
+        }
+    }
+    outside
+}
+
+fn is_ignored(work_tree: &Path, path: &str) -> bool {
+    let mut git = git(work_tree);
+    git.args(["check-ignore", "--quiet", "--", path]);
+    process::run(git, GIT).is_ok_and(|output| output.status.success())
+}
+
+/// git in the clone, which fetches no missing object.
+fn git(work_tree: &Path) -> Command {
+    let mut command = git_cli::command(Place::AsAgent(work_tree));
+    command.env("GIT_NO_LAZY_FETCH", "1");
+    command
 }
 
 /// What was read at a path.
@@ -184,7 +348,6 @@ fn text(path: &Path, left: &mut usize) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
 
     #[test]
     fn head_is_read_without_running_anything_of_the_repository() {
@@ -235,6 +398,56 @@ mod tests {
         git(&["checkout", "--quiet", "--detach"]);
         assert_eq!(Head::of(folder.path()).unwrap().branch.as_deref(), Some("theirs"));
         assert_eq!(pushed_at("refs/remotes/origin/x@{1700000000} fetch: fast-forward"), None);
+    }
+
+    #[test]
+    fn the_commit_is_read_and_not_the_work_tree() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| {
+            let identity = ["-c", "user.name=n", "-c", "user.email=e@example"];
+            let mut command = Command::new("git");
+            command.arg("-C").arg(folder.path()).args(identity).args(arguments);
+            assert!(command.env("HOME", folder.path()).status().unwrap().success());
+        };
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        git(&["init", "--quiet"]);
+        write(".github/workflows/a.yml", "on: push\njobs: {}\n");
+        write(".github/workflows/kept.yml", "on: push\njobs: {}\n");
+        write(".github/workflows/gone.yaml", "on: pull_request\njobs: {}\n");
+        write(".github/workflows/app/sub.yml", "on: push\njobs: {}\n");
+        write(".github/workflow/ci.yml", "on: push\njobs: {}\n");
+        write(".github/actionlint.yaml", "self-hosted-runner: {labels: [gpu]}");
+        write(".gitignore", "local.yml\n");
+        std::os::unix::fs::symlink("a.yml", folder.path().join(".github/workflows/link.yml"))
+            .unwrap();
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", "one"]);
+        write(".github/workflows/a.yml", "on: [\n");
+        write(".github/workflows/kept.yml", "on: push\r\njobs: {}\r\n");
+        write(".github/workflows/new.yml", "on: push\njobs: {}\n");
+        write(".github/workflows/local.yml", "on: push\njobs: {}\n");
+        std::fs::remove_file(folder.path().join(".github/workflows/gone.yaml")).unwrap();
+        let local = Local::read(folder.path());
+        let paths: Vec<_> = local.workflows.iter().map(|file| &*file.path).collect();
+        let known = ["a.yml", "gone.yaml", "kept.yml"].map(|name| format!("{WORKFLOWS}/{name}"));
+        assert_eq!(paths, known);
+        assert!(local.workflows.iter().all(|file| file.problem.is_none()), "{local:?}");
+        assert!(local.owns("gpu"));
+        let outside: Vec<_> = local.outside.iter().map(|file| (&*file.path, file.why)).collect();
+        assert_eq!(
+            outside,
+            [
+                (".github/workflow/ci.yml", OutsideBecause::WrongFolder),
+                (".github/workflows/app/sub.yml", OutsideBecause::WrongFolder),
+                (".github/workflows/a.yml", OutsideBecause::Changed),
+                (".github/workflows/local.yml", OutsideBecause::Ignored),
+                (".github/workflows/new.yml", OutsideBecause::NotCommitted),
+            ]
+        );
     }
 
     #[test]

@@ -47,8 +47,7 @@ mod tests {
     fn what_is_needed_comes_first() {
         let text = "on: push\njobs:\n  build: {name: 'Build ${{ matrix.os }}'}\n  lint: {}\n  test: {needs: [build, lint]}\n  \
                     ship: {needs: test}\n";
-        let local =
-            Local { workflows: vec![Workflow::parse("ci.yml", text)], own_labels: Vec::new() };
+        let local = Local { workflows: vec![Workflow::parse("ci.yml", text)], ..Local::default() };
         let run = Run { path: "ci.yml".to_owned(), ..Run::default() };
         let job = |name: &str, status: &str| Job {
             name: name.to_owned(),

@@ -25,7 +25,8 @@ enum Fault<'a> {
 
 pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Judgement {
     if local.workflows.is_empty() {
-        return Judgement::skip("no workflow file in the work tree").about(subject);
+        let outcome = Judgement::skip("the commit has no workflow file").about(subject);
+        return outcome.with(outside(local));
     }
     let mut known = Known { local, labels, labels_seen: BTreeMap::new() };
     let faults: Vec<_> =
@@ -53,7 +54,15 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ju
         let (Fault::Invalid(what) | Fault::Retired(what) | Fault::Misspelt(what, _)) = fault;
         Evidence::foreign("file", &format!("{path}: {what}"))
     });
-    outcome.with(all).with(skipped).with([table]).with(note).about(subject)
+    outcome.with(all).with(skipped).with(outside(local)).with([table]).with(note).about(subject)
+}
+
+/// What the judgement leaves out.
+fn outside(local: &Local) -> impl Iterator<Item = Evidence> {
+    local
+        .outside
+        .iter()
+        .map(|file| Evidence::foreign("file", &format!("{}: {}", file.path, file.why.shown())))
 }
 
 fn judged(path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Judgement {

@@ -7,6 +7,7 @@ use super::{github_side, refused};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::Facts;
+use crate::doctor::actions::local::OutsideBecause;
 use crate::doctor::actions::trigger::{Match, on_push, skip_string};
 use crate::doctor::actions::workflow::Workflow;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -37,7 +38,8 @@ pub(super) fn judge(facts: &Facts) -> Judgement {
         return not_pushed().outcome(subject);
     }
     let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
-    if known.is_some_and(|page| page.items.is_empty()) && facts.local.workflows.is_empty() {
+    let without = known.is_some_and(|page| page.items.is_empty());
+    if without && facts.local.workflows.is_empty() && facts.local.outside.is_empty() {
         return Judgement::skip("the repository has no workflow").about(subject);
     }
     let branch = head.branch.as_deref().unwrap_or_default();
@@ -49,6 +51,7 @@ pub(super) fn judge(facts: &Facts) -> Judgement {
         .collect();
     let verdict = switch(facts)
         .or_else(|| skipped(&head.message))
+        .or_else(|| outside(facts, branch))
         .or_else(|| disabled(facts, &candidates))
         .or_else(|| conflict(facts, branch))
         .or_else(|| no_trigger(facts, branch))
@@ -256,7 +259,40 @@ fn disabled(facts: &Facts, candidates: &[&Workflow]) -> Option<RunVerdict> {
     )
 }
 
-/// Each workflow of the work tree, and whether the push should have started it; `None`: there are
+/// No workflow of the commit matches the push, and a file that is not one of them may have been
+/// meant.
+fn outside(facts: &Facts, branch: &str) -> Option<RunVerdict> {
+    let local = &facts.local;
+    let first = local.outside.first()?;
+    if !local.workflows.is_empty() {
+        unmatched(facts, branch)?;
+    }
+    let (summary, message) = match first.why {
+        OutsideBecause::WrongFolder => (
+            "the workflow file is in a folder that GitHub does not read",
+            "move it into .github/workflows/ itself, commit, and push",
+        ),
+        OutsideBecause::Ignored => (
+            "the workflow file is not in the commit: .gitignore excludes it",
+            "add it with `git add --force`, commit, and push",
+        ),
+        OutsideBecause::NotCommitted => {
+            ("the workflow file is not in the commit", "add the file, commit, and push")
+        }
+        OutsideBecause::Changed => (
+            "no trigger of the committed workflow files matches the push, and a file was changed since",
+            "commit the change, and push",
+        ),
+    };
+    let files = local
+        .outside
+        .iter()
+        .map(|file| Evidence::foreign("file", &format!("{}: {}", file.path, file.why.shown())));
+    let fix = Fix::edit(std::path::Path::new(&first.path), message);
+    Some(RunVerdict::warn(Code::ActionsNoRun, summary, fix).with(files))
+}
+
+/// Each workflow of the commit, and whether the push should have started it; `None`: there are
 /// none, or one should have.
 fn unmatched<'a>(facts: &'a Facts, branch: &str) -> Option<Vec<(&'a Workflow, Match)>> {
     let matches: Vec<_> = facts

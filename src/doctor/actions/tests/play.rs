@@ -1,5 +1,7 @@
 //! A scenario, played in this process.
 
+use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -19,11 +21,25 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
     let (api, status) = (Server::start(scenario.api(SHA)), Server::start(scenario.status_page()));
     let folder = tempfile::tempdir().unwrap();
     let tree = folder.path().join("tree");
-    for (name, text) in &scenario.files {
-        let path = tree.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
+    std::fs::create_dir(&tree).unwrap();
+    let write = |files: &BTreeMap<String, String>| {
+        for (name, text) in files {
+            let path = tree.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+    };
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=n", "-c", "user.email=e@example"]).args(arguments);
+        let output = command.current_dir(&tree).env("HOME", folder.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    write(&scenario.files);
+    git(&["init", "--quiet"]);
+    git(&["add", "--all", "--force"]);
+    git(&["commit", "--quiet", "--allow-empty", "--message", "change"]);
+    write(&scenario.untracked);
     let base = proxy.map_or_else(|| api.url(), |proxy| proxy(&api));
     let (page, path) = (status.url(), folder.path().display().to_string());
     let mut variables = vec![
