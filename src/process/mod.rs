@@ -108,10 +108,10 @@ pub fn run_with_input(
         format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = Kill::new(command.spawn().map_err(|error| match error.kind() {
+    let mut child = Kill::spawn(&mut command).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::Missing,
         _ => Failure::Io(error),
-    })?);
+    })?;
     if let Some(mut pipe) = child.0.stdin.take() {
         // a child that ended without reading it is not an error
         let _ = pipe.write_all(input);
@@ -196,7 +196,9 @@ static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// has a process group of its own, which a terminal's Ctrl-C does not reach.
 pub fn end_children_with_us() {
     let ended = ctrlc::set_handler(|| {
-        for &group in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // held to the end: no child is started from here on
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        for &group in running.iter() {
             end_group(group);
         }
         // as a shell reports SIGINT
@@ -216,9 +218,13 @@ fn end_group(leader: u32) {
 struct Kill(Child);
 
 impl Kill {
-    fn new(child: Child) -> Self {
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
-        Self(child)
+    /// Starts the child and lists it in one step: a signal that arrives between the two would leave
+    /// it running.
+    fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.spawn()?;
+        running.insert(child.id());
+        Ok(Self(child))
     }
 
     fn end_group(&self) {

@@ -125,7 +125,7 @@ fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on
                     .fails(1)
                     .stdout_has(&format!("NOT READY home-unsafe-place {item}"))
                     .stdout_has(&format!("`{value}` is not absolute"))
-                    .stdout_has("from `/` on")
+                    .stdout_has("set an absolute path: in CODEX_HOME")
                     .stdout_has("key acme/app: ");
                 let other =
                     if item == "codex" { ".claude/.credentials.json" } else { ".codex/auth.json" };

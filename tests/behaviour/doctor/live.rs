@@ -145,7 +145,7 @@ fn an_askpass_that_never_returns() {
         };
         for (askpass, said) in [
             ("#!/bin/sh\necho $$ >>/tmp/askpass\nexec sleep 600\n", "the askpass never returns"),
-            ("#!/bin/sh\nexit 1\n", "nobody and nothing could give it one"),
+            ("#!/bin/sh\nexit 1\n", "git asked for a credential, and nothing could supply one"),
         ] {
             let output = doctor(askpass).run();
             let wrong = ASKPASS.judge(&output);

@@ -114,7 +114,8 @@ fn a_lease_that_comes_after_codex_renewed_is_told() {
         apply("0");
         let refreshed = seed.clone().refreshed().json();
         ws.write(".codex/auth.json", &refreshed, 0o600);
-        let told = "no lease: Codex has renewed this login since, and its refresh token is the only one that lives";
+        let told =
+            "no lease: Codex has renewed this login since, and only its refresh token is valid";
         apply("1").stdout_has(told);
         apply("1").stdout_has(told).stdout_has("no changes needed");
         assert_eq!(ws.read(".codex/auth.json"), refreshed);

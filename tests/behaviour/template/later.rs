@@ -32,9 +32,10 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
         assert_eq!(kept["tokens"]["refresh_token"], seed.refreshed().refresh_token.as_str());
 
         // 1 is of something else, such as a bad key; 3 is of apply itself
-        for (status, said) in
-            [(1, ""), (3, "note     not kept this time: the copy kept before stays\n")]
-        {
+        for (status, said) in [
+            (1, ""),
+            (3, "note     the login was not kept this time; the copy kept before stays\n"),
+        ] {
             let path = ws.home().join(".local/bin/pushready");
             fs::remove_file(&path).unwrap();
             ws.write(".local/bin/pushready", format!("#!/bin/sh\nexit {status}\n"), 0o755);

@@ -129,7 +129,7 @@ fn red_is_for_what_is_required_alone() {
         agent("require = [\"push:acme/other\"]", &bad).run(START).fails(1);
         // a template that requires nothing any more
         let run = agent("", &bad).run(START).success();
-        assert!(last_line(&run).starts_with("READY (nothing required"), "{run}");
+        assert!(last_line(&run).starts_with("NOTHING REQUIRED WAS CHECKED"), "{run}");
     });
 }
 
@@ -278,7 +278,7 @@ fn what_before_and_after_no_longer_require_is_red_no_longer() {
         let red = after("require = [\"codex\"]").fails(1);
         assert!(last_line(&red).starts_with("NOT READY required-missing codex"), "{red}");
         let green = after("").success();
-        assert!(last_line(&green).starts_with("READY (nothing required"), "{green}");
+        assert!(last_line(&green).starts_with("NOTHING REQUIRED WAS CHECKED"), "{green}");
         // two variables of one name: which of them the agent gets is not ours to say
         let refused = Template::of_module(ws, "part = \"before\"\n  require = [\"codex\"]", "")
             .plan()
