@@ -190,6 +190,7 @@ mod tests {
             &["ssh", "--", "github.com", "git-upload-pack 'acme/app.git'"],
             &["/usr/bin/ssh", "github.com", "--", "git-upload-pack", "'acme/app.git'"],
             &["ssh", "git@github.com", "git-lfs-authenticate acme/app.git upload"],
+            &["ssh", "git@github.com", "git-lfs-authenticate acme/app.git/info/lfs upload"],
         ];
         for form in forms {
             assert!(asks("aa", form), "{form:?}");
@@ -201,6 +202,9 @@ mod tests {
         for form in [
             &["ssh", "-T", "git@github.com"][..],
             &["ssh", "git@github.com", "echo acme/app.git"],
+            // a repository of that name may be there
+            &["ssh", "git@github.com", "git-lfs-authenticate acme/app/info/lfs upload"],
+            &["ssh", "git@github.com", "git-receive-pack 'acme/app.git/info/lfs'"],
             &["ssh"],
             &[],
             &["ssh", "-p"],

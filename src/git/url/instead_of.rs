@@ -14,6 +14,10 @@ const MOST_BARE: usize = 10;
 /// 100 cost 110 ms, 500 cost 7 s.
 const MOST_RULED: usize = 100;
 
+/// What git-lfs adds to a repository's URL. It rewrites such a URL by git's rules, and asks the
+/// server over SSH about the whole path that is left, which servers do not know.
+pub const LFS: &str = "/info/lfs";
+
 /// One `url.<base>.insteadOf = <prefix>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
@@ -113,6 +117,7 @@ pub fn instead_of_rules<'a>(
         .collect();
     let mut covered = BTreeSet::new();
     let mut bases: BTreeMap<String, String> = BTreeMap::new();
+    let mut lfs: BTreeMap<String, String> = BTreeMap::new();
     for repository in repositories {
         let stored: Vec<&str> = stored
             .iter()
@@ -130,7 +135,12 @@ pub fn instead_of_rules<'a>(
                 continue;
             }
             match judge(repository, &prefix, is_ssh, user_rules, route) {
-                Fate::Write => drop(bases.entry(prefix).or_insert(base)),
+                Fate::Write => {
+                    if !is_ssh {
+                        lfs.insert(format!("{prefix}{LFS}"), base.clone());
+                    }
+                    bases.entry(prefix).or_insert(base);
+                }
                 Fate::Needless => {}
                 Fate::Covered { reversed } => {
                     let effective = redact(&rewrite(user_rules, &prefix));
@@ -152,6 +162,9 @@ pub fn instead_of_rules<'a>(
         let base = rewrite(user_rules, &guard);
         (guard, base)
     }));
+    // No guards: no server has anything that continues such a path.
+    lfs.retain(|endpoint, _| !taken.contains(endpoint.as_str()));
+    bases.extend(lfs);
     Rules {
         to_write: bases.into_iter().map(|(prefix, base)| Rule { base, prefix }).collect(),
         covered: covered.into_iter().collect(),

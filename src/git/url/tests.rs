@@ -403,6 +403,8 @@ fn reads_the_remote_command() {
         ("git upload-archive o/r", Verb::UploadArchive),
         ("git-lfs-authenticate o/r.git download", Verb::LfsAuthenticate),
         ("git-lfs-authenticate /o/r.git upload", Verb::LfsAuthenticate),
+        ("git-lfs-authenticate o/r.git/info/lfs upload", Verb::LfsAuthenticate),
+        ("git-lfs-transfer /o/r.git/info/lfs download", Verb::LfsTransfer),
         ("git-lfs-transfer o/r.git upload", Verb::LfsTransfer),
     ];
     for (command, verb) in table {

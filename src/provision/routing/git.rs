@@ -11,7 +11,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::config;
 use crate::git::url::{
-    Covered, Direction, Repository, Route, Rule, StoredUrl, Unruled, instead_of_rules, rewrite,
+    Covered, Direction, LFS, Repository, Route, Rule, StoredUrl, Unruled, instead_of_rules, rewrite,
 };
 use crate::git_cli::Place;
 use crate::git_cli::config_error::{ConfigError, Scope};
@@ -40,6 +40,8 @@ pub struct InForce {
     pub both: Vec<Rule>,
     /// Of `pushInsteadOf`.
     pub push: Vec<Rule>,
+    /// The URLs for which there are credentials over HTTPS.
+    credentials: Vec<String>,
 }
 
 /// The rules for these repositories.
@@ -87,8 +89,13 @@ pub fn rules(
         }
     };
     let route = if matches!(method, Method::MatchExec) { Route::Canonical } else { Route::Alias };
-    let both = instead_of_rules(routed, stored, &user.both, route, Direction::Both);
+    let mut both = instead_of_rules(routed, stored, &user.both, route, Direction::Both);
     let push = instead_of_rules(routed, stored, &user.push, route, Direction::Push);
+    for rule in &mut both.to_write {
+        if user.has_credential_for_lfs(&rule.prefix) {
+            rule.base.clone_from(&rule.prefix);
+        }
+    }
     let (reversed, covered): (Vec<_>, Vec<_>) =
         both.covered.iter().chain(&push.covered).partition(|covered| covered.reversed);
     if let Some(rule) = user_rule(&covered) {
@@ -126,6 +133,7 @@ pub fn rules(
     let in_force = InForce {
         both: [both.to_write, user.both].concat(),
         push: [push.to_write, user.push].concat(),
+        credentials: user.credentials,
     };
     GitRules { config, notes, reversed, unreadable, in_force }
 }
@@ -161,6 +169,18 @@ impl InForce {
         }
     }
 
+    /// Whether this is an LFS endpoint that has a credential of its own, which is to be used then. One
+    /// for the whole host was not made for it.
+    fn has_credential_for_lfs(&self, url: &str) -> bool {
+        let Some(repository) = url.strip_suffix(LFS) else { return false };
+        let repository = repository.strip_suffix(".git").unwrap_or(repository);
+        self.credentials.iter().any(|known| {
+            let rest = known.strip_prefix(repository);
+            let rest = rest.map(|rest| rest.strip_prefix(".git").unwrap_or(rest));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     pub fn is_empty(&self) -> bool {
         self.both.is_empty() && self.push.is_empty()
     }
@@ -178,6 +198,19 @@ fn user_rule(covered: &[&Covered]) -> Option<String> {
     Some(format!("a rule of your own turns `{prefix}` into `{effective}`{more}"))
 }
 
+fn credentials(config: &EffectiveConfig) -> Vec<String> {
+    let of = |section, names: &'static [&str]| {
+        config.under(section).filter_map(move |value| {
+            let (url, name) = value.key.strip_prefix(section)?.rsplit_once('.')?;
+            names.contains(&name).then(|| url.to_owned())
+        })
+    };
+    of("credential.", &["helper", "username"])
+        .chain(of("http.", &["extraheader", "cookiefile", "sslcert"]))
+        .chain(of("lfs.", &["access"]))
+        .collect()
+}
+
 /// The rules that are in force without ours, as the agent's git sees them outside any repository;
 /// or what git reports instead.
 fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
@@ -190,5 +223,6 @@ fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
     Ok(Ok(InForce {
         both: config.url_rules("insteadof", Some(&own)),
         push: config.url_rules("pushinsteadof", Some(&own)),
+        credentials: credentials(&config),
     }))
 }

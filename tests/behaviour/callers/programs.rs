@@ -99,6 +99,75 @@ fn git_lfs_asks_for_its_server_with_the_key_of_the_repository() {
 }
 
 #[test]
+fn an_lfs_endpoint_that_is_configured_is_reached_by_the_key_of_its_repository() {
+    sandbox(|ws| {
+        require("git-lfs");
+        let lab = Lab::github();
+        lab.host.serve_lfs();
+        lab.apply(ws, &[]).success();
+        git(ws, &["lfs", "install"], "");
+        for (number, (key, url)) in [
+            ("lfs.url", "https://github.com/acme/app.git/info/lfs"),
+            ("lfs.url", "https://github.com/acme/app/info/lfs"),
+            ("remote.origin.lfsurl", "https://github.com/acme/app.git/info/lfs"),
+            (".lfsconfig", "https://github.com/acme/app.git/info/lfs"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let before = lab.host.sessions().len();
+            lab.uses(&["acme/app"], || {
+                git(ws, &["clone", "--quiet", "git@github.com:acme/app.git", "here"], "");
+                match key {
+                    ".lfsconfig" => git(ws, &["config", "-f", key, "lfs.url", url], "here"),
+                    key => git(ws, &["config", key, url], "here"),
+                };
+                git(ws, &["lfs", "track", "*.bin"], "here");
+                ws.write("here/large.bin", format!("{number}"), 0o644);
+                git(ws, &["add", "."], "here");
+                git(ws, &["commit", "--quiet", "-m", "Add"], "here");
+                git(ws, &["push", "--quiet"], "here");
+            });
+            let asked = lab.host.sessions().split_off(before);
+            let command = "git-lfs-authenticate acme/app.git upload";
+            let answer = asked.iter().find(|session| session.command == command);
+            assert_eq!(answer.map(|it| &*it.verdict), Some("ok"), "{key} {url} {asked:#?}");
+            ws.sh("rm -rf here").run().success();
+        }
+    });
+}
+
+#[test]
+fn an_lfs_endpoint_with_a_credential_of_its_own_stays_on_https() {
+    sandbox(|ws| {
+        require("git-lfs");
+        let lab = Lab::github();
+        let endpoint = "https://github.com/acme/app.git/info/lfs";
+        git(ws, &["init", "--quiet", "here"], "");
+        git(ws, &["remote", "add", "origin", "git@github.com:acme/app.git"], "here");
+        let key = format!("credential.{endpoint}.helper");
+        for (key, url, is_ssh) in [
+            (None, endpoint, true),
+            (None, "https://me:word@github.com/acme/app.git/info/lfs", false),
+            (None, "https://ghe.corp.test/acme/app.git/info/lfs", false),
+            (Some(&*key), endpoint, false),
+            (Some("credential.https://github.com.helper"), endpoint, true),
+            (Some("credential.https://github.com/acme/app-lib.helper"), endpoint, true),
+        ] {
+            ws.sh("rm -f .gitconfig").run().success();
+            if let Some(key) = key {
+                git(ws, &["config", "--global", key, "store"], "");
+            }
+            lab.apply(ws, &[]).success();
+            git(ws, &["config", "lfs.url", url], "here");
+            let shown = git(ws, &["lfs", "env"], "here").stdout;
+            assert_eq!(shown.contains("SSH=git@github.com:acme/app.git\n"), is_ssh, "{shown}");
+            assert_eq!(shown.contains("SSH="), is_ssh, "{key:?} {url} {shown}");
+        }
+    });
+}
+
+#[test]
 fn a_bare_url_needs_no_remote_and_no_clone() {
     sandbox(|ws| {
         let lab = Lab::github();
