@@ -114,17 +114,17 @@ fn of_machine(outcome: Judgement, origin: Origin) -> Judgement {
 }
 
 pub fn judgement(context: &Context, fault: Fault) -> Judgement {
-    let Fault { setting, layer: Layer { path, origin, .. }, code, summary, fix, value, weight } =
-        fault;
+    let Fault { setting, layer: Layer { path, origin, .. }, finding, value, weight } = fault;
     let subject = match origin {
         Origin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),
     };
-    let fix = Fix::edit(path, fix);
     let outcome = match weight {
-        Weight::Unknown(needs) => Judgement::unknown(summary, needs).coded(code).fixed(fix),
-        Weight::Warns => Judgement::warn(code, summary, fix),
-        Weight::Fails => Judgement::fail(code, summary, fix),
+        Weight::Unknown(needs) => {
+            Judgement::unknown(finding.summary, needs).coded(finding.code).fixed(finding.fix)
+        }
+        Weight::Warns => Judgement::warn(finding.code, finding.summary, finding.fix),
+        Weight::Fails => Judgement::found(finding),
     };
     let place = Evidence::new("set in", context.home.shown(path));
     let evidence = [place, Evidence::foreign("value", &value)];

@@ -3,39 +3,38 @@
 use toml_edit::Item;
 
 use super::layers::Layer;
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Finding, Fix};
 
 /// A setting that keeps Codex from starting, or its login from being used.
 pub struct Fault<'a> {
     pub setting: &'static str,
     pub layer: &'a Layer,
-    pub code: Code,
-    pub summary: String,
-    pub fix: String,
+    pub finding: Finding,
     pub value: String,
     pub weight: Weight,
 }
 
 impl<'a> Fault<'a> {
     pub fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
-        let value = item.to_string();
-        Self {
-            setting,
-            layer,
-            code,
-            summary: String::new(),
-            fix: "correct it".to_owned(),
-            value,
-            weight: Weight::Fails,
-        }
+        let fix = Fix::edit(&layer.path, "correct it");
+        let finding = Finding { code, summary: String::new(), fix };
+        Self { setting, layer, finding, value: item.to_string(), weight: Weight::Fails }
     }
 
-    pub fn says(self, summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), ..self }
+    pub fn coded(mut self, code: Code) -> Self {
+        self.finding.code = code;
+        self
     }
 
-    pub fn fixed_by(self, fix: impl Into<String>) -> Self {
-        Self { fix: fix.into(), ..self }
+    pub fn with_summary(mut self, summary: impl Into<String>) -> Self {
+        self.finding.summary = summary.into();
+        self
+    }
+
+    /// What to change in the file.
+    pub fn fixed_by(mut self, change: impl Into<String>) -> Self {
+        self.finding.fix = Fix::edit(&self.layer.path, change);
+        self
     }
 
     pub fn weighs(self, weight: Weight) -> Self {

@@ -36,7 +36,7 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
         if let Some(found) = layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none()) {
             return Some(
                 malformed(setting, found)
-                    .says("it is not a string, so Codex does not start")
+                    .with_summary("it is not a string, so Codex does not start")
                     .fixed_by("write its value in quotes, or remove it"),
             );
         }
@@ -47,7 +47,7 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
         {
             return Some(
                 malformed(setting, (layer, item))
-                    .says("it is not a table, so Codex does not start")
+                    .with_summary("it is not a table, so Codex does not start")
                     .fixed_by("make it one, or remove it"),
             );
         }
@@ -69,14 +69,15 @@ fn method(layers: &Layers) -> Option<Fault<'_>> {
     let (layer, item) = layers.value(&[SETTING])?;
     (!item.as_str().is_some_and(|method| ["api", "chatgpt"].contains(&method))).then(|| {
         malformed(SETTING, (layer, item))
-            .says("it is neither \"api\" nor \"chatgpt\", so Codex does not start")
+            .with_summary("it is neither \"api\" nor \"chatgpt\", so Codex does not start")
             .fixed_by("write one of them, or remove it")
     })
 }
 
 fn old_profile(layers: &Layers) -> Option<Fault<'_>> {
     let fault = malformed("profile", layers.value(&["profile"])?);
-    let fault = fault.says("`profile` is of an older Codex: this one does not start with it");
+    let fault =
+        fault.with_summary("`profile` is of an older Codex: this one does not start with it");
     Some(fault.fixed_by("remove it (now `--profile NAME` and NAME.config.toml)"))
 }
 
@@ -85,7 +86,7 @@ fn policy(layers: &Layers) -> Option<Fault<'_>> {
     let (layer, item) = layers.value(&[SETTING])?;
     (item.as_str().is_none() && item.as_table_like().is_none()).then(|| {
         malformed(SETTING, (layer, item))
-            .says("it is neither a string nor a table, so Codex does not start")
+            .with_summary("it is neither a string nor a table, so Codex does not start")
             .fixed_by("write its value in quotes, or remove it")
     })
 }
@@ -102,7 +103,7 @@ fn projects(layers: &Layers) -> Option<Fault<'_>> {
         let (_, project) = projects.as_table_like()?.iter().find(|(_, project)| is_odd(project))?;
         Some(
             malformed("projects", (layer, project))
-                .says("a `trust_level` is neither \"trusted\" nor \"untrusted\", so Codex does not start")
+                .with_summary("a `trust_level` is neither \"trusted\" nor \"untrusted\", so Codex does not start")
                 .fixed_by("write `[projects.\"/folder\"]` and below it `trust_level` with one of them"),
         )
     })
@@ -135,7 +136,7 @@ fn providers(layers: &Layers) -> Option<Fault<'_>> {
             let fault = malformed("model_providers", (layer, provider));
             Some(
                 fault
-                    .says(format!("{what}, so Codex does not start"))
+                    .with_summary(format!("{what}, so Codex does not start"))
                     .fixed_by("correct that provider, or remove it"),
             )
         })
@@ -153,7 +154,7 @@ fn unknown_provider(layers: &Layers) -> Option<Fault<'_>> {
     let is_known = BUILT_IN.contains(&name) || layers.value(&["model_providers", name]).is_some();
     (!is_known).then(|| {
         malformed(SETTING, (layer, item))
-            .says("no provider of this name is there, so Codex does not start")
+            .with_summary("no provider of this name is there, so Codex does not start")
             .fixed_by("remove `model_provider`, or add its table")
     })
 }

@@ -102,7 +102,7 @@ pub fn settings<'a>(
     {
         faults.push(
             fault
-                .says("the model is not offered to ChatGPT logins")
+                .with_summary("the model is not offered to ChatGPT logins")
                 .fixed_by("remove `model`: the default changes with the client"),
         );
     }
@@ -127,7 +127,9 @@ fn choices(layers: &Layers) -> Vec<Fault<'_>> {
         let (fault, choice) = text(layers, setting, Code::CodexConfigMalformed)?;
         (!known.contains(&choice)).then(|| {
             fault
-                .says(format!("`{setting}` has a value that Codex 0.169 does not start with"))
+                .with_summary(format!(
+                    "`{setting}` has a value that Codex 0.169 does not start with"
+                ))
                 .fixed_by(format!("set one of {}, or remove it", known.join(", ")))
                 .weighs(Weight::Unknown(
                     "whether the Codex that is installed knows it: `codex --version`",
@@ -144,12 +146,12 @@ fn store(layers: &Layers) -> Option<Fault<'_>> {
         "file" => None,
         "auto" => Some(
             fault
-                .says("`cli_auth_credentials_store` is \"auto\": auth.json counts until some keyring appears")
+                .with_summary("`cli_auth_credentials_store` is \"auto\": auth.json counts until some keyring appears")
                 .weighs(Weight::Warns),
         ),
         _ => Some(
             fault
-                .says("`cli_auth_credentials_store` is not \"file\", so Codex looks for the login elsewhere"),
+                .with_summary("`cli_auth_credentials_store` is not \"file\", so Codex looks for the login elsewhere"),
         ),
     }
 }
@@ -161,17 +163,17 @@ fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
     match method {
         "api" if login.is_chatgpt => Some(
             fault
-                .says("`forced_login_method` is \"api\": the next start of Codex deletes this ChatGPT login")
+                .with_summary("`forced_login_method` is \"api\": the next start of Codex deletes this ChatGPT login")
                 .fixed_by("remove the line before anyone starts Codex"),
         ),
         "chatgpt" if login.is_api_key => Some(
             fault
-                .says("`forced_login_method` is \"chatgpt\" and an API key is set: the next start of Codex deletes auth.json")
+                .with_summary("`forced_login_method` is \"chatgpt\" and an API key is set: the next start of Codex deletes auth.json")
                 .fixed_by("remove the line or the key before anyone starts Codex"),
         ),
         _ if login.is_hidden => Some(
             fault
-                .says("`forced_login_method` may not be that of the login: Codex then deletes it")
+                .with_summary("`forced_login_method` may not be that of the login: Codex then deletes it")
                 .fixed_by("make auth.json readable, or remove the line")
                 .weighs(UNREAD),
         ),
@@ -188,17 +190,17 @@ fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> 
     let fault = fault.fixed_by("name this login's workspace, or remove the line");
     match &login.workspace {
         _ if forced.as_str().is_none() && forced.as_array().is_none() => {
-            let fault = fault.says("it is neither a string nor a list, so Codex does not start");
-            Some(Fault { code: Code::CodexConfigMalformed, ..fault })
+            let fault = fault.with_summary("it is neither a string nor a list, so Codex does not start");
+            Some(fault.coded(Code::CodexConfigMalformed))
         }
         // none is demanded
         _ if ids.is_empty() => None,
-        Some(workspace) if login.is_chatgpt && !ids.contains(&&**workspace) => Some(fault.says(
+        Some(workspace) if login.is_chatgpt && !ids.contains(&&**workspace) => Some(fault.with_summary(
             "`forced_chatgpt_workspace_id` names another workspace: the next start of Codex deletes this login",
         )),
         _ if login.is_hidden => {
             let says = "`forced_chatgpt_workspace_id` may not be that of the login: Codex then deletes it";
-            Some(fault.says(says).weighs(UNREAD))
+            Some(fault.with_summary(says).weighs(UNREAD))
         }
         _ => None,
     }
@@ -217,15 +219,15 @@ fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
     if !uses_login || has_own {
         return Some(
             fault
-                .says("the model provider does not use auth.json")
+                .with_summary("the model provider does not use auth.json")
                 .fixed_by("remove `model_provider`, or do without the login in auth.json"),
         );
     }
     let base = of_provider("base_url").and_then(Item::as_str);
     (login.is_chatgpt && base.is_some_and(|base| !is_official(base))).then(|| {
-        let fault =
-            fault.says("the model provider is given the ChatGPT login, and is not OpenAI's");
-        Fault { code: Code::CodexTokenSentElsewhere, ..fault }.fixed_by("remove `model_provider`")
+        let fault = fault
+            .with_summary("the model provider is given the ChatGPT login, and is not OpenAI's");
+        fault.coded(Code::CodexTokenSentElsewhere).fixed_by("remove `model_provider`")
     })
 }
 
@@ -233,7 +235,9 @@ fn elsewhere<'a>(layers: &'a Layers, setting: &'static str) -> Option<Fault<'a>>
     let (fault, url) = text(layers, setting, Code::CodexTokenSentElsewhere)?;
     (!url.is_empty() && !is_official(url)).then(|| {
         fault
-            .says(format!("`{setting}` sends the ChatGPT login to another host than OpenAI's"))
+            .with_summary(format!(
+                "`{setting}` sends the ChatGPT login to another host than OpenAI's"
+            ))
             .fixed_by("remove the line")
     })
 }
@@ -310,8 +314,10 @@ mod tests {
         ] {
             let login = Login { is_chatgpt, ..Login::default() };
             let layers = Layers::of_texts(&[(Origin::User, &text)]);
-            let codes: Vec<_> =
-                settings(&layers, &login, &|_| true).iter().map(|fault| fault.code).collect();
+            let codes: Vec<_> = settings(&layers, &login, &|_| true)
+                .iter()
+                .map(|fault| fault.finding.code)
+                .collect();
             assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{text}");
         }
     }
@@ -334,7 +340,8 @@ mod tests {
             let text = format!("forced_chatgpt_workspace_id = {value}\n");
             let layers = Layers::of_texts(&[(Origin::User, &text)]);
             let faults = settings(&layers, login, &|_| true);
-            let faults: Vec<_> = faults.iter().map(|fault| (fault.code, fault.weight)).collect();
+            let faults: Vec<_> =
+                faults.iter().map(|fault| (fault.finding.code, fault.weight)).collect();
             assert_eq!(faults, found.into_iter().collect::<Vec<_>>(), "{text}");
         }
     }
