@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use toml_edit::DocumentMut;
 
 use super::local::LONGEST_LABEL;
 use crate::resource::file::{self, Kind};
 
 const BUILT_IN: &str = include_str!("hosted_labels.toml");
+
+/// From this many days on the report warns that the table is old.
+const OLD: i32 = 60;
 
 /// Beyond this many edits a label is another one, not a misspelling.
 const MISSPELT: usize = 4;
@@ -24,8 +30,11 @@ pub struct HostedLabels {
     current: Vec<String>,
     self_hosted: Vec<String>,
     retired: Vec<Retired>,
+    /// Still served until `since`.
+    deprecated: Vec<Retired>,
 }
 
+/// A label with an announced end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Retired {
     pub label: String,
@@ -59,6 +68,7 @@ impl HostedLabels {
             current: vec![],
             self_hosted: vec![],
             retired: vec![],
+            deprecated: vec![],
         }
     }
 
@@ -74,16 +84,20 @@ impl HostedLabels {
                     .collect(),
             )
         };
-        let retired = table.get("retired")?.as_table_like()?.iter().filter_map(|(label, item)| {
-            let part = |index| Some(item.as_array()?.get(index)?.as_str()?.to_owned());
-            Some(Retired { label: label.to_lowercase(), since: part(0)?, instead: part(1)? })
-        });
+        let ends = |name: &str| -> Option<Vec<Retired>> {
+            let rows = table.get(name)?.as_table_like()?.iter().filter_map(|(label, item)| {
+                let part = |index| Some(item.as_array()?.get(index)?.as_str()?.to_owned());
+                Some(Retired { label: label.to_lowercase(), since: part(0)?, instead: part(1)? })
+            });
+            Some(rows.collect())
+        };
         Some(Self {
             date: table.get("date")?.as_str()?.to_owned(),
             problem: None,
             current: list("current")?,
             self_hosted: list("self_hosted")?,
-            retired: retired.collect(),
+            retired: ends("retired")?,
+            deprecated: ends("deprecated").unwrap_or_default(),
         })
     }
 
@@ -97,6 +111,22 @@ impl HostedLabels {
 
     pub fn retired(&self, label: &str) -> Option<&Retired> {
         self.retired.iter().find(|retired| retired.label.eq_ignore_ascii_case(label))
+    }
+
+    pub fn deprecated(&self, label: &str) -> Option<&Retired> {
+        self.deprecated.iter().find(|known| known.label.eq_ignore_ascii_case(label))
+    }
+
+    /// The date of the table, and whether it is old at `now`.
+    pub fn dated(&self, now: Timestamp) -> String {
+        let age = self.date.parse::<Date>().ok().and_then(|date| {
+            let today = now.to_zoned(TimeZone::UTC).date();
+            Some(date.until(today).ok()?.get_days())
+        });
+        match age.filter(|days| *days > OLD) {
+            Some(days) => format!("of {}, which is {days} days ago: it may be outdated", self.date),
+            None => format!("of {}", self.date),
+        }
     }
 
     /// The label that was probably meant, where this one reads like GitHub's own and is not.
@@ -146,6 +176,20 @@ mod tests {
             assert!(labels.is_current(&retired.instead), "{} is itself gone", retired.instead);
             assert!(!labels.is_current(&retired.label), "{} is both", retired.label);
         }
+        for deprecated in &labels.deprecated {
+            assert!(labels.is_current(&deprecated.instead) && labels.is_current(&deprecated.label));
+            assert!(deprecated.since.parse::<Date>().is_ok(), "{deprecated:?}");
+        }
+        assert_eq!(labels.deprecated("Ubuntu-22.04-ARM").unwrap().instead, "ubuntu-24.04-arm");
+    }
+
+    #[test]
+    fn an_old_table_is_reported() {
+        let labels = HostedLabels { date: "2026-11-22".to_owned(), ..HostedLabels::none() };
+        let dated = |now: &str| labels.dated(now.parse().unwrap());
+        assert_eq!(dated("2026-11-01T00:00:00Z"), "of 2026-11-22");
+        assert_eq!(dated("2027-01-21T23:00:00Z"), "of 2026-11-22");
+        assert!(dated("2027-01-22T01:00:00Z").contains("61 days ago"));
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn judge_files(inputs: &Inputs<'_>) -> Judgement {
     }
     let local = inputs.work_tree.map(local::Local::read).unwrap_or_default();
     let labels = hosted_labels::HostedLabels::load(labels_file(inputs).as_deref());
-    judge::workflow_files(&inputs.repository.short(), &local, &labels)
+    judge::workflow_files(&inputs.repository.short(), &local, &labels, inputs.env.now)
 }
 
 fn no_repository() -> Judgement {

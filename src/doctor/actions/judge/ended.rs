@@ -11,6 +11,9 @@ use crate::doctor::outcome::Evidence;
 use crate::github::Page;
 use crate::github::model::{Annotation, Job};
 
+/// No fine-grained token has a permission for them.
+const ANNOTATION_TOKEN: &str = "the token of `gh auth token`, a classic token with `repo`, or an App with Checks: read; a fine-grained token cannot read them";
+
 /// Waits for a maintainer: `completed`, without jobs.
 pub(super) fn approval(facts: &Facts, looked: &Looked) -> RunVerdict {
     let run = &looked.run;
@@ -123,6 +126,7 @@ pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdic
     // what is not known is shown
     let shown = messages.iter().take(3).map(|message| Evidence::foreign("annotation", &message.0));
     let why = refusal.map(|refusal| Evidence::new("annotations", refusal.to_string()));
+    let unread = refusal.map(|_| Evidence::new("to read the annotations", ANNOTATION_TOKEN));
     let fix = Fix::visit(
         run_url(facts, looked.run.id),
         "open the run: its page shows the reason, which the API does not",
@@ -133,6 +137,7 @@ pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdic
             .with([steps])
             .with(shown)
             .with(why)
+            .with(unread)
             .fixed_by(Actor::WorkspaceUser),
     )
 }

@@ -23,7 +23,12 @@ enum Fault<'a> {
     Misspelt(&'a str, &'a str),
 }
 
-pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Judgement {
+pub fn workflow_files(
+    subject: &str,
+    local: &Local,
+    labels: &HostedLabels,
+    now: jiff::Timestamp,
+) -> Judgement {
     if local.workflows.is_empty() {
         let outcome = Judgement::skip("the commit has no workflow file").about(subject);
         return outcome.with(outside(local));
@@ -33,7 +38,7 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ju
         local.workflows.iter().flat_map(|workflow| known.faults(workflow)).collect();
     let not_read: Vec<_> =
         local.workflows.iter().filter(|file| file.problem == Some(Problem::NotRead)).collect();
-    let table = Evidence::new("table of hosted labels", format!("of {}", labels.date));
+    let table = Evidence::new("table of hosted labels", labels.dated(now));
     let note = labels.problem.as_ref().map(|problem| Evidence::new("table", problem.clone()));
     let skipped = not_read.iter().take(MOST_NAMED).map(|file| {
         Evidence::foreign("not read", &format!("{}: too large or too deep", file.path))
@@ -54,7 +59,30 @@ pub fn workflow_files(subject: &str, local: &Local, labels: &HostedLabels) -> Ju
         let (Fault::Invalid(what) | Fault::Retired(what) | Fault::Misspelt(what, _)) = fault;
         Evidence::foreign("file", &format!("{path}: {what}"))
     });
-    outcome.with(all).with(skipped).with(outside(local)).with([table]).with(note).about(subject)
+    outcome
+        .with(all)
+        .with(deprecated(local, labels))
+        .with(skipped)
+        .with(outside(local))
+        .with([table])
+        .with(note)
+        .about(subject)
+}
+
+/// Labels that GitHub still serves, and has announced the end of.
+fn deprecated(local: &Local, labels: &HostedLabels) -> Vec<Evidence> {
+    let jobs = local.workflows.iter().flat_map(|workflow| &workflow.jobs);
+    let used = jobs.flat_map(|job| job.label_sets.iter().flatten());
+    let found: BTreeMap<_, _> = used
+        .take(MOST_LABELS)
+        .filter_map(|label| labels.deprecated(label))
+        .map(|found| (&found.label, found))
+        .collect();
+    let shown = found.values().take(MOST_NAMED).map(|found| {
+        let end = format!("`{}` ends on {}: write `{}`", found.label, found.since, found.instead);
+        Evidence::new("deprecated", end)
+    });
+    shown.collect()
 }
 
 /// What the judgement leaves out.

@@ -8,7 +8,7 @@ use crate::doctor::actions::status_page::StatusPage;
 use crate::doctor::outcome::Evidence;
 
 pub(super) fn table(facts: &Facts) -> Evidence {
-    Evidence::new("table of hosted labels", format!("of {}", facts.labels.date))
+    Evidence::new("table of hosted labels", facts.labels.dated(facts.now))
 }
 
 pub(super) fn incident(page: &StatusPage) -> RunVerdict {

@@ -66,7 +66,7 @@ fn explain(facts: &Facts, refusal: &GithubRefusal) -> Unknown {
         fix,
         transient,
     };
-    let put = |what: &str| Fix::report(format!("put {what} into {GITHUB_TOKEN}"));
+    let put = |what: &str| Fix::report(format!("set {GITHUB_TOKEN} to {what}"));
     let no_token = Code::ActionsNoToken;
     let forbidden = |needs: &str, fix| {
         coded(Code::ActionsForbidden, "this token has no access to the runs", needs, fix)
@@ -79,7 +79,7 @@ fn explain(facts: &Facts, refusal: &GithubRefusal) -> Unknown {
             );
             let fix = if anonymous && facts.asked.trusted {
                 Fix::report(format!(
-                    "put {LEAST} into {GITHUB_TOKEN}: without a token, all users behind this address share 60 requests an hour"
+                    "set {GITHUB_TOKEN} to {LEAST}: without a token, all users behind this address share 60 requests an hour"
                 ))
             } else {
                 Fix::wait("wait until the limit is reset")
@@ -104,7 +104,7 @@ fn explain(facts: &Facts, refusal: &GithubRefusal) -> Unknown {
         }
         GithubRefusal::NotFound => {
             let message = format!(
-                "give the token access to this repository, or put {LEAST} into {GITHUB_TOKEN}"
+                "give the token access to this repository, or set {GITHUB_TOKEN} to {LEAST}"
             );
             forbidden("a token with access to this repository", Fix::report(message))
         }

@@ -90,8 +90,14 @@ fn without_jobs(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
     }
     let id = run.id.to_string();
     let argv = gh(facts, &["run", "cancel", &id]);
-    let message = "cancel the run and push a new commit: a run that an incident left behind never starts. Where that answers 409: \
-               `gh api --method POST` with the run's `force-cancel`; else give GitHub's support the run id";
+    let elsewhere = match facts.place.host() {
+        "github.com" => String::new(),
+        host => format!(" --hostname {host}"),
+    };
+    let message = format!(
+        "cancel the run and push a new commit: a run that an incident left behind never starts. Where that answers 409: \
+         `gh api{elsewhere} --method POST` with the run's `force-cancel`; else give GitHub's support the run id"
+    );
     let summary = "the run is queued and has no jobs: an incident at GitHub left it behind";
     Some(
         RunVerdict::fail(Code::ActionsOrphanedRun, summary, Fix::run(argv, message)).with(evidence),
