@@ -1,7 +1,8 @@
 //! Places that should not contain a secret: remotes, modes, environment, command lines, the log of
 //! the workspace agent.
 
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,10 @@ const ARMOUR: &str = concat!("PRIVATE ", "KEY-----");
 const REFRESH: &str = concat!("\"refresh_", "token\"");
 /// What follows a mark in a credential, at least: who searches for the mark has no secret.
 const LEAST: usize = 16;
+/// More than a token needs until its first digit.
+const LOOKED_AT: usize = 512;
+/// The kernel gives a command line more room than that only where its limits were raised.
+const COMMAND_LINE_CAP: u64 = 4 * 1024 * 1024;
 /// The log of a long-lived agent can be large; its newest part tells enough.
 const LOG_CAP: u64 = 32 * 1024 * 1024;
 
@@ -141,7 +146,11 @@ pub fn processes(_: &Context) -> Judgement {
     for entry in entries.filter(|entry| {
         entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit())
     }) {
-        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
+        let mut line = Vec::new();
+        let file = File::open(entry.path().join("cmdline"));
+        if file.and_then(|file| file.take(COMMAND_LINE_CAP).read_to_end(&mut line)).is_err() {
+            continue;
+        }
         if holds_mark(&line, false) {
             let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
             return Judgement::warn(
@@ -206,9 +215,9 @@ fn log_holds_mark(path: &Path) -> Option<bool> {
     // somebody else's log has nothing of this user's agent
     let is_own = |metadata: &std::fs::Metadata| metadata.uid() == geteuid().as_raw();
     let Some(metadata) = metadata.filter(is_own) else { return Some(false) };
-    let mut file = std::fs::File::open(path).ok()?;
+    let mut file = File::open(path).ok()?;
     file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG_CAP))).ok()?;
-    let reader = BufReader::new(std::io::Read::take(file, LOG_CAP));
+    let reader = BufReader::new(file.take(LOG_CAP));
     Some(reader.split(b'\n').map_while(Result::ok).any(|line| holds_mark(&line, true)))
 }
 
@@ -217,10 +226,7 @@ fn log_holds_mark(path: &Path) -> Option<bool> {
 fn holds_mark(text: &[u8], in_log: bool) -> bool {
     let filler: &[u8] = b" :\"\\\r\n\0rn";
     MARKS.iter().any(|mark| {
-        let found =
-            text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark.as_bytes());
-        found.map(|(at, _)| text.split_at(at)).any(|(before, rest)| {
-            let rest = rest.get(mark.len()..).unwrap_or_default();
+        following(text, mark.as_bytes()).any(|(before, rest)| {
             // a name or an armour, which precedes what it belongs to
             if [REFRESH, ARMOUR].contains(mark) {
                 let start =
@@ -229,10 +235,25 @@ fn holds_mark(text: &[u8], in_log: bool) -> bool {
                 return goes_on || is_secret(rest.get(start..).unwrap_or_default(), b"_-+/=.");
             }
             // no part of a word, as `_ghs_` is of a file's name
-            !before.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+            !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
                 && is_secret(rest, b"_-")
         })
     })
+}
+
+/// At each mark: the byte before it, and what follows it. No more than `LOOKED_AT` bytes of that,
+/// so that the work grows with the text, however many marks it contains.
+fn following<'t>(
+    text: &'t [u8],
+    mark: &'t [u8],
+) -> impl Iterator<Item = (Option<u8>, &'t [u8])> + 't {
+    text.windows(mark.len()).enumerate().filter(move |(_, window)| *window == mark).map(
+        move |(at, _)| {
+            let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
+            let rest = text.get(at + mark.len()..).unwrap_or_default();
+            (before, rest.get(..LOOKED_AT).unwrap_or(rest))
+        },
+    )
 }
 
 /// Whether a text begins with what may be the secret itself: long enough, and no word.
@@ -245,6 +266,20 @@ fn is_secret(text: &[u8], extra: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_work_grows_with_the_text() {
+        for mark in MARKS {
+            let work = |count: usize| -> usize {
+                let text = mark.repeat(count);
+                following(text.as_bytes(), mark.as_bytes()).map(|(_, rest)| rest.len()).sum()
+            };
+            assert!(work(20_000) <= 2 * work(10_000) + LOOKED_AT * LOOKED_AT, "{mark}");
+        }
+        // a token that is longer than what is looked at is one
+        let long = format!("{}{}", concat!("gl", "pat-"), "a1".repeat(LOOKED_AT));
+        assert!(holds_mark(long.as_bytes(), false));
+    }
 
     #[test]
     fn marks_are_found_anywhere_in_a_line() {

@@ -104,27 +104,37 @@ pub fn advertises(output: &Output) -> bool {
     // where ssh passes GIT_PROTOCOL on, the server sends its version first; with version 2 it sends
     // refs on request
     stdout.starts_with("000eversion 2\n")
-        || is_refs(stdout.strip_prefix("000eversion 1\n").unwrap_or(stdout))
+        || is_refs(head(stdout.strip_prefix("000eversion 1\n").unwrap_or(stdout).as_bytes()))
 }
 
 /// Whether the refs are there, and other text precedes them.
 pub fn is_garbled(output: &Output) -> bool {
-    !advertises(output)
-        && output
-            .stdout
-            .match_indices("00")
-            .any(|(at, _)| output.stdout.get(at..).is_some_and(is_refs))
+    !advertises(output) && heads(&output.stdout).any(is_refs)
 }
 
-/// A pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object id of SHA-1
-/// or SHA-256 (zeroes from an empty repository), a blank, a name. What a shell or a banner prints
-/// is none.
-fn is_refs(text: &str) -> bool {
-    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let Some((length, rest)) = text.split_at_checked(4) else { return false };
-    let Some((id, _)) = rest.split_once(' ') else { return false };
-    let is_long_enough =
-        u16::from_str_radix(length, 16).is_ok_and(|length| usize::from(length) > 4 + id.len());
+/// What a pkt-line of refs begins with at most: its length, an object id, and a blank.
+const LONGEST_HEAD: usize = 4 + 64 + 1;
+
+/// Wherever a pkt-line may begin in the text, so much of it as is to be judged.
+fn heads(text: &str) -> impl Iterator<Item = &[u8]> {
+    text.match_indices("00").map(|(at, _)| head(text.as_bytes().get(at..).unwrap_or_default()))
+}
+
+fn head(line: &[u8]) -> &[u8] {
+    line.get(..LONGEST_HEAD).unwrap_or(line)
+}
+
+/// The head of a pkt-line of refs (gitprotocol-pack(5)): four hex digits of its length, an object
+/// id of SHA-1 or SHA-256 (zeroes from an empty repository), a blank. What a shell or a banner
+/// prints is none.
+fn is_refs(head: &[u8]) -> bool {
+    let hex = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
+    let Some((length, rest)) = head.split_at_checked(4) else { return false };
+    let Some(id) = rest.iter().position(|byte| *byte == b' ').and_then(|at| rest.get(..at)) else {
+        return false;
+    };
+    let number = std::str::from_utf8(length).ok().and_then(|n| u16::from_str_radix(n, 16).ok());
+    let is_long_enough = number.is_some_and(|length| usize::from(length) > 4 + id.len());
     hex(length) && is_long_enough && matches!(id.len(), 40 | 64) && hex(id)
 }
 
@@ -134,6 +144,15 @@ mod tests {
     use std::process::ExitStatus;
 
     use super::*;
+
+    #[test]
+    fn the_work_grows_with_what_the_server_sends() {
+        for text in ["00", "00a", "003f", "0000 "] {
+            let work = |count| heads(&text.repeat(count)).map(<[u8]>::len).sum::<usize>();
+            let (half, whole) = (work(10_000), work(20_000));
+            assert!(whole <= 2 * half + LONGEST_HEAD * LONGEST_HEAD, "{text}: {half}, {whole}");
+        }
+    }
 
     #[test]
     fn only_refs_are_an_advertisement() {
