@@ -12,8 +12,8 @@ use super::routing::InForce;
 use super::{Context, Item, counted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
-use crate::git::config::Malformed;
 use crate::git::url::{GitUrl, Repository, StoredUrl, Transport, redact};
+use crate::git::{self, config::Malformed};
 use crate::git_cli::config_error::{ConfigError, Scope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::trial::Trial;
@@ -131,7 +131,11 @@ impl Clone {
         let Ok(judged) = judge(&before, routed, false, &InForce::default()) else { return };
         let Ok((after, _)) = remote::set(&before, &judged.exchanges) else { return };
         let has_conditions = || may_include(&before) || has_conditions();
-        if before == after || !(has_conditions() && is_read(&self.config, &before, &after)) {
+        let is_read = || {
+            leads_submodules(&modules(&self.config, &before), &judged.exchanges, routed)
+                || has_conditions() && is_read(&self.config, &before, &after)
+        };
+        if before == after || !is_read() {
             return;
         }
         let stored = judged.exchanges.into_iter().filter_map(|exchange| {
@@ -145,6 +149,48 @@ impl Clone {
             self.content = Ok(before.into());
         }
     }
+}
+
+/// The `.gitmodules` in the work tree of a clone or of a submodule.
+fn modules(config: &Path, text: &[u8]) -> Vec<u8> {
+    let Some(git_folder) = config.parent() else { return Vec::new() };
+    let named = git::config::variables(text).unwrap_or_default().into_iter().rev();
+    let named =
+        named.filter(|it| it.section == "core" && it.key == "worktree").find_map(|it| it.value);
+    let work_tree = git_folder.join(named.as_deref().unwrap_or(".."));
+    let content = file::observe(&work_tree.join(".gitmodules"), Kind::Shared);
+    content.ok().flatten().map(|content| content.bytes.to_vec()).unwrap_or_default()
+}
+
+/// Whether the URL of a submodule is relative to one that would be exchanged, and is of a repository
+/// without a key: over HTTPS it may be public, over SSH nothing lets us in. Pure.
+fn leads_submodules(modules: &[u8], exchanges: &[remote::Exchange], routed: &[Repository]) -> bool {
+    let modules = git::config::variables(modules).unwrap_or_default().into_iter();
+    let urls: Vec<_> = modules
+        .filter(|it| it.section == "submodule" && it.key == "url")
+        .filter_map(|it| it.value)
+        .collect();
+    let has_key = |url: &str| GitUrl::parse(url).is_ok_and(|url| keyed(&url, routed).is_some());
+    let fetched = exchanges.iter().filter(|exchange| exchange.key == "url");
+    fetched
+        .flat_map(|it| urls.iter().filter_map(|url| joined(&it.from, url)))
+        .any(|url| !has_key(&url))
+}
+
+/// What git makes of the URL of a submodule that begins with `./` or `../` (submodule-config.c,
+/// `relative_url`).
+fn joined(base: &str, relative: &str) -> Option<String> {
+    let (mut base, mut rest) = (base.trim_end_matches('/'), relative);
+    loop {
+        if let Some(below) = rest.strip_prefix("./") {
+            rest = below;
+        } else if let Some(above) = rest.strip_prefix("../") {
+            (base, rest) = (base.rsplit_once('/')?.0, above);
+        } else {
+            break;
+        }
+    }
+    (rest != relative).then(|| format!("{base}/{rest}"))
 }
 
 /// Whether a configuration names files that may have conditions, or has some itself.
@@ -424,6 +470,28 @@ mod tests {
             assert_eq!(written.collect::<Vec<_>>(), to.map(|to| (url, to)).as_slice(), "{url}");
             assert!(judged.leaks.is_empty() && judged.ports.is_empty(), "{judged:?}");
             assert_eq!(judged.reversed, None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_submodule_by_a_relative_url_needs_a_key_to_be_led_over_ssh() {
+        let routed = ["o/app", "o/lib"].map(|name| Repository::parse_declared(name).unwrap());
+        for (url, expected) in [
+            ("../public.git", true),
+            ("./../public", true),
+            ("../../else/lib.git", true),
+            ("../lib.git", false),
+            ("../../o/lib", false),
+            ("https://github.com/o/public", false),
+            ("git@github.com:o/public.git", false),
+        ] {
+            for stored in ["https://github.com/o/app", "https://github.com/o/app.git/"] {
+                let config = format!("[remote \"origin\"]\n\turl = {stored}\n");
+                let exchanges = judged(&config).exchanges;
+                let modules = format!("[submodule \"x\"]\n\tpath = x\n\turl = {url}\n");
+                let leads = leads_submodules(modules.as_bytes(), &exchanges, &routed);
+                assert_eq!(leads, expected, "{stored} {url}");
+            }
         }
     }
 

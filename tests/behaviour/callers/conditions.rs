@@ -89,6 +89,33 @@ fn a_condition_that_reads_the_url_of_a_remote_holds_after_apply() {
 }
 
 #[test]
+fn a_submodule_by_a_relative_url_is_fetched_from_where_it_was_before() {
+    sandbox(|ws| {
+        let mut lab = Lab::new();
+        for name in ["acme/app", "acme/app-lib"] {
+            lab.host.repository(name);
+            lab.key(name, name);
+        }
+        for (relative, stays) in [("../public.git", true), ("../app-lib.git", false)] {
+            clone(ws, HTTPS);
+            let modules = format!("[submodule \"x\"]\n\tpath = x\n\turl = {relative}\n");
+            ws.write("app/.gitmodules", modules, 0o644);
+            lab.apply(ws, &[]).success().stdout_has("\nREADY ");
+            assert_eq!(stored(ws), if stays { HTTPS } else { SSH }, "{relative}");
+            let link = format!("160000,{},x", "1".repeat(40));
+            git(ws, &["update-index", "--add", "--cacheinfo", &link], "app");
+            git(ws, &["submodule", "--quiet", "init"], "app");
+            let url = git(ws, &["config", "--local", "submodule.x.url"], "app").stdout;
+            let expected = if stays { HTTPS } else { SSH };
+            let name = relative.trim_start_matches("../");
+            let base = expected.rsplit_once('/').unwrap().0;
+            assert_eq!(url.trim_end(), format!("{base}/{name}"));
+            lab.uses(&["acme/app"], || drop(git(ws, &["fetch", "--quiet"], "app")));
+        }
+    });
+}
+
+#[test]
 fn a_url_that_an_earlier_apply_has_rewritten_is_put_back_for_a_condition() {
     sandbox(|ws| {
         let mut lab = Lab::new();
