@@ -58,7 +58,7 @@ pub struct Clone {
     content: Result<Bytes, ConfigError>,
     /// The URLs of repositories with a key that stay, because something reads them.
     pub stored: Vec<StoredUrl>,
-    /// What an earlier apply has written in the place of some of them.
+    /// What an earlier apply has written instead of some of them.
     back: Vec<remote::WrittenUrl>,
 }
 
