@@ -123,7 +123,6 @@ pub mod observed {
     pub const GIT_SSH: &str = "GIT_SSH";
     pub const GIT_SSH_VARIANT: &str = "GIT_SSH_VARIANT";
     pub const GIT_ALLOW_PROTOCOL: &str = "GIT_ALLOW_PROTOCOL";
-    pub const GIT_AUTHOR_EMAIL: &str = "GIT_AUTHOR_EMAIL";
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 

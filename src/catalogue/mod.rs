@@ -171,6 +171,8 @@ codes! {
     GitConfigInvalid "git-config-invalid" WorkspaceUser [stop] "git rejects a line or a value of its configuration, so every git command fails"
     GitTransportForbidden "git-transport-forbidden" WorkspaceUser [stop] "protocol.allow or GIT_ALLOW_PROTOCOL forbids git to use ssh"
     GitIdentityMissing "git-identity-missing" Agent [may_fix] "git has no author name or email for a commit"
+    GitEnvironmentBroken "git-environment-broken" Agent [may_fix] "a GIT_ variable makes every commit fail, or leads it into another repository"
+    GitLineEndings "git-line-endings" WorkspaceUser [stop] "core.autocrlf and core.safecrlf make git refuse files with LF line endings"
     RepositoryOtherOwner "repository-other-owner" Agent [may_fix] "git refuses a clone that belongs to another user"
     RemoteStillHttps "remote-still-https" Agent [may_fix] "a remote of a repository that has a key still pushes over HTTPS"
     RemoteReversed "remote-reversed" WorkspaceUser [stop] "an insteadOf rule turns the SSH remote back to HTTPS"

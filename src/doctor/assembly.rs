@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn a_consequence_is_skipped_where_its_cause_is_reported() {
         let consequence = || {
-            let mut outcome = failed("git.identity", "", Code::GitConfigInvalid);
+            let mut outcome = failed("git.commit", "", Code::GitConfigInvalid);
             outcome.reported_by = Some("git.config");
             outcome
         };
         let cause = |code| failed("git.config", "", code);
         let status = |outcomes| {
             let assembled = assemble(outcomes);
-            assembled.iter().find(|outcome| outcome.id == "git.identity").unwrap().status
+            assembled.iter().find(|outcome| outcome.id == "git.commit").unwrap().status
         };
         assert_eq!(status(vec![consequence()]), Status::Fail);
         assert_eq!(status(vec![consequence(), cause(Code::GitConfigInvalid)]), Status::Skip);

@@ -121,7 +121,7 @@ pub const CHECKS: &[Check] = &[
     check("ssh.identity", Network, Key(ssh::identity), "the server accepts the key for this repository"),
     check("git.client", Offline, Once(git::client), "git is installed"),
     check("git.config", Offline, Several(git::config), "git accepts its configuration"),
-    check("git.identity", Offline, Once(git::identity), "git has an author for commits"),
+    check("git.commit", Offline, Once(git::commit), "git would make a commit here"),
     check("git.owner", Offline, Once(git::owner), "git accepts the clone in the current folder"),
     check("git.remotes", Offline, CloneInView(git::remotes), "remotes of keyed repositories push over SSH"),
     check("push.read", Network, Url(push::read), "the key has read access"),

@@ -54,7 +54,14 @@ fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
         // answers for itself
         "home" => subject.is_none_or(|subject| provides(requirement, &subject.into())),
         "keys" | "ssh" | "push" => is_push(requirement, subject),
-        "git" => outcome.id != "git.owner" && is_push(requirement, subject),
+        "git" => match outcome.id {
+            "git.owner" => false,
+            // of the clone that the doctor runs in
+            "git.clone" | "git.commit" | "git.programs" => {
+                subject.is_some() && is_push(requirement, subject)
+            }
+            _ => is_push(requirement, subject),
+        },
         area => Client::of_id(area).is_some_and(|of| *requirement == Requirement::Login(of)),
     }
 }
@@ -111,6 +118,10 @@ mod tests {
             ("push:o/app", "ssh.config", None, true),
             ("push:o/app", "codex.login", None, false),
             ("push:o/app", "git.owner", Some("/home/coder/other"), false),
+            ("push:o/app", "git.commit", Some("git@github.com:o/app.git (~/app)"), true),
+            ("push:o/app", "git.commit", Some("git@github.com:o/lib.git (~/lib)"), false),
+            ("push:o/app", "git.commit", Some("~/work"), false),
+            ("push:o/app", "git.commit", None, false),
             // of an unknown kind: its own outcomes count
             ("pusch:o/app", "home.provisioned", Some("pusch:o/app"), true),
             ("pusch:o/app", "push.write", Some(app), false),

@@ -53,6 +53,8 @@ impl ConfigError {
                 .any(|words| fatal.starts_with(words))
                     || (fatal.starts_with("unable to parse ")
                         && fatal.ends_with("command-line config"))
+                    || (fatal.starts_with("unable to access '")
+                        && fatal.ends_with("': Permission denied"))
                     || fatal.starts_with("exceeded maximum include depth")
                     || fatal.ends_with("while reading the configuration files")
             })
@@ -203,7 +205,11 @@ impl ConfigError {
 }
 
 /// `… in file /p`, `… in file '/p' at line 3`, `… in file /p: invalid unit`.
+/// `unable to access '/p': Permission denied`.
 fn file(message: &str) -> Option<&str> {
+    if let Some((_, rest)) = message.split_once("unable to access '") {
+        return rest.rsplit_once("': ").map(|(file, _)| file);
+    }
     let rest = message.split_once(" in file ")?.1;
     if let Some((quoted, _)) =
         rest.strip_prefix('\'').and_then(|rest| rest.rsplit_once("' at line "))

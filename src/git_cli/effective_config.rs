@@ -78,6 +78,14 @@ impl EffectiveConfig {
         self.last(key)?.value.as_deref()
     }
 
+    /// Whether git reads the last value of the key as true; a key without a value is.
+    pub fn is_true(&self, key: &str) -> bool {
+        let is_true = |text: &str| {
+            ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
+        };
+        self.last(key).is_some_and(|value| value.value.as_deref().is_none_or(is_true))
+    }
+
     /// Those whose keys begin so.
     pub fn under<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a ConfigValue> {
         self.0.iter().filter(move |value| value.key.starts_with(section))
@@ -108,12 +116,7 @@ impl EffectiveConfig {
 
     /// Whether git needs more of a server at a push than the server offers in its first line.
     pub fn wants_more_than(&self, offered: &str) -> bool {
-        let is_true = |text: &str| {
-            ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
-        };
-        let signs = self
-            .last("push.gpgsign")
-            .is_some_and(|value| value.value.as_deref().is_none_or(is_true));
+        let signs = self.is_true("push.gpgsign");
         let sends = self.text("push.pushoption").is_some_and(|option| !option.is_empty());
         signs && !offered.contains("push-cert") || sends && !offered.contains("push-options")
     }

@@ -1,6 +1,9 @@
-//! git: is it there, who commits, and where do the remotes of the repositories in question really
-//! lead?
+//! git: is it there, would it make a commit, and where do the remotes of the repositories in
+//! question really lead?
 
+mod commit;
+mod environment;
+mod layout;
 mod remotes;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +20,8 @@ use crate::git_cli::{self, Place};
 use crate::process::{self, Failure, Output};
 use crate::push_message;
 use crate::variables::observed;
+pub use commit::commit;
+use layout::Layout;
 pub use remotes::TAKE_OUT;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,7 +37,10 @@ const CONFIG: &str = "git.config";
 #[derive(Debug)]
 pub struct Facts {
     author: Answer,
+    committer: Answer,
     config_error: Option<(ConfigError, Whose)>,
+    /// The clone around the current folder.
+    layout: Option<Layout>,
 }
 
 /// Whose configuration git does not accept.
@@ -48,23 +56,33 @@ fn facts<'c>(context: &'c Context) -> &'c Facts {
 }
 
 fn observe(context: &Context) -> Facts {
+    let layout = context.folder.as_deref().and_then(Layout::around);
     if let Some(error) = ConfigError::blocking(context.home) {
         // git would not end
-        let author = Err(Failure::Deadline);
-        return Facts { author, config_error: Some((error, Whose::Everybody)) };
+        let [author, committer] = [Err(Failure::Deadline), Err(Failure::Deadline)];
+        let config_error = Some((error, Whose::Everybody));
+        return Facts { author, committer, config_error, layout };
     }
-    let author = git(context, context.folder.as_deref(), &["var", "GIT_AUTHOR_IDENT"]);
-    // variables that name the author alone leave the committer open
-    let author = match author {
-        Ok(output)
-            if output.status.success() && context.env.get(observed::GIT_AUTHOR_EMAIL).is_some() =>
-        {
-            git(context, context.folder.as_deref(), &["var", "GIT_COMMITTER_IDENT"])
-        }
-        author => author,
-    };
+    let ask = |name| git(context, context.folder.as_deref(), &["var", name]);
+    let author = ask("GIT_AUTHOR_IDENT");
     let config_error = config_error(context, &author);
-    Facts { author, config_error }
+    let committer = ask("GIT_COMMITTER_IDENT");
+    Facts { author, committer, config_error, layout }
+}
+
+/// Whether the current folder is in a clone, be it a broken one.
+fn in_clone(context: &Context) -> bool {
+    facts(context).layout.is_some()
+}
+
+/// What a check of the current clone is about: its repository, or else its folder.
+fn own_subject(context: &Context) -> Option<String> {
+    let layout = facts(context).layout.as_ref()?;
+    let top = context.home.shown(&layout.top);
+    Some(match context.clones.current() {
+        Some(repository) => format!("{} ({top})", repository.to_ssh()),
+        None => top,
+    })
 }
 
 /// What git reports about its configuration.
@@ -114,31 +132,6 @@ pub fn config(context: &Context) -> Vec<Judgement> {
         Some(unreadable(context, &Whose::Clone(clone.top().to_owned()), &config_error))
     });
     [own].into_iter().chain(others).collect()
-}
-
-pub fn identity(context: &Context) -> Judgement {
-    let Facts { author, config_error } = facts(context);
-    if let Some((config_error, whose)) = config_error {
-        return unreadable(context, whose, config_error).reported_by(CONFIG);
-    }
-    match author {
-        Ok(output) if output.status.success() => {
-            Judgement::pass("git has an author and a committer for commits")
-        }
-        Ok(_) => Judgement::warn(
-            Code::GitIdentityMissing,
-            "no git user.name / user.email configured, so a commit will fail",
-            // whose it is to be, no argv of ours can know
-            Fix::report(
-                "ask whose name the commits shall have, then `git config --global user.name NAME` and \
-                 `git config --global user.email ADDRESS`",
-            ),
-        ),
-        Err(Failure::Missing) => Judgement::blocked(Code::GitMissing),
-        Err(failure) => {
-            Judgement::unknown("git did not answer who commits", context.reason(failure))
-        }
-    }
 }
 
 /// Whether git would refuse the clone in the current folder.

@@ -249,7 +249,7 @@ mod tests {
             vec![
                 Outcome::new("home.folder", Judgement::fail(Code::HomeUnset, "x", fix())),
                 Outcome::new("ssh.client", Judgement::pass("x")),
-                Outcome::new("git.identity", Judgement::warn(Code::GitIdentityMissing, "x", fix())),
+                Outcome::new("git.commit", Judgement::warn(Code::GitIdentityMissing, "x", fix())),
                 Outcome::new("ssh.identity", Judgement::skip("y")),
                 Outcome::new("push.read", Judgement::pass("x").about("a")),
                 Outcome::new("push.read", Judgement::pass("x").about("b")),

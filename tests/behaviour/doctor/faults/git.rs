@@ -36,7 +36,7 @@ pub const ROWS: &[Fault] = &[
     fault("git-config-invalid", "fail", "git does not take a value in an included file", |lab| {
         lab.write("included", "[push]\n\tdefault = maybe\n");
         lab.append(".gitconfig", "[include]\n\tpath = ~/included\n");
-        lab.doctor(&["--offline", "--only", "git.identity"])
+        lab.doctor(&["--offline", "--only", "git.commit"])
     }),
     fault("git-config-invalid", "fail", "the variables hold no configuration", |lab| {
         lab.doctor(&["--offline"]).env("GIT_CONFIG_COUNT", "bogus")
@@ -63,12 +63,22 @@ pub const ROWS: &[Fault] = &[
             ));
         lab.doctor(&["--offline"])
     }),
-    fault("git-identity-missing", "warn", "nobody told git who commits", |lab| {
+    fault("git-identity-missing", "fail", "nobody told git who commits", |lab| {
         let only_ours = lab.ws.read(".gitconfig").replace(
             "[user]\n\tname = Dev\n\temail = dev@example.com\n",
             "[user]\n\tuseConfigOnly = true\n",
         );
         lab.write(".gitconfig", &only_ours);
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-environment-broken", "fail", "a variable names a date that is none", |lab| {
+        lab.doctor(&["--offline"]).env("GIT_AUTHOR_DATE", "yesterday-ish")
+    }),
+    fault("git-line-endings", "fail", "the configuration of a Windows machine", |lab| {
+        lab.append(".gitconfig", "[core]\n\tautocrlf = true\n\tsafecrlf = true\n");
+        lab.ws.write("src/app/f", "a line\n", 0o644);
+        let git = |args: &[&str]| lab.ws.git(args).current_dir("src/app").run().success();
+        git(&["-c", "core.safecrlf=false", "add", "f"]);
         lab.doctor(&["--offline"])
     }),
     fault("remote-still-https", "fail", "a remote was set to HTTPS past our rules", |lab| {
@@ -97,7 +107,7 @@ pub const ROWS: &[Fault] = &[
     }),
     fault(
         "git-identity-missing",
-        "warn",
+        "fail",
         "variables name the author, and nobody the committer",
         |lab| {
             let nobody = lab

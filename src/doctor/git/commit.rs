@@ -1,0 +1,313 @@
+//! Would git make a commit here? Its author and its committer, the variables that lead it
+//! elsewhere, and what the configuration demands of line endings.
+
+use super::layout::Layout;
+use super::{Answer, blocked, environment, facts, git, in_clone, own_subject, unreadable};
+use crate::catalogue::{Code, Fix};
+use crate::doctor::context::Context;
+use crate::doctor::git::CONFIG;
+use crate::doctor::outcome::{Evidence, Judgement, Status};
+use crate::git_cli::effective_config::EffectiveConfig;
+use crate::process::Failure;
+
+/// Who signs a commit: one of the two that git needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Author,
+    Committer,
+}
+
+impl Who {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Author => "author",
+            Self::Committer => "committer",
+        }
+    }
+
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::Author => "GIT_AUTHOR_",
+            Self::Committer => "GIT_COMMITTER_",
+        }
+    }
+}
+
+/// Why git has no author or committer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// `GIT_AUTHOR_DATE` or `GIT_COMMITTER_DATE`.
+    Date,
+    Identity,
+    /// Another check reports it.
+    Clone(Code),
+    Unknown,
+}
+
+pub fn commit(context: &Context) -> Judgement {
+    if let Some(blocked) = blocked(context) {
+        return blocked;
+    }
+    let facts = facts(context);
+    if let Some((error, whose)) = &facts.config_error {
+        return unreadable(context, whose, error).reported_by(CONFIG);
+    }
+    let layout = facts.layout.as_ref();
+    let judgement = judge(context, layout);
+    let judgement = if in_clone(context) { judgement } else { outside(judgement) };
+    Judgement { subject: own_subject(context), ..judgement }
+}
+
+fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
+    let facts = facts(context);
+    let folder = context.folder.as_deref().unwrap_or(&context.home.path);
+    let variable = |name: &str| context.env.raw(name).map(Into::into);
+    if let Some(judgement) = environment::judge(variable, folder, layout, &environment::Real) {
+        return judgement;
+    }
+    let config = effective_config(context);
+    for (who, answer) in [(Who::Author, &facts.author), (Who::Committer, &facts.committer)] {
+        let is_set = |name: &str| context.env.raw(&format!("{}{name}", who.variable())).is_some();
+        if let Some(judgement) = judge_identity(who, answer, config, is_set) {
+            return judgement;
+        }
+    }
+    if demands_crlf(config) && (layout.is_none() || changes_line_endings(context)) {
+        return line_endings(config);
+    }
+    Judgement::pass("git has an author and a committer for commits")
+}
+
+/// git's configuration in the current clone, or outside of any.
+fn effective_config<'c>(context: &'c Context) -> &'c EffectiveConfig {
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+    current.map_or_else(|| context.git_config(), |clone| clone.config())
+}
+
+/// Outside of a clone no commit is made now: the start script of a workspace goes on.
+fn outside(judgement: Judgement) -> Judgement {
+    match judgement.status {
+        Status::Fail => Judgement { status: Status::Warn, stop_and_report: false, ..judgement },
+        _ => judgement,
+    }
+}
+
+/// What git's answer to `git var` shows. Pure.
+fn judge_identity(
+    who: Who,
+    answer: &Answer,
+    config: &EffectiveConfig,
+    is_set: impl Fn(&str) -> bool,
+) -> Option<Judgement> {
+    let output = match answer {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => output,
+        Err(Failure::Missing) => return Some(Judgement::blocked(Code::GitMissing)),
+        Err(failure) => {
+            let summary = "git did not answer who commits";
+            return Some(Judgement::unknown(summary, failure.to_string()));
+        }
+    };
+    let last = output.stderr.lines().rfind(|line| line.starts_with("fatal: "));
+    let said = Evidence::foreign("git said", last.unwrap_or_default());
+    let name = who.name();
+    let judgement = match refusal(&output.stderr) {
+        Refusal::Date => {
+            let variable = format!("{}DATE", who.variable());
+            Judgement::fail(
+                Code::GitEnvironmentBroken,
+                format!("git cannot read the date in {variable}, so every commit fails"),
+                Fix::report(format!("unset {variable}: `unset {variable}`")),
+            )
+        }
+        Refusal::Identity if is_set("NAME") || is_set("EMAIL") => Judgement::fail(
+            Code::GitIdentityMissing,
+            format!("git cannot use the {name} that variables name, so every commit fails"),
+            Fix::report(format!(
+                "unset {0}NAME and {0}EMAIL, or set both to a name and an address",
+                who.variable()
+            )),
+        ),
+        Refusal::Identity => Judgement::fail(
+            Code::GitIdentityMissing,
+            format!(
+                "no git user.name / user.email configured for the {name}, so a commit will fail"
+            ),
+            // whose it is to be, no argv of ours can know
+            Fix::report(
+                "ask whose name the commits shall have, then `git config --global user.name NAME` \
+                 and `git config --global user.email ADDRESS`",
+            ),
+        )
+        .with(unmatched_conditions(config)),
+        Refusal::Clone(code) => return Some(Judgement::blocked(code)),
+        Refusal::Unknown => Judgement::unknown(
+            format!("git does not name the {name} of commits"),
+            "fix what git reports there, then run the doctor again",
+        ),
+    };
+    Some(judgement.with([said]))
+}
+
+/// Why `git var` refused, by its message. Pure.
+fn refusal(stderr: &str) -> Refusal {
+    let says = |words: &str| stderr.contains(words);
+    match () {
+        () if says("invalid date format") => Refusal::Date,
+        () if says("dubious ownership") => Refusal::Clone(Code::RepositoryOtherOwner),
+        () if says("Please tell me who you are")
+            || says("empty ident name")
+            || says("disallowed characters")
+            || says("auto-detection is disabled")
+            || says("unable to auto-detect")
+            || says("empty email") =>
+        {
+            Refusal::Identity
+        }
+        () => Refusal::Unknown,
+    }
+}
+
+/// The included files that git did not read, because their condition does not hold here: one may
+/// have the identity. Pure.
+fn unmatched_conditions(config: &EffectiveConfig) -> Vec<Evidence> {
+    let has_values_from = |path: &str| {
+        let name = path.trim_start_matches("~/").trim_start_matches("./");
+        config.under("").any(|value| value.origin.ends_with(name))
+    };
+    let condition =
+        |key: &str| Some(key.strip_prefix("includeif.")?.strip_suffix(".path")?.to_owned());
+    let unmatched = config.under("includeif.").filter_map(|value| {
+        let path = value.value.as_deref()?;
+        let condition = condition(&value.key).filter(|_| !has_values_from(path))?;
+        let text = format!("{condition} (includes {path})");
+        Some(Evidence::foreign("condition that does not match", &text))
+    });
+    unmatched.collect()
+}
+
+/// Whether git refuses to add a file whose lines end with LF. Pure.
+fn demands_crlf(config: &EffectiveConfig) -> bool {
+    config.is_true("core.autocrlf") && config.is_true("core.safecrlf")
+}
+
+/// Whether a tracked file has lines that git would convert, by its attributes.
+fn changes_line_endings(context: &Context) -> bool {
+    let listed = git(context, context.folder.as_deref(), &["ls-files", "--eol", ":/"]);
+    listed.is_ok_and(|output| has_convertible(&output.stdout))
+}
+
+/// `i/lf    w/lf    attr/text eol=lf \tpath`. Pure.
+fn has_convertible(listed: &str) -> bool {
+    listed.lines().filter_map(|line| line.split_once('\t')).any(|(facts, _)| {
+        let attributes = facts.split_once("attr/").map_or("", |(_, attributes)| attributes.trim());
+        facts.contains("w/lf") && !attributes.starts_with("-text") && !attributes.contains("eol=lf")
+    })
+}
+
+fn line_endings(config: &EffectiveConfig) -> Judgement {
+    let is_own = config.last("core.autocrlf").is_some_and(|value| value.is_own);
+    let scope = if is_own { "--local" } else { "--global" };
+    let origin =
+        config.last("core.autocrlf").map(|value| Evidence::foreign("set in", &value.origin));
+    Judgement::fail(
+        Code::GitLineEndings,
+        "core.autocrlf and core.safecrlf are both true, so git refuses to add a file with LF line endings",
+        Fix::run(["git", "config", scope, "core.autocrlf", "input"], "set core.autocrlf to `input`"),
+    )
+    .with(origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+    use crate::process::Output;
+
+    fn config(entries: &[[&str; 3]]) -> EffectiveConfig {
+        let listed: String = entries.iter().flatten().flat_map(|field| [*field, "\0"]).collect();
+        EffectiveConfig::parse(&listed)
+    }
+
+    #[test]
+    fn why_git_refuses_is_read_before_the_identity_is_called_missing() {
+        let judged = |stderr: &str, set: &str| {
+            let status = ExitStatus::from_raw(128 << 8);
+            let answer = Ok(Output { status, stdout: String::new(), stderr: stderr.to_owned() });
+            let judgement =
+                judge_identity(Who::Committer, &answer, &config(&[]), |name| name == set).unwrap();
+            (judgement.status, judgement.code)
+        };
+        for (stderr, set, status, code) in [
+            (
+                "fatal: invalid date format: x",
+                "DATE",
+                Status::Fail,
+                Some(Code::GitEnvironmentBroken),
+            ),
+            (
+                "Author identity unknown\n\n*** Please tell me who you are.\n\nfatal: no email was given",
+                "",
+                Status::Fail,
+                Some(Code::GitIdentityMissing),
+            ),
+            (
+                "fatal: empty ident name (for <a@b>) not allowed",
+                "",
+                Status::Fail,
+                Some(Code::GitIdentityMissing),
+            ),
+            (
+                "fatal: name consists only of disallowed characters:  ",
+                "NAME",
+                Status::Fail,
+                Some(Code::GitIdentityMissing),
+            ),
+            ("fatal: not a git repository: /gone", "", Status::Unknown, None),
+            ("fatal: detected dubious ownership in repository", "", Status::Skip, None),
+            ("fatal: something new", "", Status::Unknown, None),
+        ] {
+            assert_eq!(judged(stderr, set), (status, code), "{stderr}");
+        }
+    }
+
+    #[test]
+    fn only_conditions_that_do_not_match_are_evidence() {
+        let config = config(&[
+            ["global", "file:/h/.gitconfig", "includeif.gitdir:~/work/.path\n~/.gitconfig-work"],
+            ["global", "file:/h/.gitconfig", "includeif.gitdir:~/app/.path\n~/.gitconfig-app"],
+            ["global", "file:/h/.gitconfig-app", "user.name\nDev"],
+        ]);
+        let evidence = unmatched_conditions(&config);
+        assert_eq!(evidence.len(), 1, "{evidence:?}");
+        assert!(evidence[0].value.starts_with("gitdir:~/work/ (includes"), "{evidence:?}");
+    }
+
+    #[test]
+    fn line_endings_are_at_fault_where_git_would_convert_a_file() {
+        for (autocrlf, safecrlf, demands) in [
+            ("true", "true", true),
+            ("input", "true", false),
+            ("true", "warn", false),
+            ("false", "true", false),
+        ] {
+            let config = config(&[
+                ["global", "file:/h/.gitconfig", &format!("core.autocrlf\n{autocrlf}")],
+                ["global", "file:/h/.gitconfig", &format!("core.safecrlf\n{safecrlf}")],
+            ]);
+            assert_eq!(demands_crlf(&config), demands, "{autocrlf} {safecrlf}");
+        }
+        for (line, converts) in [
+            ("i/lf    w/lf    attr/                 \tf", true),
+            ("i/lf    w/lf    attr/text=auto        \tf", true),
+            ("i/lf    w/lf    attr/text eol=lf      \tf", false),
+            ("i/lf    w/lf    attr/-text            \tf", false),
+            ("i/lf    w/crlf  attr/                 \tf", false),
+            ("i/-text w/-text attr/                 \tf", false),
+        ] {
+            assert_eq!(has_convertible(line), converts, "{line}");
+        }
+    }
+}

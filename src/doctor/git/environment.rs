@@ -1,0 +1,138 @@
+//! Variables of git's that another program left: they lead a commit into another repository, or
+//! make every commit fail. Pure.
+
+use std::path::{Path, PathBuf};
+
+use super::layout::Layout;
+use crate::catalogue::{Code, Fix};
+use crate::doctor::outcome::{Evidence, Judgement};
+
+/// What the folders that the variables name look like.
+pub trait Disk {
+    fn is_folder(&self, path: &Path) -> bool;
+    fn canonical(&self, path: &Path) -> PathBuf;
+}
+
+/// The disk itself.
+pub struct Real;
+
+impl Disk for Real {
+    fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn canonical(&self, path: &Path) -> PathBuf {
+        path.canonicalize().unwrap_or_else(|_| path.to_owned())
+    }
+}
+
+/// The worst that the variables do to a commit from `folder`.
+pub fn judge(
+    variable: impl Fn(&str) -> Option<PathBuf>,
+    folder: &Path,
+    layout: Option<&Layout>,
+    disk: &impl Disk,
+) -> Option<Judgement> {
+    let path = |name| variable(name).map(|value| folder.join(value));
+    if variable("GIT_QUARANTINE_PATH").is_some() {
+        let summary = "GIT_QUARANTINE_PATH is left from a hook, and git then updates no branch";
+        return Some(unset("GIT_QUARANTINE_PATH", None, summary, Judgement::fail));
+    }
+    for name in ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"] {
+        if let Some(path) = path(name).filter(|path| !disk.is_folder(path)) {
+            let summary = format!("{name} names a folder that is not there, so no commit works");
+            return Some(unset(name, Some(&path), &summary, Judgement::fail));
+        }
+    }
+    // git resolves it from the top of the work tree
+    let top = layout.map_or(folder, |layout| &layout.top);
+    let index = variable("GIT_INDEX_FILE").map(|value| top.join(value));
+    if let Some(index) = &index
+        && !index.parent().is_some_and(|parent| disk.is_folder(parent))
+    {
+        let summary = "GIT_INDEX_FILE is in a folder that is not there, so nothing can be added";
+        return Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::fail));
+    }
+    let layout = layout?;
+    let own = [&layout.git, &layout.common].map(|own| disk.canonical(own));
+    for (name, what) in [
+        ("GIT_DIR", "commits from this folder go into another repository"),
+        ("GIT_COMMON_DIR", "commits from this folder go into another repository"),
+        ("GIT_OBJECT_DIRECTORY", "objects of commits go into another repository"),
+    ] {
+        let is_other = |path: &PathBuf| {
+            let named = disk.canonical(path);
+            !own.iter().any(|own| *own == named || own.join("objects") == named)
+        };
+        if let Some(path) = path(name).filter(is_other) {
+            let summary = format!("{name} names another repository: {what}");
+            return Some(unset(name, Some(&path), &summary, Judgement::warn));
+        }
+    }
+    let is_other = |index: &&PathBuf| {
+        let parent = index.parent().map(|parent| disk.canonical(parent));
+        parent.is_some_and(|parent| !own.contains(&parent))
+    };
+    let index = index.as_ref().filter(is_other)?;
+    let summary = "GIT_INDEX_FILE names another index than the clone's, so a commit has its files";
+    Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::warn))
+}
+
+fn unset(
+    name: &'static str,
+    path: Option<&Path>,
+    summary: &str,
+    make: fn(Code, String, Fix) -> Judgement,
+) -> Judgement {
+    let fix = Fix::report(format!("unset {name} in the shell that runs git: `unset {name}`"));
+    let value = path.map(|path| Evidence::foreign(name, &path.display().to_string()));
+    make(Code::GitEnvironmentBroken, summary.to_owned(), fix).with(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::outcome::Status;
+
+    struct Folders(&'static [&'static str]);
+
+    impl Disk for Folders {
+        fn is_folder(&self, path: &Path) -> bool {
+            self.0.iter().any(|folder| Path::new(folder) == path)
+        }
+
+        fn canonical(&self, path: &Path) -> PathBuf {
+            path.to_owned()
+        }
+    }
+
+    #[test]
+    fn only_variables_that_hurt_a_commit_are_reported() {
+        let git = PathBuf::from("/app/.git");
+        let layout = Layout { top: "/app".into(), git: git.clone(), common: git, defect: None };
+        let disk = Folders(&["/app", "/app/.git", "/other/.git", "/app/.git/objects", "/tmp"]);
+        let (fail, warn) = (Some(Status::Fail), Some(Status::Warn));
+        for (name, value, in_clone, expected) in [
+            ("GIT_DIR", "/app/.git", true, None),
+            ("GIT_DIR", "/other/.git", true, warn),
+            ("GIT_DIR", "/other/.git", false, None),
+            ("GIT_DIR", "/gone", true, fail),
+            ("GIT_DIR", "/gone", false, fail),
+            ("GIT_WORK_TREE", "/app", true, None),
+            ("GIT_WORK_TREE", "/gone", true, fail),
+            ("GIT_OBJECT_DIRECTORY", "/app/.git/objects", true, None),
+            ("GIT_OBJECT_DIRECTORY", "/other/.git", true, warn),
+            ("GIT_INDEX_FILE", ".git/index", true, None),
+            ("GIT_INDEX_FILE", "/gone/index", true, fail),
+            ("GIT_INDEX_FILE", "/tmp/index", true, warn),
+            ("GIT_QUARANTINE_PATH", "/app/.git/objects/incoming-x", true, fail),
+            ("GIT_TRACE", "/gone/trace", true, None),
+        ] {
+            let variable = |asked: &str| (asked == name).then(|| PathBuf::from(value));
+            let layout = in_clone.then_some(&layout);
+            let judgement = judge(variable, Path::new("/app"), layout, &disk);
+            let status = judgement.map(|judgement| judgement.status);
+            assert_eq!(status, expected, "{name}={value} in a clone: {in_clone}");
+        }
+    }
+}
