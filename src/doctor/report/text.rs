@@ -83,6 +83,10 @@ impl Report {
                 parts.push(format!("not required: {}", optional.join(", ")));
             }
         }
+        let warnings = self.warning_codes();
+        if !warnings.is_empty() && matches!(verdict, Overall::Warn | Overall::Pass) {
+            parts.push(format!("warnings: {}", warnings.join(", ")));
+        }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = self.duration_ms as f64 / 1000.0;
         let mut line = self.word().into_owned();
@@ -90,6 +94,18 @@ impl Report {
             let _ = write!(line, " {}", parts.join(" · "));
         }
         format!("{} {seconds:.1}s\n", plain(&line))
+    }
+
+    /// Each code once.
+    fn warning_codes(&self) -> Vec<&'static str> {
+        let warnings = self.checks.iter().filter(|outcome| outcome.status == Status::Warn);
+        let mut codes = Vec::new();
+        for code in warnings.filter(|outcome| !outcome.accepted).filter_map(|it| it.code) {
+            if !codes.contains(&code.name()) {
+                codes.push(code.name());
+            }
+        }
+        codes
     }
 
     fn word(&self) -> Cow<'static, str> {
@@ -292,6 +308,11 @@ mod tests {
         let warning =
             || Outcome::new("home.clock", Judgement::warn(Code::ClockSkew, "x", Fix::report("y")));
         assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
-        assert_eq!(report(vec![warning(), warning()]).counts(), "READY: 2 warnings in 0.04 s");
+        let two = report(vec![warning(), warning()]);
+        assert_eq!(two.counts(), "READY: 2 warnings in 0.04 s");
+        assert_eq!(two.short(), "READY warnings: clock-skew 0.0s\n");
+        let failed = Judgement::fail(Code::HomeUnset, "x", Fix::report("y"));
+        let short = report(vec![warning(), Outcome::new("home.folder", failed)]).short();
+        assert!(!short.contains("clock-skew"), "{short}");
     }
 }
