@@ -123,6 +123,9 @@ pub mod observed {
     pub const GIT_SSH: &str = "GIT_SSH";
     pub const GIT_SSH_VARIANT: &str = "GIT_SSH_VARIANT";
     pub const GIT_ALLOW_PROTOCOL: &str = "GIT_ALLOW_PROTOCOL";
+    /// Each is set by an agent's sandbox: Codex's, and Claude Code's sandbox runtime.
+    pub const SANDBOXES: &[&str] =
+        &["CODEX_SANDBOX", CODEX_SANDBOX_NETWORK_DISABLED, "SANDBOX_RUNTIME"];
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 

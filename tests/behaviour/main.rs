@@ -13,6 +13,7 @@
 mod actions;
 mod callers;
 mod children;
+mod commit_path;
 mod crashes;
 mod doctor;
 mod explain;

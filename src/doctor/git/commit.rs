@@ -2,7 +2,7 @@
 //! elsewhere, and what the configuration demands of line endings.
 
 use super::layout::Layout;
-use super::{Answer, blocked, environment, facts, git, in_clone, own_subject, unreadable};
+use super::{Answer, blocked, cause, environment, facts, git, in_clone, own_subject, unreadable};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
@@ -152,9 +152,11 @@ fn judge_identity(
 /// Why `git var` refused, by its message. Pure.
 fn refusal(stderr: &str) -> Refusal {
     let says = |words: &str| stderr.contains(words);
+    if let Some(code) = cause(stderr) {
+        return Refusal::Clone(code);
+    }
     match () {
         () if says("invalid date format") => Refusal::Date,
-        () if says("dubious ownership") => Refusal::Clone(Code::RepositoryOtherOwner),
         () if says("Please tell me who you are")
             || says("empty ident name")
             || says("disallowed characters")
@@ -265,7 +267,7 @@ mod tests {
                 Status::Fail,
                 Some(Code::GitIdentityMissing),
             ),
-            ("fatal: not a git repository: /gone", "", Status::Unknown, None),
+            ("fatal: not a git repository: /gone", "", Status::Skip, None),
             ("fatal: detected dubious ownership in repository", "", Status::Skip, None),
             ("fatal: something new", "", Status::Unknown, None),
         ] {

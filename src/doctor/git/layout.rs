@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::resource::file::{self, Kind};
+use crate::resource::file;
 
 /// Where the parts of a clone are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,12 @@ impl Layout {
         Some(Self { top: top.to_owned(), git, common, defect })
     }
 
+    /// A git folder that was found in a search: it may be a submodule's, or a bare repository.
+    pub fn of_git_folder(top: &Path, git: &Path) -> Self {
+        let defect = (!is_head(&git.join("HEAD"))).then_some(Defect::Head);
+        Self { top: top.to_owned(), git: git.to_owned(), common: git.to_owned(), defect }
+    }
+
     /// The branch that HEAD names: `refs/heads/main`.
     pub fn branch(&self) -> Option<String> {
         Some(line(&self.git.join("HEAD"))?.strip_prefix("ref:")?.trim().to_owned())
@@ -66,8 +72,8 @@ fn normal(path: PathBuf) -> PathBuf {
 }
 
 fn line(path: &Path) -> Option<String> {
-    let content = file::observe(path, Kind::Shared).ok()??;
-    Some(std::str::from_utf8(&content.bytes).ok()?.trim_end().to_owned())
+    let text = file::text(path);
+    (!text.is_empty()).then(|| text.trim_end().to_owned())
 }
 
 fn is_head(path: &Path) -> bool {

@@ -1,9 +1,12 @@
 //! git: is it there, would it make a commit, and where do the remotes of the repositories in
 //! question really lead?
 
+mod clone;
 mod commit;
 mod environment;
 mod layout;
+mod locks;
+mod programs;
 mod remotes;
 
 use std::path::{Path, PathBuf};
@@ -20,14 +23,16 @@ use crate::git_cli::{self, Place};
 use crate::process::{self, Failure, Output};
 use crate::push_message;
 use crate::variables::observed;
+pub use clone::clone;
 pub use commit::commit;
 use layout::Layout;
+pub use programs::programs;
 pub use remotes::TAKE_OUT;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What came of a git command.
-type Answer = Result<Output, Failure>;
+pub type Answer = Result<Output, Failure>;
 
 /// Reports a configuration that git does not accept. The other checks in which git reads it are
 /// blocked by that.
@@ -70,13 +75,23 @@ fn observe(context: &Context) -> Facts {
     Facts { author, committer, config_error, layout }
 }
 
+/// The clone around the current folder, be it a broken one.
+pub fn layout<'c>(context: &'c Context) -> Option<&'c Layout> {
+    facts(context).layout.as_ref()
+}
+
+/// git in the current folder.
+pub fn ask(context: &Context, arguments: &[&str]) -> Answer {
+    git(context, context.folder.as_deref(), arguments)
+}
+
 /// Whether the current folder is in a clone, be it a broken one.
 fn in_clone(context: &Context) -> bool {
     facts(context).layout.is_some()
 }
 
 /// What a check of the current clone is about: its repository, or else its folder.
-fn own_subject(context: &Context) -> Option<String> {
+pub fn own_subject(context: &Context) -> Option<String> {
     let layout = facts(context).layout.as_ref()?;
     let top = context.home.shown(&layout.top);
     Some(match context.clones.current() {
@@ -155,7 +170,11 @@ pub fn owner(context: &Context) -> Judgement {
         let whose = Whose::Clone(clone.top().to_owned());
         return unreadable(context, &whose, &config_error.within(clone.top())).reported_by(CONFIG);
     }
-    if !output.stderr.contains("dubious ownership") {
+    let cause = cause(&output.stderr);
+    if let Some(code) = cause.filter(|code| *code != Code::RepositoryOtherOwner) {
+        return Judgement::blocked(code).about(top);
+    }
+    if cause.is_none() {
         let said = Evidence::foreign("git said", output.stderr.lines().next().unwrap_or_default());
         let reason = "fix what git reports there, then run the doctor again";
         return Judgement::unknown(broken, reason).about(top).with([said]);
@@ -171,6 +190,20 @@ pub fn owner(context: &Context) -> Judgement {
     .about(top)
 }
 
+/// What another check reports, where that is why git does not work in the clone. Pure.
+pub fn cause(stderr: &str) -> Option<Code> {
+    let has = |words: &str| stderr.contains(words);
+    match () {
+        () if ConfigError::parse(stderr).is_some() => Some(Code::GitConfigInvalid),
+        () if has("dubious ownership") => Some(Code::RepositoryOtherOwner),
+        () if has("repository extension") || has("Expected git repo version") => {
+            Some(Code::GitTooOld)
+        }
+        () if has("not a git repository") => Some(Code::GitCloneBroken),
+        () => None,
+    }
+}
+
 /// The remotes of a clone that concern a repository with a key.
 pub fn remotes(context: &Context, clone: &InView) -> Vec<Judgement> {
     match blocked(context) {
@@ -180,7 +213,7 @@ pub fn remotes(context: &Context, clone: &InView) -> Vec<Judgement> {
 }
 
 /// What keeps every git command from its work.
-fn blocked(context: &Context) -> Option<Judgement> {
+pub fn blocked(context: &Context) -> Option<Judgement> {
     if is_missing(context) {
         return Some(Judgement::blocked(Code::GitMissing));
     }

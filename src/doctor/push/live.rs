@@ -6,7 +6,7 @@ use super::asking::ask;
 use super::https::hung;
 use super::{
     Access, ChosenBy, PushUrl, SshChoice, SshCommand, WithoutValue, may_be_the_command, of_clone,
-    target, without_value,
+    ssh_target, without_value,
 };
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -129,7 +129,7 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
 
 /// Whether the server answers when ssh is started in this way.
 fn works(context: &Context, repository: &Repository, ssh: &SshCommand) -> bool {
-    let at = target(context, repository, Access::Write, &[]);
+    let at = ssh_target(context, repository, Access::Write, &[]);
     at.is_ok_and(|at| ask(context, &at, Access::Write, ssh).grants())
 }
 

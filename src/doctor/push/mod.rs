@@ -5,6 +5,7 @@
 mod asking;
 mod https;
 mod live;
+mod target;
 
 use std::fmt;
 use std::thread;
@@ -26,6 +27,7 @@ use crate::push_message::{self, Greeting, Hints, classify};
 use asking::{Answer, Obstacle, advertises, ask, is_garbled};
 use https::over_https;
 pub use live::live;
+pub use target::target;
 
 /// Which half of access is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +112,7 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
     if let Some(judgement) = git::forbids_ssh(context, &clones) {
         return judgement;
     }
-    let at = match target(context, repository, access, &clones) {
+    let at = match ssh_target(context, repository, access, &clones) {
         Ok(at) => at,
         Err(shown) => return reversed(&shown),
     };
@@ -159,7 +161,7 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
 
 /// What git hands ssh for the repository: as the clone names it, or its canonical remote by git's
 /// rules. The error is what it becomes, safe to print, where that is nothing for ssh.
-fn target(
+fn ssh_target(
     context: &Context,
     repository: &Repository,
     access: Access,

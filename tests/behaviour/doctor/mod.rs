@@ -589,10 +589,11 @@ fn a_clone_in_which_git_does_not_work_is_no_pass() {
         lab.write(config, &before);
         let elsewhere =
             lab.doctor(&["--offline", "--only", "git"]).env("GIT_DIR", "/nowhere").run();
-        for output in [broken, elsewhere] {
+        for (output, code) in [(broken, "git-too-old"), (elsewhere, "git-environment-broken")] {
             let report = output.json();
-            assert_eq!(report["overall"], "unknown", "{output}");
-            output.stdout_has("git does not work in the clone of the current folder");
+            assert_eq!(report["overall"], "fail", "{output}");
+            let found = findings(&report);
+            assert!(found.contains(&("fail".to_owned(), code.to_owned())), "{found:?}");
         }
         lab.doctor(&["--offline", "--only", "git"]).run().success();
     });

@@ -41,19 +41,28 @@ fn no_child_that_is_not_needed_and_no_network() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         for name in ["git", "ssh"] {
-            let note =
-                "for word; do case $word in var|remote|-G) printf '%s' \" $word\" ;; esac; done";
+            let note = "for word; do case $word in var|remote|config|diff-index|for-each-ref|ls-files|-G) printf '%s' \" $word\" ;; esac; done";
             let script = format!(
                 "#!/bin/sh\necho \"{name}$({note})\" >>/tmp/children\nexec /usr/bin/{name} \"$@\"\n"
             );
             ws.install(name, &script);
         }
         let trace = Trace::of(&lab, &["--offline"]);
-        // what becomes of the clone's remotes, and who commits; the home that ssh uses, and the key
-        // that it chooses
+        // git's configuration, HEAD, the index and the attributes, where a push goes and where the clone's remotes
+        // lead, the author and the committer; the home that ssh uses, and the key that it chooses
         assert_eq!(
             trace.children,
-            ["git remote", "git var", "ssh -G", "ssh -G"],
+            [
+                "git config",
+                "git diff-index",
+                "git for-each-ref",
+                "git ls-files",
+                "git remote",
+                "git var",
+                "git var",
+                "ssh -G",
+                "ssh -G"
+            ],
             "{}",
             trace.calls
         );

@@ -23,7 +23,7 @@ pub use sandbox::{sandbox, sandbox_with, skip, skipped};
 pub use snapshot::Snapshot;
 pub use template::{AGENT_PATH, Agent, Release, Template};
 pub use vendors::Vendors;
-pub use workspace::{Cmd, Output, Workspace};
+pub use workspace::{Cmd, Output, Workspace, without_lfs};
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::Child;

@@ -97,6 +97,14 @@ impl Workspace {
     }
 }
 
+/// A PATH with all programs of the machine but git-lfs.
+pub fn without_lfs(ws: &Workspace) -> String {
+    let script = "[ -d /tmp/without-lfs ] || { mkdir /tmp/without-lfs
+        ln -s /usr/bin/* /tmp/without-lfs; rm -f /tmp/without-lfs/git-lfs; }";
+    ws.sh(script).run().success();
+    format!("{BIN}:/tmp/without-lfs")
+}
+
 #[derive(Clone)]
 #[must_use]
 pub struct Cmd {

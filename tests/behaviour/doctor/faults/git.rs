@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use crate::doctor::URL;
 use crate::doctor::table::{Fault, fault, matrix};
-use crate::support::sandbox;
+use crate::support::{sandbox, without_lfs};
 
 pub const ROWS: &[Fault] = &[
     fault("git-missing", "fail", "there is no git on PATH", |lab| {
@@ -69,6 +69,57 @@ pub const ROWS: &[Fault] = &[
             "[user]\n\tuseConfigOnly = true\n",
         );
         lab.write(".gitconfig", &only_ours);
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-clone-broken", "fail", "a test wrote core.bare into the clone", |lab| {
+        let set = lab.ws.git(&["config", "core.bare", "true"]);
+        set.current_dir("src/app").run().success();
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-too-old", "fail", "a form of the clone that no git knows yet", |lab| {
+        let set = lab.ws.git(&["config", "core.repositoryFormatVersion", "99"]);
+        set.current_dir("src/app").run().success();
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-clone-unwritable", "fail", "the log of the branch cannot be written", |lab| {
+        let logs = lab.ws.home().join("src/app/.git/logs");
+        if !logs.exists() {
+            fs::create_dir(&logs).unwrap();
+        }
+        lab.ws.write("src/app/.git/logs/HEAD", "", 0o400);
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-lock-left", "fail", "a git was killed yesterday", |lab| {
+        lab.ws.write("src/app/.git/index.lock", "", 0o644);
+        let touch = lab.ws.cmd("touch").args(["-d", "yesterday", "src/app/.git/index.lock"]);
+        touch.run().success();
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-clone-unfinished", "warn", "a merge was left", |lab| {
+        lab.ws.write("src/app/.git/MERGE_HEAD", "", 0o644);
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-lfs-missing", "fail", "git-lfs' own hook, and no git-lfs", |lab| {
+        let hook = "#!/bin/sh\ngit lfs pre-push \"$@\"\n";
+        lab.ws.write("src/app/.git/hooks/pre-push", hook, 0o755);
+        lab.doctor(&["--offline"]).env("PATH", without_lfs(lab.ws))
+    }),
+    fault("git-lfs-not-set-up", "warn", "nothing configures the filter", |lab| {
+        lab.ws.write("src/app/.gitattributes", "*.bin filter=lfs\n", 0o644);
+        lab.ws.write("src/app/a.bin", "", 0o644);
+        lab.doctor(&["--offline"]).env("GIT_CONFIG_NOSYSTEM", "1")
+    }),
+    fault("git-filter-missing", "fail", "a required filter's program is not there", |lab| {
+        lab.ws.write("src/app/.gitattributes", "*.bin filter=git-crypt\n", 0o644);
+        lab.ws.write("src/app/a.bin", "", 0o644);
+        lab.append(
+            "src/app/.git/config",
+            "[filter \"git-crypt\"]\n\tclean = git-crypt clean\n\trequired = true\n",
+        );
+        lab.doctor(&["--offline"])
+    }),
+    fault("git-hook-unrunnable", "fail", "a hook's interpreter is not there", |lab| {
+        lab.ws.write("src/app/.git/hooks/pre-commit", "#!/opt/gone/bash\n", 0o755);
         lab.doctor(&["--offline"])
     }),
     fault("git-environment-broken", "fail", "a variable names a date that is none", |lab| {

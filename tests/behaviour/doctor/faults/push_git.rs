@@ -4,6 +4,20 @@ use crate::doctor::table::{Fault, fault, matrix};
 use crate::support::sandbox;
 
 pub const ROWS: &[Fault] = &[
+    fault("push-target-none", "warn", "no commit is on a branch", |lab| {
+        lab.ws.write("src/app/.git/HEAD", format!("{}\n", "0".repeat(40)), 0o644);
+        lab.doctor(&["--offline", "--only", "push"])
+    }),
+    fault("push-target-other", "warn", "the branch tracks another", |lab| {
+        let git = |args: &[&str]| lab.ws.git(args).current_dir("src/app").run().success();
+        git(&["commit", "--quiet", "--allow-empty", "-m", "x"]);
+        let branch = git(&["symbolic-ref", "--short", "HEAD"]).stdout;
+        git(&["config", "push.default", "upstream"]);
+        git(&["config", "branch.feature.remote", "origin"]);
+        git(&["config", "branch.feature.merge", &format!("refs/heads/{}", branch.trim())]);
+        git(&["switch", "--quiet", "-c", "feature"]);
+        lab.doctor(&["--offline", "--only", "push"])
+    }),
     fault(
         "remote-reversed",
         "fail",

@@ -1,0 +1,592 @@
+//! The clone itself: do its parts fit together, can git write them, and does a lock or unfinished
+//! work stop a commit?
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Access, access, statvfs};
+use rustix::io::Errno;
+
+use super::layout::{Defect, Layout};
+use super::locks::{self, Lock};
+use super::{Answer, Facts, blocked, environment, facts, own_subject, unreadable};
+use crate::catalogue::{Code, Fix};
+use crate::doctor::clones::InView;
+use crate::doctor::context::Context;
+use crate::doctor::git::CONFIG;
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::error::shell;
+use crate::git_cli::{self, Place};
+use crate::process;
+use crate::resource::file::{self, Kind};
+use crate::variables::observed;
+
+/// Less room than this is none: a commit writes at least three objects.
+const ROOM: u64 = 16 * 1024;
+/// gitformat-index(5): the header and the checksum, and the least that an entry takes.
+const INDEX_FRAME: u64 = 12 + 20;
+const LEAST_ENTRY: u64 = 63;
+
+/// What was seen of the clone around the current folder.
+struct Observed {
+    layout: Layout,
+    /// `core.bare` of a clone with a work tree.
+    is_bare: bool,
+    /// `core.worktree`, where that is another folder.
+    other_top: Option<PathBuf>,
+    index_is_cut: bool,
+    /// The branch's own file contains no commit.
+    broken_ref: Option<PathBuf>,
+    /// What git answers about HEAD and the index; `None`: no commit yet.
+    head: Answer,
+    alternate_gone: Option<PathBuf>,
+    unwritable: Option<Unwritable>,
+    is_full: bool,
+    locks: Vec<Lock>,
+    unfinished: Option<&'static str>,
+    sandbox: Option<&'static str>,
+}
+
+/// What git could not write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unwritable {
+    path: PathBuf,
+    is_read_only: bool,
+    /// Only some of the folders of objects: some commits work.
+    is_partial: bool,
+}
+
+pub fn clone(context: &Context) -> Vec<Judgement> {
+    if let Some(blocked) = blocked(context) {
+        return vec![blocked];
+    }
+    let current = match &facts(context).layout {
+        None => Judgement::skip("the current folder is in no clone"),
+        Some(layout) => {
+            let judgement = current(context, facts(context), layout);
+            Judgement { subject: own_subject(context), ..judgement }
+        }
+    };
+    let others = context.clones.in_view().iter().filter(|clone| !clone.is_current);
+    [current].into_iter().chain(others.filter_map(|clone| other(context, clone))).collect()
+}
+
+fn current(context: &Context, facts: &Facts, layout: &Layout) -> Judgement {
+    if let Some(judgement) = layout.defect.map(|defect| defective(defect, layout)) {
+        return judgement;
+    }
+    if let Some((error, whose)) = &facts.config_error {
+        return unreadable(context, whose, error).reported_by(CONFIG);
+    }
+    let folder = context.folder.as_deref().unwrap_or(&layout.top);
+    let variable = |name: &str| context.env.raw(name).map(Into::into);
+    if environment::judge(variable, folder, Some(layout), &environment::Real).is_some() {
+        // git then answers about another repository; `git.commit` reports it
+        return Judgement::blocked(Code::GitEnvironmentBroken);
+    }
+    let observed = observe(context, layout);
+    if is_other_owner(&observed.head) {
+        return Judgement::blocked(Code::RepositoryOtherOwner);
+    }
+    let judgement = judge(&observed);
+    if judgement.code == Some(Code::HomeDiskFull) {
+        return judgement.reported_by("home.writable");
+    }
+    judgement
+}
+
+fn is_other_owner(answer: &Answer) -> bool {
+    answer.as_ref().is_ok_and(|output| output.stderr.contains("dubious ownership"))
+}
+
+/// Another clone: its form, its owner and its locks.
+fn other(context: &Context, clone: &InView) -> Option<Judgement> {
+    let top = context.home.shown(clone.top());
+    if is_other_owner(clone.listed()) {
+        let summary = "git refuses this clone, because it belongs to another user";
+        let fix = Fix::report("run git as its owner, or change the owner of its files");
+        return Some(Judgement::warn(Code::RepositoryOtherOwner, summary, fix).about(top));
+    }
+    let layout = Layout::of_git_folder(clone.top(), &clone.folder);
+    let judgement = match layout.defect {
+        Some(defect) => Some(defective(defect, &layout)),
+        None => judge_locks(&locks::left(&layout)),
+    };
+    Some(judgement?.about(top))
+}
+
+fn observe(context: &Context, layout: &Layout) -> Observed {
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+    let config = current.map(InView::config);
+    let own = |key| config.and_then(|config| config.last(key).filter(|value| value.is_own));
+    let is_plain = layout.git == layout.top.join(".git") && layout.git == layout.common;
+    let worktree = own("core.worktree").and_then(|value| value.value.as_deref());
+    let folder = context.folder.as_deref().unwrap_or(&layout.top);
+    let alternate_gone = alternates(&layout.common).into_iter().find(|folder| !folder.is_dir());
+    let head = ask_head(context, folder, alternate_gone.is_some());
+    Observed {
+        is_bare: is_plain && config.is_some_and(|config| config.is_true("core.bare")),
+        other_top: worktree.map(|path| layout.git.join(path)).filter(|path| {
+            let path = path.canonicalize().ok();
+            !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
+        }),
+        index_is_cut: index_is_cut(&layout.git.join("index")),
+        broken_ref: broken_ref(layout),
+        head,
+        alternate_gone,
+        unwritable: unwritable(layout),
+        is_full: statvfs(&layout.common).is_ok_and(|stat| {
+            stat.f_bavail.saturating_mul(stat.f_frsize) < ROOM
+                || (stat.f_files > 0 && stat.f_favail == 0)
+        }),
+        locks: locks::left(layout),
+        unfinished: unfinished(layout),
+        sandbox: sandbox(context),
+        layout: layout.clone(),
+    }
+}
+
+/// Reads HEAD's trees and the index, and fetches nothing; where objects may be missing, all objects
+/// of HEAD.
+fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Answer {
+    let ask = |arguments: &[&str]| {
+        let mut git = git_cli::command(Place::AsAgent(folder));
+        git.args(["-c", "protocol.allow=never"]).env("GIT_NO_LAZY_FETCH", "1").args(arguments);
+        process::run(git, context.deadline(super::PATIENCE))
+    };
+    let answer = ask(&["diff-index", "--cached", "--raw", "HEAD", "--"]);
+    match answer {
+        Ok(output) if output.status.success() && all_objects => {
+            ask(&["rev-list", "--objects", "--no-walk", "--quiet", "HEAD"])
+        }
+        answer => answer,
+    }
+}
+
+/// The folders of objects that the clone borrows from (gitrepository-layout(5)).
+fn alternates(common: &Path) -> Vec<PathBuf> {
+    let objects = common.join("objects");
+    let text = file::text(&objects.join("info/alternates"));
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '"']));
+    lines.map(|line| objects.join(line)).collect()
+}
+
+/// A header that promises more entries than the file has room for.
+fn index_is_cut(path: &Path) -> bool {
+    let Ok(metadata) = path.metadata() else { return false };
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).ok().filter(|_| metadata.is_file());
+    let read = file.and_then(|file| file.take(12).read_to_end(&mut start).ok());
+    read.is_some() && is_cut(&start, metadata.len())
+}
+
+/// Pure.
+fn is_cut(start: &[u8], length: u64) -> bool {
+    let Some(count) = start.get(8..12).and_then(|bytes| bytes.try_into().ok()) else {
+        return true;
+    };
+    let entries = u64::from(u32::from_be_bytes(count));
+    !start.starts_with(b"DIRC") || length < INDEX_FRAME + entries * LEAST_ENTRY
+}
+
+/// The file of the current branch, where it names no commit: a power loss leaves it empty.
+fn broken_ref(layout: &Layout) -> Option<PathBuf> {
+    let path = layout.common.join(layout.branch()?);
+    let content = file::observe(&path, Kind::Shared).ok()??;
+    let text = content.bytes.trim_ascii();
+    let is_commit = matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
+    (!is_commit && !text.starts_with(b"ref:")).then_some(path)
+}
+
+/// The first part that a commit writes and this user may not.
+fn unwritable(layout: &Layout) -> Option<Unwritable> {
+    let Layout { git, common, .. } = layout;
+    let objects = common.join("objects");
+    let mut paths = vec![git.clone(), git.join("COMMIT_EDITMSG"), objects.clone()];
+    paths.push(nearest(&git.join("logs/HEAD"), git));
+    if common.join("reftable").is_dir() {
+        paths.push(common.join("reftable"));
+    } else if let Some(branch) = layout.branch() {
+        let reference = common.join(&branch);
+        paths.push(nearest(reference.parent().unwrap_or(common), common));
+        paths.push(nearest(&common.join("logs").join(&branch), common));
+    }
+    let refused = |path: &PathBuf| {
+        access(path, Access::WRITE_OK).err().filter(|errno| *errno != Errno::NOENT)
+    };
+    let found = paths.iter().find_map(|path| Some((path.clone(), refused(path)?)));
+    if let Some((path, errno)) = found {
+        return Some(Unwritable { path, is_read_only: errno == Errno::ROFS, is_partial: false });
+    }
+    let folders: Vec<_> = (0..=u8::MAX)
+        .map(|byte| objects.join(format!("{byte:02x}")))
+        .filter(|folder| folder.is_dir())
+        .collect();
+    let refusing = folders.iter().filter(|folder| refused(folder).is_some()).count();
+    let path = folders.iter().find(|folder| refused(folder).is_some())?.clone();
+    Some(Unwritable { path, is_read_only: false, is_partial: refusing < folders.len() })
+}
+
+/// The path, or the nearest folder above it that is there, where git would make it.
+fn nearest(path: &Path, above: &Path) -> PathBuf {
+    let found = path.ancestors().find(|path| path.symlink_metadata().is_ok());
+    found.unwrap_or(above).to_owned()
+}
+
+/// git's own files for work that waits for the user (git-status(1)).
+fn unfinished(layout: &Layout) -> Option<&'static str> {
+    const MARKS: &[(&str, &str)] = &[
+        ("MERGE_HEAD", "a merge"),
+        ("CHERRY_PICK_HEAD", "a cherry-pick"),
+        ("REVERT_HEAD", "a revert"),
+        ("rebase-merge", "a rebase"),
+        ("rebase-apply", "a rebase or `git am`"),
+    ];
+    MARKS.iter().find(|(name, _)| layout.git.join(name).exists()).map(|(_, what)| *what)
+}
+
+/// The agent's sandbox, by the variable that it sets.
+fn sandbox(context: &Context) -> Option<&'static str> {
+    observed::SANDBOXES.iter().copied().find(|name| context.env.get(name).is_some())
+}
+
+fn defective(defect: Defect, layout: &Layout) -> Judgement {
+    let file = layout.top.join(".git");
+    match defect {
+        Defect::GitFolderGone => broken(
+            "the `.git` file names a folder that is not there, so no git command works",
+            Fix::report(
+                "mount that folder too, or clone again: a container that has the worktree alone \
+                 lacks the repository",
+            ),
+        )
+        .with([Evidence::foreign("git folder", &layout.git.display().to_string())]),
+        Defect::CommonFolderGone => broken(
+            "the worktree belongs to a clone that is not there, so no git command works",
+            Fix::report("mount or restore that clone, or make the worktree again"),
+        )
+        .with([Evidence::foreign("clone", &layout.common.display().to_string())]),
+        Defect::Head => broken(
+            "HEAD names no branch and no commit, so git does not accept the clone",
+            Fix::report(format!(
+                "write `ref: refs/heads/BRANCH` into {}, or clone again",
+                shell(&layout.git.join("HEAD"))
+            )),
+        ),
+    }
+    .with([Evidence::new("path", file.display().to_string())])
+}
+
+fn broken(summary: &str, fix: Fix) -> Judgement {
+    Judgement::fail(Code::GitCloneBroken, summary, fix)
+}
+
+/// The worst that is wrong with the clone. Pure.
+fn judge(observed: &Observed) -> Judgement {
+    let Observed { layout, head, .. } = observed;
+    let config = layout.common.join("config").display().to_string();
+    if let Some(judgement) = too_old(head) {
+        return judgement;
+    }
+    if observed.is_bare {
+        let argv = ["git", "config", "--file", &config, "core.bare", "false"];
+        let summary = "core.bare is true in a clone with a work tree, so nothing can be added";
+        return broken(summary, Fix::run(argv, "set core.bare to false"));
+    }
+    if let Some(top) = &observed.other_top {
+        let argv = ["git", "config", "--file", &config, "--unset", "core.worktree"];
+        let summary = "core.worktree names another folder, so git does not work in this one";
+        return broken(summary, Fix::run(argv, "remove core.worktree"))
+            .with([Evidence::foreign("core.worktree", &top.display().to_string())]);
+    }
+    if let Some(unwritable) = &observed.unwritable {
+        return not_writable(unwritable, layout, observed.sandbox);
+    }
+    if observed.is_full {
+        let summary = "the filesystem of the clone has no room left";
+        let fix = Fix::report("free some space there: `df -h .` shows which filesystem it is");
+        return Judgement::fail(Code::HomeDiskFull, summary, fix);
+    }
+    if let Some(judgement) = judge_locks(&observed.locks) {
+        return judgement;
+    }
+    if let Some(judgement) = damaged(observed) {
+        return judgement;
+    }
+    let unmerged = head.as_ref().is_ok_and(|output| {
+        let mut entries = output.stdout.lines().filter(|line| line.starts_with(':'));
+        entries.any(|line| line.split(['\t', ' ']).nth(4) == Some("U"))
+    });
+    let unfinished = observed.unfinished.or_else(|| unmerged.then_some("a conflict"));
+    if let Some(what) = unfinished {
+        return Judgement::warn(
+            Code::GitCloneUnfinished,
+            format!("{what} is unfinished here"),
+            Fix::report("`git status` shows what is left: finish it, or abort it if it is yours"),
+        );
+    }
+    Judgement::pass("git can read and write the clone")
+}
+
+/// Objects, the index or the branch are damaged. Pure.
+fn damaged(observed: &Observed) -> Option<Judgement> {
+    let Observed { layout, head, .. } = observed;
+    let said =
+        || head.as_ref().ok().map(|output| Evidence::foreign("git said", &output.first_error()));
+    let stderr = head.as_ref().map_or("", |output| &output.stderr);
+    if observed.index_is_cut || stderr.contains("index file") {
+        let index = shell(&layout.git.join("index"));
+        return Some(
+            broken(
+                "the index is damaged, so nothing can be added",
+                Fix::report(format!(
+                    "make it again: `rm {index}`, then `git reset`; what was staged must be added again"
+                )),
+            )
+            .with(said().filter(|_| !stderr.is_empty())),
+        );
+    }
+    if let Some(path) = &observed.broken_ref {
+        let summary = "the file of the current branch contains no commit, so no commit can be made";
+        let fix = "write the last commit of `git reflog` or of the remote's branch into that file";
+        return Some(
+            broken(summary, Fix::report(fix))
+                .with([Evidence::new("path", path.display().to_string())]),
+        );
+    }
+    match head {
+        Ok(output) if output.status.success() => None,
+        // no commit yet
+        Ok(output) if output.stderr.contains("bad revision 'HEAD'") => None,
+        Ok(output) if output.stderr.contains("promisor remote") => Some(
+            Judgement::unknown(
+                "git has to fetch objects of this partial clone",
+                "`git fetch` in the clone, then run the doctor again",
+            )
+            .with(said()),
+        ),
+        Ok(_) => {
+            let judgement = match &observed.alternate_gone {
+                Some(folder) => broken(
+                    "objects are missing: the clone borrows them from a folder that is not there",
+                    Fix::report("bring that folder back, or clone again and copy the work tree"),
+                )
+                .with([Evidence::foreign("alternate", &folder.display().to_string())]),
+                None => broken(
+                    "objects of HEAD are missing or damaged, so no commit can be made",
+                    Fix::report("fetch them again, or clone anew and copy the work tree"),
+                ),
+            };
+            Some(judgement.with(said()))
+        }
+        Err(failure) => Some(Judgement::unknown("git did not read HEAD", failure.to_string())),
+    }
+}
+
+/// The extensions of newer gits, and the first version that knows them.
+const EXTENSIONS: &[(&str, &str)] = &[
+    ("worktreeconfig", "2.20"),
+    ("objectformat", "2.29"),
+    ("refstorage", "2.45"),
+    ("compatobjectformat", "2.45"),
+    ("relativeworktrees", "2.48"),
+];
+
+/// The repository has a form that this git does not know. Pure.
+fn too_old(head: &Answer) -> Option<Judgement> {
+    let stderr = &head.as_ref().ok().filter(|output| !output.status.success())?.stderr;
+    let unknown = stderr.contains("unknown repository extension");
+    if !unknown && !stderr.contains("Expected git repo version") {
+        return None;
+    }
+    let known = EXTENSIONS.iter().find(|(name, _)| unknown && stderr.contains(name));
+    let version =
+        known.map_or("a newer git".to_owned(), |(_, version)| format!("git {version} or newer"));
+    let said = stderr.lines().filter(|line| !line.starts_with("warning: "));
+    let said = said.map(str::trim).collect::<Vec<_>>().join(" ");
+    Some(
+        Judgement::fail(
+            Code::GitTooOld,
+            format!("the clone needs {version}, so no git command works in it"),
+            Fix::report(format!("install {version} in the image")),
+        )
+        .with([Evidence::foreign("git said", &said)]),
+    )
+}
+
+/// Pure.
+fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static str>) -> Judgement {
+    let path = Evidence::new("path", found.path.display().to_string());
+    let by = sandbox.map(|name| Evidence::new("sandbox, by the variable", name));
+    let user = rustix::process::geteuid().as_raw();
+    let group = rustix::process::getegid().as_raw();
+    let folder = layout.common.display().to_string();
+    let chown = || {
+        let argv = ["sudo", "chown", "-R", &format!("{user}:{group}"), &folder];
+        Fix::run(argv, "give the git folder back to this user")
+    };
+    let summary = "git cannot write its own folder, so no commit can be made";
+    match (found, sandbox) {
+        (Unwritable { is_partial: true, .. }, _) => Judgement::warn(
+            Code::GitCloneUnwritable,
+            "some folders of git's objects cannot be written, so some commits fail",
+            chown(),
+        ),
+        (_, Some(_)) => Judgement::fail(
+            Code::GitCloneUnwritable,
+            "the agent's sandbox does not let git write its own folder, so no commit can be made",
+            Fix::report("run git outside of the sandbox, or let the sandbox write that folder"),
+        ),
+        (Unwritable { is_read_only: true, .. }, None) => Judgement::fail(
+            Code::GitCloneUnwritable,
+            summary,
+            Fix::report(
+                "the folder is on a read-only mount: mount it writable, or run git outside of the \
+                 sandbox that made it so",
+            ),
+        ),
+        (_, None) => Judgement::fail(Code::GitCloneUnwritable, summary, chown()),
+    }
+    .with([path])
+    .with(by)
+}
+
+/// Pure.
+fn judge_locks(locks: &[Lock]) -> Option<Judgement> {
+    let lock = locks.iter().max_by_key(|lock| lock.is_left())?;
+    let path = Evidence::new("lock", lock.path.display().to_string());
+    if !lock.is_left() {
+        let summary = "git holds a lock in this clone now";
+        let reason = "the end of the git command that holds it; then run the doctor again";
+        let judgement = Judgement { transient: true, ..Judgement::unknown(summary, reason) };
+        return Some(judgement.with([path]));
+    }
+    let age = Evidence::new("age", format!("{} s", lock.age.unwrap_or(Duration::ZERO).as_secs()));
+    Some(
+        Judgement::fail(
+            Code::GitLockLeft,
+            "a git command that ended left a lock, so git refuses to work",
+            Fix::report(format!(
+                "make sure that no git runs in this repository, in no other container either, then \
+                 remove {}",
+                shell(&lock.path)
+            )),
+        )
+        .with([path, age]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+    use crate::doctor::outcome::Status;
+    use crate::process::Output;
+
+    fn output(status: i32, stdout: &str, stderr: &str) -> Output {
+        let status = ExitStatus::from_raw(status << 8);
+        Output { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
+    }
+
+    fn healthy() -> Observed {
+        let git = PathBuf::from("/app/.git");
+        Observed {
+            layout: Layout { top: "/app".into(), common: git.clone(), git, defect: None },
+            is_bare: false,
+            other_top: None,
+            index_is_cut: false,
+            broken_ref: None,
+            head: Ok(output(0, "", "")),
+            alternate_gone: None,
+            unwritable: None,
+            is_full: false,
+            locks: Vec::new(),
+            unfinished: None,
+            sandbox: None,
+        }
+    }
+
+    #[test]
+    fn each_fault_of_a_clone_has_its_code() {
+        let lock = |seconds, live| Lock {
+            path: "/app/.git/index.lock".into(),
+            age: Some(Duration::from_secs(seconds)),
+            may_be_held: live,
+        };
+        let unwritable = |is_partial| {
+            Some(Unwritable { path: "/app/.git".into(), is_read_only: false, is_partial })
+        };
+        let fail = |code| (Status::Fail, Some(code));
+        let seen = |change: &dyn Fn(&mut Observed)| {
+            let mut observed = healthy();
+            change(&mut observed);
+            let judgement = judge(&observed);
+            (judgement.status, judgement.code)
+        };
+        assert_eq!(seen(&|_| ()), (Status::Pass, None));
+        assert_eq!(seen(&|seen| seen.is_bare = true), fail(Code::GitCloneBroken));
+        assert_eq!(seen(&|seen| seen.other_top = Some("/x".into())), fail(Code::GitCloneBroken));
+        assert_eq!(seen(&|seen| seen.index_is_cut = true), fail(Code::GitCloneBroken));
+        assert_eq!(seen(&|seen| seen.broken_ref = Some("/x".into())), fail(Code::GitCloneBroken));
+        assert_eq!(seen(&|seen| seen.is_full = true), fail(Code::HomeDiskFull));
+        assert_eq!(
+            seen(&|seen| seen.unwritable = unwritable(false)),
+            fail(Code::GitCloneUnwritable)
+        );
+        let partial = seen(&|seen| seen.unwritable = unwritable(true));
+        assert_eq!(partial, (Status::Warn, Some(Code::GitCloneUnwritable)));
+        assert_eq!(seen(&|seen| seen.locks = vec![lock(90, false)]), fail(Code::GitLockLeft));
+        for (seconds, live) in [(5, false), (90, true)] {
+            let found = seen(&|seen| seen.locks = vec![lock(seconds, live)]);
+            assert_eq!(found, (Status::Unknown, None), "{seconds} {live}");
+        }
+        let unfinished = (Status::Warn, Some(Code::GitCloneUnfinished));
+        assert_eq!(seen(&|seen| seen.unfinished = Some("a merge")), unfinished);
+        for (status, stdout, stderr, expected) in [
+            (0, ":000000 100644 0000 1111 U\tf", "", unfinished),
+            (0, ":100644 100644 0000 1111 M\tf", "", (Status::Pass, None)),
+            (128, "", "fatal: bad object HEAD", fail(Code::GitCloneBroken)),
+            (128, "", "fatal: index file corrupt", fail(Code::GitCloneBroken)),
+            (128, "", "fatal: could not fetch 1 from promisor remote", (Status::Unknown, None)),
+            (128, "", "fatal: bad revision 'HEAD'", (Status::Pass, None)),
+            (
+                128,
+                "",
+                "fatal: unknown repository extension found:\n\trelativeworktrees",
+                fail(Code::GitTooOld),
+            ),
+            (128, "", "fatal: Expected git repo version <= 1, found 3", fail(Code::GitTooOld)),
+        ] {
+            let found = seen(&|seen| seen.head = Ok(output(status, stdout, stderr)));
+            assert_eq!(found, expected, "{stderr}{stdout}");
+        }
+    }
+
+    #[test]
+    fn an_index_has_room_for_the_entries_that_it_promises() {
+        let header = |count: u32| [b"DIRC\0\0\0\x02", &count.to_be_bytes()[..]].concat();
+        for (start, length, cut) in [
+            (header(0), 32, false),
+            (header(1), 104, false),
+            (header(1), 40, true),
+            (header(1000), 5000, true),
+            (b"junk and more".to_vec(), 200, true),
+            (Vec::new(), 0, true),
+        ] {
+            assert_eq!(is_cut(&start, length), cut, "{start:?} {length}");
+        }
+    }
+
+    #[test]
+    fn the_version_that_an_extension_needs_is_named() {
+        let stderr = "fatal: unknown repository extension found:\n\trelativeworktrees";
+        let judgement = too_old(&Ok(output(128, "", stderr))).unwrap();
+        assert!(judgement.summary.contains("git 2.48 or newer"), "{judgement:?}");
+        assert!(
+            too_old(&Ok(output(0, "", "warning: unknown repository extension found"))).is_none()
+        );
+    }
+}

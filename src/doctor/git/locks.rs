@@ -1,0 +1,123 @@
+//! Locks that a commit needs, and whether a running git may hold them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::layout::Layout;
+
+/// A git command that takes longer shows up as a process.
+const YOUNG: Duration = Duration::from_secs(60);
+/// Deeper than any git command starts others.
+const GENERATIONS: usize = 8;
+
+/// A file that keeps other git commands out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    pub path: PathBuf,
+    /// `None`: it is from the future.
+    pub age: Option<Duration>,
+    /// A git process works in this repository, or its folder cannot be seen.
+    pub may_be_held: bool,
+}
+
+impl Lock {
+    /// Whether it certainly was left behind.
+    pub fn is_left(&self) -> bool {
+        self.age.is_some_and(|age| age > YOUNG) && !self.may_be_held
+    }
+}
+
+/// The locks in the way of a commit.
+pub fn left(layout: &Layout) -> Vec<Lock> {
+    let mut paths = vec![layout.git.join("index.lock"), layout.git.join("HEAD.lock")];
+    if let Some(branch) = layout.branch() {
+        paths.push(layout.common.join(format!("{branch}.lock")));
+    }
+    paths.push(layout.common.join("reftable/tables.list.lock"));
+    let found = |path: PathBuf| {
+        let metadata = path.symlink_metadata().ok()?;
+        let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
+        Some((path, age))
+    };
+    let found: Vec<_> = paths.into_iter().filter_map(found).collect();
+    let may_be_held = !found.is_empty() && git_runs_in(layout);
+    found.into_iter().map(|(path, age)| Lock { path, age, may_be_held }).collect()
+}
+
+/// Whether a git process that is not ours works in the repository, or one cannot be judged.
+fn git_runs_in(layout: &Layout) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
+    let own = std::process::id();
+    let is_held = |process: &Path| {
+        let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+        let name = name.trim_end();
+        let is_git = name == "git" || name.starts_with("git-") && !name.starts_with("git-cred");
+        if !is_git || descends_from(process, own) || is_daemon(process) {
+            return false;
+        }
+        match process.join("cwd").read_link() {
+            Ok(cwd) => Layout::around(&cwd).map_or(cwd.starts_with(&layout.common), |other| {
+                same(&other.common, &layout.common)
+            }),
+            // another user's, or one that has just ended
+            Err(_) => process.exists(),
+        }
+    };
+    let is_process = |name: &OsStr| {
+        name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut processes = processes.filter_map(Result::ok);
+    processes.any(|entry| is_process(&entry.file_name()) && is_held(&entry.path()))
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// git's monitor of the file system runs as long as the machine, and holds no lock.
+fn is_daemon(process: &Path) -> bool {
+    let line = fs::read(process.join("cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).any(|argument| argument == b"fsmonitor--daemon")
+}
+
+fn descends_from(process: &Path, ancestor: u32) -> bool {
+    let mut process = process.to_owned();
+    for _ in 0..GENERATIONS {
+        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        let Some(parent) = parent.and_then(|text| text.trim().parse::<u32>().ok()) else {
+            return false;
+        };
+        if parent == ancestor {
+            return true;
+        }
+        process = PathBuf::from(format!("/proc/{parent}"));
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_is_left_where_it_is_old_and_no_git_runs_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = folder.path().join(".git");
+        fs::create_dir_all(git.join("refs/heads")).unwrap();
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let layout = Layout::around(folder.path()).unwrap();
+        assert_eq!(left(&layout), []);
+        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+        for name in ["index.lock", "HEAD.lock", "refs/heads/main.lock", "shallow.lock", "gc.pid"] {
+            let file = fs::File::create(git.join(name)).unwrap();
+            file.set_modified(yesterday).unwrap();
+        }
+        let found = left(&layout);
+        assert!(found.len() == 3 && found.iter().all(Lock::is_left), "{found:?}");
+    }
+}

@@ -1,0 +1,273 @@
+//! Where a plain `git push` would go from the current branch, by git's own rules (git-push(1),
+//! git-config(1), push.default).
+
+use std::path::Path;
+
+use crate::catalogue::{Code, Fix};
+use crate::doctor::clones::InView;
+use crate::doctor::context::Context;
+use crate::doctor::git;
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::effective_config::EffectiveConfig;
+
+/// What git names of a branch: asked of `git for-each-ref`.
+#[derive(Debug, Default)]
+struct Named {
+    /// The remote of a push.
+    remote: String,
+    /// The ref there, where `remote.NAME.push` maps the branch.
+    remote_ref: String,
+}
+
+/// The fields of [`Named`].
+const FORMAT: &str = "--format=%(push:remotename)%00%(push:remoteref)";
+
+pub fn target(context: &Context) -> Judgement {
+    let Some(layout) = git::layout(context) else {
+        return Judgement::skip("the current folder is in no clone");
+    };
+    if let Some(blocked) = git::blocked(context) {
+        return blocked;
+    }
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+    let Some(config) = current.map(InView::config).filter(|_| layout.defect.is_none()) else {
+        return Judgement::blocked(Code::GitCloneBroken);
+    };
+    let subject = git::own_subject(context);
+    let Some(branch) = layout.branch() else {
+        let fix = Fix::report("make a branch: `git switch -c NAME`");
+        let summary = "HEAD is detached, so a plain `git push` has no branch to push";
+        return Judgement { subject, ..Judgement::warn(Code::PushTargetNone, summary, fix) };
+    };
+    let judgement = match git::ask(context, &["for-each-ref", FORMAT, &branch]) {
+        Ok(output) if output.status.success() => match output.stdout.trim_end().split_once('\0') {
+            Some((remote, remote_ref)) => {
+                let named = Named { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
+                judge(&branch, &named, config, &layout.top)
+            }
+            None => Judgement::pass("the branch has no commit yet"),
+        },
+        Ok(output) => {
+            if let Some(code) = git::cause(&output.stderr) {
+                return Judgement { subject, ..Judgement::blocked(code) };
+            }
+            let said = Evidence::foreign("git said", &output.first_error());
+            Judgement::unknown("git did not name the target of a push", "what git reports")
+                .with([said])
+        }
+        Err(failure) => {
+            Judgement::unknown("git did not name the target of a push", failure.to_string())
+        }
+    };
+    Judgement { subject, ..judgement }
+}
+
+/// Pure.
+fn judge(branch: &str, named: &Named, config: &EffectiveConfig, top: &Path) -> Judgement {
+    let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+    let text = |key: &str| config.text(key).filter(|text| !text.is_empty());
+    let of_branch = |key: &str| text(&format!("branch.{short}.{key}"));
+    let is_remote = |name: &str| {
+        config.last(&format!("remote.{name}.url")).is_some()
+            || config.last(&format!("remote.{name}.pushurl")).is_some()
+    };
+    let has_remotes =
+        config.under("remote.").any(|value| value.key.rsplit('.').next() == Some("url"));
+    let remote = match &*named.remote {
+        "" => "origin",
+        name => name,
+    };
+    if remote == "." {
+        return other(
+            "a plain `git push` goes to another branch of this clone, to no server",
+            None,
+        )
+        .fixed(unset_upstream(top));
+    }
+    let pushes_to = of_branch("pushremote").or_else(|| text("remote.pushdefault"));
+    // a URL or a path may be in the place of a name
+    if !is_remote(remote) && !remote.contains([':', '/']) {
+        let summary = format!("no remote is called {}", shown(remote));
+        if pushes_to.is_some() {
+            let fix = Fix::report(
+                "correct `branch.NAME.pushRemote` or `remote.pushDefault`: `git config \
+                 --show-origin --get-regexp 'push(remote|default)$'` names the file",
+            );
+            let summary = format!("{summary}, so a plain `git push` fails");
+            return Judgement::fail(Code::PushTargetNone, summary, fix);
+        }
+        let summary = if has_remotes {
+            format!("{summary}, and a plain `git push` needs one")
+        } else {
+            "the clone has no remote, so a plain `git push` goes nowhere".to_owned()
+        };
+        return none(summary, Fix::report("add one: `git remote add origin URL`"));
+    }
+    if config.is_true(&format!("remote.{remote}.mirror")) {
+        return other(
+            "the remote is a mirror: a plain `git push` overwrites and deletes all branches there",
+            None,
+        );
+    }
+    if let Some(refspec) = text(&format!("remote.{remote}.push")) {
+        let is_same = named.remote_ref == branch
+            || matches!(refspec.trim_start_matches('+'), "HEAD" | ":" | "@")
+            || refspec.trim_start_matches('+') == branch
+            || refspec.trim_start_matches('+') == short;
+        return if is_same {
+            passed()
+        } else {
+            other("`remote.NAME.push` sends the branch to a ref of another name", Some(refspec))
+        };
+    }
+    by_default(branch, remote, config, top)
+}
+
+/// By `push.default`. Pure.
+fn by_default(branch: &str, remote: &str, config: &EffectiveConfig, top: &Path) -> Judgement {
+    let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+    let of_branch = |key: &str| config.text(&format!("branch.{short}.{key}"));
+    let upstream = of_branch("merge");
+    let fetched_from = of_branch("remote").unwrap_or(remote);
+    let is_triangular = fetched_from != remote;
+    let push = || {
+        let message = "push the branch under its own name, and make that its upstream";
+        if is_plain(remote) {
+            let top = top.to_string_lossy();
+            Fix::run(["git", "-C", &top, "push", "-u", remote, "HEAD"], message)
+        } else {
+            Fix::report(format!("{message}: `git push -u REMOTE HEAD`"))
+        }
+    };
+    let default = config.text("push.default").unwrap_or("simple").to_ascii_lowercase();
+    match (&*default, upstream) {
+        ("nothing", _) => none(
+            "push.default is `nothing`, so a plain `git push` is refused".to_owned(),
+            Fix::report(format!(
+                "name the target: `git push {} HEAD`",
+                if is_plain(remote) { remote } else { "REMOTE" }
+            )),
+        ),
+        ("upstream" | "tracking" | "simple", None)
+            if config.is_true("push.autosetupremote") && !is_triangular =>
+        {
+            passed()
+        }
+        ("upstream" | "tracking", _) if is_triangular => {
+            none("the upstream is on another remote than the one for pushes".to_owned(), push())
+        }
+        ("simple", _) if is_triangular => passed(),
+        ("upstream" | "tracking" | "simple", None) => {
+            none("the branch has no upstream, so a plain `git push` is refused".to_owned(), push())
+        }
+        ("upstream" | "tracking", Some(upstream)) if upstream != branch => other(
+            "the branch tracks one of another name, and a plain `git push` goes there",
+            Some(upstream),
+        )
+        .fixed(unset_upstream(top)),
+        ("simple", Some(upstream)) if upstream != branch => none(
+            "the upstream has another name than the branch, so a plain `git push` is refused"
+                .to_owned(),
+            push(),
+        )
+        .with([Evidence::foreign("upstream", upstream)]),
+        _ => passed(),
+    }
+}
+
+fn passed() -> Judgement {
+    Judgement::pass("a plain `git push` goes to the branch of the same name")
+}
+
+fn none(summary: String, fix: Fix) -> Judgement {
+    Judgement::warn(Code::PushTargetNone, summary, fix)
+}
+
+fn other(summary: &str, target: Option<&str>) -> Judgement {
+    let fix = Fix::report("name the target: `git push REMOTE HEAD:refs/heads/BRANCH`");
+    let target = target.map(|target| Evidence::foreign("target", target));
+    Judgement::warn(Code::PushTargetOther, summary, fix).with(target)
+}
+
+fn unset_upstream(top: &Path) -> Fix {
+    Fix::run(
+        ["git", "-C", &top.to_string_lossy(), "branch", "--unset-upstream"],
+        "let the branch track nothing, then push it under its own name",
+    )
+}
+
+/// Whoever wrote the clone's configuration chose the name of the remote.
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+fn shown(name: &str) -> String {
+    if is_plain(name) { format!("`{name}`") } else { "as configured".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::outcome::Status;
+
+    #[test]
+    fn the_target_of_a_plain_push_is_judged() {
+        let none = (Status::Warn, Some(Code::PushTargetNone));
+        let other = (Status::Warn, Some(Code::PushTargetOther));
+        let pass = (Status::Pass, None);
+        let same = &["branch.feat.remote\norigin", "branch.feat.merge\nrefs/heads/feat"][..];
+        let main = &["branch.feat.remote\norigin", "branch.feat.merge\nrefs/heads/main"][..];
+        for (what, remote, remote_ref, entries, extra, expected) in [
+            ("same name", "origin", "", same, "", pass),
+            ("no upstream", "origin", "", &[][..], "", none),
+            ("set up by the push", "origin", "", &[][..], "push.autosetupremote\ntrue", pass),
+            ("tracks main", "origin", "", main, "", none),
+            ("tracks main, upstream", "origin", "", main, "push.default\nupstream", other),
+            ("tracks main, current", "origin", "", main, "push.default\ncurrent", pass),
+            ("same name, upstream", "origin", "", same, "push.default\nupstream", pass),
+            ("nothing", "origin", "", same, "push.default\nnothing", none),
+            ("fork", "fork", "", main, "remote.fork.url\ngit@h:f/app", pass),
+            (
+                "no such remote",
+                "typo",
+                "",
+                same,
+                "branch.feat.pushremote\ntypo",
+                (Status::Fail, Some(Code::PushTargetNone)),
+            ),
+            ("a URL", "git@h:o/app", "", same, "branch.feat.pushremote\ngit@h:o/app", pass),
+            ("this clone", ".", "", &["branch.feat.remote\n."][..], "", other),
+            ("mirror", "origin", "", same, "remote.origin.mirror\ntrue", other),
+            (
+                "a refspec",
+                "origin",
+                "refs/for/main",
+                same,
+                "remote.origin.push\nrefs/heads/*:refs/for/*",
+                other,
+            ),
+            ("HEAD as a refspec", "origin", "", main, "remote.origin.push\nHEAD", pass),
+        ] {
+            let url = "remote.origin.url\ngit@h:o/app";
+            let listed: String = entries
+                .iter()
+                .chain([&url, &extra])
+                .filter(|entry| !entry.is_empty())
+                .map(|entry| format!("local\0file:.git/config\0{entry}\0"))
+                .collect();
+            let config = EffectiveConfig::parse(&listed);
+            let named = Named { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
+            let judgement = judge("refs/heads/feat", &named, &config, Path::new("/app"));
+            assert_eq!((judgement.status, judgement.code), expected, "{what}: {judgement:?}");
+        }
+        let without = judge(
+            "refs/heads/feat",
+            &Named::default(),
+            &EffectiveConfig::default(),
+            Path::new("/app"),
+        );
+        assert_eq!((without.status, without.code), none);
+    }
+}
