@@ -171,3 +171,161 @@ pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
         .and_then(|text| file::write(&path, format!("{text}\n").as_bytes(), 0o600))
         .map_err(|error| Error::io("keep the verdict in", &path, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::Judgement;
+    use super::super::report::tests::report;
+    use super::*;
+    use crate::catalogue::{Code, Fix};
+    use Status::{Fail, Pass, Skip, Unknown, Warn};
+
+    type Line = (&'static str, Option<&'static str>, Status);
+
+    const LOGIN: &str = "codex.login";
+    const REQUEST: &str = "codex.request";
+    const WRITE: &str = "push.write";
+    const APP: Option<&str> = Some("git@h:o/app.git");
+    const LIB: Option<&str> = Some("git@h:o/lib.git");
+
+    /// What was known, the last whole run and then what other runs failed; a run; what is kept.
+    struct Row {
+        what: &'static str,
+        whole: &'static [Line],
+        since: &'static [Line],
+        run: &'static [Line],
+        is_whole: bool,
+        kept: &'static [Line],
+    }
+
+    const PART: Row =
+        Row { what: "", whole: &[], since: &[], run: &[], is_whole: false, kept: &[] };
+
+    const ROWS: &[Row] = &[
+        Row {
+            what: "the first failure of a part",
+            run: &[(LOGIN, None, Fail)],
+            kept: &[(LOGIN, None, Fail)],
+            ..PART
+        },
+        Row { what: "a pass of what never failed", run: &[(LOGIN, None, Pass)], ..PART },
+        Row {
+            what: "a part passes what the whole run failed",
+            whole: &[(LOGIN, None, Fail)],
+            run: &[(LOGIN, None, Pass)],
+            kept: &[(LOGIN, None, Pass)],
+            ..PART
+        },
+        Row {
+            what: "a part warns where the whole run failed",
+            whole: &[(LOGIN, None, Fail)],
+            run: &[(LOGIN, None, Warn)],
+            kept: &[(LOGIN, None, Warn)],
+            ..PART
+        },
+        Row {
+            what: "a part passes what a part failed",
+            since: &[(LOGIN, None, Fail)],
+            run: &[(LOGIN, None, Pass)],
+            ..PART
+        },
+        Row {
+            what: "what could not be judged keeps the failure",
+            since: &[(LOGIN, None, Fail)],
+            run: &[(LOGIN, None, Unknown)],
+            kept: &[(LOGIN, None, Fail)],
+            ..PART
+        },
+        Row {
+            what: "what is skipped does not keep it",
+            since: &[(LOGIN, None, Fail)],
+            run: &[(LOGIN, None, Skip)],
+            ..PART
+        },
+        Row {
+            what: "another check keeps it",
+            since: &[(REQUEST, None, Fail)],
+            run: &[(LOGIN, None, Pass)],
+            kept: &[(REQUEST, None, Fail)],
+            ..PART
+        },
+        Row {
+            what: "a push to another repository keeps it",
+            since: &[(WRITE, APP, Fail)],
+            run: &[(WRITE, LIB, Pass)],
+            kept: &[(WRITE, APP, Fail)],
+            ..PART
+        },
+        Row {
+            what: "a whole run looks at every repository",
+            since: &[(WRITE, APP, Fail)],
+            run: &[(WRITE, LIB, Pass)],
+            is_whole: true,
+            ..PART
+        },
+        Row {
+            what: "a whole run keeps what a deeper one failed",
+            whole: &[(REQUEST, None, Fail)],
+            run: &[(LOGIN, None, Pass)],
+            is_whole: true,
+            kept: &[(REQUEST, None, Fail)],
+            ..PART
+        },
+        Row {
+            what: "a whole run drops what is fixed",
+            since: &[(REQUEST, None, Pass)],
+            run: &[(LOGIN, None, Pass)],
+            is_whole: true,
+            ..PART
+        },
+        Row { what: "Actions are not kept", run: &[("actions.runs", None, Fail)], ..PART },
+    ];
+
+    fn judgement(status: Status) -> Judgement {
+        let fix = || Fix::report("fix");
+        match status {
+            Pass => Judgement::pass("pass"),
+            Skip => Judgement::skip("skip"),
+            Unknown => Judgement::unknown("unknown", "reason"),
+            Warn => Judgement::warn(Code::HomeReadOnly, "warn", fix()),
+            Fail => Judgement::fail(Code::HomeReadOnly, "fail", fix()),
+        }
+    }
+
+    /// The report of a run that looked at these and at nothing else.
+    fn run(lines: &[Line]) -> Report {
+        let outcome = |&(id, subject, status): &Line| {
+            let judgement = judgement(status);
+            let judgement = match subject {
+                Some(subject) => judgement.about(subject),
+                None => judgement,
+            };
+            Outcome::new(id, judgement)
+        };
+        let mut report = report(lines.iter().map(outcome).collect());
+        report.requested = lines.iter().map(|(id, ..)| *id).collect();
+        report
+    }
+
+    fn known(row: &Row) -> Kept {
+        let other = run(row.since);
+        let since = other.checks.iter().map(|check| Since::of(check, &other)).collect();
+        let whole = serde_json::to_value(run(row.whole)).unwrap();
+        Kept { whole: Some(serde_json::from_value(whole).unwrap()), since }
+    }
+
+    #[test]
+    fn a_failure_is_kept_until_its_own_check_has_run_again() {
+        for row in ROWS {
+            let since = since(known(row), &run(row.run), row.is_whole);
+            let line = |since: &Since| {
+                (since.check.id.clone(), since.check.subject.clone(), since.check.status)
+            };
+            let expected = row.kept.iter().map(|(id, subject, status)| {
+                ((*id).to_owned(), subject.map(str::to_owned), *status)
+            });
+            let found: Vec<_> = since.iter().map(line).collect();
+            assert_eq!(found, expected.collect::<Vec<_>>(), "{}", row.what);
+        }
+    }
+}
