@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::catalogue::Finding;
-use crate::provision::{Item, Status};
+use crate::provision::{Item, ItemStatus};
 use crate::resource::digest::Digest;
 use crate::resource::file;
 use crate::resource::place::Obstacle;
@@ -81,7 +81,7 @@ impl Plan {
 
     /// The items that could not be put in place.
     pub fn failures(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().map(|planned| &planned.item).filter(|item| item.status == Status::Fail)
+        self.items.iter().map(|planned| &planned.item).filter(|item| item.status == ItemStatus::Fail)
     }
 
     /// Makes the changes. The receipt, which was as `before`, lists them with what undoes them

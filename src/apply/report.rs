@@ -11,7 +11,7 @@ use crate::catalogue::Finding;
 use crate::document::Header;
 use crate::error::{Exit, add_line};
 use crate::home::Home;
-use crate::provision::{Item, Status};
+use crate::provision::{Item, ItemStatus};
 use crate::resource::EditVerdict;
 use crate::resource::rewrite::New;
 use crate::state::subject::Subject;
@@ -47,7 +47,7 @@ pub struct ApplyReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct ApplyItem {
     pub subject: Subject,
-    pub status: Status,
+    pub status: ItemStatus,
     pub code: Option<Code>,
     pub summary: String,
     pub fix: Option<String>,
@@ -79,7 +79,7 @@ impl ApplyItem {
     }
 
     fn fails(&self) -> bool {
-        self.status == Status::Fail && !self.accepted
+        self.status == ItemStatus::Fail && !self.accepted
     }
 }
 
@@ -145,9 +145,9 @@ impl ApplyReport {
         }
         let mut text_of = |line: &ApplyItem| {
             let mark = match line.status {
-                Status::Ready => "ok",
-                Status::Warn => "warn",
-                Status::Fail => "FAIL",
+                ItemStatus::Ready => "ok",
+                ItemStatus::Warn => "warn",
+                ItemStatus::Fail => "FAIL",
             };
             let code = line.code.map_or(String::new(), |code| format!(" {code}"));
             let accepted = if line.accepted { " (accepted)" } else { "" };
@@ -184,14 +184,14 @@ impl ApplyReport {
     fn merged(&self) -> Vec<Cow<'_, ApplyItem>> {
         const KEYS_SHOWN: usize = 3;
         let plain_key = |line: &ApplyItem| {
-            line.status == Status::Ready && matches!(line.subject, Subject::Key(_))
+            line.status == ItemStatus::Ready && matches!(line.subject, Subject::Key(_))
         };
         let keys: Vec<_> = self.items.iter().filter(|line| plain_key(line)).collect();
         let many = keys.len() > KEYS_SHOWN;
         let mut lines: Vec<Cow<ApplyItem>> = Vec::new();
         for line in &self.items {
             let host = lines.iter_mut().find(|other| belongs(&line.subject, &other.subject));
-            match host.filter(|host| host.status == Status::Ready && line.status == Status::Ready) {
+            match host.filter(|host| host.status == ItemStatus::Ready && line.status == ItemStatus::Ready) {
                 Some(host) => {
                     let summary = format!("{}; {}", host.summary, line.summary);
                     host.to_mut().summary = summary;

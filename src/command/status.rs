@@ -11,7 +11,7 @@ use crate::catalogue::Code;
 use crate::cli;
 use crate::client::{Client, PerClient};
 use crate::doctor::check::area;
-use crate::doctor::outcome::Status as CheckStatus;
+use crate::doctor::outcome::CheckStatus;
 use crate::doctor::requirement::provides;
 use crate::doctor::verdict::{CheckLine, Kept, Since, Verdict};
 use crate::document::Header;
@@ -28,7 +28,7 @@ use crate::variables;
 const STALE: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Serialize)]
-struct Status {
+struct StatusReport {
     #[serde(flatten)]
     header: Header,
     ready: bool,
@@ -51,7 +51,7 @@ struct Status {
     failed_since: Vec<Since>,
 }
 
-impl Status {
+impl StatusReport {
     /// `lost`: what is no longer as the last apply left it. `unclaimed`: nothing is required of
     /// this workspace yet.
     fn new(
@@ -248,7 +248,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    let status = Status::new(receipt, &lost, env.is_set(variables::UNCLAIMED), &accepted, kept);
+    let status = StatusReport::new(receipt, &lost, env.is_set(variables::UNCLAIMED), &accepted, kept);
     if arguments.json {
         print(&json(&status));
     } else {

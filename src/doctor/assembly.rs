@@ -6,7 +6,7 @@ use std::mem;
 
 use super::check::{CHECKS, area};
 use super::home::PROVISIONED;
-use super::outcome::{Evidence, Judgement, Outcome, Status};
+use super::outcome::{Evidence, Judgement, Outcome, CheckStatus};
 use crate::catalogue::Code;
 use crate::git::url::Repository;
 use crate::state::subject::Subject;
@@ -36,7 +36,7 @@ pub fn sort(outcomes: &mut [Outcome]) {
 fn skip_consequences(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     let failed: BTreeSet<_> = outcomes
         .iter()
-        .filter(|outcome| outcome.status == Status::Fail)
+        .filter(|outcome| outcome.status == CheckStatus::Fail)
         .filter_map(|outcome| Some((outcome.id, outcome.code?)))
         .collect();
     for outcome in &mut outcomes {
@@ -59,7 +59,7 @@ fn without_restated(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for refused in restated {
         let item = Subject::from(refused.subject.as_deref().unwrap_or_default());
         let same = others.iter_mut().find(|other| {
-            (other.status, other.code) == (Status::Fail, refused.code) && is_about(other, &item)
+            (other.status, other.code) == (CheckStatus::Fail, refused.code) && is_about(other, &item)
         });
         match same {
             Some(same) => same.required |= refused.required,
@@ -172,16 +172,16 @@ mod tests {
             let assembled = assemble(outcomes);
             assembled.iter().find(|outcome| outcome.id == "git.commit").unwrap().status
         };
-        assert_eq!(status(vec![consequence()]), Status::Fail);
-        assert_eq!(status(vec![consequence(), cause(Code::GitConfigInvalid)]), Status::Skip);
-        assert_eq!(status(vec![consequence(), cause(Code::GitMissing)]), Status::Fail);
+        assert_eq!(status(vec![consequence()]), CheckStatus::Fail);
+        assert_eq!(status(vec![consequence(), cause(Code::GitConfigInvalid)]), CheckStatus::Skip);
+        assert_eq!(status(vec![consequence(), cause(Code::GitMissing)]), CheckStatus::Fail);
     }
 
     #[test]
     fn of_several_with_one_name_the_worst_names_the_others() {
         let mut required = failed("home.provisioned", "codex", Code::HomeReadOnly);
         required.required = true;
-        required.status = Status::Warn;
+        required.status = CheckStatus::Warn;
         let merged = merge_same_names(vec![
             required,
             failed("home.provisioned", "codex", Code::CodexAuthMissing),

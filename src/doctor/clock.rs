@@ -94,19 +94,19 @@ fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Ju
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::outcome::Status;
+    use crate::doctor::outcome::CheckStatus;
 
     #[test]
     fn a_clock_is_held_against_the_servers_and_then_against_the_token() {
         let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         let at = |minutes| now + SignedDuration::from_mins(minutes);
         for (issued, server, status, says) in [
-            (None, None, Status::Skip, "no server"),
-            (Some(-600), None, Status::Skip, "no server"),
-            (Some(6), None, Status::Warn, "6 min behind"),
-            (Some(4), Some(-4), Status::Pass, "server's time"),
-            (Some(-60), Some(150), Status::Warn, "2 h behind"),
-            (Some(-60), Some(-150), Status::Warn, "2 h ahead of"),
+            (None, None, CheckStatus::Skip, "no server"),
+            (Some(-600), None, CheckStatus::Skip, "no server"),
+            (Some(6), None, CheckStatus::Warn, "6 min behind"),
+            (Some(4), Some(-4), CheckStatus::Pass, "server's time"),
+            (Some(-60), Some(150), CheckStatus::Warn, "2 h behind"),
+            (Some(-60), Some(-150), CheckStatus::Warn, "2 h ahead of"),
         ] {
             let outcome =
                 judge(now, issued.map(at), server.map(|minutes| Shown::Time(at(minutes))));

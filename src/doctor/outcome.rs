@@ -15,7 +15,7 @@ const FOREIGN_CAP: usize = 300;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum CheckStatus {
     Pass,
     /// Nothing of the kind is configured.
     Skip,
@@ -89,7 +89,7 @@ pub fn source(via: Option<&Via>, variable: &str) -> String {
 pub struct Judgement {
     /// Made from parsed values; together with the id of the check it identifies the outcome.
     pub subject: Option<String>,
-    pub status: Status,
+    pub status: CheckStatus,
     pub code: Option<Code>,
     pub summary: String,
     /// Why a check was skipped, or what is needed to decide it.
@@ -144,7 +144,7 @@ impl DerefMut for Outcome {
 }
 
 impl Judgement {
-    fn new(status: Status, summary: impl Into<String>) -> Self {
+    fn new(status: CheckStatus, summary: impl Into<String>) -> Self {
         Self {
             subject: None,
             status,
@@ -162,12 +162,12 @@ impl Judgement {
     }
 
     pub fn pass(summary: impl Into<String>) -> Self {
-        Self::new(Status::Pass, summary)
+        Self::new(CheckStatus::Pass, summary)
     }
 
     pub fn skip(reason: impl Into<String>) -> Self {
         let reason = reason.into();
-        Self { reason: Some(reason.clone()), ..Self::new(Status::Skip, reason) }
+        Self { reason: Some(reason.clone()), ..Self::new(CheckStatus::Skip, reason) }
     }
 
     /// The check cannot be made before another fault is fixed.
@@ -177,7 +177,7 @@ impl Judgement {
 
     /// It could not be decided; `reason` says what is needed for that.
     pub fn unknown(summary: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { reason: Some(reason.into()), ..Self::new(Status::Unknown, summary) }
+        Self { reason: Some(reason.into()), ..Self::new(CheckStatus::Unknown, summary) }
     }
 
     /// The end of the whole run left no time for it.
@@ -187,7 +187,7 @@ impl Judgement {
     }
 
     pub fn fail(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
-        Self::new(Status::Fail, summary).coded(code).fixed(fix)
+        Self::new(CheckStatus::Fail, summary).coded(code).fixed(fix)
     }
 
     /// A failure that another part of the program found.
@@ -198,7 +198,7 @@ impl Judgement {
 
     /// The same where the work can go on: an agent need not stop.
     pub fn warn(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
-        Self { status: Status::Warn, stop_and_report: false, ..Self::fail(code, summary, fix) }
+        Self { status: CheckStatus::Warn, stop_and_report: false, ..Self::fail(code, summary, fix) }
     }
 
     /// A file that cannot be read, in apply's own words.

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::context::Context;
-use super::outcome::{Evidence, Judgement, Status};
+use super::outcome::{Evidence, Judgement, CheckStatus};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
@@ -131,7 +131,7 @@ pub fn send(
     renew: Fix,
 ) -> Judgement {
     let ClientRequest { program, vendor, .. } = *client;
-    if let Some(outcome) = local.iter().find(|outcome| outcome.status == Status::Fail) {
+    if let Some(outcome) = local.iter().find(|outcome| outcome.status == CheckStatus::Fail) {
         let needs = outcome.code.map_or_else(
             || "a local check fails: fix that first".to_owned(),
             |code| format!("fix `{code}` first"),
@@ -229,31 +229,31 @@ mod tests {
             (
                 &CODEX,
                 "ERROR: {\"detail\":\"The 'gpt-5.2-codex' model is not supported when using Codex with a ChatGPT account.\"}",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::CodexModelUnsupported),
             ),
             (
                 &CODEX,
                 "x\nYour access token could not be refreshed because your refresh token was already used. Please log out and sign in again.\n",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::CodexAuthExpired),
             ),
-            (&CODEX, "stream disconnected before completion", Status::Unknown, None),
+            (&CODEX, "stream disconnected before completion", CheckStatus::Unknown, None),
             (
                 &CLAUDE,
                 "Failed to authenticate. API Error: 401 OAuth token has expired. Please obtain a new token.",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::ClaudeTokenExpired),
             ),
             (
                 &CLAUDE,
                 "Not logged in · Please run /login",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::ClaudeTokenMissing),
             ),
-            (&CLAUDE, "API Error: 529 {\"type\":\"overloaded_error\"}", Status::Unknown, None),
-            (&CLAUDE, "API Error: 500 internal server error", Status::Unknown, None),
-            (&CLAUDE, "", Status::Unknown, None),
+            (&CLAUDE, "API Error: 529 {\"type\":\"overloaded_error\"}", CheckStatus::Unknown, None),
+            (&CLAUDE, "API Error: 500 internal server error", CheckStatus::Unknown, None),
+            (&CLAUDE, "", CheckStatus::Unknown, None),
         ] {
             let outcome = judge(client, said, fix.clone());
             assert_eq!((outcome.status, outcome.code), (status, code), "{said}");
@@ -273,7 +273,7 @@ mod tests {
             (&CODEX, "exceeded retry limit, last status: 503 Service Unavailable"),
         ] {
             let outcome = judge(client, said, fix());
-            assert_eq!((outcome.status, outcome.transient), (Status::Unknown, true), "{said}");
+            assert_eq!((outcome.status, outcome.transient), (CheckStatus::Unknown, true), "{said}");
             assert!(!outcome.summary.contains("knows the login"), "{said}: {}", outcome.summary);
         }
         assert!(judge(&CLAUDE, "API Error: 429", fix()).summary.contains("knows the login"));

@@ -2,7 +2,7 @@
 //! nothing else is red.
 
 use super::check::area;
-use super::outcome::{Outcome, Status};
+use super::outcome::{Outcome, CheckStatus};
 use crate::client::Client;
 use crate::git::url::Repository;
 use crate::settings::Requirement;
@@ -29,9 +29,9 @@ pub fn not_tested<'r>(
     requirements.iter().filter(|requirement| {
         let of_it = || outcomes.iter().filter(|outcome| rests_on(requirement, outcome));
         let is_decided = |outcome: &Outcome| match outcome.status {
-            Status::Fail | Status::Unknown => true,
-            Status::Pass | Status::Warn => proves(outcome.id, requirement),
-            Status::Skip => false,
+            CheckStatus::Fail | CheckStatus::Unknown => true,
+            CheckStatus::Pass | CheckStatus::Warn => proves(outcome.id, requirement),
+            CheckStatus::Skip => false,
         };
         !of_it().any(is_decided)
     })

@@ -126,7 +126,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::doctor::outcome::Status;
+    use crate::doctor::outcome::CheckStatus;
     use crate::doctor::pool::no_thread;
 
     fn jobs(run: &(dyn Fn(usize) -> Vec<Judgement> + Sync)) -> Vec<Job<'_>> {
@@ -137,7 +137,7 @@ mod tests {
         CHECKS.iter().enumerate().map(job).collect()
     }
 
-    fn statuses(outcomes: &[Outcome]) -> Vec<Status> {
+    fn statuses(outcomes: &[Outcome]) -> Vec<CheckStatus> {
         outcomes.iter().map(|outcome| outcome.status).collect()
     }
 
@@ -153,7 +153,7 @@ mod tests {
             };
             let outcomes = run_all(pool, &jobs(&run), end);
             assert_eq!(outcomes.len(), 2 * CHECKS.len() - 1);
-            let unknown = outcomes.iter().filter(|outcome| outcome.status == Status::Unknown);
+            let unknown = outcomes.iter().filter(|outcome| outcome.status == CheckStatus::Unknown);
             let ids: Vec<_> =
                 unknown.map(|outcome| (outcome.id, outcome.subject.as_deref())).collect();
             assert_eq!(ids, [(CHECKS[2].id, Some("2"))]);
@@ -166,7 +166,7 @@ mod tests {
     fn after_the_end_nothing_is_checked() {
         for pool in POOLS {
             let outcomes = run_all(pool, &jobs(&|_| panic!("it is checked")), Instant::now());
-            assert_eq!(statuses(&outcomes), vec![Status::Unknown; CHECKS.len()]);
+            assert_eq!(statuses(&outcomes), vec![CheckStatus::Unknown; CHECKS.len()]);
             assert!(outcomes.iter().all(|outcome| outcome.transient && outcome.code.is_none()));
             assert!(
                 outcomes[0].summary.contains("the run ended before"),

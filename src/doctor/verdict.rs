@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::check::area;
-use super::outcome::{Outcome, Status};
+use super::outcome::{Outcome, CheckStatus};
 use super::report::{Overall, Report};
 use crate::error::{Error, Result};
 use crate::resource::file::{self, Kind};
@@ -38,7 +38,7 @@ pub struct Verdict {
 pub struct CheckLine {
     pub id: String,
     pub subject: Option<String>,
-    pub status: Status,
+    pub status: CheckStatus,
     pub code: Option<String>,
     #[serde(default)]
     pub transient: bool,
@@ -94,22 +94,22 @@ fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
     // Actions are not part of a whole run, and nothing in the workspace
     let is_new = |check: &&Outcome| match check.status {
         _ if whole || check.id.starts_with("actions.") => false,
-        Status::Pass | Status::Warn => {
+        CheckStatus::Pass | CheckStatus::Warn => {
             last.iter().any(|failure| failure.check.is_of(check.id, check.subject.as_ref()))
         }
-        status => status == Status::Fail && !check.accepted,
+        status => status == CheckStatus::Fail && !check.accepted,
     };
     let new: Vec<_> =
         report.checks.iter().filter(is_new).map(|check| Since::of(check, report)).collect();
     if whole {
-        since.retain(|known| known.check.status == Status::Fail);
+        since.retain(|known| known.check.status == CheckStatus::Fail);
         since.extend(last);
     }
     let now = |known: &CheckLine| {
         report.checks.iter().find(|check| known.is_of(check.id, check.subject.as_ref()))
     };
     since.retain(|known| match now(&known.check) {
-        Some(check) => check.status == Status::Unknown,
+        Some(check) => check.status == CheckStatus::Unknown,
         // of a few repositories, others may not have been looked at
         None if !whole && ["push", "ssh"].contains(&area(&known.check.id)) => true,
         None => !report.requested.iter().any(|id| *id == known.check.id),
@@ -129,7 +129,7 @@ impl Verdict {
     fn failures(self) -> impl Iterator<Item = Since> {
         let (finished_at, only_required) = (self.finished_at, self.required.is_some());
         let failed =
-            self.checks.into_iter().filter(|check| check.status == Status::Fail && !check.accepted);
+            self.checks.into_iter().filter(|check| check.status == CheckStatus::Fail && !check.accepted);
         failed.map(move |check| Since { finished_at, only_required, check })
     }
 }
@@ -178,9 +178,9 @@ mod tests {
     use super::super::report::tests::report;
     use super::*;
     use crate::catalogue::{Code, Fix};
-    use Status::{Fail, Pass, Skip, Unknown, Warn};
+    use CheckStatus::{Fail, Pass, Skip, Unknown, Warn};
 
-    type Line = (&'static str, Option<&'static str>, Status);
+    type Line = (&'static str, Option<&'static str>, CheckStatus);
 
     const LOGIN: &str = "codex.login";
     const REQUEST: &str = "codex.request";
@@ -281,7 +281,7 @@ mod tests {
         Row { what: "Actions are not kept", run: &[("actions.runs", None, Fail)], ..PART },
     ];
 
-    fn judgement(status: Status) -> Judgement {
+    fn judgement(status: CheckStatus) -> Judgement {
         let fix = || Fix::report("fix");
         match status {
             Pass => Judgement::pass("pass"),

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::trust::{self, Without};
-use super::{Context, Item, Status, span};
+use super::{Context, Item, ItemStatus, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
@@ -218,7 +218,7 @@ fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Re
         Finding::new(Code::ClaudeTokenExpired, say, hint),
         resources,
     );
-    Item { status: Status::Fail, ..item }
+    Item { status: ItemStatus::Fail, ..item }
 }
 
 /// The file as it is, kept private.

@@ -31,7 +31,7 @@ use crate::state::via::Via;
 /// The status of one item of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum ItemStatus {
     Ready,
     Warn,
     Fail,
@@ -53,7 +53,7 @@ pub enum Cause {
 #[derive(Debug)]
 pub struct Item {
     pub subject: Subject,
-    pub status: Status,
+    pub status: ItemStatus,
     pub summary: String,
     pub finding: Option<Finding>,
     pub cause: Cause,
@@ -62,12 +62,12 @@ pub struct Item {
 
 impl Item {
     pub fn ready(subject: Subject, summary: impl Into<String>, resources: Vec<Resource>) -> Self {
-        let (status, cause) = (Status::Ready, Cause::Met);
+        let (status, cause) = (ItemStatus::Ready, Cause::Met);
         Self { subject, status, summary: summary.into(), finding: None, cause, resources }
     }
 
     pub fn fail(subject: Subject, finding: Finding) -> Self {
-        Self { status: Status::Fail, ..Self::warn(subject, finding, Vec::new()) }
+        Self { status: ItemStatus::Fail, ..Self::warn(subject, finding, Vec::new()) }
     }
 
     /// A login of the last apply that is gone: nothing is ready without it.
@@ -77,14 +77,14 @@ impl Item {
 
     /// It could not be put in place after all.
     pub fn fail_with(&mut self, finding: Finding) {
-        self.status = Status::Fail;
+        self.status = ItemStatus::Fail;
         self.summary.clone_from(&finding.summary);
         self.finding = Some(finding);
     }
 
     /// What the receipt keeps of it where it failed.
     pub fn refused(&self) -> Option<Refused> {
-        let finding = self.finding.as_ref().filter(|_| self.status == Status::Fail)?;
+        let finding = self.finding.as_ref().filter(|_| self.status == ItemStatus::Fail)?;
         let via = match &self.cause {
             Cause::Value(via) => Some(via.clone()),
             Cause::Met | Cause::LostLogin => None,
@@ -94,7 +94,7 @@ impl Item {
 
     pub fn warn(subject: Subject, finding: Finding, resources: Vec<Resource>) -> Self {
         let summary = finding.summary.clone();
-        let (status, cause) = (Status::Warn, Cause::Met);
+        let (status, cause) = (ItemStatus::Warn, Cause::Met);
         Self { subject, status, summary, finding: Some(finding), cause, resources }
     }
 }

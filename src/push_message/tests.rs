@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalogue::FixKind;
-use crate::doctor::outcome::Status;
+use crate::doctor::outcome::CheckStatus;
 
 const TAIL: &str = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n";
 const BANNER: &str = "\nCoder authenticates with git using the public key below. All clones with SSH are authenticated automatically 🪄.\n\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== coder\n\nAdd to GitHub and GitLab:\n\nhttps://github.com/settings/ssh/new\nhttps://gitlab.com/-/profile/keys\n\n";
@@ -625,7 +625,7 @@ fn a_push_that_went_through_is_a_success() {
         let diagnosis = classify(text, &Hints::default());
         assert_eq!(diagnosis.cause, Cause::None, "{text}");
         let outcome = diagnosis.outcome("push.message");
-        assert_eq!((outcome.status, outcome.code), (Status::Pass, None));
+        assert_eq!((outcome.status, outcome.code), (CheckStatus::Pass, None));
     }
     // one branch went through, the other not
     let mixed = "To github.com:o/r.git\n   2333c52..e77fae3  a -> a\n ! [rejected]        b -> b (fetch first)\nerror: failed to push some refs to 'github.com:o/r.git'\n";
@@ -646,7 +646,7 @@ fn an_unknown_text_is_unknown_and_names_what_would_help() {
         (ssh(""), "git --version"),
     ] {
         let outcome = classify(&text, &Hints::default()).outcome("push.message");
-        assert_eq!((outcome.status, outcome.code), (Status::Unknown, Some(Code::PushUnrecognized)), "{text}");
+        assert_eq!((outcome.status, outcome.code), (CheckStatus::Unknown, Some(Code::PushUnrecognized)), "{text}");
         assert!(outcome.reason.as_ref().is_some_and(|reason| reason.contains(part)), "{text}: {outcome:?}");
         assert!(outcome.stop_and_report && outcome.fix.is_some());
     }

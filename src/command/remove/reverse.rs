@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::catalogue::Code;
 use crate::client::{Client, ClientPaths};
 use crate::home::Home;
-use crate::provision::{Cause, Item, Status};
+use crate::provision::{Cause, Item, ItemStatus};
 use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
@@ -141,7 +141,7 @@ fn clients(home: &Home) -> impl Iterator<Item = &ClientPaths> {
 pub fn kept(subject: Subject, why: &str) -> Item {
     Item {
         subject,
-        status: Status::Fail,
+        status: ItemStatus::Fail,
         summary: format!("kept: {why}"),
         finding: None,
         cause: Cause::Met,

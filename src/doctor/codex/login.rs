@@ -6,7 +6,7 @@ use crate::catalogue::Fix;
 use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
-use crate::provision::{Status, codex::described, span};
+use crate::provision::{ItemStatus, codex::described, span};
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
@@ -136,7 +136,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
     }
     let planned = context
         .planned(&Subject::Login(Client::Codex))
-        .filter(|planned| planned.item.status == Status::Warn);
+        .filter(|planned| planned.item.status == ItemStatus::Warn);
     if let Some(finding) = planned.and_then(|planned| planned.item.finding.as_ref()) {
         return Judgement::warn(finding.code, &finding.summary, finding.fix.clone());
     }

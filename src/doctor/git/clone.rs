@@ -483,7 +483,7 @@ mod tests {
     use std::process::ExitStatus;
 
     use super::*;
-    use crate::doctor::outcome::Status;
+    use crate::doctor::outcome::CheckStatus;
     use crate::process::Output;
 
     fn output(status: i32, stdout: &str, stderr: &str) -> Output {
@@ -519,14 +519,14 @@ mod tests {
         let unwritable = |is_partial| {
             Some(Unwritable { path: "/app/.git".into(), is_read_only: false, is_partial })
         };
-        let fail = |code| (Status::Fail, Some(code));
+        let fail = |code| (CheckStatus::Fail, Some(code));
         let seen = |change: &dyn Fn(&mut Observed)| {
             let mut observed = healthy();
             change(&mut observed);
             let judgement = judge(&observed);
             (judgement.status, judgement.code)
         };
-        assert_eq!(seen(&|_| ()), (Status::Pass, None));
+        assert_eq!(seen(&|_| ()), (CheckStatus::Pass, None));
         assert_eq!(seen(&|seen| seen.is_bare = true), fail(Code::GitCloneBroken));
         assert_eq!(seen(&|seen| seen.other_top = Some("/x".into())), fail(Code::GitCloneBroken));
         assert_eq!(seen(&|seen| seen.index_is_cut = true), fail(Code::GitCloneBroken));
@@ -537,21 +537,21 @@ mod tests {
             fail(Code::GitCloneUnwritable)
         );
         let partial = seen(&|seen| seen.unwritable = unwritable(true));
-        assert_eq!(partial, (Status::Warn, Some(Code::GitCloneUnwritable)));
+        assert_eq!(partial, (CheckStatus::Warn, Some(Code::GitCloneUnwritable)));
         assert_eq!(seen(&|seen| seen.locks = vec![lock(90, false)]), fail(Code::GitLockLeft));
         for (seconds, live) in [(5, false), (90, true)] {
             let found = seen(&|seen| seen.locks = vec![lock(seconds, live)]);
-            assert_eq!(found, (Status::Unknown, None), "{seconds} {live}");
+            assert_eq!(found, (CheckStatus::Unknown, None), "{seconds} {live}");
         }
-        let unfinished = (Status::Warn, Some(Code::GitCloneUnfinished));
+        let unfinished = (CheckStatus::Warn, Some(Code::GitCloneUnfinished));
         assert_eq!(seen(&|seen| seen.unfinished = Some("a merge")), unfinished);
         for (status, stdout, stderr, expected) in [
             (0, ":000000 100644 0000 1111 U\tf", "", unfinished),
-            (0, ":100644 100644 0000 1111 M\tf", "", (Status::Pass, None)),
+            (0, ":100644 100644 0000 1111 M\tf", "", (CheckStatus::Pass, None)),
             (128, "", "fatal: bad object HEAD", fail(Code::GitCloneBroken)),
             (128, "", "fatal: index file corrupt", fail(Code::GitCloneBroken)),
-            (128, "", "fatal: could not fetch 1 from promisor remote", (Status::Unknown, None)),
-            (128, "", "fatal: bad revision 'HEAD'", (Status::Pass, None)),
+            (128, "", "fatal: could not fetch 1 from promisor remote", (CheckStatus::Unknown, None)),
+            (128, "", "fatal: bad revision 'HEAD'", (CheckStatus::Pass, None)),
             (
                 128,
                 "",

@@ -6,7 +6,7 @@ use super::{Answer, blocked, cause, environment, facts, git, in_clone, own_subje
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
-use crate::doctor::outcome::{Evidence, Judgement, Status};
+use crate::doctor::outcome::{Evidence, Judgement, CheckStatus};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::process::Failure;
 
@@ -87,7 +87,7 @@ fn effective_config<'c>(context: &'c Context) -> &'c EffectiveConfig {
 /// Outside of a clone no commit is made now: the start script of a workspace goes on.
 fn outside(judgement: Judgement) -> Judgement {
     match judgement.status {
-        Status::Fail => Judgement { status: Status::Warn, stop_and_report: false, ..judgement },
+        CheckStatus::Fail => Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement },
         _ => judgement,
     }
 }
@@ -246,30 +246,30 @@ mod tests {
             (
                 "fatal: invalid date format: x",
                 "DATE",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::GitEnvironmentBroken),
             ),
             (
                 "Author identity unknown\n\n*** Please tell me who you are.\n\nfatal: no email was given",
                 "",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::GitIdentityMissing),
             ),
             (
                 "fatal: empty ident name (for <a@b>) not allowed",
                 "",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::GitIdentityMissing),
             ),
             (
                 "fatal: name consists only of disallowed characters:  ",
                 "NAME",
-                Status::Fail,
+                CheckStatus::Fail,
                 Some(Code::GitIdentityMissing),
             ),
-            ("fatal: not a git repository: /gone", "", Status::Skip, None),
-            ("fatal: detected dubious ownership in repository", "", Status::Skip, None),
-            ("fatal: something new", "", Status::Unknown, None),
+            ("fatal: not a git repository: /gone", "", CheckStatus::Skip, None),
+            ("fatal: detected dubious ownership in repository", "", CheckStatus::Skip, None),
+            ("fatal: something new", "", CheckStatus::Unknown, None),
         ] {
             assert_eq!(judged(stderr, set), (status, code), "{stderr}");
         }

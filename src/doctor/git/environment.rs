@@ -92,7 +92,7 @@ fn unset(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::outcome::Status;
+    use crate::doctor::outcome::CheckStatus;
 
     struct Folders(&'static [&'static str]);
 
@@ -111,7 +111,7 @@ mod tests {
         let git = PathBuf::from("/app/.git");
         let layout = Layout { top: "/app".into(), git: git.clone(), common: git, defect: None };
         let disk = Folders(&["/app", "/app/.git", "/other/.git", "/app/.git/objects", "/tmp"]);
-        let (fail, warn) = (Some(Status::Fail), Some(Status::Warn));
+        let (fail, warn) = (Some(CheckStatus::Fail), Some(CheckStatus::Warn));
         for (name, value, in_clone, expected) in [
             ("GIT_DIR", "/app/.git", true, None),
             ("GIT_DIR", "/other/.git", true, warn),

@@ -314,7 +314,7 @@ fn judge_hook(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::outcome::Status;
+    use crate::doctor::outcome::CheckStatus;
 
     #[test]
     fn a_hook_is_judged_by_its_text() {
@@ -373,7 +373,7 @@ mod tests {
             };
             judge_filter(&filter).map(|judgement| (judgement.status, judgement.code))
         };
-        let (fail, warn) = (Status::Fail, Status::Warn);
+        let (fail, warn) = (CheckStatus::Fail, CheckStatus::Warn);
         for (name, program, is_installed, is_required, is_used, expected) in [
             ("lfs", Some("git-lfs"), false, true, true, Some((fail, Some(Code::GitLfsMissing)))),
             ("lfs", Some("git-lfs"), true, true, true, None),

@@ -15,7 +15,7 @@ use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::git;
-use crate::doctor::outcome::{Evidence, Judgement, Status};
+use crate::doctor::outcome::{Evidence, Judgement, CheckStatus};
 use crate::doctor::ssh;
 use crate::git::url::Repository;
 use crate::git_cli::scratch::{Hash, Scratch};
@@ -114,7 +114,7 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
     };
     let outcome = outcome.with([Evidence::new("branch", branch.clone())]);
     match outcome.status {
-        Status::Warn => {
+        CheckStatus::Warn => {
             let say = format!("have somebody who may delete branches delete `{branch}`");
             let outcome = outcome.fixed(Fix::report(say));
             Judgement { actor: Some(Actor::RepoAdmin), agent_may_fix: false, ..outcome }

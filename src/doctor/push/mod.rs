@@ -12,7 +12,7 @@ use std::thread;
 
 use super::clones::{InView, held, hold};
 use super::git;
-use super::outcome::{Evidence, Judgement, Status};
+use super::outcome::{Evidence, Judgement, CheckStatus};
 use super::pool;
 use super::ssh;
 use super::ssh::command::{ChosenBy, SshChoice, SshCommand, WithoutValue};
@@ -256,7 +256,7 @@ fn judge(
 /// named another one, or the server refused a key or a right that it accepts with another command.
 fn may_be_the_command(outcome: &Judgement) -> bool {
     match outcome.code {
-        None => outcome.status == Status::Unknown,
+        None => outcome.status == CheckStatus::Unknown,
         Some(code) => matches!(
             code,
             Code::PushUnrecognized

@@ -210,13 +210,13 @@ fn shown(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::outcome::Status;
+    use crate::doctor::outcome::CheckStatus;
 
     #[test]
     fn the_target_of_a_plain_push_is_judged() {
-        let none = (Status::Warn, Some(Code::PushTargetNone));
-        let other = (Status::Warn, Some(Code::PushTargetOther));
-        let pass = (Status::Pass, None);
+        let none = (CheckStatus::Warn, Some(Code::PushTargetNone));
+        let other = (CheckStatus::Warn, Some(Code::PushTargetOther));
+        let pass = (CheckStatus::Pass, None);
         let same = &["branch.feat.remote\norigin", "branch.feat.merge\nrefs/heads/feat"][..];
         let main = &["branch.feat.remote\norigin", "branch.feat.merge\nrefs/heads/main"][..];
         for (what, remote, remote_ref, entries, extra, expected) in [
@@ -235,7 +235,7 @@ mod tests {
                 "",
                 same,
                 "branch.feat.pushremote\ntypo",
-                (Status::Fail, Some(Code::PushTargetNone)),
+                (CheckStatus::Fail, Some(Code::PushTargetNone)),
             ),
             ("a URL", "git@h:o/app", "", same, "branch.feat.pushremote\ngit@h:o/app", pass),
             ("this clone", ".", "", &["branch.feat.remote\n."][..], "", other),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assembly;
 use super::context::Depth;
-use super::outcome::{Outcome, Status};
+use super::outcome::{Outcome, CheckStatus};
 use super::requirement;
 use crate::document::Header;
 use crate::error::Exit;
@@ -52,7 +52,7 @@ impl Examined {
     pub fn of(outcomes: &[Outcome], requested: &[&str]) -> Vec<Self> {
         let looked = outcomes
             .iter()
-            .filter(|outcome| outcome.status != Status::Skip && requested.contains(&outcome.id));
+            .filter(|outcome| outcome.status != CheckStatus::Skip && requested.contains(&outcome.id));
         looked.map(|outcome| Self { id: outcome.id, subject: outcome.subject.clone() }).collect()
     }
 }
@@ -82,18 +82,18 @@ impl Overall {
     pub fn of_required(outcomes: &[Outcome], not_tested: &[String]) -> Self {
         let counted = outcomes.iter().filter(|outcome| outcome.required && !outcome.accepted);
         let statuses = counted.map(|outcome| match outcome.status {
-            Status::Fail if outcome.transient => Status::Unknown,
+            CheckStatus::Fail if outcome.transient => CheckStatus::Unknown,
             status => status,
         });
-        Self::worst(statuses.chain(not_tested.iter().map(|_| Status::Unknown)))
+        Self::worst(statuses.chain(not_tested.iter().map(|_| CheckStatus::Unknown)))
     }
 
-    fn worst(statuses: impl Iterator<Item = Status>) -> Self {
+    fn worst(statuses: impl Iterator<Item = CheckStatus>) -> Self {
         match statuses.max() {
-            Some(Status::Fail) => Self::Fail,
-            Some(Status::Unknown) => Self::Unknown,
-            Some(Status::Warn) => Self::Warn,
-            Some(Status::Pass | Status::Skip) | None => Self::Pass,
+            Some(CheckStatus::Fail) => Self::Fail,
+            Some(CheckStatus::Unknown) => Self::Unknown,
+            Some(CheckStatus::Warn) => Self::Warn,
+            Some(CheckStatus::Pass | CheckStatus::Skip) | None => Self::Pass,
         }
     }
 }
@@ -136,7 +136,7 @@ impl Report {
     /// What keeps the verdict from being a pass.
     pub fn in_the_way(&self) -> impl Iterator<Item = &Outcome> {
         self.checks.iter().filter(|outcome| {
-            matches!(outcome.status, Status::Fail | Status::Unknown)
+            matches!(outcome.status, CheckStatus::Fail | CheckStatus::Unknown)
                 && !outcome.accepted
                 && (outcome.required || self.required.is_none())
         })
@@ -151,7 +151,7 @@ impl Report {
 
 /// Whether nothing was looked at.
 fn saw_nothing(outcomes: &[Outcome]) -> bool {
-    outcomes.iter().all(|outcome| outcome.status == Status::Skip)
+    outcomes.iter().all(|outcome| outcome.status == CheckStatus::Skip)
 }
 
 #[cfg(test)]

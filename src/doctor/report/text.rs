@@ -7,7 +7,7 @@ use super::{Overall, Report, saw_nothing};
 use crate::catalogue::FixKind;
 use crate::doctor::check::area;
 use crate::doctor::context::Depth;
-use crate::doctor::outcome::{Evidence, Outcome, Status};
+use crate::doctor::outcome::{Evidence, Outcome, CheckStatus};
 use crate::error::{add_line, plain, word};
 
 impl Report {
@@ -18,10 +18,10 @@ impl Report {
         let mut text = String::new();
         if !verbose {
             let named = |outcome: &Outcome| if asked { outcome.id } else { area(outcome.id) };
-            let judged = self.checks.iter().filter(|outcome| outcome.status != Status::Skip);
+            let judged = self.checks.iter().filter(|outcome| outcome.status != CheckStatus::Skip);
             let mut names: Vec<(&str, usize, usize)> = Vec::new();
             for outcome in judged {
-                let passed = usize::from(outcome.status == Status::Pass);
+                let passed = usize::from(outcome.status == CheckStatus::Pass);
                 match names.iter_mut().find(|(name, ..)| *name == named(outcome)) {
                     Some((_, good, all)) => (*good, *all) = (*good + passed, *all + 1),
                     None => names.push((named(outcome), passed, 1)),
@@ -30,12 +30,12 @@ impl Report {
             list(&mut text, names.into_iter().filter(|(_, good, _)| *good > 0));
         }
         let is_quiet = |outcome: &Outcome| match outcome.status {
-            Status::Pass => !verbose,
-            Status::Skip => !verbose && !asked,
-            Status::Warn | Status::Unknown | Status::Fail => false,
+            CheckStatus::Pass => !verbose,
+            CheckStatus::Skip => !verbose && !asked,
+            CheckStatus::Warn | CheckStatus::Unknown | CheckStatus::Fail => false,
         };
         let weight =
-            |outcome: &&Outcome| if outcome.accepted { Status::Warn } else { outcome.status };
+            |outcome: &&Outcome| if outcome.accepted { CheckStatus::Warn } else { outcome.status };
         let mut outcomes: Vec<&Outcome> =
             self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
         outcomes.sort_by_key(weight);
@@ -61,7 +61,7 @@ impl Report {
     pub fn short(&self) -> String {
         let verdict = self.verdict();
         let is_named = |outcome: &&Outcome| match verdict {
-            Overall::Fail => outcome.status == Status::Fail,
+            Overall::Fail => outcome.status == CheckStatus::Fail,
             Overall::Unknown => true,
             Overall::Warn | Overall::Pass => false,
         };
@@ -75,7 +75,7 @@ impl Report {
             let not_tested = |name| format!("{name} (not tested in this run)");
             parts.extend(self.not_tested.iter().map(not_tested));
             let is_optional = |outcome: &&Outcome| {
-                outcome.status == Status::Fail && !outcome.accepted && !outcome.required
+                outcome.status == CheckStatus::Fail && !outcome.accepted && !outcome.required
             };
             let mut optional: Vec<_> = self.checks.iter().filter(is_optional).map(name).collect();
             optional.dedup();
@@ -98,7 +98,7 @@ impl Report {
 
     /// Each code once.
     fn warning_codes(&self) -> Vec<&'static str> {
-        let warnings = self.checks.iter().filter(|outcome| outcome.status == Status::Warn);
+        let warnings = self.checks.iter().filter(|outcome| outcome.status == CheckStatus::Warn);
         let mut codes = Vec::new();
         for code in warnings.filter(|outcome| !outcome.accepted).filter_map(|it| it.code) {
             if !codes.contains(&code.name()) {
@@ -127,7 +127,7 @@ impl Report {
     }
 
     fn saw_nothing_required(&self) -> bool {
-        let looked = |outcome: &Outcome| outcome.required && outcome.status != Status::Skip;
+        let looked = |outcome: &Outcome| outcome.required && outcome.status != CheckStatus::Skip;
         self.required.is_some() && !self.checks.iter().any(looked)
     }
 
@@ -135,11 +135,11 @@ impl Report {
         let count = |status| self.checks.iter().filter(|outcome| outcome.status == status).count();
         let mut parts = Vec::new();
         for (status, name) in [
-            (Status::Fail, "failed"),
-            (Status::Unknown, "unknown"),
-            (Status::Warn, "warnings"),
-            (Status::Pass, "ok"),
-            (Status::Skip, "skipped"),
+            (CheckStatus::Fail, "failed"),
+            (CheckStatus::Unknown, "unknown"),
+            (CheckStatus::Warn, "warnings"),
+            (CheckStatus::Pass, "ok"),
+            (CheckStatus::Skip, "skipped"),
         ] {
             match count(status) {
                 0 => {}
@@ -205,16 +205,16 @@ fn in_short(outcome: &Outcome) -> String {
 /// One outcome; `verbose` also shows the evidence of what passed.
 pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
     let mark = match outcome.status {
-        Status::Pass => "ok",
-        Status::Skip => "skip",
-        Status::Warn => "warn",
-        Status::Unknown => "unknown",
-        Status::Fail => "FAIL",
+        CheckStatus::Pass => "ok",
+        CheckStatus::Skip => "skip",
+        CheckStatus::Warn => "warn",
+        CheckStatus::Unknown => "unknown",
+        CheckStatus::Fail => "FAIL",
     };
     let accepted = if outcome.accepted { " (accepted)" } else { "" };
     add_line(text, format_args!("{mark:<7} {}{accepted}", name(outcome)));
     add_line(text, format_args!("        {}", outcome.summary));
-    let quiet = matches!(outcome.status, Status::Pass | Status::Skip);
+    let quiet = matches!(outcome.status, CheckStatus::Pass | CheckStatus::Skip);
     if !quiet || verbose {
         for Evidence { label, value, expected } in &outcome.evidence {
             let expected = expected

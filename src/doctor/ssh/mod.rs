@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use rustix::process::geteuid;
 
-use super::outcome::{Evidence, Judgement, Status};
+use super::outcome::{Evidence, Judgement, CheckStatus};
 use super::pool;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
@@ -103,7 +103,7 @@ pub fn misrouted(context: &Context, repository: &Repository) -> Option<Judgement
     if configuration.code.is_some() {
         return Some(configuration);
     }
-    Some(route_of(context, repository)).filter(|route| route.status == Status::Fail)
+    Some(route_of(context, repository)).filter(|route| route.status == CheckStatus::Fail)
 }
 
 fn configuration(context: &Context, printed: &Printed) -> Judgement {

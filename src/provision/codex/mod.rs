@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::{Context, Item, Status, own, span};
+use super::{Context, Item, ItemStatus, own, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
@@ -234,17 +234,17 @@ fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>
     let (status, finding) = match auth.state(now) {
         Liveness::Dead => {
             let say = format!("{say}, and nothing can renew it");
-            (Status::Fail, Finding::new(Code::CodexAuthExpired, say, HINT))
+            (ItemStatus::Fail, Finding::new(Code::CodexAuthExpired, say, HINT))
         }
         Liveness::Incomplete(what) => {
             let say = format!("{say}, but Codex will send no credential: {what}");
-            (Status::Fail, Finding::new(Code::CodexAuthIncomplete, say, HINT))
+            (ItemStatus::Fail, Finding::new(Code::CodexAuthIncomplete, say, HINT))
         }
         _ if !auth.has_refresh_token()
             && auth.access_expires().is_some_and(|end| end.duration_since(now) < soon) =>
         {
             let say = format!("{say}, and nothing renews it");
-            (Status::Warn, Finding::new(Code::CodexLeaseExpiring, say, HINT))
+            (ItemStatus::Warn, Finding::new(Code::CodexLeaseExpiring, say, HINT))
         }
         _ => return Item::ready(Subject::Login(Client::Codex), say, resources),
     };

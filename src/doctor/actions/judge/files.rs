@@ -8,7 +8,7 @@ use crate::catalogue::{Actor, Code, Finding, Fix};
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::actions::local::Local;
 use crate::doctor::actions::workflow::{Problem, Workflow};
-use crate::doctor::outcome::{Evidence, Judgement, Status};
+use crate::doctor::outcome::{Evidence, Judgement, CheckStatus};
 
 /// Each is compared with every pattern and every hosted label.
 const MOST_LABELS: usize = 500;
@@ -125,7 +125,7 @@ fn judged(path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Judgement {
     match fault {
         // the file is the agent's to edit, whoever owns the runners
         Fault::Misspelt(..) => Judgement {
-            status: Status::Warn,
+            status: CheckStatus::Warn,
             actor: Some(Actor::Agent),
             agent_may_fix: true,
             stop_and_report: false,
