@@ -81,7 +81,10 @@ impl Plan {
 
     /// The items that could not be put in place.
     pub fn failures(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().map(|planned| &planned.item).filter(|item| item.status == ItemStatus::Fail)
+        self.items
+            .iter()
+            .map(|planned| &planned.item)
+            .filter(|item| item.status == ItemStatus::Fail)
     }
 
     /// Makes the changes. The receipt, which was as `before`, lists them with what undoes them

@@ -191,7 +191,9 @@ impl ApplyReport {
         let mut lines: Vec<Cow<ApplyItem>> = Vec::new();
         for line in &self.items {
             let host = lines.iter_mut().find(|other| belongs(&line.subject, &other.subject));
-            match host.filter(|host| host.status == ItemStatus::Ready && line.status == ItemStatus::Ready) {
+            match host
+                .filter(|host| host.status == ItemStatus::Ready && line.status == ItemStatus::Ready)
+            {
                 Some(host) => {
                     let summary = format!("{}; {}", host.summary, line.summary);
                     host.to_mut().summary = summary;

@@ -248,7 +248,8 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    let status = StatusReport::new(receipt, &lost, env.is_set(variables::UNCLAIMED), &accepted, kept);
+    let status =
+        StatusReport::new(receipt, &lost, env.is_set(variables::UNCLAIMED), &accepted, kept);
     if arguments.json {
         print(&json(&status));
     } else {

@@ -6,7 +6,7 @@ use std::mem;
 
 use super::check::{CHECKS, area};
 use super::home::PROVISIONED;
-use super::outcome::{Evidence, Judgement, Outcome, CheckStatus};
+use super::outcome::{CheckStatus, Evidence, Judgement, Outcome};
 use crate::catalogue::Code;
 use crate::git::url::Repository;
 use crate::state::subject::Subject;
@@ -59,7 +59,8 @@ fn without_restated(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for refused in restated {
         let item = Subject::from(refused.subject.as_deref().unwrap_or_default());
         let same = others.iter_mut().find(|other| {
-            (other.status, other.code) == (CheckStatus::Fail, refused.code) && is_about(other, &item)
+            (other.status, other.code) == (CheckStatus::Fail, refused.code)
+                && is_about(other, &item)
         });
         match same {
             Some(same) => same.required |= refused.required,

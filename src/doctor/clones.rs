@@ -10,7 +10,7 @@ use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Search};
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
 use crate::git_cli::{Place, remotes};
-use crate::process::{Failure, Output};
+use crate::process::Completed;
 use crate::resource::file::{self, Kind};
 use crate::resource::remote;
 use crate::state::receipt::Desired;
@@ -36,10 +36,8 @@ pub struct InView {
     pub urls: Vec<StoredUrl>,
     end: Instant,
     config: OnceLock<EffectiveConfig>,
-    listed: OnceLock<Said>,
+    listed: OnceLock<Completed>,
 }
-
-type Said = Result<Output, Failure>;
 
 /// git reads a few files for it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -203,7 +201,7 @@ impl InView {
     }
 
     /// What `git remote --verbose` prints in it.
-    pub fn listed(&self) -> &Said {
+    pub fn listed(&self) -> &Completed {
         self.listed.get_or_init(|| remotes::list(self.place(), self.deadline()))
     }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::context::Context;
-use super::outcome::{Evidence, Judgement, CheckStatus};
+use super::outcome::{CheckStatus, Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;

@@ -2,7 +2,7 @@
 //! nothing else is red.
 
 use super::check::area;
-use super::outcome::{Outcome, CheckStatus};
+use super::outcome::{CheckStatus, Outcome};
 use crate::client::Client;
 use crate::git::url::Repository;
 use crate::settings::Requirement;

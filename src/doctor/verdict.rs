@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::check::area;
-use super::outcome::{Outcome, CheckStatus};
+use super::outcome::{CheckStatus, Outcome};
 use super::report::{Overall, Report};
 use crate::error::{Error, Result};
 use crate::resource::file::{self, Kind};
@@ -128,8 +128,10 @@ impl CheckLine {
 impl Verdict {
     fn failures(self) -> impl Iterator<Item = Since> {
         let (finished_at, only_required) = (self.finished_at, self.required.is_some());
-        let failed =
-            self.checks.into_iter().filter(|check| check.status == CheckStatus::Fail && !check.accepted);
+        let failed = self
+            .checks
+            .into_iter()
+            .filter(|check| check.status == CheckStatus::Fail && !check.accepted);
         failed.map(move |check| Since { finished_at, only_required, check })
     }
 }

@@ -91,6 +91,9 @@ pub fn own_path() -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
+/// What came of a child.
+pub type Completed = Result<Output, Failure>;
+
 /// Runs `command` to its end, or kills it and its children at the deadline.
 pub fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
     run_with_input(command, b"", deadline)

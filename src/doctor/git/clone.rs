@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::layout::{Defect, Layout};
 use super::locks::{self, Lock};
-use super::{Answer, Facts, blocked, environment, facts, own_subject, unreadable};
+use super::{Completed, Facts, blocked, environment, facts, own_subject, unreadable};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
@@ -39,7 +39,7 @@ struct Observed {
     /// The branch's own file contains no commit.
     broken_ref: Option<PathBuf>,
     /// What git answers about HEAD and the index; `None`: no commit yet.
-    head: Answer,
+    head: Completed,
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
@@ -96,7 +96,7 @@ fn current(context: &Context, facts: &Facts, layout: &Layout) -> Judgement {
     judgement
 }
 
-fn is_other_owner(answer: &Answer) -> bool {
+fn is_other_owner(answer: &Completed) -> bool {
     answer.as_ref().is_ok_and(|output| output.stderr.contains("dubious ownership"))
 }
 
@@ -149,7 +149,7 @@ fn observe(context: &Context, layout: &Layout) -> Observed {
 
 /// Reads HEAD's trees and the index, and fetches nothing; where objects may be missing, all objects
 /// of HEAD.
-fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Answer {
+fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Completed {
     let ask = |arguments: &[&str]| {
         let mut git = git_cli::command(Place::AsAgent(folder));
         git.args(["-c", "protocol.allow=never"]).env("GIT_NO_LAZY_FETCH", "1").args(arguments);
@@ -394,7 +394,7 @@ const EXTENSIONS: &[(&str, &str)] = &[
 ];
 
 /// The repository has a form that this git does not know. Pure.
-fn too_old(head: &Answer) -> Option<Judgement> {
+fn too_old(head: &Completed) -> Option<Judgement> {
     let stderr = &head.as_ref().ok().filter(|output| !output.status.success())?.stderr;
     let unknown = stderr.contains("unknown repository extension");
     if !unknown && !stderr.contains("Expected git repo version") {
@@ -550,7 +550,12 @@ mod tests {
             (0, ":100644 100644 0000 1111 M\tf", "", (CheckStatus::Pass, None)),
             (128, "", "fatal: bad object HEAD", fail(Code::GitCloneBroken)),
             (128, "", "fatal: index file corrupt", fail(Code::GitCloneBroken)),
-            (128, "", "fatal: could not fetch 1 from promisor remote", (CheckStatus::Unknown, None)),
+            (
+                128,
+                "",
+                "fatal: could not fetch 1 from promisor remote",
+                (CheckStatus::Unknown, None),
+            ),
             (128, "", "fatal: bad revision 'HEAD'", (CheckStatus::Pass, None)),
             (
                 128,

@@ -2,11 +2,13 @@
 //! elsewhere, and what the configuration demands of line endings.
 
 use super::layout::Layout;
-use super::{Answer, blocked, cause, environment, facts, git, in_clone, own_subject, unreadable};
+use super::{
+    Completed, blocked, cause, environment, facts, git, in_clone, own_subject, unreadable,
+};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
-use crate::doctor::outcome::{Evidence, Judgement, CheckStatus};
+use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::process::Failure;
 
@@ -87,7 +89,9 @@ fn effective_config<'c>(context: &'c Context) -> &'c EffectiveConfig {
 /// Outside of a clone no commit is made now: the start script of a workspace goes on.
 fn outside(judgement: Judgement) -> Judgement {
     match judgement.status {
-        CheckStatus::Fail => Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement },
+        CheckStatus::Fail => {
+            Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement }
+        }
         _ => judgement,
     }
 }
@@ -95,7 +99,7 @@ fn outside(judgement: Judgement) -> Judgement {
 /// What git's answer to `git var` shows. Pure.
 fn judge_identity(
     who: Who,
-    answer: &Answer,
+    answer: &Completed,
     config: &EffectiveConfig,
     is_set: impl Fn(&str) -> bool,
 ) -> Option<Judgement> {

@@ -20,7 +20,7 @@ use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::git_cli::config_error::{ConfigError, Scope};
 use crate::git_cli::{self, Place};
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Completed, Failure};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
@@ -31,9 +31,6 @@ pub use remotes::TAKE_OUT;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What came of a git command.
-pub type Answer = Result<Output, Failure>;
-
 /// Reports a configuration that git does not accept. The other checks in which git reads it are
 /// blocked by that.
 const CONFIG: &str = "git.config";
@@ -41,8 +38,8 @@ const CONFIG: &str = "git.config";
 /// What git answers in the current folder.
 #[derive(Debug)]
 pub struct Facts {
-    author: Answer,
-    committer: Answer,
+    author: Completed,
+    committer: Completed,
     config_error: Option<(ConfigError, Whose)>,
     /// The clone around the current folder.
     layout: Option<Layout>,
@@ -81,7 +78,7 @@ pub fn layout<'c>(context: &'c Context) -> Option<&'c Layout> {
 }
 
 /// git in the current folder.
-pub fn ask(context: &Context, arguments: &[&str]) -> Answer {
+pub fn ask(context: &Context, arguments: &[&str]) -> Completed {
     git(context, context.folder.as_deref(), arguments)
 }
 
@@ -101,7 +98,7 @@ pub fn own_subject(context: &Context) -> Option<String> {
 }
 
 /// What git reports about its configuration.
-fn config_error(context: &Context, author: &Answer) -> Option<(ConfigError, Whose)> {
+fn config_error(context: &Context, author: &Completed) -> Option<(ConfigError, Whose)> {
     let output = match author {
         Ok(output) if output.status.success() => return None,
         Ok(output) => Some(output),
@@ -225,7 +222,7 @@ pub fn blocked(context: &Context) -> Option<Judgement> {
     }
 }
 
-fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Answer {
+fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Completed {
     let folder = folder.unwrap_or(&context.home.path);
     let mut git = git_cli::command(Place::AsAgent(folder));
     git.args(arguments);

@@ -15,7 +15,7 @@ use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::git;
-use crate::doctor::outcome::{Evidence, Judgement, CheckStatus};
+use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::doctor::ssh;
 use crate::git::url::Repository;
 use crate::git_cli::scratch::{Hash, Scratch};
@@ -50,10 +50,10 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         Ok(ssh) => ssh,
         Err(WithoutValue) => return without_value(),
     };
-    if let Some(SshChoice { wins, .. }) = &ssh
-        && wins.by == ChosenBy::Clone
+    if let Some(SshChoice { used, .. }) = &ssh
+        && used.by == ChosenBy::Clone
     {
-        return of_clone(wins);
+        return of_clone(used);
     }
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
@@ -67,7 +67,7 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         let mut git = scratch.git();
         // what git has in the clone, by a condition on its folder or remote, it has not here
         if let Some(SshChoice {
-            wins: SshCommand { by: ChosenBy::Configuration, text, .. }, ..
+            used: SshCommand { by: ChosenBy::Configuration, text, .. }, ..
         }) = &ssh
         {
             git.arg("-c").arg(format!("core.sshCommand={text}"));
@@ -105,10 +105,10 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         Err(failure) => super::ssh::unreachable(context, failure),
     };
     let outcome = match &ssh {
-        Some(SshChoice { wins, otherwise: Some(other) })
+        Some(SshChoice { used, alternative: Some(other) })
             if may_be_the_command(&outcome) && works(context, repository, other) =>
         {
-            wins.broken(Some(other)).with(outcome.evidence)
+            used.broken(Some(other)).with(outcome.evidence)
         }
         _ => outcome,
     };

@@ -12,7 +12,7 @@ use std::thread;
 
 use super::clones::{InView, held, hold};
 use super::git;
-use super::outcome::{Evidence, Judgement, CheckStatus};
+use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::pool;
 use super::ssh;
 use super::ssh::command::{ChosenBy, SshChoice, SshCommand, WithoutValue};
@@ -116,7 +116,7 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
         Ok(at) => at,
         Err(shown) => return reversed(&shown),
     };
-    let SshChoice { wins, otherwise } = match SshChoice::of(context, &clones) {
+    let SshChoice { used, alternative } = match SshChoice::of(context, &clones) {
         Ok(choice) => choice,
         Err(WithoutValue) => return without_value(),
     };
@@ -125,34 +125,35 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
     if let Some(setting) = program {
         return other_program(setting);
     }
-    if !wins.takes_ssh_options() {
-        return other_options(&wins);
+    if !used.takes_ssh_options() {
+        return other_options(&used);
     }
-    let is_plain = wins.by == ChosenBy::Plain;
-    let by = (!is_plain).then(|| Evidence::new("ssh configured by", wins.by.name()));
+    let is_plain = used.by == ChosenBy::Plain;
+    let by = (!is_plain).then(|| Evidence::new("ssh configured by", used.by.name()));
     let ask = |ssh: &SshCommand| {
         let ask = || ask(context, &at, access, ssh);
         context.connections.to(repository.host(), ask).unwrap_or_else(Answer::from)
     };
     let (answer, works) = thread::scope(|scope| {
-        let works = otherwise.as_ref().map(|other| pool::start(scope, move || ask(other).grants()));
+        let works =
+            alternative.as_ref().map(|other| pool::start(scope, move || ask(other).grants()));
         // a command of the repository's is not ours to run
-        let answer = (wins.by != ChosenBy::Clone).then(|| ask(&wins));
+        let answer = (used.by != ChosenBy::Clone).then(|| ask(&used));
         (answer, works.is_some_and(pool::Started::join))
     });
-    let other = otherwise.as_ref().map(|other| {
+    let other = alternative.as_ref().map(|other| {
         let works = if works { "it works" } else { "it does not work" };
         Evidence::new("alternative", format!("with {} {works}", other.by.name()))
     });
-    let Some(answer) = answer else { return of_clone(&wins).with(by).with(other) };
+    let Some(answer) = answer else { return of_clone(&used).with(by).with(other) };
     let outcome = judge(context, repository, access, &answer, &clones);
-    let outcome = match &otherwise {
+    let outcome = match &alternative {
         Some(other) if works && may_be_the_command(&outcome) => {
-            wins.broken(Some(other)).with(outcome.evidence)
+            used.broken(Some(other)).with(outcome.evidence)
         }
         // ssh itself is there
         Some(_) if answer.cannot_start() && !context.lacks_ssh() => {
-            wins.broken(None).with(outcome.evidence)
+            used.broken(None).with(outcome.evidence)
         }
         _ => outcome,
     };
@@ -345,17 +346,17 @@ fn reversed(shown: &str) -> Judgement {
 }
 
 /// As plink's, or a command's that takes none.
-fn other_options(wins: &SshCommand) -> Judgement {
+fn other_options(used: &SshCommand) -> Judgement {
     Judgement::unknown(
         "git does not start the configured ssh command with ssh's options, so the doctor does not run it",
         "`git push --dry-run` in the clone; or GIT_SSH_VARIANT=ssh, if the command takes ssh's options",
     )
-    .with([Evidence::foreign("command", &wins.text)])
+    .with([Evidence::foreign("command", &used.text)])
 }
 
-fn of_clone(wins: &SshCommand) -> Judgement {
+fn of_clone(used: &SshCommand) -> Judgement {
     Judgement::unknown("the clone names an ssh command of its own, which git runs there, and the doctor does not",
         "`git push --dry-run` in the clone, if you trust that command; or `git config --unset core.sshCommand` there",
     )
-    .with([Evidence::foreign("core.sshCommand", &wins.text)])
+    .with([Evidence::foreign("core.sshCommand", &used.text)])
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assembly;
 use super::context::Depth;
-use super::outcome::{Outcome, CheckStatus};
+use super::outcome::{CheckStatus, Outcome};
 use super::requirement;
 use crate::document::Header;
 use crate::error::Exit;
@@ -50,9 +50,9 @@ pub struct Examined {
 
 impl Examined {
     pub fn of(outcomes: &[Outcome], requested: &[&str]) -> Vec<Self> {
-        let looked = outcomes
-            .iter()
-            .filter(|outcome| outcome.status != CheckStatus::Skip && requested.contains(&outcome.id));
+        let looked = outcomes.iter().filter(|outcome| {
+            outcome.status != CheckStatus::Skip && requested.contains(&outcome.id)
+        });
         looked.map(|outcome| Self { id: outcome.id, subject: outcome.subject.clone() }).collect()
     }
 }

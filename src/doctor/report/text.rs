@@ -7,7 +7,7 @@ use super::{Overall, Report, saw_nothing};
 use crate::catalogue::FixKind;
 use crate::doctor::check::area;
 use crate::doctor::context::Depth;
-use crate::doctor::outcome::{Evidence, Outcome, CheckStatus};
+use crate::doctor::outcome::{CheckStatus, Evidence, Outcome};
 use crate::error::{add_line, plain, word};
 
 impl Report {

@@ -86,8 +86,8 @@ pub struct WithoutValue;
 /// or none.
 #[derive(Debug)]
 pub struct SshChoice {
-    pub wins: SshCommand,
-    pub otherwise: Option<SshCommand>,
+    pub used: SshCommand,
+    pub alternative: Option<SshCommand>,
 }
 
 impl SshChoice {
@@ -132,11 +132,11 @@ fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> Ss
     };
     let plain = || command((ChosenBy::Plain, "ssh".to_owned()));
     let mut ranked = ranked.into_iter().flatten().map(command).chain([plain()]);
-    let wins = ranked.next().unwrap_or_else(plain);
-    let otherwise = ranked
-        .find(|other| other.text != wins.text && other.by != ChosenBy::Clone)
+    let used = ranked.next().unwrap_or_else(plain);
+    let alternative = ranked
+        .find(|other| other.text != used.text && other.by != ChosenBy::Clone)
         .filter(SshCommand::takes_ssh_options);
-    SshChoice { wins, otherwise }
+    SshChoice { used, alternative }
 }
 
 impl SshCommand {
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn git_takes_the_first_of_its_order() {
         let some = |by, text: &str| Some((by, text.to_owned()));
-        for (variable, configured, program, wins, otherwise) in [
+        for (variable, configured, program, used, alternative) in [
             (None, None, None, Plain, None),
             (some(Variable, "coder gitssh --"), None, None, Variable, Some(Plain)),
             (some(Variable, "ssh"), None, None, Variable, None),
@@ -245,8 +245,8 @@ mod tests {
             (None, None, some(Program, "c"), Program, Some(Plain)),
         ] {
             let choice = rank([variable, configured, program], None);
-            let otherwise_by = choice.otherwise.map(|other| other.by);
-            assert_eq!((choice.wins.by, otherwise_by), (wins, otherwise));
+            let otherwise_by = choice.alternative.map(|other| other.by);
+            assert_eq!((choice.used.by, otherwise_by), (used, alternative));
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
             (Program, "/opt/my tools/plink", Some("auto"), Variant::Other),
         ] {
             let choice = rank([Some((by, text.to_owned())), None, None], named.map(Variant::named));
-            assert_eq!(choice.wins.variant, variant, "{text} {named:?}");
+            assert_eq!(choice.used.variant, variant, "{text} {named:?}");
         }
     }
 }

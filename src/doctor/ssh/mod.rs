@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use rustix::process::geteuid;
 
-use super::outcome::{Evidence, Judgement, CheckStatus};
+use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::pool;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;

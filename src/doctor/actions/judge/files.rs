@@ -8,7 +8,7 @@ use crate::catalogue::{Actor, Code, Finding, Fix};
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::actions::local::Local;
 use crate::doctor::actions::workflow::{Problem, Workflow};
-use crate::doctor::outcome::{Evidence, Judgement, CheckStatus};
+use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 
 /// Each is compared with every pattern and every hosted label.
 const MOST_LABELS: usize = 500;
