@@ -38,7 +38,7 @@ const REFRESH: &str = concat!("\"refresh_", "token\"");
 const LEAST: usize = 16;
 /// More than a token needs until its first digit.
 const LOOKED_AT: usize = 512;
-/// The kernel gives a command line more room than that only where its limits were raised.
+/// The kernel gives a command line more space than that only where its limits were raised.
 const COMMAND_LINE_CAP: u64 = 4 * 1024 * 1024;
 /// The log of a long-lived agent can be large; its newest part tells enough.
 const LOG_CAP: u64 = 32 * 1024 * 1024;

@@ -22,8 +22,8 @@ use crate::process;
 use crate::resource::file::{self, Kind};
 use crate::variables::observed;
 
-/// Less room than this is none: a commit writes at least three objects.
-const ROOM: u64 = 16 * 1024;
+/// With less free space than this a commit fails: it writes at least three objects.
+const FREE_SPACE: u64 = 16 * 1024;
 /// gitformat-index(5): the header and the checksum, and the least that an entry takes.
 const INDEX_FRAME: u64 = 12 + 20;
 const LEAST_ENTRY: u64 = 63;
@@ -137,7 +137,7 @@ fn observe(context: &Context, layout: &Layout) -> Observed {
         alternate_gone,
         unwritable: unwritable(layout),
         is_full: statvfs(&layout.common).is_ok_and(|stat| {
-            stat.f_bavail.saturating_mul(stat.f_frsize) < ROOM
+            stat.f_bavail.saturating_mul(stat.f_frsize) < FREE_SPACE
                 || (stat.f_files > 0 && stat.f_favail == 0)
         }),
         locks: locks::left(layout),
@@ -172,7 +172,7 @@ fn alternates(common: &Path) -> Vec<PathBuf> {
     lines.map(|line| objects.join(line)).collect()
 }
 
-/// A header that promises more entries than the file has room for.
+/// A header that promises more entries than fit into the file.
 fn index_is_cut(path: &Path) -> bool {
     let Ok(metadata) = path.metadata() else { return false };
     let mut start = Vec::new();
@@ -304,7 +304,7 @@ fn judge(observed: &Observed) -> Judgement {
         return not_writable(unwritable, layout, observed.sandbox);
     }
     if observed.is_full {
-        let summary = "the filesystem of the clone has no room left";
+        let summary = "the filesystem of the clone has no space left";
         let fix = Fix::report("free some space there: `df -h .` shows which filesystem it is");
         return Judgement::fail(Code::HomeDiskFull, summary, fix);
     }
@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_has_room_for_the_entries_that_it_promises() {
+    fn an_index_has_space_for_the_entries_that_it_promises() {
         let header = |count: u32| [b"DIRC\0\0\0\x02", &count.to_be_bytes()[..]].concat();
         for (start, length, cut) in [
             (header(0), 32, false),

@@ -146,7 +146,7 @@ fn filter_names(attributes: &str) -> Vec<&str> {
     words.filter_map(|word| word.strip_prefix("filter=")).filter(is_plain).collect()
 }
 
-/// The program that a shell would start for a filter; `None` where that cannot be told. Pure.
+/// The program that a shell would start for a filter; `None` where that cannot be known. Pure.
 fn program(command: &str) -> Option<String> {
     let command = command.trim();
     let (first, rest) = match command.strip_prefix(['"', '\'']) {

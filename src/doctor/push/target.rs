@@ -85,7 +85,7 @@ fn judge(branch: &str, named: &Named, config: &EffectiveConfig, top: &Path) -> J
         .fixed(unset_upstream(top));
     }
     let pushes_to = of_branch("pushremote").or_else(|| text("remote.pushdefault"));
-    // a URL or a path may be in the place of a name
+    // a URL or a path may replace the name
     if !is_remote(remote) && !remote.contains([':', '/']) {
         let summary = format!("no remote is called {}", shown(remote));
         if pushes_to.is_some() {
