@@ -22,7 +22,7 @@ Examples:
 
 /// Makes a Coder workspace ready for a coding agent, and proves it.
 #[derive(Parser)]
-#[command(version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything configured is ready, 1 something is not ready, 2 usage, 3 could not run.")]
+#[command(bin_name = "pushready", version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything configured is ready, 1 something is not ready, 2 usage, 3 could not run.")]
 pub struct Cli {
     /// Prints more, and logs each change; -vv also each child and request, -vvv everything
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]

@@ -73,6 +73,9 @@ fn a_host_that_never_answers_does_not_hold_the_others_up() {
     });
 }
 
+/// What starts a thread or a child, in the C libraries of both builds.
+const CALLS: &str = "clone,clone3,?fork,?vfork";
+
 #[test]
 fn where_no_thread_and_no_child_can_be_started_all_else_is_checked() {
     sandbox(|ws| {
@@ -80,9 +83,9 @@ fn where_no_thread_and_no_child_can_be_started_all_else_is_checked() {
         let lab = Lab::new(ws);
         add_remotes(&lab, "dead.example", 300);
         for first in [1, 2, 5, 20] {
-            let inject = format!("inject=clone,clone3,?vfork:error=EAGAIN:when={first}+");
-            let options =
-                ["-qq", "-o", "/dev/null", "-e", "trace=clone,clone3,?vfork", "-e", &inject];
+            let inject = format!("inject={CALLS}:error=EAGAIN:when={first}+");
+            let trace = format!("trace={CALLS}");
+            let options = ["-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
             let output = lab.doctor(&[]).wrapped_in("strace", options).run();
             ended_by_itself(&output);
             let report = output.json();

@@ -439,6 +439,9 @@ fn actions_are_looked_at_where_they_are_asked_for() {
             "on: push\njobs:\n  build:\n    runs-on: ubuntu-18.04\n    steps: []\n",
             0o644,
         );
+        for arguments in [&["add", ".github"][..], &["commit", "--quiet", "--message", "ci"]] {
+            ws.git(arguments).current_dir("src/app").run().success();
+        }
         let offline = lab.doctor(&["--offline", "--only", "actions"]).run();
         let said = codes(&offline.json());
         assert!(
