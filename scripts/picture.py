@@ -80,7 +80,7 @@ def draw(kept: list[tuple[str, str]]) -> str:
     picture = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="{FONT}">',
-        "<title>pushready apply, a push, and what pushready doctor says of a read-only deploy key</title>",
+        "<title>pushready apply, a push, and the report of pushready doctor about a read-only deploy key</title>",
         f'<rect width="{width}" height="{height}" rx="8" fill="#1b1b1f"/>',
     ]
     for number, (style, text) in enumerate(rows):
