@@ -1,6 +1,8 @@
 //! The doctor's confusion matrix, row by row.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
 
 use super::Lab;
 use crate::support::{Cmd, Output, Workspace};
@@ -34,6 +36,21 @@ impl Fault {
     pub const fn entails(self, codes: &'static [&'static str]) -> Self {
         Self { entailed: codes, ..self }
     }
+}
+
+/// The doctor where PATH has these programs and pushready alone.
+pub fn doctor_with_only(lab: &Lab, tools: &[&str]) -> Cmd {
+    let folder = lab.ws.home().join("bin");
+    fs::create_dir(&folder).unwrap();
+    for tool in tools {
+        symlink(format!("/usr/bin/{tool}"), folder.join(tool)).unwrap();
+    }
+    symlink("/run/rig/bin/pushready", folder.join("pushready")).unwrap();
+    lab.ws
+        .cmd(folder.join("pushready"))
+        .args(["doctor", "--json", "--offline"])
+        .current_dir("src/app")
+        .env("PATH", folder)
 }
 
 /// The status, and the code or id, of every check that neither passed nor was skipped.

@@ -1,25 +1,14 @@
 //! git's configuration, identity and remotes.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use crate::doctor::URL;
-use crate::doctor::table::{Fault, fault, matrix};
+use crate::doctor::table::{Fault, doctor_with_only, fault, matrix};
 use crate::support::{sandbox, without_lfs};
 
 pub const ROWS: &[Fault] = &[
     fault("git-missing", "fail", "there is no git on PATH", |lab| {
-        let folder = lab.ws.home().join("bin");
-        fs::create_dir(&folder).unwrap();
-        for tool in ["ssh", "sh"] {
-            symlink(format!("/usr/bin/{tool}"), folder.join(tool)).unwrap();
-        }
-        symlink("/run/rig/bin/pushready", folder.join("pushready")).unwrap();
-        lab.ws
-            .cmd(folder.join("pushready"))
-            .args(["doctor", "--json", "--offline"])
-            .current_dir("src/app")
-            .env("PATH", folder)
+        doctor_with_only(lab, &["ssh", "sh"])
     }),
     fault("repository-other-owner", "fail", "the clone belongs to another user", |lab| {
         // git's own switch for this test; a sandbox knows one user only
