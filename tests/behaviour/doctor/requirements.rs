@@ -1,7 +1,9 @@
 //! A required item that nothing proved is never ready.
 
+use std::collections::BTreeSet;
+
 use super::Lab;
-use crate::support::{GitHost, KeyPair, sandbox};
+use crate::support::{Access, GitHost, KeyPair, Output, sandbox};
 
 /// Dotfiles in `~/.git`: apply refuses to write secrets into a work tree. What it refused about one
 /// thing is not dropped because a check found the same code about another.
@@ -56,5 +58,89 @@ fn a_required_push_that_was_not_tested_is_not_ready() {
         text.stdout_has("CHECKS PASSED (push:acme/app not tested)");
         let text = ws.run(&["doctor", "--offline"]).success();
         text.stdout_has("OFFLINE CHECKS PASSED (push not tested)");
+    });
+}
+
+/// A start script is red for what is required alone, and not because the forge has a bad day.
+#[test]
+fn only_what_is_required_is_red() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let read_only = lab.host.deploy_key("acme/app", Access::Read);
+        let apply = || lab.apply().env("PUSHREADY_DEPLOY_KEY", &*read_only.private);
+        apply().run().success();
+        let short = |require: &str| {
+            let doctor =
+                ws.pushready(&["doctor", "--required", "--short", "--only", "home,codex,ssh,push"]);
+            doctor.env("PUSHREADY_REQUIRE", require)
+        };
+        let begins = |output: &Output, verdict: &str| {
+            assert!(
+                output.stdout.starts_with(verdict) && output.stdout.lines().count() == 1,
+                "{output}"
+            );
+        };
+        let fault = "push-key-read-only git@github.com:acme/app.git";
+        let output = short("codex").run().success().stdout_has(&format!("not required: {fault}"));
+        begins(&output, "READY not required");
+        let output = short("codex,push:Acme/App").run().fails(1);
+        begins(&output, &format!("NOT READY {fault} (give the deploy key write access"));
+        let output = short("").run().success().stdout_has(fault);
+        begins(&output, "NOTHING REQUIRED WAS CHECKED");
+        // what the receipt requires counts in a shell without the variable
+        apply().env("PUSHREADY_REQUIRE", "push:acme/app").run().success();
+        ws.run(&["doctor", "--required", "--short"]).fails(1);
+
+        // nothing listens there
+        let unreachable = |require: &str| short(require).env("GIT_SSH_COMMAND", "ssh -p 9");
+        let output = unreachable("push:acme/app").run().success();
+        begins(&output, "UNKNOWN ssh-port-blocked git@github.com:acme/app.git");
+        // reading and writing fail by one fault: it is told once
+        assert_eq!(output.stdout.matches("ssh-port-blocked").count(), 1, "{output}");
+        let text = ws.pushready(&["doctor"]).env("GIT_SSH_COMMAND", "ssh -p 9").run().fails(1);
+        assert_eq!(text.stdout.matches("FAIL    ssh-port-blocked").count(), 1, "{text}");
+        assert!(text.stdout.contains("checks: push.read, push.write"), "{text}");
+        begins(&unreachable("codex").run().success(), "READY");
+        unreachable("push:acme/app").arg("--strict").run().fails(1);
+
+        // and so does the last verdict, by which a probe takes agents out of service
+        let doctor = |require: &str, ssh: &str| {
+            let doctor = ws
+                .pushready(&["doctor", "--required", "--short"])
+                .env("PUSHREADY_REQUIRE", require);
+            doctor.env("GIT_SSH_COMMAND", ssh).run()
+        };
+        let fails = |list: &str, what: &str| {
+            let output = ws.run(&["status", "--json"]);
+            let json = output.json();
+            assert_eq!(json["ready"], list != "not_ready", "{output}");
+            assert!(json[list].as_array().unwrap().iter().any(|item| item == what), "{output}");
+        };
+        let blocked = "ssh-port-blocked git@github.com:acme/app.git";
+        doctor("push:acme/app", "ssh -p 9").success();
+        fails("unproven", blocked);
+        ws.run(&["status"]).success().stdout_has(&format!("ready · unproven: {blocked}"));
+        apply().env("PUSHREADY_REQUIRE", "codex").run().success();
+        doctor("codex", "ssh").success();
+        fails("not_required", fault);
+        ws.run(&["status"]).success().stdout_has(&format!("ready · not required: {fault}"));
+        doctor("push:acme/app", "ssh").fails(1);
+        fails("not_ready", fault);
+        ws.run(&["status"]).fails(1);
+
+        let report = short("codex").arg("--json").run();
+        assert_eq!(
+            report.status.code(),
+            Some(2),
+            "--short and --json exclude each other: {report}"
+        );
+        let json =
+            lab.doctor(&["--required"]).env("PUSHREADY_REQUIRE", "codex").run().success().json();
+        assert_eq!((&json["overall"], &json["required"]), (&"fail".into(), &"pass".into()));
+        let required = |check: &&serde_json::Value| check["required"] == true;
+        let checks = json["checks"].as_array().unwrap().iter().filter(required);
+        let areas: BTreeSet<_> =
+            checks.map(|check| check["id"].as_str().unwrap().split('.').next()).collect();
+        assert_eq!(areas, BTreeSet::from([Some("codex"), Some("home")]));
     });
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Lab, token};
+use super::{Lab, document, token};
 use crate::support::{Cmd, Output, sandbox, schema};
 
 #[track_caller]
@@ -111,5 +111,56 @@ fn documents_of_status() {
         spoilt(|document| document["not_ready"] = json!(["codex-auth-missing codex"]));
         spoilt(|document| drop(document.as_object_mut().unwrap().remove("unproven")));
         spoilt(|document| document["doctor"]["checks"][0]["status"] = "fine".into());
+    });
+}
+
+/// The first check that ended so.
+fn first<'a>(report: &'a mut serde_json::Value, status: &str) -> &'a mut serde_json::Value {
+    let checks = report["checks"].as_array_mut().unwrap();
+    checks.iter_mut().find(|check| check["status"] == status).unwrap()
+}
+
+/// The schema that is shipped is the judge of what is printed: of a report with every kind of
+/// status in it.
+#[test]
+fn the_report_is_of_its_schema() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        lab.append(".ssh/config", "NoSuchOption yes\n");
+        let reports = [
+            lab.doctor(&[]).env("ANTHROPIC_API_KEY", "x").env("CODER_SESSION_TOKEN", "x").run(),
+            lab.doctor(&["--offline", "--only", "codex"]).env_remove("HOME").run(),
+            lab.doctor(&["--only", "home"]).env("CODEX_SANDBOX_NETWORK_DISABLED", "1").run(),
+            ws.run(&["doctor", "--json", "--offline"]),
+            // nothing can be looked at, which is said in the same form
+            lab.doctor(&[]).env("HOME", "/nowhere").run().fails(1),
+        ];
+        for report in reports {
+            assert_eq!(document::faults(&report.json()), Vec::<String>::new(), "{report}");
+        }
+        // a schema that takes anything would judge nothing
+        let good = ws.run(&["doctor", "--json", "--offline"]).json();
+        let spoilt = |spoil: fn(&mut serde_json::Value)| {
+            let mut report = good.clone();
+            spoil(&mut report);
+            assert!(schema::fault("doctor", &report).is_some(), "{report:#}");
+        };
+        // an error alone stands in place of the checks
+        spoilt(|report| drop(report.as_object_mut().unwrap().remove("checks")));
+        spoilt(|report| first(report, "pass")["code"] = "home-unset".into());
+        spoilt(|report| first(report, "pass")["reason"] = "none".into());
+        spoilt(|report| first(report, "skip")["reason"] = serde_json::Value::Null);
+        spoilt(|report| first(report, "fail")["fix"] = serde_json::Value::Null);
+        spoilt(|report| {
+            first(report, "fail")["fix"] = serde_json::json!({"kind": "run", "message": "x"});
+        });
+        spoilt(|report| {
+            first(report, "fail")["fix"] =
+                serde_json::json!({"kind": "visit", "message": "x", "path": "/"});
+        });
+        spoilt(|report| {
+            first(report, "fail")["fix"] =
+                serde_json::json!({"kind": "edit", "message": "x", "argv": ["x"]});
+        });
     });
 }
