@@ -8,8 +8,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
-use crate::support::{Cmd, Output, Workspace, sandbox};
-use crate::undo::All;
+use crate::support::{Cmd, Everything, Output, Workspace, sandbox};
 
 /// What a terminal would obey, and what would look like a line of ours.
 const ODD: &str = "red\u{1b}[31m\nREADY";
@@ -25,14 +24,14 @@ fn is_plain(output: &Output) {
 #[test]
 fn what_a_terminal_obeys_does_not_reach_it() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let before = ws.snapshot();
         let home = ws.home().join(ODD).join("home");
         for home in [ws.home().to_owned(), home] {
             let codex = home.join(ODD);
             fs::create_dir_all(&codex).unwrap();
             let on = |cmd: Cmd| cmd.env("HOME", &home).env("CODEX_HOME", &codex);
-            let apply = |args: &[&str]| on(all.pushready(ws, args)).run();
+            let apply = |args: &[&str]| on(everything.pushready(ws, args)).run();
             let run = |args: &[&str]| on(ws.pushready(args)).run();
             // neither can be used: the reason names the path
             symlink("elsewhere", codex.join("auth.json")).unwrap();
@@ -81,11 +80,13 @@ fn not_utf_8(ws: &Workspace) -> std::path::PathBuf {
 #[test]
 fn a_place_that_is_not_utf_8_is_refused_by_name_and_the_rest_goes_on() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let odd = not_utf_8(ws);
         fs::create_dir(&odd).unwrap();
         let before = ws.snapshot();
-        let at = |variable: &str, args: &[&str]| all.pushready(ws, args).env(variable, &odd).run();
+        let at = |variable: &str, args: &[&str]| {
+            everything.pushready(ws, args).env(variable, &odd).run()
+        };
         for (variable, item) in [("CODEX_HOME", "codex"), ("CLAUDE_CONFIG_DIR", "claude")] {
             at(variable, &["apply"])
                 .fails(1)
@@ -116,11 +117,11 @@ fn a_place_that_is_not_utf_8_is_refused_by_name_and_the_rest_goes_on() {
 #[test]
 fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let before = ws.snapshot();
         for value in ["~/.cx", "agents"] {
             for (variable, item) in [("CODEX_HOME", "codex"), ("CLAUDE_CONFIG_DIR", "claude")] {
-                let at = |args: &[&str]| all.pushready(ws, args).env(variable, value).run();
+                let at = |args: &[&str]| everything.pushready(ws, args).env(variable, value).run();
                 at(&["apply"])
                     .fails(1)
                     .stdout_has(&format!("NOT READY home-unsafe-place {item}"))
@@ -152,14 +153,14 @@ fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on
 #[test]
 fn a_clients_folder_that_is_set_and_blank_is_refused() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         for (variable, value, item) in [
             ("CLAUDE_CONFIG_DIR", "", Some("claude")),
             ("CLAUDE_CONFIG_DIR", " ", Some("claude")),
             ("CODEX_HOME", " ", Some("codex")),
             ("CODEX_HOME", "", None),
         ] {
-            let output = all.pushready(ws, &["apply"]).env(variable, value).run();
+            let output = everything.pushready(ws, &["apply"]).env(variable, value).run();
             match item {
                 Some(item) => output
                     .fails(1)
@@ -179,7 +180,7 @@ fn a_clients_folder_that_is_set_and_blank_is_refused() {
 #[test]
 fn one_odd_folder_does_not_cost_the_others_their_trust() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let odd = not_utf_8(ws);
         fs::create_dir(&odd).unwrap();
         symlink(&odd, ws.home().join("link")).unwrap();
@@ -189,7 +190,8 @@ fn one_odd_folder_does_not_cost_the_others_their_trust() {
         let list = [&good.join(":"), ":~/link:/srv/list:"].concat();
         let list = [list.as_bytes(), odd.as_os_str().as_bytes()].concat();
         let apply = || {
-            all.pushready(ws, &["apply"])
+            everything
+                .pushready(ws, &["apply"])
                 .env("PUSHREADY_TRUSTED_FOLDERS", OsStr::from_bytes(&list))
                 .run()
         };

@@ -8,8 +8,9 @@ use std::os::unix::net::UnixListener;
 
 use serde_json::json;
 
-use crate::support::{Cmd, KeyPair, Output, Workspace, fake_auth, sandbox, sandbox_with};
-use crate::undo::All;
+use crate::support::{
+    Cmd, Everything, KeyPair, Output, Workspace, fake_auth, sandbox, sandbox_with,
+};
 
 /// Far longer than a run takes, far shorter than any patience of ours with a lock.
 const AT_ONCE: &str = "20";
@@ -416,14 +417,14 @@ fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
 #[test]
 fn a_folder_above_that_others_may_write_is_refused() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         for (variable, item) in
             [("CODEX_HOME", "codex"), ("CLAUDE_CONFIG_DIR", "claude"), ("XDG_STATE_HOME", "home")]
         {
             let folder = ws.home().join("open").join(item);
             fs::create_dir_all(&folder).unwrap();
             ws.set_mode(&format!("open/{item}"), 0o700);
-            let run = |args: &[&str]| all.pushready(ws, args).env(variable, &folder).run();
+            let run = |args: &[&str]| everything.pushready(ws, args).env(variable, &folder).run();
             ws.set_mode("open", 0o777);
             run(&["apply"])
                 .fails(1)

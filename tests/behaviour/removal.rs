@@ -3,8 +3,7 @@
 
 use std::fs;
 
-use crate::support::{Cmd, Output, Workspace, sandbox};
-use crate::undo::{All, lived_in};
+use crate::support::{Cmd, Everything, Output, Workspace, home_in_use, sandbox};
 
 const STATE: &str = ".local/state/pushready";
 
@@ -30,10 +29,10 @@ fn shared_files(ws: &Workspace) -> [String; 2] {
 #[test]
 fn without_a_receipt_what_names_us_goes_and_what_may_not_is_named() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         let shared = shared_files(ws);
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         fs::remove_file(ws.home().join(STATE).join("receipt.json")).unwrap();
         let before = ws.snapshot();
         let dry = ws.run(&["remove", "--dry-run"]).fails(1);
@@ -62,10 +61,10 @@ fn without_a_receipt_what_names_us_goes_and_what_may_not_is_named() {
 #[test]
 fn without_the_state_folder_the_lines_that_name_it_go() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         let shared = shared_files(ws);
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         fs::remove_dir_all(ws.home().join(STATE)).unwrap();
         ws.run(&["remove"]).fails(1);
         assert_eq!(shared_files(ws), shared);
@@ -81,20 +80,20 @@ fn without_the_state_folder_the_lines_that_name_it_go() {
 #[test]
 fn what_was_lost_with_the_state_folder_is_still_named_after_another_apply() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         for lost in [STATE, &format!("{STATE}/receipt.json")] {
             let shared = shared_files(ws);
-            all.pushready(ws, &["apply"]).run().success();
+            everything.pushready(ws, &["apply"]).run().success();
             ws.sh(&format!("rm -r {lost}")).run().success();
-            all.pushready(ws, &["apply"]).run().success().stdout_has("the receipt was gone");
-            all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
+            everything.pushready(ws, &["apply"]).run().success().stdout_has("the receipt was gone");
+            everything.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
             let output = ws.run(&["remove"]).fails(1).stdout_has("the rest: kept: no receipt says");
             assert!(output.stdout.contains("~/.codex/config.toml"), "{output}");
             assert_eq!(shared_files(ws), shared, "the lines that name us are gone");
             assert!(!ws.read(".claude/.credentials.json").contains("sk-ant-oat01-"), "{output}");
             ws.sh("find ~ -mindepth 1 -delete").run().success();
-            lived_in(ws);
+            home_in_use(ws);
         }
     });
 }
@@ -102,13 +101,14 @@ fn what_was_lost_with_the_state_folder_is_still_named_after_another_apply() {
 #[test]
 fn a_damaged_receipt_leads_to_a_way_that_works() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let before = ws.snapshot();
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         let path = format!("{STATE}/receipt.json");
         ws.write(&path, "{", 0o600);
         for args in [&["apply"][..], &["remove"], &["status"]] {
-            all.pushready(ws, args)
+            everything
+                .pushready(ws, args)
                 .run()
                 .fails(3)
                 .stderr_has("cannot read the receipt")
@@ -120,10 +120,10 @@ fn a_damaged_receipt_leads_to_a_way_that_works() {
         fs::rename(ws.home().join(&path), ws.home().join("receipt.damaged")).unwrap();
         // what names our state folder, and a login of which it has the copy, is ours with and
         // without a receipt
-        let refreshed = all.seed.clone().refreshed();
+        let refreshed = everything.seed.clone().refreshed();
         ws.write(".codex/auth.json", refreshed.json(), 0o600);
-        all.pushready(ws, &["apply"]).run().success().stdout_has("newer than the seed");
-        all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
+        everything.pushready(ws, &["apply"]).run().success().stdout_has("newer than the seed");
+        everything.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
         ws.run(&["remove"]).fails(1).stdout_has("NOT ALL REMOVED the rest");
         fs::remove_file(ws.home().join("receipt.damaged")).unwrap();
         assert_eq!(our_lines(ws), 0);
@@ -147,11 +147,11 @@ fn keep_logins(ws: &Workspace) -> Output {
 #[test]
 fn logins_that_were_left_in_place_are_still_known_as_ours() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
         let before = ws.snapshot();
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         keep_logins(ws).stdout_has("codex: left in place").stdout_has("claude: left in place");
         assert!(ws.home().join(".codex/auth.json").exists());
         let config: serde_json::Value = serde_json::from_str(&ws.read(".claude.json")).unwrap();
@@ -172,8 +172,8 @@ fn logins_that_were_left_in_place_are_still_known_as_ours() {
         assert!(kept.written(&ws.snapshot()).is_empty(), "{:?}", kept.written(&ws.snapshot()));
 
         // a login that Codex renewed meanwhile is the seed's, to apply and to remove
-        ws.write(".codex/auth.json", all.seed.clone().refreshed().json(), 0o600);
-        all.pushready(ws, &["apply"]).run().success().stdout_has("newer than the seed");
+        ws.write(".codex/auth.json", everything.seed.clone().refreshed().json(), 0o600);
+        everything.pushready(ws, &["apply"]).run().success().stdout_has("newer than the seed");
         keep_logins(ws);
         ws.run(&["remove"]).success();
         for lock in [".codex/auth.lock", ".codex/auth.json.lock"] {
@@ -200,8 +200,8 @@ fn with_no_login_there_is_none_to_keep() {
 #[test]
 fn a_dry_run_tells_of_what_others_put_into_the_state_folder() {
     sandbox(|ws| {
-        let all = All::new();
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
         for path in ["notes", "keys/other", "mine/file"] {
             ws.write(&format!("{STATE}/{path}"), "mine", 0o600);
         }
@@ -248,8 +248,8 @@ fn one_document(output: &Output) -> serde_json::Value {
 #[test]
 fn with_json_there_is_one_document_whatever_happens() {
     sandbox(|ws| {
-        let all = All::new();
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
         let good = ws.read(&format!("{STATE}/receipt.json"));
         let newer = good.replacen("\"schema_version\": 1", "\"schema_version\": 2", 1);
         let commands = || COMMANDS.iter().map(|args| ws.pushready(args));
@@ -283,7 +283,8 @@ fn with_json_there_is_one_document_whatever_happens() {
             assert!(one_document(&output)["error"]["message"].is_string(), "{output}");
             assert!(output.stderr.contains("error: "), "{output}");
         }
-        let output = all.pushready(ws, &["apply", "--stdin", "--json"]).stdin("[]").run().fails(2);
+        let output =
+            everything.pushready(ws, &["apply", "--stdin", "--json"]).stdin("[]").run().fails(2);
         assert_eq!(one_document(&output)["error"]["message"], "cannot use standard input");
         // a value on the command line is nobody's to repeat
         let secret = format!("sk-ant-oat01-{}", "line".repeat(20));
@@ -303,7 +304,7 @@ fn with_json_there_is_one_document_whatever_happens() {
         fs::remove_file(ws.home().join(STATE).join("lock")).unwrap();
         fs::create_dir(ws.home().join(STATE).join("lock")).unwrap();
         for args in [&["apply", "--json"][..], &["remove", "--json"]] {
-            one_document(&all.pushready(ws, args).run());
+            one_document(&everything.pushready(ws, args).run());
         }
     });
 }

@@ -4,35 +4,11 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{Cmd, KeyPair, Workspace, canary, fake_auth, require, sandbox};
+use crate::support::{Cmd, Everything, KeyPair, Workspace, canary, require, sandbox};
 
-struct Secrets {
-    key: KeyPair,
-    seed: fake_auth::ChatGpt,
-    token: String,
-}
-
-impl Secrets {
-    fn new() -> Self {
-        let token = format!("sk-ant-oat01-{}", "canary".repeat(12));
-        Self { key: KeyPair::generate("canary"), seed: fake_auth::chatgpt(), token }
-    }
-
-    fn all(&self) -> Vec<String> {
-        let body: String = self.key.private.lines().filter(|line| !line.starts_with('-')).collect();
-        let mut all = vec![self.key.private.clone(), body, self.token.clone()];
-        all.extend(self.seed.secrets());
-        all
-    }
-
-    fn variables(&self, cmd: Cmd) -> Cmd {
-        cmd.env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": self.key.private}).to_string())
-            .env("PUSHREADY_CODEX_AUTH_JSON", self.seed.json())
-            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &*self.token)
-            .env("PUSHREADY_TRUSTED_FOLDERS", "~/work")
-            .env("RUST_BACKTRACE", "full")
-            .env("RUST_LOG", "trace")
-    }
+/// `cmd` with all variables, and as talkative as it can be.
+fn talkative(everything: &Everything, cmd: Cmd) -> Cmd {
+    everything.on(cmd).env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace")
 }
 
 /// The files that are there to hold a secret.
@@ -49,8 +25,8 @@ const HOLDERS: &[&str] = &[
 #[test]
 fn no_secret_stands_in_any_output_or_in_any_other_file() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
-        let all = secrets.all();
+        let everything = Everything::new();
+        let all = everything.secrets();
         let commands: &[&[&str]] = &[
             &["-vv", "apply", "--dry-run"],
             &["-vv", "apply"],
@@ -63,7 +39,7 @@ fn no_secret_stands_in_any_output_or_in_any_other_file() {
             &["-vv", "remove", "--dry-run", "--json"],
         ];
         for command in commands {
-            let output = secrets.variables(ws.pushready(command)).run().success();
+            let output = talkative(&everything, ws.pushready(command)).run().success();
             canary::assert_absent(&format!("{command:?}"), output.to_string(), &all);
         }
         // seeds stand in the environment, and nothing answers here: there is much to tell, and no
@@ -71,7 +47,7 @@ fn no_secret_stands_in_any_output_or_in_any_other_file() {
         for command in
             [&["-vvv", "doctor"][..], &["-vvv", "doctor", "--json"], &["-vvv", "doctor", "--short"]]
         {
-            let output = secrets.variables(ws.pushready(command)).run();
+            let output = talkative(&everything, ws.pushready(command)).run();
             canary::assert_absent(&format!("{command:?}"), output.to_string(), &all);
             assert!(output.stderr.contains("DEBUG"), "{output}");
         }
@@ -82,7 +58,7 @@ fn no_secret_stands_in_any_output_or_in_any_other_file() {
                 canary::assert_absent(&shown, fs::read(file).unwrap(), &all);
             }
         }
-        let output = secrets.variables(ws.pushready(&["-vv", "remove"])).run().success();
+        let output = talkative(&everything, ws.pushready(&["-vv", "remove"])).run().success();
         canary::assert_absent("remove", output.to_string(), &all);
     });
 }
@@ -91,7 +67,7 @@ fn no_secret_stands_in_any_output_or_in_any_other_file() {
 fn what_holds_a_secret_is_private_from_birth() {
     sandbox(|ws| {
         require("strace");
-        let secrets = Secrets::new();
+        let everything = Everything::new();
         let log = ws.home().join("open.log");
         let options = ["-f", "-e", "trace=openat,?open,mkdir,mkdirat,chmod,fchmod,fchmodat", "-o"];
         // umask 000 would show a mode that only the umask narrows
@@ -100,7 +76,7 @@ fn what_holds_a_secret_is_private_from_birth() {
             options.join(" "),
             log.display()
         );
-        secrets.variables(ws.sh(&script)).run().success();
+        talkative(&everything, ws.sh(&script)).run().success();
         let log = fs::read_to_string(log).unwrap();
         let mut created = 0;
         for line in log.lines() {
@@ -130,8 +106,9 @@ fn what_holds_a_secret_is_private_from_birth() {
 #[test]
 fn modes_are_restored() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
-        let apply = |ws: &Workspace| secrets.variables(ws.pushready(&["apply"])).run().success();
+        let everything = Everything::new();
+        let apply =
+            |ws: &Workspace| talkative(&everything, ws.pushready(&["apply"])).run().success();
         apply(ws);
         let keys = ws.home().join(".local/state/pushready/keys");
         let key = fs::read_dir(keys).unwrap().next().unwrap().unwrap().path();
@@ -149,11 +126,11 @@ fn modes_are_restored() {
 #[test]
 fn a_place_that_is_not_safe_is_refused_by_name_and_the_rest_goes_on() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
+        let everything = Everything::new();
         ws.write("victim", "precious", 0o644);
         fs::create_dir(ws.home().join(".codex")).unwrap();
         std::os::unix::fs::symlink("../victim", ws.home().join(".codex/auth.json")).unwrap();
-        let output = secrets.variables(ws.pushready(&["apply"])).run().fails(1);
+        let output = talkative(&everything, ws.pushready(&["apply"])).run().fails(1);
         assert!(output.stdout.contains("symlink"), "{output}");
         assert_eq!(ws.read("victim"), "precious");
         assert!(
@@ -169,14 +146,14 @@ fn a_place_that_is_not_safe_is_refused_by_name_and_the_rest_goes_on() {
 #[test]
 fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
+        let everything = Everything::new();
         let (codex, claude) = ("my codex's", "my $claude;");
         for folder in [codex, claude] {
             fs::create_dir(ws.home().join(folder)).unwrap();
         }
         ws.write("victim", "precious", 0o644);
         let apply = || {
-            let apply = secrets.variables(ws.pushready(&["apply", "--json"]));
+            let apply = talkative(&everything, ws.pushready(&["apply", "--json"]));
             apply
                 .env("CODEX_HOME", ws.home().join(codex))
                 .env("CLAUDE_CONFIG_DIR", ws.home().join(claude))
@@ -208,21 +185,21 @@ fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
 #[test]
 fn a_value_in_the_place_of_its_path_is_not_shown() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
-        let keys = json!({"acme/app": secrets.key.private}).to_string();
+        let everything = Everything::new();
+        let keys = json!({"acme/app": everything.key.private}).to_string();
         for (name, value) in [
-            ("PUSHREADY_DEPLOY_KEY_FILE", secrets.key.private.clone()),
+            ("PUSHREADY_DEPLOY_KEY_FILE", everything.key.private.clone()),
             ("PUSHREADY_DEPLOY_KEYS_FILE", keys),
-            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", secrets.token.clone()),
-            ("PUSHREADY_CODEX_AUTH_JSON_FILE", secrets.seed.json()),
+            ("PUSHREADY_CLAUDE_OAUTH_TOKEN_FILE", everything.token.clone()),
+            ("PUSHREADY_CODEX_AUTH_JSON_FILE", everything.seed.json()),
         ] {
             let apply = ws.pushready(&["-vv", "apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
             let output = apply.env(name, value).run();
-            canary::assert_absent(name, output.to_string(), &secrets.all());
+            canary::assert_absent(name, output.to_string(), &everything.secrets());
             output.fails(1).stdout_has("contains the value itself");
         }
         ws.run(&["remove"]).success();
-        let [seed, token] = [secrets.seed.json(), secrets.token.clone()];
+        let [seed, token] = [everything.seed.json(), everything.token.clone()];
         for (name, value, said) in [
             ("PUSHREADY_SEED_DIR", &seed, "is not the path of a folder (<"),
             ("PUSHREADY_SEED_DIR", &token, "is not the path of a folder (<"),
@@ -232,7 +209,7 @@ fn a_value_in_the_place_of_its_path_is_not_shown() {
         ] {
             let output =
                 ws.pushready(&["-vv", "apply"]).env(name, value).run().success().stdout_has(said);
-            canary::assert_absent(name, output.to_string(), &secrets.all());
+            canary::assert_absent(name, output.to_string(), &everything.secrets());
             ws.run(&["remove"]).success();
         }
     });
@@ -302,11 +279,11 @@ fn a_token_in_the_place_of_a_path_or_a_name_is_not_printed() {
 #[test]
 fn a_state_folder_that_others_can_write_is_closed() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
+        let everything = Everything::new();
         ws.write(".local/state/pushready/x", "", 0o600);
         fs::remove_file(ws.home().join(".local/state/pushready/x")).unwrap();
         ws.set_mode(".local/state/pushready", 0o777);
-        secrets.variables(ws.pushready(&["apply"])).run().success();
+        talkative(&everything, ws.pushready(&["apply"])).run().success();
         assert_eq!(ws.mode(".local/state/pushready"), 0o700);
     });
 }
@@ -316,14 +293,11 @@ fn a_state_folder_that_others_can_write_is_closed() {
 #[test]
 fn a_state_path_that_ssh_cannot_hold_is_refused_and_ssh_goes_on() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
+        let everything = Everything::new();
         for name in ["o'brien", "a\"b", "a%b", "a[b]", "a\\b", "a\nb"] {
             let state = ws.home().join(name);
-            let output = secrets
-                .variables(ws.pushready(&["apply"]))
-                .env("XDG_STATE_HOME", &state)
-                .run()
-                .fails(1);
+            let apply = talkative(&everything, ws.pushready(&["apply"]));
+            let output = apply.env("XDG_STATE_HOME", &state).run().fails(1);
             assert!(output.stdout.contains("ssh-route-broken"), "{output}");
             assert!(!ws.home().join(".ssh/config").exists(), "{output}");
             ws.pushready(&["remove"]).env("XDG_STATE_HOME", &state).run().success();
@@ -335,21 +309,21 @@ fn a_state_path_that_ssh_cannot_hold_is_refused_and_ssh_goes_on() {
 #[test]
 fn what_stood_in_a_login_is_kept_whole_and_never_in_the_receipt() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
+        let everything = Everything::new();
         let refresh = format!("refresh-{}", "canary".repeat(4));
         let path = ".claude/.credentials.json";
         for before in [
-            json!({"accessToken": secrets.token, "scopes": ["user:inference"]}),
+            json!({"accessToken": everything.token, "scopes": ["user:inference"]}),
             json!({"accessToken": "", "refreshToken": refresh}),
         ] {
             let before = json!({"claudeAiOauth": before}).to_string();
             ws.write(path, &before, 0o600);
-            secrets.variables(ws.pushready(&["apply"])).run().success();
+            talkative(&everything, ws.pushready(&["apply"])).run().success();
             let receipt = ws.read(".local/state/pushready/receipt.json");
             canary::assert_absent(
                 "the receipt",
                 &receipt,
-                &[secrets.token.clone(), refresh.clone()],
+                &[everything.token.clone(), refresh.clone()],
             );
             ws.run(&["remove"]).success();
             assert_eq!(ws.read(path), before);
@@ -378,8 +352,9 @@ fn a_running_process_leaves_no_core_and_cannot_be_read() {
 #[test]
 fn a_v_says_more_and_each_more_logs_more() {
     sandbox(|ws| {
-        let secrets = Secrets::new();
-        let apply = |arguments: &[&str]| secrets.variables(ws.pushready(arguments)).run().success();
+        let everything = Everything::new();
+        let apply =
+            |arguments: &[&str]| talkative(&everything, ws.pushready(arguments)).run().success();
         let quiet = apply(&["apply", "--dry-run"]);
         assert_eq!(quiet.stderr, "", "{quiet}");
         let first = apply(&["-v", "apply"]).stdout_has("      write ~/.codex/auth.json");

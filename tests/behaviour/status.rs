@@ -5,8 +5,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{Output, Workspace, fake_auth, sandbox};
-use crate::undo::{All, lived_in};
+use crate::support::{Everything, Output, Workspace, fake_auth, home_in_use, sandbox};
 
 fn status(ws: &Workspace) -> Output {
     ws.run(&["status", "--json"])
@@ -34,9 +33,9 @@ fn one_cause_is_printed_once() {
 #[test]
 fn a_removal_that_was_not_finished_is_not_ready() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        home_in_use(ws);
+        everything.pushready(ws, &["apply"]).run().success();
         status(ws).success();
         // the login cannot be taken back: another user could swap it
         ws.set_mode(".codex", 0o777);
@@ -47,11 +46,11 @@ fn a_removal_that_was_not_finished_is_not_ready() {
         ws.run(&["remove"]).success();
         assert!(!ws.home().join(".local").exists());
         // and an apply makes it ready again
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         ws.set_mode(".codex", 0o777);
         ws.run(&["remove"]).fails(1);
         ws.set_mode(".codex", 0o755);
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         status(ws).success();
     });
 }
@@ -59,8 +58,8 @@ fn a_removal_that_was_not_finished_is_not_ready() {
 #[test]
 fn a_login_that_is_gone_or_wrecked_is_not_ready() {
     sandbox(|ws| {
-        let all = All::new();
-        let apply = || drop(all.pushready(ws, &["apply"]).run().success());
+        let everything = Everything::new();
+        let apply = || drop(everything.pushready(ws, &["apply"]).run().success());
         apply();
         status(ws).success();
         let (codex, claude) = (".codex/auth.json", ".claude/.credentials.json");
@@ -90,7 +89,7 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
 
         fs::remove_file(ws.home().join(codex)).unwrap();
         stands_in_the_way(ws, "codex-auth-missing codex");
-        all.pushready(ws, &["apply"]).run().fails(1);
+        everything.pushready(ws, &["apply"]).run().fails(1);
         stands_in_the_way(ws, "codex-auth-missing codex");
     });
 }
@@ -98,8 +97,8 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
 #[test]
 fn a_verdict_of_before_the_last_apply_says_so() {
     sandbox(|ws| {
-        let all = All::new();
-        let apply = || all.pushready(ws, &["apply"]);
+        let everything = Everything::new();
+        let apply = || everything.pushready(ws, &["apply"]);
         let line = || ws.run(&["status", "--line"]).success();
         apply().run().success();
         ws.run(&["doctor", "--offline"]);
@@ -115,14 +114,14 @@ fn a_verdict_of_before_the_last_apply_says_so() {
 #[test]
 fn a_routing_that_is_gone_is_not_ready() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let state = ".local/state/pushready";
         for (lost, code) in [
             (format!("{state}/bin/pushready"), "route-binary-gone routing"),
             (format!("{state}/ssh_config"), "ssh-route-broken routing"),
             (".ssh/config".to_owned(), "ssh-route-broken routing"),
         ] {
-            all.pushready(ws, &["apply"]).run().success();
+            everything.pushready(ws, &["apply"]).run().success();
             status(ws).success();
             fs::remove_file(ws.home().join(&lost)).unwrap();
             stands_in_the_way(ws, code);
@@ -133,7 +132,7 @@ fn a_routing_that_is_gone_is_not_ready() {
             fs::remove_file(key.unwrap().path()).unwrap();
         }
         stands_in_the_way(ws, "ssh-route-broken key acme/app");
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         status(ws).success();
     });
 }
@@ -141,9 +140,10 @@ fn a_routing_that_is_gone_is_not_ready() {
 #[test]
 fn of_an_unclaimed_workspace_nothing_is_required() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let unclaimed = |args: &[&str]| {
-            all.pushready(ws, args)
+            everything
+                .pushready(ws, args)
                 .env("PUSHREADY_UNCLAIMED", "1")
                 .env("PUSHREADY_REQUIRE", "codex")
                 .run()

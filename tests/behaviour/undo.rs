@@ -2,62 +2,14 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::support::{Cmd, KeyPair, Workspace, fake_auth, sandbox};
-
-/// Everything at once.
-pub struct All {
-    key: KeyPair,
-    pub seed: fake_auth::ChatGpt,
-}
-
-impl All {
-    pub fn new() -> Self {
-        Self { key: KeyPair::generate("app"), seed: fake_auth::chatgpt() }
-    }
-
-    pub fn pushready(&self, ws: &Workspace, args: &[&str]) -> Cmd {
-        ws.pushready(args)
-            .env("PUSHREADY_REPOSITORY", "acme/app")
-            .env("PUSHREADY_DEPLOY_KEY", &*self.key.private)
-            .env("PUSHREADY_CODEX_AUTH_JSON", self.seed.json())
-            .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", format!("sk-ant-oat01-{}", "x".repeat(60)))
-            .env("PUSHREADY_TRUSTED_FOLDERS", "~/work:/srv/project")
-    }
-}
-
-/// A home that has been lived in.
-pub fn lived_in(ws: &Workspace) {
-    ws.write(".ssh/config", "Host *\n  ControlMaster auto\n  ControlPath ~/.ssh/%C\nHost x", 0o644);
-    ws.set_mode(".ssh", 0o755);
-    ws.write("dotfiles/gitconfig", "[user]\n\tname = Dev # me\n\temail = dev@example.com", 0o640);
-    symlink("dotfiles/gitconfig", ws.home().join(".gitconfig")).unwrap();
-    ws.write(
-        ".codex/config.toml",
-        "model = \"x\" # mine\r\n\n[projects.\"/other\"]\ntrust_level = \"untrusted\"\n",
-        0o644,
-    );
-    ws.write(".codex/auth.json", fake_auth::module_stub(), 0o644);
-    ws.write(
-        ".claude.json",
-        "{\"numStartups\":3,\n\n \"projects\" : {\"/other\":{\"a\":[1,2]}} ,\"u\":\"\\u00e9\"}",
-        0o644,
-    );
-    ws.write(".claude/.credentials.json", "{\"mcpOAuth\": {\"x\": 1}}", 0o640);
-    for name in ["app", "other"] {
-        ws.git(&["init", "--quiet", &format!("src/{name}")]).run().success();
-        let url = format!("\"https://github.com/acme/{name}\"");
-        let config = format!("src/{name}/.git/config");
-        let text = format!("{}[remote \"origin\"]\n\turl = {url} ; mine\n", ws.read(&config));
-        ws.write(&config, text, 0o644);
-    }
-}
+use crate::support::{Everything, KeyPair, Workspace, fake_auth, home_in_use, sandbox};
 
 #[test]
 fn a_bare_home_is_given_back_as_it_was() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let before = ws.snapshot();
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         assert!(!before.diff(&ws.snapshot()).is_empty());
         ws.run(&["remove"]).success().stdout_has("REMOVED");
         before.assert_same(&ws.snapshot());
@@ -68,10 +20,10 @@ fn a_bare_home_is_given_back_as_it_was() {
 #[test]
 fn a_home_that_was_lived_in_is_given_back_as_it_was() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         let before = ws.snapshot();
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         assert!(ws.home().join(".gitconfig").is_symlink());
         assert!(
             ws.read("src/app/.git/config").contains("url = git@github.com:acme/app.git ; mine\n")
@@ -89,11 +41,12 @@ fn a_home_that_was_lived_in_is_given_back_as_it_was() {
 #[test]
 fn a_second_apply_writes_nothing_and_says_so() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        home_in_use(ws);
+        everything.pushready(ws, &["apply"]).run().success();
         let before = ws.snapshot();
-        let again = all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
+        let again =
+            everything.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
         let written = before.written(&ws.snapshot());
         assert!(written.is_empty(), "{written:?}\n{again}");
         before.assert_same(&ws.snapshot());
@@ -103,8 +56,8 @@ fn a_second_apply_writes_nothing_and_says_so() {
 #[test]
 fn an_apply_without_variables_changes_nothing() {
     sandbox(|ws| {
-        let all = All::new();
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
         let before = ws.snapshot();
         ws.run(&["apply"])
             .success()
@@ -118,17 +71,18 @@ fn an_apply_without_variables_changes_nothing() {
 #[test]
 fn a_dry_run_shows_the_plan_and_touches_nothing() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         let before = ws.snapshot();
         let changes = |report: &serde_json::Value| -> Vec<(String, String)> {
             let lines = report["changes"].as_array().unwrap().iter();
             lines.map(|line| (line["path"].to_string(), line["action"].to_string())).collect()
         };
-        let planned = all.pushready(ws, &["apply", "--dry-run", "--json"]).run().success().json();
+        let planned =
+            everything.pushready(ws, &["apply", "--dry-run", "--json"]).run().success().json();
         let written = before.written(&ws.snapshot());
         assert!(written.is_empty(), "{written:?}");
-        let done = all.pushready(ws, &["apply", "--json"]).run().success().json();
+        let done = everything.pushready(ws, &["apply", "--json"]).run().success().json();
         assert_eq!(changes(&planned).len(), changes(&done).len());
         let paths = |changes: Vec<(String, String)>| {
             changes.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
@@ -153,9 +107,9 @@ fn with_nothing_asked_for_nothing_is_left_behind() {
 #[test]
 fn what_the_user_edited_since_is_kept_and_named() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        home_in_use(ws);
+        everything.pushready(ws, &["apply"]).run().success();
         let own = fake_auth::chatgpt().of_account(fake_auth::OTHER_ACCOUNT).json();
         ws.write(".codex/auth.json", &own, 0o600);
         ws.git(&["remote", "set-url", "origin", "git@github.com:acme/fork.git"])
@@ -180,9 +134,9 @@ fn what_the_user_edited_since_is_kept_and_named() {
 #[test]
 fn a_login_that_was_refreshed_is_still_ours_to_remove() {
     sandbox(|ws| {
-        let all = All::new();
-        all.pushready(ws, &["apply"]).run().success();
-        ws.write(".codex/auth.json", all.seed.clone().refreshed().json(), 0o600);
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
+        ws.write(".codex/auth.json", everything.seed.clone().refreshed().json(), 0o600);
         ws.run(&["remove"]).success();
         assert!(!ws.home().join(".codex/auth.json").exists());
     });
@@ -191,8 +145,8 @@ fn a_login_that_was_refreshed_is_still_ours_to_remove() {
 #[test]
 fn logins_can_be_left_in_place() {
     sandbox(|ws| {
-        let all = All::new();
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
         let login = ws.read(".codex/auth.json");
         ws.run(&["remove", "--keep-logins"]).success();
         assert_eq!(ws.read(".codex/auth.json"), login);
@@ -204,13 +158,13 @@ fn logins_can_be_left_in_place() {
 #[test]
 fn a_newer_receipt_is_not_touched() {
     sandbox(|ws| {
-        let all = All::new();
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
         let path = ".local/state/pushready/receipt.json";
         let newer = ws.read(path).replacen("\"schema_version\": 1", "\"schema_version\": 2", 1);
         ws.write(path, newer, 0o600);
         let before = ws.snapshot();
-        all.pushready(ws, &["apply"]).run().fails(1).stderr_has("schema version 2");
+        everything.pushready(ws, &["apply"]).run().fails(1).stderr_has("schema version 2");
         ws.run(&["remove"]).fails(1);
         before.assert_same(&ws.snapshot());
     });
@@ -225,7 +179,7 @@ fn edited(
     expected: impl Fn(&str) -> String,
 ) {
     let before = ws.read(path);
-    All::new().pushready(ws, &["apply"]).run().success();
+    Everything::new().pushready(ws, &["apply"]).run().success();
     let mode = ws.mode(path);
     let applied = ws.read(path);
     let now = edit(&applied);
@@ -241,7 +195,7 @@ fn edited(
 #[test]
 fn an_edit_is_kept_and_named_in_every_kind_of_file() {
     sandbox(|ws| {
-        lived_in(ws);
+        home_in_use(ws);
         let config = "src/app/.git/config";
         let two = format!(
             "{}[remote \"fork\"]\n\turl = https://github.com/acme/app.git\n",
@@ -303,13 +257,13 @@ fn an_edit_is_kept_and_named_in_every_kind_of_file() {
 #[test]
 fn what_was_added_to_our_section_stays_in_force_and_is_named() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         for before in ["[user]\n\tname = a\n", ""] {
             ws.write("other", "[user]\n\temail = me@example.com\n", 0o644);
             ws.write(".gitconfig", before, 0o644);
-            all.pushready(ws, &["apply"]).run().success();
+            everything.pushready(ws, &["apply"]).run().success();
             ws.git(&["config", "--global", "--add", "include.path", "~/other"]).run().success();
-            all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
+            everything.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
             ws.run(&["remove"])
                 .fails(1)
                 .stdout_has("~/.gitconfig: kept: the header of pushready's section");
@@ -323,8 +277,8 @@ fn what_was_added_to_our_section_stays_in_force_and_is_named() {
 #[test]
 fn what_others_write_around_our_keys_stays_to_the_byte() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         let files = [
             ".claude.json",
             ".claude/.credentials.json",
@@ -333,7 +287,7 @@ fn what_others_write_around_our_keys_stays_to_the_byte() {
             "dotfiles/gitconfig",
         ];
         let before = files.map(|path| ws.read(path));
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         let edits = [
             ("\"numStartups\":3,", "\"numStartups\": 4.0 ,\"new\":{ },"),
             ("{\"x\": 1}", "{\"x\":\t2e0}"),
@@ -356,7 +310,7 @@ fn what_others_write_around_our_keys_stays_to_the_byte() {
 #[test]
 fn a_line_that_goes_on_does_not_swallow_ours() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let names_ours = || {
             let paths = ws.git(&["config", "--global", "--get-all", "include.path"]).run().stdout;
             paths.contains("/pushready/gitconfig")
@@ -368,21 +322,21 @@ fn a_line_that_goes_on_does_not_swallow_ours() {
             let old = format!("[alias]\n\tx = {end}");
             ws.write(".gitconfig", &old, 0o600);
             let (before, value) = (ws.snapshot(), alias());
-            all.pushready(ws, &["apply"]).run().success();
+            everything.pushready(ws, &["apply"]).run().success();
             assert!(names_ours(), "{end:?}:\n{}", ws.read(".gitconfig"));
             assert_eq!(alias(), value, "{end:?}");
-            all.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
+            everything.pushready(ws, &["apply"]).run().success().stdout_has("no changes needed");
             ws.run(&["remove"]).success();
             before.assert_same(&ws.snapshot());
         }
         // ours is written anew where an edit above it has swallowed it, and where somebody took the
         // empty line away
         ws.write(".gitconfig", "[alias]\n\tx = foo\n", 0o600);
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         ws.write(".gitconfig", ws.read(".gitconfig").replace("foo\n", "foo \\\n"), 0o600);
         assert!(!names_ours());
         for _ in 0..2 {
-            all.pushready(ws, &["apply"]).run().success();
+            everything.pushready(ws, &["apply"]).run().success();
             assert!(names_ours(), "{}", ws.read(".gitconfig"));
             ws.write(".gitconfig", ws.read(".gitconfig").replace("\n\n", "\n"), 0o600);
         }
@@ -394,12 +348,16 @@ fn a_line_that_goes_on_does_not_swallow_ours() {
 #[test]
 fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
     sandbox(|ws| {
-        let all = All::new();
-        lived_in(ws);
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        home_in_use(ws);
+        everything.pushready(ws, &["apply"]).run().success();
         let whole = [".claude.json", ".codex/config.toml"].map(|path| ws.read(path));
         let less = || {
-            all.pushready(ws, &["apply"]).env("PUSHREADY_TRUSTED_FOLDERS", "~/work").run().success()
+            everything
+                .pushready(ws, &["apply"])
+                .env("PUSHREADY_TRUSTED_FOLDERS", "~/work")
+                .run()
+                .success()
         };
         less();
         for path in [".claude.json", ".codex/config.toml"] {
@@ -410,7 +368,7 @@ fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
             );
         }
         less().stdout_has("no changes needed");
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         assert_eq!([".claude.json", ".codex/config.toml"].map(|path| ws.read(path)), whole);
     });
 }
@@ -451,7 +409,7 @@ fn attributes(ws: &Workspace, path: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn shared_files_keep_their_access_control_lists_and_attributes() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let files = [".gitconfig", ".ssh/config", ".codex/config.toml", ".claude.json"];
         // the owner, this user by name, the group, the mask, all others (linux/posix_acl_xattr.h)
         let mut list = 2_u32.to_le_bytes().to_vec();
@@ -482,7 +440,7 @@ fn shared_files_keep_their_access_control_lists_and_attributes() {
         }
         let before = files.map(|file| (attributes(ws, file), ws.read(file)));
         assert!(before.iter().all(|(attributes, _)| attributes.len() == 2), "{before:?}");
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         for (file, (attributes_before, text)) in files.into_iter().zip(&before) {
             assert_ne!(ws.read(file), *text, "{file} was not written");
             assert_eq!(attributes(ws, file), *attributes_before, "{file}");

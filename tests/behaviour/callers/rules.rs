@@ -89,7 +89,7 @@ fn every_forge_in_its_own_spelling() {
 
 /// A home as people have it: their own keys, hosts and aliases, shared connections, rules, all
 /// behind symlinks into a repository of dotfiles.
-fn lived_in(ws: &Workspace, own_key: &KeyPair) {
+fn home_in_use(ws: &Workspace, own_key: &KeyPair) {
     ws.write("dotfiles/ssh/key", &own_key.private, 0o600);
     let ssh = "# mine\nHost work\n  HostName github.com\n  User git\n  IdentityFile ~/.ssh/key\n\n\
                Host github.com\n  User git\n  IdentityFile ~/.ssh/key\n  IdentitiesOnly yes\n\n\
@@ -110,7 +110,7 @@ fn a_home_full_of_settings_keeps_them_all() {
     sandbox(|ws| {
         let lab = Lab::github();
         let own = lab.host.user_key("me", &[("acme/third", Access::Write)]);
-        lived_in(ws, &own);
+        home_in_use(ws, &own);
         let before = ws.snapshot();
         lab.apply(ws, &[]).success().stdout_has("\nREADY ");
         assert!(ws.home().join(".ssh").is_symlink() && ws.home().join(".gitconfig").is_symlink());

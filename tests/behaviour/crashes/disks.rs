@@ -7,8 +7,7 @@ use walkdir::WalkDir;
 
 use super::{Bench, leftovers, restore};
 use crate::support::strace::{Step, inject_own, own_steps};
-use crate::support::{Output, Snapshot, Workspace, sandbox};
-use crate::undo::All;
+use crate::support::{Everything, Output, Snapshot, Workspace, sandbox};
 
 /// The steps at which a disk can fail. (Taking something away again always works, or nothing could
 /// be promised.)
@@ -105,9 +104,9 @@ fn remove_finds_the_disk_broken_at_any_step() {
 #[test]
 fn a_disk_that_is_too_small_takes_what_fits() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let home = Path::new("/srv/small");
-        let small = |args: &[&str]| all.pushready(ws, args).env("HOME", home);
+        let small = |args: &[&str]| everything.pushready(ws, args).env("HOME", home);
         let before = (Snapshot::take(home), ws.snapshot());
         small(&["apply"])
             .run()
@@ -136,8 +135,9 @@ fn a_disk_that_is_too_small_takes_what_fits() {
 #[test]
 fn a_home_that_cannot_be_written_is_named() {
     sandbox(|ws| {
-        let all = All::new();
-        let run = |args: &[&str], home: &str| all.pushready(ws, args).env("HOME", home).run();
+        let everything = Everything::new();
+        let run =
+            |args: &[&str], home: &str| everything.pushready(ws, args).env("HOME", home).run();
         run(&["apply"], "/srv/read-only")
             .fails(1)
             .stdout_has("/srv/read-only/.local/state/pushready")

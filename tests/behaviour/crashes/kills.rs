@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Bench, RECEIPT, is_lock, leftovers, receipt, restore, secrets_are_private, store};
-use crate::support::sandbox;
 use crate::support::strace::{Step, inject_own, own_steps};
-use crate::undo::All;
+use crate::support::{Everything, sandbox};
 
 #[test]
 fn apply_may_be_killed_at_any_step() {
@@ -61,8 +60,8 @@ fn apply_may_be_killed_at_any_step() {
 #[test]
 fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
     sandbox(|ws| {
-        let all = All::new();
-        let apply = || all.pushready(ws, &["apply"]);
+        let everything = Everything::new();
+        let apply = || everything.pushready(ws, &["apply"]);
         let begun = || {
             let steps = own_steps(apply());
             ws.run(&["remove"]).success();
@@ -104,8 +103,8 @@ fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
 #[test]
 fn a_shell_without_the_variables_does_not_end_what_it_cannot_finish() {
     sandbox(|ws| {
-        let all = All::new();
-        let apply = || all.pushready(ws, &["apply"]);
+        let everything = Everything::new();
+        let apply = || everything.pushready(ws, &["apply"]);
         let steps = own_steps(apply());
         let mut unfinished = 0;
         for step in steps.iter().filter(|step| step.syscall.starts_with("rename")) {
@@ -156,13 +155,14 @@ fn remove_may_be_killed_at_any_step() {
 #[test]
 fn a_bare_home_survives_the_same() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let before = ws.snapshot();
         let as_before = |when: &str| {
             let diff = before.diff(&ws.snapshot());
             assert!(diff.is_empty(), "{when}, the home is not as it was:\n{}", diff.join("\n"));
         };
-        let (apply, remove) = (|| all.pushready(ws, &["apply"]), || ws.pushready(&["remove"]));
+        let (apply, remove) =
+            (|| everything.pushready(ws, &["apply"]), || ws.pushready(&["remove"]));
         for (number, step) in own_steps(apply()).iter().enumerate() {
             remove().run().success();
             let when = format!("apply killed at {step:?}");
@@ -186,8 +186,8 @@ fn a_bare_home_survives_the_same() {
 #[test]
 fn what_another_program_put_beside_the_state_folder_goes_back() {
     sandbox(|ws| {
-        let all = All::new();
-        all.pushready(ws, &["apply"]).run().success();
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
         // as if remove had been killed after it moved `.local` aside, in which somebody had just
         // made a file; by then all else is taken back
         ws.write(".local/share/mine", "mine", 0o644);
@@ -208,8 +208,8 @@ fn what_another_program_put_beside_the_state_folder_goes_back() {
 #[test]
 fn an_apply_after_a_killed_removal_logs_in_again() {
     sandbox(|ws| {
-        let all = All::new();
-        let apply = || all.pushready(ws, &["apply"]);
+        let everything = Everything::new();
+        let apply = || everything.pushready(ws, &["apply"]);
         let remove = || ws.pushready(&["remove"]);
         let login = ws.home().join(".codex/auth.json");
         apply().run().success();

@@ -16,8 +16,7 @@ use std::path::Path;
 use serde_json::Value;
 use walkdir::WalkDir;
 
-use crate::support::{Cmd, Snapshot, Workspace};
-use crate::undo::{All, lived_in};
+use crate::support::{Cmd, Everything, Snapshot, Workspace, home_in_use};
 
 const RECEIPT: &str = ".local/state/pushready/receipt.json";
 
@@ -35,7 +34,7 @@ const SHARED: &[(&str, &str)] = &[
 /// A home that can be brought back to what it was, before and after an undisturbed apply.
 struct Bench<'a> {
     ws: &'a Workspace,
-    all: All,
+    everything: Everything,
     before: Snapshot,
     after: Snapshot,
     receipt: Value,
@@ -44,8 +43,8 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(ws: &'a Workspace) -> Self {
-        let all = All::new();
-        lived_in(ws);
+        let everything = Everything::new();
+        home_in_use(ws);
         // Codex has been here: its lock files are no trace of ours
         ws.write(".codex/auth.lock", "", 0o644);
         ws.write(".codex/auth.json.lock", "", 0o600);
@@ -55,7 +54,7 @@ impl<'a> Bench<'a> {
             .iter()
             .map(|(path, _)| fs::read(ws.home().join(path)).unwrap())
             .collect::<Vec<_>>();
-        all.pushready(ws, &["apply"]).run().success();
+        everything.pushready(ws, &["apply"]).run().success();
         store(ws, "after");
         let pairs = SHARED.iter().zip(old).map(|((path, _), old)| {
             let new = fs::read(ws.home().join(path)).unwrap();
@@ -63,11 +62,11 @@ impl<'a> Bench<'a> {
             (*path, [old, new])
         });
         let contents = pairs.collect();
-        Self { ws, all, before, after: ws.snapshot(), receipt: receipt(ws), contents }
+        Self { ws, everything, before, after: ws.snapshot(), receipt: receipt(ws), contents }
     }
 
     fn apply(&self) -> Cmd {
-        self.all.pushready(self.ws, &["apply"])
+        self.everything.pushready(self.ws, &["apply"])
     }
 
     fn remove(&self) -> Cmd {

@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::{Bench, leftovers, receipt, restore};
 use crate::support::strace::{own_steps, stop_own};
-use crate::support::{Cmd, KeyPair, sandbox};
-use crate::undo::All;
+use crate::support::{Cmd, Everything, KeyPair, sandbox};
 
 /// Waits for a child that `Cmd::spawn` started.
 fn end(mut child: std::process::Child) -> (Option<i32>, String) {
@@ -66,14 +65,14 @@ fn eight_at_once_end_well() {
 #[test]
 fn an_apply_may_come_in_between_wherever_a_remove_is() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let before = ws.snapshot();
         let remove = || ws.pushready(&["remove"]);
         let steps = own_steps(remove());
         assert!(steps.iter().any(|step| step.syscall.starts_with("open")), "{steps:?}");
         for step in &steps {
             let (stopping, pid) = stop_own(remove(), step);
-            all.pushready(ws, &["apply"]).run().success();
+            everything.pushready(ws, &["apply"]).run().success();
             ws.cmd("kill").args(["-CONT", &pid]).run().success();
             let (code, text) = end(stopping);
             assert_eq!(code, Some(0), "{step:?}\n{text}");
@@ -179,7 +178,7 @@ fn git_and_claude_code_lose_nothing_meanwhile() {
 fn a_login_that_codex_saves_meanwhile_is_waited_for_and_kept() {
     sandbox(|ws| {
         let bench = Bench::new(ws);
-        let newer = bench.all.seed.clone().refreshed().json();
+        let newer = bench.everything.seed.clone().refreshed().json();
         let prepared = || {
             let entries = fs::read_dir(ws.home().join(".codex")).unwrap();
             entries

@@ -6,16 +6,17 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{All, json_at, logins};
-use crate::support::{Cmd, KeyPair, PATH, canary, sandbox};
+use super::json_at;
+use crate::support::{Cmd, Everything, KeyPair, PATH, apply_logins, canary, sandbox};
 
 #[test]
 fn without_git_and_ssh_on_path_the_logins_go_through() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let bare = |cmd: Cmd| cmd.env("PATH", "/nothing");
         let pushready = |args: &[&str]| bare(ws.cmd("/run/rig/bin/pushready").args(args));
-        all.on(pushready(&["apply"]))
+        everything
+            .on(pushready(&["apply"]))
             .run()
             .fails(1)
             .stdout_has("git is not on PATH")
@@ -24,9 +25,9 @@ fn without_git_and_ssh_on_path_the_logins_go_through() {
             .stdout_has("codex: written")
             .stdout_has("NOT READY ssh-missing routing");
         // ssh came with the next image
-        all.apply(ws).run().success().stdout_has("ssh chooses the right key");
+        everything.apply(ws).run().success().stdout_has("ssh chooses the right key");
         let before = ws.snapshot();
-        all.on(pushready(&["apply"])).run().fails(1);
+        everything.on(pushready(&["apply"])).run().fails(1);
         // the verdict is recorded, and nothing that works is taken away
         let changed = before.diff(&ws.snapshot());
         assert!(matches!(&*changed, [line] if line.contains("receipt.json")), "{changed:#?}");
@@ -38,7 +39,7 @@ fn without_git_and_ssh_on_path_the_logins_go_through() {
 #[test]
 fn programs_of_the_current_folder_are_never_run() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         for program in ["git", "ssh", "sh", "bin/git", "bin/ssh"] {
             ws.write(&format!("repo/{program}"), "#!/bin/sh\ntouch /tmp/hijacked\nexit 0\n", 0o755);
         }
@@ -48,7 +49,8 @@ fn programs_of_the_current_folder_are_never_run() {
             format!("bin:{PATH}:"),
             format!("./bin:{PATH}"),
         ] {
-            all.apply(ws)
+            everything
+                .apply(ws)
                 .env("PATH", &path)
                 .current_dir("repo")
                 .run()
@@ -58,7 +60,7 @@ fn programs_of_the_current_folder_are_never_run() {
             assert!(!Path::new("/tmp/hijacked").exists(), "{path}");
         }
         // nothing else in it: the system's own folders
-        let all_relative = all.on(ws.cmd("/run/rig/bin/pushready").args(["apply"]));
+        let all_relative = everything.on(ws.cmd("/run/rig/bin/pushready").args(["apply"]));
         all_relative.env("PATH", ".:bin").current_dir("repo").run().success();
         assert!(!Path::new("/tmp/hijacked").exists());
     });
@@ -67,8 +69,8 @@ fn programs_of_the_current_folder_are_never_run() {
 #[test]
 fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
     sandbox(|ws| {
-        let all = All::new();
-        all.apply(ws).run().success();
+        let everything = Everything::new();
+        everything.apply(ws).run().success();
         ws.git(&["init", "--quiet", "elsewhere"]).run().success();
         // a rule of that clone alone, which would take the place of ours
         let rule = ["config", "url.git@github.com:.insteadOf", "https://github.com/"];
@@ -97,7 +99,7 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
         for variables in strange {
             let apply = variables
                 .iter()
-                .fold(all.apply(ws), |apply, (name, value)| apply.env(name, *value));
+                .fold(everything.apply(ws), |apply, (name, value)| apply.env(name, *value));
             let output = apply
                 .run()
                 .success()
@@ -106,12 +108,14 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
             canary::assert_absent("apply", output.to_string(), &["proxy-password"]);
             assert!(before.written(&ws.snapshot()).is_empty(), "{variables:?}");
         }
-        all.apply(ws)
+        everything
+            .apply(ws)
             .env("GIT_CONFIG_COUNT", "bogus")
             .run()
             .fails(1)
             .stdout_has("git-config-invalid git: git rejects the configuration in its environment");
-        all.apply(ws)
+        everything
+            .apply(ws)
             .env("CODEX_SANDBOX_NETWORK_DISABLED", "1")
             .run()
             .success()
@@ -127,7 +131,7 @@ fn a_rule_of_the_user_is_seen_wherever_it_stands() {
             "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n",
             0o644,
         );
-        All::new()
+        Everything::new()
             .apply(ws)
             .env("GIT_CONFIG_GLOBAL", "/home/coder/agent/gitconfig")
             .env("GIT_CONFIG", "/nowhere")
@@ -135,7 +139,7 @@ fn a_rule_of_the_user_is_seen_wherever_it_stands() {
             .success()
             .stdout_has("a rule of your own turns");
         ws.run(&["remove"]).success();
-        All::new()
+        Everything::new()
             .apply(ws)
             .env("GIT_CONFIG_COUNT", "1")
             .env("GIT_CONFIG_KEY_0", "url.git@github.com:.insteadOf")
@@ -149,12 +153,13 @@ fn a_rule_of_the_user_is_seen_wherever_it_stands() {
 #[test]
 fn the_global_git_configuration_may_be_named_and_is_given_back_wherever_it_was() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         ws.write(".gitconfig", "[user]\n\tname = Dev\n", 0o644);
         ws.write("agent/gitconfig", "[user]\n\tname = Agent\n", 0o644);
         let before = ws.snapshot();
-        let named = |name: &str| all.apply(ws).env("GIT_CONFIG_GLOBAL", name).run().success();
-        all.apply(ws).run().success();
+        let named =
+            |name: &str| everything.apply(ws).env("GIT_CONFIG_GLOBAL", name).run().success();
+        everything.apply(ws).run().success();
         named("/home/coder/agent/gitconfig")
             .stdout_has("GIT_CONFIG_GLOBAL is set: the URL rules go to");
         for file in [".gitconfig", "agent/gitconfig"] {
@@ -164,7 +169,7 @@ fn the_global_git_configuration_may_be_named_and_is_given_back_wherever_it_was()
         named("agent/gitconfig").stdout_has("no changes needed");
         named("/dev/null")
             .stdout_has("git's global configuration is `/dev/null` here: no URL rules");
-        all.apply(ws).run().success().stdout_has("no changes needed");
+        everything.apply(ws).run().success().stdout_has("no changes needed");
         ws.run(&["remove"]).success();
         fs::remove_file(ws.home().join(".codex/auth.lock")).ok();
         before.assert_same(&ws.snapshot());
@@ -178,15 +183,15 @@ fn a_second_codex_home_is_one_more_to_undo_not_the_same() {
         ws.write("second/config.toml", "model = \"x\"\n", 0o600);
         let before = ws.snapshot();
         let second = || {
-            logins(ws)
+            apply_logins(ws)
                 .env("CODEX_HOME", "/home/coder/second")
                 .env("CLAUDE_CONFIG_DIR", "/home/coder/second")
                 .run()
         };
-        logins(ws).run().success();
+        apply_logins(ws).run().success();
         second().success().stdout_has("codex: written").stdout_has("claude: written");
         second().success().stdout_has("no changes needed");
-        logins(ws).run().success().stdout_has("no changes needed");
+        apply_logins(ws).run().success().stdout_has("no changes needed");
         assert!(
             ws.home().join(".codex/auth.json").exists()
                 && ws.home().join("second/auth.json").exists()
@@ -208,7 +213,7 @@ fn a_second_codex_home_is_one_more_to_undo_not_the_same() {
         ] {
             fs::remove_file(ws.home().join(login)).unwrap();
         }
-        logins(ws).run().fails(1).stdout_has("codex-auth-missing");
+        apply_logins(ws).run().fails(1).stdout_has("codex-auth-missing");
         second().fails(1);
         ws.run(&["remove"]).success();
         for left in [
@@ -229,7 +234,7 @@ fn a_second_codex_home_is_one_more_to_undo_not_the_same() {
 #[test]
 fn shared_files_behind_links_into_dotfiles_are_edited_where_they_lie() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         ws.git(&["init", "--quiet", "dotfiles"]).run().success();
         ws.write("dotfiles/gitconfig", "[user]\n\tname = Dev\n", 0o644);
         ws.write("dotfiles/ssh/config", "Host *\n  ServerAliveInterval 60\n", 0o644);
@@ -238,20 +243,20 @@ fn shared_files_behind_links_into_dotfiles_are_edited_where_they_lie() {
         symlink("dotfiles/ssh", ws.home().join(".ssh")).unwrap();
         symlink("/home/coder/dotfiles/claude.json", ws.home().join(".claude.json")).unwrap();
         let before = ws.snapshot();
-        all.apply(ws).run().success().stdout_has("ssh chooses the right key");
+        everything.apply(ws).run().success().stdout_has("ssh chooses the right key");
         for link in [".gitconfig", ".ssh", ".claude.json"] {
             assert!(ws.home().join(link).is_symlink(), "{link}");
         }
         assert!(ws.read("dotfiles/ssh/config").starts_with("Include "));
         assert!(ws.read("dotfiles/claude.json").contains("hasTrustDialogAccepted"));
-        all.apply(ws).run().success().stdout_has("no changes needed");
+        everything.apply(ws).run().success().stdout_has("no changes needed");
         for name in fs::read_dir(ws.home().join("dotfiles")).unwrap() {
             let file = name.unwrap().path();
             if file.is_file() {
                 canary::assert_absent(
                     "dotfiles",
                     fs::read(file).unwrap(),
-                    &[&all.token, &all.seed.refresh_token],
+                    &[&everything.token, &everything.seed.refresh_token],
                 );
             }
         }
@@ -266,7 +271,7 @@ fn a_login_never_goes_into_a_work_tree_of_dotfiles() {
         ws.git(&["init", "--quiet", "dotfiles"]).run().success();
         fs::create_dir(ws.home().join("dotfiles/codex")).unwrap();
         symlink("dotfiles/codex", ws.home().join(".codex")).unwrap();
-        logins(ws)
+        apply_logins(ws)
             .run()
             .fails(1)
             .stdout_has(
@@ -286,8 +291,8 @@ fn a_login_never_goes_into_a_work_tree_of_dotfiles() {
 #[test]
 fn receipts_of_other_versions() {
     sandbox(|ws| {
-        let all = All::new();
-        all.apply(ws).run().success();
+        let everything = Everything::new();
+        everything.apply(ws).run().success();
         let path = ".local/state/pushready/receipt.json";
         let receipt = json_at(ws, path);
 
@@ -300,7 +305,7 @@ fn receipts_of_other_versions() {
         }
         older["desired"]["of_a_later_patch"] = json!({"x": 1});
         ws.write(path, older.to_string(), 0o600);
-        all.apply(ws).run().success().stdout_has("ssh chooses the right key");
+        everything.apply(ws).run().success().stdout_has("ssh chooses the right key");
         ws.run(&["status"]).success();
 
         // a newer one: nothing is touched, and the way out is named
@@ -310,7 +315,8 @@ fn receipts_of_other_versions() {
         ws.write(path, newer.to_string(), 0o600);
         let touched = ws.snapshot();
         for args in [&["apply"][..], &["apply", "--dry-run"], &["remove"], &["status"]] {
-            all.on(ws.pushready(args))
+            everything
+                .on(ws.pushready(args))
                 .run()
                 .fails(1)
                 .stderr_has("has schema version 99")
@@ -322,7 +328,8 @@ fn receipts_of_other_versions() {
 
         // a damaged one
         ws.write(path, "{", 0o600);
-        all.apply(ws)
+        everything
+            .apply(ws)
             .run()
             .fails(3)
             .stderr_has("cannot read the receipt")
@@ -335,14 +342,14 @@ fn receipts_of_other_versions() {
 #[test]
 fn the_report_fits_a_log_viewer() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         ws.git(&["init", "--quiet", "work"]).run().success();
         ws.git(&["remote", "add", "origin", "https://github.com/acme/app"])
             .current_dir("work")
             .run()
             .success();
         for _ in 0..2 {
-            let output = all
+            let output = everything
                 .apply(ws)
                 .env("PUSHREADY_REQUIRE", "codex,claude,push:acme/app")
                 .run()

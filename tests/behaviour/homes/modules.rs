@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{json_at, logins};
-use crate::support::{Workspace, canary, fake_auth, require, sandbox};
+use super::json_at;
+use crate::support::{Workspace, apply_logins, canary, fake_auth, require, sandbox};
 
 /// What the codex module v4 does at each start (its scripts/install.sh, `add_auth_json`).
 fn codex_v4(ws: &Workspace) {
@@ -26,7 +26,7 @@ fn the_codex_module_v4_before_between_and_after() {
         let valid =
             || assert!(ws.read(".codex/config.toml").parse::<toml_edit::DocumentMut>().is_ok());
         codex_v4(ws);
-        logins(ws).run().success().stdout_has("a module had written a stub over it");
+        apply_logins(ws).run().success().stdout_has("a module had written a stub over it");
         assert_eq!((refresh(), ws.mode(".codex/auth.json")), (json!(seed.refresh_token), 0o600));
         assert_eq!(
             ws.read(".codex/config.toml").matches("[projects.").count(),
@@ -36,10 +36,10 @@ fn the_codex_module_v4_before_between_and_after() {
 
         let refreshed = seed.clone().refreshed();
         ws.write(".codex/auth.json", refreshed.json(), 0o600);
-        logins(ws).run().success().stdout_has("newer than the seed");
+        apply_logins(ws).run().success().stdout_has("newer than the seed");
         codex_v4(ws);
         valid();
-        logins(ws).run().success().stdout_has("warn  codex-auth-restored");
+        apply_logins(ws).run().success().stdout_has("warn  codex-auth-restored");
         assert_eq!(
             (refresh(), ws.mode(".codex/auth.json")),
             (json!(refreshed.refresh_token), 0o600)
@@ -49,7 +49,7 @@ fn the_codex_module_v4_before_between_and_after() {
         // apply had a login
         let key = "{ \"OPENAI_API_KEY\": \"sk-module\" }\n";
         ws.write(".codex/auth.json", key, 0o644);
-        logins(ws)
+        apply_logins(ws)
             .env("OPENAI_API_KEY", "sk-module")
             .run()
             .success()
@@ -59,7 +59,7 @@ fn the_codex_module_v4_before_between_and_after() {
         // in a shell without the variables the stub is told
         codex_v4(ws);
         ws.run(&["apply"]).fails(1).stdout_has("FAIL  codex-auth-clobbered codex: left alone");
-        logins(ws).run().success();
+        apply_logins(ws).run().success();
         ws.run(&["remove"]).success();
         assert_eq!(
             ws.read(".codex/auth.json"),
@@ -88,7 +88,7 @@ fn the_codex_module_v5_before_between_and_after() {
         let config = || ws.read(".codex/config.toml");
         let valid = || assert!(config().parse::<toml_edit::DocumentMut>().is_ok(), "{}", config());
         let both = || {
-            logins(ws)
+            apply_logins(ws)
                 .env("PUSHREADY_TRUSTED_FOLDERS", "/home/coder/work:/srv/other")
                 .run()
                 .success()
@@ -129,14 +129,14 @@ fn trust_is_not_forced_into_a_form_that_cannot_take_it() {
     sandbox(|ws| {
         let inline = "projects = { \"/other\" = { trust_level = \"trusted\" } }\n";
         ws.write(".codex/config.toml", inline, 0o644);
-        logins(ws)
+        apply_logins(ws)
             .run()
             .success()
             .stdout_has("warn  codex-untrusted-folder codex trust: ")
             .stdout_has("codex: written");
         assert_eq!(ws.read(".codex/config.toml"), inline);
         ws.write(".codex/config.toml", "model = \n", 0o644);
-        logins(ws).run().success().stdout_has("warn  codex-config-malformed codex trust: ");
+        apply_logins(ws).run().success().stdout_has("warn  codex-config-malformed codex trust: ");
         assert_eq!(ws.read(".codex/config.toml"), "model = \n");
     });
 }
@@ -155,10 +155,10 @@ fn the_claude_module_rewrites_the_configuration_between_two_applies() {
         };
         let config = || json_at(ws, ".claude.json");
         module();
-        logins(ws).run().success();
+        apply_logins(ws).run().success();
         assert_eq!(config()["projects"]["/home/coder/work"]["hasTrustDialogAccepted"], true);
         module();
-        logins(ws).run().success().stdout_has("no changes needed");
+        apply_logins(ws).run().success().stdout_has("no changes needed");
         assert_eq!(
             (&config()["primaryApiKey"], ws.mode(".claude.json")),
             (&json!("sk-ant-api-module"), 0o644)
@@ -166,7 +166,7 @@ fn the_claude_module_rewrites_the_configuration_between_two_applies() {
         // written anew from nothing
         fs::remove_file(ws.home().join(".claude.json")).unwrap();
         module();
-        logins(ws).run().success();
+        apply_logins(ws).run().success();
         assert_eq!(config()["projects"]["/home/coder/work"]["hasTrustDialogAccepted"], true);
         ws.run(&["remove"]).success();
         let left = config();
@@ -214,7 +214,11 @@ fn the_claude_module_v4_before_between_and_after() {
         let config = || json_at(ws, ".claude.json");
         // it exports its variables empty
         let apply = || {
-            logins(ws).env("CLAUDE_CODE_OAUTH_TOKEN", "").env("CLAUDE_API_KEY", "").run().success()
+            apply_logins(ws)
+                .env("CLAUDE_CODE_OAUTH_TOKEN", "")
+                .env("CLAUDE_API_KEY", "")
+                .run()
+                .success()
         };
         claude_v4(ws);
         let before = ws.read(".claude.json");
@@ -244,14 +248,14 @@ fn the_claude_module_v4_before_between_and_after() {
 #[test]
 fn a_user_who_logs_in_after_us_keeps_the_login() {
     sandbox(|ws| {
-        logins(ws).run().success();
+        apply_logins(ws).run().success();
         let own = fake_auth::chatgpt().of_account(fake_auth::OTHER_ACCOUNT).json();
         ws.write(".codex/auth.json", &own, 0o600);
         let login = json!({"claudeAiOauth": {"accessToken": format!("sk-ant-oat01-{}", "user".repeat(20)),
             "refreshToken": "sk-ant-ort01-user", "expiresAt": 4_102_444_800_000_u64, "scopes": ["user:inference"]}});
         ws.write(".claude/.credentials.json", login.to_string(), 0o600);
         for _ in 0..2 {
-            let output = logins(ws)
+            let output = apply_logins(ws)
                 .run()
                 .success()
                 .stdout_has("warn  codex-login-not-ours codex: kept: somebody logged in with another account")
@@ -274,7 +278,7 @@ fn a_user_who_logs_in_after_us_keeps_the_login() {
 fn what_became_of_the_claude_login_is_told_where_no_token_is_set() {
     sandbox(|ws| {
         let path = ".claude/.credentials.json";
-        logins(ws).run().success();
+        apply_logins(ws).run().success();
         ws.set_mode(path, 0o644);
         ws.run(&["apply"]).success().stdout_has("claude: kept from the last apply, good until");
         assert_eq!(ws.mode(path), 0o600);

@@ -3,19 +3,20 @@
 use std::fs;
 use std::path::Path;
 
-use super::{All, logins};
-use crate::support::{Cmd, canary, require, sandbox, sandbox_with};
+use crate::support::{Cmd, Everything, apply_logins, canary, require, sandbox, sandbox_with};
 
 #[test]
 fn without_a_home_in_the_environment_it_is_the_passwd_home() {
     sandbox(|ws| {
-        let all = All::new();
-        all.apply(ws).run().success();
+        let everything = Everything::new();
+        everything.apply(ws).run().success();
         let before = ws.snapshot();
         for home in [None, Some(""), Some("/"), Some("relative/home"), Some(".")] {
-            let apply = all.apply(ws).env_remove("HOME");
-            let apply = home
-                .map_or_else(|| all.apply(ws).env_remove("HOME"), |home| apply.env("HOME", home));
+            let apply = everything.apply(ws).env_remove("HOME");
+            let apply = home.map_or_else(
+                || everything.apply(ws).env_remove("HOME"),
+                |home| apply.env("HOME", home),
+            );
             apply
                 .run()
                 .success()
@@ -36,7 +37,7 @@ fn a_home_that_is_none_is_refused() {
             ("/home/coder/gone", "cannot use HOME `/home/coder/gone`: No such file or directory"),
             ("/home/coder/file", "HOME `/home/coder/file` is not a folder"),
         ] {
-            logins(ws)
+            apply_logins(ws)
                 .env("HOME", home)
                 .run()
                 .fails(1)
@@ -51,11 +52,11 @@ fn a_home_that_is_none_is_refused() {
 #[test]
 fn where_ssh_has_another_home_its_configuration_goes_there() {
     sandbox(|ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let home = Path::new("/home/other");
         fs::create_dir(home).unwrap();
         let before = (ws.snapshot(), crate::support::Snapshot::take(home));
-        let apply = || all.apply(ws).env("HOME", home).run().success();
+        let apply = || everything.apply(ws).env("HOME", home).run().success();
         apply()
             .stdout_has(
                 "note     home-mismatch: HOME is `/home/other`, but ssh uses the passwd home `/home/coder`",
@@ -76,8 +77,8 @@ fn where_ssh_has_another_home_its_configuration_goes_there() {
 #[test]
 fn a_uid_without_passwd_entry_gets_its_logins_and_is_told_about_ssh() {
     sandbox_with(&["--uid", "4242"], |ws| {
-        let all = All::new_for_any_uid();
-        let output = all
+        let everything = Everything::for_any_uid();
+        let output = everything
             .apply(ws)
             .run()
             .fails(1)
@@ -87,10 +88,10 @@ fn a_uid_without_passwd_entry_gets_its_logins_and_is_told_about_ssh() {
             .stdout_has("claude: written")
             .stdout_has("NOT READY home-no-passwd-entry routing");
         assert!(!ws.home().join(".ssh").exists(), "{output}");
-        logins(ws).run().fails(1);
+        apply_logins(ws).run().fails(1);
         ws.run(&["remove"]).success();
         // nothing of ssh is asked for: nothing is said about it
-        logins(ws).run().success();
+        apply_logins(ws).run().success();
     });
 }
 
@@ -98,20 +99,20 @@ fn a_uid_without_passwd_entry_gets_its_logins_and_is_told_about_ssh() {
 fn root_leaves_the_home_of_another_user_alone() {
     sandbox(|ws| {
         require("strace");
-        let all = All::new();
-        all.apply(ws).run().success();
+        let everything = Everything::new();
+        everything.apply(ws).run().success();
         let before = ws.snapshot();
         // the sandbox has one uid only: the kernel's answer is replaced
         let as_root = |cmd: Cmd| {
             cmd.wrapped_in("strace", ["-qq", "-o", "/tmp/log", "-e", "inject=geteuid:retval=0"])
         };
-        let output = as_root(all.apply(ws))
+        let output = as_root(everything.apply(ws))
             .run()
             .fails(1)
             .stdout_has("this runs as root, but HOME `/home/coder` belongs to uid 1000: nothing was changed")
             .stdout_has("fix: run it as that user: `sudo -u '#1000' -H pushready apply`")
             .stdout_has("\nNOT READY home-other-owner home\n");
-        canary::assert_absent("apply", output.to_string(), &[&all.token]);
+        canary::assert_absent("apply", output.to_string(), &[&everything.token]);
         as_root(ws.pushready(&["remove"])).run().fails(1).stderr_has("belongs to uid 1000");
         assert!(before.written(&ws.snapshot()).is_empty());
     });
@@ -120,8 +121,8 @@ fn root_leaves_the_home_of_another_user_alone() {
 #[test]
 fn a_read_only_home_is_named() {
     sandbox_with(&["--tmpfs", "/home/sealed", "--remount-ro", "/home/sealed"], |ws| {
-        let all = All::new();
-        let report = all
+        let everything = Everything::new();
+        let report = everything
             .on(ws.pushready(&["apply", "--json"]))
             .env("HOME", "/home/sealed")
             .run()
@@ -129,7 +130,8 @@ fn a_read_only_home_is_named() {
             .json();
         assert_eq!(report["items"][0]["code"], "home-read-only");
         assert_eq!(report["ready"], false);
-        all.apply(ws)
+        everything
+            .apply(ws)
             .env("HOME", "/home/sealed")
             .run()
             .fails(1)
@@ -139,7 +141,8 @@ fn a_read_only_home_is_named() {
         // without permission it is the same
         fs::create_dir(ws.home().join("closed")).unwrap();
         ws.set_mode("closed", 0o500);
-        all.apply(ws)
+        everything
+            .apply(ws)
             .env("HOME", "/home/coder/closed")
             .run()
             .fails(1)
@@ -152,7 +155,7 @@ fn a_part_of_the_home_that_is_read_only_does_not_stop_the_rest() {
     sandbox_with(
         &["--tmpfs", "/home/coder/.claude", "--remount-ro", "/home/coder/.claude"],
         |ws| {
-            logins(ws)
+            apply_logins(ws)
             .run()
             .fails(1)
             .stdout_has("codex: written")
@@ -166,21 +169,25 @@ fn a_part_of_the_home_that_is_read_only_does_not_stop_the_rest() {
 #[test]
 fn a_full_disk_is_named_nothing_is_torn_and_the_next_run_finishes() {
     sandbox_with(&["--size", "67108864", "--tmpfs", "/home/small"], |ws| {
-        let all = All::new();
+        let everything = Everything::new();
         let home = Path::new("/home/small");
         let fill = || {
             let file = fs::File::create(home.join("filler")).unwrap();
             let block = vec![1; 64 << 10];
             while std::io::Write::write_all(&mut &file, &block).is_ok() {}
         };
-        let apply = || all.apply(ws).env("HOME", home).run();
+        let apply = || everything.apply(ws).env("HOME", home).run();
         fs::write(home.join(".gitconfig"), "[user]\n\tname = Dev\n").unwrap();
         fill();
         let output = apply()
             .fails(1)
             .stdout_has("fix: free some space")
             .stdout_has("NOT READY home-disk-full");
-        canary::assert_absent("apply", output.to_string(), &[&all.key.private, &all.token]);
+        canary::assert_absent(
+            "apply",
+            output.to_string(),
+            &[&everything.key.private, &everything.token],
+        );
         assert_eq!(fs::read_to_string(home.join(".gitconfig")).unwrap(), "[user]\n\tname = Dev\n");
 
         // enough for the small files, not for our own copy
@@ -205,13 +212,13 @@ fn a_full_disk_is_named_nothing_is_torn_and_the_next_run_finishes() {
 fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() {
     sandbox(|ws| {
         require("strace");
-        let all = All::new();
+        let everything = Everything::new();
         // as `fs_group` in a pod leaves a volume: setgid, group-writable
         for folder in ["", ".codex", ".claude", ".ssh", ".local", ".local/state"] {
             fs::create_dir_all(ws.home().join(folder)).unwrap();
             ws.set_mode(folder, 0o2775);
         }
-        all.apply(ws).run().success();
+        everything.apply(ws).run().success();
         for path in
             [".codex/auth.json", ".claude/.credentials.json", ".local/state/pushready/receipt.json"]
         {
@@ -231,7 +238,8 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
         ];
         let refused = |folder: &str| {
             let fix = "fix: remove the write access of others: `chmod go-w /home/coder/";
-            all.apply(ws)
+            everything
+                .apply(ws)
                 .wrapped_in("strace", other)
                 .run()
                 .fails(1)
@@ -251,10 +259,10 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
         }
         // and for the world there is no group that could make it safe
         ws.set_mode(".codex", 0o777);
-        all.apply(ws).run().fails(1).stdout_has("home-unsafe-place codex");
+        everything.apply(ws).run().fails(1).stdout_has("home-unsafe-place codex");
         assert!(ws.home().join(".claude/.credentials.json").exists(), "the rest goes on");
         // the verdict names that cause, and not a variable that was set
-        all.apply(ws).env("PUSHREADY_REQUIRE", "codex").run().fails(1);
+        everything.apply(ws).env("PUSHREADY_REQUIRE", "codex").run().fails(1);
         let doctor = ["doctor", "--offline", "--required", "--short"];
         for args in [&doctor[..], &["status"]] {
             let output = ws.run(args).fails(1).stdout_has("home-unsafe-place codex");

@@ -4,6 +4,7 @@
 pub mod canary;
 mod clients;
 mod coder;
+mod everything;
 pub mod fake_auth;
 mod git_host;
 mod mirror;
@@ -17,6 +18,7 @@ mod workspace;
 
 pub use clients::Clients;
 pub use coder::Coder;
+pub use everything::{Everything, apply_logins, home_in_use};
 pub use git_host::{Access, GitHost, KeyPair, Session};
 pub use mirror::{Answer, Mirror};
 pub use sandbox::{sandbox, sandbox_with, skip, skipped};
