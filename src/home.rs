@@ -12,11 +12,12 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::{ClientPaths, PerClient};
 use crate::env::Env;
-use crate::error::{Error, Result, shell};
+use crate::error::{Error, Result};
 use crate::git::url::Repository;
 use crate::process::{self, Failure};
 use crate::resource::place;
 use crate::ssh_cli;
+use crate::text::shell;
 use crate::variables;
 
 #[derive(Debug)]

@@ -31,6 +31,7 @@ mod settings;
 mod ssh_cli;
 mod ssh_match;
 mod state;
+mod text;
 mod variables;
 
 use std::process::ExitCode;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     // no core file, and no other process of this user may read our memory: secrets pass through it
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    error::panic::report_panics();
+    command::panic::report_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         }
     };
     log(cli.verbose);
-    let exit = error::panic::run_contained(command::in_json(&cli.command), || run(&cli));
+    let exit = command::panic::run_contained(command::in_json(&cli.command), || run(&cli));
     command::exit_status(&cli.command, exit).into()
 }
 

@@ -9,12 +9,13 @@ use crate::apply::plan::{Plan, Step};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::document::Header;
-use crate::error::{Exit, add_line};
+use crate::error::Exit;
 use crate::home::Home;
 use crate::provision::{Item, ItemStatus};
 use crate::resource::EditVerdict;
 use crate::resource::rewrite::New;
 use crate::state::subject::Subject;
+use crate::text::add_line;
 
 /// The command that is reported on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -7,12 +7,12 @@ use crate::apply::report::{ApplyReport, Command};
 use crate::env::Env;
 use crate::error::{Error, Result, fix_for};
 use crate::home::Home;
+use crate::provision::recovery;
 use crate::provision::{self, Cause, Context, Item, Provision, counted, routing};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::state::heal::{Healed, heal, settled};
 use crate::state::receipt::Receipt;
-use crate::state::recovery;
 use crate::state::subject::Subject;
 
 /// A file that another program keeps writing is left to it after so many.

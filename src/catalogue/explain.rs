@@ -2,7 +2,7 @@
 //! of Markdown per area, and are printed as they are.
 
 use super::Code;
-use crate::error::suggestion;
+use crate::text::nearest_name;
 
 /// The areas in the order of the catalogue, and their pages.
 pub const AREAS: &[(&str, &str)] = &[
@@ -42,7 +42,7 @@ impl Code {
         let text = text.to_ascii_lowercase().replace(['_', ' '], "-");
         let contains_text = |code: &&Self| text.len() >= SHORTEST && code.name().contains(&text);
         let by_edits =
-            || suggestion::nearest(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
+            || nearest_name(&text, Self::ALL.iter().map(|code| code.name()))?.parse().ok();
         Self::ALL.iter().find(contains_text).copied().or_else(by_edits)
     }
 }

@@ -12,8 +12,9 @@ use crate::cli;
 use crate::doctor::check::{CHECKS, Check, Selection};
 use crate::doctor::clones::Clones;
 use crate::doctor::connections::Connections;
-use crate::doctor::context::{Context, Depth, Facts};
-use crate::doctor::push::PushUrl;
+use crate::doctor::context::{Context, Depth};
+use crate::doctor::gathered::Gathered;
+use crate::doctor::push_url::PushUrl;
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, requirement, verdict};
 use crate::document::Header;
@@ -151,7 +152,7 @@ fn examine(
         end,
         github,
         connections: Connections::until(end),
-        facts: Facts::default(),
+        gathered: Gathered::default(),
     };
     let requirements = requirement::all(&provision.desired);
     let checks = doctor::run(&context, selection, &requirements);

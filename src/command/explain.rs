@@ -17,9 +17,10 @@ use crate::doctor::context::Depth;
 use crate::doctor::outcome::Outcome;
 use crate::doctor::report::{Overall, render};
 use crate::document::Header;
-use crate::error::{Error, Exit, Result, suggestion};
+use crate::error::{Error, Exit, Result};
 use crate::git::url::redact;
 use crate::push_message::{Hints, LARGEST_TEXT, classify};
+use crate::text::nearest_name;
 
 /// A log of CI is smaller; what follows is not read, so that an endless input has an end.
 const LARGEST_INPUT: u64 = 64 << 20;
@@ -112,7 +113,7 @@ fn one(name: &str, as_json: bool) -> Result<Exit> {
 
 /// A name with a dot is meant as a check's.
 fn nearest(name: &str) -> Option<&'static str> {
-    let check = || suggestion::nearest(name, CHECKS.iter().map(|check| check.id));
+    let check = || nearest_name(name, CHECKS.iter().map(|check| check.id));
     let code = || Code::nearest(name).map(Code::name);
     if name.contains('.') { check().or_else(code) } else { code().or_else(check) }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::print;
 use crate::cli::Install;
 use crate::env::Env;
-use crate::error::{Error, Exit, Result, plain};
+use crate::error::{Error, Exit, Result};
 use crate::git::url::redact;
 use crate::home::Home;
 use crate::resource::file;
+use crate::text::plain;
 
 pub fn run(arguments: &Install) -> Result<Exit> {
     let folder = match &arguments.to {

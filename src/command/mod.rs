@@ -5,6 +5,7 @@ pub mod apply;
 pub mod doctor;
 pub mod explain;
 pub mod install;
+pub mod panic;
 pub mod remove;
 pub mod status;
 

@@ -16,12 +16,13 @@ use crate::doctor::requirement::provides;
 use crate::doctor::verdict::{CheckLine, Kept, Since, Verdict};
 use crate::document::Header;
 use crate::env::Env;
-use crate::error::{Exit, Result, plain};
+use crate::error::{Exit, Result};
 use crate::home::Home;
 use crate::provision::{self, Item, counted, span, unmet};
 use crate::settings::{Requirement, accepted};
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
+use crate::text::plain;
 use crate::variables;
 
 /// A verdict older than this proves nothing any more.

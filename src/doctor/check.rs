@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::clones::InView;
 use super::context::{Context, Depth};
 use super::outcome::Judgement;
-use super::push::PushUrl;
+use super::push_url::PushUrl;
 use super::{actions, claude, clock, codex, git, home, keys, leaks, push, ssh};
 use crate::git::url::Repository;
 use crate::state::receipt::RepositoryRecord;

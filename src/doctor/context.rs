@@ -1,13 +1,12 @@
 //! What the checks see: facts that are gathered once, and the deadlines of what they run.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::clones::{Clones, InView};
 use super::connections::Connections;
-use super::push::PushUrl;
-use super::{actions, claude, codex, git, ssh};
+use super::gathered::Gathered;
+use super::push_url::PushUrl;
 use crate::apply::plan::{Plan, Planned};
 use crate::catalogue::Code;
 use crate::client::Client;
@@ -81,24 +80,14 @@ pub struct Context<'a> {
     /// What GitHub's API answered in earlier rounds of `--wait`.
     pub github: &'a crate::github::Memory,
     pub connections: Connections,
-    pub facts: Facts,
+    /// What the checks of an area share.
+    pub gathered: Gathered,
 }
 
-/// What several checks need: gathered by the first that asks for it.
-#[derive(Default)]
-pub struct Facts {
-    pub git: OnceLock<git::Facts>,
-    /// What git reports about its configuration outside of any clone.
-    pub git_config_error: OnceLock<Option<ConfigError>>,
-    /// Whether git is configured not to use ssh.
-    pub ssh_forbidden: OnceLock<bool>,
-    /// git's configuration outside of any clone.
-    pub git_outside: OnceLock<EffectiveConfig>,
-    pub ssh: ssh::Facts,
-    pub codex: OnceLock<codex::Facts>,
-    pub claude: OnceLock<claude::Facts>,
-    pub actions: OnceLock<Option<actions::Facts>>,
-}
+/// What git reports about its configuration outside of any clone.
+struct ConfigErrorOutside(Option<ConfigError>);
+/// git's configuration outside of any clone.
+struct ConfigOutside(EffectiveConfig);
 
 impl Context<'_> {
     /// Whether the repository is one of those that have a key.
@@ -141,17 +130,14 @@ impl Context<'_> {
 
     /// What is wrong with git's configuration outside of any clone, so that git works nowhere.
     pub fn git_config_error(&self) -> Option<&ConfigError> {
-        self.facts
-            .git_config_error
-            .get_or_init(|| ConfigError::ask(self.home, self.deadline(LOCAL)))
-            .as_ref()
+        let ask = || ConfigErrorOutside(ConfigError::ask(self.home, self.deadline(LOCAL)));
+        self.gathered.get(ask).0.as_ref()
     }
 
     /// git's configuration as it counts outside of any clone.
     pub fn git_config(&self) -> &EffectiveConfig {
-        self.facts
-            .git_outside
-            .get_or_init(|| EffectiveConfig::ask(Place::Outside, self.deadline(LOCAL)))
+        let ask = || ConfigOutside(EffectiveConfig::ask(Place::Outside, self.deadline(LOCAL)));
+        &self.gathered.get(ask).0
     }
 
     /// The same in the first of a repository's clones, which is the current one if that is among

@@ -9,7 +9,7 @@ use super::connections;
 use super::context::{Context, Depth};
 use super::outcome::{Judgement, Outcome};
 use super::pool::Pool;
-use super::push::PushUrl;
+use super::push_url::PushUrl;
 use crate::git::url::Repository;
 
 /// One check on one subject.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::Place;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
-use crate::error::shell;
 use crate::home::Home;
 use crate::process::{self, Failure, Output};
 use crate::resource::place;
+use crate::text::shell;
 
 /// Far longer than git reads files.
 const DEADLINE: Duration = Duration::from_secs(5);

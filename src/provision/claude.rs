@@ -15,7 +15,6 @@ use super::{Context, Item, ItemStatus, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
-use crate::error::shell;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
@@ -29,6 +28,7 @@ use crate::state::logins::ClaudeRecord;
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
+use crate::text::shell;
 use crate::variables;
 
 /// `claude setup-token` makes tokens that live a year.
@@ -316,7 +316,7 @@ pub fn barred(claude_json: &str, folder: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::receipt::Origin;
+    use crate::state::via::SecretOrigin;
 
     fn hex(token: u8) -> String {
         format!("{token:064x}")
@@ -326,7 +326,7 @@ mod tests {
         ClaudeRecord {
             token: Digest::from_hex(&hex(token)),
             created: jiff::civil::date(2026, 11, 1),
-            origin: Origin::Variable,
+            origin: SecretOrigin::Variable,
             via: None,
         }
     }

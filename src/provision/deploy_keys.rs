@@ -18,8 +18,9 @@ use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
 use crate::secret::DeployKey;
 use crate::settings::Settings;
-use crate::state::receipt::{Desired, Origin, RepositoryRecord};
+use crate::state::receipt::{Desired, RepositoryRecord};
 use crate::state::subject::Subject;
+use crate::state::via::SecretOrigin;
 
 pub struct Keys {
     pub items: Vec<Item>,
@@ -81,7 +82,7 @@ fn outranks(
     settings: &Settings,
     record: &RepositoryRecord,
     repository: &Repository,
-    origin: Origin,
+    origin: SecretOrigin,
 ) -> bool {
     record.repository == *repository
         && record.origin < origin
@@ -184,7 +185,7 @@ mod tests {
         Repository::parse_declared(name).unwrap()
     }
 
-    fn record(name: &str, fingerprint: &str, origin: Origin) -> RepositoryRecord {
+    fn record(name: &str, fingerprint: &str, origin: SecretOrigin) -> RepositoryRecord {
         RepositoryRecord {
             repository: repository(name),
             fingerprint: fingerprint.to_owned(),
@@ -193,20 +194,20 @@ mod tests {
         }
     }
 
-    fn settings(origins: &[Origin]) -> Settings {
+    fn settings(origins: &[SecretOrigin]) -> Settings {
         Settings { key_origins: origins.iter().copied().collect(), ..Settings::default() }
     }
 
     #[test]
     fn a_key_is_dropped_where_its_own_source_no_longer_names_it() {
-        use Origin::{SeedFolder, Variable};
+        use SecretOrigin::{SeedFolder, Variable};
         let refused = RefusedItem {
             item: Subject::Key("o/refused".to_owned()),
             finding: Finding::new(Code::KeyMalformed, "", ""),
             repository: Some(repository("o/refused")),
             via: Via::variable("PUSHREADY_DEPLOY_KEYS"),
         };
-        let settings = |origins: &[Origin]| Settings {
+        let settings = |origins: &[SecretOrigin]| Settings {
             refused: vec![RefusedItem {
                 finding: refused.finding.clone(),
                 item: refused.item.clone(),
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_lesser_source_gives_no_new_key_where_the_better_one_is_not_set() {
-        use Origin::{SeedFolder, Variable};
+        use SecretOrigin::{SeedFolder, Variable};
         for (last, set, now, outranked) in [
             (Variable, &[SeedFolder][..], SeedFolder, true),
             (Variable, &[Variable, SeedFolder], SeedFolder, false),
@@ -265,7 +266,7 @@ mod tests {
     #[test]
     fn an_installed_key_that_is_not_the_key_is_damaged() {
         let (text, fingerprint) = key();
-        let record = record("o/app", &fingerprint, Origin::Variable);
+        let record = record("o/app", &fingerprint, SecretOrigin::Variable);
         let half = &text[..text.len() / 2];
         for (content, what) in [
             (text.as_bytes(), None),

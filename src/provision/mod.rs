@@ -4,6 +4,7 @@
 pub mod claude;
 pub mod codex;
 pub mod deploy_keys;
+pub mod recovery;
 pub mod remotes;
 pub mod routing;
 pub mod trust;
@@ -24,9 +25,9 @@ use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Bytes, Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
-use crate::state::receipt::{Desired, Origin, Receipt, Refused};
+use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
-use crate::state::via::Via;
+use crate::state::via::{SecretOrigin, Via};
 
 /// The status of one item of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -263,8 +264,8 @@ fn is_set(settings: &Settings, subject: &Subject, via: &Via) -> bool {
         Subject::KnownHosts => !settings.known_hosts.is_empty(),
         key if settings.keys.iter().any(|sourced| *key == Subject::key(&sourced.value.0)) => true,
         _ => settings.key_origins.contains(&match via {
-            Via::SeedFile(_) => Origin::SeedFolder,
-            Via::Variable(_) => Origin::Variable,
+            Via::SeedFile(_) => SecretOrigin::SeedFolder,
+            Via::Variable(_) => SecretOrigin::Variable,
         }),
     }
 }

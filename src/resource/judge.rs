@@ -8,7 +8,7 @@ use super::place::Obstacle;
 use super::rewrite::New;
 use super::{block, json, keys, remote};
 use crate::catalogue::Finding;
-use crate::error::shell;
+use crate::text::shell;
 
 impl FileChange {
     /// One that the receipt need not know how to undo.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::{Acl, Named};
 use crate::catalogue::{Code, Finding};
-use crate::error::{fix_for, shell};
+use crate::error::fix_for;
+use crate::text::shell;
 
 /// How a file that we write is to be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

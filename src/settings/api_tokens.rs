@@ -7,9 +7,8 @@ use crate::catalogue::Code;
 use crate::env::Env;
 use crate::home::Home;
 use crate::secret::ApiToken;
-use crate::state::receipt::Origin;
 use crate::state::subject::Subject;
-use crate::state::via::Via;
+use crate::state::via::{SecretOrigin, Via};
 use crate::variables;
 
 /// In the order in which they are tried, and what there is to tell about those that cannot be used.
@@ -42,7 +41,7 @@ impl ApiTokens {
             if let Some(text) = env.text(name) {
                 found.push(Found {
                     text: text.into(),
-                    origin: Origin::Variable,
+                    origin: SecretOrigin::Variable,
                     via: Via::variable(name),
                 });
             }

@@ -12,9 +12,8 @@ use super::{Found, Reader, Sourced, Wanted, shown_repository};
 use crate::catalogue::{Code, Finding};
 use crate::git::url::Repository;
 use crate::secret::{Checked, DeployKey};
-use crate::state::receipt::Origin;
 use crate::state::subject::Subject;
-use crate::state::via::Via;
+use crate::state::via::{SecretOrigin, Via};
 use crate::variables;
 
 const SEED_DEPTH: usize = 12;
@@ -60,11 +59,11 @@ impl Reader<'_> {
         if !repairs.is_empty() {
             self.warn(format!("deploy keys: repaired: {} (in {via})", repairs.join(", ")));
         }
-        self.settings.key_origins.insert(Origin::Variable);
+        self.settings.key_origins.insert(SecretOrigin::Variable);
         for (name, value) in pairs {
             match value {
                 Value::String(text) if !text.trim().is_empty() => {
-                    self.key(&name, text.into(), Origin::Variable, via.clone());
+                    self.key(&name, text.into(), SecretOrigin::Variable, via.clone());
                 }
                 other => self.blank_or_invalid_key(&name, &other, via),
             }
@@ -95,7 +94,7 @@ impl Reader<'_> {
         let refused = self.settings.refused.len();
         match (self.first(&wanted), repository) {
             (Some(found), Some(name)) => {
-                self.settings.key_origins.insert(Origin::Variable);
+                self.settings.key_origins.insert(SecretOrigin::Variable);
                 self.key(&name, found.text, found.origin, found.via);
             }
             (Some(found), None) => self.refuse(
@@ -153,7 +152,7 @@ impl Reader<'_> {
                 entry.as_ref().is_ok_and(|entry| !within_link(&root, entry.path()))
             });
         }
-        self.settings.key_origins.insert(Origin::SeedFolder);
+        self.settings.key_origins.insert(SecretOrigin::SeedFolder);
         for entry in entries {
             let (path, source) = match entry {
                 Ok(entry) if entry.file_type().is_dir() => continue,
@@ -186,7 +185,7 @@ impl Reader<'_> {
                 None => {}
                 Some(Ok(text)) => {
                     self.use_source(&self.home.shown(&root));
-                    self.key(&name, text, Origin::SeedFolder, via);
+                    self.key(&name, text, SecretOrigin::SeedFolder, via);
                 }
                 Some(Err(finding)) => {
                     let repository = Repository::parse_declared(&name).ok();
@@ -200,7 +199,7 @@ impl Reader<'_> {
         }
     }
 
-    fn key(&mut self, name: &str, text: SecretString, origin: Origin, via: Via) {
+    fn key(&mut self, name: &str, text: SecretString, origin: SecretOrigin, via: Via) {
         let repository = match Repository::parse_declared(name) {
             Ok(repository) => repository,
             Err(error) => {
@@ -250,7 +249,8 @@ impl Reader<'_> {
             // within one source none comes first
             Some(known)
                 if known.via == via
-                    || (known.origin, origin) == (Origin::SeedFolder, Origin::SeedFolder) =>
+                    || (known.origin, origin)
+                        == (SecretOrigin::SeedFolder, SecretOrigin::SeedFolder) =>
             {
                 let place = match &via {
                     Via::SeedFile(_) => "the seed folder",

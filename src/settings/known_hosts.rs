@@ -6,9 +6,8 @@ use secrecy::ExposeSecret as _;
 use super::source::source_file;
 use super::{KnownHosts, Reader};
 use crate::catalogue::{Code, Finding};
-use crate::state::receipt::Origin;
 use crate::state::subject::Subject;
-use crate::state::via::Via;
+use crate::state::via::{SecretOrigin, Via};
 use crate::variables;
 
 /// So many damaged lines are named one by one.
@@ -17,14 +16,14 @@ const NAMED: usize = 3;
 impl Reader<'_> {
     pub(super) fn known_hosts(&mut self) {
         if let Some(text) = self.env.text(variables::KNOWN_HOSTS) {
-            self.lines(Origin::Variable, &Via::variable(variables::KNOWN_HOSTS), &text);
+            self.lines(SecretOrigin::Variable, &Via::variable(variables::KNOWN_HOSTS), &text);
         }
         let seed = self.seed.join("known_hosts");
         match source_file(&seed, Code::SshHostKeyUnknown) {
             None => {}
             Some(Ok(text)) => {
                 let via = Via::SeedFile(self.home.shown(&seed));
-                self.lines(Origin::SeedFolder, &via, text.expose_secret());
+                self.lines(SecretOrigin::SeedFolder, &via, text.expose_secret());
             }
             Some(Err(finding)) => {
                 let via = Via::SeedFile(self.home.shown(&seed));
@@ -33,7 +32,7 @@ impl Reader<'_> {
         }
     }
 
-    fn lines(&mut self, origin: Origin, via: &Via, text: &str) {
+    fn lines(&mut self, origin: SecretOrigin, via: &Via, text: &str) {
         let mut lines = Vec::new();
         let mut damaged = Vec::new();
         for (number, line) in text.replace("\\n", "\n").lines().map(str::trim).enumerate() {

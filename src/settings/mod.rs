@@ -27,9 +27,8 @@ use crate::error::Result;
 use crate::git::url::Repository;
 use crate::home::Home;
 use crate::secret::{ClaudeToken, CodexAuth, DeployKey};
-use crate::state::receipt::Origin;
 use crate::state::subject::Subject;
-use crate::state::via::Via;
+use crate::state::via::{SecretOrigin, Via};
 use crate::variables;
 use source::read_stdin;
 
@@ -37,7 +36,7 @@ use source::read_stdin;
 #[derive(Debug)]
 pub struct Sourced<T> {
     pub value: T,
-    pub origin: Origin,
+    pub origin: SecretOrigin,
     pub via: Via,
 }
 
@@ -65,9 +64,9 @@ pub struct Settings {
     /// Repositories that are named with a blank key: unset, so what is installed for them stays.
     pub keys_unset: Vec<Repository>,
     /// The origins that name deploy keys in this run, and so are the whole truth about theirs.
-    pub key_origins: BTreeSet<Origin>,
+    pub key_origins: BTreeSet<SecretOrigin>,
     /// What each origin that is set has for known_hosts.
-    pub known_hosts: BTreeMap<Origin, KnownHosts>,
+    pub known_hosts: BTreeMap<SecretOrigin, KnownHosts>,
     pub trusted_folders: Option<Vec<PathBuf>>,
     pub remotes_roots: Option<Vec<PathBuf>>,
     pub require: Option<Vec<Requirement>>,
@@ -94,7 +93,7 @@ pub struct RefusedItem {
 /// One place in which a secret was found.
 struct Found<T = SecretString> {
     text: T,
-    origin: Origin,
+    origin: SecretOrigin,
     via: Via,
 }
 

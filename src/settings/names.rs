@@ -8,8 +8,8 @@ use secrecy::SecretString;
 
 use super::Reader;
 use super::source::redacted;
-use crate::error::suggestion;
 use crate::error::{Error, Exit, Result};
+use crate::text::nearest_name;
 use crate::variables::{self, PREFIX, Variable};
 
 const LONGEST: usize = 48;
@@ -112,7 +112,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     let of_words = words(name);
     let same_words =
         |known: &&str| words(known).is_superset(&of_words) || words(known).is_subset(&of_words);
-    let meant = known().find(same_words).or_else(|| suggestion::nearest(name, known()))?;
+    let meant = known().find(same_words).or_else(|| nearest_name(name, known()))?;
     variables::ALL
         .iter()
         .map(|variable| variable.name)

@@ -15,9 +15,8 @@ use crate::env::{Env, expand};
 use crate::git::url::Repository;
 use crate::home::Home;
 use crate::secret::Checked;
-use crate::state::receipt::Origin;
 use crate::state::subject::Subject;
-use crate::state::via::Via;
+use crate::state::via::{SecretOrigin, Via};
 use crate::variables;
 use zeroize::Zeroizing;
 
@@ -53,20 +52,26 @@ impl<'a> Reader<'a> {
     fn all(&mut self, wanted: &Wanted) -> Vec<Found<Source>> {
         let mut all = Vec::new();
         for &name in wanted.names {
-            self.forms(name, Origin::Variable, wanted.malformed, &mut all);
+            self.forms(name, SecretOrigin::Variable, wanted.malformed, &mut all);
         }
         if let Some(path) = &wanted.seed {
-            let (origin, via) = (Origin::SeedFolder, Via::SeedFile(self.home.shown(path)));
+            let (origin, via) = (SecretOrigin::SeedFolder, Via::SeedFile(self.home.shown(path)));
             all.extend(source_file(path, wanted.malformed).map(|text| Found { text, origin, via }));
         }
         for &name in wanted.fallback {
-            self.forms(name, Origin::OtherVariable, wanted.malformed, &mut all);
+            self.forms(name, SecretOrigin::OtherVariable, wanted.malformed, &mut all);
         }
         all
     }
 
     /// One variable in each of its forms, best first.
-    fn forms(&mut self, name: &str, origin: Origin, malformed: Code, all: &mut Vec<Found<Source>>) {
+    fn forms(
+        &mut self,
+        name: &str,
+        origin: SecretOrigin,
+        malformed: Code,
+        all: &mut Vec<Found<Source>>,
+    ) {
         let mut add = |source: Option<Source>, name: String| {
             let via = Via::Variable(name);
             all.extend(source.map(|text| Found { text, origin, via }));

@@ -3,8 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::receipt::Origin;
-use super::via::Via;
+use super::via::{SecretOrigin, Via};
 use crate::client::Client;
 use crate::resource::digest::Digest;
 
@@ -20,7 +19,7 @@ pub struct CodexRecord {
     pub seed: Digest,
     pub account: Option<Digest>,
     pub lease: bool,
-    pub origin: Origin,
+    pub origin: SecretOrigin,
     /// The variable or the file of the seed folder that it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,
@@ -31,7 +30,7 @@ pub struct ClaudeRecord {
     pub token: Digest,
     /// The day the token was made, or first seen.
     pub created: Date,
-    pub origin: Origin,
+    pub origin: SecretOrigin,
     /// The variable or the file of the seed folder that it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,

@@ -4,7 +4,6 @@
 pub mod heal;
 pub mod logins;
 pub mod receipt;
-pub mod recovery;
 pub mod subject;
 pub mod via;
 

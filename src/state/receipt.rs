@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Code;
-use crate::error::{Error, Exit, Result, shell};
+use crate::error::{Error, Exit, Result};
 use crate::git::url::Repository;
 use crate::home::Home;
 use crate::resource::digest::Digest;
@@ -18,7 +18,8 @@ use crate::resource::file::{self, Kind};
 use crate::resource::{self, Resource, Target, Undo};
 use crate::state::logins::Logins;
 use crate::state::subject::Subject;
-use crate::state::via::Via;
+use crate::state::via::{SecretOrigin, Via};
+use crate::text::shell;
 
 /// Raised when an older binary could no longer undo what a newer one wrote.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -78,7 +79,7 @@ pub struct Desired {
     #[serde(flatten)]
     pub logins: Logins,
     /// Lines for known_hosts, by where they came from.
-    pub host_keys: BTreeMap<Origin, Vec<String>>,
+    pub host_keys: BTreeMap<SecretOrigin, Vec<String>>,
     pub trusted_folders: Vec<PathBuf>,
     pub remotes_roots: Vec<PathBuf>,
     pub require: Vec<String>,
@@ -105,17 +106,6 @@ impl Desired {
     }
 }
 
-/// Where a secret came from, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// A variable, in any of its forms, or standard input.
-    Variable,
-    SeedFolder,
-    /// A variable of another program, which anybody's shell may have.
-    OtherVariable,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryRecord {
     /// As its canonical SSH remote.
@@ -124,7 +114,7 @@ pub struct RepositoryRecord {
     /// `SHA256:…`, as `ssh-keygen -l` prints it.
     pub fingerprint: String,
     pub algorithm: String,
-    pub origin: Origin,
+    pub origin: SecretOrigin,
 }
 
 /// An item that was configured and could not be put in place.

@@ -4,6 +4,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Where a secret came from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretOrigin {
+    /// A variable, in any of its forms, or standard input.
+    Variable,
+    SeedFolder,
+    /// A variable of another program, which anybody's shell may have.
+    OtherVariable,
+}
+
 /// The variable or the file of the seed folder that has a value. In JSON it is the text alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]

@@ -16,13 +16,13 @@ use crate::env::Env;
 use crate::error::{Error, Exit, Result, fix_for};
 use crate::home::Home;
 use crate::provision::Item;
+use crate::provision::recovery;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
 use crate::resource::{EditVerdict, FileChange};
 use crate::state::State;
 use crate::state::heal::{Healed, heal, settled};
 use crate::state::receipt::{Desired, Receipt};
-use crate::state::recovery;
 use crate::state::subject::Subject;
 use reverse::kept;
 

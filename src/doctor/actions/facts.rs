@@ -20,7 +20,7 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
 /// Everything that the judge sees.
 #[derive(Debug)]
-pub struct Facts {
+pub struct ActionsFacts {
     pub place: Place,
     pub forge: Forge,
     /// By the server's clock, where it answered.
@@ -116,7 +116,7 @@ pub struct More {
     pub pull: Option<GithubAnswer<PullRequest>>,
 }
 
-impl Facts {
+impl ActionsFacts {
     /// How long ago `then` was.
     pub fn age(&self, then: Option<Timestamp>) -> Option<SignedDuration> {
         Some(self.now.duration_since(then?))

@@ -27,7 +27,7 @@ use crate::home::Home;
 use crate::http::{Http, Url};
 use crate::settings::ApiTokens;
 use crate::variables;
-pub use facts::Facts;
+pub use facts::ActionsFacts;
 use facts::{Asked, Place};
 use local::Head;
 
@@ -82,16 +82,16 @@ pub fn workflow_files(context: &Context) -> Vec<Judgement> {
 }
 
 /// Judges what GitHub answered. It is asked once for all checks.
-fn gathered(context: &Context, judge: fn(&Facts) -> Vec<Judgement>) -> Vec<Judgement> {
+fn gathered(context: &Context, judge: fn(&ActionsFacts) -> Vec<Judgement>) -> Vec<Judgement> {
     let Some(inputs) = Inputs::of(context) else { return vec![no_repository()] };
-    match context.facts.actions.get_or_init(|| gather(&inputs)) {
+    match context.gathered.get(|| gather(&inputs)) {
         Some(facts) => judge(facts),
         None => vec![not_github(inputs.repository)],
     }
 }
 
 /// `None`: the repository is not on GitHub.
-fn gather(inputs: &Inputs<'_>) -> Option<Facts> {
+fn gather(inputs: &Inputs<'_>) -> Option<ActionsFacts> {
     let given = Given::of(inputs)?;
     Some(gather::gather(&Session::open(inputs, &given)))
 }

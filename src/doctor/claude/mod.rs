@@ -26,14 +26,14 @@ const NONE: &str = "no Claude Code login is configured, and none is present";
 const CONFIG: &str = "claude.config";
 
 /// The files of Claude Code, read once.
-pub struct Facts {
+pub struct ClaudeFacts {
     credentials: Result<Option<CredentialsFile>, Obstacle>,
     config: Result<String, Obstacle>,
 }
 
 /// `None`: no login is configured, now or by the last apply, and none is there.
-fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
-    let facts = context.facts.claude.get_or_init(|| {
+fn facts<'c>(context: &'c Context) -> Option<&'c ClaudeFacts> {
+    let facts = context.gathered.get(|| {
         let credentials = file::observe(credentials_path(context), Kind::Secret);
         let parse = |content: Content| CredentialsFile::parse(&content.bytes);
         let config = file::observe(&context.home.clients.claude.config, Kind::Shared);
@@ -41,7 +41,7 @@ fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
             let bytes = content.map(|content| content.bytes).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        Facts {
+        ClaudeFacts {
             credentials: credentials.map(|content| content.map(parse)),
             config: config.map(text),
         }
@@ -54,7 +54,9 @@ fn credentials_path<'c>(context: &'c Context) -> &'c Path {
 }
 
 pub fn login(context: &Context) -> Judgement {
-    let Some(Facts { credentials, .. }) = facts(context) else { return Judgement::skip(NONE) };
+    let Some(ClaudeFacts { credentials, .. }) = facts(context) else {
+        return Judgement::skip(NONE);
+    };
     match credentials {
         Err(obstacle) => Judgement::obstructed(obstacle, credentials_path(context)),
         Ok(credentials) => login::login(context, credentials.as_ref()),
@@ -68,13 +70,15 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
 
 pub fn config(context: &Context) -> Vec<Judgement> {
     match facts(context) {
-        Some(Facts { config, .. }) => configuration(context, config),
+        Some(ClaudeFacts { config, .. }) => configuration(context, config),
         None => vec![Judgement::skip(NONE)],
     }
 }
 
 pub fn trust(context: &Context) -> Vec<Judgement> {
-    let Some(Facts { config, .. }) = facts(context) else { return vec![Judgement::skip(NONE)] };
+    let Some(ClaudeFacts { config, .. }) = facts(context) else {
+        return vec![Judgement::skip(NONE)];
+    };
     let text = config.as_deref().unwrap_or_default();
     match read(config) {
         Ok(Some(config)) => trusted_folders(context, text, &config),

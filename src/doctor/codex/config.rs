@@ -7,7 +7,7 @@ use rustix::fs::{Access, access};
 
 use super::fault::{Fault, Weight};
 use super::faults;
-use super::layers::{self, Layer, Layers, Origin, Unusable, Why};
+use super::layers::{self, Layer, LayerOrigin, Layers, Unusable, Why};
 use super::settings::Login;
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -25,7 +25,7 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement
         let offered = |model: &str| offered(context, model);
         let faults = faults(layers, login, &offered)
             .into_iter()
-            .filter(|fault| (fault.layer.origin == Origin::Project) == of_project);
+            .filter(|fault| (fault.layer.origin == LayerOrigin::Project) == of_project);
         faults.map(|fault| judgement(context, fault)).collect()
     };
     let mut outcomes = judge(layers, false);
@@ -76,11 +76,11 @@ fn demanded(context: &Context, requirements: &Layer, login: &Login) -> Option<Ju
 
 /// A file with which Codex does not start.
 pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) -> Judgement {
-    let subject = (*origin != Origin::User).then(|| context.home.shown(path));
+    let subject = (*origin != LayerOrigin::User).then(|| context.home.shown(path));
     let name = match origin {
-        Origin::User => "config.toml",
-        Origin::Project => "a repository's config.toml",
-        Origin::System | Origin::Managed => "the machine's config.toml",
+        LayerOrigin::User => "config.toml",
+        LayerOrigin::Project => "a repository's config.toml",
+        LayerOrigin::System | LayerOrigin::Managed => "the machine's config.toml",
     };
     let what = match why {
         Why::Obstacle(obstacle) => {
@@ -96,18 +96,18 @@ pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) ->
     of_machine(Judgement { subject, ..outcome }, *origin)
 }
 
-const fn where_it_counts(origin: Origin) -> &'static str {
+const fn where_it_counts(origin: LayerOrigin) -> &'static str {
     match origin {
-        Origin::Project => " in it",
-        Origin::System | Origin::User | Origin::Managed => "",
+        LayerOrigin::Project => " in it",
+        LayerOrigin::System | LayerOrigin::User | LayerOrigin::Managed => "",
     }
 }
 
 /// The machine's own files are not fixed by the user who works on it.
-fn of_machine(outcome: Judgement, origin: Origin) -> Judgement {
+fn of_machine(outcome: Judgement, origin: LayerOrigin) -> Judgement {
     match origin {
-        Origin::User | Origin::Project => outcome,
-        Origin::System | Origin::Managed => {
+        LayerOrigin::User | LayerOrigin::Project => outcome,
+        LayerOrigin::System | LayerOrigin::Managed => {
             Judgement { actor: Some(Actor::TemplateAdmin), agent_may_fix: false, ..outcome }
         }
     }
@@ -116,7 +116,7 @@ fn of_machine(outcome: Judgement, origin: Origin) -> Judgement {
 pub fn judgement(context: &Context, fault: Fault) -> Judgement {
     let Fault { setting, layer: Layer { path, origin, .. }, finding, value, weight } = fault;
     let subject = match origin {
-        Origin::User => setting.to_owned(),
+        LayerOrigin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),
     };
     let outcome = match weight {

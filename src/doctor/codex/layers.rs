@@ -21,7 +21,7 @@ const NOT_OF_PROJECTS: &[&str] =
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum LayerOrigin {
     System,
     User,
     /// It came with a repository: whoever can push to it can set it.
@@ -33,14 +33,14 @@ pub enum Origin {
 #[derive(Clone, Debug)]
 pub struct Layer {
     pub path: PathBuf,
-    pub origin: Origin,
+    pub origin: LayerOrigin,
     config: DocumentMut,
 }
 
 /// Why a file that is there cannot be used.
 pub struct Unusable {
     pub path: PathBuf,
-    pub origin: Origin,
+    pub origin: LayerOrigin,
     pub why: Why,
 }
 
@@ -60,9 +60,9 @@ impl Layers {
     pub fn of_machine(context: &Context) -> Result<Self, Unusable> {
         let user = context.home.clients.codex.config.clone();
         let files = [
-            (PathBuf::from(SYSTEM), Origin::System),
-            (user, Origin::User),
-            (PathBuf::from(MANAGED), Origin::Managed),
+            (PathBuf::from(SYSTEM), LayerOrigin::System),
+            (user, LayerOrigin::User),
+            (PathBuf::from(MANAGED), LayerOrigin::Managed),
         ];
         let layers: Result<Vec<_>, _> =
             files.into_iter().filter_map(|(path, origin)| read(path, origin).transpose()).collect();
@@ -91,7 +91,7 @@ impl Layers {
             if path == user {
                 continue;
             }
-            match read(path, Origin::Project) {
+            match read(path, LayerOrigin::Project) {
                 Ok(layer) => added.extend(layer.filter(|_| is_trusted)),
                 // what cannot be read as text stops Codex in any repository
                 Err(Unusable { why: Why::NotToml(_), .. }) if !is_trusted => {}
@@ -102,8 +102,10 @@ impl Layers {
             return Ok(None);
         }
         let mut layers = self.0.clone();
-        let managed =
-            layers.iter().position(|layer| layer.origin == Origin::Managed).unwrap_or(layers.len());
+        let managed = layers
+            .iter()
+            .position(|layer| layer.origin == LayerOrigin::Managed)
+            .unwrap_or(layers.len());
         layers.splice(managed..managed, added);
         Ok(Some(Self(layers)))
     }
@@ -143,7 +145,7 @@ impl Layers {
 
 /// What an administrator requires, which is not a layer of the settings.
 pub fn requirements() -> Result<Option<Layer>, Unusable> {
-    read(PathBuf::from(REQUIREMENTS), Origin::System)
+    read(PathBuf::from(REQUIREMENTS), LayerOrigin::System)
 }
 
 impl Layer {
@@ -155,14 +157,14 @@ impl Layer {
 
     fn value(&self, names: &[&str]) -> Option<&Item> {
         let (first, rest) = names.split_first()?;
-        if self.origin == Origin::Project && NOT_OF_PROJECTS.contains(first) {
+        if self.origin == LayerOrigin::Project && NOT_OF_PROJECTS.contains(first) {
             return None;
         }
         rest.iter().try_fold(self.config.get(first)?, |item, name| item.get(name))
     }
 }
 
-fn read(path: PathBuf, origin: Origin) -> Result<Option<Layer>, Unusable> {
+fn read(path: PathBuf, origin: LayerOrigin) -> Result<Option<Layer>, Unusable> {
     let unusable = |path, why| Unusable { path, origin, why };
     let content = match file::observe(&path, Kind::Shared) {
         Ok(Some(content)) => content,
@@ -193,8 +195,8 @@ fn line(text: &str, error: &TomlError) -> Option<usize> {
 #[cfg(test)]
 impl Layers {
     /// From texts, lowest first.
-    pub fn of_texts(texts: &[(Origin, &str)]) -> Self {
-        let layer = |&(origin, text): &(Origin, &str)| Layer {
+    pub fn of_texts(texts: &[(LayerOrigin, &str)]) -> Self {
+        let layer = |&(origin, text): &(LayerOrigin, &str)| Layer {
             path: PathBuf::from(format!("/{origin:?}/config.toml")),
             origin,
             config: text.parse().unwrap(),

@@ -31,21 +31,21 @@ const NONE: &str = "no Codex login is configured, and none is present";
 const CONFIG: &str = "codex.config";
 
 /// The files of Codex, read once.
-pub struct Facts {
+pub struct CodexFacts {
     content: Result<Option<Content>, Obstacle>,
     auth: Option<CodexAuth>,
     layers: Result<Layers, Unusable>,
 }
 
 /// `None`: no login is configured, now or by the last apply, and none is there.
-fn facts<'c>(context: &'c Context) -> Option<&'c Facts> {
-    let facts = context.facts.codex.get_or_init(|| {
+fn facts<'c>(context: &'c Context) -> Option<&'c CodexFacts> {
+    let facts = context.gathered.get(|| {
         let content = file::observe(auth_path(context), Kind::Secret);
         let auth = match &content {
             Ok(Some(content)) => CodexAuth::parse(&content.bytes).ok(),
             _ => None,
         };
-        Facts { content, auth, layers: Layers::of_machine(context) }
+        CodexFacts { content, auth, layers: Layers::of_machine(context) }
     });
     context.has_login(Client::Codex).then_some(facts)
 }
@@ -61,7 +61,9 @@ fn faults<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool)
 }
 
 pub fn login(context: &Context) -> Judgement {
-    let Some(Facts { content, auth, .. }) = facts(context) else { return Judgement::skip(NONE) };
+    let Some(CodexFacts { content, auth, .. }) = facts(context) else {
+        return Judgement::skip(NONE);
+    };
     match content {
         Err(obstacle) => Judgement::obstructed(obstacle, auth_path(context)),
         Ok(None) => login::missing(context),
@@ -74,7 +76,7 @@ pub fn environment(context: &Context) -> Judgement {
 }
 
 pub fn config(context: &Context) -> Vec<Judgement> {
-    let Some(Facts { content, auth, layers }) = facts(context) else {
+    let Some(CodexFacts { content, auth, layers }) = facts(context) else {
         return vec![Judgement::skip(NONE)];
     };
     let login = Login::of(context, content.as_ref().map(|_| auth.as_ref()).map_err(drop));

@@ -161,7 +161,7 @@ fn unknown_provider(layers: &Layers) -> Option<Fault<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layers::Origin;
+    use super::super::layers::LayerOrigin;
     use super::*;
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
             ("[projects.\"/a\"]\n[projects.\"/b\"]\ntrust_level = \"untrusted\"\n", false),
         ] {
             assert_eq!(
-                refused(&Layers::of_texts(&[(Origin::User, text)])).is_some(),
+                refused(&Layers::of_texts(&[(LayerOrigin::User, text)])).is_some(),
                 is_refused,
                 "{text}"
             );

@@ -253,12 +253,12 @@ pub fn is_official(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layers::Origin;
+    use super::super::layers::LayerOrigin;
     use super::*;
 
     #[test]
     fn the_highest_file_that_has_a_setting_decides() {
-        use Origin::{Managed, Project, System, User};
+        use LayerOrigin::{Managed, Project, System, User};
         const API: &str = "forced_login_method = \"api\"\n";
         const CHATGPT: &str = "forced_login_method = \"chatgpt\"\n";
         let login = Login { is_chatgpt: true, ..Login::default() };
@@ -313,7 +313,7 @@ mod tests {
             (format!("{X}env_key = \"K\"\n"), true, Some(Bypass)),
         ] {
             let login = Login { is_chatgpt, ..Login::default() };
-            let layers = Layers::of_texts(&[(Origin::User, &text)]);
+            let layers = Layers::of_texts(&[(LayerOrigin::User, &text)]);
             let codes: Vec<_> = settings(&layers, &login, &|_| true)
                 .iter()
                 .map(|fault| fault.finding.code)
@@ -338,7 +338,7 @@ mod tests {
             ("\"ws\"", &hidden, Some((Code::CodexForcedLogin, UNREAD))),
         ] {
             let text = format!("forced_chatgpt_workspace_id = {value}\n");
-            let layers = Layers::of_texts(&[(Origin::User, &text)]);
+            let layers = Layers::of_texts(&[(LayerOrigin::User, &text)]);
             let faults = settings(&layers, login, &|_| true);
             let faults: Vec<_> =
                 faults.iter().map(|fault| (fault.finding.code, fault.weight)).collect();
@@ -362,7 +362,7 @@ mod tests {
             ("allowed_chatgpt_workspaces = [\"a\"]\n", &login, Some(Code::CodexForcedLogin)),
             ("allowed_chatgpt_workspaces = [\"a\"]\n", &key, None),
         ] {
-            let layers = Layers::of_texts(&[(Origin::System, text)]);
+            let layers = Layers::of_texts(&[(LayerOrigin::System, text)]);
             let demanded = login.is_not_as_demanded(layers.highest());
             assert_eq!(demanded.map(|(_, code, _)| code), code, "{text}");
         }

@@ -10,16 +10,16 @@ use rustix::io::Errno;
 
 use super::layout::{Defect, Layout};
 use super::locks::{self, Lock};
-use super::{Completed, Facts, blocked, environment, facts, own_subject, unreadable};
+use super::{Completed, GitFacts, blocked, environment, facts, own_subject, unreadable};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{Evidence, Judgement};
-use crate::error::shell;
 use crate::git_cli::{self, Place};
 use crate::process;
 use crate::resource::file::{self, Kind};
+use crate::text::shell;
 use crate::variables::observed;
 
 /// With less free space than this a commit fails: it writes at least three objects.
@@ -72,7 +72,7 @@ pub fn clone(context: &Context) -> Vec<Judgement> {
     [current].into_iter().chain(others.filter_map(|clone| other(context, clone))).collect()
 }
 
-fn current(context: &Context, facts: &Facts, layout: &Layout) -> Judgement {
+fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
     if let Some(judgement) = layout.defect.map(|defect| defective(defect, layout)) {
         return judgement;
     }

@@ -37,13 +37,16 @@ const CONFIG: &str = "git.config";
 
 /// What git answers in the current folder.
 #[derive(Debug)]
-pub struct Facts {
+pub struct GitFacts {
     author: Completed,
     committer: Completed,
     config_error: Option<(ConfigError, Whose)>,
     /// The clone around the current folder.
     layout: Option<Layout>,
 }
+
+/// Whether git is configured, outside of any clone, not to use ssh.
+struct SshForbidden(bool);
 
 /// Whose configuration git does not accept.
 #[derive(Debug)]
@@ -53,23 +56,23 @@ enum Whose {
     Clone(PathBuf),
 }
 
-fn facts<'c>(context: &'c Context) -> &'c Facts {
-    context.facts.git.get_or_init(|| observe(context))
+fn facts<'c>(context: &'c Context) -> &'c GitFacts {
+    context.gathered.get(|| observe(context))
 }
 
-fn observe(context: &Context) -> Facts {
+fn observe(context: &Context) -> GitFacts {
     let layout = context.folder.as_deref().and_then(Layout::around);
     if let Some(error) = ConfigError::blocking(context.home) {
         // git would not end
         let [author, committer] = [Err(Failure::Deadline), Err(Failure::Deadline)];
         let config_error = Some((error, Whose::Everybody));
-        return Facts { author, committer, config_error, layout };
+        return GitFacts { author, committer, config_error, layout };
     }
     let ask = |name| git(context, context.folder.as_deref(), &["var", name]);
     let author = ask("GIT_AUTHOR_IDENT");
     let config_error = config_error(context, &author);
     let committer = ask("GIT_COMMITTER_IDENT");
-    Facts { author, committer, config_error, layout }
+    GitFacts { author, committer, config_error, layout }
 }
 
 /// The clone around the current folder, be it a broken one.
@@ -266,7 +269,8 @@ pub fn forbids_ssh(context: &Context, clones: &[&InView]) -> Option<Judgement> {
     // which would apply to git in the clone too, if the variable did not take precedence
     let by_variable = context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
     let in_clone = || !by_variable && hold(clones, |clone| clone.config().forbids_ssh());
-    (*context.facts.ssh_forbidden.get_or_init(forbidden) || in_clone()).then(|| {
+    let SshForbidden(outside) = context.gathered.get(|| SshForbidden(forbidden()));
+    (*outside || in_clone()).then(|| {
         let code = Code::GitTransportForbidden;
         let summary = "git is configured not to use ssh, so no remote over ssh works";
         Judgement::fail(code, summary, push_message::fix(code, None))

@@ -7,13 +7,13 @@ mod https;
 mod live;
 mod target;
 
-use std::fmt;
 use std::thread;
 
 use super::clones::{InView, held, hold};
 use super::git;
 use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::pool;
+use super::push_url::PushUrl;
 use super::ssh;
 use super::ssh::command::{ChosenBy, SshChoice, SshCommand, WithoutValue};
 use crate::catalogue::Fix;
@@ -58,33 +58,6 @@ impl Access {
             Self::Write => {
                 "write access confirmed; branch rules, workflow files, secrets and sizes are judged only at a real push"
             }
-        }
-    }
-}
-
-/// A place that the workspace pushes to.
-#[derive(Clone, Debug)]
-pub enum PushUrl {
-    /// A repository over SSH.
-    Ssh(Repository),
-    /// An HTTPS remote of a repository without a key.
-    Https(GitUrl),
-}
-
-impl PushUrl {
-    pub fn host(&self) -> &str {
-        match self {
-            Self::Ssh(repository) => repository.host(),
-            Self::Https(url) => url.repository().map_or("", Repository::host),
-        }
-    }
-}
-
-impl fmt::Display for PushUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ssh(repository) => f.write_str(&repository.to_ssh()),
-            Self::Https(url) => url.fmt(f),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::catalogue::FixKind;
 use crate::doctor::check::area;
 use crate::doctor::context::Depth;
 use crate::doctor::outcome::{CheckStatus, Evidence, Outcome};
-use crate::error::{add_line, plain, word};
+use crate::text::{add_line, plain, word};
 
 impl Report {
     /// What passed in a line, unless `verbose`, then the rest by its weight: the worst is directly

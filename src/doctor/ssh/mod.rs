@@ -35,7 +35,7 @@ const CONFIG: &str = "ssh.config";
 
 /// What `ssh -G` prints for the repositories with a key, and what it proves of the configuration.
 #[derive(Default)]
-pub struct Facts {
+pub struct SshFacts {
     chosen: OnceLock<Vec<(Repository, OnceLock<Chosen>)>>,
     configuration: OnceLock<Judgement>,
 }
@@ -52,7 +52,12 @@ pub fn config(context: &Context) -> Judgement {
     if context.lacks_ssh() {
         return Judgement::blocked(Code::SshMissing);
     }
-    context.facts.ssh.configuration.get_or_init(|| whole_configuration(context)).clone()
+    context
+        .gathered
+        .get(SshFacts::default)
+        .configuration
+        .get_or_init(|| whole_configuration(context))
+        .clone()
 }
 
 fn whole_configuration(context: &Context) -> Judgement {

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use rustix::fs::{Access, access};
 
+use super::SshFacts;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
@@ -39,7 +40,7 @@ pub struct Chosen {
 /// What ssh would do for the repository. `None`: it has no key.
 pub fn chosen<'c>(context: &'c Context, repository: &Repository) -> Option<&'c Chosen> {
     let unasked = || context.keyed().map(|keyed| (keyed.clone(), OnceLock::new())).collect();
-    let all = context.facts.ssh.chosen.get_or_init(unasked);
+    let all = context.gathered.get(SshFacts::default).chosen.get_or_init(unasked);
     let (keyed, chosen) = all.iter().find(|(keyed, _)| keyed.same_as(repository))?;
     Some(chosen.get_or_init(|| ask(context, keyed)))
 }

@@ -5,12 +5,12 @@ use crate::catalogue::Code;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Judgement};
-use crate::error::shell;
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::push_message::{self, Hints};
 use crate::ssh_cli;
 use crate::state::receipt::RepositoryRecord;
+use crate::text::shell;
 
 /// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no
 /// repository.

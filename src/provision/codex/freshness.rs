@@ -153,7 +153,7 @@ impl fmt::Display for Conflict {
 }
 
 /// What the freshness rule decides on.
-pub struct Facts<'a> {
+pub struct LoginFacts<'a> {
     pub seed: &'a CodexAuth,
     /// What the receipt will say once the seed is written.
     pub wanted: &'a CodexRecord,
@@ -167,8 +167,8 @@ pub struct Facts<'a> {
 }
 
 /// The freshness rule. Pure.
-pub fn decide(facts: &Facts) -> Decision {
-    let Facts { seed, wanted, live, record, written, last_good, now } = *facts;
+pub fn decide(facts: &LoginFacts) -> Decision {
+    let LoginFacts { seed, wanted, live, record, written, last_good, now } = *facts;
     let same_seed = record.is_some_and(|record| record.seed == wanted.seed);
     let is_dead = |auth: &CodexAuth| matches!(auth.state(now), Liveness::Dead);
     match live {
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
     use crate::resource::Before;
     use crate::secret::codex_fixtures as fixtures;
-    use crate::state::receipt::Origin;
+    use crate::state::via::SecretOrigin;
 
     const OLD: &str = "2026-11-19T10:00:00Z";
     const SEED: &str = "2026-11-20T10:00:00Z";
@@ -307,7 +307,7 @@ mod tests {
         Live::Login(Box::new(auth))
     }
 
-    fn record(seed: &CodexAuth, lease: bool, origin: Origin) -> CodexRecord {
+    fn record(seed: &CodexAuth, lease: bool, origin: SecretOrigin) -> CodexRecord {
         let digest = Digest::from_hex(&seed.digest());
         CodexRecord { seed: digest, account: account(seed), lease, origin, via: None }
     }
@@ -331,8 +331,8 @@ mod tests {
             // somebody logged in since, with another account
             (login(auth(OLD, 2)), true, true, Decision::Conflict(Conflict::OtherAccount)),
         ] {
-            let wanted = record(&seed, false, Origin::Variable);
-            let facts = Facts {
+            let wanted = record(&seed, false, SecretOrigin::Variable);
+            let facts = LoginFacts {
                 seed: &seed,
                 wanted: &wanted,
                 live: &live,
@@ -349,8 +349,8 @@ mod tests {
     fn with_the_same_seed_our_login_stays_and_a_logout_too() {
         let seed = auth(SEED, 1);
         let written = wrote(&seed);
-        let last = record(&seed, false, Origin::Variable);
-        let leased = record(&seed, true, Origin::Variable);
+        let last = record(&seed, false, SecretOrigin::Variable);
+        let leased = record(&seed, true, SecretOrigin::Variable);
         for (live, was, is, decision) in [
             (Live::Absent, &last, &last, Decision::LoggedOut),
             (login(auth(SEED, 1)), &last, &last, Decision::Keep(KeepReason::SameSeed)),
@@ -360,7 +360,7 @@ mod tests {
             // the refresh token of a refreshed login is the only one that works
             (login(auth(NEW, 1)), &last, &leased, Decision::Keep(KeepReason::NewerThanSeed)),
         ] {
-            let facts = Facts {
+            let facts = LoginFacts {
                 seed: &seed,
                 wanted: is,
                 live: &live,
@@ -376,63 +376,68 @@ mod tests {
     #[test]
     fn a_new_seed_replaces_an_older_login_of_ours() {
         let first = auth(OLD, 1);
-        let last = record(&first, false, Origin::Variable);
+        let last = record(&first, false, SecretOrigin::Variable);
         for (live, seed, origin, decision) in [
-            (Live::Absent, auth(SEED, 1), Origin::Variable, Decision::Seed(SeedReason::Absent)),
+            (
+                Live::Absent,
+                auth(SEED, 1),
+                SecretOrigin::Variable,
+                Decision::Seed(SeedReason::Absent),
+            ),
             (
                 login(auth(OLD, 1)),
                 auth(SEED, 1),
-                Origin::Variable,
+                SecretOrigin::Variable,
                 Decision::Seed(SeedReason::NewSeed),
             ),
             // untouched since it was written, and no older seed: of the same age
             (
                 login(auth(OLD, 1)),
                 file(OLD, 1, &[("/tokens/refresh_token", json!("rt_other"))]),
-                Origin::Variable,
+                SecretOrigin::Variable,
                 Decision::Seed(SeedReason::NewSeed),
             ),
             (
                 login(auth(NEW, 1)),
                 auth(SEED, 1),
-                Origin::Variable,
+                SecretOrigin::Variable,
                 Decision::Conflict(Conflict::SeedOlder),
             ),
             (
                 login(auth(OLD, 1)),
                 auth(SEED, 2),
-                Origin::Variable,
+                SecretOrigin::Variable,
                 Decision::Seed(SeedReason::OtherAccount),
             ),
             (
                 login(auth(OLD, 1)),
                 dead(SEED),
-                Origin::Variable,
+                SecretOrigin::Variable,
                 Decision::Conflict(Conflict::SeedExpired),
             ),
             // a dead login is worth nothing, whatever its age
             (
                 login(dead(NEW)),
                 auth(SEED, 1),
-                Origin::Variable,
+                SecretOrigin::Variable,
                 Decision::Seed(SeedReason::NewSeed),
             ),
             // the variable of the last apply is not set here, and the seed folder has another login
             (
                 login(auth(OLD, 1)),
                 auth(SEED, 2),
-                Origin::SeedFolder,
+                SecretOrigin::SeedFolder,
                 Decision::Keep(KeepReason::SameSeed),
             ),
             (
                 login(auth(NEW, 1)),
                 auth(SEED, 1),
-                Origin::SeedFolder,
+                SecretOrigin::SeedFolder,
                 Decision::Keep(KeepReason::NewerThanSeed),
             ),
         ] {
             let written = wrote(&first);
-            let facts = Facts {
+            let facts = LoginFacts {
                 seed: &seed,
                 wanted: &record(&seed, false, origin),
                 live: &live,
@@ -456,9 +461,9 @@ mod tests {
             (Some(auth(NEW, 2)), Decision::Seed(SeedReason::Wrecked(Wreck::Stub))),
             (Some(dead(NEW)), Decision::Seed(SeedReason::Wrecked(Wreck::Stub))),
         ] {
-            let wanted = record(&seed, false, Origin::Variable);
+            let wanted = record(&seed, false, SecretOrigin::Variable);
             let written = wrote(&seed);
-            let facts = Facts {
+            let facts = LoginFacts {
                 seed: &seed,
                 wanted: &wanted,
                 live: &Live::Wrecked(Wreck::Stub),

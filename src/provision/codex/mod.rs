@@ -14,7 +14,6 @@ use super::{Context, Item, ItemStatus, own, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
-use crate::error::shell;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Content, Kind};
@@ -25,8 +24,9 @@ use crate::state::logins::CodexRecord;
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
+use crate::text::shell;
 use crate::variables;
-use freshness::{Decision, Facts, KeepReason, Live, SeedReason, Wreck, account, decide, live};
+use freshness::{Decision, KeepReason, Live, LoginFacts, SeedReason, Wreck, account, decide, live};
 
 pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
     let mut items: Vec<Item> = login(context, desired).into_iter().collect();
@@ -71,7 +71,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     let written = context.written(EntryName::Login(Client::Codex), &seen.path);
     // without a record it is known as ours from its copy alone: see `recovery`
     let known = record.as_ref().or_else(|| written.map(|_| &wanted));
-    let decision = decide(&Facts {
+    let decision = decide(&LoginFacts {
         seed: &seed.value,
         wanted: &wanted,
         live: &seen.live,

@@ -10,7 +10,6 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use super::ssh::{Method, shell_quoted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
-use crate::error::shell;
 use crate::git::url::{GitUrl, Repository, redact};
 use crate::git_cli::{self, Place};
 use crate::home::Home;
@@ -18,6 +17,7 @@ use crate::process::{self, Failure};
 use crate::resource::file;
 use crate::ssh_cli;
 use crate::ssh_match;
+use crate::text::shell;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 

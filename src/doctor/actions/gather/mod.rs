@@ -8,7 +8,7 @@ use std::thread;
 
 use jiff::Timestamp;
 
-use super::facts::{Facts, Looked, More, Standing};
+use super::facts::{ActionsFacts, Looked, More, Standing};
 use super::{Session, judge, status_page};
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::pool::{Started, start};
@@ -23,7 +23,7 @@ const MOST_RUNS: usize = 8;
 const PAGED_RUNS: usize = 2;
 const MOST_ANNOTATED: usize = 2;
 
-pub(super) fn gather(session: &Session<'_>) -> Facts {
+pub(super) fn gather(session: &Session<'_>) -> ActionsFacts {
     let hub = &session.github;
     let head = session.inputs.head.clone();
     let (repo, runs, status) = thread::scope(|scope| {
@@ -35,7 +35,7 @@ pub(super) fn gather(session: &Session<'_>) -> Facts {
         let repo = hub.object::<Repo>(&session.repo_path(""));
         (repo, runs.join(), status.map(Started::join))
     });
-    let mut facts = Facts {
+    let mut facts = ActionsFacts {
         place: session.place.clone(),
         forge: session.forge,
         now: hub.now().unwrap_or(session.inputs.env.now),
@@ -73,7 +73,7 @@ fn newest_runs(session: &Session<'_>) -> GithubAnswer<Page<Run>> {
 }
 
 /// The runs that may not start, the most telling ones first, and how many were left out.
-fn look(session: &Session<'_>, facts: &Facts) -> (Vec<Looked>, usize) {
+fn look(session: &Session<'_>, facts: &ActionsFacts) -> (Vec<Looked>, usize) {
     let mut seen = Vec::new();
     let mut chosen: Vec<(usize, &Run)> = Vec::new();
     for (index, run) in facts.own_runs().into_iter().enumerate() {
@@ -196,7 +196,7 @@ fn groups(
 }
 
 /// The second round, about the repository and its organization.
-fn more(session: &Session<'_>, facts: &Facts) -> More {
+fn more(session: &Session<'_>, facts: &ActionsFacts) -> More {
     let hub = &session.github;
     if let (Ok(_), Err(GithubRefusal::NotFound)) = (&facts.repo, &facts.runs) {
         let permissions = hub.object(&session.repo_path("/actions/permissions"));
@@ -294,7 +294,7 @@ fn more(session: &Session<'_>, facts: &Facts) -> More {
 
 /// The open pull request of the branch: lists do not show whether it can be merged. `None`: it has
 /// none.
-fn pull_request(session: &Session<'_>, facts: &Facts) -> Option<GithubAnswer<PullRequest>> {
+fn pull_request(session: &Session<'_>, facts: &ActionsFacts) -> Option<GithubAnswer<PullRequest>> {
     let hub = &session.github;
     let (owner, branch) = (&facts.repo.as_ref().ok()?.owner, facts.head.as_ref()?.branch.as_ref()?);
     let head = segment(&format!("{owner}:{branch}"));

@@ -1,6 +1,6 @@
 //! What the first round gives reason to ask.
 
-use crate::doctor::actions::facts::{Facts, Labels, Looked, Standing};
+use crate::doctor::actions::facts::{ActionsFacts, Labels, Looked, Standing};
 use crate::doctor::actions::judge;
 use crate::github::Forge;
 use crate::github::model::Job;
@@ -24,7 +24,7 @@ pub(super) struct Reasons {
 }
 
 impl Reasons {
-    pub(super) fn of(facts: &Facts) -> Self {
+    pub(super) fn of(facts: &ActionsFacts) -> Self {
         let stuck = |looked: &Looked, job: &Job| match Standing::of(job) {
             Standing::Queued => looked.needs(&facts.local, job) != Some(true),
             Standing::NeverRan => job.conclusion == "cancelled",

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::verdict::{RunVerdict, run_url};
 use super::{github_side, policy, queue};
 use crate::catalogue::{Actor, Code, Fix};
-use crate::doctor::actions::facts::{Facts, Looked};
+use crate::doctor::actions::facts::{ActionsFacts, Looked};
 use crate::doctor::outcome::Evidence;
 use crate::github::model::Job;
 
@@ -66,7 +66,7 @@ fn meaning(message: &str) -> Option<Meaning> {
 
 /// `None`: the message is not one of GitHub's that are known.
 pub(super) fn judge(
-    facts: &Facts,
+    facts: &ActionsFacts,
     looked: &Looked,
     job: &Job,
     message: &str,
@@ -151,7 +151,7 @@ pub(super) fn judge(
 }
 
 /// The label is still served, except on announced days.
-fn brownout(facts: &Facts, looked: &Looked) -> RunVerdict {
+fn brownout(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let message = "replace the label in `runs-on`: GitHub retires it, and announces the date in the annotation";
     RunVerdict::fail(
         Code::ActionsLabelRetired,
@@ -161,7 +161,7 @@ fn brownout(facts: &Facts, looked: &Looked) -> RunVerdict {
 }
 
 /// The workflow file where it is in the clone; else the advice alone.
-fn file_fix(facts: &Facts, looked: &Looked, message: &str) -> Fix {
+fn file_fix(facts: &ActionsFacts, looked: &Looked, message: &str) -> Fix {
     let mut files = facts.local.workflows.iter();
     match files.find(|workflow| looked.run.is_of(&workflow.path)) {
         Some(file) => Fix::edit(Path::new(&file.path), message),
@@ -169,7 +169,7 @@ fn file_fix(facts: &Facts, looked: &Looked, message: &str) -> Fix {
     }
 }
 
-fn billing_page(facts: &Facts) -> String {
+fn billing_page(facts: &ActionsFacts) -> String {
     let host = facts.place.host();
     match facts.repo.as_ref() {
         Ok(repo) if repo.organization => {

@@ -5,7 +5,7 @@ use super::verdict::{LATE, RunVerdict, gh, named, run_url, worst};
 use super::{annotations, github_side, policy, queue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::doctor::actions::facts::{Facts, Looked, Standing};
+use crate::doctor::actions::facts::{ActionsFacts, Looked, Standing};
 use crate::doctor::actions::workflow::Problem;
 use crate::doctor::outcome::Evidence;
 use crate::github::Page;
@@ -15,7 +15,7 @@ use crate::github::model::{Annotation, Job};
 const ANNOTATION_TOKEN: &str = "the token of `gh auth token`, a classic token with `repo`, or an App with Checks: read; a fine-grained token cannot read them";
 
 /// Waits for a maintainer: `completed`, without jobs.
-pub(super) fn approval(facts: &Facts, looked: &Looked) -> RunVerdict {
+pub(super) fn approval(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let run = &looked.run;
     let id = run.id.to_string();
     let path = facts.place.web.split('/').skip(3).collect::<Vec<_>>().join("/");
@@ -64,7 +64,7 @@ pub(super) fn approval(facts: &Facts, looked: &Looked) -> RunVerdict {
         .with([actor])
 }
 
-pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdict> {
+pub(super) fn judge(facts: &ActionsFacts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdict> {
     if !matches!(&*looked.run.conclusion, "failure" | "cancelled" | "startup_failure" | "stale") {
         return None;
     }
@@ -87,7 +87,7 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<
 }
 
 /// Cancelled before it had a job: while it waited for its concurrency group.
-fn without_jobs(facts: &Facts, looked: &Looked) -> RunVerdict {
+fn without_jobs(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let fix = Fix::visit(
         run_url(facts, looked.run.id),
         "look at the newer run of the concurrency group; if there is none, run it again",
@@ -97,13 +97,13 @@ fn without_jobs(facts: &Facts, looked: &Looked) -> RunVerdict {
         .with([Evidence::new("jobs", "total_count 0")])
 }
 
-fn job_named(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+fn job_named(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     Some(self::job(facts, looked, job)?.with(named(job)))
 }
 
 /// A job that ended without a step. `None`: for a reason of its own run, such as a cancelled run or
 /// a skipped need.
-pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+pub(super) fn job(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     if Standing::of(job) != Standing::NeverRan {
         return None;
     }
@@ -143,7 +143,7 @@ pub(super) fn job(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdic
 }
 
 /// No job was ever made.
-fn at_startup(facts: &Facts, looked: &Looked) -> RunVerdict {
+fn at_startup(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsStartupFailure;
     if let Some(verdict) = policy::judge(facts, looked) {
         return verdict;

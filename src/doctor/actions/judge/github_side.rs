@@ -3,11 +3,11 @@
 use super::verdict::RunVerdict;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::doctor::actions::facts::Facts;
+use crate::doctor::actions::facts::ActionsFacts;
 use crate::doctor::actions::status_page::StatusPage;
 use crate::doctor::outcome::Evidence;
 
-pub(super) fn table(facts: &Facts) -> Evidence {
+pub(super) fn table(facts: &ActionsFacts) -> Evidence {
     Evidence::new("table of hosted labels", facts.labels.dated(facts.now))
 }
 
@@ -18,7 +18,7 @@ pub(super) fn incident(page: &StatusPage) -> RunVerdict {
         .with(page.incidents.first().map(|title| Evidence::foreign("incident", title)))
 }
 
-pub(super) fn unexplained(facts: &Facts, summary: &str) -> RunVerdict {
+pub(super) fn unexplained(facts: &ActionsFacts, summary: &str) -> RunVerdict {
     let fix = Fix::visit(
         "https://support.github.com",
         "run it again; if that waits too, give GitHub's support the run's address and this list",
@@ -27,7 +27,7 @@ pub(super) fn unexplained(facts: &Facts, summary: &str) -> RunVerdict {
 }
 
 /// What was looked at and is not the cause.
-pub(super) fn ruled_out(facts: &Facts) -> Evidence {
+pub(super) fn ruled_out(facts: &ActionsFacts) -> Evidence {
     let mut out = vec!["labels are GitHub's own"];
     if facts.status.as_ref().is_some_and(Result::is_ok) {
         out.push("no incident on the status page");

@@ -4,7 +4,7 @@
 use super::verdict::RunVerdict;
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::doctor::actions::facts::{Facts, Looked};
+use crate::doctor::actions::facts::{ActionsFacts, Looked};
 use crate::doctor::outcome::Evidence;
 use crate::github::model::{Run, Runner, RunnerGroup};
 
@@ -22,7 +22,7 @@ pub(super) enum Exclusion<'a> {
 /// `None`: no group that this token has access to excludes this run from the organization's
 /// `runner`.
 pub(super) fn exclusion<'a>(
-    facts: &'a Facts,
+    facts: &'a ActionsFacts,
     looked: &Looked,
     runner: &Runner,
 ) -> Option<Exclusion<'a>> {
@@ -57,7 +57,7 @@ pub(super) fn exclusion<'a>(
 }
 
 /// `octo/app/.github/workflows/ci.yml@refs/heads/main`: the file must match, and for a push its branch.
-fn admits(facts: &Facts, workflows: &[String], run: &Run) -> bool {
+fn admits(facts: &ActionsFacts, workflows: &[String], run: &Run) -> bool {
     let repository = facts.place.web.splitn(4, '/').nth(3).unwrap_or_default();
     let path = format!("{repository}/{}", run.path.split('@').next().unwrap_or_default());
     workflows.iter().any(|workflow| {
@@ -71,7 +71,11 @@ fn admits(facts: &Facts, workflows: &[String], run: &Run) -> bool {
     })
 }
 
-pub(super) fn excluded(facts: &Facts, runners: &[&Runner], why: Exclusion<'_>) -> RunVerdict {
+pub(super) fn excluded(
+    facts: &ActionsFacts,
+    runners: &[&Runner],
+    why: Exclusion<'_>,
+) -> RunVerdict {
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
     let page = |group: Option<i64>| {
         let one = group.map_or_else(String::new, |id| format!("/{id}"));

@@ -13,7 +13,7 @@ mod refused;
 mod run;
 mod verdict;
 
-use super::facts::Facts;
+use super::facts::ActionsFacts;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -26,12 +26,12 @@ pub use verdict::{HOSTED_SUSPECT, LATE};
 use verdict::{RunVerdict, Unknown, counted, run_subject, run_url};
 
 /// The newest runs, with how GitHub was asked.
-pub(super) fn runs(facts: &Facts) -> Vec<Judgement> {
+pub(super) fn runs(facts: &ActionsFacts) -> Vec<Judgement> {
     let judgements = judge_runs(facts).into_iter();
     judgements.map(|judgement| judgement.with(how_it_was_asked(facts))).collect()
 }
 
-fn judge_runs(facts: &Facts) -> Vec<Judgement> {
+fn judge_runs(facts: &ActionsFacts) -> Vec<Judgement> {
     let subject = facts.place.subject.clone();
     if let Some(what) = facts.repo.as_ref().ok().and_then(|repo| repo.off) {
         return vec![no_run::switched_off(facts, what).outcome(subject)];
@@ -65,7 +65,7 @@ fn judge_runs(facts: &Facts) -> Vec<Judgement> {
 }
 
 /// No run is known to be kept from starting.
-fn started(facts: &Facts, page: &Page<Run>, own: &[&Run]) -> Judgement {
+fn started(facts: &ActionsFacts, page: &Page<Run>, own: &[&Run]) -> Judgement {
     let subject = facts.place.subject.clone();
     let newest = own.first().map(|run| Evidence::new("newest run", run_url(facts, run.id)));
     if facts.head.as_ref().is_some_and(|head| !head.pushed) {
@@ -110,7 +110,7 @@ fn started(facts: &Facts, page: &Page<Run>, own: &[&Run]) -> Judgement {
     Judgement::pass(text).about(subject).with(newest).with(skipped).with(normal)
 }
 
-pub(super) fn status_page(facts: &Facts) -> Judgement {
+pub(super) fn status_page(facts: &ActionsFacts) -> Judgement {
     if facts.forge == Forge::Enterprise {
         return Judgement::skip("this server has no public status page");
     }
@@ -138,7 +138,7 @@ pub(super) fn status_page(facts: &Facts) -> Judgement {
 }
 
 /// The last lines of the evidence: with what token, and at what cost.
-fn how_it_was_asked(facts: &Facts) -> Vec<Evidence> {
+fn how_it_was_asked(facts: &ActionsFacts) -> Vec<Evidence> {
     let asked = &facts.asked;
     let rejected =
         asked.rejected.iter().map(|via| Evidence::new("not accepted (401)", via.clone()));

@@ -6,7 +6,7 @@ use super::verdict::{RunVerdict, Unknown, age, gh};
 use super::{github_side, refused};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::doctor::actions::facts::Facts;
+use crate::doctor::actions::facts::ActionsFacts;
 use crate::doctor::actions::local::OutsideBecause;
 use crate::doctor::actions::trigger::{Match, on_push, skip_string};
 use crate::doctor::actions::workflow::Workflow;
@@ -17,7 +17,7 @@ use crate::http::segment;
 /// Nothing ran in a new repository, this long after the push.
 const FIRST_RUN: SignedDuration = SignedDuration::from_hours(1);
 
-pub(super) fn switched_off(facts: &Facts, what: &'static str) -> RunVerdict {
+pub(super) fn switched_off(facts: &ActionsFacts, what: &'static str) -> RunVerdict {
     let fix = Fix::visit(
         format!("{}/settings", facts.place.web),
         "an admin must unarchive it, or ask GitHub's support",
@@ -28,7 +28,7 @@ pub(super) fn switched_off(facts: &Facts, what: &'static str) -> RunVerdict {
 }
 
 /// There is no run of the commit on its branch.
-pub(super) fn judge(facts: &Facts) -> Judgement {
+pub(super) fn judge(facts: &ActionsFacts) -> Judgement {
     let subject = facts.place.subject.clone();
     let Some(head) = facts.head.as_ref() else {
         let reason = "no run, and no commit to look for: run it in a clone";
@@ -79,7 +79,7 @@ pub(super) fn not_pushed() -> RunVerdict {
 }
 
 /// The workflows that the push should have started, where it started others alone.
-pub fn missing(facts: &Facts) -> Vec<&Workflow> {
+pub fn missing(facts: &ActionsFacts) -> Vec<&Workflow> {
     let own = facts.own_runs();
     let Some(head) = facts.head.as_ref().filter(|head| head.pushed) else { return Vec::new() };
     let (Some(branch), Ok(page)) = (&head.branch, &facts.runs) else { return Vec::new() };
@@ -96,7 +96,7 @@ pub fn missing(facts: &Facts) -> Vec<&Workflow> {
     facts.local.workflows.iter().filter(absent).collect()
 }
 
-pub(super) fn judge_missing(facts: &Facts) -> Option<RunVerdict> {
+pub(super) fn judge_missing(facts: &ActionsFacts) -> Option<RunVerdict> {
     let missing = missing(facts);
     let first = missing.first()?;
     let message = &facts.head.as_ref()?.message;
@@ -118,7 +118,7 @@ pub(super) fn judge_missing(facts: &Facts) -> Option<RunVerdict> {
 }
 
 /// GitHub may still make the run.
-fn fresh(facts: &Facts, what: &str) -> Option<RunVerdict> {
+fn fresh(facts: &ActionsFacts, what: &str) -> Option<RunVerdict> {
     let ago = facts.is_fresh()?;
     Some(RunVerdict::unknown(Unknown {
         code: None,
@@ -131,7 +131,7 @@ fn fresh(facts: &Facts, what: &str) -> Option<RunVerdict> {
 
 /// A merge queue waits for required checks that no workflow runs for it (docs, "Managing a merge
 /// queue").
-pub(super) fn merge_queue(facts: &Facts) -> Option<RunVerdict> {
+pub(super) fn merge_queue(facts: &ActionsFacts) -> Option<RunVerdict> {
     let rules = facts.more.branch_rules.as_ref()?.as_ref().ok()?;
     let has = |kind: &str| rules.items.iter().any(|rule| rule.0 == kind);
     if !has("merge_queue") || !has("required_status_checks") {
@@ -148,7 +148,7 @@ pub(super) fn merge_queue(facts: &Facts) -> Option<RunVerdict> {
 }
 
 /// A workflow for pull requests, where none is for a merge queue.
-pub fn lacks_merge_group(facts: &Facts) -> Option<&Workflow> {
+pub fn lacks_merge_group(facts: &ActionsFacts) -> Option<&Workflow> {
     let on = |workflow: &Workflow, event: &str| {
         workflow.triggers.iter().any(|trigger| trigger.event == event)
     };
@@ -158,7 +158,7 @@ pub fn lacks_merge_group(facts: &Facts) -> Option<&Workflow> {
 }
 
 /// Actions is off, here or above.
-pub(super) fn switch(facts: &Facts) -> Option<RunVerdict> {
+pub(super) fn switch(facts: &ActionsFacts) -> Option<RunVerdict> {
     let Some(Ok(Permissions { enabled: Some(false), .. })) = &facts.more.permissions else {
         return None;
     };
@@ -218,7 +218,7 @@ fn skipped(message: &str) -> Option<RunVerdict> {
 }
 
 /// The workflows that would have run are disabled: `candidates`, or all where no file is known.
-fn disabled(facts: &Facts, candidates: &[&Workflow]) -> Option<RunVerdict> {
+fn disabled(facts: &ActionsFacts, candidates: &[&Workflow]) -> Option<RunVerdict> {
     let known = facts.more.workflows.as_ref()?.as_ref().ok()?;
     let is_candidate = |path: &str| {
         facts.local.workflows.is_empty() || candidates.iter().any(|file| file.path == path)
@@ -261,7 +261,7 @@ fn disabled(facts: &Facts, candidates: &[&Workflow]) -> Option<RunVerdict> {
 
 /// No workflow of the commit matches the push, and a file that is not one of them may have been
 /// meant.
-fn outside(facts: &Facts, branch: &str) -> Option<RunVerdict> {
+fn outside(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
     let local = &facts.local;
     let first = local.outside.first()?;
     if !local.workflows.is_empty() {
@@ -294,7 +294,7 @@ fn outside(facts: &Facts, branch: &str) -> Option<RunVerdict> {
 
 /// Each workflow of the commit, and whether the push should have started it; `None`: there are
 /// none, or one should have.
-fn unmatched<'a>(facts: &'a Facts, branch: &str) -> Option<Vec<(&'a Workflow, Match)>> {
+fn unmatched<'a>(facts: &'a ActionsFacts, branch: &str) -> Option<Vec<(&'a Workflow, Match)>> {
     let matches: Vec<_> = facts
         .local
         .workflows
@@ -306,7 +306,7 @@ fn unmatched<'a>(facts: &'a Facts, branch: &str) -> Option<Vec<(&'a Workflow, Ma
 }
 
 /// Whether only a pull request could have made a run.
-pub fn needs_pull_request(facts: &Facts) -> bool {
+pub fn needs_pull_request(facts: &ActionsFacts) -> bool {
     let branch = facts.head.as_ref().and_then(|head| head.branch.as_deref());
     branch.and_then(|branch| unmatched(facts, branch)).is_some_and(|matches| {
         let events = |workflow: &&Workflow| {
@@ -318,7 +318,7 @@ pub fn needs_pull_request(facts: &Facts) -> bool {
 
 /// GitHub has no merge commit to run the workflows of a pull request on (docs, "Events that trigger
 /// workflows").
-fn conflict(facts: &Facts, branch: &str) -> Option<RunVerdict> {
+fn conflict(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
     unmatched(facts, branch)?;
     let pull =
         facts.more.pull.as_ref()?.as_ref().ok().filter(|pull| pull.mergeable == Some(false))?;
@@ -332,7 +332,7 @@ fn conflict(facts: &Facts, branch: &str) -> Option<RunVerdict> {
     Some(RunVerdict::fail(Code::ActionsNoRun, summary, fix).with(evidence))
 }
 
-fn no_trigger(facts: &Facts, branch: &str) -> Option<RunVerdict> {
+fn no_trigger(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
     let matches = unmatched(facts, branch)?;
     let perhaps = matches.iter().any(|(_, found)| matches!(found, Match::Perhaps(_)));
     // a pull request or a changed file may still make one
@@ -386,7 +386,7 @@ fn no_trigger(facts: &Facts, branch: &str) -> Option<RunVerdict> {
 }
 
 /// A trigger matches, and nothing is off.
-fn unexplained(facts: &Facts, branch: &str) -> RunVerdict {
+fn unexplained(facts: &ActionsFacts, branch: &str) -> RunVerdict {
     let more = &facts.more;
     let enabled =
         matches!(&more.permissions, Some(Ok(permissions)) if permissions.enabled == Some(true));

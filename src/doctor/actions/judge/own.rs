@@ -4,7 +4,7 @@ use super::verdict::{NORMAL, RunVerdict, counted};
 use super::{github_side, groups, refused};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::doctor::actions::facts::{Facts, Labels, Looked};
+use crate::doctor::actions::facts::{ActionsFacts, Labels, Looked};
 use crate::doctor::outcome::Evidence;
 use crate::github::Forge;
 use crate::github::model::{Job, Runner};
@@ -14,7 +14,7 @@ const OLDEST_RUNNER: (u32, u32) = (2, 329);
 
 /// A label that is not one of GitHub's: who has runners with it, and why do they not take the job?
 pub(super) fn judge(
-    facts: &Facts,
+    facts: &ActionsFacts,
     looked: &Looked,
     job: &Job,
     waited: jiff::SignedDuration,
@@ -92,7 +92,7 @@ pub(super) fn judge(
 
 /// A label that resembles one of GitHub's. Beside `self-hosted`, `ubuntu` is a label like any
 /// other.
-fn misspelt(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+fn misspelt(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let own = |label: &String| facts.labels.is_self_hosted(label) || facts.local.owns(label);
     if job.labels.iter().any(own) {
         return None;
@@ -113,7 +113,7 @@ fn misspelt(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     )
 }
 
-fn advice(facts: &Facts, job: &Job) -> String {
+fn advice(facts: &ActionsFacts, job: &Job) -> String {
     let vendors =
         ["blacksmith", "runs-on", "depot", "namespace", "buildjet", "warp", "ubicloud", "cirun"];
     let vendor = vendors
@@ -130,7 +130,7 @@ fn advice(facts: &Facts, job: &Job) -> String {
 
 /// Runners that could take it, and do not.
 fn not_taken(
-    facts: &Facts,
+    facts: &ActionsFacts,
     fitting: &[&Runner],
     waited: jiff::SignedDuration,
 ) -> Option<RunVerdict> {
@@ -189,7 +189,7 @@ fn is_old(version: &str) -> bool {
 }
 
 /// The organization forbids self-hosted runners here.
-fn policy(facts: &Facts) -> Option<RunVerdict> {
+fn policy(facts: &ActionsFacts) -> Option<RunVerdict> {
     let policy = facts.more.self_hosted_policy.as_ref()?.as_ref().ok()?;
     if policy.0 != "none" {
         return None;
@@ -213,7 +213,7 @@ fn policy(facts: &Facts) -> Option<RunVerdict> {
 }
 
 /// A larger runner is known by its name, which is its label.
-fn larger_runner(facts: &Facts, job: &Job) -> Option<RunVerdict> {
+fn larger_runner(facts: &ActionsFacts, job: &Job) -> Option<RunVerdict> {
     let page = facts.more.hosted_runners.as_ref()?.as_ref().ok()?;
     let runner = page
         .items

@@ -4,7 +4,7 @@
 use super::verdict::RunVerdict;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::doctor::actions::facts::{Facts, Looked};
+use crate::doctor::actions::facts::{ActionsFacts, Looked};
 use crate::doctor::actions::trigger::matches;
 use crate::doctor::actions::workflow::Workflow;
 use crate::doctor::outcome::Evidence;
@@ -25,7 +25,7 @@ enum Allowed {
 }
 
 /// What the policy certainly forbids.
-pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
+pub(super) fn judge(facts: &ActionsFacts, looked: &Looked) -> Option<RunVerdict> {
     let permissions = facts.more.permissions.as_ref()?.as_ref().ok()?;
     let workflow = workflow(facts, looked)?;
     let refused: Vec<_> =
@@ -50,7 +50,7 @@ pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
 }
 
 /// What the policy may forbid, for a run whose reason is not known otherwise.
-pub(super) fn doubtful(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
+pub(super) fn doubtful(facts: &ActionsFacts, looked: &Looked) -> Vec<Evidence> {
     let used = workflow(facts, looked).into_iter().flat_map(used);
     used.filter(|uses| allowed(facts, uses) == Allowed::IfVerified)
         .take(MOST_NAMED)
@@ -58,7 +58,7 @@ pub(super) fn doubtful(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
         .collect()
 }
 
-fn workflow<'a>(facts: &'a Facts, looked: &Looked) -> Option<&'a Workflow> {
+fn workflow<'a>(facts: &'a ActionsFacts, looked: &Looked) -> Option<&'a Workflow> {
     facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path)
 }
 
@@ -71,11 +71,11 @@ fn used(workflow: &Workflow) -> impl Iterator<Item = &str> {
         .filter(|uses| !uses.starts_with("docker://"))
 }
 
-fn selected(facts: &Facts) -> Option<&SelectedActions> {
+fn selected(facts: &ActionsFacts) -> Option<&SelectedActions> {
     facts.more.selected.as_ref()?.as_ref().ok()
 }
 
-fn allowed(facts: &Facts, uses: &str) -> Allowed {
+fn allowed(facts: &ActionsFacts, uses: &str) -> Allowed {
     let Some(Ok(permissions)) = &facts.more.permissions else { return Allowed::Yes };
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
     if uses.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(owner)) {
@@ -124,7 +124,7 @@ fn is_pinned(uses: &str) -> bool {
         })
 }
 
-fn rules(facts: &Facts, permissions: &Permissions) -> Vec<Evidence> {
+fn rules(facts: &ActionsFacts, permissions: &Permissions) -> Vec<Evidence> {
     let mut rules = vec![Evidence::foreign(
         "actions/permissions, allowed_actions",
         &permissions.allowed_actions,

@@ -4,7 +4,7 @@ use super::verdict::{FLAGGED, HOSTED_SUSPECT, LATE, RunVerdict, SILENT, STUCK, U
 use super::{github_side, own};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
-use crate::doctor::actions::facts::{Facts, Labels, Looked, Standing};
+use crate::doctor::actions::facts::{ActionsFacts, Labels, Looked, Standing};
 use crate::doctor::outcome::Evidence;
 use crate::github::Forge;
 use crate::github::model::Job;
@@ -13,7 +13,7 @@ use crate::github::model::Job;
 const FREE_SLOTS: u64 = 20;
 
 /// `None`: it waits no longer than usual.
-pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+pub(super) fn judge(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let since = facts.age(job.created.or_else(|| looked.run.since()));
     let waited = since.unwrap_or_default();
     let queued =
@@ -44,7 +44,7 @@ pub(super) fn judge(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerd
 }
 
 /// `runs-on` may name a runner group and no label: no answer tells which one.
-fn group_alone(facts: &Facts) -> RunVerdict {
+fn group_alone(facts: &ActionsFacts) -> RunVerdict {
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
     let url = format!(
         "https://{}/organizations/{owner}/settings/actions/runner-groups",
@@ -66,7 +66,7 @@ fn group_alone(facts: &Facts) -> RunVerdict {
 }
 
 /// For the line that says that all is well.
-pub(super) fn normal(facts: &Facts, looked: &Looked) -> Option<Evidence> {
+pub(super) fn normal(facts: &ActionsFacts, looked: &Looked) -> Option<Evidence> {
     let page = looked.jobs.as_ref().ok()?;
     let job = page.items.iter().find(|job| Standing::of(job) == Standing::Queued)?;
     if looked.needs(&facts.local, job) == Some(true) {
@@ -78,7 +78,7 @@ pub(super) fn normal(facts: &Facts, looked: &Looked) -> Option<Evidence> {
 
 /// The same causes, seen after GitHub has ended the wait: after a day, or when the job's
 /// `timeout-minutes` ran out.
-pub(super) fn late(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+pub(super) fn late(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let verdict = match Labels::of(&job.labels, &facts.labels) {
         Labels::Retired => retired(facts, job),
         Labels::Hosted if facts.forge == Forge::Cloud => Some(match facts.incident() {
@@ -98,7 +98,7 @@ pub(super) fn late(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdi
 }
 
 /// A runner has the job, and nothing of it has run.
-pub(super) fn assigned(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+pub(super) fn assigned(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let waited = facts.age(job.created.or_else(|| looked.run.since()))?;
     if waited < SILENT {
         return None;
@@ -117,7 +117,7 @@ pub(super) fn assigned(facts: &Facts, looked: &Looked, job: &Job) -> Option<RunV
     )
 }
 
-fn retired(facts: &Facts, job: &Job) -> Option<RunVerdict> {
+fn retired(facts: &ActionsFacts, job: &Job) -> Option<RunVerdict> {
     let retired = job.labels.iter().find_map(|label| facts.labels.retired(label))?;
     let message = format!(
         "replace `runs-on: {}` by `{}` in the workflow file",
@@ -144,7 +144,7 @@ fn retired(facts: &Facts, job: &Job) -> Option<RunVerdict> {
 }
 
 /// A label that GitHub serves: what is left is on GitHub's side, or the account's.
-fn hosted(facts: &Facts, waited: jiff::SignedDuration) -> RunVerdict {
+fn hosted(facts: &ActionsFacts, waited: jiff::SignedDuration) -> RunVerdict {
     if let Some(page) = facts.incident() {
         return github_side::incident(page);
     }

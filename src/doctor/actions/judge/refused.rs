@@ -4,7 +4,7 @@
 use super::verdict::{RunVerdict, Unknown};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::doctor::actions::facts::Facts;
+use crate::doctor::actions::facts::ActionsFacts;
 use crate::doctor::outcome::Evidence;
 use crate::github::{GithubRefusal, Need, trust};
 use crate::http::HttpError;
@@ -13,7 +13,7 @@ use crate::variables::GITHUB_TOKEN;
 /// The least token that gives access to everything that is requested here.
 const LEAST: &str = "a fine-grained token for this repository with `Actions: read` (and `Administration: read` for policies and runners)";
 
-pub(super) fn refused(facts: &Facts, refusal: &GithubRefusal) -> RunVerdict {
+pub(super) fn refused(facts: &ActionsFacts, refusal: &GithubRefusal) -> RunVerdict {
     let message = match refusal {
         GithubRefusal::Forbidden { message, .. } | GithubRefusal::Status { message, .. }
             if !message.is_empty() =>
@@ -52,7 +52,7 @@ fn suspended(refusal: &GithubRefusal) -> Option<RunVerdict> {
     Some(RunVerdict::fail(Code::ActionsAccountFlagged, summary, fix))
 }
 
-fn explain(facts: &Facts, refusal: &GithubRefusal) -> Unknown {
+fn explain(facts: &ActionsFacts, refusal: &GithubRefusal) -> Unknown {
     let anonymous = facts.asked.token.is_none();
     let coded = |code, summary: &str, needs: &str, fix| {
         let transient = code == Code::ActionsRateLimited;

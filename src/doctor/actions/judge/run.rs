@@ -6,13 +6,13 @@ use super::verdict::{HOSTED_SUSPECT, RunVerdict, STUCK, age, gh, named, run_url,
 use super::{ended, github_side, queue, refused};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
-use crate::doctor::actions::facts::{Facts, Looked, Standing};
+use crate::doctor::actions::facts::{ActionsFacts, Looked, Standing};
 use crate::doctor::outcome::Evidence;
 use crate::github::model::{Job, PendingDeployment};
 use crate::github::{Forge, Page};
 
 /// `None`: it runs, ran, or will start in time.
-pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
+pub(super) fn judge(facts: &ActionsFacts, looked: &Looked) -> Option<RunVerdict> {
     let run = &looked.run;
     let verdict = if run.conclusion == "action_required" {
         Some(ended::approval(facts, looked))
@@ -28,7 +28,7 @@ pub(super) fn judge(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
 }
 
 /// The run, its state and its address.
-fn about(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
+fn about(facts: &ActionsFacts, looked: &Looked) -> Vec<Evidence> {
     let run = &looked.run;
     let state = if run.is_finished() { &run.conclusion } else { &run.status };
     let waited =
@@ -41,7 +41,7 @@ fn about(facts: &Facts, looked: &Looked) -> Vec<Evidence> {
     name.into_iter().chain(evidence).collect()
 }
 
-fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdict> {
+fn jobs_of(facts: &ActionsFacts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdict> {
     let each = jobs.items.iter().filter_map(|job| {
         let verdict = match Standing::of(job) {
             Standing::Queued => queue::judge(facts, looked, job),
@@ -65,7 +65,7 @@ fn jobs_of(facts: &Facts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdic
 
 /// Queued, and no job exists: a concurrency group, or what an incident left behind
 /// (community#212780).
-fn without_jobs(facts: &Facts, looked: &Looked) -> Option<RunVerdict> {
+fn without_jobs(facts: &ActionsFacts, looked: &Looked) -> Option<RunVerdict> {
     let run = &looked.run;
     if holder(looked).is_some() || run.status == "pending" {
         return Some(concurrency(facts, looked));
@@ -120,7 +120,7 @@ fn holder(looked: &Looked) -> Option<(i64, &str)> {
     Some((first.run, &group.name))
 }
 
-fn concurrency(facts: &Facts, looked: &Looked) -> RunVerdict {
+fn concurrency(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsConcurrency;
     if let Some((run, group)) = holder(looked) {
         let id = run.to_string();
@@ -165,7 +165,7 @@ fn concurrency(facts: &Facts, looked: &Looked) -> RunVerdict {
         .with(why)
 }
 
-fn environment(facts: &Facts, looked: &Looked) -> RunVerdict {
+fn environment(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsEnvironmentWait;
     let visit = |message: String| Fix::visit(run_url(facts, looked.run.id), message);
     let pending = match &looked.deployments {
@@ -217,7 +217,7 @@ fn environment(facts: &Facts, looked: &Looked) -> RunVerdict {
 }
 
 /// What is left of the timer, when that is all it waits for.
-fn timer_left(facts: &Facts, pending: &PendingDeployment) -> Option<SignedDuration> {
+fn timer_left(facts: &ActionsFacts, pending: &PendingDeployment) -> Option<SignedDuration> {
     let started = pending.timer_started.filter(|_| pending.wait_minutes > 0)?;
     let end = started.checked_add(SignedDuration::from_mins(pending.wait_minutes)).ok()?;
     Some(end.duration_since(facts.now)).filter(|left| left.as_secs() > 0)

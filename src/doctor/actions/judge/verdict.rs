@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::catalogue::{Actor, Code, Finding, Fix, FixKind};
-use crate::doctor::actions::facts::{Facts, Looked};
+use crate::doctor::actions::facts::{ActionsFacts, Looked};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::model::Job;
 
@@ -152,7 +152,7 @@ pub fn worst(verdicts: impl Iterator<Item = RunVerdict>) -> Option<RunVerdict> {
     ))
 }
 
-pub fn run_subject(facts: &Facts, looked: &Looked) -> String {
+pub fn run_subject(facts: &ActionsFacts, looked: &Looked) -> String {
     format!("{} run {}", facts.place.subject, looked.run.id)
 }
 
@@ -160,7 +160,7 @@ pub fn named(job: &Job) -> Option<Evidence> {
     (!job.name.is_empty()).then(|| Evidence::foreign("job", &job.name))
 }
 
-pub fn run_url(facts: &Facts, run: i64) -> String {
+pub fn run_url(facts: &ActionsFacts, run: i64) -> String {
     format!("{}/actions/runs/{run}", facts.place.web)
 }
 
@@ -170,7 +170,7 @@ pub fn counted(count: usize, noun: &str) -> String {
 }
 
 /// `gh` with these arguments, for this repository.
-pub fn gh<'a>(facts: &'a Facts, arguments: &[&'a str]) -> Vec<&'a str> {
+pub fn gh<'a>(facts: &'a ActionsFacts, arguments: &[&'a str]) -> Vec<&'a str> {
     let repository = facts
         .place
         .web

@@ -3,7 +3,7 @@
 
 use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 
-use crate::command;
+use super::{print_error, print_failure, report_error};
 use crate::error::{Error, Exit, Result};
 
 /// The message of a panic may quote a secret: its place alone is reported.
@@ -15,7 +15,7 @@ fn internal_error(place: Option<&Location<'_>>) -> Error {
 
 /// For every thread, from now on.
 pub fn report_panics() {
-    panic::set_hook(Box::new(|panic| command::print_error(&internal_error(panic.location()))));
+    panic::set_hook(Box::new(|panic| print_error(&internal_error(panic.location()))));
 }
 
 /// Runs a command to its exit status, whatever happens. `in_json`: the name of a command with
@@ -24,12 +24,12 @@ pub fn run_contained(in_json: Option<&str>, run: impl FnOnce() -> Result<Exit>) 
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => {
-            command::report_error(&error, in_json);
+            report_error(&error, in_json);
             error.status()
         }
         Err(_) => {
             let error = internal_error(None);
-            command::print_failure(&error, in_json);
+            print_failure(&error, in_json);
             error.status()
         }
     }

@@ -1,18 +1,13 @@
 //! Errors that end a command, how they are shown, and the exit status.
 
-pub mod panic;
-pub mod suggestion;
-
-use std::borrow::Cow;
-use std::fmt::{self, Write as _};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
 use crate::catalogue::{Code, Finding};
+use crate::text::add_line;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,62 +31,6 @@ impl From<Exit> for ExitCode {
             Exit::CouldNotRun => 3,
         })
     }
-}
-
-/// A path as a word of a command that the reader may paste into a shell.
-pub fn shell(path: &Path) -> String {
-    word(path.as_os_str().as_bytes())
-}
-
-/// The same of any bytes. What must not reach a terminal is written as `$'\x1b'`, which bash, ksh
-/// and zsh read.
-pub fn word(bytes: &[u8]) -> String {
-    let plain = std::str::from_utf8(bytes).ok().filter(|text| !text.contains(is_obeyed));
-    if let Some(Ok(word)) = plain.map(shlex::try_quote) {
-        return word.into_owned();
-    }
-    let mut word = "$'".to_owned();
-    let escape = |word: &mut String, bytes: &[u8]| {
-        for byte in bytes {
-            let _ = write!(word, "\\x{byte:02x}");
-        }
-    };
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '\'' | '\\' => word.extend(['\\', character]),
-                odd if is_obeyed(odd) => escape(&mut word, odd.encode_utf8(&mut [0; 4]).as_bytes()),
-                other => word.push(other),
-            }
-        }
-        escape(&mut word, chunk.invalid());
-    }
-    word.push('\'');
-    word
-}
-
-/// Whether a terminal acts on it instead of showing it: control characters, and those that turn
-/// the direction of the text (Unicode, UAX 9).
-fn is_obeyed(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A line for people: the name of a folder may contain what a terminal acts on, or a line end.
-pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_obeyed) {
-        return Cow::Borrowed(text);
-    }
-    let shown = |character: char| match character {
-        odd if is_obeyed(odd) => odd.escape_default().collect::<String>(),
-        other => other.to_string(),
-    };
-    Cow::Owned(text.chars().map(shown).collect())
-}
-
-/// Adds a line for people to `text`.
-pub fn add_line(text: &mut String, line: fmt::Arguments<'_>) {
-    text.push_str(&plain(&line.to_string()));
-    text.push('\n');
 }
 
 /// What to do about an error of the filesystem.
@@ -212,28 +151,3 @@ pub struct ErrorJson<'a> {
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_terminal_obeys_is_shown_and_can_still_be_pasted() {
-        assert_eq!(plain("a b\u{e9}"), "a b\u{e9}");
-        assert_eq!(plain("a\u{1b}[31m\nb\u{202e}c"), "a\\u{1b}[31m\\nb\\u{202e}c");
-        for (bytes, quoted) in [
-            (&b"/plain"[..], "/plain"),
-            (b"/a b", "'/a b'"),
-            (b"/a\x1b[31m", "$'/a\\x1b[31m'"),
-            (b"/a\nb'\\", "$'/a\\x0ab\\'\\\\'"),
-            (b"/\xff\xc3\xa9", "$'/\\xff\u{e9}'"),
-            ("/\u{202e}".as_bytes(), "$'/\\xe2\\x80\\xae'"),
-        ] {
-            assert_eq!(word(bytes), quoted);
-            let echoed = std::process::Command::new("bash")
-                .args(["-c", &format!("printf %s {quoted}")])
-                .output();
-            assert_eq!(echoed.unwrap().stdout, bytes);
-        }
-    }
-}

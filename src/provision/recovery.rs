@@ -6,9 +6,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::routing::{self, Include};
 use crate::client::Client;
 use crate::home::Home;
-use crate::provision::routing::{self, Include};
 use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
