@@ -55,7 +55,7 @@ def report(file: Path, targets: list[str]) -> None:
     metadata = json.loads(subprocess.check_output(
         ["cargo", "metadata", "--locked", "--format-version=1", *(f"--filter-platform={target}" for target in targets)]))
     packages = {(package["name"], package["version"]): package for package in metadata["packages"]}
-    out = [f"What is in the binaries of pushready ({', '.join(targets)}) besides its own code,",
+    out = [f"What is in the binaries of pushready ({', '.join(targets)}) in addition to its own code,",
            "which is under MIT or Apache-2.0, and the standard library of Rust (MIT or Apache-2.0).", ""]
     texts: dict[str, list[str]] = {}
     for (name, version), licence in sorted(crates(targets, "normal,no-proc-macro").items()):

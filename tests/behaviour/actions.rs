@@ -126,7 +126,7 @@ fn every_scenario_through_the_binary() {
             }
             let failed = played.outcomes.iter().any(|outcome| outcome["status"] == "fail");
             if output.status.code() != Some(failed.into()) {
-                fail("the exit status does not tell the verdict", &output);
+                fail("the exit status does not match the verdict", &output);
             }
             let text = with(&["-vv"]).run();
             let codes = played
@@ -745,7 +745,7 @@ fn servers_that_waste_time() {
             ),
             ("never stops", Server::start(|_| Reply::new(200, vec![b' '; 9 << 20]))),
             ("nests", Server::start(move |_| Reply::new(200, deep.clone()))),
-            ("is no GitHub", Server::start(|_| Reply::new(200, "<html>Please log in</html>"))),
+            ("is not GitHub", Server::start(|_| Reply::new(200, "<html>Please log in</html>"))),
         ];
         let start = Instant::now();
         let looks: Vec<_> = servers

@@ -220,7 +220,7 @@ fn what_https_answers() {
             (error(502), "push-server-error"),
         ] {
             let check = names(&explain(ws, &*text), code);
-            // the host alone, as it stands in a question for a user name, is no repository
+            // the host alone, as in a question for a user name, is not a repository
             let subject = if text.contains(url) { URL.into() } else { Value::Null };
             assert_eq!(check["subject"], subject, "{text}");
         }
@@ -238,7 +238,7 @@ fn hostile_and_odd_input() {
             let output = ws.pushready(args).stdin(&*leak).run().fails(1).stdout_has("push-denied");
             canary::assert_absent("the answer", output.to_string(), &[token.as_str()]);
         }
-        // any file may be named: what is no message is not quoted
+        // any file may be named: what is not a message is not quoted
         ws.write("secret", format!("{token}\npassword\n"), 0o600);
         let output =
             ws.run(&["explain", "--push", "secret"]).fails(1).stdout_has("push-unrecognized");
@@ -341,7 +341,7 @@ fn of_a_long_log_the_end_counts() {
 
 /// git prints in the user's language. Each pull fails, so none of the texts proves a success.
 #[test]
-fn a_pull_that_fails_is_no_success_in_any_language() {
+fn a_pull_that_fails_is_not_a_success_in_any_language() {
     const LANGUAGES: [&str; 18] = [
         "bg", "ca", "de", "el", "es", "fr", "id", "is", "it", "ko", "pl", "pt_PT", "ru", "sv",
         "tr", "vi", "zh_CN", "zh_TW",

@@ -139,13 +139,13 @@ fn a_hashed_line_pins_the_keyed_host_that_it_names() {
 }
 
 #[test]
-fn a_value_that_is_no_known_hosts_makes_one_line() {
+fn a_value_that_is_not_known_hosts_makes_one_line() {
     sandbox(|ws| {
         let key = KeyPair::generate("pasted");
         let output = apply(ws, &key.private).run().fails(1);
-        let told = output.stdout.matches("ssh-host-key-unknown").count();
+        let reported = output.stdout.matches("ssh-host-key-unknown").count();
         // and in the verdict
-        assert_eq!(told, 2, "{output}");
+        assert_eq!(reported, 2, "{output}");
         let lines = key.private.lines().count();
         output
             .stdout_has(&format!("lines 1, 2, 3 and {} more of PUSHREADY_KNOWN_HOSTS", lines - 3));
@@ -154,10 +154,10 @@ fn a_value_that_is_no_known_hosts_makes_one_line() {
 
 /// ssh looks a host on port 22 up by its bare name: a line for another port says nothing of it.
 #[test]
-fn a_line_for_another_port_does_not_vouch_for_the_host() {
+fn a_line_for_another_port_does_not_confirm_the_host() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
-        for (repository, known, config, is_told) in [
+        for (repository, known, config, is_reported) in [
             ("git.corp.test/acme/app", "[git.corp.test]:2222", "", true),
             ("git.corp.test/acme/app", "git.corp.test", "", false),
             ("ssh://git@git.corp.test:2222/acme/app", "[git.corp.test]:2222", "", false),
@@ -176,9 +176,9 @@ fn a_line_for_another_port_does_not_vouch_for_the_host() {
                 .env("PUSHREADY_REPOSITORY", repository)
                 .run()
                 .success();
-            let told =
+            let reported =
                 output.stdout.contains("no host key is pinned for git.corp.test at its port");
-            assert_eq!(told, is_told, "{repository} {known} {config:?}\n{output}");
+            assert_eq!(reported, is_reported, "{repository} {known} {config:?}\n{output}");
             ws.run(&["remove"]).success();
         }
     });

@@ -163,7 +163,7 @@ fn module_key(key: &str) -> String {
 }
 
 #[test]
-fn an_api_key_of_the_users_own_is_no_stub() {
+fn an_api_key_of_the_users_own_is_not_a_stub() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt().json();
         let compact = "{\"OPENAI_API_KEY\":\"sk-proj-own\"}".to_owned();
@@ -211,7 +211,7 @@ fn a_login_that_is_overwritten_comes_back_with_remove() {
 }
 
 #[test]
-fn remove_takes_a_stub_for_nobodys_and_nothing_else() {
+fn remove_deletes_a_stub_and_no_login() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt().json();
         let (empty, named) = (module_key(""), fake_auth::api_key(""));
@@ -434,7 +434,7 @@ fn codex_starts_with_what_the_doctor_passes() {
     });
 }
 
-/// What the doctor says of a repository's own file for Codex, Codex bears out: where the repository
+/// What the doctor says of a repository's own file for Codex, is what Codex does: where the repository
 /// is trusted, it counts.
 #[test]
 fn a_repository_can_log_codex_out_where_it_is_trusted() {
@@ -507,7 +507,7 @@ fn a_repository_can_log_codex_out_where_it_is_trusted() {
 
 /// Of a folder that apply cannot add, doctor does not say "run apply".
 #[test]
-fn a_folder_that_apply_cannot_add_has_another_cure_in_apply_and_doctor() {
+fn a_folder_that_apply_cannot_add_has_another_fix_in_apply_and_doctor() {
     sandbox(|ws| {
         let odd = ws.home().join(OsStr::from_bytes(b"odd\xff"));
         fs::create_dir(&odd).unwrap();

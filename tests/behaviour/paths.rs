@@ -135,13 +135,16 @@ fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on
                 let report = at(&["doctor", "--offline", "--json"]).fails(1).json();
                 let checks = report["checks"].as_array().unwrap();
                 let id = format!("{item}.");
-                let told: Vec<_> = checks
+                let reported: Vec<_> = checks
                     .iter()
                     .filter(|check| check["id"].as_str().unwrap().starts_with(&id))
                     .map(|check| (check["id"].as_str().unwrap(), check["code"].as_str()))
                     .collect();
                 let login = format!("{item}.login");
-                assert!(told.contains(&(login.as_str(), Some("home-unsafe-place"))), "{told:?}");
+                assert!(
+                    reported.contains(&(login.as_str(), Some("home-unsafe-place"))),
+                    "{reported:?}"
+                );
                 at(&["remove"]).success();
                 before.assert_same(&ws.snapshot());
             }
@@ -149,7 +152,7 @@ fn a_clients_folder_that_is_not_absolute_is_refused_by_name_and_the_rest_goes_on
     });
 }
 
-/// A blank one is no unset one to the clients, but for Codex an empty one.
+/// A blank one is not an unset one to the clients, but for Codex an empty one.
 #[test]
 fn a_clients_folder_that_is_set_and_blank_is_refused() {
     sandbox(|ws| {

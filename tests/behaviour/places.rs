@@ -1,4 +1,4 @@
-//! Places in which something else stands than is expected: FIFOs, folders, devices, sockets, links
+//! Places that hold something else than is expected: FIFOs, folders, devices, sockets, links
 //! that lead nowhere or everywhere, folders that others may write. Each is named at once; nothing
 //! hangs, and nothing is written elsewhere.
 
@@ -35,10 +35,10 @@ fn fifo(ws: &Workspace, path: &str) {
     ws.cmd("mkfifo").arg(path).run().success();
 }
 
-/// The lock files of Codex are plain ones: whatever else stands there is neither waited for nor
+/// The lock files of Codex are plain ones: whatever else is there is neither waited for nor
 /// followed.
 #[test]
-fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
+fn what_is_where_codex_s_locks_belong_is_named_at_once() {
     sandbox(|ws| {
         for lock in [".codex/auth.lock", ".codex/auth.json.lock"] {
             fs::create_dir_all(ws.home().join(".codex")).unwrap();
@@ -56,10 +56,7 @@ fn what_stands_in_the_place_of_codex_s_locks_is_named_at_once() {
             symlink("../elsewhere", ws.home().join(lock)).unwrap();
             let say = format!("home-unsafe-place codex: `/home/coder/{lock}` is a symlink");
             at_once(codex(ws)).fails(1).stdout_has(&say);
-            assert!(
-                !ws.home().join("elsewhere").exists(),
-                "a link in the place of {lock} is not followed"
-            );
+            assert!(!ws.home().join("elsewhere").exists(), "a link at {lock} is not followed");
             fs::remove_file(ws.home().join(lock)).unwrap();
             at_once(codex(ws)).success();
             fs::remove_file(ws.home().join(lock)).unwrap();
@@ -140,7 +137,7 @@ fn a_global_git_configuration_that_is_not_a_file_is_named_at_once_by_apply_and_d
         for (name, what) in [
             (".gitconfig", "a FIFO"),
             (".gitconfig", "a directory"),
-            // git reads it besides the other
+            // git reads it beside the other
             (".config/git/config", "a FIFO"),
             (".config/git/config", "a directory"),
         ] {
@@ -196,7 +193,7 @@ fn a_git_configuration_that_includes_a_fifo_is_reported() {
 }
 
 #[test]
-fn a_clone_whose_configuration_is_no_file_is_named_at_once() {
+fn a_clone_whose_configuration_is_not_a_file_is_named_at_once() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         ws.git(&["init", "--quiet", "app"]).run().success();
@@ -256,7 +253,7 @@ fn a_report_that_cannot_be_written_is_an_error() {
                 .stderr_has("error: cannot write the report to standard output")
                 .stderr_has("No space left on device");
             let piped = ws.sh(&format!("pushready {command} | true")).run().success();
-            assert_eq!(piped.stderr, "", "a reader that went away is no error");
+            assert_eq!(piped.stderr, "", "a reader that went away is not an error");
         }
         // always 0: it is an item of the workspace agent's metadata
         ws.sh("exec pushready status --line >/dev/full")
@@ -340,11 +337,11 @@ fn no_secret_goes_where_others_can_see_or_swap_it() {
 }
 
 #[test]
-fn a_device_in_the_place_of_a_login_is_refused() {
+fn a_device_where_a_login_belongs_is_refused() {
     let devices = ["/home/coder/.codex/auth.json", "/home/coder/.claude/.credentials.json"];
     let bound = devices.map(|path| ["--dev-bind", "/dev/zero", path]).concat();
     sandbox_with(&bound, |ws| {
-        // a folder that bubblewrap made for the device is no open one
+        // a folder that bubblewrap made for the device is not an open one
         let token = format!("sk-ant-oat01-{}", "A".repeat(60));
         at_once(codex(ws).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", token))
             .fails(1)
@@ -370,7 +367,7 @@ fn a_codex_home_behind_a_link_is_judged_by_its_target() {
         assert_eq!(ws.mode(auth), 0o600);
         ws.run(&["remove"]).success();
         assert!(!ws.home().join(auth).exists());
-        // one that leads nowhere is no folder, and none is made for it
+        // one that leads nowhere is not a folder, and none is made for it
         fs::rename(ws.home().join("real"), ws.home().join("away")).unwrap();
         codex(ws).run().fails(1).stdout_has("`/home/coder/.codex` is a symlink to a missing file");
         fs::rename(ws.home().join("away"), ws.home().join("real")).unwrap();
@@ -382,10 +379,10 @@ fn a_codex_home_behind_a_link_is_judged_by_its_target() {
     });
 }
 
-/// Our own files are no exception: nothing hangs on what another put there, and nothing of it is
+/// Our own files are not an exception: nothing hangs on what another put there, and nothing of it is
 /// followed.
 #[test]
-fn what_stands_in_the_place_of_our_own_files_is_named_at_once() {
+fn what_is_where_our_own_files_belong_is_named_at_once() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         for name in ["known_hosts", "ssh_config", "routes", "gitconfig"] {

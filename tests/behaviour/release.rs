@@ -11,7 +11,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const CODEX: &str =
     r#"{"auth_mode":"apikey","OPENAI_API_KEY":"sk-proj-of-a-test-0123456789abcdef"}"#;
 
-/// The folder with the release, or none: then the test is skipped, aloud.
+/// The folder with the release, or none: then the test is reported as skipped.
 fn release(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("PUSHREADY_RELEASE").map(PathBuf::from);
     if folder.is_none() {
@@ -112,7 +112,7 @@ fn it_runs_in_an_empty_root() {
     );
 
     // no git, no ssh, no shell, no passwd: what needs none of them is done, the rest is named with
-    // its cure
+    // its fix
     let mut apply = root();
     apply.args(["--setenv", "PUSHREADY_CODEX_AUTH_JSON", CODEX]);
     says(with(apply, "/pushready apply"), 0, &["codex: written", "READY"]);

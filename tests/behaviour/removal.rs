@@ -45,7 +45,7 @@ fn without_a_receipt_what_names_us_goes_and_what_may_not_is_named() {
         }
         output.stdout_has("no receipt says what else was written").stdout_has("NOT ALL REMOVED");
         assert_eq!(shared_files(ws), shared);
-        // of the one login there is a copy, of the other nobody can tell whose it is
+        // of the one login there is a copy, of the other the owner is not known
         assert!(!ws.home().join(".codex/auth.json").exists());
         assert!(ws.read(".claude/.credentials.json").contains("sk-ant-oat01-"));
         // what stood there before the first apply is not thrown away
@@ -70,8 +70,8 @@ fn without_the_state_folder_the_lines_that_name_it_go() {
         assert_eq!(shared_files(ws), shared);
         assert!(!ws.home().join(STATE).exists());
         let before = ws.snapshot();
-        let told = ws.run(&["remove"]).success().stdout_has("nothing to undo");
-        assert!(!told.stdout.contains("as it should be"), "nothing says how it should be\n{told}");
+        let reported = ws.run(&["remove"]).success().stdout_has("nothing to undo");
+        assert!(!reported.stdout.contains("should be"), "there is nothing to compare\n{reported}");
         before.assert_same(&ws.snapshot());
     });
 }
@@ -131,7 +131,7 @@ fn a_damaged_receipt_leads_to_a_way_that_works() {
             fs::remove_file(ws.home().join(left)).ok();
         }
         // onboarding may have been the user's own doing, and what the folders were made for cannot
-        // be told
+        // be known
         let left = before.diff(&ws.snapshot());
         let known = [".codex", ".claude", ".ssh", ".local"];
         assert!(left.iter().all(|line| known.iter().any(|name| line.contains(name))), "{left:#?}");
@@ -205,13 +205,13 @@ fn a_dry_run_tells_of_what_others_put_into_the_state_folder() {
         for path in ["notes", "keys/other", "mine/file"] {
             ws.write(&format!("{STATE}/{path}"), "mine", 0o600);
         }
-        let told = |output: Output| {
+        let reported = |output: Output| {
             let report = output.fails(1).json();
             let kept =
                 report["items"].as_array().unwrap().iter().filter(|item| item["status"] == "fail");
             kept.map(|item| item["subject"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
-        let planned = told(ws.run(&["remove", "--dry-run", "--json"]));
+        let planned = reported(ws.run(&["remove", "--dry-run", "--json"]));
         assert_eq!(
             planned,
             [
@@ -220,7 +220,7 @@ fn a_dry_run_tells_of_what_others_put_into_the_state_folder() {
                 "/home/coder/.local/state/pushready/notes"
             ]
         );
-        assert_eq!(told(ws.run(&["remove", "--json"])), planned);
+        assert_eq!(reported(ws.run(&["remove", "--json"])), planned);
         for path in ["notes", "keys/other", "mine/file"] {
             assert_eq!(ws.read(&format!("{STATE}/{path}")), "mine");
         }

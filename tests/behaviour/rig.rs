@@ -69,7 +69,7 @@ fn a_failure_in_the_sandbox_is_one_outside() {
 }
 
 #[test]
-fn without_bubblewrap_a_test_is_skipped_aloud() {
+fn without_bubblewrap_a_skipped_test_is_reported() {
     let skips = tempfile::NamedTempFile::new().unwrap();
     let run = |no_skip| {
         Command::new(std::env::current_exe().unwrap())
@@ -501,7 +501,7 @@ fn a_command_is_killed_at_each_step_that_changes_files() {
 
 // pushready is such a process from its first line on
 #[test]
-fn the_steps_of_a_process_that_nobody_may_trace_are_seen() {
+fn the_steps_of_a_process_that_cannot_be_traced_are_seen() {
     sandbox(|workspace| {
         require("python3");
         let script = "import ctypes, os\n\

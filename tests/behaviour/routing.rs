@@ -118,7 +118,7 @@ fn a_repository_without_a_key_is_left_alone() {
 }
 
 #[test]
-fn remotes_of_clones_that_are_there_are_put_on_ssh_and_given_back() {
+fn remotes_of_clones_are_switched_to_ssh_and_restored() {
     sandbox(|ws| {
         let host = GitHost::start();
         host.repository("acme/app");
@@ -175,7 +175,7 @@ fn a_host_key_that_is_not_the_pinned_one_is_refused() {
 /// Two scripts of one start may both install: the second one's file takes the place of the one that
 /// runs.
 #[test]
-fn a_binary_replaced_or_removed_while_it_runs_is_no_missing_proc() {
+fn a_binary_replaced_or_removed_while_it_runs_is_not_a_missing_proc() {
     sandbox(|ws| {
         let host = GitHost::start();
         host.repository("acme/app");
@@ -210,7 +210,7 @@ fn a_binary_replaced_or_removed_while_it_runs_is_no_missing_proc() {
     });
 }
 
-/// What stands behind a failure is told once, and what waits for it says so: it is no failure
+/// The cause of a failure is reported once, and what waits for it says so: it is not a failure
 /// without a name.
 #[test]
 fn remotes_wait_for_the_routing_that_failed() {
@@ -229,7 +229,7 @@ fn remotes_wait_for_the_routing_that_failed() {
                 .env("PUSHREADY_DEPLOY_KEY", &*key.private)
                 .run()
         };
-        let told = apply()
+        let reported = apply()
             .fails(1)
             .stdout_has("FAIL  home-read-only routing: cannot use `/home/coder/.ssh/config`: ")
             .stdout_has(
@@ -237,7 +237,7 @@ fn remotes_wait_for_the_routing_that_failed() {
             )
             .stdout_has("warn  home-read-only remotes: left alone, because routing failed")
             .stdout_has("NOT READY home-read-only routing\n");
-        assert!(!told.stdout.contains(".pushready"), "no name of a temporary file: {told}");
+        assert!(!reported.stdout.contains(".pushready"), "no name of a temporary file: {reported}");
         ws.set_mode(".ssh", 0o700);
         apply().success().stdout_has("switched 1 remote to SSH (1 clone)");
     });

@@ -23,7 +23,7 @@ const HOLDERS: &[&str] = &[
 ];
 
 #[test]
-fn no_secret_stands_in_any_output_or_in_any_other_file() {
+fn no_secret_is_in_any_output_or_in_any_other_file() {
     sandbox(|ws| {
         let everything = Everything::new();
         let all = everything.secrets();
@@ -42,7 +42,7 @@ fn no_secret_stands_in_any_output_or_in_any_other_file() {
             let output = talkative(&everything, ws.pushready(command)).run().success();
             canary::assert_absent(&format!("{command:?}"), output.to_string(), &all);
         }
-        // seeds stand in the environment, and nothing answers here: there is much to tell, and no
+        // seeds stand in the environment, and nothing answers here: there is much to report, and no
         // word of them in it
         for command in
             [&["-vvv", "doctor"][..], &["-vvv", "doctor", "--json"], &["-vvv", "doctor", "--short"]]
@@ -183,7 +183,7 @@ fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
 /// The value where its path belongs is an easy mistake in a template, and the message about it must
 /// not be the leak.
 #[test]
-fn a_value_in_the_place_of_its_path_is_not_shown() {
+fn a_value_instead_of_its_path_is_not_shown() {
     sandbox(|ws| {
         let everything = Everything::new();
         let keys = json!({"acme/app": everything.key.private}).to_string();
@@ -218,7 +218,7 @@ fn a_value_in_the_place_of_its_path_is_not_shown() {
 /// Tokens have no slash, as a rule, and base64 has one now and then: neither is printed where a path
 /// or a name is wanted.
 #[test]
-fn a_token_in_the_place_of_a_path_or_a_name_is_not_printed() {
+fn a_token_instead_of_a_path_or_a_name_is_not_printed() {
     sandbox(|ws| {
         let body = "Canary0123456789".repeat(2);
         let tokens = ["at-", "rt_", "sk-proj-", "eyJhbGciOiJSUzI1NiJ9.e30."].map(|start| {
@@ -348,7 +348,7 @@ fn a_running_process_leaves_no_core_and_cannot_be_read() {
     });
 }
 
-/// What the log says at each number of `-v`, besides a report that says more.
+/// What the log says at each number of `-v`, beside a report that says more.
 #[test]
 fn a_v_says_more_and_each_more_logs_more() {
     sandbox(|ws| {
@@ -388,7 +388,7 @@ fn nothing_depends_on_colour_and_each_help_has_examples() {
     });
 }
 
-/// A secret in the wrong place of the command line stands in the history already; it need not stand
+/// A secret in the wrong place of the command line is in the history already; it need not be
 /// in a log as well.
 #[test]
 fn what_was_typed_in_a_wrong_place_is_not_repeated() {

@@ -1,4 +1,4 @@
-//! status tells what is, before a doctor has run: after a removal that was not finished, and of
+//! status reports what is, before a doctor has run: after a removal that was not finished, and of
 //! logins that are gone.
 
 use std::fs;
@@ -12,7 +12,7 @@ fn status(ws: &Workspace) -> Output {
 }
 
 #[track_caller]
-fn stands_in_the_way(ws: &Workspace, what: &str) {
+fn obstruct(ws: &Workspace, what: &str) {
     let output = status(ws).fails(1);
     let report = output.json();
     assert_eq!(report["ready"], false, "{output}");
@@ -37,10 +37,10 @@ fn a_removal_that_was_not_finished_is_not_ready() {
         home_in_use(ws);
         everything.pushready(ws, &["apply"]).run().success();
         status(ws).success();
-        // the login cannot be taken back: another user could swap it
+        // the login cannot be removed: another user could swap it
         ws.set_mode(".codex", 0o777);
         ws.run(&["remove"]).fails(1).stdout_has("run `pushready remove` again");
-        stands_in_the_way(ws, "not-provisioned");
+        obstruct(ws, "not-provisioned");
         assert_eq!(status(ws).json()["repositories"], json!([]), "the keys are gone");
         ws.set_mode(".codex", 0o755);
         ws.run(&["remove"]).success();
@@ -65,12 +65,12 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
         let (codex, claude) = (".codex/auth.json", ".claude/.credentials.json");
 
         ws.write(codex, fake_auth::module_stub(), 0o644);
-        stands_in_the_way(ws, "codex-auth-clobbered codex");
+        obstruct(ws, "codex-auth-clobbered codex");
         ws.run(&["apply"]).fails(1).stdout_has("codex-auth-clobbered");
-        stands_in_the_way(ws, "codex-auth-clobbered codex");
+        obstruct(ws, "codex-auth-clobbered codex");
         apply();
         status(ws).success();
-        // what is accepted here is no failure
+        // what is accepted here is not a failure
         ws.write(codex, fake_auth::module_stub(), 0o644);
         ws.pushready(&["status"]).env("PUSHREADY_ACCEPT", "codex-auth-clobbered").run().success();
         apply();
@@ -81,16 +81,16 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
             "{\"claudeAiOauth\":{\"accessToken\":\"\",\"refreshToken\":\"\",\"expiresAt\":0}}",
             0o600,
         );
-        stands_in_the_way(ws, "claude-auth-blanked claude");
+        obstruct(ws, "claude-auth-blanked claude");
         fs::remove_file(ws.home().join(claude)).unwrap();
-        stands_in_the_way(ws, "claude-token-missing claude");
+        obstruct(ws, "claude-token-missing claude");
         ws.write(claude, token, 0o600);
         status(ws).success();
 
         fs::remove_file(ws.home().join(codex)).unwrap();
-        stands_in_the_way(ws, "codex-auth-missing codex");
+        obstruct(ws, "codex-auth-missing codex");
         everything.pushready(ws, &["apply"]).run().fails(1);
-        stands_in_the_way(ws, "codex-auth-missing codex");
+        obstruct(ws, "codex-auth-missing codex");
     });
 }
 
@@ -124,14 +124,14 @@ fn a_routing_that_is_gone_is_not_ready() {
             everything.pushready(ws, &["apply"]).run().success();
             status(ws).success();
             fs::remove_file(ws.home().join(&lost)).unwrap();
-            stands_in_the_way(ws, code);
+            obstruct(ws, code);
             ws.run(&["apply"]).success();
             status(ws).success();
         }
         for key in fs::read_dir(ws.home().join(state).join("keys")).unwrap() {
             fs::remove_file(key.unwrap().path()).unwrap();
         }
-        stands_in_the_way(ws, "ssh-route-broken key acme/app");
+        obstruct(ws, "ssh-route-broken key acme/app");
         everything.pushready(ws, &["apply"]).run().success();
         status(ws).success();
     });

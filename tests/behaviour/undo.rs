@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use crate::support::{Everything, KeyPair, Workspace, fake_auth, home_in_use, sandbox};
 
 #[test]
-fn a_bare_home_is_given_back_as_it_was() {
+fn remove_restores_a_bare_home() {
     sandbox(|ws| {
         let everything = Everything::new();
         let before = ws.snapshot();
@@ -18,7 +18,7 @@ fn a_bare_home_is_given_back_as_it_was() {
 }
 
 #[test]
-fn a_home_that_was_lived_in_is_given_back_as_it_was() {
+fn remove_restores_a_home_that_was_in_use() {
     sandbox(|ws| {
         let everything = Everything::new();
         home_in_use(ws);
@@ -96,7 +96,7 @@ fn a_dry_run_shows_the_plan_and_touches_nothing() {
 }
 
 #[test]
-fn with_nothing_asked_for_nothing_is_left_behind() {
+fn with_nothing_configured_nothing_is_written() {
     sandbox(|ws| {
         let before = ws.snapshot();
         ws.run(&["apply"]).success().stdout_has("nothing is configured");
@@ -202,9 +202,8 @@ fn an_edit_is_kept_and_named_in_every_kind_of_file() {
             ws.read(config)
         );
         ws.write(config, two, 0o644);
-        let store = || ws.sh("rm -rf /tmp/lived-in; cp -a ~ /tmp/lived-in").run().success();
-        let restore =
-            || ws.sh("find ~ -mindepth 1 -delete; cp -a /tmp/lived-in/. ~").run().success();
+        let store = || ws.sh("rm -rf /tmp/in-use; cp -a ~ /tmp/in-use").run().success();
+        let restore = || ws.sh("find ~ -mindepth 1 -delete; cp -a /tmp/in-use/. ~").run().success();
         store();
 
         // one key of ours is the user's by now: the other goes
@@ -346,7 +345,7 @@ fn a_line_that_goes_on_does_not_swallow_ours() {
 }
 
 #[test]
-fn a_folder_that_is_no_longer_asked_for_loses_its_trust() {
+fn a_folder_that_is_no_longer_configured_loses_its_trust() {
     sandbox(|ws| {
         let everything = Everything::new();
         home_in_use(ws);

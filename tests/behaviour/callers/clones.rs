@@ -109,7 +109,7 @@ fn clones_are_searched_where_they_are_the_users_own_work() {
             "a/.git/modules/lib/modules/deps/inner",
             "worktrees/.bare",
         ];
-        let passed_over = [
+        let ignored = [
             "1/2/3/4/5/6/seven/.git",
             "a/nested/.git",
             "worktrees/main/nested/.git",
@@ -120,7 +120,7 @@ fn clones_are_searched_where_they_are_the_users_own_work() {
             "go/pkg/mod/p/.git",
             "y/target/p/.git",
         ];
-        for folder in found.iter().chain(&passed_over) {
+        for folder in found.iter().chain(&ignored) {
             clone_at(ws, folder, url);
         }
         // a folder of worktrees, which share the configuration of the bare repository beside them
@@ -141,7 +141,7 @@ fn clones_are_searched_where_they_are_the_users_own_work() {
             ws.read(&format!("{folder}/config")).contains("git@github.com:acme/app.git")
         };
         assert!(found.iter().all(|folder| on_ssh(folder)));
-        assert!(!passed_over.iter().any(|folder| on_ssh(folder)));
+        assert!(!ignored.iter().any(|folder| on_ssh(folder)));
         assert!(!on_ssh("/dev/shm/elsewhere/.git"));
         lab.apply(ws, &[("PUSHREADY_REMOTES_ROOTS", "/dev")]).success();
         assert!(on_ssh("/dev/here/.git") && !on_ssh("/dev/shm/elsewhere/.git"));

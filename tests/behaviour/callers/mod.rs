@@ -51,7 +51,7 @@ impl Lab {
         lab
     }
 
-    /// A key for the repository that stands at `path` on the host, under the name that the user
+    /// A key for the repository that is at `path` on the host, under the name that the user
     /// gives it.
     fn key(&mut self, declared: &str, path: &str) {
         let key = self.host.deploy_key(path, Access::Write);

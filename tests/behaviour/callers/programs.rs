@@ -41,7 +41,7 @@ fn submodules_by_absolute_and_relative_urls_each_take_their_own_key() {
                 );
             }
         }
-        // what stands in the clones is put on SSH too: submodules have configurations of their own
+        // the remotes of the clones are switched to SSH too: submodules have configurations of their own
         lab.apply(ws, &[]).success().stdout_has("remotes");
         for (module, path) in [("lib", "acme/app-lib"), ("docs/site", "acme/app.github.io")] {
             let config = ws.read(&format!("app-0/.git/modules/{module}/config"));

@@ -1,4 +1,4 @@
-//! The rules that git's configuration has besides ours, and every forge's spelling.
+//! The rules that git's configuration has beside ours, and every forge's spelling.
 
 use std::os::unix::fs::symlink;
 
@@ -9,7 +9,7 @@ use crate::support::{Access, KeyPair, Workspace, sandbox};
 fn every_forge_in_its_own_spelling() {
     sandbox(|ws| {
         let mut lab = Lab::new();
-        // declared as, where it stands on the host, its neighbour there, URLs
+        // declared as, where it is on the host, its neighbour there, URLs
         let forges: &[(&str, &str, &str, &[&str])] = &[
             (
                 "gitlab.com/group/sub/deep/app",
@@ -166,15 +166,15 @@ fn reverse_rules_in_the_image_are_defeated_for_keyed_repositories_alone() {
             }
         }
         lab.apply(ws, &environment).success().stdout_has("no changes needed");
-        // one that cannot be outdone is named, and its token is not
+        // one that cannot be overridden is named, and its token is not
         let token = "canary-0123456789";
         ws.write(
             "image/gitconfig",
             format!("[url \"https://x:{token}@github.com/\"]\n\tinsteadOf = git@github.com:\n"),
             0o644,
         );
-        let told = lab.apply(ws, &environment).fails(1).stdout_has("remote-reversed");
-        assert!(!told.stdout.contains(token), "{told}");
+        let reported = lab.apply(ws, &environment).fails(1).stdout_has("remote-reversed");
+        assert!(!reported.stdout.contains(token), "{reported}");
         let files = ws.sh(&format!("grep -rl {token} .local .gitconfig .ssh")).run();
         assert_eq!(files.stdout, "");
     });
@@ -251,8 +251,8 @@ fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
                 0o644,
             );
         }
-        let told = lab.apply(ws, &[]).fails(1);
-        let told = told.stdout_has(
+        let reported = lab.apply(ws, &[]).fails(1);
+        let reported = reported.stdout_has(
             "FAIL  remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more turns `git@github.com:acme/app.git` into `https://github.com/acme/app.git` for pushes",
         );
         // git agrees
@@ -263,13 +263,13 @@ fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
                 .run()
                 .success()
                 .stdout;
-            assert_eq!(url.trim_end(), "https://github.com/acme/app.git", "{told}");
+            assert_eq!(url.trim_end(), "https://github.com/acme/app.git", "{reported}");
         }
-        // with a global rule of the same kind ours outdoes both
+        // with a global rule of the same kind ours overrides both
         ws.write("image/gitconfig", "[url \"https://github.com/\"]\n\tinsteadOf = git@github.com:\n\tpushInsteadOf = git@github.com:\n", 0o644);
         let image = ws.home().join("image/gitconfig").display().to_string();
-        let told = lab.apply(ws, &[("GIT_CONFIG_SYSTEM", &image)]).success();
-        assert!(!told.stdout.contains("remote-reversed"), "{told}");
+        let reported = lab.apply(ws, &[("GIT_CONFIG_SYSTEM", &image)]).success();
+        assert!(!reported.stdout.contains("remote-reversed"), "{reported}");
     });
 }
 
@@ -294,7 +294,7 @@ fn rare_spellings_find_their_alias_too() {
 }
 
 #[test]
-fn a_host_wide_rule_of_the_users_own_is_left_to_them_and_told() {
+fn a_host_wide_rule_of_the_users_own_is_left_to_them_and_reported() {
     sandbox(|ws| {
         let lab = Lab::github();
         let own = lab.host.user_key("me", &[("acme/third", Access::Read)]);
@@ -304,10 +304,10 @@ fn a_host_wide_rule_of_the_users_own_is_left_to_them_and_told() {
             "[url \"git@github.com:\"]\n\tinsteadOf = https://github.com/\n",
             0o644,
         );
-        let told = lab.apply(ws, &[]).success();
+        let reported = lab.apply(ws, &[]).success();
         let note = "a rule of your own turns `https://github.com/acme/app` into `git@github.com:acme/app` (and 5 more)";
-        let told = told.stdout_has(note).stdout_has("none of ours is written for it");
-        assert_eq!(told.stdout.matches("a rule of your own").count(), 1, "{told}");
+        let reported = reported.stdout_has(note).stdout_has("none of ours is written for it");
+        assert_eq!(reported.stdout.matches("a rule of your own").count(), 1, "{reported}");
         assert!(!ws.read(".local/state/pushready/gitconfig").contains("insteadOf"));
         lab.uses(&["acme/app"], || {
             drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""));

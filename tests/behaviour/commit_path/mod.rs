@@ -72,7 +72,7 @@ impl Where {
 
 struct Lab<'ws> {
     ws: &'ws Workspace,
-    /// The server's repository is given back to it for each row.
+    /// The server's repository is restored for each row.
     host: GitHost,
 }
 

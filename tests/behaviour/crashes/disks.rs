@@ -59,7 +59,7 @@ fn failing_apply(ws: &Workspace, failing: &[(&str, &str)]) {
     eprintln!("{} steps, exit {codes:?}", steps.len());
 }
 
-/// What went wrong, where, and the cure.
+/// What went wrong, where, and the fix.
 fn explains(output: &Output, says: &str) {
     let text = format!("{}{}", output.stdout, output.stderr);
     assert!(text.contains(says), "{says}?\n{output}");

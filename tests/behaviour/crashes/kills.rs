@@ -87,7 +87,7 @@ fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
         let again = apply().run().success().stdout_has("no changes needed");
         assert!(!again.stdout.contains("interrupted"), "{again}");
         ws.run(&["remove"]).success();
-        // an apply that could put nothing in place, and was told that this is no failure, has run
+        // an apply that could put nothing in place, and got no failure for it, has run
         // all the same
         let first = ws
             .pushready(&["apply"])
@@ -189,7 +189,7 @@ fn what_another_program_put_beside_the_state_folder_goes_back() {
         let everything = Everything::new();
         everything.pushready(ws, &["apply"]).run().success();
         // as if remove had been killed after it moved `.local` aside, in which somebody had just
-        // made a file; by then all else is taken back
+        // made a file; by then all else is undone
         ws.write(".local/share/mine", "mine", 0o644);
         ws.sh("rm -r .ssh .gitconfig .codex .claude .claude.json; mv .local .pushready-tmp-Ab12Cd; cd .pushready-tmp-Ab12Cd/state/pushready; ls -A | grep -vx -e receipt.json -e lock | xargs rm -r")
             .run()

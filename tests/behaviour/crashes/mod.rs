@@ -45,7 +45,7 @@ impl<'a> Bench<'a> {
     fn new(ws: &'a Workspace) -> Self {
         let everything = Everything::new();
         home_in_use(ws);
-        // Codex has been here: its lock files are no trace of ours
+        // Codex has been here: its lock files are not a trace of ours
         ws.write(".codex/auth.lock", "", 0o644);
         ws.write(".codex/auth.json.lock", "", 0o600);
         store(ws, "before");
@@ -80,7 +80,7 @@ impl<'a> Bench<'a> {
 
     fn assert_as_applied(&self, when: &str) {
         let mut diff = self.after.diff(&self.ws.snapshot());
-        // the time stands in it
+        // it contains the time
         diff.retain(|line| !line.starts_with(&format!("~ {RECEIPT}: file of")));
         assert!(
             diff.is_empty(),

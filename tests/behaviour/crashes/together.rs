@@ -93,7 +93,7 @@ fn meanwhile<T>(work: impl FnMut() + Send, during: impl FnOnce() -> T) -> T {
                 work();
             }
         });
-        // a failed assertion must not leave the worker at work
+        // a failed assertion must not leave the worker running
         let result = catch_unwind(AssertUnwindSafe(during));
         stop.store(true, Ordering::Relaxed);
         worker.join().unwrap();
@@ -190,7 +190,7 @@ fn a_login_that_codex_saves_meanwhile_is_waited_for_and_kept() {
             let held = File::options().write(true).open(ws.home().join(lock)).unwrap();
             held.lock().unwrap();
             let child = bench.apply().spawn();
-            // it has decided on the stub that stands there, and has the seed ready to take its
+            // it has decided on the stub that is there, and has the seed ready to take its
             // place
             until(prepared);
             // Codex saves a login, as it does: under its lock

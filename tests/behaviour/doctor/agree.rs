@@ -1,4 +1,4 @@
-//! apply, status and doctor hold to one rule: 0 where everything that was asked for is there, 1
+//! apply, status and doctor hold to one rule: 0 where everything that is configured is there, 1
 //! where something is not, named alike. What they may differ in is how they come to know it.
 
 use std::fs;
@@ -95,8 +95,8 @@ fn apply_status_and_doctor_agree() {
             assert!(by_apply.stdout.contains(&format!("FAIL  {code} {item}: ")), "{by_apply}");
             let in_status = |when: &str| {
                 let output = status().run().fails(1);
-                let told = &output.json()["not_ready"];
-                let (own, others): (Vec<_>, Vec<_>) = told
+                let reported = &output.json()["not_ready"];
+                let (own, others): (Vec<_>, Vec<_>) = reported
                     .as_array()
                     .unwrap()
                     .iter()
@@ -138,7 +138,7 @@ fn apply_status_and_doctor_agree() {
 /// Who asked the doctor for what is required alone is answered so by status as well, whoever found
 /// the rest.
 #[test]
-fn what_apply_refused_and_nobody_requires_is_told_apart() {
+fn what_apply_refused_and_is_not_required_is_listed_apart() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let keys = json!({"acme/app": lab.key.private, "acme/other": "no key"}).to_string();
@@ -168,9 +168,9 @@ fn what_apply_refused_and_nobody_requires_is_told_apart() {
     });
 }
 
-/// A run of a few checks is no whole verdict, and what it found to fail is not forgotten for that.
+/// A run of a few checks is not a whole verdict, and what it found to fail is not forgotten for that.
 #[test]
-fn what_failed_in_part_stands_until_it_is_looked_at_again() {
+fn a_failure_of_a_partial_run_is_kept_until_it_is_checked_again() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let blocked = "remote-still-https git@github.com:acme/app.git (origin in ~/src/app)";
@@ -186,11 +186,11 @@ fn what_failed_in_part_stands_until_it_is_looked_at_again() {
         status().success().stdout_has("never checked");
         git(bad);
         part().run().fails(1);
-        let told = status()
+        let reported = status()
             .fails(1)
             .stdout_has(&format!("not ready: {blocked}"))
             .stdout_has("checked in part 0 s ago");
-        assert!(!told.stdout.contains("never"), "{told}");
+        assert!(!reported.stdout.contains("never"), "{reported}");
         line(&format!("not ready: {blocked}"));
         let json = ws.run(&["status", "--json"]).fails(1).json();
         assert_eq!(
@@ -204,10 +204,10 @@ fn what_failed_in_part_stands_until_it_is_looked_at_again() {
         status().fails(1);
         git(good);
         part().run().success();
-        let told = status().success();
+        let reported = status().success();
         assert!(
-            told.stdout.contains("never checked"),
-            "a part that passes proves no whole\n{told}"
+            reported.stdout.contains("never checked"),
+            "a part that passes proves no whole\n{reported}"
         );
 
         // the whole verdict stays beside it
@@ -222,20 +222,20 @@ fn what_failed_in_part_stands_until_it_is_looked_at_again() {
         git(good);
         lab.doctor(&["--offline"]).run().success();
         status().success();
-        // what is not required is no failure of a run for what is
+        // what is not required is not a failure of a run for what is
         git(bad);
         part().arg("--required").run().success();
         status().success().stdout_has(&format!("ready · not required: {blocked}"));
         // accepted, it is none
         part().env("PUSHREADY_ACCEPT", "remote-still-https").run().success();
-        let told = status().success();
-        assert!(!told.stdout.contains("remote-still-https"), "{told}");
+        let reported = status().success();
+        assert!(!reported.stdout.contains("remote-still-https"), "{reported}");
     });
 }
 
 /// What only the network showed is not proven away by a look at the files.
 #[test]
-fn a_failure_stands_until_a_run_as_deep_looks_again() {
+fn a_failure_is_kept_until_a_run_of_the_same_depth_checks_again() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let refused = "push-repository-not-found git@github.com:acme/app.git";
@@ -244,12 +244,12 @@ fn a_failure_stands_until_a_run_as_deep_looks_again() {
         lab.doctor(&[]).run().fails(1);
         status().fails(1).stdout_has(refused);
         lab.doctor(&["--offline"]).run().success();
-        let told = status().fails(1).stdout_has(&format!("not ready: {refused}")).stdout;
+        let reported = status().fails(1).stdout_has(&format!("not ready: {refused}")).stdout;
         lab.doctor(&["--offline"]).run().success();
-        assert_eq!(status().fails(1).stdout, told, "and no more often than once");
+        assert_eq!(status().fails(1).stdout, reported, "and no more often than once");
         lab.doctor(&["--offline", "--only", "git"]).run().success();
         status().fails(1);
-        // nor by one that could not tell
+        // nor by one that ended unknown
         lab.host.behave("acme/app");
         lab.host.hang("acme/app");
         lab.doctor(&["--only", "push.write"]).run();
@@ -261,7 +261,7 @@ fn a_failure_stands_until_a_run_as_deep_looks_again() {
         status().fails(1);
         lab.doctor(&[]).run().success();
         status().success();
-        // a few checks mend a whole verdict as far as they go
+        // a few checks update a whole verdict as far as they go
         lab.host.refuse_push("acme/app", "ERROR: Repository not found.");
         lab.doctor(&[]).run().fails(1);
         status().fails(1);

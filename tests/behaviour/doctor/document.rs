@@ -1,4 +1,4 @@
-//! What every document of `doctor --json` holds to, whatever it tells.
+//! What holds for every document of `doctor --json`.
 
 use std::collections::BTreeSet;
 
@@ -24,13 +24,13 @@ pub fn faults(report: &Value) -> Vec<String> {
             .iter()
             .map(name)
             .filter(|name| !names.insert(name.clone()))
-            .map(|name| format!("{name:?} stands twice")),
+            .map(|name| format!("{name:?} is there twice")),
     );
     let requested: BTreeSet<_> =
         report["requested"].as_array().unwrap().iter().map(Value::to_string).collect();
-    let told: BTreeSet<_> = checks.iter().map(|check| check["id"].to_string()).collect();
+    let reported: BTreeSet<_> = checks.iter().map(|check| check["id"].to_string()).collect();
     faults.extend(
-        requested.difference(&told).map(|id| format!("{id} was asked for, and told nothing")),
+        requested.difference(&reported).map(|id| format!("{id} was requested, and has no result")),
     );
     let looked = checks.iter().filter(|check| check["status"] != "skip").map(name);
     let looked: BTreeSet<_> = looked.filter(|(id, _)| requested.contains(id)).collect();

@@ -5,10 +5,10 @@ use base64ct::{Base64, Encoding as _};
 use super::{Lab, check, evidence, token};
 use crate::support::{Access, GitHost, KeyPair, fake_auth, sandbox};
 
-/// Whoever mends a key must find it: on the forge's page by its fingerprint, in the workspace by a
+/// Whoever fixes a key must find it: on the forge's page by its fingerprint, in the workspace by a
 /// command.
 #[test]
-fn what_is_said_of_a_key_names_it() {
+fn a_finding_about_a_key_names_the_key() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let read_only = lab.host.deploy_key("acme/app", Access::Read);
@@ -69,7 +69,7 @@ fn a_page_is_named_where_the_forge_has_it_or_not_at_all() {
 
 /// An agent's shell has lost the variables; where its secret belongs is known all the same.
 #[test]
-fn a_lost_login_is_told_with_the_source_that_it_came_from() {
+fn a_lost_login_is_reported_with_the_source_that_it_came_from() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt();
         let said = |id: &str| {
@@ -111,13 +111,13 @@ fn a_lost_login_is_told_with_the_source_that_it_came_from() {
     });
 }
 
-/// What apply had to refuse, and a check sees as well, is one fault: told by the check, which knows
+/// What apply had to refuse, and a check sees as well, is one fault: reported by the check, which knows
 /// more of it.
 #[test]
-fn a_fault_that_apply_met_is_told_once() {
+fn a_fault_that_apply_met_is_reported_once() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
-        let told = |code: &str| {
+        let reported = |code: &str| {
             let report = lab.doctor(&["--offline"]).run().fails(1).json();
             let checks = report["checks"].as_array().unwrap().iter();
             let of_code = checks
@@ -126,13 +126,13 @@ fn a_fault_that_apply_met_is_told_once() {
             of_code.map(str::to_owned).collect::<Vec<_>>()
         };
         lab.apply().env("PUSHREADY_CLAUDE_TOKEN_CREATED", "2024-01-31").run().fails(1);
-        assert_eq!(told("claude-token-expired"), ["claude.login"]);
+        assert_eq!(reported("claude-token-expired"), ["claude.login"]);
         lab.fresh();
         lab.append(".gitconfig", "[broken\n");
         lab.append("src/app/.git/config", "[broken\n");
         lab.apply().run().fails(1).stdout_has("git-config-invalid clone ~/src/app");
-        assert_eq!(told("git-config-invalid"), ["git.config"]);
-        // what no check sees is told as apply's
+        assert_eq!(reported("git-config-invalid"), ["git.config"]);
+        // what no check sees is reported as apply's
         lab.ws.write(".gitconfig", "[user]\n\tname = D\n\temail = d@example.com\n", 0o600);
         let output = ws.run(&["doctor", "--json", "--offline"]).fails(1);
         let mut checks = output.json()["checks"].as_array().unwrap().clone().into_iter();

@@ -142,8 +142,11 @@ fn nothing_that_a_repository_sets_is_run() {
             assert_untouched(&lab);
             let report = output.json();
             for check in report["checks"].as_array().unwrap() {
-                for told in [&check["summary"], &check["reason"], &check["fix"]] {
-                    assert!(!told.to_string().contains(NEST), "the repository's words: {check:#}");
+                for reported in [&check["summary"], &check["reason"], &check["fix"]] {
+                    assert!(
+                        !reported.to_string().contains(NEST),
+                        "the repository's words: {check:#}"
+                    );
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::table::{Fault, fault, matrix, matrix_in};
 use super::{Lab, hostile, token};
 use crate::support::{Clients, Cmd, Output, Vendors, Workspace, canary, sandbox};
 
-/// The server's rules, which no advertisement tells of.
+/// The server's rules, which no advertisement shows.
 pub const RULES: &[Fault] = &[
     fault("push-branch-protected", "fail", "a branch of this name is protected", |lab| {
         refusing(lab, "error: GH006: Protected branch update failed for refs/heads/pushready.")
@@ -73,7 +73,7 @@ fn live(lab: &Lab) -> Cmd {
     lab.doctor(&["--live", "--only", "push"])
 }
 
-/// The branches of the server besides `main`.
+/// The branches of the server other than `main`.
 fn branches(lab: &Lab) -> String {
     let list = [
         "-C",
@@ -159,9 +159,10 @@ fn an_askpass_that_never_returns() {
             .success();
         let report = doctor("#!/bin/sh\nexit 1\n").run().json();
         let checks = report["checks"].as_array().unwrap().iter();
-        let told: Vec<_> = checks.filter(|check| check["code"] == "push-no-credentials").collect();
+        let reported: Vec<_> =
+            checks.filter(|check| check["code"] == "push-no-credentials").collect();
         assert!(
-            !told.is_empty() && told.iter().all(|check| check["status"] == "unknown"),
+            !reported.is_empty() && reported.iter().all(|check| check["status"] == "unknown"),
             "{report:#}"
         );
         // and nothing of it is left behind
@@ -172,7 +173,7 @@ fn an_askpass_that_never_returns() {
     });
 }
 
-/// A page that answers to everything is no repository, and a server that does not answer is not the
+/// A page that answers to everything is not a repository, and a server that does not answer is not the
 /// askpass's fault.
 #[test]
 fn what_answers_over_https_may_be_no_git() {
@@ -185,13 +186,13 @@ fn what_answers_over_https_may_be_no_git() {
         };
         add("https://chatgpt.com/acme/lib");
         let doctor = || lab.doctor(&["--only", "push"]).env("GIT_SSL_CAINFO", vendors.ca());
-        let of_lib = |report: &Value, told: &str| {
+        let of_lib = |report: &Value, reported: &str| {
             let checks = report["checks"].as_array().unwrap().iter();
             let is_lib =
                 |check: &&Value| check["subject"].as_str().unwrap_or_default().contains("acme/lib");
             let codes: Vec<_> =
                 checks.filter(is_lib).map(|check| [&check["status"], &check["code"]]).collect();
-            assert_eq!(codes, [[&json!("unknown"), &json!(told)]; 2], "{report:#}");
+            assert_eq!(codes, [[&json!("unknown"), &json!(reported)]; 2], "{report:#}");
         };
         of_lib(&doctor().run().json(), "push-no-credentials");
         ws.git(&["remote", "remove", "lib"]).current_dir("src/app").run().success();
@@ -315,13 +316,13 @@ fn the_agents_own_clients_make_one_request_each() {
         let sent = asked("/v1/messages").pop().unwrap();
         assert_eq!(sent.headers["authorization"], format!("Bearer {other}"));
 
-        // a bad day of the vendor's is no fault of the login's
+        // a bad day of the vendor's is not a fault of the login
         lab.fresh();
         lab.vendors().reply(CLAUDE, 529, &refusal("overloaded_error", "Overloaded"));
         let asked_before = asked("/v1/messages").len();
         let output = requests(&lab).run();
         assert_eq!(requested(&output)[1].0, "unknown", "{output}");
-        // told at once, not after the client's ten retries
+        // reported at once, not after the client's ten retries
         let retries = asked("/v1/messages").len() - asked_before;
         assert!((1..=3).contains(&retries), "{retries}");
 
@@ -377,7 +378,7 @@ fn who_ends_the_doctor_ends_its_children() {
 }
 
 #[test]
-fn what_only_the_start_of_codex_shows_is_told() {
+fn what_only_the_start_of_codex_shows_is_reported() {
     sandbox(|ws| {
         let vendors = Vendors::start();
         Clients::install(ws, &vendors);

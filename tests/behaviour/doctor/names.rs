@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{Lab, document};
 use crate::support::{Cmd, Output, sandbox, schema};
 
-/// The document, and what a check tells: (subject, code).
-fn told(output: &Output, id: &str) -> BTreeSet<(String, String)> {
+/// The results of one check: (subject, code).
+fn reported(output: &Output, id: &str) -> BTreeSet<(String, String)> {
     let report = output.json();
     assert_eq!(document::faults(&report), Vec::<String>::new(), "{output}");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -24,11 +24,11 @@ fn expect(output: &Output, id: &str, expected: &[(&str, &str)]) {
         .iter()
         .map(|(subject, code)| ((*subject).to_owned(), (*code).to_owned()))
         .collect();
-    assert_eq!(told(output, id), expected, "{output}");
+    assert_eq!(reported(output, id), expected, "{output}");
 }
 
 #[test]
-fn several_faults_of_one_check_are_told_apart() {
+fn several_faults_of_one_check_are_separate_results() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         lab.write(
@@ -87,7 +87,7 @@ fn several_faults_of_one_check_are_told_apart() {
 }
 
 /// Of a key the best source counts; lines of known_hosts are taken from all, and each is to be
-/// mended in its own place.
+/// fixed in its own place.
 #[test]
 fn what_is_refused_goes_by_its_source_where_there_are_several() {
     sandbox(|ws| {
@@ -180,7 +180,7 @@ fn an_odd_name_of_a_remote_is_evidence_and_no_subject() {
             checks.iter().any(|check| super::evidence(check, "name of the remote") == name)
         };
         assert!(named(&bell.escape_debug().to_string()) && named(&long), "{output}");
-        // nobody is told to run what a repository has written
+        // no fix names a command that a repository has written
         for check in checks.iter().filter(|check| check["status"] == "warn") {
             assert_eq!(check["fix"]["kind"], "report", "{check:#}");
             assert!(!check["fix"].to_string().contains("pwned"), "{check:#}");
@@ -230,7 +230,7 @@ fn a_clone_is_not_condemned_for_another() {
 
 /// What is not looked at says so: it does not vanish.
 #[test]
-fn each_check_that_is_asked_for_tells_something() {
+fn each_requested_check_has_a_result() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         fs::write(ws.home().join(".claude.json"), "{").unwrap();
@@ -246,7 +246,7 @@ fn each_check_that_is_asked_for_tells_something() {
                 "{id} is not skipped for {reason:?}\n{output}"
             );
         };
-        // in a clone on GitHub, where `actions.runs` tells how to ask for it, and was not asked for
+        // in a clone on GitHub, where `actions.runs` names the option that requests it, and was not requested
         let output = lab.doctor(&[]).run().fails(1);
         skipped(&output, "claude.trust", "not checked because of `claude-config-malformed`");
         let session =

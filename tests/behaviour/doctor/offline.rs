@@ -1,4 +1,4 @@
-//! The offline depth: files and configuration, as few children as can tell, and no network.
+//! The offline depth: files and configuration, as few children as suffice, and no network.
 
 use std::fs;
 
@@ -103,7 +103,7 @@ fn two_at_once_both_end_well() {
 }
 
 #[test]
-fn a_fifo_in_the_place_of_a_file_hangs_nobody() {
+fn a_fifo_where_a_file_belongs_hangs_no_command() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let state = ".local/state/pushready";
@@ -114,7 +114,7 @@ fn a_fifo_in_the_place_of_a_file_hangs_nobody() {
             fs::remove_file(&place).ok();
             ws.cmd("mkfifo").arg(&place).run().success();
             // ssh itself reads known_hosts only when it connects; git would read its configuration,
-            // which is not ours to cure
+            // which is not ours to fix
             let only =
                 if path.ends_with("gitconfig") { "codex,ssh" } else { "codex,ssh,git,leaks" };
             let doctor = lab

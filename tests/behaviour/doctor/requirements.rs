@@ -95,7 +95,7 @@ fn only_what_is_required_is_red() {
         let unreachable = |require: &str| short(require).env("GIT_SSH_COMMAND", "ssh -p 9");
         let output = unreachable("push:acme/app").run().success();
         begins(&output, "UNKNOWN ssh-port-blocked git@github.com:acme/app.git");
-        // reading and writing fail by one fault: it is told once
+        // reading and writing fail by one fault: it is reported once
         assert_eq!(output.stdout.matches("ssh-port-blocked").count(), 1, "{output}");
         let text = ws.pushready(&["doctor"]).env("GIT_SSH_COMMAND", "ssh -p 9").run().fails(1);
         assert_eq!(text.stdout.matches("FAIL    ssh-port-blocked").count(), 1, "{text}");

@@ -89,9 +89,9 @@ fn documents_of_status() {
             doctor.env("ANTHROPIC_API_KEY", "x").env("GIT_SSH_COMMAND", ssh)
         };
         doctor("ssh -p 9").run().success();
-        let told = check(0);
-        assert_eq!(told["unproven"], json!(["ssh-port-blocked git@github.com:acme/app.git"]));
-        assert_eq!(told["not_required"], json!(["claude-auth-conflict ANTHROPIC_API_KEY"]));
+        let reported = check(0);
+        assert_eq!(reported["unproven"], json!(["ssh-port-blocked git@github.com:acme/app.git"]));
+        assert_eq!(reported["not_required"], json!(["claude-auth-conflict ANTHROPIC_API_KEY"]));
         lab.apply()
             .env("PUSHREADY_DEPLOY_KEYS", json!({"acme/other": token()}).to_string())
             .run()
@@ -132,7 +132,7 @@ fn the_report_is_of_its_schema() {
             lab.doctor(&["--offline", "--only", "codex"]).env_remove("HOME").run(),
             lab.doctor(&["--only", "home"]).env("CODEX_SANDBOX_NETWORK_DISABLED", "1").run(),
             ws.run(&["doctor", "--json", "--offline"]),
-            // nothing can be looked at, which is said in the same form
+            // nothing can be looked at, which is reported in the same form
             lab.doctor(&[]).env("HOME", "/nowhere").run().fails(1),
         ];
         for report in reports {
@@ -145,7 +145,7 @@ fn the_report_is_of_its_schema() {
             spoil(&mut report);
             assert!(schema::fault("doctor", &report).is_some(), "{report:#}");
         };
-        // an error alone stands in place of the checks
+        // an error alone replaces the checks
         spoilt(|report| drop(report.as_object_mut().unwrap().remove("checks")));
         spoilt(|report| first(report, "pass")["code"] = "home-unset".into());
         spoilt(|report| first(report, "pass")["reason"] = "none".into());

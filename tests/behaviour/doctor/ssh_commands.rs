@@ -6,7 +6,7 @@ use super::table::findings;
 use super::{Lab, URL, check, evidence};
 use crate::support::{Cmd, Coder, sandbox};
 
-/// Which ssh git starts is told, and what another process of the workspace would get.
+/// Which ssh git starts is reported, and what another process of the workspace would get.
 #[test]
 fn each_way_to_start_ssh_is_probed() {
     sandbox(|ws| {
@@ -14,38 +14,38 @@ fn each_way_to_start_ssh_is_probed() {
         let coder = Coder::install(None);
         let write = |doctor: Cmd| check(&doctor.run(), "push.write");
         let doctor = || lab.doctor(&["--only", "push"]);
-        let told = |check: &serde_json::Value| {
+        let reported = |check: &serde_json::Value| {
             let [by, otherwise] =
                 ["ssh configured by", "alternative"].map(|label| evidence(check, label).to_owned());
             (check["status"].as_str().unwrap().to_owned(), by, otherwise)
         };
         let expect =
             |status: &str, by: &str, otherwise: &str| (status.into(), by.into(), otherwise.into());
-        assert_eq!(told(&write(doctor())), expect("pass", "", ""));
+        assert_eq!(reported(&write(doctor())), expect("pass", "", ""));
         let gitssh = coder.git_ssh_command();
         assert_eq!(
-            told(&write(doctor().env("GIT_SSH_COMMAND", &*gitssh))),
+            reported(&write(doctor().env("GIT_SSH_COMMAND", &*gitssh))),
             expect("fail", "GIT_SSH_COMMAND", "with plain ssh it works")
         );
         ws.install("my-ssh", "#!/bin/sh\nexec ssh \"$@\"\n");
         assert_eq!(
-            told(&write(doctor().env("GIT_SSH", "my-ssh"))),
+            reported(&write(doctor().env("GIT_SSH", "my-ssh"))),
             expect("pass", "GIT_SSH", "with plain ssh it works")
         );
         // git gives one that knows no options none
         ws.install("simple", "#!/bin/sh\ncase $1 in -*) exit 64;; esac\nexec ssh \"$1\" \"$2\"\n");
         ws.git(&["ls-remote", URL]).env("GIT_SSH", "simple").run().success();
         assert_eq!(
-            told(&write(doctor().env("GIT_SSH", "simple"))),
+            reported(&write(doctor().env("GIT_SSH", "simple"))),
             expect("pass", "GIT_SSH", "with plain ssh it works")
         );
         ws.git(&["config", "--global", "core.sshCommand", "false"]).run().success();
         assert_eq!(
-            told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
+            reported(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
             expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand it does not work")
         );
         assert_eq!(
-            told(&write(doctor())),
+            reported(&write(doctor())),
             expect("fail", "core.sshCommand", "with plain ssh it works")
         );
         // one that plain ssh does no better than is not proven to be at fault
@@ -65,11 +65,11 @@ fn each_way_to_start_ssh_is_probed() {
         lab.fresh();
         ws.git(&["config", "core.sshCommand", "ssh -v"]).current_dir("src/app").run().success();
         assert_eq!(
-            told(&write(doctor())),
+            reported(&write(doctor())),
             expect("unknown", "core.sshCommand of the clone", "with plain ssh it works")
         );
         assert_eq!(
-            told(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
+            reported(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
             expect("pass", "GIT_SSH_COMMAND", "")
         );
     });

@@ -54,7 +54,7 @@ fn a_healthy_workspace_is_all_green() {
 /// A format that this git does not know, a GIT_DIR that leads nowhere: every git command fails
 /// there.
 #[test]
-fn a_clone_in_which_git_does_not_work_is_no_pass() {
+fn a_clone_in_which_git_does_not_work_does_not_pass() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let config = "src/app/.git/config";
@@ -81,7 +81,7 @@ fn a_clone_in_which_git_does_not_work_is_no_pass() {
 /// The judgement has its own scenarios; here it is asked through the binary, without network and
 /// without a token.
 #[test]
-fn actions_are_looked_at_where_they_are_asked_for() {
+fn actions_are_checked_where_they_are_requested() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         let codes = |output: &serde_json::Value| -> Vec<(String, String)> {
@@ -105,7 +105,7 @@ fn actions_are_looked_at_where_they_are_asked_for() {
             )),
             "{offline}"
         );
-        // nothing answers here: that is no verdict on anybody
+        // nothing answers here: that is not a verdict on anybody
         let online = lab.doctor(&["--only", "actions.runs,actions.status-page"]).run().success();
         assert_eq!(online.json()["overall"], "unknown", "{online}");
         // a rate limit is somebody's: not without being asked

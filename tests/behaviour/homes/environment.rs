@@ -28,7 +28,7 @@ fn without_git_and_ssh_on_path_the_logins_go_through() {
         everything.apply(ws).run().success().stdout_has("ssh chooses the right key");
         let before = ws.snapshot();
         everything.on(pushready(&["apply"])).run().fails(1);
-        // the verdict is recorded, and nothing that works is taken away
+        // the verdict is recorded, and nothing that works is removed
         let changed = before.diff(&ws.snapshot());
         assert!(matches!(&*changed, [line] if line.contains("receipt.json")), "{changed:#?}");
         bare(ws.cmd("/run/rig/bin/pushready").args(["remove"])).run().success();
@@ -124,7 +124,7 @@ fn variables_of_git_ssh_and_codex_do_not_lead_apply_astray() {
 }
 
 #[test]
-fn a_rule_of_the_user_is_seen_wherever_it_stands() {
+fn a_rule_of_the_user_is_seen_in_any_file() {
     sandbox(|ws| {
         ws.write(
             "agent/gitconfig",
@@ -151,7 +151,7 @@ fn a_rule_of_the_user_is_seen_wherever_it_stands() {
 }
 
 #[test]
-fn the_global_git_configuration_may_be_named_and_is_given_back_wherever_it_was() {
+fn the_global_git_configuration_may_be_named_and_is_restored_wherever_it_was() {
     sandbox(|ws| {
         let everything = Everything::new();
         ws.write(".gitconfig", "[user]\n\tname = Dev\n", 0o644);
@@ -364,7 +364,7 @@ fn the_report_fits_a_log_viewer() {
 }
 
 #[test]
-fn a_clone_whose_path_is_not_utf_8_is_passed_over_by_name() {
+fn a_clone_whose_path_is_not_utf_8_is_named_and_ignored() {
     sandbox(|ws| {
         use std::os::unix::ffi::OsStrExt as _;
         let key = KeyPair::generate("app");

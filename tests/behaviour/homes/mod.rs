@@ -1,4 +1,4 @@
-//! Homes as they come: elsewhere, of another, full, read-only, linked, with other programs at work
+//! Homes as they come: elsewhere, of another, full, read-only, linked, with other programs running
 //! in them, and environments that are not what they should be.
 
 mod environment;

@@ -56,7 +56,7 @@ fn the_codex_module_v4_before_between_and_after() {
             .stdout_has("a module had written an API key over it");
         assert_eq!(refresh(), json!(refreshed.refresh_token));
 
-        // in a shell without the variables the stub is told
+        // in a shell without the variables the stub is reported
         codex_v4(ws);
         ws.run(&["apply"]).fails(1).stdout_has("FAIL  codex-auth-clobbered codex: left alone");
         apply_logins(ws).run().success();
@@ -101,7 +101,7 @@ fn the_codex_module_v5_before_between_and_after() {
         both();
         valid();
         assert!(config().contains("[projects.\"/srv/other\"]"), "{}", config());
-        // between: ours stands outside its block, and stays
+        // between: ours is outside its block, and stays
         codex_v5(ws);
         valid();
         both().stdout_has("no changes needed");
@@ -275,7 +275,7 @@ fn a_user_who_logs_in_after_us_keeps_the_login() {
 }
 
 #[test]
-fn what_became_of_the_claude_login_is_told_where_no_token_is_set() {
+fn what_became_of_the_claude_login_is_reported_where_no_token_is_set() {
     sandbox(|ws| {
         let path = ".claude/.credentials.json";
         apply_logins(ws).run().success();

@@ -75,7 +75,7 @@ fn where_ssh_has_another_home_its_configuration_goes_there() {
 }
 
 #[test]
-fn a_uid_without_passwd_entry_gets_its_logins_and_is_told_about_ssh() {
+fn a_uid_without_passwd_entry_gets_its_logins_and_a_note_about_ssh() {
     sandbox_with(&["--uid", "4242"], |ws| {
         let everything = Everything::for_any_uid();
         let output = everything
@@ -90,7 +90,7 @@ fn a_uid_without_passwd_entry_gets_its_logins_and_is_told_about_ssh() {
         assert!(!ws.home().join(".ssh").exists(), "{output}");
         apply_logins(ws).run().fails(1);
         ws.run(&["remove"]).success();
-        // nothing of ssh is asked for: nothing is said about it
+        // nothing of ssh is configured: nothing is reported about it
         apply_logins(ws).run().success();
     });
 }

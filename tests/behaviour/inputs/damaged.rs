@@ -39,14 +39,14 @@ fn unwrapped(private: &str) -> (String, String) {
 }
 
 #[test]
-fn damaged_keys_are_mended_and_named_or_refused_by_name() {
+fn damaged_keys_are_repaired_and_named_or_refused_by_name() {
     sandbox(|ws| {
         let key = KeyPair::generate("canary");
         let pem = &key.private;
         let (body, joined) = unwrapped(pem);
         let (begin, end) =
             ("-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----");
-        let mended: &[(&str, String, &str)] = &[
+        let repaired: &[(&str, String, &str)] = &[
             ("crlf", pem.replace('\n', "\r\n"), "CRLF line ends"),
             ("cr", pem.replace('\n', "\r"), "CR line ends"),
             ("no-final-newline", pem.trim_end().to_owned(), ""),
@@ -102,7 +102,7 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
             ("noise", "no key at all".to_owned(), "key-malformed", ""),
         ];
         let mut map: serde_json::Map<String, Value> =
-            mended.iter().map(|(name, text, _)| (format!("acme/{name}"), json!(text))).collect();
+            repaired.iter().map(|(name, text, _)| (format!("acme/{name}"), json!(text))).collect();
         map.extend(refused.iter().map(|(name, text, ..)| (format!("acme/{name}"), json!(text))));
         map.insert("acme/number".to_owned(), json!(7));
         map.insert("acme/none".to_owned(), Value::Null);
@@ -121,7 +121,7 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
         };
         let output = apply(&["apply", "--stdin", "--json"]);
         let items = items(&output);
-        for (name, _, repair) in mended {
+        for (name, _, repair) in repaired {
             let item = &items[&format!("key acme/{name}")];
             assert_eq!(item["status"], "ready", "{item:#}");
             if !repair.is_empty() {
@@ -140,7 +140,8 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
         }
         assert_eq!(items["key acme/number"]["code"], "key-malformed");
         assert_note(&output, &["key acme/none: blank"]);
-        let mut expected: Vec<_> = mended.iter().map(|(name, ..)| format!("acme/{name}")).collect();
+        let mut expected: Vec<_> =
+            repaired.iter().map(|(name, ..)| format!("acme/{name}")).collect();
         let mut installed = installed(ws, &key);
         expected.sort();
         installed.sort();
@@ -157,9 +158,9 @@ fn damaged_keys_are_mended_and_named_or_refused_by_name() {
 }
 
 #[test]
-fn damaged_claude_tokens_are_mended_and_named_or_refused_by_name() {
+fn damaged_claude_tokens_are_repaired_and_named_or_refused_by_name() {
     sandbox(|ws| {
-        let good = token("mend");
+        let good = token("repair");
         let apply = |text: &str| {
             let output = ws
                 .pushready(&["apply", "--stdin", "--json"])
@@ -212,7 +213,7 @@ fn damaged_claude_tokens_are_mended_and_named_or_refused_by_name() {
 }
 
 #[test]
-fn damaged_codex_seeds_are_mended_and_named_or_refused_by_name() {
+fn damaged_codex_seeds_are_repaired_and_named_or_refused_by_name() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt();
         let json = seed.json();
@@ -302,7 +303,7 @@ fn odd_characters_reach_the_file_as_they_are() {
 }
 
 #[test]
-fn a_secret_in_the_place_of_a_name_is_not_shown() {
+fn a_secret_instead_of_a_name_is_not_shown() {
     sandbox(|ws| {
         let key = KeyPair::generate("canary");
         let (_, body) = unwrapped(&key.private);
@@ -334,7 +335,7 @@ fn a_secret_in_the_place_of_a_name_is_not_shown() {
 }
 
 #[test]
-fn standard_input_that_is_no_object_is_a_usage_error() {
+fn standard_input_that_is_not_an_object_is_a_usage_error() {
     sandbox(|ws| {
         let secret = token("stdin");
         let before = ws.snapshot();
@@ -350,7 +351,7 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
             canary::assert_absent("stdin", output.to_string(), &[&secret]);
         }
         before.assert_same(&ws.snapshot());
-        // nothing is no error
+        // nothing is not an error
         for nothing in ["", "{}", "{\"PUSHREADY_DEPLOY_KEY\": null}"] {
             ws.pushready(&["apply", "--stdin"]).stdin(nothing).run().success();
         }
@@ -369,17 +370,17 @@ fn standard_input_that_is_no_object_is_a_usage_error() {
                 .fails(2)
                 .stderr_has(&format!("it contains no secret of pushready, only `{name}`"))
                 .stderr_has(&format!("hint: `{name}`: {fix}"));
-            let passed_over = format!("standard input names `{name}`, which is ignored: {fix}");
+            let ignored = format!("standard input names `{name}`, which is ignored: {fix}");
             stdin(json!({name: "a/b", "PUSHREADY_CLAUDE_OAUTH_TOKEN": token("good")}))
                 .success()
-                .stdout_has(&passed_over);
+                .stdout_has(&ignored);
         }
     });
 }
 
 /// A shell without the variables does not make good what was refused where they are set.
 #[test]
-fn a_value_that_was_refused_stands_until_another_is_given() {
+fn the_finding_of_a_refused_value_is_kept_until_another_value_is_set() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let plain = || ws.run(&["apply"]);
@@ -418,7 +419,7 @@ fn a_value_that_was_refused_stands_until_another_is_given() {
             plain().success();
             ws.run(&["doctor", "--offline"]).success();
             status().success();
-            // and a key that is in place is none that was asked for since
+            // and a key that is in place was not configured since
             with(bad).fails(1);
             plain().fails(1);
             with(&good).success();
@@ -428,7 +429,7 @@ fn a_value_that_was_refused_stands_until_another_is_given() {
 }
 
 #[test]
-fn a_damaged_map_of_keys_is_mended_where_that_is_certain() {
+fn a_damaged_map_of_keys_is_repaired_where_that_is_certain() {
     sandbox(|ws| {
         let key = KeyPair::generate("app");
         let map = json!({"acme/app": key.private}).to_string();
@@ -474,7 +475,7 @@ fn two_keys_for_one_repository_in_one_source_are_refused() {
         let map = |first: &KeyPair, second: &KeyPair| json!({"acme/app": first.private, "git@github.com:acme/app.git": second.private, "acme/lib": third.private});
         with_keys(ws, &map(&one, &one)).run().success();
         assert_eq!(installed(ws, &one), ["acme/app"]);
-        // which of them is meant cannot be told: what is installed stays
+        // which of them is meant is not known: what is installed stays
         let output = with_keys(ws, &map(&other, &one))
             .run()
             .fails(1)

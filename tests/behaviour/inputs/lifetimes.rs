@@ -101,7 +101,7 @@ fn a_token_from_the_future_is_as_old_as_it_was_first_seen() {
 }
 
 #[test]
-fn a_lease_that_comes_after_codex_renewed_is_told() {
+fn a_lease_that_comes_after_codex_renewed_is_reported() {
     sandbox(|ws| {
         let seed = fake_auth::chatgpt();
         let apply = |lease: &str| {
@@ -114,10 +114,10 @@ fn a_lease_that_comes_after_codex_renewed_is_told() {
         apply("0");
         let refreshed = seed.clone().refreshed().json();
         ws.write(".codex/auth.json", &refreshed, 0o600);
-        let told =
+        let reported =
             "no lease: Codex has renewed this login since, and only its refresh token is valid";
-        apply("1").stdout_has(told);
-        apply("1").stdout_has(told).stdout_has("no changes needed");
+        apply("1").stdout_has(reported);
+        apply("1").stdout_has(reported).stdout_has("no changes needed");
         assert_eq!(ws.read(".codex/auth.json"), refreshed);
         let output = apply("0");
         assert!(!output.stdout.contains("no lease"), "{output}");

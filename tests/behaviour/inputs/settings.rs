@@ -8,7 +8,7 @@ use super::{installed, token, with_keys};
 use crate::support::{KeyPair, Output, fake_auth, sandbox};
 
 #[test]
-fn a_variable_that_is_set_is_the_whole_truth_about_its_kind_and_one_that_is_unset_says_nothing() {
+fn a_set_variable_is_authoritative_for_its_kind_and_an_unset_one_changes_nothing() {
     sandbox(|ws| {
         let (app, lib) = (KeyPair::generate("app"), KeyPair::generate("lib"));
         with_keys(ws, &json!({"acme/app": app.private, "acme/lib": lib.private})).run().success();
@@ -98,7 +98,7 @@ fn the_single_key_needs_its_repository() {
 }
 
 #[test]
-fn what_is_required_and_absent_fails_and_what_failed_already_is_told_once() {
+fn what_is_required_and_absent_fails_and_what_failed_already_is_reported_once() {
     sandbox(|ws| {
         let require = |value: &str| ws.pushready(&["apply"]).env("PUSHREADY_REQUIRE", value);
         let last = |output: Output| output.stdout.lines().last().unwrap().to_owned();
@@ -117,9 +117,9 @@ fn what_is_required_and_absent_fails_and_what_failed_already_is_told_once() {
 
         let ready =
             || require("codex").env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json());
-        // the key was asked for, and a shell without the map does not make it good
-        let told = last(ready().run().fails(1));
-        assert_eq!(told, "NOT READY key-malformed acme/app");
+        // the key is configured, and a shell without the map does not make it good
+        let reported = last(ready().run().fails(1));
+        assert_eq!(reported, "NOT READY key-malformed acme/app");
         assert!(
             last(ready().env("PUSHREADY_DEPLOY_KEYS", "{}").run().success()).starts_with("READY ")
         );
@@ -137,7 +137,7 @@ fn what_is_required_and_absent_fails_and_what_failed_already_is_told_once() {
 }
 
 #[test]
-fn an_accepted_code_is_told_and_no_longer_fails() {
+fn an_accepted_code_is_reported_and_no_longer_fails() {
     sandbox(|ws| {
         let apply = || {
             ws.pushready(&["apply"])
@@ -186,7 +186,7 @@ fn an_unclaimed_workspace_gets_keys_alone_and_never_fails() {
 }
 
 #[test]
-fn a_setting_without_the_secret_that_it_is_about_is_told() {
+fn a_setting_without_the_secret_that_it_is_about_is_reported() {
     sandbox(|ws| {
         let alone =
             |name: &str, value: &str| ws.pushready(&["apply"]).env(name, value).run().success();
@@ -218,7 +218,7 @@ fn switches_take_the_usual_words_and_name_any_other() {
             ws.run(&["remove"]).success();
             (output, login)
         };
-        let told = |output: &Output, name: &str| {
+        let reported = |output: &Output, name: &str| {
             let note = format!(
                 "{name} is neither 1, true, yes, on nor 0, false, no, off: it is treated as 1"
             );
@@ -228,12 +228,12 @@ fn switches_take_the_usual_words_and_name_any_other() {
         for off in ["0", "false", "False", "FALSE", "no", "No", "off", "OFF"] {
             let (output, login) = apply(lease, off);
             assert!(
-                login.contains(&seed.refresh_token) && !told(&output, lease),
+                login.contains(&seed.refresh_token) && !reported(&output, lease),
                 "{off}\n{output}"
             );
             let (output, login) = apply(unclaimed, off);
             assert!(
-                login.contains(&seed.refresh_token) && !told(&output, unclaimed),
+                login.contains(&seed.refresh_token) && !reported(&output, unclaimed),
                 "{off}\n{output}"
             );
         }
@@ -241,10 +241,10 @@ fn switches_take_the_usual_words_and_name_any_other() {
             let odd = !["1", "true", "True", "YES", "on"].contains(&on);
             let (output, login) = apply(lease, on);
             assert!(!login.contains(&seed.refresh_token) && !login.is_empty(), "{on}\n{output}");
-            assert_eq!(told(&output, lease), odd, "{on}\n{output}");
+            assert_eq!(reported(&output, lease), odd, "{on}\n{output}");
             let (output, login) = apply(unclaimed, on);
             assert!(login.is_empty(), "{on}\n{output}");
-            assert_eq!(told(&output, unclaimed), odd, "{on}\n{output}");
+            assert_eq!(reported(&output, unclaimed), odd, "{on}\n{output}");
         }
     });
 }

@@ -10,7 +10,7 @@ use super::{assert_note, claude_token, installed, items, notes, token};
 use crate::support::{Cmd, KeyPair, Workspace, canary, fake_auth, sandbox, sandbox_with, skip};
 
 #[test]
-fn a_variable_that_nobody_reads_is_told() {
+fn a_variable_that_is_not_read_is_reported() {
     sandbox(|ws| {
         let apply = |name: &str| ws.pushready(&["apply"]).env(name, "x").run().success();
         for (name, fix) in [
@@ -90,7 +90,7 @@ fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
                 .env("PUSHREADY_DEPLOY_KEYS", json!({"acme/app": map}).to_string())
         };
         let apply = |map: &str, below: &str| with(map.into(), below).run();
-        // who set the better source did not mean what stands below it, whatever is wrong with that
+        // who set the better source did not mean the sources below it, whatever is wrong with that
         let single = ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
         for refused in [
             with("no key".into(), &lower.private),
@@ -115,7 +115,7 @@ fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
 }
 
 #[test]
-fn the_same_value_in_two_sources_is_no_matter() {
+fn the_same_value_in_two_sources_changes_nothing() {
     sandbox(|ws| {
         let token = token("same");
         let output = ws
@@ -354,7 +354,7 @@ fn user_secret_files_are_read_from_the_default_seed_folder() {
 }
 
 #[test]
-fn a_seed_folder_that_is_named_and_not_there_is_told() {
+fn a_seed_folder_that_is_named_and_missing_is_reported() {
     sandbox(|ws| {
         ws.write("file", "", 0o644);
         ws.write("closed/codex-auth.json", fake_auth::chatgpt().json(), 0o600);

@@ -36,7 +36,7 @@ fn a_mirror_is_a_folder_or_the_file_itself() {
 }
 
 #[test]
-fn plain_http_is_for_loopback_and_no_password_stands_in_an_address() {
+fn plain_http_is_for_loopback_and_no_address_contains_a_password() {
     sandbox(|ws| {
         let mirror = Mirror::start(&Answer::File(binary()));
         let proxied = |from: &str| {

@@ -11,7 +11,7 @@ use super::{
 use crate::support::{Answer, CRATE, Mirror, sandbox};
 
 #[test]
-fn every_shell_installs_with_every_downloader_and_a_second_time_asks_nobody() {
+fn every_shell_installs_with_every_downloader_and_a_second_time_downloads_nothing() {
     sandbox(|ws| {
         for shell in SHELLS {
             for downloader in DOWNLOADERS {
@@ -169,7 +169,7 @@ fn a_signed_address_is_taken_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_told_from_what_is_not_there() {
+fn what_cannot_be_reached_is_not_reported_as_missing() {
     sandbox(|ws| {
         for downloader in ["curl", "wget"] {
             let tools = format!("sha256sum {downloader}");

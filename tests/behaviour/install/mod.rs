@@ -17,14 +17,14 @@ const SHELLS: [&str; 3] = ["dash", "bash", "busybox sh"];
 
 const DOWNLOADERS: [&str; 3] = ["curl", "wget", "busybox"];
 
-/// Besides the one that fetches and the one that sums.
+/// In addition to the one that fetches and the one that sums.
 const BASE: &str = "uname mkdir mktemp mv rm ln chmod cat timeout tr";
 
 const PLACE: &str = ".local/bin/pushready";
 
 const FILE: &str = "pushready-9.9.9-x86_64-linux";
 
-/// What stands in for the released binary.
+/// Used as the released binary.
 fn binary() -> Vec<u8> {
     b"#!/bin/sh\necho pushready 9.9.9\n".to_vec()
 }
@@ -63,7 +63,7 @@ fn install(ws: &Workspace, from: &str) -> Cmd {
     install_with(ws, "dash", "sha256sum curl", from)
 }
 
-/// What stands in the folder of programs.
+/// What the folder of programs contains.
 fn left(ws: &Workspace) -> Vec<String> {
     names(&ws.home().join(".local/bin"))
 }

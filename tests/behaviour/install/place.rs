@@ -205,7 +205,7 @@ fn an_interrupted_run_ends_at_once_and_leaves_nothing() {
 }
 
 #[test]
-fn what_a_killed_run_leaves_behind_hinders_nobody() {
+fn what_a_killed_run_leaves_behind_hinders_no_other_run() {
     sandbox(|ws| {
         let mirror = Mirror::start(&Answer::Hang);
         let mut run = install(ws, &mirror.url()).spawn();
@@ -287,7 +287,7 @@ fn the_binary_copies_itself_where_others_can_use_it() {
             .success()
             .stdout_has("is this version already");
         assert_eq!(fs::metadata("/opt/tools/pushready/pushready").unwrap().ino(), before);
-        // the right bytes that cannot be run are mended
+        // the right bytes that cannot be run are replaced
         fs::set_permissions("/opt/tools/pushready/pushready", PermissionsExt::from_mode(0o600))
             .unwrap();
         ws.run(&["install", "--to", "/opt/tools/pushready"]).success().stdout_has("installed");

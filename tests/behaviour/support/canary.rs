@@ -46,7 +46,7 @@ fn needles(secret: &str) -> Vec<(&'static str, String)> {
         ("url", url(|byte| format!("%{byte:02x}"))),
     ];
     for before in 0..3 {
-        // what stands before and after the secret changes the characters that it shares: those are
+        // what is before and after the secret changes the characters that it shares: those are
         // left off
         let padded = [&vec![0; before][..], secret.as_bytes()].concat();
         let whole = padded.len() * 8 / 6;

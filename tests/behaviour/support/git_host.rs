@@ -90,13 +90,13 @@ impl GitHost {
         fs::write(self.root.join("lfs"), "http://127.0.0.1:8080").unwrap();
     }
 
-    /// One that any key may read.
+    /// One that any key can read.
     pub fn public_repository(&self, name: &str) {
         self.repository(name);
         fs::write(self.bare(name).join("public"), "").unwrap();
     }
 
-    /// From now on the host answers `text` to whoever may read the repository: SSO, IP allow list.
+    /// From now on the host answers `text` to whoever has read access to the repository: SSO, IP allow list.
     pub fn refuse(&self, repository: &str, text: &str) {
         fs::write(self.bare(repository).join("refusal"), text).unwrap();
     }
@@ -106,7 +106,7 @@ impl GitHost {
         fs::write(self.bare(repository).join("push-refusal"), text).unwrap();
     }
 
-    /// From now on the host takes whoever may read the repository, and never answers.
+    /// From now on the host accepts whoever has read access to the repository, and never answers.
     pub fn hang(&self, repository: &str) {
         fs::write(self.bare(repository).join("hang"), "").unwrap();
     }
@@ -128,7 +128,7 @@ impl GitHost {
         fs::set_permissions(hook, Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The commit that a branch stands at; none where there is no such branch.
+    /// The commit that a branch is at; none where there is no such branch.
     pub fn head(&self, repository: &str, branch: &str) -> Option<String> {
         let bare = self.bare(repository);
         let id = git(

@@ -39,7 +39,7 @@ pub const SUPPORT: &str = "/run/rig/crate/tests/behaviour/support";
 pub const BIN: &str = "/run/rig/bin";
 pub const PATH: &str = "/run/rig/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Skips the test, aloud, unless `tool` is installed.
+/// Skips the test, and reports it, unless `tool` is installed.
 pub fn require(tool: &str) {
     if !PATH.split(':').any(|folder| std::path::Path::new(folder).join(tool).exists()) {
         skip(format!("{tool} not found"));

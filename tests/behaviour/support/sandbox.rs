@@ -43,7 +43,7 @@ pub fn skip(reason: impl Into<String>) -> ! {
 fn test_name<F>() -> &'static str {
     let path = std::any::type_name::<F>();
     let path = path.split_once("::{{closure}}").map_or(path, |(test, _)| test);
-    path.split_once("::").expect("a test stands in a module").1
+    path.split_once("::").expect("a test is in a module").1
 }
 
 fn inside(name: &str, test: impl FnOnce(&Workspace)) {

@@ -83,7 +83,7 @@ pub fn inject(cmd: Cmd, step: &Step, fault: &str) -> Cmd {
     )
 }
 
-/// Lines are `PID syscall(arguments) = result`; a call that another process interrupted stands
+/// Lines are `PID syscall(arguments) = result`; a call that another process interrupted is there
 /// twice, `resumed` the second time.
 fn parse(log: &str) -> BTreeSet<Step> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();

@@ -65,7 +65,7 @@ pub struct Template<'rig> {
 }
 
 impl<'rig> Template<'rig> {
-    /// One agent, a release's module as `pushready` with these arguments, and whatever stands after
+    /// One agent, a release's module as `pushready` with these arguments, and whatever follows
     /// them.
     pub fn of_module(workspace: &'rig Workspace, arguments: &str, more: &str) -> Self {
         Self::of_text(
@@ -330,7 +330,7 @@ pub struct Agent<'rig> {
     workspace: &'rig Workspace,
     pub deployment: Deployment,
     login_shell: &'static str,
-    /// What the agent and the image have in their environment besides.
+    /// What the agent and the image also have in their environment.
     more: Vec<(String, String)>,
 }
 

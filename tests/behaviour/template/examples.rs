@@ -188,7 +188,7 @@ fn example_pod() {
             &seed,
             &[("codex-auth.json", &fake_auth::chatgpt().json()), ("app.key", &host.key.private)],
         );
-        ws.install("run-agent", "#!/bin/sh\necho \"agent at work\"\n");
+        ws.install("run-agent", "#!/bin/sh\necho \"agent running\"\n");
         let container = |command: &Value| {
             let command = words(command);
             let mut cmd = ws
@@ -205,7 +205,7 @@ fn example_pod() {
         let probe = &main["readinessProbe"]["exec"]["command"];
         container(probe).run().fails(1);
         let started = container(&main["command"]).run().success();
-        assert_eq!(last_line(&started), "agent at work", "{started}");
+        assert_eq!(last_line(&started), "agent running", "{started}");
         assert_eq!(login(ws)["tokens"]["refresh_token"], "", "a lease");
         container(probe).run().success().stdout_has("ready");
 

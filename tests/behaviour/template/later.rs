@@ -42,7 +42,7 @@ fn stopping_keeps_the_refreshed_login_and_waits_for_nothing() {
             assert_eq!(agent.run(STOP).success().stdout, said);
         }
 
-        // a pushready that hangs, deaf to signals, with a child that holds the output
+        // a pushready that hangs, which ignores signals, with a child that holds the output
         let path = ws.home().join(".local/bin/pushready");
         fs::remove_file(&path).unwrap();
         ws.write(
@@ -79,7 +79,7 @@ fn cron_and_stop_bring_nothing_back_that_was_removed_and_a_start_does() {
 }
 
 #[test]
-fn cron_mends_and_proves_in_one_line_and_each_workspace_has_its_own_minute() {
+fn cron_repairs_and_proves_in_one_line_and_each_workspace_has_its_own_minute() {
     sandbox(|ws| {
         let host = Host::start();
         let seed = fake_auth::chatgpt();
@@ -223,7 +223,7 @@ fn a_refreshed_login_survives_the_stub_that_codex_v4_writes() {
 }
 
 #[test]
-fn the_empty_variables_of_claude_v4_are_no_login() {
+fn the_empty_variables_of_claude_v4_are_not_a_login() {
     sandbox(|ws| {
         let host = Host::start();
         let template = Template::of_module(

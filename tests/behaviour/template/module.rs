@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[test]
-fn no_secret_stands_in_a_plan_a_script_or_a_command_line() {
+fn no_secret_is_in_a_plan_a_script_or_a_command_line() {
     sandbox(|ws| {
         require("strace");
         let host = Host::start();

@@ -103,7 +103,7 @@ fn hostile_values_arrive_byte_for_byte() {
     });
 }
 
-/// A server out of reach is nobody's fault in the workspace: told, and not red.
+/// A server out of reach is not a fault of the workspace: reported, and not red.
 #[test]
 fn red_is_for_what_is_required_alone() {
     sandbox(|ws| {

@@ -38,7 +38,7 @@ pub const ROWS: &[Fault] = &[
         lab.write(".codex/config.toml", &format!("model_provider = \"nowhere\"\n{old}"));
         lab.doctor(&["--offline"])
     }),
-    fault("codex-config-malformed", "fail", "an untrusted repository's file is no text", |lab| {
+    fault("codex-config-malformed", "fail", "an untrusted repository's file is not text", |lab| {
         lab.write("src/app/.codex/config.toml", "");
         fs::write(lab.ws.home().join("src/app/.codex/config.toml"), b"# caf\xe9\n").unwrap();
         lab.doctor(&["--offline"])

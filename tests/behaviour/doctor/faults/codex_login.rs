@@ -54,7 +54,7 @@ pub const ROWS: &[Fault] = &[
         lab.write(".codex/auth.json", &login.to_string());
         lab.doctor(&["--offline"])
     }),
-    fault("codex-auth-conflict", "fail", "an API key stands beside the tokens", |lab| {
+    fault("codex-auth-conflict", "fail", "an API key is beside the tokens", |lab| {
         let mut login: serde_json::Value = serde_json::from_str(&lab.seed.json()).unwrap();
         login["OPENAI_API_KEY"] = "sk-proj-rig".into();
         lab.write(".codex/auth.json", &login.to_string());

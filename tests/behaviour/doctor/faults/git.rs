@@ -14,7 +14,7 @@ pub const ROWS: &[Fault] = &[
         // git's own switch for this test; a sandbox knows one user only
         lab.doctor(&["--offline"]).env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     }),
-    fault("git-config-invalid", "fail", "a line of ~/.gitconfig is no configuration", |lab| {
+    fault("git-config-invalid", "fail", "a line of ~/.gitconfig is not configuration", |lab| {
         lab.append(".gitconfig", "[broken\n");
         lab.doctor(&[])
     }),
@@ -38,7 +38,7 @@ pub const ROWS: &[Fault] = &[
         lab.append("src/app/.git/config", "[broken\n");
         lab.ws.pushready(&["doctor", "--json", "--offline", "--all"])
     }),
-    fault("git-config-invalid", "fail", "apply met it, and tells the line", |lab| {
+    fault("git-config-invalid", "fail", "apply met it, and names the line", |lab| {
         lab.append("src/app/.git/config", "[broken\n");
         lab.append(".gitconfig", "[broken\n");
         let line = |file: &str| lab.ws.read(file).lines().count();
@@ -52,7 +52,7 @@ pub const ROWS: &[Fault] = &[
             ));
         lab.doctor(&["--offline"])
     }),
-    fault("git-identity-missing", "fail", "nobody told git who commits", |lab| {
+    fault("git-identity-missing", "fail", "no author is configured in git", |lab| {
         let only_ours = lab.ws.read(".gitconfig").replace(
             "[user]\n\tname = Dev\n\temail = dev@example.com\n",
             "[user]\n\tuseConfigOnly = true\n",

@@ -38,7 +38,7 @@ pub const ROWS: &[Fault] = &[
         );
         lab.doctor(&["--offline"])
     }),
-    fault("home-unsafe-place", "fail", "a FIFO stands in the place of known_hosts", |lab| {
+    fault("home-unsafe-place", "fail", "known_hosts is a FIFO", |lab| {
         lab.ws.cmd("mkfifo").arg(lab.ws.home().join(".ssh/known_hosts")).run().success();
         lab.doctor(&["--offline"])
     }),

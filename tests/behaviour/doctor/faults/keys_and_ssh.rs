@@ -41,7 +41,7 @@ pub const ROWS: &[Fault] = &[
         lab.append(".ssh/config", "NoSuchOption yes\n");
         lab.doctor(&["--offline"])
     }),
-    fault("ssh-input-closed", "fail", "an option for tunnels stands above all hosts", |lab| {
+    fault("ssh-input-closed", "fail", "an option for tunnels is above all hosts", |lab| {
         let ours = lab.ws.read(".ssh/config");
         lab.write(".ssh/config", &format!("{ours}\nHost *\n  ForkAfterAuthentication yes\n"));
         lab.doctor(&["--offline"])

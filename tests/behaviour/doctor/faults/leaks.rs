@@ -7,12 +7,12 @@ use crate::doctor::token;
 use crate::support::sandbox;
 
 pub const ROWS: &[Fault] = &[
-    fault("leak-remote-url", "warn", "a token stands in a remote's URL", |lab| {
+    fault("leak-remote-url", "warn", "a token is in a remote's URL", |lab| {
         let url = format!("https://x-access-token:{}@github.com/acme/other", "t".repeat(40));
         lab.ws.git(&["remote", "add", "leaky", &url]).current_dir("src/app").run().success();
         lab.doctor(&["--offline"])
     }),
-    fault("leak-remote-url", "warn", "a token stands in a global rule", |lab| {
+    fault("leak-remote-url", "warn", "a token is in a global rule", |lab| {
         lab.append(
             ".gitconfig",
             &format!(
@@ -22,13 +22,13 @@ pub const ROWS: &[Fault] = &[
         );
         lab.doctor(&["--offline"])
     }),
-    fault("leak-remote-url", "warn", "a token stands in git's other global file", |lab| {
+    fault("leak-remote-url", "warn", "a token is in git's other global file", |lab| {
         let url =
             format!("[url \"https://x:{}@git.corp.test/\"]\n\tinsteadOf = corp:\n", "t".repeat(40));
         lab.write(".config/git/config", &url);
         lab.doctor(&["--offline"])
     }),
-    fault("leak-remote-url", "warn", "a token stands in a submodule's URL", |lab| {
+    fault("leak-remote-url", "warn", "a token is in a submodule's URL", |lab| {
         let url = format!("https://x:{}@github.com/acme/other", "t".repeat(40));
         lab.write(
             "src/app/.gitmodules",
@@ -48,7 +48,7 @@ pub const ROWS: &[Fault] = &[
         lab.ws.set_mode(".codex/auth.json", 0o644);
         lab.doctor(&["--offline"])
     }),
-    fault("leak-env", "warn", "a seed stands in the environment", |lab| {
+    fault("leak-env", "warn", "a seed is in the environment", |lab| {
         lab.doctor(&["--offline"]).env("PUSHREADY_CODEX_AUTH_JSON", lab.seed.json())
     }),
     fault("leak-session-token", "warn", "CODER_SESSION_TOKEN is set", |lab| {
@@ -67,7 +67,7 @@ pub const ROWS: &[Fault] = &[
         );
         lab.ws.sh(&script).current_dir("src/app")
     }),
-    fault("leak-file-mode", "fail", "everybody may read the kept copy of the login", |lab| {
+    fault("leak-file-mode", "fail", "everybody can read the kept copy of the login", |lab| {
         lab.ws.set_mode(".local/state/pushready/codex/last-good.json", 0o644);
         lab.doctor(&["--offline"])
     }),

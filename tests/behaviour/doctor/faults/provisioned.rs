@@ -14,7 +14,7 @@ pub const ROWS: &[Fault] = &[
     .entails(&["remote-still-https"]),
     fault("not-provisioned", "fail", "variables ask for a key, and apply never ran", |lab| {
         lab.ws.run(&["remove"]).success();
-        // the variable stands for a file of the template's
+        // the variable names a file of the template's
         let key = lab.ws.home().join("key");
         lab.write("key", &lab.key.private);
         lab.doctor(&["--offline"])

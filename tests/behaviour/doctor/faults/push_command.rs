@@ -1,4 +1,4 @@
-//! The command that git starts in the place of ssh.
+//! The command that git starts instead of ssh.
 
 use crate::doctor::table::{Fault, fault, matrix};
 use crate::support::{Access, Coder, sandbox};
@@ -7,16 +7,16 @@ pub const ROWS: &[Fault] = &[
     fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND does nothing", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "false")
     }),
-    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is no program", |lab| {
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND is not a program", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "no-such-ssh --quiet")
     }),
-    fault("ssh-command-broken", "fail", "GIT_SSH is no program", |lab| {
+    fault("ssh-command-broken", "fail", "GIT_SSH is not a program", |lab| {
         lab.doctor(&["--only", "push"]).env("GIT_SSH", "/nowhere/ssh")
     }),
     fault(
         "ssh-command-broken",
         "fail",
-        "GIT_SSH_COMMAND is no program, and the server refuses too",
+        "GIT_SSH_COMMAND is not a program, and the server refuses too",
         |lab| {
             lab.host
                 .refuse_push("acme/app", "ERROR: This repository was archived so it is read-only.");

@@ -77,7 +77,7 @@ pub const ROWS: &[Fault] = &[
         lab.ws.git(&["config", "--global", "push.gpgSign", "true"]).run().success();
         lab.doctor(&["--live", "--only", "push.live"])
     }),
-    fault("git-config-invalid", "fail", "core.sshCommand stands without a value", |lab| {
+    fault("git-config-invalid", "fail", "core.sshCommand has no value", |lab| {
         lab.append(".gitconfig", "[core]\n\tsshCommand\n");
         lab.doctor(&["--only", "push"])
     }),

@@ -25,7 +25,7 @@ pub const ROWS: &[Fault] = &[
             .success();
         lab.ws.pushready(&["doctor", "--json", "--only", "ssh,push"])
     }),
-    fault("push-denied", "fail", "the user may read, not write", |lab| {
+    fault("push-denied", "fail", "the user has read access, not write access", |lab| {
         let user = lab.host.user_key("dev", &[("acme/app", Access::Read)]);
         with_key(lab, &user)
     }),
@@ -58,7 +58,7 @@ pub const ROWS: &[Fault] = &[
     }),
 ];
 
-/// Another key is installed in the place of the right one.
+/// Another key is installed instead of the right one.
 fn with_key(lab: &Lab, key: &KeyPair) -> Cmd {
     lab.apply().env("PUSHREADY_DEPLOY_KEY", &*key.private).run().success();
     lab.doctor(&["--only", "ssh,push"])

@@ -74,10 +74,15 @@ pub const ROWS: &[Fault] = &[
         );
         lab.doctor(&["--only", "push"])
     }),
-    fault("ssh-route-broken", "fail", "the key is of a kind that ssh is told not to use", |lab| {
-        lab.append(".ssh/config", "\nHost *\n  PubkeyAcceptedAlgorithms rsa-sha2-512\n");
-        lab.doctor(&["--only", "push"])
-    }),
+    fault(
+        "ssh-route-broken",
+        "fail",
+        "the key is of a kind that ssh is configured not to use",
+        |lab| {
+            lab.append(".ssh/config", "\nHost *\n  PubkeyAcceptedAlgorithms rsa-sha2-512\n");
+            lab.doctor(&["--only", "push"])
+        },
+    ),
 ];
 
 #[test]
