@@ -13,7 +13,7 @@ use crate::catalogue::Code;
 use crate::variables;
 
 /// What is known of a client.
-pub struct Row {
+pub struct ClientRow {
     /// Its program, and its name in requirements, in reports and in the ids of its checks.
     pub id: &'static str,
     /// What it logs in with, in a sentence.
@@ -68,9 +68,9 @@ macro_rules! clients {
             /// Every client, in the order of the reports.
             pub const ALL: &[Self] = &[$(Self::$client,)*];
 
-            pub const fn row(self) -> &'static Row {
+            pub const fn row(self) -> &'static ClientRow {
                 match self {
-                    $(Self::$client => &Row { $($name: $value,)* },)*
+                    $(Self::$client => &ClientRow { $($name: $value,)* },)*
                 }
             }
         }
@@ -202,11 +202,11 @@ mod tests {
     #[test]
     fn names_and_files_are_of_one_client_alone() {
         for of in [
-            |row: &Row| row.id,
-            |row: &Row| row.variable,
-            |row: &Row| row.seed,
-            |row: &Row| row.folder,
-            |row: &Row| row.folder_variable,
+            |row: &ClientRow| row.id,
+            |row: &ClientRow| row.variable,
+            |row: &ClientRow| row.seed,
+            |row: &ClientRow| row.folder,
+            |row: &ClientRow| row.folder_variable,
         ] {
             let values: BTreeSet<_> = Client::ALL.iter().map(|client| of(client.row())).collect();
             assert_eq!(values.len(), Client::ALL.len(), "{values:?}");

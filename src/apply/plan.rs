@@ -10,7 +10,7 @@ use crate::resource::file;
 use crate::resource::place::Obstacle;
 use crate::resource::{self, Before, EditVerdict, FileChange, Resource, Undo, WriteRefusal};
 use crate::state::State;
-use crate::state::receipt::{Entry, Receipt, Refused, UnderWay, Was};
+use crate::state::receipt::{Receipt, ReceiptEntry, Refused, UnderWay, Was};
 use crate::state::subject::Subject;
 
 /// Judged steps, in the order in which they are to be taken. It is used up by applying it.
@@ -227,6 +227,6 @@ fn intend(
     }
     let was = Was { undo: before.undo(&step.resource).cloned(), content: old };
     receipt.under_way.get_or_insert_default().steps.insert(id.clone(), was);
-    receipt.entries.insert(id.clone(), Entry { target: target.clone(), undo: undo.clone() });
+    receipt.entries.insert(id.clone(), ReceiptEntry { target: target.clone(), undo: undo.clone() });
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::text::add_line;
 /// The command that is reported on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Command {
+pub enum ReportCommand {
     Apply,
     Remove,
 }
@@ -29,7 +29,7 @@ pub enum Command {
 pub struct ApplyReport {
     #[serde(flatten)]
     pub header: Header,
-    pub command: Command,
+    pub command: ReportCommand,
     pub dry_run: bool,
     pub ready: bool,
     /// The variables and files that the secrets came from.
@@ -85,7 +85,7 @@ impl ApplyItem {
 }
 
 impl ApplyReport {
-    pub fn new(command: Command, dry_run: bool) -> Self {
+    pub fn new(command: ReportCommand, dry_run: bool) -> Self {
         Self {
             header: Header::new(),
             command,
@@ -101,7 +101,7 @@ impl ApplyReport {
     }
 
     pub fn of_plan(
-        command: Command,
+        command: ReportCommand,
         dry_run: bool,
         plan: &Plan,
         home: &Home,
@@ -173,7 +173,7 @@ impl ApplyReport {
             };
             add_line(&mut text, format_args!("      {tense}{} {}", change.action, change.path));
         }
-        if self.changes.is_empty() && self.ready && self.command == Command::Apply {
+        if self.changes.is_empty() && self.ready && self.command == ReportCommand::Apply {
             text.push_str("      no changes needed\n");
         }
         add_line(&mut text, format_args!("{}", self.verdict()));
@@ -227,8 +227,8 @@ impl ApplyReport {
         let seconds = Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(u64::MAX))
             .as_secs_f64();
         let done = match (self.command, self.dry_run) {
-            (Command::Remove, false) => "REMOVED",
-            (Command::Remove, true) => "WOULD REMOVE",
+            (ReportCommand::Remove, false) => "REMOVED",
+            (ReportCommand::Remove, true) => "WOULD REMOVE",
             (_, true) => "WOULD BE READY",
             _ if self.unclaimed => "UNCLAIMED",
             _ => "READY",
@@ -246,9 +246,9 @@ impl ApplyReport {
             })
             .collect();
         let not = match self.command {
-            Command::Remove => "NOT ALL REMOVED",
+            ReportCommand::Remove => "NOT ALL REMOVED",
             _ if self.unclaimed => "UNCLAIMED",
-            Command::Apply => "NOT READY",
+            ReportCommand::Apply => "NOT READY",
         };
         format!("{not} {}", failures.join(" · "))
     }

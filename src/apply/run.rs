@@ -3,12 +3,12 @@
 use std::io;
 
 use crate::apply::plan::Plan;
-use crate::apply::report::{ApplyReport, Command};
+use crate::apply::report::{ApplyReport, ReportCommand};
 use crate::env::Env;
 use crate::error::{Error, Result, fix_for};
 use crate::home::Home;
 use crate::provision::recovery;
-use crate::provision::{self, Cause, Context, Item, Provision, counted, routing};
+use crate::provision::{self, Item, ItemCause, Provision, ProvisionContext, counted, routing};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::state::heal::{Healed, heal, settled};
@@ -19,14 +19,14 @@ use crate::state::subject::Subject;
 const ATTEMPTS: usize = 3;
 
 /// What an apply works with.
-pub struct Apply<'a> {
+pub struct ApplyRun<'a> {
     pub env: &'a Env,
     pub home: &'a Home,
     pub settings: &'a Settings,
 }
 
 /// What a run starts from: the state folder under its lock, and what the receipt says.
-struct Observed {
+struct StartingPoint {
     state: State,
     before: Receipt,
     /// Nothing was recorded yet.
@@ -37,7 +37,7 @@ struct Observed {
 }
 
 /// What is wanted, judged on what is there.
-struct Wanted {
+struct DesiredPlan {
     plan: Plan,
     provision: Provision,
 }
@@ -56,11 +56,11 @@ struct Attempt {
     outdated: bool,
 }
 
-impl Apply<'_> {
+impl ApplyRun<'_> {
     /// The plan alone.
     pub fn dry_run(&self) -> Result<ApplyReport> {
         let receipt = self.known(settled(&self.home.state)?.0);
-        let Wanted { plan, provision } = self.plan(receipt.as_ref())?;
+        let DesiredPlan { plan, provision } = self.plan(receipt.as_ref())?;
         Ok(self.report(&plan, provision, true))
     }
 
@@ -100,7 +100,7 @@ impl Apply<'_> {
 
     /// Nothing is configured, and nothing ever was.
     fn leave_no_trace(&self) -> Result<Attempt> {
-        let Wanted { plan, mut provision } = self.plan(None)?;
+        let DesiredPlan { plan, mut provision } = self.plan(None)?;
         let healed = Healed { swept: State::sweep(&self.home.state), unfinished: false };
         provision.notes.extend(healed.note(""));
         Ok(Attempt { report: self.report(&plan, provision, false), outdated: false })
@@ -123,7 +123,7 @@ impl Apply<'_> {
     }
 
     /// Takes the lock, and removes what an interrupted run left.
-    fn observe(&self) -> Result<Observed> {
+    fn observe(&self) -> Result<StartingPoint> {
         let now = self.env.now;
         let state = State::open(&self.home.state, || Receipt::beginning(now))?;
         let (receipt, healed) = heal(self.home, &state)?;
@@ -131,17 +131,18 @@ impl Apply<'_> {
         let was_recovered = receipt.as_ref().is_some_and(|receipt| receipt.recovered);
         let before = self.known(receipt).unwrap_or_else(|| Receipt::new(now));
         let recovered = before.recovered && !was_recovered;
-        Ok(Observed { state, before, is_new, healed, recovered })
+        Ok(StartingPoint { state, before, is_new, healed, recovered })
     }
 
-    fn plan(&self, receipt: Option<&Receipt>) -> Result<Wanted> {
+    fn plan(&self, receipt: Option<&Receipt>) -> Result<DesiredPlan> {
         let Self { env, home, settings } = *self;
-        let mut provision = provision::desired(&Context { settings, home, receipt, now: env.now })?;
+        let mut provision =
+            provision::desired(&ProvisionContext { settings, home, receipt, now: env.now })?;
         let plan = Plan::observe(std::mem::take(&mut provision.items), receipt);
-        Ok(Wanted { plan, provision })
+        Ok(DesiredPlan { plan, provision })
     }
 
-    fn take(&self, observed: &Observed, plan: Plan, provision: &Provision) -> Result<Taken> {
+    fn take(&self, observed: &StartingPoint, plan: Plan, provision: &Provision) -> Result<Taken> {
         let before = &observed.before;
         let mut receipt = before.clone();
         receipt.removing = false;
@@ -160,16 +161,16 @@ impl Apply<'_> {
     /// new.
     fn record(
         &self,
-        observed: &Observed,
+        observed: &StartingPoint,
         taken: Taken,
         mut provision: Provision,
     ) -> Result<Attempt> {
-        let Observed { state, before, is_new, healed, .. } = observed;
+        let StartingPoint { state, before, is_new, healed, .. } = observed;
         let Taken { plan, mut receipt, changed } = taken;
         let accepted = &self.settings.accept;
         receipt.desired.refused.clear();
         // a lost login is for status and doctor to look for
-        let met = plan.failures().filter(|item| item.cause != Cause::LostLogin);
+        let met = plan.failures().filter(|item| item.cause != ItemCause::LostLogin);
         receipt.refuse(met.filter_map(Item::refused), accepted);
         let is_moot = receipt
             .desired
@@ -196,7 +197,7 @@ impl Apply<'_> {
     fn report(&self, plan: &Plan, provision: Provision, dry_run: bool) -> ApplyReport {
         let Self { home, settings, .. } = self;
         let accepted = &settings.accept;
-        let mut report = ApplyReport::of_plan(Command::Apply, dry_run, plan, home, accepted);
+        let mut report = ApplyReport::of_plan(ReportCommand::Apply, dry_run, plan, home, accepted);
         report.sources.clone_from(&settings.sources);
         report.notes = home.notes_as_lines().chain(provision.notes).collect();
         report.unclaimed = settings.unclaimed;

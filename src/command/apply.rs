@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::{json, print};
-use crate::apply::report::{ApplyReport, Command};
-use crate::apply::run::Apply;
+use crate::apply::report::{ApplyReport, ReportCommand};
+use crate::apply::run::ApplyRun;
 use crate::cli;
 use crate::env::Env;
 use crate::error::{Exit, Result};
@@ -20,7 +20,7 @@ pub fn run(arguments: &cli::Apply, verbose: u8) -> Result<Exit> {
         // a home that cannot be used is a result, for the last line of the log and for JSON
         Err(error) => {
             let item = Item::fail(Subject::Home, error.finding().ok_or(error)?);
-            let mut report = ApplyReport::new(Command::Apply, arguments.dry_run);
+            let mut report = ApplyReport::new(ReportCommand::Apply, arguments.dry_run);
             report.add(&[item], &[]);
             report
         }
@@ -35,6 +35,6 @@ fn report(arguments: &cli::Apply) -> Result<ApplyReport> {
     let home = Home::locate(&env)?;
     let mut stdin = std::io::stdin().lock();
     let settings = Settings::load(&env, &home, arguments.stdin.then_some(&mut stdin))?;
-    let apply = Apply { env: &env, home: &home, settings: &settings };
+    let apply = ApplyRun { env: &env, home: &home, settings: &settings };
     if arguments.dry_run { apply.dry_run() } else { apply.run() }
 }

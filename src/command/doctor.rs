@@ -107,7 +107,7 @@ fn examine(
     let env = Env::of_process();
     let settings = Settings::load(&env, home, None)?;
     let (receipt, under_way) = settled(&home.state)?;
-    let mut provision = provision::restated(&provision::Context {
+    let mut provision = provision::restated(&provision::ProvisionContext {
         settings: &settings,
         home,
         receipt: receipt.as_ref(),

@@ -37,7 +37,7 @@ pub fn run(arguments: &Explain) -> Result<Exit> {
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct CodeEntry {
     code: Code,
     area: &'static str,
     condition: &'static str,
@@ -47,7 +47,7 @@ struct Entry {
     transient: bool,
 }
 
-impl Entry {
+impl CodeEntry {
     fn of(code: Code) -> Self {
         let Traits { actor, agent_may_fix, stop_and_report, transient } = code.traits();
         let Explanation { area, .. } = code.explanation();
@@ -67,12 +67,15 @@ impl Entry {
 struct Codes {
     #[serde(flatten)]
     header: Header,
-    codes: Vec<Entry>,
+    codes: Vec<CodeEntry>,
 }
 
 impl Codes {
     fn new() -> Self {
-        Self { header: Header::new(), codes: Code::ALL.iter().copied().map(Entry::of).collect() }
+        Self {
+            header: Header::new(),
+            codes: Code::ALL.iter().copied().map(CodeEntry::of).collect(),
+        }
     }
 }
 
@@ -81,7 +84,7 @@ struct Explained {
     #[serde(flatten)]
     header: Header,
     #[serde(flatten)]
-    entry: Entry,
+    entry: CodeEntry,
     cause: &'static str,
     found: &'static str,
     fix: &'static str,
@@ -90,7 +93,7 @@ struct Explained {
 impl Explained {
     fn of(code: Code) -> Self {
         let Explanation { cause, found, fix, .. } = code.explanation();
-        Self { header: Header::new(), entry: Entry::of(code), cause, found, fix }
+        Self { header: Header::new(), entry: CodeEntry::of(code), cause, found, fix }
     }
 }
 
@@ -213,7 +216,7 @@ fn list() -> String {
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct MessageDocument {
     #[serde(flatten)]
     header: Header,
     overall: Overall,
@@ -231,7 +234,7 @@ fn message(file: &Path, as_json: bool) -> Result<Exit> {
     let checks = [outcome];
     let overall = Overall::of(&checks);
     print(&if as_json {
-        json(&Answer { header: Header::new(), overall, checks })
+        json(&MessageDocument { header: Header::new(), overall, checks })
     } else {
         let mut text = String::new();
         for outcome in &checks {

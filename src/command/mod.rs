@@ -53,7 +53,7 @@ fn json(value: &impl Serialize) -> String {
 
 /// What `--json` prints for a command that ended early: there is one document, whatever happens.
 #[derive(Serialize)]
-struct Failure<'a> {
+struct FailureDocument<'a> {
     #[serde(flatten)]
     header: Header,
     /// `None`: the command line names none, or not one command with its options.
@@ -63,7 +63,7 @@ struct Failure<'a> {
     error: ErrorJson<'a>,
 }
 
-impl<'a> Failure<'a> {
+impl<'a> FailureDocument<'a> {
     fn print(command: Option<&'a str>, error: &'a Error) {
         let failure = Self {
             header: Header::new(),
@@ -97,7 +97,7 @@ pub fn report_error(error: &Error, in_json: Option<&str>) {
 /// The same of one that is on standard error already.
 pub fn print_failure(error: &Error, in_json: Option<&str>) {
     if in_json.is_some() {
-        Failure::print(in_json, error);
+        FailureDocument::print(in_json, error);
     }
 }
 
@@ -113,7 +113,7 @@ pub fn report_usage(error: &clap::Error) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     if std::env::args_os().any(|argument| argument == "--json") {
         let error = Error::new("the command line is wrong").hint("see `pushready --help`");
-        Failure::print(None, &error);
+        FailureDocument::print(None, &error);
     }
 }
 

@@ -33,7 +33,7 @@ pub struct InView {
     pub folder: PathBuf,
     /// It contains the current folder.
     pub is_current: bool,
-    pub urls: Vec<StoredUrl>,
+    pub urls: Vec<RemoteUrl>,
     end: Instant,
     config: OnceLock<EffectiveConfig>,
     listed: OnceLock<Completed>,
@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 8;
 
 /// One `url` or `pushurl` of a remote.
-pub struct StoredUrl {
+pub struct RemoteUrl {
     pub remote: String,
     pub key: String,
     pub url: GitUrl,
@@ -174,7 +174,7 @@ impl InView {
         let bytes = content.map(|content| content.bytes).unwrap_or_default();
         let urls = remote::urls(&bytes).into_iter().flatten().filter_map(|variable| {
             let url = GitUrl::parse(&variable.value?).ok()?;
-            Some(StoredUrl { remote: variable.subsection?, key: variable.key, url })
+            Some(RemoteUrl { remote: variable.subsection?, key: variable.key, url })
         });
         Self {
             folder: folder.to_owned(),

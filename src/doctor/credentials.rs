@@ -1,7 +1,7 @@
 //! Credentials that stand in a git configuration: in URLs, in headers, in helpers that are written
 //! out. Pure.
 
-use crate::git::config::{self, Variable};
+use crate::git::config::{self, ConfigVariable};
 use crate::git::url::{GitUrl, redact};
 
 /// The variables that hold one, each as it may be printed.
@@ -17,8 +17,8 @@ fn of_text(text: &str) -> Vec<String> {
     words(text).filter(|word| is_leaky(word)).map(redact).collect()
 }
 
-fn shown_if_leaky(variable: &Variable) -> Option<String> {
-    let Variable { section, subsection, key, value, .. } = variable;
+fn shown_if_leaky(variable: &ConfigVariable) -> Option<String> {
+    let ConfigVariable { section, subsection, key, value, .. } = variable;
     let value = value.as_deref().unwrap_or_default();
     let subsection = subsection.as_deref().unwrap_or_default();
     let shown = match (&**section, &**key) {

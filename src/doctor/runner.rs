@@ -13,7 +13,7 @@ use super::push_url::PushUrl;
 use crate::git::url::Repository;
 
 /// One check on one subject.
-struct Job<'a> {
+struct CheckJob<'a> {
     check: &'a Check,
     /// Where the judgements name none of their own.
     subject: Option<String>,
@@ -35,8 +35,8 @@ pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
     outcomes
 }
 
-fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<Job<'a>> {
-    let job = |subject, run| Job { check, subject, host: None, run };
+fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
+    let job = |subject, run| CheckJob { check, subject, host: None, run };
     let asks_server = check.depth > Depth::Offline;
     let host = |host: &'a str| asks_server.then_some(host);
     match check.scope {
@@ -55,14 +55,14 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<Job<'a>> {
         Scope::Key(run) => {
             let on = |repository: &'a Repository| {
                 let run = Box::new(move || vec![run(context, repository)]);
-                Job { host: host(repository.host()), ..job(Some(repository.to_ssh()), run) }
+                CheckJob { host: host(repository.host()), ..job(Some(repository.to_ssh()), run) }
             };
             context.keyed().map(on).collect()
         }
         Scope::PushUrl(run) => {
             let on = |url: &'a PushUrl| {
                 let run = Box::new(move || vec![run(context, url)]);
-                Job { host: host(url.host()), ..job(Some(url.to_string()), run) }
+                CheckJob { host: host(url.host()), ..job(Some(url.to_string()), run) }
             };
             context.push_urls.iter().map(on).collect()
         }
@@ -96,11 +96,11 @@ fn why_silent(
 /// Enough to wait for several slow hosts at once, few enough for a small limit on processes.
 const WORKERS: usize = 24;
 
-fn run_all(pool: Pool, jobs: &[Job<'_>], end: Instant) -> Vec<Outcome> {
+fn run_all(pool: Pool, jobs: &[CheckJob<'_>], end: Instant) -> Vec<Outcome> {
     pool.map_lanes(jobs, connections::AT_ONCE, |job| job.host, |job| job.run(end)).concat()
 }
 
-impl Job<'_> {
+impl CheckJob<'_> {
     fn run(&self, end: Instant) -> Vec<Outcome> {
         let Self { check, subject, run, .. } = self;
         let start = Instant::now();
@@ -129,10 +129,10 @@ mod tests {
     use crate::doctor::outcome::CheckStatus;
     use crate::doctor::pool::no_thread;
 
-    fn jobs(run: &(dyn Fn(usize) -> Vec<Judgement> + Sync)) -> Vec<Job<'_>> {
+    fn jobs(run: &(dyn Fn(usize) -> Vec<Judgement> + Sync)) -> Vec<CheckJob<'_>> {
         let job = |(nth, check)| {
             let run: Box<dyn Fn() -> Vec<Judgement> + Sync> = Box::new(move || run(nth));
-            Job { check, subject: Some(format!("{nth}")), host: Some("github.com"), run }
+            CheckJob { check, subject: Some(format!("{nth}")), host: Some("github.com"), run }
         };
         CHECKS.iter().enumerate().map(job).collect()
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// One `key = value` of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
+pub struct ConfigVariable {
     /// Lower case.
     pub section: String,
     /// As written, escapes resolved; `None` for `[section]`.
@@ -26,7 +26,7 @@ pub struct Malformed {
 }
 
 /// Every variable of a file, in order. Includes are not followed.
-pub fn variables(text: &[u8]) -> Result<Vec<Variable>, Malformed> {
+pub fn variables(text: &[u8]) -> Result<Vec<ConfigVariable>, Malformed> {
     Lexer { text, at: if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 } }.file().map_err(|at| {
         Malformed { line: 1 + text.iter().take(at).filter(|&&byte| byte == b'\n').count() }
     })
@@ -57,7 +57,7 @@ struct Lexer<'a> {
 
 /// Errors are the offset of the offending byte.
 impl Lexer<'_> {
-    fn file(mut self) -> Result<Vec<Variable>, usize> {
+    fn file(mut self) -> Result<Vec<ConfigVariable>, usize> {
         let mut found = Vec::new();
         // git takes variables before the first section, and gives them names without one
         let mut header = (String::new(), None);
@@ -70,7 +70,7 @@ impl Lexer<'_> {
                     let (section, subsection) = header.clone();
                     let key = self.word(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
                     let (value, place) = self.assignment()?;
-                    found.push(Variable { section, subsection, key, value, place });
+                    found.push(ConfigVariable { section, subsection, key, value, place });
                 }
                 _ => return Err(self.at),
             }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn ours(text: &[u8]) -> Values {
-        let name = |variable: &Variable| match &variable.subsection {
+        let name = |variable: &ConfigVariable| match &variable.subsection {
             Some(subsection) => format!("{}.{subsection}.{}", variable.section, variable.key),
             None if variable.section.is_empty() => variable.key.clone(),
             None => format!("{}.{}", variable.section, variable.key),

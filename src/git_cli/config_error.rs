@@ -32,7 +32,7 @@ pub struct ConfigError {
 
 /// Which git commands fail.
 #[derive(Clone, Copy, Debug)]
-pub enum Scope {
+pub enum ErrorScope {
     Everywhere,
     /// Those in the clone whose own configuration it is.
     Clone,
@@ -133,10 +133,10 @@ impl ConfigError {
         Self { file: Some(file.to_owned()), line: Some(line), key: None, blocking: false, message }
     }
 
-    pub fn finding(&self, home: &Home, scope: Scope) -> Finding {
+    pub fn finding(&self, home: &Home, scope: ErrorScope) -> Finding {
         let whose = match scope {
-            Scope::Everywhere => "",
-            Scope::Clone => " in that clone",
+            ErrorScope::Everywhere => "",
+            ErrorScope::Clone => " in that clone",
         };
         if let Some(file) = self.file.as_ref().filter(|_| self.blocking) {
             let word = shell(file);

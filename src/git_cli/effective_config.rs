@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Place;
-use crate::git::url::Rule;
+use crate::git::url::UrlRule;
 use crate::process::{self, Failure, Output};
 
 /// All values. The last one of a key counts.
@@ -103,13 +103,13 @@ impl EffectiveConfig {
     }
 
     /// The rules of one kind, `insteadof` or `pushinsteadof`, less those of the file `except`.
-    pub fn url_rules(&self, kind: &str, except: Option<&str>) -> Vec<Rule> {
+    pub fn url_rules(&self, kind: &str, except: Option<&str>) -> Vec<UrlRule> {
         let is_kept =
             |value: &&ConfigValue| except.is_none() || value.origin.strip_prefix("file:") != except;
         let rule = |value: &ConfigValue| {
             let (base, found) = value.key.strip_prefix("url.")?.rsplit_once('.')?;
             let prefix = value.value.clone().filter(|_| found == kind)?;
-            Some(Rule { base: base.to_owned(), prefix })
+            Some(UrlRule { base: base.to_owned(), prefix })
         };
         self.under("url.").filter(is_kept).filter_map(rule).collect()
     }
@@ -176,7 +176,7 @@ mod tests {
             ["global", "file:/h/.gitconfig", "url.x.other\ny"],
         ]);
         let rule =
-            |base: &str, prefix: &str| Rule { base: base.to_owned(), prefix: prefix.to_owned() };
+            |base: &str, prefix: &str| UrlRule { base: base.to_owned(), prefix: prefix.to_owned() };
         assert_eq!(config.url_rules("pushinsteadof", None), [rule("https://h/", "git@h:")]);
         let own = rule("git@h:o/r", "https://h/o/r");
         let others = rule("git@h.corp:", "https://h.corp/");

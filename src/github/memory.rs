@@ -20,12 +20,12 @@ const SPACE: usize = 8 * 1024 * 1024;
 #[derive(Default)]
 pub struct Memory {
     /// By the source of the token, since an ETag belongs to one credential; and by URL.
-    known: Mutex<HashMap<(String, String), Known>>,
+    known: Mutex<HashMap<(String, String), KnownAnswer>>,
     limited: Mutex<Option<(GithubRefusal, Instant)>>,
 }
 
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct KnownAnswer {
     pub etag: String,
     pub value: Arc<Value>,
     pub next: Option<String>,
@@ -33,12 +33,12 @@ pub(super) struct Known {
 }
 
 impl Memory {
-    pub(super) fn known(&self, via: &str, url: &str) -> Option<Known> {
+    pub(super) fn known(&self, via: &str, url: &str) -> Option<KnownAnswer> {
         lock(&self.known).get(&(via.to_owned(), url.to_owned())).cloned()
     }
 
     /// Kept while there is space. The server sends in full what is not kept.
-    pub(super) fn keep(&self, via: &str, url: &str, known: Known) {
+    pub(super) fn keep(&self, via: &str, url: &str, known: KnownAnswer) {
         let mut all = lock(&self.known);
         let kept: usize = all.values().map(|known| known.size).sum();
         if kept + known.size <= SPACE {

@@ -19,7 +19,7 @@ use crate::http::{Credential, Http, Response, Url};
 pub use host::{Api, Forge};
 use json::Reduced;
 pub(crate) use json::reduce;
-use memory::Known;
+use memory::KnownAnswer;
 pub use memory::Memory;
 pub use page::Page;
 pub(crate) use read::text;
@@ -129,7 +129,7 @@ impl<'a> GitHub<'a> {
         &self,
         url: &Url,
         credential: Option<&Credential>,
-        known: Option<&Known>,
+        known: Option<&KnownAnswer>,
         versioned: bool,
     ) -> GithubAnswer<Response> {
         if let Some(refusal) = self.memory.limited() {
@@ -160,7 +160,7 @@ impl<'a> GitHub<'a> {
         &self,
         url: &Url,
         via: &str,
-        known: Option<Known>,
+        known: Option<KnownAnswer>,
         response: &Response,
     ) -> GithubAnswer<(Arc<Value>, Option<Url>)> {
         let follow = |next: Option<&str>| next.and_then(|next| url.follow(next));
@@ -189,7 +189,7 @@ impl<'a> GitHub<'a> {
             self.memory.keep(
                 via,
                 &url.to_string(),
-                Known { etag: etag.to_owned(), value: Arc::clone(&value), next, size },
+                KnownAnswer { etag: etag.to_owned(), value: Arc::clone(&value), next, size },
             );
         }
         Ok((value, following))

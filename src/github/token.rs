@@ -26,11 +26,11 @@ enum From {
 
 struct Slot {
     from: From,
-    found: OnceLock<Option<Source>>,
+    found: OnceLock<Option<TokenSource>>,
 }
 
 /// A source that has a token.
-pub struct Source {
+pub struct TokenSource {
     pub via: String,
     pub credential: Credential,
     pub(super) index: usize,
@@ -75,7 +75,7 @@ impl<'a> Sources<'a> {
         let mut slots: Vec<Slot> = Vec::new();
         for (index, token) in given.tokens.into_iter().enumerate() {
             let credential = Credential { token: token.value, origin: origin.clone() };
-            let source = Source { via: token.via.to_string(), credential, index };
+            let source = TokenSource { via: token.via.to_string(), credential, index };
             slots.push(Slot { from: From::Given, found: OnceLock::from(Some(source)) });
         }
         slots.push(Slot { from: From::Gh { host: host.to_owned() }, found: OnceLock::new() });
@@ -88,13 +88,13 @@ impl<'a> Sources<'a> {
     }
 
     /// The first source from `index` on that has a token.
-    pub(super) fn get(&self, index: usize, origin: &Origin) -> Option<&Source> {
+    pub(super) fn get(&self, index: usize, origin: &Origin) -> Option<&TokenSource> {
         self.slots.iter().enumerate().skip(index).find_map(|(index, slot)| {
             slot.found.get_or_init(|| self.ask(&slot.from, index, origin)).as_ref()
         })
     }
 
-    fn ask(&self, from: &From, index: usize, origin: &Origin) -> Option<Source> {
+    fn ask(&self, from: &From, index: usize, origin: &Origin) -> Option<TokenSource> {
         let (command, deadline, via) = match from {
             From::Given => return None,
             From::Gh { host } => {
@@ -113,6 +113,6 @@ impl<'a> Sources<'a> {
         let output =
             process::run(command, deadline).ok().filter(|output| output.status.success())?;
         let token = ApiToken::parse(&SecretString::from(output.stdout)).ok()?.value;
-        Some(Source { via, credential: Credential { token, origin: origin.clone() }, index })
+        Some(TokenSource { via, credential: Credential { token, origin: origin.clone() }, index })
     }
 }

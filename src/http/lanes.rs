@@ -8,7 +8,7 @@ pub(super) struct Lanes {
 }
 
 /// Leaves its lane when it is dropped.
-pub(super) struct Lane<'a>(&'a Lanes);
+pub(super) struct RequestLane<'a>(&'a Lanes);
 
 impl Lanes {
     pub(super) fn new(count: usize) -> Self {
@@ -16,15 +16,15 @@ impl Lanes {
     }
 
     /// Waits for a free lane: each request ahead has its own deadline.
-    pub(super) fn enter(&self) -> Lane<'_> {
+    pub(super) fn enter(&self) -> RequestLane<'_> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let free = self.left.wait_while(free, |free| *free == 0);
         *free.unwrap_or_else(PoisonError::into_inner) -= 1;
-        Lane(self)
+        RequestLane(self)
     }
 }
 
-impl Drop for Lane<'_> {
+impl Drop for RequestLane<'_> {
     fn drop(&mut self) {
         *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.0.left.notify_one();

@@ -24,7 +24,7 @@ use crate::secret::ApiToken;
 pub use error::HttpError;
 use lanes::Lanes;
 use proxy::Proxies;
-use reader::Reader;
+use reader::HttpReader;
 pub use url::{Origin, Url, segment};
 
 /// A page of a hundred runs is about a megabyte.
@@ -62,7 +62,7 @@ impl Response {
 pub struct Http {
     /// One for each way to reach a host, made when it is first needed: reading all authorities is
     /// slow.
-    readers: Mutex<Vec<(Way, Reader)>>,
+    readers: Mutex<Vec<(Way, HttpReader)>>,
     roots: OnceLock<RootCerts>,
     env: Env,
     proxies: Proxies,
@@ -160,7 +160,7 @@ impl Http {
         Ok(Response { status, headers: std::mem::take(response.headers_mut()), body })
     }
 
-    fn reader(&self, origin: &Origin) -> Result<Reader, HttpError> {
+    fn reader(&self, origin: &Origin) -> Result<HttpReader, HttpError> {
         let way = Way {
             tls: origin.is_https(),
             proxy: self.proxies.for_origin(origin).map(str::to_owned),
@@ -188,7 +188,7 @@ impl Http {
             let roots = self.roots.get_or_init(|| roots::load(&self.env)).clone();
             config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         }
-        let reader = Reader::new(&config.build(), way.proxy.is_some());
+        let reader = HttpReader::new(&config.build(), way.proxy.is_some());
         readers.push((way, reader.clone()));
         Ok(reader)
     }

@@ -9,12 +9,12 @@ use ureq::{Agent, RequestBuilder};
 use super::{HttpError, Url};
 
 #[derive(Clone)]
-pub(super) struct Reader {
+pub(super) struct HttpReader {
     agent: Agent,
     proxied: bool,
 }
 
-impl Reader {
+impl HttpReader {
     pub(super) fn new(config: &Config, proxied: bool) -> Self {
         Self { agent: config.new_agent(), proxied }
     }

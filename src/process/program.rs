@@ -34,14 +34,14 @@ impl fmt::Display for Program<'_> {
 
 /// Which of the caller's variables a program gets.
 #[derive(Clone, Copy, Debug)]
-enum Access {
+enum VisibleVariables {
     /// What the agent's own process would have, without these and what [`is_withheld`] names.
     AllBut(&'static [&'static str]),
     /// These, and those in [`COMMON`].
     Only(&'static [&'static str]),
 }
 
-use Access::{AllBut, Only};
+use VisibleVariables::{AllBut, Only};
 
 /// What every program needs.
 const COMMON: &[&str] = &[variables::PATH, variables::HOME, "USER", "TMPDIR"];
@@ -90,7 +90,7 @@ impl Program<'_> {
         }
     }
 
-    fn access(self) -> Access {
+    fn access(self) -> VisibleVariables {
         match self {
             // CODER_AGENT_TOKEN stays: `coder gitssh`, which git may start, logs in with it
             Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) => AllBut(&[]),

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::trust::{self, Without};
-use super::{Context, Item, ItemStatus, span};
+use super::{Item, ItemStatus, ProvisionContext, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
@@ -34,7 +34,7 @@ use crate::variables;
 /// `claude setup-token` makes tokens that live a year.
 pub const LIFETIME_DAYS: i64 = 365;
 
-pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
+pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Vec<Item> {
     let login = login(context, desired);
     let prompts = prompts(context, desired);
     match (login, prompts) {
@@ -49,21 +49,21 @@ pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
 
 /// What to do about `.credentials.json`.
 #[derive(Debug, PartialEq, Eq)]
-enum Decision {
+enum ClaudeDecision {
     Write,
     InPlace,
-    Keep(KeepReason),
+    Keep(ClaudeKeepReason),
 }
 
 /// Why the file is left as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum KeepReason {
+enum ClaudeKeepReason {
     OtherToken,
     UserLogin,
     Unreadable,
 }
 
-impl fmt::Display for KeepReason {
+impl fmt::Display for ClaudeKeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OtherToken => "another token is in place that pushready never wrote",
@@ -80,21 +80,23 @@ fn decide(
     file: Option<&CredentialsFile>,
     wanted: &Digest,
     last: Option<&ClaudeRecord>,
-) -> Decision {
+) -> ClaudeDecision {
     match file {
-        None | Some(CredentialsFile::Blank { .. }) => Decision::Write,
+        None | Some(CredentialsFile::Blank { .. }) => ClaudeDecision::Write,
         Some(CredentialsFile::SetupToken { digest, inference }) => {
             let digest = Digest::from_hex(digest);
             match () {
-                () if digest == *wanted && *inference => Decision::InPlace,
+                () if digest == *wanted && *inference => ClaudeDecision::InPlace,
                 () if digest == *wanted || last.is_some_and(|last| last.token == digest) => {
-                    Decision::Write
+                    ClaudeDecision::Write
                 }
-                () => Decision::Keep(KeepReason::OtherToken),
+                () => ClaudeDecision::Keep(ClaudeKeepReason::OtherToken),
             }
         }
-        Some(CredentialsFile::Login { .. }) => Decision::Keep(KeepReason::UserLogin),
-        Some(CredentialsFile::Malformed { .. }) => Decision::Keep(KeepReason::Unreadable),
+        Some(CredentialsFile::Login { .. }) => ClaudeDecision::Keep(ClaudeKeepReason::UserLogin),
+        Some(CredentialsFile::Malformed { .. }) => {
+            ClaudeDecision::Keep(ClaudeKeepReason::Unreadable)
+        }
     }
 }
 
@@ -121,7 +123,7 @@ fn last_token(file: Option<&CredentialsFile>, record: &ClaudeRecord) -> LastToke
     }
 }
 
-pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
+pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option<Item> {
     let path = context.home.clients.claude.login.clone();
     let last = desired.logins.claude.clone();
     // where the better source of the last apply is not set, a lesser one gives no new token
@@ -144,9 +146,9 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     };
     let wanted = Digest::from_hex(&seed.value.digest());
     let verb = match decide(file.as_ref(), &wanted, last.as_ref()) {
-        Decision::Write => "written",
-        Decision::InPlace => "in place",
-        Decision::Keep(why) => {
+        ClaudeDecision::Write => "written",
+        ClaudeDecision::InPlace => "in place",
+        ClaudeDecision::Keep(why) => {
             let finding = Finding::new(
                 Code::ClaudeAuthConflict,
                 format!("kept `{}`: {why}", context.home.shown(&path)),
@@ -175,7 +177,7 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
 
 /// No variable names a token: what the last apply wrote stays, and what became of it is reported.
 fn without_token(
-    context: &Context,
+    context: &ProvisionContext,
     path: PathBuf,
     file: Option<&CredentialsFile>,
     record: &ClaudeRecord,
@@ -208,7 +210,12 @@ fn without_token(
 }
 
 /// Ready, unless the token must have expired by now.
-fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Resource>) -> Item {
+fn aged(
+    say: String,
+    record: &ClaudeRecord,
+    context: &ProvisionContext,
+    resources: Vec<Resource>,
+) -> Item {
     if !expires_in(record, context).is_negative() {
         return Item::ready(Subject::Login(Client::Claude), say, resources);
     }
@@ -222,11 +229,11 @@ fn aged(say: String, record: &ClaudeRecord, context: &Context, resources: Vec<Re
 }
 
 /// The file as it is, kept private.
-fn private(context: &Context, path: PathBuf) -> Resource {
+fn private(context: &ProvisionContext, path: PathBuf) -> Resource {
     credentials(context, path, Edit::Private)
 }
 
-fn credentials(context: &Context, path: PathBuf, edit: Edit) -> Resource {
+fn credentials(context: &ProvisionContext, path: PathBuf, edit: Edit) -> Resource {
     let id = context.id(EntryName::Login(Client::Claude), &path);
     let target = Target {
         path,
@@ -237,7 +244,7 @@ fn credentials(context: &Context, path: PathBuf, edit: Edit) -> Resource {
     Resource::recorded(id, target, edit)
 }
 
-fn expires_in(record: &ClaudeRecord, context: &Context) -> SignedDuration {
+fn expires_in(record: &ClaudeRecord, context: &ProvisionContext) -> SignedDuration {
     let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
     end(record).duration_since(today)
 }
@@ -247,7 +254,7 @@ fn end(record: &ClaudeRecord) -> Date {
 }
 
 /// `, good until about 2027-11-22`: the token cannot be asked.
-fn age(record: &ClaudeRecord, context: &Context) -> String {
+fn age(record: &ClaudeRecord, context: &ProvisionContext) -> String {
     let left = expires_in(record, context);
     if left.is_negative() {
         format!(", expired {} ago", span(left))
@@ -258,7 +265,7 @@ fn age(record: &ClaudeRecord, context: &Context) -> String {
 
 /// Onboarding and trust in `.claude.json`: also where the login comes from
 /// `CLAUDE_CODE_OAUTH_TOKEN` alone.
-fn prompts(context: &Context, desired: &Desired) -> Option<Item> {
+fn prompts(context: &ProvisionContext, desired: &Desired) -> Option<Item> {
     let logged_in = desired.logins.claude.is_some();
     if !logged_in && desired.trusted_folders.is_empty() {
         return None;
@@ -349,20 +356,20 @@ mod tests {
     #[test]
     fn only_an_absent_a_blank_or_an_own_token_is_written() {
         for (file, last, decision) in [
-            (None, false, Decision::Write),
-            (None, true, Decision::Write),
-            (BLANK, false, Decision::Write),
-            (BLANKED, true, Decision::Write),
-            (Some(setup_token(1, true)), false, Decision::InPlace),
-            (Some(setup_token(1, true)), true, Decision::InPlace),
+            (None, false, ClaudeDecision::Write),
+            (None, true, ClaudeDecision::Write),
+            (BLANK, false, ClaudeDecision::Write),
+            (BLANKED, true, ClaudeDecision::Write),
+            (Some(setup_token(1, true)), false, ClaudeDecision::InPlace),
+            (Some(setup_token(1, true)), true, ClaudeDecision::InPlace),
             // Claude Code ignores a token without that scope
-            (Some(setup_token(1, false)), false, Decision::Write),
-            (Some(setup_token(2, true)), true, Decision::Write),
-            (Some(setup_token(2, true)), false, Decision::Keep(KeepReason::OtherToken)),
-            (Some(setup_token(3, true)), true, Decision::Keep(KeepReason::OtherToken)),
-            (Some(login(1)), true, Decision::Keep(KeepReason::UserLogin)),
-            (Some(login(2)), true, Decision::Keep(KeepReason::UserLogin)),
-            (MALFORMED, true, Decision::Keep(KeepReason::Unreadable)),
+            (Some(setup_token(1, false)), false, ClaudeDecision::Write),
+            (Some(setup_token(2, true)), true, ClaudeDecision::Write),
+            (Some(setup_token(2, true)), false, ClaudeDecision::Keep(ClaudeKeepReason::OtherToken)),
+            (Some(setup_token(3, true)), true, ClaudeDecision::Keep(ClaudeKeepReason::OtherToken)),
+            (Some(login(1)), true, ClaudeDecision::Keep(ClaudeKeepReason::UserLogin)),
+            (Some(login(2)), true, ClaudeDecision::Keep(ClaudeKeepReason::UserLogin)),
+            (MALFORMED, true, ClaudeDecision::Keep(ClaudeKeepReason::Unreadable)),
         ] {
             let last = last.then(|| record(2));
             let wanted = Digest::from_hex(&hex(1));

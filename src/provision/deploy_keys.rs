@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Context, Item, own};
+use super::{Item, ProvisionContext, own};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::url::Repository;
@@ -32,7 +32,7 @@ pub struct Keys {
     pub removals: Vec<Item>,
 }
 
-pub fn provision(context: &Context, desired: &mut Desired) -> Keys {
+pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Keys {
     let settings = context.settings;
     let mut keys =
         Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), removals: Vec::new() };
@@ -100,7 +100,12 @@ fn is_dropped(settings: &Settings, record: &RepositoryRecord) -> bool {
 }
 
 /// The variable is unset: what the last apply installed stays, its mode is restored.
-fn keep(context: &Context, keys: &mut Keys, repository: &Repository, record: &RepositoryRecord) {
+fn keep(
+    context: &ProvisionContext,
+    keys: &mut Keys,
+    repository: &Repository,
+    record: &RepositoryRecord,
+) {
     let path = context.home.key(repository);
     match file::observe(&path, Kind::Secret) {
         Ok(Some(content)) if let Some(finding) = damage(&content.bytes, record) => {
@@ -162,7 +167,7 @@ pub fn lost(home: &Home, record: &RepositoryRecord) -> Option<Code> {
     }
 }
 
-fn removal(context: &Context, repository: &Repository) -> Item {
+fn removal(context: &ProvisionContext, repository: &Repository) -> Item {
     let path = context.home.key(repository);
     let target = Target { path, kind: Kind::Own, lock: Lock::None, malformed: Code::KeyMalformed };
     let delete = Resource::unrecorded(target, Edit::Delete);

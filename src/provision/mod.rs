@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
-use crate::client::{Client, Row};
+use crate::client::{Client, ClientRow};
 use crate::env::Env;
 use crate::error::Result;
 use crate::home::Home;
@@ -40,7 +40,7 @@ pub enum ItemStatus {
 
 /// Why an item failed, as far as it matters after the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum ItemCause {
     /// Something that this run met.
     Met,
     /// The value from there is refused, and stays so until another one is set.
@@ -57,13 +57,13 @@ pub struct Item {
     pub status: ItemStatus,
     pub summary: String,
     pub finding: Option<Finding>,
-    pub cause: Cause,
+    pub cause: ItemCause,
     pub resources: Vec<Resource>,
 }
 
 impl Item {
     pub fn ready(subject: Subject, summary: impl Into<String>, resources: Vec<Resource>) -> Self {
-        let (status, cause) = (ItemStatus::Ready, Cause::Met);
+        let (status, cause) = (ItemStatus::Ready, ItemCause::Met);
         Self { subject, status, summary: summary.into(), finding: None, cause, resources }
     }
 
@@ -73,7 +73,7 @@ impl Item {
 
     /// A login of the last apply that is gone: nothing is ready without it.
     pub fn lost(subject: Subject, finding: Finding) -> Self {
-        Self { cause: Cause::LostLogin, ..Self::fail(subject, finding) }
+        Self { cause: ItemCause::LostLogin, ..Self::fail(subject, finding) }
     }
 
     /// It could not be put in place after all.
@@ -87,28 +87,28 @@ impl Item {
     pub fn refused(&self) -> Option<Refused> {
         let finding = self.finding.as_ref().filter(|_| self.status == ItemStatus::Fail)?;
         let via = match &self.cause {
-            Cause::Value(via) => Some(via.clone()),
-            Cause::Met | Cause::LostLogin => None,
+            ItemCause::Value(via) => Some(via.clone()),
+            ItemCause::Met | ItemCause::LostLogin => None,
         };
         Some(Refused { item: self.subject.clone(), code: finding.code, via })
     }
 
     pub fn warn(subject: Subject, finding: Finding, resources: Vec<Resource>) -> Self {
         let summary = finding.summary.clone();
-        let (status, cause) = (ItemStatus::Warn, Cause::Met);
+        let (status, cause) = (ItemStatus::Warn, ItemCause::Met);
         Self { subject, status, summary, finding: Some(finding), cause, resources }
     }
 }
 
 /// What the stages work with: nothing in it changes during a run.
-pub struct Context<'a> {
+pub struct ProvisionContext<'a> {
     pub settings: &'a Settings,
     pub home: &'a Home,
     pub receipt: Option<&'a Receipt>,
     pub now: Timestamp,
 }
 
-impl Context<'_> {
+impl ProvisionContext<'_> {
     /// What the last apply had configured.
     fn last(&self) -> Desired {
         self.receipt.map(|receipt| receipt.desired.clone()).unwrap_or_default()
@@ -138,7 +138,7 @@ pub struct Provision {
 }
 
 /// Works out what is wanted. Looks at the home, changes nothing.
-pub fn desired(context: &Context) -> Result<Provision> {
+pub fn desired(context: &ProvisionContext) -> Result<Provision> {
     let mut desired = configured(context);
     let mut notes = context.settings.warnings.clone();
     let mut keys = deploy_keys::provision(context, &mut desired);
@@ -171,7 +171,7 @@ pub fn desired(context: &Context) -> Result<Provision> {
 
 /// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and
 /// git themselves.
-pub fn restated(context: &Context) -> Provision {
+pub fn restated(context: &ProvisionContext) -> Provision {
     let mut desired = configured(context);
     let mut items = deploy_keys::provision(context, &mut desired).items;
     items.extend(logins(context, &mut desired));
@@ -180,7 +180,7 @@ pub fn restated(context: &Context) -> Provision {
 }
 
 /// The desired state of the last apply, with the plain settings that are set now.
-fn configured(context: &Context) -> Desired {
+fn configured(context: &ProvisionContext) -> Desired {
     let Settings { known_hosts, trusted_folders, remotes_roots, require, .. } = context.settings;
     let mut desired = context.last();
     for (origin, KnownHosts { lines, damaged }) in known_hosts {
@@ -205,7 +205,7 @@ fn configured(context: &Context) -> Desired {
     desired
 }
 
-fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
+fn logins(context: &ProvisionContext, desired: &mut Desired) -> Vec<Item> {
     let provision = |client: &Client| match client {
         Client::Codex => codex::provision(context, desired),
         Client::Claude => claude::provision(context, desired),
@@ -216,7 +216,7 @@ fn logins(context: &Context, desired: &mut Desired) -> Vec<Item> {
 /// What cannot be put in place: refused by its value, now or by an earlier apply that was given it,
 /// or a login that an interrupted run did not come to and that is not set here. `others`: the items
 /// so far.
-fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Item> {
+fn refused(context: &ProvisionContext, others: &[Item], desired: &mut Desired) -> Vec<Item> {
     let settings = context.settings;
     let is_refused_now =
         |subject: &Subject| settings.refused.iter().any(|refused| refused.item == *subject);
@@ -224,7 +224,7 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
         .refused
         .iter()
         .map(|refused| Item {
-            cause: Cause::Value(refused.via.clone()),
+            cause: ItemCause::Value(refused.via.clone()),
             ..Item::fail(refused.item.clone(), refused.finding.clone())
         })
         .collect();
@@ -238,7 +238,7 @@ fn refused(context: &Context, others: &[Item], desired: &mut Desired) -> Vec<Ite
                 let summary = "refused by the last apply that had a value for it; none is set here";
                 let hint = "run `pushready apply` where its variable is set, to a good value; or undo everything: `pushready remove`";
                 items.push(Item {
-                    cause: Cause::Value(via.clone()),
+                    cause: ItemCause::Value(via.clone()),
                     ..Item::fail(item.clone(), Finding::new(*code, summary, hint))
                 });
             }
@@ -285,7 +285,8 @@ pub fn is_configured(settings: &Settings) -> bool {
 pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     let settings =
         Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
-    let context = Context { settings: &settings, home, receipt: Some(receipt), now: env.now };
+    let context =
+        ProvisionContext { settings: &settings, home, receipt: Some(receipt), now: env.now };
     let mut desired = receipt.desired.clone();
     let items = Client::ALL.iter().filter_map(|client| match client {
         Client::Codex => codex::login(&context, &mut desired),
@@ -308,7 +309,7 @@ pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<It
     for requirement in desired.require.iter().map(|text| Requirement::parse(text)) {
         let (say, hint) = match &requirement {
             Requirement::Login(client) if !desired.logins.has(*client) => {
-                let Row { login, login_fix, .. } = client.row();
+                let ClientRow { login, login_fix, .. } = client.row();
                 (format!("required, but no {login} was ever provisioned"), (*login_fix).to_owned())
             }
             Requirement::Push(repository)

@@ -14,12 +14,12 @@ use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
 use crate::resource::{Before, Target, Undo, block, keys, lock::Lock};
 use crate::secret::{CodexAuth, CredentialsFile};
-use crate::state::receipt::{Entry, Receipt};
+use crate::state::receipt::{Receipt, ReceiptEntry};
 
 /// The receipt as far as it can be written again; `None` where there is no sign of an earlier
 /// apply. `token`: the digest of the token of Claude Code that is configured now.
 pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Receipt> {
-    let mut entries: BTreeMap<EntryId, Entry> =
+    let mut entries: BTreeMap<EntryId, ReceiptEntry> =
         routing::includes(home).into_iter().filter_map(line).collect();
     // a line alone may have come with the user's dotfiles, from another home
     if home.state.join("ssh_config").is_file() {
@@ -31,17 +31,17 @@ pub fn receipt(home: &Home, token: Option<&str>, now: Timestamp) -> Option<Recei
     (!entries.is_empty()).then(|| Receipt { entries, recovered: true, ..Receipt::new(now) })
 }
 
-fn line(include: Include) -> Option<(EntryId, Entry)> {
+fn line(include: Include) -> Option<(EntryId, ReceiptEntry)> {
     let Include { name, target, text, .. } = include;
     let content = file::observe(&target.path, target.kind).ok()??;
     let written = block::WrittenBlock { text, joined: false };
     let rest = block::remove(&content.bytes, &written)?;
     // a file with nothing else in it was made for the line
     let undo = Undo::Block { written, made: rest.is_empty() };
-    Some((name.into(), Entry { target, undo }))
+    Some((name.into(), ReceiptEntry { target, undo }))
 }
 
-fn codex(home: &Home) -> Option<(EntryId, Entry)> {
+fn codex(home: &Home) -> Option<(EntryId, ReceiptEntry)> {
     let login =
         |path: &Path| CodexAuth::parse(&file::observe(path, Kind::Secret).ok()??.bytes).ok();
     let path = home.clients.codex.login.clone();
@@ -59,11 +59,11 @@ fn codex(home: &Home) -> Option<(EntryId, Entry)> {
     };
     Some((
         EntryName::Login(Client::Codex).into(),
-        Entry { target, undo: Undo::Whole { before: Before::Absent, wrote } },
+        ReceiptEntry { target, undo: Undo::Whole { before: Before::Absent, wrote } },
     ))
 }
 
-fn claude(home: &Home, token: &str) -> Option<(EntryId, Entry)> {
+fn claude(home: &Home, token: &str) -> Option<(EntryId, ReceiptEntry)> {
     let path = home.clients.claude.login.clone();
     let content = file::observe(&path, Kind::Secret).ok()??;
     let ours = matches!(CredentialsFile::parse(&content.bytes), CredentialsFile::SetupToken { digest, .. } if digest == token);
@@ -76,5 +76,5 @@ fn claude(home: &Home, token: &str) -> Option<(EntryId, Entry)> {
         lock: Lock::None,
         malformed: crate::catalogue::Code::ClaudeConfigMalformed,
     };
-    Some((EntryName::Login(Client::Claude).into(), Entry { target, undo }))
+    Some((EntryName::Login(Client::Claude).into(), ReceiptEntry { target, undo }))
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use super::deploy_keys::Keys;
 use super::routing::InForce;
-use super::{Context, Item, counted};
+use super::{Item, ProvisionContext, counted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::url::{GitUrl, Repository, StoredUrl, Transport, redact};
 use crate::git::{self, config::Malformed};
-use crate::git_cli::config_error::{ConfigError, Scope};
+use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::trial::Trial;
 use crate::git_cli::{Place, clones};
@@ -29,7 +29,7 @@ use crate::state::subject::Subject;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub fn provision(
-    context: &Context,
+    context: &ProvisionContext,
     Keys { routed, dropped, .. }: &Keys,
     clones: Vec<Clone>,
     in_force: &InForce,
@@ -63,7 +63,7 @@ pub struct Clone {
 }
 
 pub fn observe(
-    context: &Context,
+    context: &ProvisionContext,
     desired: &Desired,
     routed: &[Repository],
     notes: &mut Vec<String>,
@@ -117,7 +117,7 @@ impl Clone {
     /// Finds out whether something reads the URLs, as they are before any apply.
     fn keep_what_is_read(
         &mut self,
-        context: &Context,
+        context: &ProvisionContext,
         routed: &[Repository],
         has_conditions: impl Fn() -> bool,
     ) {
@@ -210,7 +210,7 @@ fn is_read(config: &Path, before: &[u8], after: &[u8]) -> bool {
 
 /// What is to be said and done about one configuration; URLs are shown without their credentials.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Judged {
+struct JudgedRemotes {
     exchanges: Vec<remote::Exchange>,
     leaks: Vec<Leak>,
     /// URLs whose port is a part of the path.
@@ -241,8 +241,8 @@ fn judge(
     routed: &[Repository],
     stay: bool,
     in_force: &InForce,
-) -> Result<Judged, Malformed> {
-    let mut judged = Judged::default();
+) -> Result<JudgedRemotes, Malformed> {
+    let mut judged = JudgedRemotes::default();
     for variable in remote::urls(config)? {
         let (Some(name), Some(value)) = (variable.subsection, variable.value) else { continue };
         let Ok(url) = GitUrl::parse(&value) else { continue };
@@ -307,7 +307,7 @@ fn reversed(
 fn items(
     home: &Home,
     restored: Vec<Resource>,
-    clones: Vec<(PathBuf, Result<Judged, ConfigError>)>,
+    clones: Vec<(PathBuf, Result<JudgedRemotes, ConfigError>)>,
 ) -> Vec<Item> {
     let found = clones.len();
     let mut resources = restored;
@@ -355,7 +355,7 @@ fn broken_clone(home: &Home, config: &Path, config_error: &ConfigError) -> Item 
     let git = config.parent().unwrap_or(config);
     // as people know it
     let clone = git.parent().filter(|_| git.ends_with(".git")).unwrap_or(git);
-    Item::fail(Subject::Clone(home.shown(clone)), config_error.finding(home, Scope::Clone))
+    Item::fail(Subject::Clone(home.shown(clone)), config_error.finding(home, ErrorScope::Clone))
 }
 
 /// What to report of the credentials in remotes.
@@ -405,7 +405,7 @@ fn ports_in_path(home: &Home, ports: &[(PathBuf, String)]) -> Option<Item> {
 }
 
 /// The remotes of repositories that have lost their key, as they were before.
-fn restored(context: &Context, dropped: &[Repository]) -> Vec<Resource> {
+fn restored(context: &ProvisionContext, dropped: &[Repository]) -> Vec<Resource> {
     let entries = context.receipt.into_iter().flat_map(|receipt| receipt.entries.values());
     let targets: Vec<String> = dropped.iter().map(Repository::to_ssh).collect();
     entries
@@ -439,7 +439,7 @@ fn resource(
 mod tests {
     use super::*;
 
-    fn judged(text: &str) -> Judged {
+    fn judged(text: &str) -> JudgedRemotes {
         let routed = ["o/app", "ssh://git@git.corp:2222/o/lib"];
         let routed = routed.map(|name| Repository::parse_declared(name).unwrap());
         judge(text.as_bytes(), &routed, false, &InForce::default()).unwrap()

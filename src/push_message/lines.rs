@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::rules::{REF_REFUSED, Rule, Voice};
+use super::rules::{MessageRule, REF_REFUSED, Voice};
 use super::{Author, Quote, language, prefix};
 use crate::git::url::{GitUrl, Repository};
 
@@ -159,11 +159,11 @@ impl Lines {
 
     /// Whether a rule matches. Where git stopped without the server, only what git itself prints
     /// counts: all else is the hook's.
-    pub fn matches(&self, rule: &Rule) -> bool {
+    pub fn matches(&self, rule: &MessageRule) -> bool {
         self.first(rule.words, |number| self.concerns(number, rule)).is_some()
     }
 
-    fn concerns(&self, number: usize, rule: &Rule) -> bool {
+    fn concerns(&self, number: usize, rule: &MessageRule) -> bool {
         let Some(line) = self.list.get(number) else { return false };
         match rule.voice {
             Voice::Notice => line.notice && !self.speaks,
@@ -189,7 +189,7 @@ impl Lines {
     }
 
     /// The lines that a rule matches, and what the server printed around them.
-    pub fn evidence(&self, rule: &Rule, most: usize) -> Vec<Quote> {
+    pub fn evidence(&self, rule: &MessageRule, most: usize) -> Vec<Quote> {
         let mut found = Vec::new();
         for phrase in rule.words {
             let mut left = most;
@@ -283,14 +283,14 @@ impl Lines {
     }
 
     /// The URLs in git's own lines, in their order.
-    fn urls(&self) -> Vec<Named> {
+    fn urls(&self) -> Vec<NamedUrl> {
         let mut named = Vec::new();
         // what follows below a URL, seen from the end of the text
         let (mut updated, mut refused) = (false, false);
         for (number, line) in self.local().rev() {
             let text = self.text(number);
             if let Some((url, is_blamed)) = url_in(text) {
-                named.push(Named { url, is_blamed, took: updated && !refused });
+                named.push(NamedUrl { url, is_blamed, took: updated && !refused });
                 if named.len() == MOST_URLS {
                     break;
                 }
@@ -430,7 +430,7 @@ pub(super) struct LineView<'a> {
 }
 
 /// A URL in a line of git's.
-struct Named {
+struct NamedUrl {
     url: GitUrl,
     /// It is the one that git could not push to.
     is_blamed: bool,

@@ -18,7 +18,7 @@ use crate::git::url::Repository;
 pub use fix::fix;
 pub use lines::LARGEST_TEXT;
 use lines::Lines;
-use rules::{Means, RULES, Rule};
+use rules::{Means, MessageRule, RULES};
 pub use rules::{NO_GIT, NO_GIT_NEEDS};
 
 /// A server must not flood the report.
@@ -119,30 +119,39 @@ fn diagnose(lines: &Lines, greeting: Option<Greeting>, hints: &Hints<'_>) -> Dia
 
 /// Whose the key is that the server accepted, as seen from the repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
+enum AcceptedKey {
     OfThisRepository,
     OfAnother,
     OfUser,
     Unknown,
 }
 
-fn whose_key(greeting: Option<Greeting>, hints: &Hints<'_>, remote: Option<&Repository>) -> Key {
+fn whose_key(
+    greeting: Option<Greeting>,
+    hints: &Hints<'_>,
+    remote: Option<&Repository>,
+) -> AcceptedKey {
     match (greeting, remote) {
         (Some(Greeting::Repository(path)), Some(remote))
             if path.eq_ignore_ascii_case(remote.path()) =>
         {
-            Key::OfThisRepository
+            AcceptedKey::OfThisRepository
         }
-        (Some(Greeting::Repository(_)), Some(_)) => Key::OfAnother,
+        (Some(Greeting::Repository(_)), Some(_)) => AcceptedKey::OfAnother,
         // the repository has a key of its own, and a user's was used
-        (_, _) if hints.key_is_ours == Some(false) => Key::OfAnother,
-        (Some(Greeting::User), _) => Key::OfUser,
-        _ if hints.key_is_ours == Some(true) => Key::OfThisRepository,
-        _ => Key::Unknown,
+        (_, _) if hints.key_is_ours == Some(false) => AcceptedKey::OfAnother,
+        (Some(Greeting::User), _) => AcceptedKey::OfUser,
+        _ if hints.key_is_ours == Some(true) => AcceptedKey::OfThisRepository,
+        _ => AcceptedKey::Unknown,
     }
 }
 
-fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> Cause {
+fn judge(
+    rule: &MessageRule,
+    key: AcceptedKey,
+    lines: &Lines,
+    remote: Option<&Repository>,
+) -> Cause {
     let found = |code, summary| Cause::Found(Finding::new(code, summary, fix(code, remote)));
     let wrong_key =
         || found(Code::SshWrongKey, "the server accepted a key that is not this repository's");
@@ -168,15 +177,17 @@ fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> C
             ),
         )),
         Means::DeniedToDeployKey => match key {
-            Key::OfThisRepository => read_only(),
-            Key::OfAnother | Key::OfUser => wrong_key(),
-            Key::Unknown => found(
+            AcceptedKey::OfThisRepository => read_only(),
+            AcceptedKey::OfAnother | AcceptedKey::OfUser => wrong_key(),
+            AcceptedKey::Unknown => found(
                 Code::PushDenied,
                 "the deploy key that was used cannot push here: it has read access only, or belongs \
                  to another repository",
             ),
         },
-        Means::NoWriteForDeployKey | Means::DeniedToUser if key == Key::OfAnother => wrong_key(),
+        Means::NoWriteForDeployKey | Means::DeniedToUser if key == AcceptedKey::OfAnother => {
+            wrong_key()
+        }
         Means::NoWriteForDeployKey => read_only(),
         Means::DeniedToUser => found(
             Code::PushDenied,
@@ -202,11 +213,11 @@ fn judge(rule: &Rule, key: Key, lines: &Lines, remote: Option<&Repository>) -> C
             Code::RemotePortInPath,
             "the port in the remote was read as a folder: `git@host:22/…` means the path `22/…`",
         ),
-        Means::NotFound if key == Key::OfAnother => wrong_key(),
+        Means::NotFound if key == AcceptedKey::OfAnother => wrong_key(),
         Means::NotFound => found(
             Code::PushRepositoryNotFound,
             match key {
-                Key::OfUser => "the account of this key has no access to such a repository",
+                AcceptedKey::OfUser => "the account of this key has no access to such a repository",
                 _ => {
                     "the server finds no such repository for this credential; it reports a private \
                      one in the same words"

@@ -8,7 +8,7 @@
 
 use crate::catalogue::Code;
 
-pub(super) struct Rule {
+pub(super) struct MessageRule {
     pub voice: Voice,
     /// It is about a reference that the server judged. Beside `[remote rejected]` a `remote:` line
     /// is the words of a hook, and only such rules are searched in it: the server had accepted the
@@ -61,22 +61,26 @@ pub(super) enum Means {
     WebUnresolved,
 }
 
-const fn rule(voice: Voice, means: Means, words: &'static [&'static str]) -> Rule {
-    Rule { voice, about_ref: false, means, words }
+const fn rule(voice: Voice, means: Means, words: &'static [&'static str]) -> MessageRule {
+    MessageRule { voice, about_ref: false, means, words }
 }
 
-const fn client(code: Code, summary: &'static str, words: &'static [&'static str]) -> Rule {
+const fn client(code: Code, summary: &'static str, words: &'static [&'static str]) -> MessageRule {
     rule(Voice::Client, Means::Is(code, summary), words)
 }
 
-const fn server(code: Code, summary: &'static str, words: &'static [&'static str]) -> Rule {
+const fn server(code: Code, summary: &'static str, words: &'static [&'static str]) -> MessageRule {
     rule(Voice::Server, Means::Is(code, summary), words)
 }
 
 /// What the server decided about a reference, in a `remote:` line or as the reason of `[remote
 /// rejected]`.
-const fn about_ref(code: Code, summary: &'static str, words: &'static [&'static str]) -> Rule {
-    Rule { about_ref: true, ..server(code, summary, words) }
+const fn about_ref(
+    code: Code,
+    summary: &'static str,
+    words: &'static [&'static str],
+) -> MessageRule {
+    MessageRule { about_ref: true, ..server(code, summary, words) }
 }
 
 /// Something answers over HTTPS, and is not git.
@@ -87,7 +91,7 @@ pub const NO_GIT_NEEDS: &str = "what a browser shows at the remote's URL";
 pub(super) const REF_REFUSED: [&str; 3] =
     ["[remote rejected]", "command error on refs/", "remote rejected the update of some refs"];
 
-pub(super) const RULES: &[Rule] = &[
+pub(super) const RULES: &[MessageRule] = &[
     // nothing was started
     client(
         Code::GitMissing,
@@ -731,7 +735,7 @@ pub(super) const RULES: &[Rule] = &[
             "gogs: key permission denied",
         ],
     ),
-    Rule {
+    MessageRule {
         about_ref: true,
         ..rule(
             Voice::Server,

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::digest::Digest;
-use super::edit::{Edit, EditVerdict, FileChange, Resource, Seen, Target, Undo, WriteRefusal};
+use super::edit::{DecidedOn, Edit, EditVerdict, FileChange, Resource, Target, Undo, WriteRefusal};
 use super::file::{self, Content};
 use super::place::{self, Obstacle};
 use super::rewrite::{New, rewrite};
@@ -39,7 +39,7 @@ impl Resource {
             });
         }
         let result = rewrite(path, *kind, *lock, |old| {
-            if let Seen::Exactly(seen) = &self.seen
+            if let DecidedOn::Exactly(seen) = &self.seen
                 && *seen != old.map(|old| Digest::of(&old.bytes))
             {
                 return Err(Stop::Outdated);

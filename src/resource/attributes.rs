@@ -65,7 +65,7 @@ fn value(file: &File, name: &[u8]) -> io::Result<Option<Vec<u8>>> {
 /// Whom an entry of an access control list is for, apart from the owner, the file's group and all
 /// others, whom the mode names too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Named {
+pub enum AclSubject {
     User(u32),
     Group(u32),
 }
@@ -77,7 +77,7 @@ pub struct Acl {
     /// the permissions of the group.
     pub group_writes: bool,
     /// The named users and groups that may write.
-    pub writers: Vec<Named>,
+    pub writers: Vec<AclSubject>,
 }
 
 impl Acl {
@@ -121,8 +121,8 @@ impl Acl {
             group_writes: writing().any(|(tag, ..)| *tag == GROUP_OBJ),
             writers: writing()
                 .filter_map(|&(tag, _, id)| match tag {
-                    USER => Some(Named::User(id)),
-                    GROUP => Some(Named::Group(id)),
+                    USER => Some(AclSubject::User(id)),
+                    GROUP => Some(AclSubject::Group(id)),
                     _ => None,
                 })
                 .collect(),
@@ -169,10 +169,10 @@ pub(super) mod tests {
             .unwrap()
         };
         let writers =
-            |group_writes, writers: &[Named]| Acl { group_writes, writers: writers.to_vec() };
+            |group_writes, writers: &[AclSubject]| Acl { group_writes, writers: writers.to_vec() };
         assert_eq!(parse(5, 5, 5, 7), writers(false, &[]));
-        assert_eq!(parse(7, 5, 5, 7), writers(false, &[Named::User(1234)]));
-        assert_eq!(parse(5, 7, 7, 7), writers(true, &[Named::Group(99)]));
+        assert_eq!(parse(7, 5, 5, 7), writers(false, &[AclSubject::User(1234)]));
+        assert_eq!(parse(5, 7, 7, 7), writers(true, &[AclSubject::Group(99)]));
         assert_eq!(parse(7, 7, 7, 5), writers(false, &[]));
         let without_mask = acl(&[(0x01, 7, NONE), (0x04, 7, NONE), (0x20, 5, NONE)]);
         assert_eq!(Acl::parse(&without_mask), Some(writers(true, &[])));

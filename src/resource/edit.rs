@@ -44,12 +44,12 @@ pub struct Resource {
     pub target: Target,
     pub edit: Edit,
     /// What the edit was decided on.
-    pub(super) seen: Seen,
+    pub(super) seen: DecidedOn,
 }
 
 /// The content on which an edit was decided.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(super) enum DecidedOn {
     /// It is right for any.
     Any,
     /// It is for this one alone, or for no file.
@@ -174,11 +174,11 @@ impl Resource {
 
     /// One that is removed with the state folder.
     pub fn unrecorded(target: Target, edit: Edit) -> Self {
-        Self { entry: None, target, edit, seen: Seen::Any }
+        Self { entry: None, target, edit, seen: DecidedOn::Any }
     }
 
     /// One that was decided on this content: any other is not touched.
     pub fn on(self, content: Option<&Content>) -> Self {
-        Self { seen: Seen::Exactly(content.map(|content| Digest::of(&content.bytes))), ..self }
+        Self { seen: DecidedOn::Exactly(content.map(|content| Digest::of(&content.bytes))), ..self }
     }
 }

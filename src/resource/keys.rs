@@ -48,7 +48,7 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<WrittenKey>),
     for Key { path, value } in keys {
         let root = parse(&text)?;
         let (splice, before, made) = match find(&text, root, path) {
-            Found::There { way, .. } => {
+            FoundKey::There { way, .. } => {
                 let Some(property) = way.last() else { continue };
                 let before = of(&text, &property.value);
                 if parsed(before).as_ref() == Some(value) {
@@ -57,13 +57,13 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<WrittenKey>),
                 let before = before.to_owned();
                 ((property.value.clone(), value.to_string()), Some(before), 0)
             }
-            Found::Missing { object, rest } => {
+            FoundKey::Missing { object, rest } => {
                 let Some((name, inner)) = rest.split_first() else { continue };
                 let value =
                     inner.iter().rev().fold(value.clone(), |value, name| json!({ name: value }));
                 (insertion(&text, &object, name, &value), None, inner.len())
             }
-            Found::Barred(name) => return Err(KeyError::NotAnObject(name.to_owned())),
+            FoundKey::Barred(name) => return Err(KeyError::NotAnObject(name.to_owned())),
         };
         text.replace_range(splice.0, &splice.1);
         written.push(WrittenKey { path: path.clone(), wrote: digest(value), before, made });
@@ -74,7 +74,7 @@ pub fn set(old: Option<&str>, keys: &[Key]) -> Result<(String, Vec<WrittenKey>),
 /// What a later removal must know of a value that is there already, and is known to be ours.
 pub fn adopt(text: &str, path: &[String]) -> Option<WrittenKey> {
     let root = parse(text).ok()?;
-    let Found::There { way, .. } = find(text, root, path) else { return None };
+    let FoundKey::There { way, .. } = find(text, root, path) else { return None };
     let value = parsed(of(text, &way.last()?.value))?;
     Some(WrittenKey { path: path.to_vec(), wrote: digest(&value), before: None, made: 0 })
 }
@@ -87,7 +87,7 @@ pub fn unset(old: &str, written: &[WrittenKey]) -> Result<(String, Vec<String>),
     let mut kept = Vec::new();
     for entry in written.iter().rev() {
         let root = parse(&text)?;
-        let Found::There { holders, way } = find(&text, root, &entry.path) else { continue };
+        let FoundKey::There { holders, way } = find(&text, root, &entry.path) else { continue };
         let Some(property) = way.last() else { continue };
         let now = of(&text, &property.value);
         let splice = if parsed(now).as_ref().map(digest).as_ref() == Some(&entry.wrote) {
@@ -109,7 +109,7 @@ pub fn unset(old: &str, written: &[WrittenKey]) -> Result<(String, Vec<String>),
 }
 
 /// Where a path leads.
-enum Found<'t, 'p> {
+enum FoundKey<'t, 'p> {
     /// To a property: the objects on the way to it, and in each the property that leads on.
     There { holders: Vec<Object<'t>>, way: Vec<Property<'t>> },
     /// As far as this object, in which the first name of `rest` is missing.
@@ -118,12 +118,12 @@ enum Found<'t, 'p> {
     Barred(&'p str),
 }
 
-fn find<'t, 'p>(text: &'t str, root: Object<'t>, path: &'p [String]) -> Found<'t, 'p> {
+fn find<'t, 'p>(text: &'t str, root: Object<'t>, path: &'p [String]) -> FoundKey<'t, 'p> {
     let (mut holders, mut way) = (Vec::new(), Vec::new());
     let mut object = root;
     for (depth, name) in path.iter().enumerate() {
         let Some(property) = object.get(name).cloned() else {
-            return Found::Missing { object, rest: path.get(depth..).unwrap_or_default() };
+            return FoundKey::Missing { object, rest: path.get(depth..).unwrap_or_default() };
         };
         let inner = json::object_at(text, property.value.clone());
         way.push(property);
@@ -131,10 +131,10 @@ fn find<'t, 'p>(text: &'t str, root: Object<'t>, path: &'p [String]) -> Found<'t
         match inner {
             _ if depth + 1 == path.len() => break,
             Some(inner) => object = inner,
-            None => return Found::Barred(name),
+            None => return FoundKey::Barred(name),
         }
     }
-    Found::There { holders, way }
+    FoundKey::There { holders, way }
 }
 
 /// A new last property, laid out like the one before it.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{getegid, geteuid, getgroups};
 use serde::{Deserialize, Serialize};
 
-use super::attributes::{Acl, Named};
+use super::attributes::{Acl, AclSubject};
 use crate::catalogue::{Code, Finding};
 use crate::error::fix_for;
 use crate::text::shell;
@@ -281,9 +281,9 @@ enum Writers {
 impl Writers {
     fn of(metadata: &fs::Metadata, acl: Option<&Acl>) -> Self {
         let groups = Groups::of_process();
-        let is_trusted = |named: &Named| match *named {
-            Named::User(uid) => [0, metadata.uid(), geteuid().as_raw()].contains(&uid),
-            Named::Group(gid) => groups.contains(gid),
+        let is_trusted = |named: &AclSubject| match *named {
+            AclSubject::User(uid) => [0, metadata.uid(), geteuid().as_raw()].contains(&uid),
+            AclSubject::Group(gid) => groups.contains(gid),
         };
         let group_writes = acl.map_or(metadata.mode() & 0o020 != 0, |acl| acl.group_writes);
         let others = acl.is_some_and(|acl| !acl.writers.iter().all(is_trusted));

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::config::{self, Malformed, Variable};
+use crate::git::config::{self, ConfigVariable, Malformed};
 
 /// One `url` or `pushurl` of a remote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct WrittenUrl {
 }
 
 /// The remotes' URLs of a configuration, in order.
-pub fn urls(text: &[u8]) -> Result<impl Iterator<Item = Variable>, Malformed> {
+pub fn urls(text: &[u8]) -> Result<impl Iterator<Item = ConfigVariable>, Malformed> {
     Ok(config::variables(text)?.into_iter().filter(|variable| {
         variable.section == "remote"
             && variable.subsection.is_some()
@@ -100,9 +100,10 @@ fn locate(
     key: &str,
     value: &str,
     nth: usize,
-) -> Result<Option<(usize, Variable)>, Malformed> {
-    let of_key =
-        |variable: &Variable| variable.subsection.as_deref() == Some(remote) && variable.key == key;
+) -> Result<Option<(usize, ConfigVariable)>, Malformed> {
+    let of_key = |variable: &ConfigVariable| {
+        variable.subsection.as_deref() == Some(remote) && variable.key == key
+    };
     let mut matching: Vec<_> = urls(text)?
         .filter(of_key)
         .enumerate()

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::json::Text;
+use super::json::SecretText;
 use super::jwt::epoch;
 use super::{MAX_JSON, reveal, sha256};
 
@@ -33,7 +33,7 @@ pub enum CredentialsFile {
 }
 
 #[derive(Deserialize)]
-struct File {
+struct CredentialsJson {
     #[serde(rename = "claudeAiOauth")]
     oauth: Option<Oauth>,
 }
@@ -41,8 +41,8 @@ struct File {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Oauth {
-    access_token: Option<Text>,
-    refresh_token: Option<Text>,
+    access_token: Option<SecretText>,
+    refresh_token: Option<SecretText>,
     expires_at: Option<serde_json::Number>,
     scopes: Option<Vec<String>>,
 }
@@ -59,7 +59,7 @@ impl CredentialsFile {
         if !bytes.trim_ascii_start().starts_with(b"{") {
             return Self::Malformed { line: 1, column: 1 };
         }
-        let file: File = match serde_json::from_slice(bytes) {
+        let file: CredentialsJson = match serde_json::from_slice(bytes) {
             Ok(file) => file,
             Err(error) => return Self::Malformed { line: error.line(), column: error.column() },
         };
@@ -91,7 +91,7 @@ impl CredentialsFile {
     }
 }
 
-fn is_blank(token: &Text) -> bool {
+fn is_blank(token: &SecretText) -> bool {
     reveal(&token.0).trim().is_empty()
 }
 

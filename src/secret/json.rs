@@ -8,18 +8,18 @@ use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 /// A JSON string that is wiped when dropped.
-pub(super) struct Text(pub(super) SecretString);
+pub(super) struct SecretText(pub(super) SecretString);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl Visitor<'_> for Reader {
-            type Value = Text;
+            type Value = SecretText;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(SecretString::from(text)))
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretText, E> {
+                Ok(SecretText(SecretString::from(text)))
             }
         }
         deserializer.deserialize_str(Reader)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Found, Reader, Sourced, Wanted};
+use super::{FoundSecret, Reader, SecretKind, Sourced};
 use crate::catalogue::Code;
 use crate::env::Env;
 use crate::home::Home;
@@ -23,7 +23,7 @@ impl ApiTokens {
     /// never sends GH_TOKEN there (go-gh, pkg/auth).
     pub fn read(env: &Env, home: &Home, enterprise: bool) -> Self {
         let mut reader = Reader::new(env, home, BTreeMap::new());
-        let wanted = Wanted {
+        let wanted = SecretKind {
             item: Subject::GithubToken,
             repository: None,
             names: &[variables::GITHUB_TOKEN],
@@ -39,7 +39,7 @@ impl ApiTokens {
         };
         for name in theirs {
             if let Some(text) = env.text(name) {
-                found.push(Found {
+                found.push(FoundSecret {
                     text: text.into(),
                     origin: SecretOrigin::Variable,
                     via: Via::variable(name),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use walkdir::WalkDir;
 
 use super::source::{Pairs, key_map, place, source_file};
-use super::{Found, Reader, Sourced, Wanted, shown_repository};
+use super::{FoundSecret, Reader, SecretKind, Sourced, shown_repository};
 use crate::catalogue::{Code, Finding};
 use crate::git::url::Repository;
 use crate::secret::{Checked, DeployKey};
@@ -37,7 +37,7 @@ impl Reader<'_> {
         }
     }
 
-    fn key_map(&mut self, found: &Found) {
+    fn key_map(&mut self, found: &FoundSecret) {
         let via = &found.via;
         let (Pairs(pairs), repairs) = match key_map(found.text.expose_secret()) {
             Ok(map) => map,
@@ -228,7 +228,7 @@ impl Reader<'_> {
             return self
                 .warn(format!("{item}: {via} is ignored, because the key in {above} is refused"));
         }
-        let found = Found { text, origin, via };
+        let found = FoundSecret { text, origin, via };
         let checked = self.check(&item, Some(&repository), found, |text| {
             let Checked { value, mut repairs } = DeployKey::parse(text)?;
             // base64 is a form that we offer, not damage
@@ -287,6 +287,6 @@ fn key_source<'a>(
     item: Subject,
     repository: Option<&'a Repository>,
     names: &'a [&'a str],
-) -> Wanted<'a> {
-    Wanted { item, repository, names, seed: None, fallback: &[], malformed: Code::KeyMalformed }
+) -> SecretKind<'a> {
+    SecretKind { item, repository, names, seed: None, fallback: &[], malformed: Code::KeyMalformed }
 }

@@ -4,7 +4,7 @@ use jiff::Span;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Found, Reader, Wanted};
+use super::{FoundSecret, Reader, SecretKind};
 use crate::client::Client;
 use crate::secret::{ClaudeToken, CodexAuth};
 use crate::state::subject::Subject;
@@ -12,9 +12,9 @@ use crate::variables;
 
 impl Reader<'_> {
     /// The login of a client, from the first of its sources.
-    fn login(&mut self, client: Client) -> Option<Found> {
+    fn login(&mut self, client: Client) -> Option<FoundSecret> {
         let row = client.row();
-        self.first(&Wanted {
+        self.first(&SecretKind {
             item: Subject::Login(client),
             repository: None,
             names: &[row.variable],

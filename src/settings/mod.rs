@@ -91,7 +91,7 @@ pub struct RefusedItem {
 }
 
 /// One place in which a secret was found.
-struct Found<T = SecretString> {
+struct FoundSecret<T = SecretString> {
     text: T,
     origin: SecretOrigin,
     via: Via,
@@ -99,7 +99,7 @@ struct Found<T = SecretString> {
 
 /// A kind of secret: its variables, best first, its file in the seed folder, the variables of
 /// others that may have it too, and how it is named when it is refused.
-struct Wanted<'a> {
+struct SecretKind<'a> {
     item: Subject,
     repository: Option<&'a Repository>,
     names: &'a [&'a str],

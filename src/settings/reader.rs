@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::source::{self, Source, source_file, text};
-use super::{Found, Reader, RefusedItem, Settings, Sourced, Wanted};
+use super::source::{self, SourceText, source_file, text};
+use super::{FoundSecret, Reader, RefusedItem, SecretKind, Settings, Sourced};
 use crate::catalogue::{Code, Finding};
 use crate::env::{Env, expand};
 use crate::git::url::Repository;
@@ -29,9 +29,9 @@ impl<'a> Reader<'a> {
 
     /// The first source that is set; others with a different value are named. A first source that
     /// cannot be read is refused, for what is below it was not meant.
-    pub(super) fn first(&mut self, wanted: &Wanted) -> Option<Found> {
+    pub(super) fn first(&mut self, wanted: &SecretKind) -> Option<FoundSecret> {
         let mut all = self.all(wanted).into_iter();
-        let Found { text, origin, via } = all.next()?;
+        let FoundSecret { text, origin, via } = all.next()?;
         for other in all {
             match (&other.text, &text) {
                 (Ok(other), Ok(text))
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         }
         self.use_source(&via.to_string());
         match text {
-            Ok(text) => Some(Found { text, origin, via }),
+            Ok(text) => Some(FoundSecret { text, origin, via }),
             Err(finding) => {
                 self.refuse(&wanted.item, &via, wanted.repository, found_in(finding, &via));
                 None
@@ -49,14 +49,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn all(&mut self, wanted: &Wanted) -> Vec<Found<Source>> {
+    fn all(&mut self, wanted: &SecretKind) -> Vec<FoundSecret<SourceText>> {
         let mut all = Vec::new();
         for &name in wanted.names {
             self.forms(name, SecretOrigin::Variable, wanted.malformed, &mut all);
         }
         if let Some(path) = &wanted.seed {
             let (origin, via) = (SecretOrigin::SeedFolder, Via::SeedFile(self.home.shown(path)));
-            all.extend(source_file(path, wanted.malformed).map(|text| Found { text, origin, via }));
+            all.extend(source_file(path, wanted.malformed).map(|text| FoundSecret {
+                text,
+                origin,
+                via,
+            }));
         }
         for &name in wanted.fallback {
             self.forms(name, SecretOrigin::OtherVariable, wanted.malformed, &mut all);
@@ -70,11 +74,11 @@ impl<'a> Reader<'a> {
         name: &str,
         origin: SecretOrigin,
         malformed: Code,
-        all: &mut Vec<Found<Source>>,
+        all: &mut Vec<FoundSecret<SourceText>>,
     ) {
-        let mut add = |source: Option<Source>, name: String| {
+        let mut add = |source: Option<SourceText>, name: String| {
             let via = Via::Variable(name);
-            all.extend(source.map(|text| Found { text, origin, via }));
+            all.extend(source.map(|text| FoundSecret { text, origin, via }));
         };
         let file_name = format!("{name}_FILE");
         if let Some(value) = self.env.get(&file_name) {
@@ -137,10 +141,10 @@ impl<'a> Reader<'a> {
         &mut self,
         item: &Subject,
         repository: Option<&Repository>,
-        found: Found,
+        found: FoundSecret,
         parse: impl FnOnce(&SecretString) -> std::result::Result<Checked<T>, Finding>,
     ) -> Option<Sourced<T>> {
-        let Found { text, origin, via } = found;
+        let FoundSecret { text, origin, via } = found;
         match parse(&text) {
             Ok(Checked { value, repairs }) => {
                 if !repairs.is_empty() {

@@ -23,7 +23,7 @@ const SOURCE_CAP: u64 = 4 * 1024 * 1024;
 
 /// What a source that is set holds, or why it cannot be read and what to do: never as good as
 /// unset.
-pub(super) type Source = std::result::Result<SecretString, Finding>;
+pub(super) type SourceText = std::result::Result<SecretString, Finding>;
 
 /// How a value is shown that may be a secret.
 pub(super) fn redacted(value: &OsStr) -> String {
@@ -55,7 +55,7 @@ pub(super) fn is_not_a_path(value: &OsStr) -> bool {
 
 /// The text of a source file, whoever owns it and through whatever links (Kubernetes secrets are
 /// links). `None`: it is not there, or blank.
-pub(super) fn source_file(path: &Path, malformed: Code) -> Option<Source> {
+pub(super) fn source_file(path: &Path, malformed: Code) -> Option<SourceText> {
     let refused = |summary: String| {
         let fix = "name a regular file that this user can read, or unset the variable";
         Some(Err(Finding::new(malformed, summary, fix)))
@@ -67,7 +67,7 @@ pub(super) fn source_file(path: &Path, malformed: Code) -> Option<Source> {
 }
 
 /// The bytes of a source as text; `None`: they are blank.
-pub(super) fn text(bytes: &[u8], malformed: Code) -> Option<Source> {
+pub(super) fn text(bytes: &[u8], malformed: Code) -> Option<SourceText> {
     match secret::utf8(bytes, malformed) {
         Ok(text) if text.expose_secret().trim().is_empty() => None,
         result => Some(result),

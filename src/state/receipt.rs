@@ -34,7 +34,7 @@ pub struct Receipt {
     pub desired: Desired,
     /// Folders that we made, outermost first.
     pub folders: Vec<PathBuf>,
-    pub entries: BTreeMap<EntryId, Entry>,
+    pub entries: BTreeMap<EntryId, ReceiptEntry>,
     /// It was lost once, and put together from what is known to be ours: what else was written is
     /// not in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -65,7 +65,7 @@ pub struct Was {
 
 /// One changed file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ReceiptEntry {
     #[serde(flatten)]
     pub target: Target,
     pub undo: Undo,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{json, print};
 use crate::apply::plan::{Plan, Planned};
-use crate::apply::report::{ApplyReport, Command};
+use crate::apply::report::{ApplyReport, ReportCommand};
 use crate::cli::Remove;
 use crate::client::Client;
 use crate::env::Env;
@@ -44,7 +44,7 @@ struct Removal<'a> {
 }
 
 /// What a removal works from.
-struct Known {
+struct KnownReceipt {
     receipt: Receipt,
     /// The receipt was put together from what is known to be ours, now or by an apply that found
     /// none.
@@ -52,14 +52,14 @@ struct Known {
 }
 
 impl Removal<'_> {
-    fn known(&self, receipt: Option<Receipt>) -> Option<Known> {
+    fn known(&self, receipt: Option<Receipt>) -> Option<KnownReceipt> {
         if let Some(receipt) = receipt {
             let recovered = receipt.recovered;
-            return Some(Known { receipt, recovered });
+            return Some(KnownReceipt { receipt, recovered });
         }
         let receipt = recovery::receipt(self.home, None, self.now);
         let there = receipt.is_some() || self.home.state.is_dir();
-        there.then(|| Known {
+        there.then(|| KnownReceipt {
             receipt: receipt.unwrap_or_else(|| Receipt::new(self.now)),
             recovered: true,
         })
@@ -71,7 +71,8 @@ impl Removal<'_> {
     }
 
     fn dry_run(&self) -> Result<ApplyReport> {
-        let Some(Known { receipt, recovered }) = self.known(settled(&self.home.state)?.0) else {
+        let Some(KnownReceipt { receipt, recovered }) = self.known(settled(&self.home.state)?.0)
+        else {
             return Ok(self.nothing(true));
         };
         let keeps = self.keeps(&receipt);
@@ -98,7 +99,7 @@ impl Removal<'_> {
             (state, self.known(receipt), healed)
         } else {
             let healed = Healed { swept: State::sweep(&home.state), unfinished: false };
-            let Some(Known { receipt, .. }) = self.known(None) else {
+            let Some(KnownReceipt { receipt, .. }) = self.known(None) else {
                 let mut report = self.nothing(false);
                 report.notes.extend(healed.note(""));
                 return Ok(report);
@@ -107,13 +108,13 @@ impl Removal<'_> {
             let (receipt, _) = heal(home, &state)?;
             // an apply may have made the folder meanwhile, with a receipt of its own
             let known = match receipt {
-                Some(receipt) if state.just_made => Some(Known { receipt, recovered: true }),
+                Some(receipt) if state.just_made => Some(KnownReceipt { receipt, recovered: true }),
                 receipt => self.known(receipt),
             };
             (state, known, healed)
         };
-        let Known { mut receipt, recovered } =
-            known.unwrap_or_else(|| Known { receipt: Receipt::new(self.now), recovered: true });
+        let KnownReceipt { mut receipt, recovered } = known
+            .unwrap_or_else(|| KnownReceipt { receipt: Receipt::new(self.now), recovered: true });
         let rest = self.rest(&receipt, recovered);
         let mut report = self.undo(state, &mut receipt, recovered)?;
         report.notes.extend(healed.note("its changes were undone"));
@@ -208,7 +209,7 @@ impl Removal<'_> {
     }
 
     fn report(&self, plan: &Plan, dry_run: bool) -> ApplyReport {
-        let mut report = ApplyReport::of_plan(Command::Remove, dry_run, plan, self.home, &[]);
+        let mut report = ApplyReport::of_plan(ReportCommand::Remove, dry_run, plan, self.home, &[]);
         report.notes.extend(self.home.notes_as_lines());
         report
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::catalogue::Code;
 use crate::client::{Client, ClientPaths};
 use crate::home::Home;
-use crate::provision::{Cause, Item, ItemStatus};
+use crate::provision::{Item, ItemCause, ItemStatus};
 use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
@@ -15,7 +15,7 @@ use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Before, Bytes, Edit, Resource, Target, Undo};
 use crate::secret::CodexAuth;
-use crate::state::receipt::{Entry, Receipt};
+use crate::state::receipt::{Receipt, ReceiptEntry};
 use crate::state::subject::Subject;
 
 /// The entries, last first. `keep_logins`: without the logins, and with what lets Claude Code start
@@ -35,7 +35,7 @@ pub fn items(home: &Home, receipt: &Receipt, keep_logins: bool) -> Vec<Item> {
 
 /// The onboarding stays as we wrote it, the trust of folders goes; `None` where somebody has
 /// changed it since.
-fn without_trust(entry: &Entry) -> Option<Edit> {
+fn without_trust(entry: &ReceiptEntry) -> Option<Edit> {
     let Undo::Keys { keys, .. } = &entry.undo else { return None };
     let ours = keys.iter().find(|key| key.path == ["hasCompletedOnboarding"])?;
     let content = file::observe(&entry.target.path, entry.target.kind).ok()??;
@@ -49,7 +49,7 @@ fn revert(
     home: &Home,
     receipt: &Receipt,
     id: &EntryId,
-    entry: &Entry,
+    entry: &ReceiptEntry,
     instead: Option<Edit>,
 ) -> Item {
     let summary = what(&entry.undo);
@@ -71,7 +71,7 @@ fn saved(home: &Home, undo: &Undo) -> Option<Bytes> {
 }
 
 /// A login that was refreshed since is still the seed's, as long as the account is the same.
-fn descends(receipt: &Receipt, entry: &Entry) -> bool {
+fn descends(receipt: &Receipt, entry: &ReceiptEntry) -> bool {
     let Ok(Some(content)) = file::observe(&entry.target.path, Kind::Secret) else { return false };
     // a stub that a module wrote over it is nobody's edit
     if CodexAuth::is_stub(&content.bytes) {
@@ -144,7 +144,7 @@ pub fn kept(subject: Subject, why: &str) -> Item {
         status: ItemStatus::Fail,
         summary: format!("kept: {why}"),
         finding: None,
-        cause: Cause::Met,
+        cause: ItemCause::Met,
         resources: Vec::new(),
     }
 }

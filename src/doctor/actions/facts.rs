@@ -21,7 +21,7 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// Everything that the judge sees.
 #[derive(Debug)]
 pub struct ActionsFacts {
-    pub place: Place,
+    pub place: RepositoryNames,
     pub forge: Forge,
     /// By the server's clock, where it answered.
     pub now: Timestamp,
@@ -44,14 +44,14 @@ pub struct ActionsFacts {
 
 /// How the repository is named in subjects, URLs and commands: made from parsed values.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct RepositoryNames {
     /// `o/app`, or `host/o/app`.
     pub subject: String,
     /// `https://host/o/app`
     pub web: String,
 }
 
-impl Place {
+impl RepositoryNames {
     pub fn host(&self) -> &str {
         self.web.split('/').nth(2).unwrap_or_default()
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::workflow::{Problem, Workflow, actionlint_labels};
+use super::workflow::{WorkflowFile, WorkflowProblem, actionlint_labels};
 use crate::git_cli::{self, Place};
 use crate::process;
 use crate::resource::file::{self, Kind};
@@ -113,7 +113,7 @@ fn pushed_at(entry: &str) -> Option<Timestamp> {
 /// GitHub runs what was committed. Where there is no commit, the files of the work tree are read.
 #[derive(Debug, Default)]
 pub struct Local {
-    pub workflows: Vec<Workflow>,
+    pub workflows: Vec<WorkflowFile>,
     pub own_labels: Vec<String>,
     /// Files that look like workflows of the commit and are not.
     pub outside: Vec<Outside>,
@@ -151,7 +151,7 @@ impl OutsideBecause {
 }
 
 /// A file that was found, and its text.
-struct Found {
+struct FoundFile {
     /// Escaped: it is printed as it is.
     path: String,
     text: Text,
@@ -162,7 +162,7 @@ impl Local {
         let Some(tree) = tree(work_tree) else { return Self::of(of_work_tree(work_tree), vec![]) };
         let mut left = ALL_CAP;
         let end = Instant::now() + GIT;
-        let mut read = |entry: &Entry| Found {
+        let mut read = |entry: &TreeEntry| FoundFile {
             path: entry.path.escape_debug().to_string(),
             text: blob(work_tree, entry, &mut left, end),
         };
@@ -181,15 +181,15 @@ impl Local {
         Self::of(committed, outside)
     }
 
-    fn of(files: Vec<Found>, outside: Vec<Outside>) -> Self {
+    fn of(files: Vec<FoundFile>, outside: Vec<Outside>) -> Self {
         let (config, workflows): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| file.path.starts_with(ACTIONLINT));
         let workflows = workflows.into_iter().filter_map(|file| match file.text {
-            Text::Whole(text) => Some(Workflow::parse(&file.path, &text)),
-            Text::TooLarge => Some(Workflow {
+            Text::Whole(text) => Some(WorkflowFile::parse(&file.path, &text)),
+            Text::TooLarge => Some(WorkflowFile {
                 path: file.path,
-                problem: Some(Problem::NotRead),
-                ..Workflow::default()
+                problem: Some(WorkflowProblem::NotRead),
+                ..WorkflowFile::default()
             }),
             Text::None => None,
         });
@@ -219,14 +219,14 @@ fn is_yaml(path: &str) -> bool {
 
 /// A regular file of the commit.
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
+struct TreeEntry {
     object: String,
     size: u64,
     path: String,
 }
 
 /// The regular files below [`READ`] in the commit. `None`: there is no commit.
-fn tree(work_tree: &Path) -> Option<Vec<Entry>> {
+fn tree(work_tree: &Path) -> Option<Vec<TreeEntry>> {
     let mut git = git(work_tree);
     git.args(["ls-tree", "-r", "-z", "--long", "--full-tree", "HEAD", "--"]).args(READ);
     let output = process::run(git, GIT).ok().filter(|output| output.status.success())?;
@@ -234,17 +234,17 @@ fn tree(work_tree: &Path) -> Option<Vec<Entry>> {
 }
 
 /// Of `100644 blob OBJECT    SIZE<TAB>PATH`. `None`: a link or a submodule.
-fn entry(line: &str) -> Option<Entry> {
+fn entry(line: &str) -> Option<TreeEntry> {
     let (about, path) = line.split_once('\t')?;
     let mut words = about.split_ascii_whitespace();
     let mode = words.next()?;
     let (kind, object, size) = (words.next()?, words.next()?, words.next()?);
     (kind == "blob" && mode.starts_with("100")).then_some(())?;
-    Some(Entry { object: object.to_owned(), size: size.parse().ok()?, path: path.to_owned() })
+    Some(TreeEntry { object: object.to_owned(), size: size.parse().ok()?, path: path.to_owned() })
 }
 
 /// The text of a file of the commit, where it has at most `left` bytes.
-fn blob(work_tree: &Path, entry: &Entry, left: &mut usize, end: Instant) -> Text {
+fn blob(work_tree: &Path, entry: &TreeEntry, left: &mut usize, end: Instant) -> Text {
     let rest = usize::try_from(entry.size).ok().and_then(|size| left.checked_sub(size));
     let (Some(rest), true) = (rest, entry.size <= FILE_CAP) else { return Text::TooLarge };
     let mut git = git(work_tree);
@@ -259,7 +259,7 @@ fn blob(work_tree: &Path, entry: &Entry, left: &mut usize, end: Instant) -> Text
 }
 
 /// The workflow files and the configuration of actionlint in the work tree.
-fn of_work_tree(work_tree: &Path) -> Vec<Found> {
+fn of_work_tree(work_tree: &Path) -> Vec<FoundFile> {
     let folder = std::fs::read_dir(work_tree.join(WORKFLOWS)).into_iter().flatten();
     let names = folder.filter_map(Result::ok).filter_map(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -276,12 +276,12 @@ fn of_work_tree(work_tree: &Path) -> Vec<Found> {
     let mut left = ALL_CAP;
     workflows
         .chain(config)
-        .map(|(path, place)| Found { path, text: text(&place, &mut left) })
+        .map(|(path, place)| FoundFile { path, text: text(&place, &mut left) })
         .collect()
 }
 
 /// The workflow files of the work tree that the commit does not have, or has otherwise.
-fn uncommitted(work_tree: &Path, committed: &[Found]) -> Vec<Outside> {
+fn uncommitted(work_tree: &Path, committed: &[FoundFile]) -> Vec<Outside> {
     let mut outside = Vec::new();
     for file in of_work_tree(work_tree) {
         let Text::Whole(text) = &file.text else { continue };

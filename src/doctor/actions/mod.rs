@@ -28,7 +28,7 @@ use crate::http::{Http, Url};
 use crate::settings::ApiTokens;
 use crate::variables;
 pub use facts::ActionsFacts;
-use facts::{Asked, Place};
+use facts::{Asked, RepositoryNames};
 use local::Head;
 
 /// What the checks look at.
@@ -146,7 +146,7 @@ struct Session<'a> {
     http: std::sync::Arc<Http>,
     github: GitHub<'a>,
     sources: &'a Sources<'a>,
-    place: Place,
+    place: RepositoryNames,
     status: Option<Url>,
     labels_file: Option<PathBuf>,
 }
@@ -155,7 +155,7 @@ impl<'a> Session<'a> {
     fn open(inputs: &'a Inputs<'a>, given: &'a Given<'a>) -> Self {
         let http = std::sync::Arc::new(Http::new(inputs.env, inputs.end));
         let repository = inputs.repository;
-        let place = Place {
+        let place = RepositoryNames {
             subject: repository.short(),
             web: format!("https://{}/{}", repository.host(), repository.path()),
         };

@@ -2,7 +2,7 @@
 //! both `queued`.
 
 use super::local::Local;
-use super::workflow::{Job as LocalJob, Workflow};
+use super::workflow::{WorkflowFile, WorkflowJob};
 use crate::github::model::{Job, Run};
 
 /// Whether `job` waits for a job that it needs, as the workflow file in the work tree tells.
@@ -23,13 +23,13 @@ pub fn waits(local: &Local, run: &Run, jobs: &[Job], job: &Job) -> Option<bool> 
     Some(!own.needs.iter().all(done))
 }
 
-fn known<'a>(workflow: &'a Workflow, job: &Job) -> Option<&'a LocalJob> {
+fn known<'a>(workflow: &'a WorkflowFile, job: &Job) -> Option<&'a WorkflowJob> {
     workflow.jobs.iter().find(|local| is(local, job))
 }
 
 /// A matrix adds ` (a, b)` to the name, a reusable workflow ` / inner`; an expression in it is not
 /// known.
-fn is(local: &LocalJob, job: &Job) -> bool {
+fn is(local: &WorkflowJob, job: &Job) -> bool {
     let fixed = local.name.split("${{").next().unwrap_or_default();
     if fixed.len() < local.name.len() {
         return !fixed.trim().is_empty() && job.name.starts_with(fixed);
@@ -47,7 +47,8 @@ mod tests {
     fn what_is_needed_comes_first() {
         let text = "on: push\njobs:\n  build: {name: 'Build ${{ matrix.os }}'}\n  lint: {}\n  test: {needs: [build, lint]}\n  \
                     ship: {needs: test}\n";
-        let local = Local { workflows: vec![Workflow::parse("ci.yml", text)], ..Local::default() };
+        let local =
+            Local { workflows: vec![WorkflowFile::parse("ci.yml", text)], ..Local::default() };
         let run = Run { path: "ci.yml".to_owned(), ..Run::default() };
         let job = |name: &str, status: &str| Job {
             name: name.to_owned(),

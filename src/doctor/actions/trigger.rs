@@ -1,7 +1,7 @@
 //! Whether a push to a branch makes a run (docs, "Workflow syntax": `on.push`, and the filter
 //! pattern cheat sheet).
 
-use super::workflow::{Problem, Trigger, Workflow};
+use super::workflow::{Trigger, WorkflowFile, WorkflowProblem};
 
 /// In a commit message they stop `push` and `pull_request` runs (docs, "Skipping workflow runs").
 const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
@@ -26,13 +26,13 @@ pub enum Match {
 }
 
 /// Whether a push to `branch` makes a run of `workflow`.
-pub fn on_push(workflow: &Workflow, branch: &str) -> Match {
+pub fn on_push(workflow: &WorkflowFile, branch: &str) -> Match {
     let rank = |found: &Match| match found {
         Match::Yes => 2,
         Match::Perhaps(_) => 1,
         Match::No(_) => 0,
     };
-    if workflow.problem == Some(Problem::NotRead) {
+    if workflow.problem == Some(WorkflowProblem::NotRead) {
         return Match::Perhaps("it is too large to be read");
     }
     let found = workflow.triggers.iter().map(|trigger| one(trigger, branch));
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn triggers() {
         let found = |on: &str, branch: &str| {
-            on_push(&Workflow::parse("w.yml", &format!("on: {on}\njobs: {{}}")), branch)
+            on_push(&WorkflowFile::parse("w.yml", &format!("on: {on}\njobs: {{}}")), branch)
         };
         assert_eq!(found("push", "x"), Match::Yes);
         assert_eq!(

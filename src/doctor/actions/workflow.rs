@@ -10,17 +10,17 @@ const MOST_KEPT: usize = 64 * 1024;
 
 /// One file.
 #[derive(Clone, Debug, Default)]
-pub struct Workflow {
+pub struct WorkflowFile {
     /// `.github/workflows/ci.yml`
     pub path: String,
     pub triggers: Vec<Trigger>,
-    pub jobs: Vec<Job>,
-    pub problem: Option<Problem>,
+    pub jobs: Vec<WorkflowJob>,
+    pub problem: Option<WorkflowProblem>,
 }
 
 /// Why a file says nothing about its runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum WorkflowProblem {
     /// GitHub refuses it too.
     Invalid(String),
     /// It is larger or deeper than what is read here.
@@ -38,7 +38,7 @@ pub struct Trigger {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Job {
+pub struct WorkflowJob {
     /// Its key below `jobs:`, which `needs` of other jobs names.
     pub key: String,
     /// As runs show it, without what a matrix adds; the key where it has no name.
@@ -50,7 +50,7 @@ pub struct Job {
     pub uses: Vec<String>,
 }
 
-impl Workflow {
+impl WorkflowFile {
     pub fn parse(path: &str, text: &str) -> Self {
         let workflow = Self { path: path.to_owned(), ..Self::default() };
         let root = match Yaml::parse(text) {
@@ -58,11 +58,11 @@ impl Workflow {
             Err(error) => return Self { problem: Some(error.into()), ..workflow },
         };
         let (on, jobs) = (root.get("on"), root.get("jobs").map(Yaml::entries));
-        let invalid = |what: &str| Some(Problem::Invalid(what.to_owned()));
+        let invalid = |what: &str| Some(WorkflowProblem::Invalid(what.to_owned()));
         let problem = match (on, jobs) {
             (None, _) => invalid("it has no `on:`"),
             (_, None) => invalid("it has no `jobs:`"),
-            (_, Some(jobs)) if jobs.len() > MOST_JOBS => Some(Problem::NotRead),
+            (_, Some(jobs)) if jobs.len() > MOST_JOBS => Some(WorkflowProblem::NotRead),
             _ => None,
         };
         let jobs = jobs.unwrap_or_default().iter().take(MOST_JOBS);
@@ -73,7 +73,11 @@ impl Workflow {
             ..workflow
         };
         if read.kept() > MOST_KEPT {
-            return Self { path: read.path, problem: Some(Problem::NotRead), ..Self::default() };
+            return Self {
+                path: read.path,
+                problem: Some(WorkflowProblem::NotRead),
+                ..Self::default()
+            };
         }
         read
     }
@@ -91,7 +95,7 @@ impl Workflow {
     }
 }
 
-impl From<YamlError> for Problem {
+impl From<YamlError> for WorkflowProblem {
     fn from(error: YamlError) -> Self {
         match error {
             YamlError::Invalid(line) => {
@@ -122,12 +126,12 @@ fn triggers(on: &Yaml) -> Vec<Trigger> {
     }
 }
 
-fn read_job(key: &Yaml, job: &Yaml) -> Job {
+fn read_job(key: &Yaml, job: &Yaml) -> WorkflowJob {
     let key = key.text().unwrap_or_default().to_owned();
     let steps = job.get("steps").map_or(&[][..], Yaml::items);
     let step_uses = steps.iter().filter_map(|step| step.get("uses"));
     let uses = step_uses.chain(job.get("uses")).filter_map(Yaml::text);
-    Job {
+    WorkflowJob {
         name: job.get("name").and_then(Yaml::text).map_or_else(|| key.clone(), str::to_owned),
         needs: strings(job.get("needs")),
         key,
@@ -190,7 +194,7 @@ mod tests {
 
     fn labels(runs_on: &str) -> Vec<Vec<String>> {
         let text = format!("on: push\njobs:\n  a:\n{runs_on}");
-        Workflow::parse("w.yml", &text).jobs.remove(0).label_sets
+        WorkflowFile::parse("w.yml", &text).jobs.remove(0).label_sets
     }
 
     #[test]
@@ -224,13 +228,13 @@ mod tests {
     #[test]
     fn on_in_every_form() {
         let events = |text: &str| -> Vec<String> {
-            let workflow = Workflow::parse("w.yml", &format!("{text}\njobs: {{}}"));
+            let workflow = WorkflowFile::parse("w.yml", &format!("{text}\njobs: {{}}"));
             workflow.triggers.into_iter().map(|trigger| trigger.event).collect()
         };
         assert_eq!(events("on: push"), ["push"]);
         assert_eq!(events("'on': [push, pull_request]"), ["push", "pull_request"]);
         assert_eq!(events("on:\n  push:\n  schedule: [{cron: '0 0 * * *'}]"), ["push", "schedule"]);
-        let filter = Workflow::parse(
+        let filter = WorkflowFile::parse(
             "w.yml",
             "on: {push: {branches: main, paths: ['a/**'], tags: [v1]}}\njobs: {}",
         );
@@ -253,10 +257,10 @@ mod tests {
             "!x y",
             "\u{0}",
         ] {
-            let _ = Workflow::parse("w.yml", text);
+            let _ = WorkflowFile::parse("w.yml", text);
         }
-        let problem = |text: &str| Workflow::parse("w.yml", text).problem;
-        let invalid = |what: &str| Some(Problem::Invalid(what.to_owned()));
+        let problem = |text: &str| WorkflowFile::parse("w.yml", text).problem;
+        let invalid = |what: &str| Some(WorkflowProblem::Invalid(what.to_owned()));
         assert_eq!(problem("on: push\na: ["), invalid("it is not valid YAML at line 3"));
         assert_eq!(problem("on: push"), invalid("it has no `jobs:`"));
         assert_eq!(problem("jobs: {}"), invalid("it has no `on:`"));
@@ -270,17 +274,20 @@ mod tests {
             let jobs: String = (0..count).map(|n| format!("  j{n}: {{runs-on: a}}\n")).collect();
             format!("on: push\njobs:\n{jobs}")
         };
-        assert_eq!(Workflow::parse("w.yml", &jobs(MOST_JOBS)).problem, None);
-        assert_eq!(Workflow::parse("w.yml", &jobs(MOST_JOBS + 1)).problem, Some(Problem::NotRead));
+        assert_eq!(WorkflowFile::parse("w.yml", &jobs(MOST_JOBS)).problem, None);
+        assert_eq!(
+            WorkflowFile::parse("w.yml", &jobs(MOST_JOBS + 1)).problem,
+            Some(WorkflowProblem::NotRead)
+        );
         let labels = |count: usize| {
             let labels = vec!["*a"; count].join(", ");
             format!("on: push\nx: &a {}\njobs: {{a: {{runs-on: [{labels}]}}}}", "a".repeat(1000))
         };
-        assert_eq!(Workflow::parse("w.yml", &labels(60)).problem, None);
-        let large = Workflow::parse("w.yml", &labels(70));
-        assert_eq!((large.problem, large.jobs.len()), (Some(Problem::NotRead), 0));
+        assert_eq!(WorkflowFile::parse("w.yml", &labels(60)).problem, None);
+        let large = WorkflowFile::parse("w.yml", &labels(70));
+        assert_eq!((large.problem, large.jobs.len()), (Some(WorkflowProblem::NotRead), 0));
         let nested = format!("on: push\njobs:\n{}x", "- ".repeat(100_000));
-        assert_eq!(Workflow::parse("w.yml", &nested).problem, Some(Problem::NotRead));
+        assert_eq!(WorkflowFile::parse("w.yml", &nested).problem, Some(WorkflowProblem::NotRead));
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn trusted_folders(context: &Context, text: &str, config: &Object) -> Vec<Judgem
 }
 
 /// A configuration that cannot be used.
-enum Fault<'a> {
+enum ConfigFault<'a> {
     Malformed { line: usize, column: usize },
     NotAnObject,
     TooManyProperties,
@@ -186,23 +186,23 @@ enum Fault<'a> {
 }
 
 /// Reads .claude.json. `None`: there is none.
-fn read(text: &Result<String, Obstacle>) -> Result<Option<Object<'_>>, Fault<'_>> {
-    let text = text.as_ref().map_err(Fault::Unreadable)?;
+fn read(text: &Result<String, Obstacle>) -> Result<Option<Object<'_>>, ConfigFault<'_>> {
+    let text = text.as_ref().map_err(ConfigFault::Unreadable)?;
     if text.trim().is_empty() {
         return Ok(None);
     }
     match json::object(text) {
         Ok(config) => Ok(Some(config)),
-        Err(Trouble::NotAnObject) => Err(Fault::NotAnObject),
-        Err(Trouble::TooManyProperties) => Err(Fault::TooManyProperties),
+        Err(Trouble::NotAnObject) => Err(ConfigFault::NotAnObject),
+        Err(Trouble::TooManyProperties) => Err(ConfigFault::TooManyProperties),
         Err(Trouble::Malformed(at)) => {
             let (line, column) = json::place(text.as_bytes(), at);
-            Err(Fault::Malformed { line, column })
+            Err(ConfigFault::Malformed { line, column })
         }
     }
 }
 
-impl Fault<'_> {
+impl ConfigFault<'_> {
     fn judgement(&self, context: &Context) -> Judgement {
         let path = &context.home.clients.claude.config;
         let what = match self {

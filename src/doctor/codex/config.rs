@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{Access, access};
 
-use super::fault::{Fault, Weight};
+use super::fault::{CodexFault, Weight};
 use super::faults;
 use super::layers::{self, Layer, LayerOrigin, Layers, Unusable, Why};
 use super::settings::Login;
@@ -113,8 +113,8 @@ fn of_machine(outcome: Judgement, origin: LayerOrigin) -> Judgement {
     }
 }
 
-pub fn judgement(context: &Context, fault: Fault) -> Judgement {
-    let Fault { setting, layer: Layer { path, origin, .. }, finding, value, weight } = fault;
+pub fn judgement(context: &Context, fault: CodexFault) -> Judgement {
+    let CodexFault { setting, layer: Layer { path, origin, .. }, finding, value, weight } = fault;
     let subject = match origin {
         LayerOrigin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),

@@ -6,7 +6,7 @@ use super::layers::Layer;
 use crate::catalogue::{Code, Finding, Fix};
 
 /// A setting that keeps Codex from starting, or its login from being used.
-pub struct Fault<'a> {
+pub struct CodexFault<'a> {
     pub setting: &'static str,
     pub layer: &'a Layer,
     pub finding: Finding,
@@ -14,7 +14,7 @@ pub struct Fault<'a> {
     pub weight: Weight,
 }
 
-impl<'a> Fault<'a> {
+impl<'a> CodexFault<'a> {
     pub fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
         let fix = Fix::edit(&layer.path, "correct it");
         let finding = Finding { code, summary: String::new(), fix };

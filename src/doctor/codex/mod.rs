@@ -21,7 +21,7 @@ use crate::resource::place::Obstacle;
 use crate::secret::CodexAuth;
 use crate::state::subject::Subject;
 use crate::variables::observed;
-use fault::Fault;
+use fault::CodexFault;
 use layers::{Layers, Unusable};
 use settings::{Login, is_official};
 
@@ -55,7 +55,11 @@ fn auth_path<'c>(context: &'c Context) -> &'c Path {
 }
 
 /// What keeps Codex from starting, or else what would defeat its login.
-fn faults<'a>(layers: &'a Layers, login: &Login, offered: &dyn Fn(&str) -> bool) -> Vec<Fault<'a>> {
+fn faults<'a>(
+    layers: &'a Layers,
+    login: &Login,
+    offered: &dyn Fn(&str) -> bool,
+) -> Vec<CodexFault<'a>> {
     refused::refused(layers)
         .map_or_else(|| settings::settings(layers, login, offered), |fault| vec![fault])
 }

@@ -3,7 +3,7 @@
 
 use toml_edit::Item;
 
-use super::fault::Fault;
+use super::fault::CodexFault;
 use super::layers::{Layer, Layers};
 use crate::catalogue::Code;
 
@@ -31,7 +31,7 @@ const TABLES: &[&str] = &[
 const BUILT_IN: &[&str] = &["openai", "ollama", "lmstudio", "amazon-bedrock"];
 
 /// The first thing that keeps Codex from starting.
-pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
+pub fn refused(layers: &Layers) -> Option<CodexFault<'_>> {
     for setting in STRINGS {
         if let Some(found) = layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none()) {
             return Some(
@@ -60,11 +60,11 @@ pub fn refused(layers: &Layers) -> Option<Fault<'_>> {
         .or_else(|| unknown_provider(layers))
 }
 
-fn malformed<'a>(setting: &'static str, found: (&'a Layer, &Item)) -> Fault<'a> {
-    Fault::new(setting, found, Code::CodexConfigMalformed)
+fn malformed<'a>(setting: &'static str, found: (&'a Layer, &Item)) -> CodexFault<'a> {
+    CodexFault::new(setting, found, Code::CodexConfigMalformed)
 }
 
-fn method(layers: &Layers) -> Option<Fault<'_>> {
+fn method(layers: &Layers) -> Option<CodexFault<'_>> {
     const SETTING: &str = "forced_login_method";
     let (layer, item) = layers.value(&[SETTING])?;
     (!item.as_str().is_some_and(|method| ["api", "chatgpt"].contains(&method))).then(|| {
@@ -74,14 +74,14 @@ fn method(layers: &Layers) -> Option<Fault<'_>> {
     })
 }
 
-fn old_profile(layers: &Layers) -> Option<Fault<'_>> {
+fn old_profile(layers: &Layers) -> Option<CodexFault<'_>> {
     let fault = malformed("profile", layers.value(&["profile"])?);
     let fault =
         fault.with_summary("`profile` is of an older Codex: this one does not start with it");
     Some(fault.fixed_by("remove it (now `--profile NAME` and NAME.config.toml)"))
 }
 
-fn policy(layers: &Layers) -> Option<Fault<'_>> {
+fn policy(layers: &Layers) -> Option<CodexFault<'_>> {
     const SETTING: &str = "approval_policy";
     let (layer, item) = layers.value(&[SETTING])?;
     (item.as_str().is_none() && item.as_table_like().is_none()).then(|| {
@@ -91,7 +91,7 @@ fn policy(layers: &Layers) -> Option<Fault<'_>> {
     })
 }
 
-fn projects(layers: &Layers) -> Option<Fault<'_>> {
+fn projects(layers: &Layers) -> Option<CodexFault<'_>> {
     let is_odd = |project: &Item| {
         let level = project.get("trust_level");
         project.as_table_like().is_none()
@@ -109,7 +109,7 @@ fn projects(layers: &Layers) -> Option<Fault<'_>> {
     })
 }
 
-fn providers(layers: &Layers) -> Option<Fault<'_>> {
+fn providers(layers: &Layers) -> Option<CodexFault<'_>> {
     let what = |name: &str, provider: &Item| {
         let text = |key: &str| provider.get(key).and_then(Item::as_str);
         let is_not_a_bool = |item: &Item| item.as_bool().is_none();
@@ -147,7 +147,7 @@ fn is_bedrock(provider: &Item) -> bool {
     provider.as_table_like().is_some_and(|table| table.iter().all(|(key, _)| key == "aws"))
 }
 
-fn unknown_provider(layers: &Layers) -> Option<Fault<'_>> {
+fn unknown_provider(layers: &Layers) -> Option<CodexFault<'_>> {
     const SETTING: &str = "model_provider";
     let (layer, item) = layers.value(&[SETTING])?;
     let name = item.as_str()?;

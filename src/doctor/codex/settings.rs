@@ -2,7 +2,7 @@
 
 use toml_edit::Item;
 
-use super::fault::{Fault, Weight};
+use super::fault::{CodexFault, Weight};
 use super::layers::{Layer, Layers};
 use crate::catalogue::Code;
 use crate::doctor::context::Context;
@@ -86,7 +86,7 @@ pub fn settings<'a>(
     layers: &'a Layers,
     login: &Login,
     offered: &dyn Fn(&str) -> bool,
-) -> Vec<Fault<'a>> {
+) -> Vec<CodexFault<'a>> {
     let mut faults = choices(layers);
     faults.extend(store(layers));
     faults.extend(forced_method(layers, login));
@@ -113,16 +113,20 @@ fn found<'a>(
     layers: &'a Layers,
     setting: &'static str,
     code: Code,
-) -> Option<(Fault<'a>, &'a Item)> {
+) -> Option<(CodexFault<'a>, &'a Item)> {
     let (layer, item) = layers.value(&[setting])?;
-    Some((Fault::new(setting, (layer, item), code), item))
+    Some((CodexFault::new(setting, (layer, item), code), item))
 }
 
-fn text<'a>(layers: &'a Layers, setting: &'static str, code: Code) -> Option<(Fault<'a>, &'a str)> {
+fn text<'a>(
+    layers: &'a Layers,
+    setting: &'static str,
+    code: Code,
+) -> Option<(CodexFault<'a>, &'a str)> {
     found(layers, setting, code).and_then(|(fault, item)| Some((fault, item.as_str()?)))
 }
 
-fn choices(layers: &Layers) -> Vec<Fault<'_>> {
+fn choices(layers: &Layers) -> Vec<CodexFault<'_>> {
     let judge = |(setting, known): &(&'static str, &[&str])| {
         let (fault, choice) = text(layers, setting, Code::CodexConfigMalformed)?;
         (!known.contains(&choice)).then(|| {
@@ -139,7 +143,7 @@ fn choices(layers: &Layers) -> Vec<Fault<'_>> {
     CHOICES.iter().filter_map(judge).collect()
 }
 
-fn store(layers: &Layers) -> Option<Fault<'_>> {
+fn store(layers: &Layers) -> Option<CodexFault<'_>> {
     let (fault, store) = text(layers, "cli_auth_credentials_store", Code::CodexStoreNotFile)?;
     let fault = fault.fixed_by("remove the line, or set it to \"file\"");
     match store {
@@ -158,7 +162,7 @@ fn store(layers: &Layers) -> Option<Fault<'_>> {
 
 const UNREAD: Weight = Weight::Unknown("auth.json, which cannot be read");
 
-fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
+fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<'a>> {
     let (fault, method) = text(layers, "forced_login_method", Code::CodexForcedLogin)?;
     match method {
         "api" if login.is_chatgpt => Some(
@@ -181,7 +185,7 @@ fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
     }
 }
 
-fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
+fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<'a>> {
     let (fault, forced) = found(layers, "forced_chatgpt_workspace_id", Code::CodexForcedLogin)?;
     let one = forced.as_str().into_iter();
     let ids: Vec<_> =
@@ -206,7 +210,7 @@ fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> 
     }
 }
 
-fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
+fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<'a>> {
     let (fault, provider) = text(layers, "model_provider", Code::CodexProviderBypass)?;
     if provider == "openai" {
         return None;
@@ -231,7 +235,7 @@ fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<Fault<'a>> {
     })
 }
 
-fn elsewhere<'a>(layers: &'a Layers, setting: &'static str) -> Option<Fault<'a>> {
+fn elsewhere<'a>(layers: &'a Layers, setting: &'static str) -> Option<CodexFault<'a>> {
     let (fault, url) = text(layers, setting, Code::CodexTokenSentElsewhere)?;
     (!url.is_empty() && !is_official(url)).then(|| {
         fault

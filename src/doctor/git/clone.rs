@@ -9,7 +9,7 @@ use rustix::fs::{Access, access, statvfs};
 use rustix::io::Errno;
 
 use super::layout::{Defect, Layout};
-use super::locks::{self, Lock};
+use super::locks::{self, GitLock};
 use super::{Completed, GitFacts, blocked, environment, facts, own_subject, unreadable};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
@@ -29,7 +29,7 @@ const INDEX_FRAME: u64 = 12 + 20;
 const LEAST_ENTRY: u64 = 63;
 
 /// What was seen of the clone around the current folder.
-struct Observed {
+struct ObservedClone {
     layout: Layout,
     /// `core.bare` of a clone with a work tree.
     is_bare: bool,
@@ -43,7 +43,7 @@ struct Observed {
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
-    locks: Vec<Lock>,
+    locks: Vec<GitLock>,
     unfinished: Option<&'static str>,
     sandbox: Option<&'static str>,
 }
@@ -116,7 +116,7 @@ fn other(context: &Context, clone: &InView) -> Option<Judgement> {
     Some(judgement?.about(top))
 }
 
-fn observe(context: &Context, layout: &Layout) -> Observed {
+fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
     let config = current.map(InView::config);
     let own = |key| config.and_then(|config| config.last(key).filter(|value| value.is_own));
@@ -125,7 +125,7 @@ fn observe(context: &Context, layout: &Layout) -> Observed {
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let alternate_gone = alternates(&layout.common).into_iter().find(|folder| !folder.is_dir());
     let head = ask_head(context, folder, alternate_gone.is_some());
-    Observed {
+    ObservedClone {
         is_bare: is_plain && config.is_some_and(|config| config.is_true("core.bare")),
         other_top: worktree.map(|path| layout.git.join(path)).filter(|path| {
             let path = path.canonicalize().ok();
@@ -283,8 +283,8 @@ fn broken(summary: &str, fix: Fix) -> Judgement {
 }
 
 /// The worst that is wrong with the clone. Pure.
-fn judge(observed: &Observed) -> Judgement {
-    let Observed { layout, head, .. } = observed;
+fn judge(observed: &ObservedClone) -> Judgement {
+    let ObservedClone { layout, head, .. } = observed;
     let config = layout.common.join("config").display().to_string();
     if let Some(judgement) = too_old(head) {
         return judgement;
@@ -330,8 +330,8 @@ fn judge(observed: &Observed) -> Judgement {
 }
 
 /// Objects, the index or the branch are damaged. Pure.
-fn damaged(observed: &Observed) -> Option<Judgement> {
-    let Observed { layout, head, .. } = observed;
+fn damaged(observed: &ObservedClone) -> Option<Judgement> {
+    let ObservedClone { layout, head, .. } = observed;
     let said =
         || head.as_ref().ok().map(|output| Evidence::foreign("git said", &output.first_error()));
     let stderr = head.as_ref().map_or("", |output| &output.stderr);
@@ -453,7 +453,7 @@ fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static st
 }
 
 /// Pure.
-fn judge_locks(locks: &[Lock]) -> Option<Judgement> {
+fn judge_locks(locks: &[GitLock]) -> Option<Judgement> {
     let lock = locks.iter().max_by_key(|lock| lock.is_left())?;
     let path = Evidence::new("lock", lock.path.display().to_string());
     if !lock.is_left() {
@@ -491,9 +491,9 @@ mod tests {
         Output { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
     }
 
-    fn healthy() -> Observed {
+    fn healthy() -> ObservedClone {
         let git = PathBuf::from("/app/.git");
-        Observed {
+        ObservedClone {
             layout: Layout { top: "/app".into(), common: git.clone(), git, defect: None },
             is_bare: false,
             other_top: None,
@@ -511,7 +511,7 @@ mod tests {
 
     #[test]
     fn each_fault_of_a_clone_has_its_code() {
-        let lock = |seconds, live| Lock {
+        let lock = |seconds, live| GitLock {
             path: "/app/.git/index.lock".into(),
             age: Some(Duration::from_secs(seconds)),
             may_be_held: live,
@@ -520,7 +520,7 @@ mod tests {
             Some(Unwritable { path: "/app/.git".into(), is_read_only: false, is_partial })
         };
         let fail = |code| (CheckStatus::Fail, Some(code));
-        let seen = |change: &dyn Fn(&mut Observed)| {
+        let seen = |change: &dyn Fn(&mut ObservedClone)| {
             let mut observed = healthy();
             change(&mut observed);
             let judgement = judge(&observed);

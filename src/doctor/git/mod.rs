@@ -18,7 +18,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
-use crate::git_cli::config_error::{ConfigError, Scope};
+use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::{self, Place};
 use crate::process::{self, Completed, Failure};
 use crate::push_message;
@@ -234,8 +234,8 @@ fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Complete
 
 fn unreadable(context: &Context, whose: &Whose, config_error: &ConfigError) -> Judgement {
     let scope = match whose {
-        Whose::Everybody => Scope::Everywhere,
-        Whose::Clone(_) => Scope::Clone,
+        Whose::Everybody => ErrorScope::Everywhere,
+        Whose::Clone(_) => ErrorScope::Clone,
     };
     let Finding { code, summary, fix } = config_error.finding(context.home, scope);
     let fix = match &config_error.file {

@@ -18,12 +18,12 @@ const FLUSH: &[u8] = b"0000";
 /// The result.
 pub struct Answer {
     pub said: Result<Output, Failure>,
-    pub obstacle: Option<Obstacle>,
+    pub obstacle: Option<PushObstacle>,
 }
 
 /// What keeps git from going on, whatever the server says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum PushObstacle {
     /// The option, by its name in ssh_config(5), that keeps the server from receiving what git
     /// sends next.
     InputClosed(&'static str),
@@ -84,7 +84,7 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
     let is_found_simple =
         ssh.may_be_simple() && effective.as_ref().is_some_and(|output| !output.status.success());
     if is_found_simple && at.port.is_some() {
-        return Answer { said, obstacle: Some(Obstacle::Port) };
+        return Answer { said, obstacle: Some(PushObstacle::Port) };
     }
     if is_found_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {
         let simply = run(ssh.simple_call(context, at, verb));
@@ -95,7 +95,7 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
     let closed = effective
         .filter(|output| output.status.success())
         .and_then(|output| ssh::closing_option(&output.stdout));
-    Answer { said, obstacle: closed.map(Obstacle::InputClosed) }
+    Answer { said, obstacle: closed.map(PushObstacle::InputClosed) }
 }
 
 /// Whether standard output is what git reads first from a server.

@@ -24,7 +24,7 @@ use crate::git_cli::effective_config::ConfigValue;
 use crate::process::Output;
 use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
-use asking::{Answer, Obstacle, advertises, ask, is_garbled};
+use asking::{Answer, PushObstacle, advertises, ask, is_garbled};
 use https::over_https;
 pub use live::live;
 pub use target::target;
@@ -183,8 +183,8 @@ fn judge(
     clones: &[&InView],
 ) -> Judgement {
     match obstacle {
-        Some(Obstacle::InputClosed(option)) => return ssh::input_closed(option),
-        Some(Obstacle::Port) => return without_port(),
+        Some(PushObstacle::InputClosed(option)) => return ssh::input_closed(option),
+        Some(PushObstacle::Port) => return without_port(),
         None => {}
     }
     match said {

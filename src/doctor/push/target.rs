@@ -12,14 +12,14 @@ use crate::git_cli::effective_config::EffectiveConfig;
 
 /// What git names of a branch: asked of `git for-each-ref`.
 #[derive(Debug, Default)]
-struct Named {
+struct PushTarget {
     /// The remote of a push.
     remote: String,
     /// The ref there, where `remote.NAME.push` maps the branch.
     remote_ref: String,
 }
 
-/// The fields of [`Named`].
+/// The fields of [`PushTarget`].
 const FORMAT: &str = "--format=%(push:remotename)%00%(push:remoteref)";
 
 pub fn target(context: &Context) -> Judgement {
@@ -42,7 +42,8 @@ pub fn target(context: &Context) -> Judgement {
     let judgement = match git::ask(context, &["for-each-ref", FORMAT, &branch]) {
         Ok(output) if output.status.success() => match output.stdout.trim_end().split_once('\0') {
             Some((remote, remote_ref)) => {
-                let named = Named { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
+                let named =
+                    PushTarget { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
                 judge(&branch, &named, config, &layout.top)
             }
             None => Judgement::pass("the branch has no commit yet"),
@@ -63,7 +64,7 @@ pub fn target(context: &Context) -> Judgement {
 }
 
 /// Pure.
-fn judge(branch: &str, named: &Named, config: &EffectiveConfig, top: &Path) -> Judgement {
+fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path) -> Judgement {
     let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
     let text = |key: &str| config.text(key).filter(|text| !text.is_empty());
     let of_branch = |key: &str| text(&format!("branch.{short}.{key}"));
@@ -258,13 +259,13 @@ mod tests {
                 .map(|entry| format!("local\0file:.git/config\0{entry}\0"))
                 .collect();
             let config = EffectiveConfig::parse(&listed);
-            let named = Named { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
+            let named = PushTarget { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
             let judgement = judge("refs/heads/feat", &named, &config, Path::new("/app"));
             assert_eq!((judgement.status, judgement.code), expected, "{what}: {judgement:?}");
         }
         let without = judge(
             "refs/heads/feat",
-            &Named::default(),
+            &PushTarget::default(),
             &EffectiveConfig::default(),
             Path::new("/app"),
         );

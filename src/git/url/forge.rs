@@ -12,7 +12,7 @@ pub(super) const BITBUCKET_SERVER_PORT: u16 = 7999;
 const GERRIT_PORT: u16 = 29418;
 
 /// A public forge: user `git`, paths of owner and repository.
-struct Forge {
+struct PublicForge {
     host: &'static str,
     /// Other names of the same server; the `ssh.` and `alt` ones listen on 443.
     aliases: &'static [&'static str],
@@ -20,19 +20,23 @@ struct Forge {
     nested: bool,
 }
 
-const FORGES: [Forge; 5] = [
-    Forge { host: GITHUB, aliases: &["ssh.github.com", "www.github.com"], nested: false },
-    Forge { host: "gitlab.com", aliases: &["altssh.gitlab.com", "www.gitlab.com"], nested: true },
-    Forge {
+const FORGES: [PublicForge; 5] = [
+    PublicForge { host: GITHUB, aliases: &["ssh.github.com", "www.github.com"], nested: false },
+    PublicForge {
+        host: "gitlab.com",
+        aliases: &["altssh.gitlab.com", "www.gitlab.com"],
+        nested: true,
+    },
+    PublicForge {
         host: "bitbucket.org",
         aliases: &["altssh.bitbucket.org", "www.bitbucket.org"],
         nested: false,
     },
-    Forge { host: "codeberg.org", aliases: &["www.codeberg.org"], nested: false },
-    Forge { host: "git.sr.ht", aliases: &[], nested: false },
+    PublicForge { host: "codeberg.org", aliases: &["www.codeberg.org"], nested: false },
+    PublicForge { host: "git.sr.ht", aliases: &[], nested: false },
 ];
 
-fn forge(host: &str) -> Option<&'static Forge> {
+fn forge(host: &str) -> Option<&'static PublicForge> {
     FORGES.iter().find(|forge| forge.host == host || forge.aliases.contains(&host))
 }
 

@@ -20,7 +20,7 @@ pub const LFS: &str = "/info/lfs";
 
 /// One `url.<base>.insteadOf = <prefix>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rule {
+pub struct UrlRule {
     pub base: String,
     pub prefix: String,
 }
@@ -37,7 +37,7 @@ pub struct Covered {
 /// What to write, no prefix twice, and what was left to the user's own rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    pub to_write: Vec<Rule>,
+    pub to_write: Vec<UrlRule>,
     pub covered: Vec<Covered>,
     /// By host, what stays on HTTPS because rules for it would cost every git command too much.
     pub unruled: BTreeMap<String, Unruled>,
@@ -62,8 +62,8 @@ pub enum Route {
 
 /// What git makes of a URL (remote.c `alias_url`): one pass; the longest prefix wins, and among
 /// equal ones the base that the configuration names first, be it with another prefix.
-pub fn rewrite(rules: &[Rule], url: &str) -> String {
-    let first_named = |rule: &Rule| rules.iter().position(|other| other.base == rule.base);
+pub fn rewrite(rules: &[UrlRule], url: &str) -> String {
+    let first_named = |rule: &UrlRule| rules.iter().position(|other| other.base == rule.base);
     let matching = rules.iter().filter(|rule| url.starts_with(&rule.prefix));
     let longest = matching.clone().map(|rule| rule.prefix.len()).max();
     let winner = matching
@@ -97,7 +97,7 @@ pub struct StoredUrl {
 pub fn instead_of_rules<'a>(
     repositories: impl IntoIterator<Item = &'a Repository>,
     stored: &[StoredUrl],
-    user_rules: &[Rule],
+    user_rules: &[UrlRule],
     route: Route,
     direction: Direction,
 ) -> Rules {
@@ -166,7 +166,7 @@ pub fn instead_of_rules<'a>(
     lfs.retain(|endpoint, _| !taken.contains(endpoint.as_str()));
     bases.extend(lfs);
     Rules {
-        to_write: bases.into_iter().map(|(prefix, base)| Rule { base, prefix }).collect(),
+        to_write: bases.into_iter().map(|(prefix, base)| UrlRule { base, prefix }).collect(),
         covered: covered.into_iter().collect(),
         unruled,
     }
@@ -190,7 +190,7 @@ enum Fate {
     },
 }
 
-fn covers(rules: &[Rule], prefix: &str) -> bool {
+fn covers(rules: &[UrlRule], prefix: &str) -> bool {
     rules.iter().any(|rule| prefix.starts_with(&rule.prefix))
 }
 
@@ -198,7 +198,7 @@ fn judge(
     repository: &Repository,
     prefix: &str,
     is_ssh: bool,
-    user_rules: &[Rule],
+    user_rules: &[UrlRule],
     route: Route,
 ) -> Fate {
     if !covers(user_rules, prefix) {

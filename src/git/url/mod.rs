@@ -12,7 +12,7 @@ mod repository;
 use std::fmt;
 
 pub use instead_of::{
-    Covered, Direction, LFS, Route, Rule, StoredUrl, Unruled, instead_of_rules, rewrite,
+    Covered, Direction, LFS, Route, StoredUrl, Unruled, UrlRule, instead_of_rules, rewrite,
 };
 pub use redact::redact;
 pub use remote_command::remote_command_repository;

@@ -442,12 +442,12 @@ fn reads_the_remote_command() {
     }
 }
 
-fn rule(base: &str, prefix: &str) -> Rule {
-    Rule { base: base.into(), prefix: prefix.into() }
+fn rule(base: &str, prefix: &str) -> UrlRule {
+    UrlRule { base: base.into(), prefix: prefix.into() }
 }
 
 /// The user's rules, then ours, as an include at the end of the configuration gives them.
-fn effective(user: &[Rule], ours: &Rules, url: &str) -> String {
+fn effective(user: &[UrlRule], ours: &Rules, url: &str) -> String {
     rewrite(&[user, &ours.to_write].concat(), url)
 }
 
@@ -688,13 +688,13 @@ fn above_a_hundred_keys_a_host_the_rules_would_cost_more_than_they_save() {
 }
 
 /// What git itself makes of URLs: one `git remote -v` in a bare-bones repository.
-fn ask_git(rules: &[Rule], urls: &[String]) -> Vec<String> {
+fn ask_git(rules: &[UrlRule], urls: &[String]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("refs")).unwrap();
     std::fs::create_dir_all(folder.path().join("objects")).unwrap();
     std::fs::write(folder.path().join("HEAD"), "ref: refs/heads/main\n").unwrap();
     let mut config = String::new();
-    for Rule { base, prefix } in rules {
+    for UrlRule { base, prefix } in rules {
         writeln!(config, "[url \"{base}\"]\n\tinsteadOf = \"{prefix}\"").unwrap();
     }
     for (i, url) in urls.iter().enumerate() {
@@ -722,7 +722,7 @@ fn close_url() -> impl Strategy<Value = String> {
 }
 
 /// Few prefixes with many bases: ties are what git decides in a way of its own.
-fn user_rules() -> impl Strategy<Value = Vec<Rule>> {
+fn user_rules() -> impl Strategy<Value = Vec<UrlRule>> {
     let base =
         select(vec!["git@github.com:", "https://mirror/", "ssh://alias/", "https://github.com/"]);
     vec(close_url(), 1..4)

@@ -63,12 +63,12 @@ impl fmt::Display for Wreck {
 
 /// What to do about `auth.json`, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum CodexDecision {
     Seed(SeedReason),
     /// Write the last good login again: newer than the seed, but it may be spent.
     Restore(Wreck),
     /// The login in place stays: it is ours.
-    Keep(KeepReason),
+    Keep(CodexKeepReason),
     /// It stays, and the reader should know why the seed is not used.
     Conflict(Conflict),
     LoggedOut,
@@ -100,7 +100,7 @@ impl fmt::Display for SeedReason {
 
 /// Why a login of ours stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeepReason {
+pub enum CodexKeepReason {
     /// Codex has refreshed it since.
     NewerThanSeed,
     SameSeed,
@@ -108,7 +108,7 @@ pub enum KeepReason {
     LastApply,
 }
 
-impl fmt::Display for KeepReason {
+impl fmt::Display for CodexKeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NewerThanSeed => "newer than the seed",
@@ -167,33 +167,33 @@ pub struct LoginFacts<'a> {
 }
 
 /// The freshness rule. Pure.
-pub fn decide(facts: &LoginFacts) -> Decision {
+pub fn decide(facts: &LoginFacts) -> CodexDecision {
     let LoginFacts { seed, wanted, live, record, written, last_good, now } = *facts;
     let same_seed = record.is_some_and(|record| record.seed == wanted.seed);
     let is_dead = |auth: &CodexAuth| matches!(auth.state(now), Liveness::Dead);
     match live {
-        Live::Absent if same_seed && written.is_some() => Decision::LoggedOut,
-        Live::Absent => Decision::Seed(SeedReason::Absent),
+        Live::Absent if same_seed && written.is_some() => CodexDecision::LoggedOut,
+        Live::Absent => CodexDecision::Seed(SeedReason::Absent),
         Live::Wrecked(wreck) => {
             let is_better = |copy: &&CodexAuth| {
                 copy.same_account(seed) && copy.newer_than(seed) && !is_dead(copy)
             };
             match last_good.filter(is_better) {
-                Some(_) => Decision::Restore(*wreck),
-                None => Decision::Seed(SeedReason::Wrecked(*wreck)),
+                Some(_) => CodexDecision::Restore(*wreck),
+                None => CodexDecision::Seed(SeedReason::Wrecked(*wreck)),
             }
         }
         Live::Login(auth) => {
             let Some(record) = record.filter(|_| written.is_some()) else {
-                return Decision::Conflict(Conflict::NeverWritten);
+                return CodexDecision::Conflict(Conflict::NeverWritten);
             };
             if account(auth) != record.account {
-                return Decision::Conflict(Conflict::OtherAccount);
+                return CodexDecision::Conflict(Conflict::OtherAccount);
             }
             let refreshed = auth.newer_than(seed);
             // a lease begun, or ended, since: the same seed is written in the other form
             if same_seed && record.lease != wanted.lease && !refreshed {
-                return Decision::Seed(if wanted.lease {
+                return CodexDecision::Seed(if wanted.lease {
                     SeedReason::LeaseBegins
                 } else {
                     SeedReason::LeaseEnds
@@ -201,24 +201,24 @@ pub fn decide(facts: &LoginFacts) -> Decision {
             }
             // the template's variables are not set here, so a lesser source is read: not a new seed
             if same_seed || wanted.origin > record.origin {
-                return Decision::Keep(if refreshed {
-                    KeepReason::NewerThanSeed
+                return CodexDecision::Keep(if refreshed {
+                    CodexKeepReason::NewerThanSeed
                 } else {
-                    KeepReason::SameSeed
+                    CodexKeepReason::SameSeed
                 });
             }
             if is_dead(seed) && !is_dead(auth) {
-                return Decision::Conflict(Conflict::SeedExpired);
+                return CodexDecision::Conflict(Conflict::SeedExpired);
             }
             if !auth.same_account(seed) {
-                return Decision::Seed(SeedReason::OtherAccount);
+                return CodexDecision::Seed(SeedReason::OtherAccount);
             }
             let untouched =
                 matches!(written, Some(Undo::Whole { wrote, .. }) if *wrote == digest_of(auth));
             if untouched && !refreshed || seed.newer_than(auth) || is_dead(auth) {
-                Decision::Seed(SeedReason::NewSeed)
+                CodexDecision::Seed(SeedReason::NewSeed)
             } else {
-                Decision::Conflict(Conflict::SeedOlder)
+                CodexDecision::Conflict(Conflict::SeedOlder)
             }
         }
     }
@@ -323,13 +323,13 @@ mod tests {
         let other = auth(NEW, 2);
         let undo = wrote(&other);
         for (live, recorded, written, decision) in [
-            (Live::Absent, false, false, Decision::Seed(SeedReason::Absent)),
-            (login(auth(OLD, 1)), false, false, Decision::Conflict(Conflict::NeverWritten)),
+            (Live::Absent, false, false, CodexDecision::Seed(SeedReason::Absent)),
+            (login(auth(OLD, 1)), false, false, CodexDecision::Conflict(Conflict::NeverWritten)),
             // in another CODEX_HOME than that of the last apply
-            (login(auth(OLD, 1)), true, false, Decision::Conflict(Conflict::NeverWritten)),
-            (Live::Absent, true, false, Decision::Seed(SeedReason::Absent)),
+            (login(auth(OLD, 1)), true, false, CodexDecision::Conflict(Conflict::NeverWritten)),
+            (Live::Absent, true, false, CodexDecision::Seed(SeedReason::Absent)),
             // somebody logged in since, with another account
-            (login(auth(OLD, 2)), true, true, Decision::Conflict(Conflict::OtherAccount)),
+            (login(auth(OLD, 2)), true, true, CodexDecision::Conflict(Conflict::OtherAccount)),
         ] {
             let wanted = record(&seed, false, SecretOrigin::Variable);
             let facts = LoginFacts {
@@ -352,13 +352,23 @@ mod tests {
         let last = record(&seed, false, SecretOrigin::Variable);
         let leased = record(&seed, true, SecretOrigin::Variable);
         for (live, was, is, decision) in [
-            (Live::Absent, &last, &last, Decision::LoggedOut),
-            (login(auth(SEED, 1)), &last, &last, Decision::Keep(KeepReason::SameSeed)),
-            (login(auth(NEW, 1)), &last, &last, Decision::Keep(KeepReason::NewerThanSeed)),
-            (login(auth(SEED, 1)), &last, &leased, Decision::Seed(SeedReason::LeaseBegins)),
-            (login(auth(SEED, 1)), &leased, &last, Decision::Seed(SeedReason::LeaseEnds)),
+            (Live::Absent, &last, &last, CodexDecision::LoggedOut),
+            (login(auth(SEED, 1)), &last, &last, CodexDecision::Keep(CodexKeepReason::SameSeed)),
+            (
+                login(auth(NEW, 1)),
+                &last,
+                &last,
+                CodexDecision::Keep(CodexKeepReason::NewerThanSeed),
+            ),
+            (login(auth(SEED, 1)), &last, &leased, CodexDecision::Seed(SeedReason::LeaseBegins)),
+            (login(auth(SEED, 1)), &leased, &last, CodexDecision::Seed(SeedReason::LeaseEnds)),
             // the refresh token of a refreshed login is the only one that works
-            (login(auth(NEW, 1)), &last, &leased, Decision::Keep(KeepReason::NewerThanSeed)),
+            (
+                login(auth(NEW, 1)),
+                &last,
+                &leased,
+                CodexDecision::Keep(CodexKeepReason::NewerThanSeed),
+            ),
         ] {
             let facts = LoginFacts {
                 seed: &seed,
@@ -382,58 +392,58 @@ mod tests {
                 Live::Absent,
                 auth(SEED, 1),
                 SecretOrigin::Variable,
-                Decision::Seed(SeedReason::Absent),
+                CodexDecision::Seed(SeedReason::Absent),
             ),
             (
                 login(auth(OLD, 1)),
                 auth(SEED, 1),
                 SecretOrigin::Variable,
-                Decision::Seed(SeedReason::NewSeed),
+                CodexDecision::Seed(SeedReason::NewSeed),
             ),
             // untouched since it was written, and no older seed: of the same age
             (
                 login(auth(OLD, 1)),
                 file(OLD, 1, &[("/tokens/refresh_token", json!("rt_other"))]),
                 SecretOrigin::Variable,
-                Decision::Seed(SeedReason::NewSeed),
+                CodexDecision::Seed(SeedReason::NewSeed),
             ),
             (
                 login(auth(NEW, 1)),
                 auth(SEED, 1),
                 SecretOrigin::Variable,
-                Decision::Conflict(Conflict::SeedOlder),
+                CodexDecision::Conflict(Conflict::SeedOlder),
             ),
             (
                 login(auth(OLD, 1)),
                 auth(SEED, 2),
                 SecretOrigin::Variable,
-                Decision::Seed(SeedReason::OtherAccount),
+                CodexDecision::Seed(SeedReason::OtherAccount),
             ),
             (
                 login(auth(OLD, 1)),
                 dead(SEED),
                 SecretOrigin::Variable,
-                Decision::Conflict(Conflict::SeedExpired),
+                CodexDecision::Conflict(Conflict::SeedExpired),
             ),
             // a dead login is worth nothing, whatever its age
             (
                 login(dead(NEW)),
                 auth(SEED, 1),
                 SecretOrigin::Variable,
-                Decision::Seed(SeedReason::NewSeed),
+                CodexDecision::Seed(SeedReason::NewSeed),
             ),
             // the variable of the last apply is not set here, and the seed folder has another login
             (
                 login(auth(OLD, 1)),
                 auth(SEED, 2),
                 SecretOrigin::SeedFolder,
-                Decision::Keep(KeepReason::SameSeed),
+                CodexDecision::Keep(CodexKeepReason::SameSeed),
             ),
             (
                 login(auth(NEW, 1)),
                 auth(SEED, 1),
                 SecretOrigin::SeedFolder,
-                Decision::Keep(KeepReason::NewerThanSeed),
+                CodexDecision::Keep(CodexKeepReason::NewerThanSeed),
             ),
         ] {
             let written = wrote(&first);
@@ -453,13 +463,13 @@ mod tests {
     #[test]
     fn over_a_wreck_the_better_of_copy_and_seed_is_written() {
         let seed = auth(SEED, 1);
-        let seeded = Decision::Seed(SeedReason::Wrecked(Wreck::Stub));
+        let seeded = CodexDecision::Seed(SeedReason::Wrecked(Wreck::Stub));
         for (copy, decision) in [
             (None, seeded),
-            (Some(auth(NEW, 1)), Decision::Restore(Wreck::Stub)),
-            (Some(auth(OLD, 1)), Decision::Seed(SeedReason::Wrecked(Wreck::Stub))),
-            (Some(auth(NEW, 2)), Decision::Seed(SeedReason::Wrecked(Wreck::Stub))),
-            (Some(dead(NEW)), Decision::Seed(SeedReason::Wrecked(Wreck::Stub))),
+            (Some(auth(NEW, 1)), CodexDecision::Restore(Wreck::Stub)),
+            (Some(auth(OLD, 1)), CodexDecision::Seed(SeedReason::Wrecked(Wreck::Stub))),
+            (Some(auth(NEW, 2)), CodexDecision::Seed(SeedReason::Wrecked(Wreck::Stub))),
+            (Some(dead(NEW)), CodexDecision::Seed(SeedReason::Wrecked(Wreck::Stub))),
         ] {
             let wanted = record(&seed, false, SecretOrigin::Variable);
             let written = wrote(&seed);

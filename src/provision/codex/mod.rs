@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::{Context, Item, ItemStatus, own, span};
+use super::{Item, ItemStatus, ProvisionContext, own, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
@@ -26,16 +26,18 @@ use crate::state::subject::Subject;
 use crate::state::via::Via;
 use crate::text::shell;
 use crate::variables;
-use freshness::{Decision, KeepReason, Live, LoginFacts, SeedReason, Wreck, account, decide, live};
+use freshness::{
+    CodexDecision, CodexKeepReason, Live, LoginFacts, SeedReason, Wreck, account, decide, live,
+};
 
-pub fn provision(context: &Context, desired: &mut Desired) -> Vec<Item> {
+pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Vec<Item> {
     let mut items: Vec<Item> = login(context, desired).into_iter().collect();
     items.extend(trust::trust(context, desired));
     items
 }
 
 /// What is there, observed once.
-struct Seen {
+struct ObservedLogin {
     path: PathBuf,
     content: Option<Content>,
     live: Live,
@@ -44,7 +46,7 @@ struct Seen {
     copy: Option<CodexAuth>,
 }
 
-pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
+pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option<Item> {
     let seed = context.settings.codex.as_ref();
     let record = desired.logins.codex.clone();
     if seed.is_none() && record.is_none() {
@@ -82,17 +84,19 @@ pub(super) fn login(context: &Context, desired: &mut Desired) -> Option<Item> {
     });
     let late_lease = lease && known.is_some_and(|record| !record.lease);
     match decision {
-        Decision::Seed(_) | Decision::Restore(_) => desired.logins.codex = Some(wanted),
+        CodexDecision::Seed(_) | CodexDecision::Restore(_) => desired.logins.codex = Some(wanted),
         // what the receipt says of the login in place stays true: a lesser source, or a lease that
         // came too late for a login that was renewed, changes nothing of it
-        Decision::Keep(_) => desired.logins.codex = desired.logins.codex.take().or(Some(wanted)),
-        Decision::Conflict(_) | Decision::LoggedOut => {}
+        CodexDecision::Keep(_) => {
+            desired.logins.codex = desired.logins.codex.take().or(Some(wanted));
+        }
+        CodexDecision::Conflict(_) | CodexDecision::LoggedOut => {}
     }
     Some(act(context, seen, &seed.value, lease, late_lease, decision))
 }
 
 /// Looks at `auth.json` and at its copy. `ours`: the last apply wrote a login.
-fn observe(context: &Context, ours: bool) -> Result<Seen, Finding> {
+fn observe(context: &ProvisionContext, ours: bool) -> Result<ObservedLogin, Finding> {
     let path = context.home.clients.codex.login.clone();
     let content = file::observe(&path, Kind::Secret).map_err(|obstacle| obstacle.finding(&path))?;
     let template_key = context.settings.openai_api_key.as_ref();
@@ -101,24 +105,24 @@ fn observe(context: &Context, ours: bool) -> Result<Seen, Finding> {
     // a copy that cannot be read counts as none
     let copy = file::observe(&copy_path, Kind::Secret).ok().flatten();
     let copy = copy.and_then(|content| CodexAuth::parse(&content.bytes).ok());
-    Ok(Seen { path, content, live, copy_path, copy })
+    Ok(ObservedLogin { path, content, live, copy_path, copy })
 }
 
 /// The item of a decision, with the files that it takes.
 fn act(
-    context: &Context,
-    seen: Seen,
+    context: &ProvisionContext,
+    seen: ObservedLogin,
     seed: &CodexAuth,
     lease: bool,
     late_lease: bool,
-    decision: Decision,
+    decision: CodexDecision,
 ) -> Item {
-    let may_be_wanted =
-        !seen.live.is_expendable() && matches!(decision, Decision::Seed(_) | Decision::Restore(_));
+    let may_be_wanted = !seen.live.is_expendable()
+        && matches!(decision, CodexDecision::Seed(_) | CodexDecision::Restore(_));
     let mut item = match decision {
-        Decision::Seed(why) => written(context, seen, seed, why, lease),
-        Decision::Restore(wreck) => restored(context, seen, wreck, lease),
-        Decision::Keep(why) => {
+        CodexDecision::Seed(why) => written(context, seen, seed, why, lease),
+        CodexDecision::Restore(wreck) => restored(context, seen, wreck, lease),
+        CodexDecision::Keep(why) => {
             let mut item = kept(context, &seen, why);
             if late_lease {
                 item.summary.push_str(
@@ -127,7 +131,7 @@ fn act(
             }
             item
         }
-        Decision::Conflict(conflict) => {
+        CodexDecision::Conflict(conflict) => {
             let hint = if conflict.is_ours() {
                 "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`"
                     .to_owned()
@@ -138,7 +142,7 @@ fn act(
             let finding = Finding::new(conflict.code(), format!("kept: {conflict}"), hint);
             Item::warn(Subject::Login(Client::Codex), finding, resources)
         }
-        Decision::LoggedOut => Item::lost(
+        CodexDecision::LoggedOut => Item::lost(
             Subject::Login(Client::Codex),
             Finding::new(
                 Code::CodexAuthMissing,
@@ -153,10 +157,14 @@ fn act(
     item
 }
 
-fn without_seed(context: &Context, seen: &Seen, record: Option<&CodexRecord>) -> Item {
+fn without_seed(
+    context: &ProvisionContext,
+    seen: &ObservedLogin,
+    record: Option<&CodexRecord>,
+) -> Item {
     let is_ours = |auth: &CodexAuth| record.is_some_and(|record| account(auth) == record.account);
     match &seen.live {
-        Live::Login(auth) if is_ours(auth) => kept(context, seen, KeepReason::LastApply),
+        Live::Login(auth) if is_ours(auth) => kept(context, seen, CodexKeepReason::LastApply),
         Live::Login(_) => Item::ready(
             Subject::Login(Client::Codex),
             "left alone: not the login of the last apply",
@@ -185,7 +193,13 @@ fn without_seed(context: &Context, seen: &Seen, record: Option<&CodexRecord>) ->
     }
 }
 
-fn written(context: &Context, seen: Seen, seed: &CodexAuth, why: SeedReason, lease: bool) -> Item {
+fn written(
+    context: &ProvisionContext,
+    seen: ObservedLogin,
+    seed: &CodexAuth,
+    why: SeedReason,
+    lease: bool,
+) -> Item {
     // a lease is parsed from its own text again: the seed is not cloned
     let json = seed.to_json();
     let leased = CodexAuth::parse(json.expose_secret().as_bytes()).ok().filter(|_| lease);
@@ -201,7 +215,12 @@ fn written(context: &Context, seen: Seen, seed: &CodexAuth, why: SeedReason, lea
     alive(auth, say, context.now, resources)
 }
 
-fn restored(context: &Context, mut seen: Seen, wreck: Wreck, lease: bool) -> Item {
+fn restored(
+    context: &ProvisionContext,
+    mut seen: ObservedLogin,
+    wreck: Wreck,
+    lease: bool,
+) -> Item {
     let finding = Finding::new(
         Code::CodexAuthRestored,
         format!("restored the last good login: {wreck}"),
@@ -217,9 +236,9 @@ fn bytes_of(auth: &CodexAuth) -> Vec<u8> {
     auth.to_json().expose_secret().as_bytes().to_vec()
 }
 
-impl Seen {
+impl ObservedLogin {
     /// `auth.json` with this content in place of what was judged.
-    fn overwritten(&self, context: &Context, bytes: Vec<u8>) -> Resource {
+    fn overwritten(&self, context: &ProvisionContext, bytes: Vec<u8>) -> Resource {
         let expendable = self.live.is_expendable();
         let edit = Edit::Whole { bytes: bytes.into(), mode: 0o600, expendable };
         auth_file(context, self.path.clone(), edit).on(self.content.as_ref())
@@ -251,14 +270,14 @@ fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>
     Item { status, ..Item::warn(Subject::Login(Client::Codex), finding, resources) }
 }
 
-fn kept(context: &Context, seen: &Seen, why: KeepReason) -> Item {
+fn kept(context: &ProvisionContext, seen: &ObservedLogin, why: CodexKeepReason) -> Item {
     let now = context.now;
     let Live::Login(auth) = &seen.live else {
         return Item::ready(Subject::Login(Client::Codex), why.to_string(), Vec::new());
     };
     let refreshed = auth
         .last_refresh()
-        .filter(|_| why == KeepReason::NewerThanSeed)
+        .filter(|_| why == CodexKeepReason::NewerThanSeed)
         .map_or(String::new(), |at| format!("refreshed {} ago, ", span(now.duration_since(at))));
     let say = format!("kept: {refreshed}{why}; {}", described(auth, now));
     let mut resources = copied(seen);
@@ -267,7 +286,7 @@ fn kept(context: &Context, seen: &Seen, why: KeepReason) -> Item {
 }
 
 /// Every good login of ours that is seen is copied, for the day on which a module overwrites it.
-fn copied(seen: &Seen) -> Vec<Resource> {
+fn copied(seen: &ObservedLogin) -> Vec<Resource> {
     let Live::Login(auth) = &seen.live else { return Vec::new() };
     vec![own(seen.copy_path.clone(), Kind::Secret, bytes_of(auth), 0o600)]
 }
@@ -299,7 +318,7 @@ pub fn described(auth: &CodexAuth, now: Timestamp) -> String {
 }
 
 /// `auth.json`, and what is wanted of it.
-fn auth_file(context: &Context, path: PathBuf, edit: Edit) -> Resource {
+fn auth_file(context: &ProvisionContext, path: PathBuf, edit: Edit) -> Resource {
     let id = context.id(EntryName::Login(Client::Codex), &path);
     let target =
         Target { path, kind: Kind::Secret, lock: Lock::Codex, malformed: Code::NotProvisioned };

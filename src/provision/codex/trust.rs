@@ -8,7 +8,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
 use crate::provision::trust::{Without, item, names};
-use crate::provision::{Context, Item};
+use crate::provision::{Item, ProvisionContext};
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
@@ -18,7 +18,7 @@ use crate::state::subject::Subject;
 
 /// One block of `[projects]` tables at the end of config.toml, for the folders that are not decided
 /// there already.
-pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
+pub fn trust(context: &ProvisionContext, desired: &Desired) -> Option<Item> {
     let path = context.home.clients.codex.config.clone();
     let undo = context.written(EntryName::Config(Client::Codex), &path);
     let written = match undo {
@@ -80,7 +80,7 @@ pub fn trust(context: &Context, desired: &Desired) -> Option<Item> {
 
 /// What a configuration says of the folders, and what is to be added to it.
 #[derive(Debug, PartialEq, Eq)]
-struct Judged {
+struct JudgedTrust {
     /// The tables of the folders that it does not name.
     added: String,
     /// How many folders are trusted once they are added.
@@ -101,12 +101,16 @@ enum Unfit {
 }
 
 /// Pure. `others`: the configuration without our block.
-fn judge(others: &[u8], folders: &BTreeSet<String>) -> Result<Judged, Unfit> {
+fn judge(others: &[u8], folders: &BTreeSet<String>) -> Result<JudgedTrust, Unfit> {
     let text = std::str::from_utf8(others).map_err(|_| Unfit::Malformed)?;
     let parsed: toml_edit::DocumentMut = text.parse().map_err(|_| Unfit::Malformed)?;
     let projects = parsed.get("projects");
-    let mut judged =
-        Judged { added: String::new(), trusted: 0, no_level: Vec::new(), other_level: Vec::new() };
+    let mut judged = JudgedTrust {
+        added: String::new(),
+        trusted: 0,
+        no_level: Vec::new(),
+        other_level: Vec::new(),
+    };
     for folder in folders {
         let table = projects.and_then(|projects| projects.get(folder));
         let level = table.map(|table| table.get("trust_level"));
@@ -129,7 +133,7 @@ fn judge(others: &[u8], folders: &BTreeSet<String>) -> Result<Judged, Unfit> {
     Ok(judged)
 }
 
-impl Judged {
+impl JudgedTrust {
     /// The folders that are not trusted, with the fix for each.
     fn without(&self, path: &Path) -> impl Iterator<Item = Without> {
         let path = path.display();
@@ -176,7 +180,7 @@ mod tests {
         const ADDED: &str = "[projects.\"/a\"]\ntrust_level = \"trusted\"\n";
         let judged = |added: &str, trusted, no_level: &[&str], other_level: &[&str]| {
             let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-            Ok(Judged {
+            Ok(JudgedTrust {
                 added: added.to_owned(),
                 trusted,
                 no_level: owned(no_level),

@@ -11,10 +11,11 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::config;
 use crate::git::url::{
-    Covered, Direction, LFS, Repository, Route, Rule, StoredUrl, Unruled, instead_of_rules, rewrite,
+    Covered, Direction, LFS, Repository, Route, StoredUrl, Unruled, UrlRule, instead_of_rules,
+    rewrite,
 };
 use crate::git_cli::Place;
-use crate::git_cli::config_error::{ConfigError, Scope};
+use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
 use crate::process::Failure;
@@ -37,9 +38,9 @@ pub struct GitRules {
 /// Rules of git's configuration outside any clone.
 #[derive(Debug, Default)]
 pub struct InForce {
-    pub both: Vec<Rule>,
+    pub both: Vec<UrlRule>,
     /// Of `pushInsteadOf`.
-    pub push: Vec<Rule>,
+    pub push: Vec<UrlRule>,
     /// The URLs for which there are credentials over HTTPS.
     credentials: Vec<String>,
 }
@@ -55,7 +56,7 @@ pub fn rules(
     let error = ConfigError::ask(home, DEADLINE);
     let blocking = error.as_ref().is_some_and(ConfigError::is_blocking);
     let unreadable =
-        error.map(|error| Item::fail(Subject::Git, error.finding(home, Scope::Everywhere)));
+        error.map(|error| Item::fail(Subject::Git, error.finding(home, ErrorScope::Everywhere)));
     if blocking {
         let config = HEADER.to_owned();
         return GitRules {
@@ -121,7 +122,7 @@ pub fn rules(
     let mut config = HEADER.to_owned();
     for (key, rules) in [("insteadOf", &both.to_write), ("pushInsteadOf", &push.to_write)] {
         let mut base = None;
-        for Rule { base: to, prefix } in rules {
+        for UrlRule { base: to, prefix } in rules {
             if base != Some(to) {
                 let _ =
                     writeln!(config, "[url \"{}\"]", to.replace('\\', "\\\\").replace('"', "\\\""));
@@ -142,7 +143,7 @@ impl InForce {
     /// What git makes of a remote's URL when it pushes, in a clone that has rules of its own.
     /// `pushInsteadOf` does not apply to a `pushurl`.
     pub fn pushed(&self, of_clone: &Self, url: &str, is_pushurl: bool) -> String {
-        let rewritten = |own: &[Rule], clones: &[Rule]| rewrite(&[own, clones].concat(), url);
+        let rewritten = |own: &[UrlRule], clones: &[UrlRule]| rewrite(&[own, clones].concat(), url);
         let push = rewritten(&self.push, &of_clone.push);
         if is_pushurl || push == url { rewritten(&self.both, &of_clone.both) } else { push }
     }
@@ -163,8 +164,8 @@ impl InForce {
 
     fn add(&mut self, key: &str, base: String, prefix: String) {
         match key {
-            "insteadof" => self.both.push(Rule { base, prefix }),
-            "pushinsteadof" => self.push.push(Rule { base, prefix }),
+            "insteadof" => self.both.push(UrlRule { base, prefix }),
+            "pushinsteadof" => self.push.push(UrlRule { base, prefix }),
             _ => {}
         }
     }

@@ -14,7 +14,7 @@ mod ssh;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Context, Item, own};
+use super::{Item, ProvisionContext, own};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ pub struct Routing {
 }
 
 pub fn provision(
-    context: &Context,
+    context: &ProvisionContext,
     desired: &Desired,
     routed: &[Repository],
     stored: &[StoredUrl],
@@ -97,7 +97,7 @@ pub fn provision(
 }
 
 /// Whether there is nothing to route, and nothing was.
-fn is_moot(context: &Context, desired: &Desired, routed: &[Repository]) -> bool {
+fn is_moot(context: &ProvisionContext, desired: &Desired, routed: &[Repository]) -> bool {
     let is_there = |name: EntryName| {
         context.receipt.is_some_and(|receipt| receipt.entries.contains_key(&name.into()))
     };
@@ -142,7 +142,7 @@ fn binary(state: &Path, method: &Method) -> Result<Vec<Resource>> {
 }
 
 /// Our line in git's global configuration, where there is one.
-fn git_include(context: &Context, notes: &mut Vec<String>) -> Option<Resource> {
+fn git_include(context: &ProvisionContext, notes: &mut Vec<String>) -> Option<Resource> {
     let home = context.home;
     let path = home.git_config.display();
     if home.git_config.exists() && !home.git_config.is_file() {
@@ -274,7 +274,7 @@ pub fn includes(home: &Home) -> Vec<Include> {
     ssh.into_iter().chain([git]).collect()
 }
 
-fn include(context: &Context, name: EntryName) -> Option<Resource> {
+fn include(context: &ProvisionContext, name: EntryName) -> Option<Resource> {
     let Include { target, text, place, .. } =
         includes(context.home).into_iter().find(|include| include.name == name)?;
     let id = context.id(name, &target.path);

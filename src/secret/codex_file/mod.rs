@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::codex_auth::{CodexAuth, Mode, Tokens, is_blank};
-use super::json::{Opaque, Text};
+use super::json::{Opaque, SecretText};
 use super::{MAX_JSON, finding, json_finding, jwt, reveal};
 use crate::catalogue::{Code, Finding};
 
@@ -22,11 +22,11 @@ impl CodexAuth {
     /// Whether a file has nothing in it that anybody could miss: blank, `{}`, or an empty key,
     /// which is what Coder's codex module writes where its template has none.
     pub fn is_stub(bytes: &[u8]) -> bool {
-        let empty = |(name, value): (&String, &Option<Text>)| {
-            name == "auth_mode" || value.as_ref().is_none_or(|Text(value)| is_blank(value))
+        let empty = |(name, value): (&String, &Option<SecretText>)| {
+            name == "auth_mode" || value.as_ref().is_none_or(|SecretText(value)| is_blank(value))
         };
         bytes.trim_ascii().is_empty()
-            || serde_json::from_slice::<BTreeMap<String, Option<Text>>>(bytes)
+            || serde_json::from_slice::<BTreeMap<String, Option<SecretText>>>(bytes)
                 .is_ok_and(|members| members.iter().all(empty))
     }
 
@@ -45,16 +45,16 @@ impl CodexAuth {
         if depth(text) > MAX_DEPTH {
             return Err(malformed("it is nested too deeply"));
         }
-        let file: File = serde_json::from_str(text).map_err(|error| {
+        let file: AuthJson = serde_json::from_str(text).map_err(|error| {
             json_finding(Code::CodexAuthMalformed, "codex cannot read it", &error, LOG_IN)
         })?;
         Self::from_file(file)
     }
 
-    fn from_file(file: File) -> Result<Self, Finding> {
+    fn from_file(file: AuthJson) -> Result<Self, Finding> {
         let named = match file.auth_mode {
             None => None,
-            Some(Text(name)) => {
+            Some(SecretText(name)) => {
                 match Mode::ALL.into_iter().find(|mode| mode.name() == reveal(&name)) {
                     Some(mode) => Some(mode),
                     None => return Err(malformed("`auth_mode` is not a mode that codex knows")),
@@ -63,7 +63,7 @@ impl CodexAuth {
         };
         let last_refresh = match file.last_refresh {
             None => None,
-            Some(Text(time)) => match jwt::rfc3339(reveal(&time)) {
+            Some(SecretText(time)) => match jwt::rfc3339(reveal(&time)) {
                 Some(time) => Some(time),
                 None => return Err(malformed("`last_refresh` is not an RFC 3339 time")),
             },
@@ -130,13 +130,13 @@ impl CodexAuth {
 
 impl Tokens {
     fn from_file(file: TokensFile) -> Result<Self, Finding> {
-        let Some(Text(id)) = file.id_token else {
+        let Some(SecretText(id)) = file.id_token else {
             return Err(incomplete("`tokens.id_token` is missing"));
         };
-        let Some(Text(access)) = file.access_token else {
+        let Some(SecretText(access)) = file.access_token else {
             return Err(incomplete("`tokens.access_token` is missing"));
         };
-        let Some(Text(refresh)) = file.refresh_token else {
+        let Some(SecretText(refresh)) = file.refresh_token else {
             return Err(incomplete("`tokens.refresh_token` is missing"));
         };
         let Some(identity) = jwt::identity(reveal(&id)) else {
@@ -185,23 +185,23 @@ fn depth(json: &str) -> usize {
 
 /// The keys that Codex reads. It ignores others, and drops them at its next refresh.
 #[derive(Deserialize)]
-struct File {
-    auth_mode: Option<Text>,
+struct AuthJson {
+    auth_mode: Option<SecretText>,
     #[serde(rename = "OPENAI_API_KEY")]
-    openai_api_key: Option<Text>,
+    openai_api_key: Option<SecretText>,
     tokens: Option<TokensFile>,
-    last_refresh: Option<Text>,
+    last_refresh: Option<SecretText>,
     agent_identity: Option<Opaque>,
-    personal_access_token: Option<Text>,
+    personal_access_token: Option<SecretText>,
     bedrock_api_key: Option<Opaque>,
     bedrock_access_keys: Option<Opaque>,
 }
 
 #[derive(Deserialize)]
 struct TokensFile {
-    id_token: Option<Text>,
-    access_token: Option<Text>,
-    refresh_token: Option<Text>,
+    id_token: Option<SecretText>,
+    access_token: Option<SecretText>,
+    refresh_token: Option<SecretText>,
     account_id: Option<String>,
 }
 

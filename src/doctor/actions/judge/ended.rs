@@ -6,7 +6,7 @@ use super::{annotations, github_side, policy, queue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{ActionsFacts, Looked, Standing};
-use crate::doctor::actions::workflow::Problem;
+use crate::doctor::actions::workflow::WorkflowProblem;
 use crate::doctor::outcome::Evidence;
 use crate::github::Page;
 use crate::github::model::{Annotation, Job};
@@ -150,8 +150,8 @@ fn at_startup(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     }
     let workflow = facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path);
     let invalid = workflow.and_then(|workflow| match workflow.problem.as_ref()? {
-        Problem::Invalid(why) => Some((&workflow.path, why)),
-        Problem::NotRead => None,
+        WorkflowProblem::Invalid(why) => Some((&workflow.path, why)),
+        WorkflowProblem::NotRead => None,
     });
     if let Some((path, problem)) = invalid {
         let fix = Fix::edit(std::path::Path::new(path), "fix the workflow file");

@@ -7,7 +7,7 @@ use super::verdict::counted;
 use crate::catalogue::{Actor, Code, Finding, Fix};
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::actions::local::Local;
-use crate::doctor::actions::workflow::{Problem, Workflow};
+use crate::doctor::actions::workflow::{WorkflowFile, WorkflowProblem};
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 
 /// Each is compared with every pattern and every hosted label.
@@ -16,7 +16,7 @@ const MOST_NAMED: usize = 6;
 
 /// What is wrong with a file.
 #[derive(Clone, Copy)]
-enum Fault<'a> {
+enum FileFault<'a> {
     Invalid(&'a str),
     Retired(&'a str),
     /// A label, and the one that was probably meant.
@@ -33,11 +33,14 @@ pub fn workflow_files(
         let outcome = Judgement::skip("the commit has no workflow file").about(subject);
         return outcome.with(outside(local));
     }
-    let mut known = Known { local, labels, labels_seen: BTreeMap::new() };
+    let mut known = KnownLabels { local, labels, labels_seen: BTreeMap::new() };
     let faults: Vec<_> =
         local.workflows.iter().flat_map(|workflow| known.faults(workflow)).collect();
-    let not_read: Vec<_> =
-        local.workflows.iter().filter(|file| file.problem == Some(Problem::NotRead)).collect();
+    let not_read: Vec<_> = local
+        .workflows
+        .iter()
+        .filter(|file| file.problem == Some(WorkflowProblem::NotRead))
+        .collect();
     let table = Evidence::new("table of hosted labels", labels.dated(now));
     let note = labels.problem.as_ref().map(|problem| Evidence::new("table", problem.clone()));
     let skipped = not_read.iter().take(MOST_NAMED).map(|file| {
@@ -56,7 +59,8 @@ pub fn workflow_files(
         }
     };
     let all = faults.iter().take(MOST_NAMED).map(|(path, fault)| {
-        let (Fault::Invalid(what) | Fault::Retired(what) | Fault::Misspelt(what, _)) = fault;
+        let (FileFault::Invalid(what) | FileFault::Retired(what) | FileFault::Misspelt(what, _)) =
+            fault;
         Evidence::foreign("file", &format!("{path}: {what}"))
     });
     outcome
@@ -93,15 +97,15 @@ fn outside(local: &Local) -> impl Iterator<Item = Evidence> {
         .map(|file| Evidence::foreign("file", &format!("{}: {}", file.path, file.why.shown())))
 }
 
-fn judged(path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Judgement {
+fn judged(path: &str, fault: FileFault<'_>, labels: &HostedLabels) -> Judgement {
     let edit = |message: String| Fix::edit(Path::new(path), message);
     let (code, summary, fix) = match fault {
-        Fault::Invalid(why) => (
+        FileFault::Invalid(why) => (
             Code::ActionsStartupFailure,
             format!("a workflow file is invalid: {why}"),
             edit("fix the workflow file".to_owned()),
         ),
-        Fault::Retired(label) => {
+        FileFault::Retired(label) => {
             let retired = labels.retired(label);
             let (label, since, instead) = retired.map_or((label, "", ""), |retired| {
                 (&retired.label, &retired.since, &retired.instead)
@@ -111,7 +115,7 @@ fn judged(path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Judgement {
             );
             (Code::ActionsLabelRetired, summary, edit(format!("write `runs-on: {instead}`")))
         }
-        Fault::Misspelt(_, meant) => {
+        FileFault::Misspelt(_, meant) => {
             let summary = format!(
                 "a label resembles one of GitHub's and is not one; `{meant}` was probably meant"
             );
@@ -124,19 +128,19 @@ fn judged(path: &str, fault: Fault<'_>, labels: &HostedLabels) -> Judgement {
     let outcome = Judgement::found(Finding::new(code, summary, fix));
     match fault {
         // the file is the agent's to edit, whoever owns the runners
-        Fault::Misspelt(..) => Judgement {
+        FileFault::Misspelt(..) => Judgement {
             status: CheckStatus::Warn,
             actor: Some(Actor::Agent),
             agent_may_fix: true,
             stop_and_report: false,
             ..outcome
         },
-        Fault::Invalid(_) | Fault::Retired(_) => outcome,
+        FileFault::Invalid(_) | FileFault::Retired(_) => outcome,
     }
 }
 
 /// What is known about labels, each judged once.
-struct Known<'a> {
+struct KnownLabels<'a> {
     local: &'a Local,
     labels: &'a HostedLabels,
     labels_seen: BTreeMap<&'a str, Label<'a>>,
@@ -146,15 +150,15 @@ struct Known<'a> {
 enum Label<'a> {
     /// Of the repository's own runners: so is the job.
     Own,
-    Faulty(Fault<'a>),
+    Faulty(FileFault<'a>),
     Fine,
 }
 
-impl<'a> Known<'a> {
-    fn faults(&mut self, workflow: &'a Workflow) -> Vec<(&'a str, Fault<'a>)> {
+impl<'a> KnownLabels<'a> {
+    fn faults(&mut self, workflow: &'a WorkflowFile) -> Vec<(&'a str, FileFault<'a>)> {
         let invalid = match &workflow.problem {
-            Some(Problem::Invalid(why)) => Some(Fault::Invalid(why)),
-            Some(Problem::NotRead) | None => None,
+            Some(WorkflowProblem::Invalid(why)) => Some(FileFault::Invalid(why)),
+            Some(WorkflowProblem::NotRead) | None => None,
         };
         let sets = workflow.jobs.iter().flat_map(|job| job.label_sets.iter());
         let of_labels = sets.filter_map(|set| self.fault(set));
@@ -162,7 +166,7 @@ impl<'a> Known<'a> {
         invalid.into_iter().chain(of_labels).map(|fault| (path, fault)).collect()
     }
 
-    fn fault(&mut self, set: &'a [String]) -> Option<Fault<'a>> {
+    fn fault(&mut self, set: &'a [String]) -> Option<FileFault<'a>> {
         let labels: Vec<_> = set.iter().map(|label| self.label(label)).collect();
         if labels.iter().any(|label| matches!(label, Label::Own)) {
             return None;
@@ -184,9 +188,9 @@ impl<'a> Known<'a> {
         let judged = if labels.is_self_hosted(label) || local.owns(label) {
             Label::Own
         } else if labels.retired(label).is_some() {
-            Label::Faulty(Fault::Retired(label))
+            Label::Faulty(FileFault::Retired(label))
         } else if let Some(meant) = labels.meant(label) {
-            Label::Faulty(Fault::Misspelt(label, meant))
+            Label::Faulty(FileFault::Misspelt(label, meant))
         } else {
             Label::Fine
         };

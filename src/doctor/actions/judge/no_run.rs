@@ -9,7 +9,7 @@ use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::ActionsFacts;
 use crate::doctor::actions::local::OutsideBecause;
 use crate::doctor::actions::trigger::{Match, on_push, skip_string};
-use crate::doctor::actions::workflow::Workflow;
+use crate::doctor::actions::workflow::WorkflowFile;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::model::Permissions;
 use crate::http::segment;
@@ -79,7 +79,7 @@ pub(super) fn not_pushed() -> RunVerdict {
 }
 
 /// The workflows that the push should have started, where it started others alone.
-pub fn missing(facts: &ActionsFacts) -> Vec<&Workflow> {
+pub fn missing(facts: &ActionsFacts) -> Vec<&WorkflowFile> {
     let own = facts.own_runs();
     let Some(head) = facts.head.as_ref().filter(|head| head.pushed) else { return Vec::new() };
     let (Some(branch), Ok(page)) = (&head.branch, &facts.runs) else { return Vec::new() };
@@ -88,7 +88,7 @@ pub fn missing(facts: &ActionsFacts) -> Vec<&Workflow> {
     if !whole || own.is_empty() || own.iter().any(|run| run.path.is_empty()) {
         return Vec::new();
     }
-    let absent = |workflow: &&Workflow| {
+    let absent = |workflow: &&WorkflowFile| {
         workflow.problem.is_none()
             && on_push(workflow, branch) == Match::Yes
             && !own.iter().any(|run| run.is_of(&workflow.path))
@@ -148,8 +148,8 @@ pub(super) fn merge_queue(facts: &ActionsFacts) -> Option<RunVerdict> {
 }
 
 /// A workflow for pull requests, where none is for a merge queue.
-pub fn lacks_merge_group(facts: &ActionsFacts) -> Option<&Workflow> {
-    let on = |workflow: &Workflow, event: &str| {
+pub fn lacks_merge_group(facts: &ActionsFacts) -> Option<&WorkflowFile> {
+    let on = |workflow: &WorkflowFile, event: &str| {
         workflow.triggers.iter().any(|trigger| trigger.event == event)
     };
     let workflows = &facts.local.workflows;
@@ -218,7 +218,7 @@ fn skipped(message: &str) -> Option<RunVerdict> {
 }
 
 /// The workflows that would have run are disabled: `candidates`, or all where no file is known.
-fn disabled(facts: &ActionsFacts, candidates: &[&Workflow]) -> Option<RunVerdict> {
+fn disabled(facts: &ActionsFacts, candidates: &[&WorkflowFile]) -> Option<RunVerdict> {
     let known = facts.more.workflows.as_ref()?.as_ref().ok()?;
     let is_candidate = |path: &str| {
         facts.local.workflows.is_empty() || candidates.iter().any(|file| file.path == path)
@@ -294,7 +294,7 @@ fn outside(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
 
 /// Each workflow of the commit, and whether the push should have started it; `None`: there are
 /// none, or one should have.
-fn unmatched<'a>(facts: &'a ActionsFacts, branch: &str) -> Option<Vec<(&'a Workflow, Match)>> {
+fn unmatched<'a>(facts: &'a ActionsFacts, branch: &str) -> Option<Vec<(&'a WorkflowFile, Match)>> {
     let matches: Vec<_> = facts
         .local
         .workflows
@@ -309,7 +309,7 @@ fn unmatched<'a>(facts: &'a ActionsFacts, branch: &str) -> Option<Vec<(&'a Workf
 pub fn needs_pull_request(facts: &ActionsFacts) -> bool {
     let branch = facts.head.as_ref().and_then(|head| head.branch.as_deref());
     branch.and_then(|branch| unmatched(facts, branch)).is_some_and(|matches| {
-        let events = |workflow: &&Workflow| {
+        let events = |workflow: &&WorkflowFile| {
             workflow.triggers.iter().any(|trigger| trigger.event.starts_with("pull_request"))
         };
         matches.iter().any(|(workflow, _)| events(workflow))
@@ -341,7 +341,7 @@ fn no_trigger(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
     }
     let path = std::path::Path::new(&matches.first()?.0.path);
     let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
-    let unknown = |workflow: &Workflow| {
+    let unknown = |workflow: &WorkflowFile| {
         known.is_some_and(|page| page.items.iter().all(|known| known.path != workflow.path))
     };
     let pull = facts.more.pull.as_ref();

@@ -6,7 +6,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::actions::facts::{ActionsFacts, Looked};
 use crate::doctor::actions::trigger::matches;
-use crate::doctor::actions::workflow::Workflow;
+use crate::doctor::actions::workflow::WorkflowFile;
 use crate::doctor::outcome::Evidence;
 use crate::github::model::{Permissions, SelectedActions};
 
@@ -58,11 +58,11 @@ pub(super) fn doubtful(facts: &ActionsFacts, looked: &Looked) -> Vec<Evidence> {
         .collect()
 }
 
-fn workflow<'a>(facts: &'a ActionsFacts, looked: &Looked) -> Option<&'a Workflow> {
+fn workflow<'a>(facts: &'a ActionsFacts, looked: &Looked) -> Option<&'a WorkflowFile> {
     facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path)
 }
 
-fn used(workflow: &Workflow) -> impl Iterator<Item = &str> {
+fn used(workflow: &WorkflowFile) -> impl Iterator<Item = &str> {
     workflow
         .jobs
         .iter()

@@ -24,14 +24,14 @@ pub const LATE: SignedDuration = SignedDuration::from_hours(23);
 /// Why a run does not start.
 #[derive(Clone, Debug)]
 pub struct RunVerdict {
-    kind: Kind,
+    kind: VerdictKind,
     evidence: Vec<Evidence>,
     /// Who can fix it, where the code does not say so.
     actor: Option<Actor>,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum VerdictKind {
     /// It ends by itself.
     Passing(Finding),
     Unknown(Unknown),
@@ -52,18 +52,18 @@ pub struct Unknown {
 
 impl RunVerdict {
     pub fn fail(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
-        Self::new(Kind::Blocking(Finding::new(code, summary, fix)))
+        Self::new(VerdictKind::Blocking(Finding::new(code, summary, fix)))
     }
 
     pub fn warn(code: Code, summary: impl Into<String>, fix: Fix) -> Self {
-        Self::new(Kind::Passing(Finding::new(code, summary, fix)))
+        Self::new(VerdictKind::Passing(Finding::new(code, summary, fix)))
     }
 
     pub fn unknown(unknown: Unknown) -> Self {
-        Self::new(Kind::Unknown(unknown))
+        Self::new(VerdictKind::Unknown(unknown))
     }
 
-    fn new(kind: Kind) -> Self {
+    fn new(kind: VerdictKind) -> Self {
         Self { kind, evidence: Vec::new(), actor: None }
     }
 
@@ -80,30 +80,30 @@ impl RunVerdict {
     /// The same under another summary: which question it leaves open.
     pub fn summarized(mut self, summary: impl Into<String>) -> Self {
         *match &mut self.kind {
-            Kind::Passing(finding) | Kind::Blocking(finding) => &mut finding.summary,
-            Kind::Unknown(unknown) => &mut unknown.summary,
+            VerdictKind::Passing(finding) | VerdictKind::Blocking(finding) => &mut finding.summary,
+            VerdictKind::Unknown(unknown) => &mut unknown.summary,
         } = summary.into();
         self
     }
 
     fn summary(&self) -> &str {
         match &self.kind {
-            Kind::Passing(finding) | Kind::Blocking(finding) => &finding.summary,
-            Kind::Unknown(unknown) => &unknown.summary,
+            VerdictKind::Passing(finding) | VerdictKind::Blocking(finding) => &finding.summary,
+            VerdictKind::Unknown(unknown) => &unknown.summary,
         }
     }
 
     fn code(&self) -> Option<Code> {
         match &self.kind {
-            Kind::Passing(finding) | Kind::Blocking(finding) => Some(finding.code),
-            Kind::Unknown(unknown) => unknown.code,
+            VerdictKind::Passing(finding) | VerdictKind::Blocking(finding) => Some(finding.code),
+            VerdictKind::Unknown(unknown) => unknown.code,
         }
     }
 
     fn fix(&self) -> &Fix {
         match &self.kind {
-            Kind::Passing(finding) | Kind::Blocking(finding) => &finding.fix,
-            Kind::Unknown(unknown) => &unknown.fix,
+            VerdictKind::Passing(finding) | VerdictKind::Blocking(finding) => &finding.fix,
+            VerdictKind::Unknown(unknown) => &unknown.fix,
         }
     }
 
@@ -112,9 +112,11 @@ impl RunVerdict {
         let in_a_file = matches!(self.fix().kind, FixKind::Edit { .. });
         let actor = self.actor.or(in_a_file.then_some(Actor::Agent));
         let mut outcome = match self.kind {
-            Kind::Passing(Finding { code, summary, fix }) => Judgement::warn(code, summary, fix),
-            Kind::Blocking(finding) => Judgement::found(finding),
-            Kind::Unknown(Unknown { code, summary, needs, fix, transient }) => {
+            VerdictKind::Passing(Finding { code, summary, fix }) => {
+                Judgement::warn(code, summary, fix)
+            }
+            VerdictKind::Blocking(finding) => Judgement::found(finding),
+            VerdictKind::Unknown(Unknown { code, summary, needs, fix, transient }) => {
                 let mut outcome = Judgement::unknown(summary, needs);
                 outcome.transient = transient;
                 outcome.actor = Some(Actor::WorkspaceUser);
@@ -138,9 +140,9 @@ impl RunVerdict {
 pub fn worst(verdicts: impl Iterator<Item = RunVerdict>) -> Option<RunVerdict> {
     let mut all: Vec<_> = verdicts.collect();
     all.sort_by_key(|verdict| match verdict.kind {
-        Kind::Blocking(_) => 0,
-        Kind::Unknown(_) => 1,
-        Kind::Passing(_) => 2,
+        VerdictKind::Blocking(_) => 0,
+        VerdictKind::Unknown(_) => 1,
+        VerdictKind::Passing(_) => 2,
     });
     let mut all = all.into_iter();
     let first = all.next()?;
