@@ -1,9 +1,8 @@
 //! A case, its ceilings, and the run that measures it.
 
 use std::fmt::Write as _;
-use std::fs;
 
-use crate::support::{Cmd, Output, Workspace, fake_auth, require};
+use crate::support::{Cmd, Measured, Workspace, fake_auth};
 
 /// What a run may use at most.
 #[derive(Clone, Copy)]
@@ -18,9 +17,6 @@ pub struct Ceiling {
 
 /// What is promised for all input: a small workspace's memory, and the doctor's budget.
 const PROMISED: Ceiling = Ceiling { mebibytes: 128, seconds: 30.0, output: 50_000 };
-/// A run is killed after that: twice the budget, since it shares the machine.
-const DEADLINE: &str = "60";
-
 pub struct Case {
     what: &'static str,
     /// Writes the hostile bytes, and returns the command that reads them.
@@ -40,7 +36,7 @@ pub fn hold(ws: &Workspace, cases: &[Case]) {
     let mut failures = String::new();
     for case in cases.iter().filter(|case| case.what.contains(&selected)) {
         ws.sh("find . -mindepth 1 -delete; rm -f /tmp/coder-*.log").run().success();
-        let Run { output, mebibytes, seconds, elapsed } = measured((case.run)(ws));
+        let Measured { output, mebibytes, seconds, elapsed } = Measured::run((case.run)(ws));
         let size = output.stdout.len();
         eprintln!(
             "{}: {mebibytes} MiB, {seconds:.1} s of {elapsed:.1} s, {size} bytes of output",
@@ -66,36 +62,6 @@ pub fn hold(ws: &Workspace, cases: &[Case]) {
         }
     }
     assert!(failures.is_empty(), "above a ceiling:\n{failures}");
-}
-
-struct Run {
-    output: Output,
-    mebibytes: u64,
-    seconds: f64,
-    elapsed: f64,
-}
-
-/// wait4(2) by python3: the peak memory of a process begins with that of the process that starts
-/// it, and this one holds the hostile bytes.
-fn measured(command: Cmd) -> Run {
-    require("python3");
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let script = "import os, signal, subprocess, sys, time
-start = time.monotonic()
-child = subprocess.Popen(sys.argv[3:])
-signal.signal(signal.SIGALRM, lambda *_: child.kill())
-signal.alarm(int(sys.argv[2]))
-_, status, usage = os.wait4(child.pid, 0)
-elapsed = time.monotonic() - start
-open(sys.argv[1], 'w').write(f'{usage.ru_maxrss} {usage.ru_utime + usage.ru_stime} {elapsed}')
-os._exit(os.waitstatus_to_exitcode(status) & 255)";
-    let arguments = ["-c", script, log.path().to_str().unwrap(), DEADLINE];
-    let output = command.wrapped_in("python3", arguments).run();
-    let text = fs::read_to_string(log.path()).unwrap();
-    let numbers: Vec<&str> = text.split(' ').collect();
-    let [kilobytes, seconds, elapsed] = numbers[..] else { panic!("{output}") };
-    let mebibytes = kilobytes.parse::<u64>().unwrap() / 1024;
-    Run { output, mebibytes, seconds: seconds.parse().unwrap(), elapsed: elapsed.parse().unwrap() }
 }
 
 /// Logins and a trusted folder, so that the doctor looks at the files of the clients.
