@@ -52,8 +52,6 @@ pub struct ClientPaths {
     pub folder: PathBuf,
     pub login: PathBuf,
     pub config: PathBuf,
-    /// In the state folder: the copy of the last good login, of a client that renews its login.
-    pub copy: PathBuf,
 }
 
 macro_rules! clients {
@@ -149,7 +147,7 @@ impl Client {
 
     /// Its paths in a home. `variable`: what the variable for its folder contains, unchanged: the
     /// clients expand no `~`, and resolve a relative path from wherever they are started.
-    pub fn paths(self, home: &Path, state: &Path, variable: Option<OsString>) -> ClientPaths {
+    pub fn paths(self, home: &Path, variable: Option<OsString>) -> ClientPaths {
         let row = self.row();
         let named = variable.filter(|value| !(row.empty_is_unset && value.is_empty()));
         let named = named.map(PathBuf::from);
@@ -159,7 +157,6 @@ impl Client {
         ClientPaths {
             login: folder.join(row.login_file),
             config: config.join(row.config_file),
-            copy: state.join(row.id).join("last-good.json"),
             folder,
         }
     }
@@ -188,8 +185,7 @@ mod tests {
             (Client::Claude, Some("~/x"), "~/x", "~/x/.credentials.json", "~/x/.claude.json"),
             (Client::Claude, Some(""), "", ".credentials.json", ".claude.json"),
         ] {
-            let paths =
-                client.paths(Path::new("/h"), Path::new("/s"), variable.map(OsString::from));
+            let paths = client.paths(Path::new("/h"), variable.map(OsString::from));
             let expected = [folder, login, config].map(PathBuf::from);
             assert_eq!(
                 [paths.folder, paths.login, paths.config],

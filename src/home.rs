@@ -28,6 +28,8 @@ pub struct Home {
     pub passwd: std::result::Result<PathBuf, Finding>,
     pub state: PathBuf,
     pub clients: PerClient<ClientPaths>,
+    /// In the state folder: the copy of the last good login of Codex, which renews its login.
+    pub codex_copy: PathBuf,
     /// The global configuration that git itself would write.
     pub git_config: PathBuf,
     /// Every file that git reads as its global configuration: it takes two where both are there.
@@ -48,7 +50,8 @@ impl Home {
             path: path.to_owned(),
             passwd: Ok(path.to_owned()),
             state: path.join("state"),
-            clients: PerClient::new(|client| client.paths(path, &path.join("state"), None)),
+            codex_copy: codex_copy(&path.join("state")),
+            clients: PerClient::new(|client| client.paths(path, None)),
             git_config: path.join(".gitconfig"),
             git_reads: vec![path.join(".gitconfig")],
             git_config_named: false,
@@ -112,10 +115,10 @@ impl Home {
         nameable(variables::XDG_STATE_HOME, &state)?;
         let (git_config, git_reads) =
             git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
-        let clients = PerClient::new(|client| {
-            client.paths(&path, &state, env.raw(client.row().folder_variable))
-        });
+        let clients =
+            PerClient::new(|client| client.paths(&path, env.raw(client.row().folder_variable)));
         Ok(Self {
+            codex_copy: codex_copy(&state),
             state,
             clients,
             git_config_named: env.get(variables::GIT_CONFIG_GLOBAL).is_some(),
@@ -248,4 +251,7 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
             "check the ssh on PATH",
         )),
     }
+}
+fn codex_copy(state: &Path) -> PathBuf {
+    state.join("codex").join("last-good.json")
 }

@@ -108,7 +108,7 @@ impl ApplyRun<'_> {
 
     /// The receipt; where it is gone, what is known to be ours all the same.
     fn known(&self, receipt: Option<Receipt>) -> Option<Receipt> {
-        let token = self.settings.claude.as_ref().map(|token| token.value.digest());
+        let token = self.settings.logins.claude.as_ref().map(|token| token.value.digest());
         let recovered = || recovery::receipt(self.home, token.as_deref(), self.env.now);
         match receipt {
             // it may have been made just now, and knows nothing but the folders that were made for

@@ -1,21 +1,8 @@
 //! The long form of every code: cause, how it was found, fix. The texts are in `explain/`, one page
 //! of Markdown per area, and are printed as they are.
 
-use super::Code;
+use super::{AREAS, Code};
 use crate::text::nearest_name;
-
-/// The areas in the order of the catalogue, and their pages.
-pub const AREAS: &[(&str, &str)] = &[
-    ("home", include_str!("explain/home.md")),
-    ("leaks", include_str!("explain/leaks.md")),
-    ("codex", include_str!("explain/codex.md")),
-    ("claude", include_str!("explain/claude.md")),
-    ("keys", include_str!("explain/keys.md")),
-    ("ssh", include_str!("explain/ssh.md")),
-    ("git", include_str!("explain/git.md")),
-    ("push", include_str!("explain/push.md")),
-    ("actions", include_str!("explain/actions.md")),
-];
 
 /// A shorter text is part of too many codes to name one.
 const SHORTEST: usize = 3;

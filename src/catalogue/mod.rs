@@ -241,6 +241,19 @@ codes! {
     ActionsNotGithub "actions-not-github" WorkspaceUser [] "the remote is not on GitHub"
 }
 
+/// The areas in the order of the catalogue, and their pages.
+pub const AREAS: &[(&str, &str)] = &[
+    ("home", include_str!("explain/home.md")),
+    ("leaks", include_str!("explain/leaks.md")),
+    ("codex", include_str!("explain/codex.md")),
+    ("claude", include_str!("explain/claude.md")),
+    ("keys", include_str!("explain/keys.md")),
+    ("ssh", include_str!("explain/ssh.md")),
+    ("git", include_str!("explain/git.md")),
+    ("push", include_str!("explain/push.md")),
+    ("actions", include_str!("explain/actions.md")),
+];
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -9,8 +9,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{json, print};
-use crate::catalogue::explain::{AREAS, Explanation};
-use crate::catalogue::{Actor, Code, Traits};
+use crate::catalogue::explain::Explanation;
+use crate::catalogue::{AREAS, Actor, Code, Traits};
 use crate::cli::Explain;
 use crate::doctor::check::{CHECKS, Check, area};
 use crate::doctor::context::Depth;

@@ -109,7 +109,7 @@ impl Context<'_> {
     pub fn has_login(&self, client: Client) -> bool {
         let is_refused = |refused: &RefusedItem| refused.item == Subject::Login(client);
         let own_variable = client.row().own_variable;
-        self.settings.login_via(client).is_some()
+        self.settings.logins.via(client).is_some()
             || self.desired.logins.has(client)
             || self.settings.refused.iter().any(is_refused)
             || own_variable.is_some_and(|name| self.env.get(name).is_some())
@@ -120,7 +120,7 @@ impl Context<'_> {
     /// last apply.
     pub fn login_via(&self, client: Client) -> Option<&Via> {
         let recorded = self.desired.logins.via(client);
-        self.settings.login_via(client).or(recorded)
+        self.settings.logins.via(client).or(recorded)
     }
 
     /// What apply would say of an item now.

@@ -105,9 +105,9 @@ pub fn remotes(context: &Context) -> Judgement {
 }
 
 pub fn files(context: &Context) -> Vec<Judgement> {
-    let clients = || Client::ALL.iter().map(|client| context.home.clients.get(*client));
-    let mut holders: Vec<_> = clients().map(|paths| paths.login.clone()).collect();
-    holders.extend(clients().map(|paths| paths.copy.clone()));
+    let clients = Client::ALL.iter().map(|client| context.home.clients.get(*client));
+    let mut holders: Vec<_> = clients.map(|paths| paths.login.clone()).collect();
+    holders.push(context.home.codex_copy.clone());
     holders.extend([".git-credentials", ".netrc"].map(|name| context.home.path.join(name)));
     let open = |path: &PathBuf| {
         let content = file::observe(path, Kind::Secret).ok()??;

@@ -34,6 +34,18 @@ use crate::variables;
 /// `claude setup-token` makes tokens that live a year.
 pub const LIFETIME_DAYS: i64 = 365;
 
+/// The day of a token that is not configured.
+pub fn day_without_token(context: &ProvisionContext, desired: &Desired) -> Option<String> {
+    let settings = context.settings;
+    let is_refused =
+        settings.refused.iter().any(|refused| refused.item == Subject::Login(Client::Claude));
+    let is_alone = settings.logins.claude_created.is_some() && desired.logins.claude.is_none();
+    (is_alone && !is_refused).then(|| {
+        "PUSHREADY_CLAUDE_TOKEN_CREATED is set, but there is no token: PUSHREADY_CLAUDE_OAUTH_TOKEN is not set"
+            .to_owned()
+    })
+}
+
 pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Vec<Item> {
     let login = login(context, desired);
     let prompts = prompts(context, desired);
@@ -130,7 +142,7 @@ pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option
     let is_lesser = |seed: &&Sourced<ClaudeToken>| {
         last.as_ref().is_some_and(|record| record.origin < seed.origin)
     };
-    let seed = context.settings.claude.as_ref().filter(|seed| !is_lesser(seed));
+    let seed = context.settings.logins.claude.as_ref().filter(|seed| !is_lesser(seed));
     if seed.is_none() && last.is_none() {
         return None;
     }
@@ -161,7 +173,7 @@ pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option
     let known = last.filter(|last| last.token == wanted).map(|last| last.created);
     let record = ClaudeRecord {
         token: wanted,
-        created: context.settings.claude_created.or(known).unwrap_or(today),
+        created: context.settings.logins.claude_created.or(known).unwrap_or(today),
         origin: seed.origin,
         via: Some(seed.via.clone()),
     };

@@ -151,19 +151,7 @@ pub fn desired(context: &ProvisionContext) -> Result<Provision> {
     items.extend(logins(context, &mut desired));
     notes.extend(of_clones);
     items.extend(remotes::provision(context, &keys, clones, &routing.in_force));
-    if context.settings.claude_created.is_some()
-        && desired.logins.claude.is_none()
-        && !context
-            .settings
-            .refused
-            .iter()
-            .any(|refused| refused.item == Subject::Login(Client::Claude))
-    {
-        notes.push(
-            "PUSHREADY_CLAUDE_TOKEN_CREATED is set, but there is no token: PUSHREADY_CLAUDE_OAUTH_TOKEN is not set"
-                .to_owned(),
-        );
-    }
+    notes.extend(claude::day_without_token(context, &desired));
     items.extend(keys.removals);
     items.extend(refused(context, &items, &mut desired));
     Ok(Provision { items, desired, notes })
@@ -260,7 +248,7 @@ fn refused(context: &ProvisionContext, others: &[Item], desired: &mut Desired) -
 /// Whether another value is set for what was refused, which came from `via`.
 fn is_set(settings: &Settings, subject: &Subject, via: &Via) -> bool {
     match subject.first() {
-        Subject::Login(client) => settings.login_via(*client).is_some(),
+        Subject::Login(client) => settings.logins.via(*client).is_some(),
         Subject::KnownHosts => !settings.known_hosts.is_empty(),
         key if settings.keys.iter().any(|sourced| *key == Subject::key(&sourced.value.0)) => true,
         _ => settings.key_origins.contains(&match via {
@@ -273,7 +261,7 @@ fn is_set(settings: &Settings, subject: &Subject, via: &Via) -> bool {
 /// Whether anything is to be put in place by these settings. Without a receipt, nothing else is.
 pub fn is_configured(settings: &Settings) -> bool {
     let Settings { keys, refused, known_hosts, trusted_folders, .. } = settings;
-    Client::ALL.iter().any(|client| settings.login_via(*client).is_some())
+    Client::ALL.iter().any(|client| settings.logins.via(*client).is_some())
         || !keys.is_empty()
         || !refused.is_empty()
         || known_hosts.values().any(|hosts| !hosts.lines.is_empty())

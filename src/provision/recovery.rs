@@ -45,7 +45,7 @@ fn codex(home: &Home) -> Option<(EntryId, ReceiptEntry)> {
     let login =
         |path: &Path| CodexAuth::parse(&file::observe(path, Kind::Secret).ok()??.bytes).ok();
     let path = home.clients.codex.login.clone();
-    let copy_path = &home.clients.codex.copy;
+    let copy_path = &home.codex_copy;
     let copy = login(copy_path)?;
     if !login(&path)?.same_account(&copy) {
         return None;

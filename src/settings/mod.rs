@@ -11,22 +11,21 @@ mod requirement;
 mod source;
 
 pub use api_tokens::ApiTokens;
+pub use logins::LoginSettings;
 pub use plain::accepted;
 pub use requirement::Requirement;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use jiff::civil::Date;
 use secrecy::SecretString;
 
 use crate::catalogue::{Code, Finding};
-use crate::client::Client;
 use crate::env::Env;
 use crate::error::Result;
 use crate::git::url::Repository;
 use crate::home::Home;
-use crate::secret::{ClaudeToken, CodexAuth, DeployKey};
+use crate::secret::DeployKey;
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
 use crate::variables;
@@ -52,14 +51,10 @@ pub struct KnownHosts {
 /// it is.
 #[derive(Debug, Default)]
 pub struct Settings {
-    pub codex: Option<Sourced<CodexAuth>>,
-    /// `None`: as the last apply was configured.
-    pub codex_lease: Option<bool>,
+    pub logins: LoginSettings,
     /// The API key that a template hands to every process: what Coder's codex module writes to
     /// `auth.json`, it puts here too.
     pub openai_api_key: Option<SecretString>,
-    pub claude: Option<Sourced<ClaudeToken>>,
-    pub claude_created: Option<Date>,
     pub keys: Vec<Sourced<(Repository, DeployKey)>>,
     /// Repositories that are named with a blank key: unset, so what is installed for them stays.
     pub keys_unset: Vec<Repository>,
@@ -128,25 +123,13 @@ impl Settings {
         let mut reader = Reader::new(env, home, stdin);
         reader.settings.openai_api_key = openai_api_key(env);
         reader.settings.unclaimed = reader.switch(variables::UNCLAIMED).unwrap_or(false);
-        reader.settings.codex_lease = reader.switch(variables::CODEX_LEASE);
         reader.seed_folder();
-        if !reader.settings.unclaimed {
-            reader.codex();
-            reader.claude();
-        }
+        reader.logins();
         reader.deploy_keys();
         reader.plain();
         reader.misnamed();
         reader.guards();
         Ok(reader.settings)
-    }
-
-    /// Where the login of a client came from, if one is set.
-    pub fn login_via(&self, client: Client) -> Option<&Via> {
-        match client {
-            Client::Codex => self.codex.as_ref().map(|login| &login.via),
-            Client::Claude => self.claude.as_ref().map(|login| &login.via),
-        }
     }
 }
 

@@ -57,7 +57,7 @@ fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
     folders.extend(["keys", "bin", "undo"].map(|name| home.state.join(name)));
     let clients = || Client::ALL.iter().map(|client| home.clients.get(*client));
     folders.extend(clients().map(|paths| paths.folder.clone()));
-    folders.extend(clients().filter_map(|paths| Some(paths.copy.parent()?.to_owned())));
+    folders.extend(home.codex_copy.parent().map(Path::to_owned));
     folders.extend(home.ssh_folder());
     let targets = receipt
         .into_iter()

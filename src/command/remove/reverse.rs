@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::catalogue::Code;
-use crate::client::{Client, ClientPaths};
+use crate::client::Client;
 use crate::home::Home;
 use crate::provision::{Item, ItemCause, ItemStatus};
 use crate::resource::digest::Digest;
@@ -110,7 +110,7 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
     let names = ["routes", "known_hosts", "ssh_config", "gitconfig", "bin/pushready"];
     paths.extend(names.map(|name| home.state.join(name)));
     if !spare_login {
-        paths.extend(clients(home).map(|paths| paths.copy.clone()));
+        paths.push(home.codex_copy.clone());
     }
     if !spare_undo {
         paths.extend(in_folder("undo"));
@@ -128,14 +128,9 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
 pub fn clear(home: &Home) {
     let _ = file::remove(&home.state.join("doctor.json"));
     let own = ["keys", "bin", "undo"].map(|name| home.state.join(name));
-    let of_clients = clients(home).filter_map(|paths| paths.copy.parent());
-    for folder in own.iter().map(PathBuf::as_path).chain(of_clients) {
+    for folder in own.iter().map(PathBuf::as_path).chain(home.codex_copy.parent()) {
         let _ = file::remove_folder(folder);
     }
-}
-
-fn clients(home: &Home) -> impl Iterator<Item = &ClientPaths> {
-    Client::ALL.iter().map(|client| home.clients.get(*client))
 }
 
 pub fn kept(subject: Subject, why: &str) -> Item {
@@ -167,7 +162,10 @@ pub fn unrecorded(home: &Home, receipt: &Receipt) -> Option<Item> {
     if receipt.entries.is_empty() && !signs.resources.iter().any(sign) {
         return None;
     }
-    let files = clients(home).flat_map(|paths| [&paths.login, &paths.config]);
+    let files = Client::ALL
+        .iter()
+        .map(|client| home.clients.get(*client))
+        .flat_map(|paths| [&paths.login, &paths.config]);
     let is_known =
         |path: &PathBuf| receipt.entries.values().any(|entry| entry.target.path == *path);
     let files: Vec<_> = files

@@ -3,11 +3,12 @@
 
 mod environment;
 mod login;
+mod request;
 
 use std::path::{Path, PathBuf};
 
 use super::outcome::{Evidence, Judgement};
-use super::request;
+use super::request::send;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
@@ -19,6 +20,7 @@ use crate::resource::file::{self, Content, Kind};
 use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
+use request::REQUEST;
 
 const NONE: &str = "no Claude Code login is configured, and none is present";
 
@@ -93,7 +95,7 @@ pub fn request(context: &Context) -> Judgement {
         return Judgement::skip(NONE);
     }
     let local = [vec![login(context)], environment(context), config(context)].concat();
-    request::send(context, &request::CLAUDE, &local, login::new_token(context))
+    send(context, &REQUEST, &local, login::new_token(context))
 }
 
 /// What the configuration would make Claude Code do unattended.

@@ -107,7 +107,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
         )
         .with([Evidence::new("wins", wins), Evidence::new("unused", unused)]);
     }
-    let last_good = file::observe(&context.home.clients.codex.copy, Kind::Secret).ok().flatten();
+    let last_good = file::observe(&context.home.codex_copy, Kind::Secret).ok().flatten();
     let last_good = last_good.and_then(|content| CodexAuth::parse(&content.bytes).ok());
     let is_seed = context
         .desired

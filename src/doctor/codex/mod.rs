@@ -5,12 +5,13 @@ mod fault;
 mod layers;
 mod login;
 mod refused;
+mod request;
 mod settings;
 
 use std::path::Path;
 
 use super::outcome::{Evidence, Judgement};
-use super::request;
+use super::request::send;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
@@ -23,6 +24,7 @@ use crate::state::subject::Subject;
 use crate::variables::observed;
 use fault::CodexFault;
 use layers::{Layers, Unusable};
+use request::REQUEST;
 use settings::{Login, is_official};
 
 const NONE: &str = "no Codex login is configured, and none is present";
@@ -109,7 +111,7 @@ pub fn request(context: &Context) -> Judgement {
     }
     let mut local = vec![login(context), environment(context)];
     local.extend(config(context));
-    request::send(context, &request::CODEX, &local, login::new_seed(context))
+    send(context, &REQUEST, &local, login::new_seed(context))
 }
 
 fn variables(context: &Context) -> Judgement {

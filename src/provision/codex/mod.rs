@@ -47,7 +47,7 @@ struct ObservedLogin {
 }
 
 pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option<Item> {
-    let seed = context.settings.codex.as_ref();
+    let seed = context.settings.logins.codex.as_ref();
     let record = desired.logins.codex.clone();
     if seed.is_none() && record.is_none() {
         return None;
@@ -62,7 +62,7 @@ pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option
     // unset leaves it as it was: a lease must not get its refresh token back in a shell without the
     // variable
     let was_lease = record.as_ref().is_some_and(|record| record.lease);
-    let lease = context.settings.codex_lease.unwrap_or(was_lease);
+    let lease = context.settings.logins.codex_lease.unwrap_or(was_lease);
     let wanted = CodexRecord {
         seed: Digest::from_hex(&seed.value.digest()),
         account: account(&seed.value),
@@ -101,7 +101,7 @@ fn observe(context: &ProvisionContext, ours: bool) -> Result<ObservedLogin, Find
     let content = file::observe(&path, Kind::Secret).map_err(|obstacle| obstacle.finding(&path))?;
     let template_key = context.settings.openai_api_key.as_ref();
     let live = live(content.as_ref(), ours, template_key, context.now);
-    let copy_path = context.home.clients.codex.copy.clone();
+    let copy_path = context.home.codex_copy.clone();
     // a copy that cannot be read counts as none
     let copy = file::observe(&copy_path, Kind::Secret).ok().flatten();
     let copy = copy.and_then(|content| CodexAuth::parse(&content.bytes).ok());
