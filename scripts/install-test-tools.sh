@@ -6,7 +6,7 @@ set -eu
 prism=5.14.2 prism_server=5.12.2 prism_core=5.8.0
 
 test_tools() {
-  echo bubblewrap ca-certificates fish git git-lfs jq nftables openssh-client openssh-server openssl python3 python3-pip python3-venv shellcheck strace
+  echo bubblewrap ca-certificates fish git git-lfs gnupg gpgsm jq nftables openssh-client openssh-server openssl python3 python3-pip python3-venv shellcheck strace
   # what install.sh is tested with, and what scripts/release.sh builds and is tested with
   echo busybox-static curl dash gcc musl-tools perl qemu-user-static wget
   case $(uname -m) in x86_64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;; esac

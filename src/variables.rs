@@ -126,6 +126,7 @@ pub mod observed {
     /// Each is set by an agent's sandbox: Codex's, and Claude Code's sandbox runtime.
     pub const SANDBOXES: &[&str] =
         &["CODEX_SANDBOX", CODEX_SANDBOX_NETWORK_DISABLED, "SANDBOX_RUNTIME"];
+    pub const SSH_AUTH_SOCK: &str = "SSH_AUTH_SOCK";
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }
 

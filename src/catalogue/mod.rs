@@ -177,6 +177,7 @@ codes! {
     GitLockLeft "git-lock-left" Agent [may_fix] "a lock of a git command that ended keeps other git commands out"
     GitCloneUnfinished "git-clone-unfinished" Agent [may_fix] "a merge, a rebase or another command waits to be finished in the clone"
     GitEnvironmentBroken "git-environment-broken" Agent [may_fix] "a GIT_ variable makes every commit fail, or leads it into another repository"
+    GitSigningBroken "git-signing-broken" WorkspaceUser [stop] "commits are to be signed, and the program or the key for that does not work"
     GitLineEndings "git-line-endings" WorkspaceUser [stop] "core.autocrlf and core.safecrlf make git refuse files with LF line endings"
     GitLfsMissing "git-lfs-missing" TemplateAdmin [stop] "the clone needs git-lfs for its files or its hook, and it is not installed"
     GitLfsNotSetUp "git-lfs-not-set-up" Agent [may_fix] "files of the clone belong into git-lfs, which is installed and not configured"

@@ -81,7 +81,9 @@ impl EffectiveConfig {
     /// Whether git reads the last value of the key as true; a key without a value is.
     pub fn is_true(&self, key: &str) -> bool {
         let is_true = |text: &str| {
-            ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
+            let is_word = |word: &&str| text.eq_ignore_ascii_case(word);
+            ["true", "yes", "on"].iter().any(is_word)
+                || text.trim().parse::<i64>().is_ok_and(|number| number != 0)
         };
         self.last(key).is_some_and(|value| value.value.as_deref().is_none_or(is_true))
     }

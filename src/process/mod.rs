@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, kill_process_group, pidfd_open,
+    set_child_subreaper, waitpid,
+};
 
 pub use program::{Program, command, command_in};
 
@@ -136,6 +139,53 @@ pub fn run_with_input(
     Ok(Output { status, stdout: stdout.text(), stderr: stderr.text() })
 }
 
+/// The daemons that GnuPG starts for itself, and that outlive the command.
+const DAEMONS: &[&str] = &["gpg-agent", "keyboxd", "dirmngr", "scdaemon"];
+/// A daemon that was asked to end does so at once.
+const DAEMON_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs `command` to its end, and ends what it left running of [`DAEMONS`].
+pub fn run_without_daemons(command: Command, deadline: Duration) -> Completed {
+    // a daemon whose parent has ended then is our child
+    set_child_subreaper(Some(getpid()))?;
+    let output = run(command, deadline);
+    end_daemons();
+    output
+}
+
+fn end_daemons() {
+    let end = Instant::now() + DAEMON_PATIENCE;
+    for daemon in own_daemons() {
+        let _ = kill_process(daemon, Signal::TERM);
+        let ended = || waitpid(Some(daemon), WaitOptions::NOHANG).map_or(true, |it| it.is_some());
+        while !ended() {
+            if Instant::now() >= end {
+                let _ = kill_process(daemon, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Those that are children of ours, because what started them has ended.
+fn own_daemons() -> Vec<Pid> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_own = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        daemon_parent(&stat) == Some(getpid().as_raw_pid())
+    };
+    pids.filter(is_own).filter_map(Pid::from_raw).collect()
+}
+
+/// The parent in `1234 (gpg-agent) S 1 …` (proc(5)), if the process is a daemon. Pure.
+fn daemon_parent(stat: &str) -> Option<i32> {
+    let (_, rest) = stat.split_once('(')?;
+    let (name, rest) = rest.rsplit_once(") ")?;
+    let parent = rest.split(' ').nth(1)?.parse().ok()?;
+    DAEMONS.contains(&name).then_some(parent)
+}
+
 /// Waits until the child has ended (`true`) or has written something.
 fn ready(exit: &OwnedFd, streams: [&Stream; 2], end: Instant) -> Result<bool, Failure> {
     let left = end.saturating_duration_since(Instant::now());
@@ -204,6 +254,7 @@ pub fn end_children_with_us() {
         for &group in running.iter() {
             end_group(group);
         }
+        end_daemons();
         // as a shell reports SIGINT
         std::process::exit(130);
     });

@@ -24,6 +24,8 @@ pub enum Program<'a> {
     Gh,
     Coder,
     Client(Client),
+    /// What signs commits, or lists with what they could be signed.
+    Signer(&'a str),
 }
 
 impl fmt::Display for Program<'_> {
@@ -83,7 +85,7 @@ impl Program<'_> {
             Self::Git => "git",
             Self::Ssh => "ssh",
             Self::Shell => "sh",
-            Self::GitSsh(path) => path,
+            Self::GitSsh(path) | Self::Signer(path) => path,
             Self::Gh => "gh",
             Self::Coder => "coder",
             Self::Client(client) => client.row().id,
@@ -93,7 +95,7 @@ impl Program<'_> {
     fn access(self) -> VisibleVariables {
         match self {
             // CODER_AGENT_TOKEN stays: `coder gitssh`, which git may start, logs in with it
-            Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) => AllBut(&[]),
+            Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) | Self::Signer(_) => AllBut(&[]),
             Self::Gh => Only(GH),
             Self::Coder => Only(CODER),
             Self::Client(_) => AllBut(OF_CODER),
@@ -170,18 +172,24 @@ pub fn command_in(program: Program, env: &Env) -> Command {
 mod tests {
     use super::*;
 
-    const PROGRAMS: [Program; 8] = [
+    const PROGRAMS: [Program; 9] = [
         Program::Git,
         Program::Ssh,
         Program::Shell,
         Program::GitSsh("/opt/my ssh"),
+        Program::Signer("gpg"),
         Program::Gh,
         Program::Coder,
         Program::Client(Client::Codex),
         Program::Client(Client::Claude),
     ];
-    const SSH: [Program; 4] =
-        [Program::Git, Program::Ssh, Program::Shell, Program::GitSsh("/opt/my ssh")];
+    const SSH: [Program; 5] = [
+        Program::Git,
+        Program::Ssh,
+        Program::Shell,
+        Program::GitSsh("/opt/my ssh"),
+        Program::Signer("gpg"),
+    ];
 
     /// The programs that get a variable.
     fn receivers(name: &str) -> Vec<Program<'static>> {

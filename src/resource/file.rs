@@ -194,6 +194,13 @@ pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
         .map_err(|error| name_folder(error, folder))
 }
 
+/// A file in a temporary folder, 0600 from birth.
+pub fn write_in(folder: &TempDir, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+    let path = folder.path().join(name);
+    let mut options = fs::OpenOptions::new();
+    options.create_new(true).write(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
 /// The crate names a file that nobody has asked for; what is in the way is its folder.
 fn name_folder(error: io::Error, folder: &Path) -> io::Error {
     let kind = error.kind();

@@ -2,8 +2,10 @@
 //! elsewhere, and what the configuration demands of line endings.
 
 use super::layout::Layout;
+use super::signing::Setting;
 use super::{
-    Completed, blocked, cause, environment, facts, git, in_clone, own_subject, unreadable,
+    CommitObject, Completed, blocked, cause, commit_object, environment, facts, git, in_clone,
+    own_subject, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -37,7 +39,7 @@ impl Who {
 
 /// Why git has no author or committer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub enum Refusal {
     /// `GIT_AUTHOR_DATE` or `GIT_COMMITTER_DATE`.
     Date,
     Identity,
@@ -74,14 +76,34 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
             return judgement;
         }
     }
+    let object = Setting::of(config).map(|_| commit_object(context));
+    if let Some(CommitObject::Refused(judgement)) = object
+        && judgement.status == CheckStatus::Fail
+    {
+        return (**judgement).clone();
+    }
     if demands_crlf(config) && (layout.is_none() || changes_line_endings(context)) {
         return line_endings(config);
     }
-    Judgement::pass("git has an author and a committer for commits")
+    match object {
+        None => Judgement::pass("git has an author and a committer for commits"),
+        Some(CommitObject::Made) => {
+            Judgement::pass("git has an author, a committer and a signature for commits")
+        }
+        Some(CommitObject::Held) => {
+            let evidence = Evidence::new("signing key", "listed by an agent, and not used");
+            Judgement::pass("git has an author and a committer, and an agent holds the signing key")
+                .with([evidence])
+        }
+        Some(CommitObject::NotTried(why)) => {
+            Judgement::unknown("whether commits can be signed was not tested", *why)
+        }
+        Some(CommitObject::Refused(judgement)) => (**judgement).clone(),
+    }
 }
 
 /// git's configuration in the current clone, or outside of any.
-fn effective_config<'c>(context: &'c Context) -> &'c EffectiveConfig {
+pub fn effective_config<'c>(context: &'c Context) -> &'c EffectiveConfig {
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
     current.map_or_else(|| context.git_config(), |clone| clone.config())
 }
@@ -154,7 +176,7 @@ fn judge_identity(
 }
 
 /// Why `git var` refused, by its message. Pure.
-fn refusal(stderr: &str) -> Refusal {
+pub fn refusal(stderr: &str) -> Refusal {
     let says = |words: &str| stderr.contains(words);
     if let Some(code) = cause(stderr) {
         return Refusal::Clone(code);

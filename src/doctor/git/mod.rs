@@ -3,11 +3,13 @@
 
 mod clone;
 mod commit;
+mod commit_object;
 mod environment;
 mod layout;
 mod locks;
 mod programs;
 mod remotes;
+mod signing;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +27,8 @@ use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
 pub use commit::commit;
+use commit::{Refusal, effective_config, refusal};
+pub use commit_object::{CommitObject, commit_object};
 use layout::Layout;
 pub use programs::programs;
 pub use remotes::TAKE_OUT;

@@ -114,6 +114,16 @@ pub const ROWS: &[Fault] = &[
     fault("git-environment-broken", "fail", "a variable names a date that is none", |lab| {
         lab.doctor(&["--offline"]).env("GIT_AUTHOR_DATE", "yesterday-ish")
     }),
+    fault("git-signing-broken", "fail", "the signing program of another machine", |lab| {
+        let script = "mkdir -p .ssh; ssh-keygen -q -t ed25519 -N '' -f .ssh/id_sign";
+        lab.ws.sh(script).run().success();
+        lab.append(
+            ".gitconfig",
+            "[commit]\n\tgpgSign = true\n[gpg]\n\tformat = ssh\n[gpg \"ssh\"]\n\tprogram = /opt/gone\n\
+             [user]\n\tsigningKey = ~/.ssh/id_sign\n",
+        );
+        lab.doctor(&["--offline"])
+    }),
     fault("git-line-endings", "fail", "the configuration of a Windows machine", |lab| {
         lab.append(".gitconfig", "[core]\n\tautocrlf = true\n\tsafecrlf = true\n");
         lab.ws.write("src/app/f", "a line\n", 0o644);

@@ -1,0 +1,102 @@
+//! One commit object in a scratch object folder, made by the user's git as a commit would be made
+//! here, signed as the user signs.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use super::signing::{self, Keyring, Setting, Way};
+use super::{Refusal, effective_config, in_clone, refusal};
+use crate::catalogue::{Code, Fix};
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::effective_config::EffectiveConfig;
+use crate::git_cli::scratch::{Hash, Scratch};
+use crate::git_cli::{self, Place};
+use crate::process::{self, Completed, Failure};
+use crate::resource::file;
+
+/// What came of it.
+#[derive(Debug)]
+pub enum CommitObject {
+    Made,
+    /// Not made, because an agent holds the key: it was listed.
+    Held,
+    /// Not made, since that would run or ask what must not be.
+    NotTried(&'static str),
+    Refused(Box<Judgement>),
+}
+
+/// The one of this run.
+pub fn commit_object<'c>(context: &'c Context) -> &'c CommitObject {
+    context.gathered.get(|| make(context, effective_config(context)))
+}
+
+fn make(context: &Context, config: &EffectiveConfig) -> CommitObject {
+    let end = Instant::now() + signing::PATIENCE;
+    let setting = Setting::of(config);
+    let way = setting.as_ref().map(|setting| signing::way(context, setting, end));
+    match way {
+        Some(Way::Broken(judgement)) => return CommitObject::Refused(judgement),
+        Some(Way::Held) => return CommitObject::Held,
+        Some(Way::NotTried(why)) => return CommitObject::NotTried(why),
+        Some(Way::Try) | None => {}
+    }
+    let answer = write(context, setting.as_ref(), end);
+    if answer.as_ref().is_ok_and(|output| output.status.success()) {
+        return CommitObject::Made;
+    }
+    CommitObject::Refused(Box::new(refused(context, setting.as_ref(), &answer)))
+}
+
+fn refused(context: &Context, setting: Option<&Setting>, answer: &Completed) -> Judgement {
+    let stderr = answer.as_ref().map_or("", |output| &output.stderr);
+    match (refusal(stderr), setting) {
+        (Refusal::Clone(code), _) => Judgement::blocked(code),
+        (Refusal::Identity, _) => Judgement::fail(
+            Code::GitIdentityMissing,
+            "git has no author or committer, so a commit will fail",
+            Fix::report("`pushready doctor --only git.commit` in the clone reports why"),
+        )
+        .with([Evidence::foreign("git said", stderr)]),
+        (_, Some(setting)) => signing::refused(context, setting, answer),
+        (_, None) => {
+            let reason = match answer {
+                Ok(output) => output.first_error(),
+                Err(failure) => context.reason(failure),
+            };
+            Judgement::unknown("git did not make a commit object", reason)
+        }
+    }
+}
+
+/// The object goes into a folder of ours, and no ref names it.
+fn write(context: &Context, setting: Option<&Setting>, end: Instant) -> Completed {
+    let left = || context.deadline(end.saturating_duration_since(Instant::now()));
+    let objects = file::temporary_folder(&std::env::temp_dir())
+        .or_else(|_| file::temporary_folder(Path::new("/tmp")))?;
+    let keyring = match setting {
+        Some(setting) if setting.format != signing::Format::Ssh => Some(Keyring::of(context)?),
+        _ => None,
+    };
+    let scratch =
+        || Scratch::new(Hash::Sha1, left).map_err(|why| Failure::Io(std::io::Error::other(why)));
+    let scratch = (!in_clone(context)).then(scratch).transpose()?;
+    let folder = context.folder.as_deref().unwrap_or(&context.home.path);
+    let git = |arguments: &[&str]| {
+        let mut git: Command =
+            scratch.as_ref().map_or_else(|| git_cli::command(Place::AsAgent(folder)), Scratch::git);
+        git.args(arguments).env("GIT_OBJECT_DIRECTORY", objects.path());
+        signing::cannot_prompt(&mut git);
+        if let Some(keyring) = &keyring {
+            git.env("GNUPGHOME", keyring.path());
+        }
+        process::run_without_daemons(git, left())
+    };
+    let tree = git(&["hash-object", "-w", "-t", "tree", "/dev/null"])?;
+    if !tree.status.success() {
+        return Ok(tree);
+    }
+    let sign = if setting.is_some() { "-S" } else { "--no-gpg-sign" };
+    git(&["commit-tree", sign, "-m", "probe", tree.stdout.trim()])
+}

@@ -1,0 +1,206 @@
+//! A signature by GnuPG: which secret keys there are, and where each is.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Instant;
+
+use super::{Keyring, Setting, TURN_OFF, Way, committer, failed, left, program};
+use crate::catalogue::Fix;
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::process::{self, Completed};
+use crate::resource::file;
+
+/// Where the private part of a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In no file of this home: the agent that runs has it, perhaps on another machine.
+    Agent,
+    Card,
+    Protected,
+    Plain,
+}
+
+/// A secret key that gpg lists, and that may sign.
+#[derive(Debug, PartialEq, Eq)]
+struct Listed {
+    keygrip: String,
+    is_valid: bool,
+}
+
+pub fn way(context: &Context, setting: &Setting, end: Instant) -> Way {
+    let Some(key) = setting.key.map(str::to_owned).or_else(|| committer(context)) else {
+        return Way::Try;
+    };
+    let Ok(keyring) = Keyring::of(context) else { return Way::Try };
+    let mut list = program(setting.program);
+    list.env("GNUPGHOME", keyring.path());
+    list.args(["--batch", "--no-tty", "--with-colons", "--with-keygrip", "--list-secret-keys"]);
+    list.args(["--", &key]);
+    let answer = process::run_without_daemons(list, left(context, end));
+    let keys = keyring.original().join("private-keys-v1.d");
+    let place = |keygrip: &str| place(&keys.join(format!("{keygrip}.key")));
+    judge(&answer, &place, keyring.uses_running_agent(), asks_elsewhere(keyring.original()))
+}
+
+/// Pure.
+fn judge(
+    answer: &Completed,
+    place: &dyn Fn(&str) -> Place,
+    has_agent: bool,
+    asks_elsewhere: bool,
+) -> Way {
+    let Ok(output) = answer else { return Way::Try };
+    let keys = listed(&output.stdout);
+    let bring = || Fix::report(format!("import the private key into this workspace, {TURN_OFF}"));
+    if keys.is_empty() {
+        // a listing that failed for another reason is no answer
+        if output.status.success() || output.stderr.contains("No secret key") {
+            let summary =
+                "gpg has no private key for the configured signature, so every commit fails";
+            let said = Evidence::foreign("gpg said", &output.first_error());
+            return Way::broken(failed(summary, bring()).with([said]));
+        }
+        return Way::Try;
+    }
+    if !keys.iter().any(|key| key.is_valid) {
+        let summary = "the signing key has expired or was revoked, so every commit fails";
+        return Way::broken(failed(summary, bring()));
+    }
+    let places: Vec<_> =
+        keys.iter().filter(|key| key.is_valid).map(|key| place(&key.keygrip)).collect();
+    let is_all = |wanted: Place| places.iter().all(|place| *place == wanted);
+    match () {
+        () if is_all(Place::Agent) && has_agent => Way::Held,
+        () if places.contains(&Place::Card) => {
+            Way::NotTried("the signing key is on a card, which may ask for a PIN")
+        }
+        () if is_all(Place::Protected) && !has_agent && asks_elsewhere => Way::NotTried(
+            "the signing key has a passphrase, and gpg-agent has its own program that asks for it",
+        ),
+        () if is_all(Place::Protected) && !has_agent => Way::broken(passphrase()),
+        () => Way::Try,
+    }
+}
+
+fn passphrase() -> Judgement {
+    failed(
+        "the signing key has a passphrase that no gpg-agent holds, so every commit fails without a \
+         terminal",
+        Fix::report(format!("sign once in a terminal, so that gpg-agent holds it, {TURN_OFF}")),
+    )
+}
+
+/// The secret keys that may sign (GnuPG's doc/DETAILS, "Format of the colon listings"). Pure.
+fn listed(stdout: &str) -> Vec<Listed> {
+    let mut keys = Vec::new();
+    let mut validity = None;
+    for line in stdout.lines() {
+        let fields: Vec<_> = line.split(':').collect();
+        let field = |at: usize| fields.get(at).copied().unwrap_or_default();
+        match field(0) {
+            "sec" | "ssb" => {
+                let signs = field(11).contains('s');
+                validity = signs.then(|| !matches!(field(1), "e" | "r" | "d" | "i"));
+            }
+            "grp" => {
+                let keygrip = field(9).to_owned();
+                let is_hex = keygrip.bytes().all(|byte| byte.is_ascii_hexdigit());
+                if let Some(is_valid) = validity.take().filter(|_| is_hex) {
+                    keys.push(Listed { keygrip, is_valid });
+                }
+            }
+            _ => {}
+        }
+    }
+    keys
+}
+
+fn place(path: &Path) -> Place {
+    let Ok(file) = File::open(path) else { return Place::Agent };
+    let mut start = Vec::new();
+    // the kind is named before the key; what is read is dropped here
+    if file.take(4096).read_to_end(&mut start).is_err() {
+        return Place::Agent;
+    }
+    let has = |words: &[u8]| start.windows(words.len()).any(|window| window == words);
+    match () {
+        () if has(b"shadowed-private-key") => Place::Card,
+        () if has(b"protected-private-key") => Place::Protected,
+        () => Place::Plain,
+    }
+}
+
+/// What follows `pinentry` in the names of those that ask a person.
+const PINENTRIES: &[&str] = &[
+    "", "-curses", "-emacs", "-fltk", "-gnome3", "-gtk-2", "-mac", "-qt", "-qt4", "-qt5", "-qt6",
+    "-tty", "-x11",
+];
+
+/// Whether gpg-agent is configured with another program than a pinentry, which may know the
+/// passphrase.
+fn asks_elsewhere(home: &Path) -> bool {
+    let text = file::text(&home.join("gpg-agent.conf"));
+    text.lines().filter_map(|line| line.trim().strip_prefix("pinentry-program")).any(|path| {
+        let name = Path::new(path.trim()).file_name().unwrap_or_default().to_string_lossy();
+        !PINENTRIES.contains(&name.strip_prefix("pinentry").unwrap_or("none"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+    use crate::process::Output;
+
+    const KEY: &str = "sec:u:255:22:D769720BFEE45FB2:1795956497:::u:::scSC:::+::ed25519:::0:\n\
+                       fpr:::::::::C362E8FA426F432604BF1B94D769720BFEE45FB2:\n\
+                       grp:::::::::A51F02FF17AF2C50E2DB62FAF95AE4906A6C903E:\n\
+                       uid:u::::1795956497::5F::Dev <dev@example.com>::::::::::0:\n\
+                       ssb:u:255:18:AAAA:1795956497::::::e:::+::cv25519::\n\
+                       grp:::::::::BBBB:\n";
+
+    #[test]
+    fn only_keys_that_may_sign_are_listed() {
+        let grips: Vec<_> = listed(KEY).into_iter().map(|key| key.keygrip).collect();
+        assert_eq!(grips, ["A51F02FF17AF2C50E2DB62FAF95AE4906A6C903E"]);
+        assert!(!listed(&KEY.replace("sec:u", "sec:e"))[0].is_valid);
+        assert_eq!(listed("grp:::::::::AA:\n"), []);
+    }
+
+    #[test]
+    fn where_the_key_is_decides_how_it_is_tested() {
+        let judged = |stdout: &str, stderr: &str, status: i32, place, has_agent, elsewhere| {
+            let output = Output {
+                status: ExitStatus::from_raw(status << 8),
+                stdout: stdout.to_owned(),
+                stderr: stderr.to_owned(),
+            };
+            match judge(&Ok(output), &|_| place, has_agent, elsewhere) {
+                Way::Broken(_) => "broken",
+                Way::Held => "held",
+                Way::NotTried(_) => "not tried",
+                Way::Try => "try",
+            }
+        };
+        let expired = KEY.replace("sec:u", "sec:e");
+        let none = "gpg: error reading key: No secret key";
+        for (stdout, stderr, status, place, has_agent, elsewhere, expected) in [
+            (KEY, "", 0, Place::Plain, false, false, "try"),
+            (KEY, "", 0, Place::Protected, false, false, "broken"),
+            (KEY, "", 0, Place::Protected, false, true, "not tried"),
+            (KEY, "", 0, Place::Protected, true, false, "try"),
+            (KEY, "", 0, Place::Agent, true, false, "held"),
+            (KEY, "", 0, Place::Card, true, false, "not tried"),
+            (&expired, "", 0, Place::Plain, false, false, "broken"),
+            ("", none, 2, Place::Plain, false, false, "broken"),
+            ("", "gpg: invalid option", 2, Place::Plain, false, false, "try"),
+        ] {
+            let found = judged(stdout, stderr, status, place, has_agent, elsewhere);
+            assert_eq!(found, expected, "{stderr} {place:?} {has_agent} {elsewhere}");
+        }
+    }
+}
