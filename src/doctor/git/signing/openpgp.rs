@@ -55,7 +55,7 @@ fn judge(
     let keys = listed(&output.stdout);
     let bring = || Fix::report(format!("import the private key into this workspace, {TURN_OFF}"));
     if keys.is_empty() {
-        // a listing that failed for another reason is no answer
+        // a listing that failed for another reason decides nothing
         if output.status.success() || output.stderr.contains("No secret key") {
             let summary =
                 "gpg has no private key for the configured signature, so every commit fails";
