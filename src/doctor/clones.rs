@@ -31,6 +31,8 @@ pub struct Clones {
 pub struct InView {
     /// Where git is asked about it.
     pub folder: PathBuf,
+    /// Its own configuration file.
+    pub file: PathBuf,
     /// It contains the current folder.
     pub is_current: bool,
     pub urls: Vec<RemoteUrl>,
@@ -178,6 +180,7 @@ impl InView {
         });
         Self {
             folder: folder.to_owned(),
+            file: config.to_owned(),
             is_current,
             end,
             urls: urls.collect(),

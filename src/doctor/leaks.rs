@@ -2,7 +2,7 @@
 //! the workspace agent.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -62,15 +62,18 @@ pub fn remotes(context: &Context) -> Judgement {
         .iter()
         .filter_map(|config| Some(config.parent()?.with_file_name(".gitmodules")));
     let files = search.configs.iter().cloned().chain(modules).chain(context.home.git_reads.clone());
-    let mut too_large = None;
+    let mut unread = None;
     let leaks: Vec<_> = files
+        // it means: no global configuration
+        .filter(|path| path != Path::new("/dev/null"))
         .flat_map(|path| {
             let content = match file::observe(&path, Kind::Shared) {
-                Err(obstacle @ Obstacle::TooLarge(_)) => {
-                    too_large.get_or_insert(obstacle.finding(&path).summary);
+                Err(Obstacle::Io(error)) if is_absence(error.kind()) => None,
+                Err(obstacle) => {
+                    unread.get_or_insert(obstacle.finding(&path).summary);
                     None
                 }
-                content => content.ok().flatten(),
+                Ok(content) => content,
             };
             let leaks = content.map(|content| credentials::of(&content.bytes)).unwrap_or_default();
             let shown = context.home.shown(&path);
@@ -89,8 +92,10 @@ pub fn remotes(context: &Context) -> Judgement {
         )
         .with(leaks);
     }
-    if let Some(summary) = too_large {
-        return Judgement::unknown(summary, "a git configuration of an ordinary size");
+    if let Some(summary) = unread {
+        let needs =
+            "git configurations that are regular files of an ordinary size, and can be read";
+        return Judgement::unknown(summary, needs);
     }
     if !search.complete {
         return Judgement::unknown(
@@ -110,20 +115,36 @@ pub fn files(context: &Context) -> Vec<Judgement> {
     holders.push(context.home.codex_copy.clone());
     holders.extend([".git-credentials", ".netrc"].map(|name| context.home.path.join(name)));
     let open = |path: &PathBuf| {
-        let content = file::observe(path, Kind::Secret).ok()??;
-        let mode = if content.bytes.is_empty() { 0 } else { content.mode };
         let shown = context.home.shown(path);
+        // the content does not matter, nor how much of it would be read
+        let metadata = match std::fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if is_absence(error.kind()) => return None,
+            Err(error) => {
+                let summary = format!("cannot look at `{shown}`: {}", error.kind());
+                let needs = "access to the folder for this user";
+                return Some(Judgement::unknown(summary, needs).about(shown));
+            }
+        };
+        let mode = metadata.mode() & 0o7777;
+        let is_open = mode & 0o077 != 0;
+        if !metadata.is_file() || metadata.len() == 0 || !is_open {
+            return None;
+        }
         let summary = format!("`{shown}` can be read by other users");
         let fix = Fix::run(["chmod", "600", &path.display().to_string()], "make it private");
         let fail = Judgement::fail(Code::LeakFileMode, summary, fix).about(shown);
-        (mode & 0o077 != 0)
-            .then(|| fail.with([Evidence::new("mode", format!("{mode:04o}")).expected("0600")]))
+        Some(fail.with([Evidence::new("mode", format!("{mode:04o}")).expected("0600")]))
     };
     let mut outcomes: Vec<_> = holders.iter().filter_map(open).collect();
     if outcomes.is_empty() {
         outcomes.push(Judgement::pass("files that hold a secret are private"));
     }
     outcomes
+}
+
+fn is_absence(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 pub fn environment(context: &Context) -> Judgement {

@@ -129,7 +129,7 @@ impl Http {
         headers: &[(&'static str, &str)],
         credential: Option<&Credential>,
     ) -> Result<Response, HttpError> {
-        let _lane = self.lanes.enter();
+        let _lane = self.lanes.enter(self.end).ok_or(HttpError::Deadline)?;
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(HttpError::Deadline);

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr};
+use rustix::fs::{
+    Gid, Uid, XattrFlags, fchown, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr,
+};
 use rustix::io::Errno;
 
 const ACCESS_ACL: &str = "system.posix_acl_access";
@@ -13,9 +16,11 @@ const ACCESS_ACL: &str = "system.posix_acl_access";
 const LARGEST: usize = 64 << 10;
 
 /// Gives `new` the attributes of the file that it replaces: its access control list, the
-/// attributes of users, and where it is permitted the SELinux label. All others are about the
-/// content (`security.capability`, `security.ima`), or belong to the filesystem.
+/// attributes of users, and where it is permitted its owner, its group and the SELinux label. All
+/// others are about the content (`security.capability`, `security.ima`), or belong to the
+/// filesystem.
 pub fn copy(old: &File, new: &File) -> io::Result<()> {
+    copy_owner(old, new)?;
     let mut has_acl = false;
     for name in names(old)? {
         let is_acl = name == ACCESS_ACL.as_bytes();
@@ -36,6 +41,19 @@ pub fn copy(old: &File, new: &File) -> io::Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(())
+}
+
+/// Root may give a file to anybody, a user to a group of theirs (chown(2)).
+fn copy_owner(old: &File, new: &File) -> io::Result<()> {
+    let (old, own) = (old.metadata()?, new.metadata()?);
+    let owner = (old.uid() != own.uid()).then(|| Uid::from_raw(old.uid()));
+    let group = (old.gid() != own.gid()).then(|| Gid::from_raw(old.gid()));
+    match fchown(new, owner, group) {
+        Err(Errno::PERM) if owner.is_some() => fchown(new, None, group),
+        other => other,
+    }
+    .or_else(|error| if error == Errno::PERM { Ok(()) } else { Err(error) })?;
     Ok(())
 }
 
@@ -135,6 +153,7 @@ pub(super) mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use rustix::fs::setxattr;
+    use rustix::process::getgroups;
 
     use super::*;
 
@@ -179,6 +198,25 @@ pub(super) mod tests {
         for malformed in [&b""[..], b"\x03\0\0\0", b"\x02\0\0\0x"] {
             assert_eq!(Acl::parse(malformed), None);
         }
+    }
+
+    #[test]
+    fn the_owner_and_the_group_are_kept_where_this_user_may_give_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| File::create_new(folder.path().join(name)).unwrap();
+        let (old, new) = (file("old"), file("new"));
+        let own = new.metadata().unwrap().gid();
+        let mine = getgroups().unwrap().into_iter().find(|group| group.as_raw() != own);
+        // root of a user namespace may not give a file to whom it does not map
+        let (owner, group) = [(Some(4321), Some(1234)), (None, mine.map(Gid::as_raw))]
+            .into_iter()
+            .find(|(owner, group)| {
+                fchown(&old, owner.map(Uid::from_raw), group.map(Gid::from_raw)).is_ok()
+            })
+            .unwrap();
+        copy(&old, &new).unwrap();
+        let (old, new) = (old.metadata().unwrap(), new.metadata().unwrap());
+        assert_eq!((new.uid(), new.gid()), (old.uid(), old.gid()), "{owner:?} {group:?}");
     }
 
     #[test]

@@ -223,8 +223,8 @@ fn prepare(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// The same, as a replacement of what is at `path`: a shared file keeps its access control list and
-/// its extended attributes.
+/// The same, as a replacement of what is at `path`: a shared file keeps its owner, its group, its
+/// access control list and its extended attributes.
 pub(super) fn prepare_replacement(
     path: &Path,
     kind: Kind,

@@ -17,6 +17,7 @@ pub mod lock;
 pub mod place;
 pub mod remote;
 pub mod rewrite;
+pub mod toml;
 
 pub use act::observe;
 pub use bytes::Bytes;

@@ -23,7 +23,7 @@ const HOME: &[Case] = &[
     case("config.toml of many tables", "codex-untrusted-folder", |ws| {
         doctor(ws, ".codex/config.toml", lines(40_000, |n| format!("[projects.\"/p{n}\"]")))
     }),
-    case("config.toml that nests", "codex-config-malformed", |ws| {
+    case("config.toml that nests", "has more keys and values than are read", |ws| {
         doctor(ws, ".codex/config.toml", format!("a = {}", fill("[", MEBIBYTE - 100)))
     }),
     case("auth.json that nests", "nested too deeply", |ws| {

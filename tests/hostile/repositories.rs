@@ -67,6 +67,7 @@ fn client(ws: &Workspace, path: &str, text: impl AsRef<[u8]>) -> Cmd {
     doctor(ws, &["--only", "codex,claude"], path, text)
 }
 
+const MANY: &str = "has more keys and values than are read";
 const SUBMODULE: &str = "[submodule \"a\"]\n\turl = https://git.example/acme/app\n";
 const LEAKS: &[&str] = &["--only", "leaks.remotes"];
 const CONFIGURATIONS: &[Case] = &[
@@ -101,8 +102,25 @@ const CONFIGURATIONS: &[Case] = &[
         });
         client(ws, ".codex/config.toml", text)
     }),
-    case("a project's config.toml that nests", "codex-config-malformed", |ws| {
+    case("a project's config.toml that nests", MANY, |ws| {
         client(ws, ".codex/config.toml", format!("a = {}", fill("[", MEBIBYTE - 100)))
+    }),
+    case("a project's config.toml of one dotted key", MANY, |ws| {
+        client(ws, ".codex/config.toml", format!("{}a = 1", fill("a.", MEBIBYTE - 100)))
+    }),
+    case("a project's config.toml of as many parts as are read", "codex.config", |ws| {
+        client(ws, ".codex/config.toml", format!("{}a = 1", fill("a.", 190_000)))
+    }),
+    case("config.toml in each of 60 nested folders of a project", MANY, |ws| {
+        let mut folder = String::new();
+        for _ in 0..60 {
+            folder.push_str("d/");
+            let text = format!("a = [{}]", fill("1,", 150_000));
+            ws.write(&format!("src/app/{folder}.codex/config.toml"), text, 0o644);
+        }
+        let _ = client(ws, "README.md", "");
+        ws.pushready(&["doctor", "--offline", "--json", "--only", "codex"])
+            .current_dir(format!("src/app/{folder}"))
     }),
     case("a project's settings.json that nests", "claude.environment", |ws| {
         client(ws, ".claude/settings.json", fill("{\"env\":", MEBIBYTE - 100))

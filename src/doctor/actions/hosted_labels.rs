@@ -5,10 +5,10 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use toml_edit::DocumentMut;
 
 use super::local::LONGEST_LABEL;
 use crate::resource::file::{self, Kind};
+use crate::resource::toml;
 
 const BUILT_IN: &str = include_str!("hosted_labels.toml");
 
@@ -73,7 +73,7 @@ impl HostedLabels {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let table: DocumentMut = text.parse().ok()?;
+        let table = toml::parse(text, &mut { toml::PARTS }).ok()?;
         let list = |name: &str| -> Option<Vec<String>> {
             Some(
                 table

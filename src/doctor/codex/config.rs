@@ -86,6 +86,11 @@ pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) ->
         Why::Obstacle(obstacle) => {
             return Judgement { subject, ..Judgement::obstructed(obstacle, path) };
         }
+        Why::TooManyParts => {
+            let summary = format!("{name} has more keys and values than are read");
+            let needs = "a config.toml of an ordinary size";
+            return Judgement { subject, ..Judgement::unknown(summary, needs) };
+        }
         Why::NotUtf8 => "is not UTF-8".to_owned(),
         Why::NotToml(None) => "does not parse".to_owned(),
         Why::NotToml(Some(line)) => format!("does not parse at line {line}"),

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml_edit::{DocumentMut, Item, TomlError};
 
@@ -11,6 +12,7 @@ use crate::git_cli::clones;
 use crate::provision::trust::real;
 use crate::resource::file::{self, Kind};
 use crate::resource::place::Obstacle;
+use crate::resource::toml::{self, TomlRefusal};
 
 const SYSTEM: &str = "/etc/codex/config.toml";
 const MANAGED: &str = "/etc/codex/managed_config.toml";
@@ -34,7 +36,7 @@ pub enum LayerOrigin {
 pub struct Layer {
     pub path: PathBuf,
     pub origin: LayerOrigin,
-    config: DocumentMut,
+    config: Arc<DocumentMut>,
 }
 
 /// Why a file that is there cannot be used.
@@ -47,6 +49,8 @@ pub struct Unusable {
 pub enum Why {
     Obstacle(Obstacle),
     NotUtf8,
+    /// It, or what is judged with it, has more keys and values than are decoded.
+    TooManyParts,
     /// With the number of the line, from 1.
     NotToml(Option<usize>),
 }
@@ -64,8 +68,11 @@ impl Layers {
             (user, LayerOrigin::User),
             (PathBuf::from(MANAGED), LayerOrigin::Managed),
         ];
-        let layers: Result<Vec<_>, _> =
-            files.into_iter().filter_map(|(path, origin)| read(path, origin).transpose()).collect();
+        let mut left = toml::PARTS;
+        let layers: Result<Vec<_>, _> = files
+            .into_iter()
+            .filter_map(|(path, origin)| read(path, origin, &mut left).transpose())
+            .collect();
         layers.map(Self)
     }
 
@@ -81,6 +88,7 @@ impl Layers {
             real_folder.ancestors().take_while(|above| above.starts_with(top)).collect();
         chain.reverse();
         let mut added = Vec::new();
+        let mut left = toml::PARTS;
         for folder in chain {
             let path = folder.join(".codex/config.toml");
             let level = [Some(folder), Some(top), main]
@@ -91,7 +99,7 @@ impl Layers {
             if path == user {
                 continue;
             }
-            match read(path, LayerOrigin::Project) {
+            match read(path, LayerOrigin::Project, &mut left) {
                 Ok(layer) => added.extend(layer.filter(|_| is_trusted)),
                 // what cannot be read as text stops Codex in any repository
                 Err(Unusable { why: Why::NotToml(_), .. }) if !is_trusted => {}
@@ -145,7 +153,7 @@ impl Layers {
 
 /// What an administrator requires, which is not a layer of the settings.
 pub fn requirements() -> Result<Option<Layer>, Unusable> {
-    read(PathBuf::from(REQUIREMENTS), LayerOrigin::System)
+    read(PathBuf::from(REQUIREMENTS), LayerOrigin::System, &mut { toml::PARTS })
 }
 
 impl Layer {
@@ -164,7 +172,7 @@ impl Layer {
     }
 }
 
-fn read(path: PathBuf, origin: LayerOrigin) -> Result<Option<Layer>, Unusable> {
+fn read(path: PathBuf, origin: LayerOrigin, left: &mut usize) -> Result<Option<Layer>, Unusable> {
     let unusable = |path, why| Unusable { path, origin, why };
     let content = match file::observe(&path, Kind::Shared) {
         Ok(Some(content)) => content,
@@ -178,9 +186,10 @@ fn read(path: PathBuf, origin: LayerOrigin) -> Result<Option<Layer>, Unusable> {
     let Ok(text) = std::str::from_utf8(&content.bytes) else {
         return Err(unusable(path, Why::NotUtf8));
     };
-    match text.parse::<DocumentMut>() {
-        Ok(config) => Ok(Some(Layer { path, origin, config })),
-        Err(error) => {
+    match toml::parse(text, left) {
+        Ok(config) => Ok(Some(Layer { path, origin, config: Arc::new(config) })),
+        Err(TomlRefusal::TooManyParts) => Err(unusable(path, Why::TooManyParts)),
+        Err(TomlRefusal::NotToml(error)) => {
             let line = line(text, &error);
             Err(unusable(path, Why::NotToml(line)))
         }
@@ -199,7 +208,7 @@ impl Layers {
         let layer = |&(origin, text): &(LayerOrigin, &str)| Layer {
             path: PathBuf::from(format!("/{origin:?}/config.toml")),
             origin,
-            config: text.parse().unwrap(),
+            config: Arc::new(text.parse().unwrap()),
         };
         Self(texts.iter().map(layer).collect())
     }

@@ -72,6 +72,15 @@ fn observe(context: &Context) -> GitFacts {
         let config_error = Some((error, Whose::Everybody));
         return GitFacts { author, committer, config_error, layout };
     }
+    if let Some((layout, error)) = layout.as_ref().and_then(|layout| {
+        let files = [layout.common.join("config"), layout.git.join("config.worktree")];
+        let blocking = |file: &PathBuf| ConfigError::blocking_at(context.home, file);
+        Some((layout, files.iter().find_map(blocking)?))
+    }) {
+        let (author, committer) = (Err(Failure::Deadline), Err(Failure::Deadline));
+        let config_error = Some((error, Whose::Clone(layout.top.clone())));
+        return Facts { author, committer, config_error, layout: Some(layout.clone()) };
+    }
     let ask = |name| git(context, context.folder.as_deref(), &["var", name]);
     let author = ask("GIT_AUTHOR_IDENT");
     let config_error = config_error(context, &author);
@@ -137,8 +146,12 @@ pub fn config(context: &Context) -> Vec<Judgement> {
     if is_missing(context) {
         return vec![Judgement::blocked(Code::GitMissing)];
     }
-    let own = match &facts(context).config_error {
-        None => Judgement::pass("git accepts its configuration"),
+    let facts = facts(context);
+    let own = match &facts.config_error {
+        None => match &facts.author {
+            Ok(_) => Judgement::pass("git accepts its configuration"),
+            Err(failure) => unanswered(context, failure),
+        },
         Some((config_error, whose @ Whose::Everybody)) => {
             return vec![unreadable(context, whose, config_error)];
         }
@@ -146,11 +159,24 @@ pub fn config(context: &Context) -> Vec<Judgement> {
     };
     let others = context.clones.listed().iter().filter(|clone| !clone.is_current);
     let others = others.filter_map(|clone| {
-        let output = clone.listed().as_ref().ok()?;
-        let config_error = ConfigError::parse(&output.stderr)?.within(clone.top());
+        let config_error = match clone.listed() {
+            Ok(output) => ConfigError::parse(&output.stderr)?.within(clone.top()),
+            Err(failure) => {
+                let Some(blocking) = ConfigError::blocking_at(context.home, &clone.file) else {
+                    let subject = format!("clone {}", context.home.shown(clone.top()));
+                    return Some(unanswered(context, failure).about(subject));
+                };
+                blocking
+            }
+        };
         Some(unreadable(context, &Whose::Clone(clone.top().to_owned()), &config_error))
     });
     [own].into_iter().chain(others).collect()
+}
+
+fn unanswered(context: &Context, failure: &Failure) -> Judgement {
+    let summary = "git did not answer, so its configuration was not checked";
+    Judgement::unknown(summary, context.reason(failure))
 }
 
 /// Whether git would refuse the clone in the current folder.

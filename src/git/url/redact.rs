@@ -8,7 +8,7 @@ const LONGEST_USER: usize = 39;
 const HIDDEN: &str = "***";
 
 /// How tokens of git hosts, and of the agents that we provision, begin.
-const TOKEN_PREFIXES: [&str; 14] = [
+const TOKEN_PREFIXES: &[&str] = &[
     "ghp_",
     "gho_",
     "ghs_",
@@ -24,6 +24,8 @@ const TOKEN_PREFIXES: [&str; 14] = [
     "hf_",
     "sk-",
 ];
+/// How Codex's tokens begin: words may begin so too, but have no digit.
+const SHORT_PREFIXES: &[&str] = &["at-", "rt_"];
 
 /// git's `is_urlschemechar`, without the rule for the first character.
 pub(super) fn is_scheme(c: char) -> bool {
@@ -113,10 +115,13 @@ fn is_token(c: char) -> bool {
 }
 
 fn is_token_word(word: &str) -> bool {
-    let opaque = word.len() >= 32
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && word.bytes().any(|byte| byte.is_ascii_digit());
-    opaque || word.len() >= 20 && TOKEN_PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| word.starts_with(prefix));
+    let has_digit = || word.bytes().any(|byte| byte.is_ascii_digit());
+    let opaque =
+        word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_alphanumeric()) && has_digit();
+    let known =
+        word.len() >= 20 && (begins(TOKEN_PREFIXES) || begins(SHORT_PREFIXES) && has_digit());
+    opaque || known
 }
 
 fn hide_tokens(text: &str) -> String {

@@ -337,6 +337,8 @@ fn tells_credentials_from_user_names() {
         "https://user:pa/ss@github.com/o/r".into(),
         "https://user:p@ss@github.com/o/r".into(),
         format!("https://{}{}@gitlab.com/o/r", "glpat-", "abcde".repeat(4)),
+        format!("https://{}{}@git.corp.test/o/r", "at-", "abcd1".repeat(4)),
+        format!("https://{}{}@git.corp.test/o/r", "rt_", "abcd1".repeat(4)),
         "https://0123456789abcdef0123456789abcdef@gitea.corp/o/r".into(),
         "ssh://git:password@h.corp/o/r".into(),
         "user:password@h.corp:o/r".into(),

@@ -12,6 +12,7 @@ use crate::provision::{Item, ProvisionContext};
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
+use crate::resource::toml::{self, TomlRefusal};
 use crate::resource::{Edit, Resource, Target, Undo, block};
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
@@ -96,6 +97,7 @@ struct JudgedTrust {
 #[derive(Debug, PartialEq, Eq)]
 enum Unfit {
     Malformed,
+    TooManyParts,
     /// Its projects are written in a form to which no table can be added.
     Inline,
 }
@@ -103,7 +105,13 @@ enum Unfit {
 /// Pure. `others`: the configuration without our block.
 fn judge(others: &[u8], folders: &BTreeSet<String>) -> Result<JudgedTrust, Unfit> {
     let text = std::str::from_utf8(others).map_err(|_| Unfit::Malformed)?;
-    let parsed: toml_edit::DocumentMut = text.parse().map_err(|_| Unfit::Malformed)?;
+    let parse = |text: &str| {
+        toml::parse(text, &mut { toml::PARTS }).map_err(|refusal| match refusal {
+            TomlRefusal::TooManyParts => Unfit::TooManyParts,
+            TomlRefusal::NotToml(_) => Unfit::Malformed,
+        })
+    };
+    let parsed = parse(text)?;
     let projects = parsed.get("projects");
     let mut judged = JudgedTrust {
         added: String::new(),
@@ -126,11 +134,13 @@ fn judge(others: &[u8], folders: &BTreeSet<String>) -> Result<JudgedTrust, Unfit
             Some(Some(_)) => judged.other_level.push(folder.clone()),
         }
     }
-    let joined = format!("{parsed}\n{}", judged.added);
-    if joined.parse::<toml_edit::DocumentMut>().is_err() {
-        return Err(Unfit::Inline);
+    drop(parsed);
+    let joined = format!("{text}\n{}", judged.added);
+    match parse(&joined) {
+        Ok(_) => Ok(judged),
+        Err(Unfit::TooManyParts) => Err(Unfit::TooManyParts),
+        Err(_) => Err(Unfit::Inline),
     }
-    Ok(judged)
 }
 
 impl JudgedTrust {
@@ -161,6 +171,11 @@ impl Unfit {
                 Code::CodexConfigMalformed,
                 format!("`{path}` does not parse, so no folder was added"),
                 "run `codex login status`: it names the line",
+            ),
+            Self::TooManyParts => Finding::new(
+                Code::CodexConfigMalformed,
+                format!("`{path}` has more keys and values than are read, so no folder was added"),
+                "trust the folder in Codex once, or write a shorter file",
             ),
             Self::Inline => Finding::new(
                 Code::CodexUntrustedFolder,

@@ -42,6 +42,28 @@ fn clones_in_which_git_does_not_end_do_not_hold_the_others_up() {
     });
 }
 
+#[test]
+fn a_fifo_as_a_clones_configuration_passes_nothing() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        for (clone, arguments) in [("app", &["--offline"][..]), ("other", &["--offline", "--all"])]
+        {
+            lab.fresh();
+            ws.cmd("cp").args(["-a", "src/app", "src/other"]).run().success();
+            lab.remove(&format!("src/{clone}/.git/config"));
+            ws.cmd("mkfifo").arg(format!("src/{clone}/.git/config")).run().success();
+            let output = lab.doctor(arguments).wrapped_in("timeout", ["30"]).run().fails(1);
+            let report = output.json();
+            let (status, summary) = result(&report, "git.config", &format!("clone ~/src/{clone}"));
+            assert_eq!(status, "fail", "{output}");
+            assert!(summary.contains("is a FIFO, not a regular file"), "{output}");
+            let mut checks = report["checks"].as_array().unwrap().iter();
+            let leaks = checks.find(|check| check["id"] == "leaks.remotes").unwrap();
+            assert_eq!(leaks["status"], "unknown", "{output}");
+        }
+    });
+}
+
 /// Adds so many remotes of one host to the clone.
 fn add_remotes(lab: &Lab, host: &str, count: usize) {
     let remote = |nth| format!("[remote \"{host}-{nth}\"]\n\turl = git@{host}:acme/{nth}.git\n");

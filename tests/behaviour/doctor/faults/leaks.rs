@@ -48,6 +48,11 @@ pub const ROWS: &[Fault] = &[
         lab.ws.set_mode(".codex/auth.json", 0o644);
         lab.doctor(&["--offline"])
     }),
+    fault("leak-file-mode", "fail", "auth.json is larger than what is read, and 0644", |lab| {
+        fs::write(lab.ws.home().join(".codex/auth.json"), " ".repeat(2 << 20)).unwrap();
+        lab.ws.set_mode(".codex/auth.json", 0o644);
+        lab.doctor(&["--offline", "--only", "leaks"])
+    }),
     fault("leak-env", "warn", "a seed is in the environment", |lab| {
         lab.doctor(&["--offline"]).env("PUSHREADY_CODEX_AUTH_JSON", lab.seed.json())
     }),
