@@ -67,6 +67,15 @@ impl Scope {
         }
     }
 
+    /// How many results one call may have: a clone can name any number of remotes.
+    pub const fn most(self) -> usize {
+        match self {
+            CloneInView(_) => 50,
+            // as many as there may be keys and folders
+            _ => 2000,
+        }
+    }
+
     /// Why a check of this kind found no subject.
     pub const fn nothing(self) -> &'static str {
         match self {

@@ -1,6 +1,8 @@
 //! Makes each check on each of its subjects, side by side. Each has its own duration, and its own
 //! panic.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -111,6 +113,7 @@ impl CheckJob<'_> {
                 vec![Judgement::unknown("the check itself failed", "please report this as a bug")]
             })
         };
+        let judgements = bounded(judgements, check.scope.most());
         tracing::info!(results = judgements.len(), elapsed = ?start.elapsed(), "{}", check.id);
         let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = |judgement: Judgement| {
@@ -119,6 +122,26 @@ impl CheckJob<'_> {
         };
         judgements.into_iter().map(outcome).collect()
     }
+}
+
+/// No more than `most` judgements, in their order: of a larger number the worst, and one that
+/// counts the others. Pure.
+fn bounded(judgements: Vec<Judgement>, most: usize) -> Vec<Judgement> {
+    if judgements.len() <= most {
+        return judgements;
+    }
+    let mut order: Vec<_> = judgements.iter().map(|it| it.status).enumerate().collect();
+    order.sort_by_key(|(at, status)| (Reverse(*status), *at));
+    let (kept, others) = order.split_at(most.saturating_sub(1));
+    let kept: BTreeSet<_> = kept.iter().map(|(at, _)| *at).collect();
+    let worst = others.first().and_then(|(at, _)| judgements.get(*at)).map(|worst| Judgement {
+        subject: Some(format!("{} others", others.len())),
+        summary: format!("{} others, the first: {}", others.len(), worst.summary),
+        evidence: Vec::new(),
+        ..worst.clone()
+    });
+    let kept = judgements.into_iter().enumerate().filter(|(at, _)| kept.contains(at));
+    kept.map(|(_, judgement)| judgement).chain(worst).collect()
 }
 
 #[cfg(test)]
@@ -139,6 +162,28 @@ mod tests {
 
     fn statuses(outcomes: &[Outcome]) -> Vec<CheckStatus> {
         outcomes.iter().map(|outcome| outcome.status).collect()
+    }
+
+    #[test]
+    fn many_results_of_one_call_are_the_worst_and_a_count() {
+        let judgement = |nth: usize| match nth {
+            7 | 9 => Judgement::unknown(format!("{nth}"), "x"),
+            _ => Judgement::pass(format!("{nth}")),
+        };
+        let summaries = |count, most| -> Vec<(String, CheckStatus)> {
+            let judgements = bounded((0..count).map(judgement).collect(), most);
+            judgements.into_iter().map(|it| (it.summary, it.status)).collect()
+        };
+        let (pass, unknown) = (CheckStatus::Pass, CheckStatus::Unknown);
+        assert_eq!(summaries(10, 10).len(), 10);
+        let expected = |rows: &[(&str, CheckStatus)]| -> Vec<_> {
+            rows.iter().map(|(summary, status)| ((*summary).to_owned(), *status)).collect()
+        };
+        let others = "8 others, the first: 1";
+        let rows = [("0", pass), ("7", unknown), ("9", unknown), (others, pass)];
+        assert_eq!(summaries(11, 4), expected(&rows));
+        let rows = [("7", unknown), ("10 others, the first: 9", unknown)];
+        assert_eq!(summaries(11, 2), expected(&rows));
     }
 
     const POOLS: [Pool; 2] = [Pool::new(WORKERS), Pool { width: WORKERS, thread: no_thread }];

@@ -43,17 +43,21 @@ impl<'a> Trial<'a> {
 
 /// Paths of included files are relative to the file that names them, which is elsewhere here.
 fn with_absolute_includes(config: &[u8], folder: &Path) -> Vec<u8> {
-    let mut text = config.to_vec();
-    for variable in config::variables(config).unwrap_or_default().into_iter().rev() {
+    let mut text = Vec::with_capacity(config.len());
+    let mut copied = 0;
+    for variable in config::variables(config).unwrap_or_default() {
         let includes = matches!(&*variable.section, "include" | "includeif");
         let Some(path) = variable.value.filter(|_| includes && variable.key == "path") else {
             continue;
         };
         if !path.starts_with(['/', '~']) && !path.starts_with("%(") {
             let path = folder.join(path);
-            text.splice(variable.place, config::quoted(&path.to_string_lossy()).into_bytes());
+            text.extend(config.get(copied..variable.place.start).unwrap_or_default());
+            text.extend(config::quoted(&path.to_string_lossy()).into_bytes());
+            copied = variable.place.end;
         }
     }
+    text.extend(config.get(copied..).unwrap_or_default());
     text
 }
 

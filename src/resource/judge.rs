@@ -1,5 +1,7 @@
 //! What an edit comes to: pure, from what was observed and what the receipt says.
 
+use std::collections::BTreeSet;
+
 use super::bytes::Bytes;
 use super::digest::Digest;
 use super::edit::{Before, Edit, EditVerdict, FileChange, Resource, Undo};
@@ -176,7 +178,8 @@ impl Resource {
                 };
                 // the same exchange may stand there already: its reverse was interrupted, or the
                 // user undid it
-                urls.retain(|url| !back.contains(url) && !added.contains(url));
+                let gone: BTreeSet<_> = back.iter().chain(&added).collect();
+                urls.retain(|url| !gone.contains(url));
                 urls.extend(added);
                 let undo = Some(Undo::Remotes { urls });
                 EditVerdict::Change(FileChange {

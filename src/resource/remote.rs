@@ -1,6 +1,8 @@
 //! The URLs of git remotes in one configuration file: exchanged in place, all other bytes
 //! untouched.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::git::config::{self, ConfigVariable, Malformed};
@@ -19,7 +21,7 @@ pub struct Exchange {
 }
 
 /// What a later removal must know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WrittenUrl {
     pub remote: String,
     pub key: String,
@@ -44,17 +46,17 @@ pub fn urls(text: &[u8]) -> Result<impl Iterator<Item = ConfigVariable>, Malform
 
 /// Exchanges the values that are still as expected. The list is empty where none was.
 pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<WrittenUrl>), Malformed> {
-    let mut text = old.to_vec();
+    let urls: Vec<_> = urls(old)?.collect();
+    let mut values = Values::of(old, &urls);
     let mut written = Vec::new();
     for exchange in exchanges {
-        let found = locate(&text, &exchange.remote, &exchange.key, &exchange.from, 0)?;
-        let Some((nth, variable)) = found else { continue };
+        let taken = values.take(&exchange.remote, &exchange.key, &exchange.from, 0);
+        let Some((nth, raw)) = taken else { continue };
         let before = match &exchange.without_credential {
             Some(url) => config::quoted(url),
-            None => String::from_utf8_lossy(text.get(variable.place.clone()).unwrap_or_default())
-                .into_owned(),
+            None => String::from_utf8_lossy(raw).into_owned(),
         };
-        text.splice(variable.place, config::quoted(&exchange.to).into_bytes());
+        values.put(config::quoted(&exchange.to));
         written.push(WrittenUrl {
             remote: exchange.remote.clone(),
             key: exchange.key.clone(),
@@ -63,54 +65,127 @@ pub fn set(old: &[u8], exchanges: &[Exchange]) -> Result<(Vec<u8>, Vec<WrittenUr
             before,
         });
     }
-    Ok((text, written))
+    Ok((values.text(), written))
 }
 
 /// Puts the former values back. Returns the new text and the remotes that the user has changed
 /// since: kept.
 pub fn unset(old: &[u8], written: &[WrittenUrl]) -> Result<(Vec<u8>, Vec<String>), Malformed> {
-    let mut text = old.to_vec();
+    let urls: Vec<_> = urls(old)?.collect();
+    let mut values = Values::of(old, &urls);
     let mut kept = Vec::new();
     for entry in written.iter().rev() {
-        match locate(&text, &entry.remote, &entry.key, &entry.wrote, entry.nth)? {
-            Some((_, variable)) => drop(text.splice(variable.place, entry.before.bytes())),
+        match values.take(&entry.remote, &entry.key, &entry.wrote, entry.nth) {
+            Some(_) => values.put(entry.before.clone()),
             // put back already by an interrupted removal, not yet written by an interrupted apply,
             // or gone
-            None if !differs(&text, entry)? => {}
+            None if !values.differ(entry) => {}
             None => kept.push(format!("remote.{}.{}", entry.remote, entry.key)),
         }
     }
-    Ok((text, kept))
+    Ok((values.text(), kept))
 }
 
-/// Whether the remote has URLs, and the former one is not among them.
-fn differs(text: &[u8], entry: &WrittenUrl) -> Result<bool, Malformed> {
-    let mut there = urls(text)?
-        .filter(|url| url.subsection.as_ref() == Some(&entry.remote) && url.key == entry.key)
-        .peekable();
-    Ok(there.peek().is_some()
-        && there.all(|url| text.get(url.place) != Some(entry.before.as_bytes())))
+/// The values of a configuration while some of them are exchanged. Each step takes the same time,
+/// however many remotes there are.
+struct Values<'a> {
+    text: &'a [u8],
+    urls: &'a [ConfigVariable],
+    /// The values of one key of one remote, in order, by their place among `urls`.
+    of_key: BTreeMap<(&'a str, &'a str), Vec<usize>>,
+    /// Those that were not exchanged, by remote, key and value.
+    left: BTreeMap<(&'a str, &'a str, &'a str), BTreeSet<usize>>,
+    /// How often a key has these bytes now.
+    raw: BTreeMap<(&'a str, &'a str), BTreeMap<Vec<u8>, usize>>,
+    /// What is written instead of a value.
+    new: BTreeMap<usize, String>,
+    /// The one that was taken last.
+    taken: usize,
 }
 
-/// Where a value is among those of its key: at place `nth` if it is there, else the first of
-/// its kind.
-fn locate(
-    text: &[u8],
-    remote: &str,
-    key: &str,
-    value: &str,
-    nth: usize,
-) -> Result<Option<(usize, ConfigVariable)>, Malformed> {
-    let of_key = |variable: &ConfigVariable| {
-        variable.subsection.as_deref() == Some(remote) && variable.key == key
-    };
-    let mut matching: Vec<_> = urls(text)?
-        .filter(of_key)
-        .enumerate()
-        .filter(|(_, variable)| variable.value.as_deref() == Some(value))
-        .collect();
-    let at = matching.iter().position(|(place, _)| *place == nth).unwrap_or(0);
-    Ok((at < matching.len()).then(|| matching.swap_remove(at)))
+impl<'a> Values<'a> {
+    fn of(text: &'a [u8], urls: &'a [ConfigVariable]) -> Self {
+        let mut values = Self {
+            text,
+            urls,
+            of_key: BTreeMap::new(),
+            left: BTreeMap::new(),
+            raw: BTreeMap::new(),
+            new: BTreeMap::new(),
+            taken: 0,
+        };
+        for (at, url) in urls.iter().enumerate() {
+            let Some((remote, key)) = values.key(at) else { continue };
+            let value = url.value.as_deref().unwrap_or_default();
+            values.of_key.entry((remote, key)).or_default().push(at);
+            values.left.entry((remote, key, value)).or_default().insert(at);
+            let raw = values.raw_at(at).to_vec();
+            *values.raw.entry((remote, key)).or_default().entry(raw).or_default() += 1;
+        }
+        values
+    }
+
+    fn key(&self, at: usize) -> Option<(&'a str, &'a str)> {
+        let url = self.urls.get(at)?;
+        Some((url.subsection.as_deref()?, &url.key))
+    }
+
+    fn raw_at(&self, at: usize) -> &'a [u8] {
+        let place = self.urls.get(at).map(|url| url.place.clone());
+        place.and_then(|place| self.text.get(place)).unwrap_or_default()
+    }
+
+    /// Takes a value to be exchanged: the one at place `nth` among those of its key if it is so,
+    /// else the first that is. Returns its place and its bytes.
+    fn take(
+        &mut self,
+        remote: &'a str,
+        key: &'a str,
+        value: &'a str,
+        nth: usize,
+    ) -> Option<(usize, &'a [u8])> {
+        let of_key = self.of_key.get(&(remote, key))?;
+        let left = self.left.get_mut(&(remote, key, value))?;
+        let there = of_key.get(nth).copied().filter(|at| left.contains(at));
+        let at = there.or_else(|| left.first().copied())?;
+        left.remove(&at);
+        self.taken = at;
+        Some((of_key.binary_search(&at).ok()?, self.raw_at(at)))
+    }
+
+    /// Writes these bytes instead of the value that was taken last.
+    fn put(&mut self, raw: String) {
+        let Some(key) = self.key(self.taken) else { return };
+        let old = self.raw_at(self.taken);
+        let counts = self.raw.entry(key).or_default();
+        if let Some(count) = counts.get_mut(old) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(old);
+            }
+        }
+        *counts.entry(raw.clone().into_bytes()).or_default() += 1;
+        self.new.insert(self.taken, raw);
+    }
+
+    /// Whether the remote has URLs, and the former one is not among them.
+    fn differ(&self, entry: &WrittenUrl) -> bool {
+        let raw = self.raw.get(&(&*entry.remote, &*entry.key));
+        raw.is_some_and(|raw| !raw.contains_key(entry.before.as_bytes()))
+    }
+
+    fn text(&self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.text.len());
+        let mut copied = 0;
+        for (at, new) in &self.new {
+            let Some(url) = self.urls.get(*at) else { continue };
+            text.extend(self.text.get(copied..url.place.start).unwrap_or_default());
+            text.extend(new.as_bytes());
+            copied = url.place.end;
+        }
+        text.extend(self.text.get(copied..).unwrap_or_default());
+        text
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What a clone contains.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use crate::ceiling::{Case, MEBIBYTE, case, fill, hold, provision};
-use crate::support::{Cmd, Workspace, sandbox};
+use crate::support::{Cmd, KeyPair, Workspace, sandbox};
 
 /// The largest workflow file that is read.
 const WORKFLOW: usize = MEBIBYTE / 2;
@@ -133,6 +134,66 @@ const CONFIGURATIONS: &[Case] = &[
         client(ws, ".claude/settings.json", text + "\"a\":1}")
     }),
 ];
+
+/// A clone with so many remotes of a repository that gets a key.
+fn keyed_remotes(ws: &Workspace, url: fn(usize) -> String, arguments: &[&str]) -> Cmd {
+    ws.git(&["init", "--quiet", "src/app"]).run().success();
+    let path = ws.home().join("src/app/.git/config");
+    let mut config = std::fs::read_to_string(&path).unwrap();
+    for n in 0..20_000 {
+        config.push_str(&url(n));
+    }
+    std::fs::write(path, config).unwrap();
+    let apply = with_key(ws.pushready(&["apply"]));
+    if arguments == ["apply"] {
+        return apply;
+    }
+    let _ = apply.run();
+    with_key(ws.pushready(arguments).current_dir("src/app"))
+}
+
+fn with_key(command: Cmd) -> Cmd {
+    static KEY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate("hostile"));
+    command
+        .env("PUSHREADY_DEPLOY_KEY", &*KEY.private)
+        .env("PUSHREADY_REPOSITORY", "git.corp.test/acme/app")
+        .env("PUSHREADY_KNOWN_HOSTS", format!("git.corp.test {}", KEY.public))
+}
+
+/// A remote of its own.
+fn remote(n: usize) -> String {
+    format!("[remote \"r{n}\"]\n\turl = https://git.corp.test/acme/app.git\n")
+}
+
+/// One remote with many URLs.
+fn another_url(_: usize) -> String {
+    "[remote \"r\"]\n\turl = https://git.corp.test/acme/app.git\n".to_owned()
+}
+
+const REMOTES: &[Case] = &[
+    case("20,000 remotes of a repository with a key, apply", "20000 remotes to SSH", |ws| {
+        keyed_remotes(ws, remote, &["apply"])
+    }),
+    case(
+        "20,000 URLs of a remote of a repository with a key, apply",
+        "20000 remotes to SSH",
+        |ws| keyed_remotes(ws, another_url, &["apply"]),
+    ),
+    case("20,000 remotes of a repository with a key, a second apply", "ready", |ws| {
+        keyed_remotes(ws, remote, &["apply", "--json"])
+    }),
+    case("20,000 remotes of a repository with a key, doctor", "git.remotes", |ws| {
+        keyed_remotes(ws, remote, &["doctor", "--offline", "--json"])
+    }),
+    case("20,000 remotes of a repository with a key, remove", "REMOVED", |ws| {
+        keyed_remotes(ws, remote, &["remove"])
+    }),
+];
+
+#[test]
+fn remotes() {
+    sandbox(|ws| hold(ws, REMOTES));
+}
 
 #[test]
 fn configurations() {

@@ -79,7 +79,7 @@ fn observe(context: &Context) -> GitFacts {
     }) {
         let (author, committer) = (Err(Failure::Deadline), Err(Failure::Deadline));
         let config_error = Some((error, Whose::Clone(layout.top.clone())));
-        return Facts { author, committer, config_error, layout: Some(layout.clone()) };
+        return GitFacts { author, committer, config_error, layout: Some(layout.clone()) };
     }
     let ask = |name| git(context, context.folder.as_deref(), &["var", name]);
     let author = ask("GIT_AUTHOR_IDENT");
