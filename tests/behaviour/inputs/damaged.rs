@@ -160,7 +160,7 @@ fn damaged_keys_are_repaired_and_named_or_refused_by_name() {
 #[test]
 fn damaged_claude_tokens_are_repaired_and_named_or_refused_by_name() {
     sandbox(|ws| {
-        let good = token("repair");
+        let good = token("good");
         let apply = |text: &str| {
             let output = ws
                 .pushready(&["apply", "--stdin", "--json"])
