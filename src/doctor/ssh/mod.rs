@@ -22,7 +22,9 @@ use crate::provision::routing;
 use crate::push_message;
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
-use route::{Chosen, Printed, chosen, effective, judge, unwritten};
+use route::{
+    Chosen, Printed, chosen, effective, judge, judge_by_representative, representatives, unwritten,
+};
 
 pub use server::{greet, identity, installed, unreachable};
 
@@ -36,6 +38,8 @@ const CONFIG: &str = "ssh.config";
 /// What `ssh -G` prints for the repositories with a key, and what it proves of the configuration.
 #[derive(Default)]
 pub struct SshFacts {
+    representatives: OnceLock<Vec<Repository>>,
+    is_as_written: OnceLock<bool>,
     chosen: OnceLock<Vec<(Repository, OnceLock<Chosen>)>>,
     configuration: OnceLock<Judgement>,
 }
@@ -65,9 +69,9 @@ fn whole_configuration(context: &Context) -> Judgement {
     if let Err(finding) = &context.home.passwd {
         return Judgement::found(finding.clone());
     }
-    let keyed: Vec<&Repository> = context.keyed().collect();
     // with many keys each answer takes a while
-    let chosen = pool::map(AT_ONCE, &keyed, |repository| chosen(context, repository));
+    let asked = representatives(context);
+    let chosen = pool::map(AT_ONCE, asked, |repository| chosen(context, repository));
     let chosen: Vec<&Chosen> = chosen.into_iter().flatten().collect();
     // ssh reads all of its configuration, whichever host it is asked about
     let judgement = match chosen.first() {
@@ -91,7 +95,9 @@ pub fn route(context: &Context, repository: &Repository) -> Judgement {
     if configuration.code.is_some() {
         return configuration.reported_by(CONFIG);
     }
-    route_of(context, repository)
+    let is_asked = representatives(context).iter().any(|asked| asked.same_as(repository));
+    let follows = || judge_by_representative(context, repository);
+    if is_asked { None } else { follows() }.unwrap_or_else(|| route_of(context, repository))
 }
 
 fn route_of(context: &Context, repository: &Repository) -> Judgement {

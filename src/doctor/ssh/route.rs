@@ -1,6 +1,7 @@
 //! Which key ssh would choose for each repository: asked of ssh itself, which connects nowhere for
 //! that.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -12,7 +13,7 @@ use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::context::LOCAL;
 use crate::doctor::home::PROVISIONED;
-use crate::doctor::outcome::{self, Evidence, Judgement};
+use crate::doctor::outcome::{self, CheckStatus, Evidence, Judgement};
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::provision::routing;
@@ -53,6 +54,51 @@ fn ask(context: &Context, repository: &Repository) -> Chosen {
     let at = alias.unwrap_or_else(|| repository.clone());
     let printed = effective(context, &ssh_cli::push(&at, repository));
     Chosen { at, printed }
+}
+
+/// The repositories about which ssh is asked: the first of each server, those that a clone in view
+/// has a remote of, and the one that `--repo` names.
+///
+/// `ssh -G` starts a process for each key of the host, so asking about every key takes time that
+/// grows with the square of their number.
+pub fn representatives<'c>(context: &'c Context) -> &'c [Repository] {
+    let select = || {
+        let mut servers = BTreeSet::new();
+        let mut asked = Vec::new();
+        for repository in context.keyed() {
+            if servers.insert((repository.host(), repository.ssh_port()))
+                || context.asked.is_some_and(|asked| asked.same_as(repository))
+                || context.clones.of(repository).next().is_some()
+            {
+                asked.push(repository.clone());
+            }
+        }
+        asked
+    };
+    context.gathered.get(SshFacts::default).representatives.get_or_init(select)
+}
+
+fn is_as_written(context: &Context) -> bool {
+    let compare = || routing::is_as_written(context.home, context.desired);
+    *context.gathered.get(SshFacts::default).is_as_written.get_or_init(compare)
+}
+
+/// What the answer about the server's first repository proves of the others: our files are byte
+/// for byte what apply writes, and ssh follows them. `None`: it proves nothing.
+pub fn judge_by_representative(context: &Context, repository: &Repository) -> Option<Judgement> {
+    let same_server = |other: &&Repository| {
+        (other.host(), other.ssh_port()) == (repository.host(), repository.ssh_port())
+    };
+    let first = context.keyed().find(same_server)?;
+    let proven = is_as_written(context)
+        && judge(context, first, chosen(context, first)?).status == CheckStatus::Pass;
+    proven.then(|| {
+        let proof = format!(
+            "the routing is as apply writes it, and ssh chooses the key of {}",
+            first.short()
+        );
+        Judgement::pass("ssh chooses this repository's key").with([Evidence::new("proof", proof)])
+    })
 }
 
 /// Routing that apply has never written cannot be broken: what kept apply from it is the cause, and

@@ -231,6 +231,19 @@ pub struct Include {
     place: block::Position,
 }
 
+/// Whether the files that ssh reads of ours are, byte for byte, those that apply writes for these
+/// repositories where ssh can ask. Starts no program.
+pub fn is_as_written(home: &Home, desired: &Desired) -> bool {
+    let routed: Vec<_> =
+        desired.repositories.iter().map(|record| record.repository.clone()).collect();
+    let known_hosts = known_hosts(desired);
+    let pins = Pins::of(&known_hosts, &routed);
+    let config = ssh::config(home, &routed, &known_hosts, &pins, &Method::MatchExec);
+    let routes: String = routed.iter().map(ssh_match::route).collect();
+    let is = |name, text: &str| file::text(&home.state.join(name)) == text;
+    is("ssh_config", &config) && is("routes", &routes)
+}
+
 /// Whether ssh no longer reads what the last apply wrote for it.
 pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
     let include =

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::{Lab, URL};
-use crate::support::{require, sandbox};
+use crate::support::{KeyPair, require, sandbox};
 
 /// What a run started and connected to.
 struct Trace {
@@ -72,6 +74,47 @@ fn no_child_that_is_not_needed_and_no_network() {
         let online = Trace::of(&lab, &["--only", "push"]);
         assert!(online.calls.contains("AF_INET"), "{}", online.calls);
         assert!(online.started() > online.children.len() / 2, "{}", online.calls);
+    });
+}
+
+/// ssh starts a process for each key of the host: it is asked once for each server, and the others
+/// follow from files that are as apply writes them.
+#[test]
+fn ssh_is_asked_once_for_each_server() {
+    sandbox(|ws| {
+        const KEYS: usize = 12;
+        let keys: serde_json::Map<_, _> = (0..KEYS)
+            .map(|number| {
+                let host = ["github.com", "gitlab.com"][number % 2];
+                let key = KeyPair::generate(&format!("k{number}")).private;
+                (format!("{host}/acme/app{number}"), key.into())
+            })
+            .collect();
+        let apply = ws.pushready(&["apply"]);
+        apply.env("PUSHREADY_DEPLOY_KEYS", json!(keys).to_string()).run().success();
+        ws.install("ssh", "#!/bin/sh\necho \"$*\" >>/tmp/ssh\nexec /usr/bin/ssh \"$@\"\n");
+        let routes = || {
+            fs::write("/tmp/ssh", "").unwrap();
+            let report = ws.run(&["doctor", "--offline", "--json", "--only", "ssh.route"]).json();
+            let checks = report["checks"].as_array().unwrap().iter();
+            let failed = checks.clone().filter(|check| check["code"] == "ssh-route-broken").count();
+            let asked = fs::read_to_string("/tmp/ssh").unwrap().matches("git-receive-pack").count();
+            assert_eq!(checks.count(), KEYS, "{report:#}");
+            (failed, asked)
+        };
+        assert_eq!(routes(), (0, 2));
+        // a file that is not as apply writes it proves nothing of the others
+        let config = ".local/state/pushready/ssh_config";
+        let good = ws.read(config);
+        let last = good.rfind("IdentityFile").unwrap();
+        let (kept, changed) = good.split_at(last);
+        ws.write(config, format!("{kept}{}", changed.replacen("/keys/", "/other/", 1)), 0o600);
+        assert_eq!(routes(), (1, KEYS));
+        ws.write(config, &good, 0o600);
+        // nor does a server on which ssh does not choose the first key
+        let own = "Host github.com\n  IdentityFile ~/.ssh/mine\nHost *\n";
+        ws.write(".ssh/config", format!("{own}{}", ws.read(".ssh/config")), 0o600);
+        assert_eq!(routes(), (KEYS / 2, 1 + KEYS / 2));
     });
 }
 
