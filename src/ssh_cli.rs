@@ -18,16 +18,15 @@ pub fn effective() -> Command {
     ssh
 }
 
-/// The port and the destination that git gives ssh for a repository.
-pub fn destination(repository: &Repository) -> Vec<String> {
-    let port = repository.ssh_port().map(|port| format!("-p{port}"));
-    let user = repository.ssh_user();
-    port.into_iter().chain([format!("{user}@{}", repository.host())]).collect()
+/// The port and the destination, as git gives them to ssh.
+pub fn destination(user: &str, host: &str, port: Option<u16>) -> Vec<String> {
+    let port = port.map(|port| format!("-p{port}"));
+    port.into_iter().chain([format!("{user}@{host}")]).collect()
 }
 
 /// The arguments with which git pushes to a repository that its rules lead to `at`.
 pub fn push(at: &Repository, repository: &Repository) -> Vec<String> {
-    let mut arguments = destination(at);
+    let mut arguments = destination(at.ssh_user(), at.host(), at.ssh_port());
     arguments.push(format!("git-receive-pack '{}'", repository.to_ssh_path()));
     arguments
 }

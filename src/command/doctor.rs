@@ -14,7 +14,7 @@ use crate::doctor::clones::Clones;
 use crate::doctor::connections::Connections;
 use crate::doctor::context::{Context, Depth};
 use crate::doctor::gathered::Gathered;
-use crate::doctor::push_url::PushUrl;
+use crate::doctor::push_url::push_urls;
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, requirement, verdict};
 use crate::document::Header;
@@ -125,16 +125,11 @@ fn examine(
         provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
     repositories.extend(asked.cloned());
     let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all, end);
-    // they are asked over the network alone
-    let keyless =
-        if depth == Depth::Offline { Vec::new() } else { clones.keyless(&provision.desired) };
-    let (over_ssh, https): (Vec<_>, Vec<_>) =
-        keyless.into_iter().partition(|url| url.transport().is_ssh());
-    repositories.extend(over_ssh.iter().filter_map(|url| url.repository().cloned()));
     repositories.sort();
     repositories.dedup();
-    let push_urls = repositories.into_iter().map(PushUrl::Ssh);
-    let push_urls: Vec<_> = push_urls.chain(https.into_iter().map(PushUrl::Https)).collect();
+    // they are asked over the network alone
+    let remotes = if depth == Depth::Offline { Vec::new() } else { clones.effective() };
+    let push_urls = push_urls(&repositories, &remotes);
     let context = Context {
         env: &env,
         home,
@@ -144,7 +139,6 @@ fn examine(
         desired: &provision.desired,
         plan: &plan,
         asked,
-        named: &over_ssh,
         push_urls: &push_urls,
         clones: &clones,
         folder,

@@ -9,11 +9,11 @@ use super::pool;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Search};
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
+use crate::git_cli::remotes::EffectiveRemote;
 use crate::git_cli::{Place, remotes};
 use crate::process::Completed;
 use crate::resource::file::{self, Kind};
 use crate::resource::remote;
-use crate::state::receipt::Desired;
 
 pub struct Clones {
     roots: Vec<PathBuf>,
@@ -46,6 +46,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// git starts a process for each clone.
 const AT_ONCE: usize = 8;
+
+/// Where a remote leads, after git's rules.
+#[derive(Clone, Debug)]
+pub struct ListedUrl {
+    pub url: GitUrl,
+    pub is_pushed_to: bool,
+}
 
 /// One `url` or `pushurl` of a remote.
 pub struct RemoteUrl {
@@ -115,20 +122,9 @@ impl Clones {
         origin.or_else(|| urls().next())?.url.repository()
     }
 
-    /// The remotes in view that belong to repositories without a key, each once: as git makes them
-    /// of what is written.
-    pub fn keyless(&self, desired: &Desired) -> Vec<GitUrl> {
-        let mut found: Vec<GitUrl> = Vec::new();
-        for url in self.listed().iter().flat_map(InView::effective) {
-            let Some(repository) = url.repository() else { continue };
-            let keyed =
-                desired.repositories.iter().any(|record| is_of(&record.repository, repository));
-            let known = found.iter().any(|other| other.to_string() == url.to_string());
-            if !keyed && !known {
-                found.push(url);
-            }
-        }
-        found
+    /// Where the remotes in view lead: as git makes them of what is written.
+    pub fn effective(&self) -> Vec<ListedUrl> {
+        self.listed().iter().flat_map(InView::effective).collect()
     }
 
     /// The clones in view that have a remote of this repository.
@@ -141,7 +137,7 @@ impl Clones {
             clone
                 .effective()
                 .iter()
-                .filter_map(GitUrl::repository)
+                .filter_map(|effective| effective.url.repository())
                 .any(|known| is_of(repository, known))
         };
         self.listed().iter().filter(move |clone| stored(clone) || effective(clone))
@@ -216,10 +212,7 @@ impl InView {
         key: &str,
         program: &str,
     ) -> Option<&ConfigValue> {
-        let remotes = self
-            .listed()
-            .as_ref()
-            .map_or_else(|_| Vec::new(), |output| remotes::parse(&output.stdout));
+        let remotes = self.remotes();
         let leads = |url: &String| {
             let url = GitUrl::parse(url).ok();
             url.as_ref().and_then(GitUrl::repository).is_some_and(|named| is_of(repository, named))
@@ -234,17 +227,33 @@ impl InView {
         })
     }
 
+    /// Its remotes as git lists them.
+    pub fn remotes(&self) -> Vec<EffectiveRemote> {
+        match self.listed() {
+            Ok(output) if output.status.success() => remotes::parse(&output.stdout),
+            _ => Vec::new(),
+        }
+    }
+
     /// Where its remotes lead, for fetches and for pushes; as written, where git does not tell.
-    fn effective(&self) -> Vec<GitUrl> {
+    fn effective(&self) -> Vec<ListedUrl> {
+        let listed = |url: &str, is_pushed_to| {
+            Some(ListedUrl { url: GitUrl::parse(url).ok()?, is_pushed_to })
+        };
         match self.listed() {
             Ok(output) if output.status.success() => {
-                let remotes = remotes::parse(&output.stdout);
-                let urls = remotes
-                    .iter()
-                    .flat_map(|remote| [&remote.fetch].into_iter().chain(&remote.push));
-                urls.filter_map(|url| GitUrl::parse(url).ok()).collect()
+                let of = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
+                    let pushes = remote.push.iter().map(|url| listed(url, true));
+                    let all = [listed(&remote.fetch, false)].into_iter().chain(pushes);
+                    all.flatten().collect()
+                };
+                self.remotes().iter().flat_map(of).collect()
             }
-            _ => self.urls.iter().map(|stored| stored.url.clone()).collect(),
+            _ => self
+                .urls
+                .iter()
+                .map(|stored| ListedUrl { url: stored.url.clone(), is_pushed_to: true })
+                .collect(),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::apply::plan::{Plan, Planned};
 use crate::catalogue::Code;
 use crate::client::Client;
 use crate::env::Env;
-use crate::git::url::{GitUrl, Repository};
+use crate::git::url::Repository;
 use crate::git_cli::Place;
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
@@ -66,8 +66,6 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// The repository that `--repo` names.
     pub asked: Option<&'a Repository>,
-    /// How clones in view name those of them that have no key.
-    pub named: &'a [GitUrl],
     /// Where the workspace pushes to: repositories with a key, the remotes of the clones in view,
     /// and the repository that `--repo` names.
     pub push_urls: &'a [PushUrl],
@@ -144,11 +142,6 @@ impl Context<'_> {
     /// them; outside, if there is none.
     pub fn git_config_in<'s>(&'s self, clones: &[&'s InView]) -> &'s EffectiveConfig {
         clones.first().map_or_else(|| self.git_config(), |clone| clone.config())
-    }
-
-    /// How a clone in view names a repository that has no key.
-    pub fn named(&self, repository: &Repository) -> Option<&GitUrl> {
-        self.named.iter().find(|url| url.repository() == Some(repository))
     }
 
     /// Whether there is no ssh client at all.

@@ -1,32 +1,288 @@
-//! Where the workspace pushes to.
+//! Where the workspace pushes to: each place as git reaches it, with user, host and port as they are
+//! written.
 
 use std::fmt;
 
-use crate::git::url::{GitUrl, Repository};
+use crate::doctor::clones::{ListedUrl, is_of};
+use crate::git::url::{GitUrl, Repository, SshTarget};
 
-/// A place that the workspace pushes to.
+/// A place that the workspace pushes to, or only fetches from.
 #[derive(Clone, Debug)]
-pub enum PushUrl {
-    /// A repository over SSH.
-    Ssh(Repository),
-    /// An HTTPS remote of a repository without a key.
-    Https(GitUrl),
+pub struct PushUrl {
+    pub way: Transit,
+    /// A remote of a clone in view pushes there, or the repository was named by a key or `--repo`.
+    pub is_pushed_to: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Transit {
+    /// A repository over SSH: ssh itself is asked.
+    Ssh(SshUrl),
+    /// git is asked, outside of any clone: HTTPS, and what names no repository that a deploy key can
+    /// belong to.
+    Git(GitUrl),
+}
+
+/// A repository over SSH.
+#[derive(Clone, Debug)]
+pub struct SshUrl {
+    pub repository: Repository,
+    /// As git makes it of what a clone in view has. `None`: no clone in view has it, so the
+    /// canonical remote counts.
+    pub written: Option<EffectiveUrl>,
+}
+
+#[derive(Clone, Debug)]
+pub struct EffectiveUrl {
+    pub url: GitUrl,
+    pub target: SshTarget,
+}
+
+impl SshUrl {
+    /// Whether it leads where the canonical remote does: the same user, host and port.
+    fn is_canonical(&self) -> bool {
+        let Self { repository, written } = self;
+        let Some(EffectiveUrl { target, .. }) = written else { return true };
+        let names = [repository.host().to_owned(), repository.alias(repository.host())];
+        let hosts = names.map(|host| format!("{}@{host}", repository.ssh_user()));
+        let port = target.port.filter(|port| *port != 22);
+        port == repository.ssh_port() && hosts.contains(&target.to)
+    }
+
+    /// The host name and the port at which the server itself can be reached by this way.
+    pub fn server(&self) -> (&str, Option<u16>) {
+        let Self { repository, written } = self;
+        let asked = written.as_ref().map(|written| &written.target);
+        let host = |target: &SshTarget| {
+            repository.ssh_hosts().into_iter().find(|host| target.host() == *host)
+        };
+        match asked.and_then(|target| Some((host(target)?, target.port))) {
+            Some(server) => server,
+            None => (repository.host(), repository.ssh_port()),
+        }
+    }
+
+    /// The URL that git is given.
+    pub fn text(&self) -> String {
+        match &self.written {
+            Some(EffectiveUrl { url, .. }) => url.without_credential().to_owned(),
+            None => self.repository.to_ssh(),
+        }
+    }
 }
 
 impl PushUrl {
     pub fn host(&self) -> &str {
-        match self {
-            Self::Ssh(repository) => repository.host(),
-            Self::Https(url) => url.repository().map_or("", Repository::host),
+        match &self.way {
+            Transit::Ssh(url) => url.repository.host(),
+            Transit::Git(url) => url.repository().map_or("", Repository::host),
+        }
+    }
+
+    pub fn over_ssh(&self) -> Option<&SshUrl> {
+        match &self.way {
+            Transit::Ssh(url) => Some(url),
+            Transit::Git(_) => None,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.way, &other.way) {
+            (Transit::Ssh(one), Transit::Ssh(other)) => {
+                let target = |url: &SshUrl| url.written.as_ref().map(|it| it.target.clone());
+                one.repository == other.repository && target(one) == target(other)
+            }
+            (Transit::Git(one), Transit::Git(other)) => one.to_string() == other.to_string(),
+            _ => false,
         }
     }
 }
 
 impl fmt::Display for PushUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ssh(repository) => f.write_str(&repository.to_ssh()),
-            Self::Https(url) => url.fmt(f),
+        match &self.way {
+            Transit::Ssh(url) if url.is_canonical() => f.write_str(&url.repository.to_ssh()),
+            Transit::Ssh(SshUrl { written: Some(EffectiveUrl { url, .. }), .. })
+            | Transit::Git(url) => url.fmt(f),
+            Transit::Ssh(url) => f.write_str(&url.repository.to_ssh()),
+        }
+    }
+}
+
+/// The places of the clones in view, and the canonical remote of each of `repositories` (those with
+/// a key, and what `--repo` names) that no clone in view pushes to over SSH. Pure.
+pub fn push_urls(repositories: &[Repository], remotes: &[ListedUrl]) -> Vec<PushUrl> {
+    let mut urls: Vec<PushUrl> = Vec::new();
+    for ListedUrl { url, is_pushed_to } in remotes {
+        // of two that differ in their ports, the one that is named
+        let exact = |named: &Repository| repositories.iter().find(|known| *known == named);
+        let other = |named: &Repository| repositories.iter().find(|known| is_of(known, named));
+        let keyed = url.repository().and_then(|named| exact(named).or_else(|| other(named)));
+        let target = url.ssh_target();
+        let way = match (keyed.or(url.repository()), target) {
+            // what a keyed repository is fetched from is not what its key is for
+            _ if keyed.is_some() && !is_pushed_to => continue,
+            (Some(repository), Some(target)) => Transit::Ssh(SshUrl {
+                repository: repository.clone(),
+                written: Some(EffectiveUrl { url: url.clone(), target }),
+            }),
+            (None, None) if !url.transport().is_remote() => continue,
+            _ => Transit::Git(url.clone()),
+        };
+        let found = PushUrl { way, is_pushed_to: *is_pushed_to };
+        match urls.iter_mut().find(|known| known.is_same(&found)) {
+            Some(known) => known.is_pushed_to |= found.is_pushed_to,
+            None => urls.push(found),
+        }
+    }
+    for repository in repositories {
+        let is_asked = urls
+            .iter()
+            .any(|url| matches!(&url.way, Transit::Ssh(url) if url.repository == *repository));
+        if !is_asked {
+            let way = Transit::Ssh(SshUrl { repository: repository.clone(), written: None });
+            urls.push(PushUrl { way, is_pushed_to: true });
+        }
+    }
+    urls.sort_by_key(|url| (matches!(url.way, Transit::Git(_)), url.to_string().to_lowercase()));
+    urls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(repositories: &[&str], remotes: &[(&str, bool)]) -> Vec<String> {
+        let repositories: Vec<_> =
+            repositories.iter().map(|text| Repository::parse_declared(text).unwrap()).collect();
+        let remotes: Vec<_> = remotes
+            .iter()
+            .map(|(url, is_pushed_to)| ListedUrl {
+                url: GitUrl::parse(url).unwrap(),
+                is_pushed_to: *is_pushed_to,
+            })
+            .collect();
+        let urls = push_urls(&repositories, &remotes);
+        let asked = |url: &PushUrl| match &url.way {
+            Transit::Git(_) => "git".to_owned(),
+            Transit::Ssh(ssh) => ssh.written.as_ref().map_or("canonical".to_owned(), |written| {
+                let SshTarget { to, port, path } = &written.target;
+                format!("{to} {} {path}", port.map_or("-".to_owned(), |port| port.to_string()))
+            }),
+        };
+        let only_fetched = |url: &PushUrl| if url.is_pushed_to { "" } else { " (fetch)" };
+        urls.iter().map(|url| format!("{url} = {}{}", asked(url), only_fetched(url))).collect()
+    }
+
+    #[test]
+    fn each_place_is_asked_as_git_reaches_it() {
+        let app = &["o/app"][..];
+        let canonical = "git@github.com:o/app.git";
+        let alias = Repository::parse_declared("o/app").unwrap().to_alias();
+        for (repositories, remotes, expected) in [
+            // no clone in view
+            (app, &[][..], &["git@github.com:o/app.git = canonical"][..]),
+            // another spelling of the path is the canonical place
+            (
+                app,
+                &[("git@github.com:o/app", true), ("ssh://git@github.com/O/App.git", true)],
+                &[
+                    "git@github.com:o/app.git = git@github.com - o/app",
+                    "git@github.com:o/app.git = git@github.com - /O/App.git",
+                ],
+            ),
+            // user, host and port are kept
+            (
+                app,
+                &[("github.com:o/app.git", true)],
+                &["github.com:o/app.git = github.com - o/app.git"],
+            ),
+            (
+                app,
+                &[("ssh://someone@github.com/o/app.git", true)],
+                &["ssh://someone@github.com/o/app.git = someone@github.com - /o/app.git"],
+            ),
+            (
+                app,
+                &[("ssh://git@ssh.github.com:443/o/app.git", true)],
+                &["ssh://git@ssh.github.com:443/o/app.git = git@ssh.github.com 443 /o/app.git"],
+            ),
+            // both push URLs of a remote
+            (
+                app,
+                &[(canonical, true), ("ssh://git@github.com:2222/o/app.git", true)],
+                &[
+                    "git@github.com:o/app.git = git@github.com - o/app.git",
+                    "ssh://git@github.com:2222/o/app.git = git@github.com 2222 /o/app.git",
+                ],
+            ),
+            // over HTTPS the key does not count, and is asked about as well
+            (
+                app,
+                &[("https://github.com/o/app", true)],
+                &["git@github.com:o/app.git = canonical", "https://github.com/o/app = git"],
+            ),
+            // a keyed repository that is only fetched from another place
+            (
+                app,
+                &[("https://github.com/o/app", false), (canonical, true)],
+                &["git@github.com:o/app.git = git@github.com - o/app.git"],
+            ),
+            // repositories without a key
+            (
+                &[],
+                &[("git@github.com-work:o/app.git", true), ("https://github.com/up/app", false)],
+                &[
+                    "git@github.com-work:o/app.git = git@github.com-work - o/app.git",
+                    "https://github.com/up/app = git (fetch)",
+                ],
+            ),
+            // a place that is fetched from and pushed to
+            (
+                &[],
+                &[("https://h.corp/o/app", false), ("https://h.corp/o/app", true)],
+                &["https://h.corp/o/app = git"],
+            ),
+            // no deploy key can belong to it, and git pushes there all the same
+            (
+                &[],
+                &[("git@github.com:o/app.wiki.git", true), ("/srv/app.git", true)],
+                &["git@github.com:o/app.wiki.git = git"],
+            ),
+            // `--repo` names another port
+            (
+                &["o/app", "ssh://git@github.com:2222/o/app.git"],
+                &[(canonical, true)],
+                &[
+                    "git@github.com:o/app.git = git@github.com - o/app.git",
+                    "ssh://git@github.com:2222/o/app.git = canonical",
+                ],
+            ),
+            (
+                app,
+                &[(&*alias, true)],
+                &[&*format!(
+                    "git@github.com:o/app.git = {} - o/app.git",
+                    alias.split_once(':').unwrap().0
+                )],
+            ),
+        ] {
+            assert_eq!(shown(repositories, remotes), expected, "{repositories:?} {remotes:?}");
+        }
+    }
+
+    #[test]
+    fn the_server_is_reached_at_the_host_and_port_that_are_written() {
+        for (url, host, port) in [
+            ("ssh://git@ssh.github.com:443/o/app.git", "ssh.github.com", Some(443)),
+            ("ssh://x@github.com:22/o/app.git", "github.com", Some(22)),
+            ("git@github.com-work:o/app.git", "github.com-work", None),
+        ] {
+            let url = GitUrl::parse(url).unwrap();
+            let target = url.ssh_target().unwrap();
+            let repository = url.repository().unwrap().clone();
+            let ssh = SshUrl { repository, written: Some(EffectiveUrl { url, target }) };
+            assert_eq!(ssh.server(), (host, port));
         }
     }
 }

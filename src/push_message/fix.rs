@@ -42,6 +42,19 @@ pub fn fix(code: Code, remote: Option<&Repository>) -> Fix {
     }
 }
 
+/// What a repository takes that has no key.
+pub fn add_key(repository: &Repository) -> Fix {
+    let message = format!(
+        "make a key (`ssh-keygen -t ed25519 -N '' -f key`), add key.pub to the repository's deploy keys with write \
+         access, add `\"{}\": \"PRIVATE KEY\"` to PUSHREADY_DEPLOY_KEYS, and run `pushready apply` where that is set",
+        repository.short()
+    );
+    match deploy_keys_page(repository) {
+        Some(url) => Fix::visit(url, message),
+        None => Fix::report(message),
+    }
+}
+
 fn on_keys_page(code: Code) -> Option<&'static str> {
     Some(match code {
         Code::PushKeyReadOnly => {

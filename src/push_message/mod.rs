@@ -15,7 +15,7 @@ mod tests;
 
 use crate::catalogue::{Code, Finding, Fix};
 use crate::git::url::Repository;
-pub use fix::fix;
+pub use fix::{add_key, fix};
 pub use lines::LARGEST_TEXT;
 use lines::Lines;
 use rules::{Means, MessageRule, RULES};

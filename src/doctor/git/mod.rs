@@ -31,13 +31,15 @@ use commit::{Refusal, effective_config, refusal};
 pub use commit_object::{CommitObject, commit_object};
 use layout::Layout;
 pub use programs::programs;
-pub use remotes::TAKE_OUT;
+pub use remotes::{TAKE_OUT, set_push_url, still_https};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reports a configuration that git does not accept. The other checks in which git reads it are
 /// blocked by that.
 const CONFIG: &str = "git.config";
+/// Reports where the remotes of keyed repositories lead.
+pub const REMOTES: &str = "git.remotes";
 
 /// What git answers in the current folder.
 #[derive(Debug)]

@@ -68,6 +68,38 @@ fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InVie
     }
 }
 
+/// Pushes go to `to` instead of `from`, which is where git's rules lead a remote of one of these
+/// clones.
+pub fn set_push_url(clones: &[&InView], from: &str, to: &str, say: &str) -> Fix {
+    for clone in clones {
+        for remote in clone.remotes() {
+            let is_from =
+                |url: &str| GitUrl::parse(url).is_ok_and(|url| url.without_credential() == from);
+            if !remote.push.iter().any(|url| is_from(url)) {
+                continue;
+            }
+            let mut stored = clone.urls.iter().filter(|stored| stored.remote == remote.name);
+            return match &remote.push[..] {
+                _ if !stored.any(|stored| stored.url.without_credential() == from) => {
+                    Fix::report(format!("{say}; a rule of git's makes this URL: {TAKE_OUT}"))
+                }
+                [_] => set_url(clone, &remote.name, to, !is_from(&remote.fetch), say),
+                _ => Fix::report(format!("{say}: `git remote set-url --push REMOTE {to} OLD-URL`")),
+            };
+        }
+    }
+    Fix::report(format!("{say}: `git remote set-url REMOTE {to}`"))
+}
+
+/// The remote pushes over HTTPS, although its repository has a key.
+pub fn still_https() -> Judgement {
+    Judgement::fail(
+        Code::RemoteStillHttps,
+        "pushes go over HTTPS, where the deploy key does not count",
+        Fix::run(["pushready", "apply"], "run apply: it puts the remote on SSH"),
+    )
+}
+
 /// Sets the URL of a remote of this clone, or the one for pushes alone. Whoever wrote the clone's
 /// configuration chose the remote's name: it goes into a command where it is a plain word, and
 /// nowhere else.
@@ -150,11 +182,7 @@ fn judge_push(
             "an insteadOf rule turns the SSH remote back to HTTPS",
             Fix::report(TAKE_OUT),
         ),
-        () => Judgement::fail(
-            Code::RemoteStillHttps,
-            "pushes go over HTTPS, where the deploy key does not count",
-            Fix::run(["pushready", "apply"], "run apply: it puts the remote on SSH"),
-        ),
+        () => still_https(),
     };
     let urls = [Evidence::new("fetch", fetch.to_string()), Evidence::new("push", push.to_string())];
     Some(outcome.with(urls).about(format!("{} ({place})", repository.to_ssh())))

@@ -19,6 +19,8 @@ const FLUSH: &[u8] = b"0000";
 pub struct Answer {
     pub said: Result<Output, Failure>,
     pub obstacle: Option<PushObstacle>,
+    /// What the ssh that was asked prints of its configuration for this host.
+    pub effective: Option<String>,
 }
 
 /// What keeps git from going on, whatever the server says.
@@ -34,7 +36,7 @@ pub enum PushObstacle {
 
 impl From<RunEnded> for Answer {
     fn from(ended: RunEnded) -> Self {
-        Self { said: Err(ended.into()), obstacle: None }
+        Self { said: Err(ended.into()), obstacle: None, effective: None }
     }
 }
 
@@ -84,18 +86,17 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
     let is_found_simple =
         ssh.may_be_simple() && effective.as_ref().is_some_and(|output| !output.status.success());
     if is_found_simple && at.port.is_some() {
-        return Answer { said, obstacle: Some(PushObstacle::Port) };
+        return Answer { said, obstacle: Some(PushObstacle::Port), effective: None };
     }
     if is_found_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {
         let simply = run(ssh.simple_call(context, at, verb));
         if simply.as_ref().is_ok_and(advertises) {
-            return Answer { said: simply, obstacle: None };
+            return Answer { said: simply, obstacle: None, effective: None };
         }
     }
-    let closed = effective
-        .filter(|output| output.status.success())
-        .and_then(|output| ssh::closing_option(&output.stdout));
-    Answer { said, obstacle: closed.map(PushObstacle::InputClosed) }
+    let effective = effective.filter(|output| output.status.success()).map(|output| output.stdout);
+    let closed = effective.as_deref().and_then(ssh::closing_option);
+    Answer { said, obstacle: closed.map(PushObstacle::InputClosed), effective }
 }
 
 /// Whether standard output is what git reads first from a server.

@@ -3,10 +3,12 @@
 //! either.
 
 use super::asking::ask;
-use super::https::hung;
+use sha2::{Digest as _, Sha256};
+
+use super::by_git::hung;
 use super::{
-    Access, ChosenBy, PushUrl, SshChoice, SshCommand, WithoutValue, may_be_the_command, of_clone,
-    ssh_target, without_value,
+    Access, ChosenBy, PushUrl, SshChoice, SshCommand, SshUrl, Transit, WithoutValue,
+    may_be_the_command, of_clone, ssh_target, without_value,
 };
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -26,27 +28,34 @@ pub fn live(context: &Context, url: &PushUrl) -> Judgement {
     if let Some(judgement) = git::keeps_from_pushing(context) {
         return judgement;
     }
-    let (repository, text) = match url {
-        PushUrl::Ssh(repository) => {
-            let named = context.named(repository).map(|url| url.without_credential().to_owned());
-            (repository, named.unwrap_or_else(|| repository.to_ssh()))
-        }
-        PushUrl::Https(url) => match url.repository() {
-            Some(repository) => (repository, url.without_credential().to_owned()),
+    if !url.is_pushed_to {
+        return Judgement::skip("no remote in view pushes there");
+    }
+    let (repository, text, over_ssh) = match &url.way {
+        Transit::Ssh(url) => (&url.repository, url.text(), Some(url)),
+        Transit::Git(url) => match url.repository() {
+            Some(repository) if context.has_key(repository) => {
+                return git::still_https().reported_by(git::REMOTES);
+            }
+            Some(repository) => (repository, url.without_credential().to_owned(), None),
             None => return Judgement::skip("the URL names no repository"),
         },
     };
-    let over_ssh = matches!(url, PushUrl::Ssh(_));
     let push = || push(context, repository, &text, over_ssh);
     let ended = |RunEnded| ssh::unreachable(context, &RunEnded.into());
-    context.connections.to(url.host(), push).unwrap_or_else(ended).about(&text)
+    context.connections.to(url.host(), push).unwrap_or_else(ended)
 }
 
 /// Over whichever transport the URL names; it holds no credential.
-fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -> Judgement {
+fn push(
+    context: &Context,
+    repository: &Repository,
+    url: &str,
+    over_ssh: Option<&SshUrl>,
+) -> Judgement {
     let cannot = |why: String| Judgement::unknown("the probe could not be made", why);
     let clones: Vec<&InView> = context.clones.of(repository).collect();
-    let ssh = match over_ssh.then(|| SshChoice::of(context, &clones)).transpose() {
+    let ssh = match over_ssh.map(|_| SshChoice::of(context, &clones)).transpose() {
         Ok(ssh) => ssh,
         Err(WithoutValue) => return without_value(),
     };
@@ -59,8 +68,9 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
     };
-    // two ways may lead to one repository
-    let way = if over_ssh { "ssh" } else { "https" };
+    // several URLs may lead to one repository
+    let digest = Sha256::digest(url);
+    let way: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let now = context.env.now.as_millisecond();
     let branch = format!("refs/heads/pushready/probe-{}-{now}-{way}", std::process::id());
     let run_in = |scratch: &Scratch, arguments: &[&str]| {
@@ -101,12 +111,13 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
         }
         Ok(said) if said.status.success() => not_deleted(repository, &deleted),
         Ok(said) => classified(repository, said),
-        Err(Failure::Deadline) if !over_ssh => hung(context, &scratch, url),
+        Err(Failure::Deadline) if over_ssh.is_none() => hung(context, &scratch, url),
         Err(failure) => super::ssh::unreachable(context, failure),
     };
     let outcome = match &ssh {
         Some(SshChoice { used, alternative: Some(other) })
-            if may_be_the_command(&outcome) && works(context, repository, other) =>
+            if may_be_the_command(&outcome)
+                && over_ssh.is_some_and(|url| works(context, url, other)) =>
         {
             used.broken(Some(other)).with(outcome.evidence)
         }
@@ -128,8 +139,8 @@ fn push(context: &Context, repository: &Repository, url: &str, over_ssh: bool) -
 }
 
 /// Whether the server answers when ssh is started in this way.
-fn works(context: &Context, repository: &Repository, ssh: &SshCommand) -> bool {
-    let at = ssh_target(context, repository, Access::Write, &[]);
+fn works(context: &Context, url: &SshUrl, ssh: &SshCommand) -> bool {
+    let at = ssh_target(context, url, Access::Write, &[]);
     at.is_ok_and(|at| ask(context, &at, Access::Write, ssh).grants())
 }
 

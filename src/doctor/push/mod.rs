@@ -3,8 +3,9 @@
 //! git-receive-pack, then a flush.
 
 mod asking;
-mod https;
+mod by_git;
 mod live;
+mod refused;
 mod target;
 
 use std::thread;
@@ -13,7 +14,7 @@ use super::clones::{InView, held, hold};
 use super::git;
 use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::pool;
-use super::push_url::PushUrl;
+use super::push_url::{PushUrl, SshUrl, Transit};
 use super::ssh;
 use super::ssh::command::{ChosenBy, SshChoice, SshCommand, WithoutValue};
 use crate::catalogue::Fix;
@@ -25,7 +26,7 @@ use crate::process::Output;
 use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
 use asking::{Answer, PushObstacle, advertises, ask, is_garbled};
-use https::over_https;
+use by_git::over_git;
 pub use live::live;
 pub use target::target;
 
@@ -74,18 +75,22 @@ fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
     if let Some(judgement) = git::keeps_from_pushing(context) {
         return judgement;
     }
-    match url {
-        PushUrl::Ssh(repository) => over_ssh(context, repository, access),
-        PushUrl::Https(url) => over_https(context, url, access),
+    if access == Access::Write && !url.is_pushed_to {
+        return Judgement::skip("no remote in view pushes there");
+    }
+    match &url.way {
+        Transit::Ssh(url) => over_ssh(context, url, access),
+        Transit::Git(url) => over_git(context, url, access),
     }
 }
 
-fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judgement {
+fn over_ssh(context: &Context, url: &SshUrl, access: Access) -> Judgement {
+    let repository = &url.repository;
     let clones: Vec<&InView> = context.clones.of(repository).collect();
     if let Some(judgement) = git::forbids_ssh(context, &clones) {
         return judgement;
     }
-    let at = match ssh_target(context, repository, access, &clones) {
+    let at = match ssh_target(context, url, access, &clones) {
         Ok(at) => at,
         Err(shown) => return reversed(&shown),
     };
@@ -119,7 +124,7 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
         Evidence::new("alternative", format!("with {} {works}", other.by.name()))
     });
     let Some(answer) = answer else { return of_clone(&used).with(by).with(other) };
-    let outcome = judge(context, repository, access, &answer, &clones);
+    let outcome = judge(context, &PushQuestion { url, at: &at, access, clones: &clones }, &answer);
     let outcome = match &alternative {
         Some(other) if works && may_be_the_command(&outcome) => {
             used.broken(Some(other)).with(outcome.evidence)
@@ -133,16 +138,17 @@ fn over_ssh(context: &Context, repository: &Repository, access: Access) -> Judge
     outcome.with(by).with(other)
 }
 
-/// What git hands ssh for the repository: as the clone names it, or its canonical remote by git's
-/// rules. The error is what it becomes, safe to print, where that is nothing for ssh.
+/// What git hands ssh for the repository: as a clone in view has it, or its canonical remote by
+/// git's rules. The error is what it becomes, safe to print, where that is nothing for ssh.
 fn ssh_target(
     context: &Context,
-    repository: &Repository,
+    url: &SshUrl,
     access: Access,
     clones: &[&InView],
 ) -> Result<SshTarget, String> {
-    if let Some(target) = context.named(repository).and_then(GitUrl::ssh_target) {
-        return Ok(target);
+    let SshUrl { repository, written } = url;
+    if let Some(written) = written {
+        return Ok(written.target.clone());
     }
     if access == Access::Write {
         let rules = context.git_config_in(clones).url_rules("pushinsteadof", None);
@@ -174,14 +180,20 @@ fn without_value() -> Judgement {
     )
 }
 
-/// What an answer means, whichever command brought it.
-fn judge(
-    context: &Context,
-    repository: &Repository,
+/// What a server was asked.
+struct PushQuestion<'a> {
+    url: &'a SshUrl,
+    at: &'a SshTarget,
     access: Access,
-    Answer { said, obstacle }: &Answer,
-    clones: &[&InView],
-) -> Judgement {
+    /// The clones in view of this repository.
+    clones: &'a [&'a InView],
+}
+
+/// What an answer means, whichever command brought it.
+fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement {
+    let PushQuestion { access, clones, .. } = *asked;
+    let Answer { said, obstacle, .. } = answer;
+    let repository = &asked.url.repository;
     match obstacle {
         Some(PushObstacle::InputClosed(option)) => return ssh::input_closed(option),
         Some(PushObstacle::Port) => return without_port(),
@@ -216,6 +228,9 @@ fn judge(
             {
                 return cause.with(outcome.evidence);
             }
+            if let Some(cause) = refused::cause(context, asked, answer, &outcome) {
+                return cause.with(outcome.evidence);
+            }
             if outcome.code == Some(Code::SshKeyRefused) && hints.key_is_ours == Some(true) {
                 return withheld().with(outcome.evidence);
             }
@@ -242,6 +257,13 @@ fn may_be_the_command(outcome: &Judgement) -> bool {
                 | Code::SshKeyRefused
                 | Code::SshWrongKey
                 | Code::SshInputClosed
+                | Code::SshHostKeyUnknown
+                | Code::SshHostKeyChanged
+                | Code::SshRouteBroken
+                | Code::SshConfigInvalid
+                | Code::SshTooManyKeys
+                | Code::SshProxyFailed
+                | Code::SshOutputGarbled
         ),
     }
 }

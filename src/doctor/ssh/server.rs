@@ -5,6 +5,7 @@ use crate::catalogue::Code;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::push_url::{PushUrl, SshUrl};
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
 use crate::push_message::{self, Hints};
@@ -31,7 +32,11 @@ pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failu
     ]);
     ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", CONNECT_TIMEOUT]).arg("-o");
     ssh.arg(format!("GlobalKnownHostsFile=\"{}\"", known_hosts.display())).arg("-i").arg(&key);
-    ssh.args(ssh_cli::destination(repository));
+    let mut urls = context.push_urls.iter().filter_map(PushUrl::over_ssh);
+    let url = urls.find(|url| url.repository.same_as(repository));
+    let (host, port) =
+        url.map_or_else(|| (repository.host(), repository.ssh_port()), SshUrl::server);
+    ssh.args(ssh_cli::destination(repository.ssh_user(), host, port));
     let run = || process::run(ssh, context.deadline(NETWORK));
     context.connections.to(repository.host(), run)?
 }

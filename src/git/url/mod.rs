@@ -41,6 +41,11 @@ impl Transport {
     pub fn is_ssh(self) -> bool {
         matches!(self, Self::Ssh | Self::Scp)
     }
+
+    /// Whether it names a server.
+    pub fn is_remote(self) -> bool {
+        self != Self::Other
+    }
 }
 
 /// Why a text names no repository that a deploy key can belong to.
@@ -153,6 +158,15 @@ pub struct SshTarget {
 }
 
 impl SshTarget {
+    pub fn host(&self) -> &str {
+        self.to.rsplit_once('@').map_or(&*self.to, |(_, host)| host)
+    }
+
+    /// The user that the URL names.
+    pub fn user(&self) -> Option<&str> {
+        self.to.rsplit_once('@').map(|(user, _)| user)
+    }
+
     /// Of the canonical remote, led to this repository or to an alias of it.
     pub fn canonical(repository: &Repository, led_to: &Repository) -> Self {
         Self {

@@ -237,6 +237,11 @@ impl Repository {
         std::iter::once(self.host()).chain(forge::aliases(&self.host).iter().copied()).collect()
     }
 
+    /// The repository of the same path at another name of a host.
+    pub fn at_host(&self, host: &str) -> Option<Self> {
+        GitUrl::parse(&format!("{}@{host}:{}", self.ssh_user, self.path)).ok()?.repository.ok()
+    }
+
     /// For reports: `o/r` on github.com, else `host/path`.
     pub fn short(&self) -> String {
         match self.host.as_str() {

@@ -85,9 +85,11 @@ fn alias_blocks<'a>(
 
 fn identity(home: &Home, repository: &Repository) -> String {
     let key = ssh_quoted(&home.key(repository));
-    // a shared connection is bound to the key, hence to the repository, that opened it
+    let user = repository.ssh_user();
+    // a URL may name no user; a shared connection is bound to the key, hence to the repository,
+    // that opened it
     format!(
-        "  IdentityFile {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  PubkeyAuthentication yes\n  \
+        "  User {user}\n  IdentityFile {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  PubkeyAuthentication yes\n  \
          PreferredAuthentications publickey\n  ControlPath none"
     )
 }

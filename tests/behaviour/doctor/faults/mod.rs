@@ -17,6 +17,7 @@ mod push_command;
 mod push_git;
 mod push_server;
 mod push_ssh;
+mod push_url;
 
 use std::collections::BTreeSet;
 
@@ -38,6 +39,7 @@ const TABLES: &[&[Fault]] = &[
     push_git::ROWS,
     push_server::ROWS,
     push_ssh::ROWS,
+    push_url::ROWS,
     live::RULES,
     live::REQUESTS,
     // each of these has a test of its own

@@ -46,6 +46,20 @@ pub const ROWS: &[Fault] = &[
             lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", command)
         },
     ),
+    fault("ssh-command-broken", "fail", "GIT_SSH_COMMAND reads another configuration", |lab| {
+        lab.write("elsewhere", "Host *\n  ConnectTimeout 5\n");
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "ssh -F ~/elsewhere")
+    }),
+    fault(
+        "ssh-command-broken",
+        "fail",
+        "core.sshCommand names a key and no configuration",
+        |lab| {
+            let command = format!("ssh -i ~/{} -F /dev/null", lab.key_file());
+            lab.ws.git(&["config", "--global", "core.sshCommand", &command]).run().success();
+            lab.doctor(&["--only", "push"])
+        },
+    ),
     fault("ssh-port-blocked", "fail", "a wrapper speaks of success where nothing answers", |lab| {
         lab.ws
             .install("talker", "#!/bin/sh\necho 'Already up to date.' >&2\nexec ssh -p 2 \"$@\"\n");

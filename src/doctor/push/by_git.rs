@@ -1,4 +1,4 @@
-//! Over HTTPS, with whatever credentials the agent's git would find.
+//! Asked of git itself, as over HTTPS: with whatever credentials the agent's git would find.
 
 use super::Access;
 use crate::catalogue::Code;
@@ -7,6 +7,7 @@ use crate::doctor::clones::InView;
 use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
+use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::ssh;
 use crate::git::url::{GitUrl, Repository};
@@ -16,7 +17,10 @@ use crate::push_message::{self, Hints, classify};
 use crate::variables::{self, observed};
 
 /// Outside of any clone, whose configuration could name a helper of its own.
-pub fn over_https(context: &Context, url: &GitUrl, access: Access) -> Judgement {
+pub fn over_git(context: &Context, url: &GitUrl, access: Access) -> Judgement {
+    if url.repository().is_some_and(|repository| context.has_key(repository)) {
+        return git::still_https().reported_by(git::REMOTES);
+    }
     let host = url.repository().map_or("", Repository::host);
     let ended = |RunEnded| ssh::unreachable(context, &RunEnded.into());
     context.connections.to(host, || probe(context, url, access)).unwrap_or_else(ended)
