@@ -177,7 +177,12 @@ impl ApplyRun<'_> {
             .refused
             .iter()
             .any(|refused| matches!(refused.item, Subject::Routing | Subject::Git));
-        let proof = if is_moot { None } else { self_test(self.home, &receipt) };
+        let proof = match provision.tested {
+            _ if is_moot => None,
+            // nothing has changed since
+            Some(hosts) if !changed => Some(tested(hosts)),
+            _ => self_test(self.home, &receipt),
+        };
         receipt.refuse(proof.iter().filter_map(Item::refused), accepted);
         if changed || healed.unfinished || state.just_made || *is_new || !receipt.same(before) {
             receipt.save(&state.path).map_err(|error| self.unrecorded(&error))?;
@@ -222,10 +227,12 @@ fn self_test(home: &Home, receipt: &Receipt) -> Option<Item> {
         return None;
     }
     Some(match routing::self_test(home, &routed) {
-        Ok(hosts) => {
-            let say = format!("ssh chooses the right key (tested with {})", counted(hosts, "host"));
-            Item::ready(Subject::SelfTest, say, Vec::new())
-        }
+        Ok(hosts) => tested(hosts),
         Err(finding) => Item::fail(Subject::SelfTest, finding),
     })
+}
+
+fn tested(hosts: usize) -> Item {
+    let say = format!("ssh chooses the right key (tested with {})", counted(hosts, "host"));
+    Item::ready(Subject::SelfTest, say, Vec::new())
 }

@@ -135,6 +135,8 @@ pub struct Provision {
     pub desired: Desired,
     /// What there is to report in addition to the items.
     pub notes: Vec<String>,
+    /// The routing that is there already passed its self-test, with so many hosts.
+    pub tested: Option<usize>,
 }
 
 /// Works out what is wanted. Looks at the home, changes nothing.
@@ -154,7 +156,7 @@ pub fn desired(context: &ProvisionContext) -> Result<Provision> {
     notes.extend(claude::day_without_token(context, &desired));
     items.extend(keys.removals);
     items.extend(refused(context, &items, &mut desired));
-    Ok(Provision { items, desired, notes })
+    Ok(Provision { items, desired, notes, tested: routing.tested })
 }
 
 /// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and
@@ -164,7 +166,7 @@ pub fn restated(context: &ProvisionContext) -> Provision {
     let mut items = deploy_keys::provision(context, &mut desired).items;
     items.extend(logins(context, &mut desired));
     items.extend(refused(context, &items, &mut desired));
-    Provision { items, desired, notes: Vec::new() }
+    Provision { items, desired, notes: Vec::new(), tested: None }
 }
 
 /// The desired state of the last apply, with the plain settings that are set now.

@@ -1,6 +1,6 @@
 //! The right key for each repository, for every way in which git names one.
 
-use crate::support::{Access, Cmd, Coder, GitHost, KeyPair, Workspace, sandbox};
+use crate::support::{Access, Cmd, Coder, Everything, GitHost, KeyPair, Workspace, sandbox};
 
 /// Two keys, one for a repository whose name is a prefix of the other's, and a third repository
 /// without a key.
@@ -258,5 +258,29 @@ fn a_configuration_that_offers_no_keys_does_not_keep_ours_back() {
             .run()
             .success();
         ws.git(&["ls-remote", "git@github.com:acme/app.git"]).run().success();
+    });
+}
+
+/// The trial with another configuration is for what is not written yet, or does not work.
+#[test]
+fn routing_that_is_in_place_is_tested_once() {
+    sandbox(|ws| {
+        let everything = Everything::new();
+        everything.apply(ws).run().success();
+        ws.install("ssh", "#!/bin/sh\necho \"$*\" >>/tmp/ssh\nexec /usr/bin/ssh \"$@\"\n");
+        let started = || {
+            std::fs::write("/tmp/ssh", "").unwrap();
+            let output = everything.apply(ws).run().success();
+            output.stdout_has("ssh chooses the right key (tested with 1 host)");
+            let log = std::fs::read_to_string("/tmp/ssh").unwrap();
+            ["ControlPath=%d/", "probe.pushready.invalid", "acme/app.git"]
+                .map(|part| log.matches(part).count())
+        };
+        assert_eq!(started(), [1, 0, 1]);
+        // ssh does not read it
+        std::fs::remove_file(ws.home().join(".ssh/config")).unwrap();
+        assert_eq!(started(), [1, 1, 2]);
+        std::fs::remove_file(ws.home().join(".local/state/pushready/routes")).unwrap();
+        assert_eq!(started(), [1, 1, 1]);
     });
 }

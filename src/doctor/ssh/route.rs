@@ -79,7 +79,7 @@ pub fn representatives<'c>(context: &'c Context) -> &'c [Repository] {
 }
 
 fn is_as_written(context: &Context) -> bool {
-    let compare = || routing::is_as_written(context.home, context.desired);
+    let compare = || routing::is_as_applied(context.home, context.desired);
     *context.gathered.get(SshFacts::default).is_as_written.get_or_init(compare)
 }
 

@@ -46,6 +46,8 @@ pub struct Routing {
     pub items: Vec<Item>,
     /// git's URL rules when all this is in place.
     pub in_force: InForce,
+    /// The routing that is there already passed its self-test, with so many hosts.
+    pub tested: Option<usize>,
 }
 
 pub fn provision(
@@ -66,8 +68,11 @@ pub fn provision(
         let items = vec![Item::fail(Subject::Routing, finding)];
         return Ok(Routing { items, ..Routing::default() });
     }
+    // what is written and works shows more than a trial with another configuration would
+    let is_there = home.passwd.is_ok() && is_as_written(home, routed, &known_hosts);
+    let tested = is_there.then(|| self_test(home, routed).ok()).flatten();
     let method = match &home.passwd {
-        Ok(_) if !routed.is_empty() => probe::method(&home.state),
+        Ok(_) if !routed.is_empty() && tested.is_none() => probe::method(&home.state),
         _ => Method::MatchExec,
     };
     let rules = git::rules(home, routed, stored, &method);
@@ -93,7 +98,7 @@ pub fn provision(
         items.extend(rules.unreadable);
         items.extend(rules.reversed);
     }
-    Ok(Routing { items, in_force: rules.in_force })
+    Ok(Routing { items, in_force: rules.in_force, tested })
 }
 
 /// Whether there is nothing to route, and nothing was.
@@ -231,17 +236,21 @@ pub struct Include {
     place: block::Position,
 }
 
-/// Whether the files that ssh reads of ours are, byte for byte, those that apply writes for these
-/// repositories where ssh can ask. Starts no program.
-pub fn is_as_written(home: &Home, desired: &Desired) -> bool {
-    let routed: Vec<_> =
-        desired.repositories.iter().map(|record| record.repository.clone()).collect();
-    let known_hosts = known_hosts(desired);
-    let pins = Pins::of(&known_hosts, &routed);
-    let config = ssh::config(home, &routed, &known_hosts, &pins, &Method::MatchExec);
+/// Whether the files that ssh reads of ours are, byte for byte, those that apply writes where ssh
+/// can ask. Starts no program.
+fn is_as_written(home: &Home, routed: &[Repository], known_hosts: &str) -> bool {
+    let pins = Pins::of(known_hosts, routed);
+    let config = ssh::config(home, routed, known_hosts, &pins, &Method::MatchExec);
     let routes: String = routed.iter().map(ssh_match::route).collect();
     let is = |name, text: &str| file::text(&home.state.join(name)) == text;
     is("ssh_config", &config) && is("routes", &routes)
+}
+
+/// The same for the keys that the last apply installed.
+pub fn is_as_applied(home: &Home, desired: &Desired) -> bool {
+    let routed: Vec<_> =
+        desired.repositories.iter().map(|record| record.repository.clone()).collect();
+    is_as_written(home, &routed, &known_hosts(desired))
 }
 
 /// Whether ssh no longer reads what the last apply wrote for it.
