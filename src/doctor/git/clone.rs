@@ -9,7 +9,7 @@ use rustix::fs::{Access, access, statvfs};
 use rustix::io::Errno;
 
 use super::layout::{Defect, Layout};
-use super::locks::{self, GitLock};
+use super::locks::{self, LeftLock};
 use super::{Completed, GitFacts, blocked, environment, facts, own_subject, unreadable};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
@@ -43,7 +43,7 @@ struct ObservedClone {
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
-    locks: Vec<GitLock>,
+    locks: Vec<LeftLock>,
     unfinished: Option<&'static str>,
     sandbox: Option<&'static str>,
 }
@@ -453,7 +453,7 @@ fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static st
 }
 
 /// Pure.
-fn judge_locks(locks: &[GitLock]) -> Option<Judgement> {
+fn judge_locks(locks: &[LeftLock]) -> Option<Judgement> {
     let lock = locks.iter().max_by_key(|lock| lock.is_left())?;
     let path = Evidence::new("lock", lock.path.display().to_string());
     if !lock.is_left() {
@@ -511,7 +511,7 @@ mod tests {
 
     #[test]
     fn each_fault_of_a_clone_has_its_code() {
-        let lock = |seconds, live| GitLock {
+        let lock = |seconds, live| LeftLock {
             path: "/app/.git/index.lock".into(),
             age: Some(Duration::from_secs(seconds)),
             may_be_held: live,

@@ -14,7 +14,7 @@ const GENERATIONS: usize = 8;
 
 /// A file that keeps other git commands out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GitLock {
+pub struct LeftLock {
     pub path: PathBuf,
     /// `None`: it is from the future.
     pub age: Option<Duration>,
@@ -22,7 +22,7 @@ pub struct GitLock {
     pub may_be_held: bool,
 }
 
-impl GitLock {
+impl LeftLock {
     /// Whether it certainly was left behind.
     pub fn is_left(&self) -> bool {
         self.age.is_some_and(|age| age > YOUNG) && !self.may_be_held
@@ -30,7 +30,7 @@ impl GitLock {
 }
 
 /// The locks in the way of a commit.
-pub fn left(layout: &Layout) -> Vec<GitLock> {
+pub fn left(layout: &Layout) -> Vec<LeftLock> {
     let mut paths = vec![layout.git.join("index.lock"), layout.git.join("HEAD.lock")];
     if let Some(branch) = layout.branch() {
         paths.push(layout.common.join(format!("{branch}.lock")));
@@ -43,7 +43,7 @@ pub fn left(layout: &Layout) -> Vec<GitLock> {
     };
     let found: Vec<_> = paths.into_iter().filter_map(found).collect();
     let may_be_held = !found.is_empty() && git_runs_in(layout);
-    found.into_iter().map(|(path, age)| GitLock { path, age, may_be_held }).collect()
+    found.into_iter().map(|(path, age)| LeftLock { path, age, may_be_held }).collect()
 }
 
 /// Whether a git process that is not ours works in the repository, or one cannot be judged.
@@ -118,6 +118,6 @@ mod tests {
             file.set_modified(yesterday).unwrap();
         }
         let found = left(&layout);
-        assert!(found.len() == 3 && found.iter().all(GitLock::is_left), "{found:?}");
+        assert!(found.len() == 3 && found.iter().all(LeftLock::is_left), "{found:?}");
     }
 }
