@@ -2,10 +2,10 @@
 //! elsewhere, and what the configuration demands of line endings.
 
 use super::layout::Layout;
-use super::signing::Setting;
+use super::signing::SigningSetting;
 use super::{
-    CommitObject, Completed, blocked, cause, commit_object, environment, facts, git, in_clone,
-    own_subject, unreadable,
+    CommitObject, Completed, Refusal, blocked, commit_object, effective_config, environment, facts,
+    git, in_clone, own_subject, refusal, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -37,17 +37,6 @@ impl Who {
     }
 }
 
-/// Why git has no author or committer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// `GIT_AUTHOR_DATE` or `GIT_COMMITTER_DATE`.
-    Date,
-    Identity,
-    /// Another check reports it.
-    Clone(Code),
-    Unknown,
-}
-
 pub fn commit(context: &Context) -> Judgement {
     if let Some(blocked) = blocked(context) {
         return blocked;
@@ -76,7 +65,7 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
             return judgement;
         }
     }
-    let object = Setting::of(config).map(|_| commit_object(context));
+    let object = SigningSetting::of(config).map(|_| commit_object(context));
     if let Some(CommitObject::Refused(judgement)) = object
         && judgement.status == CheckStatus::Fail
     {
@@ -100,12 +89,6 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
         }
         Some(CommitObject::Refused(judgement)) => (**judgement).clone(),
     }
-}
-
-/// git's configuration in the current clone, or outside of any.
-pub fn effective_config<'c>(context: &'c Context) -> &'c EffectiveConfig {
-    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
-    current.map_or_else(|| context.git_config(), |clone| clone.config())
 }
 
 /// Outside of a clone no commit is made now: the start script of a workspace goes on.
@@ -173,27 +156,6 @@ fn judge_identity(
         ),
     };
     Some(judgement.with([said]))
-}
-
-/// Why `git var` refused, by its message. Pure.
-pub fn refusal(stderr: &str) -> Refusal {
-    let says = |words: &str| stderr.contains(words);
-    if let Some(code) = cause(stderr) {
-        return Refusal::Clone(code);
-    }
-    match () {
-        () if says("invalid date format") => Refusal::Date,
-        () if says("Please tell me who you are")
-            || says("empty ident name")
-            || says("disallowed characters")
-            || says("auto-detection is disabled")
-            || says("unable to auto-detect")
-            || says("empty email") =>
-        {
-            Refusal::Identity
-        }
-        () => Refusal::Unknown,
-    }
 }
 
 /// The included files that git did not read, because their condition does not hold here: one may

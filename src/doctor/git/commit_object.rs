@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use super::signing::{self, Keyring, Setting, Way};
+use super::signing::{self, Keyring, SigningSetting, SigningWay};
 use super::{Refusal, effective_config, in_clone, refusal};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -34,13 +34,13 @@ pub fn commit_object<'c>(context: &'c Context) -> &'c CommitObject {
 
 fn make(context: &Context, config: &EffectiveConfig) -> CommitObject {
     let end = Instant::now() + signing::PATIENCE;
-    let setting = Setting::of(config);
+    let setting = SigningSetting::of(config);
     let way = setting.as_ref().map(|setting| signing::way(context, setting, end));
     match way {
-        Some(Way::Broken(judgement)) => return CommitObject::Refused(judgement),
-        Some(Way::Held) => return CommitObject::Held,
-        Some(Way::NotTried(why)) => return CommitObject::NotTried(why),
-        Some(Way::Try) | None => {}
+        Some(SigningWay::Broken(judgement)) => return CommitObject::Refused(judgement),
+        Some(SigningWay::Held) => return CommitObject::Held,
+        Some(SigningWay::NotTried(why)) => return CommitObject::NotTried(why),
+        Some(SigningWay::Try) | None => {}
     }
     let answer = write(context, setting.as_ref(), end);
     if answer.as_ref().is_ok_and(|output| output.status.success()) {
@@ -49,7 +49,7 @@ fn make(context: &Context, config: &EffectiveConfig) -> CommitObject {
     CommitObject::Refused(Box::new(refused(context, setting.as_ref(), &answer)))
 }
 
-fn refused(context: &Context, setting: Option<&Setting>, answer: &Completed) -> Judgement {
+fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Completed) -> Judgement {
     let stderr = answer.as_ref().map_or("", |output| &output.stderr);
     match (refusal(stderr), setting) {
         (Refusal::Clone(code), _) => Judgement::blocked(code),
@@ -71,7 +71,7 @@ fn refused(context: &Context, setting: Option<&Setting>, answer: &Completed) -> 
 }
 
 /// The object goes into a folder of ours, and no ref names it.
-fn write(context: &Context, setting: Option<&Setting>, end: Instant) -> Completed {
+fn write(context: &Context, setting: Option<&SigningSetting>, end: Instant) -> Completed {
     let left = || context.deadline(end.saturating_duration_since(Instant::now()));
     let objects = file::temporary_folder(&std::env::temp_dir())
         .or_else(|_| file::temporary_folder(Path::new("/tmp")))?;

@@ -8,6 +8,7 @@ mod environment;
 mod layout;
 mod locks;
 mod programs;
+mod refusal;
 mod remotes;
 mod signing;
 
@@ -21,16 +22,17 @@ use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
+use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
 use crate::process::{self, Completed, Failure};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
 pub use commit::commit;
-use commit::{Refusal, effective_config, refusal};
 pub use commit_object::{CommitObject, commit_object};
 use layout::Layout;
 pub use programs::programs;
+use refusal::{Refusal, refusal};
 pub use remotes::{TAKE_OUT, set_push_url, still_https};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -98,6 +100,12 @@ pub fn layout<'c>(context: &'c Context) -> Option<&'c Layout> {
 /// git in the current folder.
 pub fn ask(context: &Context, arguments: &[&str]) -> Completed {
     git(context, context.folder.as_deref(), arguments)
+}
+
+/// git's configuration in the current clone, or outside of any.
+pub fn effective_config<'c>(context: &'c Context) -> &'c EffectiveConfig {
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+    current.map_or_else(|| context.git_config(), |clone| clone.config())
 }
 
 /// Whether the current folder is in a clone, be it a broken one.

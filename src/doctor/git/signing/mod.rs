@@ -75,7 +75,7 @@ impl Format {
 
 /// How commits are to be signed.
 #[derive(Debug)]
-pub struct Setting<'c> {
+pub struct SigningSetting<'c> {
     pub format: Format,
     pub program: &'c str,
     /// The setting that names the program.
@@ -86,7 +86,7 @@ pub struct Setting<'c> {
     key_command: Option<&'c ConfigValue>,
 }
 
-impl<'c> Setting<'c> {
+impl<'c> SigningSetting<'c> {
     /// `None`: commits are not to be signed. Pure.
     pub fn of(config: &'c EffectiveConfig) -> Option<Self> {
         if !config.is_true("commit.gpgsign") {
@@ -130,7 +130,7 @@ impl<'c> Setting<'c> {
 
 /// How it can be known whether a commit would be signed.
 #[derive(Debug)]
-pub enum Way {
+pub enum SigningWay {
     Broken(Box<Judgement>),
     /// An agent lists the key; asking it to sign may prompt somebody.
     Held,
@@ -140,22 +140,22 @@ pub enum Way {
 }
 
 /// What is known before a commit object is signed.
-pub fn way(context: &Context, setting: &Setting, end: Instant) -> Way {
+pub fn way(context: &Context, setting: &SigningSetting, end: Instant) -> SigningWay {
     let is_installed = is_installed(context, setting.program);
     if !is_installed && (setting.is_default() || setting.program.starts_with('/')) {
-        return Way::broken(program_missing(context, setting));
+        return SigningWay::broken(program_missing(context, setting));
     }
     if let Some(why) = setting.of_clone() {
-        return Way::NotTried(why);
+        return SigningWay::NotTried(why);
     }
     match setting.format {
         Format::Ssh => ssh::way(context, setting, end),
         Format::OpenPgp if is_gpg(setting.program) => openpgp::way(context, setting, end),
-        Format::OpenPgp | Format::X509 => Way::Try,
+        Format::OpenPgp | Format::X509 => SigningWay::Try,
     }
 }
 
-impl Way {
+impl SigningWay {
     fn broken(judgement: Judgement) -> Self {
         Self::Broken(Box::new(judgement))
     }
@@ -177,7 +177,7 @@ fn is_installed(context: &Context, program: &str) -> bool {
     folders.any(|folder| runs(folder.join(program)))
 }
 
-fn program_missing(context: &Context, setting: &Setting) -> Judgement {
+fn program_missing(context: &Context, setting: &SigningSetting) -> Judgement {
     let summary = "commits are to be signed, and the signing program is not installed";
     let program = Evidence::foreign("program", setting.program);
     let Some(named_by) = setting.named_by.filter(|_| !setting.is_default()) else {
@@ -243,7 +243,7 @@ fn left(context: &Context, end: Instant) -> Duration {
 }
 
 /// Why git did not sign the commit object.
-pub fn refused(context: &Context, setting: &Setting, answer: &Completed) -> Judgement {
+pub fn refused(context: &Context, setting: &SigningSetting, answer: &Completed) -> Judgement {
     let output = match answer {
         Ok(output) => output,
         Err(process::Failure::Deadline) if !context.has_ended() => {
@@ -270,7 +270,7 @@ pub fn refused(context: &Context, setting: &Setting, answer: &Completed) -> Judg
 }
 
 /// Pure.
-fn judge_refusal(setting: &Setting, said: &str, has_askpass: bool) -> Judgement {
+fn judge_refusal(setting: &SigningSetting, said: &str, has_askpass: bool) -> Judgement {
     let has = |words: &str| said.contains(words);
     match setting.format {
         _ if has("cannot run") || has("cannot exec") => failed(
@@ -345,7 +345,7 @@ mod tests {
             (vec![on, ("global", "gpg.format\nx509")], Some((Format::X509, "gpgsm"))),
         ] {
             let config = config(&entries);
-            let setting = Setting::of(&config);
+            let setting = SigningSetting::of(&config);
             let found = setting.map(|setting| (setting.format, setting.program.to_owned()));
             let expected = expected.map(|(format, program)| (format, program.to_owned()));
             assert_eq!(found, expected, "{entries:?}");
@@ -357,7 +357,7 @@ mod tests {
         let of_clone = |entries: &[(&str, &str)]| {
             let on = [("global", "commit.gpgsign\ntrue")];
             let config = config(&[&on[..], entries].concat());
-            Setting::of(&config).unwrap().of_clone().is_some()
+            SigningSetting::of(&config).unwrap().of_clone().is_some()
         };
         for (entries, expected) in [
             (&[][..], false),
@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn why_a_key_does_not_sign_is_read_from_what_git_said() {
         let config = config(&[("global", "commit.gpgsign\ntrue"), ("global", "gpg.format\nssh")]);
-        let setting = Setting::of(&config).unwrap();
+        let setting = SigningSetting::of(&config).unwrap();
         for (said, has_askpass, status, words) in [
             ("fatal: cannot run /x: No such file", false, CheckStatus::Fail, "cannot run"),
             ("incorrect passphrase supplied", false, CheckStatus::Fail, "passphrase"),

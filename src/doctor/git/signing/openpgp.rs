@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
 
-use super::{Keyring, Setting, TURN_OFF, Way, committer, failed, left, program};
+use super::{Keyring, SigningSetting, SigningWay, TURN_OFF, committer, failed, left, program};
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -14,7 +14,7 @@ use crate::resource::file;
 
 /// Where the private part of a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum KeyPlace {
     /// In no file of this home: the agent that runs has it, perhaps on another machine.
     Agent,
     Card,
@@ -24,16 +24,16 @@ enum Place {
 
 /// A secret key that gpg lists, and that may sign.
 #[derive(Debug, PartialEq, Eq)]
-struct Listed {
+struct ListedKey {
     keygrip: String,
     is_valid: bool,
 }
 
-pub fn way(context: &Context, setting: &Setting, end: Instant) -> Way {
+pub fn way(context: &Context, setting: &SigningSetting, end: Instant) -> SigningWay {
     let Some(key) = setting.key.map(str::to_owned).or_else(|| committer(context)) else {
-        return Way::Try;
+        return SigningWay::Try;
     };
-    let Ok(keyring) = Keyring::of(context) else { return Way::Try };
+    let Ok(keyring) = Keyring::of(context) else { return SigningWay::Try };
     let mut list = program(setting.program);
     list.env("GNUPGHOME", keyring.path());
     list.args(["--batch", "--no-tty", "--with-colons", "--with-keygrip", "--list-secret-keys"]);
@@ -47,11 +47,11 @@ pub fn way(context: &Context, setting: &Setting, end: Instant) -> Way {
 /// Pure.
 fn judge(
     answer: &Completed,
-    place: &dyn Fn(&str) -> Place,
+    place: &dyn Fn(&str) -> KeyPlace,
     has_agent: bool,
     asks_elsewhere: bool,
-) -> Way {
-    let Ok(output) = answer else { return Way::Try };
+) -> SigningWay {
+    let Ok(output) = answer else { return SigningWay::Try };
     let keys = listed(&output.stdout);
     let bring = || Fix::report(format!("import the private key into this workspace, {TURN_OFF}"));
     if keys.is_empty() {
@@ -60,27 +60,27 @@ fn judge(
             let summary =
                 "gpg has no private key for the configured signature, so every commit fails";
             let said = Evidence::foreign("gpg said", &output.first_error());
-            return Way::broken(failed(summary, bring()).with([said]));
+            return SigningWay::broken(failed(summary, bring()).with([said]));
         }
-        return Way::Try;
+        return SigningWay::Try;
     }
     if !keys.iter().any(|key| key.is_valid) {
         let summary = "the signing key has expired or was revoked, so every commit fails";
-        return Way::broken(failed(summary, bring()));
+        return SigningWay::broken(failed(summary, bring()));
     }
     let places: Vec<_> =
         keys.iter().filter(|key| key.is_valid).map(|key| place(&key.keygrip)).collect();
-    let is_all = |wanted: Place| places.iter().all(|place| *place == wanted);
+    let is_all = |wanted: KeyPlace| places.iter().all(|place| *place == wanted);
     match () {
-        () if is_all(Place::Agent) && has_agent => Way::Held,
-        () if places.contains(&Place::Card) => {
-            Way::NotTried("the signing key is on a card, which may ask for a PIN")
+        () if is_all(KeyPlace::Agent) && has_agent => SigningWay::Held,
+        () if places.contains(&KeyPlace::Card) => {
+            SigningWay::NotTried("the signing key is on a card, which may ask for a PIN")
         }
-        () if is_all(Place::Protected) && !has_agent && asks_elsewhere => Way::NotTried(
+        () if is_all(KeyPlace::Protected) && !has_agent && asks_elsewhere => SigningWay::NotTried(
             "the signing key has a passphrase, and gpg-agent has its own program that asks for it",
         ),
-        () if is_all(Place::Protected) && !has_agent => Way::broken(passphrase()),
-        () => Way::Try,
+        () if is_all(KeyPlace::Protected) && !has_agent => SigningWay::broken(passphrase()),
+        () => SigningWay::Try,
     }
 }
 
@@ -93,7 +93,7 @@ fn passphrase() -> Judgement {
 }
 
 /// The secret keys that may sign (GnuPG's doc/DETAILS, "Format of the colon listings"). Pure.
-fn listed(stdout: &str) -> Vec<Listed> {
+fn listed(stdout: &str) -> Vec<ListedKey> {
     let mut keys = Vec::new();
     let mut validity = None;
     for line in stdout.lines() {
@@ -108,7 +108,7 @@ fn listed(stdout: &str) -> Vec<Listed> {
                 let keygrip = field(9).to_owned();
                 let is_hex = keygrip.bytes().all(|byte| byte.is_ascii_hexdigit());
                 if let Some(is_valid) = validity.take().filter(|_| is_hex) {
-                    keys.push(Listed { keygrip, is_valid });
+                    keys.push(ListedKey { keygrip, is_valid });
                 }
             }
             _ => {}
@@ -117,18 +117,18 @@ fn listed(stdout: &str) -> Vec<Listed> {
     keys
 }
 
-fn place(path: &Path) -> Place {
-    let Ok(file) = File::open(path) else { return Place::Agent };
+fn place(path: &Path) -> KeyPlace {
+    let Ok(file) = File::open(path) else { return KeyPlace::Agent };
     let mut start = Vec::new();
     // the kind is named before the key; what is read is dropped here
     if file.take(4096).read_to_end(&mut start).is_err() {
-        return Place::Agent;
+        return KeyPlace::Agent;
     }
     let has = |words: &[u8]| start.windows(words.len()).any(|window| window == words);
     match () {
-        () if has(b"shadowed-private-key") => Place::Card,
-        () if has(b"protected-private-key") => Place::Protected,
-        () => Place::Plain,
+        () if has(b"shadowed-private-key") => KeyPlace::Card,
+        () if has(b"protected-private-key") => KeyPlace::Protected,
+        () => KeyPlace::Plain,
     }
 }
 
@@ -180,24 +180,24 @@ mod tests {
                 stderr: stderr.to_owned(),
             };
             match judge(&Ok(output), &|_| place, has_agent, elsewhere) {
-                Way::Broken(_) => "broken",
-                Way::Held => "held",
-                Way::NotTried(_) => "not tried",
-                Way::Try => "try",
+                SigningWay::Broken(_) => "broken",
+                SigningWay::Held => "held",
+                SigningWay::NotTried(_) => "not tried",
+                SigningWay::Try => "try",
             }
         };
         let expired = KEY.replace("sec:u", "sec:e");
         let none = "gpg: error reading key: No secret key";
         for (stdout, stderr, status, place, has_agent, elsewhere, expected) in [
-            (KEY, "", 0, Place::Plain, false, false, "try"),
-            (KEY, "", 0, Place::Protected, false, false, "broken"),
-            (KEY, "", 0, Place::Protected, false, true, "not tried"),
-            (KEY, "", 0, Place::Protected, true, false, "try"),
-            (KEY, "", 0, Place::Agent, true, false, "held"),
-            (KEY, "", 0, Place::Card, true, false, "not tried"),
-            (&expired, "", 0, Place::Plain, false, false, "broken"),
-            ("", none, 2, Place::Plain, false, false, "broken"),
-            ("", "gpg: invalid option", 2, Place::Plain, false, false, "try"),
+            (KEY, "", 0, KeyPlace::Plain, false, false, "try"),
+            (KEY, "", 0, KeyPlace::Protected, false, false, "broken"),
+            (KEY, "", 0, KeyPlace::Protected, false, true, "not tried"),
+            (KEY, "", 0, KeyPlace::Protected, true, false, "try"),
+            (KEY, "", 0, KeyPlace::Agent, true, false, "held"),
+            (KEY, "", 0, KeyPlace::Card, true, false, "not tried"),
+            (&expired, "", 0, KeyPlace::Plain, false, false, "broken"),
+            ("", none, 2, KeyPlace::Plain, false, false, "broken"),
+            ("", "gpg: invalid option", 2, KeyPlace::Plain, false, false, "try"),
         ] {
             let found = judged(stdout, stderr, status, place, has_agent, elsewhere);
             assert_eq!(found, expected, "{stderr} {place:?} {has_agent} {elsewhere}");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Setting, TURN_OFF, Way, failed, left, path_of, program};
+use super::{SigningSetting, SigningWay, TURN_OFF, failed, left, path_of, program};
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::Evidence;
@@ -23,7 +23,7 @@ enum Agent {
 
 /// The key, as far as files show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Key {
+enum SigningKey {
     /// Neither user.signingKey nor a command that names one.
     Unset,
     /// The command names none.
@@ -43,7 +43,7 @@ enum Key {
     Unresolved,
 }
 
-pub fn way(context: &Context, setting: &Setting, end: Instant) -> Way {
+pub fn way(context: &Context, setting: &SigningSetting, end: Instant) -> SigningWay {
     let key = key(context, setting, end);
     let agent = agent(context, end);
     // a device of U2F is one of these
@@ -52,7 +52,12 @@ pub fn way(context: &Context, setting: &Setting, end: Instant) -> Way {
 }
 
 /// Pure.
-fn judge(setting: &Setting, key: &Key, agent: &Agent, has_device: bool) -> Way {
+fn judge(
+    setting: &SigningSetting,
+    key: &SigningKey,
+    agent: &Agent,
+    has_device: bool,
+) -> SigningWay {
     let is_keygen = Path::new(setting.program).file_name().is_some_and(|name| name == "ssh-keygen");
     let name_key = || {
         let example = "git config --global user.signingKey ~/.ssh/KEY.pub";
@@ -63,22 +68,24 @@ fn judge(setting: &Setting, key: &Key, agent: &Agent, has_device: bool) -> Way {
     let lists =
         |public: &str| matches!(agent, Agent::Lists(keys) if keys.iter().any(|it| it == public));
     let public = match key {
-        Key::Literal(public) | Key::File { public: Some(public), .. } => Some(&**public),
+        SigningKey::Literal(public) | SigningKey::File { public: Some(public), .. } => {
+            Some(&**public)
+        }
         _ => None,
     };
     match key {
-        Key::Unset => {
+        SigningKey::Unset => {
             let summary = "commits are to be signed with an ssh key, and none is configured";
-            return Way::broken(failed(summary, name_key()));
+            return SigningWay::broken(failed(summary, name_key()));
         }
-        Key::NotNamed => {
+        SigningKey::NotNamed => {
             let summary = "gpg.ssh.defaultKeyCommand names no key, so every commit fails";
-            return Way::broken(failed(summary, name_key()));
+            return SigningWay::broken(failed(summary, name_key()));
         }
-        Key::Missing(path) => {
+        SigningKey::Missing(path) => {
             let summary = "user.signingKey names a file that does not exist, so every commit fails";
             let path = Evidence::new("path", path.display().to_string());
-            return Way::broken(failed(summary, bring()).with([path]));
+            return SigningWay::broken(failed(summary, bring()).with([path]));
         }
         _ => {}
     }
@@ -86,47 +93,49 @@ fn judge(setting: &Setting, key: &Key, agent: &Agent, has_device: bool) -> Way {
         let fix =
             "unset SSH_AUTH_SOCK where it is set, or end what keeps that agent from answering";
         let summary = "the ssh-agent does not answer, so signing a commit hangs";
-        return Way::broken(failed(summary, Fix::report(fix)));
+        return SigningWay::broken(failed(summary, Fix::report(fix)));
     }
     if public.is_some_and(lists) {
-        return Way::Held;
+        return SigningWay::Held;
     }
     if !is_keygen {
         let is_desktop = setting.program.ends_with("op-ssh-sign");
         if is_desktop {
-            return Way::NotTried("the signing program asks on the desktop, so it is not run");
+            return SigningWay::NotTried(
+                "the signing program asks on the desktop, so it is not run",
+            );
         }
-        return Way::Try;
+        return SigningWay::Try;
     }
     match key {
-        Key::Literal(_) | Key::File { has_private: false, public: Some(_), .. } => {
-            Way::broken(failed(
+        SigningKey::Literal(_) | SigningKey::File { has_private: false, public: Some(_), .. } => {
+            SigningWay::broken(failed(
                 "only the public signing key is here, and no agent holds the private one",
                 bring(),
             ))
         }
-        Key::File { is_on_device: true, .. } if has_device => {
-            Way::NotTried("the signing key is on a device that somebody has to touch")
+        SigningKey::File { is_on_device: true, .. } if has_device => {
+            SigningWay::NotTried("the signing key is on a device that somebody has to touch")
         }
-        Key::File { is_on_device: true, .. } => Way::broken(failed(
+        SigningKey::File { is_on_device: true, .. } => SigningWay::broken(failed(
             "the signing key is on a device that is not connected, so every commit fails",
             bring(),
         )),
-        _ => Way::Try,
+        _ => SigningWay::Try,
     }
 }
 
-fn key(context: &Context, setting: &Setting, end: Instant) -> Key {
+fn key(context: &Context, setting: &SigningSetting, end: Instant) -> SigningKey {
     match (setting.key, setting.key_command) {
         (Some(text), _) => match literal(text) {
-            Some(public) => Key::Literal(public),
-            None => path_of(context, text).map_or(Key::Unresolved, |path| of_file(&path)),
+            Some(public) => SigningKey::Literal(public),
+            None => path_of(context, text).map_or(SigningKey::Unresolved, |path| of_file(&path)),
         },
         (None, Some(command)) => {
             let named = named(context, command.value.as_deref().unwrap_or_default(), end);
-            named.map_or(Key::NotNamed, Key::Literal)
+            named.map_or(SigningKey::NotNamed, SigningKey::Literal)
         }
-        (None, None) => Key::Unset,
+        (None, None) => SigningKey::Unset,
     }
 }
 
@@ -158,16 +167,16 @@ fn public(line: &str) -> Option<String> {
     words.next().filter(|_| is_kind).map(str::to_owned)
 }
 
-fn of_file(path: &Path) -> Key {
+fn of_file(path: &Path) -> SigningKey {
     if !path.exists() {
-        return Key::Missing(path.to_owned());
+        return SigningKey::Missing(path.to_owned());
     }
     let text = file::text(path);
     if let Some(public) = public(&text) {
         // ssh-keygen looks for the private key beside it
         let has_private = path.extension().is_some_and(|extension| extension == "pub")
             && path.with_extension("").exists();
-        return Key::File {
+        return SigningKey::File {
             public: Some(public),
             has_private,
             is_on_device: text.starts_with("sk-"),
@@ -177,7 +186,7 @@ fn of_file(path: &Path) -> Key {
     beside.push(".pub");
     let line = file::text(Path::new(&beside));
     let is_on_device = line.starts_with("sk-");
-    Key::File { public: public(&line), has_private: true, is_on_device }
+    SigningKey::File { public: public(&line), has_private: true, is_on_device }
 }
 
 fn agent(context: &Context, end: Instant) -> Agent {
@@ -208,33 +217,33 @@ mod tests {
     use crate::git_cli::effective_config::EffectiveConfig;
     use crate::process::Output;
 
-    fn way_of(program: &str, key: &Key, agent: &Agent, has_device: bool) -> &'static str {
+    fn way_of(program: &str, key: &SigningKey, agent: &Agent, has_device: bool) -> &'static str {
         let listed = format!(
             "global\0file:/h\0commit.gpgsign\ntrue\0global\0file:/h\0gpg.format\nssh\0\
              global\0file:/h\0gpg.ssh.program\n{program}\0"
         );
         let config = EffectiveConfig::parse(&listed);
-        match judge(&Setting::of(&config).unwrap(), key, agent, has_device) {
-            Way::Broken(_) => "broken",
-            Way::Held => "held",
-            Way::NotTried(_) => "not tried",
-            Way::Try => "try",
+        match judge(&SigningSetting::of(&config).unwrap(), key, agent, has_device) {
+            SigningWay::Broken(_) => "broken",
+            SigningWay::Held => "held",
+            SigningWay::NotTried(_) => "not tried",
+            SigningWay::Try => "try",
         }
     }
 
     #[test]
     fn a_key_that_an_agent_holds_is_listed_and_one_on_disk_is_tried() {
-        let file = |has_private, is_on_device| Key::File {
+        let file = |has_private, is_on_device| SigningKey::File {
             public: Some("AAAA".to_owned()),
             has_private,
             is_on_device,
         };
-        let literal = Key::Literal("AAAA".to_owned());
+        let literal = SigningKey::Literal("AAAA".to_owned());
         let lists = |key: &str| Agent::Lists(vec![key.to_owned()]);
         for (program, key, agent, has_device, expected) in [
-            ("ssh-keygen", Key::Unset, Agent::None, false, "broken"),
-            ("ssh-keygen", Key::NotNamed, Agent::None, false, "broken"),
-            ("ssh-keygen", Key::Missing("/k".into()), lists("AAAA"), false, "broken"),
+            ("ssh-keygen", SigningKey::Unset, Agent::None, false, "broken"),
+            ("ssh-keygen", SigningKey::NotNamed, Agent::None, false, "broken"),
+            ("ssh-keygen", SigningKey::Missing("/k".into()), lists("AAAA"), false, "broken"),
             ("ssh-keygen", file(true, false), Agent::None, false, "try"),
             ("ssh-keygen", file(true, false), lists("BBBB"), false, "try"),
             ("ssh-keygen", file(true, false), lists("AAAA"), false, "held"),
@@ -245,7 +254,7 @@ mod tests {
             ("ssh-keygen", file(true, true), Agent::None, true, "not tried"),
             ("ssh-keygen", literal.clone(), Agent::None, false, "broken"),
             ("ssh-keygen", literal.clone(), lists("AAAA"), false, "held"),
-            ("ssh-keygen", Key::Unresolved, Agent::None, false, "try"),
+            ("ssh-keygen", SigningKey::Unresolved, Agent::None, false, "try"),
             ("/opt/1Password/op-ssh-sign", literal.clone(), Agent::None, false, "not tried"),
             ("/opt/sign", literal, Agent::Silent, false, "try"),
         ] {
@@ -264,7 +273,7 @@ mod tests {
         write("only.pub", "sk-ssh-ed25519@openssh.com CCCC me\n");
         write("plain", "ssh-ed25519 AAAA me\n");
         write("alone", "-----BEGIN OPENSSH PRIVATE KEY-----\n");
-        let key = |public: Option<&str>, has_private, is_on_device| Key::File {
+        let key = |public: Option<&str>, has_private, is_on_device| SigningKey::File {
             public: public.map(str::to_owned),
             has_private,
             is_on_device,
@@ -275,7 +284,7 @@ mod tests {
             ("only.pub", key(Some("CCCC"), false, true)),
             ("plain", key(Some("AAAA"), false, false)),
             ("alone", key(None, true, false)),
-            ("gone", Key::Missing(at("gone"))),
+            ("gone", SigningKey::Missing(at("gone"))),
         ] {
             assert_eq!(of_file(&at(name)), expected, "{name}");
         }
