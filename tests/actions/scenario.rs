@@ -65,6 +65,10 @@ pub struct HeadOf {
     pub pushed: bool,
     /// As in `@-3h`.
     pub pushed_ago: String,
+    /// That point to it.
+    pub tags: Vec<String>,
+    /// A workflow made the commit.
+    pub by_workflow: bool,
 }
 
 impl Default for HeadOf {
@@ -74,6 +78,8 @@ impl Default for HeadOf {
             message: "change".to_owned(),
             pushed: true,
             pushed_ago: "1h".to_owned(),
+            tags: Vec::new(),
+            by_workflow: false,
         }
     }
 }

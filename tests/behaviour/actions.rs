@@ -29,7 +29,7 @@ fn clone(ws: &Workspace, scenario: &Scenario) -> String {
     let script = "git init --quiet --initial-branch=\"$2\" \"$1\" && cd \"$1\" && git add --all &&
         git commit --quiet --allow-empty --message=\"$3\" && git remote add origin \"$4\" &&
         { [ \"$5\" = false ] || GIT_COMMITTER_DATE=\"$6\" git update-ref -m 'update by push' \"refs/remotes/origin/$2\" HEAD; } &&
-        git rev-parse HEAD";
+        for tag in $7; do git tag \"$tag\"; done && git rev-parse HEAD";
     let remote = match scenario.repository.splitn(3, '/').collect::<Vec<_>>()[..] {
         [host, owner, name] => format!("git@{host}:{owner}/{name}.git"),
         _ => format!("git@github.com:{}.git", scenario.repository),
@@ -46,8 +46,9 @@ fn clone(ws: &Workspace, scenario: &Scenario) -> String {
             &remote,
             &head.pushed.to_string(),
             &pushed_at,
+            &head.tags.join(" "),
         ])
-        .env("GIT_AUTHOR_NAME", "Dev")
+        .env("GIT_AUTHOR_NAME", if head.by_workflow { "github-actions[bot]" } else { "Dev" })
         .env("GIT_AUTHOR_EMAIL", "dev@example.com")
         .env("GIT_COMMITTER_NAME", "Dev")
         .env("GIT_COMMITTER_EMAIL", "dev@example.com");
@@ -839,7 +840,7 @@ fn hostile_names_are_shown_and_do_nothing() {
         scenario.files = [
             (".github/workflows/\u{1b}]0;title\u{7}.yml".to_owned(), text.to_owned()),
             (".github/workflows/$(touch pwned).yml".to_owned(), text.to_owned()),
-            (".github/workflows/-x\nok      all.yml".to_owned(), "on: [".to_owned()),
+            (".github/workflows/-x\nok      all.yml".to_owned(), text.to_owned()),
         ]
         .into();
         let sha = clone(ws, &scenario);

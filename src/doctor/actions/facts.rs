@@ -7,10 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::hosted_labels::HostedLabels;
 use super::local::{Head, Local};
 use super::status_page::StatusPage;
+use super::trigger::{self, Match};
+use super::workflow::{WorkflowFile, WorkflowJob};
 use crate::github::model::{
-    Annotation, BranchRule, ConcurrencyGroup, ForkPolicy, HostedRunner, Job, OrgPolicy,
-    PendingDeployment, Permissions, PrivateForkPolicy, PullRequest, Repo, Run, Runner, RunnerGroup,
-    SelectedActions, Workflow,
+    AdmittedRepository, Annotation, BranchRule, ConcurrencyGroup, ForkPolicy, HostedRunner, Job,
+    OrgPolicy, PendingDeployment, Permissions, PrivateForkPolicy, PullRequest, Repo, Run, Runner,
+    RunnerGroup, SelectedActions, Workflow,
 };
 use crate::github::{Forge, GithubAnswer, Page};
 use crate::http::HttpError;
@@ -87,7 +89,12 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// Whether `job` waits for one that it needs; `None`: unknown.
+    /// The job in the workflow file of the commit.
+    pub fn in_file<'a>(&self, local: &'a Local, job: &Job) -> Option<&'a WorkflowJob> {
+        super::needs::in_file(local, &self.run, job).map(|(_, job)| job)
+    }
+
+    /// Whether `job` waits for another one of its run; `None`: unknown.
     pub fn needs(&self, local: &Local, job: &Job) -> Option<bool> {
         super::needs::waits(local, &self.run, &self.jobs.as_ref().ok()?.items, job)
     }
@@ -107,6 +114,8 @@ pub struct More {
     pub org_runners: Option<GithubAnswer<Page<Runner>>>,
     pub runner_groups: Option<GithubAnswer<Page<RunnerGroup>>>,
     pub self_hosted_policy: Option<GithubAnswer<OrgPolicy>>,
+    /// Those that a policy with `selected` admits.
+    pub self_hosted_repositories: Option<GithubAnswer<Page<AdmittedRepository>>>,
     pub hosted_runners: Option<GithubAnswer<Page<HostedRunner>>>,
     pub fork_policy: Option<GithubAnswer<ForkPolicy>>,
     pub private_fork_policy: Option<GithubAnswer<PrivateForkPolicy>>,
@@ -114,6 +123,8 @@ pub struct More {
     pub branch_rules: Option<GithubAnswer<Page<BranchRule>>>,
     /// The open pull request of the branch.
     pub pull: Option<GithubAnswer<PullRequest>>,
+    /// Of the commit in the repository that this one is a fork of.
+    pub upstream_runs: Option<GithubAnswer<Page<Run>>>,
 }
 
 impl ActionsFacts {
@@ -140,8 +151,11 @@ impl ActionsFacts {
         let Ok(page) = &self.runs else { return Vec::new() };
         let pushed = self.head.as_ref().is_none_or(|head| head.pushed);
         let branch = self.head.as_ref().and_then(|head| head.branch.as_deref());
+        // the run of a tag has the tag's name as its branch
+        let tagged =
+            |of: &str| self.head.as_ref().is_some_and(|head| head.tags.iter().any(|tag| tag == of));
         let of_branch = |run: &Run| match (branch, run.branch.as_deref()) {
-            (Some(branch), Some(of)) => branch == of,
+            (Some(branch), Some(of)) => branch == of || tagged(of),
             _ => true,
         };
         let exists = |run: &Run| {
@@ -153,6 +167,16 @@ impl ActionsFacts {
             .iter()
             .filter(|run| of_branch(run) && (pushed || !run.from_fork && exists(run)))
             .collect()
+    }
+
+    /// Whether the push of the commit to `branch` makes a run of `workflow`.
+    pub fn on_push(&self, workflow: &WorkflowFile, branch: &str) -> Match {
+        // what a branch that others have changes is not what the commit changes
+        let elsewhere = self.runs.as_ref().is_ok_and(|page| {
+            page.items.iter().any(|run| run.branch.as_deref().is_some_and(|of| of != branch))
+        });
+        let changed = self.local.changed.as_deref().filter(|_| !elsewhere);
+        trigger::on_push(workflow, branch, changed)
     }
 
     pub fn incident(&self) -> Option<&StatusPage> {
@@ -209,6 +233,7 @@ impl Standing {
             "pending" => Self::Pending,
             "queued" | "requested" if !job.assigned => Self::Queued,
             "queued" | "requested" => Self::Assigned,
+            "in_progress" if job.without_steps => Self::Assigned,
             "completed"
                 if (job.steps == 0 || job.setup_failed)
                     && matches!(&*job.conclusion, "failure" | "cancelled" | "startup_failure") =>

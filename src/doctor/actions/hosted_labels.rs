@@ -15,6 +15,11 @@ const BUILT_IN: &str = include_str!("hosted_labels.toml");
 /// From this many days on the report warns that the table is old.
 const OLD: i32 = 60;
 
+/// GitHub gives no job to a runner that was not updated within this many days of a release, and
+/// registers none below a fixed version (github.blog, changelog of 2026).
+const UPDATE_WITHIN: i32 = 30;
+const OLDEST_TO_REGISTER: RunnerVersion = [2, 329, 0];
+
 /// Beyond this many edits a label is another one, not a misspelling.
 const MISSPELT: usize = 4;
 
@@ -32,6 +37,21 @@ pub struct HostedLabels {
     retired: Vec<Retired>,
     /// Still served until `since`.
     deprecated: Vec<Retired>,
+    runner: Option<RunnerRelease>,
+}
+
+/// A release of the runner program, and when it was published.
+#[derive(Debug, PartialEq, Eq)]
+struct RunnerRelease {
+    version: RunnerVersion,
+    date: Date,
+}
+
+type RunnerVersion = [u32; 3];
+
+fn runner_version(text: &str) -> Option<RunnerVersion> {
+    let mut parts = text.split('.').map(|part| part.parse::<u32>().ok());
+    Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
 /// A label with an announced end.
@@ -43,8 +63,19 @@ pub struct Retired {
 }
 
 impl HostedLabels {
-    /// The built-in table, or the one in `file`.
-    pub fn load(file: Option<&Path>) -> Self {
+    /// The built-in table, or the one in `file`. A label that has come to its announced end by
+    /// `now` is retired.
+    pub fn load(file: Option<&Path>, now: Timestamp) -> Self {
+        let mut labels = Self::read(file);
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let ended = |label: &mut Retired| label.since.parse().is_ok_and(|end: Date| end <= today);
+        let ended: Vec<_> = labels.deprecated.extract_if(.., ended).collect();
+        labels.current.retain(|known| ended.iter().all(|label| label.label != *known));
+        labels.retired.extend(ended);
+        labels
+    }
+
+    fn read(file: Option<&Path>) -> Self {
         let Some(path) = file else { return Self::parse(BUILT_IN).unwrap_or_else(Self::none) };
         // a FIFO must not hang us
         let text = match file::observe(path, Kind::Shared) {
@@ -57,7 +88,7 @@ impl HostedLabels {
         })
         .unwrap_or_else(|why| Self {
             problem: Some(format!("`{}` was not used: {why}", path.display())),
-            ..Self::load(None)
+            ..Self::read(None)
         })
     }
 
@@ -69,6 +100,7 @@ impl HostedLabels {
             self_hosted: vec![],
             retired: vec![],
             deprecated: vec![],
+            runner: None,
         }
     }
 
@@ -98,7 +130,23 @@ impl HostedLabels {
             self_hosted: list("self_hosted")?,
             retired: ends("retired")?,
             deprecated: ends("deprecated").unwrap_or_default(),
+            runner: table.get("runner").and_then(|runner| {
+                let part = |name| runner.get(name)?.as_str();
+                let (version, date) = (runner_version(part("version")?)?, part("date")?);
+                Some(RunnerRelease { version, date: date.parse().ok()? })
+            }),
         })
+    }
+
+    /// The oldest version of the runner program that certainly still gets jobs at `now`; `None`:
+    /// `version` may be recent enough.
+    pub fn too_old(&self, version: &str, now: Timestamp) -> Option<String> {
+        let release = self.runner.as_ref()?;
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let days = release.date.until(today).ok()?.get_days();
+        let oldest = if days > UPDATE_WITHIN { release.version } else { OLDEST_TO_REGISTER };
+        let [major, minor, patch] = oldest;
+        (runner_version(version)? < oldest).then(|| format!("{major}.{minor}.{patch}"))
     }
 
     pub fn is_current(&self, label: &str) -> bool {
@@ -107,6 +155,24 @@ impl HostedLabels {
 
     pub fn is_self_hosted(&self, label: &str) -> bool {
         self.self_hosted.iter().any(|known| known.eq_ignore_ascii_case(label))
+    }
+
+    /// A larger runner of GitHub's: organizations with a paid plan alone have them.
+    pub fn is_larger(&self, label: &str) -> bool {
+        let [_, _, large, xlarge] = kind(&label.to_lowercase());
+        self.is_current(label) && (large || xlarge)
+    }
+
+    /// The standard runner of a larger one's image and architecture: on macOS `-large` is Intel, and
+    /// `-xlarge` ARM, as the standard runner is.
+    pub fn standard(&self, label: &str) -> Option<String> {
+        let label = label.to_lowercase();
+        let standard = match (label.strip_suffix("-xlarge"), label.strip_suffix("-large")) {
+            (Some(image), _) => image.to_owned(),
+            (None, Some(image)) => format!("{image}-intel"),
+            (None, None) => return None,
+        };
+        self.is_current(&standard).then_some(standard)
     }
 
     pub fn retired(&self, label: &str) -> Option<&Retired> {
@@ -141,7 +207,10 @@ impl HostedLabels {
         }
         // advice that crosses to another architecture or to a paid runner would do harm
         let alike = self.current.iter().filter(|known| kind(known) == kind(&label));
-        let near = alike.map(|known| (strsim::levenshtein(known, &label), known)).min()?;
+        // of two that are as near, the next newer image
+        let near = alike.map(|known| (strsim::levenshtein(known, &label), *known < label, known));
+        let (distance, _, known) = near.min()?;
+        let near = (distance, known);
         let system = SYSTEMS.iter().find(|system| label.starts_with(**system));
         match (near, system) {
             // `ubuntu` alone
@@ -150,7 +219,9 @@ impl HostedLabels {
                 .iter()
                 .find(|known| known.starts_with(*system) && known.ends_with("-latest"))
                 .map(String::as_str),
-            ((distance, known), Some(_)) if distance <= MISSPELT => Some(known),
+            ((distance, known), Some(system)) if distance <= MISSPELT => {
+                known.starts_with(*system).then_some(known)
+            }
             ((1 | 2, known), None) => Some(known),
             _ => None,
         }
@@ -170,7 +241,8 @@ mod tests {
 
     #[test]
     fn the_built_in_table_is_whole() {
-        let labels = HostedLabels::load(None);
+        let now = "2026-11-29T00:00:00Z".parse().unwrap();
+        let labels = HostedLabels::load(None, now);
         assert!(labels.problem.is_none() && labels.current.len() > 25 && labels.retired.len() > 10);
         for retired in &labels.retired {
             assert!(labels.is_current(&retired.instead), "{} is itself gone", retired.instead);
@@ -181,6 +253,28 @@ mod tests {
             assert!(deprecated.since.parse::<Date>().is_ok(), "{deprecated:?}");
         }
         assert_eq!(labels.deprecated("Ubuntu-22.04-ARM").unwrap().instead, "ubuntu-24.04-arm");
+        assert!(labels.retired("ubuntu-22.04").is_none());
+        let later = HostedLabels::load(None, "2027-04-17T08:00:00Z".parse().unwrap());
+        assert!(later.retired("ubuntu-22.04").is_some() && !later.is_current("ubuntu-22.04"));
+        assert!(later.deprecated("ubuntu-22.04").is_none());
+    }
+
+    #[test]
+    fn the_oldest_runner_that_gets_jobs_moves() {
+        let labels = HostedLabels {
+            runner: Some(RunnerRelease { version: [2, 336, 0], date: Date::constant(2026, 7, 20) }),
+            ..HostedLabels::none()
+        };
+        for (version, now, oldest) in [
+            ("2.335.1", "2026-08-01T00:00:00Z", None),
+            ("2.328.0", "2026-08-01T00:00:00Z", Some("2.329.0")),
+            ("2.335.1", "2026-11-29T00:00:00Z", Some("2.336.0")),
+            ("2.336.0", "2026-11-29T00:00:00Z", None),
+            ("x", "2026-11-29T00:00:00Z", None),
+        ] {
+            let now = now.parse().unwrap();
+            assert_eq!(labels.too_old(version, now).as_deref(), oldest, "{version} {now}");
+        }
     }
 
     #[test]
@@ -198,10 +292,10 @@ mod tests {
         let fifo = folder.path().join("labels.toml");
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
         assert!(made.success());
-        let labels = HostedLabels::load(Some(&fifo));
+        let labels = HostedLabels::load(Some(&fifo), Timestamp::UNIX_EPOCH);
         assert!(labels.problem.unwrap().contains("is a FIFO, not a regular file"));
         assert!(
-            HostedLabels::load(Some(&folder.path().join("none")))
+            HostedLabels::load(Some(&folder.path().join("none")), Timestamp::UNIX_EPOCH)
                 .problem
                 .unwrap()
                 .contains("no such file")
@@ -210,7 +304,7 @@ mod tests {
 
     #[test]
     fn advice_stays_on_the_architecture_and_the_price() {
-        let labels = HostedLabels::load(None);
+        let labels = HostedLabels::load(None, Timestamp::UNIX_EPOCH);
         for (label, meant) in [
             ("ubuntu-24.04-arm64", Some("ubuntu-24.04-arm")),
             ("ubuntu-latest-arm", Some("ubuntu-24.04-arm")),
@@ -229,10 +323,25 @@ mod tests {
     }
 
     #[test]
+    fn a_larger_runner_has_a_standard_one_of_its_architecture() {
+        let labels = HostedLabels::load(None, Timestamp::UNIX_EPOCH);
+        for (label, standard) in [
+            ("macos-15-large", Some("macos-15-intel")),
+            ("MacOS-26-xlarge", Some("macos-26")),
+            ("macos-latest-large", None),
+            ("macos-15", None),
+        ] {
+            assert_eq!(labels.standard(label).as_deref(), standard, "{label}");
+            assert_eq!(labels.is_larger(label), label != "macos-15", "{label}");
+        }
+    }
+
+    #[test]
     fn misspellings_are_distinguished_from_own_labels() {
-        let labels = HostedLabels::load(None);
+        let labels = HostedLabels::load(None, Timestamp::UNIX_EPOCH);
         assert_eq!(labels.meant("ubuntu-24.04-arm64"), Some("ubuntu-24.04-arm"));
         assert_eq!(labels.meant("ubuntu"), Some("ubuntu-latest"));
+        assert_eq!(labels.meant("ubuntu-23.10"), Some("ubuntu-24.04"), "not an older one");
         assert_eq!(labels.meant("Ubuntu-Lastest"), Some("ubuntu-latest"));
         assert_eq!(labels.meant("unbuntu-latest"), Some("ubuntu-latest"));
         for own in [
@@ -256,13 +365,13 @@ mod tests {
             "date = '2030-01-01'\ncurrent = ['ubuntu-30.04']\nself_hosted = []\n[retired]\n",
         )
         .unwrap();
-        let labels = HostedLabels::load(Some(&path));
+        let labels = HostedLabels::load(Some(&path), Timestamp::UNIX_EPOCH);
         assert_eq!(
             (&*labels.date, labels.is_current("ubuntu-30.04"), labels.is_current("ubuntu-24.04")),
             ("2030-01-01", true, false)
         );
         std::fs::write(&path, "date = 7").unwrap();
-        let labels = HostedLabels::load(Some(&path));
+        let labels = HostedLabels::load(Some(&path), Timestamp::UNIX_EPOCH);
         assert!(labels.is_current("ubuntu-24.04") && labels.problem.is_some());
     }
 }

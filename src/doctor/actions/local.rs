@@ -1,12 +1,12 @@
 //! What the clone shows, without the network and without a token.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::workflow::{WorkflowFile, WorkflowProblem, actionlint_labels};
+use super::workflow::{WorkflowFile, WorkflowProblem, actionlint_labels, quoted};
 use crate::git_cli::{self, Place};
 use crate::process;
 use crate::resource::file::{self, Kind};
@@ -22,6 +22,9 @@ const READ: [&str; 4] =
     [WORKFLOWS, ".github/workflow", ".github/actionlint.yaml", ".github/actionlint.yml"];
 const MOST_ENTRIES: usize = 1000;
 const MOST_OUTSIDE: usize = 6;
+const MOST_TAGS: usize = 20;
+/// GitHub compares no more with a `paths` filter (docs, "Workflow syntax").
+const MOST_CHANGED: usize = 300;
 /// Of all workflow files together.
 const ALL_CAP: usize = 4 * 1024 * 1024;
 /// Of patterns for own labels: each is compared with each label.
@@ -42,6 +45,10 @@ pub struct Head {
     /// When that branch was pushed, where it points to this commit: from the reflog.
     pub pushed_at: Option<Timestamp>,
     pub committed_at: Option<Timestamp>,
+    /// The tags that point to it here.
+    pub tags: Vec<String>,
+    /// Its author or committer is what a workflow's own commits are made by.
+    pub by_workflow: bool,
 }
 
 impl Head {
@@ -88,6 +95,13 @@ impl Head {
                 })
                 .and_then(|entry| pushed_at(&entry)),
             committed_at: committed_at(&commit),
+            tags: git(&["for-each-ref", "--format=%(refname)", "--points-at", &sha, "refs/tags"])
+                .unwrap_or_default()
+                .lines()
+                .filter_map(|name| Some(name.strip_prefix("refs/tags/")?.to_owned()))
+                .take(MOST_TAGS)
+                .collect(),
+            by_workflow: is_by_workflow(&commit),
             sha,
         })
     }
@@ -99,6 +113,15 @@ fn committed_at(commit: &str) -> Option<Timestamp> {
     let committer = header.find(|line| line.starts_with("committer "))?;
     let seconds = committer.rsplit(' ').nth(1)?;
     Timestamp::from_second(seconds.parse().ok()?).ok()
+}
+
+/// GitHub's documentation has workflows commit under this name.
+fn is_by_workflow(commit: &str) -> bool {
+    let mut header = commit.lines().take_while(|line| !line.is_empty());
+    header.any(|line| {
+        let person = line.strip_prefix("author ").or_else(|| line.strip_prefix("committer "));
+        person.is_some_and(|person| person.starts_with("github-actions[bot] <"))
+    })
 }
 
 /// Of a reflog entry `refs/remotes/origin/main@{1700000000} update by push`; what was fetched,
@@ -117,6 +140,8 @@ pub struct Local {
     pub own_labels: Vec<String>,
     /// Files that look like workflows of the commit and are not.
     pub outside: Vec<Outside>,
+    /// The files that the commit changes, where a trigger depends on them and they are known.
+    pub changed: Option<Vec<String>>,
 }
 
 /// A file that GitHub does not run as it is in the work tree.
@@ -154,6 +179,8 @@ impl OutsideBecause {
 struct FoundFile {
     /// Escaped: it is printed as it is.
     path: String,
+    /// In the work tree.
+    place: PathBuf,
     text: Text,
 }
 
@@ -164,6 +191,7 @@ impl Local {
         let end = Instant::now() + GIT;
         let mut read = |entry: &TreeEntry| FoundFile {
             path: entry.path.escape_debug().to_string(),
+            place: work_tree.join(&entry.path),
             text: blob(work_tree, entry, &mut left, end),
         };
         let (direct, elsewhere): (Vec<_>, Vec<_>) =
@@ -178,7 +206,10 @@ impl Local {
         });
         let mut outside: Vec<_> = wrong.collect();
         outside.extend(uncommitted(work_tree, &committed));
-        Self::of(committed, outside)
+        let local = Self::of(committed, outside);
+        let mut triggers = local.workflows.iter().flat_map(|workflow| &workflow.triggers);
+        let changed = triggers.any(|trigger| trigger.by_path).then(|| changed(work_tree)).flatten();
+        Self { changed, ..local }
     }
 
     fn of(files: Vec<FoundFile>, outside: Vec<Outside>) -> Self {
@@ -202,7 +233,11 @@ impl Local {
             .filter(|label| label.len() <= LONGEST_LABEL)
             .take(MOST_OWN_LABELS)
             .map(|label| label.to_lowercase());
-        Self { workflows: workflows.collect(), own_labels: own_labels.collect(), outside }
+        let mut workflows: Vec<_> = workflows.collect();
+        if workflows.len() < MOST_FILES {
+            refuse_calls(&mut workflows);
+        }
+        Self { workflows, own_labels: own_labels.collect(), outside, changed: None }
     }
 
     /// Whether the configuration of actionlint names this label as a runner of the repository's own.
@@ -211,6 +246,56 @@ impl Local {
         label.len() <= LONGEST_LABEL
             && self.own_labels.iter().any(|own| super::trigger::matches(own, &label))
     }
+}
+
+/// Marks the workflows that call one of the same commit which cannot be called.
+fn refuse_calls(workflows: &mut [WorkflowFile]) {
+    let refused = |workflow: &WorkflowFile| {
+        workflow.jobs.iter().find_map(|job| {
+            let path = job.calls.as_ref()?.escape_debug().to_string();
+            let (named, called) = (quoted(&job.key), quoted(&path));
+            match workflows.iter().find(|other| other.path == path) {
+                None => Some(format!(
+                    "the job{named} calls the workflow{called}, which is not in the commit"
+                )),
+                Some(other) if other.problem.is_none() && !other.is_reusable() => Some(format!(
+                    "the job{named} calls the workflow{called}, which has no `workflow_call` below `on:`"
+                )),
+                Some(_) => None,
+            }
+        })
+    };
+    let found: Vec<_> = workflows.iter().map(refused).collect();
+    for (workflow, why) in workflows.iter_mut().zip(found) {
+        let invalid = why.map(WorkflowProblem::Invalid);
+        workflow.problem = workflow.problem.take().or(invalid);
+    }
+}
+
+/// The files that HEAD changes. `None`: it is a merge, changes too many, or its parent is not here.
+fn changed(work_tree: &Path) -> Option<Vec<String>> {
+    let ask = |arguments: &[&str]| {
+        let mut git = git(work_tree);
+        git.args(arguments);
+        Some(process::run(git, GIT).ok().filter(|output| output.status.success())?.stdout)
+    };
+    // without its parent, a commit seems to add every file
+    if ask(&["rev-parse", "--is-shallow-repository"])?.trim() != "false" {
+        return None;
+    }
+    let names = ask(&[
+        "diff-tree",
+        "--root",
+        "-r",
+        "-z",
+        "--no-commit-id",
+        "--name-only",
+        "--no-renames",
+        "HEAD",
+    ])?;
+    let names: Vec<_> =
+        names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    (1..=MOST_CHANGED).contains(&names.len()).then_some(names)
 }
 
 fn is_yaml(path: &str) -> bool {
@@ -276,7 +361,7 @@ fn of_work_tree(work_tree: &Path) -> Vec<FoundFile> {
     let mut left = ALL_CAP;
     workflows
         .chain(config)
-        .map(|(path, place)| FoundFile { path, text: text(&place, &mut left) })
+        .map(|(path, place)| FoundFile { path, text: text(&place, &mut left), place })
         .collect()
 }
 
@@ -291,7 +376,7 @@ fn uncommitted(work_tree: &Path, committed: &[FoundFile]) -> Vec<Outside> {
             Some(Text::Whole(known)) if known.lines().eq(text.lines()) => continue,
             Some(Text::Whole(_)) => OutsideBecause::Changed,
             Some(Text::TooLarge | Text::None) => continue,
-            None if is_ignored(work_tree, &file.path) => OutsideBecause::Ignored,
+            None if is_ignored(work_tree, &file.place) => OutsideBecause::Ignored,
             None => OutsideBecause::NotCommitted,
         };
         let is_workflow = file.path.starts_with(WORKFLOWS);
@@ -303,9 +388,11 @@ fn uncommitted(work_tree: &Path, committed: &[FoundFile]) -> Vec<Outside> {
     outside
 }
 
-fn is_ignored(work_tree: &Path, path: &str) -> bool {
+/// `place` is its path as the file system has it: the escaped one may name another file.
+fn is_ignored(work_tree: &Path, place: &Path) -> bool {
+    let Ok(path) = place.strip_prefix(work_tree) else { return false };
     let mut git = git(work_tree);
-    git.args(["check-ignore", "--quiet", "--", path]);
+    git.args(["check-ignore", "--quiet", "--"]).arg(path);
     process::run(git, GIT).is_ok_and(|output| output.status.success())
 }
 
@@ -395,9 +482,83 @@ mod tests {
         assert!((0..60).contains(&ago.as_secs()), "{ago}");
         let ago = Timestamp::now().duration_since(head.pushed_at.unwrap());
         assert!((0..60).contains(&ago.as_secs()), "{ago}");
+        assert!(head.tags.is_empty() && !head.by_workflow);
+        git(&["tag", "v1"]);
+        assert_eq!(Head::of(folder.path()).unwrap().tags, ["v1"]);
         git(&["checkout", "--quiet", "--detach"]);
         assert_eq!(Head::of(folder.path()).unwrap().branch.as_deref(), Some("theirs"));
         assert_eq!(pushed_at("refs/remotes/origin/x@{1700000000} fetch: fast-forward"), None);
+    }
+
+    #[test]
+    fn commits_of_workflows_are_recognized() {
+        let by = |person: &str| is_by_workflow(&format!("tree 1\nauthor {person} 1 +0000\n\nx\n"));
+        assert!(by("github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com>"));
+        assert!(!by("dev <dev@example>"));
+        assert!(!is_by_workflow("tree 1\n\nauthor github-actions[bot] <x>\n"));
+    }
+
+    #[test]
+    fn called_workflows_must_be_in_the_commit() {
+        let file = |path: &str, text: &str| FoundFile {
+            path: format!("{WORKFLOWS}/{path}"),
+            place: PathBuf::new(),
+            text: Text::Whole(text.to_owned()),
+        };
+        let call = |name: &str| format!("on: push\njobs: {{a: {{uses: ./{WORKFLOWS}/{name}}}}}");
+        let local = Local::of(
+            vec![
+                file("gone.yml", &call("none.yml")),
+                file("plain.yml", &call("push.yml")),
+                file("fine.yml", &call("called.yml")),
+                file("push.yml", "on: push\njobs: {}"),
+                file("called.yml", "on: workflow_call\njobs: {}"),
+            ],
+            vec![],
+        );
+        let problems: Vec<_> = local.workflows.iter().map(|file| file.problem.clone()).collect();
+        let invalid = |text: &str| Some(WorkflowProblem::Invalid(text.to_owned()));
+        assert_eq!(
+            problems,
+            [
+                invalid(
+                    "the job `a` calls the workflow `.github/workflows/none.yml`, which is not in the commit"
+                ),
+                invalid(
+                    "the job `a` calls the workflow `.github/workflows/push.yml`, which has no `workflow_call` below `on:`"
+                ),
+                None,
+                None,
+                None,
+            ]
+        );
+    }
+
+    #[test]
+    fn changed_files_are_those_of_the_commit_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| {
+            let identity = ["-c", "user.name=n", "-c", "user.email=e@example"];
+            let mut command = Command::new("git");
+            command.arg("-C").arg(folder.path()).args(identity).args(arguments);
+            assert!(command.env("HOME", folder.path()).status().unwrap().success());
+        };
+        let write = |name: &str| std::fs::write(folder.path().join(name), "x").unwrap();
+        git(&["init", "--quiet", "--initial-branch=main"]);
+        write("a");
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", "one"]);
+        assert_eq!(changed(folder.path()), Some(vec!["a".to_owned()]));
+        write("odd\tname");
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", "two"]);
+        assert_eq!(changed(folder.path()), Some(vec!["odd\tname".to_owned()]));
+        git(&["commit", "--quiet", "--allow-empty", "--message", "three"]);
+        assert_eq!(changed(folder.path()), None);
+        let shallow = folder.path().join("shallow");
+        let url = format!("file://{}", folder.path().display());
+        git(&["clone", "--quiet", "--depth=1", &url, &shallow.display().to_string()]);
+        assert_eq!(changed(&shallow), None);
     }
 
     #[test]
@@ -421,7 +582,7 @@ mod tests {
         write(".github/workflows/app/sub.yml", "on: push\njobs: {}\n");
         write(".github/workflow/ci.yml", "on: push\njobs: {}\n");
         write(".github/actionlint.yaml", "self-hosted-runner: {labels: [gpu]}");
-        write(".gitignore", "local.yml\n");
+        write(".gitignore", "local.yml\nodd*\n");
         std::os::unix::fs::symlink("a.yml", folder.path().join(".github/workflows/link.yml"))
             .unwrap();
         git(&["add", "--all"]);
@@ -430,6 +591,7 @@ mod tests {
         write(".github/workflows/kept.yml", "on: push\r\njobs: {}\r\n");
         write(".github/workflows/new.yml", "on: push\njobs: {}\n");
         write(".github/workflows/local.yml", "on: push\njobs: {}\n");
+        write(".github/workflows/odd\t[x].yml", "on: push\njobs: {}\n");
         std::fs::remove_file(folder.path().join(".github/workflows/gone.yaml")).unwrap();
         let local = Local::read(folder.path());
         let paths: Vec<_> = local.workflows.iter().map(|file| &*file.path).collect();
@@ -446,6 +608,7 @@ mod tests {
                 (".github/workflows/a.yml", OutsideBecause::Changed),
                 (".github/workflows/local.yml", OutsideBecause::Ignored),
                 (".github/workflows/new.yml", OutsideBecause::NotCommitted),
+                (".github/workflows/odd\\t[x].yml", OutsideBecause::Ignored),
             ]
         );
     }

@@ -101,7 +101,7 @@ fn judge_files(inputs: &Inputs<'_>) -> Judgement {
         return not_github(inputs.repository);
     }
     let local = inputs.work_tree.map(local::Local::read).unwrap_or_default();
-    let labels = hosted_labels::HostedLabels::load(labels_file(inputs).as_deref());
+    let labels = hosted_labels::HostedLabels::load(labels_file(inputs).as_deref(), inputs.env.now);
     judge::workflow_files(&inputs.repository.short(), &local, &labels, inputs.env.now)
 }
 
@@ -159,14 +159,13 @@ impl<'a> Session<'a> {
             subject: repository.short(),
             web: format!("https://{}/{}", repository.host(), repository.path()),
         };
-        // GHES runs on its own machines, which that page does not know
-        let status = (given.api.forge == Forge::Cloud)
-            .then(|| {
-                inputs
-                    .env
-                    .text(variables::GITHUB_STATUS_URL)
-                    .unwrap_or_else(|| status_page::DEFAULT.to_owned())
-            })
+        // GHES runs on its own machines, which that page does not know; a tenant of ghe.com has the
+        // page of its region, which its name does not show
+        let default = (!repository.host().ends_with(".ghe.com")).then_some(status_page::DEFAULT);
+        let configured = inputs.env.text(variables::GITHUB_STATUS_URL);
+        let status = configured
+            .or_else(|| default.map(str::to_owned))
+            .filter(|_| given.api.forge == Forge::Cloud)
             .and_then(|url| Url::parse(&url));
         Self {
             inputs,

@@ -1,16 +1,14 @@
-//! `needs`: a job that waits for another one is not in the queue for a runner, though GitHub calls
-//! both `queued`.
+//! Jobs of the same run: one that waits for another of them is not in the queue for a runner, though
+//! GitHub calls both `queued`.
 
 use super::local::Local;
 use super::workflow::{WorkflowFile, WorkflowJob};
 use crate::github::model::{Job, Run};
 
-/// Whether `job` waits for a job that it needs, as the workflow file in the work tree tells.
-/// `None`: it does not tell.
+/// Whether `job` waits for a job that it needs, or for its turn in its matrix (`max-parallel`), as
+/// the workflow file of the commit tells. `None`: it does not tell.
 pub fn waits(local: &Local, run: &Run, jobs: &[Job], job: &Job) -> Option<bool> {
-    let path = run.path.split('@').next()?;
-    let workflow = local.workflows.iter().find(|workflow| workflow.path == path)?;
-    let own = known(workflow, job)?;
+    let (workflow, own) = in_file(local, run, job)?;
     let done = |key: &String| {
         let needed = workflow.jobs.iter().find(|other| other.key == *key);
         let mut of_it = needed
@@ -20,11 +18,28 @@ pub fn waits(local: &Local, run: &Run, jobs: &[Job], job: &Job) -> Option<bool> 
         // not made yet, or by a name that cannot be known
         of_it.peek().is_some() && of_it.all(|job| job.status == "completed")
     };
-    Some(!own.needs.iter().all(done))
+    Some(!own.needs.iter().all(done) || in_turn(own, jobs, job))
 }
 
-fn known<'a>(workflow: &'a WorkflowFile, job: &Job) -> Option<&'a WorkflowJob> {
-    workflow.jobs.iter().find(|local| is(local, job))
+/// As many jobs of its matrix run as may run at the same time.
+fn in_turn(own: &WorkflowJob, jobs: &[Job], job: &Job) -> bool {
+    // one entry of the matrix of a reusable workflow is several jobs
+    let Some(most) = own.max_parallel.filter(|_| !job.name.contains(" / ")) else { return false };
+    let runs = |other: &&Job| {
+        is(own, other)
+            && (other.status == "in_progress" || other.status == "queued" && other.assigned)
+    };
+    jobs.iter().filter(runs).count() >= most
+}
+
+/// The job in the file of the commit, and that file.
+pub fn in_file<'a>(
+    local: &'a Local,
+    run: &Run,
+    job: &Job,
+) -> Option<(&'a WorkflowFile, &'a WorkflowJob)> {
+    let workflow = local.workflows.iter().find(|workflow| run.is_of(&workflow.path))?;
+    Some((workflow, workflow.jobs.iter().find(|local| is(local, job))?))
 }
 
 /// A matrix adds ` (a, b)` to the name, a reusable workflow ` / inner`; an expression in it is not
@@ -73,5 +88,29 @@ mod tests {
         assert_eq!(look(&done, 2), Some(false));
         assert_eq!(look(&done, 3), Some(true));
         assert_eq!(look(&[job("tester", "queued")], 0), None, "another name");
+    }
+
+    #[test]
+    fn a_matrix_runs_as_many_jobs_as_it_may() {
+        let text = "on: push\njobs:\n  a: {runs-on: x, strategy: {max-parallel: 2, matrix: {n: [1, 2, 3]}}}\n";
+        let local =
+            Local { workflows: vec![WorkflowFile::parse("ci.yml", text)], ..Local::default() };
+        let run = Run { path: "ci.yml".to_owned(), ..Run::default() };
+        let job = |name: &str, status: &str| Job {
+            name: name.to_owned(),
+            status: status.to_owned(),
+            ..Job::default()
+        };
+        let waits = |states: [&str; 3]| {
+            let jobs: Vec<_> = ["a (1)", "a (2)", "a (3)"]
+                .iter()
+                .zip(states)
+                .map(|(name, state)| job(name, state))
+                .collect();
+            super::waits(&local, &run, &jobs, &jobs[2])
+        };
+        assert_eq!(waits(["in_progress", "in_progress", "queued"]), Some(true));
+        assert_eq!(waits(["completed", "in_progress", "queued"]), Some(false));
+        assert_eq!(waits(["queued", "queued", "queued"]), Some(false));
     }
 }

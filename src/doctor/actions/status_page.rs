@@ -5,8 +5,10 @@ use serde_json::Value;
 use crate::github::{MOST_OF_ONE, Read, list, reduce, text};
 use crate::http::{Http, HttpError, Url};
 
-/// Actions; its name was changed once, its id was not.
+/// Actions on github.com; its name was changed once, its id was not.
 const COMPONENT: &str = "br0l2tvcx85d";
+/// The pages of the regions of ghe.com have other ids.
+const NAMES: [&str; 2] = ["Actions", "GitHub Actions"];
 pub const DEFAULT: &str = "https://www.githubstatus.com";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,12 +28,17 @@ impl StatusPage {
 
 struct Component {
     id: String,
+    name: Option<String>,
     status: String,
 }
 
 impl Read for Component {
     fn read(value: &Value) -> Option<Self> {
-        Some(Self { id: text(value, "id")?, status: text(value, "status")? })
+        Some(Self {
+            id: text(value, "id")?,
+            name: text(value, "name"),
+            status: text(value, "status")?,
+        })
     }
 }
 
@@ -48,11 +55,12 @@ pub fn ask(http: &Http, base: &Url) -> Result<StatusPage, HttpError> {
     let components: Vec<Component> =
         list(&get(http, base, "/api/v2/components.json")?, "components").unwrap_or_default();
     let broken = || HttpError::Broken("the status page does not list Actions".to_owned());
-    let status = components
-        .into_iter()
-        .find(|component| component.id == COMPONENT)
-        .ok_or_else(broken)?
-        .status;
+    let named = |component: &&Component| {
+        component.name.as_deref().is_some_and(|name| NAMES.contains(&name))
+    };
+    let by_id = components.iter().find(|component| component.id == COMPONENT);
+    let found = by_id.or_else(|| components.iter().find(named)).ok_or_else(broken)?;
+    let status = found.status.clone();
     let mut page = StatusPage { status, incidents: Vec::new() };
     if page.is_incident()
         && let Ok(value) = get(http, base, "/api/v2/incidents/unresolved.json")

@@ -25,21 +25,24 @@ pub enum Match {
     No(&'static str),
 }
 
-/// Whether a push to `branch` makes a run of `workflow`.
-pub fn on_push(workflow: &WorkflowFile, branch: &str) -> Match {
+/// Whether a push to `branch` makes a run of `workflow`. `changed`: the files that the pushed commit
+/// changes, where they are known.
+pub fn on_push(workflow: &WorkflowFile, branch: &str, changed: Option<&[String]>) -> Match {
     let rank = |found: &Match| match found {
         Match::Yes => 2,
         Match::Perhaps(_) => 1,
         Match::No(_) => 0,
     };
-    if workflow.problem == Some(WorkflowProblem::NotRead) {
-        return Match::Perhaps("it is too large to be read");
+    match &workflow.problem {
+        Some(WorkflowProblem::NotRead) => return Match::Perhaps("it is too large to be read"),
+        Some(WorkflowProblem::Invalid(_)) => return Match::Perhaps("it is invalid"),
+        None => {}
     }
-    let found = workflow.triggers.iter().map(|trigger| one(trigger, branch));
+    let found = workflow.triggers.iter().map(|trigger| one(trigger, branch, changed));
     found.max_by_key(rank).unwrap_or(Match::No("it has no trigger"))
 }
 
-fn one(trigger: &Trigger, branch: &str) -> Match {
+fn one(trigger: &Trigger, branch: &str, changed: Option<&[String]>) -> Match {
     match &*trigger.event {
         "push" => {
             let by_branch = !trigger.branches.is_empty() || !trigger.branches_ignore.is_empty();
@@ -47,14 +50,37 @@ fn one(trigger: &Trigger, branch: &str) -> Match {
                 || trigger.branches_ignore.iter().any(|pattern| matches(pattern, branch));
             match () {
                 () if excluded => Match::No("its `branches` filter excludes the branch"),
-                () if trigger.tags && !by_branch => Match::No("it runs for tags alone"),
-                () if trigger.paths => Match::Perhaps("it has a `paths` filter"),
-                () => Match::Yes,
+                () if trigger.by_tag && !by_branch => Match::No("it runs for tags alone"),
+                () if !trigger.by_path => Match::Yes,
+                () => by_path(trigger, changed),
             }
         }
         "pull_request" | "pull_request_target" => Match::Perhaps("it runs for pull requests"),
         _ => Match::No("it does not run on a push"),
     }
+}
+
+/// One commit of the push is known, and the filter is for all of them: it can only be proved to
+/// match.
+fn by_path(trigger: &Trigger, changed: Option<&[String]>) -> Match {
+    let Some(changed) = changed.filter(|changed| !changed.is_empty()) else {
+        return Match::Perhaps("it has a `paths` filter");
+    };
+    let counts = |file: &String| {
+        let ignored = trigger.paths_ignore.iter().any(|pattern| matches(pattern, file));
+        (trigger.paths.is_empty() || selects(&trigger.paths, file)) && !ignored
+    };
+    if changed.iter().any(counts) {
+        Match::Yes
+    } else {
+        Match::Perhaps("its `paths` filter excludes every file that the commit changes")
+    }
+}
+
+/// Whether a push of the tag makes a run of `workflow`.
+pub fn on_tag(workflow: &WorkflowFile, tag: &str) -> bool {
+    let push = workflow.triggers.iter().filter(|trigger| trigger.event == "push");
+    push.into_iter().any(|trigger| selects(&trigger.tags, tag))
 }
 
 /// Patterns apply in their order; `!` excludes again what an earlier one selected.
@@ -207,7 +233,8 @@ mod tests {
     #[test]
     fn triggers() {
         let found = |on: &str, branch: &str| {
-            on_push(&WorkflowFile::parse("w.yml", &format!("on: {on}\njobs: {{}}")), branch)
+            let workflow = WorkflowFile::parse("w.yml", &format!("on: {on}\njobs: {{}}"));
+            on_push(&workflow, branch, None)
         };
         assert_eq!(found("push", "x"), Match::Yes);
         assert_eq!(
@@ -223,6 +250,31 @@ mod tests {
         assert!(matches!(found("{push: {paths: [src/**]}}", "main"), Match::Perhaps(_)));
         assert!(matches!(found("[workflow_dispatch, schedule]", "main"), Match::No(_)));
         assert!(matches!(found("[workflow_dispatch, pull_request]", "main"), Match::Perhaps(_)));
+    }
+
+    #[test]
+    fn a_filter_for_files_is_compared_with_the_commit() {
+        let found = |filter: &str, changed: &[&str]| {
+            let text = format!("on: {{push: {{{filter}}}}}\njobs: {{}}");
+            let changed: Vec<_> = changed.iter().map(|file| (*file).to_owned()).collect();
+            on_push(&WorkflowFile::parse("w.yml", &text), "main", Some(&changed))
+        };
+        for (filter, changed, matches) in [
+            ("paths: ['src/**']", &["src/a/b.rs"][..], true),
+            ("paths: ['src/**']", &["README.md"], false),
+            ("paths: ['src/**', '!src/gen/**']", &["src/gen/x"], false),
+            ("paths-ignore: ['**.md', 'docs/**']", &["README.md", "docs/x"], false),
+            ("paths-ignore: ['**.md']", &["README.md", "src/x"], true),
+            ("paths: ['src/**']", &[], false),
+        ] {
+            assert_eq!(found(filter, changed) == Match::Yes, matches, "{filter} {changed:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_pushed_for_their_own_filter() {
+        let workflow = WorkflowFile::parse("w.yml", "on: {push: {tags: ['v*', '!v0*']}}\njobs: {}");
+        assert!(on_tag(&workflow, "v1.2") && !on_tag(&workflow, "v0.1") && !on_tag(&workflow, "x"));
     }
 
     #[test]

@@ -33,8 +33,13 @@ pub struct Trigger {
     pub event: String,
     pub branches: Vec<String>,
     pub branches_ignore: Vec<String>,
-    pub tags: bool,
-    pub paths: bool,
+    /// It has a filter for tags.
+    pub by_tag: bool,
+    pub tags: Vec<String>,
+    /// It has a filter for files.
+    pub by_path: bool,
+    pub paths: Vec<String>,
+    pub paths_ignore: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -46,8 +51,16 @@ pub struct WorkflowJob {
     pub needs: Vec<String>,
     /// Each set of labels that it may request: one, or one for each value of a matrix.
     pub label_sets: Vec<Vec<String>>,
+    /// The runner group that `runs-on` names.
+    pub group: Option<String>,
+    /// `runs-on` is an expression, whose value is not known before the run.
+    pub computed: bool,
+    /// How many jobs of its matrix run at the same time.
+    pub max_parallel: Option<usize>,
     /// Actions and reusable workflows, without the local ones.
     pub uses: Vec<String>,
+    /// The workflow of the same commit that it calls: `.github/workflows/build.yml`.
+    pub calls: Option<String>,
 }
 
 impl WorkflowFile {
@@ -63,7 +76,7 @@ impl WorkflowFile {
             (None, _) => invalid("it has no `on:`"),
             (_, None) => invalid("it has no `jobs:`"),
             (_, Some(jobs)) if jobs.len() > MOST_JOBS => Some(WorkflowProblem::NotRead),
-            _ => None,
+            (_, Some(jobs)) => refused_job(jobs).map(WorkflowProblem::Invalid),
         };
         let jobs = jobs.unwrap_or_default().iter().take(MOST_JOBS);
         let read = Self {
@@ -82,14 +95,23 @@ impl WorkflowFile {
         read
     }
 
+    /// Other workflows can call it.
+    pub fn is_reusable(&self) -> bool {
+        self.triggers.iter().any(|trigger| trigger.event == "workflow_call")
+    }
+
     /// The bytes of its strings.
     fn kept(&self) -> usize {
         let triggers = self.triggers.iter().flat_map(|trigger| {
-            [&trigger.event].into_iter().chain(&trigger.branches).chain(&trigger.branches_ignore)
+            let paths = trigger.paths.iter().chain(&trigger.paths_ignore).chain(&trigger.tags);
+            let branches = trigger.branches.iter().chain(&trigger.branches_ignore);
+            [&trigger.event].into_iter().chain(branches).chain(paths)
         });
         let jobs = self.jobs.iter().flat_map(|job| {
             let texts = [&job.key, &job.name].into_iter();
-            texts.chain(&job.needs).chain(&job.uses).chain(job.label_sets.iter().flatten())
+            let named = job.group.iter().chain(&job.calls);
+            let lists = job.needs.iter().chain(&job.uses).chain(job.label_sets.iter().flatten());
+            texts.chain(named).chain(lists)
         });
         triggers.chain(jobs).map(|text| text.len() + size_of::<String>()).sum()
     }
@@ -114,8 +136,11 @@ fn triggers(on: &Yaml) -> Vec<Trigger> {
         Some(Trigger {
             branches: strings(filter.get("branches")),
             branches_ignore: strings(filter.get("branches-ignore")),
-            tags: has(["tags", "tags-ignore"]),
-            paths: has(["paths", "paths-ignore"]),
+            by_tag: has(["tags", "tags-ignore"]),
+            tags: strings(filter.get("tags")),
+            by_path: has(["paths", "paths-ignore"]),
+            paths: strings(filter.get("paths")),
+            paths_ignore: strings(filter.get("paths-ignore")),
             ..bare(event)?
         })
     };
@@ -131,13 +156,51 @@ fn read_job(key: &Yaml, job: &Yaml) -> WorkflowJob {
     let steps = job.get("steps").map_or(&[][..], Yaml::items);
     let step_uses = steps.iter().filter_map(|step| step.get("uses"));
     let uses = step_uses.chain(job.get("uses")).filter_map(Yaml::text);
+    let on = job.get("runs-on");
+    let group = on.and_then(|on| on.get("group")).and_then(Yaml::text);
+    let labels = on.map(|on| on.get("labels").unwrap_or(on));
+    let computed = labels.is_some_and(|labels| strings_of(labels).iter().any(|it| is_computed(it)));
+    let strategy = job.get("strategy");
+    let max_parallel = strategy.and_then(|strategy| strategy.get("max-parallel")?.text());
+    let called = job.get("uses").and_then(Yaml::text);
     WorkflowJob {
         name: job.get("name").and_then(Yaml::text).map_or_else(|| key.clone(), str::to_owned),
         needs: strings(job.get("needs")),
         key,
-        label_sets: job.get("runs-on").map_or_else(Vec::new, |on| label_sets(on, job)),
+        label_sets: on.map_or_else(Vec::new, |on| label_sets(on, job)),
+        group: group.filter(|group| !is_computed(group)).map(str::to_owned),
+        computed: computed || group.is_some_and(is_computed),
+        max_parallel: max_parallel.and_then(|most| most.parse().ok()),
+        calls: called.and_then(|called| called.strip_prefix("./")).map(str::to_owned),
         uses: uses.filter(|uses| !uses.starts_with("./")).map(str::to_owned).collect(),
     }
+}
+
+fn is_computed(text: &str) -> bool {
+    text.contains("${{")
+}
+
+/// What GitHub refuses of a job: it cannot know where to run it, or what it waits for.
+fn refused_job(jobs: &[(Yaml, Yaml)]) -> Option<String> {
+    jobs.iter().find_map(|(key, job)| {
+        let named = quoted(key.text()?);
+        // what is merged in may complete the job
+        let keys = matches!(job, Yaml::Map(_)) && job.get("<<").is_none();
+        if keys && job.get("runs-on").or_else(|| job.get("uses")).is_none() {
+            return Some(format!("the job{named} has neither `runs-on` nor `uses`"));
+        }
+        let absent = strings(job.get("needs"))
+            .into_iter()
+            .find(|needed| jobs.iter().all(|(other, _)| other.text() != Some(needed)))?;
+        let needed = quoted(&absent);
+        Some(format!("the job{named} needs the job{needed}, which does not exist"))
+    })
+}
+
+/// ` \`name\``, where the repository chose a plain name; else nothing: it becomes part of a message.
+pub fn quoted(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
+    if name.len() <= 60 && name.bytes().all(plain) { format!(" `{name}`") } else { String::new() }
 }
 
 /// The labels of `runs-on`: a word, a list, or `{group, labels}`; `${{ matrix.x }}` is each literal
@@ -150,7 +213,7 @@ fn label_sets(on: &Yaml, job: &Yaml) -> Vec<Vec<String>> {
     };
     // the value of an expression is not known before it runs
     sets.into_iter()
-        .filter(|set| !set.is_empty() && !set.iter().any(|label| label.contains("${{")))
+        .filter(|set| !set.is_empty() && !set.iter().any(|label| is_computed(label)))
         .collect()
 }
 
@@ -226,6 +289,49 @@ mod tests {
     }
 
     #[test]
+    fn where_a_job_runs_beside_its_labels() {
+        let job = |text: &str| {
+            WorkflowFile::parse("w.yml", &format!("on: push\njobs:\n  a: {text}")).jobs.remove(0)
+        };
+        let on = |text: &str| {
+            let job = job(&format!("{{runs-on: {text}}}"));
+            (job.group, job.computed)
+        };
+        assert_eq!(on("{group: big, labels: [gpu]}"), (Some("big".to_owned()), false));
+        assert_eq!(on("{group: big}"), (Some("big".to_owned()), false));
+        assert_eq!(on("\"${{ vars.RUNNER }}\""), (None, true));
+        assert_eq!(on("{group: \"${{ vars.GROUP }}\"}"), (None, true));
+        assert_eq!(on("ubuntu-latest"), (None, false));
+        let most = |text: &str| job(&format!("{{runs-on: x, strategy: {text}}}")).max_parallel;
+        assert_eq!(most("{max-parallel: 2, matrix: {n: [1]}}"), Some(2));
+        assert_eq!(most("{max-parallel: \"${{ inputs.n }}\"}"), None);
+        let called = |text: &str| job(&format!("{{uses: {text}}}")).calls;
+        assert_eq!(called("./.github/workflows/b.yml").unwrap(), ".github/workflows/b.yml");
+        assert_eq!(called("o/r/.github/workflows/b.yml@v1"), None);
+    }
+
+    #[test]
+    fn jobs_that_github_refuses_are_named() {
+        let problem = |jobs: &str| {
+            let file = WorkflowFile::parse("w.yml", &format!("on: push\njobs: {{{jobs}}}"));
+            match file.problem? {
+                WorkflowProblem::Invalid(why) => Some(why),
+                WorkflowProblem::NotRead => None,
+            }
+        };
+        let missing = "the job `a` has neither `runs-on` nor `uses`";
+        assert_eq!(problem("a: {steps: [{run: x}]}").unwrap(), missing);
+        assert_eq!(problem("a: {'<<': x, steps: []}"), None);
+        assert_eq!(problem("a: {uses: o/r/.github/workflows/b.yml@v1}"), None);
+        assert_eq!(
+            problem("a: {needs: [b, biuld], runs-on: x}, b: {runs-on: x}").unwrap(),
+            "the job `a` needs the job `biuld`, which does not exist"
+        );
+        assert_eq!(problem("a: {needs: b, runs-on: x}, b: {runs-on: x}"), None);
+        assert!(problem("\"a\\e[31m\": {}").unwrap().starts_with("the job has neither"));
+    }
+
+    #[test]
     fn on_in_every_form() {
         let events = |text: &str| -> Vec<String> {
             let workflow = WorkflowFile::parse("w.yml", &format!("{text}\njobs: {{}}"));
@@ -240,8 +346,8 @@ mod tests {
         );
         let push = &filter.triggers[0];
         assert_eq!(
-            (&*push.branches, push.paths, push.tags),
-            (&["main".to_owned()][..], true, true)
+            (&*push.branches, &*push.paths, &*push.tags),
+            (&["main".to_owned()][..], &["a/**".to_owned()][..], &["v1".to_owned()][..])
         );
     }
 

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::read::{Read, flag, id, integer, list, text, time, word};
-pub use policies::{ForkPolicy, OrgPolicy, Permissions, PrivateForkPolicy, SelectedActions};
+pub use policies::{
+    AdmittedRepository, ForkPolicy, OrgPolicy, Permissions, PrivateForkPolicy, SelectedActions,
+};
 pub use runners::{HostedRunner, Runner, RunnerGroup};
 
 #[derive(Clone, Debug, Default)]
@@ -85,6 +87,11 @@ impl Run {
         self.path.split('@').next() == Some(path)
     }
 
+    /// It names its workflow file: an old server does not, nor a run that could not begin.
+    pub fn names_file(&self) -> bool {
+        !matches!(&*self.path, "" | "BuildFailed")
+    }
+
     pub fn is_finished(&self) -> bool {
         self.status == "completed"
     }
@@ -102,8 +109,12 @@ pub struct Job {
     pub status: String,
     pub conclusion: String,
     pub created: Option<Timestamp>,
+    /// When a runner took it; while it is queued, when it was queued.
+    pub started: Option<Timestamp>,
     pub completed: Option<Timestamp>,
     pub steps: usize,
+    /// The server lists its steps, and there is none.
+    pub without_steps: bool,
     /// The runner failed before the first step of the file: an action was refused.
     pub setup_failed: bool,
     pub labels: Vec<String>,
@@ -128,8 +139,10 @@ impl Read for Job {
             status: word(value, "status"),
             conclusion: word(value, "conclusion"),
             created: time(value, "created_at"),
+            started: time(value, "started_at"),
             completed: time(value, "completed_at"),
             steps: steps.len(),
+            without_steps: value.get("steps").is_some_and(Value::is_array) && steps.is_empty(),
             setup_failed: setup_failed(steps),
             labels: runners::few(list(value, "labels").unwrap_or_default()),
             // 0, null and the empty name all mean no runner (cracktunes#399)
@@ -198,6 +211,9 @@ pub struct ConcurrencyGroup {
 #[derive(Clone, Debug, Default)]
 pub struct Member {
     pub run: i64,
+    /// The job that is in the group, where it is not the whole run.
+    pub job: Option<i64>,
+    pub job_name: Option<String>,
     pub status: String,
 }
 
@@ -210,7 +226,12 @@ impl Read for ConcurrencyGroup {
 
 impl Read for Member {
     fn read(value: &Value) -> Option<Self> {
-        Some(Self { run: id(value, "run_id")?, status: word(value, "status") })
+        Some(Self {
+            run: id(value, "run_id")?,
+            job: id(value, "job_id"),
+            job_name: text(value, "job_name"),
+            status: word(value, "status"),
+        })
     }
 }
 

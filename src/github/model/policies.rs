@@ -52,6 +52,16 @@ impl Read for OrgPolicy {
     }
 }
 
+/// A repository that a policy with `selected` admits: its full name.
+#[derive(Clone, Debug, Default)]
+pub struct AdmittedRepository(pub String);
+
+impl Read for AdmittedRepository {
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self(text(value, "full_name")?))
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct ForkPolicy(pub String);
 

@@ -12,7 +12,7 @@ use super::facts::{ActionsFacts, Looked, More, Standing};
 use super::{Session, judge, status_page};
 use crate::doctor::actions::hosted_labels::HostedLabels;
 use crate::doctor::pool::{Started, start};
-use crate::github::model::{ConcurrencyGroup, Job, Permissions, PullRequest, Repo, Run};
+use crate::github::model::{ConcurrencyGroup, Job, OrgPolicy, Permissions, PullRequest, Repo, Run};
 use crate::github::{Forge, GithubAnswer, GithubRefusal, Page};
 use crate::http::segment;
 use reasons::Reasons;
@@ -42,7 +42,7 @@ pub(super) fn gather(session: &Session<'_>) -> ActionsFacts {
         local_now: session.inputs.env.now,
         head,
         local: session.inputs.work_tree.map(super::local::Local::read).unwrap_or_default(),
-        labels: HostedLabels::load(session.labels_file.as_deref()),
+        labels: HostedLabels::load(session.labels_file.as_deref(), session.inputs.env.now),
         repo,
         runs,
         looked: Vec::new(),
@@ -183,14 +183,20 @@ fn groups(
         &session.repo_path(&format!("/actions/runs/{}/concurrency_groups", run.id)),
         "concurrency_groups",
     );
-    let waits =
-        |group: &&ConcurrencyGroup| group.members.iter().any(|member| member.status == "pending");
+    let waits = |group: &&ConcurrencyGroup| {
+        let mut members = group.members.iter();
+        members.any(|member| member.status == "pending" && member.run == run.id)
+    };
     let ahead = list.as_ref().ok().and_then(|page| page.items.iter().find(waits)).map(|group| {
         let name = segment(&group.name);
-        hub.object(
-            &session
-                .repo_path(&format!("/actions/concurrency_groups/{name}?ahead_of_run={}", run.id)),
-        )
+        let mut members = group.members.iter();
+        let own = members.find(|member| member.status == "pending" && member.run == run.id);
+        // a job may be a member by itself
+        let of = match own.and_then(|member| member.job) {
+            Some(job) => format!("ahead_of_job={job}"),
+            None => format!("ahead_of_run={}", run.id),
+        };
+        hub.object(&session.repo_path(&format!("/actions/concurrency_groups/{name}?{of}")))
     });
     (list, ahead)
 }
@@ -244,9 +250,15 @@ fn more(session: &Session<'_>, facts: &ActionsFacts) -> More {
             start(scope, move || hub.list(&path, ""))
         });
         let pull = reasons.pull.then(|| start(scope, || pull_request(session, facts)));
-        let repo_runners = runners
+        let upstream = repo
+            .and_then(|repo| repo.parent.as_deref())
+            .filter(|_| reasons.upstream)
+            .and_then(|parent| upstream_runs(facts, parent))
+            .map(|path| start(scope, move || hub.page::<Run>(&path, "workflow_runs")));
+        let listed = (reasons.runners || reasons.retired).then_some(());
+        let repo_runners = listed
             .map(|()| start(scope, || hub.list(&here("/actions/runners?per_page=100"), "runners")));
-        let org_runners = runners
+        let org_runners = listed
             .and_then(|()| org("/actions/runners?per_page=100"))
             .map(|path| start(scope, move || hub.list(&path, "runners")));
         let groups = format!("/actions/runner-groups?visible_to_repository={name}&per_page=100");
@@ -257,7 +269,7 @@ fn more(session: &Session<'_>, facts: &ActionsFacts) -> More {
             .then(|| org("/actions/permissions/self-hosted-runners"))
             .flatten()
             .map(|path| start(scope, move || hub.object(&path)));
-        // GHES has none
+        // GitHub Enterprise Server has none
         let hosted_runners =
             (reasons.runners && !reasons.self_hosted && facts.forge == Forge::Cloud)
                 .then(|| org("/actions/hosted-runners?per_page=100"))
@@ -269,6 +281,14 @@ fn more(session: &Session<'_>, facts: &ActionsFacts) -> More {
             .filter(|permissions| permissions.enabled == Some(false))
             .and_then(|_| org("/actions/permissions"))
             .map(|path| hub.object(&path));
+        let self_hosted_policy: Option<GithubAnswer<OrgPolicy>> =
+            self_hosted_policy.map(Started::join);
+        let self_hosted_repositories = self_hosted_policy
+            .as_ref()
+            .and_then(|answer| answer.as_ref().ok())
+            .filter(|policy| policy.0 == "selected")
+            .and_then(|_| org("/actions/permissions/self-hosted-runners/repositories?per_page=100"))
+            .map(|path| hub.list(&path, "repositories"));
         let selected = known
             .filter(|permissions| permissions.allowed_actions == "selected")
             .map(|_| hub.object(&here("/actions/permissions/selected-actions")));
@@ -282,14 +302,24 @@ fn more(session: &Session<'_>, facts: &ActionsFacts) -> More {
             repo_runners: repo_runners.map(Started::join),
             org_runners: org_runners.map(Started::join),
             runner_groups: runner_groups.map(Started::join),
-            self_hosted_policy: self_hosted_policy.map(Started::join),
+            self_hosted_policy,
+            self_hosted_repositories,
             hosted_runners: hosted_runners.map(Started::join),
             fork_policy: fork_policy.map(Started::join),
             private_fork_policy: private_fork_policy.map(Started::join),
             branch_rules: rules.map(Started::join),
             pull: pull.and_then(Started::join),
+            upstream_runs: upstream.map(Started::join),
         }
     })
+}
+
+/// Where the runs of the commit are listed in the repository that this one is a fork of.
+fn upstream_runs(facts: &ActionsFacts, parent: &str) -> Option<String> {
+    let (owner, name) = parent.split_once('/')?;
+    let sha = segment(&facts.head.as_ref()?.sha);
+    let (owner, name) = (segment(owner), segment(name));
+    Some(format!("/repos/{owner}/{name}/actions/runs?head_sha={sha}&per_page=20"))
 }
 
 /// The open pull request of the branch: lists do not show whether it can be merged. `None`: it has

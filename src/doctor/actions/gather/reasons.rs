@@ -16,8 +16,12 @@ pub(super) struct Reasons {
     pub(super) policy: bool,
     /// Only a pull request could have made one.
     pub(super) pull: bool,
+    /// The pull requests of a fork run in the repository that it is a fork of.
+    pub(super) upstream: bool,
     pub(super) approval: bool,
     pub(super) runners: bool,
+    /// A runner of the repository's own may have a label that GitHub has retired.
+    pub(super) retired: bool,
     /// The labels say so themselves.
     pub(super) self_hosted: bool,
     pub(super) hosted: bool,
@@ -27,13 +31,16 @@ impl Reasons {
     pub(super) fn of(facts: &ActionsFacts) -> Self {
         let stuck = |looked: &Looked, job: &Job| match Standing::of(job) {
             Standing::Queued => looked.needs(&facts.local, job) != Some(true),
-            Standing::NeverRan => job.conclusion == "cancelled",
+            Standing::NeverRan => {
+                job.conclusion == "cancelled" || judge::had_no_runner(looked, job)
+            }
             _ => false,
         };
         let jobs = || {
             facts.looked.iter().flat_map(move |looked| {
                 let page = looked.jobs.as_ref().ok();
-                page.into_iter().flat_map(|page| &page.items).filter(move |job| stuck(looked, job))
+                let jobs = page.into_iter().flat_map(|page| &page.items);
+                jobs.filter(move |job| stuck(looked, job)).map(move |job| (looked, job))
             })
         };
         let kind = |job: &Job| Labels::of(&job.labels, &facts.labels);
@@ -44,9 +51,13 @@ impl Reasons {
             looked.run.conclusion == "startup_failure"
                 || looked.run.conclusion == "failure" && empty
         });
-        let own = |job: &&Job| {
-            kind(job) == Labels::Own
-                || facts.forge == Forge::Enterprise && kind(job) == Labels::Hosted
+        let own = |(looked, job): &(&Looked, &Job)| match kind(job) {
+            Labels::Own => true,
+            Labels::Retired => false,
+            Labels::Hosted => facts.forge == Forge::Enterprise,
+            Labels::None => {
+                looked.in_file(&facts.local, job).is_some_and(|job| job.group.is_some())
+            }
         };
         Self {
             no_run,
@@ -63,15 +74,17 @@ impl Reasons {
                 }),
             policy: no_run || failed,
             pull: no_run && judge::needs_pull_request(facts),
+            upstream: no_run,
             approval: facts
                 .looked
                 .iter()
                 .any(|looked| looked.run.conclusion == "action_required" && looked.run.from_fork),
-            runners: jobs().any(|job| own(&job)),
+            runners: jobs().any(|found| own(&found)),
+            retired: jobs().any(|(_, job)| kind(job) == Labels::Retired),
             self_hosted: jobs()
                 .filter(own)
-                .any(|job| job.labels.iter().any(|label| facts.labels.is_self_hosted(label))),
-            hosted: jobs().any(|job| {
+                .any(|(_, job)| job.labels.iter().any(|label| facts.labels.is_self_hosted(label))),
+            hosted: jobs().any(|(_, job)| {
                 kind(job) == Labels::Hosted
                     && job.status != "completed"
                     && facts.age(job.created).is_some_and(|age| age >= judge::HOSTED_SUSPECT)

@@ -1,10 +1,8 @@
 //! What GitHub itself writes on a job that it did not start. Its words are looked for in annotations
 //! alone: a log contains whatever the workflow prints (community#208495).
 
-use std::path::Path;
-
 use super::verdict::{RunVerdict, run_url};
-use super::{github_side, policy, queue};
+use super::{github_side, own, policy, queue};
 use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::actions::facts::{ActionsFacts, Looked};
 use crate::doctor::outcome::Evidence;
@@ -62,6 +60,14 @@ fn meaning(message: &str) -> Option<Meaning> {
     let message = message.to_lowercase();
     let says = |texts: &[&str]| texts.iter().all(|text| message.contains(text));
     TEXTS.iter().find(|(_, texts)| says(texts)).map(|(meaning, _)| *meaning)
+}
+
+/// An annotation of the job says that no runner came.
+pub fn had_no_runner(looked: &Looked, job: &Job) -> bool {
+    let page = looked.annotations.get(&job.id).and_then(|answer| answer.as_ref().ok());
+    page.is_some_and(|page| {
+        page.items.iter().any(|message| meaning(&message.0) == Some(Meaning::NoRunner))
+    })
 }
 
 /// `None`: the message is not one of GitHub's that are known.
@@ -131,7 +137,7 @@ pub(super) fn judge(
         Meaning::NotPinned => RunVerdict::fail(
             Code::ActionsPolicy,
             policy::NOT_PINNED,
-            file_fix(facts, looked, policy::PIN),
+            own::in_workflow(facts, looked, policy::PIN),
         ),
         Meaning::ActionNotAllowed => RunVerdict::fail(
             Code::ActionsPolicy,
@@ -156,21 +162,16 @@ fn brownout(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     RunVerdict::fail(
         Code::ActionsLabelRetired,
         "GitHub refuses the job's label today: this is a scheduled brownout before it is retired",
-        file_fix(facts, looked, message),
+        own::in_workflow(facts, looked, message),
     )
-}
-
-/// The workflow file where it is in the clone; else the advice alone.
-fn file_fix(facts: &ActionsFacts, looked: &Looked, message: &str) -> Fix {
-    let mut files = facts.local.workflows.iter();
-    match files.find(|workflow| looked.run.is_of(&workflow.path)) {
-        Some(file) => Fix::edit(Path::new(&file.path), message),
-        None => Fix::report(message),
-    }
 }
 
 fn billing_page(facts: &ActionsFacts) -> String {
     let host = facts.place.host();
+    // a tenant of ghe.com is one enterprise, which pays for all of its organizations
+    if let Some(tenant) = host.strip_suffix(".ghe.com") {
+        return format!("https://{host}/enterprises/{tenant}/billing");
+    }
     match facts.repo.as_ref() {
         Ok(repo) if repo.organization => {
             format!("https://{host}/organizations/{}/settings/billing", repo.owner)

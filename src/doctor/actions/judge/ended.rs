@@ -1,7 +1,7 @@
 //! Runs that ended without starting: approval, billing, policy, the workflow file, environments,
 //! the 24-hour limit.
 
-use super::verdict::{LATE, RunVerdict, gh, named, run_url, worst};
+use super::verdict::{LATE, RunVerdict, named, run_url, worst};
 use super::{annotations, github_side, policy, queue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -17,18 +17,14 @@ const ANNOTATION_TOKEN: &str = "the token of `gh auth token`, a classic token wi
 /// Waits for a maintainer: `completed`, without jobs.
 pub(super) fn approval(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let run = &looked.run;
-    let id = run.id.to_string();
-    let path = facts.place.web.split('/').skip(3).collect::<Vec<_>>().join("/");
+    let page = run_url(facts, run.id);
     let code = Code::ActionsApprovalRequired;
     let actor = Evidence::foreign("actor", &run.actor);
     if run.from_fork {
-        let endpoint = format!("repos/{path}/actions/runs/{id}/approve");
-        let host = facts.place.host();
-        let elsewhere = (host != "github.com").then_some(["--hostname", host]);
-        let command = ["gh", "api"].into_iter().chain(elsewhere.into_iter().flatten());
-        let fix = Fix::run(
-            command.chain(["--method", "POST", &endpoint]),
-            "a maintainer must read the change and approve the run; unapproved ones are deleted after 30 days",
+        // no command: whoever runs it must have read the change of a stranger
+        let fix = Fix::visit(
+            page,
+            "a maintainer must read the change and approve the run on its page; unapproved ones are deleted after 30 days",
         );
         let policy = facts.more.fork_policy.as_ref().and_then(|answer| answer.as_ref().ok());
         let private =
@@ -51,17 +47,16 @@ pub(super) fn approval(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
         .with(policy.map(|policy| Evidence::foreign("approval policy", &policy.0)))
         .with(private.into_iter().flatten().filter_map(shown));
     }
-    // `approve` is for forks and answers 403 here; a re-run by a person works
+    // the API's `approve` is for forks and answers 403 here; a re-run by a person works
     // (kubernetes-sigs/prow#798)
-    let message = "a maintainer must approve the run on its page, or run it again with their own token; pull requests that an App or \
+    let message = "a maintainer must read the change and approve the run on its page, or run it again; pull requests that an App or \
                a person opens do not wait";
     let summary = if run.actor_is_bot || run.actor == "Copilot" {
         "a bot opened the pull request, and its run waits for a maintainer"
     } else {
         "the run waits for a maintainer's approval"
     };
-    RunVerdict::fail(code, summary, Fix::run(gh(facts, &["run", "rerun", &id]), message))
-        .with([actor])
+    RunVerdict::fail(code, summary, Fix::visit(page, message)).with([actor])
 }
 
 pub(super) fn judge(facts: &ActionsFacts, looked: &Looked, jobs: &Page<Job>) -> Option<RunVerdict> {
@@ -148,7 +143,7 @@ fn at_startup(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     if let Some(verdict) = policy::judge(facts, looked) {
         return verdict;
     }
-    let workflow = facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path);
+    let workflow = facts.local.workflows.iter().find(|workflow| looked.run.is_of(&workflow.path));
     let invalid = workflow.and_then(|workflow| match workflow.problem.as_ref()? {
         WorkflowProblem::Invalid(why) => Some((&workflow.path, why)),
         WorkflowProblem::NotRead => None,

@@ -21,6 +21,8 @@ enum FileFault<'a> {
     Retired(&'a str),
     /// A label, and the one that was probably meant.
     Misspelt(&'a str, &'a str),
+    /// A job requests this label of GitHub's beside others of them: no runner has several.
+    Several(&'a str),
 }
 
 pub fn workflow_files(
@@ -59,8 +61,10 @@ pub fn workflow_files(
         }
     };
     let all = faults.iter().take(MOST_NAMED).map(|(path, fault)| {
-        let (FileFault::Invalid(what) | FileFault::Retired(what) | FileFault::Misspelt(what, _)) =
-            fault;
+        let (FileFault::Invalid(what)
+        | FileFault::Retired(what)
+        | FileFault::Misspelt(what, _)
+        | FileFault::Several(what)) = fault;
         Evidence::foreign("file", &format!("{path}: {what}"))
     });
     outcome
@@ -124,11 +128,17 @@ fn judged(path: &str, fault: FileFault<'_>, labels: &HostedLabels) -> Judgement 
             );
             (Code::ActionsLabelUnknown, summary, edit(message))
         }
+        FileFault::Several(_) => (
+            Code::ActionsLabelUnknown,
+            "a job requests a runner that has several of GitHub's labels at once, and there is none"
+                .to_owned(),
+            edit("name one label, or make a matrix of them: a list means a runner that has all of its labels".to_owned()),
+        ),
     };
     let outcome = Judgement::found(Finding::new(code, summary, fix));
     match fault {
         // the file is the agent's to edit, whoever owns the runners
-        FileFault::Misspelt(..) => Judgement {
+        FileFault::Misspelt(..) | FileFault::Several(_) => Judgement {
             status: CheckStatus::Warn,
             actor: Some(Actor::Agent),
             agent_may_fix: true,
@@ -171,10 +181,17 @@ impl<'a> KnownLabels<'a> {
         if labels.iter().any(|label| matches!(label, Label::Own)) {
             return None;
         }
-        labels.into_iter().find_map(|label| match label {
+        let faulty = labels.into_iter().find_map(|label| match label {
             Label::Faulty(fault) => Some(fault),
             Label::Own | Label::Fine => None,
-        })
+        });
+        let hosted = || set.iter().filter(|label| self.labels.is_current(label));
+        let several = || {
+            let first = hosted().next()?;
+            let other = hosted().any(|label| !label.eq_ignore_ascii_case(first));
+            other.then_some(FileFault::Several(first))
+        };
+        faulty.or_else(several)
     }
 
     fn label(&mut self, label: &'a str) -> Label<'a> {

@@ -6,7 +6,7 @@ use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::{ActionsFacts, Looked};
 use crate::doctor::outcome::Evidence;
-use crate::github::model::{Run, Runner, RunnerGroup};
+use crate::github::model::{Run, RunnerGroup};
 
 /// Why a group excludes a run.
 #[derive(Clone, Copy, Debug)]
@@ -19,16 +19,52 @@ pub(super) enum Exclusion<'a> {
     Workflows(&'a RunnerGroup),
 }
 
-/// `None`: no group that this token has access to excludes this run from the organization's
-/// `runner`.
-pub(super) fn exclusion<'a>(
-    facts: &'a ActionsFacts,
-    looked: &Looked,
-    runner: &Runner,
-) -> Option<Exclusion<'a>> {
+/// The groups that admit the repository, and whether all of them are known.
+fn known(facts: &ActionsFacts) -> Option<(&[RunnerGroup], bool)> {
     let groups = facts.more.runner_groups.as_ref()?.as_ref().ok()?;
     // a group may be on a page that was not read
     let whole = groups.total == u64::try_from(groups.items.len()).unwrap_or_default();
+    Some((&groups.items, whole))
+}
+
+/// A group that `runs-on` names.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NamedGroup<'a> {
+    /// Unknown: the list of groups cannot be read as a whole.
+    Unread,
+    /// It does not exist, or does not admit this repository.
+    Absent,
+    Group(&'a RunnerGroup),
+}
+
+/// `name` may say whose it is (`org/big`, `ent/big`).
+pub(super) fn named<'a>(facts: &'a ActionsFacts, name: &str) -> NamedGroup<'a> {
+    let Some((groups, whole)) = known(facts) else { return NamedGroup::Unread };
+    let bare = ["organization/", "org/", "enterprise/", "ent/"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name);
+    match groups.iter().find(|group| group.name.eq_ignore_ascii_case(bare)) {
+        Some(group) => NamedGroup::Group(group),
+        None if whole => NamedGroup::Absent,
+        None => NamedGroup::Unread,
+    }
+}
+
+/// The enterprise's groups: no list that an organization has shows their runners.
+pub(super) fn inherited(facts: &ActionsFacts) -> Vec<&RunnerGroup> {
+    let groups = known(facts).map_or(&[][..], |(groups, _)| groups);
+    groups.iter().filter(|group| group.inherited).collect()
+}
+
+/// `None`: no group that this token has access to excludes this run from the organization's runner
+/// that is in the group `of`.
+pub(super) fn exclusion<'a>(
+    facts: &'a ActionsFacts,
+    looked: &Looked,
+    of: Option<i64>,
+) -> Option<Exclusion<'a>> {
+    let (groups, whole) = known(facts)?;
     let excludes = |group: &'a RunnerGroup| {
         let public =
             facts.repo.as_ref().is_ok_and(|repo| !repo.private) && !group.public_repositories;
@@ -42,14 +78,14 @@ pub(super) fn exclusion<'a>(
             () => None,
         }
     };
-    match runner.group {
-        Some(id) => match groups.items.iter().find(|group| group.id == id) {
+    match of {
+        Some(id) => match groups.iter().find(|group| group.id == id) {
             Some(group) => excludes(group),
             None => whole.then_some(Exclusion::Elsewhere(Some(id))),
         },
         // its group is one of these
         None if whole => {
-            let all: Option<Vec<_>> = groups.items.iter().map(excludes).collect();
+            let all: Option<Vec<_>> = groups.iter().map(excludes).collect();
             all.map(|all| all.first().copied().unwrap_or(Exclusion::Elsewhere(None)))
         }
         None => None,
@@ -71,20 +107,47 @@ fn admits(facts: &ActionsFacts, workflows: &[String], run: &Run) -> bool {
     })
 }
 
-pub(super) fn excluded(
-    facts: &ActionsFacts,
-    runners: &[&Runner],
-    why: Exclusion<'_>,
-) -> RunVerdict {
+/// The page of one group, or of all.
+fn page(facts: &ActionsFacts, group: Option<i64>) -> String {
     let owner = facts.repo.as_ref().map(|repo| repo.owner.as_str()).unwrap_or_default();
-    let page = |group: Option<i64>| {
-        let one = group.map_or_else(String::new, |id| format!("/{id}"));
-        format!(
-            "https://{}/organizations/{owner}/settings/actions/runner-groups{one}",
-            facts.place.host()
-        )
-    };
-    let names: Vec<_> = runners.iter().take(6).map(|runner| runner.name.as_str()).collect();
+    let one = group.map_or_else(String::new, |id| format!("/{id}"));
+    let host = facts.place.host();
+    format!("https://{host}/organizations/{owner}/settings/actions/runner-groups{one}")
+}
+
+/// The group that the job names is not one of those that admit the repository.
+pub(super) fn absent(facts: &ActionsFacts, name: &str) -> RunVerdict {
+    let fix = Fix::visit(
+        page(facts, None),
+        "an owner must add this repository to the group, under Repository access; or the workflow must name another group",
+    );
+    let summary =
+        "the job names a runner group that does not exist or does not admit this repository";
+    RunVerdict::fail(Code::ActionsRunnerGroup, summary, fix)
+        .with([Evidence::foreign("group", name)])
+        .fixed_by(Actor::OrgAdmin)
+}
+
+/// Runners have the job's labels, and none of them is in the group that it names.
+pub(super) fn elsewhere(facts: &ActionsFacts, group: &RunnerGroup, runners: &[&str]) -> RunVerdict {
+    let fix = Fix::visit(
+        page(facts, Some(group.id)),
+        "an owner must move a runner with these labels into the group, or the workflow must name the group of the runners",
+    );
+    let summary =
+        "runners have the job's labels, and none of them is in the group that the job names";
+    let names: Vec<_> = runners.iter().take(6).copied().collect();
+    RunVerdict::fail(Code::ActionsRunnerGroup, summary, fix)
+        .with([
+            Evidence::foreign("group", &group.name),
+            Evidence::foreign("runners with these labels", &names.join(", ")),
+        ])
+        .fixed_by(Actor::OrgAdmin)
+}
+
+pub(super) fn excluded(facts: &ActionsFacts, runners: &[&str], why: Exclusion<'_>) -> RunVerdict {
+    let page = |group: Option<i64>| page(facts, group);
+    let names: Vec<_> = runners.iter().take(6).copied().collect();
     let named = Evidence::foreign("runners with these labels", &names.join(", "));
     let (summary, fix, evidence) = match why {
         Exclusion::Elsewhere(group) => (

@@ -19,7 +19,9 @@ use crate::catalogue::Fix;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::github::model::Run;
 use crate::github::{Forge, Page};
+use crate::variables::GITHUB_STATUS_URL;
 
+pub(super) use annotations::had_no_runner;
 pub(super) use files::workflow_files;
 pub(super) use no_run::{lacks_merge_group, missing, needs_pull_request};
 pub use verdict::{HOSTED_SUSPECT, LATE};
@@ -52,11 +54,14 @@ fn judge_runs(facts: &ActionsFacts) -> Vec<Judgement> {
     if own.is_empty() {
         return vec![no_run::judge(facts)];
     }
-    let mut outcomes: Vec<_> = facts
-        .looked
-        .iter()
-        .filter_map(|looked| Some(run::judge(facts, looked)?.outcome(run_subject(facts, looked))))
-        .collect();
+    let each = facts.looked.iter().filter_map(|looked| {
+        Some((
+            run_url(facts, looked.run.id),
+            run_subject(facts, looked),
+            run::judge(facts, looked)?,
+        ))
+    });
+    let mut outcomes = verdict::once_each(each.collect());
     outcomes.extend(no_run::judge_missing(facts).map(|verdict| verdict.outcome(subject.clone())));
     if outcomes.is_empty() {
         outcomes.push(started(facts, page, &own));
@@ -115,7 +120,14 @@ pub(super) fn status_page(facts: &ActionsFacts) -> Judgement {
         return Judgement::skip("this server has no public status page");
     }
     let Some(status) = &facts.status else {
-        return Judgement::skip("the address of the status page is not a URL");
+        let reason = if facts.place.host().ends_with(".ghe.com") {
+            format!(
+                "a tenant of ghe.com has the status page of its region: set {GITHUB_STATUS_URL} to it (for the EU, https://eu.githubstatus.com)"
+            )
+        } else {
+            "the address of the status page is not a URL".to_owned()
+        };
+        return Judgement::skip(reason);
     };
     match status {
         Ok(page) if page.is_incident() => {
@@ -132,7 +144,7 @@ pub(super) fn status_page(facts: &ActionsFacts) -> Judgement {
         Ok(_) => Judgement::pass("GitHub reports no incident of Actions"),
         Err(failure) => Judgement::unknown(
             "the status page did not answer",
-            format!("www.githubstatus.com through this network: {failure}"),
+            format!("the status page through this network: {failure}"),
         ),
     }
 }

@@ -8,10 +8,10 @@ use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::actions::facts::ActionsFacts;
 use crate::doctor::actions::local::OutsideBecause;
-use crate::doctor::actions::trigger::{Match, on_push, skip_string};
-use crate::doctor::actions::workflow::WorkflowFile;
+use crate::doctor::actions::trigger::{Match, on_tag, skip_string};
+use crate::doctor::actions::workflow::{WorkflowFile, WorkflowProblem};
 use crate::doctor::outcome::{Evidence, Judgement};
-use crate::github::model::Permissions;
+use crate::github::model::{Permissions, Run};
 use crate::http::segment;
 
 /// Nothing ran in a new repository, this long after the push.
@@ -47,13 +47,16 @@ pub(super) fn judge(facts: &ActionsFacts) -> Judgement {
         .local
         .workflows
         .iter()
-        .filter(|workflow| !matches!(on_push(workflow, branch), Match::No(_)))
+        .filter(|workflow| !matches!(facts.on_push(workflow, branch), Match::No(_)))
         .collect();
-    let verdict = switch(facts)
+    let verdict = upstream(facts)
+        .or_else(|| switch(facts))
         .or_else(|| skipped(&head.message))
         .or_else(|| outside(facts, branch))
         .or_else(|| disabled(facts, &candidates))
         .or_else(|| conflict(facts, branch))
+        .or_else(|| invalid(facts, branch))
+        .or_else(|| tags(facts, branch))
         .or_else(|| no_trigger(facts, branch))
         .or_else(|| fresh(facts, "no run of this commit yet"))
         .unwrap_or_else(|| unexplained(facts, branch));
@@ -84,13 +87,12 @@ pub fn missing(facts: &ActionsFacts) -> Vec<&WorkflowFile> {
     let Some(head) = facts.head.as_ref().filter(|head| head.pushed) else { return Vec::new() };
     let (Some(branch), Ok(page)) = (&head.branch, &facts.runs) else { return Vec::new() };
     let whole = page.total <= u64::try_from(page.items.len()).unwrap_or(u64::MAX);
-    // an old server does not name the file of a run
-    if !whole || own.is_empty() || own.iter().any(|run| run.path.is_empty()) {
+    if !whole || own.is_empty() || !own.iter().all(|run| run.names_file()) {
         return Vec::new();
     }
     let absent = |workflow: &&WorkflowFile| {
         workflow.problem.is_none()
-            && on_push(workflow, branch) == Match::Yes
+            && facts.on_push(workflow, branch) == Match::Yes
             && !own.iter().any(|run| run.is_of(&workflow.path))
     };
     facts.local.workflows.iter().filter(absent).collect()
@@ -120,6 +122,21 @@ pub(super) fn judge_missing(facts: &ActionsFacts) -> Option<RunVerdict> {
 /// GitHub may still make the run.
 fn fresh(facts: &ActionsFacts, what: &str) -> Option<RunVerdict> {
     let ago = facts.is_fresh()?;
+    if let Some(page) = facts.incident() {
+        let summary = format!("{what}, and GitHub reports an incident of Actions");
+        return Some(
+            RunVerdict::unknown(Unknown {
+                code: Some(Code::ActionsIncident),
+                summary,
+                needs: "the end of the incident".to_owned(),
+                fix: Fix::wait("wait until the incident is resolved, and look again"),
+                transient: true,
+            })
+            .with([Evidence::foreign("status page, Actions", &page.status).expected("operational")])
+            .with(page.incidents.first().map(|title| Evidence::foreign("incident", title)))
+            .with([Evidence::new("pushed", format!("{} ago", age(ago)))]),
+        );
+    }
     Some(RunVerdict::unknown(Unknown {
         code: None,
         summary: format!("{what}: it was pushed {} ago", age(ago)),
@@ -137,14 +154,19 @@ pub(super) fn merge_queue(facts: &ActionsFacts) -> Option<RunVerdict> {
     if !has("merge_queue") || !has("required_status_checks") {
         return None;
     }
-    let path = std::path::Path::new(&lacks_merge_group(facts)?.path);
-    let fix =
-        Fix::edit(path, "add `merge_group:` below `on:` of each workflow with a required check");
+    let workflow = lacks_merge_group(facts)?;
+    let fix = Fix::report(
+        "a maintainer decides: `merge_group:` below `on:` of each workflow with a required check makes the queue run it",
+    );
     let summary = "the default branch has a merge queue, and no workflow runs for `merge_group`: a queued pull request waits for its checks until it is removed";
-    Some(RunVerdict::warn(Code::ActionsNoRun, summary, fix).with([Evidence::new(
-        "rules of the default branch",
-        "merge_queue, required_status_checks",
-    )]))
+    Some(
+        RunVerdict::warn(Code::ActionsNoRun, summary, fix)
+            .with([
+                Evidence::new("rules of the default branch", "merge_queue, required_status_checks"),
+                Evidence::foreign("workflow", &workflow.path),
+            ])
+            .fixed_by(Actor::RepoAdmin),
+    )
 }
 
 /// A workflow for pull requests, where none is for a merge queue.
@@ -299,10 +321,83 @@ fn unmatched<'a>(facts: &'a ActionsFacts, branch: &str) -> Option<Vec<(&'a Workf
         .local
         .workflows
         .iter()
-        .map(|workflow| (workflow, on_push(workflow, branch)))
+        .map(|workflow| (workflow, facts.on_push(workflow, branch)))
         .collect();
     let started = matches.iter().any(|(_, found)| *found == Match::Yes);
     (!matches.is_empty() && !started).then_some(matches)
+}
+
+/// The commit's pull request runs in the repository that this one is a fork of.
+fn upstream(facts: &ActionsFacts) -> Option<RunVerdict> {
+    let runs = &facts.more.upstream_runs.as_ref()?.as_ref().ok()?.items;
+    let parent = facts.repo.as_ref().ok()?.parent.as_deref()?;
+    // a full name of another form is not made part of a URL
+    let plain = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        !part.is_empty() && part.bytes().all(plain)
+    };
+    let (owner, name) =
+        parent.split_once('/').filter(|(owner, name)| plain(owner) && plain(name))?;
+    let page = |run: &Run| {
+        format!("https://{}/{owner}/{name}/actions/runs/{}", facts.place.host(), run.id)
+    };
+    let waits = runs.iter().find(|run| run.conclusion == "action_required");
+    if let Some(run) = waits {
+        let fix = Fix::visit(
+            page(run),
+            "a maintainer of that repository must read the change and approve the run on its page; unapproved ones are deleted after 30 days",
+        );
+        let summary = "the commit's pull request runs in the repository that this one is a fork of, and waits for a maintainer's approval there";
+        return Some(RunVerdict::fail(Code::ActionsApprovalRequired, summary, fix));
+    }
+    let first = runs.first()?;
+    let state = if first.is_finished() { &first.conclusion } else { &first.status };
+    let summary = "the commit's runs are in the repository that this one is a fork of";
+    Some(
+        RunVerdict::unknown(Unknown {
+            code: None,
+            summary: summary.to_owned(),
+            needs: "a look at that repository's runs".to_owned(),
+            fix: Fix::visit(page(first), "look at the run there"),
+            transient: false,
+        })
+        .with([Evidence::foreign("newest run there", state)]),
+    )
+}
+
+/// GitHub makes a failed run of an invalid file at most, and does not start its jobs.
+fn invalid(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
+    let matches = unmatched(facts, branch)?;
+    let (path, why) = matches.iter().find_map(|(workflow, _)| match &workflow.problem {
+        Some(WorkflowProblem::Invalid(why)) => Some((&workflow.path, why)),
+        Some(WorkflowProblem::NotRead) | None => None,
+    })?;
+    let fix = Fix::edit(std::path::Path::new(path), "fix the workflow file, commit, and push");
+    let summary = format!("a workflow file of the commit is invalid: {why}");
+    Some(RunVerdict::fail(Code::ActionsStartupFailure, summary, fix))
+}
+
+/// A tag at the commit should have started a workflow that runs for tags.
+fn tags(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
+    unmatched(facts, branch)?;
+    let tags = &facts.head.as_ref()?.tags;
+    let (workflow, tag) = facts.local.workflows.iter().find_map(|workflow| {
+        let tag = tags.iter().find(|tag| on_tag(workflow, tag))?;
+        Some((workflow, tag))
+    })?;
+    let fix = Fix::report(
+        "if the tag is not on the server, it was not pushed; GitHub makes no event when more than three tags are pushed at once, so such tags must be pushed again one by one",
+    );
+    let summary = "a workflow runs for a tag of this commit, and the tag made no run";
+    Some(
+        RunVerdict::warn(Code::ActionsNoRun, summary, fix)
+            .with([
+                Evidence::foreign("workflow", &workflow.path),
+                Evidence::foreign("tag", tag),
+                Evidence::new("tags at the commit", tags.len().to_string()),
+            ])
+            .fixed_by(Actor::RepoAdmin),
+    )
 }
 
 /// Whether only a pull request could have made a run.
@@ -339,7 +434,6 @@ fn no_trigger(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
     if perhaps && facts.is_fresh().is_some() {
         return None;
     }
-    let path = std::path::Path::new(&matches.first()?.0.path);
     let known = facts.more.workflows.as_ref().and_then(|answer| answer.as_ref().ok());
     let unknown = |workflow: &WorkflowFile| {
         known.is_some_and(|page| page.items.iter().all(|known| known.path != workflow.path))
@@ -347,13 +441,14 @@ fn no_trigger(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
     let pull = facts.more.pull.as_ref();
     let message = match (perhaps, pull) {
         (false, _) => {
-            "add a trigger for this branch to `on:`; `schedule` and `workflow_dispatch` count on the default branch alone"
+            "if a run is wanted for this branch, its maintainers add a trigger below `on:`; `schedule` and `workflow_dispatch` count on \
+             the default branch alone"
         }
         (true, Some(Ok(_))) => {
             "compare `branches`, `types` and `paths` below `on:` with the pull request that is open"
         }
         (true, _) => {
-            "open a pull request (one with a merge conflict runs nothing), or widen the filter"
+            "open a pull request (one with a merge conflict runs nothing); whether a filter should be wider is for the maintainers to decide"
         }
     };
     let evidence = matches.iter().take(6).map(|(workflow, found)| {
@@ -373,7 +468,9 @@ fn no_trigger(facts: &ActionsFacts, branch: &str) -> Option<RunVerdict> {
     } else {
         "no trigger matches the push"
     };
-    let verdict = RunVerdict::warn(Code::ActionsNoRun, summary, Fix::edit(path, message));
+    // when workflows run is a decision of those who are responsible for them
+    let verdict = RunVerdict::warn(Code::ActionsNoRun, summary, Fix::report(message))
+        .fixed_by(Actor::RepoAdmin);
     let pull = pull.map(|answer| match answer {
         Ok(pull) => {
             let mergeable =
@@ -421,6 +518,16 @@ fn unexplained(facts: &ActionsFacts, branch: &str) -> RunVerdict {
         );
         let summary = "a trigger matches, and nothing in this repository ever ran: the account is probably suspended from Actions";
         return RunVerdict::fail(Code::ActionsAccountFlagged, summary, fix).with(evidence);
+    }
+    let head = facts.head.as_ref();
+    if head.is_some_and(|head| head.by_workflow && head.pushed_at.is_none()) {
+        let fix = Fix::report(
+            "push a commit by a person, an App or a deploy key; or let the workflow push with the token of one of them",
+        );
+        let summary = "a workflow made the commit, and what a workflow pushes with its own GITHUB_TOKEN makes no run";
+        return RunVerdict::fail(Code::ActionsNoRun, summary, fix)
+            .with(evidence)
+            .with([Evidence::new("made by", "github-actions[bot]")]);
     }
     let fix = Fix::report(
         "push an empty commit; if that makes no run either: was it pushed with a workflow's own GITHUB_TOKEN (which starts \

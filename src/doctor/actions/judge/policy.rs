@@ -27,7 +27,14 @@ enum Allowed {
 /// What the policy certainly forbids.
 pub(super) fn judge(facts: &ActionsFacts, looked: &Looked) -> Option<RunVerdict> {
     let permissions = facts.more.permissions.as_ref()?.as_ref().ok()?;
-    let workflow = workflow(facts, looked)?;
+    workflows(facts, looked).find_map(|workflow| judge_one(facts, permissions, workflow))
+}
+
+fn judge_one(
+    facts: &ActionsFacts,
+    permissions: &Permissions,
+    workflow: &WorkflowFile,
+) -> Option<RunVerdict> {
     let refused: Vec<_> =
         used(workflow).filter(|uses| allowed(facts, uses) == Allowed::No).collect();
     let unpinned: Vec<_> =
@@ -51,15 +58,21 @@ pub(super) fn judge(facts: &ActionsFacts, looked: &Looked) -> Option<RunVerdict>
 
 /// What the policy may forbid, for a run whose reason is not known otherwise.
 pub(super) fn doubtful(facts: &ActionsFacts, looked: &Looked) -> Vec<Evidence> {
-    let used = workflow(facts, looked).into_iter().flat_map(used);
+    let used = workflows(facts, looked).flat_map(used);
     used.filter(|uses| allowed(facts, uses) == Allowed::IfVerified)
         .take(MOST_NAMED)
         .map(|uses| shown("allowed only if its author is verified", uses))
         .collect()
 }
 
-fn workflow<'a>(facts: &'a ActionsFacts, looked: &Looked) -> Option<&'a WorkflowFile> {
-    facts.local.workflows.iter().find(|workflow| workflow.path == looked.run.path)
+/// The file of the run; a run that could not begin (`BuildFailed`) does not name it.
+fn workflows<'a>(
+    facts: &'a ActionsFacts,
+    looked: &'a Looked,
+) -> impl Iterator<Item = &'a WorkflowFile> {
+    let run = &looked.run;
+    let workflows = facts.local.workflows.iter();
+    workflows.filter(|workflow| !run.names_file() || run.is_of(&workflow.path))
 }
 
 fn used(workflow: &WorkflowFile) -> impl Iterator<Item = &str> {

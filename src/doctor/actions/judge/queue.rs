@@ -1,6 +1,8 @@
 //! A queued job that no runner took: its labels say which runner should have.
 
-use super::verdict::{FLAGGED, HOSTED_SUSPECT, LATE, RunVerdict, SILENT, STUCK, Unknown, age};
+use super::verdict::{
+    FLAGGED, HOSTED_SUSPECT, LATE, NORMAL, RunVerdict, SILENT, STUCK, Unknown, age,
+};
 use super::{github_side, own};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
@@ -11,6 +13,8 @@ use crate::github::model::Job;
 
 /// Concurrent jobs of a free account; the larger plans have 40, 60 and 500 (docs, "Usage limits").
 const FREE_SLOTS: u64 = 20;
+/// Of them on macOS; 50 on the largest plan.
+const MACOS_SLOTS: u64 = 5;
 
 /// `None`: it waits no longer than usual.
 pub(super) fn judge(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
@@ -24,6 +28,9 @@ pub(super) fn judge(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<
     }
     let verdict = match Labels::of(&job.labels, &facts.labels) {
         Labels::Hosted if facts.forge == Forge::Cloud => {
+            if let Some(verdict) = not_served(facts, looked, job).filter(|_| waited >= NORMAL) {
+                return Some(labelled(verdict, job).with(queued));
+            }
             let elsewhere = looked.jobs.as_ref().is_ok_and(|page| {
                 page.items.iter().any(|other| other.id != job.id && other.status == "in_progress")
             });
@@ -31,16 +38,83 @@ pub(super) fn judge(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<
             if waited < HOSTED_SUSPECT || needs.is_none() && elsewhere && waited < STUCK {
                 return None;
             }
-            hosted(facts, waited)
+            hosted(facts, job, waited)
         }
-        Labels::Retired => retired(facts, job)?,
+        Labels::Retired if !own::has_runner(facts, job) && !is_own(facts, job) => {
+            retired(facts, job)?
+        }
         Labels::None if waited < STUCK => return None,
-        Labels::None => group_alone(facts),
-        Labels::Own | Labels::Hosted => own::judge(facts, looked, job, waited)?,
+        Labels::None => without_labels(facts, looked, job, waited)?,
+        Labels::Own | Labels::Hosted | Labels::Retired => own::judge(facts, looked, job, waited)?,
     };
+    Some(labelled(verdict, job).with(queued))
+}
+
+fn labelled(verdict: RunVerdict, job: &Job) -> RunVerdict {
     let labels =
         (!job.labels.is_empty()).then(|| Evidence::foreign("job requests", &job.labels.join(", ")));
-    Some(verdict.with(labels).with(queued))
+    verdict.with(labels)
+}
+
+/// The configuration of actionlint names a label of the job as one of the repository's own.
+fn is_own(facts: &ActionsFacts, job: &Job) -> bool {
+    job.labels.iter().any(|label| facts.local.owns(label))
+}
+
+/// Labels that GitHub has, and that it does not serve to this job.
+fn not_served(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
+    let different: std::collections::BTreeSet<_> =
+        job.labels.iter().map(|label| label.to_lowercase()).collect();
+    if different.len() > 1 {
+        let fix = own::in_workflow(
+            facts,
+            looked,
+            "name one label, or make a matrix of them: a list means a runner that has all of its labels",
+        );
+        let summary = "the job requests a runner that has several of GitHub's labels at once, and there is none";
+        return Some(
+            RunVerdict::fail(Code::ActionsLabelUnknown, summary, fix)
+                .with([github_side::table(facts)]),
+        );
+    }
+    let larger = job.labels.iter().find(|label| facts.labels.is_larger(label))?;
+    let of_a_person = facts.repo.as_ref().is_ok_and(|repo| !repo.organization);
+    let summary = "the job requests a larger runner of GitHub's, and only organizations with a paid plan have them";
+    let fix = match facts.labels.standard(larger) {
+        Some(standard) => own::in_workflow(
+            facts,
+            looked,
+            format!("write `runs-on: {standard}`, the standard runner of the same architecture"),
+        ),
+        None => Fix::report("use a standard label of the same architecture"),
+    };
+    of_a_person.then(|| {
+        RunVerdict::fail(Code::ActionsLabelUnknown, summary, fix).with([github_side::table(facts)])
+    })
+}
+
+/// GitHub shows no label of the job: `runs-on` names a group alone, or its expression came out
+/// empty.
+fn without_labels(
+    facts: &ActionsFacts,
+    looked: &Looked,
+    job: &Job,
+    waited: jiff::SignedDuration,
+) -> Option<RunVerdict> {
+    let local = looked.in_file(&facts.local, job);
+    if local.is_some_and(|local| local.group.is_some()) {
+        return own::judge(facts, looked, job, waited);
+    }
+    if local.is_some_and(|local| local.computed) {
+        let fix = own::in_workflow(
+            facts,
+            looked,
+            "check the variables and inputs in `runs-on`: its value has no label, or a runner group alone",
+        );
+        let summary = "`runs-on` is an expression, and the job got no label from it";
+        return Some(RunVerdict::fail(Code::ActionsLabelUnknown, summary, fix));
+    }
+    Some(group_alone(facts))
 }
 
 /// `runs-on` may name a runner group and no label: no answer tells which one.
@@ -70,7 +144,7 @@ pub(super) fn normal(facts: &ActionsFacts, looked: &Looked) -> Option<Evidence> 
     let page = looked.jobs.as_ref().ok()?;
     let job = page.items.iter().find(|job| Standing::of(job) == Standing::Queued)?;
     if looked.needs(&facts.local, job) == Some(true) {
-        return Some(Evidence::foreign("waits for a job that it needs", &job.name));
+        return Some(Evidence::foreign("waits for another job of the run", &job.name));
     }
     let waited = facts.age(job.created)?;
     Some(Evidence::new("queued", format!("{}, which is normal", age(waited))))
@@ -80,13 +154,19 @@ pub(super) fn normal(facts: &ActionsFacts, looked: &Looked) -> Option<Evidence> 
 /// `timeout-minutes` ran out.
 pub(super) fn late(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
     let verdict = match Labels::of(&job.labels, &facts.labels) {
-        Labels::Retired => retired(facts, job),
-        Labels::Hosted if facts.forge == Forge::Cloud => Some(match facts.incident() {
-            Some(page) => github_side::incident(page),
-            None => github_side::unexplained(facts, "GitHub gave the job no runner"),
-        }),
-        Labels::Own | Labels::Hosted => own::judge(facts, looked, job, LATE),
-        Labels::None => Some(group_alone(facts)),
+        Labels::Retired if !own::has_runner(facts, job) && !is_own(facts, job) => {
+            retired(facts, job)
+        }
+        Labels::Hosted if facts.forge == Forge::Cloud => {
+            not_served(facts, looked, job).or_else(|| {
+                Some(match facts.incident() {
+                    Some(page) => github_side::incident(page),
+                    None => github_side::unexplained(facts, "GitHub gave the job no runner"),
+                })
+            })
+        }
+        Labels::Own | Labels::Hosted | Labels::Retired => own::judge(facts, looked, job, LATE),
+        Labels::None => without_labels(facts, looked, job, LATE),
     }?;
     let waited = job.created.zip(job.completed).map(|(from, to)| to.duration_since(from));
     let ended = waited.map(|waited| {
@@ -99,7 +179,9 @@ pub(super) fn late(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<R
 
 /// A runner has the job, and nothing of it has run.
 pub(super) fn assigned(facts: &ActionsFacts, looked: &Looked, job: &Job) -> Option<RunVerdict> {
-    let waited = facts.age(job.created.or_else(|| looked.run.since()))?;
+    // a job that runs is shown with the time when a runner took it
+    let taken = job.started.filter(|_| job.status == "in_progress").or(job.created);
+    let waited = facts.age(taken.or_else(|| looked.run.since()))?;
     if waited < SILENT {
         return None;
     }
@@ -144,12 +226,13 @@ fn retired(facts: &ActionsFacts, job: &Job) -> Option<RunVerdict> {
 }
 
 /// A label that GitHub serves: what is left is on GitHub's side, or the account's.
-fn hosted(facts: &ActionsFacts, waited: jiff::SignedDuration) -> RunVerdict {
+fn hosted(facts: &ActionsFacts, job: &Job, waited: jiff::SignedDuration) -> RunVerdict {
     if let Some(page) = facts.incident() {
         return github_side::incident(page);
     }
-    let busy = facts.more.in_progress.as_ref().and_then(|answer| answer.as_ref().ok());
-    if let Some(page) = busy.filter(|page| page.total >= FREE_SLOTS) {
+    let macos = job.labels.iter().any(|label| is_macos(label));
+    let (slots, used) = (if macos { MACOS_SLOTS } else { FREE_SLOTS }, in_progress(facts, macos));
+    if used >= slots {
         let fix = Fix::visit(
             format!("{}/actions?query=is%3Ain_progress", facts.place.web),
             "wait, or cancel runs that are superseded; `concurrency` with `cancel-in-progress` does that by itself",
@@ -157,7 +240,7 @@ fn hosted(facts: &ActionsFacts, waited: jiff::SignedDuration) -> RunVerdict {
         let summary = "the account's concurrent jobs are probably used up: the API shows neither limit nor use";
         let limits = "20 jobs (Free), 40 (Pro), 60 (Team), 500 (Enterprise); macOS 5, 5, 5, 50";
         return RunVerdict::warn(Code::ActionsSlotsSaturated, summary, fix).with([
-            Evidence::new("runs in progress in this repository", page.total.to_string()),
+            Evidence::new("jobs in progress in this repository, at least", used.to_string()),
             Evidence::new("limits", limits),
         ]);
     }
@@ -183,4 +266,25 @@ fn hosted(facts: &ActionsFacts, waited: jiff::SignedDuration) -> RunVerdict {
             .with([github_side::ruled_out(facts)]);
     }
     github_side::unexplained(facts, "GitHub gives the job no runner, and nothing here explains it")
+}
+
+fn is_macos(label: &str) -> bool {
+    let label = label.to_lowercase();
+    ["macos", "xcode"].iter().any(|system| label.starts_with(system))
+}
+
+/// How many of GitHub's runners this repository uses, on macOS alone where `macos`: the jobs of the
+/// runs that were looked at, and one for each other run, whose jobs are not known.
+fn in_progress(facts: &ActionsFacts, macos: bool) -> u64 {
+    let uses = |job: &&Job| {
+        let hosted = Labels::of(&job.labels, &facts.labels) == Labels::Hosted;
+        let counts = !macos || job.labels.iter().any(|label| is_macos(label));
+        job.status == "in_progress" && hosted && counts
+    };
+    let jobs = facts.looked.iter().filter_map(|looked| looked.jobs.as_ref().ok());
+    let known = jobs.flat_map(|page| &page.items).filter(uses).count();
+    let listed = facts.more.in_progress.as_ref().and_then(|answer| answer.as_ref().ok());
+    let looked = facts.looked.iter().filter(|looked| looked.run.status == "in_progress").count();
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    listed.map_or(0, |page| page.total).saturating_sub(count(looked)) + count(known)
 }

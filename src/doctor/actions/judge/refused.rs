@@ -10,8 +10,9 @@ use crate::github::{GithubRefusal, Need, trust};
 use crate::http::HttpError;
 use crate::variables::GITHUB_TOKEN;
 
-/// The least token that gives access to everything that is requested here.
-const LEAST: &str = "a fine-grained token for this repository with `Actions: read` (and `Administration: read` for policies and runners)";
+/// The tokens that give access to everything that is requested here. A fine-grained one cannot read
+/// the annotations in which GitHub names billing and policies.
+const LEAST: &str = "the token of `gh auth token`, a classic token with `repo`, or an App's with Actions, Administration and Checks: read (a fine-grained token cannot read annotations)";
 
 pub(super) fn refused(facts: &ActionsFacts, refusal: &GithubRefusal) -> RunVerdict {
     let message = match refusal {
@@ -30,7 +31,10 @@ pub(super) fn refused(facts: &ActionsFacts, refusal: &GithubRefusal) -> RunVerdi
         Some(verdict) => verdict,
         None => RunVerdict::unknown(explain(facts, refusal)),
     };
-    verdict.with([answer]).with(message).with(deploy_key)
+    let incident = facts.incident().map(|page| {
+        Evidence::foreign("status page, Actions", &page.status).expected("operational")
+    });
+    verdict.with(incident).with([answer]).with(message).with(deploy_key)
 }
 
 /// GitHub's own words for an account or a repository that it has closed: no other token helps.
@@ -126,11 +130,24 @@ fn explain(facts: &ActionsFacts, refusal: &GithubRefusal) -> Unknown {
             let message = "ask an owner of the organization to add this address to its allow list";
             forbidden("an address that the organization allows", Fix::report(message))
         }
+        GithubRefusal::Forbidden { message, .. } if message.contains("token (classic)") => {
+            let needs = "a fine-grained token with Actions: read, or an App's: the organization forbids classic tokens";
+            forbidden(needs, put(needs))
+        }
         GithubRefusal::Forbidden { message, .. } if message.contains("token's lifetime") => {
             let message = "shorten the token's lifetime to what the organization allows, or use a token that expires sooner";
             forbidden("a token with a lifetime that the organization allows", Fix::report(message))
         }
         GithubRefusal::Forbidden { need, .. } => {
+            let fine_grained =
+                facts.asked.token.as_ref().is_some_and(|token| token.starts_with("fine-grained"));
+            if let (Need::Permission(permission), true) = (need, fine_grained) {
+                let needs = format!("a token with `{permission}`");
+                let message = format!(
+                    "add `{permission}` to the permissions of the fine-grained token, or set {GITHUB_TOKEN} to {LEAST}"
+                );
+                return forbidden(&needs, Fix::report(message));
+            }
             let needs = match need {
                 Need::Permission(permission) => format!("a token with `{permission}`"),
                 Need::Scope { needs, .. } => format!("a token with one of the scopes `{needs}`"),

@@ -8,8 +8,10 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::actions::facts::{ActionsFacts, Looked, Standing};
 use crate::doctor::outcome::Evidence;
-use crate::github::model::{Job, PendingDeployment};
+use crate::github::model::{Job, Member, PendingDeployment};
 use crate::github::{Forge, Page};
+
+const MOST_NAMED: usize = 6;
 
 /// `None`: it runs, ran, or will start in time.
 pub(super) fn judge(facts: &ActionsFacts, looked: &Looked) -> Option<RunVerdict> {
@@ -104,30 +106,49 @@ fn without_jobs(facts: &ActionsFacts, looked: &Looked) -> Option<RunVerdict> {
     )
 }
 
-/// The run that is ahead in the group, and the group's name.
-fn holder(looked: &Looked) -> Option<(i64, &str)> {
+/// Who is ahead in the group where a run waits.
+struct Holder<'a> {
+    group: &'a str,
+    run: i64,
+    /// Where it is a job of the same run.
+    own_job: Option<&'a str>,
+}
+
+fn holder(looked: &Looked) -> Option<Holder<'_>> {
     let groups = looked.groups.as_ref()?.as_ref().ok()?;
     let own = looked.run.id;
-    let waits =
-        |member: &&crate::github::model::Member| member.status == "pending" && member.run == own;
+    let waits = |member: &&Member| member.status == "pending" && member.run == own;
     let group =
         groups.items.iter().find(|group| group.members.iter().any(|member| waits(&member)))?;
     let ahead = looked.ahead.as_ref().and_then(|ahead| ahead.as_ref().ok());
     let members = ahead.iter().flat_map(|ahead| &ahead.members).chain(&group.members);
-    let mut others = members.filter(|member| member.run != own);
+    // another job of the same run may hold it
+    let mut others = members
+        .filter(|member| member.run != own || member.job.is_some() && member.status != "pending");
     let first =
         others.clone().find(|member| member.status == "in_progress").or_else(|| others.next())?;
-    Some((first.run, &group.name))
+    let own_job = (first.run == own).then(|| {
+        let listed = looked.jobs.as_ref().ok().into_iter().flat_map(|page| &page.items);
+        let mut jobs = listed.filter(|job| Some(job.id) == first.job);
+        first.job_name.as_deref().or_else(|| jobs.next().map(|job| &*job.name)).unwrap_or_default()
+    });
+    Some(Holder { group: &group.name, run: first.run, own_job })
 }
 
 fn concurrency(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsConcurrency;
-    if let Some((run, group)) = holder(looked) {
-        let id = run.to_string();
-        let fix = Fix::run(
-            gh(facts, &["run", "cancel", &id]),
-            format!("wait until run {run} has ended, or cancel it"),
-        );
+    if let Some(Holder { group, run, own_job }) = holder(looked) {
+        let group = Evidence::foreign("group", group);
+        if let Some(job) = own_job {
+            let fix = Fix::wait("wait until that job has ended");
+            let summary =
+                "a job waits for another job of its run, which holds its concurrency group";
+            return RunVerdict::warn(code, summary, fix)
+                .with([Evidence::foreign("held by the job", job), group]);
+        }
+        let fix = Fix::wait(format!(
+            "wait until run {run} has ended; who is responsible for that run may cancel it"
+        ));
         let phantom = "if the holder has ended, rename the group: GitHub sometimes keeps a cancelled run in it";
         return RunVerdict::warn(
             code,
@@ -136,7 +157,7 @@ fn concurrency(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
         )
         .with([
             Evidence::new("holder", run_url(facts, run)),
-            Evidence::foreign("group", group),
+            group,
             Evidence::new("note", phantom),
         ]);
     }
@@ -169,7 +190,7 @@ fn environment(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
     let code = Code::ActionsEnvironmentWait;
     let visit = |message: String| Fix::visit(run_url(facts, looked.run.id), message);
     let pending = match &looked.deployments {
-        Some(Ok(page)) => page.items.first(),
+        Some(Ok(page)) => &page.items[..],
         Some(Err(refusal)) => {
             let fix = visit("open the run: its page names who must approve".to_owned());
             let evidence = [Evidence::new("pending_deployments", refusal.to_string())];
@@ -180,9 +201,9 @@ fn environment(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
             )
             .with(evidence);
         }
-        None => None,
+        None => &[],
     };
-    let Some(pending) = pending else {
+    let Some(first) = pending.first() else {
         let fix = visit("open the run: its page names the rule".to_owned());
         return RunVerdict::fail(
             code,
@@ -190,30 +211,43 @@ fn environment(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
             fix,
         );
     };
-    let named = Evidence::foreign("environment", &pending.environment);
-    if let Some(left) = timer_left(facts, pending) {
-        let fix = Fix::wait(format!("wait: the environment's timer ends in {}", age(left)));
-        return RunVerdict::warn(code, "a job waits for an environment's timer", fix).with([named]);
+    // a person comes before a rule of an App, and that before what ends by itself
+    let reviewed: Vec<_> =
+        pending.iter().filter(|pending| !pending.reviewers.is_empty()).take(MOST_NAMED).collect();
+    let timers = pending.iter().filter_map(|pending| {
+        let left = timer_left(facts, pending)?;
+        Some(Evidence::foreign("timer", &format!("{}: {} left", pending.environment, age(left))))
+    });
+    if !reviewed.is_empty() {
+        let named = reviewed.iter().flat_map(|pending| {
+            let reviewers = pending.reviewers.iter().take(MOST_NAMED);
+            [Evidence::foreign("environment", &pending.environment)]
+                .into_iter()
+                .chain(reviewers.map(|reviewer| Evidence::foreign("reviewer", reviewer)))
+        });
+        let allowed = if reviewed.iter().all(|pending| pending.may_approve) { "yes" } else { "no" };
+        let fix =
+            visit("one of the reviewers must approve the deployment on the run's page".to_owned());
+        return RunVerdict::fail(code, "a job waits for a reviewer of its environment", fix)
+            .with(named)
+            .with(timers)
+            .with([Evidence::new("this token may approve", allowed)]);
     }
-    let mut evidence = vec![named];
-    evidence.extend(
-        pending.reviewers.iter().take(6).map(|reviewer| Evidence::foreign("reviewer", reviewer)),
-    );
-    if pending.reviewers.is_empty() {
+    let ruled = pending.iter().find(|pending| timer_left(facts, pending).is_none());
+    if let Some(ruled) = ruled {
         let fix = visit(
             "the App behind the environment's custom rule must answer; deployments wait 30 days at most"
                 .to_owned(),
         );
         return RunVerdict::fail(code, "a job waits for an App's deployment protection rule", fix)
-            .with(evidence);
+            .with([Evidence::foreign("environment", &ruled.environment)]);
     }
-    evidence.push(Evidence::new(
-        "this token may approve",
-        if pending.may_approve { "yes" } else { "no" },
-    ));
-    let fix =
-        visit("one of the reviewers must approve the deployment on the run's page".to_owned());
-    RunVerdict::fail(code, "a job waits for a reviewer of its environment", fix).with(evidence)
+    let longest = pending.iter().filter_map(|pending| timer_left(facts, pending)).max();
+    let message =
+        format!("wait: the environment's timer ends in {}", age(longest.unwrap_or_default()));
+    RunVerdict::warn(code, "a job waits for an environment's timer", Fix::wait(message))
+        .with([Evidence::foreign("environment", &first.environment)])
+        .with(timers)
 }
 
 /// What is left of the timer, when that is all it waits for.

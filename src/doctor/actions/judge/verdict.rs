@@ -107,6 +107,25 @@ impl RunVerdict {
         }
     }
 
+    /// Whether `other` reports the same of another run.
+    fn is_cause_of(&self, other: &Self) -> bool {
+        let of_cause = |verdict: &Self| -> Vec<Evidence> {
+            let all = verdict.evidence.iter();
+            all.filter(|evidence| !OF_ONE_RUN.contains(&evidence.label)).cloned().collect()
+        };
+        let same_fix = match (&self.fix().kind, &other.fix().kind) {
+            // the page of the run itself
+            (FixKind::Visit { .. }, FixKind::Visit { .. }) => {
+                self.fix().message == other.fix().message
+            }
+            _ => self.fix() == other.fix(),
+        };
+        std::mem::discriminant(&self.kind) == std::mem::discriminant(&other.kind)
+            && (self.code(), self.summary()) == (other.code(), other.summary())
+            && same_fix
+            && of_cause(self) == of_cause(other)
+    }
+
     pub fn outcome(self, subject: String) -> Judgement {
         // a file of the repository is the agent's to edit
         let in_a_file = matches!(self.fix().kind, FixKind::Edit { .. });
@@ -152,6 +171,31 @@ pub fn worst(verdicts: impl Iterator<Item = RunVerdict>) -> Option<RunVerdict> {
     Some(first.with(
         other.map(|(code, other)| Evidence::new("also", format!("{code}: {}", other.summary()))),
     ))
+}
+
+/// Evidence about one run or job, which says nothing about the cause.
+const OF_ONE_RUN: [&str; 9] =
+    ["workflow", "run", "at", "job", "queued", "ended", "since", "jobs", "actor"];
+const MOST_NAMED: usize = 6;
+
+/// The verdicts on runs, each with the address and the subject of its run: a cause that several runs
+/// have is reported once, for the first of them.
+pub fn once_each(verdicts: Vec<(String, String, RunVerdict)>) -> Vec<Judgement> {
+    let mut causes: Vec<(RunVerdict, String, Vec<String>)> = Vec::new();
+    for (address, subject, verdict) in verdicts {
+        match causes.iter_mut().find(|(first, ..)| first.is_cause_of(&verdict)) {
+            Some((.., others)) => others.push(address),
+            None => causes.push((verdict, subject, Vec::new())),
+        }
+    }
+    let judged = causes.into_iter().map(|(verdict, subject, others)| {
+        let count = (!others.is_empty())
+            .then(|| Evidence::new("for the same reason", counted(others.len(), "other run")));
+        let named = others.into_iter().take(MOST_NAMED);
+        let named = named.map(|address| Evidence::new("other run", address));
+        verdict.with(count).with(named).outcome(subject)
+    });
+    judged.collect()
 }
 
 pub fn run_subject(facts: &ActionsFacts, looked: &Looked) -> String {

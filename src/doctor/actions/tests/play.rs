@@ -66,6 +66,8 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
             pushed: scenario.head.pushed,
             pushed_at: Some(Timestamp::now() - scenario.head.pushed_ago()),
             committed_at: None,
+            tags: scenario.head.tags.clone(),
+            by_workflow: scenario.head.by_workflow,
         }),
         deploy_key: scenario.deploy_key,
         memory: &Memory::default(),
