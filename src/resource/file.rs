@@ -112,6 +112,32 @@ fn read(limit: u64, path: &Path, kind: Kind) -> Result<Option<Content>, Obstacle
     Ok(Some(Content { bytes, mode: metadata.mode() & 0o7777 }))
 }
 
+/// Whether a file of ours has this mode and the bytes of `original`. Reads both in parts: a binary
+/// is larger than all else that pushready holds in memory.
+pub fn is_copy(path: &Path, original: &Path, mode: u32) -> Result<bool, Obstacle> {
+    let Some(metadata) = metadata(path, Kind::Own)? else { return Ok(false) };
+    let original = File::open(original)?;
+    if metadata.len() != original.metadata()?.len() || metadata.mode() & 0o7777 != mode {
+        return Ok(false);
+    }
+    let copy = open_for_reading(path, OFlags::NOFOLLOW)?;
+    Ok(has_same_bytes(copy, original)?)
+}
+
+fn has_same_bytes(mut one: impl io::Read, mut other: impl io::Read) -> io::Result<bool> {
+    const PART: u64 = 1 << 16;
+    let (mut part, mut same) = (Vec::new(), Vec::new());
+    loop {
+        part.clear();
+        same.clear();
+        one.by_ref().take(PART).read_to_end(&mut part)?;
+        other.by_ref().take(PART).read_to_end(&mut same)?;
+        if part != same || part.is_empty() {
+            return Ok(part == same);
+        }
+    }
+}
+
 /// Opens a lock file, made where it is missing. A link there is not followed, and a FIFO does not
 /// hang us.
 pub fn open_lock(path: &Path, mode: u32) -> io::Result<File> {
@@ -339,5 +365,30 @@ mod tests {
         file.set_len(DOCUMENT_LIMIT + 1).unwrap();
         let refused = observe(&path, Kind::Shared);
         assert!(matches!(refused, Err(Obstacle::TooLarge(DOCUMENT_LIMIT))), "{refused:?}");
+    }
+
+    #[test]
+    fn files_are_compared_to_their_last_byte() {
+        let long = vec![7; 200_000];
+        let mut other = long.clone();
+        *other.last_mut().unwrap() = 8;
+        for (one, other, same) in [
+            (&b""[..], &b""[..], true),
+            (b"a", b"a", true),
+            (b"a", b"", false),
+            (b"", b"a", false),
+            (&long, &long, true),
+            (&long, &other, false),
+            (&long, &long[..100_000], false),
+        ] {
+            assert_eq!(has_same_bytes(one, other).unwrap(), same, "{} {}", one.len(), other.len());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let [copy, original] = ["copy", "original"].map(|name| folder.path().join(name));
+        fs::write(&original, &long).unwrap();
+        assert!(!is_copy(&copy, &original, 0o700).unwrap(), "it is not there");
+        write(&copy, &long, 0o700).unwrap();
+        assert!(is_copy(&copy, &original, 0o700).unwrap());
+        assert!(!is_copy(&copy, &original, 0o500).unwrap(), "another mode");
     }
 }

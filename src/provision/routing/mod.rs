@@ -39,6 +39,9 @@ use ssh::{Method, ssh_quoted};
 /// publishes.
 pub const PINNED: &str = include_str!("known_hosts");
 
+/// The binary that is running, be its file replaced or removed (proc(5)).
+const RUNNING: &str = "/proc/self/exe";
+
 const HEADER: &str = "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
 
 #[derive(Default)]
@@ -138,8 +141,13 @@ fn unusable(home: &Home) -> Option<Finding> {
 
 /// The copy of pushready that the configuration names, to be written before it.
 fn binary(state: &Path, method: &Method) -> Result<Vec<Resource>> {
+    const MODE: u32 = 0o700;
+    let copy = state.join("bin/pushready");
+    if file::is_copy(&copy, Path::new(RUNNING), MODE).unwrap_or(false) {
+        return Ok(Vec::new());
+    }
     match (own_binary(state), method) {
-        (Ok(bytes), _) => Ok(vec![own(state.join("bin/pushready"), Kind::Own, bytes, 0o700)]),
+        (Ok(bytes), _) => Ok(vec![own(copy, Kind::Own, bytes, MODE)]),
         // nothing names it
         (Err(_), Method::Aliases(_)) => Ok(Vec::new()),
         (Err(error), Method::MatchExec) => Err(error),
@@ -221,7 +229,7 @@ pub fn open_to_others(folder: &Path) -> Option<Finding> {
 fn own_binary(state: &Path) -> Result<Vec<u8>> {
     let read = |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, &error));
     // without /proc the copy of an earlier run is as good
-    read(Path::new("/proc/self/exe")).or_else(|_| read(&state.join("bin/pushready")))
+    read(Path::new(RUNNING)).or_else(|_| read(&state.join("bin/pushready")))
 }
 
 fn text(name: &str, state: &Path, text: String) -> Resource {
