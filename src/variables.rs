@@ -89,6 +89,14 @@ pub mod observed {
     pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";
     /// The URL where Codex renews its login, instead of OpenAI's.
     pub const CODEX_REFRESH_TOKEN_URL_OVERRIDE: &str = "CODEX_REFRESH_TOKEN_URL_OVERRIDE";
+    /// Each makes Codex log in by workload identity, be it empty (the first two since 0.169, the
+    /// others since 0.171). SPIFFE_ENDPOINT_SOCKET alone does not.
+    pub const CODEX_WORKLOAD_IDENTITY: &[&str] = &[
+        "OPENAI_FEDERATION_RULE_ID",
+        "OPENAI_IDENTITY_TOKEN_FILE",
+        "OPENAI_IDENTITY_TOKEN_SOURCE",
+        "OPENAI_SPIFFE_AUDIENCE",
+    ];
     /// Codex sets it in processes to which it denies the network.
     pub const CODEX_SANDBOX_NETWORK_DISABLED: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
     pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
@@ -112,6 +120,11 @@ pub mod observed {
         "ANTHROPIC_UNIX_SOCKET",
         "CLAUDE_CODE_CUSTOM_OAUTH_URL",
     ];
+    /// Both together make Claude Code log in by workload identity instead of with its file.
+    pub const ANTHROPIC_WORKLOAD_IDENTITY: [&str; 2] =
+        ["ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID"];
+    /// The program that started Claude Code brings the login, so the file is not read.
+    pub const CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
     /// Headers of every request, one a line.
     pub const ANTHROPIC_CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
     /// The folder of the credentials file, if not Claude Code's folder.

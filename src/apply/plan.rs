@@ -46,7 +46,13 @@ impl Plan {
         let judge = |resource: Resource| {
             let written = receipt.and_then(|receipt| receipt.undo(&resource));
             let observed = resource.observe();
-            let verdict = resource.judge(&observed, written);
+            let verdict = match resource.judge(&observed, written) {
+                EditVerdict::Change(change) => match resource.unchangeable() {
+                    Some(finding) => EditVerdict::Blocked(finding),
+                    None => EditVerdict::Change(change),
+                },
+                verdict => verdict,
+            };
             let recorded =
                 matches!(&verdict, EditVerdict::Change(FileChange { undo: Some(_), .. }));
             let existing = observed.ok().flatten();

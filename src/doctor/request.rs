@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::outcome::{CheckStatus, Evidence, Judgement};
-use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::catalogue::{Actor, Code};
 use crate::client::Client;
 use crate::env::Env;
 use crate::process::{self, Failure, Program};
@@ -44,13 +44,15 @@ pub enum RequestProblem {
     Login(Code, &'static str),
     /// Its configuration, and the fix.
     Configuration(Code, &'static str, &'static str),
+    /// The account, or a policy about it; who can change that, and how.
+    Account(Code, Actor, &'static str, &'static str),
     /// The server knows the login, and does not serve it now; the text is what it needs.
     Limit(&'static str),
     /// The server did not look at the login.
     Busy,
 }
 
-use RequestProblem::{Busy, Configuration, Limit, Login};
+use RequestProblem::{Account, Busy, Configuration, Limit, Login};
 
 pub const REFUSED: &str =
     "the server does not accept this login any more, and the client cannot renew it";
@@ -125,6 +127,10 @@ pub fn judge(request: &ClientRequest, output: &str, renew: Fix) -> Judgement {
     let outcome = match problem {
         Some(Login(code, summary)) => Judgement::fail(code, summary, renew),
         Some(Configuration(code, summary, fix)) => Judgement::fail(code, summary, Fix::report(fix)),
+        Some(Account(code, actor, summary, fix)) => {
+            let judgement = Judgement::fail(code, summary, Fix::report(fix));
+            Judgement { actor: Some(actor), agent_may_fix: false, ..judgement }
+        }
         Some(Limit(needs)) => passing(
             format!("{vendor} knows the login, but does not serve it now"),
             needs.to_owned(),

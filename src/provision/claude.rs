@@ -95,7 +95,7 @@ fn decide(
 ) -> ClaudeDecision {
     match file {
         None | Some(CredentialsFile::Blank { .. }) => ClaudeDecision::Write,
-        Some(CredentialsFile::SetupToken { digest, inference }) => {
+        Some(CredentialsFile::SetupToken { digest, inference, .. }) => {
             let digest = Digest::from_hex(digest);
             match () {
                 () if digest == *wanted && *inference => ClaudeDecision::InPlace,
@@ -351,7 +351,7 @@ mod tests {
     }
 
     fn setup_token(token: u8, inference: bool) -> CredentialsFile {
-        CredentialsFile::SetupToken { digest: hex(token), inference }
+        CredentialsFile::SetupToken { digest: hex(token), inference, may_be_cut: false }
     }
 
     fn login(token: u8) -> CredentialsFile {

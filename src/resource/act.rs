@@ -6,7 +6,7 @@ use super::digest::Digest;
 use super::edit::{DecidedOn, Edit, EditVerdict, FileChange, Resource, Target, Undo, WriteRefusal};
 use super::file::{self, Content};
 use super::place::{self, Obstacle};
-use super::rewrite::{New, rewrite};
+use super::rewrite::{self, New, rewrite};
 use crate::catalogue::{Code, Finding};
 
 impl Resource {
@@ -20,6 +20,13 @@ impl Resource {
             }
             _ => observe(&self.target),
         }
+    }
+
+    /// Why the file could not be changed, where that is known before.
+    pub fn unchangeable(&self) -> Option<Finding> {
+        let Target { path, kind, lock, .. } = &self.target;
+        let obstacle = rewrite::unchangeable(path, *kind, *lock)?;
+        Some(obstacle.finding(path))
     }
 
     /// Makes the change, judged again on what is there by then. `record` is called with that

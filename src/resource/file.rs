@@ -284,6 +284,16 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// Writes `bytes` into the file that is at `path`: for a mount, which nothing can replace.
+pub(super) fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    tracing::info!(?path, "write in place");
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut file = fs::OpenOptions::new().write(true).custom_flags(flags).open(path)?;
+    file.write_all(bytes)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync_all()
+}
+
 /// Writes a program that other users may run as well: it and the folders made for it are 0755,
 /// whatever the umask.
 pub fn write_program(path: &Path, bytes: &[u8]) -> io::Result<()> {

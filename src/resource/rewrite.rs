@@ -10,11 +10,11 @@ use rustix::process::geteuid;
 
 use super::bytes::Bytes;
 use super::file::{
-    Content, create_folders, is_temporary, observe, prepare_replacement, resolve, set_mode,
+    self, Content, create_folders, is_temporary, observe, prepare_replacement, resolve, set_mode,
     sync_folder, unlink,
 };
 use super::lock::{self, Held, Lock};
-use super::place::{Kind, Obstacle};
+use super::place::{self, Kind, Mount, Obstacle};
 
 /// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged
 /// under its lock.
@@ -52,12 +52,26 @@ pub fn rewrite<E: From<Obstacle>>(
             held = Some(lock.take(&path)?);
         }
         let old = observe(&path, kind)?;
+        let mount = old.as_ref().and_then(|_| place::mount(&path));
         let new = match edit(old.as_ref())? {
             New::Unchanged => return Ok(()),
-            New::Absent => None,
+            New::Absent => match mount {
+                Some(Mount { read_only }) => return Err(Obstacle::Mount { read_only }.into()),
+                None => None,
+            },
             // only the mode differs: the content needs no second writing
             New::Bytes { bytes, mode } if old.as_ref().is_some_and(|old| old.bytes == bytes) => {
                 return Ok(set_mode(&path, mode).map_err(Obstacle::Io)?);
+            }
+            New::Bytes { bytes, .. } if mount.is_some_and(|it| may_fill(it, kind, lock)) => {
+                let _held = held.map_or_else(|| lock.take(&path), Ok)?;
+                if observe(&path, kind)? != old {
+                    continue;
+                }
+                return Ok(file::fill(&path, &bytes).map_err(Obstacle::Io)?);
+            }
+            New::Bytes { .. } if let Some(Mount { read_only }) = mount => {
+                return Err(Obstacle::Mount { read_only }.into());
             }
             New::Bytes { bytes, mode } => {
                 Some(prepare_replacement(&path, kind, &bytes, mode).map_err(Obstacle::Io)?)
@@ -83,6 +97,18 @@ pub fn rewrite<E: From<Obstacle>>(
         break;
     }
     Ok(())
+}
+
+/// Whether a file that is a mount may be written in place, as Claude Code does with `.claude.json`:
+/// it holds no secret, and readers take its lock.
+fn may_fill(mount: Mount, kind: Kind, lock: Lock) -> bool {
+    !mount.read_only && kind == Kind::Shared && lock == Lock::Claude
+}
+
+/// Why the file at `path` could not be changed, where that is known before.
+pub fn unchangeable(path: &Path, kind: Kind, lock: Lock) -> Option<Obstacle> {
+    let mount = place::mount(path)?;
+    (!may_fill(mount, kind, lock)).then_some(Obstacle::Mount { read_only: mount.read_only })
 }
 
 /// Removes what an interrupted run left in `folder`: temporary files, and the locks that it held.

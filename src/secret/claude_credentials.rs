@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::claude_token::may_be_cut;
 use super::json::SecretText;
 use super::jwt::epoch;
 use super::{MAX_JSON, reveal, sha256};
@@ -24,6 +26,8 @@ pub enum CredentialsFile {
         digest: String,
         /// False: Claude Code ignores the file, because `scopes` lacks `user:inference`.
         inference: bool,
+        /// As [`super::ClaudeToken::may_be_cut`].
+        may_be_cut: bool,
     },
     /// What `/login` wrote.
     Login { digest: String, inference: bool, refreshable: bool, expires: Option<Timestamp> },
@@ -43,9 +47,12 @@ struct CredentialsJson {
 struct Oauth {
     access_token: Option<SecretText>,
     refresh_token: Option<SecretText>,
-    expires_at: Option<serde_json::Number>,
-    scopes: Option<Vec<String>>,
+    expires_at: Option<serde_json::Value>,
+    scopes: Option<serde_json::Value>,
 }
+
+/// Without it Claude Code ignores the file.
+const INFERENCE: &str = "user:inference";
 
 impl CredentialsFile {
     pub fn parse(bytes: &[u8]) -> Self {
@@ -76,18 +83,34 @@ impl CredentialsFile {
             };
         };
         let digest = sha256(reveal(&token.0).as_bytes());
-        let inference =
-            scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == "user:inference"));
+        // a list, or a text of which it may be any part; with anything else it does not start
+        let inference = match scopes {
+            None | Some(Value::Null) => false,
+            Some(Value::Array(list)) => list.iter().any(|scope| scope == INFERENCE),
+            Some(Value::String(text)) => text.contains(INFERENCE),
+            Some(_) => return Self::Malformed { line: 0, column: 0 },
+        };
+        let expires_at = expires_at.filter(|at| !at.is_null());
         if !refreshable && expires_at.is_none() {
-            return Self::SetupToken { digest, inference };
+            let may_be_cut = may_be_cut(reveal(&token.0));
+            return Self::SetupToken { digest, inference, may_be_cut };
         }
         // Milliseconds as JavaScript counts them; beyond 2^53 it is not a time.
         #[expect(
             clippy::cast_possible_truncation,
             reason = "saturates, and epoch() checks the range"
         )]
-        let expires = expires_at.and_then(|at| at.as_f64()).and_then(|at| epoch(at as i64));
+        let expires = expires_at.and_then(|at| as_number(&at)).and_then(|at| epoch(at as i64));
         Self::Login { digest, inference, refreshable, expires }
+    }
+}
+
+/// As JavaScript compares it with the time: of what is not a number, nothing is earlier or later.
+fn as_number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
     }
 }
 
@@ -142,13 +165,47 @@ mod tests {
             ),
             (
                 oauth(&token, &null, &null, &scopes),
-                CredentialsFile::SetupToken { digest: digest.clone(), inference: true },
+                CredentialsFile::SetupToken {
+                    digest: digest.clone(),
+                    inference: true,
+                    may_be_cut: false,
+                },
             ),
             (
                 oauth(&token, &json!(""), &null, &json!([])),
-                CredentialsFile::SetupToken { digest: digest.clone(), inference: false },
+                CredentialsFile::SetupToken {
+                    digest: digest.clone(),
+                    inference: false,
+                    may_be_cut: false,
+                },
             ),
             (oauth(&token, &json!("r"), &milliseconds, &scopes), login(true, true, when)),
+            // as Claude Code 2.1.330 took them
+            (
+                oauth(&token, &null, &null, &json!("user:profile user:inference")),
+                CredentialsFile::SetupToken {
+                    digest: digest.clone(),
+                    inference: true,
+                    may_be_cut: false,
+                },
+            ),
+            (
+                oauth(&token, &null, &null, &json!("user:profile")),
+                CredentialsFile::SetupToken {
+                    digest: digest.clone(),
+                    inference: false,
+                    may_be_cut: false,
+                },
+            ),
+            (
+                oauth(&token, &json!("r"), &json!("2020-01-01T00:00:00Z"), &scopes),
+                login(true, true, None),
+            ),
+            (oauth(&token, &json!("r"), &json!("1795375376948"), &scopes), login(true, true, when)),
+            (
+                oauth(&token, &null, &null, &json!({"user:inference": 1})),
+                CredentialsFile::Malformed { line: 0, column: 0 },
+            ),
             (oauth(&token, &json!("r"), &null, &null), login(true, false, None)),
             (oauth(&token, &null, &milliseconds, &scopes), login(false, true, when)),
             (

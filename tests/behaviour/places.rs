@@ -3,6 +3,7 @@
 //! hangs, and nothing is written elsewhere.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
@@ -469,5 +470,72 @@ fn a_file_of_an_absurd_size_is_named_and_not_read() {
         large("app/.gitmodules", 90);
         at_once(ws.pushready(&["doctor", "--offline", "--only", "leaks.remotes"]))
             .stdout_has("`/home/coder/app/.gitmodules` is larger than 4 MiB");
+    });
+}
+
+/// Mounts a new file of this content at a path of the home, in the sandbox of the test.
+fn mounted(how: &str, content: &str, at: &str, test: impl FnOnce(&Workspace)) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(content.as_bytes()).unwrap();
+    let file = file.path().to_str().unwrap().to_owned();
+    sandbox_with(&[how, &file, at], test);
+}
+
+/// `docker -v FILE:FILE` and subPath of Kubernetes: nothing can replace the file, and Claude Code
+/// writes it in place.
+#[test]
+fn a_claude_json_that_is_a_mount_is_written_in_place() {
+    let file = "/home/coder/.claude.json";
+    mounted("--bind", "{\"numStartups\": 3}\n", file, |ws| {
+        let token = format!("sk-ant-oat01-{}", "A".repeat(60));
+        let apply = || ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &*token);
+        apply().run().success();
+        let written = ws.read(".claude.json");
+        assert!(
+            written.contains("hasCompletedOnboarding") && written.contains("numStartups"),
+            "{written}"
+        );
+        apply().run().success().stdout_has("no changes needed");
+        ws.run(&["remove"]).success();
+        assert_eq!(ws.read(".claude.json"), "{\"numStartups\": 3}\n");
+    });
+}
+
+#[test]
+fn a_read_only_mount_is_named_and_left_alone() {
+    mounted("--ro-bind", "{}", "/home/coder/.claude.json", |ws| {
+        let token = format!("sk-ant-oat01-{}", "A".repeat(60));
+        let apply = || ws.pushready(&["apply"]).env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &*token);
+        let output = apply().run().fails(1);
+        output.stdout_has("`/home/coder/.claude.json` is a read-only mount of its own");
+        assert_eq!(ws.read(".claude.json"), "{}");
+    });
+}
+
+/// Codex would renew the login with `--live`, and could not save the new one.
+#[test]
+fn an_auth_json_that_is_a_mount_fails_before_codex_renews_it() {
+    let login = fake_auth::chatgpt().json();
+    mounted("--bind", &login, "/home/coder/.codex/auth.json", |ws| {
+        let doctor = |depth: &str| ws.pushready(&["doctor", "--json", depth, "--only", "codex"]);
+        let codes = |report: serde_json::Value| -> Vec<_> {
+            let checks = report["checks"].as_array().unwrap().iter();
+            let told =
+                checks.filter(|check| check["status"] != "pass" && check["status"] != "skip");
+            told.map(|check| format!("{} {}", check["status"], check["code"])).collect()
+        };
+        let unwritable = "\"fail\" \"codex-home-unwritable\"";
+        assert_eq!(codes(doctor("--offline").run().fails(1).json()), [unwritable]);
+        ws.install("codex", "#!/bin/sh\ntouch ~/started\n");
+        let live = codes(doctor("--live").run().fails(1).json());
+        assert!(live.contains(&unwritable.to_owned()), "{live:?}");
+        assert!(!ws.home().join("started").exists());
+        // and apply, which has a newer login, names the mount
+        let seed = fake_auth::chatgpt().refreshed().json();
+        let output = ws.pushready(&["apply"]).env("PUSHREADY_CODEX_AUTH_JSON", seed).run();
+        assert!(!output.stdout.contains("home-io-error"), "{output}");
+        // an API key is never renewed
+        fs::write(ws.home().join(".codex/auth.json"), fake_auth::api_key("sk-proj-rig")).unwrap();
+        doctor("--offline").run().success();
     });
 }

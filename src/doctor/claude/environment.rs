@@ -1,10 +1,10 @@
 //! What overrides the token, and where it would be sent.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::managed;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
@@ -13,9 +13,6 @@ use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
 const OFFICIAL_ORIGIN: &str = "https://api.anthropic.com";
-/// What an administrator sets, and the folder of more such files.
-const MANAGED: &str = "/etc/claude-code/managed-settings.json";
-const MANAGED_FOLDER: &str = "/etc/claude-code/managed-settings.d";
 
 /// One settings file of Claude Code.
 struct SettingsFile {
@@ -25,17 +22,17 @@ struct SettingsFile {
     of_project: bool,
 }
 
-/// The strongest first: an administrator's, the folder's own, the repository's, the user's
-/// (2.1.330, measured).
+/// The strongest first: an administrator's, the work tree's and the folder's own, the repository's,
+/// the user's (2.1.330, measured).
 fn read_settings(context: &Context) -> Vec<SettingsFile> {
-    let more = fs::read_dir(MANAGED_FOLDER).into_iter().flatten().filter_map(Result::ok);
-    let mut managed: Vec<_> = more.map(|entry| entry.path()).collect();
-    managed.sort();
-    managed.insert(0, PathBuf::from(MANAGED));
-    let mut paths: Vec<_> = managed.into_iter().rev().map(|path| (path, false)).collect();
-    // those of the folder in which it is started, and of no other above it
+    let managed = managed::read().into_iter().filter_map(|file| {
+        Some(SettingsFile { path: file.path, value: file.value?, of_project: false })
+    });
+    let mut paths = Vec::new();
     if let Some(folder) = &context.folder {
         let of_project = *folder != context.home.path;
+        let top = work_tree(folder).filter(|top| **top != context.home.path && *top != folder);
+        paths.extend(top.map(|top| (top.join(".claude/settings.local.json"), true)));
         for name in ["settings.local.json", "settings.json"] {
             paths.push((folder.join(".claude").join(name), of_project));
         }
@@ -47,7 +44,15 @@ fn read_settings(context: &Context) -> Vec<SettingsFile> {
         let value = serde_json::from_slice(bytes).ok()?;
         Some(SettingsFile { path, value, of_project })
     };
-    paths.into_iter().filter_map(read).collect()
+    managed.chain(paths.into_iter().filter_map(read)).collect()
+}
+
+/// The top of the work tree that contains the folder, whose `settings.local.json` counts in all
+/// folders below it. That of a linked work tree does not.
+fn work_tree(folder: &Path) -> Option<&Path> {
+    let top = folder.ancestors().find(|above| above.join(".git").exists())?;
+    let is_linked = file::text(&top.join(".git")).contains("/worktrees/");
+    (!is_linked).then_some(top)
 }
 
 /// Something that decides where requests go or with what, in the place where it was found.
@@ -65,17 +70,36 @@ fn effective<'a>(
     settings: &'a [SettingsFile],
     name: &str,
 ) -> Option<Setting<'a>> {
-    let in_file = settings.iter().find_map(|file| match file.value.get("env")?.get(name)? {
-        Value::String(text) => Some((file, text.trim().to_owned())),
-        value @ (Value::Number(_) | Value::Bool(_)) => Some((file, value.to_string())),
-        _ => None,
-    });
+    let in_file =
+        settings.iter().find_map(|file| Some((file, as_text(file.value.get("env")?.get(name)?))));
     let (value, place, file) = if let Some((file, value)) = in_file {
         (value, file.path.display().to_string(), Some(file))
     } else {
         (context.env.text(name)?, "the environment".to_owned(), None)
     };
     (!value.is_empty()).then(|| Setting { name: name.to_owned(), value, place, file })
+}
+
+/// A value as JavaScript makes a string of it, which is what Claude Code puts into its environment.
+/// Pure.
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Array(list) => {
+            let texts = list.iter().map(|value| match value {
+                Value::Null => String::new(),
+                value => as_text(value),
+            });
+            texts.collect::<Vec<_>>().join(",")
+        }
+        Value::Object(_) => "[object Object]".to_owned(),
+        value => value.to_string(),
+    }
+}
+
+/// Whether Claude Code takes the value of a switch for on.
+fn is_on(value: &str) -> bool {
+    ["1", "true", "yes", "on"].iter().any(|on| value.eq_ignore_ascii_case(on))
 }
 
 /// What overrides the token, and where the token would go. The order is Claude Code's own (2.1.330,
@@ -87,12 +111,9 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
         None => Fix::report(format!("take {} out of the template's environment", setting.name)),
     };
-    let on = |value: &str| {
-        !["0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
-    };
-    let provider = observed::CLAUDE_CODE_PROVIDERS
-        .iter()
-        .find_map(|name| effective(context, settings, name).filter(|setting| on(&setting.value)));
+    let provider = observed::CLAUDE_CODE_PROVIDERS.iter().find_map(|name| {
+        effective(context, settings, name).filter(|setting| is_on(&setting.value))
+    });
     if let Some(setting) = provider {
         let summary = format!(
             "{} sends Claude Code to a cloud provider, so the token is unused",
@@ -121,6 +142,12 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
     let has_variable = context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some();
     let elsewhere = effective(context, settings, observed::CLAUDE_SECURESTORAGE_CONFIG_DIR)
         .filter(|setting| !has_variable && *context.home.clients.claude.folder != *setting.value);
+    let [rule, organization] = observed::ANTHROPIC_WORKLOAD_IDENTITY;
+    let federation = effective(context, settings, rule)
+        .filter(|_| !has_variable && effective(context, settings, organization).is_some());
+    let by_host = observed::CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST;
+    let by_host =
+        effective(context, &[], by_host).filter(|setting| !has_variable && is_on(&setting.value));
     let in_file =
         |name| effective(context, settings, name).filter(|setting| setting.file.is_some());
     let winner = effective(context, settings, observed::ANTHROPIC_AUTH_TOKEN)
@@ -129,9 +156,11 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         .or(own_header)
         .or(other_login)
         .or(elsewhere)
+        .or(federation)
+        .or(by_host)
         // it then takes an API key alone
         .or_else(|| {
-            effective(context, settings, observed::CLAUDE_CODE_SIMPLE).filter(|it| on(&it.value))
+            effective(context, settings, observed::CLAUDE_CODE_SIMPLE).filter(|it| is_on(&it.value))
         })
         // the one of the environment is judged as the login that it is
         .or_else(|| in_file(variables::CLAUDE_CODE_OAUTH_TOKEN));
@@ -174,6 +203,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
             ]),
         );
     }
+    outcomes.extend(managed::forbids(context, &managed::read()));
     if outcomes.is_empty() {
         outcomes.push(Judgement::pass("nothing overrides the token, and it goes to Anthropic"));
     }
@@ -187,4 +217,38 @@ fn names_credential(headers: &str) -> bool {
     names.any(|name| {
         ["authorization", "x-api-key"].iter().any(|known| name.eq_ignore_ascii_case(known))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Each as Claude Code 2.1.330 sent it, as an API key.
+    #[test]
+    fn a_value_of_the_settings_is_the_text_that_claude_code_makes_of_it() {
+        for (value, text) in [
+            (json!("x "), "x"),
+            (json!(null), "null"),
+            (json!([]), ""),
+            (json!(["x"]), "x"),
+            (json!(["x", null, [1, 2]]), "x,,1,2"),
+            (json!({}), "[object Object]"),
+            (json!(true), "true"),
+            (json!(12), "12"),
+        ] {
+            assert_eq!(as_text(&value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_on_by_four_words() {
+        for (value, on) in [("1", true), ("TRUE", true), ("yes", true), ("on", true)] {
+            assert_eq!(is_on(value), on, "{value}");
+        }
+        for value in ["0", "2", "enabled", "null", "[object Object]", "off"] {
+            assert!(!is_on(value), "{value}");
+        }
+    }
 }

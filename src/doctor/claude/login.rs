@@ -1,5 +1,9 @@
 //! The token that Claude Code will send: is it there, of the right form, and young enough?
 
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
@@ -7,6 +11,7 @@ use crate::doctor::context::Context;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::resource::digest::Digest;
+use crate::resource::place;
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::variables;
 
@@ -15,6 +20,26 @@ pub fn new_token(context: &Context) -> Fix {
         "make one with `claude setup-token` and give it as {}",
         source(context.login_via(Client::Claude), variables::CLAUDE_OAUTH_TOKEN)
     ))
+}
+
+/// Why Claude Code could not save a login that it renews: the old one is used up then.
+pub fn unwritable(context: &Context, path: &Path) -> Option<Judgement> {
+    let folder = path.parent()?;
+    let mount = place::mount(path);
+    let (summary, fix) = match mount {
+        Some(mount) if mount.read_only => (
+            "the credentials file is a read-only mount: Claude Code would renew the login, and lose the new one",
+            "mount its folder, writable; or give the token of `claude setup-token` instead, which is not renewed",
+        ),
+        _ if access(folder, Access::WRITE_OK).is_err() => (
+            "Claude Code cannot write its folder: it would renew the login, and lose the new one",
+            "give the folder to the workspace user, writable; or give the token of `claude setup-token` instead, which is not renewed",
+        ),
+        _ => return None,
+    };
+    let folder = context.home.shown(folder);
+    let fail = Judgement::fail(Code::ClaudeHomeUnwritable, summary, Fix::report(fix));
+    Some(fail.with([Evidence::new("folder", folder)]))
 }
 
 /// The token that Claude Code will send if nothing overrides it: the variable, else the file.
@@ -27,6 +52,9 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
                 format!("CLAUDE_CODE_OAUTH_TOKEN: {}", finding.summary),
                 new_token(context),
             ),
+            Ok(checked) if checked.repairs.is_empty() && checked.value.may_be_cut() => {
+                cut(context, "CLAUDE_CODE_OAUTH_TOKEN")
+            }
             Ok(checked) if checked.repairs.is_empty() => {
                 aged(context, &checked.value.digest(), "CLAUDE_CODE_OAUTH_TOKEN")
             }
@@ -70,6 +98,9 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
             "the stored login lacks the scope `user:inference`, so Claude Code ignores it",
             new_token(context),
         ),
+        Some(CredentialsFile::SetupToken { may_be_cut: true, .. }) => {
+            cut(context, "the credentials file")
+        }
         Some(CredentialsFile::SetupToken { digest, .. }) => {
             aged(context, digest, "the credentials file")
         }
@@ -94,6 +125,17 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
             Judgement::pass("logged in with `/login`")
         }
     }
+}
+
+/// Copied from a terminal that broke it into lines.
+fn cut(context: &Context, place: &str) -> Judgement {
+    Judgement::warn(
+        Code::ClaudeTokenMalformed,
+        format!(
+            "the token in {place} is as long as one line of a terminal: the rest may be missing"
+        ),
+        new_token(context),
+    )
 }
 
 /// A setup-token cannot be asked for its age; the receipt knows when ours was made or first seen.

@@ -3,11 +3,12 @@
 
 mod environment;
 mod login;
+mod managed;
 mod request;
 
 use std::path::{Path, PathBuf};
 
-use super::outcome::{Evidence, Judgement};
+use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::request::send;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -20,6 +21,7 @@ use crate::resource::file::{self, Content, Kind};
 use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
+use crate::variables;
 use request::REQUEST;
 
 const NONE: &str = "no Claude Code login is configured, and none is present";
@@ -61,7 +63,18 @@ pub fn login(context: &Context) -> Judgement {
     };
     match credentials {
         Err(obstacle) => Judgement::obstructed(obstacle, credentials_path(context)),
-        Ok(credentials) => login::login(context, credentials.as_ref()),
+        Ok(credentials) => {
+            let judgement = login::login(context, credentials.as_ref());
+            match credentials {
+                Some(CredentialsFile::Login { refreshable: true, .. })
+                    if judgement.status != CheckStatus::Fail
+                        && context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_none() =>
+                {
+                    login::unwritable(context, credentials_path(context)).unwrap_or(judgement)
+                }
+                _ => judgement,
+            }
+        }
     }
 }
 
@@ -71,9 +84,12 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
 }
 
 pub fn config(context: &Context) -> Vec<Judgement> {
-    match facts(context) {
-        Some(ClaudeFacts { config, .. }) => configuration(context, config),
-        None => vec![Judgement::skip(NONE)],
+    let Some(ClaudeFacts { config, .. }) = facts(context) else {
+        return vec![Judgement::skip(NONE)];
+    };
+    match managed::malformed(&managed::read()) {
+        Some(judgement) => vec![judgement],
+        None => configuration(context, config),
     }
 }
 

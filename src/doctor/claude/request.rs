@@ -1,9 +1,41 @@
 //! The request of `claude.request`, and the messages of the client.
 
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::client::Client;
-use crate::doctor::request::RequestProblem::{Busy, Limit, Login};
+use crate::doctor::request::RequestProblem;
+use crate::doctor::request::RequestProblem::{Account, Busy, Configuration, Limit, Login};
 use crate::doctor::request::{ClientRequest, PROMPT, REFUSED};
+
+const ORGANIZATION: RequestProblem = Account(
+    Code::ClaudeAccountRefused,
+    Actor::OrgAdmin,
+    "the organization of the token does not allow Claude Code with a subscription",
+    "have an admin of the organization allow it, or use another account",
+);
+const SUSPENDED: RequestProblem = Account(
+    Code::ClaudeAccountRefused,
+    Actor::WorkspaceUser,
+    "the Anthropic account is disabled or suspended",
+    "see the mail of Anthropic to the owner of the account, or use another account",
+);
+const REGION: RequestProblem = Account(
+    Code::ClaudeAccountRefused,
+    Actor::TemplateAdmin,
+    "Anthropic does not serve the region from which the workspace connects",
+    "run the workspace in a supported region, or let it connect from one",
+);
+const MISSING_SCOPE: RequestProblem = Account(
+    Code::ClaudeAccountRefused,
+    Actor::WorkspaceUser,
+    "the token lacks a scope that the request needs",
+    "make a new token with `claude setup-token`, or log in with `claude auth login`",
+);
+const FORBIDDEN: RequestProblem = Account(
+    Code::ClaudeAuthConflict,
+    Actor::TemplateAdmin,
+    "an administrator's settings forbid this kind of login",
+    "allow it in the managed settings, or give the workspace a login that they allow",
+);
 
 /// Texts of Claude Code 2.1.330, on its standard output.
 pub const REQUEST: ClientRequest = ClientRequest {
@@ -23,6 +55,53 @@ pub const REQUEST: ClientRequest = ClientRequest {
             "not logged in",
             Login(Code::ClaudeTokenMissing, "Claude Code finds no login that it would send"),
         ),
+        ("disabled claude subscription access", ORGANIZATION),
+        ("organization has been disabled", ORGANIZATION),
+        ("not allowed for this organization", ORGANIZATION),
+        ("no longer a member of the organization", ORGANIZATION),
+        ("account has been disabled", SUSPENDED),
+        ("account has been suspended", SUSPENDED),
+        ("account is suspended", SUSPENDED),
+        ("account_suspended", SUSPENDED),
+        ("country, region, or territory", REGION),
+        ("not available in your country", REGION),
+        ("not available in your region", REGION),
+        ("unsupported_country", REGION),
+        ("403 request not allowed", REGION),
+        ("\"message\":\"request not allowed\"", REGION),
+        ("does not meet scope requirement", MISSING_SCOPE),
+        ("missing scope", MISSING_SCOPE),
+        (
+            "unable to verify organization",
+            Account(
+                Code::ClaudeAuthConflict,
+                Actor::TemplateAdmin,
+                "an administrator's settings demand an organization, of which the token could not be shown to be",
+                "name the organization of the token in `forceLoginOrgUUID`, or give a token of that organization",
+            ),
+        ),
+        ("no organizations are permitted", FORBIDDEN),
+        ("not signed in to the cloud gateway", FORBIDDEN),
+        (
+            "older than the minimum version",
+            Account(
+                Code::ClaudeAccountRefused,
+                Actor::TemplateAdmin,
+                "an administrator demands a newer Claude Code than the one that is installed",
+                "install a newer Claude Code in the image",
+            ),
+        ),
+        (
+            "managed settings document could not be parsed",
+            Configuration(
+                Code::ClaudeConfigMalformed,
+                "Claude Code does not start with an administrator's settings",
+                "correct the file that Claude Code names",
+            ),
+        ),
+        ("oauth access token is invalid", Login(Code::ClaudeTokenExpired, REFUSED)),
+        ("oauth token is invalid", Login(Code::ClaudeTokenExpired, REFUSED)),
+        ("oauth token has been revoked", Login(Code::ClaudeTokenExpired, REFUSED)),
         ("oauth token has expired", Login(Code::ClaudeTokenExpired, REFUSED)),
         ("oauth token revoked", Login(Code::ClaudeTokenExpired, REFUSED)),
         ("oauth session expired", Login(Code::ClaudeTokenExpired, REFUSED)),
@@ -60,6 +139,41 @@ mod tests {
             ("API Error: 500 internal server error", CheckStatus::Unknown, None),
             ("API Error: 429", CheckStatus::Unknown, None),
             ("", CheckStatus::Unknown, None),
+            (
+                "Failed to authenticate. API Error: 401 OAuth access token is invalid.",
+                CheckStatus::Fail,
+                Some(Code::ClaudeTokenExpired),
+            ),
+            (
+                "Your organization has disabled Claude subscription access for Claude Code \u{b7} Use an Anthropic API key instead",
+                CheckStatus::Fail,
+                Some(Code::ClaudeAccountRefused),
+            ),
+            (
+                "Unable to verify organization for the current authentication token.",
+                CheckStatus::Fail,
+                Some(Code::ClaudeAuthConflict),
+            ),
+            (
+                "Claude Code 2.1.330 is older than the minimum version required by your organization (99.0.0).",
+                CheckStatus::Fail,
+                Some(Code::ClaudeAccountRefused),
+            ),
+            (
+                "API Error: 403 OAuth token does not meet scope requirement user:inference",
+                CheckStatus::Fail,
+                Some(Code::ClaudeAccountRefused),
+            ),
+            (
+                "API Error: 403 Country, region, or territory not supported",
+                CheckStatus::Fail,
+                Some(Code::ClaudeAccountRefused),
+            ),
+            (
+                "API Error: Not signed in to the Cloud gateway \u{2014} run /login.",
+                CheckStatus::Fail,
+                Some(Code::ClaudeAuthConflict),
+            ),
         ] {
             let judgement = judge(&REQUEST, output, Fix::report("renew"));
             assert_eq!((judgement.status, judgement.code), (status, code), "{output}");

@@ -163,6 +163,11 @@ impl Layer {
         Some(list.iter().map(|item| item.as_str().unwrap_or_default().to_owned()).collect())
     }
 
+    /// A value at the top.
+    pub fn item(&self, name: &str) -> Option<&Item> {
+        self.config.get(name)
+    }
+
     fn value(&self, names: &[&str]) -> Option<&Item> {
         let (first, rest) = names.split_first()?;
         if self.origin == LayerOrigin::Project && NOT_OF_PROJECTS.contains(first) {

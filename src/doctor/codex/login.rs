@@ -38,6 +38,21 @@ pub fn missing(context: &Context) -> Judgement {
     Judgement::fail(Code::CodexAuthMissing, summary, fix)
 }
 
+/// Codex renames a new file over auth.json, which a mount does not allow: the server has then taken
+/// back the old refresh token, and the new one is lost (0.169, measured).
+pub fn not_replaceable(context: &Context) -> Judgement {
+    let folder = context.home.shown(&context.home.clients.codex.folder);
+    Judgement::fail(
+        Code::CodexHomeUnwritable,
+        "auth.json is a mount of its own, which Codex cannot replace: it would renew the login, and lose the new one",
+        Fix::report(format!(
+            "mount the folder `{folder}` instead of the file; or mount the file elsewhere, and name it in \
+             {}_FILE",
+            variables::CODEX_AUTH_JSON
+        )),
+    )
+}
+
 /// What a login in place is worth. The plan's own warnings come last: a login that cannot work is
 /// the nearer cause.
 pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Judgement {

@@ -10,7 +10,7 @@ mod settings;
 
 use std::path::Path;
 
-use super::outcome::{Evidence, Judgement};
+use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::request::send;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Content, Kind};
-use crate::resource::place::Obstacle;
+use crate::resource::place::{self, Obstacle};
 use crate::secret::CodexAuth;
 use crate::state::subject::Subject;
 use crate::variables::observed;
@@ -73,7 +73,16 @@ pub fn login(context: &Context) -> Judgement {
     match content {
         Err(obstacle) => Judgement::obstructed(obstacle, auth_path(context)),
         Ok(None) => login::missing(context),
-        Ok(Some(content)) => login::login(context, &content.bytes, auth.as_ref()),
+        Ok(Some(content)) => {
+            let judgement = login::login(context, &content.bytes, auth.as_ref());
+            let renews = auth.as_ref().is_some_and(CodexAuth::has_refresh_token);
+            match place::mount(auth_path(context)) {
+                Some(_) if renews && judgement.status != CheckStatus::Fail => {
+                    login::not_replaceable(context).with(judgement.evidence)
+                }
+                _ => judgement,
+            }
+        }
     }
 }
 
@@ -125,6 +134,17 @@ fn variables(context: &Context) -> Judgement {
             )
             .with([Evidence::new("wins", name), Evidence::new("unused", "auth.json")]);
         }
+    }
+    let names = observed::CODEX_WORKLOAD_IDENTITY;
+    if let Some(name) = names.iter().find(|name| context.env.raw(name).is_some()) {
+        return Judgement::fail(
+            Code::CodexEnvOverride,
+            format!("{name} is set, so Codex logs in by workload identity, or does not start"),
+            Fix::report(format!(
+                "take {name} out of the template's environment (also an empty one counts), or give up the login in auth.json"
+            )),
+        )
+        .with([Evidence::new("wins", *name), Evidence::new("unused", "auth.json")]);
     }
     let renewed_at = context.env.text(observed::CODEX_REFRESH_TOKEN_URL_OVERRIDE);
     if let Some(url) = renewed_at.filter(|url| !is_official(url)) {

@@ -1,9 +1,23 @@
 //! The request of `codex.request`, and the messages of the client.
 
-use crate::catalogue::Code;
+use crate::catalogue::{Actor, Code};
 use crate::client::Client;
-use crate::doctor::request::RequestProblem::{Busy, Configuration, Limit, Login};
+use crate::doctor::request::RequestProblem;
+use crate::doctor::request::RequestProblem::{Account, Busy, Configuration, Limit, Login};
 use crate::doctor::request::{ClientRequest, PROMPT, REFUSED};
+
+const MISSING_SCOPE: RequestProblem = Account(
+    Code::CodexAccountRefused,
+    Actor::WorkspaceUser,
+    "the login or key lacks a scope that Codex needs",
+    "log in again with `codex login`, or give the key the scope that OpenAI names",
+);
+const SUSPENDED: RequestProblem = Account(
+    Code::CodexAccountRefused,
+    Actor::WorkspaceUser,
+    "the OpenAI account is deactivated or suspended",
+    "see the mail of OpenAI to the owner of the account, or use another account",
+);
 
 /// Texts of codex-cli 0.169 (codex-rs/login/src/auth/manager.rs) and of OpenAI's servers, as
 /// openai/codex issues quote them.
@@ -49,6 +63,44 @@ pub const REQUEST: ClientRequest = ClientRequest {
                 "correct what `codex` reports about its rules",
             ),
         ),
+        (
+            "deactivated_workspace",
+            Account(
+                Code::CodexAccountRefused,
+                Actor::OrgAdmin,
+                "the workspace of the ChatGPT account is deactivated",
+                "have an owner of the workspace activate it, or log in to another one",
+            ),
+        ),
+        (
+            "country, region, or territory not supported",
+            Account(
+                Code::CodexAccountRefused,
+                Actor::TemplateAdmin,
+                "OpenAI does not serve the region from which the workspace connects",
+                "run the workspace in a supported region, or let it connect from one",
+            ),
+        ),
+        (
+            "unsupported_country_region_territory",
+            Account(
+                Code::CodexAccountRefused,
+                Actor::TemplateAdmin,
+                "OpenAI does not serve the region from which the workspace connects",
+                "run the workspace in a supported region, or let it connect from one",
+            ),
+        ),
+        ("missing scopes", MISSING_SCOPE),
+        ("insufficient permissions for this operation", MISSING_SCOPE),
+        ("account_deactivated", SUSPENDED),
+        ("has been deactivated", SUSPENDED),
+        ("account has been suspended", SUSPENDED),
+        ("account is suspended", SUSPENDED),
+        ("workspace routing discovery unauthorized", Login(Code::CodexAuthExpired, REFUSED)),
+        ("has been invalidated", Login(Code::CodexAuthExpired, REFUSED)),
+        ("token_invalidated", Login(Code::CodexAuthExpired, REFUSED)),
+        ("token_revoked", Login(Code::CodexAuthExpired, REFUSED)),
+        ("incorrect api key provided", Login(Code::CodexAuthExpired, REFUSED)),
         ("your access token could not be refreshed", Login(Code::CodexAuthExpired, REFUSED)),
         ("token_expired", Login(Code::CodexAuthExpired, REFUSED)),
         ("usage limit", Limit("the usage limit of the account to be reset")),
@@ -92,6 +144,42 @@ mod tests {
                 "",
             ),
             ("stream disconnected before completion", CheckStatus::Unknown, None, ""),
+            (
+                "ERROR: workspace routing discovery unauthorized (401)",
+                CheckStatus::Fail,
+                Some(Code::CodexAuthExpired),
+                "renew",
+            ),
+            (
+                "unexpected status 401 Unauthorized: Your authentication token has been invalidated. Please try signing in again.",
+                CheckStatus::Fail,
+                Some(Code::CodexAuthExpired),
+                "renew",
+            ),
+            (
+                "unexpected status 402 Payment Required: {\"detail\":{\"code\":\"deactivated_workspace\"}}",
+                CheckStatus::Fail,
+                Some(Code::CodexAccountRefused),
+                "have an owner",
+            ),
+            (
+                "unexpected status 403 Forbidden: {\"error\":{\"code\":\"unsupported_country_region_territory\",\"message\":\"Country, region, or territory not supported\"}}",
+                CheckStatus::Fail,
+                Some(Code::CodexAccountRefused),
+                "run the workspace",
+            ),
+            (
+                "unexpected status 401 Unauthorized: You have insufficient permissions for this operation. Missing scopes: api.responses.write.",
+                CheckStatus::Fail,
+                Some(Code::CodexAccountRefused),
+                "log in again",
+            ),
+            (
+                "Your OpenAI account has been deactivated, please check your email for more information.",
+                CheckStatus::Fail,
+                Some(Code::CodexAccountRefused),
+                "see the mail",
+            ),
         ] {
             let judgement = judge(&REQUEST, output, Fix::report("renew"));
             assert_eq!((judgement.status, judgement.code), (status, code), "{output}");

@@ -51,6 +51,9 @@ impl Login {
     ) -> Option<(&'static str, Code, &'static str)> {
         const METHODS: &str = "allowed_login_methods";
         const WORKSPACES: &str = "allowed_chatgpt_workspaces";
+        if let Some(fault) = misshapen(requirements) {
+            return Some(fault);
+        }
         let methods = requirements.list(METHODS);
         let is_known = |method: &String| ["api", "chatgpt"].contains(&&**method);
         if methods
@@ -65,10 +68,41 @@ impl Login {
                 "the login is of a kind that is not allowed here, so Codex sends no credential";
             return Some((METHODS, Code::CodexForcedLogin, says));
         }
+        if let Some(fault) = self.is_kept_elsewhere(requirements) {
+            return Some(fault);
+        }
         requirements.list(WORKSPACES).filter(|ids| self.is_of_another_workspace(ids)).map(|_| {
             let says = "the login is of a workspace that is not allowed here, so Codex sends no credential";
             (WORKSPACES, Code::CodexForcedLogin, says)
         })
+    }
+
+    fn is_kept_elsewhere(
+        &self,
+        requirements: &Layer,
+    ) -> Option<(&'static str, Code, &'static str)> {
+        let text = |name: &str| requirements.item(name).and_then(Item::as_str);
+        let store = text(STORE).is_some_and(|store| ["keyring", "ephemeral"].contains(&store));
+        let elsewhere = text(BASE_URL).is_some_and(|url| !url.is_empty() && !is_official(url));
+        let provider = text(PROVIDER).is_some_and(|provider| provider != "openai");
+        match () {
+            () if store => Some((
+                STORE,
+                Code::CodexStoreNotFile,
+                "it is not \"file\", so Codex looks for the login elsewhere",
+            )),
+            () if elsewhere && self.is_chatgpt => Some((
+                BASE_URL,
+                Code::CodexTokenSentElsewhere,
+                "it sends the ChatGPT login to another host than OpenAI's",
+            )),
+            () if provider => Some((
+                PROVIDER,
+                Code::CodexProviderBypass,
+                "the model provider is not OpenAI's own, so auth.json may not be used",
+            )),
+            () => None,
+        }
     }
 
     fn is_not_among(&self, methods: &[String]) -> bool {
@@ -79,6 +113,49 @@ impl Login {
     fn is_of_another_workspace(&self, ids: &[String]) -> bool {
         self.is_chatgpt && self.workspace.as_ref().is_some_and(|workspace| !ids.contains(workspace))
     }
+}
+
+const STORE: &str = "cli_auth_credentials_store";
+const BASE_URL: &str = "chatgpt_base_url";
+const PROVIDER: &str = "model_provider";
+
+/// A value in requirements.toml of another form than Codex takes. Keys that it does not know it
+/// ignores (0.169, measured).
+fn misshapen(requirements: &Layer) -> Option<(&'static str, Code, &'static str)> {
+    const LISTS: [&str; 4] = [
+        "allowed_login_methods",
+        "allowed_chatgpt_workspaces",
+        "allowed_approval_policies",
+        "allowed_sandbox_modes",
+    ];
+    const TEXTS: [&str; 4] = [STORE, BASE_URL, PROVIDER, "enforce_residency"];
+    const TABLES: [&str; 3] = ["mcp_servers", "features", "rules"];
+    let is_wrong = |name: &&&str, is_right: fn(&Item) -> bool| {
+        requirements.item(name).is_some_and(|item| !is_right(item))
+    };
+    let list = |item: &Item| {
+        item.as_array().is_some_and(|list| list.iter().all(|value| value.as_str().is_some()))
+    };
+    let stores = ["file", "keyring", "auto", "ephemeral"];
+    let store = requirements.item(STORE).and_then(Item::as_str);
+    if store.is_some_and(|store| !stores.contains(&store)) {
+        let says = "it is none of file, keyring, auto and ephemeral, so Codex does not start";
+        return Some((STORE, Code::CodexConfigMalformed, says));
+    }
+    let wrong = LISTS
+        .iter()
+        .find(|name| is_wrong(name, list))
+        .map(|name| (*name, "it is not a list of strings, so Codex does not start"))
+        .or_else(|| {
+            let wrong = TEXTS.iter().find(|name| is_wrong(name, |item| item.as_str().is_some()));
+            wrong.map(|name| (*name, "it is not a string, so Codex does not start"))
+        })
+        .or_else(|| {
+            let table = |item: &Item| item.as_table_like().is_some();
+            let wrong = TABLES.iter().find(|name| is_wrong(name, table));
+            wrong.map(|name| (*name, "it is not a table, so Codex does not start"))
+        });
+    wrong.map(|(name, says)| (name, Code::CodexConfigMalformed, says))
 }
 
 /// Settings that would defeat the login.
@@ -365,6 +442,33 @@ mod tests {
             ("allowed_chatgpt_workspaces = [\"a\", \"ws\"]\n", &login, None),
             ("allowed_chatgpt_workspaces = [\"a\"]\n", &login, Some(Code::CodexForcedLogin)),
             ("allowed_chatgpt_workspaces = [\"a\"]\n", &key, None),
+            ("allowed_login_methods = \"chatgpt\"\n", &login, Some(Code::CodexConfigMalformed)),
+            ("allowed_login_methods = [1]\n", &login, Some(Code::CodexConfigMalformed)),
+            ("allowed_chatgpt_workspaces = \"ws\"\n", &login, Some(Code::CodexConfigMalformed)),
+            ("allowed_chatgpt_workspaces = []\n", &login, Some(Code::CodexForcedLogin)),
+            ("allowed_approval_policies = \"never\"\n", &login, Some(Code::CodexConfigMalformed)),
+            ("mcp_servers = 1\n", &login, Some(Code::CodexConfigMalformed)),
+            ("enforce_residency = 1\n", &login, Some(Code::CodexConfigMalformed)),
+            ("enforce_residency = \"us\"\n", &login, None),
+            ("cli_auth_credentials_store = \"bogus\"\n", &login, Some(Code::CodexConfigMalformed)),
+            ("cli_auth_credentials_store = 1\n", &login, Some(Code::CodexConfigMalformed)),
+            ("cli_auth_credentials_store = \"keyring\"\n", &login, Some(Code::CodexStoreNotFile)),
+            ("cli_auth_credentials_store = \"ephemeral\"\n", &key, Some(Code::CodexStoreNotFile)),
+            ("cli_auth_credentials_store = \"file\"\n", &login, None),
+            ("cli_auth_credentials_store = \"auto\"\n", &login, None),
+            (
+                "chatgpt_base_url = \"https://evil.example/backend-api\"\n",
+                &login,
+                Some(Code::CodexTokenSentElsewhere),
+            ),
+            ("chatgpt_base_url = \"https://chatgpt.com/backend-api/\"\n", &login, None),
+            ("chatgpt_base_url = \"https://gateway.example/\"\n", &key, None),
+            ("chatgpt_base_url = 1\n", &login, Some(Code::CodexConfigMalformed)),
+            ("model_provider = \"x\"\n", &login, Some(Code::CodexProviderBypass)),
+            // neither of these is a requirement
+            ("openai_base_url = \"https://evil.example/v1\"\n", &login, None),
+            ("forced_login_method = 1\n", &login, None),
+            ("unknown_key = 1\n", &login, None),
         ] {
             let layers = Layers::of_texts(&[(LayerOrigin::System, text)]);
             let demanded = login.is_not_as_demanded(layers.highest());

@@ -15,6 +15,9 @@ const USUAL_LENGTH: usize = 108;
 /// Far longer than any token; far shorter than a pasted log.
 const MAX_TOKEN: usize = 16 << 10;
 const MIN_BODY: usize = 16;
+/// Of a terminal, less a margin that it may have: what of a line that it broke is left at most.
+const WIDTHS: [usize; 2] = [80, 100];
+const MARGIN: usize = 4;
 
 const MAKE_ONE: &str =
     "run `claude setup-token` and give the token that it prints, which begins with `sk-ant-oat`";
@@ -55,6 +58,12 @@ impl ClaudeToken {
             value: Self(SecretString::from(token.as_str())),
             repairs: repairs.into_names(),
         })
+    }
+
+    /// Whether it may be the first line of a token that a terminal broke: as long as a line there,
+    /// and shorter than a token.
+    pub fn may_be_cut(&self) -> bool {
+        may_be_cut(reveal(&self.0))
     }
 
     /// The token itself; looked at only through secrecy.
@@ -150,6 +159,12 @@ fn unwrapped_base64(text: &str) -> Option<Zeroizing<String>> {
 }
 
 /// Other things that people take for the token.
+/// The same of a text. Pure.
+pub(super) fn may_be_cut(token: &str) -> bool {
+    let length = token.trim().len();
+    WIDTHS.iter().any(|width| (width - MARGIN..=*width).contains(&length))
+}
+
 fn other_kind(text: &str) -> Option<Finding> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     let (reason, hint) = if body(text).is_some() {

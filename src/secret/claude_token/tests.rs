@@ -147,7 +147,10 @@ fn the_file_that_claude_code_reads() {
     let entry: serde_json::Value = serde_json::from_str(reveal(&token.oauth_json())).unwrap();
     assert_eq!(entry, expected["claudeAiOauth"]);
     let read = CredentialsFile::parse(reveal(&token.credentials_json()).as_bytes());
-    assert_eq!(read, CredentialsFile::SetupToken { digest: token.digest(), inference: true });
+    assert_eq!(
+        read,
+        CredentialsFile::SetupToken { digest: token.digest(), inference: true, may_be_cut: false }
+    );
     assert_eq!(token.digest(), sha256(oat().as_bytes()));
     assert_eq!(sha256(b"").get(..16), Some("e3b0c44298fc1c14"));
 }
@@ -169,5 +172,16 @@ proptest::proptest! {
             proptest::prop_assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
             proptest::prop_assert!(parse(&token).unwrap().repairs.is_empty());
         }
+    }
+}
+
+#[test]
+fn a_token_as_long_as_a_line_of_a_terminal_may_be_cut() {
+    for (length, is_cut) in
+        [(108, false), (80, true), (78, true), (100, true), (73, false), (85, false), (93, false)]
+    {
+        let token = format!("{:x<length$}", "sk-ant-oat01-");
+        let checked = ClaudeToken::parse(&token.into()).unwrap();
+        assert_eq!(checked.value.may_be_cut(), is_cut, "{length}");
     }
 }

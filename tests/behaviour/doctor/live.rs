@@ -228,6 +228,17 @@ pub const REQUESTS: &[Fault] = &[
         lab.vendors().reply(CLAUDE, 401, &refusal("authentication_error", message));
         requests(lab)
     }),
+    fault("claude-account-refused", "fail", "the organization forbids subscriptions", |lab| {
+        let message = "Your organization has disabled Claude subscription access for Claude Code";
+        lab.vendors().reply(CLAUDE, 403, &refusal("permission_error", message));
+        requests(lab)
+    }),
+    fault("codex-account-refused", "fail", "the region is not served", |lab| {
+        let error = json!({"error": {"code": "unsupported_country_region_territory",
+            "message": "Country, region, or territory not supported"}});
+        lab.vendors().reply(CODEX, 403, &error);
+        requests(lab)
+    }),
     fault("clock-skew", "warn", "the server's clock shows an hour later", |lab| {
         lab.vendors().tell_time(3600);
         let doctor =

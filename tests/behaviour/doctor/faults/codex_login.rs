@@ -69,6 +69,12 @@ pub const ROWS: &[Fault] = &[
     fault("codex-env-override", "fail", "CODEX_API_KEY is set", |lab| {
         lab.doctor(&["--offline"]).env("CODEX_API_KEY", "x")
     }),
+    fault("codex-env-override", "fail", "half of a workload identity is set", |lab| {
+        lab.doctor(&["--offline"]).env("OPENAI_FEDERATION_RULE_ID", "rule")
+    }),
+    fault("codex-env-override", "fail", "a variable of workload identity is empty", |lab| {
+        lab.doctor(&["--offline"]).env("OPENAI_IDENTITY_TOKEN_FILE", "")
+    }),
     fault("codex-auth-incomplete", "fail", "a line break in the token", |lab| {
         let mut login: serde_json::Value = serde_json::from_str(&lab.seed.json()).unwrap();
         login["tokens"]["access_token"] = format!("{}\n", lab.seed.access_token()).into();
