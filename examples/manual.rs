@@ -3,7 +3,7 @@
 //! program itself does not contain it.
 #![expect(clippy::disallowed_methods, reason = "writes to the folder that the developer names")]
 
-#[path = "../src/cli.rs"]
+#[path = "../src/cli/mod.rs"]
 mod cli;
 #[path = "../src/variables.rs"]
 #[expect(dead_code, reason = "the program needs more of it")]

@@ -20,16 +20,34 @@ pub enum Exit {
     Usage,
     /// The command could not run.
     CouldNotRun,
+    /// `task`: not logged in, or not permitted.
+    NotPermitted,
+    /// `task`: the agent needs input.
+    NeedsInput,
+    /// `task`: the time is over, and the task goes on.
+    TimedOut,
+    /// `task`: this version of Coder does not serve it.
+    NotServed,
+}
+
+impl Exit {
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Ready => 0,
+            Self::NotReady => 1,
+            Self::Usage => 2,
+            Self::CouldNotRun => 3,
+            Self::NotPermitted => 4,
+            Self::NeedsInput => 5,
+            Self::TimedOut => 6,
+            Self::NotServed => 7,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Ready => 0,
-            Exit::NotReady => 1,
-            Exit::Usage => 2,
-            Exit::CouldNotRun => 3,
-        })
+        Self::from(exit.status())
     }
 }
 

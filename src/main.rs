@@ -8,6 +8,7 @@ mod apply;
 mod catalogue;
 mod cli;
 mod client;
+mod coder;
 mod command;
 mod doctor;
 mod document;
@@ -31,6 +32,7 @@ mod settings;
 mod ssh_cli;
 mod ssh_match;
 mod state;
+mod task;
 mod text;
 mod variables;
 
@@ -72,6 +74,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Doctor(arguments) => command::doctor::run(arguments, cli.verbose),
         Command::Status(arguments) => command::status::run(arguments),
         Command::Explain(arguments) => command::explain::run(arguments),
+        Command::Task(arguments) => Ok(task::run(arguments)),
         Command::AgentsMd => Ok(command::agents_md::run()),
         Command::Install(arguments) => command::install::run(arguments),
     }

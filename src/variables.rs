@@ -59,6 +59,9 @@ variables! {
     GITHUB_ENTERPRISE_TOKEN "GITHUB_ENTERPRISE_TOKEN" shared "the same, after `GH_ENTERPRISE_TOKEN`"
     GH_HOST "GH_HOST" plain "gh's own variable: this host is a GitHub server"
     CLAUDE_CODE_OAUTH_TOKEN "CLAUDE_CODE_OAUTH_TOKEN" secret "Claude Code's own variable, read when `PUSHREADY_CLAUDE_OAUTH_TOKEN` is unset"
+    CODER_URL "CODER_URL" plain "for `task`: the URL of the Coder server; unset: that of the stored session of `coder login`"
+    CODER_SESSION_TOKEN "CODER_SESSION_TOKEN" shared "for `task`: a session token of Coder; unset: that of the stored session of `coder login`"
+    CODER_CONFIG_DIR "CODER_CONFIG_DIR" plain "for `task`: the folder of the stored session, default `~/.config/coderv2`"
     CODEX_HOME "CODEX_HOME" plain "Codex's folder, default `~/.codex`"
     CLAUDE_CONFIG_DIR "CLAUDE_CONFIG_DIR" plain "Claude Code's folder, default `~/.claude`; when set, it contains `.claude.json` too"
     HOME "HOME" plain "the home that is provisioned"
@@ -129,7 +132,6 @@ pub mod observed {
     pub const ANTHROPIC_CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
     /// The folder of the credentials file, if not Claude Code's folder.
     pub const CLAUDE_SECURESTORAGE_CONFIG_DIR: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
-    pub const CODER_SESSION_TOKEN: &str = "CODER_SESSION_TOKEN";
     pub const CODER_AGENT_TOKEN: &str = "CODER_AGENT_TOKEN";
     pub const CODER_AGENT_URL: &str = "CODER_AGENT_URL";
     pub const GIT_SSH_COMMAND: &str = "GIT_SSH_COMMAND";
@@ -145,7 +147,9 @@ pub mod observed {
 
 /// The variables in which other programs look for a token of a forge.
 pub fn forge_tokens() -> impl Iterator<Item = &'static str> {
-    ALL.iter().filter(|variable| variable.shared).map(|variable| variable.name)
+    let of_forges =
+        ALL.iter().filter(|variable| variable.shared && variable.name != CODER_SESSION_TOKEN);
+    of_forges.map(|variable| variable.name)
 }
 
 /// The variables that can hold a secret of ours.

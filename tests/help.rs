@@ -44,6 +44,9 @@ fn helps() -> BTreeMap<String, String> {
     assert!(commands.contains(&"apply") && commands.contains(&"doctor"), "{commands:?}");
     let of_commands =
         commands.iter().map(|command| (format!("help-{command}.txt"), help(&[command, "--help"])));
+    let of_task = ["create", "delete", "gc", "list", "logs", "open", "send", "status"]
+        .map(|name| (format!("help-task-{name}.txt"), help(&["task", name, "--help"])));
+    let of_commands = of_commands.chain(of_task);
     let short = [("help-apply-short.txt".to_owned(), help(&["apply", "-h"]))];
     of_commands.chain(short).chain([("help.txt".to_owned(), whole.clone())]).collect()
 }

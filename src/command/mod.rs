@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use clap::error::ContextValue;
 use serde::Serialize;
 
+use crate::cli::task::Task;
 use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
 use crate::doctor::report::Overall;
 use crate::document::Header;
@@ -45,7 +46,7 @@ pub fn exit_status(command: &Command, exit: Exit) -> Exit {
     }
 }
 
-fn json(value: &impl Serialize) -> String {
+pub fn json(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
@@ -84,6 +85,7 @@ pub fn in_json(command: &Command) -> Option<&'static str> {
         Command::Doctor(Doctor { json: true, .. }) => Some("doctor"),
         Command::Status(Status { json: true, .. }) => Some("status"),
         Command::Explain(Explain { json: true, .. }) => Some("explain"),
+        Command::Task(Task { json: true, .. }) => Some("task"),
         _ => None,
     }
 }

@@ -16,7 +16,7 @@ use crate::catalogue::Fix;
 use crate::client::Client;
 use crate::resource::file::{self, Kind};
 use crate::resource::place::Obstacle;
-use crate::variables::{self, observed};
+use crate::variables;
 
 /// What marks a credential: how the vendors' tokens begin, and the armour of a
 /// private key.
@@ -44,7 +44,7 @@ const COMMAND_LINE_CAP: u64 = 4 * 1024 * 1024;
 const LOG_CAP: u64 = 32 * 1024 * 1024;
 
 pub fn session_token(context: &Context) -> Judgement {
-    if context.env.get(observed::CODER_SESSION_TOKEN).is_none() {
+    if context.env.get(variables::CODER_SESSION_TOKEN).is_none() {
         return Judgement::pass("the environment contains no Coder session token");
     }
     Judgement::warn(

@@ -12,9 +12,10 @@ mod roots;
 mod url;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
 use ureq::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
@@ -158,6 +159,37 @@ impl Http {
         let status = response.status().as_u16();
         tracing::debug!(status, bytes = body.len(), elapsed = ?start.elapsed(), "GET {url}");
         Ok(Response { status, headers: std::mem::take(response.headers_mut()), body })
+    }
+
+    /// What sends requests to `origin` for a client that also writes: `src/coder/` alone has the
+    /// exception from the lint that forbids it.
+    pub fn agent(&self, origin: &Origin) -> Result<Agent, HttpError> {
+        Ok(self.reader(origin)?.agent().clone())
+    }
+
+    /// Why a request that the agent of `url` sent has no answer.
+    pub fn failure(&self, error: &ureq::Error, url: &Url) -> HttpError {
+        match self.reader(url.origin()) {
+            Ok(reader) => reader.failure(error, url),
+            Err(error) => error,
+        }
+    }
+
+    /// The proxy for `origin`. Its text may contain a password.
+    pub fn proxy(&self, origin: &Origin) -> Option<Proxy> {
+        self.proxies.for_origin(origin).and_then(|proxy| Proxy::new(proxy).ok())
+    }
+
+    /// What trusts the same authorities, for a connection that is not HTTP.
+    pub fn tls(&self) -> Arc<rustls::ClientConfig> {
+        let mut roots = rustls::RootCertStore::empty();
+        if let RootCerts::Specific(all) = self.roots.get_or_init(|| roots::load(&self.env)) {
+            let all = all.iter().map(|one| CertificateDer::from(one.der().to_vec()));
+            roots.add_parsable_certificates(all);
+        }
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        Arc::new(config.with_no_client_auth())
     }
 
     fn reader(&self, origin: &Origin) -> Result<HttpReader, HttpError> {

@@ -19,6 +19,10 @@ impl HttpReader {
         Self { agent: config.new_agent(), proxied }
     }
 
+    pub(super) fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
     pub(super) fn get(&self, uri: &Uri) -> RequestBuilder<WithoutBody> {
         self.agent.get(uri)
     }

@@ -24,15 +24,15 @@ impl Origin {
         Some(Self { scheme, host, port })
     }
 
-    pub(super) fn is_https(&self) -> bool {
+    pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 
-    pub(super) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         &self.host
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
@@ -65,7 +65,7 @@ impl Url {
         &self.origin
     }
 
-    pub(super) fn uri(&self) -> &Uri {
+    pub fn uri(&self) -> &Uri {
         &self.uri
     }
 

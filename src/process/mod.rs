@@ -255,12 +255,28 @@ pub fn end_children_with_us() {
             end_group(group);
         }
         end_daemons();
+        if let Some(words) = &*LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = io::stderr().lock().write_all(words.as_bytes());
+        }
         // as a shell reports SIGINT
         std::process::exit(130);
     });
     if let Err(error) = ended {
         tracing::warn!(%error, "no handler for signals");
     }
+}
+
+/// What a signal that ends us prints.
+static LAST_WORDS: Mutex<Option<String>> = Mutex::new(None);
+
+/// From here on, a signal that ends us prints `words` first.
+pub fn print_when_ended(words: String) {
+    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+}
+
+/// Runs a program that uses the terminal, such as an editor, to its end.
+pub fn run_on_terminal(mut command: Command) -> io::Result<ExitStatus> {
+    command.status()
 }
 
 fn end_group(leader: u32) {

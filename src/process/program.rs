@@ -26,6 +26,10 @@ pub enum Program<'a> {
     Client(Client),
     /// What signs commits, or lists with what they could be signed.
     Signer(&'a str),
+    /// beads, whose issues become prompts.
+    Bd,
+    /// What opens a page on a desktop.
+    Browser,
 }
 
 impl fmt::Display for Program<'_> {
@@ -63,9 +67,9 @@ const CODER: &[&str] = &[
     "CODER_AGENT_TOKEN_FILE",
     observed::CODER_AGENT_URL,
     "CODER_AGENT_AUTH",
-    "CODER_URL",
-    "CODER_CONFIG_DIR",
-    observed::CODER_SESSION_TOKEN,
+    variables::CODER_URL,
+    variables::CODER_CONFIG_DIR,
+    variables::CODER_SESSION_TOKEN,
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "NO_PROXY",
@@ -77,7 +81,7 @@ const CODER: &[&str] = &[
 ];
 
 /// Tokens that a request to a model does not need.
-const OF_CODER: &[&str] = &[observed::CODER_AGENT_TOKEN, observed::CODER_SESSION_TOKEN];
+const OF_CODER: &[&str] = &[observed::CODER_AGENT_TOKEN, variables::CODER_SESSION_TOKEN];
 
 impl Program<'_> {
     fn name(&self) -> &str {
@@ -89,6 +93,8 @@ impl Program<'_> {
             Self::Gh => "gh",
             Self::Coder => "coder",
             Self::Client(client) => client.row().id,
+            Self::Bd => "bd",
+            Self::Browser => "xdg-open",
         }
     }
 
@@ -98,7 +104,7 @@ impl Program<'_> {
             Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) | Self::Signer(_) => AllBut(&[]),
             Self::Gh => Only(GH),
             Self::Coder => Only(CODER),
-            Self::Client(_) => AllBut(OF_CODER),
+            Self::Client(_) | Self::Bd | Self::Browser => AllBut(OF_CODER),
         }
     }
 
@@ -126,6 +132,10 @@ impl Program<'_> {
 
 /// Whether a variable is pushready's own, or contains a secret that pushready reads.
 fn is_withheld(name: &str) -> bool {
+    if name == variables::CODER_SESSION_TOKEN {
+        // `coder`, which git may start, logs in with it
+        return false;
+    }
     let plain = name.strip_suffix("_BASE64").unwrap_or(name);
     name.starts_with(variables::PREFIX)
         || variables::ALL.iter().any(|variable| variable.secret && variable.name == plain)

@@ -14,6 +14,7 @@ mod codex_seed;
 mod deploy_key;
 mod json;
 mod jwt;
+mod session_token;
 mod text;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +25,7 @@ pub use claude_credentials::CredentialsFile;
 pub use claude_token::ClaudeToken;
 pub use codex_auth::{CodexAuth, Liveness, Mode};
 pub use deploy_key::DeployKey;
+pub use session_token::SessionToken;
 pub use text::decode_base64;
 
 use crate::catalogue::{Code, Finding};

@@ -1,5 +1,7 @@
 //! The command line: its types and its help. No behaviour, and no field that can contain a secret.
 
+pub mod task;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -62,6 +64,8 @@ pub enum Command {
         after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready"
     )]
     Install(Install),
+    /// Runs agents on a Coder server, from a terminal or from CI
+    Task(task::Task),
     /// Internal: run by ssh to find out whether it connects for this repository
     #[command(hide = true)]
     SshMatch { id: String },

@@ -1,0 +1,209 @@
+//! The stream of a chat: a WebSocket, on which only the server speaks. Only there the troubles of
+//! the model show.
+
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use base64ct::{Base64, Encoding as _};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use serde_json::Value;
+use tungstenite::client::client_with_config;
+use tungstenite::handshake::client::generate_key;
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{HandshakeError, Message, WebSocket};
+use ureq::http::Request;
+
+use super::{Coder, SESSION};
+use crate::http::Origin;
+
+/// A frame holds all messages of a chat at first, and one may be megabytes long. What is larger is
+/// read by polling.
+const LARGEST: usize = 32 * 1024 * 1024;
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long one look at the stream waits for a frame.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Plain or inside TLS.
+enum Line {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+pub struct Stream(WebSocket<Line>);
+
+/// Why a stream gives no more events.
+#[derive(Debug)]
+pub enum StreamEnd {
+    /// The server or the network ended it: another one may follow.
+    Closed(String),
+    /// It never began: a proxy, or a server that does not serve it.
+    Refused(String),
+}
+
+impl Coder {
+    /// Opens the stream at `path`.
+    pub fn stream(&self, path: &str) -> Result<Stream, StreamEnd> {
+        let closed = |error: io::Error| StreamEnd::Closed(error.to_string());
+        let refused = |why: &str| StreamEnd::Refused(why.to_owned());
+        let url = self.base.below(path).ok_or_else(|| refused("the path is not valid"))?;
+        let origin = url.origin();
+        let stream = self.dial(origin)?;
+        stream.set_read_timeout(Some(CONNECT)).map_err(closed)?;
+        stream.set_write_timeout(Some(CONNECT)).map_err(closed)?;
+        let line = if origin.is_https() {
+            let name = ServerName::try_from(origin.host().trim_matches(['[', ']']).to_owned());
+            let name = name.map_err(|_| refused("the name of the host is not valid"))?;
+            let tls = ClientConnection::new(self.http.tls(), name)
+                .map_err(|error| refused(&error.to_string()))?;
+            Line::Tls(Box::new(StreamOwned::new(tls, stream)))
+        } else {
+            Line::Plain(stream)
+        };
+        let scheme = if origin.is_https() { "wss" } else { "ws" };
+        let authority = url.uri().authority().map_or("", |authority| authority.as_str());
+        let path = url.uri().path_and_query().map_or("/", |path| path.as_str());
+        let request = Request::get(format!("{scheme}://{authority}{path}"))
+            .header("host", authority)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", generate_key())
+            .header(SESSION, self.token.header())
+            .body(())
+            .map_err(|_| refused("the request cannot be made"))?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(LARGEST))
+            .max_frame_size(Some(LARGEST));
+        let (socket, response) =
+            client_with_config(request, line, Some(config)).map_err(|error| match error {
+                HandshakeError::Failure(tungstenite::Error::Http(response)) => {
+                    refused(&format!("status {}", response.status().as_u16()))
+                }
+                HandshakeError::Failure(tungstenite::Error::Io(error)) => closed(error),
+                HandshakeError::Failure(error) => StreamEnd::Refused(error.to_string()),
+                HandshakeError::Interrupted(_) => refused("no answer to the upgrade"),
+            })?;
+        tracing::debug!(status = response.status().as_u16(), "WebSocket {path}");
+        let raw = match socket.get_ref() {
+            Line::Plain(stream) => stream,
+            Line::Tls(stream) => stream.get_ref(),
+        };
+        raw.set_read_timeout(Some(LOOK)).map_err(closed)?;
+        Ok(Stream(socket))
+    }
+
+    /// A connection to the host, or through the proxy of the environment.
+    fn dial(&self, origin: &Origin) -> Result<TcpStream, StreamEnd> {
+        let closed = |error: io::Error| StreamEnd::Closed(error.to_string());
+        let host = origin.host().trim_matches(['[', ']']);
+        let Some(proxy) = self.http.proxy(origin) else {
+            return connect(host, origin.port()).map_err(closed);
+        };
+        if !matches!(proxy.protocol(), ureq::ProxyProtocol::Http) || !origin.is_https() {
+            return Err(StreamEnd::Refused("a proxy of this kind carries no WebSocket".to_owned()));
+        }
+        let mut stream = connect(proxy.host(), proxy.port()).map_err(closed)?;
+        stream.set_read_timeout(Some(CONNECT)).map_err(closed)?;
+        let target = format!("{}:{}", origin.host(), origin.port());
+        let mut head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
+        if let Some(user) = proxy.username() {
+            let login = format!("{user}:{}", proxy.password().unwrap_or_default());
+            let login = Base64::encode_string(login.as_bytes());
+            head.extend(["Proxy-Authorization: Basic ", &login, "\r\n"]);
+        }
+        head.push_str("\r\n");
+        stream.write_all(head.as_bytes()).map_err(closed)?;
+        // one byte at a time: what follows the head belongs to TLS
+        let mut reader = BufReader::with_capacity(1, &mut stream);
+        let mut first = String::new();
+        reader.read_line(&mut first).map_err(closed)?;
+        let mut line = String::new();
+        while line.trim_end() != "" || line.is_empty() {
+            line.clear();
+            if reader.read_line(&mut line).map_err(closed)? == 0 {
+                break;
+            }
+        }
+        match first.split(' ').nth(1) {
+            Some("200") => Ok(stream),
+            _ => Err(StreamEnd::Refused("the proxy refuses the connection".to_owned())),
+        }
+    }
+}
+
+fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+impl Stream {
+    /// The events of the next frame; none if nothing came for a moment. Some versions send a bare
+    /// list, an older one an envelope around it.
+    pub fn next(&mut self) -> Result<Vec<Value>, StreamEnd> {
+        let text = match self.0.read() {
+            Ok(Message::Text(text)) => text,
+            Ok(Message::Close(frame)) => {
+                let why = frame.map_or_else(String::new, |frame| frame.reason.to_string());
+                return Err(StreamEnd::Closed(why));
+            }
+            // tungstenite answers a ping by itself
+            Ok(_) => return Ok(Vec::new()),
+            Err(tungstenite::Error::Io(error))
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock
+                        | io::ErrorKind::TimedOut
+                        | io::ErrorKind::Interrupted
+                ) =>
+            {
+                return Ok(Vec::new());
+            }
+            Err(tungstenite::Error::Capacity(error)) => {
+                return Err(StreamEnd::Refused(error.to_string()));
+            }
+            Err(error) => return Err(StreamEnd::Closed(error.to_string())),
+        };
+        Ok(match serde_json::from_str(&text) {
+            Ok(Value::Array(events)) => events,
+            Ok(Value::Object(mut envelope)) => match envelope.remove("data") {
+                Some(Value::Array(events)) => events,
+                Some(event @ Value::Object(_)) => vec![event],
+                _ => vec![Value::Object(envelope)],
+            },
+            _ => Vec::new(),
+        })
+    }
+}

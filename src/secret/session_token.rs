@@ -1,0 +1,59 @@
+//! A session token of a Coder server.
+
+use secrecy::SecretString;
+use ureq::http::HeaderValue;
+
+use super::reveal;
+use super::text::{Repairs, unwrap};
+
+/// Coder's own are 33 characters long.
+const LONGEST: usize = 1024;
+
+/// Letters, digits and a little more; nothing that could end a header line.
+#[derive(Debug)]
+pub struct SessionToken(SecretString);
+
+impl SessionToken {
+    /// Errors with the reason, which quotes nothing.
+    pub fn parse(text: &SecretString) -> Result<Self, &'static str> {
+        let text = unwrap(reveal(text), &mut Repairs::default());
+        if text.contains("://") {
+            return Err("it is a URL, not a token");
+        }
+        if text.is_empty() || text.len() > LONGEST {
+            return Err("it is not a token: too short or too long");
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.~+/=".contains(&byte)) {
+            return Err("it contains characters that are not allowed in a token");
+        }
+        Ok(Self(text.to_string().into()))
+    }
+
+    /// The value of a `Coder-Session-Token` header, marked as sensitive.
+    pub fn header(&self) -> HeaderValue {
+        // parse let nothing through that a header may not hold
+        let mut value =
+            HeaderValue::from_str(reveal(&self.0)).unwrap_or(HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_word_and_is_never_quoted() {
+        let parse = |text: &str| SessionToken::parse(&text.to_owned().into());
+        for text in ["not-a-token", " not-a-token\n", "\"not-a-token\"\r\n"] {
+            let token = parse(text).unwrap();
+            assert_eq!(token.header(), "not-a-token");
+            assert!(!format!("{token:?} {:?}", token.header()).contains("not-a"));
+        }
+        for text in ["", " \n", "https://coder.example", "two words", "a\r\nX-Evil: 1", "é"] {
+            let reason = parse(text).unwrap_err();
+            assert!(text.trim().is_empty() || !reason.contains(text), "{reason}");
+        }
+    }
+}

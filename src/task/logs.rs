@@ -1,0 +1,209 @@
+//! `task logs`: the conversation, with one line for each tool call.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::judge::Ended;
+use super::output::{self, Mode, block, progress, warn};
+use super::watch::{Watch, ended_text};
+use super::work::{Archived, Work, get, messages};
+use crate::cli::task::Logs;
+use crate::coder::model::{Message, Part, list, text};
+use crate::coder::{Backend, shortened};
+use crate::command::print;
+use crate::error::{Exit, Result};
+
+/// The conversation of a task, as its app has it.
+pub struct Entry {
+    pub id: i64,
+    /// `input` or `output`.
+    pub kind: String,
+    pub content: String,
+    pub time: Option<String>,
+}
+
+pub fn entries(logs: &Value) -> Vec<Entry> {
+    let logs = logs.get("logs").map(list).unwrap_or_default();
+    let mut entries: Vec<_> = logs
+        .iter()
+        .filter_map(|entry| {
+            Some(Entry {
+                id: entry.get("id")?.as_i64()?,
+                kind: text(entry, "type").unwrap_or_default().to_owned(),
+                content: text(entry, "content").unwrap_or_default().to_owned(),
+                time: text(entry, "time").map(str::to_owned),
+            })
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.id);
+    entries
+}
+
+pub fn entry(entry: &Entry) -> String {
+    let role = if entry.kind == "input" { "user" } else { "agent" };
+    block(&format!("{role}: "), &entry.content)
+}
+
+/// A message as people read it; nothing of it if it is the server's own.
+pub fn message(message: &Message) -> String {
+    let role = match &*message.role {
+        "assistant" => "agent",
+        other => other,
+    };
+    if message.is_servers_own || role == "system" {
+        return String::new();
+    }
+    let mut out = String::new();
+    for part in &message.parts {
+        match part {
+            Part::Text { text } => out.push_str(&block(&format!("{role}: "), text)),
+            Part::ToolCall { name, arguments, .. } => {
+                let line = shortened(&format!("{name} {arguments}"));
+                let line: String = line.chars().take(160).collect();
+                out.extend(["tool: ", &line, "\n"]);
+            }
+            Part::ToolResult { .. } => {}
+        }
+    }
+    out
+}
+
+/// One message in JSON, the same for both APIs.
+#[derive(Serialize)]
+struct Line {
+    id: i64,
+    role: String,
+    time: Option<String>,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    task: super::work::View,
+    messages: Vec<Line>,
+    /// They were stored when the workspace was stopped.
+    snapshot: bool,
+}
+
+pub fn run(backend: &Backend, arguments: &Logs, mode: Mode) -> Result<Exit> {
+    let (work, handle) = get(backend, &arguments.task, Archived::Also)?;
+    let failed =
+        |failure: crate::coder::Failure| failure.into_error("cannot read the conversation");
+    let most = arguments.tail.unwrap_or(usize::MAX);
+    let (mut lines, mut snapshot) = (Vec::new(), false);
+    let mut printed = 0;
+    match &work {
+        Work::Chat(_) => {
+            let found = messages(backend, &handle, 0, most).map_err(failed)?;
+            for one in &found.messages {
+                printed = printed.max(one.id);
+                if mode == Mode::Text {
+                    print(&message(one));
+                }
+            }
+            if mode == Mode::Json {
+                lines = found.messages.into_iter().map(Line::of).collect();
+            }
+        }
+        Work::Task(task) => {
+            let path = format!("{}/logs", handle.path());
+            let found = match backend.coder.get(&path) {
+                Ok(found) => found,
+                Err(failure) if arguments.follow && failure.status() == Some(409) => Value::Null,
+                Err(failure) if failure.status() == Some(409) || failure.status() == Some(400) => {
+                    return Err(failure
+                        .into_error(format!("a task that is {} has no conversation", task.status))
+                        .hint(format!("`pushready task status {}` says why", work.name()))
+                        .exit(Exit::NotReady));
+                }
+                Err(failure) => return Err(failed(failure)),
+            };
+            snapshot = found.get("snapshot").and_then(Value::as_bool) == Some(true);
+            let mut all = entries(&found);
+            all.drain(..all.len().saturating_sub(most));
+            printed = all.last().map_or(0, |last| last.id + 1);
+            if snapshot && mode == Mode::Text {
+                warn(&format!(
+                    "the task is {}: these messages were stored when its workspace was stopped",
+                    task.status
+                ));
+            }
+            for one in &all {
+                if mode == Mode::Text {
+                    print(&entry(one));
+                }
+            }
+            lines = all.into_iter().map(Line::of_entry).collect();
+        }
+    }
+    let mut exit = Exit::Ready;
+    let mut work = work;
+    if arguments.follow {
+        let watch = Watch {
+            backend,
+            handle,
+            mode,
+            changes: false,
+            follow: true,
+            baseline: 0,
+            reported: None,
+            was_busy: false,
+            end: Instant::now() + arguments.timeout,
+        };
+        let (last, ended): (Work, Ended) = watch.run_from(printed)?;
+        exit = ended.exit;
+        work = last;
+        if mode == Mode::Text && exit != Exit::Ready {
+            print(&ended_text(&Ended { answer: None, ..ended }));
+        }
+    }
+    if mode == Mode::Json {
+        let task = super::work::View::of(&work, backend);
+        output::document("task logs", backend, exit, Body { task, messages: lines, snapshot });
+    } else if printed == 0 && !arguments.follow {
+        progress(mode, "no messages yet");
+    }
+    Ok(exit)
+}
+
+impl Line {
+    fn of(message: Message) -> Self {
+        Self {
+            id: message.id,
+            role: message.role,
+            time: message.created_at.map(|time| time.to_string()),
+            parts: message.parts,
+        }
+    }
+
+    fn of_entry(entry: Entry) -> Self {
+        let role = if entry.kind == "input" { "user" } else { "assistant" };
+        let parts = vec![Part::Text { text: entry.content }];
+        Self { id: entry.id, role: role.to_owned(), time: entry.time, parts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_message_is_its_words_and_a_line_for_each_tool_call() {
+        let read = |role: &str, content: Value| {
+            message(&Message::of(&json!({"id": 1, "role": role, "content": content})).unwrap())
+        };
+        let text = |text: &str| json!({"type": "text", "text": text, "url": "", "file_id": null});
+        let call =
+            json!({"type": "tool-call", "tool_name": "execute", "args": {"command": "id\u{1b}"}});
+        assert_eq!(
+            read("assistant", json!([text("a\nb"), call, {"type": "hologram"}])),
+            "agent: a\n  b\ntool: execute {\"command\":\"id\\u001b\"}\n"
+        );
+        assert_eq!(read("user", json!([text("hi")])), "user: hi\n");
+        assert_eq!(read("user", json!([{"type": "context-file", "content": "x"}])), "");
+        assert_eq!(read("assistant", Value::Null), "");
+    }
+}

@@ -1,0 +1,80 @@
+//! `pushready task`: agents on a Coder server, through Coder Tasks or Coder Agents (Chats).
+
+mod bead;
+mod create;
+mod delete;
+mod judge;
+mod logs;
+mod names;
+mod output;
+mod prompt;
+mod readiness;
+mod send;
+mod status;
+mod template;
+mod trouble;
+mod watch;
+mod work;
+mod workflow;
+mod workspace;
+
+use crate::cli::task::{Api, Task, TaskCommand};
+use crate::coder::{Backend, Coder, Kind};
+use crate::command::print;
+use crate::env::Env;
+use crate::error::{Exit, Result};
+use crate::process;
+use output::Mode;
+
+/// Runs to an exit status: what ends a command early is reported in its own form.
+pub fn run(arguments: &Task) -> Exit {
+    let mode = match &arguments.command {
+        _ if arguments.json => Mode::Json,
+        TaskCommand::Create(create) if create.quiet => Mode::Quiet,
+        _ => Mode::Text,
+    };
+    process::end_children_with_us();
+    command(arguments, mode)
+        .unwrap_or_else(|error| output::report(name(&arguments.command), mode, &error))
+}
+
+fn name(command: &TaskCommand) -> &'static str {
+    match command {
+        TaskCommand::Create(_) => "task create",
+        TaskCommand::Status(_) => "task status",
+        TaskCommand::Logs(_) => "task logs",
+        TaskCommand::Send(_) => "task send",
+        TaskCommand::List(_) => "task list",
+        TaskCommand::Open(_) => "task open",
+        TaskCommand::Delete(_) => "task delete",
+        TaskCommand::Gc(_) => "task gc",
+    }
+}
+
+fn command(arguments: &Task, mode: Mode) -> Result<Exit> {
+    let env = Env::of_process();
+    let connect = || {
+        let wanted = arguments.backend.map(|api| match api {
+            Api::Tasks => Kind::Tasks,
+            Api::Chats => Kind::Chats,
+        });
+        Backend::connect(Coder::of(&env, arguments.insecure_http)?, wanted)
+    };
+    match &arguments.command {
+        TaskCommand::Create(create) if create.dry_run => {
+            print(&create::prepare_dry_run(&env, create)?);
+            Ok(Exit::Ready)
+        }
+        TaskCommand::Create(create) => {
+            let draft = create::Draft::read(&env, create)?;
+            create::run(&connect()?, &env, create, mode, draft)
+        }
+        TaskCommand::Status(status) => status::status(&connect()?, status, mode),
+        TaskCommand::Logs(logs) => logs::run(&connect()?, logs, mode),
+        TaskCommand::Send(send) => send::run(&connect()?, send, mode),
+        TaskCommand::List(list) => status::list(&connect()?, list, mode),
+        TaskCommand::Open(open) => status::open(&connect()?, &env, open, mode),
+        TaskCommand::Delete(delete) => delete::run(&connect()?, delete, mode),
+        TaskCommand::Gc(gc) => delete::gc(&connect()?, gc, mode),
+    }
+}

@@ -1,0 +1,489 @@
+//! A task or a chat on a server: how it is found, read and shown.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::coder::model::{Chat, ChatError, Message, PullRequest, Task, Workspace, list};
+use crate::coder::{Answer, Backend, Cause, Failure, Kind};
+use crate::error::{Error, Exit, Result};
+use crate::http::segment;
+use crate::text::plain;
+
+/// What pushready marks its chats with.
+pub const OURS: (&str, &str) = ("pushready", "1");
+/// On a chat whose workspace was made for it.
+pub const WORKSPACE_OURS: (&str, &str) = ("pushready-workspace", "1");
+pub const NAME: &str = "name";
+
+#[derive(Clone, Debug)]
+pub enum Work {
+    Task(Task),
+    Chat(Chat),
+}
+
+/// Where a task or chat is on the server.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub kind: Kind,
+    pub prefix: &'static str,
+    pub id: String,
+}
+
+impl Handle {
+    pub fn path(&self) -> String {
+        match self.kind {
+            Kind::Tasks => format!("{}/tasks/me/{}", self.prefix, segment(&self.id)),
+            Kind::Chats => format!("{}/chats/{}", self.prefix, segment(&self.id)),
+        }
+    }
+
+    pub fn read(&self, backend: &Backend) -> Answer<Work> {
+        let path = self.path();
+        let value = backend.coder.get(&path)?;
+        let work = match self.kind {
+            Kind::Tasks => Task::of(&value).map(Work::Task),
+            Kind::Chats => Chat::of(&value).map(Work::Chat),
+        };
+        work.ok_or_else(|| unreadable(&path, self.kind))
+    }
+}
+
+/// An answer that lacks what every version has.
+pub fn unreadable(path: &str, kind: Kind) -> Failure {
+    let what = match kind {
+        Kind::Tasks => "it is not a task",
+        Kind::Chats => "it is not a chat",
+    };
+    Failure { request: format!("GET {path}"), cause: Cause::Unreadable(what.to_owned()) }
+}
+
+impl Work {
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Task(task) => &task.id,
+            Self::Chat(chat) => &chat.id,
+        }
+    }
+
+    pub fn handle(&self, prefix: &'static str) -> Handle {
+        let kind = match self {
+            Self::Task(_) => Kind::Tasks,
+            Self::Chat(_) => Kind::Chats,
+        };
+        Handle { kind, prefix, id: self.id().to_owned() }
+    }
+
+    /// By which it is found again: the id where it has no name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Task(task) => &task.name,
+            Self::Chat(chat) => chat.label(NAME).unwrap_or(&chat.id),
+        }
+    }
+
+    pub fn workspace_id(&self) -> Option<&str> {
+        match self {
+            Self::Task(task) => task.workspace_id.as_deref(),
+            Self::Chat(chat) => chat.workspace_id.as_deref(),
+        }
+    }
+
+    pub fn agent_id(&self) -> Option<&str> {
+        match self {
+            Self::Task(task) => task.agent_id.as_deref(),
+            Self::Chat(chat) => chat.agent_id.as_deref(),
+        }
+    }
+
+    /// The page in the dashboard.
+    pub fn url(&self, backend: &Backend) -> String {
+        let root = backend.coder.url();
+        match self {
+            Self::Task(task) => format!("{root}/tasks/{}/{}", segment(&task.owner_name), task.id),
+            Self::Chat(chat) => format!("{root}/agents/{}", chat.id),
+        }
+    }
+
+    /// One word for both APIs; a word of the server that is not known is kept.
+    pub fn state(&self) -> &str {
+        match self {
+            Self::Task(task) => task_state(task),
+            Self::Chat(chat) => chat_state(chat),
+        }
+    }
+
+    /// The last words of the agent or of the server about it.
+    pub fn message(&self) -> Option<String> {
+        match self {
+            Self::Task(task) => task
+                .state
+                .as_ref()
+                .map(|state| state.message.clone())
+                .filter(|text| !text.is_empty()),
+            Self::Chat(chat) => chat.last_error.as_ref().map(|error| error.message.clone()),
+        }
+    }
+
+    pub fn pull_request(&self) -> Option<PullRequest> {
+        match self {
+            // an agent reports where its work is
+            Self::Task(task) => {
+                let uri = task.state.as_ref().map(|state| state.uri.clone())?;
+                let is_page = uri.starts_with("https://") && uri.contains("/pull");
+                is_page.then(|| PullRequest { url: Some(uri), ..PullRequest::default() })
+            }
+            Self::Chat(chat) => chat.pull_request.clone(),
+        }
+    }
+}
+
+fn task_state(task: &Task) -> &str {
+    match &*task.status {
+        "pending" | "initializing" => "starting",
+        "error" => "failed",
+        "unknown" if matches!(&*task.workspace_status, "stopping" | "deleting" | "pending") => {
+            "stopping"
+        }
+        "active" => match task.state.as_ref().map(|state| &*state.state) {
+            None | Some("working" | "") => "working",
+            Some("complete" | "completed") => "done",
+            Some("failed" | "failure") => "failed",
+            Some(other) => other,
+        },
+        other => other,
+    }
+}
+
+fn chat_state(chat: &Chat) -> &str {
+    match &*chat.status {
+        _ if chat.archived => "archived",
+        "running" if chat.queued_for_capacity => "queued",
+        "pending" | "running" | "interrupting" => "working",
+        "waiting" | "completed" => "idle",
+        "error" => "failed",
+        "requires_action" => "needs-input",
+        other => other,
+    }
+}
+
+/// A reference on the command line.
+#[derive(Debug, PartialEq, Eq)]
+enum Reference<'a> {
+    Id(&'a str),
+    Name { owner: &'a str, name: &'a str },
+}
+
+fn parse(text: &str) -> Reference<'_> {
+    let path = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or(path);
+    if is_uuid(last) {
+        return Reference::Id(last);
+    }
+    match path.rsplit_once('/') {
+        Some((before, name)) => {
+            Reference::Name { owner: before.rsplit('/').next().unwrap_or(before), name }
+        }
+        None => Reference::Name { owner: "me", name: path },
+    }
+}
+
+pub fn is_uuid(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').map(str::len).collect();
+    parts == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// Whether chats that are archived are found too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Archived {
+    Also,
+    Not,
+}
+
+/// Finds what the user names. `None`: no task and no chat of theirs has this id or name.
+pub fn find(backend: &Backend, text: &str, archived: Archived) -> Result<Option<(Work, Handle)>> {
+    let shown = plain(text);
+    let failed = |failure: Failure| failure.into_error(format!("cannot look up `{shown}`"));
+    let reference = parse(text);
+    for (kind, prefix) in backend.served()? {
+        let found = match (&reference, kind) {
+            (Reference::Id(id), _) => {
+                let handle = Handle { kind, prefix, id: (*id).to_owned() };
+                absent(handle.read(backend)).map_err(failed)?
+            }
+            (Reference::Name { owner, name }, Kind::Tasks) => {
+                let path = format!("{prefix}/tasks/{}/{}", segment(owner), segment(name));
+                let task = absent(backend.coder.get(&path)).map_err(failed)?;
+                let task = task.map(|task| {
+                    Task::of(&task).map(Work::Task).ok_or_else(|| unreadable(&path, kind))
+                });
+                task.transpose().map_err(failed)?
+            }
+            (Reference::Name { name, .. }, Kind::Chats) => {
+                let chat = by_label(backend, prefix, &[(NAME, name)], archived).map_err(failed)?;
+                chat.into_iter().next().map(Work::Chat)
+            }
+        };
+        if let Some(work) = found {
+            let handle = work.handle(prefix);
+            return Ok(Some((work, handle)));
+        }
+    }
+    Ok(None)
+}
+
+/// The same, where it has to exist.
+pub fn get(backend: &Backend, text: &str, archived: Archived) -> Result<(Work, Handle)> {
+    find(backend, text, archived)?.ok_or_else(|| not_found(text))
+}
+
+pub fn not_found(text: &str) -> Error {
+    Error::new(format!("there is no task `{}`, or it is not yours", plain(text)))
+        .hint("`pushready task list --all` lists your tasks")
+        .exit(Exit::Usage)
+}
+
+/// `None` for what does not exist.
+fn absent<T>(answer: Answer<T>) -> Answer<Option<T>> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if failure.is_gone() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Our chats with all of these labels: the live ones first, each group newest first.
+pub fn by_label(
+    backend: &Backend,
+    prefix: &str,
+    labels: &[(&str, &str)],
+    archived: Archived,
+) -> Answer<Vec<Chat>> {
+    let mut chats = chats(backend, prefix, labels, false)?;
+    if archived == Archived::Also {
+        chats.extend(self::chats(backend, prefix, labels, true)?);
+    }
+    Ok(chats)
+}
+
+/// Chats with these labels, newest first.
+pub fn chats(
+    backend: &Backend,
+    prefix: &str,
+    labels: &[(&str, &str)],
+    archived: bool,
+) -> Answer<Vec<Chat>> {
+    const PAGE: usize = 100;
+    let mut query = format!("q=archived:{archived}&limit={PAGE}");
+    for (key, value) in labels {
+        query.extend(["&label=", &segment(&format!("{key}:{value}"))]);
+    }
+    let mut all: Vec<Chat> = Vec::new();
+    loop {
+        let after = all.last().map_or_else(String::new, |chat| format!("&after_id={}", chat.id));
+        let page = backend.coder.get(&format!("{prefix}/chats?{query}{after}"))?;
+        let page: Vec<_> = list(&page).iter().filter_map(Chat::of).collect();
+        let count = page.len();
+        let is_new = |chat: &Chat| !all.iter().any(|known| known.id == chat.id);
+        let new: Vec<_> = page.into_iter().filter(is_new).collect();
+        let grew = !new.is_empty();
+        all.extend(new);
+        if count < PAGE || !grew {
+            break;
+        }
+    }
+    // what a server that ignores a filter would send
+    all.retain(|chat| {
+        chat.archived == archived
+            && labels.iter().all(|(key, value)| chat.label(key) == Some(value))
+    });
+    all.sort_by_key(|chat| std::cmp::Reverse(chat.created_at));
+    Ok(all)
+}
+
+pub fn workspace(backend: &Backend, id: &str) -> Answer<Option<Workspace>> {
+    let path = format!("/api/v2/workspaces/{}?include_deleted=true", segment(id));
+    match backend.coder.get(&path) {
+        Ok(value) => Ok(Workspace::of(&value)),
+        Err(failure) if failure.is_gone() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A page of messages, oldest first, and the number of those that wait to be sent.
+pub struct Messages {
+    pub messages: Vec<Message>,
+    pub queued: usize,
+}
+
+/// The messages of a chat that are newer than `after`, at most the last `most`. Pages come newest
+/// first; no order is relied on.
+pub fn messages(backend: &Backend, handle: &Handle, after: i64, most: usize) -> Answer<Messages> {
+    const PAGE: usize = 100;
+    let page = PAGE.min(most.max(1));
+    let mut all: Vec<Message> = Vec::new();
+    let (mut before, mut queued) = (None, None);
+    loop {
+        let cursor = before.map_or_else(String::new, |id: i64| format!("&before_id={id}"));
+        let path = format!("{}/messages?limit={page}{cursor}", handle.path());
+        let value = backend.coder.get(&path)?;
+        let field = |name: &str| value.get(name).map(list).unwrap_or_default();
+        // with a cursor the queue is always empty
+        queued.get_or_insert(field("queued_messages").len());
+        let new: Vec<_> = field("messages")
+            .iter()
+            .filter_map(Message::of)
+            .filter(|message| before.is_none_or(|before| message.id < before))
+            .collect();
+        let lowest = new.iter().map(|message| message.id).min();
+        all.extend(new.into_iter().filter(|message| message.id > after));
+        let has_more = value.get("has_more").and_then(serde_json::Value::as_bool) == Some(true);
+        match lowest {
+            Some(lowest) if has_more && lowest > after && all.len() < most => before = Some(lowest),
+            _ => break,
+        }
+    }
+    all.sort_by_key(|message| message.id);
+    all.dedup_by_key(|message| message.id);
+    let extra = all.len().saturating_sub(most);
+    all.drain(..extra);
+    Ok(Messages { messages: all, queued: queued.unwrap_or_default() })
+}
+
+/// A workspace as it is printed.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkspaceView {
+    pub id: String,
+    pub name: String,
+    pub owner: String,
+    pub template: String,
+    pub status: String,
+    pub build_number: i64,
+    pub build_error: Option<String>,
+    pub agent: Option<AgentView>,
+    /// It was made for this task.
+    pub made_for_task: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AgentView {
+    pub name: String,
+    pub status: String,
+    pub lifecycle: String,
+    pub unhealthy: Option<String>,
+}
+
+/// A task or chat as it is printed.
+#[derive(Clone, Debug, Serialize)]
+pub struct View {
+    pub id: String,
+    pub name: String,
+    pub title: String,
+    pub backend: &'static str,
+    pub owner: String,
+    pub state: String,
+    /// The server's own word.
+    pub status: String,
+    pub message: Option<String>,
+    pub url: String,
+    pub created_at: Option<Timestamp>,
+    pub updated_at: Option<Timestamp>,
+    pub archived: bool,
+    pub workspace: Option<WorkspaceView>,
+    /// Why the agent has not begun.
+    pub pending: Option<String>,
+    /// Our own line in the workspace's metadata.
+    pub readiness: Option<String>,
+    pub pull_request: Option<PullRequest>,
+    pub last_error: Option<ChatError>,
+}
+
+impl View {
+    pub fn of(work: &Work, backend: &Backend) -> Self {
+        let (title, owner, created_at, updated_at, status) = match work {
+            Work::Task(task) => (
+                if task.title.is_empty() { &task.name } else { &task.title },
+                &task.owner_name,
+                task.created_at,
+                task.updated_at,
+                &task.status,
+            ),
+            Work::Chat(chat) => {
+                (&chat.title, &chat.owner_name, chat.created_at, chat.updated_at, &chat.status)
+            }
+        };
+        let (archived, last_error) = match work {
+            Work::Task(_) => (false, None),
+            Work::Chat(chat) => (chat.archived, chat.last_error.clone()),
+        };
+        let backend_name = match work {
+            Work::Task(_) => Kind::Tasks.name(),
+            Work::Chat(_) => Kind::Chats.name(),
+        };
+        Self {
+            id: work.id().to_owned(),
+            name: work.name().to_owned(),
+            title: title.clone(),
+            backend: backend_name,
+            owner: if owner.is_empty() { backend.user.name.clone() } else { owner.clone() },
+            state: work.state().to_owned(),
+            status: status.clone(),
+            message: work.message(),
+            url: work.url(backend),
+            created_at,
+            updated_at,
+            archived,
+            workspace: None,
+            pending: None,
+            readiness: None,
+            pull_request: work.pull_request(),
+            last_error,
+        }
+    }
+}
+
+impl WorkspaceView {
+    pub fn of(workspace: &Workspace, agent_id: Option<&str>, made_for_task: bool) -> Self {
+        let agents = &workspace.build.agents;
+        let agent = agents.iter().find(|agent| Some(&*agent.id) == agent_id).or(agents.first());
+        Self {
+            id: workspace.id.clone(),
+            name: workspace.name.clone(),
+            owner: workspace.owner_name.clone(),
+            template: workspace.template_name.clone(),
+            status: workspace.build.status.clone(),
+            build_number: workspace.build.number,
+            build_error: workspace.build.error.clone(),
+            agent: agent.map(|agent| AgentView {
+                name: agent.name.clone(),
+                status: agent.status.clone(),
+                lifecycle: agent.lifecycle.clone(),
+                unhealthy: agent.unhealthy.clone(),
+            }),
+            made_for_task,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_an_id_a_name_or_the_page() {
+        let id = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
+        for text in [
+            id,
+            &format!("https://coder.example/agents/{id}"),
+            &format!("https://c/tasks/a/{id}?x=1"),
+        ] {
+            assert_eq!(parse(text), Reference::Id(id), "{text}");
+        }
+        assert_eq!(parse("fix-42"), Reference::Name { owner: "me", name: "fix-42" });
+        assert_eq!(parse("alice/fix-42"), Reference::Name { owner: "alice", name: "fix-42" });
+        assert_eq!(
+            parse("https://c/tasks/alice/fix-42/"),
+            Reference::Name { owner: "alice", name: "fix-42" }
+        );
+    }
+}
