@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::double::{Agent, Double, Line, ready};
-use crate::{command, finish};
+use crate::{command, each, finish};
 
 fn on(line: Line) -> Double {
     Double::start(line)
@@ -24,7 +24,7 @@ fn prompts(double: &Double) -> Vec<String> {
 
 #[test]
 fn create_waits_for_the_end_on_every_line() {
-    for line in Line::ALL {
+    each(Line::ALL.to_vec(), |&line| {
         let double = on(line);
         let output = double.run(&["create", "fix the test", "--name", "fix-42", "--wait"]).ends(0);
         let backend = if line == Line::V229 { "tasks" } else { "chats" };
@@ -33,42 +33,50 @@ fn create_waits_for_the_end_on_every_line() {
         let world = double.world.lock().unwrap();
         assert_eq!(world.workspaces.len(), 1, "{line:?}");
         assert_eq!(world.chats.len() + world.tasks.len(), 1, "{line:?}");
-    }
+    });
 }
 
 #[test]
 fn each_end_of_a_turn_has_its_exit_status() {
-    for (agent, status, words) in [
-        (Agent::Done, 0, "Done: the test"),
-        (Agent::Empty, 1, "ended without an answer"),
-        (Agent::Cut, 1, "interrupted"),
-        (Agent::BrokenOff, 1, "broke off"),
-        (Agent::Fails, 1, "not about your token"),
-        (Agent::Asks, 5, "which branch?"),
-        (Agent::Forever, 6, "the task goes on"),
-    ] {
-        let double = on(Line::V234);
-        double.edit(|world| world.agent = agent);
-        let create = ["create", "x", "--backend", "chats", "--wait", "--timeout", "8s", "--json"];
-        let output = double.run(&create).ends(status);
-        output.json();
-        output.says(words);
-        double.check_contract();
-    }
-    for (agent, status, words) in [
-        (Agent::Done, 0, "Opened a pull request"),
-        (Agent::Fails, 1, "Tests do not pass"),
-        (Agent::Idle, 5, "Which branch shall I use?"),
-        (Agent::Forever, 6, "the task goes on"),
-    ] {
-        let double = on(Line::V234);
-        double.edit(|world| world.agent = agent);
-        let create = ["create", "x", "--backend", "tasks", "--wait", "--timeout", "12s", "--json"];
-        let output = double.run(&create).ends(status);
-        output.json();
-        output.says(words);
-        double.check_contract();
-    }
+    each(
+        vec![
+            (Agent::Done, 0, "Done: the test"),
+            (Agent::Empty, 1, "ended without an answer"),
+            (Agent::Cut, 1, "interrupted"),
+            (Agent::BrokenOff, 1, "broke off"),
+            (Agent::Fails, 1, "not about your token"),
+            (Agent::Asks, 5, "which branch?"),
+            (Agent::Forever, 6, "the task goes on"),
+        ],
+        |&(agent, status, words)| {
+            let double = on(Line::V234);
+            double.edit(|world| world.agent = agent);
+            let create =
+                ["create", "x", "--backend", "chats", "--wait", "--timeout", "8s", "--json"];
+            let output = double.run(&create).ends(status);
+            output.json();
+            output.says(words);
+            double.check_contract();
+        },
+    );
+    each(
+        vec![
+            (Agent::Done, 0, "Opened a pull request"),
+            (Agent::Fails, 1, "Tests do not pass"),
+            (Agent::Idle, 5, "Which branch shall I use?"),
+            (Agent::Forever, 6, "the task goes on"),
+        ],
+        |&(agent, status, words)| {
+            let double = on(Line::V234);
+            double.edit(|world| world.agent = agent);
+            let create =
+                ["create", "x", "--backend", "tasks", "--wait", "--timeout", "12s", "--json"];
+            let output = double.run(&create).ends(status);
+            output.json();
+            output.says(words);
+            double.check_contract();
+        },
+    );
 }
 
 #[test]
@@ -272,7 +280,7 @@ fn no_agent_starts_in_a_workspace_that_is_not_ready() {
 fn a_line_from_before_the_start_scripts_does_not_count() {
     let double = on(Line::V238);
     double.edit(|world| {
-        world.metadata = crate::double::item("ready · push 1/1", "2026-11-20T10:04:59Z")
+        world.metadata = crate::double::item("ready · push 1/1", "2026-11-20T10:04:59Z");
     });
     let create = ["create", "x", "--require-ready", "--timeout", "8s"];
     double.run(&create).ends(6).says("has not reported");
@@ -303,7 +311,7 @@ fn a_build_or_a_start_script_that_fails_is_shown_with_its_log() {
 
 #[test]
 fn status_and_list_show_both_layers() {
-    for line in Line::ALL {
+    each(Line::ALL.to_vec(), |&line| {
         let double = on(line);
         double.run(&["list"]).ends(0).says("no tasks");
         double.run(&["create", "fix the test", "--name", "fix-42", "--wait"]).ends(0);
@@ -323,12 +331,12 @@ fn status_and_list_show_both_layers() {
         double.run(&["status", "nothing"]).ends(2).says("there is no task `nothing`");
         double.run(&["open", "fix-42"]).ends(0).says(&double.url());
         double.check_contract();
-    }
+    });
 }
 
 #[test]
 fn send_arrives_once() {
-    for line in Line::ALL {
+    each(Line::ALL.to_vec(), |&line| {
         let double = on(line);
         double
             .edit(|world| world.agent = if line == Line::V229 { Agent::Idle } else { Agent::Done });
@@ -344,7 +352,7 @@ fn send_arrives_once() {
                 3
             );
         }
-    }
+    });
     for line in [Line::V229, Line::V234] {
         let double = on(line);
         double.run(&["create", "one", "--name", "fix-42", "--backend", "tasks", "--wait"]).ends(0);
@@ -410,7 +418,7 @@ fn ten_thousand_messages_are_paged() {
 
 #[test]
 fn delete_removes_both_layers_and_nothing_of_others() {
-    for line in Line::ALL {
+    each(Line::ALL.to_vec(), |&line| {
         let double = on(line);
         let theirs = double.world.lock().unwrap().add_workspace("dev-box");
         double.run(&["create", "one", "--name", "fix-42", "--wait"]).ends(0);
@@ -427,7 +435,7 @@ fn delete_removes_both_layers_and_nothing_of_others() {
         assert!(world.chats.iter().all(|chat| chat.archived) && world.tasks.is_empty());
         drop(world);
         double.check_contract();
-    }
+    });
 }
 
 #[test]

@@ -77,16 +77,13 @@ impl Contract {
 
     fn judge(&mut self, pointer: &str, value: &Value) -> Option<String> {
         self.document.pointer(pointer)?;
-        let index = match self.compiled.get(pointer) {
-            Some(index) => *index,
-            None => {
-                let place =
-                    format!("coder.json#{}", pointer.replace('{', "%7B").replace('}', "%7D"));
-                let index = self.compiler.compile(&place, &mut self.schemas).unwrap();
-                self.compiled.insert(pointer.to_owned(), index);
-                index
-            }
-        };
+        let known = self.compiled.get(pointer).copied();
+        let index = known.unwrap_or_else(|| {
+            let place = format!("coder.json#{}", pointer.replace('{', "%7B").replace('}', "%7D"));
+            let index = self.compiler.compile(&place, &mut self.schemas).unwrap();
+            self.compiled.insert(pointer.to_owned(), index);
+            index
+        });
         self.schemas.validate(value, index).err().map(|error| format!("{error:#}"))
     }
 

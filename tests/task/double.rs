@@ -251,6 +251,11 @@ impl World {
         self.templates.push(template);
     }
 
+    /// What goes wrong with the request of this number.
+    pub fn fault(&mut self, number: usize, fault: Fault) {
+        self.faults.insert(number, fault);
+    }
+
     pub fn id(&mut self) -> String {
         self.next += 1;
         format!("{:08x}-1111-4111-8111-111111111111", self.next)
@@ -838,7 +843,7 @@ impl World {
                         && labels.iter().all(|(key, value)| chat.body["labels"][*key] == *value)
                 };
                 let all: Vec<_> =
-                    self.chats.iter().rev().filter(fits).map(|chat| self.show_chat(chat)).collect();
+                    self.chats.iter().rev().filter(fits).map(Self::show_chat).collect();
                 let after = query.split('&').find_map(|pair| pair.strip_prefix("after_id="));
                 let start = after.map_or(0, |after| {
                     all.iter().position(|it| it["id"] == *after).map_or(all.len(), |at| at + 1)
@@ -852,13 +857,13 @@ impl World {
             ("POST", []) => {
                 let id = self.new_chat(body);
                 let chat = self.chats.iter().find(|it| it.id == id).unwrap();
-                Reply::Json(201, self.show_chat(chat))
+                Reply::Json(201, Self::show_chat(chat))
             }
             _ if found.is_none() => said(404, GONE),
             ("GET", [id]) => {
                 self.step_chat(id);
                 let chat = self.chats[found.unwrap()].clone();
-                let mut value = self.show_chat(&chat);
+                let mut value = Self::show_chat(&chat);
                 if chat.queued_for_capacity > 0 {
                     self.chats[found.unwrap()].queued_for_capacity -= 1;
                     value["queued_for_capacity"] = true.into();
@@ -890,7 +895,7 @@ impl World {
                 chat.error = Value::Null;
                 chat.next.clear();
                 let chat = chat.clone();
-                Reply::Json(200, self.show_chat(&chat))
+                Reply::Json(200, Self::show_chat(&chat))
             }
             ("GET", [_, "messages"]) => {
                 let chat = &self.chats[found.unwrap()];
@@ -905,7 +910,14 @@ impl World {
                 let fits = |message: &&Value| {
                     before.is_none_or(|before| message["id"].as_i64().unwrap() < before)
                 };
-                let all: Vec<_> = chat.messages.iter().rev().filter(fits).cloned().collect();
+                let all: Vec<_> = chat
+                    .messages
+                    .iter()
+                    .rev()
+                    .filter(fits)
+                    .take(usize::try_from(limit).unwrap() + 1)
+                    .cloned()
+                    .collect();
                 let limit = usize::try_from(limit).unwrap();
                 let queued: Vec<_> = chat.queued.iter().filter(|_| before.is_none()).enumerate()
                     .map(|(index, text)| json!({"id": index, "chat_id": chat.id, "created_at": "2026-11-20T10:05:00Z", "content": [{"type": "text", "text": text}]}))
@@ -961,7 +973,7 @@ impl World {
         }
     }
 
-    fn show_chat(&self, chat: &Chat) -> Value {
+    fn show_chat(chat: &Chat) -> Value {
         let mut value = fixture("chat");
         value["id"] = chat.id.clone().into();
         value["status"] = chat.status.clone().into();

@@ -1,19 +1,18 @@
 //! `pushready task` against a double of a Coder server, of which every request and answer is judged
 //! by the description of Coder's API. Needs no sandbox: each run has a home of its own and the
 //! variables that it needs, and talks to loopback alone.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::format_push_string
-)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::too_many_lines, clippy::assigning_clones, clippy::format_push_string)]
+#![allow(clippy::missing_panics_doc, clippy::must_use_candidate, clippy::return_self_not_must_use)]
 
 mod commands;
 mod contract;
 mod double;
+mod faults;
 mod server;
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -104,6 +103,20 @@ pub fn finish(child: Child) -> Output {
         "the token is printed"
     );
     output
+}
+
+/// Runs the cases side by side: they wait more than they compute.
+pub fn each<T: Sync>(cases: impl AsRef<[T]>, run: impl Fn(&T) + Sync) {
+    let (cases, next) = (cases.as_ref(), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..cases.len().min(16) {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    run(case);
+                }
+            });
+        }
+    });
 }
 
 impl Double {
