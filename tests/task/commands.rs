@@ -24,7 +24,7 @@ fn prompts(double: &Double) -> Vec<String> {
 
 #[test]
 fn create_waits_for_the_end_on_every_line() {
-    each(Line::ALL.to_vec(), |&line| {
+    each(Line::ALL, |&line| {
         let double = on(line);
         let output = double.run(&["create", "fix the test", "--name", "fix-42", "--wait"]).ends(0);
         let backend = if line == Line::V229 { "tasks" } else { "chats" };
@@ -311,7 +311,7 @@ fn a_build_or_a_start_script_that_fails_is_shown_with_its_log() {
 
 #[test]
 fn status_and_list_show_both_layers() {
-    each(Line::ALL.to_vec(), |&line| {
+    each(Line::ALL, |&line| {
         let double = on(line);
         double.run(&["list"]).ends(0).says("no tasks");
         double.run(&["create", "fix the test", "--name", "fix-42", "--wait"]).ends(0);
@@ -336,7 +336,7 @@ fn status_and_list_show_both_layers() {
 
 #[test]
 fn send_arrives_once() {
-    each(Line::ALL.to_vec(), |&line| {
+    each(Line::ALL, |&line| {
         let double = on(line);
         double
             .edit(|world| world.agent = if line == Line::V229 { Agent::Idle } else { Agent::Done });
@@ -418,7 +418,7 @@ fn ten_thousand_messages_are_paged() {
 
 #[test]
 fn delete_removes_both_layers_and_nothing_of_others() {
-    each(Line::ALL.to_vec(), |&line| {
+    each(Line::ALL, |&line| {
         let double = on(line);
         let theirs = double.world.lock().unwrap().add_workspace("dev-box");
         double.run(&["create", "one", "--name", "fix-42", "--wait"]).ends(0);
