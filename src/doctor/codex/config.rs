@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{Access, access};
 
-use super::fault::{CodexFault, Weight};
+use super::fault::{CodexFault, Severity};
 use super::faults;
 use super::layers::{self, Layer, LayerOrigin, Layers, Unusable, Why};
 use super::settings::Login;
@@ -119,17 +119,17 @@ fn of_machine(outcome: Judgement, origin: LayerOrigin) -> Judgement {
 }
 
 pub fn judgement(context: &Context, fault: CodexFault) -> Judgement {
-    let CodexFault { setting, layer: Layer { path, origin, .. }, finding, value, weight } = fault;
+    let CodexFault { setting, layer: Layer { path, origin, .. }, finding, value, severity } = fault;
     let subject = match origin {
         LayerOrigin::User => setting.to_owned(),
         _ => format!("{setting} in {}", context.home.shown(path)),
     };
-    let outcome = match weight {
-        Weight::Unknown(needs) => {
+    let outcome = match severity {
+        Severity::Unknown(needs) => {
             Judgement::unknown(finding.summary, needs).coded(finding.code).fixed(finding.fix)
         }
-        Weight::Warns => Judgement::warn(finding.code, finding.summary, finding.fix),
-        Weight::Fails => Judgement::found(finding),
+        Severity::Warn => Judgement::warn(finding.code, finding.summary, finding.fix),
+        Severity::Fail => Judgement::found(finding),
     };
     let place = Evidence::new("set in", context.home.shown(path));
     let evidence = [place, Evidence::foreign("value", &value)];

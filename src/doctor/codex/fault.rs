@@ -11,14 +11,14 @@ pub struct CodexFault<'a> {
     pub layer: &'a Layer,
     pub finding: Finding,
     pub value: String,
-    pub weight: Weight,
+    pub severity: Severity,
 }
 
 impl<'a> CodexFault<'a> {
     pub fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
         let fix = Fix::edit(&layer.path, "correct it");
         let finding = Finding { code, summary: String::new(), fix };
-        Self { setting, layer, finding, value: item.to_string(), weight: Weight::Fails }
+        Self { setting, layer, finding, value: item.to_string(), severity: Severity::Fail }
     }
 
     pub fn coded(mut self, code: Code) -> Self {
@@ -37,16 +37,16 @@ impl<'a> CodexFault<'a> {
         self
     }
 
-    pub fn weighs(self, weight: Weight) -> Self {
-        Self { weight, ..self }
+    pub fn with_severity(self, severity: Severity) -> Self {
+        Self { severity, ..self }
     }
 }
 
-/// How certain a fault is, and how much it matters.
+/// What the fault makes of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    Fails,
-    Warns,
-    /// Not certain; the sentence says what a verdict needs.
+pub enum Severity {
+    Fail,
+    Warn,
+    /// Not certain; the text says what would decide it.
     Unknown(&'static str),
 }

@@ -2,7 +2,7 @@
 
 use toml_edit::Item;
 
-use super::fault::{CodexFault, Weight};
+use super::fault::{CodexFault, Severity};
 use super::layers::{Layer, Layers};
 use crate::catalogue::Code;
 use crate::doctor::context::Context;
@@ -212,7 +212,7 @@ fn choices(layers: &Layers) -> Vec<CodexFault<'_>> {
                     "`{setting}` has a value that Codex 0.169 does not start with"
                 ))
                 .fixed_by(format!("set one of {}, or remove it", known.join(", ")))
-                .weighs(Weight::Unknown(
+                .with_severity(Severity::Unknown(
                     "whether the Codex that is installed knows it: `codex --version`",
                 ))
         })
@@ -228,7 +228,7 @@ fn store(layers: &Layers) -> Option<CodexFault<'_>> {
         "auto" => Some(
             fault
                 .with_summary("`cli_auth_credentials_store` is \"auto\": auth.json counts until some keyring appears")
-                .weighs(Weight::Warns),
+                .with_severity(Severity::Warn),
         ),
         _ => Some(
             fault
@@ -237,7 +237,7 @@ fn store(layers: &Layers) -> Option<CodexFault<'_>> {
     }
 }
 
-const UNREAD: Weight = Weight::Unknown("auth.json, which cannot be read");
+const UNREAD: Severity = Severity::Unknown("auth.json, which cannot be read");
 
 fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<'a>> {
     let (fault, method) = text(layers, "forced_login_method", Code::CodexForcedLogin)?;
@@ -256,7 +256,7 @@ fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<'a>
             fault
                 .with_summary("`forced_login_method` may not be that of the login: Codex then deletes it")
                 .fixed_by("make auth.json readable, or remove the line")
-                .weighs(UNREAD),
+                .with_severity(UNREAD),
         ),
         _ => None,
     }
@@ -281,7 +281,7 @@ fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<
         )),
         _ if login.is_hidden => {
             let says = "`forced_chatgpt_workspace_id` may not be that of the login: Codex then deletes it";
-            Some(fault.with_summary(says).weighs(UNREAD))
+            Some(fault.with_summary(says).with_severity(UNREAD))
         }
         _ => None,
     }
@@ -414,15 +414,15 @@ mod tests {
             ("[\"a\", \"ws\"]", &login, None),
             ("\"\"", &login, None),
             ("[]", &login, None),
-            ("\"other\"", &login, Some((Code::CodexForcedLogin, Weight::Fails))),
-            ("1", &login, Some((Code::CodexConfigMalformed, Weight::Fails))),
+            ("\"other\"", &login, Some((Code::CodexForcedLogin, Severity::Fail))),
+            ("1", &login, Some((Code::CodexConfigMalformed, Severity::Fail))),
             ("\"ws\"", &hidden, Some((Code::CodexForcedLogin, UNREAD))),
         ] {
             let text = format!("forced_chatgpt_workspace_id = {value}\n");
             let layers = Layers::of_texts(&[(LayerOrigin::User, &text)]);
             let faults = settings(&layers, login, &|_| true);
             let faults: Vec<_> =
-                faults.iter().map(|fault| (fault.finding.code, fault.weight)).collect();
+                faults.iter().map(|fault| (fault.finding.code, fault.severity)).collect();
             assert_eq!(faults, found.into_iter().collect::<Vec<_>>(), "{text}");
         }
     }

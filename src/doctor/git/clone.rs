@@ -17,7 +17,7 @@ use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git_cli::{self, Place};
-use crate::process;
+use crate::process::{self, Output};
 use crate::resource::file::{self, Kind};
 use crate::text::shell;
 use crate::variables::observed;
@@ -39,7 +39,8 @@ struct ObservedClone {
     /// The branch's own file contains no commit.
     broken_ref: Option<PathBuf>,
     /// What git answers about HEAD and the index; `None`: no commit yet.
-    head: Completed,
+    /// The error says why git did not answer.
+    head: Result<Output, String>,
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
@@ -96,7 +97,7 @@ fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
     judgement
 }
 
-fn is_other_owner(answer: &Completed) -> bool {
+fn is_other_owner<E>(answer: &Result<Output, E>) -> bool {
     answer.as_ref().is_ok_and(|output| output.stderr.contains("dubious ownership"))
 }
 
@@ -133,7 +134,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         }),
         index_is_cut: index_is_cut(&layout.git.join("index")),
         broken_ref: broken_ref(layout),
-        head,
+        head: head.map_err(|failure| context.reason(&failure)),
         alternate_gone,
         unwritable: unwritable(layout),
         is_full: statvfs(&layout.common).is_ok_and(|stat| {
@@ -380,7 +381,7 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
             };
             Some(judgement.with(said()))
         }
-        Err(failure) => Some(Judgement::unknown("git did not read HEAD", failure.to_string())),
+        Err(reason) => Some(Judgement::unknown("git did not read HEAD", reason)),
     }
 }
 
@@ -394,7 +395,7 @@ const EXTENSIONS: &[(&str, &str)] = &[
 ];
 
 /// The repository has a form that this git does not know. Pure.
-fn too_old(head: &Completed) -> Option<Judgement> {
+fn too_old(head: &Result<Output, String>) -> Option<Judgement> {
     let stderr = &head.as_ref().ok().filter(|output| !output.status.success())?.stderr;
     let unknown = stderr.contains("unknown repository extension");
     if !unknown && !stderr.contains("Expected git repo version") {

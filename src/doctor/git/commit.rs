@@ -4,15 +4,15 @@
 use super::layout::Layout;
 use super::signing::SigningSetting;
 use super::{
-    CommitObject, Completed, Refusal, blocked, commit_object, effective_config, environment, facts,
-    git, in_clone, own_subject, refusal, unreadable,
+    CommitObject, Refusal, blocked, commit_object, effective_config, environment, facts, git,
+    in_clone, own_subject, refusal, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::git_cli::effective_config::EffectiveConfig;
-use crate::process::Failure;
+use crate::process::{Failure, Output};
 
 /// Who signs a commit: one of the two that git needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,15 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
     let config = effective_config(context);
     for (who, answer) in [(Who::Author, &facts.author), (Who::Committer, &facts.committer)] {
         let is_set = |name: &str| context.env.raw(&format!("{}{name}", who.variable())).is_some();
-        if let Some(judgement) = judge_identity(who, answer, config, is_set) {
+        let judgement = match answer {
+            Ok(output) => judge_identity(who, output, config, is_set),
+            Err(Failure::Missing) => Some(Judgement::blocked(Code::GitMissing)),
+            Err(failure) => {
+                let summary = format!("git did not report the {} of a commit", who.name());
+                Some(Judgement::unknown(summary, context.reason(failure)))
+            }
+        };
+        if let Some(judgement) = judgement {
             return judgement;
         }
     }
@@ -104,19 +112,13 @@ fn outside(judgement: Judgement) -> Judgement {
 /// What git's answer to `git var` shows. Pure.
 fn judge_identity(
     who: Who,
-    answer: &Completed,
+    output: &Output,
     config: &EffectiveConfig,
     is_set: impl Fn(&str) -> bool,
 ) -> Option<Judgement> {
-    let output = match answer {
-        Ok(output) if output.status.success() => return None,
-        Ok(output) => output,
-        Err(Failure::Missing) => return Some(Judgement::blocked(Code::GitMissing)),
-        Err(failure) => {
-            let summary = "git did not answer who commits";
-            return Some(Judgement::unknown(summary, failure.to_string()));
-        }
-    };
+    if output.status.success() {
+        return None;
+    }
     let last = output.stderr.lines().rfind(|line| line.starts_with("fatal: "));
     let said = Evidence::foreign("git said", last.unwrap_or_default());
     let name = who.name();
@@ -214,7 +216,6 @@ mod tests {
     use std::process::ExitStatus;
 
     use super::*;
-    use crate::process::Output;
 
     fn config(entries: &[[&str; 3]]) -> EffectiveConfig {
         let listed: String = entries.iter().flatten().flat_map(|field| [*field, "\0"]).collect();
@@ -225,9 +226,9 @@ mod tests {
     fn why_git_refuses_is_read_before_the_identity_is_called_missing() {
         let judged = |stderr: &str, set: &str| {
             let status = ExitStatus::from_raw(128 << 8);
-            let answer = Ok(Output { status, stdout: String::new(), stderr: stderr.to_owned() });
+            let output = Output { status, stdout: String::new(), stderr: stderr.to_owned() };
             let judgement =
-                judge_identity(Who::Committer, &answer, &config(&[]), |name| name == set).unwrap();
+                judge_identity(Who::Committer, &output, &config(&[]), |name| name == set).unwrap();
             (judgement.status, judgement.code)
         };
         for (stderr, set, status, code) in [

@@ -33,7 +33,7 @@ pub use commit_object::{CommitObject, commit_object};
 use layout::Layout;
 pub use programs::programs;
 use refusal::{Refusal, refusal};
-pub use remotes::{TAKE_OUT, set_push_url, still_https};
+pub use remotes::{REMOVE_RULE, set_push_url, still_https};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

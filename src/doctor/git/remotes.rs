@@ -1,4 +1,6 @@
-//! Where the remotes of the repositories in question really lead.
+//! Where the remotes of the repositories with a key push to, after git's rules.
+
+use std::path::Path;
 
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -50,11 +52,12 @@ fn named_remote(name: &str, nth: usize) -> (String, Option<Evidence>) {
     )
 }
 
-/// What to do about a rule that leads away.
-pub const TAKE_OUT: &str = "`git config --show-origin --get-regexp '^url[.].*insteadof$'` names the rule's file: take it out";
+/// What to do about a rule that rewrites a URL.
+pub const REMOVE_RULE: &str = "`git config --show-origin --get-regexp '^url[.].*insteadof$'` shows the file of the rule: remove the rule there";
 
-/// The URL that says what an scp-like one with a port was to say.
-fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InView) -> Fix {
+/// An ssh:// URL that means what was meant by the scp-like one with a port.
+fn with_port(remote: &PushRemote, port: u16) -> Fix {
+    let PushRemote { name, top, fetch, push, .. } = *remote;
     let say = "write it as an ssh:// URL, unless the number is a folder's name";
     let url = push.to_string();
     let rest = url.split_once(':').and_then(|(at, path)| {
@@ -63,7 +66,7 @@ fn with_port(name: &str, push: &GitUrl, fetch: &GitUrl, port: u16, clone: &InVie
         Some(format!("ssh://{at}:{port}/{path}"))
     });
     match rest {
-        Some(url) => set_url(clone, name, &url, push != fetch, say),
+        Some(url) => set_url(top, name, &url, push != fetch, say),
         None => Fix::report(say),
     }
 }
@@ -81,9 +84,9 @@ pub fn set_push_url(clones: &[&InView], from: &str, to: &str, say: &str) -> Fix 
             let mut stored = clone.urls.iter().filter(|stored| stored.remote == remote.name);
             return match &remote.push[..] {
                 _ if !stored.any(|stored| stored.url.without_credential() == from) => {
-                    Fix::report(format!("{say}; a rule of git's makes this URL: {TAKE_OUT}"))
+                    Fix::report(format!("{say}; an insteadOf rule makes this URL: {REMOVE_RULE}"))
                 }
-                [_] => set_url(clone, &remote.name, to, !is_from(&remote.fetch), say),
+                [_] => set_url(clone.top(), &remote.name, to, !is_from(&remote.fetch), say),
                 _ => Fix::report(format!("{say}: `git remote set-url --push REMOTE {to} OLD-URL`")),
             };
         }
@@ -95,15 +98,15 @@ pub fn set_push_url(clones: &[&InView], from: &str, to: &str, say: &str) -> Fix 
 pub fn still_https() -> Judgement {
     Judgement::fail(
         Code::RemoteStillHttps,
-        "pushes go over HTTPS, where the deploy key does not count",
-        Fix::run(["pushready", "apply"], "run apply: it puts the remote on SSH"),
+        "pushes go over HTTPS, where the deploy key is not used",
+        Fix::run(["pushready", "apply"], "run apply: it switches the remote to SSH"),
     )
 }
 
-/// Sets the URL of a remote of this clone, or the one for pushes alone. Whoever wrote the clone's
+/// Sets the URL of a remote of the clone at `top`, or the one for pushes alone. Whoever wrote the clone's
 /// configuration chose the remote's name: it goes into a command where it is a plain word, and
 /// nowhere else.
-fn set_url(clone: &InView, name: &str, url: &str, for_pushes: bool, say: &str) -> Fix {
+fn set_url(top: &Path, name: &str, url: &str, for_pushes: bool, say: &str) -> Fix {
     let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte));
@@ -112,13 +115,13 @@ fn set_url(clone: &InView, name: &str, url: &str, for_pushes: bool, say: &str) -
             "{say}; the remote's name is not a plain word, so check it first"
         ));
     }
-    let top = clone.top().to_string_lossy();
+    let top = top.to_string_lossy();
     let argv = ["git", "-C", &top, "remote", "set-url"].into_iter();
     Fix::run(argv.chain(for_pushes.then_some("--push")).chain([name, url]), say)
 }
 
-/// The worst that is to be said of a remote; it may push to several places. `place` is what the
-/// subject tells of it.
+/// The worst result of a remote; it may push to several places. `place`: the remote and its clone,
+/// as the subject names them.
 fn judge(
     remote: &EffectiveRemote,
     place: &str,
@@ -126,64 +129,109 @@ fn judge(
     keyed: &[&Repository],
 ) -> Option<Judgement> {
     let fetch = GitUrl::parse(&remote.fetch).ok()?;
+    // as in the configuration, before any rule
+    let stored = clone.urls.iter().find(|stored| stored.remote == remote.name);
+    let stored = stored.map(|stored| &stored.url);
     let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
-    pushes
-        .filter_map(|push| judge_push(&remote.name, place, &fetch, &push, clone, keyed))
-        .max_by_key(|outcome| outcome.status)
+    let judge = |push: GitUrl| {
+        let (name, top) = (&*remote.name, clone.top());
+        judge_push(&PushRemote { name, place, top, fetch: &fetch, push: &push, stored }, keyed)
+    };
+    pushes.filter_map(judge).max_by_key(|outcome| outcome.status)
 }
 
-fn judge_push(
-    name: &str,
-    place: &str,
-    fetch: &GitUrl,
-    push: &GitUrl,
-    clone: &InView,
-    keyed: &[&Repository],
-) -> Option<Judgement> {
+/// One place to which a remote pushes.
+#[derive(Clone, Copy)]
+struct PushRemote<'a> {
+    name: &'a str,
+    place: &'a str,
+    /// The top folder of the clone.
+    top: &'a Path,
+    fetch: &'a GitUrl,
+    push: &'a GitUrl,
+    /// As in the configuration, before any rule.
+    stored: Option<&'a GitUrl>,
+}
+
+/// `None`: it does not concern a repository with a key. Pure.
+fn judge_push(remote: &PushRemote, keyed: &[&Repository]) -> Option<Judgement> {
+    let PushRemote { name, place, top, fetch, push, stored } = *remote;
     let known = |url: &GitUrl| {
-        let asked = url.repository()?;
-        keyed.iter().find(|known| is_of(known, asked))
+        let named = url.repository()?;
+        keyed.iter().find(|known| is_of(known, named))
     };
     if let Some(port) = push.port_in_path() {
-        return Some(
-            Judgement::warn(
-                Code::RemotePortInPath,
-                format!("git reads `{port}` as a part of the path, not as a port"),
-                with_port(name, push, fetch, port, clone),
-            )
-            .about(format!("{push} ({place})")),
-        );
+        let summary = format!("git reads `{port}` as a part of the path, not as a port");
+        let warning = Judgement::warn(Code::RemotePortInPath, summary, with_port(remote, port));
+        return Some(warning.about(format!("{push} ({place})")));
     }
-    // as in the configuration, before any rule
-    let stored = clone.urls.iter().find(|stored| stored.remote == name);
-    let repository = known(push)
-        .or_else(|| known(fetch))
-        .or_else(|| stored.and_then(|stored| known(&stored.url)))?;
+    let repository = known(push).or_else(|| known(fetch)).or_else(|| known(stored?))?;
     let outcome = match () {
         () if known(push).is_none() && known(fetch).is_none() => Judgement::fail(
             Code::RemoteReversed,
-            "an insteadOf rule turns the remote into another repository",
-            Fix::report(TAKE_OUT),
+            "an insteadOf rule rewrites the remote to another repository",
+            Fix::report(REMOVE_RULE),
         ),
-        () if known(push).is_none() => Judgement::warn(
-            Code::RemotePushElsewhere,
-            "pushes go to another repository than fetches",
-            set_url(
-                clone,
-                name,
-                &repository.to_ssh(),
-                true,
-                "set the push URL, if that is not meant",
-            ),
-        ),
+        () if known(push).is_none() => {
+            let say = "set the push URL, if this is not intended";
+            Judgement::warn(
+                Code::RemotePushElsewhere,
+                "pushes go to another repository than fetches",
+                set_url(top, name, &repository.to_ssh(), true, say),
+            )
+        }
         () if push.transport().is_ssh() => Judgement::pass("pushes go over SSH"),
-        () if stored.is_some_and(|stored| stored.url.transport().is_ssh()) => Judgement::fail(
+        () if stored.is_some_and(|stored| stored.transport().is_ssh()) => Judgement::fail(
             Code::RemoteReversed,
-            "an insteadOf rule turns the SSH remote back to HTTPS",
-            Fix::report(TAKE_OUT),
+            "an insteadOf rule rewrites the SSH remote to HTTPS",
+            Fix::report(REMOVE_RULE),
         ),
         () => still_https(),
     };
     let urls = [Evidence::new("fetch", fetch.to_string()), Evidence::new("push", push.to_string())];
     Some(outcome.with(urls).about(format!("{} ({place})", repository.to_ssh())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_is_judged_by_where_its_pushes_go() {
+        const SSH: &str = "git@github.com:o/app.git";
+        const HTTPS: &str = "https://github.com/o/app.git";
+        const OTHER: &str = "git@github.com:o/other.git";
+        let app = GitUrl::parse(SSH).unwrap().repository().unwrap().clone();
+        let url = |text: &str| GitUrl::parse(text).unwrap();
+        for (stored, fetch, push, code) in [
+            (Some(SSH), SSH, SSH, Some(None)),
+            (Some(HTTPS), SSH, SSH, Some(None)),
+            (Some(HTTPS), HTTPS, SSH, Some(None)),
+            (None, SSH, SSH, Some(None)),
+            (Some(HTTPS), HTTPS, HTTPS, Some(Some(Code::RemoteStillHttps))),
+            (Some(SSH), SSH, HTTPS, Some(Some(Code::RemoteReversed))),
+            (Some(SSH), OTHER, OTHER, Some(Some(Code::RemoteReversed))),
+            (Some(SSH), SSH, OTHER, Some(Some(Code::RemotePushElsewhere))),
+            (Some(OTHER), OTHER, OTHER, None),
+            (None, OTHER, OTHER, None),
+            (
+                Some(SSH),
+                SSH,
+                "git@git.example.com:2222/o/app.git",
+                Some(Some(Code::RemotePortInPath)),
+            ),
+        ] {
+            let (stored_url, fetch, push) = (stored.map(url), url(fetch), url(push));
+            let remote = PushRemote {
+                name: "origin",
+                place: "origin in ~/app",
+                top: Path::new("/h/app"),
+                fetch: &fetch,
+                push: &push,
+                stored: stored_url.as_ref(),
+            };
+            let judgement = judge_push(&remote, &[&app]);
+            assert_eq!(judgement.map(|it| it.code), code, "{stored:?} {fetch} {push}");
+        }
+    }
 }

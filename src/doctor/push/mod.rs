@@ -85,57 +85,87 @@ fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
 }
 
 fn over_ssh(context: &Context, url: &SshUrl, access: Access) -> Judgement {
-    let repository = &url.repository;
-    let clones: Vec<&InView> = context.clones.of(repository).collect();
-    if let Some(judgement) = git::forbids_ssh(context, &clones) {
-        return judgement;
-    }
-    let at = match ssh_target(context, url, access, &clones) {
-        Ok(at) => at,
-        Err(shown) => return reversed(&shown),
+    let clones: Vec<&InView> = context.clones.of(&url.repository).collect();
+    let (at, choice) = match question(context, url, access, &clones) {
+        Ok(question) => question,
+        Err(judgement) => return *judgement,
     };
-    let SshChoice { used, alternative } = match SshChoice::of(context, &clones) {
-        Ok(choice) => choice,
-        Err(WithoutValue) => return without_value(),
+    let asked = PushQuestion { url, at: &at, access, clones: &clones };
+    let (answer, alternative_works) = answers(context, &asked, &choice);
+    let answered = answer.map(|answer| Answered {
+        // ssh itself is installed
+        cannot_start: answer.cannot_start() && !context.lacks_ssh(),
+        judgement: judge(context, &asked, &answer),
+    });
+    conclude(&choice, answered, alternative_works)
+}
+
+/// What git would connect to, and with which ssh. The error is why the server is not asked.
+fn question(
+    context: &Context,
+    url: &SshUrl,
+    access: Access,
+    clones: &[&InView],
+) -> Result<(SshTarget, SshChoice), Box<Judgement>> {
+    if let Some(judgement) = git::forbids_ssh(context, clones) {
+        return Err(Box::new(judgement));
+    }
+    let at = ssh_target(context, url, access, clones).map_err(|shown| reversed(&shown))?;
+    let choice = SshChoice::of(context, clones).map_err(|WithoutValue| without_value())?;
+    let is_other =
+        |clone| InView::other_program(clone, &url.repository, access.key(), access.verb());
+    if let Some(setting) = held(clones, is_other) {
+        return Err(Box::new(other_program(setting)));
+    }
+    if !choice.used.takes_ssh_options() {
+        return Err(Box::new(other_options(&choice.used)));
+    }
+    Ok((at, choice))
+}
+
+/// Asks the server with the configured ssh command, and at the same time with the alternative:
+/// whether that one works. `None`: a command of the repository is not ours to run.
+fn answers(context: &Context, asked: &PushQuestion, choice: &SshChoice) -> (Option<Answer>, bool) {
+    let ask = |ssh: &SshCommand| {
+        let ask = || ask(context, asked.at, asked.access, ssh);
+        context.connections.to(asked.url.repository.host(), ask).unwrap_or_else(Answer::from)
     };
-    let program =
-        held(&clones, |clone| clone.other_program(repository, access.key(), access.verb()));
-    if let Some(setting) = program {
-        return other_program(setting);
-    }
-    if !used.takes_ssh_options() {
-        return other_options(&used);
-    }
+    thread::scope(|scope| {
+        let alternative = choice.alternative.as_ref();
+        let works = alternative.map(|other| pool::start(scope, move || ask(other).grants()));
+        let answer = (choice.used.by != ChosenBy::Clone).then(|| ask(&choice.used));
+        (answer, works.is_some_and(pool::Started::join))
+    })
+}
+
+/// What the configured ssh command brought.
+struct Answered {
+    judgement: Judgement,
+    cannot_start: bool,
+}
+
+/// Whether the configured ssh command is the cause, and what is known of it. Pure.
+fn conclude(choice: &SshChoice, answered: Option<Answered>, alternative_works: bool) -> Judgement {
+    let SshChoice { used, alternative } = choice;
+    let judgement = match (answered, alternative) {
+        (None, _) => of_clone(used),
+        (Some(Answered { judgement, .. }), Some(other))
+            if alternative_works && may_be_the_command(&judgement) =>
+        {
+            used.broken(Some(other)).with(judgement.evidence)
+        }
+        (Some(Answered { judgement, cannot_start: true }), Some(_)) => {
+            used.broken(None).with(judgement.evidence)
+        }
+        (Some(Answered { judgement, .. }), _) => judgement,
+    };
     let is_plain = used.by == ChosenBy::Plain;
     let by = (!is_plain).then(|| Evidence::new("ssh configured by", used.by.name()));
-    let ask = |ssh: &SshCommand| {
-        let ask = || ask(context, &at, access, ssh);
-        context.connections.to(repository.host(), ask).unwrap_or_else(Answer::from)
-    };
-    let (answer, works) = thread::scope(|scope| {
-        let works =
-            alternative.as_ref().map(|other| pool::start(scope, move || ask(other).grants()));
-        // a command of the repository's is not ours to run
-        let answer = (used.by != ChosenBy::Clone).then(|| ask(&used));
-        (answer, works.is_some_and(pool::Started::join))
-    });
     let other = alternative.as_ref().map(|other| {
-        let works = if works { "it works" } else { "it does not work" };
+        let works = if alternative_works { "it works" } else { "it does not work" };
         Evidence::new("alternative", format!("with {} {works}", other.by.name()))
     });
-    let Some(answer) = answer else { return of_clone(&used).with(by).with(other) };
-    let outcome = judge(context, &PushQuestion { url, at: &at, access, clones: &clones }, &answer);
-    let outcome = match &alternative {
-        Some(other) if works && may_be_the_command(&outcome) => {
-            used.broken(Some(other)).with(outcome.evidence)
-        }
-        // ssh itself is there
-        Some(_) if answer.cannot_start() && !context.lacks_ssh() => {
-            used.broken(None).with(outcome.evidence)
-        }
-        _ => outcome,
-    };
-    outcome.with(by).with(other)
+    judgement.with(by).with(other)
 }
 
 /// What git hands ssh for the repository: as a clone in view has it, or its canonical remote by
@@ -163,8 +193,9 @@ fn ssh_target(
 /// The server would be asked to run another program, which our routing does not know, and the
 /// doctor does not ask for.
 fn other_program(program: &ConfigValue) -> Judgement {
-    Judgement::unknown("a remote names another program for the server to run than git's own, which the doctor does not ask for",
-        "`git push --dry-run` in the clone; or the setting taken out there",
+    Judgement::unknown(
+        "a remote sets another program for the server to run, and the doctor does not request that",
+        "`git push --dry-run` in the clone; or that setting removed there",
     )
     .with([Evidence::foreign("setting", &program.key)])
 }
@@ -175,7 +206,7 @@ fn without_value() -> Judgement {
         Code::GitConfigInvalid,
         "core.sshCommand has no value in git's configuration, so git cannot connect over ssh",
         Fix::report(
-            "`git config --show-origin --get-all core.sshCommand` names its file: take the line out there",
+            "`git config --show-origin --get-all core.sshCommand` shows its file: remove the line there",
         ),
     )
 }
@@ -209,7 +240,7 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
             };
             if access == Access::Write && wants_more {
                 let code = Code::PushOptionUnsupported;
-                let summary = "git is set to sign pushes or to send options with them, and the server takes none";
+                let summary = "git is configured to sign pushes or to send push options, which the server does not support";
                 Judgement::fail(code, summary, push_message::fix(code, None))
             } else {
                 Judgement::pass(access.granted())
@@ -271,7 +302,7 @@ fn may_be_the_command(outcome: &Judgement) -> bool {
 /// The server accepts the key where it is offered; routing names it, and another setting withholds
 /// it.
 fn withheld() -> Judgement {
-    let summary = "the server accepts this repository's key, but a setting of ssh keeps it from being offered";
+    let summary = "the server accepts this repository's key, but a setting of ssh prevents ssh from offering it";
     let say = "see `ssh -G HOST`: PubkeyAcceptedAlgorithms, PubkeyAuthentication, CertificateFile or IdentitiesOnly";
     let outcome = Judgement::fail(Code::SshRouteBroken, summary, Fix::report(say));
     Judgement { actor: Some(Actor::WorkspaceUser), agent_may_fix: false, ..outcome }
@@ -281,14 +312,14 @@ fn withheld() -> Judgement {
 fn without_port() -> Judgement {
     Judgement::fail(
         Code::SshCommandBroken,
-        "the remote has a port, and git passes no options to the configured ssh command, so it fails",
+        "the remote has a port, but git passes no options to the configured ssh command, so it cannot connect",
         Fix::report(
-            "have the command answer to `-G` as ssh does, or set GIT_SSH_VARIANT=ssh if it accepts ssh's options",
+            "make the command answer `-G` as ssh does, or set GIT_SSH_VARIANT=ssh if it accepts ssh's options",
         ),
     )
 }
 
-/// The refs are there, below something that is not git's.
+/// The refs are in the output, after something that is not git's.
 fn garbled(output: &Output) -> Judgement {
     let first = output.stdout.lines().next().unwrap_or_default();
     let first: String = first.chars().take(80).collect();
@@ -317,7 +348,8 @@ fn silent(output: &Output) -> Judgement {
     .with((!first.is_empty()).then(|| Evidence::foreign("first printed", &first)))
 }
 
-/// Whose key it was decides between neighbours: read-only here, or another repository's.
+/// Whose key the server accepted: this decides between a read-only key and the key of another
+/// repository.
 fn hints<'a>(context: &Context, repository: &'a Repository) -> Hints<'a> {
     let mut hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
     if context.has_key(repository) {
@@ -334,13 +366,13 @@ fn hints<'a>(context: &Context, repository: &'a Repository) -> Hints<'a> {
 fn reversed(shown: &str) -> Judgement {
     Judgement::fail(
         Code::RemoteReversed,
-        "a rule of git's turns the SSH remote into another one, which ssh does not serve",
-        Fix::report(super::git::TAKE_OUT),
+        "an insteadOf rule rewrites the SSH remote to a URL that does not use SSH",
+        Fix::report(super::git::REMOVE_RULE),
     )
     .with([Evidence::foreign("becomes", shown)])
 }
 
-/// As plink's, or a command's that takes none.
+/// Options of plink, or a command that takes none.
 fn other_options(used: &SshCommand) -> Judgement {
     Judgement::unknown(
         "git does not start the configured ssh command with ssh's options, so the doctor does not run it",
@@ -350,8 +382,70 @@ fn other_options(used: &SshCommand) -> Judgement {
 }
 
 fn of_clone(used: &SshCommand) -> Judgement {
-    Judgement::unknown("the clone names an ssh command of its own, which git runs there, and the doctor does not",
+    Judgement::unknown(
+        "the clone configures its own ssh command, which git runs there, and the doctor does not",
         "`git push --dry-run` in the clone, if you trust that command; or `git config --unset core.sshCommand` there",
     )
     .with([Evidence::foreign("core.sshCommand", &used.text)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_the_cause_where_another_one_works_or_it_cannot_start() {
+        use ChosenBy::{Clone, Plain, Variable};
+        let broken = Some(Code::SshCommandBroken);
+        let refused = || Judgement::fail(Code::SshKeyRefused, "refused", Fix::wait("fix"));
+        let hook = || Judgement::fail(Code::PushHookDeclined, "hook", Fix::wait("fix"));
+        let pass = || Judgement::pass("pass");
+        let unknown = || Judgement::unknown("unknown", "more");
+        let answered = |judgement, cannot_start| Some(Answered { judgement, cannot_start });
+        for (by, has_other, answered, works, code, status) in [
+            (Plain, false, answered(pass(), false), false, None, CheckStatus::Pass),
+            (
+                Plain,
+                false,
+                answered(refused(), false),
+                false,
+                Some(Code::SshKeyRefused),
+                CheckStatus::Fail,
+            ),
+            (Variable, true, answered(pass(), false), true, None, CheckStatus::Pass),
+            (Variable, true, answered(refused(), false), true, broken, CheckStatus::Fail),
+            (
+                Variable,
+                true,
+                answered(refused(), false),
+                false,
+                Some(Code::SshKeyRefused),
+                CheckStatus::Fail,
+            ),
+            // the server declined it, whichever command brought it there
+            (
+                Variable,
+                true,
+                answered(hook(), false),
+                true,
+                Some(Code::PushHookDeclined),
+                CheckStatus::Fail,
+            ),
+            (Variable, true, answered(unknown(), false), true, broken, CheckStatus::Fail),
+            (Variable, true, answered(unknown(), true), false, broken, CheckStatus::Fail),
+            (Variable, false, answered(unknown(), true), false, None, CheckStatus::Unknown),
+            (Clone, true, None, true, None, CheckStatus::Unknown),
+            (Clone, true, None, false, None, CheckStatus::Unknown),
+        ] {
+            let choice = SshChoice {
+                used: SshCommand::of(by, "command"),
+                alternative: has_other.then(|| SshCommand::of(Plain, "ssh")),
+            };
+            let judgement = conclude(&choice, answered, works);
+            assert_eq!((judgement.code, judgement.status), (code, status), "{by:?} {works}");
+            let labels: Vec<_> = judgement.evidence.iter().map(|line| line.label).collect();
+            assert_eq!(labels.contains(&"ssh configured by"), by != Plain, "{by:?}");
+            assert_eq!(labels.contains(&"alternative"), has_other, "{by:?}");
+        }
+    }
 }

@@ -57,7 +57,7 @@ pub fn target(context: &Context) -> Judgement {
                 .with([said])
         }
         Err(failure) => {
-            Judgement::unknown("git did not name the target of a push", failure.to_string())
+            Judgement::unknown("git did not name the target of a push", context.reason(&failure))
         }
     };
     Judgement { subject, ..judgement }

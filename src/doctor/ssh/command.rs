@@ -140,22 +140,23 @@ fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> Ss
 }
 
 impl SshCommand {
-    /// It fails where the other one works; `None`: it does not name a program, whatever another
-    /// one would do.
+    #[cfg(test)]
+    pub fn of(by: ChosenBy, text: &str) -> Self {
+        Self { by, text: text.to_owned(), variant: Variant::Ssh }
+    }
+
+    /// It fails where the other one works. `None`: it names no program that exists.
     pub fn broken(&self, works: Option<&Self>) -> Judgement {
         let by = self.by.name();
         let summary = match works {
             Some(other) => {
-                format!(
-                    "git starts ssh as {by} says, which fails; with {} it works",
-                    other.by.name()
-                )
+                format!("the ssh command in {by} fails; with {} it works", other.by.name())
             }
-            None => format!("git starts ssh as {by} says, and there is no such program"),
+            None => format!("the ssh command in {by} names a program that does not exist"),
         };
         let fix = match self.by {
             ChosenBy::Configuration | ChosenBy::Clone => Fix::report(
-                "`git config --show-origin --get-all core.sshCommand` names its file: remove it there, or correct the \
+                "`git config --show-origin --get-all core.sshCommand` shows its file: remove it there, or correct the \
                  command",
             ),
             ChosenBy::Variable | ChosenBy::Program | ChosenBy::Plain => Fix::report(format!(
