@@ -221,7 +221,7 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
             .ok_or_else(|| {
                 Finding::new(
                     Code::SshConfigInvalid,
-                    "ssh does not say which home it uses",
+                    "ssh did not report which home it uses",
                     "run `ssh -G -o ControlPath=%d/x host` and see what it prints",
                 )
             }),

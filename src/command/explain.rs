@@ -176,7 +176,7 @@ fn explain_check(check: &Check) -> String {
             "in every run of doctor without `--offline`; it asks a server, and changes nothing"
         }
         Depth::Live => {
-            "with `--live` alone: it changes something on a server, or uses a request of the plan"
+            "only with `--live`: it changes something on a server, or uses a request of the plan"
         }
     };
     let mut text = format!("{}\n  passes when: {}\n\nruns\n  {runs}\n", check.id, check.title);

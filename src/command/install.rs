@@ -21,7 +21,7 @@ pub fn run(arguments: &Install) -> Result<Exit> {
         .map_err(|error| Error::io("find", &shown(&folder), &error).exit(Exit::NotReady))?;
     let running = Path::new("/proc/self/exe");
     let bytes = std::fs::read(running).map_err(|error| {
-        Error::io("read", running, &error).hint("mount /proc, by which it finds itself")
+        Error::io("read", running, &error).hint("mount /proc: pushready finds its own binary there")
     })?;
     let there = std::fs::metadata(&path).is_ok_and(|it| it.permissions().mode() & 0o100 != 0);
     if there && std::fs::read(&path).is_ok_and(|there| there == bytes) {

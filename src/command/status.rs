@@ -70,7 +70,7 @@ impl StatusReport {
         if let Some(receipt) = &receipt {
             if receipt.removing {
                 not_ready.push(
-                    "not-provisioned: a removal was begun and not finished: run `pushready remove` again"
+                    "not-provisioned: a removal was started and not finished: run `pushready remove` again"
                         .to_owned(),
                 );
             }

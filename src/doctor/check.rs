@@ -79,12 +79,12 @@ impl Scope {
     /// Why a check of this kind found no subject.
     pub const fn nothing(self) -> &'static str {
         match self {
-            Once(_) | Several(_) | OnRequest(_) => "there is nothing of the kind to look at",
+            Once(_) | Several(_) | OnRequest(_) => "there is nothing to check",
             InstalledKey(_) | Key(_) => "no key is installed",
             Url(_) => {
                 "no repository has a key, and the current folder is in no clone: name one with --repo"
             }
-            CloneInView(_) => "no clone with a remote that concerns an installed key is in view",
+            CloneInView(_) => "no clone in view has a remote of a repository with a key",
         }
     }
 }
@@ -105,7 +105,7 @@ pub const CHECKS: &[Check] = &[
     check("home.writable", Offline, Once(home::writable), "the home is writable, and has free space"),
     check("home.provisioned", Offline, Several(home::provisioned), "apply has run, and what is required is there"),
     check("home.network", Offline, Once(home::network), "no agent sandbox denies the network"),
-    check("home.clock", Offline, Once(clock::clock), "this clock shows the time that servers show"),
+    check("home.clock", Offline, Once(clock::clock), "this clock agrees with the servers"),
     check("leaks.remotes", Offline, Once(leaks::remotes), "no git configuration contains a credential"),
     check("leaks.files", Offline, Several(leaks::files), "files that hold a secret are private"),
     check("leaks.environment", Offline, Once(leaks::environment), "the environment contains no seed"),

@@ -68,7 +68,7 @@ fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Ju
     let difference = |by: SignedDuration| {
         let way = if by.is_negative() { "ahead of" } else { "behind" };
         format!(
-            "this clock is {} {way} the server's: tokens seem valid that are not, or the reverse",
+            "this clock is {} {way} the server's: valid tokens can seem expired, and expired ones valid",
             span(by)
         )
     };
@@ -78,7 +78,8 @@ fn judge(now: Timestamp, issued: Option<Timestamp>, server: Option<Shown>) -> Ju
             Evidence::new("the server's", at.to_string()),
         ),
         (Some(Shown::Later), _) => skewed(
-            "this clock is behind: to it, the certificate of a server is not valid yet".to_owned(),
+            "this clock is behind: by its time, the certificate of a server is not valid yet"
+                .to_owned(),
             Evidence::new("server", "its certificate begins later"),
         ),
         (_, Some(at)) if at.duration_since(now) > TOLERANCE => skewed(

@@ -37,7 +37,7 @@ pub fn folder(context: &Context) -> Judgement {
         return Judgement::fail(
             Code::HomeOtherOwner,
             format!("the home belongs to uid {uid}, and this is uid {}", geteuid().as_raw()),
-            Fix::report("run pushready as the user to whom the home belongs"),
+            Fix::report("run pushready as the owner of the home"),
         )
         .with(evidence);
     }
@@ -74,7 +74,7 @@ pub fn writable(context: &Context) -> Judgement {
             Code::HomeDiskFull,
             "the filesystem of the home has no space left",
             Fix::report(
-                "free some space in the home: `du -xh ~ | sort -h | tail` shows what takes it",
+                "free some space in the home: `du -xh ~ | sort -h | tail` shows what uses it",
             ),
         );
     }
@@ -87,7 +87,7 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
     let apply = || {
         Fix::run(
             ["pushready", "apply"],
-            "run apply where the variables are set; a restart of the workspace does",
+            "run apply where the variables are set, or restart the workspace",
         )
     };
     let mut judgements = Vec::new();
@@ -152,5 +152,5 @@ pub fn network(context: &Context) -> Judgement {
         .coded(Code::NetworkSandboxed)
         .with([Evidence::new("variable", "CODEX_SANDBOX_NETWORK_DISABLED")]);
     }
-    Judgement::pass("no agent sandbox is in the way")
+    Judgement::pass("no agent sandbox denies the network")
 }

@@ -12,7 +12,7 @@ pub fn installed(context: &Context, record: &RepositoryRecord) -> Judgement {
     let path = context.home.key(&record.repository);
     let judgement = match file::observe(&path, Kind::Secret) {
         Ok(None) => {
-            let summary = "the installed key is gone";
+            let summary = "the installed key is missing";
             let fix = Fix::report(AGAIN);
             again(context, record, Judgement::fail(Code::SshRouteBroken, summary, fix))
         }
@@ -40,7 +40,7 @@ fn again(context: &Context, record: &RepositoryRecord, judgement: Judgement) -> 
     let is_given = context.settings.keys.iter().any(|key| key.value.0.same_as(&record.repository));
     if is_given {
         let fix =
-            Fix::run(["pushready", "apply"], "run apply: it puts the key back, private again");
+            Fix::run(["pushready", "apply"], "run apply: it restores the key, with mode 0600");
         return Judgement {
             actor: Some(Actor::Agent),
             agent_may_fix: true,

@@ -49,8 +49,8 @@ pub fn session_token(context: &Context) -> Judgement {
     }
     Judgement::warn(
         Code::LeakSessionToken,
-        "CODER_SESSION_TOKEN gives every process here, the agent included, the full power of its owner on the Coder server",
-        Fix::report("take the module `coder-login` out of the template where nothing needs it"),
+        "CODER_SESSION_TOKEN gives every process here, the agent included, all rights of its owner on the Coder server",
+        Fix::report("remove the module `coder-login` from the template if nothing needs it"),
     )
 }
 
@@ -86,20 +86,19 @@ pub fn remotes(context: &Context) -> Judgement {
         return Judgement::warn(Code::LeakRemoteUrl,
             "a git configuration contains a credential",
             Fix::report(
-                "revoke that token, then take it out: `git remote set-url NAME URL` for a remote, `git config --edit` or \
+                "revoke that token, then remove it: `git remote set-url NAME URL` for a remote, `git config --edit` or \
                  an editor for the rest",
             ),
         )
         .with(leaks);
     }
     if let Some(summary) = unread {
-        let needs =
-            "git configurations that are regular files of an ordinary size, and can be read";
+        let needs = "git configurations that are readable regular files of normal size";
         return Judgement::unknown(summary, needs);
     }
     if !search.complete {
         return Judgement::unknown(
-            "not all clones could be looked at in time",
+            "not all clones could be checked in time",
             "PUSHREADY_REMOTES_ROOTS narrows the search",
         );
     }
@@ -154,8 +153,8 @@ pub fn environment(context: &Context) -> Judgement {
         return Judgement::pass("the environment contains no seed");
     }
     Judgement::warn(Code::LeakEnv,
-        "seeds stand in the environment of every process of this workspace, and, where a template set them, in Terraform's state",
-        Fix::report("hand them over as user secrets or as a mounted folder instead: the seed folder, PUSHREADY_SEED_DIR"),
+        "seeds are in the environment of every process of this workspace, and, if a template set them, in Terraform's state",
+        Fix::report("provide them as user secrets or in a mounted folder instead: the seed folder, PUSHREADY_SEED_DIR"),
     )
     .with([Evidence::new("variables", set.join(", "))])
 }
@@ -178,7 +177,7 @@ pub fn processes(_: &Context) -> Judgement {
                 Code::LeakArgv,
                 "the command line of a process contains a secret, which every user can read",
                 Fix::report(
-                    "hand the secret to that program by a file, a variable or standard input",
+                    "pass the secret to that program in a file, in a variable or on standard input",
                 ),
             )
             .with([
@@ -210,7 +209,7 @@ pub fn agent_log(_: &Context) -> Judgement {
                 return Judgement::warn(Code::LeakAgentLog,
                     "a log of the workspace agent contains a secret",
                     Fix::report(
-                        "take the secret out of the script's text in the template (coder_env instead), and rotate it",
+                        "remove the secret from the script in the template (coder_env instead), and rotate it",
                     ),
                 )
                 .with([Evidence::foreign("log", &path.to_string_lossy())]);
@@ -222,7 +221,7 @@ pub fn agent_log(_: &Context) -> Judgement {
     match unread {
         Some(path) => Judgement::unknown(
             "a log of the workspace agent cannot be read here",
-            "the right to read the agent's logs in /tmp",
+            "permission to read the agent's logs in /tmp",
         )
         .with([Evidence::foreign("log", &path.to_string_lossy())]),
         None => Judgement::pass("the agent's logs contain no secret"),

@@ -76,7 +76,7 @@ pub fn explained(code: Code) -> Fix {
 pub fn source(via: Option<&Via>, variable: &str) -> String {
     match via {
         Some(Via::SeedFile(path)) => {
-            format!("`{path}` (where a user secret of Coder's fills it: `coder secret update`)")
+            format!("`{path}` (if it comes from a Coder user secret: `coder secret update`)")
         }
         Some(Via::Variable(name)) => name.clone(),
         None => variable.to_owned(),

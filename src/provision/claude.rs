@@ -81,7 +81,7 @@ impl fmt::Display for ClaudeKeepReason {
             Self::OtherToken => "another token is in place that pushready never wrote",
             Self::UserLogin => "somebody logged in with `/login`",
             Self::Unreadable => {
-                "it contains no login that Claude Code can read, and may be wanted back"
+                "it contains no login that Claude Code can read, and somebody may need it"
             }
         })
     }
@@ -305,8 +305,7 @@ fn prompts(context: &ProvisionContext, desired: &Desired) -> Option<Item> {
         malformed: Code::ClaudeConfigMalformed,
     };
     let resource = Resource::recorded(id, target, Edit::Keys(keys));
-    let odd =
-        Without::of(&odd, "for which `.claude.json` has something else than an object", BARRED);
+    let odd = Without::of(&odd, "whose entry in `.claude.json` is not an object", BARRED);
     let without = nameless.into_iter().chain(odd);
     Some(trust::item(
         Subject::Trust(Client::Claude),
@@ -318,8 +317,7 @@ fn prompts(context: &ProvisionContext, desired: &Desired) -> Option<Item> {
 }
 
 /// The fix for a folder whose place is taken: see [`barred`].
-pub const BARRED: &str =
-    "put an object in its place among `projects` in `.claude.json`, or nothing";
+pub const BARRED: &str = "make its entry in `projects` of `.claude.json` an object, or remove it";
 
 /// Whether `.claude.json` has something at a folder's place in which nothing can be put.
 pub fn barred(claude_json: &str, folder: &str) -> bool {

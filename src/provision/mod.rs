@@ -226,7 +226,7 @@ fn refused(context: &ProvisionContext, others: &[Item], desired: &mut Desired) -
             // a value that is set again is judged above
             Some(via) if !is_set(settings, item, via) => {
                 let summary = "refused by the last apply that had a value for it; none is set here";
-                let hint = "run `pushready apply` where its variable is set, to a good value; or undo everything: `pushready remove`";
+                let hint = "run `pushready apply` where its variable has a valid value; or undo everything: `pushready remove`";
                 items.push(Item {
                     cause: ItemCause::Value(via.clone()),
                     ..Item::fail(item.clone(), Finding::new(*code, summary, hint))
@@ -315,7 +315,7 @@ pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<It
                 )
             }
             Requirement::Unknown(_) => (
-                "PUSHREADY_REQUIRE does not know this".to_owned(),
+                "PUSHREADY_REQUIRE contains an unknown name".to_owned(),
                 format!("write {} or `push:owner/repo`, separated by commas", names.join(", ")),
             ),
             _ => continue,

@@ -76,10 +76,7 @@ pub fn observe(
     let absent = desired.remotes_roots.iter().filter(|root| !root.is_dir());
     let absent: Vec<_> = absent.map(|root| format!("`{}`", home.shown(root))).collect();
     if !absent.is_empty() {
-        notes.push(format!(
-            "PUSHREADY_REMOTES_ROOTS names {}, where there is no folder",
-            absent.join(" and ")
-        ));
+        notes.push(format!("PUSHREADY_REMOTES_ROOTS names {}: not a folder", absent.join(" and ")));
     }
     if !search.complete {
         notes.push(format!(
@@ -387,7 +384,7 @@ fn turned_back(home: &Home, reversed: &[(PathBuf, Reversed)]) -> Option<Item> {
     let config = home.shown(config);
     let finding = Finding::new(
         Code::RemoteReversed,
-        format!("a rule in `{config}`{more} turns `{from}` into `{to}` for pushes"),
+        format!("a rule in `{config}`{more} rewrites `{from}` to `{to}` for pushes"),
         "remove it; `git config --local --get-regexp '^url'` in the clone shows it",
     );
     Some(Item::fail(Subject::Remotes, finding))

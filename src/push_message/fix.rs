@@ -111,7 +111,7 @@ fn by_hand(code: Code) -> Option<&'static str> {
              --list` shows its file"
         }
         Code::SshOutputGarbled => {
-            "find what prints there (a LocalCommand, a wrapper, a profile on the server), and let it print to \
+            "find what prints there (a LocalCommand, a wrapper, a profile on the server), and make it print to \
              standard error, or nothing"
         }
         Code::PushOptionUnsupported => {
@@ -174,7 +174,7 @@ fn by_others(code: Code) -> &'static str {
             "check that the workspace reaches its Coder server; a template may also set GIT_SSH_COMMAND to `ssh` with coder_env"
         }
         Code::HomeNoPasswdEntry => {
-            "give this uid a line in /etc/passwd, at build time or in the entrypoint"
+            "add a line for this uid to /etc/passwd, at build time or in the entrypoint"
         }
         Code::ClockSkew => "set the clock of the workspace's host",
         Code::NetworkSandboxed => {
@@ -208,13 +208,13 @@ fn by_others(code: Code) -> &'static str {
             "add the address from which the workspaces reach the internet to the allow list"
         }
         Code::PushRuleViolation => {
-            "read the rule in the server's words; change the commits to follow it, or ask the repository's admins"
+            "read the server's message; change the commits to follow the rule, or ask the repository's admins"
         }
         Code::PushWorkflowScope => {
             "push over SSH with a deploy key, which has no scopes, or give the token the workflow scope"
         }
         Code::PushHookDeclined => {
-            "read the server's words, and ask the admins of that server or repository"
+            "read the server's message, and ask the admins of that server or repository"
         }
         Code::PushNoCredentials => {
             "give the repository a deploy key: `pushready apply` then switches its remotes to SSH; or renew the token, or \

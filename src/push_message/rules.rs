@@ -84,7 +84,7 @@ const fn about_ref(
 }
 
 /// Something answers over HTTPS, and is not git.
-pub const NO_GIT: &str = "what answers there does not speak git: a login page, the page of a captive network, or a file server";
+pub const NO_GIT: &str = "what answers there is not a git server: a login page, the page of a captive network, or a file server";
 pub const NO_GIT_NEEDS: &str = "what a browser shows at the remote's URL";
 
 /// The server decided about a reference, and refused.
@@ -467,7 +467,7 @@ pub(super) const RULES: &[MessageRule] = &[
         Means::Needs(
             Code::PushDenied,
             "the server blocks the account of this credential until its owner acts there",
-            "the account's owner logs in to the server in a browser and follows its words; a deploy key of \
+            "the account's owner logs in to the server in a browser and follows its instructions; a deploy key of \
              the repository does not depend on an account",
         ),
         &[
@@ -559,7 +559,7 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     client(
         Code::SshProxyFailed,
-        "what ssh goes through, a ProxyCommand or ProxyJump, ended before the server was reached",
+        "the ProxyCommand or ProxyJump of ssh ended before the server was reached",
         &["closed by unknown port 65535", "reset by unknown port 65535"],
     ),
     client(
@@ -569,7 +569,7 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     client(
         Code::PushOptionUnsupported,
-        "git is configured to sign pushes or to send options with them, and the server supports none",
+        "git is configured to sign pushes or to send push options, which the server does not support",
         &[
             "fatal: the receiving end does not support --signed push",
             "fatal: the receiving end does not support push options",
@@ -598,7 +598,7 @@ pub(super) const RULES: &[MessageRule] = &[
         Voice::Client,
         Means::MaybeIs(
             Code::SshPortBlocked,
-            "the port answers, and did not greet as ssh in time",
+            "the port answers, but sent no ssh greeting in time",
             "`nc HOST 22`: an ssh server prints `SSH-2.0-…`",
         ),
         &["timed out during banner exchange"],
@@ -675,7 +675,7 @@ pub(super) const RULES: &[MessageRule] = &[
     // the keys at hand: what is wrong with them explains every refusal below
     client(
         Code::SshTooManyKeys,
-        "the server hung up after too many keys were offered",
+        "the server closed the connection after too many keys were offered",
         &["too many authentication failures"],
     ),
     client(
@@ -1043,12 +1043,12 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     about_ref(
         Code::PushHookDeclined,
-        "a hook on the server refused the push, in words of its own",
+        "a hook on the server refused the push, with a message of its own",
         &["hook declined"],
     ),
     about_ref(
         Code::PushHookDeclined,
-        "the server refused the push, for a reason in words of its own",
+        "the server refused the push, for a reason that its message gives",
         &["[remote rejected]", "command error on refs/"],
     ),
     client(

@@ -143,7 +143,7 @@ impl Obstacle {
             ),
             Self::OpenFolder { folder, mode, ours, acl } => (
                 format!(
-                    "`{}` has mode {mode:04o}{}, so other users could swap `{path}`",
+                    "`{}` has mode {mode:04o}{}, so other users could replace `{path}`",
                     folder.display(),
                     if *acl { " and an access control list" } else { "" }
                 ),
@@ -154,7 +154,7 @@ impl Obstacle {
                 },
             ),
             Self::FolderOfOther { folder, uid } => (
-                format!("`{}` belongs to uid {uid}, who could swap `{path}`", folder.display()),
+                format!("`{}` belongs to uid {uid}, who could replace `{path}`", folder.display()),
                 "use a folder of your own (set CODEX_HOME, CLAUDE_CONFIG_DIR or XDG_STATE_HOME)".to_owned(),
             ),
             Self::WorkTree(top) => (

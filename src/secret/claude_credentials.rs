@@ -31,7 +31,7 @@ pub enum CredentialsFile {
     },
     /// What `/login` wrote.
     Login { digest: String, inference: bool, refreshable: bool, expires: Option<Timestamp> },
-    /// Not JSON of the known shape. Claude Code takes it for logged out, but somebody may want it
+    /// Not JSON of the known shape. Claude Code treats this as logged out, but somebody may want it
     /// back. Place of the first error, from 1; 0 where there is none.
     Malformed { line: usize, column: usize },
 }

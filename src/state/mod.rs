@@ -89,7 +89,7 @@ impl State {
                 Err(TryLockError::WouldBlock) if Instant::now() > end => {
                     return Err(Error::new("another pushready is running")
                         .because(format!("it holds `{}`", name.display()))
-                        .hint("see which: `pgrep -a pushready`"));
+                        .hint("`pgrep -a pushready` shows it"));
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(5)),
                 Err(TryLockError::Error(error)) => return Err(cannot(path, &error)),

@@ -201,7 +201,7 @@ impl Receipt {
                 (shell(&path), shell(&state.with_file_name("pushready-receipt.damaged")));
             Error::new(format!("cannot read the receipt `{}`", path.display())).because(cause).hint(format!(
                 "move it away (`mv {from} {to}`) and apply again, then remove undoes what is known to be \
-                 ours; it may say what else was written"
+                 pushready's; the damaged receipt may show what else was written"
             ))
         };
         let content = match file::observe(&path, Kind::Own) {

@@ -536,7 +536,7 @@ fn a_folder_that_apply_cannot_add_has_another_fix_in_apply_and_doctor() {
             ),
             (
                 "projects = { \"/other\" = { trust_level = \"trusted\" } }\n",
-                "has its projects in a form to which no table can be added",
+                "has `projects` in a form to which pushready cannot add a table",
                 "edit: write them as `[projects.\"/folder\"]` tables".to_owned(),
             ),
             (

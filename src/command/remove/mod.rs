@@ -191,7 +191,7 @@ impl Removal<'_> {
             let clients = Client::ALL.iter().copied();
             let kept = clients.filter(|client| receipt.knows(&EntryName::Login(*client)));
             rest.extend(kept.map(|client| {
-                let summary = "left in place, still known as ours";
+                let summary = "left in place, still recorded in the receipt";
                 Item::ready(Subject::Login(client), summary, Vec::new())
             }));
         }

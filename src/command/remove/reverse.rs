@@ -147,7 +147,7 @@ pub fn kept(subject: Subject, why: &str) -> Item {
 /// Something in the state folder that is not removed with it.
 pub fn left(home: &Home, path: &Path) -> Item {
     let why = if *path == home.state.join("undo") {
-        "it contains what was in the places of our files before; remove it when you have looked"
+        "it contains the previous content of files that pushready replaced; remove it after you have checked it"
     } else {
         "pushready did not put it there"
     };

@@ -109,7 +109,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
     let mut outcomes = Vec::new();
     let take_out = |setting: &Setting| match setting.file {
         Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
-        None => Fix::report(format!("take {} out of the template's environment", setting.name)),
+        None => Fix::report(format!("remove {} from the template's environment", setting.name)),
     };
     let provider = observed::CLAUDE_CODE_PROVIDERS.iter().find_map(|name| {
         effective(context, settings, name).filter(|setting| is_on(&setting.value))

@@ -17,7 +17,7 @@ use crate::variables;
 
 pub fn new_token(context: &Context) -> Fix {
     Fix::report(format!(
-        "make one with `claude setup-token` and give it as {}",
+        "create one with `claude setup-token` and set it as {}",
         source(context.login_via(Client::Claude), variables::CLAUDE_OAUTH_TOKEN)
     ))
 }
@@ -65,7 +65,7 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
                     checked.repairs.join(", ")
                 ),
                 Fix::report(
-                    "set the variable to the bare token, or leave it to PUSHREADY_CLAUDE_OAUTH_TOKEN, which is repaired",
+                    "set the variable to the bare token, or use PUSHREADY_CLAUDE_OAUTH_TOKEN, which pushready repairs",
                 ),
             ),
         };
@@ -86,7 +86,7 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
         Some(CredentialsFile::Malformed { line, column }) => Judgement::fail(
             Code::ClaudeTokenMalformed,
             format!(
-                "the credentials file does not parse at line {line}, column {column}: Claude Code takes it for logged out"
+                "the credentials file does not parse at line {line}, column {column}: Claude Code treats this as logged out"
             ),
             Fix::report("remove the file and run `pushready apply`"),
         ),
@@ -116,7 +116,7 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
             if context.desired.logins.claude.is_some() {
                 return Judgement::warn(
                     Code::ClaudeAuthConflict,
-                    "somebody logged in with `/login`; the token that was given is not used",
+                    "somebody logged in with `/login`; the configured token is not used",
                     Fix::report(
                         "to use the token, remove the credentials file and run `pushready apply`",
                     ),

@@ -134,7 +134,7 @@ fn configuration(context: &Context, config: &Result<String, Obstacle>) -> Vec<Ju
         outcomes.push(
             Judgement::warn(
                 Code::ClaudeAuthConflict,
-                "`primaryApiKey` is left in .claude.json beside the token; organisation settings are asked for with it",
+                "`primaryApiKey` is still in .claude.json beside the token; Claude Code requests organisation settings with it",
                 Fix::edit(path, "remove `primaryApiKey`"),
             )
             .about("primaryApiKey")

@@ -51,7 +51,7 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement
             Code::CodexHomeUnwritable,
             "Codex cannot write its folder: it would renew the login, and lose the new one",
             Fix::report(format!(
-                "give `{}` to the workspace user, writable",
+                "make the workspace user the owner of `{}`, with write access",
                 context.home.clients.codex.folder.display()
             )),
         );
@@ -61,7 +61,7 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement
     let mut seen = BTreeSet::new();
     outcomes.retain(|outcome| seen.insert(outcome.subject.clone()));
     if outcomes.is_empty() {
-        outcomes.push(Judgement::pass("no setting that the doctor knows defeats the login"));
+        outcomes.push(Judgement::pass("no known setting disables the login"));
     }
     outcomes
 }
@@ -69,7 +69,7 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement
 fn demanded(context: &Context, requirements: &Layer, login: &Login) -> Option<Judgement> {
     let (setting, code, summary) = login.is_not_as_demanded(requirements)?;
     let subject = format!("{setting} in {}", context.home.shown(&requirements.path));
-    let fix = Fix::edit(&requirements.path, "allow this login, or give the workspace another");
+    let fix = Fix::edit(&requirements.path, "allow this login, or configure another one");
     let judgement = Judgement::fail(code, summary, fix).about(subject);
     Some(of_machine(judgement, requirements.origin))
 }
@@ -88,7 +88,7 @@ pub fn unusable(context: &Context, Unusable { path, origin, why }: &Unusable) ->
         }
         Why::TooManyParts => {
             let summary = format!("{name} has more keys and values than are read");
-            let needs = "a config.toml of an ordinary size";
+            let needs = "a config.toml of normal size";
             return Judgement { subject, ..Judgement::unknown(summary, needs) };
         }
         Why::NotUtf8 => "is not UTF-8".to_owned(),

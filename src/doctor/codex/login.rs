@@ -18,7 +18,7 @@ const ONE_DAY: i64 = 86_400;
 
 pub fn new_seed(context: &Context) -> Fix {
     Fix::report(format!(
-        "make a new login, `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and give that auth.json as {}",
+        "create a new login with `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and set its auth.json as {}",
         source(context.login_via(Client::Codex), variables::CODEX_AUTH_JSON)
     ))
 }
@@ -26,7 +26,7 @@ pub fn new_seed(context: &Context) -> Fix {
 pub fn missing(context: &Context) -> Judgement {
     let written = context.written(EntryName::Login(Client::Codex)).is_some();
     let summary = if written {
-        "auth.json is gone, as after `codex logout`"
+        "auth.json is missing, as after `codex logout`"
     } else {
         "there is no auth.json"
     };
@@ -133,7 +133,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
     if is_seed && last_good.is_some_and(|good| good.same_account(auth) && good.newer_than(auth)) {
         return Judgement::fail(
             Code::CodexSeedAtLivePath,
-            "auth.json is the seed again, although Codex had renewed the login since: its refresh token is spent",
+            "auth.json is the seed again, although Codex had renewed the login since: its refresh token is already used",
             Fix::report(
                 "point the user secret at `~/.config/pushready/seed/codex-auth.json` instead of at auth.json",
             ),
@@ -146,7 +146,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
         return Judgement::warn(
             Code::CodexLeaseExpiring,
             format!("the lease ends in {}", span(expires.duration_since(now))),
-            Fix::report("give the template a newer seed before then"),
+            Fix::report("set a newer seed in the template before then"),
         );
     }
     let planned = context

@@ -129,7 +129,7 @@ fn variables(context: &Context) -> Judgement {
             return Judgement::fail(Code::CodexEnvOverride,
                 format!("{name} is set, so Codex does not use auth.json"),
                 Fix::report(format!(
-                    "take {name} out of the template's environment, or give up the login in auth.json"
+                    "remove {name} from the template's environment, or stop using the login in auth.json"
                 )),
             )
             .with([Evidence::new("wins", name), Evidence::new("unused", "auth.json")]);
@@ -150,7 +150,7 @@ fn variables(context: &Context) -> Judgement {
     if let Some(url) = renewed_at.filter(|url| !is_official(url)) {
         return Judgement::fail(Code::CodexTokenSentElsewhere,
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE sends the refresh token to another host than OpenAI's",
-            Fix::report("take CODEX_REFRESH_TOKEN_URL_OVERRIDE out of the template's environment"),
+            Fix::report("remove CODEX_REFRESH_TOKEN_URL_OVERRIDE from the template's environment"),
         )
         .with([Evidence::foreign("host", &url)]);
     }
@@ -175,10 +175,10 @@ fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {
                 (Some(_), Some("trusted")) => return Judgement::pass("Codex trusts the folder").about(subject),
                 // the level there is the user's: apply leaves it
                 (Some(_), Some(_)) => (
-                    "config.toml has the folder as not trusted",
+                    "config.toml marks the folder as not trusted",
                     Fix::edit(
                         path,
-                        "write `trust_level = \"trusted\"` in its table, or take the folder out of PUSHREADY_TRUSTED_FOLDERS",
+                        "write `trust_level = \"trusted\"` in its table, or remove the folder from PUSHREADY_TRUSTED_FOLDERS",
                     ),
                 ),
                 (Some(_), None) => {

@@ -48,7 +48,7 @@ pub fn refused(layers: &Layers) -> Option<CodexFault<'_>> {
             return Some(
                 malformed(setting, (layer, item))
                     .with_summary("it is not a table, so Codex does not start")
-                    .fixed_by("make it one, or remove it"),
+                    .fixed_by("make it a table, or remove it"),
             );
         }
     }
@@ -76,8 +76,8 @@ fn method(layers: &Layers) -> Option<CodexFault<'_>> {
 
 fn old_profile(layers: &Layers) -> Option<CodexFault<'_>> {
     let fault = malformed("profile", layers.value(&["profile"])?);
-    let fault =
-        fault.with_summary("`profile` is of an older Codex: this one does not start with it");
+    let fault = fault
+        .with_summary("`profile` belongs to an older Codex: this version does not start with it");
     Some(fault.fixed_by("remove it (now `--profile NAME` and NAME.config.toml)"))
 }
 
@@ -116,9 +116,7 @@ fn providers(layers: &Layers) -> Option<CodexFault<'_>> {
         match () {
             // of this one its own settings may be given
             () if name == "amazon-bedrock" && is_bedrock(provider) => None,
-            () if BUILT_IN.contains(&name) => {
-                Some("a provider has the name of one that is built in")
-            }
+            () if BUILT_IN.contains(&name) => Some("a provider has the name of a built-in one"),
             () if provider.get("name").is_none() => Some("a provider has no `name`"),
             () if text("wire_api") == Some("chat") => {
                 Some("a provider has `wire_api = \"chat\"`, of an older Codex")
@@ -154,7 +152,7 @@ fn unknown_provider(layers: &Layers) -> Option<CodexFault<'_>> {
     let is_known = BUILT_IN.contains(&name) || layers.value(&["model_providers", name]).is_some();
     (!is_known).then(|| {
         malformed(SETTING, (layer, item))
-            .with_summary("no provider of this name is there, so Codex does not start")
+            .with_summary("no provider has this name, so Codex does not start")
             .fixed_by("remove `model_provider`, or add its table")
     })
 }

@@ -227,7 +227,7 @@ fn store(layers: &Layers) -> Option<CodexFault<'_>> {
         "file" => None,
         "auto" => Some(
             fault
-                .with_summary("`cli_auth_credentials_store` is \"auto\": auth.json counts until some keyring appears")
+                .with_summary("`cli_auth_credentials_store` is \"auto\": Codex uses auth.json only while no keyring is available")
                 .with_severity(Severity::Warn),
         ),
         _ => Some(
@@ -254,7 +254,7 @@ fn forced_method<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<'a>
         ),
         _ if login.is_hidden => Some(
             fault
-                .with_summary("`forced_login_method` may not be that of the login: Codex then deletes it")
+                .with_summary("`forced_login_method` may differ from the login's method: Codex then deletes the login")
                 .fixed_by("make auth.json readable, or remove the line")
                 .with_severity(UNREAD),
         ),
@@ -280,7 +280,7 @@ fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<
             "`forced_chatgpt_workspace_id` names another workspace: the next start of Codex deletes this login",
         )),
         _ if login.is_hidden => {
-            let says = "`forced_chatgpt_workspace_id` may not be that of the login: Codex then deletes it";
+            let says = "`forced_chatgpt_workspace_id` may differ from the login's workspace: Codex then deletes the login";
             Some(fault.with_summary(says).with_severity(UNREAD))
         }
         _ => None,
@@ -301,13 +301,13 @@ fn provider<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<'a>> {
         return Some(
             fault
                 .with_summary("the model provider does not use auth.json")
-                .fixed_by("remove `model_provider`, or do without the login in auth.json"),
+                .fixed_by("remove `model_provider`, or stop using the login in auth.json"),
         );
     }
     let base = of_provider("base_url").and_then(Item::as_str);
     (login.is_chatgpt && base.is_some_and(|base| !is_official(base))).then(|| {
         let fault = fault
-            .with_summary("the model provider is given the ChatGPT login, and is not OpenAI's");
+            .with_summary("the model provider receives the ChatGPT login, but is not OpenAI's");
         fault.coded(Code::CodexTokenSentElsewhere).fixed_by("remove `model_provider`")
     })
 }

@@ -146,14 +146,14 @@ fn judge_identity(
             ),
             // whose it is to be, no argv of ours can know
             Fix::report(
-                "ask whose name the commits shall have, then `git config --global user.name NAME` \
+                "ask which name the commits should have, then `git config --global user.name NAME` \
                  and `git config --global user.email ADDRESS`",
             ),
         )
         .with(unmatched_conditions(config)),
         Refusal::Clone(code) => return Some(Judgement::blocked(code)),
         Refusal::Unknown => Judgement::unknown(
-            format!("git does not name the {name} of commits"),
+            format!("git does not report the {name} of commits"),
             "fix what git reports there, then run the doctor again",
         ),
     };

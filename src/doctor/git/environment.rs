@@ -35,12 +35,12 @@ pub fn judge(
 ) -> Option<Judgement> {
     let path = |name| variable(name).map(|value| folder.join(value));
     if variable("GIT_QUARANTINE_PATH").is_some() {
-        let summary = "GIT_QUARANTINE_PATH is left from a hook, and git then updates no branch";
+        let summary = "GIT_QUARANTINE_PATH is left from a hook, so git updates no branch";
         return Some(unset("GIT_QUARANTINE_PATH", None, summary, Judgement::fail));
     }
     for name in ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"] {
         if let Some(path) = path(name).filter(|path| !disk.is_folder(path)) {
-            let summary = format!("{name} names a folder that is not there, so no commit works");
+            let summary = format!("{name} names a folder that does not exist, so no commit works");
             return Some(unset(name, Some(&path), &summary, Judgement::fail));
         }
     }
@@ -50,7 +50,7 @@ pub fn judge(
     if let Some(index) = &index
         && !index.parent().is_some_and(|parent| disk.is_folder(parent))
     {
-        let summary = "GIT_INDEX_FILE is in a folder that is not there, so nothing can be added";
+        let summary = "GIT_INDEX_FILE is in a folder that does not exist, so nothing can be added";
         return Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::fail));
     }
     let layout = layout?;
@@ -74,7 +74,7 @@ pub fn judge(
         parent.is_some_and(|parent| !own.contains(&parent))
     };
     let index = index.as_ref().filter(is_other)?;
-    let summary = "GIT_INDEX_FILE names another index than the clone's, so a commit has its files";
+    let summary = "GIT_INDEX_FILE names another index than the clone's, so a commit contains the files of that index";
     Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::warn))
 }
 

@@ -224,7 +224,7 @@ pub fn owner(context: &Context) -> Judgement {
         "git refuses this clone, because it belongs to another user",
         Fix::run(
             ["git", "config", "--global", "--add", "safe.directory", &top],
-            "trust this one folder, if it is yours to trust",
+            "trust this folder, if you trust its owner",
         ),
     )
     .about(top)

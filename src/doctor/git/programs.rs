@@ -171,11 +171,11 @@ fn judge_filter(filter: &Filter) -> Option<Judgement> {
         None if !is_lfs || !is_used => return None,
         None if *is_installed => Judgement::warn(
             Code::GitLfsNotSetUp,
-            "files of this clone belong into git-lfs, which is not configured: git commits them whole",
+            "files of this clone belong in git-lfs, which is not configured: git commits them whole",
             Fix::run(["git", "lfs", "install"], "set git-lfs up for this user"),
         ),
         None => {
-            let summary = "files of this clone belong into git-lfs, which is not installed";
+            let summary = "files of this clone belong in git-lfs, which is not installed";
             Judgement::warn(Code::GitLfsMissing, summary, Fix::report(INSTALL_LFS))
         }
         Some(_) if *is_installed => return None,

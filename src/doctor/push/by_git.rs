@@ -99,7 +99,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
     // a helper such as `gh auth git-credential` would find it
     if let Some(name) = variables::forge_tokens().find(|name| context.env.get(name).is_some()) {
         return unproven(format!(
-            "{name} is set: a credential helper of git may use it, but the doctor gives it to no child"
+            "{name} is set: a credential helper of git may use it, but the doctor passes it to no program"
         ));
     }
     if has_own || url.has_credential() {
@@ -114,7 +114,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
 fn unproven(summary: impl Into<String>) -> Judgement {
     Judgement::unknown(summary, "`git push --dry-run` in the clone")
         .coded(Code::PushNoCredentials)
-        .fixed(Fix::report("see that `git push --dry-run` in the clone goes through"))
+        .fixed(Fix::report("check that `git push --dry-run` in the clone succeeds"))
 }
 
 /// A login page, or that of a captive network, answers to everything.

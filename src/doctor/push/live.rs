@@ -126,12 +126,12 @@ fn push(
     let outcome = outcome.with([Evidence::new("branch", branch.clone())]);
     match outcome.status {
         CheckStatus::Warn => {
-            let say = format!("have somebody who may delete branches delete `{branch}`");
+            let say = format!("ask somebody who can delete branches to delete `{branch}`");
             let outcome = outcome.fixed(Fix::report(say));
             Judgement { actor: Some(Actor::RepoAdmin), agent_may_fix: false, ..outcome }
         }
         _ if left => {
-            let summary = format!("{}; the throw-away branch may be left there", outcome.summary);
+            let summary = format!("{}; the throw-away branch may still exist", outcome.summary);
             Judgement { summary, ..outcome }
         }
         _ => outcome,

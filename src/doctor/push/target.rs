@@ -88,7 +88,7 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
     let pushes_to = of_branch("pushremote").or_else(|| text("remote.pushdefault"));
     // a URL or a path may replace the name
     if !is_remote(remote) && !remote.contains([':', '/']) {
-        let summary = format!("no remote is called {}", shown(remote));
+        let summary = format!("there is no remote {}", shown(remote));
         if pushes_to.is_some() {
             let fix = Fix::report(
                 "correct `branch.NAME.pushRemote` or `remote.pushDefault`: `git config \
@@ -193,7 +193,7 @@ fn other(summary: &str, target: Option<&str>) -> Judgement {
 fn unset_upstream(top: &Path) -> Fix {
     Fix::run(
         ["git", "-C", &top.to_string_lossy(), "branch", "--unset-upstream"],
-        "let the branch track nothing, then push it under its own name",
+        "remove the upstream of the branch, then push it under its own name",
     )
 }
 

@@ -122,11 +122,7 @@ fn configuration(context: &Context, printed: &Printed) -> Judgement {
         && let Some(Finding { code, summary, .. }) = routing::open_to_others(&folder)
     {
         let argv = ["chmod", "go-w", &folder.to_string_lossy()];
-        return Judgement::fail(
-            code,
-            summary,
-            Fix::run(argv, "take the right to write from others"),
-        );
+        return Judgement::fail(code, summary, Fix::run(argv, "remove the write access of others"));
     }
     let output = match printed {
         Ok(output) if output.status.success() => {
@@ -198,14 +194,14 @@ fn permissions(file: &Path, owner: Option<u32>, user: u32) -> Judgement {
                 format!("ssh refuses its configuration: it belongs to uid {owner}"),
                 Fix::run(
                     ["sudo", "chown", &user.to_string(), &name],
-                    "give the file to the workspace user",
+                    "make the workspace user the owner of the file",
                 ),
             )
         },
         None => Judgement::fail(
             Code::SshConfigPermissions,
             "ssh refuses its configuration: others can write it",
-            Fix::run(["chmod", "go-w", &name], "take the right to write from others"),
+            Fix::run(["chmod", "go-w", &name], "remove the write access of others"),
         ),
     }
     .with([Evidence::new("file", name)])

@@ -135,7 +135,7 @@ pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Jud
     if is_asked && access(&binary, Access::EXEC_OK).is_err() {
         return Judgement::fail(
             Code::RouteBinaryGone,
-            "the copy of pushready that ssh asks is gone, or may not be run",
+            "the copy of pushready that ssh runs is missing, or cannot be executed",
             apply(),
         )
         .with([Evidence::new("file", binary.display().to_string())]);
@@ -144,7 +144,7 @@ pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Jud
         Ok(output) => &output.stdout,
         Err(failure) => {
             return Judgement::unknown(
-                "ssh did not say which key it would use",
+                "ssh did not report which key it would use",
                 context.reason(failure),
             );
         }

@@ -51,9 +51,10 @@ pub fn identity(context: &Context, repository: &Repository) -> Judgement {
     match greeting(&output.stderr)
         .and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!'))
     {
-        Some((name, _)) if !name.contains('/') => {
-            Judgement::pass("the key is a user's: it opens whatever that user may use").with([said])
-        }
+        Some((name, _)) if !name.contains('/') => Judgement::pass(
+            "the key belongs to a user: it gives access to everything that this user can access",
+        )
+        .with([said]),
         Some((name, _)) if name.eq_ignore_ascii_case(repository.path()) => {
             Judgement::pass("the key belongs to this repository").with([said])
         }
@@ -71,7 +72,7 @@ pub fn identity(context: &Context, repository: &Repository) -> Judgement {
                 .judgement()
                 .with(installed(context, repository))
         }
-        None => Judgement::skip("this server does not say whose key it is"),
+        None => Judgement::skip("this server does not report who owns the key"),
     }
 }
 

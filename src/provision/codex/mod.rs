@@ -146,7 +146,7 @@ fn act(
             Subject::Login(Client::Codex),
             Finding::new(
                 Code::CodexAuthMissing,
-                "not restored: auth.json is gone without a trace, as after `codex logout`",
+                "not restored: auth.json is missing, as after `codex logout`",
                 "give it a new seed to log in again",
             ),
         ),

@@ -179,7 +179,7 @@ impl Unfit {
             ),
             Self::Inline => Finding::new(
                 Code::CodexUntrustedFolder,
-                format!("`{path}` has its projects in a form to which no table can be added"),
+                format!("`{path}` has `projects` in a form to which pushready cannot add a table"),
                 "write them as `[projects.\"/folder\"]` tables, or trust the folder in Codex once",
             ),
         }

@@ -72,8 +72,7 @@ pub fn rules(
         Ok(Ok(rules)) => rules,
         Ok(Err(message)) => {
             if unreadable.is_none() {
-                notes
-                    .push(format!("git did not say which insteadOf rules are in force: {message}"));
+                notes.push(format!("git did not report which insteadOf rules apply: {message}"));
             }
             InForce::default()
         }
@@ -85,7 +84,7 @@ pub fn rules(
             InForce::default()
         }
         Err(failure) => {
-            notes.push(format!("git did not say which insteadOf rules are in force: {failure}"));
+            notes.push(format!("git did not report which insteadOf rules apply: {failure}"));
             InForce::default()
         }
     };
@@ -100,7 +99,7 @@ pub fn rules(
     let (reversed, covered): (Vec<_>, Vec<_>) =
         both.covered.iter().chain(&push.covered).partition(|covered| covered.reversed);
     if let Some(rule) = user_rule(&covered) {
-        notes.push(format!("{rule}: none of ours is written for it"));
+        notes.push(format!("{rule}: pushready writes no rule for it"));
     }
     notes.extend(both.unruled.iter().map(|(host, unruled)| match unruled {
         Unruled::Bare => {
@@ -114,7 +113,7 @@ pub fn rules(
     let reversed = user_rule(&reversed).map(|rule| {
         let finding = Finding::new(
             Code::RemoteReversed,
-            format!("{rule}, and no rule of ours can override it"),
+            format!("{rule}, and no rule of pushready can override it"),
             HINT,
         );
         Item::warn(Subject::Routing, finding, Vec::new())
@@ -196,7 +195,7 @@ fn user_rule(covered: &[&Covered]) -> Option<String> {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    Some(format!("a rule of your own turns `{prefix}` into `{effective}`{more}"))
+    Some(format!("an insteadOf rule of yours rewrites `{prefix}` to `{effective}`{more}"))
 }
 
 fn credentials(config: &EffectiveConfig) -> Vec<String> {

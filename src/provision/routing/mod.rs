@@ -130,9 +130,9 @@ fn unusable(home: &Home) -> Option<Finding> {
         return Some(Finding::new(
             Code::SshRouteBroken,
             format!(
-                "the path of the state folder contains `{odd}`, which ssh's configuration cannot"
+                "the path of the state folder contains `{odd}`, which ssh's configuration does not allow"
             ),
-            "name another place with XDG_STATE_HOME",
+            "set XDG_STATE_HOME to another folder",
         ));
     }
     // whoever can put another file in its place decides what ssh runs

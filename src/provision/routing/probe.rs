@@ -100,7 +100,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
     let at = destination(repository).map_err(|shown| {
         Finding::new(
             Code::RemoteReversed,
-            format!("a rule of git's turns `{}` into `{shown}`", repository.to_ssh()),
+            format!("an insteadOf rule rewrites `{}` to `{shown}`", repository.to_ssh()),
             "remove it; `git config --show-origin --get-regexp '^url'` names its file",
         )
     })?;
@@ -114,7 +114,10 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
             return Err(Finding::new(
                 Code::SshConfigPermissions,
                 format!("ssh refuses its configuration: {first}"),
-                format!("let nobody else write it: `chmod go-w {}`", shell(Path::new(file.trim()))),
+                format!(
+                    "remove the write access of others: `chmod go-w {}`",
+                    shell(Path::new(file.trim()))
+                ),
             ));
         }
         return Err(Finding::new(

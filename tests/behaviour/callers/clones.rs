@@ -155,8 +155,11 @@ fn a_search_root_is_searched_whatever_its_name_and_one_that_is_gone_is_named() {
         lab.key("acme/app", "acme/app");
         clone_at(ws, "target/app/.git", "https://github.com/acme/app");
         let roots = [("PUSHREADY_REMOTES_ROOTS", "~/target:~/gone:/etc/passwd")];
-        lab.apply(ws, &roots).success().stdout_has("switched 1 remote to SSH (1 clone)").stdout_has(
-            "note     PUSHREADY_REMOTES_ROOTS names `~/gone` and `/etc/passwd`, where there is no folder",
-        );
+        lab.apply(ws, &roots)
+            .success()
+            .stdout_has("switched 1 remote to SSH (1 clone)")
+            .stdout_has(
+                "note     PUSHREADY_REMOTES_ROOTS names `~/gone` and `/etc/passwd`: not a folder",
+            );
     });
 }

@@ -253,7 +253,7 @@ fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
         }
         let reported = lab.apply(ws, &[]).fails(1);
         let reported = reported.stdout_has(
-            "FAIL  remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more turns `git@github.com:acme/app.git` into `https://github.com/acme/app.git` for pushes",
+            "FAIL  remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more rewrites `git@github.com:acme/app.git` to `https://github.com/acme/app.git` for pushes",
         );
         // git agrees
         for folder in ["fetch", "push"] {
@@ -305,9 +305,9 @@ fn a_host_wide_rule_of_the_users_own_is_left_to_them_and_reported() {
             0o644,
         );
         let reported = lab.apply(ws, &[]).success();
-        let note = "a rule of your own turns `https://github.com/acme/app` into `git@github.com:acme/app` (and 5 more)";
-        let reported = reported.stdout_has(note).stdout_has("none of ours is written for it");
-        assert_eq!(reported.stdout.matches("a rule of your own").count(), 1, "{reported}");
+        let note = "an insteadOf rule of yours rewrites `https://github.com/acme/app` to `git@github.com:acme/app` (and 5 more)";
+        let reported = reported.stdout_has(note).stdout_has("pushready writes no rule for it");
+        assert_eq!(reported.stdout.matches("an insteadOf rule of yours").count(), 1, "{reported}");
         assert!(!ws.read(".local/state/pushready/gitconfig").contains("insteadOf"));
         lab.uses(&["acme/app"], || {
             drop(git(ws, &["ls-remote", "https://github.com/acme/app"], ""));

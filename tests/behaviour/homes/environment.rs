@@ -137,7 +137,7 @@ fn a_rule_of_the_user_is_seen_in_any_file() {
             .env("GIT_CONFIG", "/nowhere")
             .run()
             .success()
-            .stdout_has("a rule of your own turns");
+            .stdout_has("an insteadOf rule of yours rewrites");
         ws.run(&["remove"]).success();
         Everything::new()
             .apply(ws)
@@ -146,7 +146,7 @@ fn a_rule_of_the_user_is_seen_in_any_file() {
             .env("GIT_CONFIG_VALUE_0", "https://github.com/")
             .run()
             .success()
-            .stdout_has("a rule of your own turns");
+            .stdout_has("an insteadOf rule of yours rewrites");
     });
 }
 

@@ -243,7 +243,7 @@ fn folders_that_the_own_group_may_write_are_safe_and_those_of_another_are_not() 
                 .wrapped_in("strace", other)
                 .run()
                 .fails(1)
-                .stdout_has("so other users could swap")
+                .stdout_has("so other users could replace")
                 .stdout_has(&format!("{fix}{folder}`"));
             assert!(!ws.home().join(".codex/auth.json").exists());
         };

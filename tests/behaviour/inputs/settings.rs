@@ -106,7 +106,10 @@ fn what_is_required_and_absent_fails_and_what_failed_already_is_reported_once() 
             last(require("codex, claude, push:acme/app").run().fails(1)),
             "NOT READY required-missing codex · required-missing claude · required-missing push:acme/app"
         );
-        require("codex,cladue").run().fails(1).stdout_has("PUSHREADY_REQUIRE does not know this");
+        require("codex,cladue")
+            .run()
+            .fails(1)
+            .stdout_has("PUSHREADY_REQUIRE contains an unknown name");
 
         let damaged = require("codex,push:github.com/acme/app")
             .env("PUSHREADY_CODEX_AUTH_JSON", "{")

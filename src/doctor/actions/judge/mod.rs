@@ -91,8 +91,7 @@ fn started(facts: &ActionsFacts, page: &Page<Run>, own: &[&Run]) -> Judgement {
         );
         let verdict = RunVerdict::unknown(Unknown {
             code: None,
-            summary: "no run that was looked at is kept from starting, and there are more"
-                .to_owned(),
+            summary: "no run that was checked is blocked, but not all were checked".to_owned(),
             needs: "more requests than one look may make".to_owned(),
             fix,
             transient: false,
@@ -107,7 +106,7 @@ fn started(facts: &ActionsFacts, page: &Page<Run>, own: &[&Run]) -> Judgement {
         return verdict.outcome(subject);
     }
     let count = counted(own.len(), "run");
-    let text = format!("{count} of this commit: none is kept from starting");
+    let text = format!("{count} of this commit: none is blocked");
     let skipped = own.iter().filter(|run| run.conclusion == "skipped").take(3);
     let skipped = skipped
         .filter_map(|run| Some(Evidence::foreign("skipped by its conditions", run.name.as_ref()?)));
