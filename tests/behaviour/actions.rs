@@ -27,8 +27,8 @@ fn clone(ws: &Workspace, scenario: &Scenario) -> String {
         ws.write(&format!("{folder}/{name}"), text, 0o644);
     }
     let script = "git init --quiet --initial-branch=\"$2\" \"$1\" && cd \"$1\" && git add --all &&
-        git commit --quiet --allow-empty --message=\"$3\" && git remote add origin \"$4\" &&
-        { [ \"$5\" = false ] || GIT_COMMITTER_DATE=\"$6\" git update-ref -m 'update by push' \"refs/remotes/origin/$2\" HEAD; } &&
+        GIT_COMMITTER_DATE=\"$9\" git commit --quiet --allow-empty --message=\"$3\" && git remote add origin \"$4\" &&
+        { [ \"$5\" = false ] || GIT_COMMITTER_DATE=\"$6\" git update-ref -m \"$8\" \"refs/remotes/origin/$2\" HEAD; } &&
         for tag in $7; do git tag \"$tag\"; done && git rev-parse HEAD";
     let remote = match scenario.repository.splitn(3, '/').collect::<Vec<_>>()[..] {
         [host, owner, name] => format!("git@{host}:{owner}/{name}.git"),
@@ -36,6 +36,7 @@ fn clone(ws: &Workspace, scenario: &Scenario) -> String {
     };
     let head = &scenario.head;
     let pushed_at = (Timestamp::now() - head.pushed_ago()).as_second().to_string() + " +0000";
+    let made_at = Timestamp::now().as_second().to_string() + " +0000";
     let made = ws
         .sh(script)
         .args([
@@ -47,6 +48,8 @@ fn clone(ws: &Workspace, scenario: &Scenario) -> String {
             &head.pushed.to_string(),
             &pushed_at,
             &head.tags.join(" "),
+            if head.by_workflow { "fetch" } else { "update by push" },
+            if head.by_workflow { &pushed_at } else { &made_at },
         ])
         .env("GIT_AUTHOR_NAME", if head.by_workflow { "github-actions[bot]" } else { "Dev" })
         .env("GIT_AUTHOR_EMAIL", "dev@example.com")

@@ -27,6 +27,9 @@ pub(super) fn switched_off(facts: &ActionsFacts, what: &'static str) -> RunVerdi
         .with([Evidence::new(what, "true").expected("false")])
 }
 
+/// GitHub has made runs as late as this (2026-08-06), with an incident that it declared afterwards.
+const LAG: SignedDuration = SignedDuration::from_mins(30);
+
 /// There is no run of the commit on its branch.
 pub(super) fn judge(facts: &ActionsFacts) -> Judgement {
     let subject = facts.place.subject.clone();
@@ -507,6 +510,16 @@ fn unexplained(facts: &ActionsFacts, branch: &str) -> RunVerdict {
         let summary = "a trigger matches, and the push made no run; this token has no access to the setting that switches Actions on";
         return refused::refused(facts, refusal).summarized(summary).with(evidence);
     }
+    let head = facts.head.as_ref();
+    if head.is_some_and(|head| head.by_workflow && head.pushed_at.is_none()) {
+        let fix = Fix::report(
+            "push a commit by a person, an App or a deploy key; or let the workflow push with the token of one of them",
+        );
+        let summary = "a workflow made the commit, and what a workflow pushes with its own GITHUB_TOKEN makes no run";
+        return RunVerdict::fail(Code::ActionsNoRun, summary, fix)
+            .with(evidence)
+            .with([Evidence::new("made by", "github-actions[bot]")]);
+    }
     let long_ago = facts.pushed_ago().is_none_or(|ago| ago >= FIRST_RUN);
     if never && active && long_ago {
         // `enabled: true` and active workflows are what a suspended account shows too; only a
@@ -519,15 +532,15 @@ fn unexplained(facts: &ActionsFacts, branch: &str) -> RunVerdict {
         let summary = "a trigger matches, and nothing in this repository ever ran: the account is probably suspended from Actions";
         return RunVerdict::fail(Code::ActionsAccountFlagged, summary, fix).with(evidence);
     }
-    let head = facts.head.as_ref();
-    if head.is_some_and(|head| head.by_workflow && head.pushed_at.is_none()) {
-        let fix = Fix::report(
-            "push a commit by a person, an App or a deploy key; or let the workflow push with the token of one of them",
-        );
-        let summary = "a workflow made the commit, and what a workflow pushes with its own GITHUB_TOKEN makes no run";
-        return RunVerdict::fail(Code::ActionsNoRun, summary, fix)
-            .with(evidence)
-            .with([Evidence::new("made by", "github-actions[bot]")]);
+    if let Some(ago) = facts.pushed_ago().filter(|ago| (SignedDuration::ZERO..LAG).contains(ago)) {
+        return RunVerdict::unknown(Unknown {
+            code: Some(Code::ActionsNoRun),
+            summary: "a trigger matches, and the push has made no run yet: GitHub has taken up to 30 minutes".to_owned(),
+            needs: format!("half an hour since the push, which was {} ago", age(ago)),
+            fix: Fix::wait("wait until half an hour has passed since the push, and look again"),
+            transient: true,
+        })
+        .with(evidence);
     }
     let fix = Fix::report(
         "push an empty commit; if that makes no run either: was it pushed with a workflow's own GITHUB_TOKEN (which starts \

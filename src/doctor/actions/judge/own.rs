@@ -99,7 +99,9 @@ impl<'a> Candidates<'a> {
     fn of(facts: &'a ActionsFacts, looked: &Looked, job: &Job) -> Self {
         let [here, above] = listed(facts);
         let group_name = looked.in_file(&facts.local, job).and_then(|job| job.group.as_deref());
-        let group = group_name.map(|name| groups::named(facts, name));
+        let group = group_name
+            .filter(|name| !name.eq_ignore_ascii_case("default"))
+            .map(|name| groups::named(facts, name));
         let fits = |runner: &&'a Runner| runner.fits(&job.labels);
         let (excluded, admitted): (Vec<_>, Vec<_>) = above
             .iter()
@@ -107,14 +109,15 @@ impl<'a> Candidates<'a> {
             .partition(|runner| groups::exclusion(facts, looked, runner.group).is_some());
         let all = here.iter().filter(fits).map(|runner| (runner, true));
         let all = all.chain(admitted.into_iter().map(|runner| (runner, false)));
-        // the runners of a repository are in no group
+        // the runners of a repository are in no group but the default one
         let (fitting, elsewhere): (Vec<_>, Vec<_>) =
             all.partition(|(runner, of_repository)| match group {
                 Some(NamedGroup::Group(group)) => {
                     !of_repository && runner.group.is_none_or(|id| id == group.id)
                 }
                 Some(NamedGroup::Absent) => false,
-                Some(NamedGroup::Unread) | None => true,
+                Some(NamedGroup::Unread) => !of_repository,
+                None => true,
             });
         let candidate = |(runner, of_repository)| Candidate { runner, of_repository };
         Self {

@@ -137,13 +137,12 @@ impl RunVerdict {
             VerdictKind::Blocking(finding) => Judgement::found(finding),
             VerdictKind::Unknown(Unknown { code, summary, needs, fix, transient }) => {
                 let mut outcome = Judgement::unknown(summary, needs);
-                outcome.transient = transient;
                 outcome.actor = Some(Actor::WorkspaceUser);
-                match code {
+                let outcome = match code {
                     Some(code) => outcome.coded(code),
                     None => outcome,
-                }
-                .fixed(fix)
+                };
+                Judgement { transient, ..outcome.fixed(fix) }
             }
         };
         if let Some(actor) = actor {

@@ -54,6 +54,7 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
     let env = Env::of(&variables);
     let home = Home::at(folder.path());
     let repository = Repository::parse_declared(&scenario.repository).unwrap();
+    let pushed = Timestamp::now() - scenario.head.pushed_ago();
     let inputs = Inputs {
         env: &env,
         home: &home,
@@ -64,8 +65,9 @@ pub fn play(scenario: &Scenario, proxy: Option<&dyn Fn(&Server) -> String>) -> P
             sha: SHA.to_owned(),
             message: scenario.head.message.clone(),
             pushed: scenario.head.pushed,
-            pushed_at: Some(Timestamp::now() - scenario.head.pushed_ago()),
-            committed_at: None,
+            // what a workflow pushed was fetched here
+            pushed_at: (!scenario.head.by_workflow).then_some(pushed),
+            committed_at: scenario.head.by_workflow.then_some(pushed),
             tags: scenario.head.tags.clone(),
             by_workflow: scenario.head.by_workflow,
         }),
