@@ -117,6 +117,10 @@ fn by_hand(code: Code) -> Option<&'static str> {
         Code::PushOptionUnsupported => {
             "remove the setting: `git config --show-origin --get-regexp '^push[.](gpgsign|pushoption)$'` shows its file"
         }
+        Code::GitCloneBroken => "clone the repository anew, and copy the work tree into that clone",
+        Code::SshControlPath => {
+            "make the folder that ControlPath names (`mkdir -m 700 -p FOLDER`), shorten the path, or set `ControlMaster no`"
+        }
         Code::SshInputClosed => {
             "remove the option: it is in a file that `ssh -v -G HOST` names, or it is `-n`, `-f`, `-N` or `-s` in \
              the command that git starts"

@@ -136,6 +136,16 @@ pub(super) const RULES: &[MessageRule] = &[
         &["no user exists for uid", "you don't exist, go away"],
     ),
     client(
+        Code::GitCloneBroken,
+        "the clone names its objects by another hash than the server",
+        &["does not support this repository's hash algorithm", "mismatched algorithms"],
+    ),
+    client(
+        Code::SshControlPath,
+        "ssh cannot make the socket that its ControlPath names",
+        &["unix_listener:", "controlpath too long"],
+    ),
+    client(
         Code::SshConfigPermissions,
         "ssh refuses its configuration because of its owner or mode",
         &["bad owner or permissions on"],

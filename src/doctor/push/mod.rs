@@ -238,6 +238,11 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
                 [] => context.git_config().wants_more_than(offered),
                 clones => hold(clones, |clone| clone.config().wants_more_than(offered)),
             };
+            if access == Access::Write
+                && let Some(hash) = hold_hash(clones).filter(|hash| !takes_hash(offered, hash))
+            {
+                return other_hash(hash);
+            }
             if access == Access::Write && wants_more {
                 let code = Code::PushOptionUnsupported;
                 let summary = "git is configured to sign pushes or to send push options, which the server does not support";
@@ -270,6 +275,34 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
                 .with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
         }
     }
+}
+
+/// How the clone names its objects.
+fn hold_hash<'a>(clones: &[&'a InView]) -> Option<&'a str> {
+    held(clones, |clone| Some(clone.config().text("extensions.objectformat").unwrap_or(SHA1)))
+}
+
+/// What git and servers use where nothing names another (gitprotocol-capabilities(5)).
+const SHA1: &str = "sha1";
+
+/// Whether the server, by the first line of its refs, takes objects of this hash. Pure.
+fn takes_hash(offered: &str, hash: &str) -> bool {
+    let mut formats = offered
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("object-format="))
+        .peekable();
+    match formats.peek() {
+        Some(_) => formats.any(|format| format.eq_ignore_ascii_case(hash)),
+        // the first line of protocol version 2 names no capabilities
+        None => hash.eq_ignore_ascii_case(SHA1) || offered.starts_with("000eversion"),
+    }
+}
+
+fn other_hash(hash: &str) -> Judgement {
+    let code = Code::GitCloneBroken;
+    let summary = "the clone names its objects by another hash than the server, so no push works";
+    Judgement::fail(code, summary, push_message::fix(code, None))
+        .with([Evidence::foreign("hash of the clone", hash)])
 }
 
 /// Whether the configured ssh command may be the cause: neither the server nor a known program

@@ -2,6 +2,7 @@
 //! server takes ours for.
 
 pub mod command;
+mod control_path;
 mod route;
 mod server;
 
@@ -18,6 +19,7 @@ use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
 use crate::git::url::Repository;
+use crate::process::Output;
 use crate::provision::routing;
 use crate::push_message;
 use crate::resource::file;
@@ -80,8 +82,12 @@ fn whole_configuration(context: &Context) -> Judgement {
     };
     let printed = chosen.iter().filter_map(|chosen| chosen.printed.as_ref().ok());
     let mut printed = printed.filter(|output| output.status.success());
-    match printed.find_map(|output| closing_option(&output.stdout)) {
-        Some(option) if judgement.code.is_none() => input_closed(option),
+    let fault = |output: &Output| {
+        let closed = closing_option(&output.stdout).map(input_closed);
+        closed.or_else(|| control_path::fault(&output.stdout))
+    };
+    match printed.find_map(fault) {
+        Some(fault) if judgement.code.is_none() => fault,
         _ => judgement,
     }
 }

@@ -46,6 +46,18 @@ pub const ROWS: &[Fault] = &[
             lab.doctor(&["--only", "push"])
         },
     ),
+    fault("ssh-control-path", "fail", "the folder of the shared connections is missing", |lab| {
+        let config = lab.ws.read(".ssh/config");
+        let lines = "ControlMaster auto\nControlPath ~/.ssh/masters/%C\n";
+        lab.write(".ssh/config", &format!("{lines}{config}"));
+        lab.doctor(&["--only", "ssh"])
+    }),
+    fault("ssh-control-path", "fail", "the path is too long, and only pushes are tested", |lab| {
+        let config = lab.ws.read(".ssh/config");
+        let path = format!("/tmp/{}", "x".repeat(90));
+        lab.write(".ssh/config", &format!("ControlMaster auto\nControlPath {path}\n{config}"));
+        lab.doctor(&["--only", "push"])
+    }),
     fault("ssh-input-closed", "fail", "ssh gives the server nothing to read", |lab| {
         lab.append(".ssh/config", "\nHost *\n  StdinNull yes\n");
         lab.doctor(&["--only", "push"])

@@ -1,0 +1,114 @@
+//! More of each kind: what was reported by others, and what was found by playing it.
+
+use super::Doctor::{Fails, Green, NoFailure, Undecided, Warns};
+use super::Git::{AddFails, NotTried, PushFails, Works};
+use super::{Row, app, at, row, run};
+use crate::support::sandbox;
+
+const LFS: &str = "git config --global filter.lfs.clean 'git-lfs clean -- %f'
+    git config --global filter.lfs.smudge 'git-lfs smudge -- %f'
+    git config --global filter.lfs.process 'git-lfs filter-process'
+    git config --global filter.lfs.required true";
+
+const REPORTED: &[Row] = &[
+    row("29 lfs is not set up", Works, Warns("git-lfs-not-set-up"), |lab| {
+        lab.sh("cd app; echo 'f filter=lfs' >.gitattributes; git add .; git commit -qm lfs");
+        app().env("GIT_CONFIG_NOSYSTEM", "1")
+    }),
+    row("31 lfs and its hook, and no file of it", Works, Green, |lab| {
+        lab.sh(LFS);
+        lab.sh("cd app/.git/hooks; printf '%s\\n' '#!/bin/sh' \
+                'command -v git-lfs >/dev/null || exit 2' 'git lfs pre-push \"$@\"' >pre-push
+                chmod +x pre-push");
+        app()
+    }),
+    row("43 lefthook's hook without lefthook", Works, Green, |lab| {
+        let hook = "#!/bin/sh\n\nif [ \"$LEFTHOOK\" = \"0\" ]; then\n  exit 0\nfi\n\ncall_lefthook()\n{\n\
+                    \x20 if lefthook -h >/dev/null 2>&1\n  then\n    lefthook \"$@\"\n  else\n\
+                    \x20   echo \"Can't find lefthook in PATH\"\n  fi\n}\n\ncall_lefthook run \"pre-commit\" \"$@\"\n";
+        lab.ws.write("app/.git/hooks/pre-commit", hook, 0o755);
+        app()
+    }),
+    row("50 an editor holds the index for a day", NotTried, Undecided("git.clone"), |lab| {
+        lab.sh("cd app; echo y >>f
+                GIT_EDITOR='sleep 250 #' setsid git commit -a >/dev/null 2>&1 &
+                while ! [ -e ~/app/.git/index.lock ]; do sleep 0.05; done
+                touch -d yesterday ~/app/.git/index.lock");
+        app()
+    }),
+    row("60 the clone's file system is full", AddFails, Fails("home-disk-full"), |lab| {
+        lab.sh("rm -rf /srv/small/app; cp -a app /srv/small/app; rm -rf /srv/small/app/.git/hooks
+                dd if=/dev/zero of=/srv/small/fill bs=1k 2>/dev/null || true");
+        at("/srv/small/app")
+    }),
+    row("68 sha256 for a remote of sha1", NotTried, Fails("git-clone-broken"), |lab| {
+        lab.sh("git init -q --object-format=sha256 new; cd new
+                git remote add origin git@github.com:o/app.git; echo 1 >f; git add f
+                git commit -qm 1");
+        at("new")
+    }),
+    row("73 a submodule on a branch", Works, Green, |lab| {
+        lab.sh(
+            "git init -q top; cd top
+                git submodule --quiet add -b main git@github.com:o/app.git sub; git commit -qm sub",
+        );
+        at("top/sub")
+    }),
+    row("77 a pushRemote without a key", PushFails, Fails("ssh-key-refused"), |lab| {
+        lab.sh("cd app; git remote add fork git@github.com:fork/app.git
+                git config branch.main.pushRemote fork");
+        app()
+    }),
+    row("78 a push URL that is none", PushFails, Warns("remote-push-elsewhere"), |lab| {
+        lab.sh("git -C app remote set-url --push origin DISABLED");
+        app()
+    }),
+    row("79 push options", PushFails, Fails("push-option-unsupported"), |lab| {
+        lab.sh("git config --global push.pushOption ci.skip");
+        app()
+    }),
+    row("9 signed pushes", PushFails, Fails("push-option-unsupported"), |lab| {
+        lab.sh("git config --global push.gpgSign true");
+        app()
+    }),
+    row("87 GIT_CONFIG_COUNT without keys", AddFails, Fails("git-config-invalid"), |_| {
+        app().env("GIT_CONFIG_COUNT", "2")
+    }),
+    row("90 an included file that cannot be read", AddFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("echo '[user]' >secret; chmod 0 secret; git config --global include.path ~/secret");
+        app()
+    }),
+    row("91 the dotfiles of a Mac", Works, NoFailure, |lab| {
+        lab.sh("g() { git config --global \"$@\"; }
+                g include.path /opt/gone; g core.excludesFile /opt/gone; g core.attributesFile /opt/gone
+                g core.pager delta; g core.editor 'code --wait'; g commit.template /opt/gone/template
+                g core.fsmonitor /opt/gone; g credential.helper osxkeychain
+                g init.templateDir /opt/gone; g diff.external /opt/gone");
+        app()
+    }),
+    row("92 a ControlPath that is too long", PushFails, Fails("ssh-control-path"), |lab| {
+        let config = lab.ws.read(".ssh/config");
+        let path = format!("/tmp/{}", "x".repeat(100));
+        let lines = format!("ControlMaster auto\nControlPath {path}\n{config}");
+        lab.ws.write(".ssh/config", lines, 0o600);
+        app()
+    }),
+    row("93 a ControlPath in no folder", PushFails, Fails("ssh-control-path"), |lab| {
+        let config = lab.ws.read(".ssh/config");
+        let lines = format!("ControlMaster auto\nControlPath ~/.ssh/masters/%C\n{config}");
+        lab.ws.write(".ssh/config", lines, 0o600);
+        app()
+    }),
+    row("93 the same below our own line", Works, NoFailure, |lab| {
+        let config = lab.ws.read(".ssh/config");
+        let lines =
+            format!("{config}Host *\n  ControlMaster auto\n  ControlPath ~/.ssh/masters/%C\n");
+        lab.ws.write(".ssh/config", lines, 0o600);
+        app()
+    }),
+];
+
+#[test]
+fn what_others_reported() {
+    sandbox(|ws| run(ws, REPORTED));
+}
