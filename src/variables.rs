@@ -48,6 +48,8 @@ variables! {
     REQUIRE "PUSHREADY_REQUIRE" plain "`codex,claude,push:o/r`: a required item that is absent is a failure; other absent items are skipped"
     ACCEPT "PUSHREADY_ACCEPT" plain "codes that are accepted here, comma-separated: still printed, no longer a failure"
     UNCLAIMED "PUSHREADY_UNCLAIMED" plain "`1` (same values as `PUSHREADY_CODEX_LEASE`): a prebuilt workspace that is not claimed yet: repository keys only, exit 0"
+    GIT_NAME "PUSHREADY_GIT_NAME" plain "name for commits, where git has none from elsewhere; not used in an unclaimed workspace"
+    GIT_EMAIL "PUSHREADY_GIT_EMAIL" plain "the same for the email address"
     GITHUB_TOKEN "PUSHREADY_GITHUB_TOKEN" secret "a token with *Actions: read* (and *Administration: read* for policies and runners), used only for doctor's Actions checks"
     EXTERNAL_AUTH_ID "PUSHREADY_EXTERNAL_AUTH_ID" plain "the id of Coder's external auth for GitHub, used when no variable and no `gh` has a token; default `github`"
     GITHUB_API_URL "PUSHREADY_GITHUB_API_URL" plain "base URL of GitHub's API, if it does not follow from the remote's host"
@@ -141,6 +143,8 @@ pub mod observed {
     /// Each is set by an agent's sandbox: Codex's, and Claude Code's sandbox runtime.
     pub const SANDBOXES: &[&str] =
         &["CODEX_SANDBOX", CODEX_SANDBOX_NETWORK_DISABLED, "SANDBOX_RUNTIME"];
+    /// git takes it for the address of commits where it has no other.
+    pub const EMAIL: &str = "EMAIL";
     pub const SSH_AUTH_SOCK: &str = "SSH_AUTH_SOCK";
     pub const GIT_ASKPASS: &str = "GIT_ASKPASS";
 }

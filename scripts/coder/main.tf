@@ -12,6 +12,8 @@ terraform {
 
 data "coder_workspace" "me" {}
 
+data "coder_workspace_owner" "me" {}
+
 variable "agent_id" {
   type        = string
   description = "The ID of a Coder agent."
@@ -117,6 +119,15 @@ variable "seed_dir" {
 variable "unclaimed" {
   type        = bool
   description = "A prebuilt workspace that is not claimed yet: repository keys only, and never fails. Default: from `data.coder_workspace`."
+  default     = null
+}
+
+variable "git_identity" {
+  type = object({
+    name  = string
+    email = string
+  })
+  description = "Name and email address of commits, used where git has none from elsewhere. Default: those of the workspace owner. `{ name = \"\", email = \"\" }`: none."
   default     = null
 }
 
@@ -334,6 +345,12 @@ locals {
   rotates = nonsensitive(try(jsondecode(var.codex_auth_json).tokens.refresh_token != "", false) ||
   try(jsondecode(base64decode(var.codex_auth_json)).tokens.refresh_token != "", false))
 
+  # before a claim, the owner is not the one who will commit
+  git_identity = local.unclaimed || var.part == "before" ? { name = "", email = "" } : var.git_identity != null ? var.git_identity : {
+    name  = data.coder_workspace_owner.me.full_name != "" ? data.coder_workspace_owner.me.full_name : data.coder_workspace_owner.me.name
+    email = data.coder_workspace_owner.me.email
+  }
+
   # the agent expands $ in values (os.ExpandEnv): base64 has none
   secrets = {
     PUSHREADY_CODEX_AUTH_JSON_BASE64    = local.codex ? base64encode(var.codex_auth_json) : null
@@ -352,6 +369,8 @@ locals {
     PUSHREADY_TRUSTED_FOLDERS      = var.trusted_folders == null ? null : join(":", var.trusted_folders)
     PUSHREADY_REMOTES_ROOTS        = var.remotes_roots == null ? null : join(":", var.remotes_roots)
     PUSHREADY_SEED_DIR             = var.seed_dir
+    PUSHREADY_GIT_NAME             = local.git_identity.name == "" ? null : replace(local.git_identity.name, "$", "")
+    PUSHREADY_GIT_EMAIL            = local.git_identity.email == "" ? null : local.git_identity.email
     # a list that is empty but set: what only the last build required must not fail any more
     PUSHREADY_REQUIRE   = var.part == "before" ? null : length(var.require) > 0 ? join(",", var.require) : ","
     PUSHREADY_ACCEPT    = length(var.accept) == 0 ? null : join(",", var.accept)

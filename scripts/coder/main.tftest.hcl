@@ -9,8 +9,8 @@ run "nothing_given_sets_no_variable" {
   command = plan
 
   assert {
-    condition     = length(coder_env.secret) == 0 && { for name, variable in coder_env.setting : name => variable.value } == { PUSHREADY_REQUIRE = "," }
-    error_message = "unset must change nothing, and a variable that is set is authoritative"
+    condition     = length(coder_env.secret) == 0 && { for name, variable in coder_env.setting : name => variable.value } == { PUSHREADY_REQUIRE = ",", PUSHREADY_GIT_NAME = "Dev", PUSHREADY_GIT_EMAIL = "dev@example.com" }
+    error_message = "unset must change nothing but who commits, and a variable that is set is authoritative"
   }
   assert {
     condition     = length(coder_script.start) == 1 && length(coder_script.stop) == 1 && length(coder_script.check) == 1
@@ -30,7 +30,7 @@ run "an_empty_default_of_the_template_is_unset" {
     claude_oauth_token = ""
   }
   assert {
-    condition     = length(coder_env.secret) == 0 && keys(coder_env.setting) == ["PUSHREADY_REQUIRE"]
+    condition     = length(coder_env.secret) == 0 && keys(coder_env.setting) == ["PUSHREADY_GIT_EMAIL", "PUSHREADY_GIT_NAME", "PUSHREADY_REQUIRE"]
     error_message = "an empty login is none, and so no lease either"
   }
 }
@@ -382,6 +382,18 @@ run "each_part_has_its_scripts" {
   }
 }
 
+run "commits_may_be_left_without_an_identity" {
+  command = plan
+
+  variables {
+    git_identity = { name = "", email = "" }
+  }
+  assert {
+    condition     = keys(coder_env.setting) == ["PUSHREADY_REQUIRE"]
+    error_message = "the template has another source for it"
+  }
+}
+
 run "before_others_it_only_applies" {
   command = plan
 
@@ -408,6 +420,7 @@ run "settings_become_variables" {
     accept              = ["leak-env"]
     git_ssh_command     = "ssh"
     seed_dir            = "/run/secrets/pushready"
+    git_identity        = { name = "A$da", email = "ada@example.com" }
     start_blocks_login  = true
     check_every_minutes = 240
   }
@@ -418,6 +431,8 @@ run "settings_become_variables" {
       PUSHREADY_REQUIRE         = "codex,claude,push:acme/app"
       PUSHREADY_ACCEPT          = "leak-env"
       PUSHREADY_SEED_DIR        = "/run/secrets/pushready"
+      PUSHREADY_GIT_NAME        = "Ada"
+      PUSHREADY_GIT_EMAIL       = "ada@example.com"
       GIT_SSH_COMMAND           = "ssh"
     }
     error_message = "each by its name, and nothing else"

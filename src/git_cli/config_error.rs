@@ -48,6 +48,9 @@ impl ConfigError {
                     "bad config variable ",
                     "bad numeric config value ",
                     "bad boolean config value ",
+                    "bad zlib compression level",
+                    "Invalid cleanup mode ",
+                    "bad push.recursesubmodules argument",
                 ]
                 .iter()
                 .any(|words| fatal.starts_with(words))

@@ -33,7 +33,14 @@ impl EffectiveConfig {
     /// What git answers, for who needs to know why it does not.
     pub fn output(place: Place, deadline: Duration) -> Result<Output, Failure> {
         let mut git = super::command(place);
-        git.args(["config", "--null", "--show-scope", "--show-origin", "--list"]);
+        // it would narrow the answer to one file
+        git.env_remove("GIT_CONFIG").args([
+            "config",
+            "--null",
+            "--show-scope",
+            "--show-origin",
+            "--list",
+        ]);
         process::run(git, deadline)
     }
 
@@ -72,6 +79,12 @@ impl EffectiveConfig {
 
     pub fn last(&self, key: &str) -> Option<&ConfigValue> {
         self.0.iter().rev().find(|value| value.key == key)
+    }
+
+    /// Whether a file other than `own` has a value of the key.
+    pub fn has_from_elsewhere(&self, key: &str, own: &str) -> bool {
+        let is_own = |value: &ConfigValue| value.origin.strip_prefix("file:") == Some(own);
+        self.0.iter().any(|value| value.key == key && !is_own(value))
     }
 
     pub fn text(&self, key: &str) -> Option<&str> {

@@ -189,6 +189,7 @@ fn configured(context: &ProvisionContext) -> Desired {
     if let Some(roots) = remotes_roots {
         desired.remotes_roots.clone_from(roots);
     }
+    desired.identity.set(&context.settings.identity);
     if let Some(require) = require {
         desired.require = require.iter().map(ToString::to_string).collect();
     }
@@ -262,10 +263,11 @@ fn is_set(settings: &Settings, subject: &Subject, via: &Via) -> bool {
 
 /// Whether anything is to be put in place by these settings. Without a receipt, nothing else is.
 pub fn is_configured(settings: &Settings) -> bool {
-    let Settings { keys, refused, known_hosts, trusted_folders, .. } = settings;
+    let Settings { keys, refused, known_hosts, trusted_folders, identity, .. } = settings;
     Client::ALL.iter().any(|client| settings.logins.via(*client).is_some())
         || !keys.is_empty()
         || !refused.is_empty()
+        || !identity.is_empty()
         || known_hosts.values().any(|hosts| !hosts.lines.is_empty())
         || trusted_folders.as_ref().is_some_and(|folders| !folders.is_empty())
 }

@@ -26,6 +26,7 @@ use crate::error::Result;
 use crate::git::url::Repository;
 use crate::home::Home;
 use crate::secret::DeployKey;
+use crate::state::git_identity::GitIdentity;
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
 use crate::variables;
@@ -65,6 +66,7 @@ pub struct Settings {
     pub trusted_folders: Option<Vec<PathBuf>>,
     pub remotes_roots: Option<Vec<PathBuf>>,
     pub require: Option<Vec<Requirement>>,
+    pub identity: GitIdentity,
     pub accept: Vec<Code>,
     pub unclaimed: bool,
     /// Items that were refused, each named without its content.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::{Reader, Requirement, shown_name, source};
 use crate::catalogue::Code;
 use crate::env::{Env, NotASwitch, expand};
+use crate::state::git_identity::GitIdentity;
 use crate::variables;
 
 fn list(env: &Env, name: &str, separator: char) -> Option<Vec<String>> {
@@ -35,6 +36,7 @@ impl Reader<'_> {
         self.settings.remotes_roots = roots;
         self.settings.require = list(self.env, variables::REQUIRE, ',')
             .map(|names| names.iter().map(|name| Requirement::parse(name)).collect());
+        self.identity();
         let (accept, unknown) = accepted(self.env);
         self.settings.accept = accept;
         for name in unknown {
@@ -45,6 +47,31 @@ impl Reader<'_> {
             ));
         }
         self.known_hosts();
+    }
+
+    /// Who commits. Before a workspace is claimed, its user is not the one who will commit.
+    fn identity(&mut self) {
+        if self.settings.unclaimed {
+            return;
+        }
+        let name = self.of_identity(variables::GIT_NAME);
+        let email = self.of_identity(variables::GIT_EMAIL);
+        // git takes it where no configuration has one, and ours would take precedence
+        let by_variable = self.env.get(variables::observed::EMAIL).is_some();
+        let email = email.filter(|_| !by_variable);
+        self.settings.identity = GitIdentity { name, email };
+    }
+
+    fn of_identity(&mut self, name: &str) -> Option<String> {
+        let text = self.env.text(name)?;
+        // git leaves these out, and refuses what has no other character (ident.c)
+        let is_left_out = |c: char| c.is_whitespace() || ".,:;\"\\'".contains(c);
+        let is_refused = |c: char| c.is_control() || "<>".contains(c);
+        if text.contains(is_refused) || text.chars().all(is_left_out) {
+            self.warn(format!("{name} is ignored: git cannot use it for commits"));
+            return None;
+        }
+        Some(text)
     }
 
     /// A switch; `None`: it is unset. Any other value counts as on: a lease gives no refresh token

@@ -1,6 +1,7 @@
 //! The state folder, and the lock that lets one run at a time change anything.
 #![expect(clippy::disallowed_methods, reason = "the lock file and the folder itself are made here")]
 
+pub mod git_identity;
 pub mod heal;
 pub mod logins;
 pub mod receipt;

@@ -16,6 +16,7 @@ use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
 use crate::resource::{self, Resource, Target, Undo};
+use crate::state::git_identity::GitIdentity;
 use crate::state::logins::Logins;
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
@@ -82,6 +83,8 @@ pub struct Desired {
     pub host_keys: BTreeMap<SecretOrigin, Vec<String>>,
     pub trusted_folders: Vec<PathBuf>,
     pub remotes_roots: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "GitIdentity::is_empty")]
+    pub identity: GitIdentity,
     pub require: Vec<String>,
     pub refused: Vec<Refused>,
 }

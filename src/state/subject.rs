@@ -30,6 +30,8 @@ pub enum Subject {
     Routing,
     SelfTest,
     Git,
+    /// Who commits.
+    GitIdentity,
     Remotes,
     /// A clone, by its folder.
     Clone(String),
@@ -79,6 +81,7 @@ impl fmt::Display for Subject {
             Self::Routing => "routing",
             Self::SelfTest => "self-test",
             Self::Git => "git",
+            Self::GitIdentity => "git identity",
             Self::Remotes => "remotes",
             Self::GithubToken => "GitHub token",
             Self::Other(name) => name,
@@ -106,7 +109,7 @@ impl From<String> for Subject {
 
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
-        const PLAIN: [Subject; 10] = [
+        const PLAIN: [Subject; 11] = [
             Subject::Home,
             Subject::KeyOfNoRepository,
             Subject::Keys,
@@ -115,6 +118,7 @@ impl From<&str> for Subject {
             Subject::Routing,
             Subject::SelfTest,
             Subject::Git,
+            Subject::GitIdentity,
             Subject::Remotes,
             Subject::GithubToken,
         ];
@@ -166,6 +170,7 @@ mod tests {
             ("routing", Subject::Routing),
             ("self-test", Subject::SelfTest),
             ("git", Subject::Git),
+            ("git identity", Subject::GitIdentity),
             ("remotes", Subject::Remotes),
             ("clone ~/app", Subject::Clone("~/app".to_owned())),
             ("host git.example.com", Subject::Host("git.example.com".to_owned())),

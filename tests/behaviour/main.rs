@@ -21,6 +21,7 @@ mod explain;
 #[allow(dead_code, reason = "shared with the unit tests")]
 mod github_rig;
 mod homes;
+mod identity;
 mod inputs;
 mod install;
 mod known_hosts;

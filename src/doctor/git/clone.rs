@@ -16,6 +16,7 @@ use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::{self, Place};
 use crate::process::{self, Output};
 use crate::resource::file::{self, Kind};
@@ -38,6 +39,8 @@ struct ObservedClone {
     index_is_cut: bool,
     /// The branch's own file contains no commit.
     broken_ref: Option<PathBuf>,
+    /// A branch that keeps git from making the one of HEAD: `feat` beside `feat/x`.
+    taken: Option<String>,
     /// What git answers about HEAD and the index; `None`: no commit yet.
     /// The error says why git did not answer.
     head: Result<Output, String>,
@@ -134,6 +137,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         }),
         index_is_cut: index_is_cut(&layout.git.join("index")),
         broken_ref: broken_ref(layout),
+        taken: taken(layout),
         head: head.map_err(|failure| context.reason(&failure)),
         alternate_gone,
         unwritable: unwritable(layout),
@@ -198,6 +202,35 @@ fn broken_ref(layout: &Layout) -> Option<PathBuf> {
     let text = content.bytes.trim_ascii();
     let is_commit = matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
     (!is_commit && !text.starts_with(b"ref:")).then_some(path)
+}
+
+/// A branch with which the one of HEAD cannot exist, where that has no commit yet: each may be a
+/// file, and one would be a folder of the other.
+fn taken(layout: &Layout) -> Option<String> {
+    let branch = layout.branch()?;
+    if layout.common.join("reftable").is_dir() {
+        return None;
+    }
+    let packed = file::text(&layout.common.join("packed-refs"));
+    let mut names = packed.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name);
+    taken_by(&branch, &names.by_ref().collect::<Vec<_>>(), &|name| {
+        let path = layout.common.join(name);
+        (path.is_file(), path.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
+    })
+}
+
+/// `at`: whether a ref is a file, and whether it is a folder with others. Pure.
+fn taken_by(branch: &str, packed: &[&str], at: &dyn Fn(&str) -> (bool, bool)) -> Option<String> {
+    let exists = |name: &str| at(name).0 || packed.contains(&name);
+    if exists(branch) {
+        return None;
+    }
+    let above = branch.match_indices('/').map(|(end, _)| branch.get(..end).unwrap_or_default());
+    let above = above.filter(|name| name.starts_with("refs/heads/")).find(|name| exists(name));
+    let folder = format!("{branch}/");
+    let below = || packed.iter().copied().find(|name| name.starts_with(&folder));
+    let below = || below().or_else(|| at(branch).1.then_some(&*folder));
+    above.or_else(below).map(str::to_owned)
 }
 
 /// The first part that a commit writes and this user may not.
@@ -336,7 +369,11 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
     let said =
         || head.as_ref().ok().map(|output| Evidence::foreign("git said", &output.first_error()));
     let stderr = head.as_ref().map_or("", |output| &output.stderr);
-    if observed.index_is_cut || stderr.contains("index file") {
+    if ConfigError::parse(stderr).is_some() {
+        return Some(Judgement::blocked(Code::GitConfigInvalid));
+    }
+    let of_index = |line: &str| line.contains("index file") && !line.contains("pack-index");
+    if observed.index_is_cut || stderr.lines().any(of_index) {
         let index = shell(&layout.git.join("index"));
         return Some(
             broken(
@@ -355,6 +392,11 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
             broken(summary, Fix::report(fix))
                 .with([Evidence::new("path", path.display().to_string())]),
         );
+    }
+    if let Some(taken) = &observed.taken {
+        let summary = "HEAD names a branch that git cannot make beside one that exists";
+        let fix = "switch to a branch of another name: `git switch -c NAME`";
+        return Some(broken(summary, Fix::report(fix)).with([Evidence::foreign("branch", taken)]));
     }
     match head {
         Ok(output) if output.status.success() => None,
@@ -500,6 +542,7 @@ mod tests {
             other_top: None,
             index_is_cut: false,
             broken_ref: None,
+            taken: None,
             head: Ok(output(0, "", "")),
             alternate_gone: None,
             unwritable: None,
@@ -568,6 +611,24 @@ mod tests {
         ] {
             let found = seen(&|seen| seen.head = Ok(output(status, stdout, stderr)));
             assert_eq!(found, expected, "{stderr}{stdout}");
+        }
+    }
+
+    #[test]
+    fn one_branch_is_not_a_folder_of_another() {
+        let at = |name: &str| (name == "refs/heads/main", name == "refs/heads/dir");
+        let packed = ["refs/heads/feat", "refs/heads/deep/er/x"];
+        for (branch, taken) in [
+            ("refs/heads/main", false),
+            ("refs/heads/new", false),
+            ("refs/heads/feature", false),
+            ("refs/heads/main/x", true),
+            ("refs/heads/feat/x/y", true),
+            ("refs/heads/deep", true),
+            ("refs/heads/deep/er", true),
+            ("refs/heads/dir", true),
+        ] {
+            assert_eq!(taken_by(branch, &packed, &at).is_some(), taken, "{branch}");
         }
     }
 

@@ -11,6 +11,7 @@ use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
+use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::process::{Failure, Output};
 
@@ -73,13 +74,21 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
             return judgement;
         }
     }
+    if in_clone(context)
+        && let Some(judgement) = refused_values(context, config)
+    {
+        return judgement;
+    }
     let object = SigningSetting::of(config).map(|_| commit_object(context));
     if let Some(CommitObject::Refused(judgement)) = object
         && judgement.status == CheckStatus::Fail
     {
         return (**judgement).clone();
     }
-    if demands_crlf(config) && (layout.is_none() || changes_line_endings(context)) {
+    let by_attributes = config.is_true("core.safecrlf") && layout.is_some();
+    if demands_crlf(config) && (layout.is_none() || changes_line_endings(context, false))
+        || by_attributes && changes_line_endings(context, true)
+    {
         return line_endings(config);
     }
     match object {
@@ -183,10 +192,48 @@ fn demands_crlf(config: &EffectiveConfig) -> bool {
     config.is_true("core.autocrlf") && config.is_true("core.safecrlf")
 }
 
-/// Whether a tracked file has lines that git would convert, by its attributes.
-fn changes_line_endings(context: &Context) -> bool {
+/// Values that only `git add` and `git commit` read. Both end before they touch anything, since
+/// their arguments contradict each other.
+fn refused_values(context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
+    // git reads all of these in more than one place, or they are rare: nothing is asked without one
+    let sections = ["add.", "commit.", "color.", "diff.", "status.", "interactive.", "advice."];
+    sections.iter().find(|section| config.under(section).next().is_some())?;
+    let questions: [&[&str]; 2] = [
+        &["add", "--pathspec-file-nul"],
+        &["commit", "--dry-run", "--no-verify", "-a", "-m", "probe", "--", "none"],
+    ];
+    questions.iter().find_map(|arguments| {
+        let output = git(context, context.folder.as_deref(), arguments).ok()?;
+        let error = ConfigError::parse(&output.stderr)?;
+        Some(refused_value(
+            "git rejects a value of its configuration, so every commit fails",
+            &error,
+        ))
+    })
+}
+
+/// Pure.
+pub fn refused_value(summary: &str, error: &ConfigError) -> Judgement {
+    let fix = Fix::report(
+        "correct the value that git names: `git config --show-origin --list` shows its file",
+    );
+    Judgement::fail(Code::GitConfigInvalid, summary, fix)
+        .with([Evidence::foreign("git said", &error.message)])
+}
+
+/// Whether a tracked file has lines that git would convert, by the setting or by attributes alone.
+fn changes_line_endings(context: &Context, by_attributes: bool) -> bool {
     let listed = git(context, context.folder.as_deref(), &["ls-files", "--eol", ":/"]);
-    listed.is_ok_and(|output| has_convertible(&output.stdout))
+    let changes = if by_attributes { has_demanded } else { has_convertible };
+    listed.is_ok_and(|output| changes(&output.stdout))
+}
+
+/// A file with LF whose attributes demand CRLF. Pure.
+fn has_demanded(listed: &str) -> bool {
+    listed
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .any(|(facts, _)| facts.contains("w/lf") && facts.contains("eol=crlf"))
 }
 
 /// `i/lf    w/lf    attr/text eol=lf \tpath`. Pure.
@@ -204,8 +251,16 @@ fn line_endings(config: &EffectiveConfig) -> Judgement {
         config.last("core.autocrlf").map(|value| Evidence::foreign("set in", &value.origin));
     Judgement::fail(
         Code::GitLineEndings,
-        "core.autocrlf and core.safecrlf are both true, so git refuses to add a file with LF line endings",
-        Fix::run(["git", "config", scope, "core.autocrlf", "input"], "set core.autocrlf to `input`"),
+        if demands_crlf(config) {
+            "core.autocrlf and core.safecrlf are both true, so git refuses to add a file with LF line endings"
+        } else {
+            "attributes demand CRLF and core.safecrlf is true, so git refuses to add a file with LF line endings"
+        },
+        if demands_crlf(config) {
+            Fix::run(["git", "config", scope, "core.autocrlf", "input"], "set core.autocrlf to `input`")
+        } else {
+            Fix::report("set core.safecrlf to `warn`, or correct `eol=crlf` in the attributes")
+        },
     )
     .with(origin)
 }
@@ -300,5 +355,7 @@ mod tests {
         ] {
             assert_eq!(has_convertible(line), converts, "{line}");
         }
+        assert!(has_demanded("i/lf    w/lf    attr/text eol=crlf     \tf"));
+        assert!(!has_demanded("i/lf    w/crlf  attr/text eol=crlf     \tf"));
     }
 }

@@ -27,6 +27,20 @@ pub enum CommitObject {
     Refused(Box<Judgement>),
 }
 
+impl CommitObject {
+    /// What became of it, for the evidence of a push.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Made => "made, as a commit would be made here".to_owned(),
+            Self::Held => {
+                "not made: an agent holds the signing key, which is listed and not used".to_owned()
+            }
+            Self::NotTried(why) => format!("not made: {why}"),
+            Self::Refused(judgement) => format!("not made: {}", judgement.summary),
+        }
+    }
+}
+
 /// The one of this run.
 pub fn commit_object<'c>(context: &'c Context) -> &'c CommitObject {
     context.gathered.get(|| make(context, effective_config(context)))

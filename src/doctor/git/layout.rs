@@ -62,7 +62,11 @@ impl Layout {
 
     /// The branch that HEAD names: `refs/heads/main`.
     pub fn branch(&self) -> Option<String> {
-        Some(line(&self.git.join("HEAD"))?.strip_prefix("ref:")?.trim().to_owned())
+        let head = self.git.join("HEAD");
+        if let Ok(target) = head.read_link() {
+            return Some(target.to_str()?.to_owned()).filter(|name| name.starts_with("refs/"));
+        }
+        Some(line(&head)?.strip_prefix("ref:")?.trim().to_owned())
     }
 }
 

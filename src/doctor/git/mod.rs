@@ -28,7 +28,7 @@ use crate::process::{self, Completed, Failure};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
-pub use commit::commit;
+pub use commit::{commit, refused_value};
 pub use commit_object::{CommitObject, commit_object};
 use layout::Layout;
 pub use programs::programs;

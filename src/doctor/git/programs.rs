@@ -38,6 +38,8 @@ struct Filter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Hook {
     Runnable,
+    /// git takes a folder for a hook, too, and cannot run it.
+    Folder,
     /// Windows line ends: the kernel looks for `sh\r`.
     Crlf,
     /// The interpreter, or what `env` would start.
@@ -68,6 +70,9 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
     let (folder, is_own) = hooks_folder(context, layout, config);
     for name in HOOKS {
         let path = folder.join(name);
+        if path.is_dir() && access(&path, Access::EXEC_OK).is_ok() {
+            found.extend(judge_hook(&Hook::Folder, &path, is_own));
+        }
         if path.is_file() && access(&path, Access::EXEC_OK).is_ok() {
             let branch = layout.branch().unwrap_or_default();
             let seen = inspect(&file::text(&path), &branch, &is_installed, &|helper| {
@@ -229,11 +234,12 @@ fn inspect(
             return Hook::Crlf;
         }
         let mut words = line.split_whitespace();
-        let interpreter = words.next().unwrap_or_default();
+        // without one, git runs the hook by sh
+        let interpreter = words.next().unwrap_or("/bin/sh");
         if !is_installed(interpreter) {
             return Hook::Interpreter(interpreter.to_owned());
         }
-        let started = words.find(|word| !word.starts_with('-') && !word.contains('='));
+        let started = started_by_env(words);
         if let Some(program) =
             started.filter(|program| interpreter.ends_with("/env") && !is_installed(program))
         {
@@ -261,6 +267,20 @@ fn inspect(
     Hook::Runnable
 }
 
+/// The program that env(1) would start. `None`: an option decides that is not known here. Pure.
+fn started_by_env<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    while let Some(word) = words.next() {
+        match word {
+            "-u" | "--unset" | "-C" | "--chdir" => drop(words.next()),
+            "-S" | "-i" | "-" | "-v" | "-vS" | "--ignore-environment" => {}
+            word if word.contains('=') => {}
+            word if word.starts_with('-') => return None,
+            word => return Some(word),
+        }
+    }
+    None
+}
+
 /// Pure.
 fn judge_hook(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
     let fail = |summary: &str, actor, may_fix, fix: &str| {
@@ -270,6 +290,12 @@ fn judge_hook(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
     let whose = if is_own { Actor::TemplateAdmin } else { Actor::WorkspaceUser };
     let judgement = match hook {
         Hook::Runnable => return None,
+        Hook::Folder => fail(
+            "a folder has the name of a hook, so git cannot run it",
+            Actor::Agent,
+            true,
+            "rename the folder, or put the hook itself in its place",
+        ),
         Hook::Crlf => fail(
             "the first line of a hook ends with CRLF, so git cannot run it",
             Actor::RepoAdmin,
@@ -328,6 +354,9 @@ mod tests {
             ("#!/usr/bin/env node\n", "", false, interpreter("node")),
             ("#!/usr/bin/env -S node --x\n", "", false, interpreter("node")),
             ("#!/usr/bin/env A=1 sh\n", "", false, Hook::Runnable),
+            ("#!/usr/bin/env -S -u FOO sh\n", "", false, Hook::Runnable),
+            ("#!/usr/bin/env -S -u FOO node\n", "", false, interpreter("node")),
+            ("#!\nexit 0\n", "", false, Hook::Runnable),
             ("#!/opt/homebrew/bin/bash\n", "", false, interpreter("/opt/homebrew/bin/bash")),
             (pre_commit, "", false, Hook::PreCommit("/gone/python".to_owned())),
             (

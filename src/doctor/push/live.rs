@@ -16,7 +16,7 @@ use crate::doctor::clones::InView;
 use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
-use crate::doctor::git;
+use crate::doctor::git::{self, CommitObject};
 use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::doctor::ssh;
 use crate::git::url::Repository;
@@ -63,6 +63,12 @@ fn push(
         && used.by == ChosenBy::Clone
     {
         return of_clone(used);
+    }
+    let object = clones.iter().any(|clone| clone.is_current).then(|| git::commit_object(context));
+    if let Some(CommitObject::Refused(judgement)) = object
+        && judgement.status == CheckStatus::Fail
+    {
+        return (*judgement).clone().reported_by("git.commit");
     }
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
@@ -124,6 +130,7 @@ fn push(
         _ => outcome,
     };
     let outcome = outcome.with([Evidence::new("branch", branch.clone())]);
+    let outcome = outcome.with(object.map(|object| Evidence::new("commit object", object.shown())));
     match outcome.status {
         CheckStatus::Warn => {
             let say = format!("ask somebody who can delete branches to delete `{branch}`");

@@ -8,6 +8,7 @@ use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 
 /// What git names of a branch: asked of `git for-each-ref`.
@@ -34,6 +35,9 @@ pub fn target(context: &Context) -> Judgement {
         return Judgement::blocked(Code::GitCloneBroken);
     };
     let subject = git::own_subject(context);
+    if let Some(judgement) = refused_value(context, config) {
+        return Judgement { subject, ..judgement };
+    }
     let Some(branch) = layout.branch() else {
         let fix = Fix::report("make a branch: `git switch -c NAME`");
         let summary = "HEAD is detached, so a plain `git push` has no branch to push";
@@ -61,6 +65,17 @@ pub fn target(context: &Context) -> Judgement {
         }
     };
     Judgement { subject, ..judgement }
+}
+
+/// A value that only a push reads. git ends before it connects, since a deletion names a ref.
+fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
+    config.under("push.").next()?;
+    let output = git::ask(context, &["push", "--delete"]).ok()?;
+    let error = ConfigError::parse(&output.stderr)?;
+    Some(git::refused_value(
+        "git rejects a value of its configuration, so every push fails",
+        &error,
+    ))
 }
 
 /// Pure.

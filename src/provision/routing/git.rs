@@ -20,6 +20,7 @@ use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
 use crate::process::Failure;
 use crate::provision::Item;
+use crate::state::git_identity::GitIdentity;
 use crate::state::subject::Subject;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -33,6 +34,21 @@ pub struct GitRules {
     /// git refuses its configuration.
     pub unreadable: Option<Item>,
     pub in_force: InForce,
+    /// Of the identity for commits.
+    pub written: Written,
+}
+
+/// Which parts of the identity for commits our file has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub name: bool,
+    pub email: bool,
+}
+
+impl Written {
+    pub fn any(self) -> bool {
+        self.name || self.email
+    }
 }
 
 /// Rules of git's configuration outside any clone.
@@ -43,6 +59,9 @@ pub struct InForce {
     pub push: Vec<UrlRule>,
     /// The URLs for which there are credentials over HTTPS.
     credentials: Vec<String>,
+    /// Whether git has a name and an address for commits; not known: as if it had.
+    has_name: bool,
+    has_email: bool,
 }
 
 /// The rules for these repositories.
@@ -51,6 +70,7 @@ pub fn rules(
     routed: &[Repository],
     stored: &[StoredUrl],
     method: &Method,
+    identity: &GitIdentity,
 ) -> GitRules {
     let mut notes = Vec::new();
     let error = ConfigError::ask(home, DEADLINE);
@@ -65,6 +85,7 @@ pub fn rules(
             reversed: None,
             unreadable,
             in_force: InForce::default(),
+            written: Written::default(),
         };
     }
     // the file that ours go into
@@ -74,18 +95,18 @@ pub fn rules(
             if unreadable.is_none() {
                 notes.push(format!("git did not report which insteadOf rules apply: {message}"));
             }
-            InForce::default()
+            InForce::unknown()
         }
         Err(Failure::Missing) => {
             notes.push(
                 "git is not on PATH: URL rules are written, but could not be compared with its own"
                     .to_owned(),
             );
-            InForce::default()
+            InForce::unknown()
         }
         Err(failure) => {
             notes.push(format!("git did not report which insteadOf rules apply: {failure}"));
-            InForce::default()
+            InForce::unknown()
         }
     };
     let route = if matches!(method, Method::MatchExec) { Route::Canonical } else { Route::Alias };
@@ -119,6 +140,7 @@ pub fn rules(
         Item::warn(Subject::Routing, finding, Vec::new())
     });
     let mut config = HEADER.to_owned();
+    let written = write_identity(&mut config, identity, &user);
     for (key, rules) in [("insteadOf", &both.to_write), ("pushInsteadOf", &push.to_write)] {
         let mut base = None;
         for UrlRule { base: to, prefix } in rules {
@@ -133,12 +155,33 @@ pub fn rules(
     let in_force = InForce {
         both: [both.to_write, user.both].concat(),
         push: [push.to_write, user.push].concat(),
-        credentials: user.credentials,
+        ..user
     };
-    GitRules { config, notes, reversed, unreadable, in_force }
+    GitRules { config, notes, reversed, unreadable, in_force, written }
+}
+
+/// What of it git has from nowhere else.
+fn write_identity(text: &mut String, identity: &GitIdentity, user: &InForce) -> Written {
+    let GitIdentity { name, email } = identity;
+    let name = name.as_ref().filter(|_| !user.has_name);
+    let email = email.as_ref().filter(|_| !user.has_email);
+    let written = Written { name: name.is_some(), email: email.is_some() };
+    if written.any() {
+        text.push_str("[user]\n");
+    }
+    for (key, value) in [("name", name), ("email", email)] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "\t{key} = {}", config::quoted(value));
+        }
+    }
+    written
 }
 
 impl InForce {
+    fn unknown() -> Self {
+        Self { has_name: true, has_email: true, ..Self::default() }
+    }
+
     /// What git makes of a remote's URL when it pushes, in a clone that has rules of its own.
     /// `pushInsteadOf` does not apply to a `pushurl`.
     pub fn pushed(&self, of_clone: &Self, url: &str, is_pushurl: bool) -> String {
@@ -224,5 +267,7 @@ fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
         both: config.url_rules("insteadof", Some(&own)),
         push: config.url_rules("pushinsteadof", Some(&own)),
         credentials: credentials(&config),
+        has_name: config.has_from_elsewhere("user.name", &own),
+        has_email: config.has_from_elsewhere("user.email", &own),
     }))
 }

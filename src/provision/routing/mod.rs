@@ -26,10 +26,12 @@ use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block, place};
 use crate::ssh_match;
+use crate::state::git_identity::GitIdentity;
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 
 pub use git::InForce;
+use git::Written;
 use pins::Pins;
 pub use pins::contradicts_pins;
 pub use probe::{destination, self_test};
@@ -61,7 +63,7 @@ pub fn provision(
     notes: &mut Vec<String>,
 ) -> Result<Routing> {
     if is_moot(context, desired, routed) {
-        return Ok(Routing::default());
+        return Ok(identity_alone(context, desired, stored, notes));
     }
     let home = context.home;
     let known_hosts = known_hosts(desired);
@@ -78,7 +80,7 @@ pub fn provision(
         Ok(_) if !routed.is_empty() && tested.is_none() => probe::method(&home.state),
         _ => Method::MatchExec,
     };
-    let rules = git::rules(home, routed, stored, &method);
+    let rules = git::rules(home, routed, stored, &method, &desired.identity);
     notes.extend(rules.notes);
     let ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
     let mut resources = binary(&home.state, &method)?;
@@ -88,14 +90,14 @@ pub fn provision(
         text("ssh_config", &home.state, ssh_config),
         text("gitconfig", &home.state, rules.config),
     ]);
-    resources.extend(git_include(context, notes));
-    let mut items = Vec::new();
+    resources.extend(git_include(context, rules.written, notes));
+    let mut items: Vec<_> = identity(desired, rules.written, Vec::new()).into_iter().collect();
     if let Err(finding) = &home.passwd {
         let failed = Item::fail(Subject::Routing, finding.clone());
         items.push(Item { resources, ..failed });
         items.extend(rules.unreadable);
     } else {
-        resources.extend(include(context, EntryName::SshInclude));
+        resources.extend(include(context, EntryName::SshInclude, None));
         items.extend(unpinned(&known_hosts, routed));
         items.push(item(routed.len(), method, resources));
         items.extend(rules.unreadable);
@@ -104,15 +106,55 @@ pub fn provision(
     Ok(Routing { items, in_force: rules.in_force, tested })
 }
 
+/// Who commits, where there is nothing to route: ssh's configuration is left alone.
+fn identity_alone(
+    context: &ProvisionContext,
+    desired: &Desired,
+    stored: &[StoredUrl],
+    notes: &mut Vec<String>,
+) -> Routing {
+    let home = context.home;
+    if desired.identity.is_empty() && !home.state.join("gitconfig").exists() {
+        return Routing::default();
+    }
+    let rules = git::rules(home, &[], stored, &Method::MatchExec, &desired.identity);
+    notes.extend(rules.notes);
+    let mut resources = vec![text("gitconfig", &home.state, rules.config)];
+    resources.extend(git_include(context, rules.written, notes));
+    let mut items: Vec<_> = identity(desired, rules.written, resources).into_iter().collect();
+    items.extend(rules.unreadable);
+    Routing { items, in_force: rules.in_force, ..Routing::default() }
+}
+
+/// What there is to report about the identity for commits.
+fn identity(desired: &Desired, written: Written, resources: Vec<Resource>) -> Option<Item> {
+    let GitIdentity { name, email } = &desired.identity;
+    let parts = [
+        name.is_some().then_some(("user.name", written.name)),
+        email.is_some().then_some(("user.email", written.email)),
+    ];
+    let (ours, others): (Vec<_>, Vec<_>) =
+        parts.into_iter().flatten().partition(|(_, is_written)| *is_written);
+    let names = |parts: &[(&str, bool)]| {
+        parts.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(" and ")
+    };
+    let summary = match (&ours[..], &others[..]) {
+        ([], []) => return None,
+        (ours, []) => names(ours),
+        ([], others) => format!("git has {} from elsewhere, which is kept", names(others)),
+        (ours, others) => {
+            format!("{}; git has {} from elsewhere, which is kept", names(ours), names(others))
+        }
+    };
+    Some(Item::ready(Subject::GitIdentity, summary, resources))
+}
+
 /// Whether there is nothing to route, and nothing was.
 fn is_moot(context: &ProvisionContext, desired: &Desired, routed: &[Repository]) -> bool {
     let is_there = |name: EntryName| {
         context.receipt.is_some_and(|receipt| receipt.entries.contains_key(&name.into()))
     };
-    routed.is_empty()
-        && desired.host_keys.is_empty()
-        && !is_there(EntryName::SshInclude)
-        && !is_there(EntryName::GitInclude)
+    routed.is_empty() && desired.host_keys.is_empty() && !is_there(EntryName::SshInclude)
 }
 
 fn known_hosts(desired: &Desired) -> String {
@@ -155,7 +197,11 @@ fn binary(state: &Path, method: &Method) -> Result<Vec<Resource>> {
 }
 
 /// Our line in git's global configuration, where there is one.
-fn git_include(context: &ProvisionContext, notes: &mut Vec<String>) -> Option<Resource> {
+fn git_include(
+    context: &ProvisionContext,
+    written: Written,
+    notes: &mut Vec<String>,
+) -> Option<Resource> {
     let home = context.home;
     let path = home.git_config.display();
     if home.git_config.exists() && !home.git_config.is_file() {
@@ -170,7 +216,9 @@ fn git_include(context: &ProvisionContext, notes: &mut Vec<String>) -> Option<Re
             "GIT_CONFIG_GLOBAL is set: the URL rules go to `{path}`, which git without it does not read"
         ));
     }
-    include(context, EntryName::GitInclude)
+    // an identity that the user sets later then takes precedence over ours
+    let place = written.any().then_some(block::Position::Head);
+    include(context, EntryName::GitInclude, place)
 }
 
 fn item(count: usize, method: Method, resources: Vec<Resource>) -> Item {
@@ -304,11 +352,15 @@ pub fn includes(home: &Home) -> Vec<Include> {
     ssh.into_iter().chain([git]).collect()
 }
 
-fn include(context: &ProvisionContext, name: EntryName) -> Option<Resource> {
+fn include(
+    context: &ProvisionContext,
+    name: EntryName,
+    elsewhere: Option<block::Position>,
+) -> Option<Resource> {
     let Include { target, text, place, .. } =
         includes(context.home).into_iter().find(|include| include.name == name)?;
     let id = context.id(name, &target.path);
-    Some(Resource::recorded(id, target, Edit::Block { text, place }))
+    Some(Resource::recorded(id, target, Edit::Block { text, place: elsewhere.unwrap_or(place) }))
 }
 
 #[cfg(test)]

@@ -35,7 +35,15 @@ fn the_screen_of_the_readme_is_all_that_it_takes() {
         let template = Template::of_readme(ws);
         let agent = Agent::of(ws, template.build(&[]));
         let names: Vec<_> = agent.deployment.variables.keys().collect();
-        assert_eq!(names, ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE"]);
+        assert_eq!(
+            names,
+            [
+                "PUSHREADY_CODEX_LEASE",
+                "PUSHREADY_GIT_EMAIL",
+                "PUSHREADY_GIT_NAME",
+                "PUSHREADY_REQUIRE"
+            ]
+        );
         write_user_secrets(ws, &host, &fake_auth::chatgpt());
         for _ in 0..2 {
             for (address, output) in agent.start() {
@@ -62,7 +70,13 @@ fn example_coder_user_secrets() {
         let names: Vec<_> = agent.deployment.variables.keys().map(String::as_str).collect();
         assert_eq!(
             names,
-            ["PUSHREADY_CODEX_LEASE", "PUSHREADY_REQUIRE", "PUSHREADY_TRUSTED_FOLDERS"]
+            [
+                "PUSHREADY_CODEX_LEASE",
+                "PUSHREADY_GIT_EMAIL",
+                "PUSHREADY_GIT_NAME",
+                "PUSHREADY_REQUIRE",
+                "PUSHREADY_TRUSTED_FOLDERS"
+            ]
         );
         assert_eq!(agent.deployment.metadata.len(), 1);
 
