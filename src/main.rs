@@ -1,5 +1,9 @@
 //! pushready: makes a Coder workspace ready for a coding agent, and proves it.
 #![cfg_attr(
+    fuzzing,
+    allow(dead_code, unused_imports, reason = "the fuzzer calls the parsers alone")
+)]
+#![cfg_attr(
     test,
     allow(clippy::disallowed_methods, reason = "tests make files and run the real programs")
 )]
@@ -23,6 +27,16 @@ mod github;
 mod github_rig;
 mod home;
 mod http;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/parsers.rs"]
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a panic is how a parser fails here"
+)]
+pub mod parsers;
 mod process;
 mod provision;
 mod push_message;

@@ -47,7 +47,7 @@ pub fn run(id: &str) -> Exit {
 }
 
 /// Whether the command line of an ssh names the repository of route `id`.
-fn is_about(words: &[&str], routes: &str, id: &str) -> bool {
+pub fn is_about(words: &[&str], routes: &str, id: &str) -> bool {
     let route = routes.lines().find_map(|line| {
         let mut fields = line.split(' ');
         (fields.next() == Some(id)).then(|| (fields.nth(1), fields.next()))

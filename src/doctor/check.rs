@@ -70,7 +70,7 @@ impl Scope {
     /// How many results one call may have: a clone can name any number of remotes.
     pub const fn most(self) -> usize {
         match self {
-            CloneInView(_) => 50,
+            CloneInView(_) => 25,
             // as many as there may be keys and folders
             _ => 2000,
         }

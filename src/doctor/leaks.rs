@@ -243,7 +243,7 @@ fn log_holds_mark(path: &Path) -> Option<bool> {
 
 /// Whether the text contains a mark with something behind it that may be the secret itself.
 /// In a log, the lines of a key follow its armour.
-fn holds_mark(text: &[u8], in_log: bool) -> bool {
+pub fn holds_mark(text: &[u8], in_log: bool) -> bool {
     let filler: &[u8] = b" :\"\\\r\n\0rn";
     MARKS.iter().any(|mark| {
         following(text, mark.as_bytes()).any(|(before, rest)| {

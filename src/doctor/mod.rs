@@ -2,7 +2,7 @@
 //! nothing that a repository controls. Each area gathers facts and then judges them; only gathering
 //! touches the world.
 
-mod actions;
+pub mod actions;
 mod assembly;
 pub mod check;
 mod claude;
@@ -11,13 +11,13 @@ pub mod clones;
 mod codex;
 pub mod connections;
 pub mod context;
-mod credentials;
+pub mod credentials;
 mod diagnosis;
 pub mod gathered;
 mod git;
 mod home;
 mod keys;
-mod leaks;
+pub mod leaks;
 pub mod outcome;
 mod pool;
 mod push;

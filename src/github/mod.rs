@@ -1,10 +1,10 @@
 //! GitHub's REST API, read only: what the checks need, in few requests and with lenient parsing.
 
 mod host;
-mod json;
+pub mod json;
 mod memory;
 pub mod model;
-mod page;
+pub mod page;
 mod read;
 mod refusal;
 mod token;

@@ -58,7 +58,7 @@ impl GitHub<'_> {
 }
 
 /// The target of `rel="next"` in a Link header (RFC 8288, as far as GitHub uses it).
-pub(super) fn next_link(header: &str) -> Option<&str> {
+pub fn next_link(header: &str) -> Option<&str> {
     header.split(',').find_map(|link| {
         let (target, parameters) = link.split_once(';')?;
         let is_next = parameters

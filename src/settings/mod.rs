@@ -8,7 +8,7 @@ mod names;
 mod plain;
 mod reader;
 mod requirement;
-mod source;
+pub mod source;
 
 pub use api_tokens::ApiTokens;
 pub use logins::LoginSettings;

@@ -75,7 +75,7 @@ pub(super) fn text(bytes: &[u8], malformed: Code) -> Option<SourceText> {
 }
 
 /// The map of deploy keys, unwrapped, and what had to be repaired in it.
-pub(super) fn key_map(text: &str) -> serde_json::Result<(Pairs, Vec<&'static str>)> {
+pub fn key_map(text: &str) -> serde_json::Result<(Pairs, Vec<&'static str>)> {
     let mut repairs = Vec::new();
     let mut text = Zeroizing::new(text.trim().to_owned());
     if let Some(rest) = text.strip_prefix('\u{feff}') {
@@ -160,7 +160,7 @@ pub(super) fn place(error: &serde_json::Error) -> String {
 }
 
 /// A JSON object as the list of its members; a name given twice is an error, not a silent choice.
-pub(super) struct Pairs(pub(super) Vec<(String, Value)>);
+pub struct Pairs(pub(super) Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {

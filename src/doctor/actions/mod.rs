@@ -11,7 +11,7 @@ mod local;
 mod needs;
 mod status_page;
 mod trigger;
-mod workflow;
+pub mod workflow;
 mod yaml;
 
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@
 //! git pays: 33 ms with 10 keys, 190 with 50.
 
 mod git;
-mod pins;
+pub mod pins;
 mod probe;
 mod ssh;
 

@@ -1,0 +1,223 @@
+//! What servers send: over HTTP as GitHub's API, and over TCP and SSH as a git host.
+
+use std::io::{Read as _, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::ceiling::{Case, MEBIBYTE, case, fill, hold};
+use crate::support::{Access, Cmd, GitHost, Workspace, sandbox};
+
+/// Sends whatever `answer` writes to whoever connects; returns its port. A failed write ends it.
+fn serve(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = std::sync::Arc::new(answer);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = std::sync::Arc::clone(&answer);
+            std::thread::spawn(move || answer(&mut stream));
+        }
+    });
+    port
+}
+
+/// Never returns, and keeps the connection.
+fn wait() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+fn endless(stream: &mut TcpStream, unit: &str) -> std::io::Result<()> {
+    let unit = unit.repeat(1 + 65_536 / unit.len());
+    loop {
+        stream.write_all(unit.as_bytes())?;
+    }
+}
+
+fn drip(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
+    for byte in text.bytes().cycle() {
+        stream.write_all(&[byte])?;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// The doctor of a clone of GitHub, whose API answers so, after it has read the request.
+fn api(
+    ws: &Workspace,
+    answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> Cmd {
+    let port = serve(move |stream| {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request)?;
+        answer(stream)
+    });
+    ws.git(&["init", "--quiet", "src/app"]).run().success();
+    let remote = ["-C", "src/app", "remote", "add", "origin", "git@github.com:acme/app.git"];
+    ws.git(&remote).run().success();
+    ws.git(&["-C", "src/app", "commit", "--quiet", "--allow-empty", "-m", "x"]).run().success();
+    ws.write("src/app/.github/workflows/a.yml", "on: push\njobs: {a: {runs-on: x}}", 0o644);
+    let url = format!("http://127.0.0.1:{port}");
+    ws.pushready(&["doctor", "--json", "--only", "actions.runs"])
+        .env("PUSHREADY_GITHUB_API_URL", &url)
+        .env("PUSHREADY_GITHUB_STATUS_URL", &url)
+        .env("PUSHREADY_GITHUB_TOKEN", token())
+        .current_dir("src/app")
+}
+
+fn token() -> String {
+    format!("{}{}", concat!("gh", "p_"), "a1B2".repeat(9))
+}
+
+fn ok(stream: &mut TcpStream, body: &str) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+const HTTP: &[Case] = &[
+    case("no answer", "actions.runs", |ws| api(ws, |_| wait())),
+    case("a byte at a time", "actions.runs", |ws| {
+        api(ws, |stream| drip(stream, "HTTP/1.1 200 OK\r\nx: y\r\n"))
+    }),
+    case("endless headers", "actions.runs", |ws| {
+        api(ws, |stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\n")?;
+            endless(stream, "x: y\r\n")
+        })
+    }),
+    case("an endless header", "actions.runs", |ws| {
+        api(ws, |stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\nx: ")?;
+            endless(stream, "y")
+        })
+    }),
+    case("an endless status line", "actions.runs", |ws| api(ws, |stream| endless(stream, "H"))),
+    case("an endless body", "actions.runs", |ws| {
+        api(ws, |stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\n\r\n")?;
+            endless(stream, "[")
+        })
+    }),
+    case("endless chunks", "actions.runs", |ws| {
+        api(ws, |stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            endless(stream, "1\r\n[\r\n")
+        })
+    }),
+    case("a body that lies about its length", "actions.runs", |ws| {
+        api(ws, |stream| write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n[]"))
+    }),
+    case("8 MB of JSON", "actions.runs", |ws| {
+        let body = format!("{{\"workflow_runs\":[{}1]}}", fill("{\"id\":1},", 8 * MEBIBYTE));
+        api(ws, move |stream| ok(stream, &body))
+    }),
+    case("as much JSON as is read", "actions.runs", |ws| {
+        let run = "{\"id\":1,\"name\":\"a\",\"path\":\"b\"},";
+        let body = format!("{{\"workflow_runs\":[{}1]}}", fill(run, 4 * MEBIBYTE - 100));
+        api(ws, move |stream| ok(stream, &body))
+    }),
+    case("JSON of short values", "actions.runs", |ws| {
+        let body = format!("{{\"labels\":[{}1]}}", fill("1,", 4 * MEBIBYTE - 100));
+        api(ws, move |stream| ok(stream, &body))
+    }),
+    case("JSON that nests", "actions.runs", |ws| {
+        let body = fill("{\"workflow_runs\":[", 4 * MEBIBYTE - 100);
+        api(ws, move |stream| ok(stream, &body))
+    }),
+    case("a redirect in a circle", "actions.runs", |ws| {
+        api(ws, |stream| {
+            write!(stream, "HTTP/1.1 302 X\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n")
+        })
+    }),
+    case("a link to a next page without end", "actions.runs", |ws| {
+        api(ws, |stream| {
+            let body = "{\"total_count\":99,\"workflow_runs\":[{\"id\":1}]}";
+            let link = "link: </repos/acme/app/actions/runs?page=2>; rel=\"next\"";
+            let length = body.len();
+            write!(stream, "HTTP/1.1 200 OK\r\n{link}\r\ncontent-length: {length}\r\n\r\n{body}")
+        })
+    }),
+    case("no HTTP", "actions.runs", |ws| api(ws, |stream| stream.write_all(&vec![0xff; 1 << 16]))),
+];
+
+#[test]
+fn of_http() {
+    sandbox(|ws| hold(ws, HTTP));
+}
+
+static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
+
+/// A redirect to another origin is not followed, with or without the token.
+#[test]
+fn a_redirect_to_another_origin_is_not_followed() {
+    sandbox(|ws| {
+        let other = serve(|stream| {
+            ELSEWHERE.fetch_add(1, Ordering::SeqCst);
+            ok(stream, "{}")
+        });
+        let output = api(ws, move |stream| {
+            let target = format!("http://127.0.0.1:{other}/repos/acme/app");
+            write!(stream, "HTTP/1.1 301 X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n")
+        })
+        .run();
+        assert!(output.stdout.contains("redirected to another host"), "{output}");
+        assert_eq!(ELSEWHERE.load(Ordering::SeqCst), 0, "{output}");
+        assert!(!output.to_string().contains(&token()), "{output}");
+    });
+}
+
+/// The doctor of a repository on a git host that answers so before any login.
+fn git_host(
+    ws: &Workspace,
+    answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> Cmd {
+    let port = serve(answer);
+    let url = format!("ssh://git@127.0.0.1:{port}/acme/app.git");
+    ws.pushready(&["doctor", "--json", "--only", "push", "--repo", &url])
+}
+
+/// A real sshd that lets our key in, and answers with this text instead of a repository.
+fn refusal(ws: &Workspace, text: &str) -> Cmd {
+    let host = GitHost::start();
+    host.repository("acme/app");
+    let key = host.deploy_key("acme/app", Access::Write);
+    host.refuse("acme/app", text);
+    ws.pushready(&["apply"])
+        .env("PUSHREADY_DEPLOY_KEY", &*key.private)
+        .env("PUSHREADY_REPOSITORY", "acme/app")
+        .env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"]))
+        .run()
+        .success();
+    ws.pushready(&["doctor", "--json", "--only", "push,ssh"])
+}
+
+const SSH: &[Case] = &[
+    case("no banner", "push.write", |ws| git_host(ws, |_| wait())),
+    case("a banner of a byte at a time", "push.write", |ws| {
+        git_host(ws, |stream| drip(stream, "SSH-2.0-x"))
+    }),
+    case("an endless banner", "push.write", |ws| git_host(ws, |stream| endless(stream, "x\r\n"))),
+    case("an endless version", "push.write", |ws| {
+        git_host(ws, |stream| endless(stream, "SSH-2.0-"))
+    }),
+    case("a key exchange of noise", "push.write", |ws| {
+        git_host(ws, |stream| {
+            write!(stream, "SSH-2.0-x\r\n")?;
+            endless(stream, "\x00\x00\x7f\x10\x04")
+        })
+    }),
+];
+
+const REFUSALS: &[Case] =
+    &[case("a refusal of 8 MB", "push.write", |ws| refusal(ws, &fill("a b c\n", 8 * MEBIBYTE)))];
+
+#[test]
+fn of_ssh() {
+    sandbox(|ws| hold(ws, SSH));
+}
+
+#[test]
+fn of_a_git_host_that_refuses() {
+    sandbox(|ws| hold(ws, REFUSALS));
+}
