@@ -1,17 +1,19 @@
 #!/bin/sh
 # Builds a release into target/release-files, or into FOLDER: a static binary for each machine, the install.sh that pins them,
 # the manual and completions, the schemas of --json, the contents of the binaries with their licences, and the SHA-256 of every file.
-#   release.sh [--only x86_64|aarch64] [--twice] [FOLDER]
+#   release.sh [--only x86_64|aarch64] [--twice] [--binaries] [FOLDER]
 #   --only    one machine's binary alone
+#   --binaries   the binaries alone, without manual, licences and sums
 #   --twice   builds everything a second time, in another folder, and requires the same bytes
 #   PUSHREADY_RELEASE_URL   where the release will be published: install.sh downloads from this address followed by /vVERSION/FILE
 set -eu
 cd "$(dirname "$0")/.."
-machines='x86_64 aarch64' twice='' folder=target/release-files
+machines='x86_64 aarch64' twice='' binaries='' folder=target/release-files
 while [ $# -gt 0 ]; do
   case $1 in
     --only) machines=$2 && shift ;;
     --twice) twice=1 ;;
+    --binaries) binaries=1 ;;
     -*) echo "error: unknown option $1" >&2 && exit 2 ;;
     *) folder=$1 ;;
   esac
@@ -105,6 +107,8 @@ for machine in $machines; do
     echo "$target: built twice with the same bytes"
   fi
 done
+
+[ -z "$binaries" ] || exit 0
 
 # shellcheck disable=SC2086 # one word each
 scripts/dependencies.py --licences "$folder/LICENCES.txt" $targets
