@@ -22,7 +22,7 @@ done
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # programs that use the clock get the commit's date
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
 
 # musl, because a static glibc still loads modules of the machine for its name service; without musl, glibc

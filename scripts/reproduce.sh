@@ -16,7 +16,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
 echo "vendor the sources of $(git rev-parse --short HEAD)"
-settings=$(cargo vendor --quiet --locked "$folder/vendor")
+settings=$(cargo vendor --locked "$folder/vendor" 2>"$folder/vendor.log")
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
@@ -34,4 +34,6 @@ for source in "$folder/first" "$folder/a longer name/second"; do build "$source"
 set -- "$folder"/first/release/pushready-* "$folder/a longer name"/second/release/pushready-*
 cmp "$1" "$2"
 echo "two builds without a network have the same bytes:"
-sha256sum <"$1" | sed "s|-\$|$(basename "$1")|"
+name=$(basename "$1")
+sum=$(sha256sum <"$1")
+echo "${sum%% *}  $name"

@@ -9,19 +9,19 @@ use crate::support::{Access, Cmd, GitHost, KeyPair, Workspace, canary, fake_auth
 
 /// Programs that are started write here. (strace does not see what a process passes on that
 /// forbids others to read its memory.)
-const LOG: &str = "/tmp/children";
+pub const LOG: &str = "/tmp/children";
 
 /// One program that was started.
-struct Started {
-    program: String,
-    arguments: String,
-    environment: String,
+pub struct Started {
+    pub program: String,
+    pub arguments: String,
+    pub environment: String,
     /// The names of its variables.
     names: BTreeSet<String>,
 }
 
 /// Puts a program first in PATH that records what it is given, and goes on with `then`.
-fn record(ws: &Workspace, name: &str, then: &str) {
+pub fn record(ws: &Workspace, name: &str, then: &str) {
     ws.install(
         name,
         &format!(
@@ -32,7 +32,7 @@ fn record(ws: &Workspace, name: &str, then: &str) {
 }
 
 /// What was started since the last call.
-fn started() -> Vec<Started> {
+pub fn started() -> Vec<Started> {
     let mut all = Vec::new();
     for entry in fs::read_dir(LOG).unwrap() {
         let path = entry.unwrap().path();

@@ -25,6 +25,7 @@ mod identity;
 mod inputs;
 mod install;
 mod known_hosts;
+mod leaks;
 mod logins;
 mod paths;
 mod places;

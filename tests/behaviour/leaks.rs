@@ -1,0 +1,238 @@
+//! The leak suite: canaries in every variable, in the place of every other one, in files, in URLs of
+//! clones and in answers of servers. None is in what a command prints or writes, or is given to a
+//! child.
+
+use std::fs;
+
+use crate::children::{self, LOG};
+use crate::github_rig::server::{Reply, Server};
+use crate::support::{Cmd, KeyPair, Workspace, canary, fake_auth, sandbox};
+
+/// The variables of pushready, secret or not.
+const VARIABLES: &[&str] = &[
+    "PUSHREADY_CODEX_AUTH_JSON",
+    "PUSHREADY_CODEX_LEASE",
+    "PUSHREADY_CLAUDE_OAUTH_TOKEN",
+    "PUSHREADY_CLAUDE_TOKEN_CREATED",
+    "PUSHREADY_DEPLOY_KEYS",
+    "PUSHREADY_DEPLOY_KEY",
+    "PUSHREADY_REPOSITORY",
+    "PUSHREADY_SEED_DIR",
+    "PUSHREADY_KNOWN_HOSTS",
+    "PUSHREADY_TRUSTED_FOLDERS",
+    "PUSHREADY_REMOTES_ROOTS",
+    "PUSHREADY_REQUIRE",
+    "PUSHREADY_ACCEPT",
+    "PUSHREADY_UNCLAIMED",
+    "PUSHREADY_GITHUB_TOKEN",
+    "PUSHREADY_EXTERNAL_AUTH_ID",
+    "PUSHREADY_GITHUB_API_URL",
+    "PUSHREADY_GITHUB_STATUS_URL",
+    "PUSHREADY_HOSTED_LABELS",
+    "PUSHREADY_UNKNOWN",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "GH_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+    "GH_HOST",
+];
+
+/// Where a login, a key or what undoes a change is kept.
+const HOLDERS: &[&str] = &[
+    ".codex/auth.json",
+    ".claude/.credentials.json",
+    ".local/state/pushready/codex/",
+    ".local/state/pushready/keys/",
+    ".local/state/pushready/undo/",
+    ".local/state/pushready/bin/",
+    // the test's own
+    ".netrc",
+    ".git-credentials",
+    "src/app/.git/config",
+];
+
+/// One secret of each kind.
+fn secrets() -> Vec<String> {
+    let filler = |nth: usize| format!("c{nth}anary{nth}").repeat(5);
+    vec![
+        format!("at-{}", filler(1)),
+        format!("sk-ant-oat01-{}", filler(2).repeat(2)),
+        format!("{}{}", concat!("gh", "p_"), &filler(3)[..36]),
+        format!("rt_{}", filler(4)),
+        KeyPair::generate("canary").private,
+        fake_auth::chatgpt().json().to_string(),
+    ]
+}
+
+/// What must not be seen of a secret: itself, or what it consists of.
+fn parts(secret: &str) -> Vec<String> {
+    if secret.starts_with("-----") {
+        let body: String = secret.lines().filter(|line| !line.starts_with('-')).collect();
+        return vec![body];
+    }
+    match serde_json::from_str::<serde_json::Value>(secret) {
+        Ok(auth) => ["id_token", "access_token", "refresh_token"]
+            .iter()
+            .filter_map(|name| Some(auth["tokens"][name].as_str()?.to_owned()))
+            .collect(),
+        Err(_) => vec![secret.to_owned()],
+    }
+}
+
+fn assert_no_file_has(ws: &Workspace, what: &str, secrets: &[String]) {
+    for path in ws.snapshot().paths() {
+        let file = ws.home().join(path);
+        let shown = path.display().to_string();
+        if file.is_file() && !HOLDERS.iter().any(|holder| shown.starts_with(holder)) {
+            canary::assert_absent(&format!("{shown} ({what})"), fs::read(file).unwrap(), secrets);
+        }
+    }
+}
+
+/// Every variable with every kind of secret: in one of them it is right, in all others misplaced.
+#[test]
+fn a_secret_in_any_variable_is_not_printed() {
+    sandbox(|ws| {
+        for secret in secrets() {
+            let parts = parts(&secret);
+            let everything =
+                |cmd: Cmd| VARIABLES.iter().fold(cmd, |cmd, name| cmd.env(name, &secret));
+            for (name, form) in VARIABLES.iter().flat_map(|name| {
+                let forms: &[&str] =
+                    if name.starts_with("PUSHREADY_") { &["", "_FILE", "_BASE64"] } else { &[""] };
+                forms.iter().map(move |form| (*name, *form))
+            }) {
+                let name = format!("{name}{form}");
+                let apply = ws.pushready(&["-vvv", "apply", "--json"]).env(&name, &secret);
+                let output = apply.env("PUSHREADY_REQUIRE_X", "x").run();
+                canary::assert_absent(&format!("apply with {name}"), output.to_string(), &parts);
+            }
+            for arguments in COMMANDS {
+                let output = everything(ws.pushready(arguments)).run();
+                let what = format!("{arguments:?} with every variable");
+                canary::assert_absent(&what, output.to_string(), &parts);
+            }
+            assert_no_file_has(ws, "every variable", &parts);
+            // a secret as an argument, where a name or a path belongs
+            for arguments in [
+                &["explain"][..],
+                &["doctor", "--only"],
+                &["doctor", "--skip"],
+                &["doctor", "--offline", "--repo"],
+                &["doctor", "--offline", "--also"],
+                &["explain", "--push"],
+                &["install", "--to"],
+                &["ssh-match"],
+                &[],
+                &["apply"],
+            ] {
+                let output = ws.pushready(arguments).arg(&secret).run();
+                let what = format!("{arguments:?} and a secret");
+                canary::assert_absent(&what, output.to_string(), &parts);
+            }
+            ws.run(&["remove"]);
+        }
+    });
+}
+
+const COMMANDS: &[&[&str]] = &[
+    &["-vvv", "apply", "--dry-run"],
+    &["-vvv", "apply"],
+    &["apply", "--json"],
+    &["-vvv", "doctor", "--offline"],
+    &["doctor", "--offline", "--json", "--all"],
+    &["doctor", "--short", "--offline", "--strict"],
+    &["-vvv", "status"],
+    &["status", "--json"],
+    &["status", "--line"],
+    &["-vvv", "remove", "--dry-run", "--json"],
+];
+
+/// Secrets in files of the home, in a clone, and in what servers answer.
+#[test]
+fn a_secret_in_a_file_or_an_answer_is_not_printed() {
+    sandbox(|ws| {
+        fs::create_dir(LOG).unwrap();
+        for name in ["git", "ssh", "sh"] {
+            children::record(ws, name, &format!("exec /usr/bin/{name} \"$@\""));
+        }
+        let canaries = secrets();
+        let [at, claude, github, refresh, ..] = &canaries[..] else { panic!("{canaries:?}") };
+        ws.git(&["init", "--quiet", "src/app"]).run().success();
+        let in_app = |arguments: &[&str]| {
+            ws.git(&[&["-C", "src/app"], arguments].concat()).run().success();
+        };
+        in_app(&["commit", "--quiet", "--allow-empty", "-m", "x"]);
+        let url = |secret: &str| format!("https://x:{secret}@github.com/acme/app.git");
+        in_app(&["remote", "add", "origin", &url(github)]);
+        in_app(&["remote", "add", "other", &format!("https://{at}@git.corp.test/acme/other.git")]);
+        in_app(&["config", "http.extraHeader", &format!("Authorization: Bearer {claude}")]);
+        in_app(&["config", "credential.helper", &format!("!echo password={refresh}")]);
+        ws.write(".netrc", format!("machine github.com login x password {github}\n"), 0o600);
+        ws.write(".git-credentials", url(github), 0o600);
+        ws.write(
+            ".codex/auth.json",
+            format!("{{\"tokens\": {{\"refresh_token\": \"{refresh}\""),
+            0o600,
+        );
+        ws.write(".codex/config.toml", format!("model = \"{at}\"\nbroken = {at}\n"), 0o600);
+        let settings =
+            serde_json::json!({"env": {"ANTHROPIC_AUTH_TOKEN": claude}, "apiKeyHelper": claude});
+        ws.write(".claude/settings.json", settings.to_string(), 0o600);
+        ws.write(".claude/.credentials.json", format!("{{\"claudeAiOauth\": \"{claude}\""), 0o600);
+        ws.write(".ssh/known_hosts", format!("github.com {github}\n"), 0o600);
+        ws.write(".ssh/config", format!("Host x\n\tNonsense {at}\n"), 0o600);
+        // a server that repeats what it was sent, and one that answers with secrets of its own
+        let words = format!("{at} {claude} {github} {refresh}");
+        let api = Server::start(move |request| {
+            let sent = request.headers.get("authorization").cloned().unwrap_or_default();
+            let body = serde_json::json!({"message": format!("no access with {sent} {words}")});
+            Reply::new(403, body.to_string())
+        });
+        let command = |arguments: &[&str]| {
+            ws.pushready(arguments)
+                .env("PUSHREADY_GITHUB_API_URL", api.url())
+                .env("PUSHREADY_GITHUB_STATUS_URL", api.url())
+                .env("PUSHREADY_GITHUB_TOKEN", github)
+                .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", claude)
+                .env("PUSHREADY_DEPLOY_KEY", &canaries[4])
+                .env("PUSHREADY_REPOSITORY", "acme/app")
+                .current_dir("src/app")
+        };
+        let network: &[&[&str]] = &[
+            &["-vvv", "doctor", "--only", "actions"],
+            &["doctor", "--json", "--all"],
+            &["-vvv", "doctor", "--only", "push,ssh,git"],
+        ];
+        let shown: Vec<String> = canaries.iter().take(5).flat_map(|secret| parts(secret)).collect();
+        children::started();
+        for arguments in COMMANDS.iter().chain(network) {
+            let output = command(arguments).run();
+            canary::assert_absent(&format!("{arguments:?}"), output.to_string(), &shown);
+            for child in children::started() {
+                let what = format!("{} of {arguments:?}", child.program);
+                canary::assert_absent(&what, &child.arguments, &shown);
+                canary::assert_absent(&what, &child.environment, &shown);
+            }
+        }
+        assert!(api.requests().len() > 1, "the server was asked");
+        let message = format!(
+            "fatal: unable to access '{}': {at}\nremote: {claude} {refresh}\n",
+            url(github)
+        );
+        for arguments in [&["explain", "--push", "-"][..], &["explain", "--push", "-", "--json"]] {
+            let output = ws.pushready(arguments).stdin(message.clone()).run();
+            canary::assert_absent(&format!("{arguments:?}"), output.to_string(), &shown);
+        }
+        // where nothing can be written
+        ws.set_mode("", 0o500);
+        for arguments in COMMANDS {
+            let output = command(arguments).run();
+            canary::assert_absent(&format!("{arguments:?}, read-only"), output.to_string(), &shown);
+        }
+        ws.set_mode("", 0o700);
+        fs::remove_dir_all(ws.home().join(".claude")).unwrap();
+        fs::remove_dir_all(ws.home().join(".codex")).unwrap();
+        fs::remove_dir_all(ws.home().join(".ssh")).unwrap();
+        assert_no_file_has(ws, "written", &shown);
+    });
+}
