@@ -2,7 +2,7 @@
 //! and what the comments say. The fuzzer calls them (`scripts/fuzz.sh`); `cargo test` calls them
 //! with the corpora beside this file.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::doctor::actions::workflow::{WorkflowFile, actionlint_labels};
 use crate::doctor::{credentials, leaks};
@@ -166,8 +166,10 @@ fn deploy_key(bytes: &[u8]) {
 /// Claude's tokens and those of APIs.
 fn token(bytes: &[u8]) {
     if let Ok(checked) = ClaudeToken::parse(&secret(bytes)) {
-        let again = ClaudeToken::parse(checked.value.expose()).unwrap();
-        assert!(again.repairs.is_empty(), "{:?}", again.repairs);
+        let oauth = checked.value.oauth_json();
+        let file = format!("{{\"claudeAiOauth\": {}}}", oauth.expose_secret());
+        let file = CredentialsFile::parse(file.as_bytes());
+        assert!(matches!(file, CredentialsFile::SetupToken { .. }), "{file:?}");
     }
     let _ = ApiToken::parse(&secret(bytes)).map(|checked| checked.value.bearer());
     let _ = CredentialsFile::parse(bytes);
@@ -179,8 +181,7 @@ fn codex_login(bytes: &[u8]) {
     let _ = CodexAuth::is_stub(bytes);
     if let Ok(auth) = CodexAuth::parse(bytes) {
         let _ = (auth.state(now), auth.email_masked(), auth.plan(), auth.account_digest());
-        let again =
-            CodexAuth::parse(secrecy::ExposeSecret::expose_secret(&auth.to_json()).as_bytes());
+        let again = CodexAuth::parse(auth.to_json().expose_secret().as_bytes());
         assert!(again.is_ok_and(|again| again.account() == auth.account()));
     }
     let _ = CodexAuth::parse_seed(&secret(bytes), now);

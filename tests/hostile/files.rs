@@ -67,13 +67,13 @@ const OTHERS: &[Case] = &[
         log(ws, &fill(concat!("sk-", "ant-"), 4 * MEBIBYTE))
     }),
     case("a log of whole marks", "leak-agent-log", |ws| {
-        log(ws, &fill(concat!("gl", "pat-", "a1b2c3d4e5f6g7h8i9 "), 32 * MEBIBYTE))
+        log(ws, &fill(concat!("gl", "pat-", "a1b2c3d4e5f6g7h8i9 "), 8 * MEBIBYTE))
     }),
     case("a log of marks that go on", "the agent's logs contain no secret", |ws| {
-        log(ws, &fill(concat!("gl", "pat-", "gl", "pat-_"), 32 * MEBIBYTE))
+        log(ws, &fill(concat!("gl", "pat-", "gl", "pat-_"), 8 * MEBIBYTE))
     }),
     case("a log of armours", "leak-agent-log", |ws| {
-        log(ws, &fill(concat!("-----BEGIN OPENSSH PRIVATE ", "KEY-----", "\n"), 32 * MEBIBYTE))
+        log(ws, &fill(concat!("-----BEGIN OPENSSH PRIVATE ", "KEY-----", "\n"), 8 * MEBIBYTE))
     }),
     case("a log of empty lines", "the agent's logs contain no secret", |ws| {
         log(ws, &fill("\n", 4 * MEBIBYTE))
