@@ -4,6 +4,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::coder::model as coder;
 use crate::doctor::actions::workflow::{WorkflowFile, actionlint_labels};
 use crate::doctor::{credentials, leaks};
 use crate::git::config;
@@ -48,6 +49,7 @@ pub const PARSERS: &[Parser] = &[
     parser("settings_toml", settings_toml),
     parser("workflow", workflow),
     parser("github_json", github_json),
+    parser("coder_json", coder_json),
     parser("http_url", http_url),
     parser("log_line", log_line),
 ];
@@ -233,6 +235,14 @@ fn github_json(bytes: &[u8]) {
     let _ = (model::PendingDeployment::read(value), model::ConcurrencyGroup::read(value));
     let _ = (model::Runner::read(value), model::RunnerGroup::read(value));
     let _ = (model::Permissions::read(value), model::SelectedActions::read(value));
+}
+
+/// Answers and events of a Coder server.
+fn coder_json(bytes: &[u8]) {
+    let Ok(value) = serde_json::from_slice(bytes) else { return };
+    let _ = (coder::Chat::of(&value), coder::ChatError::of(&value), coder::Message::of(&value));
+    let _ = (coder::Task::of(&value), coder::Build::of(&value), coder::Workspace::of(&value));
+    let _ = (coder::Template::of(&value), coder::Metadata::of(&value));
 }
 
 /// A redirect is followed within its origin alone.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Shows that the binary is built from its vendored sources alone, without a network, and that two builds in different folders
 # give the same bytes: `cargo vendor`, then scripts/release.sh in two copies of the commit, each with an empty CARGO_HOME.
-#   reproduce.sh [FOLDER]   FOLDER has 4 GB of space; default: a temporary folder, removed at the end
+#   reproduce.sh [FOLDER]   FOLDER has 4 GB of space and no blank in its path; default: a temporary folder, removed at the end
 # Prints the SHA-256 of the binary: compare it with that of a release.
 set -eu
 cd "$(dirname "$0")/.."
@@ -30,8 +30,8 @@ build() {
   env CARGO_HOME="$1.home" CARGO_NET_OFFLINE=true "$1/scripts/release.sh" --only "$machine" --binaries "$1/release"
 }
 
-for source in "$folder/first" "$folder/a longer name/second"; do build "$source"; done
-set -- "$folder"/first/release/pushready-* "$folder/a longer name"/second/release/pushready-*
+for source in "$folder/first" "$folder/a-longer-name/second"; do build "$source"; done
+set -- "$folder"/first/release/pushready-* "$folder"/a-longer-name/second/release/pushready-*
 cmp "$1" "$2"
 echo "two builds without a network have the same bytes:"
 name=$(basename "$1")

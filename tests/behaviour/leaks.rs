@@ -6,35 +6,30 @@ use std::fs;
 
 use crate::children::{self, LOG};
 use crate::github_rig::server::{Reply, Server};
-use crate::support::{Cmd, KeyPair, Workspace, canary, fake_auth, sandbox};
+use crate::support::{CRATE, Cmd, KeyPair, Workspace, canary, fake_auth, sandbox};
 
-/// The variables of pushready, secret or not.
-const VARIABLES: &[&str] = &[
-    "PUSHREADY_CODEX_AUTH_JSON",
-    "PUSHREADY_CODEX_LEASE",
-    "PUSHREADY_CLAUDE_OAUTH_TOKEN",
-    "PUSHREADY_CLAUDE_TOKEN_CREATED",
-    "PUSHREADY_DEPLOY_KEYS",
-    "PUSHREADY_DEPLOY_KEY",
-    "PUSHREADY_REPOSITORY",
-    "PUSHREADY_SEED_DIR",
-    "PUSHREADY_KNOWN_HOSTS",
-    "PUSHREADY_TRUSTED_FOLDERS",
-    "PUSHREADY_REMOTES_ROOTS",
-    "PUSHREADY_REQUIRE",
-    "PUSHREADY_ACCEPT",
-    "PUSHREADY_UNCLAIMED",
-    "PUSHREADY_GITHUB_TOKEN",
-    "PUSHREADY_EXTERNAL_AUTH_ID",
-    "PUSHREADY_GITHUB_API_URL",
-    "PUSHREADY_GITHUB_STATUS_URL",
-    "PUSHREADY_HOSTED_LABELS",
-    "PUSHREADY_UNKNOWN",
-    "CLAUDE_CODE_OAUTH_TOKEN",
-    "GH_TOKEN",
-    "GH_ENTERPRISE_TOKEN",
-    "GH_HOST",
-];
+/// The variables that pushready reads, secret or not, and one that it does not know.
+fn variables() -> Vec<String> {
+    // paths are printed, and without these no command runs
+    let places = ["HOME", "PATH", "_HOME", "_DIR", "GIT_CONFIG_GLOBAL", "CODEX_SANDBOX"];
+    let table = fs::read_to_string(format!("{CRATE}/src/variables.rs")).unwrap();
+    let names: Vec<_> = table
+        .lines()
+        .filter_map(|line| {
+            let (_, rest) = line.strip_prefix("    ")?.split_once(" \"")?;
+            let (name, rest) = rest.split_once('"')?;
+            let is_row =
+                [" secret \"", " plain \"", " shared \""].iter().any(|kind| rest.starts_with(kind));
+            is_row.then(|| name.to_owned())
+        })
+        .filter(|name| {
+            name.starts_with("PUSHREADY_") || !places.iter().any(|place| name.contains(place))
+        })
+        .chain(["PUSHREADY_UNKNOWN".to_owned()])
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    names
+}
 
 /// Where a login, a key or what undoes a change is kept.
 const HOLDERS: &[&str] = &[
@@ -92,8 +87,8 @@ fn assert_no_file_has(ws: &Workspace, what: &str, secrets: &[String]) {
 #[test]
 fn a_secret_in_any_variable_is_not_printed() {
     sandbox(|ws| {
-        let all = secrets();
-        let forms = VARIABLES.iter().flat_map(|name| {
+        let (all, variables) = (secrets(), variables());
+        let forms = variables.iter().flat_map(|name| {
             let forms: &[&str] =
                 if name.starts_with("PUSHREADY_") { &["", "_FILE", "_BASE64"] } else { &[""] };
             forms.iter().map(move |form| format!("{name}{form}"))
@@ -106,7 +101,7 @@ fn a_secret_in_any_variable_is_not_printed() {
         for secret in all {
             let parts = parts(&secret);
             let everything =
-                |cmd: Cmd| VARIABLES.iter().fold(cmd, |cmd, name| cmd.env(name, &secret));
+                |cmd: Cmd| variables.iter().fold(cmd, |cmd, name| cmd.env(name, &secret));
             for arguments in COMMANDS {
                 let output = everything(ws.pushready(arguments)).run();
                 let what = format!("{arguments:?} with every variable");
