@@ -2,7 +2,7 @@
 //! and which of them may receive a token.
 
 use crate::env::Env;
-use crate::git::url::Repository;
+use crate::git::url::{Repository, is_known_forge};
 use crate::http::Url;
 use crate::variables;
 
@@ -37,12 +37,7 @@ impl Api {
             host if host.ends_with(".ghe.com") => {
                 (Forge::Cloud, format!("https://api.{host}"), true)
             }
-            "gitlab.com"
-            | "bitbucket.org"
-            | "codeberg.org"
-            | "git.sr.ht"
-            | "ssh.dev.azure.com"
-            | "vs-ssh.visualstudio.com" => return None,
+            host if is_known_forge(host) => return None,
             host if named
                 || configured.is_some()
                 || host.split('.').any(|part| part.starts_with("github")) =>

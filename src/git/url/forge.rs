@@ -60,6 +60,11 @@ pub(super) fn is_public(host: &str) -> bool {
     forge(host).is_some()
 }
 
+/// Whether this is the host of a known forge.
+pub fn is_known_forge(host: &str) -> bool {
+    is_public(host) || host == AZURE || host == AZURE_LEGACY
+}
+
 /// Whether this server wants no `.git` at the end.
 pub(super) fn is_suffixless(host: &str) -> bool {
     host == AZURE || host == AZURE_LEGACY || host.ends_with(".sr.ht")

@@ -11,6 +11,7 @@ mod repository;
 
 use std::fmt;
 
+pub use forge::is_known_forge;
 pub use instead_of::{
     Covered, Direction, LFS, Route, StoredUrl, Unruled, UrlRule, instead_of_rules, rewrite,
 };
