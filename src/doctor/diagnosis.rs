@@ -23,7 +23,8 @@ impl Diagnosis {
         let omitted = (self.omitted > 0).then(|| {
             Evidence::new("not read", format!("the first {} bytes of the text", self.omitted))
         });
-        judgement.with(omitted).with(self.quotes.iter().map(|quote| {
+        let transient = judgement.transient && !self.is_lasting;
+        Judgement { transient, ..judgement }.with(omitted).with(self.quotes.iter().map(|quote| {
             let label = match quote.author {
                 Author::Client => "git said",
                 Author::Server => "server said",

@@ -67,6 +67,8 @@ pub struct Diagnosis {
     /// The repository that the text is about, where it names one.
     pub remote: Option<Repository>,
     pub quotes: Vec<Quote>,
+    /// Trying again changes nothing, whatever holds for the code.
+    pub is_lasting: bool,
     /// The bytes at the beginning of a long text, which were not read.
     pub omitted: usize,
 }
@@ -106,16 +108,32 @@ pub fn classify(text: &str, hints: &Hints<'_>) -> Diagnosis {
 
 fn diagnose(lines: &Lines, greeting: Option<Greeting>, hints: &Hints<'_>) -> Diagnosis {
     let remote = hints.remote.cloned().or_else(|| lines.repository());
+    let mut is_lasting = false;
     let (cause, quotes) = if !hints.failed && success::is_success(lines) {
         (Cause::None, lines.updates(MOST_QUOTES))
     } else if let Some(rule) = RULES.iter().find(|rule| lines.matches(rule)) {
         let key = whose_key(greeting, hints, remote.as_ref());
-        (judge(rule, key, lines, remote.as_ref()), lines.evidence(rule, MOST_QUOTES))
+        is_lasting = matches!(rule.means, Means::GitsshFailed) && lines.client_prints(REFUSED);
+        let mut quotes = lines.evidence(rule, MOST_QUOTES);
+        if is_lasting {
+            let refusal = rules::MessageRule { words: REFUSED, ..*rule };
+            quotes.extend(lines.evidence(&refusal, MOST_QUOTES));
+            quotes.truncate(MOST_QUOTES);
+        }
+        (judge(rule, key, lines, remote.as_ref()), quotes)
     } else {
         (unrecognized(lines), lines.spoken(MOST_QUOTES))
     };
-    Diagnosis { cause, remote, quotes, omitted: lines.omitted }
+    Diagnosis { cause, remote, quotes, is_lasting, omitted: lines.omitted }
 }
+
+/// What the Coder server answers whom it does not let have the key.
+const REFUSED: &[&str] = &[
+    "forbidden.",
+    "you don't have permission",
+    "unauthorized",
+    "resource not found or you do not have access",
+];
 
 /// Whose the key is that the server accepted, as seen from the repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +181,18 @@ fn judge(
             finding: Finding::new(code, summary, fix(code, remote)),
             reason: reason.to_owned(),
         },
+        Means::GitsshFailed if lines.client_prints(REFUSED) => Cause::Found(Finding::new(
+            Code::GitsshBlocked,
+            "`coder gitssh`, which Coder runs instead of ssh, is refused the key by the Coder server",
+            Fix::report(
+                "set `git_ssh_command = \"ssh\"` in the Coder module (or GIT_SSH_COMMAND to `ssh` with coder_env): the \
+                 deploy keys work without Coder's; or give the agent's `api_key_scope` access to user data",
+            ),
+        )),
+        Means::GitsshFailed => found(
+            Code::GitsshBlocked,
+            "`coder gitssh`, which Coder runs instead of ssh, could not get its key from the Coder server",
+        ),
         Means::Needs(code, summary, fix) => Cause::Found(Finding::new(code, summary, fix)),
         Means::Unlisted(summary, fix) => Cause::Unproven {
             finding: Finding::new(Code::PushUnrecognized, summary, fix),

@@ -44,6 +44,8 @@ pub(super) enum Means {
     MaybeIs(Code, &'static str, &'static str),
     /// Nothing of the catalogue; the second sentence is the fix.
     Unlisted(&'static str, &'static str),
+    /// Coder's wrapper has no key: the server is out of reach, or refuses it.
+    GitsshFailed,
     /// GitHub prints it for a read-only key and for another repository's key alike: it depends on
     /// whose key it is.
     DeniedToDeployKey,
@@ -105,9 +107,9 @@ pub(super) const RULES: &[MessageRule] = &[
             "invalid active developer path",
         ],
     ),
-    client(
-        Code::GitsshBlocked,
-        "`coder gitssh`, which Coder runs instead of ssh, could not get its key from the Coder server",
+    rule(
+        Voice::Client,
+        Means::GitsshFailed,
         &[
             "get agent git ssh token",
             "create agent client:",

@@ -114,6 +114,7 @@ fn messages_of_git_and_ssh() {
         ("error: malformed value for push.default: maybe\nerror: must be one of nothing, matching, simple, upstream or current\nfatal: bad config variable 'push.default' in file '.git/config' at line 4\n".into(), "git-config-invalid"),
         (ssh("get agent git ssh token: connection refused"), "gitssh-blocked"),
         (ssh("create agent client: no agent token"), "gitssh-blocked"),
+        (ssh("Encountered an error running \"coder gitssh\"\nTrace=[get agent git ssh token: ]\nForbidden.\nYou don't have permission to view this content."), "gitssh-blocked"),
         ("fatal: could not read Username for 'https://github.com': terminal prompts disabled\n".into(), "push-no-credentials"),
         ("fatal: could not read Username for 'https://github.com': No such device or address\n".into(), "push-no-credentials"),
         ("error: unable to read askpass response from '/tmp/coder.x/coder'\nfatal: could not read Username for 'https://github.com': terminal prompts disabled\n".into(), "push-no-credentials"),
@@ -1100,5 +1101,26 @@ proptest! {
         prop_assume!(!text.starts_with("20"));
         let logged = with_prefix(&text.replace('\r', ""), &format!("2026-11-{day:02}T09:41:{second:02}.5Z "));
         prop_assert_eq!(code(&logged), code(text), "{}", name);
+    }
+}
+
+#[test]
+fn what_coder_refuses_does_not_pass_by_waiting() {
+    for (said, is_lasting) in [
+        (
+            "Trace=[get agent git ssh token: ]\nForbidden.\nYou don't have permission to view this content.",
+            true,
+        ),
+        ("get agent git ssh token: dial tcp: connection refused", false),
+        ("create agent client: no agent token", false),
+    ] {
+        let hints = Hints { failed: true, ..Hints::default() };
+        let diagnosis = classify(&format!("{said}\n{TAIL}"), &hints);
+        assert_eq!(diagnosis.is_lasting, is_lasting, "{said}");
+        let Cause::Found(finding) = &diagnosis.cause else { panic!("{said}") };
+        assert_eq!(finding.code, Code::GitsshBlocked, "{said}");
+        assert_eq!(finding.fix.message.contains("git_ssh_command"), is_lasting, "{said}");
+        let quoted = diagnosis.quotes.iter().any(|quote| quote.text.contains("permission"));
+        assert_eq!(quoted, is_lasting, "{said}");
     }
 }

@@ -144,6 +144,13 @@ pub const ROWS: &[Fault] = &[
                 .env("GIT_SSH_COMMAND", "./wrapper")
         },
     ),
+    fault("gitssh-blocked", "fail", "coderd refuses coder gitssh the key", |lab| {
+        lab.ws.install(
+            "coder-gitssh",
+            "#!/bin/sh\nprintf 'Trace=[get agent git ssh token: ]\\nForbidden.\\nYou do not have it.\\n' >&2\nexit 1\n",
+        );
+        lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", "coder-gitssh")
+    }),
     fault("gitssh-blocked", "fail", "coder gitssh cannot reach coderd", |lab| {
         let coder = Coder::install(None);
         lab.doctor(&["--only", "push"]).env("GIT_SSH_COMMAND", coder.git_ssh_command())
