@@ -3,6 +3,8 @@
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::codex_auth::{CodexAuth, Liveness, Mode, is_blank};
@@ -40,7 +42,13 @@ impl CodexAuth {
         } else if let Some(finding) = other_kind(&text) {
             return Err(finding);
         } else {
-            Self::parse(text.as_bytes())?.complete(now, &mut repairs)?
+            if let Some(finding) = other_object(&text) {
+                return Err(finding);
+            }
+            let parsed = Self::parse(text.as_bytes());
+            parsed
+                .map_err(|finding| damage(&text).unwrap_or(finding))?
+                .complete(now, &mut repairs)?
         };
         Ok(Checked { value, repairs: repairs.into_names() })
     }
@@ -157,10 +165,80 @@ fn other_kind(text: &str) -> Option<Finding> {
         ("one token of a login, not the whole `auth.json`", LOG_IN)
     } else if starts("rt_") || starts("rt.") {
         ("a refresh token alone, not the whole `auth.json`", LOG_IN)
+    } else if starts("H4sI") && one_word {
+        ("compressed (gzip) and in base64", "give the text of `auth.json`, not compressed")
+    } else if is_assignment(text) {
+        (
+            "an assignment: the name of a variable, and `=`, are before the value",
+            "give the value alone, from the first `{` to the last `}`",
+        )
     } else if text.contains("-----BEGIN ") {
         ("a key block, not an `auth.json`", LOG_IN)
     } else {
         ("it is not a JSON object", LOG_IN)
+    };
+    Some(finding(Code::CodexAuthMalformed, reason, hint))
+}
+
+/// `NAME={…}`, as a line of a file for `export`.
+fn is_assignment(text: &str) -> bool {
+    let text = text.strip_prefix("export ").unwrap_or(text);
+    let Some((name, value)) = text.split_once('=') else { return false };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty()
+        && name.chars().all(is_name)
+        && value.trim_start_matches(['"', '\'', ' ']).starts_with('{')
+}
+
+/// Which of these keys an object has; what they hold is not read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct KeysOfObject {
+    tokens: Option<IgnoredAny>,
+    #[serde(rename = "OPENAI_API_KEY")]
+    openai_api_key: Option<IgnoredAny>,
+    auth_mode: Option<IgnoredAny>,
+    access_token: Option<IgnoredAny>,
+    refresh_token: Option<IgnoredAny>,
+    id_token: Option<IgnoredAny>,
+    #[serde(rename = "claudeAiOauth")]
+    claude: Option<IgnoredAny>,
+    openai: Option<IgnoredAny>,
+    anthropic: Option<IgnoredAny>,
+}
+
+/// Objects of other programs, or a part of this one, known by their keys alone.
+fn other_object(text: &str) -> Option<Finding> {
+    let keys: KeysOfObject = serde_json::from_str(text).ok()?;
+    if keys.tokens.is_some() || keys.openai_api_key.is_some() || keys.auth_mode.is_some() {
+        return None;
+    }
+    let reason = match () {
+        () if keys.access_token.is_some()
+            && (keys.refresh_token.is_some() || keys.id_token.is_some()) =>
+        {
+            "it is the value of `tokens` alone, not the whole `auth.json`"
+        }
+        () if keys.claude.is_some() => "it is a login of Claude Code, not of Codex",
+        () if keys.openai.is_some() || keys.anthropic.is_some() => {
+            "it is the auth.json of opencode, not of Codex"
+        }
+        () => return None,
+    };
+    Some(finding(Code::CodexAuthMalformed, reason, LOG_IN))
+}
+
+/// What keeps the text from being JSON, where it can be named.
+fn damage(text: &str) -> Option<Finding> {
+    let (reason, hint) = match () {
+        () if text.contains('\0') => {
+            ("it contains a NUL byte", "give the text of `auth.json` alone, without padding")
+        }
+        () if text.contains('\u{a0}') => (
+            "it contains no-break spaces, as text has that was copied from a web page",
+            "copy the file itself, or replace them by plain spaces",
+        ),
+        () => return None,
     };
     Some(finding(Code::CodexAuthMalformed, reason, hint))
 }

@@ -215,3 +215,29 @@ proptest::proptest! {
         let _ = parse(&plain.into_iter().collect::<String>());
     }
 }
+
+#[test]
+fn the_defect_of_a_seed_is_named() {
+    let seed = chatgpt(Some("chatgpt")).to_string();
+    for (text, named) in [
+        ("H4sIAAAAAAAAA6tWKkktLlGyUlAqLU4tAgCsZCXmEQAAAA==".to_owned(), "gzip"),
+        (format!("PUSHREADY_CODEX_AUTH_JSON={seed}"), "an assignment"),
+        (format!("export AUTH='{seed}'"), "an assignment"),
+        (format!("{seed}\0"), "NUL byte"),
+        (seed.replacen(':', ":\u{a0}", 1), "no-break spaces"),
+        (
+            r#"{"openai": {"type": "oauth", "refresh": "r", "access": "a", "expires": 1}}"#
+                .to_owned(),
+            "opencode",
+        ),
+        (
+            r#"{"access_token": "a", "refresh_token": "r", "id_token": "i"}"#.to_owned(),
+            "`tokens` alone",
+        ),
+        (r#"{"claudeAiOauth": {"accessToken": "x"}}"#.to_owned(), "Claude Code"),
+    ] {
+        let finding = parse(&text).unwrap_err();
+        assert_eq!(finding.code, Code::CodexAuthMalformed, "{named}");
+        assert!(finding.summary.contains(named), "{named}: {}", finding.summary);
+    }
+}
