@@ -2,6 +2,7 @@
 //! ssh, except the probes of the doctor, which run the configured ssh command
 //! (`doctor/ssh/command.rs`).
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::git::url::Repository;
@@ -36,6 +37,18 @@ pub fn value<'a>(printed: &'a str, keyword: &str) -> Option<&'a str> {
     printed.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' '))
 }
 
+/// The first key that ssh would offer by what `ssh -G` printed: it passes over files that do not
+/// exist, which other settings may name before ours.
+pub fn first_identity<'a>(printed: &'a str, home: Option<&Path>) -> Option<&'a str> {
+    let exists = |named: &str| match (named.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest).exists(),
+        _ => Path::new(named).exists(),
+    };
+    let named: Vec<_> =
+        printed.lines().filter_map(|line| line.strip_prefix("identityfile ")).collect();
+    named.iter().find(|named| exists(named)).or_else(|| named.first()).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +64,22 @@ mod tests {
         ] {
             let repository = Repository::parse_declared(declared).unwrap();
             assert_eq!(push(&repository, &repository), arguments, "{declared}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_does_not_exist_is_not_offered() {
+        let home = tempfile::tempdir().unwrap();
+        let key = home.path().join("id");
+        std::fs::write(&key, "").unwrap();
+        let key = key.to_str().unwrap();
+        for (printed, first) in [
+            (format!("identityfile ~/.ssh/gone\nidentityfile {key}\n"), Some(key)),
+            (format!("identityfile ~/id\nidentityfile {key}\n"), Some("~/id")),
+            ("identityfile /nowhere/a\nidentityfile /nowhere/b\n".to_owned(), Some("/nowhere/a")),
+            ("port 22\n".to_owned(), None),
+        ] {
+            assert_eq!(first_identity(&printed, Some(home.path())), first, "{printed}");
         }
     }
 

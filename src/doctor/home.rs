@@ -9,6 +9,7 @@ use super::context::Context;
 use super::outcome::{self, Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
+use crate::client::Client;
 use crate::provision;
 use crate::resource::place;
 use crate::state::subject::Subject;
@@ -53,6 +54,17 @@ pub fn folder(context: &Context) -> Judgement {
     .with(evidence)
 }
 
+/// Whether something that is provisioned is in the home.
+fn is_needed(context: &Context) -> bool {
+    let home = context.home;
+    let clients = Client::ALL.iter().filter(|client| context.has_login(**client));
+    let mut folders = clients.map(|client| &home.clients.get(*client).folder);
+    !context.desired.repositories.is_empty()
+        || context.desired.is_empty()
+        || home.state.starts_with(&home.path)
+        || folders.any(|folder| folder.starts_with(&home.path))
+}
+
 pub fn writable(context: &Context) -> Judgement {
     let home = &*context.home.path;
     let (read_only, full) = statvfs(home).map_or((false, false), |stat| {
@@ -61,7 +73,13 @@ pub fn writable(context: &Context) -> Judgement {
             stat.f_bavail == 0 || (stat.f_files > 0 && stat.f_favail == 0),
         )
     });
-    if read_only || access(home, Access::WRITE_OK).is_err() {
+    let cannot_write = read_only || access(home, Access::WRITE_OK).is_err();
+    if cannot_write && !is_needed(context) {
+        return Judgement::pass(
+            "the home cannot be written, and nothing that is provisioned is in it",
+        );
+    }
+    if cannot_write {
         return Judgement::fail(
             Code::HomeReadOnly,
             "the home cannot be written, so no login can be renewed in it",

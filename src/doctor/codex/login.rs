@@ -1,6 +1,8 @@
 //! What auth.json is worth: judged from the file itself, since Codex's own status command says yes
 //! to `{}`.
 
+use std::path::Path;
+
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
@@ -23,7 +25,29 @@ pub fn new_seed(context: &Context) -> Fix {
     ))
 }
 
+/// Where the last apply wrote the login, if CODEX_HOME named another folder then, and it is there.
+fn elsewhere<'c>(context: &'c Context) -> Option<&'c Path> {
+    let here = &context.home.clients.codex.login;
+    let mut entries = context.receipt?.entries.iter();
+    let (_, entry) = entries.find(|(id, entry)| {
+        id.name == EntryName::Login(Client::Codex) && entry.target.path != *here
+    })?;
+    entry.target.path.parent().filter(|_| entry.target.path.exists())
+}
+
 pub fn missing(context: &Context) -> Judgement {
+    if let Some(folder) = elsewhere(context) {
+        let folder = folder.display();
+        return Judgement::fail(
+            Code::CodexAuthMissing,
+            "CODEX_HOME names another folder here than for the last apply, which wrote the login there",
+            Fix::report(format!(
+                "start Codex with CODEX_HOME={folder} (unset, where that is ~/.codex), or set the same CODEX_HOME \
+                 for apply; a new login is not needed"
+            )),
+        )
+        .with([Evidence::new("the login is in", folder.to_string())]);
+    }
     let written = context.written(EntryName::Login(Client::Codex)).is_some();
     let summary = if written {
         "auth.json is missing, as after `codex logout`"
@@ -56,8 +80,16 @@ pub fn not_replaceable(context: &Context) -> Judgement {
 /// What a login in place is worth. The plan's own warnings come last: a login that cannot work is
 /// the nearer cause.
 pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Judgement {
-    let restore =
-        || Fix::run(["pushready", "apply"], "run apply after the module that writes auth.json");
+    let restore = || match context.settings.logins.via(Client::Codex) {
+        Some(_) => {
+            Fix::run(["pushready", "apply"], "run apply after the module that writes auth.json")
+        }
+        // without a seed apply changes nothing of a login
+        None => Fix::report(format!(
+            "run `pushready apply` where {} is set, after the module that writes auth.json: restart the workspace",
+            source(context.login_via(Client::Codex), variables::CODEX_AUTH_JSON)
+        )),
+    };
     let record = context.desired.logins.codex.as_ref();
     let Some(auth) = auth else {
         let (code, why) = match CodexAuth::parse(bytes) {

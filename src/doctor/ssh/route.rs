@@ -149,7 +149,8 @@ pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Jud
             );
         }
     };
-    let chosen = ssh_cli::value(chosen, "identityfile").unwrap_or("none");
+    let home = context.home.passwd.as_deref().ok();
+    let chosen = ssh_cli::first_identity(chosen, home).unwrap_or("none");
     let wanted = context.home.key(repository);
     if Path::new(chosen) == wanted {
         return Judgement::pass("ssh chooses this repository's key");

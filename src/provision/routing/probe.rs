@@ -127,7 +127,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
         ));
     }
     let key = home.key(repository);
-    let first = ssh_cli::value(&output.stdout, "identityfile");
+    let first = ssh_cli::first_identity(&output.stdout, home.passwd.as_deref().ok());
     if first.map(Path::new) != Some(&*key) {
         return Err(broken(format!("it would use `{}`", first.unwrap_or("none"))));
     }

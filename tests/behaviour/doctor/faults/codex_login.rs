@@ -69,6 +69,10 @@ pub const ROWS: &[Fault] = &[
     fault("codex-env-override", "fail", "CODEX_API_KEY is set", |lab| {
         lab.doctor(&["--offline"]).env("CODEX_API_KEY", "x")
     }),
+    fault("codex-auth-missing", "fail", "CODEX_HOME names another folder in this shell", |lab| {
+        lab.doctor(&["--offline", "--only", "codex.login"])
+            .env("CODEX_HOME", "/home/coder/.codex-other")
+    }),
     fault("codex-env-override", "fail", "half of a workload identity is set", |lab| {
         lab.doctor(&["--offline"]).env("OPENAI_FEDERATION_RULE_ID", "rule")
     }),

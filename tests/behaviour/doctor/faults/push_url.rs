@@ -102,6 +102,10 @@ fn a_remote_of_another_form_passes_where_a_push_does() {
         for url in ["github.com:acme/app.git", "ssh://github.com/acme/app.git"] {
             passes(url);
         }
+        // ssh passes over a key file that does not exist
+        let config = lab.ws.read(".ssh/config");
+        lab.write(".ssh/config", &format!("IdentityFile ~/.ssh/gone\n{config}"));
+        passes("git@github.com:acme/app.git");
         // port 22 is closed, as far as ssh is concerned
         lab.append(".ssh/config", "\nHost github.com\n  Port 9\n");
         passes("ssh://git@ssh.github.com:443/acme/app.git");
