@@ -81,7 +81,8 @@ module "codex" {
 }
 
 resource "coder_ai_task" "codex" {
-  count  = data.coder_task.me.enabled ? data.coder_workspace.me.start_count : 0
+  # above 0 when the template is imported: 2.34 takes a template for Tasks only then (seen on 2.34.3)
+  count  = data.coder_workspace.me.start_count
   app_id = module.codex.task_app_id
 }
 

@@ -52,6 +52,15 @@ impl Line {
         }
     }
 
+    /// Whether a path belongs to what this version has.
+    pub fn serves(self, path: &str) -> bool {
+        let under = |prefixes: &[&str], name: &str| {
+            prefixes.iter().any(|prefix| path.starts_with(&format!("{prefix}/{name}/")))
+        };
+        let is_of_one = path.contains("/tasks/") || path.contains("/chats/");
+        !is_of_one || under(self.tasks(), "tasks") || under(self.chats(), "chats")
+    }
+
     /// The newest servers say `waiting` right after create, and refuse what older ones let pass.
     fn is_newest(self) -> bool {
         matches!(self, Self::V237 | Self::V238)
@@ -164,6 +173,11 @@ pub struct World {
 
 const FIXTURES: &str = include_str!("fixtures.json");
 pub const USER: &str = "22222222-2222-4222-8222-222222222222";
+
+/// One thing as a server shows it.
+pub fn example(name: &str) -> Value {
+    fixture(name)
+}
 
 fn fixture(name: &str) -> Value {
     serde_json::from_str::<Value>(FIXTURES).unwrap()[name].clone()
@@ -361,6 +375,11 @@ impl World {
                 self.chats.iter_mut().find(|it| it.id == id).unwrap().messages.push(message);
             }
         }
+    }
+
+    /// For a server that answers some requests by itself.
+    pub fn answer_for(&mut self, request: &Request) -> Reply {
+        self.answer(request)
     }
 
     fn answer(&mut self, request: &Request) -> Reply {

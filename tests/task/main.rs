@@ -5,11 +5,13 @@
 #![allow(clippy::too_many_lines, clippy::assigning_clones, clippy::format_push_string)]
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate, clippy::return_self_not_must_use)]
 
+mod beads;
 mod commands;
 mod contract;
 mod double;
 mod faults;
 mod server;
+mod situations;
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -139,6 +139,24 @@ fn example_coder_tasks() {
     });
 }
 
+#[test]
+fn example_coder_agents() {
+    sandbox(|ws| {
+        let host = Host::start();
+        let template = Template::of_example(ws, "coder-agents");
+        template.variables(&json!({"app_key": host.key.private}));
+        let deployment = template.build(&[]);
+        assert_eq!(deployment.metadata[0]["key"], "pushready");
+        // the rig's host is not the real github.com
+        let agent = Agent::of(ws, deployment).env("PUSHREADY_KNOWN_HOSTS", host.known_hosts());
+        for (address, output) in agent.start() {
+            let output = output.success();
+            assert!(address != START || last_line(&output).starts_with("READY "), "{output}");
+        }
+        assert_eq!(ws.read("app/README.md"), "# acme/app\n");
+    });
+}
+
 /// Values of a plain Kubernetes list `[{name, …}]`, by name.
 fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
     list.as_array().unwrap().iter().find(|entry| entry["name"] == name).unwrap()
