@@ -124,8 +124,9 @@ pub struct Doctor {
     /// Treats unknown as a failure
     #[arg(long)]
     pub strict: bool,
-    /// Exits 1 only for what PUSHREADY_REQUIRE names, and not for a server that cannot be reached;
-    /// everything is still reported
+    /// Exits 1 only for what PUSHREADY_REQUIRE names, and not for a server that is not reached, a
+    /// model's included; a proxy that refuses, a certificate that is not trusted and a page in place
+    /// of the model are failures. Everything is still reported
     #[arg(long)]
     pub required: bool,
     /// Prints the report as JSON

@@ -8,7 +8,7 @@ use super::clones::InView;
 use super::context::{Context, Depth};
 use super::outcome::Judgement;
 use super::push_url::PushUrl;
-use super::{actions, claude, clock, codex, git, home, keys, leaks, push, ssh};
+use super::{actions, claude, clock, codex, git, home, keys, leaks, network, push, ssh};
 use crate::git::url::Repository;
 use crate::state::receipt::RepositoryRecord;
 use Depth::{Live, Network, Offline};
@@ -113,15 +113,17 @@ pub const CHECKS: &[Check] = &[
     check("leaks.processes", Offline, Once(leaks::processes), "no command line contains a secret"),
     check("leaks.agent-log", Offline, Once(leaks::agent_log), "the agent's logs contain no secret"),
     check("codex.login", Offline, Once(codex::login), "auth.json holds a login that Codex can use"),
-    check("codex.environment", Offline, Once(codex::environment), "no variable overrides auth.json"),
+    check("codex.environment", Offline, Several(network::codex_environment), "no variable overrides auth.json, and those for authorities name a file"),
     check("codex.config", Offline, Several(codex::config), "no setting disables the login"),
     check("codex.trust", Offline, Several(codex::trust), "Codex trusts the configured folders"),
-    check("codex.request", Live, Once(codex::request), "OpenAI accepts the login, and the configured model answers"),
+    check("codex.network", Network, Once(network::codex), "Codex reaches its model, by its own proxies and authorities"),
+    check("codex.request", Live, Once(|context| codex::request(context, &network::codex(context))), "OpenAI accepts the login, and the configured model answers"),
     check("claude.login", Offline, Once(claude::login), "Claude Code has a token that it will send"),
-    check("claude.environment", Offline, Several(claude::environment), "nothing overrides the token, and it goes to Anthropic"),
+    check("claude.environment", Offline, Several(network::claude_environment), "nothing overrides the token, and it goes to Anthropic"),
     check("claude.config", Offline, Several(claude::config), "no first-run prompt blocks a session"),
     check("claude.trust", Offline, Several(claude::trust), "Claude Code trusts the configured folders"),
-    check("claude.request", Live, Once(claude::request), "Anthropic accepts the token, and the configured model answers"),
+    check("claude.network", Network, Once(network::claude), "Claude Code reaches its model, by its own proxies and authorities"),
+    check("claude.request", Live, Once(|context| claude::request(context, &network::claude(context))), "Anthropic accepts the token, and the configured model answers"),
     check("keys.installed", Offline, InstalledKey(keys::installed), "the installed keys are complete and private"),
     check("ssh.client", Offline, Once(ssh::client), "ssh is installed"),
     check("ssh.config", Offline, Once(ssh::config), "ssh accepts its configuration"),

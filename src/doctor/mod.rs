@@ -18,6 +18,7 @@ mod git;
 mod home;
 mod keys;
 pub mod leaks;
+mod network;
 pub mod outcome;
 mod pool;
 mod push;
@@ -27,6 +28,7 @@ mod request;
 pub mod requirement;
 mod runner;
 mod ssh;
+mod variable_file;
 pub mod verdict;
 
 use check::Selection;

@@ -50,9 +50,11 @@ pub enum RequestProblem {
     Limit(&'static str),
     /// The server did not look at the login.
     Busy,
+    /// The way to the server; the check of the network reports the cause.
+    Network(Code, &'static str),
 }
 
-use RequestProblem::{Account, Busy, Configuration, Limit, Login};
+use RequestProblem::{Account, Busy, Configuration, Limit, Login, Network};
 
 pub const REFUSED: &str =
     "the server does not accept this login any more, and the client cannot renew it";
@@ -102,6 +104,13 @@ pub fn send(
             let summary = format!("`{client}` could not be run");
             Judgement::unknown(summary, context.reason(&failure))
         }
+        // Claude Code has ended so without having sent anything
+        Ok(output) if output.status.success() && output.stdout.trim().is_empty() => {
+            Judgement::unknown(
+                format!("`{client}` ended without an answer, and reported no failure"),
+                format!("an answer: what `{client}` prints when you run it yourself"),
+            )
+        }
         Ok(output) if output.status.success() => {
             let summary = format!("{vendor} accepts the login, and the configured model answers");
             Judgement::pass(summary)
@@ -130,6 +139,11 @@ pub fn judge(request: &ClientRequest, output: &str, renew: Fix) -> Judgement {
         Some(Account(code, actor, summary, fix)) => {
             let judgement = Judgement::fail(code, summary, Fix::report(fix));
             Judgement { actor: Some(actor), agent_may_fix: false, ..judgement }
+        }
+        Some(Network(code, summary)) => {
+            let fix =
+                format!("`pushready doctor --only {client}.network` names what is in the way");
+            Judgement::fail(code, summary, Fix::report(fix))
         }
         Some(Limit(needs)) => passing(
             format!("{vendor} knows the login, but does not serve it now"),

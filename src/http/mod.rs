@@ -6,6 +6,7 @@
 
 mod error;
 mod lanes;
+pub mod probe;
 mod proxy;
 mod reader;
 mod roots;
@@ -36,6 +37,7 @@ const AT_ONCE: usize = 4;
 const CONNECT: Duration = Duration::from_secs(5);
 /// GitHub itself gives up after ten seconds.
 const REQUEST: Duration = Duration::from_secs(12);
+const USER_AGENT: &str = concat!("pushready/", env!("CARGO_PKG_VERSION"));
 /// A renamed repository is one hop.
 const HOPS: usize = 3;
 
@@ -210,7 +212,7 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .user_agent(concat!("pushready/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(REQUEST));
         if way.tls || way.proxy.as_ref().is_some_and(|proxy| proxy.starts_with("https")) {

@@ -65,6 +65,11 @@ impl Url {
         &self.origin
     }
 
+    /// Path and query.
+    pub fn path(&self) -> &str {
+        self.uri.path_and_query().map_or("/", PathAndQuery::as_str)
+    }
+
     pub fn uri(&self) -> &Uri {
         &self.uri
     }

@@ -27,6 +27,7 @@ mod install;
 mod known_hosts;
 mod leaks;
 mod logins;
+mod network;
 mod paths;
 mod places;
 mod release;

@@ -9,6 +9,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::variable_file::VariableFile;
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
@@ -53,6 +54,32 @@ fn work_tree(folder: &Path) -> Option<&Path> {
     let top = folder.ancestors().find(|above| above.join(".git").exists())?;
     let is_linked = file::text(&top.join(".git")).contains("/worktrees/");
     (!is_linked).then_some(top)
+}
+
+/// What the settings files set in the environment of Claude Code, the strongest first.
+pub fn variables_of_files(context: &Context) -> Vec<VariableFile> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+        _ => None,
+    };
+    let read = |file: SettingsFile| {
+        let values = file.value.get("env").and_then(Value::as_object).into_iter().flatten();
+        let values = values.filter_map(|(name, value)| Some((name.clone(), text(value)?)));
+        let values = values.collect();
+        VariableFile { path: file.path, values, of_project: file.of_project }
+    };
+    read_settings(context).into_iter().map(read).collect()
+}
+
+/// What sends Claude Code to another service than Anthropic's: that one is not asked.
+pub fn other_service(context: &Context) -> Option<String> {
+    let settings = &read_settings(context)[..];
+    let set = |name: &str| effective(context, settings, name);
+    let providers = observed::CLAUDE_CODE_PROVIDERS.iter();
+    let provider = providers.filter_map(|name| set(name)).find(|it| is_on(&it.value));
+    let setting = provider.or_else(|| set("ANTHROPIC_UNIX_SOCKET"))?;
+    Some(setting.name)
 }
 
 /// Something that decides where requests go or with what, in the place where it was found.

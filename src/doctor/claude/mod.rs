@@ -1,7 +1,7 @@
 //! Claude Code: which credential it will really send, and what would keep it from starting
 //! unattended.
 
-mod environment;
+pub mod environment;
 mod login;
 mod managed;
 mod request;
@@ -22,6 +22,7 @@ use crate::resource::json::{self, Object, Trouble};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
 use crate::variables;
+use jiff::Timestamp;
 use request::REQUEST;
 
 const NONE: &str = "no Claude Code login is configured, and none is present";
@@ -105,12 +106,26 @@ pub fn trust(context: &Context) -> Vec<Judgement> {
     }
 }
 
-/// One small request through Claude Code itself, as an agent would make it.
-pub fn request(context: &Context) -> Judgement {
+/// When Claude Code renews its login. `None`: it has none here.
+pub fn renewal(context: &Context) -> Option<(bool, Option<Timestamp>)> {
+    let ClaudeFacts { credentials, .. } = facts(context)?;
+    let by_variable = context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some();
+    Some(match credentials {
+        Ok(Some(CredentialsFile::Login { refreshable, expires, .. })) if !by_variable => {
+            (*refreshable, *expires)
+        }
+        _ => (false, None),
+    })
+}
+
+/// One small request through Claude Code itself, as an agent would make it, unless the network is
+/// known to keep it from its model.
+pub fn request(context: &Context, network: &Judgement) -> Judgement {
     if facts(context).is_none() {
         return Judgement::skip(NONE);
     }
-    let local = [vec![login(context)], environment(context), config(context)].concat();
+    let local = [vec![login(context), network.clone()], environment(context), config(context)];
+    let local = local.concat();
     send(context, &REQUEST, &local, login::new_token(context))
 }
 

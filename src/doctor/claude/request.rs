@@ -3,7 +3,7 @@
 use crate::catalogue::{Actor, Code};
 use crate::client::Client;
 use crate::doctor::request::RequestProblem;
-use crate::doctor::request::RequestProblem::{Account, Busy, Configuration, Limit, Login};
+use crate::doctor::request::RequestProblem::{Account, Busy, Configuration, Limit, Login, Network};
 use crate::doctor::request::{ClientRequest, PROMPT, REFUSED};
 
 const ORGANIZATION: RequestProblem = Account(
@@ -109,10 +109,31 @@ pub const REQUEST: ClientRequest = ClientRequest {
         ("usage limit", Limit("the usage limit of the account to be reset")),
         ("api error: 429", Limit("the rate limit of the account to be reset")),
         ("api error: 5", Busy),
+        // 2.1.330, then 2.1.197
+        ("must be a complete url including the scheme", Network(Code::ClaudeProxyRefused, PROXY)),
+        ("check the proxy set in", Network(Code::ClaudeProxyRefused, PROXY)),
+        ("unsupportedproxyprotocol", Network(Code::ClaudeProxyRefused, PROXY)),
+        ("ssl certificate verification failed", Network(Code::ClaudeTlsUntrusted, UNTRUSTED)),
+        ("self-signed certificate detected", Network(Code::ClaudeTlsUntrusted, UNTRUSTED)),
+        ("ssl certificate has expired", Network(Code::ClaudeTlsInvalid, INVALID)),
+        ("ssl certificate is not yet valid", Network(Code::ClaudeTlsInvalid, INVALID)),
+        ("ssl certificate hostname mismatch", Network(Code::ClaudeTlsInvalid, INVALID)),
+        ("just a moment...", Network(Code::ClaudeBlocked, BLOCKED)),
+        ("empty or malformed response (http 200)", Network(Code::ClaudeBlocked, BLOCKED)),
+        ("(connectionrefused)", Network(Code::ClaudeUnreachable, UNREACHABLE)),
+        ("(econnrefused)", Network(Code::ClaudeUnreachable, UNREACHABLE)),
+        ("(econnreset)", Network(Code::ClaudeUnreachable, UNREACHABLE)),
+        ("(failedtoopensocket)", Network(Code::ClaudeUnreachable, UNREACHABLE)),
         ("529 overloaded", Busy),
         ("overloaded_error", Busy),
     ],
 };
+
+const PROXY: &str = "Claude Code cannot use the proxy that is configured";
+const UNTRUSTED: &str = "Claude Code does not have the authority of the server's certificate";
+const INVALID: &str = "Claude Code refuses the server's certificate";
+const BLOCKED: &str = "something answers in place of Anthropic, or the region is refused";
+const UNREACHABLE: &str = "Claude Code does not reach Anthropic";
 
 #[cfg(test)]
 mod tests {
@@ -120,6 +141,37 @@ mod tests {
     use crate::catalogue::Fix;
     use crate::doctor::outcome::CheckStatus;
     use crate::doctor::request::judge;
+
+    #[test]
+    fn messages_of_the_network_are_causes() {
+        for (output, code) in [
+            (
+                "API Error: Connection refused \u{2014} a firewall or proxy may be blocking it (ECONNREFUSED)",
+                Code::ClaudeUnreachable,
+            ),
+            (
+                "API Error: Connection dropped (ECONNRESET). Check the proxy set in HTTPS_PROXY, then try again.",
+                Code::ClaudeProxyRefused,
+            ),
+            (
+                "Proxy settings must be a complete URL including the scheme, e.g. \"http://proxy.example.com:8080\".",
+                Code::ClaudeProxyRefused,
+            ),
+            (
+                "API Error: Unable to connect to API: SSL certificate verification failed (UNABLE_TO_VERIFY_LEAF_SIGNATURE).",
+                Code::ClaudeTlsUntrusted,
+            ),
+            (
+                "API Error: Unable to connect to API: SSL certificate hostname mismatch",
+                Code::ClaudeTlsInvalid,
+            ),
+            ("Failed to authenticate. API Error: 403 Request not allowed", Code::ClaudeBlocked),
+        ] {
+            let judgement = judge(&REQUEST, output, Fix::report("renew"));
+            assert_eq!(judgement.code, Some(code), "{output}");
+            assert_eq!(judgement.transient, code == Code::ClaudeUnreachable, "{output}");
+        }
+    }
 
     #[test]
     fn messages_prove_the_login_or_a_busy_server() {

@@ -113,12 +113,57 @@ pub fn trust(context: &Context) -> Vec<Judgement> {
     }
 }
 
-/// One small request through Codex itself, as an agent would make it.
-pub fn request(context: &Context) -> Judgement {
+/// Where the settings lead the requests to the model.
+pub enum ModelHost {
+    Vendor,
+    /// A base URL, and what sets it.
+    Own {
+        url: String,
+        set_by: String,
+    },
+    /// A host that is not asked, and why.
+    NotAsked(&'static str),
+}
+
+/// How Codex would reach its model. `None`: it has no login here.
+pub fn model_host<'c>(context: &'c Context) -> Option<(Option<&'c CodexAuth>, ModelHost)> {
+    let CodexFacts { auth, layers, .. } = facts(context)?;
+    let host = layers.as_ref().map_or(ModelHost::Vendor, named_host);
+    Some((auth.as_ref(), host))
+}
+
+fn named_host(layers: &Layers) -> ModelHost {
+    let text = |names: &[&str]| {
+        let (layer, item) = layers.value(names)?;
+        Some((item.as_str()?.to_owned(), layer.path.display().to_string()))
+    };
+    let own = |name: &str, (url, place): (String, String)| ModelHost::Own {
+        url,
+        set_by: format!("{name} in {place}"),
+    };
+    match text(&["model_provider"]).as_ref().map(|(provider, _)| provider.as_str()) {
+        None | Some("openai") => text(&["openai_base_url"])
+            .filter(|(url, _)| !url.is_empty())
+            .map_or(ModelHost::Vendor, |url| own("openai_base_url", url)),
+        Some(provider) => match text(&["model_providers", provider, "base_url"]) {
+            Some(url) => own(&format!("model_providers.{provider}.base_url"), url),
+            None if provider.contains("bedrock") => {
+                ModelHost::NotAsked("config.toml sends Codex to Amazon Bedrock, which is not asked")
+            }
+            None => {
+                ModelHost::NotAsked("the provider in config.toml has a host that is not known here")
+            }
+        },
+    }
+}
+
+/// One small request through Codex itself, as an agent would make it, unless the network is known to
+/// keep it from its model.
+pub fn request(context: &Context, network: &Judgement) -> Judgement {
     if facts(context).is_none() {
         return Judgement::skip(NONE);
     }
-    let mut local = vec![login(context), environment(context)];
+    let mut local = vec![login(context), environment(context), network.clone()];
     local.extend(config(context));
     send(context, &REQUEST, &local, login::new_seed(context))
 }

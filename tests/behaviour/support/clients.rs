@@ -7,6 +7,20 @@ use std::path::Path;
 
 const MODULES: &str = "/run/rig/clients/node_modules";
 
+/// Puts `codex` and `claude` into `PATH`.
+pub fn install() {
+    for (name, file) in [
+        ("codex", "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex"),
+        ("claude", "@anthropic-ai/claude-code-linux-x64/claude"),
+    ] {
+        let file = Path::new(MODULES).join(file);
+        if !file.exists() {
+            skip(format!("{name} not found (scripts/install-clients.sh installs it)"));
+        }
+        symlink(file, Path::new(BIN).join(name)).unwrap();
+    }
+}
+
 pub struct Clients<'rig> {
     workspace: &'rig Workspace,
     vendors: &'rig Vendors,
@@ -15,16 +29,7 @@ pub struct Clients<'rig> {
 impl<'rig> Clients<'rig> {
     /// Puts `codex` and `claude` into `PATH`.
     pub fn install(workspace: &'rig Workspace, vendors: &'rig Vendors) -> Self {
-        for (name, file) in [
-            ("codex", "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex"),
-            ("claude", "@anthropic-ai/claude-code-linux-x64/claude"),
-        ] {
-            let file = Path::new(MODULES).join(file);
-            if !file.exists() {
-                skip(format!("{name} not found (scripts/install-clients.sh installs it)"));
-            }
-            symlink(file, Path::new(BIN).join(name)).unwrap();
-        }
+        install();
         Self { workspace, vendors }
     }
 

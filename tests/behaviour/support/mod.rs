@@ -2,13 +2,14 @@
 //! the vendors' servers.
 
 pub mod canary;
-mod clients;
+pub mod clients;
 mod coder;
 mod everything;
 pub mod fake_auth;
 mod git_host;
 mod measured;
 mod mirror;
+pub mod network;
 mod sandbox;
 pub mod schema;
 mod snapshot;

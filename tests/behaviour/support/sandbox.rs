@@ -3,6 +3,7 @@
 //! loopback addresses. All that a test starts dies with it.
 
 use super::Workspace;
+use super::network::serve_providers;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions, Permissions};
@@ -26,8 +27,17 @@ pub fn sandbox<F: FnOnce(&Workspace)>(test: F) {
 
 /// The same with more arguments for bubblewrap: another uid, a small or a read-only filesystem.
 pub fn sandbox_with<F: FnOnce(&Workspace)>(arguments: &[&str], test: F) {
-    let name = test_name::<F>();
-    if env::var_os(INSIDE).is_some() { inside(name, test) } else { outside(name, arguments) }
+    sandbox_of(test_name::<F>(), arguments, test);
+}
+
+/// The same for the test of this name.
+pub fn sandbox_of(name: &str, arguments: &[&str], test: impl FnOnce(&Workspace)) {
+    if is_inside() { inside(name, test) } else { outside(name, arguments) }
+}
+
+/// Whether this process runs in a sandbox.
+pub fn is_inside() -> bool {
+    env::var_os(INSIDE).is_some()
 }
 
 struct Skip(String);
@@ -40,13 +50,15 @@ pub fn skip(reason: impl Into<String>) -> ! {
 
 /// `behaviour::area::test::{{closure}}`, the type of the closure in a test, without what libtest
 /// does not know.
-fn test_name<F>() -> &'static str {
+pub fn test_name<F>() -> &'static str {
     let path = std::any::type_name::<F>();
     let path = path.split_once("::{{closure}}").map_or(path, |(test, _)| test);
     path.split_once("::").expect("a test is in a module").1
 }
 
 fn inside(name: &str, test: impl FnOnce(&Workspace)) {
+    // what a whole doctor asks has to answer
+    serve_providers();
     let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(&Workspace::new()))) else { return };
     match panic.downcast::<Skip>() {
         Ok(skip) => eprintln!("SKIPPED {name}: {}", skip.0),

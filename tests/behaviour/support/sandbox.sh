@@ -23,7 +23,7 @@ set_covers
 # shellcheck disable=SC2086 # one option a line
 exec bwrap --unshare-user --uid 1000 --gid 1000 --unshare-pid --unshare-net --unshare-ipc \
   --die-with-parent --clearenv --cap-drop ALL --cap-add CAP_NET_BIND_SERVICE \
-  --ro-bind / / --perms 1777 --tmpfs /tmp --tmpfs /run --tmpfs /srv --tmpfs /etc/ssh \
+  --ro-bind / / --perms 1777 --tmpfs /tmp --tmpfs /run --tmpfs /srv --tmpfs /etc/ssh --tmpfs /etc/ssl/certs \
   --tmpfs /home --perms 0700 --dir /home/coder \
   --proc /proc --remount-ro /proc \
   --tmpfs /dev --perms 1777 --tmpfs /dev/shm --symlink /proc/self/fd /dev/fd \

@@ -42,6 +42,9 @@ TURN_ANTHROPIC = [
     {"type": "message_stop"},
 ]
 
+QUESTIONS = {"/backend-api/codex/responses": 405, "/v1/models": 401, "/oauth/token": 405, "/v1/messages": 405,
+             "/v1/oauth/hello": 200}
+
 lock = threading.Lock()
 spent = set()
 
@@ -79,6 +82,9 @@ class Vendors(http.server.BaseHTTPRequestHandler):
         if path.endswith("/responses") and "upgrade" in self.headers:
             # to a websocket, what makes Codex fall back to HTTP at once; it would retry any other refusal for 6 s
             return self.send(426, {})
+        if self.command == "GET" and "authorization" not in self.headers and path in QUESTIONS:
+            # as the providers answer without a login
+            return self.send(QUESTIONS[path], {"error": {"message": "no"}})
         if host + path in behaviour["replies"]:
             return self.send(*behaviour["replies"][host + path])
         if path == "/oauth/token":

@@ -1,6 +1,7 @@
 //! The servers of OpenAI and Anthropic, as far as one turn of Codex and Claude Code needs them
 //! (`vendors.py`), over TLS with a certificate authority of our own.
 
+use super::network::{stop_providers, trust_everywhere};
 use super::{SUPPORT, await_listening, fake_auth, require};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ impl Vendors {
         fs::create_dir(&vendors.folder).unwrap();
         vendors.behave();
         vendors.make_certificates();
+        trust_everywhere(&fs::read_to_string(vendors.ca()).unwrap());
+        stop_providers();
         let mut server = Command::new("python3")
             .arg(format!("{SUPPORT}/vendors.py"))
             .arg(&vendors.folder)

@@ -60,6 +60,25 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         &["push-local-ref", "push-non-fast-forward", "push-shallow", "push-ref-locked"],
     ),
     (include_str!("../../logins.rs"), &["codex-auth-restored"]),
+    (
+        concat!(
+            include_str!("../../network/situations.json"),
+            include_str!("../../network/guards.json")
+        ),
+        &[
+            "codex-unreachable",
+            "codex-proxy-refused",
+            "codex-tls-untrusted",
+            "codex-tls-invalid",
+            "codex-blocked",
+            "claude-unreachable",
+            "claude-proxy-refused",
+            "claude-tls-untrusted",
+            "claude-tls-invalid",
+            "claude-blocked",
+            "codex-websocket-blocked",
+        ],
+    ),
 ];
 
 /// No code of the catalogue goes without a fault that shows it; those of Actions have scenarios of

@@ -1,0 +1,617 @@
+//! What an answer proves. Pure.
+
+use jiff::Timestamp;
+
+use super::authorities::{CertificateVerdict, intercepts};
+use super::endpoint::Endpoint;
+use super::proxy::{self, ProxyWay, UnusableProxy};
+use super::rules::NetworkRules;
+use super::variables::ReadVariable;
+use crate::catalogue::{Code, Fix};
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::http::probe::{
+    ConnectFault, Distrust, NotConnected, Presented, ProbeAnswer, ProbeHead, ProbeOutcome,
+};
+
+/// What is known when the answer is judged.
+pub struct AskedHost<'a> {
+    pub rules: &'a NetworkRules,
+    pub endpoint: &'a Endpoint,
+    pub way: &'a ProxyWay,
+    /// What the client makes of the certificate that was shown.
+    pub verdict: CertificateVerdict,
+    /// No authority is installed here at all, and the client brings none.
+    pub lacks_store: bool,
+    /// A file that contains the authority, and the variable that names it: one that the client
+    /// does not read.
+    pub known_authority: Option<(&'a str, &'a str)>,
+    /// What the other client reads instead of this one's variable.
+    pub other: &'a NetworkRules,
+    pub now: Timestamp,
+}
+
+/// Judges the answer to the question about the model, or about the renewal of the login.
+pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
+    let AskedHost { rules, endpoint, way, .. } = asked;
+    let host = &endpoint.target.host;
+    let by_proxy = way.server().is_some();
+    let judgement = match &answer.outcome {
+        ProbeOutcome::Head(head) => {
+            by_certificate(asked, answer.presented.as_ref()).unwrap_or_else(|| by_head(asked, head))
+        }
+        ProbeOutcome::Distrusted(distrust) => {
+            distrusted(asked, distrust, answer.presented.as_ref())
+        }
+        ProbeOutcome::Unconnected(not) if not.is_proxy => {
+            refused(asked, format!("the proxy of {} {}", asked.variable(), unconnected(not)))
+        }
+        ProbeOutcome::Unconnected(not) => unreachable(asked, &unconnected(not)),
+        ProbeOutcome::Refused(head) => {
+            refused(asked, proxy_says(asked, head)).with(page_evidence(head))
+        }
+        ProbeOutcome::NoTunnel(first) => refused(
+            asked,
+            format!("the proxy of {} answers with a page of its own", asked.variable()),
+        )
+        .with([Evidence::foreign("it sent", first.lines().next().unwrap_or_default())]),
+        ProbeOutcome::PlainProxy => refused(
+            asked,
+            format!("{} names an https:// proxy, and what answers has no TLS", asked.variable()),
+        ),
+        ProbeOutcome::Cut { by_proxy: true } => {
+            refused(asked, format!("the proxy of {} closes the connection", asked.variable()))
+        }
+        ProbeOutcome::Cut { by_proxy: false } => {
+            unreachable(asked, "the connection is cut before an answer")
+        }
+        ProbeOutcome::NotTls(first) => Judgement::fail(
+            rules.codes.tls_invalid,
+            format!("what answers on port {} in place of {host} is not TLS", endpoint.target.port),
+            Fix::report(format!(
+                "find out what answers there: a portal, a proxy or a firewall; allow {host}:443"
+            )),
+        )
+        .with([Evidence::foreign("it sent", first.lines().next().unwrap_or_default())]),
+        ProbeOutcome::Tls(why) => Judgement::unknown(
+            format!("TLS with {host} failed, in a way that proves nothing"),
+            format!("the same by hand: `curl -v https://{host}/`"),
+        )
+        .with([Evidence::foreign("TLS", why)]),
+        ProbeOutcome::Silent { at_proxy } => Judgement {
+            transient: true,
+            ..Judgement::unknown(
+                format!(
+                    "{} accepts the connection, and does not answer in time",
+                    if *at_proxy { "the proxy" } else { host.as_str() }
+                ),
+                "an answer within 5 s",
+            )
+        },
+    };
+    let fixes_no_proxy = almost(asked);
+    judgement
+        .with([Evidence::new("asked", format!("{host}:{}", endpoint.target.port))])
+        .with(endpoint.set_by.as_ref().map(|by| Evidence::foreign("set by", by)))
+        .with(
+            (by_proxy || way.setting().is_some()).then(|| Evidence::foreign("proxy", &way.shown())),
+        )
+        .with(fixes_no_proxy.map(|why| Evidence::new("NO_PROXY", why)))
+        .with(answer.presented.iter().flat_map(certificate_evidence))
+}
+
+impl AskedHost<'_> {
+    /// The setting that names the proxy.
+    fn variable(&self) -> String {
+        self.way.setting().map_or_else(|| "the environment".to_owned(), |it| it.name.to_owned())
+    }
+
+    /// How the setting is changed.
+    fn proxy_fix(&self, message: String) -> Fix {
+        match self.way.setting().and_then(|setting| setting.file()) {
+            Some(path) => Fix::edit(path, message),
+            None => Fix::report(message),
+        }
+    }
+}
+
+/// A proxy that the client cannot use.
+pub fn unusable(asked: &AskedHost, why: &UnusableProxy) -> Judgement {
+    let name = asked.variable();
+    let client = asked.rules.name;
+    let (summary, fix) = match why {
+        UnusableProxy::NoScheme => (
+            format!(
+                "{name} has no `http://`: {client} before 2.1.330 then sends nothing, and prints nothing"
+            ),
+            format!("write `http://` before the host in {name}"),
+        ),
+        UnusableProxy::NotUrl => (
+            format!("{name} is not the URL of a proxy: {client} does not start with it"),
+            format!("set {name}=http://HOST:PORT, or unset it"),
+        ),
+        UnusableProxy::Scheme(scheme) => (
+            format!("{name} names a {scheme}:// proxy, which {client} cannot use for its model"),
+            format!(
+                "set {name}=http://HOST:PORT of a proxy that takes CONNECT; no SOCKS proxy works with {client}"
+            ),
+        ),
+    };
+    Judgement::fail(asked.rules.codes.proxy_refused, summary, asked.proxy_fix(fix))
+        .with([Evidence::foreign("proxy", &asked.way.shown())])
+}
+
+fn unreachable(asked: &AskedHost, why: &str) -> Judgement {
+    let host = &asked.endpoint.target.host;
+    let port = asked.endpoint.target.port;
+    let proxy = match asked.way {
+        ProxyWay::Direct => format!(
+            ", or name a proxy in {}",
+            asked.rules.https_proxies.iter().flat_map(|group| group.iter()).next().unwrap_or(&"")
+        ),
+        _ => String::new(),
+    };
+    let fix = match &asked.endpoint.set_by {
+        Some(by) => format!("start the server that {by} names, or correct the setting"),
+        None => format!("allow {host}:{port} in the firewall and the resolver{proxy}"),
+    };
+    let summary = format!("{} does not reach {host}: {why}", asked.rules.name);
+    Judgement::fail(asked.rules.codes.unreachable, summary, Fix::report(fix))
+}
+
+fn unconnected(NotConnected { why, .. }: &NotConnected) -> String {
+    match why {
+        ConnectFault::Unresolved => "has a name that does not resolve".to_owned(),
+        ConnectFault::Unanswered => "has a name to which the resolver does not answer".to_owned(),
+        ConnectFault::Refused => "refuses the connection".to_owned(),
+        ConnectFault::TimedOut => "does not accept the connection: packets are dropped".to_owned(),
+        ConnectFault::Other(why) => format!("cannot be connected to ({why})"),
+    }
+}
+
+fn refused(asked: &AskedHost, summary: String) -> Judgement {
+    let host = &asked.endpoint.target.host;
+    let name = asked.variable();
+    let place = match asked.way.setting().and_then(|setting| setting.file()) {
+        Some(_) => "there",
+        None => "in the template's environment",
+    };
+    let fix = asked.proxy_fix(format!(
+        "have the proxy allow {host}:{}, or correct {name} {place}: {} uses no other way",
+        asked.endpoint.target.port, asked.rules.name
+    ));
+    Judgement::fail(asked.rules.codes.proxy_refused, summary, fix)
+}
+
+fn proxy_says(asked: &AskedHost, head: &ProbeHead) -> String {
+    let name = asked.variable();
+    let offers = head.header("proxy-authenticate").unwrap_or_default().to_ascii_lowercase();
+    let has_login = asked.way.server().is_some_and(|server| server.authorization.is_some());
+    match head.status {
+        407 if ["ntlm", "negotiate"].iter().any(|kind| offers.starts_with(kind)) => format!(
+            "the proxy of {name} wants an NTLM or Kerberos login (407), which {} does not have",
+            asked.rules.name
+        ),
+        407 if has_login => {
+            format!("the proxy of {name} does not accept the user and password in its URL (407)")
+        }
+        407 => format!("the proxy of {name} wants a user and a password (407)"),
+        0 => format!("what {name} names does not answer as a proxy"),
+        status => format!(
+            "the proxy of {name} does not connect to {}: it answers {status}",
+            asked.endpoint.target.host
+        ),
+    }
+}
+
+/// What the certificate alone decides.
+fn by_certificate(asked: &AskedHost, shown: Option<&Presented>) -> Option<Judgement> {
+    match &asked.verdict {
+        CertificateVerdict::Trusted => None,
+        CertificateVerdict::Refused(distrust) => Some(distrusted(asked, distrust, shown)),
+        CertificateVerdict::Unsure => Some(Judgement::unknown(
+            format!(
+                "{} is not proven to trust the certificate of {}: it is known to the system's store alone, which {} does not read here",
+                asked.endpoint.target.host, asked.endpoint.target.host, asked.rules.name
+            ),
+            format!(
+                "a store of authorities in this image (the package ca-certificates), or {}",
+                asked.rules.authority
+            ),
+        )),
+    }
+}
+
+fn distrusted(asked: &AskedHost, distrust: &Distrust, shown: Option<&Presented>) -> Judgement {
+    let AskedHost { rules, endpoint, now, .. } = asked;
+    let host = &endpoint.target.host;
+    let invalid = |summary: String, fix: String| {
+        Judgement::fail(rules.codes.tls_invalid, summary, Fix::report(fix))
+    };
+    let clock = Evidence::new("this clock", now.to_string());
+    match distrust {
+        Distrust::UnknownIssuer => untrusted(asked, shown),
+        Distrust::Expired => invalid(
+            format!("by this clock, the certificate for {host} has expired"),
+            "compare this clock with another one: if it is right, the certificate has to be renewed"
+                .to_owned(),
+        )
+        .with([clock]),
+        Distrust::NotYetValid => invalid(
+            format!("by this clock, the certificate for {host} is not valid yet"),
+            "compare this clock with another one: NTP, or the time of the virtual machine".to_owned(),
+        )
+        .with([clock]),
+        Distrust::OtherName => invalid(
+            format!("what answers in place of {host} shows a certificate for another name"),
+            format!("find out what answers there: a portal, or a wrong address for {host}"),
+        ),
+        Distrust::Other(_) => invalid(
+            format!("the certificate for {host} is not one of a server"),
+            format!("have the gateway show a certificate for {host}, issued by its authority"),
+        ),
+    }
+}
+
+fn untrusted(asked: &AskedHost, shown: Option<&Presented>) -> Judgement {
+    let AskedHost { rules, endpoint, other, .. } = asked;
+    let host = &endpoint.target.host;
+    let name = rules.authority;
+    let also = format!("{} reads {} instead", other.name, other.authority);
+    let (summary, fix) = match asked.known_authority {
+        _ if asked.lacks_store => (
+            format!(
+                "this image has no certificate store, and {} brings no list of its own",
+                rules.name
+            ),
+            "install the package ca-certificates in the image".to_owned(),
+        ),
+        Some((variable, path)) => (
+            format!(
+                "{} does not read {variable}, which names the authority of the certificate for {host}",
+                rules.name
+            ),
+            format!("set `{name}={path}` in the template's environment ({also})"),
+        ),
+        None => {
+            let by = match shown {
+                Some(shown) if shown.is_self_signed => "signed by itself",
+                Some(shown) if intercepts(&shown.issuer) => {
+                    "issued by a gateway that intercepts TLS, whose authority is unknown"
+                }
+                _ => "from an authority that is unknown",
+            };
+            (
+                format!("the certificate for {host} is {by} to {}", rules.name),
+                format!(
+                    "put the file of that authority into the image and set `{name}=/PATH/OF/AUTHORITY.pem` ({also})"
+                ),
+            )
+        }
+    };
+    Judgement::fail(rules.codes.tls_untrusted, summary, Fix::report(fix))
+}
+
+/// A response: the provider's, or one that was put in its place.
+fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
+    let AskedHost { rules, endpoint, .. } = asked;
+    let host = &endpoint.target.host;
+    let is_edge = head.header("cf-ray").is_some()
+        || head.header("server").is_some_and(|it| it.eq_ignore_ascii_case("cloudflare"));
+    let by_proxy = head.header("x-squid-error").is_some() || head.header("x-deny-reason").is_some();
+    let blocked = |summary: String| {
+        let fix = Fix::report(format!(
+            "have the network let {host} through unchanged; no other login helps"
+        ));
+        Judgement::fail(rules.codes.blocked, summary, fix).with(page_evidence(head))
+    };
+    let unknown = |summary: String, needs: &str, transient: bool| {
+        let unknown = Judgement::unknown(summary, needs);
+        Judgement { transient, ..unknown }.with(page_evidence(head))
+    };
+    let pass = || {
+        Judgement::pass(format!("{host} answers {}", rules.name))
+            .with([Evidence::foreign("answer", &head.line)])
+    };
+    let moved = head.header("location").is_some_and(|to| leads_elsewhere(to, host));
+    match (head.status, endpoint.answers) {
+        (0, _) => unknown(
+            format!("what answers in place of {host} is not HTTP"),
+            "what is on that port",
+            false,
+        ),
+        _ if head.header("cf-mitigated") == Some("challenge") => blocked(format!(
+            "Cloudflare, in front of {host}, asks for a browser: it mistrusts this address"
+        )),
+        (511, _) => blocked("the network wants a sign-on before it lets anything through".into()),
+        (403, _) if is_region(&head.body) => {
+            blocked(format!("{} does not serve the region of this address", rules.vendor))
+        }
+        (407, None) if by_proxy || head.header("proxy-authenticate").is_some() => {
+            refused(asked, proxy_says(asked, head)).with(page_evidence(head))
+        }
+        (_, None) if by_proxy => {
+            blocked(format!("a proxy answers in place of {host}, and denies it"))
+        }
+        (429, _) => unknown(format!("{host} limits requests of this address"), "a later try", true),
+        (500.., None) => unknown(format!("{host} reports an error"), "a server in order", true),
+        (_, None) => pass(),
+        (300..400, Some(_)) if moved => {
+            blocked(format!("in place of {host} something redirects to another host"))
+        }
+        (status, Some(answers)) if answers.contains(&status) && (!head.is_page() || is_edge) => {
+            pass()
+        }
+        (200..300 | 403 | 451, Some(_)) if head.is_page() => {
+            blocked(format!("a web page answers in place of {host}"))
+        }
+        (500.., Some(_)) if head.is_page() && !is_edge => {
+            blocked(format!("a web page answers in place of {host}"))
+        }
+        (500.., Some(_)) => unknown(
+            format!("{}'s servers are out of order or too busy", rules.vendor),
+            "an answer of theirs",
+            true,
+        ),
+        (status, Some(_)) => unknown(
+            format!(
+                "{host} answers {status}, which proves neither that it is {}'s nor that it is not",
+                rules.vendor
+            ),
+            "an answer that the provider is known to give",
+            false,
+        ),
+    }
+}
+
+/// Whether a redirect leaves the host.
+fn leads_elsewhere(location: &str, host: &str) -> bool {
+    let Some((_, rest)) = location.split_once("//") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let named = authority.rsplit('@').next().unwrap_or_default();
+    let named = named.split(':').next().unwrap_or_default();
+    !named.eq_ignore_ascii_case(host)
+}
+
+fn is_region(body: &str) -> bool {
+    body.contains("unsupported_country_region_territory")
+        || body.contains("\"forbidden\"") && body.contains("Request not allowed")
+}
+
+fn page_evidence(head: &ProbeHead) -> Vec<Evidence> {
+    let server = head.header("x-squid-error").or_else(|| head.header("server"));
+    [
+        Some(Evidence::foreign("answer", &head.line)),
+        server.map(|server| Evidence::foreign("server", server)),
+        head.title().map(|title| Evidence::foreign("it says", title)),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|evidence| !evidence.value.is_empty())
+    .collect()
+}
+
+fn certificate_evidence(shown: &Presented) -> Vec<Evidence> {
+    let names = if shown.names.is_empty() { &shown.subject } else { &shown.names.join(", ") };
+    let dates = shown.not_before.zip(shown.not_after);
+    let dates = dates.map(|(from, until)| Evidence::new("valid", format!("{from} to {until}")));
+    let mut evidence = vec![
+        Evidence::foreign("certificate issued by", &shown.issuer),
+        Evidence::foreign("certificate for", names),
+    ];
+    evidence.extend(dates);
+    evidence
+}
+
+/// An exception that seems to name the host.
+fn almost(asked: &AskedHost) -> Option<&'static str> {
+    let exceptions = asked.way.ignored_exceptions()?;
+    let target = &asked.endpoint.target;
+    super::no_proxy::almost(asked.rules.grammar, &exceptions.value, &target.host, target.port)
+}
+
+/// An upgrade without credentials: only what proves that something is in the way counts.
+pub fn websocket(asked: &AskedHost, answer: &ProbeAnswer) -> Option<Judgement> {
+    let host = &asked.endpoint.target.host;
+    let (why, evidence) = match &answer.outcome {
+        ProbeOutcome::Refused(head) => ("the proxy refuses it", page_evidence(head)),
+        ProbeOutcome::Cut { .. } => ("the connection is cut", Vec::new()),
+        ProbeOutcome::Head(head) if is_foreign_page(head) => {
+            ("a web page answers", page_evidence(head))
+        }
+        _ => return None,
+    };
+    let summary = format!(
+        "WebSockets to {host} do not pass: {why}. Codex works, and loses seconds or minutes"
+    );
+    let fix = Fix::report(format!(
+        "let WebSocket upgrades to {host} through, or give Codex a provider entry with `supports_websockets = false` in config.toml"
+    ));
+    Some(Judgement::warn(Code::CodexWebsocketBlocked, summary, fix).with(evidence))
+}
+
+/// A page that is not of the provider's edge. Its own refusals say nothing of the network.
+fn is_foreign_page(head: &ProbeHead) -> bool {
+    let is_edge = head.header("cf-ray").is_some()
+        || head.header("server").is_some_and(|it| it.eq_ignore_ascii_case("cloudflare"));
+    head.is_page() && !is_edge && !matches!(head.status, 401 | 405 | 426)
+}
+
+/// What serves one client and not the other, in one line.
+pub fn compare(
+    (rules, way): (&NetworkRules, &ProxyWay),
+    (other, theirs): (&NetworkRules, &ProxyWay),
+) -> Option<String> {
+    let says = |rules: &NetworkRules, way: &ProxyWay| match (way.setting(), way.server()) {
+        (Some(setting), Some(server)) => {
+            format!("{} reads {}: {}", rules.name, setting.origin(), proxy::shown(server))
+        }
+        (Some(setting), None) => format!("{} reads {}", rules.name, setting.origin()),
+        (None, _) => format!("{} reads none of the variables that are set", rules.name),
+    };
+    let (one, two) = (says(rules, way), says(other, theirs));
+    let place = |way: &ProxyWay| way.setting().map(ReadVariable::origin);
+    (place(way) != place(theirs)).then(|| format!("{one}; {two}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint;
+    use super::super::rules;
+    use super::*;
+    use crate::client::Client;
+    use crate::doctor::outcome::CheckStatus::{self, Fail, Pass, Unknown};
+    use crate::http::probe::ConnectFault;
+
+    fn judged(client: Client, own: bool, outcome: ProbeOutcome) -> Judgement {
+        let (model, base) = match client {
+            Client::Codex => ("chatgpt.com", "https://gateway.example/v1"),
+            Client::Claude => ("api.anthropic.com", "https://gateway.example"),
+        };
+        let endpoint = if own {
+            endpoint::own(base, "a setting").unwrap()
+        } else {
+            endpoint::official(model, "/", &[405, 401])
+        };
+        let asked = AskedHost {
+            rules: rules::of(client),
+            endpoint: &endpoint,
+            way: &ProxyWay::Direct,
+            verdict: CertificateVerdict::Trusted,
+            lacks_store: false,
+            known_authority: None,
+            other: rules::of(Client::Codex),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        judge(&asked, &ProbeAnswer { outcome, presented: None })
+    }
+
+    #[test]
+    fn only_what_the_provider_answers_with_passes() {
+        const EDGE: &str = "server: cloudflare\r\ncf-ray: 1-FRA\r\n";
+        const HTML: &str = "content-type: text/html\r\n";
+        let blocked = Some(Code::ClaudeBlocked);
+        let html = |status: &str, more: &str| format!("{status}\r\n{HTML}{more}\r\n<html>x");
+        for (head, status, code) in [
+            (format!("405 No\r\n{EDGE}\r\n{{}}"), Pass, None),
+            ("405 No\r\n\r\n".to_owned(), Pass, None),
+            ("401 No\r\ncontent-type: application/json\r\n\r\n{}".to_owned(), Pass, None),
+            (html("405 No", EDGE), Pass, None),
+            (html("405 No", ""), Unknown, None),
+            (html("200 OK", ""), Fail, blocked),
+            (html("200 OK", EDGE), Fail, blocked),
+            ("200 OK\r\n\r\n{}".to_owned(), Unknown, None),
+            (html("403 No", ""), Fail, blocked),
+            (html("403 No", EDGE), Fail, blocked),
+            (html("403 No", "cf-mitigated: challenge\r\n"), Fail, blocked),
+            ("403 No\r\n\r\n{\"error\":{\"type\":\"x\"}}".to_owned(), Unknown, None),
+            (
+                "403 No\r\n\r\n{\"error\":{\"type\":\"forbidden\",\"message\":\"Request not allowed\"}}"
+                    .to_owned(),
+                Fail,
+                blocked,
+            ),
+            (html("511 No", ""), Fail, blocked),
+            ("302 Found\r\nlocation: http://portal.example/\r\n\r\n".to_owned(), Fail, blocked),
+            ("302 Found\r\nlocation: //api.anthropic.com:443/x\r\n\r\n".to_owned(), Unknown, None),
+            ("302 Found\r\nlocation: /x\r\n\r\n".to_owned(), Unknown, None),
+            ("429 No\r\n\r\n".to_owned(), Unknown, None),
+            ("503 No\r\n\r\n{}".to_owned(), Unknown, None),
+            (html("502 No", EDGE), Unknown, None),
+            (html("503 No", "server: squid\r\n"), Fail, blocked),
+            ("404 No\r\n\r\n{}".to_owned(), Unknown, None),
+        ] {
+            let parsed = ProbeHead::of(&format!("HTTP/1.1 {head}"));
+            let found = judged(Client::Claude, false, ProbeOutcome::Head(parsed));
+            assert_eq!((found.status, found.code), (status, code), "{head}");
+        }
+    }
+
+    #[test]
+    fn a_server_of_ones_own_may_answer_anything_but_a_proxys_page() {
+        for (head, status) in [
+            ("200 OK\r\ncontent-type: text/html\r\n\r\n<html>", Pass),
+            ("404 No\r\n\r\n", Pass),
+            ("302 Found\r\nlocation: https://elsewhere.example/\r\n\r\n", Pass),
+            ("403 No\r\nx-squid-error: ERR_ACCESS_DENIED 0\r\n\r\n", Fail),
+            ("407 No\r\nproxy-authenticate: Basic\r\n\r\n", Fail),
+            ("511 No\r\n\r\n", Fail),
+            ("502 No\r\n\r\n", Unknown),
+            ("429 No\r\n\r\n", Unknown),
+        ] {
+            let parsed = ProbeHead::of(&format!("HTTP/1.1 {head}"));
+            let found = judged(Client::Claude, true, ProbeOutcome::Head(parsed));
+            assert_eq!(found.status, status, "{head}");
+        }
+    }
+
+    #[test]
+    fn each_step_that_fails_has_its_code() {
+        let connect = |is_proxy, why| {
+            let host = "h".to_owned();
+            ProbeOutcome::Unconnected(NotConnected { host, port: 443, is_proxy, why })
+        };
+        for (outcome, status, code) in [
+            (connect(false, ConnectFault::Unresolved), Fail, Some(Code::CodexUnreachable)),
+            (connect(false, ConnectFault::Unanswered), Fail, Some(Code::CodexUnreachable)),
+            (connect(false, ConnectFault::TimedOut), Fail, Some(Code::CodexUnreachable)),
+            (connect(true, ConnectFault::Refused), Fail, Some(Code::CodexProxyRefused)),
+            (ProbeOutcome::Cut { by_proxy: false }, Fail, Some(Code::CodexUnreachable)),
+            (ProbeOutcome::Cut { by_proxy: true }, Fail, Some(Code::CodexProxyRefused)),
+            (ProbeOutcome::PlainProxy, Fail, Some(Code::CodexProxyRefused)),
+            (ProbeOutcome::NoTunnel("<html>".into()), Fail, Some(Code::CodexProxyRefused)),
+            (ProbeOutcome::NotTls("HTTP/1.1 400".into()), Fail, Some(Code::CodexTlsInvalid)),
+            (ProbeOutcome::Silent { at_proxy: false }, Unknown, None),
+            (ProbeOutcome::Silent { at_proxy: true }, Unknown, None),
+            (ProbeOutcome::Tls("x".into()), Unknown, None),
+            (
+                ProbeOutcome::Distrusted(Distrust::UnknownIssuer),
+                Fail,
+                Some(Code::CodexTlsUntrusted),
+            ),
+            (ProbeOutcome::Distrusted(Distrust::Expired), Fail, Some(Code::CodexTlsInvalid)),
+            (ProbeOutcome::Distrusted(Distrust::OtherName), Fail, Some(Code::CodexTlsInvalid)),
+        ] {
+            let shown = format!("{outcome:?}");
+            let found = judged(Client::Codex, false, outcome);
+            assert_eq!((found.status, found.code), (status, code), "{shown}");
+            // a start script tries again for what is not reached, and for nothing else that fails
+            let passes = code == Some(Code::CodexUnreachable);
+            assert_eq!(found.transient && status == CheckStatus::Fail, passes, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_is_blocked_where_that_is_proven_alone() {
+        let endpoint = endpoint::official("chatgpt.com", "/", &[]);
+        let asked = AskedHost {
+            rules: rules::of(Client::Codex),
+            endpoint: &endpoint,
+            way: &ProxyWay::Direct,
+            verdict: CertificateVerdict::Trusted,
+            lacks_store: false,
+            known_authority: None,
+            other: rules::of(Client::Claude),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let page = "content-type: text/html\r\n\r\n<html>";
+        let head = |text: &str| ProbeOutcome::Head(ProbeHead::of(&format!("HTTP/1.1 {text}")));
+        for (outcome, is_blocked) in [
+            (head("101 Switching Protocols\r\n\r\n"), false),
+            (head("401 No\r\n\r\n"), false),
+            (head("403 No\r\n\r\n"), false),
+            (head("405 No\r\n\r\n"), false),
+            (head("426 No\r\n\r\n"), false),
+            (head(&format!("405 No\r\n{page}")), false),
+            (head(&format!("403 No\r\nserver: cloudflare\r\n{page}")), false),
+            (head(&format!("403 No\r\nserver: Zscaler\r\n{page}")), true),
+            (head(&format!("200 OK\r\n{page}")), true),
+            (ProbeOutcome::Silent { at_proxy: false }, false),
+            (ProbeOutcome::Cut { by_proxy: false }, true),
+            (ProbeOutcome::Refused(ProbeHead::of("HTTP/1.1 403 No\r\n\r\n")), true),
+        ] {
+            let shown = format!("{outcome:?}");
+            let found = websocket(&asked, &ProbeAnswer { outcome, presented: None });
+            assert_eq!(found.is_some(), is_blocked, "{shown}");
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The way to the server: addresses, a proxy, TLS. Each step has the same end.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::head;
+use super::tls::{self, Recorder};
+use super::{Presented, ProbeOutcome, ProxyServer, Question, Trust};
+
+/// Between two addresses of a name (RFC 8305).
+const STAGGER: Duration = Duration::from_millis(250);
+/// How long a proxy may keep silent when TLS is begun with it, before it is asked without.
+const TLS_WITH_PROXY: Duration = Duration::from_millis(1500);
+
+/// ConnectFault nobody was connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotConnected {
+    /// The one that was wanted: the server, or the proxy.
+    pub host: String,
+    pub port: u16,
+    pub is_proxy: bool,
+    pub why: ConnectFault,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectFault {
+    /// The name does not resolve.
+    Unresolved,
+    /// The resolver did not answer in time.
+    Unanswered,
+    Refused,
+    /// Packets are dropped.
+    TimedOut,
+    Other(String),
+}
+
+/// A stream to the server.
+pub type Connected = Box<dyn ByteStream>;
+
+pub trait ByteStream: Read + Write + Send {}
+impl<T: Read + Write + Send> ByteStream for T {}
+
+/// A socket that waits no longer than the end, and keeps the first bytes that came.
+struct Timed {
+    socket: TcpStream,
+    end: Instant,
+}
+
+impl Timed {
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(self.left()?))?;
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(self.left()?))?;
+        self.socket.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+/// Keeps the first bytes that came, of a server that does not answer in TLS.
+struct Noting<S> {
+    stream: S,
+    first: Arc<Mutex<Vec<u8>>>,
+}
+
+impl<S: Read> Read for Noting<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.len() < 512 {
+            first.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        }
+        Ok(read)
+    }
+}
+
+impl<S: Write> Write for Noting<S> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.stream.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// The header by which a proxy knows its user.
+#[expect(clippy::disallowed_methods, reason = "the proxy alone receives it")]
+pub fn proxy_header(authorization: Option<&SecretString>) -> String {
+    authorization.map_or_else(String::new, |value| {
+        format!("Proxy-Authorization: {}\r\n", value.expose_secret())
+    })
+}
+
+/// A connection on which the server is spoken to. The certificate that was shown goes to
+/// `presented`.
+pub fn connect(
+    question: &Question,
+    presented: &mut Option<Presented>,
+) -> Result<Connected, ProbeOutcome> {
+    let Question { target, proxy, trust, end, .. } = *question;
+    let stream: Connected = match proxy {
+        None => Box::new(open(&target.host, target.port, false, end)?),
+        Some(proxy) => to_proxy(proxy, trust, end)?,
+    };
+    if !target.tls {
+        return Ok(stream);
+    }
+    let stream = match proxy {
+        None => stream,
+        Some(proxy) => tunnel(stream, proxy, &target.host, target.port)?,
+    };
+    let handshake = handshake(stream, &target.host, trust);
+    *presented = handshake.presented;
+    handshake.result.map_err(|failure| match failure {
+        Handshake::Distrusted(distrust) => ProbeOutcome::Distrusted(distrust),
+        Handshake::NotTls(first) if proxy.is_some() => ProbeOutcome::NoTunnel(first),
+        Handshake::NotTls(first) => ProbeOutcome::NotTls(first),
+        Handshake::Tls(why) => ProbeOutcome::Tls(why),
+        Handshake::Io(error) => broken(&error, false),
+    })
+}
+
+/// What an error of a connection that was made means.
+pub fn broken(error: &io::Error, at_proxy: bool) -> ProbeOutcome {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ProbeOutcome::Silent { at_proxy },
+        _ => ProbeOutcome::Cut { by_proxy: at_proxy },
+    }
+}
+
+fn to_proxy(proxy: &ProxyServer, trust: &Trust, end: Instant) -> Result<Connected, ProbeOutcome> {
+    let ProxyServer { tls, host, port, .. } = proxy;
+    if !tls {
+        return Ok(Box::new(open(host, *port, true, end)?));
+    }
+    let soon = end.min(Instant::now() + TLS_WITH_PROXY);
+    let stream = open(host, *port, true, soon)?;
+    let handshake = handshake(Box::new(stream), host, trust);
+    match handshake.result {
+        Ok(stream) => Ok(stream),
+        Err(Handshake::NotTls(_)) => Err(ProbeOutcome::PlainProxy),
+        Err(Handshake::Distrusted(distrust)) => Err(ProbeOutcome::Distrusted(distrust)),
+        Err(Handshake::Tls(why)) => Err(ProbeOutcome::Tls(why)),
+        Err(Handshake::Io(error)) => {
+            // one without TLS may wait for the end of a request: does it answer to a plain one?
+            let mut plain = open(host, *port, true, end)?;
+            let request = "OPTIONS * HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n";
+            plain.write_all(request.as_bytes()).map_err(|error| broken(&error, true))?;
+            let is_plain = head::read_exactly(&mut plain).ok().flatten();
+            Err(is_plain.map_or_else(|| broken(&error, true), |_| ProbeOutcome::PlainProxy))
+        }
+    }
+}
+
+/// Has the proxy connect to the server.
+fn tunnel(
+    mut stream: Connected,
+    proxy: &ProxyServer,
+    host: &str,
+    port: u16,
+) -> Result<Connected, ProbeOutcome> {
+    let request = format!(
+        "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{}\r\n",
+        proxy_header(proxy.authorization.as_ref())
+    );
+    let failed = |error: io::Error| broken(&error, true);
+    stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(failed)?;
+    match head::read_exactly(&mut stream).map_err(failed)? {
+        None => Err(ProbeOutcome::Cut { by_proxy: true }),
+        Some(head) if (200..300).contains(&head.status) => Ok(stream),
+        Some(mut head) => {
+            if head.status > 0 {
+                head::read_body(&mut stream, &mut head);
+            }
+            Err(ProbeOutcome::Refused(head))
+        }
+    }
+}
+
+/// A TLS connection, or why there is none, and the certificate in either case.
+struct Shaken {
+    result: Result<Connected, Handshake>,
+    presented: Option<Presented>,
+}
+
+enum Handshake {
+    Distrusted(super::Distrust),
+    NotTls(String),
+    Tls(String),
+    Io(io::Error),
+}
+
+fn handshake(stream: Connected, host: &str, trust: &Trust) -> Shaken {
+    let recorder = Recorder::new(trust, host);
+    let result = shake(stream, host, &recorder);
+    let seen = recorder.seen();
+    let distrust = seen.as_ref().and_then(|(_, distrust)| distrust.clone());
+    Shaken {
+        result: match (result, distrust) {
+            (Err(_), Some(distrust)) => Err(Handshake::Distrusted(distrust)),
+            (result, _) => result,
+        },
+        presented: seen.map(|(presented, _)| presented),
+    }
+}
+
+fn shake(stream: Connected, host: &str, recorder: &Arc<Recorder>) -> Result<Connected, Handshake> {
+    let cannot = Handshake::Tls;
+    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+        .map_err(|error| cannot(error.to_string()))?;
+    let config = tls::config(recorder).map_err(|error| cannot(error.to_string()))?;
+    let connection =
+        ClientConnection::new(Arc::new(config), name).map_err(|error| cannot(error.to_string()))?;
+    let first = Arc::<Mutex<Vec<u8>>>::default();
+    let noting = Noting { stream, first: Arc::clone(&first) };
+    let mut tls = StreamOwned::new(connection, noting);
+    while tls.conn.is_handshaking() {
+        if let Err(error) = tls.conn.complete_io(&mut tls.sock) {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            return Err(match inner {
+                Some(rustls::Error::InvalidMessage(_)) => {
+                    let first = first.lock().unwrap_or_else(PoisonError::into_inner);
+                    Handshake::NotTls(String::from_utf8_lossy(&first).into_owned())
+                }
+                Some(error) => cannot(error.to_string()),
+                None => Handshake::Io(error),
+            });
+        }
+    }
+    Ok(Box::new(tls))
+}
+
+/// Connects to one of the addresses of a name.
+fn open(host: &str, port: u16, is_proxy: bool, end: Instant) -> Result<Timed, ProbeOutcome> {
+    let failed = |why| {
+        ProbeOutcome::Unconnected(NotConnected { host: host.to_owned(), port, is_proxy, why })
+    };
+    let addresses = resolve(host, port, end).map_err(failed)?;
+    let socket = race(&addresses, end).map_err(failed)?;
+    // small requests, each waited for
+    let _ = socket.set_nodelay(true);
+    Ok(Timed { socket, end })
+}
+
+/// The addresses of a name, families in turn. The C library waits longer than we do, so another
+/// thread asks it.
+fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, ConnectFault> {
+    let host = host.trim_matches(['[', ']']).to_owned();
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let look_up = move || (&*host, port).to_socket_addrs().map(Vec::from_iter).ok();
+    let (sender, receiver) = channel();
+    let in_thread = look_up.clone();
+    let started = thread::Builder::new().spawn(move || sender.send(in_thread()));
+    let found = match started {
+        Ok(_) => receiver.recv_timeout(end.saturating_duration_since(Instant::now())),
+        Err(_) => Ok(look_up()),
+    };
+    match found {
+        Ok(Some(addresses)) if !addresses.is_empty() => Ok(in_turn(addresses)),
+        Ok(_) | Err(RecvTimeoutError::Disconnected) => Err(ConnectFault::Unresolved),
+        Err(RecvTimeoutError::Timeout) => Err(ConnectFault::Unanswered),
+    }
+}
+
+/// The first address of each family before the second of any.
+fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (one, other): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let pair = [one.next(), other.next()];
+        if pair.iter().all(Option::is_none) {
+            return all;
+        }
+        all.extend(pair.into_iter().flatten());
+    }
+}
+
+/// The first of the addresses that answers; each is tried a moment after the one before.
+fn race(addresses: &[SocketAddr], end: Instant) -> Result<TcpStream, ConnectFault> {
+    let (sender, receiver) = channel();
+    let mut why = ConnectFault::TimedOut;
+    let mut running = 0;
+    let mut addresses = addresses.iter();
+    loop {
+        let next = addresses.next();
+        if let Some(address) = next {
+            running += usize::from(try_one(*address, end, &sender));
+        }
+        if running == 0 {
+            return Err(why);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        let patience = if addresses.len() > 0 { STAGGER.min(left) } else { left };
+        match first(&receiver, patience) {
+            Some(Ok(socket)) => return Ok(socket),
+            Some(Err(error)) => {
+                running -= 1;
+                // a refusal says more than a silence
+                if why != ConnectFault::Refused {
+                    why = error;
+                }
+            }
+            None if left.is_zero() => return Err(why),
+            None => {}
+        }
+    }
+}
+
+fn first(
+    receiver: &Receiver<Result<TcpStream, ConnectFault>>,
+    patience: Duration,
+) -> Option<Result<TcpStream, ConnectFault>> {
+    receiver.recv_timeout(patience).ok()
+}
+
+/// Tries an address in a thread of its own, or here where none can be started.
+fn try_one(
+    address: SocketAddr,
+    end: Instant,
+    sender: &Sender<Result<TcpStream, ConnectFault>>,
+) -> bool {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return false;
+    }
+    let attempt = move |sender: &Sender<_>| {
+        let socket = TcpStream::connect_timeout(&address, left).map_err(|error| why(&error));
+        let _ = sender.send(socket);
+    };
+    let in_thread = sender.clone();
+    if thread::Builder::new().spawn(move || attempt(&in_thread)).is_err() {
+        attempt(sender);
+    }
+    true
+}
+
+fn why(error: &io::Error) -> ConnectFault {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => ConnectFault::Refused,
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ConnectFault::TimedOut,
+        kind => ConnectFault::Other(kind.to_string()),
+    }
+}

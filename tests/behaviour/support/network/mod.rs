@@ -1,0 +1,295 @@
+//! A network around the workspace: the providers of the models, gateways that intercept TLS,
+//! portals, ports that do not answer, and proxies. All of it on loopback: `/etc/hosts`, the resolver
+//! and the system's certificate store belong to the test.
+
+mod authority;
+mod provider;
+mod proxy;
+mod server;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::Workspace;
+use super::sandbox::{is_inside, sandbox_of, test_name};
+use authority::{Authority, Leaf};
+pub use server::Mode;
+
+/// The hosts of both vendors, and one of the company's own.
+const HOSTS: &[&str] = &[
+    "chatgpt.com",
+    "auth.openai.com",
+    "api.openai.com",
+    "ab.chatgpt.com",
+    "api.anthropic.com",
+    "platform.claude.com",
+    "console.anthropic.com",
+    "claude.ai",
+    "statsig.anthropic.com",
+    "gateway.corp.test",
+];
+/// Where the authorities' files are.
+const FOLDER: &str = "/run/rig/network";
+const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// One request, or one connection that a proxy was asked for.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The server: `good`, `proxy.plain`.
+    pub at: String,
+    pub method: String,
+    pub target: String,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// What all servers share.
+#[derive(Clone)]
+struct Shared {
+    log: Arc<Mutex<Vec<Seen>>>,
+    /// Connections that were accepted, by server.
+    accepted: Arc<Mutex<Vec<String>>>,
+    authorities: Arc<Authorities>,
+}
+
+struct Authorities {
+    public: Authority,
+    corp: Authority,
+    stranger: Authority,
+}
+
+pub struct Network {
+    folder: &'static str,
+    shared: Shared,
+    addresses: Mutex<BTreeMap<String, SocketAddr>>,
+    /// Listeners that never accept, with the connections that fill their queues.
+    full: Mutex<Vec<(TcpListener, Vec<TcpStream>)>>,
+    resolver: Mutex<Option<UdpSocket>>,
+}
+
+/// What a situation's network is like.
+#[derive(Default)]
+pub struct Situation<'a> {
+    /// Where the hosts lead, `*` is all others. `None`: the name does not resolve.
+    pub hosts: Vec<(&'a str, Option<&'a str>)>,
+    /// `public`, `with-corp` or `none`.
+    pub store: &'a str,
+    /// The resolver does not answer.
+    pub dns_dead: bool,
+}
+
+/// A sandbox in which names, resolver and certificate store can be changed.
+pub fn network_sandbox<F: FnOnce(&Workspace, &Network)>(test: F) {
+    let folder = (!is_inside()).then(|| tempfile::tempdir().unwrap());
+    let place = |name: &str, text: &str| {
+        let path = folder.as_ref().map_or(PathBuf::new(), |folder| folder.path().join(name));
+        if folder.is_some() {
+            fs::write(&path, text).unwrap();
+        }
+        path.display().to_string()
+    };
+    let [hosts, resolver] = [place("hosts", "127.0.0.1 localhost\n"), place("resolv.conf", "")];
+    let arguments = [["--bind", &hosts, "/etc/hosts"], ["--bind", &resolver, "/etc/resolv.conf"]];
+    let arguments: Vec<&str> = arguments.iter().flatten().copied().collect();
+    sandbox_of(test_name::<F>(), &arguments, |ws| test(ws, &Network::start()));
+}
+
+/// Where every sandbox has the providers.
+const PROVIDERS: ([u8; 4], u16) = ([127, 0, 0, 3], 443);
+static ARE_STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// The providers, as far as the doctor asks them, under a certificate that the system trusts.
+pub fn serve_providers() {
+    let [public, corp, stranger] = ["Providers"; 3].map(Authority::new);
+    trust_everywhere(&public.pem());
+    let shared = Shared {
+        log: Arc::default(),
+        accepted: Arc::default(),
+        authorities: Arc::new(Authorities { public, corp, stranger }),
+    };
+    server::start_until(&shared, "good", PROVIDERS.into(), &ARE_STOPPED);
+}
+
+/// Leaves their address to another server.
+pub fn stop_providers() {
+    ARE_STOPPED.store(true, Ordering::SeqCst);
+    while TcpStream::connect(SocketAddr::from(PROVIDERS)).is_ok() {
+        std::thread::yield_now();
+    }
+}
+
+/// Makes an authority the only one in the system's store.
+pub fn trust_everywhere(authority: &str) {
+    fs::write(BUNDLE, authority).unwrap();
+}
+
+impl Network {
+    pub fn start() -> Self {
+        let [public, corp, stranger] =
+            ["Public Root CA", "Zscaler Root CA", "Unheard-of CA"].map(Authority::new);
+        fs::create_dir_all(FOLDER).unwrap();
+        let write = |name: &str, text: &str| fs::write(Path::new(FOLDER).join(name), text).unwrap();
+        write("public.pem", &public.pem());
+        write("corp.pem", &corp.pem());
+        write("empty.pem", "");
+        write("garbage.pem", "no certificate\n");
+        fs::create_dir_all(format!("{FOLDER}/folder")).unwrap();
+        corp.write_hashed(Path::new(FOLDER).join("folder").as_path());
+        Self {
+            folder: FOLDER,
+            shared: Shared {
+                log: Arc::default(),
+                accepted: Arc::default(),
+                authorities: Arc::new(Authorities { public, corp, stranger }),
+            },
+            addresses: Mutex::default(),
+            full: Mutex::default(),
+            resolver: Mutex::default(),
+        }
+    }
+
+    /// A file of certificates: `corp`, `public`, `missing`, `empty`, `garbage`, or the `folder`.
+    pub fn ca(&self, name: &str) -> String {
+        match name {
+            "folder" => format!("{}/folder", self.folder),
+            _ => format!("{}/{name}.pem", self.folder),
+        }
+    }
+
+    /// Makes the network so, and forgets what was seen.
+    pub fn set(&self, situation: &Situation) {
+        let mode = |host: &str| {
+            let named = |name: &str| situation.hosts.iter().find(|(known, _)| *known == name);
+            named(host).or_else(|| named("*")).map_or(Some("good"), |(_, mode)| *mode)
+        };
+        let mut hosts = "127.0.0.1 localhost\n".to_owned();
+        for host in HOSTS {
+            for mode in mode(host).into_iter().flat_map(|modes| modes.split('+')) {
+                let address = self.address(mode, 443).ip().to_string();
+                hosts.extend([&address, " ", host, "\n"]);
+            }
+        }
+        fs::write("/etc/hosts", hosts).unwrap();
+        let dead = Ipv4Addr::new(127, 0, 9, 9);
+        let mut resolver = self.resolver.lock().unwrap();
+        if situation.dns_dead && resolver.is_none() {
+            *resolver = Some(UdpSocket::bind((dead, 53)).unwrap());
+        }
+        let nameserver =
+            if situation.dns_dead { format!("nameserver {dead}\n") } else { String::new() };
+        fs::write("/etc/resolv.conf", nameserver).unwrap();
+        let Authorities { public, corp, .. } = &*self.shared.authorities;
+        let store = match situation.store {
+            "none" => None,
+            "with-corp" => Some(public.pem() + &corp.pem()),
+            _ => Some(public.pem()),
+        };
+        fs::remove_file(BUNDLE).ok();
+        if let Some(store) = store {
+            fs::write(BUNDLE, store).unwrap();
+        }
+        self.forget();
+    }
+
+    pub fn forget(&self) {
+        self.shared.log.lock().unwrap().clear();
+        self.shared.accepted.lock().unwrap().clear();
+    }
+
+    /// The requests since the last change.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.log.lock().unwrap().clone()
+    }
+
+    /// The connections since the last change, by server.
+    pub fn accepted(&self) -> Vec<String> {
+        self.shared.accepted.lock().unwrap().clone()
+    }
+
+    /// `{proxy.MODE}`, `{hostport.MODE}` and `{ca.NAME}` replaced.
+    pub fn fill(&self, text: &str) -> String {
+        let mut parts = text.split('{');
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let named = part.split_once('}');
+            let value = named.and_then(|(name, rest)| Some(self.value(name)? + rest));
+            filled += &value.unwrap_or_else(|| format!("{{{part}"));
+        }
+        filled
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        let hostport = |mode: &str| match mode {
+            "noname" => "no-such-proxy.corp.test:3128".to_owned(),
+            mode => self.address(&format!("proxy.{mode}"), 3128).to_string(),
+        };
+        let with_password =
+            |password: &str| format!("http://agent:{password}@{}", hostport("auth"));
+        Some(match name {
+            "proxy-good-password" => with_password(proxy::PASSWORD),
+            "proxy-wrong-password" => with_password("wrong-password"),
+            _ => match name.split_once('.')? {
+                ("proxy", mode) => format!("http://{}", hostport(mode)),
+                ("hostport", mode) => hostport(mode),
+                ("ca", name) => self.ca(name),
+                ("server", mode) => self.address(mode, 443).to_string(),
+                _ => return None,
+            },
+        })
+    }
+
+    /// Where the server of this kind listens: started when it is first needed.
+    fn address(&self, mode: &str, port: u16) -> SocketAddr {
+        let mut addresses = self.addresses.lock().unwrap();
+        if let Some(address) = addresses.get(mode) {
+            return *address;
+        }
+        let nth = u8::try_from(addresses.len() + 1).unwrap();
+        let address = SocketAddr::from(([127, 0, 1, nth], port));
+        addresses.insert(mode.to_owned(), address);
+        drop(addresses);
+        self.listen(mode, address);
+        address
+    }
+
+    fn listen(&self, mode: &str, address: SocketAddr) {
+        match mode.trim_start_matches("proxy.") {
+            "refused" | "nobody" => {}
+            "dropped" => self.full.lock().unwrap().push(full(address)),
+            _ if mode.starts_with("proxy.") => {
+                let target = self.address("good", 443);
+                let corp = self.address("corp", 443);
+                let block = self.address("corp-block", 443);
+                proxy::start(&self.shared, mode, address, [target, corp, block]);
+            }
+            _ => server::start(&self.shared, mode, address),
+        }
+    }
+
+    /// The certificate of the server of this kind, with its key.
+    fn leaf(authorities: &Authorities, mode: Mode) -> Leaf {
+        let Authorities { public, corp, stranger } = authorities;
+        match mode {
+            Mode::Corp | Mode::CorpBlock => corp.leaf(HOSTS),
+            Mode::Expired => public.leaf_of_years(HOSTS, 2020..2021),
+            Mode::NotYet => public.leaf_of_years(HOSTS, 2090..2091),
+            Mode::WrongName => public.leaf(&["portal.hotel.example"]),
+            Mode::SelfSigned => Authority::self_signed(HOSTS),
+            Mode::Stranger => stranger.leaf(HOSTS),
+            _ => public.leaf(HOSTS),
+        }
+    }
+}
+
+/// A listener whose queue is full: the kernel drops what else wants to connect.
+fn full(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+    use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &address).unwrap();
+    listen(&socket, 0).unwrap();
+    (TcpListener::from(socket), vec![TcpStream::connect(address).unwrap()])
+}

@@ -1,0 +1,116 @@
+//! Proxies, good and bad. They resolve names by themselves: to them, the vendors are reachable.
+
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use base64ct::{Base64, Encoding as _};
+
+use super::Shared;
+use super::server::{hang, page, read_request, reset, response};
+
+pub const PASSWORD: &str = "right-password";
+
+/// `targets`: the provider, and what an intercepting proxy puts in its place.
+pub fn start(shared: &Shared, name: &str, address: SocketAddr, targets: [SocketAddr; 3]) {
+    let listener = TcpListener::bind(address).unwrap();
+    let (shared, name) = (shared.clone(), name.to_owned());
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            shared.accepted.lock().unwrap().push(name.clone());
+            let (shared, name) = (shared.clone(), name.clone());
+            thread::spawn(move || connection(stream, &shared, &name, targets));
+        }
+    });
+}
+
+fn connection(
+    mut stream: TcpStream,
+    shared: &Shared,
+    name: &str,
+    [good, corp, block]: [SocketAddr; 3],
+) -> Option<()> {
+    let mode = name.trim_start_matches("proxy.");
+    match mode {
+        "reset" => {
+            let _ = stream.read(&mut [0; 16]);
+            reset(stream);
+            return None;
+        }
+        "close" => return None,
+        "hang" => {
+            hang(stream);
+            return None;
+        }
+        "socks" => return socks(stream, good),
+        _ => {}
+    }
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let request = read_request(&mut reader)?;
+    shared.log.lock().unwrap().push(request.seen(name));
+    let credential =
+        format!("Basic {}", Base64::encode_string(format!("agent:{PASSWORD}").as_bytes()));
+    let is_known = request.headers.get("proxy-authorization") == Some(&credential);
+    let wants = "407 Proxy Authentication Required";
+    let refusal = match mode {
+        "auth" if !is_known => {
+            Some(page(wants, "proxy-authenticate: Basic realm=\"corp\"\r\n", "Proxy login"))
+        }
+        "ntlm" => Some(page(wants, "proxy-authenticate: NTLM\r\n", "Proxy login")),
+        "deny" => Some(page(
+            "403 Forbidden",
+            "x-squid-error: ERR_ACCESS_DENIED 0\r\nserver: squid/5.7\r\n",
+            "ERROR: The requested URL could not be retrieved",
+        )),
+        "badgw" => Some(page("503 Service Unavailable", "server: squid/5.7\r\n", "ERROR")),
+        "html200" => Some(page("200 OK", "", "Welcome")),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        stream.write_all(&refusal).ok()?;
+        return None;
+    }
+    let target = match mode {
+        "mitm" => corp,
+        "mitmblock" => block,
+        _ => good,
+    };
+    if request.method == "CONNECT" {
+        // a server of the test's own is where its address says
+        let target = request.target.parse::<SocketAddr>().unwrap_or(target);
+        let onward = TcpStream::connect(target).ok()?;
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
+        relay(stream, onward);
+    } else {
+        stream.write_all(&response("404 Not Found", "via: 1.1 corp-proxy\r\n", "")).ok()?;
+    }
+    None
+}
+
+fn socks(mut stream: TcpStream, target: SocketAddr) -> Option<()> {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).ok()?;
+    stream.read_exact(&mut vec![0; head[1].into()]).ok()?;
+    stream.write_all(&[5, 0]).ok()?;
+    let mut request = [0; 5];
+    stream.read_exact(&mut request).ok()?;
+    let rest = match request[3] {
+        1 => 3,
+        4 => 15,
+        _ => usize::from(request[4]),
+    };
+    stream.read_exact(&mut vec![0; rest + 2]).ok()?;
+    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
+    relay(stream, TcpStream::connect(target).ok()?);
+    None
+}
+
+fn relay(mut stream: TcpStream, mut onward: TcpStream) {
+    let (Ok(mut from), Ok(mut to)) = (onward.try_clone(), stream.try_clone()) else { return };
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+    let _ = std::io::copy(&mut stream, &mut onward);
+    let _ = onward.shutdown(std::net::Shutdown::Write);
+}
