@@ -1,6 +1,7 @@
 //! Places that should not contain a secret: remotes, modes, environment, command lines, the log of
 //! the workspace agent.
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
@@ -40,7 +41,7 @@ const LEAST: usize = 16;
 const LOOKED_AT: usize = 512;
 /// The kernel gives a command line more space than that only where its limits were raised.
 const COMMAND_LINE_CAP: u64 = 4 * 1024 * 1024;
-/// The log of a long-lived agent can be large; its newest part tells enough.
+/// Of all logs: that of a long-lived agent can be large, and its newest part tells enough.
 const LOG_CAP: u64 = 32 * 1024 * 1024;
 
 pub fn session_token(context: &Context) -> Judgement {
@@ -202,14 +203,27 @@ pub fn agent_log(_: &Context) -> Judgement {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.starts_with("coder-") && path.extension().is_some_and(|extension| extension == "log")
     };
-    let mut unread = None;
-    for path in logs.filter(is_log) {
-        match log_holds_mark(&path) {
+    // somebody else's log has nothing of this user's agent; opening a FIFO of that name would hang
+    let is_own = |path: PathBuf| {
+        let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+        (metadata.uid() == geteuid().as_raw()).then_some((metadata, path))
+    };
+    let mut logs: Vec<_> = logs.filter(is_log).filter_map(is_own).collect();
+    logs.sort_by_key(|(metadata, _)| Reverse(metadata.mtime()));
+    let (mut unread, mut left) = (None, LOG_CAP);
+    for (metadata, path) in logs {
+        if left == 0 && metadata.len() > 0 {
+            unread = Some(path);
+            break;
+        }
+        let part = left.min(metadata.len());
+        left -= part;
+        match log_holds_mark(&path, metadata.len() - part) {
             Some(true) => {
                 return Judgement::warn(Code::LeakAgentLog,
                     "a log of the workspace agent contains a secret",
                     Fix::report(
-                        "remove the secret from the script in the template (coder_env instead), and rotate it",
+                        "take the secret out of the script's text in the template (coder_env instead), and rotate it",
                     ),
                 )
                 .with([Evidence::foreign("log", &path.to_string_lossy())]);
@@ -220,23 +234,18 @@ pub fn agent_log(_: &Context) -> Judgement {
     }
     match unread {
         Some(path) => Judgement::unknown(
-            "a log of the workspace agent cannot be read here",
-            "permission to read the agent's logs in /tmp",
+            "a log of the workspace agent was not read",
+            "access to the agent's logs in /tmp, and logs of an ordinary size",
         )
         .with([Evidence::foreign("log", &path.to_string_lossy())]),
         None => Judgement::pass("the agent's logs contain no secret"),
     }
 }
 
-/// `None`: it cannot be read.
-fn log_holds_mark(path: &Path) -> Option<bool> {
-    // opening a FIFO of that name would hang
-    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
-    // somebody else's log has nothing of this user's agent
-    let is_own = |metadata: &std::fs::Metadata| metadata.uid() == geteuid().as_raw();
-    let Some(metadata) = metadata.filter(is_own) else { return Some(false) };
+/// From this byte on. `None`: it cannot be read.
+fn log_holds_mark(path: &Path, start: u64) -> Option<bool> {
     let mut file = File::open(path).ok()?;
-    file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG_CAP))).ok()?;
+    file.seek(SeekFrom::Start(start)).ok()?;
     let reader = BufReader::new(file.take(LOG_CAP));
     Some(reader.split(b'\n').map_while(Result::ok).any(|line| holds_mark(&line, true)))
 }

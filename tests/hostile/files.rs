@@ -75,6 +75,13 @@ const OTHERS: &[Case] = &[
     case("a log of armours", "leak-agent-log", |ws| {
         log(ws, &fill(concat!("-----BEGIN OPENSSH PRIVATE ", "KEY-----", "\n"), 8 * MEBIBYTE))
     }),
+    case("200 large logs", "a log of the workspace agent was not read", |ws| {
+        for n in 0..200 {
+            let log = std::fs::File::create(format!("/tmp/coder-{n}.log")).unwrap();
+            log.set_len(32 << 20).unwrap();
+        }
+        ws.pushready(&["doctor", "--offline", "--json", "--only", "leaks.agent-log"])
+    }),
     case("a log of empty lines", "the agent's logs contain no secret", |ws| {
         log(ws, &fill("\n", 4 * MEBIBYTE))
     }),
