@@ -563,11 +563,11 @@ fn a_folder_that_apply_cannot_add_has_another_fix_in_apply_and_doctor() {
         }
         on(&["apply"], folders)
             .success()
-            .stdout_has("fix: give the folder a name in UTF-8; put an object in its place");
+            .stdout_has("fix: give the folder a name in UTF-8; make its entry in `projects`");
         let name = "report: give the folder a name in UTF-8";
         assert_eq!(fixes("codex.trust", folders), [name, "pass", "pass"]);
         let [odd, b, list] = &fixes("claude.trust", folders)[..] else { panic!() };
-        assert!(list.starts_with("edit: put an object in its place"), "{list}");
+        assert!(list.starts_with("edit: make its entry in `projects`"), "{list}");
         assert_eq!((b.as_str(), odd.as_str()), ("pass", name));
     });
 }
