@@ -192,14 +192,14 @@ fn demands_crlf(config: &EffectiveConfig) -> bool {
     config.is_true("core.autocrlf") && config.is_true("core.safecrlf")
 }
 
-/// Values that only `git add` and `git commit` read. Both end before they touch anything, since
+/// Values that only `git add` and `git commit` read. Both end before they lock the index, since
 /// their arguments contradict each other.
 fn refused_values(context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
     // git reads all of these in more than one place, or they are rare: nothing is asked without one
     let sections = ["add.", "commit.", "color.", "diff.", "status.", "interactive.", "advice."];
     sections.iter().find(|section| config.under(section).next().is_some())?;
     let questions: [&[&str]; 2] = [
-        &["add", "--pathspec-file-nul"],
+        &["add", "-A", "-u"],
         &["commit", "--dry-run", "--no-verify", "-a", "-m", "probe", "--", "none"],
     ];
     questions.iter().find_map(|arguments| {

@@ -217,10 +217,10 @@ const ROWS: &[Row] = &[
         app()
     }),
     row("an expired key of GnuPG", CommitFails, BROKEN, |lab| {
-        gpg_key(lab, "");
-        lab.sh("k=$(gpg --list-keys --with-colons | awk -F: '/^fpr/{print $10; exit}')
-                gpg --batch --quiet --faked-system-time 20200101T000000! --quick-set-expire $k 20200201T000000 2>/dev/null || true
-                gpg --batch --quiet --quick-set-expire $k seconds=1 2>/dev/null; sleep 1.5; gpgconf --kill all");
+        lab.sh("gpg --batch --quiet --passphrase '' --faked-system-time '20200101T000000!' \
+                    --quick-gen-key 'Dev <dev@example.com>' ed25519 sign 20200201T000000 2>/dev/null
+                gpgconf --kill all");
+        sign(lab, "dev@example.com");
         app()
     }),
     row("the key of x509 is missing", CommitFails, BROKEN, |lab| {
