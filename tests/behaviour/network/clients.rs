@@ -2,7 +2,7 @@
 //! version of a client that changes the table turns a row red. Where a variable is not read, it names
 //! something with which the turn would fail, so that most rows end soon.
 //!
-//! The rows that last longer are run by hand: `scripts/slow-network-rows.sh`.
+//! What a client does for minutes (dropped packets, a dead resolver) is not in these tables.
 
 use crate::support::network::{Network, Situation, network_sandbox};
 use crate::support::{Workspace, clients};
