@@ -1,10 +1,13 @@
 #!/bin/sh
 # Shows a whole run from end to end: in a throw-away home, without privileges, with its own git host (a real sshd) that answers
 # as github.com. It changes nothing outside the sandbox, and does not use the network.
+#   --install            installs the Debian packages that it needs first (as root, or with sudo)
 #   PUSHREADY_BIN=FILE   runs this binary, instead of building one first
 set -eu
+install=
 case ${1:-} in
   '' | --inside) ;;
+  --install) install=1 ;;
   -h | --help) sed -n '2,/^set -eu/{/^set -eu/!s/^# \{0,1\}//p}' "$0" && exit 0 ;;
   *) echo "error: unknown argument $1; try --help" >&2 && exit 2 ;;
 esac
@@ -12,15 +15,34 @@ cd "$(dirname "$0")/.."
 support=tests/behaviour/support
 
 if [ "${1:-}" != --inside ]; then
-  for tool in cargo bwrap sshd ssh ssh-keygen git; do
-    PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || missing="${missing:-} $tool"
+  packages='bubblewrap gcc git libc6-dev openssh-client openssh-server'
+  if [ "$install" ]; then
+    as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+    as_root apt-get -qq update
+    # shellcheck disable=SC2086 # names of packages are single words
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $packages >/dev/null
+  fi
+  # a binary that exists needs no compiler
+  build_tools='cargo cc'
+  [ -z "${PUSHREADY_BIN:-}" ] || build_tools=
+  missing=
+  for tool in $build_tools bwrap git ssh ssh-keygen sshd; do
+    PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || missing="$missing $tool"
   done
-  [ -z "${missing:-}" ] || {
+  [ -z "$missing" ] || {
     echo "error: not found:$missing" >&2
-    echo "hint: apt-get install bubblewrap openssh-server openssh-client git, and Rust from https://rustup.rs" >&2
+    echo "hint: scripts/try.sh --install, or: apt-get install $packages; cargo comes from https://rustup.rs" >&2
     exit 3
   }
-  [ "${PUSHREADY_BIN:-}" ] || cargo build --quiet --release --locked
+  bwrap --ro-bind / / --unshare-user --unshare-net true 2>/dev/null || {
+    echo 'error: this machine refuses user namespaces, in which the throw-away home and network are made' >&2
+    echo 'hint: in a container, run it with --privileged or on the host; on Ubuntu, sysctl kernel.apparmor_restrict_unprivileged_userns=0' >&2
+    exit 3
+  }
+  if [ -z "${PUSHREADY_BIN:-}" ]; then
+    echo 'building the release binary (two cores and an empty target folder: up to 6 minutes)' >&2
+    cargo build --quiet --release --locked
+  fi
   exec $support/sandbox.sh "$PWD" --ro-bind "${PUSHREADY_BIN:-target/release/pushready}" /run/rig/bin/pushready -- scripts/try.sh --inside
 fi
 
@@ -93,8 +115,8 @@ run git commit --quiet --all --message "A change"
 run git push origin HEAD
 run git -C /srv/git/acme/app.git log --oneline
 
-heading "The doctor proves it, repository by repository"
-run pushready doctor --only ssh,push --repo acme/app || true
+heading "The doctor proves it, here for this repository alone"
+run pushready doctor --only ssh,push --repo acme/app
 
 heading "The other repository gets the other key, which has read access only: a push fails"
 cd "$home"

@@ -18,8 +18,8 @@ pub struct ClientRow {
     pub id: &'static str,
     /// What it logs in with, in a sentence.
     pub login: &'static str,
-    /// How a first login is configured.
-    pub login_fix: &'static str,
+    /// The file that its login comes in, in an example.
+    pub login_from: &'static str,
     /// The variable of pushready with the login.
     pub variable: &'static str,
     /// The file of the seed folder with the login.
@@ -97,7 +97,7 @@ clients! {
     Codex codex {
         id: "codex",
         login: "Codex login",
-        login_fix: "set PUSHREADY_CODEX_AUTH_JSON, or create the user secret `codex-auth.json` in the seed folder",
+        login_from: "auth.json",
         variable: variables::CODEX_AUTH_JSON,
         seed: "codex-auth.json",
         own_variable: None,
@@ -116,7 +116,7 @@ clients! {
     Claude claude {
         id: "claude",
         login: "Claude Code token",
-        login_fix: "set PUSHREADY_CLAUDE_OAUTH_TOKEN to the output of `claude setup-token`",
+        login_from: "token.txt",
         variable: variables::CLAUDE_OAUTH_TOKEN,
         seed: "claude-oauth-token",
         own_variable: Some(variables::CLAUDE_CODE_OAUTH_TOKEN),

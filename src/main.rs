@@ -47,6 +47,7 @@ mod ssh_cli;
 mod ssh_match;
 mod state;
 mod task;
+mod terminal;
 mod text;
 mod variables;
 
@@ -56,7 +57,7 @@ use clap::Parser as _;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tracing::level_filters::LevelFilter;
 
-use cli::{Cli, Command};
+use cli::{Cli, Colour, Command};
 use error::{Exit, Result};
 
 fn main() -> ExitCode {
@@ -75,6 +76,12 @@ fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
+    let colours = match cli.color {
+        Colour::Auto => None,
+        Colour::Always => Some(true),
+        Colour::Never => Some(false),
+    };
+    terminal::set_up(colours, &env::Env::of_process());
     log(cli.verbose);
     let exit = command::panic::run_contained(command::in_json(&cli.command), || run(&cli));
     command::exit_status(&cli.command, exit).into()

@@ -4,7 +4,7 @@
 /// How the names of our own variables begin. No child gets one of them.
 pub const PREFIX: &str = "PUSHREADY_";
 
-/// One variable. README's table is tested against this list.
+/// One variable. the table of docs/variables.md is tested against this list.
 #[derive(Debug)]
 pub struct Variable {
     pub name: &'static str,
@@ -18,7 +18,7 @@ pub struct Variable {
 macro_rules! variables {
     ($($constant:ident $name:literal $secret:ident $meaning:literal)*) => {
         $(#[doc = $meaning] pub const $constant: &str = $name;)*
-        /// All of them, in README's order.
+        /// All of them, in the order of docs/variables.md.
         pub const ALL: &[Variable] =
             &[$(variables!(@ $secret $name $meaning),)*];
     };
@@ -89,6 +89,9 @@ pub const INSTALLER: &[&str] = &[
 /// Other programs' variables, which the doctor reads as evidence: it sets none of them, and prints
 /// no value of a secret one.
 pub mod observed {
+    /// What a terminal can do, and that its user wants no colours.
+    pub const TERM: &str = "TERM";
+    pub const NO_COLOR: &str = "NO_COLOR";
     pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
     pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
     pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";
@@ -168,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_in_the_readme_is_this_list() {
+    fn the_table_in_the_docs_is_this_list() {
         let table: String = ALL
             .iter()
             .map(|variable| {
@@ -176,11 +179,11 @@ mod tests {
                 format!("| `{}` | {secret} | {} |\n", variable.name, variable.meaning)
             })
             .collect();
-        let readme = include_str!("../README.md");
-        let start = readme.find("| variable | secret | meaning |").unwrap();
-        let rows = readme[start..].lines().skip(2).take_while(|line| line.starts_with('|'));
+        let page = include_str!("../docs/variables.md");
+        let start = page.find("| variable | secret | meaning |").unwrap();
+        let rows = page[start..].lines().skip(2).take_while(|line| line.starts_with('|'));
         let found: String = rows.map(|line| format!("{line}\n")).collect();
-        assert!(found == table, "README.md should have:\n{table}");
+        assert!(found == table, "docs/variables.md should have:\n{table}");
     }
 
     #[test]

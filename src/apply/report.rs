@@ -26,6 +26,7 @@ pub enum ReportCommand {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the document")]
 pub struct ApplyReport {
     #[serde(flatten)]
     pub header: Header,
@@ -43,6 +44,9 @@ pub struct ApplyReport {
     /// failure.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unclaimed: bool,
+    /// Nothing is configured, or there is nothing to undo.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nothing: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -97,6 +101,7 @@ impl ApplyReport {
             notes: Vec::new(),
             duration_ms: 0,
             unclaimed: false,
+            nothing: false,
         }
     }
 
@@ -127,13 +132,15 @@ impl ApplyReport {
     }
 
     pub fn finish(mut self, elapsed: Duration) -> Self {
-        self.ready = !self.items.iter().any(ApplyItem::fails);
+        // an empty home is not ready for anything
+        let is_bare = self.nothing && self.command == ReportCommand::Apply;
+        self.ready = !is_bare && !self.items.iter().any(ApplyItem::fails);
         self.duration_ms = elapsed.as_millis();
         self
     }
 
     pub fn exit(&self) -> Exit {
-        if self.ready || self.unclaimed { Exit::Ready } else { Exit::NotReady }
+        if self.ready || self.unclaimed || self.nothing { Exit::Ready } else { Exit::NotReady }
     }
 
     pub fn text(&self, verbose: bool) -> String {
@@ -146,18 +153,15 @@ impl ApplyReport {
         }
         let mut text_of = |line: &ApplyItem| {
             let mark = match line.status {
+                _ if line.accepted => "accepted",
                 ItemStatus::Ready => "ok",
                 ItemStatus::Warn => "warn",
                 ItemStatus::Fail => "FAIL",
             };
-            let code = line.code.map_or(String::new(), |code| format!(" {code}"));
-            let accepted = if line.accepted { " (accepted)" } else { "" };
-            add_line(
-                &mut text,
-                format_args!("{mark:<5}{code} {}: {}{accepted}", line.subject, line.summary),
-            );
+            let code = line.code.map_or(String::new(), |code| format!("{code} "));
+            add_line(&mut text, format_args!("{mark:<8} {code}{}: {}", line.subject, line.summary));
             if let Some(fix) = &line.fix {
-                add_line(&mut text, format_args!("      fix: {fix}"));
+                add_line(&mut text, format_args!("         fix: {fix}"));
             }
         };
         if verbose {
@@ -171,10 +175,10 @@ impl ApplyReport {
                 (false, true) => "",
                 (false, false) => "not done: ",
             };
-            add_line(&mut text, format_args!("      {tense}{} {}", change.action, change.path));
+            add_line(&mut text, format_args!("         {tense}{} {}", change.action, change.path));
         }
         if self.changes.is_empty() && self.ready && self.command == ReportCommand::Apply {
-            text.push_str("      no changes needed\n");
+            text.push_str("         no changes needed\n");
         }
         add_line(&mut text, format_args!("{}", self.verdict()));
         text
@@ -233,7 +237,12 @@ impl ApplyReport {
             _ if self.unclaimed => "UNCLAIMED",
             _ => "READY",
         };
-        if self.ready {
+        let done = match self.command {
+            _ if !self.nothing || self.unclaimed => done,
+            ReportCommand::Remove => "NOTHING TO UNDO",
+            ReportCommand::Apply => "NOTHING CONFIGURED",
+        };
+        if self.ready || self.nothing {
             return format!("{done} {seconds:.2}s");
         }
         let failures: Vec<_> = self

@@ -15,6 +15,11 @@ use crate::state::heal::{Healed, heal, settled};
 use crate::state::receipt::Receipt;
 use crate::state::subject::Subject;
 
+/// What a reader does whose workspace has no secret yet.
+const NEXT_STEP: &str = "nothing is configured: set PUSHREADY_CODEX_AUTH_JSON, \
+     PUSHREADY_CLAUDE_OAUTH_TOKEN or PUSHREADY_DEPLOY_KEYS, or put files in ~/.config/pushready/seed \
+     (`pushready apply --help` lists all), and apply again";
+
 /// A file that another program keeps writing is left to it after so many.
 const ATTEMPTS: usize = 3;
 
@@ -207,13 +212,15 @@ impl ApplyRun<'_> {
         report.notes = home.notes_as_lines().chain(provision.notes).collect();
         report.unclaimed = settings.unclaimed;
         if !settings.unclaimed {
-            let unmet = provision::unmet(&provision.desired, |subject| report.fails(subject));
-            report.add(&unmet, accepted);
+            let desired = &provision.desired;
+            let unmet = provision::unmet(desired, |subject| report.fails(subject));
+            let missing = |it| provision::missing(it, desired, settings, home);
+            let missing: Vec<_> = unmet.iter().map(missing).collect();
+            report.add(&missing, accepted);
         }
         if plan.items.is_empty() && report.items.is_empty() {
-            report.notes.push(
-                "nothing is configured: no variable, and nothing in the seed folder, has a login, a key or a folder to trust".to_owned(),
-            );
+            report.nothing = true;
+            report.notes.push(NEXT_STEP.to_owned());
         }
         report
     }

@@ -19,18 +19,39 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   pushready doctor
   pushready doctor --only push --json
+  pushready doctor --repo acme/app                # of the repositories, this one alone
   pushready doctor --required --wait 60 --short   # last line of a start script
   pushready doctor --offline --strict";
 
 /// Makes a Coder workspace ready for a coding agent, and proves it.
 #[derive(Parser)]
-#[command(bin_name = "pushready", version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see README.md.\n\nExit status: 0 everything configured is ready, 1 something is not ready, 2 usage, 3 could not run.")]
+#[command(bin_name = "pushready", version, about, long_about = None, after_help = "Secrets come from variables, files or standard input, never from the command line: see docs/variables.md.\n\nExit status: 0 everything configured is ready, 1 something is not ready, 2 usage, 3 could not run.")]
 pub struct Cli {
     /// Prints more, and logs each change; -vv also each child and request, -vvv everything
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+    /// Whether to use colours: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        global = true
+    )]
+    pub color: Colour,
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Subcommand)]
@@ -48,7 +69,7 @@ pub enum Command {
     Doctor(Doctor),
     /// Shows how the last apply and doctor run ended, without the network
     #[command(
-        after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json"
+        after_help = "Examples:\n  pushready status\n  pushready status --line    # one line for a coder_agent metadata item, always exit 0\n  pushready status --json\n  pushready status --metrics >/var/lib/node_exporter/pushready.prom"
     )]
     Status(Status),
     /// Explains a code, or the output of a failed push
@@ -112,9 +133,12 @@ pub struct Doctor {
     /// Runs all but these checks or areas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub skip: Vec<String>,
-    /// Checks this repository too, in addition to those with a key
+    /// Of the checks of a repository or a clone, makes only those of this one; repeatable
+    #[arg(long, value_name = "URL", conflicts_with = "all")]
+    pub repo: Vec<String>,
+    /// Checks this repository too, in addition to those with a key; repeatable
     #[arg(long, value_name = "URL")]
-    pub repo: Option<String>,
+    pub also: Vec<String>,
     /// Checks every clone that is found
     #[arg(long)]
     pub all: bool,
@@ -148,6 +172,9 @@ pub struct Status {
     /// Prints the report as JSON
     #[arg(long)]
     pub json: bool,
+    /// Prints OpenMetrics text for a scraper, and always exits 0
+    #[arg(long, conflicts_with_all = ["line", "json"])]
+    pub metrics: bool,
 }
 
 #[derive(Args)]

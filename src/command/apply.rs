@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{json, print};
+use super::{json, print, print_report};
 use crate::apply::report::{ApplyReport, ReportCommand};
 use crate::apply::run::ApplyRun;
 use crate::cli;
@@ -12,9 +12,11 @@ use crate::home::Home;
 use crate::provision::Item;
 use crate::settings::Settings;
 use crate::state::subject::Subject;
+use crate::terminal::{Progress, fitted_to_terminal};
 
 pub fn run(arguments: &cli::Apply, verbose: u8) -> Result<Exit> {
     let start = Instant::now();
+    let progress = Progress::show(verbose > 0);
     let report = match report(arguments) {
         Ok(report) => report,
         // a home that cannot be used is a result, for the last line of the log and for JSON
@@ -26,7 +28,12 @@ pub fn run(arguments: &cli::Apply, verbose: u8) -> Result<Exit> {
         }
     };
     let report = report.finish(start.elapsed());
-    print(&if arguments.json { json(&report) } else { report.text(verbose > 0) });
+    drop(progress);
+    if arguments.json {
+        print(&json(&report));
+    } else {
+        print_report(fitted_to_terminal(report.text(verbose > 0)));
+    }
     Ok(report.exit())
 }
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{json, print};
+use super::{json, print, print_report};
 use crate::apply::plan::Plan;
 use crate::cli;
-use crate::doctor::check::{CHECKS, Check, Selection};
-use crate::doctor::clones::Clones;
+use crate::doctor::check::{CHECKS, Check, Selection, area};
+use crate::doctor::clones::{Clones, is_among};
 use crate::doctor::connections::Connections;
 use crate::doctor::context::{Context, Depth};
 use crate::doctor::gathered::Gathered;
@@ -27,6 +27,8 @@ use crate::process;
 use crate::provision;
 use crate::settings::Settings;
 use crate::state::heal::settled;
+use crate::terminal::{Progress, fitted, wait_for};
+use crate::text::nearest_name;
 
 /// No probe is allowed to make the whole run longer.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -51,42 +53,56 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     }
     let selection = Selection { only: arguments.only.clone(), skip: arguments.skip.clone() };
     if let Some(name) = selection.unknown().next() {
+        let known = CHECKS.iter().flat_map(|check| [area(check.id), check.id]);
+        let nearest = nearest_name(name, known)
+            .map_or(String::new(), |known| format!("the nearest is `{known}`; "));
         return Err(Error::new(format!("there is no check or area `{}`", redact(name)))
-            .hint("see them all: `pushready doctor --list`")
+            .hint(format!("{nearest}see them all: `pushready doctor --list`"))
             .exit(Exit::Usage));
     }
-    let asked =
-        arguments.repo.as_deref().map(Repository::parse_declared).transpose().map_err(|error| {
-            Error::new("--repo names no repository").because(error.to_string()).exit(Exit::Usage)
-        })?;
+    for name in &selection.only {
+        if let Some(too_deep) = Selection::too_deep(name, depth(arguments)) {
+            return Err(Error::new(format!("`{}` is not checked here", redact(name)))
+                .because(too_deep)
+                .exit(Exit::Usage));
+        }
+    }
+    let named = RepositoryOptions {
+        only: repositories("--repo", &arguments.repo)?,
+        also: repositories("--also", &arguments.also)?,
+    };
     let home = Home::locate(&Env::of_process())?;
     process::end_children_with_us();
+    let progress = Progress::show(verbose > 0);
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
     let github = Memory::default();
     let mut pause = PAUSE;
-    let mut report = examine(arguments, &selection, asked.as_ref(), &github, &home)?;
+    let mut report = examine(arguments, &selection, &named, &github, &home)?;
     while let Some(rest) = next_pause(pause, start.elapsed(), patience)
         && report.may_pass()
     {
+        let wait = wait_for(|| format!("the next look, in {} s", rest.as_secs()));
         thread::sleep(rest);
+        drop(wait);
         let again = report.in_the_way().map(|outcome| outcome.id);
         let again = Selection { only: again.map(str::to_owned).collect(), skip: Vec::new() };
         if again.only.iter().any(|id| id.starts_with("actions.") || id.ends_with(".request")) {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        report = report.renewed(examine(arguments, &again, asked.as_ref(), &github, &home)?);
+        report = report.renewed(examine(arguments, &again, &named, &github, &home)?);
     }
     if report.provisioned_at.is_some() {
-        let whole = selection.only.is_empty() && selection.skip.is_empty();
+        let whole = selection.only.is_empty() && selection.skip.is_empty() && named.only.is_empty();
         if let Err(error) = verdict::keep(&report, whole, &home.state) {
             super::print_error(&error);
         }
     }
-    print(&match () {
-        () if arguments.json => json(&report),
-        () if arguments.short => report.short(),
-        () => report.text(verbose > 0, !arguments.only.is_empty()),
-    });
+    drop(progress);
+    match () {
+        () if arguments.json => print(&json(&report)),
+        () if arguments.short => print_report(report.short()),
+        () => print_report(fitted(&report.text(verbose > 0, !arguments.only.is_empty()))),
+    }
     Ok(report.exit(arguments.strict))
 }
 
@@ -96,10 +112,37 @@ fn next_pause(pause: Duration, elapsed: Duration, patience: Duration) -> Option<
     (!left.is_zero()).then(|| pause.min(left))
 }
 
+const fn depth(arguments: &cli::Doctor) -> Depth {
+    match arguments {
+        cli::Doctor { offline: true, .. } => Depth::Offline,
+        cli::Doctor { live: true, .. } => Depth::Live,
+        _ => Depth::Network,
+    }
+}
+
+/// The repositories that the command line names.
+struct RepositoryOptions {
+    /// With `--repo`: no other is checked.
+    only: Vec<Repository>,
+    /// With `--also`: in addition to those that are checked anyway.
+    also: Vec<Repository>,
+}
+
+fn repositories(option: &str, names: &[String]) -> Result<Vec<Repository>> {
+    let parse = |name: &String| {
+        Repository::parse_declared(name).map_err(|error| {
+            Error::new(format!("{option} names no repository"))
+                .because(error.to_string())
+                .exit(Exit::Usage)
+        })
+    };
+    names.iter().map(parse).collect()
+}
+
 fn examine(
     arguments: &cli::Doctor,
     selection: &Selection,
-    asked: Option<&Repository>,
+    named: &RepositoryOptions,
     github: &Memory,
     home: &Home,
 ) -> Result<Report> {
@@ -115,20 +158,25 @@ fn examine(
     });
     let plan = Plan::observe(std::mem::take(&mut provision.items), receipt.as_ref());
     let folder = std::env::current_dir().ok();
-    let depth = match () {
-        () if arguments.offline => Depth::Offline,
-        () if arguments.live => Depth::Live,
-        () => Depth::Network,
+    let depth = depth(arguments);
+    let RepositoryOptions { only, also } = named;
+    let limited_to: Vec<Repository> = match &only[..] {
+        [] => Vec::new(),
+        only => only.iter().chain(also).cloned().collect(),
     };
     let end = start + budget(depth);
+    let keyed = provision.desired.repositories.iter().map(|record| record.repository.clone());
     let mut repositories: Vec<Repository> =
-        provision.desired.repositories.iter().map(|record| record.repository.clone()).collect();
-    repositories.extend(asked.cloned());
+        keyed.filter(|repository| is_among(&limited_to, repository)).collect();
+    repositories.extend(only.iter().chain(also).cloned());
     let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all, end);
     repositories.sort();
     repositories.dedup();
     // they are asked over the network alone
-    let remotes = if depth == Depth::Offline { Vec::new() } else { clones.effective() };
+    let mut remotes = if depth == Depth::Offline { Vec::new() } else { clones.effective() };
+    let of_these =
+        |repository: Option<&Repository>| repository.is_some_and(|it| is_among(&limited_to, it));
+    remotes.retain(|remote| limited_to.is_empty() || of_these(remote.url.repository()));
     let push_urls = push_urls(&repositories, &remotes);
     let context = Context {
         env: &env,
@@ -138,7 +186,7 @@ fn examine(
         under_way,
         desired: &provision.desired,
         plan: &plan,
-        asked,
+        limited_to: &limited_to,
         push_urls: &push_urls,
         clones: &clones,
         folder,
@@ -161,6 +209,7 @@ fn examine(
         required: arguments.required.then_some(Overall::Unknown),
         not_tested: Vec::new(),
         requirements,
+        limited_to: limited_to.iter().map(Repository::to_ssh).collect(),
         depth,
         examined: Examined::of(&checks, &requested),
         requested,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{json, print};
+use super::{json, print, print_report};
 use crate::catalogue::explain::Explanation;
 use crate::catalogue::{AREAS, Actor, Code, Traits};
 use crate::cli::Explain;
@@ -20,6 +20,7 @@ use crate::document::Header;
 use crate::error::{Error, Exit, Result};
 use crate::git::url::redact;
 use crate::push_message::{Hints, LARGEST_TEXT, classify};
+use crate::terminal::{fitted, fitted_prose};
 use crate::text::nearest_name;
 
 /// A log of CI is smaller; what follows is not read, so that an endless input has an end.
@@ -30,7 +31,7 @@ pub fn run(arguments: &Explain) -> Result<Exit> {
         (Some(file), _) => message(file, arguments.json),
         (None, Some(name)) => one(name, arguments.json),
         (None, None) => {
-            print(&if arguments.json { json(&Codes::new()) } else { list() });
+            print_prose(arguments.json.then(|| json(&Codes::new())), list);
             Ok(Exit::Ready)
         }
     }
@@ -97,11 +98,19 @@ impl Explained {
     }
 }
 
+/// Prints the document, or else the text.
+fn print_prose(document: Option<String>, text: impl FnOnce() -> String) {
+    match document {
+        Some(document) => print(&document),
+        None => print_report(fitted_prose(&text())),
+    }
+}
+
 fn one(name: &str, as_json: bool) -> Result<Exit> {
     if let Ok(code) = name.parse::<Code>() {
-        print(&if as_json { json(&Explained::of(code)) } else { explain_code(code) });
+        print_prose(as_json.then(|| json(&Explained::of(code))), || explain_code(code));
     } else if let Some(check) = CHECKS.iter().find(|check| check.id == name) {
-        print(&if as_json { json(&ExplainedCheck::of(check)) } else { explain_check(check) });
+        print_prose(as_json.then(|| json(&ExplainedCheck::of(check))), || explain_check(check));
     } else {
         let nearest =
             nearest(name).map_or(String::new(), |known| format!("the nearest is `{known}`; "));
@@ -129,12 +138,28 @@ fn explain_code(code: Code) -> String {
         [("cause", cause), ("how it is found", found), (&format!("fix (by: {who})"), fix)]
     {
         let _ = write!(text, "\n{heading}\n");
-        for line in section.lines() {
+        for line in paragraphs(section).lines() {
             text.push_str(format!("  {line}").trim_end());
             text.push('\n');
         }
     }
     let _ = writeln!(text, "\n{}", rights(code.traits()));
+    text
+}
+
+/// The lines of a paragraph as one; commands and points of a list have lines of their own. Pure.
+fn paragraphs(section: &str) -> String {
+    let mut text = String::new();
+    let mut joins = false;
+    for line in section.lines() {
+        let is_whole = line.is_empty() || line.starts_with("    ") || line.starts_with('|');
+        let begins = line.starts_with("- ") || line.starts_with(|c: char| c.is_ascii_digit());
+        if !text.is_empty() {
+            text.push(if joins && !is_whole && !begins { ' ' } else { '\n' });
+        }
+        text.push_str(if is_whole { line } else { line.trim() });
+        joins = !is_whole;
+    }
     text
 }
 
@@ -233,15 +258,15 @@ fn message(file: &Path, as_json: bool) -> Result<Exit> {
     let outcome = diagnosis.outcome("push.message");
     let checks = [outcome];
     let overall = Overall::of(&checks);
-    print(&if as_json {
-        json(&MessageDocument { header: Header::new(), overall, checks })
+    if as_json {
+        print(&json(&MessageDocument { header: Header::new(), overall, checks }));
     } else {
         let mut text = String::new();
         for outcome in &checks {
             render(&mut text, outcome, true);
         }
-        text
-    });
+        print_report(fitted(&text));
+    }
     Ok(if overall == Overall::Pass { Exit::Ready } else { Exit::NotReady })
 }
 

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod doctor;
 pub mod explain;
 pub mod install;
+mod metrics;
 pub mod panic;
 pub mod remove;
 pub mod status;
@@ -12,7 +13,7 @@ pub mod status;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
-use clap::error::ContextValue;
+use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
 
 use crate::cli::task::Task;
@@ -21,6 +22,8 @@ use crate::doctor::report::Overall;
 use crate::document::Header;
 use crate::error::{Error, ErrorJson, Exit};
 use crate::git::url::redact;
+use crate::terminal;
+use crate::text::plain;
 
 /// Why the result of the command could not be printed.
 static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
@@ -32,6 +35,11 @@ pub fn print(text: &str) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(UNPRINTED.set(error)),
         _ => {}
     }
+}
+
+/// The same of a report: in colour on a terminal that has it.
+pub fn print_report(text: String) {
+    print(&terminal::for_stdout(text));
 }
 
 /// The exit status of a command whose result may not have been printed.
@@ -105,7 +113,7 @@ pub fn print_failure(error: &Error, in_json: Option<&str>) {
 
 /// The command line is wrong. A secret in it is not repeated.
 pub fn report_usage(error: &clap::Error) {
-    let mut text = error.render().to_string();
+    let mut text = with_synonym(error);
     for (_, value) in error.context() {
         if let ContextValue::String(value) = value {
             let value = value.trim_start_matches('-');
@@ -113,13 +121,58 @@ pub fn report_usage(error: &clap::Error) {
         }
     }
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let reason = text.lines().next().unwrap_or_default();
+    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
     if std::env::args_os().any(|argument| argument == "--json") {
-        let error = Error::new("the command line is wrong").hint("see `pushready --help`");
+        let error = Error::new("the command line is wrong")
+            .because(plain(reason))
+            .hint("see `pushready --help`");
         FailureDocument::print(None, &error);
+    }
+}
+
+/// What other programs call a command.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("check", "doctor"),
+    ("clean", "remove"),
+    ("completion", "completions"),
+    ("delete", "remove"),
+    ("diagnose", "doctor"),
+    ("info", "status"),
+    ("init", "apply"),
+    ("provision", "apply"),
+    ("rm", "remove"),
+    ("run", "apply"),
+    ("setup", "apply"),
+    ("test", "doctor"),
+    ("undo", "remove"),
+    ("uninstall", "remove"),
+    ("verify", "doctor"),
+    ("why", "explain"),
+];
+
+/// The text of the error, with the command that has the meaning, where none has a similar name.
+fn with_synonym(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) else {
+        return text;
+    };
+    let meant = SYNONYMS.iter().find(|(name, _)| name == given);
+    match meant {
+        Some((_, meant)) => {
+            let mut lines = text.lines();
+            let first = lines.next().unwrap_or_default();
+            let rest: Vec<_> = lines.filter(|line| !line.contains("tip:")).collect();
+            let rest = rest.join("\n");
+            let rest = rest.trim_start_matches('\n');
+            format!("{first}\n\n  tip: did you mean `{meant}`?\n\n{rest}\n")
+        }
+        None => text,
     }
 }
 
 /// Errors and warnings about the run itself.
 pub fn print_error(error: &Error) {
-    let _ = std::io::stderr().lock().write_all(error.render().as_bytes());
+    let text = terminal::for_stderr(error.render());
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{json, print};
+use super::metrics::{self, MetricsSummary};
+use super::{json, print, print_report};
 use crate::catalogue::Code;
 use crate::cli;
 use crate::client::{Client, PerClient};
 use crate::doctor::check::area;
+use crate::doctor::context::Depth;
 use crate::doctor::outcome::CheckStatus;
 use crate::doctor::requirement::provides;
 use crate::doctor::verdict::{CheckLine, Kept, Since, Verdict};
@@ -18,10 +20,11 @@ use crate::document::Header;
 use crate::env::Env;
 use crate::error::{Exit, Result};
 use crate::home::Home;
-use crate::provision::{self, Item, counted, span, unmet};
-use crate::settings::{Requirement, accepted};
+use crate::provision::{self, counted, span, unmet};
+use crate::settings::{Requirement, accepted, required};
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
+use crate::terminal::fitted_to_terminal;
 use crate::text::plain;
 use crate::variables;
 
@@ -32,7 +35,9 @@ const STALE: SignedDuration = SignedDuration::from_hours(24);
 struct StatusReport {
     #[serde(flatten)]
     header: Header,
+    /// Nothing is known to be wrong. `state` says whether this was proven.
     ready: bool,
+    state: Readiness,
     provisioned_at: Option<Timestamp>,
     provisioned_by: Option<String>,
     repositories: Vec<String>,
@@ -52,12 +57,35 @@ struct StatusReport {
     failed_since: Vec<Since>,
 }
 
+/// What is known of the workspace, in one word: the line begins with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Readiness {
+    /// Proven over the network since the last apply, less than a day ago.
+    Ready,
+    NotReady,
+    /// Everything is written, and that it works was not proven.
+    Applied,
+}
+
+impl Readiness {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::NotReady => "not_ready",
+            Self::Applied => "applied",
+        }
+    }
+}
+
 impl StatusReport {
     /// `lost`: what is no longer as the last apply left it. `unclaimed`: nothing is required of
-    /// this workspace yet.
+    /// this workspace yet. `require`: what PUSHREADY_REQUIRE names here, for a first start that wrote
+    /// nothing.
     fn new(
         receipt: Option<Receipt>,
         lost: &[Refused],
+        require: Vec<String>,
         unclaimed: bool,
         accepted: &[Code],
         kept: Kept,
@@ -66,6 +94,9 @@ impl StatusReport {
         let fresh = doctor.as_ref().filter(|verdict| !verdict.stale);
         let only_required = fresh.is_some_and(|verdict| verdict.required.is_some());
         let counts = |refused: &Refused| !accepted.contains(&refused.code);
+        let misses = !unclaimed && !accepted.contains(&Code::RequiredMissing);
+        let required_missing =
+            |it: &Requirement| format!("{} {}", Code::RequiredMissing, it.subject());
         let (mut not_ready, mut unproven, mut not_required) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(receipt) = &receipt {
             if receipt.removing {
@@ -89,16 +120,19 @@ impl StatusReport {
             }
             let missing =
                 unmet(&receipt.desired, |item| refused.iter().any(|known| known.item == *item));
-            let missing =
-                missing.iter().filter_map(Item::refused).filter(|it| !unclaimed && counts(it));
-            not_ready.extend(missing.map(|Refused { item, code, .. }| format!("{code} {item}")));
+            not_ready.extend(missing.iter().filter(|_| misses).map(required_missing));
             if receipt.under_way.is_some() {
                 not_ready.push(
                     "an apply is running, or was interrupted: run `pushready apply`".to_owned(),
                 );
             }
-        } else if !accepted.contains(&Code::NotProvisioned) {
-            not_ready.push("not-provisioned".to_owned());
+        } else {
+            let desired = Desired { require, ..Desired::default() };
+            let missing = unmet(&desired, |_| false);
+            not_ready.extend(missing.iter().filter(|_| misses).map(required_missing));
+            if not_ready.is_empty() && !accepted.contains(&Code::NotProvisioned) {
+                not_ready.push("not-provisioned".to_owned());
+            }
         }
         let (since, fixed): (Vec<_>, Vec<_>) =
             since.into_iter().partition(|known| known.check.status == CheckStatus::Fail);
@@ -107,6 +141,10 @@ impl StatusReport {
         };
         let whole =
             fresh.into_iter().flat_map(|verdict| &verdict.checks).filter(|check| !is_fixed(check));
+        let undecided = whole.clone().filter(|check| {
+            check.status == CheckStatus::Unknown && (check.required || !only_required)
+        });
+        let undecided: Vec<_> = undecided.map(CheckLine::name).collect();
         let whole = whole.map(|check| (check, only_required));
         let since_then = since.iter().map(|failure| (&failure.check, failure.only_required));
         let failed = whole
@@ -128,6 +166,7 @@ impl StatusReport {
             };
             list.push(format!("{name} {subject}"));
         }
+        unproven.extend(undecided);
         let mut seen = BTreeSet::new();
         for list in [&mut not_ready, &mut unproven, &mut not_required] {
             list.retain(|item| seen.insert(item.clone()));
@@ -138,9 +177,18 @@ impl StatusReport {
             .unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
         let is_there = |login: Subject| !lost.iter().any(|lost| lost.item == login);
+        let is_proof = |verdict: &Verdict| {
+            verdict.is_proof() && at.is_some_and(|applied| applied <= verdict.finished_at)
+        };
+        let state = match () {
+            () if !not_ready.is_empty() => Readiness::NotReady,
+            () if unproven.is_empty() && fresh.is_some_and(is_proof) => Readiness::Ready,
+            () => Readiness::Applied,
+        };
         Self {
             header: Header::new(),
             ready: not_ready.is_empty(),
+            state,
             provisioned_at: at,
             provisioned_by: by,
             repositories: desired
@@ -159,15 +207,33 @@ impl StatusReport {
         }
     }
 
-    /// `ready · push 1/1 · codex · claude · 4 min ago`.
+    /// `ready · push 1/1 · codex · claude · checked 4 min ago`. It begins with the state, and programs
+    /// read that.
     fn line(&self, now: Timestamp) -> String {
+        let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
         let listed = |what: &str, items: &[String]| match items {
             [] => None,
             [one] => Some(format!("{what}: {one}")),
             [first, rest @ ..] => Some(format!("{what}: {first} and {} more", rest.len())),
         };
-        let mut parts =
-            vec![listed("not ready", &self.not_ready).unwrap_or_else(|| "ready".to_owned())];
+        let proof = self.doctor.as_ref().filter(|verdict| verdict.depth > Depth::Offline);
+        let is_before_apply =
+            |verdict: &Verdict| self.provisioned_at.is_some_and(|at| at > verdict.finished_at);
+        let applied = || {
+            let at = self.provisioned_at.map_or(String::new(), |at| format!(" {}", ago(at)));
+            match proof {
+                None => format!("applied{at}, not checked yet"),
+                Some(verdict) if is_before_apply(verdict) => {
+                    format!("applied{at}, not checked since")
+                }
+                Some(_) => format!("applied{at}"),
+            }
+        };
+        let mut parts = vec![match self.state {
+            Readiness::NotReady => listed("not ready", &self.not_ready).unwrap_or_default(),
+            Readiness::Ready => "ready".to_owned(),
+            Readiness::Applied => applied(),
+        }];
         parts.extend(listed("unproven", &self.unproven));
         parts.extend(listed("not required", &self.not_required));
         let proven = |verdict: &Verdict| {
@@ -175,9 +241,12 @@ impl StatusReport {
             let (all, good) = pushes.fold((0, 0), |(all, good), check| {
                 (all + 1, good + usize::from(check.status == CheckStatus::Pass))
             });
-            (all > 0).then(|| format!("push {good}/{all}"))
+            // one that is not required may fail where the workspace is ready: it is named above
+            let is_shown = all > 0 && (good == all || self.state == Readiness::NotReady);
+            is_shown.then(|| format!("push {good}/{all}"))
         };
-        match self.doctor.as_ref().filter(|verdict| !verdict.stale).and_then(proven) {
+        let counts = |verdict: &&Verdict| !verdict.stale && !is_before_apply(verdict);
+        match proof.filter(counts).and_then(proven) {
             Some(push) => parts.push(push),
             None if !self.repositories.is_empty() => {
                 parts.push(counted(self.repositories.len(), "key"));
@@ -186,21 +255,23 @@ impl StatusReport {
         }
         let logins = Client::ALL.iter().filter(|client| *self.logins.get(**client));
         parts.extend(logins.map(ToString::to_string));
-        let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
         let in_part = self.failed_since.iter().map(|failure| failure.finished_at).max();
         let in_part = in_part.map(|at| format!("checked in part {}", ago(at)));
-        match (&self.doctor, self.provisioned_at) {
-            (Some(verdict), _) if verdict.stale => {
-                parts.push(format!("stale: checked {}", ago(verdict.finished_at)));
-            }
-            // what failed then still counts: an apply may have had nothing to do with it
-            (Some(verdict), Some(at)) if at > verdict.finished_at => {
-                parts.push(format!("checked {}, applied since", ago(verdict.finished_at)));
-            }
-            (Some(verdict), _) => parts.push(format!("checked {}", ago(verdict.finished_at))),
-            (None, Some(at)) if in_part.is_some() => parts.push(format!("applied {}", ago(at))),
-            (None, Some(at)) => parts.push(format!("applied {}, never checked", ago(at))),
-            (None, None) => {}
+        if let Some(verdict) = &self.doctor {
+            let at = ago(verdict.finished_at);
+            parts.push(match verdict {
+                Verdict { stale: true, .. } => format!("stale: checked {at}"),
+                Verdict { depth: Depth::Offline, .. } => format!("checked offline {at}"),
+                // what failed then still counts: an apply may have had nothing to do with it
+                verdict if is_before_apply(verdict) && self.state == Readiness::NotReady => {
+                    format!("checked {at}, applied since")
+                }
+                _ => format!("checked {at}"),
+            });
+        } else if self.state == Readiness::NotReady
+            && let Some(at) = self.provisioned_at
+        {
+            parts.push(format!("applied {}", ago(at)));
         }
         parts.extend(in_part);
         parts.join(" · ")
@@ -244,18 +315,27 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
             return Ok(Exit::Ready);
         }
         Err(_) if arguments.line => {
-            print("unknown: run `pushready status` in the workspace\n");
+            print("not ready: run `pushready status` in the workspace\n");
             return Ok(Exit::Ready);
         }
         Err(error) => return Err(error),
     };
-    let status =
-        StatusReport::new(receipt, &lost, env.is_set(variables::UNCLAIMED), &accepted, kept);
+    let unclaimed = env.is_set(variables::UNCLAIMED);
+    let status = StatusReport::new(receipt, &lost, required(&env), unclaimed, &accepted, kept);
+    if arguments.metrics {
+        let (provisioned_at, doctor) = (status.provisioned_at, status.doctor.as_ref());
+        let state = status.state.name();
+        print(&metrics::text(&MetricsSummary { state, provisioned_at, doctor }, env.now));
+        return Ok(Exit::Ready);
+    }
     if arguments.json {
         print(&json(&status));
     } else {
-        print(&format!("{}\n", plain(&status.line(env.now))));
-        if !arguments.line {
+        let line = format!("{}\n", plain(&status.line(env.now)));
+        if arguments.line {
+            print(&line);
+        } else {
+            print_report(fitted_to_terminal(line));
             for (what, items) in [
                 ("", &status.not_ready),
                 ("unproven: ", &status.unproven),

@@ -16,6 +16,10 @@ pub fn mark_accepted(outcomes: &mut [Outcome], accepted: &[Code]) {
     let accepted: BTreeSet<_> = accepted.iter().collect();
     for outcome in outcomes {
         outcome.accepted = outcome.code.is_some_and(|code| accepted.contains(&code));
+        if outcome.accepted && !matches!(outcome.status, CheckStatus::Pass | CheckStatus::Skip) {
+            outcome.status = CheckStatus::Accepted;
+            outcome.stop_and_report = false;
+        }
     }
 }
 
@@ -36,7 +40,7 @@ pub fn sort(outcomes: &mut [Outcome]) {
 fn skip_consequences(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     let failed: BTreeSet<_> = outcomes
         .iter()
-        .filter(|outcome| outcome.status == CheckStatus::Fail)
+        .filter(|outcome| matches!(outcome.status, CheckStatus::Fail | CheckStatus::Accepted))
         .filter_map(|outcome| Some((outcome.id, outcome.code?)))
         .collect();
     for outcome in &mut outcomes {
@@ -59,7 +63,8 @@ fn without_restated(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for refused in restated {
         let item = Subject::from(refused.subject.as_deref().unwrap_or_default());
         let same = others.iter_mut().find(|other| {
-            (other.status, other.code) == (CheckStatus::Fail, refused.code)
+            matches!(other.status, CheckStatus::Fail | CheckStatus::Accepted)
+                && other.code == refused.code
                 && is_about(other, &item)
         });
         match same {

@@ -76,6 +76,14 @@ impl Scope {
         }
     }
 
+    /// Whether it is made for each repository or clone, so that `--repo` limits it.
+    pub const fn is_of_repository(self) -> bool {
+        match self {
+            Once(_) | Several(_) | OnRequest(_) => false,
+            InstalledKey(_) | Key(_) | Url(_) | CloneInView(_) => true,
+        }
+    }
+
     /// Why a check of this kind found no subject.
     pub const fn nothing(self) -> &'static str {
         match self {
@@ -161,20 +169,28 @@ impl Selection {
     }
 
     pub fn includes(&self, id: &str) -> bool {
-        let named = |names: &[String]| {
-            names.iter().any(|name| {
-                id == name || id.strip_prefix(&**name).is_some_and(|rest| rest.starts_with('.'))
-            })
-        };
+        let named = |names: &[String]| names.iter().any(|name| is_named(id, name));
         (self.only.is_empty() || named(&self.only)) && !named(&self.skip)
+    }
+
+    /// Why nothing of this name is checked at this depth.
+    pub fn too_deep(name: &str, depth: Depth) -> Option<&'static str> {
+        let least = CHECKS.iter().filter(|check| is_named(check.id, name)).map(|check| check.depth);
+        match least.min()? {
+            least if least <= depth => None,
+            Live => Some("it makes a request or a push: add `--live`"),
+            Network | Offline => Some("it asks a server: leave `--offline` out"),
+        }
     }
 
     /// The names that are neither a check nor an area.
     pub fn unknown(&self) -> impl Iterator<Item = &String> {
-        let is_known = |name: &str| {
-            let one = Self { only: vec![name.to_owned()], skip: Vec::new() };
-            CHECKS.iter().any(|check| one.includes(check.id))
-        };
+        let is_known = |name: &str| CHECKS.iter().any(|check| is_named(check.id, name));
         self.only.iter().chain(&self.skip).filter(move |name| !is_known(name))
     }
+}
+
+/// Whether the name is the check's or its area's.
+fn is_named(id: &str, name: &str) -> bool {
+    id == name || id.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
 }

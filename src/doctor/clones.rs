@@ -160,6 +160,11 @@ pub fn held<'a, T>(clones: &[&'a InView], what: impl Fn(&'a InView) -> Option<T>
     in_each?.into_iter().next()
 }
 
+/// Whether the repository is one of these; where none is named, each is.
+pub fn is_among(named: &[Repository], repository: &Repository) -> bool {
+    named.is_empty() || named.iter().any(|one| is_of(one, repository))
+}
+
 /// Whether `named` is the repository, be it under the host name that is its own.
 pub fn is_of(repository: &Repository, named: &Repository) -> bool {
     let is_alias = |host: &&str| repository.alias(host) == named.host();
@@ -236,7 +241,7 @@ impl InView {
     }
 
     /// Where its remotes lead, for fetches and for pushes; as written, where git does not tell.
-    fn effective(&self) -> Vec<ListedUrl> {
+    pub fn effective(&self) -> Vec<ListedUrl> {
         let listed = |url: &str, is_pushed_to| {
             Some(ListedUrl { url: GitUrl::parse(url).ok()?, is_pushed_to })
         };

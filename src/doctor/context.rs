@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::clones::{Clones, InView};
+use super::clones::{Clones, InView, is_among};
 use super::connections::Connections;
 use super::gathered::Gathered;
 use super::push_url::PushUrl;
@@ -31,7 +31,9 @@ pub const LOCAL: Duration = Duration::from_secs(10);
 pub const NETWORK: Duration = Duration::from_secs(10);
 
 /// How deep the doctor looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Depth {
     /// Files and configuration.
@@ -64,10 +66,10 @@ pub struct Context<'a> {
     pub desired: &'a Desired,
     /// What apply would do now: its verdicts are restated, never contradicted.
     pub plan: &'a Plan,
-    /// The repository that `--repo` names.
-    pub asked: Option<&'a Repository>,
+    /// The repositories that `--repo` names: no other is checked. Without it none is in it.
+    pub limited_to: &'a [Repository],
     /// Where the workspace pushes to: repositories with a key, the remotes of the clones in view,
-    /// and the repository that `--repo` names.
+    /// and the repositories that `--repo` and `--also` name.
     pub push_urls: &'a [PushUrl],
     pub clones: &'a Clones,
     /// The current folder.
@@ -88,6 +90,21 @@ struct ConfigErrorOutside(Option<ConfigError>);
 struct ConfigOutside(EffectiveConfig);
 
 impl Context<'_> {
+    /// Whether the checks of this repository were requested.
+    pub fn concerns(&self, repository: &Repository) -> bool {
+        is_among(self.limited_to, repository)
+    }
+
+    /// Whether the checks of this clone were requested: those of one of its repositories.
+    pub fn concerns_clone(&self, clone: &InView) -> bool {
+        let stored = clone.urls.iter().filter_map(|stored| stored.url.repository());
+        self.limited_to.is_empty()
+            || stored.into_iter().any(|repository| self.concerns(repository))
+            || clone.effective().iter().any(|remote| {
+                remote.url.repository().is_some_and(|repository| self.concerns(repository))
+            })
+    }
+
     /// Whether the repository is one of those that have a key.
     pub fn has_key(&self, repository: &Repository) -> bool {
         self.keyed().any(|known| known.same_as(repository))

@@ -10,7 +10,8 @@ use super::outcome::{self, Evidence, Judgement};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
-use crate::provision;
+use crate::git::url::Repository;
+use crate::provision::{self, is_configured, routing};
 use crate::resource::place;
 use crate::state::subject::Subject;
 
@@ -108,8 +109,39 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
             "run apply where the variables are set, or restart the workspace",
         )
     };
+    let here = context.settings.refused.iter().map(|refused| &refused.item);
+    let by_apply = context.receipt.iter().flat_map(|receipt| &receipt.desired.refused);
+    let by_apply = by_apply.filter(|_| context.settings.refused.is_empty());
+    let refused: Vec<_> = here.chain(by_apply.map(|refused| &refused.item)).collect();
+    let is_refused = |subject: &Subject| refused.contains(&subject);
+    let concerned = |subject: &Subject| match subject.first() {
+        Subject::Key(name) | Subject::Push(name) => Repository::parse_declared(name)
+            .map_or(true, |repository| context.concerns(&repository)),
+        _ => true,
+    };
+    let unmet = provision::unmet(context.desired, is_refused);
+    let lines = match context.receipt {
+        Some(_) => Vec::new(),
+        None => routing::including(context.home),
+    };
+    let is_missing_all = !unmet.is_empty() && lines.is_empty() && !is_configured(context.settings);
     let mut judgements = Vec::new();
     match context.receipt {
+        // each missing item is reported by itself, with its own fix
+        None if is_missing_all => {}
+        None if !lines.is_empty() => judgements.push(
+            Judgement::fail(
+                Code::NotProvisioned,
+                "this home was provisioned, and the state folder is gone: ssh and git still name it",
+                Fix::run(
+                    ["pushready", "apply"],
+                    "run apply where the variables are set (a restart of the workspace does), or \
+                     `pushready remove` to remove the lines that name the folder",
+                ),
+            )
+            .with([Evidence::new("state folder", context.home.shown(&context.home.state))])
+            .with(lines.iter().map(|path| Evidence::new("named in", context.home.shown(path)))),
+        ),
         None if !asked => judgements.push(Judgement::fail(
             Code::NotProvisioned,
             "nothing was ever provisioned here, and nothing is configured",
@@ -136,22 +168,19 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
                 .with([Evidence::new("last change", receipt.provisioned_at.to_string())]),
         ),
     }
-    let here = context.settings.refused.iter().map(|refused| &refused.item);
-    let by_apply = context.receipt.iter().flat_map(|receipt| &receipt.desired.refused);
-    let by_apply = by_apply.filter(|_| context.settings.refused.is_empty());
-    let refused: Vec<_> = here.chain(by_apply.map(|refused| &refused.item)).collect();
-    let is_refused = |subject: &Subject| refused.contains(&subject);
-    for item in provision::unmet(context.desired, is_refused) {
+    for requirement in unmet.iter().filter(|requirement| concerned(&requirement.subject())) {
+        let item = provision::missing(requirement, context.desired, context.settings, context.home);
         if let Some(finding) = item.finding {
             judgements.push(Judgement::found(finding).about(item.subject.to_string()));
         }
     }
     // in this environment, or in the one of the last apply
-    for item in &context.settings.refused {
+    for item in context.settings.refused.iter().filter(|item| concerned(&item.item)) {
         judgements.push(Judgement::found(item.finding.clone()).about(item.item.to_string()));
     }
     if context.settings.refused.is_empty() {
-        for refused in context.receipt.iter().flat_map(|receipt| &receipt.desired.refused) {
+        let refused = context.receipt.iter().flat_map(|receipt| &receipt.desired.refused);
+        for refused in refused.filter(|refused| concerned(&refused.item)) {
             let summary = "the last apply could not put this in place";
             let fix = outcome::explained(refused.code);
             judgements

@@ -19,6 +19,8 @@ pub enum CheckStatus {
     Pass,
     /// Nothing of the kind is configured.
     Skip,
+    /// Its code is one of PUSHREADY_ACCEPT.
+    Accepted,
     Warn,
     /// Could not tell: honest, never green.
     Unknown,

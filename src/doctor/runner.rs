@@ -7,12 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::check::{CHECKS, Check, Scope, Selection};
+use super::clones::InView;
 use super::connections;
 use super::context::{Context, Depth};
 use super::outcome::{Judgement, Outcome};
 use super::pool::Pool;
 use super::push_url::PushUrl;
 use crate::git::url::Repository;
+use crate::state::receipt::RepositoryRecord;
+use crate::terminal::wait_for;
 
 /// One check on one subject.
 struct CheckJob<'a> {
@@ -52,14 +55,15 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
                 let run = Box::new(move || vec![run(context, record)]);
                 job(Some(record.repository.to_ssh()), run)
             };
-            records.unwrap_or_default().iter().map(on).collect()
+            let concerned = |record: &&RepositoryRecord| context.concerns(&record.repository);
+            records.unwrap_or_default().iter().filter(concerned).map(on).collect()
         }
         Scope::Key(run) => {
             let on = |repository: &'a Repository| {
                 let run = Box::new(move || vec![run(context, repository)]);
                 CheckJob { host: host(repository.host()), ..job(Some(repository.to_ssh()), run) }
             };
-            context.keyed().map(on).collect()
+            context.keyed().filter(|repository| context.concerns(repository)).map(on).collect()
         }
         Scope::PushUrl(run) => {
             let on = |url: &'a PushUrl| {
@@ -70,7 +74,8 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
         }
         Scope::CloneInView(run) => {
             let on = |clone| job(None, Box::new(move || run(context, clone)));
-            context.clones.in_view().iter().map(on).collect()
+            let concerned = |clone: &&InView| context.concerns_clone(clone);
+            context.clones.in_view().iter().filter(concerned).map(on).collect()
         }
     }
 }
@@ -83,11 +88,15 @@ fn why_silent(
     outcomes: &[Outcome],
 ) -> Option<&'static str> {
     const ON_REQUEST: &str = "not looked at, since each look spends requests of a rate limit: ask with `pushready doctor --only actions`";
+    const NOT_OF_REPO: &str = "the repository that --repo names has nothing of the kind";
     if outcomes.iter().any(|outcome| outcome.id == check.id) {
         return None;
     }
     match check.scope {
-        _ if selection.runs(check, context.depth) => Some(check.scope.nothing()),
+        _ if selection.runs(check, context.depth) => {
+            let is_limited = !context.limited_to.is_empty() && check.scope.is_of_repository();
+            Some(if is_limited { NOT_OF_REPO } else { check.scope.nothing() })
+        }
         Scope::OnRequest(_) if check.depth <= context.depth && selection.includes(check.id) => {
             Some(ON_REQUEST)
         }
@@ -106,6 +115,10 @@ impl CheckJob<'_> {
     fn run(&self, end: Instant) -> Vec<Outcome> {
         let Self { check, subject, run, .. } = self;
         let start = Instant::now();
+        let _wait = wait_for(|| match subject {
+            Some(subject) => format!("{} {subject}", check.id),
+            None => check.id.to_owned(),
+        });
         let judgements = if start >= end {
             vec![Judgement::run_ended("the run ended before this was checked")]
         } else {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::check::area;
+use super::context::Depth;
 use super::outcome::{CheckStatus, Outcome};
 use super::report::{Overall, Report};
 use crate::error::{Error, Result};
@@ -28,10 +29,20 @@ pub struct Verdict {
     pub overall: Overall,
     #[serde(default)]
     pub stale: bool,
+    #[serde(default = "network")]
+    pub depth: Depth,
+    /// What PUSHREADY_REQUIRE names and that run did not test.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_tested: Vec<String>,
     /// The doctor ran with `--required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<Overall>,
     pub checks: Vec<CheckLine>,
+}
+
+/// The depth of a report that names none.
+const fn network() -> Depth {
+    Depth::Network
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -94,7 +105,7 @@ fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
     // Actions are not part of a whole run, and nothing in the workspace
     let is_new = |check: &&Outcome| match check.status {
         _ if whole || check.id.starts_with("actions.") => false,
-        CheckStatus::Pass | CheckStatus::Warn => {
+        CheckStatus::Pass | CheckStatus::Warn | CheckStatus::Accepted => {
             last.iter().any(|failure| failure.check.is_of(check.id, check.subject.as_ref()))
         }
         status => status == CheckStatus::Fail && !check.accepted,
@@ -112,6 +123,7 @@ fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
         Some(check) => check.status == CheckStatus::Unknown,
         // of a few repositories, others may not have been looked at
         None if !whole && ["push", "ssh"].contains(&area(&known.check.id)) => true,
+        None if !report.limited_to.is_empty() && known.check.subject.is_some() => true,
         None => !report.requested.iter().any(|id| *id == known.check.id),
     });
     since.extend(new);
@@ -119,6 +131,14 @@ fn since(before: Kept, report: &Report, whole: bool) -> Vec<Since> {
 }
 
 impl CheckLine {
+    /// The check and what it is about.
+    pub fn name(&self) -> String {
+        match &self.subject {
+            Some(subject) => format!("{} {subject}", self.id),
+            None => self.id.clone(),
+        }
+    }
+
     /// A result is identified by its check and subject.
     pub fn is_of(&self, id: &str, subject: Option<&String>) -> bool {
         self.id == id && self.subject.as_ref() == subject
@@ -126,6 +146,12 @@ impl CheckLine {
 }
 
 impl Verdict {
+    /// Whether it proved over the network all that it was to prove, as far as no check failed.
+    pub fn is_proof(&self) -> bool {
+        let looked = |check: &CheckLine| check.status != CheckStatus::Skip;
+        self.depth > Depth::Offline && self.not_tested.is_empty() && self.checks.iter().any(looked)
+    }
+
     fn failures(self) -> impl Iterator<Item = Since> {
         let (finished_at, only_required) = (self.finished_at, self.required.is_some());
         let failed = self
@@ -151,13 +177,16 @@ impl Since {
     }
 }
 
-/// Keeps a report; `whole`: it is of every check, for a run of a few must not pass for that. Under
-/// the lock, so that a running removal is not followed by a file that nothing would remove; where
+/// Keeps a report; `whole`: it is of every check of its depth, for a run of a few must not pass for
+/// that, nor one without the network for a proof that needed it. Under the lock, so that a running removal is not followed by a file that nothing would remove; where
 /// the state folder is gone meanwhile there is nothing to tell.
 pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
     let Some(state) = State::open_promptly(state)? else { return Ok(()) };
     let mut content = content(&state.path);
     let before = Kept::of(content.clone());
+    let is_proof = |depth| depth > Depth::Offline;
+    let has_proof = before.whole.as_ref().is_some_and(|verdict| is_proof(verdict.depth));
+    let whole = whole && (is_proof(report.depth) || !has_proof);
     let had_any = !before.since.is_empty();
     let since = since(before, report, whole);
     let text = if whole {
@@ -180,7 +209,7 @@ mod tests {
     use super::super::report::tests::report;
     use super::*;
     use crate::catalogue::{Code, Fix};
-    use CheckStatus::{Fail, Pass, Skip, Unknown, Warn};
+    use CheckStatus::{Accepted, Fail, Pass, Skip, Unknown, Warn};
 
     type Line = (&'static str, Option<&'static str>, CheckStatus);
 
@@ -223,6 +252,13 @@ mod tests {
             whole: &[(LOGIN, None, Fail)],
             run: &[(LOGIN, None, Warn)],
             kept: &[(LOGIN, None, Warn)],
+            ..PART
+        },
+        Row {
+            what: "what the whole run failed is accepted since",
+            whole: &[(LOGIN, None, Fail)],
+            run: &[(LOGIN, None, Accepted)],
+            kept: &[(LOGIN, None, Accepted)],
             ..PART
         },
         Row {
@@ -291,6 +327,10 @@ mod tests {
             Unknown => Judgement::unknown("unknown", "reason"),
             Warn => Judgement::warn(Code::HomeReadOnly, "warn", fix()),
             Fail => Judgement::fail(Code::HomeReadOnly, "fail", fix()),
+            Accepted => Judgement {
+                status: Accepted,
+                ..Judgement::fail(Code::HomeReadOnly, "accepted", fix())
+            },
         }
     }
 

@@ -21,6 +21,7 @@ use rustix::process::{
     set_child_subreaper, waitpid,
 };
 
+use crate::terminal::wait_for;
 pub use program::{Program, command, command_in};
 
 /// No answer that we need is longer (the configuration of git with the rules of 64 keys is 3 MB);
@@ -110,6 +111,7 @@ pub fn run_with_input(
 ) -> Result<Output, Failure> {
     let end = Instant::now() + deadline;
     let start = Instant::now();
+    let _wait = wait_for(|| command.get_program().to_string_lossy().into_owned());
     let shown =
         format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });

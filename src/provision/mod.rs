@@ -19,13 +19,14 @@ use crate::catalogue::Finding;
 use crate::client::{Client, ClientRow};
 use crate::env::Env;
 use crate::error::Result;
+use crate::git::url::Repository;
 use crate::home::Home;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Bytes, Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
-use crate::state::receipt::{Desired, Receipt, Refused};
+use crate::state::receipt::{Desired, Receipt, Refused, RepositoryRecord};
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
 
@@ -293,34 +294,17 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     logins.chain(keys).chain(routing::lost(home, receipt)).collect()
 }
 
-/// Whether what is required is there; a requirement that nobody provisioned is a failure of its
-/// own. What `is_refused` already has its own cause.
-pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<Item> {
-    let names: Vec<_> = Client::ALL.iter().map(|client| format!("`{client}`")).collect();
-    let mut missing: Vec<Item> = Vec::new();
+/// The requirements that nothing was ever provisioned for, each once. What `is_refused` already has
+/// its own cause.
+pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<Requirement> {
+    let mut unmet: Vec<Requirement> = Vec::new();
     for requirement in desired.require.iter().map(|text| Requirement::parse(text)) {
-        let (say, hint) = match &requirement {
-            Requirement::Login(client) if !desired.logins.has(*client) => {
-                let ClientRow { login, login_fix, .. } = client.row();
-                (format!("required, but no {login} was ever provisioned"), (*login_fix).to_owned())
+        let is_met = match &requirement {
+            Requirement::Login(client) => desired.logins.has(*client),
+            Requirement::Push(repository) => {
+                desired.repositories.iter().any(|record| record.repository.same_as(repository))
             }
-            Requirement::Push(repository)
-                if !desired
-                    .repositories
-                    .iter()
-                    .any(|record| record.repository.same_as(repository)) =>
-            {
-                let name = repository.short();
-                (
-                    format!("required, but no deploy key for {name} was ever provisioned"),
-                    "add the repository and its private key to PUSHREADY_DEPLOY_KEYS".to_owned(),
-                )
-            }
-            Requirement::Unknown(_) => (
-                "PUSHREADY_REQUIRE contains an unknown name".to_owned(),
-                format!("write {} or `push:owner/repo`, separated by commas", names.join(", ")),
-            ),
-            _ => continue,
+            Requirement::Unknown(_) => false,
         };
         let subject = requirement.subject();
         let provider = match &requirement {
@@ -328,11 +312,78 @@ pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<It
             _ => subject.clone(),
         };
         // named twice is required once
-        if !is_refused(&provider) && !missing.iter().any(|item| item.subject == subject) {
-            missing.push(Item::fail(subject, Finding::new(Code::RequiredMissing, say, hint)));
+        let is_known = || unmet.iter().any(|known| known.subject() == subject);
+        if !is_met && !is_refused(&provider) && !is_known() {
+            unmet.push(requirement);
         }
     }
-    missing
+    unmet
+}
+
+/// A requirement that nothing was ever provisioned for: a failure of its own, with the command that
+/// creates what is missing.
+pub fn missing(
+    requirement: &Requirement,
+    desired: &Desired,
+    settings: &Settings,
+    home: &Home,
+) -> Item {
+    let (say, fix) = match requirement {
+        Requirement::Login(client) => {
+            let ClientRow { id, login, login_from, seed: file, variable, .. } = client.row();
+            (
+                format!("required, but no {login} was ever provisioned"),
+                format!(
+                    "{}, or set {variable}",
+                    create_secret(id, file, login_from, settings, home)
+                ),
+            )
+        }
+        Requirement::Push(repository) => {
+            let say = format!(
+                "required, but no deploy key for {} was ever provisioned",
+                repository.short()
+            );
+            (say, add_key(repository, desired, settings, home))
+        }
+        Requirement::Unknown(_) => unknown_requirement(settings),
+    };
+    Item::fail(requirement.subject(), Finding::new(Code::RequiredMissing, say, fix))
+}
+
+/// How a repository gets a key, where the other keys come from.
+fn add_key(repository: &Repository, desired: &Desired, settings: &Settings, home: &Home) -> String {
+    let add = "add the repository and its private key to PUSHREADY_DEPLOY_KEYS";
+    let is_of_variable = |record: &RepositoryRecord| record.origin == SecretOrigin::Variable;
+    if desired.repositories.iter().any(is_of_variable) {
+        return add.to_owned();
+    }
+    let (host, path) = (repository.host(), repository.path());
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let file = format!("deploy-keys/{host}/{path}");
+    format!("{}, or {add}", create_secret(name, &file, "KEY", settings, home))
+}
+
+/// The command for a user secret of Coder's that is a file of the seed folder.
+fn create_secret(name: &str, file: &str, from: &str, settings: &Settings, home: &Home) -> String {
+    let seed = home.shown(settings.seed.as_ref().unwrap_or(&home.seed));
+    let create = format!("`coder secret create {name} --file '{seed}/{file}' <{from}`");
+    format!("create the user secret with {create} and restart the workspace")
+}
+
+fn unknown_requirement(settings: &Settings) -> (String, String) {
+    let names: Vec<_> = Client::ALL.iter().map(|client| format!("`{client}`")).collect();
+    let known = format!("{} and `push:owner/repo`", names.join(", "));
+    if settings.require.is_some() {
+        let fix = format!("correct PUSHREADY_REQUIRE: it takes {known}, separated by commas");
+        return ("PUSHREADY_REQUIRE contains an unknown name".to_owned(), fix);
+    }
+    let say = "an earlier apply was given this in PUSHREADY_REQUIRE, which is not set here: it is not known";
+    let fix = format!(
+        "run `PUSHREADY_REQUIRE=… pushready apply` with what is required ({known}), or \
+         `PUSHREADY_REQUIRE=, pushready apply` to require nothing"
+    );
+    (say.to_owned(), fix)
 }
 
 /// `1 host`, `2 hosts`.

@@ -64,7 +64,7 @@ fn on_keys_page(code: Code) -> Option<&'static str> {
             "give this repository a deploy key of its own, with write access, and provision it under this repository's name"
         }
         Code::SshKeyRefused => {
-            "add the public key of the provisioned key to this repository; every server accepts ed25519"
+            "add the public key of the key in use to this repository, or provision a deploy key for it; every server accepts ed25519"
         }
         Code::PushRepositoryNotFound => {
             "check the spelling of the remote (`git remote --verbose`), and that this repository lists the key that is used"

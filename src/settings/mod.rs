@@ -12,7 +12,7 @@ pub mod source;
 
 pub use api_tokens::ApiTokens;
 pub use logins::LoginSettings;
-pub use plain::accepted;
+pub use plain::{accepted, required};
 pub use requirement::Requirement;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +75,8 @@ pub struct Settings {
     pub warnings: Vec<String>,
     /// The sources in use.
     pub sources: Vec<String>,
+    /// The seed folder, where it is another than the home's.
+    pub seed: Option<PathBuf>,
 }
 
 /// A value that cannot be used.

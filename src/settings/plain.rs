@@ -28,6 +28,11 @@ pub fn accepted(env: &Env) -> (Vec<Code>, Vec<String>) {
     (codes, unknown)
 }
 
+/// What PUSHREADY_REQUIRE names here.
+pub fn required(env: &Env) -> Vec<String> {
+    list(env, variables::REQUIRE, ',').unwrap_or_default()
+}
+
 impl Reader<'_> {
     pub(super) fn plain(&mut self) {
         let (trusted, roots) =

@@ -24,7 +24,8 @@ impl<'a> Reader<'a> {
     pub(super) fn new(env: &'a Env, home: &'a Home, stdin: BTreeMap<String, SecretString>) -> Self {
         let named = env.get(variables::SEED_DIR).filter(|value| !source::is_not_a_path(value));
         let seed = named.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
-        Self { env, home, stdin, seed, settings: Settings::default(), ambiguous: Vec::new() }
+        let settings = Settings { seed: Some(seed.clone()), ..Settings::default() };
+        Self { env, home, stdin, seed, settings, ambiguous: Vec::new() }
     }
 
     /// The first source that is set; others with a different value are named. A first source that

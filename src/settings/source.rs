@@ -134,7 +134,11 @@ pub(super) fn read_stdin(stdin: &mut dyn std::io::Read) -> Result<BTreeMap<Strin
         return Err(usage(format!("it is larger than {} MiB", SOURCE_CAP >> 20)));
     }
     if text.trim().is_empty() {
-        return Ok(BTreeMap::new());
+        // a pipe whose first program failed must not pass for a workspace without secrets
+        return Err(Error::new("standard input is empty")
+            .because("`--stdin` was given, and no secret came: the command before the pipe may have failed")
+            .hint("run that command alone and read its output; nothing was written")
+            .exit(Exit::NotReady));
     }
     let text = text.trim_start_matches('\u{feff}');
     let Pairs(pairs) = serde_json::from_str(text).map_err(|error| usage(place(&error)))?;

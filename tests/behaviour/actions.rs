@@ -843,7 +843,7 @@ fn hostile_names_are_shown_and_do_nothing() {
         scenario.files = [
             (".github/workflows/\u{1b}]0;title\u{7}.yml".to_owned(), text.to_owned()),
             (".github/workflows/$(touch pwned).yml".to_owned(), text.to_owned()),
-            (".github/workflows/-x\nok      all.yml".to_owned(), text.to_owned()),
+            (".github/workflows/-x\nok       all.yml".to_owned(), text.to_owned()),
         ]
         .into();
         let sha = clone(ws, &scenario);
@@ -858,7 +858,7 @@ fn hostile_names_are_shown_and_do_nothing() {
             let harmless =
                 |c: char| c == '\n' || c.is_ascii_graphic() || c == ' ' || "·…µ".contains(c);
             assert!(text.chars().all(harmless), "{output}");
-            assert!(!text.lines().any(|line| line.starts_with("ok      all")), "{output}");
+            assert!(!text.lines().any(|line| line.starts_with("ok       all")), "{output}");
         }
         assert!(output.stdout.contains("actions-no-run"), "{output}");
         assert!(!ws.home().join("src/d-filter/pwned").exists());

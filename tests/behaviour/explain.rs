@@ -300,7 +300,8 @@ fn a_code_is_explained_without_network_or_home() {
             let name = code["code"].as_str().unwrap();
             assert!(list.contains(&format!("\n  {name} ")), "{name}");
             let lines = ws.run(&["explain", name]).success().stdout;
-            assert!(lines.lines().count() <= 25, "{lines}");
+            assert!(lines.lines().count() <= 32, "{lines}");
+            // what is between backticks is not broken
             assert!(lines.lines().all(|line| line.chars().count() <= 100), "{lines}");
         }
         assert!(codes.len() > 110, "{}", codes.len());

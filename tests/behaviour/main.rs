@@ -39,3 +39,4 @@ mod status;
 mod support;
 mod template;
 mod undo;
+mod verdicts;

@@ -280,7 +280,7 @@ fn what_claude_code_writes_is_taken_as_it_reads_it() {
             let now = ws.read(".claude.json");
             assert!(now.contains(value) && now.contains("hasCompletedOnboarding"), "{now}");
             let doctor = ws.run(&["doctor", "--offline", "--only", "claude.config"]).success();
-            doctor.stdout_has("ok      claude.config");
+            doctor.stdout_has("ok       claude.config");
             ws.run(&["remove"]).success();
             assert_eq!(ws.read(".claude.json"), old);
         }

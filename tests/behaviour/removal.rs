@@ -70,7 +70,7 @@ fn without_the_state_folder_the_lines_that_name_it_go() {
         assert_eq!(shared_files(ws), shared);
         assert!(!ws.home().join(STATE).exists());
         let before = ws.snapshot();
-        let reported = ws.run(&["remove"]).success().stdout_has("nothing to undo");
+        let reported = ws.run(&["remove"]).success().stdout_has("NOTHING TO UNDO");
         assert!(!reported.stdout.contains("should be"), "there is nothing to compare\n{reported}");
         before.assert_same(&ws.snapshot());
     });

@@ -231,11 +231,11 @@ fn remotes_wait_for_the_routing_that_failed() {
         };
         let reported = apply()
             .fails(1)
-            .stdout_has("FAIL  home-read-only routing: cannot use `/home/coder/.ssh/config`: ")
+            .stdout_has("FAIL     home-read-only routing: cannot use `/home/coder/.ssh/config`: ")
             .stdout_has(
                 "the folder `/home/coder/.ssh` does not let this user write (Permission denied)",
             )
-            .stdout_has("warn  home-read-only remotes: left alone, because routing failed")
+            .stdout_has("warn     home-read-only remotes: left alone, because routing failed")
             .stdout_has("NOT READY home-read-only routing\n");
         assert!(!reported.stdout.contains(".pushready"), "no name of a temporary file: {reported}");
         ws.set_mode(".ssh", 0o700);

@@ -341,7 +341,7 @@ fn a_running_process_leaves_no_core_and_cannot_be_read() {
         let script = r"pushready apply --stdin <fifo >/dev/null & exec 3>fifo
             until grep -q 'core file size *0 *0' /proc/$!/limits; do :; done
             cat /proc/$!/environ >/dev/null && echo readable
-            exec 3>&-; wait $!";
+            printf '{}' >&3; exec 3>&-; wait $!";
         let output = ws.sh(script).wrapped_in("timeout", ["20"]).run();
         assert_eq!((output.status.code(), &*output.stdout), (Some(0), ""), "{output}");
         output.stderr_has("/environ: Permission denied");
@@ -365,10 +365,10 @@ fn a_v_says_more_and_each_more_logs_more() {
         let doctor = |arguments: &[&str]| ws.run(&[arguments, &["doctor", "--offline"]].concat());
         let (quiet, more, log) = (doctor(&[]), doctor(&["-v"]), doctor(&["-vv"]));
         assert!(
-            !quiet.stdout.contains("ok      codex.login") && quiet.stderr.is_empty(),
+            !quiet.stdout.contains("ok       codex.login") && quiet.stderr.is_empty(),
             "{quiet}"
         );
-        more.stdout_has("ok      codex.login").stderr_has("INFO codex.login results=");
+        more.stdout_has("ok       codex.login").stderr_has("INFO codex.login results=");
         log.stderr_has("DEBUG");
     });
 }

@@ -94,22 +94,6 @@ fn a_login_that_is_gone_or_wrecked_is_not_ready() {
     });
 }
 
-#[test]
-fn a_verdict_of_before_the_last_apply_says_so() {
-    sandbox(|ws| {
-        let everything = Everything::new();
-        let apply = || everything.pushready(ws, &["apply"]);
-        let line = || ws.run(&["status", "--line"]).success();
-        apply().run().success();
-        ws.run(&["doctor", "--offline"]);
-        assert!(!line().stdout.contains("applied since"), "{}", line());
-        apply().run().success();
-        assert!(!line().stdout.contains("applied since"), "that apply had nothing to do");
-        apply().env("PUSHREADY_TRUSTED_FOLDERS", "~/other").run().success();
-        line().stdout_has(", applied since");
-    });
-}
-
 /// What ssh reads may be gone without a trace in the receipt.
 #[test]
 fn a_routing_that_is_gone_is_not_ready() {

@@ -5,9 +5,13 @@ finish() {
   exit 0
 }
 
+# status.sh reads it: an installation that failed is not one that has not begun
+failed=${TMPDIR:-/tmp}/pushready-not-installed.$(id -u)
 installed=0
 install_pushready || installed=$?
+[ ! -d "$failed" ] || rmdir "$failed" || :
 pushready=$(find_pushready) || {
+  mkdir "$failed" || :
   echo 'NOT READY pushready could not be installed'
   finish 1
 }

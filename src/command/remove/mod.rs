@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::{json, print};
+use super::{json, print, print_report};
 use crate::apply::plan::{Plan, Planned};
 use crate::apply::report::{ApplyReport, ReportCommand};
 use crate::cli::Remove;
@@ -24,6 +24,7 @@ use crate::state::State;
 use crate::state::heal::{Healed, heal, settled};
 use crate::state::receipt::{Desired, Receipt};
 use crate::state::subject::Subject;
+use crate::terminal::fitted_to_terminal;
 use reverse::kept;
 
 pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
@@ -33,7 +34,11 @@ pub fn run(arguments: &Remove, verbose: u8) -> Result<Exit> {
     let removal = Removal { home: &home, keep_logins: arguments.keep_logins, now: env.now };
     let report = if arguments.dry_run { removal.dry_run()? } else { removal.run()? };
     let report = report.finish(start.elapsed());
-    print(&if arguments.json { json(&report) } else { report.text(verbose > 0) });
+    if arguments.json {
+        print(&json(&report));
+    } else {
+        print_report(fitted_to_terminal(report.text(verbose > 0)));
+    }
     Ok(report.exit())
 }
 
@@ -204,7 +209,8 @@ impl Removal<'_> {
     fn nothing(&self, dry_run: bool) -> ApplyReport {
         let mut report = self.report(&Plan::default(), dry_run);
         let state = self.home.shown(&self.home.state);
-        report.notes.insert(0, format!("there is no receipt in `{state}`: nothing to undo"));
+        report.notes.insert(0, format!("there is no receipt in `{state}`"));
+        report.nothing = true;
         report
     }
 

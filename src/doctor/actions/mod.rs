@@ -52,7 +52,7 @@ impl<'a> Inputs<'a> {
     /// Of the repository that `--repo` names, else of the clone around the current folder.
     fn of(context: &'a Context) -> Option<Self> {
         let current = context.clones.current();
-        let repository = context.asked.or(current)?;
+        let repository = context.limited_to.first().or(current)?;
         let work_tree = context.folder.as_deref().filter(|_| current == Some(repository));
         Some(Self {
             env: context.env,

@@ -270,6 +270,12 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
             if outcome.code == Some(Code::SshKeyRefused) && hints.key_is_ours == Some(true) {
                 return withheld().with(outcome.evidence);
             }
+            let outcome = match (outcome.code, &hints.greeting) {
+                (Some(Code::SshWrongKey), Some(Greeting::Repository(owner))) => {
+                    outcome.fixed(ssh::wrong_key_fix(repository, owner))
+                }
+                _ => outcome,
+            };
             let is_of_key = outcome.actor == Some(Actor::RepoAdmin);
             outcome
                 .with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())

@@ -33,6 +33,9 @@ pub struct Report {
     pub not_tested: Vec<String>,
     #[serde(skip)]
     pub requirements: Vec<Requirement>,
+    /// The repositories that `--repo` limited this run to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limited_to: Vec<String>,
     pub depth: Depth,
     /// The checks that were requested.
     pub requested: Vec<&'static str>,
@@ -69,9 +72,7 @@ pub enum Overall {
 impl Overall {
     /// The worst of the outcomes; what was accepted does not count, and `unknown` is never a pass.
     pub fn of(outcomes: &[Outcome]) -> Self {
-        match Self::worst(
-            outcomes.iter().filter(|outcome| !outcome.accepted).map(|outcome| outcome.status),
-        ) {
+        match Self::worst(outcomes.iter().map(|outcome| outcome.status)) {
             Self::Pass if saw_nothing(outcomes) => Self::Unknown,
             overall => overall,
         }
@@ -80,7 +81,7 @@ impl Overall {
     /// The worst of what is required; there a failure that may pass by itself, such as a server out
     /// of reach, is not a verdict. What was not tested is unknown.
     pub fn of_required(outcomes: &[Outcome], not_tested: &[String]) -> Self {
-        let counted = outcomes.iter().filter(|outcome| outcome.required && !outcome.accepted);
+        let counted = outcomes.iter().filter(|outcome| outcome.required);
         let statuses = counted.map(|outcome| match outcome.status {
             CheckStatus::Fail if outcome.transient => CheckStatus::Unknown,
             status => status,
@@ -93,7 +94,9 @@ impl Overall {
             Some(CheckStatus::Fail) => Self::Fail,
             Some(CheckStatus::Unknown) => Self::Unknown,
             Some(CheckStatus::Warn) => Self::Warn,
-            Some(CheckStatus::Pass | CheckStatus::Skip) | None => Self::Pass,
+            Some(CheckStatus::Pass | CheckStatus::Skip | CheckStatus::Accepted) | None => {
+                Self::Pass
+            }
         }
     }
 }
@@ -137,7 +140,6 @@ impl Report {
     pub fn in_the_way(&self) -> impl Iterator<Item = &Outcome> {
         self.checks.iter().filter(|outcome| {
             matches!(outcome.status, CheckStatus::Fail | CheckStatus::Unknown)
-                && !outcome.accepted
                 && (outcome.required || self.required.is_none())
         })
     }
@@ -172,6 +174,7 @@ pub(super) mod tests {
             required: None,
             not_tested: Vec::new(),
             requirements: Vec::new(),
+            limited_to: Vec::new(),
             depth: Depth::Network,
             requested: Vec::new(),
             examined: Vec::new(),
@@ -192,6 +195,8 @@ pub(super) mod tests {
         assert!(!may_pass(vec![passing(), lasting()]), "one that passes does not help the other");
         assert!(!may_pass(vec![lasting()]));
         assert!(!may_pass(vec![Outcome::new("push.read", Judgement::pass("x"))]));
-        assert!(may_pass(vec![passing(), Outcome { accepted: true, ..lasting() }]));
+        let mut accepted = lasting();
+        accepted.status = CheckStatus::Accepted;
+        assert!(may_pass(vec![passing(), accepted]));
     }
 }

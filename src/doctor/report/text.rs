@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::iter;
 
 use super::{Overall, Report, saw_nothing};
-use crate::catalogue::FixKind;
+use crate::catalogue::{Fix, FixKind};
 use crate::doctor::check::area;
 use crate::doctor::context::Depth;
 use crate::doctor::outcome::{CheckStatus, Evidence, Outcome};
@@ -32,26 +33,17 @@ impl Report {
         let is_quiet = |outcome: &Outcome| match outcome.status {
             CheckStatus::Pass => !verbose,
             CheckStatus::Skip => !verbose && !asked,
-            CheckStatus::Warn | CheckStatus::Unknown | CheckStatus::Fail => false,
+            CheckStatus::Accepted
+            | CheckStatus::Warn
+            | CheckStatus::Unknown
+            | CheckStatus::Fail => false,
         };
-        let weight =
-            |outcome: &&Outcome| if outcome.accepted { CheckStatus::Warn } else { outcome.status };
         let mut outcomes: Vec<&Outcome> =
             self.checks.iter().filter(|outcome| !is_quiet(outcome)).collect();
-        outcomes.sort_by_key(weight);
-        let mut printed: Vec<&Outcome> = Vec::new();
-        for outcome in outcomes {
-            if printed.iter().any(|other| says_the_same(other, outcome)) {
-                continue;
-            }
-            let same: Vec<_> =
-                self.checks.iter().filter(|other| says_the_same(outcome, other)).collect();
-            render(&mut text, outcome, verbose);
-            if same.len() > 1 {
-                let ids: Vec<_> = same.iter().map(|outcome| outcome.id).collect();
-                add_line(&mut text, format_args!("        checks: {}", ids.join(", ")));
-            }
-            printed.extend(same);
+        outcomes.sort_by_key(|outcome| outcome.status);
+        let mut fixes: Vec<&Fix> = Vec::new();
+        for cause in by_cause(&outcomes) {
+            cause.render(&mut text, verbose, &mut fixes);
         }
         add_line(&mut text, format_args!("{}", self.counts()));
         text
@@ -65,18 +57,12 @@ impl Report {
             Overall::Unknown => true,
             Overall::Warn | Overall::Pass => false,
         };
-        let mut parts: Vec<String> = Vec::new();
-        for part in self.in_the_way().filter(is_named).map(in_short) {
-            if !parts.contains(&part) {
-                parts.push(part);
-            }
-        }
+        let mut parts = in_short(self.in_the_way().filter(is_named));
         if self.required.is_some() {
             let not_tested = |name| format!("{name} (not tested in this run)");
             parts.extend(self.not_tested.iter().map(not_tested));
-            let is_optional = |outcome: &&Outcome| {
-                outcome.status == CheckStatus::Fail && !outcome.accepted && !outcome.required
-            };
+            let is_optional =
+                |outcome: &&Outcome| outcome.status == CheckStatus::Fail && !outcome.required;
             let mut optional: Vec<_> = self.checks.iter().filter(is_optional).map(name).collect();
             optional.dedup();
             if !optional.is_empty() {
@@ -100,7 +86,7 @@ impl Report {
     fn warning_codes(&self) -> Vec<&'static str> {
         let warnings = self.checks.iter().filter(|outcome| outcome.status == CheckStatus::Warn);
         let mut codes = Vec::new();
-        for code in warnings.filter(|outcome| !outcome.accepted).filter_map(|it| it.code) {
+        for code in warnings.filter_map(|it| it.code) {
             if !codes.contains(&code.name()) {
                 codes.push(code.name());
             }
@@ -138,12 +124,13 @@ impl Report {
             (CheckStatus::Fail, "failed"),
             (CheckStatus::Unknown, "unknown"),
             (CheckStatus::Warn, "warnings"),
+            (CheckStatus::Accepted, "accepted"),
             (CheckStatus::Pass, "ok"),
             (CheckStatus::Skip, "skipped"),
         ] {
             match count(status) {
                 0 => {}
-                1 => parts.push(format!("1 {}", name.trim_end_matches('s'))),
+                1 if status == CheckStatus::Warn => parts.push("1 warning".to_owned()),
                 count => parts.push(format!("{count} {name}")),
             }
         }
@@ -155,17 +142,17 @@ impl Report {
     }
 }
 
-/// `ok      home · push (3 of 4)`, in lines that fit a terminal.
+/// `ok       home · push (3 of 4)`, in lines that fit a terminal.
 fn list<'a>(text: &mut String, passed: impl Iterator<Item = (&'a str, usize, usize)>) {
     const WIDTH: usize = 80;
     let mut line = String::new();
     for (name, good, all) in passed {
         let part = if good == all { name.to_owned() } else { format!("{name} ({good} of {all})") };
         if line.is_empty() {
-            line = format!("ok      {part}");
+            line = format!("ok       {part}");
         } else if line.chars().count() + " · ".len() + part.len() > WIDTH {
             let _ = writeln!(text, "{line}");
-            line = format!("        {part}");
+            line = format!("         {part}");
         } else {
             let _ = write!(line, " · {part}");
         }
@@ -187,67 +174,166 @@ fn name(outcome: &Outcome) -> String {
     }
 }
 
-/// Whether two checks met one fault: by its code, what it is about, and the fix.
-fn says_the_same(one: &Outcome, other: &Outcome) -> bool {
-    let what = |outcome: &Outcome| (outcome.code, outcome.status, outcome.accepted);
-    one.code.is_some()
-        && one.subject.is_some()
-        && what(one) == what(other)
-        && one.subject == other.subject
-        && one.fix == other.fix
-}
-
-fn in_short(outcome: &Outcome) -> String {
-    let say = outcome.fix.as_ref().map(|fix| &fix.message).or(outcome.reason.as_ref());
-    say.map_or(name(outcome), |say| format!("{} ({say})", name(outcome)))
-}
-
-/// One outcome; `verbose` also shows the evidence of what passed.
-pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
-    let mark = match outcome.status {
-        CheckStatus::Pass => "ok",
-        CheckStatus::Skip => "skip",
-        CheckStatus::Warn => "warn",
-        CheckStatus::Unknown => "unknown",
-        CheckStatus::Fail => "FAIL",
+/// Each cause with what to do, and each of that once: `CODE SUBJECT, CODE SUBJECT (fix)`.
+fn in_short<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Vec<String> {
+    let mut parts: Vec<(&Outcome, Vec<String>)> = Vec::new();
+    for outcome in outcomes {
+        let is_same = |(other, _): &&mut (&Outcome, Vec<String>)| match (&other.fix, &outcome.fix) {
+            (Some(one), Some(other)) => one.message == other.message,
+            (None, None) => other.reason == outcome.reason,
+            _ => false,
+        };
+        let name = name(outcome);
+        match parts.iter_mut().find(is_same) {
+            Some((_, names)) if names.contains(&name) => {}
+            Some((_, names)) => names.push(name),
+            None => parts.push((outcome, vec![name])),
+        }
+    }
+    let in_short = |(outcome, names): (&Outcome, Vec<String>)| {
+        let names = names.join(", ");
+        let say = outcome.fix.as_ref().map(|fix| &fix.message).or(outcome.reason.as_ref());
+        say.map_or_else(|| names.clone(), |say| format!("{names} ({say})"))
     };
-    let accepted = if outcome.accepted { " (accepted)" } else { "" };
-    add_line(text, format_args!("{mark:<7} {}{accepted}", name(outcome)));
-    add_line(text, format_args!("        {}", outcome.summary));
-    let quiet = matches!(outcome.status, CheckStatus::Pass | CheckStatus::Skip);
-    if !quiet || verbose {
-        for Evidence { label, value, expected } in &outcome.evidence {
+    parts.into_iter().map(in_short).collect()
+}
+
+/// Results with one cause: one block of the report. By its code, and what is to be done about it.
+struct OneCause<'a> {
+    first: &'a Outcome,
+    others: Vec<&'a Outcome>,
+}
+
+/// The results, those of one cause together where its first is.
+fn by_cause<'a>(outcomes: &[&'a Outcome]) -> Vec<OneCause<'a>> {
+    let mut causes: Vec<OneCause> = Vec::new();
+    for outcome in outcomes {
+        match causes.iter_mut().find(|cause| have_one_cause(cause.first, outcome)) {
+            Some(cause) => cause.others.push(outcome),
+            None => causes.push(OneCause { first: outcome, others: Vec::new() }),
+        }
+    }
+    causes
+}
+
+fn have_one_cause(one: &Outcome, other: &Outcome) -> bool {
+    one.code.is_some()
+        && (one.code, one.status, &one.fix) == (other.code, other.status, &other.fix)
+        && (one.fix.is_some() || one.summary == other.summary)
+        && (one.id != other.id || one.subject.is_some())
+}
+
+impl<'a> OneCause<'a> {
+    fn all(&self) -> impl Iterator<Item = &'a Outcome> {
+        iter::once(self.first).chain(self.others.iter().copied())
+    }
+
+    /// What it is about, with the summary where that is another.
+    fn list(&self, text: &mut String, subjects: &[Option<&str>]) {
+        for subject in subjects {
+            let other = self.all().find(|outcome| {
+                outcome.subject.as_deref() == *subject && outcome.summary != self.first.summary
+            });
+            let subject = subject.unwrap_or(area(self.first.id));
+            match other {
+                Some(Outcome { judgement, .. }) => {
+                    add_line(text, format_args!("           {subject}: {}", judgement.summary));
+                }
+                None => add_line(text, format_args!("           {subject}")),
+            }
+        }
+    }
+
+    /// `fixes`: those that are in the report already.
+    fn render(&self, text: &mut String, verbose: bool, fixes: &mut Vec<&'a Fix>) {
+        let subjects = distinct(self.all().map(|outcome| outcome.subject.as_deref()));
+        let checks = distinct(self.all().map(|outcome| Some(outcome.id)));
+        let mark = mark(self.first.status);
+        if let (Some(code), [_, _, ..]) = (self.first.code, &subjects[..]) {
+            add_line(text, format_args!("{mark:<8} {code} ({} times)", subjects.len()));
+            self.list(text, &subjects);
+        } else {
+            add_line(text, format_args!("{mark:<8} {}", name(self.first)));
+        }
+        add_line(text, format_args!("         {}", self.first.summary));
+        let quiet = matches!(self.first.status, CheckStatus::Pass | CheckStatus::Skip);
+        let mut printed: Vec<&Evidence> = Vec::new();
+        for evidence in
+            self.all().flat_map(|outcome| &outcome.evidence).filter(|_| !quiet || verbose)
+        {
+            if printed.contains(&evidence) {
+                continue;
+            }
+            printed.push(evidence);
+            let Evidence { label, value, expected } = evidence;
             let expected = expected
                 .as_ref()
                 .map_or(String::new(), |expected| format!(" (expected {expected})"));
-            add_line(text, format_args!("          {label}: {value}{expected}"));
+            add_line(text, format_args!("           {label}: {value}{expected}"));
+        }
+        let reasons = distinct(self.all().map(|outcome| outcome.reason.as_deref())).into_iter();
+        for reason in reasons.flatten().filter(|reason| *reason != self.first.summary) {
+            add_line(text, format_args!("         needs: {reason}"));
+        }
+        if checks.len() > 1 {
+            let ids: Vec<_> = checks.into_iter().flatten().collect();
+            add_line(text, format_args!("         checks: {}", ids.join(", ")));
+        }
+        if let Some(fix) = &self.first.fix {
+            let who = self.first.actor.map_or("", |actor| actor.title());
+            if fixes.contains(&fix) {
+                add_line(text, format_args!("         fix ({who}): the same as above"));
+            } else {
+                render_fix(text, fix, who);
+                fixes.push(fix);
+            }
+        }
+        if self.first.stop_and_report {
+            text.push_str(
+                "         an agent should stop here and report this, not look for other credentials\n",
+            );
         }
     }
-    if let Some(reason) = outcome.reason.as_ref().filter(|reason| **reason != outcome.summary) {
-        add_line(text, format_args!("        needs: {reason}"));
-    }
-    if let Some(fix) = &outcome.fix {
-        let who = outcome.actor.map_or("", |actor| actor.title());
-        add_line(text, format_args!("        fix ({who}): {}", fix.message));
-        match &fix.kind {
-            FixKind::Run { argv } => {
-                let argv: Vec<_> = argv.iter().map(|argument| word(argument.as_bytes())).collect();
-                add_line(text, format_args!("          $ {}", argv.join(" ")));
-            }
-            FixKind::Visit { url } => {
-                add_line(text, format_args!("          {url}"));
-            }
-            FixKind::Edit { path } => {
-                add_line(text, format_args!("          {path}"));
-            }
-            FixKind::Wait | FixKind::Report => {}
+}
+
+/// Each once, in their order.
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for one in all {
+        if !distinct.contains(&one) {
+            distinct.push(one);
         }
     }
-    if outcome.stop_and_report {
-        text.push_str(
-            "        an agent should stop here and report this, not look for other credentials\n",
-        );
+    distinct
+}
+
+const fn mark(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Pass => "ok",
+        CheckStatus::Skip => "skip",
+        CheckStatus::Accepted => "accepted",
+        CheckStatus::Warn => "warn",
+        CheckStatus::Unknown => "unknown",
+        CheckStatus::Fail => "FAIL",
     }
+}
+
+fn render_fix(text: &mut String, fix: &Fix, who: &str) {
+    add_line(text, format_args!("         fix ({who}): {}", fix.message));
+    match &fix.kind {
+        FixKind::Run { argv } => {
+            let argv: Vec<_> = argv.iter().map(|argument| word(argument.as_bytes())).collect();
+            add_line(text, format_args!("           $ {}", argv.join(" ")));
+        }
+        FixKind::Visit { url } => add_line(text, format_args!("           {url}")),
+        FixKind::Edit { path } => add_line(text, format_args!("           {path}")),
+        FixKind::Wait | FixKind::Report => {}
+    }
+}
+
+/// One result; `verbose` also shows the evidence of what passed.
+pub fn render(text: &mut String, outcome: &Outcome, verbose: bool) {
+    OneCause { first: outcome, others: Vec::new() }.render(text, verbose, &mut Vec::new());
 }
 
 #[cfg(test)]
@@ -277,17 +363,17 @@ mod tests {
             let heads = text.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned);
             heads.collect::<Vec<_>>()
         };
-        let [warn, fail] = ["warn    git-identity-missing", "FAIL    home-unset"];
-        let unknown = "unknown push.read c";
+        let [warn, fail] = ["warn     git-identity-missing", "FAIL     home-unset"];
+        let unknown = "unknown  push.read c";
         let verdict = "NOT READY: 1 failed, 1 unknown, 1 warning, 3 ok, 1 skipped in 0.04 s";
         assert_eq!(
             heads(false, false),
-            ["ok      ssh · push (2 of 3)", warn, unknown, fail, verdict]
+            ["ok       ssh · push (2 of 3)", warn, unknown, fail, verdict]
         );
-        let passed = "ok      ssh.client · push.read (2 of 3)";
+        let passed = "ok       ssh.client · push.read (2 of 3)";
         assert_eq!(
             heads(false, true),
-            [passed, "skip    ssh.identity", warn, unknown, fail, verdict]
+            [passed, "skip     ssh.identity", warn, unknown, fail, verdict]
         );
         assert_eq!(heads(true, true).len(), 8, "each by itself");
     }

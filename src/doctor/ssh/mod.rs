@@ -28,7 +28,7 @@ use route::{
     Chosen, Printed, chosen, effective, judge, judge_by_representative, representatives, unwritten,
 };
 
-pub use server::{greet, identity, installed, unreachable};
+pub use server::{greet, identity, installed, unreachable, wrong_key_fix};
 
 /// `ssh -G` starts a process for each key.
 const AT_ONCE: usize = 4;

@@ -57,7 +57,7 @@ fn ask(context: &Context, repository: &Repository) -> Chosen {
 }
 
 /// The repositories about which ssh is asked: the first of each server, those that a clone in view
-/// has a remote of, and the one that `--repo` names.
+/// has a remote of, and those that `--repo` names.
 ///
 /// `ssh -G` starts a process for each key of the host, so asking about every key takes time that
 /// grows with the square of their number.
@@ -67,7 +67,7 @@ pub fn representatives<'c>(context: &'c Context) -> &'c [Repository] {
         let mut asked = Vec::new();
         for repository in context.keyed() {
             if servers.insert((repository.host(), repository.ssh_port()))
-                || context.asked.is_some_and(|asked| asked.same_as(repository))
+                || context.limited_to.iter().any(|named| named.same_as(repository))
                 || context.clones.of(repository).next().is_some()
             {
                 asked.push(repository.clone());

@@ -1,7 +1,7 @@
 //! Whose key the server takes ours for.
 
 use super::CONNECT_TIMEOUT;
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -58,10 +58,10 @@ pub fn identity(context: &Context, repository: &Repository) -> Judgement {
         Some((name, _)) if name.eq_ignore_ascii_case(repository.path()) => {
             Judgement::pass("the key belongs to this repository").with([said])
         }
-        Some(_) => Judgement::fail(
+        Some((name, _)) => Judgement::fail(
             Code::SshWrongKey,
             "the key belongs to another repository",
-            push_message::fix(Code::SshWrongKey, Some(repository)),
+            wrong_key_fix(repository, name),
         )
         .with([said])
         .with(installed(context, repository)),
@@ -73,6 +73,24 @@ pub fn identity(context: &Context, repository: &Repository) -> Judgement {
                 .with(installed(context, repository))
         }
         None => Judgement::skip("this server does not report who owns the key"),
+    }
+}
+
+/// What to do about a key that the server takes for the one of the repository with this path. The
+/// name may have been misspelt in the map of keys.
+pub fn wrong_key_fix(repository: &Repository, owner: &str) -> Fix {
+    let fix = push_message::fix(Code::SshWrongKey, Some(repository));
+    let owner = Repository::parse_declared(&format!("{}/{owner}", repository.host()));
+    match owner {
+        Ok(owner) => Fix {
+            message: format!(
+                "{}; or the name is misspelt where the key is configured: this key is {}'s",
+                fix.message,
+                owner.short()
+            ),
+            ..fix
+        },
+        Err(_) => fix,
     }
 }
 

@@ -352,6 +352,18 @@ pub fn includes(home: &Home) -> Vec<Include> {
     ssh.into_iter().chain([git]).collect()
 }
 
+/// The files that include the state folder's: what shows that a home was provisioned where the
+/// folder is gone.
+pub fn including(home: &Home) -> Vec<std::path::PathBuf> {
+    let names = |Include { target, text, .. }: Include| {
+        let content = file::observe(&target.path, target.kind).ok()??;
+        let line = text.trim_end();
+        let text = String::from_utf8_lossy(&content.bytes);
+        text.contains(line).then_some(target.path)
+    };
+    includes(home).into_iter().filter_map(names).collect()
+}
+
 fn include(
     context: &ProvisionContext,
     name: EntryName,

@@ -10,12 +10,12 @@ fn where_the_shell_cannot_run_commands_host_aliases_take_over_until_it_can() {
     sandbox(|ws| {
         let lab = Lab::github();
         let bash = [("SHELL", "/bin/bash")];
-        lab.apply(ws, &bash).success().stdout_has("ok    routing");
+        lab.apply(ws, &bash).success().stdout_has("ok       routing");
         let by_exec = ws.snapshot();
         for shell in ["/usr/sbin/nologin", "/nonexistent/shell"] {
             let environment = [("SHELL", shell)];
             let dry = lab.pushready(ws, &["apply", "--dry-run"], &environment).success();
-            dry.stdout_has("warn  ssh-route-broken routing: `Match exec` cannot work here")
+            dry.stdout_has("warn     ssh-route-broken routing: `Match exec` cannot work here")
                 .stdout_has("would change");
             lab.apply(ws, &environment).success().stdout_has("host aliases").stdout_has("\nREADY ");
             let by_alias = ws.snapshot();
@@ -31,7 +31,7 @@ fn where_the_shell_cannot_run_commands_host_aliases_take_over_until_it_can() {
             assert_eq!(git(ws, &["config", "remote.origin.url"], folder).stdout.trim_end(), remote);
             holds_for_all_three(ws, &lab);
             fs::remove_dir_all(ws.home().join(folder)).unwrap();
-            lab.apply(ws, &bash).success().stdout_has("ok    routing");
+            lab.apply(ws, &bash).success().stdout_has("ok       routing");
             let diff = by_exec.diff(&ws.snapshot());
             assert!(diff.iter().all(|line| line.contains("receipt.json")), "{diff:#?}");
         }
@@ -81,7 +81,7 @@ fn fish_runs_the_match_as_other_shells_do() {
     sandbox(|ws| {
         require("fish");
         let lab = Lab::github();
-        lab.apply(ws, &[("SHELL", "/usr/bin/fish")]).success().stdout_has("ok    routing");
+        lab.apply(ws, &[("SHELL", "/usr/bin/fish")]).success().stdout_has("ok       routing");
         let list =
             ws.git(&["ls-remote", "git@github.com:acme/app-lib.git"]).env("SHELL", "/usr/bin/fish");
         lab.uses(&["acme/app-lib"], || drop(list.run().success()));
@@ -94,7 +94,7 @@ fn openssh_10_routes_as_its_elders_do() {
         use_openssh_10();
         assert!(ws.cmd("ssh").arg("-V").run().stderr.starts_with("OpenSSH_10."));
         let lab = Lab::github();
-        lab.apply(ws, &[]).success().stdout_has("ok    routing");
+        lab.apply(ws, &[]).success().stdout_has("ok       routing");
         holds_for_all_three(ws, &lab);
         lab.apply(ws, &[("SHELL", "/usr/sbin/nologin")]).success().stdout_has("host aliases");
         holds_for_all_three(ws, &lab);

@@ -253,7 +253,7 @@ fn a_rule_in_a_clones_own_configuration_that_leads_away_is_named() {
         }
         let reported = lab.apply(ws, &[]).fails(1);
         let reported = reported.stdout_has(
-            "FAIL  remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more rewrites `git@github.com:acme/app.git` to `https://github.com/acme/app.git` for pushes",
+            "FAIL     remote-reversed remotes: a rule in `~/fetch/.git/config` and in 1 more rewrites `git@github.com:acme/app.git` to `https://github.com/acme/app.git` for pushes",
         );
         // git agrees
         for folder in ["fetch", "push"] {

@@ -92,7 +92,7 @@ fn apply_status_and_doctor_agree() {
             lab.fresh();
             breaks(&lab);
             let by_apply = apply(&lab).run().fails(1);
-            assert!(by_apply.stdout.contains(&format!("FAIL  {code} {item}: ")), "{by_apply}");
+            assert!(by_apply.stdout.contains(&format!("FAIL     {code} {item}: ")), "{by_apply}");
             let in_status = |when: &str| {
                 let output = status().run().fails(1);
                 let reported = &output.json()["not_ready"];
@@ -183,14 +183,14 @@ fn a_failure_of_a_partial_run_is_kept_until_it_is_checked_again() {
         };
         let (good, bad) = ("git@github.com:acme/app.git", "https://github.com/Acme/App");
         let part = || lab.doctor(&["--offline", "--only", "git"]);
-        status().success().stdout_has("never checked");
+        status().success().stdout_has("not checked yet");
         git(bad);
         part().run().fails(1);
         let reported = status()
             .fails(1)
             .stdout_has(&format!("not ready: {blocked}"))
             .stdout_has("checked in part 0 s ago");
-        assert!(!reported.stdout.contains("never"), "{reported}");
+        assert!(!reported.stdout.contains("checked yet"), "{reported}");
         line(&format!("not ready: {blocked}"));
         let json = ws.run(&["status", "--json"]).fails(1).json();
         assert_eq!(
@@ -206,7 +206,7 @@ fn a_failure_of_a_partial_run_is_kept_until_it_is_checked_again() {
         part().run().success();
         let reported = status().success();
         assert!(
-            reported.stdout.contains("never checked"),
+            reported.stdout.contains("not checked yet"),
             "a part that passes proves no whole\n{reported}"
         );
 
@@ -225,7 +225,7 @@ fn a_failure_of_a_partial_run_is_kept_until_it_is_checked_again() {
         // what is not required is not a failure of a run for what is
         git(bad);
         part().arg("--required").run().success();
-        status().success().stdout_has(&format!("ready · not required: {blocked}"));
+        status().success().stdout_has(&format!(" · not required: {blocked}"));
         // accepted, it is none
         part().env("PUSHREADY_ACCEPT", "remote-still-https").run().success();
         let reported = status().success();

@@ -133,7 +133,7 @@ fn nothing_that_a_repository_sets_is_run() {
             &["--offline"][..],
             &["--offline", "--all"],
             &[],
-            &["--all", "--repo", URL],
+            &["--all", "--also", URL],
             &["--live", "--only", "push,git,leaks"],
             &["--only", "actions"],
         ] {

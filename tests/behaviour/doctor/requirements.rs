@@ -98,7 +98,7 @@ fn only_what_is_required_is_red() {
         // reading and writing fail by one fault: it is reported once
         assert_eq!(output.stdout.matches("ssh-port-blocked").count(), 1, "{output}");
         let text = ws.pushready(&["doctor"]).env("GIT_SSH_COMMAND", "ssh -p 9").run().fails(1);
-        assert_eq!(text.stdout.matches("FAIL    ssh-port-blocked").count(), 1, "{text}");
+        assert_eq!(text.stdout.matches("FAIL     ssh-port-blocked").count(), 1, "{text}");
         assert!(text.stdout.contains("checks: push.read, push.write"), "{text}");
         begins(&unreachable("codex").run().success(), "READY");
         unreachable("push:acme/app").arg("--strict").run().fails(1);
@@ -119,7 +119,7 @@ fn only_what_is_required_is_red() {
         let blocked = "ssh-port-blocked git@github.com:acme/app.git";
         doctor("push:acme/app", "ssh -p 9").success();
         fails("unproven", blocked);
-        ws.run(&["status"]).success().stdout_has(&format!("ready · unproven: {blocked}"));
+        ws.run(&["status"]).success().stdout_has(&format!(" · unproven: {blocked}"));
         apply().env("PUSHREADY_REQUIRE", "codex").run().success();
         doctor("codex", "ssh").success();
         fails("not_required", fault);

@@ -20,7 +20,7 @@ fn without_git_and_ssh_on_path_the_logins_go_through() {
             .run()
             .fails(1)
             .stdout_has("git is not on PATH")
-            .stdout_has("FAIL  ssh-missing routing: there is no ssh client on PATH")
+            .stdout_has("FAIL     ssh-missing routing: there is no ssh client on PATH")
             .stdout_has("apt-get install openssh-client")
             .stdout_has("codex: written")
             .stdout_has("NOT READY ssh-missing routing");

@@ -39,7 +39,7 @@ fn the_codex_module_v4_before_between_and_after() {
         apply_logins(ws).run().success().stdout_has("newer than the seed");
         codex_v4(ws);
         valid();
-        apply_logins(ws).run().success().stdout_has("warn  codex-auth-restored");
+        apply_logins(ws).run().success().stdout_has("warn     codex-auth-restored");
         assert_eq!(
             (refresh(), ws.mode(".codex/auth.json")),
             (json!(refreshed.refresh_token), 0o600)
@@ -58,7 +58,7 @@ fn the_codex_module_v4_before_between_and_after() {
 
         // in a shell without the variables the stub is reported
         codex_v4(ws);
-        ws.run(&["apply"]).fails(1).stdout_has("FAIL  codex-auth-clobbered codex: left alone");
+        ws.run(&["apply"]).fails(1).stdout_has("FAIL     codex-auth-clobbered codex: left alone");
         apply_logins(ws).run().success();
         ws.run(&["remove"]).success();
         assert_eq!(
@@ -132,11 +132,14 @@ fn trust_is_not_forced_into_a_form_that_cannot_take_it() {
         apply_logins(ws)
             .run()
             .success()
-            .stdout_has("warn  codex-untrusted-folder codex trust: ")
+            .stdout_has("warn     codex-untrusted-folder codex trust: ")
             .stdout_has("codex: written");
         assert_eq!(ws.read(".codex/config.toml"), inline);
         ws.write(".codex/config.toml", "model = \n", 0o644);
-        apply_logins(ws).run().success().stdout_has("warn  codex-config-malformed codex trust: ");
+        apply_logins(ws)
+            .run()
+            .success()
+            .stdout_has("warn     codex-config-malformed codex trust: ");
         assert_eq!(ws.read(".codex/config.toml"), "model = \n");
     });
 }
@@ -258,8 +261,8 @@ fn a_user_who_logs_in_after_us_keeps_the_login() {
             let output = apply_logins(ws)
                 .run()
                 .success()
-                .stdout_has("warn  codex-login-not-ours codex: kept: somebody logged in with another account")
-                .stdout_has("warn  claude-auth-conflict claude: kept `~/.claude/.credentials.json`: somebody logged in with `/login`")
+                .stdout_has("warn     codex-login-not-ours codex: kept: somebody logged in with another account")
+                .stdout_has("warn     claude-auth-conflict claude: kept `~/.claude/.credentials.json`: somebody logged in with `/login`")
                 .stdout_has("fix: to use the seed: `rm /home/coder/.codex/auth.json` and apply again");
             canary::assert_absent("apply", output.to_string(), &["sk-ant-ort01-user"]);
         }
@@ -289,9 +292,9 @@ fn what_became_of_the_claude_login_is_reported_where_no_token_is_set() {
         );
         ws.run(&["apply"])
             .fails(1)
-            .stdout_has("FAIL  claude-auth-blanked claude: ")
+            .stdout_has("FAIL     claude-auth-blanked claude: ")
             .stdout_has("fix: ");
         fs::remove_file(ws.home().join(path)).unwrap();
-        ws.run(&["apply"]).fails(1).stdout_has("FAIL  claude-token-missing claude: ");
+        ws.run(&["apply"]).fails(1).stdout_has("FAIL     claude-token-missing claude: ");
     });
 }

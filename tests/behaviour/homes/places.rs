@@ -82,7 +82,7 @@ fn a_uid_without_passwd_entry_gets_its_logins_and_a_note_about_ssh() {
             .apply(ws)
             .run()
             .fails(1)
-            .stdout_has("FAIL  home-no-passwd-entry routing: this uid has no passwd entry")
+            .stdout_has("FAIL     home-no-passwd-entry routing: this uid has no passwd entry")
             .stdout_has("fix: give the uid an entry in /etc/passwd")
             .stdout_has("codex: written")
             .stdout_has("claude: written")
@@ -159,7 +159,7 @@ fn a_part_of_the_home_that_is_read_only_does_not_stop_the_rest() {
             .run()
             .fails(1)
             .stdout_has("codex: written")
-            .stdout_has("FAIL  home-read-only claude: cannot use `/home/coder/.claude/.credentials.json`")
+            .stdout_has("FAIL     home-read-only claude: cannot use `/home/coder/.claude/.credentials.json`")
             .stdout_has("\nNOT READY home-read-only claude\n");
             assert!(ws.home().join(".codex/auth.json").exists());
         },

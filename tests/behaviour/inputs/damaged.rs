@@ -149,8 +149,8 @@ fn damaged_keys_are_repaired_and_named_or_refused_by_name() {
 
         // for people, all that is well takes one line
         let output = apply(&["apply", "--stdin"])
-            .stdout_has(&format!("ok    keys: {} in place: acme/crlf", expected.len()))
-            .stdout_has("FAIL  key-encrypted key acme/encrypted: ")
+            .stdout_has(&format!("ok       keys: {} in place: acme/crlf", expected.len()))
+            .stdout_has("FAIL     key-encrypted key acme/encrypted: ")
             .stdout_has("private_key_openssh");
         let last = output.stdout.lines().last().unwrap();
         assert!(last.starts_with("NOT READY ") && last.contains("key-weak acme/weak"), "{last}");
@@ -352,7 +352,7 @@ fn standard_input_that_is_not_an_object_is_a_usage_error() {
         }
         before.assert_same(&ws.snapshot());
         // nothing is not an error
-        for nothing in ["", "{}", "{\"PUSHREADY_DEPLOY_KEY\": null}"] {
+        for nothing in ["{}", "{\"PUSHREADY_DEPLOY_KEY\": null}"] {
             ws.pushready(&["apply", "--stdin"]).stdin(nothing).run().success();
         }
         let stdin =
@@ -480,7 +480,7 @@ fn two_keys_for_one_repository_in_one_source_are_refused() {
             .run()
             .fails(1)
             .stdout_has(
-                "FAIL  key-malformed key acme/app: it has two different keys in PUSHREADY_DEPLOY_KEYS",
+                "FAIL     key-malformed key acme/app: it has two different keys in PUSHREADY_DEPLOY_KEYS",
             )
             .stdout_has("fix: keep one of its entries")
             .stdout_has("NOT READY key-malformed acme/app\n");

@@ -53,7 +53,7 @@ fn a_login_that_can_no_longer_work_is_not_ready() {
                 .stdout_has("fix: ");
         }
         let ending = fake_auth::ChatGpt { access_expires: 3600, ..fake_auth::chatgpt() };
-        lease(&ending).success().stdout_has("warn  codex-lease-expiring codex: written");
+        lease(&ending).success().stdout_has("warn     codex-lease-expiring codex: written");
 
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
         for (created, exit) in [("2020-01-31", 1), (&today, 0)] {

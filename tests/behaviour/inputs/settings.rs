@@ -18,7 +18,7 @@ fn a_set_variable_is_authoritative_for_its_kind_and_an_unset_one_changes_nothing
         with_keys(ws, &json!({"acme/app": app.private}))
             .run()
             .success()
-            .stdout_has("ok    removed key acme/lib: no longer configured");
+            .stdout_has("ok       removed key acme/lib: no longer configured");
         assert!(!config().contains("acme/lib"));
         assert_eq!(installed(ws, &lib), [""; 0]);
 
@@ -41,7 +41,7 @@ fn a_set_variable_is_authoritative_for_its_kind_and_an_unset_one_changes_nothing
                 .run()
                 .fails(1)
                 .stdout_has(
-                    "FAIL  key-malformed deploy keys: PUSHREADY_DEPLOY_KEYS is not a JSON object",
+                    "FAIL     key-malformed deploy keys: PUSHREADY_DEPLOY_KEYS is not a JSON object",
                 )
                 .stdout_has("jsonencode");
             assert_eq!(
@@ -135,7 +135,7 @@ fn what_is_required_and_absent_fails_and_what_failed_already_is_reported_once() 
             .env("PUSHREADY_ACCEPT", "codex-auth-missing")
             .run()
             .success()
-            .stdout_has("FAIL  codex-auth-missing");
+            .stdout_has("accepted codex-auth-missing");
     });
 }
 
@@ -152,8 +152,7 @@ fn an_accepted_code_is_reported_and_no_longer_fails() {
             .env("PUSHREADY_ACCEPT", "key-weak, key-malformed, no-such-code")
             .run()
             .success()
-            .stdout_has("FAIL  key-malformed key acme/app")
-            .stdout_has("(accepted)")
+            .stdout_has("accepted key-malformed key acme/app")
             .stdout_has("PUSHREADY_ACCEPT contains an unknown code: `no-such-code`");
         ws.run(&["status"]).success();
     });

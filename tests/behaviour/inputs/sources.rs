@@ -39,7 +39,7 @@ const WAYS: [&str; 6] = [
 ];
 
 fn all_ways(ws: &Workspace, from: usize) -> Cmd {
-    let mut apply = ws.pushready(&["apply", "--stdin", "--json"]);
+    let mut apply = ws.pushready(&["apply", "--stdin", "--json"]).stdin("{}");
     let seed = ".config/pushready/seed/claude-oauth-token";
     let _ = fs::remove_file(ws.home().join(seed));
     for (number, way) in WAYS.iter().enumerate().skip(from) {
@@ -97,15 +97,15 @@ fn of_keys_too_the_first_source_wins_be_it_good_or_bad() {
             with(json!({"private": upper.private}), &lower.private),
             single.env("PUSHREADY_DEPLOY_KEY_FILE", "/"),
         ] {
-            let output = refused.run().fails(1).stdout_has("FAIL  key-malformed key acme/app: ").stdout_has(
+            let output = refused.run().fails(1).stdout_has("FAIL     key-malformed key acme/app: ").stdout_has(
                 "key acme/app: ~/.config/pushready/seed/deploy-keys/github.com/acme/app is ignored",
             );
-            assert!(!output.stdout.contains("ok    key acme/app"), "{output}");
+            assert!(!output.stdout.contains("ok       key acme/app"), "{output}");
             assert!(!ws.home().join(".local/state/pushready/keys").exists(), "{output}");
         }
         let output = apply(&upper.private, "no key").success();
         output
-            .stdout_has(&format!("ok    key acme/app: ssh-ed25519 {}", upper.fingerprint))
+            .stdout_has(&format!("ok       key acme/app: ssh-ed25519 {}", upper.fingerprint))
             .stdout_has("does not contain a usable key; the one in PUSHREADY_DEPLOY_KEYS is used");
         ws.run(&["remove"]).success();
         apply(&upper.private, &lower.private)
@@ -343,7 +343,7 @@ fn user_secret_files_are_read_from_the_default_seed_folder() {
         let path = ws.home().join(seed).join("deploy-keys/github.com/acme/app");
         fs::remove_file(&path).unwrap();
         symlink("/nowhere", &path).unwrap();
-        ws.run(&["apply"]).fails(1).stdout_has("FAIL  key-malformed deploy keys: cannot read");
+        ws.run(&["apply"]).fails(1).stdout_has("FAIL     key-malformed deploy keys: cannot read");
         assert_eq!(installed(ws, &key), ["acme/app"]);
         // one that is gone is undone
         fs::remove_file(&path).unwrap();

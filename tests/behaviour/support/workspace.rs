@@ -214,6 +214,14 @@ impl Output {
         self
     }
 
+    /// The same of a sentence, which may be broken into lines.
+    #[track_caller]
+    pub fn stdout_says(self, sentence: &str) -> Self {
+        let words: Vec<_> = self.stdout.split_whitespace().collect();
+        assert!(words.join(" ").contains(sentence), "stdout lacks {sentence:?}\n{self}");
+        self
+    }
+
     #[track_caller]
     pub fn stderr_has(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "stderr lacks {text:?}\n{self}");

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::{AUTH, CHECK, Host, START, STOP, everything, last_line, login};
 use crate::support::{Agent, Coder, KeyPair, Release, Template, fake_auth, sandbox};
 
+/// What a start leaves that could not install the binary.
+const NOT_INSTALLED: &str = "/tmp/pushready-not-installed.1000";
+
 #[test]
 fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothing() {
     sandbox(|ws| {
@@ -26,6 +29,10 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
             agent.cmd(output["script"].as_str().unwrap()).run().success().stdout
         };
         assert_eq!(metadata(&agent), "starting\n");
+        // as an installation leaves it that failed
+        fs::create_dir(NOT_INSTALLED).unwrap();
+        let line = metadata(&agent);
+        assert!(line.starts_with("not ready: pushready is not installed"), "{line}");
 
         let first = agent
             .run(START)
@@ -151,6 +158,7 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         fs::write(&release.binary, "#!/bin/sh\ntouch /home/coder/ran\n").unwrap();
         let run = lax.run(START).success().stderr_has("nothing was installed");
         assert_eq!(last_line(&run), "NOT READY pushready could not be installed");
+        assert!(fs::exists(NOT_INSTALLED).unwrap(), "status.sh reads it");
         strict.run(START).fails(1);
         assert_eq!(lax.run(STOP).success().stdout, "");
         assert_eq!(lax.run(CHECK).success().stdout, "");
