@@ -274,6 +274,11 @@ pub(super) const RULES: &[MessageRule] = &[
         ],
     ),
     about_ref(
+        Code::PushRuleViolation,
+        "the server checks each object, and one in the commits has a form that it refuses",
+        &["fsck error in pack objects", "fsck error in packed object", "contains .gitmodules url"],
+    ),
+    about_ref(
         Code::PushFileTooLarge,
         "a file in the commits is larger than the server accepts",
         &[

@@ -1124,3 +1124,16 @@ fn what_coder_refuses_does_not_pass_by_waiting() {
         assert_eq!(quoted, is_lasting, "{said}");
     }
 }
+
+/// The server's words about an object come before its words about the pack.
+#[test]
+fn an_object_that_the_server_refuses_is_not_its_failure() {
+    let text = "remote: error: object 1a2b: contains .gitmodules url starting with '-'\n\
+                remote: fatal: fsck error in pack objects\n\
+                error: remote unpack failed: unpack-objects abnormal exit\n\
+                 ! [remote rejected] main -> main (unpacker error)\n\
+                error: failed to push some refs to 'h:o/r'\n";
+    let hints = Hints { failed: true, ..Hints::default() };
+    let Cause::Found(finding) = classify(text, &hints).cause else { panic!() };
+    assert_eq!(finding.code, Code::PushRuleViolation);
+}
