@@ -246,7 +246,7 @@ fn github_json(bytes: &[u8]) {
 fn coder_json(bytes: &[u8]) {
     let Ok(value) = serde_json::from_slice(bytes) else { return };
     let _ = (coder::Chat::of(&value), coder::ChatError::of(&value), coder::Message::of(&value));
-    let _ = (coder::Task::of(&value), coder::Build::of(&value), coder::Workspace::of(&value));
+    let _ = (coder::CoderTask::of(&value), coder::Build::of(&value), coder::Workspace::of(&value));
     let _ = (coder::Template::of(&value), coder::Metadata::of(&value));
 }
 

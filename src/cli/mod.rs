@@ -86,7 +86,7 @@ pub enum Command {
     )]
     Install(Install),
     /// Runs agents on a Coder server, from a terminal or from CI
-    Task(task::Task),
+    Task(task::TaskArguments),
     /// Internal: run by ssh to find out whether it connects for this repository
     #[command(hide = true)]
     SshMatch { id: String },

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 /// The two APIs for agents that run in workspaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Api {
+pub enum TaskApi {
     /// Coder Tasks: 2.24 to 2.37
     Tasks,
     /// Coder Agents: from 2.33 on
@@ -19,10 +19,10 @@ pub enum Api {
     arg_required_else_help = true,
     after_help = "CODER_URL and CODER_SESSION_TOKEN name the server, or the session that `coder login` stored.\n\nExit status: 0 done, 1 failed, 2 usage, 3 could not run, 4 not logged in or not permitted, 5 needs input, 6 timed out (the task goes on), 7 not served by this Coder version."
 )]
-pub struct Task {
+pub struct TaskArguments {
     /// Uses this API, instead of the one that the server and the template suggest
     #[arg(long, global = true, value_enum, value_name = "API")]
-    pub backend: Option<Api>,
+    pub backend: Option<TaskApi>,
     /// Sends the token over plain http to another machine
     #[arg(long, global = true)]
     pub insecure_http: bool,
@@ -44,7 +44,7 @@ pub enum TaskCommand {
     #[command(
         after_help = "Examples:\n  pushready task status fix-42\n  pushready task status fix-42 --watch    # ends with the result's exit status"
     )]
-    Status(Status),
+    Status(TaskStatus),
     /// Prints the conversation, with one line for each tool call
     #[command(
         after_help = "Examples:\n  pushready task logs fix-42 --tail 20\n  pushready task logs fix-42 --follow"
@@ -58,7 +58,7 @@ pub enum TaskCommand {
     /// Lists the tasks that pushready made
     List(List),
     /// Prints the URL of the task's page, and opens it on a desktop
-    Open(Open),
+    Open(TaskOpen),
     /// Removes a task and the workspace that was made for it
     #[command(
         after_help = "A workspace that was not made for the task is kept.\n\nExamples:\n  pushready task delete fix-42 --yes\n  pushready task delete fix-42 --workspace keep --yes"
@@ -146,7 +146,7 @@ pub struct Create {
 }
 
 #[derive(Args)]
-pub struct Status {
+pub struct TaskStatus {
     /// A name, an id, owner/name or the URL of the page
     pub task: String,
     /// Prints changes as they come, until the work ends
@@ -200,7 +200,7 @@ pub struct List {
 }
 
 #[derive(Args)]
-pub struct Open {
+pub struct TaskOpen {
     /// A name, an id or owner/name
     pub task: String,
 }

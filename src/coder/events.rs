@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use ureq::http::{Method, Request};
 
-use super::{Answer, Cause, Coder, Failure, SESSION, judge};
+use super::{Coder, CoderAnswer, CoderFailure, FailureCause, SESSION, judge};
 use crate::http::HttpError;
 
 /// A line is one event: all metadata of an agent, each value at most 2 KiB.
@@ -21,11 +21,12 @@ impl Coder {
         path: &str,
         patience: Duration,
         mut take: impl FnMut(&Value) -> ControlFlow<T>,
-    ) -> Answer<Option<T>> {
+    ) -> CoderAnswer<Option<T>> {
         let name = format!("{} {path}", Method::GET);
         let url = self.address(&name, path)?;
         let end = Instant::now() + patience;
-        let network = |error| Failure { request: name.clone(), cause: Cause::Network(error) };
+        let network =
+            |error| CoderFailure { request: name.clone(), cause: FailureCause::Network(error) };
         let failed = |error: ureq::Error| network(self.http.failure(&error, &url));
         let agent = self.http.agent(url.origin()).map_err(network)?;
         let request = Request::get(url.uri()).header(SESSION, self.token.header()).body(());
@@ -41,10 +42,10 @@ impl Coder {
             let body = response.body_mut().with_config().limit(LONGEST_LINE).read_to_vec();
             let body = body.map_err(failed)?;
             let cause = match judge(status, response.headers(), &body, self.now()) {
-                Ok(_) => Cause::Unreadable("it is not a stream of events".to_owned()),
+                Ok(_) => FailureCause::Unreadable("it is not a stream of events".to_owned()),
                 Err(cause) => cause,
             };
-            return Err(Failure { request: name, cause });
+            return Err(CoderFailure { request: name, cause });
         }
         let mut lines = BufReader::new(response.body_mut().as_reader());
         let mut line = Vec::new();

@@ -12,21 +12,21 @@ use crate::text::plain;
 const NOT_SERVED: &str = "Route not found.";
 
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct CoderFailure {
     /// `GET /api/v2/users/me`.
     pub request: String,
-    pub cause: Cause,
+    pub cause: FailureCause,
 }
 
 #[derive(Clone, Debug)]
-pub enum Cause {
+pub enum FailureCause {
     Network(HttpError),
     /// The server said no, in its own words.
-    Refused(Box<Refusal>),
+    Refused(Box<CoderRefusal>),
     /// A web page came instead of JSON.
     Page {
         status: u16,
-        kind: Page,
+        kind: PageKind,
     },
     /// A redirect, which is not followed: the token belongs to one origin.
     Redirect {
@@ -38,14 +38,14 @@ pub enum Cause {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
+pub enum PageKind {
     Login,
     Dashboard,
     Other,
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Refusal {
+pub struct CoderRefusal {
     pub status: u16,
     pub message: String,
     pub detail: String,
@@ -56,7 +56,7 @@ pub struct Refusal {
     pub limit: Option<(i64, i64, String)>,
 }
 
-impl Refusal {
+impl CoderRefusal {
     pub fn of(status: u16, body: &Value, retry_after: Option<Duration>) -> Self {
         let text = |value: &Value, name: &str| {
             value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -116,10 +116,10 @@ pub fn shortened(text: &str) -> String {
     line.chars().take(MOST).chain("…".chars()).collect()
 }
 
-impl Failure {
-    pub fn refused(&self) -> Option<&Refusal> {
+impl CoderFailure {
+    pub fn refused(&self) -> Option<&CoderRefusal> {
         match &self.cause {
-            Cause::Refused(refusal) => Some(refusal),
+            FailureCause::Refused(refusal) => Some(refusal),
             _ => None,
         }
     }
@@ -146,10 +146,10 @@ impl Failure {
     /// The request surely did not take effect, and the same request may succeed later.
     pub fn is_harmless(&self) -> bool {
         match &self.cause {
-            Cause::Network(error) => {
+            FailureCause::Network(error) => {
                 matches!(error, HttpError::Connect(_) | HttpError::Resolve(_))
             }
-            Cause::Refused(refusal) => refusal.is_rate_limit(),
+            FailureCause::Refused(refusal) => refusal.is_rate_limit(),
             _ => false,
         }
     }
@@ -157,34 +157,34 @@ impl Failure {
     /// Whether the request took effect is not known.
     pub fn is_uncertain(&self) -> bool {
         match &self.cause {
-            Cause::Network(error) => {
+            FailureCause::Network(error) => {
                 matches!(error, HttpError::Deadline | HttpError::Broken(_) | HttpError::TooLarge)
             }
-            Cause::Refused(refusal) => {
+            FailureCause::Refused(refusal) => {
                 matches!(refusal.status, 500 | 502 | 503 | 504) && !refusal.is_switched_off()
             }
-            Cause::Page { status, .. } => *status >= 500,
-            Cause::Unreadable(_) => true,
-            Cause::Redirect { .. } => false,
+            FailureCause::Page { status, .. } => *status >= 500,
+            FailureCause::Unreadable(_) => true,
+            FailureCause::Redirect { .. } => false,
         }
     }
 
     /// A read may succeed when it is repeated.
     pub fn may_pass(&self) -> bool {
-        self.is_harmless() || (self.is_uncertain() && !matches!(self.cause, Cause::Unreadable(_)))
+        self.is_harmless()
+            || (self.is_uncertain() && !matches!(self.cause, FailureCause::Unreadable(_)))
     }
 
     /// How the command ends with it.
     pub fn exit(&self) -> Exit {
         match &self.cause {
-            Cause::Page { kind: Page::Login, .. } | Cause::Redirect { to_login: true, .. } => {
-                Exit::NotPermitted
-            }
-            Cause::Network(_)
-            | Cause::Unreadable(_)
-            | Cause::Page { .. }
-            | Cause::Redirect { .. } => Exit::CouldNotRun,
-            Cause::Refused(refusal) => match refusal.status {
+            FailureCause::Page { kind: PageKind::Login, .. }
+            | FailureCause::Redirect { to_login: true, .. } => Exit::NotPermitted,
+            FailureCause::Network(_)
+            | FailureCause::Unreadable(_)
+            | FailureCause::Page { .. }
+            | FailureCause::Redirect { .. } => Exit::CouldNotRun,
+            FailureCause::Refused(refusal) => match refusal.status {
                 _ if self.is_not_served() || refusal.is_switched_off() => Exit::NotServed,
                 401 | 403 => Exit::NotPermitted,
                 400 if refusal.is_of_the_state() => Exit::NotReady,
@@ -199,42 +199,47 @@ impl Failure {
 
     fn cause_text(&self) -> String {
         match &self.cause {
-            Cause::Network(error) => error.to_string(),
-            Cause::Refused(refusal) => refusal.words(),
-            Cause::Page { status, kind } => {
+            FailureCause::Network(error) => error.to_string(),
+            FailureCause::Refused(refusal) => refusal.words(),
+            FailureCause::Page { status, kind } => {
                 let page = match kind {
-                    Page::Login => "a login page",
-                    Page::Dashboard => "the page of Coder's dashboard",
-                    Page::Other => "a web page",
+                    PageKind::Login => "a login page",
+                    PageKind::Dashboard => "the page of Coder's dashboard",
+                    PageKind::Other => "a web page",
                 };
                 format!("{page} came instead of JSON (status {status})")
             }
-            Cause::Redirect { to, .. } => {
+            FailureCause::Redirect { to, .. } => {
                 format!("it redirects to `{}`, which was not followed", plain(to))
             }
-            Cause::Unreadable(why) => format!("the answer could not be read: {why}"),
+            FailureCause::Unreadable(why) => format!("the answer could not be read: {why}"),
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match &self.cause {
-            Cause::Network(HttpError::Tls(why)) if why.contains("corrupt message") => {
+            FailureCause::Network(HttpError::Tls(why)) if why.contains("corrupt message") => {
                 "the server does not speak TLS on this port: if http:// is meant, set CODER_URL so (elsewhere than on loopback it needs --insecure-http)"
             }
-            Cause::Network(HttpError::UnknownIssuer) => {
+            FailureCause::Network(HttpError::UnknownIssuer) => {
                 "if a proxy inspects TLS here, name its authority in SSL_CERT_FILE"
             }
-            Cause::Network(_) => "check CODER_URL, the network and the proxy, and run it again",
-            Cause::Page { kind: Page::Login, .. } | Cause::Redirect { to_login: true, .. } => {
+            FailureCause::Network(_) => {
+                "check CODER_URL, the network and the proxy, and run it again"
+            }
+            FailureCause::Page { kind: PageKind::Login, .. }
+            | FailureCause::Redirect { to_login: true, .. } => {
                 "a proxy in front of Coder wants a login of its own: log in to it, or use a network from which Coder answers directly"
             }
-            Cause::Page { kind: Page::Dashboard, .. } => {
+            FailureCause::Page { kind: PageKind::Dashboard, .. } => {
                 "CODER_URL should be the root of the Coder server, without a path"
             }
-            Cause::Page { .. } => "another server or a proxy answers at this URL: check CODER_URL",
-            Cause::Redirect { .. } => "set CODER_URL to the URL that the server itself uses",
-            Cause::Unreadable(_) => "a proxy may have changed it; -vv logs the requests",
-            Cause::Refused(refusal) => return refusal.hint(),
+            FailureCause::Page { .. } => {
+                "another server or a proxy answers at this URL: check CODER_URL"
+            }
+            FailureCause::Redirect { .. } => "set CODER_URL to the URL that the server itself uses",
+            FailureCause::Unreadable(_) => "a proxy may have changed it; -vv logs the requests",
+            FailureCause::Refused(refusal) => return refusal.hint(),
         };
         Some(hint.to_owned())
     }
@@ -251,7 +256,7 @@ impl Failure {
     }
 }
 
-impl Refusal {
+impl CoderRefusal {
     /// A 400 that is not about the request, but about what the deployment or the thing is like.
     fn is_of_the_state(&self) -> bool {
         [
@@ -325,9 +330,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn refused(status: u16, body: &Value) -> Failure {
-        let cause = Cause::Refused(Box::new(Refusal::of(status, body, None)));
-        Failure { request: "GET /x".to_owned(), cause }
+    fn refused(status: u16, body: &Value) -> CoderFailure {
+        let cause = FailureCause::Refused(Box::new(CoderRefusal::of(status, body, None)));
+        CoderFailure { request: "GET /x".to_owned(), cause }
     }
 
     #[test]
@@ -356,7 +361,8 @@ mod tests {
 
     #[test]
     fn a_create_is_repeated_only_where_it_had_no_effect() {
-        let of = |error| Failure { request: String::new(), cause: Cause::Network(error) };
+        let of =
+            |error| CoderFailure { request: String::new(), cause: FailureCause::Network(error) };
         for (failure, harmless, uncertain) in [
             (of(HttpError::Connect("refused".to_owned())), true, false),
             (of(HttpError::Deadline), false, true),
@@ -375,14 +381,14 @@ mod tests {
     fn the_words_of_the_server_are_one_escaped_line() {
         let body = json!({"message": "Unable to \u{1b}[31m validate.", "detail": "no\nway.",
             "validations": [{"field": "repo", "detail": "Required parameter not provided"}]});
-        let words = Refusal::of(400, &body, None).words();
+        let words = CoderRefusal::of(400, &body, None).words();
         assert_eq!(
             words,
             "Unable to \\u{1b}[31m validate: no\\nway; repo: Required parameter not provided"
         );
         let limit = json!({"message": "Chat usage limit exceeded.", "spent_micros": 5_250_000,
             "limit_micros": 5_000_000, "resets_at": "2026-12-01T00:00:00Z"});
-        let hint = Refusal::of(409, &limit, None).hint().unwrap();
+        let hint = CoderRefusal::of(409, &limit, None).hint().unwrap();
         assert_eq!(hint, "$5.25 of $5.00 are spent; the limit resets at 2026-12-01T00:00:00Z");
     }
 }

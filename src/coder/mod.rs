@@ -24,12 +24,12 @@ use crate::env::Env;
 use crate::error::Result;
 use crate::http::{Http, HttpError, Url};
 use crate::secret::SessionToken;
-use failure::Page;
-pub use failure::{Cause, Failure, Refusal, shortened};
+use failure::PageKind;
+pub use failure::{CoderFailure, CoderRefusal, FailureCause, shortened};
 use pace::Pace;
-pub use probe::{Backend, Kind, organizations};
-use session::Session;
-pub use stream::{Stream, StreamEnd};
+pub use probe::{ApiKind, Backend, organizations};
+use session::CoderSession;
+pub use stream::{ChatStream, StreamEnd};
 
 /// Two hundred messages of a chat may be long.
 const BODY_CAP: u64 = 64 * 1024 * 1024;
@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const SESSION: HeaderName = HeaderName::from_static("coder-session-token");
 
 /// An answer, or why there is none.
-pub type Answer<T> = std::result::Result<T, Failure>;
+pub type CoderAnswer<T> = std::result::Result<T, CoderFailure>;
 
 pub struct Coder {
     http: Http,
@@ -55,7 +55,7 @@ pub struct Coder {
 
 impl Coder {
     pub fn of(env: &Env, insecure: bool) -> Result<Self> {
-        let Session { url, token } = Session::find(env, insecure)?;
+        let CoderSession { url, token } = CoderSession::find(env, insecure)?;
         // each request has its own deadline
         let never = Instant::now() + Duration::from_secs(365 * 24 * 3600);
         Ok(Self { http: Http::new(env, never), base: url, token, clock: Cell::default() })
@@ -74,7 +74,7 @@ impl Coder {
         }
     }
 
-    pub fn get(&self, path: &str) -> Answer<Value> {
+    pub fn get(&self, path: &str) -> CoderAnswer<Value> {
         let mut pace = Pace::new(PATIENCE);
         loop {
             let failure = match self.once(&Method::GET, path, None, READ, true) {
@@ -87,7 +87,7 @@ impl Coder {
     }
 
     /// The same without the token: for what needs none.
-    fn get_openly(&self, path: &str) -> Answer<Value> {
+    fn get_openly(&self, path: &str) -> CoderAnswer<Value> {
         let mut pace = Pace::new(PATIENCE);
         loop {
             let failure = match self.once(&Method::GET, path, None, READ, false) {
@@ -99,20 +99,20 @@ impl Coder {
         }
     }
 
-    pub fn post(&self, path: &str, body: Option<&Value>) -> Answer<Value> {
+    pub fn post(&self, path: &str, body: Option<&Value>) -> CoderAnswer<Value> {
         self.change(&Method::POST, path, body)
     }
 
-    pub fn patch(&self, path: &str, body: &Value) -> Answer<Value> {
+    pub fn patch(&self, path: &str, body: &Value) -> CoderAnswer<Value> {
         self.change(&Method::PATCH, path, Some(body))
     }
 
-    pub fn delete(&self, path: &str) -> Answer<Value> {
+    pub fn delete(&self, path: &str) -> CoderAnswer<Value> {
         self.change(&Method::DELETE, path, None)
     }
 
     /// Repeated only where it surely had no effect.
-    fn change(&self, method: &Method, path: &str, body: Option<&Value>) -> Answer<Value> {
+    fn change(&self, method: &Method, path: &str, body: Option<&Value>) -> CoderAnswer<Value> {
         let mut pace = Pace::new(PATIENCE);
         loop {
             let failure = match self.once(method, path, body, WRITE, true) {
@@ -124,10 +124,10 @@ impl Coder {
         }
     }
 
-    fn address(&self, request: &str, path: &str) -> Answer<Url> {
-        self.base.below(path).ok_or_else(|| Failure {
+    fn address(&self, request: &str, path: &str) -> CoderAnswer<Url> {
+        self.base.below(path).ok_or_else(|| CoderFailure {
             request: request.to_owned(),
-            cause: Cause::Unreadable("the path is not valid in a URL".to_owned()),
+            cause: FailureCause::Unreadable("the path is not valid in a URL".to_owned()),
         })
     }
 
@@ -142,10 +142,11 @@ impl Coder {
         body: Option<&Value>,
         deadline: Duration,
         with_token: bool,
-    ) -> Answer<Value> {
+    ) -> CoderAnswer<Value> {
         let name = format!("{method} {}", path.split_once('?').map_or(path, |(path, _)| path));
         let url = self.address(&name, path)?;
-        let network = |error| Failure { request: name.clone(), cause: Cause::Network(error) };
+        let network =
+            |error| CoderFailure { request: name.clone(), cause: FailureCause::Network(error) };
         let agent = self.http.agent(url.origin()).map_err(network)?;
         let mut request =
             Request::builder().method(method).uri(url.uri()).header("accept", "application/json");
@@ -176,7 +177,7 @@ impl Coder {
         );
         self.note_date(response.headers());
         judge(status, response.headers(), &body, self.now())
-            .map_err(|cause| Failure { request: name, cause })
+            .map_err(|cause| CoderFailure { request: name, cause })
     }
 
     fn note_date(&self, headers: &HeaderMap) {
@@ -188,7 +189,7 @@ impl Coder {
 }
 
 /// Waits before a request is sent again, or gives it up.
-fn pause(pace: &mut Pace, failure: Failure) -> Answer<()> {
+fn pause(pace: &mut Pace, failure: CoderFailure) -> CoderAnswer<()> {
     let Some(pause) = pace.pause(&failure) else { return Err(failure) };
     tracing::info!(?pause, "{}: {:?}, is repeated", failure.request, failure.cause);
     thread::sleep(pause);
@@ -205,16 +206,16 @@ fn judge(
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> std::result::Result<Value, Cause> {
+) -> std::result::Result<Value, FailureCause> {
     let status = status.as_u16();
     if (300..400).contains(&status) {
         let to = header(headers, "location").unwrap_or("?");
-        return Err(Cause::Redirect { to: place(to), to_login: is_login(to) });
+        return Err(FailureCause::Redirect { to: place(to), to_login: is_login(to) });
     }
     let is_html = header(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"))
         || body.trim_ascii_start().starts_with(b"<");
     if is_html {
-        return Err(Cause::Page { status, kind: page(body, status) });
+        return Err(FailureCause::Page { status, kind: page(body, status) });
     }
     if (200..300).contains(&status) {
         if body.trim_ascii().is_empty() {
@@ -222,12 +223,12 @@ fn judge(
         }
         return serde_json::from_slice(body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            Cause::Unreadable(format!("it is not JSON, at line {line} column {column}"))
+            FailureCause::Unreadable(format!("it is not JSON, at line {line} column {column}"))
         });
     }
     let value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let retry_after = (status == 429).then(|| retry_after(headers, now)).flatten();
-    Err(Cause::Refused(Box::new(Refusal::of(status, &value, retry_after))))
+    Err(FailureCause::Refused(Box::new(CoderRefusal::of(status, &value, retry_after))))
 }
 
 /// When the server wants the next request: `X-RateLimit-Reset` is often much nearer than
@@ -252,15 +253,17 @@ fn is_login(text: &str) -> bool {
         .any(|word| text.contains(word))
 }
 
-fn page(body: &[u8], status: u16) -> Page {
+fn page(body: &[u8], status: u16) -> PageKind {
     let head = body.get(..body.len().min(16 * 1024)).unwrap_or_default();
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
     let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
     let title = title.map(|(title, _)| title.trim().to_owned()).unwrap_or_default();
     match () {
-        () if title == "coder" || title.ends_with("- coder") => Page::Dashboard,
-        () if status < 500 && (is_login(&text) || status == 401 || status == 407) => Page::Login,
-        () => Page::Other,
+        () if title == "coder" || title.ends_with("- coder") => PageKind::Dashboard,
+        () if status < 500 && (is_login(&text) || status == 401 || status == 407) => {
+            PageKind::Login
+        }
+        () => PageKind::Other,
     }
 }
 
@@ -269,7 +272,7 @@ mod tests {
     use super::*;
     use ureq::http::HeaderValue;
 
-    fn judged(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Cause {
+    fn judged(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> FailureCause {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
@@ -285,16 +288,16 @@ mod tests {
     fn a_page_is_named_by_what_it_is() {
         let html = [("content-type", "text/html; charset=utf-8")];
         for (status, body, kind) in [
-            (200, "<!doctype html><title>Sign in</title>", Page::Login),
-            (200, "<html><head><title>Coder</title></head></html>", Page::Dashboard),
-            (200, "<html><title>It works</title></html>", Page::Other),
-            (403, "<html><h1>403 Forbidden</h1></html>", Page::Other),
-            (502, "<html><h1>502 Bad Gateway</h1>please sign in</html>", Page::Other),
+            (200, "<!doctype html><title>Sign in</title>", PageKind::Login),
+            (200, "<html><head><title>Coder</title></head></html>", PageKind::Dashboard),
+            (200, "<html><title>It works</title></html>", PageKind::Other),
+            (403, "<html><h1>403 Forbidden</h1></html>", PageKind::Other),
+            (502, "<html><h1>502 Bad Gateway</h1>please sign in</html>", PageKind::Other),
         ] {
             for headers in [&html[..], &[]] {
                 let cause = judged(status, headers, body);
                 assert!(
-                    matches!(cause, Cause::Page { kind: found, .. } if found == kind),
+                    matches!(cause, FailureCause::Page { kind: found, .. } if found == kind),
                     "{cause:?}"
                 );
             }
@@ -304,10 +307,12 @@ mod tests {
     #[test]
     fn a_redirect_is_not_followed_and_its_query_is_not_printed() {
         let target = [("location", "https://sso.example/login?next=secret")];
-        let Cause::Redirect { to, to_login: true } = judged(302, &target, "") else { panic!() };
+        let FailureCause::Redirect { to, to_login: true } = judged(302, &target, "") else {
+            panic!()
+        };
         assert_eq!(to, "https://sso.example/login");
         let target = [("location", "https://other.example/")];
-        assert!(matches!(judged(301, &target, ""), Cause::Redirect { to_login: false, .. }));
+        assert!(matches!(judged(301, &target, ""), FailureCause::Redirect { to_login: false, .. }));
     }
 
     #[test]
@@ -321,14 +326,14 @@ mod tests {
             (&[], None),
         ] {
             let cause = judged(429, headers, r#"{"message": "rate limited"}"#);
-            let Cause::Refused(refusal) = cause else { panic!() };
+            let FailureCause::Refused(refusal) = cause else { panic!() };
             assert_eq!(refusal.retry_after, seconds.map(Duration::from_secs));
         }
     }
 
     #[test]
     fn json_that_is_damaged_is_named_by_its_place() {
-        let Cause::Unreadable(why) = judged(200, &[], "{\"id\":\"x\",,}") else { panic!() };
+        let FailureCause::Unreadable(why) = judged(200, &[], "{\"id\":\"x\",,}") else { panic!() };
         assert_eq!(why, "it is not JSON, at line 1 column 11");
     }
 }

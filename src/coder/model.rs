@@ -48,7 +48,7 @@ fn list_in<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 
 /// The pull request and branch of a chat.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct PullRequest {
+pub struct ChatPullRequest {
     pub url: Option<String>,
     pub number: Option<i64>,
     pub state: Option<String>,
@@ -61,7 +61,7 @@ pub struct PullRequest {
     pub changed_files: i64,
 }
 
-impl PullRequest {
+impl ChatPullRequest {
     fn of(value: &Value) -> Option<Self> {
         let some = |name| text(value, name).map(str::to_owned);
         let count = |name| number(value, name).unwrap_or_default();
@@ -124,7 +124,7 @@ pub struct Chat {
     pub workspace_id: Option<String>,
     pub agent_id: Option<String>,
     pub last_error: Option<ChatError>,
-    pub pull_request: Option<PullRequest>,
+    pub pull_request: Option<ChatPullRequest>,
     pub created_at: Option<Timestamp>,
     pub updated_at: Option<Timestamp>,
 }
@@ -145,7 +145,7 @@ impl Chat {
             workspace_id: id(value, "workspace_id"),
             agent_id: id(value, "agent_id"),
             last_error: value.get("last_error").and_then(ChatError::of),
-            pull_request: value.get("diff_status").and_then(PullRequest::of),
+            pull_request: value.get("diff_status").and_then(ChatPullRequest::of),
             created_at: time(value, "created_at"),
             updated_at: time(value, "updated_at"),
         })
@@ -261,7 +261,7 @@ pub struct TaskState {
 }
 
 #[derive(Clone, Debug)]
-pub struct Task {
+pub struct CoderTask {
     pub id: String,
     pub name: String,
     pub title: String,
@@ -280,7 +280,7 @@ pub struct Task {
     pub updated_at: Option<Timestamp>,
 }
 
-impl Task {
+impl CoderTask {
     pub fn of(value: &Value) -> Option<Self> {
         let state = value.get("current_state").filter(|state| state.is_object());
         let state = state.map(|state| TaskState {
@@ -315,7 +315,7 @@ fn unhealthy(health: &Value) -> Option<String> {
 }
 
 #[derive(Clone, Debug)]
-pub struct Agent {
+pub struct WorkspaceAgent {
     pub id: String,
     pub name: String,
     /// `connecting`, `connected`, `disconnected`, `timeout`.
@@ -328,7 +328,7 @@ pub struct Agent {
     is_child: bool,
 }
 
-impl Agent {
+impl WorkspaceAgent {
     fn of(value: &Value) -> Option<Self> {
         Some(Self {
             id: id(value, "id")?,
@@ -356,7 +356,7 @@ pub struct Build {
     pub status: String,
     pub error: Option<String>,
     pub error_code: Option<String>,
-    pub agents: Vec<Agent>,
+    pub agents: Vec<WorkspaceAgent>,
     pub created_at: Option<Timestamp>,
     pub has_ai_task: bool,
 }
@@ -366,7 +366,7 @@ impl Build {
         let job = value.get("job").unwrap_or(&Value::Null);
         let agents =
             list_in(value, "resources").iter().flat_map(|resource| list_in(resource, "agents"));
-        let mut agents: Vec<_> = agents.filter_map(Agent::of).collect();
+        let mut agents: Vec<_> = agents.filter_map(WorkspaceAgent::of).collect();
         agents.sort_by_key(|agent| agent.is_child);
         Some(Self {
             id: id(value, "id")?,

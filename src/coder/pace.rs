@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::failure::{Cause, Failure};
+use super::failure::{CoderFailure, FailureCause};
 
 /// The first pause; each one is twice as long as the one before.
 const FIRST: Duration = Duration::from_millis(250);
@@ -27,8 +27,8 @@ impl Pace {
     }
 
     /// The pause before the request is sent again. `None`: it is given up.
-    pub fn pause(&mut self, failure: &Failure) -> Option<Duration> {
-        if let Cause::Refused(refusal) = &failure.cause
+    pub fn pause(&mut self, failure: &CoderFailure) -> Option<Duration> {
+        if let FailureCause::Refused(refusal) = &failure.cause
             && let Some(wanted) = refusal.retry_after
         {
             let wanted = wanted + part(Duration::from_secs(1));
@@ -52,13 +52,13 @@ fn part(whole: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coder::failure::Refusal;
+    use crate::coder::failure::CoderRefusal;
     use serde_json::json;
 
-    fn failure(retry_after: Option<u64>) -> Failure {
+    fn failure(retry_after: Option<u64>) -> CoderFailure {
         let retry_after = retry_after.map(Duration::from_secs);
-        let refusal = Refusal::of(429, &json!({"message": "rate limited"}), retry_after);
-        Failure { request: String::new(), cause: Cause::Refused(Box::new(refusal)) }
+        let refusal = CoderRefusal::of(429, &json!({"message": "rate limited"}), retry_after);
+        CoderFailure { request: String::new(), cause: FailureCause::Refused(Box::new(refusal)) }
     }
 
     #[test]

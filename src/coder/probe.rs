@@ -6,18 +6,18 @@ use std::fmt;
 use serde_json::Value;
 
 use super::model::{list, text};
-use super::{Answer, Coder};
+use super::{Coder, CoderAnswer};
 use crate::error::{Error, Exit, Result};
 
 /// The two APIs for agents that run in workspaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ApiKind {
     Tasks,
     /// Coder calls them Agents.
     Chats,
 }
 
-impl Kind {
+impl ApiKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tasks => "tasks",
@@ -26,7 +26,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ApiKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -44,14 +44,14 @@ pub struct Backend {
     pub version: String,
     pub user: User,
     /// What the user wants, if anything.
-    wanted: Option<Kind>,
+    wanted: Option<ApiKind>,
     tasks: OnceCell<Option<&'static str>>,
     chats: OnceCell<Option<&'static str>>,
 }
 
 impl Backend {
     /// Asks who answers, and who asks.
-    pub fn connect(coder: Coder, wanted: Option<Kind>) -> Result<Self> {
+    pub fn connect(coder: Coder, wanted: Option<ApiKind>) -> Result<Self> {
         let url = coder.url();
         let about = |doing: &str| format!("{doing} `{url}`");
         let info = coder
@@ -71,13 +71,13 @@ impl Backend {
     }
 
     /// The prefix under which one of the APIs is served, if the user does not exclude it.
-    pub fn prefix(&self, kind: Kind) -> Result<Option<&'static str>> {
+    pub fn prefix(&self, kind: ApiKind) -> Result<Option<&'static str>> {
         if self.wanted.is_some_and(|wanted| wanted != kind) {
             return Ok(None);
         }
         let (cell, query) = match kind {
-            Kind::Tasks => (&self.tasks, "tasks?q=owner:me"),
-            Kind::Chats => (&self.chats, "chats?limit=1"),
+            ApiKind::Tasks => (&self.tasks, "tasks?q=owner:me"),
+            ApiKind::Chats => (&self.chats, "chats?limit=1"),
         };
         if let Some(known) = cell.get() {
             return Ok(*known);
@@ -92,38 +92,38 @@ impl Backend {
     }
 
     /// The same, where it has to be served.
-    pub fn require(&self, kind: Kind) -> Result<&'static str> {
+    pub fn require(&self, kind: ApiKind) -> Result<&'static str> {
         self.prefix(kind)?.ok_or_else(|| self.not_served())
     }
 
     /// The APIs that are served and not excluded.
-    pub fn served(&self) -> Result<Vec<(Kind, &'static str)>> {
+    pub fn served(&self) -> Result<Vec<(ApiKind, &'static str)>> {
         let mut served = Vec::new();
-        for kind in [Kind::Tasks, Kind::Chats] {
+        for kind in [ApiKind::Tasks, ApiKind::Chats] {
             served.extend(self.prefix(kind)?.map(|prefix| (kind, prefix)));
         }
         if served.is_empty() { Err(self.not_served()) } else { Ok(served) }
     }
 
-    pub fn wanted(&self) -> Option<Kind> {
+    pub fn wanted(&self) -> Option<ApiKind> {
         self.wanted
     }
 
     fn not_served(&self) -> Error {
         let version = &self.version;
-        let other = |kind: Kind, query| {
+        let other = |kind: ApiKind, query| {
             probe(&self.coder, query).ok().flatten().map(|_| format!("give --backend {kind}"))
         };
         let (doing, hint) = match self.wanted {
-            Some(Kind::Tasks) => (
+            Some(ApiKind::Tasks) => (
                 format!("this Coder ({version}) does not serve Tasks"),
-                other(Kind::Chats, "chats?limit=1").map(|other| {
+                other(ApiKind::Chats, "chats?limit=1").map(|other| {
                     format!("Tasks are off by default from 2.36 on and ended with 2.37; this server has Agents: {other}")
                 }),
             ),
-            Some(Kind::Chats) => (
+            Some(ApiKind::Chats) => (
                 format!("this Coder ({version}) does not serve Agents (Chats)"),
-                other(Kind::Tasks, "tasks?q=owner:me").map(|other| {
+                other(ApiKind::Tasks, "tasks?q=owner:me").map(|other| {
                     format!("Agents start with 2.33, and are stable from 2.37 on; this server has Tasks: {other}")
                 }),
             ),
@@ -138,7 +138,7 @@ impl Backend {
 
 /// Under which prefix the path is served. Only a 404 with exactly the server's words means that it
 /// is not.
-fn probe(coder: &Coder, query: &str) -> Answer<Option<&'static str>> {
+fn probe(coder: &Coder, query: &str) -> CoderAnswer<Option<&'static str>> {
     for prefix in ["/api/v2", "/api/experimental"] {
         match coder.get(&format!("{prefix}/{query}")) {
             Ok(_) => return Ok(Some(prefix)),
@@ -150,6 +150,6 @@ fn probe(coder: &Coder, query: &str) -> Answer<Option<&'static str>> {
 }
 
 /// The ids and names of the caller's organizations.
-pub fn organizations(backend: &Backend) -> Answer<Vec<Value>> {
+pub fn organizations(backend: &Backend) -> CoderAnswer<Vec<Value>> {
     Ok(list(&backend.coder.get("/api/v2/users/me/organizations")?).to_vec())
 }

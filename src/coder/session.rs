@@ -15,12 +15,12 @@ use crate::variables;
 /// A file of a session is one line.
 const LARGEST: u64 = 4096;
 
-pub struct Session {
+pub struct CoderSession {
     pub url: Url,
     pub token: SessionToken,
 }
 
-impl Session {
+impl CoderSession {
     /// `insecure`: plain http to another machine is wanted.
     pub fn find(env: &Env, insecure: bool) -> Result<Self> {
         let folder = folder(env);
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn error(variables: &[(&str, &str)], insecure: bool) -> (Exit, String) {
-        match Session::find(&Env::of(variables), insecure) {
+        match CoderSession::find(&Env::of(variables), insecure) {
             Ok(session) => panic!("found {}", session.url),
             Err(error) => (error.status(), error.render()),
         }
@@ -118,7 +118,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().to_str().unwrap();
         let both = |url: &str, insecure| {
-            Session::find(
+            CoderSession::find(
                 &Env::of(&[("CODER_URL", url), ("CODER_SESSION_TOKEN", "not-a-token")]),
                 insecure,
             )
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(error(&[("CODER_CONFIG_DIR", folder)], false).0, Exit::NotPermitted);
         std::fs::write(home.path().join("url"), "https://coder.example\n").unwrap();
         std::fs::write(home.path().join("session"), "not-a-token\n").unwrap();
-        let stored = Session::find(&Env::of(&[("CODER_CONFIG_DIR", folder)]), false).unwrap();
+        let stored = CoderSession::find(&Env::of(&[("CODER_CONFIG_DIR", folder)]), false).unwrap();
         assert_eq!(stored.url.to_string(), "https://coder.example/");
         let other = [("CODER_CONFIG_DIR", folder), ("CODER_URL", "https://other.example")];
         let (exit, text) = error(&other, false);

@@ -26,12 +26,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Plain or inside TLS.
-enum Line {
+enum StreamLine {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
-impl Read for Line {
+impl Read for StreamLine {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read(buffer),
@@ -40,7 +40,7 @@ impl Read for Line {
     }
 }
 
-impl Write for Line {
+impl Write for StreamLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.write(bytes),
@@ -56,7 +56,7 @@ impl Write for Line {
     }
 }
 
-pub struct Stream(WebSocket<Line>);
+pub struct ChatStream(WebSocket<StreamLine>);
 
 /// Why a stream gives no more events.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub enum StreamEnd {
 
 impl Coder {
     /// Opens the stream at `path`.
-    pub fn stream(&self, path: &str) -> Result<Stream, StreamEnd> {
+    pub fn stream(&self, path: &str) -> Result<ChatStream, StreamEnd> {
         let closed = |error: io::Error| StreamEnd::Closed(error.to_string());
         let refused = |why: &str| StreamEnd::Refused(why.to_owned());
         let url = self.base.below(path).ok_or_else(|| refused("the path is not valid"))?;
@@ -82,9 +82,9 @@ impl Coder {
             let name = name.map_err(|_| refused("the name of the host is not valid"))?;
             let tls = ClientConnection::new(self.http.tls(), name)
                 .map_err(|error| refused(&error.to_string()))?;
-            Line::Tls(Box::new(StreamOwned::new(tls, stream)))
+            StreamLine::Tls(Box::new(StreamOwned::new(tls, stream)))
         } else {
-            Line::Plain(stream)
+            StreamLine::Plain(stream)
         };
         let scheme = if origin.is_https() { "wss" } else { "ws" };
         let authority = url.uri().authority().map_or("", |authority| authority.as_str());
@@ -112,11 +112,11 @@ impl Coder {
             })?;
         tracing::debug!(status = response.status().as_u16(), "WebSocket {path}");
         let raw = match socket.get_ref() {
-            Line::Plain(stream) => stream,
-            Line::Tls(stream) => stream.get_ref(),
+            StreamLine::Plain(stream) => stream,
+            StreamLine::Tls(stream) => stream.get_ref(),
         };
         raw.set_read_timeout(Some(LOOK)).map_err(closed)?;
-        Ok(Stream(socket))
+        Ok(ChatStream(socket))
     }
 
     /// A connection to the host, or through the proxy of the environment.
@@ -169,7 +169,7 @@ fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(last)
 }
 
-impl Stream {
+impl ChatStream {
     /// The events of the next frame; none if nothing came for a moment. Some versions send a bare
     /// list, an older one an envelope around it.
     pub fn next(&mut self) -> Result<Vec<Value>, StreamEnd> {

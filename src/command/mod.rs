@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
 
-use crate::cli::task::Task;
+use crate::cli::task::TaskArguments;
 use crate::cli::{Apply, Command, Doctor, Explain, Remove, Status};
 use crate::doctor::report::Overall;
 use crate::document::Header;
@@ -93,7 +93,7 @@ pub fn in_json(command: &Command) -> Option<&'static str> {
         Command::Doctor(Doctor { json: true, .. }) => Some("doctor"),
         Command::Status(Status { json: true, .. }) => Some("status"),
         Command::Explain(Explain { json: true, .. }) => Some("explain"),
-        Command::Task(Task { json: true, .. }) => Some("task"),
+        Command::Task(TaskArguments { json: true, .. }) => Some("task"),
         _ => None,
     }
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::judge::Ended;
-use super::output::{self, Mode, progress, warn};
+use super::output::{self, OutputMode, progress, warn};
 use super::send::{Effort, Sent, to_chat, to_task};
-use super::status::{Outcome, describe, request_text};
+use super::status::{OutcomeView, describe, request_text};
 use super::template::{self, Organization};
 use super::watch::{Watch, ended_text};
 use super::work::{
@@ -21,8 +21,8 @@ use super::work::{
 use super::workspace::{self, Made, Removed, looked_up};
 use super::{bead, names, prompt, readiness, workflow};
 use crate::cli::task::Create;
-use crate::coder::model::{Chat, Task, Workspace};
-use crate::coder::{Backend, Failure, Kind};
+use crate::coder::model::{Chat, CoderTask, Workspace};
+use crate::coder::{ApiKind, Backend, CoderFailure};
 use crate::command::print;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
@@ -32,7 +32,7 @@ use crate::process::{self, Program};
 use crate::text::{add_line, plain};
 
 /// What the user wants, with everything that needs no server.
-struct Wanted<'a> {
+struct WantedTask<'a> {
     arguments: &'a Create,
     prompt: String,
     /// By which the task is found again.
@@ -44,7 +44,7 @@ struct Wanted<'a> {
     /// Of this run alone.
     run: String,
     reuse: bool,
-    mode: Mode,
+    mode: OutputMode,
     end: Instant,
 }
 
@@ -61,10 +61,10 @@ struct Created {
 type Outcomes = std::result::Result<Created, Ended>;
 
 #[derive(Serialize)]
-struct Body {
+struct CreateBody {
     task: Option<View>,
     reused: bool,
-    outcome: Option<Outcome>,
+    outcome: Option<OutcomeView>,
 }
 
 /// What needs no server: refused first.
@@ -107,7 +107,7 @@ pub fn run(
     backend: &Backend,
     env: &Env,
     arguments: &Create,
-    mode: Mode,
+    mode: OutputMode,
     drafted: Draft,
 ) -> Result<Exit> {
     let wanted = drafted.with(arguments, mode);
@@ -115,8 +115,8 @@ pub fn run(
     let prefix = backend.require(kind)?;
     progress_kind(&wanted, kind);
     let outcome = match kind {
-        Kind::Tasks => on_tasks(backend, prefix, &wanted)?,
-        Kind::Chats => on_chats(backend, prefix, &wanted)?,
+        ApiKind::Tasks => on_tasks(backend, prefix, &wanted)?,
+        ApiKind::Chats => on_chats(backend, prefix, &wanted)?,
     };
     let created = match outcome {
         Ok(created) => created,
@@ -128,7 +128,7 @@ pub fn run(
     if waits {
         let came_back = format!("pushready task status {} --watch", work.name());
         process::print_when_ended(format!("\nthe task goes on: `{came_back}` comes back to it\n"));
-        if mode == Mode::Text {
+        if mode == OutputMode::Text {
             print(&created_text(backend, &work, reused, &sent));
         }
         let watch = Watch {
@@ -147,24 +147,24 @@ pub fn run(
         ended = Some(end);
     }
     let exit = ended.as_ref().map_or(Exit::Ready, |ended| ended.exit);
-    let view = if waits || mode == Mode::Json {
+    let view = if waits || mode == OutputMode::Json {
         describe(backend, &work).0
     } else {
         View::of(&work, backend)
     };
     workflow::write(env, &view, exit, ended.as_ref());
     match mode {
-        Mode::Json => {
-            let outcome = ended.as_ref().map(Outcome::of);
+        OutputMode::Json => {
+            let outcome = ended.as_ref().map(OutcomeView::of);
             output::document(
                 "task create",
                 backend,
                 exit,
-                Body { task: Some(view), reused, outcome },
+                CreateBody { task: Some(view), reused, outcome },
             );
         }
-        Mode::Quiet => print(&format!("{}\n", view.id)),
-        Mode::Text => match &ended {
+        OutputMode::Quiet => print(&format!("{}\n", view.id)),
+        OutputMode::Text => match &ended {
             None => print(&created_text(backend, &work, reused, &sent)),
             Some(ended) => {
                 print(&ended_text(ended));
@@ -174,7 +174,7 @@ pub fn run(
             }
         },
     }
-    if mode != Mode::Text
+    if mode != OutputMode::Text
         && let Some(ended) = ended.filter(|ended| ended.exit != Exit::Ready)
     {
         progress(mode, &format!("{}: {}", output::word(ended.exit), ended.reason));
@@ -182,25 +182,26 @@ pub fn run(
     Ok(exit)
 }
 
-fn progress_kind(wanted: &Wanted, kind: Kind) {
+fn progress_kind(wanted: &WantedTask, kind: ApiKind) {
     if wanted.arguments.wait || wanted.arguments.follow {
         let name = match kind {
-            Kind::Tasks => "Coder Tasks",
-            Kind::Chats => "Coder Agents (chats)",
+            ApiKind::Tasks => "Coder Tasks",
+            ApiKind::Chats => "Coder Agents (chats)",
         };
         progress(wanted.mode, &format!("on {name}"));
     }
 }
 
 /// There is no agent, for a reason that is a result.
-fn report_unmade(backend: &Backend, env: &Env, wanted: &Wanted, ended: &Ended) -> Exit {
+fn report_unmade(backend: &Backend, env: &Env, wanted: &WantedTask, ended: &Ended) -> Exit {
     match wanted.mode {
-        Mode::Json => {
-            let body = Body { task: None, reused: false, outcome: Some(Outcome::of(ended)) };
+        OutputMode::Json => {
+            let body =
+                CreateBody { task: None, reused: false, outcome: Some(OutcomeView::of(ended)) };
             output::document("task create", backend, ended.exit, body);
         }
-        Mode::Text => print(&ended_text(ended)),
-        Mode::Quiet => {
+        OutputMode::Text => print(&ended_text(ended)),
+        OutputMode::Quiet => {
             for line in ended_text(ended).lines() {
                 progress(wanted.mode, line);
             }
@@ -277,8 +278,8 @@ impl Draft {
         Ok(Self { prompt, name, is_named, bead, repository, random })
     }
 
-    fn with(self, arguments: &Create, mode: Mode) -> Wanted<'_> {
-        Wanted {
+    fn with(self, arguments: &Create, mode: OutputMode) -> WantedTask<'_> {
+        WantedTask {
             arguments,
             reuse: arguments.reuse || self.bead.is_some(),
             prompt: self.prompt,
@@ -300,7 +301,7 @@ fn random() -> String {
 }
 
 /// The API for a new task: the one that is wanted, that which fits the arguments, else Agents.
-fn choose(backend: &Backend, wanted: &Wanted) -> Result<Kind> {
+fn choose(backend: &Backend, wanted: &WantedTask) -> Result<ApiKind> {
     let arguments = wanted.arguments;
     if let Some(kind) = backend.wanted() {
         return Ok(kind);
@@ -309,17 +310,17 @@ fn choose(backend: &Backend, wanted: &Wanted) -> Result<Kind> {
     let serves = |kind| served.iter().any(|(served, _)| *served == kind);
     let for_chats = arguments.workspace.is_some() || arguments.model.is_some();
     Ok(match () {
-        () if !serves(Kind::Tasks) => Kind::Chats,
-        () if !serves(Kind::Chats) => Kind::Tasks,
-        () if for_chats => Kind::Chats,
+        () if !serves(ApiKind::Tasks) => ApiKind::Chats,
+        () if !serves(ApiKind::Chats) => ApiKind::Tasks,
+        () if for_chats => ApiKind::Chats,
         () => match &arguments.template {
-            Some(name) if template::is_for_tasks(backend, name)? => Kind::Tasks,
-            _ => Kind::Chats,
+            Some(name) if template::is_for_tasks(backend, name)? => ApiKind::Tasks,
+            _ => ApiKind::Chats,
         },
     })
 }
 
-fn not_for_tasks(wanted: &Wanted) -> Result<()> {
+fn not_for_tasks(wanted: &WantedTask) -> Result<()> {
     let arguments = wanted.arguments;
     let option = match () {
         () if arguments.workspace.is_some() => "--workspace",
@@ -347,7 +348,7 @@ fn taken(name: &str) -> Error {
 
 fn ready_or_not(
     backend: &Backend,
-    wanted: &Wanted,
+    wanted: &WantedTask,
     id: Option<&str>,
 ) -> Result<std::result::Result<(), Ended>> {
     if !wanted.arguments.require_ready {
@@ -362,12 +363,12 @@ fn ready_or_not(
     }))
 }
 
-fn on_tasks(backend: &Backend, prefix: &'static str, wanted: &Wanted) -> Result<Outcomes> {
+fn on_tasks(backend: &Backend, prefix: &'static str, wanted: &WantedTask) -> Result<Outcomes> {
     not_for_tasks(wanted)?;
     let arguments = wanted.arguments;
     let owner = arguments.owner.as_deref().unwrap_or("me");
     let look = || task_by_name(backend, prefix, owner, &wanted.name);
-    let failed = |failure: Failure| failure.into_error("cannot look up the task");
+    let failed = |failure: CoderFailure| failure.into_error("cannot look up the task");
     if wanted.is_named
         && let Some(task) = look().map_err(failed)?
     {
@@ -379,7 +380,7 @@ fn on_tasks(backend: &Backend, prefix: &'static str, wanted: &Wanted) -> Result<
     let org = arguments.org.as_deref().map(|org| template::organization(backend, Some(org)));
     let org = org.transpose()?;
     let template =
-        template::template(backend, Kind::Tasks, arguments.template.as_deref(), org.as_ref())?;
+        template::template(backend, ApiKind::Tasks, arguments.template.as_deref(), org.as_ref())?;
     let template = template.ok_or_else(|| Error::new("no template fits").exit(Exit::Usage))?;
     let preset = template::preset(backend, &template, arguments.preset.as_deref())?;
     let mut body = Map::new();
@@ -406,7 +407,7 @@ fn on_tasks(backend: &Backend, prefix: &'static str, wanted: &Wanted) -> Result<
 /// The readiness of a task's workspace, once the task has one.
 fn task_ready(
     backend: &Backend,
-    wanted: &Wanted,
+    wanted: &WantedTask,
     handle: &Handle,
 ) -> Result<std::result::Result<(), Ended>> {
     if !wanted.arguments.require_ready {
@@ -422,9 +423,9 @@ fn task_by_name(
     prefix: &str,
     owner: &str,
     name: &str,
-) -> std::result::Result<Option<Task>, Failure> {
+) -> std::result::Result<Option<CoderTask>, CoderFailure> {
     match backend.coder.get(&format!("{prefix}/tasks/{}/{}", segment(owner), segment(name))) {
-        Ok(value) => Ok(Task::of(&value)),
+        Ok(value) => Ok(CoderTask::of(&value)),
         Err(failure) if failure.is_gone() => Ok(None),
         Err(failure) => Err(failure),
     }
@@ -436,16 +437,16 @@ fn create_task(
     prefix: &str,
     owner: &str,
     body: &Value,
-    wanted: &Wanted,
+    wanted: &WantedTask,
     template: &str,
-) -> Result<Task> {
+) -> Result<CoderTask> {
     let path = format!("{prefix}/tasks/{}", segment(owner));
     let look = || task_by_name(backend, prefix, owner, &wanted.name);
     let mut lost = 0;
     loop {
         let failure = match backend.coder.post(&path, Some(body)) {
             Ok(value) => {
-                return Task::of(&value).ok_or_else(|| {
+                return CoderTask::of(&value).ok_or_else(|| {
                     Error::new("the server's answer is not a task")
                         .hint("`pushready task list` shows whether it was made")
                 });
@@ -483,8 +484,8 @@ fn create_task(
 fn reuse_task(
     backend: &Backend,
     prefix: &'static str,
-    wanted: &Wanted,
-    task: Task,
+    wanted: &WantedTask,
+    task: CoderTask,
 ) -> Result<Outcomes> {
     let word = task.state.as_ref().map_or("", |state| &*state.state);
     let begins = matches!(&*task.status, "pending" | "initializing");
@@ -515,7 +516,7 @@ fn reuse_task(
 }
 
 /// The live chat for this name or bead.
-fn live_chat(backend: &Backend, prefix: &str, wanted: &Wanted) -> Result<Option<Chat>> {
+fn live_chat(backend: &Backend, prefix: &str, wanted: &WantedTask) -> Result<Option<Chat>> {
     if !wanted.is_named {
         return Ok(None);
     }
@@ -525,7 +526,7 @@ fn live_chat(backend: &Backend, prefix: &str, wanted: &Wanted) -> Result<Option<
     Ok(found.into_iter().next())
 }
 
-fn on_chats(backend: &Backend, prefix: &'static str, wanted: &Wanted) -> Result<Outcomes> {
+fn on_chats(backend: &Backend, prefix: &'static str, wanted: &WantedTask) -> Result<Outcomes> {
     let arguments = wanted.arguments;
     if let Some(owner) = arguments.owner.as_deref()
         && owner != "me"
@@ -546,7 +547,7 @@ fn on_chats(backend: &Backend, prefix: &'static str, wanted: &Wanted) -> Result<
     if named.is_none() {
         let given = arguments.org.is_some().then_some(&org);
         let name = arguments.template.as_deref();
-        template = template::template(backend, Kind::Chats, name, given)?;
+        template = template::template(backend, ApiKind::Chats, name, given)?;
     }
     if let Some(found) = &template {
         org = Organization {
@@ -632,7 +633,7 @@ fn kept(workspace: &Workspace) -> String {
     )
 }
 
-fn creation_error(failure: Failure, org: &Organization) -> Error {
+fn creation_error(failure: CoderFailure, org: &Organization) -> Error {
     let is_foreign = failure.says("You are not a member");
     let error = failure.into_error("cannot create the chat");
     if is_foreign {
@@ -645,7 +646,7 @@ fn creation_error(failure: Failure, org: &Organization) -> Error {
 }
 
 /// Removes the workspace that this run made for a chat that there will not be.
-fn clean_up(backend: &Backend, wanted: &Wanted, made: Option<&Made>) {
+fn clean_up(backend: &Backend, wanted: &WantedTask, made: Option<&Made>) {
     let Some(Made { workspace, is_new: true }) = made else { return };
     let end = Instant::now() + std::time::Duration::from_secs(5 * 60);
     progress(wanted.mode, &format!("removing the workspace {} again", workspace.full_name()));
@@ -660,7 +661,7 @@ fn clean_up(backend: &Backend, wanted: &Wanted, made: Option<&Made>) {
 }
 
 fn named_workspace(backend: &Backend, text: &str) -> Result<Workspace> {
-    let failed = |failure: Failure| failure.into_error("cannot look up the workspace");
+    let failed = |failure: CoderFailure| failure.into_error("cannot look up the workspace");
     let found = if is_uuid(text) {
         super::work::workspace(backend, text).map_err(failed)?.filter(|found| !found.is_deleted())
     } else {
@@ -675,7 +676,7 @@ fn named_workspace(backend: &Backend, text: &str) -> Result<Workspace> {
 }
 
 fn chat_body(
-    wanted: &Wanted,
+    wanted: &WantedTask,
     org: &str,
     workspace: Option<&str>,
     is_made: bool,
@@ -723,8 +724,8 @@ fn create_chat(
     backend: &Backend,
     prefix: &str,
     body: &Value,
-    wanted: &Wanted,
-) -> std::result::Result<Chat, (Failure, bool)> {
+    wanted: &WantedTask,
+) -> std::result::Result<Chat, (CoderFailure, bool)> {
     let path = format!("{prefix}/chats");
     let look = || {
         let labels = [("run", &*wanted.run)];
@@ -735,7 +736,7 @@ fn create_chat(
         let failure = match backend.coder.post(&path, Some(body)) {
             Ok(value) => match Chat::of(&value) {
                 Some(chat) => return Ok(chat),
-                None => super::work::unreadable(&path, Kind::Chats),
+                None => super::work::unreadable(&path, ApiKind::Chats),
             },
             Err(failure) => failure,
         };
@@ -757,13 +758,13 @@ fn create_chat(
 fn reuse_chat(
     backend: &Backend,
     prefix: &'static str,
-    wanted: &Wanted,
+    wanted: &WantedTask,
     chat: Chat,
 ) -> Result<Outcomes> {
     if !wanted.reuse {
         return Err(taken(&wanted.name));
     }
-    let failed = |failure: Failure| failure.into_error("cannot read the chat");
+    let failed = |failure: CoderFailure| failure.into_error("cannot read the chat");
     let id = chat.workspace_id.clone();
     let is_busy = chat.is_busy();
     let work = Work::Chat(chat);

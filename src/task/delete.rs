@@ -8,15 +8,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::names;
-use super::output::{self, Mode, progress};
+use super::output::{self, OutputMode, progress};
 use super::watch::Outage;
 use super::work::{
     Archived, Handle, OURS, WORKSPACE_OURS, Work, chats, find, is_uuid, not_found, workspace,
 };
 use super::workspace::{self, Removed};
 use crate::cli::task::{Delete, Gc, WorkspacePolicy};
-use crate::coder::model::{Chat, Task, Workspace, list};
-use crate::coder::{Answer, Backend, Failure, Kind};
+use crate::coder::model::{Chat, CoderTask, Workspace, list};
+use crate::coder::{ApiKind, Backend, CoderAnswer, CoderFailure};
 use crate::command::print;
 use crate::error::{Error, Exit, Result};
 use crate::text::{add_line, plain};
@@ -43,11 +43,11 @@ struct Deleted {
 struct ExitOf(Exit);
 
 #[derive(Serialize)]
-struct Body {
+struct DeleteBody {
     deleted: Vec<Deleted>,
 }
 
-pub fn run(backend: &Backend, arguments: &Delete, mode: Mode) -> Result<Exit> {
+pub fn run(backend: &Backend, arguments: &Delete, mode: OutputMode) -> Result<Exit> {
     if !arguments.yes && !confirmed(&arguments.tasks)? {
         return Err(Error::new("nothing was deleted").exit(Exit::NotReady));
     }
@@ -64,15 +64,15 @@ pub fn run(backend: &Backend, arguments: &Delete, mode: Mode) -> Result<Exit> {
             }
             Err(error) => return Err(error),
         };
-        if mode != Mode::Json {
+        if mode != OutputMode::Json {
             print(&deleted.text());
         }
         all.push(deleted);
     }
     let exit = all.iter().map(|it| it.exit.0).find(|exit| *exit != Exit::Ready);
     let exit = exit.unwrap_or(Exit::Ready);
-    if mode == Mode::Json {
-        output::document("task delete", backend, exit, Body { deleted: all });
+    if mode == OutputMode::Json {
+        output::document("task delete", backend, exit, DeleteBody { deleted: all });
     }
     Ok(exit)
 }
@@ -120,7 +120,7 @@ fn one(
     text: &str,
     policy: Option<WorkspacePolicy>,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<Deleted> {
     match find(backend, text, Archived::Also)? {
         Some((Work::Chat(chat), handle)) => chat_of(backend, &chat, &handle, policy, end, mode),
@@ -139,7 +139,8 @@ fn one(
 /// A workspace that an earlier run left: one of a task that is being deleted, or one that was made
 /// for a chat that there never was.
 fn left_over(backend: &Backend, text: &str) -> Result<Option<Workspace>> {
-    let failed = |failure: Failure| failure.into_error("cannot look for what an earlier run left");
+    let failed =
+        |failure: CoderFailure| failure.into_error("cannot look for what an earlier run left");
     let is_deleting = |found: &Workspace| found.build.transition == "delete" && !found.is_deleted();
     let is_of_a_task = |found: &Workspace| found.task_id.is_some() || found.build.has_ai_task;
     if is_uuid(text) {
@@ -165,19 +166,19 @@ fn left_over(backend: &Backend, text: &str) -> Result<Option<Workspace>> {
 }
 
 /// The workspace, unless a live chat uses it.
-fn only_without_chat(backend: &Backend, found: Workspace) -> Answer<Option<Workspace>> {
+fn only_without_chat(backend: &Backend, found: Workspace) -> CoderAnswer<Option<Workspace>> {
     Ok(if users(backend, &found.id, "")?.is_empty() { Some(found) } else { None })
 }
 
 /// Other live chats in the same workspace.
-fn users(backend: &Backend, workspace: &str, but: &str) -> Answer<Vec<Chat>> {
-    let Some(prefix) = backend.prefix(Kind::Chats).ok().flatten() else { return Ok(Vec::new()) };
+fn users(backend: &Backend, workspace: &str, but: &str) -> CoderAnswer<Vec<Chat>> {
+    let Some(prefix) = backend.prefix(ApiKind::Chats).ok().flatten() else { return Ok(Vec::new()) };
     let mut all = chats(backend, prefix, &[], false)?;
     all.retain(|chat| chat.id != but && chat.workspace_id.as_deref() == Some(workspace));
     Ok(all)
 }
 
-fn own_workspaces(backend: &Backend) -> Answer<Vec<Workspace>> {
+fn own_workspaces(backend: &Backend) -> CoderAnswer<Vec<Workspace>> {
     const PAGE: usize = 100;
     let mut all: Vec<Workspace> = Vec::new();
     loop {
@@ -236,8 +237,8 @@ fn of_workspace(
 }
 
 /// Interrupts a chat that runs, waits until it is idle, and archives it.
-fn archive(backend: &Backend, chat: &Chat, handle: &Handle, mode: Mode) -> Result<()> {
-    let failed = |failure: Failure| failure.into_error("cannot archive the chat");
+fn archive(backend: &Backend, chat: &Chat, handle: &Handle, mode: OutputMode) -> Result<()> {
+    let failed = |failure: CoderFailure| failure.into_error("cannot archive the chat");
     let end = Instant::now() + FOR_THE_TURN;
     let mut outage = Outage::default();
     let mut chat = chat.clone();
@@ -291,7 +292,7 @@ fn chat_of(
     handle: &Handle,
     policy: Option<WorkspacePolicy>,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<Deleted> {
     archive(backend, chat, handle, mode)?;
     let name = chat.label(super::work::NAME).unwrap_or(&chat.id);
@@ -377,11 +378,11 @@ fn chat_of(
 /// Coder deletes the workspace of a task with it: the answer comes before the workspace is gone.
 fn task_of(
     backend: &Backend,
-    task: &Task,
+    task: &CoderTask,
     handle: &Handle,
     policy: Option<WorkspacePolicy>,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<Deleted> {
     if matches!(policy, Some(WorkspacePolicy::Keep | WorkspacePolicy::Stop)) {
         return Err(Error::new("the workspace of a task is deleted with it")
@@ -389,7 +390,7 @@ fn task_of(
             .hint("`coder task pause` stops it and keeps both")
             .exit(Exit::Usage));
     }
-    let failed = |failure: Failure| failure.into_error("cannot delete the task");
+    let failed = |failure: CoderFailure| failure.into_error("cannot delete the task");
     let mut outage = Outage::default();
     let mut said = false;
     loop {
@@ -457,11 +458,11 @@ struct GcBody {
 
 enum Leftover {
     Workspace(Workspace),
-    Task(Task, &'static str),
+    Task(CoderTask, &'static str),
 }
 
 /// Removes what earlier runs left behind.
-pub fn gc(backend: &Backend, arguments: &Gc, mode: Mode) -> Result<Exit> {
+pub fn gc(backend: &Backend, arguments: &Gc, mode: OutputMode) -> Result<Exit> {
     let end = Instant::now() + Duration::from_secs(30 * 60);
     let mut found = Vec::new();
     let mut exit = Exit::Ready;
@@ -488,14 +489,14 @@ pub fn gc(backend: &Backend, arguments: &Gc, mode: Mode) -> Result<Exit> {
         if !removed && !arguments.dry_run {
             exit = Exit::NotReady;
         }
-        if mode != Mode::Json {
+        if mode != OutputMode::Json {
             let mut out = String::new();
             add_line(&mut out, format_args!("{what} {name}: {message}"));
             print(&out);
         }
         found.push(Left { what, name, id, removed, message });
     }
-    if mode == Mode::Json {
+    if mode == OutputMode::Json {
         let body = GcBody { dry_run: arguments.dry_run, found };
         output::document("task gc", backend, exit, body);
     } else if found.is_empty() {
@@ -508,12 +509,12 @@ fn remove_leftover(
     backend: &Backend,
     leftover: &Leftover,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<Removed> {
     match leftover {
         Leftover::Workspace(found) => workspace::remove(backend, &found.id, 2, end, mode),
         Leftover::Task(task, prefix) => {
-            let handle = Handle { kind: Kind::Tasks, prefix, id: task.id.clone() };
+            let handle = Handle { kind: ApiKind::Tasks, prefix, id: task.id.clone() };
             match backend.coder.delete(&handle.path()) {
                 Ok(_) => Ok(Removed::Done),
                 Err(failure) if failure.is_gone() => Ok(Removed::Done),
@@ -525,24 +526,25 @@ fn remove_leftover(
 
 /// What earlier runs of pushready left: nothing of others, and nothing that is in use.
 fn leftovers(backend: &Backend, older: Duration) -> Result<Vec<(&'static str, Leftover)>> {
-    let failed = |failure: Failure| failure.into_error("cannot look for what earlier runs left");
+    let failed =
+        |failure: CoderFailure| failure.into_error("cannot look for what earlier runs left");
     let limit = backend.coder.now() - older;
     let is_old = |at: Option<jiff::Timestamp>| at.is_some_and(|at| at <= limit);
     let own = own_workspaces(backend).map_err(failed)?;
     let mut all: Vec<(&'static str, Leftover)> = Vec::new();
     let mut used: Vec<String> = Vec::new();
     let mut archived: Vec<Chat> = Vec::new();
-    if let Some(prefix) = backend.prefix(Kind::Chats)? {
+    if let Some(prefix) = backend.prefix(ApiKind::Chats)? {
         let live = chats(backend, prefix, &[], false).map_err(failed)?;
         used.extend(live.into_iter().filter_map(|chat| chat.workspace_id));
         archived = chats(backend, prefix, &[OURS, WORKSPACE_OURS], true).map_err(failed)?;
     }
-    let mut tasks: Vec<(Task, &'static str)> = Vec::new();
-    if let Some(prefix) = backend.prefix(Kind::Tasks)? {
+    let mut tasks: Vec<(CoderTask, &'static str)> = Vec::new();
+    if let Some(prefix) = backend.prefix(ApiKind::Tasks)? {
         let path = format!("{prefix}/tasks?q=owner:me");
         let found = backend.coder.get(&path).map_err(failed)?;
         let found = found.get("tasks").map(list).unwrap_or_default();
-        tasks = found.iter().filter_map(Task::of).map(|task| (task, prefix)).collect();
+        tasks = found.iter().filter_map(CoderTask::of).map(|task| (task, prefix)).collect();
     }
     for found in own {
         let is_free = !used.contains(&found.id) && found.owner_id == backend.user.id;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::coder::model::{Chat, ChatError, Message, Part, Task, Usage};
+use crate::coder::model::{Chat, ChatError, CoderTask, Message, Part, Usage};
 use crate::error::Exit;
 
 /// An app that stops answering often comes back; Coder's own client waits as long.
@@ -15,7 +15,7 @@ const FOR_THE_AGENT: Duration = Duration::from_secs(5 * 60);
 const FOR_THE_TURN: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WorkVerdict {
     /// What it is doing, in a few words.
     Goes(String),
     Ended(Ended),
@@ -73,10 +73,10 @@ fn turn<'a>(facts: &ChatFacts<'a>) -> &'a [Message] {
     facts.messages.get(start..).unwrap_or_default()
 }
 
-pub fn chat(facts: &ChatFacts) -> Verdict {
+pub fn chat(facts: &ChatFacts) -> WorkVerdict {
     let chat = facts.chat;
-    let goes = |what: &str| Verdict::Goes(what.to_owned());
-    let ended = Verdict::Ended;
+    let goes = |what: &str| WorkVerdict::Goes(what.to_owned());
+    let ended = WorkVerdict::Ended;
     match &*chat.status {
         _ if chat.archived => {
             ended(Ended::new(Exit::NotReady, "the chat was archived before it was done"))
@@ -101,18 +101,18 @@ pub fn chat(facts: &ChatFacts) -> Verdict {
             Ended::new(Exit::NeedsInput, "the chat is paused")
                 .hint("`pushready task send` lets it go on"),
         ),
-        other => Verdict::Goes(format!("in a state that pushready does not know: {other}")),
+        other => WorkVerdict::Goes(format!("in a state that pushready does not know: {other}")),
     }
 }
 
-fn idle_chat(facts: &ChatFacts) -> Verdict {
+fn idle_chat(facts: &ChatFacts) -> WorkVerdict {
     if facts.queued > 0 {
-        return Verdict::Goes(format!("about to take {} queued messages", facts.queued));
+        return WorkVerdict::Goes(format!("about to take {} queued messages", facts.queued));
     }
     let is_new = |message: &Message| message.id > facts.baseline;
     if !facts.messages.iter().any(is_new) {
         // our message is not among them yet
-        return Verdict::Goes("about to begin".to_owned());
+        return WorkVerdict::Goes("about to begin".to_owned());
     }
     let turn = turn(facts);
     let answers = || turn.iter().filter(|message| message.role == "assistant");
@@ -121,7 +121,9 @@ fn idle_chat(facts: &ChatFacts) -> Verdict {
         let may_begin = !facts.was_busy && !facts.chat.updated_at.is_some_and(quiet);
         return match () {
             () if facts.was_interrupted => interrupted(""),
-            () if may_begin && !facts.counts_tokens => Verdict::Goes("about to begin".to_owned()),
+            () if may_begin && !facts.counts_tokens => {
+                WorkVerdict::Goes("about to begin".to_owned())
+            }
             () => without_answer(),
         };
     };
@@ -141,12 +143,12 @@ fn idle_chat(facts: &ChatFacts) -> Verdict {
     judge_answer(facts, Some(last))
 }
 
-fn judge_answer(facts: &ChatFacts, answer: Option<&Message>) -> Verdict {
+fn judge_answer(facts: &ChatFacts, answer: Option<&Message>) -> WorkVerdict {
     let Some(answer) = answer else { return without_answer() };
     let text = answer.text();
     let counted = |message: &Message| message.usage == Usage::Counted;
     match answer.usage {
-        Usage::Empty => Verdict::Ended(
+        Usage::Empty => WorkVerdict::Ended(
             Ended::new(Exit::NotReady, "the model broke off in the middle of its answer")
                 .answer(&text)
                 .hint("`pushready task send` with a message such as `go on` may finish it"),
@@ -160,21 +162,21 @@ fn judge_answer(facts: &ChatFacts, answer: Option<&Message>) -> Verdict {
             interrupted(&text)
         }
         Usage::Counted | Usage::Absent => {
-            Verdict::Ended(Ended::new(Exit::Ready, "done").answer(&text))
+            WorkVerdict::Ended(Ended::new(Exit::Ready, "done").answer(&text))
         }
     }
 }
 
-fn interrupted(text: &str) -> Verdict {
-    Verdict::Ended(
+fn interrupted(text: &str) -> WorkVerdict {
+    WorkVerdict::Ended(
         Ended::new(Exit::NotReady, "the turn was interrupted: its answer is cut or missing")
             .answer(text)
             .hint("`pushready task send` starts another turn"),
     )
 }
 
-fn without_answer() -> Verdict {
-    Verdict::Ended(
+fn without_answer() -> WorkVerdict {
+    WorkVerdict::Ended(
         Ended::new(Exit::NotReady, "the turn ended without an answer")
             .hint("`pushready task send` starts another turn"),
     )
@@ -222,7 +224,7 @@ pub fn open_call(messages: &[Message]) -> Option<String> {
 
 /// What is known about a task.
 pub struct TaskFacts<'a> {
-    pub task: &'a Task,
+    pub task: &'a CoderTask,
     /// When the state was reported that was current before our own message.
     pub baseline: Option<Timestamp>,
     /// How long it has been in this status, or its agent unhealthy.
@@ -231,9 +233,9 @@ pub struct TaskFacts<'a> {
     pub seen_idle: u32,
 }
 
-pub fn task(facts: &TaskFacts) -> Verdict {
+pub fn task(facts: &TaskFacts) -> WorkVerdict {
     let task = facts.task;
-    let failed = |reason: String| Verdict::Ended(Ended::new(Exit::NotReady, reason));
+    let failed = |reason: String| WorkVerdict::Ended(Ended::new(Exit::NotReady, reason));
     if matches!(&*task.workspace_status, "failed" | "canceled") && task.status != "active" {
         return failed(format!("the build of the workspace {}", task.workspace_status));
     }
@@ -245,26 +247,26 @@ pub fn task(facts: &TaskFacts) -> Verdict {
     let word = state.map_or("", |state| &*state.state);
     let unhealthy = task.unhealthy.as_deref();
     match &*task.status {
-        "pending" => Verdict::Goes("the workspace is being built".to_owned()),
+        "pending" => WorkVerdict::Goes("the workspace is being built".to_owned()),
         "initializing" => {
             let why = unhealthy.or((!message.is_empty()).then_some(message));
-            Verdict::Goes(format!("starting: {}", why.unwrap_or("the agent is not ready")))
+            WorkVerdict::Goes(format!("starting: {}", why.unwrap_or("the agent is not ready")))
         }
-        "error" if facts.unchanged_for < FOR_THE_APP => Verdict::Goes(
+        "error" if facts.unchanged_for < FOR_THE_APP => WorkVerdict::Goes(
             "the agent's app does not answer; it may come back within minutes".to_owned(),
         ),
         "error" => failed("the agent's app does not answer".to_owned()),
         "paused" => match word {
             "complete" | "completed" => done(message),
-            _ => Verdict::Ended(
+            _ => WorkVerdict::Ended(
                 Ended::new(Exit::NotReady, "the task was paused before it was done")
                     .hint("`pushready task send` resumes it"),
             ),
         },
-        "unknown" => Verdict::Goes(format!("the workspace is {}", task.workspace_status)),
+        "unknown" => WorkVerdict::Goes(format!("the workspace is {}", task.workspace_status)),
         "active" => match word {
             "complete" | "completed" => done(message),
-            "failed" | "failure" => Verdict::Ended(
+            "failed" | "failure" => WorkVerdict::Ended(
                 Ended::new(Exit::NotReady, "the agent reports that it failed").answer(message),
             ),
             _ if matches!(&*task.lifecycle, "start_error" | "start_timeout") => {
@@ -273,26 +275,26 @@ pub fn task(facts: &TaskFacts) -> Verdict {
             _ if unhealthy.is_some_and(|why| why.contains("lost connection")) => {
                 let why = "the workspace's agent has lost its connection";
                 if facts.unchanged_for < FOR_THE_AGENT {
-                    Verdict::Goes(why.to_owned())
+                    WorkVerdict::Goes(why.to_owned())
                 } else {
                     failed(why.to_owned())
                 }
             }
-            "idle" if facts.seen_idle > 1 => Verdict::Ended(
+            "idle" if facts.seen_idle > 1 => WorkVerdict::Ended(
                 Ended::new(Exit::NeedsInput, "the agent is idle: it is done, or waits for input")
                     .answer(message)
                     .hint("`pushready task logs` shows what it wrote, `pushready task send` answers it"),
             ),
-            "working" | "" if message.is_empty() => Verdict::Goes("working".to_owned()),
-            "working" | "" => Verdict::Goes(format!("working: {message}")),
-            other => Verdict::Goes(format!("{other}: {message}").trim_end_matches(": ").to_owned()),
+            "working" | "" if message.is_empty() => WorkVerdict::Goes("working".to_owned()),
+            "working" | "" => WorkVerdict::Goes(format!("working: {message}")),
+            other => WorkVerdict::Goes(format!("{other}: {message}").trim_end_matches(": ").to_owned()),
         },
-        other => Verdict::Goes(format!("in a state that pushready does not know: {other}")),
+        other => WorkVerdict::Goes(format!("in a state that pushready does not know: {other}")),
     }
 }
 
-fn done(message: &str) -> Verdict {
-    Verdict::Ended(Ended::new(Exit::Ready, "done").answer(message))
+fn done(message: &str) -> WorkVerdict {
+    WorkVerdict::Ended(Ended::new(Exit::Ready, "done").answer(message))
 }
 
 #[cfg(test)]
@@ -368,8 +370,8 @@ mod tests {
             now: NOW.parse().unwrap(),
         };
         match super::chat(&facts) {
-            Verdict::Goes(_) => None,
-            Verdict::Ended(ended) => Some(ended.exit),
+            WorkVerdict::Goes(_) => None,
+            WorkVerdict::Ended(ended) => Some(ended.exit),
         }
     }
 
@@ -519,7 +521,7 @@ mod tests {
             let value = json!({"id": "t", "status": status, "current_state": state,
                 "workspace_status": workspace, "workspace_agent_lifecycle": lifecycle,
                 "workspace_agent_health": health});
-            let task = Task::of(&value).unwrap();
+            let task = CoderTask::of(&value).unwrap();
             let judged = |baseline: Option<&str>, seen_idle| {
                 let facts = TaskFacts {
                     task: &task,
@@ -528,8 +530,8 @@ mod tests {
                     seen_idle,
                 };
                 match super::task(&facts) {
-                    Verdict::Goes(_) => None,
-                    Verdict::Ended(ended) => Some(ended.exit),
+                    WorkVerdict::Goes(_) => None,
+                    WorkVerdict::Ended(ended) => Some(ended.exit),
                 }
             };
             assert_eq!(judged(None, 2), exit, "{value}");

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::judge::Ended;
-use super::output::{self, Mode, block, progress, warn};
+use super::output::{self, OutputMode, block, progress, warn};
 use super::watch::{Watch, ended_text};
 use super::work::{Archived, Work, get, messages};
 use crate::cli::task::Logs;
@@ -72,7 +72,7 @@ pub fn message(message: &Message) -> String {
 
 /// One message in JSON, the same for both APIs.
 #[derive(Serialize)]
-struct Line {
+struct LogLine {
     id: i64,
     role: String,
     time: Option<String>,
@@ -80,17 +80,17 @@ struct Line {
 }
 
 #[derive(Serialize)]
-struct Body {
+struct LogsBody {
     task: super::work::View,
-    messages: Vec<Line>,
+    messages: Vec<LogLine>,
     /// They were stored when the workspace was stopped.
     snapshot: bool,
 }
 
-pub fn run(backend: &Backend, arguments: &Logs, mode: Mode) -> Result<Exit> {
+pub fn run(backend: &Backend, arguments: &Logs, mode: OutputMode) -> Result<Exit> {
     let (work, handle) = get(backend, &arguments.task, Archived::Also)?;
     let failed =
-        |failure: crate::coder::Failure| failure.into_error("cannot read the conversation");
+        |failure: crate::coder::CoderFailure| failure.into_error("cannot read the conversation");
     let most = arguments.tail.unwrap_or(usize::MAX);
     let (mut lines, mut snapshot) = (Vec::new(), false);
     let mut printed = 0;
@@ -99,12 +99,12 @@ pub fn run(backend: &Backend, arguments: &Logs, mode: Mode) -> Result<Exit> {
             let found = messages(backend, &handle, 0, most).map_err(failed)?;
             for one in &found.messages {
                 printed = printed.max(one.id);
-                if mode == Mode::Text {
+                if mode == OutputMode::Text {
                     print(&message(one));
                 }
             }
-            if mode == Mode::Json {
-                lines = found.messages.into_iter().map(Line::of).collect();
+            if mode == OutputMode::Json {
+                lines = found.messages.into_iter().map(LogLine::of).collect();
             }
         }
         Work::Task(task) => {
@@ -124,18 +124,18 @@ pub fn run(backend: &Backend, arguments: &Logs, mode: Mode) -> Result<Exit> {
             let mut all = entries(&found);
             all.drain(..all.len().saturating_sub(most));
             printed = all.last().map_or(0, |last| last.id + 1);
-            if snapshot && mode == Mode::Text {
+            if snapshot && mode == OutputMode::Text {
                 warn(&format!(
                     "the task is {}: these messages were stored when its workspace was stopped",
                     task.status
                 ));
             }
             for one in &all {
-                if mode == Mode::Text {
+                if mode == OutputMode::Text {
                     print(&entry(one));
                 }
             }
-            lines = all.into_iter().map(Line::of_entry).collect();
+            lines = all.into_iter().map(LogLine::of_entry).collect();
         }
     }
     let mut exit = Exit::Ready;
@@ -155,20 +155,20 @@ pub fn run(backend: &Backend, arguments: &Logs, mode: Mode) -> Result<Exit> {
         let (last, ended): (Work, Ended) = watch.run_from(printed)?;
         exit = ended.exit;
         work = last;
-        if mode == Mode::Text && exit != Exit::Ready {
+        if mode == OutputMode::Text && exit != Exit::Ready {
             print(&ended_text(&Ended { answer: None, ..ended }));
         }
     }
-    if mode == Mode::Json {
+    if mode == OutputMode::Json {
         let task = super::work::View::of(&work, backend);
-        output::document("task logs", backend, exit, Body { task, messages: lines, snapshot });
+        output::document("task logs", backend, exit, LogsBody { task, messages: lines, snapshot });
     } else if printed == 0 && !arguments.follow {
         progress(mode, "no messages yet");
     }
     Ok(exit)
 }
 
-impl Line {
+impl LogLine {
     fn of(message: Message) -> Self {
         Self {
             id: message.id,

@@ -18,20 +18,20 @@ mod work;
 mod workflow;
 mod workspace;
 
-use crate::cli::task::{Api, Task, TaskCommand};
-use crate::coder::{Backend, Coder, Kind};
+use crate::cli::task::{TaskApi, TaskArguments, TaskCommand};
+use crate::coder::{ApiKind, Backend, Coder};
 use crate::command::print;
 use crate::env::Env;
 use crate::error::{Exit, Result};
 use crate::process;
-use output::Mode;
+use output::OutputMode;
 
 /// Runs to an exit status: what ends a command early is reported in its own form.
-pub fn run(arguments: &Task) -> Exit {
+pub fn run(arguments: &TaskArguments) -> Exit {
     let mode = match &arguments.command {
-        _ if arguments.json => Mode::Json,
-        TaskCommand::Create(create) if create.quiet => Mode::Quiet,
-        _ => Mode::Text,
+        _ if arguments.json => OutputMode::Json,
+        TaskCommand::Create(create) if create.quiet => OutputMode::Quiet,
+        _ => OutputMode::Text,
     };
     process::end_children_with_us();
     command(arguments, mode)
@@ -51,12 +51,12 @@ fn name(command: &TaskCommand) -> &'static str {
     }
 }
 
-fn command(arguments: &Task, mode: Mode) -> Result<Exit> {
+fn command(arguments: &TaskArguments, mode: OutputMode) -> Result<Exit> {
     let env = Env::of_process();
     let connect = || {
         let wanted = arguments.backend.map(|api| match api {
-            Api::Tasks => Kind::Tasks,
-            Api::Chats => Kind::Chats,
+            TaskApi::Tasks => ApiKind::Tasks,
+            TaskApi::Chats => ApiKind::Chats,
         });
         Backend::connect(Coder::of(&env, arguments.insecure_http)?, wanted)
     };

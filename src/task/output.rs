@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorJson, Exit};
 use crate::text::plain;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum OutputMode {
     Text,
     Quiet,
     Json,
@@ -70,9 +70,9 @@ pub fn document(command: &str, backend: &Backend, exit: Exit, body: impl Seriali
 }
 
 /// Reports an error that ended a command.
-pub fn report(command: &str, mode: Mode, error: &Error) -> Exit {
+pub fn report(command: &str, mode: OutputMode, error: &Error) -> Exit {
     let exit = error.status();
-    if mode == Mode::Json {
+    if mode == OutputMode::Json {
         print(&json(&Document {
             header: Header::new(),
             command,
@@ -88,11 +88,11 @@ pub fn report(command: &str, mode: Mode, error: &Error) -> Exit {
 }
 
 /// A line about what goes on: on standard error where standard output is the id or JSON.
-pub fn progress(mode: Mode, line: &str) {
+pub fn progress(mode: OutputMode, line: &str) {
     let line = format!("{}\n", plain(line));
     match mode {
-        Mode::Text => print(&line),
-        Mode::Quiet | Mode::Json => {
+        OutputMode::Text => print(&line),
+        OutputMode::Quiet | OutputMode::Json => {
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
         }
     }

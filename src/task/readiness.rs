@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::judge::Ended;
-use super::output::{Mode, progress};
+use super::output::{OutputMode, progress};
 use super::trouble;
 use super::watch::{Outage, with_log};
 use super::work::workspace;
 use crate::catalogue::Code;
-use crate::coder::model::{Agent, Metadata, Workspace, list};
-use crate::coder::{Answer, Backend, shortened};
+use crate::coder::model::{Metadata, Workspace, WorkspaceAgent, list};
+use crate::coder::{Backend, CoderAnswer, shortened};
 use crate::error::{Exit, Result};
 use crate::http::segment;
 
@@ -26,7 +26,7 @@ const LONGEST_INTERVAL: u64 = 180;
 
 /// What an agent's metadata says. Pure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Line {
+enum ReadinessLine {
     /// No item of ours.
     Missing,
     /// Collected before the start scripts had ended, or never.
@@ -34,28 +34,30 @@ enum Line {
     Says(String),
 }
 
-fn judge(items: &[Metadata], started: Option<Timestamp>) -> Line {
-    let Some(item) = items.iter().find(|item| item.key == KEY) else { return Line::Missing };
+fn judge(items: &[Metadata], started: Option<Timestamp>) -> ReadinessLine {
+    let Some(item) = items.iter().find(|item| item.key == KEY) else {
+        return ReadinessLine::Missing;
+    };
     let interval = u64::try_from(item.interval).unwrap_or(60).clamp(1, LONGEST_INTERVAL);
     let is_late = |at: Timestamp| started.is_none_or(|started| at >= started);
     if !item.collected_at.is_some_and(is_late) {
-        return Line::Early(Duration::from_secs(interval));
+        return ReadinessLine::Early(Duration::from_secs(interval));
     }
     // pushready is still starting there
     if item.value.starts_with("starting") {
-        return Line::Early(Duration::from_secs(interval));
+        return ReadinessLine::Early(Duration::from_secs(interval));
     }
     let error = (!item.error.is_empty()).then(|| format!(" ({})", item.error));
-    Line::Says(format!("{}{}", item.value.trim(), error.unwrap_or_default()))
+    ReadinessLine::Says(format!("{}{}", item.value.trim(), error.unwrap_or_default()))
 }
 
 /// The items of an agent, until `take` has enough of them.
 fn items<T>(
     backend: &Backend,
-    agent: &Agent,
+    agent: &WorkspaceAgent,
     patience: Duration,
     mut take: impl FnMut(&[Metadata]) -> ControlFlow<T>,
-) -> Answer<Option<T>> {
+) -> CoderAnswer<Option<T>> {
     let path = format!("/api/v2/workspaceagents/{}/watch-metadata", segment(&agent.id));
     backend.coder.events(&path, patience, |event| {
         take(&list(event).iter().filter_map(Metadata::of).collect::<Vec<_>>())
@@ -69,9 +71,9 @@ pub fn now(backend: &Backend, workspace: &Workspace) -> Option<String> {
         let patience = Duration::from_secs(3);
         let items = items(backend, agent, patience, |items| ControlFlow::Break(items.to_vec()));
         match judge(&items.ok()??, None) {
-            Line::Missing => None,
-            Line::Early(_) => Some("nothing was reported yet".to_owned()),
-            Line::Says(line) => Some(shortened(&line)),
+            ReadinessLine::Missing => None,
+            ReadinessLine::Early(_) => Some("nothing was reported yet".to_owned()),
+            ReadinessLine::Says(line) => Some(shortened(&line)),
         }
     });
     said.into_iter().next()
@@ -82,7 +84,7 @@ pub fn wait_for_build(
     backend: &Backend,
     id: &str,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<std::result::Result<Workspace, Ended>> {
     wait(backend, id, end, mode, |workspace| {
         matches!(&*workspace.build.status, "running" | "succeeded")
@@ -93,7 +95,7 @@ fn wait(
     backend: &Backend,
     id: &str,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
     is_there: impl Fn(&Workspace) -> bool,
 ) -> Result<std::result::Result<Workspace, Ended>> {
     let (mut outage, mut said) = (Outage::default(), String::new());
@@ -137,7 +139,7 @@ pub fn require(
     backend: &Backend,
     id: &str,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<std::result::Result<String, Ended>> {
     let built = match wait_for_build(backend, id, end, mode)? {
         Ok(built) => built,
@@ -164,12 +166,12 @@ pub fn require(
         let left = end.saturating_duration_since(Instant::now());
         let begin = Instant::now();
         let said = items(backend, agent, left, |items| match judge(items, agent.ready_at) {
-            Line::Missing => ControlFlow::Break(None),
-            Line::Says(line) => ControlFlow::Break(Some(Some(line))),
-            Line::Early(interval) if begin.elapsed() > interval + SLACK => {
+            ReadinessLine::Missing => ControlFlow::Break(None),
+            ReadinessLine::Says(line) => ControlFlow::Break(Some(Some(line))),
+            ReadinessLine::Early(interval) if begin.elapsed() > interval + SLACK => {
                 ControlFlow::Break(Some(None))
             }
-            Line::Early(_) => ControlFlow::Continue(()),
+            ReadinessLine::Early(_) => ControlFlow::Continue(()),
         });
         match said.map_err(|failure| failure.into_error("cannot read the workspace's metadata"))? {
             Some(None) => {}
@@ -230,20 +232,23 @@ mod tests {
     fn only_a_line_from_after_the_start_scripts_counts() {
         let minute = Duration::from_secs(60);
         let started = Some("2026-11-20T10:00:00Z".parse().unwrap());
-        let says = |text: &str| Line::Says(text.to_owned());
+        let says = |text: &str| ReadinessLine::Says(text.to_owned());
         for (items, line) in [
-            (vec![], Line::Missing),
-            (vec![item("cpu", "2026-11-20T10:05:00Z", "ready")], Line::Missing),
-            (vec![item("pushready", "0001-01-01T00:00:00Z", "")], Line::Early(minute)),
+            (vec![], ReadinessLine::Missing),
+            (vec![item("cpu", "2026-11-20T10:05:00Z", "ready")], ReadinessLine::Missing),
+            (vec![item("pushready", "0001-01-01T00:00:00Z", "")], ReadinessLine::Early(minute)),
             (
                 vec![item("pushready", "2026-11-20T09:59:59Z", "ready · push 1/1")],
-                Line::Early(minute),
+                ReadinessLine::Early(minute),
             ),
             (
                 vec![item("pushready", "2026-11-20T10:00:00Z", "ready · push 1/1")],
                 says("ready · push 1/1"),
             ),
-            (vec![item("pushready", "2026-11-20T10:05:00Z", "starting")], Line::Early(minute)),
+            (
+                vec![item("pushready", "2026-11-20T10:05:00Z", "starting")],
+                ReadinessLine::Early(minute),
+            ),
             (vec![item("pushready", "2026-11-20T10:05:00Z", "not ready")], says("not ready")),
         ] {
             let read: Vec<_> = items.iter().filter_map(Metadata::of).collect();

@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::logs::entries;
-use super::output::{self, Mode, progress};
+use super::output::{self, OutputMode, progress};
 use super::prompt;
 use super::watch::Outage;
 use super::work::{Archived, Handle, View, Work, get, messages};
 use crate::cli::task::Send;
-use crate::coder::model::{Chat, Task};
-use crate::coder::{Backend, Failure, Kind};
+use crate::coder::model::{Chat, CoderTask};
+use crate::coder::{ApiKind, Backend, CoderFailure};
 use crate::error::{Error, Exit, Result};
 use crate::http::segment;
 use crate::text::add_line;
@@ -42,7 +42,7 @@ fn body(text: &str, interrupt: bool) -> serde_json::Value {
 
 /// Sends to a chat. A busy one queues the message.
 pub fn to_chat(backend: &Backend, handle: &Handle, text: &str, interrupt: bool) -> Result<Sent> {
-    let failed = |failure: Failure| failure.into_error("cannot send the message");
+    let failed = |failure: CoderFailure| failure.into_error("cannot send the message");
     let before = messages(backend, handle, 0, 1).map_err(failed)?;
     let baseline = before.messages.last().map_or(0, |last| last.id);
     let path = format!("{}/messages", handle.path());
@@ -95,7 +95,7 @@ fn arrived(
         .map_err(|failure| failure.into_error("cannot look up whether the message arrived"))
 }
 
-fn uncertain(failure: Failure, id: &str) -> Error {
+fn uncertain(failure: CoderFailure, id: &str) -> Error {
     failure
         .into_error("it is not known whether the message arrived")
         .hint(format!("look before you send it again: `pushready task logs {id} --tail 5`"))
@@ -108,7 +108,7 @@ pub struct Effort {
     /// Nothing is resumed, and nothing is waited for.
     pub at_once: bool,
     pub end: Instant,
-    pub mode: Mode,
+    pub mode: OutputMode,
 }
 
 /// Sends to a task: resumes it if it is paused, and waits until it takes input.
@@ -162,8 +162,8 @@ fn ready(
     handle: &Handle,
     effort: Effort,
     since_error: &mut Option<Instant>,
-) -> Result<Task> {
-    let failed = |failure: Failure| failure.into_error("cannot read the task");
+) -> Result<CoderTask> {
+    let failed = |failure: CoderFailure| failure.into_error("cannot read the task");
     let (mut outage, mut said) = (Outage::default(), String::new());
     let mut resumed = false;
     loop {
@@ -222,9 +222,10 @@ fn ready(
 }
 
 /// Starts the workspace of a paused task. 2.29 has no such request: there it is a build.
-fn resume(backend: &Backend, handle: &Handle, task: &Task) -> Result<()> {
-    let failed = |failure: Failure| failure.into_error("cannot resume the task");
-    let is_under_way = |failure: &Failure| failure.status() == Some(409) || failure.is_uncertain();
+fn resume(backend: &Backend, handle: &Handle, task: &CoderTask) -> Result<()> {
+    let failed = |failure: CoderFailure| failure.into_error("cannot resume the task");
+    let is_under_way =
+        |failure: &CoderFailure| failure.status() == Some(409) || failure.is_uncertain();
     match backend.coder.post(&format!("{}/resume", handle.path()), None) {
         Ok(_) => Ok(()),
         Err(failure) if failure.is_not_served() || failure.status() == Some(405) => {
@@ -242,12 +243,12 @@ fn resume(backend: &Backend, handle: &Handle, task: &Task) -> Result<()> {
 }
 
 #[derive(Serialize)]
-struct Body {
+struct SendBody {
     task: View,
     queued: bool,
 }
 
-pub fn run(backend: &Backend, arguments: &Send, mode: Mode) -> Result<Exit> {
+pub fn run(backend: &Backend, arguments: &Send, mode: OutputMode) -> Result<Exit> {
     let text = match arguments.text.as_deref() {
         None | Some("-") => prompt::stdin()?,
         Some(text) => text.to_owned(),
@@ -270,13 +271,13 @@ pub fn run(backend: &Backend, arguments: &Send, mode: Mode) -> Result<Exit> {
             to_task(backend, &handle, &text, effort)?
         }
     };
-    if mode == Mode::Json {
+    if mode == OutputMode::Json {
         let task = View::of(&work, backend);
-        output::document("task send", backend, Exit::Ready, Body { task, queued: sent.queued });
+        output::document("task send", backend, Exit::Ready, SendBody { task, queued: sent.queued });
     } else {
         let mut out = String::new();
         let what = match (handle.kind, sent.queued) {
-            (Kind::Chats, true) => "queued: the agent takes it when its turn ends",
+            (ApiKind::Chats, true) => "queued: the agent takes it when its turn ends",
             _ => "sent",
         };
         add_line(&mut out, format_args!("{what}"));

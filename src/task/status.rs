@@ -6,16 +6,16 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::judge::Ended;
-use super::output::{self, Mode, block, progress};
+use super::output::{self, OutputMode, block, progress};
 use super::readiness;
 use super::trouble;
 use super::watch::{Watch, ended_text};
 use super::work::{
     Archived, OURS, View, WORKSPACE_OURS, Work, WorkspaceView, chats, get, workspace,
 };
-use crate::cli::task::{List, Open, Status};
-use crate::coder::model::{PullRequest, Task, list as items};
-use crate::coder::{Backend, Failure, Kind};
+use crate::cli::task::{List, TaskOpen, TaskStatus};
+use crate::coder::model::{ChatPullRequest, CoderTask, list as items};
+use crate::coder::{ApiKind, Backend, CoderFailure};
 use crate::command::print;
 use crate::env::Env;
 use crate::error::{Exit, Result};
@@ -24,13 +24,13 @@ use crate::text::{add_line, plain};
 
 /// The outcome of waiting, in JSON.
 #[derive(Serialize)]
-pub struct Outcome {
+pub struct OutcomeView {
     reason: String,
     answer: Option<String>,
     hint: Option<String>,
 }
 
-impl Outcome {
+impl OutcomeView {
     pub fn of(ended: &Ended) -> Self {
         let Ended { reason, answer, hint, .. } = ended.clone();
         Self { reason, answer, hint }
@@ -59,7 +59,7 @@ pub fn describe(backend: &Backend, work: &Work) -> (View, Vec<String>) {
 }
 
 /// The pull request and the branch, for people.
-pub fn request_text(request: &PullRequest) -> String {
+pub fn request_text(request: &ChatPullRequest) -> String {
     let mut out = String::new();
     if let Some(url) = &request.url {
         let number = request.number.map_or(String::new(), |number| format!("#{number} "));
@@ -74,7 +74,7 @@ pub fn request_text(request: &PullRequest) -> String {
         add_line(&mut out, format_args!("  branch {branch}"));
     }
     if request.changed_files > 0 {
-        let PullRequest { additions, deletions, changed_files, .. } = request;
+        let ChatPullRequest { additions, deletions, changed_files, .. } = request;
         add_line(
             &mut out,
             format_args!("  changes +{additions} -{deletions} in {changed_files} files"),
@@ -88,7 +88,7 @@ pub fn text(view: &View, backend: &Backend, log: &[String]) -> String {
     let title = plain(&view.title).chars().take(100).collect::<String>();
     let title = if title == view.name { String::new() } else { format!(" {title}") };
     add_line(&mut out, format_args!("{} {}{title}", view.name, view.state));
-    let kind = if view.backend == Kind::Tasks.name() { "task" } else { "chat" };
+    let kind = if view.backend == ApiKind::Tasks.name() { "task" } else { "chat" };
     add_line(
         &mut out,
         format_args!(
@@ -145,14 +145,14 @@ pub fn text(view: &View, backend: &Backend, log: &[String]) -> String {
 struct StatusBody {
     task: View,
     log: Vec<String>,
-    outcome: Option<Outcome>,
+    outcome: Option<OutcomeView>,
 }
 
-pub fn status(backend: &Backend, arguments: &Status, mode: Mode) -> Result<Exit> {
+pub fn status(backend: &Backend, arguments: &TaskStatus, mode: OutputMode) -> Result<Exit> {
     let (work, handle) = get(backend, &arguments.task, Archived::Also)?;
     if !arguments.watch {
         let (view, log) = describe(backend, &work);
-        if mode == Mode::Json {
+        if mode == OutputMode::Json {
             let body = StatusBody { task: view, log, outcome: None };
             output::document("task status", backend, Exit::Ready, body);
         } else {
@@ -173,8 +173,8 @@ pub fn status(backend: &Backend, arguments: &Status, mode: Mode) -> Result<Exit>
     };
     let (work, ended) = watch.run()?;
     let (view, log) = describe(backend, &work);
-    if mode == Mode::Json {
-        let body = StatusBody { task: view, log, outcome: Some(Outcome::of(&ended)) };
+    if mode == OutputMode::Json {
+        let body = StatusBody { task: view, log, outcome: Some(OutcomeView::of(&ended)) };
         output::document("task status", backend, ended.exit, body);
     } else {
         print(&ended_text(&ended));
@@ -190,18 +190,18 @@ struct ListBody {
     tasks: Vec<View>,
 }
 
-pub fn list(backend: &Backend, arguments: &List, mode: Mode) -> Result<Exit> {
-    let failed = |failure: Failure| failure.into_error("cannot list the tasks");
+pub fn list(backend: &Backend, arguments: &List, mode: OutputMode) -> Result<Exit> {
+    let failed = |failure: CoderFailure| failure.into_error("cannot list the tasks");
     let mut all: Vec<Work> = Vec::new();
     for (kind, prefix) in backend.served()? {
         match kind {
-            Kind::Tasks => {
+            ApiKind::Tasks => {
                 let path = format!("{prefix}/tasks?q=owner:me");
                 let found = backend.coder.get(&path).map_err(failed)?;
                 let found = found.get("tasks").map(items).unwrap_or_default();
-                all.extend(found.iter().filter_map(Task::of).map(Work::Task));
+                all.extend(found.iter().filter_map(CoderTask::of).map(Work::Task));
             }
-            Kind::Chats => {
+            ApiKind::Chats => {
                 let labels: &[_] = if arguments.all { &[] } else { &[OURS] };
                 let mut found = chats(backend, prefix, labels, false).map_err(failed)?;
                 if arguments.all {
@@ -216,7 +216,7 @@ pub fn list(backend: &Backend, arguments: &List, mode: Mode) -> Result<Exit> {
         views.retain(|view| view.state == *wanted || view.status == *wanted);
     }
     views.sort_by_key(|view| std::cmp::Reverse(view.created_at));
-    if mode == Mode::Json {
+    if mode == OutputMode::Json {
         output::document("task list", backend, Exit::Ready, ListBody { tasks: views });
         return Ok(Exit::Ready);
     }
@@ -232,7 +232,7 @@ pub fn list(backend: &Backend, arguments: &List, mode: Mode) -> Result<Exit> {
     }
     print(&out);
     if views.is_empty() {
-        progress(Mode::Quiet, "no tasks");
+        progress(OutputMode::Quiet, "no tasks");
     }
     Ok(Exit::Ready)
 }
@@ -242,11 +242,11 @@ struct OpenBody {
     task: View,
 }
 
-pub fn open(backend: &Backend, env: &Env, arguments: &Open, mode: Mode) -> Result<Exit> {
+pub fn open(backend: &Backend, env: &Env, arguments: &TaskOpen, mode: OutputMode) -> Result<Exit> {
     let (work, _) = get(backend, &arguments.task, Archived::Also)?;
     let view = View::of(&work, backend);
     let url = view.url.clone();
-    if mode == Mode::Json {
+    if mode == OutputMode::Json {
         output::document("task open", backend, Exit::Ready, OpenBody { task: view });
         return Ok(Exit::Ready);
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::work::is_uuid;
 use crate::coder::model::{Template, list, text};
-use crate::coder::{Backend, Failure, Kind, organizations};
+use crate::coder::{ApiKind, Backend, CoderFailure, organizations};
 use crate::error::{Error, Exit, Result};
 use crate::http::segment;
 use crate::text::plain;
@@ -55,10 +55,10 @@ pub fn organization(backend: &Backend, wanted: Option<&str>) -> Result<Organizat
 }
 
 /// The templates that fit.
-fn fitting(backend: &Backend, kind: Kind, org: Option<&Organization>) -> Result<Vec<Template>> {
+fn fitting(backend: &Backend, kind: ApiKind, org: Option<&Organization>) -> Result<Vec<Template>> {
     let query = match kind {
-        Kind::Tasks => "?q=has-ai-task:true",
-        Kind::Chats => "",
+        ApiKind::Tasks => "?q=has-ai-task:true",
+        ApiKind::Chats => "",
     };
     let found = backend
         .coder
@@ -66,7 +66,7 @@ fn fitting(backend: &Backend, kind: Kind, org: Option<&Organization>) -> Result<
         .map_err(|failure| failure.into_error("cannot list the templates"))?;
     let fits = |template: &Template| {
         !template.deprecated
-            && (kind == Kind::Tasks || template.agents_allowed)
+            && (kind == ApiKind::Tasks || template.agents_allowed)
             && org.is_none_or(|org| org.id == template.organization_id)
     };
     Ok(list(&found).iter().filter_map(Template::of).filter(fits).collect())
@@ -74,7 +74,7 @@ fn fitting(backend: &Backend, kind: Kind, org: Option<&Organization>) -> Result<
 
 /// Whether a template that is named is one for Tasks.
 pub fn is_for_tasks(backend: &Backend, wanted: &str) -> Result<bool> {
-    let all = fitting(backend, Kind::Tasks, None)?;
+    let all = fitting(backend, ApiKind::Tasks, None)?;
     Ok(all
         .iter()
         .any(|template| template.name.eq_ignore_ascii_case(wanted) || template.id == wanted))
@@ -84,14 +84,14 @@ pub fn is_for_tasks(backend: &Backend, wanted: &str) -> Result<bool> {
 /// which a chat does not need.
 pub fn template(
     backend: &Backend,
-    kind: Kind,
+    kind: ApiKind,
     wanted: Option<&str>,
     org: Option<&Organization>,
 ) -> Result<Option<Template>> {
     let Some(wanted) = wanted else {
         let mut all = fitting(backend, kind, org)?;
         return match all.len() {
-            0 if kind == Kind::Chats => Ok(None),
+            0 if kind == ApiKind::Chats => Ok(None),
             0 => Err(usage("no template has a coder_ai_task, so none can run a task".to_owned())
                 .hint("add one to a template (examples/coder-tasks), or use Agents with --backend chats, which need none")),
             1 => Ok(all.pop()),
@@ -113,7 +113,7 @@ pub fn template(
         }
     }
     // of any kind: the server says what a template for tasks needs
-    let all = fitting(backend, Kind::Chats, org)?;
+    let all = fitting(backend, ApiKind::Chats, org)?;
     let mut found: Vec<_> =
         all.iter().filter(|template| template.name.eq_ignore_ascii_case(wanted)).collect();
     match (found.pop(), found.first()) {
@@ -126,7 +126,7 @@ pub fn template(
     }
 }
 
-fn one(answer: crate::coder::Answer<Value>, wanted: &str) -> Result<Template> {
+fn one(answer: crate::coder::CoderAnswer<Value>, wanted: &str) -> Result<Template> {
     let value = answer.map_err(|failure| {
         failure.into_error(format!("cannot read the template `{}`", plain(wanted)))
     })?;
@@ -194,7 +194,7 @@ pub fn model(backend: &Backend, prefix: &str, org: &str, wanted: &str) -> Result
     if is_uuid(wanted) {
         return Ok(wanted.to_owned());
     }
-    let failed = |failure: Failure| failure.into_error("cannot list the models");
+    let failed = |failure: CoderFailure| failure.into_error("cannot list the models");
     // from 2.37 on they belong to the organization
     let found =
         match backend.coder.get(&format!("/api/v2/organizations/{}/chats/models", segment(org))) {

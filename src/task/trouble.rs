@@ -1,6 +1,6 @@
 //! Why an agent has not begun, or cannot: what the build, the agent and their logs say.
 
-use crate::coder::model::{Agent, Workspace, list, text};
+use crate::coder::model::{Workspace, WorkspaceAgent, list, text};
 use crate::coder::{Backend, shortened};
 use crate::http::segment;
 
@@ -23,7 +23,7 @@ pub fn pending(workspace: &Workspace) -> Option<String> {
     Some(why)
 }
 
-fn pending_agent(agent: &Agent) -> Option<String> {
+fn pending_agent(agent: &WorkspaceAgent) -> Option<String> {
     let why = match (&*agent.status, &*agent.lifecycle) {
         ("connecting", _) => "the workspace's agent has not connected yet".to_owned(),
         ("timeout", _) => "the workspace's agent does not connect".to_owned(),

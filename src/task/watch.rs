@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::judge::{self, ChatFacts, Ended, TaskFacts, Verdict};
+use super::judge::{self, ChatFacts, Ended, TaskFacts, WorkVerdict};
 use super::logs;
-use super::output::{Mode, block, progress};
+use super::output::{OutputMode, block, progress};
 use super::trouble;
 use super::work::{Handle, Work, messages, workspace};
 use crate::coder::model::text;
-use crate::coder::{Answer, Backend, Failure, Kind, Stream, StreamEnd, shortened};
+use crate::coder::{ApiKind, Backend, ChatStream, CoderAnswer, CoderFailure, StreamEnd, shortened};
 use crate::command::print;
 use crate::error::{Exit, Result};
 
@@ -38,7 +38,12 @@ impl Outage {
     }
 
     /// Waits if the failure may pass; otherwise it is the caller's.
-    pub fn wait(&mut self, failure: Failure, mode: Mode, end: Instant) -> Answer<()> {
+    pub fn wait(
+        &mut self,
+        failure: CoderFailure,
+        mode: OutputMode,
+        end: Instant,
+    ) -> CoderAnswer<()> {
         let is_new = self.since.is_none();
         let since = *self.since.get_or_insert_with(Instant::now);
         if !failure.may_pass() || since.elapsed() > LONGEST_OUTAGE || Instant::now() >= end {
@@ -59,7 +64,7 @@ impl Outage {
 pub struct Watch<'a> {
     pub backend: &'a Backend,
     pub handle: Handle,
-    pub mode: Mode,
+    pub mode: OutputMode,
     /// Changes are printed.
     pub changes: bool,
     /// The conversation is printed.
@@ -75,7 +80,7 @@ pub struct Watch<'a> {
 
 /// What is remembered between two looks.
 #[derive(Default)]
-struct Memory {
+struct WatchMemory {
     /// The last message that was printed.
     printed: i64,
     said: String,
@@ -93,7 +98,7 @@ struct Memory {
 
 enum Events {
     Untried,
-    Open(Box<Stream>),
+    Open(Box<ChatStream>),
     /// Opened again after a pause.
     Closed(Instant),
     Polling,
@@ -108,15 +113,15 @@ impl Watch<'_> {
 
     /// The same, where the messages up to `printed` are printed already.
     pub fn run_from(mut self, printed: i64) -> Result<(Work, Ended)> {
-        let mut memory = Memory { printed, ..Memory::default() };
+        let mut memory = WatchMemory { printed, ..WatchMemory::default() };
         let mut events = Events::Untried;
         let mut outage = Outage::default();
         let mut pause = FIRST_PAUSE;
         let mut last: Option<Work> = None;
         loop {
             match self.look(&mut memory) {
-                Ok((work, Verdict::Ended(ended))) => return Ok((work, ended)),
-                Ok((work, Verdict::Goes(what))) => {
+                Ok((work, WorkVerdict::Ended(ended))) => return Ok((work, ended)),
+                Ok((work, WorkVerdict::Goes(what))) => {
                     outage.is_over();
                     if memory.said == what {
                         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
@@ -145,7 +150,7 @@ impl Watch<'_> {
             }
             if memory.confirmed.is_some() {
                 self.sleep(FIRST_PAUSE);
-            } else if self.handle.kind == Kind::Chats {
+            } else if self.handle.kind == ApiKind::Chats {
                 self.listen(&mut events, &mut memory, pause);
             } else {
                 self.sleep(pause);
@@ -153,7 +158,7 @@ impl Watch<'_> {
         }
     }
 
-    fn timed_out(&self, memory: &Memory) -> Ended {
+    fn timed_out(&self, memory: &WatchMemory) -> Ended {
         let mut reason = format!("the time is over, and the task goes on: {}", memory.said);
         if let Some(retry) = &memory.retry {
             reason = format!("{reason}; the server tries the model again: {retry}");
@@ -166,7 +171,7 @@ impl Watch<'_> {
         thread::sleep(pause.min(self.end.saturating_duration_since(Instant::now())));
     }
 
-    fn say(&self, memory: &mut Memory, what: String) {
+    fn say(&self, memory: &mut WatchMemory, what: String) {
         if self.changes {
             progress(self.mode, &what);
         }
@@ -176,7 +181,7 @@ impl Watch<'_> {
     }
 
     /// Since when nothing has changed, after one minute, two, four.
-    fn say_quiet(&self, memory: &mut Memory) {
+    fn say_quiet(&self, memory: &mut WatchMemory) {
         let quiet = memory.said_at.map(|at| at.elapsed()).unwrap_or_default();
         let next = (memory.quiet * 2).max(Duration::from_secs(60));
         if quiet >= next {
@@ -189,7 +194,7 @@ impl Watch<'_> {
         }
     }
 
-    fn look(&mut self, memory: &mut Memory) -> Answer<(Work, Verdict)> {
+    fn look(&mut self, memory: &mut WatchMemory) -> CoderAnswer<(Work, WorkVerdict)> {
         let work = self.handle.read(self.backend)?;
         memory.gone = 0;
         if self.follow {
@@ -235,7 +240,7 @@ impl Watch<'_> {
             }
         };
         let verdict = self.with_workspace(&work, verdict)?;
-        let Verdict::Ended(ended) = verdict else {
+        let WorkVerdict::Ended(ended) = verdict else {
             memory.confirmed = None;
             return Ok((work, verdict));
         };
@@ -244,27 +249,27 @@ impl Watch<'_> {
             matches!(&work, Work::Chat(chat) if chat.is_idle()) && ended.exit == Exit::NotReady;
         if may_be_a_moment && memory.confirmed.as_ref() != Some(&ended) {
             memory.confirmed = Some(ended);
-            return Ok((work, Verdict::Goes(memory.said.clone())));
+            return Ok((work, WorkVerdict::Goes(memory.said.clone())));
         }
-        Ok((work, Verdict::Ended(ended)))
+        Ok((work, WorkVerdict::Ended(ended)))
     }
 
     /// What the build and the agent add to a failure of a task, or to its start.
-    fn with_workspace(&self, work: &Work, verdict: Verdict) -> Answer<Verdict> {
+    fn with_workspace(&self, work: &Work, verdict: WorkVerdict) -> CoderAnswer<WorkVerdict> {
         let Work::Task(task) = work else { return Ok(verdict) };
-        let Verdict::Ended(mut ended) = verdict else { return Ok(verdict) };
+        let WorkVerdict::Ended(mut ended) = verdict else { return Ok(verdict) };
         if ended.exit != Exit::NotReady || ended.answer.is_some() {
-            return Ok(Verdict::Ended(ended));
+            return Ok(WorkVerdict::Ended(ended));
         }
         if let Some(id) = &task.workspace_id
             && let Some(workspace) = workspace(self.backend, id)?
         {
             ended = with_log(self.backend, &workspace, ended);
         }
-        Ok(Verdict::Ended(ended))
+        Ok(WorkVerdict::Ended(ended))
     }
 
-    fn print_new(&self, work: &Work, memory: &mut Memory) -> Answer<()> {
+    fn print_new(&self, work: &Work, memory: &mut WatchMemory) -> CoderAnswer<()> {
         match work {
             Work::Chat(_) => {
                 let new = messages(self.backend, &self.handle, memory.printed, usize::MAX)?;
@@ -292,7 +297,7 @@ impl Watch<'_> {
     }
 
     fn print(&self, text: &str) {
-        if self.mode == Mode::Text {
+        if self.mode == OutputMode::Text {
             print(text);
         } else {
             for line in text.lines() {
@@ -302,7 +307,7 @@ impl Watch<'_> {
     }
 
     /// Waits for something to happen: an event of the stream, or the pause where there is none.
-    fn listen(&self, events: &mut Events, memory: &mut Memory, pause: Duration) {
+    fn listen(&self, events: &mut Events, memory: &mut WatchMemory, pause: Duration) {
         let may_open = match events {
             Events::Untried => true,
             Events::Closed(next) => Instant::now() >= *next,
@@ -351,7 +356,7 @@ impl Watch<'_> {
     }
 
     /// Notes an event. Whether it is worth a look at the chat.
-    fn note(&self, event: &Value, memory: &mut Memory) -> bool {
+    fn note(&self, event: &Value, memory: &mut WatchMemory) -> bool {
         match text(event, "type").unwrap_or_default() {
             "status" => {
                 let status = event.get("status").and_then(|status| text(status, "status"));

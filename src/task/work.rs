@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::coder::model::{Chat, ChatError, Message, PullRequest, Task, Workspace, list};
-use crate::coder::{Answer, Backend, Cause, Failure, Kind};
+use crate::coder::model::{Chat, ChatError, ChatPullRequest, CoderTask, Message, Workspace, list};
+use crate::coder::{ApiKind, Backend, CoderAnswer, CoderFailure, FailureCause};
 use crate::error::{Error, Exit, Result};
 use crate::http::segment;
 use crate::text::plain;
@@ -17,14 +17,14 @@ pub const NAME: &str = "name";
 
 #[derive(Clone, Debug)]
 pub enum Work {
-    Task(Task),
+    Task(CoderTask),
     Chat(Chat),
 }
 
 /// Where a task or chat is on the server.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    pub kind: Kind,
+    pub kind: ApiKind,
     pub prefix: &'static str,
     pub id: String,
 }
@@ -32,29 +32,32 @@ pub struct Handle {
 impl Handle {
     pub fn path(&self) -> String {
         match self.kind {
-            Kind::Tasks => format!("{}/tasks/me/{}", self.prefix, segment(&self.id)),
-            Kind::Chats => format!("{}/chats/{}", self.prefix, segment(&self.id)),
+            ApiKind::Tasks => format!("{}/tasks/me/{}", self.prefix, segment(&self.id)),
+            ApiKind::Chats => format!("{}/chats/{}", self.prefix, segment(&self.id)),
         }
     }
 
-    pub fn read(&self, backend: &Backend) -> Answer<Work> {
+    pub fn read(&self, backend: &Backend) -> CoderAnswer<Work> {
         let path = self.path();
         let value = backend.coder.get(&path)?;
         let work = match self.kind {
-            Kind::Tasks => Task::of(&value).map(Work::Task),
-            Kind::Chats => Chat::of(&value).map(Work::Chat),
+            ApiKind::Tasks => CoderTask::of(&value).map(Work::Task),
+            ApiKind::Chats => Chat::of(&value).map(Work::Chat),
         };
         work.ok_or_else(|| unreadable(&path, self.kind))
     }
 }
 
 /// An answer that lacks what every version has.
-pub fn unreadable(path: &str, kind: Kind) -> Failure {
+pub fn unreadable(path: &str, kind: ApiKind) -> CoderFailure {
     let what = match kind {
-        Kind::Tasks => "it is not a task",
-        Kind::Chats => "it is not a chat",
+        ApiKind::Tasks => "it is not a task",
+        ApiKind::Chats => "it is not a chat",
     };
-    Failure { request: format!("GET {path}"), cause: Cause::Unreadable(what.to_owned()) }
+    CoderFailure {
+        request: format!("GET {path}"),
+        cause: FailureCause::Unreadable(what.to_owned()),
+    }
 }
 
 impl Work {
@@ -67,8 +70,8 @@ impl Work {
 
     pub fn handle(&self, prefix: &'static str) -> Handle {
         let kind = match self {
-            Self::Task(_) => Kind::Tasks,
-            Self::Chat(_) => Kind::Chats,
+            Self::Task(_) => ApiKind::Tasks,
+            Self::Chat(_) => ApiKind::Chats,
         };
         Handle { kind, prefix, id: self.id().to_owned() }
     }
@@ -124,20 +127,20 @@ impl Work {
         }
     }
 
-    pub fn pull_request(&self) -> Option<PullRequest> {
+    pub fn pull_request(&self) -> Option<ChatPullRequest> {
         match self {
             // an agent reports where its work is
             Self::Task(task) => {
                 let uri = task.state.as_ref().map(|state| state.uri.clone())?;
                 let is_page = uri.starts_with("https://") && uri.contains("/pull");
-                is_page.then(|| PullRequest { url: Some(uri), ..PullRequest::default() })
+                is_page.then(|| ChatPullRequest { url: Some(uri), ..ChatPullRequest::default() })
             }
             Self::Chat(chat) => chat.pull_request.clone(),
         }
     }
 }
 
-fn task_state(task: &Task) -> &str {
+fn task_state(task: &CoderTask) -> &str {
     match &*task.status {
         "pending" | "initializing" => "starting",
         "error" => "failed",
@@ -203,7 +206,7 @@ pub enum Archived {
 /// Finds what the user names. `None`: no task and no chat of theirs has this id or name.
 pub fn find(backend: &Backend, text: &str, archived: Archived) -> Result<Option<(Work, Handle)>> {
     let shown = plain(text);
-    let failed = |failure: Failure| failure.into_error(format!("cannot look up `{shown}`"));
+    let failed = |failure: CoderFailure| failure.into_error(format!("cannot look up `{shown}`"));
     let reference = parse(text);
     for (kind, prefix) in backend.served()? {
         let found = match (&reference, kind) {
@@ -211,15 +214,15 @@ pub fn find(backend: &Backend, text: &str, archived: Archived) -> Result<Option<
                 let handle = Handle { kind, prefix, id: (*id).to_owned() };
                 absent(handle.read(backend)).map_err(failed)?
             }
-            (Reference::Name { owner, name }, Kind::Tasks) => {
+            (Reference::Name { owner, name }, ApiKind::Tasks) => {
                 let path = format!("{prefix}/tasks/{}/{}", segment(owner), segment(name));
                 let task = absent(backend.coder.get(&path)).map_err(failed)?;
                 let task = task.map(|task| {
-                    Task::of(&task).map(Work::Task).ok_or_else(|| unreadable(&path, kind))
+                    CoderTask::of(&task).map(Work::Task).ok_or_else(|| unreadable(&path, kind))
                 });
                 task.transpose().map_err(failed)?
             }
-            (Reference::Name { name, .. }, Kind::Chats) => {
+            (Reference::Name { name, .. }, ApiKind::Chats) => {
                 let chat = by_label(backend, prefix, &[(NAME, name)], archived).map_err(failed)?;
                 chat.into_iter().next().map(Work::Chat)
             }
@@ -244,7 +247,7 @@ pub fn not_found(text: &str) -> Error {
 }
 
 /// `None` for what does not exist.
-fn absent<T>(answer: Answer<T>) -> Answer<Option<T>> {
+fn absent<T>(answer: CoderAnswer<T>) -> CoderAnswer<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(failure) if failure.is_gone() => Ok(None),
@@ -258,7 +261,7 @@ pub fn by_label(
     prefix: &str,
     labels: &[(&str, &str)],
     archived: Archived,
-) -> Answer<Vec<Chat>> {
+) -> CoderAnswer<Vec<Chat>> {
     let mut chats = chats(backend, prefix, labels, false)?;
     if archived == Archived::Also {
         chats.extend(self::chats(backend, prefix, labels, true)?);
@@ -272,7 +275,7 @@ pub fn chats(
     prefix: &str,
     labels: &[(&str, &str)],
     archived: bool,
-) -> Answer<Vec<Chat>> {
+) -> CoderAnswer<Vec<Chat>> {
     const PAGE: usize = 100;
     let mut query = format!("q=archived:{archived}&limit={PAGE}");
     for (key, value) in labels {
@@ -301,7 +304,7 @@ pub fn chats(
     Ok(all)
 }
 
-pub fn workspace(backend: &Backend, id: &str) -> Answer<Option<Workspace>> {
+pub fn workspace(backend: &Backend, id: &str) -> CoderAnswer<Option<Workspace>> {
     let path = format!("/api/v2/workspaces/{}?include_deleted=true", segment(id));
     match backend.coder.get(&path) {
         Ok(value) => Ok(Workspace::of(&value)),
@@ -318,7 +321,12 @@ pub struct Messages {
 
 /// The messages of a chat that are newer than `after`, at most the last `most`. Pages come newest
 /// first; no order is relied on.
-pub fn messages(backend: &Backend, handle: &Handle, after: i64, most: usize) -> Answer<Messages> {
+pub fn messages(
+    backend: &Backend,
+    handle: &Handle,
+    after: i64,
+    most: usize,
+) -> CoderAnswer<Messages> {
     const PAGE: usize = 100;
     let page = PAGE.min(most.max(1));
     let mut all: Vec<Message> = Vec::new();
@@ -394,7 +402,7 @@ pub struct View {
     pub pending: Option<String>,
     /// Our own line in the workspace's metadata.
     pub readiness: Option<String>,
-    pub pull_request: Option<PullRequest>,
+    pub pull_request: Option<ChatPullRequest>,
     pub last_error: Option<ChatError>,
 }
 
@@ -417,8 +425,8 @@ impl View {
             Work::Chat(chat) => (chat.archived, chat.last_error.clone()),
         };
         let backend_name = match work {
-            Work::Task(_) => Kind::Tasks.name(),
-            Work::Chat(_) => Kind::Chats.name(),
+            Work::Task(_) => ApiKind::Tasks.name(),
+            Work::Chat(_) => ApiKind::Chats.name(),
         };
         Self {
             id: work.id().to_owned(),

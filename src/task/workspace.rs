@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::names;
-use super::output::{Mode, progress};
+use super::output::{OutputMode, progress};
 use super::watch::Outage;
 use super::work::workspace;
 use crate::coder::model::Workspace;
-use crate::coder::{Answer, Backend, Failure, shortened};
+use crate::coder::{Backend, CoderAnswer, CoderFailure, shortened};
 use crate::error::{Error, Exit, Result};
 use crate::http::segment;
 
 /// A workspace by the name of its owner and its own.
-pub fn by_name(backend: &Backend, owner: &str, name: &str) -> Answer<Option<Workspace>> {
+pub fn by_name(backend: &Backend, owner: &str, name: &str) -> CoderAnswer<Option<Workspace>> {
     let path = format!(
         "/api/v2/users/{}/workspace/{}?include_deleted=true",
         segment(owner),
@@ -37,7 +37,7 @@ pub struct Made {
 /// The workspace for the task of this name. A create whose answer was lost is looked up.
 pub fn make(backend: &Backend, name: &str, mut body: Value) -> Result<Made> {
     let own = names::workspace(&backend.user.id, name);
-    let failed = |failure: Failure| creation_error(failure, &own);
+    let failed = |failure: CoderFailure| creation_error(failure, &own);
     if let Some(found) = by_name(backend, "me", &own).map_err(failed)? {
         return Ok(Made { workspace: restarted(backend, found)?, is_new: false });
     }
@@ -69,7 +69,7 @@ pub fn make(backend: &Backend, name: &str, mut body: Value) -> Result<Made> {
     }
 }
 
-fn creation_error(failure: Failure, name: &str) -> Error {
+fn creation_error(failure: CoderFailure, name: &str) -> Error {
     let fields = failure.refused().map(|refusal| refusal.fields.clone()).unwrap_or_default();
     let error = failure.into_error(format!("cannot make the workspace `{name}`"));
     if fields.is_empty() {
@@ -81,7 +81,7 @@ fn creation_error(failure: Failure, name: &str) -> Error {
 }
 
 /// Looks several times: a request whose answer was lost may still be running.
-pub fn looked_up<T>(look: impl Fn() -> Answer<Option<T>>) -> Answer<Option<T>> {
+pub fn looked_up<T>(look: impl Fn() -> CoderAnswer<Option<T>>) -> CoderAnswer<Option<T>> {
     for pause in [500, 1500, 3000] {
         if let Some(found) = look()? {
             return Ok(Some(found));
@@ -102,7 +102,7 @@ pub fn restarted(backend: &Backend, workspace: Workspace) -> Result<Workspace> {
     Ok(workspace)
 }
 
-fn build(backend: &Backend, id: &str, transition: &str) -> Answer<Value> {
+fn build(backend: &Backend, id: &str, transition: &str) -> CoderAnswer<Value> {
     let path = format!("/api/v2/workspaces/{}/builds", segment(id));
     backend.coder.post(&path, Some(&json!({"transition": transition})))
 }
@@ -117,7 +117,7 @@ pub enum Removed {
 }
 
 /// Stops a workspace, and waits until it is.
-pub fn stop(backend: &Backend, id: &str, end: Instant, mode: Mode) -> Result<Removed> {
+pub fn stop(backend: &Backend, id: &str, end: Instant, mode: OutputMode) -> Result<Removed> {
     bring(backend, id, "stop", 1, end, mode)
 }
 
@@ -128,7 +128,7 @@ pub fn remove(
     id: &str,
     builds: usize,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<Removed> {
     bring(backend, id, "delete", builds, end, mode)
 }
@@ -139,7 +139,7 @@ fn bring(
     transition: &'static str,
     most: usize,
     end: Instant,
-    mode: Mode,
+    mode: OutputMode,
 ) -> Result<Removed> {
     let doing = || format!("cannot {transition} the workspace");
     let (mut outage, mut said) = (Outage::default(), String::new());
