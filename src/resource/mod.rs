@@ -14,6 +14,7 @@ pub mod json;
 mod judge;
 pub mod keys;
 pub mod lock;
+pub mod mount;
 pub mod place;
 pub mod remote;
 pub mod rewrite;

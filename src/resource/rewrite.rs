@@ -14,7 +14,8 @@ use super::file::{
     sync_folder, unlink,
 };
 use super::lock::{self, Held, Lock};
-use super::place::{self, Kind, Mount, Obstacle};
+use super::mount::{self, Mount};
+use super::place::{Kind, Obstacle};
 
 /// So often a file is judged again because somebody wrote it meanwhile; from then on it is judged
 /// under its lock.
@@ -52,7 +53,7 @@ pub fn rewrite<E: From<Obstacle>>(
             held = Some(lock.take(&path)?);
         }
         let old = observe(&path, kind)?;
-        let mount = old.as_ref().and_then(|_| place::mount(&path));
+        let mount = old.as_ref().and_then(|_| mount::mount(&path));
         let new = match edit(old.as_ref())? {
             New::Unchanged => return Ok(()),
             New::Absent => match mount {
@@ -107,7 +108,7 @@ fn may_fill(mount: Mount, kind: Kind, lock: Lock) -> bool {
 
 /// Why the file at `path` could not be changed, where that is known before.
 pub fn unchangeable(path: &Path, kind: Kind, lock: Lock) -> Option<Obstacle> {
-    let mount = place::mount(path)?;
+    let mount = mount::mount(path)?;
     (!may_fill(mount, kind, lock)).then_some(Obstacle::Mount { read_only: mount.read_only })
 }
 

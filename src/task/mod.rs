@@ -12,6 +12,7 @@ mod readiness;
 mod send;
 mod status;
 mod template;
+mod transcript;
 mod trouble;
 mod watch;
 mod work;

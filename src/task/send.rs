@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::logs::entries;
 use super::output::{self, OutputMode, progress};
 use super::prompt;
+use super::transcript::entries;
 use super::watch::Outage;
 use super::work::{Archived, Handle, View, Work, get, messages};
 use crate::cli::task::Send;

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::judge::{self, ChatFacts, Ended, TaskFacts, WorkVerdict};
-use super::logs;
 use super::output::{OutputMode, block, progress};
+use super::transcript;
 use super::trouble;
 use super::work::{Handle, Work, messages, workspace};
 use crate::coder::model::text;
@@ -274,7 +274,7 @@ impl Watch<'_> {
             Work::Chat(_) => {
                 let new = messages(self.backend, &self.handle, memory.printed, usize::MAX)?;
                 for message in &new.messages {
-                    self.print(&logs::message(message));
+                    self.print(&transcript::message(message));
                     memory.printed = memory.printed.max(message.id);
                 }
             }
@@ -284,9 +284,9 @@ impl Watch<'_> {
                 if task.status == "active"
                     && let Ok(found) = self.backend.coder.get(&path)
                 {
-                    for entry in logs::entries(&found) {
+                    for entry in transcript::entries(&found) {
                         if entry.id >= memory.printed {
-                            self.print(&logs::entry(&entry));
+                            self.print(&transcript::entry(&entry));
                             memory.printed = entry.id + 1;
                         }
                     }

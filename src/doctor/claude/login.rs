@@ -11,7 +11,7 @@ use crate::doctor::context::Context;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::resource::digest::Digest;
-use crate::resource::place;
+use crate::resource::mount;
 use crate::secret::{ClaudeToken, CredentialsFile};
 use crate::variables;
 
@@ -25,7 +25,7 @@ pub fn new_token(context: &Context) -> Fix {
 /// Why Claude Code could not save a login that it renews: the old one is used up then.
 pub fn unwritable(context: &Context, path: &Path) -> Option<Judgement> {
     let folder = path.parent()?;
-    let mount = place::mount(path);
+    let mount = mount::mount(path);
     let (summary, fix) = match mount {
         Some(mount) if mount.read_only => (
             "the credentials file is a read-only mount: Claude Code would renew the login, and lose the new one",

@@ -18,7 +18,8 @@ use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Content, Kind};
-use crate::resource::place::{self, Obstacle};
+use crate::resource::mount;
+use crate::resource::place::Obstacle;
 use crate::secret::CodexAuth;
 use crate::state::subject::Subject;
 use crate::variables::observed;
@@ -76,7 +77,7 @@ pub fn login(context: &Context) -> Judgement {
         Ok(Some(content)) => {
             let judgement = login::login(context, &content.bytes, auth.as_ref());
             let renews = auth.as_ref().is_some_and(CodexAuth::has_refresh_token);
-            match place::mount(auth_path(context)) {
+            match mount::mount(auth_path(context)) {
                 Some(_) if renews && judgement.status != CheckStatus::Fail => {
                     login::not_replaceable(context).with(judgement.evidence)
                 }

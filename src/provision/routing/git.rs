@@ -35,17 +35,17 @@ pub struct GitRules {
     pub unreadable: Option<Item>,
     pub in_force: InForce,
     /// Of the identity for commits.
-    pub written: Written,
+    pub written: WrittenIdentity,
 }
 
 /// Which parts of the identity for commits our file has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenIdentity {
     pub name: bool,
     pub email: bool,
 }
 
-impl Written {
+impl WrittenIdentity {
     pub fn any(self) -> bool {
         self.name || self.email
     }
@@ -85,7 +85,7 @@ pub fn rules(
             reversed: None,
             unreadable,
             in_force: InForce::default(),
-            written: Written::default(),
+            written: WrittenIdentity::default(),
         };
     }
     // the file that ours go into
@@ -161,11 +161,11 @@ pub fn rules(
 }
 
 /// What of it git has from nowhere else.
-fn write_identity(text: &mut String, identity: &GitIdentity, user: &InForce) -> Written {
+fn write_identity(text: &mut String, identity: &GitIdentity, user: &InForce) -> WrittenIdentity {
     let GitIdentity { name, email } = identity;
     let name = name.as_ref().filter(|_| !user.has_name);
     let email = email.as_ref().filter(|_| !user.has_email);
-    let written = Written { name: name.is_some(), email: email.is_some() };
+    let written = WrittenIdentity { name: name.is_some(), email: email.is_some() };
     if written.any() {
         text.push_str("[user]\n");
     }

@@ -31,7 +31,7 @@ use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 
 pub use git::InForce;
-use git::Written;
+use git::WrittenIdentity;
 use pins::Pins;
 pub use pins::contradicts_pins;
 pub use probe::{destination, self_test};
@@ -44,7 +44,7 @@ pub const PINNED: &str = include_str!("known_hosts");
 /// The binary that is running, be its file replaced or removed (proc(5)).
 const RUNNING: &str = "/proc/self/exe";
 
-const HEADER: &str = "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
+const HEADER: &str = "# WrittenIdentity by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
 
 #[derive(Default)]
 pub struct Routing {
@@ -127,7 +127,7 @@ fn identity_alone(
 }
 
 /// What there is to report about the identity for commits.
-fn identity(desired: &Desired, written: Written, resources: Vec<Resource>) -> Option<Item> {
+fn identity(desired: &Desired, written: WrittenIdentity, resources: Vec<Resource>) -> Option<Item> {
     let GitIdentity { name, email } = &desired.identity;
     let parts = [
         name.is_some().then_some(("user.name", written.name)),
@@ -199,7 +199,7 @@ fn binary(state: &Path, method: &Method) -> Result<Vec<Resource>> {
 /// Our line in git's global configuration, where there is one.
 fn git_include(
     context: &ProvisionContext,
-    written: Written,
+    written: WrittenIdentity,
     notes: &mut Vec<String>,
 ) -> Option<Resource> {
     let home = context.home;
