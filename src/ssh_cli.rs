@@ -37,7 +37,7 @@ pub fn value<'a>(printed: &'a str, keyword: &str) -> Option<&'a str> {
     printed.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' '))
 }
 
-/// The first key that ssh would offer by what `ssh -G` printed: it passes over files that do not
+/// The first key that ssh would offer by what `ssh -G` printed: it ignores files that do not
 /// exist, which other settings may name before ours.
 pub fn first_identity<'a>(printed: &'a str, home: Option<&Path>) -> Option<&'a str> {
     let exists = |named: &str| match (named.strip_prefix("~/"), home) {

@@ -520,9 +520,9 @@ fn an_auth_json_that_is_a_mount_fails_before_codex_renews_it() {
         let doctor = |depth: &str| ws.pushready(&["doctor", "--json", depth, "--only", "codex"]);
         let codes = |report: serde_json::Value| -> Vec<_> {
             let checks = report["checks"].as_array().unwrap().iter();
-            let told =
+            let found =
                 checks.filter(|check| check["status"] != "pass" && check["status"] != "skip");
-            told.map(|check| format!("{} {}", check["status"], check["code"])).collect()
+            found.map(|check| format!("{} {}", check["status"], check["code"])).collect()
         };
         let unwritable = "\"fail\" \"codex-home-unwritable\"";
         assert_eq!(codes(doctor("--offline").run().fails(1).json()), [unwritable]);

@@ -62,8 +62,8 @@ pub fn missing(context: &Context) -> Judgement {
     Judgement::fail(Code::CodexAuthMissing, summary, fix)
 }
 
-/// Codex renames a new file over auth.json, which a mount does not allow: the server has then taken
-/// back the old refresh token, and the new one is lost (0.169, measured).
+/// Codex renames a new file over auth.json, which a mount does not allow: the server has then
+/// revoked the old refresh token, and the new one is lost (0.169, measured).
 pub fn not_replaceable(context: &Context) -> Judgement {
     let folder = context.home.shown(&context.home.clients.codex.folder);
     Judgement::fail(

@@ -32,7 +32,7 @@ pub enum ProxyWay {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnusableProxy {
-    /// It is no URL.
+    /// It is not a URL.
     NotUrl,
     /// `host:port`, of which this client makes nothing.
     NoScheme,

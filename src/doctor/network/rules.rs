@@ -38,7 +38,7 @@ pub struct NetworkRules {
     pub codes: NetworkCodes,
 }
 
-/// What a client makes of a text that is no URL of a proxy.
+/// What a client makes of a text that is not the URL of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misread {
     /// It is read as an `http://` URL.

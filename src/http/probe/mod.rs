@@ -96,7 +96,7 @@ fn exchange(
     let ProbeTarget { tls, host, port, path } = target;
     let default = if *tls { 443 } else { 80 };
     let authority = if *port == default { host.clone() } else { format!("{host}:{port}") };
-    // a proxy forwards what has no TLS, and has to be told where
+    // a proxy forwards what has no TLS, and needs the whole URL for that
     let by_proxy = proxy.filter(|_| !tls);
     let place = by_proxy.map_or_else(|| path.clone(), |_| format!("http://{authority}{path}"));
     let authorization = by_proxy.and_then(|proxy| proxy.authorization.as_ref());

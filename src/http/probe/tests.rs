@@ -38,7 +38,7 @@ fn the_status_and_the_title_of_an_answer_are_read() {
 }
 
 #[test]
-fn each_step_that_fails_is_told_from_the_others() {
+fn each_step_that_fails_has_its_own_failure() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let proxy =
         |tls, port| ProxyServer { tls, host: "127.0.0.1".into(), port, authorization: None };

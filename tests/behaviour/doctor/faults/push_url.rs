@@ -102,7 +102,7 @@ fn a_remote_of_another_form_passes_where_a_push_does() {
         for url in ["github.com:acme/app.git", "ssh://github.com/acme/app.git"] {
             passes(url);
         }
-        // ssh passes over a key file that does not exist
+        // ssh ignores a key file that does not exist
         let config = lab.ws.read(".ssh/config");
         lab.write(".ssh/config", &format!("IdentityFile ~/.ssh/gone\n{config}"));
         passes("git@github.com:acme/app.git");

@@ -36,7 +36,7 @@ const HOSTS: &[&str] = &[
 const FOLDER: &str = "/run/rig/network";
 const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// One request, or one connection that a proxy was asked for.
+/// One request, or one connection that was requested of a proxy.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The server: `good`, `proxy.plain`.
