@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::{Reader, Requirement, shown_name, source};
 use crate::catalogue::Code;
 use crate::env::{Env, NotASwitch, expand};
+use crate::git::url::contains_token;
 use crate::state::git_identity::GitIdentity;
 use crate::variables;
 
@@ -32,6 +33,9 @@ pub fn accepted(env: &Env) -> (Vec<Code>, Vec<String>) {
 pub fn required(env: &Env) -> Vec<String> {
     list(env, variables::REQUIRE, ',').unwrap_or_default()
 }
+
+/// Names and addresses have some 30 bytes; an address has 254 at most (RFC 5321).
+const LONGEST_IDENTITY: usize = 254;
 
 impl Reader<'_> {
     pub(super) fn plain(&mut self) {
@@ -74,6 +78,11 @@ impl Reader<'_> {
         let is_refused = |c: char| c.is_control() || "<>".contains(c);
         if text.contains(is_refused) || text.chars().all(is_left_out) {
             self.warn(format!("{name} is ignored: git cannot use it for commits"));
+            return None;
+        }
+        // it would be in every commit
+        if text.len() > LONGEST_IDENTITY || contains_token(&text) {
+            self.warn(format!("{name} is ignored: it contains a token, or is too long"));
             return None;
         }
         Some(text)

@@ -132,7 +132,7 @@ pub const REQUEST: ClientRequest = ClientRequest {
 const PROXY: &str = "Claude Code cannot use the proxy that is configured";
 const UNTRUSTED: &str = "Claude Code does not have the authority of the server's certificate";
 const INVALID: &str = "Claude Code refuses the server's certificate";
-const BLOCKED: &str = "something answers in place of Anthropic, or the region is refused";
+const BLOCKED: &str = "something else answers instead of Anthropic";
 const UNREACHABLE: &str = "Claude Code does not reach Anthropic";
 
 #[cfg(test)]
@@ -165,7 +165,11 @@ mod tests {
                 "API Error: Unable to connect to API: SSL certificate hostname mismatch",
                 Code::ClaudeTlsInvalid,
             ),
-            ("Failed to authenticate. API Error: 403 Request not allowed", Code::ClaudeBlocked),
+            // the region: an answer about the account, which no other way through the network changes
+            (
+                "Failed to authenticate. API Error: 403 Request not allowed",
+                Code::ClaudeAccountRefused,
+            ),
         ] {
             let judgement = judge(&REQUEST, output, Fix::report("renew"));
             assert_eq!(judgement.code, Some(code), "{output}");

@@ -15,7 +15,7 @@ pub use forge::is_known_forge;
 pub use instead_of::{
     Covered, Direction, LFS, Route, StoredUrl, Unruled, UrlRule, instead_of_rules, rewrite,
 };
-pub use redact::redact;
+pub use redact::{contains_token, redact};
 pub use remote_command::remote_command_repository;
 pub use repository::Repository;
 

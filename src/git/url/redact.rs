@@ -52,6 +52,11 @@ pub fn redact(text: &str) -> String {
     format!("{scheme}{userinfo}{rest}").chars().flat_map(escape).collect()
 }
 
+/// Whether a text, which is not a URL, contains a token.
+pub fn contains_token(text: &str) -> bool {
+    hide_tokens(text) != text
+}
+
 /// Whether a password, or a token instead of the user, precedes the host.
 pub(super) fn has_credential(text: &str) -> bool {
     let Parts { scheme, userinfo: Some(info), rest } = split(text) else { return false };
