@@ -13,6 +13,8 @@ from pathlib import Path
 LICENCES = {"MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",
             "Unicode-3.0", "Unlicense", "0BSD", "CC0-1.0"}
 BANNED = {"openssl-sys", "native-tls"}
+# ring has an older one than the random numbers of tungstenite
+TWICE = {"getrandom"}
 # of releases: musl, and glibc where there is no musl
 TARGETS = [f"{machine}-unknown-linux-{libc}" for machine in ("x86_64", "aarch64") for libc in ("musl", "gnu")]
 TEXTS = ("licen", "copying", "notice", "copyright", "unlicense")
@@ -42,8 +44,9 @@ def check() -> int:
     found = crates(TARGETS, "normal")
     faults = [f"{name}: licence {licence or 'unknown'}" for (name, _), licence in found.items() if not allowed(licence)]
     faults += [f"{name}: banned" for name, _ in found if name in BANNED]
-    names = [name for name, _ in found]
-    faults += [f"{name}: in several versions" for name in sorted(set(names)) if names.count(name) > 1]
+    # a macro of an older version is in no binary
+    names = [name for name, _ in crates(TARGETS, "normal,no-proc-macro")]
+    faults += [f"{name}: in several versions" for name in sorted(set(names) - TWICE) if names.count(name) > 1]
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
     print(f"{len(found)} crates, {len(faults)} faults")
