@@ -114,6 +114,7 @@ fn ssh_is_asked_once_for_each_server() {
         // nor does a server on which ssh does not choose the first key
         let own = "Host github.com\n  IdentityFile ~/.ssh/mine\nHost *\n";
         ws.write(".ssh/config", format!("{own}{}", ws.read(".ssh/config")), 0o600);
+        ws.write(".ssh/mine", KeyPair::generate("mine").private, 0o600);
         assert_eq!(routes(), (KEYS / 2, 1 + KEYS / 2));
     });
 }

@@ -253,7 +253,7 @@ fn damaged_codex_seeds_are_repaired_and_named_or_refused_by_name() {
                 "a key given twice",
             ),
             ("nan", json.replacen("null", "NaN", 1).into(), "not JSON"),
-            ("nul", json.replacen("null", "\"\0\"", 1).into(), "not JSON"),
+            ("nul", json.replacen("null", "\"\0\"", 1).into(), "NUL byte"),
             ("comma", json.replacen("\n}", ",\n}", 1).into(), "not JSON"),
             ("deep", json.replacen("null", &deep, 1).into(), ""),
             ("long", vec![b'x'; 3 << 20], "longer than 1 MiB"),

@@ -244,7 +244,7 @@ fn a_file_of_authorities_that_is_missing_is_reported_once() {
         let found = checks.find(|check| check["id"] == "codex.environment").unwrap();
         assert_eq!(found["code"], "codex-tls-untrusted", "{found:#}");
         let text = doctor(&[]).run().fails(1);
-        assert_eq!(text.stdout.matches("FAIL    codex-tls-untrusted").count(), 1, "{text}");
+        assert_eq!(text.stdout.matches("FAIL     codex-tls-untrusted").count(), 1, "{text}");
         text.stdout_has("checks: codex.environment, codex.network");
         assert!(network.seen().is_empty());
     });
