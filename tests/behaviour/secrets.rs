@@ -176,7 +176,10 @@ fn an_unsafe_place_has_a_code_of_its_own_and_a_fix_that_runs() {
             ws.sh(command).run().success();
         }
         apply().success();
-        assert_eq!(ws.read("victim"), "precious");
+        // the target of the link is in its place now, and what apply replaced is kept
+        assert!(!ws.home().join("victim").exists());
+        let undo = ws.sh("cat .local/state/pushready/undo/*").run().success();
+        assert!(undo.stdout.contains("precious"), "{undo}");
     });
 }
 

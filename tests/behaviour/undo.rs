@@ -13,7 +13,7 @@ fn remove_restores_a_bare_home() {
         assert!(!before.diff(&ws.snapshot()).is_empty());
         ws.run(&["remove"]).success().stdout_has("REMOVED");
         before.assert_same(&ws.snapshot());
-        ws.run(&["remove"]).success().stdout_has("nothing to undo");
+        ws.run(&["remove"]).success().stdout_has("NOTHING TO UNDO");
     });
 }
 
@@ -189,7 +189,7 @@ fn edited(
     assert!(dry.stdout.contains("kept"), "{dry}");
     ws.run(&["remove"]).fails(1).stdout_has(named).stdout_has("NOT ALL REMOVED");
     assert_eq!(ws.read(path), expected(&before));
-    ws.run(&["remove"]).success().stdout_has("nothing to undo");
+    ws.run(&["remove"]).success().stdout_has("NOTHING TO UNDO");
 }
 
 #[test]
