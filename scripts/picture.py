@@ -14,16 +14,12 @@ import sys
 import termios
 from pathlib import Path
 
-COLUMNS, FONT, ADVANCE, LEADING, MARGIN = 134, 14, 8.43, 19, 20
-# the headings whose commands are shown, and the commands
-SHOWN = {
-    "The secrets come from variables, as a template would set them": ("pushready apply",),
-    "Clone by the HTTPS URL, commit, push: everything uses SSH with this repository's own key":
-        ("git clone --quiet https://github.com/acme/app", "git push origin HEAD"),
-    "The other repository gets the other key, which has read access only: a push fails": ("git push origin HEAD",),
-    "The doctor's report, for a person and for a program": ("pushready doctor --only push",),
-}
-STYLES = {"": "#d4d4d8", "1": "#ffffff", "2": "#8ab4f8"}
+COLUMNS, FONT, ADVANCE, LEADING, MARGIN = 88, 14, 8.43, 19, 20
+# the heading and its command that are shown
+SHOWN = ("The doctor's report, for a person and for a program", "pushready doctor --only push")
+# SGR parameters (ECMA-48): bold, faint and the colours that are printed
+COLOURS = {"2": "#9aa0a6", "31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "34": "#8ab4f8", "36": "#76e3ea"}
+PLAIN = "#d4d4d8"
 
 
 def run() -> str:
@@ -31,6 +27,7 @@ def run() -> str:
     if pid == 0:
         os.chdir(Path(__file__).parent.parent)
         os.environ.pop("NO_COLOR", None)
+        os.environ["TERM"] = "xterm-256color"
         os.execv("scripts/try.sh", ["scripts/try.sh"])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
     output = b""
@@ -45,51 +42,54 @@ def run() -> str:
     return output.decode()
 
 
-def lines(output: str) -> list[tuple[str, str]]:
-    """(style, text) of each line, as it is when the cursor has left it; a line of try.sh has one style."""
-    found = []
-    for line in output.replace("\r\n", "\n").split("\n"):
-        style = re.match(r"\x1b\[([12])m", line)
-        text = re.sub(r"\x1b\[[0-9;]*m|\x07", "", line)
-        found.append((style[1] if style else "", text.rsplit("\r", 1)[-1].rstrip()))
+def spans(line: str) -> list[tuple[str, bool, str]]:
+    """(colour, bold, text) of each part of a line, as it is when the cursor has left it."""
+    line = re.sub(r"\x1b\[[0-9;]*[A-LN-Zac-ln-z]|\x07", "", line.rstrip("\r").rsplit("\r", 1)[-1])
+    found, colour, bold = [], PLAIN, False
+    for part in re.split(r"(\x1b\[[0-9;]*m)", line):
+        if codes := re.fullmatch(r"\x1b\[([0-9;]*)m", part):
+            for code in codes[1].split(";"):
+                if code in ("", "0"):
+                    colour, bold = PLAIN, False
+                bold = bold or code == "1"
+                colour = COLOURS.get(code, colour)
+        elif part:
+            found.append((colour, bold, part))
     return found
 
 
-def chosen(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    kept: list[tuple[str, str]] = []
-    heading, shown = "", False
-    for style, text in found:
-        if style == "1":
-            heading, shown = text.removeprefix("# "), False
-            if heading in SHOWN:
-                kept += [("", ""), (style, text)]
-        elif style == "2":
-            shown = text.removeprefix("$ ") in SHOWN.get(heading, ())
-        if style != "1" and shown and text:
-            kept.append((style, text))
-    missing = set(SHOWN) - {text.removeprefix("# ") for style, text in kept if style == "1"}
-    if missing:
-        sys.exit(f"error: scripts/try.sh has no heading {missing}")
-    return kept[1:]
+def chosen(output: str) -> list[list[tuple[str, bool, str]]]:
+    heading, command = SHOWN
+    kept: list[list[tuple[str, bool, str]]] = []
+    state = "before"
+    for line in map(spans, output.replace("\r\n", "\n").split("\n")):
+        text = "".join(part for _, _, part in line).rstrip()
+        if text == f"# {heading}":
+            state = "heading"
+        elif text.startswith("$ "):
+            state = "shown" if state == "heading" and text == f"$ {command}" else ("before" if state == "shown" else state)
+        if state == "shown" and text:
+            kept.append(line)
+    if not kept:
+        sys.exit(f"error: scripts/try.sh shows no `{command}` below {heading!r}")
+    return kept
 
 
-def draw(kept: list[tuple[str, str]]) -> str:
-    # the terminal breaks lines where it ends
-    rows = [(style, text[start:start + COLUMNS]) for style, text in kept for start in range(0, len(text) or 1, COLUMNS)]
+def draw(rows: list[list[tuple[str, bool, str]]]) -> str:
     width, height = round(2 * MARGIN + COLUMNS * ADVANCE), 2 * MARGIN + len(rows) * LEADING
     picture = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="{FONT}">',
-        "<title>pushready apply, a push, and the report of pushready doctor about a read-only deploy key</title>",
+        "<title>the report of pushready doctor about a deploy key that has read access only</title>",
         f'<rect width="{width}" height="{height}" rx="8" fill="#1b1b1f"/>',
     ]
-    for number, (style, text) in enumerate(rows):
-        weight = ' font-weight="bold"' if style == "1" else ""
-        picture.append(f'<text x="{MARGIN}" y="{MARGIN + number * LEADING + FONT}" fill="{STYLES[style]}"{weight} '
-                       f'xml:space="preserve">{html.escape(text)}</text>')
+    for number, row in enumerate(rows):
+        parts = "".join(f'<tspan fill="{colour}" font-weight="{"bold" if bold else "normal"}">{html.escape(text)}</tspan>'
+                        for colour, bold, text in row)
+        picture.append(f'<text x="{MARGIN}" y="{MARGIN + number * LEADING + FONT}" xml:space="preserve">{parts}</text>')
     return "\n".join([*picture, "</svg>", ""])
 
 
 file = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "docs/terminal.svg")
 file.parent.mkdir(exist_ok=True)
-file.write_text(draw(chosen(lines(run()))))
+file.write_text(draw(chosen(run())))

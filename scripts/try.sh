@@ -43,7 +43,7 @@ if [ "${1:-}" != --inside ]; then
     echo 'building the release binary (two cores and an empty target folder: up to 6 minutes)' >&2
     cargo build --quiet --release --locked
   fi
-  exec $support/sandbox.sh "$PWD" --ro-bind "${PUSHREADY_BIN:-target/release/pushready}" /run/rig/bin/pushready -- scripts/try.sh --inside
+  exec $support/sandbox.sh "$PWD" --ro-bind "${PUSHREADY_BIN:-target/release/pushready}" /run/rig/bin/pushready --setenv TERM "${TERM:-dumb}" ${NO_COLOR:+--setenv NO_COLOR 1} -- scripts/try.sh --inside
 fi
 
 # --- in the sandbox -------------------------------------------------------------------------------------------------------
