@@ -158,9 +158,18 @@ fn has_user(url: &str) -> bool {
     address.split_once('@').is_some_and(|(user, _)| user != "git")
 }
 
-/// A name from outside, in a message: a URL may contain a credential.
+/// A name from outside, in a message.
 fn shown_name(name: &str) -> String {
     // escaped already
-    let shown: String = crate::git::url::redact(name).chars().take(80).collect();
+    let shown: String = redacted_name(name).chars().take(80).collect();
     format!("`{shown}`")
+}
+
+/// A name as it may be printed: a URL may contain a credential, and of a piece of JSON any part may
+/// be the secret.
+fn redacted_name(name: &str) -> String {
+    if name.contains(['"', '{', '}']) {
+        return format!("<{} bytes, not shown>", name.len());
+    }
+    crate::git::url::redact(name)
 }

@@ -41,8 +41,8 @@ impl Requirement {
         }
         match text.split_once(':') {
             Some(("push", repository)) => Repository::parse_declared(repository)
-                .map_or_else(|_| Self::Unknown(crate::git::url::redact(text)), Self::Push),
-            _ => Self::Unknown(crate::git::url::redact(text)),
+                .map_or_else(|_| Self::Unknown(super::redacted_name(text)), Self::Push),
+            _ => Self::Unknown(super::redacted_name(text)),
         }
     }
 }
