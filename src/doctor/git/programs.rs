@@ -73,7 +73,7 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
         if path.is_dir() && access(&path, Access::EXEC_OK).is_ok() {
             found.extend(judge_hook(&Hook::Folder, &path, is_own));
         }
-        if path.is_file() && access(&path, Access::EXEC_OK).is_ok() {
+        if can_run(&path) {
             let branch = layout.branch().unwrap_or_default();
             let seen = inspect(&file::text(&path), &branch, &is_installed, &|helper| {
                 folder.join(helper).exists()
@@ -90,13 +90,22 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
 
 /// Whether git finds the program: by its path, from the top of the work tree, or on PATH.
 fn is_installed(context: &Context, top: &Path, program: &str) -> bool {
-    let runs = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
     if program.contains('/') {
-        return runs(&top.join(env::expand(program.as_ref(), &context.home.path)));
+        return can_run(&top.join(env::expand(program.as_ref(), &context.home.path)));
     }
+    is_on_path(context, program)
+        || GIT_CORE.iter().any(|folder| can_run(&Path::new(folder).join(program)))
+}
+
+/// Whether it is on the PATH of the caller, less the entries that mean the current folder.
+pub fn is_on_path(context: &Context, program: &str) -> bool {
     let path = context.env.raw(variables::PATH).unwrap_or_default();
-    let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-    folders.chain(GIT_CORE.iter().map(PathBuf::from)).any(|folder| runs(&folder.join(program)))
+    let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    folders.any(|folder| can_run(&folder.join(program)))
+}
+
+pub fn can_run(path: &Path) -> bool {
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
 /// The filters that the attributes of the clone and of the user name.

@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Access, access};
-
 pub use keyring::Keyring;
 
 use super::facts;
+use super::programs::{can_run, is_on_path};
 use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -23,7 +22,6 @@ use crate::env;
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
 use crate::process::{self, Completed, Program};
 use crate::text::shell;
-use crate::variables;
 
 /// For all that is asked about the signature of one commit.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -168,13 +166,7 @@ fn is_gpg(program: &str) -> bool {
 
 /// Whether the program is found as git finds it: by its path, or on PATH.
 fn is_installed(context: &Context, program: &str) -> bool {
-    let runs = |path: PathBuf| path.is_file() && access(&path, Access::EXEC_OK).is_ok();
-    if program.contains('/') {
-        return runs(PathBuf::from(program));
-    }
-    let path = context.env.raw(variables::PATH).unwrap_or_default();
-    let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-    folders.any(|folder| runs(folder.join(program)))
+    if program.contains('/') { can_run(Path::new(program)) } else { is_on_path(context, program) }
 }
 
 fn program_missing(context: &Context, setting: &SigningSetting) -> Judgement {
