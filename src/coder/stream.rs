@@ -1,7 +1,7 @@
 //! The stream of a chat: a WebSocket, on which only the server speaks. Only there the troubles of
 //! the model show.
 
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tungstenite::{HandshakeError, Message, WebSocket};
 use ureq::http::Request;
 
 use super::{Coder, SESSION};
-use crate::http::Origin;
+use crate::http::{Origin, probe};
 
 /// A frame holds all messages of a chat at first, and one may be megabytes long. What is larger is
 /// read by polling.
@@ -140,19 +140,8 @@ impl Coder {
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).map_err(closed)?;
-        // one byte at a time: what follows the head belongs to TLS
-        let mut reader = BufReader::with_capacity(1, &mut stream);
-        let mut first = String::new();
-        reader.read_line(&mut first).map_err(closed)?;
-        let mut line = String::new();
-        while line.trim_end() != "" || line.is_empty() {
-            line.clear();
-            if reader.read_line(&mut line).map_err(closed)? == 0 {
-                break;
-            }
-        }
-        match first.split(' ').nth(1) {
-            Some("200") => Ok(stream),
+        match probe::read_exactly(&mut stream).map_err(closed)? {
+            Some(head) if head.status == 200 => Ok(stream),
             _ => Err(StreamEnd::Refused("the proxy refuses the connection".to_owned())),
         }
     }

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 pub use certificate::Presented;
 pub use connect::{ConnectFault, NotConnected};
-pub use head::ProbeHead;
+pub use head::{ProbeHead, read_exactly};
 pub use tls::{Distrust, Trust};
 
 /// What is asked.
