@@ -74,7 +74,7 @@ pub fn provision(
         return Ok(Routing { items, ..Routing::default() });
     }
     // what is written and works shows more than a trial with another configuration would
-    let is_there = home.passwd.is_ok() && is_as_written(home, routed, &known_hosts);
+    let is_there = home.passwd.is_ok() && is_as_written(home, routed, &known_hosts, &pins);
     let tested = is_there.then(|| self_test(home, routed).ok()).flatten();
     let method = match &home.passwd {
         Ok(_) if !routed.is_empty() && tested.is_none() => probe::method(&home.state),
@@ -294,9 +294,8 @@ pub struct Include {
 
 /// Whether the files that ssh reads of ours are, byte for byte, those that apply writes where ssh
 /// can ask. Starts no program.
-fn is_as_written(home: &Home, routed: &[Repository], known_hosts: &str) -> bool {
-    let pins = Pins::of(known_hosts, routed);
-    let config = ssh::config(home, routed, known_hosts, &pins, &Method::MatchExec);
+fn is_as_written(home: &Home, routed: &[Repository], known_hosts: &str, pins: &Pins) -> bool {
+    let config = ssh::config(home, routed, known_hosts, pins, &Method::MatchExec);
     let routes: String = routed.iter().map(ssh_match::route).collect();
     let is = |name, text: &str| file::text(&home.state.join(name)) == text;
     is("ssh_config", &config) && is("routes", &routes)
@@ -306,7 +305,8 @@ fn is_as_written(home: &Home, routed: &[Repository], known_hosts: &str) -> bool 
 pub fn is_as_applied(home: &Home, desired: &Desired) -> bool {
     let routed: Vec<_> =
         desired.repositories.iter().map(|record| record.repository.clone()).collect();
-    is_as_written(home, &routed, &known_hosts(desired))
+    let known_hosts = known_hosts(desired);
+    is_as_written(home, &routed, &known_hosts, &Pins::of(&known_hosts, &routed))
 }
 
 /// Whether ssh no longer reads what the last apply wrote for it.
