@@ -534,15 +534,17 @@ mod tests {
         );
     }
 
+    fn git_in(folder: &Path, arguments: &[&str]) {
+        let identity = ["-c", "user.name=n", "-c", "user.email=e@example"];
+        let mut command = Command::new("git");
+        command.arg("-C").arg(folder).args(identity).args(arguments);
+        assert!(command.env("HOME", folder).status().unwrap().success());
+    }
+
     #[test]
     fn changed_files_are_those_of_the_commit_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let git = |arguments: &[&str]| {
-            let identity = ["-c", "user.name=n", "-c", "user.email=e@example"];
-            let mut command = Command::new("git");
-            command.arg("-C").arg(folder.path()).args(identity).args(arguments);
-            assert!(command.env("HOME", folder.path()).status().unwrap().success());
-        };
+        let git = |arguments: &[&str]| git_in(folder.path(), arguments);
         let write = |name: &str| std::fs::write(folder.path().join(name), "x").unwrap();
         git(&["init", "--quiet", "--initial-branch=main"]);
         write("a");
@@ -564,12 +566,7 @@ mod tests {
     #[test]
     fn the_commit_is_read_and_not_the_work_tree() {
         let folder = tempfile::tempdir().unwrap();
-        let git = |arguments: &[&str]| {
-            let identity = ["-c", "user.name=n", "-c", "user.email=e@example"];
-            let mut command = Command::new("git");
-            command.arg("-C").arg(folder.path()).args(identity).args(arguments);
-            assert!(command.env("HOME", folder.path()).status().unwrap().success());
-        };
+        let git = |arguments: &[&str]| git_in(folder.path(), arguments);
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -58,18 +58,21 @@ fn is(local: &WorkflowJob, job: &Job) -> bool {
 mod tests {
     use super::*;
 
+    fn run_of(text: &str) -> (Local, Run) {
+        let workflows = vec![WorkflowFile::parse("ci.yml", text)];
+        let run = Run { path: "ci.yml".to_owned(), ..Run::default() };
+        (Local { workflows, ..Local::default() }, run)
+    }
+
+    fn job(name: &str, status: &str) -> Job {
+        Job { name: name.to_owned(), status: status.to_owned(), ..Job::default() }
+    }
+
     #[test]
     fn what_is_needed_comes_first() {
         let text = "on: push\njobs:\n  build: {name: 'Build ${{ matrix.os }}'}\n  lint: {}\n  test: {needs: [build, lint]}\n  \
                     ship: {needs: test}\n";
-        let local =
-            Local { workflows: vec![WorkflowFile::parse("ci.yml", text)], ..Local::default() };
-        let run = Run { path: "ci.yml".to_owned(), ..Run::default() };
-        let job = |name: &str, status: &str| Job {
-            name: name.to_owned(),
-            status: status.to_owned(),
-            ..Job::default()
-        };
+        let (local, run) = run_of(text);
         let look = |jobs: &[Job], index: usize| waits(&local, &run, jobs, &jobs[index]);
         let running = [
             job("Build a", "completed"),
@@ -93,14 +96,7 @@ mod tests {
     #[test]
     fn a_matrix_runs_as_many_jobs_as_it_may() {
         let text = "on: push\njobs:\n  a: {runs-on: x, strategy: {max-parallel: 2, matrix: {n: [1, 2, 3]}}}\n";
-        let local =
-            Local { workflows: vec![WorkflowFile::parse("ci.yml", text)], ..Local::default() };
-        let run = Run { path: "ci.yml".to_owned(), ..Run::default() };
-        let job = |name: &str, status: &str| Job {
-            name: name.to_owned(),
-            status: status.to_owned(),
-            ..Job::default()
-        };
+        let (local, run) = run_of(text);
         let waits = |states: [&str; 3]| {
             let jobs: Vec<_> = ["a (1)", "a (2)", "a (3)"]
                 .iter()
