@@ -12,14 +12,23 @@ use serde::Serialize;
 use crate::catalogue::Code;
 use crate::variables;
 
+/// Where a user has a secret before it is a user secret of Coder's.
+#[derive(Clone, Copy)]
+pub enum LoginFrom {
+    /// A file.
+    File(&'static str),
+    /// A variable with one line: `coder secret create` warns of the line's end in a file.
+    Line(&'static str),
+}
+
 /// What is known of a client.
 pub struct ClientRow {
     /// Its program, and its name in requirements, in reports and in the ids of its checks.
     pub id: &'static str,
     /// What it logs in with, in a sentence.
     pub login: &'static str,
-    /// The file that its login comes in, in an example.
-    pub login_from: &'static str,
+    /// Where the user has its login, in the command that stores it.
+    pub login_from: LoginFrom,
     /// The variable of pushready with the login.
     pub variable: &'static str,
     /// The file of the seed folder with the login.
@@ -97,7 +106,7 @@ clients! {
     Codex codex {
         id: "codex",
         login: "Codex login",
-        login_from: "auth.json",
+        login_from: LoginFrom::File("auth.json"),
         variable: variables::CODEX_AUTH_JSON,
         seed: "codex-auth.json",
         own_variable: None,
@@ -116,7 +125,7 @@ clients! {
     Claude claude {
         id: "claude",
         login: "Claude Code token",
-        login_from: "token.txt",
+        login_from: LoginFrom::Line("TOKEN"),
         variable: variables::CLAUDE_OAUTH_TOKEN,
         seed: "claude-oauth-token",
         own_variable: Some(variables::CLAUDE_CODE_OAUTH_TOKEN),

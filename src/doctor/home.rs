@@ -171,7 +171,10 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
     for requirement in unmet.iter().filter(|requirement| concerned(&requirement.subject())) {
         let item = provision::missing(requirement, context.desired, context.settings, context.home);
         if let Some(finding) = item.finding {
-            judgements.push(Judgement::found(finding).about(item.subject.to_string()));
+            judgements.push(Judgement {
+                actor: Some(provision::provider_of(requirement, context.desired)),
+                ..Judgement::found(finding).about(item.subject.to_string())
+            });
         }
     }
     // in this environment, or in the one of the last apply

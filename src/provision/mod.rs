@@ -14,9 +14,8 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::catalogue::Code;
-use crate::catalogue::Finding;
-use crate::client::{Client, ClientRow};
+use crate::catalogue::{Actor, Code, Finding};
+use crate::client::{Client, ClientRow, LoginFrom};
 use crate::env::Env;
 use crate::error::Result;
 use crate::git::url::Repository;
@@ -26,7 +25,7 @@ use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Bytes, Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
-use crate::state::receipt::{Desired, Receipt, Refused, RepositoryRecord};
+use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
 
@@ -335,7 +334,7 @@ pub fn missing(
                 format!("required, but no {login} was ever provisioned"),
                 format!(
                     "{}, or set {variable}",
-                    create_secret(id, file, login_from, settings, home)
+                    create_secret(id, file, *login_from, settings, home)
                 ),
             )
         }
@@ -351,24 +350,46 @@ pub fn missing(
     Item::fail(requirement.subject(), Finding::new(Code::RequiredMissing, say, fix))
 }
 
+/// Who can provide what is missing: a user secret is its user's, the rest is the template's.
+pub fn provider_of(requirement: &Requirement, desired: &Desired) -> Actor {
+    match requirement {
+        Requirement::Login(_) => Actor::WorkspaceUser,
+        Requirement::Push(_) if !keys_are_of_variable(desired) => Actor::WorkspaceUser,
+        Requirement::Push(_) | Requirement::Unknown(_) => Actor::TemplateAdmin,
+    }
+}
+
+fn keys_are_of_variable(desired: &Desired) -> bool {
+    desired.repositories.iter().any(|record| record.origin == SecretOrigin::Variable)
+}
+
 /// How a repository gets a key, where the other keys come from.
 fn add_key(repository: &Repository, desired: &Desired, settings: &Settings, home: &Home) -> String {
     let add = "add the repository and its private key to PUSHREADY_DEPLOY_KEYS";
-    let is_of_variable = |record: &RepositoryRecord| record.origin == SecretOrigin::Variable;
-    if desired.repositories.iter().any(is_of_variable) {
+    if keys_are_of_variable(desired) {
         return add.to_owned();
     }
     let (host, path) = (repository.host(), repository.path());
     let name = path.rsplit('/').next().unwrap_or(path);
     let file = format!("deploy-keys/{host}/{path}");
-    format!("{}, or {add}", create_secret(name, &file, "KEY", settings, home))
+    format!("{}, or {add}", create_secret(name, &file, LoginFrom::File("KEY"), settings, home))
 }
 
 /// The command for a user secret of Coder's that is a file of the seed folder.
-fn create_secret(name: &str, file: &str, from: &str, settings: &Settings, home: &Home) -> String {
+fn create_secret(
+    name: &str,
+    file: &str,
+    from: LoginFrom,
+    settings: &Settings,
+    home: &Home,
+) -> String {
     let seed = home.shown(settings.seed.as_ref().unwrap_or(&home.seed));
-    let create = format!("`coder secret create {name} --file '{seed}/{file}' <{from}`");
-    format!("create the user secret with {create} and restart the workspace")
+    let create = format!("coder secret create {name} --file '{seed}/{file}'");
+    let create = match from {
+        LoginFrom::File(file) => format!("{create} <{file}"),
+        LoginFrom::Line(variable) => format!("printf %s \"${variable}\" | {create}"),
+    };
+    format!("create the user secret with `{create}` and restart the workspace")
 }
 
 fn unknown_requirement(settings: &Settings) -> (String, String) {

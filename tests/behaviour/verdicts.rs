@@ -225,7 +225,7 @@ fn a_first_start_without_secrets_names_the_commands_that_create_them() {
         let run = |args: &[&str]| ws.pushready(args).env("PUSHREADY_REQUIRE", require).run();
         let commands = [
             "`coder secret create codex --file '~/.config/pushready/seed/codex-auth.json' <auth.json`",
-            "`coder secret create claude --file '~/.config/pushready/seed/claude-oauth-token' <token.txt`",
+            r#"`printf %s "$TOKEN" | coder secret create claude --file '~/.config/pushready/seed/claude-oauth-token'`"#,
             "`coder secret create app --file '~/.config/pushready/seed/deploy-keys/github.com/acme/app' <KEY`",
         ];
         for args in [&["apply"][..], &["doctor", "--offline"], &["doctor", "--short", "--required"]]
@@ -236,6 +236,13 @@ fn a_first_start_without_secrets_names_the_commands_that_create_them() {
             }
             assert!(!output.stdout.contains("not-provisioned"), "{output}");
         }
+        // who creates a user secret is its user, and no template admin
+        let report = run(&["doctor", "--offline", "--json"]).fails(1).json();
+        let results = report["checks"].as_array().unwrap();
+        let missing: Vec<_> =
+            results.iter().filter(|result| result["code"] == "required-missing").collect();
+        assert_eq!(missing.len(), 3, "{report}");
+        assert!(missing.iter().all(|result| result["actor"] == "workspace_user"), "{report}");
         run(&["status"]).fails(1).stdout_has("required-missing codex");
         // another folder
         ws.write("seed/empty", "", 0o600);
