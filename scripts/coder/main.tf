@@ -305,15 +305,15 @@ locals {
   refused = {
     codex_auth_json = nonsensitive([for reason, holds in {
       "is larger than 90 kB: its variable would make every exec in the workspace fail."                                                                   = length(base64encode(local.codex_given)) > local.largest
-      "is the text of an auth.json, not an API key and not a path: use file(\"…\"), or jsonencode({ auth_mode = \"apikey\", OPENAI_API_KEY = var.key })." = can(regex("^\\s*(sk-|[~/.][^\\n{]*$)", local.codex_given))
+      "is the text of an auth.json, not an API key and not a path: use file(\"…\"), or jsonencode({ auth_mode = \"apikey\", OPENAI_API_KEY = var.key })." = local.codex_is_another
       # an object, one that is quoted or escaped, a token or base64 of these: pushready unwraps them
-      "is neither the text of an auth.json nor an `at-…` access token." = !can(regex("^[\\s\"']*(?i:bearer\\s+)?at-|^[\\s\\x{feff}]*([\"']|\\{\\\\)|^([A-Za-z0-9+/_=-]\\s*){16,}$|^-$", local.codex_given)) && !can(keys(jsondecode(trimspace(local.codex_given))))
+      "is neither the text of an auth.json nor an `at-…` access token." = !local.codex_is_another && !can(regex("^[\\s\"']*(?i:bearer\\s+)?at-|^[\\s\\x{feff}]*([\"']|\\{\\\\)|^([A-Za-z0-9+/_=-]\\s*){16,}$|^-$", local.codex_given)) && !can(keys(jsondecode(trimspace(local.codex_given))))
     } : "codex_auth_json ${reason}" if holds])
     claude_oauth_token = nonsensitive([for reason, holds in {
       " is larger than 90 kB: its variable would make every exec in the workspace fail."                                         = length(base64encode(local.claude_given)) > local.largest
-      " must be a token as `claude setup-token` prints it: not an API key (set that in the claude-code module), a path or JSON." = can(regex("^\\s*(sk-ant-api|[~/.{])", local.claude_given))
+      " must be a token as `claude setup-token` prints it: not an API key (set that in the claude-code module), a path or JSON." = local.claude_is_another
       # or base64 of one, and whatever a paste has before it
-      " is not a token of `claude setup-token`, which begins with sk-ant-oat."                                                  = !can(regex("sk-ant-oat[0-9]{2}-|^-$", local.claude_given)) && (strcontains(local.claude_given, "sk-") || !can(regex("^[\\s\"']*([A-Za-z0-9+/_=-]\\s*){16,}[\\s\"']*$", local.claude_given)))
+      " is not a token of `claude setup-token`, which begins with sk-ant-oat."                                                  = !local.claude_is_another && !can(regex("sk-ant-oat[0-9]{2}-|^-$", local.claude_given)) && (strcontains(local.claude_given, "sk-") || !can(regex("^[\\s\"']*([A-Za-z0-9+/_=-]\\s*){16,}[\\s\"']*$", local.claude_given)))
       " and claude_other_auth: with two ways to log in, Claude Code uses one and ignores the other without a warning. Set one." = var.claude_other_auth && local.claude_given != "-"
     } : "claude_oauth_token${reason}" if holds])
     deploy_keys = nonsensitive(concat(
@@ -330,6 +330,10 @@ locals {
   }
   codex_given  = coalesce(var.codex_auth_json, "-")
   claude_given = coalesce(var.claude_oauth_token, "-")
+  # an API key or a path
+  codex_is_another = can(regex("^\\s*(sk-|[~/.][^\\n{]*$)", local.codex_given))
+  # the same, or JSON
+  claude_is_another = can(regex("^\\s*(sk-ant-api|[~/.{])", local.claude_given))
   # a name is shown only if it is certainly a repository, and never a user or a query in it: those may be tokens
   keys_given = [for place, name in keys(coalesce(var.deploy_keys, {})) : merge({ key = coalesce(var.deploy_keys[name], " ") },
     can(regex(local.repository, name)) && !can(regex("(^|[/:])\\.{1,2}(/|$)", name)) && length(name) <= 200 && !strcontains(name, local.armour_in_base64) ?

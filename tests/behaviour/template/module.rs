@@ -110,6 +110,14 @@ fn a_plan_that_refuses_shows_no_secret_even_if_it_was_not_marked_as_one() {
                     .collect::<Vec<_>>()
                     .join(" ");
                 assert!(shown.contains(said), "{arguments}, {said}: {plan}");
+                let reasons = [
+                    "codex_auth_json is the text",
+                    "codex_auth_json is neither",
+                    "claude_oauth_token must be",
+                    "claude_oauth_token is not",
+                ];
+                let reasons = reasons.iter().map(|reason| shown.matches(reason).count());
+                assert!(reasons.sum::<usize>() <= 1, "one sentence for one value: {plan}");
                 canary::assert_absent(
                     arguments,
                     plan.to_string(),
@@ -139,6 +147,8 @@ fn a_plan_that_refuses_shows_no_secret_even_if_it_was_not_marked_as_one() {
                 "acme/app is not a private key",
             );
             refuses("codex_auth_json = var.secret", &format!("sk-proj-{token}"), "not an API key");
+            refuses("codex_auth_json = var.secret", "sk-proj-…", "not an API key");
+            refuses("claude_oauth_token = var.secret", "~/token of sk-ant", "a path or JSON");
             refuses(
                 "claude_oauth_token = var.secret",
                 &format!("sk-ant-api03-{token}"),

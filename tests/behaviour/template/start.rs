@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::{AUTH, CHECK, Host, START, STOP, everything, last_line, login};
 use crate::support::{Agent, Coder, KeyPair, Release, Template, fake_auth, sandbox};
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What a start leaves that could not install the binary.
 const NOT_INSTALLED: &str = "/tmp/pushready-not-installed.1000";
 
@@ -29,16 +31,23 @@ fn a_start_installs_applies_and_proves_and_the_next_one_fetches_and_writes_nothi
             agent.cmd(output["script"].as_str().unwrap()).run().success().stdout
         };
         assert_eq!(metadata(&agent), "starting\n");
-        // as an installation leaves it that failed
-        fs::create_dir(NOT_INSTALLED).unwrap();
+        // an installation that failed leaves its log, and the dashboard names it
+        let release = Release::publish();
+        let hidden = format!("{}.away", release.folder);
+        fs::rename(&release.folder, &hidden).unwrap();
+        agent.run(START).fails(1);
+        fs::rename(&hidden, &release.folder).unwrap();
         let line = metadata(&agent);
-        assert!(line.starts_with("not ready: pushready is not installed"), "{line}");
+        let log = format!("{NOT_INSTALLED}/install.log");
+        assert_eq!(line, format!("not ready: pushready is not installed: see {log}\n"));
+        assert!(fs::read_to_string(&log).unwrap().contains("error: cannot "), "{log}");
 
         let first = agent
             .run(START)
             .success()
-            .stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
+            .stdout_has(&format!("pushready {VERSION} installed in /home/coder/.local/bin"));
         assert!(last_line(&first).starts_with("READY "), "{first}");
+        assert!(!fs::exists(NOT_INSTALLED).unwrap(), "removed by the installation that succeeds");
         let verdicts = first
             .stdout
             .lines()
@@ -110,6 +119,45 @@ fn hostile_values_arrive_byte_for_byte() {
     });
 }
 
+/// The developer has made no secret yet. The log of the clone ends with git's own failure, so the
+/// hook before it is quiet, and the start script reports each thing once.
+#[test]
+fn a_first_start_without_secrets_says_once_what_is_missing() {
+    sandbox(|ws| {
+        let template = Template::of_module(
+            ws,
+            "require = [\"codex\", \"claude\", \"push:acme/app\"]\n  wait_seconds = 0",
+            "output \"hook\" { value = module.pushready.hook }",
+        );
+        let agent = Agent::of(ws, template.build(&[]));
+        let hook = template.terraform(&["output", "-raw", "hook"]).run().success().stdout;
+        let commands = [
+            "coder secret create codex --file '~/.config/pushready/seed/codex-auth.json'",
+            "coder secret create claude --file '~/.config/pushready/seed/claude-oauth-token'",
+            "coder secret create app --file '~/.config/pushready/seed/deploy-keys/github.com/acme/app'",
+        ];
+        let quiet = agent.cmd(&hook).run().success();
+        assert_eq!(
+            last_line(&quiet),
+            "note     something required is missing: the verdict of the start script names it, and how to create it"
+        );
+        assert!(!quiet.stdout.contains("required-missing") && quiet.stderr.is_empty(), "{quiet}");
+        for script in [START, CHECK] {
+            let run = agent.run(script).fails(1);
+            assert!(last_line(&run).starts_with("NOT READY required-missing"), "{run}");
+            for command in commands {
+                assert_eq!(run.stdout.matches(command).count(), 1, "{script}, {command}: {run}");
+            }
+            assert_eq!(run.stdout.matches("required-missing").count(), 3, "{script}: {run}");
+            assert!(!run.stdout.contains("not-provisioned"), "{script}: {run}");
+        }
+        // and what else is wrong is in both logs
+        ws.write(".config/pushready/seed/deploy-keys/github.com/acme/app", "no key", 0o600);
+        agent.cmd(&hook).run().success().stdout_has("key-malformed");
+        agent.run(START).fails(1).stdout_has("key-malformed");
+    });
+}
+
 /// A server out of reach is not a fault of the workspace: reported, and not red.
 #[test]
 fn red_is_for_what_is_required_alone() {
@@ -158,7 +206,8 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         fs::write(&release.binary, "#!/bin/sh\ntouch /home/coder/ran\n").unwrap();
         let run = lax.run(START).success().stderr_has("nothing was installed");
         assert_eq!(last_line(&run), "NOT READY pushready could not be installed");
-        assert!(fs::exists(NOT_INSTALLED).unwrap(), "status.sh reads it");
+        let log = fs::read_to_string(format!("{NOT_INSTALLED}/install.log")).unwrap();
+        assert!(log.contains("nothing was installed"), "{log}");
         strict.run(START).fails(1);
         assert_eq!(lax.run(STOP).success().stdout, "");
         assert_eq!(lax.run(CHECK).success().stdout, "");
@@ -181,8 +230,9 @@ fn a_download_that_fails_is_red_only_where_something_is_required() {
         strict.run(START).fails(1);
         assert!(!ws.home().join("ran").exists());
         Release::publish();
-        lax.run(START).success().stdout_has("pushready 0.1.0 installed in /home/coder/.local/bin");
-        lax.shell("pushready --version").success().stdout_has("pushready 0.1.0");
+        let installed = format!("pushready {VERSION} installed in /home/coder/.local/bin");
+        lax.run(START).success().stdout_has(&installed);
+        lax.shell("pushready --version").success().stdout_has(&format!("pushready {VERSION}"));
     });
 }
 
