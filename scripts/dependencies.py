@@ -3,11 +3,17 @@
 
 dependencies.py                             the check, for every machine that releases are made for
 dependencies.py --licences FILE TARGET...   a report for a release: the crates in its binaries, and their licence texts
+dependencies.py --sbom FILE TARGET...       the same crates as CycloneDX JSON, with their checksums; the same bytes for the same
+                                            Cargo.lock, compiler and SOURCE_DATE_EPOCH
 """
 
 import json
+import os
 import subprocess
 import sys
+import tomllib
+import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 LICENCES = {"MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",
@@ -77,7 +83,70 @@ def report(file: Path, targets: list[str]) -> None:
     file.write_text("\n".join(out) + "\n")
 
 
+def component(kind: str, name: str, version: str, licence: str, more: dict) -> dict:
+    """A component of CycloneDX 1.6 that is referred to by its package URL."""
+    purl = f"pkg:{more.pop('purl', f'cargo/{name}@{version}')}"
+    # crates of before 2018 write OR as a slash
+    licences = [{"expression": licence.replace("/", " OR ")}]
+    return {"type": kind, "bom-ref": purl, "name": name, "version": version, "licenses": licences, "purl": purl, **more}
+
+
+def sbom(file: Path, targets: list[str]) -> None:
+    """The crates in the binaries, and Rust's standard library, as CycloneDX 1.6."""
+    metadata = json.loads(subprocess.check_output(
+        ["cargo", "metadata", "--locked", "--format-version=1", *(f"--filter-platform={target}" for target in targets)]))
+    packages = {(package["name"], package["version"]): package for package in metadata["packages"]}
+    lock = tomllib.loads(Path("Cargo.lock").read_text())
+    checksums = {(package["name"], package["version"]): package.get("checksum") for package in lock["package"]}
+    found = crates(targets, "normal,no-proc-macro")
+
+    components = []
+    for (name, version), licence in sorted(found.items()):
+        more: dict = {}
+        if checksum := checksums[name, version]:
+            more["hashes"] = [{"alg": "SHA-256", "content": checksum}]
+        if repository := packages[name, version]["repository"]:
+            more["externalReferences"] = [{"type": "vcs", "url": repository}]
+        components.append(component("library", name, version, licence, more))
+    rust = subprocess.check_output(["rustc", "--version"], text=True).split()[1]
+    std = {"purl": f"generic/rust-std@{rust}", "description": "Rust's standard library, with musl where the target is musl",
+           "externalReferences": [{"type": "vcs", "url": "https://github.com/rust-lang/rust"}]}
+    components.append(component("library", "rust-std", rust, "MIT OR Apache-2.0", std))
+
+    root = metadata["resolve"]["root"]
+    own = next(package for package in metadata["packages"] if package["id"] == root)
+    program = component("application", own["name"], own["version"], own["license"], {"description": own["description"]})
+    keys = {package["id"]: key for key, package in packages.items()}
+    references = {key: f"pkg:cargo/{key[0]}@{key[1]}" for key in found} | {keys[root]: program["bom-ref"]}
+    graph = []
+    for node in metadata["resolve"]["nodes"]:
+        if (key := keys[node["id"]]) in references:
+            # not what only tests and build scripts need
+            needed = {keys[need["pkg"]] for need in node["deps"] if any(kind["kind"] is None for kind in need["dep_kinds"])}
+            graph.append({"ref": references[key], "dependsOn": sorted(references[key] for key in needed & set(found))})
+
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
+    bom = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "timestamp": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "lifecycles": [{"phase": "build"}],
+            "component": program,
+            "properties": [{"name": "pushready:target", "value": target} for target in sorted(targets)],
+        },
+        "components": components,
+        "dependencies": sorted(graph, key=lambda entry: entry["ref"]),
+    }
+    # of the content, so that it is the same for the same content
+    serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(bom, sort_keys=True))
+    file.write_text(json.dumps({"serialNumber": serial.urn, **bom}, indent=2) + "\n")
+
+
 if sys.argv[1:2] == ["--licences"]:
     report(Path(sys.argv[2]), sys.argv[3:])
+elif sys.argv[1:2] == ["--sbom"]:
+    sbom(Path(sys.argv[2]), sys.argv[3:])
 else:
     sys.exit(check())

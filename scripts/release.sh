@@ -1,11 +1,13 @@
 #!/bin/sh
 # Builds a release into target/release-files, or into FOLDER: a static binary for each machine, the install.sh that pins them,
-# the manual and completions, the schemas of --json, the contents of the binaries with their licences, and the SHA-256 of every file.
+# the manual and completions, the schemas of --json, the contents of the binaries with their licences and as CycloneDX (SBOM), how it
+# was built (PROVENANCE.txt), and the SHA-256 of every file.
 #   release.sh [--only x86_64|aarch64] [--twice] [--binaries] [FOLDER]
 #   --only    one machine's binary alone
 #   --binaries   the binaries alone, without manual, licences and sums
 #   --twice   builds everything a second time, in another folder, and requires the same bytes
-#   PUSHREADY_RELEASE_URL   where the release will be published: install.sh downloads from this address followed by /vVERSION/FILE
+#   PUSHREADY_RELEASE_URL   where the release will be published: install.sh downloads from this address followed by /vVERSION/FILE;
+#                           default: the releases of `repository` in Cargo.toml, once that has an owner
 set -eu
 cd "$(dirname "$0")/.."
 machines='x86_64 aarch64' twice='' binaries='' folder=target/release-files
@@ -19,7 +21,13 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+constant() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" Cargo.toml | head -n 1; }
+version=$(constant version)
+repository=$(constant repository)
+case $repository in
+  '' | */OWNER/*) published=${PUSHREADY_RELEASE_URL:-} ;;
+  *) published=${PUSHREADY_RELEASE_URL:-$repository/releases/download} ;;
+esac
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # programs that use the clock get the commit's date
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
@@ -84,6 +92,31 @@ inspect() {
   done
 }
 
+# from what and with what the binaries were built, and how somebody else gets the same bytes
+provenance() {
+  commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+  [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit, with changes that are not committed"
+  echo "pushready $version"
+  echo "source: $repository"
+  echo "commit: $commit"
+  echo "SOURCE_DATE_EPOCH: $SOURCE_DATE_EPOCH ($(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ))"
+  echo "rustc: $(rustc --version)"
+  echo "cargo: $(cargo --version)"
+  for target in $targets; do
+    compiler=$(compiler_of "$target")
+    echo "cc of $target: $(basename "$compiler"), $("$compiler" --version | head -n 1)"
+  done
+  echo "built on: $(sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release 2>/dev/null)"
+  cat <<'END'
+
+To reproduce the binaries, on Linux with this rustc and these C compilers:
+  git clone SOURCE pushready && cd pushready && git checkout COMMIT
+  scripts/release.sh && sha256sum target/release-files/pushready-*
+and compare with SHA256SUMS. The folder of the build and CARGO_HOME do not matter. scripts/reproduce.sh builds from vendored sources,
+without a network.
+END
+}
+
 mkdir -p "$folder"
 if [ -f "$folder/SHA256SUMS" ]; then rm -rf "${folder:?}"/*; fi
 [ -z "$(ls -A "$folder")" ] || { echo "error: $folder contains other files than a release" >&2 && exit 1; }
@@ -112,6 +145,9 @@ done
 
 # shellcheck disable=SC2086 # one word each
 scripts/dependencies.py --licences "$folder/LICENCES.txt" $targets
+# shellcheck disable=SC2086 # one word each
+scripts/dependencies.py --sbom "$folder/sbom.cdx.json" $targets
+provenance >"$folder/PROVENANCE.txt"
 cargo run --quiet --locked --example manual -- "$folder/manual"
 cp -R schema "$folder/schema"
 
@@ -119,14 +155,14 @@ sum_of() {
   binary=$folder/pushready-$version-$1-linux
   [ ! -f "$binary" ] || sha256sum <"$binary" | cut -d' ' -f1
 }
-sed "s|^version=\$|version=$version|; s|^url=\$|url=${PUSHREADY_RELEASE_URL:-}|; s|^x86_64=\$|x86_64=$(sum_of x86_64)|; s|^aarch64=\$|aarch64=$(sum_of aarch64)|" \
+sed "s|^version=\$|version=$version|; s|^url=\$|url=$published|; s|^x86_64=\$|x86_64=$(sum_of x86_64)|; s|^aarch64=\$|aarch64=$(sum_of aarch64)|" \
   scripts/install.sh >"$folder/install.sh"
 chmod 755 "$folder/install.sh"
 if [ -d scripts/coder ]; then
   cp -R scripts/coder "$folder/coder-module"
   cp "$folder/install.sh" "$folder/coder-module/install.sh"
 fi
-[ "${PUSHREADY_RELEASE_URL:-}" ] || echo 'note: PUSHREADY_RELEASE_URL is unset, so install.sh requires PUSHREADY_DOWNLOAD_URL' >&2
+[ "$published" ] || echo 'note: no address (PUSHREADY_RELEASE_URL, or an owner of repository in Cargo.toml), so install.sh requires PUSHREADY_DOWNLOAD_URL' >&2
 (
   cd "$folder"
   sums=$(find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)

@@ -209,4 +209,43 @@ fn the_sums_and_the_pins_are_those_of_the_files() {
             listed.lines().find_map(|line| line.strip_suffix(&name)).unwrap_or_default().trim();
         assert!(script.contains(&format!("\n{machine}={sum}\n")), "{machine}: {sum}");
     }
+    // the module pins the same, and both download from the address of the project, once it has one
+    let module = fs::read_to_string(release.join("coder-module/install.sh")).unwrap();
+    assert!(script == module, "install.sh and the module's differ");
+    let address = env!("CARGO_PKG_REPOSITORY");
+    let address =
+        if address.contains("/OWNER/") { "" } else { &format!("{address}/releases/download") };
+    let address = std::env::var("PUSHREADY_RELEASE_URL").unwrap_or(address.to_owned());
+    assert!(script.contains(&format!("\nurl={address}\n")), "{script}");
+}
+
+#[test]
+fn it_says_what_is_in_it_and_how_it_was_built() {
+    let Some(release) = release("it_says_what_is_in_it_and_how_it_was_built") else { return };
+    let read = |name: &str| fs::read_to_string(release.join(name)).unwrap();
+    let provenance = read("PROVENANCE.txt");
+    for said in [
+        &*format!("pushready {VERSION}\n"),
+        &format!("source: {}\n", env!("CARGO_PKG_REPOSITORY")),
+        "\ncommit: ",
+        "\nSOURCE_DATE_EPOCH: ",
+        "\nrustc: rustc ",
+        "\ncc of ",
+    ] {
+        assert!(provenance.contains(said), "{said}: {provenance}");
+    }
+    let sbom: serde_json::Value = serde_json::from_str(&read("sbom.cdx.json")).unwrap();
+    let program = &sbom["metadata"]["component"];
+    assert_eq!(program["purl"], format!("pkg:cargo/pushready@{VERSION}"));
+    // the same crates as in the report of their licences
+    let licences = read("LICENCES.txt");
+    let listed = licences.split("\n====").next().unwrap().lines().skip(3);
+    let listed: std::collections::BTreeSet<_> =
+        listed.filter_map(|line| line.split(':').next()).filter(|line| !line.is_empty()).collect();
+    let components = sbom["components"].as_array().unwrap();
+    let named = components.iter().filter(|it| it["name"] != "rust-std");
+    let named: Vec<_> = named
+        .map(|it| format!("{} {}", it["name"].as_str().unwrap(), it["version"].as_str().unwrap()))
+        .collect();
+    assert_eq!(named.iter().map(|it| &**it).collect::<std::collections::BTreeSet<_>>(), listed);
 }
