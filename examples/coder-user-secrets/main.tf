@@ -1,10 +1,10 @@
-# Coder 2.39 and later, with user secrets: Terraform never gets a secret. Each developer runs this once:
+# User secrets as files (Coder 2.33 and later), so that Terraform never gets a secret, and an order of scripts (coder_script_order:
+# Coder 2.39, provider 2.20; older agents ignore it, and the scripts run at the same time). Each developer runs this once:
 #
 #   d=$(mktemp -d); CODEX_HOME=$d codex login --device-auth      # a login of its own, never a copy of ~/.codex
-#   coder secret create codex  --file '~/.config/pushready/seed/codex-auth.json' <$d/auth.json; rm -r $d
-#   claude setup-token                                          # prints a token; saved as token.txt:
-#   coder secret create claude --file '~/.config/pushready/seed/claude-oauth-token' <token.txt
-#   coder secret create app    --file '~/.config/pushready/seed/deploy-keys/github.com/acme/app' <app.key
+#   coder secret create codex --file '~/.config/pushready/seed/codex-auth.json' <$d/auth.json; rm -r $d
+#   coder secret create app --file '~/.config/pushready/seed/deploy-keys/github.com/acme/app' <app.key
+#   printf %s "$TOKEN" | coder secret create claude --file '~/.config/pushready/seed/claude-oauth-token'   # of `claude setup-token`
 #
 # The seed folder is not where Codex keeps its login: a secret at ~/.codex/auth.json would overwrite each refreshed login.
 # `./pushready` is coder-module of a release, put beside this file: it pins the binary that it downloads.
