@@ -175,6 +175,11 @@ impl CoderFailure {
             || (self.is_uncertain() && !matches!(self.cause, FailureCause::Unreadable(_)))
     }
 
+    /// The connection ended before an answer, or nothing came.
+    pub fn ended_before_tls(&self) -> bool {
+        matches!(&self.cause, FailureCause::Network(HttpError::Broken(_) | HttpError::Deadline))
+    }
+
     /// How the command ends with it.
     pub fn exit(&self) -> Exit {
         match &self.cause {
@@ -186,6 +191,7 @@ impl CoderFailure {
             | FailureCause::Redirect { .. } => Exit::CouldNotRun,
             FailureCause::Refused(refusal) => match refusal.status {
                 _ if self.is_not_served() || refusal.is_switched_off() => Exit::NotServed,
+                403 if refusal.is_deprecated() => Exit::NotReady,
                 401 | 403 => Exit::NotPermitted,
                 400 if refusal.is_of_the_state() => Exit::NotReady,
                 400 | 404 | 410 | 413 | 422 => Exit::Usage,
@@ -197,7 +203,8 @@ impl CoderFailure {
         }
     }
 
-    fn cause_text(&self) -> String {
+    /// In one line.
+    pub fn cause_text(&self) -> String {
         match &self.cause {
             FailureCause::Network(error) => error.to_string(),
             FailureCause::Refused(refusal) => refusal.words(),
@@ -239,9 +246,21 @@ impl CoderFailure {
             }
             FailureCause::Redirect { .. } => "set CODER_URL to the URL that the server itself uses",
             FailureCause::Unreadable(_) => "a proxy may have changed it; -vv logs the requests",
-            FailureCause::Refused(refusal) => return refusal.hint(),
+            FailureCause::Refused(refusal) => return refusal.hint(&self.request),
         };
         Some(hint.to_owned())
+    }
+
+    /// The same of what every Coder server has: where it is missing, something else answers.
+    pub fn into_error_of_server(self, doing: impl Into<String>) -> Error {
+        let is_other = self.is_gone();
+        let error = self.into_error(doing);
+        if is_other {
+            return error
+                .hint("another server or a proxy answers at this URL: check CODER_URL")
+                .exit(Exit::CouldNotRun);
+        }
+        error
     }
 
     /// As an error that ends the command. `doing`: what was not done.
@@ -257,6 +276,11 @@ impl CoderFailure {
 }
 
 impl CoderRefusal {
+    /// The template is: a rule, not a permission.
+    fn is_deprecated(&self) -> bool {
+        self.message.contains("has been deprecated")
+    }
+
     /// A 400 that is not about the request, but about what the deployment or the thing is like.
     fn is_of_the_state(&self) -> bool {
         [
@@ -272,7 +296,7 @@ impl CoderRefusal {
         .any(|start| self.message.starts_with(start))
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self, request: &str) -> Option<String> {
         let starts = |start: &str| self.message.starts_with(start);
         if let Some((spent, limit, resets)) = &self.limit {
             return Some(format!(
@@ -287,12 +311,17 @@ impl CoderRefusal {
             401 => {
                 "log in again: `coder login URL`, or set CODER_SESSION_TOKEN (`coder tokens create --lifetime 720h`; an administrator's own token lasts 7 days at most by default)"
             }
-            403 if starts("Forbidden") => {
+            // the list of chats shows no missing role, only their creation does
+            403 if starts("Forbidden")
+                && request.starts_with("POST")
+                && request.ends_with("/chats") =>
+            {
                 "ask an administrator for the organization role agents-access"
             }
             403 if starts("You are not a member") => "name an organization of yours with --org",
             403 if starts("Only the chat owner") => "only the owner of a chat may send to it",
-            403 => "ask an administrator for the permission",
+            403 if self.is_deprecated() => "name another one with --template",
+            403 => "ask its owner or an administrator for the permission",
             404 if self.message == NOT_SERVED => "this version of Coder does not serve it",
             404 => "it does not exist, or is not yours: `pushready task list --all` lists what is",
             _ if self.is_switched_off() => {
@@ -306,6 +335,15 @@ impl CoderRefusal {
             }
             400 if starts("Template does not have a valid") => {
                 "the template needs a coder_ai_task whose count is above 0 at import: `count = data.coder_workspace.me.start_count`"
+            }
+            409 if starts("Chat is not in a state") => {
+                "its turn may be ending: `pushready task status` shows its state; send the message again when it is idle"
+            }
+            409 if starts("Chat is in an invalid state") => {
+                "it takes no more messages: start a new one with `pushready task create`"
+            }
+            409 if starts("A workspace build is already active") => {
+                "run it again when the build has ended"
             }
             413 => "the prompt is too long",
             400 if self.detail.contains("request body too large") => {
@@ -388,7 +426,7 @@ mod tests {
         );
         let limit = json!({"message": "Chat usage limit exceeded.", "spent_micros": 5_250_000,
             "limit_micros": 5_000_000, "resets_at": "2026-12-01T00:00:00Z"});
-        let hint = CoderRefusal::of(409, &limit, None).hint().unwrap();
+        let hint = CoderRefusal::of(409, &limit, None).hint("POST /x").unwrap();
         assert_eq!(hint, "$5.25 of $5.00 are spent; the limit resets at 2026-12-01T00:00:00Z");
     }
 }

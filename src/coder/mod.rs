@@ -24,6 +24,7 @@ use crate::env::Env;
 use crate::error::Result;
 use crate::http::{Http, HttpError, Url};
 use crate::secret::SessionToken;
+use crate::terminal::wait_for;
 use failure::PageKind;
 pub use failure::{CoderFailure, CoderRefusal, FailureCause, shortened};
 use pace::Pace;
@@ -37,6 +38,8 @@ const BODY_CAP: u64 = 64 * 1024 * 1024;
 const READ: Duration = Duration::from_secs(30);
 /// A message to an app that is slow is waited for: 70 s were seen.
 const WRITE: Duration = Duration::from_secs(120);
+/// What is read after the end of a command's time, to report it.
+const AT_THE_END: Duration = Duration::from_secs(2);
 /// How long a request is repeated by itself.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -49,16 +52,38 @@ pub struct Coder {
     http: Http,
     base: Url,
     token: SessionToken,
+    /// Where the token comes from.
+    token_source: &'static str,
     /// The server's time, and when it was that.
     clock: Cell<Option<(Timestamp, Instant)>>,
+    /// When the command ends, whatever is read.
+    end: Cell<Option<Instant>>,
 }
 
 impl Coder {
     pub fn of(env: &Env, insecure: bool) -> Result<Self> {
-        let CoderSession { url, token } = CoderSession::find(env, insecure)?;
+        let CoderSession { url, token, source } = CoderSession::find(env, insecure)?;
         // each request has its own deadline
         let never = Instant::now() + Duration::from_secs(365 * 24 * 3600);
-        Ok(Self { http: Http::new(env, never), base: url, token, clock: Cell::default() })
+        Ok(Self {
+            http: Http::new(env, never),
+            base: url,
+            token,
+            token_source: source,
+            clock: Cell::default(),
+            end: Cell::default(),
+        })
+    }
+
+    /// From here on no read lasts much longer than `end`.
+    pub fn end_at(&self, end: Instant) {
+        self.end.set(Some(end));
+    }
+
+    /// The time that a read may take. What is read to report the end has a moment all the same.
+    fn left(&self, most: Duration) -> Duration {
+        let left = |end: Instant| end.saturating_duration_since(Instant::now()).max(AT_THE_END);
+        self.end.get().map_or(most, |end| most.min(left(end)))
     }
 
     /// The root of the server.
@@ -77,12 +102,12 @@ impl Coder {
     pub fn get(&self, path: &str) -> CoderAnswer<Value> {
         let mut pace = Pace::new(PATIENCE);
         loop {
-            let failure = match self.once(&Method::GET, path, None, READ, true) {
+            let failure = match self.once(&Method::GET, path, None, self.left(READ), true) {
                 Ok(value) => return Ok(value),
                 Err(failure) if failure.may_pass() => failure,
                 Err(failure) => return Err(failure),
             };
-            pause(&mut pace, failure)?;
+            self.pause(&mut pace, failure)?;
         }
     }
 
@@ -95,7 +120,7 @@ impl Coder {
                 Err(failure) if failure.may_pass() => failure,
                 Err(failure) => return Err(failure),
             };
-            pause(&mut pace, failure)?;
+            self.pause(&mut pace, failure)?;
         }
     }
 
@@ -120,8 +145,22 @@ impl Coder {
                 Err(failure) if failure.is_harmless() => failure,
                 Err(failure) => return Err(failure),
             };
-            pause(&mut pace, failure)?;
+            self.pause(&mut pace, failure)?;
         }
+    }
+
+    /// Waits before a request is sent again, or gives it up.
+    fn pause(&self, pace: &mut Pace, failure: CoderFailure) -> CoderAnswer<()> {
+        let Some(pause) = pace.pause(&failure) else { return Err(failure) };
+        if self.end.get().is_some_and(|end| Instant::now() + pause > end) {
+            return Err(failure);
+        }
+        tracing::info!(?pause, "{}: {:?}, is repeated", failure.request, failure.cause);
+        let seconds = pause.as_secs();
+        let _wait = (seconds > 0)
+            .then(|| wait_for(|| format!("the server, which is asked again in {seconds} s")));
+        thread::sleep(pause);
+        Ok(())
     }
 
     fn address(&self, request: &str, path: &str) -> CoderAnswer<Url> {
@@ -186,14 +225,6 @@ impl Coder {
             self.clock.set(Some((date.timestamp(), Instant::now())));
         }
     }
-}
-
-/// Waits before a request is sent again, or gives it up.
-fn pause(pace: &mut Pace, failure: CoderFailure) -> CoderAnswer<()> {
-    let Some(pause) = pace.pause(&failure) else { return Err(failure) };
-    tracing::info!(?pause, "{}: {:?}, is repeated", failure.request, failure.cause);
-    thread::sleep(pause);
-    Ok(())
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -461,6 +461,8 @@ pub struct Metadata {
     /// `None`: never.
     pub collected_at: Option<Timestamp>,
     pub interval: i64,
+    /// How many seconds ago that was, by the server's clock.
+    pub age: Option<i64>,
 }
 
 impl Metadata {
@@ -472,6 +474,7 @@ impl Metadata {
             error: owned(result, "error"),
             collected_at: time(result, "collected_at"),
             interval: number(description, "interval").unwrap_or(60),
+            age: number(result, "age"),
         })
     }
 }

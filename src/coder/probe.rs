@@ -56,11 +56,28 @@ impl Backend {
         let about = |doing: &str| format!("{doing} `{url}`");
         let info = coder
             .get_openly("/api/v2/buildinfo")
-            .map_err(|failure| failure.into_error(about("cannot use the Coder server")))?;
+            .map_err(|failure| {
+                let may_be_plain = failure.ended_before_tls() && url.starts_with("https://");
+                let error = failure.into_error_of_server(about("cannot use the Coder server"));
+                if may_be_plain {
+                    return error.hint("the server may not speak TLS on this port: if http:// is meant, set CODER_URL so (elsewhere than on loopback it needs --insecure-http); otherwise check the network and the proxy");
+                }
+                error
+            })?;
         let version = text(&info, "version").unwrap_or("unknown").to_owned();
-        let user = coder
-            .get("/api/v2/users/me")
-            .map_err(|failure| failure.into_error(about("not logged in to")))?;
+        let user = coder.get("/api/v2/users/me").map_err(|failure| {
+            let doing = match failure.status() {
+                Some(401) => {
+                    format!(
+                        "{}, with the token of {}",
+                        about("not logged in to"),
+                        coder.token_source
+                    )
+                }
+                _ => about("cannot use the Coder server"),
+            };
+            failure.into_error_of_server(doing)
+        })?;
         let user = User {
             id: text(&user, "id").unwrap_or_default().to_owned(),
             name: text(&user, "username").unwrap_or_default().to_owned(),
@@ -82,8 +99,9 @@ impl Backend {
         if let Some(known) = cell.get() {
             return Ok(*known);
         }
-        let found = probe(&self.coder, query)
-            .map_err(|failure| failure.into_error(format!("cannot find out about {kind}")))?;
+        let found = probe(&self.coder, query).map_err(|failure| {
+            failure.into_error_of_server(format!("cannot find out about {kind}"))
+        })?;
         tracing::info!(
             "{kind}: {}",
             found.map_or("not served".to_owned(), |at| format!("{at}/{kind}"))

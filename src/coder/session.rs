@@ -18,6 +18,8 @@ const LARGEST: u64 = 4096;
 pub struct CoderSession {
     pub url: Url,
     pub token: SessionToken,
+    /// Where the token comes from.
+    pub source: &'static str,
 }
 
 impl CoderSession {
@@ -68,7 +70,7 @@ impl CoderSession {
                 .exit(Exit::NotPermitted)
         })?;
         tracing::info!("server {url}, token from {via}");
-        Ok(Self { url, token })
+        Ok(Self { url, token, source: via })
     }
 }
 

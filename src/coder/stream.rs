@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64ct::{Base64, Encoding as _};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
+use secrecy::SecretString;
 use serde_json::Value;
 use tungstenite::client::client_with_config;
 use tungstenite::handshake::client::generate_key;
@@ -16,7 +17,8 @@ use tungstenite::{HandshakeError, Message, WebSocket};
 use ureq::http::Request;
 
 use super::{Coder, SESSION};
-use crate::http::{Origin, probe};
+use crate::http::Origin;
+use crate::http::probe::ask_for_tunnel;
 
 /// A frame holds all messages of a chat at first, and one may be megabytes long. What is larger is
 /// read by polling.
@@ -75,8 +77,9 @@ impl Coder {
         let url = self.base.below(path).ok_or_else(|| refused("the path is not valid"))?;
         let origin = url.origin();
         let stream = self.dial(origin)?;
-        stream.set_read_timeout(Some(CONNECT)).map_err(closed)?;
-        stream.set_write_timeout(Some(CONNECT)).map_err(closed)?;
+        let patience = self.left(CONNECT);
+        stream.set_read_timeout(Some(patience)).map_err(closed)?;
+        stream.set_write_timeout(Some(patience)).map_err(closed)?;
         let line = if origin.is_https() {
             let name = ServerName::try_from(origin.host().trim_matches(['[', ']']).to_owned());
             let name = name.map_err(|_| refused("the name of the host is not valid"))?;
@@ -103,12 +106,20 @@ impl Coder {
             .max_frame_size(Some(LARGEST));
         let (socket, response) =
             client_with_config(request, line, Some(config)).map_err(|error| match error {
+                // one that restarts, or limits the rate, has a stream later
                 HandshakeError::Failure(tungstenite::Error::Http(response)) => {
-                    refused(&format!("status {}", response.status().as_u16()))
+                    let status = response.status().as_u16();
+                    let why = format!("status {status}");
+                    match status {
+                        429 | 500.. => StreamEnd::Closed(why),
+                        _ => StreamEnd::Refused(why),
+                    }
                 }
                 HandshakeError::Failure(tungstenite::Error::Io(error)) => closed(error),
                 HandshakeError::Failure(error) => StreamEnd::Refused(error.to_string()),
-                HandshakeError::Interrupted(_) => refused("no answer to the upgrade"),
+                HandshakeError::Interrupted(_) => {
+                    StreamEnd::Closed("no answer to the upgrade".to_owned())
+                }
             })?;
         tracing::debug!(status = response.status().as_u16(), "WebSocket {path}");
         let raw = match socket.get_ref() {
@@ -126,23 +137,25 @@ impl Coder {
         let Some(proxy) = self.http.proxy(origin) else {
             return connect(host, origin.port()).map_err(closed);
         };
-        if !matches!(proxy.protocol(), ureq::ProxyProtocol::Http) || !origin.is_https() {
+        if !matches!(proxy.protocol(), ureq::ProxyProtocol::Http) {
             return Err(StreamEnd::Refused("a proxy of this kind carries no WebSocket".to_owned()));
         }
         let mut stream = connect(proxy.host(), proxy.port()).map_err(closed)?;
         stream.set_read_timeout(Some(CONNECT)).map_err(closed)?;
-        let target = format!("{}:{}", origin.host(), origin.port());
-        let mut head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-        if let Some(user) = proxy.username() {
+        let login = proxy.username().map(|user| {
             let login = format!("{user}:{}", proxy.password().unwrap_or_default());
-            let login = Base64::encode_string(login.as_bytes());
-            head.extend(["Proxy-Authorization: Basic ", &login, "\r\n"]);
-        }
-        head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).map_err(closed)?;
-        match probe::read_exactly(&mut stream).map_err(closed)? {
-            Some(head) if head.status == 200 => Ok(stream),
-            _ => Err(StreamEnd::Refused("the proxy refuses the connection".to_owned())),
+            SecretString::from(format!("Basic {}", Base64::encode_string(login.as_bytes())))
+        });
+        let answer = ask_for_tunnel(&mut stream, login.as_ref(), origin.host(), origin.port());
+        match answer.map_err(closed)? {
+            Some(head) if (200..300).contains(&head.status) => Ok(stream),
+            Some(head) if head.status >= 500 => {
+                Err(StreamEnd::Closed(format!("the proxy answers with status {}", head.status)))
+            }
+            Some(head) => {
+                Err(StreamEnd::Refused(format!("the proxy answers with status {}", head.status)))
+            }
+            None => Err(StreamEnd::Closed("the proxy ended the connection".to_owned())),
         }
     }
 }
@@ -185,14 +198,19 @@ impl ChatStream {
             }
             Err(error) => return Err(StreamEnd::Closed(error.to_string())),
         };
-        Ok(match serde_json::from_str(&text) {
-            Ok(Value::Array(events)) => events,
-            Ok(Value::Object(mut envelope)) => match envelope.remove("data") {
-                Some(Value::Array(events)) => events,
-                Some(event @ Value::Object(_)) => vec![event],
-                _ => vec![Value::Object(envelope)],
-            },
-            _ => Vec::new(),
-        })
+        Ok(events_of(&text))
+    }
+}
+
+/// The events of a frame. Pure.
+pub(super) fn events_of(frame: &str) -> Vec<Value> {
+    match serde_json::from_str(frame) {
+        Ok(Value::Array(events)) => events,
+        Ok(Value::Object(mut envelope)) => match envelope.remove("data") {
+            Some(Value::Array(events)) => events,
+            Some(event @ Value::Object(_)) => vec![event],
+            _ => vec![Value::Object(envelope)],
+        },
+        _ => Vec::new(),
     }
 }

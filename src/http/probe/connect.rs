@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::head;
+use super::head::{self, ProbeHead};
 use super::tls::{self, Recorder};
 use super::{Presented, ProbeOutcome, ProxyServer, Question, Trust};
 
@@ -175,6 +175,23 @@ fn to_proxy(proxy: &ProxyServer, trust: &Trust, end: Instant) -> Result<Connecte
     }
 }
 
+/// Asks a proxy to connect to the server; not a byte behind its answer is read. `None`: the proxy
+/// ended the connection.
+pub fn ask_for_tunnel(
+    stream: &mut (impl Read + Write),
+    authorization: Option<&SecretString>,
+    host: &str,
+    port: u16,
+) -> io::Result<Option<ProbeHead>> {
+    let request = format!(
+        "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{}\r\n",
+        proxy_header(authorization)
+    );
+    stream.write_all(request.as_bytes())?;
+    stream.flush()?;
+    head::read_exactly(stream)
+}
+
 /// Has the proxy connect to the server.
 fn tunnel(
     mut stream: Connected,
@@ -182,13 +199,9 @@ fn tunnel(
     host: &str,
     port: u16,
 ) -> Result<Connected, ProbeOutcome> {
-    let request = format!(
-        "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{}\r\n",
-        proxy_header(proxy.authorization.as_ref())
-    );
-    let failed = |error: io::Error| broken(&error, true);
-    stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(failed)?;
-    match head::read_exactly(&mut stream).map_err(failed)? {
+    let authorization = proxy.authorization.as_ref();
+    let answer = ask_for_tunnel(&mut stream, authorization, host, port);
+    match answer.map_err(|error| broken(&error, true))? {
         None => Err(ProbeOutcome::Cut { by_proxy: true }),
         Some(head) if (200..300).contains(&head.status) => Ok(stream),
         Some(mut head) => {

@@ -12,8 +12,8 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 pub use certificate::Presented;
-pub use connect::{ConnectFault, NotConnected};
-pub use head::{ProbeHead, read_exactly};
+pub use connect::{ConnectFault, NotConnected, ask_for_tunnel};
+pub use head::ProbeHead;
 pub use tls::{Distrust, Trust};
 
 /// What is asked.
