@@ -129,9 +129,14 @@ impl Error {
 
     /// The same as a finding, where it is one.
     pub fn finding(&self) -> Option<Finding> {
-        let cause = self.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
         let hint = self.hint.clone().unwrap_or_default();
-        self.code.map(|code| Finding::new(code, format!("{}{cause}", self.doing), hint))
+        self.code.map(|code| Finding::new(code, self.line(), hint))
+    }
+
+    /// What was not done and why, in one line.
+    pub fn line(&self) -> String {
+        let cause = self.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
+        format!("{}{cause}", self.doing)
     }
 
     /// The same for JSON.

@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -225,6 +225,8 @@ fn painted(text: &str) -> String {
 static WAITS: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 static SHOWN: AtomicBool = AtomicBool::new(false);
+/// Whether the line is on the screen at this moment.
+static DRAWN: Mutex<bool> = Mutex::new(false);
 
 /// Something that the run waits for, until it is dropped.
 pub struct Wait(Option<usize>);
@@ -239,7 +241,7 @@ pub fn wait_for(what: impl FnOnce() -> String) -> Wait {
     Wait(Some(number))
 }
 
-fn waits() -> std::sync::MutexGuard<'static, Vec<(usize, String)>> {
+fn waits() -> MutexGuard<'static, Vec<(usize, String)>> {
     WAITS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -257,15 +259,34 @@ pub struct Progress(Option<JoinHandle<()>>);
 
 static ENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 
+/// Removes the line for what is printed while the result is held: it is drawn again after that.
+#[must_use]
+pub fn hide_progress() -> Option<MutexGuard<'static, bool>> {
+    if !SHOWN.load(Ordering::Relaxed) {
+        return None;
+    }
+    let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    erase(&mut drawn);
+    Some(drawn)
+}
+
+fn erase(drawn: &mut bool) {
+    if std::mem::take(drawn) {
+        let _ = write!(io::stderr(), "\r\u{1b}[K");
+        let _ = io::stderr().flush();
+    }
+}
+
 impl Progress {
-    /// `quiet`: something else is printed there.
-    pub fn show(quiet: bool) -> Self {
+    /// `quiet`: something else is printed there. `otherwise`: what the run waits for where nothing
+    /// else is noted.
+    pub fn show(quiet: bool, otherwise: &'static str) -> Self {
         let shows = TERMINAL.get().is_some_and(|terminal| terminal.shows_progress);
         if quiet || !shows {
             return Self(None);
         }
         SHOWN.store(true, Ordering::Relaxed);
-        Self(thread::Builder::new().spawn(draw).ok())
+        Self(thread::Builder::new().spawn(move || draw(otherwise)).ok())
     }
 }
 
@@ -279,9 +300,9 @@ impl Drop for Progress {
     }
 }
 
-fn draw() {
+fn draw(otherwise: &str) {
     const LONGEST: usize = 60;
-    let (mut pause, mut drawn) = (QUIET, false);
+    let mut pause = QUIET;
     let mut ended = ENDED.0.lock().unwrap_or_else(PoisonError::into_inner);
     while !*ended {
         let waited = ENDED.1.wait_timeout(ended, pause);
@@ -291,16 +312,14 @@ fn draw() {
         }
         pause = REFRESH;
         let what = waits().first().map(|(_, what)| what.clone());
-        let what = what.unwrap_or_else(|| "the files of this home".to_owned());
+        let what = what.unwrap_or_else(|| otherwise.to_owned());
         let what: String = plain(&what).chars().take(LONGEST).collect();
+        let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = write!(io::stderr(), "\r\u{1b}[Kwaiting for {what}");
         let _ = io::stderr().flush();
-        drawn = true;
+        *drawn = true;
     }
-    if drawn {
-        let _ = write!(io::stderr(), "\r\u{1b}[K");
-        let _ = io::stderr().flush();
-    }
+    erase(&mut DRAWN.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::terminal::{Progress, fitted_to_terminal};
 
 pub fn run(arguments: &cli::Apply, verbose: u8) -> Result<Exit> {
     let start = Instant::now();
-    let progress = Progress::show(verbose > 0);
+    let progress = Progress::show(verbose > 0, "the files of this home");
     let report = match report(arguments) {
         Ok(report) => report,
         // a home that cannot be used is a result, for the last line of the log and for JSON

@@ -73,7 +73,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
     };
     let home = Home::locate(&Env::of_process())?;
     process::end_children_with_us();
-    let progress = Progress::show(verbose > 0);
+    let progress = Progress::show(verbose > 0, "the files of this home");
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
     let github = Memory::default();
     let mut pause = PAUSE;

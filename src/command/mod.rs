@@ -30,6 +30,7 @@ static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
 
 /// The result of a command goes to standard output; a reader that went away is not an error.
 pub fn print(text: &str) {
+    let _hidden = terminal::hide_progress();
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(UNPRINTED.set(error)),
@@ -174,5 +175,6 @@ fn with_synonym(error: &clap::Error) -> String {
 /// Errors and warnings about the run itself.
 pub fn print_error(error: &Error) {
     let text = terminal::for_stderr(error.render());
+    let _hidden = terminal::hide_progress();
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
