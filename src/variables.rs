@@ -92,6 +92,9 @@ pub mod observed {
     /// What a terminal can do, and that its user wants no colours.
     pub const TERM: &str = "TERM";
     pub const NO_COLOR: &str = "NO_COLOR";
+    /// What `task create --editor` starts, the first of the two that is set.
+    pub const VISUAL: &str = "VISUAL";
+    pub const EDITOR: &str = "EDITOR";
     pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
     pub const CODEX_API_KEY: &str = "CODEX_API_KEY";
     pub const CODEX_ACCESS_TOKEN: &str = "CODEX_ACCESS_TOKEN";

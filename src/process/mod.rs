@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -251,6 +252,10 @@ static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// has a process group of its own, which a terminal's Ctrl-C does not reach.
 pub fn end_children_with_us() {
     let ended = ctrlc::set_handler(|| {
+        // it is the editor's signal
+        if ON_TERMINAL.load(Ordering::Relaxed) {
+            return;
+        }
         // held to the end: no child is started from here on
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         for &group in running.iter() {
@@ -276,9 +281,15 @@ pub fn print_when_ended(words: String) {
     *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
 }
 
-/// Runs a program that uses the terminal, such as an editor, to its end.
+/// A program uses the terminal, and gets its signals.
+static ON_TERMINAL: AtomicBool = AtomicBool::new(false);
+
+/// Runs a program that uses the terminal, such as an editor, to its end. A Ctrl-C is for it alone.
 pub fn run_on_terminal(mut command: Command) -> io::Result<ExitStatus> {
-    command.status()
+    ON_TERMINAL.store(true, Ordering::Relaxed);
+    let status = command.status();
+    ON_TERMINAL.store(false, Ordering::Relaxed);
+    status
 }
 
 fn end_group(leader: u32) {

@@ -19,6 +19,8 @@ pub enum Program<'a> {
     Ssh,
     /// The shell that runs a configured ssh command, as git has it run.
     Shell,
+    /// The shell that runs the editor of a prompt, as git has it run.
+    Editor,
     /// The program that `GIT_SSH` names.
     GitSsh(&'a str),
     Gh,
@@ -88,7 +90,7 @@ impl Program<'_> {
         match self {
             Self::Git => "git",
             Self::Ssh => "ssh",
-            Self::Shell => "sh",
+            Self::Shell | Self::Editor => "sh",
             Self::GitSsh(path) | Self::Signer(path) => path,
             Self::Gh => "gh",
             Self::Coder => "coder",
@@ -104,7 +106,7 @@ impl Program<'_> {
             Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) | Self::Signer(_) => AllBut(&[]),
             Self::Gh => Only(GH),
             Self::Coder => Only(CODER),
-            Self::Client(_) | Self::Bd | Self::Browser => AllBut(OF_CODER),
+            Self::Client(_) | Self::Bd | Self::Browser | Self::Editor => AllBut(OF_CODER),
         }
     }
 
