@@ -95,7 +95,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Doctor(arguments) => command::doctor::run(arguments, cli.verbose),
         Command::Status(arguments) => command::status::run(arguments),
         Command::Explain(arguments) => command::explain::run(arguments),
-        Command::Task(arguments) => Ok(task::run(arguments)),
+        Command::Task(arguments) => Ok(task::run(arguments, cli.verbose > 0)),
         Command::AgentsMd => Ok(command::agents_md::run()),
         Command::Install(arguments) => command::install::run(arguments),
     }

@@ -12,16 +12,16 @@ use serde_json::{Map, Value, json};
 use super::judge::Ended;
 use super::output::{self, OutputMode, progress, warn};
 use super::send::{Effort, Sent, to_chat, to_task};
-use super::status::{OutcomeView, describe, request_text};
+use super::status::{OutcomeView, describe};
 use super::template::{self, Organization};
-use super::watch::{Watch, ended_text};
+use super::watch::{Watch, end_text, ended_text};
 use super::work::{
     Archived, Handle, NAME, OURS, View, WORKSPACE_OURS, Work, by_label, is_uuid, messages,
 };
 use super::workspace::{self, Made, Removed, looked_up};
 use super::{bead, names, prompt, readiness, workflow};
 use crate::cli::task::Create;
-use crate::coder::model::{Chat, CoderTask, Workspace};
+use crate::coder::model::{Chat, CoderTask, Template, Workspace};
 use crate::coder::{ApiKind, Backend, CoderFailure};
 use crate::command::print;
 use crate::env::Env;
@@ -111,6 +111,7 @@ pub fn run(
     drafted: Draft,
 ) -> Result<Exit> {
     let wanted = drafted.with(arguments, mode);
+    backend.coder.end_at(wanted.end);
     let kind = choose(backend, &wanted)?;
     let prefix = backend.require(kind)?;
     progress_kind(&wanted, kind);
@@ -126,8 +127,6 @@ pub fn run(
     let mut ended = None;
     let waits = arguments.wait || arguments.follow;
     if waits {
-        let came_back = format!("pushready task status {} --watch", work.name());
-        process::print_when_ended(format!("\nthe task goes on: `{came_back}` comes back to it\n"));
         if mode == OutputMode::Text {
             print(&created_text(backend, &work, reused, &sent));
         }
@@ -140,6 +139,7 @@ pub fn run(
             baseline: sent.baseline,
             reported: sent.reported,
             was_busy: matches!(&work, Work::Chat(chat) if chat.is_busy()),
+            first: None,
             end: wanted.end,
         };
         let (last, end) = watch.run()?;
@@ -166,12 +166,7 @@ pub fn run(
         OutputMode::Quiet => print(&format!("{}\n", view.id)),
         OutputMode::Text => match &ended {
             None => print(&created_text(backend, &work, reused, &sent)),
-            Some(ended) => {
-                print(&ended_text(ended));
-                if let Some(request) = &view.pull_request {
-                    print(&request_text(request));
-                }
-            }
+            Some(ended) => print(&end_text(ended, &view)),
         },
     }
     if mode != OutputMode::Text
@@ -223,11 +218,12 @@ fn created_text(backend: &Backend, work: &Work, reused: bool, sent: &Sent) -> St
         Work::Task(_) => "task",
         Work::Chat(_) => "chat",
     };
+    let id = if view.id == view.name { String::new() } else { format!(" ({})", view.id) };
     add_line(
         &mut out,
         format_args!(
-            "{what} {kind} {} ({}) on Coder {} ({})",
-            view.name, view.id, backend.version, view.backend
+            "{what} {kind} {}{id} on Coder {} ({})",
+            view.name, backend.version, view.backend
         ),
     );
     add_line(&mut out, format_args!("  page {}", view.url));
@@ -393,6 +389,10 @@ fn on_tasks(backend: &Backend, prefix: &'static str, wanted: &WantedTask) -> Res
     let task = create_task(backend, prefix, owner, &Value::Object(body), wanted, &template.name)?;
     let work = Work::Task(task);
     let handle = work.handle(prefix);
+    process::print_when_ended(format!(
+        "\nthe task goes on: `pushready task status {} --watch` comes back to it\n",
+        plain(work.name())
+    ));
     if let Err(ended) = task_ready(backend, wanted, &handle)? {
         let name = work.name();
         let hint = ended.hint.clone().map_or(String::new(), |hint| format!("{hint}; "));
@@ -494,7 +494,7 @@ fn reuse_task(
     let has_prompt = task.prompt.trim() == wanted.prompt.trim();
     let id = task.workspace_id.clone();
     let paused = task.status == "paused";
-    let work = Work::Task(task);
+    let work = Work::Task(task.clone());
     let handle = work.handle(prefix);
     if has_prompt && (begins || works) {
         // an earlier run, which was interrupted
@@ -510,7 +510,7 @@ fn reuse_task(
         return Ok(Err(ended));
     }
     let effort = Effort { at_once: false, end: wanted.end, mode: wanted.mode };
-    let sent = to_task(backend, &handle, &wanted.prompt, effort)?;
+    let sent = to_task(backend, &handle, task, &wanted.prompt, effort)?;
     let sent = Sent { reported: sent.reported.or(reported), ..sent };
     Ok(Ok(Created { work, handle, reused: true, sent }))
 }
@@ -528,71 +528,26 @@ fn live_chat(backend: &Backend, prefix: &str, wanted: &WantedTask) -> Result<Opt
 
 fn on_chats(backend: &Backend, prefix: &'static str, wanted: &WantedTask) -> Result<Outcomes> {
     let arguments = wanted.arguments;
-    if let Some(owner) = arguments.owner.as_deref()
-        && owner != "me"
-        && owner != backend.user.name
-        && owner != backend.user.id
-    {
-        return Err(Error::new("a chat belongs to the one who makes it")
-            .hint("leave --owner out, or log in as that user")
-            .exit(Exit::Usage));
-    }
+    check_owner(backend, arguments.owner.as_deref())?;
     if let Some(chat) = live_chat(backend, prefix, wanted)? {
         return reuse_chat(backend, prefix, wanted, chat);
     }
     let named =
         arguments.workspace.as_deref().map(|name| named_workspace(backend, name)).transpose()?;
-    let org = template::organization(backend, arguments.org.as_deref());
-    let (mut org, mut template) = (org?, None);
-    if named.is_none() {
-        let given = arguments.org.is_some().then_some(&org);
-        let name = arguments.template.as_deref();
-        template = template::template(backend, ApiKind::Chats, name, given)?;
-    }
-    if let Some(found) = &template {
-        org = Organization {
-            id: found.organization_id.clone(),
-            name: found.organization_name.clone(),
-        };
-    }
+    let (org, template) = place(backend, arguments, named.is_some())?;
     let model = arguments.model.as_deref();
     let model = model.map(|model| template::model(backend, prefix, &org.id, model)).transpose()?;
-    let made = match &template {
-        None => None,
-        Some(template) => {
-            let preset = template::preset(backend, template, arguments.preset.as_deref())?;
-            template::check_parameters(backend, template, &arguments.parameters)?;
-            let mut body = json!({"template_id": template.id});
-            if let Some(fields) = body.as_object_mut() {
-                if !arguments.parameters.is_empty() {
-                    let values = template::parameters(&arguments.parameters);
-                    fields.insert("rich_parameter_values".to_owned(), values);
-                }
-                if let Some(preset) = preset {
-                    fields.insert("template_version_preset_id".to_owned(), json!(preset));
-                }
-            }
-            Some(workspace::make(backend, &wanted.name, body)?)
-        }
-    };
+    let made = template.map(|template| make_workspace(backend, wanted, &template)).transpose()?;
     let id = made.as_ref().map(|made| &made.workspace).or(named.as_ref());
     let id = id.map(|workspace| workspace.id.clone());
-    if let Some(Made { workspace, is_new }) = &made {
-        let what = if *is_new { "made" } else { "found" };
-        progress(wanted.mode, &format!("workspace {} {what}", workspace.full_name()));
-        // no agent begins in a workspace that will not be there
-        match readiness::wait_for_build(backend, &workspace.id, wanted.end, wanted.mode)? {
-            Ok(_) => {}
-            Err(ended) if ended.exit == Exit::TimedOut => {
-                return Ok(Err(ended.hint(kept(workspace))));
-            }
-            Err(ended) => {
-                clean_up(backend, wanted, made.as_ref());
-                return Ok(Err(ended));
-            }
+    if let Some(made) = &made {
+        if let Err(ended) = built(backend, wanted, made)? {
+            return Ok(Err(ended));
         }
         // another run with this name may have been faster
-        if !is_new && let Some(chat) = live_chat(backend, prefix, wanted)? {
+        if !made.is_new
+            && let Some(chat) = live_chat(backend, prefix, wanted)?
+        {
             return reuse_chat(backend, prefix, wanted, chat);
         }
     } else if let Some(named) = &named
@@ -613,16 +568,89 @@ fn on_chats(backend: &Backend, prefix: &'static str, wanted: &WantedTask) -> Res
         Err((failure, is_certain)) => {
             if is_certain {
                 clean_up(backend, wanted, made.as_ref());
-            } else if let Some(made) = &made {
+                return Err(creation_error(backend, failure, &org));
+            }
+            if let Some(made) = &made {
                 warn(&kept(&made.workspace));
             }
-            return Err(creation_error(failure, &org));
+            let name = plain(&wanted.name);
+            return Err(failure
+                .into_error("it is not known whether the chat was made")
+                .hint(format!("`pushready task list` shows it if it was; `pushready task create --name {name} --reuse` finds it or makes it"))
+                .exit(Exit::CouldNotRun));
         }
     };
     let work = Work::Chat(chat);
     let handle = work.handle(prefix);
     let sent = Sent { queued: false, baseline: 0, reported: None };
     Ok(Ok(Created { work, handle, reused: false, sent }))
+}
+
+fn check_owner(backend: &Backend, owner: Option<&str>) -> Result<()> {
+    let user = &backend.user;
+    if owner.is_some_and(|owner| owner != "me" && owner != user.name && owner != user.id) {
+        return Err(Error::new("a chat belongs to the one who makes it")
+            .hint("leave --owner out, or log in as that user")
+            .exit(Exit::Usage));
+    }
+    Ok(())
+}
+
+/// The organization of the chat, and the template of the workspace to be made for it, if one is.
+fn place(
+    backend: &Backend,
+    arguments: &Create,
+    has_workspace: bool,
+) -> Result<(Organization, Option<Template>)> {
+    let org = template::organization(backend, arguments.org.as_deref())?;
+    if has_workspace {
+        return Ok((org, None));
+    }
+    let given = arguments.org.is_some().then_some(&org);
+    let name = arguments.template.as_deref();
+    let template = template::template(backend, ApiKind::Chats, name, given)?;
+    let own = template.as_ref().map(|found| Organization {
+        id: found.organization_id.clone(),
+        name: found.organization_name.clone(),
+    });
+    Ok((own.unwrap_or(org), template))
+}
+
+fn make_workspace(backend: &Backend, wanted: &WantedTask, template: &Template) -> Result<Made> {
+    let arguments = wanted.arguments;
+    let preset = template::preset(backend, template, arguments.preset.as_deref())?;
+    template::check_parameters(backend, template, &arguments.parameters)?;
+    let mut body = json!({"template_id": template.id});
+    if let Some(fields) = body.as_object_mut() {
+        if !arguments.parameters.is_empty() {
+            let values = template::parameters(&arguments.parameters);
+            fields.insert("rich_parameter_values".to_owned(), values);
+        }
+        if let Some(preset) = preset {
+            fields.insert("template_version_preset_id".to_owned(), json!(preset));
+        }
+    }
+    workspace::make(backend, &wanted.name, body)
+}
+
+/// Waits until the workspace is built: no agent begins in one that will not exist.
+fn built(
+    backend: &Backend,
+    wanted: &WantedTask,
+    made: &Made,
+) -> Result<std::result::Result<(), Ended>> {
+    let Made { workspace, is_new } = made;
+    let what = if *is_new { "made" } else { "found" };
+    progress(wanted.mode, &format!("workspace {} {what}", workspace.full_name()));
+    process::print_when_ended(format!("\nno agent was started; {}\n", kept(workspace)));
+    Ok(match readiness::wait_for_build(backend, &workspace.id, wanted.end, wanted.mode)? {
+        Ok(_) => Ok(()),
+        Err(ended) if ended.exit == Exit::TimedOut => Err(ended.hint(kept(workspace))),
+        Err(ended) => {
+            clean_up(backend, wanted, Some(made));
+            Err(ended)
+        }
+    })
 }
 
 fn kept(workspace: &Workspace) -> String {
@@ -633,13 +661,14 @@ fn kept(workspace: &Workspace) -> String {
     )
 }
 
-fn creation_error(failure: CoderFailure, org: &Organization) -> Error {
+fn creation_error(backend: &Backend, failure: CoderFailure, org: &Organization) -> Error {
     let is_foreign = failure.says("You are not a member");
     let error = failure.into_error("cannot create the chat");
     if is_foreign {
         return error.hint(format!(
-            "`{}` is not an organization of yours: name one with --org",
-            plain(&org.name)
+            "`{}` is not an organization of yours: name one with --org ({})",
+            plain(&org.name),
+            template::organization_names(backend)
         ));
     }
     error
@@ -649,7 +678,8 @@ fn creation_error(failure: CoderFailure, org: &Organization) -> Error {
 fn clean_up(backend: &Backend, wanted: &WantedTask, made: Option<&Made>) {
     let Some(Made { workspace, is_new: true }) = made else { return };
     let end = Instant::now() + std::time::Duration::from_secs(5 * 60);
-    progress(wanted.mode, &format!("removing the workspace {} again", workspace.full_name()));
+    let name = workspace.full_name();
+    progress(wanted.mode, &format!("removing the workspace {name}, which was made for this chat"));
     match workspace::remove(backend, &workspace.id, 2, end, wanted.mode) {
         Ok(Removed::Done) => {}
         Ok(Removed::Failed(why)) => {

@@ -11,7 +11,8 @@ use super::names;
 use super::output::{self, OutputMode, progress};
 use super::watch::Outage;
 use super::work::{
-    Archived, Handle, OURS, WORKSPACE_OURS, Work, chats, find, is_uuid, not_found, workspace,
+    Archived, Handle, OURS, WORKSPACE_OURS, Work, chat_name, chats, find, is_uuid, not_found,
+    workspace,
 };
 use super::workspace::{self, Removed};
 use crate::cli::task::{Delete, Gc, WorkspacePolicy};
@@ -47,10 +48,15 @@ struct DeleteBody {
     deleted: Vec<Deleted>,
 }
 
-pub fn run(backend: &Backend, arguments: &Delete, mode: OutputMode) -> Result<Exit> {
+/// Asks, before any server is asked, unless the command line says yes.
+pub fn confirm(arguments: &Delete) -> Result<()> {
     if !arguments.yes && !confirmed(&arguments.tasks)? {
         return Err(Error::new("nothing was deleted").exit(Exit::NotReady));
     }
+    Ok(())
+}
+
+pub fn run(backend: &Backend, arguments: &Delete, mode: OutputMode) -> Result<Exit> {
     let end = Instant::now() + arguments.timeout;
     let mut all = Vec::new();
     for text in &arguments.tasks {
@@ -295,83 +301,85 @@ fn chat_of(
     mode: OutputMode,
 ) -> Result<Deleted> {
     archive(backend, chat, handle, mode)?;
-    let name = chat.label(super::work::NAME).unwrap_or(&chat.id);
-    let archived = "archived";
-    let done = |result, workspace: Option<&Workspace>, message: String, exit| Deleted {
-        task: plain(name).into_owned(),
-        removed: true,
-        workspace: workspace.map(Workspace::full_name),
-        workspace_result: result,
-        message,
-        exit: ExitOf(exit),
+    let done =
+        |workspace: Option<&Workspace>, (result, message, exit): ChatWorkspaceOutcome| Deleted {
+            task: plain(chat_name(chat)).into_owned(),
+            removed: true,
+            workspace: workspace.map(Workspace::full_name),
+            workspace_result: result,
+            message: format!("archived{message}"),
+            exit: ExitOf(exit),
+        };
+    let Some(id) = &chat.workspace_id else {
+        return Ok(done(None, ("none", "; it has no workspace".to_owned(), Exit::Ready)));
     };
-    let found = match &chat.workspace_id {
-        None => None,
-        Some(id) => workspace(backend, id)
-            .map_err(|failure| {
-                failure.into_error("the chat is archived, but its workspace cannot be read")
-            })?
-            .filter(|found| !found.is_deleted()),
+    let found = workspace(backend, id).map_err(|failure| {
+        failure.into_error("the chat is archived, but its workspace cannot be read")
+    })?;
+    let Some(found) = found.filter(|found| !found.is_deleted()) else {
+        return Ok(done(None, ("none", "; its workspace is gone already".to_owned(), Exit::Ready)));
     };
-    let Some(found) = found else {
-        return Ok(done("none", None, format!("{archived}; it has no workspace"), Exit::Ready));
-    };
-    let full = found.full_name();
     let is_ours = chat.label(WORKSPACE_OURS.0) == Some(WORKSPACE_OURS.1)
         && (found.owner_id.is_empty() || found.owner_id == backend.user.id);
     let policy =
         policy.unwrap_or(if is_ours { WorkspacePolicy::Delete } else { WorkspacePolicy::Keep });
     match policy {
-        WorkspacePolicy::Keep => {
-            let why = if is_ours { "" } else { ", because it was not made for this task" };
-            Ok(done(
-                "kept",
-                Some(&found),
-                format!("{archived}; the workspace {full} is kept{why}"),
-                Exit::Ready,
-            ))
+        WorkspacePolicy::Keep => Ok(done(Some(&found), kept(&found, is_ours))),
+        WorkspacePolicy::Stop => {
+            let stopped = workspace::stop(backend, &found.id, end, mode)?;
+            Ok(done(Some(&found), stop_outcome(&found, stopped)))
         }
-        WorkspacePolicy::Stop => match workspace::stop(backend, &found.id, end, mode)? {
-            Removed::Done => Ok(done(
-                "stopped",
-                Some(&found),
-                format!("{archived}, and its workspace {full} is stopped"),
-                Exit::Ready,
-            )),
-            Removed::Failed(why) => Ok(done(
-                "failed",
-                Some(&found),
-                format!("{archived}, but its workspace {full} cannot be stopped: {why}"),
-                Exit::NotReady,
-            )),
-            Removed::TimedOut => Ok(done(
-                "timed-out",
-                Some(&found),
-                format!("{archived}, but the time is over before its workspace {full} is stopped"),
-                Exit::TimedOut,
-            )),
-        },
-        WorkspacePolicy::Delete if !is_ours => Ok(done(
-            "kept",
-            Some(&found),
-            format!(
-                "{archived}; the workspace {full} is kept: it was not made for this task; `coder delete {full}` removes it"
-            ),
-            Exit::NotReady,
-        )),
+        WorkspacePolicy::Delete if !is_ours => Ok(done(Some(&found), refused(&found))),
         WorkspacePolicy::Delete => {
             let others = users(backend, &found.id, &chat.id)
                 .map_err(|failure| failure.into_error("cannot see who else uses the workspace"))?;
             if let Some(other) = others.first() {
-                let message = format!(
-                    "{archived}; the workspace {full} is kept: the chat {} uses it too",
-                    other.label(super::work::NAME).unwrap_or(&other.id)
-                );
-                return Ok(done("kept", Some(&found), message, Exit::NotReady));
+                return Ok(done(Some(&found), shared(&found, other)));
             }
             let removed = workspace::remove(backend, &found.id, 2, end, mode)?;
-            Ok(of_workspace(name, true, &found, &removed, archived))
+            Ok(of_workspace(chat_name(chat), true, &found, &removed, "archived"))
         }
+    }
+}
+
+/// What became of a chat's workspace: the word of JSON, the words for people, the exit status.
+type ChatWorkspaceOutcome = (&'static str, String, Exit);
+
+fn kept(found: &Workspace, is_ours: bool) -> ChatWorkspaceOutcome {
+    let why = if is_ours { "" } else { ", because it was not made for this task" };
+    ("kept", format!("; the workspace {} is kept{why}", found.full_name()), Exit::Ready)
+}
+
+fn refused(found: &Workspace) -> ChatWorkspaceOutcome {
+    let full = found.full_name();
+    let message = format!(
+        "; the workspace {full} is kept: it was not made for this task; `coder delete {full}` removes it"
+    );
+    ("kept", message, Exit::NotReady)
+}
+
+fn shared(found: &Workspace, other: &Chat) -> ChatWorkspaceOutcome {
+    let (full, other) = (found.full_name(), plain(chat_name(other)));
+    let message = format!(
+        "; the workspace {full} is kept: the chat {other} uses it too, and `pushready task delete {other}` archives that"
+    );
+    ("kept", message, Exit::NotReady)
+}
+
+fn stop_outcome(found: &Workspace, stopped: Removed) -> ChatWorkspaceOutcome {
+    let full = found.full_name();
+    match stopped {
+        Removed::Done => ("stopped", format!(", and its workspace {full} is stopped"), Exit::Ready),
+        Removed::Failed(why) => (
+            "failed",
+            format!(", but its workspace {full} cannot be stopped: {why}"),
+            Exit::NotReady,
+        ),
+        Removed::TimedOut => (
+            "timed-out",
+            format!(", but the time is over before its workspace {full} is stopped: run it again"),
+            Exit::TimedOut,
+        ),
     }
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::work::{chat_name, is_pull_request};
 use crate::coder::model::{Chat, ChatError, CoderTask, Message, Part, Usage};
 use crate::error::Exit;
+use crate::text::plain;
 
 /// An app that stops answering often comes back; Coder's own client waits as long.
 const FOR_THE_APP: Duration = Duration::from_secs(5 * 60);
@@ -78,16 +80,18 @@ pub fn chat(facts: &ChatFacts) -> WorkVerdict {
     let goes = |what: &str| WorkVerdict::Goes(what.to_owned());
     let ended = WorkVerdict::Ended;
     match &*chat.status {
-        _ if chat.archived => {
-            ended(Ended::new(Exit::NotReady, "the chat was archived before it was done"))
-        }
+        // one that was done stays so
+        _ if chat.archived => match chat.is_idle().then(|| idle_chat(facts)) {
+            Some(WorkVerdict::Ended(done)) if done.exit == Exit::Ready => ended(done),
+            _ => ended(Ended::new(Exit::NotReady, "the chat was archived before it was done")),
+        },
         "running" if chat.queued_for_capacity => {
             goes("queued by the server: as many agents run as its licence allows")
         }
         "pending" => goes("pending"),
         "running" => goes("working"),
         "interrupting" => goes("being interrupted"),
-        "error" => ended(chat_error(chat.last_error.as_ref())),
+        "error" => ended(chat_error(chat.last_error.as_ref(), chat_name(chat))),
         "requires_action" => {
             let wanted = open_call(facts.messages);
             let reason = wanted.map_or_else(
@@ -99,7 +103,7 @@ pub fn chat(facts: &ChatFacts) -> WorkVerdict {
         "waiting" | "completed" => idle_chat(facts),
         "paused" => ended(
             Ended::new(Exit::NeedsInput, "the chat is paused")
-                .hint("`pushready task send` lets it go on"),
+                .hint(format!("{} lets it go on", send(chat_name(chat)))),
         ),
         other => WorkVerdict::Goes(format!("in a state that pushready does not know: {other}")),
     }
@@ -114,17 +118,18 @@ fn idle_chat(facts: &ChatFacts) -> WorkVerdict {
         // our message is not among them yet
         return WorkVerdict::Goes("about to begin".to_owned());
     }
+    let name = chat_name(facts.chat);
     let turn = turn(facts);
     let answers = || turn.iter().filter(|message| message.role == "assistant");
     let Some(last) = turn.last() else {
         let quiet = |at: Timestamp| facts.now.duration_since(at).unsigned_abs() >= FOR_THE_TURN;
         let may_begin = !facts.was_busy && !facts.chat.updated_at.is_some_and(quiet);
         return match () {
-            () if facts.was_interrupted => interrupted(""),
+            () if facts.was_interrupted => interrupted("", name),
             () if may_begin && !facts.counts_tokens => {
                 WorkVerdict::Goes("about to begin".to_owned())
             }
-            () => without_answer(),
+            () => without_answer(name),
         };
     };
     // the end of a turn is an answer in words; after a tool call there is more to come
@@ -133,25 +138,26 @@ fn idle_chat(facts: &ChatFacts) -> WorkVerdict {
     if unanswered {
         let is_cut = facts.was_interrupted || last.role == "tool" || open_call(turn).is_some();
         return if is_cut {
-            interrupted("")
+            interrupted("", name)
         } else if answers().any(|answer| !answer.text().trim().is_empty()) {
             judge_answer(facts, answers().rfind(|answer| !answer.text().trim().is_empty()))
         } else {
-            without_answer()
+            without_answer(name)
         };
     }
     judge_answer(facts, Some(last))
 }
 
 fn judge_answer(facts: &ChatFacts, answer: Option<&Message>) -> WorkVerdict {
-    let Some(answer) = answer else { return without_answer() };
+    let name = chat_name(facts.chat);
+    let Some(answer) = answer else { return without_answer(name) };
     let text = answer.text();
     let counted = |message: &Message| message.usage == Usage::Counted;
     match answer.usage {
         Usage::Empty => WorkVerdict::Ended(
             Ended::new(Exit::NotReady, "the model broke off in the middle of its answer")
                 .answer(&text)
-                .hint("`pushready task send` with a message such as `go on` may finish it"),
+                .hint(format!("`pushready task send {name} \"go on\"` may finish it")),
         ),
         // a cut answer has no usage; a server that never sends one says nothing with it
         Usage::Absent
@@ -159,7 +165,7 @@ fn judge_answer(facts: &ChatFacts, answer: Option<&Message>) -> WorkVerdict {
                 || facts.was_interrupted
                 || facts.messages.iter().any(counted) =>
         {
-            interrupted(&text)
+            interrupted(&text, name)
         }
         Usage::Counted | Usage::Absent => {
             WorkVerdict::Ended(Ended::new(Exit::Ready, "done").answer(&text))
@@ -167,24 +173,31 @@ fn judge_answer(facts: &ChatFacts, answer: Option<&Message>) -> WorkVerdict {
     }
 }
 
-fn interrupted(text: &str) -> WorkVerdict {
+/// The command that sends a message.
+fn send(name: &str) -> String {
+    format!("`pushready task send {} MESSAGE`", plain(name))
+}
+
+fn interrupted(text: &str, name: &str) -> WorkVerdict {
     WorkVerdict::Ended(
         Ended::new(Exit::NotReady, "the turn was interrupted: its answer is cut or missing")
             .answer(text)
-            .hint("`pushready task send` starts another turn"),
+            .hint(format!("{} starts another turn", send(name))),
     )
 }
 
-fn without_answer() -> WorkVerdict {
+fn without_answer(name: &str) -> WorkVerdict {
     WorkVerdict::Ended(
         Ended::new(Exit::NotReady, "the turn ended without an answer")
-            .hint("`pushready task send` starts another turn"),
+            .hint(format!("{} starts another turn", send(name))),
     )
 }
 
-fn chat_error(error: Option<&ChatError>) -> Ended {
+fn chat_error(error: Option<&ChatError>, name: &str) -> Ended {
+    let again = format!("{} starts another turn", send(name));
     let Some(error) = error else {
-        return Ended::new(Exit::NotReady, "the chat failed, and the server does not say why");
+        return Ended::new(Exit::NotReady, "the chat failed, and the server does not say why")
+            .hint(again);
     };
     let kind = error.kind.as_deref().unwrap_or_default();
     let mut reason = error.message.trim_end_matches('.').to_owned();
@@ -200,10 +213,8 @@ fn chat_error(error: Option<&ChatError>) -> Ended {
             "this is about the server's key for the model's provider, not about your token: an administrator can fix it",
         ),
         "usage_limit" => ended.hint("the spend limit is used up: an administrator can raise it"),
-        _ if error.retryable => {
-            ended.hint("it may pass: `pushready task send` starts another turn")
-        }
-        _ => ended,
+        _ if error.retryable => ended.hint(format!("it may pass: {again}")),
+        _ => ended.hint(again),
     }
 }
 
@@ -237,7 +248,11 @@ pub fn task(facts: &TaskFacts) -> WorkVerdict {
     let task = facts.task;
     let failed = |reason: String| WorkVerdict::Ended(Ended::new(Exit::NotReady, reason));
     if matches!(&*task.workspace_status, "failed" | "canceled") && task.status != "active" {
-        return failed(format!("the build of the workspace {}", task.workspace_status));
+        let what = match &*task.workspace_status {
+            "canceled" => "was canceled",
+            _ => "failed",
+        };
+        return failed(format!("the build of the workspace {what}"));
     }
     let state = task.state.as_ref().filter(|state| {
         // reported before our message
@@ -245,6 +260,10 @@ pub fn task(facts: &TaskFacts) -> WorkVerdict {
     });
     let message = state.map_or("", |state| &*state.message);
     let word = state.map_or("", |state| &*state.state);
+    // the page of a pull request is shown apart
+    let uri = state.map_or("", |state| &*state.uri);
+    let uri = Some(uri).filter(|uri| !is_pull_request(uri)).unwrap_or_default();
+    let report = format!("{message}\n{uri}");
     let unhealthy = task.unhealthy.as_deref();
     match &*task.status {
         "pending" => WorkVerdict::Goes("the workspace is being built".to_owned()),
@@ -257,17 +276,17 @@ pub fn task(facts: &TaskFacts) -> WorkVerdict {
         ),
         "error" => failed("the agent's app does not answer".to_owned()),
         "paused" => match word {
-            "complete" | "completed" => done(message),
+            "complete" | "completed" => done(&report),
             _ => WorkVerdict::Ended(
                 Ended::new(Exit::NotReady, "the task was paused before it was done")
-                    .hint("`pushready task send` resumes it"),
+                    .hint(format!("{} resumes it", send(&task.name))),
             ),
         },
         "unknown" => WorkVerdict::Goes(format!("the workspace is {}", task.workspace_status)),
         "active" => match word {
-            "complete" | "completed" => done(message),
+            "complete" | "completed" => done(&report),
             "failed" | "failure" => WorkVerdict::Ended(
-                Ended::new(Exit::NotReady, "the agent reports that it failed").answer(message),
+                Ended::new(Exit::NotReady, "the agent reports that it failed").answer(&report),
             ),
             _ if matches!(&*task.lifecycle, "start_error" | "start_timeout") => {
                 failed(format!("a start script of the workspace failed ({})", task.lifecycle))
@@ -282,12 +301,18 @@ pub fn task(facts: &TaskFacts) -> WorkVerdict {
             }
             "idle" if facts.seen_idle > 1 => WorkVerdict::Ended(
                 Ended::new(Exit::NeedsInput, "the agent is idle: it is done, or waits for input")
-                    .answer(message)
-                    .hint("`pushready task logs` shows what it wrote, `pushready task send` answers it"),
+                    .answer(&report)
+                    .hint(format!(
+                        "`pushready task logs {}` shows what it wrote, {} answers it",
+                        plain(&task.name),
+                        send(&task.name)
+                    )),
             ),
             "working" | "" if message.is_empty() => WorkVerdict::Goes("working".to_owned()),
             "working" | "" => WorkVerdict::Goes(format!("working: {message}")),
-            other => WorkVerdict::Goes(format!("{other}: {message}").trim_end_matches(": ").to_owned()),
+            other => {
+                WorkVerdict::Goes(format!("{other}: {message}").trim_end_matches(": ").to_owned())
+            }
         },
         other => WorkVerdict::Goes(format!("in a state that pushready does not know: {other}")),
     }
@@ -448,8 +473,18 @@ mod tests {
             ("a question", case("requires_action", vec![user(1), call(2)]), Some(NeedsInput)),
             ("an error", case("error", vec![user(1)]), Some(NotReady)),
             (
-                "archived",
+                "archived when it was done",
                 Case { more: json!({"archived": true}), ..case("waiting", whole()) },
+                Some(Ready),
+            ),
+            (
+                "archived before",
+                Case { more: json!({"archived": true}), ..case("waiting", cut()) },
+                Some(NotReady),
+            ),
+            (
+                "archived while it runs",
+                Case { more: json!({"archived": true}), ..case("running", whole()) },
                 Some(NotReady),
             ),
             (
@@ -467,7 +502,7 @@ mod tests {
 
     #[test]
     fn an_error_names_its_kind_and_whose_it_is() {
-        let ended = |error: Value| chat_error(ChatError::of(&error).as_ref());
+        let ended = |error: Value| chat_error(ChatError::of(&error).as_ref(), "fix-42");
         let auth = ended(
             json!({"message": "The provider refused the key.", "detail": "401", "kind": "auth"}),
         );
@@ -475,9 +510,9 @@ mod tests {
         assert!(auth.hint.unwrap().contains("not about your token"));
         let passing =
             ended(json!({"message": "overloaded", "kind": "overloaded", "retryable": true}));
-        assert!(passing.hint.unwrap().contains("may pass"));
+        assert!(passing.hint.unwrap().contains("may pass: `pushready task send fix-42 MESSAGE`"));
         assert_eq!(ended(json!("old text.")).reason, "old text");
-        assert!(chat_error(None).reason.contains("does not say why"));
+        assert!(chat_error(None, "fix-42").reason.contains("does not say why"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::judge::Ended;
 use super::output::{self, OutputMode, progress, warn};
 use super::transcript::{Entry, entries, entry, message};
-use super::watch::{Watch, ended_text};
+use super::watch::{Watch, end_text};
 use super::work::{Archived, Work, get, messages};
 use crate::cli::task::Logs;
 use crate::coder::Backend;
@@ -96,13 +96,15 @@ pub fn run(backend: &Backend, arguments: &Logs, mode: OutputMode) -> Result<Exit
             baseline: 0,
             reported: None,
             was_busy: false,
+            first: Some(work),
             end: Instant::now() + arguments.timeout,
         };
         let (last, ended): (Work, Ended) = watch.run_from(printed)?;
         exit = ended.exit;
         work = last;
         if mode == OutputMode::Text && exit != Exit::Ready {
-            print(&ended_text(&Ended { answer: None, ..ended }));
+            let view = super::work::View::of(&work, backend);
+            print(&end_text(&Ended { answer: None, ..ended }, &view));
         }
     }
     if mode == OutputMode::Json {

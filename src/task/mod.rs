@@ -25,18 +25,24 @@ use crate::command::print;
 use crate::env::Env;
 use crate::error::{Exit, Result};
 use crate::process;
+use crate::terminal::Progress;
 use output::OutputMode;
 
-/// Runs to an exit status: what ends a command early is reported in its own form.
-pub fn run(arguments: &TaskArguments) -> Exit {
+/// Runs to an exit status: what ends a command early is reported in its own form. `verbose`: the
+/// log goes to where the line about what is waited for would be.
+pub fn run(arguments: &TaskArguments, verbose: bool) -> Exit {
     let mode = match &arguments.command {
         _ if arguments.json => OutputMode::Json,
         TaskCommand::Create(create) if create.quiet => OutputMode::Quiet,
         _ => OutputMode::Text,
     };
     process::end_children_with_us();
-    command(arguments, mode)
-        .unwrap_or_else(|error| output::report(name(&arguments.command), mode, &error))
+    command(arguments, mode, verbose).unwrap_or_else(|error| {
+        if matches!(arguments.command, TaskCommand::Create(_)) {
+            workflow::write_error(&Env::of_process(), &error);
+        }
+        output::report(name(&arguments.command), mode, &error)
+    })
 }
 
 fn name(command: &TaskCommand) -> &'static str {
@@ -52,9 +58,11 @@ fn name(command: &TaskCommand) -> &'static str {
     }
 }
 
-fn command(arguments: &TaskArguments, mode: OutputMode) -> Result<Exit> {
+fn command(arguments: &TaskArguments, mode: OutputMode, verbose: bool) -> Result<Exit> {
     let env = Env::of_process();
-    let connect = || {
+    let mut line = None;
+    let mut connect = || {
+        line = Some(Progress::show(verbose, "the Coder server"));
         let wanted = arguments.backend.map(|api| match api {
             TaskApi::Tasks => ApiKind::Tasks,
             TaskApi::Chats => ApiKind::Chats,
@@ -70,12 +78,18 @@ fn command(arguments: &TaskArguments, mode: OutputMode) -> Result<Exit> {
             let draft = create::Draft::read(&env, create)?;
             create::run(&connect()?, &env, create, mode, draft)
         }
-        TaskCommand::Status(status) => status::status(&connect()?, status, mode),
+        TaskCommand::Status(status) => status::status(&connect()?, &env, status, mode),
         TaskCommand::Logs(logs) => logs::run(&connect()?, logs, mode),
-        TaskCommand::Send(send) => send::run(&connect()?, send, mode),
+        TaskCommand::Send(send) => {
+            let text = send::read_text(send)?;
+            send::run(&connect()?, send, &text, mode)
+        }
         TaskCommand::List(list) => status::list(&connect()?, list, mode),
         TaskCommand::Open(open) => status::open(&connect()?, &env, open, mode),
-        TaskCommand::Delete(delete) => delete::run(&connect()?, delete, mode),
+        TaskCommand::Delete(delete) => {
+            delete::confirm(delete)?;
+            delete::run(&connect()?, delete, mode)
+        }
         TaskCommand::Gc(gc) => delete::gc(&connect()?, gc, mode),
     }
 }

@@ -8,6 +8,7 @@ use crate::coder::Backend;
 use crate::command::{json, print, print_error};
 use crate::document::Header;
 use crate::error::{Error, ErrorJson, Exit};
+use crate::terminal::hide_progress;
 use crate::text::plain;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,7 @@ pub fn progress(mode: OutputMode, line: &str) {
     match mode {
         OutputMode::Text => print(&line),
         OutputMode::Quiet | OutputMode::Json => {
+            let _hidden = hide_progress();
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
         }
     }
@@ -100,6 +102,7 @@ pub fn progress(mode: OutputMode, line: &str) {
 
 /// A warning about the run itself.
 pub fn warn(line: &str) {
+    let _hidden = hide_progress();
     let _ = std::io::stderr().lock().write_all(format!("warning: {}\n", plain(line)).as_bytes());
 }
 

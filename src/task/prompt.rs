@@ -9,6 +9,7 @@ use crate::error::{Error, Exit, Result};
 use crate::process::{self, Program};
 use crate::resource::file::{self, Kind};
 use crate::text::shell;
+use crate::variables::observed;
 
 /// A server takes requests of 256 KiB, and the prompt is not all of one.
 const LONGEST: usize = 255 * 1024;
@@ -79,13 +80,14 @@ fn from_file(path: &Path) -> Result<String> {
 
 /// What the user writes in an editor, as `git commit` has it.
 fn edited(env: &Env) -> Result<String> {
-    if !std::io::stdin().is_terminal() {
+    let failed = |why: String| Error::new("cannot edit the prompt").because(why);
+    let editor = [observed::VISUAL, observed::EDITOR].into_iter().find_map(|name| env.text(name));
+    // one that is named may need no terminal
+    if editor.is_none() && !std::io::stdin().is_terminal() {
         return Err(Error::new("an editor needs a terminal")
-            .hint("give the prompt as an argument, with -F FILE or on standard input")
+            .hint("give the prompt as an argument, with -F FILE or on standard input, or name an editor in VISUAL or EDITOR")
             .exit(Exit::Usage));
     }
-    let failed = |why: String| Error::new("cannot edit the prompt").because(why);
-    let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| env.text(name));
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     let mut draft = tempfile::Builder::new()
         .prefix("pushready-task-")
@@ -93,7 +95,7 @@ fn edited(env: &Env) -> Result<String> {
         .tempfile()
         .map_err(|error| failed(error.to_string()))?;
     draft.write_all(TEMPLATE.as_bytes()).map_err(|error| failed(error.to_string()))?;
-    let mut command = process::command_in(Program::Shell, env);
+    let mut command = process::command_in(Program::Editor, env);
     // the variable may have arguments, and the shell divides them
     command.args(["-c", &format!("{editor} {}", shell(draft.path()))]);
     let status = process::run_on_terminal(command).map_err(|error| failed(error.to_string()))?;
@@ -101,13 +103,33 @@ fn edited(env: &Env) -> Result<String> {
         return Err(failed(format!("the editor `{editor}` ended with {status}")).exit(Exit::Usage));
     }
     let text = file::text(draft.path());
-    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    Ok(lines.join("\n").trim().to_owned())
+    Ok(without_comments(&text))
+}
+
+/// Without the lines that begin with `#`, blanks at the end of lines and empty lines around it.
+/// Pure.
+fn without_comments(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with('#')).map(str::trim_end);
+    lines.collect::<Vec<_>>().join("\n").trim_matches('\n').to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_of_an_edited_prompt_are_removed() {
+        for (text, prompt) in [
+            (TEMPLATE, ""),
+            ("fix it\n# not this\n", "fix it"),
+            (
+                "\n\n  indented  \n\nand #this\n # and this\n\n",
+                "  indented\n\nand #this\n # and this",
+            ),
+        ] {
+            assert_eq!(without_comments(text), prompt);
+        }
+    }
 
     #[test]
     fn a_prompt_that_no_server_takes_is_refused_before_it_is_sent() {

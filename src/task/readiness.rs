@@ -16,6 +16,7 @@ use crate::coder::model::{Metadata, Workspace, WorkspaceAgent, list};
 use crate::coder::{Backend, CoderAnswer, shortened};
 use crate::error::{Exit, Result};
 use crate::http::segment;
+use crate::terminal::wait_for;
 
 /// The key of the item.
 const KEY: &str = "pushready";
@@ -64,16 +65,32 @@ fn items<T>(
     })
 }
 
-/// What the line says at this moment, for `status`. `None`: there is no such item.
-pub fn now(backend: &Backend, workspace: &Workspace) -> Option<String> {
+/// ` (6 s ago)`.
+pub fn age_text(age: i64) -> String {
+    match age {
+        ..0 => String::new(),
+        0..120 => format!(" (reported {age} s ago)"),
+        120..7200 => format!(" (reported {} min ago)", age / 60),
+        _ => format!(" (reported {} h ago)", age / 3600),
+    }
+}
+
+fn age(items: &[Metadata]) -> i64 {
+    items.iter().find(|item| item.key == KEY).and_then(|item| item.age).unwrap_or(-1)
+}
+
+/// What the line says at this moment, for `status`, and its age in seconds, or -1. `None`: there is
+/// no such item.
+pub fn now(backend: &Backend, workspace: &Workspace) -> Option<(String, i64)> {
     let agents = workspace.build.agents.iter().filter(|agent| agent.status == "connected");
     let said = agents.filter_map(|agent| {
         let patience = Duration::from_secs(3);
         let items = items(backend, agent, patience, |items| ControlFlow::Break(items.to_vec()));
-        match judge(&items.ok()??, None) {
+        let items = items.ok()??;
+        match judge(&items, None) {
             ReadinessLine::Missing => None,
-            ReadinessLine::Early(_) => Some("nothing was reported yet".to_owned()),
-            ReadinessLine::Says(line) => Some(shortened(&line)),
+            ReadinessLine::Early(_) => Some(("nothing was reported yet".to_owned(), -1)),
+            ReadinessLine::Says(line) => Some((shortened(&line), age(&items))),
         }
     });
     said.into_iter().next()
@@ -98,7 +115,7 @@ fn wait(
     mode: OutputMode,
     is_there: impl Fn(&Workspace) -> bool,
 ) -> Result<std::result::Result<Workspace, Ended>> {
-    let (mut outage, mut said) = (Outage::default(), String::new());
+    let (mut outage, mut said, mut line) = (Outage::default(), String::new(), None);
     loop {
         let gone = || Ended::new(Exit::NotReady, "the workspace was deleted");
         match workspace(backend, id) {
@@ -120,6 +137,7 @@ fn wait(
                     progress(mode, &why);
                     said = why;
                 }
+                line.replace(wait_for(|| format!("{}: {said}", found.full_name())));
             }
             Err(failure) => outage
                 .wait(failure, mode, end)
@@ -167,7 +185,9 @@ pub fn require(
         let begin = Instant::now();
         let said = items(backend, agent, left, |items| match judge(items, agent.ready_at) {
             ReadinessLine::Missing => ControlFlow::Break(None),
-            ReadinessLine::Says(line) => ControlFlow::Break(Some(Some(line))),
+            ReadinessLine::Says(line) => {
+                ControlFlow::Break(Some(Some((line, age_text(age(items))))))
+            }
             ReadinessLine::Early(interval) if begin.elapsed() > interval + SLACK => {
                 ControlFlow::Break(Some(None))
             }
@@ -175,7 +195,9 @@ pub fn require(
         });
         match said.map_err(|failure| failure.into_error("cannot read the workspace's metadata"))? {
             Some(None) => {}
-            Some(Some(Some(line))) => return Ok(verdict(&line, &workspace)),
+            Some(Some(Some((line, age)))) => {
+                return Ok(verdict(&line, &workspace).map(|line| format!("{line}{age}")));
+            }
             Some(Some(None)) | None => {
                 missing = false;
                 late = Some(Instant::now() >= end);

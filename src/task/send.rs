@@ -17,6 +17,7 @@ use crate::coder::model::{Chat, CoderTask};
 use crate::coder::{ApiKind, Backend, CoderFailure};
 use crate::error::{Error, Exit, Result};
 use crate::http::segment;
+use crate::terminal::wait_for;
 use crate::text::add_line;
 
 /// An app that stopped answering often comes back within minutes.
@@ -112,12 +113,20 @@ pub struct Effort {
 }
 
 /// Sends to a task: resumes it if it is paused, and waits until it takes input.
-pub fn to_task(backend: &Backend, handle: &Handle, text: &str, effort: Effort) -> Result<Sent> {
+/// `task` is how it was read last.
+pub fn to_task(
+    backend: &Backend,
+    handle: &Handle,
+    task: CoderTask,
+    text: &str,
+    effort: Effort,
+) -> Result<Sent> {
     let begin = backend.coder.now();
     let path = format!("{}/send", handle.path());
     let mut since_error: Option<Instant> = None;
+    let mut known = Some(task);
     loop {
-        let task = ready(backend, handle, effort, &mut since_error)?;
+        let task = ready(backend, handle, known.take(), effort, &mut since_error)?;
         let reported = task.state.as_ref().and_then(|state| state.timestamp);
         let Err(failure) = backend.coder.post(&path, Some(&json!({"input": text}))) else {
             return Ok(Sent { queued: false, baseline: 0, reported });
@@ -160,6 +169,7 @@ fn input_arrived(backend: &Backend, handle: &Handle, text: &str, begin: Timestam
 fn ready(
     backend: &Backend,
     handle: &Handle,
+    mut known: Option<CoderTask>,
     effort: Effort,
     since_error: &mut Option<Instant>,
 ) -> Result<CoderTask> {
@@ -167,7 +177,8 @@ fn ready(
     let (mut outage, mut said) = (Outage::default(), String::new());
     let mut resumed = false;
     loop {
-        let task = match handle.read(backend) {
+        let read = known.take().map_or_else(|| handle.read(backend), |task| Ok(Work::Task(task)));
+        let task = match read {
             Ok(Work::Task(task)) => task,
             Ok(Work::Chat(_)) => return Err(Error::new("it is not a task")),
             Err(failure) => {
@@ -217,6 +228,7 @@ fn ready(
             .hint("a longer --timeout waits longer")
             .exit(Exit::TimedOut));
         }
+        let _wait = wait_for(|| said.clone());
         thread::sleep(Duration::from_secs(1));
     }
 }
@@ -248,27 +260,30 @@ struct SendBody {
     queued: bool,
 }
 
-pub fn run(backend: &Backend, arguments: &Send, mode: OutputMode) -> Result<Exit> {
-    let text = match arguments.text.as_deref() {
+/// The message, which is read before any server is asked.
+pub fn read_text(arguments: &Send) -> Result<String> {
+    prompt::checked(match arguments.text.as_deref() {
         None | Some("-") => prompt::stdin()?,
         Some(text) => text.to_owned(),
-    };
-    let text = prompt::checked(text)?;
+    })
+}
+
+pub fn run(backend: &Backend, arguments: &Send, text: &str, mode: OutputMode) -> Result<Exit> {
     let (work, handle) = get(backend, &arguments.task, Archived::Also)?;
     let sent = match &work {
         Work::Chat(chat) => {
             check_live(chat)?;
-            to_chat(backend, &handle, &text, arguments.interrupt)?
+            to_chat(backend, &handle, text, arguments.interrupt)?
         }
         Work::Task(_) if arguments.interrupt => {
             return Err(Error::new("a task cannot be interrupted")
                 .hint("--interrupt is for Agents (Chats); without it the message waits until the task takes it")
                 .exit(Exit::Usage));
         }
-        Work::Task(_) => {
+        Work::Task(task) => {
             let end = Instant::now() + arguments.timeout;
             let effort = Effort { at_once: arguments.no_wait, end, mode };
-            to_task(backend, &handle, &text, effort)?
+            to_task(backend, &handle, task.clone(), text, effort)?
         }
     };
     if mode == OutputMode::Json {

@@ -9,12 +9,13 @@ use super::judge::Ended;
 use super::output::{self, OutputMode, block, progress};
 use super::readiness;
 use super::trouble;
-use super::watch::{Watch, ended_text};
+use super::watch::{Watch, end_text};
 use super::work::{
-    Archived, OURS, View, WORKSPACE_OURS, Work, WorkspaceView, chats, get, workspace,
+    Archived, OURS, View, WORKSPACE_OURS, Work, WorkspaceView, chats, get, request_text, workspace,
 };
+use super::workflow;
 use crate::cli::task::{List, TaskOpen, TaskStatus};
-use crate::coder::model::{ChatPullRequest, CoderTask, list as items};
+use crate::coder::model::{CoderTask, list as items};
 use crate::coder::{ApiKind, Backend, CoderFailure};
 use crate::command::print;
 use crate::env::Env;
@@ -51,36 +52,12 @@ pub fn describe(backend: &Backend, work: &Work) -> (View, Vec<String>) {
         if view.pending.is_some() {
             log = trouble::log(backend, &found);
         } else {
-            view.readiness = readiness::now(backend, &found);
+            (view.readiness, view.readiness_age_s) = readiness::now(backend, &found).unzip();
+            view.readiness_age_s = view.readiness_age_s.filter(|age| *age >= 0);
         }
         view.workspace = Some(WorkspaceView::of(&found, work.agent_id(), made_for_task));
     }
     (view, log)
-}
-
-/// The pull request and the branch, for people.
-pub fn request_text(request: &ChatPullRequest) -> String {
-    let mut out = String::new();
-    if let Some(url) = &request.url {
-        let number = request.number.map_or(String::new(), |number| format!("#{number} "));
-        let state =
-            request.state.as_deref().unwrap_or(if request.draft { "draft" } else { "open" });
-        add_line(&mut out, format_args!("  pull request {number}{state} {url}"));
-        if let Some(title) = &request.title {
-            add_line(&mut out, format_args!("    {title}"));
-        }
-    }
-    if let Some(branch) = &request.branch {
-        add_line(&mut out, format_args!("  branch {branch}"));
-    }
-    if request.changed_files > 0 {
-        let ChatPullRequest { additions, deletions, changed_files, .. } = request;
-        add_line(
-            &mut out,
-            format_args!("  changes +{additions} -{deletions} in {changed_files} files"),
-        );
-    }
-    out
 }
 
 pub fn text(view: &View, backend: &Backend, log: &[String]) -> String {
@@ -132,7 +109,8 @@ pub fn text(view: &View, backend: &Backend, log: &[String]) -> String {
         add_line(&mut out, format_args!("    {line}"));
     }
     if let Some(line) = &view.readiness {
-        add_line(&mut out, format_args!("  pushready there: {line}"));
+        let age = view.readiness_age_s.map_or(String::new(), readiness::age_text);
+        add_line(&mut out, format_args!("  pushready there: {line}{age}"));
     }
     if let Some(request) = &view.pull_request {
         out.push_str(&request_text(request));
@@ -148,7 +126,12 @@ struct StatusBody {
     outcome: Option<OutcomeView>,
 }
 
-pub fn status(backend: &Backend, arguments: &TaskStatus, mode: OutputMode) -> Result<Exit> {
+pub fn status(
+    backend: &Backend,
+    env: &Env,
+    arguments: &TaskStatus,
+    mode: OutputMode,
+) -> Result<Exit> {
     let (work, handle) = get(backend, &arguments.task, Archived::Also)?;
     if !arguments.watch {
         let (view, log) = describe(backend, &work);
@@ -169,18 +152,17 @@ pub fn status(backend: &Backend, arguments: &TaskStatus, mode: OutputMode) -> Re
         baseline: 0,
         reported: None,
         was_busy: false,
+        first: Some(work),
         end: Instant::now() + arguments.timeout,
     };
     let (work, ended) = watch.run()?;
     let (view, log) = describe(backend, &work);
+    workflow::write(env, &view, ended.exit, Some(&ended));
     if mode == OutputMode::Json {
         let body = StatusBody { task: view, log, outcome: Some(OutcomeView::of(&ended)) };
         output::document("task status", backend, ended.exit, body);
     } else {
-        print(&ended_text(&ended));
-        if let Some(request) = &view.pull_request {
-            print(&request_text(request));
-        }
+        print(&end_text(&ended, &view));
     }
     Ok(ended.exit)
 }
@@ -193,7 +175,8 @@ struct ListBody {
 pub fn list(backend: &Backend, arguments: &List, mode: OutputMode) -> Result<Exit> {
     let failed = |failure: CoderFailure| failure.into_error("cannot list the tasks");
     let mut all: Vec<Work> = Vec::new();
-    for (kind, prefix) in backend.served()? {
+    let served = backend.served()?;
+    for (kind, prefix) in served.iter().copied() {
         match kind {
             ApiKind::Tasks => {
                 let path = format!("{prefix}/tasks?q=owner:me");
@@ -232,7 +215,10 @@ pub fn list(backend: &Backend, arguments: &List, mode: OutputMode) -> Result<Exi
     }
     print(&out);
     if views.is_empty() {
-        progress(OutputMode::Quiet, "no tasks");
+        let apis: Vec<_> = served.iter().map(|(kind, _)| kind.name()).collect();
+        let hint = if arguments.all { "" } else { "; --all lists those of others too" };
+        let none = format!("no tasks on Coder {} ({}){hint}", backend.version, apis.join(", "));
+        progress(OutputMode::Quiet, &none);
     }
     Ok(Exit::Ready)
 }

@@ -54,22 +54,34 @@ pub fn organization(backend: &Backend, wanted: Option<&str>) -> Result<Organizat
     Ok(Organization { id: owned("id"), name: owned("name") })
 }
 
+/// Those of the caller, for a hint.
+pub fn organization_names(backend: &Backend) -> String {
+    match organizations(backend) {
+        Ok(all) => format!("yours: {}", names(all.iter().filter_map(|one| text(one, "name")))),
+        Err(_) => "they cannot be listed".to_owned(),
+    }
+}
+
 /// The templates that fit.
 fn fitting(backend: &Backend, kind: ApiKind, org: Option<&Organization>) -> Result<Vec<Template>> {
     let query = match kind {
         ApiKind::Tasks => "?q=has-ai-task:true",
         ApiKind::Chats => "",
     };
+    let mut all = list_all(backend, query, org)?;
+    all.retain(|template| {
+        !template.deprecated && (kind == ApiKind::Tasks || template.agents_allowed)
+    });
+    Ok(all)
+}
+
+fn list_all(backend: &Backend, query: &str, org: Option<&Organization>) -> Result<Vec<Template>> {
     let found = backend
         .coder
         .get(&format!("/api/v2/templates{query}"))
         .map_err(|failure| failure.into_error("cannot list the templates"))?;
-    let fits = |template: &Template| {
-        !template.deprecated
-            && (kind == ApiKind::Tasks || template.agents_allowed)
-            && org.is_none_or(|org| org.id == template.organization_id)
-    };
-    Ok(list(&found).iter().filter_map(Template::of).filter(fits).collect())
+    let is_there = |template: &Template| org.is_none_or(|org| org.id == template.organization_id);
+    Ok(list(&found).iter().filter_map(Template::of).filter(is_there).collect())
 }
 
 /// Whether a template that is named is one for Tasks.
@@ -112,8 +124,8 @@ pub fn template(
             answer => return one(answer, wanted).map(Some),
         }
     }
-    // of any kind: the server says what a template for tasks needs
-    let all = fitting(backend, ApiKind::Chats, org)?;
+    // of any kind: the server says what a template for tasks needs, and which one is deprecated
+    let all = list_all(backend, "", org)?;
     let mut found: Vec<_> =
         all.iter().filter(|template| template.name.eq_ignore_ascii_case(wanted)).collect();
     match (found.pop(), found.first()) {

@@ -13,11 +13,14 @@ use super::judge::{self, ChatFacts, Ended, TaskFacts, WorkVerdict};
 use super::output::{OutputMode, block, progress};
 use super::transcript;
 use super::trouble;
-use super::work::{Handle, Work, messages, workspace};
+use super::work::{Handle, View, Work, messages, request_text, workspace};
 use crate::coder::model::text;
 use crate::coder::{ApiKind, Backend, ChatStream, CoderAnswer, CoderFailure, StreamEnd, shortened};
 use crate::command::print;
 use crate::error::{Exit, Result};
+use crate::process;
+use crate::terminal::wait_for;
+use crate::text::plain;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -25,6 +28,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_OUTAGE: Duration = Duration::from_secs(10 * 60);
 /// Messages that are read to judge a turn.
 const OF_A_TURN: usize = 200;
+/// How often in a row a stream is tried before the chat is polled.
+const ATTEMPTS: u32 = 5;
 
 /// A server that does not answer for a while.
 #[derive(Default)]
@@ -50,14 +55,15 @@ impl Outage {
             return Err(failure);
         }
         if is_new {
-            progress(
-                mode,
-                &format!("no answer from the server ({}): trying again", failure.request),
-            );
+            progress(mode, &format!("{}: trying again", without_answer(&failure)));
         }
         thread::sleep(Duration::from_secs(1));
         Ok(())
     }
+}
+
+fn without_answer(failure: &CoderFailure) -> String {
+    format!("no usable answer from the server ({}: {})", failure.request, failure.cause_text())
 }
 
 /// What to watch and how.
@@ -75,6 +81,8 @@ pub struct Watch<'a> {
     pub reported: Option<Timestamp>,
     /// A turn was seen to run.
     pub was_busy: bool,
+    /// How the task was read last, if that has not been judged yet.
+    pub first: Option<Work>,
     pub end: Instant,
 }
 
@@ -83,6 +91,8 @@ pub struct Watch<'a> {
 struct WatchMemory {
     /// The last message that was printed.
     printed: i64,
+    /// The last message there is, as far as it is known.
+    newest: i64,
     said: String,
     said_at: Option<Instant>,
     /// How long nothing changed when this was last printed.
@@ -96,11 +106,23 @@ struct WatchMemory {
     gone: u32,
 }
 
+impl WatchMemory {
+    /// For the line on a terminal.
+    fn waits_for(&self) -> String {
+        let what = if self.said.is_empty() { "the Coder server" } else { &self.said };
+        let seconds = self.said_at.map_or(0, |at| at.elapsed().as_secs());
+        format!("{}:{:02} {what}", seconds / 60, seconds % 60)
+    }
+}
+
 enum Events {
     Untried,
     Open(Box<ChatStream>),
-    /// Opened again after a pause.
-    Closed(Instant),
+    /// Opened again after a pause, unless it could not be opened so many times.
+    Closed {
+        next: Instant,
+        attempts: u32,
+    },
     Polling,
 }
 
@@ -118,7 +140,12 @@ impl Watch<'_> {
         let mut outage = Outage::default();
         let mut pause = FIRST_PAUSE;
         let mut last: Option<Work> = None;
+        self.backend.coder.end_at(self.end);
+        let come_back = self.come_back(self.first.as_ref().map_or(&self.handle.id, Work::name));
+        process::print_when_ended(format!("\nthe task goes on: {come_back}\n"));
+        let mut line = None;
         loop {
+            line.replace(wait_for(|| memory.waits_for()));
             match self.look(&mut memory) {
                 Ok((work, WorkVerdict::Ended(ended))) => return Ok((work, ended)),
                 Ok((work, WorkVerdict::Goes(what))) => {
@@ -139,14 +166,24 @@ impl Watch<'_> {
                     }
                     return Err(failure.into_error("cannot read the task"));
                 }
-                Err(failure) => outage
-                    .wait(failure, self.mode, self.end)
-                    .map_err(|failure| failure.into_error("cannot read the task"))?,
+                Err(failure)
+                    if failure.may_pass() && Instant::now() >= self.end && last.is_some() =>
+                {
+                    memory.retry = None;
+                    memory.said = without_answer(&failure);
+                }
+                Err(failure) => {
+                    outage.wait(failure, self.mode, self.end).map_err(|failure| {
+                        failure.into_error("cannot read the task, which goes on")
+                    })?;
+                    continue;
+                }
             }
             if Instant::now() >= self.end
                 && let Some(work) = last.take()
             {
-                return Ok((work, self.timed_out(&memory)));
+                let ended = self.timed_out(&memory, &work);
+                return Ok((work, ended));
             }
             if memory.confirmed.is_some() {
                 self.sleep(FIRST_PAUSE);
@@ -158,13 +195,18 @@ impl Watch<'_> {
         }
     }
 
-    fn timed_out(&self, memory: &WatchMemory) -> Ended {
+    fn come_back(&self, name: &str) -> String {
+        let command = if self.follow && !self.changes { "logs" } else { "status" };
+        let option = if command == "logs" { "--follow" } else { "--watch" };
+        format!("`pushready task {command} {} {option}` comes back to it", plain(name))
+    }
+
+    fn timed_out(&self, memory: &WatchMemory, work: &Work) -> Ended {
         let mut reason = format!("the time is over, and the task goes on: {}", memory.said);
         if let Some(retry) = &memory.retry {
             reason = format!("{reason}; the server tries the model again: {retry}");
         }
-        Ended::new(Exit::TimedOut, reason)
-            .hint(format!("`pushready task status {} --watch` comes back to it", self.handle.id))
+        Ended::new(Exit::TimedOut, reason).hint(self.come_back(work.name()))
     }
 
     fn sleep(&self, pause: Duration) {
@@ -195,7 +237,7 @@ impl Watch<'_> {
     }
 
     fn look(&mut self, memory: &mut WatchMemory) -> CoderAnswer<(Work, WorkVerdict)> {
-        let work = self.handle.read(self.backend)?;
+        let work = self.first.take().map_or_else(|| self.handle.read(self.backend), Ok)?;
         memory.gone = 0;
         if self.follow {
             self.print_new(&work, memory)?;
@@ -209,6 +251,7 @@ impl Watch<'_> {
                 } else {
                     messages(self.backend, &self.handle, 0, OF_A_TURN)?
                 };
+                memory.newest = memory.newest.max(found.messages.last().map_or(0, |last| last.id));
                 judge::chat(&ChatFacts {
                     chat,
                     messages: &found.messages,
@@ -310,15 +353,17 @@ impl Watch<'_> {
     fn listen(&self, events: &mut Events, memory: &mut WatchMemory, pause: Duration) {
         let may_open = match events {
             Events::Untried => true,
-            Events::Closed(next) => Instant::now() >= *next,
+            Events::Closed { next, .. } => Instant::now() >= *next,
             Events::Open(_) | Events::Polling => false,
         };
         if may_open {
-            let after = (memory.printed > 0).then(|| format!("?after_id={}", memory.printed));
-            let path = format!("{}/stream{}", self.handle.path(), after.unwrap_or_default());
-            *events = match self.backend.coder.stream(&path) {
+            let attempts = match events {
+                Events::Closed { attempts, .. } => *attempts,
+                _ => 0,
+            };
+            *events = match self.backend.coder.stream(&self.stream_path(memory)) {
                 Ok(stream) => Events::Open(Box::new(stream)),
-                Err(end) => self.ended(end),
+                Err(end) => self.ended(end, attempts + 1),
             };
         }
         let Events::Open(stream) = events else { return self.sleep(pause) };
@@ -334,25 +379,37 @@ impl Watch<'_> {
                     }
                 }
                 Err(end) => {
-                    *events = self.ended(end);
+                    *events = self.ended(end, 0);
                     return;
                 }
             }
         }
     }
 
-    fn ended(&self, end: StreamEnd) -> Events {
-        match end {
-            StreamEnd::Closed(why) => {
-                tracing::debug!("the stream ended: {why}");
-                Events::Closed(Instant::now() + Duration::from_secs(2))
-            }
-            StreamEnd::Refused(why) => {
-                let why = shortened(&why);
-                progress(self.mode, &format!("no stream of events here ({why}): polling"));
-                Events::Polling
-            }
+    /// Without a cursor a stream begins with all messages, which may be many; they are read by
+    /// pages.
+    fn stream_path(&self, memory: &mut WatchMemory) -> String {
+        let mut known = memory.printed.max(memory.newest).max(self.baseline);
+        if known == 0 {
+            let last = messages(self.backend, &self.handle, 0, 1).ok();
+            known = last.and_then(|last| Some(last.messages.last()?.id)).unwrap_or_default();
+            memory.newest = known;
         }
+        let after = if known > 0 { format!("?after_id={known}") } else { String::new() };
+        format!("{}/stream{after}", self.handle.path())
+    }
+
+    /// `attempts`: how often in a row it could not be opened.
+    fn ended(&self, end: StreamEnd, attempts: u32) -> Events {
+        let why = match end {
+            StreamEnd::Closed(why) if attempts < ATTEMPTS => {
+                tracing::debug!("the stream ended: {why}");
+                return Events::Closed { next: Instant::now() + Duration::from_secs(2), attempts };
+            }
+            StreamEnd::Closed(why) | StreamEnd::Refused(why) => shortened(&why),
+        };
+        progress(self.mode, &format!("no stream of events here ({why}): polling"));
+        Events::Polling
     }
 
     /// Notes an event. Whether it is worth a look at the chat.
@@ -411,7 +468,9 @@ pub fn with_log(
     mut ended: Ended,
 ) -> Ended {
     if let Some(why) = trouble::pending(workspace).filter(|why| !ended.reason.contains(why)) {
-        ended.reason = format!("{}: {why}", ended.reason);
+        // the workspace often says more than the task about the same thing
+        ended.reason =
+            if why.starts_with(&ended.reason) { why } else { format!("{}: {why}", ended.reason) };
     }
     let lines = trouble::log(backend, workspace);
     if !lines.is_empty() {
@@ -422,6 +481,16 @@ pub fn with_log(
             ended.hint("the quota is used up: delete workspaces, or ask an administrator for more");
     }
     ended
+}
+
+/// The end of the work with what is to be looked at: the pull request, the branch and the page.
+pub fn end_text(ended: &Ended, view: &View) -> String {
+    let mut out = ended_text(ended);
+    if let Some(request) = &view.pull_request {
+        out.push_str(&request_text(request));
+    }
+    crate::text::add_line(&mut out, format_args!("  page {}", view.url));
+    out
 }
 
 /// The end of the work, for people.

@@ -7,13 +7,18 @@ use crate::coder::model::{Chat, ChatError, ChatPullRequest, CoderTask, Message, 
 use crate::coder::{ApiKind, Backend, CoderAnswer, CoderFailure, FailureCause};
 use crate::error::{Error, Exit, Result};
 use crate::http::segment;
-use crate::text::plain;
+use crate::text::{add_line, plain};
 
 /// What pushready marks its chats with.
 pub const OURS: (&str, &str) = ("pushready", "1");
 /// On a chat whose workspace was made for it.
 pub const WORKSPACE_OURS: (&str, &str) = ("pushready-workspace", "1");
 pub const NAME: &str = "name";
+
+/// By which a chat is found again: the id where it has no name.
+pub fn chat_name(chat: &Chat) -> &str {
+    chat.label(NAME).unwrap_or(&chat.id)
+}
 
 #[derive(Clone, Debug)]
 pub enum Work {
@@ -80,7 +85,7 @@ impl Work {
     pub fn name(&self) -> &str {
         match self {
             Self::Task(task) => &task.name,
-            Self::Chat(chat) => chat.label(NAME).unwrap_or(&chat.id),
+            Self::Chat(chat) => chat_name(chat),
         }
     }
 
@@ -132,12 +137,17 @@ impl Work {
             // an agent reports where its work is
             Self::Task(task) => {
                 let uri = task.state.as_ref().map(|state| state.uri.clone())?;
-                let is_page = uri.starts_with("https://") && uri.contains("/pull");
+                let is_page = is_pull_request(&uri);
                 is_page.then(|| ChatPullRequest { url: Some(uri), ..ChatPullRequest::default() })
             }
             Self::Chat(chat) => chat.pull_request.clone(),
         }
     }
+}
+
+/// Whether what an agent reports is the page of a pull request, or of a merge request.
+pub fn is_pull_request(uri: &str) -> bool {
+    uri.starts_with("https://") && (uri.contains("/pull") || uri.contains("/merge_requests/"))
 }
 
 fn task_state(task: &CoderTask) -> &str {
@@ -402,6 +412,8 @@ pub struct View {
     pub pending: Option<String>,
     /// Our own line in the workspace's metadata.
     pub readiness: Option<String>,
+    /// When that line was collected, seconds ago.
+    pub readiness_age_s: Option<i64>,
     pub pull_request: Option<ChatPullRequest>,
     pub last_error: Option<ChatError>,
 }
@@ -444,6 +456,7 @@ impl View {
             workspace: None,
             pending: None,
             readiness: None,
+            readiness_age_s: None,
             pull_request: work.pull_request(),
             last_error,
         }
@@ -471,6 +484,31 @@ impl WorkspaceView {
             made_for_task,
         }
     }
+}
+
+/// The pull request and the branch, for people.
+pub fn request_text(request: &ChatPullRequest) -> String {
+    let mut out = String::new();
+    if let Some(url) = &request.url {
+        let number = request.number.map_or(String::new(), |number| format!("#{number} "));
+        let state =
+            request.state.as_deref().unwrap_or(if request.draft { "draft" } else { "open" });
+        add_line(&mut out, format_args!("  pull request {number}{state} {url}"));
+        if let Some(title) = &request.title {
+            add_line(&mut out, format_args!("    {title}"));
+        }
+    }
+    if let Some(branch) = &request.branch {
+        add_line(&mut out, format_args!("  branch {branch}"));
+    }
+    if request.changed_files > 0 {
+        let ChatPullRequest { additions, deletions, changed_files, .. } = request;
+        add_line(
+            &mut out,
+            format_args!("  changes +{additions} -{deletions} in {changed_files} files"),
+        );
+    }
+    out
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::judge::Ended;
 use super::output::{warn, word};
 use super::work::View;
 use crate::env::Env;
-use crate::error::Exit;
+use crate::error::{Error, Exit};
 use crate::text::plain;
 
 /// Appends to the files that the variables name, if this is a workflow.
@@ -24,6 +24,11 @@ pub fn write_unmade(env: &Env, ended: &Ended) {
         &format!("result={result}\nreason={reason}\n"),
         &format!("### pushready task: {result}\n\n- reason: {}\n\n", code(&ended.reason)),
     );
+}
+
+/// The same of an error that ended the command.
+pub fn write_error(env: &Env, error: &Error) {
+    write_unmade(env, &Ended::new(error.status(), error.line()));
 }
 
 fn append(env: &Env, outputs: &str, summary: &str) {

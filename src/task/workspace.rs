@@ -13,6 +13,7 @@ use crate::coder::model::Workspace;
 use crate::coder::{Backend, CoderAnswer, CoderFailure, shortened};
 use crate::error::{Error, Exit, Result};
 use crate::http::segment;
+use crate::terminal::wait_for;
 
 /// A workspace by the name of its owner and its own.
 pub fn by_name(backend: &Backend, owner: &str, name: &str) -> CoderAnswer<Option<Workspace>> {
@@ -144,6 +145,7 @@ fn bring(
     let doing = || format!("cannot {transition} the workspace");
     let (mut outage, mut said) = (Outage::default(), String::new());
     let mut started = 0;
+    let _line = wait_for(|| format!("the {transition} build of the workspace"));
     loop {
         let found = match workspace(backend, id) {
             Ok(found) => found,
