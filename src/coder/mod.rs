@@ -9,6 +9,8 @@ mod failure;
 pub mod model;
 mod pace;
 mod probe;
+#[cfg(test)]
+mod recorded;
 mod session;
 mod stream;
 

@@ -130,3 +130,31 @@ fn the_contract_refuses_what_is_not_described() {
         assert!(fault(method, path, request, status, answer).is_some(), "{method} {path} {status}");
     }
 }
+
+/// What running servers answered is as the description says; a few calls are not in it.
+#[test]
+fn recorded_answers_are_as_described() {
+    let all: Vec<Value> = serde_json::from_str(include_str!("recorded.json")).unwrap();
+    let mut contract = Contract::new();
+    let (mut faults, mut undescribed) = (Vec::new(), 0);
+    for one in &all {
+        let text = |name: &str| one[name].as_str().unwrap().to_owned();
+        let exchange = Exchange {
+            method: text("method"),
+            path: text("path"),
+            // many were wrong on purpose
+            request: None,
+            status: u16::try_from(one["status"].as_u64().unwrap()).unwrap(),
+            answer: one.get("answer").filter(|answer| !answer.is_null()).cloned(),
+        };
+        match contract.fault(&exchange) {
+            None => {}
+            Some(fault) if fault.contains("no such") || fault.contains("no parameter") => {
+                undescribed += 1;
+            }
+            Some(fault) => faults.push(fault),
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(undescribed <= 25, "{undescribed}");
+}
