@@ -527,3 +527,158 @@ fn gc_removes_what_earlier_runs_left_and_nothing_else() {
     double.run(&["gc"]).ends(0).says("nothing was left behind");
     double.check_contract();
 }
+
+/// An editor is a shell command that gets the file's path.
+#[test]
+fn a_prompt_is_written_in_an_editor() {
+    let double = on(Line::V238);
+    let edit = |variable: &str, editor: &str, arguments: &[&str]| {
+        let mut command = command(&double.url(), arguments);
+        command.env(variable, editor);
+        finish(command.spawn().unwrap())
+    };
+    let create = ["create", "--editor", "--name", "fix-42"];
+    let writes = "printf '# not this\\nfix it  \\n\\n' >";
+    edit("EDITOR", "true", &create).ends(2).says("the prompt is empty");
+    edit("EDITOR", "false", &create).ends(2).says("the editor `false` ended with");
+    assert_eq!(double.world.lock().unwrap().requests, 0);
+    edit("EDITOR", writes, &create).ends(0);
+    let world = double.world.lock().unwrap();
+    assert_eq!(world.chats[0].body["content"][0]["text"], "fix it");
+    drop(world);
+    let mut both = command(&double.url(), &["create", "--editor", "--name", "fix-43"]);
+    both.env("EDITOR", "false").env("VISUAL", writes);
+    finish(both.spawn().unwrap()).ends(0);
+    edit("OTHER", "", &["create", "--editor"]).ends(2).says("an editor needs a terminal");
+}
+
+/// Runs a command on a terminal, as `script` makes one.
+fn on_terminal(double: &Double, arguments: &str) -> String {
+    let mut script = std::process::Command::new("script");
+    let line = format!("stty cols 60; {} task {arguments}", env!("CARGO_BIN_EXE_pushready"));
+    script.args(["-qec", &line, "/dev/null"]).env_clear().env("SHELL", "/bin/sh");
+    script.env("PATH", std::env::var_os("PATH").unwrap()).env("TERM", "xterm");
+    script.env("HOME", env!("CARGO_TARGET_TMPDIR")).stdin(std::process::Stdio::null());
+    script.env("CODER_URL", double.url()).env("CODER_SESSION_TOKEN", crate::token());
+    script.env("EDITOR", "echo fix the test >");
+    let output = script.output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_terminal_has_an_editor_and_a_live_line_and_a_pipe_has_neither() {
+    let live = "\r\u{1b}[Kwaiting for ";
+    let double = on(Line::V238);
+    let text = on_terminal(&double, "create --name fix-42 --wait");
+    assert!(text.contains("done") && text.contains(live), "{text:?}");
+    // what is printed begins a line of its own
+    let after = text.split("\r\u{1b}[K").filter(|part| part.contains("waiting for"));
+    for part in after {
+        assert!(!part.trim_end().contains('\n'), "{text:?}");
+    }
+    let world = double.world.lock().unwrap();
+    assert_eq!(world.chats[0].body["content"][0]["text"], "fix the test");
+    drop(world);
+    double.run(&["create", "x", "--name", "b", "--wait"]).ends(0).says_not("waiting for ");
+}
+
+#[test]
+fn ctrl_c_leaves_the_task_running_and_says_how_to_come_back() {
+    for (arguments, words) in [
+        (&["create", "x", "--name", "fix-42", "--wait"][..], "task status fix-42 --watch"),
+        (&["logs", "fix-42", "--follow"], "task logs fix-42 --follow"),
+        (&["status", "fix-42", "--watch"], "task status fix-42 --watch"),
+    ] {
+        let double = on(Line::V238);
+        double.edit(|world| world.agent = Agent::Forever);
+        if arguments[0] != "create" {
+            double.run(&["create", "x", "--name", "fix-42"]).ends(0);
+        }
+        let child = command(&double.url(), arguments).spawn().unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let is_watched = || {
+            let world = double.world.lock().unwrap();
+            world.chats.iter().any(|it| it.status == "running") && world.log.len() > 8
+        };
+        while !is_watched() {
+            assert!(std::time::Instant::now() < end);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let pid = child.id().to_string();
+        assert!(
+            std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success()
+        );
+        finish(child).ends(130).says("the task goes on").says(words);
+        let world = double.world.lock().unwrap();
+        assert_eq!((world.chats.len(), world.chats[0].archived), (1, false));
+        assert_eq!(world.chats[0].status, "running");
+    }
+}
+
+#[test]
+fn a_workflow_gets_outputs_and_a_summary() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("task-workflow");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let run = |double: &Double, arguments: &[&str], status| {
+        let (output, summary) = (folder.join("output"), folder.join("summary"));
+        let _ = (std::fs::remove_file(&output), std::fs::remove_file(&summary));
+        std::fs::write(&output, "earlier=1\n").unwrap();
+        let mut command = command(&double.url(), arguments);
+        command.env("GITHUB_OUTPUT", &output).env("GITHUB_STEP_SUMMARY", &summary);
+        finish(command.spawn().unwrap()).ends(status);
+        (std::fs::read_to_string(output).unwrap(), std::fs::read_to_string(summary).unwrap())
+    };
+    let create = ["create", "x", "--name", "fix-42", "--wait"];
+    let double = on(Line::V238);
+    let (output, summary) = run(&double, &create, 0);
+    assert!(output.starts_with("earlier=1\nid="), "{output}");
+    for line in ["name=fix-42", "backend=chats", "result=done", "reason=done"] {
+        assert!(output.lines().any(|it| it == line), "{line}: {output}");
+    }
+    assert!(summary.contains("`fix-42`: done") && summary.contains("/agents/"), "{summary}");
+    assert!(!summary.contains('\u{1b}'), "{summary}");
+    let double = on(Line::V238);
+    double.edit(|world| world.agent = Agent::Asks);
+    let (output, _) = run(&double, &create, 5);
+    assert!(output.contains("result=needs-input\n"), "{output}");
+    let double = on(Line::V238);
+    double.edit(|world| {
+        drop(world.refuse.insert("/chats", (403, json!({"message": "Forbidden."}))));
+    });
+    let (output, summary) = run(&double, &create, 4);
+    assert!(output.contains("result=auth\nreason=cannot create the chat: Forbidden"), "{output}");
+    assert!(summary.contains("auth"), "{summary}");
+}
+
+/// The script for people who have a real server, which removes only what it made.
+#[test]
+fn the_script_for_real_servers_runs_the_whole_cycle() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/real-coder.sh");
+    for (line, backend) in [(Line::V229, "tasks"), (Line::V234, "tasks"), (Line::V238, "chats")] {
+        let double = on(line);
+        double.edit(|world| {
+            let theirs = world.add_workspace("dev-box");
+            world.add_chat("theirs", Some(&theirs), false);
+        });
+        let mut bash = std::process::Command::new("bash");
+        bash.args([script, "dev", backend]).env_clear();
+        bash.env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", env!("CARGO_TARGET_TMPDIR"));
+        bash.env("PUSHREADY", env!("CARGO_BIN_EXE_pushready"));
+        bash.env("CODER_URL", double.url()).env("CODER_SESSION_TOKEN", crate::token());
+        let output = bash.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && text.contains("no differences"), "{line:?}: {text}");
+        let world = double.world.lock().unwrap();
+        let live: Vec<_> = world
+            .workspaces
+            .iter()
+            .filter(|it| it.status != "deleted")
+            .map(|it| &*it.name)
+            .collect();
+        assert_eq!(live, ["dev-box"], "{text}");
+        assert!(!world.chats[0].archived && world.tasks.is_empty());
+    }
+}

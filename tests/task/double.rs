@@ -79,6 +79,13 @@ pub enum Fault {
     CutBefore,
     /// The request has its effect, and the answer is lost.
     CutAfter,
+    /// A proxy wants a login of its own: the request never arrived.
+    LoginRedirect,
+    LoginPage,
+    /// The dashboard's page, with 200.
+    Dashboard,
+    /// The answer comes late.
+    Slow,
     /// The client is killed before or after the effect.
     HangBefore,
     HangAfter,
@@ -399,6 +406,18 @@ impl World {
                 return Reply::html(502, "<html><h1>502 Bad Gateway</h1></html>");
             }
             Some(Fault::ServerError) => return said(500, "Internal error."),
+            Some(Fault::LoginRedirect) => {
+                let to = ("location".to_owned(), "https://sso.example/login?next=x".to_owned());
+                return Reply::Raw { status: 302, headers: vec![to], body: Vec::new() };
+            }
+            Some(Fault::LoginPage) => {
+                return Reply::html(200, "<html><title>Sign in</title></html>");
+            }
+            Some(Fault::Dashboard) => return Reply::html(200, "<html><title>Coder</title></html>"),
+            Some(Fault::Slow) => {
+                let reply = self.perform(request);
+                return Reply::Slow(std::time::Duration::from_secs(2), Box::new(reply));
+            }
             Some(Fault::CutBefore) => return Reply::Cut,
             Some(Fault::HangBefore) => return Reply::Hang,
             Some(Fault::CutAfter | Fault::HangAfter) => {

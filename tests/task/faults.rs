@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::double::{Double, Fault, Line};
-use crate::{command, each, finish};
+use crate::{Output, command, each, finish};
 
 const CREATE: &[&str] = &["create", "fix the test", "--name", "fix-42", "--reuse", "--wait"];
 const DELETE: &[&str] = &["delete", "fix-42", "--yes"];
@@ -114,6 +114,92 @@ fn a_fault_at_any_request_of_send_delivers_once_or_says_so() {
             _ => panic!("{about}: {output:?}"),
         }
     });
+}
+
+/// What reads alone, and so needs one server for all faults.
+const READS: [&[&str]; 7] = [
+    &["status", "fix-42"],
+    &["status", "fix-42", "--watch"],
+    &["list"],
+    &["logs", "fix-42"],
+    &["logs", "fix-42", "--follow"],
+    &["open", "fix-42"],
+    &["gc"],
+];
+
+/// Runs each read on two lines with each of the faults at each of its requests.
+fn each_read(faults: &[Fault], judge: impl Fn(&str, Fault, &Output) + Sync) {
+    let lines = [Line::V229, Line::V238];
+    let all: Vec<_> = READS.iter().flat_map(|read| lines.map(|line| (*read, line))).collect();
+    each(all, |&(arguments, line)| {
+        let double = Double::start(line);
+        double.run(CREATE).ends(0);
+        for number in 0..requests(&double, arguments) {
+            for &fault in faults {
+                double.edit(|world| {
+                    let number = world.requests + number;
+                    world.fault(number, fault);
+                });
+                let about = format!("{arguments:?} on {line:?}, {fault:?} at request {number}");
+                judge(&about, fault, &double.run(arguments));
+            }
+        }
+        one_of_each(&double, &format!("{arguments:?}"));
+    });
+}
+
+/// A read is repeated until it succeeds, and a slow answer is waited for.
+#[test]
+fn a_fault_at_any_request_of_a_read_is_survived() {
+    let faults = [Fault::RateLimit, Fault::BadGateway, Fault::CutBefore, Fault::Slow];
+    each_read(&faults, |about, _, output| assert_eq!(output.status, 0, "{about}: {output:?}"));
+}
+
+/// A page instead of an answer is named, or was not needed.
+#[track_caller]
+fn page_is_named(about: &str, fault: Fault, output: &Output) {
+    let (status, words) = match fault {
+        Fault::LoginRedirect => (4, "redirects to `https://sso.example/login`"),
+        Fault::LoginPage => (4, "a login page came instead of JSON"),
+        _ => (3, "dashboard came instead of JSON"),
+    };
+    let is_named = output.status == status && output.stderr.contains(words);
+    assert!(output.status == 0 || is_named, "{about}: {output:?}");
+}
+
+#[test]
+fn a_page_instead_of_any_answer_to_a_read_is_named() {
+    let pages = [Fault::LoginRedirect, Fault::LoginPage, Fault::Dashboard];
+    each_read(&pages, page_is_named);
+}
+
+/// It changes nothing that the next run does not finish.
+#[test]
+fn a_page_instead_of_any_other_answer_is_named_and_leaves_nothing() {
+    let send: &[&str] = &["send", "fix-42", "and the linter"];
+    for (prepare, arguments) in [(&[][..], CREATE), (CREATE, DELETE), (CREATE, send)] {
+        let pages = [Fault::LoginRedirect, Fault::Dashboard];
+        each(cases(prepare, arguments, &pages), |&(line, number, fault)| {
+            let double = Double::start(line);
+            if !prepare.is_empty() {
+                double.run(prepare).ends(0);
+            }
+            double.edit(|world| {
+                let number = world.requests + number;
+                world.fault(number, fault);
+            });
+            let about = format!("{arguments:?} on {line:?}, {fault:?} at request {number}");
+            page_is_named(&about, fault, &double.run(arguments));
+            if arguments != DELETE {
+                double.run(CREATE).ends(0);
+                one_of_each(&double, &about);
+            }
+            let output = double.run(DELETE);
+            let is_gone = line == Line::V229 && output.status == 2;
+            assert!(output.status == 0 || is_gone, "{about}: {output:?}");
+            nothing_is_left(&double, &about);
+        });
+    }
 }
 
 /// Runs the command, and kills it when the server got its request `number`, which is performed or

@@ -10,8 +10,10 @@ mod commands;
 mod contract;
 mod double;
 mod faults;
+mod scenarios;
 mod server;
 mod situations;
+mod streams;
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,10 +1,12 @@
 //! A server on loopback that answers with a closure; a WebSocket and a stream of events as well.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use serde_json::Value;
 use tungstenite::handshake::derive_accept_key;
@@ -32,6 +34,10 @@ pub enum Reply {
     Cut,
     /// Text frames of a WebSocket, then it stays open.
     Frames(Vec<String>),
+    /// Text frames of a WebSocket, then the connection ends.
+    FramesAndEnd(Vec<String>),
+    /// After a while.
+    Slow(Duration, Box<Reply>),
     /// Server-sent events, then it stays open.
     Events(Vec<String>),
     /// Never.
@@ -48,21 +54,46 @@ impl Reply {
 /// How long a stream stays open.
 const OPEN: Duration = Duration::from_secs(120);
 
+type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
+
 pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> SocketAddr {
+    start_with(None, Arc::new(answer))
+}
+
+/// The same within TLS.
+pub fn start_tls(
+    config: ServerConfig,
+    answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> SocketAddr {
+    start_with(Some(Arc::new(config)), Arc::new(answer))
+}
+
+fn start_with(tls: Option<Arc<ServerConfig>>, answer: Arc<Answer>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let answer = Arc::new(answer);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let answer = Arc::clone(&answer);
-            std::thread::spawn(move || serve(stream, &*answer));
+            let (answer, tls) = (Arc::clone(&answer), tls.clone());
+            stream.set_read_timeout(Some(OPEN)).unwrap();
+            std::thread::spawn(move || match tls {
+                None => serve(stream, &*answer),
+                Some(config) => {
+                    let connection = ServerConnection::new(config).unwrap();
+                    serve(StreamOwned::new(connection, stream), &*answer)
+                }
+            });
         }
     });
     address
 }
 
-fn serve(stream: TcpStream, answer: &dyn Fn(&Request) -> Reply) -> Option<()> {
+fn serve<S: Read + Write>(stream: S, answer: &Answer) -> Option<()> {
     let mut stream = BufReader::new(stream);
+    if stream.fill_buf().ok()?.first() == Some(&0x16) {
+        // TLS to a server that has none
+        let mut plain = stream.into_inner();
+        return plain.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").ok();
+    }
     let mut first = String::new();
     stream.read_line(&mut first).ok()?;
     let mut words = first.split(' ');
@@ -79,7 +110,11 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Request) -> Reply) -> Option<()> {
     stream.read_exact(&mut body).ok()?;
     let body = (length > 0).then(|| serde_json::from_slice(&body).unwrap());
     let request = Request { method, path: decoded(&target), headers, body };
-    let reply = answer(&request);
+    let mut reply = answer(&request);
+    while let Reply::Slow(pause, then) = reply {
+        std::thread::sleep(pause);
+        reply = *then;
+    }
     let mut stream = stream.into_inner();
     let mut send = |status: u16, headers: &[(String, String)], body: &[u8]| {
         let mut head = format!(
@@ -98,7 +133,7 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Request) -> Reply) -> Option<()> {
         Reply::Json(status, value) => send(status, &json, value.to_string().as_bytes()),
         Reply::Empty(status) => send(status, &[], b""),
         Reply::Raw { status, headers, body } => send(status, &headers, &body),
-        Reply::Cut => Some(()),
+        Reply::Cut | Reply::Slow(..) => Some(()),
         Reply::Hang => {
             std::thread::sleep(OPEN);
             Some(())
@@ -111,9 +146,10 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Request) -> Reply) -> Option<()> {
                 stream.write_all(format!("event: data\ndata: {event}\n\n").as_bytes()).ok()?;
             }
             stream.flush().ok()?;
-            wait_for_end(&mut stream)
+            wait_for_end(&mut stream);
+            Some(())
         }
-        Reply::Frames(frames) => {
+        Reply::Frames(ref frames) | Reply::FramesAndEnd(ref frames) => {
             let key = request.headers.get("sec-websocket-key")?;
             let head = format!(
                 "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
@@ -122,18 +158,20 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Request) -> Reply) -> Option<()> {
             stream.write_all(head.as_bytes()).ok()?;
             let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
             for frame in frames {
-                socket.send(frame.into()).ok()?;
+                socket.send(frame.clone().into()).ok()?;
             }
-            wait_for_end(socket.get_mut())
+            if matches!(reply, Reply::FramesAndEnd(_)) {
+                return Some(());
+            }
+            wait_for_end(socket.get_mut());
+            Some(())
         }
     }
 }
 
 /// Until the client leaves.
-fn wait_for_end(stream: &mut TcpStream) -> Option<()> {
-    stream.set_read_timeout(Some(OPEN)).ok()?;
+fn wait_for_end(stream: &mut impl Read) {
     while stream.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
-    Some(())
 }
 
 fn decoded(target: &str) -> String {

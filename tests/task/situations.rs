@@ -118,6 +118,86 @@ const RUNS: &[(&str, &[&str], Option<i32>)] = &[
     ("metadata-none", &["create", "x", "--backend", "chats", "--require-ready", "--workspace", WORKSPACE], Some(1)),
 ];
 
+/// What each run says: what a good client says there.
+#[rustfmt::skip]
+const WORDS: &[(&str, &[&str])] = &[
+    ("tasks-not-served", &["does not serve Tasks", "ended with 2.37", "has Agents", "--backend chats"]),
+    ("tasks-switched-off", &["(chats)"]),
+    ("chats-not-served", &["Agents start with 2.33", "stable from 2.37", "has Tasks", "--backend tasks"]),
+    ("both-served", &["(tasks, chats)"]),
+    ("role-missing", &["Forbidden", "ask an administrator for the organization role agents-access"]),
+    ("not-a-member", &["not a member", "`acme` is not an organization of yours", "yours: "]),
+    ("token-expired", &["API key expired at \"2026-11-19 08:00:00.793479 +0000 UTC\"", "coder tokens create", "7 days at most"]),
+    ("token-missing", &["with the token of CODER_SESSION_TOKEN"]),
+    ("login-page-200", &["a login page came instead of JSON"]),
+    ("dashboard-page-200", &["the page of Coder's dashboard", "CODER_URL should be the root of the Coder server"]),
+    ("rate-limited-no-header", &["rate limited", "run it again in a minute"]),
+    ("tls-against-plain", &["does not speak TLS on this port", "http://"]),
+    ("invalid-json", &["could not be read", "at line 1 column", "/api/v2/chats/"]),
+    ("no-templates", &["no template has a coder_ai_task", "--backend chats"]),
+    ("template-without-ai-task", &["template `dev`", "coder_ai_task"]),
+    ("name-conflict", &["the name `fix-42` is taken", "--reuse", "another --name"]),
+    ("name-conflict-reuse", &["sent to the live task fix-42"]),
+    ("name-invalid-task", &["longer than 32 characters"]),
+    ("parameter-missing", &["--param repo=VALUE"]),
+    ("labels-invalid", &["1 to 256 bytes"]),
+    ("spend-limit-older", &["limit exceeded", "$5.00 of $5.00 are spent", "resets at 2026-12-01"]),
+    ("gateway-off", &["AI Gateway must be enabled", "CODER_AI_GATEWAY_ENABLED"]),
+    ("chat-processor-unavailable", &["Chat processor is unavailable", "an administrator has to enable it"]),
+    ("no-model", &["No chat model is available", "Ask an organization administrator"]),
+    ("models-moved", &["created chat"]),
+    ("waiting-right-after-create", &["done", "Done: the test passes now."]),
+    ("older-status-words", &["working", "Done: the test passes now."]),
+    ("queued-for-capacity-timeout", &["queued by the server", "the task goes on", "/agents/bbbbbbbb", "task status bbbbbbbb"]),
+    ("queued-for-capacity-then-runs", &["queued by the server", "done"]),
+    ("error-as-object", &["(auth)", "not about your token", "/agents/bbbbbbbb"]),
+    ("error-retryable", &["overloaded", "it may pass", "task send bbbbbbbb"]),
+    ("requires-action", &["ask_user", "Delete the old table?", "/agents/bbbbbbbb"]),
+    ("interrupted-elsewhere", &["interrupted", "task send bbbbbbbb"]),
+    ("interrupt-older", &["archived"]),
+    ("send-archived", &["archived chat", "pushready task create"]),
+    ("send-not-owner", &["only the owner of a chat may send to it"]),
+    ("send-queued", &["queued"]),
+    ("send-queue-full", &["Message queue is full", "wait until the agent has taken some"]),
+    ("send-wrong-state", &["not in a state that accepts new messages", "pushready task status"]),
+    ("messages-paging", &["user: Fix issue 42\nagent: Running the tests.\nagent: Done"]),
+    ("after-id-ignored", &["agent: Done: the test passes now.\nagent: And the lint is clean."]),
+    ("follow-by-polling", &["agent: Running the tests.\nagent: Done"]),
+    ("websocket-blocked", &["agent: Done: the test passes now."]),
+    ("stream-plain", &["no messages yet"]),
+    ("history-reset", &["Summary: the fix is in main.go."]),
+    ("huge-message", &["0123456789abcdef"]),
+    ("clock-skew", &["done"]),
+    ("new-part-types", &["agent: Done: the test passes now."]),
+    ("task-complete", &["working: Editing main.go", "done", "Opened a pull request"]),
+    ("task-failed-state", &["reports that it failed", "Tests do not pass"]),
+    ("task-idle", &["Which branch shall I use?", "task send fix-42"]),
+    ("unknown-task-words", &["done"]),
+    ("build-failed", &["failed: the build of the workspace failed: terraform apply: exit status 1", "no space left on device"]),
+    ("quota-exceeded", &["insufficient quota", "the quota is used up"]),
+    ("start-script-failed", &["start script", "git: command not found"]),
+    ("send-paused", &["sent"]),
+    ("send-paused-229", &["sent"]),
+    ("send-busy-app", &["sent"]),
+    ("send-502-unreachable", &["not known whether the message arrived", "task logs"]),
+    ("task-deleted-404", &["there is no task", "or it is not yours"]),
+    ("task-delete", &["alice/fix-42 is deleted"]),
+    ("task-delete-build-fails", &["alice/fix-42 is left", "--orphan"]),
+    ("workspace-deleted-410", &["its workspace is gone already"]),
+    ("workspace-not-ours", &["alice/fix-42 is kept", "not made for this task"]),
+    ("archive-active-409", &["interrupted first", "archived"]),
+    ("cleanup-interrupted", &["archived, and its workspace alice/fix-42 is deleted"]),
+    ("model-trouble-hidden", &["the server tries the model again: try 3", "is rate limiting requests", "the task goes on"]),
+    ("turn-without-answer", &["ended without an answer"]),
+    ("interrupted-elsewhere-older", &["interrupted"]),
+    ("waiting-before-queued", &["done"]),
+    ("task-delete-while-building", &["waiting for its end", "is deleted"]),
+    ("app-down-and-back", &["the agent's app does not answer", "done"]),
+    ("metadata-ready", &["ready · push 1/1", "(reported "]),
+    ("metadata-not-connected", &["nothing"]),
+    ("metadata-none", &["does not report whether it is ready", "metadata"]),
+];
+
 fn status_of(right: &str) -> i32 {
     match right {
         "done" => 0,
@@ -248,9 +328,11 @@ impl Play {
         let shows = |kind: &str, id: &str| path.ends_with(&format!("/{kind}/{id}"));
         let value = match () {
             () if shows("chats", CHAT) && !path.contains("/tasks/") => {
-                let mut chat = other("chat");
-                chat["workspace_id"] = WORKSPACE.into();
-                chat
+                self.listed_chat().unwrap_or_else(|| {
+                    let mut chat = other("chat");
+                    chat["workspace_id"] = WORKSPACE.into();
+                    chat
+                })
             }
             () if path.contains("/tasks/me/")
                 && path.ends_with("fix-42")
@@ -288,6 +370,13 @@ impl Play {
         served.then(|| Reply::Json(200, value))
     }
 
+    /// The chat as a list of the situation shows it.
+    fn listed_chat(&self) -> Option<Value> {
+        let lists = self.answers.iter().filter(|((_, path), _)| path.ends_with("/chats"));
+        let mut chats = lists.filter_map(|(_, all)| all[0]["body"].as_array()).flatten();
+        chats.find(|chat| chat["id"] == CHAT).cloned()
+    }
+
     fn knows(&self, name: &str) -> bool {
         self.answers.keys().any(|(_, path)| path.ends_with(name))
     }
@@ -297,7 +386,7 @@ impl Play {
 fn each_situation_ends_as_it_should() {
     let all: Vec<Situation> = serde_json::from_str(include_str!("situations.json")).unwrap();
     assert_eq!(all.len(), 75);
-    assert_eq!(RUNS.len(), all.len());
+    assert_eq!((RUNS.len(), WORDS.len()), (all.len(), all.len()));
     let wrong = Mutex::new(Vec::new());
     each(all, |situation| {
         let (_, arguments, status) =
@@ -308,10 +397,13 @@ fn each_situation_ends_as_it_should() {
         let scheme = if situation.name.starts_with("tls") { "https" } else { "http" };
         let output = finish(command(&format!("{scheme}://{address}"), arguments).spawn().unwrap());
         let wanted = status.unwrap_or_else(|| status_of(&situation.right));
-        if output.status != wanted {
+        let (_, words) = WORDS.iter().find(|(name, _)| *name == situation.name).unwrap();
+        let all = format!("{}{}", output.stdout, output.stderr);
+        let missing: Vec<_> = words.iter().filter(|words| !all.contains(**words)).collect();
+        if output.status != wanted || !missing.is_empty() {
             let Situation { name, given, .. } = situation;
             wrong.lock().unwrap().push(format!(
-                "{name} ({given}): {} and not {wanted}\n{}{}",
+                "{name} ({given}): {} and not {wanted}, {missing:?} is missing\n{:.2000}{:.2000}",
                 output.status, output.stdout, output.stderr
             ));
         }
