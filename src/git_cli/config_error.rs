@@ -49,6 +49,12 @@ impl ConfigError {
                     "bad numeric config value ",
                     "bad boolean config value ",
                     "bad zlib compression level",
+                    "bad pack compression level",
+                    "bad --ignore-submodules argument",
+                    "problem with core.sharedRepository",
+                    "invalid mode for object creation",
+                    "invalid refspec '",
+                    "failed to expand user dir in: ",
                     "Invalid cleanup mode ",
                     "bad push.recursesubmodules argument",
                 ]

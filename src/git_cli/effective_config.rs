@@ -101,6 +101,13 @@ impl EffectiveConfig {
         self.last(key).is_some_and(|value| value.value.as_deref().is_none_or(is_true))
     }
 
+    /// Whether git reads the last value of the key as false.
+    pub fn is_false(&self, key: &str) -> bool {
+        let words = ["false", "no", "off", "0", ""];
+        let is_word = |text: &str| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        self.text(key).is_some_and(is_word)
+    }
+
     /// Those whose keys begin so.
     pub fn under<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a ConfigValue> {
         self.0.iter().filter(move |value| value.key.starts_with(section))

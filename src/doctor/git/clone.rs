@@ -1,7 +1,6 @@
 //! The clone itself: do its parts fit together, can git write them, and does a lock or unfinished
 //! work stop a commit?
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,37 +9,36 @@ use rustix::io::Errno;
 
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
-use super::{Completed, GitFacts, blocked, environment, facts, own_subject, unreadable};
+use super::parts::{self, Damage};
+use super::{
+    Completed, GitFacts, blocked, environment, facts, own_subject, refused_value, unreadable,
+};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git_cli::config_error::ConfigError;
+use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
 use crate::process::{self, Output};
-use crate::resource::file::{self, Kind};
+use crate::resource::file;
 use crate::text::shell;
 use crate::variables::observed;
 
 /// With less free space than this a commit fails: it writes at least three objects.
 const FREE_SPACE: u64 = 16 * 1024;
-/// gitformat-index(5): the header and the checksum, and the least that an entry takes.
-const INDEX_FRAME: u64 = 12 + 20;
-const LEAST_ENTRY: u64 = 63;
 
 /// What was seen of the clone around the current folder.
 struct ObservedClone {
     layout: Layout,
-    /// `core.bare` of a clone with a work tree.
+    /// `core.bare`, where the current folder is in no linked worktree.
     is_bare: bool,
     /// `core.worktree`, where that is another folder.
     other_top: Option<PathBuf>,
-    index_is_cut: bool,
-    /// The branch's own file contains no commit.
-    broken_ref: Option<PathBuf>,
-    /// A branch that keeps git from making the one of HEAD: `feat` beside `feat/x`.
-    taken: Option<String>,
+    damage: Option<Damage>,
+    /// Objects that are missing cannot be fetched from anywhere.
+    promisor_gone: bool,
     /// What git answers about HEAD and the index; `None`: no commit yet.
     /// The error says why git did not answer.
     head: Result<Output, String>,
@@ -124,23 +122,23 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
     let config = current.map(InView::config);
     let own = |key| config.and_then(|config| config.last(key).filter(|value| value.is_own));
-    let is_plain = layout.git == layout.top.join(".git") && layout.git == layout.common;
+    let is_main = layout.git == layout.common;
+    let keeps_logs = config.is_none_or(|config| !config.is_false("core.logallrefupdates"));
     let worktree = own("core.worktree").and_then(|value| value.value.as_deref());
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let alternate_gone = alternates(&layout.common).into_iter().find(|folder| !folder.is_dir());
     let head = ask_head(context, folder, alternate_gone.is_some());
     ObservedClone {
-        is_bare: is_plain && config.is_some_and(|config| config.is_true("core.bare")),
+        is_bare: is_main && config.is_some_and(|config| config.is_true("core.bare")),
         other_top: worktree.map(|path| layout.git.join(path)).filter(|path| {
             let path = path.canonicalize().ok();
             !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
         }),
-        index_is_cut: index_is_cut(&layout.git.join("index")),
-        broken_ref: broken_ref(layout),
-        taken: taken(layout),
+        damage: parts::damage(layout, keeps_logs),
+        promisor_gone: config.is_some_and(|config| promisor_gone(config, layout)),
         head: head.map_err(|failure| context.reason(&failure)),
         alternate_gone,
-        unwritable: unwritable(layout),
+        unwritable: unwritable(layout, keeps_logs),
         is_full: statvfs(&layout.common).is_ok_and(|stat| {
             stat.f_bavail.saturating_mul(stat.f_frsize) < FREE_SPACE
                 || (stat.f_files > 0 && stat.f_favail == 0)
@@ -177,86 +175,43 @@ fn alternates(common: &Path) -> Vec<PathBuf> {
     lines.map(|line| objects.join(line)).collect()
 }
 
-/// A header that promises more entries than fit into the file.
-fn index_is_cut(path: &Path) -> bool {
-    let Ok(metadata) = path.metadata() else { return false };
-    let mut start = Vec::new();
-    let file = std::fs::File::open(path).ok().filter(|_| metadata.is_file());
-    let read = file.and_then(|file| file.take(12).read_to_end(&mut start).ok());
-    read.is_some() && is_cut(&start, metadata.len())
-}
-
-/// Pure.
-fn is_cut(start: &[u8], length: u64) -> bool {
-    let Some(count) = start.get(8..12).and_then(|bytes| bytes.try_into().ok()) else {
-        return true;
-    };
-    let entries = u64::from(u32::from_be_bytes(count));
-    !start.starts_with(b"DIRC") || length < INDEX_FRAME + entries * LEAST_ENTRY
-}
-
-/// The file of the current branch, where it names no commit: a power loss leaves it empty.
-fn broken_ref(layout: &Layout) -> Option<PathBuf> {
-    let path = layout.common.join(layout.branch()?);
-    let content = file::observe(&path, Kind::Shared).ok()??;
-    let text = content.bytes.trim_ascii();
-    let is_commit = matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
-    (!is_commit && !text.starts_with(b"ref:")).then_some(path)
-}
-
-/// A branch with which the one of HEAD cannot exist, where that has no commit yet: each may be a
-/// file, and one would be a folder of the other.
-fn taken(layout: &Layout) -> Option<String> {
-    let branch = layout.branch()?;
-    if layout.common.join("reftable").is_dir() {
-        return None;
-    }
-    let packed = file::text(&layout.common.join("packed-refs"));
-    let mut names = packed.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name);
-    taken_by(&branch, &names.by_ref().collect::<Vec<_>>(), &|name| {
-        let path = layout.common.join(name);
-        (path.is_file(), path.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
-    })
-}
-
-/// `at`: whether a ref is a file, and whether it is a folder with others. Pure.
-fn taken_by(branch: &str, packed: &[&str], at: &dyn Fn(&str) -> (bool, bool)) -> Option<String> {
-    let exists = |name: &str| at(name).0 || packed.contains(&name);
-    if exists(branch) {
-        return None;
-    }
-    let above = branch.match_indices('/').map(|(end, _)| branch.get(..end).unwrap_or_default());
-    let above = above.filter(|name| name.starts_with("refs/heads/")).find(|name| exists(name));
-    let folder = format!("{branch}/");
-    let below = || packed.iter().copied().find(|name| name.starts_with(&folder));
-    let below = || below().or_else(|| at(branch).1.then_some(&*folder));
-    above.or_else(below).map(str::to_owned)
-}
-
 /// The first part that a commit writes and this user may not.
-fn unwritable(layout: &Layout) -> Option<Unwritable> {
+fn unwritable(layout: &Layout, keeps_logs: bool) -> Option<Unwritable> {
     let Layout { git, common, .. } = layout;
     let objects = common.join("objects");
-    let mut paths = vec![git.clone(), git.join("COMMIT_EDITMSG"), objects.clone()];
-    paths.push(nearest(&git.join("logs/HEAD"), git));
+    let folders: Vec<_> = (0..=u8::MAX)
+        .map(|byte| objects.join(format!("{byte:02x}")))
+        .filter(|folder| folder.is_dir())
+        .collect();
+    let mut paths = vec![git.clone(), git.join("COMMIT_EDITMSG")];
+    // where all of its folders exist, git makes none
+    paths.extend(Some(objects).filter(|_| u8::try_from(folders.len()).is_ok()));
+    // git appends to a log that exists, whatever it is configured to keep
+    let log = |path: PathBuf, above| (keeps_logs || path.exists()).then(|| nearest(&path, above));
+    paths.extend(log(git.join("logs/HEAD"), git));
+    let mut readable = vec![common.join("packed-refs")];
     if common.join("reftable").is_dir() {
         paths.push(common.join("reftable"));
     } else if let Some(branch) = layout.branch() {
         let reference = common.join(&branch);
         paths.push(nearest(reference.parent().unwrap_or(common), common));
-        paths.push(nearest(&common.join("logs").join(&branch), common));
+        paths.extend(log(common.join("logs").join(&branch), common));
+        readable.push(reference);
     }
-    let refused = |path: &PathBuf| {
-        access(path, Access::WRITE_OK).err().filter(|errno| *errno != Errno::NOENT)
+    let denied = |path: &Path, mode| {
+        access(path, mode)
+            .err()
+            .filter(|errno| matches!(*errno, Errno::ACCESS | Errno::ROFS | Errno::PERM))
     };
+    let refused = |path: &PathBuf| denied(path, Access::WRITE_OK);
     let found = paths.iter().find_map(|path| Some((path.clone(), refused(path)?)));
+    let found = found.or_else(|| {
+        let mut denied = readable.iter().map(|path| (path.clone(), denied(path, Access::READ_OK)));
+        denied.find_map(|(path, errno)| Some((path, errno?)))
+    });
     if let Some((path, errno)) = found {
         return Some(Unwritable { path, is_read_only: errno == Errno::ROFS, is_partial: false });
     }
-    let folders: Vec<_> = (0..=u8::MAX)
-        .map(|byte| objects.join(format!("{byte:02x}")))
-        .filter(|folder| folder.is_dir())
-        .collect();
     let refusing = folders.iter().filter(|folder| refused(folder).is_some()).count();
     let path = folders.iter().find(|folder| refused(folder).is_some())?.clone();
     Some(Unwritable { path, is_read_only: false, is_partial: refusing < folders.len() })
@@ -266,6 +221,24 @@ fn unwritable(layout: &Layout) -> Option<Unwritable> {
 fn nearest(path: &Path, above: &Path) -> PathBuf {
     let found = path.ancestors().find(|path| path.symlink_metadata().is_ok());
     found.unwrap_or(above).to_owned()
+}
+
+/// Whether no remote can supply the objects that a partial clone lacks: none is named for that, or
+/// each is a folder that is not there.
+fn promisor_gone(config: &EffectiveConfig, layout: &Layout) -> bool {
+    let named = config.under("remote.").filter_map(|value| {
+        let name = value.key.strip_prefix("remote.")?.strip_suffix(".promisor")?;
+        config.is_true(&value.key).then_some(name)
+    });
+    let named = named.chain(config.text("extensions.partialclone"));
+    !named.into_iter().any(|name| match config.text(&format!("remote.{name}.url")) {
+        None => false,
+        Some(url) => {
+            let path = url.strip_prefix("file://").unwrap_or(url);
+            let is_local = path != url || url.starts_with(['/', '.']);
+            !is_local || layout.top.join(path).exists()
+        }
+    })
 }
 
 /// git's own files for work that waits for the user (git-status(1)).
@@ -296,6 +269,18 @@ fn defective(defect: Defect, layout: &Layout) -> Judgement {
             ),
         )
         .with([Evidence::foreign("git folder", &layout.git.display().to_string())]),
+        Defect::GitFile => broken(
+            "the `.git` file names no folder, so no git command works",
+            Fix::report("write `gitdir: FOLDER` into it, or clone again"),
+        ),
+        Defect::Unreadable => {
+            let summary = "this user cannot read the git folder, so git does not find the clone";
+            Judgement::fail(Code::GitCloneUnwritable, summary, give_back(layout))
+        }
+        Defect::NoWorkTree => broken(
+            "the current folder is a git folder and no work tree, so nothing can be added here",
+            Fix::report(IN_WORK_TREE),
+        ),
         Defect::CommonFolderGone => broken(
             "the worktree belongs to a clone that is not there, so no git command works",
             Fix::report("mount or restore that clone, or make the worktree again"),
@@ -312,6 +297,18 @@ fn defective(defect: Defect, layout: &Layout) -> Judgement {
     .with([Evidence::new("path", file.display().to_string())])
 }
 
+const IN_WORK_TREE: &str = "run git and the doctor in a work tree: `git worktree list` names those \
+                            that exist, `git worktree add FOLDER BRANCH` makes one";
+
+/// For files that belong to another user.
+fn give_back(layout: &Layout) -> Fix {
+    let user = rustix::process::geteuid().as_raw();
+    let group = rustix::process::getegid().as_raw();
+    let owner = format!("{user}:{group}");
+    let argv = ["sudo", "chown", "-R", &owner, &layout.common.display().to_string()];
+    Fix::run(argv, "give the git folder back to this user")
+}
+
 fn broken(summary: &str, fix: Fix) -> Judgement {
     Judgement::fail(Code::GitCloneBroken, summary, fix)
 }
@@ -322,6 +319,10 @@ fn judge(observed: &ObservedClone) -> Judgement {
     let config = layout.common.join("config").display().to_string();
     if let Some(judgement) = too_old(head) {
         return judgement;
+    }
+    if observed.is_bare && layout.git != layout.top.join(".git") {
+        let summary = "the clone is a bare repository, and this folder is none of its work trees";
+        return broken(summary, Fix::report(IN_WORK_TREE));
     }
     if observed.is_bare {
         let argv = ["git", "config", "--file", &config, "core.bare", "false"];
@@ -369,39 +370,28 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
     let said =
         || head.as_ref().ok().map(|output| Evidence::foreign("git said", &output.first_error()));
     let stderr = head.as_ref().map_or("", |output| &output.stderr);
-    if ConfigError::parse(stderr).is_some() {
-        return Some(Judgement::blocked(Code::GitConfigInvalid));
+    if let Some(error) = ConfigError::parse(stderr) {
+        let summary = "git rejects a value of its configuration, so nothing can be added";
+        return Some(refused_value(summary, &error).reported_by(CONFIG));
     }
     let of_index = |line: &str| line.contains("index file") && !line.contains("pack-index");
-    if observed.index_is_cut || stderr.lines().any(of_index) {
-        let index = shell(&layout.git.join("index"));
-        return Some(
-            broken(
-                "the index is damaged, so nothing can be added",
-                Fix::report(format!(
-                    "make it again: `rm {index}`, then `git reset`; what was staged must be added again"
-                )),
-            )
-            .with(said().filter(|_| !stderr.is_empty())),
-        );
+    if observed.damage == Some(Damage::Index) || stderr.lines().any(of_index) {
+        return Some(of_part(&Damage::Index, layout).with(said().filter(|_| !stderr.is_empty())));
     }
-    if let Some(path) = &observed.broken_ref {
-        let summary = "the file of the current branch contains no commit, so no commit can be made";
-        let fix = "write the last commit of `git reflog` or of the remote's branch into that file";
-        return Some(
-            broken(summary, Fix::report(fix))
-                .with([Evidence::new("path", path.display().to_string())]),
-        );
-    }
-    if let Some(taken) = &observed.taken {
-        let summary = "HEAD names a branch that git cannot make beside one that exists";
-        let fix = "switch to a branch of another name: `git switch -c NAME`";
-        return Some(broken(summary, Fix::report(fix)).with([Evidence::foreign("branch", taken)]));
+    if let Some(damage) = &observed.damage {
+        return Some(of_part(damage, layout));
     }
     match head {
         Ok(output) if output.status.success() => None,
         // no commit yet
         Ok(output) if output.stderr.contains("bad revision 'HEAD'") => None,
+        Ok(output) if output.stderr.contains("promisor remote") && observed.promisor_gone => Some(
+            broken(
+                "objects of this partial clone are missing, and the remote that has them is gone",
+                Fix::report("name a remote that has them, or clone again and copy the work tree"),
+            )
+            .with(said()),
+        ),
         Ok(output) if output.stderr.contains("promisor remote") => Some(
             Judgement::unknown(
                 "git has to fetch objects of this partial clone",
@@ -424,6 +414,47 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
             Some(judgement.with(said()))
         }
         Err(reason) => Some(Judgement::unknown("git did not read HEAD", reason)),
+    }
+}
+
+/// Pure.
+fn of_part(damage: &Damage, layout: &Layout) -> Judgement {
+    let path = |path: &Path| Evidence::new("path", path.display().to_string());
+    match damage {
+        Damage::Index => {
+            let index = shell(&layout.git.join("index"));
+            broken(
+                "the index is damaged, so nothing can be added",
+                Fix::report(format!(
+                    "make it again: `rm {index}`, then `git reset`; what was staged must be added again"
+                )),
+            )
+        }
+        Damage::Branch(file) => broken(
+            "the file of the current branch contains no commit, so no commit can be made",
+            Fix::report(
+                "write the last commit of `git reflog` or of the remote's branch into that file",
+            ),
+        )
+        .with([path(file)]),
+        Damage::PackedRefs(line) => {
+            let file = shell(&layout.common.join("packed-refs"));
+            broken(
+                "`packed-refs` contains a line that git cannot read, so pushes and fetches fail",
+                Fix::report(format!("correct or remove line {line} of {file}")),
+            )
+        }
+        Damage::Taken(branch) => broken(
+            "HEAD names a branch that git cannot make beside one that exists",
+            Fix::report("switch to a branch of another name: `git switch -c NAME`"),
+        )
+        .with([Evidence::foreign("branch", branch)]),
+        Damage::InTheWay(file) => {
+            let word = shell(file);
+            let fix = format!("move away what is in its place: `mv {word} {word}.away`");
+            broken("git cannot make a file that each commit writes", Fix::report(fix))
+                .with([path(file)])
+        }
     }
 }
 
@@ -462,13 +493,7 @@ fn too_old(head: &Result<Output, String>) -> Option<Judgement> {
 fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static str>) -> Judgement {
     let path = Evidence::new("path", found.path.display().to_string());
     let by = sandbox.map(|name| Evidence::new("sandbox, by the variable", name));
-    let user = rustix::process::geteuid().as_raw();
-    let group = rustix::process::getegid().as_raw();
-    let folder = layout.common.display().to_string();
-    let chown = || {
-        let argv = ["sudo", "chown", "-R", &format!("{user}:{group}"), &folder];
-        Fix::run(argv, "give the git folder back to this user")
-    };
+    let chown = || give_back(layout);
     let summary = "git cannot write its own folder, so no commit can be made";
     match (found, sandbox) {
         (Unwritable { is_partial: true, .. }, _) => Judgement::warn(
@@ -540,9 +565,8 @@ mod tests {
             layout: Layout { top: "/app".into(), common: git.clone(), git, defect: None },
             is_bare: false,
             other_top: None,
-            index_is_cut: false,
-            broken_ref: None,
-            taken: None,
+            damage: None,
+            promisor_gone: false,
             head: Ok(output(0, "", "")),
             alternate_gone: None,
             unwritable: None,
@@ -573,8 +597,22 @@ mod tests {
         assert_eq!(seen(&|_| ()), (CheckStatus::Pass, None));
         assert_eq!(seen(&|seen| seen.is_bare = true), fail(Code::GitCloneBroken));
         assert_eq!(seen(&|seen| seen.other_top = Some("/x".into())), fail(Code::GitCloneBroken));
-        assert_eq!(seen(&|seen| seen.index_is_cut = true), fail(Code::GitCloneBroken));
-        assert_eq!(seen(&|seen| seen.broken_ref = Some("/x".into())), fail(Code::GitCloneBroken));
+        for damage in [
+            Damage::Index,
+            Damage::Branch("/x".into()),
+            Damage::PackedRefs(2),
+            Damage::Taken("refs/heads/feat".to_owned()),
+            Damage::InTheWay("/x".into()),
+        ] {
+            let found = seen(&|seen| seen.damage = Some(damage.clone()));
+            assert_eq!(found, fail(Code::GitCloneBroken), "{damage:?}");
+        }
+        let promised = "fatal: could not fetch 1 from promisor remote";
+        let gone = seen(&|seen| {
+            seen.promisor_gone = true;
+            seen.head = Ok(output(128, "", promised));
+        });
+        assert_eq!(gone, fail(Code::GitCloneBroken));
         assert_eq!(seen(&|seen| seen.is_full = true), fail(Code::HomeDiskFull));
         assert_eq!(
             seen(&|seen| seen.unwritable = unwritable(false)),
@@ -611,39 +649,6 @@ mod tests {
         ] {
             let found = seen(&|seen| seen.head = Ok(output(status, stdout, stderr)));
             assert_eq!(found, expected, "{stderr}{stdout}");
-        }
-    }
-
-    #[test]
-    fn one_branch_is_not_a_folder_of_another() {
-        let at = |name: &str| (name == "refs/heads/main", name == "refs/heads/dir");
-        let packed = ["refs/heads/feat", "refs/heads/deep/er/x"];
-        for (branch, taken) in [
-            ("refs/heads/main", false),
-            ("refs/heads/new", false),
-            ("refs/heads/feature", false),
-            ("refs/heads/main/x", true),
-            ("refs/heads/feat/x/y", true),
-            ("refs/heads/deep", true),
-            ("refs/heads/deep/er", true),
-            ("refs/heads/dir", true),
-        ] {
-            assert_eq!(taken_by(branch, &packed, &at).is_some(), taken, "{branch}");
-        }
-    }
-
-    #[test]
-    fn an_index_has_space_for_the_entries_that_it_promises() {
-        let header = |count: u32| [b"DIRC\0\0\0\x02", &count.to_be_bytes()[..]].concat();
-        for (start, length, cut) in [
-            (header(0), 32, false),
-            (header(1), 104, false),
-            (header(1), 40, true),
-            (header(1000), 5000, true),
-            (b"junk and more".to_vec(), 200, true),
-            (Vec::new(), 0, true),
-        ] {
-            assert_eq!(is_cut(&start, length), cut, "{start:?} {length}");
         }
     }
 

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::signing::SigningSetting;
 use super::{
     CommitObject, Refusal, blocked, commit_object, effective_config, environment, facts, git,
-    in_clone, own_subject, refusal, unreadable,
+    in_clone, line_endings, own_subject, refusal, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -79,17 +79,15 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
     {
         return judgement;
     }
-    let object = SigningSetting::of(config).map(|_| commit_object(context));
+    let is_tried = SigningSetting::of(config).is_some() || reads_at_writing(config);
+    let object = is_tried.then(|| commit_object(context));
     if let Some(CommitObject::Refused(judgement)) = object
         && judgement.status == CheckStatus::Fail
     {
         return (**judgement).clone();
     }
-    let by_attributes = config.is_true("core.safecrlf") && layout.is_some();
-    if demands_crlf(config) && (layout.is_none() || changes_line_endings(context, false))
-        || by_attributes && changes_line_endings(context, true)
-    {
-        return line_endings(config);
+    if let Some(judgement) = line_endings::judge(context, config, layout.is_some()) {
+        return judgement;
     }
     match object {
         None => Judgement::pass("git has an author and a committer for commits"),
@@ -187,22 +185,58 @@ fn unmatched_conditions(config: &EffectiveConfig) -> Vec<Evidence> {
     unmatched.collect()
 }
 
-/// Whether git refuses to add a file whose lines end with LF. Pure.
-fn demands_crlf(config: &EffectiveConfig) -> bool {
-    config.is_true("core.autocrlf") && config.is_true("core.safecrlf")
+/// Keys with values that every git command reads, or that git takes as they are.
+const USUAL: &[&str] = &[
+    "branch.",
+    "core.bare",
+    "core.filemode",
+    "core.fsmonitor",
+    "core.hookspath",
+    "core.logallrefupdates",
+    "core.repositoryformatversion",
+    "credential.",
+    "http.",
+    "include.",
+    "includeif.",
+    "init.",
+    "protocol.",
+    "remote.",
+    "safe.",
+    "url.",
+    "user.email",
+    "user.name",
+];
+
+/// Whether there is a value that only some git commands read. Pure.
+pub fn has_unusual(config: &EffectiveConfig) -> bool {
+    config.under("").any(|value| {
+        let is_usual = |usual: &&str| match usual.strip_suffix('.') {
+            Some(_) => value.key.starts_with(*usual),
+            None => value.key == **usual,
+        };
+        value.value.is_none() || !USUAL.iter().any(is_usual)
+    })
+}
+
+/// Whether there is a value that git reads only when it writes an object. Pure.
+fn reads_at_writing(config: &EffectiveConfig) -> bool {
+    ["core.sharedrepository", "core.createobject"].iter().any(|key| config.last(key).is_some())
 }
 
 /// Values that only `git add` and `git commit` read. Both end before they lock the index, since
-/// their arguments contradict each other.
+/// their arguments contradict each other. What git starts after a commit reads the last one.
 fn refused_values(context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
-    // git reads all of these in more than one place, or they are rare: nothing is asked without one
-    let sections = ["add.", "commit.", "color.", "diff.", "status.", "interactive.", "advice."];
-    sections.iter().find(|section| config.under(section).next().is_some())?;
-    let questions: [&[&str]; 2] = [
-        &["add", "-A", "-u"],
-        &["commit", "--dry-run", "--no-verify", "-a", "-m", "probe", "--", "none"],
+    if !has_unusual(config) {
+        return None;
+    }
+    let maintenance = config.last("maintenance.auto");
+    let questions: [(&[&str], bool); 3] = [
+        (&["add", "-A", "-u"], true),
+        (&["commit", "--dry-run", "--no-verify", "-a", "-m", "probe", "--", "none"], true),
+        (&["config", "--type=bool", "maintenance.auto"], maintenance.is_some()),
     ];
-    questions.iter().find_map(|arguments| {
+    let asked = questions.iter().filter(|(_, is_asked)| *is_asked);
+    asked.map(|(arguments, _)| *arguments).find_map(|arguments| {
         let output = git(context, context.folder.as_deref(), arguments).ok()?;
         let error = ConfigError::parse(&output.stderr)?;
         Some(refused_value(
@@ -219,50 +253,6 @@ pub fn refused_value(summary: &str, error: &ConfigError) -> Judgement {
     );
     Judgement::fail(Code::GitConfigInvalid, summary, fix)
         .with([Evidence::foreign("git said", &error.message)])
-}
-
-/// Whether a tracked file has lines that git would convert, by the setting or by attributes alone.
-fn changes_line_endings(context: &Context, by_attributes: bool) -> bool {
-    let listed = git(context, context.folder.as_deref(), &["ls-files", "--eol", ":/"]);
-    let changes = if by_attributes { has_demanded } else { has_convertible };
-    listed.is_ok_and(|output| changes(&output.stdout))
-}
-
-/// A file with LF whose attributes demand CRLF. Pure.
-fn has_demanded(listed: &str) -> bool {
-    listed
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .any(|(facts, _)| facts.contains("w/lf") && facts.contains("eol=crlf"))
-}
-
-/// `i/lf    w/lf    attr/text eol=lf \tpath`. Pure.
-fn has_convertible(listed: &str) -> bool {
-    listed.lines().filter_map(|line| line.split_once('\t')).any(|(facts, _)| {
-        let attributes = facts.split_once("attr/").map_or("", |(_, attributes)| attributes.trim());
-        facts.contains("w/lf") && !attributes.starts_with("-text") && !attributes.contains("eol=lf")
-    })
-}
-
-fn line_endings(config: &EffectiveConfig) -> Judgement {
-    let is_own = config.last("core.autocrlf").is_some_and(|value| value.is_own);
-    let scope = if is_own { "--local" } else { "--global" };
-    let origin =
-        config.last("core.autocrlf").map(|value| Evidence::foreign("set in", &value.origin));
-    Judgement::fail(
-        Code::GitLineEndings,
-        if demands_crlf(config) {
-            "core.autocrlf and core.safecrlf are both true, so git refuses to add a file with LF line endings"
-        } else {
-            "attributes demand CRLF and core.safecrlf is true, so git refuses to add a file with LF line endings"
-        },
-        if demands_crlf(config) {
-            Fix::run(["git", "config", scope, "core.autocrlf", "input"], "set core.autocrlf to `input`")
-        } else {
-            Fix::report("set core.safecrlf to `warn`, or correct `eol=crlf` in the attributes")
-        },
-    )
-    .with(origin)
 }
 
 #[cfg(test)]
@@ -320,6 +310,22 @@ mod tests {
     }
 
     #[test]
+    fn only_values_that_some_commands_read_are_asked_about() {
+        for (entry, unusual) in [
+            ("user.name\nDev", false),
+            ("user.name", true),
+            ("user.signingkey\nx", true),
+            ("remote.origin.url\nx", false),
+            ("core.bare\nfalse", false),
+            ("core.abbrev\n7", true),
+            ("column.ui\nmaybe", true),
+        ] {
+            let config = config(&[["global", "file:/h/.gitconfig", entry]]);
+            assert_eq!(has_unusual(&config), unusual, "{entry}");
+        }
+    }
+
+    #[test]
     fn only_conditions_that_do_not_match_are_evidence() {
         let config = config(&[
             ["global", "file:/h/.gitconfig", "includeif.gitdir:~/work/.path\n~/.gitconfig-work"],
@@ -329,33 +335,5 @@ mod tests {
         let evidence = unmatched_conditions(&config);
         assert_eq!(evidence.len(), 1, "{evidence:?}");
         assert!(evidence[0].value.starts_with("gitdir:~/work/ (includes"), "{evidence:?}");
-    }
-
-    #[test]
-    fn line_endings_are_at_fault_where_git_would_convert_a_file() {
-        for (autocrlf, safecrlf, demands) in [
-            ("true", "true", true),
-            ("input", "true", false),
-            ("true", "warn", false),
-            ("false", "true", false),
-        ] {
-            let config = config(&[
-                ["global", "file:/h/.gitconfig", &format!("core.autocrlf\n{autocrlf}")],
-                ["global", "file:/h/.gitconfig", &format!("core.safecrlf\n{safecrlf}")],
-            ]);
-            assert_eq!(demands_crlf(&config), demands, "{autocrlf} {safecrlf}");
-        }
-        for (line, converts) in [
-            ("i/lf    w/lf    attr/                 \tf", true),
-            ("i/lf    w/lf    attr/text=auto        \tf", true),
-            ("i/lf    w/lf    attr/text eol=lf      \tf", false),
-            ("i/lf    w/lf    attr/-text            \tf", false),
-            ("i/lf    w/crlf  attr/                 \tf", false),
-            ("i/-text w/-text attr/                 \tf", false),
-        ] {
-            assert_eq!(has_convertible(line), converts, "{line}");
-        }
-        assert!(has_demanded("i/lf    w/lf    attr/text eol=crlf     \tf"));
-        assert!(!has_demanded("i/lf    w/crlf  attr/text eol=crlf     \tf"));
     }
 }

@@ -6,10 +6,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::signing::{self, Keyring, SigningSetting, SigningWay};
-use super::{Refusal, effective_config, in_clone, refusal};
+use super::{Refusal, effective_config, in_clone, refusal, refused_value};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::git_cli::{self, Place};
@@ -65,6 +66,10 @@ fn make(context: &Context, config: &EffectiveConfig) -> CommitObject {
 
 fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Completed) -> Judgement {
     let stderr = answer.as_ref().map_or("", |output| &output.stderr);
+    if let Some(error) = ConfigError::parse(stderr) {
+        let summary = "git rejects a value of its configuration, so every commit fails";
+        return refused_value(summary, &error);
+    }
     match (refusal(stderr), setting) {
         (Refusal::Clone(code), _) => Judgement::blocked(code),
         (Refusal::Identity, _) => Judgement::fail(

@@ -3,12 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+
 use crate::resource::file;
 
 /// Where the parts of a clone are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The work tree.
+    /// The work tree, or the git folder itself where the current folder is in it.
     pub top: PathBuf,
     /// HEAD and the index; of a linked worktree, its own folder below the clone's.
     pub git: PathBuf,
@@ -22,6 +24,12 @@ pub struct Layout {
 pub enum Defect {
     /// `.git` is a file that names a folder which is not there.
     GitFolderGone,
+    /// `.git` is a file that names no folder.
+    GitFile,
+    /// This user cannot read the git folder.
+    Unreadable,
+    /// The current folder is in a git folder: of a clone, or a bare repository.
+    NoWorkTree,
     /// The worktree's folder names a clone that is not there.
     CommonFolderGone,
     /// There is no HEAD, or it names no branch and no commit.
@@ -29,20 +37,41 @@ pub enum Defect {
 }
 
 impl Layout {
-    /// The one around the folder. An empty folder `.git` is none.
+    /// The one around the folder. An empty folder `.git` is none. git ignores one that it cannot
+    /// read and a link to none, where another is around it.
     pub fn around(folder: &Path) -> Option<Self> {
-        folder.ancestors().find_map(Self::at)
+        let found = || folder.ancestors().filter_map(Self::at);
+        let is_ignored = |layout: &Self| match layout.defect {
+            Some(Defect::Unreadable) => true,
+            Some(Defect::GitFolderGone) => layout.top.join(".git").is_symlink(),
+            _ => false,
+        };
+        found().find(|layout| !is_ignored(layout)).or_else(|| found().next())
     }
 
     fn at(top: &Path) -> Option<Self> {
         let inner = top.join(".git");
-        let metadata = inner.metadata().ok()?;
-        let git = if metadata.is_dir() {
-            let is_one = ["objects", "config", "HEAD"].iter().any(|part| inner.join(part).exists());
-            is_one.then(|| inner.clone())?
-        } else {
-            top.join(line(&inner)?.strip_prefix("gitdir: ")?)
+        let Ok(metadata) = inner.metadata() else {
+            let gone = |target| Self::with(top, &top.join(target), Defect::GitFolderGone);
+            return inner.read_link().ok().map(gone).or_else(|| Self::of_own_folder(top));
         };
+        if metadata.is_dir() {
+            if access(&inner, Access::EXEC_OK).is_err() {
+                return Some(Self::with(top, &inner, Defect::Unreadable));
+            }
+            let is_one = ["objects", "config", "HEAD"].iter().any(|part| inner.join(part).exists());
+            return if is_one { Some(Self::of(top, inner)) } else { Self::of_own_folder(top) };
+        }
+        if !metadata.is_file() {
+            return None;
+        }
+        match line(&inner).as_deref().and_then(|line| line.strip_prefix("gitdir: ")) {
+            Some(git) => Some(Self::of(top, top.join(git))),
+            None => Some(Self::with(top, &inner, Defect::GitFile)),
+        }
+    }
+
+    fn of(top: &Path, git: PathBuf) -> Self {
         let common = line(&git.join("commondir"))
             .map_or_else(|| git.clone(), |common| normal(git.join(common)));
         let defect = match () {
@@ -51,7 +80,21 @@ impl Layout {
             () if !is_head(&git.join("HEAD")) => Some(Defect::Head),
             () => None,
         };
-        Some(Self { top: top.to_owned(), git, common, defect })
+        Self { top: top.to_owned(), git, common, defect }
+    }
+
+    fn with(top: &Path, git: &Path, defect: Defect) -> Self {
+        let git = git.to_owned();
+        Self { top: top.to_owned(), common: git.clone(), git, defect: Some(defect) }
+    }
+
+    /// The folder itself, where git takes it for a git folder: HEAD, objects and refs, its own or
+    /// those of the clone that it is a worktree of.
+    fn of_own_folder(folder: &Path) -> Option<Self> {
+        let is_one = is_head(&folder.join("HEAD"))
+            && (folder.join("commondir").is_file()
+                || ["objects", "refs"].iter().all(|part| folder.join(part).is_dir()));
+        is_one.then(|| Self::with(folder, folder, Defect::NoWorkTree))
     }
 
     /// A git folder that was found in a search: it may be a submodule's, or a bare repository.
@@ -107,6 +150,8 @@ mod tests {
             fs::write(path, content).unwrap();
         };
         write("app/.git/HEAD", "ref: refs/heads/main\n");
+        fs::create_dir_all(root.join("app/.git/objects")).unwrap();
+        fs::create_dir_all(root.join("app/.git/refs")).unwrap();
         write("app/.git/worktrees/wt/HEAD", "ref: refs/heads/wt\n");
         write("app/.git/worktrees/wt/commondir", "../..\n");
         write("app/src/f", "");
@@ -115,6 +160,12 @@ mod tests {
         write("headless/.git/config", "");
         write("detached/.git/HEAD", "0123456789012345678901234567890123456789\n");
         write("odd/.git/HEAD", "main\n");
+        write("bare.git/HEAD", "ref: refs/heads/main\n");
+        write("bare.git/objects/x", "");
+        write("bare.git/refs/x", "");
+        write("file/.git", "");
+        fs::create_dir_all(root.join("dangling")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", root.join("dangling/.git")).unwrap();
         fs::create_dir_all(root.join("empty/.git")).unwrap();
         let found = |path: &str| {
             let layout = Layout::around(&root.join(path))?;
@@ -135,6 +186,16 @@ mod tests {
             ("headless", "headless/.git", "headless/.git", None, Some(Defect::Head)),
             ("detached", "detached/.git", "detached/.git", None, None),
             ("odd", "odd/.git", "odd/.git", None, Some(Defect::Head)),
+            ("file", "file/.git", "file/.git", None, Some(Defect::GitFile)),
+            ("dangling", "/nowhere", "/nowhere", None, Some(Defect::GitFolderGone)),
+            ("app/.git", "app/.git", "app/.git", Some("refs/heads/main"), Some(Defect::NoWorkTree)),
+            (
+                "bare.git/objects",
+                "bare.git",
+                "bare.git",
+                Some("refs/heads/main"),
+                Some(Defect::NoWorkTree),
+            ),
         ] {
             let expected = (path(git), path(common), branch.map(str::to_owned), defect);
             assert_eq!(found(at), Some(expected), "{at}");

@@ -53,6 +53,10 @@ pub fn target(context: &Context) -> Judgement {
             None => Judgement::pass("the branch has no commit yet"),
         },
         Ok(output) => {
+            if let Some(error) = ConfigError::parse(&output.stderr) {
+                let summary = "git rejects a value of its configuration, so every push fails";
+                return Judgement { subject, ..git::refused_value(summary, &error) };
+            }
             if let Some(code) = git::cause(&output.stderr) {
                 return Judgement { subject, ..Judgement::blocked(code) };
             }
@@ -69,13 +73,18 @@ pub fn target(context: &Context) -> Judgement {
 
 /// A value that only a push reads. git ends before it connects, since a deletion names a ref.
 fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
-    config.under("push.").next()?;
-    let output = git::ask(context, &["push", "--delete"]).ok()?;
-    let error = ConfigError::parse(&output.stderr)?;
-    Some(git::refused_value(
-        "git rejects a value of its configuration, so every push fails",
-        &error,
-    ))
+    if !git::has_unusual(config) {
+        return None;
+    }
+    let mut questions = vec![vec!["push", "--delete"]];
+    // the pack of no object
+    questions.extend(config.under("pack.").next().map(|_| vec!["pack-objects", "-q", "--stdout"]));
+    questions.iter().find_map(|arguments| {
+        let output = git::ask(context, arguments).ok()?;
+        let error = ConfigError::parse(&output.stderr)?;
+        let summary = "git rejects a value of its configuration, so every push fails";
+        Some(git::refused_value(summary, &error))
+    })
 }
 
 /// Pure.

@@ -1,7 +1,9 @@
 //! The commit path: what git does beside what the doctor says before. A row turns red when a new
 //! git behaves otherwise.
 
+mod kinds;
 mod more;
+mod mounts;
 mod rows;
 mod signing;
 

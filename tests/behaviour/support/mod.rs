@@ -24,7 +24,7 @@ pub use everything::{Everything, apply_logins, home_in_use};
 pub use git_host::{Access, GitHost, KeyPair, Session};
 pub use measured::Measured;
 pub use mirror::{Answer, Mirror};
-pub use sandbox::{sandbox, sandbox_with, skip, skipped};
+pub use sandbox::{is_inside, sandbox, sandbox_with, skip, skipped};
 pub use snapshot::Snapshot;
 pub use template::{AGENT_PATH, Agent, Release, Template};
 pub use vendors::Vendors;

@@ -1,0 +1,213 @@
+//! The files of a clone that a commit reads and writes: the index, the refs and the logs. Found by
+//! reading them, since git stops at the first that is damaged, or only at the end of a commit.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::layout::Layout;
+use crate::resource::file::{self, Kind};
+
+/// What is wrong with one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// It is cut.
+    Index,
+    /// The branch's own file contains no commit.
+    Branch(PathBuf),
+    /// This line of `packed-refs` is none.
+    PackedRefs(usize),
+    /// A branch keeps git from making the one of HEAD: `feat` beside `feat/x`.
+    Taken(String),
+    /// This keeps git from making a file that a commit writes.
+    InTheWay(PathBuf),
+}
+
+/// The first that is wrong. `keeps_logs`: git makes logs that do not exist.
+pub fn damage(layout: &Layout, keeps_logs: bool) -> Option<Damage> {
+    if index_is_cut(&layout.git.join("index")) {
+        return Some(Damage::Index);
+    }
+    let branch = || broken_ref(layout).map(Damage::Branch);
+    let packed = || file::text(&layout.common.join("packed-refs"));
+    let packed = || broken_line(&packed()).map(Damage::PackedRefs);
+    let taken = || taken(layout).map(Damage::Taken);
+    let in_the_way = || misplaced(layout, keeps_logs).map(Damage::InTheWay);
+    branch().or_else(packed).or_else(taken).or_else(in_the_way)
+}
+
+/// gitformat-index(5): the header and the checksum, and the least that an entry takes.
+const INDEX_FRAME: u64 = 12 + 20;
+const LEAST_ENTRY: u64 = 63;
+
+/// A header that promises more entries than fit into the file.
+fn index_is_cut(path: &Path) -> bool {
+    let Ok(metadata) = path.metadata() else { return false };
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).ok().filter(|_| metadata.is_file());
+    let read = file.and_then(|file| file.take(12).read_to_end(&mut start).ok());
+    read.is_some() && is_cut(&start, metadata.len())
+}
+
+/// Pure.
+fn is_cut(start: &[u8], length: u64) -> bool {
+    let Some(count) = start.get(8..12).and_then(|bytes| bytes.try_into().ok()) else {
+        return true;
+    };
+    let entries = u64::from(u32::from_be_bytes(count));
+    !start.starts_with(b"DIRC") || length < INDEX_FRAME + entries * LEAST_ENTRY
+}
+
+/// The file of the current branch, where it names no commit: a power loss leaves it empty.
+fn broken_ref(layout: &Layout) -> Option<PathBuf> {
+    let path = layout.common.join(layout.branch()?);
+    let content = file::observe(&path, Kind::Shared).ok()??;
+    let text = content.bytes.trim_ascii();
+    let is_commit = matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
+    (!is_commit && !text.starts_with(b"ref:")).then_some(path)
+}
+
+/// A branch with which the one of HEAD cannot exist, where that has no commit yet: each may be a
+/// file, and one would be a folder of the other.
+fn taken(layout: &Layout) -> Option<String> {
+    let branch = layout.branch()?;
+    if layout.common.join("reftable").is_dir() {
+        return None;
+    }
+    let packed = file::text(&layout.common.join("packed-refs"));
+    let mut names = packed.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name);
+    taken_by(&branch, &names.by_ref().collect::<Vec<_>>(), &|name| {
+        let path = layout.common.join(name);
+        (path.is_file(), path.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
+    })
+}
+
+/// `at`: whether a ref is a file, and whether it is a folder with others. Pure.
+fn taken_by(branch: &str, packed: &[&str], at: &dyn Fn(&str) -> (bool, bool)) -> Option<String> {
+    let exists = |name: &str| at(name).0 || packed.contains(&name);
+    if exists(branch) {
+        return None;
+    }
+    let above = branch.match_indices('/').map(|(end, _)| branch.get(..end).unwrap_or_default());
+    let above = above.filter(|name| name.starts_with("refs/heads/")).find(|name| exists(name));
+    let folder = format!("{branch}/");
+    let below = || packed.iter().copied().find(|name| name.starts_with(&folder));
+    let below = || below().or_else(|| at(branch).1.then_some(&*folder));
+    above.or_else(below).map(str::to_owned)
+}
+
+/// The first line of `packed-refs` that is none (gitrepository-layout(5)). Pure.
+fn broken_line(packed: &str) -> Option<usize> {
+    let is_id = |id: &str| matches!(id.len(), 40 | 64) && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_one = |line: &str| match line.strip_prefix('^') {
+        Some(peeled) => is_id(peeled),
+        None => line.starts_with('#') || line.split_once(' ').is_some_and(|(id, _)| is_id(id)),
+    };
+    packed.lines().position(|line| !is_one(line)).map(|at| at + 1)
+}
+
+/// What is where git would make a file that each commit writes: a folder, a file in the place of a
+/// folder, or a link into a folder that is not there.
+fn misplaced(layout: &Layout, keeps_logs: bool) -> Option<PathBuf> {
+    let Layout { git, common, .. } = layout;
+    // git makes the lock of the index where a link leads
+    let links = [git.join("index"), git.join("COMMIT_EDITMSG")];
+    let is_dangling = |path: &PathBuf| {
+        let target = path.read_link().ok().map(|target| git.join(target));
+        target.is_some_and(|target| !target.parent().is_some_and(Path::is_dir))
+    };
+    let link = links.into_iter().find(is_dangling);
+    let message = Some(git.join("COMMIT_EDITMSG")).filter(|path| path.is_dir());
+    let is_table = common.join("reftable").is_dir();
+    let branch = layout.branch().filter(|_| !is_table).map(|name| common.join("logs").join(name));
+    let logs = Some(git.join("logs/HEAD")).filter(|_| !is_table).into_iter().chain(branch);
+    let logs = || logs.filter(|_| keeps_logs).find_map(|log| in_the_way(&log));
+    link.or(message).or_else(logs)
+}
+
+/// A folder with files, or a file where one of the folders above is to be. git removes folders
+/// that are empty.
+fn in_the_way(log: &Path) -> Option<PathBuf> {
+    if log.is_dir() {
+        return has_files(log).then(|| log.to_owned());
+    }
+    let nearest = log.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    (nearest != log && !nearest.is_dir()).then(|| nearest.to_owned())
+}
+
+fn has_files(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.map(|entry| entry.path()).any(|path| !path.is_dir() || has_files(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_packed_refs_names_a_commit_and_a_ref() {
+        let id = "0123456789012345678901234567890123456789";
+        let head = "# pack-refs with: peeled fully-peeled sorted\n";
+        for (lines, expected) in [
+            (String::new(), None),
+            (format!("{head}{id} refs/heads/main\n^{id}\n"), None),
+            (format!("{head}<<<<<<< x\n{id} refs/heads/main\n"), Some(2)),
+            (format!("{head}{id} refs/heads/main\n\0\0\0"), Some(3)),
+        ] {
+            assert_eq!(broken_line(&lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_needs_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        fs::create_dir_all(logs.join("empty/x")).unwrap();
+        fs::create_dir_all(logs.join("full")).unwrap();
+        fs::write(logs.join("full/x"), "").unwrap();
+        fs::write(logs.join("file"), "").unwrap();
+        for (log, expected) in [
+            ("new", None),
+            ("file", None),
+            ("empty", None),
+            ("full", Some("full")),
+            ("file/x", Some("file")),
+        ] {
+            let expected = expected.map(|path| logs.join(path));
+            assert_eq!(in_the_way(&logs.join(log)), expected, "{log}");
+        }
+    }
+
+    #[test]
+    fn one_branch_is_not_a_folder_of_another() {
+        let at = |name: &str| (name == "refs/heads/main", name == "refs/heads/dir");
+        let packed = ["refs/heads/feat", "refs/heads/deep/er/x"];
+        for (branch, taken) in [
+            ("refs/heads/main", false),
+            ("refs/heads/new", false),
+            ("refs/heads/feature", false),
+            ("refs/heads/main/x", true),
+            ("refs/heads/feat/x/y", true),
+            ("refs/heads/deep", true),
+            ("refs/heads/deep/er", true),
+            ("refs/heads/dir", true),
+        ] {
+            assert_eq!(taken_by(branch, &packed, &at).is_some(), taken, "{branch}");
+        }
+    }
+
+    #[test]
+    fn an_index_has_space_for_the_entries_that_it_promises() {
+        let header = |count: u32| [b"DIRC\0\0\0\x02", &count.to_be_bytes()[..]].concat();
+        for (start, length, cut) in [
+            (header(0), 32, false),
+            (header(1), 104, false),
+            (header(1), 40, true),
+            (header(1000), 5000, true),
+            (b"junk and more".to_vec(), 200, true),
+            (Vec::new(), 0, true),
+        ] {
+            assert_eq!(is_cut(&start, length), cut, "{start:?} {length}");
+        }
+    }
+}

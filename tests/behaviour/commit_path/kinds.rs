@@ -1,0 +1,306 @@
+//! More kinds: a folder without a work tree, parts of a git folder in which a commit fails, values
+//! that only some commands read, line endings, and who may write.
+
+use super::Doctor::{Fails, Green, NoFailure, Warns};
+use super::Git::{AddFails, CommitFails, PushFails, Works};
+use super::{Row, app, at, row, run};
+use crate::support::sandbox;
+
+const WORK_TREE: &[Row] = &[
+    row("inside the git folder of a clone", AddFails, Fails("git-clone-broken"), |_| {
+        at("app/.git")
+    }),
+    row("inside a bare repository", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("git clone -q --bare app bare.git");
+        at("bare.git")
+    }),
+    row("above the worktrees of a bare repository", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh(
+"mkdir proj; git clone -q --bare git@github.com:o/app.git proj/.bare; echo 'gitdir: ./.bare' > proj/.git",
+);
+        at("proj")
+    }),
+    row("in a worktree of such a repository", PushFails, Warns("push-target-none"), |lab| {
+        lab.sh(
+"mkdir proj; git clone -q --bare git@github.com:o/app.git proj/.bare; echo 'gitdir: ./.bare' > proj/.git; git -C proj worktree add -q main 2>/dev/null",
+);
+        at("proj/main")
+    }),
+    row("deep in a bare repository", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("git clone -q --bare app bare.git");
+        at("bare.git/objects")
+    }),
+    row("inside the git folder of a worktree", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("git -C app worktree add -q -b wt ../wt");
+        at("app/.git/worktrees/wt")
+    }),
+];
+
+const VALUES: &[Row] = &[
+    row("user.signingKey without a value", CommitFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("printf '[user]\\n\\tsigningkey\\n' >> .gitconfig");
+        app()
+    }),
+    row("core.sharedRepository is no mode", AddFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git -C app config core.sharedRepository 0999");
+        app()
+    }),
+    row(
+        "core.sharedRepository without write access",
+        AddFails,
+        Fails("git-config-invalid"),
+        |lab| {
+            lab.sh("git -C app config core.sharedRepository 0400");
+            app()
+        },
+    ),
+    row("core.sharedRepository=group", Works, Green, |lab| {
+        lab.sh("git -C app config core.sharedRepository group");
+        app()
+    }),
+    row("pack.threads is no number", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global pack.threads foo");
+        app()
+    }),
+    row("pack.windowMemory is no size", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global pack.windowMemory foo");
+        app()
+    }),
+    row("pack.threads is a number", Works, Green, |lab| {
+        lab.sh("git config --global pack.threads 2");
+        app()
+    }),
+    row("maintenance.auto is no truth value", CommitFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global maintenance.auto foo");
+        app()
+    }),
+    row("a refspec for fetches that is none", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git -C app config remote.origin.fetch '+refs/heads/*:refs/remotes/origin'");
+        app()
+    }),
+    row("submodule.recurse is no truth value", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global submodule.recurse foo");
+        app()
+    }),
+    row(
+        "diff.ignoreSubmodules is none of its values",
+        CommitFails,
+        Fails("git-config-invalid"),
+        |lab| {
+            lab.sh("git config --global diff.ignoreSubmodules foo");
+            app()
+        },
+    ),
+    row("column.ui is none of its values", CommitFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global column.ui foo");
+        app()
+    }),
+    row("index.threads is no number", AddFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global index.threads foo");
+        app()
+    }),
+    row("feature.manyFiles is no truth value", AddFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global feature.manyFiles foo");
+        app()
+    }),
+    row("core.createObject is none of its values", AddFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global core.createObject foo");
+        app()
+    }),
+    row(
+        "core.excludesFile in an unknown user's home",
+        AddFails,
+        Fails("git-config-invalid"),
+        |lab| {
+            lab.sh("git config --global core.excludesFile '~nosuchuser/x'");
+            app()
+        },
+    ),
+];
+
+const LINE_ENDINGS: &[Row] = &[
+    row(
+        "files with CRLF, autocrlf=input and safecrlf",
+        AddFails,
+        Fails("git-line-endings"),
+        |lab| {
+            lab.sh(
+"cd app; sed -i 's/$/\\r/' f README.md; git config --global core.autocrlf input; git config --global core.safecrlf true",
+);
+            app()
+        },
+    ),
+    row("one file of many with CRLF", Works, Warns("git-line-endings"), |lab| {
+        lab.sh(
+"cd app; git rm -q README.md; for i in 1 2 3 4 5; do echo 1 > g$i; done; printf '1\\n' > h; git add .; git commit -qm x; git push -q; printf '1\\r\\n' > h; git config --global core.autocrlf input; git config --global core.safecrlf true",
+);
+        app()
+    }),
+    row("autocrlf=input and safecrlf, and LF alone", Works, Green, |lab| {
+        lab.sh("git config --global core.autocrlf input; git config --global core.safecrlf true");
+        app()
+    }),
+    row("a new file with CRLF and text=auto", AddFails, Fails("git-line-endings"), |lab| {
+        lab.sh(
+"cd app; git rm -q --cached f; git commit -qm rm; git push -q; printf 'a\\r\\n' > f; echo '* text=auto' > .gitattributes; git config --global core.safecrlf true",
+);
+        app()
+    }),
+    row(
+        "autocrlf and safecrlf in an empty repository",
+        AddFails,
+        Fails("git-line-endings"),
+        |lab| {
+            lab.sh(
+"git init -q new; cd new; git remote add origin git@github.com:o/app.git; git config core.autocrlf true; git config core.safecrlf true",
+);
+            at("new")
+        },
+    ),
+];
+
+const PARTS: &[Row] = &[
+    row("the index is a link to nothing", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app/.git; rm index; ln -s /gone/x index");
+        app()
+    }),
+    row("the index is a link", Works, NoFailure, |lab| {
+        lab.sh("cd app/.git; mv index ../../idx; ln -s ../../idx index");
+        app()
+    }),
+    row("a line of packed-refs is none", PushFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app; git pack-refs --all; sed -i '2i<<<<<<< x' .git/packed-refs");
+        app()
+    }),
+    row(
+        "the file of the branch cannot be read",
+        CommitFails,
+        Fails("git-clone-unwritable"),
+        |lab| {
+            lab.sh("chmod 0 app/.git/refs/heads/main");
+            app()
+        },
+    ),
+    row("COMMIT_EDITMSG is a link to nothing", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app/.git; rm -f COMMIT_EDITMSG; ln -s /gone/x COMMIT_EDITMSG");
+        app()
+    }),
+    row("COMMIT_EDITMSG is a folder", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app/.git; rm -f COMMIT_EDITMSG; mkdir COMMIT_EDITMSG");
+        app()
+    }),
+    row("the folder of logs is a file", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app/.git; rm -rf logs; : > logs");
+        app()
+    }),
+    row(
+        "the log of the branch is a folder with files",
+        CommitFails,
+        Fails("git-clone-broken"),
+        |lab| {
+            lab.sh(
+"cd app/.git; rm logs/refs/heads/main; mkdir -p logs/refs/heads/main/x; : > logs/refs/heads/main/x/y",
+);
+            app()
+        },
+    ),
+    row(
+        "the log of a removed branch feat beside feat/x",
+        CommitFails,
+        Fails("git-clone-broken"),
+        |lab| {
+            lab.sh(
+"cd app; : > .git/logs/refs/heads/feat; git symbolic-ref HEAD refs/heads/feat/x; git config push.autoSetupRemote true",
+);
+            app()
+        },
+    ),
+    row("no logs are kept", Works, Green, |lab| {
+        lab.sh(
+"cd app; git config core.logAllRefUpdates false; rm -rf .git/logs; mkdir .git/logs; chmod 0555 .git/logs",
+);
+        app()
+    }),
+    row("all folders of objects exist, and no other can be made", Works, Green, |lab| {
+        lab.sh(
+"cd app/.git/objects; for a in 0 1 2 3 4 5 6 7 8 9 a b c d e f; do for b in 0 1 2 3 4 5 6 7 8 9 a b c d e f; do mkdir -p $a$b; done; done; chmod 0555 .",
+);
+        app()
+    }),
+    row(".git is an empty file", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("mv app/.git g; : > app/.git");
+        app()
+    }),
+    row(".git is a file that names no folder", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("git -C app worktree add -q -b wt ../wt; sed -i 's/gitdir: /gitdir:/' wt/.git");
+        at("wt")
+    }),
+    row(".git is a link to nothing", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("mv app/.git realgit; ln -s /gone app/.git");
+        app()
+    }),
+    row(".git cannot be read", AddFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("chmod 0 app/.git");
+        app()
+    }),
+    row(".git cannot be entered", AddFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("chmod 0644 app/.git");
+        app()
+    }),
+    row(
+        "a .git that cannot be read, in another clone",
+        PushFails,
+        Warns("push-target-none"),
+        |lab| {
+            lab.sh("git init -q .; git commit -q --allow-empty -m x; chmod 0 app/.git");
+            app()
+        },
+    ),
+    row("a treeless clone", Works, NoFailure, |lab| {
+        lab.sh("git clone -q --filter=tree:0 git@github.com:o/app.git tl");
+        at("tl")
+    }),
+    row("a treeless clone without its trees", Works, NoFailure, |lab| {
+        lab.sh(
+"git -C /srv/git/o/app.git config uploadpack.allowFilter true; git clone -q --filter=tree:0 --no-checkout git@github.com:o/app.git tl; git -C tl reset -q",
+);
+        at("tl")
+    }),
+    row(
+        "a treeless clone whose remote is a folder that is gone",
+        CommitFails,
+        Fails("git-clone-broken"),
+        |lab| {
+            lab.sh(
+"git -C /srv/git/o/app.git config uploadpack.allowFilter true; git -C /srv/git/o/app.git config uploadpack.allowAnySHA1InWant true; git clone -q --bare /srv/git/o/app.git mirror.git; git -C mirror.git config uploadpack.allowFilter true; git clone -q --filter=tree:0 --no-checkout file:///home/coder/mirror.git tl; rm -rf mirror.git",
+);
+            at("tl")
+        },
+    ),
+    row("a partial clone that lacks nothing, and its remote is gone", Works, NoFailure, |lab| {
+        lab.sh(
+"git clone -q --bare /srv/git/o/app.git mirror.git; git -C mirror.git config uploadpack.allowFilter true; git clone -q --filter=blob:none file:///home/coder/mirror.git tl; rm -rf mirror.git; cd tl; git remote set-url --push origin git@github.com:o/app.git",
+);
+        at("tl")
+    }),
+];
+
+#[test]
+fn where_nothing_can_be_added() {
+    sandbox(|ws| run(ws, WORK_TREE));
+}
+
+#[test]
+fn parts_that_a_commit_needs() {
+    sandbox(|ws| run(ws, PARTS));
+}
+
+#[test]
+fn values_that_some_commands_read() {
+    sandbox(|ws| run(ws, VALUES));
+}
+
+#[test]
+fn line_endings() {
+    sandbox(|ws| run(ws, LINE_ENDINGS));
+}
