@@ -193,7 +193,7 @@ codes! {
     GitCloneUnfinished "git-clone-unfinished" Agent [may_fix] "a merge, a rebase or another command waits to be finished in the clone"
     GitEnvironmentBroken "git-environment-broken" Agent [may_fix] "a GIT_ variable makes every commit fail, or sends it to another repository"
     GitSigningBroken "git-signing-broken" WorkspaceUser [stop] "git is configured to sign commits, but the program or the key does not work"
-    GitLineEndings "git-line-endings" WorkspaceUser [stop] "core.autocrlf and core.safecrlf make git refuse files with LF line endings"
+    GitLineEndings "git-line-endings" WorkspaceUser [stop] "core.safecrlf makes git refuse files because of their line endings"
     GitLfsMissing "git-lfs-missing" TemplateAdmin [stop] "the clone needs git-lfs for its files or its hook, and it is not installed"
     GitLfsNotSetUp "git-lfs-not-set-up" Agent [may_fix] "files of the clone belong in git-lfs, which is installed but not configured"
     GitFilterMissing "git-filter-missing" TemplateAdmin [stop] "the program of a filter that the clone's attributes name is not installed"

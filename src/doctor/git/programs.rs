@@ -26,12 +26,20 @@ const GIT_CORE: &[&str] = &["/usr/lib/git-core", "/usr/libexec/git-core"];
 #[derive(Debug)]
 struct Filter {
     name: String,
-    /// The program of `filter.NAME.process` or `.clean`; `None`: not configured.
-    program: Option<String>,
+    program: FilterProgram,
     is_installed: bool,
     is_required: bool,
     /// A file of the clone has the attribute.
     is_used: bool,
+}
+
+/// The program of `filter.NAME.process` or `.clean`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum FilterProgram {
+    NotConfigured,
+    /// The command does not show it.
+    Unknown,
+    Named(String),
 }
 
 /// What the first line of a hook and a few marks of generators show.
@@ -51,6 +59,10 @@ enum Hook {
     GitButler,
     /// Husky's helper is not there.
     Husky,
+    /// husky runs a script of the repository, whose first command is not installed.
+    HuskyCommand(String),
+    /// This user can start it, and its interpreter cannot read it.
+    Unreadable,
 }
 
 pub fn programs(context: &Context) -> Vec<Judgement> {
@@ -75,9 +87,22 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
         }
         if can_run(&path) {
             let branch = layout.branch().unwrap_or_default();
-            let seen = inspect(&file::text(&path), &branch, &is_installed, &|helper| {
+            let mut seen = inspect(&file::text(&path), &branch, &is_installed, &|helper| {
                 folder.join(helper).exists()
             });
+            if access(&path, Access::READ_OK).is_err() {
+                seen = Hook::Unreadable;
+            }
+            if seen == Hook::Runnable && folder.ends_with(".husky/_") && folder.join("h").is_file()
+            {
+                let is_installed = |program: &str| {
+                    is_installed(program)
+                        || can_run(&layout.top.join("node_modules/.bin").join(program))
+                };
+                let command = husky_command(context, &folder, name);
+                let missing = command.filter(|program| !is_installed(program));
+                seen = missing.map_or(seen, Hook::HuskyCommand);
+            }
             found.extend(judge_hook(&seen, &path, is_own));
         }
     }
@@ -91,10 +116,46 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
 /// Whether git finds the program: by its path, from the top of the work tree, or on PATH.
 fn is_installed(context: &Context, top: &Path, program: &str) -> bool {
     if program.contains('/') {
-        return can_run(&top.join(env::expand(program.as_ref(), &context.home.path)));
+        return can_run(&from_top(context, top, program));
     }
     is_on_path(context, program)
         || GIT_CORE.iter().any(|folder| can_run(&Path::new(folder).join(program)))
+}
+
+/// A path of the configuration or of a command, which git resolves from the top of the work tree.
+fn from_top(context: &Context, top: &Path, path: &str) -> PathBuf {
+    if path.starts_with('~') {
+        return env::expand(path.as_ref(), &context.home.path);
+    }
+    top.join(path)
+}
+
+/// The first command of the script that husky's own hook runs with `sh -e`: `.husky/pre-commit`.
+/// A file of the user may change its PATH.
+fn husky_command(context: &Context, folder: &Path, hook: &str) -> Option<String> {
+    if context.home.path.join(".config/husky/init.sh").exists() {
+        return None;
+    }
+    first_command(&file::text(&folder.parent()?.join(hook)))
+}
+
+/// A plain first command. Pure.
+fn first_command(script: &str) -> Option<String> {
+    const OF_SHELL: &[&str] = &[
+        "[", "alias", "break", "case", "cd", "command", "echo", "eval", "exec", "exit", "export",
+        "false", "for", "function", "if", "local", "printf", "read", "readonly", "return", "set",
+        "shift", "source", "test", "trap", "true", "type", "ulimit", "umask", "unset", "until",
+        "while",
+    ];
+    let mut lines = script.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    // what follows such a word may hide that the command is missing
+    if line.contains(['|', '&', ';', '`', '$', '(']) {
+        return None;
+    }
+    let word = line.split_whitespace().next()?;
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    (is_plain && word != "." && !OF_SHELL.contains(&word)).then(|| word.to_owned())
 }
 
 /// Whether it is on the PATH of the caller, less the entries that mean the current folder.
@@ -116,9 +177,13 @@ fn filters(
     is_installed: &dyn Fn(&str) -> bool,
 ) -> Vec<Filter> {
     let mut texts = vec![file::text(&layout.common.join("info/attributes"))];
-    if let Some(path) = config.text("core.attributesfile") {
-        texts.push(file::text(&env::expand(path.as_ref(), &context.home.path)));
-    }
+    let of_user = match (config.text("core.attributesfile"), context.env.get("XDG_CONFIG_HOME")) {
+        (Some(path), _) => from_top(context, &layout.top, path),
+        (None, Some(folder)) => PathBuf::from(folder).join("git/attributes"),
+        (None, None) => context.home.path.join(".config/git/attributes"),
+    };
+    texts.push(file::text(&of_user));
+    texts.push(file::text(Path::new("/etc/gitattributes")));
     let files =
         "ls-files -z --cached --others --exclude-standard -- :/.gitattributes :/**/.gitattributes";
     if let Ok(listed) = ask(context, &files.split(' ').collect::<Vec<_>>()) {
@@ -131,18 +196,30 @@ fn filters(
     let filter = |name: &str| {
         let of =
             |key: &str| config.text(&format!("filter.{name}.{key}")).filter(|it| !it.is_empty());
-        let program = of("process").or_else(|| of("clean")).and_then(program);
-        let is_installed = program.as_deref().is_none_or(is_installed);
+        let program = match of("process").or_else(|| of("clean")) {
+            None => FilterProgram::NotConfigured,
+            Some(command) => {
+                let script = script(command);
+                let gone = script.filter(|it| !from_top(context, &layout.top, it).exists());
+                let named = gone.or_else(|| program(command));
+                named.map_or(FilterProgram::Unknown, FilterProgram::Named)
+            }
+        };
+        let is_installed = match &program {
+            FilterProgram::Named(program) => is_installed(program),
+            _ => true,
+        };
         let pathspec = format!(":(top,attr:filter={name})");
         let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--", &pathspec];
-        let is_needed = program.is_none() || !is_installed;
+        let is_needed = program == FilterProgram::NotConfigured || !is_installed;
         let is_used = is_needed && ask(context, &arguments).is_ok_and(|it| !it.stdout.is_empty());
         let is_required = config.is_true(&format!("filter.{name}.required"));
         Filter { name: name.to_owned(), program, is_installed, is_required, is_used }
     };
     let mut filters: Vec<_> = names.into_iter().map(filter).collect();
-    for filter in
-        filters.iter_mut().filter(|filter| filter.name == "lfs" && filter.program.is_none())
+    for filter in filters
+        .iter_mut()
+        .filter(|filter| filter.name == "lfs" && filter.program == FilterProgram::NotConfigured)
     {
         filter.is_installed = is_installed("git-lfs");
     }
@@ -160,14 +237,27 @@ fn filter_names(attributes: &str) -> Vec<&str> {
     words.filter_map(|word| word.strip_prefix("filter=")).filter(is_plain).collect()
 }
 
-/// The program that a shell would start for a filter; `None` where that cannot be known. Pure.
+/// The program that a shell would start for a filter; `None` where that cannot be known. The last
+/// one of a pipeline decides whether it fails. Pure.
 fn program(command: &str) -> Option<String> {
-    let command = command.trim();
-    let (first, rest) = match command.strip_prefix(['"', '\'']) {
+    if command.contains(['$', '`', '(', ';', '&', '\\']) || command.contains("||") {
+        return None;
+    }
+    let last = command.rsplit('|').next()?.trim();
+    let mut words = last;
+    while let Some((word, rest)) = words.split_once(char::is_whitespace)
+        && word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+    {
+        words = rest.trim_start();
+    }
+    let (first, rest) = match words.strip_prefix(['"', '\'']) {
         Some(quoted) => quoted.split_once(['"', '\''])?,
-        None => command.split_once(char::is_whitespace).unwrap_or((command, "")),
+        None => words.split_once(char::is_whitespace).unwrap_or((words, "")),
     };
-    if first.is_empty() || first.contains(['$', '`', '=', '(', ';', '|', '&', '\\']) {
+    if first.is_empty() || first.contains('=') {
         return None;
     }
     match rest.split_whitespace().next() {
@@ -176,24 +266,45 @@ fn program(command: &str) -> Option<String> {
     }
 }
 
+/// The script that an interpreter is given by a path: `python3 tools/clean.py`. Pure.
+fn script(command: &str) -> Option<String> {
+    const INTERPRETERS: &[&str] = &["bash", "node", "perl", "python", "python3", "ruby", "sh"];
+    let mut words = command.split_whitespace();
+    let interpreter = words.next()?.rsplit('/').next()?;
+    let script = words.next().filter(|word| word.contains('/') && !word.starts_with('-'))?;
+    let is_plain = !script.contains(['$', '`', '"', '\'', '\\', '%', '*', '(', ';', '|', '&']);
+    (INTERPRETERS.contains(&interpreter) && is_plain).then(|| script.to_owned())
+}
+
 /// Pure.
 fn judge_filter(filter: &Filter) -> Option<Judgement> {
     let Filter { name, program, is_installed, is_required, is_used } = filter;
     let is_lfs = name == "lfs";
     let evidence = [Evidence::foreign("filter", name)];
     let judgement = match program {
-        None if !is_lfs || !is_used => return None,
-        None if *is_installed => Judgement::warn(
+        FilterProgram::NotConfigured if *is_required && *is_used && (!is_lfs || *is_installed) => {
+            let code = if is_lfs { Code::GitLfsNotSetUp } else { Code::GitFilterMissing };
+            let summary = "a filter is required and has no program, so git refuses to add the files that need it";
+            let fix = if is_lfs {
+                Fix::run(["git", "lfs", "install"], "set git-lfs up for this user")
+            } else {
+                Fix::report("set `filter.NAME.clean`, or run the set-up step of the project")
+            };
+            Judgement::fail(code, summary, fix)
+        }
+        FilterProgram::Unknown => return None,
+        FilterProgram::NotConfigured if !is_lfs || !is_used => return None,
+        FilterProgram::NotConfigured if *is_installed => Judgement::warn(
             Code::GitLfsNotSetUp,
             "files of this clone belong in git-lfs, which is not configured: git commits them whole",
             Fix::run(["git", "lfs", "install"], "set git-lfs up for this user"),
         ),
-        None => {
+        FilterProgram::NotConfigured => {
             let summary = "files of this clone belong in git-lfs, which is not installed";
             Judgement::warn(Code::GitLfsMissing, summary, Fix::report(INSTALL_LFS))
         }
-        Some(_) if *is_installed => return None,
-        Some(program) => {
+        FilterProgram::Named(_) if *is_installed => return None,
+        FilterProgram::Named(program) => {
             let (code, fix) = if is_lfs {
                 (Code::GitLfsMissing, Fix::report(INSTALL_LFS))
             } else {
@@ -223,9 +334,7 @@ fn hooks_folder(context: &Context, layout: &Layout, config: &EffectiveConfig) ->
     let configured =
         configured.filter_map(|value| Some((value.value.as_deref()?, value.is_own))).last();
     match configured {
-        Some((path, is_own)) => {
-            (layout.top.join(env::expand(path.as_ref(), &context.home.path)), is_own)
-        }
+        Some((path, is_own)) => (from_top(context, &layout.top, path), is_own),
         None => (layout.common.join("hooks"), true),
     }
 }
@@ -337,6 +446,18 @@ fn judge_hook(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
             true,
             "run the project's install step in this work tree: it makes that file",
         ),
+        Hook::HuskyCommand(program) => fail(
+            "the first command of husky's hook is not installed, so git refuses the commit or the push",
+            whose,
+            false,
+            "install the program, or run the project's install step in this work tree",
+        )
+        .with([Evidence::foreign("command", program)]),
+        Hook::Unreadable => Judgement::warn(
+            Code::GitHookUnrunnable,
+            "this user can start a hook and cannot read it: a script cannot run then",
+            Fix::report("make the hook readable: `chmod a+r` by its owner"),
+        ),
         Hook::GitLfs => Judgement::fail(
             Code::GitLfsMissing,
             "the pre-push hook needs git-lfs, which is not installed, so every push is refused",
@@ -385,16 +506,46 @@ mod tests {
     }
 
     #[test]
+    fn the_first_command_of_a_script_is_known_where_it_is_plain() {
+        for (script, expected) in [
+            ("pnpm test\n", Some("pnpm")),
+            ("#!/bin/sh\n\nnpx lint-staged", Some("npx")),
+            ("npm test || true", None),
+            ("if [ -t 1 ]; then", None),
+            ("echo x", None),
+            (". ./env", None),
+            ("./tools/check", None),
+            ("", None),
+        ] {
+            assert_eq!(first_command(script).as_deref(), expected, "{script}");
+        }
+    }
+
+    #[test]
     fn the_program_of_a_filter_is_its_first_word() {
         for (command, expected) in [
             ("git-lfs clean -- %f", Some("git-lfs")),
             ("git lfs clean", Some("git-lfs")),
             ("\"git-crypt\" clean", Some("git-crypt")),
             ("nbstripout", Some("nbstripout")),
-            ("A=1 clean", None),
+            ("A=1 clean", Some("clean")),
+            ("A=1", None),
             ("$HOME/bin/clean", None),
+            ("gone | cat", Some("cat")),
+            ("cat | gone", Some("gone")),
+            ("gone || cat", None),
+            ("cd x && gone", None),
         ] {
             assert_eq!(program(command).as_deref(), expected, "{command}");
+        }
+        for (command, expected) in [
+            ("python3 /gone/clean.py", Some("/gone/clean.py")),
+            ("/usr/bin/node ./tools/clean.js", Some("./tools/clean.js")),
+            ("python3 -m clean", None),
+            ("sh -c 'cat /x'", None),
+            ("clean /gone", None),
+        ] {
+            assert_eq!(script(command).as_deref(), expected, "{command}");
         }
         assert_eq!(filter_names("# filter=x\n*.bin filter=lfs diff=lfs -text\n"), ["lfs"]);
     }
@@ -404,7 +555,8 @@ mod tests {
         let judged = |name: &str, program: Option<&str>, is_installed, is_required, is_used| {
             let filter = Filter {
                 name: name.to_owned(),
-                program: program.map(str::to_owned),
+                program: program
+                    .map_or(FilterProgram::NotConfigured, |it| FilterProgram::Named(it.to_owned())),
                 is_installed,
                 is_required,
                 is_used,
@@ -420,6 +572,8 @@ mod tests {
             ("x", Some("x"), false, true, true, Some((fail, Some(Code::GitFilterMissing)))),
             ("x", Some("x"), false, false, true, Some((warn, Some(Code::GitFilterMissing)))),
             ("x", None, true, false, true, None),
+            ("x", None, true, true, true, Some((fail, Some(Code::GitFilterMissing)))),
+            ("lfs", None, true, true, true, Some((fail, Some(Code::GitLfsNotSetUp)))),
         ] {
             let found = judged(name, program, is_installed, is_required, is_used);
             assert_eq!(

@@ -3,7 +3,7 @@
 
 use super::Doctor::{Fails, Green, NoFailure, Warns};
 use super::Git::{AddFails, CommitFails, PushFails, Works};
-use super::{Row, app, at, row, run};
+use super::{Lab, Row, app, at, row, run};
 use crate::support::sandbox;
 
 const WORK_TREE: &[Row] = &[
@@ -303,4 +303,84 @@ fn values_that_some_commands_read() {
 #[test]
 fn line_endings() {
     sandbox(|ws| run(ws, LINE_ENDINGS));
+}
+
+const FILTERS: &[Row] = &[
+    row(
+        "a relative hooksPath, from a folder below",
+        CommitFails,
+        Fails("git-hook-unrunnable"),
+        |lab| {
+            lab.ws.write("app/.githooks/pre-commit", "#!/opt/gone\n", 0o755);
+            lab.sh("cd app; mkdir d; echo 1 >d/f; git add d; git commit -qm d; git push -q
+                git config core.hooksPath .githooks");
+            at("app/d")
+        },
+    ),
+    row("a hook that cannot be read", CommitFails, Warns("git-hook-unrunnable"), |lab| {
+        lab.ws.write("app/.git/hooks/pre-commit", "#!/bin/sh\n", 0o311);
+        app()
+    }),
+    row("husky's script without its program", CommitFails, Fails("git-hook-unrunnable"), |lab| {
+        husky(lab, "no-such-program test\n");
+        app()
+    }),
+    row("husky's script with its program", Works, Green, |lab| {
+        husky(lab, "# comment\nls\n");
+        app()
+    }),
+    row("a required filter with a smudge alone", AddFails, Fails("git-filter-missing"), |lab| {
+        lab.sh("cd app; echo 'f filter=x' >.gitattributes; git config filter.x.smudge cat
+                git config filter.x.required true");
+        app()
+    }),
+    row("a filter by the user's own attributes", AddFails, Fails("git-filter-missing"), |lab| {
+        lab.sh("mkdir -p .config/git; echo 'f filter=x' >.config/git/attributes
+                git config --global filter.x.clean gone; git config --global filter.x.required true");
+        app()
+    }),
+    row("a filter after an assignment", AddFails, Fails("git-filter-missing"), |lab| {
+        filter(lab, "A=1 gone");
+        app()
+    }),
+    row("a pipeline whose last program is missing", AddFails, Fails("git-filter-missing"), |lab| {
+        filter(lab, "cat | gone");
+        app()
+    }),
+    row("a pipeline whose first program is missing", Works, NoFailure, |lab| {
+        filter(lab, "gone | cat");
+        app()
+    }),
+    row("an interpreter without its script", AddFails, Fails("git-filter-missing"), |lab| {
+        filter(lab, "sh /gone/clean");
+        app()
+    }),
+    row("a filter of the clone, from a folder below", Works, NoFailure, |lab| {
+        lab.ws.write("app/tools/clean", "#!/bin/sh\ncat\n", 0o755);
+        filter(lab, "./tools/clean");
+        lab.sh("cd app; mkdir d; echo 1 >d/f; git add d; git commit -qm d; git push -q");
+        at("app/d")
+    }),
+];
+
+fn filter(lab: &Lab, command: &str) {
+    lab.sh(&format!(
+        "cd app; echo 'f filter=x' >.gitattributes; git config filter.x.clean '{command}'
+         git config filter.x.required true"
+    ));
+}
+
+/// The files that husky 9 makes.
+fn husky(lab: &Lab, script: &str) {
+    let of_husky = "#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"\n";
+    lab.ws.write("app/.husky/_/pre-commit", of_husky, 0o755);
+    let runs = "#!/usr/bin/env sh\nsh -e \"$(dirname \"$(dirname \"$0\")\")/pre-commit\"\n";
+    lab.ws.write("app/.husky/_/h", runs, 0o644);
+    lab.ws.write("app/.husky/pre-commit", script, 0o644);
+    lab.sh("git -C app config core.hooksPath .husky/_");
+}
+
+#[test]
+fn hooks_and_filters() {
+    sandbox(|ws| run(ws, FILTERS));
 }
