@@ -43,6 +43,7 @@ struct StatusReport {
     repositories: Vec<String>,
     #[serde(flatten)]
     logins: PerClient<bool>,
+    git_identity: bool,
     /// Codes and items because of which this workspace is not ready.
     not_ready: Vec<String>,
     /// What the doctor could not prove because of a fault that may pass by itself, such as a
@@ -191,6 +192,7 @@ impl StatusReport {
             state,
             provisioned_at: at,
             provisioned_by: by,
+            git_identity: !desired.identity.is_empty(),
             repositories: desired
                 .repositories
                 .into_iter()
@@ -255,6 +257,7 @@ impl StatusReport {
         }
         let logins = Client::ALL.iter().filter(|client| *self.logins.get(**client));
         parts.extend(logins.map(ToString::to_string));
+        parts.extend(self.git_identity.then(|| "git identity".to_owned()));
         let in_part = self.failed_since.iter().map(|failure| failure.finished_at).max();
         let in_part = in_part.map(|at| format!("checked in part {}", ago(at)));
         if let Some(verdict) = &self.doctor {

@@ -39,7 +39,8 @@ fn an_identity_is_written_where_git_has_none_and_undone() {
         let other = apply(ws).env("PUSHREADY_GIT_EMAIL", "b@example.com");
         other.run().success();
         assert!(committer(ws).ends_with("<b@example.com"));
-        ws.run(&["status", "--json"]).success();
+        assert_eq!(ws.run(&["status", "--json"]).success().json()["git_identity"], true);
+        ws.run(&["status", "--line"]).success().stdout_has("git identity");
         ws.run(&["remove"]).success();
         ws.sh("rm -rf c").run().success();
         before.assert_same(&ws.snapshot());
@@ -110,6 +111,35 @@ fn what_git_cannot_use_is_ignored_with_a_warning() {
             let warned = format!("{output}").contains("PUSHREADY_GIT_NAME is ignored");
             assert_eq!(warned, !is_blank, "{name:?}\n{output}");
             assert_eq!(committer(ws), "", "{name:?}");
+        }
+    });
+}
+
+/// git adds a value to the last section of its name, or else makes one at the end.
+#[test]
+fn what_the_user_configures_later_takes_precedence() {
+    sandbox(|ws| {
+        let value = |key: &str| {
+            ws.sh(&format!("cd c; git config {key}")).run().success().stdout.trim().to_owned()
+        };
+        for file in ["", "[core]\n\tabbrev = 8\n", "[init]\n\tdefaultBranch = x"] {
+            ws.sh("rm -rf c more; git init -q c").run().success();
+            ws.write(".gitconfig", file, 0o644);
+            apply(ws).run().success();
+            assert_eq!(committer(ws), ours(), "{file:?}");
+            let include = "git config -f more core.abbrev 12; git config -f more user.email more@h
+                git config --global --add include.path ~/more";
+            ws.sh(include).run().success();
+            assert_eq!(value("core.abbrev"), "12", "{file:?}");
+            assert!(committer(ws).ends_with("<more@h"), "{file:?}");
+            ws.sh("git config --global user.email later@h").run().success();
+            assert!(committer(ws).ends_with("<later@h"), "{file:?}");
+            apply(ws).run().success();
+            assert_eq!(committer(ws), format!("{} <later@h", OURS.0), "{file:?}");
+            assert_eq!(value("core.abbrev"), "12", "{file:?}");
+            ws.run(&["remove"]).success();
+            assert_eq!(value("core.abbrev"), "12", "{file:?}");
+            assert_eq!(value("user.email"), "later@h", "{file:?}");
         }
     });
 }

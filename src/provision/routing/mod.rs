@@ -44,7 +44,7 @@ pub const PINNED: &str = include_str!("known_hosts");
 /// The binary that is running, be its file replaced or removed (proc(5)).
 const RUNNING: &str = "/proc/self/exe";
 
-const HEADER: &str = "# WrittenIdentity by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
+const HEADER: &str = "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
 
 #[derive(Default)]
 pub struct Routing {
@@ -216,9 +216,17 @@ fn git_include(
             "GIT_CONFIG_GLOBAL is set: the URL rules go to `{path}`, which git without it does not read"
         ));
     }
-    // an identity that the user sets later then takes precedence over ours
-    let place = written.any().then_some(block::Position::Head);
+    // an identity that the user sets later takes precedence over ours: git writes it into the
+    // section that the file has, or else at the end. At the head of the file our section would
+    // be the one to which `git config --add include.path` adds, above the values of the user
+    let has_section = || has_user_section(&file::text(&home.git_config));
+    let place = (written.any() && has_section()).then_some(block::Position::Head);
     include(context, EntryName::GitInclude, place)
+}
+
+/// Pure.
+fn has_user_section(config: &str) -> bool {
+    config.lines().any(|line| line.trim_start().to_ascii_lowercase().starts_with("[user]"))
 }
 
 fn item(count: usize, method: Method, resources: Vec<Resource>) -> Item {

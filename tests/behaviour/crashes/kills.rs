@@ -56,6 +56,45 @@ fn apply_may_be_killed_at_any_step() {
     });
 }
 
+/// The home of a workspace that has no key: another part of apply writes git's configuration.
+#[test]
+fn an_apply_of_the_identity_may_be_killed_at_any_step() {
+    sandbox(|ws| {
+        for file in ["[core]\n\teditor = vi", "[user]\n\tsigningKey = x\n"] {
+            ws.write(".gitconfig", file, 0o644);
+            store(ws, "before");
+            let before = ws.snapshot();
+            let apply = || {
+                let apply = ws.pushready(&["apply"]).env("PUSHREADY_GIT_NAME", "Ada");
+                apply.env("PUSHREADY_GIT_EMAIL", "ada@example.com")
+            };
+            let committer = || ws.sh("git var GIT_COMMITTER_IDENT").run().success().stdout;
+            let steps = own_steps(apply());
+            assert!(steps.len() > 10, "{steps:?}");
+            for step in &steps {
+                let when = format!("killed at {step:?}");
+                restore(ws, "before");
+                inject_own(apply(), step, "signal=KILL").run();
+                let config = ws.read(".gitconfig");
+                assert!(config.contains(file.trim_end()), "{when}: {config}");
+                store(ws, "killed");
+
+                apply().run().success();
+                assert!(committer().starts_with("Ada <ada@example.com>"), "{when}");
+                assert!(leftovers(ws).is_empty(), "{when}: {:?}", leftovers(ws));
+                ws.run(&["remove"]).success();
+                let diff = before.diff(&ws.snapshot());
+                assert!(diff.is_empty(), "{when}, applied and removed: {diff:?}");
+
+                restore(ws, "killed");
+                ws.run(&["remove"]).success();
+                let diff = before.diff(&ws.snapshot());
+                assert!(diff.is_empty(), "{when}, removed: {diff:?}");
+            }
+        }
+    });
+}
+
 /// The state folder is made with a receipt in it, before anything else.
 #[test]
 fn an_apply_that_got_no_further_than_its_folder_has_provisioned_nothing() {
