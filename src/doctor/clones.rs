@@ -10,8 +10,8 @@ use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Search};
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
 use crate::git_cli::remotes::EffectiveRemote;
-use crate::git_cli::{Place, remotes};
-use crate::process::Completed;
+use crate::git_cli::{self, Place, remotes};
+use crate::process::{self, Completed};
 use crate::resource::file::{self, Kind};
 use crate::resource::remote;
 
@@ -52,6 +52,8 @@ const AT_ONCE: usize = 8;
 pub struct ListedUrl {
     pub url: GitUrl,
     pub is_pushed_to: bool,
+    /// A plain `git push` from the current branch concerns this remote.
+    pub is_of_target: bool,
 }
 
 /// One `url` or `pushurl` of a remote.
@@ -242,30 +244,58 @@ impl InView {
 
     /// Where its remotes lead, for fetches and for pushes; as written, where git does not tell.
     pub fn effective(&self) -> Vec<ListedUrl> {
-        let listed = |url: &str, is_pushed_to| {
-            Some(ListedUrl { url: GitUrl::parse(url).ok()?, is_pushed_to })
-        };
         match self.listed() {
             Ok(output) if output.status.success() => {
+                let remotes = self.remotes();
+                let target = self.target(&remotes);
                 let of = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
+                    let is_of_target = target.as_ref().is_none_or(|name| *name == remote.name);
+                    let listed = |url: &str, is_pushed_to| {
+                        let url = GitUrl::parse(url).ok()?;
+                        Some(ListedUrl { url, is_pushed_to, is_of_target })
+                    };
                     let pushes = remote.push.iter().map(|url| listed(url, true));
                     let all = [listed(&remote.fetch, false)].into_iter().chain(pushes);
                     all.flatten().collect()
                 };
-                self.remotes().iter().flat_map(of).collect()
+                remotes.iter().flat_map(of).collect()
             }
-            _ => self
-                .urls
-                .iter()
-                .map(|stored| ListedUrl { url: stored.url.clone(), is_pushed_to: true })
-                .collect(),
+            _ => {
+                let listed = |stored: &RemoteUrl| {
+                    let url = stored.url.clone();
+                    ListedUrl { url, is_pushed_to: true, is_of_target: true }
+                };
+                self.urls.iter().map(listed).collect()
+            }
         }
+    }
+
+    /// The remote of a plain `git push`, where that is one of several.
+    fn target(&self, remotes: &[EffectiveRemote]) -> Option<String> {
+        if remotes.len() < 2 {
+            return None;
+        }
+        let mut git = git_cli::command(self.place());
+        git.args(["for-each-ref", "--format=%(HEAD)%00%(push:remotename)", "refs/heads"]);
+        let answer = process::run(git, self.deadline());
+        let of_branch = answer.ok().and_then(|output| current_target(&output.stdout));
+        // of no branch, or of one without a commit
+        let name =
+            of_branch.or_else(|| self.config().text("remote.pushdefault").map(str::to_owned));
+        let name = name.unwrap_or_else(|| "origin".to_owned());
+        remotes.iter().any(|remote| remote.name == name).then_some(name)
     }
 
     /// Where the work tree begins, as far as the folder shows it.
     pub fn top(&self) -> &Path {
         self.folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&self.folder)
     }
+}
+
+/// The remote that git names for the branch of HEAD. Pure.
+fn current_target(listed: &str) -> Option<String> {
+    let name = listed.lines().find_map(|line| line.strip_prefix("*\0"))?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The folder itself, if it is in a clone, and that clone's configuration.

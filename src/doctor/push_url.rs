@@ -113,15 +113,16 @@ impl fmt::Display for PushUrl {
 /// a key, and what `--repo` names) that no clone in view pushes to over SSH. Pure.
 pub fn push_urls(repositories: &[Repository], remotes: &[ListedUrl]) -> Vec<PushUrl> {
     let mut urls: Vec<PushUrl> = Vec::new();
-    for ListedUrl { url, is_pushed_to } in remotes {
+    for ListedUrl { url, is_pushed_to, is_of_target } in remotes {
         // of two that differ in their ports, the one that is named
         let exact = |named: &Repository| repositories.iter().find(|known| *known == named);
         let other = |named: &Repository| repositories.iter().find(|known| is_of(known, named));
         let keyed = url.repository().and_then(|named| exact(named).or_else(|| other(named)));
         let target = url.ssh_target();
         let way = match (keyed.or(url.repository()), target) {
-            // what a keyed repository is fetched from is not what its key is for
-            _ if keyed.is_some() && !is_pushed_to => continue,
+            // what a keyed repository is fetched from is not what its key is for, and no push
+            // goes to a remote beside the one of the branch
+            _ if keyed.is_some() && !is_pushed_to || keyed.is_none() && !is_of_target => continue,
             (Some(repository), Some(target)) => Transit::Ssh(SshUrl {
                 repository: repository.clone(),
                 written: Some(EffectiveUrl { url: url.clone(), target }),
@@ -160,6 +161,7 @@ mod tests {
             .map(|(url, is_pushed_to)| ListedUrl {
                 url: GitUrl::parse(url).unwrap(),
                 is_pushed_to: *is_pushed_to,
+                is_of_target: true,
             })
             .collect();
         let urls = push_urls(&repositories, &remotes);
@@ -269,6 +271,25 @@ mod tests {
         ] {
             assert_eq!(shown(repositories, remotes), expected, "{repositories:?} {remotes:?}");
         }
+    }
+
+    #[test]
+    fn a_remote_to_which_no_push_goes_is_asked_only_with_a_key() {
+        let asked = |repositories: &[&str]| {
+            let repositories: Vec<_> =
+                repositories.iter().map(|text| Repository::parse_declared(text).unwrap()).collect();
+            let of = |url: &str, is_of_target| {
+                let url = GitUrl::parse(url).unwrap();
+                ListedUrl { url, is_pushed_to: true, is_of_target }
+            };
+            let remotes =
+                [of("git@github.com:o/app.git", true), of("git@github.com:up/app", false)];
+            let urls = push_urls(&repositories, &remotes);
+            urls.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let (app, up) = ("git@github.com:o/app.git", "git@github.com:up/app.git");
+        assert_eq!(asked(&["o/app"]), [app]);
+        assert_eq!(asked(&["o/app", "up/app"]), [app, up]);
     }
 
     #[test]

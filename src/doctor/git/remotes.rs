@@ -132,12 +132,28 @@ fn judge(
     // as in the configuration, before any rule
     let stored = clone.urls.iter().find(|stored| stored.remote == remote.name);
     let stored = stored.map(|stored| &stored.url);
+    if let Some(folder) = remote.push.iter().find(|url| is_gone(url, clone.top())) {
+        let summary = "the remote pushes to a folder that is not there, so every push fails";
+        let fix = "remove that push URL: `git remote set-url --delete --push REMOTE URL`";
+        let judgement =
+            Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix)).about(place);
+        return Some(judgement.with([Evidence::foreign("push", folder)]));
+    }
     let pushes = remote.push.iter().filter_map(|url| GitUrl::parse(url).ok());
     let judge = |push: GitUrl| {
         let (name, top) = (&*remote.name, clone.top());
         judge_push(&PushRemote { name, place, top, fetch: &fetch, push: &push, stored }, keyed)
     };
     pushes.filter_map(judge).max_by_key(|outcome| outcome.status)
+}
+
+/// Whether the URL is a path at which there is no repository. A word, such as `DISABLED`, is there to
+/// prevent a push.
+fn is_gone(url: &str, top: &Path) -> bool {
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    let is_path = path.starts_with(['/', '.']);
+    let names = ["", ".git", "/.git"].map(|end| top.join(format!("{path}{end}")));
+    is_path && !names.iter().any(|path| path.exists())
 }
 
 /// One place to which a remote pushes.
