@@ -11,7 +11,7 @@ use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
 use super::parts::{self, Damage};
 use super::{
-    Completed, GitFacts, blocked, environment, facts, own_subject, refused_value, unreadable,
+    Completed, GitFacts, blocked, environment, facts, git, own_subject, refused_value, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
@@ -87,6 +87,12 @@ fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
         // git then answers about another repository; `git.commit` reports it
         return Judgement::blocked(Code::GitEnvironmentBroken);
     }
+    if is_unpopulated(context, folder, layout) {
+        let summary =
+            "the current folder is a submodule that is not checked out, so nothing can be added";
+        let fix = Fix::report("`git submodule update --init .`, or work in another folder");
+        return broken(summary, fix);
+    }
     let observed = observe(context, layout);
     if is_other_owner(&observed.head) {
         return Judgement::blocked(Code::RepositoryOtherOwner);
@@ -96,6 +102,16 @@ fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
         return judgement.reported_by("home.writable");
     }
     judgement
+}
+
+/// Whether the index has the folder as a submodule, which is empty.
+fn is_unpopulated(context: &Context, folder: &Path, layout: &Layout) -> bool {
+    let is_empty = || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+    let mode = |output: Output| output.stdout.starts_with("160000 ");
+    let arguments = ["ls-files", "--stage", "--", &folder.to_string_lossy()];
+    folder != layout.top
+        && is_empty()
+        && git(context, Some(&layout.top), &arguments).is_ok_and(mode)
 }
 
 fn is_other_owner<E>(answer: &Result<Output, E>) -> bool {

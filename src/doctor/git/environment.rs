@@ -66,7 +66,11 @@ pub fn judge(
         };
         if let Some(path) = path(name).filter(is_other) {
             let summary = format!("{name} names another repository: {what}");
-            return Some(unset(name, Some(&path), &summary, Judgement::warn));
+            // without the objects of the clone git cannot read HEAD
+            let is_alone = name == "GIT_OBJECT_DIRECTORY"
+                && variable("GIT_ALTERNATE_OBJECT_DIRECTORIES").is_none();
+            let make = if is_alone { Judgement::fail } else { Judgement::warn };
+            return Some(unset(name, Some(&path), &summary, make));
         }
     }
     let is_other = |index: &&PathBuf| {
@@ -121,7 +125,7 @@ mod tests {
             ("GIT_WORK_TREE", "/app", true, None),
             ("GIT_WORK_TREE", "/gone", true, fail),
             ("GIT_OBJECT_DIRECTORY", "/app/.git/objects", true, None),
-            ("GIT_OBJECT_DIRECTORY", "/other/.git", true, warn),
+            ("GIT_OBJECT_DIRECTORY", "/other/.git", true, fail),
             ("GIT_INDEX_FILE", ".git/index", true, None),
             ("GIT_INDEX_FILE", "/gone/index", true, fail),
             ("GIT_INDEX_FILE", "/tmp/index", true, warn),

@@ -93,8 +93,8 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
     let text = |key: &str| config.text(key).filter(|text| !text.is_empty());
     let of_branch = |key: &str| text(&format!("branch.{short}.{key}"));
     let is_remote = |name: &str| {
-        config.last(&format!("remote.{name}.url")).is_some()
-            || config.last(&format!("remote.{name}.pushurl")).is_some()
+        let mut keys = ["url", "pushurl"].into_iter();
+        keys.any(|key| text(&format!("remote.{name}.{key}")).is_some())
     };
     let has_remotes =
         config.under("remote.").any(|value| value.key.rsplit('.').next() == Some("url"));
@@ -127,6 +127,9 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
             "the clone has no remote, so a plain `git push` goes nowhere".to_owned()
         };
         return none(summary, Fix::report("add one: `git remote add origin URL`"));
+    }
+    if let Some(helper) = text(&format!("remote.{remote}.vcs")) {
+        return other("`remote.NAME.vcs` hands a push over to another program", Some(helper));
     }
     if config.is_true(&format!("remote.{remote}.mirror")) {
         return other(

@@ -26,6 +26,11 @@ const WORK_TREE: &[Row] = &[
 );
         at("proj/main")
     }),
+    row("in a submodule that is not checked out", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("git init -q top; cd top; git submodule --quiet add -b main git@github.com:o/app.git sub
+                git commit -qm sub; git submodule --quiet deinit -f sub");
+        at("top/sub")
+    }),
     row("deep in a bare repository", AddFails, Fails("git-clone-broken"), |lab| {
         lab.sh("git clone -q --bare app bare.git");
         at("bare.git/objects")
@@ -73,6 +78,10 @@ const VALUES: &[Row] = &[
     row("maintenance.auto is no truth value", CommitFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git config --global maintenance.auto foo");
         app()
+    }),
+    row("GIT_OBJECT_DIRECTORY of nothing", CommitFails, Fails("git-environment-broken"), |lab| {
+        lab.sh("mkdir objects");
+        app().env("GIT_OBJECT_DIRECTORY", "/home/coder/objects")
     }),
     row("a refspec for fetches that is none", PushFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git -C app config remote.origin.fetch '+refs/heads/*:refs/remotes/origin'");
@@ -383,4 +392,73 @@ fn husky(lab: &Lab, script: &str) {
 #[test]
 fn hooks_and_filters() {
     sandbox(|ws| run(ws, FILTERS));
+}
+
+const REMOTES: &[Row] = &[
+    row("a second push URL is a folder", Works, Warns("remote-push-elsewhere"), |lab| {
+        lab.sh("git init -q --bare b.git; cd app
+                git remote set-url --add --push origin git@github.com:o/app.git
+                git remote set-url --add --push origin /home/coder/b.git; git push -q");
+        app()
+    }),
+    row(
+        "a second push URL is a folder that is gone",
+        PushFails,
+        Fails("push-repository-not-found"),
+        |lab| {
+            lab.sh("cd app; git remote set-url --add --push origin git@github.com:o/app.git
+                git remote set-url --add --push origin /home/coder/gone.git");
+            app()
+        },
+    ),
+    row(
+        "a push URL is a file:// URL of nothing",
+        PushFails,
+        Fails("push-repository-not-found"),
+        |lab| {
+            lab.sh("git -C app remote set-url --push origin file:///home/coder/gone.git");
+            app()
+        },
+    ),
+    row("an upstream without a key beside origin", Works, Green, |lab| {
+        lab.sh("git -C app remote add upstream git@github.com:up/app.git");
+        app()
+    }),
+    row("an upstream over HTTPS beside origin", Works, Green, |lab| {
+        lab.sh("git -C app remote add upstream https://github.com/up/app.git");
+        app()
+    }),
+    row("a branch of the upstream, pushed to origin", Works, Green, |lab| {
+        lab.sh("cd app; git remote add upstream git@github.com:up/app.git
+                git config branch.main.remote upstream; git config remote.pushDefault origin");
+        app()
+    }),
+    row("a branch of the upstream, pushed there", PushFails, Fails("ssh-key-refused"), |lab| {
+        lab.sh("cd app; git remote add upstream git@github.com:up/app.git
+                git config branch.main.remote upstream");
+        app()
+    }),
+    row("the remote's URL is empty", PushFails, Warns("push-target-none"), |lab| {
+        lab.sh("git -C app config remote.origin.url ''");
+        app()
+    }),
+    row("remote.origin.vcs", PushFails, Warns("push-target-other"), |lab| {
+        lab.sh("git -C app config remote.origin.vcs gone");
+        app()
+    }),
+    row("remote.pushDefault is a URL over HTTPS", Works, Green, |lab| {
+        lab.sh("cd app; git config remote.pushDefault https://github.com/o/app.git
+                git config push.default current");
+        app()
+    }),
+    row("settings for URLs of HTTPS", Works, Green, |lab| {
+        lab.sh("cd app; git config http.https://github.com/.extraheader 'X: 1'
+                git config credential.https://github.com/o/app.git.helper gone");
+        app()
+    }),
+];
+
+#[test]
+fn several_remotes() {
+    sandbox(|ws| run(ws, REMOTES));
 }

@@ -4,6 +4,7 @@
 mod kinds;
 mod more;
 mod mounts;
+mod ready;
 mod rows;
 mod signing;
 
