@@ -9,7 +9,7 @@ use crate::doctor::context::Context;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git_cli::config_error::ConfigError;
-use crate::git_cli::effective_config::EffectiveConfig;
+use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
 
 /// What git names of a branch: asked of `git for-each-ref`.
 #[derive(Debug, Default)]
@@ -50,7 +50,11 @@ pub fn target(context: &Context) -> Judgement {
                     PushTarget { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
                 judge(&branch, &named, config, &layout.top)
             }
-            None => Judgement::pass("the branch has no commit yet"),
+            // the first push names its target
+            None if config.under("remote.").any(is_url) => {
+                Judgement::pass("the branch has no commit yet")
+            }
+            None => judge(&branch, &PushTarget::default(), config, &layout.top),
         },
         Ok(output) => {
             if let Some(error) = ConfigError::parse(&output.stderr) {
@@ -96,8 +100,7 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
         let mut keys = ["url", "pushurl"].into_iter();
         keys.any(|key| text(&format!("remote.{name}.{key}")).is_some())
     };
-    let has_remotes =
-        config.under("remote.").any(|value| value.key.rsplit('.').next() == Some("url"));
+    let has_remotes = config.under("remote.").any(is_url);
     let remote = match &*named.remote {
         "" => "origin",
         name => name,
@@ -149,6 +152,10 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
         };
     }
     by_default(branch, remote, config, top)
+}
+
+fn is_url(value: &ConfigValue) -> bool {
+    value.key.rsplit('.').next() == Some("url")
 }
 
 /// By `push.default`. Pure.

@@ -442,6 +442,10 @@ const REMOTES: &[Row] = &[
         lab.sh("git -C app config remote.origin.url ''");
         app()
     }),
+    row("no remote and no commit", PushFails, Warns("push-target-none"), |lab| {
+        lab.sh("git init -q new");
+        at("new")
+    }),
     row("remote.origin.vcs", PushFails, Warns("push-target-other"), |lab| {
         lab.sh("git -C app config remote.origin.vcs gone");
         app()
