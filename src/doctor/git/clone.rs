@@ -291,7 +291,7 @@ fn defective(defect: Defect, layout: &Layout) -> Judgement {
         ),
         Defect::Unreadable => {
             let summary = "this user cannot read the git folder, so git does not find the clone";
-            Judgement::fail(Code::GitCloneUnwritable, summary, give_back(layout))
+            Judgement::fail(Code::GitCloneUnwritable, summary, change_owner(layout))
         }
         Defect::NoWorkTree => broken(
             "the current folder is a git folder and no work tree, so nothing can be added here",
@@ -317,7 +317,7 @@ const IN_WORK_TREE: &str = "run git and the doctor in a work tree: `git worktree
                             that exist, `git worktree add FOLDER BRANCH` makes one";
 
 /// For files that belong to another user.
-fn give_back(layout: &Layout) -> Fix {
+fn change_owner(layout: &Layout) -> Fix {
     let user = rustix::process::geteuid().as_raw();
     let group = rustix::process::getegid().as_raw();
     let owner = format!("{user}:{group}");
@@ -509,7 +509,7 @@ fn too_old(head: &Result<Output, String>) -> Option<Judgement> {
 fn not_writable(found: &Unwritable, layout: &Layout, sandbox: Option<&'static str>) -> Judgement {
     let path = Evidence::new("path", found.path.display().to_string());
     let by = sandbox.map(|name| Evidence::new("sandbox, by the variable", name));
-    let chown = || give_back(layout);
+    let chown = || change_owner(layout);
     let summary = "git cannot write its own folder, so no commit can be made";
     match (found, sandbox) {
         (Unwritable { is_partial: true, .. }, _) => Judgement::warn(

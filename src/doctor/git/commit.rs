@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::signing::SigningSetting;
 use super::{
     CommitObject, Refusal, blocked, commit_object, effective_config, environment, facts, git,
-    in_clone, line_endings, own_subject, refusal, unreadable,
+    has_unusual, in_clone, line_endings, own_subject, refusal, refused_value, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -185,39 +185,6 @@ fn unmatched_conditions(config: &EffectiveConfig) -> Vec<Evidence> {
     unmatched.collect()
 }
 
-/// Keys with values that every git command reads, or that git takes as they are.
-const USUAL: &[&str] = &[
-    "branch.",
-    "core.bare",
-    "core.filemode",
-    "core.fsmonitor",
-    "core.hookspath",
-    "core.logallrefupdates",
-    "core.repositoryformatversion",
-    "credential.",
-    "http.",
-    "include.",
-    "includeif.",
-    "init.",
-    "protocol.",
-    "remote.",
-    "safe.",
-    "url.",
-    "user.email",
-    "user.name",
-];
-
-/// Whether there is a value that only some git commands read. Pure.
-pub fn has_unusual(config: &EffectiveConfig) -> bool {
-    config.under("").any(|value| {
-        let is_usual = |usual: &&str| match usual.strip_suffix('.') {
-            Some(_) => value.key.starts_with(*usual),
-            None => value.key == **usual,
-        };
-        value.value.is_none() || !USUAL.iter().any(is_usual)
-    })
-}
-
 /// Whether there is a value that git reads only when it writes an object. Pure.
 fn reads_at_writing(config: &EffectiveConfig) -> bool {
     ["core.sharedrepository", "core.createobject"].iter().any(|key| config.last(key).is_some())
@@ -244,15 +211,6 @@ fn refused_values(context: &Context, config: &EffectiveConfig) -> Option<Judgeme
             &error,
         ))
     })
-}
-
-/// Pure.
-pub fn refused_value(summary: &str, error: &ConfigError) -> Judgement {
-    let fix = Fix::report(
-        "correct the value that git names: `git config --show-origin --list` shows its file",
-    );
-    Judgement::fail(Code::GitConfigInvalid, summary, fix)
-        .with([Evidence::foreign("git said", &error.message)])
 }
 
 #[cfg(test)]
@@ -306,22 +264,6 @@ mod tests {
             ("fatal: something new", "", CheckStatus::Unknown, None),
         ] {
             assert_eq!(judged(stderr, set), (status, code), "{stderr}");
-        }
-    }
-
-    #[test]
-    fn only_values_that_some_commands_read_are_asked_about() {
-        for (entry, unusual) in [
-            ("user.name\nDev", false),
-            ("user.name", true),
-            ("user.signingkey\nx", true),
-            ("remote.origin.url\nx", false),
-            ("core.bare\nfalse", false),
-            ("core.abbrev\n7", true),
-            ("column.ui\nmaybe", true),
-        ] {
-            let config = config(&[["global", "file:/h/.gitconfig", entry]]);
-            assert_eq!(has_unusual(&config), unusual, "{entry}");
         }
     }
 

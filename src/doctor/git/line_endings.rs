@@ -16,7 +16,7 @@ enum Ending {
 
 /// The files that git would refuse, of those with lines.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Refused {
+struct RefusedFiles {
     lf: usize,
     crlf: usize,
     files: usize,
@@ -50,8 +50,8 @@ pub fn judge(context: &Context, config: &EffectiveConfig, in_clone: bool) -> Opt
 }
 
 /// From what `git ls-files --eol` prints before the path. Pure.
-fn count<'a>(listed: impl Iterator<Item = &'a str>, config: &EffectiveConfig) -> Refused {
-    let mut refused = Refused::default();
+fn count<'a>(listed: impl Iterator<Item = &'a str>, config: &EffectiveConfig) -> RefusedFiles {
+    let mut refused = RefusedFiles::default();
     for facts in listed {
         let word = |before: &str| {
             let rest = facts.split_once(before)?.1;
@@ -129,7 +129,7 @@ fn of_settings(config: &EffectiveConfig) -> Judgement {
 /// Pure.
 fn of_files(
     config: &EffectiveConfig,
-    refused: &Refused,
+    refused: &RefusedFiles,
     make: fn(Code, String, Fix) -> Judgement,
 ) -> Judgement {
     let (scope, origin) = scope(config, "core.safecrlf");

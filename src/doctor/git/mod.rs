@@ -30,11 +30,12 @@ use crate::process::{self, Completed, Failure};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
-pub use commit::{commit, has_unusual, refused_value};
+pub use commit::commit;
 pub use commit_object::{CommitObject, commit_object};
 use layout::Layout;
 pub use programs::programs;
 use refusal::{Refusal, refusal};
+pub use refusal::{has_unusual, refused_value};
 pub use remotes::{REMOVE_RULE, set_push_url, still_https};
 
 const PATIENCE: Duration = Duration::from_secs(5);

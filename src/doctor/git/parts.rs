@@ -106,7 +106,7 @@ fn broken_line(packed: &str) -> Option<usize> {
     packed.lines().position(|line| !is_one(line)).map(|at| at + 1)
 }
 
-/// What is where git would make a file that each commit writes: a folder, a file in the place of a
+/// What is where git would make a file that each commit writes: a folder, a file instead of a
 /// folder, or a link into a folder that is not there.
 fn misplaced(layout: &Layout, keeps_logs: bool) -> Option<PathBuf> {
     let Layout { git, common, .. } = layout;

@@ -1,7 +1,10 @@
 //! Why git refuses to make a commit, from what it prints. Pure.
 
 use super::cause;
-use crate::catalogue::Code;
+use crate::catalogue::{Code, Fix};
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::config_error::ConfigError;
+use crate::git_cli::effective_config::EffectiveConfig;
 
 /// Why git has no author or committer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,5 +35,69 @@ pub fn refusal(stderr: &str) -> Refusal {
             Refusal::Identity
         }
         () => Refusal::Unknown,
+    }
+}
+
+/// Keys with values that every git command reads, or that git takes as they are.
+const USUAL: &[&str] = &[
+    "branch.",
+    "core.bare",
+    "core.filemode",
+    "core.fsmonitor",
+    "core.hookspath",
+    "core.logallrefupdates",
+    "core.repositoryformatversion",
+    "credential.",
+    "http.",
+    "include.",
+    "includeif.",
+    "init.",
+    "protocol.",
+    "remote.",
+    "safe.",
+    "url.",
+    "user.email",
+    "user.name",
+];
+
+/// Whether there is a value that only some git commands read. Pure.
+pub fn has_unusual(config: &EffectiveConfig) -> bool {
+    config.under("").any(|value| {
+        let is_usual = |usual: &&str| match usual.strip_suffix('.') {
+            Some(_) => value.key.starts_with(*usual),
+            None => value.key == **usual,
+        };
+        value.value.is_none() || !USUAL.iter().any(is_usual)
+    })
+}
+
+/// Pure.
+pub fn refused_value(summary: &str, error: &ConfigError) -> Judgement {
+    let fix = Fix::report(
+        "correct the value that git names: `git config --show-origin --list` shows its file",
+    );
+    Judgement::fail(Code::GitConfigInvalid, summary, fix)
+        .with([Evidence::foreign("git said", &error.message)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_values_that_some_commands_read_are_asked_about() {
+        for (entry, unusual) in [
+            ("user.name\nDev", false),
+            ("user.name", true),
+            ("user.signingkey\nx", true),
+            ("remote.origin.url\nx", false),
+            ("core.bare\nfalse", false),
+            ("core.abbrev\n7", true),
+            ("column.ui\nmaybe", true),
+        ] {
+            let listed = format!("global\0file:/h/.gitconfig\0{entry}\0");
+            let config = EffectiveConfig::parse(&listed);
+            assert_eq!(has_unusual(&config), unusual, "{entry}");
+        }
     }
 }

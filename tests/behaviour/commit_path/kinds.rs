@@ -46,7 +46,7 @@ const VALUES: &[Row] = &[
         lab.sh("printf '[user]\\n\\tsigningkey\\n' >> .gitconfig");
         app()
     }),
-    row("core.sharedRepository is no mode", AddFails, Fails("git-config-invalid"), |lab| {
+    row("core.sharedRepository is not a mode", AddFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git -C app config core.sharedRepository 0999");
         app()
     }),
@@ -63,11 +63,11 @@ const VALUES: &[Row] = &[
         lab.sh("git -C app config core.sharedRepository group");
         app()
     }),
-    row("pack.threads is no number", PushFails, Fails("git-config-invalid"), |lab| {
+    row("pack.threads is not a number", PushFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git config --global pack.threads foo");
         app()
     }),
-    row("pack.windowMemory is no size", PushFails, Fails("git-config-invalid"), |lab| {
+    row("pack.windowMemory is not a size", PushFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git config --global pack.windowMemory foo");
         app()
     }),
@@ -75,7 +75,7 @@ const VALUES: &[Row] = &[
         lab.sh("git config --global pack.threads 2");
         app()
     }),
-    row("maintenance.auto is no truth value", CommitFails, Fails("git-config-invalid"), |lab| {
+    row("maintenance.auto is not a truth value", CommitFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git config --global maintenance.auto foo");
         app()
     }),
@@ -87,7 +87,7 @@ const VALUES: &[Row] = &[
         lab.sh("git -C app config remote.origin.fetch '+refs/heads/*:refs/remotes/origin'");
         app()
     }),
-    row("submodule.recurse is no truth value", PushFails, Fails("git-config-invalid"), |lab| {
+    row("submodule.recurse is not a truth value", PushFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git config --global submodule.recurse foo");
         app()
     }),
@@ -104,11 +104,11 @@ const VALUES: &[Row] = &[
         lab.sh("git config --global column.ui foo");
         app()
     }),
-    row("index.threads is no number", AddFails, Fails("git-config-invalid"), |lab| {
+    row("index.threads is not a number", AddFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git config --global index.threads foo");
         app()
     }),
-    row("feature.manyFiles is no truth value", AddFails, Fails("git-config-invalid"), |lab| {
+    row("feature.manyFiles is not a truth value", AddFails, Fails("git-config-invalid"), |lab| {
         lab.sh("git config --global feature.manyFiles foo");
         app()
     }),
