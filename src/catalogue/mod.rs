@@ -198,6 +198,9 @@ codes! {
     GitLfsNotSetUp "git-lfs-not-set-up" Agent [may_fix] "files of the clone belong in git-lfs, which is installed but not configured"
     GitFilterMissing "git-filter-missing" TemplateAdmin [stop] "the program of a filter that the clone's attributes name is not installed"
     GitHookUnrunnable "git-hook-unrunnable" TemplateAdmin [stop] "a hook that git runs for a commit or a push cannot run"
+    GitUnreachable "git-unreachable" TemplateAdmin [stop transient] "git over HTTPS makes no connection to the server, or it is cut before any answer"
+    GitProxyRefused "git-proxy-refused" TemplateAdmin [stop] "the proxy that git uses for HTTPS is not reached, refuses, or is of a kind that git cannot use"
+    GitTlsUntrusted "git-tls-untrusted" TemplateAdmin [stop] "git does not accept the certificate that is shown for the server, or its setting names no file of authorities"
     RepositoryOtherOwner "repository-other-owner" Agent [may_fix] "git refuses a clone that belongs to another user"
     RemoteStillHttps "remote-still-https" Agent [may_fix] "a remote of a repository that has a key still pushes over HTTPS"
     RemoteReversed "remote-reversed" WorkspaceUser [stop] "an insteadOf rule rewrites the SSH remote to HTTPS"
@@ -227,7 +230,7 @@ codes! {
     PushServerError "push-server-error" Provider [transient] "the server answered with an internal error"
     PushTargetNone "push-target-none" Agent [may_fix] "a plain `git push` from the current branch has no target"
     PushTargetOther "push-target-other" Agent [may_fix] "a plain `git push` goes to another ref than the branch of the same name"
-    PushTimeout "push-timeout" Provider [transient] "no connection was made, or it ended before an answer or at the deadline"
+    PushTimeout "push-timeout" Provider [transient] "the connection ended before an answer, or nothing answered by the deadline"
     PushUnrecognized "push-unrecognized" WorkspaceUser [stop] "the push failed with a message that pushready does not know"
     // actions
     ActionsDisabled "actions-disabled" RepoAdmin [stop] "Actions is switched off for the repository"

@@ -162,6 +162,10 @@ fn waiting(code: Code) -> Option<&'static str> {
             "try again; `getent hosts NAME` shows whether the name resolves, and an alias needs its `Host` block"
         }
         Code::PushRefLocked => "try again in a minute",
+        Code::GitUnreachable => {
+            "try again; then allow the server's port (443) in the firewall and the resolver, or name a proxy in \
+             `http.proxy` or https_proxy"
+        }
         Code::PushServerError => {
             "try again in some minutes, and look at the provider's status page"
         }
@@ -181,6 +185,14 @@ fn by_others(code: Code) -> &'static str {
             "add a line for this uid to /etc/passwd, at build time or in the entrypoint"
         }
         Code::ClockSkew => "set the clock of the workspace's host",
+        Code::GitProxyRefused => {
+            "`git config --show-origin --get-regexp '[.]proxy$'` and `env | grep -i proxy` show the proxy: correct \
+             it, or have it allow the server; in an agent's sandbox let the user allow the network"
+        }
+        Code::GitTlsUntrusted => {
+            "add the authority of the certificate to the image's store, or name its file in `http.sslCAInfo`; do not \
+             switch the verification off"
+        }
         Code::NetworkSandboxed => {
             "let the user allow the network, or push from outside the sandbox"
         }

@@ -145,6 +145,7 @@ impl Lines {
         // git stopped and prints no reason: the clone's own pre-push hook refused
         let refused_locally = has("error: failed to push some refs")
             && !has("rejected]")
+            && !has("updates were rejected")
             && !lines.visit().any(|(number, line)| {
                 line.author == Author::Server || lines.lower(number).starts_with("fatal:")
             });
@@ -276,6 +277,27 @@ impl Lines {
             named.iter().find(|named| !took(&named.url))
         });
         first?.url.repository().cloned()
+    }
+
+    /// Whether git could not connect to another host than that of the URL, which is then a proxy.
+    pub fn misses_proxy(&self) -> bool {
+        let host_in = |text: &str| {
+            let (_, url) = text.split_once("://")?;
+            let authority = url.split(['/', '\'']).next().unwrap_or(url);
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            Some(host.split_once(':').map_or(host, |(host, _)| host).to_owned())
+        };
+        self.local().any(|(number, line)| {
+            let Some((before, after)) = line.lower.split_once("failed to connect to ") else {
+                return false;
+            };
+            // an address without a port is the server's
+            let Some((host, rest)) = after.split_once(" port ") else { return false };
+            // the line may be broken before these words
+            let above = || number.checked_sub(1).and_then(|number| host_in(self.lower(number)));
+            let to = host_in(before).or_else(above);
+            rest.contains(" via ") || to.is_some_and(|to| to != host)
+        })
     }
 
     pub fn port_in_path(&self) -> bool {

@@ -198,14 +198,12 @@ fn judge(
             finding: Finding::new(Code::PushUnrecognized, summary, fix),
             reason: "what the same command prints after the fix".to_owned(),
         },
-        Means::WebUnresolved => Cause::Found(Finding::new(
-            Code::SshHostUnresolved,
-            "the server's name does not resolve",
-            Fix::wait(
-                "try again; `getent hosts NAME` shows whether the name resolves: check its spelling \
-                 in the remote (also in `pushurl`), the resolver and the proxy",
-            ),
-        )),
+        Means::WebUnreachable if lines.misses_proxy() => {
+            found(Code::GitProxyRefused, "git cannot connect to the proxy that it is to use")
+        }
+        Means::WebUnreachable => {
+            found(Code::GitUnreachable, "git over HTTPS makes no connection to the server")
+        }
         Means::DeniedToDeployKey => match key {
             AcceptedKey::OfThisRepository => read_only(),
             AcceptedKey::OfAnother | AcceptedKey::OfUser => wrong_key(),
@@ -228,17 +226,6 @@ fn judge(
             "the remote has a tag of that name, at another commit",
             "give the tag another name; only somebody who can delete it on the server can move it",
         )),
-        Means::Untrusted => Cause::Unproven {
-            finding: Finding::new(
-                Code::PushServerError,
-                "the server's certificate is from an authority that is not trusted here",
-                "add the server's authority to the image, or name its file in `http.sslCAInfo`; do \
-                 not switch the verification off",
-            ),
-            reason:
-                "whether the server omits a part of its chain, or this image lacks the authority"
-                    .to_owned(),
-        },
         Means::NotFound if lines.port_in_path() => found(
             Code::RemotePortInPath,
             "the port in the remote was read as a folder: `git@host:22/…` means the path `22/…`",

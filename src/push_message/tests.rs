@@ -126,13 +126,13 @@ fn messages_of_git_and_ssh() {
         (format!("fatal: unable to access '{HTTPS}/': The requested URL returned error: 429\n"), "push-server-error"),
         (https("Repository not found.", &format!("fatal: repository '{HTTPS}/' not found")), "push-repository-not-found"),
         (format!("fatal: unable to update url base from redirection:\n  asked for: {HTTPS}/info/refs\n   redirect: https://login.example.com/\n"), "push-no-credentials"),
-        (format!("fatal: unable to access '{HTTPS}/': Could not resolve host: github.com\n"), "ssh-host-unresolved"),
-        (format!("fatal: unable to access '{HTTPS}/': Failed to connect to github.com port 443 after 3 ms: Couldn't connect to server\n"), "push-timeout"),
-        (format!("fatal: unable to access '{HTTPS}/': gnutls_handshake() failed: Error in the pull function.\n"), "push-timeout"),
+        (format!("fatal: unable to access '{HTTPS}/': Could not resolve host: github.com\n"), "git-unreachable"),
+        (format!("fatal: unable to access '{HTTPS}/': Failed to connect to github.com port 443 after 3 ms: Couldn't connect to server\n"), "git-unreachable"),
+        (format!("fatal: unable to access '{HTTPS}/': gnutls_handshake() failed: Error in the pull function.\n"), "git-unreachable"),
         (format!("fatal: unable to access '{HTTPS}/': SSL certificate problem: certificate is not yet valid\n"), "clock-skew"),
-        (format!("fatal: unable to access '{HTTPS}/': SSL certificate problem: unable to get local issuer certificate\n"), "push-server-error"),
-        (format!("fatal: unable to access '{HTTPS}/': server certificate verification failed. CAfile: none CRLfile: none\n"), "push-server-error"),
-        (format!("fatal: unable to access '{HTTPS}/': Received HTTP code 403 from proxy after CONNECT\n"), "network-sandboxed"),
+        (format!("fatal: unable to access '{HTTPS}/': SSL certificate problem: unable to get local issuer certificate\n"), "git-tls-untrusted"),
+        (format!("fatal: unable to access '{HTTPS}/': server certificate verification failed. CAfile: none CRLfile: none\n"), "git-tls-untrusted"),
+        (format!("fatal: unable to access '{HTTPS}/': Received HTTP code 403 from proxy after CONNECT\n"), "git-proxy-refused"),
         ("error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413\nfatal: the remote end hung up unexpectedly\n".into(), "push-file-too-large"),
         ("fatal: transport 'ssh' not allowed\n".into(), "git-transport-forbidden"),
         (rejected("non-fast-forward"), "push-non-fast-forward"),
@@ -845,13 +845,143 @@ fn what_failed_in_the_end_did_not_go_through() {
 #[test]
 fn the_fix_for_a_web_address_names_no_alias() {
     let say = |text: &str| match classify(text, &Hints::default()).cause {
-        Cause::Found(Finding { code: Code::SshHostUnresolved, fix, .. }) => fix.message,
+        Cause::Found(Finding { code, fix, .. }) => (code, fix.message),
         other => panic!("{other:?}"),
     };
     let web = "fatal: unable to access 'https://git.nowhere.example/o/r/': Could not resolve host: git.nowhere.example\n";
-    assert!(!say(web).contains("alias") && say(web).contains("proxy"), "{}", say(web));
+    let (code, message) = say(web);
+    assert_eq!(code, Code::GitUnreachable);
+    assert!(!message.contains("alias") && message.contains("proxy"), "{message}");
     let ssh = "ssh: Could not resolve hostname app: Name or service not known\n";
-    assert!(say(ssh).contains("alias"), "{}", say(ssh));
+    let (code, message) = say(ssh);
+    assert_eq!(code, Code::SshHostUnresolved);
+    assert!(message.contains("alias"), "{message}");
+}
+
+/// What libcurl and its TLS libraries print over HTTPS, after `unable to access 'URL':`.
+#[test]
+fn failures_of_the_network_over_https() {
+    for (said, expected) in [
+        ("Could not resolve host: github.com", "git-unreachable"),
+        ("Couldn't resolve host 'github.com'", "git-unreachable"),
+        ("Resolving timed out after 5000 milliseconds", "git-unreachable"),
+        ("Failed to connect to github.com port 443: Timed out", "git-unreachable"),
+        (
+            "Failed to connect to github.com port 443 after 21043 ms: Connection refused",
+            "git-unreachable",
+        ),
+        ("Failed to connect to 140.82.121.4: No route to host", "git-unreachable"),
+        (
+            "Failed to connect to github.com port 443 after 130000 ms: Couldn't connect to server",
+            "git-unreachable",
+        ),
+        ("Connection timed out after 300001 milliseconds", "git-unreachable"),
+        ("Connection timeout after 300001 ms", "git-unreachable"),
+        ("Recv failure: Connection reset by peer", "git-unreachable"),
+        ("Recv failure: Connection was reset", "git-unreachable"),
+        ("Empty reply from server", "git-unreachable"),
+        (
+            "OpenSSL SSL_connect: Connection reset by peer in connection to github.com:443",
+            "git-unreachable",
+        ),
+        (
+            "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to github.com:443",
+            "git-unreachable",
+        ),
+        ("OpenSSL SSL_read: Connection was reset, errno 10054", "git-unreachable"),
+        (
+            "OpenSSL SSL_read: error:0A000126:SSL routines::unexpected eof while reading, errno 0",
+            "git-unreachable",
+        ),
+        ("error:0A00010B:SSL routines::wrong version number", "git-unreachable"),
+        (
+            "TLS connect error: error:0A000126:SSL routines::unexpected eof while reading",
+            "git-unreachable",
+        ),
+        (
+            "gnutls_handshake() failed: The TLS connection was non-properly terminated.",
+            "git-unreachable",
+        ),
+        (
+            "GnuTLS recv error (-110): The TLS connection was non-properly terminated.",
+            "git-unreachable",
+        ),
+        ("GnuTLS, handshake failed: An unexpected TLS packet was received.", "git-unreachable"),
+        (
+            "LibreSSL SSL_connect: SSL_ERROR_SYSCALL in connection to github.com:443 ",
+            "git-unreachable",
+        ),
+        ("schannel: failed to receive handshake, SSL/TLS connection failed", "git-unreachable"),
+        (
+            "schannel: next InitializeSecurityContext failed: SEC_E_ILLEGAL_MESSAGE (0x80090326)",
+            "git-unreachable",
+        ),
+        ("Error in the HTTP2 framing layer", "git-unreachable"),
+        ("SSL/TLS connection timeout", "git-unreachable"),
+        ("SSL certificate problem: unable to get local issuer certificate", "git-tls-untrusted"),
+        (
+            "SSL certificate problem: self-signed certificate in certificate chain",
+            "git-tls-untrusted",
+        ),
+        ("SSL certificate problem: self signed certificate", "git-tls-untrusted"),
+        ("SSL certificate problem: certificate has expired", "git-tls-untrusted"),
+        ("SSL certificate problem: certificate is not yet valid", "clock-skew"),
+        (
+            "SSL: no alternative certificate subject name matches target host name 'github.com'",
+            "git-tls-untrusted",
+        ),
+        (
+            "SSL: certificate subject name 'portal' does not match target host name 'github.com'",
+            "git-tls-untrusted",
+        ),
+        (
+            "server certificate verification failed. CAfile: /etc/ssl/certs/ca-certificates.crt CRLfile: none",
+            "git-tls-untrusted",
+        ),
+        (
+            "error setting certificate verify locations:  CAfile: /no CApath: none",
+            "git-tls-untrusted",
+        ),
+        ("error setting certificate file: /no", "git-tls-untrusted"),
+        ("error adding trust anchors from file: /no", "git-tls-untrusted"),
+        ("Problem with the SSL CA cert (path? access rights?)", "git-tls-untrusted"),
+        ("Peer's Certificate issuer is not recognized.", "git-tls-untrusted"),
+        ("SSL peer certificate or SSH remote key was not OK", "git-tls-untrusted"),
+        (
+            "schannel: next InitializeSecurityContext failed: SEC_E_UNTRUSTED_ROOT (0x80090325) - The certificate chain was issued by an authority that is not trusted.",
+            "git-tls-untrusted",
+        ),
+        (
+            "schannel: next InitializeSecurityContext failed: Unknown error (0x80092013) - The revocation function was unable to check revocation because the revocation server was offline.",
+            "git-tls-untrusted",
+        ),
+        (
+            "schannel: next InitializeSecurityContext failed: CRYPT_E_NO_REVOCATION_CHECK (0x80092012)",
+            "git-tls-untrusted",
+        ),
+        ("SSL: CA certificate set, but certificate verification is disabled", "push-unrecognized"),
+        ("SecureTransport: certificate verification failed", "git-tls-untrusted"),
+        ("Received HTTP code 407 from proxy after CONNECT", "git-proxy-refused"),
+        ("CONNECT tunnel failed, response 407", "git-proxy-refused"),
+        ("CONNECT tunnel failed, response 403", "git-proxy-refused"),
+        ("Proxy CONNECT aborted", "git-proxy-refused"),
+        ("Could not resolve proxy: proxy.corp", "git-proxy-refused"),
+        ("The requested URL returned error: 407", "git-proxy-refused"),
+        ("Unsupported proxy syntax in 'http://[proxy'", "git-proxy-refused"),
+        ("Can't complete SOCKS5 connection to github.com. (1)", "git-proxy-refused"),
+        (
+            "Failed to connect to proxy.corp port 3128 after 2 ms: Couldn't connect to server",
+            "git-proxy-refused",
+        ),
+        ("Failed to connect to 127.0.0.1 port 7890: Connection refused", "git-proxy-refused"),
+        (
+            "Failed to connect to github.com port 443 via 127.0.0.1 after 0 ms: Could not connect to server",
+            "git-proxy-refused",
+        ),
+    ] {
+        let text = format!("fatal: unable to access '{HTTPS}/': {said}\n");
+        assert_eq!(code(&text), expected, "{text}");
+    }
 }
 
 /// A pull would change nothing about it.
@@ -887,6 +1017,9 @@ const REPORTED: &str = include_str!("reported.json");
 /// Messages of other clients than git, of forges, of credential helpers and of Git LFS, and of
 /// pulls in other languages.
 const OTHERS: &str = include_str!("others.json");
+/// Messages in the shape in which public issues have them, of forges, clients, TLS libraries and
+/// logs.
+const ISSUES: &str = include_str!("issues.json");
 
 #[derive(serde::Deserialize)]
 struct Message {
@@ -901,7 +1034,7 @@ fn messages(table: &str) -> Vec<Message> {
 
 #[test]
 fn messages_as_people_paste_them() {
-    let wrong: Vec<_> = [REPORTED, OTHERS]
+    let wrong: Vec<_> = [REPORTED, OTHERS, ISSUES]
         .into_iter()
         .flat_map(messages)
         .filter_map(|Message { name, code: wanted, text }| {
