@@ -184,7 +184,7 @@ pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option
     let say = format!("{verb}: token from {}{}", seed.via, age(&record, context));
     let item = aged(say, &record, context, vec![resource]);
     desired.logins.claude = Some(record);
-    Some(item)
+    Some(if seed.value.may_be_cut() { cut(item) } else { item })
 }
 
 /// No variable names a token: what the last apply wrote stays, and what became of it is reported.
@@ -238,6 +238,24 @@ fn aged(
         resources,
     );
     Item { status: ItemStatus::Fail, ..item }
+}
+
+/// Written, but perhaps copied from a terminal that broke the token into lines.
+fn cut(item: Item) -> Item {
+    if item.finding.is_some() {
+        return item;
+    }
+    let summary = format!(
+        "{}; it is as long as one line of a terminal: the rest may be missing",
+        item.summary
+    );
+    let hint =
+        "compare it with what `claude setup-token` printed, which may go on in a second line";
+    Item::warn(
+        item.subject,
+        Finding::new(Code::ClaudeTokenMalformed, summary, hint),
+        item.resources,
+    )
 }
 
 /// The file as it is, kept private.

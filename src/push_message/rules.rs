@@ -783,6 +783,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "tls: failed to verify certificate",
             "error setting certificate",
             "error adding trust anchors",
+            "error reading x.509",
+            "error reading ca cert",
             "problem with the ssl ca cert",
             "matches target host name",
             "not match target host name",

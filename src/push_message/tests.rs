@@ -860,6 +860,7 @@ fn the_fix_for_a_web_address_names_no_alias() {
 
 /// What libcurl and its TLS libraries print over HTTPS, after `unable to access 'URL':`.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row per message")]
 fn failures_of_the_network_over_https() {
     for (said, expected) in [
         ("Could not resolve host: github.com", "git-unreachable"),

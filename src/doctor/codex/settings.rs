@@ -119,15 +119,42 @@ const STORE: &str = "cli_auth_credentials_store";
 const BASE_URL: &str = "chatgpt_base_url";
 const PROVIDER: &str = "model_provider";
 
+/// What requirements.toml may allow (0.169, measured); Codex does not start with another name.
+const ALLOWED: [(&str, &[&str]); 2] = [
+    (POLICIES, &["untrusted", "on-failure", "on-request", "granular", "never"]),
+    (SANDBOX_MODES, &["read-only", "workspace-write", "danger-full-access", "external-sandbox"]),
+];
+const POLICIES: &str = "allowed_approval_policies";
+const SANDBOX_MODES: &str = "allowed_sandbox_modes";
+
+/// A list of requirements.toml with which Codex does not start: the setting, and why.
+fn misnamed(requirements: &Layer) -> Option<(&'static str, &'static str)> {
+    let unknown = ALLOWED.iter().find(|(name, known)| {
+        let names = requirements.list(name).unwrap_or_default();
+        names.iter().any(|name| !known.contains(&&**name))
+    });
+    let list = |name: &str| requirements.list(name);
+    match unknown {
+        Some((name, _)) => {
+            Some((*name, "it names what Codex does not know, so Codex does not start"))
+        }
+        None if list(POLICIES).is_some_and(|names| names.is_empty()) => {
+            Some((POLICIES, "it is empty, so Codex does not start"))
+        }
+        None if list(SANDBOX_MODES)
+            .is_some_and(|names| !names.iter().any(|it| it == "read-only")) =>
+        {
+            Some((SANDBOX_MODES, "it does not contain \"read-only\", so Codex does not start"))
+        }
+        None => None,
+    }
+}
+
 /// A value in requirements.toml of another form than Codex takes. Keys that it does not know it
 /// ignores (0.169, measured).
 fn misshapen(requirements: &Layer) -> Option<(&'static str, Code, &'static str)> {
-    const LISTS: [&str; 4] = [
-        "allowed_login_methods",
-        "allowed_chatgpt_workspaces",
-        "allowed_approval_policies",
-        "allowed_sandbox_modes",
-    ];
+    const LISTS: [&str; 4] =
+        ["allowed_login_methods", "allowed_chatgpt_workspaces", POLICIES, SANDBOX_MODES];
     const TEXTS: [&str; 4] = [STORE, BASE_URL, PROVIDER, "enforce_residency"];
     const TABLES: [&str; 3] = ["mcp_servers", "features", "rules"];
     let is_wrong = |name: &&&str, is_right: fn(&Item) -> bool| {
@@ -146,6 +173,7 @@ fn misshapen(requirements: &Layer) -> Option<(&'static str, Code, &'static str)>
         .iter()
         .find(|name| is_wrong(name, list))
         .map(|name| (*name, "it is not a list of strings, so Codex does not start"))
+        .or_else(|| misnamed(requirements))
         .or_else(|| {
             let wrong = TEXTS.iter().find(|name| is_wrong(name, |item| item.as_str().is_some()));
             wrong.map(|name| (*name, "it is not a string, so Codex does not start"))
@@ -439,6 +467,20 @@ mod tests {
             ("allowed_login_methods = [\"chatgpt\"]\n", &key, Some(Code::CodexForcedLogin)),
             ("allowed_login_methods = []\n", &login, Some(Code::CodexConfigMalformed)),
             ("allowed_login_methods = [\"zzz\"]\n", &login, Some(Code::CodexConfigMalformed)),
+            (
+                "allowed_sandbox_modes = [\"workspace-write\"]\n",
+                &login,
+                Some(Code::CodexConfigMalformed),
+            ),
+            ("allowed_sandbox_modes = []\n", &login, Some(Code::CodexConfigMalformed)),
+            (
+                "allowed_sandbox_modes = [\"read-only\", \"zzz\"]\n",
+                &login,
+                Some(Code::CodexConfigMalformed),
+            ),
+            ("allowed_sandbox_modes = [\"read-only\", \"external-sandbox\"]\n", &login, None),
+            ("allowed_approval_policies = []\n", &login, Some(Code::CodexConfigMalformed)),
+            ("allowed_approval_policies = [\"untrusted\"]\n", &login, None),
             ("allowed_chatgpt_workspaces = [\"a\", \"ws\"]\n", &login, None),
             ("allowed_chatgpt_workspaces = [\"a\"]\n", &login, Some(Code::CodexForcedLogin)),
             ("allowed_chatgpt_workspaces = [\"a\"]\n", &key, None),

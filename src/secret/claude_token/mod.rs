@@ -158,13 +158,13 @@ fn unwrapped_base64(text: &str) -> Option<Zeroizing<String>> {
     known.then(|| Zeroizing::new(inner.to_owned()))
 }
 
-/// Other things that people take for the token.
 /// The same of a text. Pure.
 pub(super) fn may_be_cut(token: &str) -> bool {
     let length = token.trim().len();
     WIDTHS.iter().any(|width| (width - MARGIN..=*width).contains(&length))
 }
 
+/// Other things that people take for the token.
 fn other_kind(text: &str) -> Option<Finding> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
     let (reason, hint) = if body(text).is_some() {
