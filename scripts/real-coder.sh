@@ -1,12 +1,14 @@
 #!/bin/bash
-# Runs the whole cycle of `pushready task` against a real Coder deployment, and prints what differs from what is expected. For
-# people who have one; not a part of test.sh. It uses names of its own, and removes only what it made.
+# Runs the whole cycle of `pushready task` against a real Coder deployment, and prints what differs from what is expected, and
+# from the description of the API. For people who have one; not a part of test.sh. It uses names of its own, and removes only
+# what it made.
 #   CODER_URL=… CODER_SESSION_TOKEN=… scripts/real-coder.sh TEMPLATE [tasks|chats]
 set -u
 template=${1:?usage: real-coder.sh TEMPLATE [tasks|chats]}
 pushready=${PUSHREADY:-pushready}
 backend=()
 [ $# -lt 2 ] || backend=(--backend "$2")
+here=$(cd "$(dirname "$0")" && pwd)
 name=pushready-try-$(date +%s | tail -c 6)-$$
 differences=0
 made=
@@ -31,6 +33,29 @@ expect() {
   fi
 }
 
+# The answers of the server, as the description has them.
+compare_answers() {
+  local json id kind prefix workspace
+  if ! command -v python3 >/dev/null || [ -z "${CODER_URL:-}" ] || [ -z "${CODER_SESSION_TOKEN:-}" ]; then
+    echo "== answers are not compared: that needs python3, CODER_URL and CODER_SESSION_TOKEN"
+    return 0
+  fi
+  json=$(task status "$name" --json 2>/dev/null </dev/null)
+  read -r kind id workspace < <(python3 -c 'import json, sys
+task = json.load(sys.stdin)["task"]
+print(task["backend"], task["id"], (task["workspace"] or {}).get("id", ""))' <<<"$json")
+  prefix=/api/v2
+  # before 2.37 the chats are experimental
+  if [ "$kind" = chats ] && task list -v 2>&1 </dev/null | grep -q '/api/experimental/chats'; then prefix=/api/experimental; fi
+  set -- /api/v2/buildinfo /api/v2/users/me /api/v2/users/me/organizations /api/v2/templates
+  case $kind in
+    chats) set -- "$@" "$prefix/chats?limit=1" "$prefix/chats/$id" "$prefix/chats/$id/messages?limit=10" ;;
+    tasks) set -- "$@" "/api/v2/tasks?q=owner:me" "/api/v2/tasks/me/$id" "/api/v2/tasks/me/$id/logs" ;;
+  esac
+  [ -z "$workspace" ] || set -- "$@" "/api/v2/workspaces/$workspace"
+  "$here/coder-answers.py" "$here/../tests/task/coder-openapi.json" "$@" || differences=$((differences + 1))
+}
+
 clean_up() {
   [ -n "$made" ] || return 0
   echo "== clean-up of $name"
@@ -48,6 +73,7 @@ made=1
 expect '0 5' '' create 'Reply with the word ready, and do nothing else.' --template "$template" --name "$name" --wait --timeout 20m
 expect 1 --reuse create 'x' --template "$template" --name "$name"
 expect 0 "$name" status "$name"
+compare_answers
 expect 0 '"schema_version": 1' status "$name" --json
 expect 0 '' send "$name" 'Reply with the word again, and do nothing else.'
 expect '0 5' '' status "$name" --watch --timeout 10m

@@ -671,6 +671,10 @@ fn the_script_for_real_servers_runs_the_whole_cycle() {
         let output = bash.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && text.contains("no differences"), "{line:?}: {text}");
+        // its answers were compared with the description of the API
+        assert!(
+            text.contains(&format!("/{backend}/")) && text.contains("== GET /api/v2/workspaces/")
+        );
         let world = double.world.lock().unwrap();
         let live: Vec<_> = world
             .workspaces
