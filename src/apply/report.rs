@@ -68,7 +68,8 @@ pub struct ApplyChange {
 }
 
 impl ApplyItem {
-    pub fn new(item: &Item, accept: &[Code]) -> Self {
+    pub fn new(item: &Item, dry_run: bool, accept: &[Code]) -> Self {
+        let planned = item.planned.as_ref().filter(|_| dry_run && item.status != ItemStatus::Fail);
         let (code, fix) = match &item.finding {
             Some(Finding { code, fix, .. }) => (Some(*code), Some(fix.message.clone())),
             None => (None, None),
@@ -77,7 +78,7 @@ impl ApplyItem {
             subject: item.subject.clone(),
             status: item.status,
             code,
-            summary: item.summary.clone(),
+            summary: planned.unwrap_or(&item.summary).clone(),
             fix,
             accepted: code.is_some_and(|code| accept.contains(&code)),
         }
@@ -113,7 +114,7 @@ impl ApplyReport {
         accept: &[Code],
     ) -> Self {
         let items =
-            plan.items.iter().map(|planned| ApplyItem::new(&planned.item, accept)).collect();
+            plan.items.iter().map(|step| ApplyItem::new(&step.item, dry_run, accept)).collect();
         let changes = plan
             .changes()
             .map(|(step, change)| ApplyChange::new(step, &change.new, home))
@@ -128,7 +129,8 @@ impl ApplyReport {
 
     /// Adds items that have no file.
     pub fn add(&mut self, items: &[Item], accept: &[Code]) {
-        self.items.extend(items.iter().map(|item| ApplyItem::new(item, accept)));
+        let dry_run = self.dry_run;
+        self.items.extend(items.iter().map(|item| ApplyItem::new(item, dry_run, accept)));
     }
 
     pub fn finish(mut self, elapsed: Duration) -> Self {

@@ -157,9 +157,9 @@ pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option
         return last.map(|record| without_token(context, path, file.as_ref(), &record));
     };
     let wanted = Digest::from_hex(&seed.value.digest());
-    let verb = match decide(file.as_ref(), &wanted, last.as_ref()) {
-        ClaudeDecision::Write => "written",
-        ClaudeDecision::InPlace => "in place",
+    let (verb, will) = match decide(file.as_ref(), &wanted, last.as_ref()) {
+        ClaudeDecision::Write => ("written", "would be "),
+        ClaudeDecision::InPlace => ("in place", ""),
         ClaudeDecision::Keep(why) => {
             let finding = Finding::new(
                 Code::ClaudeAuthConflict,
@@ -184,7 +184,9 @@ pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option
     let say = format!("{verb}: token from {}{}", seed.via, age(&record, context));
     let item = aged(say, &record, context, vec![resource]);
     desired.logins.claude = Some(record);
-    Some(if seed.value.may_be_cut() { cut(item) } else { item })
+    let item = if seed.value.may_be_cut() { cut(item) } else { item };
+    let planned = format!("{will}{}", item.summary);
+    Some(item.planned(planned))
 }
 
 /// No variable names a token: what the last apply wrote stays, and what became of it is reported.

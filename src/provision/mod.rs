@@ -56,6 +56,8 @@ pub struct Item {
     pub subject: Subject,
     pub status: ItemStatus,
     pub summary: String,
+    /// The summary of a dry run, where it differs.
+    pub planned: Option<String>,
     pub finding: Option<Finding>,
     pub cause: ItemCause,
     pub resources: Vec<Resource>,
@@ -64,7 +66,8 @@ pub struct Item {
 impl Item {
     pub fn ready(subject: Subject, summary: impl Into<String>, resources: Vec<Resource>) -> Self {
         let (status, cause) = (ItemStatus::Ready, ItemCause::Met);
-        Self { subject, status, summary: summary.into(), finding: None, cause, resources }
+        let (summary, finding) = (summary.into(), None);
+        Self { subject, status, summary, planned: None, finding, cause, resources }
     }
 
     pub fn fail(subject: Subject, finding: Finding) -> Self {
@@ -74,6 +77,11 @@ impl Item {
     /// A login of the last apply that is gone: nothing is ready without it.
     pub fn lost(subject: Subject, finding: Finding) -> Self {
         Self { cause: ItemCause::LostLogin, ..Self::fail(subject, finding) }
+    }
+
+    /// What a dry run reports instead of the summary: `would be written`, not `written`.
+    pub fn planned(self, summary: impl Into<String>) -> Self {
+        Self { planned: Some(summary.into()), ..self }
     }
 
     /// It could not be put in place after all.
@@ -96,7 +104,7 @@ impl Item {
     pub fn warn(subject: Subject, finding: Finding, resources: Vec<Resource>) -> Self {
         let summary = finding.summary.clone();
         let (status, cause) = (ItemStatus::Warn, ItemCause::Met);
-        Self { subject, status, summary, finding: Some(finding), cause, resources }
+        Self { subject, status, summary, planned: None, finding: Some(finding), cause, resources }
     }
 }
 

@@ -330,15 +330,18 @@ fn items(
     }
     let mut items = Vec::new();
     if !resources.is_empty() {
-        let mut say = Vec::new();
+        let (mut done, mut planned) = (Vec::new(), Vec::new());
         if switched > 0 {
-            let clones = counted(found, "clone");
-            say.push(format!("switched {} to SSH ({clones})", counted(switched, "remote")));
+            let (remotes, clones) = (counted(switched, "remote"), counted(found, "clone"));
+            done.push(format!("switched {remotes} to SSH ({clones})"));
+            planned.push(format!("would switch {remotes} to SSH ({clones})"));
         }
         if restores {
-            say.push("restored remotes as they were".to_owned());
+            done.push("restored remotes as they were".to_owned());
+            planned.push("would restore remotes as they were".to_owned());
         }
-        items.push(Item::ready(Subject::Remotes, say.join("; "), resources));
+        let item = Item::ready(Subject::Remotes, done.join("; "), resources);
+        items.push(item.planned(planned.join("; ")));
     }
     items.extend(broken);
     items.extend(leaking(home, &leaks));

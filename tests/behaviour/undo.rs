@@ -88,9 +88,24 @@ fn a_dry_run_shows_the_plan_and_touches_nothing() {
             changes.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
         };
         assert_eq!(paths(changes(&planned)), paths(changes(&done)));
+        // nothing is reported as done that was not
+        for (subject, verb) in
+            [("codex", "written: "), ("claude", "written: "), ("remotes", "switched ")]
+        {
+            let summary = |report: &serde_json::Value| -> String {
+                let mut items = report["items"].as_array().unwrap().iter();
+                let item = items.find(|item| item["subject"] == subject).unwrap();
+                item["summary"].as_str().unwrap().to_owned()
+            };
+            assert!(summary(&done).starts_with(verb), "{done}");
+            assert!(summary(&planned).starts_with("would "), "{planned}");
+        }
 
         let before = ws.snapshot();
-        ws.run(&["remove", "--dry-run"]).success().stdout_has("would").stdout_has("WOULD REMOVE");
+        let dry = ws.run(&["remove", "--dry-run"]).success().stdout_has("WOULD REMOVE");
+        for line in dry.stdout.lines().filter(|line| line.starts_with("ok ")) {
+            assert!(line.contains(" would be "), "{line}");
+        }
         assert!(before.written(&ws.snapshot()).is_empty());
     });
 }

@@ -52,14 +52,15 @@ fn revert(
     entry: &ReceiptEntry,
     instead: Option<Edit>,
 ) -> Item {
-    let summary = what(&entry.undo);
+    let (done, planned) = what(&entry.undo);
     let edit = instead.unwrap_or_else(|| Edit::Revert {
         undo: entry.undo.clone(),
         saved: saved(home, &entry.undo),
         descendant: id.name == EntryName::Login(Client::Codex) && descends(receipt, entry),
     });
     let resource = Resource::recorded(id.clone(), entry.target.clone(), edit);
-    Item::ready(Subject::Other(home.shown(&entry.target.path)), summary, vec![resource])
+    Item::ready(Subject::Other(home.shown(&entry.target.path)), done, vec![resource])
+        .planned(planned)
 }
 
 /// What the undo folder has for it.
@@ -83,13 +84,14 @@ fn descends(receipt: &Receipt, entry: &ReceiptEntry) -> bool {
     account.is_some() && seeded.is_some_and(|record| account == record.account)
 }
 
-fn what(undo: &Undo) -> &'static str {
+/// What `remove` does to the file, and what it would do.
+fn what(undo: &Undo) -> (&'static str, &'static str) {
     match undo {
-        Undo::Whole { before: Before::Absent, .. } => "removed",
-        Undo::Whole { .. } => "restored as it was",
-        Undo::Block { .. } => "our lines removed",
-        Undo::Keys { .. } => "our keys removed",
-        Undo::Remotes { .. } => "remotes restored",
+        Undo::Whole { before: Before::Absent, .. } => ("removed", "would be removed"),
+        Undo::Whole { .. } => ("restored as it was", "would be restored as it was"),
+        Undo::Block { .. } => ("our lines removed", "our lines would be removed"),
+        Undo::Keys { .. } => ("our keys removed", "our keys would be removed"),
+        Undo::Remotes { .. } => ("remotes restored", "remotes would be restored"),
     }
 }
 
@@ -122,6 +124,7 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
     };
     let subject = Subject::Other(home.shown(&home.state));
     Item::ready(subject, "removed", paths.into_iter().map(delete).collect())
+        .planned("would be removed")
 }
 
 /// Removes the doctor's verdict and the empty folders, where the receipt stays.
@@ -139,6 +142,7 @@ pub fn kept(subject: Subject, why: &str) -> Item {
         status: ItemStatus::Fail,
         summary: format!("kept: {why}"),
         finding: None,
+        planned: None,
         cause: ItemCause::Met,
         resources: Vec::new(),
     }

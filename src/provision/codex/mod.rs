@@ -212,7 +212,9 @@ fn written(
         seen.overwritten(context, bytes.clone()),
         own(seen.copy_path, Kind::Secret, bytes, 0o600),
     ];
-    alive(auth, say, context.now, resources)
+    let item = alive(auth, say, context.now, resources);
+    let planned = format!("would be {}", item.summary);
+    item.planned(planned)
 }
 
 fn restored(
@@ -230,6 +232,7 @@ fn restored(
     let copy = copy.map(|auth| if lease { auth.without_refresh_token() } else { auth });
     let resources = copy.map(|auth| seen.overwritten(context, bytes_of(&auth)));
     Item::warn(Subject::Login(Client::Codex), finding, resources.into_iter().collect())
+        .planned(format!("would restore the last good login: {wreck}"))
 }
 
 fn bytes_of(auth: &CodexAuth) -> Vec<u8> {
