@@ -1,6 +1,5 @@
-//! Writes the manual, a page for each command, and the completions of the shells, all from the
-//! command line's own types: `cargo run --example manual -- FOLDER`. An example, so that the
-//! program itself does not contain it.
+//! Writes the manual, a page for each command, from the command line's own types:
+//! `cargo run --example manual -- FOLDER`. An example, so that the program itself does not contain it.
 #![expect(clippy::disallowed_methods, reason = "writes to the folder that the developer names")]
 
 #[path = "../src/cli/mod.rs"]
@@ -13,7 +12,6 @@ use std::fs;
 use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
-use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
@@ -24,9 +22,6 @@ fn main() -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     for (name, page) in pages()? {
         fs::write(folder.join(name), page)?;
-    }
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        clap_complete::generate_to(shell, &mut visible(), "pushready", folder)?;
     }
     Ok(())
 }
@@ -161,21 +156,6 @@ mod tests {
             pages.len(),
             commands.iter().filter(|command| !command.is_hide_set()).count() + 1
         );
-    }
-
-    #[test]
-    fn completions_offer_nothing_internal() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut visible(), "pushready", &mut script);
-            let script = String::from_utf8(script).unwrap();
-            assert!(
-                script.contains("doctor")
-                    && script.contains("dry-run")
-                    && !script.contains("ssh-match"),
-                "{script}"
-            );
-        }
     }
 
     #[test]

@@ -1,14 +1,19 @@
 #!/bin/sh
 # Installs the Debian packages that the tests need and that are missing; then the agent clients; Prism, which checks requests
 # to GitHub against GitHub's own description; and the Python packages of a terraform provider. terraform must be installed.
+#   --packages     installs the Debian packages alone (as root, or with sudo)
+#   --list-run     prints the Debian packages that the tests run, without those that the tests and the release are built with
 set -eu
 # Prism requires its server by a range, and newer versions of that need a newer Node.js than Debian 12 has
 prism=5.14.2 prism_server=5.12.2 prism_core=5.8.0
 
-test_tools() {
-  echo bubblewrap ca-certificates fish git git-lfs gnupg gpgsm jq nftables openssh-client openssh-server openssl python3 python3-pip python3-venv shellcheck strace
-  # what install.sh is tested with, and what scripts/release.sh builds and is tested with
-  echo busybox-static curl dash gcc musl-tools perl qemu-user-static wget
+run_tools() {
+  echo bubblewrap busybox-static ca-certificates curl dash fish git git-lfs gnupg gpgsm jq nftables nodejs openssh-client \
+    openssh-server openssl perl python3 python3-pip python3-venv strace wget
+}
+build_tools() {
+  # scripts/ci.sh makes a newer Debian with debootstrap; qemu runs the other machine's binary
+  echo debootstrap gcc libc6-dev musl-tools qemu-user-static shellcheck
   case $(uname -m) in x86_64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;; esac
   # a newer Node.js than Debian's has its own npm, which conflicts with Debian's package
   command -v npm >/dev/null || echo npm
@@ -26,11 +31,11 @@ as_root() {
 
 install_test_tools() {
   # shellcheck disable=SC2046 # names of packages are single words
-  set -- $(missing_packages $(test_tools))
+  set -- $(missing_packages $(run_tools) $(build_tools))
   [ $# -gt 0 ] || return 0
   echo "installing: $*"
-  as_root apt-get update --quiet
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "$@"
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$@"
 }
 
 install_prism() {
@@ -51,6 +56,12 @@ install_provider_protocol() {
   cp "$wanted" "$folder/installed.txt"
 }
 
+case ${1:-} in
+  '') ;;
+  --list-run) run_tools && exit 0 ;;
+  --packages) install_test_tools && exit 0 ;;
+  *) echo "error: unknown argument $1" >&2 && exit 2 ;;
+esac
 install_test_tools
 install_prism
 install_provider_protocol

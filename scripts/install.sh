@@ -14,6 +14,7 @@ version=
 url=
 x86_64=
 aarch64=
+manual=
 
 fail() {
   printf 'error: %s\n\nhint: %s\n' "$1" "$2" >&2
@@ -59,6 +60,27 @@ fetch() {
   fail "cannot fetch $from: $why" 'check the address and https_proxy, or set PUSHREADY_DOWNLOAD_URL to a mirror or a path'
 }
 
+# FILE or URL to $new
+get() {
+  case $from in
+    *://*@*) fail 'a user in PUSHREADY_DOWNLOAD_URL' 'the process list would show a password: use ~/.netrc; an @ elsewhere is %40' ;;
+    https://*) fetch https ;;
+    http://localhost[:/]* | http://127.0.0.1[:/]* | 'http://[::1]'[:/]*) fetch http,https ;;
+    *://*) fail "not HTTPS: $from" 'set PUSHREADY_DOWNLOAD_URL to an https:// address or a path' ;;
+    *) cat "$from" >"$new" || fail "cannot copy $from to $folder" 'check PUSHREADY_DOWNLOAD_URL and the space on the disk' ;;
+  esac
+}
+
+# the manual, where man looks for it: beside the folder of the binary. The installation never fails because of it.
+install_manual() {
+  case $manual/$from/$folder in /* | *[?#]*) return ;; */"$name"/*/bin) ;; *) return ;; esac
+  { have man && have tar && have gzip; } || return 0
+  (
+    expected=$manual from=${from%/"$name"}/pushready-$version-manual.tar.gz new=$work/manual pages=${folder%bin}share/man/man1
+    get && verified "$new" && mkdir -p "$pages" && gzip -dc <"$new" | tar -xf - -C "$pages"
+  ) 2>/dev/null || echo "warning: no manual: pushready-$version-manual.tar.gz is not where the binary came from" >&2
+}
+
 clean() {
   [ -z "$child" ] || kill "$child" 2>/dev/null || :
   [ -z "$work" ] || rm -rf "$work"
@@ -85,7 +107,7 @@ main() {
     Linux-aarch64 | Linux-arm64) machine=aarch64 pinned=$aarch64 given=${PUSHREADY_SHA256_AARCH64:-} ;;
     *) fail "no release for $(uname -sm)" 'releases are for Linux on x86_64 and aarch64' ;;
   esac
-  if [ "${PUSHREADY_VERSION:-$version}" != "$version" ]; then version=$PUSHREADY_VERSION pinned=; fi
+  if [ "${PUSHREADY_VERSION:-$version}" != "$version" ]; then version=$PUSHREADY_VERSION pinned='' manual=''; fi
   expected=$(printf %s "${PUSHREADY_SHA256:-${given:-$pinned}}" | tr A-F a-f)
   [ "${version:+$expected}" ] || fail "no SHA-256 is pinned for pushready ${version:-(no version)} on $machine" \
     'use install.sh of a release, or set PUSHREADY_VERSION and PUSHREADY_SHA256 from its SHA256SUMS'
@@ -119,13 +141,7 @@ main() {
   { mkdir -p "$folder" && work=$(mktemp -d "$folder/.pushready.XXXXXX"); } ||
     fail "cannot write to $folder" 'set PUSHREADY_INSTALL_DIR to a folder that you can write to'
   new=$work/pushready
-  case $from in
-    *://*@*) fail 'a user in PUSHREADY_DOWNLOAD_URL' 'the process list would show a password: use ~/.netrc; an @ elsewhere is %40' ;;
-    https://*) fetch https ;;
-    http://localhost[:/]* | http://127.0.0.1[:/]* | 'http://[::1]'[:/]*) fetch http,https ;;
-    *://*) fail "not HTTPS: $from" 'set PUSHREADY_DOWNLOAD_URL to an https:// address or a path' ;;
-    *) cat "$from" >"$new" || fail "cannot copy $from to $folder" 'check PUSHREADY_DOWNLOAD_URL and the space on the disk' ;;
-  esac
+  get
   if ! verified "$new"; then
     start=
     IFS= read -r start <"$new" || :
@@ -136,6 +152,7 @@ main() {
   "$new" --version >/dev/null || fail "cannot run programs in $folder" 'mounted noexec? set PUSHREADY_INSTALL_DIR'
   mv -f "$new" "$target"
   link
+  install_manual
   echo "pushready $version installed in $folder"
 }
 main

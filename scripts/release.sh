@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds a release into target/release-files, or into FOLDER: a static binary for each machine, the install.sh that pins them,
-# the manual and completions, the schemas of --json, the contents of the binaries with their licences and as CycloneDX (SBOM), how it
-# was built (PROVENANCE.txt), and the SHA-256 of every file.
+# the manual, the schemas of --json, the contents of the binaries with their licences and as CycloneDX (SBOM), how it was built
+# (PROVENANCE.txt), and the SHA-256 of every file.
 #   release.sh [--only x86_64|aarch64] [--twice] [--binaries] [FOLDER]
 #   --only    one machine's binary alone
 #   --binaries   the binaries alone, without manual, licences and sums
@@ -149,13 +149,14 @@ scripts/dependencies.py --licences "$folder/LICENCES.txt" $targets
 scripts/dependencies.py --sbom "$folder/sbom.cdx.json" $targets
 provenance >"$folder/PROVENANCE.txt"
 cargo run --quiet --locked --example manual -- "$folder/manual"
+manual=pushready-$version-manual.tar.gz
+tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=a=rX,u+w -C "$folder/manual" -cf - . |
+  gzip --no-name --best >"$folder/$manual"
 cp -R schema "$folder/schema"
 
-sum_of() {
-  binary=$folder/pushready-$version-$1-linux
-  [ ! -f "$binary" ] || sha256sum <"$binary" | cut -d' ' -f1
-}
-sed "s|^version=\$|version=$version|; s|^url=\$|url=$published|; s|^x86_64=\$|x86_64=$(sum_of x86_64)|; s|^aarch64=\$|aarch64=$(sum_of aarch64)|" \
+sum_of() { [ ! -f "$folder/$1" ] || sha256sum <"$folder/$1" | cut -d' ' -f1; }
+binary_sum() { sum_of "pushready-$version-$1-linux"; }
+sed "s|^version=\$|version=$version|; s|^url=\$|url=$published|; s|^x86_64=\$|x86_64=$(binary_sum x86_64)|; s|^aarch64=\$|aarch64=$(binary_sum aarch64)|; s|^manual=\$|manual=$(sum_of "$manual")|" \
   scripts/install.sh >"$folder/install.sh"
 chmod 755 "$folder/install.sh"
 if [ -d scripts/coder ]; then

@@ -65,6 +65,9 @@ fn main() -> ExitCode {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     command::panic::report_panics();
+    if command::completions::answer() {
+        return Exit::Ready.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -97,6 +100,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Explain(arguments) => command::explain::run(arguments),
         Command::Task(arguments) => Ok(task::run(arguments, cli.verbose > 0)),
         Command::AgentsMd => Ok(command::agents_md::run()),
+        Command::Completions { shell } => command::completions::run(*shell),
         Command::Install(arguments) => command::install::run(arguments),
     }
 }

@@ -54,6 +54,14 @@ pub enum Colour {
     Never,
 }
 
+/// A shell that has completions.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum CompletionShell {
+    Bash,
+    Fish,
+    Zsh,
+}
+
 #[derive(Subcommand)]
 pub enum Command {
     /// Reads the home, writes what differs, records a receipt
@@ -85,6 +93,11 @@ pub enum Command {
         after_help = "Examples:\n  pushready install\n  pushready install --to /opt/pushready"
     )]
     Install(Install),
+    /// Prints the completions for a shell: commands, codes, checks and repositories
+    #[command(
+        after_help = "Examples:\n  source <(pushready completions bash)    # in ~/.bashrc; zsh the same, in ~/.zshrc\n  pushready completions fish | source     # in ~/.config/fish/config.fish"
+    )]
+    Completions { shell: CompletionShell },
     /// Runs agents on a Coder server, from a terminal or from CI
     Task(task::TaskArguments),
     /// Internal: run by ssh to find out whether it connects for this repository

@@ -2,6 +2,7 @@
 
 pub mod agents_md;
 pub mod apply;
+pub mod completions;
 pub mod doctor;
 pub mod explain;
 pub mod install;

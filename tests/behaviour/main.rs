@@ -14,6 +14,7 @@ mod actions;
 mod callers;
 mod children;
 mod commit_path;
+mod completions;
 mod crashes;
 mod doctor;
 mod explain;

@@ -203,12 +203,15 @@ fn the_sums_and_the_pins_are_those_of_the_files() {
     let listed = fs::read_to_string(release.join("SHA256SUMS")).unwrap();
     let script = fs::read_to_string(release.join("install.sh")).unwrap();
     assert!(script.contains(&format!("\nversion={VERSION}\n")));
-    for machine in ["x86_64", "aarch64"] {
-        let name = format!("pushready-{VERSION}-{machine}-linux");
+    for (pin, file) in
+        [("x86_64", "x86_64-linux"), ("aarch64", "aarch64-linux"), ("manual", "manual.tar.gz")]
+    {
+        let name = format!("pushready-{VERSION}-{file}");
         let sum =
             listed.lines().find_map(|line| line.strip_suffix(&name)).unwrap_or_default().trim();
-        assert!(script.contains(&format!("\n{machine}={sum}\n")), "{machine}: {sum}");
+        assert!(script.contains(&format!("\n{pin}={sum}\n")), "{pin}: {sum}");
     }
+    assert!(!script.contains("\nmanual=\n"), "{script}");
     // the module pins the same, and both download from the address of the project, once it has one
     let module = fs::read_to_string(release.join("coder-module/install.sh")).unwrap();
     assert!(script == module, "install.sh and the module's differ");

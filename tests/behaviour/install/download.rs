@@ -1,6 +1,7 @@
 //! What is downloaded, from where, and what is refused.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -235,5 +236,44 @@ fn the_machine_decides_which_file() {
         assert_eq!(mirror.requests(), ["GET /pushready-9.9.9-aarch64-linux"; 2]);
         on("Linux", "riscv64").fails(1).stderr_has("releases are for Linux on x86_64 and aarch64");
         on("Darwin", "arm64").fails(1).stderr_has("error: no release for Darwin");
+    });
+}
+
+#[test]
+fn the_manual_is_installed_where_man_finds_it_and_never_fails_the_installation() {
+    sandbox(|ws| {
+        fs::create_dir_all("/tmp/release").unwrap();
+        fs::write("/tmp/page.1", "the page").unwrap();
+        fs::write(format!("/tmp/release/{FILE}"), binary()).unwrap();
+        let manual = "/tmp/release/pushready-9.9.9-manual.tar.gz";
+        ws.sh(&format!("tar -czf {manual} -C /tmp page.1")).run().success();
+        let sum = hex(&fs::read(manual).unwrap());
+        let script = fs::read_to_string(format!("{CRATE}/scripts/install.sh")).unwrap();
+        let pinned = script.replacen("\nversion=\n", "\nversion=9.9.9\n", 1).replacen(
+            "\nmanual=\n",
+            &format!("\nmanual={sum}\n"),
+            1,
+        );
+        assert!(pinned.contains(&sum), "{pinned}");
+        let with_man = tools(&format!("{BASE} sha256sum dash tar gzip"));
+        fs::write(format!("{with_man}/man"), "").unwrap();
+        fs::set_permissions(format!("{with_man}/man"), Permissions::from_mode(0o755)).unwrap();
+        let run = |tools: &str| {
+            let inherited = install(ws, "/tmp/release").env_remove("PUSHREADY_VERSION");
+            let run = inherited.wrapped_in("/usr/bin/env", ["dash", "-s"]).env("PATH", tools);
+            let output = run.stdin(pinned.clone()).run().success();
+            fs::remove_file(ws.home().join(PLACE)).unwrap();
+            output
+        };
+        let page = ws.home().join(".local/share/man/man1/page.1");
+        // where nobody reads manuals, there is none
+        assert_eq!(run(&path_with("dash")).stderr, "");
+        assert!(!page.exists());
+        assert_eq!(run(&with_man).stderr, "");
+        assert_eq!(fs::read_to_string(&page).unwrap(), "the page");
+        fs::remove_file(&page).unwrap();
+        fs::write(manual, "of somebody else").unwrap();
+        run(&with_man).stderr_has("warning: no manual: ");
+        assert!(!page.exists());
     });
 }
