@@ -43,8 +43,17 @@ impl GitHost {
         fs::create_dir_all(&host.root).unwrap();
         host.host_key.write_to(&host.root.join("host_key"));
         // sshd wants to be called by its whole path
-        let mut sshd = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-f", &format!("{SUPPORT}/sshd_config"), "-E"])
+        let sshd = |args: &[&str]| {
+            let mut sshd = Command::new("/usr/sbin/sshd");
+            sshd.arg("-f").arg(format!("{SUPPORT}/sshd_config")).args(args);
+            sshd
+        };
+        // from OpenSSH 9.8 on, sshd refuses an address for a while after failed logins, and all of a
+        // test come from one; an older sshd does not know the option
+        let penalties = ["-o", "PerSourcePenalties=no"];
+        let knows = sshd(&["-t"]).args(penalties).output().unwrap().status.success();
+        let mut sshd = sshd(if knows { &penalties } else { &[] })
+            .args(["-D", "-E"])
             .arg(host.root.join("sshd.log"))
             .stdin(Stdio::null())
             .spawn()
