@@ -51,6 +51,9 @@ fn retry_frame(attempt: u32) -> String {
     json!([{"type": "retry", "chat_id": "c", "retry": retry}]).to_string()
 }
 
+/// How a turn ends a few looks after its stream was opened: no clock decides.
+const END: [&str; 4] = ["running", "running", "running", "waiting"];
+
 /// A double behind TLS, on which the model is tried again.
 fn behind_tls(name: &str) -> (Double, SocketAddr, PathBuf, Arc<AtomicUsize>) {
     let double = Double::start(Line::V238);
@@ -62,17 +65,18 @@ fn behind_tls(name: &str) -> (Double, SocketAddr, PathBuf, Arc<AtomicUsize>) {
     let (world, streams) = (Arc::clone(&double.world), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&streams);
     let address = server::start_tls(config, move |request| {
+        let mut world = world.lock().unwrap();
         if request.path.contains("/stream") {
             count.fetch_add(1, Ordering::SeqCst);
+            world.chats[0].next = END.to_vec();
         }
-        world.lock().unwrap().answer_for(request)
+        world.answer_for(request)
     });
     (double, address, authority, streams)
 }
 
 fn over_tls(address: SocketAddr, variables: &[(&str, String)]) -> Output {
-    let arguments = [CREATE, &["--timeout", "6s"]].concat();
-    let mut command = command(&format!("https://{address}"), &arguments);
+    let mut command = command(&format!("https://{address}"), CREATE);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     finish(command.spawn().unwrap())
 }
@@ -82,8 +86,8 @@ fn the_stream_is_read_through_tls_of_a_private_authority() {
     for variable in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"] {
         let (_double, address, authority, streams) = behind_tls(variable);
         let authority = authority.to_str().unwrap().to_owned();
-        let output = over_tls(address, &[(variable, authority)]).ends(6);
-        output.says("tries the model again: try 3").says("the task goes on");
+        let output = over_tls(address, &[(variable, authority)]).ends(0);
+        output.says("tries the model again: try 3").says("Done: the test");
         assert_eq!(streams.load(Ordering::SeqCst), 1);
     }
     let (_double, address, ..) = behind_tls("unknown");
@@ -135,7 +139,7 @@ fn the_stream_is_read_through_a_proxy_with_a_login() {
     let authority = authority.to_str().unwrap().to_owned();
     let variables =
         [("SSL_CERT_FILE", authority), ("HTTPS_PROXY", format!("http://alice:{password}@{proxy}"))];
-    let output = over_tls(address, &variables).ends(6);
+    let output = over_tls(address, &variables).ends(0);
     output.says("tries the model again: try 3").says_not(&password);
     assert_eq!(streams.load(Ordering::SeqCst), 1);
     let heads = heads.lock().unwrap();
@@ -195,15 +199,17 @@ fn a_stream_that_is_never_opened_is_replaced_by_polling() {
         let (world, count) = (Arc::clone(&double.world), Arc::new(AtomicUsize::new(0)));
         let streams = Arc::clone(&count);
         let address = server::start(move |request| {
+            let mut world = world.lock().unwrap();
             if request.path.contains("/stream") {
-                streams.fetch_add(1, Ordering::SeqCst);
+                if streams.fetch_add(1, Ordering::SeqCst) + 1 == tries {
+                    world.chats[0].next = END.to_vec();
+                }
                 return Reply::html(status, "<html><h1>no</h1></html>");
             }
-            world.lock().unwrap().answer_for(request)
+            world.answer_for(request)
         });
-        let arguments = [CREATE, &["--timeout", "20s"]].concat();
-        let output = finish(command(&format!("http://{address}"), &arguments).spawn().unwrap());
-        output.ends(6).says(&format!("no stream of events here (status {status}): polling"));
+        let output = finish(command(&format!("http://{address}"), CREATE).spawn().unwrap());
+        output.ends(0).says(&format!("no stream of events here (status {status}): polling"));
         assert_eq!(count.load(Ordering::SeqCst), tries, "{status}");
     });
 }
@@ -213,11 +219,11 @@ fn a_poll_says_since_when_nothing_has_changed() {
     let double = Double::start(Line::V238);
     double.edit(|world| (world.agent, world.websocket) = (Agent::Forever, false));
     let before = Instant::now();
-    let output = double.run(&[CREATE, &["--timeout", "68s"]].concat()).ends(6);
+    let output = double.run(&[CREATE, &["--timeout", "100s"]].concat()).ends(6);
     output.says("nothing has changed since ").says("UTC: working");
-    assert!(before.elapsed() < Duration::from_secs(80));
+    assert!(before.elapsed() < Duration::from_secs(130));
     // 1 s grows to 5 s
-    assert!(double.world.lock().unwrap().requests < 45);
+    assert!(double.world.lock().unwrap().requests < 60);
 }
 
 /// Starts a create, waits until the agent works, and has the server misbehave for a while.
@@ -262,9 +268,9 @@ fn a_server_that_stays_away_does_not_hold_a_wait_beyond_its_time() {
     thread::scope(|scope| {
         for fault in [Fault::CutBefore, Fault::BadGateway, Fault::HangBefore, Fault::RateLimit] {
             scope.spawn(move || {
-                let (output, elapsed) = outage(fault, Duration::from_secs(20), "6s");
+                let (output, elapsed) = outage(fault, Duration::from_secs(60), "30s");
                 output.ends(6).says("no usable answer from the server").says("comes back to it");
-                assert!(elapsed < Duration::from_secs(30), "{fault:?}: {elapsed:?}");
+                assert!(elapsed < Duration::from_secs(75), "{fault:?}: {elapsed:?}");
             });
         }
     });
