@@ -10,7 +10,7 @@ use crate::doctor::context::NETWORK;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::ssh;
-use crate::git::url::{GitUrl, Repository};
+use crate::git::url::{GitUrl, Repository, redact};
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure};
 use crate::push_message::{self, Hints, classify};
@@ -54,6 +54,11 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
         };
         run(git)
     };
+    let own_way = url.repository().map(|repository| OwnWay::of(context, repository, url));
+    let own_way = own_way.filter(|own| !own.arguments.is_empty());
+    if let Some(judgement) = own_way.as_ref().and_then(|own| own.ask(context, &scratch, url)) {
+        return judgement;
+    }
     let mut said = ask(&scratch);
     if said.as_ref().is_ok_and(Hash::is_another) {
         scratch = match Scratch::new(Hash::Sha256, || context.deadline(NETWORK)) {
@@ -93,6 +98,16 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
     };
     let has_own =
         url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
+    if outcome.code.is_some_and(is_of_network) {
+        return match own_way {
+            // the clone's own proxy or authorities lead there, and those of others do not
+            Some(own) => unproven(
+                "the clone has a proxy or authorities of its own, which the doctor uses without a credential only",
+            )
+            .with(own.evidence()),
+            None => outcome.with(way_evidence(context)),
+        };
+    }
     if outcome.code != Some(Code::PushNoCredentials) {
         return outcome;
     }
@@ -108,6 +123,93 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
         );
     }
     outcome
+}
+
+/// The codes of a connection over HTTPS that is not made.
+fn is_of_network(code: Code) -> bool {
+    matches!(
+        code,
+        Code::GitUnreachable | Code::GitProxyRefused | Code::GitTlsUntrusted | Code::ClockSkew
+    )
+}
+
+/// The settings of `http` that decide the way to the server. None of them starts a program.
+const WAY: [&str; 7] =
+    ["proxy", "sslcainfo", "sslcapath", "sslverify", "proxysslcainfo", "sslversion", "version"];
+/// Where git, through libcurl, finds a proxy for https (libcurl-env(3)).
+const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+/// What names git's authorities before its configuration does.
+const AUTHORITIES: [&str; 2] = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH"];
+
+/// How a clone's own configuration leads git to the server. A credential is never sent that way:
+/// whoever wrote the configuration would receive it.
+struct OwnWay {
+    arguments: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl OwnWay {
+    fn of(context: &Context, repository: &Repository, url: &GitUrl) -> Self {
+        let mut own = Self { arguments: Vec::new(), keys: Vec::new() };
+        for clone in context.clones.of(repository) {
+            let is_way = |key: &str| key.rsplit('.').next().is_some_and(|name| WAY.contains(&name));
+            let settings = clone.config().under("http.");
+            let settings = settings.filter(|it| it.is_own && is_way(&it.key));
+            let mut add = |key: &str, shown: &str, value: Option<&str>| {
+                own.keys.push(shown.to_owned());
+                own.arguments.push(format!("{key}={}", value.unwrap_or_default()));
+            };
+            for setting in settings {
+                add(&setting.key, &setting.key, setting.value.as_deref());
+            }
+            // git takes it before every `http.proxy`
+            if let Some(setting) = clone.other_program(repository, ".proxy", "") {
+                let key = format!("http.{}.proxy", url.without_credential());
+                add(&key, &setting.key, setting.value.as_deref());
+            }
+        }
+        own
+    }
+
+    /// What git finds that way, without a credential; `None` where the server answers.
+    fn ask(&self, context: &Context, scratch: &Scratch, url: &GitUrl) -> Option<Judgement> {
+        let mut git = scratch.git();
+        let settings = self.arguments.iter().map(String::as_str);
+        for setting in settings.chain(["credential.helper=", "core.askPass=false"]) {
+            git.args(["-c", setting]);
+        }
+        git.args(["ls-remote", "--quiet", url.without_credential(), "HEAD"]);
+        git.env(observed::GIT_ASKPASS, "false");
+        let output = process::run(git, context.deadline(NETWORK)).ok()?;
+        let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
+        let outcome = classify(&output.stderr, &hints).judgement();
+        let is_cause = !output.status.success() && outcome.code.is_some_and(is_of_network);
+        is_cause.then(|| outcome.with(self.evidence()))
+    }
+
+    fn evidence(&self) -> Vec<Evidence> {
+        self.keys.iter().map(|key| Evidence::foreign("set in the clone", key)).collect()
+    }
+}
+
+/// Which proxy and which authorities git has, and from where.
+fn way_evidence(context: &Context) -> Vec<Evidence> {
+    let config = context.git_config();
+    let of_config = |label, name: &str| {
+        let suffix = format!(".{name}");
+        let setting = config.under("http.").filter(|it| it.key.ends_with(&suffix)).last()?;
+        let value = redact(setting.value.as_deref().unwrap_or_default());
+        Some(Evidence::foreign(label, &format!("{value} ({}, {})", setting.key, setting.origin)))
+    };
+    let of_variable = |label, names: &[&str]| {
+        let name = names.iter().find(|name| context.env.get(name).is_some())?;
+        let value = redact(&context.env.text(name).unwrap_or_default());
+        Some(Evidence::foreign(label, &format!("{value} ({name})")))
+    };
+    let proxy = of_config("proxy", "proxy").or_else(|| of_variable("proxy", &PROXIES));
+    let authorities =
+        of_variable("authorities", &AUTHORITIES).or_else(|| of_config("authorities", "sslcainfo"));
+    proxy.into_iter().chain(authorities).collect()
 }
 
 /// The agent's git may find a credential that the doctor's does not.

@@ -126,6 +126,60 @@ fn the_throw_away_branch_is_deleted_or_reported() {
 pub const ASKPASS: Fault =
     fault("push-no-credentials", "fail", "an askpass that never returns", |_| unreachable!());
 
+/// A proxy or authorities of the clone's own decide for git in it, and receive no credential.
+#[test]
+fn the_way_of_git_over_https_is_asked_as_the_clone_has_it() {
+    sandbox(|ws| {
+        let vendors = Vendors::start();
+        let lab = Lab::new(ws);
+        vendors.reply("chatgpt.com/acme/lib/info/refs", 401, &json!({}));
+        let in_clone = |args: &[&str]| lab.ws.git(args).current_dir("src/app").run().success();
+        in_clone(&["remote", "add", "lib", "https://chatgpt.com/acme/lib"]);
+        push_to_lib(ws);
+        // libcurl reads the system's folder of authorities as well
+        fs::create_dir_all("/tmp/empty").unwrap();
+        let found = |ca: &str| {
+            let doctor = lab.doctor(&["--only", "push"]);
+            let doctor = doctor.env("GIT_SSL_CAINFO", ca).env("GIT_SSL_CAPATH", "/tmp/empty");
+            let report = doctor.run().json();
+            let checks = report["checks"].as_array().unwrap();
+            let is_lib = |check: &&serde_json::Value| {
+                check["id"] == "push.read" && check["subject"].to_string().contains("acme/lib")
+            };
+            checks.iter().find(is_lib).unwrap().clone()
+        };
+        let good = vendors.ca();
+        let good = good.to_str().unwrap();
+        assert_eq!(found(good)["code"], "push-no-credentials");
+        let other = "openssl req -x509 -newkey ed25519 -nodes -days 1 -subj /CN=other";
+        ws.sh(&format!("{other} -keyout /tmp/other.key -out /tmp/other.pem")).run().success();
+        let check = found("/tmp/other.pem");
+        assert_eq!(
+            (&check["code"], &check["status"]),
+            (&json!("git-tls-untrusted"), &json!("fail"))
+        );
+        assert!(check["evidence"].to_string().contains("GIT_SSL_CAINFO"), "{check:#}");
+        for (key, value) in [
+            ("http.proxy", "http://127.0.0.1:1"),
+            ("http.https://chatgpt.com/.proxy", "http://127.0.0.1:1"),
+            ("remote.lib.proxy", "http://127.0.0.1:1"),
+        ] {
+            in_clone(&["config", key, value]);
+            let check = found(good);
+            assert_eq!(check["code"], "git-proxy-refused", "{key}: {check:#}");
+            assert!(check["evidence"].to_string().contains(key), "{check:#}");
+            in_clone(&["config", "--unset", key]);
+        }
+        in_clone(&["remote", "set-url", "lib", "https://git.nowhere.test/acme/lib"]);
+        assert_eq!(found(good)["code"], "git-unreachable");
+    });
+}
+
+/// A plain `git push` in the clone goes to the remote `lib`: others without a key are not asked.
+fn push_to_lib(ws: &Workspace) {
+    ws.git(&["config", "remote.pushDefault", "lib"]).current_dir("src/app").run().success();
+}
+
 /// `coder gitaskpass` waits for somebody to log in in a browser.
 #[test]
 fn an_askpass_that_never_returns() {
@@ -139,6 +193,7 @@ fn an_askpass_that_never_returns() {
                 .git(&["remote", "add", "lib", "https://chatgpt.com/acme/lib"])
                 .current_dir("src/app")
                 .run();
+            push_to_lib(ws);
             lab.doctor(&["--only", "push"])
                 .env("GIT_SSL_CAINFO", vendors.ca())
                 .env("GIT_ASKPASS", "/run/rig/bin/askpass")
@@ -183,6 +238,7 @@ fn what_answers_over_https_may_be_no_git() {
         vendors.reply("chatgpt.com/acme/lib/info/refs", 200, &json!("<html>Sign in</html>"));
         let add = |url: &str| {
             ws.git(&["remote", "add", "lib", url]).current_dir("src/app").run().success();
+            push_to_lib(ws);
         };
         add("https://chatgpt.com/acme/lib");
         let doctor = || lab.doctor(&["--only", "push"]).env("GIT_SSL_CAINFO", vendors.ca());
