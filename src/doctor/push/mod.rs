@@ -8,6 +8,7 @@ mod live;
 mod refused;
 mod target;
 
+use std::sync::OnceLock;
 use std::thread;
 
 use super::clones::{InView, held, hold};
@@ -84,20 +85,65 @@ fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
     }
 }
 
+/// What the servers answered about write access: each push URL is asked about once.
+#[derive(Default)]
+struct WriteFacts(OnceLock<Vec<(String, OnceLock<Written>)>>);
+
+/// The judgement on write access.
+struct Written {
+    judgement: Judgement,
+    /// What the configured ssh command connected to, where the server granted write access.
+    granted: Option<SshTarget>,
+}
+
+/// The fact of one push URL. `None`: nothing pushes there.
+fn written<'c>(context: &'c Context, url: &SshUrl) -> Option<&'c Written> {
+    let all = context.gathered.get(WriteFacts::default).0.get_or_init(|| {
+        let pushed = context.push_urls.iter().filter(|url| url.is_pushed_to);
+        let texts = pushed.filter_map(PushUrl::over_ssh).map(SshUrl::text);
+        texts.map(|text| (text, OnceLock::new())).collect()
+    });
+    let text = url.text();
+    let (_, written) = all.iter().find(|(known, _)| *known == text)?;
+    Some(written.get_or_init(|| ask_over_ssh(context, url, Access::Write)))
+}
+
 fn over_ssh(context: &Context, url: &SshUrl, access: Access) -> Judgement {
+    match (access, written(context, url)) {
+        (Access::Write, Some(written)) => written.judgement.clone(),
+        (Access::Read, Some(Written { granted: Some(granted), .. }))
+            if is_read_there(context, url, granted) =>
+        {
+            // on every forge that is known
+            let by = Evidence::new("proven by", "write access, which implies read access");
+            Judgement::pass(access.granted()).with([by])
+        }
+        _ => ask_over_ssh(context, url, access).judgement,
+    }
+}
+
+/// Whether git reads from where the server granted write access.
+fn is_read_there(context: &Context, url: &SshUrl, granted: &SshTarget) -> bool {
+    let clones: Vec<&InView> = context.clones.of(&url.repository).collect();
+    question(context, url, Access::Read, &clones).is_ok_and(|(at, _)| at == *granted)
+}
+
+fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> Written {
     let clones: Vec<&InView> = context.clones.of(&url.repository).collect();
     let (at, choice) = match question(context, url, access, &clones) {
         Ok(question) => question,
-        Err(judgement) => return *judgement,
+        Err(judgement) => return Written { judgement: *judgement, granted: None },
     };
     let asked = PushQuestion { url, at: &at, access, clones: &clones };
     let (answer, alternative_works) = answers(context, &asked, &choice);
+    let is_granted = answer.as_ref().is_some_and(Answer::grants);
     let answered = answer.map(|answer| Answered {
         // ssh itself is installed
         cannot_start: answer.cannot_start() && !context.lacks_ssh(),
         judgement: judge(context, &asked, &answer),
     });
-    conclude(&choice, answered, alternative_works)
+    let judgement = conclude(&choice, answered, alternative_works);
+    Written { judgement, granted: is_granted.then_some(at) }
 }
 
 /// What git would connect to, and with which ssh. The error is why the server is not asked.

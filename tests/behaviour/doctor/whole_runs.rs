@@ -122,3 +122,33 @@ fn actions_are_checked_where_they_are_requested() {
         assert!(codes(&without).iter().all(|(id, _)| !id.starts_with("\"actions.")), "{without}");
     });
 }
+
+/// Write access implies read access: the server is asked about read access only where it refuses to
+/// be written to.
+#[test]
+fn a_push_url_is_asked_about_once_where_it_can_be_written() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let asked = |expected: &[&str]| {
+            let before = lab.host.sessions().len();
+            let report = lab.doctor(&["--only", "push"]).run().json();
+            let sessions = lab.host.sessions().split_off(before);
+            let mut verbs: Vec<_> = sessions
+                .iter()
+                .map(|it| it.command.split(' ').next().unwrap().to_owned())
+                .filter(|verb| verb.starts_with("git-"))
+                .collect();
+            verbs.sort();
+            assert_eq!(verbs, expected, "{report:#}");
+            let checks = report["checks"].as_array().unwrap().clone();
+            checks.into_iter().find(|check| check["id"] == "push.read").unwrap()
+        };
+        let read = asked(&["git-receive-pack"]);
+        assert_eq!(read["status"], "pass");
+        assert!(read["evidence"].to_string().contains("implies"), "{read:#}");
+        lab.host.refuse_push("acme/app", "ERROR: This repository was archived");
+        let read = asked(&["git-receive-pack", "git-upload-pack"]);
+        assert_eq!(read["status"], "pass");
+        assert!(!read["evidence"].to_string().contains("implies"), "{read:#}");
+    });
+}
