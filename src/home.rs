@@ -17,6 +17,7 @@ use crate::git::url::Repository;
 use crate::process::{self, Failure};
 use crate::resource::place;
 use crate::ssh_cli;
+use crate::ssh_proof;
 use crate::text::shell;
 use crate::variables;
 
@@ -65,9 +66,21 @@ impl Home {
         Some(self.passwd.as_ref().ok()?.join(".ssh"))
     }
 
-    /// Finds the paths as the clients find them. Fails where there is no home to work in.
+    /// Finds the paths as the clients find them. Fails where there is no home to work in. ssh is not
+    /// asked where its answer is still proven.
     pub fn locate(env: &Env) -> Result<Self> {
-        let passwd = passwd_home();
+        let home = env.get(variables::HOME).map(PathBuf::from);
+        let state = home.map(|home| state_folder(env, &home));
+        Self::find(env, state.and_then(|state| ssh_proof::proven_home(env, &state)))
+    }
+
+    /// The same for the doctor: ssh is asked in any case.
+    pub fn locate_afresh(env: &Env) -> Result<Self> {
+        Self::find(env, None)
+    }
+
+    fn find(env: &Env, proven: Option<PathBuf>) -> Result<Self> {
+        let passwd = proven.map_or_else(passwd_home, Ok);
         let mut notes = Vec::new();
         let home = env.get(variables::HOME).map(PathBuf::from);
         let path = match (home, &passwd) {
@@ -104,14 +117,8 @@ impl Home {
                 format!("set HOME={}, or change the home in the passwd entry", shell(passwd)),
             ));
         }
-        let folder = |name: &str, default: &str| {
-            env.get(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-                .unwrap_or_else(|| path.join(default))
-        };
-        let config = folder(variables::XDG_CONFIG_HOME, ".config");
-        let state = folder(variables::XDG_STATE_HOME, ".local/state").join("pushready");
+        let config = folder(env, variables::XDG_CONFIG_HOME, &path, ".config");
+        let state = state_folder(env, &path);
         nameable(variables::XDG_STATE_HOME, &state)?;
         let (git_config, git_reads) =
             git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
@@ -151,6 +158,16 @@ impl Home {
             Err(_) => path.display().to_string(),
         }
     }
+}
+
+/// A folder that a variable names, or its usual place in the home.
+fn folder(env: &Env, variable: &str, home: &Path, default: &str) -> PathBuf {
+    let named = env.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    named.unwrap_or_else(|| home.join(default))
+}
+
+fn state_folder(env: &Env, home: &Path) -> PathBuf {
+    folder(env, variables::XDG_STATE_HOME, home, ".local/state").join("pushready")
 }
 
 /// Checks that the receipt, which is JSON, can name what is written below this folder.

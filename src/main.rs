@@ -45,6 +45,7 @@ mod secret;
 mod settings;
 mod ssh_cli;
 mod ssh_match;
+mod ssh_proof;
 mod state;
 mod task;
 mod terminal;
@@ -65,6 +66,9 @@ fn main() -> ExitCode {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     command::panic::report_panics();
+    if let Some(exit) = ssh_match::run_alone(std::env::args_os()) {
+        return exit.into();
+    }
     if command::completions::answer() {
         return Exit::Ready.into();
     }

@@ -1,6 +1,7 @@
 //! Whether the parent process, an ssh, is about exactly this repository. `Match exec` in our
 //! ssh_config asks it for each key in turn. Errors answer no: ssh then ignores our block.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use crate::error::Exit;
@@ -21,6 +22,15 @@ const PROBE_ROUTE: &str = "probe probe.pushready.invalid - pushready/probe\n";
 pub fn route(repository: &Repository) -> String {
     let port = repository.ssh_port().map_or("-".to_owned(), |port| port.to_string());
     format!("{} {} {port} {}\n", repository.id(), repository.host(), repository.path())
+}
+
+/// Runs it where the command line is the one that our ssh_config has. ssh starts it for each key of
+/// a host, and to build the parser of all commands first takes ten times as long.
+pub fn run_alone(arguments: impl Iterator<Item = OsString>) -> Option<Exit> {
+    let arguments: Vec<_> = arguments.skip(1).collect();
+    let [command, id] = &arguments[..] else { return None };
+    let id = id.to_str().filter(|id| !id.starts_with('-'))?;
+    (command == "ssh-match").then(|| run(id))
 }
 
 /// Answers for the route `id`, found beside the running binary's folder.
@@ -127,6 +137,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn only_the_command_line_of_our_configuration_is_run_without_a_parser() {
+        for (words, is_run) in [
+            (&["pushready", "ssh-match", "aa"][..], true),
+            (&["pushready", "ssh-match", "--help"], false),
+            (&["pushready", "ssh-match"], false),
+            (&["pushready", "ssh-match", "aa", "bb"], false),
+            (&["pushready", "status", "aa"], false),
+        ] {
+            let run = run_alone(words.iter().map(OsString::from));
+            // a test is no child of an ssh
+            assert_eq!(run, is_run.then_some(Exit::NotReady), "{words:?}");
+        }
+    }
 
     const ROUTES: &str =
         "aa github.com - acme/app\nbb github.com - acme/app-two\ncc ghe.corp 7999 prj/r\n";

@@ -1,15 +1,18 @@
 //! One apply: observe what is there, plan, take the steps, record what came of them.
 
 use std::io;
+use std::path::Path;
 
 use crate::apply::plan::Plan;
 use crate::apply::report::{ApplyReport, ReportCommand};
+use crate::catalogue::Finding;
 use crate::env::Env;
 use crate::error::{Error, Result, fix_for};
 use crate::home::Home;
 use crate::provision::recovery;
 use crate::provision::{self, Item, ItemCause, Provision, ProvisionContext, counted, routing};
 use crate::settings::Settings;
+use crate::ssh_proof::{self, BinaryPair, SshInputs};
 use crate::state::State;
 use crate::state::heal::{Healed, heal, settled};
 use crate::state::receipt::Receipt;
@@ -65,7 +68,8 @@ impl ApplyRun<'_> {
     /// The plan alone.
     pub fn dry_run(&self) -> Result<ApplyReport> {
         let receipt = self.known(settled(&self.home.state)?.0);
-        let DesiredPlan { plan, provision } = self.plan(receipt.as_ref())?;
+        let proven = self.inputs().and_then(|inputs| inputs.proven_hosts(&self.home.state));
+        let DesiredPlan { plan, provision } = self.plan(receipt.as_ref(), proven)?;
         Ok(self.report(&plan, provision, true))
     }
 
@@ -86,7 +90,10 @@ impl ApplyRun<'_> {
             return self.leave_no_trace();
         }
         let observed = self.observe()?;
-        let mut wanted = self.plan(Some(&observed.before))?;
+        // under the lock: what another run has changed is seen
+        let inputs = self.inputs();
+        let proven = inputs.as_ref().and_then(|inputs| inputs.proven_hosts(&self.home.state));
+        let mut wanted = self.plan(Some(&observed.before), proven)?;
         if observed.recovered {
             let note = "the receipt was gone: what is known to be ours is in it again";
             wanted.provision.notes.push(note.to_owned());
@@ -100,12 +107,19 @@ impl ApplyRun<'_> {
             return Ok(Attempt { report, outdated: false });
         }
         let taken = self.take(&observed, wanted.plan, &wanted.provision)?;
-        self.record(&observed, taken, wanted.provision)
+        self.record(&observed, taken, wanted.provision, inputs)
+    }
+
+    /// All that the answers of ssh depend on.
+    fn inputs(&self) -> Option<SshInputs> {
+        let inputs = SshInputs::now(self.env, &self.home.state)?;
+        // musl and ssh may read different passwd databases
+        (self.home.passwd.as_ref().ok() == Some(&inputs.home)).then_some(inputs)
     }
 
     /// Nothing is configured, and nothing ever was.
     fn leave_no_trace(&self) -> Result<Attempt> {
-        let DesiredPlan { plan, mut provision } = self.plan(None)?;
+        let DesiredPlan { plan, mut provision } = self.plan(None, None)?;
         let healed = Healed { swept: State::sweep(&self.home.state), unfinished: false };
         provision.notes.extend(healed.note(""));
         Ok(Attempt { report: self.report(&plan, provision, false), outdated: false })
@@ -139,10 +153,10 @@ impl ApplyRun<'_> {
         Ok(StartingPoint { state, before, is_new, healed, recovered })
     }
 
-    fn plan(&self, receipt: Option<&Receipt>) -> Result<DesiredPlan> {
+    fn plan(&self, receipt: Option<&Receipt>, proven: Option<usize>) -> Result<DesiredPlan> {
         let Self { env, home, settings } = *self;
-        let mut provision =
-            provision::desired(&ProvisionContext { settings, home, receipt, now: env.now })?;
+        let context = ProvisionContext { settings, home, receipt, proven, now: env.now };
+        let mut provision = provision::desired(&context)?;
         let plan = Plan::observe(std::mem::take(&mut provision.items), receipt);
         Ok(DesiredPlan { plan, provision })
     }
@@ -169,6 +183,7 @@ impl ApplyRun<'_> {
         observed: &StartingPoint,
         taken: Taken,
         mut provision: Provision,
+        inputs: Option<SshInputs>,
     ) -> Result<Attempt> {
         let StartingPoint { state, before, is_new, healed, .. } = observed;
         let Taken { plan, mut receipt, changed } = taken;
@@ -182,16 +197,22 @@ impl ApplyRun<'_> {
             .refused
             .iter()
             .any(|refused| matches!(refused.item, Subject::Routing | Subject::Git));
-        let proof = match provision.tested {
-            _ if is_moot => None,
+        let (inputs, proof) = match provision.tested {
+            _ if is_moot => (None, None),
             // nothing has changed since
-            Some(hosts) if !changed => Some(tested(hosts)),
-            _ => self_test(self.home, &receipt),
+            Some(hosts) if !changed => (inputs, Some(Ok(hosts))),
+            _ => (self.inputs(), self_test(self.home, &receipt)),
         };
+        let tested = proof.as_ref().and_then(|proof| proof.as_ref().ok().copied());
+        let proof = proof.map(self_test_item);
         receipt.refuse(proof.iter().filter_map(Item::refused), accepted);
         if changed || healed.unfinished || state.just_made || *is_new || !receipt.same(before) {
             receipt.save(&state.path).map_err(|error| self.unrecorded(&error))?;
         }
+        // what changed during the test is not proven
+        let proven = inputs.filter(|inputs| self.inputs().as_ref() == Some(inputs)).zip(tested);
+        let copy = provision.copy.take().or_else(|| copied(&plan, &state.path));
+        ssh_proof::save(&state.path, proven, copy);
         provision.desired = receipt.desired;
         provision.notes.extend(healed.note("its work is finished"));
         let mut report = self.report(&plan, provision, false);
@@ -226,20 +247,30 @@ impl ApplyRun<'_> {
     }
 }
 
+/// The copy of pushready, where this run has written it.
+fn copied(plan: &Plan, state: &Path) -> Option<BinaryPair> {
+    let copy = state.join("bin/pushready");
+    let mut steps = plan.items.iter().flat_map(|planned| &planned.steps);
+    let is_written = steps.any(|step| step.done && step.resource.target.path == copy);
+    is_written.then(|| BinaryPair::now(state))?
+}
+
 /// The routing must hold for the ssh of this environment, not only on paper.
-fn self_test(home: &Home, receipt: &Receipt) -> Option<Item> {
+fn self_test(home: &Home, receipt: &Receipt) -> Option<std::result::Result<usize, Finding>> {
     let repositories = receipt.desired.repositories.iter();
     let routed: Vec<_> = repositories.map(|record| record.repository.clone()).collect();
     if routed.is_empty() || home.passwd.is_err() {
         return None;
     }
-    Some(match routing::self_test(home, &routed) {
-        Ok(hosts) => tested(hosts),
-        Err(finding) => Item::fail(Subject::SelfTest, finding),
-    })
+    Some(routing::self_test(home, &routed))
 }
 
-fn tested(hosts: usize) -> Item {
-    let say = format!("ssh chooses the right key (tested with {})", counted(hosts, "host"));
-    Item::ready(Subject::SelfTest, say, Vec::new())
+fn self_test_item(tested: std::result::Result<usize, Finding>) -> Item {
+    match tested {
+        Ok(hosts) => {
+            let say = format!("ssh chooses the right key (tested with {})", counted(hosts, "host"));
+            Item::ready(Subject::SelfTest, say, Vec::new())
+        }
+        Err(finding) => Item::fail(Subject::SelfTest, finding),
+    }
 }

@@ -71,7 +71,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         only: repositories("--repo", &arguments.repo)?,
         also: repositories("--also", &arguments.also)?,
     };
-    let home = Home::locate(&Env::of_process())?;
+    let home = Home::locate_afresh(&Env::of_process())?;
     process::end_children_with_us();
     let progress = Progress::show(verbose > 0, "the files of this home");
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
@@ -154,6 +154,7 @@ fn examine(
         settings: &settings,
         home,
         receipt: receipt.as_ref(),
+        proven: None,
         now: env.now,
     });
     let plan = Plan::observe(std::mem::take(&mut provision.items), receipt.as_ref());

@@ -8,7 +8,7 @@ use super::Place;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::home::Home;
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Failure, Output, Running};
 use crate::resource::place;
 use crate::text::shell;
 
@@ -108,15 +108,19 @@ impl ConfigError {
 
     /// Asks git, outside of any clone, for something that takes its whole configuration.
     pub fn ask(home: &Home, deadline: Duration) -> Option<Self> {
-        Self::blocking(home).or_else(|| {
-            let mut git = super::command(Place::Outside);
-            git.args(["var", "GIT_AUTHOR_IDENT"]);
-            Self::judge(&process::run(git, deadline.min(DEADLINE)))
-        })
+        Self::blocking(home).or_else(|| Self::judge(&Self::start(deadline).and_then(Running::end)))
+    }
+
+    /// The same, for who does something else meanwhile. Where [`Self::blocking`] finds a file, git
+    /// would not end.
+    pub fn start(deadline: Duration) -> Result<Running, Failure> {
+        let mut git = super::command(Place::Outside);
+        git.args(["var", "GIT_AUTHOR_IDENT"]);
+        process::start(git, deadline.min(DEADLINE))
     }
 
     /// What the answer of git shows. Pure.
-    fn judge(answer: &Result<Output, Failure>) -> Option<Self> {
+    pub fn judge(answer: &Result<Output, Failure>) -> Option<Self> {
         match answer {
             Ok(output) if output.status.success() => None,
             Ok(output) => Self::parse(&output.stderr),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Place;
 use crate::git::url::UrlRule;
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Failure, Output, Running};
 
 /// All values. The last one of a key counts.
 #[derive(Debug, Default)]
@@ -32,6 +32,11 @@ impl EffectiveConfig {
 
     /// What git answers, for who needs to know why it does not.
     pub fn output(place: Place, deadline: Duration) -> Result<Output, Failure> {
+        Self::start(place, deadline)?.end()
+    }
+
+    /// The same, for who does something else meanwhile.
+    pub fn start(place: Place, deadline: Duration) -> Result<Running, Failure> {
         let mut git = super::command(place);
         // it would narrow the answer to one file
         git.env_remove("GIT_CONFIG").args([
@@ -41,7 +46,7 @@ impl EffectiveConfig {
             "--show-origin",
             "--list",
         ]);
-        process::run(git, deadline)
+        process::start(git, deadline)
     }
 
     /// Reads what `git config --null --show-scope --show-origin --list` printed. Pure.

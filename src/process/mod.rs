@@ -22,8 +22,8 @@ use rustix::process::{
     set_child_subreaper, waitpid,
 };
 
-use crate::terminal::wait_for;
-pub use program::{Program, command, command_in};
+use crate::terminal::{Wait, wait_for};
+pub use program::{Program, command, command_in, environment};
 
 /// No answer that we need is longer (the configuration of git with the rules of 64 keys is 3 MB);
 /// what a hostile server sends beyond it is dropped.
@@ -100,46 +100,81 @@ pub fn own_path() -> Option<PathBuf> {
 pub type Completed = Result<Output, Failure>;
 
 /// Runs `command` to its end, or kills it and its children at the deadline.
-pub fn run(command: Command, deadline: Duration) -> Result<Output, Failure> {
-    run_with_input(command, b"", deadline)
+pub fn run(command: Command, deadline: Duration) -> Completed {
+    start(command, deadline)?.end()
 }
 
 /// The same, with a few bytes on its standard input: no more than a pipe holds.
-pub fn run_with_input(
-    mut command: Command,
-    input: &[u8],
-    deadline: Duration,
-) -> Result<Output, Failure> {
-    let end = Instant::now() + deadline;
-    let start = Instant::now();
-    let _wait = wait_for(|| command.get_program().to_string_lossy().into_owned());
-    let shown =
-        format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
-    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = Kill::spawn(&mut command).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::Missing,
-        _ => Failure::Io(error),
-    })?;
-    if let Some(mut pipe) = child.0.stdin.take() {
-        // a child that ended without reading it is not an error
-        let _ = pipe.write_all(input);
+pub fn run_with_input(command: Command, input: &[u8], deadline: Duration) -> Completed {
+    Running::start(command, input, deadline)?.end()
+}
+
+/// Starts `command`, to do something else while it runs. Its deadline begins now.
+pub fn start(command: Command, deadline: Duration) -> Result<Running, Failure> {
+    Running::start(command, b"", deadline)
+}
+
+/// A child that was started. It is killed with its children where its end is not waited for.
+pub struct Running {
+    child: Kill,
+    stdout: Stream,
+    stderr: Stream,
+    /// Becomes readable when the child has ended. `None`: this system has no such descriptors.
+    exit: Option<OwnedFd>,
+    start: Instant,
+    end: Instant,
+    shown: String,
+    _wait: Wait,
+}
+
+impl Running {
+    fn start(mut command: Command, input: &[u8], deadline: Duration) -> Result<Self, Failure> {
+        let start = Instant::now();
+        let wait = wait_for(|| command.get_program().to_string_lossy().into_owned());
+        let shown = format!(
+            "{} {:?}",
+            command.get_program().display(),
+            command.get_args().collect::<Vec<_>>()
+        );
+        command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = Kill::spawn(&mut command).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Failure::Missing,
+            _ => Failure::Io(error),
+        })?;
+        if let Some(mut pipe) = child.0.stdin.take() {
+            // a child that ended without reading it is not an error
+            let _ = pipe.write_all(input);
+        }
+        let stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from))?;
+        let stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from))?;
+        let exit = match pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty()) {
+            Ok(exit) => Some(exit),
+            // a kernel before 5.3, or what stands for one
+            Err(Errno::NOSYS | Errno::PERM) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { child, stdout, stderr, exit, start, end: start + deadline, shown, _wait: wait })
     }
-    let mut stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from))?;
-    let mut stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from))?;
-    let exit = pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty())?;
-    while !ready(&exit, [&stdout, &stderr], end)? {
-        stdout.read()?;
-        stderr.read()?;
+
+    /// Waits for its end, or kills it at the deadline.
+    pub fn end(mut self) -> Completed {
+        while !ready(self.exit.as_ref(), [&self.stdout, &self.stderr], self.end)? {
+            if self.exit.is_none() && self.child.0.try_wait()?.is_some() {
+                break;
+            }
+            self.stdout.read()?;
+            self.stderr.read()?;
+        }
+        let status = self.child.0.wait()?;
+        self.child.end_group();
+        // all that it wrote is in the pipes by now; end of file is not waited for, since a daemon
+        // may hold them open
+        self.stdout.read()?;
+        self.stderr.read()?;
+        tracing::debug!(%status, elapsed = ?self.start.elapsed(), "{}", self.shown);
+        Ok(Output { status, stdout: self.stdout.text(), stderr: self.stderr.text() })
     }
-    let status = child.0.wait()?;
-    child.end_group();
-    // all that it wrote is in the pipes by now; end of file is not waited for, since a daemon may
-    // hold them open
-    stdout.read()?;
-    stderr.read()?;
-    tracing::debug!(%status, elapsed = ?start.elapsed(), "{shown}");
-    Ok(Output { status, stdout: stdout.text(), stderr: stderr.text() })
 }
 
 /// The daemons that GnuPG starts for itself, and that outlive the command.
@@ -189,19 +224,28 @@ fn daemon_parent(stat: &str) -> Option<i32> {
     DAEMONS.contains(&name).then_some(parent)
 }
 
+/// How often a child is looked at whose end cannot be waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 /// Waits until the child has ended (`true`) or has written something.
-fn ready(exit: &OwnedFd, streams: [&Stream; 2], end: Instant) -> Result<bool, Failure> {
-    let left = end.saturating_duration_since(Instant::now());
+fn ready(exit: Option<&OwnedFd>, streams: [&Stream; 2], end: Instant) -> Result<bool, Failure> {
+    let mut left = end.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(Failure::Deadline);
+    }
+    if exit.is_none() {
+        left = left.min(LOOK_AGAIN);
     }
     let timeout =
         Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
     let open = streams.iter().filter_map(|stream| stream.pipe.as_ref());
     let mut polled: Vec<_> =
-        std::iter::once(exit).chain(open).map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        exit.into_iter().chain(open).map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
     match poll(&mut polled, Some(&timeout)) {
-        Ok(_) => Ok(polled.first().is_some_and(|exit| !exit.revents().is_empty())),
+        Ok(_) => {
+            let first = polled.first().filter(|_| exit.is_some());
+            Ok(first.is_some_and(|exit| !exit.revents().is_empty()))
+        }
         Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -25,6 +25,7 @@ use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Bytes, Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
+use crate::ssh_proof::BinaryPair;
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
@@ -113,6 +114,9 @@ pub struct ProvisionContext<'a> {
     pub settings: &'a Settings,
     pub home: &'a Home,
     pub receipt: Option<&'a Receipt>,
+    /// The hosts with which an earlier run has tested that ssh chooses the right key, where nothing
+    /// that ssh depends on has changed since.
+    pub proven: Option<usize>,
     pub now: Timestamp,
 }
 
@@ -145,6 +149,8 @@ pub struct Provision {
     pub notes: Vec<String>,
     /// The routing that is there already passed its self-test, with so many hosts.
     pub tested: Option<usize>,
+    /// The copy of pushready that is there has the bytes of the running binary.
+    pub copy: Option<BinaryPair>,
 }
 
 /// Works out what is wanted. Looks at the home, changes nothing.
@@ -164,7 +170,7 @@ pub fn desired(context: &ProvisionContext) -> Result<Provision> {
     notes.extend(claude::day_without_token(context, &desired));
     items.extend(keys.removals);
     items.extend(refused(context, &items, &mut desired));
-    Ok(Provision { items, desired, notes, tested: routing.tested })
+    Ok(Provision { items, desired, notes, tested: routing.tested, copy: routing.copy })
 }
 
 /// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and
@@ -174,7 +180,7 @@ pub fn restated(context: &ProvisionContext) -> Provision {
     let mut items = deploy_keys::provision(context, &mut desired).items;
     items.extend(logins(context, &mut desired));
     items.extend(refused(context, &items, &mut desired));
-    Provision { items, desired, notes: Vec::new(), tested: None }
+    Provision { items, desired, notes: Vec::new(), tested: None, copy: None }
 }
 
 /// The desired state of the last apply, with the plain settings that are set now.
@@ -285,8 +291,13 @@ pub fn is_configured(settings: &Settings) -> bool {
 pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     let settings =
         Settings { openai_api_key: settings::openai_api_key(env), ..Settings::default() };
-    let context =
-        ProvisionContext { settings: &settings, home, receipt: Some(receipt), now: env.now };
+    let context = ProvisionContext {
+        settings: &settings,
+        home,
+        receipt: Some(receipt),
+        proven: None,
+        now: env.now,
+    };
     let mut desired = receipt.desired.clone();
     let items = Client::ALL.iter().filter_map(|client| match client {
         Client::Codex => codex::login(&context, &mut desired),

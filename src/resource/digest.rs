@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// `sha256:` and 64 hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ impl Digest {
 
     pub fn of(bytes: &[u8]) -> Self {
         let mut text = String::from("sha256:");
-        for byte in Sha256::digest(bytes) {
+        for byte in digest(&SHA256, bytes).as_ref() {
             let _ = write!(text, "{byte:02x}");
         }
         Self(text)

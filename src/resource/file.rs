@@ -270,6 +270,13 @@ pub(super) fn prepare_replacement(
     Ok(new)
 }
 
+/// The first bytes of a regular file.
+pub fn head(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    open_for_reading(path, OFlags::empty())?.take(length).read_to_end(&mut head)?;
+    Ok(head)
+}
+
 /// Opens a file; a FIFO does not hang us.
 fn open_for_reading(path: &Path, flags: OFlags) -> io::Result<File> {
     let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -282,6 +289,15 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     create_folders(path)?;
     prepare(path, bytes, mode)?.persist(path)?;
     sync_folder(path)
+}
+
+/// Replaces a file of ours that may be lost at any time: nothing is made durable.
+pub fn write_unsynced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = temporary(path)?;
+    file.write_all(bytes)?;
+    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Writes `bytes` into the file that is at `path`: for a mount, which nothing can replace.

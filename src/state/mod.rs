@@ -21,6 +21,7 @@ use walkdir::WalkDir;
 use crate::catalogue::{Code, Finding};
 use crate::error::{Error, Result, fix_for};
 use crate::resource::{file, place, rewrite};
+use crate::ssh_proof;
 use crate::state::receipt::Receipt;
 
 /// Longer than any run takes, shorter than a template author's patience.
@@ -168,7 +169,7 @@ impl State {
 }
 
 /// What is ours in the state folder when all else is gone.
-const OWN: [&str; 3] = ["receipt.json", "lock", "doctor.json"];
+const OWN: [&str; 4] = ["receipt.json", "lock", "doctor.json", ssh_proof::NAME];
 
 /// Where the state folder is while `outermost` is `aside`.
 fn inner(aside: &Path, outermost: &Path, state: &Path) -> PathBuf {

@@ -31,6 +31,7 @@ mod logins;
 mod network;
 mod paths;
 mod places;
+mod proof;
 mod release;
 mod removal;
 mod rig;

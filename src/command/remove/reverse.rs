@@ -15,6 +15,7 @@ use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Before, Bytes, Edit, Resource, Target, Undo};
 use crate::secret::CodexAuth;
+use crate::ssh_proof;
 use crate::state::receipt::{Receipt, ReceiptEntry};
 use crate::state::subject::Subject;
 
@@ -129,7 +130,9 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
 
 /// Removes the doctor's verdict and the empty folders, where the receipt stays.
 pub fn clear(home: &Home) {
-    let _ = file::remove(&home.state.join("doctor.json"));
+    for name in ["doctor.json", ssh_proof::NAME] {
+        let _ = file::remove(&home.state.join(name));
+    }
     let own = ["keys", "bin", "undo"].map(|name| home.state.join(name));
     for folder in own.iter().map(PathBuf::as_path).chain(home.codex_copy.parent()) {
         let _ = file::remove_folder(folder);

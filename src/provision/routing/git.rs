@@ -18,7 +18,7 @@ use crate::git_cli::Place;
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
-use crate::process::Failure;
+use crate::process::{Failure, Running};
 use crate::provision::Item;
 use crate::state::git_identity::GitIdentity;
 use crate::state::subject::Subject;
@@ -64,16 +64,75 @@ pub struct InForce {
     has_email: bool,
 }
 
+/// What git is asked about its configuration outside of any clone: both questions at once.
+pub struct AskedGit {
+    answers: Option<Answers>,
+    running: Option<[Result<Running, Failure>; 2]>,
+}
+
+struct Answers {
+    error: Option<ConfigError>,
+    /// The configuration, or what git reports instead.
+    config: Result<Result<EffectiveConfig, String>, Failure>,
+}
+
+impl AskedGit {
+    pub fn start(home: &Home) -> Self {
+        match ConfigError::blocking(home) {
+            Some(error) => {
+                let config = Err(Failure::Deadline);
+                Self { answers: Some(Answers { error: Some(error), config }), running: None }
+            }
+            None => Self {
+                answers: None,
+                running: Some([
+                    ConfigError::start(DEADLINE),
+                    EffectiveConfig::start(Place::Outside, DEADLINE),
+                ]),
+            },
+        }
+    }
+
+    fn end(self) -> Answers {
+        let ended = self.running.map(|running| running.map(|it| it.and_then(Running::end)));
+        match (self.answers, ended) {
+            (None, Some([error, config])) => Answers {
+                error: ConfigError::judge(&error),
+                config: config.map(|output| {
+                    if output.status.success() {
+                        Ok(EffectiveConfig::parse(&output.stdout))
+                    } else {
+                        Err(output.first_error())
+                    }
+                }),
+            },
+            (Some(answers), _) => answers,
+            (None, None) => Answers { error: None, config: Err(Failure::Missing) },
+        }
+    }
+
+    /// Whether git, as it is configured now, changes nothing in the URLs of these repositories.
+    pub fn keeps(&mut self, routed: &[Repository]) -> bool {
+        let asked = std::mem::replace(self, Self { answers: None, running: None });
+        let answers = self.answers.insert(asked.end());
+        let Ok(Ok(config)) = &answers.config else { return false };
+        let rules = config.url_rules("insteadof", None);
+        let is_kept = |url: &str| rewrite(&rules, url) == url;
+        answers.error.is_none() && routed.iter().all(|it| is_kept(&it.to_ssh()))
+    }
+}
+
 /// The rules for these repositories.
 pub fn rules(
     home: &Home,
+    git: AskedGit,
     routed: &[Repository],
     stored: &[StoredUrl],
     method: &Method,
     identity: &GitIdentity,
 ) -> GitRules {
     let mut notes = Vec::new();
-    let error = ConfigError::ask(home, DEADLINE);
+    let Answers { error, config } = git.end();
     let blocking = error.as_ref().is_some_and(ConfigError::is_blocking);
     let unreadable =
         error.map(|error| Item::fail(Subject::Git, error.finding(home, ErrorScope::Everywhere)));
@@ -89,8 +148,8 @@ pub fn rules(
         };
     }
     // the file that ours go into
-    let user = match user_rules(&home.state.join("gitconfig")) {
-        Ok(Ok(rules)) => rules,
+    let user = match config {
+        Ok(Ok(config)) => user_rules(&config, &home.state.join("gitconfig")),
         Ok(Err(message)) => {
             if unreadable.is_none() {
                 notes.push(format!("git did not report which insteadOf rules apply: {message}"));
@@ -254,20 +313,14 @@ fn credentials(config: &EffectiveConfig) -> Vec<String> {
         .collect()
 }
 
-/// The rules that are in force without ours, as the agent's git sees them outside any repository;
-/// or what git reports instead.
-fn user_rules(own: &Path) -> Result<Result<InForce, String>, Failure> {
-    let output = EffectiveConfig::output(Place::Outside, DEADLINE)?;
-    if !output.status.success() {
-        return Ok(Err(output.first_error()));
-    }
-    let config = EffectiveConfig::parse(&output.stdout);
+/// The rules that are in force without ours, as the agent's git sees them outside any repository.
+fn user_rules(config: &EffectiveConfig, own: &Path) -> InForce {
     let own = own.to_string_lossy();
-    Ok(Ok(InForce {
+    InForce {
         both: config.url_rules("insteadof", Some(&own)),
         push: config.url_rules("pushinsteadof", Some(&own)),
-        credentials: credentials(&config),
+        credentials: credentials(config),
         has_name: config.has_from_elsewhere("user.name", &own),
         has_email: config.has_from_elsewhere("user.email", &own),
-    }))
+    }
 }

@@ -26,12 +26,13 @@ use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block, place};
 use crate::ssh_match;
+use crate::ssh_proof::BinaryPair;
 use crate::state::git_identity::GitIdentity;
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 
 pub use git::InForce;
-use git::WrittenIdentity;
+use git::{AskedGit, WrittenIdentity};
 use pins::Pins;
 pub use pins::contradicts_pins;
 pub use probe::{destination, self_test};
@@ -53,6 +54,8 @@ pub struct Routing {
     pub in_force: InForce,
     /// The routing that is there already passed its self-test, with so many hosts.
     pub tested: Option<usize>,
+    /// The copy of pushready that is there has the bytes of the running binary.
+    pub copy: Option<BinaryPair>,
 }
 
 pub fn provision(
@@ -75,15 +78,18 @@ pub fn provision(
     }
     // what is written and works shows more than a trial with another configuration would
     let is_there = home.passwd.is_ok() && is_as_written(home, routed, &known_hosts, &pins);
-    let tested = is_there.then(|| self_test(home, routed).ok()).flatten();
+    // git answers while ssh is asked
+    let mut git = AskedGit::start(home);
+    let proven = context.proven.filter(|_| is_there && git.keeps(routed));
+    let tested = proven.or_else(|| is_there.then(|| self_test(home, routed).ok()).flatten());
     let method = match &home.passwd {
         Ok(_) if !routed.is_empty() && tested.is_none() => probe::method(&home.state),
         _ => Method::MatchExec,
     };
-    let rules = git::rules(home, routed, stored, &method, &desired.identity);
+    let rules = git::rules(home, git, routed, stored, &method, &desired.identity);
     notes.extend(rules.notes);
     let ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
-    let mut resources = binary(&home.state, &method)?;
+    let (mut resources, copy) = binary(&home.state, &method)?;
     resources.extend([
         text("routes", &home.state, routed.iter().map(ssh_match::route).collect()),
         text("known_hosts", &home.state, known_hosts.clone()),
@@ -103,7 +109,7 @@ pub fn provision(
         items.extend(rules.unreadable);
         items.extend(rules.reversed);
     }
-    Ok(Routing { items, in_force: rules.in_force, tested })
+    Ok(Routing { items, in_force: rules.in_force, tested, copy })
 }
 
 /// Who commits, where there is nothing to route: ssh's configuration is left alone.
@@ -117,7 +123,8 @@ fn identity_alone(
     if desired.identity.is_empty() && !home.state.join("gitconfig").exists() {
         return Routing::default();
     }
-    let rules = git::rules(home, &[], stored, &Method::MatchExec, &desired.identity);
+    let git = AskedGit::start(home);
+    let rules = git::rules(home, git, &[], stored, &Method::MatchExec, &desired.identity);
     notes.extend(rules.notes);
     let mut resources = vec![text("gitconfig", &home.state, rules.config)];
     resources.extend(git_include(context, rules.written, notes));
@@ -181,17 +188,20 @@ fn unusable(home: &Home) -> Option<Finding> {
     open_to_others(&home.ssh_folder()?)
 }
 
-/// The copy of pushready that the configuration names, to be written before it.
-fn binary(state: &Path, method: &Method) -> Result<Vec<Resource>> {
+/// The copy of pushready that the configuration names, to be written before it; or the proof that it
+/// is there.
+fn binary(state: &Path, method: &Method) -> Result<(Vec<Resource>, Option<BinaryPair>)> {
     const MODE: u32 = 0o700;
     let copy = state.join("bin/pushready");
-    if file::is_copy(&copy, Path::new(RUNNING), MODE).unwrap_or(false) {
-        return Ok(Vec::new());
+    let pair = BinaryPair::now(state);
+    let is_known = pair.as_ref().is_some_and(|pair| pair.is_known(state));
+    if is_known || file::is_copy(&copy, Path::new(RUNNING), MODE).unwrap_or(false) {
+        return Ok((Vec::new(), pair));
     }
     match (own_binary(state), method) {
-        (Ok(bytes), _) => Ok(vec![own(copy, Kind::Own, bytes, MODE)]),
+        (Ok(bytes), _) => Ok((vec![own(copy, Kind::Own, bytes, MODE)], None)),
         // nothing names it
-        (Err(_), Method::Aliases(_)) => Ok(Vec::new()),
+        (Err(_), Method::Aliases(_)) => Ok((Vec::new(), None)),
         (Err(error), Method::MatchExec) => Err(error),
     }
 }

@@ -13,7 +13,7 @@ use crate::catalogue::Finding;
 use crate::git::url::{GitUrl, Repository, redact};
 use crate::git_cli::{self, Place};
 use crate::home::Home;
-use crate::process::{self, Failure};
+use crate::process::{self, Completed, Failure, Running};
 use crate::resource::file;
 use crate::ssh_cli;
 use crate::ssh_match;
@@ -77,19 +77,57 @@ fn trial(state: &Path, binary: &Path) -> Option<(tempfile::TempDir, PathBuf)> {
     Some((folder, config))
 }
 
+/// Servers that are asked about side by side.
+const AT_ONCE: usize = 4;
+
 /// Follows the remote of each host's first repository as git and ssh would, up to the key. Returns
 /// how many there are.
 pub fn self_test(home: &Home, routed: &[Repository]) -> Result<usize, Finding> {
     let mut asked = BTreeSet::new();
-    for repository in routed {
-        if asked.insert(repository.host()) {
-            follow(home, repository)?;
-        }
+    let first: Vec<_> = routed.iter().filter(|it| asked.insert(it.host())).collect();
+    for some in first.chunks(AT_ONCE) {
+        let followed: Vec<_> = some.iter().map(|repository| Followed::start(repository)).collect();
+        followed.into_iter().try_for_each(|followed| followed.end(home))?;
     }
-    Ok(asked.len())
+    Ok(first.len())
 }
 
-fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
+/// A repository of which git is asked where its remote leads, while ssh is asked which key it would
+/// use if it leads where it should.
+struct Followed<'a> {
+    repository: &'a Repository,
+    git: Result<Running, Failure>,
+    ssh: Result<Running, Failure>,
+}
+
+impl<'a> Followed<'a> {
+    fn start(repository: &'a Repository) -> Self {
+        let (git, ssh) = (start_git(repository), start_ssh(repository, repository));
+        Self { repository, git, ssh }
+    }
+
+    fn end(self, home: &Home) -> Result<(), Finding> {
+        let Self { repository, git, ssh } = self;
+        let at = judge_destination(repository, git.and_then(Running::end)).map_err(|shown| {
+            Finding::new(
+                Code::RemoteReversed,
+                format!("an insteadOf rule rewrites `{}` to `{shown}`", repository.to_ssh()),
+                "remove it; `git config --show-origin --get-regexp '^url'` names its file",
+            )
+        })?;
+        let ssh = if at == *repository { ssh } else { start_ssh(&at, repository) };
+        judge_key(home, repository, ssh.and_then(Running::end))
+    }
+}
+
+fn start_ssh(at: &Repository, repository: &Repository) -> Result<Running, Failure> {
+    let mut ssh = ssh_cli::effective();
+    ssh.args(ssh_cli::push(at, repository));
+    process::start(ssh, DEADLINE)
+}
+
+/// Whether ssh would use the repository's key.
+fn judge_key(home: &Home, repository: &Repository, answer: Completed) -> Result<(), Finding> {
     let broken = |why: String| {
         Finding::new(
             Code::SshRouteBroken,
@@ -97,17 +135,7 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
             "run `ssh -v` to the host and see whether `Match exec` runs; SHELL must name a shell that exists",
         )
     };
-    let at = destination(repository).map_err(|shown| {
-        Finding::new(
-            Code::RemoteReversed,
-            format!("an insteadOf rule rewrites `{}` to `{shown}`", repository.to_ssh()),
-            "remove it; `git config --show-origin --get-regexp '^url'` names its file",
-        )
-    })?;
-    let mut ssh = ssh_cli::effective();
-    ssh.args(ssh_cli::push(&at, repository));
-    let output = process::run(ssh, DEADLINE)
-        .map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
+    let output = answer.map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
     if !output.status.success() {
         let first = output.first_error();
         if let Some((_, file)) = first.split_once("Bad owner or permissions on ") {
@@ -137,9 +165,17 @@ fn follow(home: &Home, repository: &Repository) -> Result<(), Finding> {
 /// What git makes of the repository's canonical remote, outside any clone: itself, or one under an
 /// alias of its own. The error is the URL, safe to print, where that is not one for ssh.
 pub fn destination(repository: &Repository) -> Result<Repository, String> {
+    judge_destination(repository, start_git(repository).and_then(Running::end))
+}
+
+fn start_git(repository: &Repository) -> Result<Running, Failure> {
     let mut git = git_cli::command(Place::Outside);
     git.args(["ls-remote", "--get-url", &repository.to_ssh()]);
-    let effective = match process::run(git, DEADLINE) {
+    process::start(git, DEADLINE)
+}
+
+fn judge_destination(repository: &Repository, answer: Completed) -> Result<Repository, String> {
+    let effective = match answer {
         Ok(output) if output.status.success() => output.stdout.trim_end().to_owned(),
         // without git there are no rules either
         _ => return Ok(repository.clone()),

@@ -1,0 +1,669 @@
+//! What the answers of ssh depend on, so that what was proven once stays proven while nothing of it
+//! has changed: that ssh starts, which home it uses, and that it chooses the right key.
+//!
+//! All of it is compared, byte for byte or by what stat(2) says of a file. Where an answer may depend
+//! on anything else (another program, a server, a shell that reads files of its own), nothing is
+//! remembered, and ssh is asked each time. The doctor asks each time anyway.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::process::geteuid;
+
+use crate::env::Env;
+use crate::process::{self, Program};
+use crate::resource::digest::Digest;
+use crate::resource::file::{self, Kind};
+use crate::variables;
+
+/// In the state folder. A file that is missing, old or damaged is one that proves nothing.
+pub const NAME: &str = "proof";
+
+/// Where the files of the system are.
+const SYSTEM: &str = "/";
+
+/// All that the answers of ssh depend on, as it is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshInputs {
+    /// The home of this user in /etc/passwd.
+    pub home: PathBuf,
+    digest: Digest,
+}
+
+impl SshInputs {
+    /// `None`: the answers may depend on more than what is looked at.
+    pub fn now(env: &Env, state: &Path) -> Option<Self> {
+        Self::below(Path::new(SYSTEM), env, state)
+    }
+
+    fn below(system: &Path, env: &Env, state: &Path) -> Option<Self> {
+        let (inputs, home) = Inputs::gather(system, env, state)?;
+        Some(Self { home, digest: Digest::of(&inputs.seen) })
+    }
+
+    /// The number of hosts with which an earlier run saw that ssh chooses the right key, where
+    /// nothing has changed since.
+    pub fn proven_hosts(&self, state: &Path) -> Option<usize> {
+        let (digest, hosts) = read(state).ssh?;
+        (digest == self.digest).then_some(hosts)
+    }
+}
+
+/// The home that ssh uses, where an earlier run was told so by ssh and nothing has changed since.
+pub fn proven_home(env: &Env, state: &Path) -> Option<PathBuf> {
+    // most often there is nothing to compare with
+    read(state).ssh?;
+    let inputs = SshInputs::now(env, state)?;
+    inputs.proven_hosts(state).map(|_| inputs.home)
+}
+
+/// The running binary and its copy in the state folder, as stat(2) sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BinaryPair(Digest);
+
+impl BinaryPair {
+    /// `None`: one of them is missing.
+    pub fn now(state: &Path) -> Option<Self> {
+        let mut inputs = Inputs::default();
+        inputs.stat(Path::new("/proc/self/exe"))?;
+        inputs.stat(&state.join("bin/pushready"))?;
+        Some(Self(Digest::of(&inputs.seen)))
+    }
+
+    /// Whether an earlier run read both and found the same bytes.
+    pub fn is_known(&self, state: &Path) -> bool {
+        read(state).binary.as_ref() == Some(&self.0)
+    }
+}
+
+/// Keeps what this run has proven. That it cannot be kept is no failure: the next run asks again.
+/// `ssh`: the inputs with which the choice of the key was tested, and with how many hosts. `copy`:
+/// two files with the same bytes.
+pub fn save(state: &Path, ssh: Option<(SshInputs, usize)>, copy: Option<BinaryPair>) {
+    let ssh = ssh.map(|(inputs, hosts)| (inputs.digest, hosts));
+    let proof = Proof { ssh, binary: copy.map(|BinaryPair(digest)| digest) };
+    if proof != read(state) {
+        let _ = file::write_unsynced(&state.join(NAME), proof.text().as_bytes(), 0o600);
+    }
+}
+
+/// The content of the file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Proof {
+    ssh: Option<(Digest, usize)>,
+    binary: Option<Digest>,
+}
+
+impl Proof {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some((digest, hosts)) = &self.ssh {
+            let _ = writeln!(text, "ssh {} {hosts}", digest.file_name());
+        }
+        if let Some(digest) = &self.binary {
+            let _ = writeln!(text, "binary {}", digest.file_name());
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut proof = Self::default();
+        for line in text.lines() {
+            match line.split(' ').collect::<Vec<_>>()[..] {
+                ["ssh", digest, hosts] => {
+                    proof.ssh = hosts.parse().ok().map(|hosts| (Digest::from_hex(digest), hosts));
+                }
+                ["binary", digest] => proof.binary = Some(Digest::from_hex(digest)),
+                _ => {}
+            }
+        }
+        proof
+    }
+}
+
+fn read(state: &Path) -> Proof {
+    let content = file::observe(&state.join(NAME), Kind::Own).ok().flatten();
+    content.map(|it| Proof::parse(&String::from_utf8_lossy(&it.bytes))).unwrap_or_default()
+}
+
+/// Variables that differ between sessions, and that neither ssh nor a shell without a terminal reads.
+const HARMLESS: &[&str] = &[
+    "COLORTERM",
+    "OLDPWD",
+    "PWD",
+    "SHLVL",
+    "SSH_CONNECTION",
+    "SSH_TTY",
+    "TERM",
+    "TERM_PROGRAM",
+    "_",
+];
+/// Begin of such names: Coder's, with a new token at each start.
+const HARMLESS_PREFIX: &str = "CODER_";
+/// Variables that make ssh or the shell load files which are not looked at here.
+/// (with SSH_CLIENT, the bash of some systems reads ~/.bashrc).
+const LOADING: &[&str] = &["BASH_ENV", "ENV", "SSH2_CLIENT", "SSH_CLIENT"];
+const LOADING_PREFIXES: &[&str] = &["LD_", "NSS_"];
+
+/// Shells that read no file of their own for a command that is given with `-c`.
+const PLAIN_SHELLS: &[&str] = &["bash", "busybox", "dash"];
+
+/// Files that are included one within another.
+const MOST_INCLUDES: usize = 64;
+/// ssh itself gives up below that (readconf.c, READCONF_MAX_DEPTH).
+const DEEPEST_INCLUDE: usize = 16;
+
+/// Everything that was looked at, one after the other.
+#[derive(Default)]
+struct Inputs {
+    seen: Vec<u8>,
+    configurations: usize,
+}
+
+impl Inputs {
+    /// They, and the home that ssh uses.
+    fn gather(system: &Path, env: &Env, state: &Path) -> Option<(Self, PathBuf)> {
+        let mut inputs = Self::default();
+        inputs.put(&[env!("CARGO_PKG_VERSION").as_bytes()]);
+        inputs.put(&[geteuid().as_raw().to_string().as_bytes()]);
+        inputs.environment(env)?;
+        inputs.programs(system, env)?;
+        let home = inputs.home(system)?;
+        let own = state.join("ssh_config");
+        let user = home.join(".ssh/config");
+        // a key that an earlier line names would be offered first, once its file exists
+        if !begins_with_include(&file::text(&user), &own) {
+            return None;
+        }
+        // where openSUSE has what others have in /etc
+        if system.join("usr/etc/ssh/ssh_config").exists() {
+            return None;
+        }
+        let within = |folder: PathBuf| Reading { folder, own: own.clone(), home: home.clone() };
+        inputs.configuration(&user, &within(home.join(".ssh")), 0)?;
+        let of_system = within(system.join("etc/ssh"));
+        inputs.configuration(&system.join("etc/ssh/ssh_config"), &of_system, 0)?;
+        inputs.own_files(state)?;
+        Some((inputs, home))
+    }
+
+    /// Each part with its length, so that no two inputs look the same.
+    fn put(&mut self, parts: &[&[u8]]) {
+        for part in parts {
+            self.seen.extend(part.len().to_le_bytes());
+            self.seen.extend(*part);
+        }
+    }
+
+    fn stat(&mut self, path: &Path) -> Option<()> {
+        let it = std::fs::metadata(path).ok()?;
+        let numbers = [
+            it.dev().cast_signed(),
+            it.ino().cast_signed(),
+            it.size().cast_signed(),
+            i64::from(it.mode()),
+            i64::from(it.uid()),
+            it.mtime(),
+            it.mtime_nsec(),
+            it.ctime(),
+            it.ctime_nsec(),
+        ];
+        self.put(&[path.as_os_str().as_encoded_bytes()]);
+        for number in numbers {
+            self.seen.extend(number.to_le_bytes());
+        }
+        Some(())
+    }
+
+    /// The same of a file that may be missing.
+    fn stat_if_there(&mut self, path: &Path) {
+        if self.stat(path).is_none() {
+            self.put(&[path.as_os_str().as_encoded_bytes(), b"missing"]);
+        }
+    }
+
+    fn environment(&mut self, env: &Env) -> Option<()> {
+        let given: BTreeSet<_> = process::environment(Program::Ssh, env).into_iter().collect();
+        for (name, value) in given {
+            let text = name.to_str()?;
+            if LOADING.contains(&text) || LOADING_PREFIXES.iter().any(|it| text.starts_with(it)) {
+                return None;
+            }
+            if !HARMLESS.contains(&text) && !text.starts_with(HARMLESS_PREFIX) {
+                self.put(&[name.as_encoded_bytes(), value.as_encoded_bytes()]);
+            }
+        }
+        Some(())
+    }
+
+    /// ssh, the shell that it starts, and what both load.
+    fn programs(&mut self, system: &Path, env: &Env) -> Option<()> {
+        let path = env.raw(variables::PATH)?;
+        let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+        let ssh = folders.find_map(|folder| folder.join("ssh").canonicalize().ok())?;
+        // one that is built otherwise may read its configuration elsewhere, and a script anything
+        if ssh != system.join("usr/bin/ssh") || !is_program(&ssh) {
+            return None;
+        }
+        self.stat(&ssh)?;
+        let shell = env.raw("SHELL").map_or_else(|| system.join("bin/sh"), PathBuf::from);
+        let shell = shell.canonicalize().ok()?;
+        if !PLAIN_SHELLS.iter().any(|name| shell.file_name() == Some(OsStr::new(name)))
+            || !is_program(&shell)
+        {
+            return None;
+        }
+        self.stat(&shell)?;
+        for name in [
+            "etc/ld.so.cache",
+            "etc/ld.so.preload",
+            "etc/ld-musl-x86_64.path",
+            "etc/ld-musl-aarch64.path",
+        ] {
+            self.stat_if_there(&system.join(name));
+        }
+        Some(())
+    }
+
+    fn home(&mut self, system: &Path) -> Option<PathBuf> {
+        for name in ["etc/passwd", "etc/nsswitch.conf"] {
+            self.stat_if_there(&system.join(name));
+        }
+        let home = passwd_home(system)?;
+        self.put(&[home.as_os_str().as_encoded_bytes()]);
+        Some(home)
+    }
+
+    /// A file that ssh reads, and what it includes.
+    fn configuration(&mut self, path: &Path, reading: &Reading, depth: usize) -> Option<()> {
+        self.configurations += 1;
+        if depth > DEEPEST_INCLUDE || self.configurations > MOST_INCLUDES {
+            return None;
+        }
+        self.stat_if_there(path);
+        let Some(content) = file::observe(path, Kind::Shared).ok()? else { return Some(()) };
+        self.put(&[&content.bytes]);
+        let text = std::str::from_utf8(&content.bytes).ok()?;
+        for line in text.lines() {
+            match judge(line, path == reading.own)? {
+                Line::Plain => {}
+                Line::Include(names) => {
+                    for name in names {
+                        self.include(&reading.resolve(&name)?, reading, depth)?;
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn include(&mut self, named: &Path, reading: &Reading, depth: usize) -> Option<()> {
+        let is_pattern =
+            |text: &OsStr| text.as_encoded_bytes().iter().any(|it| b"*?[\\".contains(it));
+        if !is_pattern(named.as_os_str()) {
+            return self.configuration(named, reading, depth + 1);
+        }
+        let folder = named.parent().filter(|folder| !is_pattern(folder.as_os_str()))?;
+        // every file in it, be it one that the pattern matches or not
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            self.stat_if_there(folder);
+            return Some(());
+        };
+        let files: BTreeSet<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        for file in files {
+            self.configuration(&file, reading, depth + 1)?;
+        }
+        Some(())
+    }
+
+    /// What ssh and the program that it asks read of ours.
+    fn own_files(&mut self, state: &Path) -> Option<()> {
+        let routes = file::observe(&state.join("routes"), Kind::Own).ok()??;
+        self.put(&[&routes.bytes]);
+        self.stat(&state.join("bin/pushready"))?;
+        let keys = std::fs::read_dir(state.join("keys")).ok()?.filter_map(Result::ok);
+        let keys: BTreeSet<_> = keys.map(|entry| entry.path()).collect();
+        keys.iter().try_for_each(|key| self.stat(key))?;
+        let mount = statvfs(state).ok()?;
+        let is_mounted = Path::new("/proc/self/exe").exists();
+        self.seen.push(u8::from(mount.f_flag.contains(StatVfsMountFlags::NOEXEC)));
+        self.seen.push(u8::from(is_mounted));
+        Some(())
+    }
+}
+
+/// How the names of included files are read.
+struct Reading {
+    /// To which they are relative.
+    folder: PathBuf,
+    /// The only configuration in which a program may be asked: ours.
+    own: PathBuf,
+    home: PathBuf,
+}
+
+impl Reading {
+    fn resolve(&self, name: &str) -> Option<PathBuf> {
+        match name.strip_prefix('~') {
+            Some(rest) => Some(self.home.join(rest.strip_prefix('/')?)),
+            None => Some(self.folder.join(name)),
+        }
+    }
+}
+
+/// What a line of ssh_config(5) is here.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    /// The answer depends on its text alone.
+    Plain,
+    /// The names of files.
+    Include(Vec<String>),
+}
+
+/// `None`: what ssh makes of it may depend on something that is not looked at. Pure.
+fn judge(line: &str, is_own: bool) -> Option<Line> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Some(Line::Plain);
+    }
+    if line.contains("${") {
+        return None;
+    }
+    let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
+    let (keyword, rest) = line.split_at(end);
+    // ssh accepts it in quotes too
+    if !keyword.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let rest = rest.trim_start().trim_start_matches('=').trim_start();
+    match &*keyword.to_ascii_lowercase() {
+        "include" => {
+            let names = shlex::split(rest)?;
+            let is_literal = !rest.contains('%') && !rest.contains('\\');
+            (is_literal && !names.is_empty()).then_some(Line::Include(names))
+        }
+        "match" if is_own => Some(Line::Plain),
+        "match" => is_plain_match(rest).then_some(Line::Plain),
+        // a name server decides
+        "canonicalizehostname" if !rest.eq_ignore_ascii_case("no") => None,
+        _ => Some(Line::Plain),
+    }
+}
+
+/// Whether the criteria are those that name hosts and users, of which ssh was asked with the same.
+fn is_plain_match(criteria: &str) -> bool {
+    let mut words = criteria.split_whitespace();
+    while let Some(word) = words.next() {
+        let word = word.trim_start_matches('!').to_ascii_lowercase();
+        let (name, value) =
+            word.split_once('=').map_or((&*word, None), |(name, value)| (name, Some(value)));
+        match name {
+            "all" | "canonical" | "final" => {}
+            "host" | "originalhost" | "user" | "localuser" => {
+                if value.is_none() && words.next().is_none() {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Whether the first line that counts includes this file.
+fn begins_with_include(text: &str, own: &Path) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
+    match first.and_then(|line| judge(line, false)) {
+        Some(Line::Include(names)) => names.first().is_some_and(|name| Path::new(name) == own),
+        _ => false,
+    }
+}
+
+/// Whether a file begins as programs do that are no scripts.
+fn is_program(path: &Path) -> bool {
+    file::head(path, 4).is_ok_and(|head| head == b"\x7fELF")
+}
+
+/// The home of this user in /etc/passwd, where that file alone decides (nsswitch.conf(5)).
+fn passwd_home(system: &Path) -> Option<PathBuf> {
+    let switch = file::text(&system.join("etc/nsswitch.conf"));
+    let sources = switch.lines().find_map(|line| line.trim().strip_prefix("passwd:"));
+    if sources.is_some_and(|sources| sources.split_whitespace().next() != Some("files")) {
+        return None;
+    }
+    let user = geteuid().as_raw().to_string();
+    let passwd = file::text(&system.join("etc/passwd"));
+    let home = passwd.lines().find_map(|line| {
+        let fields: Vec<_> = line.split(':').collect();
+        (fields.get(2) == Some(&&*user)).then(|| fields.get(5).map(PathBuf::from))
+    });
+    home.flatten().filter(|home| home.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A system and a home in which ssh and the shell are what most machines have.
+    struct Rig {
+        root: tempfile::TempDir,
+        variables: Vec<(&'static str, String)>,
+    }
+
+    const ELF: &[u8] = b"\x7fELF\x02";
+
+    impl Rig {
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            let at = |name: &str| root.path().join(name).display().to_string();
+            let variables = vec![
+                ("PATH", format!("{}:{}", at("usr/local/bin"), at("usr/bin"))),
+                ("SHELL", at("bin/bash")),
+                ("TERM", "xterm".to_owned()),
+                ("VISIBLE", "1".to_owned()),
+            ];
+            let rig = Self { root, variables };
+            let home = rig.at("home").display().to_string();
+            rig.write("usr/bin/ssh", ELF);
+            rig.write("bin/bash", ELF);
+            rig.write("bin/dash", ELF);
+            rig.write("bin/zsh", ELF);
+            rig.write("etc/passwd", format!("u:x:{}:1::{home}:/bin/bash\n", geteuid().as_raw()));
+            rig.write("etc/nsswitch.conf", "passwd: files sss\n");
+            rig.write(
+                "etc/ssh/ssh_config",
+                "Include ssh_config.d/*.conf\nHost *\n  SendEnv LANG\n",
+            );
+            rig.write("etc/ssh/ssh_config.d/a.conf", "ForwardAgent no\n");
+            let own = rig.at("state/ssh_config").display().to_string();
+            rig.write("home/.ssh/config", format!("# mine\nInclude {own}\nInclude more ~/gone\n"));
+            rig.write("home/.ssh/more", "Match host x user git\n  Port 2222\n");
+            rig.write("state/ssh_config", "Match originalhost h exec \"exec x ssh-match aa\"\n");
+            rig.write("state/routes", "aa h - o/r\n");
+            rig.write("state/bin/pushready", ELF);
+            rig.write("state/keys/aa", "a key");
+            rig
+        }
+
+        fn at(&self, name: &str) -> PathBuf {
+            self.root.path().join(name)
+        }
+
+        fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+            let path = self.at(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+
+        fn append(&self, name: &str, text: &str) {
+            let was = fs::read_to_string(self.at(name)).unwrap();
+            self.write(name, was + text);
+        }
+
+        fn set(&mut self, name: &'static str, value: impl Into<String>) {
+            self.variables.retain(|(known, _)| *known != name);
+            self.variables.push((name, value.into()));
+        }
+
+        fn inputs(&self) -> Option<SshInputs> {
+            let pairs: Vec<_> =
+                self.variables.iter().map(|(name, value)| (*name, &**value)).collect();
+            SshInputs::below(self.root.path(), &Env::of(&pairs), &self.at("state"))
+        }
+    }
+
+    type Change = fn(&mut Rig);
+
+    /// Each of them can make ssh choose another key, or fail.
+    #[test]
+    fn a_change_of_each_input_is_noticed() {
+        let changes: &[(&str, Change)] = &[
+            ("ssh", |rig| rig.write("usr/bin/ssh", b"\x7fELF another")),
+            ("the mode of ssh", |rig| {
+                fs::set_permissions(rig.at("usr/bin/ssh"), fs::Permissions::from_mode(0o600))
+                    .unwrap();
+            }),
+            ("the shell", |rig| rig.write("bin/bash", b"\x7fELF another")),
+            ("another shell", |rig| rig.set("SHELL", rig.at("bin/dash").display().to_string())),
+            ("a library", |rig| rig.write("etc/ld.so.preload", "/evil.so\n")),
+            ("a variable", |rig| rig.set("VISIBLE", "2")),
+            ("a new variable", |rig| rig.set("SSH_AUTH_SOCK", "/tmp/agent")),
+            ("passwd", |rig| rig.append("etc/passwd", "v:x:4242:1::/v:/bin/sh\n")),
+            ("nsswitch", |rig| rig.append("etc/nsswitch.conf", "hosts: files\n")),
+            ("the system's configuration", |rig| rig.append("etc/ssh/ssh_config", "  Port 23\n")),
+            ("a file in its folder", |rig| rig.write("etc/ssh/ssh_config.d/b.conf", "Port 23\n")),
+            ("one of its files", |rig| {
+                rig.write("etc/ssh/ssh_config.d/a.conf", "ForwardAgent on\n");
+            }),
+            ("the user's configuration", |rig| rig.append("home/.ssh/config", "Host *\n")),
+            ("an included file", |rig| rig.append("home/.ssh/more", "Port 23\n")),
+            ("an included file that was missing", |rig| rig.write("home/gone", "Port 23\n")),
+            ("an included file that is missing", |rig| {
+                fs::remove_file(rig.at("home/.ssh/more")).unwrap();
+            }),
+            ("the mode of a configuration", |rig| {
+                fs::set_permissions(rig.at("home/.ssh/config"), fs::Permissions::from_mode(0o666))
+                    .unwrap();
+            }),
+            ("our configuration", |rig| rig.append("state/ssh_config", "# x\n")),
+            ("the routes", |rig| rig.append("state/routes", "bb h - o/q\n")),
+            ("our program", |rig| rig.write("state/bin/pushready", b"\x7fELF another")),
+            ("our program is missing", |rig| {
+                fs::remove_file(rig.at("state/bin/pushready")).unwrap();
+            }),
+            ("a key", |rig| rig.write("state/keys/aa", "another")),
+            ("a key is missing", |rig| fs::remove_file(rig.at("state/keys/aa")).unwrap()),
+            ("a key more", |rig| rig.write("state/keys/bb", "another")),
+        ];
+        for (what, change) in changes {
+            let mut rig = Rig::new();
+            let before = rig.inputs();
+            assert!(before.is_some() && before == rig.inputs(), "{what}");
+            change(&mut rig);
+            assert_ne!(rig.inputs(), before, "{what}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_remembered_where_the_answer_may_depend_on_more() {
+        let changes: &[(&str, Change)] = &[
+            ("a wrapper before ssh", |rig| rig.write("usr/local/bin/ssh", ELF)),
+            ("a script as ssh", |rig| rig.write("usr/bin/ssh", "#!/bin/sh\n")),
+            ("a shell with files of its own", |rig| {
+                rig.set("SHELL", rig.at("bin/zsh").display().to_string());
+            }),
+            ("a shell that is a script", |rig| rig.write("bin/bash", "#!/bin/sh\n")),
+            ("no shell", |rig| rig.set("SHELL", "/nonexistent")),
+            ("a library that is loaded", |rig| rig.set("LD_PRELOAD", "/x.so")),
+            ("a file that bash reads", |rig| rig.set("BASH_ENV", "/x")),
+            ("a name service", |rig| rig.write("etc/nsswitch.conf", "passwd: sss files\n")),
+            ("no entry in passwd", |rig| rig.write("etc/passwd", "v:x:4242:1::/v:/bin/sh\n")),
+            ("another place of the system's configuration", |rig| {
+                rig.write("usr/etc/ssh/ssh_config", "");
+            }),
+            ("a key of the user before ours", |rig| {
+                let config = fs::read_to_string(rig.at("home/.ssh/config")).unwrap();
+                rig.write("home/.ssh/config", format!("IdentityFile ~/.ssh/mine\n{config}"));
+            }),
+            ("a program that decides", |rig| rig.append("home/.ssh/more", "Match exec true\n")),
+            ("includes without end", |rig| rig.append("home/.ssh/more", "Include more\n")),
+        ];
+        for (what, change) in changes {
+            let mut rig = Rig::new();
+            assert!(rig.inputs().is_some(), "{what}");
+            change(&mut rig);
+            assert_eq!(rig.inputs(), None, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_differs_between_sessions_is_ignored() {
+        let mut rig = Rig::new();
+        let before = rig.inputs();
+        for (name, value) in
+            [("TERM", "dumb"), ("PWD", "/x"), ("CODER_AGENT_TOKEN", "x"), ("PUSHREADY_ACCEPT", "x")]
+        {
+            rig.set(name, value);
+        }
+        assert_eq!(rig.inputs(), before);
+    }
+
+    #[test]
+    fn lines_whose_effect_depends_on_more_than_their_text_are_found() {
+        let plain = || Some(Line::Plain);
+        let include = |names: &[&str]| {
+            Some(Line::Include(names.iter().map(|name| (*name).to_owned()).collect()))
+        };
+        for (line, expected) in [
+            ("", plain()),
+            ("  # Match exec x", plain()),
+            ("Host a b", plain()),
+            ("Port=22", plain()),
+            ("Match all", plain()),
+            ("match !host x user y", plain()),
+            ("Match originalhost=x final", plain()),
+            ("CanonicalizeHostname no", plain()),
+            ("Include a \"b c\"", include(&["a", "b c"])),
+            ("include=~/x", include(&["~/x"])),
+            ("Include %d/x", None),
+            ("Include a\\ b", None),
+            ("Include", None),
+            ("Match host x exec true", None),
+            ("Match host", None),
+            ("Match localnetwork 10.0.0.0/8", None),
+            ("Match exec=true", None),
+            ("\"Match\" exec true", None),
+            ("CanonicalizeHostname yes", None),
+            ("IdentityFile ${HOME}/x", None),
+        ] {
+            assert_eq!(judge(line, false), expected, "{line}");
+        }
+        assert_eq!(judge("Match originalhost h exec x", true), plain());
+    }
+
+    #[test]
+    fn what_was_proven_is_kept_and_a_damaged_file_proves_nothing() {
+        let rig = Rig::new();
+        let state = rig.at("state");
+        let (inputs, pair) = (rig.inputs().unwrap(), BinaryPair::now(&state).unwrap());
+        assert_eq!((inputs.proven_hosts(&state), pair.is_known(&state)), (None, false));
+        save(&state, Some((inputs.clone(), 3)), Some(pair.clone()));
+        assert_eq!((inputs.proven_hosts(&state), pair.is_known(&state)), (Some(3), true));
+        rig.write("state/bin/pushready", b"\x7fELF another");
+        assert!(!BinaryPair::now(&state).unwrap().is_known(&state));
+        for damaged in ["", "ssh", "ssh x y\n", "binary\n", "\u{0}\u{ff}"] {
+            rig.write("state/proof", damaged);
+            assert_eq!((inputs.proven_hosts(&state), pair.is_known(&state)), (None, false));
+        }
+        // a run that has proven nothing leaves no older proof
+        save(&state, Some((inputs.clone(), 3)), Some(pair.clone()));
+        save(&state, None, None);
+        assert_eq!((inputs.proven_hosts(&state), pair.is_known(&state)), (None, false));
+    }
+}
