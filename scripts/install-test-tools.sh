@@ -13,7 +13,7 @@ run_tools() {
 }
 build_tools() {
   # scripts/ci.sh makes a newer Debian with debootstrap
-  echo debootstrap gcc libc6-dev musl-tools shellcheck
+  echo debootstrap gcc libc6-dev musl-tools shellcheck valgrind
   case $(uname -m) in x86_64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;; esac
   # a newer Node.js than Debian's has its own npm, which conflicts with Debian's package
   command -v npm >/dev/null || echo npm

@@ -98,6 +98,13 @@ quietly with bwrap scripts/try.sh
 picture=$(mktemp)
 if have bwrap; then quietly with python3 scripts/picture.py "$picture"; fi
 
+step "what it costs: each row of the benchmark, and the instructions"
+if have bwrap && have jq; then quietly scripts/bench.sh --quick "$PUSHREADY_BIN"; else skip "scripts/bench.sh: bwrap or jq not found"; fi
+case $(uname -m) in
+  x86_64) if have bwrap; then quietly with valgrind scripts/instructions.py "$PUSHREADY_BIN"; fi ;;
+  *) echo "the instructions are compared on x86_64 alone" ;;
+esac
+
 skips=$(wc -l <"$PUSHREADY_SKIPS")
 if [ "$skips" -gt 0 ]; then
   echo "$skips skipped:"

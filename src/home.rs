@@ -69,7 +69,7 @@ impl Home {
     /// Finds the paths as the clients find them. Fails where there is no home to work in. ssh is not
     /// asked where its answer is still proven.
     pub fn locate(env: &Env) -> Result<Self> {
-        let home = env.get(variables::HOME).map(PathBuf::from);
+        let home = env.get(variables::HOME).map(PathBuf::from).filter(|home| home.is_absolute());
         let state = home.map(|home| state_folder(env, &home));
         Self::find(env, state.and_then(|state| ssh_proof::proven_home(env, &state)))
     }

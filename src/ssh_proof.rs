@@ -87,7 +87,7 @@ pub fn save(state: &Path, ssh: Option<(SshInputs, usize)>, copy: Option<BinaryPa
     let ssh = ssh.map(|(inputs, hosts)| (inputs.digest, hosts));
     let proof = Proof { ssh, binary: copy.map(|BinaryPair(digest)| digest) };
     if proof != read(state) {
-        let _ = file::write_unsynced(&state.join(NAME), proof.text().as_bytes(), 0o600);
+        let _ = file::write_in_part(&state.join(NAME), proof.text().as_bytes());
     }
 }
 
@@ -112,7 +112,8 @@ impl Proof {
 
     fn parse(text: &str) -> Self {
         let mut proof = Self::default();
-        for line in text.lines() {
+        // a line without an end was not written to its end
+        for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["ssh", digest, hosts] => {
                     proof.ssh = hosts.parse().ok().map(|hosts| (Digest::from_hex(digest), hosts));

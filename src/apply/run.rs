@@ -206,13 +206,13 @@ impl ApplyRun<'_> {
         let tested = proof.as_ref().and_then(|proof| proof.as_ref().ok().copied());
         let proof = proof.map(self_test_item);
         receipt.refuse(proof.iter().filter_map(Item::refused), accepted);
-        if changed || healed.unfinished || state.just_made || *is_new || !receipt.same(before) {
-            receipt.save(&state.path).map_err(|error| self.unrecorded(&error))?;
-        }
         // what changed during the test is not proven
         let proven = inputs.filter(|inputs| self.inputs().as_ref() == Some(inputs)).zip(tested);
         let copy = provision.copy.take().or_else(|| copied(&plan, &state.path));
         ssh_proof::save(&state.path, proven, copy);
+        if changed || healed.unfinished || state.just_made || *is_new || !receipt.same(before) {
+            receipt.save(&state.path).map_err(|error| self.unrecorded(&error))?;
+        }
         provision.desired = receipt.desired;
         provision.notes.extend(healed.note("its work is finished"));
         let mut report = self.report(&plan, provision, false);

@@ -291,13 +291,11 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// Replaces a file of ours that may be lost at any time: nothing is made durable.
-pub fn write_unsynced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = temporary(path)?;
-    file.write_all(bytes)?;
-    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-    file.persist(path)?;
-    Ok(())
+/// Fills a file of ours of which a part is worth nothing and does no harm: not durable, not at once.
+pub fn write_in_part(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = open_lock(path, 0o600)?;
+    file.set_len(0)?;
+    file.write_all(bytes)
 }
 
 /// Writes `bytes` into the file that is at `path`: for a mount, which nothing can replace.

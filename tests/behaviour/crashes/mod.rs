@@ -81,7 +81,7 @@ impl<'a> Bench<'a> {
 
     fn assert_as_applied(&self, when: &str) {
         let mut diff = self.after.diff(&self.ws.snapshot());
-        // it contains the time; what ssh has proven depends on the times of files, and may be gone
+        // it contains the time; what ssh has proven may be missing
         diff.retain(|line| {
             !line.starts_with(&format!("~ {RECEIPT}: file of")) && !line.contains(PROOF)
         });

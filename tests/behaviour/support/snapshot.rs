@@ -6,6 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
+/// What ssh has proven: its content depends on the environment and on the times of files.
+const PROOF: &str = ".local/state/pushready/proof";
+
 #[derive(Debug)]
 pub struct Snapshot(BTreeMap<PathBuf, Entry>);
 
@@ -75,7 +78,7 @@ impl Snapshot {
                             old.mode, new.mode
                         ));
                     }
-                    if old.kind != new.kind {
+                    if old.kind != new.kind && !path.ends_with(PROOF) {
                         lines.push(format!("~ {path_text}: {}", old.kind.change_to(&new.kind)));
                     }
                 }
@@ -96,7 +99,8 @@ impl Snapshot {
     /// What was written since, be it with the same bytes.
     pub fn written(&self, after: &Self) -> Vec<PathBuf> {
         let is_new = |path: &Path, new: &Entry| {
-            self.0.get(path).is_none_or(|old| old.written != new.written)
+            let is_written = |old: &Entry| old.written != new.written && !path.ends_with(PROOF);
+            self.0.get(path).is_none_or(is_written)
         };
         after
             .0

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""The part of bench.sh that runs in the sandbox: bench.py [--quick]. Prints the table; writes /run/out/performance.md and .svg."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+QUICK = "--quick" in sys.argv
+KEYS = [1, 3] if QUICK else [1, 10, 50, 200]
+CLONES = [2, 4] if QUICK else [10, 100, 1000, 10000]
+ROUNDS = 2 if QUICK else 9
+HOME = Path("/home/coder")
+SCRIPT = "scripts/typical_start.sh"
+TOKEN = "sk-ant-oat01-" + "x" * 80
+COLUMNS = "| what | size | clock, ms | processor, ms | floors | peak memory, MiB |"
+FLOOR = "floor"
+
+
+def empty_home() -> None:
+    for entry in HOME.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def peak(command: list[str], environment: dict[str, str]) -> float:
+    """MiB of the process alone, seen from outside while it runs: nearly its peak."""
+    child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    kilobytes = 0
+    while child.poll() is None:
+        lines = dict(line.split(":", 1) for line in Path(f"/proc/{child.pid}/status").read_text().splitlines())
+        # until it executes the program it is a copy of this one
+        if "VmHWM" in lines and not lines["Name"].strip().startswith("python"):
+            kilobytes = max(kilobytes, int(lines["VmHWM"].split()[0]))
+    return kilobytes / 1024
+
+
+def measure(command: list[str], environment: dict[str, str], may_fail: bool = False) -> tuple[float, float]:
+    """Milliseconds on the clock, and of the processor with all children."""
+    clock = time.perf_counter()
+    child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    clock = time.perf_counter() - clock
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode and not may_fail:
+        sys.exit(f"error: {command} ended with {child.returncode}")
+    return clock * 1000, (usage.ru_utime + usage.ru_stime) * 1000
+
+
+class Table:
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        self.peaks: dict[tuple[str, str], float] = {}
+
+    def add(self, what: str, size: str, measured: tuple[float, float]) -> None:
+        self.found.setdefault((what, size), []).append(measured)
+
+    def median(self, what: str, size: str, part: int) -> float:
+        return statistics.median(values[part] for values in self.found[what, size])
+
+    def rows(self) -> list[str]:
+        floor = self.median(FLOOR, "", 1)
+        rows = []
+        for what, size in self.found:
+            clock, used = (self.median(what, size, part) for part in range(2))
+            memory = self.peaks.get((what, size))
+            memory = f"{memory:.1f}" if memory else ""
+            rows.append(f"| {what} | {size} | {clock:.1f} | {used:.1f} | {used / floor:.2f} | {memory} |")
+        return rows
+
+
+def generated_keys() -> list[str]:
+    keys = []
+    for number in range(max(KEYS)):
+        path = Path(f"/tmp/key{number}")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+        keys.append(path.read_text())
+    return keys
+
+
+def main() -> None:
+    base = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "LANG")}
+    table, keys = Table(), generated_keys()
+    typical = base | {"CODEX_AUTH_JSON": json.dumps({"OPENAI_API_KEY": "x"}), "CLAUDE_CODE_OAUTH_TOKEN": TOKEN, "DEPLOY_KEY": keys[0]}
+
+    def configured(count: int) -> dict[str, str]:
+        given = {f"acme/r{number}": key for number, key in enumerate(keys[:count])}
+        return base | {"PUSHREADY_DEPLOY_KEYS": json.dumps(given), "PUSHREADY_CLAUDE_OAUTH_TOKEN": TOKEN}
+
+    def floor() -> None:
+        ssh = measure(["ssh", "-G", "nowhere.invalid"], base)
+        git = measure(["git", "config", "--global", "-l"], base, may_fail=True)
+        table.add(FLOOR, "", (ssh[0] + git[0], ssh[1] + git[1]))
+
+    def steps(count: int) -> None:
+        size = f"{count} key" + "s" * (count > 1)
+        given = configured(count)
+        empty_home()
+        table.add("`apply`, first", size, measure(["pushready", "apply"], given))
+        table.add("`apply`, no changes", size, measure(["pushready", "apply"], given))
+        table.add("`status`", size, measure(["pushready", "status"], base))
+        table.add("`doctor --offline`", size, measure(["pushready", "doctor", "--offline"], base, may_fail=True))
+        ask = ["ssh", "-G", "git@github.com", f"git-receive-pack 'acme/r{count - 1}.git'"]
+        table.add("a start of ssh", size, measure(ask, base))
+        url = ["git", "ls-remote", "--get-url", "git@github.com:acme/r0.git"]
+        table.add("a git command", size, measure(url, base))
+        table.add("`remove`", size, measure(["pushready", "remove"], base))
+
+    for _ in range(ROUNDS):
+        table.add("`/bin/true`", "", measure(["/bin/true"], base))
+        floor()
+        empty_home()
+        table.add("typical start script, first", "1 key", measure(["sh", SCRIPT], typical))
+        table.add("typical start script, again", "1 key", measure(["sh", SCRIPT], typical))
+        for count in KEYS:
+            steps(count)
+    for count in KEYS:
+        size = f"{count} key" + "s" * (count > 1)
+        empty_home()
+        for what, command, given in (
+            ("`apply`, first", ["apply"], configured(count)), ("`apply`, no changes", ["apply"], configured(count)),
+            ("`status`", ["status"], base), ("`doctor --offline`", ["doctor", "--offline"], base), ("`remove`", ["remove"], base),
+        ):
+            table.peaks[what, size] = peak(["pushready", *command], given)
+    empty_home()
+    made = 0
+    for count in CLONES:
+        for number in range(made, count):
+            folder = HOME / f"src/{number // 100}/{number}/.git"
+            for name in ("objects", "refs"):
+                (folder / name).mkdir(parents=True)
+            (folder / "HEAD").write_text("ref: refs/heads/main\n")
+            (folder / "config").write_text(f'[remote "origin"]\n\turl = https://github.com/acme/other{number}\n')
+        made = count
+        size = f"{count} clones"
+        given = configured(1)
+        measure(["pushready", "apply"], given)
+        for _ in range(1 if count >= 1000 else ROUNDS):
+            table.add("`apply`, no changes", size, measure(["pushready", "apply"], given))
+            table.add("`doctor --offline --all`", size,
+                      measure(["pushready", "doctor", "--offline", "--all"], base, may_fail=True))
+        table.peaks["`apply`, no changes", size] = peak(["pushready", "apply"], given)
+        table.peaks["`doctor --offline --all`", size] = peak(["pushready", "doctor", "--offline", "--all"], base)
+    rows = table.rows()
+    print("\n".join([COLUMNS, "|---|---|---|---|---|---|", *rows]))
+    check(rows)
+    write(table, rows)
+
+
+def check(rows: list[str]) -> None:
+    """Fails where a row is missing, or has no figure."""
+    wanted = 2 + 2 + 7 * len(KEYS) + 2 * len(CLONES)
+    if len(rows) != wanted:
+        sys.exit(f"error: {len(rows)} rows instead of {wanted}")
+    for row in rows:
+        figures = [float(cell) for cell in row.split("|")[3:6]]
+        if figures[0] <= 0 or figures[2] <= 0:
+            sys.exit(f"error: nothing was measured: {row}")
+
+
+def plot(table: Table) -> str:
+    """Milliseconds on the clock against the number of keys, both axes logarithmic."""
+    import math
+
+    width, height, left, bottom = 640, 360, 60, 40
+    names = ["`apply`, first", "`apply`, no changes", "`doctor --offline`", "a start of ssh", "a git command"]
+    colours = ["#1f77b4", "#2ca02c", "#d62728", "#9467bd", "#8c564b"]
+    sizes = [(count, f"{count} key" + "s" * (count > 1)) for count in KEYS]
+    across = lambda count: left + (width - left - 170) * math.log(count) / math.log(max(KEYS))
+    up = lambda ms: height - bottom - (height - bottom - 20) * math.log10(max(ms, 1)) / 4
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+             f'<title>Milliseconds against the number of keys</title><rect width="{width}" height="{height}" fill="white"/>']
+    for power in range(5):
+        y = up(10**power)
+        parts.append(f'<path d="M{left} {y:.0f}H{width - 170}" stroke="#ddd"/><text x="{left - 6}" y="{y + 4:.0f}" '
+                     f'text-anchor="end">{10**power} ms</text>')
+    for count, _ in sizes:
+        parts.append(f'<text x="{across(count):.0f}" y="{height - 18}" text-anchor="middle">{count}</text>')
+    parts.append(f'<text x="{left}" y="{height - 3}">keys on one host</text>')
+    for nth, (name, colour) in enumerate(zip(names, colours)):
+        points = " ".join(f"{across(count):.0f},{up(table.median(name, size, 0)):.0f}" for count, size in sizes)
+        y = 30 + 18 * nth
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+                     f'<text x="{width - 160}" y="{y}" fill="{colour}">{name.replace("`", "")}</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def write(table: Table, rows: list[str]) -> None:
+    first, again = (table.median(f"typical start script, {which}", "1 key", 0) for which in ("first", "again"))
+    cold, same = (table.median(f"`apply`, {which}", "1 key", 0) for which in ("first", "no changes"))
+    starts = {count: table.median("a start of ssh", f"{count} key" + "s" * (count > 1), 0) for count in KEYS}
+    each = (starts[KEYS[-1]] - starts[KEYS[0]]) / (KEYS[-1] - KEYS[0])
+    felt = max(1, round(100 / each)) if each > 0 else 0
+    text = f"""# Performance
+
+`scripts/bench.sh` wrote this page on a machine with {os.cpu_count()} processors: medians of {ROUNDS} rounds, all steps in one run. Read the
+ratios: milliseconds depend on the machine and on its load. One **floor** is a bare `ssh -G` and a bare `git config --global -l`,
+one after the other; the column compares processor time. Peak memory is that of pushready alone. The typical start script is
+`scripts/typical_start.sh`: it writes two logins and one key, asks no server and proves nothing.
+
+- `apply` takes {cold / first:.2f} of the typical start script at the first start, {same / again:.2f} when nothing changes.
+- A start of ssh takes {each:.1f} ms more for each key on the host. From about {felt} keys on one host this is 100 ms, which a person
+  notices at each push.
+
+![milliseconds against the number of keys](performance.svg)
+
+{COLUMNS}
+|---|---|---|---|---|---|
+""" + "\n".join(rows) + "\n"
+    Path("/run/out/performance.md").write_text(text)
+    Path("/run/out/performance.svg").write_text(plot(table))
+
+
+main()
