@@ -148,7 +148,7 @@ mod tests {
             (&["pushready", "status", "aa"], false),
         ] {
             let run = run_alone(words.iter().map(OsString::from));
-            // a test is no child of an ssh
+            // no ssh is the parent of a test
             assert_eq!(run, is_run.then_some(Exit::NotReady), "{words:?}");
         }
     }

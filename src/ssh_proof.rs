@@ -41,7 +41,7 @@ impl SshInputs {
     }
 
     fn below(system: &Path, env: &Env, state: &Path) -> Option<Self> {
-        let (inputs, home) = Inputs::gather(system, env, state)?;
+        let (inputs, home) = SeenInputs::gather(system, env, state)?;
         Some(Self { home, digest: Digest::of(&inputs.seen) })
     }
 
@@ -53,7 +53,7 @@ impl SshInputs {
     }
 }
 
-/// The home that ssh uses, where an earlier run was told so by ssh and nothing has changed since.
+/// The home that ssh uses, where ssh printed it in an earlier run and nothing has changed since.
 pub fn proven_home(env: &Env, state: &Path) -> Option<PathBuf> {
     // most often there is nothing to compare with
     read(state).ssh?;
@@ -68,7 +68,7 @@ pub struct BinaryPair(Digest);
 impl BinaryPair {
     /// `None`: one of them is missing.
     pub fn now(state: &Path) -> Option<Self> {
-        let mut inputs = Inputs::default();
+        let mut inputs = SeenInputs::default();
         inputs.stat(Path::new("/proc/self/exe"))?;
         inputs.stat(&state.join("bin/pushready"))?;
         Some(Self(Digest::of(&inputs.seen)))
@@ -80,7 +80,7 @@ impl BinaryPair {
     }
 }
 
-/// Keeps what this run has proven. That it cannot be kept is no failure: the next run asks again.
+/// Keeps what this run has proven. That it cannot be kept does not fail: the next run asks again.
 /// `ssh`: the inputs with which the choice of the key was tested, and with how many hosts. `copy`:
 /// two files with the same bytes.
 pub fn save(state: &Path, ssh: Option<(SshInputs, usize)>, copy: Option<BinaryPair>) {
@@ -160,12 +160,12 @@ const DEEPEST_INCLUDE: usize = 16;
 
 /// Everything that was looked at, one after the other.
 #[derive(Default)]
-struct Inputs {
+struct SeenInputs {
     seen: Vec<u8>,
     configurations: usize,
 }
 
-impl Inputs {
+impl SeenInputs {
     /// They, and the home that ssh uses.
     fn gather(system: &Path, env: &Env, state: &Path) -> Option<(Self, PathBuf)> {
         let mut inputs = Self::default();
@@ -291,8 +291,8 @@ impl Inputs {
         let text = std::str::from_utf8(&content.bytes).ok()?;
         for line in text.lines() {
             match judge(line, path == reading.own)? {
-                Line::Plain => {}
-                Line::Include(names) => {
+                ConfigLine::Plain => {}
+                ConfigLine::Include(names) => {
                     for name in names {
                         self.include(&reading.resolve(&name)?, reading, depth)?;
                     }
@@ -357,7 +357,7 @@ impl Reading {
 
 /// What a line of ssh_config(5) is here.
 #[derive(Debug, PartialEq, Eq)]
-enum Line {
+enum ConfigLine {
     /// The answer depends on its text alone.
     Plain,
     /// The names of files.
@@ -365,10 +365,10 @@ enum Line {
 }
 
 /// `None`: what ssh makes of it may depend on something that is not looked at. Pure.
-fn judge(line: &str, is_own: bool) -> Option<Line> {
+fn judge(line: &str, is_own: bool) -> Option<ConfigLine> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
-        return Some(Line::Plain);
+        return Some(ConfigLine::Plain);
     }
     if line.contains("${") {
         return None;
@@ -384,13 +384,13 @@ fn judge(line: &str, is_own: bool) -> Option<Line> {
         "include" => {
             let names = shlex::split(rest)?;
             let is_literal = !rest.contains('%') && !rest.contains('\\');
-            (is_literal && !names.is_empty()).then_some(Line::Include(names))
+            (is_literal && !names.is_empty()).then_some(ConfigLine::Include(names))
         }
-        "match" if is_own => Some(Line::Plain),
-        "match" => is_plain_match(rest).then_some(Line::Plain),
+        "match" if is_own => Some(ConfigLine::Plain),
+        "match" => is_plain_match(rest).then_some(ConfigLine::Plain),
         // a name server decides
         "canonicalizehostname" if !rest.eq_ignore_ascii_case("no") => None,
-        _ => Some(Line::Plain),
+        _ => Some(ConfigLine::Plain),
     }
 }
 
@@ -418,12 +418,14 @@ fn is_plain_match(criteria: &str) -> bool {
 fn begins_with_include(text: &str, own: &Path) -> bool {
     let first = text.lines().find(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
     match first.and_then(|line| judge(line, false)) {
-        Some(Line::Include(names)) => names.first().is_some_and(|name| Path::new(name) == own),
+        Some(ConfigLine::Include(names)) => {
+            names.first().is_some_and(|name| Path::new(name) == own)
+        }
         _ => false,
     }
 }
 
-/// Whether a file begins as programs do that are no scripts.
+/// Whether a file begins as programs do, unlike scripts.
 fn is_program(path: &Path) -> bool {
     file::head(path, 4).is_ok_and(|head| head == b"\x7fELF")
 }
@@ -617,9 +619,9 @@ mod tests {
 
     #[test]
     fn lines_whose_effect_depends_on_more_than_their_text_are_found() {
-        let plain = || Some(Line::Plain);
+        let plain = || Some(ConfigLine::Plain);
         let include = |names: &[&str]| {
-            Some(Line::Include(names.iter().map(|name| (*name).to_owned()).collect()))
+            Some(ConfigLine::Include(names.iter().map(|name| (*name).to_owned()).collect()))
         };
         for (line, expected) in [
             ("", plain()),

@@ -150,7 +150,7 @@ impl Running {
         let stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from))?;
         let exit = match pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty()) {
             Ok(exit) => Some(exit),
-            // a kernel before 5.3, or what stands for one
+            // a kernel before 5.3, or a sandbox that replaces one
             Err(Errno::NOSYS | Errno::PERM) => None,
             Err(error) => return Err(error.into()),
         };

@@ -87,17 +87,17 @@ fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
 
 /// What the servers answered about write access: each push URL is asked about once.
 #[derive(Default)]
-struct WriteFacts(OnceLock<Vec<(String, OnceLock<Written>)>>);
+struct WriteFacts(OnceLock<Vec<(String, OnceLock<WriteAnswer>)>>);
 
 /// The judgement on write access.
-struct Written {
+struct WriteAnswer {
     judgement: Judgement,
     /// What the configured ssh command connected to, where the server granted write access.
     granted: Option<SshTarget>,
 }
 
 /// The fact of one push URL. `None`: nothing pushes there.
-fn written<'c>(context: &'c Context, url: &SshUrl) -> Option<&'c Written> {
+fn written<'c>(context: &'c Context, url: &SshUrl) -> Option<&'c WriteAnswer> {
     let all = context.gathered.get(WriteFacts::default).0.get_or_init(|| {
         let pushed = context.push_urls.iter().filter(|url| url.is_pushed_to);
         let texts = pushed.filter_map(PushUrl::over_ssh).map(SshUrl::text);
@@ -111,7 +111,7 @@ fn written<'c>(context: &'c Context, url: &SshUrl) -> Option<&'c Written> {
 fn over_ssh(context: &Context, url: &SshUrl, access: Access) -> Judgement {
     match (access, written(context, url)) {
         (Access::Write, Some(written)) => written.judgement.clone(),
-        (Access::Read, Some(Written { granted: Some(granted), .. }))
+        (Access::Read, Some(WriteAnswer { granted: Some(granted), .. }))
             if is_read_there(context, url, granted) =>
         {
             // on every forge that is known
@@ -128,11 +128,11 @@ fn is_read_there(context: &Context, url: &SshUrl, granted: &SshTarget) -> bool {
     question(context, url, Access::Read, &clones).is_ok_and(|(at, _)| at == *granted)
 }
 
-fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> Written {
+fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer {
     let clones: Vec<&InView> = context.clones.of(&url.repository).collect();
     let (at, choice) = match question(context, url, access, &clones) {
         Ok(question) => question,
-        Err(judgement) => return Written { judgement: *judgement, granted: None },
+        Err(judgement) => return WriteAnswer { judgement: *judgement, granted: None },
     };
     let asked = PushQuestion { url, at: &at, access, clones: &clones };
     let (answer, alternative_works) = answers(context, &asked, &choice);
@@ -143,7 +143,7 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> Written {
         judgement: judge(context, &asked, &answer),
     });
     let judgement = conclude(&choice, answered, alternative_works);
-    Written { judgement, granted: is_granted.then_some(at) }
+    WriteAnswer { judgement, granted: is_granted.then_some(at) }
 }
 
 /// What git would connect to, and with which ssh. The error is why the server is not asked.
