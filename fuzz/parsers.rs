@@ -91,7 +91,7 @@ fn git_config(bytes: &[u8]) {
     let _ = credentials::of(bytes);
     let Ok(variables) = config::variables(bytes) else { return };
     let mut end = 0;
-    for variable in &variables {
+    for variable in variables {
         assert!(variable.place.start >= end && variable.place.end <= bytes.len(), "{variable:?}");
         end = variable.place.end;
     }
@@ -115,7 +115,7 @@ fn git_config(bytes: &[u8]) {
 /// What git prints.
 fn git_answer(bytes: &[u8]) {
     let text = text(bytes);
-    let config = EffectiveConfig::parse(&text);
+    let config = EffectiveConfig::parse(&*text);
     let _ = (config.forbids_ssh(), config.ssh_command(), config.url_rules("insteadof", None));
     assert!(!config.has_more_than(&config));
     let _ = remotes::parse(&text);

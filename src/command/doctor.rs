@@ -14,7 +14,7 @@ use crate::doctor::clones::{Clones, is_among};
 use crate::doctor::connections::Connections;
 use crate::doctor::context::{Context, Depth};
 use crate::doctor::gathered::Gathered;
-use crate::doctor::push_url::push_urls;
+use crate::doctor::push_url::{leave_out, push_urls};
 use crate::doctor::report::{Examined, Overall, Report};
 use crate::doctor::{self, requirement, verdict};
 use crate::document::Header;
@@ -178,7 +178,9 @@ fn examine(
     let of_these =
         |repository: Option<&Repository>| repository.is_some_and(|it| is_among(&limited_to, it));
     remotes.retain(|remote| limited_to.is_empty() || of_these(remote.url.repository()));
-    let push_urls = push_urls(&repositories, &remotes);
+    let mut push_urls = push_urls(&repositories, &remotes);
+    let left_out = leave_out(&mut push_urls, &repositories);
+    drop(remotes);
     let context = Context {
         env: &env,
         home,
@@ -189,6 +191,7 @@ fn examine(
         plan: &plan,
         limited_to: &limited_to,
         push_urls: &push_urls,
+        left_out,
         clones: &clones,
         folder,
         depth,

@@ -2,17 +2,17 @@
 //! the one around the current folder, or with `--all` every one.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::pool;
 use crate::git::url::{GitUrl, Repository};
-use crate::git_cli::clones::{self, Search};
+use crate::git_cli::clones::{self, Allowance, Search};
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
 use crate::git_cli::remotes::EffectiveRemote;
 use crate::git_cli::{self, Place, remotes};
-use crate::process::{self, Completed};
-use crate::resource::file::{self, Kind};
+use crate::process::{self, Completed, Failure, Output};
 use crate::resource::remote;
 
 pub struct Clones {
@@ -36,9 +36,48 @@ pub struct InView {
     /// It contains the current folder.
     pub is_current: bool,
     pub urls: Vec<RemoteUrl>,
+    /// Why its own configuration was not read, and git is not asked about it.
+    unread: Option<String>,
     end: Instant,
-    config: OnceLock<EffectiveConfig>,
-    listed: OnceLock<Completed>,
+    left: Arc<AnswersLeft>,
+    config: OnceLock<Result<EffectiveConfig, Failure>>,
+    listed: OnceLock<RemoteListing>,
+}
+
+/// What git prints about the remotes of a clone: the answer, without its text, and what it says.
+struct RemoteListing {
+    answer: Completed,
+    remotes: Vec<EffectiveRemote>,
+    urls: Vec<ListedUrl>,
+}
+
+/// How much more is kept of what git prints about all clones: whoever wrote them decides how much that
+/// is.
+struct AnswersLeft {
+    bytes: AtomicUsize,
+    urls: AtomicUsize,
+}
+
+/// Of what git prints about the current clone, and about another one; and about all of them.
+const ANSWER: usize = 4 << 20;
+const ANSWER_OF_OTHER: usize = 1 << 20;
+const ANSWERS: usize = 12 << 20;
+/// Those of 20,000 remotes, for fetching and for pushing.
+const LISTED_URLS: usize = 45_000;
+
+impl AnswersLeft {
+    /// Fails where no more is kept.
+    fn take(left: &AtomicUsize, size: usize) -> Result<(), Failure> {
+        let spend = |left: usize| left.checked_sub(size);
+        match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(too_much("git prints more about all clones together than is kept")),
+        }
+    }
+}
+
+fn too_much(why: &str) -> Failure {
+    Failure::Io(std::io::Error::other(why))
 }
 
 /// git reads a few files for it.
@@ -84,21 +123,38 @@ impl Clones {
     pub fn in_view(&self) -> &[InView] {
         self.in_view.get_or_init(|| {
             let current = self.folder.as_deref().and_then(around);
-            let mut clones = Vec::new();
+            let (mut clones, mut allowance) = (Vec::new(), Allowance::default());
+            let left = Arc::new(AnswersLeft { bytes: ANSWERS.into(), urls: LISTED_URLS.into() });
+            let mut read = |folder: &Path, config: &Path, is_current| {
+                let (mut unread, mut urls) = (None, Vec::new());
+                match allowance.read(config) {
+                    Ok(content) => {
+                        let bytes = content.map(|content| content.bytes).unwrap_or_default();
+                        urls.extend(stored(&bytes));
+                    }
+                    Err(why) => unread = Some(why),
+                }
+                InView {
+                    folder: folder.to_owned(),
+                    file: config.to_owned(),
+                    is_current,
+                    urls,
+                    unread,
+                    end: self.end,
+                    left: Arc::clone(&left),
+                    config: OnceLock::new(),
+                    listed: OnceLock::new(),
+                }
+            };
             if let Some((folder, config)) = &current {
-                clones.push(InView::read(folder, config, true, self.end));
+                clones.push(read(folder, config, true));
             }
             let others = if self.all { &self.found().configs[..] } else { &[] };
             for config in others
                 .iter()
                 .filter(|config| current.as_ref().is_none_or(|(_, own)| own != *config))
             {
-                clones.push(InView::read(
-                    config.parent().unwrap_or(config),
-                    config,
-                    false,
-                    self.end,
-                ));
+                clones.push(read(config.parent().unwrap_or(config), config, false));
             }
             clones
         })
@@ -110,7 +166,7 @@ impl Clones {
         let clones = self.in_view();
         self.listed.get_or_init(|| {
             pool::map(AT_ONCE, clones, |clone| {
-                clone.listed();
+                clone.answer();
             });
         });
         clones
@@ -126,7 +182,7 @@ impl Clones {
 
     /// Where the remotes in view lead: as git makes them of what is written.
     pub fn effective(&self) -> Vec<ListedUrl> {
-        self.listed().iter().flat_map(InView::effective).collect()
+        self.listed().iter().flat_map(InView::effective).cloned().collect()
     }
 
     /// The clones in view that have a remote of this repository.
@@ -173,25 +229,15 @@ pub fn is_of(repository: &Repository, named: &Repository) -> bool {
     repository.same_as(named) || repository.aliased_hosts().iter().any(is_alias)
 }
 
-impl InView {
-    fn read(folder: &Path, config: &Path, is_current: bool, end: Instant) -> Self {
-        let content = file::observe(config, Kind::Shared).ok().flatten();
-        let bytes = content.map(|content| content.bytes).unwrap_or_default();
-        let urls = remote::urls(&bytes).into_iter().flatten().filter_map(|variable| {
-            let url = GitUrl::parse(&variable.value?).ok()?;
-            Some(RemoteUrl { remote: variable.subsection?, key: variable.key, url })
-        });
-        Self {
-            folder: folder.to_owned(),
-            file: config.to_owned(),
-            is_current,
-            end,
-            urls: urls.collect(),
-            config: OnceLock::new(),
-            listed: OnceLock::new(),
-        }
-    }
+/// The URLs of remotes in a clone's own configuration.
+fn stored(config: &[u8]) -> impl Iterator<Item = RemoteUrl> {
+    remote::urls(config).into_iter().flatten().filter_map(|variable| {
+        let url = GitUrl::parse(&variable.value?).ok()?;
+        Some(RemoteUrl { remote: variable.subsection?, key: variable.key, url })
+    })
+}
 
+impl InView {
     /// Where git is asked about it: variables that name a repository name the current one.
     fn place(&self) -> Place<'_> {
         if self.is_current { Place::AsAgent(&self.folder) } else { Place::Clone(&self.folder) }
@@ -201,14 +247,85 @@ impl InView {
         PATIENCE.min(self.end.saturating_duration_since(Instant::now()))
     }
 
-    /// git's effective configuration in the clone.
-    pub fn config(&self) -> &EffectiveConfig {
-        self.config.get_or_init(|| EffectiveConfig::ask(self.place(), self.deadline()))
+    /// How much is read of an answer of git's.
+    fn most(&self) -> usize {
+        if self.is_current { ANSWER } else { ANSWER_OF_OTHER }
     }
 
-    /// What `git remote --verbose` prints in it.
-    pub fn listed(&self) -> &Completed {
-        self.listed.get_or_init(|| remotes::list(self.place(), self.deadline()))
+    /// Why git is not asked about it.
+    fn unread(&self) -> Result<(), Failure> {
+        self.unread.as_ref().map_or(Ok(()), |why| Err(too_much(why)))
+    }
+
+    /// git's effective configuration in the clone; of another than the current one without the rules
+    /// for URLs. Empty where it is not read, which `git.config` reports.
+    pub fn config(&self) -> &EffectiveConfig {
+        static NONE: EffectiveConfig = EffectiveConfig::none();
+        self.config_or_failure().as_ref().unwrap_or(&NONE)
+    }
+
+    pub fn config_or_failure(&self) -> &Result<EffectiveConfig, Failure> {
+        self.config.get_or_init(|| {
+            self.unread()?;
+            let (place, most, deadline) = (self.place(), self.most(), self.deadline());
+            let config = if self.is_current {
+                EffectiveConfig::up_to(place, most, deadline)?
+            } else {
+                EffectiveConfig::without_rules(place, most, deadline)?
+            };
+            AnswersLeft::take(&self.left.bytes, config.size())?;
+            Ok(config)
+        })
+    }
+
+    /// How git answered when it was asked for the remotes; the text is not kept.
+    pub fn answer(&self) -> &Completed {
+        &self.listed().answer
+    }
+
+    fn listed(&self) -> &RemoteListing {
+        self.listed.get_or_init(|| {
+            self.list().unwrap_or_else(|failure| {
+                let urls = self.as_written();
+                RemoteListing { answer: Err(failure), remotes: Vec::new(), urls }
+            })
+        })
+    }
+
+    /// Its URLs, where git does not tell what it makes of them.
+    fn as_written(&self) -> Vec<ListedUrl> {
+        let listed = |stored: &RemoteUrl| {
+            let url = stored.url.clone();
+            ListedUrl { url, is_pushed_to: true, is_of_target: true }
+        };
+        self.urls.iter().map(listed).collect()
+    }
+
+    fn list(&self) -> Result<RemoteListing, Failure> {
+        self.unread()?;
+        let Output { status, stdout, stderr } =
+            remotes::list(self.place(), self.most(), self.deadline())?;
+        let listed = if status.success() { &*stdout } else { "" };
+        AnswersLeft::take(&self.left.bytes, stdout.len())?;
+        AnswersLeft::take(&self.left.urls, listed.lines().count())?;
+        let remotes = remotes::parse(listed);
+        let urls = if status.success() {
+            let target = self.target(&remotes);
+            let urls = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
+                let is_of_target = target.as_ref().is_none_or(|name| *name == remote.name);
+                let url = |url: &str, is_pushed_to| {
+                    let url = GitUrl::parse(url).ok()?;
+                    Some(ListedUrl { url, is_pushed_to, is_of_target })
+                };
+                let pushes = remote.push.iter().map(|it| url(it, true));
+                [url(&remote.fetch, false)].into_iter().chain(pushes).flatten().collect()
+            };
+            remotes.iter().flat_map(urls).collect()
+        } else {
+            self.as_written()
+        };
+        let answer = Ok(Output { status, stdout: String::new(), stderr });
+        Ok(RemoteListing { answer, remotes, urls })
     }
 
     /// What its remotes of this repository name for the server to run instead of `program`,
@@ -218,7 +335,7 @@ impl InView {
         repository: &Repository,
         key: &str,
         program: &str,
-    ) -> Option<&ConfigValue> {
+    ) -> Option<ConfigValue<'_>> {
         let remotes = self.remotes();
         let leads = |url: &String| {
             let url = GitUrl::parse(url).ok();
@@ -230,44 +347,18 @@ impl InView {
         };
         self.config().under("remote.").find(|setting| {
             let name = setting.key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(key));
-            name.is_some_and(is_of_it) && setting.value.as_deref() != Some(program)
+            name.is_some_and(is_of_it) && setting.value != Some(program)
         })
     }
 
     /// Its remotes as git lists them.
-    pub fn remotes(&self) -> Vec<EffectiveRemote> {
-        match self.listed() {
-            Ok(output) if output.status.success() => remotes::parse(&output.stdout),
-            _ => Vec::new(),
-        }
+    pub fn remotes(&self) -> &[EffectiveRemote] {
+        &self.listed().remotes
     }
 
     /// Where its remotes lead, for fetches and for pushes; as written, where git does not tell.
-    pub fn effective(&self) -> Vec<ListedUrl> {
-        match self.listed() {
-            Ok(output) if output.status.success() => {
-                let remotes = self.remotes();
-                let target = self.target(&remotes);
-                let of = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
-                    let is_of_target = target.as_ref().is_none_or(|name| *name == remote.name);
-                    let listed = |url: &str, is_pushed_to| {
-                        let url = GitUrl::parse(url).ok()?;
-                        Some(ListedUrl { url, is_pushed_to, is_of_target })
-                    };
-                    let pushes = remote.push.iter().map(|url| listed(url, true));
-                    let all = [listed(&remote.fetch, false)].into_iter().chain(pushes);
-                    all.flatten().collect()
-                };
-                remotes.iter().flat_map(of).collect()
-            }
-            _ => {
-                let listed = |stored: &RemoteUrl| {
-                    let url = stored.url.clone();
-                    ListedUrl { url, is_pushed_to: true, is_of_target: true }
-                };
-                self.urls.iter().map(listed).collect()
-            }
-        }
+    pub fn effective(&self) -> &[ListedUrl] {
+        &self.listed().urls
     }
 
     /// The remote of a plain `git push`, where that is one of several.
@@ -277,7 +368,7 @@ impl InView {
         }
         let mut git = git_cli::command(self.place());
         git.args(["for-each-ref", "--format=%(HEAD)%00%(push:remotename)", "refs/heads"]);
-        let answer = process::run(git, self.deadline());
+        let answer = process::run_up_to(self.most(), git, self.deadline());
         let of_branch = answer.ok().and_then(|output| current_target(&output.stdout));
         // of no branch, or of one without a commit
         let name =

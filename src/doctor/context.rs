@@ -71,6 +71,8 @@ pub struct Context<'a> {
     /// Where the workspace pushes to: repositories with a key, the remotes of the clones in view,
     /// and the repositories that `--repo` and `--also` name.
     pub push_urls: &'a [PushUrl],
+    /// How many more there are, that are not asked.
+    pub left_out: usize,
     pub clones: &'a Clones,
     /// The current folder.
     pub folder: Option<PathBuf>,

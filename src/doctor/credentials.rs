@@ -4,17 +4,20 @@
 use crate::git::config::{self, ConfigVariable};
 use crate::git::url::{GitUrl, redact};
 
-/// The variables that hold one, each as it may be printed.
+/// No report lists more of one file.
+const MOST: usize = 100;
+
+/// The variables that hold one, each as it may be printed: the first of them.
 pub fn of(config: &[u8]) -> Vec<String> {
     match config::variables(config) {
-        Ok(variables) => variables.iter().filter_map(shown_if_leaky).collect(),
+        Ok(variables) => variables.filter_map(|it| shown_if_leaky(&it)).take(MOST).collect(),
         // git stops at the line that it does not take; a token below it can be read all the same
         Err(_) => of_text(&String::from_utf8_lossy(config)),
     }
 }
 
 fn of_text(text: &str) -> Vec<String> {
-    words(text).filter(|word| is_leaky(word)).map(redact).collect()
+    words(text).filter(|word| is_leaky(word)).map(redact).take(MOST).collect()
 }
 
 fn shown_if_leaky(variable: &ConfigVariable) -> Option<String> {

@@ -1,9 +1,11 @@
 //! Where the workspace pushes to: each place as git reaches it, with user, host and port as they are
 //! written.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::doctor::clones::{ListedUrl, is_of};
+use crate::doctor::clones::ListedUrl;
 use crate::git::url::{GitUrl, Repository, SshTarget};
 
 /// A place that the workspace pushes to, or only fetches from.
@@ -86,16 +88,22 @@ impl PushUrl {
         }
     }
 
-    fn is_same(&self, other: &Self) -> bool {
-        match (&self.way, &other.way) {
-            (Transit::Ssh(one), Transit::Ssh(other)) => {
-                let target = |url: &SshUrl| url.written.as_ref().map(|it| it.target.clone());
-                one.repository == other.repository && target(one) == target(other)
+    /// What it is known by: two with the same place are one.
+    fn place(&self) -> PushPlace {
+        match &self.way {
+            Transit::Ssh(SshUrl { repository, written }) => {
+                let target = written.as_ref().map(|it| it.target.clone());
+                PushPlace::Ssh(repository.clone(), target)
             }
-            (Transit::Git(one), Transit::Git(other)) => one.to_string() == other.to_string(),
-            _ => false,
+            Transit::Git(url) => PushPlace::Git(url.to_string()),
         }
     }
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum PushPlace {
+    Ssh(Repository, Option<SshTarget>),
+    Git(String),
 }
 
 impl fmt::Display for PushUrl {
@@ -112,11 +120,20 @@ impl fmt::Display for PushUrl {
 /// The places of the clones in view, and the canonical remote of each of `repositories` (those with
 /// a key, and what `--repo` names) that no clone in view pushes to over SSH. Pure.
 pub fn push_urls(repositories: &[Repository], remotes: &[ListedUrl]) -> Vec<PushUrl> {
-    let mut urls: Vec<PushUrl> = Vec::new();
+    let (mut urls, mut known): (Vec<PushUrl>, BTreeMap<PushPlace, usize>) = Default::default();
+    let mut aliases: BTreeMap<String, &Repository> = BTreeMap::new();
+    for repository in repositories {
+        for host in repository.aliased_hosts() {
+            aliases.entry(repository.alias(host)).or_insert(repository);
+        }
+    }
+    let known_exactly: BTreeSet<&Repository> = repositories.iter().collect();
     for ListedUrl { url, is_pushed_to, is_of_target } in remotes {
         // of two that differ in their ports, the one that is named
-        let exact = |named: &Repository| repositories.iter().find(|known| *known == named);
-        let other = |named: &Repository| repositories.iter().find(|known| is_of(known, named));
+        let exact = |named: &Repository| known_exactly.get(named).copied();
+        let same = |named: &Repository| repositories.iter().find(|known| known.same_as(named));
+        // `is_of`, for many of both
+        let other = |named: &Repository| same(named).or_else(|| aliases.get(named.host()).copied());
         let keyed = url.repository().and_then(|named| exact(named).or_else(|| other(named)));
         let target = url.ssh_target();
         let way = match (keyed.or(url.repository()), target) {
@@ -131,9 +148,15 @@ pub fn push_urls(repositories: &[Repository], remotes: &[ListedUrl]) -> Vec<Push
             _ => Transit::Git(url.clone()),
         };
         let found = PushUrl { way, is_pushed_to: *is_pushed_to };
-        match urls.iter_mut().find(|known| known.is_same(&found)) {
-            Some(known) => known.is_pushed_to |= found.is_pushed_to,
-            None => urls.push(found),
+        match known.entry(found.place()) {
+            Entry::Occupied(at) => {
+                let known = urls.get_mut(*at.get()).into_iter();
+                known.for_each(|known| known.is_pushed_to |= found.is_pushed_to);
+            }
+            Entry::Vacant(place) => {
+                place.insert(urls.len());
+                urls.push(found);
+            }
         }
     }
     for repository in repositories {
@@ -145,8 +168,27 @@ pub fn push_urls(repositories: &[Repository], remotes: &[ListedUrl]) -> Vec<Push
             urls.push(PushUrl { way, is_pushed_to: true });
         }
     }
-    urls.sort_by_key(|url| (matches!(url.way, Transit::Git(_)), url.to_string().to_lowercase()));
+    urls.sort_by_cached_key(|url| {
+        (matches!(url.way, Transit::Git(_)), url.to_string().to_lowercase())
+    });
     urls
+}
+
+/// Whoever wrote the configuration of a clone decides how many places it pushes to: no more than
+/// these are asked in addition to the repositories with a key. A run has no time for more.
+const MOST: usize = 300;
+
+/// Leaves those that are not asked out of `urls`, and returns how many they are. Pure.
+pub fn leave_out(urls: &mut Vec<PushUrl>, repositories: &[Repository]) -> usize {
+    let known: BTreeSet<&Repository> = repositories.iter().collect();
+    let all = urls.len();
+    let mut others = 0;
+    urls.retain(|url| {
+        let is_known = url.over_ssh().is_some_and(|url| known.contains(&url.repository));
+        others += usize::from(!is_known);
+        is_known || others <= MOST
+    });
+    all - urls.len()
 }
 
 #[cfg(test)]
@@ -174,6 +216,25 @@ mod tests {
         };
         let only_fetched = |url: &PushUrl| if url.is_pushed_to { "" } else { " (fetch)" };
         urls.iter().map(|url| format!("{url} = {}{}", asked(url), only_fetched(url))).collect()
+    }
+
+    #[test]
+    fn repositories_with_a_key_are_asked_however_many_remotes_there_are() {
+        let keyed: Vec<_> =
+            (0..400).map(|n| Repository::parse_declared(&format!("zz/k{n}")).unwrap()).collect();
+        for (others, left_out) in [(MOST, 0), (MOST + 1, 1), (2_000, 2_000 - MOST)] {
+            let remotes: Vec<_> = (0..others)
+                .map(|n| GitUrl::parse(&format!("git@a.test:o/r{n}")).unwrap())
+                .map(|url| ListedUrl { url, is_pushed_to: true, is_of_target: true })
+                .collect();
+            let mut urls = push_urls(&keyed, &remotes);
+            assert_eq!(leave_out(&mut urls, &keyed), left_out, "{others}");
+            assert_eq!(urls.len(), keyed.len() + MOST.min(others));
+            let is_asked = |known: &Repository| {
+                urls.iter().any(|url| url.over_ssh().is_some_and(|url| url.repository == *known))
+            };
+            assert!(keyed.iter().all(is_asked));
+        }
     }
 
     #[test]

@@ -70,7 +70,11 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
                 let run = Box::new(move || vec![run(context, url)]);
                 CheckJob { host: host(url.host()), ..job(Some(url.to_string()), run) }
             };
-            context.push_urls.iter().map(on).collect()
+            let left_out = (context.left_out > 0).then(|| {
+                let left_out = || vec![left_out(context.left_out)];
+                job(Some(format!("{} others", context.left_out)), Box::new(left_out))
+            });
+            context.push_urls.iter().map(on).chain(left_out).collect()
         }
         Scope::CloneInView(run) => {
             let on = |clone| job(None, Box::new(move || run(context, clone)));
@@ -78,6 +82,14 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
             context.clones.in_view().iter().filter(concerned).map(on).collect()
         }
     }
+}
+
+/// Of the push URLs that are not asked.
+fn left_out(count: usize) -> Judgement {
+    Judgement::unknown(
+        format!("the clones in view push to {count} more places than are asked in one run"),
+        "`--repo` for one of them, or the doctor in a clone with fewer remotes",
+    )
 }
 
 /// Why a check has no outcome.

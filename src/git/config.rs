@@ -25,11 +25,20 @@ pub struct Malformed {
     pub line: usize,
 }
 
-/// Every variable of a file, in order. Includes are not followed.
-pub fn variables(text: &[u8]) -> Result<Vec<ConfigVariable>, Malformed> {
-    Lexer { text, at: if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 } }.file().map_err(|at| {
-        Malformed { line: 1 + text.iter().take(at).filter(|&&byte| byte == b'\n').count() }
-    })
+/// Every variable of a file, in order. Includes are not followed. The file is judged as a whole
+/// before, and read again by the iterator: all variables at once take many times its size.
+pub fn variables(text: &[u8]) -> Result<impl Iterator<Item = ConfigVariable>, Malformed> {
+    let lexer = || {
+        let at = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        // git takes variables before the first section, and gives them names without one
+        Lexer { text, at, header: (String::new(), None) }
+    };
+    match lexer().find_map(Result::err) {
+        None => Ok(lexer().map_while(Result::ok)),
+        Some(at) => {
+            Err(Malformed { line: 1 + text.iter().take(at).filter(|&&byte| byte == b'\n').count() })
+        }
+    }
 }
 
 /// `value` as it must be written after `key = ` to be read back unchanged.
@@ -50,32 +59,39 @@ pub fn quoted(value: &str) -> String {
     format!("\"{escaped}\"")
 }
 
+/// Errors are the offset of the offending byte; nothing is read after one.
 struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
+    /// The section of what follows, and its subsection.
+    header: (String, Option<String>),
 }
 
-/// Errors are the offset of the offending byte.
+impl Iterator for Lexer<'_> {
+    type Item = Result<ConfigVariable, usize>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.variable().transpose()
+    }
+}
+
 impl Lexer<'_> {
-    fn file(mut self) -> Result<Vec<ConfigVariable>, usize> {
-        let mut found = Vec::new();
-        // git takes variables before the first section, and gives them names without one
-        let mut header = (String::new(), None);
+    fn variable(&mut self) -> Result<Option<ConfigVariable>, usize> {
         while let Some(byte) = self.peek() {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c => self.at += 1,
                 b'#' | b';' => self.skip_line(),
-                b'[' => header = self.header()?,
+                b'[' => self.header = self.header()?,
                 byte if byte.is_ascii_alphabetic() => {
-                    let (section, subsection) = header.clone();
+                    let (section, subsection) = self.header.clone();
                     let key = self.word(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
                     let (value, place) = self.assignment()?;
-                    found.push(ConfigVariable { section, subsection, key, value, place });
+                    return Ok(Some(ConfigVariable { section, subsection, key, value, place }));
                 }
                 _ => return Err(self.at),
             }
         }
-        Ok(found)
+        Ok(None)
     }
 
     fn peek(&self) -> Option<u8> {
@@ -270,13 +286,7 @@ mod tests {
             None if variable.section.is_empty() => variable.key.clone(),
             None => format!("{}.{}", variable.section, variable.key),
         };
-        Some(
-            variables(text)
-                .ok()?
-                .iter()
-                .map(|variable| (name(variable), variable.value.clone()))
-                .collect(),
-        )
+        Some(variables(text).ok()?.map(|variable| (name(&variable), variable.value)).collect())
     }
 
     const FILES: &[&str] = &[
@@ -315,13 +325,14 @@ mod tests {
     #[test]
     fn the_place_of_a_value_is_exact() {
         let text = "[remote \"o\"]\n\turl = \"https://h/o/r\"  ; kept\n";
-        let found = variables(text.as_bytes()).unwrap();
+        let found: Vec<_> = variables(text.as_bytes()).unwrap().collect();
         assert_eq!(&text[found[0].place.clone()], "\"https://h/o/r\"");
     }
 
     #[test]
     fn a_malformed_line_is_named() {
-        assert_eq!(variables(b"[a]\nb = c\n\n!\n"), Err(Malformed { line: 4 }));
+        let malformed = variables(b"[a]\nb = c\n\n!\n").err();
+        assert_eq!(malformed, Some(Malformed { line: 4 }));
     }
 
     proptest! {
@@ -340,13 +351,13 @@ mod tests {
         #[test]
         fn a_quoted_value_reads_back(value in "[ -~\t\n]{0,30}") {
             let text = format!("[a]\n\tb = {}\n", quoted(&value));
-            let found = variables(text.as_bytes()).unwrap();
+            let found: Vec<_> = variables(text.as_bytes()).unwrap().collect();
             prop_assert_eq!(found[0].value.as_deref(), Some(&*value));
         }
 
         #[test]
         fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = variables(&bytes);
+            let _ = variables(&bytes).map(Iterator::count);
         }
     }
 }

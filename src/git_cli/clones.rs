@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use walkdir::WalkDir;
 
-use crate::resource::file::{self, Kind};
+use crate::resource::file::{self, Content, Kind};
+use crate::resource::remote;
 
 const DEPTH: usize = 6;
 pub const BUDGET: Duration = Duration::from_secs(2);
@@ -125,9 +126,74 @@ fn add(found: &mut Vec<PathBuf>, git: &Path, depth: usize) {
     }
 }
 
+/// What is read of the configurations of all clones together, for one purpose: whoever wrote them
+/// decides how many there are.
+pub struct Allowance {
+    bytes: usize,
+    urls: usize,
+}
+
+impl Default for Allowance {
+    /// More than thousands of ordinary clones have, and as much as fits into the memory of a small
+    /// workspace.
+    fn default() -> Self {
+        Self { bytes: 8 << 20, urls: 20_000 }
+    }
+}
+
+impl Allowance {
+    /// The configuration of a clone, or why it is not read.
+    pub fn read(&mut self, config: &Path) -> Result<Option<Content>, String> {
+        let too_much = || {
+            "the configurations of all clones together are larger than what is read, or have more \
+             than 20,000 URLs of remotes"
+                .to_owned()
+        };
+        if config.metadata().is_ok_and(|metadata| metadata.len() > self.bytes as u64) {
+            return Err(too_much());
+        }
+        let content = file::observe(config, Kind::Shared);
+        let content = content.map_err(|obstacle| obstacle.finding(config).summary)?;
+        let Some(content) = content else { return Ok(None) };
+        // what was read counts, even if it has too many URLs
+        let bytes = self.bytes.checked_sub(content.bytes.len());
+        self.bytes = bytes.ok_or_else(too_much)?;
+        let urls = remote::urls(&content.bytes).into_iter().flatten().count();
+        self.urls = self.urls.checked_sub(urls).ok_or_else(too_much)?;
+        Ok(Some(content))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_read_of_all_clones_than_is_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config");
+        std::fs::write(&config, "[remote \"a\"]\n\turl = a:b\n\tpushurl = a:c\n").unwrap();
+        let size = std::fs::read(&config).unwrap().len();
+        for (bytes, urls, expected) in [
+            (2 * size, 4, [true, true, false]),
+            (2 * size - 1, 9, [true, false, false]),
+            (9 * size, 3, [true, false, true]),
+            (9 * size, 1, [false, true, false]),
+        ] {
+            let mut allowance = Allowance { bytes, urls };
+            let mut read = || match allowance.read(&config) {
+                Ok(content) => content.is_some(),
+                Err(why) => {
+                    assert!(why.contains("of all clones together"), "{why}");
+                    // another one with fewer URLs may still be read
+                    allowance.urls += 2;
+                    false
+                }
+            };
+            assert_eq!([read(), read(), read()], expected, "{bytes} {urls}");
+        }
+        assert!(Allowance::default().read(&folder.path().join("none")).unwrap().is_none());
+    }
 
     #[test]
     fn a_search_that_runs_out_of_time_says_so() {

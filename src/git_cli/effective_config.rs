@@ -1,33 +1,55 @@
 //! git's configuration as it counts in a place, asked of git itself: it runs nothing for that, and
 //! follows what is included.
 
+use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use super::Place;
 use crate::git::url::UrlRule;
 use crate::process::{self, Failure, Output, Running};
 
-/// All values. The last one of a key counts.
+/// All values, as git printed them: decoded they would take many times their size. The last one of a
+/// key counts.
 #[derive(Debug, Default)]
-pub struct EffectiveConfig(Vec<ConfigValue>);
+pub struct EffectiveConfig(String);
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct ConfigValue {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfigValue<'a> {
     /// It is in the clone's own configuration: whoever wrote that chose it.
     pub is_own: bool,
     /// As git prints it: `file:/home/u/.gitconfig`, `command line:`.
-    pub origin: String,
+    pub origin: &'a str,
     /// Section and name in small letters, as git prints them.
-    pub key: String,
+    pub key: &'a str,
     /// `None`: the key is there without one.
-    pub value: Option<String>,
+    pub value: Option<&'a str>,
 }
+
+/// The keys that are asked for in a clone beside the current one: all but the rules for URLs, of
+/// which there are many, and which git applies to the remotes that it lists.
+const WITHOUT_RULES: &str = r"^([^u]|u[^r]|ur[^l]|url[^.])|\.pushinsteadof$";
 
 impl EffectiveConfig {
     /// Empty where git does not print it.
     pub fn ask(place: Place, deadline: Duration) -> Self {
         let output = Self::output(place, deadline);
-        output.map(|output| Self::parse(&output.stdout)).unwrap_or_default()
+        output.map(|output| Self::parse(output.stdout)).unwrap_or_default()
+    }
+
+    /// Its values without the rules for URLs, of no more than `most` bytes.
+    pub fn without_rules(place: Place, most: usize, deadline: Duration) -> Result<Self, Failure> {
+        let git = asked(place, &["--get-regexp", WITHOUT_RULES]);
+        process::run_up_to(most, git, deadline).map(|output| Self::parse(output.stdout))
+    }
+
+    /// How many bytes git printed.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    pub const fn none() -> Self {
+        Self(String::new())
     }
 
     /// What git answers, for who needs to know why it does not.
@@ -37,36 +59,29 @@ impl EffectiveConfig {
 
     /// The same, for who does something else meanwhile.
     pub fn start(place: Place, deadline: Duration) -> Result<Running, Failure> {
-        let mut git = super::command(place);
-        // it would narrow the answer to one file
-        git.env_remove("GIT_CONFIG").args([
-            "config",
-            "--null",
-            "--show-scope",
-            "--show-origin",
-            "--list",
-        ]);
-        process::start(git, deadline)
+        process::start(asked(place, &["--list"]), deadline)
+    }
+
+    /// All values, of no more than `most` bytes.
+    pub fn up_to(place: Place, most: usize, deadline: Duration) -> Result<Self, Failure> {
+        let output = process::run_up_to(most, asked(place, &["--list"]), deadline)?;
+        Ok(Self::parse(output.stdout))
     }
 
     /// Reads what `git config --null --show-scope --show-origin --list` printed. Pure.
-    pub fn parse(listed: &str) -> Self {
-        let mut values = Vec::new();
-        let mut fields = listed.split_terminator('\0');
-        while let (Some(scope), Some(origin), Some(entry)) =
-            (fields.next(), fields.next(), fields.next())
-        {
-            let (key, value) = entry
-                .split_once('\n')
-                .map_or((entry, None), |(key, value)| (key, Some(value.to_owned())));
-            values.push(ConfigValue {
-                is_own: matches!(scope, "local" | "worktree"),
-                origin: origin.to_owned(),
-                key: key.to_owned(),
-                value,
-            });
-        }
-        Self(values)
+    pub fn parse(listed: impl Into<String>) -> Self {
+        Self(listed.into())
+    }
+
+    fn values(&self) -> impl Iterator<Item = ConfigValue<'_>> {
+        let mut fields = self.0.split_terminator('\0');
+        std::iter::from_fn(move || {
+            let (scope, origin, entry) = (fields.next()?, fields.next()?, fields.next()?);
+            let (key, value) =
+                entry.split_once('\n').map_or((entry, None), |(key, value)| (key, Some(value)));
+            let is_own = matches!(scope, "local" | "worktree");
+            Some(ConfigValue { is_own, origin, key, value })
+        })
     }
 
     /// Whether a value counts here that does not count in `other`, less the URLs of remotes.
@@ -75,25 +90,31 @@ impl EffectiveConfig {
             let name = value.key.strip_prefix("remote.").and_then(|key| key.rsplit_once('.'));
             name.is_some_and(|(_, name)| matches!(name, "url" | "pushurl"))
         };
-        let mut others: Vec<&ConfigValue> = other.0.iter().collect();
-        self.0.iter().filter(|value| !is_url(value)).any(|value| {
-            let same = others.iter().position(|other| *other == value);
-            same.map(|at| others.swap_remove(at)).is_none()
+        let mut others: BTreeMap<ConfigValue, usize> = BTreeMap::new();
+        for value in other.values() {
+            *others.entry(value).or_default() += 1;
+        }
+        self.values().filter(|value| !is_url(value)).any(|value| match others.get_mut(&value) {
+            Some(left @ 1..) => {
+                *left -= 1;
+                false
+            }
+            _ => true,
         })
     }
 
-    pub fn last(&self, key: &str) -> Option<&ConfigValue> {
-        self.0.iter().rev().find(|value| value.key == key)
+    pub fn last(&self, key: &str) -> Option<ConfigValue<'_>> {
+        self.values().filter(|value| value.key == key).last()
     }
 
     /// Whether a file other than `own` has a value of the key.
     pub fn has_from_elsewhere(&self, key: &str, own: &str) -> bool {
         let is_own = |value: &ConfigValue| value.origin.strip_prefix("file:") == Some(own);
-        self.0.iter().any(|value| value.key == key && !is_own(value))
+        self.values().any(|value| value.key == key && !is_own(&value))
     }
 
     pub fn text(&self, key: &str) -> Option<&str> {
-        self.last(key)?.value.as_deref()
+        self.last(key)?.value
     }
 
     /// Whether git reads the last value of the key as true; a key without a value is.
@@ -103,7 +124,7 @@ impl EffectiveConfig {
             ["true", "yes", "on"].iter().any(is_word)
                 || text.trim().parse::<i64>().is_ok_and(|number| number != 0)
         };
-        self.last(key).is_some_and(|value| value.value.as_deref().is_none_or(is_true))
+        self.last(key).is_some_and(|value| value.value.is_none_or(is_true))
     }
 
     /// Whether git reads the last value of the key as false.
@@ -114,14 +135,13 @@ impl EffectiveConfig {
     }
 
     /// Those whose keys begin so.
-    pub fn under<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a ConfigValue> {
-        self.0.iter().filter(move |value| value.key.starts_with(section))
+    pub fn under<'a>(&'a self, section: &'a str) -> impl Iterator<Item = ConfigValue<'a>> {
+        self.values().filter(move |value| value.key.starts_with(section))
     }
 
     /// `core.sshCommand`: whether it is the clone's own, and the text, if there is one.
     pub fn ssh_command(&self) -> Option<(bool, Option<&str>)> {
-        self.last("core.sshcommand")
-            .map(|value| (value.is_own, value.value.as_deref().map(str::trim)))
+        self.last("core.sshcommand").map(|value| (value.is_own, value.value.map(str::trim)))
     }
 
     /// Whether git is configured not to use ssh (git-config(1), protocol.allow).
@@ -132,11 +152,11 @@ impl EffectiveConfig {
     /// The rules of one kind, `insteadof` or `pushinsteadof`, less those of the file `except`.
     pub fn url_rules(&self, kind: &str, except: Option<&str>) -> Vec<UrlRule> {
         let is_kept =
-            |value: &&ConfigValue| except.is_none() || value.origin.strip_prefix("file:") != except;
-        let rule = |value: &ConfigValue| {
+            |value: &ConfigValue| except.is_none() || value.origin.strip_prefix("file:") != except;
+        let rule = |value: ConfigValue| {
             let (base, found) = value.key.strip_prefix("url.")?.rsplit_once('.')?;
-            let prefix = value.value.clone().filter(|_| found == kind)?;
-            Some(UrlRule { base: base.to_owned(), prefix })
+            let prefix = value.value.filter(|_| found == kind)?;
+            Some(UrlRule { base: base.to_owned(), prefix: prefix.to_owned() })
         };
         self.under("url.").filter(is_kept).filter_map(rule).collect()
     }
@@ -149,13 +169,54 @@ impl EffectiveConfig {
     }
 }
 
+/// A question about the configuration; GIT_CONFIG would narrow the answer to one file.
+fn asked(place: Place, what: &[&str]) -> Command {
+    let mut git = super::command(place);
+    git.env_remove("GIT_CONFIG").args(["config", "--null", "--show-scope", "--show-origin"]);
+    git.args(what);
+    git
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(entries: &[[&str; 3]]) -> EffectiveConfig {
         let listed: String = entries.iter().flatten().flat_map(|field| [*field, "\0"]).collect();
-        EffectiveConfig::parse(&listed)
+        EffectiveConfig::parse(listed)
+    }
+
+    /// The installed git with this as the configuration of a clone.
+    #[test]
+    fn the_rules_for_urls_are_left_out_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["objects", "refs"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let config = "[core]\n\tbare = true\n[url \"https://h/\"]\n\tinsteadOf = a:\n\tpushInsteadOf = b:\n\
+                      [u]\n\ta = 1\n[ur]\n\ta = 2\n[urls]\n\ta = 3\n[user]\n\tname = x\n";
+        std::fs::write(folder.path().join("config"), config).unwrap();
+        let place = Place::GitDir(folder.path());
+        let seconds = Duration::from_secs(60);
+        let keys = |config: &EffectiveConfig| -> Vec<String> {
+            config.values().filter(|it| it.is_own).map(|it| it.key.to_owned()).collect()
+        };
+        let whole = keys(&EffectiveConfig::up_to(place, 1 << 20, seconds).unwrap());
+        let mut expected = whole.clone();
+        expected.retain(|key| key != "url.https://h/.insteadof");
+        assert_eq!(whole.len(), expected.len() + 1);
+        let filtered = EffectiveConfig::without_rules(place, 1 << 20, seconds).unwrap();
+        assert_eq!(keys(&filtered), expected);
+        assert!(EffectiveConfig::without_rules(place, 10, seconds).is_err());
+    }
+
+    #[test]
+    fn more_of_the_same_value_is_more() {
+        let one = ["local", "file:c", "a.b\nc"];
+        let (once, twice) = (parse(&[one]), parse(&[one, one]));
+        assert!(twice.has_more_than(&once) && !once.has_more_than(&twice));
+        assert!(!once.has_more_than(&once));
     }
 
     #[test]

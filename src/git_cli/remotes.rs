@@ -13,11 +13,11 @@ pub struct EffectiveRemote {
     pub push: Vec<String>,
 }
 
-/// What `git remote --verbose` prints.
-pub fn list(place: Place, deadline: Duration) -> Result<Output, Failure> {
+/// What `git remote --verbose` prints, of no more than `most` bytes.
+pub fn list(place: Place, most: usize, deadline: Duration) -> Result<Output, Failure> {
     let mut git = super::command(place);
     git.args(["remote", "--verbose"]);
-    process::run(git, deadline)
+    process::run_up_to(most, git, deadline)
 }
 
 /// Reads what `git remote --verbose` printed. Pure.

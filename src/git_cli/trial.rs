@@ -37,7 +37,7 @@ impl<'a> Trial<'a> {
         git.env("GIT_COMMON_DIR", self.common.path());
         git.args(["config", "--null", "--show-scope", "--show-origin", "--list"]);
         let output = process::run(git, deadline).ok().filter(|output| output.status.success())?;
-        Some(EffectiveConfig::parse(&output.stdout))
+        Some(EffectiveConfig::parse(output.stdout))
     }
 }
 
@@ -45,7 +45,7 @@ impl<'a> Trial<'a> {
 fn with_absolute_includes(config: &[u8], folder: &Path) -> Vec<u8> {
     let mut text = Vec::with_capacity(config.len());
     let mut copied = 0;
-    for variable in config::variables(config).unwrap_or_default() {
+    for variable in config::variables(config).into_iter().flatten() {
         let includes = matches!(&*variable.section, "include" | "includeif");
         let Some(path) = variable.value.filter(|_| includes && variable.key == "path") else {
             continue;

@@ -106,12 +106,21 @@ pub fn run(command: Command, deadline: Duration) -> Completed {
 
 /// The same, with a few bytes on its standard input: no more than a pipe holds.
 pub fn run_with_input(command: Command, input: &[u8], deadline: Duration) -> Completed {
-    Running::start(command, input, deadline)?.end()
+    Running::start(OUTPUT_CAP, command, input, deadline)?.end()
+}
+
+/// The same for an answer that is nothing without its end: it fails where there are more than `most`
+/// bytes of it.
+pub fn run_up_to(most: usize, command: Command, deadline: Duration) -> Completed {
+    match Running::start(most.min(OUTPUT_CAP), command, b"", deadline)?.end_of_all()? {
+        (_, true) => Err(io::Error::other(format!("it printed more than {most} bytes")).into()),
+        (output, false) => Ok(output),
+    }
 }
 
 /// Starts `command`, to do something else while it runs. Its deadline begins now.
 pub fn start(command: Command, deadline: Duration) -> Result<Running, Failure> {
-    Running::start(command, b"", deadline)
+    Running::start(OUTPUT_CAP, command, b"", deadline)
 }
 
 /// A child that was started. It is killed with its children where its end is not waited for.
@@ -128,7 +137,13 @@ pub struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command, input: &[u8], deadline: Duration) -> Result<Self, Failure> {
+    /// No more than `most` bytes of each output are kept.
+    fn start(
+        most: usize,
+        mut command: Command,
+        input: &[u8],
+        deadline: Duration,
+    ) -> Result<Self, Failure> {
         let start = Instant::now();
         let wait = wait_for(|| command.get_program().to_string_lossy().into_owned());
         let shown = format!(
@@ -146,8 +161,8 @@ impl Running {
             // a child that ended without reading it is not an error
             let _ = pipe.write_all(input);
         }
-        let stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from))?;
-        let stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from))?;
+        let stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from), most)?;
+        let stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from), most)?;
         let exit = match pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty()) {
             Ok(exit) => Some(exit),
             // a kernel before 5.3, or a sandbox that replaces one
@@ -158,7 +173,12 @@ impl Running {
     }
 
     /// Waits for its end, or kills it at the deadline.
-    pub fn end(mut self) -> Completed {
+    pub fn end(self) -> Completed {
+        self.end_of_all().map(|(output, _)| output)
+    }
+
+    /// The same, and whether standard output had more bytes than are kept.
+    fn end_of_all(mut self) -> Result<(Output, bool), Failure> {
         while !ready(self.exit.as_ref(), [&self.stdout, &self.stderr], self.end)? {
             if self.exit.is_none() && self.child.0.try_wait()?.is_some() {
                 break;
@@ -173,7 +193,8 @@ impl Running {
         self.stdout.read()?;
         self.stderr.read()?;
         tracing::debug!(%status, elapsed = ?self.start.elapsed(), "{}", self.shown);
-        Ok(Output { status, stdout: self.stdout.text(), stderr: self.stderr.text() })
+        let is_cut = self.stdout.is_cut;
+        Ok((Output { status, stdout: self.stdout.text(), stderr: self.stderr.text() }, is_cut))
     }
 }
 
@@ -256,12 +277,15 @@ struct Stream {
     /// Until its end was seen.
     pipe: Option<OwnedFd>,
     kept: Vec<u8>,
+    /// No more bytes are kept.
+    most: usize,
+    is_cut: bool,
 }
 
 impl Stream {
-    fn new(pipe: Option<OwnedFd>) -> Result<Self, Failure> {
+    fn new(pipe: Option<OwnedFd>, most: usize) -> Result<Self, Failure> {
         pipe.iter().try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
-        Ok(Self { pipe, kept: Vec::new() })
+        Ok(Self { pipe, kept: Vec::new(), most, is_cut: false })
     }
 
     /// Reads what is there, without waiting for more. Reads no more than a pipe holds, since a child
@@ -273,8 +297,9 @@ impl Stream {
             match rustix::io::read(pipe, &mut buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(count) => {
-                    let left = OUTPUT_CAP - self.kept.len();
+                    let left = self.most - self.kept.len();
                     self.kept.extend(buffer.iter().take(count.min(left)));
+                    self.is_cut |= count > left;
                 }
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}
@@ -285,7 +310,8 @@ impl Stream {
     }
 
     fn text(self) -> String {
-        String::from_utf8_lossy(&self.kept).into_owned()
+        String::from_utf8(self.kept)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }
 
@@ -375,6 +401,15 @@ mod tests {
         let mut command = command(Program::Shell);
         command.args(["-c", script]);
         command
+    }
+
+    #[test]
+    fn an_answer_that_is_nothing_without_its_end_fails_where_it_is_cut() {
+        let seconds = Duration::from_secs(60);
+        let answer = run_up_to(3, sh("printf abc; printf abcd >&2"), seconds).unwrap();
+        assert_eq!((&*answer.stdout, &*answer.stderr), ("abc", "abc"));
+        let failure = run_up_to(3, sh("printf abcd"), seconds).unwrap_err();
+        assert_eq!(failure.to_string(), "it printed more than 3 bytes");
     }
 
     #[test]

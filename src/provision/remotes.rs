@@ -14,10 +14,11 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::url::{GitUrl, Repository, StoredUrl, Transport, redact};
 use crate::git::{self, config::Malformed};
+use crate::git_cli::Place;
+use crate::git_cli::clones::{self, Allowance};
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::trial::Trial;
-use crate::git_cli::{Place, clones};
 use crate::home::Home;
 use crate::resource::entry::EntryId;
 use crate::resource::file::{self, Kind};
@@ -89,23 +90,36 @@ pub fn observe(
         everywhere.under("includeif.").next().is_some()
     });
     let mut found = Vec::new();
+    let mut allowance = Allowance::default();
+    let mut unread = Vec::new();
     for config in search.configs {
         if config.to_str().is_none() {
             let clone = home.shown(&config);
             notes.push(format!("the clone `{clone}` is ignored: its path is not UTF-8"));
             continue;
         }
-        let content = match file::observe(&config, Kind::Shared) {
+        let content = match allowance.read(&config) {
             Ok(Some(content)) => Ok(content.bytes),
-            _ => match ConfigError::blocking_at(home, &config) {
-                Some(config_error) => Err(config_error),
-                None => continue,
-            },
+            Ok(None) => continue,
+            Err(why) => {
+                let Some(config_error) = ConfigError::blocking_at(home, &config) else {
+                    unread.push((config, why));
+                    continue;
+                };
+                Err(config_error)
+            }
         };
         let (stored, back) = (Vec::new(), Vec::new());
         let mut clone = Clone { config, content, stored, back };
         clone.keep_what_is_read(context, routed, || *has_conditions);
         found.push(clone);
+    }
+    if let Some((config, why)) = unread.first() {
+        notes.push(format!(
+            "the remotes of {} were not looked at, the first with `{}`: {why}",
+            counted(unread.len(), "clone"),
+            home.shown(config)
+        ));
     }
     found
 }
@@ -126,6 +140,9 @@ impl Clone {
         };
         let Ok((before, _)) = remote::unset(now, written) else { return };
         let Ok(judged) = judge(&before, routed, false, &InForce::default()) else { return };
+        if judged.exchanges.is_empty() {
+            return;
+        }
         let Ok((after, _)) = remote::set(&before, &judged.exchanges) else { return };
         let has_conditions = || may_include(&before) || has_conditions();
         let is_read = || {
@@ -151,9 +168,9 @@ impl Clone {
 /// The `.gitmodules` in the work tree of a clone or of a submodule.
 fn modules(config: &Path, text: &[u8]) -> Vec<u8> {
     let Some(git_folder) = config.parent() else { return Vec::new() };
-    let named = git::config::variables(text).unwrap_or_default().into_iter().rev();
-    let named =
-        named.filter(|it| it.section == "core" && it.key == "worktree").find_map(|it| it.value);
+    let named = git::config::variables(text).into_iter().flatten();
+    let named = named.filter(|it| it.section == "core" && it.key == "worktree");
+    let named = named.filter_map(|it| it.value).last();
     let work_tree = git_folder.join(named.as_deref().unwrap_or(".."));
     let content = file::observe(&work_tree.join(".gitmodules"), Kind::Shared);
     content.ok().flatten().map(|content| content.bytes.to_vec()).unwrap_or_default()
@@ -162,7 +179,7 @@ fn modules(config: &Path, text: &[u8]) -> Vec<u8> {
 /// Whether the URL of a submodule is relative to one that would be exchanged, and is of a repository
 /// without a key: over HTTPS it may be public, over SSH nothing lets us in. Pure.
 fn leads_submodules(modules: &[u8], exchanges: &[remote::Exchange], routed: &[Repository]) -> bool {
-    let modules = git::config::variables(modules).unwrap_or_default().into_iter();
+    let modules = git::config::variables(modules).into_iter().flatten();
     let urls: Vec<_> = modules
         .filter(|it| it.section == "submodule" && it.key == "url")
         .filter_map(|it| it.value)

@@ -36,7 +36,7 @@ pub struct WrittenUrl {
 
 /// The remotes' URLs of a configuration, in order.
 pub fn urls(text: &[u8]) -> Result<impl Iterator<Item = ConfigVariable>, Malformed> {
-    Ok(config::variables(text)?.into_iter().filter(|variable| {
+    Ok(config::variables(text)?.filter(|variable| {
         variable.section == "remote"
             && variable.subsection.is_some()
             && matches!(&*variable.key, "url" | "pushurl")

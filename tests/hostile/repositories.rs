@@ -199,3 +199,88 @@ fn remotes() {
 fn configurations() {
     sandbox(|ws| hold(ws, CONFIGURATIONS));
 }
+
+/// So many clones with the same configuration, and what the command says of them.
+fn clones(ws: &Workspace, count: usize, config: &str, arguments: &[&str]) -> Cmd {
+    let head = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n";
+    for n in 0..count {
+        let git = format!("src/app{n}/.git");
+        for folder in ["objects", "refs"] {
+            std::fs::create_dir_all(ws.home().join(&git).join(folder)).unwrap();
+        }
+        ws.write(&format!("{git}/HEAD"), "ref: refs/heads/main\n", 0o644);
+        ws.write(&format!("{git}/config"), format!("{head}{config}"), 0o644);
+    }
+    with_key(ws.pushready(arguments).current_dir("src/app0"))
+}
+
+/// As large as a configuration is read.
+const CONFIGURATION: usize = 4 * MEBIBYTE - 100;
+
+/// `[remote "r1"] url = …`, with a name and a URL of its own each.
+fn remotes_to(url: fn(usize) -> String, size: usize) -> String {
+    let mut text = String::new();
+    for n in 0.. {
+        let remote = format!("[remote \"r{n}\"]\n\turl = {}\n", url(n));
+        if text.len() + remote.len() > size {
+            break;
+        }
+        text.push_str(&remote);
+    }
+    text
+}
+
+fn keyed(_: usize) -> String {
+    "https://git.corp.test/acme/app.git".to_owned()
+}
+
+fn unkeyed(n: usize) -> String {
+    format!("git@127.0.0.{}:o/r{n}", n % 250)
+}
+
+fn leaky(n: usize) -> String {
+    format!("https://u:secret@h{n}.test/o/r")
+}
+
+const OFFLINE: &[&str] = &["doctor", "--offline", "--json", "--all"];
+const PUSH: &[&str] = &["doctor", "--json", "--only", "push.read"];
+const LEAKS_JSON: &[&str] = &["doctor", "--offline", "--json", "--only", "leaks.remotes"];
+const UNREAD: &str = "of all clones together";
+const LISTED: &str = "git did not list the remotes of the clone";
+const CLONES: &[Case] = &[
+    case("40 clones of many variables, apply", UNREAD, |ws| {
+        clones(ws, 40, &fill("[a]\nb=c\n", CONFIGURATION), &["apply"])
+    }),
+    case("12 clones of many variables, doctor --all", UNREAD, |ws| {
+        clones(ws, 12, &fill("[a]\nb=c\n", CONFIGURATION), OFFLINE)
+    }),
+    case("a clone of many variables, leaks", "contains no credential", |ws| {
+        clones(ws, 1, &fill("[a]\nb=c\n", CONFIGURATION), LEAKS_JSON)
+    }),
+    case("4 clones of remotes with a key, apply", UNREAD, |ws| {
+        clones(ws, 4, &remotes_to(keyed, CONFIGURATION), &["apply"])
+    }),
+    case("12 clones of remotes with a key, doctor --all", LISTED, |ws| {
+        clones(ws, 12, &remotes_to(keyed, CONFIGURATION), OFFLINE)
+    }),
+    case("20 clones of remotes with a key, doctor --all", "git.remotes", |ws| {
+        clones(ws, 20, &remotes_to(keyed, MEBIBYTE / 20), OFFLINE)
+    })
+    .with_results(20 * 25),
+    case("a clone of remotes of all hosts, doctor", "more places than are asked", |ws| {
+        clones(ws, 1, &remotes_to(unkeyed, MEBIBYTE / 4), PUSH)
+    })
+    .with_results(302),
+    case("6 clones of credentials, leaks", "leak-remote-url", |ws| {
+        clones(ws, 6, &remotes_to(leaky, CONFIGURATION), LEAKS_JSON)
+    }),
+    case("remotes that a rule makes longer, doctor", LISTED, |ws| {
+        let rule = format!("[url \"https://h.test/{}\"]\n\tinsteadOf = a:\n", fill("a", MEBIBYTE));
+        clones(ws, 8, &(rule + &remotes_to(|n| format!("a:{n}"), MEBIBYTE / 8)), OFFLINE)
+    }),
+];
+
+#[test]
+fn of_all_clones() {
+    sandbox(|ws| hold(ws, CLONES));
+}

@@ -121,7 +121,7 @@ fn is_other_owner<E>(answer: &Result<Output, E>) -> bool {
 /// Another clone: its form, its owner and its locks.
 fn other(context: &Context, clone: &InView) -> Option<Judgement> {
     let top = context.home.shown(clone.top());
-    if is_other_owner(clone.listed()) {
+    if is_other_owner(clone.answer()) {
         let summary = "git refuses this clone, because it belongs to another user";
         let fix = Fix::report("run git as its owner, or change the owner of its files");
         return Some(Judgement::warn(Code::RepositoryOtherOwner, summary, fix).about(top));
@@ -140,7 +140,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let own = |key| config.and_then(|config| config.last(key).filter(|value| value.is_own));
     let is_main = layout.git == layout.common;
     let keeps_logs = config.is_none_or(|config| !config.is_false("core.logallrefupdates"));
-    let worktree = own("core.worktree").and_then(|value| value.value.as_deref());
+    let worktree = own("core.worktree").and_then(|value| value.value);
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let alternate_gone = alternates(&layout.common).into_iter().find(|folder| !folder.is_dir());
     let head = ask_head(context, folder, alternate_gone.is_some());
@@ -244,7 +244,7 @@ fn nearest(path: &Path, above: &Path) -> PathBuf {
 fn promisor_gone(config: &EffectiveConfig, layout: &Layout) -> bool {
     let named = config.under("remote.").filter_map(|value| {
         let name = value.key.strip_prefix("remote.")?.strip_suffix(".promisor")?;
-        config.is_true(&value.key).then_some(name)
+        config.is_true(value.key).then_some(name)
     });
     let named = named.chain(config.text("extensions.partialclone"));
     !named.into_iter().any(|name| match config.text(&format!("remote.{name}.url")) {

@@ -177,8 +177,8 @@ fn unmatched_conditions(config: &EffectiveConfig) -> Vec<Evidence> {
     let condition =
         |key: &str| Some(key.strip_prefix("includeif.")?.strip_suffix(".path")?.to_owned());
     let unmatched = config.under("includeif.").filter_map(|value| {
-        let path = value.value.as_deref()?;
-        let condition = condition(&value.key).filter(|_| !has_values_from(path))?;
+        let path = value.value?;
+        let condition = condition(value.key).filter(|_| !has_values_from(path))?;
         let text = format!("{condition} (includes {path})");
         Some(Evidence::foreign("condition that does not match", &text))
     });
@@ -222,7 +222,7 @@ mod tests {
 
     fn config(entries: &[[&str; 3]]) -> EffectiveConfig {
         let listed: String = entries.iter().flatten().flat_map(|field| [*field, "\0"]).collect();
-        EffectiveConfig::parse(&listed)
+        EffectiveConfig::parse(listed)
     }
 
     #[test]

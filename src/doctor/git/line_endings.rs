@@ -109,7 +109,7 @@ fn refused_ending(
 fn scope(config: &EffectiveConfig, key: &str) -> (&'static str, Option<Evidence>) {
     let value = config.last(key);
     let scope = if value.is_some_and(|value| value.is_own) { "--local" } else { "--global" };
-    (scope, value.map(|value| Evidence::foreign("set in", &value.origin)))
+    (scope, value.map(|value| Evidence::foreign("set in", value.origin)))
 }
 
 /// `core.autocrlf` and `core.safecrlf` are both true. Pure.
@@ -155,7 +155,7 @@ mod tests {
     fn config(autocrlf: &str, eol: &str) -> EffectiveConfig {
         let entry = |entry: String| format!("global\0file:/h/.gitconfig\0{entry}\0");
         let listed = [format!("core.autocrlf\n{autocrlf}"), format!("core.eol\n{eol}")].map(entry);
-        EffectiveConfig::parse(&listed.concat())
+        EffectiveConfig::parse(listed.concat())
     }
 
     #[test]

@@ -162,7 +162,10 @@ pub fn config(context: &Context) -> Vec<Judgement> {
     let facts = facts(context);
     let own = match &facts.config_error {
         None => match &facts.author {
-            Ok(_) => Judgement::pass("git accepts its configuration"),
+            Ok(_) => match current_failure(context) {
+                Some(failure) => unanswered(context, failure),
+                None => Judgement::pass("git accepts its configuration"),
+            },
             Err(failure) => unanswered(context, failure),
         },
         Some((config_error, whose @ Whose::Everybody)) => {
@@ -172,12 +175,18 @@ pub fn config(context: &Context) -> Vec<Judgement> {
     };
     let others = context.clones.listed().iter().filter(|clone| !clone.is_current);
     let others = others.filter_map(|clone| {
-        let config_error = match clone.listed() {
-            Ok(output) => ConfigError::parse(&output.stderr)?.within(clone.top()),
+        let subject = || format!("clone {}", context.home.shown(clone.top()));
+        let config_error = match clone.answer() {
+            Ok(output) => {
+                let Some(config_error) = ConfigError::parse(&output.stderr) else {
+                    let failure = clone.config_or_failure().as_ref().err()?;
+                    return Some(unanswered(context, failure).about(subject()));
+                };
+                config_error.within(clone.top())
+            }
             Err(failure) => {
                 let Some(blocking) = ConfigError::blocking_at(context.home, &clone.file) else {
-                    let subject = format!("clone {}", context.home.shown(clone.top()));
-                    return Some(unanswered(context, failure).about(subject));
+                    return Some(unanswered(context, failure).about(subject()));
                 };
                 blocking
             }
@@ -185,6 +194,12 @@ pub fn config(context: &Context) -> Vec<Judgement> {
         Some(unreadable(context, &Whose::Clone(clone.top().to_owned()), &config_error))
     });
     [own].into_iter().chain(others).collect()
+}
+
+/// Why the configuration of the current clone is not known to the checks that judge by it.
+fn current_failure<'c>(context: &'c Context) -> Option<&'c Failure> {
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current)?;
+    current.config_or_failure().as_ref().err()
 }
 
 fn unanswered(context: &Context, failure: &Failure) -> Judgement {
@@ -202,7 +217,7 @@ pub fn owner(context: &Context) -> Judgement {
     }
     let top = clone.top().display().to_string();
     let broken = "git does not work in the clone of the current folder";
-    let output = match clone.listed() {
+    let output = match clone.answer() {
         Ok(output) if output.status.success() => {
             return Judgement::pass("git accepts the clone in the current folder");
         }

@@ -331,8 +331,7 @@ fn hooks_folder(context: &Context, layout: &Layout, config: &EffectiveConfig) ->
     // not the one that our own git is given
     let configured =
         config.under("core.hookspath").filter(|value| !value.origin.starts_with("command line"));
-    let configured =
-        configured.filter_map(|value| Some((value.value.as_deref()?, value.is_own))).last();
+    let configured = configured.filter_map(|value| Some((value.value?, value.is_own))).last();
     match configured {
         Some((path, is_own)) => (from_top(context, &layout.top, path), is_own),
         None => (layout.common.join("hooks"), true),

@@ -65,7 +65,7 @@ pub fn has_unusual(config: &EffectiveConfig) -> bool {
     config.under("").any(|value| {
         let is_usual = |usual: &&str| match usual.strip_suffix('.') {
             Some(_) => value.key.starts_with(*usual),
-            None => value.key == **usual,
+            None => *value.key == **usual,
         };
         value.value.is_none() || !USUAL.iter().any(is_usual)
     })

@@ -8,15 +8,15 @@ use crate::doctor::clones::{InView, is_of};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::{GitUrl, Repository, redact};
-use crate::git_cli::remotes::{self, EffectiveRemote};
+use crate::git_cli::remotes::EffectiveRemote;
 
 /// The remotes that concern a repository with a key: what git makes of their URLs, for fetching and
 /// for pushing.
 pub fn check(context: &Context, clone: &InView) -> Vec<Judgement> {
     let keyed: Vec<&Repository> = context.keyed().collect();
     let top = context.home.shown(clone.top());
-    let output = match clone.listed() {
-        Ok(output) if output.status.success() => output,
+    match clone.answer() {
+        Ok(output) if output.status.success() => {}
         // `git.config` and `git.owner` report what git prints
         Ok(_) => return Vec::new(),
         Err(failure) => {
@@ -24,9 +24,8 @@ pub fn check(context: &Context, clone: &InView) -> Vec<Judgement> {
             let unknown = Judgement::unknown(summary, context.reason(failure));
             return vec![unknown.about(format!("clone {top}"))];
         }
-    };
-    let remotes = remotes::parse(&output.stdout);
-    let judged = remotes.iter().enumerate().filter_map(|(nth, remote)| {
+    }
+    let judged = clone.remotes().iter().enumerate().filter_map(|(nth, remote)| {
         let (name, odd) = named_remote(&remote.name, nth + 1);
         let judgement = judge(remote, &format!("{name} in {top}"), clone, &keyed)?;
         Some(judgement.with([Evidence::new("clone", &*top)]).with(odd))

@@ -238,12 +238,12 @@ fn ssh_target(
 
 /// The server would be asked to run another program, which our routing does not know, and the
 /// doctor does not ask for.
-fn other_program(program: &ConfigValue) -> Judgement {
+fn other_program(program: ConfigValue) -> Judgement {
     Judgement::unknown(
         "a remote sets another program for the server to run, and the doctor does not request that",
         "`git push --dry-run` in the clone; or that setting removed there",
     )
-    .with([Evidence::foreign("setting", &program.key)])
+    .with([Evidence::foreign("setting", program.key)])
 }
 
 /// git looks at this setting only when it connects, and ends there.

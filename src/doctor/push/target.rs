@@ -154,7 +154,7 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
     by_default(branch, remote, config, top)
 }
 
-fn is_url(value: &ConfigValue) -> bool {
+fn is_url(value: ConfigValue) -> bool {
     value.key.rsplit('.').next() == Some("url")
 }
 
@@ -292,7 +292,7 @@ mod tests {
                 .filter(|entry| !entry.is_empty())
                 .map(|entry| format!("local\0file:.git/config\0{entry}\0"))
                 .collect();
-            let config = EffectiveConfig::parse(&listed);
+            let config = EffectiveConfig::parse(listed);
             let named = PushTarget { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
             let judgement = judge("refs/heads/feat", &named, &config, Path::new("/app"));
             assert_eq!((judgement.status, judgement.code), expected, "{what}: {judgement:?}");

@@ -149,7 +149,7 @@ struct Address<'a> {
 }
 
 /// What git hands ssh.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SshTarget {
     /// `[user@]host`
     pub to: String,

@@ -252,7 +252,7 @@ impl InForce {
     /// The rules in one configuration file.
     pub fn of(config: &[u8]) -> Self {
         let mut rules = Self::default();
-        for variable in config::variables(config).unwrap_or_default() {
+        for variable in config::variables(config).into_iter().flatten() {
             let (Some(base), Some(prefix), "url") =
                 (variable.subsection, variable.value, &*variable.section)
             else {

@@ -77,11 +77,11 @@ pub struct SigningSetting<'c> {
     pub format: Format,
     pub program: &'c str,
     /// The setting that names the program.
-    named_by: Option<&'c ConfigValue>,
+    named_by: Option<ConfigValue<'c>>,
     /// `user.signingKey`.
     key: Option<&'c str>,
     /// `gpg.ssh.defaultKeyCommand`, where it counts.
-    key_command: Option<&'c ConfigValue>,
+    key_command: Option<ConfigValue<'c>>,
 }
 
 impl<'c> SigningSetting<'c> {
@@ -91,9 +91,9 @@ impl<'c> SigningSetting<'c> {
             return None;
         }
         let format = Format::named(config.text("gpg.format"));
-        let named = config.under("gpg.").filter(|value| format.keys().contains(&&*value.key));
+        let named = config.under("gpg.").filter(|value| format.keys().contains(&value.key));
         let named_by = named.last();
-        let program = named_by.and_then(|value| value.value.as_deref());
+        let program = named_by.and_then(|value| value.value);
         let key = config.text("user.signingkey").filter(|key| !key.is_empty());
         let key_command = config.last("gpg.ssh.defaultkeycommand");
         Some(Self {
@@ -112,7 +112,7 @@ impl<'c> SigningSetting<'c> {
 
     /// What the repository chose and git would run: never run here. Pure.
     fn of_clone(&self) -> Option<&'static str> {
-        let is_own = |value: Option<&ConfigValue>| value.is_some_and(|value| value.is_own);
+        let is_own = |value: Option<ConfigValue>| value.is_some_and(|value| value.is_own);
         // a relative path is the work tree's own, whoever names it
         let is_relative = self.program.contains('/') && !self.program.starts_with(['/', '~']);
         if !self.is_default() && (is_own(self.named_by) || is_relative) {
@@ -181,14 +181,14 @@ fn program_missing(context: &Context, setting: &SigningSetting) -> Judgement {
     let message = "remove the setting that names it: git then uses the installed program";
     let global = format!("file:{}", context.home.git_config.display());
     let fix = if named_by.origin == global {
-        Fix::run(["git", "config", "--global", "--unset", &named_by.key], message)
+        Fix::run(["git", "config", "--global", "--unset", named_by.key], message)
     } else {
         Fix::report(format!(
             "{message}; `git config --show-origin {}` names its file",
             named_by.key
         ))
     };
-    failed(summary, fix).with([program, Evidence::foreign("set in", &named_by.origin)])
+    failed(summary, fix).with([program, Evidence::foreign("set in", named_by.origin)])
 }
 
 fn failed(summary: impl Into<String>, fix: Fix) -> Judgement {
@@ -314,7 +314,7 @@ mod tests {
 
     fn config(entries: &[(&str, &str)]) -> EffectiveConfig {
         let entry = |(scope, entry): &(&str, &str)| format!("{scope}\0file:/h/{scope}\0{entry}\0");
-        EffectiveConfig::parse(&entries.iter().map(entry).collect::<String>())
+        EffectiveConfig::parse(entries.iter().map(entry).collect::<String>())
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn key(context: &Context, setting: &SigningSetting, end: Instant) -> SigningKey 
             None => path_of(context, text).map_or(SigningKey::Unresolved, |path| of_file(&path)),
         },
         (None, Some(command)) => {
-            let named = named(context, command.value.as_deref().unwrap_or_default(), end);
+            let named = named(context, command.value.unwrap_or_default(), end);
             named.map_or(SigningKey::NotNamed, SigningKey::Literal)
         }
         (None, None) => SigningKey::Unset,
@@ -222,7 +222,7 @@ mod tests {
             "global\0file:/h\0commit.gpgsign\ntrue\0global\0file:/h\0gpg.format\nssh\0\
              global\0file:/h\0gpg.ssh.program\n{program}\0"
         );
-        let config = EffectiveConfig::parse(&listed);
+        let config = EffectiveConfig::parse(listed);
         match judge(&SigningSetting::of(&config).unwrap(), key, agent, has_device) {
             SigningWay::Broken(_) => "broken",
             SigningWay::Held => "held",
