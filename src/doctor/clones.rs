@@ -278,7 +278,7 @@ impl InView {
         })
     }
 
-    /// How git answered when it was asked for the remotes; the text is not kept.
+    /// How git answered the question which remotes there are; the text is not kept.
     pub fn answer(&self) -> &Completed {
         &self.listed().answer
     }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rustix::process::geteuid;
 
@@ -35,6 +36,8 @@ const MARKS: &[&str] = &[
 ];
 const ARMOUR: &str = concat!("PRIVATE ", "KEY-----");
 const REFRESH: &str = concat!("\"refresh_", "token\"");
+/// No report lists more of the places that were found.
+const MOST: usize = 100;
 /// What follows a mark in a credential, at least: who searches for the mark has no secret.
 const LEAST: usize = 16;
 /// More than a token needs until its first digit.
@@ -55,6 +58,53 @@ pub fn session_token(context: &Context) -> Judgement {
     )
 }
 
+/// What a search through files or processes came to.
+#[derive(Default)]
+struct LeakSearch {
+    found: Vec<Evidence>,
+    /// What was not looked at, and what it takes.
+    unread: Option<(String, &'static str)>,
+    ended: bool,
+}
+
+impl LeakSearch {
+    /// Calls `look` for each until the run ends, or as much was found as fits into a report.
+    fn through<T>(
+        end: Instant,
+        all: impl IntoIterator<Item = T>,
+        mut look: impl FnMut(T, &mut Self),
+    ) -> Self {
+        let mut looked = Self::default();
+        for one in all {
+            if looked.found.len() >= MOST {
+                break;
+            }
+            if Instant::now() >= end {
+                looked.ended = true;
+                break;
+            }
+            look(one, &mut looked);
+        }
+        looked.found.truncate(MOST);
+        looked
+    }
+
+    fn leave(&mut self, summary: String, needs: &'static str) {
+        self.unread.get_or_insert((summary, needs));
+    }
+
+    /// The judgement where nothing was found: what was not looked at is never a pass.
+    fn conclude(self, what: &str, pass: String) -> Judgement {
+        match self.unread {
+            Some((summary, needs)) => Judgement::unknown(summary, needs),
+            None if self.ended => {
+                Judgement::run_ended(format!("the run ended before all {what} were looked at"))
+            }
+            None => Judgement::pass(pass),
+        }
+    }
+}
+
 pub fn remotes(context: &Context) -> Judgement {
     let search = context.clones.found();
     // `.gitmodules` is where `git submodule init` takes its URLs from
@@ -63,27 +113,26 @@ pub fn remotes(context: &Context) -> Judgement {
         .iter()
         .filter_map(|config| Some(config.parent()?.with_file_name(".gitmodules")));
     let files = search.configs.iter().cloned().chain(modules).chain(context.home.git_reads.clone());
-    let mut unread = None;
-    let leaks: Vec<_> = files
-        // it means: no global configuration
-        .filter(|path| path != Path::new("/dev/null"))
-        .flat_map(|path| {
-            let content = match file::observe(&path, Kind::Shared) {
-                Err(Obstacle::Io(error)) if is_absence(error.kind()) => None,
-                Err(obstacle) => {
-                    unread.get_or_insert(obstacle.finding(&path).summary);
-                    None
-                }
-                Ok(content) => content,
-            };
-            let leaks = content.map(|content| credentials::of(&content.bytes)).unwrap_or_default();
-            let shown = context.home.shown(&path);
-            leaks.into_iter().map(move |leak| {
-                Evidence::foreign("git configuration", &format!("{leak} in {shown}"))
-            })
-        })
-        .collect();
-    if !leaks.is_empty() {
+    // it means: no global configuration
+    let files = files.filter(|path| path != Path::new("/dev/null"));
+    let mut looked = LeakSearch::through(context.end, files, |path, looked| {
+        let content = match file::observe(&path, Kind::Shared) {
+            Err(Obstacle::Io(error)) if is_absence(error.kind()) => return,
+            Err(obstacle) => {
+                let needs = "git configurations that are readable regular files of normal size";
+                return looked.leave(obstacle.finding(&path).summary, needs);
+            }
+            Ok(content) => content,
+        };
+        let leaks = content.map(|content| credentials::of(&content.bytes)).unwrap_or_default();
+        let shown = context.home.shown(&path);
+        looked.found.extend(
+            leaks
+                .into_iter()
+                .map(|leak| Evidence::foreign("git configuration", &format!("{leak} in {shown}"))),
+        );
+    });
+    if !looked.found.is_empty() {
         return Judgement::warn(Code::LeakRemoteUrl,
             "a git configuration contains a credential",
             Fix::report(
@@ -91,22 +140,15 @@ pub fn remotes(context: &Context) -> Judgement {
                  an editor for the rest",
             ),
         )
-        .with(leaks);
-    }
-    if let Some(summary) = unread {
-        let needs = "git configurations that are readable regular files of normal size";
-        return Judgement::unknown(summary, needs);
+        .with(looked.found);
     }
     if !search.complete {
-        return Judgement::unknown(
-            "not all clones could be checked in time",
-            "PUSHREADY_REMOTES_ROOTS narrows the search",
-        );
+        let needs = "PUSHREADY_REMOTES_ROOTS narrows the search";
+        looked.leave("not all clones could be checked in time".to_owned(), needs);
     }
-    Judgement::pass(format!(
-        "the configuration of {} clones contains no credential",
-        search.configs.len()
-    ))
+    let clones = search.configs.len();
+    let pass = format!("the configuration of {clones} clones contains no credential");
+    looked.conclude("git configurations", pass)
 }
 
 pub fn files(context: &Context) -> Vec<Judgement> {
@@ -162,37 +204,46 @@ pub fn environment(context: &Context) -> Judgement {
 
 /// Looks through the command lines of this user's processes; a process that is gone meanwhile shows
 /// nothing.
-pub fn processes(_: &Context) -> Judgement {
+pub fn processes(context: &Context) -> Judgement {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    for entry in entries.filter(|entry| {
+    let entries = entries.filter(|entry| {
         entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit())
-    }) {
+    });
+    let mut leaking = None;
+    let looked = LeakSearch::through(context.end, entries, |entry, looked| {
         let mut line = Vec::new();
         let file = File::open(entry.path().join("cmdline"));
-        if file.and_then(|file| file.take(COMMAND_LINE_CAP).read_to_end(&mut line)).is_err() {
-            continue;
+        let read = file.and_then(|file| file.take(COMMAND_LINE_CAP).read_to_end(&mut line));
+        if leaking.is_some() || read.is_err() {
+            return;
         }
         if holds_mark(&line, false) {
             let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
-            return Judgement::warn(
-                Code::LeakArgv,
-                "the command line of a process contains a secret, which every user can read",
-                Fix::report(
-                    "pass the secret to that program in a file, in a variable or on standard input",
-                ),
-            )
-            .with([
+            leaking = Some([
                 Evidence::new("process", entry.file_name().to_string_lossy()),
                 Evidence::foreign("program", &String::from_utf8_lossy(program)),
             ]);
+        } else if line.len() as u64 == COMMAND_LINE_CAP {
+            let summary = "the command line of a process was not read to its end";
+            looked.leave(summary.to_owned(), "command lines of an ordinary length");
         }
-    }
-    Judgement::pass("no command line contains a secret")
+    });
+    let Some(leaking) = leaking else {
+        return looked.conclude("processes", "no command line contains a secret".to_owned());
+    };
+    Judgement::warn(
+        Code::LeakArgv,
+        "the command line of a process contains a secret, which every user can read",
+        Fix::report(
+            "pass the secret to that program in a file, in a variable or on standard input",
+        ),
+    )
+    .with(leaking)
 }
 
 /// Coder's agent logs the whole text of every script, and with it whatever Terraform put into that
 /// text.
-pub fn agent_log(_: &Context) -> Judgement {
+pub fn agent_log(context: &Context) -> Judgement {
     let folder = Path::new("/tmp");
     let logs = std::fs::read_dir(folder)
         .into_iter()
@@ -218,7 +269,7 @@ pub fn agent_log(_: &Context) -> Judgement {
         }
         let part = left.min(metadata.len());
         left -= part;
-        match log_holds_mark(&path, metadata.len() - part) {
+        match log_holds_mark(&path, metadata.len() - part, context.end) {
             Some(true) => {
                 return Judgement::warn(Code::LeakAgentLog,
                     "a log of the workspace agent contains a secret",
@@ -235,19 +286,26 @@ pub fn agent_log(_: &Context) -> Judgement {
     match unread {
         Some(path) => Judgement::unknown(
             "a log of the workspace agent was not read",
-            "access to the agent's logs in /tmp, and logs of an ordinary size",
+            "access to the agent's logs in /tmp, logs of an ordinary size, and time to read them",
         )
         .with([Evidence::foreign("log", &path.to_string_lossy())]),
         None => Judgement::pass("the agent's logs contain no secret"),
     }
 }
 
-/// From this byte on. `None`: it cannot be read.
-fn log_holds_mark(path: &Path, start: u64) -> Option<bool> {
+/// From this byte on. `None`: it cannot be read, or not before the run ends.
+fn log_holds_mark(path: &Path, start: u64, end: Instant) -> Option<bool> {
     let mut file = File::open(path).ok()?;
     file.seek(SeekFrom::Start(start)).ok()?;
-    let reader = BufReader::new(file.take(LOG_CAP));
-    Some(reader.split(b'\n').map_while(Result::ok).any(|line| holds_mark(&line, true)))
+    for line in BufReader::new(file.take(LOG_CAP)).split(b'\n') {
+        if holds_mark(&line.ok()?, true) {
+            return Some(true);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+    }
+    Some(false)
 }
 
 /// Whether the text contains a mark with something behind it that may be the secret itself.
@@ -294,7 +352,47 @@ fn is_secret(text: &[u8], extra: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::doctor::outcome::CheckStatus;
+
+    /// Looks at ten places, of which the third cannot be read.
+    fn looked(end: Instant, has_found: bool) -> (usize, Judgement) {
+        let mut count = 0;
+        let looked = LeakSearch::through(end, 0..10, |nth, looked| {
+            count += 1;
+            if nth == 2 && !has_found {
+                looked.leave("2 was not read".to_owned(), "x");
+            }
+            let found = std::iter::repeat_n(Evidence::new("x", "y"), MOST);
+            looked.found.extend(found.filter(|_| has_found));
+        });
+        assert!(looked.found.len() <= MOST);
+        (count, looked.conclude("places", "clean".to_owned()))
+    }
+
+    #[test]
+    fn what_was_not_looked_at_never_passes() {
+        let later = Instant::now() + Duration::from_secs(600);
+        let (count, judgement) = looked(later, false);
+        assert_eq!((count, judgement.status), (10, CheckStatus::Unknown), "{judgement:?}");
+        let (count, judgement) = looked(Instant::now(), false);
+        assert_eq!((count, judgement.status), (0, CheckStatus::Unknown), "{judgement:?}");
+        assert!(judgement.transient && judgement.summary.contains("the run ended"));
+        // as much as fits into a report
+        assert_eq!(looked(later, true).0, 1);
+    }
+
+    #[test]
+    fn a_log_that_was_not_read_to_its_end_is_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("coder-agent.log");
+        std::fs::write(&log, "a\nb\n").unwrap();
+        let later = Instant::now() + Duration::from_secs(600);
+        assert_eq!(log_holds_mark(&log, 0, later), Some(false));
+        assert_eq!(log_holds_mark(&log, 0, Instant::now()), None);
+    }
 
     #[test]
     fn the_work_grows_with_the_text() {
