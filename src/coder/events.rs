@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use ureq::http::{Method, Request};
 
-use super::{Coder, CoderAnswer, CoderFailure, FailureCause, SESSION, judge};
+use super::{Coder, CoderAnswer, CoderFailure, FailureCause, SESSION};
 use crate::http::HttpError;
 
 /// A line is one event: all metadata of an agent, each value at most 2 KiB.
@@ -41,7 +41,7 @@ impl Coder {
         if status.as_u16() != 200 || !kind.starts_with("text/event-stream") {
             let body = response.body_mut().with_config().limit(LONGEST_LINE).read_to_vec();
             let body = body.map_err(failed)?;
-            let cause = match judge(status, response.headers(), &body, self.now()) {
+            let cause = match self.judge(status, response.headers(), &body) {
                 Ok(_) => FailureCause::Unreadable("it is not a stream of events".to_owned()),
                 Err(cause) => cause,
             };
@@ -57,7 +57,8 @@ impl Coder {
                 break;
             }
             let data = line.strip_prefix(b"data:").unwrap_or_default().trim_ascii();
-            if let Ok(value) = serde_json::from_slice(data)
+            let data = String::from_utf8_lossy(data);
+            if let Ok(value) = serde_json::from_str(&self.token.hidden_in(&data))
                 && let ControlFlow::Break(found) = take(&value)
             {
                 return Ok(Some(found));

@@ -217,8 +217,25 @@ impl Coder {
             "{name}"
         );
         self.note_date(response.headers());
-        judge(status, response.headers(), &body, self.now())
+        self.judge(status, response.headers(), &body)
             .map_err(|cause| CoderFailure { request: name, cause })
+    }
+
+    /// What an answer is, without the token where the server repeats it.
+    fn judge(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> std::result::Result<Value, FailureCause> {
+        let body = String::from_utf8_lossy(body);
+        let body = self.token.hidden_in(&body);
+        judge(status, headers, body.as_bytes(), self.now()).map_err(|cause| match cause {
+            FailureCause::Redirect { to, to_login } => {
+                FailureCause::Redirect { to: self.token.hidden_in(&to).into_owned(), to_login }
+            }
+            cause => cause,
+        })
     }
 
     fn note_date(&self, headers: &HeaderMap) {

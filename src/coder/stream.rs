@@ -19,6 +19,7 @@ use ureq::http::Request;
 use super::{Coder, SESSION};
 use crate::http::Origin;
 use crate::http::probe::ask_for_tunnel;
+use crate::secret::SessionToken;
 
 /// A frame holds all messages of a chat at first, and one may be megabytes long. What is larger is
 /// read by polling.
@@ -58,7 +59,11 @@ impl Write for StreamLine {
     }
 }
 
-pub struct ChatStream(WebSocket<StreamLine>);
+pub struct ChatStream {
+    socket: WebSocket<StreamLine>,
+    /// Not printed where the server repeats it.
+    token: SessionToken,
+}
 
 /// Why a stream gives no more events.
 #[derive(Debug)]
@@ -127,7 +132,7 @@ impl Coder {
             StreamLine::Tls(stream) => stream.get_ref(),
         };
         raw.set_read_timeout(Some(LOOK)).map_err(closed)?;
-        Ok(ChatStream(socket))
+        Ok(ChatStream { socket, token: self.token.clone() })
     }
 
     /// A connection to the host, or through the proxy of the environment.
@@ -175,11 +180,11 @@ impl ChatStream {
     /// The events of the next frame; none if nothing came for a moment. Some versions send a bare
     /// list, an older one an envelope around it.
     pub fn next(&mut self) -> Result<Vec<Value>, StreamEnd> {
-        let text = match self.0.read() {
+        let text = match self.socket.read() {
             Ok(Message::Text(text)) => text,
             Ok(Message::Close(frame)) => {
                 let why = frame.map_or_else(String::new, |frame| frame.reason.to_string());
-                return Err(StreamEnd::Closed(why));
+                return Err(StreamEnd::Closed(self.token.hidden_in(&why).into_owned()));
             }
             // tungstenite answers a ping by itself
             Ok(_) => return Ok(Vec::new()),
@@ -198,7 +203,7 @@ impl ChatStream {
             }
             Err(error) => return Err(StreamEnd::Closed(error.to_string())),
         };
-        Ok(events_of(&text))
+        Ok(events_of(&self.token.hidden_in(&text)))
     }
 }
 

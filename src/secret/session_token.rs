@@ -1,5 +1,7 @@
 //! A session token of a Coder server.
 
+use std::borrow::Cow;
+
 use secrecy::SecretString;
 use ureq::http::HeaderValue;
 
@@ -9,8 +11,12 @@ use super::text::{Repairs, unwrap};
 /// Coder's own are 33 characters long.
 const LONGEST: usize = 1024;
 
+/// A shorter one may be a word.
+const SHORTEST: usize = 8;
+const HIDDEN: &str = "***";
+
 /// Letters, digits and a little more; nothing that could end a header line.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SessionToken(SecretString);
 
 impl SessionToken {
@@ -37,6 +43,16 @@ impl SessionToken {
         value.set_sensitive(true);
         value
     }
+
+    /// What the server sent, without the token where it is repeated: error pages and logs of
+    /// proxies quote whole requests, and what a server sends is printed.
+    pub fn hidden_in<'t>(&self, sent: &'t str) -> Cow<'t, str> {
+        let token = reveal(&self.0);
+        if token.len() < SHORTEST || !sent.contains(token) {
+            return Cow::Borrowed(sent);
+        }
+        Cow::Owned(sent.replace(token, HIDDEN))
+    }
 }
 
 #[cfg(test)]
@@ -50,6 +66,9 @@ mod tests {
             let token = parse(text).unwrap();
             assert_eq!(token.header(), "not-a-token");
             assert!(!format!("{token:?} {:?}", token.header()).contains("not-a"));
+            let sent = token.hidden_in("no access with not-a-token, not-a-token");
+            assert_eq!(sent, "no access with ***, ***");
+            assert_eq!(token.hidden_in("not-a-word"), "not-a-word");
         }
         for text in ["", " \n", "https://coder.example", "two words", "a\r\nX-Evil: 1", "é"] {
             let reason = parse(text).unwrap_err();

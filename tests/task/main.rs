@@ -6,10 +6,14 @@
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate, clippy::return_self_not_must_use)]
 
 mod beads;
+#[path = "../behaviour/support/canary.rs"]
+#[allow(dead_code)]
+mod canary;
 mod commands;
 mod contract;
 mod double;
 mod faults;
+mod leaks;
 mod scenarios;
 mod server;
 mod situations;
