@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{Access, Cmd, GitHost, KeyPair, Output, Vendors, Workspace, fake_auth};
+use crate::support::{
+    Access, Cmd, GitHost, KeyPair, Output, Vendors, Workspace, canary, fake_auth,
+};
 
 /// A workspace in which everything is well: logins, a writable key, a clone, an author.
 pub struct Lab<'ws> {
@@ -67,6 +69,36 @@ impl<'ws> Lab<'ws> {
     /// As an agent would run it: in the clone, without the template's variables.
     pub fn doctor(&self, arguments: &[&str]) -> Cmd {
         self.ws.pushready(&["doctor", "--json"]).args(arguments).current_dir("src/app")
+    }
+
+    /// Every value that must not be printed, whole and in parts.
+    pub fn secrets(&self) -> Vec<String> {
+        let key = self.key.private.lines().filter(|line| !line.starts_with('-'));
+        let mut all = vec![self.key.private.clone(), key.collect(), token()];
+        all.extend(self.seed.secrets());
+        all
+    }
+
+    /// What of the secrets is in what a run printed, or in a file of the state that is not there to
+    /// hold them.
+    pub fn leaks(&self, output: &Output) -> Vec<String> {
+        let state = self.ws.home().join(".local/state/pushready");
+        let files = ["receipt.json", "doctor.json", "known_hosts", "ssh_config", "gitconfig"];
+        let files = files.map(|name| (name, fs::read(state.join(name)).unwrap_or_default()));
+        let printed = [
+            ("standard output", output.stdout.clone().into_bytes()),
+            ("standard error", output.stderr.clone().into_bytes()),
+        ];
+        let mut found = Vec::new();
+        for (place, bytes) in printed.into_iter().chain(files) {
+            for (number, secret) in self.secrets().iter().enumerate() {
+                let encodings = canary::find(&bytes, secret);
+                if !encodings.is_empty() {
+                    found.push(format!("{place} has secret {number} as {encodings:?}"));
+                }
+            }
+        }
+        found
     }
 
     pub fn vendors(&self) -> &Vendors {

@@ -84,6 +84,9 @@ pub fn matrix_in<'ws>(make_lab: impl FnOnce() -> Lab<'ws>, rows: &[Fault]) {
         let doctor = (row.run)(&lab);
         let output = doctor.clone().run();
         wrong.extend(row.judge(&output));
+        // whatever is broken, no secret is printed or written
+        let leaks = lab.leaks(&output);
+        wrong.extend(leaks.iter().map(|leak| format!("{} ({}): {leak}", row.code, row.what)));
         wrong.extend(row.run_fix(&lab, &output, doctor));
     }
     assert!(
