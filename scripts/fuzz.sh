@@ -8,7 +8,7 @@ usage() {
 usage: scripts/fuzz.sh SECONDS [TARGET...]
 
 Runs each target for SECONDS, from the committed inputs of fuzz/corpus/TARGET. New inputs are kept in fuzz/target/corpus, an
-input that fails in fuzz/artifacts. Needs a nightly toolchain and cargo-fuzz (`cargo install cargo-fuzz`).
+input that fails in fuzz/artifacts/TARGET. Needs a nightly toolchain and cargo-fuzz (`cargo install cargo-fuzz`).
 `cargo test` runs the committed inputs without them.
 HELP
 }
@@ -23,13 +23,16 @@ shift
 
 # the versions of the program's own dependencies
 cp Cargo.lock fuzz/Cargo.lock
-cargo +nightly fuzz build --sanitizer none
+machine=$(rustc +nightly -vV | sed -n 's/^host: //p')
+cargo +nightly fuzz build --sanitizer none --target "$machine"
 failed=
 for target; do
-  mkdir -p "fuzz/target/corpus/$target"
+  mkdir -p "fuzz/target/corpus/$target" "fuzz/artifacts/$target"
   log=fuzz/target/$target.log
-  if cargo +nightly fuzz run --sanitizer none "$target" "fuzz/target/corpus/$target" "fuzz/corpus/$target" -- \
-    -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=1024 >"$log" 2>&1; then
+  # the program itself, since `cargo fuzz run` builds again where a source has changed meanwhile
+  if "fuzz/target/$machine/release/$target" "fuzz/target/corpus/$target" "fuzz/corpus/$target" \
+    -artifact_prefix="fuzz/artifacts/$target/" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=1024 \
+    >"$log" 2>&1; then
     echo "$target: $(sed -n 's/^Done \([0-9]*\) runs in \([0-9]*\) second.*/\1 runs in \2 s/p' "$log")"
   else
     echo "$target: FAILED, see $log"
