@@ -154,18 +154,18 @@ impl OwnWay {
         for clone in context.clones.of(repository) {
             let is_way = |key: &str| key.rsplit('.').next().is_some_and(|name| WAY.contains(&name));
             let settings = clone.config().under("http.");
-            let settings = settings.filter(|it| it.is_own && is_way(&it.key));
+            let settings = settings.filter(|it| it.is_own && is_way(it.key));
             let mut add = |key: &str, shown: &str, value: Option<&str>| {
                 own.keys.push(shown.to_owned());
                 own.arguments.push(format!("{key}={}", value.unwrap_or_default()));
             };
             for setting in settings {
-                add(&setting.key, &setting.key, setting.value.as_deref());
+                add(setting.key, setting.key, setting.value);
             }
             // git takes it before every `http.proxy`
             if let Some(setting) = clone.other_program(repository, ".proxy", "") {
                 let key = format!("http.{}.proxy", url.without_credential());
-                add(&key, &setting.key, setting.value.as_deref());
+                add(&key, setting.key, setting.value);
             }
         }
         own
@@ -198,7 +198,7 @@ fn way_evidence(context: &Context) -> Vec<Evidence> {
     let of_config = |label, name: &str| {
         let suffix = format!(".{name}");
         let setting = config.under("http.").filter(|it| it.key.ends_with(&suffix)).last()?;
-        let value = redact(setting.value.as_deref().unwrap_or_default());
+        let value = redact(setting.value.unwrap_or_default());
         Some(Evidence::foreign(label, &format!("{value} ({}, {})", setting.key, setting.origin)))
     };
     let of_variable = |label, names: &[&str]| {

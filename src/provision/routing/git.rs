@@ -100,7 +100,7 @@ impl AskedGit {
                 error: ConfigError::judge(&error),
                 config: config.map(|output| {
                     if output.status.success() {
-                        Ok(EffectiveConfig::parse(&output.stdout))
+                        Ok(EffectiveConfig::parse(output.stdout))
                     } else {
                         Err(output.first_error())
                     }
