@@ -153,8 +153,8 @@ const PLAYED: &[Row] = &[
         lab.sh("git config --global commit.status maybe");
         app()
     }),
-    row("a colour that is none", CommitFails, Fails("git-config-invalid"), |lab| {
-        lab.sh("git config --global color.ui maybe");
+    row("a colour of git status that is none", CommitFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global color.status maybe");
         app()
     }),
     row("a value that only `git add` reads", AddFails, Fails("git-config-invalid"), |lab| {
