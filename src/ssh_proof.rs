@@ -80,7 +80,7 @@ impl BinaryPair {
     }
 }
 
-/// Keeps what this run has proven. That it cannot be kept does not fail: the next run asks again.
+/// Keeps what this run has proven. An error is ignored: then the next run asks again.
 /// `ssh`: the inputs with which the choice of the key was tested, and with how many hosts. `copy`:
 /// two files with the same bytes.
 pub fn save(state: &Path, ssh: Option<(SshInputs, usize)>, copy: Option<BinaryPair>) {
