@@ -118,6 +118,7 @@ impl Login {
 const STORE: &str = "cli_auth_credentials_store";
 const BASE_URL: &str = "chatgpt_base_url";
 const PROVIDER: &str = "model_provider";
+const RESIDENCY: &str = "enforce_residency";
 
 /// What requirements.toml may allow (0.169, measured); Codex does not start with another name.
 const ALLOWED: [(&str, &[&str]); 2] = [
@@ -155,7 +156,7 @@ fn misnamed(requirements: &Layer) -> Option<(&'static str, &'static str)> {
 fn misshapen(requirements: &Layer) -> Option<(&'static str, Code, &'static str)> {
     const LISTS: [&str; 4] =
         ["allowed_login_methods", "allowed_chatgpt_workspaces", POLICIES, SANDBOX_MODES];
-    const TEXTS: [&str; 4] = [STORE, BASE_URL, PROVIDER, "enforce_residency"];
+    const TEXTS: [&str; 4] = [STORE, BASE_URL, PROVIDER, RESIDENCY];
     const TABLES: [&str; 3] = ["mcp_servers", "features", "rules"];
     let is_wrong = |name: &&&str, is_right: fn(&Item) -> bool| {
         requirements.item(name).is_some_and(|item| !is_right(item))
@@ -168,6 +169,11 @@ fn misshapen(requirements: &Layer) -> Option<(&'static str, Code, &'static str)>
     if store.is_some_and(|store| !stores.contains(&store)) {
         let says = "it is none of file, keyring, auto and ephemeral, so Codex does not start";
         return Some((STORE, Code::CodexConfigMalformed, says));
+    }
+    let residency = requirements.item(RESIDENCY).and_then(Item::as_str);
+    if residency.is_some_and(|residency| residency != "us") {
+        let says = "it is not \"us\", so Codex does not start";
+        return Some((RESIDENCY, Code::CodexConfigMalformed, says));
     }
     let wrong = LISTS
         .iter()
@@ -492,6 +498,7 @@ mod tests {
             ("mcp_servers = 1\n", &login, Some(Code::CodexConfigMalformed)),
             ("enforce_residency = 1\n", &login, Some(Code::CodexConfigMalformed)),
             ("enforce_residency = \"us\"\n", &login, None),
+            ("enforce_residency = \"eu\"\n", &login, Some(Code::CodexConfigMalformed)),
             ("cli_auth_credentials_store = \"bogus\"\n", &login, Some(Code::CodexConfigMalformed)),
             ("cli_auth_credentials_store = 1\n", &login, Some(Code::CodexConfigMalformed)),
             ("cli_auth_credentials_store = \"keyring\"\n", &login, Some(Code::CodexStoreNotFile)),
