@@ -15,15 +15,17 @@ machine=$(uname -m)
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
-echo "vendor the sources of $(git rev-parse --short HEAD)"
+# the same for both builds, whatever is committed meanwhile
+commit=$(git rev-parse HEAD)
+echo "vendor the sources of $commit"
 settings=$(cargo vendor --locked "$folder/vendor" 2>"$folder/vendor.log")
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$commit")
 export SOURCE_DATE_EPOCH
 
 # what a build needs and CARGO_HOME does not have cannot be downloaded
 build() {
   mkdir -p "$1/.cargo"
-  git archive HEAD | tar -x -C "$1"
+  git archive "$commit" | tar -x -C "$1"
   cp -R "$folder/vendor" "$1/vendor"
   echo "$settings" | sed 's|^directory = .*|directory = "vendor"|' >"$1/.cargo/config.toml"
   echo "build in $1"
