@@ -74,7 +74,12 @@ fn add_remotes(lab: &Lab, host: &str, count: usize) {
 fn a_host_that_never_answers_does_not_hold_the_others_up() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
-        add_remotes(&lab, "dead.example", 200);
+        // a push goes to each of them
+        let url = |nth: usize| format!("\tpushurl = git@dead.example:acme/{nth}.git\n");
+        let urls: String = (0..200).map(url).collect();
+        let remote = format!("[remote \"dead\"]\n\turl = git@dead.example:acme/0.git\n{urls}");
+        lab.append("src/app/.git/config", &remote);
+        lab.append("src/app/.git/config", "[remote]\n\tpushDefault = dead\n");
         ws.install(
             "ssh",
             "#!/bin/sh\ncase \"$1 $*\" in -G*) ;; *dead.example*) exec sleep 60 ;; esac\n\

@@ -60,6 +60,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         &["push-local-ref", "push-non-fast-forward", "push-shallow", "push-ref-locked"],
     ),
     (include_str!("../../logins.rs"), &["codex-auth-restored"]),
+    (include_str!("../live.rs"), &["git-unreachable", "git-proxy-refused", "git-tls-untrusted"]),
     (
         concat!(
             include_str!("../../network/situations.json"),
