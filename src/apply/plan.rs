@@ -64,7 +64,7 @@ impl Plan {
             let steps: Vec<_> =
                 std::mem::take(&mut item.resources).into_iter().map(judge).collect();
             let blocked = steps.iter().find_map(|step| match &step.verdict {
-                EditVerdict::Blocked(finding) => Some(finding.clone()),
+                EditVerdict::Blocked(finding) => Some(step.resource.refusal(finding.clone())),
                 _ => None,
             });
             if let Some(finding) = blocked {
@@ -151,7 +151,7 @@ impl Plan {
                     Ok(done) => step.done = done,
                     Err(WriteRefusal { finding, outdated }) => {
                         self.outdated |= outdated;
-                        planned.item.fail_with(finding);
+                        planned.item.fail_with(step.resource.refusal(finding));
                         break;
                     }
                 }

@@ -107,6 +107,11 @@ impl EffectiveConfig {
         self.values().filter(|value| value.key == key).last()
     }
 
+    /// Whether a value is from the file `own`.
+    pub fn has_from(&self, own: &str) -> bool {
+        self.values().any(|value| value.origin.strip_prefix("file:") == Some(own))
+    }
+
     /// Whether a file other than `own` has a value of the key.
     pub fn has_from_elsewhere(&self, key: &str, own: &str) -> bool {
         let is_own = |value: &ConfigValue| value.origin.strip_prefix("file:") == Some(own);

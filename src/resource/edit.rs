@@ -172,6 +172,25 @@ impl Resource {
         Self { entry: Some(entry.into()), ..Self::unrecorded(target, edit) }
     }
 
+    /// `finding`, with what works where a file that we share cannot be written: whoever makes the
+    /// file, such as home-manager, can add our lines.
+    pub fn refusal(&self, finding: Finding) -> Finding {
+        match &self.edit {
+            Edit::Block { text, place } if finding.code == Code::HomeReadOnly => {
+                let lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                let end = match place {
+                    block::Position::Head => "the head",
+                    block::Position::Tail => "the end",
+                };
+                let fix = format!(
+                    "add `{lines}` at {end} of what makes this file (dotfiles, home-manager), or make it writable; then apply again"
+                );
+                Finding { fix: fix.into(), ..finding }
+            }
+            _ => finding,
+        }
+    }
+
     /// One that is removed with the state folder.
     pub fn unrecorded(target: Target, edit: Edit) -> Self {
         Self { entry: None, target, edit, seen: DecidedOn::Any }

@@ -62,6 +62,8 @@ pub struct InForce {
     /// Whether git has a name and an address for commits; not known: as if it had.
     has_name: bool,
     has_email: bool,
+    /// git reads the file that our rules are in.
+    pub reads_ours: bool,
 }
 
 /// What git is asked about its configuration outside of any clone: both questions at once.
@@ -317,6 +319,7 @@ fn credentials(config: &EffectiveConfig) -> Vec<String> {
 fn user_rules(config: &EffectiveConfig, own: &Path) -> InForce {
     let own = own.to_string_lossy();
     InForce {
+        reads_ours: config.has_from(&own),
         both: config.url_rules("insteadof", Some(&own)),
         push: config.url_rules("pushinsteadof", Some(&own)),
         credentials: credentials(config),

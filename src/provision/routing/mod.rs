@@ -96,14 +96,18 @@ pub fn provision(
         text("ssh_config", &home.state, ssh_config),
         text("gitconfig", &home.state, rules.config),
     ]);
-    resources.extend(git_include(context, rules.written, notes));
+    // what cannot be written ends the list: without git's rules SSH remotes work, and git's rules
+    // without ssh's configuration would lead to SSH without a key
+    if home.passwd.is_ok() {
+        resources.extend(include(context, EntryName::SshInclude, None));
+    }
+    resources.extend(git_include(context, (rules.written, rules.in_force.reads_ours), notes));
     let mut items: Vec<_> = identity(desired, rules.written, Vec::new()).into_iter().collect();
     if let Err(finding) = &home.passwd {
         let failed = Item::fail(Subject::Routing, finding.clone());
         items.push(Item { resources, ..failed });
         items.extend(rules.unreadable);
     } else {
-        resources.extend(include(context, EntryName::SshInclude, None));
         items.extend(unpinned(&known_hosts, routed));
         items.push(item(routed.len(), method, resources));
         items.extend(rules.unreadable);
@@ -126,8 +130,9 @@ fn identity_alone(
     let git = AskedGit::start(home);
     let rules = git::rules(home, git, &[], stored, &Method::MatchExec, &desired.identity);
     notes.extend(rules.notes);
+    let found = (rules.written, rules.in_force.reads_ours);
     let mut resources = vec![text("gitconfig", &home.state, rules.config)];
-    resources.extend(git_include(context, rules.written, notes));
+    resources.extend(git_include(context, found, notes));
     let mut items: Vec<_> = identity(desired, rules.written, resources).into_iter().collect();
     items.extend(rules.unreadable);
     Routing { items, in_force: rules.in_force, ..Routing::default() }
@@ -206,14 +211,19 @@ fn binary(state: &Path, method: &Method) -> Result<(Vec<Resource>, Option<Binary
     }
 }
 
-/// Our line in git's global configuration, where there is one.
+/// Our line in git's global configuration, where there is one. `reads_ours`: git reads our file by now.
 fn git_include(
     context: &ProvisionContext,
-    written: WrittenIdentity,
+    (written, reads_ours): (WrittenIdentity, bool),
     notes: &mut Vec<String>,
 ) -> Option<Resource> {
     let home = context.home;
     let path = home.git_config.display();
+    // whoever makes the user's configuration, such as home-manager, has added the line
+    let is_ours = context.receipt.is_some_and(|receipt| receipt.knows(&EntryName::GitInclude));
+    if reads_ours && !is_ours {
+        return None;
+    }
     if home.git_config.exists() && !home.git_config.is_file() {
         // `/dev/null` there means: no global configuration; routing by ssh does without
         notes.push(format!(

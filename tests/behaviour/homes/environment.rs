@@ -1,13 +1,15 @@
 //! What is on PATH, in the environment, and in the configuration of git and ssh.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use serde_json::json;
 
 use super::json_at;
-use crate::support::{Cmd, Everything, KeyPair, PATH, apply_logins, canary, sandbox};
+use crate::support::{
+    Access, Cmd, Everything, GitHost, KeyPair, PATH, apply_logins, canary, sandbox,
+};
 
 #[test]
 fn without_git_and_ssh_on_path_the_logins_go_through() {
@@ -378,5 +380,37 @@ fn a_clone_whose_path_is_not_utf_8_is_named_and_ignored() {
             .success()
             .stdout_has("is ignored: its path is not UTF-8");
         ws.run(&["remove"]).success();
+    });
+}
+
+/// As home-manager makes them: a link to a file that nobody writes.
+#[test]
+fn a_read_only_configuration_of_git_leaves_ssh_its_own_and_our_lines_can_come_with_it() {
+    sandbox(|ws| {
+        let host = GitHost::start();
+        host.repository("acme/app");
+        let key = host.deploy_key("acme/app", Access::Write);
+        let keys = json!({"acme/app": key.private}).to_string();
+        let apply = || {
+            let apply = ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", keys.clone());
+            apply.env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"])).run()
+        };
+        let store = |text: &str| {
+            let _ = fs::set_permissions("/tmp/store", Permissions::from_mode(0o755));
+            let _ = fs::remove_dir_all("/tmp/store");
+            fs::create_dir("/tmp/store").unwrap();
+            fs::write("/tmp/store/gitconfig", text).unwrap();
+            fs::set_permissions("/tmp/store/gitconfig", Permissions::from_mode(0o444)).unwrap();
+            fs::set_permissions("/tmp/store", Permissions::from_mode(0o555)).unwrap();
+        };
+        store("");
+        symlink("/tmp/store/gitconfig", ws.home().join(".gitconfig")).unwrap();
+        let lines = "[include] path = /home/coder/.local/state/pushready/gitconfig";
+        apply().fails(1).stdout_has("home-read-only").stdout_says(lines);
+        // ssh has its own file, so SSH remotes work
+        ws.git(&["clone", "--quiet", "git@github.com:acme/app", "ssh"]).run().success();
+        store(&lines.replace("] ", "]\n\t"));
+        apply().success().stdout_has("READY");
+        ws.git(&["clone", "--quiet", "https://github.com/acme/app", "https"]).run().success();
     });
 }
