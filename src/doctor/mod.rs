@@ -18,6 +18,7 @@ mod git;
 mod home;
 mod keys;
 pub mod leaks;
+mod login_folder;
 mod network;
 pub mod outcome;
 mod pool;

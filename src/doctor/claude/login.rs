@@ -8,6 +8,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
 use crate::doctor::context::Context;
+use crate::doctor::login_folder;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::resource::digest::Digest;
@@ -73,11 +74,17 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
     let apply =
         || outcome::apply_again(context.login_via(Client::Claude), variables::CLAUDE_OAUTH_TOKEN);
     match file {
-        None | Some(CredentialsFile::Blank { by_client: false }) => Judgement::fail(
-            Code::ClaudeTokenMissing,
-            "there is no token, neither in a variable nor in the file",
-            apply(),
-        ),
+        None | Some(CredentialsFile::Blank { by_client: false }) => {
+            login_folder::judge(context, Client::Claude, Code::ClaudeTokenMissing).unwrap_or_else(
+                || {
+                    Judgement::fail(
+                        Code::ClaudeTokenMissing,
+                        "there is no token, neither in a variable nor in the file",
+                        apply(),
+                    )
+                },
+            )
+        }
         Some(CredentialsFile::Blank { by_client: true }) => Judgement::fail(
             Code::ClaudeAuthBlanked,
             "Claude Code emptied the stored login after it could not renew it",

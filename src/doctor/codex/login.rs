@@ -1,12 +1,11 @@
 //! What auth.json is worth: judged from the file itself, since Codex's own status command says yes
 //! to `{}`.
 
-use std::path::Path;
-
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
 use crate::doctor::context::Context;
+use crate::doctor::login_folder;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::{ItemStatus, codex::described, span};
 use crate::resource::digest::Digest;
@@ -25,28 +24,9 @@ pub fn new_seed(context: &Context) -> Fix {
     ))
 }
 
-/// Where the last apply wrote the login, if CODEX_HOME named another folder then, and it is there.
-fn elsewhere<'c>(context: &'c Context) -> Option<&'c Path> {
-    let here = &context.home.clients.codex.login;
-    let mut entries = context.receipt?.entries.iter();
-    let (_, entry) = entries.find(|(id, entry)| {
-        id.name == EntryName::Login(Client::Codex) && entry.target.path != *here
-    })?;
-    entry.target.path.parent().filter(|_| entry.target.path.exists())
-}
-
 pub fn missing(context: &Context) -> Judgement {
-    if let Some(folder) = elsewhere(context) {
-        let folder = folder.display();
-        return Judgement::fail(
-            Code::CodexAuthMissing,
-            "CODEX_HOME names another folder here than for the last apply, which wrote the login there",
-            Fix::report(format!(
-                "start Codex with CODEX_HOME={folder} (unset, where that is ~/.codex), or set the same CODEX_HOME \
-                 for apply; a new login is not needed"
-            )),
-        )
-        .with([Evidence::new("the login is in", folder.to_string())]);
+    if let Some(elsewhere) = login_folder::judge(context, Client::Codex, Code::CodexAuthMissing) {
+        return elsewhere;
     }
     let written = context.written(EntryName::Login(Client::Codex)).is_some();
     let summary = if written {

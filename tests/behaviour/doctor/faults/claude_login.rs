@@ -12,6 +12,10 @@ pub const ROWS: &[Fault] = &[
         lab.remove(".claude/.credentials.json");
         lab.doctor(&["--offline"])
     }),
+    fault("claude-token-missing", "fail", "CLAUDE_CONFIG_DIR names another folder", |lab| {
+        lab.doctor(&["--offline", "--only", "claude.login"])
+            .env("CLAUDE_CONFIG_DIR", "/home/coder/.claude-other")
+    }),
     fault("claude-token-malformed", "fail", "the variable's token has quotes", |lab| {
         lab.doctor(&["--offline"]).env("CLAUDE_CODE_OAUTH_TOKEN", format!("\"{}\"", token()))
     })
@@ -175,4 +179,25 @@ fn what_overrides_no_token_passes() {
 #[test]
 fn each_is_named_by_its_code() {
     sandbox(|ws| matrix(ws, ROWS));
+}
+
+/// The login of the last apply is not lost: nobody makes a new one.
+#[test]
+fn a_login_in_another_folder_is_named() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        for (check, variable, folder) in [
+            ("claude.login", "CLAUDE_CONFIG_DIR", "/home/coder/.claude"),
+            ("codex.login", "CODEX_HOME", "/home/coder/.codex"),
+        ] {
+            let doctor =
+                lab.doctor(&["--offline", "--only", check]).env(variable, "/home/coder/other");
+            let report = doctor.run().fails(1).json();
+            let found = &report["checks"][0];
+            assert_eq!(found["evidence"][0]["value"], folder, "{report:#}");
+            let fix = found["fix"]["message"].as_str().unwrap();
+            assert!(fix.contains(&format!("{variable}={folder}")), "{fix}");
+            assert!(!fix.contains("pushready apply") && fix.contains("not needed"), "{fix}");
+        }
+    });
 }
