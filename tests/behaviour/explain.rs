@@ -168,7 +168,7 @@ fn a_push_that_gets_no_access() {
         names(&explain(ws, pushed(ws, "ssh", &["origin", "HEAD"])), "ssh-port-blocked");
         let https = "https://localhost:1/acme/app";
         ws.git(&["remote", "set-url", "origin", https]).current_dir("app").run();
-        names(&explain(ws, pushed(ws, "ssh", &["origin", "HEAD"])), "push-timeout");
+        names(&explain(ws, pushed(ws, "ssh", &["origin", "HEAD"])), "git-unreachable");
     });
 }
 

@@ -92,8 +92,9 @@ struct WriteFacts(OnceLock<Vec<(String, OnceLock<WriteAnswer>)>>);
 /// The judgement on write access.
 struct WriteAnswer {
     judgement: Judgement,
-    /// What the configured ssh command connected to, where the server granted write access.
-    granted: Option<SshTarget>,
+    /// What the configured ssh command connected to, where this decides about read access too.
+    decides: Option<SshTarget>,
+    is_granted: bool,
 }
 
 /// The fact of one push URL. `None`: nothing pushes there.
@@ -111,9 +112,12 @@ fn written<'c>(context: &'c Context, url: &SshUrl) -> Option<&'c WriteAnswer> {
 fn over_ssh(context: &Context, url: &SshUrl, access: Access) -> Judgement {
     match (access, written(context, url)) {
         (Access::Write, Some(written)) => written.judgement.clone(),
-        (Access::Read, Some(WriteAnswer { granted: Some(granted), .. }))
-            if is_read_there(context, url, granted) =>
+        (Access::Read, Some(WriteAnswer { judgement, decides: Some(at), is_granted }))
+            if is_read_there(context, url, at) =>
         {
+            if !is_granted {
+                return judgement.clone();
+            }
             // on every forge that is known
             let by = Evidence::new("proven by", "write access, which implies read access");
             Judgement::pass(access.granted()).with([by])
@@ -122,17 +126,25 @@ fn over_ssh(context: &Context, url: &SshUrl, access: Access) -> Judgement {
     }
 }
 
-/// Whether git reads from where the server granted write access.
-fn is_read_there(context: &Context, url: &SshUrl, granted: &SshTarget) -> bool {
+/// Whether git reads from the server at which it was asked about write access.
+fn is_read_there(context: &Context, url: &SshUrl, written_to: &SshTarget) -> bool {
     let clones: Vec<&InView> = context.clones.of(&url.repository).collect();
-    question(context, url, Access::Read, &clones).is_ok_and(|(at, _)| at == *granted)
+    question(context, url, Access::Read, &clones).is_ok_and(|(at, _)| at == *written_to)
+}
+
+/// Whether no connection was made, for a reason that is the same for read access. Another attempt
+/// would wait as long.
+fn is_not_reached(judgement: &Judgement) -> bool {
+    matches!(judgement.code, Some(Code::SshPortBlocked | Code::SshHostUnresolved))
 }
 
 fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer {
     let clones: Vec<&InView> = context.clones.of(&url.repository).collect();
     let (at, choice) = match question(context, url, access, &clones) {
         Ok(question) => question,
-        Err(judgement) => return WriteAnswer { judgement: *judgement, granted: None },
+        Err(judgement) => {
+            return WriteAnswer { judgement: *judgement, decides: None, is_granted: false };
+        }
     };
     let asked = PushQuestion { url, at: &at, access, clones: &clones };
     let (answer, alternative_works) = answers(context, &asked, &choice);
@@ -143,7 +155,8 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer 
         judgement: judge(context, &asked, &answer),
     });
     let judgement = conclude(&choice, answered, alternative_works);
-    WriteAnswer { judgement, granted: is_granted.then_some(at) }
+    let decides = (is_granted || is_not_reached(&judgement)).then_some(at);
+    WriteAnswer { judgement, decides, is_granted }
 }
 
 /// What git would connect to, and with which ssh. The error is why the server is not asked.
