@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::pool;
+use crate::git::config;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Allowance, Search};
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
@@ -126,14 +127,14 @@ impl Clones {
             let (mut clones, mut allowance) = (Vec::new(), Allowance::default());
             let left = Arc::new(AnswersLeft { bytes: ANSWERS.into(), urls: LISTED_URLS.into() });
             let mut read = |folder: &Path, config: &Path, is_current| {
-                let (mut unread, mut urls) = (None, Vec::new());
-                match allowance.read(config) {
+                let (unread, urls) = match allowance.read(config) {
                     Ok(content) => {
                         let bytes = content.map(|content| content.bytes).unwrap_or_default();
-                        urls.extend(stored(&bytes));
+                        let urls: Vec<_> = stored(&bytes).collect();
+                        (grown(&bytes, urls.len()), urls)
                     }
-                    Err(why) => unread = Some(why),
-                }
+                    Err(why) => (Some(why), Vec::new()),
+                };
                 InView {
                     folder: folder.to_owned(),
                     file: config.to_owned(),
@@ -227,6 +228,19 @@ pub fn is_among(named: &[Repository], repository: &Repository) -> bool {
 pub fn is_of(repository: &Repository, named: &Repository) -> bool {
     let is_alias = |host: &&str| repository.alias(host) == named.host();
     repository.same_as(named) || repository.aliased_hosts().iter().any(is_alias)
+}
+
+/// git keeps every URL as its rules make it: no more than this many bytes of them are asked for.
+const GROWN: usize = 16 << 20;
+
+/// Why git is not asked about a clone of whose rules for URLs one is long, and makes its many URLs
+/// long.
+fn grown(config: &[u8], urls: usize) -> Option<String> {
+    let variables = config::variables(config).ok()?;
+    let rules = variables.filter(|variable| variable.section == "url");
+    let longest = rules.filter_map(|rule| rule.subsection).map(|base| base.len()).max()?;
+    (longest.saturating_mul(urls) > GROWN)
+        .then(|| "its rules would make its URLs longer than is read".to_owned())
 }
 
 /// The URLs of remotes in a clone's own configuration.
