@@ -257,7 +257,6 @@ impl StatusReport {
         }
         let logins = Client::ALL.iter().filter(|client| *self.logins.get(**client));
         parts.extend(logins.map(ToString::to_string));
-        parts.extend(self.git_identity.then(|| "git identity".to_owned()));
         let in_part = self.failed_since.iter().map(|failure| failure.finished_at).max();
         let in_part = in_part.map(|at| format!("checked in part {}", ago(at)));
         if let Some(verdict) = &self.doctor {
