@@ -324,6 +324,26 @@ fn requested(output: &Output) -> Vec<(String, String)> {
     requests.map(|check| (text(&check["status"]), text(&check["summary"]))).collect()
 }
 
+/// Exit status 0 is not an answer: an older Claude Code ends so, and in silence, with a proxy that has no
+/// scheme.
+#[test]
+fn a_client_that_ends_without_an_answer_does_not_pass() {
+    sandbox(|ws| {
+        let lab = Lab { vendors: Some(Vendors::start()), ..Lab::new(ws) };
+        for said in ["", "echo", "echo warning: nothing was sent >&2"] {
+            for client in ["codex", "claude"] {
+                ws.install(client, &format!("#!/bin/sh\n{said}\n"));
+            }
+            let output = requests(&lab).run();
+            let requested = requested(&output);
+            assert_eq!(requested.len(), 2, "{output}");
+            for (status, summary) in requested {
+                assert_eq!(status, "unknown", "{said:?}: {summary}\n{output}");
+            }
+        }
+    });
+}
+
 /// With the agents' own clients and the vendors' servers.
 fn with_clients(ws: &Workspace) -> Lab<'_> {
     let vendors = Vendors::start();
