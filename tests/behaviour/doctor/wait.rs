@@ -25,7 +25,8 @@ fn wait_asks_again_for_what_may_pass_and_for_nothing_else() {
         assert_eq!(report["overall"], "pass", "{report:#}");
         let asked = ws.read("asked");
         let count = |command: &str| asked.lines().filter(|line| line.starts_with(command)).count();
-        assert_eq!((count("git-upload-pack"), count("git-receive-pack")), (1, 2), "{asked}");
+        // read access follows from write access, and from a connection that is not made
+        assert_eq!((count("git-upload-pack"), count("git-receive-pack")), (0, 2), "{asked}");
         let pairs = |list: &str, id: &str| -> Vec<_> {
             report[list]
                 .as_array()
