@@ -42,8 +42,9 @@ const WORK_TREE: &[Row] = &[
 ];
 
 const VALUES: &[Row] = &[
-    row("user.signingKey without a value", CommitFails, Fails("git-config-invalid"), |lab| {
-        lab.sh("printf '[user]\\n\\tsigningkey\\n' >> .gitconfig");
+    // that git 2.39 and 2.47 answer alike; `user.signingKey` without one is an error in 2.39 alone
+    row("commit.cleanup without a value", CommitFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("printf '[commit]\\n\\tcleanup\\n' >> .gitconfig");
         app()
     }),
     row("core.sharedRepository is not a mode", AddFails, Fails("git-config-invalid"), |lab| {
