@@ -26,7 +26,7 @@ if [ ! -e "$root/installed" ]; then
   # from the mirror that this machine uses itself
   # shellcheck disable=SC2016 # apt's own variable
   mirror=$(apt-get indextargets --format '$(SITE)' | grep debian | grep -v security | sort -u | head -n 1)
-  packages=$("$(dirname "$0")/install-test-tools.sh" --list-run | tr '\n' ',')
+  packages=$("$(dirname "$0")/install-test-tools.sh" --list-run | tr -s ' \n' ',')
   rm -rf "$root"
   debootstrap --variant=minbase --include="${packages%,}" trixie "$root" "${mirror:-http://deb.debian.org/debian}" >"$root.log" 2>&1 || {
     tail -n 20 "$root.log" >&2

@@ -9,11 +9,11 @@ prism=5.14.2 prism_server=5.12.2 prism_core=5.8.0
 
 run_tools() {
   echo bubblewrap busybox-static ca-certificates curl dash fish git git-lfs gnupg gpgsm jq nftables nodejs openssh-client \
-    openssh-server openssl perl python3 python3-pip python3-venv qemu-user-static strace wget
+    openssh-server openssl perl python3 python3-pip python3-venv strace wget
 }
 build_tools() {
-  # scripts/ci.sh makes a newer Debian with debootstrap
-  echo debootstrap gcc libc6-dev musl-tools shellcheck valgrind
+  # scripts/ci.sh makes a newer Debian with debootstrap; qemu runs the other machine's binary
+  echo debootstrap gcc libc6-dev musl-tools qemu-user-static shellcheck valgrind
   case $(uname -m) in x86_64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;; esac
   # a newer Node.js than Debian's has its own npm, which conflicts with Debian's package
   command -v npm >/dev/null || echo npm
