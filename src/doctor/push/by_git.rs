@@ -55,7 +55,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
         run(git)
     };
     let own_way = url.repository().map(|repository| OwnWay::of(context, repository, url));
-    let own_way = own_way.filter(|own| !own.arguments.is_empty());
+    let own_way = own_way.filter(|own| !own.settings.is_empty());
     if let Some(judgement) = own_way.as_ref().and_then(|own| own.ask(context, &scratch, url)) {
         return judgement;
     }
@@ -89,15 +89,6 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
     }
     let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
     let outcome = classify(&output.stderr, &hints).judgement();
-    let outside = context.git_config();
-    // git in the clone may find a credential that git outside of it does not
-    let differs = |clone: &InView| {
-        ["credential.", "http."]
-            .iter()
-            .any(|section| clone.config().under(section).ne(outside.under(section)))
-    };
-    let has_own =
-        url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
     if outcome.code.is_some_and(is_of_network) {
         return match own_way {
             // the clone's own proxy or authorities lead there, and those of others do not
@@ -117,6 +108,15 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
             "{name} is set: a credential helper of git may use it, but the doctor passes it to no program"
         ));
     }
+    let outside = context.git_config();
+    // git in the clone may find a credential that git outside of it does not
+    let differs = |clone: &InView| {
+        ["credential.", "http."]
+            .iter()
+            .any(|section| clone.config().under(section).ne(outside.under(section)))
+    };
+    let has_own =
+        url.repository().is_some_and(|repository| context.clones.of(repository).any(differs));
     if has_own || url.has_credential() {
         return unproven(
             "the clone has a credential or a setting for HTTPS of its own, which the doctor does not use",
@@ -141,23 +141,28 @@ const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROX
 /// What names git's authorities before its configuration does.
 const AUTHORITIES: [&str; 2] = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH"];
 
+/// How many settings the environment gives to git (git-config(1), from 2.31 on).
+const COUNT: &str = "GIT_CONFIG_COUNT";
+
 /// How a clone's own configuration leads git to the server. A credential is never sent that way:
 /// whoever wrote the configuration would receive it.
 struct OwnWay {
-    arguments: Vec<String>,
+    /// Keys and values for git.
+    settings: Vec<(String, String)>,
+    /// The keys as the clone has them.
     keys: Vec<String>,
 }
 
 impl OwnWay {
     fn of(context: &Context, repository: &Repository, url: &GitUrl) -> Self {
-        let mut own = Self { arguments: Vec::new(), keys: Vec::new() };
+        let mut own = Self { settings: Vec::new(), keys: Vec::new() };
         for clone in context.clones.of(repository) {
             let is_way = |key: &str| key.rsplit('.').next().is_some_and(|name| WAY.contains(&name));
             let settings = clone.config().under("http.");
             let settings = settings.filter(|it| it.is_own && is_way(it.key));
             let mut add = |key: &str, shown: &str, value: Option<&str>| {
                 own.keys.push(shown.to_owned());
-                own.arguments.push(format!("{key}={}", value.unwrap_or_default()));
+                own.settings.push((key.to_owned(), value.unwrap_or_default().to_owned()));
             };
             for setting in settings {
                 add(setting.key, setting.key, setting.value);
@@ -174,10 +179,16 @@ impl OwnWay {
     /// What git finds that way, without a credential; `None` where the server answers.
     fn ask(&self, context: &Context, scratch: &Scratch, url: &GitUrl) -> Option<Judgement> {
         let mut git = scratch.git();
-        let settings = self.arguments.iter().map(String::as_str);
-        for setting in settings.chain(["credential.helper=", "core.askPass=false"]) {
-            git.args(["-c", setting]);
+        // not as arguments, which other users can read: a proxy may have a password
+        let before = context.env.text(COUNT).and_then(|count| count.parse::<usize>().ok());
+        let mut count = before.unwrap_or_default();
+        let settings = self.settings.iter().map(|(key, value)| (&**key, &**value));
+        for (key, value) in settings.chain([("credential.helper", ""), ("core.askPass", "false")]) {
+            git.env(format!("GIT_CONFIG_KEY_{count}"), key);
+            git.env(format!("GIT_CONFIG_VALUE_{count}"), value);
+            count += 1;
         }
+        git.env(COUNT, count.to_string());
         git.args(["ls-remote", "--quiet", url.without_credential(), "HEAD"]);
         git.env(observed::GIT_ASKPASS, "false");
         let output = process::run(git, context.deadline(NETWORK)).ok()?;

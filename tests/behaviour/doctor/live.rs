@@ -163,9 +163,20 @@ fn the_way_of_git_over_https_is_asked_as_the_clone_has_it() {
             ("http.proxy", "http://127.0.0.1:1"),
             ("http.https://chatgpt.com/.proxy", "http://127.0.0.1:1"),
             ("remote.lib.proxy", "http://127.0.0.1:1"),
+            // other users can read the arguments of a process
+            ("http.proxy", "http://me:canary@127.0.0.1:1"),
         ] {
             in_clone(&["config", key, value]);
+            let spy =
+                "#!/bin/sh\nprintf '%s\\n' \"$*\" >>/tmp/arguments\nexec /usr/bin/git \"$@\"\n";
+            ws.install("git", spy);
             let check = found(good);
+            fs::remove_file("/run/rig/bin/git").unwrap();
+            let arguments = fs::read_to_string("/tmp/arguments").unwrap();
+            assert!(
+                arguments.contains("ls-remote") && !arguments.contains("canary"),
+                "{arguments}"
+            );
             assert_eq!(check["code"], "git-proxy-refused", "{key}: {check:#}");
             assert!(check["evidence"].to_string().contains(key), "{check:#}");
             in_clone(&["config", "--unset", key]);
