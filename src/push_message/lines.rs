@@ -58,6 +58,8 @@ const BYPASSES: [&str; 6] = [
     "lfs.allowincompletepush",
     "remove this hook by deleting",
 ];
+/// Before a list of what may have been the cause, as GitHub Desktop prints it below every failure.
+const REASONS: &str = "common reasons include:";
 /// How a line begins that git, ssh or the server prints. Other lines may be anything and are never
 /// quoted: a secret, or the advice about its key that `coder gitssh` prints whatever ssh failed of
 /// (coder/coder cli/gitssh.go).
@@ -103,8 +105,14 @@ impl Lines {
         prefix::strip(&mut raw);
         let mut text = String::with_capacity(text.len());
         let mut list = Vec::new();
+        let mut is_advice = false;
         for line in raw {
             let line = line.trim();
+            is_advice =
+                line.contains(REASONS) || is_advice && (line.is_empty() || line.starts_with("- "));
+            if is_advice {
+                continue;
+            }
             let (author, words) = match line.strip_prefix("remote:") {
                 Some(words) => (Author::Server, words.trim()),
                 None => (Author::Client, line),
@@ -394,7 +402,7 @@ impl Lines {
             let Some(line) = self.list.get(number) else { return };
             self.add_work(offset + line.range.end - at);
             let matches =
-                contains_in_order(self.lower.get(at..line.range.end).unwrap_or_default(), phrase);
+                contains_in_order(self.lower.get(at..=line.range.end).unwrap_or_default(), phrase);
             if matches && !found(number) {
                 return;
             }

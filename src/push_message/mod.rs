@@ -135,6 +135,9 @@ const REFUSED: &[&str] = &[
     "resource not found or you do not have access",
 ];
 
+/// ssh's warning where `CheckHostIP` finds another key for the address than for the name.
+const OTHER_KEY_OF_ADDRESS: &str = "differs from the key for the ip address";
+
 /// Whose the key is that the server accepted, as seen from the repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AcceptedKey {
@@ -198,6 +201,13 @@ fn judge(
             finding: Finding::new(Code::PushUnrecognized, summary, fix),
             reason: "what the same command prints after the fix".to_owned(),
         },
+        Means::HostKeyUnverified if lines.client_prints(&[OTHER_KEY_OF_ADDRESS]) => {
+            found(Code::SshHostKeyChanged, "another host key is known for the server's address")
+        }
+        Means::HostKeyUnverified => found(
+            Code::SshHostKeyUnknown,
+            "no host key is known for the server, and ssh cannot prompt",
+        ),
         Means::WebUnreachable if lines.misses_proxy() => {
             found(Code::GitProxyRefused, "git cannot connect to the proxy that it is to use")
         }

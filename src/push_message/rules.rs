@@ -1,6 +1,7 @@
 //! The messages, nearest cause first: where two rules match, the earlier one explains the later.
 //!
-//! Words are in lower case; `…` matches anything in the same line. Sources: git 2.39 and 2.47 and
+//! Words are in lower case; `…` matches anything in the same line,
+//! `\n` its end. Sources: git 2.39 and 2.47 and
 //! OpenSSH 9.2 as they print; GitHub's as quoted in public issues, and dugite's lib/errors.ts;
 //! gitlabhq lib/gitlab/git_access.rb and checks/; Gitea routers/private/serv.go and
 //! hook_pre_receive.go; gitolite Access.pm; Gerrit ReceiveCommits.java; go-git, libgit2, dropbear
@@ -57,6 +58,8 @@ pub(super) enum Means {
     NotFound,
     /// The remote has a tag of that name at another commit: a pull changes nothing about it.
     TagExists,
+    /// No key is known for the server, or the known one belongs to another server of its address.
+    HostKeyUnverified,
     /// No connection over HTTPS: to the server, or to the proxy where the text names another host.
     WebUnreachable,
 }
@@ -389,6 +392,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "cannot update this protected ref",
             "cannot force-push to this",
             "cannot force-push to a protected branch",
+            "force-pushing to this repository has been disabled",
             "cannot delete this branch",
             "cannot delete this protected",
             "cannot delete a protected branch",
@@ -572,9 +576,9 @@ pub(super) const RULES: &[MessageRule] = &[
             "hostkey has been changed",
         ],
     ),
-    client(
-        Code::SshHostKeyUnknown,
-        "no host key is known for the server, and ssh cannot prompt",
+    rule(
+        Voice::Client,
+        Means::HostKeyUnverified,
         &[
             "host key is known for",
             "authenticity of host",
@@ -631,6 +635,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "socks response",
             "no authentication method was acceptable",
             "user was rejected by the socks",
+            "gss_init_sec_context…(proxy)",
             "connection to proxy closed",
             "connection to proxy was closed",
             "proxy returned unexpected status",
@@ -948,9 +953,12 @@ pub(super) const RULES: &[MessageRule] = &[
                 "(you are not allowed to",
                 "remote rejected the update of some refs",
                 "access denied for user",
+                "access denied. make sure you have access",
             ],
         )
     },
+    // Bitbucket prints the word alone
+    rule(Voice::Server, Means::DeniedToUser, &["forbidden\n"]),
     rule(
         Voice::Server,
         Means::NotFound,
@@ -1044,6 +1052,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "too many redirects or authentication replays",
             "no authentication methods succeeded",
             "failed to authenticate when downloading",
+            // curl, which asks Kerberos for a ticket
+            "gss_init_sec_context",
             // JGit, isomorphic-git, .NET, dulwich
             ": not authorized",
             "http error: 401",
@@ -1197,6 +1207,14 @@ pub(super) const RULES: &[MessageRule] = &[
     rule(
         Voice::Client,
         Means::Unlisted(
+            "the server has no branch or tag of the name that was to be fetched",
+            "`git ls-remote` shows the names that the server has",
+        ),
+        &["couldn't find remote ref"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Unlisted(
             "git ran out of memory",
             "give the workspace more memory, or push fewer commits at once (`git push REMOTE COMMIT:refs/heads/BRANCH`)",
         ),
@@ -1240,6 +1258,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "communication breakdown with",
             "unpacker error",
             "unpack failed",
+            "index-pack abnormal exit",
             "insufficient permission for adding an object",
             "temporarily read-only",
             "read-only gitlab instance",
@@ -1284,6 +1303,15 @@ pub(super) const RULES: &[MessageRule] = &[
             "rpc failed",
             "empty reply from server",
         ],
+    ),
+    rule(
+        Voice::Client,
+        Means::MaybeIs(
+            Code::PushDenied,
+            "the release tool may not push with its credential, or git failed in another way, which it hides",
+            "what git prints: `git push --dry-run` with the same credential",
+        ),
+        &["egitnopermission", "push permission to the git repository is required"],
     ),
     rule(
         Voice::Notice,

@@ -1018,8 +1018,8 @@ const REPORTED: &str = include_str!("reported.json");
 /// Messages of other clients than git, of forges, of credential helpers and of Git LFS, and of
 /// pulls in other languages.
 const OTHERS: &str = include_str!("others.json");
-/// Messages in the shape in which public issues have them, of forges, clients, TLS libraries and
-/// logs.
+/// Messages in the shape in which public issues have them, of forges, clients, TLS libraries, bots
+/// and logs.
 const ISSUES: &str = include_str!("issues.json");
 
 #[derive(serde::Deserialize)]
