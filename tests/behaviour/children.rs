@@ -31,6 +31,14 @@ pub fn record(ws: &Workspace, name: &str, then: &str) {
     );
 }
 
+/// Records these programs of the image, and starts them.
+pub fn record_all(ws: &Workspace, names: &[&str]) {
+    fs::create_dir(LOG).unwrap();
+    for name in names {
+        record(ws, name, &format!("exec /usr/bin/{name} \"$@\""));
+    }
+}
+
 /// What was started since the last call.
 pub fn started() -> Vec<Started> {
     let mut all = Vec::new();
@@ -85,10 +93,7 @@ fn given(program: &str) -> Vec<&'static str> {
 #[test]
 fn no_child_gets_what_it_does_not_need() {
     sandbox(|ws| {
-        fs::create_dir(LOG).unwrap();
-        for name in ["git", "ssh", "sh"] {
-            record(ws, name, &format!("exec /usr/bin/{name} \"$@\""));
-        }
+        record_all(ws, &["git", "ssh", "sh"]);
         for name in ["gh", "coder"] {
             record(ws, name, &format!("echo token-of-{name}"));
         }

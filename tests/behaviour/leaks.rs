@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::children::{self, LOG};
+use crate::children;
 use crate::github_rig::server::{Reply, Server};
 use crate::support::{CRATE, Cmd, KeyPair, Workspace, canary, fake_auth, sandbox};
 
@@ -159,10 +159,7 @@ const COMMANDS: &[&[&str]] = &[
 #[test]
 fn a_secret_in_a_file_or_an_answer_is_not_printed() {
     sandbox(|ws| {
-        fs::create_dir(LOG).unwrap();
-        for name in ["git", "ssh", "sh"] {
-            children::record(ws, name, &format!("exec /usr/bin/{name} \"$@\""));
-        }
+        children::record_all(ws, &["git", "ssh", "sh"]);
         let canaries = secrets();
         let [at, claude, github, refresh, ..] = &canaries[..] else { panic!("{canaries:?}") };
         ws.git(&["init", "--quiet", "src/app"]).run().success();

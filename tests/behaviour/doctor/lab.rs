@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::children::Started;
 use crate::support::{
     Access, Cmd, GitHost, KeyPair, Output, Vendors, Workspace, canary, fake_auth,
 };
@@ -79,9 +80,9 @@ impl<'ws> Lab<'ws> {
         all
     }
 
-    /// What of the secrets is in what a run printed, or in a file of the state that is not there to
-    /// hold them.
-    pub fn leaks(&self, output: &Output) -> Vec<String> {
+    /// What of the secrets is in what a run printed, in a file of the state that is not there to
+    /// hold them, or in what a child was given.
+    pub fn leaks(&self, output: &Output, children: &[Started]) -> Vec<String> {
         let state = self.ws.home().join(".local/state/pushready");
         let files = ["receipt.json", "doctor.json", "known_hosts", "ssh_config", "gitconfig"];
         let files = files.map(|name| (name, fs::read(state.join(name)).unwrap_or_default()));
@@ -89,8 +90,12 @@ impl<'ws> Lab<'ws> {
             ("standard output", output.stdout.clone().into_bytes()),
             ("standard error", output.stderr.clone().into_bytes()),
         ];
+        let given = children.iter().flat_map(|child| {
+            [&child.arguments, &child.environment]
+                .map(|text| (child.program.as_str(), text.clone().into_bytes()))
+        });
         let mut found = Vec::new();
-        for (place, bytes) in printed.into_iter().chain(files) {
+        for (place, bytes) in printed.into_iter().chain(files).chain(given) {
             for (number, secret) in self.secrets().iter().enumerate() {
                 let encodings = canary::find(&bytes, secret);
                 if !encodings.is_empty() {

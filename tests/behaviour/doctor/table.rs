@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::Lab;
+use crate::children;
 use crate::support::{Cmd, Output, Workspace};
 
 /// One row: the fault, how it must be reported, and what else it causes.
@@ -65,6 +66,9 @@ pub fn findings(report: &serde_json::Value) -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// The programs of which the arguments and the environment are recorded.
+const CHILDREN: &[&str] = &["git", "ssh", "ssh-keygen", "sh"];
+
 /// Runs the selected rows, each in a healthy workspace, and fails on any false green, wrong cause,
 /// or failure without a fix.
 pub fn matrix(ws: &Workspace, rows: &[Fault]) {
@@ -78,17 +82,23 @@ pub fn matrix_in<'ws>(make_lab: impl FnOnce() -> Lab<'ws>, rows: &[Fault]) {
         return;
     }
     let lab = make_lab();
+    children::record_all(lab.ws, CHILDREN);
     let mut wrong = Vec::new();
+    let mut recorded = 0;
     for row in &rows {
         lab.fresh();
         let doctor = (row.run)(&lab);
-        let output = doctor.clone().run();
+        children::started();
+        let output = doctor.clone().arg("-vvv").run();
+        let children = children::started();
+        recorded += children.len();
         wrong.extend(row.judge(&output));
-        // whatever is broken, no secret is printed or written
-        let leaks = lab.leaks(&output);
+        // whatever is broken, no secret is printed, written, or given to a program
+        let leaks = lab.leaks(&output, &children);
         wrong.extend(leaks.iter().map(|leak| format!("{} ({}): {leak}", row.code, row.what)));
         wrong.extend(row.run_fix(&lab, &output, doctor));
     }
+    assert!(recorded > 0, "no program was started in {} rows", rows.len());
     assert!(
         wrong.is_empty(),
         "{} of {} rows are wrong:\n{}",

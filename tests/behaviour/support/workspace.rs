@@ -45,7 +45,7 @@ impl Workspace {
 
     /// A script; its arguments start at `$0`.
     pub fn sh(&self, script: &str) -> Cmd {
-        self.cmd("sh").args(["-c", script])
+        self.cmd("/bin/sh").args(["-c", script])
     }
 
     /// Any command, in the home, with an environment of four variables: `HOME`, `USER`, `LANG`,
