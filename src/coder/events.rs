@@ -57,8 +57,7 @@ impl Coder {
                 break;
             }
             let data = line.strip_prefix(b"data:").unwrap_or_default().trim_ascii();
-            let data = String::from_utf8_lossy(data);
-            if let Ok(value) = serde_json::from_str(&self.token.hidden_in(&data))
+            if let Ok(value) = self.token.read_json(data)
                 && let ControlFlow::Break(found) = take(&value)
             {
                 return Ok(Some(found));

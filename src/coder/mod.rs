@@ -228,14 +228,7 @@ impl Coder {
         headers: &HeaderMap,
         body: &[u8],
     ) -> std::result::Result<Value, FailureCause> {
-        let body = String::from_utf8_lossy(body);
-        let body = self.token.hidden_in(&body);
-        judge(status, headers, body.as_bytes(), self.now()).map_err(|cause| match cause {
-            FailureCause::Redirect { to, to_login } => {
-                FailureCause::Redirect { to: self.token.hidden_in(&to).into_owned(), to_login }
-            }
-            cause => cause,
-        })
+        judge(status, headers, body, self.now(), &self.token)
     }
 
     fn note_date(&self, headers: &HeaderMap) {
@@ -250,17 +243,18 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// What an answer is. Pure.
+/// What an answer is, without the token where the server repeats it. Pure.
 fn judge(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
+    token: &SessionToken,
 ) -> std::result::Result<Value, FailureCause> {
     let status = status.as_u16();
     if (300..400).contains(&status) {
-        let to = header(headers, "location").unwrap_or("?");
-        return Err(FailureCause::Redirect { to: place(to), to_login: is_login(to) });
+        let to = token.hidden_in(header(headers, "location").unwrap_or("?"));
+        return Err(FailureCause::Redirect { to: place(&to), to_login: is_login(&to) });
     }
     let is_html = header(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"))
         || body.trim_ascii_start().starts_with(b"<");
@@ -271,12 +265,12 @@ fn judge(
         if body.trim_ascii().is_empty() {
             return Ok(Value::Null);
         }
-        return serde_json::from_slice(body).map_err(|error| {
+        return token.read_json(body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             FailureCause::Unreadable(format!("it is not JSON, at line {line} column {column}"))
         });
     }
-    let value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let value = token.read_json(body).unwrap_or(Value::Null);
     let retry_after = (status == 429).then(|| retry_after(headers, now)).flatten();
     Err(FailureCause::Refused(Box::new(CoderRefusal::of(status, &value, retry_after))))
 }
@@ -328,7 +322,8 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let status = StatusCode::from_u16(status).unwrap();
         let now = "2026-11-29T10:00:00Z".parse().unwrap();
-        match judge(status, &headers.collect(), body.as_bytes(), now) {
+        let token = SessionToken::parse(&"a-token-of-a-test".to_owned().into()).unwrap();
+        match judge(status, &headers.collect(), body.as_bytes(), now, &token) {
             Ok(value) => panic!("{value}"),
             Err(cause) => cause,
         }

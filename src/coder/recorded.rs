@@ -43,7 +43,12 @@ fn read(one: &RecordedExchange) -> (&'static str, bool) {
                     kinds.contains(&kind) || matches!(kind, "action_required" | "history_reset")
                 })
             };
-            ("stream", frames.iter().all(|frame| events_of(frame).iter().all(is_known)))
+            (
+                "stream",
+                frames
+                    .iter()
+                    .all(|frame| events_of(serde_json::from_str(frame)).iter().all(is_known)),
+            )
         }
         (_, 200, [.., "watch-metadata"]) => {
             let data = events.iter().flat_map(|chunk| chunk.lines());

@@ -203,13 +203,13 @@ impl ChatStream {
             }
             Err(error) => return Err(StreamEnd::Closed(error.to_string())),
         };
-        Ok(events_of(&self.token.hidden_in(&text)))
+        Ok(events_of(self.token.read_json(text.as_bytes())))
     }
 }
 
 /// The events of a frame. Pure.
-pub(super) fn events_of(frame: &str) -> Vec<Value> {
-    match serde_json::from_str(frame) {
+pub(super) fn events_of(frame: serde_json::Result<Value>) -> Vec<Value> {
+    match frame {
         Ok(Value::Array(events)) => events,
         Ok(Value::Object(mut envelope)) => match envelope.remove("data") {
             Some(Value::Array(events)) => events,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use secrecy::SecretString;
+use serde_json::Value;
 use ureq::http::HeaderValue;
 
 use super::reveal;
@@ -53,6 +54,35 @@ impl SessionToken {
         }
         Cow::Owned(sent.replace(token, HIDDEN))
     }
+
+    /// The JSON that the server sent, without the token in any of its texts and names: JSON can
+    /// escape a character, so the text alone does not show each token.
+    pub fn read_json(&self, sent: &[u8]) -> serde_json::Result<Value> {
+        let mut value = serde_json::from_slice(sent)?;
+        self.hide_in(&mut value);
+        Ok(value)
+    }
+
+    /// Recursion ends where `serde_json` refuses to read deeper: at 128 levels.
+    fn hide_in(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(hidden) = self.hidden_in(text) {
+                    *text = hidden;
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.hide_in(value)),
+            Value::Object(fields) => {
+                if fields.keys().any(|name| matches!(self.hidden_in(name), Cow::Owned(_))) {
+                    let named = std::mem::take(fields).into_iter();
+                    *fields =
+                        named.map(|(name, it)| (self.hidden_in(&name).into_owned(), it)).collect();
+                }
+                fields.values_mut().for_each(|value| self.hide_in(value));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -70,6 +100,11 @@ mod tests {
             assert_eq!(sent, "no access with ***, ***");
             assert_eq!(token.hidden_in("not-a-word"), "not-a-word");
         }
+        let token = parse("not-a-token").unwrap();
+        let sent =
+            br#"{"no\u0074-a-token": [{"a": "x not-\u0061-token"}, "not-a-token", "not-a-word"]}"#;
+        let read = token.read_json(sent).unwrap();
+        assert_eq!(read.to_string(), r#"{"***":[{"a":"x ***"},"***","not-a-word"]}"#);
         for text in ["", " \n", "https://coder.example", "two words", "a\r\nX-Evil: 1", "é"] {
             let reason = parse(text).unwrap_err();
             assert!(text.trim().is_empty() || !reason.contains(text), "{reason}");

@@ -18,6 +18,8 @@ enum Repeats {
     InTexts,
     /// Instead of each text that names no object.
     AsTexts,
+    /// The same, with each letter of the token escaped as JSON allows.
+    Escaped,
     /// In the fields of a refusal.
     Refusal(u16),
     Page(u16),
@@ -29,6 +31,7 @@ enum Repeats {
 const WAYS: &[Repeats] = &[
     Repeats::InTexts,
     Repeats::AsTexts,
+    Repeats::Escaped,
     Repeats::Refusal(400),
     Repeats::Refusal(401),
     Repeats::Refusal(403),
@@ -78,7 +81,16 @@ fn repeated(value: &mut Value, key: &str, way: Repeats) {
 fn texts(text: &str, way: Repeats) -> String {
     let Ok(mut value) = serde_json::from_str(text) else { return format!("{text} {}", token()) };
     repeated(&mut value, "", way);
-    value.to_string()
+    let text = value.to_string();
+    match way {
+        Repeats::Escaped => text.replace(&token(), &escaped(&token())),
+        _ => text,
+    }
+}
+
+/// Every character of `text` as JSON may write it.
+fn escaped(text: &str) -> String {
+    text.chars().map(|character| format!("\\u{:04x}", u32::from(character))).collect()
 }
 
 fn reply(way: Repeats, answer: Reply) -> Reply {
@@ -100,6 +112,10 @@ fn reply(way: Repeats, answer: Reply) -> Reply {
         (Repeats::Damaged, _) => {
             let body = format!("{{\"message\": \"{token}\", {token}").into_bytes();
             Reply::Raw { status: 200, headers: Vec::new(), body }
+        }
+        (Repeats::Escaped, Reply::Json(status, value)) => {
+            let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+            Reply::Raw { status, headers, body: texts(&value.to_string(), way).into_bytes() }
         }
         (way, Reply::Json(status, mut value)) => {
             repeated(&mut value, "", way);
@@ -158,7 +174,7 @@ fn server(line: Line, way: Repeats) -> (Arc<Mutex<World>>, String) {
         let answer = shared.lock().unwrap().answer_for(request);
         // without these no command goes on
         let opens = ["/api/v2/buildinfo", "/api/v2/users/me"].contains(&&*request.path);
-        if opens && !matches!(way, Repeats::InTexts | Repeats::AsTexts) {
+        if opens && !matches!(way, Repeats::InTexts | Repeats::AsTexts | Repeats::Escaped) {
             answer
         } else {
             reply(way, answer)
@@ -187,5 +203,7 @@ fn a_token_that_the_server_repeats_is_not_printed() {
     });
     // what the server repeats is printed, without the token
     let printed = printed.into_inner().unwrap();
-    assert!(printed["InTexts"] > 0 && printed["Refusal(403)"] > 0, "{printed:?}");
+    for way in ["InTexts", "Escaped", "Refusal(403)"] {
+        assert!(printed[way] > 0, "{way}: {printed:?}");
+    }
 }
