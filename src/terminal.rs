@@ -94,7 +94,11 @@ fn wrapped(text: &str, width: usize, more: usize) -> String {
             wrapped.push('\n');
             continue;
         }
-        let hanging = if indent == 0 { after_mark(line) } else { indent + more };
+        let hanging = match after_name(body) {
+            _ if indent == 0 => after_mark(line),
+            Some(column) if indent + column <= width / 2 => indent + column,
+            _ => indent + more,
+        };
         let mut column = indent;
         wrapped.push_str(line.get(..indent).unwrap_or_default());
         for (nth, word) in words(body).into_iter().enumerate() {
@@ -128,6 +132,13 @@ fn after_mark(line: &str) -> usize {
         Some(mark) if mark.ends_with(' ') && !mark.trim_end().contains(' ') => MARK,
         _ => 2,
     }
+}
+
+/// Where the text of a row begins whose name is a word in a column of its own.
+fn after_name(row: &str) -> Option<usize> {
+    let (name, rest) = row.split_once("  ")?;
+    let text = rest.trim_start();
+    (!name.contains(' ') && !text.is_empty()).then_some(row.len() - text.len())
 }
 
 /// The words of a line, each with the blanks behind it.
@@ -336,6 +347,8 @@ mod tests {
                 "FAIL     code git@host:o/r.git\n",
                 "FAIL     code\n         git@host:o/r.git\n",
             ),
+            ("a row", "  ab   one two three\n", "  ab   one two\n       three\n"),
+            ("a wide row", "  abcdefgh   one two\n", "  abcdefgh\n    one two\n"),
             ("a verdict", "NOT READY code of it (x)\n", "NOT READY code\n  of it (x)\n"),
             ("a command", "  $ one two three four five\n", "  $ one two three four five\n"),
             (

@@ -12,7 +12,9 @@ use super::{actions, claude, clock, codex, git, home, keys, leaks, network, push
 use crate::git::url::Repository;
 use crate::state::receipt::RepositoryRecord;
 use Depth::{Live, Network, Offline};
-use Scope::{CloneInView, InstalledKey, Key, OnRequest, Once, PushUrl as Url, Several};
+use Scope::{
+    CloneInView, CurrentClone, InstalledKey, Key, OnRequest, Once, PushUrl as Url, Several,
+};
 
 /// One kind of check.
 #[derive(Debug, Serialize)]
@@ -38,6 +40,9 @@ pub enum Scope {
     /// As `Several`, but only where `--only` names the check: each look costs requests of
     /// somebody's rate limit.
     OnRequest(fn(&Context) -> Vec<Judgement>),
+    /// The clone of the current folder, or what git would do in that folder: each judgement names
+    /// its own subject.
+    CurrentClone(fn(&Context) -> Vec<Judgement>),
     /// A key that the last apply installed.
     InstalledKey(fn(&Context, &RepositoryRecord) -> Judgement),
     /// A repository that has a key.
@@ -60,6 +65,7 @@ impl Scope {
             Once(_) => "once",
             Several(_) => "several",
             OnRequest(_) => "on request",
+            CurrentClone(_) => "current clone",
             InstalledKey(_) => "installed key",
             Key(_) => "key",
             Url(_) => "push URL",
@@ -80,14 +86,14 @@ impl Scope {
     pub const fn is_of_repository(self) -> bool {
         match self {
             Once(_) | Several(_) | OnRequest(_) => false,
-            InstalledKey(_) | Key(_) | Url(_) | CloneInView(_) => true,
+            CurrentClone(_) | InstalledKey(_) | Key(_) | Url(_) | CloneInView(_) => true,
         }
     }
 
     /// Why a check of this kind found no subject.
     pub const fn nothing(self) -> &'static str {
         match self {
-            Once(_) | Several(_) | OnRequest(_) => "there is nothing to check",
+            Once(_) | Several(_) | OnRequest(_) | CurrentClone(_) => "there is nothing to check",
             InstalledKey(_) | Key(_) => "no key is installed",
             Url(_) => {
                 "no repository has a key, and the current folder is in no clone: name one with --repo"
@@ -140,14 +146,14 @@ pub const CHECKS: &[Check] = &[
     check("ssh.identity", Network, Key(ssh::identity), "the server accepts the key for this repository"),
     check("git.client", Offline, Once(git::client), "git is installed"),
     check("git.config", Offline, Several(git::config), "git accepts its configuration"),
-    check("git.clone", Offline, Several(git::clone), "the clone in the current folder is complete and can be written"),
-    check("git.commit", Offline, Once(git::commit), "git would make a commit here"),
-    check("git.programs", Offline, Several(git::programs), "the filters and hooks of the clone can run"),
-    check("git.owner", Offline, Once(git::owner), "git accepts the clone in the current folder"),
+    check("git.clone", Offline, CurrentClone(git::clone), "the clone in the current folder is complete and can be written"),
+    check("git.commit", Offline, CurrentClone(|context| vec![git::commit(context)]), "git would make a commit here"),
+    check("git.programs", Offline, CurrentClone(git::programs), "the filters and hooks of the clone can run"),
+    check("git.owner", Offline, CurrentClone(|context| vec![git::owner(context)]), "git accepts the clone in the current folder"),
     check("git.remotes", Offline, CloneInView(git::remotes), "remotes of keyed repositories push over SSH"),
     check("push.read", Network, Url(push::read), "the key has read access"),
     check("push.write", Network, Url(push::write), "the key has write access"),
-    check("push.target", Offline, Once(push::target), "a plain `git push` goes to the branch of the same name"),
+    check("push.target", Offline, CurrentClone(|context| vec![push::target(context)]), "a plain `git push` goes to the branch of the same name"),
     check("push.live", Live, Url(push::live), "a throw-away branch can be pushed and deleted"),
     check("actions.runs", Network, OnRequest(actions::runs), "the newest runs of this commit start (only with --only actions)"),
     check("actions.workflow-files", Offline, OnRequest(actions::workflow_files), "workflow files ask for runners that exist (only with --only actions)"),

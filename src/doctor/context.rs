@@ -107,6 +107,13 @@ impl Context<'_> {
             })
     }
 
+    /// Whether the checks of the current folder were requested: of the clone there, or of all that
+    /// is no clone.
+    pub fn concerns_current_clone(&self) -> bool {
+        self.limited_to.is_empty()
+            || !self.clones.in_view().iter().any(|it| it.is_current && !self.concerns_clone(it))
+    }
+
     /// Whether the repository is one of those that have a key.
     pub fn has_key(&self, repository: &Repository) -> bool {
         self.keyed().any(|known| known.same_as(repository))

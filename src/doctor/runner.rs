@@ -49,6 +49,10 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
         Scope::Several(run) | Scope::OnRequest(run) => {
             vec![job(None, Box::new(move || run(context)))]
         }
+        Scope::CurrentClone(run) => {
+            let on = || job(None, Box::new(move || run(context)));
+            context.concerns_current_clone().then(on).into_iter().collect()
+        }
         Scope::InstalledKey(run) => {
             let records = context.receipt.map(|receipt| &receipt.desired.repositories[..]);
             let on = |record| {

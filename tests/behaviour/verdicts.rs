@@ -124,6 +124,15 @@ fn one_repository_is_checked_alone_and_another_in_addition() {
         assert_eq!(subjects(&report, "git.remotes").len(), 1, "{report:#}");
         let report = remotes.args(["--repo", "acme/app"]).run().success().json();
         assert_eq!(subjects(&report, "git.remotes").len(), 0, "{report:#}");
+        // nor whether that clone is broken
+        ws.write("docs/.git/index", "damaged", 0o644);
+        let clone = ws.pushready(&["doctor", "--json", "--only", "git.clone,push.target"]);
+        let clone = clone.current_dir("docs");
+        clone.clone().run().fails(1).stdout_has("git-clone-broken");
+        for (repository, status) in [(DOCS, 1), ("acme/app", 0)] {
+            let report = clone.clone().args(["--offline", "--repo", repository]).run();
+            assert_eq!(report.status.code(), Some(status), "{repository}\n{report}");
+        }
     });
 }
 
