@@ -29,6 +29,7 @@ use crate::ssh_proof::BinaryPair;
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
+use crate::text::nearest_name;
 
 /// The status of one item of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -362,7 +363,8 @@ pub fn missing(
                 "required, but no deploy key for {} was ever provisioned",
                 repository.short()
             );
-            (say, add_key(repository, desired, settings, home))
+            let or_misspelt = misspelt(repository, desired).unwrap_or_default();
+            (say, add_key(repository, desired, settings, home) + &or_misspelt)
         }
         Requirement::Unknown(_) => unknown_requirement(settings),
     };
@@ -392,6 +394,20 @@ fn add_key(repository: &Repository, desired: &Desired, settings: &Settings, home
     let name = path.rsplit('/').next().unwrap_or(path);
     let file = format!("deploy-keys/{host}/{path}");
     format!("{}, or {add}", create_secret(name, &file, LoginFrom::File("KEY"), settings, home))
+}
+
+/// Whether a repository that is not required has a key, and nearly the name that is.
+fn misspelt(repository: &Repository, desired: &Desired) -> Option<String> {
+    let required = repository.short();
+    let requirements: Vec<_> = desired.require.iter().map(|it| Requirement::parse(it)).collect();
+    let is_required = |it: &Repository| {
+        let is_it = |one: &_| matches!(one, Requirement::Push(known) if known.same_as(it));
+        requirements.iter().any(is_it)
+    };
+    let keyed = desired.repositories.iter().map(|record| &record.repository);
+    let names: Vec<_> = keyed.filter(|it| !is_required(it)).map(Repository::short).collect();
+    let nearest = nearest_name(&required, names.iter().map(String::as_str))?;
+    Some(format!("; or the name is misspelt: there is a key for {nearest}"))
 }
 
 /// The command for a user secret of Coder's that is a file of the seed folder.

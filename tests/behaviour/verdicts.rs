@@ -42,6 +42,23 @@ fn an_empty_pipe_is_an_error_and_changes_nothing() {
 }
 
 #[test]
+fn a_required_name_that_is_nearly_that_of_a_key_may_be_misspelt() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("key").private;
+        let apply = |required: &str| {
+            let apply = ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
+            apply.env("PUSHREADY_DEPLOY_KEY", &*key).env("PUSHREADY_REQUIRE", required).run()
+        };
+        let or = "the name is misspelt: there is a key for acme/app";
+        apply("push:acme/ap").fails(1).stdout_has(or);
+        for required in ["push:acme/ap,push:acme/app", "push:corp/billing"] {
+            let output = apply(required).fails(1);
+            assert!(!output.stdout.contains(or), "{output}");
+        }
+    });
+}
+
+#[test]
 fn a_removal_of_nothing_says_so() {
     sandbox(|ws| {
         for args in [&["remove"][..], &["remove", "--dry-run"]] {
