@@ -44,7 +44,13 @@ impl Evidence {
 
     /// Text that a server or a repository chose: control characters escaped, cut.
     pub fn foreign(label: &'static str, text: &str) -> Self {
-        let words: Vec<_> = text.split_whitespace().map(crate::git::url::redact).collect();
+        let redacted = |word: &str| {
+            // a quoted URL or address begins after the quote
+            let quoted = word.trim_start_matches(['\'', '"', '`', '(', '<', '[']);
+            let (quote, quoted) = word.split_at(word.len() - quoted.len());
+            format!("{quote}{}", crate::git::url::redact(quoted))
+        };
+        let words: Vec<_> = text.split_whitespace().map(redacted).collect();
         let text = words.join(" ");
         let mut value: String = text.chars().take(FOREIGN_CAP).collect();
         if value.len() < text.len() {
@@ -261,6 +267,11 @@ mod tests {
             Evidence::foreign("said", "a\u{1b}[31m\n\u{202e}b\t https://u:secret-token@h/o/r");
         assert!(!evidence.value.contains(['\u{1b}', '\n', '\t', '\u{202e}']), "{evidence:?}");
         assert!(!evidence.value.contains("secret-token"), "{evidence:?}");
+        let quoted = "(got 'dev@host') '(https://u:secret-token@h/o/r'";
+        assert_eq!(
+            Evidence::foreign("said", quoted).value,
+            "(got 'dev@host') '(https://***@h/o/r'"
+        );
         assert_eq!(
             Evidence::foreign("said", &"a word ".repeat(100)).value.chars().count(),
             FOREIGN_CAP + 1
