@@ -107,8 +107,8 @@ impl Context<'_> {
             })
     }
 
-    /// Whether the checks of the current folder were requested: of the clone there, or of all that
-    /// is no clone.
+    /// Whether the checks of the current folder were requested: those of a clone of another
+    /// repository were not.
     pub fn concerns_current_clone(&self) -> bool {
         self.limited_to.is_empty()
             || !self.clones.in_view().iter().any(|it| it.is_current && !self.concerns_clone(it))
