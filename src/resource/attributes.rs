@@ -14,6 +14,8 @@ const ACCESS_ACL: &str = "system.posix_acl_access";
 /// The kernel's limits for a list of names and for a value (limits.h: XATTR_LIST_MAX,
 /// XATTR_SIZE_MAX).
 const LARGEST: usize = 64 << 10;
+/// A list of 30 entries.
+const USUAL: usize = 256;
 
 /// Gives `new` the attributes of the file that it replaces: its access control list, the
 /// attributes of users, and where it is permitted its owner, its group and the SELinux label. All
@@ -101,13 +103,20 @@ pub struct Acl {
 impl Acl {
     /// The list of the folder at `path`; `None` where it has none.
     pub fn of(path: &Path) -> io::Result<Option<Self>> {
-        let mut bytes = vec![0; LARGEST];
-        match getxattr(path, ACCESS_ACL, &mut bytes) {
+        let mut usual = [0; USUAL];
+        match Self::read(path, &mut usual) {
+            Err(Errno::RANGE) => Ok(Self::read(path, &mut vec![0; LARGEST])?),
+            result => Ok(result?),
+        }
+    }
+
+    fn read(path: &Path, buffer: &mut [u8]) -> Result<Option<Self>, Errno> {
+        match getxattr(path, ACCESS_ACL, &mut *buffer) {
             Err(Errno::NODATA | Errno::NOTSUP) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
             Ok(length) => {
-                let list = Self::parse(bytes.get(..length).unwrap_or_default());
-                list.map(Some).ok_or_else(|| io::Error::other("its ACL is malformed"))
+                let list = Self::parse(buffer.get(..length).unwrap_or_default());
+                list.map(Some).ok_or(Errno::BADMSG)
             }
         }
     }

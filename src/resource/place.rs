@@ -1,9 +1,12 @@
 //! A file's place: whether it can be used, and whether a secret is safe there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use rustix::process::{getegid, geteuid, getgroups};
 use serde::{Deserialize, Serialize};
@@ -224,6 +227,68 @@ pub fn check_file(metadata: &fs::Metadata, kind: Kind) -> Result<(), Obstacle> {
 /// The folder in which a secret will lie: nobody else may be able to swap the file, or to commit
 /// it.
 pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
+    static CHECKED: Mutex<Vec<CheckedFolder>> = Mutex::new(Vec::new());
+    let folder = path.parent().unwrap_or(path);
+    let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if checked.iter().any(|known| known.path == folder && known.is_as_it_was()) {
+        return Ok(());
+    }
+    checked.retain(|known| known.path != folder);
+    let seen = CheckedFolder::look(folder);
+    check_folder_afresh(path)?;
+    checked.extend(seen);
+    Ok(())
+}
+
+/// A folder in which a secret may lie, and all on which that depends: itself, the folders above it,
+/// and those above the place to which links lead.
+struct CheckedFolder {
+    path: PathBuf,
+    seen: Vec<(PathBuf, FolderStamp)>,
+}
+
+/// What stat(2) says of a folder. Neither its access control list nor what is in it changes without
+/// its ctime.
+#[derive(PartialEq, Eq)]
+struct FolderStamp {
+    numbers: [u64; 5],
+    ctime: Duration,
+}
+
+/// Two changes within one tick of the kernel's clock have the same time.
+const TICK: Duration = Duration::from_millis(50);
+
+impl CheckedFolder {
+    /// `None`: a later change might not be seen.
+    fn look(folder: &Path) -> Option<Self> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let real = fs::canonicalize(folder).ok()?;
+        let linked = (real != folder).then(|| folder.ancestors());
+        let all: BTreeSet<_> = real.ancestors().chain(linked.into_iter().flatten()).collect();
+        let stamp = |path: &Path| {
+            let stamp = Self::stamp(path).filter(|stamp| stamp.ctime + TICK < now)?;
+            // what is in there makes it a work tree
+            let may_become_work_tree = fs::symlink_metadata(path.join(".git")).is_ok();
+            (!may_become_work_tree).then(|| (path.to_owned(), stamp))
+        };
+        let seen = all.into_iter().map(stamp).collect::<Option<_>>()?;
+        Some(Self { path: folder.to_owned(), seen })
+    }
+
+    fn is_as_it_was(&self) -> bool {
+        self.seen.iter().all(|(path, stamp)| Self::stamp(path).as_ref() == Some(stamp))
+    }
+
+    fn stamp(path: &Path) -> Option<FolderStamp> {
+        let it = fs::metadata(path).ok()?;
+        let numbers = [it.dev(), it.ino(), it.mode().into(), it.uid().into(), it.gid().into()];
+        let seconds = Duration::from_secs(it.ctime().try_into().ok()?);
+        let ctime = seconds + Duration::from_nanos(it.ctime_nsec().try_into().ok()?);
+        Some(FolderStamp { numbers, ctime })
+    }
+}
+
+fn check_folder_afresh(path: &Path) -> Result<(), Obstacle> {
     let folder = existing_ancestor(path)?;
     let metadata = fs::metadata(&folder)?;
     let uid = geteuid().as_raw();
@@ -265,11 +330,16 @@ fn is_trusted_owner(owner: u32, user: u32, unmapped: bool) -> bool {
     owner == user || owner == 0 || unmapped
 }
 
-/// Whether the uid is that of all who have no id in this user namespace (user_namespaces(7)).
+/// Whether the uid is that of all who have no id in this user namespace (user_namespaces(7)). That
+/// does not change while a process runs.
 fn is_unmapped(uid: u32) -> bool {
+    static UNMAPPED: OnceLock<Option<u32>> = OnceLock::new();
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    read("/proc/sys/kernel/overflowuid").trim().parse() == Ok(uid)
-        && !is_mapped(&read("/proc/self/uid_map"), uid)
+    let unmapped = UNMAPPED.get_or_init(|| {
+        let overflow = read("/proc/sys/kernel/overflowuid").trim().parse().ok()?;
+        (!is_mapped(&read("/proc/self/uid_map"), overflow)).then_some(overflow)
+    });
+    *unmapped == Some(uid)
 }
 
 /// Whether a line `INSIDE OUTSIDE COUNT` of a uid_map includes the uid.
@@ -358,7 +428,13 @@ struct Groups {
 }
 
 impl Groups {
-    fn of_process() -> Self {
+    /// They do not change while it runs.
+    fn of_process() -> &'static Self {
+        static GROUPS: OnceLock<Groups> = OnceLock::new();
+        GROUPS.get_or_init(Self::ask)
+    }
+
+    fn ask() -> Self {
         let mut gids = vec![getegid().as_raw()];
         gids.extend(getgroups().unwrap_or_default().iter().map(|group| group.as_raw()));
         let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -460,6 +536,70 @@ mod tests {
                 own,
                 "{owner} {mode:04o} {own_group} {writers:?}"
             );
+        }
+    }
+
+    fn mode(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A folder that was checked is checked again where anything has changed on which that depends.
+    #[test]
+    fn a_folder_that_was_checked_is_known_until_something_changes() {
+        type Change = fn(&Path);
+        let changes: &[(&str, bool, Change)] = &[
+            ("nothing", true, |_| ()),
+            ("a file elsewhere", true, |top| fs::write(top.join("beside/x"), "").unwrap()),
+            ("its mode", false, |top| mode(&top.join("a/keys"), 0o777)),
+            ("the mode of a folder above", false, |top| mode(&top.join("a"), 0o777)),
+            ("a work tree above", false, |top| {
+                fs::create_dir(top.join(".git")).unwrap();
+                fs::write(top.join(".git/HEAD"), "").unwrap();
+            }),
+            ("another folder", false, |top| {
+                fs::rename(top.join("a/keys"), top.join("a/old")).unwrap();
+                fs::create_dir(top.join("a/keys")).unwrap();
+            }),
+            ("another place of a link above", false, |top| {
+                fs::remove_file(top.join("link")).unwrap();
+                std::os::unix::fs::symlink("beside", top.join("link")).unwrap();
+            }),
+            ("an access control list", false, |top| {
+                const NONE: u32 = u32::MAX;
+                let list = [
+                    (0x01, 7, NONE),
+                    (0x02, 7, 4_000_000),
+                    (0x04, 5, NONE),
+                    (0x10, 7, NONE),
+                    (0x20, 5, NONE),
+                ];
+                super::super::attributes::tests::set_acl(&top.join("a"), &list);
+            }),
+        ];
+        for (what, is_known, change) in changes {
+            let top = tempfile::tempdir().unwrap();
+            let top = top.path();
+            for folder in ["a/keys", "beside/keys"] {
+                fs::create_dir_all(top.join(folder)).unwrap();
+            }
+            std::os::unix::fs::symlink("a", top.join("link")).unwrap();
+            let folder = top.join("link/keys");
+            // just made: a change in the same tick would not be seen
+            assert!(CheckedFolder::look(&folder).is_none(), "{what}");
+            let known = loop {
+                if let Some(known) = CheckedFolder::look(&folder) {
+                    break known;
+                }
+            };
+            change(top);
+            assert_eq!(known.is_as_it_was(), *is_known, "{what}");
+        }
+        let top = tempfile::tempdir().unwrap();
+        fs::create_dir(top.path().join(".git")).unwrap();
+        let end = std::time::Instant::now() + 2 * TICK;
+        while std::time::Instant::now() < end {
+            assert!(CheckedFolder::look(top.path()).is_none());
         }
     }
 
