@@ -44,6 +44,14 @@ impl DeployKey {
                 "a private key has a few kilobytes: give the key alone",
             );
         }
+        if let Some(blob) = canonical(input) {
+            return Ok(Checked { value: Self::check(&blob)?, repairs: Vec::new() });
+        }
+        Self::repaired(input)
+    }
+
+    /// One that may be in any other form than ours.
+    fn repaired(input: &str) -> Result<Checked<Self>, Finding> {
         let mut repairs = Repairs::default();
         let mut text = clean(input, &mut repairs)?;
         let mut wrappings = 0;
@@ -124,15 +132,35 @@ impl fmt::Debug for DeployKey {
 /// with leading zeros dropped) and every comment that is not UTF-8.
 fn to_openssh(blob: &[u8]) -> SecretString {
     let body = Zeroizing::new(Base64::encode_string(blob));
-    let lines = body
-        .as_bytes()
-        .chunks(70)
-        .flat_map(|line| line.iter().map(|byte| char::from(*byte)).chain(['\n']));
-    let (begin, end) =
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "-----END OPENSSH PRIVATE KEY-----\n");
-    let capacity = begin.len() + body.len() + body.len() / 70 + 1 + end.len();
-    let text = gather(capacity, begin.chars().chain(lines).chain(end.chars()));
+    let capacity = BEGIN.len() + body.len() + body.len() / LINE + 1 + END.len();
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    text.push_str(BEGIN);
+    let mut rest = &**body;
+    while !rest.is_empty() {
+        let (line, left) = rest.split_at_checked(LINE).unwrap_or((rest, ""));
+        text.push_str(line);
+        text.push('\n');
+        rest = left;
+    }
+    text.push_str(END);
     SecretString::from(text.as_str())
+}
+
+const BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+const END: &str = "-----END OPENSSH PRIVATE KEY-----\n";
+const LINE: usize = 70;
+
+/// The container in a text that is, byte for byte, as [`to_openssh`] writes it: most keys are, and
+/// what is installed is read at each run.
+fn canonical(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let lines = text.strip_prefix(BEGIN)?.strip_suffix(END)?;
+    let mut body = Zeroizing::new(String::with_capacity(lines.len()));
+    lines.split('\n').for_each(|line| body.push_str(line));
+    let mut blob = Zeroizing::new(vec![0; body.len() / 4 * 3]);
+    let length = Base64::decode(body.as_bytes(), &mut blob).ok()?.len();
+    blob.truncate(length);
+    let is_canonical = blob.starts_with(MAGIC) && reveal(&to_openssh(&blob)) == text;
+    is_canonical.then_some(blob)
 }
 
 /// Length of a modulus; 0 for a negative one.

@@ -41,6 +41,20 @@ fn parse(text: &str) -> Result<Checked<DeployKey>, Finding> {
     DeployKey::parse(&SecretString::from(text))
 }
 
+#[test]
+fn a_key_as_it_is_installed_is_canonical() {
+    for kind in
+        [&["-t", "ed25519"][..], &["-t", "rsa", "-b", "2048"], &["-t", "ecdsa", "-b", "521"]]
+    {
+        let text = keygen(&[kind, &["-N", "", "-C", "a comment"]].concat());
+        let key = parse(&text).unwrap().value;
+        assert!(canonical(reveal(key.openssh())).is_some(), "{kind:?}");
+        for other in [format!(" {text}"), text.replace('\n', "\r\n"), text.trim_end().to_owned()] {
+            assert!(canonical(&other).is_none(), "{kind:?}");
+        }
+    }
+}
+
 /// The real ssh-keygen loads what we hand on, and names the same fingerprint as it does for the
 /// original key.
 fn loads(key: &DeployKey, original: &str) {
@@ -644,6 +658,24 @@ proptest::proptest! {
     }
 
     /// One damaged character: either refused, or what we hand on is a whole key again.
+    #[test]
+    fn a_canonical_text_is_judged_like_any_other(
+        at in 0_usize..400, with in proptest::sample::select(vec!["", "\n", "=", "A", "END", "-", " "]),
+    ) {
+        let whole = KEY.as_str();
+        let at = at.min(whole.len());
+        let inserted = format!("{}{with}{}", &whole[..at], &whole[at..]);
+        let replaced = format!("{}{with}{}", &whole[..at], &whole[(at + with.len()).min(whole.len())..]);
+        for text in [inserted, replaced] {
+            let same = |checked: Checked<DeployKey>| {
+                let key = checked.value;
+                (reveal(key.openssh()).to_owned(), key.fingerprint, key.algorithm, checked.repairs)
+            };
+            let (quick, slow) = (parse(&text).map(same), DeployKey::repaired(&text).map(same));
+            proptest::prop_assert_eq!(quick.ok(), slow.ok());
+        }
+    }
+
     #[test]
     fn one_character_changed(at in 0_usize..380, to in proptest::char::any()) {
         let mut characters: Vec<char> = KEY.chars().collect();
