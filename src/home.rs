@@ -14,9 +14,10 @@ use crate::client::{ClientPaths, PerClient};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::git::url::Repository;
-use crate::process::{self, Failure};
-use crate::resource::place;
+use crate::process::{self, Failure, Output};
+use crate::resource::{file, place};
 use crate::ssh_cli;
+use crate::ssh_match;
 use crate::ssh_proof;
 use crate::text::shell;
 use crate::variables;
@@ -41,6 +42,9 @@ pub struct Home {
     pub git_config_named: bool,
     /// What to report about the choice of home.
     pub notes: Vec<Finding>,
+    /// What ssh printed about the repository that exists nowhere, where it was asked for its home
+    /// with that: it read all of its configuration.
+    pub probed: Option<Output>,
 }
 
 impl Home {
@@ -58,6 +62,7 @@ impl Home {
             git_config_named: false,
             seed: path.join("seed"),
             notes: Vec::new(),
+            probed: None,
         }
     }
 
@@ -69,14 +74,16 @@ impl Home {
     /// Finds the paths as the clients find them. Fails where there is no home to work in. ssh is not
     /// asked where its answer is still proven.
     pub fn locate(env: &Env) -> Result<Self> {
-        let home = env.get(variables::HOME).map(PathBuf::from).filter(|home| home.is_absolute());
-        let state = home.map(|home| state_folder(env, &home));
+        let state = usual_state(env);
         Self::find(env, state.and_then(|state| ssh_proof::proven_home(env, &state)))
     }
 
-    /// The same for the doctor: ssh is asked in any case.
+    /// The same for the doctor: ssh is asked in any case, and where there is a routing that it
+    /// accepts, with that.
     pub fn locate_afresh(env: &Env) -> Result<Self> {
-        Self::find(env, None)
+        let probed = usual_state(env).and_then(|state| probed(&state));
+        let (passwd, printed) = probed.unzip();
+        Ok(Self { probed: printed, ..Self::find(env, passwd)? })
     }
 
     fn find(env: &Env, proven: Option<PathBuf>) -> Result<Self> {
@@ -135,6 +142,7 @@ impl Home {
             passwd,
             path,
             notes,
+            probed: None,
         })
     }
 
@@ -164,6 +172,12 @@ impl Home {
 fn folder(env: &Env, variable: &str, home: &Path, default: &str) -> PathBuf {
     let named = env.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     named.unwrap_or_else(|| home.join(default))
+}
+
+/// The state folder, where HOME names a home.
+fn usual_state(env: &Env) -> Option<PathBuf> {
+    let home = env.get(variables::HOME).map(PathBuf::from).filter(|home| home.is_absolute());
+    home.map(|home| state_folder(env, &home))
 }
 
 fn state_folder(env: &Env, home: &Path) -> PathBuf {
@@ -225,23 +239,41 @@ fn same_folder(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
+/// Of the options that `ssh -G` prints, ControlPath is one in which %d is expanded.
+const PRINT_HOME: &str = "ControlPath=%d/";
+const DEADLINE: Duration = Duration::from_secs(5);
+
+fn printed_home(output: &Output) -> Option<PathBuf> {
+    let path = ssh_cli::value(&output.stdout, "controlpath")?;
+    Some(PathBuf::from(path.trim_end_matches('/'))).filter(|path| path.is_absolute())
+}
+
+/// The same, asked with the routing of this state folder; and all that ssh printed. `None`: there is
+/// none, or ssh does not accept it.
+fn probed(state: &Path) -> Option<(PathBuf, Output)> {
+    if !file::text(&state.join("ssh_config")).contains(ssh_match::PROBE_HOST) {
+        return None;
+    }
+    let probe = ssh_match::probe()?;
+    let mut ssh = ssh_cli::effective();
+    ssh.args(["-o", PRINT_HOME]).args(ssh_cli::push(&probe, &probe));
+    let output = process::run(ssh, DEADLINE).ok().filter(|output| output.status.success())?;
+    Some((printed_home(&output)?, output))
+}
+
 /// The home that ssh uses, asked of the ssh that the agent will use: a static binary may see
 /// another passwd database.
 fn passwd_home() -> std::result::Result<PathBuf, Finding> {
     let mut ssh = ssh_cli::effective();
-    // of the options that `ssh -G` prints, ControlPath is one in which %d is expanded
-    ssh.args(["-F", "none", "-o", "ControlPath=%d/", "pushready.invalid"]);
-    match process::run(ssh, Duration::from_secs(5)) {
-        Ok(output) if output.status.success() => ssh_cli::value(&output.stdout, "controlpath")
-            .map(|path| PathBuf::from(path.trim_end_matches('/')))
-            .filter(|path| path.is_absolute())
-            .ok_or_else(|| {
-                Finding::new(
-                    Code::SshConfigInvalid,
-                    "ssh did not report which home it uses",
-                    "run `ssh -G -o ControlPath=%d/x host` and see what it prints",
-                )
-            }),
+    ssh.args(["-F", "none", "-o", PRINT_HOME, "pushready.invalid"]);
+    match process::run(ssh, DEADLINE) {
+        Ok(output) if output.status.success() => printed_home(&output).ok_or_else(|| {
+            Finding::new(
+                Code::SshConfigInvalid,
+                "ssh did not report which home it uses",
+                "run `ssh -G -o ControlPath=%d/x host` and see what it prints",
+            )
+        }),
         Ok(output) if output.stderr.contains("No user exists for uid") => Err(Finding::new(
             Code::HomeNoPasswdEntry,
             "this uid has no passwd entry, so ssh cannot work at all",
@@ -269,6 +301,7 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
         )),
     }
 }
+
 fn codex_copy(state: &Path) -> PathBuf {
     state.join("codex").join("last-good.json")
 }

@@ -18,8 +18,20 @@ pub const PROBE_HOST: &str = "probe.pushready.invalid";
 pub const PROBE_COMMAND: &str = "git-upload-pack 'pushready/probe.git'";
 const PROBE_ROUTE: &str = "probe probe.pushready.invalid - pushready/probe\n";
 
+/// A repository that exists nowhere. The configuration has a block for it as for any other, so that
+/// ssh can be asked whether it follows the configuration, without the blocks of all keys on a host.
+pub fn probe() -> Option<Repository> {
+    Repository::parse_declared(&format!("{PROBE_HOST}/pushready/probe")).ok()
+}
+
+/// The routes file of these repositories.
+pub fn routes(routed: &[Repository]) -> String {
+    let probe = probe().filter(|_| !routed.is_empty());
+    routed.iter().chain(&probe).map(route).collect()
+}
+
 /// One line of the routes file for each repository: `ID HOST PORT PATH`, `-` for no port.
-pub fn route(repository: &Repository) -> String {
+fn route(repository: &Repository) -> String {
     let port = repository.ssh_port().map_or("-".to_owned(), |port| port.to_string());
     format!("{} {} {port} {}\n", repository.id(), repository.host(), repository.path())
 }
@@ -237,6 +249,19 @@ mod tests {
         ] {
             assert!(!asks("aa", form), "{form:?}");
         }
+    }
+
+    #[test]
+    fn the_repository_that_exists_nowhere_has_a_route_of_its_own() {
+        let probe = probe().unwrap();
+        let app = Repository::parse_declared("acme/app").unwrap();
+        let routes = routes(std::slice::from_ref(&app));
+        let words = [vec!["ssh".to_owned(), "-G".to_owned()], crate::ssh_cli::push(&probe, &probe)]
+            .concat();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        assert!(is_about(&words, &routes, &probe.id().to_string()));
+        assert!(!is_about(&words, &routes, &app.id().to_string()));
+        assert_eq!(super::routes(&[]), "");
     }
 
     #[test]

@@ -61,6 +61,71 @@ pub fn proven_home(env: &Env, state: &Path) -> Option<PathBuf> {
     inputs.proven_hosts(state).map(|_| inputs.home)
 }
 
+/// The sections of the configurations that ssh reads beside ours. Two hosts about which they say the
+/// same are treated alike by ssh, but for what our configuration says.
+#[derive(Debug, Default)]
+pub struct OtherSections {
+    criteria: Vec<Criterion>,
+    sets_host_name: bool,
+}
+
+/// One list of patterns in a `Host` or `Match` line, in small letters and without `!`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Criterion {
+    patterns: Vec<String>,
+    /// It is compared with what HostName makes of the host.
+    is_of_host_name: bool,
+}
+
+impl OtherSections {
+    /// `None`: ours is not what ssh reads first, or what ssh makes of the others may depend on more
+    /// than their text.
+    pub fn of(env: &Env, home: &Path, state: &Path) -> Option<Self> {
+        Self::below(Path::new(SYSTEM), env, home, state)
+    }
+
+    fn below(system: &Path, env: &Env, home: &Path, state: &Path) -> Option<Self> {
+        let mut inputs = SeenInputs::default();
+        inputs.ssh(system, env)?;
+        inputs.configurations(system, home, state)?;
+        Some(inputs.sections)
+    }
+
+    /// Whether each pattern matches both hosts or neither of them. Pure.
+    pub fn treat_alike(&self, host: &str, other: &str) -> bool {
+        let is_alike = |pattern: &String| matches(pattern, host) == matches(pattern, other);
+        self.criteria.iter().all(|criterion| {
+            !(criterion.is_of_host_name && self.sets_host_name)
+                && criterion.patterns.iter().all(is_alike)
+        })
+    }
+}
+
+/// Whether a pattern of ssh_config(5) matches a host. Pure.
+fn matches(pattern: &str, host: &str) -> bool {
+    let (mut pattern, mut host) = (pattern.as_bytes(), host.as_bytes());
+    // what follows the last `*`, and what of the host that has not taken
+    let mut star: Option<(&[u8], &[u8])> = None;
+    loop {
+        (pattern, host) = match (pattern, host) {
+            ([], []) => return true,
+            ([b'*', rest @ ..], host) => {
+                star = Some((rest, host));
+                (rest, host)
+            }
+            ([b'?', rest @ ..], [_, left @ ..]) => (rest, left),
+            ([first, rest @ ..], [byte, left @ ..]) if first == byte => (rest, left),
+            _ => match star {
+                Some((rest, [_, left @ ..])) => {
+                    star = Some((rest, left));
+                    (rest, left)
+                }
+                _ => return false,
+            },
+        };
+    }
+}
+
 /// The running binary and its copy in the state folder, as stat(2) sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BinaryPair(Digest);
@@ -163,6 +228,7 @@ const DEEPEST_INCLUDE: usize = 16;
 struct SeenInputs {
     seen: Vec<u8>,
     configurations: usize,
+    sections: OtherSections,
 }
 
 impl SeenInputs {
@@ -172,8 +238,16 @@ impl SeenInputs {
         inputs.put(&[env!("CARGO_PKG_VERSION").as_bytes()]);
         inputs.put(&[geteuid().as_raw().to_string().as_bytes()]);
         inputs.environment(env)?;
-        inputs.programs(system, env)?;
+        inputs.ssh(system, env)?;
+        inputs.shell(system, env)?;
         let home = inputs.home(system)?;
+        inputs.configurations(system, &home, state)?;
+        inputs.own_files(state)?;
+        Some((inputs, home))
+    }
+
+    /// The configurations, of which ours is to be the first.
+    fn configurations(&mut self, system: &Path, home: &Path, state: &Path) -> Option<()> {
         let own = state.join("ssh_config");
         let user = home.join(".ssh/config");
         // a key that an earlier line names would be offered first, once its file exists
@@ -184,12 +258,10 @@ impl SeenInputs {
         if system.join("usr/etc/ssh/ssh_config").exists() {
             return None;
         }
-        let within = |folder: PathBuf| Reading { folder, own: own.clone(), home: home.clone() };
-        inputs.configuration(&user, &within(home.join(".ssh")), 0)?;
+        let within = |folder: PathBuf| Reading { folder, own: own.clone(), home: home.to_owned() };
+        self.configuration(&user, &within(home.join(".ssh")), 0)?;
         let of_system = within(system.join("etc/ssh"));
-        inputs.configuration(&system.join("etc/ssh/ssh_config"), &of_system, 0)?;
-        inputs.own_files(state)?;
-        Some((inputs, home))
+        self.configuration(&system.join("etc/ssh/ssh_config"), &of_system, 0)
     }
 
     /// Each part with its length, so that no two inputs look the same.
@@ -241,8 +313,7 @@ impl SeenInputs {
         Some(())
     }
 
-    /// ssh, the shell that it starts, and what both load.
-    fn programs(&mut self, system: &Path, env: &Env) -> Option<()> {
+    fn ssh(&mut self, system: &Path, env: &Env) -> Option<()> {
         let path = env.raw(variables::PATH)?;
         let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
         let ssh = folders.find_map(|folder| folder.join("ssh").canonicalize().ok())?;
@@ -250,7 +321,11 @@ impl SeenInputs {
         if ssh != system.join("usr/bin/ssh") || !is_program(&ssh) {
             return None;
         }
-        self.stat(&ssh)?;
+        self.stat(&ssh)
+    }
+
+    /// The shell that ssh starts, and what both load.
+    fn shell(&mut self, system: &Path, env: &Env) -> Option<()> {
         let shell = env.raw("SHELL").map_or_else(|| system.join("bin/sh"), PathBuf::from);
         let shell = shell.canonicalize().ok()?;
         if !PLAIN_SHELLS.iter().any(|name| shell.file_name() == Some(OsStr::new(name)))
@@ -292,6 +367,8 @@ impl SeenInputs {
         for line in text.lines() {
             match judge(line, path == reading.own)? {
                 ConfigLine::Plain => {}
+                ConfigLine::Section(criteria) => self.sections.criteria.extend(criteria),
+                ConfigLine::HostName => self.sections.sets_host_name = true,
                 ConfigLine::Include(names) => {
                     for name in names {
                         self.include(&reading.resolve(&name)?, reading, depth)?;
@@ -360,6 +437,10 @@ impl Reading {
 enum ConfigLine {
     /// The answer depends on its text alone.
     Plain,
+    /// The same; it begins a section.
+    Section(Vec<Criterion>),
+    /// The same; it may replace the name of the host.
+    HostName,
     /// The names of files.
     Include(Vec<String>),
 }
@@ -386,17 +467,32 @@ fn judge(line: &str, is_own: bool) -> Option<ConfigLine> {
             let is_literal = !rest.contains('%') && !rest.contains('\\');
             (is_literal && !names.is_empty()).then_some(ConfigLine::Include(names))
         }
-        "match" if is_own => Some(ConfigLine::Plain),
-        "match" => is_plain_match(rest).then_some(ConfigLine::Plain),
+        "host" | "match" | "hostname" if is_own => Some(ConfigLine::Plain),
+        "host" => {
+            let patterns = shlex::split(rest).filter(|_| !rest.contains('\\'))?;
+            Some(ConfigLine::Section(vec![Criterion::new(patterns.iter(), false)]))
+        }
+        "match" => plain_criteria(rest).map(ConfigLine::Section),
+        "hostname" => Some(ConfigLine::HostName),
         // a name server decides
         "canonicalizehostname" if !rest.eq_ignore_ascii_case("no") => None,
         _ => Some(ConfigLine::Plain),
     }
 }
 
-/// Whether the criteria are those that name hosts and users, of which ssh was asked with the same.
-fn is_plain_match(criteria: &str) -> bool {
-    let mut words = criteria.split_whitespace();
+impl Criterion {
+    fn new(patterns: impl Iterator<Item = impl AsRef<str>>, is_of_host_name: bool) -> Self {
+        let plain = |pattern: &str| pattern.trim_start_matches('!').to_ascii_lowercase();
+        let patterns = patterns.map(|pattern| plain(pattern.as_ref())).collect();
+        Self { patterns, is_of_host_name }
+    }
+}
+
+/// Those that name hosts. `None`: there are others than these and those that name users, of which
+/// ssh was asked with the same.
+fn plain_criteria(line: &str) -> Option<Vec<Criterion>> {
+    let mut criteria = Vec::new();
+    let mut words = line.split_whitespace();
     while let Some(word) = words.next() {
         let word = word.trim_start_matches('!').to_ascii_lowercase();
         let (name, value) =
@@ -404,14 +500,21 @@ fn is_plain_match(criteria: &str) -> bool {
         match name {
             "all" | "canonical" | "final" => {}
             "host" | "originalhost" | "user" | "localuser" => {
-                if value.is_none() && words.next().is_none() {
-                    return false;
+                let value = match value {
+                    Some(value) => value,
+                    None => words.next()?,
+                };
+                if value.contains(['"', '\'']) {
+                    return None;
+                }
+                if name.ends_with("host") {
+                    criteria.push(Criterion::new(value.split(','), name == "host"));
                 }
             }
-            _ => return false,
+            _ => return None,
         }
     }
-    true
+    Some(criteria)
 }
 
 /// Whether the first line that counts includes this file.
@@ -623,14 +726,24 @@ mod tests {
         let include = |names: &[&str]| {
             Some(ConfigLine::Include(names.iter().map(|name| (*name).to_owned()).collect()))
         };
+        let section = |criteria: &[(bool, &[&str])]| {
+            let criterion = |(is_of_host_name, patterns): &(bool, &[&str])| {
+                Criterion::new(patterns.iter(), *is_of_host_name)
+            };
+            Some(ConfigLine::Section(criteria.iter().map(criterion).collect()))
+        };
         for (line, expected) in [
             ("", plain()),
             ("  # Match exec x", plain()),
-            ("Host a b", plain()),
+            ("Host a !B*", section(&[(false, &["a", "b*"])])),
+            ("Host \"a b\" # c", section(&[(false, &["a b"])])),
+            ("Host a\\b", None),
+            ("HostName x", Some(ConfigLine::HostName)),
             ("Port=22", plain()),
-            ("Match all", plain()),
-            ("match !host x user y", plain()),
-            ("Match originalhost=x final", plain()),
+            ("Match all", section(&[])),
+            ("match !host x,!y* user z", section(&[(true, &["x", "y*"])])),
+            ("Match originalhost=X final", section(&[(false, &["x"])])),
+            ("Match host \"x\"", None),
             ("CanonicalizeHostname no", plain()),
             ("Include a \"b c\"", include(&["a", "b c"])),
             ("include=~/x", include(&["~/x"])),
@@ -648,6 +761,66 @@ mod tests {
             assert_eq!(judge(line, false), expected, "{line}");
         }
         assert_eq!(judge("Match originalhost h exec x", true), plain());
+    }
+
+    #[test]
+    fn patterns_match_as_those_of_ssh() {
+        let hosts = ["github.com", "ssh.github.com", "h", "a*b", ""];
+        for pattern in ["*", "?", "git*", "*.com", "*hub*com", "?*?", "github.com", "h*h", "", "**"]
+        {
+            for host in hosts.iter().filter(|host| !host.is_empty() && !host.contains('*')) {
+                let config = format!("Host {pattern}\n  Port 7\n");
+                let mut ssh = std::process::Command::new("ssh");
+                let file = tempfile::NamedTempFile::new().unwrap();
+                fs::write(file.path(), config).unwrap();
+                let output = ssh.arg("-F").arg(file.path()).args(["-G", host]).output().unwrap();
+                let is_seven = String::from_utf8(output.stdout).unwrap().contains("port 7\n");
+                let accepted = output.status.success();
+                assert_eq!(matches(pattern, host) && accepted, is_seven, "{pattern} {host}");
+            }
+        }
+        assert!(matches("", "") && matches("*", "") && !matches("?", ""));
+        // no pattern takes longer than its length times that of the host
+        assert!(!matches(&"*a".repeat(2000), &"a".repeat(1999)));
+    }
+
+    #[test]
+    fn hosts_are_alike_where_no_other_section_tells_them_apart() {
+        let probe = "probe.pushready.invalid";
+        for (more, is_alike) in [
+            ("", Some(true)),
+            ("Host *\n  StdinNull yes\n", Some(true)),
+            ("Host gitlab.com other\n", Some(true)),
+            ("Host github.com\n", Some(false)),
+            ("Host other GitHub.com\n", Some(false)),
+            ("Host * !github.com\n", Some(false)),
+            ("Host *.com\n", Some(false)),
+            ("Host *.invalid\n", Some(false)),
+            ("Match originalhost gitlab.com,*hub.com\n", Some(false)),
+            ("Match user git\n", Some(true)),
+            ("Match host x\n", Some(true)),
+            ("Match host x\n  HostName y\n", Some(false)),
+            ("Host x\n  HostName y\n", Some(true)),
+            ("Include other\n", Some(false)),
+            ("Match exec true\n", None),
+            ("Match localnetwork 10.0.0.0/8\n", None),
+            ("CanonicalizeHostname yes\n", None),
+        ] {
+            let rig = Rig::new();
+            rig.write("home/.ssh/other", "Host github.com\n");
+            // without the sections that it has
+            rig.write("home/.ssh/more", more);
+            let pairs: Vec<_> =
+                rig.variables.iter().map(|(name, value)| (*name, &**value)).collect();
+            let (home, state) = (rig.at("home"), rig.at("state"));
+            let sections =
+                || OtherSections::below(rig.root.path(), &Env::of(&pairs), &home, &state);
+            let found = sections().map(|it| it.treat_alike("github.com", probe));
+            assert_eq!(found, is_alike, "{more}");
+            // ours is not the first
+            rig.write("home/.ssh/config", "IdentityFile x\n");
+            assert!(sections().is_none(), "{more}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         only: repositories("--repo", &arguments.repo)?,
         also: repositories("--also", &arguments.also)?,
     };
-    let home = Home::locate_afresh(&Env::of_process())?;
+    let mut home = Home::locate_afresh(&Env::of_process())?;
     process::end_children_with_us();
     let progress = Progress::show(verbose > 0, "the files of this home");
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
@@ -84,6 +84,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         let wait = wait_for(|| format!("the next look, in {} s", rest.as_secs()));
         thread::sleep(rest);
         drop(wait);
+        home = Home::locate_afresh(&Env::of_process())?;
         let again = report.in_the_way().map(|outcome| outcome.id);
         let again = Selection { only: again.map(str::to_owned).collect(), skip: Vec::new() };
         if again.only.iter().any(|id| id.starts_with("actions.") || id.ends_with(".request")) {

@@ -26,7 +26,7 @@ use crate::doctor::context::Context;
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
-use crate::process::{self, Completed, Failure};
+use crate::process::{self, Completed, Failure, Running};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
@@ -88,10 +88,11 @@ fn observe(context: &Context) -> GitFacts {
         let config_error = Some((error, Whose::Clone(layout.top.clone())));
         return GitFacts { author, committer, config_error, layout: Some(layout.clone()) };
     }
-    let ask = |name| git(context, context.folder.as_deref(), &["var", name]);
-    let author = ask("GIT_AUTHOR_IDENT");
+    let ask = |name| start_git(context, context.folder.as_deref(), &["var", name]);
+    let (author, committer) = (ask("GIT_AUTHOR_IDENT"), ask("GIT_COMMITTER_IDENT"));
+    let author = author.and_then(Running::end);
     let config_error = config_error(context, &author);
-    let committer = ask("GIT_COMMITTER_IDENT");
+    let committer = committer.and_then(Running::end);
     GitFacts { author, committer, config_error, layout }
 }
 
@@ -284,10 +285,18 @@ pub fn blocked(context: &Context) -> Option<Judgement> {
 }
 
 fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Completed {
+    start_git(context, folder, arguments)?.end()
+}
+
+fn start_git(
+    context: &Context,
+    folder: Option<&Path>,
+    arguments: &[&str],
+) -> Result<Running, Failure> {
     let folder = folder.unwrap_or(&context.home.path);
     let mut git = git_cli::command(Place::AsAgent(folder));
     git.args(arguments);
-    process::run(git, context.deadline(PATIENCE))
+    process::start(git, context.deadline(PATIENCE))
 }
 
 fn unreadable(context: &Context, whose: &Whose, config_error: &ConfigError) -> Judgement {

@@ -24,8 +24,10 @@ use crate::provision::routing;
 use crate::push_message;
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
+use crate::ssh_proof::OtherSections;
 use route::{
-    Chosen, Printed, chosen, effective, judge, judge_by_representative, representatives, unwritten,
+    Chosen, Printed, chosen, effective, judge, judge_by_probe, judge_by_representative,
+    representatives, unwritten,
 };
 
 pub use server::{greet, identity, installed, unreachable, wrong_key_fix};
@@ -42,6 +44,8 @@ const CONFIG: &str = "ssh.config";
 pub struct SshFacts {
     representatives: OnceLock<Vec<Repository>>,
     is_as_written: OnceLock<bool>,
+    /// `None`: ssh did not follow the routing to the repository that exists nowhere.
+    followed: OnceLock<Option<OtherSections>>,
     chosen: OnceLock<Vec<(Repository, OnceLock<Chosen>)>>,
     configuration: OnceLock<Judgement>,
 }
@@ -76,9 +80,10 @@ fn whole_configuration(context: &Context) -> Judgement {
     let chosen = pool::map(AT_ONCE, asked, |repository| chosen(context, repository));
     let chosen: Vec<&Chosen> = chosen.into_iter().flatten().collect();
     // ssh reads all of its configuration, whichever host it is asked about
-    let judgement = match chosen.first() {
-        Some(chosen) => configuration(context, &chosen.printed),
-        None => configuration(context, &effective(context, &["github.com".to_owned()])),
+    let judgement = match (chosen.first(), &context.home.probed) {
+        (Some(chosen), _) => configuration(context, &chosen.printed),
+        (None, Some(printed)) => judge_configuration(context, printed),
+        (None, None) => configuration(context, &effective(context, &["github.com".to_owned()])),
     };
     let printed = chosen.iter().filter_map(|chosen| chosen.printed.as_ref().ok());
     let mut printed = printed.filter(|output| output.status.success());
@@ -102,7 +107,10 @@ pub fn route(context: &Context, repository: &Repository) -> Judgement {
         return configuration.reported_by(CONFIG);
     }
     let is_asked = representatives(context).iter().any(|asked| asked.same_as(repository));
-    let follows = || judge_by_representative(context, repository);
+    let follows = || {
+        let probed = judge_by_probe(context, repository);
+        probed.or_else(|| judge_by_representative(context, repository))
+    };
     if is_asked { None } else { follows() }.unwrap_or_else(|| route_of(context, repository))
 }
 
@@ -124,24 +132,33 @@ pub fn misrouted(context: &Context, repository: &Repository) -> Option<Judgement
 }
 
 fn configuration(context: &Context, printed: &Printed) -> Judgement {
+    match printed {
+        Ok(output) => judge_configuration(context, output),
+        Err(failure) => open_folder(context).unwrap_or_else(|| {
+            Judgement::unknown("ssh did not print its configuration", context.reason(failure))
+        }),
+    }
+}
+
+/// A folder of ssh's configuration that others can write.
+fn open_folder(context: &Context) -> Option<Judgement> {
     if let Some(folder) = context.home.ssh_folder()
         && let Some(Finding { code, summary, .. }) = routing::open_to_others(&folder)
     {
         let argv = ["chmod", "go-w", &folder.to_string_lossy()];
-        return Judgement::fail(code, summary, Fix::run(argv, "remove the write access of others"));
+        let fix = Fix::run(argv, "remove the write access of others");
+        return Some(Judgement::fail(code, summary, fix));
     }
-    let output = match printed {
-        Ok(output) if output.status.success() => {
-            return Judgement::pass("ssh accepts its configuration");
-        }
-        Ok(output) => output,
-        Err(failure) => {
-            return Judgement::unknown(
-                "ssh did not print its configuration",
-                context.reason(failure),
-            );
-        }
-    };
+    None
+}
+
+fn judge_configuration(context: &Context, output: &Output) -> Judgement {
+    if let Some(open) = open_folder(context) {
+        return open;
+    }
+    if output.status.success() {
+        return Judgement::pass("ssh accepts its configuration");
+    }
     let said = Evidence::foreign("ssh said", &output.stderr);
     if let Some((_, rest)) = output.stderr.split_once("Bad owner or permissions on ") {
         let file = Path::new(rest.lines().next().unwrap_or_default().trim());

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use rustix::fs::{Access, access};
 
-use super::SshFacts;
+use super::{SshFacts, closing_option};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
@@ -20,6 +20,8 @@ use crate::provision::routing;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
 use crate::ssh_cli;
+use crate::ssh_match;
+use crate::ssh_proof::OtherSections;
 use crate::state::subject::Subject;
 
 pub type Printed = Result<Output, Failure>;
@@ -56,8 +58,9 @@ fn ask(context: &Context, repository: &Repository) -> Chosen {
     Chosen { at, printed }
 }
 
-/// The repositories about which ssh is asked: the first of each server, those that a clone in view
-/// has a remote of, and those that `--repo` names.
+/// The repositories about which ssh is asked: those that a clone in view has a remote of, those that
+/// `--repo` names, and the first of each server where the repository that exists nowhere does not
+/// stand for it.
 ///
 /// `ssh -G` starts a process for each key of the host, so asking about every key takes time that
 /// grows with the square of their number.
@@ -67,6 +70,7 @@ pub fn representatives<'c>(context: &'c Context) -> &'c [Repository] {
         let mut asked = Vec::new();
         for repository in context.keyed() {
             if servers.insert((repository.host(), repository.ssh_port()))
+                && judge_by_probe(context, repository).is_none()
                 || context.limited_to.iter().any(|named| named.same_as(repository))
                 || context.clones.of(repository).next().is_some()
             {
@@ -81,6 +85,46 @@ pub fn representatives<'c>(context: &'c Context) -> &'c [Repository] {
 fn is_as_written(context: &Context) -> bool {
     let compare = || routing::is_as_applied(context.home, context.desired);
     *context.gathered.get(SshFacts::default).is_as_written.get_or_init(compare)
+}
+
+/// What ssh was seen to make of the repository that exists nowhere: it follows our routing, in this
+/// environment, to the program that it asks and to the key. `None`: it does not, or our files are
+/// not byte for byte what apply writes.
+fn followed<'c>(context: &'c Context) -> Option<&'c OtherSections> {
+    let follow = || {
+        let printed = &context.home.probed.as_ref()?.stdout;
+        let key = context.home.key(&ssh_match::probe()?);
+        let chosen = ssh_cli::value(printed, "identityfile").map(Path::new);
+        // rules for an alias lead elsewhere
+        let has_alias = || {
+            let rules = file::text(&context.home.state.join("gitconfig"));
+            rules.contains(".pushready.invalid")
+        };
+        if chosen != Some(&*key)
+            || closing_option(printed).is_some()
+            || !is_as_written(context)
+            || has_alias()
+        {
+            return None;
+        }
+        let home = context.home.passwd.as_ref().ok()?;
+        OtherSections::of(context.env, home, &context.home.state)
+    };
+    context.gathered.get(SshFacts::default).followed.get_or_init(follow).as_ref()
+}
+
+/// What this proves of a repository: its block differs from that of the other in names alone, and no
+/// other configuration treats its host differently. `None`: it proves nothing.
+pub fn judge_by_probe(context: &Context, repository: &Repository) -> Option<Judgement> {
+    let (sections, probe) = (followed(context)?, ssh_match::probe()?);
+    let is_alike = sections.treat_alike(repository.host(), probe.host())
+        && repository.ssh_user() == probe.ssh_user()
+        && context.home.key(repository).exists();
+    is_alike.then(|| {
+        let proof = "the routing is as apply writes it, ssh follows it, and no other configuration \
+                     treats this host differently";
+        Judgement::pass("ssh chooses this repository's key").with([Evidence::new("proof", proof)])
+    })
 }
 
 /// What the answer about the server's first repository proves of the others: our files are byte

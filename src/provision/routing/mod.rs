@@ -91,7 +91,7 @@ pub fn provision(
     let ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
     let (mut resources, copy) = binary(&home.state, &method)?;
     resources.extend([
-        text("routes", &home.state, routed.iter().map(ssh_match::route).collect()),
+        text("routes", &home.state, ssh_match::routes(routed)),
         text("known_hosts", &home.state, known_hosts.clone()),
         text("ssh_config", &home.state, ssh_config),
         text("gitconfig", &home.state, rules.config),
@@ -324,9 +324,8 @@ pub struct Include {
 /// can ask. Starts no program.
 fn is_as_written(home: &Home, routed: &[Repository], known_hosts: &str, pins: &Pins) -> bool {
     let config = ssh::config(home, routed, known_hosts, pins, &Method::MatchExec);
-    let routes: String = routed.iter().map(ssh_match::route).collect();
     let is = |name, text: &str| file::text(&home.state.join(name)) == text;
-    is("ssh_config", &config) && is("routes", &routes)
+    is("ssh_config", &config) && is("routes", &ssh_match::routes(routed))
 }
 
 /// The same for the keys that the last apply installed.

@@ -11,6 +11,7 @@ use crate::git::url::Repository;
 use crate::home::Home;
 use crate::process::{self, Output};
 use crate::ssh_cli;
+use crate::ssh_match;
 
 /// How ssh learns which repository it is about.
 #[derive(Debug)]
@@ -39,6 +40,11 @@ pub fn config(
                 alias_blocks(&mut config, home, repository, known_hosts, &mut reached);
             }
         }
+    }
+    if let (Method::MatchExec, false, Some(probe)) = (method, routed.is_empty(), ssh_match::probe())
+    {
+        config.push_str("\n# it exists nowhere: `pushready doctor` asks ssh about it\n");
+        exec_block(&mut config, home, &probe);
     }
     let consult = consult(home);
     let mut block = |patterns: &str, strict: bool| {

@@ -1,11 +1,12 @@
 //! The offline depth: files and configuration, as few children as suffice, and no network.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::json;
 
 use super::{Lab, URL};
-use crate::support::{KeyPair, require, sandbox};
+use crate::support::{Cmd, KeyPair, Workspace, require, sandbox};
 
 /// What a run started and connected to.
 struct Trace {
@@ -77,43 +78,191 @@ fn no_child_that_is_not_needed_and_no_network() {
     });
 }
 
-/// ssh starts a process for each key of the host: it is asked once for each server, and the others
-/// follow from files that are as apply writes them.
+/// A home with a few keys on two hosts.
+fn home_with_keys(ws: &Workspace) -> Vec<String> {
+    let repositories: Vec<_> = (0..KEYS)
+        .map(|number| format!("{}/acme/app{number}", ["github.com", "gitlab.com"][number % 2]))
+        .collect();
+    let key = |name: &String| (name.clone(), KeyPair::generate("k").private.into());
+    let keys: serde_json::Map<_, _> = repositories.iter().map(key).collect();
+    let apply = ws.pushready(&["apply"]);
+    apply.env("PUSHREADY_DEPLOY_KEYS", json!(keys).to_string()).run().success();
+    repositories
+}
+
+const KEYS: usize = 6;
+const CONFIG: &str = ".local/state/pushready/ssh_config";
+
+/// How many checks of the routes there were, how many failed, and with which codes.
+fn verdict(doctor: Cmd) -> (usize, usize, BTreeSet<String>) {
+    let report = doctor.run().json();
+    let checks = report["checks"].as_array().unwrap();
+    let routes = checks.iter().filter(|check| check["id"] == "ssh.route");
+    let failed = routes.clone().filter(|check| check["status"] == "fail").count();
+    let codes = checks.iter().filter_map(|check| Some(check["code"].as_str()?.to_owned()));
+    (routes.count(), failed, codes.collect())
+}
+
+/// ssh starts a process for each key of the host. It is asked about a repository that exists nowhere,
+/// and the others follow from that, where files are as apply writes them and no other configuration
+/// makes a difference.
+#[test]
+fn ssh_starts_one_process_for_all_keys() {
+    sandbox(|ws| {
+        require("strace");
+        home_with_keys(ws);
+        let routes = |change: &dyn Fn()| {
+            change();
+            let doctor = ws.pushready(&["doctor", "--offline", "--json", "--only", "ssh"]);
+            let calls = "/tmp/calls";
+            let options = ["-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", calls];
+            let found = verdict(doctor.wrapped_in("strace", options));
+            let calls = fs::read_to_string(calls).unwrap();
+            let asked = calls.lines().filter(|line| line.contains("\"ssh-match\""));
+            assert_eq!((found.0, &found.2), (KEYS, &BTreeSet::new()), "{calls}");
+            asked.count()
+        };
+        assert_eq!(routes(&|| ()), 1);
+        // of a host that is treated otherwise ssh is asked, and starts a process for each key on it
+        let config = ws.read(".ssh/config");
+        let own = "Host git*.com !github.com\n  Compression yes\n";
+        assert_eq!(
+            routes(&|| ws.write(".ssh/config", format!("{config}{own}"), 0o600)),
+            1 + KEYS / 2 + KEYS / 2
+        );
+        assert_eq!(
+            routes(&|| ws.write(".ssh/config", format!("{config}Host GitLab.com\n"), 0o600)),
+            1 + KEYS / 2
+        );
+        assert_eq!(
+            routes(&|| ws.write(".ssh/config", format!("{config}Host *\n  Port 22\n"), 0o600)),
+            1
+        );
+        // what depends on a program is not known from the text
+        let own = "Match exec true\n  Compression yes\n";
+        assert_eq!(routes(&|| ws.write(".ssh/config", format!("{config}{own}"), 0o600)), 1 + KEYS);
+    });
+}
+
+type Damage = fn(&Workspace);
+
+/// What was asked about one repository for all of them hides nothing that is found where ssh is asked
+/// about each.
+#[test]
+fn the_answer_for_all_keys_hides_nothing() {
+    let damages: &[(&str, usize, Damage)] = &[
+        ("nothing", 0, |_| ()),
+        ("a key of the user above ours", KEYS, |ws| above(ws, "IdentityFile ~/.ssh/mine\n")),
+        ("the same for one host", KEYS / 2, |ws| {
+            above(ws, "Host github.com\n  IdentityFile ~/.ssh/mine\nHost *\n");
+        }),
+        ("the same by a program", KEYS / 2, |ws| {
+            above(ws, "Match host gitlab.com exec true\n  IdentityFile ~/.ssh/mine\nMatch all\n");
+        }),
+        ("the same in a file that is included", KEYS / 2, |ws| {
+            ws.write(".ssh/more", "Host gitlab.com\n  IdentityFile ~/.ssh/mine\n", 0o600);
+            above(ws, "Include more\n");
+        }),
+        ("the Include is in a block of another host", KEYS, |ws| above(ws, "Host other\n")),
+        ("the Include is in a block of one host", KEYS / 2, |ws| above(ws, "Host github.com\n")),
+        ("the Include is gone", KEYS, |ws| ws.write(".ssh/config", "", 0o600)),
+        ("an option that closes the input of one host", 0, |ws| {
+            below(ws, "Host github.com\n  StdinNull yes\n");
+        }),
+        ("the same by the user", 0, |ws| {
+            below(ws, "Match originalhost gitlab.com user git\n  StdinNull yes\n");
+        }),
+        ("the same by a name that replaces the host's", 0, |ws| {
+            below(ws, "Host *\n  HostName x.%h\nMatch host x.github.com\n  StdinNull yes\n");
+        }),
+        ("the same for all", 0, |ws| below(ws, "Host *\n  ForkAfterAuthentication yes\n")),
+        ("a line that ssh does not know", 0, |ws| below(ws, "Host x\n  Bogus yes\n")),
+        ("another block of ours", 1, |ws| {
+            let config = ws.read(CONFIG);
+            let first = config.replacen("/keys/", "/other/", 1);
+            ws.write(CONFIG, first, 0o600);
+        }),
+        ("another route", 1, |ws| {
+            let routes = ".local/state/pushready/routes";
+            ws.write(routes, ws.read(routes).replacen("/app1\n", "/app7\n", 1), 0o600);
+        }),
+        ("the routes are gone", KEYS, |ws| {
+            fs::remove_file(ws.home().join(".local/state/pushready/routes")).unwrap();
+        }),
+        ("our program is gone", KEYS, |ws| {
+            fs::remove_file(ws.home().join(".local/state/pushready/bin/pushready")).unwrap();
+        }),
+        ("our program is another one", KEYS, |ws| {
+            let program = ".local/state/pushready/bin/pushready";
+            ws.write(program, "#!/bin/sh\nexit 1\n", 0o700);
+        }),
+    ];
+    sandbox(|ws| {
+        let repositories = home_with_keys(ws);
+        ws.write(".ssh/mine", KeyPair::generate("mine").private, 0o600);
+        ws.cmd("cp").args(["-a", "/home/coder", "/srv/healthy"]).run().success();
+        let offline = || ws.pushready(&["doctor", "--offline", "--json", "--only", "ssh"]);
+        let compare = |what: &str, failed: usize, doctor: &dyn Fn() -> Cmd| {
+            let all = verdict(doctor());
+            let mut each = (0, 0, BTreeSet::new());
+            for repository in &repositories {
+                let (count, failed, codes) = verdict(doctor().args(["--repo", repository]));
+                each.0 += count;
+                each.1 += failed;
+                each.2.extend(codes);
+            }
+            assert_eq!(all, each, "{what}");
+            assert_eq!(all.1, failed, "{what} {all:?}");
+        };
+        for (what, failed, damage) in damages {
+            ws.cmd("sh")
+                .args(["-c", "rm -r ~/.ssh ~/.local && cp -a /srv/healthy/. ~"])
+                .run()
+                .success();
+            damage(ws);
+            compare(what, *failed, &offline);
+        }
+        ws.cmd("sh")
+            .args(["-c", "rm -r ~/.ssh ~/.local && cp -a /srv/healthy/. ~"])
+            .run()
+            .success();
+        compare("a shell that runs nothing", KEYS, &|| offline().env("SHELL", "/bin/false"));
+    });
+}
+
+fn above(ws: &Workspace, lines: &str) {
+    ws.write(".ssh/config", format!("{lines}{}", ws.read(".ssh/config")), 0o600);
+}
+
+fn below(ws: &Workspace, lines: &str) {
+    ws.write(".ssh/config", format!("{}{lines}", ws.read(".ssh/config")), 0o600);
+}
+
+/// Where the ssh on PATH may be anything, each server is asked about.
 #[test]
 fn ssh_is_asked_once_for_each_server() {
     sandbox(|ws| {
-        const KEYS: usize = 12;
-        let keys: serde_json::Map<_, _> = (0..KEYS)
-            .map(|number| {
-                let host = ["github.com", "gitlab.com"][number % 2];
-                let key = KeyPair::generate(&format!("k{number}")).private;
-                (format!("{host}/acme/app{number}"), key.into())
-            })
-            .collect();
-        let apply = ws.pushready(&["apply"]);
-        apply.env("PUSHREADY_DEPLOY_KEYS", json!(keys).to_string()).run().success();
+        home_with_keys(ws);
         ws.install("ssh", "#!/bin/sh\necho \"$*\" >>/tmp/ssh\nexec /usr/bin/ssh \"$@\"\n");
         let routes = || {
             fs::write("/tmp/ssh", "").unwrap();
-            let report = ws.run(&["doctor", "--offline", "--json", "--only", "ssh.route"]).json();
-            let checks = report["checks"].as_array().unwrap().iter();
-            let failed = checks.clone().filter(|check| check["code"] == "ssh-route-broken").count();
-            let asked = fs::read_to_string("/tmp/ssh").unwrap().matches("git-receive-pack").count();
-            assert_eq!(checks.count(), KEYS, "{report:#}");
-            (failed, asked)
+            let report = ws.pushready(&["doctor", "--offline", "--json", "--only", "ssh.route"]);
+            let (count, failed, _) = verdict(report);
+            assert_eq!(count, KEYS);
+            let calls = fs::read_to_string("/tmp/ssh").unwrap();
+            (failed, calls.lines().filter(|line| line.contains("'acme/app")).count())
         };
         assert_eq!(routes(), (0, 2));
         // a file that is not as apply writes it proves nothing of the others
-        let config = ".local/state/pushready/ssh_config";
-        let good = ws.read(config);
-        let last = good.rfind("IdentityFile").unwrap();
+        let good = ws.read(CONFIG);
+        let last = good.rfind("/keys/").unwrap();
+        let last = good[..last].rfind("/keys/").unwrap();
         let (kept, changed) = good.split_at(last);
-        ws.write(config, format!("{kept}{}", changed.replacen("/keys/", "/other/", 1)), 0o600);
+        ws.write(CONFIG, format!("{kept}{}", changed.replacen("/keys/", "/other/", 1)), 0o600);
         assert_eq!(routes(), (1, KEYS));
-        ws.write(config, &good, 0o600);
+        ws.write(CONFIG, &good, 0o600);
         // nor does a server on which ssh does not choose the first key
-        let own = "Host github.com\n  IdentityFile ~/.ssh/mine\nHost *\n";
-        ws.write(".ssh/config", format!("{own}{}", ws.read(".ssh/config")), 0o600);
+        above(ws, "Host github.com\n  IdentityFile ~/.ssh/mine\nHost *\n");
         ws.write(".ssh/mine", KeyPair::generate("mine").private, 0o600);
         assert_eq!(routes(), (KEYS / 2, 1 + KEYS / 2));
     });
