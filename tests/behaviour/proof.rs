@@ -1,5 +1,6 @@
 //! What apply remembers of ssh: it asks again where something has changed, and only there.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::support::{Cmd, KeyPair, Output, Workspace, require, sandbox};
@@ -31,8 +32,19 @@ impl<'a> Rig<'a> {
         let output = apply.wrapped_in("strace", options).run();
         // of a process that nobody may trace, strace sees no arguments
         let calls = fs::read_to_string(calls).unwrap();
-        let own = calls.lines().filter(|line| line.contains("execve(0x") && line.ends_with("= 0"));
-        (output, own.count())
+        // the end of a call that another process interrupts is on a line of its own
+        let mut interrupted = BTreeSet::new();
+        let own = calls.lines().filter(|line| {
+            let process = line.split(' ').next().unwrap();
+            let is_own = line.contains("execve(0x")
+                || line.contains("execve resumed") && interrupted.remove(process);
+            if is_own && line.ends_with("<unfinished ...>") {
+                interrupted.insert(process);
+            }
+            is_own && line.ends_with("= 0")
+        });
+        let own = own.count();
+        (output, own)
     }
 }
 
