@@ -42,7 +42,7 @@ pub struct Home {
     pub git_config_named: bool,
     /// What to report about the choice of home.
     pub notes: Vec<Finding>,
-    /// What ssh printed about the repository that exists nowhere, where it was asked for its home
+    /// What ssh printed about the repository that exists nowhere, where it reported its home
     /// with that: it read all of its configuration.
     pub probed: Option<Output>,
 }

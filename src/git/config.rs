@@ -46,7 +46,7 @@ pub fn quoted(value: &str) -> String {
     let plain = !value.is_empty()
         && !value.starts_with(' ')
         && !value.ends_with(' ')
-        && !value.contains(['"', '\\', '#', ';', '\n', '\t', '\u{8}', '\r']);
+        && !value.bytes().any(|byte| b"\"\\#;\n\t\x08\r".contains(&byte));
     if plain {
         return value.to_owned();
     }

@@ -267,8 +267,12 @@ fn spell_out(text: &str) -> Result<Cow<'_, str>, Problem> {
 }
 
 impl PartialEq for Repository {
+    /// As the canonical URLs, which need not be made for that.
     fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
+        self.ssh_port == other.ssh_port
+            && self.path.eq_ignore_ascii_case(&other.path)
+            && self.host.eq_ignore_ascii_case(&other.host)
+            && self.ssh_user.eq_ignore_ascii_case(&other.ssh_user)
     }
 }
 

@@ -25,6 +25,30 @@ fn declared_problem(text: &str) -> Problem {
 }
 
 #[test]
+fn repositories_are_equal_where_their_canonical_urls_are() {
+    let spellings = [
+        "o/r",
+        "O/R.git",
+        "https://github.com/o/r",
+        "git@github.com:o/r2.git",
+        "h.corp/o/r",
+        "gitea@h.corp:o/r",
+        "ssh://git@h.corp:2222/o/r",
+        "ssh://git@H.corp:2222/O/r.git",
+        "h2.corp/o/r",
+        "ssh://git@h.corp:22/o/r",
+        "https://dev.azure.com/o/p/_git/r",
+        "git@ssh.dev.azure.com:v3/O/p/r",
+    ];
+    let all = spellings.map(|text| Repository::parse_declared(text).unwrap());
+    for one in &all {
+        for other in &all {
+            assert_eq!(one == other, one.cmp(other).is_eq(), "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
 fn rewrites_every_row_of_the_table() {
     let table = [
         ("https://github.com/o/r", "git@github.com:o/r.git"),
