@@ -280,8 +280,8 @@ impl ApplyChange {
         let action = match new {
             New::Absent => "delete",
             New::Unchanged => "keep",
-            New::Bytes { .. } if step.existed => "change",
-            New::Bytes { .. } => "write",
+            New::Bytes { .. } | New::Copy if step.existed => "change",
+            New::Bytes { .. } | New::Copy => "write",
         };
         debug_assert!(matches!(step.verdict, EditVerdict::Change(_)));
         Self { path: home.shown(path), action, done: step.done }

@@ -20,15 +20,15 @@ pub fn run(arguments: &Install) -> Result<Exit> {
     let path = std::path::absolute(folder.join("pushready"))
         .map_err(|error| Error::io("find", &shown(&folder), &error).exit(Exit::NotReady))?;
     let running = Path::new("/proc/self/exe");
-    let bytes = std::fs::read(running).map_err(|error| {
+    std::fs::metadata(running).map_err(|error| {
         Error::io("read", running, &error).hint("mount /proc: pushready finds its own binary there")
     })?;
     let there = std::fs::metadata(&path).is_ok_and(|it| it.permissions().mode() & 0o100 != 0);
-    if there && std::fs::read(&path).is_ok_and(|there| there == bytes) {
+    if there && file::are_same(running, &path) {
         print(&format!("`{}` is this version already\n", shown(&path).display()));
         return Ok(Exit::Ready);
     }
-    file::write_program(&path, &bytes).map_err(|error| {
+    file::copy_program(running, &path).map_err(|error| {
         Error::io("install", &shown(&path), &error)
             .hint("choose another folder with --to DIR")
             .exit(Exit::NotReady)

@@ -14,7 +14,7 @@ impl Resource {
     pub fn observe(&self) -> Result<Option<Content>, Obstacle> {
         let Target { path, kind, .. } = &self.target;
         match self.edit {
-            Edit::Delete => {
+            Edit::Delete | Edit::Copy { .. } => {
                 place::check_path(path)?;
                 file::observe_unread(path, *kind)
             }
@@ -37,13 +37,17 @@ impl Resource {
         mut record: impl FnMut(Option<&Content>, &FileChange) -> io::Result<()>,
     ) -> Result<(), WriteRefusal> {
         let Target { path, kind, lock, .. } = &self.target;
-        if matches!(self.edit, Edit::Delete) {
-            let removed = file::observe_unread(path, *kind)
-                .and_then(|_| file::remove(path).map_err(Obstacle::Io));
-            return removed.map_err(|obstacle| WriteRefusal {
+        let unread = match &self.edit {
+            Edit::Delete => Some(rewrite::delete(path, *kind)),
+            Edit::Copy { from, mode } => Some(rewrite::copy(from, path, *kind, *mode)),
+            _ => None,
+        };
+        if let Some(done) = unread {
+            let refusal = |obstacle: Obstacle| WriteRefusal {
                 finding: obstacle.finding(path),
                 outdated: false,
-            });
+            };
+            return done.map_err(refusal);
         }
         let result = rewrite(path, *kind, *lock, |old| {
             if let DecidedOn::Exactly(seen) = &self.seen

@@ -1,25 +1,24 @@
 //! The content of a file.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::place::Kind;
 
-/// Content that is overwritten in memory when it is dropped, unless no secret can be in it: our own
-/// binary is many megabytes, and is held once, however often it is judged.
+/// Content that is overwritten in memory when it is dropped, unless no secret can be in it: git's
+/// rules for many keys have some hundred kilobytes.
 #[derive(Clone, Debug)]
 pub enum Bytes {
     Secret(Zeroizing<Vec<u8>>),
-    Public(Arc<Vec<u8>>),
+    Public(Vec<u8>),
 }
 
 impl Bytes {
     /// The content of a file of this kind. A shared file may hold what its user put there.
     pub fn of(kind: Kind, bytes: Vec<u8>) -> Self {
         match kind {
-            Kind::Own => Self::Public(bytes.into()),
+            Kind::Own => Self::Public(bytes),
             Kind::Secret | Kind::Shared => bytes.into(),
         }
     }
@@ -27,7 +26,7 @@ impl Bytes {
     pub(super) fn as_mut(&mut self) -> &mut Vec<u8> {
         match self {
             Self::Secret(bytes) => bytes,
-            Self::Public(bytes) => Arc::make_mut(bytes),
+            Self::Public(bytes) => bytes,
         }
     }
 }

@@ -62,6 +62,8 @@ pub enum Edit {
     /// A whole file that we own, with its permission bits. What is replaced, and was not written by
     /// us, is what a removal puts back, unless it is `expendable`: nobody will want it.
     Whole { bytes: Bytes, mode: u32, expendable: bool },
+    /// A program of ours, whose bytes were compared before: neither file is held in memory.
+    Copy { from: PathBuf, mode: u32 },
     /// A file of ours goes away.
     Delete,
     /// Its content is another program's by now; only that it is private is ours to keep.

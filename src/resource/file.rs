@@ -291,6 +291,18 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// The same with the content of another file, which the kernel copies.
+pub(super) fn copy(from: &Path, path: &Path, mode: u32) -> io::Result<()> {
+    tracing::info!(?path, ?from, mode = format_args!("{mode:04o}"), "copy");
+    let mut original = File::open(from)?;
+    let file = temporary(path)?;
+    io::copy(&mut original, &mut file.as_file())?;
+    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(path)
+}
+
 /// Fills a file of ours of which a part is worth nothing and does no harm: not durable, not at once.
 pub fn write_in_part(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = open_lock(path, 0o600)?;
@@ -308,13 +320,19 @@ pub(super) fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Writes a program that other users may run as well: it and the folders made for it are 0755,
+/// Copies a program that other users may run as well: it and the folders made for it are 0755,
 /// whatever the umask.
-pub fn write_program(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn copy_program(from: &Path, path: &Path) -> io::Result<()> {
     let missing = missing_folders(path);
     create_folders(path)?;
     missing.iter().try_for_each(|folder| set_mode(folder, 0o755))?;
-    write(path, bytes, 0o755)
+    copy(from, path, 0o755)
+}
+
+/// Whether both files can be read, and have the same bytes.
+pub fn are_same(one: &Path, other: &Path) -> bool {
+    let files = File::open(one).and_then(|one| Ok((one, File::open(other)?)));
+    files.and_then(|(one, other)| has_same_bytes(one, other)).unwrap_or(false)
 }
 
 /// Removes a file if it is there.

@@ -44,6 +44,7 @@ impl Resource {
             Edit::Whole { bytes, mode, expendable } => {
                 self.whole(bytes, *mode, *expendable, old, written)
             }
+            Edit::Copy { .. } => EditVerdict::Change(FileChange::plain(New::Copy)),
             Edit::Delete => match old {
                 None => EditVerdict::InSync,
                 Some(_) => EditVerdict::Change(FileChange::plain(New::Absent)),

@@ -10,8 +10,8 @@ use rustix::process::geteuid;
 
 use super::bytes::Bytes;
 use super::file::{
-    self, Content, create_folders, is_temporary, observe, prepare_replacement, resolve, set_mode,
-    sync_folder, unlink,
+    self, Content, create_folders, is_temporary, observe, observe_unread, prepare_replacement,
+    resolve, set_mode, sync_folder, unlink,
 };
 use super::lock::{self, Held, Lock};
 use super::mount::{self, Mount};
@@ -28,6 +28,8 @@ pub enum New {
         bytes: Bytes,
         mode: u32,
     },
+    /// A copy of another file.
+    Copy,
     /// The file goes away.
     Absent,
     /// It stays as it is.
@@ -55,7 +57,7 @@ pub fn rewrite<E: From<Obstacle>>(
         let old = observe(&path, kind)?;
         let mount = old.as_ref().and_then(|_| mount::mount(&path));
         let new = match edit(old.as_ref())? {
-            New::Unchanged => return Ok(()),
+            New::Unchanged | New::Copy => return Ok(()),
             New::Absent => match mount {
                 Some(Mount { read_only }) => return Err(Obstacle::Mount { read_only }.into()),
                 None => None,
@@ -98,6 +100,23 @@ pub fn rewrite<E: From<Obstacle>>(
         break;
     }
     Ok(())
+}
+
+/// Removes a file of ours without reading it.
+pub(super) fn delete(path: &Path, kind: Kind) -> Result<(), Obstacle> {
+    observe_unread(path, kind)?;
+    Ok(file::remove(path)?)
+}
+
+/// Puts a copy of another file in the place of one of ours, which nobody else writes.
+pub(super) fn copy(from: &Path, path: &Path, kind: Kind, mode: u32) -> Result<(), Obstacle> {
+    create_folders(path)?;
+    if observe_unread(path, kind)?.is_some()
+        && let Some(Mount { read_only }) = mount::mount(path)
+    {
+        return Err(Obstacle::Mount { read_only });
+    }
+    Ok(file::copy(from, path, mode)?)
 }
 
 /// Whether a file that is a mount may be written in place, as Claude Code does with `.claude.json`:

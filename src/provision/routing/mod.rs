@@ -12,7 +12,7 @@ mod probe;
 mod ssh;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Item, ProvisionContext, own};
 use crate::catalogue::Code;
@@ -203,8 +203,16 @@ fn binary(state: &Path, method: &Method) -> Result<(Vec<Resource>, Option<Binary
     if is_known || file::is_copy(&copy, Path::new(RUNNING), MODE).unwrap_or(false) {
         return Ok((Vec::new(), pair));
     }
-    match (own_binary(state), method) {
-        (Ok(bytes), _) => Ok((vec![own(copy, Kind::Own, bytes, MODE)], None)),
+    match (own_binary(&copy), method) {
+        (Ok(from), _) => {
+            let target = Target {
+                path: copy,
+                kind: Kind::Own,
+                lock: Lock::None,
+                malformed: Code::NotProvisioned,
+            };
+            Ok((vec![Resource::unrecorded(target, Edit::Copy { from, mode: MODE })], None))
+        }
         // nothing names it
         (Err(_), Method::Aliases(_)) => Ok((Vec::new(), None)),
         (Err(error), Method::MatchExec) => Err(error),
@@ -302,10 +310,13 @@ pub fn open_to_others(folder: &Path) -> Option<Finding> {
 }
 
 /// The image, `/tmp` and a restart may remove the running binary; routing names a copy that stays.
-fn own_binary(state: &Path) -> Result<Vec<u8>> {
-    let read = |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, &error));
+fn own_binary(copy: &Path) -> Result<PathBuf> {
+    let readable = |path: &Path| {
+        let read = file::head(path, 1).map_err(|error| Error::io("read", path, &error));
+        read.map(|_| path.to_owned())
+    };
     // without /proc the copy of an earlier run is as good
-    read(Path::new(RUNNING)).or_else(|_| read(&state.join("bin/pushready")))
+    readable(Path::new(RUNNING)).or_else(|_| readable(copy))
 }
 
 fn text(name: &str, state: &Path, text: String) -> Resource {
