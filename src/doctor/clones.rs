@@ -2,6 +2,7 @@
 //! the one around the current folder, or with `--all` every one.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use crate::git::config;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::clones::{self, Allowance, Search};
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
+use crate::git_cli::plain_clone::OutsideRules;
 use crate::git_cli::remotes::EffectiveRemote;
 use crate::git_cli::{self, Place, remotes};
 use crate::process::{self, Completed, Failure, Output};
@@ -39,6 +41,8 @@ pub struct InView {
     pub urls: Vec<RemoteUrl>,
     /// Why its own configuration was not read, and git is not asked about it.
     unread: Option<String>,
+    /// Its remotes, where git need not be asked for them.
+    plain: Option<Vec<EffectiveRemote>>,
     end: Instant,
     left: Arc<AnswersLeft>,
     config: OnceLock<Result<EffectiveConfig, Failure>>,
@@ -125,15 +129,18 @@ impl Clones {
         self.in_view.get_or_init(|| {
             let current = self.folder.as_deref().and_then(around);
             let (mut clones, mut allowance) = (Vec::new(), Allowance::default());
+            let outside = self.all.then(|| self.outside()).flatten();
             let left = Arc::new(AnswersLeft { bytes: ANSWERS.into(), urls: LISTED_URLS.into() });
-            let mut read = |folder: &Path, config: &Path, is_current| {
-                let (unread, urls) = match allowance.read(config) {
+            let mut read = |folder: &Path, config: &Path, is_current: bool| {
+                let (unread, urls, plain) = match allowance.read(config) {
                     Ok(content) => {
                         let bytes = content.map(|content| content.bytes).unwrap_or_default();
                         let urls: Vec<_> = stored(&bytes).collect();
-                        (grown(&bytes, urls.len()), urls)
+                        let rules = outside.as_ref().filter(|_| !is_current);
+                        let plain = rules.and_then(|rules| rules.remotes(folder, &bytes));
+                        (grown(&bytes, urls.len()), urls, plain)
                     }
-                    Err(why) => (Some(why), Vec::new()),
+                    Err(why) => (Some(why), Vec::new(), None),
                 };
                 InView {
                     folder: folder.to_owned(),
@@ -141,6 +148,7 @@ impl Clones {
                     is_current,
                     urls,
                     unread,
+                    plain,
                     end: self.end,
                     left: Arc::clone(&left),
                     config: OnceLock::new(),
@@ -159,6 +167,14 @@ impl Clones {
             }
             clones
         })
+    }
+
+    /// What git makes of the URLs of plain clones.
+    fn outside(&self) -> Option<OutsideRules> {
+        let deadline = PATIENCE.min(self.end.saturating_duration_since(Instant::now()));
+        let answer = EffectiveConfig::output(Place::Outside, deadline).ok()?;
+        let is_complete = answer.status.success() && answer.stderr.is_empty();
+        OutsideRules::of(&EffectiveConfig::parse(answer.stdout)).filter(|_| is_complete)
     }
 
     /// The same, after git has listed the remotes of all of them: one in which git does not end
@@ -278,7 +294,12 @@ impl InView {
         self.config_or_failure().as_ref().unwrap_or(&NONE)
     }
 
-    pub fn config_or_failure(&self) -> &Result<EffectiveConfig, Failure> {
+    /// Why git's effective configuration in the clone is not known, where that was not read here.
+    pub fn config_failure(&self) -> Option<&Failure> {
+        if self.plain.is_some() { None } else { self.config_or_failure().as_ref().err() }
+    }
+
+    fn config_or_failure(&self) -> &Result<EffectiveConfig, Failure> {
         self.config.get_or_init(|| {
             self.unread()?;
             let (place, most, deadline) = (self.place(), self.most(), self.deadline());
@@ -317,6 +338,12 @@ impl InView {
 
     fn list(&self) -> Result<RemoteListing, Failure> {
         self.unread()?;
+        if let Some(remotes) = &self.plain {
+            let (status, stdout, stderr) = (ExitStatus::default(), String::new(), String::new());
+            let urls = Self::urls_of(remotes, None);
+            let answer = Ok(Output { status, stdout, stderr });
+            return Ok(RemoteListing { answer, remotes: remotes.clone(), urls });
+        }
         let Output { status, stdout, stderr } =
             remotes::list(self.place(), self.most(), self.deadline())?;
         let listed = if status.success() { &*stdout } else { "" };
@@ -324,22 +351,26 @@ impl InView {
         AnswersLeft::take(&self.left.urls, listed.lines().count())?;
         let remotes = remotes::parse(listed);
         let urls = if status.success() {
-            let target = self.target(&remotes);
-            let urls = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
-                let is_of_target = target.as_ref().is_none_or(|name| *name == remote.name);
-                let url = |url: &str, is_pushed_to| {
-                    let url = GitUrl::parse(url).ok()?;
-                    Some(ListedUrl { url, is_pushed_to, is_of_target })
-                };
-                let pushes = remote.push.iter().map(|it| url(it, true));
-                [url(&remote.fetch, false)].into_iter().chain(pushes).flatten().collect()
-            };
-            remotes.iter().flat_map(urls).collect()
+            Self::urls_of(&remotes, self.target(&remotes).as_deref())
         } else {
             self.as_written()
         };
         let answer = Ok(Output { status, stdout: String::new(), stderr });
         Ok(RemoteListing { answer, remotes, urls })
+    }
+
+    /// Where they lead. `target`: the remote of a plain `git push`, where that is one of several.
+    fn urls_of(remotes: &[EffectiveRemote], target: Option<&str>) -> Vec<ListedUrl> {
+        let urls = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
+            let is_of_target = target.is_none_or(|name| *name == remote.name);
+            let url = |url: &str, is_pushed_to| {
+                let url = GitUrl::parse(url).ok()?;
+                Some(ListedUrl { url, is_pushed_to, is_of_target })
+            };
+            let pushes = remote.push.iter().map(|it| url(it, true));
+            [url(&remote.fetch, false)].into_iter().chain(pushes).flatten().collect()
+        };
+        remotes.iter().flat_map(urls).collect()
     }
 
     /// What its remotes of this repository name for the server to run instead of `program`,

@@ -4,6 +4,7 @@
 pub mod clones;
 pub mod config_error;
 pub mod effective_config;
+pub mod plain_clone;
 pub mod remotes;
 pub mod scratch;
 pub mod trial;

@@ -6,7 +6,7 @@ use super::Place;
 use crate::process::{self, Failure, Output};
 
 /// The URLs of one remote after git's rules, for fetching and for pushing.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectiveRemote {
     pub name: String,
     pub fetch: String,

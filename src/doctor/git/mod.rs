@@ -180,7 +180,7 @@ pub fn config(context: &Context) -> Vec<Judgement> {
         let config_error = match clone.answer() {
             Ok(output) => {
                 let Some(config_error) = ConfigError::parse(&output.stderr) else {
-                    let failure = clone.config_or_failure().as_ref().err()?;
+                    let failure = clone.config_failure()?;
                     return Some(unanswered(context, failure).about(subject()));
                 };
                 config_error.within(clone.top())
@@ -200,7 +200,7 @@ pub fn config(context: &Context) -> Vec<Judgement> {
 /// Why the configuration of the current clone is not known to the checks that judge by it.
 fn current_failure<'c>(context: &'c Context) -> Option<&'c Failure> {
     let current = context.clones.in_view().iter().find(|clone| clone.is_current)?;
-    current.config_or_failure().as_ref().err()
+    current.config_failure()
 }
 
 fn unanswered(context: &Context, failure: &Failure) -> Judgement {
