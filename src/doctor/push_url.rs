@@ -81,6 +81,14 @@ impl PushUrl {
         }
     }
 
+    /// The URL that git is given.
+    pub fn text(&self) -> String {
+        match &self.way {
+            Transit::Ssh(url) => url.text(),
+            Transit::Git(url) => url.without_credential().to_owned(),
+        }
+    }
+
     pub fn over_ssh(&self) -> Option<&SshUrl> {
         match &self.way {
             Transit::Ssh(url) => Some(url),

@@ -1,6 +1,7 @@
 //! Asked of git itself, as over HTTPS: with whatever credentials the agent's git would find.
 
 use super::Access;
+use super::https_way::{OwnWay, evidence_of_way, is_of_network};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
@@ -10,23 +11,31 @@ use crate::doctor::context::NETWORK;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::ssh;
-use crate::git::url::{GitUrl, Repository, redact};
+use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Failure};
 use crate::push_message::{self, Hints, classify};
 use crate::variables::{self, observed};
 
+/// Whether the clone's own way to the server is still to be asked: it is the same for both halves of
+/// access.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Unknown,
+    LeadsThere,
+}
+
 /// Outside of any clone, whose configuration could name a helper of its own.
-pub fn over_git(context: &Context, url: &GitUrl, access: Access) -> Judgement {
+pub fn over_git(context: &Context, url: &GitUrl, access: Access, way: Way) -> Judgement {
     if url.repository().is_some_and(|repository| context.has_key(repository)) {
         return git::still_https().reported_by(git::REMOTES);
     }
     let host = url.repository().map_or("", Repository::host);
     let ended = |RunEnded| ssh::unreachable(context, &RunEnded.into());
-    context.connections.to(host, || probe(context, url, access)).unwrap_or_else(ended)
+    context.connections.to(host, || probe(context, url, access, way)).unwrap_or_else(ended)
 }
 
-fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
+fn probe(context: &Context, url: &GitUrl, access: Access, way: Way) -> Judgement {
     let cannot = |why: String| Judgement::unknown("the probe could not be made", why);
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
@@ -55,8 +64,9 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
         run(git)
     };
     let own_way = url.repository().map(|repository| OwnWay::of(context, repository, url));
-    let own_way = own_way.filter(|own| !own.settings.is_empty());
-    if let Some(judgement) = own_way.as_ref().and_then(|own| own.ask(context, &scratch, url)) {
+    let own_way = own_way.filter(|own| !own.is_empty());
+    let asked = own_way.as_ref().filter(|_| way == Way::Unknown);
+    if let Some(judgement) = asked.and_then(|own| own.ask(context, &scratch, url)) {
         return judgement;
     }
     let mut said = ask(&scratch);
@@ -96,7 +106,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
                 "the clone has a proxy or authorities of its own, which the doctor uses without a credential only",
             )
             .with(own.evidence()),
-            None => outcome.with(way_evidence(context)),
+            None => outcome.with(evidence_of_way(context)),
         };
     }
     if outcome.code != Some(Code::PushNoCredentials) {
@@ -123,104 +133,6 @@ fn probe(context: &Context, url: &GitUrl, access: Access) -> Judgement {
         );
     }
     outcome
-}
-
-/// The codes of a connection over HTTPS that is not made.
-fn is_of_network(code: Code) -> bool {
-    matches!(
-        code,
-        Code::GitUnreachable | Code::GitProxyRefused | Code::GitTlsUntrusted | Code::ClockSkew
-    )
-}
-
-/// The settings of `http` that decide the way to the server. None of them starts a program.
-const WAY: [&str; 7] =
-    ["proxy", "sslcainfo", "sslcapath", "sslverify", "proxysslcainfo", "sslversion", "version"];
-/// Where git, through libcurl, finds a proxy for https (libcurl-env(3)).
-const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-/// What names git's authorities before its configuration does.
-const AUTHORITIES: [&str; 2] = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH"];
-
-/// How many settings the environment gives to git (git-config(1), from 2.31 on).
-const COUNT: &str = "GIT_CONFIG_COUNT";
-
-/// How a clone's own configuration leads git to the server. A credential is never sent that way:
-/// whoever wrote the configuration would receive it.
-struct OwnWay {
-    /// Keys and values for git.
-    settings: Vec<(String, String)>,
-    /// The keys as the clone has them.
-    keys: Vec<String>,
-}
-
-impl OwnWay {
-    fn of(context: &Context, repository: &Repository, url: &GitUrl) -> Self {
-        let mut own = Self { settings: Vec::new(), keys: Vec::new() };
-        for clone in context.clones.of(repository) {
-            let is_way = |key: &str| key.rsplit('.').next().is_some_and(|name| WAY.contains(&name));
-            let settings = clone.config().under("http.");
-            let settings = settings.filter(|it| it.is_own && is_way(it.key));
-            let mut add = |key: &str, shown: &str, value: Option<&str>| {
-                own.keys.push(shown.to_owned());
-                own.settings.push((key.to_owned(), value.unwrap_or_default().to_owned()));
-            };
-            for setting in settings {
-                add(setting.key, setting.key, setting.value);
-            }
-            // git takes it before every `http.proxy`
-            if let Some(setting) = clone.other_program(repository, ".proxy", "") {
-                let key = format!("http.{}.proxy", url.without_credential());
-                add(&key, setting.key, setting.value);
-            }
-        }
-        own
-    }
-
-    /// What git finds that way, without a credential; `None` where the server answers.
-    fn ask(&self, context: &Context, scratch: &Scratch, url: &GitUrl) -> Option<Judgement> {
-        let mut git = scratch.git();
-        // not as arguments, which other users can read: a proxy may have a password
-        let before = context.env.text(COUNT).and_then(|count| count.parse::<usize>().ok());
-        let mut count = before.unwrap_or_default();
-        let settings = self.settings.iter().map(|(key, value)| (&**key, &**value));
-        for (key, value) in settings.chain([("credential.helper", ""), ("core.askPass", "false")]) {
-            git.env(format!("GIT_CONFIG_KEY_{count}"), key);
-            git.env(format!("GIT_CONFIG_VALUE_{count}"), value);
-            count += 1;
-        }
-        git.env(COUNT, count.to_string());
-        git.args(["ls-remote", "--quiet", url.without_credential(), "HEAD"]);
-        git.env(observed::GIT_ASKPASS, "false");
-        let output = process::run(git, context.deadline(NETWORK)).ok()?;
-        let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
-        let outcome = classify(&output.stderr, &hints).judgement();
-        let is_cause = !output.status.success() && outcome.code.is_some_and(is_of_network);
-        is_cause.then(|| outcome.with(self.evidence()))
-    }
-
-    fn evidence(&self) -> Vec<Evidence> {
-        self.keys.iter().map(|key| Evidence::foreign("set in the clone", key)).collect()
-    }
-}
-
-/// Which proxy and which authorities git has, and from where.
-fn way_evidence(context: &Context) -> Vec<Evidence> {
-    let config = context.git_config();
-    let of_config = |label, name: &str| {
-        let suffix = format!(".{name}");
-        let setting = config.under("http.").filter(|it| it.key.ends_with(&suffix)).last()?;
-        let value = redact(setting.value.unwrap_or_default());
-        Some(Evidence::foreign(label, &format!("{value} ({}, {})", setting.key, setting.origin)))
-    };
-    let of_variable = |label, names: &[&str]| {
-        let name = names.iter().find(|name| context.env.get(name).is_some())?;
-        let value = redact(&context.env.text(name).unwrap_or_default());
-        Some(Evidence::foreign(label, &format!("{value} ({name})")))
-    };
-    let proxy = of_config("proxy", "proxy").or_else(|| of_variable("proxy", &PROXIES));
-    let authorities =
-        of_variable("authorities", &AUTHORITIES).or_else(|| of_config("authorities", "sslcainfo"));
-    proxy.into_iter().chain(authorities).collect()
 }
 
 /// The agent's git may find a credential that the doctor's does not.

@@ -4,6 +4,7 @@
 
 mod asking;
 mod by_git;
+mod https_way;
 mod live;
 mod refused;
 mod target;
@@ -27,7 +28,8 @@ use crate::process::Output;
 use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
 use asking::{Answer, PushObstacle, advertises, ask, is_garbled};
-use by_git::over_git;
+use by_git::{Way, over_git};
+use https_way::is_of_network;
 pub use live::live;
 pub use target::target;
 
@@ -43,6 +45,13 @@ impl Access {
         match self {
             Self::Read => "git-upload-pack",
             Self::Write => "git-receive-pack",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
         }
     }
 
@@ -79,9 +88,13 @@ fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
     if access == Access::Write && !url.is_pushed_to {
         return Judgement::skip("no remote in view pushes there");
     }
-    match &url.way {
-        Transit::Ssh(url) => over_ssh(context, url, access),
-        Transit::Git(url) => over_git(context, url, access),
+    match (access, written(context, url)) {
+        (Access::Write, Some(written)) => written.judgement.clone(),
+        (Access::Read, Some(written)) => match written.read(context, url) {
+            Some(judgement) => judgement,
+            None => ask_server(context, url, access, Way::LeadsThere).judgement,
+        },
+        (_, None) => ask_server(context, url, access, Way::Unknown).judgement,
     }
 }
 
@@ -92,38 +105,66 @@ struct WriteFacts(OnceLock<Vec<(String, OnceLock<WriteAnswer>)>>);
 /// The judgement on write access.
 struct WriteAnswer {
     judgement: Judgement,
-    /// What the configured ssh command connected to, where this decides about read access too.
-    decides: Option<SshTarget>,
+    /// Where ssh connected to; the same for git as the URL.
+    asked: Option<SshTarget>,
     is_granted: bool,
 }
 
 /// The fact of one push URL. `None`: nothing pushes there.
-fn written<'c>(context: &'c Context, url: &SshUrl) -> Option<&'c WriteAnswer> {
+fn written<'c>(context: &'c Context, url: &PushUrl) -> Option<&'c WriteAnswer> {
     let all = context.gathered.get(WriteFacts::default).0.get_or_init(|| {
         let pushed = context.push_urls.iter().filter(|url| url.is_pushed_to);
-        let texts = pushed.filter_map(PushUrl::over_ssh).map(SshUrl::text);
-        texts.map(|text| (text, OnceLock::new())).collect()
+        pushed.map(|url| (url.text(), OnceLock::new())).collect()
     });
     let text = url.text();
     let (_, written) = all.iter().find(|(known, _)| *known == text)?;
-    Some(written.get_or_init(|| ask_over_ssh(context, url, Access::Write)))
+    Some(written.get_or_init(|| ask_server(context, url, Access::Write, Way::Unknown)))
 }
 
-fn over_ssh(context: &Context, url: &SshUrl, access: Access) -> Judgement {
-    match (access, written(context, url)) {
-        (Access::Write, Some(written)) => written.judgement.clone(),
-        (Access::Read, Some(WriteAnswer { judgement, decides: Some(at), is_granted }))
-            if is_read_there(context, url, at) =>
-        {
-            if !is_granted {
-                return judgement.clone();
-            }
-            // on every forge that is known
-            let by = Evidence::new("proven by", "write access, which implies read access");
-            Judgement::pass(access.granted()).with([by])
+impl WriteAnswer {
+    /// What it says about read access. `None`: the server is to be asked.
+    fn read(&self, context: &Context, url: &PushUrl) -> Option<Judgement> {
+        let Self { judgement, asked, is_granted } = self;
+        let is_read_there = || match &url.way {
+            Transit::Ssh(url) => asked.as_ref().is_some_and(|at| is_read_there(context, url, at)),
+            Transit::Git(_) => true,
+        };
+        let decides = *is_granted || judgement.code.is_some_and(is_before_access);
+        if !decides || !is_read_there() {
+            return None;
         }
-        _ => ask_over_ssh(context, url, access).judgement,
+        if !is_granted {
+            return Some(judgement.clone());
+        }
+        // on every forge that is known
+        let by = Evidence::new("proven by", "write access, which implies read access");
+        Some(Judgement::pass(Access::Read.granted()).with([by]))
     }
+}
+
+/// Whether it shows before the server knows which access is asked for: then the cause of both is one,
+/// with one evidence.
+fn is_before_access(code: Code) -> bool {
+    is_of_network(code)
+        || matches!(
+            code,
+            Code::SshPortBlocked
+                | Code::SshHostUnresolved
+                | Code::SshProxyFailed
+                | Code::NetworkSandboxed
+                | Code::SshHostKeyUnknown
+                | Code::SshHostKeyChanged
+                | Code::SshConfigInvalid
+                | Code::SshConfigPermissions
+                | Code::SshControlPath
+                | Code::SshMissing
+                | Code::GitsshBlocked
+                | Code::SshKeyRefused
+                | Code::SshTooManyKeys
+                | Code::KeyPermissions
+                | Code::KeyEncrypted
+                | Code::KeyMalformed
+        )
 }
 
 /// Whether git reads from the server at which it was asked about write access.
@@ -132,10 +173,15 @@ fn is_read_there(context: &Context, url: &SshUrl, written_to: &SshTarget) -> boo
     question(context, url, Access::Read, &clones).is_ok_and(|(at, _)| at == *written_to)
 }
 
-/// Whether no connection was made, for a reason that is the same for read access. Another attempt
-/// would wait as long.
-fn is_not_reached(judgement: &Judgement) -> bool {
-    matches!(judgement.code, Some(Code::SshPortBlocked | Code::SshHostUnresolved))
+fn ask_server(context: &Context, url: &PushUrl, access: Access, way: Way) -> WriteAnswer {
+    match &url.way {
+        Transit::Ssh(url) => ask_over_ssh(context, url, access),
+        Transit::Git(url) => {
+            let judgement = over_git(context, url, access, way);
+            let is_granted = judgement.status == CheckStatus::Pass;
+            WriteAnswer { judgement, asked: None, is_granted }
+        }
+    }
 }
 
 fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer {
@@ -143,7 +189,7 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer 
     let (at, choice) = match question(context, url, access, &clones) {
         Ok(question) => question,
         Err(judgement) => {
-            return WriteAnswer { judgement: *judgement, decides: None, is_granted: false };
+            return WriteAnswer { judgement: *judgement, asked: None, is_granted: false };
         }
     };
     let asked = PushQuestion { url, at: &at, access, clones: &clones };
@@ -154,9 +200,8 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer 
         cannot_start: answer.cannot_start() && !context.lacks_ssh(),
         judgement: judge(context, &asked, &answer),
     });
-    let judgement = conclude(&choice, answered, alternative_works);
-    let decides = (is_granted || is_not_reached(&judgement)).then_some(at);
-    WriteAnswer { judgement, decides, is_granted }
+    let judgement = conclude(&choice, access, answered, alternative_works);
+    WriteAnswer { judgement, asked: Some(at), is_granted }
 }
 
 /// What git would connect to, and with which ssh. The error is why the server is not asked.
@@ -204,7 +249,12 @@ struct Answered {
 }
 
 /// Whether the configured ssh command is the cause, and what is known of it. Pure.
-fn conclude(choice: &SshChoice, answered: Option<Answered>, alternative_works: bool) -> Judgement {
+fn conclude(
+    choice: &SshChoice,
+    access: Access,
+    answered: Option<Answered>,
+    alternative_works: bool,
+) -> Judgement {
     let SshChoice { used, alternative } = choice;
     let judgement = match (answered, alternative) {
         (None, _) => of_clone(used),
@@ -221,8 +271,8 @@ fn conclude(choice: &SshChoice, answered: Option<Answered>, alternative_works: b
     let is_plain = used.by == ChosenBy::Plain;
     let by = (!is_plain).then(|| Evidence::new("ssh configured by", used.by.name()));
     let other = alternative.as_ref().map(|other| {
-        let works = if alternative_works { "it works" } else { "it does not work" };
-        Evidence::new("alternative", format!("with {} {works}", other.by.name()))
+        let (half, works) = (access.name(), if alternative_works { "works" } else { "fails" });
+        Evidence::new("alternative", format!("with {} {half} access {works}", other.by.name()))
     });
     judgement.with(by).with(other)
 }
@@ -539,7 +589,7 @@ mod tests {
                 used: SshCommand::of(by, "command"),
                 alternative: has_other.then(|| SshCommand::of(Plain, "ssh")),
             };
-            let judgement = conclude(&choice, answered, works);
+            let judgement = conclude(&choice, Access::Write, answered, works);
             assert_eq!((judgement.code, judgement.status), (code, status), "{by:?} {works}");
             let labels: Vec<_> = judgement.evidence.iter().map(|line| line.label).collect();
             assert_eq!(labels.contains(&"ssh configured by"), by != Plain, "{by:?}");

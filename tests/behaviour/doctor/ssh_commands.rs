@@ -1,10 +1,11 @@
 //! The ways to start ssh: what git runs here, and what another process of the workspace would get.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use super::table::findings;
 use super::{Lab, URL, check, evidence};
-use crate::support::{Cmd, Coder, sandbox};
+use crate::support::{Cmd, Coder, KeyPair, sandbox};
 
 /// Which ssh git starts is reported, and what another process of the workspace would get.
 #[test]
@@ -25,28 +26,28 @@ fn each_way_to_start_ssh_is_probed() {
         let gitssh = coder.git_ssh_command();
         assert_eq!(
             reported(&write(doctor().env("GIT_SSH_COMMAND", &*gitssh))),
-            expect("fail", "GIT_SSH_COMMAND", "with plain ssh it works")
+            expect("fail", "GIT_SSH_COMMAND", "with plain ssh write access works")
         );
         ws.install("my-ssh", "#!/bin/sh\nexec ssh \"$@\"\n");
         assert_eq!(
             reported(&write(doctor().env("GIT_SSH", "my-ssh"))),
-            expect("pass", "GIT_SSH", "with plain ssh it works")
+            expect("pass", "GIT_SSH", "with plain ssh write access works")
         );
         // git gives one that knows no options none
         ws.install("simple", "#!/bin/sh\ncase $1 in -*) exit 64;; esac\nexec ssh \"$1\" \"$2\"\n");
         ws.git(&["ls-remote", URL]).env("GIT_SSH", "simple").run().success();
         assert_eq!(
             reported(&write(doctor().env("GIT_SSH", "simple"))),
-            expect("pass", "GIT_SSH", "with plain ssh it works")
+            expect("pass", "GIT_SSH", "with plain ssh write access works")
         );
         ws.git(&["config", "--global", "core.sshCommand", "false"]).run().success();
         assert_eq!(
             reported(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
-            expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand it does not work")
+            expect("pass", "GIT_SSH_COMMAND", "with core.sshCommand write access fails")
         );
         assert_eq!(
             reported(&write(doctor())),
-            expect("fail", "core.sshCommand", "with plain ssh it works")
+            expect("fail", "core.sshCommand", "with plain ssh write access works")
         );
         // one that plain ssh does no better than is not proven to be at fault
         let elsewhere =
@@ -66,12 +67,39 @@ fn each_way_to_start_ssh_is_probed() {
         ws.git(&["config", "core.sshCommand", "ssh -v"]).current_dir("src/app").run().success();
         assert_eq!(
             reported(&write(doctor())),
-            expect("unknown", "core.sshCommand of the clone", "with plain ssh it works")
+            expect("unknown", "core.sshCommand of the clone", "with plain ssh write access works")
         );
         assert_eq!(
             reported(&write(doctor().env("GIT_SSH_COMMAND", "ssh"))),
             expect("pass", "GIT_SSH_COMMAND", "")
         );
+    });
+}
+
+/// A refused key, or no connection, is the same for both halves of access: the server is asked once,
+/// and the two results have one evidence.
+#[test]
+fn what_keeps_ssh_from_the_server_is_asked_once() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        ws.install("ssh", "#!/bin/sh\necho \"$@\" >>/tmp/asked\nexec /usr/bin/ssh \"$@\"\n");
+        let other_host_key = format!("github.com {}", KeyPair::generate("other").public);
+        let other_key = KeyPair::generate("stranger");
+        for (code, apply) in [
+            ("ssh-host-key-changed", lab.apply().env("PUSHREADY_KNOWN_HOSTS", other_host_key)),
+            ("ssh-key-refused", lab.apply().env("PUSHREADY_DEPLOY_KEY", &*other_key.private)),
+        ] {
+            apply.run();
+            fs::remove_file("/tmp/asked").ok();
+            let output = lab.doctor(&["--only", "push"]).run().fails(1);
+            let asked = fs::read_to_string("/tmp/asked").unwrap();
+            let count = |verb: &str| asked.lines().filter(|line| line.contains(verb)).count();
+            assert_eq!(count("git-upload-pack"), 0, "{code}: {asked}");
+            let (read, write) = (check(&output, "push.read"), check(&output, "push.write"));
+            assert_eq!((&read["code"], &write["code"]), (&code.into(), &code.into()), "{output}");
+            assert_eq!(read["evidence"], write["evidence"], "{code}\n{output}");
+            lab.fresh();
+        }
     });
 }
 
