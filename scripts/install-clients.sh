@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the unmodified agent clients that the behaviour tests run, from npm, at exactly these versions.
 #   install-clients.sh [FOLDER]     default: $PUSHREADY_CLIENTS_DIR, else target/clients
+# After a change of a version: cargo test --test behaviour clients:: -- --ignored
 set -eu
 codex=0.169.0
 claude=2.1.330

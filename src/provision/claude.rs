@@ -353,6 +353,7 @@ pub fn barred(claude_json: &str, folder: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::TokenForm;
     use crate::state::via::SecretOrigin;
 
     fn hex(token: u8) -> String {
@@ -369,7 +370,11 @@ mod tests {
     }
 
     fn setup_token(token: u8, inference: bool) -> CredentialsFile {
-        CredentialsFile::SetupToken { digest: hex(token), inference, may_be_cut: false }
+        CredentialsFile::SetupToken {
+            digest: hex(token),
+            inference,
+            form: TokenForm::Right { digest: hex(token) },
+        }
     }
 
     fn login(token: u8) -> CredentialsFile {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::claude_token::may_be_cut;
+use super::claude_token::TokenForm;
 use super::json::SecretText;
 use super::jwt::epoch;
 use super::{MAX_JSON, reveal, sha256};
@@ -26,8 +26,7 @@ pub enum CredentialsFile {
         digest: String,
         /// False: Claude Code ignores the file, because `scopes` lacks `user:inference`.
         inference: bool,
-        /// As [`super::ClaudeToken::may_be_cut`].
-        may_be_cut: bool,
+        form: TokenForm,
     },
     /// What `/login` wrote.
     Login { digest: String, inference: bool, refreshable: bool, expires: Option<Timestamp> },
@@ -92,8 +91,8 @@ impl CredentialsFile {
         };
         let expires_at = expires_at.filter(|at| !at.is_null());
         if !refreshable && expires_at.is_none() {
-            let may_be_cut = may_be_cut(reveal(&token.0));
-            return Self::SetupToken { digest, inference, may_be_cut };
+            let form = TokenForm::of(&token.0);
+            return Self::SetupToken { digest, inference, form };
         }
         // Milliseconds as JavaScript counts them; beyond 2^53 it is not a time.
         #[expect(
@@ -136,9 +135,10 @@ mod tests {
 
     #[test]
     fn every_kind_of_file() {
-        let digest = sha256(b"token");
+        const TOKEN: &str = "sk-ant-oat01-rigrigrigrigrigrigrig";
+        let digest = sha256(TOKEN.as_bytes());
         let (token, null, scopes) =
-            (json!("token"), Value::Null, json!(["user:profile", "user:inference"]));
+            (json!(TOKEN), Value::Null, json!(["user:profile", "user:inference"]));
         let (absent, emptied) = (
             CredentialsFile::Blank { by_client: false },
             CredentialsFile::Blank { by_client: true },
@@ -168,7 +168,7 @@ mod tests {
                 CredentialsFile::SetupToken {
                     digest: digest.clone(),
                     inference: true,
-                    may_be_cut: false,
+                    form: TokenForm::Right { digest: digest.clone() },
                 },
             ),
             (
@@ -176,7 +176,7 @@ mod tests {
                 CredentialsFile::SetupToken {
                     digest: digest.clone(),
                     inference: false,
-                    may_be_cut: false,
+                    form: TokenForm::Right { digest: digest.clone() },
                 },
             ),
             (oauth(&token, &json!("r"), &milliseconds, &scopes), login(true, true, when)),
@@ -186,7 +186,7 @@ mod tests {
                 CredentialsFile::SetupToken {
                     digest: digest.clone(),
                     inference: true,
-                    may_be_cut: false,
+                    form: TokenForm::Right { digest: digest.clone() },
                 },
             ),
             (
@@ -194,7 +194,7 @@ mod tests {
                 CredentialsFile::SetupToken {
                     digest: digest.clone(),
                     inference: false,
-                    may_be_cut: false,
+                    form: TokenForm::Right { digest: digest.clone() },
                 },
             ),
             (

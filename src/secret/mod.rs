@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 pub use api_token::ApiToken;
 pub use claude_credentials::CredentialsFile;
-pub use claude_token::ClaudeToken;
+pub use claude_token::{ClaudeToken, TokenForm};
 pub use codex_auth::{CodexAuth, Liveness, Mode};
 pub use deploy_key::DeployKey;
 pub use session_token::SessionToken;

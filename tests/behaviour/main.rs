@@ -13,6 +13,7 @@
 mod actions;
 mod callers;
 mod children;
+mod clients;
 mod commit_path;
 mod completions;
 mod crashes;

@@ -215,7 +215,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         ]));
     }
     if let Some(setting) = effective(context, settings, observed::ANTHROPIC_BASE_URL)
-        && setting.value.trim_end_matches('/') != OFFICIAL_ORIGIN
+        && !is_official(&setting.value)
     {
         outcomes.push(
             Judgement::fail(
@@ -235,6 +235,12 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         outcomes.push(Judgement::pass("nothing overrides the token, and it goes to Anthropic"));
     }
     outcomes
+}
+
+/// Whether requests to this base URL go to Anthropic's own host. Pure.
+fn is_official(url: &str) -> bool {
+    let url = url.trim_end_matches('/').to_ascii_lowercase();
+    url.strip_suffix(":443").unwrap_or(&url) == OFFICIAL_ORIGIN
 }
 
 /// Whether one of the headers, each in a line of its own, is what a request is logged in by.

@@ -13,7 +13,7 @@ use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::claude::LIFETIME_DAYS;
 use crate::resource::digest::Digest;
 use crate::resource::mount;
-use crate::secret::{ClaudeToken, CredentialsFile};
+use crate::secret::{CredentialsFile, TokenForm};
 use crate::variables;
 
 pub fn new_token(context: &Context) -> Fix {
@@ -46,30 +46,7 @@ pub fn unwritable(context: &Context, path: &Path) -> Option<Judgement> {
 /// The token that Claude Code will send if nothing overrides it: the variable, else the file.
 pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
     if let Some(token) = context.env.text(variables::CLAUDE_CODE_OAUTH_TOKEN) {
-        // the client sends it unchanged, quotes and all
-        return match ClaudeToken::parse(&token.into()) {
-            Err(finding) => Judgement::fail(
-                Code::ClaudeTokenMalformed,
-                format!("CLAUDE_CODE_OAUTH_TOKEN: {}", finding.summary),
-                new_token(context),
-            ),
-            Ok(checked) if checked.repairs.is_empty() && checked.value.may_be_cut() => {
-                cut(context, "CLAUDE_CODE_OAUTH_TOKEN")
-            }
-            Ok(checked) if checked.repairs.is_empty() => {
-                aged(context, &checked.value.digest(), "CLAUDE_CODE_OAUTH_TOKEN")
-            }
-            Ok(checked) => Judgement::fail(
-                Code::ClaudeTokenMalformed,
-                format!(
-                    "CLAUDE_CODE_OAUTH_TOKEN is sent unchanged: {}",
-                    checked.repairs.join(", ")
-                ),
-                Fix::report(
-                    "set the variable to the bare token, or use PUSHREADY_CLAUDE_OAUTH_TOKEN, which pushready repairs",
-                ),
-            ),
-        };
+        return judge_token(context, &TokenForm::of(&token.into()), VARIABLE);
     }
     let apply =
         || outcome::apply_again(context.login_via(Client::Claude), variables::CLAUDE_OAUTH_TOKEN);
@@ -105,12 +82,7 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
             "the stored login lacks the scope `user:inference`, so Claude Code ignores it",
             new_token(context),
         ),
-        Some(CredentialsFile::SetupToken { may_be_cut: true, .. }) => {
-            cut(context, "the credentials file")
-        }
-        Some(CredentialsFile::SetupToken { digest, .. }) => {
-            aged(context, digest, "the credentials file")
-        }
+        Some(CredentialsFile::SetupToken { form, .. }) => judge_token(context, form, FILE),
         Some(CredentialsFile::Login { refreshable, expires, .. }) => {
             let expired = expires.is_some_and(|expires| expires < context.env.now);
             if expired && !refreshable {
@@ -134,15 +106,28 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
     }
 }
 
-/// Copied from a terminal that broke it into lines.
-fn cut(context: &Context, place: &str) -> Judgement {
-    Judgement::warn(
-        Code::ClaudeTokenMalformed,
-        format!(
-            "the token in {place} is as long as one line of a terminal: the rest may be missing"
+/// Where a token is found.
+const VARIABLE: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+const FILE: &str = "the credentials file";
+
+/// A token that is sent as it is, quotes and all.
+fn judge_token(context: &Context, form: &TokenForm, place: &str) -> Judgement {
+    let code = Code::ClaudeTokenMalformed;
+    match form {
+        TokenForm::Right { digest } => aged(context, digest, place),
+        TokenForm::Wrong(why) => {
+            let summary = format!("the token in {place} cannot work: {why}");
+            Judgement::fail(code, summary, new_token(context))
+        }
+        // copied from a terminal that broke it into lines
+        TokenForm::MayBeCut => Judgement::warn(
+            code,
+            format!(
+                "the token in {place} is as long as one line of a terminal: the rest may be missing"
+            ),
+            new_token(context),
         ),
-        new_token(context),
-    )
+    }
 }
 
 /// A setup-token cannot be asked for its age; the receipt knows when ours was made or first seen.

@@ -114,6 +114,16 @@ pub fn login(context: &Context, bytes: &[u8], auth: Option<&CodexAuth>) -> Judge
 
 fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
     let now = context.env.now;
+    if let Some((wins, unused)) = auth.conflict() {
+        return Judgement::fail(
+            Code::CodexAuthConflict,
+            format!("auth.json contains {wins} and {unused} at once: Codex uses {wins}"),
+            Fix::report(
+                "keep one of them: a file with the one alone, and `auth_mode` that names it",
+            ),
+        )
+        .with([Evidence::new("wins", wins), Evidence::new("unused", unused)]);
+    }
     let account = auth.account_digest().map(|hex| Digest::from_hex(&hex));
     if let Some(record) = &context.desired.logins.codex
         && (record.account != account || context.written(EntryName::Login(Client::Codex)).is_none())
@@ -123,16 +133,6 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
             "a login that pushready never wrote is in place, and stays",
             Fix::report("to use the seed instead, remove auth.json and run `pushready apply`"),
         );
-    }
-    if auth.holds_key_and_tokens() {
-        let wins = if auth.mode() == Mode::ApiKey { "OPENAI_API_KEY" } else { "tokens" };
-        let unused = if auth.mode() == Mode::ApiKey { "tokens" } else { "OPENAI_API_KEY" };
-        return Judgement::fail(
-            Code::CodexAuthConflict,
-            "auth.json holds an API key and a ChatGPT login at once",
-            Fix::report("keep one of them: a file with the API key alone, or a login without it"),
-        )
-        .with([Evidence::new("wins", wins), Evidence::new("unused", unused)]);
     }
     let last_good = file::observe(&context.home.codex_copy, Kind::Secret).ok().flatten();
     let last_good = last_good.and_then(|content| CodexAuth::parse(&content.bytes).ok());

@@ -158,8 +158,33 @@ fn unwrapped_base64(text: &str) -> Option<Zeroizing<String>> {
     known.then(|| Zeroizing::new(inner.to_owned()))
 }
 
-/// The same of a text. Pure.
-pub(super) fn may_be_cut(token: &str) -> bool {
+/// How a token looks that Claude Code sends as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenForm {
+    Right {
+        /// [`ClaudeToken::digest`].
+        digest: String,
+    },
+    /// As [`ClaudeToken::may_be_cut`].
+    MayBeCut,
+    /// Why the server refuses it.
+    Wrong(String),
+}
+
+impl TokenForm {
+    pub fn of(token: &SecretString) -> Self {
+        match ClaudeToken::parse(token) {
+            Err(finding) => Self::Wrong(finding.summary),
+            Ok(checked) if !checked.repairs.is_empty() => {
+                Self::Wrong(format!("it is sent unchanged: {}", checked.repairs.join(", ")))
+            }
+            Ok(checked) if checked.value.may_be_cut() => Self::MayBeCut,
+            Ok(checked) => Self::Right { digest: checked.value.digest() },
+        }
+    }
+}
+
+fn may_be_cut(token: &str) -> bool {
     let length = token.trim().len();
     WIDTHS.iter().any(|width| (width - MARGIN..=*width).contains(&length))
 }

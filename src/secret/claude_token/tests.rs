@@ -149,7 +149,11 @@ fn the_file_that_claude_code_reads() {
     let read = CredentialsFile::parse(reveal(&token.credentials_json()).as_bytes());
     assert_eq!(
         read,
-        CredentialsFile::SetupToken { digest: token.digest(), inference: true, may_be_cut: false }
+        CredentialsFile::SetupToken {
+            digest: token.digest(),
+            inference: true,
+            form: TokenForm::Right { digest: token.digest() }
+        }
     );
     assert_eq!(token.digest(), sha256(oat().as_bytes()));
     assert_eq!(sha256(b"").get(..16), Some("e3b0c44298fc1c14"));

@@ -71,6 +71,8 @@ pub enum Liveness {
     Stub,
 }
 
+const API_KEY: &str = "OPENAI_API_KEY";
+
 /// A login of Codex. Account, email and plan are the id_token's word; no signature is checked.
 pub struct CodexAuth {
     pub(super) mode: Mode,
@@ -175,9 +177,21 @@ impl CodexAuth {
         self.chatgpt_tokens().is_some_and(|tokens| !is_blank(&tokens.refresh))
     }
 
-    /// Two ways to log in at once; which of them counts, the mode tells.
-    pub fn holds_key_and_tokens(&self) -> bool {
-        self.tokens.is_some() && self.api_key.as_ref().is_some_and(|key| !reveal(key).is_empty())
+    /// Two ways to log in at once, by their names in the file: the one that Codex uses, and the one
+    /// that it does not.
+    pub fn conflict(&self) -> Option<(&'static str, &'static str)> {
+        const TOKENS: &str = "tokens";
+        self.tokens.as_ref()?;
+        let key = self.api_key.as_ref().filter(|key| !reveal(key).is_empty()).map(|_| API_KEY);
+        Some(match self.mode {
+            Mode::ChatGpt | Mode::ChatGptAuthTokens => (TOKENS, key?),
+            Mode::ApiKey => (key?, TOKENS),
+            Mode::PersonalAccessToken => ("personal_access_token", TOKENS),
+            Mode::AgentIdentity => ("agent_identity", TOKENS),
+            Mode::BedrockApiKey => ("bedrock_api_key", TOKENS),
+            Mode::BedrockAccessKeys => ("bedrock_access_keys", TOKENS),
+            Mode::Headers => return None,
+        })
     }
 
     /// A file with this API key and nothing else. Coder's codex module writes it so, and hands the
@@ -238,6 +252,10 @@ impl CodexAuth {
             (true, false) => return Liveness::Incomplete("`tokens.access_token` is empty"),
             (false, _) if !is_sendable(&tokens.access) => return Liveness::Incomplete(UNSENDABLE),
             (false, _) => {}
+        }
+        // null is not sent; of an empty one Codex 0.169 sends nothing at all
+        if tokens.account_id.as_deref().is_some_and(|id| id.trim().is_empty()) {
+            return Liveness::Incomplete("`tokens.account_id` is empty");
         }
         let Some(last_refresh) = self.last_refresh else {
             return Liveness::Incomplete("`last_refresh` is missing");

@@ -24,10 +24,10 @@ pub use everything::{Everything, apply_logins, home_in_use};
 pub use git_host::{Access, GitHost, KeyPair, Session};
 pub use measured::Measured;
 pub use mirror::{Answer, Mirror};
-pub use sandbox::{is_inside, sandbox, sandbox_with, skip, skipped};
+pub use sandbox::{is_inside, sandbox, sandbox_with, skip, skipped, with_etc};
 pub use snapshot::Snapshot;
 pub use template::{AGENT_PATH, Agent, Release, Template};
-pub use vendors::Vendors;
+pub use vendors::{Request, Vendors};
 pub use workspace::{Cmd, Output, Workspace, without_lfs};
 
 use std::net::{SocketAddr, TcpStream};

@@ -35,6 +35,39 @@ pub fn sandbox_of(name: &str, arguments: &[&str], test: impl FnOnce(&Workspace))
     if is_inside() { inside(name, test) } else { outside(name, arguments) }
 }
 
+/// Bubblewrap's arguments for folders in `/etc` that a test may fill. The system's `/etc` is
+/// read-only, so another one with the same content takes its place.
+pub fn with_etc(folders: &[&str]) -> Vec<String> {
+    let own = format!("{}/tests/behaviour/support/etc", env!("CARGO_MANIFEST_DIR"));
+    let mut arguments = vec!["--tmpfs".to_owned(), "/etc".to_owned()];
+    let mut add = |option: &str, from: &str, to: &str| {
+        arguments.extend([option, from, to].map(ToOwned::to_owned));
+    };
+    for entry in fs::read_dir("/etc").unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let (name, path) = (entry.file_name(), path.to_str().unwrap());
+        match name.to_str().unwrap() {
+            "ssh" => {}
+            name if folders.contains(&name) => {}
+            name @ ("passwd" | "group" | "hosts") => {
+                add("--ro-bind", &format!("{own}/{name}"), path);
+            }
+            "resolv.conf" | "gitconfig" => add("--ro-bind", &format!("{own}/empty"), path),
+            _ => match fs::read_link(path) {
+                Ok(target) => add("--symlink", target.to_str().unwrap(), path),
+                Err(_) => add("--ro-bind", path, path),
+            },
+        }
+    }
+    add("--ro-bind", &format!("{own}/empty"), "/etc/ssh/ssh_known_hosts");
+    add("--ro-bind", &format!("{own}/ssh_config"), "/etc/ssh/ssh_config");
+    arguments.extend(["--tmpfs", "/etc/ssl/certs"].map(ToOwned::to_owned));
+    for folder in folders {
+        arguments.extend(["--dir".to_owned(), format!("/etc/{folder}")]);
+    }
+    arguments
+}
+
 /// Whether this process runs in a sandbox.
 pub fn is_inside() -> bool {
     env::var_os(INSIDE).is_some()
