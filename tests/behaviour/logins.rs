@@ -314,6 +314,24 @@ fn claude_tokens_of_ours_are_replaced_and_blanked_ones_refilled() {
     });
 }
 
+/// A terminal broke it into lines, and one was copied: apply writes what it is given, and warns.
+#[test]
+fn apply_warns_of_a_token_that_may_be_cut() {
+    sandbox(|ws| {
+        for (length, is_warned) in [(80, true), (100, true), (79, true), (108, false)] {
+            let token = format!("{:a<length$}", CLAUDE);
+            let apply = ws.pushready(&["apply", "--json"]);
+            let output = apply.env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &token).run().success();
+            let report = output.json();
+            let code = if is_warned { "claude-token-malformed" } else { "null" };
+            let items = report["items"].as_array().unwrap();
+            let claude = items.iter().find(|item| item["subject"] == "claude").unwrap();
+            assert_eq!(claude["code"].as_str().unwrap_or("null"), code, "{length}\n{output}");
+            assert!(ws.read(".claude/.credentials.json").contains(&token));
+        }
+    });
+}
+
 #[test]
 fn a_lease_stays_a_lease_where_the_variable_is_gone() {
     sandbox(|ws| {
