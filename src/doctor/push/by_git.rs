@@ -20,13 +20,13 @@ use crate::variables::{self, observed};
 /// Whether the clone's own way to the server is still to be asked: it is the same for both halves of
 /// access.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum CloneWay {
     Unknown,
     LeadsThere,
 }
 
 /// Outside of any clone, whose configuration could name a helper of its own.
-pub fn over_git(context: &Context, url: &GitUrl, access: Access, way: Way) -> Judgement {
+pub fn over_git(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judgement {
     if url.repository().is_some_and(|repository| context.has_key(repository)) {
         return git::still_https().reported_by(git::REMOTES);
     }
@@ -35,7 +35,7 @@ pub fn over_git(context: &Context, url: &GitUrl, access: Access, way: Way) -> Ju
     context.connections.to(host, || probe(context, url, access, way)).unwrap_or_else(ended)
 }
 
-fn probe(context: &Context, url: &GitUrl, access: Access, way: Way) -> Judgement {
+fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judgement {
     let cannot = |why: String| Judgement::unknown("the probe could not be made", why);
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
@@ -65,7 +65,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access, way: Way) -> Judgement
     };
     let own_way = url.repository().map(|repository| OwnWay::of(context, repository, url));
     let own_way = own_way.filter(|own| !own.is_empty());
-    let asked = own_way.as_ref().filter(|_| way == Way::Unknown);
+    let asked = own_way.as_ref().filter(|_| way == CloneWay::Unknown);
     if let Some(judgement) = asked.and_then(|own| own.ask(context, &scratch, url)) {
         return judgement;
     }

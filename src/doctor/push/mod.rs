@@ -28,7 +28,7 @@ use crate::process::Output;
 use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
 use asking::{Answer, PushObstacle, advertises, ask, is_garbled};
-use by_git::{Way, over_git};
+use by_git::{CloneWay, over_git};
 use https_way::is_of_network;
 pub use live::live;
 pub use target::target;
@@ -92,9 +92,9 @@ fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
         (Access::Write, Some(written)) => written.judgement.clone(),
         (Access::Read, Some(written)) => match written.read(context, url) {
             Some(judgement) => judgement,
-            None => ask_server(context, url, access, Way::LeadsThere).judgement,
+            None => ask_server(context, url, access, CloneWay::LeadsThere).judgement,
         },
-        (_, None) => ask_server(context, url, access, Way::Unknown).judgement,
+        (_, None) => ask_server(context, url, access, CloneWay::Unknown).judgement,
     }
 }
 
@@ -118,7 +118,7 @@ fn written<'c>(context: &'c Context, url: &PushUrl) -> Option<&'c WriteAnswer> {
     });
     let text = url.text();
     let (_, written) = all.iter().find(|(known, _)| *known == text)?;
-    Some(written.get_or_init(|| ask_server(context, url, Access::Write, Way::Unknown)))
+    Some(written.get_or_init(|| ask_server(context, url, Access::Write, CloneWay::Unknown)))
 }
 
 impl WriteAnswer {
@@ -173,7 +173,7 @@ fn is_read_there(context: &Context, url: &SshUrl, written_to: &SshTarget) -> boo
     question(context, url, Access::Read, &clones).is_ok_and(|(at, _)| at == *written_to)
 }
 
-fn ask_server(context: &Context, url: &PushUrl, access: Access, way: Way) -> WriteAnswer {
+fn ask_server(context: &Context, url: &PushUrl, access: Access, way: CloneWay) -> WriteAnswer {
     match &url.way {
         Transit::Ssh(url) => ask_over_ssh(context, url, access),
         Transit::Git(url) => {
