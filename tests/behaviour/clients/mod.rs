@@ -60,7 +60,7 @@ enum Client {
     Claude,
 }
 
-/// Stands for a part of a login that is removed.
+/// Removes a part of a login, as its value in a table.
 const REMOVED: &str = "(removed)";
 
 struct Rig<'ws> {
