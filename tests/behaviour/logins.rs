@@ -319,7 +319,7 @@ fn claude_tokens_of_ours_are_replaced_and_blanked_ones_refilled() {
 fn apply_warns_of_a_token_that_may_be_cut() {
     sandbox(|ws| {
         for (length, is_warned) in [(80, true), (100, true), (79, true), (108, false)] {
-            let token = format!("{:a<length$}", CLAUDE);
+            let token = format!("{CLAUDE:a<length$}");
             let apply = ws.pushready(&["apply", "--json"]);
             let output = apply.env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &token).run().success();
             let report = output.json();
