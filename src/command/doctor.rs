@@ -1,5 +1,6 @@
 //! `pushready doctor`: gathers what is there, runs the checks side by side, reports.
 
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -171,7 +172,9 @@ fn examine(
     let mut repositories: Vec<Repository> =
         keyed.filter(|repository| is_among(&limited_to, repository)).collect();
     repositories.extend(only.iter().chain(also).cloned());
-    let clones = Clones::new(provision.desired.roots(home), folder.clone(), arguments.all, end);
+    let roots = provision.desired.roots(home);
+    let git_dir = env.raw("GIT_DIR").map(PathBuf::from);
+    let clones = Clones::new(roots, folder.clone(), git_dir, arguments.all, end);
     repositories.sort();
     repositories.dedup();
     // they are asked over the network alone

@@ -21,6 +21,8 @@ use crate::resource::remote;
 pub struct Clones {
     roots: Vec<PathBuf>,
     folder: Option<PathBuf>,
+    /// What GIT_DIR names.
+    git_dir: Option<PathBuf>,
     all: bool,
     /// When the whole run must have ended.
     end: Instant,
@@ -108,10 +110,17 @@ pub struct RemoteUrl {
 }
 
 impl Clones {
-    pub fn new(roots: Vec<PathBuf>, folder: Option<PathBuf>, all: bool, end: Instant) -> Self {
+    pub fn new(
+        roots: Vec<PathBuf>,
+        folder: Option<PathBuf>,
+        git_dir: Option<PathBuf>,
+        all: bool,
+        end: Instant,
+    ) -> Self {
         Self {
             roots,
             folder,
+            git_dir,
             all,
             end,
             found: OnceLock::new(),
@@ -127,7 +136,10 @@ impl Clones {
 
     pub fn in_view(&self) -> &[InView] {
         self.in_view.get_or_init(|| {
-            let current = self.folder.as_deref().and_then(around);
+            let current = {
+                let folder = self.folder.as_deref();
+                folder.and_then(|folder| around(folder, self.git_dir.as_deref()))
+            };
             let (mut clones, mut allowance) = (Vec::new(), Allowance::default());
             let outside = self.all.then(|| self.outside()).flatten();
             let left = Arc::new(AnswersLeft { bytes: ANSWERS.into(), urls: LISTED_URLS.into() });
@@ -434,8 +446,10 @@ fn current_target(listed: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The folder itself, if it is in a clone, and that clone's configuration.
-fn around(folder: &Path) -> Option<(PathBuf, PathBuf)> {
-    let git = folder.ancestors().find_map(clones::git_folder)?;
+/// The folder itself, if it is in a clone, and that clone's configuration. In none, `git_dir` is
+/// what GIT_DIR names.
+fn around(folder: &Path, git_dir: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
+    let named = || git_dir.map(|path| folder.join(path)).filter(|git| git.join("HEAD").is_file());
+    let git = folder.ancestors().find_map(clones::git_folder).or_else(named)?;
     Some((folder.to_owned(), git.join("config")))
 }

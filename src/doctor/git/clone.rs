@@ -11,7 +11,8 @@ use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
 use super::parts::{self, Damage};
 use super::{
-    Completed, GitFacts, blocked, environment, facts, git, own_subject, refused_value, unreadable,
+    Completed, GitFacts, blocked, effective_config, environment, facts, git, own_subject,
+    refused_value, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
@@ -42,6 +43,8 @@ struct ObservedClone {
     /// What git answers about HEAD and the index; `None`: no commit yet.
     /// The error says why git did not answer.
     head: Result<Output, String>,
+    /// What the object of HEAD is: `commit`.
+    head_type: Option<String>,
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
@@ -64,6 +67,11 @@ pub fn clone(context: &Context) -> Vec<Judgement> {
         return vec![blocked];
     }
     let current = match &facts(context).layout {
+        None if context.folder.is_none() => Judgement::warn(
+            Code::GitCloneBroken,
+            "the current folder does not exist any more, so git does not work in it",
+            Fix::report("change to a folder that exists: `cd`"),
+        ),
         None => Judgement::skip("the current folder is in no clone"),
         Some(layout) => {
             let judgement = current(context, facts(context), layout);
@@ -83,7 +91,9 @@ fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
     }
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let variable = |name: &str| context.env.raw(name).map(Into::into);
-    if environment::judge(variable, folder, Some(layout), &environment::Real).is_some() {
+    let names_work_tree = effective_config(context).last("core.worktree").is_some();
+    let disk = &environment::Real;
+    if environment::judge(variable, folder, Some(layout), names_work_tree, disk).is_some() {
         // git then answers about another repository; `git.commit` reports it
         return Judgement::blocked(Code::GitEnvironmentBroken);
     }
@@ -139,13 +149,23 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let config = current.map(InView::config);
     let own = |key| config.and_then(|config| config.last(key).filter(|value| value.is_own));
     let is_main = layout.git == layout.common;
+    let names_work_tree = context.env.raw("GIT_WORK_TREE").is_some();
     let keeps_logs = config.is_none_or(|config| !config.is_false("core.logallrefupdates"));
     let worktree = own("core.worktree").and_then(|value| value.value);
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let alternate_gone = alternates(&layout.common).into_iter().find(|folder| !folder.is_dir());
     let head = ask_head(context, folder, alternate_gone.is_some());
+    let is_read = head.as_ref().is_ok_and(|output| output.status.success());
+    let head_type = || {
+        let output = git(context, Some(folder), &["cat-file", "-t", "HEAD"]).ok()?;
+        Some(output.stdout.trim().to_owned()).filter(|_| output.status.success())
+    };
+    let head_type = is_read.then(head_type).flatten();
     ObservedClone {
-        is_bare: is_main && config.is_some_and(|config| config.is_true("core.bare")),
+        // a variable that names the work tree takes precedence
+        is_bare: is_main
+            && !names_work_tree
+            && config.is_some_and(|config| config.is_true("core.bare")),
         other_top: worktree.map(|path| layout.git.join(path)).filter(|path| {
             let path = path.canonicalize().ok();
             !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
@@ -153,6 +173,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         damage: parts::damage(layout, keeps_logs),
         promisor_gone: config.is_some_and(|config| promisor_gone(config, layout)),
         head: head.map_err(|failure| context.reason(&failure)),
+        head_type,
         alternate_gone,
         unwritable: unwritable(layout, keeps_logs),
         is_full: statvfs(&layout.common).is_ok_and(|stat| {
@@ -398,7 +419,22 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
         return Some(of_part(damage, layout));
     }
     match head {
-        Ok(output) if output.status.success() => None,
+        Ok(output) if output.status.success() => {
+            let other = observed.head_type.as_ref().filter(|kind| *kind != "commit")?;
+            let summary =
+                "HEAD is an object of another kind than a commit, so no commit can be made";
+            let fix = if other == "tag" {
+                let top = layout.top.to_string_lossy();
+                let argv = ["git", "-C", &top, "reset", "--soft", "HEAD^{commit}"];
+                Fix::run(argv, "let the branch name the commit of the tag")
+            } else {
+                Fix::report(
+                    "`git reflog` names the commits of the branch, and `git replace --list` \
+                             what replaces them",
+                )
+            };
+            Some(broken(summary, fix).with([Evidence::foreign("kind", other)]))
+        }
         // no commit yet
         Ok(output) if output.stderr.contains("bad revision 'HEAD'") => None,
         Ok(output) if output.stderr.contains("promisor remote") && observed.promisor_gone => Some(
@@ -447,7 +483,7 @@ fn of_part(damage: &Damage, layout: &Layout) -> Judgement {
             )
         }
         Damage::Branch(file) => broken(
-            "the file of the current branch contains no commit, so no commit can be made",
+            "the file of the current branch leads to no commit, so no commit can be made",
             Fix::report(
                 "write the last commit of `git reflog` or of the remote's branch into that file",
             ),
@@ -584,6 +620,7 @@ mod tests {
             damage: None,
             promisor_gone: false,
             head: Ok(output(0, "", "")),
+            head_type: Some("commit".to_owned()),
             alternate_gone: None,
             unwritable: None,
             is_full: false,
@@ -612,6 +649,8 @@ mod tests {
         };
         assert_eq!(seen(&|_| ()), (CheckStatus::Pass, None));
         assert_eq!(seen(&|seen| seen.is_bare = true), fail(Code::GitCloneBroken));
+        let tag = seen(&|seen| seen.head_type = Some("tag".to_owned()));
+        assert_eq!(tag, fail(Code::GitCloneBroken));
         assert_eq!(seen(&|seen| seen.other_top = Some("/x".into())), fail(Code::GitCloneBroken));
         for damage in [
             Damage::Index,

@@ -4,8 +4,9 @@
 use super::layout::Layout;
 use super::signing::SigningSetting;
 use super::{
-    CommitObject, Refusal, blocked, commit_object, effective_config, environment, facts, git,
-    has_unusual, in_clone, line_endings, own_subject, refusal, refused_value, unreadable,
+    CommitObject, Programs, Refusal, blocked, commit_object, effective_config, encoding,
+    environment, facts, git, has_unusual, in_clone, line_endings, own_subject, refusal,
+    refused_value, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -56,10 +57,13 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
     let facts = facts(context);
     let folder = context.folder.as_deref().unwrap_or(&context.home.path);
     let variable = |name: &str| context.env.raw(name).map(Into::into);
-    if let Some(judgement) = environment::judge(variable, folder, layout, &environment::Real) {
+    let config = effective_config(context);
+    let names_work_tree = config.last("core.worktree").is_some();
+    let judgement =
+        environment::judge(variable, folder, layout, names_work_tree, &environment::Real);
+    if let Some(judgement) = judgement {
         return judgement;
     }
-    let config = effective_config(context);
     for (who, answer) in [(Who::Author, &facts.author), (Who::Committer, &facts.committer)] {
         let is_set = |name: &str| context.env.raw(&format!("{}{name}", who.variable())).is_some();
         let judgement = match answer {
@@ -87,6 +91,12 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
         return (**judgement).clone();
     }
     if let Some(judgement) = line_endings::judge(context, config, layout.is_some()) {
+        return judgement;
+    }
+    if let Some(judgement) = layout.and_then(|layout| encoding::judge(context, layout, config)) {
+        return judgement;
+    }
+    if let Some(judgement) = layout.and_then(|layout| order_file_gone(layout, context, config)) {
         return judgement;
     }
     match object {
@@ -190,26 +200,62 @@ fn reads_at_writing(config: &EffectiveConfig) -> bool {
     ["core.sharedrepository", "core.createobject"].iter().any(|key| config.last(key).is_some())
 }
 
+/// Values that git reads late: when it writes the index or a ref, or after a commit.
+const READ_LATE: &[(&str, &str)] = &[
+    ("core.filesreflocktimeout", "--type=int"),
+    ("index.recordendofindexentries", "--type=bool"),
+    ("index.recordoffsettable", "--type=bool"),
+    ("maintenance.auto", "--type=bool"),
+    ("rerere.enabled", "--type=bool"),
+];
+
 /// Values that only `git add` and `git commit` read. Both end before they lock the index, since
-/// their arguments contradict each other. What git starts after a commit reads the last one.
+/// their arguments contradict each other. The values that are read later are asked for by name.
 fn refused_values(context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
     if !has_unusual(config) {
         return None;
     }
-    let maintenance = config.last("maintenance.auto");
-    let questions: [(&[&str], bool); 3] = [
-        (&["add", "-A", "-u"], true),
-        (&["commit", "--dry-run", "--no-verify", "-a", "-m", "probe", "--", "none"], true),
-        (&["config", "--type=bool", "maintenance.auto"], maintenance.is_some()),
+    let questions: [&[&str]; 2] = [
+        &["add", "-A", "-u"],
+        &["commit", "--dry-run", "--no-verify", "-a", "-m", "probe", "--", "none"],
     ];
-    let asked = questions.iter().filter(|(_, is_asked)| *is_asked);
-    asked.map(|(arguments, _)| *arguments).find_map(|arguments| {
+    let error = questions.iter().find_map(|arguments| {
         let output = git(context, context.folder.as_deref(), arguments).ok()?;
-        let error = ConfigError::parse(&output.stderr)?;
-        Some(refused_value(
-            "git rejects a value of its configuration, so every commit fails",
-            &error,
-        ))
+        ConfigError::parse(&output.stderr)
+    });
+    let error =
+        error.or_else(|| READ_LATE.iter().find_map(|typed| untyped(context, config, *typed)));
+    error.map(|error| {
+        refused_value("git rejects a value of its configuration, so every commit fails", &error)
+    })
+}
+
+/// Why git does not read a value as one of this type.
+pub fn untyped(
+    context: &Context,
+    config: &EffectiveConfig,
+    (key, option): (&str, &str),
+) -> Option<ConfigError> {
+    config.last(key)?;
+    let output = git(context, context.folder.as_deref(), &["config", option, key]).ok()?;
+    ConfigError::parse(&output.stderr)
+}
+
+/// `git commit` prints what it changed in an order that a file gives, and fails where there is
+/// none: after it has made the commit.
+fn order_file_gone(
+    layout: &Layout,
+    context: &Context,
+    config: &EffectiveConfig,
+) -> Option<Judgement> {
+    let path = config.text("diff.orderfile").filter(|path| !path.is_empty())?;
+    let path = Programs { context, top: &layout.top }.path(path);
+    (!path.is_file()).then(|| {
+        let summary = "diff.orderFile names a file that does not exist, so `git commit` ends with \
+                       an error after it has made the commit";
+        let fix = "remove the setting: `git config --show-origin diff.orderFile` names its file";
+        Judgement::warn(Code::GitConfigInvalid, summary, Fix::report(fix))
+            .with([Evidence::new("path", path.display().to_string())])
     })
 }
 

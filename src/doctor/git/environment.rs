@@ -26,11 +26,13 @@ impl Disk for Real {
     }
 }
 
-/// The worst that the variables do to a commit from `folder`.
+/// The worst that the variables do to a commit from `folder`. `names_work_tree`: `core.worktree`
+/// does.
 pub fn judge(
     variable: impl Fn(&str) -> Option<PathBuf>,
     folder: &Path,
     layout: Option<&Layout>,
+    names_work_tree: bool,
     disk: &impl Disk,
 ) -> Option<Judgement> {
     let path = |name| variable(name).map(|value| folder.join(value));
@@ -72,6 +74,13 @@ pub fn judge(
             let make = if is_alone { Judgement::fail } else { Judgement::warn };
             return Some(unset(name, Some(&path), &summary, make));
         }
+    }
+    let is_below = disk.canonical(folder) != disk.canonical(&layout.top);
+    let is_top = is_below && variable("GIT_WORK_TREE").is_none() && !names_work_tree;
+    if is_top && variable("GIT_DIR").is_some() {
+        let summary = "GIT_DIR without GIT_WORK_TREE makes the current folder the top of the work \
+                       tree, so commits contain its files under other paths";
+        return Some(unset("GIT_DIR", path("GIT_DIR").as_deref(), summary, Judgement::warn));
     }
     let is_other = |index: &&PathBuf| {
         let parent = index.parent().map(|parent| disk.canonical(parent));
@@ -134,9 +143,20 @@ mod tests {
         ] {
             let variable = |asked: &str| (asked == name).then(|| PathBuf::from(value));
             let layout = in_clone.then_some(&layout);
-            let judgement = judge(variable, Path::new("/app"), layout, &disk);
+            let judgement = judge(variable, Path::new("/app"), layout, false, &disk);
             let status = judgement.map(|judgement| judgement.status);
             assert_eq!(status, expected, "{name}={value} in a clone: {in_clone}");
+        }
+        for (work_tree, is_named, expected) in
+            [(None, false, warn), (Some("/app"), false, None), (None, true, None)]
+        {
+            let variable = |asked: &str| match asked {
+                "GIT_DIR" => Some(PathBuf::from("/app/.git")),
+                "GIT_WORK_TREE" => work_tree.map(PathBuf::from),
+                _ => None,
+            };
+            let judgement = judge(variable, Path::new("/app/src"), Some(&layout), is_named, &disk);
+            assert_eq!(judgement.map(|judgement| judgement.status), expected, "{work_tree:?}");
         }
     }
 }

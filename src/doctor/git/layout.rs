@@ -49,6 +49,13 @@ impl Layout {
         found().find(|layout| !is_ignored(layout)).or_else(|| found().next())
     }
 
+    /// The one that variables name for a folder that is in no clone: git asks for no `.git` then.
+    pub fn named(folder: &Path, git_dir: &Path, work_tree: Option<&Path>) -> Option<Self> {
+        let git = folder.join(git_dir);
+        let top = folder.join(work_tree.unwrap_or(folder));
+        (git.is_dir() && top.is_dir()).then(|| Self::of(&top, git))
+    }
+
     fn at(top: &Path) -> Option<Self> {
         let inner = top.join(".git");
         let Ok(metadata) = inner.metadata() else {

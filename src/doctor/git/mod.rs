@@ -1,10 +1,14 @@
 //! git: is it there, would it make a commit, and where do the remotes of the repositories in
 //! question really lead?
 
+mod attributes;
 mod clone;
 mod commit;
 mod commit_object;
+mod encoding;
 mod environment;
+mod executable;
+mod hooks;
 mod layout;
 mod line_endings;
 mod locks;
@@ -30,13 +34,14 @@ use crate::process::{self, Completed, Failure, Running};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
-pub use commit::commit;
+pub use commit::{commit, untyped};
 pub use commit_object::{CommitObject, commit_object};
-use layout::Layout;
-pub use programs::programs;
+pub use executable::Programs;
+pub use layout::Layout;
+pub use programs::{program, programs};
 use refusal::{Refusal, refusal};
 pub use refusal::{has_unusual, refused_value};
-pub use remotes::{REMOVE_RULE, set_push_url, still_https};
+pub use remotes::{REMOVE_RULE, is_gone, set_push_url, still_https};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -72,7 +77,13 @@ fn facts<'c>(context: &'c Context) -> &'c GitFacts {
 }
 
 fn observe(context: &Context) -> GitFacts {
-    let layout = context.folder.as_deref().and_then(Layout::around);
+    let layout = context.folder.as_deref().and_then(|folder| {
+        let variable = |name| context.env.raw(name).map(PathBuf::from);
+        Layout::around(folder).or_else(|| {
+            let work_tree = variable("GIT_WORK_TREE");
+            Layout::named(folder, &variable("GIT_DIR")?, work_tree.as_deref())
+        })
+    });
     if let Some(error) = ConfigError::blocking(context.home) {
         // git would not end
         let [author, committer] = [Err(Failure::Deadline), Err(Failure::Deadline)];

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::layout::Layout;
 use crate::resource::file::{self, Kind};
 
@@ -58,13 +60,27 @@ fn is_cut(start: &[u8], length: u64) -> bool {
     !start.starts_with(b"DIRC") || length < INDEX_FRAME + entries * LEAST_ENTRY
 }
 
-/// The file of the current branch, where it names no commit: a power loss leaves it empty.
+/// More refs that name another one are not followed (git's refs.c, SYMREF_MAXDEPTH).
+const SYMBOLIC_REFS: usize = 5;
+
+/// The file of the current branch, where it leads to no commit: a power loss leaves it empty, and
+/// refs or links may lead back to themselves.
 fn broken_ref(layout: &Layout) -> Option<PathBuf> {
-    let path = layout.common.join(layout.branch()?);
-    let content = file::observe(&path, Kind::Shared).ok()??;
-    let text = content.bytes.trim_ascii();
-    let is_commit = matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
-    (!is_commit && !text.starts_with(b"ref:")).then_some(path)
+    let own = layout.common.join(layout.branch()?);
+    let mut path = own.clone();
+    for _ in 0..SYMBOLIC_REFS {
+        if path.metadata().is_err_and(|error| Errno::from_io_error(&error) == Some(Errno::LOOP)) {
+            return Some(path);
+        }
+        let content = file::observe(&path, Kind::Shared).ok()??;
+        let text = content.bytes.trim_ascii();
+        let Some(name) = text.strip_prefix(b"ref:") else {
+            let is_commit = matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
+            return (!is_commit).then_some(path);
+        };
+        path = layout.common.join(String::from_utf8_lossy(name.trim_ascii()).as_ref());
+    }
+    Some(own)
 }
 
 /// A branch with which the one of HEAD cannot exist, where that has no commit yet: each may be a

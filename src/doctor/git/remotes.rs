@@ -148,7 +148,7 @@ fn judge(
 
 /// Whether the URL is a path at which there is no repository. A word, such as `DISABLED`, is there to
 /// prevent a push.
-fn is_gone(url: &str, top: &Path) -> bool {
+pub fn is_gone(url: &str, top: &Path) -> bool {
     let path = url.strip_prefix("file://").unwrap_or(url);
     let is_path = path.starts_with(['/', '.']);
     let names = ["", ".git", "/.git"].map(|end| top.join(format!("{path}{end}")));

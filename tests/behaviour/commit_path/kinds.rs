@@ -327,7 +327,7 @@ const FILTERS: &[Row] = &[
             at("app/d")
         },
     ),
-    row("a hook that cannot be read", CommitFails, Warns("git-hook-unrunnable"), |lab| {
+    row("a hook that cannot be read", CommitFails, Fails("git-hook-unrunnable"), |lab| {
         lab.ws.write("app/.git/hooks/pre-commit", "#!/bin/sh\n", 0o311);
         app()
     }),

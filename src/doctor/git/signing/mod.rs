@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 pub use keyring::Keyring;
 
+use super::executable::{can_run, is_on_path};
 use super::facts;
-use super::programs::{can_run, is_on_path};
 use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};

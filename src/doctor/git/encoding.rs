@@ -1,0 +1,91 @@
+//! Would git refuse to add files because of the encoding that an attribute names for them
+//! (gitattributes(5), working-tree-encoding)? git converts a few of them for us; it stores nothing.
+
+use std::collections::BTreeSet;
+
+use super::attributes::attribute_texts;
+use super::git;
+use super::layout::Layout;
+use crate::catalogue::{Code, Fix};
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::effective_config::EffectiveConfig;
+
+const ATTRIBUTE: &str = "working-tree-encoding";
+/// So many files are converted, of no more than so many bytes each.
+const FILES: usize = 100;
+const SIZE: u64 = 1 << 20;
+
+pub fn judge(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Option<Judgement> {
+    let texts = attribute_texts(context, layout, config);
+    let encodings: BTreeSet<_> = texts.iter().flat_map(|text| encodings(text)).collect();
+    let asked = encodings.into_iter().find_map(|encoding| {
+        let of = |files: &[&str]| refusal(context, layout, encoding, files);
+        // the next `git add` is about these
+        let is_next = of(&["--modified", "--others", "--exclude-standard"]);
+        is_next.map(|said| (said, true)).or_else(|| Some((of(&["--cached"])?, false)))
+    });
+    let (said, is_next) = asked?;
+    let make = if is_next { Judgement::fail } else { Judgement::warn };
+    let summary = "git refuses to add files that are not in the encoding that an attribute names";
+    let fix =
+        "write the files in that encoding, or correct `working-tree-encoding` in the attributes";
+    let judgement = make(Code::GitLineEndings, summary.to_owned(), Fix::report(fix));
+    Some(judgement.with([Evidence::foreign("git said", &said)]))
+}
+
+/// Those that attributes name, as far as git can be asked for the files that have them. Pure.
+fn encodings(attributes: &str) -> Vec<&str> {
+    let lines = attributes.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.flat_map(str::split_whitespace);
+    let is_plain = |text: &&str| {
+        text.len() <= 64 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    let named = words.filter_map(|word| word.strip_prefix(ATTRIBUTE));
+    // without a value it is true, which is none
+    named
+        .filter_map(|rest| rest.strip_prefix('=').or(Some(rest).filter(|it| it.is_empty())))
+        .filter(is_plain)
+        .collect()
+}
+
+/// What git prints when it converts those of the files that have the encoding, and no filter.
+fn refusal(context: &Context, layout: &Layout, encoding: &str, files: &[&str]) -> Option<String> {
+    let value = if encoding.is_empty() { String::new() } else { format!("={encoding}") };
+    let pathspec = format!(":(top,attr:{ATTRIBUTE}{value} !filter)");
+    let list = [&["ls-files", "-z", "--deduplicate"], files, &["--", &pathspec]].concat();
+    let listed = git(context, Some(&layout.top), &list).ok()?;
+    let is_small = |file: &&str| {
+        let metadata = layout.top.join(file).symlink_metadata();
+        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() <= SIZE)
+    };
+    let files: Vec<&str> =
+        listed.stdout.split_terminator('\0').filter(is_small).take(FILES).collect();
+    if files.is_empty() {
+        return None;
+    }
+    let output = git(context, Some(&layout.top), &[&["hash-object", "--"], &files[..]].concat());
+    let output = output.ok()?;
+    let mut lines = output.stderr.lines();
+    let is_error = |line: &&str| line.starts_with("error: ") || line.starts_with("fatal: ");
+    lines.find(is_error).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_encodings_that_attributes_name_are_found() {
+        for (text, expected) in [
+            ("*.txt text working-tree-encoding=UTF-16\n", &["UTF-16"][..]),
+            ("# f working-tree-encoding=UTF-16\n", &[]),
+            ("f working-tree-encoding\n", &[""]),
+            ("f -working-tree-encoding\n", &[]),
+            ("f working-tree-encodings=x\n", &[]),
+            ("f working-tree-encoding=a*b\n", &[]),
+        ] {
+            assert_eq!(encodings(text), expected, "{text}");
+        }
+    }
+}

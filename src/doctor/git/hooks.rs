@@ -1,0 +1,498 @@
+//! The hooks that git runs for a commit or a push: would they start, and does what they need
+//! exist? Their text is read; none of them is run.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+use super::ask;
+use super::executable::{Programs, StartFault, can_run};
+use super::layout::Layout;
+use crate::catalogue::{Actor, Code, Fix};
+use crate::doctor::context::Context;
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git_cli::effective_config::EffectiveConfig;
+use crate::resource::file;
+
+/// Hooks whose failure refuses a commit or a push (githooks(5)).
+const NAMES: &[&str] =
+    &["pre-commit", "prepare-commit-msg", "commit-msg", "pre-push", "reference-transaction"];
+/// No compiled program is smaller.
+const LEAST_PROGRAM: u64 = 8192;
+
+/// What the text of a hook shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hook {
+    Runnable,
+    /// git takes a folder for a hook, too, and cannot run it.
+    Folder,
+    NotStarted(StartFault),
+    /// This user can start it, and its interpreter cannot read it.
+    Unreadable {
+        is_script: bool,
+    },
+    GitLfs,
+    /// pre-commit's own hook: its Python is gone.
+    PreCommit(String),
+    /// The configuration of pre-commit's own hook does not exist.
+    PreCommitConfig(String),
+    /// GitButler refuses commits on its branch.
+    GitButler,
+    /// A file beside the hook that it reads, such as husky's, does not exist.
+    Helper(String),
+    /// The command whose failure is the hook's is not installed.
+    Command(String),
+}
+
+/// Where the hooks of the clone are.
+pub struct Hooks<'c> {
+    context: &'c Context<'c>,
+    layout: &'c Layout,
+    folder: PathBuf,
+    /// The clone itself names the folder.
+    is_own: bool,
+}
+
+/// What a hook is judged by.
+struct Surroundings<'a> {
+    branch: &'a str,
+    /// Whether a program would start.
+    starts: &'a dyn Fn(&str) -> bool,
+    /// Whether git has a command or an alias of this name.
+    is_git_command: &'a dyn Fn(&str) -> bool,
+    /// Whether there is a file beside the hook.
+    has_helper: &'a dyn Fn(&str) -> bool,
+    /// Whether there is a file in the work tree.
+    has_file: &'a dyn Fn(&str) -> bool,
+    /// pre-commit accepts that its configuration does not exist.
+    needs_no_config: bool,
+}
+
+impl<'c> Hooks<'c> {
+    pub fn of(context: &'c Context<'c>, layout: &'c Layout, config: &EffectiveConfig) -> Self {
+        // not the one that our own git is given
+        let configured =
+            config.under("core.hookspath").filter(|it| !it.origin.starts_with("command line"));
+        let configured = configured.filter_map(|it| Some((it.value?, it.is_own))).last();
+        let programs = Programs { context, top: &layout.top };
+        let (folder, is_own) = match configured {
+            Some((path, is_own)) => (programs.path(path), is_own),
+            None => (layout.common.join("hooks"), true),
+        };
+        Self { context, layout, folder, is_own }
+    }
+
+    /// What is wrong with them.
+    pub fn judge(&self) -> Vec<Judgement> {
+        let judged = NAMES.iter().filter_map(|name| {
+            let path = self.folder.join(name);
+            judge(&self.observe(name, &path), &path, self.is_own)
+        });
+        judged.collect()
+    }
+
+    fn observe(&self, name: &str, path: &Path) -> Hook {
+        if path.is_dir() && access(path, Access::EXEC_OK).is_ok() {
+            return Hook::Folder;
+        }
+        if !can_run(path) {
+            // git ignores it
+            return Hook::Runnable;
+        }
+        if access(path, Access::READ_OK).is_err() {
+            let is_script = path.metadata().is_ok_and(|it| it.len() < LEAST_PROGRAM);
+            return Hook::Unreadable { is_script };
+        }
+        let programs = Programs { context: self.context, top: &self.layout.top };
+        if let Some(fault) = programs.fault(path) {
+            return Hook::NotStarted(fault);
+        }
+        let surroundings = Surroundings {
+            branch: &self.layout.branch().unwrap_or_default(),
+            starts: &|program| programs.start(program),
+            is_git_command: &|command| is_git_command(self.context, command),
+            has_helper: &|helper| self.folder.join(helper).exists(),
+            has_file: &|file| self.layout.top.join(file).exists(),
+            needs_no_config: self.context.env.raw("PRE_COMMIT_ALLOW_NO_CONFIG").is_some(),
+        };
+        match inspect(&file::text(path), &surroundings) {
+            Hook::Runnable => self.husky_command(name, &surroundings),
+            seen => seen,
+        }
+    }
+
+    /// husky's own hook runs a script of the repository with `sh -e`, `.husky/pre-commit`, and with
+    /// the programs of the project in PATH, which a file of the user may change.
+    fn husky_command(&self, name: &str, surroundings: &Surroundings) -> Hook {
+        let has_init = || self.context.home.path.join(".config/husky/init.sh").exists();
+        let Some(script) = self.husky_script(name).filter(|_| !has_init()) else {
+            return Hook::Runnable;
+        };
+        let starts = |program: &str| {
+            (surroundings.starts)(program)
+                || can_run(&self.layout.top.join("node_modules/.bin").join(program))
+        };
+        let surroundings = Surroundings { starts: &starts, ..*surroundings };
+        missing_command(&script, true, &surroundings).map_or(Hook::Runnable, Hook::Command)
+    }
+
+    fn husky_script(&self, name: &str) -> Option<String> {
+        let is_husky = self.folder.ends_with(".husky/_") && self.folder.join("h").is_file();
+        is_husky.then(|| file::text(&self.folder.with_file_name(name)))
+    }
+
+    /// A `pre-push` that does not call git-lfs, which then sends no objects. Where there is none,
+    /// git-lfs makes its own with the next file.
+    pub fn without_lfs(&self) -> Option<PathBuf> {
+        const CALLERS: &[&str] = &["lfs", "pre-commit", "lefthook"];
+        let path = self.folder.join("pre-push");
+        let text = can_run(&path).then(|| file::text(&path))?;
+        let text = self.husky_script("pre-push").unwrap_or(text);
+        let is_known = access(&path, Access::READ_OK).is_ok() && !text.contains('\0');
+        (is_known && !CALLERS.iter().any(|caller| text.contains(caller))).then_some(path)
+    }
+}
+
+/// Whether git itself lists the command, or an alias of this name.
+fn is_git_command(context: &Context, command: &str) -> bool {
+    match ask(context, &["--list-cmds=builtins,main,others,alias"]) {
+        Ok(output) if output.status.success() => output.stdout.lines().any(|it| it == command),
+        _ => true,
+    }
+}
+
+/// What the text of a hook that starts shows. Pure.
+fn inspect(text: &str, surroundings: &Surroundings) -> Hook {
+    let Surroundings { branch, starts, has_helper, has_file, needs_no_config, .. } = *surroundings;
+    if text.contains("GITBUTLER_MANAGED_HOOK_V1") && branch == "refs/heads/gitbutler/workspace" {
+        return Hook::GitButler;
+    }
+    if text.contains("generated by pre-commit") {
+        let value = |name: &str| text.lines().find_map(|line| line.trim().strip_prefix(name));
+        let python = value("INSTALL_PYTHON=").map(|value| value.trim_matches(['\'', '"']));
+        if let Some(python) = python.filter(|it| !starts(it) && !starts("pre-commit")) {
+            return Hook::PreCommit(python.to_owned());
+        }
+        let arguments = value("ARGS=(").unwrap_or_default();
+        let is_skipped = needs_no_config || arguments.contains("--skip-on-missing-config");
+        let config = arguments.split([' ', ')']).find_map(|it| it.strip_prefix("--config="));
+        return match config.filter(|it| !is_skipped && !has_file(it)) {
+            Some(config) => Hook::PreCommitConfig(config.to_owned()),
+            None => Hook::Runnable,
+        };
+    }
+    if calls_lfs(text) && !starts("git-lfs") {
+        return Hook::GitLfs;
+    }
+    let Some((shell, exits_at_error)) = shell(text) else { return Hook::Runnable };
+    let helpers = commands(text).filter_map(helper);
+    // sh ends where a file to be read does not exist, and bash goes on
+    let ends = shell == "sh" || exits_at_error;
+    if let Some(helper) = helpers.filter(|_| ends).find(|helper| !has_helper(helper)) {
+        return Hook::Helper(helper.to_owned());
+    }
+    missing_command(text, exits_at_error, surroundings).map_or(Hook::Runnable, Hook::Command)
+}
+
+/// Whether the hook calls git-lfs where that is not installed: not after a condition. Pure.
+fn calls_lfs(text: &str) -> bool {
+    let is_condition = |line: &str| line.starts_with("if ") && line.contains("git-lfs");
+    text.contains("git lfs pre-push") && !commands(text).any(is_condition)
+}
+
+/// The shell that reads the hook, `sh` for any that is like it, and whether it ends at the first
+/// error. Pure.
+fn shell(text: &str) -> Option<(&str, bool)> {
+    let Some(line) = text.lines().next().and_then(|line| line.strip_prefix("#!")) else {
+        return Some(("sh", false));
+    };
+    let mut words = line.split_whitespace();
+    let name = |word: &'_ str| word.rsplit('/').next().map(str::to_owned);
+    let mut shell = words.next().and_then(name)?;
+    if shell == "env" {
+        shell = words.find(|word| !word.starts_with('-')).and_then(name)?;
+    }
+    let exits = words.next().is_some_and(|it| it.starts_with('-') && it.contains('e'));
+    match &*shell {
+        "sh" | "dash" | "ash" => Some(("sh", exits)),
+        "bash" | "zsh" | "ksh" => Some(("bash", exits)),
+        _ => None,
+    }
+}
+
+/// The lines of a script that are no comments. Pure.
+fn commands(script: &str) -> impl Iterator<Item = &str> {
+    script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// The file beside the hook that a line reads: `. "$(dirname -- "$0")/_/husky.sh"`. Pure.
+fn helper(line: &str) -> Option<&str> {
+    const OWN_FOLDER: &[&str] =
+        &["$(dirname -- \"$0\")/", "$(dirname \"$0\")/", "$(dirname $0)/", "${0%/*}/"];
+    let path = line.strip_prefix(". ").or_else(|| line.strip_prefix("source "))?;
+    let path = path.trim().trim_start_matches('"');
+    let rest = OWN_FOLDER.iter().find_map(|folder| path.strip_prefix(folder))?;
+    let rest = rest.trim_end_matches('"');
+    let is_plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+    is_plain.then_some(rest)
+}
+
+/// Of a script: the command that is not installed and whose failure is the script's. That is the
+/// only one, one that replaces the shell, or the first where the shell ends at an error. Pure.
+fn missing_command(
+    script: &str,
+    exits_at_error: bool,
+    surroundings: &Surroundings,
+) -> Option<String> {
+    let mut exits = exits_at_error;
+    let mut lines = commands(script).filter(|line| {
+        let options = line.strip_prefix("set -");
+        exits |= options.is_some_and(|it| it.starts_with(['e', 'u']) && it.contains('e'));
+        // husky 8 runs the script once more, with `sh -e`
+        let is_husky = helper(line) == Some("_/husky.sh");
+        exits |= is_husky;
+        options.is_none() && !is_husky
+    });
+    let first = lines.next()?;
+    let is_only = lines.next().is_none();
+    let replaced = first.strip_prefix("exec ");
+    let command = replaced.or_else(|| (exits || is_only).then_some(first))?;
+    let mut words = plain_command(command)?.into_iter();
+    let program = words.next()?;
+    if program == "git" {
+        let command = words.next().filter(|it| !it.starts_with('-'))?;
+        let is_known = (surroundings.is_git_command)(command);
+        return (!is_known).then(|| format!("git {command}"));
+    }
+    (!(surroundings.starts)(program)).then(|| program.to_owned())
+}
+
+/// The words of a command in which nothing is expanded but the arguments of the script, and that
+/// is no word of the shell. Pure.
+fn plain_command(line: &str) -> Option<Vec<&str>> {
+    const OF_SHELL: &[&str] = &[
+        "[", "alias", "break", "case", "cd", "command", "do", "done", "echo", "else", "eval",
+        "exec", "exit", "export", "false", "fi", "for", "function", "if", "local", "printf",
+        "read", "readonly", "return", "set", "shift", "source", "test", "then", "trap", "true",
+        "type", "ulimit", "umask", "unset", "until", "while",
+    ];
+    let mut words = Vec::new();
+    for word in line.split_whitespace() {
+        let is_argument = matches!(word, "\"$@\"" | "$@" | "\"$*\"" | "$*")
+            || word
+                .trim_matches('"')
+                .strip_prefix('$')
+                .is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit()) && !it.is_empty());
+        // what follows such a word may hide that the command is missing
+        if !is_argument && word.contains(['|', '&', ';', '`', '$', '(', ')', '<', '>', '\\']) {
+            return None;
+        }
+        words.push(word);
+    }
+    let program = words.first()?;
+    let is_plain =
+        program.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+    (is_plain && *program != "." && !OF_SHELL.contains(program)).then_some(words)
+}
+
+/// Pure.
+fn judge(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
+    let fail = |summary: &str, actor, fix: &str| {
+        let judgement = Judgement::fail(Code::GitHookUnrunnable, summary, Fix::report(fix));
+        let agent_may_fix = matches!(actor, Actor::Agent | Actor::RepoAdmin);
+        Judgement { actor: Some(actor), agent_may_fix, ..judgement }
+    };
+    let whose = if is_own { Actor::TemplateAdmin } else { Actor::WorkspaceUser };
+    let judgement = match hook {
+        Hook::Runnable => return None,
+        Hook::Folder => fail(
+            "a folder has the name of a hook, so git cannot run it",
+            Actor::Agent,
+            "rename the folder, or put the hook itself in its place",
+        ),
+        Hook::NotStarted(fault) => return Some(not_started(fault, whose, fail).with(at(path))),
+        Hook::PreCommit(python) => fail(
+            "pre-commit's hook names a Python that is gone, and pre-commit is not on PATH",
+            Actor::Agent,
+            "run `pre-commit install` in the environment that has pre-commit",
+        )
+        .with([Evidence::foreign("python", python)]),
+        Hook::PreCommitConfig(config) => fail(
+            "pre-commit's hook needs a configuration that does not exist in this work tree",
+            Actor::Agent,
+            "switch to a branch that has the file, or run `pre-commit uninstall` if the project \
+             does not use pre-commit any more",
+        )
+        .with([Evidence::foreign("configuration", config)]),
+        Hook::GitButler => fail(
+            "GitButler's hook refuses commits on its workspace branch",
+            Actor::Agent,
+            "commit with `but`, or switch to another branch",
+        ),
+        Hook::Helper(helper) => fail(
+            "the hook reads a file beside it that does not exist in this work tree",
+            Actor::Agent,
+            "run the project's install step in this work tree: it makes that file",
+        )
+        .with([Evidence::foreign("file", helper)]),
+        Hook::Command(program) => fail(
+            "the command that decides about a hook is not installed, so git refuses the commit or \
+             the push",
+            whose,
+            "install the program, or run the project's install step in this work tree",
+        )
+        .with([Evidence::foreign("command", program)]),
+        Hook::Unreadable { is_script: true } => fail(
+            "this user can start a hook and cannot read it, so git refuses the commit or the push",
+            Actor::WorkspaceUser,
+            "make the hook readable: `chmod a+r` by its owner",
+        ),
+        Hook::Unreadable { is_script: false } => Judgement::warn(
+            Code::GitHookUnrunnable,
+            "this user can start a hook and cannot read it: only a compiled program works then",
+            Fix::report("make the hook readable: `chmod a+r` by its owner"),
+        ),
+        Hook::GitLfs => Judgement::fail(
+            Code::GitLfsMissing,
+            "the pre-push hook needs git-lfs, which is not installed, so every push is refused",
+            Fix::report(super::programs::INSTALL_LFS),
+        ),
+    };
+    Some(judgement.with(at(path)))
+}
+
+fn at(path: &Path) -> [Evidence; 1] {
+    [Evidence::new("hook", path.display().to_string())]
+}
+
+/// Pure.
+fn not_started(
+    fault: &StartFault,
+    whose: Actor,
+    fail: impl Fn(&str, Actor, &str) -> Judgement,
+) -> Judgement {
+    match fault {
+        StartFault::Crlf => fail(
+            "the first line of a hook ends with CRLF, so git cannot run it",
+            Actor::RepoAdmin,
+            "write the hook with LF line endings",
+        ),
+        StartFault::Interpreter(program) => fail(
+            "the interpreter of a hook is not installed, so git refuses the commit or the push",
+            whose,
+            "install the interpreter that the hook's first line names, or correct that line",
+        )
+        .with([Evidence::foreign("interpreter", program)]),
+        StartFault::Arguments(text) => fail(
+            "the first line of a hook has several arguments, which the kernel passes as one",
+            Actor::RepoAdmin,
+            "write `#!/usr/bin/env -S PROGRAM OPTION`, or set the options in the script",
+        )
+        .with([Evidence::foreign("argument", text)]),
+        StartFault::Machine => fail(
+            "a hook is a program for another kind of processor, so git cannot run it",
+            whose,
+            "install the program for this machine: `uname -m` names it",
+        ),
+        StartFault::Loader(loader) => fail(
+            "a hook is a program for another C library, whose loader is not installed",
+            whose,
+            "install the program for this distribution",
+        )
+        .with([Evidence::foreign("loader", loader)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str, branch: &str, helper: bool) -> Hook {
+        let surroundings = Surroundings {
+            branch,
+            starts: &|program| matches!(program, "ls" | "/usr/bin/python3"),
+            is_git_command: &|command| command == "diff",
+            has_helper: &|_| helper,
+            has_file: &|file| file == ".pre-commit-config.yaml",
+            needs_no_config: false,
+        };
+        inspect(text, &surroundings)
+    }
+
+    #[test]
+    fn a_hook_is_judged_by_its_text() {
+        let pre_commit = |python: &str, arguments: &str| {
+            format!(
+                "#!/bin/sh\n# File generated by pre-commit: https://pre-commit.com\n\
+                 INSTALL_PYTHON={python}\nARGS=(hook-impl {arguments} --hook-type=pre-commit)\n"
+            )
+        };
+        let python = "/usr/bin/python3";
+        let gone = pre_commit("/gone/python", "--config=.pre-commit-config.yaml");
+        let config = "--config=.pre-commit-config.yaml";
+        let husky = "#!/bin/sh\n. \"$(dirname -- \"$0\")/_/husky.sh\"\n";
+        let lfs = "#!/bin/sh\ngit lfs pre-push \"$@\"\n";
+        let lfs_if = "#!/bin/sh\nif command -v git-lfs; then\n  git lfs pre-push \"$@\"\nfi\n";
+        let butler = "#!/bin/sh\n# GITBUTLER_MANAGED_HOOK_V1\n";
+        let helper = |name: &str| Hook::Helper(name.to_owned());
+        for (text, branch, has_helper, expected) in [
+            ("#!/bin/sh\nexit 1\n", "", false, Hook::Runnable),
+            ("echo no first line\n", "", false, Hook::Runnable),
+            ("#!/usr/bin/env node\nnode\n", "", false, Hook::Runnable),
+            (&gone, "", false, Hook::PreCommit("/gone/python".to_owned())),
+            (&pre_commit(python, config), "", false, Hook::Runnable),
+            (
+                &pre_commit(python, "--config=gone.yaml"),
+                "",
+                false,
+                Hook::PreCommitConfig("gone.yaml".to_owned()),
+            ),
+            (
+                &pre_commit(python, "--config=gone.yaml --skip-on-missing-config"),
+                "",
+                false,
+                Hook::Runnable,
+            ),
+            (butler, "refs/heads/gitbutler/workspace", false, Hook::GitButler),
+            (butler, "refs/heads/main", false, Hook::Runnable),
+            (husky, "", false, helper("_/husky.sh")),
+            (husky, "", true, Hook::Runnable),
+            ("#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"", "", false, helper("h")),
+            ("#!/bin/bash\n. \"$(dirname \"$0\")/h\"\ntrue\n", "", false, Hook::Runnable),
+            (lfs, "", false, Hook::GitLfs),
+            (lfs_if, "", false, Hook::Runnable),
+        ] {
+            assert_eq!(seen(text, branch, has_helper), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_command_counts_where_its_failure_is_the_hooks() {
+        for (script, expected) in [
+            ("gone run \"$@\"\n", Some("gone")),
+            ("# comment\n\nls\n", None),
+            ("gone\necho done\n", None),
+            ("exec gone \"$1\"\n", Some("gone")),
+            ("set -e\ngone\necho done\n", Some("gone")),
+            ("set -euo pipefail\ngone\necho done\n", Some("gone")),
+            ("set -x\ngone\necho done\n", None),
+            ("#!/bin/sh -e\ngone\necho done\n", Some("gone")),
+            ("#!/bin/bash\ngone\n", Some("gone")),
+            ("gone || true\n", None),
+            ("gone >/dev/null\n", None),
+            ("if gone; then\n", None),
+            ("A=1 gone\n", None),
+            ("$TOOL run\n", None),
+            (". ./env\n", None),
+            ("./tools/gone\n", Some("./tools/gone")),
+            ("git secrets --scan -- \"$@\"\n", Some("git secrets")),
+            ("git diff --check\n", None),
+            ("git -C x gone\n", None),
+            (". \"$(dirname -- \"$0\")/_/husky.sh\"\ngone\necho done\n", Some("gone")),
+            ("", None),
+        ] {
+            let expected = expected.map_or(Hook::Runnable, |it| Hook::Command(it.to_owned()));
+            assert_eq!(seen(script, "", true), expected, "{script}");
+        }
+    }
+}
