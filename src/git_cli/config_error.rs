@@ -57,6 +57,9 @@ impl ConfigError {
                     "failed to expand user dir in: ",
                     "Invalid cleanup mode ",
                     "bad push.recursesubmodules argument",
+                    "bad pack.indexversion=",
+                    "invalid number of threads specified",
+                    "unknown value for config '",
                 ]
                 .iter()
                 .any(|words| fatal.starts_with(words))

@@ -4,6 +4,7 @@
 
 mod asking;
 mod by_git;
+mod foreseen;
 mod https_way;
 mod live;
 mod refused;

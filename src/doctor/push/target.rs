@@ -3,13 +3,18 @@
 
 use std::path::Path;
 
+use super::foreseen::{ForeseenPush, PATIENCE, of_matching};
 use crate::catalogue::{Code, Fix};
-use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git;
-use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
+use crate::git::url::GitUrl;
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
+use crate::git_cli::{self, Place};
+use crate::process;
+use crate::push_message;
+use crate::variables::observed;
 
 /// What git names of a branch: asked of `git for-each-ref`.
 #[derive(Debug, Default)]
@@ -18,10 +23,12 @@ struct PushTarget {
     remote: String,
     /// The ref there, where `remote.NAME.push` maps the branch.
     remote_ref: String,
+    /// The ref that remembers that one.
+    tracked: String,
 }
 
 /// The fields of [`PushTarget`].
-const FORMAT: &str = "--format=%(push:remotename)%00%(push:remoteref)";
+const FORMAT: &str = "--format=%(push:remotename)%00%(push:remoteref)%00%(push)";
 
 pub fn target(context: &Context) -> Judgement {
     let Some(layout) = git::layout(context) else {
@@ -31,24 +38,41 @@ pub fn target(context: &Context) -> Judgement {
         return blocked;
     }
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
-    let Some(config) = current.map(InView::config).filter(|_| layout.defect.is_none()) else {
+    let Some(clone) = current.filter(|_| layout.defect.is_none()) else {
         return Judgement::blocked(Code::GitCloneBroken);
     };
+    let config = clone.config();
     let subject = git::own_subject(context);
     if let Some(judgement) = refused_value(context, config) {
         return Judgement { subject, ..judgement };
     }
-    let Some(branch) = layout.branch() else {
+    let Some(branch) = layout.branch().filter(|name| is_branch(name)) else {
         let fix = Fix::report("make a branch: `git switch -c NAME`");
-        let summary = "HEAD is detached, so a plain `git push` has no branch to push";
+        let summary = "HEAD is on no branch, so a plain `git push` has none to push";
         return Judgement { subject, ..Judgement::warn(Code::PushTargetNone, summary, fix) };
     };
     let judgement = match git::ask(context, &["for-each-ref", FORMAT, &branch]) {
-        Ok(output) if output.status.success() => match output.stdout.trim_end().split_once('\0') {
-            Some((remote, remote_ref)) => {
-                let named =
-                    PushTarget { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
-                judge(&branch, &named, config, &layout.top)
+        Ok(output) if output.status.success() => match PushTarget::parse(&output.stdout) {
+            Some(named) => {
+                let judgement = judge(&branch, &named, config, &layout.top);
+                let refusal = || {
+                    let remote = Some(&*named.remote).filter(|name| !name.is_empty());
+                    let tracked = if is_forced(&named, config) { "" } else { &*named.tracked };
+                    let is_matching = default(config) == "matching";
+                    let push = ForeseenPush {
+                        context,
+                        clone,
+                        layout,
+                        branch: &branch,
+                        remote: remote.unwrap_or("origin"),
+                        tracked,
+                    };
+                    forbidden(&push, config)
+                        .or_else(|| push.refusal())
+                        .or_else(|| is_matching.then(|| of_matching(context, &branch)).flatten())
+                };
+                let passes = judgement.status == CheckStatus::Pass;
+                passes.then(refusal).flatten().unwrap_or(judgement)
             }
             // the first push names its target
             None if config.under("remote.").any(is_url) => {
@@ -75,6 +99,41 @@ pub fn target(context: &Context) -> Judgement {
     Judgement { subject, ..judgement }
 }
 
+impl PushTarget {
+    /// From the line of the branch. Pure.
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.trim_end().split('\0').map(str::to_owned);
+        let (remote, remote_ref) = (fields.next()?, fields.next()?);
+        Some(Self { remote, remote_ref, tracked: fields.next()? })
+    }
+}
+
+/// Whether HEAD's name is one of a branch: git takes any other for none (git-check-ref-format(1)).
+/// Pure.
+fn is_branch(name: &str) -> bool {
+    let Some(name) = name.strip_prefix("refs/heads/") else { return false };
+    let is_part = |part: &str| {
+        !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none()
+    };
+    let forbidden = |c: char| c.is_ascii_control() || " ~^:?*[\\".contains(c);
+    name.split('/').all(is_part)
+        && !name.ends_with('.')
+        && !name.contains(forbidden)
+        && !name.contains("..")
+        && !name.contains("@{")
+}
+
+/// Whether a plain push overwrites the remote's branch. Pure.
+fn is_forced(named: &PushTarget, config: &EffectiveConfig) -> bool {
+    let key = format!("remote.{}.push", named.remote);
+    let mut refspecs = config.under(&key).filter(|value| value.key == key);
+    refspecs.any(|refspec| refspec.value.is_some_and(|it| it.starts_with('+')))
+}
+
+fn default(config: &EffectiveConfig) -> String {
+    config.text("push.default").unwrap_or("simple").to_ascii_lowercase()
+}
+
 /// A value that only a push reads. git ends before it connects, since a deletion names a ref.
 fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
     if !git::has_unusual(config) {
@@ -83,11 +142,34 @@ fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgemen
     let mut questions = vec![vec!["push", "--delete"]];
     // the pack of no object
     questions.extend(config.under("pack.").next().map(|_| vec!["pack-objects", "-q", "--stdout"]));
-    questions.iter().find_map(|arguments| {
-        let output = git::ask(context, arguments).ok()?;
-        let error = ConfigError::parse(&output.stderr)?;
+    let error = questions
+        .iter()
+        .find_map(|arguments| ConfigError::parse(&git::ask(context, arguments).ok()?.stderr));
+    let error = error.or_else(|| git::untyped(context, config, ("push.negotiate", "--type=bool")));
+    let summary = "git rejects a value of its configuration, so every push fails";
+    error.map(|error| git::refused_value(summary, &error))
+}
+
+/// git may be configured not to use ssh here. It starts nothing for the answer but true(1).
+fn forbidden(push: &ForeseenPush, config: &EffectiveConfig) -> Option<Judgement> {
+    let context = push.context;
+    let is_set = config.under("protocol.").next().is_some()
+        || context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
+    let is_ssh = |url: &String| GitUrl::parse(url).is_ok_and(|url| url.transport().is_ssh());
+    if !is_set || !push.urls().iter().any(is_ssh) {
+        return None;
+    }
+    let mut git = git_cli::command(Place::AsAgent(context.folder.as_deref()?));
+    git.args(["ls-remote", "ssh://pushready.invalid/none"]).env("GIT_SSH_COMMAND", "true");
+    let said = process::run(git, context.deadline(PATIENCE)).ok()?.stderr;
+    if let Some(error) = ConfigError::parse(&said) {
         let summary = "git rejects a value of its configuration, so every push fails";
-        Some(git::refused_value(summary, &error))
+        return Some(git::refused_value(summary, &error));
+    }
+    said.contains("transport 'ssh' not allowed").then(|| {
+        let code = Code::GitTransportForbidden;
+        let summary = "git is configured not to use ssh, so a plain `git push` fails";
+        Judgement::fail(code, summary, push_message::fix(code, None))
     })
 }
 
@@ -101,6 +183,17 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
         keys.any(|key| text(&format!("remote.{name}.{key}")).is_some())
     };
     let has_remotes = config.under("remote.").any(is_url);
+    let names = [
+        config.text(&format!("branch.{short}.pushremote")),
+        config.text("remote.pushdefault"),
+        config.text(&format!("branch.{short}.remote")),
+    ];
+    if names.into_iter().flatten().next() == Some("") {
+        let summary = "the remote of a push has an empty name, so a plain `git push` fails";
+        let fix = "remove the empty value: `git config --show-origin --get-regexp \
+                   'push(remote|default)$|^branch[.].*remote$'` names its file";
+        return Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
+    }
     let remote = match &*named.remote {
         "" => "origin",
         name => name,
@@ -174,8 +267,7 @@ fn by_default(branch: &str, remote: &str, config: &EffectiveConfig, top: &Path) 
             Fix::report(format!("{message}: `git push -u REMOTE HEAD`"))
         }
     };
-    let default = config.text("push.default").unwrap_or("simple").to_ascii_lowercase();
-    match (&*default, upstream) {
+    match (&*default(config), upstream) {
         ("nothing", _) => none(
             "push.default is `nothing`, so a plain `git push` is refused".to_owned(),
             Fix::report(format!(
@@ -245,7 +337,25 @@ fn shown(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::outcome::CheckStatus;
+
+    #[test]
+    fn a_branch_has_a_name_that_git_accepts() {
+        for (name, expected) in [
+            ("refs/heads/main", true),
+            ("refs/heads/feat/x-1", true),
+            ("refs/heads/ü", true),
+            ("refs/remotes/origin/main", false),
+            ("refs/heads/", false),
+            ("refs/heads/a..b", false),
+            ("refs/heads/a.lock", false),
+            ("refs/heads/.a", false),
+            ("refs/heads/a b", false),
+            ("refs/heads/a\\b", false),
+            ("refs/heads/a@{1}", false),
+        ] {
+            assert_eq!(is_branch(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn the_target_of_a_plain_push_is_judged() {
@@ -272,6 +382,14 @@ mod tests {
                 "branch.feat.pushremote\ntypo",
                 (CheckStatus::Fail, Some(Code::PushTargetNone)),
             ),
+            (
+                "an empty name",
+                "",
+                "",
+                same,
+                "branch.feat.pushremote\n",
+                (CheckStatus::Fail, Some(Code::PushTargetNone)),
+            ),
             ("a URL", "git@h:o/app", "", same, "branch.feat.pushremote\ngit@h:o/app", pass),
             ("this clone", ".", "", &["branch.feat.remote\n."][..], "", other),
             ("mirror", "origin", "", same, "remote.origin.mirror\ntrue", other),
@@ -293,7 +411,11 @@ mod tests {
                 .map(|entry| format!("local\0file:.git/config\0{entry}\0"))
                 .collect();
             let config = EffectiveConfig::parse(listed);
-            let named = PushTarget { remote: remote.to_owned(), remote_ref: remote_ref.to_owned() };
+            let named = PushTarget {
+                remote: remote.to_owned(),
+                remote_ref: remote_ref.to_owned(),
+                tracked: String::new(),
+            };
             let judgement = judge("refs/heads/feat", &named, &config, Path::new("/app"));
             assert_eq!((judgement.status, judgement.code), expected, "{what}: {judgement:?}");
         }

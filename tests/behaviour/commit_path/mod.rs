@@ -4,9 +4,11 @@
 mod kinds;
 mod more;
 mod mounts;
+mod pushes;
 mod ready;
 mod rows;
 mod signing;
+mod starts;
 
 use std::collections::BTreeSet;
 

@@ -1,0 +1,174 @@
+//! Refusals of a push that the clone itself shows.
+
+use super::Doctor::{Fails, Green, NoFailure, Warns};
+use super::Git::{CommitFails, PushFails, Works};
+use super::{Row, app, at, row, run};
+use crate::support::sandbox;
+
+/// Another clone pushes a commit.
+const AHEAD: &str = "git clone -q git@github.com:o/app.git other 2>/dev/null; cd other
+    echo z >z; git add z; git commit -qm z; git push -q; cd ~; rm -rf other";
+/// A submodule with a commit that its remote does not have.
+const SUBMODULE: &str =
+    "git clone -q --bare app sub.git; git config --global protocol.file.allow always
+    cd app; git submodule add -q /home/coder/sub.git sub; git commit -qm sub; git push -q
+    cd sub; git switch -q main; echo y >y; git add y; git commit -qm y; cd ..
+    git add sub; git commit -qm bump";
+
+const ROWS: &[Row] = &[
+    row("the remote's branch was fetched", PushFails, Warns("push-non-fast-forward"), |lab| {
+        lab.sh(AHEAD);
+        lab.sh("git -C app fetch -q");
+        app()
+    }),
+    row("the branches have diverged", PushFails, Warns("push-non-fast-forward"), |lab| {
+        lab.sh(AHEAD);
+        lab.sh("cd app; git fetch -q; echo q >q; git add q; git commit -qm q");
+        app()
+    }),
+    row("they have diverged, and a push is forced", Works, NoFailure, |lab| {
+        lab.sh(AHEAD);
+        lab.sh(
+            "cd app; git fetch -q; git config remote.origin.push +refs/heads/main:refs/heads/main",
+        );
+        app()
+    }),
+    row("the branch is ahead", Works, Green, |lab| {
+        lab.sh("cd app; echo q >q; git add q; git commit -qm q");
+        app()
+    }),
+    row("matching, and the remote lacks the branch", Works, Warns("push-target-none"), |lab| {
+        lab.sh("git -C app switch -qc feat; git config --global push.default matching");
+        app()
+    }),
+    row("matching, and another branch differs", Works, Warns("push-target-other"), |lab| {
+        lab.sh("cd app; git switch -qc feat; git push -qu origin feat; echo q >q; git add q
+            git commit -qm q; git switch -q main; git config --global push.default matching");
+        app()
+    }),
+    row("matching, and one branch", Works, Green, |lab| {
+        lab.sh("git config --global push.default matching");
+        app()
+    }),
+    row(
+        "submodules are checked, and one is not pushed",
+        PushFails,
+        Fails("push-target-none"),
+        |lab| {
+            lab.sh(SUBMODULE);
+            lab.sh("git config --global push.recurseSubmodules check");
+            app()
+        },
+    ),
+    row("submodules are checked, and pushed", Works, Green, |lab| {
+        lab.sh(SUBMODULE);
+        lab.sh("git config --global push.recurseSubmodules check; git -C app/sub push -q");
+        app()
+    }),
+    row("submodules are pushed, too", Works, Green, |lab| {
+        lab.sh(SUBMODULE);
+        lab.sh("git config --global push.recurseSubmodules on-demand");
+        app()
+    }),
+    row("submodules are pushed alone", Works, Warns("push-target-none"), |lab| {
+        lab.sh(SUBMODULE);
+        lab.sh("git config --global push.recurseSubmodules only");
+        app()
+    }),
+    row(
+        "the remote has the branch checked out",
+        PushFails,
+        Fails("push-branch-protected"),
+        |lab| {
+            lab.sh("git clone -q app copy");
+            at("copy")
+        },
+    ),
+    row("the remote updates what is checked out", Works, Green, |lab| {
+        lab.sh("git clone -q app copy; git -C app config receive.denyCurrentBranch updateInstead");
+        at("copy")
+    }),
+    row("the remote is a bare folder", Works, Green, |lab| {
+        lab.sh("git clone -q --bare app bare.git; git clone -q bare.git copy");
+        at("copy")
+    }),
+    row(
+        "the remote of a branch is a folder that is gone",
+        PushFails,
+        Fails("push-repository-not-found"),
+        |lab| {
+            lab.sh("git -C app config branch.main.remote /gone/app.git");
+            app()
+        },
+    ),
+    row("receivepack of a folder is gone", PushFails, Fails("push-target-none"), |lab| {
+        lab.sh("git clone -q --bare app bare.git; git clone -q bare.git copy
+            git -C copy config remote.origin.receivepack /gone/git-receive-pack");
+        at("copy")
+    }),
+    row(
+        "receivepack of a server is another program",
+        PushFails,
+        Warns("push-target-other"),
+        |lab| {
+            lab.sh("git -C app config remote.origin.receivepack /gone/git-receive-pack");
+            app()
+        },
+    ),
+    row("a branch's remote has an empty name", PushFails, Fails("push-target-none"), |lab| {
+        lab.sh("git -C app config branch.main.pushRemote ''");
+        app()
+    }),
+    row("ssh is forbidden", PushFails, Fails("git-transport-forbidden"), |lab| {
+        lab.sh("git config --global protocol.ssh.allow never");
+        app()
+    }),
+    row(
+        "a version of the protocol that does not exist",
+        PushFails,
+        Fails("git-config-invalid"),
+        |lab| {
+            lab.sh("git config --global protocol.version 9");
+            app()
+        },
+    ),
+    row("push.negotiate is not a truth value", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global push.negotiate foo");
+        app()
+    }),
+    row("a negative number of threads", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global pack.threads -1");
+        app()
+    }),
+    row("HEAD has the name of no branch", PushFails, Warns("push-target-none"), |lab| {
+        lab.sh("echo 'ref: refs/heads/a..b' >app/.git/HEAD");
+        app()
+    }),
+    row("the branch is a tag object", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app; git tag -am t v1; git rev-parse v1 >.git/refs/heads/main");
+        app()
+    }),
+    row("HEAD's commit is replaced by a tree", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app; head=$(git rev-parse HEAD); tree=$(git rev-parse HEAD^{tree})
+            mkdir -p .git/refs/replace; echo $tree >.git/refs/replace/$head");
+        app()
+    }),
+    row("the branch leads back to itself", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app/.git/refs/heads; echo 'ref: refs/heads/b' >main; echo 'ref: refs/heads/main' >b");
+        app()
+    }),
+    row("the branch is a link to itself", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app/.git/refs/heads; rm main; ln -s main main");
+        app()
+    }),
+    row("the branch is another name of one", Works, NoFailure, |lab| {
+        lab.sh("cd app; git symbolic-ref refs/heads/alias refs/heads/main; git switch -q alias
+            git config push.default current");
+        app()
+    }),
+];
+
+#[test]
+fn what_the_clone_shows_of_a_push() {
+    sandbox(|ws| run(ws, ROWS));
+}
