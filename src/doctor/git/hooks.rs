@@ -17,6 +17,7 @@ use crate::resource::file;
 /// Hooks whose failure refuses a commit or a push (githooks(5)).
 const NAMES: &[&str] =
     &["pre-commit", "prepare-commit-msg", "commit-msg", "pre-push", "reference-transaction"];
+pub const INSTALL_LFS: &str = "install git-lfs in the image: `apt-get install -y git-lfs`";
 /// No compiled program is smaller.
 const LEAST_PROGRAM: u64 = 8192;
 
@@ -355,7 +356,7 @@ fn judge(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
         Hook::GitLfs => Judgement::fail(
             Code::GitLfsMissing,
             "the pre-push hook needs git-lfs, which is not installed, so every push is refused",
-            Fix::report(super::programs::INSTALL_LFS),
+            Fix::report(INSTALL_LFS),
         ),
     };
     Some(judgement.with(at(path)))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::attributes::attribute_texts;
 use super::executable::Programs;
-use super::hooks::Hooks;
+use super::hooks::{Hooks, INSTALL_LFS};
 use super::layout::Layout;
 use super::{ask, blocked, facts, own_subject};
 use crate::catalogue::{Code, Fix};
@@ -221,8 +221,6 @@ fn judge_filter(filter: &Filter) -> Option<Judgement> {
     };
     Some(judgement.with(evidence))
 }
-
-pub const INSTALL_LFS: &str = "install git-lfs in the image: `apt-get install -y git-lfs`";
 
 #[cfg(test)]
 mod tests {
