@@ -39,7 +39,7 @@ enum Hook {
     PreCommitConfig(String),
     /// GitButler refuses commits on its branch.
     GitButler,
-    /// A file beside the hook that it reads, such as husky's, does not exist.
+    /// A file that the hook reads, such as husky's, does not exist.
     Helper(String),
     /// The command whose failure is the hook's is not installed.
     Command(String),
@@ -61,7 +61,7 @@ struct Surroundings<'a> {
     starts: &'a dyn Fn(&str) -> bool,
     /// Whether git has a command or an alias of this name.
     is_git_command: &'a dyn Fn(&str) -> bool,
-    /// Whether there is a file beside the hook.
+    /// Whether there is a file that the hook reads: beside it, or by its path.
     has_helper: &'a dyn Fn(&str) -> bool,
     /// Whether there is a file in the work tree.
     has_file: &'a dyn Fn(&str) -> bool,
@@ -112,7 +112,10 @@ impl<'c> Hooks<'c> {
             branch: &self.layout.branch().unwrap_or_default(),
             starts: &|program| programs.start(program),
             is_git_command: &|command| is_git_command(self.context, command),
-            has_helper: &|helper| self.folder.join(helper).exists(),
+            has_helper: &|helper| {
+                let is_named = helper.starts_with(['~', '/']);
+                if is_named { programs.path(helper) } else { self.folder.join(helper) }.exists()
+            },
             has_file: &|file| self.layout.top.join(file).exists(),
             needs_no_config: self.context.env.raw("PRE_COMMIT_ALLOW_NO_CONFIG").is_some(),
         };
@@ -186,11 +189,13 @@ fn inspect(text: &str, surroundings: &Surroundings) -> Hook {
         return Hook::GitLfs;
     }
     let Some((shell, exits_at_error)) = shell(text) else { return Hook::Runnable };
-    let helpers = commands(text).filter_map(helper);
+    // those before any condition
+    let is_plain = |line: &&str| line.starts_with("set -") || helper(line).is_some();
+    let mut helpers = commands(text).take_while(is_plain).filter_map(helper);
     // sh ends where a file to be read does not exist, and bash goes on
-    let ends = shell == "sh" || exits_at_error;
-    if let Some(helper) = helpers.filter(|_| ends).find(|helper| !has_helper(helper)) {
-        return Hook::Helper(helper.to_owned());
+    let ends = shell == Shell::Sh || exits_at_error;
+    if let Some(helper) = helpers.find(|helper| ends && !has_helper(helper)) {
+        return Hook::Helper(helper);
     }
     missing_command(text, exits_at_error, surroundings).map_or(Hook::Runnable, Hook::Command)
 }
@@ -201,41 +206,58 @@ fn calls_lfs(text: &str) -> bool {
     text.contains("git lfs pre-push") && !commands(text).any(is_condition)
 }
 
-/// The shell that reads the hook, `sh` for any that is like it, and whether it ends at the first
-/// error. Pure.
-fn shell(text: &str) -> Option<(&str, bool)> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shell {
+    /// Any that is like it.
+    Sh,
+    Bash,
+}
+
+/// The shell that reads the hook, and whether it ends at the first error. Pure.
+fn shell(text: &str) -> Option<(Shell, bool)> {
     let Some(line) = text.lines().next().and_then(|line| line.strip_prefix("#!")) else {
-        return Some(("sh", false));
+        return Some((Shell::Sh, false));
     };
     let mut words = line.split_whitespace();
-    let name = |word: &'_ str| word.rsplit('/').next().map(str::to_owned);
-    let mut shell = words.next().and_then(name)?;
-    if shell == "env" {
-        shell = words.find(|word| !word.starts_with('-')).and_then(name)?;
+    let mut name = words.next()?.rsplit('/').next()?;
+    if name == "env" {
+        name = words.find(|word| !word.starts_with('-'))?.rsplit('/').next()?;
     }
     let exits = words.next().is_some_and(|it| it.starts_with('-') && it.contains('e'));
-    match &*shell {
-        "sh" | "dash" | "ash" => Some(("sh", exits)),
-        "bash" | "zsh" | "ksh" => Some(("bash", exits)),
+    match name {
+        "sh" | "dash" | "ash" => Some((Shell::Sh, exits)),
+        "bash" => Some((Shell::Bash, exits)),
         _ => None,
     }
 }
 
-/// The lines of a script that are no comments. Pure.
+/// The lines of a script without its comments. Pure.
 fn commands(script: &str) -> impl Iterator<Item = &str> {
     script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The file beside the hook that a line reads: `. "$(dirname -- "$0")/_/husky.sh"`. Pure.
-fn helper(line: &str) -> Option<&str> {
-    const OWN_FOLDER: &[&str] =
-        &["$(dirname -- \"$0\")/", "$(dirname \"$0\")/", "$(dirname $0)/", "${0%/*}/"];
+/// The file that a line reads: `. "$(dirname -- "$0")/_/husky.sh"`, which is beside the hook, or
+/// `. ~/.nvm/nvm.sh`. Pure.
+fn helper(line: &str) -> Option<String> {
+    const FOLDERS: &[(&str, &str)] = &[
+        ("$(dirname -- \"$0\")/", ""),
+        ("$(dirname \"$0\")/", ""),
+        ("$(dirname $0)/", ""),
+        ("${0%/*}/", ""),
+        ("$HOME/", "~/"),
+        ("${HOME}/", "~/"),
+        ("~/", "~/"),
+        ("/", "/"),
+    ];
     let path = line.strip_prefix(". ").or_else(|| line.strip_prefix("source "))?;
     let path = path.trim().trim_start_matches('"');
-    let rest = OWN_FOLDER.iter().find_map(|folder| path.strip_prefix(folder))?;
-    let rest = rest.trim_end_matches('"');
+    let found = FOLDERS.iter().find_map(|(folder, named)| {
+        let rest = path.strip_prefix(folder)?;
+        Some((*named, rest.trim_end_matches('"')))
+    });
+    let (folder, rest) = found?;
     let is_plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
-    is_plain.then_some(rest)
+    is_plain.then(|| format!("{folder}{rest}"))
 }
 
 /// Of a script: the command that is not installed and whose failure is the script's. That is the
@@ -250,7 +272,7 @@ fn missing_command(
         let options = line.strip_prefix("set -");
         exits |= options.is_some_and(|it| it.starts_with(['e', 'u']) && it.contains('e'));
         // husky 8 runs the script once more, with `sh -e`
-        let is_husky = helper(line) == Some("_/husky.sh");
+        let is_husky = helper(line).as_deref() == Some("_/husky.sh");
         exits |= is_husky;
         options.is_none() && !is_husky
     });
@@ -269,13 +291,85 @@ fn missing_command(
 }
 
 /// The words of a command in which nothing is expanded but the arguments of the script, and that
-/// is no word of the shell. Pure.
+/// is not a word of the shell's. Pure.
 fn plain_command(line: &str) -> Option<Vec<&str>> {
+    // bash's own, and the words of its grammar
     const OF_SHELL: &[&str] = &[
-        "[", "alias", "break", "case", "cd", "command", "do", "done", "echo", "else", "eval",
-        "exec", "exit", "export", "false", "fi", "for", "function", "if", "local", "printf",
-        "read", "readonly", "return", "set", "shift", "source", "test", "then", "trap", "true",
-        "type", "ulimit", "umask", "unset", "until", "while",
+        "[",
+        "alias",
+        "bg",
+        "bind",
+        "break",
+        "builtin",
+        "caller",
+        "case",
+        "cd",
+        "command",
+        "compgen",
+        "complete",
+        "compopt",
+        "continue",
+        "coproc",
+        "declare",
+        "dirs",
+        "disown",
+        "do",
+        "done",
+        "echo",
+        "elif",
+        "else",
+        "enable",
+        "esac",
+        "eval",
+        "exec",
+        "exit",
+        "export",
+        "false",
+        "fc",
+        "fg",
+        "fi",
+        "for",
+        "function",
+        "getopts",
+        "hash",
+        "help",
+        "history",
+        "if",
+        "jobs",
+        "kill",
+        "let",
+        "local",
+        "logout",
+        "mapfile",
+        "popd",
+        "printf",
+        "pushd",
+        "pwd",
+        "read",
+        "readarray",
+        "readonly",
+        "return",
+        "select",
+        "set",
+        "shift",
+        "shopt",
+        "source",
+        "suspend",
+        "test",
+        "then",
+        "time",
+        "times",
+        "trap",
+        "true",
+        "type",
+        "typeset",
+        "ulimit",
+        "umask",
+        "unalias",
+        "unset",
+        "until",
+        "wait",
+        "while",
     ];
     let mut words = Vec::new();
     for word in line.split_whitespace() {
@@ -331,9 +425,9 @@ fn judge(hook: &Hook, path: &Path, is_own: bool) -> Option<Judgement> {
             "commit with `but`, or switch to another branch",
         ),
         Hook::Helper(helper) => fail(
-            "the hook reads a file beside it that does not exist in this work tree",
+            "the hook reads a file that does not exist, so git refuses the commit or the push",
             Actor::Agent,
-            "run the project's install step in this work tree: it makes that file",
+            "run the project's install step in this work tree, if it makes that file",
         )
         .with([Evidence::foreign("file", helper)]),
         Hook::Command(program) => fail(
@@ -460,6 +554,9 @@ mod tests {
             (husky, "", true, Hook::Runnable),
             ("#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"", "", false, helper("h")),
             ("#!/bin/bash\n. \"$(dirname \"$0\")/h\"\ntrue\n", "", false, Hook::Runnable),
+            ("#!/bin/sh\n. ~/.nvm/nvm.sh\nnode x\n", "", false, helper("~/.nvm/nvm.sh")),
+            ("if [ -f /x ]; then\n  . /x\nfi\n", "", false, Hook::Runnable),
+            (". ./env\n", "", false, Hook::Runnable),
             (lfs, "", false, Hook::GitLfs),
             (lfs_if, "", false, Hook::Runnable),
         ] {
@@ -479,6 +576,8 @@ mod tests {
             ("set -x\ngone\necho done\n", None),
             ("#!/bin/sh -e\ngone\necho done\n", Some("gone")),
             ("#!/bin/bash\ngone\n", Some("gone")),
+            ("#!/bin/bash\nset -e\nshopt -s nullglob\n", None),
+            ("#!/bin/zsh\nset -e\nsetopt x\n", None),
             ("gone || true\n", None),
             ("gone >/dev/null\n", None),
             ("if gone; then\n", None),

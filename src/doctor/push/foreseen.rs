@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_told_from_a_url() {
+    fn a_path_is_not_a_url() {
         let top = Path::new("/app");
         for (url, folder) in [
             ("/srv/app.git", Some("/srv/app.git")),
