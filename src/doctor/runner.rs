@@ -31,7 +31,8 @@ struct CheckJob<'a> {
 pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
     let selected = || CHECKS.iter().filter(|check| selection.runs(check, context.depth));
     let jobs: Vec<_> = selected().flat_map(|check| jobs(check, context)).collect();
-    let mut outcomes = run_all(Pool::new(WORKERS), &jobs, context.end);
+    let workers = if context.depth == Depth::Offline { OFFLINE_WORKERS } else { WORKERS };
+    let mut outcomes = run_all(Pool::new(workers), &jobs, context.end);
     for check in CHECKS {
         if let Some(reason) = why_silent(check, context, selection, &outcomes) {
             outcomes.push(Outcome::new(check.id, Judgement::skip(reason)));
@@ -122,6 +123,8 @@ fn why_silent(
 
 /// Enough to wait for several slow hosts at once, few enough for a small limit on processes.
 const WORKERS: usize = 24;
+/// No host is waited for, and to start a thread costs as much as most of these checks.
+const OFFLINE_WORKERS: usize = 12;
 
 fn run_all(pool: Pool, jobs: &[CheckJob<'_>], end: Instant) -> Vec<Outcome> {
     pool.map_lanes(jobs, connections::AT_ONCE, |job| job.host, |job| job.run(end)).concat()

@@ -108,7 +108,7 @@ pub(super) fn delete(path: &Path, kind: Kind) -> Result<(), Obstacle> {
     Ok(file::remove(path)?)
 }
 
-/// Puts a copy of another file in the place of one of ours, which nobody else writes.
+/// Puts a copy of another file where one of ours is, which nobody else writes.
 pub(super) fn copy(from: &Path, path: &Path, kind: Kind, mode: u32) -> Result<(), Obstacle> {
     create_folders(path)?;
     if observe_unread(path, kind)?.is_some()

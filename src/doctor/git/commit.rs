@@ -4,7 +4,7 @@
 use super::layout::Layout;
 use super::signing::SigningSetting;
 use super::{
-    CommitObject, Programs, Refusal, blocked, commit_object, effective_config, encoding,
+    CommitObject, Programs, Refusal, blocked, commit_object, committer, effective_config, encoding,
     environment, facts, git, has_unusual, in_clone, line_endings, own_subject, refusal,
     refused_value, unreadable,
 };
@@ -64,7 +64,11 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
     if let Some(judgement) = judgement {
         return judgement;
     }
-    for (who, answer) in [(Who::Author, &facts.author), (Who::Committer, &facts.committer)] {
+    for who in [Who::Author, Who::Committer] {
+        let answer = match who {
+            Who::Author => &facts.author,
+            Who::Committer => committer(context, config),
+        };
         let is_set = |name: &str| context.env.raw(&format!("{}{name}", who.variable())).is_some();
         let judgement = match answer {
             Ok(output) => judge_identity(who, output, config, is_set),

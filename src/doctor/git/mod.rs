@@ -19,6 +19,7 @@ mod remotes;
 mod signing;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::clones::{InView, hold};
@@ -30,7 +31,7 @@ use crate::doctor::context::Context;
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
-use crate::process::{self, Completed, Failure, Running};
+use crate::process::{self, Completed, Failure};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
@@ -55,7 +56,8 @@ pub const REMOTES: &str = "git.remotes";
 #[derive(Debug)]
 pub struct GitFacts {
     author: Completed,
-    committer: Completed,
+    /// Asked where it may differ from the author's.
+    committer: OnceLock<Completed>,
     config_error: Option<(ConfigError, Whose)>,
     /// The clone around the current folder.
     layout: Option<Layout>,
@@ -86,25 +88,50 @@ fn observe(context: &Context) -> GitFacts {
     });
     if let Some(error) = ConfigError::blocking(context.home) {
         // git would not end
-        let [author, committer] = [Err(Failure::Deadline), Err(Failure::Deadline)];
         let config_error = Some((error, Whose::Everybody));
-        return GitFacts { author, committer, config_error, layout };
+        return GitFacts::unanswered(config_error, layout);
     }
     if let Some((layout, error)) = layout.as_ref().and_then(|layout| {
         let files = [layout.common.join("config"), layout.git.join("config.worktree")];
         let blocking = |file: &PathBuf| ConfigError::blocking_at(context.home, file);
         Some((layout, files.iter().find_map(blocking)?))
     }) {
-        let (author, committer) = (Err(Failure::Deadline), Err(Failure::Deadline));
         let config_error = Some((error, Whose::Clone(layout.top.clone())));
-        return GitFacts { author, committer, config_error, layout: Some(layout.clone()) };
+        return GitFacts::unanswered(config_error, Some(layout.clone()));
     }
-    let ask = |name| start_git(context, context.folder.as_deref(), &["var", name]);
-    let (author, committer) = (ask("GIT_AUTHOR_IDENT"), ask("GIT_COMMITTER_IDENT"));
-    let author = author.and_then(Running::end);
+    let author = ask(context, &["var", "GIT_AUTHOR_IDENT"]);
     let config_error = config_error(context, &author);
-    let committer = committer.and_then(Running::end);
-    GitFacts { author, committer, config_error, layout }
+    GitFacts { author, committer: OnceLock::new(), config_error, layout }
+}
+
+impl GitFacts {
+    /// git would not end.
+    fn unanswered(config_error: Option<(ConfigError, Whose)>, layout: Option<Layout>) -> Self {
+        let committer = OnceLock::from(Err(Failure::Deadline));
+        Self { author: Err(Failure::Deadline), committer, config_error, layout }
+    }
+}
+
+/// What git answers about the committer. It makes the identity of the author in the same way (ident.c),
+/// from variables and settings of other names.
+fn committer<'c>(context: &'c Context, config: &EffectiveConfig) -> &'c Completed {
+    const VARIABLES: &[&str] = &[
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_AUTHOR_DATE",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+        "GIT_COMMITTER_DATE",
+    ];
+    let facts = facts(context);
+    let differs = VARIABLES.iter().any(|name| context.env.raw(name).is_some())
+        || ["author.", "committer."].iter().any(|name| config.under(name).next().is_some())
+        // it was not read
+        || config.size() == 0;
+    if facts.author.as_ref().is_ok_and(|author| author.status.success()) && !differs {
+        return &facts.author;
+    }
+    facts.committer.get_or_init(|| ask(context, &["var", "GIT_COMMITTER_IDENT"]))
 }
 
 /// The clone around the current folder, be it a broken one.
@@ -296,18 +323,10 @@ pub fn blocked(context: &Context) -> Option<Judgement> {
 }
 
 fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Completed {
-    start_git(context, folder, arguments)?.end()
-}
-
-fn start_git(
-    context: &Context,
-    folder: Option<&Path>,
-    arguments: &[&str],
-) -> Result<Running, Failure> {
     let folder = folder.unwrap_or(&context.home.path);
     let mut git = git_cli::command(Place::AsAgent(folder));
     git.args(arguments);
-    process::start(git, context.deadline(PATIENCE))
+    process::run(git, context.deadline(PATIENCE))
 }
 
 fn unreadable(context: &Context, whose: &Whose, config_error: &ConfigError) -> Judgement {

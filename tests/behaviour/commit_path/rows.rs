@@ -27,6 +27,27 @@ const IDENTITY: &[Row] = &[
     row("21 the committer's name is a blank", CommitFails, Fails("git-identity-missing"), |_| {
         app().env("GIT_COMMITTER_NAME", " ")
     }),
+    row("its configured name is a blank", CommitFails, Fails("git-identity-missing"), |lab| {
+        lab.sh("git config --global committer.name ' '");
+        app()
+    }),
+    row("its date is none", CommitFails, Fails("git-environment-broken"), |_| {
+        app().env("GIT_COMMITTER_DATE", "yesterday-ish")
+    }),
+    row(
+        "the author alone is named by variables",
+        CommitFails,
+        Fails("git-identity-missing"),
+        |lab| {
+            lab.sh(NO_IDENTITY);
+            app().env("GIT_AUTHOR_NAME", "D").env("GIT_AUTHOR_EMAIL", "d@example.com")
+        },
+    ),
+    row("the author alone is configured", CommitFails, Fails("git-identity-missing"), |lab| {
+        lab.sh(NO_IDENTITY);
+        lab.sh("git config --global author.name D; git config --global author.email d@e.org");
+        app()
+    }),
     row("22 the author's date is none", CommitFails, Fails("git-environment-broken"), |_| {
         app().env("GIT_AUTHOR_DATE", "yesterday-ish")
     }),

@@ -197,7 +197,7 @@ fn failed(summary: impl Into<String>, fix: Fix) -> Judgement {
 
 /// For whom the key is: git asks for the committer's where none is configured.
 fn committer(context: &Context) -> Option<String> {
-    let output = facts(context).committer.as_ref().ok()?;
+    let output = super::committer(context, super::effective_config(context)).as_ref().ok()?;
     let (identity, _) = output.stdout.trim_end().rsplit_once('>')?;
     Some(format!("{identity}>"))
 }
