@@ -1,5 +1,7 @@
 //! Asked of git itself, as over HTTPS: with whatever credentials the agent's git would find.
 
+use std::process::Command;
+
 use super::Access;
 use super::https_way::{OwnWay, evidence_of_way, is_of_network};
 use crate::catalogue::Code;
@@ -41,64 +43,58 @@ fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judg
         Ok(scratch) => scratch,
         Err(why) => return cannot(why),
     };
-    let run = |command| process::run(command, context.deadline(NETWORK));
-    let ask = |scratch: &Scratch| {
-        let mut git = scratch.git();
-        match access {
-            Access::Read => {
-                git.args(["ls-remote", "--quiet", "--exit-code", url.without_credential(), "HEAD"])
-            }
-            // asks for credentials and for the right to write, and sends nothing
-            Access::Write => {
-                let refspec = format!("{}:refs/heads/pushready-probe", scratch.commit);
-                git.args([
-                    "push",
-                    "--quiet",
-                    "--dry-run",
-                    "--no-verify",
-                    url.without_credential(),
-                    &refspec,
-                ])
-            }
-        };
-        run(git)
-    };
     let own_way = url.repository().map(|repository| OwnWay::of(context, repository, url));
     let own_way = own_way.filter(|own| !own.is_empty());
     let asked = own_way.as_ref().filter(|_| way == CloneWay::Unknown);
     if let Some(judgement) = asked.and_then(|own| own.ask(context, &scratch, url)) {
         return judgement;
     }
-    let mut said = ask(&scratch);
+    let run = |command| process::run(command, context.deadline(NETWORK));
+    let mut said = run(question(&scratch, url, access));
     if said.as_ref().is_ok_and(Hash::is_another) {
         scratch = match Scratch::new(Hash::Sha256, || context.deadline(NETWORK)) {
             Ok(scratch) => scratch,
             Err(why) => return cannot(why),
         };
-        said = ask(&scratch);
+        said = run(question(&scratch, url, access));
     }
-    let output = match said {
-        Ok(output) => output,
-        Err(Failure::Deadline) => {
-            return hung(context, &scratch, url.without_credential());
+    match said {
+        Ok(output) if output.status.success() => Judgement::pass(access.granted()),
+        // there is no HEAD: in an empty repository, or on any page that answers
+        Ok(output) if access == Access::Read && output.status.code() == Some(2) => {
+            let mut git = scratch.git();
+            git.args(["ls-remote", "--quiet", url.without_credential()]);
+            git.env("GIT_TRACE_PACKET", "1");
+            if run(git).is_ok_and(|traced| traced.stderr.contains("packet:")) {
+                Judgement::pass(access.granted())
+            } else {
+                no_git()
+            }
         }
-        Err(failure) => return cannot(context.reason(&failure)),
+        Ok(output) => refusal(context, url, own_way.as_ref(), &output.stderr),
+        Err(Failure::Deadline) => hung(context, &scratch, url.without_credential()),
+        Err(failure) => cannot(context.reason(&failure)),
+    }
+}
+
+/// What git is run with: it asks for a credential and for the right, and sends nothing.
+fn question(scratch: &Scratch, url: &GitUrl, access: Access) -> Command {
+    let mut git = scratch.git();
+    let url = url.without_credential();
+    match access {
+        Access::Read => git.args(["ls-remote", "--quiet", "--exit-code", url, "HEAD"]),
+        Access::Write => {
+            let refspec = format!("{}:refs/heads/pushready-probe", scratch.commit);
+            git.args(["push", "--quiet", "--dry-run", "--no-verify", url, &refspec])
+        }
     };
-    if output.status.success() {
-        return Judgement::pass(access.granted());
-    }
-    // there is no HEAD: in an empty repository, or on any page that answers
-    if access == Access::Read && output.status.code() == Some(2) {
-        let mut git = scratch.git();
-        git.args(["ls-remote", "--quiet", url.without_credential()]).env("GIT_TRACE_PACKET", "1");
-        return if run(git).is_ok_and(|traced| traced.stderr.contains("packet:")) {
-            Judgement::pass(access.granted())
-        } else {
-            no_git()
-        };
-    }
+    git
+}
+
+/// Why git failed, as far as git in the clone would fail in the same way.
+fn refusal(context: &Context, url: &GitUrl, own_way: Option<&OwnWay>, said: &str) -> Judgement {
     let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
-    let outcome = classify(&output.stderr, &hints).judgement();
+    let outcome = classify(said, &hints).judgement();
     if outcome.code.is_some_and(is_of_network) {
         return match own_way {
             // the clone's own proxy or authorities lead there, and those of others do not

@@ -144,12 +144,13 @@ impl WriteAnswer {
 }
 
 /// Whether it shows before the server knows which access is asked for: then the cause of both is one,
-/// with one evidence.
+/// with one evidence. A server that does not answer would be waited for as long again.
 fn is_before_access(code: Code) -> bool {
     is_of_network(code)
         || matches!(
             code,
-            Code::SshPortBlocked
+            Code::PushTimeout
+                | Code::SshPortBlocked
                 | Code::SshHostUnresolved
                 | Code::SshProxyFailed
                 | Code::NetworkSandboxed
