@@ -158,7 +158,9 @@ impl Rig<'_> {
             }
             Client::Claude => (self.token.clone(), clients.claude(&["-p", "hi"])),
         };
-        let output = self.in_situation(situation, command).run();
+        // without a connection both try again for minutes
+        let command = self.in_situation(situation, command).wrapped_in("timeout", ["30"]);
+        let output = command.run();
         let requests = &self.vendors.requests()[before..];
         (judge(client, &login, &self.seed, requests), output)
     }
