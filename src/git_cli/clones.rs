@@ -81,7 +81,10 @@ pub fn git_folder(folder: &Path) -> Option<PathBuf> {
 }
 
 fn is_git(folder: &Path) -> bool {
-    folder.join("HEAD").is_file() && folder.join("config").symlink_metadata().is_ok()
+    // git does without a configuration
+    let is_whole = || ["objects", "refs"].iter().all(|part| folder.join(part).is_dir());
+    let has_config = || folder.join("config").symlink_metadata().is_ok();
+    folder.join("HEAD").is_file() && (has_config() || is_whole())
 }
 
 /// The folder of the configuration to which a `.git` file leads

@@ -1,6 +1,11 @@
 //! Would git make a commit here? Its author and its committer, the variables that lead it
 //! elsewhere, and what the configuration demands of line endings.
 
+use std::path::PathBuf;
+
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
 use super::layout::Layout;
 use super::signing::SigningSetting;
 use super::{
@@ -79,7 +84,9 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
             }
         };
         if let Some(judgement) = judgement {
-            return judgement;
+            let is_identity = judgement.code == Some(Code::GitIdentityMissing);
+            let unread = is_identity.then(|| unread_config(context)).flatten();
+            return unread.unwrap_or(judgement);
         }
     }
     if in_clone(context)
@@ -118,6 +125,20 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
         }
         Some(CommitObject::Refused(judgement)) => (**judgement).clone(),
     }
+}
+
+/// git ignores a configuration of the user that it cannot read, with the identity in it.
+fn unread_config(context: &Context) -> Option<Judgement> {
+    let is_denied = |path: &&PathBuf| access(*path, Access::READ_OK) == Err(Errno::ACCESS);
+    let path = context.home.git_reads.iter().find(is_denied)?;
+    let user = rustix::process::geteuid().as_raw();
+    let argv = ["sudo", "chown", &user.to_string(), &path.to_string_lossy()];
+    let summary = format!(
+        "this user cannot read `{}`, so git ignores it and has no identity for commits",
+        context.home.shown(path)
+    );
+    let fix = Fix::run(argv, "give the file back to this user");
+    Some(Judgement::fail(Code::GitConfigInvalid, summary, fix))
 }
 
 /// Outside of a clone no commit is made now: the start script of a workspace goes on.

@@ -71,13 +71,15 @@ struct Surroundings<'a> {
 
 impl<'c> Hooks<'c> {
     pub fn of(context: &'c Context<'c>, layout: &'c Layout, config: &EffectiveConfig) -> Self {
-        // not the one that our own git is given
-        let configured =
-            config.under("core.hookspath").filter(|it| !it.origin.starts_with("command line"));
-        let configured = configured.filter_map(|it| Some((it.value?, it.is_own))).last();
+        let mut configured: Vec<_> = config
+            .under("core.hookspath")
+            .filter_map(|it| Some((it.origin, it.value?, it.is_own)))
+            .collect();
+        // our own git is given one, which comes last
+        configured.pop_if(|(origin, ..)| origin.starts_with("command line"));
         let programs = Programs { context, top: &layout.top };
-        let (folder, is_own) = match configured {
-            Some((path, is_own)) => (programs.path(path), is_own),
+        let (folder, is_own) = match configured.pop() {
+            Some((_, path, is_own)) => (programs.path(path), is_own),
             None => (layout.common.join("hooks"), true),
         };
         Self { context, layout, folder, is_own }
@@ -571,6 +573,7 @@ mod tests {
             ("# comment\n\nls\n", None),
             ("gone\necho done\n", None),
             ("exec gone \"$1\"\n", Some("gone")),
+            ("gone --edit ${1}\n", Some("gone")),
             ("set -e\ngone\necho done\n", Some("gone")),
             ("set -euo pipefail\ngone\necho done\n", Some("gone")),
             ("set -x\ngone\necho done\n", None),

@@ -119,6 +119,10 @@ const ROWS: &[Row] = &[
         lab.sh("git -C app config branch.main.pushRemote ''");
         app()
     }),
+    row("the clone has no configuration", PushFails, Warns("push-target-none"), |lab| {
+        lab.sh("rm app/.git/config");
+        app()
+    }),
     row("ssh is forbidden", PushFails, Fails("git-transport-forbidden"), |lab| {
         lab.sh("git config --global protocol.ssh.allow never");
         app()

@@ -75,6 +75,17 @@ const ROWS: &[Row] = &[
         pre_commit(lab, "#!/bin/sh\nno-such-tool || true\n");
         app()
     }),
+    row("hooks of a folder that a variable names", CommitFails, UNRUNNABLE, |lab| {
+        lab.ws.write("hooks/pre-commit", "#!/opt/gone\n", 0o755);
+        app()
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "core.hooksPath")
+            .env("GIT_CONFIG_VALUE_0", "/home/coder/hooks")
+    }),
+    row("words of bash alone", Works, Green, |lab| {
+        pre_commit(lab, "#!/bin/bash\nset -e\nshopt -s nullglob\n");
+        app()
+    }),
     row("a file beside the hook is gone", CommitFails, UNRUNNABLE, |lab| {
         pre_commit(lab, "#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"\n");
         app()
