@@ -57,6 +57,11 @@ const HARMLESS: &[&str] = &[
     "protocol.ext.allow=never",
 ];
 
+/// Keeps git from fetching an object that is missing: it would run the ssh command, the helper or
+/// the `uploadpack` that the clone names. Git before 2.45 knows the second variable alone, which
+/// lists the protocols that are allowed and takes precedence over all configuration.
+const NO_LAZY_FETCH: [(&str, &str); 2] = [("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "")];
+
 /// git in a place, with nothing that a repository there could make it run.
 pub fn command(place: Place) -> Command {
     at(place, process::command(Program::Git))
@@ -71,7 +76,9 @@ fn at(place: Place, mut git: Command) -> Command {
         }
     }
     match place {
-        Place::AsAgent(folder) | Place::Clone(folder) => git.current_dir(folder),
+        Place::AsAgent(folder) | Place::Clone(folder) => {
+            git.envs(NO_LAZY_FETCH).current_dir(folder)
+        }
         Place::Outside => git.current_dir("/"),
         Place::GitDir(folder) => git.current_dir(folder).env("GIT_DIR", folder),
     };
@@ -107,6 +114,15 @@ mod tests {
                 assert_eq!(given(place, name), kept, "{place:?} {name}");
             }
             assert_eq!(given(place, "GIT_CONFIG_COUNT"), caller, "{place:?}");
+        }
+    }
+
+    #[test]
+    fn in_a_clone_git_fetches_nothing() {
+        let folder = Path::new("/clone");
+        for place in [Place::AsAgent(folder), Place::Clone(folder)] {
+            assert_eq!(given(place, "GIT_ALLOW_PROTOCOL").as_deref(), Some(""), "{place:?}");
+            assert_eq!(given(place, "GIT_NO_LAZY_FETCH").as_deref(), Some("1"), "{place:?}");
         }
     }
 

@@ -396,11 +396,8 @@ fn is_ignored(work_tree: &Path, place: &Path) -> bool {
     process::run(git, GIT).is_ok_and(|output| output.status.success())
 }
 
-/// git in the clone, which fetches no missing object.
 fn git(work_tree: &Path) -> Command {
-    let mut command = git_cli::command(Place::AsAgent(work_tree));
-    command.env("GIT_NO_LAZY_FETCH", "1");
-    command
+    git_cli::command(Place::AsAgent(work_tree))
 }
 
 /// What was read at a path.

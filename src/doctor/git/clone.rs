@@ -187,12 +187,11 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     }
 }
 
-/// Reads HEAD's trees and the index, and fetches nothing; where objects may be missing, all objects
-/// of HEAD.
+/// Reads HEAD's trees and the index; where objects may be missing, all objects of HEAD.
 fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Completed {
     let ask = |arguments: &[&str]| {
         let mut git = git_cli::command(Place::AsAgent(folder));
-        git.args(["-c", "protocol.allow=never"]).env("GIT_NO_LAZY_FETCH", "1").args(arguments);
+        git.args(arguments);
         process::run(git, context.deadline(super::PATIENCE))
     };
     let answer = ask(&["diff-index", "--cached", "--raw", "HEAD", "--"]);

@@ -110,6 +110,58 @@ pub fn assert_untouched(lab: &Lab) {
     assert!(Path::new("/home/coder/src/app/.git/config").exists() && lab.ws.home().exists());
 }
 
+/// To fetch an object that is missing, git would run what the clone names.
+#[test]
+fn an_object_that_is_missing_is_not_fetched() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        fs::create_dir(NEST).unwrap();
+        let make = "cd src/app && echo a >a && mkdir -p .github/workflows &&
+            echo 'on: push' >.github/workflows/ci.yml && echo '*.a filter=x' >.gitattributes &&
+            git add . && git commit --quiet -m a && for name in a .gitattributes .github/workflows/ci.yml; do
+            blob=$(git rev-parse HEAD:$name) && rm -f .git/objects/$(echo $blob | sed 's,..,&/,'); done &&
+            rm .gitattributes";
+        ws.sh(make).run().success();
+        let configure =
+            |key: &str, value: &str| ws.git(&["config", key, value]).current_dir("src/app").run();
+        for (key, value) in [
+            ("core.repositoryFormatVersion", "1"),
+            ("extensions.partialClone", "origin"),
+            ("remote.origin.promisor", "true"),
+            ("core.safecrlf", "true"),
+            ("core.eol", "crlf"),
+            ("protocol.allow", "always"),
+            ("protocol.ssh.allow", "always"),
+            ("protocol.file.allow", "always"),
+            ("core.sshCommand", &format!("touch {NEST}/ssh")),
+            ("remote.origin.uploadpack", &format!("touch {NEST}/uploadpack")),
+        ] {
+            configure(key, value).success();
+        }
+        for url in [URL, "file:///home/coder/src/app"] {
+            configure("remote.origin.url", url).success();
+            // git itself runs it
+            ws.git(&["show", "HEAD:a"]).current_dir("src/app").run();
+            let ran = fs::read_dir(NEST).unwrap().map(|entry| entry.unwrap().path());
+            let ran: Vec<_> = ran.collect();
+            assert_eq!(ran.len(), 1, "{url}: {ran:?}");
+            fs::remove_file(&ran[0]).unwrap();
+            for arguments in [
+                &["--offline"][..],
+                &["--all"],
+                &["--live"],
+                &["--only", "actions"],
+                &["--only", "git"],
+            ] {
+                lab.doctor(arguments).run();
+                assert_untouched(&lab);
+            }
+            ws.pushready(&["apply"]).current_dir("src/app").run();
+            assert_untouched(&lab);
+        }
+    });
+}
+
 #[test]
 fn nothing_that_a_repository_sets_is_run() {
     sandbox(|ws| {
