@@ -79,7 +79,7 @@ pub fn send(
         let reason = "run the doctor outside of the agent's sandbox";
         return Judgement::unknown("the sandbox denies the network", reason);
     }
-    let folder = match file::temporary_folder(&std::env::temp_dir()) {
+    let folder = match file::private_folder() {
         Ok(folder) => folder,
         Err(error) => {
             return Judgement::unknown(

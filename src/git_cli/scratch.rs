@@ -1,5 +1,6 @@
 //! A temporary git repository, with a configuration of its own.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ impl Hash {
 impl Scratch {
     /// `deadline` is for each of the git commands that make it.
     pub fn new(hash: Hash, deadline: impl Fn() -> Duration) -> Result<Self, String> {
-        let folder = file::temporary_folder(&std::env::temp_dir())
-            .map_err(|error| format!("a temporary folder: {error}"))?;
+        let folder =
+            file::private_folder().map_err(|error| format!("a temporary folder: {error}"))?;
         let mut scratch = Self { folder, commit: String::new() };
         let run = |arguments: &[&str]| {
             let mut git = scratch.git();
@@ -55,6 +56,10 @@ impl Scratch {
         let identity = ["-c", "user.name=pushready", "-c", "user.email=pushready@localhost"];
         scratch.commit = run(&[&identity[..], &["commit-tree", "-m", "probe", &tree]].concat())?;
         Ok(scratch)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn git(&self) -> Command {

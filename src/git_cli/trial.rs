@@ -21,7 +21,7 @@ pub struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     pub fn new(git_folder: &'a Path) -> Option<Self> {
-        let common = file::temporary_folder(&std::env::temp_dir()).ok()?;
+        let common = file::private_folder().ok()?;
         // what makes a folder a git folder
         for name in ["objects", "refs"] {
             file::create_folders(&common.path().join(name).join("x")).ok()?;

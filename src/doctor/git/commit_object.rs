@@ -1,7 +1,6 @@
 //! One commit object in a scratch object folder, made by the user's git as a commit would be made
 //! here, signed as the user signs.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -92,8 +91,7 @@ fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Complet
 /// The object goes into a folder of ours, and no ref names it.
 fn write(context: &Context, setting: Option<&SigningSetting>, end: Instant) -> Completed {
     let left = || context.deadline(end.saturating_duration_since(Instant::now()));
-    let objects = file::temporary_folder(&std::env::temp_dir())
-        .or_else(|_| file::temporary_folder(Path::new("/tmp")))?;
+    let objects = file::private_folder()?;
     let keyring = match setting {
         Some(setting) if setting.format != signing::Format::Ssh => Some(Keyring::of(context)?),
         _ => None,

@@ -69,9 +69,7 @@ fn trial(state: &Path, binary: &Path) -> Option<(tempfile::TempDir, PathBuf)> {
         shell_quoted(binary),
         ssh_match::PROBE,
     );
-    let folder = file::temporary_folder(&std::env::temp_dir())
-        .ok()
-        .or_else(|| file::temporary_folder(state).ok())?;
+    let folder = file::private_folder().ok().or_else(|| file::temporary_folder(state).ok())?;
     let config = folder.path().join("ssh_config");
     file::write(&config, text.as_bytes(), 0o600).ok()?;
     Some((folder, config))

@@ -90,10 +90,9 @@ impl Keyring {
 }
 
 fn folder() -> io::Result<TempDir> {
-    let usual = std::env::temp_dir();
-    let is_short = usual.as_os_str().len() < LONGEST;
-    let made = is_short.then(|| file::temporary_folder(&usual));
-    made.filter(Result::is_ok).unwrap_or_else(|| file::temporary_folder(Path::new("/tmp")))
+    let short =
+        file::temporary_places().into_iter().filter(|place| place.as_os_str().len() < LONGEST);
+    file::private_folder_in(&short.collect::<Vec<_>>())
 }
 
 /// The user's settings, and that gpg may not prompt; a passphrase that they supply is used. Pure.
