@@ -4,10 +4,11 @@ use crate::catalogue::Code;
 use crate::doctor::context::{Context, NETWORK};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::{GitUrl, Repository, redact};
+use crate::git_cli::effective_config::ConfigValue;
 use crate::git_cli::scratch::Scratch;
 use crate::process;
 use crate::push_message::{Hints, classify};
-use crate::variables::observed;
+use crate::variables::{self, observed};
 
 /// The codes of a connection over HTTPS that is not made.
 pub fn is_of_network(code: Code) -> bool {
@@ -28,10 +29,11 @@ const AUTHORITIES: [&str; 2] = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH"];
 /// How many settings the environment gives to git (git-config(1), from 2.31 on).
 const COUNT: &str = "GIT_CONFIG_COUNT";
 
-/// How a clone's own configuration leads git to the server. A credential is never sent that way:
-/// whoever wrote the configuration would receive it.
+/// How a clone's own configuration leads git to the server. Nothing of the user's is sent that way,
+/// such as a login in `~/.netrc` or a header of `http.extraHeader`: whoever wrote the clone's
+/// configuration would receive it.
 pub struct OwnWay {
-    /// Keys and values for git.
+    /// Keys and values for git: those of the user and the system that decide the way, too.
     settings: Vec<(String, String)>,
     /// The keys as the clone has them.
     keys: Vec<String>,
@@ -43,40 +45,46 @@ impl OwnWay {
         for clone in context.clones.of(repository) {
             let is_way = |key: &str| key.rsplit('.').next().is_some_and(|name| WAY.contains(&name));
             let settings = clone.config().under("http.");
-            let settings = settings.filter(|it| it.is_own && is_way(it.key));
-            let mut add = |key: &str, shown: &str, value: Option<&str>| {
-                own.keys.push(shown.to_owned());
-                own.settings.push((key.to_owned(), value.unwrap_or_default().to_owned()));
+            let settings = settings.filter(|it| is_way(it.key));
+            let mut add = |key: &str, setting: ConfigValue| {
+                if setting.is_own {
+                    own.keys.push(setting.key.to_owned());
+                }
+                let value = setting.value.unwrap_or_default();
+                own.settings.push((key.to_owned(), value.to_owned()));
             };
             for setting in settings {
-                add(setting.key, setting.key, setting.value);
+                add(setting.key, setting);
             }
             // git takes it before every `http.proxy`
             if let Some(setting) = clone.other_program(repository, ".proxy", "") {
-                let key = format!("http.{}.proxy", url.without_credential());
-                add(&key, setting.key, setting.value);
+                add(&format!("http.{}.proxy", url.without_credential()), setting);
             }
         }
         own
     }
 
+    /// Whether the clone has no setting for it.
     pub const fn is_empty(&self) -> bool {
-        self.settings.is_empty()
+        self.keys.is_empty()
     }
 
     /// What git finds that way, without a credential; `None` where the server answers.
     pub fn ask(&self, context: &Context, scratch: &Scratch, url: &GitUrl) -> Option<Judgement> {
         let mut git = scratch.git();
-        // not as arguments, which other users can read: a proxy may have a password
-        let before = context.env.text(COUNT).and_then(|count| count.parse::<usize>().ok());
-        let mut count = before.unwrap_or_default();
-        let settings = self.settings.iter().map(|(key, value)| (&**key, &**value));
-        for (key, value) in settings.chain([("credential.helper", ""), ("core.askPass", "false")]) {
-            git.env(format!("GIT_CONFIG_KEY_{count}"), key);
-            git.env(format!("GIT_CONFIG_VALUE_{count}"), value);
-            count += 1;
+        // no other configuration, and no netrc(5)
+        let home = scratch.folder();
+        git.env(variables::HOME, home).env(variables::XDG_CONFIG_HOME, home);
+        git.env("GIT_CONFIG_NOSYSTEM", "1");
+        for name in [variables::GIT_CONFIG_GLOBAL, "GIT_CONFIG_PARAMETERS", "GIT_SSL_CERT"] {
+            git.env_remove(name);
         }
-        git.env(COUNT, count.to_string());
+        // not as arguments, which other users can read: a proxy may have a password
+        for (nth, (key, value)) in self.settings.iter().enumerate() {
+            git.env(format!("GIT_CONFIG_KEY_{nth}"), key);
+            git.env(format!("GIT_CONFIG_VALUE_{nth}"), value);
+        }
+        git.env(COUNT, self.settings.len().to_string());
         git.args(["ls-remote", "--quiet", url.without_credential(), "HEAD"]);
         git.env(observed::GIT_ASKPASS, "false");
         let output = process::run(git, context.deadline(NETWORK)).ok()?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::table::{Fault, fault, matrix, matrix_in};
 use super::{Lab, hostile, token};
+use crate::github_rig::server::{Reply, Server};
 use crate::support::{Clients, Cmd, Output, Vendors, Workspace, canary, sandbox};
 
 /// The server's rules, which no advertisement shows.
@@ -184,6 +185,22 @@ fn the_way_of_git_over_https_is_asked_as_the_clone_has_it() {
         }
         in_clone(&["remote", "set-url", "lib", "https://git.nowhere.test/acme/lib"]);
         assert_eq!(found(good)["code"], "git-unreachable");
+        // nothing of the user's is sent by the way of the clone
+        let proxy =
+            Server::start(|_| Reply::new(401, "").header("www-authenticate", "Basic realm=git"));
+        in_clone(&["config", "http.proxy", &proxy.url()]);
+        in_clone(&["remote", "set-url", "lib", "http://git.nowhere.test/acme/lib"]);
+        let canary = "canary-of-the-user";
+        ws.write(".netrc", format!("default login me password {canary}\n"), 0o600);
+        let header = format!("X-Secret: {canary}");
+        lab.ws.git(&["config", "--global", "http.extraHeader", &header]).run().success();
+        lab.doctor(&["--only", "push"]).run();
+        let asked = proxy.requests();
+        assert!(!asked.is_empty());
+        for request in asked {
+            assert!(!format!("{request:?}").contains(canary), "{request:?}");
+            assert_eq!(request.headers.get("authorization"), None, "{request:?}");
+        }
     });
 }
 
