@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::attributes::{Acl, AclSubject};
 use crate::catalogue::{Code, Finding};
 use crate::error::fix_for;
+use crate::git::url::redact;
 use crate::text::shell;
 
 /// How a file that we write is to be treated.
@@ -175,7 +176,9 @@ impl Obstacle {
             ),
             Self::NotAbsolute => (
                 format!(
-                    "`{folder}` is not absolute: the client resolves it in the folder in which it is started, and does not expand `~`"
+                    "`{}` is not absolute: the client resolves it in the folder in which it is started, and does not expand `~`",
+                    // a secret may have been set in its place
+                    redact(&folder.to_string())
                 ),
                 "set an absolute path: in CODEX_HOME for Codex, in CLAUDE_CONFIG_DIR for Claude Code"
                     .to_owned(),
@@ -218,8 +221,15 @@ pub fn check_file(metadata: &fs::Metadata, kind: Kind) -> Result<(), Obstacle> {
     if kind == Kind::Secret && metadata.nlink() > 1 {
         return Err(Obstacle::HardLink);
     }
-    if kind == Kind::Secret && metadata.uid() != geteuid().as_raw() {
-        return Err(Obstacle::OtherOwner(metadata.uid()));
+    let (owner, user) = (metadata.uid(), geteuid().as_raw());
+    let is_owner_wrong = match kind {
+        Kind::Secret => owner != user,
+        // what it says is done: another user's receipt would have files removed and written
+        Kind::Own => !is_trusted_owner(owner, user, is_unmapped(owner)),
+        Kind::Shared => false,
+    };
+    if is_owner_wrong {
+        return Err(Obstacle::OtherOwner(owner));
     }
     Ok(())
 }
@@ -309,13 +319,8 @@ fn check_folder_afresh(path: &Path) -> Result<(), Obstacle> {
 /// one of them can put another in its place.
 pub fn check_ancestors(folder: &Path) -> Result<(), Obstacle> {
     let real = existing_ancestor(&folder.join("file"))?;
-    let user = geteuid().as_raw();
     for folder in real.ancestors().skip(usize::from(folder.exists())) {
-        let metadata = fs::metadata(folder)?;
-        let uid = metadata.uid();
-        if !is_trusted_owner(uid, user, is_unmapped(uid)) {
-            return Err(Obstacle::FolderOfOther { folder: folder.to_owned(), uid });
-        }
+        let metadata = check_owner(folder)?;
         // with the sticky bit, as in `/tmp`, everybody can rename only what is his own
         let is_sticky = metadata.mode() & 0o1000 != 0;
         if let Some(obstacle) = open(folder, &metadata)?.filter(|_| !is_sticky) {
@@ -323,6 +328,22 @@ pub fn check_ancestors(folder: &Path) -> Result<(), Obstacle> {
         }
     }
     Ok(())
+}
+
+/// The folder of our own files, and those above it: nobody else put it there, or can.
+pub fn check_own_folder(folder: &Path) -> Result<(), Obstacle> {
+    check_owner(folder)?;
+    check_ancestors(folder)
+}
+
+fn check_owner(folder: &Path) -> Result<fs::Metadata, Obstacle> {
+    let metadata = fs::metadata(folder)?;
+    let uid = metadata.uid();
+    if is_trusted_owner(uid, geteuid().as_raw(), is_unmapped(uid)) {
+        Ok(metadata)
+    } else {
+        Err(Obstacle::FolderOfOther { folder: folder.to_owned(), uid })
+    }
 }
 
 /// Root and this user; and whoever has no id here, as root of the host in a user namespace.

@@ -40,10 +40,7 @@ impl State {
     /// one step, together with the receipt that lists them, so that no crash leaves a folder that
     /// no removal knows.
     pub fn open(path: &Path, fresh: impl Fn() -> Receipt) -> Result<Self> {
-        place::check_ancestors(path).map_err(|obstacle| {
-            let Finding { code, summary, fix } = obstacle.finding(path);
-            Error::new(summary).hint(fix.message).code(code)
-        })?;
+        check(path)?;
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(state) = Self::lock(path, PATIENCE)? {
@@ -74,6 +71,7 @@ impl State {
     }
 
     fn lock(path: &Path, patience: Duration) -> Result<Option<Self>> {
+        check(path)?;
         let name = path.join("lock");
         let end = Instant::now() + patience;
         loop {
@@ -255,6 +253,18 @@ fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(State { path: path.to_owned(), just_made: true, _lock: lock })
+}
+
+/// Whether what is in the state folder, or will be, is this user's.
+pub fn check(path: &Path) -> Result<()> {
+    let checked = match fs::symlink_metadata(path) {
+        Ok(_) => place::check_own_folder(path),
+        Err(_) => place::check_ancestors(path),
+    };
+    checked.map_err(|obstacle| {
+        let Finding { code, summary, fix } = obstacle.finding(path);
+        Error::new(summary).hint(fix.message).code(code)
+    })
 }
 
 /// What ssh runs and reads is here: no other user may replace it.

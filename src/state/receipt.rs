@@ -198,6 +198,9 @@ impl Receipt {
     /// The receipt of the last apply, if there is one. Refused when a newer version wrote it.
     pub fn load(state: &Path) -> Result<Option<Self>> {
         let path = Self::path(state);
+        if path.symlink_metadata().is_ok() {
+            super::check(state)?;
+        }
         let unreadable = |cause: String| {
             // out of the state folder, for what is left there is not ours to remove
             let (from, to) =
@@ -314,6 +317,22 @@ mod tests {
         let id = receipt.id(EntryName::Login(Client::Codex), path);
         assert_eq!(receipt.entries.get(&id).unwrap().target.path, path);
         assert!(receipt.knows(&EntryName::Config(Client::Codex)));
+    }
+
+    /// Root alone may make it another user's.
+    #[test]
+    fn the_receipt_of_another_user_is_refused() {
+        use std::os::unix::fs::chown;
+        let folder = tempfile::tempdir().unwrap();
+        let file = Receipt::path(folder.path());
+        std::fs::write(&file, FIRST).unwrap();
+        assert!(Receipt::load(folder.path()).unwrap().is_some());
+        for path in [&*file, folder.path()] {
+            if chown(path, Some(4321), None).is_ok() {
+                assert!(Receipt::load(folder.path()).is_err(), "{}", path.display());
+                chown(path, Some(0), None).unwrap();
+            }
+        }
     }
 
     #[test]
