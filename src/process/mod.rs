@@ -23,7 +23,7 @@ use rustix::process::{
 };
 
 use crate::terminal::{Wait, wait_for};
-pub use program::{Program, command, command_in, environment};
+pub use program::{Program, command, command_in, environment, is_relative};
 
 /// No answer that we need is longer (the configuration of git with the rules of 64 keys is 3 MB);
 /// what a hostile server sends beyond it is dropped.

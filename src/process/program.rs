@@ -138,7 +138,9 @@ fn is_withheld(name: &str) -> bool {
         // `coder`, which git may start, logs in with it
         return false;
     }
-    let plain = name.strip_suffix("_BASE64").unwrap_or(name);
+    // a value instead of a file's name is a secret as well
+    let plain = ["_BASE64", "_FILE"].iter().find_map(|form| name.strip_suffix(form));
+    let plain = plain.unwrap_or(name);
     name.starts_with(variables::PREFIX)
         || variables::ALL.iter().any(|variable| variable.secret && variable.name == plain)
 }
@@ -157,6 +159,11 @@ pub fn environment(program: Program, env: &Env) -> Vec<(OsString, OsString)> {
     });
     let fixed = program.fixed().iter().map(|&(name, value)| (name.into(), value.into()));
     inherited.chain(fixed).collect()
+}
+
+/// Whether a program is a path from the current folder, which may be a repository's. Pure.
+pub fn is_relative(program: &str) -> bool {
+    program.contains('/') && !program.starts_with(['/', '~', '$'])
 }
 
 /// PATH less its relative and empty entries, which mean the current folder. `None`: nothing is
@@ -225,6 +232,8 @@ mod tests {
             ("CODER_AGENT_URL", [&SSH[..], &[Program::Coder], &agents].concat()),
             ("CLAUDE_CODE_OAUTH_TOKEN", vec![Program::Client(Client::Claude)]),
             ("CLAUDE_CODE_OAUTH_TOKEN_BASE64", vec![]),
+            ("CLAUDE_CODE_OAUTH_TOKEN_FILE", vec![]),
+            ("GITHUB_TOKEN_FILE", vec![]),
             ("GH_TOKEN", vec![]),
             ("GITHUB_TOKEN", vec![]),
             ("GH_ENTERPRISE_TOKEN", vec![]),
@@ -246,6 +255,21 @@ mod tests {
         let forms = own.flat_map(|name| [format!("{name}_FILE"), format!("{name}_BASE64"), name]);
         for name in forms.chain(["PUSHREADY_UNKNOWN".to_owned()]) {
             assert_eq!(receivers(&name), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_program_below_the_current_folder_is_relative() {
+        for (program, relative) in [
+            ("tools/key", true),
+            ("./key", true),
+            ("../key", true),
+            ("key", false),
+            ("/usr/bin/key", false),
+            ("~/bin/key", false),
+            ("$HOME/bin/key", false),
+        ] {
+            assert_eq!(is_relative(program), relative, "{program}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::SshTarget;
-use crate::process::{self, Program};
+use crate::process::{self, Program, is_relative};
 use crate::variables::observed;
 
 /// One way to start ssh.
@@ -106,6 +106,8 @@ impl SshChoice {
         let configured = match settings.ssh_command() {
             Some((_, None)) if by_variable.is_none() => return Err(WithoutValue),
             Some((is_own, text)) => {
+                // a relative one is the work tree's, whoever names it
+                let is_own = is_own || text.is_some_and(|text| is_relative(first_word(text)));
                 let by = if is_own { ChosenBy::Clone } else { ChosenBy::Configuration };
                 text.map(|text| (by, text.to_owned()))
             }
@@ -123,11 +125,7 @@ impl SshChoice {
 fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> SshChoice {
     let variant = variant.filter(|variant| *variant != Variant::Auto);
     let command = |(by, text): (ChosenBy, String)| {
-        let program = if by == ChosenBy::Program {
-            &*text
-        } else {
-            text.split_whitespace().next().unwrap_or_default()
-        };
+        let program = if by == ChosenBy::Program { &*text } else { first_word(&text) };
         SshCommand { by, variant: variant.unwrap_or_else(|| Variant::guessed(program)), text }
     };
     let plain = || command((ChosenBy::Plain, "ssh".to_owned()));
@@ -137,6 +135,10 @@ fn rank(ranked: [Option<(ChosenBy, String)>; 3], variant: Option<Variant>) -> Ss
         .find(|other| other.text != used.text && other.by != ChosenBy::Clone)
         .filter(SshCommand::takes_ssh_options);
     SshChoice { used, alternative }
+}
+
+fn first_word(command: &str) -> &str {
+    command.split_whitespace().next().unwrap_or_default()
 }
 
 impl SshCommand {

@@ -20,7 +20,7 @@ use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::env;
 use crate::git_cli::effective_config::{ConfigValue, EffectiveConfig};
-use crate::process::{self, Completed, Program};
+use crate::process::{self, Completed, Program, is_relative};
 use crate::text::shell;
 
 /// For all that is asked about the signature of one commit.
@@ -114,15 +114,15 @@ impl<'c> SigningSetting<'c> {
     fn of_clone(&self) -> Option<&'static str> {
         let is_own = |value: Option<ConfigValue>| value.is_some_and(|value| value.is_own);
         // a relative path is the work tree's own, whoever names it
-        let is_relative = self.program.contains('/') && !self.program.starts_with(['/', '~']);
-        if !self.is_default() && (is_own(self.named_by) || is_relative) {
+        if !self.is_default() && (is_own(self.named_by) || is_relative(self.program)) {
             return Some(
                 "the signing program is named by the clone, and a program of the clone's is not run",
             );
         }
-        is_own(self.key_command).then_some(
-            "gpg.ssh.defaultKeyCommand is set in the clone, and a program of the clone's is not run",
-        )
+        let command = self.key_command.and_then(|value| value.value).unwrap_or_default();
+        let program = command.split_whitespace().next().unwrap_or_default();
+        (is_own(self.key_command) || is_relative(program))
+            .then_some("gpg.ssh.defaultKeyCommand names a program of the clone's, which is not run")
     }
 }
 
@@ -361,6 +361,10 @@ mod tests {
             (&[("global", "gpg.program\n./tools/sign")], true),
             (&[("global", "gpg.format\nssh"), ("local", "gpg.ssh.defaultkeycommand\nx")], true),
             (&[("global", "gpg.format\nssh"), ("global", "gpg.ssh.defaultkeycommand\nx")], false),
+            (
+                &[("global", "gpg.format\nssh"), ("global", "gpg.ssh.defaultkeycommand\nt/key -L")],
+                true,
+            ),
             (
                 &[
                     ("global", "gpg.format\nssh"),
