@@ -26,7 +26,7 @@ use crate::coder::{ApiKind, Backend, CoderFailure};
 use crate::command::print;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
-use crate::git::url::Repository;
+use crate::git::url::{Repository, redact};
 use crate::http::segment;
 use crate::process::{self, Program};
 use crate::text::{add_line, plain};
@@ -255,7 +255,7 @@ impl Draft {
         if let Some(name) = arguments.name.as_deref()
             && let Some(why) = names::fault(name)
         {
-            return Err(usage(format!("the name `{}` is not valid", plain(name)))
+            return Err(usage(format!("the name `{}` is not valid", redact(name)))
                 .because(why)
                 .hint("a name has at most 32 letters, digits and single hyphens"));
         }
