@@ -153,7 +153,9 @@ fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgemen
 /// git may be configured not to use ssh here. It starts nothing for the answer but true(1).
 fn forbidden(push: &ForeseenPush, config: &EffectiveConfig) -> Option<Judgement> {
     let context = push.context;
-    let is_set = config.under("protocol.").next().is_some()
+    // what git is given here is in its answer
+    let is_ours = |key: &str| key == "protocol.ext.allow";
+    let is_set = config.under("protocol.").any(|setting| !is_ours(setting.key))
         || context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
     let is_ssh = |url: &String| GitUrl::parse(url).is_ok_and(|url| url.transport().is_ssh());
     if !is_set || !push.urls().iter().any(is_ssh) {
@@ -161,6 +163,11 @@ fn forbidden(push: &ForeseenPush, config: &EffectiveConfig) -> Option<Judgement>
     }
     let mut git = git_cli::command(Place::AsAgent(context.folder.as_deref()?));
     git.args(["ls-remote", "ssh://pushready.invalid/none"]).env("GIT_SSH_COMMAND", "true");
+    // the caller's, which is not ours here
+    match context.env.raw(observed::GIT_ALLOW_PROTOCOL) {
+        Some(protocols) => git.env(observed::GIT_ALLOW_PROTOCOL, protocols),
+        None => git.env_remove(observed::GIT_ALLOW_PROTOCOL),
+    };
     let said = process::run(git, context.deadline(PATIENCE)).ok()?.stderr;
     if let Some(error) = ConfigError::parse(&said) {
         let summary = "git rejects a value of its configuration, so every push fails";
