@@ -2,6 +2,7 @@
 //! (gitattributes(5), working-tree-encoding)? git converts a few of them for us; it stores nothing.
 
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 
 use super::attributes::attribute_texts;
 use super::git;
@@ -19,11 +20,17 @@ const SIZE: u64 = 1 << 20;
 pub fn judge(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Option<Judgement> {
     let texts = attribute_texts(context, layout, config);
     let encodings: BTreeSet<_> = texts.iter().flat_map(|text| encodings(text)).collect();
+    let written = layout.git.join("index").metadata().and_then(|it| it.modified()).ok();
+    // git itself would run filters to find out which files are changed
+    let is_changed = |metadata: &Metadata| metadata.modified().ok() > written;
     let asked = encodings.into_iter().find_map(|encoding| {
-        let of = |files: &[&str]| refusal(context, layout, encoding, files);
+        let of = |files: &[&str], is_asked: &dyn Fn(&Metadata) -> bool| {
+            refusal(context, layout, encoding, files, is_asked)
+        };
         // the next `git add` is about these
-        let is_next = of(&["--modified", "--others", "--exclude-standard"]);
-        is_next.map(|said| (said, true)).or_else(|| Some((of(&["--cached"])?, false)))
+        let others = of(&["--others", "--exclude-standard"], &|_| true);
+        let is_next = others.or_else(|| of(&["--cached"], &is_changed));
+        is_next.map(|said| (said, true)).or_else(|| Some((of(&["--cached"], &|_| true)?, false)))
     });
     let (said, is_next) = asked?;
     let make = if is_next { Judgement::fail } else { Judgement::warn };
@@ -50,14 +57,20 @@ fn encodings(attributes: &str) -> Vec<&str> {
 }
 
 /// What git prints when it converts those of the files that have the encoding, and no filter.
-fn refusal(context: &Context, layout: &Layout, encoding: &str, files: &[&str]) -> Option<String> {
+fn refusal(
+    context: &Context,
+    layout: &Layout,
+    encoding: &str,
+    files: &[&str],
+    is_asked: &dyn Fn(&Metadata) -> bool,
+) -> Option<String> {
     let value = if encoding.is_empty() { String::new() } else { format!("={encoding}") };
     let pathspec = format!(":(top,attr:{ATTRIBUTE}{value} !filter)");
     let list = [&["ls-files", "-z", "--deduplicate"], files, &["--", &pathspec]].concat();
     let listed = git(context, Some(&layout.top), &list).ok()?;
     let is_small = |file: &&str| {
         let metadata = layout.top.join(file).symlink_metadata();
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() <= SIZE)
+        metadata.is_ok_and(|it| it.is_file() && it.len() <= SIZE && is_asked(&it))
     };
     let files: Vec<&str> =
         listed.stdout.split_terminator('\0').filter(is_small).take(FILES).collect();

@@ -138,9 +138,22 @@ impl ForeseenPush<'_> {
     /// has, as far as its clone knows (git's submodule.c, submodule_needs_pushing).
     fn unpushed_submodule(&self) -> Option<String> {
         let remotes = format!("--remotes={}", self.remote);
-        let log = ["log", "--format=", "--raw", "-z", "-m", "--no-abbrev", "--no-renames"];
-        let output = self
-            .ask(&[&log[..], &["--ignore-submodules=none", "HEAD", "--not", &remotes]].concat());
+        // a signature would be shown by a program that the clone may name
+        let log = ["log", "--no-show-signature", "--format=", "--raw", "-z", "-m"];
+        let output = self.ask(
+            &[
+                &log[..],
+                &[
+                    "--no-abbrev",
+                    "--no-renames",
+                    "--ignore-submodules=none",
+                    "HEAD",
+                    "--not",
+                    &remotes,
+                ],
+            ]
+            .concat(),
+        );
         let output = output.ok().filter(|output| output.status.success())?;
         let needs_push = |(path, commit): &(&str, &str)| {
             let folder = self.layout.top.join(path);

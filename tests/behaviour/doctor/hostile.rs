@@ -80,7 +80,11 @@ pub fn plant(lab: &Lab) {
     for name in ["git", "ssh", "sh", "gh", "coder", "codex", "claude", "git-remote-evil"] {
         program(name, &format!("path-{name}"));
     }
-    lab.write("src/app/.gitattributes", "* filter=evil diff=evil\n");
+    lab.write(
+        "src/app/.gitattributes",
+        "* filter=evil diff=evil\n*.txt !filter working-tree-encoding=UTF-16\n",
+    );
+    lab.write("src/app/a.txt", "text\n");
     let server = serde_json::json!({"command": "sh", "args": ["-c", canary("mcp")]});
     lab.write(
         "src/app/.mcp.json",
