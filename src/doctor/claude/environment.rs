@@ -10,6 +10,7 @@ use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::variable_file::VariableFile;
+use crate::git_cli::clones;
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
@@ -32,7 +33,7 @@ fn read_settings(context: &Context) -> Vec<SettingsFile> {
     let mut paths = Vec::new();
     if let Some(folder) = &context.folder {
         let of_project = *folder != context.home.path;
-        let top = work_tree(folder).filter(|top| **top != context.home.path && *top != folder);
+        let top = work_tree(folder).filter(|top| *top != context.home.path && top != folder);
         paths.extend(top.map(|top| (top.join(".claude/settings.local.json"), true)));
         for name in ["settings.local.json", "settings.json"] {
             paths.push((folder.join(".claude").join(name), of_project));
@@ -49,11 +50,14 @@ fn read_settings(context: &Context) -> Vec<SettingsFile> {
 }
 
 /// The top of the work tree that contains the folder, whose `settings.local.json` counts in all
-/// folders below it. That of a linked work tree does not.
-fn work_tree(folder: &Path) -> Option<&Path> {
+/// folders below it. Of a linked work tree it is the main one's (2.1.330, measured).
+fn work_tree(folder: &Path) -> Option<PathBuf> {
     let top = folder.ancestors().find(|above| above.join(".git").exists())?;
-    let is_linked = file::text(&top.join(".git")).contains("/worktrees/");
-    (!is_linked).then_some(top)
+    if !file::text(&top.join(".git")).contains("/worktrees/") {
+        return Some(top.to_owned());
+    }
+    let main = clones::git_folder(top).filter(|git| git.ends_with(".git"))?;
+    main.parent().map(Path::to_owned)
 }
 
 /// What the settings files set in the environment of Claude Code, the strongest first.
