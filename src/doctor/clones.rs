@@ -43,8 +43,8 @@ pub struct InView {
     pub urls: Vec<RemoteUrl>,
     /// Why its own configuration was not read, and git is not asked about it.
     unread: Option<String>,
-    /// Its remotes, where git need not be asked for them.
-    plain: Option<Vec<EffectiveRemote>>,
+    /// Its remotes were read without git.
+    is_plain: bool,
     end: Instant,
     left: Arc<AnswersLeft>,
     config: OnceLock<Result<EffectiveConfig, Failure>>,
@@ -160,11 +160,13 @@ impl Clones {
                     is_current,
                     urls,
                     unread,
-                    plain,
+                    is_plain: plain.is_some(),
                     end: self.end,
                     left: Arc::clone(&left),
                     config: OnceLock::new(),
-                    listed: OnceLock::new(),
+                    listed: plain
+                        .map(RemoteListing::of_plain)
+                        .map_or_else(OnceLock::new, OnceLock::from),
                 }
             };
             if let Some((folder, config)) = &current {
@@ -279,6 +281,29 @@ fn stored(config: &[u8]) -> impl Iterator<Item = RemoteUrl> {
     })
 }
 
+/// Where they lead. `target`: the remote of a plain `git push`, where that is one of several.
+fn urls_of(remotes: &[EffectiveRemote], target: Option<&str>) -> Vec<ListedUrl> {
+    let urls = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
+        let is_of_target = target.is_none_or(|name| *name == remote.name);
+        let url = |url: &str, is_pushed_to| {
+            let url = GitUrl::parse(url).ok()?;
+            Some(ListedUrl { url, is_pushed_to, is_of_target })
+        };
+        let pushes = remote.push.iter().map(|it| url(it, true));
+        [url(&remote.fetch, false)].into_iter().chain(pushes).flatten().collect()
+    };
+    remotes.iter().flat_map(urls).collect()
+}
+
+impl RemoteListing {
+    /// As git would answer.
+    fn of_plain(remotes: Vec<EffectiveRemote>) -> Self {
+        let (status, stdout, stderr) = (ExitStatus::default(), String::new(), String::new());
+        let urls = urls_of(&remotes, None);
+        Self { answer: Ok(Output { status, stdout, stderr }), remotes, urls }
+    }
+}
+
 impl InView {
     /// Where git is asked about it: variables that name a repository name the current one.
     fn place(&self) -> Place<'_> {
@@ -308,7 +333,7 @@ impl InView {
 
     /// Why git's effective configuration in the clone is not known, where that was not read here.
     pub fn config_failure(&self) -> Option<&Failure> {
-        if self.plain.is_some() { None } else { self.config_or_failure().as_ref().err() }
+        if self.is_plain { None } else { self.config_or_failure().as_ref().err() }
     }
 
     fn config_or_failure(&self) -> &Result<EffectiveConfig, Failure> {
@@ -350,12 +375,6 @@ impl InView {
 
     fn list(&self) -> Result<RemoteListing, Failure> {
         self.unread()?;
-        if let Some(remotes) = &self.plain {
-            let (status, stdout, stderr) = (ExitStatus::default(), String::new(), String::new());
-            let urls = Self::urls_of(remotes, None);
-            let answer = Ok(Output { status, stdout, stderr });
-            return Ok(RemoteListing { answer, remotes: remotes.clone(), urls });
-        }
         let Output { status, stdout, stderr } =
             remotes::list(self.place(), self.most(), self.deadline())?;
         let listed = if status.success() { &*stdout } else { "" };
@@ -363,26 +382,12 @@ impl InView {
         AnswersLeft::take(&self.left.urls, listed.lines().count())?;
         let remotes = remotes::parse(listed);
         let urls = if status.success() {
-            Self::urls_of(&remotes, self.target(&remotes).as_deref())
+            urls_of(&remotes, self.target(&remotes).as_deref())
         } else {
             self.as_written()
         };
         let answer = Ok(Output { status, stdout: String::new(), stderr });
         Ok(RemoteListing { answer, remotes, urls })
-    }
-
-    /// Where they lead. `target`: the remote of a plain `git push`, where that is one of several.
-    fn urls_of(remotes: &[EffectiveRemote], target: Option<&str>) -> Vec<ListedUrl> {
-        let urls = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
-            let is_of_target = target.is_none_or(|name| *name == remote.name);
-            let url = |url: &str, is_pushed_to| {
-                let url = GitUrl::parse(url).ok()?;
-                Some(ListedUrl { url, is_pushed_to, is_of_target })
-            };
-            let pushes = remote.push.iter().map(|it| url(it, true));
-            [url(&remote.fetch, false)].into_iter().chain(pushes).flatten().collect()
-        };
-        remotes.iter().flat_map(urls).collect()
     }
 
     /// What its remotes of this repository name for the server to run instead of `program`,
