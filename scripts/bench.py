@@ -12,24 +12,59 @@ from pathlib import Path
 
 QUICK = "--quick" in sys.argv
 KEYS = [1, 3] if QUICK else [1, 10, 50, 200]
+SERVED = [1, 2] if QUICK else [1, 20]
 CLONES = [2, 4] if QUICK else [10, 100, 1000, 10000]
 ROUNDS = 2 if QUICK else 9
 HOME = Path("/home/coder")
-SCRIPT = "scripts/typical_start.sh"
+SCRIPT = "/run/rig/crate/scripts/typical_start.sh"
 TOKEN = "sk-ant-oat01-" + "x" * 80
 COLUMNS = "| what | size | clock, ms | processor, ms | floors | peak memory, MiB |"
 FLOOR = "floor"
 
 
+SUPPORT = "/run/rig/crate/tests/behaviour/support"
+SERVER = Path("/srv/git")
+
+
 def empty_home() -> None:
+    """A home in which nothing is but who commits."""
     for entry in HOME.iterdir():
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    (HOME / ".gitconfig").write_text("[user]\n\tname = Dev\n\temail = dev@example.com\n")
+
+
+class Server:
+    """A real sshd that answers as github.com does: the one of the behaviour tests."""
+
+    def __init__(self) -> None:
+        SERVER.mkdir(parents=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", SERVER / "host_key"], check=True)
+        (SERVER / "authorized_keys").touch()
+        sshd = ["/usr/sbin/sshd", "-f", f"{SUPPORT}/sshd_config", "-E", SERVER / "sshd.log"]
+        penalties = ["-o", "PerSourcePenalties=no"]
+        known = subprocess.run([*sshd, "-t", *penalties], stderr=subprocess.DEVNULL).returncode == 0
+        self.daemon = subprocess.Popen([*sshd, "-D", *(penalties if known else [])])
+        while subprocess.run(["ssh-keyscan", "github.com"], capture_output=True).stdout == b"":
+            if self.daemon.poll() is not None:
+                sys.exit("error: sshd ended")
+
+    def known_hosts(self) -> str:
+        return "github.com " + " ".join((SERVER / "host_key.pub").read_text().split()[:2])
+
+    def serve(self, name: str, key: Path) -> None:
+        subprocess.run(["git", "init", "--quiet", "--bare", SERVER / f"{name}.git"], check=True)
+        with open(SERVER / "authorized_keys", "a") as file:
+            public = key.with_suffix(".pub").read_text().strip()
+            file.write(f'restrict,command="{SUPPORT}/serve key deploy-key {name} {name} write" {public}\n')
+
+    def sessions(self) -> int:
+        return (SERVER / "sshd.log").read_text().count("Accepted publickey for ")
 
 
 def peak(command: list[str], environment: dict[str, str]) -> float:
     """MiB of the process alone, seen from outside while it runs: nearly its peak."""
     child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+                             stderr=subprocess.DEVNULL, cwd=HOME)
     kilobytes = 0
     while child.poll() is None:
         lines = dict(line.split(":", 1) for line in Path(f"/proc/{child.pid}/status").read_text().splitlines())
@@ -43,7 +78,7 @@ def measure(command: list[str], environment: dict[str, str], may_fail: bool = Fa
     """Milliseconds on the clock, and of the processor with all children."""
     clock = time.perf_counter()
     child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+                             stderr=subprocess.DEVNULL, cwd=HOME)
     _, status, usage = os.wait4(child.pid, 0)
     clock = time.perf_counter() - clock
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -56,6 +91,7 @@ class Table:
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.peaks: dict[tuple[str, str], float] = {}
+        self.connections = 0.0
 
     def add(self, what: str, size: str, measured: tuple[float, float]) -> None:
         self.found.setdefault((what, size), []).append(measured)
@@ -119,6 +155,19 @@ def main() -> None:
         table.add("typical start script, again", "1 key", measure(["sh", SCRIPT], typical))
         for count in KEYS:
             steps(count)
+    server = Server()
+    for number in range(max(SERVED)):
+        server.serve(f"acme/r{number}", Path(f"/tmp/key{number}"))
+    for count in SERVED:
+        size = f"{count} key" + "s" * (count > 1)
+        empty_home()
+        measure(["pushready", "apply"], configured(count) | {"PUSHREADY_KNOWN_HOSTS": server.known_hosts()})
+        for _ in range(ROUNDS):
+            before = server.sessions()
+            table.add("`doctor` (ssh and push)", size, measure(["pushready", "doctor", "--only", "ssh,push"], base))
+            table.connections = (server.sessions() - before) / count
+        table.peaks["`doctor` (ssh and push)", size] = peak(["pushready", "doctor", "--only", "ssh,push"], base)
+    server.daemon.terminate()
     for count in KEYS:
         size = f"{count} key" + "s" * (count > 1)
         empty_home()
@@ -154,7 +203,7 @@ def main() -> None:
 
 def check(rows: list[str]) -> None:
     """Fails where a row is missing, or has no figure."""
-    wanted = 2 + 2 + 7 * len(KEYS) + 2 * len(CLONES)
+    wanted = 2 + 2 + 7 * len(KEYS) + len(SERVED) + 2 * len(CLONES)
     if len(rows) != wanted:
         sys.exit(f"error: {len(rows)} rows instead of {wanted}")
     for row in rows:
@@ -194,17 +243,22 @@ def write(table: Table, rows: list[str]) -> None:
     first, again = (table.median(f"typical start script, {which}", "1 key", 0) for which in ("first", "again"))
     cold, same = (table.median(f"`apply`, {which}", "1 key", 0) for which in ("first", "no changes"))
     starts = {count: table.median("a start of ssh", f"{count} key" + "s" * (count > 1), 0) for count in KEYS}
+    used = [table.median("a start of ssh", f"{count} key" + "s" * (count > 1), 1) for count in (KEYS[0], KEYS[-1])]
+    used = (used[1] - used[0]) / (KEYS[-1] - KEYS[0])
     each = (starts[KEYS[-1]] - starts[KEYS[0]]) / (KEYS[-1] - KEYS[0])
     felt = max(1, round(100 / each)) if each > 0 else 0
+    load = os.getloadavg()[1]
+    shared = f" that other programs used too (load {load:.0f})" if load > os.cpu_count() + 1 else ""
     text = f"""# Performance
 
-`scripts/bench.sh` wrote this page on a machine with {os.cpu_count()} processors: medians of {ROUNDS} rounds, all steps in one run. Read the
-ratios: milliseconds depend on the machine and on its load. One **floor** is a bare `ssh -G` and a bare `git config --global -l`,
+`scripts/bench.sh` wrote this page on a machine with {os.cpu_count()} processors{shared}: medians of {ROUNDS} rounds, all steps in
+one run. Read the ratios: milliseconds depend on the machine and on its load. One **floor** is a bare `ssh -G` and a bare `git config --global -l`,
 one after the other; the column compares processor time. Peak memory is that of pushready alone. The typical start script is
 `scripts/typical_start.sh`: it writes two logins and one key, asks no server and proves nothing.
 
 - `apply` takes {cold / first:.2f} of the typical start script at the first start, {same / again:.2f} when nothing changes.
-- A start of ssh takes {each:.1f} ms more for each key on the host. From about {felt} keys on one host this is 100 ms, which a person
+- `doctor` opens {table.connections:.0f} connections for each push URL.
+- A start of ssh takes {each:.1f} ms more for each key on the host, {used:.1f} ms of them of the processor. From about {felt} keys on one host this is 100 ms, which a person
   notices at each push.
 
 ![milliseconds against the number of keys](performance.svg)
