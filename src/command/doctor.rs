@@ -27,6 +27,7 @@ use crate::home::Home;
 use crate::process;
 use crate::provision;
 use crate::settings::Settings;
+use crate::state::State;
 use crate::state::heal::settled;
 use crate::terminal::{Progress, fitted, wait_for};
 use crate::text::nearest_name;
@@ -151,7 +152,14 @@ fn examine(
     let start = Instant::now();
     let env = Env::of_process();
     let settings = Settings::load(&env, home, None)?;
-    let (receipt, under_way) = settled(&home.state)?;
+    let (receipt, under_way) = match settled(&home.state)? {
+        (_, true) => {
+            // an apply that is running ends soon, and then there is more to examine
+            drop(State::open_promptly(&home.state));
+            settled(&home.state)?
+        }
+        settled => settled,
+    };
     let mut provision = provision::restated(&provision::ProvisionContext {
         settings: &settings,
         home,
