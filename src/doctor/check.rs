@@ -150,6 +150,7 @@ pub const CHECKS: &[Check] = &[
     check("git.commit", Offline, CurrentClone(|context| vec![git::commit(context)]), "git would make a commit here"),
     check("git.programs", Offline, CurrentClone(git::programs), "the filters and hooks of the clone can run"),
     check("git.owner", Offline, CurrentClone(|context| vec![git::owner(context)]), "git accepts the clone in the current folder"),
+    check("git.lfs", Network, CurrentClone(|context| vec![git::lfs(context)]), "git-lfs reaches its server, by its own proxies and authorities"),
     check("git.remotes", Offline, CloneInView(git::remotes), "remotes of keyed repositories push over SSH"),
     check("push.read", Network, Url(push::read), "the key has read access"),
     check("push.write", Network, Url(push::write), "the key has write access"),

@@ -398,6 +398,12 @@ impl InView {
         key: &str,
         program: &str,
     ) -> Option<ConfigValue<'_>> {
+        let mut settings = self.of_remotes(repository, key).into_iter();
+        settings.find(|setting| setting.value != Some(program))
+    }
+
+    /// What its remotes of this repository set under `key`: `.proxy`.
+    pub fn of_remotes(&self, repository: &Repository, key: &str) -> Vec<ConfigValue<'_>> {
         let remotes = self.remotes();
         let leads = |url: &String| {
             let url = GitUrl::parse(url).ok();
@@ -407,10 +413,11 @@ impl InView {
             let mut remotes = remotes.iter().filter(|remote| remote.name == name);
             remotes.any(|remote| leads(&remote.fetch) || remote.push.iter().any(leads))
         };
-        self.config().under("remote.").find(|setting| {
+        let settings = self.config().under("remote.").filter(|setting| {
             let name = setting.key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(key));
-            name.is_some_and(is_of_it) && setting.value != Some(program)
-        })
+            name.is_some_and(is_of_it)
+        });
+        settings.collect()
     }
 
     /// Its remotes as git lists them.

@@ -52,9 +52,11 @@ pub enum RequestProblem {
     Busy,
     /// The way to the server; the check of the network reports the cause.
     Network(Code, &'static str),
+    /// One sentence for whatever keeps the client from the server.
+    Hidden(&'static str),
 }
 
-use RequestProblem::{Account, Busy, Configuration, Limit, Login, Network};
+use RequestProblem::{Account, Busy, Configuration, Hidden, Limit, Login, Network};
 
 pub const REFUSED: &str =
     "the server does not accept this login any more, and the client cannot renew it";
@@ -145,6 +147,10 @@ pub fn judge(request: &ClientRequest, output: &str, renew: Fix) -> Judgement {
                 format!("`pushready doctor --only {client}.network` names what is in the way");
             Judgement::fail(code, summary, Fix::report(fix))
         }
+        Some(Hidden(summary)) => passing(
+            summary.to_owned(),
+            format!("the cause, as far as `pushready doctor --only {client}.network` shows it"),
+        ),
         Some(Limit(needs)) => passing(
             format!("{vendor} knows the login, but does not serve it now"),
             needs.to_owned(),

@@ -9,12 +9,16 @@ use tempfile::TempDir;
 use super::Place;
 use crate::process::{self, Output};
 use crate::resource::file;
+use crate::variables;
 
 /// A temporary repository of our own with one empty commit; removed when dropped.
 pub struct Scratch {
     folder: TempDir,
     pub commit: String,
 }
+
+/// A setting that only this git is given.
+const PROBE: (&str, &str) = ("pushready.probe", "read");
 
 /// How a repository names its objects: both ends must use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,5 +68,29 @@ impl Scratch {
 
     pub fn git(&self) -> Command {
         super::command(Place::GitDir(self.folder.path()))
+    }
+
+    /// git with these settings and nothing of the user's: no other configuration, and no netrc(5). No
+    /// argument shows them to other users: a proxy may have a password. `None`: this git does not
+    /// take them from the environment, as from 2.31 on.
+    pub fn git_with(&self, settings: &[(&str, &str)], deadline: Duration) -> Option<Command> {
+        let ready = || {
+            let mut git = self.git();
+            git.env(variables::HOME, self.folder());
+            git.env(variables::XDG_CONFIG_HOME, self.folder()).env("GIT_CONFIG_NOSYSTEM", "1");
+            for name in [variables::GIT_CONFIG_GLOBAL, "GIT_CONFIG_PARAMETERS", "GIT_SSL_CERT"] {
+                git.env_remove(name);
+            }
+            for (nth, (key, value)) in settings.iter().chain([&PROBE]).enumerate() {
+                git.env(format!("GIT_CONFIG_KEY_{nth}"), key);
+                git.env(format!("GIT_CONFIG_VALUE_{nth}"), value);
+            }
+            git.env("GIT_CONFIG_COUNT", (settings.len() + 1).to_string());
+            git
+        };
+        let mut asked = ready();
+        asked.args(["config", "--get", PROBE.0]);
+        let answer = process::run(asked, deadline).ok()?;
+        (answer.stdout.trim() == PROBE.1).then(ready)
     }
 }

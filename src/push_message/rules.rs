@@ -258,7 +258,19 @@ pub(super) const RULES: &[MessageRule] = &[
     rule(
         Voice::LocalHook,
         Means::Is(Code::GitProxyRefused, "the proxy does not connect Git LFS to its server"),
-        &["/info/lfs…proxyconnect", "/info/lfs…proxy authentication required"],
+        &[
+            "/info/lfs…proxyconnect",
+            "/info/lfs…proxy authentication required",
+            // the status of an answer to CONNECT alone: those of the server have a sentence
+            "/info/lfs…\": forbidden",
+            "/info/lfs…\": bad gateway",
+            "/info/lfs…\": service unavailable",
+            "/info/lfs…\": gateway time",
+            "retrieving locks: get…\": forbidden",
+            "retrieving locks: get…\": bad gateway",
+            "retrieving locks: get…\": service unavailable",
+            "retrieving locks: get…\": gateway time",
+        ],
     ),
     rule(
         Voice::LocalHook,

@@ -63,14 +63,12 @@ fn work_tree(folder: &Path) -> Option<PathBuf> {
 /// What the settings files set in the environment of Claude Code, the strongest first.
 pub fn variables_of_files(context: &Context) -> Vec<VariableFile> {
     let text = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
-        _ => None,
+        Value::String(text) => text.clone(),
+        value => as_text(value),
     };
     let read = |file: SettingsFile| {
         let values = file.value.get("env").and_then(Value::as_object).into_iter().flatten();
-        let values = values.filter_map(|(name, value)| Some((name.clone(), text(value)?)));
-        let values = values.collect();
+        let values = values.map(|(name, value)| (name.clone(), text(value))).collect();
         VariableFile { path: file.path, values, of_project: file.of_project }
     };
     read_settings(context).into_iter().map(read).collect()

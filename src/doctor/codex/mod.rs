@@ -20,7 +20,7 @@ use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Content, Kind};
 use crate::resource::mount;
 use crate::resource::place::Obstacle;
-use crate::secret::CodexAuth;
+use crate::secret::{CodexAuth, Mode};
 use crate::state::subject::Subject;
 use crate::variables::observed;
 use fault::CodexFault;
@@ -121,6 +121,8 @@ pub enum ModelHost {
     Own {
         url: String,
         set_by: String,
+        /// The login of auth.json is sent there.
+        uses_login: bool,
     },
     /// A host that is not asked, and why.
     NotAsked(&'static str),
@@ -129,25 +131,38 @@ pub enum ModelHost {
 /// How Codex would reach its model. `None`: it has no login here.
 pub fn model_host<'c>(context: &'c Context) -> Option<(Option<&'c CodexAuth>, ModelHost)> {
     let CodexFacts { auth, layers, .. } = facts(context)?;
-    let host = layers.as_ref().map_or(ModelHost::Vendor, named_host);
+    let has_key = auth.as_ref().is_some_and(|auth| auth.mode() == Mode::ApiKey);
+    let host = layers.as_ref().map_or(ModelHost::Vendor, |layers| named_host(layers, has_key));
     Some((auth.as_ref(), host))
 }
 
-fn named_host(layers: &Layers) -> ModelHost {
+fn named_host(layers: &Layers, has_key: bool) -> ModelHost {
     let text = |names: &[&str]| {
         let (layer, item) = layers.value(names)?;
         Some((item.as_str()?.to_owned(), layer.path.display().to_string()))
     };
-    let own = |name: &str, (url, place): (String, String)| ModelHost::Own {
+    let own = |name: &str, (url, place): (String, String), uses_login| ModelHost::Own {
         url,
         set_by: format!("{name} in {place}"),
+        uses_login,
     };
+    // it decides where a ChatGPT login asks first, and nothing for a key
+    if !has_key && text(&["chatgpt_base_url"]).is_some_and(|(url, _)| !is_official(&url)) {
+        return ModelHost::NotAsked(
+            "chatgpt_base_url sends Codex to another host, which is not asked",
+        );
+    }
     match text(&["model_provider"]).as_ref().map(|(provider, _)| provider.as_str()) {
         None | Some("openai") => text(&["openai_base_url"])
             .filter(|(url, _)| !url.is_empty())
-            .map_or(ModelHost::Vendor, |url| own("openai_base_url", url)),
+            .map_or(ModelHost::Vendor, |url| own("openai_base_url", url, true)),
         Some(provider) => match text(&["model_providers", provider, "base_url"]) {
-            Some(url) => own(&format!("model_providers.{provider}.base_url"), url),
+            Some(url) => {
+                let uses_login = layers
+                    .value(&["model_providers", provider, "requires_openai_auth"])
+                    .is_some_and(|(_, item)| item.as_bool() == Some(true));
+                own(&format!("model_providers.{provider}.base_url"), url, uses_login)
+            }
             None if provider.contains("bedrock") => {
                 ModelHost::NotAsked("config.toml sends Codex to Amazon Bedrock, which is not asked")
             }

@@ -3,7 +3,7 @@
 use crate::catalogue::{Actor, Code};
 use crate::client::Client;
 use crate::doctor::request::RequestProblem;
-use crate::doctor::request::RequestProblem::{Account, Busy, Configuration, Limit, Login};
+use crate::doctor::request::RequestProblem::{Account, Busy, Configuration, Hidden, Limit, Login};
 use crate::doctor::request::{ClientRequest, PROMPT, REFUSED};
 
 const MISSING_SCOPE: RequestProblem = Account(
@@ -97,6 +97,10 @@ pub const REQUEST: ClientRequest = ClientRequest {
         ("account has been suspended", SUSPENDED),
         ("account is suspended", SUSPENDED),
         ("workspace routing discovery unauthorized", Login(Code::CodexAuthExpired, REFUSED)),
+        // the same for a name that does not resolve, a proxy, a certificate, a page, and 429
+        ("workspace routing discovery failed", Hidden(ROUTING)),
+        ("workspace routing discovery timed out", Hidden(ROUTING)),
+        ("timed out waiting for cloud config bundle", Hidden(ROUTING)),
         ("has been invalidated", Login(Code::CodexAuthExpired, REFUSED)),
         ("token_invalidated", Login(Code::CodexAuthExpired, REFUSED)),
         ("token_revoked", Login(Code::CodexAuthExpired, REFUSED)),
@@ -108,6 +112,9 @@ pub const REQUEST: ClientRequest = ClientRequest {
         ("last status: 5", Busy),
     ],
 };
+
+const ROUTING: &str =
+    "Codex gets no answer about the workspace of the account, and does not print why";
 
 #[cfg(test)]
 mod tests {
@@ -151,6 +158,13 @@ mod tests {
                 "renew",
             ),
             (
+                "ERROR: Reconnecting... 5/5\nERROR: workspace routing discovery failed",
+                CheckStatus::Unknown,
+                None,
+                "",
+            ),
+            ("ERROR: workspace routing discovery timed out", CheckStatus::Unknown, None, ""),
+            (
                 "unexpected status 401 Unauthorized: Your authentication token has been invalidated. Please try signing in again.",
                 CheckStatus::Fail,
                 Some(Code::CodexAuthExpired),
@@ -183,6 +197,8 @@ mod tests {
         ] {
             let judgement = judge(&REQUEST, output, Fix::report("renew"));
             assert_eq!((judgement.status, judgement.code), (status, code), "{output}");
+            let is_known = !judgement.summary.contains("does not know");
+            assert_eq!(is_known, !output.starts_with("stream"), "{output}");
             let advice = judgement.fix.map_or(String::new(), |fix| fix.message);
             assert!(advice.starts_with(fix), "{output}: {advice}");
         }

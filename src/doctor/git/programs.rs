@@ -124,6 +124,12 @@ fn lfs_objects_stay(context: &Context, filters: &[Filter], hooks: &Hooks) -> Opt
     })
 }
 
+/// Whether the attributes give files to git-lfs.
+pub fn has_lfs_files(context: &Context, layout: &Layout, config: &EffectiveConfig) -> bool {
+    let texts = attribute_texts(context, layout, config);
+    texts.iter().any(|text| filter_names(text).contains(&"lfs"))
+}
+
 /// The names in `*.bin filter=lfs diff=lfs`. Pure.
 fn filter_names(attributes: &str) -> Vec<&str> {
     let lines = attributes.lines().filter(|line| !line.starts_with('#'));

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{Decode as _, Encode as _, SliceReader};
 
-use super::rules::NetworkRules;
+use super::rules::{NetworkRules, Strictness};
 use super::variables::{ReadVariable, Variables};
 use crate::client::Client;
 use crate::http::probe::{Distrust, Presented, Trust};
@@ -90,13 +93,14 @@ fn claude(rules: &NetworkRules, variables: &Variables) -> AuthorityPlan {
     let file = variables.of_environment("SSL_CERT_FILE");
     let folder = variables.of_environment("SSL_CERT_DIR");
     let extra = variables.get("NODE_EXTRA_CA_CERTS").filter(filled);
-    let store = variables.get("CLAUDE_CODE_CERT_STORE").filter(|store| !store.is_blank());
-    let blind = variables.get("NODE_TLS_REJECT_UNAUTHORIZED").filter(|it| it.value.trim() == "0");
-    let has = |name: &str| {
-        store.as_ref().is_none_or(|store| {
-            store.value.split(',').any(|part| part.trim().eq_ignore_ascii_case(name))
-        })
+    let names = |store: &ReadVariable, name: &str| {
+        store.value.split(',').any(|part| part.trim().eq_ignore_ascii_case(name))
     };
+    // any other value is ignored
+    let store = variables.get("CLAUDE_CODE_CERT_STORE");
+    let store = store.filter(|it| names(it, "bundled") || names(it, "system"));
+    let blind = variables.get("NODE_TLS_REJECT_UNAUTHORIZED").filter(|it| it.value == "0");
+    let has = |name: &str| store.as_ref().is_none_or(|store| names(store, name));
     let mut sources = Vec::new();
     if has("bundled") {
         sources.push(AuthoritySource::Bundle);
@@ -116,6 +120,11 @@ fn claude(rules: &NetworkRules, variables: &Variables) -> AuthorityPlan {
     AuthorityPlan { sources, blind, replaced_by }
 }
 
+/// Claude Code reads its own variable without blanks around it; its TLS library those of OpenSSL.
+fn path_of<'a>(rules: &NetworkRules, setting: &'a ReadVariable) -> &'a str {
+    if setting.name == rules.authority { setting.text(rules.strictness) } else { &setting.value }
+}
+
 /// What is wrong with a file that a variable names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileDefect {
@@ -124,6 +133,8 @@ pub enum FileDefect {
     Unreadable,
     /// There is no certificate in it.
     Empty,
+    /// One of its certificates cannot be read.
+    Damaged,
 }
 
 impl FileDefect {
@@ -132,6 +143,7 @@ impl FileDefect {
             Self::Missing => "names a file that does not exist",
             Self::Unreadable => "names a file that cannot be read",
             Self::Empty => "names a file that contains no certificate",
+            Self::Damaged => "names a file in which a certificate is damaged",
         }
     }
 }
@@ -202,7 +214,7 @@ impl Authorities {
                 AuthoritySource::System => roots.extend_from_slice(system),
                 AuthoritySource::Bundle => {}
                 AuthoritySource::File(setting) => {
-                    match certificates(Path::new(setting.value.trim())) {
+                    match certificates(Path::new(path_of(rules, setting)), rules.strictness) {
                         Ok(found) => roots.extend(found),
                         Err(defect) => flaws.push(AuthorityFlaw {
                             setting: setting.clone(),
@@ -212,12 +224,13 @@ impl Authorities {
                     }
                 }
                 AuthoritySource::Folder { setting, hashed } => {
-                    roots.extend(in_folder(Path::new(setting.value.trim()), *hashed));
+                    let folders = std::env::split_paths(&setting.value);
+                    roots.extend(folders.flat_map(|folder| in_folder(&folder, *hashed)));
                 }
             }
         }
         let has_bundle = plan.sources.contains(&AuthoritySource::Bundle);
-        let certain = Trust { roots, blind: plan.blind.is_some() };
+        let certain = Trust { roots, rules: rules.chains, blind: plan.blind.is_some() };
         let public = if has_bundle { system.to_vec() } else { Vec::new() };
         Self { plan, flaws, certain, has_bundle, public }
     }
@@ -232,6 +245,7 @@ impl Authorities {
         let nothing_public = self.has_bundle && self.public.is_empty();
         Trust {
             roots: [&self.certain.roots[..], &self.public].concat(),
+            rules: self.certain.rules,
             blind: self.certain.blind || nothing_public,
         }
     }
@@ -245,14 +259,18 @@ impl Authorities {
             Ok(()) => return CertificateVerdict::Trusted,
             Err(distrust) => distrust,
         };
-        if !self.has_bundle || distrust != Distrust::UnknownIssuer {
+        let is_unknown = matches!(distrust, Distrust::UnknownIssuer | Distrust::RootMissing);
+        if !self.has_bundle || !is_unknown {
             return CertificateVerdict::Refused(distrust);
         }
-        let accepts = |roots: Vec<_>| Trust { roots, blind: false }.accepts(&shown.chain, host);
+        let rules = self.certain.rules;
+        let accepts =
+            |roots: Vec<_>| Trust { roots, rules, blind: false }.accepts(&shown.chain, host);
         if !self.public.is_empty()
-            && let Err(distrust) = accepts(self.public.clone())
+            && let Err(nearer) = accepts(self.public.clone())
         {
-            return CertificateVerdict::Refused(distrust);
+            let is_known = nearer == Distrust::UnknownIssuer;
+            return CertificateVerdict::Refused(if is_known { distrust } else { nearer });
         }
         match () {
             () if shown.is_logged => CertificateVerdict::Trusted,
@@ -260,7 +278,7 @@ impl Authorities {
                 || intercepts(&shown.issuer)
                 || accepts(of_folders(LOCAL)).is_ok() =>
             {
-                CertificateVerdict::Refused(Distrust::UnknownIssuer)
+                CertificateVerdict::Refused(distrust)
             }
             () if accepts(of_folders(PUBLIC)).is_ok() => CertificateVerdict::Trusted,
             () => CertificateVerdict::Unsure,
@@ -334,7 +352,8 @@ pub fn system_store() -> Vec<CertificateDer<'static>> {
     ];
     const FOLDERS: &[&str] = &["/etc/ssl/certs", "/etc/pki/tls/certs"];
     let bundle = BUNDLES.iter().find(|path| Path::new(path).exists()).map(Path::new);
-    let mut all = bundle.and_then(|path| certificates(path).ok()).unwrap_or_default();
+    let mut all =
+        bundle.and_then(|path| certificates(path, Strictness::Lenient).ok()).unwrap_or_default();
     for folder in FOLDERS {
         all.extend(rustls_native_certs::load_certs_from_paths(None, Some(Path::new(folder))).certs);
     }
@@ -344,12 +363,39 @@ pub fn system_store() -> Vec<CertificateDer<'static>> {
 }
 
 /// The certificates of a file.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileDefect> {
+pub fn certificates(
+    path: &Path,
+    strictness: Strictness,
+) -> Result<Vec<CertificateDer<'static>>, FileDefect> {
     let content = file::observe(path, Kind::Shared).map_err(|_| FileDefect::Unreadable)?;
     let content = content.ok_or(FileDefect::Missing)?;
-    let found: Vec<_> =
-        CertificateDer::pem_slice_iter(&content.bytes).filter_map(Result::ok).collect();
+    let found = match strictness {
+        Strictness::Strict => all_of(&content.bytes)?,
+        Strictness::Lenient => readable_of(&content.bytes),
+    };
     if found.is_empty() { Err(FileDefect::Empty) } else { Ok(found) }
+}
+
+fn readable_of(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
+}
+
+fn all_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, FileDefect> {
+    let text = String::from_utf8_lossy(pem).replace(" TRUSTED CERTIFICATE-", " CERTIFICATE-");
+    let read = |der: Result<CertificateDer<'static>, _>| {
+        let der = der.ok().and_then(|der| without_rest(&der))?;
+        RootCertStore::empty().add(der.clone()).ok()?;
+        Some(der)
+    };
+    let all = CertificateDer::pem_slice_iter(text.as_bytes());
+    all.map(|der| read(der).ok_or(FileDefect::Damaged)).collect()
+}
+
+/// Without what OpenSSL adds to a certificate that it marks.
+fn without_rest(der: &[u8]) -> Option<CertificateDer<'static>> {
+    let mut reader = SliceReader::new(der).ok()?;
+    let certificate = AnyRef::decode(&mut reader).ok()?;
+    certificate.to_der().ok().map(CertificateDer::from)
 }
 
 /// Enough for any store; a folder of others may have more files.
@@ -359,7 +405,7 @@ fn in_folder(folder: &Path, hashed: bool) -> Vec<CertificateDer<'static>> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let names = entries.map(|entry| entry.path()).take(MOST_FILES);
     let is_named = |path: &PathBuf| !hashed || path.file_name().is_some_and(is_hash);
-    let read = |path: PathBuf| certificates(&path).unwrap_or_default();
+    let read = |path: PathBuf| certificates(&path, Strictness::Lenient).unwrap_or_default();
     names.filter(is_named).flat_map(read).collect()
 }
 
@@ -429,6 +475,9 @@ mod tests {
             (claude, &[], &[("SSL_CERT_FILE", "b")], "bundle system"),
             (claude, &[("CLAUDE_CODE_CERT_STORE", "bundled")], &[], "bundle"),
             (claude, &[("CLAUDE_CODE_CERT_STORE", "system")], &[], "system"),
+            (claude, &[("CLAUDE_CODE_CERT_STORE", "nonsense")], &[], "bundle system"),
+            (claude, &[("CLAUDE_CODE_CERT_STORE", "nonsense,bundled")], &[], "bundle"),
+            (claude, &[("NODE_TLS_REJECT_UNAUTHORIZED", " 0")], &[], "bundle system"),
             (claude, &[("NODE_TLS_REJECT_UNAUTHORIZED", "0")], &[], "bundle system blind"),
             (claude, &[], &[("NODE_TLS_REJECT_UNAUTHORIZED", "0")], "bundle system blind"),
             (claude, &[("NODE_TLS_REJECT_UNAUTHORIZED", "1")], &[], "bundle system"),
@@ -454,9 +503,12 @@ mod tests {
         ] {
             assert_eq!(weigh(rules, name, defect), weight, "{name} {defect:?}");
         }
-        assert_eq!(certificates(Path::new("/no/such/file")), Err(FileDefect::Missing));
-        assert_eq!(certificates(Path::new("/dev/null")), Err(FileDefect::Unreadable));
-        assert_eq!(certificates(Path::new("/etc/passwd")), Err(FileDefect::Empty));
+        for strictness in [Strictness::Strict, Strictness::Lenient] {
+            let read = |path: &str| certificates(Path::new(path), strictness);
+            assert_eq!(read("/no/such/file"), Err(FileDefect::Missing));
+            assert_eq!(read("/dev/null"), Err(FileDefect::Unreadable));
+            assert_eq!(read("/etc/passwd"), Err(FileDefect::Empty));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What an answer proves. Pure.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::authorities::{CertificateVerdict, intercepts};
 use super::endpoint::Endpoint;
@@ -12,6 +12,7 @@ use crate::doctor::outcome::{Evidence, Judgement};
 use crate::http::probe::{
     ConnectFault, Distrust, NotConnected, Presented, ProbeAnswer, ProbeHead, ProbeOutcome,
 };
+use crate::provision::span;
 
 /// What is known when the answer is judged.
 pub struct AskedHost<'a> {
@@ -34,13 +35,12 @@ pub struct AskedHost<'a> {
 pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
     let AskedHost { rules, endpoint, way, .. } = asked;
     let host = &endpoint.target.host;
-    let by_proxy = way.server().is_some();
     let judgement = match &answer.outcome {
         ProbeOutcome::Head(head) => {
             by_certificate(asked, answer.presented.as_ref()).unwrap_or_else(|| by_head(asked, head))
         }
-        ProbeOutcome::Distrusted(distrust) => {
-            distrusted(asked, distrust, answer.presented.as_ref())
+        ProbeOutcome::Distrusted { distrust, date } => {
+            distrusted(asked, distrust, answer.presented.as_ref(), *date)
         }
         ProbeOutcome::Unconnected(not) if not.is_proxy => {
             refused(asked, format!("the proxy of {} {}", asked.variable(), unconnected(not)))
@@ -62,7 +62,7 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
             refused(asked, format!("the proxy of {} closes the connection", asked.variable()))
         }
         ProbeOutcome::Cut { by_proxy: false } => {
-            unreachable(asked, "the connection is cut before an answer")
+            unreachable(asked, "ends the connection before an answer")
         }
         ProbeOutcome::NotTls(first) => Judgement::fail(
             rules.codes.tls_invalid,
@@ -93,7 +93,8 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
         .with([Evidence::new("asked", format!("{host}:{}", endpoint.target.port))])
         .with(endpoint.set_by.as_ref().map(|by| Evidence::foreign("set by", by)))
         .with(
-            (by_proxy || way.setting().is_some()).then(|| Evidence::foreign("proxy", &way.shown())),
+            (!matches!(way, ProxyWay::Direct { ignored: None }))
+                .then(|| Evidence::foreign("proxy", &way.shown())),
         )
         .with(fixes_no_proxy.map(|why| Evidence::new("NO_PROXY", why)))
         .with(answer.presented.iter().flat_map(certificate_evidence))
@@ -121,7 +122,7 @@ pub fn unusable(asked: &AskedHost, why: &UnusableProxy) -> Judgement {
     let (summary, fix) = match why {
         UnusableProxy::NoScheme => (
             format!(
-                "{name} has no `http://`: {client} before 2.1.330 then sends nothing, and prints nothing"
+                "{name} has no `http://`: {client} does not start with it in a terminal, and before 2.1.330 nowhere"
             ),
             format!("write `http://` before the host in {name}"),
         ),
@@ -144,7 +145,7 @@ fn unreachable(asked: &AskedHost, why: &str) -> Judgement {
     let host = &asked.endpoint.target.host;
     let port = asked.endpoint.target.port;
     let proxy = match asked.way {
-        ProxyWay::Direct => format!(
+        ProxyWay::Direct { .. } => format!(
             ", or name a proxy in {}",
             asked.rules.https_proxies.iter().flat_map(|group| group.iter()).next().unwrap_or(&"")
         ),
@@ -154,7 +155,7 @@ fn unreachable(asked: &AskedHost, why: &str) -> Judgement {
         Some(by) => format!("start the server that {by} names, or correct the setting"),
         None => format!("allow {host}:{port} in the firewall and the resolver{proxy}"),
     };
-    let summary = format!("{} does not reach {host}: {why}", asked.rules.name);
+    let summary = format!("{host}, which {} needs, {why}", asked.rules.name);
     Judgement::fail(asked.rules.codes.unreachable, summary, Fix::report(fix))
 }
 
@@ -207,7 +208,7 @@ fn proxy_says(asked: &AskedHost, head: &ProbeHead) -> String {
 fn by_certificate(asked: &AskedHost, shown: Option<&Presented>) -> Option<Judgement> {
     match &asked.verdict {
         CertificateVerdict::Trusted => None,
-        CertificateVerdict::Refused(distrust) => Some(distrusted(asked, distrust, shown)),
+        CertificateVerdict::Refused(distrust) => Some(distrusted(asked, distrust, shown, None)),
         CertificateVerdict::Unsure => Some(Judgement::unknown(
             format!(
                 "{} is not proven to trust the certificate of {}: it is known to the system's store alone, which {} does not read here",
@@ -221,15 +222,44 @@ fn by_certificate(asked: &AskedHost, shown: Option<&Presented>) -> Option<Judgem
     }
 }
 
-fn distrusted(asked: &AskedHost, distrust: &Distrust, shown: Option<&Presented>) -> Judgement {
+fn distrusted(
+    asked: &AskedHost,
+    distrust: &Distrust,
+    shown: Option<&Presented>,
+    date: Option<Timestamp>,
+) -> Judgement {
     let AskedHost { rules, endpoint, now, .. } = asked;
     let host = &endpoint.target.host;
     let invalid = |summary: String, fix: String| {
         Judgement::fail(rules.codes.tls_invalid, summary, Fix::report(fix))
     };
     let clock = Evidence::new("this clock", now.to_string());
+    if let Some((shown, date)) = shown.zip(date)
+        && proves_skew(shown, *now, date)
+    {
+        return skewed(host, *now, date).with([clock]);
+    }
     match distrust {
         Distrust::UnknownIssuer => untrusted(asked, shown),
+        Distrust::RootMissing => Judgement::fail(
+            rules.codes.tls_untrusted,
+            format!(
+                "{} is given the authority that issued the certificate for {host}, and not the root above it",
+                rules.name
+            ),
+            Fix::report(format!(
+                "add the root's certificate to the file of {}, behind the one that is there",
+                rules.authority
+            )),
+        ),
+        Distrust::AuthorityExpired => invalid(
+            format!(
+                "by this clock, the authority of the certificate for {host} has expired, and {} then refuses it",
+                rules.name
+            ),
+            "install the authority that replaces it, and have the gateway use that".to_owned(),
+        )
+        .with([clock]),
         Distrust::Expired => invalid(
             format!("by this clock, the certificate for {host} has expired"),
             "compare this clock with another one: if it is right, the certificate has to be renewed"
@@ -250,6 +280,28 @@ fn distrusted(asked: &AskedHost, distrust: &Distrust, shown: Option<&Presented>)
             format!("have the gateway show a certificate for {host}, issued by its authority"),
         ),
     }
+}
+
+/// More than clocks differ that are set at all.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether the server's time and the dates of its certificate agree against this clock.
+fn proves_skew(shown: &Presented, now: Timestamp, date: Timestamp) -> bool {
+    let is_valid = shown.not_before.is_some_and(|start| start <= date)
+        && shown.not_after.is_some_and(|end| date <= end);
+    is_valid && date.duration_since(now).abs() > TOLERANCE
+}
+
+fn skewed(host: &str, now: Timestamp, date: Timestamp) -> Judgement {
+    let by = date.duration_since(now);
+    let way = if by.is_negative() { "ahead of" } else { "behind" };
+    let summary = format!(
+        "this clock is {} {way} that of {host}: by this one, the certificate of {host} is not valid",
+        span(by)
+    );
+    let fix = "set the clock of the workspace's host: NTP, or the time of the virtual machine";
+    Judgement::fail(Code::ClockSkew, summary, Fix::report(fix))
+        .with([Evidence::new("the server's clock", date.to_string())])
 }
 
 fn untrusted(asked: &AskedHost, shown: Option<&Presented>) -> Judgement {
@@ -329,9 +381,7 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
         (407, None) if by_proxy || head.header("proxy-authenticate").is_some() => {
             refused(asked, proxy_says(asked, head)).with(page_evidence(head))
         }
-        (_, None) if by_proxy => {
-            blocked(format!("a proxy answers in place of {host}, and denies it"))
-        }
+        _ if by_proxy => blocked(format!("a proxy answers in place of {host}, and denies it")),
         (429, _) => unknown(format!("{host} limits requests of this address"), "a later try", true),
         (500.., None) => unknown(format!("{host} reports an error"), "a server in order", true),
         (_, None) => pass(),
@@ -344,6 +394,11 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
         (200..300 | 403 | 451, Some(_)) if head.is_page() => {
             blocked(format!("a web page answers in place of {host}"))
         }
+        // a service mesh, a filter: the provider's own refusals are JSON, and come by its edge
+        (200..300 | 403 | 407 | 451, Some(_)) if !is_edge && !head.is_json() => blocked(format!(
+            "something that is not {}'s answers {} in place of {host}",
+            rules.vendor, head.status
+        )),
         (500.., Some(_)) if head.is_page() && !is_edge => {
             blocked(format!("a web page answers in place of {host}"))
         }
@@ -475,7 +530,7 @@ mod tests {
         let asked = AskedHost {
             rules: rules::of(client),
             endpoint: &endpoint,
-            way: &ProxyWay::Direct,
+            way: &ProxyWay::Direct { ignored: None },
             verdict: CertificateVerdict::Trusted,
             lacks_store: false,
             known_authority: None,
@@ -500,6 +555,13 @@ mod tests {
             (html("200 OK", ""), Fail, blocked),
             (html("200 OK", EDGE), Fail, blocked),
             ("200 OK\r\n\r\n{}".to_owned(), Unknown, None),
+            ("200 OK\r\ncontent-type: text/plain\r\n\r\nOK".to_owned(), Fail, blocked),
+            ("403 No\r\nserver: envoy\r\n\r\nRBAC: access denied".to_owned(), Fail, blocked),
+            ("403 No\r\n\r\n".to_owned(), Fail, blocked),
+            (format!("403 No\r\n{EDGE}\r\n"), Unknown, None),
+            ("403 No\r\nx-deny-reason: host_not_allowed\r\n\r\n{}".to_owned(), Fail, blocked),
+            ("451 No\r\n\r\nNot here".to_owned(), Fail, blocked),
+            (html("407 No", "proxy-authenticate: Basic\r\n"), Fail, blocked),
             (html("403 No", ""), Fail, blocked),
             (html("403 No", EDGE), Fail, blocked),
             (html("403 No", "cf-mitigated: challenge\r\n"), Fail, blocked),
@@ -546,6 +608,7 @@ mod tests {
 
     #[test]
     fn each_step_that_fails_has_its_code() {
+        let distrusted = |distrust| ProbeOutcome::Distrusted { distrust, date: None };
         let connect = |is_proxy, why| {
             let host = "h".to_owned();
             ProbeOutcome::Unconnected(NotConnected { host, port: 443, is_proxy, why })
@@ -563,13 +626,11 @@ mod tests {
             (ProbeOutcome::Silent { at_proxy: false }, Unknown, None),
             (ProbeOutcome::Silent { at_proxy: true }, Unknown, None),
             (ProbeOutcome::Tls("x".into()), Unknown, None),
-            (
-                ProbeOutcome::Distrusted(Distrust::UnknownIssuer),
-                Fail,
-                Some(Code::CodexTlsUntrusted),
-            ),
-            (ProbeOutcome::Distrusted(Distrust::Expired), Fail, Some(Code::CodexTlsInvalid)),
-            (ProbeOutcome::Distrusted(Distrust::OtherName), Fail, Some(Code::CodexTlsInvalid)),
+            (distrusted(Distrust::UnknownIssuer), Fail, Some(Code::CodexTlsUntrusted)),
+            (distrusted(Distrust::RootMissing), Fail, Some(Code::CodexTlsUntrusted)),
+            (distrusted(Distrust::AuthorityExpired), Fail, Some(Code::CodexTlsInvalid)),
+            (distrusted(Distrust::Expired), Fail, Some(Code::CodexTlsInvalid)),
+            (distrusted(Distrust::OtherName), Fail, Some(Code::CodexTlsInvalid)),
         ] {
             let shown = format!("{outcome:?}");
             let found = judged(Client::Codex, false, outcome);
@@ -580,13 +641,36 @@ mod tests {
         }
     }
 
+    /// One statement alone, of the certificate or of the server, proves nothing.
+    #[test]
+    fn a_clock_is_wrong_where_the_server_and_its_certificate_agree_against_it() {
+        let at = |year: i32| format!("{year}-06-01T00:00:00Z").parse::<Timestamp>().unwrap();
+        let shown = Presented {
+            not_before: Some(at(2026)),
+            not_after: Some(at(2027)),
+            ..Presented::default()
+        };
+        let soon = at(2026) + SignedDuration::from_mins(4);
+        for (now, date, is_proven) in [
+            (at(2025), at(2026), true),
+            (at(2028), at(2027), true),
+            (at(2028), at(2028), false),
+            (at(2025), at(2025), false),
+            (at(2028), at(2029), false),
+            (at(2026), soon, false),
+        ] {
+            assert_eq!(proves_skew(&shown, now, date), is_proven, "{now} {date}");
+        }
+        assert!(skewed("h", at(2025), at(2026)).summary.contains(" behind that of h"));
+    }
+
     #[test]
     fn a_websocket_is_blocked_where_that_is_proven_alone() {
         let endpoint = endpoint::official("chatgpt.com", "/", &[]);
         let asked = AskedHost {
             rules: rules::of(Client::Codex),
             endpoint: &endpoint,
-            way: &ProxyWay::Direct,
+            way: &ProxyWay::Direct { ignored: None },
             verdict: CertificateVerdict::Trusted,
             lacks_store: false,
             known_authority: None,

@@ -1,4 +1,4 @@
-//! Can the agent reach its model? AskedHost as that client would ask: by its proxies, its exceptions and
+//! Can the agent reach its model? Asked as that client would ask: by its proxies, its exceptions and
 //! its authorities, with one question that needs no login.
 
 mod authorities;
@@ -31,7 +31,7 @@ use authorities::{Authorities, AuthorityFlaw, CertificateVerdict, FlawWeight};
 use endpoint::{CodexLogin, Endpoint, Endpoints};
 use judge::AskedHost;
 use proxy::ProxyWay;
-use rules::NetworkRules;
+use rules::{NetworkRules, Strictness};
 use variables::Variables;
 
 /// Longer than a slow handshake through a proxy, shorter than anybody waits.
@@ -114,7 +114,7 @@ fn flawed(rules: &NetworkRules, flaw: &AuthorityFlaw) -> Judgement {
         FlawWeight::Ignored | FlawWeight::LosesStore => Judgement::warn(code, summary, fix),
     };
     judgement.about(name).with([
-        Evidence::foreign("file", setting.value.trim()),
+        Evidence::foreign("file", &setting.value),
         Evidence::new("set in", setting.origin()),
     ])
 }
@@ -123,7 +123,7 @@ fn variables<'c>(context: &'c Context, client: Client) -> Variables<'c> {
     let files = match client {
         Client::Codex => {
             let path = context.home.clients.codex.folder.join(".env");
-            let mut values = dotenv(&file::text(&path));
+            let mut values = dotenv(&file::text(&path), |name| context.env.text(name));
             // Codex takes none of its own from there
             values.retain(|name, _| !name.starts_with("CODEX_"));
             vec![VariableFile { path, values, of_project: false }]
@@ -203,6 +203,7 @@ fn endpoints(
             let Some((auth, host)) = codex::model_host(context) else {
                 return skip("no Codex login is configured, and none is present");
             };
+            let uses_login = !matches!(host, ModelHost::Own { uses_login: false, .. });
             let login = match auth.map(|auth| (auth.mode(), auth)) {
                 Some((Mode::BedrockApiKey | Mode::BedrockAccessKeys, _)) => {
                     return skip("Codex uses Amazon Bedrock, which is not asked");
@@ -210,7 +211,7 @@ fn endpoints(
                 Some((Mode::ApiKey, _)) => CodexLogin::ApiKey,
                 _ if context.env.get("CODEX_API_KEY").is_some() => CodexLogin::ApiKey,
                 Some((_, auth)) => CodexLogin::ChatGpt {
-                    renews: auth.has_refresh_token(),
+                    renews: uses_login && auth.has_refresh_token(),
                     expires: auth.access_expires(),
                 },
                 None => CodexLogin::ChatGpt { renews: false, expires: None },
@@ -218,7 +219,7 @@ fn endpoints(
             let base = match host {
                 ModelHost::Vendor => None,
                 ModelHost::NotAsked(why) => return skip(why),
-                ModelHost::Own { url, set_by } => match endpoint::own(&url, &set_by) {
+                ModelHost::Own { url, set_by, .. } => match endpoint::own(&url, &set_by) {
                     Some(endpoint) if is_official(&endpoint) => None,
                     Some(endpoint) => Some(endpoint),
                     None => return no_url(&set_by),
@@ -379,6 +380,7 @@ impl<'a> Probe<'a> {
             target: &endpoint.target,
             proxy: way.server(),
             trust: &self.trust,
+            order: self.rules.order,
             upgrade,
             end,
         });
@@ -423,8 +425,8 @@ impl<'a> Probe<'a> {
         let others = authorities::FILES.iter().filter(|name| !own(name));
         others.copied().find_map(|name| {
             let path = self.context.env.text(name)?;
-            let roots = authorities::certificates(path.as_ref()).ok()?;
-            let trust = Trust { roots, blind: false };
+            let roots = authorities::certificates(path.as_ref(), Strictness::Lenient).ok()?;
+            let trust = Trust { roots, rules: self.rules.chains, blind: false };
             trust.accepts(&shown.chain, host).is_ok().then_some((name, path))
         })
     }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 pub enum Grammar {
     /// Commas, domains, addresses and ranges.
     Plain,
-    /// Also blanks between entries, `*.example.com` and `host:port`.
+    /// Also blanks between entries, `*.example.com`, `host:port` and a dot at the end.
     Rich,
 }
 
@@ -48,6 +48,13 @@ fn entry_covers(grammar: Grammar, entry: &str, host: &str, port: u16) -> bool {
         }
     }
     let domain = domain.strip_prefix('.').unwrap_or(domain);
+    let domain = match grammar {
+        Grammar::Plain => domain,
+        Grammar::Rich => domain.strip_suffix('.').unwrap_or(domain),
+    };
+    if domain.is_empty() {
+        return false;
+    }
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
@@ -114,6 +121,10 @@ mod tests {
             ("anthropic.com", api, true, true),
             ("com", api, true, true),
             ("thropic.com", api, false, false),
+            ("api.anthropic.com.", api, false, true),
+            ("..anthropic.com", api, false, false),
+            (".", api, false, false),
+            ("*.", api, false, false),
             ("*.anthropic.com", api, false, true),
             ("*anthropic.com", api, false, false),
             ("api.anthropic.com:443", api, false, true),

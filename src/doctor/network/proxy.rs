@@ -5,18 +5,19 @@ use secrecy::SecretString;
 use ureq::http::Uri;
 
 use super::no_proxy;
-use super::rules::{Misread, NetworkRules};
+use super::rules::{Misread, NetworkRules, Strictness};
 use super::variables::{ReadVariable, Variables};
 use crate::http::probe::{ProbeTarget, ProxyServer};
 
 /// The way to a host.
 #[derive(Debug)]
 pub enum ProxyWay {
-    Direct,
-    /// Direct, because the exceptions name the host.
-    Excepted {
-        exceptions: ReadVariable,
+    Direct {
+        /// Names a proxy in a form that the client does not read.
+        ignored: Option<ReadVariable>,
     },
+    /// Direct, because the exceptions name the host.
+    Excepted { exceptions: ReadVariable },
     Proxy {
         setting: ReadVariable,
         server: ProxyServer,
@@ -24,10 +25,7 @@ pub enum ProxyWay {
         exceptions: Option<ReadVariable>,
     },
     /// The client cannot use what the variable names.
-    Unusable {
-        setting: ReadVariable,
-        why: UnusableProxy,
-    },
+    Unusable { setting: ReadVariable, why: UnusableProxy },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +42,7 @@ impl ProxyWay {
     /// The setting that decided.
     pub fn setting(&self) -> Option<&ReadVariable> {
         match self {
-            Self::Direct => None,
+            Self::Direct { .. } => None,
             Self::Excepted { exceptions } => Some(exceptions),
             Self::Proxy { setting, .. } | Self::Unusable { setting, .. } => Some(setting),
         }
@@ -68,7 +66,12 @@ impl ProxyWay {
     /// As evidence, without user and password.
     pub fn shown(&self) -> String {
         match self {
-            Self::Direct => "none".to_owned(),
+            Self::Direct { ignored: None } => "none".to_owned(),
+            Self::Direct { ignored: Some(ignored) } => format!(
+                "none: {} is not the URL of a proxy as this client reads it{}",
+                ignored.origin(),
+                if ignored.value.trim() == ignored.value { "" } else { ", with blanks around it" }
+            ),
             Self::Excepted { exceptions } => format!("none, by {}", exceptions.origin()),
             Self::Proxy { setting, server, .. } => {
                 format!("{} ({})", shown(server), setting.origin())
@@ -87,16 +90,24 @@ pub fn shown(ProxyServer { tls, host, port, .. }: &ProxyServer) -> String {
 pub fn choose(rules: &NetworkRules, variables: &Variables, target: &ProbeTarget) -> ProxyWay {
     let groups = if target.tls { rules.https_proxies } else { rules.http_proxies };
     let first_of = |group: &&[&'static str]| group.iter().find_map(|name| variables.get(name));
+    let mut ignored = None;
     let way = groups.iter().filter_map(first_of).find_map(|setting| {
-        read(&setting.value, rules).map(|read| match read {
-            ReadProxy::Server(server) => ProxyWay::Proxy { setting, server, exceptions: None },
-            ReadProxy::Unusable(why) => ProxyWay::Unusable { setting, why },
-        })
+        match read(&setting.value, rules, rules.host_and_port) {
+            Some(ReadProxy::Server(server)) => {
+                Some(ProxyWay::Proxy { setting, server, exceptions: None })
+            }
+            Some(ReadProxy::Unusable(why)) => Some(ProxyWay::Unusable { setting, why }),
+            None => {
+                let is_ignored = ignored.is_none() && !setting.value.is_empty();
+                ignored = is_ignored.then_some(setting).or(ignored.take());
+                None
+            }
+        }
     });
     let last = || {
-        let names = rules.last_proxies.iter().filter(|_| target.tls);
+        let names = rules.last_proxies.iter();
         names.filter_map(|name| variables.get(name)).find_map(|setting| {
-            match read(&setting.value, rules)? {
+            match read(&setting.value, rules, Misread::AsHttp)? {
                 ReadProxy::Server(server) => {
                     Some(ProxyWay::Proxy { setting, server, exceptions: None })
                 }
@@ -104,7 +115,7 @@ pub fn choose(rules: &NetworkRules, variables: &Variables, target: &ProbeTarget)
             }
         })
     };
-    let Some(way) = way.or_else(last) else { return ProxyWay::Direct };
+    let Some(way) = way.or_else(last) else { return ProxyWay::Direct { ignored } };
     let is_list =
         |list: &ReadVariable| !(rules.empty_exceptions_are_unset && list.value.is_empty());
     let lists = rules.exceptions.iter().filter_map(|name| variables.get(name));
@@ -129,25 +140,28 @@ enum ReadProxy {
 }
 
 /// What a client makes of the value. `None`: the next variable counts.
-fn read(value: &str, rules: &NetworkRules) -> Option<ReadProxy> {
+fn read(value: &str, rules: &NetworkRules, host_and_port: Misread) -> Option<ReadProxy> {
     if value.is_empty() {
         return None;
     }
     let text = value.trim();
-    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    if text != value && !text.is_empty() && rules.strictness == Strictness::Strict {
+        return None;
+    }
+    let (scheme, rest) = split_scheme(text, rules.strictness).unwrap_or(("", text));
     let misread = |misread, why| match misread {
-        Misread::AsHttp => server(rest, false).map(ReadProxy::Server),
+        Misread::AsHttp => server(rest, false, rules.strictness).map(ReadProxy::Server),
         Misread::Ignored => None,
         Misread::Fatal => Some(ReadProxy::Unusable(why)),
     };
-    let url = |tls| match server(rest, tls) {
+    let url = |tls| match server(rest, tls, rules.strictness) {
         Some(server) => Some(ReadProxy::Server(server)),
         None => misread(rules.no_url, UnusableProxy::NotUrl),
     };
     match &*scheme.to_ascii_lowercase() {
         _ if text.is_empty() => misread(rules.blank, UnusableProxy::NotUrl),
-        "" if server(text, false).is_some() => {
-            misread(rules.host_and_port, UnusableProxy::NoScheme)
+        "" if server(text, false, rules.strictness).is_some() => {
+            misread(host_and_port, UnusableProxy::NoScheme)
         }
         "" => misread(rules.no_url, UnusableProxy::NotUrl),
         "http" => url(false),
@@ -159,13 +173,26 @@ fn read(value: &str, rules: &NetworkRules) -> Option<ReadProxy> {
     }
 }
 
+/// `http` and what is behind `://`; leniently also `http:` and any number of slashes.
+fn split_scheme(text: &str, strictness: Strictness) -> Option<(&str, &str)> {
+    let by_colon = text.split_once(':').filter(|(scheme, _)| {
+        strictness == Strictness::Lenient
+            && ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    });
+    let lenient = by_colon.map(|(scheme, rest)| (scheme, rest.trim_start_matches('/')));
+    lenient.or_else(|| text.split_once("://"))
+}
+
 /// `user:password@host:port/` of a URL.
-fn server(rest: &str, tls: bool) -> Option<ProxyServer> {
+fn server(rest: &str, tls: bool, strictness: Strictness) -> Option<ProxyServer> {
     let uri: Uri = format!("http://{rest}").parse().ok()?;
     let authority = uri.authority()?;
     let host = authority.host().to_ascii_lowercase();
-    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
-    if host.is_empty() || !host.chars().all(is_host) {
+    let is_host = |c: char| !c.is_control() && !" \"#%/<>?@\\^`{|}".contains(c);
+    // `http://:3128` is a URL to Codex, of a host that has no name
+    let has_host =
+        !host.is_empty() || strictness == Strictness::Strict && authority.port().is_some();
+    if !has_host || !host.chars().all(is_host) {
         return None;
     }
     let user = authority.as_str().rsplit_once('@').map(|(user, _)| user);
@@ -214,7 +241,8 @@ mod tests {
             ProbeTarget { tls: scheme == "https", host: host.into(), port: 443, path: "/".into() };
         match choose(rules, &variables, &target) {
             ProxyWay::Unusable { setting, why } => format!("{}: {why:?}", setting.name),
-            ProxyWay::Direct => "direct".to_owned(),
+            ProxyWay::Direct { ignored: None } => "direct".to_owned(),
+            ProxyWay::Direct { ignored: Some(ignored) } => format!("direct, not {}", ignored.name),
             way => {
                 let server = way.server().map(|server| format!(" {}", shown(server)));
                 format!("{}{}", way.setting().unwrap().name, server.unwrap_or_default())
@@ -264,10 +292,23 @@ mod tests {
                 "HTTPS_PROXY http://b:2",
             ),
             (Codex, https, &[("HTTPS_PROXY", "a:1")], "HTTPS_PROXY http://a:1"),
-            (Claude, https, &[("HTTPS_PROXY", "a:1")], "HTTPS_PROXY http://a:1"),
-            (Codex, https, &[("HTTPS_PROXY", "  ")], "direct"),
+            (Codex, https, &[("HTTPS_PROXY", "u:p@a:1")], "HTTPS_PROXY http://a:1"),
+            (Claude, https, &[("HTTPS_PROXY", "a:1")], "HTTPS_PROXY: NoScheme"),
+            (Claude, https, &[("HTTPS_PROXY", "u:p@a:1")], "HTTPS_PROXY: NoScheme"),
+            (Claude, https, &[("ALL_PROXY", "a:1")], "ALL_PROXY http://a:1"),
+            (Claude, https, &[("HTTPS_PROXY", "http:a:1")], "HTTPS_PROXY http://a:1"),
+            (Codex, https, &[("HTTPS_PROXY", "http:a:1")], "direct, not HTTPS_PROXY"),
+            (Claude, https, &[("HTTPS_PROXY", " http://a:1\n")], "HTTPS_PROXY http://a:1"),
+            (Codex, https, &[("HTTPS_PROXY", "http://a:1 ")], "direct, not HTTPS_PROXY"),
+            (
+                Codex,
+                https,
+                &[("HTTPS_PROXY", "http://a:1\r"), ("ALL_PROXY", "http://b:2")],
+                "ALL_PROXY http://b:2",
+            ),
+            (Codex, https, &[("HTTPS_PROXY", "  ")], "direct, not HTTPS_PROXY"),
             (Claude, https, &[("HTTPS_PROXY", "  ")], "HTTPS_PROXY: NotUrl"),
-            (Codex, https, &[("HTTPS_PROXY", "not a url")], "direct"),
+            (Codex, https, &[("HTTPS_PROXY", "not a url")], "direct, not HTTPS_PROXY"),
             (Codex, https, &[("HTTPS_PROXY", "socks5h://a:1")], "HTTPS_PROXY: Scheme(\"socks5h\")"),
             (Claude, https, &[("HTTPS_PROXY", "socks5://a:1")], "HTTPS_PROXY: Scheme(\"socks5\")"),
             (Claude, https, &[("ALL_PROXY", "socks5://a:1")], "direct"),
@@ -277,6 +318,11 @@ mod tests {
             (Codex, local, &[("HTTP_PROXY", "http://a:1")], "HTTP_PROXY http://a:1"),
             (Codex, local, &[("HTTPS_PROXY", "http://a:1")], "direct"),
             (Claude, local, &[("HTTPS_PROXY", "http://a:1")], "HTTPS_PROXY http://a:1"),
+            (Claude, local, &[("ALL_PROXY", "http://a:1")], "ALL_PROXY http://a:1"),
+            (Codex, https, &[("HTTPS_PROXY", "$P")], "HTTPS_PROXY http://$p:80"),
+            (Codex, https, &[("HTTPS_PROXY", "http://:1")], "HTTPS_PROXY http://:1"),
+            (Codex, https, &[("HTTPS_PROXY", "http://")], "direct, not HTTPS_PROXY"),
+            (Claude, https, &[("HTTPS_PROXY", "http://:1")], "HTTPS_PROXY: NotUrl"),
             (
                 Codex,
                 local,
@@ -340,7 +386,7 @@ mod tests {
     #[test]
     fn a_password_goes_to_the_proxy_and_is_not_shown() {
         use secrecy::ExposeSecret as _;
-        let read = server("us%40er:hid%3Aden@p.example:3128/", false).unwrap();
+        let read = server("us%40er:hid%3Aden@p.example:3128/", false, Strictness::Strict).unwrap();
         #[expect(clippy::disallowed_methods, reason = "the test reads its own secret")]
         let header = read.authorization.as_ref().unwrap().expose_secret().to_owned();
         assert_eq!(header, format!("Basic {}", Base64::encode_string(b"us@er:hid:den")));

@@ -4,6 +4,7 @@
 use super::no_proxy::Grammar;
 use crate::catalogue::Code;
 use crate::client::Client;
+use crate::http::probe::{AddressOrder, ChainRules};
 
 /// How a client chooses its way.
 #[derive(Clone, Copy)]
@@ -17,7 +18,7 @@ pub struct NetworkRules {
     pub https_proxies: &'static [&'static [&'static str]],
     /// The same for `http`.
     pub http_proxies: &'static [&'static [&'static str]],
-    /// Of these the first that names a proxy for `https` counts, where none of the others does; a
+    /// Of these the first that names a proxy counts, where none of the others does; a
     /// scheme that it does not speak is ignored.
     pub last_proxies: &'static [&'static str],
     /// Of these, the first that is set counts.
@@ -29,6 +30,9 @@ pub struct NetworkRules {
     pub host_and_port: Misread,
     pub blank: Misread,
     pub no_url: Misread,
+    pub strictness: Strictness,
+    pub order: AddressOrder,
+    pub chains: ChainRules,
     /// The variable that adds an authority.
     pub authority: &'static str,
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's store.
@@ -36,6 +40,17 @@ pub struct NetworkRules {
     /// A file without certificate makes every request fail.
     pub empty_file_is_fatal: bool,
     pub codes: NetworkCodes,
+}
+
+/// How a client reads values and files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// Blanks belong to a value; a file of authorities with a certificate that cannot be read is
+    /// refused; one that OpenSSL has marked as trusted counts.
+    Strict,
+    /// Blanks around a value do not count, nor do certificates that cannot be read, nor a missing
+    /// `//` of a proxy's URL.
+    Lenient,
 }
 
 /// What a client makes of a text that is not the URL of a proxy.
@@ -71,6 +86,9 @@ static CODEX: NetworkRules = NetworkRules {
     host_and_port: Misread::AsHttp,
     blank: Misread::Ignored,
     no_url: Misread::Ignored,
+    strictness: Strictness::Strict,
+    order: AddressOrder::Families,
+    chains: ChainRules::WebPki,
     authority: "CODEX_CA_CERTIFICATE",
     files_replace_store: true,
     empty_file_is_fatal: true,
@@ -86,7 +104,6 @@ static CODEX: NetworkRules = NetworkRules {
 /// Before [`CLAUDE`]'s version: 2.1.197, measured. What is between the two is not known.
 static OLDER_CLAUDE: NetworkRules = NetworkRules {
     grammar: Grammar::Plain,
-    host_and_port: Misread::Fatal,
     last_proxies: &[],
     files_replace_store: true,
     empty_file_is_fatal: true,
@@ -103,9 +120,13 @@ const CLAUDE: NetworkRules = NetworkRules {
     exceptions: &["no_proxy", "NO_PROXY"],
     empty_exceptions_are_unset: true,
     grammar: Grammar::Rich,
-    host_and_port: Misread::AsHttp,
+    // 2.1.330 adds the scheme where it has no terminal, and does not start in one
+    host_and_port: Misread::Fatal,
     blank: Misread::Fatal,
     no_url: Misread::Fatal,
+    strictness: Strictness::Lenient,
+    order: AddressOrder::Staggered,
+    chains: ChainRules::OpenSsl,
     authority: "NODE_EXTRA_CA_CERTS",
     files_replace_store: false,
     empty_file_is_fatal: false,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::rules::Strictness;
 use crate::doctor::variable_file::VariableFile;
 use crate::env::Env;
 
@@ -23,6 +24,14 @@ pub enum SetIn {
 impl ReadVariable {
     pub fn is_blank(&self) -> bool {
         self.value.trim().is_empty()
+    }
+
+    /// As the client reads it.
+    pub fn text(&self, strictness: Strictness) -> &str {
+        match strictness {
+            Strictness::Strict => &self.value,
+            Strictness::Lenient => self.value.trim(),
+        }
     }
 
     pub fn file(&self) -> Option<&Path> {

@@ -3,14 +3,14 @@
 use std::process::Command;
 
 use super::Access;
-use super::https_way::{OwnWay, evidence_of_way, is_of_network};
+use super::https_way::OwnWay;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
 use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
-use crate::doctor::git;
+use crate::doctor::git::{self, way};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::ssh;
 use crate::git::url::{GitUrl, Repository};
@@ -95,14 +95,14 @@ fn question(scratch: &Scratch, url: &GitUrl, access: Access) -> Command {
 fn refusal(context: &Context, url: &GitUrl, own_way: Option<&OwnWay>, said: &str) -> Judgement {
     let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
     let outcome = classify(said, &hints).judgement();
-    if outcome.code.is_some_and(is_of_network) {
+    if outcome.code.is_some_and(way::is_of_network) {
         return match own_way {
             // the clone's own proxy or authorities lead there, and those of others do not
             Some(own) => unproven(
                 "the clone has a proxy or authorities of its own, which the doctor uses without a credential only",
             )
             .with(own.evidence()),
-            None => outcome.with(evidence_of_way(context)),
+            None => outcome.with(way::evidence(context.env, context.git_config(), &way::OF_GIT)),
         };
     }
     if outcome.code != Some(Code::PushNoCredentials) {

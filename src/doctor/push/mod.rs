@@ -30,7 +30,6 @@ use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
 use asking::{Answer, PushObstacle, advertises, ask, is_garbled};
 use by_git::{CloneWay, over_git};
-use https_way::is_of_network;
 pub use live::live;
 pub use target::target;
 
@@ -146,7 +145,7 @@ impl WriteAnswer {
 /// Whether it shows before the server knows which access is asked for: then the cause of both is one,
 /// with one evidence. A server that does not answer would be waited for as long again.
 fn is_before_access(code: Code) -> bool {
-    is_of_network(code)
+    git::way::is_of_network(code)
         || matches!(
             code,
             Code::PushTimeout

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -30,6 +30,21 @@ pub struct Presented {
     pub chain: Vec<CertificateDer<'static>>,
 }
 
+/// Why a certificate is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// No authority that the client has issued it.
+    UnknownIssuer,
+    /// The list contains the authority that has issued it, and not the root above that.
+    RootMissing,
+    /// The authority that has issued it.
+    AuthorityExpired,
+    Expired,
+    NotYetValid,
+    OtherName,
+    Other(String),
+}
+
 impl Presented {
     pub fn of(chain: Vec<CertificateDer<'static>>) -> Self {
         let own = chain.first().and_then(|der| Certificate::from_der(der).ok());
@@ -52,6 +67,25 @@ impl Presented {
             is_logged: extensions.any(|extension| extension.extn_id.to_string() == TIMESTAMPS),
             chain,
         }
+    }
+
+    /// Whether it is valid at a time.
+    pub fn valid_at(&self, time: UnixTime) -> Result<(), Distrust> {
+        let time = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        match (self.not_before, self.not_after) {
+            (Some(start), _) if start.as_second() > time => Err(Distrust::NotYetValid),
+            (_, Some(end)) if end.as_second() < time => Err(Distrust::Expired),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the subject is this host, or `*.` and what is behind its first dot.
+    pub fn subject_names(&self, host: &str) -> bool {
+        let behind_dot = host.split_once('.').map(|(_, behind)| behind);
+        self.subject.eq_ignore_ascii_case(host)
+            || self.subject.strip_prefix("*.").is_some_and(|named| {
+                behind_dot.is_some_and(|behind| behind.eq_ignore_ascii_case(named))
+            })
     }
 }
 

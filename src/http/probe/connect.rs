@@ -13,14 +13,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::head::{self, ProbeHead};
 use super::tls::{self, Recorder};
-use super::{Presented, ProbeOutcome, ProxyServer, Question, Trust};
+use super::{AddressOrder, Distrust, Presented, ProbeOutcome, ProxyServer, Question, Trust};
 
 /// Between two addresses of a name (RFC 8305).
 const STAGGER: Duration = Duration::from_millis(250);
 /// How long a proxy may keep silent when TLS is begun with it, before it is asked without.
 const TLS_WITH_PROXY: Duration = Duration::from_millis(1500);
 
-/// ConnectFault nobody was connected to.
+/// Why nobody was connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotConnected {
     /// The one that was wanted: the server, or the proxy.
@@ -114,16 +114,21 @@ pub fn proxy_header(authorization: Option<&SecretString>) -> String {
     })
 }
 
-/// A connection on which the server is spoken to. The certificate that was shown goes to
-/// `presented`.
-pub fn connect(
-    question: &Question,
-    presented: &mut Option<Presented>,
-) -> Result<Connected, ProbeOutcome> {
-    let Question { target, proxy, trust, end, .. } = *question;
+/// The certificate that was shown in the name of the server, and why it is refused.
+#[derive(Default)]
+pub struct SeenCertificate {
+    pub presented: Option<Presented>,
+    pub distrust: Option<Distrust>,
+}
+
+/// A connection on which the server is spoken to. One whose certificate is refused only because of
+/// the time is connected to as well: nothing secret is sent to it.
+pub fn connect(question: &Question, seen: &mut SeenCertificate) -> Result<Connected, ProbeOutcome> {
+    let Question { target, proxy, trust, order, end, .. } = *question;
+    let wanted = |host, port, is_proxy| ConnectTarget { host, port, is_proxy, order, end };
     let stream: Connected = match proxy {
-        None => Box::new(open(&target.host, target.port, false, end)?),
-        Some(proxy) => to_proxy(proxy, trust, end)?,
+        None => Box::new(open(wanted(&target.host, target.port, false))?),
+        Some(proxy) => to_proxy(proxy, trust, wanted(&proxy.host, proxy.port, true))?,
     };
     if !target.tls {
         return Ok(stream);
@@ -132,10 +137,10 @@ pub fn connect(
         None => stream,
         Some(proxy) => tunnel(stream, proxy, &target.host, target.port)?,
     };
-    let handshake = handshake(stream, &target.host, trust);
-    *presented = handshake.presented;
+    let handshake = handshake(stream, Recorder::new(trust, &target.host, true));
+    *seen = handshake.seen;
     handshake.result.map_err(|failure| match failure {
-        Handshake::Distrusted(distrust) => ProbeOutcome::Distrusted(distrust),
+        Handshake::Distrusted(distrust) => ProbeOutcome::Distrusted { distrust, date: None },
         Handshake::NotTls(first) if proxy.is_some() => ProbeOutcome::NoTunnel(first),
         Handshake::NotTls(first) => ProbeOutcome::NotTls(first),
         Handshake::Tls(why) => ProbeOutcome::Tls(why),
@@ -151,22 +156,27 @@ pub fn broken(error: &io::Error, at_proxy: bool) -> ProbeOutcome {
     }
 }
 
-fn to_proxy(proxy: &ProxyServer, trust: &Trust, end: Instant) -> Result<Connected, ProbeOutcome> {
-    let ProxyServer { tls, host, port, .. } = proxy;
-    if !tls {
-        return Ok(Box::new(open(host, *port, true, end)?));
+fn to_proxy(
+    proxy: &ProxyServer,
+    trust: &Trust,
+    wanted: ConnectTarget<'_>,
+) -> Result<Connected, ProbeOutcome> {
+    if !proxy.tls {
+        return Ok(Box::new(open(wanted)?));
     }
-    let soon = end.min(Instant::now() + TLS_WITH_PROXY);
-    let stream = open(host, *port, true, soon)?;
-    let handshake = handshake(Box::new(stream), host, trust);
+    let soon = wanted.end.min(Instant::now() + TLS_WITH_PROXY);
+    let stream = open(ConnectTarget { end: soon, ..wanted })?;
+    let handshake = handshake(Box::new(stream), Recorder::new(trust, &proxy.host, false));
     match handshake.result {
         Ok(stream) => Ok(stream),
         Err(Handshake::NotTls(_)) => Err(ProbeOutcome::PlainProxy),
-        Err(Handshake::Distrusted(distrust)) => Err(ProbeOutcome::Distrusted(distrust)),
+        Err(Handshake::Distrusted(distrust)) => {
+            Err(ProbeOutcome::Distrusted { distrust, date: None })
+        }
         Err(Handshake::Tls(why)) => Err(ProbeOutcome::Tls(why)),
         Err(Handshake::Io(error)) => {
             // one without TLS may wait for the end of a request: does it answer to a plain one?
-            let mut plain = open(host, *port, true, end)?;
+            let mut plain = open(wanted)?;
             let request = "OPTIONS * HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n";
             plain.write_all(request.as_bytes()).map_err(|error| broken(&error, true))?;
             let is_plain = head::read_exactly(&mut plain).ok().flatten();
@@ -216,7 +226,7 @@ fn tunnel(
 /// A TLS connection, or why there is none, and the certificate in either case.
 struct Shaken {
     result: Result<Connected, Handshake>,
-    presented: Option<Presented>,
+    seen: SeenCertificate,
 }
 
 enum Handshake {
@@ -226,23 +236,21 @@ enum Handshake {
     Io(io::Error),
 }
 
-fn handshake(stream: Connected, host: &str, trust: &Trust) -> Shaken {
-    let recorder = Recorder::new(trust, host);
-    let result = shake(stream, host, &recorder);
-    let seen = recorder.seen();
-    let distrust = seen.as_ref().and_then(|(_, distrust)| distrust.clone());
-    Shaken {
-        result: match (result, distrust) {
-            (Err(_), Some(distrust)) => Err(Handshake::Distrusted(distrust)),
-            (result, _) => result,
-        },
-        presented: seen.map(|(presented, _)| presented),
-    }
+#[expect(clippy::needless_pass_by_value, reason = "each handshake has a recorder of its own")]
+fn handshake(stream: Connected, recorder: Arc<Recorder>) -> Shaken {
+    let result = shake(stream, &recorder);
+    let (presented, distrust) = recorder.seen().unzip();
+    let distrust = distrust.flatten();
+    let result = match (result, distrust.clone()) {
+        (Err(_), Some(distrust)) => Err(Handshake::Distrusted(distrust)),
+        (result, _) => result,
+    };
+    Shaken { result, seen: SeenCertificate { presented, distrust } }
 }
 
-fn shake(stream: Connected, host: &str, recorder: &Arc<Recorder>) -> Result<Connected, Handshake> {
+fn shake(stream: Connected, recorder: &Arc<Recorder>) -> Result<Connected, Handshake> {
     let cannot = Handshake::Tls;
-    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+    let name = ServerName::try_from(recorder.host().trim_matches(['[', ']']).to_owned())
         .map_err(|error| cannot(error.to_string()))?;
     let config = tls::config(recorder).map_err(|error| cannot(error.to_string()))?;
     let connection =
@@ -266,20 +274,30 @@ fn shake(stream: Connected, host: &str, recorder: &Arc<Recorder>) -> Result<Conn
     Ok(Box::new(tls))
 }
 
+/// Whom to connect to.
+#[derive(Clone, Copy)]
+struct ConnectTarget<'a> {
+    host: &'a str,
+    port: u16,
+    is_proxy: bool,
+    order: AddressOrder,
+    end: Instant,
+}
+
 /// Connects to one of the addresses of a name.
-fn open(host: &str, port: u16, is_proxy: bool, end: Instant) -> Result<Timed, ProbeOutcome> {
+fn open(wanted: ConnectTarget<'_>) -> Result<Timed, ProbeOutcome> {
+    let ConnectTarget { host, port, is_proxy, order, end } = wanted;
     let failed = |why| {
         ProbeOutcome::Unconnected(NotConnected { host: host.to_owned(), port, is_proxy, why })
     };
     let addresses = resolve(host, port, end).map_err(failed)?;
-    let socket = race(&addresses, end).map_err(failed)?;
+    let socket = race(&in_order(addresses, order), end).map_err(failed)?;
     // small requests, each waited for
     let _ = socket.set_nodelay(true);
     Ok(Timed { socket, end })
 }
 
-/// The addresses of a name, families in turn. The C library waits longer than we do, so another
-/// thread asks it.
+/// The addresses of a name. The C library waits longer than we do, so another thread asks it.
 fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, ConnectFault> {
     let host = host.trim_matches(['[', ']']).to_owned();
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -294,38 +312,39 @@ fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, Conne
         Err(_) => Ok(look_up()),
     };
     match found {
-        Ok(Some(addresses)) if !addresses.is_empty() => Ok(in_turn(addresses)),
+        Ok(Some(addresses)) if !addresses.is_empty() => Ok(addresses),
         Ok(_) | Err(RecvTimeoutError::Disconnected) => Err(ConnectFault::Unresolved),
         Err(RecvTimeoutError::Timeout) => Err(ConnectFault::Unanswered),
     }
 }
 
-/// The first address of each family before the second of any.
-fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+/// Groups of addresses: those of one group are tried one after the other has failed.
+fn in_order(addresses: Vec<SocketAddr>, order: AddressOrder) -> Vec<Vec<SocketAddr>> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (one, other): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
-    let (mut one, mut other) = (one.into_iter(), other.into_iter());
-    let mut all = Vec::new();
-    loop {
-        let pair = [one.next(), other.next()];
-        if pair.iter().all(Option::is_none) {
-            return all;
-        }
-        all.extend(pair.into_iter().flatten());
+    if order == AddressOrder::Families {
+        return [one, other].into_iter().filter(|family| !family.is_empty()).collect();
     }
+    // the first address of each family before the second of any
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let pairs = std::iter::from_fn(|| {
+        let pair = [one.next(), other.next()];
+        pair.iter().any(Option::is_some).then_some(pair)
+    });
+    pairs.flatten().flatten().map(|address| vec![address]).collect()
 }
 
-/// The first of the addresses that answers; each is tried a moment after the one before.
-fn race(addresses: &[SocketAddr], end: Instant) -> Result<TcpStream, ConnectFault> {
+/// The first of the addresses that answers; each group is tried a moment after the one before.
+fn race(groups: &[Vec<SocketAddr>], end: Instant) -> Result<TcpStream, ConnectFault> {
     let (sender, receiver) = channel();
     let mut why = ConnectFault::TimedOut;
     let mut running = 0;
-    let mut addresses = addresses.iter();
+    let mut addresses = groups.iter();
     loop {
         let next = addresses.next();
-        if let Some(address) = next {
-            running += usize::from(try_one(*address, end, &sender));
+        if let Some(group) = next {
+            running += usize::from(try_group(group, end, &sender));
         }
         if running == 0 {
             return Err(why);
@@ -354,25 +373,36 @@ fn first(
     receiver.recv_timeout(patience).ok()
 }
 
-/// Tries an address in a thread of its own, or here where none can be started.
-fn try_one(
-    address: SocketAddr,
+/// Tries a group in a thread of its own, or here where none can be started.
+fn try_group(
+    group: &[SocketAddr],
     end: Instant,
     sender: &Sender<Result<TcpStream, ConnectFault>>,
 ) -> bool {
-    let left = end.saturating_duration_since(Instant::now());
-    if left.is_zero() {
+    if end <= Instant::now() {
         return false;
     }
-    let attempt = move |sender: &Sender<_>| {
-        let socket = TcpStream::connect_timeout(&address, left).map_err(|error| why(&error));
-        let _ = sender.send(socket);
-    };
-    let in_thread = sender.clone();
-    if thread::Builder::new().spawn(move || attempt(&in_thread)).is_err() {
-        attempt(sender);
+    let (in_thread, addresses) = (sender.clone(), group.to_vec());
+    let attempt = move || in_thread.send(try_in_turn(&addresses, end));
+    if thread::Builder::new().spawn(attempt).is_err() {
+        let _ = sender.send(try_in_turn(group, end));
     }
     true
+}
+
+fn try_in_turn(addresses: &[SocketAddr], end: Instant) -> Result<TcpStream, ConnectFault> {
+    let mut result = Err(ConnectFault::TimedOut);
+    for address in addresses {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        result = TcpStream::connect_timeout(address, left).map_err(|error| why(&error));
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 fn why(error: &io::Error) -> ConnectFault {

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use jiff::Timestamp;
+
 /// A page says in its first lines whose it is.
 const BODY: usize = 8 * 1024;
 const HEAD: usize = 32 * 1024;
@@ -32,6 +34,18 @@ impl ProbeHead {
             || kind.starts_with("application/xhtml")
             || body.starts_with("<!doctype html")
             || body.starts_with("<html")
+    }
+
+    /// Whether it is for programs.
+    pub fn is_json(&self) -> bool {
+        let kind = self.header("content-type").unwrap_or_default().to_ascii_lowercase();
+        kind.contains("json") || self.body.trim_start().starts_with(['{', '['])
+    }
+
+    /// The server's time.
+    pub fn date(&self) -> Option<Timestamp> {
+        let date = jiff::fmt::rfc2822::parse(self.header("date")?).ok()?;
+        Some(date.timestamp())
     }
 
     /// The title of a page, or else its first line.

@@ -9,12 +9,14 @@ mod tls;
 use std::io::Write as _;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
-pub use certificate::Presented;
+pub use certificate::{Distrust, Presented};
+use connect::SeenCertificate;
 pub use connect::{ConnectFault, NotConnected, ask_for_tunnel};
 pub use head::ProbeHead;
-pub use tls::{Distrust, Trust};
+pub use tls::{ChainRules, Trust};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +44,19 @@ pub struct Question<'a> {
     pub target: &'a ProbeTarget,
     pub proxy: Option<&'a ProxyServer>,
     pub trust: &'a Trust,
+    pub order: AddressOrder,
     /// Asks for a WebSocket instead of a document.
     pub upgrade: bool,
     pub end: Instant,
+}
+
+/// In which order a client tries the addresses of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressOrder {
+    /// Each a moment after the one before.
+    Staggered,
+    /// Both families side by side; in a family the next one when the one before has failed.
+    Families,
 }
 
 /// What came of it.
@@ -67,8 +79,9 @@ pub enum ProbeOutcome {
     NoTunnel(String),
     /// A proxy of TLS was named, and this one has none.
     PlainProxy,
-    /// The certificate of the server is refused.
-    Distrusted(Distrust),
+    /// The certificate of the server is refused. `date`: the server's time, where only the time of
+    /// its certificate is.
+    Distrusted { distrust: Distrust, date: Option<Timestamp> },
     /// The server answered in clear text: its first words.
     NotTls(String),
     /// TLS failed in another way.
@@ -81,10 +94,18 @@ pub enum ProbeOutcome {
 
 /// Asks.
 pub fn ask(question: Question) -> ProbeAnswer {
-    let mut presented = None;
-    let outcome = connect::connect(&question, &mut presented)
+    let mut seen = SeenCertificate::default();
+    let outcome = connect::connect(&question, &mut seen)
         .and_then(|stream| exchange(question, stream))
         .unwrap_or_else(|outcome| outcome);
+    let SeenCertificate { presented, distrust } = seen;
+    let outcome = match (distrust, outcome) {
+        (Some(distrust), ProbeOutcome::Head(head)) => {
+            ProbeOutcome::Distrusted { distrust, date: head.date() }
+        }
+        (Some(distrust), _) => ProbeOutcome::Distrusted { distrust, date: None },
+        (None, outcome) => outcome,
+    };
     tracing::debug!(?outcome, "GET {}", question.target.host);
     ProbeAnswer { outcome, presented }
 }

@@ -21,7 +21,8 @@ fn outcome(tls: bool, port: u16, proxy: Option<&ProxyServer>) -> ProbeOutcome {
     let target = ProbeTarget { tls, host: "127.0.0.1".into(), port, path: "/x?y=1".into() };
     let trust = Trust::default();
     let end = Instant::now() + Duration::from_secs(5);
-    ask(Question { target: &target, proxy, trust: &trust, upgrade: false, end }).outcome
+    let order = AddressOrder::Staggered;
+    ask(Question { target: &target, proxy, trust: &trust, order, upgrade: false, end }).outcome
 }
 
 #[test]

@@ -3,34 +3,36 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::Presented;
+use super::{Distrust, Presented};
 
 /// What a client trusts.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     /// The authorities that it certainly has.
     pub roots: Vec<CertificateDer<'static>>,
+    pub rules: ChainRules,
     /// It verifies nothing.
     pub blind: bool,
 }
 
-/// Why a certificate is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Distrust {
-    /// No authority that the client has issued it.
-    UnknownIssuer,
-    Expired,
-    NotYetValid,
-    OtherName,
-    Other(String),
+/// How a client verifies a chain of certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChainRules {
+    /// rustls: each certificate of the list ends a chain, whatever it says of itself.
+    #[default]
+    WebPki,
+    /// OpenSSL and BoringSSL: a chain ends at a certificate that is its own issuer and valid now, or
+    /// is one certificate that the list contains. The subject names a server that nothing else names.
+    OpenSsl,
 }
 
 impl Trust {
@@ -42,18 +44,12 @@ impl Trust {
         let [own, others @ ..] = chain else { return Err(Distrust::UnknownIssuer) };
         let name = ServerName::try_from(host.trim_matches(['[', ']']))
             .map_err(|error| Distrust::Other(error.to_string()))?;
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(self.roots.iter().cloned());
-        let provider = Arc::new(ring::default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-        // there is none to verify with
-        let Ok(verifier) = verifier.build() else { return Err(Distrust::UnknownIssuer) };
-        let verify = |now| match verifier.verify_server_cert(own, others, &name, &[], now) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(distrust(error)),
+        let shown = Presented::of(vec![own.clone().into_owned()]);
+        let verify = |now| match self.rules {
+            ChainRules::WebPki => self.by_webpki(own, others, &name, now),
+            ChainRules::OpenSsl => self.by_openssl(own, others, &name, &shown, now),
         };
         let Err(distrust) = verify(UnixTime::now()) else { return Ok(()) };
-        let shown = Presented::of(vec![own.clone().into_owned()]);
         // one whose authority is unknown too is refused for that: the clock is not the nearer cause
         let then = match distrust {
             Distrust::Expired => shown.not_after,
@@ -69,6 +65,77 @@ impl Trust {
             (_, distrust) => distrust,
         })
     }
+
+    fn by_webpki(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Distrust> {
+        let own = ParsedCertificate::try_from(own).map_err(distrust)?;
+        chain_ends(&own, others, &self.roots, now)?;
+        verify_server_name(&own, name).map_err(distrust)
+    }
+
+    fn by_openssl(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        shown: &Presented,
+        now: UnixTime,
+    ) -> Result<(), Distrust> {
+        let parsed = ParsedCertificate::try_from(own).map_err(distrust)?;
+        if self.roots.contains(own) {
+            shown.valid_at(now)?;
+        } else {
+            self.ends_at_root(&parsed, others, now)?;
+        }
+        match verify_server_name(&parsed, name) {
+            Err(_) if shown.names.is_empty() && shown.subject_names(&name.to_str()) => Ok(()),
+            named => named.map_err(distrust),
+        }
+    }
+
+    fn ends_at_root(
+        &self,
+        own: &ParsedCertificate<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Distrust> {
+        let listed = self.roots.iter().map(|der| (Presented::of(vec![der.clone()]), der.clone()));
+        let (roots, between): (Vec<_>, Vec<_>) = listed.partition(|(it, _)| it.is_self_signed);
+        let between = between.into_iter().map(|(_, der)| der);
+        let between: Vec<_> = others.iter().cloned().chain(between).collect();
+        let ends = |is_usable: &dyn Fn(&Presented) -> bool| {
+            let usable = roots.iter().filter(|(it, _)| is_usable(it)).map(|(_, der)| der.clone());
+            chain_ends(own, &between, &usable.collect::<Vec<_>>(), now)
+        };
+        let distrust = match ends(&|root| root.valid_at(now).is_ok()) {
+            Err(Distrust::UnknownIssuer) => Distrust::UnknownIssuer,
+            result => return result,
+        };
+        Err(match () {
+            () if ends(&|_| true).is_ok() => Distrust::AuthorityExpired,
+            () if chain_ends(own, others, &self.roots, now).is_ok() => Distrust::RootMissing,
+            () => distrust,
+        })
+    }
+}
+
+/// Whether the chain ends at one of these.
+fn chain_ends(
+    own: &ParsedCertificate<'_>,
+    others: &[CertificateDer<'_>],
+    roots: &[CertificateDer<'static>],
+    now: UnixTime,
+) -> Result<(), Distrust> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(roots.iter().cloned());
+    let algorithms = ring::default_provider().signature_verification_algorithms.all;
+    verify_server_cert_signed_by_trust_anchor(own, &store, others, now, algorithms)
+        .map_err(distrust)
 }
 
 /// Verifies as the client does, and keeps what it saw.
@@ -77,17 +144,24 @@ pub struct Recorder {
     trust: Trust,
     host: String,
     provider: CryptoProvider,
+    /// Goes on where only the time is wrong, to see the server's time.
+    asks_time: bool,
     seen: Mutex<Option<(Presented, Option<Distrust>)>>,
 }
 
 impl Recorder {
-    pub fn new(trust: &Trust, host: &str) -> Arc<Self> {
+    pub fn new(trust: &Trust, host: &str, asks_time: bool) -> Arc<Self> {
         Arc::new(Self {
             trust: trust.clone(),
             host: host.to_owned(),
+            asks_time,
             provider: ring::default_provider(),
             seen: Mutex::default(),
         })
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The certificate, and why it is refused.
@@ -129,7 +203,8 @@ impl ServerCertVerifier for Recorder {
         let chain: Vec<_> =
             std::iter::once(own).chain(others).map(|der| der.clone().into_owned()).collect();
         let distrust = self.trust.accepts(&chain, &self.host).err();
-        let is_refused = distrust.is_some();
+        let is_of_time = matches!(distrust, Some(Distrust::Expired | Distrust::NotYetValid));
+        let is_refused = distrust.is_some() && !(self.asks_time && is_of_time);
         let seen = Some((Presented::of(chain), distrust));
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         if is_refused {

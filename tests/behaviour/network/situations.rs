@@ -63,15 +63,7 @@ impl Case {
             log_in(ws, &self.codex_login);
             network.forget();
         }
-        let before: Vec<_> = self
-            .files
-            .iter()
-            .map(|(path, text)| {
-                let old = fs::read(ws.home().join(path)).ok();
-                ws.write(path, network.fill(text), 0o600);
-                (path, old)
-            })
-            .collect();
+        let written = network.write(ws, &self.files);
         let doctor = ws.pushready(&["doctor", "--json", "--only", "codex,claude"]);
         let mut doctor = doctor.current_dir(&self.folder);
         for (name, value) in &self.env {
@@ -80,12 +72,7 @@ impl Case {
         let start = Instant::now();
         let output = doctor.run();
         let took = start.elapsed();
-        for (path, old) in before {
-            match old {
-                Some(old) => ws.write(path, old, 0o600),
-                None => fs::remove_file(ws.home().join(path)).unwrap(),
-            }
-        }
+        written.restore(ws);
         if !self.codex_login.is_empty() {
             fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
             log_in(ws, "");
@@ -250,6 +237,11 @@ fn a_file_of_authorities_that_is_missing_is_reported_once() {
         text.stdout_has("checks: codex.environment, codex.network");
         assert!(network.seen().is_empty());
     });
+}
+
+#[test]
+fn what_a_client_cannot_use_fails_and_what_it_can_use_passes() {
+    network_sandbox(|ws, network| judge_all(ws, network, include_str!("own.json")));
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn bubblewrap(test: &str, arguments: &[&str]) -> Command {
     bwrap.arg("--ro-bind").args([&*binary, "/run/rig/bin/pushready".as_ref()]);
     bwrap.arg("--ro-bind-try").args([&*clients, "/run/rig/clients".as_ref()]);
     bwrap.args(["--setenv", INSIDE, "1"]);
-    for name in ["RUST_BACKTRACE", "PUSHREADY_FAULT"] {
+    for name in ["RUST_BACKTRACE", "PUSHREADY_FAULT", "PUSHREADY_ROWS"] {
         if let Ok(value) = env::var(name) {
             bwrap.args(["--setenv", name, &value]);
         }

@@ -8,11 +8,14 @@ mod proxy;
 mod server;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+
+use rcgen::IsCa;
 
 use super::Workspace;
 use super::sandbox::{is_inside, sandbox_of, test_name};
@@ -34,6 +37,8 @@ const HOSTS: &[&str] = &[
 ];
 /// Where the authorities' files are.
 const FOLDER: &str = "/run/rig/network";
+/// Of documents (RFC 3849).
+const UNROUTED: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// One request, or one connection that was requested of a proxy.
@@ -59,7 +64,69 @@ struct Shared {
 struct Authorities {
     public: Authority,
     corp: Authority,
+    /// Issued by `corp`.
+    issuing: Authority,
     stranger: Authority,
+    /// Its certificate does not say that it is an authority.
+    no_ca: Authority,
+    /// Its certificate says that it is none.
+    explicitly_no_ca: Authority,
+    expired: Authority,
+    /// Servers that are their own issuers, with what a file of authorities has of them.
+    alone: [(Leaf, String); 2],
+}
+
+impl Authorities {
+    fn new() -> Self {
+        let [public, corp, stranger] =
+            ["Public Root CA", "Zscaler Root CA", "Unheard-of CA"].map(Authority::new);
+        Self {
+            issuing: corp.intermediate("Zscaler Issuing CA"),
+            no_ca: Authority::with("Corp Proxy", |params| params.is_ca = IsCa::NoCa),
+            explicitly_no_ca: Authority::with("Corp Server", |params| {
+                params.is_ca = IsCa::ExplicitNoCa;
+            }),
+            expired: Authority::of_years("Corp Root CA 2012", 2012..2022),
+            alone: [false, true].map(|is_ca| Authority::self_signed(HOSTS, is_ca)),
+            public,
+            corp,
+            stranger,
+        }
+    }
+
+    /// The files of authorities, by name.
+    fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let Self { public, corp, issuing, no_ca, explicitly_no_ca, expired, alone, .. } = self;
+        let [alone, alone_ca] = alone.each_ref().map(|(_, pem)| pem.clone());
+        let texts = [
+            ("public", public.pem()),
+            ("corp", corp.pem()),
+            ("issuing", issuing.pem()),
+            ("issuing-and-root", issuing.pem() + &corp.pem()),
+            ("no-ca", no_ca.pem()),
+            ("explicit-no-ca", explicitly_no_ca.pem()),
+            ("expired-ca", expired.pem()),
+            ("self-signed", alone),
+            ("self-signed-ca", alone_ca),
+            ("empty", String::new()),
+            ("garbage", "no certificate\n".to_owned()),
+            ("many", format!("# ours\r\n{}\r\n# theirs\r\n{}", public.pem(), corp.pem())),
+            ("trusted", corp.pem().replace(" CERTIFICATE", " TRUSTED CERTIFICATE")),
+            (
+                "damaged",
+                corp.pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            ),
+        ];
+        let texts = texts.map(|(name, text)| (name, text.into_bytes()));
+        texts.into_iter().chain([("der", corp.der().to_vec())]).collect()
+    }
+}
+
+impl Shared {
+    fn new() -> Self {
+        let authorities = Arc::new(Authorities::new());
+        Self { log: Arc::default(), accepted: Arc::default(), authorities }
+    }
 }
 
 pub struct Network {
@@ -104,13 +171,8 @@ static ARE_STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// The providers, as far as the doctor asks them, under a certificate that the system trusts.
 pub fn serve_providers() {
-    let [public, corp, stranger] = ["Providers"; 3].map(Authority::new);
-    trust_everywhere(&public.pem());
-    let shared = Shared {
-        log: Arc::default(),
-        accepted: Arc::default(),
-        authorities: Arc::new(Authorities { public, corp, stranger }),
-    };
+    let shared = Shared::new();
+    trust_everywhere(&shared.authorities.public.pem());
     server::start_until(&shared, "good", PROVIDERS.into(), &ARE_STOPPED);
 }
 
@@ -129,33 +191,31 @@ pub fn trust_everywhere(authority: &str) {
 
 impl Network {
     pub fn start() -> Self {
-        let [public, corp, stranger] =
-            ["Public Root CA", "Zscaler Root CA", "Unheard-of CA"].map(Authority::new);
-        fs::create_dir_all(FOLDER).unwrap();
-        let write = |name: &str, text: &str| fs::write(Path::new(FOLDER).join(name), text).unwrap();
-        write("public.pem", &public.pem());
-        write("corp.pem", &corp.pem());
-        write("empty.pem", "");
-        write("garbage.pem", "no certificate\n");
-        fs::create_dir_all(format!("{FOLDER}/folder")).unwrap();
-        corp.write_hashed(Path::new(FOLDER).join("folder").as_path());
+        let shared = Shared::new();
+        let folder = Path::new(FOLDER);
+        fs::create_dir_all(folder.join("folder")).unwrap();
+        fs::create_dir_all(folder.join("names")).unwrap();
+        for (name, content) in shared.authorities.files() {
+            fs::write(folder.join(format!("{name}.pem")), content).unwrap();
+        }
+        let corp = &shared.authorities.corp;
+        fs::write(folder.join("unreadable.pem"), corp.pem()).unwrap();
+        fs::set_permissions(folder.join("unreadable.pem"), Permissions::from_mode(0o000)).unwrap();
+        fs::write(folder.join("names/corp.pem"), corp.pem()).unwrap();
+        corp.write_hashed(&folder.join("folder"));
         Self {
             folder: FOLDER,
-            shared: Shared {
-                log: Arc::default(),
-                accepted: Arc::default(),
-                authorities: Arc::new(Authorities { public, corp, stranger }),
-            },
+            shared,
             addresses: Mutex::default(),
             full: Mutex::default(),
             resolver: Mutex::default(),
         }
     }
 
-    /// A file of certificates: `corp`, `public`, `missing`, `empty`, `garbage`, or the `folder`.
+    /// A file of certificates, `missing`, or one of the folders: with hashed names, and with others.
     pub fn ca(&self, name: &str) -> String {
         match name {
-            "folder" => format!("{}/folder", self.folder),
+            "folder" | "names" => format!("{}/{name}", self.folder),
             _ => format!("{}/{name}.pem", self.folder),
         }
     }
@@ -210,6 +270,16 @@ impl Network {
         self.shared.accepted.lock().unwrap().clone()
     }
 
+    /// Writes files below the home, filled.
+    pub fn write(&self, ws: &Workspace, files: &BTreeMap<String, String>) -> Written {
+        let write = |(path, text): (&String, &String)| {
+            let old = fs::read(ws.home().join(path)).ok();
+            ws.write(path, self.fill(text), 0o600);
+            (path.clone(), old)
+        };
+        Written(files.iter().map(write).collect())
+    }
+
     /// `{proxy.MODE}`, `{hostport.MODE}` and `{ca.NAME}` replaced.
     pub fn fill(&self, text: &str) -> String {
         let mut parts = text.split('{');
@@ -249,7 +319,14 @@ impl Network {
             return *address;
         }
         let nth = u8::try_from(addresses.len() + 1).unwrap();
-        let address = SocketAddr::from(([127, 0, 1, nth], port));
+        let address = match mode {
+            // no route leads there
+            "http-8080" => SocketAddr::from(([127, 0, 1, nth], 8080)),
+            "v6-nowhere" => SocketAddr::from((UNROUTED, port)),
+            // one of them in a sandbox
+            "v6-good" | "v6-dropped" | "proxy.v6" => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+            _ => SocketAddr::from(([127, 0, 1, nth], port)),
+        };
         addresses.insert(mode.to_owned(), address);
         drop(addresses);
         self.listen(mode, address);
@@ -258,29 +335,59 @@ impl Network {
 
     fn listen(&self, mode: &str, address: SocketAddr) {
         match mode.trim_start_matches("proxy.") {
-            "refused" | "nobody" => {}
-            "dropped" => self.full.lock().unwrap().push(full(address)),
+            "refused" | "nobody" | "v6-nowhere" => {}
+            "dropped" | "v6-dropped" => self.full.lock().unwrap().push(full(address)),
             _ if mode.starts_with("proxy.") => {
                 let target = self.address("good", 443);
                 let corp = self.address("corp", 443);
                 let block = self.address("corp-block", 443);
                 proxy::start(&self.shared, mode, address, [target, corp, block]);
             }
-            _ => server::start(&self.shared, mode, address),
+            _ => server::start(&self.shared, mode.trim_start_matches("v6-"), address),
         }
     }
 
     /// The certificate of the server of this kind, with its key.
     fn leaf(authorities: &Authorities, mode: Mode) -> Leaf {
-        let Authorities { public, corp, stranger } = authorities;
+        let Authorities { public, corp, issuing, stranger, no_ca, expired, .. } = authorities;
+        let explicitly_no_ca = &authorities.explicitly_no_ca;
+        let alone = |(leaf, _): &(Leaf, String)| Leaf {
+            certificate: leaf.certificate.clone(),
+            others: Vec::new(),
+            key: leaf.key.clone_key(),
+        };
         match mode {
             Mode::Corp | Mode::CorpBlock => corp.leaf(HOSTS),
-            Mode::Expired => public.leaf_of_years(HOSTS, 2020..2021),
-            Mode::NotYet => public.leaf_of_years(HOSTS, 2090..2091),
+            Mode::CorpExpired => corp.leaf_of_years(HOSTS, 2020..2021),
+            Mode::CorpChain => Leaf { others: vec![issuing.der().clone()], ..issuing.leaf(HOSTS) },
+            Mode::CorpNoChain => issuing.leaf(HOSTS),
+            Mode::CorpSubject => corp.leaf_by_subject("api.anthropic.com"),
+            Mode::CorpClient => corp.leaf_of_client(HOSTS),
+            Mode::Wildcard => public.leaf(&["*.anthropic.com", "*.com", "*.openai.com"]),
+            Mode::ExplicitNoCa => explicitly_no_ca.leaf(HOSTS),
+            Mode::NoCa => no_ca.leaf(HOSTS),
+            Mode::ExpiredCa => expired.leaf(HOSTS),
+            Mode::Expired | Mode::ExpiredDated => public.leaf_of_years(HOSTS, 2020..2021),
+            Mode::NotYet | Mode::NotYetDated => public.leaf_of_years(HOSTS, 2090..2091),
             Mode::WrongName => public.leaf(&["portal.hotel.example"]),
-            Mode::SelfSigned => Authority::self_signed(HOSTS),
+            Mode::SelfSigned => alone(&authorities.alone[0]),
+            Mode::SelfSignedCa => alone(&authorities.alone[1]),
             Mode::Stranger => stranger.leaf(HOSTS),
             _ => public.leaf(HOSTS),
+        }
+    }
+}
+
+/// Files that a situation has written, with what was there before.
+pub struct Written(Vec<(String, Option<Vec<u8>>)>);
+
+impl Written {
+    pub fn restore(self, ws: &Workspace) {
+        for (path, old) in self.0 {
+            match old {
+                Some(old) => ws.write(&path, old, 0o600),
+                None => fs::remove_file(ws.home().join(path)).unwrap(),
+            }
         }
     }
 }
@@ -288,7 +395,8 @@ impl Network {
 /// A listener whose queue is full: the kernel drops what else wants to connect.
 fn full(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
     use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let socket = socket(family, SocketType::STREAM, None).unwrap();
     bind(&socket, &address).unwrap();
     listen(&socket, 0).unwrap();
     (TcpListener::from(socket), vec![TcpStream::connect(address).unwrap()])

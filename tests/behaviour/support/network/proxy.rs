@@ -1,10 +1,13 @@
 //! Proxies, good and bad. They resolve names by themselves: to them, the vendors are reachable.
 
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Shared;
 use super::server::{hang, page, read_request, reset, response};
@@ -15,13 +18,54 @@ pub const PASSWORD: &str = "right-password";
 pub fn start(shared: &Shared, name: &str, address: SocketAddr, targets: [SocketAddr; 3]) {
     let listener = TcpListener::bind(address).unwrap();
     let (shared, name) = (shared.clone(), name.to_owned());
+    let inner = (name == "proxy.tls").then(|| {
+        let inner = SocketAddr::from(([127, 0, 2, 1], address.port()));
+        start(&shared, "proxy.behind-tls", inner, targets);
+        (inner, tls_config(&shared, address))
+    });
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             shared.accepted.lock().unwrap().push(name.clone());
-            let (shared, name) = (shared.clone(), name.clone());
-            thread::spawn(move || connection(stream, &shared, &name, targets));
+            let (shared, name, inner) = (shared.clone(), name.clone(), inner.clone());
+            thread::spawn(move || match inner {
+                Some((inner, config)) => behind_tls(stream, inner, config),
+                None => connection(stream, &shared, &name, targets),
+            });
         }
     });
+}
+
+/// A proxy to which the connection itself is TLS.
+fn tls_config(shared: &Shared, address: SocketAddr) -> Arc<ServerConfig> {
+    let leaf = shared.authorities.public.leaf(&[&address.ip().to_string()]);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    Arc::new(config.with_single_cert(vec![leaf.certificate], leaf.key).unwrap())
+}
+
+fn behind_tls(stream: TcpStream, inner: SocketAddr, config: Arc<ServerConfig>) -> Option<()> {
+    let wait = Duration::from_millis(5);
+    let mut inner = TcpStream::connect(inner).ok()?;
+    inner.set_read_timeout(Some(wait)).ok()?;
+    stream.set_read_timeout(Some(wait)).ok()?;
+    let mut tls = StreamOwned::new(ServerConnection::new(config).ok()?, stream);
+    loop {
+        copy_some(&mut tls, &mut inner)?;
+        copy_some(&mut inner, &mut tls)?;
+    }
+}
+
+/// What has arrived. `None`: an end.
+fn copy_some(from: &mut impl Read, to: &mut impl Write) -> Option<()> {
+    let mut buffer = [0; 16 * 1024];
+    match from.read(&mut buffer) {
+        Ok(0) => None,
+        Ok(read) => to.write_all(&buffer[..read]).and_then(|()| to.flush()).ok(),
+        Err(error) => {
+            [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()).then_some(())
+        }
+    }
 }
 
 fn connection(
@@ -62,6 +106,8 @@ fn connection(
             "x-squid-error: ERR_ACCESS_DENIED 0\r\nserver: squid/5.7\r\n",
             "ERROR: The requested URL could not be retrieved",
         )),
+        "502" => Some(response("502 Bad Gateway", "", "")),
+        "digest" => Some(page(wants, "proxy-authenticate: Digest realm=\"corp\"\r\n", "Login")),
         "badgw" => Some(page("503 Service Unavailable", "server: squid/5.7\r\n", "ERROR")),
         "html200" => Some(page("200 OK", "", "Welcome")),
         _ => None,

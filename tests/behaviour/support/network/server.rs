@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -33,10 +34,24 @@ modes! {
     Good "good"
     Corp "corp"
     CorpBlock "corp-block"
+    CorpExpired "corp-expired"
+    CorpChain "corp-chain"
+    CorpNoChain "corp-no-chain"
+    CorpSubject "corp-subject"
+    CorpClient "corp-client"
+    Wildcard "wildcard"
+    NoCa "no-ca"
+    ExplicitNoCa "explicit-no-ca"
+    Http "http-good"
+    Http8080 "http-8080"
+    ExpiredCa "expired-ca"
     Expired "expired"
+    ExpiredDated "expired-dated"
+    NotYetDated "not-yet-dated"
     NotYet "not-yet"
     WrongName "wrong-name"
     SelfSigned "self-signed"
+    SelfSignedCa "self-signed-ca"
     Stranger "stranger"
     WsBlocked "ws-blocked"
     WsPage "ws-page"
@@ -50,13 +65,27 @@ modes! {
     Region "region"
     Rate "rate"
     Busy503 "busy-503"
+    Busy503Page "busy-503-page"
     Other404 "other-404"
+    Text403 "text-403"
+    Json403 "json-403"
+    Empty403 "empty-403"
+    Page451 "page-451"
+    Text200 "text-200"
+    DenyReason "deny-reason"
+    Captive307 "captive-307"
+    Page407 "page-407"
+    Slow "slow"
+    Slower "slower"
+    Tls12 "tls12"
     Reset "reset"
     Hang "hang"
     Close "close"
     PlainHttp "plain-http"
     Gateway "gateway"
 }
+
+const OLD: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 pub fn start(shared: &Shared, name: &str, address: SocketAddr) {
     static NEVER: AtomicBool = AtomicBool::new(false);
@@ -76,10 +105,10 @@ pub fn start_until(
     let leaf = Network::leaf(&shared.authorities, mode);
     let config =
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(if mode == Mode::Tls12 { OLD } else { rustls::ALL_VERSIONS })
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![leaf.certificate], leaf.key)
+            .with_single_cert([vec![leaf.certificate], leaf.others].concat(), leaf.key)
             .unwrap();
     let config = Arc::new(config);
     thread::spawn(move || {
@@ -96,7 +125,6 @@ pub fn start_until(
 
 /// Ends a connection as a firewall does.
 pub fn reset(stream: TcpStream) {
-    use std::time::Duration;
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     drop(stream);
 }
@@ -125,6 +153,15 @@ fn connection(
             let _ = stream.read(&mut [0; 512]);
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
         }
+        Mode::Http | Mode::Http8080 => {
+            let mut stream = BufReader::new(stream);
+            while let Some(request) = read_request(&mut stream) {
+                shared.log.lock().unwrap().push(request.seen(name));
+                if stream.get_mut().write_all(&answer(mode, &request)).is_err() {
+                    return;
+                }
+            }
+        }
         _ => {
             let raw = stream.try_clone().unwrap();
             let tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
@@ -135,6 +172,9 @@ fn connection(
                 match mode {
                     Mode::WsHangs if is_upgrade => return hang(tls),
                     Mode::WsReset if is_upgrade => return reset(raw),
+                    // as long as a server computes, and as long as the doctor does not wait
+                    Mode::Slow => thread::sleep(Duration::from_millis(3500)),
+                    Mode::Slower => thread::sleep(Duration::from_secs(7)),
                     _ => {}
                 }
                 if tls.get_mut().write_all(&answer(mode, &request)).is_err() {
@@ -238,6 +278,32 @@ fn answer(mode: Mode, request: &Request) -> Vec<u8> {
         Mode::Captive302 => {
             response("302 Found", "location: http://portal.hotel.example/login\r\n", "")
         }
+        Mode::Captive307 => response(
+            "307 Temporary Redirect",
+            "location: https://sso.corp.test/login?to=api\r\n",
+            "",
+        ),
+        Mode::Page407 => page(
+            "407 Proxy Authentication Required",
+            "proxy-authenticate: Basic realm=\"corp\"\r\n",
+            "Proxy login",
+        ),
+        Mode::Page451 => page("451 Unavailable For Legal Reasons", "", "Not in this country"),
+        // as a service mesh refuses
+        Mode::Text403 => response(
+            "403 Forbidden",
+            "content-type: text/plain\r\nserver: envoy\r\n",
+            "RBAC: access denied",
+        ),
+        Mode::DenyReason => response(
+            "403 Forbidden",
+            "content-type: text/plain\r\nx-deny-reason: host_not_allowed\r\n",
+            "Host not in allowlist",
+        ),
+        Mode::Empty403 => response("403 Forbidden", "", ""),
+        Mode::Json403 => json("403 Forbidden", r#"{"error":{"type":"permission_error"}}"#),
+        Mode::Text200 => response("200 OK", "content-type: text/plain\r\n", "OK"),
+        Mode::Busy503Page => page("503 Service Unavailable", "server: squid/5.7\r\n", "ERROR"),
         Mode::Captive511 => page("511 Network Authentication Required", "", "Sign on"),
         Mode::Challenge => page(
             "403 Forbidden",
@@ -264,6 +330,12 @@ fn answer(mode: Mode, request: &Request) -> Vec<u8> {
             "content-type: application/json\r\n",
             "{\"detail\":\"Not Found\"}",
         ),
+        Mode::ExpiredDated => {
+            response("405 Method Not Allowed", "date: Mon, 01 Jun 2020 10:00:00 GMT\r\n", "")
+        }
+        Mode::NotYetDated => {
+            response("405 Method Not Allowed", "date: Thu, 01 Jun 2090 10:00:00 GMT\r\n", "")
+        }
         _ => provider::answer(request),
     }
 }

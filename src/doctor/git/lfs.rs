@@ -1,0 +1,175 @@
+//! Whether git-lfs reaches its server: asked of git-lfs itself, as the clone configures it, without a
+//! credential. It has proxies and authorities of its own, which are not git's.
+
+use super::executable::Programs;
+use super::programs::has_lfs_files;
+use super::{ask, blocked, effective_config, facts, own_subject, way};
+use crate::catalogue::Code;
+use crate::doctor::context::{Context, NETWORK};
+use crate::doctor::outcome::{Evidence, Judgement};
+use crate::git::url::{GitUrl, redact};
+use crate::git_cli::scratch::{Hash, Scratch};
+use crate::process::{self, Failure};
+use crate::push_message::{Hints, classify};
+use crate::variables::observed;
+
+/// Longer than a slow handshake. Without it git-lfs waits for 30 s.
+const SECONDS: &str = "8";
+
+/// What git-lfs prints where a server answered: it asks for a login, denies it, or knows no locks.
+const ANSWERS: &[&str] = &[
+    "git credentials for ",
+    "could not read username",
+    "authorization error",
+    "repository or object not found",
+    "not implemented",
+    "http 501",
+    "rate limit exceeded",
+];
+
+pub fn lfs(context: &Context) -> Judgement {
+    let judgement = blocked(context).unwrap_or_else(|| judge(context));
+    Judgement { subject: own_subject(context), ..judgement }
+}
+
+fn judge(context: &Context) -> Judgement {
+    let Some(layout) = &facts(context).layout else {
+        return Judgement::skip("the current folder is in no clone");
+    };
+    if layout.defect.is_some() {
+        return Judgement::blocked(Code::GitCloneBroken);
+    }
+    let config = effective_config(context);
+    if !has_lfs_files(context, layout, config) {
+        return Judgement::skip("no file of this clone belongs in git-lfs");
+    }
+    if !(Programs { context, top: &layout.top }).start("git-lfs") {
+        return Judgement::skip("git-lfs is not installed");
+    }
+    if context.sandboxed() {
+        let reason = "run the doctor outside of the agent's sandbox";
+        return Judgement::unknown("the sandbox denies the network", reason);
+    }
+    let listed = match ask(context, &["lfs", "env"]) {
+        Ok(output) => output.stdout,
+        Err(failure) => {
+            let summary = "git-lfs does not name its server";
+            return Judgement::unknown(summary, context.reason(&failure));
+        }
+    };
+    match endpoint(&listed).and_then(|url| GitUrl::parse(url).ok()) {
+        Some(url) => probe(context, url.without_credential()),
+        None => Judgement::skip("the files of git-lfs go to no server over HTTPS"),
+    }
+}
+
+/// The server of the remote to which a plain push goes, as `git lfs env` prints it. Pure.
+fn endpoint(listed: &str) -> Option<&str> {
+    let line = listed.lines().find_map(|line| line.strip_prefix("Endpoint="))?;
+    let url = line.split(" (").next()?.trim();
+    (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
+}
+
+fn probe(context: &Context, endpoint: &str) -> Judgement {
+    let cannot = |why: String| Judgement::unknown("git-lfs could not be asked", why);
+    let scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
+        Ok(scratch) => scratch,
+        Err(why) => return cannot(why),
+    };
+    let config = effective_config(context);
+    let way = way::settings(config).map(|it| (it.key, it.value.unwrap_or_default()));
+    let own = [
+        ("lfs.url", endpoint),
+        ("lfs.dialtimeout", SECONDS),
+        ("lfs.tlstimeout", SECONDS),
+        ("lfs.activitytimeout", SECONDS),
+    ];
+    let settings: Vec<_> = way.chain(own).collect();
+    let Some(mut git) = scratch.git_with(&settings, context.deadline(NETWORK)) else {
+        return cannot("git 2.31 or newer, or `git lfs locks` in the clone".to_owned());
+    };
+    git.env(observed::GIT_ASKPASS, "false").env("SSH_ASKPASS", "false");
+    git.args(["lfs", "locks"]);
+    let judgement = match process::run(git, context.deadline(NETWORK)) {
+        Ok(output) if output.status.success() => pass(),
+        Ok(output) => by_message(&output.stderr),
+        Err(Failure::Deadline) => Judgement {
+            transient: true,
+            ..Judgement::unknown("the server of git-lfs does not answer in time", "a later try")
+        },
+        Err(failure) => return cannot(context.reason(&failure)),
+    };
+    let is_of_way = judgement.code.is_some_and(way::is_of_network);
+    let evidence = is_of_way.then(|| way::evidence(context.env, config, &way::OF_LFS));
+    judgement
+        .with([Evidence::foreign("server", &redact(endpoint))])
+        .with(evidence.into_iter().flatten())
+}
+
+fn pass() -> Judgement {
+    Judgement::pass("git-lfs reaches its server, which was asked without a login")
+}
+
+/// What git-lfs prints of a request that failed. Pure.
+fn by_message(text: &str) -> Judgement {
+    let hints = Hints { failed: true, ..Hints::default() };
+    let judgement = classify(text, &hints).judgement();
+    if judgement.code.is_some_and(way::is_of_network) {
+        return judgement;
+    }
+    let lower = text.to_lowercase();
+    if ANSWERS.iter().any(|words| lower.contains(words)) {
+        return pass();
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let summary = "the server of git-lfs gives an answer that proves nothing";
+    Judgement::unknown(summary, "`git lfs locks` in the clone")
+        .with([Evidence::foreign("git-lfs", first)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::outcome::CheckStatus::{Fail, Pass, Unknown};
+
+    #[test]
+    fn the_server_is_the_one_that_git_lfs_prints() {
+        let printed = "git-lfs/3.3.0\n\nEndpoint=https://h/o/r.git/info/lfs (auth=none)\n";
+        for (listed, expected) in [
+            (printed, Some("https://h/o/r.git/info/lfs")),
+            ("Endpoint=https://h/x (auth=basic)\n  SSH=git@h:x\n", Some("https://h/x")),
+            ("Endpoint=file:///srv/r (auth=none)", None),
+            ("Endpoint (fork)=https://h/x (auth=none)", None),
+            ("", None),
+        ] {
+            assert_eq!(endpoint(listed), expected, "{listed}");
+        }
+    }
+
+    /// As git-lfs 3.3.0 printed each.
+    #[test]
+    fn a_message_of_git_lfs_shows_whether_it_was_answered() {
+        let get = |what: &str| {
+            let url = "https://lfs.example/x/locks?refspec=refs%2Fheads%2F";
+            format!("Error while retrieving locks: Get \"{url}\": {what}\n")
+        };
+        for (text, status, code) in [
+            (get("proxyconnect tcp: dial tcp 127.0.0.1:9: connect: connection refused"), Fail, Some(Code::GitProxyRefused)),
+            (get("Proxy Authentication Required"), Fail, Some(Code::GitProxyRefused)),
+            (get("Forbidden"), Fail, Some(Code::GitProxyRefused)),
+            (get("Bad Gateway"), Fail, Some(Code::GitProxyRefused)),
+            (get("dial tcp: lookup lfs.example on 10.0.0.53:53: no such host"), Fail, Some(Code::GitUnreachable)),
+            (get("dial tcp 127.0.0.1:9: connect: connection refused"), Fail, Some(Code::GitUnreachable)),
+            (get("x509: certificate signed by unknown authority"), Fail, Some(Code::GitTlsUntrusted)),
+            (get("http: server gave HTTP response to HTTPS client"), Unknown, None),
+            ("Error while retrieving locks: Authorization error: https://h/x/locks\nCheck that you have proper access\n".into(), Pass, None),
+            ("Error while retrieving locks: Repository or object not found: https://h/x/locks\n".into(), Pass, None),
+            ("fatal: could not read Username for 'https://h': terminal prompts disabled\nError while retrieving locks: Git credentials for https://h/x not found:\n".into(), Pass, None),
+            ("Error while retrieving locks: Expected JSON type, got: \"text/html\"\n".into(), Unknown, None),
+            ("Error while retrieving locks: Server error &{%!!(string=http)} from HTTP 511\n".into(), Unknown, None),
+        ] {
+            let found = by_message(&text);
+            assert_eq!((found.status, found.code), (status, code), "{text}");
+        }
+    }
+}
