@@ -6,10 +6,13 @@ use std::path::Path;
 
 use crate::error::Exit;
 use crate::git::url::{Repository, remote_command_repository};
+use crate::resource::file;
 
 /// ssh's options that take an argument (OpenSSH ssh.c, getopt string, 9.2 to 10).
 const WITH_ARGUMENT: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";
-const ROUTES_CAP: usize = 1 << 20;
+const ROUTES_CAP: u64 = 1 << 20;
+/// git passes no command line of this length to ssh.
+const COMMAND_LINE_CAP: u64 = 1 << 20;
 
 /// The route with which apply tests whether `Match exec` works at all. A repository's are hex
 /// digits.
@@ -48,15 +51,18 @@ pub fn run_alone(arguments: impl Iterator<Item = OsString>) -> Option<Exit> {
 /// Answers for the route `id`, found beside the running binary's folder.
 pub fn run(id: &str) -> Exit {
     let answer = (|| {
-        let routes = match id {
-            PROBE => PROBE_ROUTE.as_bytes().to_vec(),
-            _ => std::fs::read(std::env::current_exe().ok()?.parent()?.parent()?.join("routes"))
-                .ok()?,
+        let routes = if id == PROBE {
+            PROBE_ROUTE.as_bytes().to_vec()
+        } else {
+            let folder = std::env::current_exe().ok()?.parent()?.parent()?.to_owned();
+            file::head(&folder.join("routes"), ROUTES_CAP).ok()?
         };
-        let routes = std::str::from_utf8(routes.get(..routes.len().min(ROUTES_CAP))?).ok()?;
+        let routes = std::str::from_utf8(&routes).ok()?;
         let parent = rustix::process::getppid()?.as_raw_nonzero();
-        let command_line =
-            std::fs::read(Path::new("/proc").join(parent.to_string()).join("cmdline")).ok()?;
+        let command_line = Path::new("/proc").join(parent.to_string()).join("cmdline");
+        let command_line = file::head(&command_line, COMMAND_LINE_CAP).ok()?;
+        // what is cut could be about another repository
+        let command_line = Some(command_line).filter(|it| (it.len() as u64) < COMMAND_LINE_CAP)?;
         let words: Vec<&str> = command_line
             .strip_suffix(b"\0")
             .unwrap_or(&command_line)

@@ -272,6 +272,7 @@ fn message(file: &Path, as_json: bool) -> Result<Exit> {
 
 /// The end of the text, and the number of bytes before it. What is not UTF-8 is replaced.
 fn read(file: &Path) -> Result<(String, usize)> {
+    #[expect(clippy::disallowed_methods, reason = "the caller may name the FIFO of a shell")]
     let read = if file == Path::new("-") {
         read_end(std::io::stdin().lock())
     } else {

@@ -2,7 +2,6 @@
 //! the workspace agent.
 
 use std::cmp::Reverse;
-use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -211,12 +210,10 @@ pub fn processes(context: &Context) -> Judgement {
     });
     let mut leaking = None;
     let looked = LeakSearch::through(context.end, entries, |entry, looked| {
-        let mut line = Vec::new();
-        let file = File::open(entry.path().join("cmdline"));
-        let read = file.and_then(|file| file.take(COMMAND_LINE_CAP).read_to_end(&mut line));
-        if leaking.is_some() || read.is_err() {
+        if leaking.is_some() {
             return;
         }
+        let Ok(line) = file::head(&entry.path().join("cmdline"), COMMAND_LINE_CAP) else { return };
         if holds_mark(&line, false) {
             let program = line.split(|&byte| byte == 0).next().unwrap_or_default();
             leaking = Some([
@@ -254,7 +251,7 @@ pub fn agent_log(context: &Context) -> Judgement {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.starts_with("coder-") && path.extension().is_some_and(|extension| extension == "log")
     };
-    // somebody else's log has nothing of this user's agent; opening a FIFO of that name would hang
+    // somebody else's log has nothing of this user's agent
     let is_own = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
         (metadata.uid() == geteuid().as_raw()).then_some((metadata, path))
@@ -295,7 +292,7 @@ pub fn agent_log(context: &Context) -> Judgement {
 
 /// From this byte on. `None`: it cannot be read, or not before the run ends.
 fn log_holds_mark(path: &Path, start: u64, end: Instant) -> Option<bool> {
-    let mut file = File::open(path).ok()?;
+    let (mut file, _) = file::open(path).ok()?;
     file.seek(SeekFrom::Start(start)).ok()?;
     for line in BufReader::new(file.take(LOG_CAP)).split(b'\n') {
         if holds_mark(&line.ok()?, true) {

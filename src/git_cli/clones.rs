@@ -40,8 +40,8 @@ fn search_within(budget: Duration, roots: &[PathBuf]) -> Search {
 
 /// Returns whether the search was complete.
 fn walk(root: &Path, end: Instant, found: &mut Vec<PathBuf>) -> bool {
-    let mut walk =
-        WalkDir::new(root).max_depth(DEPTH).same_file_system(true).sort_by_file_name().into_iter();
+    // sorted when all are known: a folder may have more names than fit into memory
+    let mut walk = WalkDir::new(root).max_depth(DEPTH).same_file_system(true).into_iter();
     while let Some(entry) = walk.next() {
         if Instant::now() > end {
             return false;

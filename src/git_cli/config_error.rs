@@ -8,7 +8,7 @@ use super::Place;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::home::Home;
-use crate::process::{self, Failure, Output, Running};
+use crate::process::{self, Bounds, Failure, Output, Running};
 use crate::resource::place;
 use crate::text::shell;
 
@@ -119,7 +119,7 @@ impl ConfigError {
     pub fn start(deadline: Duration) -> Result<Running, Failure> {
         let mut git = super::command(Place::Outside);
         git.args(["var", "GIT_AUTHOR_IDENT"]);
-        process::start(git, deadline.min(DEADLINE))
+        process::start(Bounds::READING, git, deadline.min(DEADLINE))
     }
 
     /// What the answer of git shows. Pure.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Place;
 use crate::git::url::UrlRule;
-use crate::process::{self, Failure, Output, Running};
+use crate::process::{self, Bounds, Failure, Output, Running};
 
 /// All values, as git printed them: decoded they would take many times their size. The last one of a
 /// key counts.
@@ -29,6 +29,17 @@ pub struct ConfigValue<'a> {
 /// The keys that are asked for in a clone beside the current one: all but the rules for URLs, of
 /// which there are many, and which git applies to the remotes that it lists.
 const WITHOUT_RULES: &str = r"^([^u]|u[^r]|ur[^l]|url[^.])|\.pushinsteadof$";
+
+impl ConfigValue<'_> {
+    /// Whether git reads it as true; a key without a value is.
+    pub fn is_true(&self) -> bool {
+        self.value.is_none_or(|text| {
+            let is_word = |word: &&str| text.eq_ignore_ascii_case(word);
+            ["true", "yes", "on"].iter().any(is_word)
+                || text.trim().parse::<i64>().is_ok_and(|number| number != 0)
+        })
+    }
+}
 
 impl EffectiveConfig {
     /// Empty where git does not print it.
@@ -59,7 +70,7 @@ impl EffectiveConfig {
 
     /// The same, for who does something else meanwhile.
     pub fn start(place: Place, deadline: Duration) -> Result<Running, Failure> {
-        process::start(asked(place, &["--list"]), deadline)
+        process::start(Bounds::READING, asked(place, &["--list"]), deadline)
     }
 
     /// All values, of no more than `most` bytes.
@@ -122,14 +133,9 @@ impl EffectiveConfig {
         self.last(key)?.value
     }
 
-    /// Whether git reads the last value of the key as true; a key without a value is.
+    /// Whether git reads the last value of the key as true.
     pub fn is_true(&self, key: &str) -> bool {
-        let is_true = |text: &str| {
-            let is_word = |word: &&str| text.eq_ignore_ascii_case(word);
-            ["true", "yes", "on"].iter().any(is_word)
-                || text.trim().parse::<i64>().is_ok_and(|number| number != 0)
-        };
-        self.last(key).is_some_and(|value| value.value.is_none_or(is_true))
+        self.last(key).is_some_and(|value| value.is_true())
     }
 
     /// Whether git reads the last value of the key as false.

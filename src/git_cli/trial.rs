@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::Place;
 use super::effective_config::EffectiveConfig;
 use crate::git::config;
-use crate::process;
+use crate::process::{self, Bounds};
 use crate::resource::file;
 
 /// A stand-in for the folder of a clone that has its configuration; removed when dropped.
@@ -36,7 +36,9 @@ impl<'a> Trial<'a> {
         let mut git = super::command(Place::GitDir(self.git_folder));
         git.env("GIT_COMMON_DIR", self.common.path());
         git.args(["config", "--null", "--show-scope", "--show-origin", "--list"]);
-        let output = process::run(git, deadline).ok().filter(|output| output.status.success())?;
+        let output = process::run_within(Bounds::READING, git, deadline)
+            .ok()
+            .filter(|output| output.status.success())?;
         Some(EffectiveConfig::parse(output.stdout))
     }
 }

@@ -18,16 +18,57 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, kill_process_group, pidfd_open,
-    set_child_subreaper, waitpid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, getpid, getrlimit, kill_process,
+    kill_process_group, pidfd_open, prlimit, set_child_subreaper, waitpid,
 };
 
 use crate::terminal::{Wait, wait_for};
 pub use program::{Program, command, command_in, environment, is_relative};
 
-/// No answer that we need is longer (the configuration of git with the rules of 64 keys is 3 MB);
-/// what a hostile server sends beyond it is dropped.
-const OUTPUT_CAP: usize = 8 * 1024 * 1024;
+/// What a child may use of the machine. What it prints beyond its bound is dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of standard output that are kept.
+    output: usize,
+    /// Bytes of its own memory, less the files that it maps.
+    memory: Option<u64>,
+    /// Bytes of each file that it writes.
+    file: Option<u64>,
+}
+
+impl Bounds {
+    /// Of who asks a server or a tool: what a hostile server sends is in memory for many remotes at
+    /// once, and the end of a long answer decides nothing.
+    pub const PROBE: Self = Self { output: 256 << 10, memory: None, file: None };
+    /// Of git where it reads a clone, whose files may be of any size. No answer that we need is
+    /// longer (the configuration of git with the rules of 64 keys is 3 MB), and an index of 400,000
+    /// files fits. It starts no other program: a credential helper may need more memory.
+    pub const READING: Self = Self { output: 8 << 20, memory: Some(96 << 20), file: None };
+
+    /// Bounded in each file that it writes: what a server sends may have no end.
+    #[must_use]
+    pub const fn writing(self, most: u64) -> Self {
+        Self { file: Some(most), ..self }
+    }
+
+    /// Sets the bounds that the system watches over. The child runs since a moment by then, and has
+    /// neither read much nor had an answer of a server.
+    fn set(self, child: Pid) {
+        for (resource, most) in [(Resource::Data, self.memory), (Resource::Fsize, self.file)] {
+            let Some(most) = most else { continue };
+            let own = getrlimit(resource).maximum;
+            let most = Some(own.map_or(most, |own| own.min(most)));
+            if let Err(error) =
+                prlimit(Some(child), resource, Rlimit { current: most, maximum: most })
+            {
+                tracing::debug!(%error, ?resource, "no bound is set");
+            }
+        }
+    }
+}
+
+/// No more of what a child prints on standard error is kept.
+const ERROR_CAP: usize = 256 << 10;
 
 /// A message quotes no more of a line.
 const LONGEST_LINE: usize = 200;
@@ -101,26 +142,32 @@ pub type Completed = Result<Output, Failure>;
 
 /// Runs `command` to its end, or kills it and its children at the deadline.
 pub fn run(command: Command, deadline: Duration) -> Completed {
-    start(command, deadline)?.end()
+    run_within(Bounds::PROBE, command, deadline)
+}
+
+/// The same within other bounds.
+pub fn run_within(bounds: Bounds, command: Command, deadline: Duration) -> Completed {
+    start(bounds, command, deadline)?.end()
 }
 
 /// The same, with a few bytes on its standard input: no more than a pipe holds.
 pub fn run_with_input(command: Command, input: &[u8], deadline: Duration) -> Completed {
-    Running::start(OUTPUT_CAP, command, input, deadline)?.end()
+    Running::start(Bounds::PROBE, command, input, deadline)?.end()
 }
 
-/// The same for an answer that is nothing without its end: it fails where there are more than `most`
-/// bytes of it.
+/// Runs git to read an answer that is nothing without its end: it fails where there are more than
+/// `most` bytes of it.
 pub fn run_up_to(most: usize, command: Command, deadline: Duration) -> Completed {
-    match Running::start(most.min(OUTPUT_CAP), command, b"", deadline)?.end_of_all()? {
+    let bounds = Bounds { output: most.min(Bounds::READING.output), ..Bounds::READING };
+    match Running::start(bounds, command, b"", deadline)?.end_of_all()? {
         (_, true) => Err(io::Error::other(format!("it printed more than {most} bytes")).into()),
         (output, false) => Ok(output),
     }
 }
 
 /// Starts `command`, to do something else while it runs. Its deadline begins now.
-pub fn start(command: Command, deadline: Duration) -> Result<Running, Failure> {
-    Running::start(OUTPUT_CAP, command, b"", deadline)
+pub fn start(bounds: Bounds, command: Command, deadline: Duration) -> Result<Running, Failure> {
+    Running::start(bounds, command, b"", deadline)
 }
 
 /// A child that was started. It is killed with its children where its end is not waited for.
@@ -130,6 +177,7 @@ pub struct Running {
     stderr: Stream,
     /// Becomes readable when the child has ended. `None`: this system has no such descriptors.
     exit: Option<OwnedFd>,
+    bounds: Bounds,
     start: Instant,
     end: Instant,
     shown: String,
@@ -137,9 +185,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// No more than `most` bytes of each output are kept.
     fn start(
-        most: usize,
+        bounds: Bounds,
         mut command: Command,
         input: &[u8],
         deadline: Duration,
@@ -161,19 +208,21 @@ impl Running {
             io::ErrorKind::NotFound => Failure::Missing,
             _ => Failure::Io(error),
         })?;
+        bounds.set(Pid::from_child(&child.0));
         if let Some(mut pipe) = child.0.stdin.take() {
             // a child that ended without reading it is not an error
             let _ = pipe.write_all(input);
         }
-        let stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from), most)?;
-        let stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from), most)?;
+        let stdout = Stream::new(child.0.stdout.take().map(OwnedFd::from), bounds.output)?;
+        let stderr = Stream::new(child.0.stderr.take().map(OwnedFd::from), ERROR_CAP)?;
         let exit = match pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty()) {
             Ok(exit) => Some(exit),
             // a kernel before 5.3, or a sandbox that replaces one
             Err(Errno::NOSYS | Errno::PERM) => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { child, stdout, stderr, exit, start, end: start + deadline, shown, _wait: wait })
+        let end = start + deadline;
+        Ok(Self { child, stdout, stderr, exit, bounds, start, end, shown, _wait: wait })
     }
 
     /// Waits for its end, or kills it at the deadline.
@@ -198,7 +247,15 @@ impl Running {
         self.stderr.read()?;
         tracing::debug!(%status, elapsed = ?self.start.elapsed(), "{}", self.shown);
         let is_cut = self.stdout.is_cut;
-        Ok((Output { status, stdout: self.stdout.text(), stderr: self.stderr.text() }, is_cut))
+        let stderr = self.stderr.text();
+        let is_of_memory = |line: &str| {
+            ["ut of memory", "annot allocate memory"].iter().any(|words| line.contains(words))
+        };
+        if self.bounds.memory.is_some() && !status.success() && stderr.lines().any(is_of_memory) {
+            let why = "it needs more memory than it is given";
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, why).into());
+        }
+        Ok((Output { status, stdout: self.stdout.text(), stderr }, is_cut))
     }
 }
 
@@ -234,6 +291,7 @@ fn end_daemons() {
 fn own_daemons() -> Vec<Pid> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    #[expect(clippy::disallowed_methods, reason = "proc(5) has a line of bounded length there")]
     let is_own = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         daemon_parent(&stat) == Some(getpid().as_raw_pid())
@@ -314,8 +372,12 @@ impl Stream {
     }
 
     fn text(self) -> String {
-        String::from_utf8(self.kept)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(self.kept).unwrap_or_else(|error| {
+            // up to three times as long
+            let text = String::from_utf8_lossy(error.as_bytes());
+            let end = (0..=self.most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+            end.and_then(|end| text.get(..end)).unwrap_or_default().to_owned()
+        })
     }
 }
 
@@ -411,7 +473,7 @@ mod tests {
     fn an_answer_that_is_nothing_without_its_end_fails_where_it_is_cut() {
         let seconds = Duration::from_secs(60);
         let answer = run_up_to(3, sh("printf abc; printf abcd >&2"), seconds).unwrap();
-        assert_eq!((&*answer.stdout, &*answer.stderr), ("abc", "abc"));
+        assert_eq!((&*answer.stdout, &*answer.stderr), ("abc", "abcd"));
         let failure = run_up_to(3, sh("printf abcd"), seconds).unwrap_err();
         assert_eq!(failure.to_string(), "it printed more than 3 bytes");
     }
@@ -479,9 +541,32 @@ mod tests {
 
     #[test]
     fn output_beyond_the_cap_is_dropped_without_blocking_the_child() {
-        let output =
-            run(sh("head -c 10000000 /dev/zero; echo >&2 end"), Duration::from_secs(20)).unwrap();
-        assert_eq!((output.stdout.len(), &*output.stderr), (OUTPUT_CAP, "end\n"));
+        for bounds in [Bounds::PROBE, Bounds::READING] {
+            let script = sh("head -c 10000000 /dev/zero; echo >&2 end");
+            let output = run_within(bounds, script, Duration::from_secs(20)).unwrap();
+            assert_eq!((output.stdout.len(), &*output.stderr), (bounds.output, "end\n"));
+        }
+        let script = sh("head -c 10000000 /dev/zero >&2");
+        assert_eq!(run(script, Duration::from_secs(20)).unwrap().stderr.len(), ERROR_CAP);
+    }
+
+    #[test]
+    fn a_child_has_no_more_memory_than_its_bound() {
+        let script = sh("while [ $(ulimit -d) = unlimited ]; do :; done
+            cd /; head -c 300000000 /dev/zero | git hash-object --stdin");
+        let failure = run_within(Bounds::READING, script, Duration::from_secs(20)).unwrap_err();
+        assert_eq!(failure.to_string(), "it needs more memory than it is given");
+    }
+
+    #[test]
+    fn a_child_writes_no_larger_file_than_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut script = sh("while [ $(ulimit -f) = unlimited ]; do :; done
+            (head -c 300000 /dev/zero >file); wc -c <file");
+        script.current_dir(folder.path());
+        let bounds = Bounds::PROBE.writing(100_000);
+        let output = run_within(bounds, script, Duration::from_secs(20)).unwrap();
+        assert_eq!(output.stdout.trim(), "100000", "{output:?}");
     }
 
     #[test]

@@ -302,8 +302,23 @@ pub(super) fn prepare_replacement(
 /// The first bytes of a regular file.
 pub fn head(path: &Path, length: u64) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    open_for_reading(path, OFlags::empty())?.take(length).read_to_end(&mut head)?;
+    open(path)?.0.take(length).read_to_end(&mut head)?;
     Ok(head)
+}
+
+/// A regular file that others write, open for reading, and what it is. It is judged before it is
+/// opened, since opening a device can have effects, and again after that: somebody may have put a
+/// FIFO there.
+pub fn open(path: &Path) -> io::Result<(File, fs::Metadata)> {
+    let check = |metadata: &fs::Metadata| {
+        let error = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+        metadata.is_file().then_some(()).ok_or_else(error)
+    };
+    check(&fs::metadata(path)?)?;
+    let file = open_for_reading(path, OFlags::empty())?;
+    let metadata = file.metadata()?;
+    check(&metadata)?;
+    Ok((file, metadata))
 }
 
 /// Opens a file; a FIFO does not hang us.
@@ -360,7 +375,7 @@ pub fn copy_program(from: &Path, path: &Path) -> io::Result<()> {
 
 /// Whether both files can be read, and have the same bytes.
 pub fn are_same(one: &Path, other: &Path) -> bool {
-    let files = File::open(one).and_then(|one| Ok((one, File::open(other)?)));
+    let files = open(one).and_then(|(one, _)| Ok((one, open(other)?.0)));
     files.and_then(|(one, other)| has_same_bytes(one, other)).unwrap_or(false)
 }
 

@@ -355,6 +355,7 @@ fn is_trusted_owner(owner: u32, user: u32, unmapped: bool) -> bool {
 /// does not change while a process runs.
 fn is_unmapped(uid: u32) -> bool {
     static UNMAPPED: OnceLock<Option<u32>> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "the kernel's files of a few lines")]
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let unmapped = UNMAPPED.get_or_init(|| {
         let overflow = read("/proc/sys/kernel/overflowuid").trim().parse().ok()?;
@@ -458,6 +459,7 @@ impl Groups {
     fn ask() -> Self {
         let mut gids = vec![getegid().as_raw()];
         gids.extend(getgroups().unwrap_or_default().iter().map(|group| group.as_raw()));
+        #[expect(clippy::disallowed_methods, reason = "the kernel's files of a few lines")]
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let overflow = read("/proc/sys/kernel/overflowgid").trim().parse().ok();
         let unmapped = if maps_every_group(&read("/proc/self/gid_map")) {

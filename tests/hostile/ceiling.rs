@@ -15,6 +15,10 @@ pub struct Ceiling {
     pub output: usize,
 }
 
+/// In seconds: whatever waits for something is over then. Longer than is promised, since the tests
+/// run side by side.
+const PATIENCE: f64 = 60.0;
+
 /// What is promised for all input: a small workspace's memory, and the doctor's budget.
 const PROMISED: Ceiling = Ceiling { mebibytes: 128, seconds: 30.0, output: 50_000 };
 pub struct Case {
@@ -58,6 +62,9 @@ pub fn hold(ws: &Workspace, cases: &[Case]) {
         }
         if seconds >= case.ceiling.seconds {
             fail(format!("{seconds:.1} s of the processors"));
+        }
+        if elapsed >= PATIENCE {
+            fail(format!("{elapsed:.1} s"));
         }
         if output.status.code().is_none_or(|code| code > 2) {
             fail(format!("{} after {elapsed:.1} s\n{}", output.status, output.stderr));

@@ -195,6 +195,129 @@ fn remotes() {
     sandbox(|ws| hold(ws, REMOTES));
 }
 
+/// A clone with one more file in its git folder, and the doctor in it.
+fn git_folder(ws: &Workspace, path: &str, text: impl AsRef<[u8]>) -> Cmd {
+    let command = doctor(ws, &["--only", "git"], "README.md", "");
+    ws.write(&format!("src/app/.git/{path}"), text, 0o644);
+    command
+}
+
+/// `line` with each number.
+fn lines(count: usize, line: fn(usize) -> String) -> String {
+    (0..count).map(line).collect()
+}
+
+/// The size of a file of nothing.
+fn sparse(ws: &Workspace, path: &str, mebibytes: u64) {
+    let path = ws.home().join("src/app").join(path);
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.create(true).write(true).truncate(false).open(path).unwrap();
+    file.set_len(mebibytes << 20).unwrap();
+}
+
+const NO_BRANCH: &str = "HEAD names no branch and no commit";
+const GIT_FOLDERS: &[Case] = &[
+    case("150,000 filters", "not all filters", |ws| {
+        let text = lines(150_000, |n| format!("*.x filter=f{n}\n"));
+        doctor(ws, &["--only", "git.programs"], ".gitattributes", text)
+    }),
+    case("60 files of attributes of 4 MiB", "git.programs", |ws| {
+        for n in 0..60 {
+            let text = fill("*.x -text\n", 4 * MEBIBYTE - 100);
+            ws.write(&format!("src/app/d{n}/.gitattributes"), text, 0o644);
+        }
+        doctor(ws, &["--only", "git.programs"], "README.md", "")
+    }),
+    case("HEAD of 1 MB with 60,000 refs", NO_BRANCH, |ws| {
+        let id = "0123456789".repeat(4);
+        let refs: String = (0..60_000).map(|n| format!("{id} refs/heads/x{n:06}\n")).collect();
+        let _ = git_folder(ws, "packed-refs", refs);
+        ws.write(
+            "src/app/.git/HEAD",
+            format!("ref: refs/heads/{}b\n", fill("a/", MEBIBYTE)),
+            0o644,
+        );
+        ws.pushready(&["doctor", "--offline", "--json", "--only", "git"]).current_dir("src/app")
+    }),
+    case("HEAD as long as a name may be with 60,000 refs", "git.clone", |ws| {
+        let id = "0123456789".repeat(4);
+        let refs: String = (0..60_000).map(|n| format!("{id} refs/heads/x{n:06}\n")).collect();
+        let _ = git_folder(ws, "packed-refs", refs);
+        ws.write("src/app/.git/HEAD", format!("ref: refs/heads/{}b\n", fill("a/", 4000)), 0o644);
+        ws.pushready(&["doctor", "--offline", "--json", "--only", "git"]).current_dir("src/app")
+    }),
+    case("an index that is a FIFO", "the index is damaged", |ws| {
+        let command = doctor(ws, &["--only", "git"], "README.md", "");
+        ws.sh("mkfifo src/app/.git/index").run().success();
+        command
+    }),
+    case("an index that leads to a FIFO", "the index is damaged", |ws| {
+        let command = doctor(ws, &[], "README.md", "");
+        ws.sh("mkfifo fifo; ln -s ~/fifo src/app/.git/index").run().success();
+        command
+    }),
+    case("18,000 remotes that have objects", "git.clone", |ws| {
+        let remote = |n| format!("[remote \"a{n}\"]\n\tpromisor = true\n\turl = /x\n");
+        let head = "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tpartialClone = z\n";
+        git_folder(ws, "config", head.to_owned() + &lines(18_000, remote))
+    }),
+    case("alternates of 4 MB", "git.clone", |ws| {
+        git_folder(ws, "objects/info/alternates", fill(".\n", 4 * MEBIBYTE - 100))
+    }),
+    case("300,000 names of workflows", "actions.workflow-files", |ws| {
+        let command = doctor(ws, &["--only", "actions"], ".github/workflows/a.yml", "on: push\n");
+        let folder = ws.home().join("src/app/.github/workflows");
+        for n in 0..300_000 {
+            std::fs::File::create(folder.join(format!("w{n}.yml"))).unwrap();
+        }
+        command
+    }),
+    case("400,000 files in a folder of the home", "leaks.remotes", |ws| {
+        let command = doctor(ws, LEAKS, "README.md", "");
+        std::fs::create_dir(ws.home().join("many")).unwrap();
+        for n in 0..400_000 {
+            std::fs::File::create(ws.home().join(format!("many/{n:060}"))).unwrap();
+        }
+        command
+    }),
+    case("an index of 3 million entries", "too large for git to be asked", |ws| {
+        let command = doctor(ws, &["--only", "git"], "README.md", "");
+        let commit = ["-C", "src/app", "commit", "--quiet", "--allow-empty", "-m", "x"];
+        ws.git(&commit).run().success();
+        let id = "0123456789".repeat(4);
+        let entries: String = (0..3_000_000).map(|n| format!("100644 {id} 0\tf{n:08}\n")).collect();
+        ws.write("entries", entries, 0o644);
+        ws.sh("git -C src/app update-index --index-info <entries; rm entries").run().success();
+        command
+    }),
+    case("files of 8 GiB that git reads", "git.clone", |ws| {
+        let command = doctor(ws, &[], "README.md", "");
+        for path in [".gitignore", ".gitattributes", ".git/info/exclude", ".git/config.worktree"] {
+            sparse(ws, path, 8 << 10);
+        }
+        command
+    }),
+    case("HEAD of 8 GiB", NO_BRANCH, |ws| {
+        let command = doctor(ws, &[], "README.md", "");
+        sparse(ws, ".git/HEAD", 8 << 10);
+        command
+    }),
+    case("alternates of 8 GiB", "git.clone", |ws| {
+        let command = doctor(ws, &[], "README.md", "");
+        sparse(ws, ".git/objects/info/alternates", 8 << 10);
+        command
+    }),
+    case("a configuration of 4 million values", "git.clone", |ws| {
+        let head = "[core]\n\trepositoryformatversion = 0\n[a]\n";
+        git_folder(ws, "config", head.to_owned() + &fill("\tb\n", 16 * MEBIBYTE))
+    }),
+];
+
+#[test]
+fn git_folders() {
+    sandbox(|ws| hold(ws, GIT_FOLDERS));
+}
+
 #[test]
 fn configurations() {
     sandbox(|ws| hold(ws, CONFIGURATIONS));

@@ -1,5 +1,6 @@
 //! What the clone shows, without the network and without a token.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 
 use super::workflow::{WorkflowFile, WorkflowProblem, actionlint_labels, quoted};
 use crate::git_cli::{self, Place};
-use crate::process;
+use crate::process::{self, Bounds};
 use crate::resource::file::{self, Kind};
 
 /// No larger file is read.
@@ -58,8 +59,9 @@ impl Head {
         let git = |arguments: &[&str]| -> Option<String> {
             let mut command = self::git(work_tree);
             command.args(arguments);
-            let output =
-                process::run(command, GIT).ok().filter(|output| output.status.success())?;
+            let output = process::run_within(Bounds::READING, command, GIT)
+                .ok()
+                .filter(|output| output.status.success())?;
             Some(output.stdout.trim().to_owned()).filter(|text| !text.is_empty())
         };
         let sha = git(&["rev-parse", "--verify", "--quiet", "HEAD"])?;
@@ -277,7 +279,12 @@ fn changed(work_tree: &Path) -> Option<Vec<String>> {
     let ask = |arguments: &[&str]| {
         let mut git = git(work_tree);
         git.args(arguments);
-        Some(process::run(git, GIT).ok().filter(|output| output.status.success())?.stdout)
+        Some(
+            process::run_within(Bounds::READING, git, GIT)
+                .ok()
+                .filter(|output| output.status.success())?
+                .stdout,
+        )
     };
     // without its parent, a commit seems to add every file
     if ask(&["rev-parse", "--is-shallow-repository"])?.trim() != "false" {
@@ -314,7 +321,9 @@ struct TreeEntry {
 fn tree(work_tree: &Path) -> Option<Vec<TreeEntry>> {
     let mut git = git(work_tree);
     git.args(["ls-tree", "-r", "-z", "--long", "--full-tree", "HEAD", "--"]).args(READ);
-    let output = process::run(git, GIT).ok().filter(|output| output.status.success())?;
+    let output = process::run_within(Bounds::READING, git, GIT)
+        .ok()
+        .filter(|output| output.status.success())?;
     Some(output.stdout.split('\0').filter_map(entry).take(MOST_ENTRIES).collect())
 }
 
@@ -334,7 +343,7 @@ fn blob(work_tree: &Path, entry: &TreeEntry, left: &mut usize, end: Instant) -> 
     let (Some(rest), true) = (rest, entry.size <= FILE_CAP) else { return Text::TooLarge };
     let mut git = git(work_tree);
     git.args(["cat-file", "blob", &entry.object]);
-    match process::run(git, end.saturating_duration_since(Instant::now())) {
+    match process::run_within(Bounds::READING, git, end.saturating_duration_since(Instant::now())) {
         Ok(output) if output.status.success() => {
             *left = rest;
             Text::Whole(output.stdout)
@@ -350,10 +359,15 @@ fn of_work_tree(work_tree: &Path) -> Vec<FoundFile> {
         let name = entry.file_name().to_string_lossy().into_owned();
         is_yaml(&name).then(|| (name, entry.path()))
     });
-    let mut names: Vec<_> = names.collect();
-    names.sort();
-    names.truncate(MOST_FILES);
-    let workflows = names
+    // the first of them by name, of which no more are in memory
+    let mut first = BTreeMap::new();
+    for (name, path) in names {
+        first.insert(name, path);
+        if first.len() > MOST_FILES {
+            first.pop_last();
+        }
+    }
+    let workflows = first
         .into_iter()
         .map(|(name, path)| (format!("{WORKFLOWS}/{}", name.escape_debug()), path));
     let config = [".github/actionlint.yaml", ".github/actionlint.yml"];
@@ -393,7 +407,7 @@ fn is_ignored(work_tree: &Path, place: &Path) -> bool {
     let Ok(path) = place.strip_prefix(work_tree) else { return false };
     let mut git = git(work_tree);
     git.args(["check-ignore", "--quiet", "--"]).arg(path);
-    process::run(git, GIT).is_ok_and(|output| output.status.success())
+    process::run_within(Bounds::READING, git, GIT).is_ok_and(|output| output.status.success())
 }
 
 fn git(work_tree: &Path) -> Command {

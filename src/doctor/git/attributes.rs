@@ -1,6 +1,7 @@
-//! The attributes of a clone's files, as text: those of the clone and of the user.
+//! What the attributes of a clone's files name: those of the clone and of the user.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::ask;
 use super::executable::Programs;
@@ -9,18 +10,52 @@ use crate::doctor::context::Context;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::resource::file;
 
-struct AttributeTexts(Vec<String>);
+pub const ENCODING: &str = "working-tree-encoding";
+/// git is asked about each name whether a file has it.
+pub const MOST_NAMES: usize = 32;
+/// Of all files of attributes together, in bytes of their text and their paths.
+const MOST_TEXT: usize = 16 << 20;
 
-/// The files of attributes that git reads in the clone (gitattributes(5)).
-pub fn attribute_texts<'c>(
+/// What the files of attributes name, up to [`MOST_NAMES`] of each.
+pub struct NamedByAttributes {
+    pub filters: BTreeSet<String>,
+    pub encodings: BTreeSet<String>,
+    /// All files were read, and all names are here.
+    pub are_all: bool,
+}
+
+impl NamedByAttributes {
+    /// Adds those of a text.
+    fn add(&mut self, text: &str) {
+        let filters = filter_names(text).into_iter();
+        let encodings = encodings(text).into_iter();
+        self.are_all &=
+            extend(&mut self.filters, filters) && extend(&mut self.encodings, encodings);
+    }
+}
+
+/// Returns whether all fit in.
+fn extend<'a>(known: &mut BTreeSet<String>, mut names: impl Iterator<Item = &'a str>) -> bool {
+    names.all(|name| {
+        let is_new = !known.contains(name);
+        if is_new && known.len() < MOST_NAMES {
+            known.insert(name.to_owned());
+            return true;
+        }
+        !is_new
+    })
+}
+
+/// What the files of attributes name that git reads in the clone (gitattributes(5)).
+pub fn named_by_attributes<'c>(
     context: &'c Context,
     layout: &Layout,
     config: &EffectiveConfig,
-) -> &'c [String] {
-    &context.gathered.get(|| AttributeTexts(read(context, layout, config))).0
+) -> &'c NamedByAttributes {
+    context.gathered.get(|| read(context, layout, config))
 }
 
-fn read(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Vec<String> {
+fn read(context: &Context, layout: &Layout, config: &EffectiveConfig) -> NamedByAttributes {
     const OF_CLONE: &[&str] = &[
         "ls-files",
         "-z",
@@ -38,8 +73,88 @@ fn read(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Vec<Str
         (None, None) => context.home.path.join(".config/git/attributes"),
     };
     let others = [layout.common.join("info/attributes"), of_user, "/etc/gitattributes".into()];
-    let listed = ask(context, OF_CLONE).map(|output| output.stdout).unwrap_or_default();
+    let listed = ask(context, OF_CLONE);
+    let mut named = NamedByAttributes {
+        filters: BTreeSet::new(),
+        encodings: BTreeSet::new(),
+        are_all: listed.is_ok(),
+    };
+    let listed = listed.map(|output| output.stdout).unwrap_or_default();
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let of_clone = listed.split_terminator('\0').map(|path| folder.join(path));
-    others.into_iter().chain(of_clone).map(|path: PathBuf| file::text(Path::new(&path))).collect()
+    let mut left = MOST_TEXT;
+    for path in others.into_iter().chain(of_clone) {
+        let text = file::text(&path);
+        left = left.saturating_sub(text.len() + path.as_os_str().len());
+        named.add(&text);
+        if left == 0 || context.has_ended() {
+            named.are_all = false;
+        }
+        if !named.are_all {
+            break;
+        }
+    }
+    named
+}
+
+/// The names in `*.bin filter=lfs diff=lfs`. Pure.
+fn filter_names(attributes: &str) -> Vec<&str> {
+    let lines = attributes.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.flat_map(str::split_whitespace);
+    let is_plain = |name: &&str| {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !name.is_empty() && name.len() <= 64 && name.bytes().all(is_word)
+    };
+    words.filter_map(|word| word.strip_prefix("filter=")).filter(is_plain).collect()
+}
+
+/// Those that attributes name, as far as git can be asked for the files that have them. Pure.
+fn encodings(attributes: &str) -> Vec<&str> {
+    let lines = attributes.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.flat_map(str::split_whitespace);
+    let is_plain = |text: &&str| {
+        text.len() <= 64 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    let named = words.filter_map(|word| word.strip_prefix(ENCODING));
+    // without a value it is true, which is none
+    named
+        .filter_map(|rest| rest.strip_prefix('=').or(Some(rest).filter(|it| it.is_empty())))
+        .filter(is_plain)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_names_are_kept_than_git_is_asked_about() {
+        for (count, are_all) in [(0, true), (MOST_NAMES, true), (MOST_NAMES + 1, false)] {
+            let (filters, encodings) = (BTreeSet::new(), BTreeSet::new());
+            let mut named = NamedByAttributes { filters, encodings, are_all: true };
+            let text: String = (0..count).map(|n| format!("*.x filter=f{n}\n")).collect();
+            named.add(&text);
+            named.add(&text);
+            assert_eq!((named.filters.len(), named.are_all), (count.min(MOST_NAMES), are_all));
+        }
+    }
+
+    #[test]
+    fn the_encodings_that_attributes_name_are_found() {
+        for (text, expected) in [
+            ("*.txt text working-tree-encoding=UTF-16\n", &["UTF-16"][..]),
+            ("# f working-tree-encoding=UTF-16\n", &[]),
+            ("f working-tree-encoding\n", &[""]),
+            ("f -working-tree-encoding\n", &[]),
+            ("f working-tree-encodings=x\n", &[]),
+            ("f working-tree-encoding=a*b\n", &[]),
+        ] {
+            assert_eq!(encodings(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_filters_that_attributes_name_are_found() {
+        assert_eq!(filter_names("# filter=x\n*.bin filter=lfs diff=lfs -text\n"), ["lfs"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! The clone itself: do its parts fit together, can git write them, and does a lock or unfinished
 //! work stop a commit?
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
-use crate::process::{self, Output};
+use crate::process::Output;
 use crate::resource::file;
 use crate::text::shell;
 use crate::variables::observed;
@@ -153,7 +154,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let keeps_logs = config.is_none_or(|config| !config.is_false("core.logallrefupdates"));
     let worktree = own("core.worktree").and_then(|value| value.value);
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
-    let alternate_gone = alternates(&layout.common).into_iter().find(|folder| !folder.is_dir());
+    let alternate_gone = alternate_gone(&layout.common);
     let head = ask_head(context, folder, alternate_gone.is_some());
     let is_read = head.as_ref().is_ok_and(|output| output.status.success());
     let head_type = || {
@@ -192,7 +193,7 @@ fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Completed {
     let ask = |arguments: &[&str]| {
         let mut git = git_cli::command(Place::AsAgent(folder));
         git.args(arguments);
-        process::run(git, context.deadline(super::PATIENCE))
+        super::read(context, git)
     };
     let answer = ask(&["diff-index", "--cached", "--raw", "HEAD", "--"]);
     match answer {
@@ -203,12 +204,13 @@ fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Completed {
     }
 }
 
-/// The folders of objects that the clone borrows from (gitrepository-layout(5)).
-fn alternates(common: &Path) -> Vec<PathBuf> {
+/// The first folder of objects that the clone borrows from and that is not there
+/// (gitrepository-layout(5)).
+fn alternate_gone(common: &Path) -> Option<PathBuf> {
     let objects = common.join("objects");
     let text = file::text(&objects.join("info/alternates"));
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '"']));
-    lines.map(|line| objects.join(line)).collect()
+    lines.map(|line| objects.join(line)).find(|folder| !folder.is_dir())
 }
 
 /// The first part that a commit writes and this user may not.
@@ -262,12 +264,20 @@ fn nearest(path: &Path, above: &Path) -> PathBuf {
 /// Whether no remote can supply the objects that a partial clone lacks: none is named for that, or
 /// each is a folder that is not there.
 fn promisor_gone(config: &EffectiveConfig, layout: &Layout) -> bool {
-    let named = config.under("remote.").filter_map(|value| {
-        let name = value.key.strip_prefix("remote.")?.strip_suffix(".promisor")?;
-        config.is_true(value.key).then_some(name)
-    });
-    let named = named.chain(config.text("extensions.partialclone"));
-    !named.into_iter().any(|name| match config.text(&format!("remote.{name}.url")) {
+    // of each remote: whether it is named for that, and its URL; a clone may have thousands
+    let mut remotes: BTreeMap<&str, (bool, Option<&str>)> = BTreeMap::new();
+    for value in config.under("remote.") {
+        let name = value.key.strip_prefix("remote.").and_then(|rest| rest.rsplit_once('.'));
+        match name {
+            Some((name, "promisor")) => remotes.entry(name).or_default().0 = value.is_true(),
+            Some((name, "url")) => remotes.entry(name).or_default().1 = value.value,
+            _ => {}
+        }
+    }
+    if let Some(name) = config.text("extensions.partialclone") {
+        remotes.entry(name).or_default().0 = true;
+    }
+    !remotes.into_values().filter(|(is_named, _)| *is_named).any(|(_, url)| match url {
         None => false,
         Some(url) => {
             let path = url.strip_prefix("file://").unwrap_or(url);

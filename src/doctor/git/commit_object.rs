@@ -13,7 +13,7 @@ use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::git_cli::{self, Place};
-use crate::process::{self, Completed, Failure};
+use crate::process::{self, Bounds, Completed, Failure};
 use crate::resource::file;
 
 /// What came of it.
@@ -108,12 +108,14 @@ fn write(context: &Context, setting: Option<&SigningSetting>, end: Instant) -> C
         if let Some(keyring) = &keyring {
             git.env("GNUPGHOME", keyring.path());
         }
-        process::run_without_daemons(git, left())
+        git
     };
-    let tree = git(&["hash-object", "-w", "-t", "tree", "/dev/null"])?;
+    let tree = git(&["hash-object", "-w", "-t", "tree", "/dev/null"]);
+    let tree = process::run_within(Bounds::READING, tree, left())?;
     if !tree.status.success() {
         return Ok(tree);
     }
     let sign = if setting.is_some() { "-S" } else { "--no-gpg-sign" };
-    git(&["commit-tree", sign, "-m", "probe", tree.stdout.trim()])
+    let commit = git(&["commit-tree", sign, "-m", "probe", tree.stdout.trim()]);
+    process::run_without_daemons(commit, left())
 }

@@ -1,10 +1,9 @@
 //! Would git refuse to add files because of the encoding that an attribute names for them
 //! (gitattributes(5), working-tree-encoding)? git converts a few of them for us; it stores nothing.
 
-use std::collections::BTreeSet;
 use std::fs::Metadata;
 
-use super::attributes::attribute_texts;
+use super::attributes::{ENCODING, named_by_attributes};
 use super::git;
 use super::layout::Layout;
 use crate::catalogue::{Code, Fix};
@@ -12,18 +11,16 @@ use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git_cli::effective_config::EffectiveConfig;
 
-const ATTRIBUTE: &str = "working-tree-encoding";
 /// So many files are converted, of no more than so many bytes each.
 const FILES: usize = 100;
 const SIZE: u64 = 1 << 20;
 
 pub fn judge(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Option<Judgement> {
-    let texts = attribute_texts(context, layout, config);
-    let encodings: BTreeSet<_> = texts.iter().flat_map(|text| encodings(text)).collect();
+    let encodings = &named_by_attributes(context, layout, config).encodings;
     let written = layout.git.join("index").metadata().and_then(|it| it.modified()).ok();
     // git itself would run filters to find out which files are changed
     let is_changed = |metadata: &Metadata| metadata.modified().ok() > written;
-    let asked = encodings.into_iter().find_map(|encoding| {
+    let asked = encodings.iter().find_map(|encoding| {
         let of = |files: &[&str], is_asked: &dyn Fn(&Metadata) -> bool| {
             refusal(context, layout, encoding, files, is_asked)
         };
@@ -41,21 +38,6 @@ pub fn judge(context: &Context, layout: &Layout, config: &EffectiveConfig) -> Op
     Some(judgement.with([Evidence::foreign("git said", &said)]))
 }
 
-/// Those that attributes name, as far as git can be asked for the files that have them. Pure.
-fn encodings(attributes: &str) -> Vec<&str> {
-    let lines = attributes.lines().filter(|line| !line.starts_with('#'));
-    let words = lines.flat_map(str::split_whitespace);
-    let is_plain = |text: &&str| {
-        text.len() <= 64 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
-    };
-    let named = words.filter_map(|word| word.strip_prefix(ATTRIBUTE));
-    // without a value it is true, which is none
-    named
-        .filter_map(|rest| rest.strip_prefix('=').or(Some(rest).filter(|it| it.is_empty())))
-        .filter(is_plain)
-        .collect()
-}
-
 /// What git prints when it converts those of the files that have the encoding, and no filter.
 fn refusal(
     context: &Context,
@@ -65,7 +47,7 @@ fn refusal(
     is_asked: &dyn Fn(&Metadata) -> bool,
 ) -> Option<String> {
     let value = if encoding.is_empty() { String::new() } else { format!("={encoding}") };
-    let pathspec = format!(":(top,attr:{ATTRIBUTE}{value} !filter)");
+    let pathspec = format!(":(top,attr:{ENCODING}{value} !filter)");
     let list = [&["ls-files", "-z", "--deduplicate"], files, &["--", &pathspec]].concat();
     let listed = git(context, Some(&layout.top), &list).ok()?;
     let is_small = |file: &&str| {
@@ -82,23 +64,4 @@ fn refusal(
     let mut lines = output.stderr.lines();
     let is_error = |line: &&str| line.starts_with("error: ") || line.starts_with("fatal: ");
     lines.find(is_error).map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_encodings_that_attributes_name_are_found() {
-        for (text, expected) in [
-            ("*.txt text working-tree-encoding=UTF-16\n", &["UTF-16"][..]),
-            ("# f working-tree-encoding=UTF-16\n", &[]),
-            ("f working-tree-encoding\n", &[""]),
-            ("f -working-tree-encoding\n", &[]),
-            ("f working-tree-encodings=x\n", &[]),
-            ("f working-tree-encoding=a*b\n", &[]),
-        ] {
-            assert_eq!(encodings(text), expected, "{text}");
-        }
-    }
 }

@@ -1,13 +1,13 @@
 //! Would the kernel start a program? Its place, its machine, its loader and its first line are
 //! read (execve(2)); it is not run.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
 use crate::doctor::context::Context;
+use crate::resource::file;
 use crate::{env, variables};
 
 /// Where distributions keep git's own programs, which git itself puts first in PATH.
@@ -85,9 +85,8 @@ impl Programs<'_> {
     }
 
     fn fault_within(&self, path: &Path, depth: usize) -> Option<StartFault> {
-        let mut start = Vec::new();
         // one that this user cannot read may start
-        File::open(path).ok()?.take(START).read_to_end(&mut start).ok()?;
+        let start = file::head(path, START).ok()?;
         // git has sh read a script whose interpreter is of another machine
         let starts = |program: &str| {
             depth > 0

@@ -125,9 +125,13 @@ fn normal(path: PathBuf) -> PathBuf {
     path.canonicalize().unwrap_or(path)
 }
 
+/// What one of git's files of one line has. `None`: it is empty, or longer than any name of a ref or
+/// a file.
 fn line(path: &Path) -> Option<String> {
-    let text = file::text(path);
-    (!text.is_empty()).then(|| text.trim_end().to_owned())
+    const LONGEST: usize = 4096;
+    let head = file::head(path, LONGEST as u64 + 1).ok()?;
+    let text = String::from_utf8_lossy(&head);
+    (1..=LONGEST).contains(&head.len()).then(|| text.trim_end().to_owned())
 }
 
 fn is_head(path: &Path) -> bool {
@@ -167,6 +171,7 @@ mod tests {
         write("headless/.git/config", "");
         write("detached/.git/HEAD", "0123456789012345678901234567890123456789\n");
         write("odd/.git/HEAD", "main\n");
+        write("long/.git/HEAD", &format!("ref: refs/heads/{}b\n", "a/".repeat(500_000)));
         write("bare.git/HEAD", "ref: refs/heads/main\n");
         write("bare.git/objects/x", "");
         write("bare.git/refs/x", "");
@@ -193,6 +198,7 @@ mod tests {
             ("headless", "headless/.git", "headless/.git", None, Some(Defect::Head)),
             ("detached", "detached/.git", "detached/.git", None, None),
             ("odd", "odd/.git", "odd/.git", None, Some(Defect::Head)),
+            ("long", "long/.git", "long/.git", None, Some(Defect::Head)),
             ("file", "file/.git", "file/.git", None, Some(Defect::GitFile)),
             ("dangling", "/nowhere", "/nowhere", None, Some(Defect::GitFolderGone)),
             ("app/.git", "app/.git", "app/.git", Some("refs/heads/main"), Some(Defect::NoWorkTree)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::layout::Layout;
+use crate::resource::file;
 
 /// A git command that takes longer shows up as a process.
 const YOUNG: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ fn git_runs_in(layout: &Layout) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return true };
     let own = std::process::id();
     let is_held = |process: &Path| {
-        let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+        let name = start(&process.join("comm"));
         let name = name.trim_end();
         let is_git = name == "git" || name.starts_with("git-") && !name.starts_with("git-cred");
         if !is_git || descends_from(process, own) || is_daemon(process) {
@@ -78,14 +79,19 @@ fn same(one: &Path, other: &Path) -> bool {
 
 /// git's monitor of the file system runs as long as the machine, and holds no lock.
 fn is_daemon(process: &Path) -> bool {
-    let line = fs::read(process.join("cmdline")).unwrap_or_default();
-    line.split(|byte| *byte == 0).any(|argument| argument == b"fsmonitor--daemon")
+    start(&process.join("cmdline")).split('\0').any(|argument| argument == "fsmonitor--daemon")
+}
+
+/// As much of a file of proc(5) as is judged: a process decides how long its command line is.
+fn start(path: &Path) -> String {
+    let head = file::head(path, 4096).unwrap_or_default();
+    String::from_utf8_lossy(&head).into_owned()
 }
 
 fn descends_from(process: &Path, ancestor: u32) -> bool {
     let mut process = process.to_owned();
     for _ in 0..GENERATIONS {
-        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+        let status = start(&process.join("status"));
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
         let Some(parent) = parent.and_then(|text| text.trim().parse::<u32>().ok()) else {
             return false;

@@ -21,6 +21,7 @@ mod signing;
 pub mod way;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use crate::doctor::context::Context;
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
-use crate::process::{self, Completed, Failure};
+use crate::process::{self, Bounds, Completed, Failure};
 use crate::push_message;
 use crate::variables::observed;
 pub use clone::clone;
@@ -329,8 +330,24 @@ fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Complete
     let folder = folder.unwrap_or(&context.home.path);
     let mut git = git_cli::command(Place::AsAgent(folder));
     git.args(arguments);
-    process::run(git, context.deadline(PATIENCE))
+    read(context, git)
 }
+
+/// Runs git in the current clone to read it, unless a file there is too large for that.
+fn read(context: &Context, git: Command) -> Completed {
+    let too_large = || {
+        let layout = context.folder.as_deref().and_then(Layout::around);
+        TooLarge(layout.and_then(|layout| parts::too_large(&layout)))
+    };
+    if let TooLarge(Some(path)) = context.gathered.get(too_large) {
+        let why = format!("`{}` is too large for git to be asked", context.home.shown(path));
+        return Err(Failure::Io(std::io::Error::other(why)));
+    }
+    process::run_within(Bounds::READING, git, context.deadline(PATIENCE))
+}
+
+/// A file of the current clone.
+struct TooLarge(Option<PathBuf>);
 
 fn unreadable(context: &Context, whose: &Whose, config_error: &ConfigError) -> Judgement {
     let scope = match whose {

@@ -2,7 +2,6 @@
 //! reading them, since git stops at the first that is damaged, or only at the end of a commit.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -25,6 +24,28 @@ pub enum Damage {
     InTheWay(PathBuf),
 }
 
+/// The first file that takes too much of git's memory or time, with which its bound may come too late.
+pub fn too_large(layout: &Layout) -> Option<PathBuf> {
+    let Layout { top, git, common, .. } = layout;
+    let largest = |path: PathBuf, mebibytes: u64| {
+        path.metadata().is_ok_and(|it| it.is_file() && it.len() > mebibytes << 20).then_some(path)
+    };
+    // 400,000 entries, and a million refs
+    let parts = [(git.join("index"), 40), (common.join("packed-refs"), 64)];
+    let texts = [
+        git.join("HEAD"),
+        common.join("config"),
+        git.join("config.worktree"),
+        common.join("objects/info/alternates"),
+        common.join("info/exclude"),
+        common.join("info/attributes"),
+        top.join(".gitignore"),
+        top.join(".gitattributes"),
+    ];
+    let texts = texts.map(|path| (path, 16));
+    parts.into_iter().chain(texts).find_map(|(path, mebibytes)| largest(path, mebibytes))
+}
+
 /// The first that is wrong. `keeps_logs`: git makes logs that do not exist.
 pub fn damage(layout: &Layout, keeps_logs: bool) -> Option<Damage> {
     if index_is_cut(&layout.git.join("index")) {
@@ -42,13 +63,11 @@ pub fn damage(layout: &Layout, keeps_logs: bool) -> Option<Damage> {
 const INDEX_FRAME: u64 = 12 + 20;
 const LEAST_ENTRY: u64 = 63;
 
-/// A header that promises more entries than fit into the file.
+/// It is no file, or its header promises more entries than fit into it.
 fn index_is_cut(path: &Path) -> bool {
     let Ok(metadata) = path.metadata() else { return false };
-    let mut start = Vec::new();
-    let file = std::fs::File::open(path).ok().filter(|_| metadata.is_file());
-    let read = file.and_then(|file| file.take(12).read_to_end(&mut start).ok());
-    read.is_some() && is_cut(&start, metadata.len())
+    // git waits for who writes to a FIFO
+    !metadata.is_file() || file::head(path, 12).is_ok_and(|start| is_cut(&start, metadata.len()))
 }
 
 /// Pure.
@@ -91,25 +110,39 @@ fn taken(layout: &Layout) -> Option<String> {
         return None;
     }
     let packed = file::text(&layout.common.join("packed-refs"));
-    let mut names = packed.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name);
-    taken_by(&branch, &names.by_ref().collect::<Vec<_>>(), &|name| {
+    let names = packed.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name);
+    taken_by(&branch, names, &|name| {
         let path = layout.common.join(name);
         (path.is_file(), path.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
     })
 }
 
 /// `at`: whether a ref is a file, and whether it is a folder with others. Pure.
-fn taken_by(branch: &str, packed: &[&str], at: &dyn Fn(&str) -> (bool, bool)) -> Option<String> {
-    let exists = |name: &str| at(name).0 || packed.contains(&name);
-    if exists(branch) {
+fn taken_by<'a>(
+    branch: &str,
+    packed: impl Iterator<Item = &'a str>,
+    at: &dyn Fn(&str) -> (bool, bool),
+) -> Option<String> {
+    const BRANCHES: &str = "refs/heads/";
+    let is_below =
+        |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
+    let (is_file, is_folder) = at(branch);
+    if is_file {
         return None;
     }
+    let mut taking = None;
+    for name in packed {
+        if name == branch {
+            return None;
+        }
+        let takes = is_below(branch, name) && name.starts_with(BRANCHES) || is_below(name, branch);
+        taking = taking.or(takes.then_some(name));
+    }
     let above = branch.match_indices('/').map(|(end, _)| branch.get(..end).unwrap_or_default());
-    let above = above.filter(|name| name.starts_with("refs/heads/")).find(|name| exists(name));
-    let folder = format!("{branch}/");
-    let below = || packed.iter().copied().find(|name| name.starts_with(&folder));
-    let below = || below().or_else(|| at(branch).1.then_some(&*folder));
-    above.or_else(below).map(str::to_owned)
+    let mut above = above.filter(|name| name.starts_with(BRANCHES));
+    let file = || above.find(|name| at(name).0);
+    let taking = taking.or_else(file).map(str::to_owned);
+    taking.or_else(|| is_folder.then(|| format!("{branch}/")))
 }
 
 /// The first line of `packed-refs` that is none (gitrepository-layout(5)). Pure.
@@ -153,7 +186,10 @@ fn in_the_way(log: &Path) -> Option<PathBuf> {
 
 fn has_files(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    entries.map(|entry| entry.path()).any(|path| !path.is_dir() || has_files(&path))
+    // a link is a file to git, and may lead back here
+    let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let mut entries = entries.map(|entry| (is_folder(&entry), entry.path()));
+    entries.any(|(is_folder, path)| !is_folder || has_files(&path))
 }
 
 #[cfg(test)]
@@ -182,7 +218,12 @@ mod tests {
         fs::create_dir_all(logs.join("full")).unwrap();
         fs::write(logs.join("full/x"), "").unwrap();
         fs::write(logs.join("file"), "").unwrap();
+        fs::create_dir_all(logs.join("loop")).unwrap();
+        for name in ["x", "y"] {
+            std::os::unix::fs::symlink(".", logs.join("loop").join(name)).unwrap();
+        }
         for (log, expected) in [
+            ("loop", Some("loop")),
             ("new", None),
             ("file", None),
             ("empty", None),
@@ -208,7 +249,57 @@ mod tests {
             ("refs/heads/deep/er", true),
             ("refs/heads/dir", true),
         ] {
-            assert_eq!(taken_by(branch, &packed, &at).is_some(), taken, "{branch}");
+            assert_eq!(taken_by(branch, packed.into_iter(), &at).is_some(), taken, "{branch}");
+        }
+    }
+
+    /// A name as long as git accepts, of as many parts as possible, among many refs.
+    #[test]
+    fn a_long_name_is_compared_with_each_ref_once() {
+        let branch = format!("refs/heads/{}b", "a/".repeat(2000));
+        let packed: Vec<_> = (0..60_000).map(|n| format!("refs/heads/a/{n}")).collect();
+        let start = std::time::Instant::now();
+        let taken = taken_by(&branch, packed.iter().map(String::as_str), &|_| (false, false));
+        assert_eq!(taken, None);
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn an_index_that_is_no_file_is_damaged_and_does_not_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fifo, link) = (folder.path().join("fifo"), folder.path().join("link"));
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        std::os::unix::fs::symlink(&fifo, &link).unwrap();
+        assert!(index_is_cut(&fifo) && index_is_cut(&link) && index_is_cut(folder.path()));
+        assert!(!index_is_cut(&folder.path().join("none")));
+    }
+
+    #[test]
+    fn a_file_may_be_too_large_for_git() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = folder.path().join(".git");
+        fs::create_dir_all(git.join("info")).unwrap();
+        let layout = Layout {
+            top: folder.path().to_owned(),
+            common: git.clone(),
+            git: git.clone(),
+            defect: None,
+        };
+        for (name, mebibytes, expected) in [
+            ("index", 40, false),
+            ("packed-refs", 64, false),
+            ("info/exclude", 16, false),
+            ("info/exclude", 17, true),
+            ("packed-refs", 65, true),
+            ("index", 41, true),
+        ] {
+            fs::File::create(git.join(name)).unwrap().set_len(mebibytes << 20).unwrap();
+            let found = too_large(&layout);
+            assert_eq!(found, expected.then(|| git.join(name)), "{name} {mebibytes}");
+            if expected {
+                fs::remove_file(git.join(name)).unwrap();
+            }
         }
     }
 

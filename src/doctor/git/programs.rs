@@ -1,9 +1,7 @@
 //! The programs that git starts for a commit and a push in this clone: filters, and the hooks of
 //! `hooks.rs`. Their configuration is read; none of them is run.
 
-use std::collections::BTreeSet;
-
-use super::attributes::attribute_texts;
+use super::attributes::{MOST_NAMES, named_by_attributes};
 use super::executable::Programs;
 use super::hooks::{Hooks, INSTALL_LFS};
 use super::layout::Layout;
@@ -46,8 +44,13 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
         return vec![Judgement::blocked(Code::GitCloneBroken)];
     };
     let programs = Programs { context, top: &layout.top };
-    let filters = filters(context, layout, config, programs);
+    let (filters, are_all) = filters(context, layout, config, programs);
     let mut found: Vec<_> = filters.iter().filter_map(judge_filter).collect();
+    if !are_all {
+        let summary = "not all filters that the attributes of the clone name were looked at";
+        let needs = format!("at most {MOST_NAMES} filters in `.gitattributes` of ordinary sizes");
+        found.push(Judgement::unknown(summary, needs));
+    }
     let hooks = Hooks::of(context, layout, config);
     found.extend(hooks.judge());
     found.extend(lfs_objects_stay(context, &filters, &hooks));
@@ -58,16 +61,17 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
     found.into_iter().map(|judgement| Judgement { subject: subject.clone(), ..judgement }).collect()
 }
 
-/// The filters that the attributes of the clone and of the user name.
+/// The filters that the attributes of the clone and of the user name, and whether that is all of
+/// them.
 fn filters(
     context: &Context,
     layout: &Layout,
     config: &EffectiveConfig,
     programs: Programs,
-) -> Vec<Filter> {
-    let texts = attribute_texts(context, layout, config);
-    let names: BTreeSet<_> = texts.iter().flat_map(|text| filter_names(text)).collect();
-    let filter = |name: &str| {
+) -> (Vec<Filter>, bool) {
+    let named = named_by_attributes(context, layout, config);
+    let mut are_all = named.are_all;
+    let mut filter = |name: &String| {
         let of =
             |key: &str| config.text(&format!("filter.{name}.{key}")).filter(|it| !it.is_empty());
         let program = match of("process").or_else(|| of("clean")) {
@@ -84,25 +88,27 @@ fn filters(
             _ => true,
         };
         let is_needed = program == FilterProgram::NotConfigured || !is_installed;
-        let is_used = is_needed && has_files(context, name);
+        let has_files = is_needed.then(|| has_files(context, name));
+        are_all &= has_files != Some(None);
+        let is_used = has_files.flatten().unwrap_or(false);
         let is_required = config.is_true(&format!("filter.{name}.required"));
         Filter { name: name.to_owned(), program, is_installed, is_required, is_used }
     };
-    let mut filters: Vec<_> = names.into_iter().map(filter).collect();
+    let mut filters: Vec<_> = named.filters.iter().map(&mut filter).collect();
     for filter in filters
         .iter_mut()
         .filter(|filter| filter.name == "lfs" && filter.program == FilterProgram::NotConfigured)
     {
         filter.is_installed = programs.start("git-lfs");
     }
-    filters
+    (filters, are_all)
 }
 
-/// Whether a file of the clone has the attribute.
-fn has_files(context: &Context, filter: &str) -> bool {
+/// Whether a file of the clone has the attribute. `None`: git does not answer.
+fn has_files(context: &Context, filter: &str) -> Option<bool> {
     let pathspec = format!(":(top,attr:filter={filter})");
     let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--", &pathspec];
-    ask(context, &arguments).is_ok_and(|output| !output.stdout.is_empty())
+    ask(context, &arguments).ok().map(|output| !output.stdout.is_empty())
 }
 
 /// Files are in git-lfs, and the hook that sends its objects is another program's.
@@ -114,7 +120,7 @@ fn lfs_objects_stay(context: &Context, filters: &[Filter], hooks: &Hooks) -> Opt
     };
     filters.iter().find(|filter| is_lfs(filter))?;
     let hook = hooks.without_lfs()?;
-    has_files(context, "lfs").then(|| {
+    has_files(context, "lfs").unwrap_or(true).then(|| {
         let summary = "files of this clone are in git-lfs, and the pre-push hook does not call it: \
                        a push leaves their content behind";
         let fix =
@@ -124,21 +130,10 @@ fn lfs_objects_stay(context: &Context, filters: &[Filter], hooks: &Hooks) -> Opt
     })
 }
 
-/// Whether the attributes give files to git-lfs.
+/// Whether the attributes give files to git-lfs, or may do so.
 pub fn has_lfs_files(context: &Context, layout: &Layout, config: &EffectiveConfig) -> bool {
-    let texts = attribute_texts(context, layout, config);
-    texts.iter().any(|text| filter_names(text).contains(&"lfs"))
-}
-
-/// The names in `*.bin filter=lfs diff=lfs`. Pure.
-fn filter_names(attributes: &str) -> Vec<&str> {
-    let lines = attributes.lines().filter(|line| !line.starts_with('#'));
-    let words = lines.flat_map(str::split_whitespace);
-    let is_plain = |name: &&str| {
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        !name.is_empty() && name.len() <= 64 && name.bytes().all(is_word)
-    };
-    words.filter_map(|word| word.strip_prefix("filter=")).filter(is_plain).collect()
+    let named = named_by_attributes(context, layout, config);
+    named.filters.contains("lfs") || !named.are_all
 }
 
 /// The program that a shell would start for a filter; `None` where that cannot be known. The last
@@ -259,7 +254,6 @@ mod tests {
         ] {
             assert_eq!(script(command).as_deref(), expected, "{command}");
         }
-        assert_eq!(filter_names("# filter=x\n*.bin filter=lfs diff=lfs -text\n"), ["lfs"]);
     }
 
     #[test]

@@ -21,8 +21,11 @@ use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::doctor::ssh;
 use crate::git::url::Repository;
 use crate::git_cli::scratch::{Hash, Scratch};
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Bounds, Failure, Output};
 use crate::push_message::{Hints, classify};
+
+/// Of the newest commit, with all its files. Where it is larger, a commit of our own is pushed.
+const LARGEST_PACK: u64 = 64 << 20;
 
 pub fn live(context: &Context, url: &PushUrl) -> Judgement {
     if let Some(judgement) = git::keeps_from_pushing(context) {
@@ -79,7 +82,7 @@ fn push(
     let way: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let now = context.env.now.as_millisecond();
     let branch = format!("refs/heads/pushready/probe-{}-{now}-{way}", std::process::id());
-    let run_in = |scratch: &Scratch, arguments: &[&str]| {
+    let run_within = |bounds, scratch: &Scratch, arguments: &[&str]| {
         let mut git = scratch.git();
         // what git has in the clone, by a condition on its folder or remote, it has not here
         if let Some(SshChoice {
@@ -89,18 +92,20 @@ fn push(
             git.arg("-c").arg(format!("core.sshCommand={text}"));
         }
         git.args(arguments);
-        process::run(git, context.deadline(NETWORK))
+        process::run_within(bounds, git, context.deadline(NETWORK))
     };
     // an object that the server has already: a new one could be judged for what is in it
-    let fetch = ["fetch", "--quiet", "--depth=1", url, "HEAD"];
-    let mut fetched = run_in(&scratch, &fetch);
+    let fetch = ["-c", "fetch.unpackLimit=1", "fetch", "--quiet", "--depth=1", url, "HEAD"];
+    let fetch =
+        |scratch: &Scratch| run_within(Bounds::PROBE.writing(LARGEST_PACK), scratch, &fetch);
+    let mut fetched = fetch(&scratch);
     if fetched.as_ref().is_ok_and(Hash::is_another)
         && let Ok(other) = Scratch::new(Hash::Sha256, || context.deadline(NETWORK))
     {
         scratch = other;
-        fetched = run_in(&scratch, &fetch);
+        fetched = fetch(&scratch);
     }
-    let run = |arguments: &[&str]| run_in(&scratch, arguments);
+    let run = |arguments: &[&str]| run_within(Bounds::PROBE, &scratch, arguments);
     let fetched = fetched.is_ok_and(|said| said.status.success());
     let source = if fetched { "FETCH_HEAD" } else { &scratch.commit };
     let pushed = run(&["push", "--no-verify", url, &format!("{source}:{branch}")]);

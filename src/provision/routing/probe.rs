@@ -13,7 +13,7 @@ use crate::catalogue::Finding;
 use crate::git::url::{GitUrl, Repository, redact};
 use crate::git_cli::{self, Place};
 use crate::home::Home;
-use crate::process::{self, Completed, Failure, Running};
+use crate::process::{self, Bounds, Completed, Failure, Running};
 use crate::resource::file;
 use crate::ssh_cli;
 use crate::ssh_match;
@@ -121,7 +121,7 @@ impl<'a> Followed<'a> {
 fn start_ssh(at: &Repository, repository: &Repository) -> Result<Running, Failure> {
     let mut ssh = ssh_cli::effective();
     ssh.args(ssh_cli::push(at, repository));
-    process::start(ssh, DEADLINE)
+    process::start(Bounds::PROBE, ssh, DEADLINE)
 }
 
 /// Whether ssh would use the repository's key.
@@ -169,7 +169,7 @@ pub fn destination(repository: &Repository) -> Result<Repository, String> {
 fn start_git(repository: &Repository) -> Result<Running, Failure> {
     let mut git = git_cli::command(Place::Outside);
     git.args(["ls-remote", "--get-url", &repository.to_ssh()]);
-    process::start(git, DEADLINE)
+    process::start(Bounds::READING, git, DEADLINE)
 }
 
 fn judge_destination(repository: &Repository, answer: Completed) -> Result<Repository, String> {

@@ -1,7 +1,5 @@
 //! A signature by GnuPG: which secret keys there are, and where each is.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -118,12 +116,8 @@ fn listed(stdout: &str) -> Vec<ListedKey> {
 }
 
 fn place(path: &Path) -> KeyPlace {
-    let Ok(file) = File::open(path) else { return KeyPlace::Agent };
-    let mut start = Vec::new();
     // the kind is named before the key; what is read is dropped here
-    if file.take(4096).read_to_end(&mut start).is_err() {
-        return KeyPlace::Agent;
-    }
+    let Ok(start) = file::head(path, 4096) else { return KeyPlace::Agent };
     let has = |words: &[u8]| start.windows(words.len()).any(|window| window == words);
     match () {
         () if has(b"shadowed-private-key") => KeyPlace::Card,
