@@ -376,10 +376,10 @@ fn plain_command(line: &str) -> Option<Vec<&str>> {
     let mut words = Vec::new();
     for word in line.split_whitespace() {
         let is_argument = matches!(word, "\"$@\"" | "$@" | "\"$*\"" | "$*")
-            || word
-                .trim_matches('"')
-                .strip_prefix('$')
-                .is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit()) && !it.is_empty());
+            || word.trim_matches('"').strip_prefix('$').is_some_and(|it| {
+                let number = it.trim_start_matches('{').trim_end_matches('}');
+                number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty()
+            });
         // what follows such a word may hide that the command is missing
         if !is_argument && word.contains(['|', '&', ';', '`', '$', '(', ')', '<', '>', '\\']) {
             return None;
