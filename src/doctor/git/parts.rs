@@ -63,7 +63,7 @@ pub fn damage(layout: &Layout, keeps_logs: bool) -> Option<Damage> {
 const INDEX_FRAME: u64 = 12 + 20;
 const LEAST_ENTRY: u64 = 63;
 
-/// It is no file, or its header promises more entries than fit into it.
+/// It is not a file, or its header promises more entries than fit into it.
 fn index_is_cut(path: &Path) -> bool {
     let Ok(metadata) = path.metadata() else { return false };
     // git waits for who writes to a FIFO
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_is_no_file_is_damaged_and_does_not_hang() {
+    fn an_index_that_is_not_a_file_is_damaged_and_does_not_hang() {
         let folder = tempfile::tempdir().unwrap();
         let (fifo, link) = (folder.path().join("fifo"), folder.path().join("link"));
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
