@@ -95,8 +95,7 @@ impl Row {
     }
 }
 
-/// The rows of the table, or of the file that `PUSHREADY_ROWS` names: `scripts/slow-clients.sh` has
-/// those that take minutes.
+/// The rows of the table, or of a file that `PUSHREADY_ROWS` names: for what takes minutes, by hand.
 fn judge_all(ws: &Workspace, network: &Network, client: &str, about: About) {
     clients::install();
     log_in(ws, "");
