@@ -56,12 +56,16 @@ pub struct CoderRefusal {
     pub limit: Option<(i64, i64, String)>,
 }
 
+/// Of the fields that a refusal names; what is printed of them has no place for more.
+const MOST_FIELDS: usize = 8;
+
 impl CoderRefusal {
     pub fn of(status: u16, body: &Value, retry_after: Option<Duration>) -> Self {
         let text = |value: &Value, name: &str| {
             value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let fields = body.get("validations").and_then(Value::as_array).into_iter().flatten();
+        let fields = fields.take(MOST_FIELDS);
         let fields = fields.map(|field| (text(field, "field"), text(field, "detail"))).collect();
         let micros = |name: &str| body.get(name).and_then(Value::as_i64);
         let limit = micros("spent_micros")

@@ -1,6 +1,6 @@
 //! How long to wait before a request is repeated.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -15,15 +15,18 @@ const RATE_LIMIT: Duration = Duration::from_secs(75);
 /// The pauses of one request.
 pub struct Pace {
     next: Duration,
-    /// What may still be spent.
+    /// What may still be spent on pauses.
     left: Duration,
+    /// No request is sent after it: each may itself take long.
+    end: Instant,
     /// What may still be spent on waiting that the server asks for.
     for_rate_limit: Duration,
 }
 
 impl Pace {
     pub fn new(patience: Duration) -> Self {
-        Self { next: FIRST, left: patience, for_rate_limit: RATE_LIMIT.max(patience) }
+        let end = Instant::now() + patience;
+        Self { next: FIRST, left: patience, end, for_rate_limit: RATE_LIMIT.max(patience) }
     }
 
     /// The pause before the request is sent again. `None`: it is given up.
@@ -33,9 +36,13 @@ impl Pace {
         {
             let wanted = wanted + part(Duration::from_secs(1));
             self.for_rate_limit = self.for_rate_limit.checked_sub(wanted)?;
+            self.end += wanted;
             return Some(wanted);
         }
         let pause = self.next / 2 + part(self.next / 2);
+        if Instant::now() + pause > self.end {
+            return None;
+        }
         self.left = self.left.checked_sub(pause)?;
         self.next = (self.next * 2).min(LONGEST);
         Some(pause)
