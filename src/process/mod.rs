@@ -40,6 +40,8 @@ impl Bounds {
     /// Of who asks a server or a tool: what a hostile server sends is in memory for many remotes at
     /// once, and the end of a long answer decides nothing.
     pub const PROBE: Self = Self { output: 256 << 10, memory: None, file: None };
+    /// Of a tool that prints one JSON document, which is nothing without its end.
+    pub const DOCUMENT: Self = Self { output: 1 << 20, memory: None, file: None };
     /// Of git where it reads a clone, whose files may be of any size. No answer that we need is
     /// longer (the configuration of git with the rules of 64 keys is 3 MB), and an index of 400,000
     /// files fits. It starts no other program: a credential helper may need more memory.

@@ -8,6 +8,7 @@ use ureq::http::HeaderValue;
 
 use super::reveal;
 use super::text::{Repairs, unwrap};
+use crate::text::size_of_json;
 
 /// Coder's own are 33 characters long.
 const LONGEST: usize = 1024;
@@ -15,6 +16,8 @@ const LONGEST: usize = 1024;
 /// A shorter one may be a word.
 const SHORTEST: usize = 8;
 const HIDDEN: &str = "***";
+/// For one answer of a server.
+const MOST_MEMORY: usize = 80 << 20;
 
 /// Letters, digits and a little more; nothing that could end a header line.
 #[derive(Clone, Debug)]
@@ -58,6 +61,9 @@ impl SessionToken {
     /// The JSON that the server sent, without the token in any of its texts and names: JSON can
     /// escape a character, so the text alone does not show each token.
     pub fn read_json(&self, sent: &[u8]) -> serde_json::Result<Value> {
+        if size_of_json(sent) > MOST_MEMORY {
+            return Err(serde::de::Error::custom("it is larger than what is read"));
+        }
         let mut value = serde_json::from_slice(sent)?;
         self.hide_in(&mut value);
         Ok(value)

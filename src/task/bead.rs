@@ -10,7 +10,7 @@ use crate::coder::model::{list, text};
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git::url::Repository;
-use crate::process::{self, Failure, Program};
+use crate::process::{self, Bounds, Failure, Program};
 use crate::text::plain;
 
 /// A database may have to start first.
@@ -32,7 +32,7 @@ pub struct Bead {
 pub fn read(env: &Env, id: &str) -> Result<Bead> {
     let mut command = process::command_in(Program::Bd, env);
     command.args(["show", id, "--json"]);
-    let output = process::run(command, DEADLINE).map_err(|failure| {
+    let output = process::run_within(Bounds::DOCUMENT, command, DEADLINE).map_err(|failure| {
         let error = Error::new("cannot read the bead").because(format!("`bd`: {failure}"));
         match failure {
             Failure::Missing => {
