@@ -44,22 +44,25 @@ fn no_child_that_is_not_needed_and_no_network() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         for name in ["git", "ssh"] {
-            let note = "for word; do case $word in var|remote|config|diff-index|for-each-ref|ls-files|-G) printf '%s' \" $word\" ;; esac; done";
+            let note = "for word; do case $word in cat-file|merge-base|var|remote|config|diff-index|for-each-ref|ls-files|-G) printf '%s' \" $word\" ;; esac; done";
             let script = format!(
                 "#!/bin/sh\necho \"{name}$({note})\" >>/tmp/children\nexec /usr/bin/{name} \"$@\"\n"
             );
             ws.install(name, &script);
         }
         let trace = Trace::of(&lab, &["--offline"]);
-        // git's configuration, HEAD, the index and the attributes, where a push goes and where the clone's remotes
+        // git's configuration, what HEAD is, the index and the attributes, where a push goes and whether it would be
+        // refused there as of the last fetch, where the clone's remotes
         // lead, the author, who is the committer too; the home that ssh uses, and the key that it chooses
         assert_eq!(
             trace.children,
             [
+                "git cat-file",
                 "git config",
                 "git diff-index",
                 "git for-each-ref",
                 "git ls-files",
+                "git merge-base",
                 "git remote",
                 "git var",
                 "ssh -G",
