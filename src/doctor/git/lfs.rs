@@ -43,6 +43,10 @@ fn judge(context: &Context) -> Judgement {
     if !has_lfs_files(context, layout, config) {
         return Judgement::skip("no file of this clone belongs in git-lfs");
     }
+    let filter = ["filter.lfs.clean", "filter.lfs.process"];
+    if !filter.iter().any(|key| config.text(key).is_some_and(|command| !command.is_empty())) {
+        return Judgement::skip("git-lfs is not set up: git stores the files themselves");
+    }
     if !(Programs { context, top: &layout.top }).start("git-lfs") {
         return Judgement::skip("git-lfs is not installed");
     }

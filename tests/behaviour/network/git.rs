@@ -97,6 +97,8 @@ fn clone(ws: &Workspace) {
     ws.git(&["init", "-q", "src/app"]).run().success();
     ws.git(&["remote", "add", "origin", URL]).current_dir("src/app").run().success();
     ws.write("src/app/.gitattributes", "*.bin filter=lfs\n", 0o644);
+    let filter = ["config", "--global", "filter.lfs.clean", "git-lfs clean -- %f"];
+    ws.git(&filter).run().success();
 }
 
 /// The proxies that were asked since the network was set.
