@@ -58,10 +58,10 @@ fn installed(ws: &Workspace, key: &KeyPair) -> Vec<String> {
         let fields: Vec<_> = route.split(' ').collect();
         let path = state.join("keys").join(fields[0]);
         let read = Command::new("ssh-keygen").arg("-y").arg("-f").arg(path).output().unwrap();
-        if key
-            .public
-            .starts_with(String::from_utf8_lossy(&read.stdout).trim().rsplit_once(' ').unwrap().0)
-        {
+        let read = String::from_utf8_lossy(&read.stdout);
+        // the repository that exists nowhere has a route and no key
+        let public = read.trim().rsplit_once(' ').map(|(public, _comment)| public);
+        if public.is_some_and(|public| key.public.starts_with(public)) {
             names.push(fields[3].to_owned());
         }
     }

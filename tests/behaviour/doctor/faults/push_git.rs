@@ -57,7 +57,8 @@ pub const ROWS: &[Fault] = &[
         let program = ["config", "remote.origin.receivepack", "/opt/none/git-receive-pack"];
         lab.ws.git(&program).current_dir("src/app").run().success();
         lab.doctor(&["--only", "push"])
-    }),
+    })
+    .entails(&["push-target-other"]),
     fault("remote-reversed", "fail", "a rule for pushes alone, and no clone is in view", |lab| {
         let rule =
             ["config", "--global", "url.https://github.com/.pushInsteadOf", "git@github.com:"];
