@@ -53,8 +53,7 @@ impl ForeseenPush<'_> {
 
     fn git(&self, place: Place, arguments: &[&str]) -> Completed {
         let mut git = git_cli::command(place);
-        // a partial clone would ask its server
-        git.args(["-c", "protocol.allow=never"]).env("GIT_NO_LAZY_FETCH", "1").args(arguments);
+        git.args(arguments);
         process::run(git, self.context.deadline(PATIENCE))
     }
 
