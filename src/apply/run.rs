@@ -23,6 +23,10 @@ const NEXT_STEP: &str = "nothing is configured: set PUSHREADY_CODEX_AUTH_JSON, \
      PUSHREADY_CLAUDE_OAUTH_TOKEN or PUSHREADY_DEPLOY_KEYS, or put files in ~/.config/pushready/seed \
      (`pushready apply --help` lists all), and apply again";
 
+/// What is written then does not make an agent able to log in or to push.
+const NO_LOGIN_OR_KEY: &str = "no login and no deploy key is configured: `pushready apply --help` \
+     lists the variables for them";
+
 /// A file that another program keeps writing is left to it after so many.
 const ATTEMPTS: usize = 3;
 
@@ -242,6 +246,8 @@ impl ApplyRun<'_> {
         if plan.items.is_empty() && report.items.is_empty() {
             report.nothing = true;
             report.notes.push(NEXT_STEP.to_owned());
+        } else if report.ready && !settings.unclaimed && !provision.desired.is_of_use() {
+            report.notes.push(NO_LOGIN_OR_KEY.to_owned());
         }
         report
     }

@@ -257,6 +257,13 @@ impl StatusReport {
         }
         let logins = Client::ALL.iter().filter(|client| *self.logins.get(**client));
         parts.extend(logins.map(ToString::to_string));
+        let has_any = |client: &Client| *self.logins.get(*client);
+        if self.state == Readiness::Applied
+            && self.repositories.is_empty()
+            && !Client::ALL.iter().any(has_any)
+        {
+            parts.push("no login or key".to_owned());
+        }
         let in_part = self.failed_since.iter().map(|failure| failure.finished_at).max();
         let in_part = in_part.map(|at| format!("checked in part {}", ago(at)));
         if let Some(verdict) = &self.doctor {

@@ -108,6 +108,11 @@ pub fn area(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }
 
+/// Whether the check with this id asks a server.
+pub fn asks_a_server(id: &str) -> bool {
+    CHECKS.iter().any(|check| check.id == id && check.depth > Offline)
+}
+
 const fn check(id: &'static str, depth: Depth, scope: Scope, title: &'static str) -> Check {
     Check { id, title, depth, scope }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::check::area;
+use super::check::{area, asks_a_server};
 use super::context::Depth;
 use super::outcome::{CheckStatus, Outcome};
 use super::report::{Overall, Report};
@@ -146,10 +146,12 @@ impl CheckLine {
 }
 
 impl Verdict {
-    /// Whether it proved over the network all that it was to prove, as far as no check failed.
+    /// Whether it proved over the network all that it was to prove, as far as no check failed. Where
+    /// there was no server to ask, nothing was proven.
     pub fn is_proof(&self) -> bool {
-        let looked = |check: &CheckLine| check.status != CheckStatus::Skip;
-        self.depth > Depth::Offline && self.not_tested.is_empty() && self.checks.iter().any(looked)
+        let asked =
+            |check: &CheckLine| check.status != CheckStatus::Skip && asks_a_server(&check.id);
+        self.depth > Depth::Offline && self.not_tested.is_empty() && self.checks.iter().any(asked)
     }
 
     fn failures(self) -> impl Iterator<Item = Since> {

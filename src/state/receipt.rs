@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Code;
+use crate::client::Client;
 use crate::error::{Error, Exit, Result};
 use crate::git::url::Repository;
 use crate::home::Home;
@@ -93,6 +94,13 @@ impl Desired {
     /// Whether nothing at all was configured.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether it has a login, a key or a trusted folder, and not settings for these alone.
+    pub fn is_of_use(&self) -> bool {
+        !self.repositories.is_empty()
+            || !self.trusted_folders.is_empty()
+            || Client::ALL.iter().any(|client| self.logins.has(*client))
     }
 
     /// The lines for known_hosts of every origin, none twice.

@@ -27,6 +27,42 @@ fn a_home_without_anything_is_not_ready() {
     });
 }
 
+/// A template sets an identity, host keys and nothing required; this user has made no secret.
+#[test]
+fn settings_without_a_login_or_a_key_are_not_ready() {
+    sandbox(|ws| {
+        let set = |args: &[&str]| {
+            let run = ws.pushready(args).env("PUSHREADY_REQUIRE", ",");
+            let run = run.env("PUSHREADY_GIT_NAME", "Ada").env("PUSHREADY_GIT_EMAIL", "a@h");
+            run.env("PUSHREADY_KNOWN_HOSTS", "git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHFcsuDAbi4Pl0qHWKAEmhtcdnhkFE9OVtSjaHe5qVlV")
+        };
+        let apply = set(&["apply"]).run().success();
+        apply.stdout_has("note     no login and no deploy key is configured");
+        for args in [&["doctor"][..], &["doctor", "--short"], &["doctor", "--only", "home,git"]] {
+            let output =
+                set(args).run().success().stdout_has("OFFLINE CHECKS PASSED (push not tested)");
+            assert!(!output.stdout.contains("READY"), "{output}");
+        }
+        let line = ws.run(&["status", "--line"]).success().stdout;
+        assert!(line.starts_with("applied "), "{line}");
+        assert!(line.contains(" · no login or key · "), "{line}");
+        assert_eq!(ws.run(&["status", "--json"]).success().json()["state"], "applied");
+        // with a key there is a server to ask
+        let host = GitHost::start();
+        host.repository("acme/app");
+        let key = host.deploy_key("acme/app", Access::Write);
+        let keyed = |args: &[&str]| {
+            let run = set(args).env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"]));
+            run.env("PUSHREADY_REPOSITORY", "acme/app").env("PUSHREADY_DEPLOY_KEY", &*key.private)
+        };
+        let apply = keyed(&["apply"]).run().success();
+        assert!(!apply.stdout.contains("no login"), "{apply}");
+        keyed(&["doctor"]).run().success().stdout_has("\nREADY");
+        let line = ws.run(&["status", "--line"]).success().stdout;
+        assert!(line.starts_with("ready · push 1/1"), "{line}");
+    });
+}
+
 #[test]
 fn an_empty_pipe_is_an_error_and_changes_nothing() {
     sandbox(|ws| {

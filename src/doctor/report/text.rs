@@ -6,7 +6,7 @@ use std::iter;
 
 use super::{Overall, Report, saw_nothing};
 use crate::catalogue::{Fix, FixKind};
-use crate::doctor::check::area;
+use crate::doctor::check::{area, asks_a_server};
 use crate::doctor::context::Depth;
 use crate::doctor::outcome::{CheckStatus, Evidence, Outcome};
 use crate::text::{add_line, plain, word};
@@ -102,7 +102,7 @@ impl Report {
                 "UNKNOWN (nothing was looked at)".into()
             }
             Overall::Unknown => "UNKNOWN".into(),
-            Overall::Warn | Overall::Pass if self.depth == Depth::Offline => {
+            Overall::Warn | Overall::Pass if !self.asked_a_server() => {
                 "OFFLINE CHECKS PASSED (push not tested)".into()
             }
             Overall::Warn | Overall::Pass if !self.not_tested.is_empty() => {
@@ -110,6 +110,13 @@ impl Report {
             }
             Overall::Warn | Overall::Pass => "READY".into(),
         }
+    }
+
+    /// Whether a check asked a server: only that proves that something works.
+    fn asked_a_server(&self) -> bool {
+        let asked =
+            |outcome: &Outcome| outcome.status != CheckStatus::Skip && asks_a_server(outcome.id);
+        self.depth > Depth::Offline && self.checks.iter().any(asked)
     }
 
     fn saw_nothing_required(&self) -> bool {
@@ -390,9 +397,28 @@ mod tests {
     }
 
     #[test]
+    fn only_where_a_server_was_asked_is_it_ready() {
+        let pass = |id| Outcome::new(id, Judgement::pass("x"));
+        let skip = |id| Outcome::new(id, Judgement::skip("y"));
+        let offline = "OFFLINE CHECKS PASSED (push not tested)";
+        for (checks, word) in [
+            (vec![pass("home.folder"), pass("push.write")], "READY"),
+            (vec![pass("codex.login"), pass("codex.network")], "READY"),
+            (vec![pass("home.folder")], offline),
+            (vec![pass("home.folder"), skip("push.write"), skip("codex.network")], offline),
+            // read in the configuration
+            (vec![pass("push.target")], offline),
+            (vec![skip("push.write")], "UNKNOWN (nothing was looked at)"),
+        ] {
+            let what = format!("{checks:?}");
+            assert_eq!(report(checks).word(), word, "{what}");
+        }
+    }
+
+    #[test]
     fn one_warning_is_one() {
         let warning =
-            || Outcome::new("home.clock", Judgement::warn(Code::ClockSkew, "x", Fix::report("y")));
+            || Outcome::new("push.read", Judgement::warn(Code::ClockSkew, "x", Fix::report("y")));
         assert_eq!(report(vec![warning()]).counts(), "READY: 1 warning in 0.04 s");
         let two = report(vec![warning(), warning()]);
         assert_eq!(two.counts(), "READY: 2 warnings in 0.04 s");
