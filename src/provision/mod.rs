@@ -368,8 +368,15 @@ pub fn missing(
         }
         Requirement::Unknown(_) => unknown_requirement(settings),
     };
+    let is_remembered =
+        settings.require.is_none() && !matches!(requirement, Requirement::Unknown(_));
+    let fix = if is_remembered { format!("{fix}; {NOT_REQUIRED_ANY_MORE}") } else { fix };
     Item::fail(requirement.subject(), Finding::new(Code::RequiredMissing, say, fix))
 }
+
+/// For a requirement that only the receipt has, such as a name that was misspelt once.
+const NOT_REQUIRED_ANY_MORE: &str = "or, if it is not required any more: PUSHREADY_REQUIRE is not set \
+     here and an earlier apply had it, and `PUSHREADY_REQUIRE=, pushready apply` clears it";
 
 /// Who can provide what is missing: a user secret is its user's, the rest is the template's.
 pub fn provider_of(requirement: &Requirement, desired: &Desired) -> Actor {

@@ -64,6 +64,24 @@ fn settings_without_a_login_or_a_key_are_not_ready() {
 }
 
 #[test]
+fn a_requirement_that_only_an_earlier_apply_had_can_be_cleared() {
+    sandbox(|ws| {
+        let key = KeyPair::generate("key").private;
+        let apply = || {
+            let apply = ws.pushready(&["apply"]).env("PUSHREADY_REPOSITORY", "acme/app");
+            apply.env("PUSHREADY_DEPLOY_KEY", &*key)
+        };
+        let clears = "`PUSHREADY_REQUIRE=, pushready apply` clears it";
+        let output = apply().env("PUSHREADY_REQUIRE", "push:acme/ap").run().fails(1);
+        assert!(!output.stdout.contains("clears it"), "{output}");
+        let later = apply().run().fails(1);
+        assert!(later.stdout.contains(clears), "{later}");
+        apply().env("PUSHREADY_REQUIRE", ",").run().success();
+        apply().run().success();
+    });
+}
+
+#[test]
 fn an_empty_pipe_is_an_error_and_changes_nothing() {
     sandbox(|ws| {
         let before = ws.snapshot();
