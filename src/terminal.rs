@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::termios::tcgetwinsize;
+use rustix::termios::{Winsize, tcgetwinsize};
 
 use crate::env::Env;
 use crate::text::plain;
@@ -19,6 +19,8 @@ const DEFAULT_WIDTH: usize = 80;
 /// In fewer columns nobody reads prose: some terminals report 0.
 const LEAST_WIDTH: usize = 40;
 /// A run that is over by then shows nothing.
+/// How a command on a line of its own begins in prose, and nothing else does.
+const COMMAND: &str = "      ";
 const QUIET: Duration = Duration::from_millis(500);
 const REFRESH: Duration = Duration::from_millis(200);
 
@@ -26,6 +28,8 @@ struct Terminal {
     out: bool,
     err: bool,
     width: Option<usize>,
+    /// Of standard error.
+    err_width: Option<usize>,
     /// Whether standard error is a terminal that moves its cursor.
     shows_progress: bool,
 }
@@ -40,11 +44,14 @@ pub fn set_up(forced: Option<bool>, env: &Env) {
     let unwanted = env.raw(observed::NO_COLOR).is_some_and(|value| !value.is_empty());
     let colours = |is_terminal: bool| forced.unwrap_or(is_terminal && !is_dumb && !unwanted);
     let (out, err) = (io::stdout(), io::stderr());
-    let width = || Some(usize::from(tcgetwinsize(&out).ok()?.ws_col)).filter(|width| *width > 0);
+    let columns = |size: rustix::io::Result<Winsize>| {
+        Some(usize::from(size.ok()?.ws_col)).filter(|width| *width > 0)
+    };
     let _ = TERMINAL.set(Terminal {
         out: colours(out.is_terminal()),
         err: colours(err.is_terminal()),
-        width: out.is_terminal().then(width).flatten(),
+        width: out.is_terminal().then(|| columns(tcgetwinsize(&out))).flatten(),
+        err_width: err.is_terminal().then(|| columns(tcgetwinsize(&err))).flatten(),
         shows_progress: err.is_terminal() && !is_dumb,
     });
 }
@@ -54,8 +61,12 @@ pub fn for_stdout(text: String) -> String {
     if TERMINAL.get().is_some_and(|terminal| terminal.out) { painted(&text) } else { text }
 }
 
-/// The same for standard error.
+/// The same for standard error, in lines that fit its terminal.
 pub fn for_stderr(text: String) -> String {
+    let text = match TERMINAL.get().and_then(|terminal| terminal.err_width) {
+        Some(width) => wrapped(&text, width.max(LEAST_WIDTH), 2),
+        None => text,
+    };
     if TERMINAL.get().is_some_and(|terminal| terminal.err) { painted(&text) } else { text }
 }
 
@@ -64,9 +75,19 @@ pub fn fitted(text: &str) -> String {
     wrapped(text, width(), 2)
 }
 
-/// The same of prose, where it is not.
+/// The same of prose, where it is not. Commands on lines of their own stay whole: a terminal breaks
+/// them, and a reader copies them as one line.
 pub fn fitted_prose(text: &str) -> String {
-    wrapped(text, width(), 0)
+    let mut fitted = String::with_capacity(text.len());
+    for line in text.lines() {
+        if line.is_empty() || line.starts_with(COMMAND) {
+            fitted.push_str(line);
+            fitted.push('\n');
+        } else {
+            fitted.push_str(&wrapped(line, width(), 0));
+        }
+    }
+    fitted
 }
 
 fn width() -> usize {
@@ -365,6 +386,15 @@ mod tests {
         ] {
             assert_eq!(wrapped(text, 15, 2), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn a_command_on_a_line_of_its_own_stays_whole_in_prose() {
+        let text = format!("fix\n\n  {0}\n\n      git {0}\n", "word ".repeat(20).trim_end());
+        let fitted = fitted_prose(&text);
+        let lines: Vec<_> = fitted.lines().collect();
+        assert_eq!((lines.len(), lines.first()), (6, Some(&"fix")), "{fitted}");
+        assert!(lines.last().is_some_and(|line| line.len() > DEFAULT_WIDTH), "{fitted}");
     }
 
     #[test]

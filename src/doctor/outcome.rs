@@ -34,12 +34,19 @@ pub struct Evidence {
     pub value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
+    /// A command to be copied: text breaks no line in it.
+    #[serde(skip)]
+    pub is_command: bool,
 }
 
 impl Evidence {
     /// A value of ours: a path, a mode, a fingerprint, a URL made from parsed parts.
     pub fn new(label: &'static str, value: impl Into<String>) -> Self {
-        Self { label, value: value.into(), expected: None }
+        Self { label, value: value.into(), expected: None, is_command: false }
+    }
+
+    pub fn command(label: &'static str, command: impl Into<String>) -> Self {
+        Self { is_command: true, ..Self::new(label, command) }
     }
 
     /// Text that a server or a repository chose: control characters escaped, cut.
@@ -56,7 +63,7 @@ impl Evidence {
         if value.len() < text.len() {
             value.push('…');
         }
-        Self { label, value, expected: None }
+        Self::new(label, value)
     }
 
     pub fn expected(mut self, expected: impl Into<String>) -> Self {

@@ -19,7 +19,7 @@ const ONE_DAY: i64 = 86_400;
 
 pub fn new_seed(context: &Context) -> Fix {
     Fix::report(format!(
-        "create a new login with `CODEX_HOME=$(mktemp -d) codex login --device-auth`, and set its auth.json as {}",
+        "create a new login with `d=$(mktemp -d); CODEX_HOME=$d codex login --device-auth`, and set `$d/auth.json` as {}",
         source(context.login_via(Client::Codex), variables::CODEX_AUTH_JSON)
     ))
 }

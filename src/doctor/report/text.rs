@@ -272,11 +272,12 @@ impl<'a> OneCause<'a> {
                 continue;
             }
             printed.push(evidence);
-            let Evidence { label, value, expected } = evidence;
+            let Evidence { label, value, expected, is_command } = evidence;
+            let quote = if *is_command { "`" } else { "" };
             let expected = expected
                 .as_ref()
                 .map_or(String::new(), |expected| format!(" (expected {expected})"));
-            add_line(text, format_args!("           {label}: {value}{expected}"));
+            add_line(text, format_args!("           {label}: {quote}{value}{quote}{expected}"));
         }
         let reasons = distinct(self.all().map(|outcome| outcome.reason.as_deref())).into_iter();
         for reason in reasons.flatten().filter(|reason| *reason != self.first.summary) {

@@ -100,10 +100,14 @@ pub fn installed(context: &Context, repository: &Repository) -> Vec<Evidence> {
     let record =
         context.desired.repositories.iter().find(|record| record.repository.same_as(repository));
     let evidence = record.map(|RepositoryRecord { algorithm, fingerprint, .. }| {
-        let print = format!("ssh-keygen -yf {}", shell(&context.home.key(repository)));
+        let key = context.home.key(repository);
+        let (shown, quoted) = (context.home.shown(&key), shell(&key));
+        // the short form, where a shell makes the same of it
+        let is_plain = quoted.ends_with(shown.trim_start_matches('~'));
+        let print = format!("ssh-keygen -yf {}", if is_plain { shown } else { quoted });
         [
             Evidence::new("installed key", format!("{algorithm} {fingerprint}")),
-            Evidence::new("show the public key with", print),
+            Evidence::command("show the public key with", print),
         ]
     });
     evidence.into_iter().flatten().collect()
@@ -127,6 +131,7 @@ pub fn unreachable(context: &Context, failure: &Failure) -> Judgement {
             "a network on which the ssh port of the server answers",
         )
         .coded(Code::PushTimeout),
-        failure => Judgement::unknown("ssh could not be run", failure.to_string()),
+        Failure::Missing => Judgement::unknown("ssh could not be run", "ssh on PATH"),
+        Failure::Io(error) => Judgement::unknown("ssh could not be run", error.to_string()),
     }
 }

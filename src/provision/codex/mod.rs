@@ -133,7 +133,7 @@ fn act(
         }
         CodexDecision::Conflict(conflict) => {
             let hint = if conflict.is_ours() {
-                "give it a newer seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`"
+                "give it a newer seed, `$d/auth.json` of `d=$(mktemp -d); CODEX_HOME=$d codex login --device-auth`"
                     .to_owned()
             } else {
                 format!("to use the seed: `rm {}` and apply again", shell(&seen.path))
@@ -250,8 +250,7 @@ impl ObservedLogin {
 
 /// Ready, as far as the file tells; a login that can no longer work is in its place all the same.
 fn alive(auth: &CodexAuth, say: String, now: Timestamp, resources: Vec<Resource>) -> Item {
-    const HINT: &str =
-        "give it a new seed, made by `CODEX_HOME=$(mktemp -d) codex login --device-auth`";
+    const HINT: &str = "give it a new seed, `$d/auth.json` of `d=$(mktemp -d); CODEX_HOME=$d codex login --device-auth`";
     let soon = SignedDuration::from_hours(24);
     let (status, finding) = match auth.state(now) {
         Liveness::Dead => {

@@ -16,7 +16,7 @@ use crate::catalogue::{Code, Finding};
 /// Deeper than any login; Codex itself skips what it does not know, however deep.
 const MAX_DEPTH: usize = 64;
 
-pub(super) const LOG_IN: &str = "log in with `codex login --device-auth` on your machine and give the whole content of its `~/.codex/auth.json`";
+pub(super) const LOG_IN: &str = "log in with `d=$(mktemp -d); CODEX_HOME=$d codex login --device-auth` and give the whole content of `$d/auth.json`";
 
 impl CodexAuth {
     /// Whether a file has nothing in it that anybody could miss: blank, `{}`, or an empty key,
