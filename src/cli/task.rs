@@ -40,7 +40,7 @@ pub enum TaskCommand {
         after_help = "Without a prompt it is read from standard input, or written in $EDITOR on a terminal.\n\nExamples:\n  pushready task create \"fix the login test\" --template dev --wait\n  git log -1 | pushready task create --name review-1 --reuse --quiet\n  pushready task create --from-bead acme-x1y --repo github.com/acme/app --require-ready"
     )]
     Create(Box<Create>),
-    /// Shows what a task does, and why it does not
+    /// Shows the state of a task, and why it waits or failed
     #[command(
         after_help = "Examples:\n  pushready task status fix-42\n  pushready task status fix-42 --watch    # ends with the result's exit status"
     )]
@@ -56,8 +56,12 @@ pub enum TaskCommand {
     )]
     Send(Send),
     /// Lists the tasks that pushready made
+    #[command(
+        after_help = "Examples:\n  pushready task list\n  pushready task list --all --state failed"
+    )]
     List(List),
     /// Prints the URL of the task's page, and opens it on a desktop
+    #[command(after_help = "Examples:\n  pushready task open fix-42")]
     Open(TaskOpen),
     /// Removes a task and the workspace that was made for it
     #[command(

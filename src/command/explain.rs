@@ -112,8 +112,13 @@ fn one(name: &str, as_json: bool) -> Result<Exit> {
     } else if let Some(check) = CHECKS.iter().find(|check| check.id == name) {
         print_prose(as_json.then(|| json(&ExplainedCheck::of(check))), || explain_check(check));
     } else {
-        let nearest =
-            nearest(name).map_or(String::new(), |known| format!("the nearest is `{known}`; "));
+        let nearest = match nearest(name) {
+            _ if CHECKS.iter().any(|check| area(check.id) == name) => format!(
+                "`{name}` is an area of checks: `pushready doctor --only {name}` makes them; "
+            ),
+            Some(known) => format!("the nearest is `{known}`; "),
+            None => String::new(),
+        };
         return Err(Error::new(format!("there is no code or check `{}`", redact(name)))
             .hint(format!(
                 "{nearest}`pushready explain` lists the codes, `pushready doctor --list` the checks"

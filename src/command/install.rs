@@ -14,7 +14,11 @@ use crate::text::plain;
 
 pub fn run(arguments: &Install) -> Result<Exit> {
     let folder = match &arguments.to {
-        Some(folder) => folder.clone(),
+        // where no shell has expanded it, as in the manifest of a pod
+        Some(folder) => match folder.strip_prefix("~") {
+            Ok(rest) => Home::locate(&Env::of_process())?.path.join(rest),
+            Err(_) => folder.clone(),
+        },
         None => Home::locate(&Env::of_process())?.path.join(".local/bin"),
     };
     let path = std::path::absolute(folder.join("pushready"))

@@ -150,6 +150,7 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("undo", "remove"),
     ("uninstall", "remove"),
     ("verify", "doctor"),
+    ("version", "--version"),
     ("why", "explain"),
 ];
 

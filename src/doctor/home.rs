@@ -21,7 +21,7 @@ pub const PROVISIONED: &str = "home.provisioned";
 pub fn folder(context: &Context) -> Judgement {
     let home = context.home;
     let evidence = [
-        Evidence::new("HOME", home.path.display().to_string()),
+        Evidence::new("home in use", home.path.display().to_string()),
         Evidence::new(
             "home that ssh uses",
             home.passwd.as_ref().map_or("none".to_owned(), |passwd| passwd.display().to_string()),

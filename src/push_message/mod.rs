@@ -281,8 +281,10 @@ fn unrecognized(lines: &Lines) -> Cause {
         )
     };
     let code = Code::PushUnrecognized;
-    Cause::Unproven {
-        finding: Finding::new(code, summary, fix(code, None)),
-        reason: reason.to_owned(),
-    }
+    let fix = if lines.is_empty() {
+        Fix::report("run the command again, and give what it prints to standard error too")
+    } else {
+        fix(code, None)
+    };
+    Cause::Unproven { finding: Finding::new(code, summary, fix), reason: reason.to_owned() }
 }

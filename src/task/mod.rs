@@ -75,6 +75,10 @@ fn command(arguments: &TaskArguments, mode: OutputMode, verbose: bool) -> Result
             Ok(Exit::Ready)
         }
         TaskCommand::Create(create) => {
+            // what somebody writes in an editor would be lost without a login
+            if prompt::is_from_editor(create) {
+                Coder::of(&env, arguments.insecure_http)?;
+            }
             let draft = create::Draft::read(&env, create)?;
             create::run(&connect()?, &env, create, mode, draft)
         }

@@ -16,14 +16,20 @@ const LONGEST: usize = 255 * 1024;
 
 const TEMPLATE: &str = "\n# What should the agent do? Lines that begin with `#` are ignored,\n# and an empty prompt starts nothing.\n";
 
+/// Whether an editor opens for the prompt.
+pub fn is_from_editor(arguments: &Create) -> bool {
+    let Create { prompt, file, stdin, from_bead, .. } = arguments;
+    let is_given = prompt.is_some() || file.is_some() || *stdin || from_bead.is_some();
+    arguments.editor || (!is_given && std::io::stdin().is_terminal())
+}
+
 pub fn read(arguments: &Create, env: &Env) -> Result<String> {
     let from_stdin = arguments.stdin || arguments.prompt.as_deref() == Some("-");
-    let is_terminal = std::io::stdin().is_terminal();
     let prompt = match (&arguments.prompt, &arguments.file) {
         (_, Some(path)) if path.as_os_str() == "-" => stdin()?,
         (_, Some(path)) => from_file(path)?,
         (Some(prompt), None) if !from_stdin => prompt.clone(),
-        _ if arguments.editor || (is_terminal && !from_stdin) => edited(env)?,
+        _ if is_from_editor(arguments) => edited(env)?,
         _ => stdin()?,
     };
     checked(prompt)
