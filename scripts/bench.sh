@@ -5,6 +5,7 @@
 # Writes docs/performance.md and docs/performance.svg. --quick: small sizes, few rounds; writes nothing, and checks that the
 # table has all rows. Needs bubblewrap, python3 and jq.
 set -eu
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
 cd "$(dirname "$0")/.."
 quick=
 if [ "${1:-}" = --quick ]; then

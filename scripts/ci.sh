@@ -7,6 +7,7 @@
 # Started as an ordinary user, it runs scripts/test.sh --install.
 # Two cores need about 35 minutes where nothing is built. No step reads standard input.
 set -eu
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
 cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || exec scripts/test.sh --install
 

@@ -102,4 +102,6 @@ def main():
     sys.exit(1 if differ else 0)
 
 
+if sys.argv[1:] in (["-h"], ["--help"]):
+    sys.exit(print(__doc__))
 main()

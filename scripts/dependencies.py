@@ -144,6 +144,8 @@ def sbom(file: Path, targets: list[str]) -> None:
     file.write_text(json.dumps({"serialNumber": serial.urn, **bom}, indent=2) + "\n")
 
 
+if sys.argv[1:] in (["-h"], ["--help"]):
+    sys.exit(print(__doc__))
 if sys.argv[1:2] == ["--licences"]:
     report(Path(sys.argv[2]), sys.argv[3:])
 elif sys.argv[1:2] == ["--sbom"]:

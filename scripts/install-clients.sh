@@ -3,6 +3,7 @@
 #   install-clients.sh [FOLDER]     default: $PUSHREADY_CLIENTS_DIR, else target/clients
 # After a change of a version: cargo test --test behaviour clients:: -- --ignored
 set -eu
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
 codex=0.169.0
 claude=2.1.330
 

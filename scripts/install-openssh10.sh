@@ -3,6 +3,7 @@
 # Debian. It changes nothing else on the machine: apt uses a separate folder.
 #   install-openssh10.sh [FOLDER]     default: $PUSHREADY_CLIENTS_DIR, else target/clients
 set -eu
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
 folder=${1:-${PUSHREADY_CLIENTS_DIR:-$(dirname "$0")/../target/clients}}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)/openssh-10

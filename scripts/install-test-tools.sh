@@ -4,6 +4,7 @@
 #   --packages     installs the Debian packages alone (as root, or with sudo)
 #   --list-run     prints the Debian packages that the tests run, without those that the tests and the release are built with
 set -eu
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
 # Prism requires its server by a range, and newer versions of that need a newer Node.js than Debian 12 has
 prism=5.14.2 prism_server=5.12.2 prism_core=5.8.0
 

@@ -8,6 +8,9 @@
 #   PUSHREADY_DOWNLOAD_TIMEOUT  seconds, default 300
 # Proxies and ~/.netrc are honoured as curl and wget do. The text also works as `sh -c TEXT` and with `sh -s`.
 set -eu
+case ${1:-} in
+  -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" || echo 'its first lines are its help' && exit 0 ;;
+esac
 
 # filled in by scripts/release.sh
 version=

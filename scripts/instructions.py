@@ -45,6 +45,8 @@ def compare(found: dict[str, int], budget: dict[str, int]) -> bool:
     return within
 
 
+if sys.argv[1:] in (["-h"], ["--help"]):
+    sys.exit(print(__doc__))
 if sys.argv[1:] == ["--inside"]:
     inside()
 elif len(sys.argv) > 1:

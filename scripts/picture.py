@@ -90,6 +90,8 @@ def draw(rows: list[list[tuple[str, bool, str]]]) -> str:
     return "\n".join([*picture, "</svg>", ""])
 
 
+if sys.argv[1:] in (["-h"], ["--help"]):
+    sys.exit(print(__doc__))
 file = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "docs/terminal.svg")
 file.parent.mkdir(exist_ok=True)
 file.write_text(draw(chosen(run())))

@@ -4,6 +4,7 @@
 # what it made.
 #   CODER_URL=… CODER_SESSION_TOKEN=… scripts/real-coder.sh TEMPLATE [tasks|chats]
 set -u
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
 template=${1:?usage: real-coder.sh TEMPLATE [tasks|chats]}
 pushready=${PUSHREADY:-pushready}
 backend=()

@@ -13,14 +13,22 @@ cd "$(dirname "$0")/.."
 machines='x86_64 aarch64' twice='' binaries='' folder=target/release-files
 while [ $# -gt 0 ]; do
   case $1 in
-    --only) machines=$2 && shift ;;
+    -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;;
+    --only)
+      case ${2:-} in
+        x86_64 | aarch64) machines=$2 && shift ;;
+        *) echo 'error: --only takes x86_64 or aarch64' >&2 && exit 2 ;;
+      esac
+      ;;
     --twice) twice=1 ;;
     --binaries) binaries=1 ;;
-    -*) echo "error: unknown option $1" >&2 && exit 2 ;;
+    -*) echo "error: unknown option $1; try --help" >&2 && exit 2 ;;
     *) folder=$1 ;;
   esac
   shift
 done
+command -v cargo >/dev/null || { echo 'error: cargo not found
+hint: Rust comes from https://rustup.rs; after its installation, open a new shell' >&2 && exit 3; }
 constant() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" Cargo.toml | head -n 1; }
 version=$(constant version)
 repository=$(constant repository)
@@ -132,6 +140,7 @@ fi
 for machine in $machines; do
   target=$(target_of "$machine")
   targets="$targets $target"
+  echo "building for $target (two cores and an empty target folder: up to 6 minutes)" >&2
   binary=$folder/pushready-$version-$machine-linux
   built=$(build . "$target")
   cp "$built" "$binary"

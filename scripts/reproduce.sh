@@ -4,8 +4,8 @@
 #   reproduce.sh [FOLDER]   FOLDER has 4 GB of space and no blank in its path; default: a temporary folder, removed at the end
 # Prints the SHA-256 of the binary: compare it with that of a release.
 set -eu
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
 cd "$(dirname "$0")/.."
-case ${1:-} in -*) sed -n 's/^# \{0,1\}//p' "$0" | head -n 5 && exit 0 ;; esac
 folder=${1:-}
 if [ -z "$folder" ]; then
   folder=$(mktemp -d)

@@ -72,6 +72,8 @@ def inside(binaries: list[Path]) -> None:
         sys.exit(f"error: above the budget of {BUDGET} ms")
 
 
+if sys.argv[1:] in (["-h"], ["--help"]):
+    sys.exit(print(__doc__))
 if sys.argv[1:2] == ["--inside"]:
     inside([Path(name) for name in sys.argv[2:]])
 elif len(sys.argv) > 1:

@@ -8,19 +8,22 @@ usage() {
   cat <<'HELP'
 usage: scripts/test.sh [--install]
 
-Runs all checks and tests on the release binary, which it builds first. What a missing tool would have tested is skipped,
-named and counted.
+Runs all checks and tests on the release binary, which it builds first. What a
+missing tool would have tested is skipped, named and counted.
 
-  --install   install the tools first (Debian and npm packages, pinned; as root, or with sudo); a skip is then a failure,
-              except for terraform, which is in none of the registries in use, and for what needs root
+  --install   install the tools first (Debian and npm packages, pinned; as root,
+              or with sudo); a skip is then a failure, except for terraform, which
+              is in none of the registries in use, and for what needs root
   --help      print this
 
-Times are for two cores and an empty target folder: 15 minutes to build, 8 to test. A later run builds only what changed.
+Times are for two cores and an empty target folder: 15 to 20 minutes to build, 8
+to test. A later run builds only what changed.
 
-PUSHREADY_TIMES=FILE        append the seconds that each behaviour test takes
-PUSHREADY_FAULT=TEXT        of the doctor's fault tables, run the rows alone whose code or description contains TEXT
+PUSHREADY_TIMES=FILE   append the seconds that each behaviour test takes
+PUSHREADY_FAULT=TEXT   of the doctor's fault tables, run the rows alone whose code
+                       or description contains TEXT
 PUSHREADY_CLIENTS_DIR, PUSHREADY_PRISM_DIR, PUSHREADY_TERRAFORM_DIR
-                            folders of installed tools, instead of those below target
+                       folders of installed tools, instead of those below target
 HELP
 }
 

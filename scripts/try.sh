@@ -1,7 +1,9 @@
 #!/bin/sh
-# Shows a whole run from end to end: in a throw-away home, without privileges, with its own git host (a real sshd) that answers
-# as github.com. It changes nothing outside the sandbox, and does not use the network.
-#   --install            installs the Debian packages that it needs first (as root, or with sudo)
+# Shows a whole run from end to end: in a throw-away home, without privileges, with
+# its own git host (a real sshd) that answers as github.com. It changes nothing
+# outside of the sandbox, and does not use the network.
+#   --install            installs the Debian packages that it needs first (as root,
+#                        or with sudo)
 #   PUSHREADY_BIN=FILE   runs this binary, instead of building one first
 set -eu
 install=

@@ -2,6 +2,8 @@
 # What the start script of a template does without pushready, in our own words: the modules that write the logins of the two
 # clients, and the lines for one deploy key that people write by hand. It asks no server and proves nothing. For bench.sh.
 set -eu
+case ${1:-} in -h | --help) sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p;}' "$0" && exit 0 ;; esac
+: "${CODEX_AUTH_JSON:?run it with bench.sh: it overwrites the logins, the git and the ssh settings of the home}"
 umask 077
 # a module for Codex: its settings and its login
 mkdir -p "$HOME/.codex"

@@ -11,6 +11,7 @@ mod address;
 mod module;
 mod release;
 mod sbom;
+mod scripts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
