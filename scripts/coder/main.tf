@@ -229,7 +229,7 @@ variable "download_url" {
   }
   validation {
     condition     = !var.install || local.pinned.url || var.download_url != null
-    error_message = "install.sh of this module has no address, because it is not from a release: set download_url."
+    error_message = "install.sh of this module has no address, because it is not from a published release: set download_url, or `install = false` if the image contains the binary."
   }
   validation {
     condition     = can(regex("^(https://[^/]|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])[:/]|(file://)?/)", coalesce(var.download_url, "/")))
