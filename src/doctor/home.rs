@@ -186,8 +186,10 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
         for refused in refused.filter(|refused| concerned(&refused.item)) {
             let summary = "the last apply could not put this in place";
             let fix = outcome::explained(refused.code);
-            judgements
-                .push(Judgement::fail(refused.code, summary, fix).about(refused.item.to_string()));
+            let judgement = Judgement::fail(refused.code, summary, fix);
+            // that apply has ended: it passes by another one alone
+            let judgement = Judgement { transient: false, ..judgement };
+            judgements.push(judgement.about(refused.item.to_string()));
         }
     }
     judgements

@@ -127,6 +127,10 @@ mod tests {
             // of an unknown kind: its own outcomes count
             ("pusch:o/app", "home.provisioned", Some("pusch:o/app"), true),
             ("pusch:o/app", "push.write", Some(app), false),
+            ("push:", "home.provisioned", Some("push:"), true),
+            ("push:o/app;codex", "home.provisioned", Some("push:o/app;codex"), true),
+            ("push:o/*", "home.provisioned", Some("push:o/*"), true),
+            ("push:o/*", "home.provisioned", Some("push:o/app"), false),
         ] {
             let judgement =
                 Judgement { subject: subject.map(str::to_owned), ..Judgement::pass("") };

@@ -213,13 +213,15 @@ fn may_include(config: &[u8]) -> bool {
     text.contains("[include") || text.contains("worktreeconfig")
 }
 
-/// Whether git loses a value when a clone's configuration is exchanged: a condition
-/// (`includeIf "hasconfig:remote.*.url:..."`) reads a URL. What a condition adds for the URL of SSH
-/// is what its author wants for that.
+/// Whether git loses or gets a value when a clone's configuration is exchanged: a condition
+/// (`includeIf "hasconfig:remote.*.url:..."`) reads the URL as it is, or as it would be. Whose name
+/// and signature a commit has must not change by apply.
 fn is_read(config: &Path, before: &[u8], after: &[u8]) -> bool {
     let Some(trial) = config.parent().and_then(Trial::new) else { return false };
     let Some(before) = trial.effective(before, DEADLINE) else { return false };
-    trial.effective(after, DEADLINE).is_none_or(|after| before.has_more_than(&after))
+    trial
+        .effective(after, DEADLINE)
+        .is_none_or(|after| before.has_more_than(&after) || after.has_more_than(&before))
 }
 
 /// What is to be said and done about one configuration; URLs are shown without their credentials.

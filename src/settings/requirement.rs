@@ -31,7 +31,8 @@ impl Requirement {
         match self {
             Self::Login(client) => Subject::Login(*client),
             Self::Push(repository) => Subject::Push(repository.short()),
-            Self::Unknown(text) => Subject::Other(text.clone()),
+            // it may begin like one that is understood: `push:`
+            Self::Unknown(text) => Subject::from(text.as_str()),
         }
     }
 

@@ -88,6 +88,30 @@ fn a_condition_that_reads_the_url_of_a_remote_holds_after_apply() {
     });
 }
 
+/// The user has written it for other clones: this one has another URL.
+#[test]
+fn a_condition_that_would_read_the_new_url_changes_no_commit() {
+    sandbox(|ws| {
+        let mut lab = Lab::new();
+        lab.host.repository("acme/app");
+        lab.key("acme/app", "acme/app");
+        clone(ws, HTTPS);
+        let identity = "[user]\n\tname = A\n\temail = a@example.com\n";
+        let condition = "[includeIf \"hasconfig:remote.*.url:git@github.com:acme/**\"]";
+        ws.write(".gitconfig", format!("{identity}{condition}\n\tpath = other\n"), 0o644);
+        ws.write("other", "[user]\n\temail = other@example.com\n", 0o644);
+        let author = || {
+            commit(ws).success();
+            git(ws, &["log", "-1", "--format=%ae"], "app").stdout
+        };
+        let before = author();
+        lab.apply(ws, &[]).success().stdout_has("\nREADY ");
+        assert_eq!(stored(ws), HTTPS);
+        assert_eq!(author(), before);
+        lab.uses(&["acme/app"], || drop(git(ws, &["fetch", "--quiet"], "app")));
+    });
+}
+
 #[test]
 fn a_submodule_by_a_relative_url_is_fetched_from_where_it_was_before() {
     sandbox(|ws| {

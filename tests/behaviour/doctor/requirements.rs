@@ -61,6 +61,38 @@ fn a_required_push_that_was_not_tested_is_not_ready() {
     });
 }
 
+/// What cannot be read is never met.
+#[test]
+fn a_required_push_of_what_names_no_repository_is_not_ready() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        lab.apply().run().success();
+        for require in ["push:acme/app;codex", "push:", "push:*", "push:acme/*"] {
+            for depth in [&[][..], &["--offline"]] {
+                let doctor = ws.pushready(&["doctor", "--required", "--short"]).args(depth);
+                let output = doctor.env("PUSHREADY_REQUIRE", require).run().fails(1);
+                let verdict = format!("NOT READY required-missing {require}");
+                assert!(output.stdout.starts_with(&verdict), "{output}");
+            }
+        }
+    });
+}
+
+/// No wait of the doctor makes good what apply left undone.
+#[test]
+fn what_apply_could_not_write_for_a_lock_is_not_transient() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        ws.run(&["remove"]).success();
+        lab.append(".gitconfig.lock", "");
+        lab.apply().run().fails(1).stdout_has("home-file-locked");
+        let doctor = ws.pushready(&["doctor", "--required", "--short"]);
+        let output = doctor.env("PUSHREADY_REQUIRE", "push:acme/app").run().fails(1);
+        assert!(output.stdout.starts_with("NOT READY "), "{output}");
+        assert!(output.stdout.contains("home-file-locked routing"), "{output}");
+    });
+}
+
 /// A start script is red for what is required alone, and not because the forge has a bad day.
 #[test]
 fn only_what_is_required_is_red() {
