@@ -115,6 +115,8 @@ pub mod observed {
     pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
     /// Claude Code then uses only what its command line names, and no stored login.
     pub const CLAUDE_CODE_SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
+    /// Claude Code then runs `proxyAuthHelper` of its settings.
+    pub const CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER: &str = "CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER";
     /// Each sends Claude Code to a cloud provider instead.
     pub const CLAUDE_CODE_PROVIDERS: &[&str] = &[
         "CLAUDE_CODE_USE_BEDROCK",

@@ -84,6 +84,27 @@ pub fn other_service(context: &Context) -> Option<String> {
     Some(setting.name)
 }
 
+/// A program that gives Claude Code its login for a proxy (2.1.330, measured).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyHelper {
+    #[default]
+    None,
+    /// Without the variable that switches it on it is not run.
+    SwitchedOff,
+    Runs,
+}
+
+pub fn proxy_helper(context: &Context) -> ProxyHelper {
+    let settings = &read_settings(context)[..];
+    let helper = settings.iter().find_map(|file| file.value.get("proxyAuthHelper")?.as_str());
+    let switch = effective(context, settings, observed::CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER);
+    match helper {
+        None | Some("") => ProxyHelper::None,
+        Some(_) if switch.is_some_and(|switch| is_on(&switch.value)) => ProxyHelper::Runs,
+        Some(_) => ProxyHelper::SwitchedOff,
+    }
+}
+
 /// Something that decides where requests go or with what, in the place where it was found.
 struct Setting<'a> {
     name: String,

@@ -112,6 +112,7 @@ pub const REQUEST: ClientRequest = ClientRequest {
         // 2.1.330, then 2.1.197
         ("must be a complete url including the scheme", Network(Code::ClaudeProxyRefused, PROXY)),
         ("check the proxy set in", Network(Code::ClaudeProxyRefused, PROXY)),
+        ("(err_proxy_tunnel)", Network(Code::ClaudeProxyRefused, PROXY)),
         ("unsupportedproxyprotocol", Network(Code::ClaudeProxyRefused, PROXY)),
         ("ssl certificate verification failed", Network(Code::ClaudeTlsUntrusted, UNTRUSTED)),
         ("self-signed certificate detected", Network(Code::ClaudeTlsUntrusted, UNTRUSTED)),
@@ -124,6 +125,8 @@ pub const REQUEST: ClientRequest = ClientRequest {
         ("(econnrefused)", Network(Code::ClaudeUnreachable, UNREACHABLE)),
         ("(econnreset)", Network(Code::ClaudeUnreachable, UNREACHABLE)),
         ("(failedtoopensocket)", Network(Code::ClaudeUnreachable, UNREACHABLE)),
+        ("check your internet or dns", Network(Code::ClaudeUnreachable, UNREACHABLE)),
+        ("(eproto)", Network(Code::ClaudeTlsInvalid, INVALID)),
         ("529 overloaded", Busy),
         ("overloaded_error", Busy),
     ],
@@ -165,6 +168,15 @@ mod tests {
                 "API Error: Unable to connect to API: SSL certificate hostname mismatch",
                 Code::ClaudeTlsInvalid,
             ),
+            (
+                "API Error: Couldn't connect through your proxy (ERR_PROXY_TUNNEL) \u{2014} the proxy refused the tunnel: check its credentials and that it allows this host",
+                Code::ClaudeProxyRefused,
+            ),
+            (
+                "API Error: Can't reach the API server \u{2014} check your internet or DNS (EAI_AGAIN)",
+                Code::ClaudeUnreachable,
+            ),
+            ("API Error: Unable to connect to API (EPROTO)", Code::ClaudeTlsInvalid),
             // the region: an answer about the account, which no other way through the network changes
             (
                 "Failed to authenticate. API Error: 403 Request not allowed",

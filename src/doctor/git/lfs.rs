@@ -61,17 +61,35 @@ fn judge(context: &Context) -> Judgement {
             return Judgement::unknown(summary, context.reason(&failure));
         }
     };
-    match endpoint(&listed).and_then(|url| GitUrl::parse(url).ok()) {
-        Some(url) => probe(context, url.without_credential()),
-        None => Judgement::skip("the files of git-lfs go to no server over HTTPS"),
+    let Some(endpoint) = endpoint(&listed) else {
+        return Judgement::skip("the files of git-lfs go to no server over HTTPS");
+    };
+    // `git-lfs-authenticate` answers with its URL and a login: which is not asked for
+    if endpoint.by_ssh {
+        return Judgement::skip("the ssh server names the server of git-lfs at each transfer");
+    }
+    match GitUrl::parse(endpoint.url) {
+        Ok(url) => probe(context, url.without_credential()),
+        Err(_) => Judgement::skip("the files of git-lfs go to no server over HTTPS"),
     }
 }
 
+/// Where the files of git-lfs go.
+#[derive(Debug, PartialEq, Eq)]
+struct LfsEndpoint<'a> {
+    url: &'a str,
+    /// git-lfs made the URL of that of an ssh remote, and takes the one that the ssh server names.
+    by_ssh: bool,
+}
+
 /// The server of the remote to which a plain push goes, as `git lfs env` prints it. Pure.
-fn endpoint(listed: &str) -> Option<&str> {
-    let line = listed.lines().find_map(|line| line.strip_prefix("Endpoint="))?;
+fn endpoint(listed: &str) -> Option<LfsEndpoint<'_>> {
+    let mut lines = listed.lines();
+    let line = lines.find_map(|line| line.strip_prefix("Endpoint="))?;
     let url = line.split(" (").next()?.trim();
-    (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
+    let by_ssh = lines.next().is_some_and(|next| next.trim_start().starts_with("SSH="));
+    let is_http = url.starts_with("https://") || url.starts_with("http://");
+    is_http.then_some(LfsEndpoint { url, by_ssh })
 }
 
 fn probe(context: &Context, endpoint: &str) -> Judgement {
@@ -140,12 +158,17 @@ mod tests {
     fn the_server_is_the_one_that_git_lfs_prints() {
         let printed = "git-lfs/3.3.0\n\nEndpoint=https://h/o/r.git/info/lfs (auth=none)\n";
         for (listed, expected) in [
-            (printed, Some("https://h/o/r.git/info/lfs")),
-            ("Endpoint=https://h/x (auth=basic)\n  SSH=git@h:x\n", Some("https://h/x")),
+            (printed, Some(("https://h/o/r.git/info/lfs", false))),
+            ("Endpoint=https://h/x (auth=basic)\n  SSH=git@h:x\n", Some(("https://h/x", true))),
+            (
+                "Endpoint=https://h/x (auth=none)\nEndpoint (fork)=https://g/x (auth=none)\n  SSH=git@g:x\n",
+                Some(("https://h/x", false)),
+            ),
             ("Endpoint=file:///srv/r (auth=none)", None),
             ("Endpoint (fork)=https://h/x (auth=none)", None),
             ("", None),
         ] {
+            let expected = expected.map(|(url, by_ssh)| LfsEndpoint { url, by_ssh });
             assert_eq!(endpoint(listed), expected, "{listed}");
         }
     }

@@ -11,7 +11,7 @@ use x509_cert::der::{Decode as _, Encode as _, SliceReader};
 use super::rules::{NetworkRules, Strictness};
 use super::variables::{ReadVariable, Variables};
 use crate::client::Client;
-use crate::http::probe::{Distrust, Presented, Trust};
+use crate::http::probe::{ChainRules, Distrust, Presented, Trust, has_namesakes};
 use crate::resource::file::{self, Kind};
 
 /// Where a client takes authorities from.
@@ -198,6 +198,8 @@ pub enum CertificateVerdict {
     Refused(Distrust),
     /// Whether the client's own list has the authority is not known here.
     Unsure,
+    /// The client may take another authority of the same name for the issuer.
+    Ambiguous,
 }
 
 impl Authorities {
@@ -255,7 +257,11 @@ impl Authorities {
         if self.certain.blind {
             return CertificateVerdict::Trusted;
         }
+        let is_openssl = self.certain.rules == ChainRules::OpenSsl;
         let distrust = match self.certain.accepts(&shown.chain, host) {
+            Ok(()) if is_openssl && has_namesakes(&shown.chain, &self.certain.roots) => {
+                return CertificateVerdict::Ambiguous;
+            }
             Ok(()) => return CertificateVerdict::Trusted,
             Err(distrust) => distrust,
         };

@@ -40,9 +40,9 @@ pub fn official(host: &str, path: &str, answers: &'static [u16]) -> Endpoint {
     Endpoint { target: target(host, path), answers: Some(answers), set_by: None }
 }
 
-/// A server of one's own. `None`: the URL is none.
-pub fn own(base: &str, set_by: impl Into<String>) -> Option<Endpoint> {
-    let url = Url::parse(base)?;
+/// A server of one's own, asked at the path to which the client sends. `None`: the URL is none.
+pub fn own(base: &str, path: &str, set_by: impl Into<String>) -> Option<Endpoint> {
+    let url = Url::parse(base)?.below(path)?;
     let origin = url.origin();
     let target = ProbeTarget {
         tls: origin.is_https(),
@@ -52,6 +52,10 @@ pub fn own(base: &str, set_by: impl Into<String>) -> Option<Endpoint> {
     };
     Some(Endpoint { target, answers: None, set_by: Some(set_by.into()) })
 }
+
+/// Below a base URL, where each client sends.
+pub const OF_CODEX: &str = "/responses";
+pub const OF_CLAUDE: &str = "/v1/messages";
 
 /// How Codex logs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,15 +132,17 @@ mod tests {
             assert!(found.websocket.is_some());
             let renewal = found.renewal.as_ref();
             assert_eq!(renewal.is_some_and(|it| it.needed.is_none()), is_needed_now, "{login:?}");
-            let moved = codex(login, own("http://127.0.0.1:8080/v1", "x"), now);
+            let moved = codex(login, own("http://127.0.0.1:8080/v1/", OF_CODEX, "x"), now);
             assert_eq!(moved.model.target.host, "127.0.0.1");
             assert_eq!((moved.model.target.port, moved.model.target.tls), (8080, false));
-            assert_eq!((&*moved.model.target.path, moved.websocket), ("/v1", None));
+            assert_eq!((&*moved.model.target.path, moved.websocket), ("/v1/responses", None));
         }
         assert_eq!(hosts(&claude(None, false, None, now)), ["api.anthropic.com"]);
         let browser = claude(None, true, at(60), now);
         assert_eq!(hosts(&browser), ["api.anthropic.com", "platform.claude.com"]);
-        assert_eq!(own("not a url", "x"), None);
-        assert_eq!(own("https://user:password@gateway.example", "x"), None);
+        let own = |base| own(base, OF_CLAUDE, "x");
+        assert_eq!(own("not a url"), None);
+        assert_eq!(own("https://user:password@gateway.example"), None);
+        assert_eq!(own("https://gateway.example").unwrap().target.path, "/v1/messages");
     }
 }

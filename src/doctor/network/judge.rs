@@ -6,8 +6,8 @@ use super::authorities::{CertificateVerdict, intercepts};
 use super::endpoint::Endpoint;
 use super::proxy::{self, ProxyWay, UnusableProxy};
 use super::rules::NetworkRules;
-use super::variables::ReadVariable;
 use crate::catalogue::{Code, Fix};
+use crate::doctor::claude::environment::ProxyHelper;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::http::probe::{
     ConnectFault, Distrust, NotConnected, Presented, ProbeAnswer, ProbeHead, ProbeOutcome,
@@ -23,12 +23,25 @@ pub struct AskedHost<'a> {
     pub verdict: CertificateVerdict,
     /// No authority is installed here at all, and the client brings none.
     pub lacks_store: bool,
+    pub own_login: OwnLogin,
     /// A file that contains the authority, and the variable that names it: one that the client
     /// does not read.
     pub known_authority: Option<(&'a str, &'a str)>,
     /// What the other client reads instead of this one's variable.
     pub other: &'a NetworkRules,
+    /// The authorities of the other client, where it trusts what this one does not.
+    pub trusted_by_other: Option<String>,
+    /// The way of the other client, where it has a login as well.
+    pub theirs: Option<&'a ProxyWay>,
     pub now: Timestamp,
+}
+
+/// What the client shows to a proxy or a server, and the doctor does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnLogin {
+    pub proxy_helper: ProxyHelper,
+    /// A certificate of the client is configured.
+    pub certificate: bool,
 }
 
 /// Judges the answer to the question about the model, or about the renewal of the login.
@@ -46,9 +59,7 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
             refused(asked, format!("the proxy of {} {}", asked.variable(), unconnected(not)))
         }
         ProbeOutcome::Unconnected(not) => unreachable(asked, &unconnected(not)),
-        ProbeOutcome::Refused(head) => {
-            refused(asked, proxy_says(asked, head)).with(page_evidence(head))
-        }
+        ProbeOutcome::Refused(head) => by_proxy(asked, head),
         ProbeOutcome::NoTunnel(first) => refused(
             asked,
             format!("the proxy of {} answers with a page of its own", asked.variable()),
@@ -72,6 +83,32 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
             )),
         )
         .with([Evidence::foreign("it sent", first.lines().next().unwrap_or_default())]),
+        ProbeOutcome::ProxyDistrusted(distrust) => proxy_distrusted(asked, distrust),
+        ProbeOutcome::OldTls => Judgement::fail(
+            rules.codes.tls_invalid,
+            format!(
+                "what answers in place of {host} speaks neither TLS 1.2 nor 1.3, which {} needs",
+                rules.name
+            ),
+            Fix::report(format!("have what is in front of {host} speak TLS 1.2 or 1.3")),
+        ),
+        ProbeOutcome::WantsCertificate if asked.own_login.certificate => Judgement::unknown(
+            format!(
+                "{host} wants a certificate of the client, which {} has and the doctor does not show",
+                rules.name
+            ),
+            "one request by hand",
+        ),
+        ProbeOutcome::WantsCertificate => Judgement::fail(
+            rules.codes.tls_invalid,
+            format!("{host} wants a certificate of the client, and {} has none", rules.name),
+            Fix::report(match rules.client_certificate {
+                Some(name) => {
+                    format!("set `{name}=/PATH/OF/CERTIFICATE.pem`, and the variable of its key")
+                }
+                None => format!("name a server that wants none: {} cannot show one", rules.name),
+            }),
+        ),
         ProbeOutcome::Tls(why) => Judgement::unknown(
             format!("TLS with {host} failed, in a way that proves nothing"),
             format!("the same by hand: `curl -v https://{host}/`"),
@@ -104,6 +141,25 @@ impl AskedHost<'_> {
     /// The setting that names the proxy.
     fn variable(&self) -> String {
         self.way.setting().map_or_else(|| "the environment".to_owned(), |it| it.name.to_owned())
+    }
+
+    /// The line that names a proxy, and what the other client needs.
+    fn set_proxy(&self, name: &str) -> String {
+        let Self { other, .. } = self;
+        let own = self.way.server().map(proxy::shown);
+        let theirs =
+            self.theirs.and_then(|way| Some((way.setting()?, proxy::shown(way.server()?))));
+        match theirs.filter(|(_, server)| Some(server) != own.as_ref()) {
+            Some((setting, server)) => {
+                format!("set `{name}={server}` (as {} reads it from {})", other.name, setting.name)
+            }
+            None if self.theirs.is_some() && other.first_proxy() != name => format!(
+                "set `{name}=http://HOST:PORT` ({} reads {} first: give both the same value)",
+                other.name,
+                other.first_proxy()
+            ),
+            None => format!("set `{name}=http://HOST:PORT`"),
+        }
     }
 
     /// How the setting is changed.
@@ -145,10 +201,7 @@ fn unreachable(asked: &AskedHost, why: &str) -> Judgement {
     let host = &asked.endpoint.target.host;
     let port = asked.endpoint.target.port;
     let proxy = match asked.way {
-        ProxyWay::Direct { .. } => format!(
-            ", or name a proxy in {}",
-            asked.rules.https_proxies.iter().flat_map(|group| group.iter()).next().unwrap_or(&"")
-        ),
+        ProxyWay::Direct { .. } => format!(", or {}", asked.set_proxy(asked.rules.first_proxy())),
         _ => String::new(),
     };
     let fix = match &asked.endpoint.set_by {
@@ -176,21 +229,82 @@ fn refused(asked: &AskedHost, summary: String) -> Judgement {
         Some(_) => "there",
         None => "in the template's environment",
     };
+    let set = asked.set_proxy(&name);
     let fix = asked.proxy_fix(format!(
-        "have the proxy allow {host}:{}, or correct {name} {place}: {} uses no other way",
+        "have the proxy allow {host}:{}, or {set} {place}: {} uses no other way",
         asked.endpoint.target.port, asked.rules.name
     ));
     Judgement::fail(asked.rules.codes.proxy_refused, summary, fix)
 }
 
+/// Logins that none of the clients has.
+const NOT_SPOKEN: [&str; 3] = ["ntlm", "negotiate", "kerberos"];
+
+/// A proxy that does not connect.
+fn by_proxy(asked: &AskedHost, head: &ProbeHead) -> Judgement {
+    let helper = asked.own_login.proxy_helper;
+    if head.status == 407 && helper == ProxyHelper::Runs {
+        return Judgement::unknown(
+            format!(
+                "the proxy of {} wants a login (407), which `proxyAuthHelper` of {}'s settings may give: the doctor does not run it",
+                asked.variable(),
+                asked.rules.name
+            ),
+            "one request by hand",
+        )
+        .with(page_evidence(head));
+    }
+    let is_off = head.status == 407 && helper == ProxyHelper::SwitchedOff;
+    refused(asked, proxy_says(asked, head)).with(page_evidence(head)).with(is_off.then(|| {
+        let why = "not run: CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER=1 is not set";
+        Evidence::new("proxyAuthHelper", why)
+    }))
+}
+
+/// A proxy with TLS whose certificate the client refuses.
+fn proxy_distrusted(asked: &AskedHost, distrust: &Distrust) -> Judgement {
+    let AskedHost { rules, other, .. } = asked;
+    let (variable, client, name) = (asked.variable(), rules.name, rules.authority);
+    match distrust {
+        Distrust::UnknownIssuer | Distrust::RootMissing => Judgement::fail(
+            rules.codes.tls_untrusted,
+            format!(
+                "the certificate of the proxy of {variable} is from an authority that is unknown to {client}"
+            ),
+            Fix::report(format!(
+                "set `{name}=/PATH/OF/AUTHORITY.pem` ({} reads {} instead), or name the proxy with http:// in {variable}",
+                other.name, other.authority
+            )),
+        ),
+        _ => Judgement::fail(
+            rules.codes.tls_invalid,
+            format!("the certificate of the proxy of {variable} is not valid for it, or not now"),
+            asked.proxy_fix(format!(
+                "name the proxy in {variable} as its certificate does, or have it renewed"
+            )),
+        ),
+    }
+}
+
 fn proxy_says(asked: &AskedHost, head: &ProbeHead) -> String {
     let name = asked.variable();
-    let offers = head.header("proxy-authenticate").unwrap_or_default().to_ascii_lowercase();
+    let offers: Vec<_> = head.offers("proxy-authenticate").collect();
+    let misread = asked
+        .way
+        .setting()
+        .and_then(|setting| proxy::misread_login(&setting.value, asked.rules.strictness));
     let has_login = asked.way.server().is_some_and(|server| server.authorization.is_some());
     match head.status {
-        407 if ["ntlm", "negotiate"].iter().any(|kind| offers.starts_with(kind)) => format!(
-            "the proxy of {name} wants an NTLM or Kerberos login (407), which {} does not have",
-            asked.rules.name
+        407 if !offers.is_empty() && offers.iter().all(|kind| NOT_SPOKEN.contains(&&**kind)) => {
+            format!(
+                "the proxy of {name} wants an NTLM or Kerberos login (407), which {} does not have",
+                asked.rules.name
+            )
+        }
+        407 if misread.is_some() => format!(
+            "the proxy of {name} wants a user and a password (407), and {} does not send the one of the URL: {}",
+            asked.rules.name,
+            misread.unwrap_or_default()
         ),
         407 if has_login => {
             format!("the proxy of {name} does not accept the user and password in its URL (407)")
@@ -209,6 +323,13 @@ fn by_certificate(asked: &AskedHost, shown: Option<&Presented>) -> Option<Judgem
     match &asked.verdict {
         CertificateVerdict::Trusted => None,
         CertificateVerdict::Refused(distrust) => Some(distrusted(asked, distrust, shown, None)),
+        CertificateVerdict::Ambiguous => Some(Judgement::unknown(
+            format!(
+                "{} has several authorities of the name that issued the certificate for {}, and may take the wrong one",
+                asked.rules.name, asked.endpoint.target.host
+            ),
+            format!("in the file of {} the authority alone that is in use", asked.rules.authority),
+        )),
         CertificateVerdict::Unsure => Some(Judgement::unknown(
             format!(
                 "{} is not proven to trust the certificate of {}: it is known to the system's store alone, which {} does not read here",
@@ -340,7 +461,15 @@ fn untrusted(asked: &AskedHost, shown: Option<&Presented>) -> Judgement {
             )
         }
     };
-    Judgement::fail(rules.codes.tls_untrusted, summary, Fix::report(fix))
+    Judgement::fail(rules.codes.tls_untrusted, summary, Fix::report(fix)).with(
+        asked.trusted_by_other.as_ref().map(|theirs| {
+            let text = format!(
+                "{} trusts the certificate, with {theirs}; {} does not",
+                other.name, rules.name
+            );
+            Evidence::foreign("both clients", &text)
+        }),
+    )
 }
 
 /// A response: the provider's, or one that was put in its place.
@@ -349,7 +478,8 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
     let host = &endpoint.target.host;
     let is_edge = head.header("cf-ray").is_some()
         || head.header("server").is_some_and(|it| it.eq_ignore_ascii_case("cloudflare"));
-    let by_proxy = head.header("x-squid-error").is_some() || head.header("x-deny-reason").is_some();
+    let is_of_proxy =
+        head.header("x-squid-error").is_some() || head.header("x-deny-reason").is_some();
     let blocked = |summary: String| {
         let fix = Fix::report(format!(
             "have the network let {host} through unchanged; no other login helps"
@@ -378,24 +508,38 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
         (403, _) if is_region(&head.body) => {
             blocked(format!("{} does not serve the region of this address", rules.vendor))
         }
-        (407, None) if by_proxy || head.header("proxy-authenticate").is_some() => {
-            refused(asked, proxy_says(asked, head)).with(page_evidence(head))
+        (407, None) if is_of_proxy || head.header("proxy-authenticate").is_some() => {
+            by_proxy(asked, head)
         }
-        _ if by_proxy => blocked(format!("a proxy answers in place of {host}, and denies it")),
+        _ if is_of_proxy => blocked(format!("a proxy answers in place of {host}, and denies it")),
         (429, _) => unknown(format!("{host} limits requests of this address"), "a later try", true),
         (500.., None) => unknown(format!("{host} reports an error"), "a server in order", true),
+        (300..=399, None) if moved => unknown(
+            format!("{host} redirects to another host: to the sign-on of a gateway or a portal"),
+            "an answer of the gateway itself",
+            false,
+        ),
+        (200..=299 | 403 | 451, None) if head.is_page() => unknown(
+            format!("a web page answers for {host}, and not an interface for programs"),
+            "an answer of the gateway itself",
+            false,
+        ),
         (_, None) => pass(),
-        (300..400, Some(_)) if moved => {
+        // a gateway wants a login of the network, which is not the provider's
+        (401, Some(_)) if head.offers("www-authenticate").any(|it| NOT_SPOKEN.contains(&&*it)) => {
+            blocked(format!("something in place of {host} wants an NTLM or Kerberos login (401)"))
+        }
+        (300..=399, Some(_)) if moved => {
             blocked(format!("in place of {host} something redirects to another host"))
         }
         (status, Some(answers)) if answers.contains(&status) && (!head.is_page() || is_edge) => {
             pass()
         }
-        (200..300 | 403 | 451, Some(_)) if head.is_page() => {
+        (200..=299 | 403 | 451, Some(_)) if head.is_page() => {
             blocked(format!("a web page answers in place of {host}"))
         }
         // a service mesh, a filter: the provider's own refusals are JSON, and come by its edge
-        (200..300 | 403 | 407 | 451, Some(_)) if !is_edge && !head.is_json() => blocked(format!(
+        (200..=299 | 403 | 407 | 451, Some(_)) if !is_edge && !head.is_json() => blocked(format!(
             "something that is not {}'s answers {} in place of {host}",
             rules.vendor, head.status
         )),
@@ -498,14 +642,16 @@ pub fn compare(
 ) -> Option<String> {
     let says = |rules: &NetworkRules, way: &ProxyWay| match (way.setting(), way.server()) {
         (Some(setting), Some(server)) => {
-            format!("{} reads {}: {}", rules.name, setting.origin(), proxy::shown(server))
+            format!("{} reads {}, {}", rules.name, setting.origin(), proxy::shown(server))
         }
-        (Some(setting), None) => format!("{} reads {}", rules.name, setting.origin()),
+        (Some(setting), None) => format!("{} uses no proxy, by {}", rules.name, setting.origin()),
         (None, _) => format!("{} reads none of the variables that are set", rules.name),
     };
-    let (one, two) = (says(rules, way), says(other, theirs));
-    let place = |way: &ProxyWay| way.setting().map(ReadVariable::origin);
-    (place(way) != place(theirs)).then(|| format!("{one}; {two}"))
+    let leads = |way: &ProxyWay| match way {
+        ProxyWay::Unusable { setting, .. } => Err(setting.origin()),
+        way => Ok(way.server().map(proxy::shown)),
+    };
+    (leads(way) != leads(theirs)).then(|| format!("{}; {}", says(rules, way), says(other, theirs)))
 }
 
 #[cfg(test)]
@@ -523,7 +669,7 @@ mod tests {
             Client::Claude => ("api.anthropic.com", "https://gateway.example"),
         };
         let endpoint = if own {
-            endpoint::own(base, "a setting").unwrap()
+            endpoint::own(base, "/x", "a setting").unwrap()
         } else {
             endpoint::official(model, "/", &[405, 401])
         };
@@ -533,8 +679,11 @@ mod tests {
             way: &ProxyWay::Direct { ignored: None },
             verdict: CertificateVerdict::Trusted,
             lacks_store: false,
+            own_login: OwnLogin::default(),
             known_authority: None,
             other: rules::of(Client::Codex),
+            trusted_by_other: None,
+            theirs: None,
             now: Timestamp::UNIX_EPOCH,
         };
         judge(&asked, &ProbeAnswer { outcome, presented: None })
@@ -550,6 +699,9 @@ mod tests {
             (format!("405 No\r\n{EDGE}\r\n{{}}"), Pass, None),
             ("405 No\r\n\r\n".to_owned(), Pass, None),
             ("401 No\r\ncontent-type: application/json\r\n\r\n{}".to_owned(), Pass, None),
+            ("401 No\r\nwww-authenticate: Basic realm=\"OpenAI API\"\r\n\r\n{}".to_owned(), Pass, None),
+            ("401 No\r\nwww-authenticate: Negotiate\r\n\r\n".to_owned(), Fail, blocked),
+            ("401 No\r\nwww-authenticate: Basic\r\nWWW-Authenticate: NTLM\r\n\r\n".to_owned(), Fail, blocked),
             (html("405 No", EDGE), Pass, None),
             (html("405 No", ""), Unknown, None),
             (html("200 OK", ""), Fail, blocked),
@@ -591,9 +743,13 @@ mod tests {
     #[test]
     fn a_server_of_ones_own_may_answer_anything_but_a_proxys_page() {
         for (head, status) in [
-            ("200 OK\r\ncontent-type: text/html\r\n\r\n<html>", Pass),
+            ("200 OK\r\ncontent-type: text/html\r\n\r\n<html>", Unknown),
+            ("403 No\r\ncontent-type: text/html\r\n\r\n<html>", Unknown),
+            ("404 No\r\ncontent-type: text/html\r\n\r\n<html>Cannot GET /x", Pass),
+            ("403 No\r\n\r\n{}", Pass),
             ("404 No\r\n\r\n", Pass),
-            ("302 Found\r\nlocation: https://elsewhere.example/\r\n\r\n", Pass),
+            ("302 Found\r\nlocation: https://elsewhere.example/\r\n\r\n", Unknown),
+            ("302 Found\r\nlocation: /login\r\n\r\n", Pass),
             ("403 No\r\nx-squid-error: ERR_ACCESS_DENIED 0\r\n\r\n", Fail),
             ("407 No\r\nproxy-authenticate: Basic\r\n\r\n", Fail),
             ("511 No\r\n\r\n", Fail),
@@ -626,6 +782,14 @@ mod tests {
             (ProbeOutcome::Silent { at_proxy: false }, Unknown, None),
             (ProbeOutcome::Silent { at_proxy: true }, Unknown, None),
             (ProbeOutcome::Tls("x".into()), Unknown, None),
+            (ProbeOutcome::OldTls, Fail, Some(Code::CodexTlsInvalid)),
+            (ProbeOutcome::WantsCertificate, Fail, Some(Code::CodexTlsInvalid)),
+            (
+                ProbeOutcome::ProxyDistrusted(Distrust::UnknownIssuer),
+                Fail,
+                Some(Code::CodexTlsUntrusted),
+            ),
+            (ProbeOutcome::ProxyDistrusted(Distrust::OtherName), Fail, Some(Code::CodexTlsInvalid)),
             (distrusted(Distrust::UnknownIssuer), Fail, Some(Code::CodexTlsUntrusted)),
             (distrusted(Distrust::RootMissing), Fail, Some(Code::CodexTlsUntrusted)),
             (distrusted(Distrust::AuthorityExpired), Fail, Some(Code::CodexTlsInvalid)),
@@ -638,6 +802,119 @@ mod tests {
             // a start script tries again for what is not reached, and for nothing else that fails
             let passes = code == Some(Code::CodexUnreachable);
             assert_eq!(found.transient && status == CheckStatus::Fail, passes, "{shown}");
+        }
+    }
+
+    /// What only the client shows is not judged.
+    #[test]
+    fn a_login_that_the_doctor_does_not_have_is_unknown() {
+        let wants = "407 No\r\nproxy-authenticate: Basic\r\n\r\n";
+        let head = |text: &str| ProbeHead::of(&format!("HTTP/1.1 {text}"));
+        let endpoint = endpoint::official("api.anthropic.com", "/", &[405]);
+        let judged = |own_login, outcome| {
+            let asked = AskedHost {
+                rules: rules::of(Client::Claude),
+                endpoint: &endpoint,
+                way: &ProxyWay::Direct { ignored: None },
+                verdict: CertificateVerdict::Trusted,
+                lacks_store: false,
+                own_login,
+                known_authority: None,
+                other: rules::of(Client::Codex),
+                trusted_by_other: None,
+                theirs: None,
+                now: Timestamp::UNIX_EPOCH,
+            };
+            judge(&asked, &ProbeAnswer { outcome, presented: None })
+        };
+        let refused = |text| ProbeOutcome::Refused(head(text));
+        let helper = |proxy_helper| OwnLogin { proxy_helper, certificate: false };
+        let certificate = OwnLogin { certificate: true, ..OwnLogin::default() };
+        for (own_login, outcome, status) in [
+            (helper(ProxyHelper::Runs), refused(wants), Unknown),
+            (helper(ProxyHelper::Runs), refused("403 No\r\n\r\n"), Fail),
+            (helper(ProxyHelper::SwitchedOff), refused(wants), Fail),
+            (helper(ProxyHelper::None), refused(wants), Fail),
+            (certificate, ProbeOutcome::WantsCertificate, Unknown),
+            (OwnLogin::default(), ProbeOutcome::WantsCertificate, Fail),
+        ] {
+            let shown = format!("{own_login:?} {outcome:?}");
+            assert_eq!(judged(own_login, outcome).status, status, "{shown}");
+        }
+        let off = judged(helper(ProxyHelper::SwitchedOff), refused(wants));
+        assert!(off.evidence.iter().any(|it| it.value.contains("ENABLE_PROXY_AUTH_HELPER=1")));
+    }
+
+    /// The line is the variable that this client reads, and the other one's is named beside it.
+    #[test]
+    fn a_fix_names_the_line_to_set_and_what_the_other_client_reads() {
+        use super::super::variables::Variables;
+        use crate::env::Env;
+        let endpoint = endpoint::official("api.anthropic.com", "/", &[405]);
+        let fix = |client: Client, has_other: bool, env: &[(&str, &str)]| {
+            let env = Env::of(env);
+            let variables = Variables { env: &env, files: Vec::new() };
+            let others = Client::ALL.iter().find(|other| **other != client).unwrap();
+            let [rules, other] = [client, *others].map(rules::of);
+            let [way, theirs] =
+                [rules, other].map(|rules| proxy::choose(rules, &variables, &endpoint.target));
+            let asked = AskedHost {
+                rules,
+                endpoint: &endpoint,
+                way: &way,
+                verdict: CertificateVerdict::Trusted,
+                lacks_store: false,
+                own_login: OwnLogin::default(),
+                known_authority: None,
+                other,
+                trusted_by_other: None,
+                theirs: has_other.then_some(&theirs),
+                now: Timestamp::UNIX_EPOCH,
+            };
+            let outcome = match way.server() {
+                Some(_) => ProbeOutcome::Cut { by_proxy: true },
+                None => ProbeOutcome::Cut { by_proxy: false },
+            };
+            let found = judge(&asked, &ProbeAnswer { outcome, presented: None });
+            let compared = compare((rules, &way), (other, &theirs)).unwrap_or_default();
+            (found.fix.unwrap().message, compared)
+        };
+        let (a, b) = ("http://u:hidden@a:1", "http://b:2");
+        for (client, has_other, env, line, compared) in [
+            (
+                Client::Claude,
+                true,
+                &[("https_proxy", a), ("HTTPS_PROXY", b)][..],
+                "set `https_proxy=http://b:2` (as Codex reads it from HTTPS_PROXY) in the template's",
+                "Claude Code reads https_proxy of the environment, http://a:1; Codex reads HTTPS_PROXY of the environment, http://b:2",
+            ),
+            (
+                Client::Codex,
+                true,
+                &[("HTTP_PROXY", a)],
+                "or set `HTTPS_PROXY=http://a:1` (as Claude Code reads it from HTTP_PROXY)",
+                "Codex reads none of the variables that are set; Claude Code reads HTTP_PROXY of the environment, http://a:1",
+            ),
+            (
+                Client::Codex,
+                true,
+                &[("HTTPS_PROXY", a)],
+                "set `HTTPS_PROXY=http://HOST:PORT` (Claude Code reads https_proxy first: give both the same value)",
+                "",
+            ),
+            (
+                Client::Codex,
+                false,
+                &[("ALL_PROXY", a)],
+                "or set `ALL_PROXY=http://HOST:PORT` in the",
+                "",
+            ),
+            (Client::Claude, false, &[], "or set `https_proxy=http://HOST:PORT`", ""),
+        ] {
+            let found = fix(client, has_other, env);
+            assert!(found.0.contains(line), "{client} {env:?}: {}", found.0);
+            assert_eq!(found.1, compared, "{client} {env:?}");
+            assert!(!found.0.contains("hidden"), "{}", found.0);
         }
     }
 
@@ -673,8 +950,11 @@ mod tests {
             way: &ProxyWay::Direct { ignored: None },
             verdict: CertificateVerdict::Trusted,
             lacks_store: false,
+            own_login: OwnLogin::default(),
             known_authority: None,
             other: rules::of(Client::Claude),
+            trusted_by_other: None,
+            theirs: None,
             now: Timestamp::UNIX_EPOCH,
         };
         let page = "content-type: text/html\r\n\r\n<html>";

@@ -29,7 +29,7 @@ use crate::resource::file;
 use crate::secret::Mode;
 use authorities::{Authorities, AuthorityFlaw, CertificateVerdict, FlawWeight};
 use endpoint::{CodexLogin, Endpoint, Endpoints};
-use judge::AskedHost;
+use judge::{AskedHost, OwnLogin};
 use proxy::ProxyWay;
 use rules::{NetworkRules, Strictness};
 use variables::Variables;
@@ -219,11 +219,13 @@ fn endpoints(
             let base = match host {
                 ModelHost::Vendor => None,
                 ModelHost::NotAsked(why) => return skip(why),
-                ModelHost::Own { url, set_by, .. } => match endpoint::own(&url, &set_by) {
-                    Some(endpoint) if is_official(&endpoint) => None,
-                    Some(endpoint) => Some(endpoint),
-                    None => return no_url(&set_by),
-                },
+                ModelHost::Own { url, set_by, .. } => {
+                    match endpoint::own(&url, endpoint::OF_CODEX, &set_by) {
+                        Some(endpoint) if is_official(&endpoint) => None,
+                        Some(endpoint) => Some(endpoint),
+                        None => return no_url(&set_by),
+                    }
+                }
             };
             Ok(endpoint::codex(login, base, now))
         }
@@ -239,11 +241,14 @@ fn endpoints(
             let base = variables.get("ANTHROPIC_BASE_URL").filter(|base| !base.is_blank());
             let base = match base {
                 None => None,
-                Some(setting) => match endpoint::own(setting.value.trim(), setting.origin()) {
-                    Some(endpoint) if is_official(&endpoint) => None,
-                    Some(endpoint) => Some(endpoint),
-                    None => return no_url(&setting.origin()),
-                },
+                Some(setting) => {
+                    let (url, by) = (setting.value.trim(), setting.origin());
+                    match endpoint::own(url, endpoint::OF_CLAUDE, &by) {
+                        Some(endpoint) if is_official(&endpoint) => None,
+                        Some(endpoint) => Some(endpoint),
+                        None => return no_url(&by),
+                    }
+                }
             };
             Ok(endpoint::claude(base, renews, expires, now))
         }
@@ -288,6 +293,12 @@ fn check(context: &Context, client: Client) -> Judgement {
     Probe::new(context, client, variables).all(&endpoints)
 }
 
+/// The way to a host, and that of the other client, where it has a login as well.
+struct Ways {
+    own: ProxyWay,
+    theirs: Option<ProxyWay>,
+}
+
 /// The questions of one client.
 struct Probe<'a> {
     context: &'a Context<'a>,
@@ -296,6 +307,7 @@ struct Probe<'a> {
     variables: &'a Variables<'a>,
     authorities: Authorities,
     trust: Trust,
+    own_login: OwnLogin,
     end: Instant,
 }
 
@@ -307,7 +319,17 @@ impl<'a> Probe<'a> {
         let trust = authorities.trust();
         let others = Client::ALL.iter().find(|other| **other != client);
         let other = others.map_or(rules, |other| rules::of(*other));
-        Self { context, rules, other, variables, authorities, trust, end }
+        let own_login = match client {
+            Client::Codex => OwnLogin::default(),
+            Client::Claude => OwnLogin {
+                proxy_helper: claude_settings::proxy_helper(context),
+                certificate: rules
+                    .client_certificate
+                    .and_then(|name| variables.get(name))
+                    .is_some_and(|setting| !setting.is_blank()),
+            },
+        };
+        Self { context, rules, other, variables, authorities, trust, own_login, end }
     }
 
     fn all(&self, endpoints: &Endpoints) -> Judgement {
@@ -336,28 +358,40 @@ impl<'a> Probe<'a> {
         }
         let endpoint = Endpoint { target: target.clone(), ..endpoints.model.clone() };
         let end = self.end.min(Instant::now() + UPGRADE);
-        self.ask(&endpoint, &self.way(&endpoint), true, end, judge::websocket)
+        self.ask(&endpoint, &self.ways(&endpoint), true, end, judge::websocket)
             .map_or(model.clone(), |blocked| blocked.with(model.evidence))
     }
 
     fn one(&self, endpoint: &Endpoint) -> Judgement {
-        let way = self.way(endpoint);
-        if let ProxyWay::Unusable { why, .. } = &way {
-            let asked = self.asked(endpoint, &way, CertificateVerdict::Trusted, None);
-            return judge::unusable(&asked, why).with(self.both(endpoint, &way));
+        let ways = &self.ways(endpoint);
+        let both = || {
+            let compared =
+                judge::compare((self.rules, &ways.own), (self.other, ways.theirs.as_ref()?));
+            compared.map(|text| Evidence::foreign("both clients", &text))
+        };
+        if let ProxyWay::Unusable { why, .. } = &ways.own {
+            let asked = self.asked(endpoint, ways, CertificateVerdict::Trusted, None);
+            return judge::unusable(&asked, why).with(both());
         }
-        let judgement = self.ask(endpoint, &way, false, self.end, judge::judge);
+        let judgement = self.ask(endpoint, ways, false, self.end, judge::judge);
         let is_fail = judgement.status == CheckStatus::Fail;
         let codes = &self.rules.codes;
         let is_of_way =
             [Some(codes.unreachable), Some(codes.proxy_refused)].contains(&judgement.code);
         judgement
             .with([Evidence::foreign("authorities", &self.authorities.shown())])
-            .with((is_fail && is_of_way).then(|| self.both(endpoint, &way)).flatten())
+            .with((is_fail && is_of_way).then(both).flatten())
     }
 
-    fn way(&self, endpoint: &Endpoint) -> ProxyWay {
-        proxy::choose(self.rules(endpoint), self.variables, &endpoint.target)
+    fn ways(&self, endpoint: &Endpoint) -> Ways {
+        let theirs = || {
+            let variables = variables(self.context, self.other.client);
+            proxy::choose(self.other, &variables, &endpoint.target)
+        };
+        Ways {
+            own: proxy::choose(self.rules(endpoint), self.variables, &endpoint.target),
+            theirs: self.context.has_login(self.other.client).then(theirs),
+        }
     }
 
     /// The rules for the way to a host.
@@ -371,45 +405,66 @@ impl<'a> Probe<'a> {
     fn ask<T>(
         &self,
         endpoint: &Endpoint,
-        way: &ProxyWay,
+        ways: &Ways,
         upgrade: bool,
         end: Instant,
         judge: impl Fn(&AskedHost, &probe::ProbeAnswer) -> T,
     ) -> T {
         let answer = probe::ask(Question {
             target: &endpoint.target,
-            proxy: way.server(),
+            proxy: ways.own.server(),
             trust: &self.trust,
             order: self.rules.order,
             upgrade,
             end,
         });
         let shown = answer.presented.as_ref();
-        let verdict = shown.map_or(CertificateVerdict::Trusted, |shown| {
-            self.authorities.judge(shown, &endpoint.target.host)
-        });
-        let known = shown.and_then(|shown| self.known_authority(shown, &endpoint.target.host));
+        let host = &endpoint.target.host;
+        let verdict =
+            shown.map_or(CertificateVerdict::Trusted, |shown| self.authorities.judge(shown, host));
+        let known = shown.and_then(|shown| self.known_authority(shown, host));
         let known = known.as_ref().map(|(name, path)| (*name, path.as_str()));
-        judge(&self.asked(endpoint, way, verdict, known), &answer)
+        let asked = self.asked(endpoint, ways, verdict, known);
+        let trusted_by_other = shown.and_then(|shown| self.trusted_by_other(shown, &asked));
+        judge(&AskedHost { trusted_by_other, ..asked }, &answer)
     }
 
     fn asked<'b>(
         &'b self,
         endpoint: &'b Endpoint,
-        way: &'b ProxyWay,
+        ways: &'b Ways,
         verdict: CertificateVerdict,
         known_authority: Option<(&'b str, &'b str)>,
     ) -> AskedHost<'b> {
         AskedHost {
             rules: self.rules,
             endpoint,
-            way,
+            way: &ways.own,
             verdict,
             lacks_store: self.trust.roots.is_empty() && !self.trust.blind,
+            own_login: self.own_login,
             known_authority,
             other: self.other,
+            trusted_by_other: None,
+            theirs: ways.theirs.as_ref(),
             now: self.context.env.now,
         }
+    }
+
+    /// The authorities with which the other client, if it has a login, trusts what this one refuses.
+    fn trusted_by_other(&self, shown: &probe::Presented, asked: &AskedHost) -> Option<String> {
+        let client = self.other.client;
+        if !matches!(asked.verdict, CertificateVerdict::Refused(_))
+            || !self.context.has_login(client)
+        {
+            return None;
+        }
+        let variables = variables(self.context, client);
+        let rules = rules_for_authorities(self.context, client, &variables);
+        let theirs = authorities(self.context, rules, &variables);
+        let trusts =
+            theirs.judge(shown, &asked.endpoint.target.host) == CertificateVerdict::Trusted;
+        trusts.then(|| theirs.shown())
     }
 
     /// A file that has the authority, and a variable of others that names it.
@@ -429,18 +484,6 @@ impl<'a> Probe<'a> {
             let trust = Trust { roots, rules: self.rules.chains, blind: false };
             trust.accepts(&shown.chain, host).is_ok().then_some((name, path))
         })
-    }
-
-    /// What the other client would use, where the settings serve the one and not the other.
-    fn both(&self, endpoint: &Endpoint, way: &ProxyWay) -> Option<Evidence> {
-        let other = self.other.client;
-        if !self.context.has_login(other) {
-            return None;
-        }
-        let variables = variables(self.context, other);
-        let theirs = proxy::choose(self.other, &variables, &endpoint.target);
-        judge::compare((self.rules, way), (self.other, &theirs))
-            .map(|text| Evidence::foreign("both clients", &text))
     }
 }
 

@@ -185,6 +185,12 @@ fn split_scheme(text: &str, strictness: Strictness) -> Option<(&str, &str)> {
 
 /// `user:password@host:port/` of a URL.
 fn server(rest: &str, tls: bool, strictness: Strictness) -> Option<ProxyServer> {
+    let login = login(rest, strictness);
+    // the login has characters that a host cannot have
+    let rest = match (&login, strictness) {
+        (Some((_, host)), Strictness::Lenient) => host,
+        _ => rest,
+    };
     let uri: Uri = format!("http://{rest}").parse().ok()?;
     let authority = uri.authority()?;
     let host = authority.host().to_ascii_lowercase();
@@ -195,14 +201,51 @@ fn server(rest: &str, tls: bool, strictness: Strictness) -> Option<ProxyServer> 
     if !has_host || !host.chars().all(is_host) {
         return None;
     }
-    let user = authority.as_str().rsplit_once('@').map(|(user, _)| user);
-    let authorization = user.map(|user| {
-        let (name, password) = user.split_once(':').unwrap_or((user, ""));
-        let pair = [decoded(name), b":".to_vec(), decoded(password)].concat();
-        SecretString::from(format!("Basic {}", Base64::encode_string(&pair)))
+    let authorization = login.and_then(|(login, _)| {
+        let (name, password) = login.split_once(':').unwrap_or((login, ""));
+        let [name, password] = [name, password].map(|text| read_escapes(text, strictness));
+        let pair = [name?, password?].join(":");
+        Some(SecretString::from(format!("Basic {}", Base64::encode_string(pair.as_bytes()))))
     });
     let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
     Some(ProxyServer { tls, host, port, authorization })
+}
+
+/// `user:password` and `host:port`. Codex ends a password at its first `@`; a host begins behind the
+/// last.
+fn login(rest: &str, strictness: Strictness) -> Option<(&str, &str)> {
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (login, host) = rest.get(..end)?.rsplit_once('@')?;
+    let login = match strictness {
+        Strictness::Strict => login.split('@').next().unwrap_or_default(),
+        Strictness::Lenient => login,
+    };
+    Some((login, host))
+}
+
+/// What a client sends where the URL has `%40`. Claude Code sends no login where an escape is wrong.
+fn read_escapes(text: &str, strictness: Strictness) -> Option<String> {
+    let bytes = decoded(text);
+    let is_escape =
+        |part: &str| part.get(..2).is_some_and(|digits| u8::from_str_radix(digits, 16).is_ok());
+    match strictness {
+        Strictness::Strict => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Strictness::Lenient if !text.split('%').skip(1).all(is_escape) => None,
+        Strictness::Lenient => String::from_utf8(bytes).ok(),
+    }
+}
+
+/// Why a client does not send the login that the URL contains.
+pub fn misread_login(value: &str, strictness: Strictness) -> Option<&'static str> {
+    let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (login, _) = rest.get(..end)?.rsplit_once('@')?;
+    match strictness {
+        Strictness::Strict => login.contains('@').then_some("write `%40` for each `@` in it"),
+        Strictness::Lenient => {
+            read_escapes(login, strictness).is_none().then_some("write `%25` for each `%` in it")
+        }
+    }
 }
 
 /// `%40` is `@`.
@@ -392,6 +435,35 @@ mod tests {
         assert_eq!(header, format!("Basic {}", Base64::encode_string(b"us@er:hid:den")));
         assert_eq!(shown(&read), "http://p.example:3128");
         assert!(!format!("{read:?}").contains("hid"), "{read:?}");
+    }
+
+    /// As each sent it to a proxy (0.169 and 2.1.330).
+    #[test]
+    fn a_password_with_a_special_character_is_sent_as_the_client_reads_it() {
+        use secrecy::ExposeSecret as _;
+        for (login, codex, claude) in [
+            ("agent:p@ss", Some("agent:p"), Some("agent:p@ss")),
+            ("agent:p%ss", Some("agent:p%ss"), None),
+            ("agent:p%E9ss", Some("agent:p\u{fffd}ss"), None),
+            ("agent:p%40x", Some("agent:p@x"), Some("agent:p@x")),
+            ("agent:a:b", Some("agent:a:b"), Some("agent:a:b")),
+            ("agent", Some("agent:"), Some("agent:")),
+        ] {
+            for (strictness, sent) in [(Strictness::Strict, codex), (Strictness::Lenient, claude)] {
+                let read = server(&format!("{login}@p.example:3128"), false, strictness).unwrap();
+                #[expect(clippy::disallowed_methods, reason = "the test reads its own secret")]
+                let header = read.authorization.map(|it| it.expose_secret().to_owned());
+                let sent = sent.map(|it| format!("Basic {}", Base64::encode_string(it.as_bytes())));
+                assert_eq!(header, sent, "{login}");
+                assert_eq!((&*read.host, read.port), ("p.example", 3128));
+            }
+        }
+        let lenient = |rest| server(rest, false, Strictness::Lenient);
+        assert!(lenient("agent:a b@p:1").is_some());
+        assert!(misread_login("http://u:a@b@p:1", Strictness::Strict).is_some());
+        assert!(misread_login("http://u:a%b@p:1", Strictness::Lenient).is_some());
+        assert!(misread_login("http://u:a%40b@p:1", Strictness::Lenient).is_none());
+        assert!(misread_login("http://p:1", Strictness::Strict).is_none());
     }
 
     proptest! {

@@ -35,11 +35,20 @@ pub struct NetworkRules {
     pub chains: ChainRules,
     /// The variable that adds an authority.
     pub authority: &'static str,
+    /// The variable that names a certificate of the client's own.
+    pub client_certificate: Option<&'static str>,
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's store.
     pub files_replace_store: bool,
     /// A file without certificate makes every request fail.
     pub empty_file_is_fatal: bool,
     pub codes: NetworkCodes,
+}
+
+impl NetworkRules {
+    /// The variable for `https` that takes precedence.
+    pub fn first_proxy(&self) -> &'static str {
+        self.https_proxies.iter().flat_map(|group| group.iter()).next().copied().unwrap_or("")
+    }
 }
 
 /// How a client reads values and files.
@@ -90,6 +99,7 @@ static CODEX: NetworkRules = NetworkRules {
     order: AddressOrder::Families,
     chains: ChainRules::WebPki,
     authority: "CODEX_CA_CERTIFICATE",
+    client_certificate: None,
     files_replace_store: true,
     empty_file_is_fatal: true,
     codes: NetworkCodes {
@@ -128,6 +138,7 @@ const CLAUDE: NetworkRules = NetworkRules {
     order: AddressOrder::Staggered,
     chains: ChainRules::OpenSsl,
     authority: "NODE_EXTRA_CA_CERTS",
+    client_certificate: Some("CLAUDE_CODE_CLIENT_CERT"),
     files_replace_store: false,
     empty_file_is_fatal: false,
     codes: NetworkCodes {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 use x509_cert::name::RdnSequence;
 
 /// Embedded signed certificate timestamps (RFC 6962): every public authority adds them, and a
@@ -87,6 +87,23 @@ impl Presented {
                 behind_dot.is_some_and(|behind| behind.eq_ignore_ascii_case(named))
             })
     }
+}
+
+/// Whether a certificate of the chain may have been issued by several of the authorities: they have
+/// one name and other keys, and the certificate does not say which.
+pub fn has_namesakes(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]) -> bool {
+    let parsed = |der: &CertificateDer<'_>| Certificate::from_der(der).ok();
+    let roots: Vec<_> = roots.iter().filter_map(parsed).map(|it| it.tbs_certificate).collect();
+    chain.iter().filter_map(parsed).any(|certificate| {
+        let body = certificate.tbs_certificate;
+        let says_which = body.get::<AuthorityKeyIdentifier>().ok().flatten().is_some();
+        let mut keys = roots
+            .iter()
+            .filter(|root| root.subject == body.issuer)
+            .map(|root| &root.subject_public_key_info);
+        let first = keys.next();
+        !says_which && keys.any(|key| Some(key) != first)
+    })
 }
 
 /// `CN=…`, else the whole name.

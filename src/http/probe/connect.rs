@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{AlertDescription, ClientConnection, Error, PeerIncompatible, StreamOwned};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::head::{self, ProbeHead};
@@ -143,16 +143,37 @@ pub fn connect(question: &Question, seen: &mut SeenCertificate) -> Result<Connec
         Handshake::Distrusted(distrust) => ProbeOutcome::Distrusted { distrust, date: None },
         Handshake::NotTls(first) if proxy.is_some() => ProbeOutcome::NoTunnel(first),
         Handshake::NotTls(first) => ProbeOutcome::NotTls(first),
-        Handshake::Tls(why) => ProbeOutcome::Tls(why),
+        Handshake::Tls(error) => of_tls(&error),
         Handshake::Io(error) => broken(&error, false),
     })
 }
 
 /// What an error of a connection that was made means.
 pub fn broken(error: &io::Error, at_proxy: bool) -> ProbeOutcome {
+    if let Some(error) = tls_error(error) {
+        return of_tls(error);
+    }
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ProbeOutcome::Silent { at_proxy },
         _ => ProbeOutcome::Cut { by_proxy: at_proxy },
+    }
+}
+
+fn tls_error(error: &io::Error) -> Option<&Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
+fn of_tls(error: &Error) -> ProbeOutcome {
+    match error {
+        Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => ProbeOutcome::OldTls,
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            ProbeOutcome::WantsCertificate
+        }
+        error => ProbeOutcome::Tls(error.to_string()),
     }
 }
 
@@ -170,10 +191,8 @@ fn to_proxy(
     match handshake.result {
         Ok(stream) => Ok(stream),
         Err(Handshake::NotTls(_)) => Err(ProbeOutcome::PlainProxy),
-        Err(Handshake::Distrusted(distrust)) => {
-            Err(ProbeOutcome::Distrusted { distrust, date: None })
-        }
-        Err(Handshake::Tls(why)) => Err(ProbeOutcome::Tls(why)),
+        Err(Handshake::Distrusted(distrust)) => Err(ProbeOutcome::ProxyDistrusted(distrust)),
+        Err(Handshake::Tls(error)) => Err(of_tls(&error)),
         Err(Handshake::Io(error)) => {
             // one without TLS may wait for the end of a request: does it answer to a plain one?
             let mut plain = open(wanted)?;
@@ -232,7 +251,7 @@ struct Shaken {
 enum Handshake {
     Distrusted(super::Distrust),
     NotTls(String),
-    Tls(String),
+    Tls(Error),
     Io(io::Error),
 }
 
@@ -249,24 +268,21 @@ fn handshake(stream: Connected, recorder: Arc<Recorder>) -> Shaken {
 }
 
 fn shake(stream: Connected, recorder: &Arc<Recorder>) -> Result<Connected, Handshake> {
-    let cannot = Handshake::Tls;
     let name = ServerName::try_from(recorder.host().trim_matches(['[', ']']).to_owned())
-        .map_err(|error| cannot(error.to_string()))?;
-    let config = tls::config(recorder).map_err(|error| cannot(error.to_string()))?;
-    let connection =
-        ClientConnection::new(Arc::new(config), name).map_err(|error| cannot(error.to_string()))?;
+        .map_err(|error| Handshake::Tls(Error::General(error.to_string())))?;
+    let config = tls::config(recorder).map_err(Handshake::Tls)?;
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(Handshake::Tls)?;
     let first = Arc::<Mutex<Vec<u8>>>::default();
     let noting = Noting { stream, first: Arc::clone(&first) };
     let mut tls = StreamOwned::new(connection, noting);
     while tls.conn.is_handshaking() {
         if let Err(error) = tls.conn.complete_io(&mut tls.sock) {
-            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            return Err(match inner {
-                Some(rustls::Error::InvalidMessage(_)) => {
+            return Err(match tls_error(&error) {
+                Some(Error::InvalidMessage(_)) => {
                     let first = first.lock().unwrap_or_else(PoisonError::into_inner);
                     Handshake::NotTls(String::from_utf8_lossy(&first).into_owned())
                 }
-                Some(error) => cannot(error.to_string()),
+                Some(error) => Handshake::Tls(error.clone()),
                 None => Handshake::Io(error),
             });
         }

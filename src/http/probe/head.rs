@@ -42,6 +42,20 @@ impl ProbeHead {
         kind.contains("json") || self.body.trim_start().starts_with(['{', '['])
     }
 
+    /// Another answer follows: `103 Early Hints`.
+    fn is_interim(&self) -> bool {
+        (100..200).contains(&self.status) && self.status != 101
+    }
+
+    /// The kinds of login that are offered in all headers of this name.
+    pub fn offers(&self, name: &str) -> impl Iterator<Item = String> {
+        let offers = self.headers.iter().filter(move |(known, _)| known == name);
+        offers.filter_map(|(_, value)| {
+            Some(value.split([' ', ',']).next()?.to_ascii_lowercase())
+                .filter(|kind| !kind.is_empty())
+        })
+    }
+
     /// The server's time.
     pub fn date(&self) -> Option<Timestamp> {
         let date = jiff::fmt::rfc2822::parse(self.header("date")?).ok()?;
@@ -71,7 +85,12 @@ pub fn read(stream: &mut impl Read) -> io::Result<Option<ProbeHead>> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = find(&bytes, b"\r\n\r\n") {
-            break end + 4;
+            let end = end + 4;
+            if parse(bytes.get(..end).unwrap_or_default()).is_some_and(|it| it.is_interim()) {
+                bytes.drain(..end);
+                continue;
+            }
+            break end;
         }
         if bytes.len() > HEAD {
             break bytes.len();
@@ -87,11 +106,8 @@ pub fn read(stream: &mut impl Read) -> io::Result<Option<ProbeHead>> {
         // no HTTP at all
         return Ok(Some(ProbeHead { body: text(&bytes), ..ProbeHead::default() }));
     };
-    // the head has arrived: what comes of the body in time is enough
-    let length = head.header("content-length").and_then(|it| it.parse::<usize>().ok());
-    let wanted = end + length.unwrap_or(BODY).min(BODY);
-    while bytes.len() < wanted && more(stream, &mut bytes).is_ok_and(|read| read > 0) {}
-    head.body = text(bytes.get(end..).unwrap_or_default());
+    bytes.drain(..end);
+    read_rest(stream, &mut head, bytes);
     Ok(Some(head))
 }
 
@@ -116,18 +132,50 @@ pub fn read_exactly(stream: &mut impl Read) -> io::Result<Option<ProbeHead>> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    Ok(Some(
-        parse(&bytes).unwrap_or_else(|| ProbeHead { body: text(&bytes), ..ProbeHead::default() }),
-    ))
+    match parse(&bytes) {
+        Some(head) if head.is_interim() => read_exactly(stream),
+        Some(head) => Ok(Some(head)),
+        None => Ok(Some(ProbeHead { body: text(&bytes), ..ProbeHead::default() })),
+    }
 }
 
 /// The body of a refusal, as far as it comes.
 pub fn read_body(stream: &mut impl Read, head: &mut ProbeHead) {
+    read_rest(stream, head, Vec::new());
+}
+
+/// `bytes`: what has come of it. The head has arrived: what comes of the body in time is enough.
+fn read_rest(stream: &mut impl Read, head: &mut ProbeHead, mut bytes: Vec<u8>) {
     let length = head.header("content-length").and_then(|it| it.parse::<usize>().ok());
+    let is_chunked = head.header("transfer-encoding").is_some_and(|it| it.contains("chunked"));
     let wanted = length.unwrap_or(BODY).min(BODY);
-    let mut bytes = Vec::new();
-    while bytes.len() < wanted && more(stream, &mut bytes).is_ok_and(|read| read > 0) {}
-    head.body = text(&bytes);
+    let is_whole = |bytes: &[u8]| {
+        bytes.len() >= wanted
+            || is_chunked && (bytes.starts_with(LAST) || find(bytes, b"\r\n0\r\n").is_some())
+    };
+    while !is_whole(&bytes) && more(stream, &mut bytes).is_ok_and(|read| read > 0) {}
+    head.body = text(&if is_chunked { without_sizes(&bytes) } else { bytes });
+}
+
+/// The last chunk of a body.
+const LAST: &[u8] = b"0\r\n";
+
+/// A body without the sizes of its chunks (RFC 9112, 7.1), as far as it has come.
+fn without_sizes(mut bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = find(bytes, b"\r\n") {
+        let size = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned();
+        let size = size.split(';').next().unwrap_or_default().trim();
+        let Ok(size) = usize::from_str_radix(size, 16) else { break };
+        bytes = bytes.get(end + 2..).unwrap_or_default();
+        let chunk = bytes.get(..size.min(bytes.len())).unwrap_or_default();
+        if chunk.is_empty() {
+            break;
+        }
+        whole.extend_from_slice(chunk);
+        bytes = bytes.get(chunk.len() + 2..).unwrap_or_default();
+    }
+    whole
 }
 
 fn parse(bytes: &[u8]) -> Option<ProbeHead> {

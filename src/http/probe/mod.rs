@@ -12,7 +12,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-pub use certificate::{Distrust, Presented};
+pub use certificate::{Distrust, Presented, has_namesakes};
 use connect::SeenCertificate;
 pub use connect::{ConnectFault, NotConnected, ask_for_tunnel};
 pub use head::ProbeHead;
@@ -82,8 +82,14 @@ pub enum ProbeOutcome {
     /// The certificate of the server is refused. `date`: the server's time, where only the time of
     /// its certificate is.
     Distrusted { distrust: Distrust, date: Option<Timestamp> },
+    /// The certificate of a proxy with TLS is refused.
+    ProxyDistrusted(Distrust),
     /// The server answered in clear text: its first words.
     NotTls(String),
+    /// The server speaks no TLS that is in use.
+    OldTls,
+    /// The server wants a certificate of the client.
+    WantsCertificate,
     /// TLS failed in another way.
     Tls(String),
     /// The connection ended before an answer. `by_proxy`: before the proxy had connected.

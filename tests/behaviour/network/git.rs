@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::network::{Network, Situation, network_sandbox};
-use crate::support::{Cmd, Workspace};
+use crate::support::{Access, Cmd, GitHost, Workspace};
 
 /// Settings of git and variables, of which one proxy is asked.
 struct Row {
@@ -225,6 +225,43 @@ fn git_lfs_is_asked_without_a_login_at_its_own_server() {
         fs::remove_file(ws.home().join("src/app/.gitattributes")).unwrap();
         assert_eq!(lfs(ws, &[])["status"], "skip");
         assert!(network.seen().is_empty());
+    });
+}
+
+/// git-lfs asks the ssh server for the URL of its server, and not the one that it makes of the
+/// remote's: here that is a name of ssh's own configuration, which no resolver knows.
+#[test]
+fn the_ssh_server_names_the_server_of_git_lfs() {
+    network_sandbox(|ws, network| {
+        let host = GitHost::start();
+        host.repository("acme/app");
+        let key = host.deploy_key("acme/app", Access::Write);
+        ws.write(".ssh/known_hosts", host.known_hosts(&["forge"]), 0o644);
+        key.write_to(&ws.home().join(".ssh/key"));
+        let config =
+            "Host forge\n\tHostName 127.0.0.1\n\tHostKeyAlias forge\n\tIdentityFile ~/.ssh/key\n";
+        ws.write(".ssh/config", config, 0o600);
+        host.serve_lfs_at("https://gateway.corp.test");
+        clone(ws);
+        let url = ["remote", "set-url", "origin", "git@forge:acme/app.git"];
+        ws.git(&url).current_dir("src/app").run().success();
+        network.set(&Situation {
+            hosts: vec![("*", Some("refused")), ("gateway.corp.test", Some("gateway"))],
+            ..Situation::default()
+        });
+        ws.git(&["lfs", "locks"]).current_dir("src/app").env("GIT_ASKPASS", "false").run();
+        let asked: Vec<_> = network.seen().iter().map(|it| it.headers["host"].clone()).collect();
+        assert!(asked.contains(&"gateway.corp.test".to_owned()), "{asked:?}");
+        network.forget();
+        let sessions = host.sessions().len();
+        let found = lfs(ws, &[]);
+        assert_eq!((&found["status"], &found["code"]), (&"skip".into(), &Value::Null), "{found:#}");
+        assert!(found.to_string().contains("the ssh server names"), "{found:#}");
+        assert_eq!((network.seen().len(), host.sessions().len()), (0, sessions));
+        // a URL of the configuration's own is asked
+        let own = ["config", "lfs.url", "https://gateway.corp.test/acme/app.git/info/lfs"];
+        ws.git(&own).current_dir("src/app").run().success();
+        assert_eq!(lfs(ws, &[])["status"], "pass");
     });
 }
 

@@ -2,4 +2,5 @@
 
 mod clients;
 mod git;
+mod programs;
 mod situations;

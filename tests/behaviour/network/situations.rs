@@ -28,6 +28,7 @@ struct Case {
     files: BTreeMap<String, String>,
     must_say: Vec<String>,
     dns_dead: bool,
+    resolver: String,
     codex_login: String,
     folder: String,
 }
@@ -49,20 +50,30 @@ pub fn log_in(ws: &Workspace, codex: &str) {
         .success();
 }
 
+/// Replaces the login of Codex; empty: it stays.
+pub fn log_in_anew(ws: &Workspace, network: &Network, codex: &str) {
+    if !codex.is_empty() {
+        fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
+        log_in(ws, codex);
+        network.forget();
+    }
+}
+
 impl Case {
     fn situation(&self) -> Situation<'_> {
         let hosts = self.hosts.iter().map(|(host, mode)| (host.as_str(), mode.as_deref()));
-        Situation { hosts: hosts.collect(), store: &self.store, dns_dead: self.dns_dead }
+        Situation {
+            hosts: hosts.collect(),
+            store: &self.store,
+            dns_dead: self.dns_dead,
+            resolver: &self.resolver,
+        }
     }
 
     /// What is wrong with the report.
     fn judge(&self, ws: &Workspace, network: &Network) -> Option<String> {
         network.set(&self.situation());
-        if !self.codex_login.is_empty() {
-            fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
-            log_in(ws, &self.codex_login);
-            network.forget();
-        }
+        log_in_anew(ws, network, &self.codex_login);
         let written = network.write(ws, &self.files);
         let doctor = ws.pushready(&["doctor", "--json", "--only", "codex,claude"]);
         let mut doctor = doctor.current_dir(&self.folder);
@@ -73,16 +84,13 @@ impl Case {
         let output = doctor.run();
         let took = start.elapsed();
         written.restore(ws);
-        if !self.codex_login.is_empty() {
-            fs::remove_file(ws.home().join(".codex/auth.json")).unwrap();
-            log_in(ws, "");
-        }
         let mut wrong = self.compare(&output, network);
+        wrong.extend(leaks(network, &output));
+        log_in_anew(ws, network, if self.codex_login.is_empty() { "" } else { "chatgpt" });
         // its own deadline is five seconds, and each client is asked side by side
         if took > Duration::from_secs(9) {
             wrong.push(format!("it took {took:?}"));
         }
-        wrong.extend(leaks(network, &output));
         let found = check(&output, &self.client);
         println!(
             "{:<62} {:>5.2} s  {} {}",

@@ -96,7 +96,12 @@ impl GitHost {
             .spawn()
             .unwrap();
         await_listening(&mut server, ([127, 0, 0, 1], 8080).into());
-        fs::write(self.root.join("lfs"), "http://127.0.0.1:8080").unwrap();
+        self.serve_lfs_at("http://127.0.0.1:8080");
+    }
+
+    /// From now on, `git-lfs-authenticate` sends there.
+    pub fn serve_lfs_at(&self, url: &str) {
+        fs::write(self.root.join("lfs"), url).unwrap();
     }
 
     /// One that any key can read.

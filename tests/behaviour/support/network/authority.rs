@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 pub struct Authority {
     certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
+    key: String,
 }
 
 /// A server's certificate.
@@ -36,7 +37,7 @@ fn params(names: &[&str], common_name: &str) -> CertificateParams {
     params
 }
 
-fn of_years(params: &mut CertificateParams, years: Range<i32>) {
+pub fn of_years(params: &mut CertificateParams, years: Range<i32>) {
     params.not_before = date_time_ymd(years.start, 1, 1);
     params.not_after = date_time_ymd(years.end, 1, 1);
 }
@@ -53,7 +54,7 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         change(&mut params);
         let certificate = params.self_signed(&key).unwrap();
-        Self { certificate, issuer: Issuer::new(params, key) }
+        Self { certificate, key: key.serialize_pem(), issuer: Issuer::new(params, key) }
     }
 
     pub fn of_years(name: &str, years: Range<i32>) -> Self {
@@ -62,11 +63,25 @@ impl Authority {
 
     /// An authority that this one has issued.
     pub fn intermediate(&self, name: &str) -> Self {
+        self.intermediate_with(name, |_| {})
+    }
+
+    pub fn intermediate_with(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = params(&[], name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Self { certificate, issuer: Issuer::new(params, key) }
+        Self { certificate, key: key.serialize_pem(), issuer: Issuer::new(params, key) }
+    }
+
+    /// Its private key, which people put into the file of its certificate.
+    pub fn key_pem(&self) -> String {
+        self.key.clone()
     }
 
     pub fn pem(&self) -> String {
@@ -95,7 +110,7 @@ impl Authority {
         self.leaf_with(names, |params| of_years(params, years))
     }
 
-    fn leaf_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
+    pub fn leaf_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
         let key = KeyPair::generate().unwrap();
         let mut params = params(names, names[0]);
         change(&mut params);
@@ -112,6 +127,14 @@ impl Authority {
         self.leaf_with(names, |params| {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         })
+    }
+
+    /// A certificate of a client, with its key, as one file.
+    pub fn client_pem(&self) -> String {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params(&["agent"], "agent");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.signed_by(&key, &self.issuer).unwrap().pem() + &key.serialize_pem()
     }
 
     /// A server's own certificate that nobody else has issued, with its text for a file.

@@ -5,11 +5,12 @@
 mod authority;
 mod provider;
 mod proxy;
+mod resolver;
 mod server;
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +73,10 @@ struct Authorities {
     /// Its certificate says that it is none.
     explicitly_no_ca: Authority,
     expired: Authority,
+    /// Issued by `public`.
+    expired_issuing: Authority,
+    /// A new key under the name of `corp`.
+    renewed: Authority,
     /// Servers that are their own issuers, with what a file of authorities has of them.
     alone: [(Leaf, String); 2],
 }
@@ -87,6 +92,10 @@ impl Authorities {
                 params.is_ca = IsCa::ExplicitNoCa;
             }),
             expired: Authority::of_years("Corp Root CA 2012", 2012..2022),
+            expired_issuing: public.intermediate_with("Public Issuing CA", |params| {
+                authority::of_years(params, 2012..2022);
+            }),
+            renewed: Authority::new("Zscaler Root CA"),
             alone: [false, true].map(|is_ca| Authority::self_signed(HOSTS, is_ca)),
             public,
             corp,
@@ -96,7 +105,9 @@ impl Authorities {
 
     /// The files of authorities, by name.
     fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let Self { public, corp, issuing, no_ca, explicitly_no_ca, expired, alone, .. } = self;
+        let Self {
+            public, corp, issuing, no_ca, explicitly_no_ca, expired, renewed, alone, ..
+        } = self;
         let [alone, alone_ca] = alone.each_ref().map(|(_, pem)| pem.clone());
         let texts = [
             ("public", public.pem()),
@@ -110,6 +121,12 @@ impl Authorities {
             ("self-signed-ca", alone_ca),
             ("empty", String::new()),
             ("garbage", "no certificate\n".to_owned()),
+            ("client", corp.client_pem()),
+            ("with-key", corp.key_pem() + &corp.pem()),
+            ("bom", format!("\u{feff}{}", corp.pem())),
+            ("old-and-renewed", corp.pem() + &renewed.pem()),
+            ("renewed-and-old", renewed.pem() + &corp.pem()),
+            ("pkcs7", corp.pem().replace(" CERTIFICATE", " PKCS7")),
             ("many", format!("# ours\r\n{}\r\n# theirs\r\n{}", public.pem(), corp.pem())),
             ("trusted", corp.pem().replace(" CERTIFICATE", " TRUSTED CERTIFICATE")),
             (
@@ -147,6 +164,8 @@ pub struct Situation<'a> {
     pub store: &'a str,
     /// The resolver does not answer.
     pub dns_dead: bool,
+    /// How it answers otherwise: `servfail`, `only-v4`, `portal`; empty: there is none.
+    pub resolver: &'a str,
 }
 
 /// A sandbox in which names, resolver and certificate store can be changed.
@@ -239,8 +258,11 @@ impl Network {
         if situation.dns_dead && resolver.is_none() {
             *resolver = Some(UdpSocket::bind((dead, 53)).unwrap());
         }
-        let nameserver =
-            if situation.dns_dead { format!("nameserver {dead}\n") } else { String::new() };
+        let nameserver = match situation.resolver {
+            "" if situation.dns_dead => format!("nameserver {dead}\n"),
+            "" => String::new(),
+            kind => format!("nameserver {}\n", self.resolver_of(kind)),
+        };
         fs::write("/etc/resolv.conf", nameserver).unwrap();
         let Authorities { public, corp, .. } = &*self.shared.authorities;
         let store = match situation.store {
@@ -253,6 +275,23 @@ impl Network {
             fs::write(BUNDLE, store).unwrap();
         }
         self.forget();
+    }
+
+    /// A resolver that answers in this way.
+    fn resolver_of(&self, kind: &str) -> IpAddr {
+        let mut addresses = self.addresses.lock().unwrap();
+        let name = format!("resolver.{kind}");
+        if let Some(address) = addresses.get(&name) {
+            return address.ip();
+        }
+        let nth = u8::try_from(addresses.len() + 1).unwrap();
+        let address = SocketAddr::from(([127, 0, 3, nth], 53));
+        addresses.insert(name, address);
+        drop(addresses);
+        let server = if kind == "portal" { "captive-200" } else { "good" };
+        let server = self.address(server, 443).ip();
+        resolver::start(kind, address, server);
+        address.ip()
     }
 
     pub fn forget(&self) {
@@ -323,6 +362,7 @@ impl Network {
             // no route leads there
             "http-8080" => SocketAddr::from(([127, 0, 1, nth], 8080)),
             "v6-nowhere" => SocketAddr::from((UNROUTED, port)),
+            "zero" => SocketAddr::from(([0, 0, 0, 0], port)),
             // one of them in a sandbox
             "v6-good" | "v6-dropped" | "proxy.v6" => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
             _ => SocketAddr::from(([127, 0, 1, nth], port)),
@@ -335,7 +375,7 @@ impl Network {
 
     fn listen(&self, mode: &str, address: SocketAddr) {
         match mode.trim_start_matches("proxy.") {
-            "refused" | "nobody" | "v6-nowhere" => {}
+            "refused" | "nobody" | "v6-nowhere" | "zero" => {}
             "dropped" | "v6-dropped" => self.full.lock().unwrap().push(full(address)),
             _ if mode.starts_with("proxy.") => {
                 let target = self.address("good", 443);
@@ -373,6 +413,15 @@ impl Network {
             Mode::SelfSigned => alone(&authorities.alone[0]),
             Mode::SelfSignedCa => alone(&authorities.alone[1]),
             Mode::Stranger => stranger.leaf(HOSTS),
+            // which of two authorities of one name has issued it, it says
+            Mode::Renewed => authorities.renewed.leaf_with(HOSTS, |params| {
+                params.use_authority_key_identifier_extension = true;
+                authority::of_years(params, 2020..2090);
+            }),
+            Mode::ExpiredIntermediate => {
+                let issuing = &authorities.expired_issuing;
+                Leaf { others: vec![issuing.der().clone()], ..issuing.leaf(HOSTS) }
+            }
             _ => public.leaf(HOSTS),
         }
     }

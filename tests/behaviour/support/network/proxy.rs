@@ -1,7 +1,7 @@
 //! Proxies, good and bad. They resolve names by themselves: to them, the vendors are reachable.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,15 +13,21 @@ use super::Shared;
 use super::server::{hang, page, read_request, reset, response};
 
 pub const PASSWORD: &str = "right-password";
+/// Right as well, and of a special form in a URL.
+const ODD_PASSWORDS: &[&str] = &["right-p@ss", "right-p%ss", "right-p:ss", "right-p+ss", ""];
 
 /// `targets`: the provider, and what an intercepting proxy puts in its place.
 pub fn start(shared: &Shared, name: &str, address: SocketAddr, targets: [SocketAddr; 3]) {
     let listener = TcpListener::bind(address).unwrap();
     let (shared, name) = (shared.clone(), name.to_owned());
-    let inner = (name == "proxy.tls").then(|| {
-        let inner = SocketAddr::from(([127, 0, 2, 1], address.port()));
+    let inner = name.starts_with("proxy.tls").then(|| {
+        let [.., nth] = match address.ip() {
+            IpAddr::V4(ip) => ip.octets(),
+            IpAddr::V6(_) => unreachable!("the proxies with TLS have addresses of IPv4"),
+        };
+        let inner = SocketAddr::from(([127, 0, 2, nth], address.port()));
         start(&shared, "proxy.behind-tls", inner, targets);
-        (inner, tls_config(&shared, address))
+        (inner, tls_config(&shared, &name, address))
     });
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -36,8 +42,10 @@ pub fn start(shared: &Shared, name: &str, address: SocketAddr, targets: [SocketA
 }
 
 /// A proxy to which the connection itself is TLS.
-fn tls_config(shared: &Shared, address: SocketAddr) -> Arc<ServerConfig> {
-    let leaf = shared.authorities.public.leaf(&[&address.ip().to_string()]);
+fn tls_config(shared: &Shared, name: &str, address: SocketAddr) -> Arc<ServerConfig> {
+    let authorities = &shared.authorities;
+    let authority = if name == "proxy.tls-corp" { &authorities.corp } else { &authorities.public };
+    let leaf = authority.leaf(&[&address.ip().to_string()]);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider);
     let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
@@ -92,13 +100,23 @@ fn connection(
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let request = read_request(&mut reader)?;
     shared.log.lock().unwrap().push(request.seen(name));
-    let credential =
-        format!("Basic {}", Base64::encode_string(format!("agent:{PASSWORD}").as_bytes()));
-    let is_known = request.headers.get("proxy-authorization") == Some(&credential);
+    let is_of = |password: &&str| {
+        let pair = Base64::encode_string(format!("agent:{password}").as_bytes());
+        request.headers.get("proxy-authorization") == Some(&format!("Basic {pair}"))
+    };
+    let is_known = [PASSWORD].iter().chain(ODD_PASSWORDS).any(is_of);
     let wants = "407 Proxy Authentication Required";
     let refusal = match mode {
         "auth" if !is_known => {
             Some(page(wants, "proxy-authenticate: Basic realm=\"corp\"\r\n", "Proxy login"))
+        }
+        "many" if !is_known => Some(page(
+            wants,
+            "proxy-authenticate: Negotiate\r\nproxy-authenticate: NTLM\r\nproxy-authenticate: Basic realm=\"corp\"\r\n",
+            "Proxy login",
+        )),
+        "redirect" => {
+            Some(response("302 Found", "location: http://portal.hotel.example/login\r\n", ""))
         }
         "ntlm" => Some(page(wants, "proxy-authenticate: NTLM\r\n", "Proxy login")),
         "deny" => Some(page(
@@ -125,7 +143,16 @@ fn connection(
         // a server of the test's own is where its address says
         let target = request.target.parse::<SocketAddr>().unwrap_or(target);
         let onward = TcpStream::connect(target).ok()?;
-        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
+        if mode == "slow" {
+            thread::sleep(Duration::from_secs(3));
+        }
+        let established: &[u8] = match mode {
+            "http10" => b"HTTP/1.0 200 Connection established\r\nproxy-agent: old/1\r\n\r\n",
+            "length" => b"HTTP/1.1 200 OK\r\nvia: 1.1 corp\r\ncontent-length: 0\r\n\r\n",
+            "no-reason" => b"HTTP/1.1 200\r\n\r\n",
+            _ => b"HTTP/1.1 200 Connection established\r\n\r\n",
+        };
+        stream.write_all(established).ok()?;
         relay(stream, onward);
     } else {
         stream.write_all(&response("404 Not Found", "via: 1.1 corp-proxy\r\n", "")).ok()?;

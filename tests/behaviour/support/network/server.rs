@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::provider;
 use super::{Network, Seen, Shared};
@@ -83,6 +85,16 @@ modes! {
     Close "close"
     PlainHttp "plain-http"
     Gateway "gateway"
+    PageGateway "page-gateway"
+    ExpiredIntermediate "expired-intermediate"
+    Renewed "renewed"
+    ClientCert "client-cert"
+    OldTls "old-tls"
+    NoCipher "no-cipher"
+    Chunked403 "chunked-403"
+    Http10 "http10"
+    Negotiate401 "negotiate-401"
+    EarlyHints "early-hints"
 }
 
 const OLD: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
@@ -106,11 +118,13 @@ pub fn start_until(
     let config =
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_protocol_versions(if mode == Mode::Tls12 { OLD } else { rustls::ALL_VERSIONS })
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert([vec![leaf.certificate], leaf.others].concat(), leaf.key)
             .unwrap();
-    let config = Arc::new(config);
+    let config = match mode {
+        Mode::ClientCert => config.with_client_cert_verifier(of_corp(&shared)),
+        _ => config.with_no_client_auth(),
+    };
+    let chain = [vec![leaf.certificate], leaf.others].concat();
+    let config = Arc::new(config.with_single_cert(chain, leaf.key).unwrap());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             if is_stopped.load(Ordering::SeqCst) {
@@ -121,6 +135,14 @@ pub fn start_until(
             thread::spawn(move || connection(stream, mode, &shared, &name, config));
         }
     });
+}
+
+/// Asks each client for a certificate of the company's.
+fn of_corp(shared: &Shared) -> Arc<dyn ClientCertVerifier> {
+    let mut roots = RootCertStore::empty();
+    roots.add(shared.authorities.corp.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap()
 }
 
 /// Ends a connection as a firewall does.
@@ -153,6 +175,12 @@ fn connection(
             let _ = stream.read(&mut [0; 512]);
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
         }
+        // a fatal alert (RFC 8446, 6.2): protocol_version, handshake_failure
+        Mode::OldTls | Mode::NoCipher => {
+            let _ = stream.read(&mut [0; 4096]);
+            let alert = if mode == Mode::OldTls { 70 } else { 40 };
+            let _ = stream.write_all(&[21, 3, 1, 0, 2, 2, alert]);
+        }
         Mode::Http | Mode::Http8080 => {
             let mut stream = BufReader::new(stream);
             while let Some(request) = read_request(&mut stream) {
@@ -169,6 +197,7 @@ fn connection(
             while let Some(request) = read_request(&mut tls) {
                 shared.log.lock().unwrap().push(request.seen(name));
                 let is_upgrade = request.headers.contains_key("upgrade");
+                let is_last = mode == Mode::Http10;
                 match mode {
                     Mode::WsHangs if is_upgrade => return hang(tls),
                     Mode::WsReset if is_upgrade => return reset(raw),
@@ -181,7 +210,9 @@ fn connection(
                     return;
                 }
                 let _ = tls.get_mut().flush();
-                if request.headers.get("connection").is_some_and(|it| it.contains("close")) {
+                let closes =
+                    request.headers.get("connection").is_some_and(|it| it.contains("close"));
+                if is_last || closes && mode != Mode::Chunked403 {
                     tls.get_mut().conn.send_close_notify();
                     let _ = tls.get_mut().flush();
                     return;
@@ -330,6 +361,24 @@ fn answer(mode: Mode, request: &Request) -> Vec<u8> {
             "content-type: application/json\r\n",
             "{\"detail\":\"Not Found\"}",
         ),
+        // as a gateway shows its own page to a browser, and speaks to programs below it
+        Mode::PageGateway if request.target == "/" => page("200 OK", "", "LiteLLM API"),
+        Mode::Chunked403 => {
+            let page = "<html><head><title>Blocked by Acme</title></head></html>";
+            let (head, length) =
+                ("content-type: text/html\r\ntransfer-encoding: chunked", page.len());
+            format!("HTTP/1.1 403 Forbidden\r\n{head}\r\n\r\n{length:x}\r\n{page}\r\n0\r\n\r\n")
+                .into_bytes()
+        }
+        Mode::Http10 => {
+            let whole = String::from_utf8(provider::answer(request)).unwrap();
+            whole.replacen("HTTP/1.1", "HTTP/1.0", 1).into_bytes()
+        }
+        Mode::Negotiate401 => response("401 Unauthorized", "www-authenticate: Negotiate\r\n", ""),
+        Mode::EarlyHints => {
+            let hints = "HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n";
+            [hints.as_bytes(), &provider::answer(request)].concat()
+        }
         Mode::ExpiredDated => {
             response("405 Method Not Allowed", "date: Mon, 01 Jun 2020 10:00:00 GMT\r\n", "")
         }
