@@ -148,7 +148,7 @@ pub const CHECKS: &[Check] = &[
     check("ssh.config", Offline, Once(ssh::config), "ssh accepts its configuration"),
     check("ssh.route", Offline, Key(ssh::route), "ssh chooses each repository's own key"),
     check("ssh.known-hosts", Offline, Once(ssh::known_hosts), "known_hosts contradicts no pinned key"),
-    check("ssh.identity", Network, Key(ssh::identity), "the server accepts the key for this repository"),
+    check("ssh.identity", Network, Key(push::identity), "the server accepts the key for this repository"),
     check("git.client", Offline, Once(git::client), "git is installed"),
     check("git.config", Offline, Several(git::config), "git accepts its configuration"),
     check("git.clone", Offline, CurrentClone(git::clone), "the clone in the current folder is complete and can be written"),

@@ -124,6 +124,13 @@ impl Context<'_> {
         self.desired.repositories.iter().map(|record| &record.repository)
     }
 
+    /// The fingerprint of the repository's key. `None`: it has none.
+    pub fn fingerprint(&self, repository: &Repository) -> Option<&str> {
+        let mut records = self.desired.repositories.iter();
+        let record = records.find(|record| record.repository.same_as(repository))?;
+        Some(&record.fingerprint)
+    }
+
     /// How the receipt would undo what apply wrote under this name.
     pub fn written(&self, name: EntryName) -> Option<&Undo> {
         Some(&self.receipt?.entries.get(&name.into())?.undo)

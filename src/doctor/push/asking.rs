@@ -1,5 +1,7 @@
 //! One question to a server, through one way to start ssh, as git would put it.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use super::Access;
@@ -9,6 +11,7 @@ use crate::doctor::context::NETWORK;
 use crate::doctor::pool;
 use crate::doctor::ssh;
 use crate::doctor::ssh::command::SshCommand;
+use crate::doctor::ssh::log::Logged;
 use crate::git::url::SshTarget;
 use crate::process::{self, Failure, Output};
 
@@ -20,7 +23,9 @@ pub struct Answer {
     pub said: Result<Output, Failure>,
     pub obstacle: Option<PushObstacle>,
     /// What the ssh that was asked prints of its configuration for this host.
-    pub effective: Option<String>,
+    pub effective: Option<Arc<str>>,
+    /// The fingerprint of the key that the server accepted, where ssh logs it.
+    pub accepted: Option<String>,
 }
 
 /// What keeps git from going on, whatever the server says.
@@ -36,7 +41,7 @@ pub enum PushObstacle {
 
 impl From<RunEnded> for Answer {
     fn from(ended: RunEnded) -> Self {
-        Self { said: Err(ended.into()), obstacle: None, effective: None }
+        Self { said: Err(ended.into()), obstacle: None, effective: None, accepted: None }
     }
 }
 
@@ -78,25 +83,61 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
     let verb = access.verb();
     let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
     let (said, effective) = thread::scope(|scope| {
-        let effective = || process::run(ssh.effective(context, at), context.deadline(NETWORK));
-        let effective = pool::start(scope, effective);
+        let effective = pool::start(scope, || effective(context, at, ssh));
         (run(ssh.call(context, at, verb)), effective.join())
     });
-    let effective = effective.ok();
-    let is_found_simple =
-        ssh.may_be_simple() && effective.as_ref().is_some_and(|output| !output.status.success());
-    if is_found_simple && at.port.is_some() {
-        return Answer { said, obstacle: Some(PushObstacle::Port), effective: None };
+    let mut answer = Answer { said, obstacle: None, effective: None, accepted: None };
+    if let Ok(output) = &mut answer.said {
+        let Logged { stderr, accepted } = Logged::parse(&output.stderr);
+        (output.stderr, answer.accepted) = (stderr, accepted);
     }
-    if is_found_simple && said.as_ref().is_ok_and(|output| !advertises(output)) {
+    let is_found_simple = ssh.may_be_simple() && matches!(effective, Effective::Refused);
+    if is_found_simple && at.port.is_some() {
+        return Answer { obstacle: Some(PushObstacle::Port), ..answer };
+    }
+    if is_found_simple && answer.said.as_ref().is_ok_and(|output| !advertises(output)) {
         let simply = run(ssh.simple_call(context, at, verb));
         if simply.as_ref().is_ok_and(advertises) {
-            return Answer { said: simply, obstacle: None, effective: None };
+            return Answer { said: simply, accepted: None, ..answer };
         }
     }
-    let effective = effective.filter(|output| output.status.success()).map(|output| output.stdout);
-    let closed = effective.as_deref().and_then(ssh::closing_option);
-    Answer { said, obstacle: closed.map(PushObstacle::InputClosed), effective }
+    if let Effective::Printed(settings) = effective {
+        answer.obstacle = ssh::closing_option(&settings).map(PushObstacle::InputClosed);
+        answer.effective = Some(settings);
+    }
+    answer
+}
+
+/// What an ssh command answers to `-G`.
+#[derive(Clone)]
+enum Effective {
+    Printed(Arc<str>),
+    /// It ended with another status than 0.
+    Refused,
+    /// It could not be started, or did not end.
+    Unknown,
+}
+
+/// A command, and where it was to connect to.
+type AskedEffective = (SshCommand, String);
+
+/// The answers of one run.
+#[derive(Default)]
+struct EffectiveFacts(Mutex<BTreeMap<AskedEffective, Arc<OnceLock<Effective>>>>);
+
+/// What the command would do at that host, asked once: ssh starts a program for each key of the
+/// host, and git gives it no repository for this question.
+fn effective(context: &Context, at: &SshTarget, ssh: &SshCommand) -> Effective {
+    let facts = context.gathered.get(EffectiveFacts::default);
+    let mut answers = facts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let answer = Arc::clone(answers.entry((ssh.clone(), at.to.clone())).or_default());
+    drop(answers);
+    let ask = || match process::run(ssh.effective(context, at), context.deadline(NETWORK)) {
+        Ok(output) if output.status.success() => Effective::Printed(output.stdout.into()),
+        Ok(_) => Effective::Refused,
+        Err(_) => Effective::Unknown,
+    };
+    answer.get_or_init(ask).clone()
 }
 
 /// Whether standard output is what git reads first from a server.

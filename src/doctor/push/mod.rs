@@ -6,6 +6,7 @@ mod asking;
 mod by_git;
 mod foreseen;
 mod https_way;
+mod identity;
 mod live;
 mod refused;
 mod target;
@@ -30,6 +31,7 @@ use crate::provision::routing;
 use crate::push_message::{self, Greeting, Hints, classify};
 use asking::{Answer, PushObstacle, advertises, ask, is_garbled};
 use by_git::{CloneWay, over_git};
+pub use identity::identity;
 pub use live::live;
 pub use target::target;
 
@@ -108,6 +110,8 @@ struct WriteAnswer {
     /// Where ssh connected to; the same for git as the URL.
     asked: Option<SshTarget>,
     is_granted: bool,
+    /// The fingerprint of the key that the server accepted, where ssh logs it.
+    accepted: Option<String>,
 }
 
 /// The fact of one push URL. `None`: nothing pushes there.
@@ -124,7 +128,7 @@ fn written<'c>(context: &'c Context, url: &PushUrl) -> Option<&'c WriteAnswer> {
 impl WriteAnswer {
     /// What it says about read access. `None`: the server is to be asked.
     fn read(&self, context: &Context, url: &PushUrl) -> Option<Judgement> {
-        let Self { judgement, asked, is_granted } = self;
+        let Self { judgement, asked, is_granted, .. } = self;
         let is_read_there = || match &url.way {
             Transit::Ssh(url) => asked.as_ref().is_some_and(|at| is_read_there(context, url, at)),
             Transit::Git(_) => true,
@@ -142,9 +146,9 @@ impl WriteAnswer {
     }
 }
 
-/// Whether it shows before the server knows which access is asked for: then the cause of both is one,
-/// with one evidence. A server that does not answer would be waited for as long again.
-fn is_before_access(code: Code) -> bool {
+/// Whether the server was not reached, or does not answer: each further question would be waited for
+/// as long again.
+fn is_unreachable(code: Code) -> bool {
     git::way::is_of_network(code)
         || matches!(
             code,
@@ -153,7 +157,16 @@ fn is_before_access(code: Code) -> bool {
                 | Code::SshHostUnresolved
                 | Code::SshProxyFailed
                 | Code::NetworkSandboxed
-                | Code::SshHostKeyUnknown
+        )
+}
+
+/// Whether it shows before the server knows which access is asked for: then the cause of both is one,
+/// with one evidence.
+fn is_before_access(code: Code) -> bool {
+    is_unreachable(code)
+        || matches!(
+            code,
+            Code::SshHostKeyUnknown
                 | Code::SshHostKeyChanged
                 | Code::SshConfigInvalid
                 | Code::SshConfigPermissions
@@ -180,7 +193,7 @@ fn ask_server(context: &Context, url: &PushUrl, access: Access, way: CloneWay) -
         Transit::Git(url) => {
             let judgement = over_git(context, url, access, way);
             let is_granted = judgement.status == CheckStatus::Pass;
-            WriteAnswer { judgement, asked: None, is_granted }
+            WriteAnswer { judgement, asked: None, is_granted, accepted: None }
         }
     }
 }
@@ -190,19 +203,26 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer 
     let (at, choice) = match question(context, url, access, &clones) {
         Ok(question) => question,
         Err(judgement) => {
-            return WriteAnswer { judgement: *judgement, asked: None, is_granted: false };
+            let judgement = *judgement;
+            return WriteAnswer { judgement, asked: None, is_granted: false, accepted: None };
         }
     };
     let asked = PushQuestion { url, at: &at, access, clones: &clones };
     let (answer, alternative_works) = answers(context, &asked, &choice);
     let is_granted = answer.as_ref().is_some_and(Answer::grants);
+    let accepted = answer.as_ref().and_then(|answer| answer.accepted.clone());
     let answered = answer.map(|answer| Answered {
         // ssh itself is installed
         cannot_start: answer.cannot_start() && !context.lacks_ssh(),
         judgement: judge(context, &asked, &answer),
     });
     let judgement = conclude(&choice, access, answered, alternative_works);
-    WriteAnswer { judgement, asked: Some(at), is_granted }
+    let key = accepted.as_ref().filter(|_| is_granted).map(|accepted| {
+        let key = Evidence::new("accepted key", accepted);
+        let other = context.fingerprint(&url.repository).filter(|ours| ours != accepted);
+        other.map_or(key.clone(), |ours| key.expected(ours))
+    });
+    WriteAnswer { judgement: judgement.with(key), asked: Some(at), is_granted, accepted }
 }
 
 /// What git would connect to, and with which ssh. The error is why the server is not asked.
@@ -502,7 +522,7 @@ fn silent(output: &Output) -> Judgement {
 fn hints<'a>(context: &Context, repository: &'a Repository) -> Hints<'a> {
     let mut hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
     if context.has_key(repository) {
-        let greeted = ssh::greet(context, repository).ok();
+        let greeted = ssh::greet(context, repository).and_then(|said| said.as_ref().ok());
         hints.greeting = greeted.and_then(|output| Greeting::parse(&output.stderr));
         hints.key_is_ours = match &hints.greeting {
             Some(Greeting::Repository(name)) => Some(name.eq_ignore_ascii_case(repository.path())),

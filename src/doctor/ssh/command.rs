@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::CONNECT_TIMEOUT;
+use super::log::LOG_LEVEL;
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
@@ -15,7 +16,7 @@ use crate::process::{self, Program, is_relative};
 use crate::variables::observed;
 
 /// One way to start ssh.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SshCommand {
     pub by: ChosenBy,
     /// For `GIT_SSH` a program, else a command line for the shell.
@@ -24,7 +25,7 @@ pub struct SshCommand {
 }
 
 /// Which options git gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Variant {
     /// Those of ssh, if it prints its configuration on request; else none.
     Auto,
@@ -56,7 +57,7 @@ impl Variant {
 }
 
 /// What chose the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChosenBy {
     Variable,
     Configuration,
@@ -208,10 +209,11 @@ impl SshCommand {
         asking(self.started(context), at, verb)
     }
 
-    /// The call that git makes for a remote command, with options that keep it from prompting.
+    /// The call that git makes for a remote command, with options that keep it from prompting and
+    /// make it log which key the server accepts.
     pub fn call(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
         let mut command = self.started(context);
-        command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT]);
+        command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT, "-o", LOG_LEVEL]);
         if let Some(port) = at.port {
             command.args(["-p", &port.to_string()]);
         }

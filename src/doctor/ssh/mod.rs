@@ -3,6 +3,7 @@
 
 pub mod command;
 mod control_path;
+pub mod log;
 mod route;
 mod server;
 
@@ -30,7 +31,7 @@ use route::{
     representatives, unwritten,
 };
 
-pub use server::{greet, identity, installed, unreachable, wrong_key_fix};
+pub use server::{greet, greeting, installed, unreachable, wrong_key_fix};
 
 /// `ssh -G` starts a process for each key.
 const AT_ONCE: usize = 4;

@@ -1,4 +1,6 @@
-//! Whose key the server takes ours for.
+//! Whose key the server takes ours for, by its greeting.
+
+use std::sync::OnceLock;
 
 use super::CONNECT_TIMEOUT;
 use crate::catalogue::{Code, Fix};
@@ -7,15 +9,26 @@ use crate::doctor::context::NETWORK;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::push_url::{PushUrl, SshUrl};
 use crate::git::url::Repository;
-use crate::process::{self, Failure, Output};
-use crate::push_message::{self, Hints};
+use crate::process::{self, Completed, Failure};
+use crate::push_message;
 use crate::ssh_cli;
 use crate::state::receipt::RepositoryRecord;
 use crate::text::shell;
 
-/// What the server says to the installed key. The key is given explicitly: a bare `ssh -T` names no
-/// repository.
-pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failure> {
+/// What the servers said to the keys: each key is greeted once.
+#[derive(Default)]
+struct GreetingFacts(OnceLock<Vec<(Repository, OnceLock<Completed>)>>);
+
+/// What the server says to the installed key of a repository. `None`: it has none.
+pub fn greet<'c>(context: &'c Context, repository: &Repository) -> Option<&'c Completed> {
+    let unasked = || context.keyed().map(|keyed| (keyed.clone(), OnceLock::new())).collect();
+    let all = context.gathered.get(GreetingFacts::default).0.get_or_init(unasked);
+    let (keyed, said) = all.iter().find(|(keyed, _)| keyed.same_as(repository))?;
+    Some(said.get_or_init(|| ask(context, keyed)))
+}
+
+/// The key is given explicitly: a bare `ssh -T` names no repository.
+fn ask(context: &Context, repository: &Repository) -> Completed {
     let key = context.home.key(repository);
     let known_hosts = context.home.state.join("known_hosts");
     let mut ssh = ssh_cli::command();
@@ -39,41 +52,6 @@ pub fn greet(context: &Context, repository: &Repository) -> Result<Output, Failu
     ssh.args(ssh_cli::destination(repository.ssh_user(), host, port));
     let run = || process::run(ssh, context.deadline(NETWORK));
     context.connections.to(repository.host(), run)?
-}
-
-/// Whose key the server takes ours for.
-pub fn identity(context: &Context, repository: &Repository) -> Judgement {
-    let output = match greet(context, repository) {
-        Ok(output) => output,
-        Err(failure) => return unreachable(context, &failure),
-    };
-    let said = Evidence::foreign("server said", greeting(&output.stderr).unwrap_or(&output.stderr));
-    match greeting(&output.stderr)
-        .and_then(|greeting| greeting.strip_prefix("Hi ")?.split_once('!'))
-    {
-        Some((name, _)) if !name.contains('/') => Judgement::pass(
-            "the key belongs to a user: it gives access to everything that this user can access",
-        )
-        .with([said]),
-        Some((name, _)) if name.eq_ignore_ascii_case(repository.path()) => {
-            Judgement::pass("the key belongs to this repository").with([said])
-        }
-        Some((name, _)) => Judgement::fail(
-            Code::SshWrongKey,
-            "the key belongs to another repository",
-            wrong_key_fix(repository, name),
-        )
-        .with([said])
-        .with(installed(context, repository)),
-        // be it the server that refuses the key, or ssh that does not offer it
-        None if output.stderr.contains("Permission denied (publickey") => {
-            let hints = Hints { remote: Some(repository), failed: true, ..Hints::default() };
-            push_message::classify(&output.stderr, &hints)
-                .judgement()
-                .with(installed(context, repository))
-        }
-        None => Judgement::skip("this server does not report who owns the key"),
-    }
 }
 
 /// What to do about a key that the server takes for the one of the repository with this path. The
@@ -114,7 +92,7 @@ pub fn installed(context: &Context, repository: &Repository) -> Vec<Evidence> {
 }
 
 /// The line in which a server greets, below any other text on standard error.
-fn greeting(stderr: &str) -> Option<&str> {
+pub fn greeting(stderr: &str) -> Option<&str> {
     stderr
         .lines()
         .map(str::trim)

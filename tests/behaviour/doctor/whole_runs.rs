@@ -1,10 +1,11 @@
 //! Runs of the whole doctor: a workspace that works passes, and what was not asked is not checked.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::Lab;
 use super::table::findings;
-use crate::support::sandbox;
+use super::{Lab, check, evidence};
+use crate::support::{Access, KeyPair, sandbox};
 
 #[test]
 fn a_healthy_workspace_is_all_green() {
@@ -123,32 +124,87 @@ fn actions_are_checked_where_they_are_requested() {
     });
 }
 
-/// Write access implies read access: the server is asked about read access only where it refuses to
-/// be written to.
+/// Write access implies read access, and ssh logs which key the server accepted for it: the server is
+/// asked about read access, and whose key it is, only where it refuses to be written to.
 #[test]
 fn a_push_url_is_asked_about_once_where_it_can_be_written() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
-        let asked = |expected: &[&str]| {
+        let asked = |arguments: &[&str], expected: &[&str]| {
             let before = lab.host.sessions().len();
-            let report = lab.doctor(&["--only", "push"]).run().json();
+            let report = lab.doctor(arguments).run();
             let sessions = lab.host.sessions().split_off(before);
-            let mut verbs: Vec<_> = sessions
-                .iter()
-                .map(|it| it.command.split(' ').next().unwrap().to_owned())
-                .filter(|verb| verb.starts_with("git-"))
-                .collect();
+            let first = |command: &str| command.split(' ').next().unwrap().to_owned();
+            let mut verbs: Vec<_> = sessions.iter().map(|it| first(&it.command)).collect();
             verbs.sort();
             assert_eq!(verbs, expected, "{report:#}");
-            let checks = report["checks"].as_array().unwrap().clone();
-            checks.into_iter().find(|check| check["id"] == "push.read").unwrap()
+            report
         };
-        let read = asked(&["git-receive-pack"]);
-        assert_eq!(read["status"], "pass");
+        let only = ["--only", "ssh,push"];
+        for arguments in [&only[..], &["--only", "ssh"], &["--only", "push"], &[]] {
+            asked(arguments, &["git-receive-pack"]);
+        }
+        let healthy = asked(&only, &["git-receive-pack"]);
+        let (read, identity) = (check(&healthy, "push.read"), check(&healthy, "ssh.identity"));
+        assert_eq!((&read["status"], &identity["status"]), (&"pass".into(), &"pass".into()));
         assert!(read["evidence"].to_string().contains("implies"), "{read:#}");
+        assert_eq!(evidence(&identity, "accepted key"), lab.key.fingerprint);
+        assert_eq!(evidence(&check(&healthy, "push.write"), "accepted key"), lab.key.fingerprint);
         lab.host.refuse_push("acme/app", "ERROR: This repository was archived");
-        let read = asked(&["git-receive-pack", "git-upload-pack"]);
-        assert_eq!(read["status"], "pass");
+        let refused = asked(&only, &["", "git-receive-pack", "git-upload-pack"]);
+        let (read, identity) = (check(&refused, "push.read"), check(&refused, "ssh.identity"));
+        assert_eq!((&read["status"], &identity["status"]), (&"pass".into(), &"pass".into()));
         assert!(!read["evidence"].to_string().contains("implies"), "{read:#}");
+        assert!(evidence(&identity, "server said").starts_with("Hi acme/app!"), "{identity:#}");
+    });
+}
+
+/// ssh may push with another key than ours. Nothing that the server says to that key is about ours.
+#[test]
+fn write_access_by_another_key_proves_nothing_of_ours() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let users = lab.host.user_key("dev", &[("acme/app", Access::Write)]);
+        let of_other = lab.host.deploy_key("acme/other", Access::Write);
+        let unknown = KeyPair::generate("x");
+        users.write_to(Path::new("/tmp/users"));
+        let agent =
+            "ssh-agent -a /tmp/agent >/dev/null && SSH_AUTH_SOCK=/tmp/agent ssh-add -q /tmp/users";
+        ws.sh(agent).run().success();
+        let by_agent = "ssh -o IdentityAgent=/tmp/agent -o IdentitiesOnly=no";
+        let first = "Host github.com\n\tIdentityFile /tmp/users\n";
+        for (how, command, config) in [
+            ("an option", Some("ssh -i /tmp/users"), ""),
+            ("the agent", Some(by_agent), ""),
+            ("an IdentityFile above ours", None, first),
+        ] {
+            for (ours, status, code) in [
+                (&lab.key, "pass", None),
+                (&of_other, "fail", Some("ssh-wrong-key")),
+                (&unknown, "fail", Some("ssh-key-refused")),
+            ] {
+                lab.fresh();
+                lab.apply().env("PUSHREADY_DEPLOY_KEY", &*ours.private).run().success();
+                ws.write(".ssh/config", format!("{config}{}", ws.read(".ssh/config")), 0o600);
+                let doctor = lab.doctor(&["--only", "ssh,push"]);
+                let doctor = match command {
+                    Some(command) => doctor.env("GIT_SSH_COMMAND", command),
+                    None => doctor,
+                };
+                let output = doctor.run();
+                let write = check(&output, "push.write");
+                // what ssh tries first depends on how it has the other key
+                let accepted = evidence(&write, "accepted key");
+                assert_eq!(
+                    (&write["status"], accepted),
+                    (&"pass".into(), &*users.fingerprint),
+                    "{how}"
+                );
+                let identity = check(&output, "ssh.identity");
+                assert_eq!(identity["status"], status, "{how}: {identity:#}");
+                assert_eq!(identity["code"].as_str(), code, "{how}: {identity:#}");
+                assert!(!identity["evidence"].to_string().contains("accepted key"), "{identity:#}");
+            }
+        }
     });
 }
