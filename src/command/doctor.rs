@@ -183,6 +183,13 @@ fn examine(
     let roots = provision.desired.roots(home);
     let git_dir = env.raw("GIT_DIR").map(PathBuf::from);
     let clones = Clones::new(roots, folder.clone(), git_dir, arguments.all, end);
+    let clones = match depth {
+        Depth::Offline => {
+            let all = provision.desired.repositories.iter().map(|record| &record.repository);
+            clones.concerned_with(all.chain(only).chain(also).cloned().collect())
+        }
+        Depth::Network | Depth::Live => clones,
+    };
     repositories.sort();
     repositories.dedup();
     // they are asked over the network alone

@@ -24,6 +24,8 @@ pub struct Clones {
     /// What GIT_DIR names.
     git_dir: Option<PathBuf>,
     all: bool,
+    /// `None`: of each clone there may be something to report.
+    concerned: Option<Vec<Repository>>,
     /// When the whole run must have ended.
     end: Instant,
     found: OnceLock<Search>,
@@ -40,7 +42,7 @@ pub struct InView {
     pub file: PathBuf,
     /// It contains the current folder.
     pub is_current: bool,
-    pub urls: Vec<RemoteUrl>,
+    pub urls: Box<[RemoteUrl]>,
     /// Why its own configuration was not read, and git is not asked about it.
     unread: Option<String>,
     /// Its remotes were read without git.
@@ -54,8 +56,8 @@ pub struct InView {
 /// What git prints about the remotes of a clone: the answer, without its text, and what it says.
 struct RemoteListing {
     answer: Completed,
-    remotes: Vec<EffectiveRemote>,
-    urls: Vec<ListedUrl>,
+    remotes: Box<[EffectiveRemote]>,
+    urls: Box<[ListedUrl]>,
 }
 
 /// How much more is kept of what git prints about all clones: whoever wrote them decides how much that
@@ -122,11 +124,37 @@ impl Clones {
             folder,
             git_dir,
             all,
+            concerned: None,
             end,
             found: OnceLock::new(),
             in_view: OnceLock::new(),
             listed: OnceLock::new(),
         }
+    }
+
+    /// Where no server is asked, the remotes of a plain clone are kept only if they are of these
+    /// repositories, or wrong in themselves: a home may have thousands of others.
+    #[must_use]
+    pub fn concerned_with(self, repositories: Vec<Repository>) -> Self {
+        Self { concerned: Some(repositories), ..self }
+    }
+
+    /// Whether there may be something to report of a plain clone's remotes.
+    fn keeps(&self, stored: &[RemoteUrl], listed: &RemoteListing) -> bool {
+        let Some(concerned) = &self.concerned else { return true };
+        let is_concerned = |named: &Repository| {
+            named.is_aliased() || concerned.iter().any(|one| one.same_as(named))
+        };
+        let matters = |url: &GitUrl| {
+            !url.transport().is_remote()
+                || url.port_in_path().is_some()
+                || url.repository().is_some_and(is_concerned)
+        };
+        let all: usize = listed.remotes.iter().map(|remote| 1 + remote.push.len()).sum();
+        // what is not a URL is judged by its text
+        listed.urls.len() != all
+            || listed.urls.iter().any(|listed| matters(&listed.url))
+            || stored.iter().any(|stored| matters(&stored.url))
     }
 
     /// The configurations of all clones. Takes a while in a large home.
@@ -140,19 +168,27 @@ impl Clones {
                 let folder = self.folder.as_deref();
                 folder.and_then(|folder| around(folder, self.git_dir.as_deref()))
             };
-            let (mut clones, mut allowance) = (Vec::new(), Allowance::default());
+            let mut allowance = Allowance::default();
             let outside = self.all.then(|| self.outside()).flatten();
             let left = Arc::new(AnswersLeft { bytes: ANSWERS.into(), urls: LISTED_URLS.into() });
             let mut read = |folder: &Path, config: &Path, is_current: bool| {
                 let (unread, urls, plain) = match allowance.read(config) {
                     Ok(content) => {
                         let bytes = content.map(|content| content.bytes).unwrap_or_default();
-                        let urls: Vec<_> = stored(&bytes).collect();
+                        let urls: Box<[_]> = stored(&bytes).collect();
                         let rules = outside.as_ref().filter(|_| !is_current);
                         let plain = rules.and_then(|rules| rules.remotes(folder, &bytes));
                         (grown(&bytes, urls.len()), urls, plain)
                     }
-                    Err(why) => (Some(why), Vec::new(), None),
+                    Err(why) => (Some(why), Box::default(), None),
+                };
+                let is_plain = plain.is_some();
+                let listed = plain.map(RemoteListing::of_plain);
+                let (urls, listed) = match listed {
+                    Some(listed) if !self.keeps(&urls, &listed) => {
+                        (Box::default(), Some(RemoteListing::of_plain(Vec::new())))
+                    }
+                    listed => (urls, listed),
                 };
                 InView {
                     folder: folder.to_owned(),
@@ -160,19 +196,18 @@ impl Clones {
                     is_current,
                     urls,
                     unread,
-                    is_plain: plain.is_some(),
+                    is_plain,
                     end: self.end,
                     left: Arc::clone(&left),
                     config: OnceLock::new(),
-                    listed: plain
-                        .map(RemoteListing::of_plain)
-                        .map_or_else(OnceLock::new, OnceLock::from),
+                    listed: listed.map_or_else(OnceLock::new, OnceLock::from),
                 }
             };
+            let others = if self.all { &self.found().configs[..] } else { &[] };
+            let mut clones = Vec::with_capacity(others.len() + usize::from(current.is_some()));
             if let Some((folder, config)) = &current {
                 clones.push(read(folder, config, true));
             }
-            let others = if self.all { &self.found().configs[..] } else { &[] };
             for config in others
                 .iter()
                 .filter(|config| current.as_ref().is_none_or(|(_, own)| own != *config))
@@ -282,7 +317,7 @@ fn stored(config: &[u8]) -> impl Iterator<Item = RemoteUrl> {
 }
 
 /// Where they lead. `target`: the remote of a plain `git push`, where that is one of several.
-fn urls_of(remotes: &[EffectiveRemote], target: Option<&str>) -> Vec<ListedUrl> {
+fn urls_of(remotes: &[EffectiveRemote], target: Option<&str>) -> Box<[ListedUrl]> {
     let urls = |remote: &EffectiveRemote| -> Vec<ListedUrl> {
         let is_of_target = target.is_none_or(|name| *name == remote.name);
         let url = |url: &str, is_pushed_to| {
@@ -300,7 +335,8 @@ impl RemoteListing {
     fn of_plain(remotes: Vec<EffectiveRemote>) -> Self {
         let (status, stdout, stderr) = (ExitStatus::default(), String::new(), String::new());
         let urls = urls_of(&remotes, None);
-        Self { answer: Ok(Output { status, stdout, stderr }), remotes, urls }
+        let answer = Ok(Output { status, stdout, stderr });
+        Self { answer, remotes: remotes.into(), urls }
     }
 }
 
@@ -359,13 +395,13 @@ impl InView {
         self.listed.get_or_init(|| {
             self.list().unwrap_or_else(|failure| {
                 let urls = self.as_written();
-                RemoteListing { answer: Err(failure), remotes: Vec::new(), urls }
+                RemoteListing { answer: Err(failure), remotes: Box::default(), urls }
             })
         })
     }
 
     /// Its URLs, where git does not tell what it makes of them.
-    fn as_written(&self) -> Vec<ListedUrl> {
+    fn as_written(&self) -> Box<[ListedUrl]> {
         let listed = |stored: &RemoteUrl| {
             let url = stored.url.clone();
             ListedUrl { url, is_pushed_to: true, is_of_target: true }
@@ -387,7 +423,7 @@ impl InView {
             self.as_written()
         };
         let answer = Ok(Output { status, stdout: String::new(), stderr });
-        Ok(RemoteListing { answer, remotes, urls })
+        Ok(RemoteListing { answer, remotes: remotes.into(), urls })
     }
 
     /// What its remotes of this repository name for the server to run instead of `program`,
@@ -464,4 +500,41 @@ fn around(folder: &Path, git_dir: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
     let named = || git_dir.map(|path| folder.join(path)).filter(|git| git.join("HEAD").is_file());
     let git = folder.ancestors().find_map(clones::git_folder).or_else(named)?;
     Some((folder.to_owned(), git.join("config")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offline_only_remotes_of_which_there_is_something_to_report_are_kept() {
+        let app = Repository::parse_declared("o/app").unwrap();
+        let own = app.to_alias();
+        let other = "https://github.com/o/other";
+        for (stored, fetch, push, is_kept) in [
+            (other, other, other, false),
+            (other, "git@github.com:o/other.git", other, false),
+            ("git@github.com:o/app.git", other, other, true),
+            (other, "https://github.com/O/App", other, true),
+            (other, other, "ssh://git@github.com:22/o/app", true),
+            (other, other, &*own, true),
+            // a folder that may be gone, a port in a path, and what is not a URL
+            (other, other, "/srv/app.git", true),
+            (other, other, "git@git.corp:2222/o/other.git", true),
+            (other, other, "", true),
+        ] {
+            let config = format!("[remote \"origin\"]\n\turl = {stored}\n");
+            let stored: Vec<_> = super::stored(config.as_bytes()).collect();
+            let remote = EffectiveRemote {
+                name: "origin".to_owned(),
+                fetch: fetch.to_owned(),
+                push: vec![push.to_owned()],
+            };
+            let listed = RemoteListing::of_plain(vec![remote]);
+            let clones = Clones::new(Vec::new(), None, None, true, Instant::now());
+            assert!(clones.keeps(&stored, &listed), "with a network {fetch} {push}");
+            let clones = clones.concerned_with(vec![app.clone()]);
+            assert_eq!(clones.keeps(&stored, &listed), is_kept, "{config} {fetch} {push}");
+        }
+    }
 }

@@ -127,7 +127,8 @@ const WORKERS: usize = 24;
 const OFFLINE_WORKERS: usize = 12;
 
 fn run_all(pool: Pool, jobs: &[CheckJob<'_>], end: Instant) -> Vec<Outcome> {
-    pool.map_lanes(jobs, connections::AT_ONCE, |job| job.host, |job| job.run(end)).concat()
+    let outcomes = pool.map_lanes(jobs, connections::AT_ONCE, |job| job.host, |job| job.run(end));
+    outcomes.into_iter().flatten().collect()
 }
 
 impl CheckJob<'_> {

@@ -157,11 +157,13 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let alternate_gone = alternate_gone(&layout.common);
     let head = ask_head(context, folder, alternate_gone.is_some());
     let is_read = head.as_ref().is_ok_and(|output| output.status.success());
-    let head_type = || {
+    let of_branch = || super::of_head(context)?.object_type().map(str::to_owned);
+    // of a commit that is checked out without a branch
+    let of_head = || {
         let output = git(context, Some(folder), &["cat-file", "-t", "HEAD"]).ok()?;
         Some(output.stdout.trim().to_owned()).filter(|_| output.status.success())
     };
-    let head_type = is_read.then(head_type).flatten();
+    let head_type = is_read.then(|| of_branch().or_else(of_head)).flatten();
     ObservedClone {
         // a variable that names the work tree takes precedence
         is_bare: is_main

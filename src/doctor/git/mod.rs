@@ -2,6 +2,7 @@
 //! question really lead?
 
 mod attributes;
+mod branch;
 mod clone;
 mod commit;
 mod commit_object;
@@ -37,6 +38,7 @@ use crate::git_cli::{self, Place};
 use crate::process::{self, Bounds, Completed, Failure};
 use crate::push_message;
 use crate::variables::observed;
+pub use branch::{HeadBranch, of_head};
 pub use clone::clone;
 pub use commit::{commit, untyped};
 pub use commit_object::{CommitObject, commit_object};

@@ -26,8 +26,9 @@ pub struct ForeseenPush<'a> {
     pub branch: &'a str,
     /// A name, or a URL.
     pub remote: &'a str,
-    /// The ref that remembers the branch of the remote, or nothing.
-    pub tracked: &'a str,
+    /// The ref that remembers the branch of the remote, where that has commits that this one lacks
+    /// and a push would not overwrite it.
+    pub lacked: Option<&'a str>,
 }
 
 impl ForeseenPush<'_> {
@@ -190,17 +191,12 @@ impl ForeseenPush<'_> {
 
     /// The remote's branch has commits that this one lacks.
     fn of_commits(&self) -> Option<Judgement> {
-        if self.tracked.is_empty() {
-            return None;
-        }
-        let ask = self.ask(&["merge-base", "--is-ancestor", self.tracked, self.branch]).ok()?;
-        (ask.status.code() == Some(1)).then(|| {
-            let code = Code::PushNonFastForward;
-            let summary = "as of the last fetch, the remote's branch has commits that this one \
-                           lacks: a plain `git push` is refused unless it was reset there";
-            Judgement::warn(code, summary, push_message::fix(code, None))
-                .with([Evidence::foreign("remote's branch", self.tracked)])
-        })
+        let lacked = self.lacked?;
+        let code = Code::PushNonFastForward;
+        let summary = "as of the last fetch, the remote's branch has commits that this one \
+                       lacks: a plain `git push` is refused unless it was reset there";
+        let judgement = Judgement::warn(code, summary, push_message::fix(code, None));
+        Some(judgement.with([Evidence::foreign("remote's branch", lacked)]))
     }
 }
 

@@ -14,6 +14,8 @@ use super::{
 
 /// The user of every forge but Azure's legacy host.
 const GIT: &str = "git";
+/// What the host names end in that are for one repository alone.
+const ALIASES: &str = ".pushready.invalid";
 
 /// A repository on a server. Equal when the canonical URLs are, whatever the case of their letters:
 /// that is how forges look paths up. See [`Repository::same_as`] for remotes that leave the port
@@ -146,7 +148,12 @@ impl Repository {
     /// A host name for this repository alone. No DNS answers for `.invalid` (RFC
     /// 2606).
     pub fn alias(&self, host: &str) -> String {
-        format!("{}.{host}.pushready.invalid", self.id())
+        format!("{}.{host}{ALIASES}", self.id())
+    }
+
+    /// Whether it is named under such an alias.
+    pub fn is_aliased(&self) -> bool {
+        self.host.ends_with(ALIASES)
     }
 
     /// Names the repository in files: safe in any of them, and no foreign byte in it.
