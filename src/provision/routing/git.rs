@@ -18,7 +18,7 @@ use crate::git_cli::Place;
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
-use crate::process::{Failure, Running};
+use crate::process::{Completed, Failure, Running};
 use crate::provision::Item;
 use crate::state::git_identity::GitIdentity;
 use crate::state::subject::Subject;
@@ -66,10 +66,11 @@ pub struct InForce {
     pub reads_ours: bool,
 }
 
-/// What git is asked about its configuration outside of any clone: both questions at once.
+/// What git is asked about its configuration outside of any clone: what it is, and where it has a value
+/// that git could reject, whether it does. git reads all of our rules for each question.
 pub struct AskedGit {
     answers: Option<Answers>,
-    running: Option<[Result<Running, Failure>; 2]>,
+    running: Option<Result<Running, Failure>>,
 }
 
 struct Answers {
@@ -87,27 +88,14 @@ impl AskedGit {
             }
             None => Self {
                 answers: None,
-                running: Some([
-                    ConfigError::start(DEADLINE),
-                    EffectiveConfig::start(Place::Outside, DEADLINE),
-                ]),
+                running: Some(EffectiveConfig::start(Place::Outside, DEADLINE)),
             },
         }
     }
 
     fn end(self) -> Answers {
-        let ended = self.running.map(|running| running.map(|it| it.and_then(Running::end)));
-        match (self.answers, ended) {
-            (None, Some([error, config])) => Answers {
-                error: ConfigError::judge(&error),
-                config: config.map(|output| {
-                    if output.status.success() {
-                        Ok(EffectiveConfig::parse(output.stdout))
-                    } else {
-                        Err(output.first_error())
-                    }
-                }),
-            },
+        match (self.answers, self.running) {
+            (None, Some(running)) => Answers::of(running.and_then(Running::end)),
             (Some(answers), _) => answers,
             (None, None) => Answers { error: None, config: Err(Failure::Missing) },
         }
@@ -122,6 +110,52 @@ impl AskedGit {
         let is_kept = |url: &str| rewrite(&rules, url) == url;
         answers.error.is_none() && routed.iter().all(|it| is_kept(&it.to_ssh()))
     }
+}
+
+impl Answers {
+    fn of(listed: Completed) -> Self {
+        let failed = listed.is_err().then(|| ConfigError::judge(&listed)).flatten();
+        let config = listed.map(|output| {
+            if output.status.success() {
+                Ok(EffectiveConfig::parse(output.stdout))
+            } else {
+                Err(output.first_error())
+            }
+        });
+        let error = match &config {
+            Ok(Ok(config)) if is_accepted(config) => None,
+            Ok(_) => ConfigError::judge(&ConfigError::start(DEADLINE).and_then(Running::end)),
+            Err(_) => failed,
+        };
+        Self { error, config }
+    }
+}
+
+/// Keys that git takes with any text as their value (config.c, `git_default_config`), among them
+/// those that `git_cli` sets for each question.
+const ACCEPTED: &[&str] = &[
+    "core.fsmonitor",
+    "core.hookspath",
+    "credential.",
+    "filter.",
+    "include.path",
+    "init.defaultbranch",
+    "lfs.",
+    "protocol.ext.allow",
+    "safe.directory",
+    "url.",
+    "user.email",
+    "user.name",
+];
+
+/// Whether git, which has listed its configuration, accepts each value of it. Pure.
+fn is_accepted(config: &EffectiveConfig) -> bool {
+    config.under("").all(|value| {
+        let is_it = |known: &&str| {
+            value.key == *known || known.ends_with('.') && value.key.starts_with(*known)
+        };
+        value.value.is_some() && ACCEPTED.iter().any(is_it)
+    })
 }
 
 /// The rules for these repositories.
@@ -325,5 +359,52 @@ fn user_rules(config: &EffectiveConfig, own: &Path) -> InForce {
         credentials: credentials(config),
         has_name: config.has_from_elsewhere("user.name", &own),
         has_email: config.has_from_elsewhere("user.email", &own),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Asked of the installed git.
+    #[test]
+    fn git_accepts_each_value_about_which_it_is_not_asked() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join(".gitconfig");
+        for (config, is_listed_alone) in [
+            ("[user]\n\tname = A\n\temail = a@b\n", true),
+            ("[url \"a\"]\n\tinsteadOf = maybe\n\tpushInsteadOf = maybe\n", true),
+            ("[credential]\n\thelper = maybe\n[credential \"x\"]\n\tuseHttpPath = maybe\n", true),
+            ("[filter \"lfs\"]\n\trequired = maybe\n\tclean = maybe\n[lfs]\n\tx = maybe\n", true),
+            ("[init]\n\tdefaultBranch = maybe\n[safe]\n\tdirectory = maybe\n", true),
+            ("[include]\n\tpath = maybe\n", true),
+            (
+                "[core]\n\tfsmonitor = maybe\n\thooksPath = maybe\n[protocol \"ext\"]\n\tallow = x\n",
+                true,
+            ),
+            ("[user]\n\tname\n", false),
+            ("[user]\n\tuseConfigOnly = maybe\n", false),
+            ("[core]\n\tcompression = maybe\n", false),
+            ("[push]\n\tdefault = maybe\n", false),
+            ("[branch]\n\tautoSetupRebase = maybe\n", false),
+        ] {
+            fs::write(&file, config).unwrap();
+            let ask = |arguments: &[&str]| {
+                let mut git = Command::new("git");
+                git.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+                git.env("HOME", home.path()).env("GIT_CONFIG_NOSYSTEM", "1");
+                git.env("GIT_AUTHOR_NAME", "A").env("GIT_AUTHOR_EMAIL", "a@b");
+                git.args(arguments).current_dir(home.path()).output().unwrap()
+            };
+            let listed = ask(&["config", "--null", "--show-scope", "--show-origin", "--list"]);
+            assert!(listed.status.success(), "{config}");
+            let listed = EffectiveConfig::parse(String::from_utf8(listed.stdout).unwrap());
+            assert_eq!(is_accepted(&listed), is_listed_alone, "{config}");
+            let accepts = ask(&["var", "GIT_AUTHOR_IDENT"]).status.success();
+            assert_eq!(accepts, is_listed_alone, "{config}");
+        }
     }
 }
