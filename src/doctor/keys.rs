@@ -19,7 +19,7 @@ pub fn installed(context: &Context, record: &RepositoryRecord) -> Judgement {
         Ok(Some(content)) if content.mode & 0o077 != 0 => Judgement::fail(
             Code::KeyPermissions,
             "the key can be read by other users, so ssh will not use it",
-            Fix::run(["chmod", "600", &path.display().to_string()], "make the key private"),
+            Fix::run(["pushready", "apply"], "run apply: it makes the key private again"),
         )
         .with([Evidence::new("mode", format!("{:04o}", content.mode)).expected("0600")]),
         Ok(Some(content)) => match damage(&content.bytes, record) {
