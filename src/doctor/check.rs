@@ -108,6 +108,13 @@ pub fn area(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }
 
+impl Check {
+    /// Whether a run without the network leaves it out, and a run with it does not.
+    pub const fn is_left_out_offline(&self) -> bool {
+        matches!(self.depth, Network) && !matches!(self.scope, OnRequest(_))
+    }
+}
+
 /// Whether the check with this id asks a server.
 pub fn asks_a_server(id: &str) -> bool {
     CHECKS.iter().any(|check| check.id == id && check.depth > Offline)

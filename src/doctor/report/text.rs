@@ -6,7 +6,7 @@ use std::iter;
 
 use super::{Overall, Report, saw_nothing};
 use crate::catalogue::{Fix, FixKind};
-use crate::doctor::check::{area, asks_a_server};
+use crate::doctor::check::{CHECKS, area, asks_a_server};
 use crate::doctor::context::Depth;
 use crate::doctor::outcome::{CheckStatus, Evidence, Outcome};
 use crate::text::{add_line, plain, word};
@@ -29,6 +29,11 @@ impl Report {
                 }
             }
             list(&mut text, names.into_iter().filter(|(_, good, _)| *good > 0));
+        }
+        if self.depth == Depth::Offline && !asked {
+            let left_out = CHECKS.iter().filter(|check| check.is_left_out_offline());
+            let ids: Vec<_> = left_out.map(|check| check.id).collect();
+            add_line(&mut text, format_args!("skip     without the network: {}", ids.join(" · ")));
         }
         let is_quiet = |outcome: &Outcome| match outcome.status {
             CheckStatus::Pass => !verbose,
@@ -414,6 +419,20 @@ mod tests {
             let what = format!("{checks:?}");
             assert_eq!(report(checks).word(), word, "{what}");
         }
+    }
+
+    #[test]
+    fn a_run_without_the_network_names_what_it_left_out() {
+        let run = |depth| Report {
+            depth,
+            ..report(vec![Outcome::new("home.folder", Judgement::pass("x"))])
+        };
+        let line = "skip     without the network: codex.network · claude.network · ssh.identity · \
+                    git.lfs · push.read · push.write\n";
+        let text = run(Depth::Offline).text(false, false);
+        assert!(text.contains(line), "{text}");
+        assert!(!run(Depth::Offline).text(false, true).contains("without the network"));
+        assert!(!run(Depth::Network).text(false, false).contains("without the network"));
     }
 
     #[test]
