@@ -148,7 +148,7 @@ codes! {
     ClaudeTokenSentElsewhere "claude-token-sent-elsewhere" WorkspaceUser [stop] "the base URL sends the subscription token to another host"
     ClaudeAccountRefused "claude-account-refused" WorkspaceUser [stop] "the login is known and refused: the account, its region, a policy or a missing scope"
     ClaudeHomeUnwritable "claude-home-unwritable" TemplateAdmin [stop] "Claude Code cannot save a refreshed login in its folder"
-    ClaudeConfigMalformed "claude-config-malformed" Agent [may_fix] ".claude.json or a settings file does not parse"
+    ClaudeConfigMalformed "claude-config-malformed" Agent [may_fix] ".claude.json or a settings file does not parse, or has a value of a wrong form"
     ClaudeOnboardingIncomplete "claude-onboarding-incomplete" Agent [may_fix] "the first-run prompts will block an unattended session"
     ClaudeUntrustedFolder "claude-untrusted-folder" Agent [may_fix] "Claude Code will ask whether a configured folder is trusted"
     ClaudeUnreachable "claude-unreachable" TemplateAdmin [stop transient] "no connection to the model's host, or to the one that renews the login, is made"

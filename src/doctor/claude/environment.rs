@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::managed;
+use super::{form, managed};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
@@ -14,6 +14,8 @@ use crate::git_cli::clones;
 use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
+/// Named by the settings, it leads to another folder than the one that has the settings.
+const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 const OFFICIAL_ORIGIN: &str = "https://api.anthropic.com";
 
 /// One settings file of Claude Code.
@@ -30,6 +32,24 @@ fn read_settings(context: &Context) -> Vec<SettingsFile> {
     let managed = managed::read().into_iter().filter_map(|file| {
         Some(SettingsFile { path: file.path, value: file.value?, of_project: false })
     });
+    let read = |(path, of_project): (PathBuf, bool)| {
+        let value = parse(&path)?;
+        form::misshapen(&value).is_none().then_some(SettingsFile { path, value, of_project })
+    };
+    let own = paths(context).into_iter().filter_map(read);
+    managed.chain(own).chain(of_config(context)).collect()
+}
+
+/// The variables of `.claude.json`, which Claude Code sets as well, below those of all settings.
+fn of_config(context: &Context) -> Option<SettingsFile> {
+    let path = context.home.clients.claude.config.clone();
+    let env = parse(&path)?.get("env")?.clone();
+    Some(SettingsFile { path, value: serde_json::json!({ "env": env }), of_project: false })
+}
+
+/// The files that are not an administrator's, the strongest first, and whether each came with a
+/// repository.
+fn paths(context: &Context) -> Vec<(PathBuf, bool)> {
     let mut paths = Vec::new();
     if let Some(folder) = &context.folder {
         let of_project = *folder != context.home.path;
@@ -40,13 +60,29 @@ fn read_settings(context: &Context) -> Vec<SettingsFile> {
         }
     }
     paths.push((context.home.clients.claude.folder.join("settings.json"), false));
-    let read = |(path, of_project): (PathBuf, bool)| {
-        let content = file::observe(&path, Kind::Shared).ok()??;
-        let bytes = content.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&content.bytes);
-        let value = serde_json::from_slice(bytes).ok()?;
-        Some(SettingsFile { path, value, of_project })
+    paths
+}
+
+fn parse(path: &Path) -> Option<Value> {
+    let content = file::observe(path, Kind::Shared).ok()??;
+    let bytes = content.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&content.bytes);
+    serde_json::from_slice(bytes).ok()
+}
+
+/// The files that Claude Code ignores because of one setting.
+pub fn ignored(context: &Context) -> Vec<Judgement> {
+    let misshapen =
+        |(path, _): (PathBuf, bool)| form::misshapen(&parse(&path)?).map(|name| (path, name));
+    let judge = |(path, name): (PathBuf, &'static str)| {
+        let summary = format!(
+            "the form of `{name}` is wrong: Claude Code ignores the whole settings file, and asks in a \
+             terminal how to go on"
+        );
+        let fix = Fix::edit(&path, format!("correct `{name}`, or remove it"));
+        let evidence = Evidence::new("in", path.display().to_string());
+        Judgement::warn(Code::ClaudeConfigMalformed, summary, fix).about(name).with([evidence])
     };
-    managed.chain(paths.into_iter().filter_map(read)).collect()
+    paths(context).into_iter().filter_map(misshapen).map(judge).collect()
 }
 
 /// The top of the work tree that contains the folder, whose `settings.local.json` counts in all
@@ -185,13 +221,20 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
     });
     let helper = helper.filter(|setting| !setting.value.is_empty());
     let headers = effective(context, settings, observed::ANTHROPIC_CUSTOM_HEADERS);
-    let own_header = headers.filter(|setting| names_credential(&setting.value));
+    let own_header =
+        headers.filter(|setting| names_credential(&setting.value) || is_refused(&setting.value));
     let other_login =
         observed::CLAUDE_CODE_LOGINS.iter().find_map(|name| effective(context, settings, name));
     // the token of the variable is in no file
     let has_variable = context.env.get(variables::CLAUDE_CODE_OAUTH_TOKEN).is_some();
     let elsewhere = effective(context, settings, observed::CLAUDE_SECURESTORAGE_CONFIG_DIR)
         .filter(|setting| !has_variable && *context.home.clients.claude.folder != *setting.value);
+    // which it reads after its own folder
+    let other_folder = effective(context, settings, CONFIG_DIR).filter(|setting| {
+        setting.file.is_some()
+            && !has_variable
+            && *context.home.clients.claude.folder != *setting.value
+    });
     let [rule, organization] = observed::ANTHROPIC_WORKLOAD_IDENTITY;
     let federation = effective(context, settings, rule)
         .filter(|_| !has_variable && effective(context, settings, organization).is_some());
@@ -206,6 +249,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         .or(own_header)
         .or(other_login)
         .or(elsewhere)
+        .or(other_folder)
         .or(federation)
         .or(by_host)
         // it then takes an API key alone
@@ -266,6 +310,17 @@ fn is_official(url: &str) -> bool {
     url.strip_suffix(":443").unwrap_or(&url) == OFFICIAL_ORIGIN
 }
 
+/// Whether Claude Code refuses one of the headers, and sends nothing. A line without a colon is
+/// ignored. Pure.
+fn is_refused(headers: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let mut headers = headers.lines().filter_map(|line| line.split_once(':'));
+    headers.any(|(name, value)| {
+        let name = name.trim();
+        name.is_empty() || !name.chars().all(is_name) || value.chars().any(|c| c as u32 > 0xff)
+    })
+}
+
 /// Whether one of the headers, each in a line of its own, is what a request is logged in by.
 fn names_credential(headers: &str) -> bool {
     let mut names =
@@ -295,6 +350,21 @@ mod tests {
             (json!(12), "12"),
         ] {
             assert_eq!(as_text(&value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_none_is_refused() {
+        for (headers, refused) in [
+            ("X-Team: a", false),
+            ("X-A: 1\nX-B: 2", false),
+            ("nonsense", false),
+            (r#"{"X-A":"1"}"#, true),
+            ("bad name: x", true),
+            ("X-A: \u{2192}", true),
+            ("X-A: \u{fc}", false),
+        ] {
+            assert_eq!(is_refused(headers), refused, "{headers}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use serde_json::Value;
 
 use crate::catalogue::{Actor, Code, Fix};
@@ -70,22 +71,46 @@ enum Forbidden<'a> {
     AllOrganizations,
     /// Those of other organizations than these. A token does not show its own.
     OtherOrganizations,
+    /// Anthropic's own service.
+    Provider,
     /// Versions of Claude Code below this one.
     OlderThan(&'a str),
+    /// Versions of Claude Code above this one.
+    NewerThan(&'a str),
+    /// What this program prints.
+    PolicyHelper(&'a str),
+    /// What a program for each system prints, or what is there instead.
+    PolicyHelpers,
 }
 
 /// Pure.
 fn forbidden(value: &Value) -> Vec<Forbidden<'_>> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
-    let method = (text("forceLoginMethod") == Some("gateway")).then_some(Forbidden::Method);
-    let organization = match value.get("forceLoginOrgUUID") {
-        Some(Value::Array(list)) if list.is_empty() => Some(Forbidden::AllOrganizations),
-        Some(Value::Array(_) | Value::String(_)) => Some(Forbidden::OtherOrganizations),
-        _ => None,
+    let is_gateway = text("forceLoginMethod") == Some("gateway")
+        || text("forceLoginGatewayUrl").is_some_and(|url| !url.is_empty());
+    let organization = value.get("forceLoginOrgUUID").map(|allowed| match allowed {
+        Value::String(_) => Forbidden::OtherOrganizations,
+        Value::Array(list) if !list.is_empty() => Forbidden::OtherOrganizations,
+        // also where the form is wrong
+        _ => Forbidden::AllOrganizations,
+    });
+    let allows =
+        |list: &Value| list.as_array().is_some_and(|list| list.contains(&"anthropic".into()));
+    let providers = value.get("allowedProviders").is_some_and(|list| !allows(list));
+    let version = |name| text(name).filter(|version| numbers(version).is_some());
+    let helpers = |name: &&str| {
+        value.get("policyHelpers").and_then(|it| it.get(name)).is_some_and(Value::is_object)
     };
-    let version = text("requiredMinimumVersion").filter(|version| numbers(version).is_some());
-    let version = version.map(Forbidden::OlderThan);
-    [method, organization, version].into_iter().flatten().collect()
+    let all = [
+        is_gateway.then_some(Forbidden::Method),
+        organization,
+        providers.then_some(Forbidden::Provider),
+        version("requiredMinimumVersion").map(Forbidden::OlderThan),
+        version("requiredMaximumVersion").map(Forbidden::NewerThan),
+        value.pointer("/policyHelper/path").and_then(Value::as_str).map(Forbidden::PolicyHelper),
+        ["linux", "default"].iter().any(helpers).then_some(Forbidden::PolicyHelpers),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What an administrator forbids of the login or of the client.
@@ -108,13 +133,19 @@ fn judge(
     Some(match forbidden {
         Forbidden::Method => Judgement::fail(
             Code::ClaudeAuthConflict,
-            "`forceLoginMethod` allows the login of a gateway alone, so the token is not used",
-            edit("allow `claudeai`, or give the workspace the login of the gateway"),
+            "`forceLoginMethod` or `forceLoginGatewayUrl` allows the login of a gateway alone, so the token is not used",
+            edit("allow `claudeai` and remove the URL, or give the workspace the login of the gateway"),
         )
         .about("forceLoginMethod"),
+        Forbidden::Provider => Judgement::fail(
+            Code::ClaudeAuthConflict,
+            "`allowedProviders` does not contain `anthropic`, so the token is not used",
+            edit("add `anthropic` to it, or give the workspace a login of an allowed provider"),
+        )
+        .about("allowedProviders"),
         Forbidden::AllOrganizations => Judgement::fail(
             Code::ClaudeAuthConflict,
-            "`forceLoginOrgUUID` is an empty list, so no login is allowed: Claude Code does not start",
+            "`forceLoginOrgUUID` names no organization, so no login is allowed: Claude Code does not start",
             edit("name the organization in it, or remove it"),
         )
         .about("forceLoginOrgUUID"),
@@ -126,21 +157,58 @@ fn judge(
         .fixed(edit("see that the organization of the token is named there"))
         .about("forceLoginOrgUUID"),
         Forbidden::OlderThan(least) => {
-            let summary = format!("`requiredMinimumVersion` is {least}");
-            match version() {
-                Some(installed) if numbers(&installed) >= numbers(least) => return None,
-                Some(installed) => Judgement::fail(
-                    Code::ClaudeAccountRefused,
-                    format!("{summary}, and {installed} is installed: Claude Code does not start"),
-                    Fix::report("install a newer Claude Code in the image"),
-                ),
-                None => Judgement::unknown(summary, "the version of Claude Code: `claude --version`")
-                    .coded(Code::ClaudeAccountRefused)
-                    .fixed(Fix::report("see that `claude --version` prints that one or a newer one")),
-            }
-            .about("requiredMinimumVersion")
+            let is_allowed = |installed: &str| numbers(installed) >= numbers(least);
+            return of_version("requiredMinimumVersion", least, version, is_allowed, "a newer");
         }
+        Forbidden::NewerThan(most) => {
+            let is_allowed = |installed: &str| numbers(installed) <= numbers(most);
+            return of_version("requiredMaximumVersion", most, version, is_allowed, "an older");
+        }
+        Forbidden::PolicyHelper(program) if !is_program(program) => Judgement::fail(
+            Code::ClaudeConfigMalformed,
+            "the program that `policyHelper` names cannot be run: Claude Code does not start",
+            edit("name an executable file by its absolute path, or remove it"),
+        )
+        .about("policyHelper"),
+        Forbidden::PolicyHelper(_) => unread("policyHelper"),
+        Forbidden::PolicyHelpers => unread("policyHelpers"),
     })
+}
+
+/// Settings that are not in the file.
+fn unread(name: &'static str) -> Judgement {
+    let summary = format!("`{name}` names where more settings of an administrator come from");
+    let needs =
+        "whether they allow the login, which Claude Code itself shows: `pushready doctor --live`";
+    Judgement::unknown(summary, needs).about(name)
+}
+
+fn of_version(
+    name: &'static str,
+    named: &str,
+    installed: impl FnOnce() -> Option<String>,
+    is_allowed: impl FnOnce(&str) -> bool,
+    another: &str,
+) -> Option<Judgement> {
+    let summary = format!("`{name}` is {named}");
+    let judgement = match installed() {
+        Some(installed) if is_allowed(&installed) => return None,
+        Some(installed) => Judgement::fail(
+            Code::ClaudeAccountRefused,
+            format!("{summary}, and {installed} is installed: Claude Code does not start"),
+            Fix::report(format!("install {another} Claude Code in the image")),
+        ),
+        None => Judgement::unknown(summary, "the version of Claude Code: `claude --version`")
+            .coded(Code::ClaudeAccountRefused)
+            .fixed(Fix::report(format!(
+                "see that `claude --version` prints that one or {another} one"
+            ))),
+    };
+    Some(judgement.about(name))
+}
+
+fn is_program(path: &str) -> bool {
+    path.starts_with('/') && Path::new(path).is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
 /// What the installed client says, such as `2.1.330`.
@@ -185,6 +253,20 @@ mod tests {
             (r#"{"requiredMinimumVersion": "2.1.330"}"#, None),
             (r#"{"requiredMinimumVersion": "2.1.331"}"#, Some(Fail)),
             (r#"{"requiredMinimumVersion": "nonsense"}"#, None),
+            (r#"{"requiredMaximumVersion": "2.1.329"}"#, Some(Fail)),
+            (r#"{"requiredMaximumVersion": "2.1.330"}"#, None),
+            (r#"{"requiredMaximumVersion": 5}"#, None),
+            (r#"{"forceLoginGatewayUrl": "https://gateway.example"}"#, Some(Fail)),
+            (r#"{"forceLoginGatewayUrl": ""}"#, None),
+            (r#"{"forceLoginOrgUUID": null}"#, Some(Fail)),
+            (r#"{"allowedProviders": ["bedrock"]}"#, Some(Fail)),
+            (r#"{"allowedProviders": null}"#, Some(Fail)),
+            (r#"{"allowedProviders": ["bedrock", "anthropic"]}"#, None),
+            (r#"{"policyHelper": {"path": "/nowhere"}}"#, Some(Fail)),
+            (r#"{"policyHelper": {"path": "/bin/true"}}"#, Some(Unknown)),
+            (r#"{"policyHelper": "/nowhere"}"#, None),
+            (r#"{"policyHelpers": {"linux": {"path": "/nowhere"}}}"#, Some(Unknown)),
+            (r#"{"policyHelpers": {"macos": {"path": "/nowhere"}}}"#, None),
             (r#"{"cleanupPeriodDays": 3}"#, None),
         ] {
             let value = serde_json::from_str(text).unwrap();

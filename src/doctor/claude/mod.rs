@@ -2,6 +2,7 @@
 //! unattended.
 
 pub mod environment;
+mod form;
 mod login;
 mod managed;
 mod request;
@@ -24,6 +25,7 @@ use crate::secret::CredentialsFile;
 use crate::variables;
 use jiff::Timestamp;
 use request::REQUEST;
+use rustix::fs::{Access, access};
 
 const NONE: &str = "no Claude Code login is configured, and none is present";
 
@@ -156,10 +158,38 @@ fn configuration(context: &Context, config: &Result<String, Obstacle>) -> Vec<Ju
             .with([Evidence::new("wins", "the token"), Evidence::new("unused", "primaryApiKey")]),
         );
     }
+    outcomes.extend(environment::ignored(context));
+    outcomes.extend(temporary(context));
     if outcomes.is_empty() {
         outcomes.push(Judgement::pass("no first-run prompt blocks a session"));
     }
     outcomes
+}
+
+/// Claude Code makes a folder for its temporary files, and does not start without it (2.1.330,
+/// measured).
+fn temporary(context: &Context) -> Option<Judgement> {
+    const VARIABLES: [&str; 2] = ["CLAUDE_CODE_TMPDIR", "TMPDIR"];
+    let named = VARIABLES.iter().find_map(|name| Some((*name, context.env.get(name)?)));
+    let variable = named.as_ref().map(|(name, _)| *name);
+    let folder = named.map_or_else(|| PathBuf::from("/tmp"), |(_, folder)| PathBuf::from(folder));
+    let own = folder.join(format!("claude-{}", rustix::process::geteuid().as_raw()));
+    let there = own.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    let is_link = there == own && own.is_symlink();
+    let mode = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    if there.is_dir() && !is_link && access(there, mode).is_ok() {
+        return None;
+    }
+    let summary = "Claude Code cannot make or use its temporary folder, and does not start";
+    let fix = match variable {
+        Some(name) => {
+            format!("unset {name}, or let it name a folder that the workspace user can write")
+        }
+        None => format!("remove `{}`, or give it to the workspace user", own.display()),
+    };
+    let fail = Judgement::fail(Code::ClaudeHomeUnwritable, summary, Fix::report(fix));
+    let fail = fail.about(variable.unwrap_or("/tmp"));
+    Some(fail.with([Evidence::new("path", there.display().to_string())]))
 }
 
 /// The folders of which Claude Code asks whether they are trusted: the folder and those above it,
