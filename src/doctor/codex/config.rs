@@ -57,6 +57,19 @@ pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement
         );
         outcomes.push(fail.about(subject));
     }
+    let id = context.home.clients.codex.folder.join("installation_id");
+    let is_usable = id.is_file() && access(&id, Access::READ_OK | Access::WRITE_OK).is_ok();
+    if id.exists() && !is_usable {
+        let fail = Judgement::fail(
+            Code::CodexHomeUnwritable,
+            "Codex cannot read and write its `installation_id`, so it does not start",
+            Fix::report(format!(
+                "give the file to the workspace user, or remove `{}`",
+                id.display()
+            )),
+        );
+        outcomes.push(fail.about(context.home.shown(&id)));
+    }
     // one file may count in two folders
     let mut seen = BTreeSet::new();
     outcomes.retain(|outcome| seen.insert(outcome.subject.clone()));

@@ -145,6 +145,18 @@ impl Layers {
         self.0.iter().rev().find_map(|layer| Some((layer, layer.value(names)?)))
     }
 
+    /// The highest value of this name, and each file's own where that is a table: tables are merged.
+    pub fn highest_values<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a Layer, &'a Item)> {
+        let highest = self.value(&[name]).filter(|(_, item)| item.as_table_like().is_none());
+        let tables = self
+            .values(name)
+            .filter(move |(_, item)| highest.is_none() && item.as_table_like().is_some());
+        highest.into_iter().chain(tables)
+    }
+
     /// Each file's own.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Layer, &'a Item)> {
         self.0.iter().filter_map(move |layer| Some((layer, layer.value(&[name])?)))

@@ -2,6 +2,7 @@
 
 mod config;
 mod fault;
+mod form;
 mod layers;
 mod login;
 mod refused;
@@ -16,6 +17,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
 use crate::doctor::context::Context;
+use crate::doctor::variable_file::{VariableFile, dotenv};
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Content, Kind};
 use crate::resource::mount;
@@ -197,15 +199,20 @@ fn variables(context: &Context) -> Judgement {
         }
     }
     let names = observed::CODEX_WORKLOAD_IDENTITY;
-    if let Some(name) = names.iter().find(|name| context.env.raw(name).is_some()) {
-        return Judgement::fail(
-            Code::CodexEnvOverride,
-            format!("{name} is set, so Codex logs in by workload identity, or does not start"),
+    let of_file = variable_file(context);
+    let in_file = |name: &str| of_file.values.contains_key(name);
+    if let Some(name) = names.iter().find(|it| context.env.raw(it).is_some() || in_file(it)) {
+        let summary =
+            format!("{name} is set, so Codex logs in by workload identity, or does not start");
+        let fix = if context.env.raw(name).is_some() {
             Fix::report(format!(
                 "take {name} out of the template's environment (also an empty one counts), or give up the login in auth.json"
-            )),
-        )
-        .with([Evidence::new("wins", *name), Evidence::new("unused", "auth.json")]);
+            ))
+        } else {
+            Fix::edit(&of_file.path, format!("take {name} out, or give up the login in auth.json"))
+        };
+        return Judgement::fail(Code::CodexEnvOverride, summary, fix)
+            .with([Evidence::new("wins", *name), Evidence::new("unused", "auth.json")]);
     }
     let renewed_at = context.env.text(observed::CODEX_REFRESH_TOKEN_URL_OVERRIDE);
     if let Some(url) = renewed_at.filter(|url| !is_official(url)) {
@@ -216,6 +223,15 @@ fn variables(context: &Context) -> Judgement {
         .with([Evidence::foreign("host", &url)]);
     }
     Judgement::pass("no variable overrides auth.json")
+}
+
+/// The variables that Codex reads from a file of its own when it starts.
+pub fn variable_file(context: &Context) -> VariableFile {
+    let path = context.home.clients.codex.folder.join(".env");
+    let mut values = dotenv(&file::text(&path), |name| context.env.text(name));
+    // Codex takes none of its own from there
+    values.retain(|name, _| !name.starts_with("CODEX_"));
+    VariableFile { path, values, of_project: false }
 }
 
 fn trusted_folders(context: &Context, layers: &Layers) -> Vec<Judgement> {

@@ -4,6 +4,7 @@
 use toml_edit::Item;
 
 use super::fault::CodexFault;
+use super::form;
 use super::layers::{Layer, Layers};
 use crate::catalogue::Code;
 
@@ -33,10 +34,13 @@ const BUILT_IN: &[&str] = &["openai", "ollama", "lmstudio", "amazon-bedrock"];
 /// The first thing that keeps Codex from starting.
 pub fn refused(layers: &Layers) -> Option<CodexFault<'_>> {
     for setting in STRINGS {
-        if let Some(found) = layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none()) {
+        let is_blank = |text| *setting == "model" && text == "";
+        if let Some(found) =
+            layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none_or(is_blank))
+        {
             return Some(
                 malformed(setting, found)
-                    .with_summary("it is not a string, so Codex does not start")
+                    .with_summary("it is not a string, or an empty one, so Codex does not start")
                     .fixed_by("write its value in quotes, or remove it"),
             );
         }
@@ -58,9 +62,10 @@ pub fn refused(layers: &Layers) -> Option<CodexFault<'_>> {
         .or_else(|| projects(layers))
         .or_else(|| providers(layers))
         .or_else(|| unknown_provider(layers))
+        .or_else(|| form::misshapen(layers))
 }
 
-fn malformed<'a>(setting: &'static str, found: (&'a Layer, &Item)) -> CodexFault<'a> {
+pub fn malformed<'a>(setting: &'static str, found: (&'a Layer, &Item)) -> CodexFault<'a> {
     CodexFault::new(setting, found, Code::CodexConfigMalformed)
 }
 
@@ -166,6 +171,8 @@ mod tests {
     fn what_codex_does_not_start_with_is_known() {
         for (text, is_refused) in [
             ("model = 1\n", true),
+            ("model = \"\"\n", true),
+            ("notify = \"x\"\n", true),
             ("forced_login_method = \"zzz\"\n", true),
             ("profile = \"x\"\n", true),
             ("projects = 1\n", true),

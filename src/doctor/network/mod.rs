@@ -19,13 +19,11 @@ use super::codex::ModelHost;
 use super::context::Context;
 use super::outcome::{CheckStatus, Evidence, Judgement};
 use super::pool;
-use super::variable_file::{VariableFile, dotenv};
 use super::{claude, codex};
 use crate::catalogue::Fix;
 use crate::client::{Client, PerClient};
 use crate::http::probe::{self, Question, Trust};
 use crate::process::{self, Program};
-use crate::resource::file;
 use crate::secret::Mode;
 use authorities::{Authorities, AuthorityFlaw, CertificateVerdict, FlawWeight};
 use endpoint::{CodexLogin, Endpoint, Endpoints};
@@ -121,13 +119,7 @@ fn flawed(rules: &NetworkRules, flaw: &AuthorityFlaw) -> Judgement {
 
 fn variables<'c>(context: &'c Context, client: Client) -> Variables<'c> {
     let files = match client {
-        Client::Codex => {
-            let path = context.home.clients.codex.folder.join(".env");
-            let mut values = dotenv(&file::text(&path), |name| context.env.text(name));
-            // Codex takes none of its own from there
-            values.retain(|name, _| !name.starts_with("CODEX_"));
-            vec![VariableFile { path, values, of_project: false }]
-        }
+        Client::Codex => vec![codex::variable_file(context)],
         Client::Claude => claude_settings::variables_of_files(context),
     };
     Variables { env: context.env, files }
