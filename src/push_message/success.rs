@@ -58,10 +58,34 @@ pub(super) fn is_success(lines: &Lines) -> bool {
         || lines.client_prints(&["everything up-to-date", "receiving objects: 100%"])
         || lines.local().all(|(_, line)| line.lower.contains("already up to date"))
     {
-        !lines.is_foreign()
+        // a push may have been ended after it, before it printed anything
+        !lines.is_foreign() && lines.local().all(|(at, line)| at <= last || ends_a_pull(&line))
     } else {
         every_line_is_known(lines)
     }
+}
+
+/// What git prints in English after the references that a fetch or a pull updated.
+fn ends_a_pull(line: &LineView<'_>) -> bool {
+    const STARTS: [&str; 14] = [
+        "updating ",
+        "applying: ",
+        "auto-merging ",
+        "created autostash",
+        "applied autostash",
+        "current branch ",
+        "first, rewinding head",
+        "fast-forwarded ",
+        "fetching ",
+        "rebasing ",
+        "submodule path ",
+        "warning:",
+        "hint:",
+        "resolving deltas",
+    ];
+    is_progress(line.text)
+        || is_diffstat(line.text)
+        || MERGED.iter().chain(&STARTS).any(|words| line.lower.starts_with(words))
 }
 
 /// A word and a colon, as `fatal:` is in every language, and not what git prints of no failure.
