@@ -68,6 +68,33 @@ fn an_identity_from_elsewhere_is_never_overridden() {
             ws.run(&["remove"]).success();
             assert_eq!(committer(ws), "E <e@h", "{what}");
         }
+        // for the clones of some folders, wherever the condition is
+        let condition = "git config -f more user.name E; git config -f more user.email e@h
+            git config -f FILE includeIf.gitdir:~/c/.path ~/more";
+        for (what, script) in [
+            ("~/.gitconfig", condition.replace("FILE", ".gitconfig")),
+            (
+                "the other global file alone",
+                format!(
+                    "mkdir -p .config/git; {}",
+                    condition.replace("FILE", ".config/git/config")
+                ),
+            ),
+            (
+                "the other global file",
+                format!(
+                    "mkdir -p .config/git; touch .gitconfig; {}",
+                    condition.replace("FILE", ".config/git/config")
+                ),
+            ),
+        ] {
+            ws.sh(&format!("rm -rf .gitconfig .config more; {script}")).run().success();
+            assert_eq!(committer(ws), "E <e@h", "{what}");
+            apply(ws).run().success();
+            assert_eq!(committer(ws), "E <e@h", "{what}");
+            ws.run(&["remove"]).success();
+            assert_eq!(committer(ws), "E <e@h", "{what}");
+        }
         // set after apply, in a section that was there before
         ws.sh("rm -rf .gitconfig .config more; git config --global user.signingKey x")
             .run()

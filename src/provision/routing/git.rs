@@ -2,7 +2,7 @@
 //! force without ours.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::HEADER;
@@ -20,6 +20,7 @@ use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
 use crate::process::{Completed, Failure, Running};
 use crate::provision::Item;
+use crate::resource::file;
 use crate::state::git_identity::GitIdentity;
 use crate::state::subject::Subject;
 
@@ -204,6 +205,20 @@ pub fn rules(
             InForce::unknown()
         }
     };
+    // a file that git reads before ours, with an identity for some folders
+    let is_conditional =
+        |path: &PathBuf| *path != home.git_config && has_condition(&file::text(path));
+    let user = match home.git_reads.iter().find(|path| is_conditional(path)) {
+        Some(path) if !identity.is_empty() && !(user.has_name && user.has_email) => {
+            notes.push(format!(
+                "`{}` includes files by a condition, which may name who commits: PUSHREADY_GIT_NAME and \
+                 PUSHREADY_GIT_EMAIL were not written",
+                home.shown(path)
+            ));
+            InForce { has_name: true, has_email: true, ..user }
+        }
+        _ => user,
+    };
     let route = if matches!(method, Method::MatchExec) { Route::Canonical } else { Route::Alias };
     let mut both = instead_of_rules(routed, stored, &user.both, route, Direction::Both);
     let push = instead_of_rules(routed, stored, &user.push, route, Direction::Push);
@@ -253,6 +268,12 @@ pub fn rules(
         ..user
     };
     GitRules { config, notes, reversed, unreadable, in_force, written }
+}
+
+/// Pure.
+fn has_condition(config: &str) -> bool {
+    let mut sections = config.lines().map(|line| line.trim_start().to_ascii_lowercase());
+    sections.any(|line| line.starts_with("[includeif"))
 }
 
 /// What of it git has from nowhere else.

@@ -244,17 +244,20 @@ fn git_include(
             "GIT_CONFIG_GLOBAL is set: the URL rules go to `{path}`, which git without it does not read"
         ));
     }
-    // an identity that the user sets later takes precedence over ours: git writes it into the
-    // section that the file has, or else at the end. At the head of the file our section would
-    // be the one to which `git config --add include.path` adds, above the values of the user
-    let has_section = || has_user_section(&file::text(&home.git_config));
-    let place = (written.any() && has_section()).then_some(block::Position::Head);
+    // an identity that the user has for some folders, or sets later, takes precedence over ours:
+    // git writes it into the section that the file has, or else at the end. At the head of the
+    // file our section is the one to which `git config --add include.path` adds, above the values
+    // of the user: so only where it is needed
+    let may_name = || may_name_user(&file::text(&home.git_config));
+    let place = (written.any() && may_name()).then_some(block::Position::Head);
     include(context, EntryName::GitInclude, place)
 }
 
-/// Pure.
-fn has_user_section(config: &str) -> bool {
-    config.lines().any(|line| line.trim_start().to_ascii_lowercase().starts_with("[user]"))
+/// Whether the file has a section of the user, or includes a file that may have one: one for the
+/// clones of some folder names nobody outside of them. Pure.
+fn may_name_user(config: &str) -> bool {
+    let mut sections = config.lines().map(|line| line.trim_start().to_ascii_lowercase());
+    sections.any(|line| line.starts_with("[user]") || line.starts_with("[include"))
 }
 
 fn item(count: usize, method: Method, resources: Vec<Resource>) -> Item {
