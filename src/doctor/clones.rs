@@ -238,9 +238,14 @@ impl Clones {
         clones
     }
 
-    /// The repository of the clone around the current folder: its `origin`, or its only remote.
+    /// The repository of the clone around the current folder: the one to which a plain push goes,
+    /// else its `origin`, or its only remote.
     pub fn current(&self) -> Option<&Repository> {
         let clone = self.in_view().iter().find(|clone| clone.is_current)?;
+        let mut pushed = clone.effective().iter().filter(|it| it.is_of_target && it.is_pushed_to);
+        if let Some(repository) = pushed.find_map(|it| it.url.repository()) {
+            return Some(repository);
+        }
         let urls = || clone.urls.iter().filter(|stored| stored.key == "url");
         let origin = urls().find(|stored| stored.remote == "origin");
         origin.or_else(|| urls().next())?.url.repository()

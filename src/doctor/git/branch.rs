@@ -21,7 +21,15 @@ struct HeadFacts(Option<HeadBranch>);
 /// `None`: HEAD is on no branch.
 pub fn of_head<'c>(context: &'c Context) -> Option<&'c HeadBranch> {
     let gather = || {
-        let name = layout(context)?.branch().filter(|name| is_branch(name))?;
+        let name = layout(context)?.branch()?;
+        // reftable keeps HEAD elsewhere
+        let name = if name == "refs/heads/.invalid" {
+            let output = ask(context, &["symbolic-ref", "-q", "HEAD"]).ok()?;
+            output.stdout.trim_end().to_owned()
+        } else {
+            name
+        };
+        let name = Some(name).filter(|name| is_branch(name))?;
         let answer = ask(context, &["for-each-ref", FORMAT, &name]);
         Some(HeadBranch { name, answer })
     };

@@ -12,14 +12,14 @@ use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
 use super::parts::{self, Damage};
 use super::{
-    Completed, GitFacts, blocked, effective_config, environment, facts, git, own_subject,
-    refused_value, unreadable,
+    Completed, GitFacts, blocked, broken_environment, facts, git, own_subject, refused_value,
+    unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
-use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
@@ -91,10 +91,7 @@ fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
         return unreadable(context, whose, error).reported_by(CONFIG);
     }
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
-    let variable = |name: &str| context.env.raw(name).map(Into::into);
-    let names_work_tree = effective_config(context).last("core.worktree").is_some();
-    let disk = &environment::Real;
-    if environment::judge(variable, folder, Some(layout), names_work_tree, disk).is_some() {
+    if broken_environment(context, Some(layout)).is_some() {
         // git then answers about another repository; `git.commit` reports it
         return Judgement::blocked(Code::GitEnvironmentBroken);
     }
@@ -397,6 +394,10 @@ fn judge(observed: &ObservedClone) -> Judgement {
     if let Some(judgement) = damaged(observed) {
         return judgement;
     }
+    if let Some(damage) = &observed.damage {
+        let judgement = of_part(damage, layout);
+        return Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement };
+    }
     let unmerged = head.as_ref().is_ok_and(|output| {
         let mut entries = output.stdout.lines().filter(|line| line.starts_with(':'));
         entries.any(|line| line.split(['\t', ' ']).nth(4) == Some("U"))
@@ -410,6 +411,21 @@ fn judge(observed: &ObservedClone) -> Judgement {
         );
     }
     Judgement::pass("git can read and write the clone")
+}
+
+/// Whether git reports that an object is missing or damaged. Pure.
+fn names_objects(stderr: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "object",
+        "unable to read",
+        "could not read",
+        "bad tree",
+        "bad revision",
+        "corrupt",
+        "pack",
+    ];
+    let is_other = ["replacement", "extension", "shallow"].iter().any(|it| stderr.contains(it));
+    !is_other && WORDS.iter().any(|words| stderr.contains(words))
 }
 
 /// Objects, the index or the branch are damaged. Pure.
@@ -426,7 +442,9 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
     if observed.damage == Some(Damage::Index) || stderr.lines().any(of_index) {
         return Some(of_part(&Damage::Index, layout).with(said().filter(|_| !stderr.is_empty())));
     }
-    if let Some(damage) = &observed.damage {
+    // which not every commit needs
+    let is_object = |damage: &&Damage| matches!(damage, Damage::Object(_));
+    if let Some(damage) = observed.damage.as_ref().filter(|it| !is_object(it)) {
         return Some(of_part(damage, layout));
     }
     match head {
@@ -462,6 +480,10 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
             )
             .with(said()),
         ),
+        Ok(output) if !names_objects(&output.stderr) && observed.alternate_gone.is_none() => {
+            let fix = Fix::report("correct what git reports, or clone anew and copy the work tree");
+            Some(broken("git refuses to read HEAD, so no commit can be made", fix).with(said()))
+        }
         Ok(_) => {
             let judgement = match &observed.alternate_gone {
                 Some(folder) => broken(
@@ -503,9 +525,18 @@ fn of_part(damage: &Damage, layout: &Layout) -> Judgement {
         Damage::PackedRefs(line) => {
             let file = shell(&layout.common.join("packed-refs"));
             broken(
-                "`packed-refs` contains a line that git cannot read, so pushes and fetches fail",
-                Fix::report(format!("correct or remove line {line} of {file}")),
+                "`packed-refs` has a line that git cannot read or does not find, so pushes and fetches fail",
+                Fix::report(format!("correct, move or remove line {line} of {file}")),
             )
+        }
+        Damage::Object(file) => {
+            let word = shell(file);
+            let summary =
+                "an object of the clone is an empty file, so commits and pushes that need it fail";
+            let fix = format!(
+                "remove it and fetch it again: `rm {word}`, `git fetch --refetch`; or clone anew"
+            );
+            broken(summary, Fix::report(fix)).with([path(file)])
         }
         Damage::Taken(branch) => broken(
             "HEAD names a branch that git cannot make beside one that exists",

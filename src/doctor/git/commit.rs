@@ -9,9 +9,9 @@ use rustix::io::Errno;
 use super::layout::Layout;
 use super::signing::SigningSetting;
 use super::{
-    CommitObject, Programs, Refusal, blocked, commit_object, committer, effective_config, encoding,
-    environment, facts, git, has_unusual, in_clone, line_endings, own_subject, refusal,
-    refused_value, unreadable,
+    CommitObject, Programs, Refusal, blocked, broken_environment, commit_object, committer,
+    effective_config, encoding, facts, git, has_unusual, in_clone, line_endings, own_subject,
+    refusal, refused_value, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -60,13 +60,8 @@ pub fn commit(context: &Context) -> Judgement {
 
 fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
     let facts = facts(context);
-    let folder = context.folder.as_deref().unwrap_or(&context.home.path);
-    let variable = |name: &str| context.env.raw(name).map(Into::into);
     let config = effective_config(context);
-    let names_work_tree = config.last("core.worktree").is_some();
-    let judgement =
-        environment::judge(variable, folder, layout, names_work_tree, &environment::Real);
-    if let Some(judgement) = judgement {
+    if let Some(judgement) = broken_environment(context, layout) {
         return judgement;
     }
     for who in [Who::Author, Who::Committer] {

@@ -75,6 +75,14 @@ pub fn judge(
             return Some(unset(name, Some(&path), &summary, make));
         }
     }
+    if let Some(work_tree) = path("GIT_WORK_TREE")
+        && !names_work_tree
+        && disk.canonical(&work_tree) != disk.canonical(&layout.top)
+    {
+        let summary = "GIT_WORK_TREE names another folder than the top of the clone, so commits \
+                       contain its files";
+        return Some(unset("GIT_WORK_TREE", Some(&work_tree), summary, Judgement::warn));
+    }
     let is_below = disk.canonical(folder) != disk.canonical(&layout.top);
     let is_top = is_below && variable("GIT_WORK_TREE").is_none() && !names_work_tree;
     if is_top && variable("GIT_DIR").is_some() {
@@ -89,6 +97,12 @@ pub fn judge(
     let index = index.as_ref().filter(is_other)?;
     let summary = "GIT_INDEX_FILE names another index than the clone's, so a commit contains the files of that index";
     Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::warn))
+}
+
+/// No command works with it.
+pub fn super_prefix() -> Judgement {
+    let summary = "GIT_INTERNAL_SUPER_PREFIX is left from `git submodule`, so no git command works";
+    unset("GIT_INTERNAL_SUPER_PREFIX", None, summary, Judgement::fail)
 }
 
 fn unset(
@@ -132,6 +146,9 @@ mod tests {
             ("GIT_DIR", "/gone", true, fail),
             ("GIT_DIR", "/gone", false, fail),
             ("GIT_WORK_TREE", "/app", true, None),
+            ("GIT_WORK_TREE", ".", true, None),
+            ("GIT_WORK_TREE", "/tmp", true, warn),
+            ("GIT_WORK_TREE", "/tmp", false, None),
             ("GIT_WORK_TREE", "/gone", true, fail),
             ("GIT_OBJECT_DIRECTORY", "/app/.git/objects", true, None),
             ("GIT_OBJECT_DIRECTORY", "/other/.git", true, fail),

@@ -32,11 +32,13 @@ impl LeftLock {
 
 /// The locks in the way of a commit.
 pub fn left(layout: &Layout) -> Vec<LeftLock> {
-    let mut paths = vec![layout.git.join("index.lock"), layout.git.join("HEAD.lock")];
-    if let Some(branch) = layout.branch() {
-        paths.push(layout.common.join(format!("{branch}.lock")));
+    let mut paths = vec![layout.git.join("index.lock")];
+    if layout.common.join("reftable").is_dir() {
+        paths.push(layout.common.join("reftable/tables.list.lock"));
+    } else {
+        paths.push(layout.git.join("HEAD.lock"));
+        paths.extend(layout.branch().map(|name| layout.common.join(format!("{name}.lock"))));
     }
-    paths.push(layout.common.join("reftable/tables.list.lock"));
     let found = |path: PathBuf| {
         let metadata = path.symlink_metadata().ok()?;
         let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());

@@ -43,6 +43,7 @@ pub use clone::clone;
 pub use commit::{commit, untyped};
 pub use commit_object::{CommitObject, commit_object};
 pub use executable::Programs;
+pub use hooks::is_git_command;
 pub use layout::Layout;
 pub use lfs::lfs;
 pub use programs::{program, programs};
@@ -138,6 +139,20 @@ fn committer<'c>(context: &'c Context, config: &EffectiveConfig) -> &'c Complete
         return &facts.author;
     }
     facts.committer.get_or_init(|| ask(context, &["var", "GIT_COMMITTER_IDENT"]))
+}
+
+/// What variables of git's do to a commit from the current folder.
+fn broken_environment(context: &Context, layout: Option<&Layout>) -> Option<Judgement> {
+    let author = facts(context).author.as_ref().ok();
+    // before git 2.40, as `git submodule` sets it for the commands that it runs
+    if author.is_some_and(|output| output.stderr.contains("support --super-prefix")) {
+        return Some(environment::super_prefix());
+    }
+    let top = layout.map_or(&*context.home.path, |layout| &layout.top);
+    let folder = context.folder.as_deref().unwrap_or(top);
+    let variable = |name: &str| context.env.raw(name).map(Into::into);
+    let names_work_tree = effective_config(context).last("core.worktree").is_some();
+    environment::judge(variable, folder, layout, names_work_tree, &environment::Real)
 }
 
 /// The clone around the current folder, be it a broken one.

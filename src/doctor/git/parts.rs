@@ -18,6 +18,8 @@ pub enum Damage {
     Branch(PathBuf),
     /// This line of `packed-refs` is none.
     PackedRefs(usize),
+    /// An object without content, as a power loss leaves it.
+    Object(PathBuf),
     /// A branch keeps git from making the one of HEAD: `feat` beside `feat/x`.
     Taken(String),
     /// This keeps git from making a file that a commit writes.
@@ -55,8 +57,23 @@ pub fn damage(layout: &Layout, keeps_logs: bool) -> Option<Damage> {
     let packed = || file::text(&layout.common.join("packed-refs"));
     let packed = || broken_line(&packed()).map(Damage::PackedRefs);
     let taken = || taken(layout).map(Damage::Taken);
+    let object = || empty_object(&layout.common.join("objects")).map(Damage::Object);
     let in_the_way = || misplaced(layout, keeps_logs).map(Damage::InTheWay);
-    branch().or_else(packed).or_else(taken).or_else(in_the_way)
+    branch().or_else(packed).or_else(taken).or_else(in_the_way).or_else(object)
+}
+
+/// git packs loose objects long before there are so many.
+const MOST_OBJECTS: usize = 20_000;
+
+/// The first loose object that is an empty file.
+fn empty_object(objects: &Path) -> Option<PathBuf> {
+    let folders = (0..=u8::MAX).map(|first| objects.join(format!("{first:02x}")));
+    let files = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    let mut files = files.take(MOST_OBJECTS).filter(|file| {
+        let is_object = matches!(file.file_name().len(), 38 | 62);
+        is_object && file.metadata().is_ok_and(|it| it.is_file() && it.len() == 0)
+    });
+    files.next().map(|file| file.path())
 }
 
 /// gitformat-index(5): the header and the checksum, and the least that an entry takes.
@@ -152,7 +169,27 @@ fn broken_line(packed: &str) -> Option<usize> {
         Some(peeled) => is_id(peeled),
         None => line.starts_with('#') || line.split_once(' ').is_some_and(|(id, _)| is_id(id)),
     };
-    packed.lines().position(|line| !is_one(line)).map(|at| at + 1)
+    let broken = packed.lines().position(|line| !is_one(line));
+    broken.or_else(|| unsorted_line(packed)).map(|at| at + 1)
+}
+
+/// The first line that is not in the order that the head of the file promises: git then does not
+/// find refs that are there. Pure.
+fn unsorted_line(packed: &str) -> Option<usize> {
+    let is_sorted = packed.lines().next()?.starts_with("# pack-refs with:")
+        && packed.lines().next()?.split_whitespace().any(|word| word == "sorted");
+    let mut last = "";
+    for (at, line) in packed.lines().enumerate().filter(|_| is_sorted) {
+        if line.starts_with(['#', '^']) {
+            continue;
+        }
+        let name = line.split_once(' ').map_or("", |(_, name)| name);
+        if name < last {
+            return Some(at);
+        }
+        last = name;
+    }
+    None
 }
 
 /// What is where git would make a file that each commit writes: a folder, a file instead of a
@@ -205,6 +242,9 @@ mod tests {
             (format!("{head}{id} refs/heads/main\n^{id}\n"), None),
             (format!("{head}<<<<<<< x\n{id} refs/heads/main\n"), Some(2)),
             (format!("{head}{id} refs/heads/main\n\0\0\0"), Some(3)),
+            (format!("{head}{id} refs/heads/a\n^{id}\n{id} refs/heads/b\n"), None),
+            (format!("{head}{id} refs/heads/b\n^{id}\n{id} refs/heads/a\n"), Some(4)),
+            (format!("# pack-refs with: peeled \n{id} refs/heads/b\n{id} refs/heads/a\n"), None),
         ] {
             assert_eq!(broken_line(&lines), expected, "{lines:?}");
         }

@@ -1,6 +1,11 @@
 //! The programs that git starts for a commit and a push in this clone: filters, and the hooks of
 //! `hooks.rs`. Their configuration is read; none of them is run.
 
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
 use super::attributes::{MOST_NAMES, named_by_attributes};
 use super::executable::Programs;
 use super::hooks::{Hooks, INSTALL_LFS};
@@ -54,6 +59,7 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
     let hooks = Hooks::of(context, layout, config);
     found.extend(hooks.judge());
     found.extend(lfs_objects_stay(context, &filters, &hooks));
+    found.extend(lfs_unwritable(context, layout, config, &filters));
     if found.is_empty() {
         found.push(Judgement::pass("the filters and hooks that git starts here can run"));
     }
@@ -111,14 +117,43 @@ fn has_files(context: &Context, filter: &str) -> Option<bool> {
     ask(context, &arguments).ok().map(|output| !output.stdout.is_empty())
 }
 
+/// Files are in git-lfs, which cannot write where it keeps their content.
+fn lfs_unwritable(
+    context: &Context,
+    layout: &Layout,
+    config: &EffectiveConfig,
+    filters: &[Filter],
+) -> Option<Judgement> {
+    let filter = filters.iter().find(|filter| is_set_up_lfs(filter))?;
+    let named = config.text("lfs.storage").unwrap_or("lfs");
+    let store = layout.common.join(named);
+    let places = ["tmp", "objects"].map(|name| store.join(name));
+    let nearest = |path: &PathBuf| {
+        path.ancestors().find(|path| path.symlink_metadata().is_ok()).map(Path::to_owned)
+    };
+    let is_refused = |path: &PathBuf| {
+        access(path, Access::WRITE_OK)
+            .is_err_and(|errno| matches!(errno, Errno::ACCESS | Errno::PERM | Errno::ROFS))
+    };
+    let path = places.iter().filter_map(nearest).find(is_refused)?;
+    has_files(context, "lfs").unwrap_or(true).then(|| {
+        let make = if filter.is_required { Judgement::fail } else { Judgement::warn };
+        let summary =
+            "git-lfs cannot write where it keeps the content of files, so they are not added";
+        let fix = "give the folder to this user, or correct `lfs.storage`: \
+                   `git config --show-origin lfs.storage` names its file";
+        make(Code::GitCloneUnwritable, summary.to_owned(), Fix::report(fix))
+            .with([Evidence::new("path", path.display().to_string())])
+    })
+}
+
+fn is_set_up_lfs(filter: &Filter) -> bool {
+    filter.name == "lfs" && filter.is_installed && matches!(filter.program, FilterProgram::Named(_))
+}
+
 /// Files are in git-lfs, and the hook that sends its objects is another program's.
 fn lfs_objects_stay(context: &Context, filters: &[Filter], hooks: &Hooks) -> Option<Judgement> {
-    let is_lfs = |filter: &Filter| {
-        filter.name == "lfs"
-            && filter.is_installed
-            && matches!(filter.program, FilterProgram::Named(_))
-    };
-    filters.iter().find(|filter| is_lfs(filter))?;
+    filters.iter().find(|filter| is_set_up_lfs(filter))?;
     let hook = hooks.without_lfs()?;
     has_files(context, "lfs").unwrap_or(true).then(|| {
         let summary = "files of this clone are in git-lfs, and the pre-push hook does not call it: \

@@ -66,7 +66,8 @@ pub fn target(context: &Context) -> Judgement {
                         remote: remote.unwrap_or("origin"),
                         lacked: lacks.then_some(&*named.tracked),
                     };
-                    forbidden(&push, config)
+                    unknown_scheme(&push)
+                        .or_else(|| forbidden(&push, config))
                         .or_else(|| push.refusal())
                         .or_else(|| is_matching.then(|| of_matching(context, branch)).flatten())
                 };
@@ -134,6 +135,30 @@ fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgemen
     let error = error.or_else(|| git::untyped(context, config, ("push.negotiate", "--type=bool")));
     let summary = "git rejects a value of its configuration, so every push fails";
     error.map(|error| git::refused_value(summary, &error))
+}
+
+/// git has no program for the form of a URL: schemes are written in lower case.
+fn unknown_scheme(push: &ForeseenPush) -> Option<Judgement> {
+    const KNOWN: &[&str] =
+        &["file", "ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"];
+    let scheme = |url: &String| {
+        let (scheme, rest) = url.split_once(':')?;
+        let is_scheme =
+            scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let is_named = is_scheme
+            && (rest.starts_with("//") && !KNOWN.contains(&scheme) || rest.starts_with(':'));
+        is_named.then(|| scheme.to_owned())
+    };
+    let schemes = push.urls().into_iter().filter_map(|url| scheme(&url));
+    let mut unknown = schemes.filter(|scheme| {
+        let helper = format!("remote-{scheme}");
+        !git::is_git_command(push.context, &helper)
+    });
+    let scheme = unknown.next()?;
+    let summary = "git has no program for the scheme of the push URL, so a plain `git push` fails";
+    let fix = "write the scheme in lower case, or install its `git-remote-SCHEME`: `git remote -v` shows the URL";
+    let fail = Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
+    Some(fail.with([Evidence::foreign("scheme", &scheme)]))
 }
 
 /// git may be configured not to use ssh here. It starts nothing for the answer but true(1).
@@ -231,7 +256,10 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
             || matches!(refspec.trim_start_matches('+'), "HEAD" | ":" | "@")
             || refspec.trim_start_matches('+') == branch
             || refspec.trim_start_matches('+') == short;
-        return if is_same {
+        let is_of_all = refspec.trim_start_matches('+').starts_with("refs/heads/*");
+        return if is_of_all {
+            other("`remote.NAME.push` sends all branches with a plain `git push`", Some(refspec))
+        } else if is_same {
             passed()
         } else {
             other("`remote.NAME.push` sends the branch to a ref of another name", Some(refspec))

@@ -42,6 +42,25 @@ fn a_required_push_takes_a_commit_inside_of_its_clone() {
                 assert!(short(place).success().stdout.starts_with("READY"), "{what}");
             }
         }
+        // whatever the remote is called there, the push goes to it
+        for (what, script) in [
+            (
+                "a rule of the user",
+                "git config --global url.git@github.com:.insteadOf gh:
+                git -C ~/app remote set-url origin gh:o/app.git",
+            ),
+            (
+                "a push URL",
+                "git -C ~/app remote set-url origin git@github.com:o/other.git
+                git -C ~/app remote set-url --push origin git@github.com:o/app.git",
+            ),
+        ] {
+            lab.fresh();
+            lab.sh(script);
+            lab.sh("touch -d yesterday ~/app/.git/index.lock");
+            let output = short(&app()).fails(1);
+            assert!(output.stdout.contains("git-lock-left"), "{what}: {output}");
+        }
     });
 }
 

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
 use super::{Keyring, SigningSetting, SigningWay, TURN_OFF, committer, failed, left, program};
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
@@ -39,7 +42,37 @@ pub fn way(context: &Context, setting: &SigningSetting, end: Instant) -> Signing
     let answer = process::run_without_daemons(list, left(context, end));
     let keys = keyring.original().join("private-keys-v1.d");
     let place = |keygrip: &str| place(&keys.join(format!("{keygrip}.key")));
-    judge(&answer, &place, keyring.uses_running_agent(), asks_elsewhere(keyring.original()))
+    let home = keyring.original();
+    let has_agent = keyring.uses_running_agent();
+    match judge(&answer, &place, has_agent, asks_elsewhere(home)) {
+        SigningWay::Try if !has_agent => no_agent(home).map_or(SigningWay::Try, SigningWay::broken),
+        way => way,
+    }
+}
+
+/// Why gpg could not start its agent, which it does under a lock in its folder.
+fn no_agent(home: &Path) -> Option<Judgement> {
+    let is_refused = access(home, Access::WRITE_OK)
+        .is_err_and(|errno| matches!(errno, Errno::ACCESS | Errno::PERM | Errno::ROFS));
+    let lock = home.join("gnupg_spawn_agent_sentinel.lock");
+    let host = file::text(Path::new("/proc/sys/kernel/hostname"));
+    // gpg removes the lock of a process of this host that has ended
+    let is_foreign = file::text(&lock).lines().nth(1).is_some_and(|it| it.trim() != host.trim());
+    let (summary, fix, path) = match () {
+        () if is_refused => (
+            "gpg cannot write its folder, so it starts no agent and signs no commit",
+            "mount or give the folder writable to the workspace user",
+            home,
+        ),
+        () if is_foreign => (
+            "a lock of another host is left in gpg's folder, so gpg waits for ever",
+            "remove the lock, if no gpg of another host uses the folder",
+            &*lock,
+        ),
+        () => return None,
+    };
+    let fail = failed(summary, Fix::report(format!("{fix}, {TURN_OFF}")));
+    Some(fail.with([Evidence::new("path", path.display().to_string())]))
 }
 
 /// Pure.

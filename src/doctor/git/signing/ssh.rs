@@ -139,10 +139,33 @@ fn key(context: &Context, setting: &SigningSetting, end: Instant) -> SigningKey 
     }
 }
 
+/// As git splits a command without a shell: quotes keep blanks, and `\` keeps the next character
+/// (alias.c, `split_cmdline`). Pure.
+fn split(command: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = command.trim().chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, c) if c.is_ascii_whitespace() => words.extend(word.take()),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (Some(open), c) if c == open => quote = None,
+            (None | Some('"'), '\\') => word.get_or_insert_default().push(chars.next()?),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
 /// What the user's own command names: the first line that it prints (git-config(1)).
 fn named(context: &Context, command: &str, end: Instant) -> Option<String> {
-    let mut words = command.split_whitespace();
-    let mut command = program(words.next()?);
+    let mut words = split(command)?.into_iter();
+    let mut command = program(&words.next()?);
     if let Some(socket) = context.env.raw(observed::SSH_AUTH_SOCK) {
         // which the command lists
         command.env(observed::SSH_AUTH_SOCK, socket);
