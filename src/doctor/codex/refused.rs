@@ -34,7 +34,7 @@ const BUILT_IN: &[&str] = &["openai", "ollama", "lmstudio", "amazon-bedrock"];
 /// The first thing that keeps Codex from starting.
 pub fn refused(layers: &Layers) -> Option<CodexFault<'_>> {
     for setting in STRINGS {
-        let is_blank = |text| *setting == "model" && text == "";
+        let is_blank = |text: &str| *setting == "model" && text.is_empty();
         if let Some(found) =
             layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none_or(is_blank))
         {

@@ -209,7 +209,7 @@ pub fn rules(
     let is_conditional =
         |path: &PathBuf| *path != home.git_config && has_condition(&file::text(path));
     let user = match home.git_reads.iter().find(|path| is_conditional(path)) {
-        Some(path) if !identity.is_empty() && !(user.has_name && user.has_email) => {
+        Some(path) if !(identity.is_empty() || user.has_name && user.has_email) => {
             notes.push(format!(
                 "`{}` includes files by a condition, which may name who commits: PUSHREADY_GIT_NAME and \
                  PUSHREADY_GIT_EMAIL were not written",
