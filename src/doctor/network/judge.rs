@@ -7,6 +7,7 @@ use super::endpoint::Endpoint;
 use super::proxy::{self, ProxyWay, UnusableProxy};
 use super::rules::NetworkRules;
 use crate::catalogue::{Code, Fix};
+use crate::client::Client;
 use crate::doctor::claude::environment::ProxyHelper;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::http::probe::{
@@ -54,6 +55,20 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
         }
         ProbeOutcome::Distrusted { distrust, date } => {
             distrusted(asked, distrust, answer.presented.as_ref(), *date)
+        }
+        ProbeOutcome::Unconnected(not)
+            if not.why == ConnectFault::HalfAnswered && rules.client == Client::Claude =>
+        {
+            Judgement {
+                transient: true,
+                ..Judgement::unknown(
+                    format!(
+                        "the resolver does not answer whether {} has an IPv6 address: {} waits for that, and may go on",
+                        not.host, rules.name
+                    ),
+                    "an answer of the resolver within 5 s",
+                )
+            }
         }
         ProbeOutcome::Unconnected(not) if not.is_proxy => {
             refused(asked, format!("the proxy of {} {}", asked.variable(), unconnected(not)))
@@ -216,6 +231,9 @@ fn unconnected(NotConnected { why, .. }: &NotConnected) -> String {
     match why {
         ConnectFault::Unresolved => "has a name that does not resolve".to_owned(),
         ConnectFault::Unanswered => "has a name to which the resolver does not answer".to_owned(),
+        ConnectFault::HalfAnswered => {
+            "has a name for whose IPv6 address the resolver does not answer".to_owned()
+        }
         ConnectFault::Refused => "refuses the connection".to_owned(),
         ConnectFault::TimedOut => "does not accept the connection: packets are dropped".to_owned(),
         ConnectFault::Other(why) => format!("cannot be connected to ({why})"),
@@ -659,7 +677,6 @@ mod tests {
     use super::super::endpoint;
     use super::super::rules;
     use super::*;
-    use crate::client::Client;
     use crate::doctor::outcome::CheckStatus::{self, Fail, Pass, Unknown};
     use crate::http::probe::ConnectFault;
 
@@ -772,6 +789,7 @@ mod tests {
         for (outcome, status, code) in [
             (connect(false, ConnectFault::Unresolved), Fail, Some(Code::CodexUnreachable)),
             (connect(false, ConnectFault::Unanswered), Fail, Some(Code::CodexUnreachable)),
+            (connect(false, ConnectFault::HalfAnswered), Fail, Some(Code::CodexUnreachable)),
             (connect(false, ConnectFault::TimedOut), Fail, Some(Code::CodexUnreachable)),
             (connect(true, ConnectFault::Refused), Fail, Some(Code::CodexProxyRefused)),
             (ProbeOutcome::Cut { by_proxy: false }, Fail, Some(Code::CodexUnreachable)),

@@ -12,9 +12,12 @@ use rustls::{AlertDescription, ClientConnection, Error, PeerIncompatible, Stream
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::head::{self, ProbeHead};
+use super::resolver;
 use super::tls::{self, Recorder};
 use super::{AddressOrder, Distrust, Presented, ProbeOutcome, ProxyServer, Question, Trust};
 
+/// A resolver that is in order has answered by then.
+const SOON: Duration = Duration::from_millis(1500);
 /// Between two addresses of a name (RFC 8305).
 const STAGGER: Duration = Duration::from_millis(250);
 /// How long a proxy may keep silent when TLS is begun with it, before it is asked without.
@@ -36,6 +39,8 @@ pub enum ConnectFault {
     Unresolved,
     /// The resolver did not answer in time.
     Unanswered,
+    /// The resolver has an IPv4 address, and does not answer the question for another one.
+    HalfAnswered,
     Refused,
     /// Packets are dropped.
     TimedOut,
@@ -319,16 +324,23 @@ fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, Conne
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
+    let name = host.clone();
     let look_up = move || (&*host, port).to_socket_addrs().map(Vec::from_iter).ok();
     let (sender, receiver) = channel();
     let in_thread = look_up.clone();
     let started = thread::Builder::new().spawn(move || sender.send(in_thread()));
+    let left = || end.saturating_duration_since(Instant::now());
+    let mut is_half = false;
     let found = match started {
-        Ok(_) => receiver.recv_timeout(end.saturating_duration_since(Instant::now())),
+        Ok(_) => receiver.recv_timeout(left().min(SOON)).or_else(|_| {
+            is_half = resolver::answers_for_v4(&name, left().min(SOON));
+            receiver.recv_timeout(left())
+        }),
         Err(_) => Ok(look_up()),
     };
     match found {
         Ok(Some(addresses)) if !addresses.is_empty() => Ok(addresses),
+        _ if is_half => Err(ConnectFault::HalfAnswered),
         Ok(_) | Err(RecvTimeoutError::Disconnected) => Err(ConnectFault::Unresolved),
         Err(RecvTimeoutError::Timeout) => Err(ConnectFault::Unanswered),
     }

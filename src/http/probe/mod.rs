@@ -4,6 +4,7 @@
 mod certificate;
 mod connect;
 mod head;
+mod resolver;
 mod tls;
 
 use std::io::Write as _;
