@@ -14,6 +14,7 @@ use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::remotes;
 use crate::github::{Read, json as github_json, model, page};
 use crate::http::Url;
+use crate::json::read;
 use crate::provision::routing::pins::{Pins, contradicts_pins};
 use crate::push_message::{self, Greeting, Hints};
 use crate::resource::block::{self, Position};
@@ -244,7 +245,7 @@ fn github_json(bytes: &[u8]) {
 
 /// Answers and events of a Coder server.
 fn coder_json(bytes: &[u8]) {
-    let Ok(value) = serde_json::from_slice(bytes) else { return };
+    let Ok(value) = read(bytes, &mut (1 << 20)) else { return };
     let _ = (coder::Chat::of(&value), coder::ChatError::of(&value), coder::Message::of(&value));
     let _ = (coder::CoderTask::of(&value), coder::Build::of(&value), coder::Workspace::of(&value));
     let _ = (coder::Template::of(&value), coder::Metadata::of(&value));

@@ -27,6 +27,7 @@ mod github;
 mod github_rig;
 mod home;
 mod http;
+mod json;
 #[cfg(any(test, fuzzing))]
 #[path = "../fuzz/parsers.rs"]
 #[allow(

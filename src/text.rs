@@ -65,25 +65,6 @@ pub fn add_line(text: &mut String, line: fmt::Arguments<'_>) {
     text.push('\n');
 }
 
-/// About how many bytes JSON takes once it is read: a value of its own, and a node for each object,
-/// take many times their text. Pure.
-pub fn size_of_json(text: &[u8]) -> usize {
-    const VALUE: usize = 96;
-    const OBJECT: usize = 700;
-    let (mut size, mut quoted, mut escaped) = (text.len(), false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = quoted,
-            b'"' => quoted = !quoted,
-            b'{' if !quoted => size += OBJECT,
-            b'[' | b',' if !quoted => size += VALUE,
-            _ => {}
-        }
-    }
-    size
-}
-
 /// The known name that takes the fewest edits, if those are few. Pure.
 pub fn nearest_name<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (edits, known) = known
@@ -95,18 +76,6 @@ pub fn nearest_name<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_size_of_json_counts_what_is_outside_of_texts() {
-        for (text, size) in [
-            (r#""[{,\"[{,""#, 10),
-            ("[0,0,0]", 7 + 3 * 96),
-            (r#"{"a":0}"#, 7 + 700),
-            (r#"["\\",{}]"#, 9 + 2 * 96 + 700),
-        ] {
-            assert_eq!(size_of_json(text.as_bytes()), size, "{text}");
-        }
-    }
 
     #[test]
     fn what_a_terminal_obeys_is_shown_and_can_still_be_pasted() {

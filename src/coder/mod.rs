@@ -266,8 +266,10 @@ fn judge(
             return Ok(Value::Null);
         }
         return token.read_json(body).map_err(|error| {
+            let what =
+                if error.is_data() { "it is larger than what is read" } else { "it is not JSON" };
             let (line, column) = (error.line(), error.column());
-            FailureCause::Unreadable(format!("it is not JSON, at line {line} column {column}"))
+            FailureCause::Unreadable(format!("{what}, at line {line} column {column}"))
         });
     }
     let value = token.read_json(body).unwrap_or(Value::Null);

@@ -1,6 +1,7 @@
 //! What a clone's configuration would come to if its own file were another one, asked of git
 //! itself: it alone knows its conditions (`includeIf`) and their patterns exactly.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use super::Place;
 use super::effective_config::EffectiveConfig;
 use crate::git::config;
-use crate::process::{self, Bounds};
+use crate::process::{self, Bounds, Failure};
 use crate::resource::file;
 
 /// A stand-in for the folder of a clone that has its configuration; removed when dropped.
@@ -20,26 +21,29 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    pub fn new(git_folder: &'a Path) -> Option<Self> {
-        let common = file::private_folder().ok()?;
+    pub fn new(git_folder: &'a Path) -> io::Result<Self> {
+        let common = file::private_folder()?;
         // what makes a folder a git folder
         for name in ["objects", "refs"] {
-            file::create_folders(&common.path().join(name).join("x")).ok()?;
+            file::create_folders(&common.path().join(name).join("x"))?;
         }
-        Some(Self { git_folder, common })
+        Ok(Self { git_folder, common })
     }
 
-    /// What git reads, system and user included, where `config` is the clone's own file.
-    pub fn effective(&self, config: &[u8], deadline: Duration) -> Option<EffectiveConfig> {
+    /// What git reads, system and user included, where `config` is the clone's own file. `None`: git
+    /// rejects it.
+    pub fn effective(
+        &self,
+        config: &[u8],
+        deadline: Duration,
+    ) -> Result<Option<EffectiveConfig>, Failure> {
         let config = with_absolute_includes(config, self.git_folder);
-        file::write(&self.common.path().join("config"), &config, 0o600).ok()?;
+        file::write(&self.common.path().join("config"), &config, 0o600)?;
         let mut git = super::command(Place::GitDir(self.git_folder));
         git.env("GIT_COMMON_DIR", self.common.path());
         git.args(["config", "--null", "--show-scope", "--show-origin", "--list"]);
-        let output = process::run_within(Bounds::READING, git, deadline)
-            .ok()
-            .filter(|output| output.status.success())?;
-        Some(EffectiveConfig::parse(output.stdout))
+        let output = process::run_within(Bounds::READING, git, deadline)?;
+        Ok(output.status.success().then(|| EffectiveConfig::parse(output.stdout)))
     }
 }
 

@@ -1,10 +1,9 @@
 //! JSON of a server, reduced while it is read to the fields that are used: GitHub repeats dozens of
 //! URLs in every object, and a hostile server may send anything.
 
-use std::fmt;
+use serde_json::Value;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use crate::json;
 
 /// Every field that `model` and the status page read, by its last name.
 pub(super) const FIELDS: &[&str] = &[
@@ -82,9 +81,6 @@ pub(super) const FIELDS: &[&str] = &[
     "workflows",
 ];
 
-/// About what a value and its place in a list or object take in memory.
-const VALUE: usize = 128;
-
 /// What was read, and about how many bytes it takes.
 #[derive(Debug)]
 pub struct Reduced {
@@ -95,109 +91,8 @@ pub struct Reduced {
 /// `None`: it is not JSON, or what is used of it takes more than `most` bytes.
 pub fn reduce(text: &[u8], most: usize) -> Option<Reduced> {
     let mut left = most;
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let value = Tree { left: &mut left }.deserialize(&mut json).ok()?;
-    json.end().ok()?;
+    let value = json::read_fields(text, FIELDS, &mut left).ok()?;
     Some(Reduced { value, size: most - left })
-}
-
-struct Tree<'a> {
-    left: &'a mut usize,
-}
-
-impl Tree<'_> {
-    fn spend<E: serde::de::Error>(&mut self, size: usize) -> Result<(), E> {
-        let left = self.left.checked_sub(size);
-        *self.left = left.ok_or_else(|| E::custom("larger than what is read"))?;
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E: serde::de::Error>(mut self, value: &str) -> Result<Value, E> {
-        self.spend(value.len())?;
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Tree { left: self.left })? {
-            self.spend(VALUE)?;
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key_seed(Field)? {
-            if let Some(name) = key {
-                let value = entries.next_value_seed(Tree { left: self.left })?;
-                self.spend(VALUE + name.len())?;
-                map.insert(name.to_owned(), value);
-            } else {
-                entries.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(Value::Object(map))
-    }
-}
-
-/// The name of a field that is used; `None`: any other.
-struct Field;
-
-impl<'de> DeserializeSeed<'de> for Field {
-    type Value = Option<&'static str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Field {
-    type Value = Option<&'static str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a field")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(FIELDS.iter().find(|field| **field == name).copied())
-    }
 }
 
 #[cfg(test)]
@@ -221,8 +116,8 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded() {
         let zeros = format!("[{}0]", "0,".repeat(999));
-        assert_eq!(reduce(zeros.as_bytes(), 1_000_000).unwrap().size, 1000 * VALUE);
-        assert!(reduce(zeros.as_bytes(), 1000 * VALUE - 1).is_none());
+        assert_eq!(reduce(zeros.as_bytes(), 1_000_000).unwrap().size, 1000 * json::VALUE);
+        assert!(reduce(zeros.as_bytes(), 1000 * json::VALUE - 1).is_none());
         let long = format!("{{\"name\": \"{}\"}}", "a".repeat(5000));
         assert!(read(&long, 6000).is_some() && read(&long, 5000).is_none());
         let ignored = format!("{{\"url\": \"{}\", \"urls\": {zeros}}}", "a".repeat(5000));

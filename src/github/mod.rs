@@ -32,8 +32,8 @@ const API_VERSION: (&str, &str) = ("x-github-api-version", "2022-11-28");
 const ACCEPT: (&str, &str) = ("accept", "application/vnd.github+json");
 /// About the bytes that are kept of one answer, and of all together: a page of a hundred jobs with
 /// fifty steps each takes half of it.
-pub(crate) const MOST_OF_ONE: usize = 4 * 1024 * 1024;
-const MOST_OF_ALL: usize = 16 * 1024 * 1024;
+pub(crate) const MOST_OF_ONE: usize = 8 * 1024 * 1024;
+const MOST_OF_ALL: usize = 32 * 1024 * 1024;
 /// More than any verdict needs; an anonymous address has sixty an hour, and shares them.
 const MOST_REQUESTS: usize = 25;
 

@@ -3,9 +3,9 @@
 //! A remote's URL stays where something reads it in the clone's configuration: git's rules send it
 //! over SSH all the same.
 
-use std::cell::LazyCell;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::deploy_keys::Keys;
 use super::routing::InForce;
@@ -20,6 +20,7 @@ use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::trial::Trial;
 use crate::home::Home;
+use crate::process::Failure;
 use crate::resource::entry::EntryId;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
@@ -28,6 +29,8 @@ use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 
 const DEADLINE: Duration = Duration::from_secs(5);
+/// Of all questions about all clones: git waits for a FIFO that a clone includes, and does not end.
+const BUDGET: Duration = Duration::from_secs(10);
 
 pub fn provision(
     context: &ProvisionContext,
@@ -85,10 +88,8 @@ pub fn observe(
             clones::BUDGET.as_secs()
         ));
     }
-    let has_conditions = LazyCell::new(|| {
-        let everywhere = EffectiveConfig::ask(Place::Outside, DEADLINE);
-        everywhere.under("includeif.").next().is_some()
-    });
+    let git = Asked::default();
+    let mut unanswered = Vec::new();
     let mut found = Vec::new();
     let mut allowance = Allowance::default();
     let mut unread = Vec::new();
@@ -111,7 +112,9 @@ pub fn observe(
         };
         let (stored, back) = (Vec::new(), Vec::new());
         let mut clone = Clone { config, content, stored, back };
-        clone.keep_what_is_read(context, routed, || *has_conditions);
+        if let Err(failure) = clone.keep_what_is_read(context, routed, &git) {
+            unanswered.push((clone.config.clone(), failure));
+        }
         found.push(clone);
     }
     if let Some((config, why)) = unread.first() {
@@ -121,47 +124,102 @@ pub fn observe(
             home.shown(config)
         ));
     }
+    if let Some((config, why)) = unanswered.first() {
+        notes.push(format!(
+            "the remotes of {} stay as they are, the first with `{}`: git did not say what reads their URLs ({why})",
+            counted(unanswered.len(), "clone"),
+            home.shown(config)
+        ));
+    }
     found
 }
 
+/// What git was asked about the conditions of configurations, within one time.
+#[derive(Default)]
+struct Asked {
+    end: OnceCell<Instant>,
+    has_conditions: OnceCell<bool>,
+}
+
+impl Asked {
+    /// What is left for one question.
+    fn deadline(&self) -> Duration {
+        let end = self.end.get_or_init(|| Instant::now() + BUDGET);
+        end.saturating_duration_since(Instant::now()).min(DEADLINE)
+    }
+
+    /// Whether the configuration outside of clones has conditions.
+    fn has_conditions(&self) -> Result<bool, Failure> {
+        if let Some(known) = self.has_conditions.get() {
+            return Ok(*known);
+        }
+        let output = EffectiveConfig::output(Place::Outside, self.deadline())?;
+        let everywhere = EffectiveConfig::parse(output.stdout);
+        let has_conditions = everywhere.under("includeif.").next().is_some();
+        Ok(*self.has_conditions.get_or_init(|| has_conditions))
+    }
+
+    /// Whether git loses or gets a value when a clone's configuration is exchanged: a condition
+    /// (`includeIf "hasconfig:remote.*.url:..."`) reads the URL as it is, or as it would be. Whose
+    /// name and signature a commit has must not change by apply.
+    fn is_read(&self, config: &Path, before: &[u8], after: &[u8]) -> Result<bool, Failure> {
+        if !may_include(before) && !self.has_conditions()? {
+            return Ok(false);
+        }
+        let Some(folder) = config.parent() else { return Ok(false) };
+        let trial = Trial::new(folder)?;
+        let Some(before) = trial.effective(before, self.deadline())? else { return Ok(false) };
+        let after = trial.effective(after, self.deadline())?;
+        Ok(after.is_none_or(|after| before.has_more_than(&after) || after.has_more_than(&before)))
+    }
+}
+
 impl Clone {
-    /// Finds out whether something reads the URLs, as they are before any apply.
+    /// Finds out whether something reads the URLs, as they are before any apply. Where git does not
+    /// say it, they stay as they are now.
     fn keep_what_is_read(
         &mut self,
         context: &ProvisionContext,
         routed: &[Repository],
-        has_conditions: impl Fn() -> bool,
-    ) {
-        let Ok(now) = &self.content else { return };
+        git: &Asked,
+    ) -> Result<(), Failure> {
+        let Ok(now) = &self.content else { return Ok(()) };
         let entry = context.receipt.and_then(|it| it.entries.get(&EntryId::remotes(&self.config)));
         let written = match entry.map(|entry| &entry.undo) {
             Some(Undo::Remotes { urls }) => &**urls,
             _ => &[],
         };
-        let Ok((before, _)) = remote::unset(now, written) else { return };
-        let Ok(judged) = judge(&before, routed, false, &InForce::default()) else { return };
+        let Ok((before, _)) = remote::unset(now, written) else { return Ok(()) };
+        let Ok(judged) = judge(&before, routed, false, &InForce::default()) else { return Ok(()) };
         if judged.exchanges.is_empty() {
-            return;
+            return Ok(());
         }
-        let Ok((after, _)) = remote::set(&before, &judged.exchanges) else { return };
-        let has_conditions = || may_include(&before) || has_conditions();
-        let is_read = || {
-            leads_submodules(&modules(&self.config, &before), &judged.exchanges, routed)
-                || has_conditions() && is_read(&self.config, &before, &after)
-        };
-        if before == after || !is_read() {
-            return;
+        let Ok((after, _)) = remote::set(&before, &judged.exchanges) else { return Ok(()) };
+        if before == after {
+            return Ok(());
+        }
+        let is_read =
+            if leads_submodules(&modules(&self.config, &before), &judged.exchanges, routed) {
+                Ok(true)
+            } else {
+                git.is_read(&self.config, &before, &after)
+            };
+        // without git nothing reads them
+        if matches!(is_read, Ok(false) | Err(Failure::Missing)) {
+            return Ok(());
         }
         let stored = judged.exchanges.into_iter().filter_map(|exchange| {
             let repository = keyed(&GitUrl::parse(&exchange.from).ok()?, routed)?.clone();
             Some(StoredUrl { repository, url: exchange.from })
         });
         self.stored = stored.collect();
+        is_read?;
         if before != **now {
             let ours = |url: &&remote::WrittenUrl| routed.iter().any(|it| it.to_ssh() == url.wrote);
             self.back = written.iter().filter(ours).cloned().collect();
             self.content = Ok(before.into());
         }
+        Ok(())
     }
 }
 
@@ -211,17 +269,6 @@ fn joined(base: &str, relative: &str) -> Option<String> {
 fn may_include(config: &[u8]) -> bool {
     let text = String::from_utf8_lossy(config).to_lowercase();
     text.contains("[include") || text.contains("worktreeconfig")
-}
-
-/// Whether git loses or gets a value when a clone's configuration is exchanged: a condition
-/// (`includeIf "hasconfig:remote.*.url:..."`) reads the URL as it is, or as it would be. Whose name
-/// and signature a commit has must not change by apply.
-fn is_read(config: &Path, before: &[u8], after: &[u8]) -> bool {
-    let Some(trial) = config.parent().and_then(Trial::new) else { return false };
-    let Some(before) = trial.effective(before, DEADLINE) else { return false };
-    trial
-        .effective(after, DEADLINE)
-        .is_none_or(|after| before.has_more_than(&after) || after.has_more_than(&before))
 }
 
 /// What is to be said and done about one configuration; URLs are shown without their credentials.

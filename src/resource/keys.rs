@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::json::{self, Object, Property, Trouble};
+use crate::json::read;
 use crate::resource::digest::Digest;
+
+/// Of a value that is compared: ours have some hundred bytes.
+const MOST_MEMORY: usize = 1 << 20;
 
 /// A value at a path of object keys.
 #[derive(Clone, Debug, PartialEq)]
@@ -205,9 +209,9 @@ fn of<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
     text.get(range.clone()).unwrap_or_default()
 }
 
-/// A value, read strictly.
+/// A value, read strictly. `None` also where it is larger than any that is written.
 fn parsed(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
+    read(text.as_bytes(), &mut { MOST_MEMORY }).ok()
 }
 
 fn digest(value: &Value) -> Digest {

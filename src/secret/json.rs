@@ -3,9 +3,11 @@
 use std::fmt;
 
 use secrecy::SecretString;
-use serde::de::Visitor;
+use serde::de::{DeserializeSeed as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::json::Bounded;
 
 /// A JSON string that is wiped when dropped.
 pub(super) struct SecretText(pub(super) SecretString);
@@ -27,9 +29,18 @@ impl<'de> Deserialize<'de> for SecretText {
 }
 
 /// A credential of a kind that we hand through unread; its strings are wiped when dropped.
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 #[serde(transparent)]
 pub(super) struct Opaque(pub(super) serde_json::Value);
+
+/// Of each, which has some hundred bytes.
+const MOST_MEMORY: usize = 1 << 20;
+
+impl<'de> Deserialize<'de> for Opaque {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Bounded::new(&mut { MOST_MEMORY }).deserialize(deserializer).map(Self)
+    }
+}
 
 impl Opaque {
     pub(super) fn json(&self) -> Zeroizing<String> {

@@ -8,7 +8,7 @@ use ureq::http::HeaderValue;
 
 use super::reveal;
 use super::text::{Repairs, unwrap};
-use crate::text::size_of_json;
+use crate::json;
 
 /// Coder's own are 33 characters long.
 const LONGEST: usize = 1024;
@@ -17,7 +17,7 @@ const LONGEST: usize = 1024;
 const SHORTEST: usize = 8;
 const HIDDEN: &str = "***";
 /// For one answer of a server.
-const MOST_MEMORY: usize = 80 << 20;
+const MOST_MEMORY: usize = 64 << 20;
 
 /// Letters, digits and a little more; nothing that could end a header line.
 #[derive(Clone, Debug)]
@@ -61,10 +61,7 @@ impl SessionToken {
     /// The JSON that the server sent, without the token in any of its texts and names: JSON can
     /// escape a character, so the text alone does not show each token.
     pub fn read_json(&self, sent: &[u8]) -> serde_json::Result<Value> {
-        if size_of_json(sent) > MOST_MEMORY {
-            return Err(serde::de::Error::custom("it is larger than what is read"));
-        }
-        let mut value = serde_json::from_slice(sent)?;
+        let mut value = json::read(sent, &mut { MOST_MEMORY })?;
         self.hide_in(&mut value);
         Ok(value)
     }

@@ -15,11 +15,14 @@ use zeroize::Zeroizing;
 
 use crate::catalogue::{Code, Finding};
 use crate::error::{Error, Exit, Result};
+use crate::json::Bounded;
 use crate::resource::file::{self, Kind};
 use crate::secret;
 
 /// Larger than any map of keys; what is larger is not a source.
 const SOURCE_CAP: u64 = 4 * 1024 * 1024;
+/// Of the values of a JSON object.
+const MOST_MEMORY: usize = 16 << 20;
 
 /// What a source that is set holds, or why it cannot be read and what to do: never as good as
 /// unset.
@@ -157,7 +160,7 @@ pub(super) fn read_stdin(stdin: &mut dyn std::io::Read) -> Result<BTreeMap<Strin
 pub(super) fn place(error: &serde_json::Error) -> String {
     let category = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Data => "not an object of distinct names",
+        serde_json::error::Category::Data => "not an object of distinct names, or too large",
         _ => "syntax error",
     };
     format!("{category} at line {}, column {}", error.line(), error.column())
@@ -183,7 +186,9 @@ impl<'de> Deserialize<'de> for Pairs {
             ) -> std::result::Result<Pairs, A::Error> {
                 let mut pairs: Vec<(String, Value)> = Vec::new();
                 let mut names = HashSet::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                let mut left = MOST_MEMORY;
+                while let Some(name) = map.next_key::<String>()? {
+                    let value = map.next_value_seed(Bounded::new(&mut left))?;
                     if !names.insert(name.clone()) {
                         return Err(serde::de::Error::custom("a name is given twice"));
                     }

@@ -10,11 +10,14 @@ use crate::coder::model::{list, text};
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::git::url::Repository;
+use crate::json;
 use crate::process::{self, Bounds, Failure, Program};
 use crate::text::plain;
 
 /// A database may have to start first.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Of a bead that is read.
+const MOST_MEMORY: usize = 32 << 20;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bead {
@@ -60,9 +63,10 @@ fn parse(id: &str, stdout: &str, stderr: &str) -> Result<Bead> {
         let data = value.get("data").unwrap_or(value);
         text(data, "error").map(str::to_owned)
     };
-    let Ok(value) = serde_json::from_str::<Value>(stdout.trim()) else {
+    let read = |text: &str| json::read(text.trim().as_bytes(), &mut { MOST_MEMORY });
+    let Ok(value) = read(stdout) else {
         // a database that does not open: JSON on standard error
-        let words = serde_json::from_str::<Value>(stderr.trim()).ok().and_then(|it| error_in(&it));
+        let words = read(stderr).ok().and_then(|it| error_in(&it));
         return Err(failed(words.as_deref().unwrap_or(first_error)));
     };
     if let Some(words) = error_in(&value) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::ceiling::{Case, MEBIBYTE, case, fill, hold, provision};
+use crate::ceiling::{Case, MEBIBYTE, case, fill, hold, objects, provision};
 use crate::support::{Cmd, Workspace, sandbox};
 
 /// The doctor beside a file of the home that is as large as is read.
@@ -10,6 +10,26 @@ fn doctor(ws: &Workspace, path: &str, text: impl AsRef<[u8]>) -> Cmd {
     provision(ws);
     ws.write(path, text, 0o600);
     ws.pushready(&["doctor", "--offline", "--json"])
+}
+
+const MANY: &str = "has more keys and values than are read";
+
+/// In each folder that counts for the run.
+fn settings_of_objects(ws: &Workspace, arguments: &[&str]) -> Cmd {
+    let text = format!("{{\"a\":{}}}", objects(MEBIBYTE - 100));
+    provision(ws);
+    for path in [
+        ".claude/settings.json",
+        "src/app/.claude/settings.json",
+        "src/app/.claude/settings.local.json",
+    ] {
+        ws.write(path, &text, 0o600);
+    }
+    ws.pushready(arguments).current_dir("src/app")
+}
+
+fn onboarding_of_objects() -> String {
+    format!("{{\"hasCompletedOnboarding\":{}}}", objects(15 * MEBIBYTE))
 }
 
 fn lines(count: usize, line: fn(usize) -> String) -> String {
@@ -35,6 +55,29 @@ const HOME: &[Case] = &[
     case("settings.json of many keys", "claude.environment", |ws| {
         let keys = lines(50_000, |n| format!("\"k{n}\":{n},"));
         doctor(ws, ".claude/settings.json", format!("{{{keys}\"a\":1}}"))
+    }),
+    case("settings of many objects in three files", MANY, |ws| {
+        settings_of_objects(ws, &["doctor", "--offline", "--json"])
+    }),
+    case("settings of many objects in three files, with network", MANY, |ws| {
+        settings_of_objects(ws, &["doctor", "--json", "--only", "claude,codex"])
+    }),
+    case("auth.json of many objects", "codex-auth-malformed", |ws| {
+        doctor(
+            ws,
+            ".codex/auth.json",
+            format!("{{\"agent_identity\":{}}}", objects(MEBIBYTE - 100)),
+        )
+    }),
+    case(".claude.json of many objects, apply", "claude", |ws| {
+        provision(ws);
+        ws.write(".claude.json", onboarding_of_objects(), 0o600);
+        ws.pushready(&["apply"])
+    }),
+    case(".claude.json of many objects, remove", "REMOVED", |ws| {
+        provision(ws);
+        ws.write(".claude.json", onboarding_of_objects(), 0o600);
+        ws.pushready(&["remove", "--keep-logins"])
     }),
     case(".claude.json that nests", "claude-config-malformed", |ws| {
         doctor(ws, ".claude.json", fill("{\"projects\":", 16 * MEBIBYTE - 100))

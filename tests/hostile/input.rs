@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::ceiling::{Case, MEBIBYTE, case, fill, hold};
+use crate::ceiling::{Case, MEBIBYTE, case, fill, hold, objects};
 use crate::support::{Cmd, Workspace, sandbox};
 
 fn apply(ws: &Workspace, json: String) -> Cmd {
@@ -25,6 +25,13 @@ const STDIN: &[Case] = &[
             n += 1;
         }
         apply(ws, json + "\"PUSHREADY_X\":\"x\"}")
+    }),
+    case("a value of many objects", "too large", |ws| {
+        apply(ws, format!("{{\"PUSHREADY_CODEX_AUTH_JSON\":{}}}", objects(4 * MEBIBYTE - 100)))
+    }),
+    case("keys of many objects", "key-malformed", |ws| {
+        let map = format!("{{\"acme/app\":{}}}", objects(3 * MEBIBYTE));
+        apply(ws, serde_json::json!({ "PUSHREADY_DEPLOY_KEYS": map }).to_string())
     }),
     case("a nested value", "JSON", |ws| {
         apply(ws, fill("{\"PUSHREADY_DEPLOY_KEYS\":", 4 * MEBIBYTE - 100))

@@ -397,6 +397,11 @@ const CLONES: &[Case] = &[
     case("6 clones of credentials, leaks", "leak-remote-url", |ws| {
         clones(ws, 6, &remotes_to(leaky, CONFIGURATION), LEAKS_JSON)
     }),
+    case("24 clones that include a FIFO, apply", "the remotes of 24 clones stay as they", |ws| {
+        ws.sh("mkfifo fifo").run().success();
+        let config = "[include]\n\tpath = ~/fifo\n".to_owned() + &remotes_to(keyed, 100);
+        clones(ws, 24, &config, &["apply"])
+    }),
     case("remotes that a rule makes longer, doctor", LISTED, |ws| {
         let rule = format!("[url \"https://h.test/{}\"]\n\tinsteadOf = a:\n", fill("a", MEBIBYTE));
         clones(ws, 8, &(rule + &remotes_to(|n| format!("a:{n}"), MEBIBYTE / 8)), OFFLINE)

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::ceiling::{Case, MEBIBYTE, case, fill, hold};
+use crate::ceiling::{Case, MEBIBYTE, case, fill, hold, objects};
 use crate::support::{Access, Cmd, GitHost, Workspace, sandbox};
 
 /// Sends whatever `answer` writes to whoever connects; returns its port. A failed write ends it.
@@ -67,6 +67,18 @@ fn api(
         .current_dir("src/app")
 }
 
+/// The tasks on a Coder server that answers so.
+fn coder(ws: &Workspace, body: String) -> Cmd {
+    let port = serve(move |stream| {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request)?;
+        ok(stream, &body)
+    });
+    ws.pushready(&["task", "list"])
+        .env("CODER_URL", format!("http://127.0.0.1:{port}"))
+        .env("CODER_SESSION_TOKEN", "rig-1234567890")
+}
+
 fn token() -> String {
     format!("{}{}", concat!("gh", "p_"), "a1B2".repeat(9))
 }
@@ -121,6 +133,10 @@ const HTTP: &[Case] = &[
         let body = format!("{{\"labels\":[{}1]}}", fill("1,", 4 * MEBIBYTE - 100));
         api(ws, move |stream| ok(stream, &body))
     }),
+    case("JSON of small objects from Coder", "larger than what is read", |ws| {
+        coder(ws, objects(4 * MEBIBYTE - 100))
+    })
+    .with_status(3),
     case("JSON that nests", "actions.runs", |ws| {
         let body = fill("{\"workflow_runs\":[", 4 * MEBIBYTE - 100);
         api(ws, move |stream| ok(stream, &body))

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::catalogue::Code;
 use crate::client::Client;
 use crate::home::Home;
@@ -11,6 +9,7 @@ use crate::provision::{Item, ItemCause, ItemStatus};
 use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
+use crate::resource::json;
 use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Before, Bytes, Edit, Resource, Target, Undo};
@@ -40,10 +39,11 @@ fn without_trust(entry: &ReceiptEntry) -> Option<Edit> {
     let Undo::Keys { keys, .. } = &entry.undo else { return None };
     let ours = keys.iter().find(|key| key.path == ["hasCompletedOnboarding"])?;
     let content = file::observe(&entry.target.path, entry.target.kind).ok()??;
-    let now: Value = serde_json::from_slice(&content.bytes).ok()?;
-    let value =
-        ours.path.first().and_then(|name| now.get(name)).filter(|value| **value == true)?.clone();
-    Some(Edit::Keys(vec![Key { path: ours.path.clone(), value }]))
+    let text = String::from_utf8_lossy(&content.bytes);
+    let now = json::object(&text).ok()?;
+    let value = &now.get(ours.path.first()?)?.value;
+    (text.get(value.clone()) == Some("true"))
+        .then(|| Edit::Keys(vec![Key { path: ours.path.clone(), value: true.into() }]))
 }
 
 fn revert(

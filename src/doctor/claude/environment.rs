@@ -1,99 +1,34 @@
 //! What overrides the token, and where it would be sent.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{form, managed};
+use super::managed;
+use super::settings::{Settings, SettingsFile};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::variable_file::VariableFile;
-use crate::git_cli::clones;
-use crate::resource::file::{self, Kind};
 use crate::variables::{self, observed};
 
 /// Named by the settings, it leads to another folder than the one that has the settings.
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 const OFFICIAL_ORIGIN: &str = "https://api.anthropic.com";
 
-/// One settings file of Claude Code.
-struct SettingsFile {
-    path: PathBuf,
-    value: Value,
-    /// It came with a repository: whoever can push to it can set it.
-    of_project: bool,
-}
-
-/// The strongest first: an administrator's, the work tree's and the folder's own, the repository's,
-/// the user's (2.1.330, measured).
-fn read_settings(context: &Context) -> Vec<SettingsFile> {
-    let managed = managed::read().into_iter().filter_map(|file| {
-        Some(SettingsFile { path: file.path, value: file.value?, of_project: false })
-    });
-    let read = |(path, of_project): (PathBuf, bool)| {
-        let value = parse(&path)?;
-        form::misshapen(&value).is_none().then_some(SettingsFile { path, value, of_project })
-    };
-    let own = paths(context).into_iter().filter_map(read);
-    managed.chain(own).chain(of_config(context)).collect()
-}
-
-/// The variables of `.claude.json`, which Claude Code sets as well, below those of all settings.
-fn of_config(context: &Context) -> Option<SettingsFile> {
-    let path = context.home.clients.claude.config.clone();
-    let env = parse(&path)?.get("env")?.clone();
-    Some(SettingsFile { path, value: serde_json::json!({ "env": env }), of_project: false })
-}
-
-/// The files that are not an administrator's, the strongest first, and whether each came with a
-/// repository.
-fn paths(context: &Context) -> Vec<(PathBuf, bool)> {
-    let mut paths = Vec::new();
-    if let Some(folder) = &context.folder {
-        let of_project = *folder != context.home.path;
-        let top = work_tree(folder).filter(|top| *top != context.home.path && top != folder);
-        paths.extend(top.map(|top| (top.join(".claude/settings.local.json"), true)));
-        for name in ["settings.local.json", "settings.json"] {
-            paths.push((folder.join(".claude").join(name), of_project));
-        }
-    }
-    paths.push((context.home.clients.claude.folder.join("settings.json"), false));
-    paths
-}
-
-fn parse(path: &Path) -> Option<Value> {
-    let content = file::observe(path, Kind::Shared).ok()??;
-    let bytes = content.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&content.bytes);
-    serde_json::from_slice(bytes).ok()
-}
-
 /// The files that Claude Code ignores because of one setting.
 pub fn ignored(context: &Context) -> Vec<Judgement> {
-    let misshapen =
-        |(path, _): (PathBuf, bool)| form::misshapen(&parse(&path)?).map(|name| (path, name));
-    let judge = |(path, name): (PathBuf, &'static str)| {
+    let judge = |(path, name): &(PathBuf, &'static str)| {
         let summary = format!(
             "the form of `{name}` is wrong: Claude Code ignores the whole settings file, and asks in a \
              terminal how to go on"
         );
-        let fix = Fix::edit(&path, format!("correct `{name}`, or remove it"));
+        let fix = Fix::edit(path, format!("correct `{name}`, or remove it"));
         let evidence = Evidence::new("in", path.display().to_string());
-        Judgement::warn(Code::ClaudeConfigMalformed, summary, fix).about(name).with([evidence])
+        Judgement::warn(Code::ClaudeConfigMalformed, summary, fix).about(*name).with([evidence])
     };
-    paths(context).into_iter().filter_map(misshapen).map(judge).collect()
-}
-
-/// The top of the work tree that contains the folder, whose `settings.local.json` counts in all
-/// folders below it. Of a linked work tree it is the main one's (2.1.330, measured).
-fn work_tree(folder: &Path) -> Option<PathBuf> {
-    let top = folder.ancestors().find(|above| above.join(".git").exists())?;
-    if !file::text(&top.join(".git")).contains("/worktrees/") {
-        return Some(top.to_owned());
-    }
-    let main = clones::git_folder(top).filter(|git| git.ends_with(".git"))?;
-    main.parent().map(Path::to_owned)
+    Settings::of(context).misshapen.iter().map(judge).collect()
 }
 
 /// What the settings files set in the environment of Claude Code, the strongest first.
@@ -102,17 +37,22 @@ pub fn variables_of_files(context: &Context) -> Vec<VariableFile> {
         Value::String(text) => text.clone(),
         value => as_text(value),
     };
-    let read = |file: SettingsFile| {
+    let read = |file: &SettingsFile| {
         let values = file.value.get("env").and_then(Value::as_object).into_iter().flatten();
         let values = values.map(|(name, value)| (name.clone(), text(value))).collect();
-        VariableFile { path: file.path, values, of_project: file.of_project }
+        VariableFile { path: file.path.clone(), values, of_project: file.is_of_project() }
     };
-    read_settings(context).into_iter().map(read).collect()
+    Settings::of(context).files.iter().map(read).collect()
+}
+
+/// What is not known of the environment, because a settings file was not read.
+pub fn unread(context: &Context) -> Option<Judgement> {
+    Settings::of(context).unread().next()
 }
 
 /// What sends Claude Code to another service than Anthropic's: that one is not asked.
 pub fn other_service(context: &Context) -> Option<String> {
-    let settings = &read_settings(context)[..];
+    let settings = &Settings::of(context).files[..];
     let set = |name: &str| effective(context, settings, name);
     let providers = observed::CLAUDE_CODE_PROVIDERS.iter();
     let provider = providers.filter_map(|name| set(name)).find(|it| is_on(&it.value));
@@ -131,7 +71,7 @@ pub enum ProxyHelper {
 }
 
 pub fn proxy_helper(context: &Context) -> ProxyHelper {
-    let settings = &read_settings(context)[..];
+    let settings = &Settings::of(context).files[..];
     let helper = settings.iter().find_map(|file| file.value.get("proxyAuthHelper")?.as_str());
     let switch = effective(context, settings, observed::CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER);
     match helper {
@@ -191,7 +131,7 @@ fn is_on(value: &str) -> bool {
 /// What overrides the token, and where the token would go. The order is Claude Code's own (2.1.330,
 /// measured).
 pub fn environment(context: &Context) -> Vec<Judgement> {
-    let settings = &read_settings(context)[..];
+    let settings = &Settings::of(context).files[..];
     let mut outcomes = Vec::new();
     let take_out = |setting: &Setting| match setting.file {
         Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
@@ -259,7 +199,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         // the one of the environment is judged as the login that it is
         .or_else(|| in_file(variables::CLAUDE_CODE_OAUTH_TOKEN));
     if let Some(setting) = winner {
-        let of_project = setting.file.is_some_and(|file| file.of_project);
+        let of_project = setting.file.is_some_and(SettingsFile::is_of_project);
         let (code, summary) = if of_project {
             (
                 Code::ClaudeProjectOverride,
@@ -297,7 +237,8 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
             ]),
         );
     }
-    outcomes.extend(managed::forbids(context, &managed::read()));
+    outcomes.extend(managed::forbids(context, settings));
+    outcomes.extend(Settings::of(context).unread());
     if outcomes.is_empty() {
         outcomes.push(Judgement::pass("nothing overrides the token, and it goes to Anthropic"));
     }

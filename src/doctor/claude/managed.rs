@@ -1,65 +1,26 @@
 //! What an administrator's settings forbid (2.1.330, measured).
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{Access, access};
 use serde_json::Value;
 
+use super::settings::{Settings, SettingsFile, SettingsOrigin};
 use crate::catalogue::{Actor, Code, Fix};
 use crate::client::Client;
 use crate::doctor::context::{Context, LOCAL};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::process::{self, Program};
-use crate::resource::file::{self, Kind};
-
-/// What an administrator sets, and the folder of more such files.
-const FILE: &str = "/etc/claude-code/managed-settings.json";
-const FOLDER: &str = "/etc/claude-code/managed-settings.d";
-
-/// One file of an administrator's.
-pub struct ManagedSettings {
-    pub path: PathBuf,
-    /// `None`: Claude Code cannot read it, and does not start.
-    pub value: Option<Value>,
-}
-
-/// Those that are there, the strongest first.
-pub fn read() -> Vec<ManagedSettings> {
-    let more = fs::read_dir(FOLDER).into_iter().flatten().filter_map(Result::ok);
-    let mut paths: Vec<_> = more.map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    paths.sort();
-    paths.insert(0, PathBuf::from(FILE));
-    let read = |path: PathBuf| {
-        let value = match file::observe(&path, Kind::Shared) {
-            Ok(None) => return None,
-            Ok(Some(content)) => parse(&content.bytes),
-            Err(_) => None,
-        };
-        Some(ManagedSettings { path, value })
-    };
-    paths.into_iter().rev().filter_map(read).collect()
-}
-
-/// A blank file sets nothing. Pure.
-fn parse(bytes: &[u8]) -> Option<Value> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    if bytes.trim_ascii().is_empty() {
-        return Some(Value::Object(serde_json::Map::new()));
-    }
-    serde_json::from_slice(bytes).ok().filter(Value::is_object)
-}
 
 /// A file that Claude Code cannot read.
-pub fn malformed(files: &[ManagedSettings]) -> Option<Judgement> {
-    let file = files.iter().find(|file| file.value.is_none())?;
+pub fn malformed(settings: &Settings) -> Option<Judgement> {
+    let path = settings.malformed.first()?;
     let judgement = Judgement::fail(
         Code::ClaudeConfigMalformed,
         "an administrator's settings are not a JSON object that can be read: Claude Code does not start",
-        Fix::edit(&file.path, "correct it, or remove it"),
+        Fix::edit(path, "correct it, or remove it"),
     );
-    Some(of_administrator(judgement, &file.path))
+    Some(of_administrator(judgement, path))
 }
 
 /// What the files forbid.
@@ -114,11 +75,13 @@ fn forbidden(value: &Value) -> Vec<Forbidden<'_>> {
 }
 
 /// What an administrator forbids of the login or of the client.
-pub fn forbids(context: &Context, files: &[ManagedSettings]) -> Vec<Judgement> {
+pub fn forbids(context: &Context, files: &[SettingsFile]) -> Vec<Judgement> {
     let mut judgements = Vec::new();
-    for ManagedSettings { path, value } in files {
-        let all = value.iter().flat_map(forbidden);
-        let all = all.filter_map(|forbidden| judge(forbidden, path, || version(context)));
+    let managed = files.iter().filter(|file| file.origin == SettingsOrigin::Administrator);
+    for SettingsFile { path, value, .. } in managed {
+        let all = forbidden(value)
+            .into_iter()
+            .filter_map(|forbidden| judge(forbidden, path, || version(context)));
         judgements.extend(all.map(|judgement| of_administrator(judgement, path)));
     }
     judgements
@@ -280,21 +243,5 @@ mod tests {
         }
         let version = judge(Forbidden::OlderThan("99.0.0"), Path::new("/x"), || None);
         assert_eq!(version.map(|judgement| judgement.status), Some(Unknown));
-    }
-
-    #[test]
-    fn a_file_that_is_not_an_object_keeps_claude_code_from_starting() {
-        for (text, is_malformed) in [
-            ("{\"a\":", true),
-            ("[]", true),
-            ("\"x\"", true),
-            ("", false),
-            (" \n", false),
-            ("{}", false),
-        ] {
-            let value = parse(text.as_bytes());
-            let files = [ManagedSettings { path: "/x".into(), value }];
-            assert_eq!(malformed(&files).is_some(), is_malformed, "{text}");
-        }
     }
 }

@@ -6,6 +6,7 @@ mod form;
 mod login;
 mod managed;
 mod request;
+mod settings;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,7 @@ use crate::variables;
 use jiff::Timestamp;
 use request::REQUEST;
 use rustix::fs::{Access, access};
+use settings::Settings;
 
 const NONE: &str = "no Claude Code login is configured, and none is present";
 
@@ -90,7 +92,7 @@ pub fn config(context: &Context) -> Vec<Judgement> {
     let Some(ClaudeFacts { config, .. }) = facts(context) else {
         return vec![Judgement::skip(NONE)];
     };
-    match managed::malformed(&managed::read()) {
+    match managed::malformed(Settings::of(context)) {
         Some(judgement) => vec![judgement],
         None => configuration(context, config),
     }

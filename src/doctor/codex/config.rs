@@ -13,11 +13,15 @@ use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
+use crate::json;
 use crate::resource::file;
 
 /// Models that OpenAI withdrew from ChatGPT logins by June 2026 (openai/codex#26053); the client
 /// sends them all the same.
 const RETIRED_MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-codex", "gpt-5.3-codex"];
+
+/// Of the names of the models that a server offers.
+const MOST_OF_CACHE: usize = 4 << 20;
 
 /// Of the files that count in every folder, and of those that trusted repositories add.
 pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement> {
@@ -153,7 +157,8 @@ pub fn judgement(context: &Context, fault: CodexFault) -> Judgement {
 /// withdrawn.
 fn offered(context: &Context, model: &str) -> bool {
     let cache = file::text(&context.home.clients.codex.folder.join("models_cache.json"));
-    let cache: serde_json::Value = serde_json::from_str(&cache).unwrap_or_default();
+    let cache = json::read_fields(cache.as_bytes(), &["models", "slug"], &mut { MOST_OF_CACHE });
+    let cache = cache.unwrap_or_default();
     let models = cache.get("models").and_then(serde_json::Value::as_array);
     match models.filter(|models| !models.is_empty()) {
         Some(models) => models

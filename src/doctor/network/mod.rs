@@ -225,6 +225,9 @@ fn endpoints(
             let Some((renews, expires)) = claude::renewal(context) else {
                 return skip("no Claude Code login is configured, and none is present");
             };
+            if let Some(unread) = claude_settings::unread(context) {
+                return Err(Box::new(unread));
+            }
             if let Some(name) = claude_settings::other_service(context) {
                 let why =
                     format!("{name} sends Claude Code to another service, which is not asked");

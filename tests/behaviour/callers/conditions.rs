@@ -184,3 +184,32 @@ fn a_url_that_stays_has_all_rules_whatever_the_number_of_keys() {
         }
     });
 }
+
+#[test]
+fn a_url_stays_where_git_does_not_say_what_reads_it() {
+    const NOTE: &str = "the remotes of 1 clone stay as they are, the first with \
+                        `~/app/.git/config`: git did not say what reads their URLs (it did not \
+                        end in time)";
+    sandbox(|ws| {
+        let mut lab = Lab::new();
+        lab.host.repository("acme/app");
+        lab.key("acme/app", "acme/app");
+        clone(ws, HTTPS);
+        git(ws, &["config", "--local", "include.path", "~/other"], "app");
+        let config = ws.read("app/.git/config");
+        let apply = || lab.apply(ws, &[]).success().stdout_has("\nREADY ");
+        ws.sh("mkfifo other").run().success();
+        apply().stdout_has(NOTE);
+        assert_eq!(ws.read("app/.git/config"), config);
+        ws.sh("rm other; touch other").run().success();
+        assert!(!apply().stdout.contains(NOTE));
+        assert_eq!(stored(ws), SSH);
+        // it is not restored either
+        ws.sh("rm other; mkfifo other").run().success();
+        apply().stdout_has(NOTE);
+        let read = ws.read("app/.git/config");
+        assert!(read.contains(&format!("url = {SSH}\n")), "{read}");
+        ws.run(&["remove"]).success();
+        assert_eq!(ws.read("app/.git/config"), config);
+    });
+}
