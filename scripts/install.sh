@@ -33,6 +33,17 @@ verified() {
   [ "$sum" = "$expected" ]
 }
 
+# whether others can replace this folder, or one above it
+is_open() {
+  part=$1
+  while [ "$part" ]; do
+    # the ninth is the write permission of others, the tenth the sticky bit
+    case $(ls -ldn "$part/" 2>/dev/null) in d???????w[!tT]*) return ;; esac
+    part=${part%/*}
+  done
+  return 1
+}
+
 fetch() {
   seconds=${PUSHREADY_DOWNLOAD_TIMEOUT:-300}
   if have curl; then
@@ -46,6 +57,8 @@ fetch() {
   if have timeout; then set -- timeout "$seconds" "$@"
   elif have busybox; then set -- busybox timeout "$seconds" "$@"
   fi
+  # no binary is larger than 64 MiB; the number is in blocks of 512 bytes, in bash of 1024
+  ulimit -f 131072
   # in the background: a shell handles a signal only after its foreground child has ended
   "$@" >/dev/null &
   child=$! status=0
@@ -94,6 +107,8 @@ link() {
   # shellcheck disable=SC3013 # dash, busybox, bash and ksh have -ef, and POSIX has it since 2024
   if [ -z "${CODER_SCRIPT_BIN_DIR:-}" ] || [ "$CODER_SCRIPT_BIN_DIR/pushready" -ef "$target" ]; then return; fi
   link=$CODER_SCRIPT_BIN_DIR/.pushready.$$
+  # mv would put it into a folder that a link leads to
+  [ ! -h "$CODER_SCRIPT_BIN_DIR/pushready" ] || rm -f "$CODER_SCRIPT_BIN_DIR/pushready"
   { mkdir -p "$CODER_SCRIPT_BIN_DIR" && ln -sf "$target" "$link" && mv -f "$link" "$CODER_SCRIPT_BIN_DIR/pushready"; } ||
     fail "cannot link $target into $CODER_SCRIPT_BIN_DIR" 'check CODER_SCRIPT_BIN_DIR'
 }
@@ -123,7 +138,7 @@ main() {
   esac
   target=$folder/pushready
   [ ! -d "$target" ] || fail "$target is a folder" 'move it away, or set PUSHREADY_INSTALL_DIR'
-  if [ -x "$target" ] && [ -r "$target" ] && verified "$target"; then
+  if [ -f "$target" ] && [ -x "$target" ] && [ -r "$target" ] && verified "$target"; then
     link
     return
   fi
@@ -143,6 +158,10 @@ main() {
   umask 022
   { mkdir -p "$folder" && work=$(mktemp -d "$folder/.pushready.XXXXXX"); } ||
     fail "cannot write to $folder" 'set PUSHREADY_INSTALL_DIR to a folder that you can write to'
+  if is_open "$folder" || is_open "$(cd -P "$folder" && pwd -P)"; then
+    fail "other users can write to $folder, or to a folder above it" \
+      'they could replace what is installed: remove that permission (chmod o-w), or set PUSHREADY_INSTALL_DIR'
+  fi
   new=$work/pushready
   get
   if ! verified "$new"; then

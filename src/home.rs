@@ -2,10 +2,12 @@
 //! derive from them.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::catalogue::Code;
@@ -294,12 +296,23 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
             "`ssh -G` did not answer within 5 seconds",
             "look for a hanging `Match exec` in /etc/ssh/ssh_config",
         )),
+        Err(Failure::Io(error)) if is_of_the_machine(&error) => Err(Finding::new(
+            Code::HomeIoError,
+            format!("ssh could not be started: {error}"),
+            "raise the limit of processes or of memory of the workspace (`ulimit -a`, `pids.max` of its cgroup)",
+        )),
         Err(Failure::Io(error)) => Err(Finding::new(
             Code::SshMissing,
             format!("cannot run ssh: {error}"),
             "check the ssh on PATH",
         )),
     }
+}
+
+/// No process can be started just now, whichever it is.
+fn is_of_the_machine(error: &io::Error) -> bool {
+    let limits = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+    limits.iter().any(|limit| error.raw_os_error() == Some(limit.raw_os_error()))
 }
 
 fn codex_copy(state: &Path) -> PathBuf {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// About what a value and its place in a list or object take in memory.
 pub const VALUE: usize = 128;
-/// An object with a first entry: its tables begin with room for four.
+/// An object with a first entry: its tables begin with four.
 pub const OBJECT: usize = 600;
 /// Less than what `serde_json` refuses as a syntax error.
 const DEEPEST: usize = 120;
@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value, A::Error> {
         self.spend(0)?;
         let mut map = Map::new();
-        while let Some(name) = entries.next_key_seed(Name(self.names))? {
+        while let Some(name) = entries.next_key_seed(KeptName(self.names))? {
             let Some(name) = name else {
                 entries.next_value::<IgnoredAny>()?;
                 continue;
@@ -122,9 +122,9 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 }
 
 /// The name of a field. `None`: it is not one of these.
-struct Name<'a>(Option<&'a [&'a str]>);
+struct KeptName<'a>(Option<&'a [&'a str]>);
 
-impl<'de> DeserializeSeed<'de> for Name<'_> {
+impl<'de> DeserializeSeed<'de> for KeptName<'_> {
     type Value = Option<String>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -132,7 +132,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
     }
 }
 
-impl Visitor<'_> for Name<'_> {
+impl Visitor<'_> for KeptName<'_> {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

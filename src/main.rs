@@ -122,5 +122,7 @@ fn log(verbose: u8) {
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_target(false)
+        // a log that cannot be written is lost; its layer would panic
+        .log_internal_errors(false)
         .init();
 }

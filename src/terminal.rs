@@ -2,6 +2,7 @@
 //! a run waits for. Without a terminal there are no colours and no such line, and prose is 80
 //! columns wide.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use rustix::termios::{Winsize, tcgetwinsize};
 
 use crate::env::Env;
-use crate::text::plain;
+use crate::text::{plain, without_commands};
 use crate::variables::observed;
 
 /// Without a terminal, and where it does not tell.
@@ -24,6 +25,7 @@ const COMMAND: &str = "      ";
 const QUIET: Duration = Duration::from_millis(500);
 const REFRESH: Duration = Duration::from_millis(200);
 
+#[expect(clippy::struct_excessive_bools, reason = "four facts, each asked for by itself")]
 struct Terminal {
     out: bool,
     err: bool,
@@ -32,6 +34,8 @@ struct Terminal {
     err_width: Option<usize>,
     /// Whether standard error is a terminal that moves its cursor.
     shows_progress: bool,
+    /// A runner reads what is printed, and obeys some of it.
+    in_workflow: bool,
 }
 
 static TERMINAL: OnceLock<Terminal> = OnceLock::new();
@@ -53,7 +57,14 @@ pub fn set_up(forced: Option<bool>, env: &Env) {
         width: out.is_terminal().then(|| columns(tcgetwinsize(&out))).flatten(),
         err_width: err.is_terminal().then(|| columns(tcgetwinsize(&err))).flatten(),
         shows_progress: err.is_terminal() && !is_dumb,
+        in_workflow: env.raw(observed::GITHUB_ACTIONS).is_some(),
     });
+}
+
+/// Text as it is printed: a workflow's runner obeys nothing in it.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let in_workflow = TERMINAL.get().is_some_and(|terminal| terminal.in_workflow);
+    if in_workflow { without_commands(text) } else { text.into() }
 }
 
 /// A report for standard output: with colours, where they are wanted.

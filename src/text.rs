@@ -59,6 +59,48 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
+/// Text in which the runner of a GitHub workflow finds no command: it obeys what begins a line with
+/// `::`, blanks aside, and `##[` anywhere in one (actions/runner, ActionCommand.cs). Pure.
+pub fn without_commands(text: &str) -> Cow<'_, str> {
+    const OLD: &str = "##[";
+    let begins = |line: &str| line.trim_start().starts_with("::");
+    if !text.contains(OLD) && !text.split(['\n', '\r']).any(begins) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for line in text.split_inclusive(['\n', '\r']) {
+        let line = line.replace(OLD, "# #[");
+        let at = line.len() - line.trim_start().len();
+        match line.split_at_checked(at + 1).filter(|_| begins(&line)) {
+            Some((head, rest)) => shown.extend([head, " ", rest]),
+            None => shown.push_str(&line),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON in which nothing is obeyed by a terminal or by the runner of a workflow, of JSON that was
+/// written in the ordinary way. Pure.
+pub fn plain_json(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |character: char| is_obeyed(character) && !character.is_ascii();
+    if !text.contains("##[") && !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_obeyed(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else if character == '[' && shown.ends_with("##") {
+            shown.push_str("\\u005b");
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Adds a line for people to `text`.
 pub fn add_line(text: &mut String, line: fmt::Arguments<'_>) {
     text.push_str(&plain(&line.to_string()));
@@ -76,6 +118,34 @@ pub fn nearest_name<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_workflow_obeys_nothing_that_is_printed() {
+        for (text, shown) in [
+            ("a::b\n ok", "a::b\n ok"),
+            ("::set-output name=a::b", ": :set-output name=a::b"),
+            ("agent: x\n  ::add-mask::a\n\u{a0}\t::b", "agent: x\n  : :add-mask::a\n\u{a0}\t: :b"),
+            ("a\r::b", "a\r: :b"),
+            ("x ##[set-output name=a]b", "x # #[set-output name=a]b"),
+            ("###[a]##[b", "## #[a]# #[b"),
+        ] {
+            assert_eq!(without_commands(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        for (text, shown) in [
+            ("a ::b", r#""a ::b""#),
+            ("x ##[a]", r#""x ##\u005ba]""#),
+            ("\u{9b}1m\u{202e}\u{e9}\u{1f600}", "\"\\u009b1m\\u202e\u{e9}\u{1f600}\""),
+        ] {
+            let json = serde_json::to_string(text).unwrap();
+            let plain = plain_json(&json);
+            assert_eq!(plain, shown);
+            assert_eq!(serde_json::from_str::<String>(&plain).unwrap(), text);
+        }
+    }
 
     #[test]
     fn what_a_terminal_obeys_is_shown_and_can_still_be_pasted() {

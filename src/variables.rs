@@ -92,6 +92,8 @@ pub mod observed {
     /// What a terminal can do, and that its user wants no colours.
     pub const TERM: &str = "TERM";
     pub const NO_COLOR: &str = "NO_COLOR";
+    /// Set by the runner of a workflow.
+    pub const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
     /// What `task create --editor` starts, the first of the two that is set.
     pub const VISUAL: &str = "VISUAL";
     pub const EDITOR: &str = "EDITOR";

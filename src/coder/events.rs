@@ -8,7 +8,7 @@ use serde_json::Value;
 use ureq::http::{Method, Request};
 
 use super::{Coder, CoderAnswer, CoderFailure, FailureCause, SESSION};
-use crate::http::HttpError;
+use crate::http::{HttpError, within};
 
 /// A line is one event: all metadata of an agent, each value at most 2 KiB.
 const LONGEST_LINE: u64 = 4 * 1024 * 1024;
@@ -33,7 +33,8 @@ impl Coder {
         let request = request
             .map_err(|_| network(HttpError::Broken("the request cannot be made".to_owned())))?;
         let request = agent.configure_request(request).timeout_global(Some(patience)).build();
-        let mut response = agent.run(request).map_err(failed)?;
+        let answer = within(patience, move || agent.run(request)).map_err(network)?;
+        let mut response = answer.map_err(failed)?;
         let status = response.status();
         tracing::debug!(status = status.as_u16(), "{name}");
         self.note_date(response.headers());

@@ -24,7 +24,7 @@ use ureq::http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 
 use crate::env::Env;
 use crate::error::Result;
-use crate::http::{Http, HttpError, Url};
+use crate::http::{Http, HttpError, Url, within};
 use crate::secret::SessionToken;
 use crate::terminal::wait_for;
 use failure::PageKind;
@@ -200,13 +200,15 @@ impl Coder {
             let request = request.header("content-type", "application/json");
             let request = request.body(body.to_string()).map_err(unsent)?;
             let request = agent.configure_request(request);
-            agent.run(request.timeout_global(Some(deadline)).build())
+            let request = request.timeout_global(Some(deadline)).build();
+            within(deadline, move || agent.run(request))
         } else {
             let request = agent.configure_request(request.body(()).map_err(unsent)?);
-            agent.run(request.timeout_global(Some(deadline)).build())
+            let request = request.timeout_global(Some(deadline)).build();
+            within(deadline, move || agent.run(request))
         };
         let failed = |error: ureq::Error| network(self.http.failure(&error, &url));
-        let mut response = sent.map_err(failed)?;
+        let mut response = sent.map_err(network)?.map_err(failed)?;
         let body = response.body_mut().with_config().limit(BODY_CAP).read_to_vec();
         let body = body.map_err(failed)?;
         let status = response.status();

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::model::{list, text};
 use super::{Coder, CoderAnswer};
 use crate::error::{Error, Exit, Result};
+use crate::text::plain;
 
 /// The two APIs for agents that run in workspaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl Backend {
             id: text(&user, "id").unwrap_or_default().to_owned(),
             name: text(&user, "username").unwrap_or_default().to_owned(),
         };
-        tracing::info!("Coder {version}, as {}", user.name);
+        tracing::info!("Coder {}, as {}", plain(&version), plain(&user.name));
         let (tasks, chats) = (OnceCell::new(), OnceCell::new());
         Ok(Self { coder, version, user, wanted, tasks, chats })
     }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding as _};
 use rustls::pki_types::ServerName;
@@ -18,7 +18,7 @@ use ureq::http::Request;
 
 use super::{Coder, SESSION};
 use crate::http::Origin;
-use crate::http::probe::ask_for_tunnel;
+use crate::http::probe::{Timed, ask_for_tunnel};
 use crate::secret::SessionToken;
 
 /// A frame holds all messages of a chat at first, and one may be megabytes long. What is larger is
@@ -30,8 +30,19 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Plain or inside TLS.
 enum StreamLine {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Plain(Timed),
+    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+}
+
+impl StreamLine {
+    /// Ends all that waits after this time.
+    fn ends_in(&mut self, patience: Duration) {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_mut(),
+        };
+        socket.end = Instant::now() + patience;
+    }
 }
 
 impl Read for StreamLine {
@@ -81,10 +92,8 @@ impl Coder {
         let refused = |why: &str| StreamEnd::Refused(why.to_owned());
         let url = self.base.below(path).ok_or_else(|| refused("the path is not valid"))?;
         let origin = url.origin();
-        let stream = self.dial(origin)?;
-        let patience = self.left(CONNECT);
-        stream.set_read_timeout(Some(patience)).map_err(closed)?;
-        stream.set_write_timeout(Some(patience)).map_err(closed)?;
+        let mut stream = self.dial(origin)?;
+        stream.end = Instant::now() + self.left(CONNECT);
         let line = if origin.is_https() {
             let name = ServerName::try_from(origin.host().trim_matches(['[', ']']).to_owned());
             let name = name.map_err(|_| refused("the name of the host is not valid"))?;
@@ -109,7 +118,7 @@ impl Coder {
         let config = WebSocketConfig::default()
             .max_message_size(Some(LARGEST))
             .max_frame_size(Some(LARGEST));
-        let (socket, response) =
+        let (mut socket, response) =
             client_with_config(request, line, Some(config)).map_err(|error| match error {
                 // one that restarts, or limits the rate, has a stream later
                 HandshakeError::Failure(tungstenite::Error::Http(response)) => {
@@ -127,26 +136,21 @@ impl Coder {
                 }
             })?;
         tracing::debug!(status = response.status().as_u16(), "WebSocket {path}");
-        let raw = match socket.get_ref() {
-            StreamLine::Plain(stream) => stream,
-            StreamLine::Tls(stream) => stream.get_ref(),
-        };
-        raw.set_read_timeout(Some(LOOK)).map_err(closed)?;
+        socket.get_mut().ends_in(LOOK);
         Ok(ChatStream { socket, token: self.token.clone() })
     }
 
     /// A connection to the host, or through the proxy of the environment.
-    fn dial(&self, origin: &Origin) -> Result<TcpStream, StreamEnd> {
+    fn dial(&self, origin: &Origin) -> Result<Timed, StreamEnd> {
         let closed = |error: io::Error| StreamEnd::Closed(error.to_string());
         let host = origin.host().trim_matches(['[', ']']);
         let Some(proxy) = self.http.proxy(origin) else {
-            return connect(host, origin.port()).map_err(closed);
+            return self.connect(host, origin.port()).map_err(closed);
         };
         if !matches!(proxy.protocol(), ureq::ProxyProtocol::Http) {
             return Err(StreamEnd::Refused("a proxy of this kind carries no WebSocket".to_owned()));
         }
-        let mut stream = connect(proxy.host(), proxy.port()).map_err(closed)?;
-        stream.set_read_timeout(Some(CONNECT)).map_err(closed)?;
+        let mut stream = self.connect(proxy.host(), proxy.port()).map_err(closed)?;
         let login = proxy.username().map(|user| {
             let login = format!("{user}:{}", proxy.password().unwrap_or_default());
             SecretString::from(format!("Basic {}", Base64::encode_string(login.as_bytes())))
@@ -163,23 +167,29 @@ impl Coder {
             None => Err(StreamEnd::Closed("the proxy ended the connection".to_owned())),
         }
     }
-}
 
-fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+    fn connect(&self, host: &str, port: u16) -> io::Result<Timed> {
+        let end = Instant::now() + self.left(CONNECT);
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for address in (host, port).to_socket_addrs()? {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            match TcpStream::connect_timeout(&address, left) {
+                Ok(socket) => return Ok(Timed { socket, end }),
+                Err(error) => last = error,
+            }
         }
+        Err(last)
     }
-    Err(last)
 }
 
 impl ChatStream {
     /// The events of the next frame; none if nothing came for a moment. Some versions send a bare
     /// list, an older one an envelope around it.
     pub fn next(&mut self) -> Result<Vec<Value>, StreamEnd> {
+        self.socket.get_mut().ends_in(LOOK);
         let text = match self.socket.read() {
             Ok(Message::Text(text)) => text,
             Ok(Message::Close(frame)) => {

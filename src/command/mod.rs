@@ -24,7 +24,7 @@ use crate::document::Header;
 use crate::error::{Error, ErrorJson, Exit};
 use crate::git::url::redact;
 use crate::terminal;
-use crate::text::plain;
+use crate::text::{plain, plain_json};
 
 /// Why the result of the command could not be printed.
 static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
@@ -33,7 +33,7 @@ static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
 pub fn print(text: &str) {
     let _hidden = terminal::hide_progress();
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(terminal::printable(text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(UNPRINTED.set(error)),
         _ => {}
     }
@@ -57,7 +57,8 @@ pub fn exit_status(command: &Command, exit: Exit) -> Exit {
 }
 
 pub fn json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut text = plain_json(&text).into_owned();
     text.push('\n');
     text
 }
@@ -178,5 +179,5 @@ fn with_synonym(error: &clap::Error) -> String {
 pub fn print_error(error: &Error) {
     let text = terminal::for_stderr(error.render());
     let _hidden = terminal::hide_progress();
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = std::io::stderr().lock().write_all(terminal::printable(&text).as_bytes());
 }

@@ -416,6 +416,10 @@ impl InView {
 
     fn list(&self) -> Result<RemoteListing, Failure> {
         self.unread()?;
+        let refs = self.file.with_file_name("packed-refs");
+        if refs.metadata().is_ok_and(|refs| refs.len() > remotes::MOST_REFS) {
+            return Err(too_much("`packed-refs` is too large for git to be asked"));
+        }
         let Output { status, stdout, stderr } =
             remotes::list(self.place(), self.most(), self.deadline())?;
         let listed = if status.success() { &*stdout } else { "" };

@@ -13,6 +13,10 @@ pub struct EffectiveRemote {
     pub push: Vec<String>,
 }
 
+/// Of `packed-refs`, in bytes: git maps all of it where a branch has no file of its own. A million
+/// refs fit.
+pub const MOST_REFS: u64 = 64 << 20;
+
 /// What `git remote --verbose` prints, of no more than `most` bytes.
 pub fn list(place: Place, most: usize, deadline: Duration) -> Result<Output, Failure> {
     let mut git = super::command(place);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::CertificateDer;
 use ureq::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Proxy};
+use ureq::{Agent, Proxy, ProxyProtocol};
 
 use crate::env::Env;
 use crate::secret::ApiToken;
@@ -27,6 +27,7 @@ pub use error::HttpError;
 use lanes::Lanes;
 use proxy::Proxies;
 use reader::HttpReader;
+pub use reader::within;
 pub use url::{Origin, Url, segment};
 
 /// A page of a hundred runs is about a megabyte.
@@ -141,9 +142,8 @@ impl Http {
         let start = Instant::now();
         let reader = self.reader(url.origin())?;
         let mut request = reader.get(url.uri());
-        if left < REQUEST {
-            request = request.config().timeout_global(Some(left)).build();
-        }
+        let left = left.min(REQUEST);
+        request = request.config().timeout_global(Some(left)).build();
         for (name, value) in headers {
             if let Ok(value) = HeaderValue::from_str(value) {
                 request = request.header(HeaderName::from_static(name), value);
@@ -155,7 +155,8 @@ impl Http {
         {
             request = request.header(AUTHORIZATION, credential.token.bearer());
         }
-        let mut response = request.call().map_err(|error| reader.failure(&error, url))?;
+        let answer = within(left, move || request.call())?;
+        let mut response = answer.map_err(|error| reader.failure(&error, url))?;
         let body = response.body_mut().with_config().limit(BODY_CAP).read_to_vec();
         let body = body.map_err(|error| reader.failure(&error, url))?;
         let status = response.status().as_u16();
@@ -207,6 +208,10 @@ impl Http {
         let misread =
             |_| HttpError::Proxy("its URL in the environment is not understood".to_owned());
         let proxy = way.proxy.as_deref().map(Proxy::new).transpose().map_err(misread)?;
+        // ureq panics where it was built without
+        if proxy.as_ref().is_some_and(|proxy| !speaks_http(proxy)) {
+            return Err(HttpError::Proxy("a SOCKS proxy is not supported here".to_owned()));
+        }
         let mut config = Agent::config_builder()
             .proxy(proxy)
             .max_redirects(0)
@@ -226,6 +231,10 @@ impl Http {
         readers.push((way, reader.clone()));
         Ok(reader)
     }
+}
+
+fn speaks_http(proxy: &Proxy) -> bool {
+    matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
 #[cfg(test)]

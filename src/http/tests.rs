@@ -179,8 +179,14 @@ fn corporate_authorities_are_trusted_where_any_usual_variable_names_them() {
 fn behind_a_proxy_it_is_the_proxy_that_is_not_there() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let refused = format!("http://127.0.0.1:{port}");
-    for proxy in [refused.as_str(), "http://no-such-proxy.invalid:3128", "socks5://127.0.0.1:1080"]
-    {
+    for proxy in [
+        refused.as_str(),
+        "http://no-such-proxy.invalid:3128",
+        "socks5://127.0.0.1:1080",
+        "socks5h://127.0.0.1:1080",
+        "socks4://127.0.0.1:1080",
+        "socks4a://127.0.0.1:1080",
+    ] {
         let error = http(&[("HTTPS_PROXY", proxy)])
             .get(&url("https://api.example"), &[], None)
             .unwrap_err();

@@ -53,8 +53,10 @@ impl Bounds {
         Self { file: Some(most), ..self }
     }
 
-    /// Sets the bounds that the system watches over. The child runs since a moment by then, and has
-    /// neither read much nor had an answer of a server.
+    /// Sets the bounds that the system watches over. The child runs since a moment by then: to set
+    /// them before its first instruction takes a function between fork and exec, which is unsafe, or
+    /// another program in between. A bound that comes late ends the child at its next allocation all
+    /// the same, and who starts git in a clone judges the sizes of its files first.
     fn set(self, child: Pid) {
         for (resource, most) in [(Resource::Data, self.memory), (Resource::Fsize, self.file)] {
             let Some(most) = most else { continue };

@@ -88,7 +88,7 @@ pub fn observe(
             clones::BUDGET.as_secs()
         ));
     }
-    let git = Asked::default();
+    let git = AskedConditions::default();
     let mut unanswered = Vec::new();
     let mut found = Vec::new();
     let mut allowance = Allowance::default();
@@ -136,12 +136,12 @@ pub fn observe(
 
 /// What git was asked about the conditions of configurations, within one time.
 #[derive(Default)]
-struct Asked {
+struct AskedConditions {
     end: OnceCell<Instant>,
     has_conditions: OnceCell<bool>,
 }
 
-impl Asked {
+impl AskedConditions {
     /// What is left for one question.
     fn deadline(&self) -> Duration {
         let end = self.end.get_or_init(|| Instant::now() + BUDGET);
@@ -181,7 +181,7 @@ impl Clone {
         &mut self,
         context: &ProvisionContext,
         routed: &[Repository],
-        git: &Asked,
+        git: &AskedConditions,
     ) -> Result<(), Failure> {
         let Ok(now) = &self.content else { return Ok(()) };
         let entry = context.receipt.and_then(|it| it.entries.get(&EntryId::remotes(&self.config)));

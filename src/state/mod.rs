@@ -26,6 +26,8 @@ use crate::state::receipt::Receipt;
 
 /// Longer than any run takes, shorter than a template author's patience.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than another run takes to make its folder, or to remove it.
+const IN_MOTION: Duration = Duration::from_secs(2);
 
 /// The state folder under its lock.
 pub struct State {
@@ -41,7 +43,7 @@ impl State {
     /// no removal knows.
     pub fn open(path: &Path, fresh: impl Fn() -> Receipt) -> Result<Self> {
         check(path)?;
-        let end = Instant::now() + PATIENCE;
+        let mut end = None;
         loop {
             if let Some(state) = Self::lock(path, PATIENCE)? {
                 private(path).map_err(|error| cannot(path, &error))?;
@@ -52,7 +54,11 @@ impl State {
                 // another run may have made the folder first, or may just be removing the one that
                 // held ours
                 Err(_) if path.is_dir() => {}
-                Err(error) if in_motion(&error) && Instant::now() < end => {
+                Err(error)
+                    if in_motion(&error)
+                        && Instant::now()
+                            < *end.get_or_insert_with(|| Instant::now() + IN_MOTION) =>
+                {
                     thread::sleep(Duration::from_millis(1));
                 }
                 Err(error) => return Err(cannot(path, &error)),

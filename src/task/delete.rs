@@ -1,6 +1,7 @@
 //! `task delete` and `task gc`: both layers, the task and the workspace that was made for it.
 //! Interrupted and run again, it finishes.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use super::names;
 use super::output::{self, OutputMode, progress};
 use super::watch::Outage;
 use super::work::{
-    Archived, Handle, OURS, WORKSPACE_OURS, Work, chat_name, chats, find, is_uuid, not_found,
-    workspace,
+    Archived, Handle, OURS, Paging, WORKSPACE_OURS, Work, chat_name, chats, find, is_uuid,
+    not_found, workspace,
 };
 use super::workspace::{self, Removed};
 use crate::cli::task::{Delete, Gc, WorkspacePolicy};
@@ -187,6 +188,8 @@ fn users(backend: &Backend, workspace: &str, but: &str) -> CoderAnswer<Vec<Chat>
 fn own_workspaces(backend: &Backend) -> CoderAnswer<Vec<Workspace>> {
     const PAGE: usize = 100;
     let mut all: Vec<Workspace> = Vec::new();
+    let mut known = HashSet::new();
+    let mut paging = Paging::default();
     loop {
         let path = format!("/api/v2/workspaces?q=owner:me&limit={PAGE}&offset={}", all.len());
         let found = backend.coder.get(&path)?;
@@ -195,11 +198,11 @@ fn own_workspaces(backend: &Backend) -> CoderAnswer<Vec<Workspace>> {
         let new: Vec<_> = page
             .iter()
             .filter_map(Workspace::of)
-            .filter(|found| !all.iter().any(|known| known.id == found.id))
+            .filter(|found| known.insert(found.id.clone()))
             .collect();
-        let grew = !new.is_empty();
+        let is_last = count < PAGE || new.is_empty() || !paging.goes_on(&new);
         all.extend(new);
-        if count < PAGE || !grew {
+        if is_last {
             return Ok(all);
         }
     }

@@ -8,7 +8,7 @@ use crate::coder::Backend;
 use crate::command::{json, print, print_error};
 use crate::document::Header;
 use crate::error::{Error, ErrorJson, Exit};
-use crate::terminal::hide_progress;
+use crate::terminal::{hide_progress, printable};
 use crate::text::plain;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub fn progress(mode: OutputMode, line: &str) {
         OutputMode::Text => print(&line),
         OutputMode::Quiet | OutputMode::Json => {
             let _hidden = hide_progress();
-            let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            let _ = std::io::stderr().lock().write_all(printable(&line).as_bytes());
         }
     }
 }
@@ -103,7 +103,8 @@ pub fn progress(mode: OutputMode, line: &str) {
 /// A warning about the run itself.
 pub fn warn(line: &str) {
     let _hidden = hide_progress();
-    let _ = std::io::stderr().lock().write_all(format!("warning: {}\n", plain(line)).as_bytes());
+    let line = format!("warning: {}\n", plain(line));
+    let _ = std::io::stderr().lock().write_all(printable(&line).as_bytes());
 }
 
 /// Text of an agent or a user: its lines, each escaped and on a terminal wrapped, after a head.
@@ -142,8 +143,8 @@ fn wrap(line: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width.filter(|width| *width > 0) else { return vec![line.to_owned()] };
     let mut pieces = Vec::new();
     let mut rest = line;
-    while rest.chars().count() > width {
-        let end = rest.char_indices().nth(width).map_or(rest.len(), |(end, _)| end);
+    // a line may be megabytes long
+    while let Some((end, _)) = rest.char_indices().nth(width) {
         let head = rest.get(..end).unwrap_or(rest);
         let cut = head.rfind(' ').filter(|cut| *cut > 0).unwrap_or(end);
         pieces.push(rest.get(..cut).unwrap_or(rest).to_owned());
@@ -163,6 +164,8 @@ mod tests {
         assert_eq!(wrap("éééééééééé", Some(4)), ["éééé", "éééé", "éé"]);
         assert_eq!(wrap("one two three", None), ["one two three"]);
         assert_eq!(wrap("", Some(4)), [""]);
+        // in linear time
+        assert_eq!(wrap(&"a".repeat(1 << 22), Some(64)).len(), 1 << 16);
     }
 
     #[test]

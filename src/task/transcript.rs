@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::output::block;
 use crate::coder::model::{Message, Part, list, text};
 use crate::coder::shortened;
+use crate::text::plain;
 
 /// The conversation of a task, as its app has it.
 pub struct Entry {
@@ -40,8 +41,8 @@ pub fn entry(entry: &Entry) -> String {
 /// A message as people read it; nothing of it if it is the server's own.
 pub fn message(message: &Message) -> String {
     let role = match &*message.role {
-        "assistant" => "agent",
-        other => other,
+        "assistant" => "agent".into(),
+        other => plain(other),
     };
     if message.is_servers_own || role == "system" {
         return String::new();
@@ -79,6 +80,7 @@ mod tests {
             "agent: a\n  b\ntool: execute {\"command\":\"id\\u001b\"}\n"
         );
         assert_eq!(read("user", json!([text("hi")])), "user: hi\n");
+        assert_eq!(read("\u{1b}]0;x\u{7}", json!([text("hi")])), "\\u{1b}]0;x\\u{7}: hi\n");
         assert_eq!(read("user", json!([{"type": "context-file", "content": "x"}])), "");
         assert_eq!(read("assistant", Value::Null), "");
     }

@@ -1,5 +1,9 @@
 //! A task or a chat on a server: how it is found, read and shown.
 
+use std::collections::HashSet;
+use std::fmt;
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -107,8 +111,10 @@ impl Work {
     pub fn url(&self, backend: &Backend) -> String {
         let root = backend.coder.url();
         match self {
-            Self::Task(task) => format!("{root}/tasks/{}/{}", segment(&task.owner_name), task.id),
-            Self::Chat(chat) => format!("{root}/agents/{}", chat.id),
+            Self::Task(task) => {
+                format!("{root}/tasks/{}/{}", segment(&task.owner_name), segment(&task.id))
+            }
+            Self::Chat(chat) => format!("{root}/agents/{}", segment(&chat.id)),
         }
     }
 
@@ -279,6 +285,35 @@ pub fn by_label(
     Ok(chats)
 }
 
+/// How much of a list is read: a server may always have one more page.
+pub struct Paging {
+    pages: usize,
+    bytes: usize,
+    end: Instant,
+}
+
+impl Default for Paging {
+    fn default() -> Self {
+        let end = Instant::now() + Duration::from_secs(120);
+        Self { pages: 1000, bytes: 32 << 20, end }
+    }
+}
+
+impl Paging {
+    /// Whether one more page is read after these items of the last.
+    pub fn goes_on(&mut self, items: &[impl fmt::Debug]) -> bool {
+        // about what they take in memory
+        let size = items.iter().map(|item| format!("{item:?}").len()).sum();
+        let left = self.pages.checked_sub(1).zip(self.bytes.checked_sub(size));
+        let Some((pages, bytes)) = left.filter(|_| Instant::now() < self.end) else {
+            super::output::warn("the server has more than what is read: the oldest are not shown");
+            return false;
+        };
+        (self.pages, self.bytes) = (pages, bytes);
+        true
+    }
+}
+
 /// Chats with these labels, newest first.
 pub fn chats(
     backend: &Backend,
@@ -292,16 +327,17 @@ pub fn chats(
         query.extend(["&label=", &segment(&format!("{key}:{value}"))]);
     }
     let mut all: Vec<Chat> = Vec::new();
+    let mut known = HashSet::new();
+    let mut paging = Paging::default();
     loop {
         let after = all.last().map_or_else(String::new, |chat| format!("&after_id={}", chat.id));
         let page = backend.coder.get(&format!("{prefix}/chats?{query}{after}"))?;
         let page: Vec<_> = list(&page).iter().filter_map(Chat::of).collect();
         let count = page.len();
-        let is_new = |chat: &Chat| !all.iter().any(|known| known.id == chat.id);
-        let new: Vec<_> = page.into_iter().filter(is_new).collect();
-        let grew = !new.is_empty();
+        let new: Vec<_> = page.into_iter().filter(|chat| known.insert(chat.id.clone())).collect();
+        let is_last = count < PAGE || new.is_empty() || !paging.goes_on(&new);
         all.extend(new);
-        if count < PAGE || !grew {
+        if is_last {
             break;
         }
     }
@@ -341,6 +377,7 @@ pub fn messages(
     let page = PAGE.min(most.max(1));
     let mut all: Vec<Message> = Vec::new();
     let (mut before, mut queued) = (None, None);
+    let mut paging = Paging::default();
     loop {
         let cursor = before.map_or_else(String::new, |id: i64| format!("&before_id={id}"));
         let path = format!("{}/messages?limit={page}{cursor}", handle.path());
@@ -354,10 +391,18 @@ pub fn messages(
             .filter(|message| before.is_none_or(|before| message.id < before))
             .collect();
         let lowest = new.iter().map(|message| message.id).min();
+        let kept = all.len();
         all.extend(new.into_iter().filter(|message| message.id > after));
         let has_more = value.get("has_more").and_then(serde_json::Value::as_bool) == Some(true);
         match lowest {
-            Some(lowest) if has_more && lowest > after && all.len() < most => before = Some(lowest),
+            Some(lowest)
+                if has_more
+                    && lowest > after
+                    && all.len() < most
+                    && paging.goes_on(all.get(kept..).unwrap_or_default()) =>
+            {
+                before = Some(lowest);
+            }
             _ => break,
         }
     }
@@ -514,6 +559,16 @@ pub fn request_text(request: &ChatPullRequest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_without_end_is_read_in_part() {
+        let mut paging = Paging::default();
+        assert_eq!((0..9999).filter(|_| paging.goes_on(&[0])).count(), 1000);
+        let text = "a".repeat(1 << 20);
+        let mut paging = Paging::default();
+        assert_eq!((0..99).filter(|_| paging.goes_on(&[&text])).count(), 31);
+        assert!(!Paging { end: Instant::now(), ..Paging::default() }.goes_on(&[0]));
+    }
 
     #[test]
     fn a_reference_is_an_id_a_name_or_the_page() {

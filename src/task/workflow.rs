@@ -85,7 +85,10 @@ fn summary(view: &View, exit: Exit, ended: Option<&Ended>) -> String {
     if let Some(request) = &view.pull_request {
         let size = format!("+{} -{}", request.additions, request.deletions);
         if let Some(url) = request.url.as_deref().filter(|url| url.starts_with("https://")) {
-            row("pull request", format!("<{}> ({size})", plain(url).replace(['<', '>'], "")));
+            let ends_link = |c: char| c.is_whitespace() || c.is_control() || "<>[]()`".contains(c);
+            let link =
+                if url.contains(ends_link) { code(url) } else { format!("<{}>", plain(url)) };
+            row("pull request", format!("{link} ({size})"));
         }
         if let Some(branch) = &request.branch {
             row("branch", code(branch));

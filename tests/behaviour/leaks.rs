@@ -241,3 +241,41 @@ fn a_secret_in_a_file_or_an_answer_is_not_printed() {
         assert_no_file_has(ws, "written", &shown);
     });
 }
+
+/// These are printed where they are paths or names.
+#[test]
+fn a_token_instead_of_a_folder_or_a_name_is_not_printed() {
+    sandbox(|ws| {
+        let login = format!("sk-ant-oat01-{}", "rig".repeat(20));
+        for secret in secrets().into_iter().filter(|secret| !secret.contains('\n')) {
+            let parts = parts(&secret);
+            for variable in ["CODEX_HOME", "CLAUDE_CONFIG_DIR"] {
+                for arguments in [
+                    &["-vvv", "apply"][..],
+                    &["-vvv", "doctor", "--offline"],
+                    &["status"],
+                    &["remove"],
+                ] {
+                    let command = ws.pushready(arguments).env(variable, &secret);
+                    let output = command
+                        .env("PUSHREADY_CODEX_AUTH_JSON", fake_auth::chatgpt().json())
+                        .env("PUSHREADY_CLAUDE_OAUTH_TOKEN", &login)
+                        .run();
+                    let what = format!("{arguments:?} with {variable}");
+                    canary::assert_absent(&what, output.stdout + &output.stderr, &parts);
+                    assert_no_file_has(ws, &what, &parts);
+                }
+            }
+            for arguments in [&["task", "status"][..], &["task", "create", "x", "--name"]] {
+                let command = ws.pushready(arguments).arg(&secret);
+                let output = command
+                    .env("CODER_URL", "http://127.0.0.1:1")
+                    .env("CODER_SESSION_TOKEN", "not-a-token")
+                    .wrapped_in("timeout", ["5"])
+                    .run();
+                let printed = output.stdout + &output.stderr;
+                canary::assert_absent(&format!("{arguments:?}"), printed, &parts);
+            }
+        }
+    });
+}

@@ -302,6 +302,11 @@ const GIT_FOLDERS: &[Case] = &[
         sparse(ws, ".git/HEAD", 8 << 10);
         command
     }),
+    case("packed-refs of 8 GiB", LISTED, |ws| {
+        let command = doctor(ws, &[], "README.md", "");
+        sparse(ws, ".git/packed-refs", 8 << 10);
+        command
+    }),
     case("alternates of 8 GiB", "git.clone", |ws| {
         let command = doctor(ws, &[], "README.md", "");
         sparse(ws, ".git/objects/info/alternates", 8 << 10);

@@ -141,6 +141,12 @@ const HTTP: &[Case] = &[
         let body = fill("{\"workflow_runs\":[", 4 * MEBIBYTE - 100);
         api(ws, move |stream| ok(stream, &body))
     }),
+    case("a proxy that drips", "actions.runs", |ws| {
+        api(ws, |stream| drip(stream, "HTTP/1.1 200 OK\r\nX: "))
+            .env("PUSHREADY_GITHUB_API_URL", "https://api.example.test")
+            // the server is asked as a proxy
+            .wrapped_in("sh", ["-c", "HTTPS_PROXY=$PUSHREADY_GITHUB_STATUS_URL exec \"$@\"", "sh"])
+    }),
     case("a redirect in a circle", "actions.runs", |ws| {
         api(ws, |stream| {
             write!(stream, "HTTP/1.1 302 X\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n")

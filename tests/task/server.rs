@@ -36,6 +36,8 @@ pub enum Reply {
     Frames(Vec<String>),
     /// Text frames of a WebSocket, then the connection ends.
     FramesAndEnd(Vec<String>),
+    /// The head of a frame of a WebSocket, and a byte of it now and then.
+    Drip,
     /// After a while.
     Slow(Duration, Box<Reply>),
     /// Server-sent events, then it stays open.
@@ -149,13 +151,16 @@ fn serve<S: Read + Write>(stream: S, answer: &Answer) -> Option<()> {
             wait_for_end(&mut stream);
             Some(())
         }
+        Reply::Drip => {
+            stream.write_all(upgrade(&request)?.as_bytes()).ok()?;
+            stream.write_all(&[0x81, 127, 0, 0, 0, 0, 0, 16, 0, 0]).ok()?;
+            loop {
+                stream.write_all(b"x").ok()?;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
         Reply::Frames(ref frames) | Reply::FramesAndEnd(ref frames) => {
-            let key = request.headers.get("sec-websocket-key")?;
-            let head = format!(
-                "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
-                derive_accept_key(key.as_bytes())
-            );
-            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(upgrade(&request)?.as_bytes()).ok()?;
             let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
             for frame in frames {
                 socket.send(frame.clone().into()).ok()?;
@@ -167,6 +172,15 @@ fn serve<S: Read + Write>(stream: S, answer: &Answer) -> Option<()> {
             Some(())
         }
     }
+}
+
+/// The answer that begins a WebSocket.
+fn upgrade(request: &Request) -> Option<String> {
+    let key = request.headers.get("sec-websocket-key")?;
+    Some(format!(
+        "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
+        derive_accept_key(key.as_bytes())
+    ))
 }
 
 /// Until the client leaves.

@@ -192,6 +192,29 @@ fn a_stream_that_is_cut_loses_and_repeats_no_message() {
 }
 
 #[test]
+fn a_stream_that_drips_keeps_the_timeout() {
+    let double = Double::start(Line::V238);
+    double.edit(|world| world.agent = Agent::Forever);
+    let world = Arc::clone(&double.world);
+    let address = server::start(move |request| {
+        let mut world = world.lock().unwrap();
+        if request.path.contains("/stream") { Reply::Drip } else { world.answer_for(request) }
+    });
+    let arguments = [CREATE, &["--timeout", "20s"]].concat();
+    let start = Instant::now();
+    let mut child = command(&format!("http://{address}"), &arguments).spawn().unwrap();
+    while child.try_wait().unwrap().is_none() {
+        let is_late = start.elapsed() > Duration::from_secs(110);
+        if is_late {
+            child.kill().unwrap();
+        }
+        assert!(!is_late, "it goes on");
+        thread::sleep(Duration::from_millis(50));
+    }
+    finish(child).ends(6);
+}
+
+#[test]
 fn a_stream_that_is_never_opened_is_replaced_by_polling() {
     each([(403, 1), (404, 1), (503, 5)], |&(status, tries)| {
         let double = Double::start(Line::V238);

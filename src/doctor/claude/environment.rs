@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::managed;
-use super::settings::{Settings, SettingsFile};
+use super::settings::{ClaudeSettings, SettingsFile};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
@@ -28,7 +28,7 @@ pub fn ignored(context: &Context) -> Vec<Judgement> {
         let evidence = Evidence::new("in", path.display().to_string());
         Judgement::warn(Code::ClaudeConfigMalformed, summary, fix).about(*name).with([evidence])
     };
-    Settings::of(context).misshapen.iter().map(judge).collect()
+    ClaudeSettings::of(context).misshapen.iter().map(judge).collect()
 }
 
 /// What the settings files set in the environment of Claude Code, the strongest first.
@@ -42,17 +42,17 @@ pub fn variables_of_files(context: &Context) -> Vec<VariableFile> {
         let values = values.map(|(name, value)| (name.clone(), text(value))).collect();
         VariableFile { path: file.path.clone(), values, of_project: file.is_of_project() }
     };
-    Settings::of(context).files.iter().map(read).collect()
+    ClaudeSettings::of(context).files.iter().map(read).collect()
 }
 
 /// What is not known of the environment, because a settings file was not read.
 pub fn unread(context: &Context) -> Option<Judgement> {
-    Settings::of(context).unread().next()
+    ClaudeSettings::of(context).unread().next()
 }
 
 /// What sends Claude Code to another service than Anthropic's: that one is not asked.
 pub fn other_service(context: &Context) -> Option<String> {
-    let settings = &Settings::of(context).files[..];
+    let settings = &ClaudeSettings::of(context).files[..];
     let set = |name: &str| effective(context, settings, name);
     let providers = observed::CLAUDE_CODE_PROVIDERS.iter();
     let provider = providers.filter_map(|name| set(name)).find(|it| is_on(&it.value));
@@ -71,7 +71,7 @@ pub enum ProxyHelper {
 }
 
 pub fn proxy_helper(context: &Context) -> ProxyHelper {
-    let settings = &Settings::of(context).files[..];
+    let settings = &ClaudeSettings::of(context).files[..];
     let helper = settings.iter().find_map(|file| file.value.get("proxyAuthHelper")?.as_str());
     let switch = effective(context, settings, observed::CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER);
     match helper {
@@ -131,7 +131,7 @@ fn is_on(value: &str) -> bool {
 /// What overrides the token, and where the token would go. The order is Claude Code's own (2.1.330,
 /// measured).
 pub fn environment(context: &Context) -> Vec<Judgement> {
-    let settings = &Settings::of(context).files[..];
+    let settings = &ClaudeSettings::of(context).files[..];
     let mut outcomes = Vec::new();
     let take_out = |setting: &Setting| match setting.file {
         Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
@@ -238,7 +238,7 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
         );
     }
     outcomes.extend(managed::forbids(context, settings));
-    outcomes.extend(Settings::of(context).unread());
+    outcomes.extend(ClaudeSettings::of(context).unread());
     if outcomes.is_empty() {
         outcomes.push(Judgement::pass("nothing overrides the token, and it goes to Anthropic"));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use serde_json::Value;
 
-use super::settings::{Settings, SettingsFile, SettingsOrigin};
+use super::settings::{ClaudeSettings, SettingsFile, SettingsOrigin};
 use crate::catalogue::{Actor, Code, Fix};
 use crate::client::Client;
 use crate::doctor::context::{Context, LOCAL};
@@ -13,7 +13,7 @@ use crate::doctor::outcome::{Evidence, Judgement};
 use crate::process::{self, Program};
 
 /// A file that Claude Code cannot read.
-pub fn malformed(settings: &Settings) -> Option<Judgement> {
+pub fn malformed(settings: &ClaudeSettings) -> Option<Judgement> {
     let path = settings.malformed.first()?;
     let judgement = Judgement::fail(
         Code::ClaudeConfigMalformed,

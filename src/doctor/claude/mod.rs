@@ -27,7 +27,7 @@ use crate::variables;
 use jiff::Timestamp;
 use request::REQUEST;
 use rustix::fs::{Access, access};
-use settings::Settings;
+use settings::ClaudeSettings;
 
 const NONE: &str = "no Claude Code login is configured, and none is present";
 
@@ -92,7 +92,7 @@ pub fn config(context: &Context) -> Vec<Judgement> {
     let Some(ClaudeFacts { config, .. }) = facts(context) else {
         return vec![Judgement::skip(NONE)];
     };
-    match managed::malformed(Settings::of(context)) {
+    match managed::malformed(ClaudeSettings::of(context)) {
         Some(judgement) => vec![judgement],
         None => configuration(context, config),
     }

@@ -44,7 +44,7 @@ impl SettingsFile {
 
 /// What counts in the folder of a run.
 #[derive(Default)]
-pub struct Settings {
+pub struct ClaudeSettings {
     /// The strongest first: an administrator's, the work tree's and the folder's own, the
     /// repository's, the user's (2.1.330, measured).
     pub files: Vec<SettingsFile>,
@@ -56,7 +56,7 @@ pub struct Settings {
     unread: Vec<(PathBuf, String)>,
 }
 
-impl Settings {
+impl ClaudeSettings {
     pub fn of<'c>(context: &'c Context) -> &'c Self {
         context.gathered.get(|| Self::read(context))
     }
@@ -99,17 +99,19 @@ impl Settings {
                         None => settings.files.push(SettingsFile { path, value, origin }),
                     }
                 }
-                Err(Refusal::Unread) => {
+                Err(SettingsRefusal::Unread) => {
                     let name = context.home.shown(&path);
                     let why =
                         format!("`{name}` has more keys and values than are read, or odd ones");
                     settings.unread.push((path, why));
                 }
-                Ok(_) | Err(Refusal::Malformed) if origin == SettingsOrigin::Administrator => {
+                Ok(_) | Err(SettingsRefusal::Malformed)
+                    if origin == SettingsOrigin::Administrator =>
+                {
                     settings.malformed.push(path);
                 }
                 // Claude Code ignores it
-                Ok(_) | Err(Refusal::Malformed) => {}
+                Ok(_) | Err(SettingsRefusal::Malformed) => {}
             }
         }
         settings.add_config(context, &mut left);
@@ -127,15 +129,12 @@ impl Settings {
         }) else {
             return;
         };
-        match json::read(env.as_bytes(), left) {
-            Ok(env) => {
-                let value = serde_json::json!({ "env": env });
-                self.files.push(SettingsFile { path, value, origin: SettingsOrigin::User });
-            }
-            Err(_) => {
-                let why = "`env` in .claude.json has more values than are read, or odd ones";
-                self.unread.push((path, why.to_owned()));
-            }
+        if let Ok(env) = json::read(env.as_bytes(), left) {
+            let value = serde_json::json!({ "env": env });
+            self.files.push(SettingsFile { path, value, origin: SettingsOrigin::User });
+        } else {
+            let why = "`env` in .claude.json has more values than are read, or odd ones";
+            self.unread.push((path, why.to_owned()));
         }
     }
 
@@ -161,14 +160,14 @@ fn managed() -> Vec<PathBuf> {
 
 /// Why there are no settings.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+enum SettingsRefusal {
     Malformed,
     /// It is JSON for Claude Code, and more than is read here.
     Unread,
 }
 
 /// A blank file sets nothing. Pure.
-fn parse(bytes: &[u8], left: &mut usize) -> Result<Value, Refusal> {
+fn parse(bytes: &[u8], left: &mut usize) -> Result<Value, SettingsRefusal> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
         return Ok(Value::Object(Map::new()));
@@ -176,9 +175,9 @@ fn parse(bytes: &[u8], left: &mut usize) -> Result<Value, Refusal> {
     json::read(bytes, left).map_err(|error| {
         // half a surrogate pair, a number without bounds, bytes that are not UTF-8
         if error.is_data() || object(&String::from_utf8_lossy(bytes)).is_ok() {
-            Refusal::Unread
+            SettingsRefusal::Unread
         } else {
-            Refusal::Malformed
+            SettingsRefusal::Malformed
         }
     })
 }
@@ -209,12 +208,12 @@ mod tests {
             // the last of equal names counts
             ("{\"env\":{\"a\":1},\"env\":{\"a\":2}}", Ok("{\"env\":{\"a\":2}}")),
             ("[]", Ok("[]")),
-            ("{\"a\":", Err(Refusal::Malformed)),
-            ("{\"a\":1} x", Err(Refusal::Malformed)),
-            (&objects, Err(Refusal::Unread)),
-            (&deep, Err(Refusal::Unread)),
-            ("{\"a\":\"\\ud83d\"}", Err(Refusal::Unread)),
-            ("{\"a\":1e999}", Err(Refusal::Unread)),
+            ("{\"a\":", Err(SettingsRefusal::Malformed)),
+            ("{\"a\":1} x", Err(SettingsRefusal::Malformed)),
+            (&objects, Err(SettingsRefusal::Unread)),
+            (&deep, Err(SettingsRefusal::Unread)),
+            ("{\"a\":\"\\ud83d\"}", Err(SettingsRefusal::Unread)),
+            ("{\"a\":1e999}", Err(SettingsRefusal::Unread)),
         ] {
             let parsed = parse(text.as_bytes(), &mut (1 << 20)).map(|value| value.to_string());
             let start: String = text.chars().take(30).collect();
@@ -225,6 +224,6 @@ mod tests {
             );
             assert_eq!(parsed.err(), expected.err(), "{start}");
         }
-        assert_eq!(parse(b"{\"a\":\"\xff\"}", &mut 1000), Err(Refusal::Unread));
+        assert_eq!(parse(b"{\"a\":\"\xff\"}", &mut 1000), Err(SettingsRefusal::Unread));
     }
 }

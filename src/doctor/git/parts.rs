@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::layout::Layout;
+use crate::git_cli::remotes::MOST_REFS;
 use crate::resource::file::{self, Kind};
 
 /// What is wrong with one of them.
@@ -33,7 +34,7 @@ pub fn too_large(layout: &Layout) -> Option<PathBuf> {
         path.metadata().is_ok_and(|it| it.is_file() && it.len() > mebibytes << 20).then_some(path)
     };
     // 400,000 entries, and a million refs
-    let parts = [(git.join("index"), 40), (common.join("packed-refs"), 64)];
+    let parts = [(git.join("index"), 40), (common.join("packed-refs"), MOST_REFS >> 20)];
     let texts = [
         git.join("HEAD"),
         common.join("config"),

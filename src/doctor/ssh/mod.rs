@@ -56,6 +56,10 @@ pub fn client(context: &Context) -> Judgement {
         let fix = Fix::report("install openssh-client in the image");
         return Judgement::fail(Code::SshMissing, "ssh is not on PATH", fix);
     }
+    if let Err(Finding { code: Code::HomeIoError, summary, fix, .. }) = &context.home.passwd {
+        let needs = "a limit of processes that lets ssh be started";
+        return Judgement::unknown(summary, needs).coded(Code::HomeIoError).fixed(fix.clone());
+    }
     Judgement::pass("ssh is installed")
 }
 

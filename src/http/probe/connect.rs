@@ -53,10 +53,10 @@ pub type Connected = Box<dyn ByteStream>;
 pub trait ByteStream: Read + Write + Send {}
 impl<T: Read + Write + Send> ByteStream for T {}
 
-/// A socket that waits no longer than the end, and keeps the first bytes that came.
-struct Timed {
-    socket: TcpStream,
-    end: Instant,
+/// A socket that waits no longer than the end, however often a byte comes.
+pub struct Timed {
+    pub socket: TcpStream,
+    pub end: Instant,
 }
 
 impl Timed {

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 pub use certificate::{Distrust, Presented, has_namesakes};
 use connect::SeenCertificate;
-pub use connect::{ConnectFault, NotConnected, ask_for_tunnel};
+pub use connect::{ConnectFault, NotConnected, Timed, ask_for_tunnel};
 pub use head::ProbeHead;
 pub use tls::{ChainRules, Trust};
 

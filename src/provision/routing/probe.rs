@@ -51,6 +51,8 @@ fn refusal(state: &Path) -> Option<String> {
         .arg(format!("git@{}", ssh_match::PROBE_HOST))
         .arg(ssh_match::PROBE_COMMAND);
     match process::run(ssh, DEADLINE) {
+        // of the process limit: nothing is known of the routing
+        Ok(output) if output.stderr.contains("Resource temporarily unavailable") => None,
         Ok(output) if !output.status.success() => Some(output.first_error()),
         Ok(output) if !output.stdout.lines().any(|line| line == "identityfile /pushready") => {
             Some("the shell that SHELL names does not run commands".to_owned())

@@ -119,9 +119,35 @@ fn where_no_thread_and_no_child_can_be_started_all_else_is_checked() {
             let mut checks = report["checks"].as_array().unwrap().iter();
             let login = checks.find(|check| check["id"] == "codex.login").unwrap();
             assert_eq!(login["status"], "pass", "{output}");
+            assert!(!output.stderr.contains("pushready itself failed"), "{output}");
+            let mut checks = report["checks"].as_array().unwrap().iter();
+            let ssh = checks.find(|check| check["id"] == "ssh.client").unwrap();
+            assert_ne!(ssh["code"], "ssh-missing", "{output}");
             // a thread that was started in time starts children
             let push = result(&report, "push.write", URL).0;
             assert!(push == "unknown" || push == "pass" && first > 1, "{push}\n{output}");
         }
+    });
+}
+
+#[test]
+fn a_log_that_cannot_be_written_ends_no_run() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let script = "pushready -v doctor --offline --json 2>/dev/full";
+        let output = lab.doctor(&[]).wrapped_in("sh", ["-c", script]).run();
+        ended_by_itself(&output);
+        assert!(output.json()["checks"].is_array(), "{output}");
+    });
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_made_is_not_waited_for() {
+    sandbox(|ws| {
+        let apply = ws.pushready(&["apply"]).env("XDG_STATE_HOME", "/proc/state");
+        let apply = apply.env("PUSHREADY_GIT_NAME", "a").env("PUSHREADY_GIT_EMAIL", "a@b");
+        let output = apply.wrapped_in("timeout", ["30"]).run();
+        assert_ne!(output.status.code(), Some(124), "{output}");
+        assert!(output.stderr.contains("state"), "{output}");
     });
 }

@@ -18,7 +18,7 @@ const SHELLS: [&str; 3] = ["dash", "bash", "busybox sh"];
 const DOWNLOADERS: [&str; 3] = ["curl", "wget", "busybox"];
 
 /// In addition to the one that fetches and the one that sums.
-const BASE: &str = "uname mkdir mktemp mv rm ln chmod cat timeout tr";
+const BASE: &str = "uname mkdir mktemp mv rm ln ls chmod cat timeout tr";
 
 const PLACE: &str = ".local/bin/pushready";
 

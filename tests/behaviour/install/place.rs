@@ -314,3 +314,33 @@ fn the_module_has_the_same_install_script() {
         "cp scripts/install.sh scripts/coder/"
     );
 }
+
+#[test]
+fn a_folder_that_others_can_replace_is_refused() {
+    sandbox(|ws| {
+        let mirror = Mirror::start(&Answer::File(binary()));
+        for shell in SHELLS {
+            let run = |place: &str| {
+                install_with(ws, shell, "sha256sum curl", &mirror.url())
+                    .env("PUSHREADY_INSTALL_DIR", ws.home().join(place))
+                    .run()
+            };
+            for (mode, is_open) in [(0o777, true), (0o707, true), (0o1777, false), (0o775, false)] {
+                ws.sh("rm -rf open; mkdir -p open/inner").run().success();
+                ws.set_mode("open", mode);
+                for place in ["open", "open/inner", "open/new/bin"] {
+                    let output = run(place);
+                    if is_open {
+                        output.fails(1).stderr_has("other users can write to ");
+                        assert!(!ws.home().join(place).join("pushready").exists(), "{place}");
+                    } else {
+                        output.success();
+                    }
+                }
+            }
+            // what is there is not opened
+            ws.sh("mkdir -p safe; mkfifo safe/pushready; chmod 755 safe/pushready").run().success();
+            run("safe").success();
+        }
+    });
+}
