@@ -298,7 +298,21 @@ fn read(file: &Path) -> Result<(String, usize)> {
             )
             .exit(exit)
     })?;
-    Ok((String::from_utf8_lossy(&bytes).into_owned(), skipped))
+    Ok((decoded(&bytes), skipped))
+}
+
+/// UTF-8, or the UTF-16 that PowerShell writes to a file. What is neither is replaced.
+fn decoded(bytes: &[u8]) -> String {
+    let (rest, order): (_, fn([u8; 2]) -> u16) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+        // without a mark, of a text that begins in ASCII
+        [first, 0, ..] if *first != 0 => (bytes, u16::from_le_bytes),
+        [0, second, ..] if *second != 0 => (bytes, u16::from_be_bytes),
+        _ => return String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let units = rest.as_chunks().0.iter().map(|pair| order(*pair));
+    char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 /// Reads at most `LARGEST_INPUT` bytes, and keeps the last ones: one more than are explained, so

@@ -13,6 +13,7 @@ use crate::git::url::{GitUrl, Repository};
 
 /// More than any push prints. Of a longer text the end is read: git reports a failure last.
 pub const LARGEST_TEXT: usize = 1 << 20;
+const NO_BREAK: char = '\u{a0}';
 /// URLs that are compared, the last ones of the text.
 const MOST_URLS: usize = 64;
 
@@ -100,6 +101,11 @@ const NOTICES: [&str; 8] = [
 impl Lines {
     pub fn parse(text: &str) -> Self {
         let (text, omitted) = last_part(text);
+        // the blanks of a web page
+        let text = match text.contains(NO_BREAK) {
+            true => Cow::Owned(text.replace(NO_BREAK, " ")),
+            false => Cow::Borrowed(text),
+        };
         // a progress line overwrites itself
         let mut raw: Vec<_> = text.split(['\n', '\r']).map(without_escapes).collect();
         prefix::strip(&mut raw);
@@ -185,6 +191,16 @@ impl Lines {
                     && (!self.refused_locally || self.is_spoken(number))
             }
         }
+    }
+
+    /// Whether the last command of the text that pushes, as a shell or a log shows it, sends nothing.
+    pub fn is_dry_run(&self) -> bool {
+        let pushes = |(_, line): (usize, LineView<'_>)| {
+            let (_, options) = line.text.split_once("git push")?;
+            let is_command = options.is_empty() || options.starts_with(' ');
+            is_command.then(|| options.split(' ').any(|word| matches!(word, "-n" | "--dry-run")))
+        };
+        self.local().rev().find_map(pushes).unwrap_or(false)
     }
 
     /// Whether git, here, prints one of the phrases.

@@ -261,6 +261,8 @@ fn unrecognized(lines: &Lines) -> Cause {
             "there is no text to explain",
             "git prints to standard error: `git push 2>&1 | pushready explain --push -`",
         )
+    } else if lines.is_dry_run() {
+        ("the text is of a dry run, which sends nothing", "what git prints without `--dry-run`")
     } else if lines.is_foreign() {
         ("the text is not in English", "the same command run again with `LC_ALL=C` before it")
     } else if lines.refused_locally() {

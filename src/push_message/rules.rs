@@ -110,10 +110,21 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     rule(
         Voice::Client,
+        Means::Needs(
+            Code::GitMissing,
+            "the git that is installed has no program for the transport of this URL",
+            "write the scheme of the URL in lower case, as `https://`; if it is, install that program in the image \
+             (git-remote-https is part of a whole git)",
+        ),
+        &["git: 'remote-…is not a git command"],
+    ),
+    rule(
+        Voice::Client,
         Means::GitsshFailed,
         &[
             "get agent git ssh token",
             "create agent client:",
+            "agent token: unauthorized",
             "cannot run…gitssh",
             "gitssh…not found",
             "gitssh…no such file",
@@ -172,7 +183,7 @@ pub(super) const RULES: &[MessageRule] = &[
     client(
         Code::GitTransportForbidden,
         "git is configured not to use this transport",
-        &["transport 'ssh' not allowed", "transport 'https' not allowed"],
+        &["fatal: transport '…' not allowed"],
     ),
     client(
         Code::GitConfigInvalid,
@@ -185,6 +196,32 @@ pub(super) const RULES: &[MessageRule] = &[
             "fatal: unable to parse command-line config",
             "fatal: exceeded maximum include depth",
         ],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::PushLocalRef,
+            "a submodule has commits that are on no remote, so git stopped the push",
+            "push the submodule first: `git push --recurse-submodules=on-demand` does both",
+        ),
+        &["the following submodule paths contain changes that can"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Unlisted(
+            "git could start no thread or process here: a limit of this container is reached",
+            "end what is not needed, or give the workspace a higher limit of processes; then push again",
+        ),
+        &["unable to create thread: resource temporarily unavailable", "cannot fork() for"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::GitCloneUnwritable,
+            "the push went through, and git cannot write the references of this clone",
+            "make this user the owner of the clone's `.git` folder: `ls -l .git/refs/remotes` shows whose it is",
+        ),
+        &["update_ref failed for ref 'refs/remotes/…permission denied"],
     ),
     client(
         Code::RepositoryOtherOwner,
@@ -414,6 +451,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "delete protected branches",
             "deleted protected branches",
             "create protected branches",
+            "create protected tags",
+            "a default branch (e.g.…does not yet exist",
             "default branch of a project cannot be deleted",
             "create this tag as it is protected",
             "protected tags cannot be",
@@ -436,6 +475,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "fatal: c refs/…denied by",
             "fatal: d refs/…denied by",
             "deletion of the current branch prohibited",
+            "refusing to delete the current branch",
             "branch is currently checked out",
             "denying non-fast-forward",
             "[remote rejected]…(non-fast-forward)",
@@ -483,6 +523,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "repository is in read only mode",
             "repo: …is archived",
             "repository is archived",
+            "repository has been locked",
+            "mirror repository…is read-only",
             "repository is read only",
             "repository is read-only",
             "project is archived",
@@ -498,7 +540,12 @@ pub(super) const RULES: &[MessageRule] = &[
     server(
         Code::PushIpNotAllowed,
         "the organisation's allow list does not contain the address of this workspace",
-        &["ip allow list enabled", "ip address is not allowed", "ip address is not permitted"],
+        &[
+            "ip allow list enabled",
+            "ip address is not allowed",
+            "ip address is not permitted",
+            "has allowlisted ip addresses",
+        ],
     ),
     server(
         Code::PushKeyReadOnly,
@@ -517,6 +564,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "your ssh key has expired",
             "rsa key with sha-1",
             "deploy keys are disabled",
+            "doing an ssh key audit",
             "public key authentication failed",
             "no mutual signature",
         ],
@@ -696,6 +744,16 @@ pub(super) const RULES: &[MessageRule] = &[
             "lookup…no such host",
             "lookup…server misbehaving",
         ],
+    ),
+    client(
+        Code::PushNoCredentials,
+        "the editor that supplies git's credentials does not answer",
+        &["econnrefused…/vscode-git-"],
+    ),
+    client(
+        Code::GitUnreachable,
+        "git over HTTPS makes no connection to the server",
+        &["result=6, http code", "result=7, http code", "result=28, http code"],
     ),
     rule(
         Voice::Client,
@@ -911,10 +969,21 @@ pub(super) const RULES: &[MessageRule] = &[
             "invalid privatekey",
         ],
     ),
+    // of `-i` on a command line, which apply writes nowhere
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::SshCommandBroken,
+            "the ssh command that git is to run names a key file that does not exist",
+            "correct the file after `-i` in GIT_SSH_COMMAND or core.sshCommand, or unset it: the keys that apply \
+             installs need no such command",
+        ),
+        &["identity file…not accessible"],
+    ),
     client(
         Code::SshRouteBroken,
         "the configuration names a key file that does not exist",
-        &["identity file…not accessible", "no such identity:"],
+        &["no such identity:"],
     ),
     // the rights of the credential
     rule(Voice::Server, Means::DeniedToDeployKey, &["denied to deploy key"]),
@@ -981,6 +1050,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "namespace you were looking for could not be found",
             "cannot find repository",
             "repository does not exist",
+            "requested repository either does not exist or you do not have access",
             "requested repository does not exist",
             "may not have access to this repository or it no longer exists",
             "tf401019",
@@ -1016,6 +1086,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "agent refused operation",
             // JGit
             ": auth fail",
+            "userauth fail",
             ": auth cancel",
             "cannot log in at",
             // dropbear, PuTTY, Go, libgit2 and cargo
@@ -1102,6 +1173,8 @@ pub(super) const RULES: &[MessageRule] = &[
         Means::MaybeIs(Code::PushNoCredentials, NO_GIT, NO_GIT_NEEDS),
         &["error: cannot access url…return code", "git-http-push failed"],
     ),
+    // Bitbucket prints the word alone
+    rule(Voice::Server, Means::DeniedToUser, &["unauthorized\n"]),
     client(
         Code::PushDenied,
         "the server refuses the push with this credential (HTTP 403)",
@@ -1130,6 +1203,22 @@ pub(super) const RULES: &[MessageRule] = &[
         &["rate limit", "too many requests"],
     ),
     // this clone
+    rule(
+        Voice::Client,
+        Means::Unlisted(
+            "a proxy or the server refuses the form of the request, as old ones do where its size is not known",
+            "push over SSH, or `git config http.postBuffer 157286400` in the clone, which tells the size first",
+        ),
+        &["rpc failed; http 400", "rpc failed; http 411", "http code = 411", "http code = 400"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Unlisted(
+            "the remote has no branch or tag of the name that was to be deleted",
+            "nothing is left to do there; `git fetch --prune` removes it from this clone",
+        ),
+        &["unable to delete '…remote ref does not exist"],
+    ),
     client(
         Code::PushLocalRef,
         "this clone names no commit or remote that could be pushed",
@@ -1165,6 +1254,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "(incorrect old value",
             "(reference already exists)",
             "(cannot lock ref",
+            "tf401028",
         ],
     ),
     about_ref(
@@ -1289,7 +1379,7 @@ pub(super) const RULES: &[MessageRule] = &[
     about_ref(
         Code::PushHookDeclined,
         "the server refused the push, for a reason that its message gives",
-        &["[remote rejected]", "command error on refs/"],
+        &["[remote rejected]", "command error on refs/", "your push has been blocked"],
     ),
     client(
         Code::PushTimeout,

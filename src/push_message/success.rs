@@ -41,7 +41,8 @@ const MERGED: [&str; 4] =
 /// push that it accepts.
 pub(super) fn is_success(lines: &Lines) -> bool {
     let Some((last, _)) = lines.local().rev().find(|(_, line)| line.update) else { return false };
-    if lines.client_prints(&FAILURES)
+    if lines.is_dry_run()
+        || lines.client_prints(&FAILURES)
         || lines.fails_abroad()
         || lines
             .local()

@@ -254,6 +254,18 @@ fn hostile_and_odd_input() {
         assert!(german["reason"].as_str().unwrap().contains("LC_ALL=C"), "{german:#}");
         let bytes: Vec<u8> = (0..=255u8).cycle().take(1 << 16).collect();
         names(&explain(ws, bytes), "push-unrecognized");
+        // PowerShell writes UTF-16, some editors without its mark
+        let text = "Host key verification failed.\r\n";
+        for (mark, order) in [
+            (true, u16::to_le_bytes as fn(u16) -> [u8; 2]),
+            (true, u16::to_be_bytes),
+            (false, u16::to_le_bytes),
+            (false, u16::to_be_bytes),
+        ] {
+            let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
+            let bytes: Vec<u8> = units.flat_map(order).collect();
+            names(&explain(ws, bytes), "ssh-host-key-unknown");
+        }
         // so much is read and no more, so an endless text has an end
         let endless =
             ws.sh("yes 'Host key verification failed.' | pushready explain --push -").run();
