@@ -189,7 +189,7 @@ fn a_failure_of_a_partial_run_is_kept_until_it_is_checked_again() {
         let reported = status()
             .fails(1)
             .stdout_has(&format!("not ready: {blocked}"))
-            .stdout_has("checked in part 0 s ago");
+            .stdout_has("checked in part ");
         assert!(!reported.stdout.contains("checked yet"), "{reported}");
         line(&format!("not ready: {blocked}"));
         let json = ws.run(&["status", "--json"]).fails(1).json();
