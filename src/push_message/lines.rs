@@ -102,9 +102,10 @@ impl Lines {
     pub fn parse(text: &str) -> Self {
         let (text, omitted) = last_part(text);
         // the blanks of a web page
-        let text = match text.contains(NO_BREAK) {
-            true => Cow::Owned(text.replace(NO_BREAK, " ")),
-            false => Cow::Borrowed(text),
+        let text = if text.contains(NO_BREAK) {
+            Cow::Owned(text.replace(NO_BREAK, " "))
+        } else {
+            Cow::Borrowed(text)
         };
         // a progress line overwrites itself
         let mut raw: Vec<_> = text.split(['\n', '\r']).map(without_escapes).collect();
