@@ -50,6 +50,12 @@ const ROWS: &[Row] = &[
         lab.sh("cd app; mkdir d; echo 1 >d/f; git add d; git commit -qm d; git push -q");
         at("app/d").env("GIT_WORK_TREE", "/home/coder/app")
     }),
+    // git 2.45 and later; an older git makes a clone as usual
+    row("refs in one table", Works, Green, |lab| {
+        lab.sh("url=$(git -C app remote get-url origin); rm -rf app
+            git clone -q --ref-format=reftable \"$url\" app 2>/dev/null || git clone -q \"$url\" app");
+        app()
+    }),
     // git 2.40 and later ignore it
     row("a prefix that git submodule left", NotTried, NoFailure, |lab| {
         let is_old = lab.sh("git --version").stdout.contains(" 2.39.");
