@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What a value must be.
 #[derive(Clone, Copy)]
-enum Form {
+enum ClaudeForm {
     Flag,
     Text,
     /// A whole number that is not less than this one.
@@ -22,9 +22,9 @@ enum Form {
 
 /// Each form, and the settings that have it. Claude Code replaces or ignores wrong values of others,
 /// such as `theme`, alone.
-const FORMS: &[(Form, &str)] = &[
+const FORMS: &[(ClaudeForm, &str)] = &[
     (
-        Form::Flag,
+        ClaudeForm::Flag,
         "agentPushNotifEnabled allowAllClaudeAiMcps allowClaudeInChromeWithManagedMcp \
          allowManagedHooksOnly allowManagedMcpServersOnly allowManagedPermissionRulesOnly \
          allowNestedModelAccessUnderForceLogin alwaysThinkingEnabled autoCompactEnabled \
@@ -51,47 +51,50 @@ const FORMS: &[(Form, &str)] = &[
          wslInheritsWindowsSettings",
     ),
     (
-        Form::Text,
+        ClaudeForm::Text,
         "$schema advisorModel agent apiKeyHelper attributionProject autoMemoryDirectory \
          awsAuthRefresh awsCredentialExport claudeMd gcpAuthRefresh language minimumVersion \
          model otelHeadersHelper outputStyle plansDirectory pluginTrustMessage processWrapper \
          proxyAuthHelper prUrlTemplate requiredMaximumVersion requiredMinimumVersion \
          statusLine.command timeFormat timeZone totalTokensReminder",
     ),
-    (Form::Whole(1.0), "cleanupPeriodDays skillListingMaxDescChars totalTokensReminderBudget"),
-    (Form::Whole(0.0), "desktopSessionCleanupPeriodDays"),
-    (Form::Number, "feedbackSurveyRate skillListingBudgetFraction"),
     (
-        Form::Texts,
+        ClaudeForm::Whole(1.0),
+        "cleanupPeriodDays skillListingMaxDescChars totalTokensReminderBudget",
+    ),
+    (ClaudeForm::Whole(0.0), "desktopSessionCleanupPeriodDays"),
+    (ClaudeForm::Number, "feedbackSurveyRate skillListingBudgetFraction"),
+    (
+        ClaudeForm::Texts,
         "allowedHttpHookUrls availableModels claudeMdExcludes companyAnnouncements \
          disabledMcpjsonServers enabledMcpjsonServers fallbackModel httpHookAllowedEnvVars \
          pluginSuggestionMarketplaces",
     ),
     (
-        Form::List,
+        ClaudeForm::List,
         "allowedChannelPlugins allowedMarketplaces blockedMarketplaces \
          permissions.additionalDirectories permissions.allow permissions.ask permissions.deny \
          sshConfigs strictKnownMarketplaces",
     ),
     (
-        Form::Object,
+        ClaudeForm::Object,
         "breakReminder enabledPlugins env fileSuggestion modelOverrides \
          permissions pluginConfigs quietHours remote remoteTools sandbox skillOverrides \
          sandbox.filesystem sandbox.network spinnerVerbs statusLine voice worktree",
     ),
-    (Form::FlagOrObject, "attribution"),
-    (Form::TextOrTexts, "forceLoginOrgUUID"),
-    (Form::OneOf(&["latest", "stable", "rc"]), "autoUpdatesChannel"),
-    (Form::OneOf(&["bash", "powershell"]), "defaultShell"),
-    (Form::OneOf(&["disable"]), "disableAutoMode permissions.disableBypassPermissionsMode"),
-    (Form::OneOf(&["command"]), "statusLine.type"),
-    (Form::OneOf(&["first-wins", "merge"]), "managedSourcesBehavior parentSettingsBehavior"),
-    (Form::OneOf(&["notify", "off", "quiet"]), "feedbackDrafts"),
-    (Form::OneOf(&["large", "medium", "small", "unrestricted"]), "workflowSizeGuideline"),
-    (Form::OneOf(&["ask", "transient"]), "daemonColdStart"),
-    (Form::OneOf(&["default", "fullscreen"]), "tui"),
+    (ClaudeForm::FlagOrObject, "attribution"),
+    (ClaudeForm::TextOrTexts, "forceLoginOrgUUID"),
+    (ClaudeForm::OneOf(&["latest", "stable", "rc"]), "autoUpdatesChannel"),
+    (ClaudeForm::OneOf(&["bash", "powershell"]), "defaultShell"),
+    (ClaudeForm::OneOf(&["disable"]), "disableAutoMode permissions.disableBypassPermissionsMode"),
+    (ClaudeForm::OneOf(&["command"]), "statusLine.type"),
+    (ClaudeForm::OneOf(&["first-wins", "merge"]), "managedSourcesBehavior parentSettingsBehavior"),
+    (ClaudeForm::OneOf(&["notify", "off", "quiet"]), "feedbackDrafts"),
+    (ClaudeForm::OneOf(&["large", "medium", "small", "unrestricted"]), "workflowSizeGuideline"),
+    (ClaudeForm::OneOf(&["ask", "transient"]), "daemonColdStart"),
+    (ClaudeForm::OneOf(&["default", "fullscreen"]), "tui"),
     (
-        Form::OneOf(&[
+        ClaudeForm::OneOf(&[
             "acceptEdits",
             "auto",
             "bypassPermissions",
@@ -133,7 +136,8 @@ pub fn misshapen(settings: &Value) -> Option<&'static str> {
 
 /// Whether these are groups of hooks.
 fn are_groups(groups: &Value) -> bool {
-    const TYPES: Form = Form::OneOf(&["agent", "command", "http", "mcp_tool", "prompt"]);
+    const TYPES: ClaudeForm =
+        ClaudeForm::OneOf(&["agent", "command", "http", "mcp_tool", "prompt"]);
     let is_hook = |hook: &Value| {
         hook.get("type").is_some_and(|kind| TYPES.fits(kind))
             && hook.get("command").is_none_or(Value::is_string)
@@ -145,7 +149,7 @@ fn are_groups(groups: &Value) -> bool {
     groups.is_null() || groups.as_array().is_some_and(|groups| groups.iter().all(is_group))
 }
 
-impl Form {
+impl ClaudeForm {
     fn fits(self, value: &Value) -> bool {
         let is_texts = || value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
         match self {

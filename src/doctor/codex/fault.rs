@@ -42,6 +42,11 @@ impl<'a> CodexFault<'a> {
     }
 }
 
+/// A value with which Codex does not start.
+pub fn malformed<'a>(setting: &'static str, found: (&'a Layer, &Item)) -> CodexFault<'a> {
+    CodexFault::new(setting, found, Code::CodexConfigMalformed)
+}
+
 /// What the fault makes of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {

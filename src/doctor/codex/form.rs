@@ -3,13 +3,12 @@
 
 use toml_edit::Item;
 
-use super::fault::CodexFault;
+use super::fault::{CodexFault, malformed};
 use super::layers::Layers;
-use super::refused::malformed;
 
 /// What a value must be.
 #[derive(Clone, Copy)]
-enum Form {
+enum CodexForm {
     Flag,
     Text,
     Whole,
@@ -21,9 +20,9 @@ enum Form {
 }
 
 /// Settings, and what their values must be. Of a table, `*` is each entry.
-const FORMS: &[(Form, &[&str])] = &[
+const FORMS: &[(CodexForm, &[&str])] = &[
     (
-        Form::Flag,
+        CodexForm::Flag,
         &[
             "hide_agent_reasoning",
             "check_for_update_on_startup",
@@ -36,7 +35,7 @@ const FORMS: &[(Form, &[&str])] = &[
         ],
     ),
     (
-        Form::Text,
+        CodexForm::Text,
         &[
             "log_dir",
             "compact_prompt",
@@ -51,7 +50,7 @@ const FORMS: &[(Form, &[&str])] = &[
         ],
     ),
     (
-        Form::Whole,
+        CodexForm::Whole,
         &[
             "project_doc_max_bytes",
             "model_auto_compact_token_limit",
@@ -59,17 +58,17 @@ const FORMS: &[(Form, &[&str])] = &[
             "model_providers.*.request_max_retries",
         ],
     ),
-    (Form::Texts, &["notify", "mcp_servers.*.args", "shell_environment_policy.exclude"]),
-    (Form::FlagOrTexts, &["tui.notifications"]),
+    (CodexForm::Texts, &["notify", "mcp_servers.*.args", "shell_environment_policy.exclude"]),
+    (CodexForm::FlagOrTexts, &["tui.notifications"]),
     (
-        Form::Words,
+        CodexForm::Words,
         &["mcp_servers.*.env", "shell_environment_policy.set", "model_providers.*.http_headers"],
     ),
-    (Form::OneOf(&["save-all", "none"]), &["history.persistence"]),
-    (Form::OneOf(&["all", "core", "none"]), &["shell_environment_policy.inherit"]),
-    (Form::OneOf(&["low", "medium", "high"]), &["model_verbosity"]),
-    (Form::OneOf(&["auto", "concise", "detailed", "none"]), &["model_reasoning_summary"]),
-    (Form::OneOf(&["responses"]), &["model_providers.*.wire_api"]),
+    (CodexForm::OneOf(&["save-all", "none"]), &["history.persistence"]),
+    (CodexForm::OneOf(&["all", "core", "none"]), &["shell_environment_policy.inherit"]),
+    (CodexForm::OneOf(&["low", "medium", "high"]), &["model_verbosity"]),
+    (CodexForm::OneOf(&["auto", "concise", "detailed", "none"]), &["model_reasoning_summary"]),
+    (CodexForm::OneOf(&["responses"]), &["model_providers.*.wire_api"]),
 ];
 
 /// The first value of another form.
@@ -87,7 +86,7 @@ pub fn misshapen(layers: &Layers) -> Option<CodexFault<'_>> {
     wrong.or_else(|| server(layers))
 }
 
-fn first_wrong<'i>(form: Form, item: &'i Item, path: &str) -> Option<&'i Item> {
+fn first_wrong<'i>(form: CodexForm, item: &'i Item, path: &str) -> Option<&'i Item> {
     if path.is_empty() {
         return (!form.fits(item)).then_some(item);
     }
@@ -116,7 +115,7 @@ fn server(layers: &Layers) -> Option<CodexFault<'_>> {
     })
 }
 
-impl Form {
+impl CodexForm {
     fn fits(self, item: &Item) -> bool {
         let is_texts = || {
             item.as_array().is_some_and(|list| list.iter().all(|value| value.as_str().is_some()))

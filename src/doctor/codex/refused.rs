@@ -3,10 +3,9 @@
 
 use toml_edit::Item;
 
-use super::fault::CodexFault;
+use super::fault::{CodexFault, malformed};
 use super::form;
-use super::layers::{Layer, Layers};
-use crate::catalogue::Code;
+use super::layers::Layers;
 
 const STRINGS: &[&str] = &[
     "model",
@@ -63,10 +62,6 @@ pub fn refused(layers: &Layers) -> Option<CodexFault<'_>> {
         .or_else(|| providers(layers))
         .or_else(|| unknown_provider(layers))
         .or_else(|| form::misshapen(layers))
-}
-
-pub fn malformed<'a>(setting: &'static str, found: (&'a Layer, &Item)) -> CodexFault<'a> {
-    CodexFault::new(setting, found, Code::CodexConfigMalformed)
 }
 
 fn method(layers: &Layers) -> Option<CodexFault<'_>> {
