@@ -21,7 +21,7 @@ use crate::doctor::{self, requirement, verdict};
 use crate::document::Header;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
-use crate::git::url::{Repository, redact};
+use crate::git::url::{Repository, contains_token, redact};
 use crate::github::Memory;
 use crate::home::Home;
 use crate::process;
@@ -133,6 +133,12 @@ struct RepositoryOptions {
 
 fn repositories(option: &str, names: &[String]) -> Result<Vec<Repository>> {
     let parse = |name: &String| {
+        // it would be in the report, in doctor.json and in the arguments of git
+        if contains_token(name) {
+            return Err(Error::new(format!("{option} contains what looks like a token"))
+                .hint("name the repository: `owner/repo`, or its URL without a credential")
+                .exit(Exit::Usage));
+        }
         Repository::parse_declared(name).map_err(|error| {
             Error::new(format!("{option} names no repository"))
                 .because(error.to_string())

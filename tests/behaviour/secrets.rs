@@ -273,6 +273,19 @@ fn a_token_instead_of_a_path_or_a_name_is_not_printed() {
                 ws.run(&["remove"]).success();
             }
         }
+        for start in ["ghp_", "github_pat_", "glpat-"] {
+            for repository in
+                [format!("git@github.com:{start}{body}/x.git"), format!("{start}{body}/x")]
+            {
+                for option in ["--repo", "--also"] {
+                    let doctor =
+                        ws.pushready(&["-vvv", "doctor", "--offline", option, &repository]);
+                    let output = doctor.run().fails(2).stderr_has("looks like a token");
+                    let printed = [output.stdout, output.stderr].concat();
+                    canary::assert_absent(option, printed, &[&body]);
+                }
+            }
+        }
         // it is a path all the same where a file has that name
         ws.write("token", format!("sk-ant-oat01-{}", "x".repeat(60)), 0o600);
         ws.pushready(&["apply"])
