@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,8 +65,8 @@ fn git_runs_in(layout: &Layout) -> bool {
             Ok(cwd) => Layout::around(&cwd).map_or(cwd.starts_with(&layout.common), |other| {
                 same(&other.common, &layout.common)
             }),
-            // another user's, or one that has just ended
-            Err(_) => process.exists(),
+            // another user's; one that has ended has no folder any more, be it a zombie
+            Err(error) => error.kind() == ErrorKind::PermissionDenied,
         }
     };
     let is_process = |name: &OsStr| {
