@@ -186,13 +186,14 @@ fn users(backend: &Backend, workspace: &str, but: &str) -> CoderAnswer<Vec<Chat>
 }
 
 fn own_workspaces(backend: &Backend) -> CoderAnswer<Vec<Workspace>> {
+    const PATH: &str = "/api/v2/workspaces";
     const PAGE: usize = 100;
     let mut all: Vec<Workspace> = Vec::new();
     let mut known = HashSet::new();
     let mut paging = Paging::default();
     loop {
-        let path = format!("/api/v2/workspaces?q=owner:me&limit={PAGE}&offset={}", all.len());
-        let found = backend.coder.get(&path)?;
+        let query = format!("q=owner:me&limit={PAGE}&offset={}", all.len());
+        let found = backend.coder.get(&format!("{PATH}?{query}"))?;
         let page = found.get("workspaces").map(list).unwrap_or_default();
         let count = page.len();
         let new: Vec<_> = page
@@ -200,7 +201,10 @@ fn own_workspaces(backend: &Backend) -> CoderAnswer<Vec<Workspace>> {
             .filter_map(Workspace::of)
             .filter(|found| known.insert(found.id.clone()))
             .collect();
-        let is_last = count < PAGE || new.is_empty() || !paging.goes_on(&new);
+        let is_last = count < PAGE || new.is_empty();
+        if !is_last {
+            paging.must_go_on(PATH, &new)?;
+        }
         all.extend(new);
         if is_last {
             return Ok(all);

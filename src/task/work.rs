@@ -306,11 +306,19 @@ impl Paging {
         let size = items.iter().map(|item| format!("{item:?}").len()).sum();
         let left = self.pages.checked_sub(1).zip(self.bytes.checked_sub(size));
         let Some((pages, bytes)) = left.filter(|_| Instant::now() < self.end) else {
-            super::output::warn("the server has more than what is read: the oldest are not shown");
             return false;
         };
         (self.pages, self.bytes) = (pages, bytes);
         true
+    }
+
+    /// The same of a list that decides what is made or deleted, of which a part is not enough.
+    pub fn must_go_on(&mut self, path: &str, items: &[impl fmt::Debug]) -> CoderAnswer<()> {
+        if self.goes_on(items) {
+            return Ok(());
+        }
+        let cause = FailureCause::Unreadable("the list is longer than what is read".to_owned());
+        Err(CoderFailure { request: format!("GET {path}"), cause })
     }
 }
 
@@ -331,11 +339,15 @@ pub fn chats(
     let mut paging = Paging::default();
     loop {
         let after = all.last().map_or_else(String::new, |chat| format!("&after_id={}", chat.id));
-        let page = backend.coder.get(&format!("{prefix}/chats?{query}{after}"))?;
+        let path = format!("{prefix}/chats");
+        let page = backend.coder.get(&format!("{path}?{query}{after}"))?;
         let page: Vec<_> = list(&page).iter().filter_map(Chat::of).collect();
         let count = page.len();
         let new: Vec<_> = page.into_iter().filter(|chat| known.insert(chat.id.clone())).collect();
-        let is_last = count < PAGE || new.is_empty() || !paging.goes_on(&new);
+        let is_last = count < PAGE || new.is_empty();
+        if !is_last {
+            paging.must_go_on(&path, &new)?;
+        }
         all.extend(new);
         if is_last {
             break;
@@ -394,17 +406,15 @@ pub fn messages(
         let kept = all.len();
         all.extend(new.into_iter().filter(|message| message.id > after));
         let has_more = value.get("has_more").and_then(serde_json::Value::as_bool) == Some(true);
-        match lowest {
-            Some(lowest)
-                if has_more
-                    && lowest > after
-                    && all.len() < most
-                    && paging.goes_on(all.get(kept..).unwrap_or_default()) =>
-            {
-                before = Some(lowest);
-            }
-            _ => break,
+        let Some(lowest) = lowest.filter(|lowest| has_more && *lowest > after && all.len() < most)
+        else {
+            break;
+        };
+        if !paging.goes_on(all.get(kept..).unwrap_or_default()) {
+            super::output::warn("the server has more than what is read: the oldest are not shown");
+            break;
         }
+        before = Some(lowest);
     }
     all.sort_by_key(|message| message.id);
     all.dedup_by_key(|message| message.id);

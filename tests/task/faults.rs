@@ -1,8 +1,13 @@
 //! A fault at each request, and a kill between any two: nothing is doubled, and nothing is left.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use crate::double::{Double, Fault, Line};
+use crate::server::{self, Reply};
 use crate::{Output, command, each, finish};
 
 const CREATE: &[&str] = &["create", "fix the test", "--name", "fix-42", "--reuse", "--wait"];
@@ -247,6 +252,44 @@ fn a_delete_that_was_killed_anywhere_is_finished_by_the_next() {
         assert!(output.status == 0 || is_gone, "{about}: {output:?}");
         nothing_is_left(&double, &about);
     });
+}
+
+/// Which chats use a workspace decides whether it is deleted: a part of the list is not enough.
+#[test]
+fn nothing_is_deleted_by_a_list_without_an_end() {
+    let double = Double::start(Line::V238);
+    double.run(CREATE).ends(0);
+    let (world, next) = (Arc::clone(&double.world), AtomicUsize::new(0));
+    let known = Mutex::new(Value::Null);
+    let address = server::start(move |request| {
+        let reply = world.lock().unwrap().answer_for(request);
+        match reply {
+            Reply::Json(200, Value::Array(chats)) if request.path.contains("/chats?") => {
+                let mut known = known.lock().unwrap();
+                if let Some(chat) = chats.first() {
+                    *known = chat.clone();
+                }
+                if request.path.contains("label=") {
+                    return Reply::Json(200, Value::Array(chats));
+                }
+                let more = (0..100).map(|_| {
+                    let mut chat = known.clone();
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    chat["id"] = json!(format!("cccccccc-cccc-4ccc-8ccc-{number:012}"));
+                    chat["workspace_id"] = Value::Null;
+                    chat["title"] = json!("x".repeat(30_000));
+                    chat
+                });
+                Reply::Json(200, more.collect())
+            }
+            reply => reply,
+        }
+    });
+    let child = command(&format!("http://{address}"), DELETE).spawn().unwrap();
+    let output = finish(child);
+    output.ends(3).says("longer than what is read");
+    let world = double.world.lock().unwrap();
+    assert!(world.workspaces.iter().all(|it| it.status != "deleted"), "{:?}", world.workspaces);
 }
 
 #[test]
