@@ -8,11 +8,14 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 QUICK = "--quick" in sys.argv
 KEYS = [1, 3] if QUICK else [1, 10, 50, 200]
-SERVED = [1, 2] if QUICK else [1, 20]
+SERVED = [1, 2] if QUICK else [1, 10, 20, 50, 200]
+# up to so many keys or clones each step is repeated
+REPEATED = 20
 CLONES = [2, 4] if QUICK else [10, 100, 1000, 10000]
 ROUNDS = 2 if QUICK else 9
 HOME = Path("/home/coder")
@@ -20,6 +23,8 @@ SCRIPT = "/run/rig/crate/scripts/typical_start.sh"
 TOKEN = "sk-ant-oat01-" + "x" * 80
 COLUMNS = "| what | size | clock, ms | processor, ms | floors | peak memory, MiB |"
 FLOOR = "floor"
+PROBES = "the bare push probes"
+OVER_NETWORK = "`doctor` (ssh and push)"
 
 
 SUPPORT = "/run/rig/crate/tests/behaviour/support"
@@ -87,11 +92,26 @@ def measure(command: list[str], environment: dict[str, str], may_fail: bool = Fa
     return clock * 1000, (usage.ru_utime + usage.ru_stime) * 1000
 
 
+def probes(count: int, environment: dict[str, str]) -> tuple[float, float]:
+    """The same of the bare questions that a doctor cannot do without: one connection for each key, four at once."""
+
+    def ask(number: int) -> None:
+        ask = ["ssh", "-o", "BatchMode=yes", "git@github.com", f"git-receive-pack 'acme/r{number}.git'"]
+        subprocess.run(ask, env=environment, input=b"0000", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+    used = lambda: sum(os.times()[2:4])
+    clock, before = time.perf_counter(), used()
+    with ThreadPoolExecutor(4) as four:
+        list(four.map(ask, range(count)))
+    return (time.perf_counter() - clock) * 1000, (used() - before) * 1000
+
+
 class Table:
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.peaks: dict[tuple[str, str], float] = {}
-        self.connections = 0.0
+        # by number of keys, for each of them
+        self.connections: dict[int, float] = {}
 
     def add(self, what: str, size: str, measured: tuple[float, float]) -> None:
         self.found.setdefault((what, size), []).append(measured)
@@ -108,6 +128,10 @@ class Table:
             memory = f"{memory:.1f}" if memory else ""
             rows.append(f"| {what} | {size} | {clock:.1f} | {used:.1f} | {used / floor:.2f} | {memory} |")
         return rows
+
+
+def keys_of(count: int) -> str:
+    return f"{count} key" + "s" * (count > 1)
 
 
 def generated_keys() -> list[str]:
@@ -136,7 +160,7 @@ def main() -> None:
         table.add(FLOOR, "", (ssh[0] + git[0], ssh[1] + git[1]))
 
     def steps(count: int) -> None:
-        size = f"{count} key" + "s" * (count > 1)
+        size = keys_of(count)
         given = configured(count)
         empty_home()
         table.add("`apply`, first", size, measure(["pushready", "apply"], given))
@@ -162,18 +186,20 @@ def main() -> None:
     server = Server()
     for number in range(max(SERVED)):
         server.serve(f"acme/r{number}", Path(f"/tmp/key{number}"))
+    known = {"PUSHREADY_KNOWN_HOSTS": server.known_hosts()}
     for count in SERVED:
-        size = f"{count} key" + "s" * (count > 1)
+        size = keys_of(count)
         empty_home()
-        measure(["pushready", "apply"], configured(count) | {"PUSHREADY_KNOWN_HOSTS": server.known_hosts()})
-        for _ in range(ROUNDS):
+        measure(["pushready", "apply"], configured(count) | known)
+        examine = ["pushready", "doctor", "--only", "ssh,push"]
+        for _ in range(ROUNDS if count <= REPEATED else 1):
+            table.add(PROBES, size, probes(count, base))
             before = server.sessions()
-            table.add("`doctor` (ssh and push)", size, measure(["pushready", "doctor", "--only", "ssh,push"], base))
-            table.connections = (server.sessions() - before) / count
-        table.peaks["`doctor` (ssh and push)", size] = peak(["pushready", "doctor", "--only", "ssh,push"], base)
-    server.daemon.terminate()
+            table.add(OVER_NETWORK, size, measure(examine, base, may_fail=count > REPEATED))
+            table.connections[count] = (server.sessions() - before) / count
+        table.peaks[OVER_NETWORK, size] = peak(examine, base)
     for count in KEYS:
-        size = f"{count} key" + "s" * (count > 1)
+        size = keys_of(count)
         empty_home()
         for what, command, given in (
             ("`apply`, first", ["apply"], configured(count)), ("`apply`, no changes", ["apply"], configured(count)),
@@ -191,14 +217,19 @@ def main() -> None:
             (folder / "config").write_text(f'[remote "origin"]\n\turl = https://github.com/acme/other{number}\n')
         made = count
         size = f"{count} clones"
-        given = configured(1)
+        given = configured(1) | known
         measure(["pushready", "apply"], given)
+        commands = {
+            "`apply`, no changes": (["apply"], given),
+            "`doctor --offline --all`": (["doctor", "--offline", "--all"], base),
+            "`doctor --all`": (["doctor", "--all"], base),
+        }
         for _ in range(1 if count >= 1000 else ROUNDS):
-            table.add("`apply`, no changes", size, measure(["pushready", "apply"], given))
-            table.add("`doctor --offline --all`", size,
-                      measure(["pushready", "doctor", "--offline", "--all"], base, may_fail=True))
-        table.peaks["`apply`, no changes", size] = peak(["pushready", "apply"], given)
-        table.peaks["`doctor --offline --all`", size] = peak(["pushready", "doctor", "--offline", "--all"], base)
+            for what, (command, variables) in commands.items():
+                table.add(what, size, measure(["pushready", *command], variables, may_fail="doctor" in command))
+        for what, (command, variables) in commands.items():
+            table.peaks[what, size] = peak(["pushready", *command], variables)
+    server.daemon.terminate()
     rows = table.rows()
     print("\n".join([COLUMNS, "|---|---|---|---|---|---|", *rows]))
     check(rows)
@@ -207,7 +238,7 @@ def main() -> None:
 
 def check(rows: list[str]) -> None:
     """Fails where a row is missing, or has no figure."""
-    wanted = 4 + 2 + 8 * len(KEYS) + len(SERVED) + 2 * len(CLONES)
+    wanted = 4 + 2 + 8 * len(KEYS) + 2 * len(SERVED) + 3 * len(CLONES)
     if len(rows) != wanted:
         sys.exit(f"error: {len(rows)} rows instead of {wanted}")
     for row in rows:
@@ -223,7 +254,7 @@ def plot(table: Table) -> str:
     width, height, left, bottom = 640, 360, 60, 40
     names = ["`apply`, first", "`apply`, no changes", "`doctor --offline`", "a start of ssh", "a git command"]
     colours = ["#1f77b4", "#2ca02c", "#d62728", "#9467bd", "#8c564b"]
-    sizes = [(count, f"{count} key" + "s" * (count > 1)) for count in KEYS]
+    sizes = [(count, keys_of(count)) for count in KEYS]
     across = lambda count: left + (width - left - 170) * math.log(count) / math.log(max(KEYS))
     up = lambda ms: height - bottom - (height - bottom - 20) * math.log10(max(ms, 1)) / 4
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
@@ -246,12 +277,16 @@ def plot(table: Table) -> str:
 def write(table: Table, rows: list[str]) -> None:
     first, again = (table.median(f"typical start script, {which}", "1 key", 0) for which in ("first", "again"))
     cold, same = (table.median(f"`apply`, {which}", "1 key", 0) for which in ("first", "no changes"))
-    starts = {count: table.median("a start of ssh", f"{count} key" + "s" * (count > 1), 0) for count in KEYS}
-    used = [table.median("a start of ssh", f"{count} key" + "s" * (count > 1), 1) for count in (KEYS[0], KEYS[-1])]
+    starts = {count: table.median("a start of ssh", keys_of(count), 0) for count in KEYS}
+    used = [table.median("a start of ssh", keys_of(count), 1) for count in (KEYS[0], KEYS[-1])]
     used = (used[1] - used[0]) / (KEYS[-1] - KEYS[0])
     each = (starts[KEYS[-1]] - starts[KEYS[0]]) / (KEYS[-1] - KEYS[0])
     felt = max(1, round(100 / used)) if used > 0 else 0
     size = os.stat("/run/rig/bin/pushready").st_size / 1e6
+    listed = lambda texts: " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
+    connections = listed([f"{each:.2g} with {keys_of(count)}" for count, each in table.connections.items()])
+    difference = lambda size: table.median(OVER_NETWORK, size, 0) - table.median(PROBES, size, 0)
+    beyond = listed([f"{difference(keys_of(count)):.0f} (with {keys_of(count)})" for count in SERVED if count <= REPEATED])
     load = os.getloadavg()[1]
     shared = f" that other programs used too (load {load:.0f})" if load > os.cpu_count() + 1 else ""
     text = f"""# Performance
@@ -262,7 +297,8 @@ one after the other; the column compares processor time. Peak memory is that of 
 `scripts/typical_start.sh`: it writes two logins and one key, asks no server and proves nothing.
 
 - `apply` takes {cold / first:.2f} of the typical start script at the first start, {same / again:.2f} when nothing changes.
-- Connections that `doctor` opens for each push URL which can be written: {table.connections:.0f}.
+- Connections that `doctor` opens for each push URL which can be written: {connections}.
+- `doctor` ends {beyond} ms after its connections alone take, four at once.
 - A start of ssh takes {used:.1f} ms of the processor more for each key on the host ({each:.1f} ms on the clock of this run). From about {felt} keys on
   one host this is 100 ms, which a person notices at each push; other hosts cost nothing.
 - The binary has {size:.2f} MB, 0.8 MB of them tables with which a panic removes temporary files and ends one check alone.

@@ -17,10 +17,10 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
+use crate::proof;
 use crate::resource::{file, place};
 use crate::ssh_cli;
 use crate::ssh_match;
-use crate::ssh_proof;
 use crate::text::shell;
 use crate::variables;
 
@@ -74,10 +74,9 @@ impl Home {
     }
 
     /// Finds the paths as the clients find them. Fails where there is no home to work in. ssh is not
-    /// asked where its answer is still proven.
+    /// asked where /etc/passwd alone decides which home it uses.
     pub fn locate(env: &Env) -> Result<Self> {
-        let state = usual_state(env);
-        Self::find(env, state.and_then(|state| ssh_proof::proven_home(env, &state)))
+        Self::find(env, proof::home_of_passwd(env))
     }
 
     /// The same for the doctor: ssh is asked in any case, and where there is a routing that it
@@ -88,8 +87,8 @@ impl Home {
         Ok(Self { probed: printed, ..Self::find(env, passwd)? })
     }
 
-    fn find(env: &Env, proven: Option<PathBuf>) -> Result<Self> {
-        let passwd = proven.map_or_else(passwd_home, Ok);
+    fn find(env: &Env, known: Option<PathBuf>) -> Result<Self> {
+        let passwd = known.map_or_else(passwd_home, Ok);
         let mut notes = Vec::new();
         let home = env.get(variables::HOME).map(PathBuf::from);
         let path = match (home, &passwd) {

@@ -39,6 +39,7 @@ mod json;
 )]
 pub mod parsers;
 mod process;
+mod proof;
 mod provision;
 mod push_message;
 mod resource;
@@ -46,7 +47,6 @@ mod secret;
 mod settings;
 mod ssh_cli;
 mod ssh_match;
-mod ssh_proof;
 mod state;
 mod task;
 mod terminal;

@@ -8,11 +8,13 @@ use crate::apply::report::{ApplyReport, ReportCommand};
 use crate::catalogue::Finding;
 use crate::env::Env;
 use crate::error::{Error, Result, fix_for};
+use crate::git::url::Repository;
 use crate::home::Home;
+use crate::proof::{self, BinaryPair, GitInputs, Proven, SshInputs};
 use crate::provision::recovery;
-use crate::provision::{self, Item, ItemCause, Provision, ProvisionContext, counted, routing};
+use crate::provision::routing::{self, AskedGit};
+use crate::provision::{self, Item, ItemCause, Provision, ProvisionContext, counted};
 use crate::settings::Settings;
-use crate::ssh_proof::{self, BinaryPair, SshInputs};
 use crate::state::State;
 use crate::state::heal::{Healed, heal, settled};
 use crate::state::receipt::Receipt;
@@ -61,6 +63,19 @@ struct Taken {
     changed: bool,
 }
 
+/// What the answers of ssh and git depend on, at one moment.
+struct RunInputs {
+    ssh: Option<SshInputs>,
+    git: Option<GitInputs>,
+}
+
+/// Whether ssh chooses the right key.
+struct Tested {
+    /// With so many hosts. `None`: there was nothing to test.
+    hosts: Option<std::result::Result<usize, Finding>>,
+    proven: Proven,
+}
+
 /// What came of one attempt.
 struct Attempt {
     report: ApplyReport,
@@ -72,22 +87,25 @@ impl ApplyRun<'_> {
     /// The plan alone.
     pub fn dry_run(&self) -> Result<ApplyReport> {
         let receipt = self.known(settled(&self.home.state)?.0);
-        let proven = self.inputs().and_then(|inputs| inputs.proven_hosts(&self.home.state));
-        let DesiredPlan { plan, provision } = self.plan(receipt.as_ref(), proven)?;
+        let inputs = self.inputs(receipt.as_ref());
+        let DesiredPlan { plan, provision } = self.plan(receipt.as_ref(), &inputs, false)?;
         Ok(self.report(&plan, provision, true))
     }
 
     pub fn run(&self) -> Result<ApplyReport> {
+        let mut is_first = true;
         for _ in 1..ATTEMPTS {
-            let attempt = self.attempt()?;
+            let attempt = self.attempt(is_first && proof::runs_commands(self.env))?;
             if !attempt.outdated {
                 return Ok(attempt.report);
             }
+            is_first = false;
         }
-        Ok(self.attempt()?.report)
+        Ok(self.attempt(false)?.report)
     }
 
-    fn attempt(&self) -> Result<Attempt> {
+    /// `untried`: what runs commands on most machines is not tried before it is used.
+    fn attempt(&self, untried: bool) -> Result<Attempt> {
         if !provision::is_configured(self.settings)
             && self.known(settled(&self.home.state)?.0).is_none()
         {
@@ -95,9 +113,8 @@ impl ApplyRun<'_> {
         }
         let observed = self.observe()?;
         // under the lock: what another run has changed is seen
-        let inputs = self.inputs();
-        let proven = inputs.as_ref().and_then(|inputs| inputs.proven_hosts(&self.home.state));
-        let mut wanted = self.plan(Some(&observed.before), proven)?;
+        let inputs = self.inputs(Some(&observed.before));
+        let mut wanted = self.plan(Some(&observed.before), &inputs, untried)?;
         if observed.recovered {
             let note = "the receipt was gone: what is known to be ours is in it again";
             wanted.provision.notes.push(note.to_owned());
@@ -111,19 +128,24 @@ impl ApplyRun<'_> {
             return Ok(Attempt { report, outdated: false });
         }
         let taken = self.take(&observed, wanted.plan, &wanted.provision)?;
-        self.record(&observed, taken, wanted.provision, inputs)
+        self.record(&observed, taken, wanted.provision, &inputs)
     }
 
-    /// All that the answers of ssh depend on.
-    fn inputs(&self) -> Option<SshInputs> {
-        let inputs = SshInputs::now(self.env, &self.home.state)?;
+    /// All that the answers of ssh and git depend on, where there is something to route.
+    fn inputs(&self, receipt: Option<&Receipt>) -> RunInputs {
+        let is_routed = receipt.is_some_and(|receipt| !receipt.desired.repositories.is_empty());
+        if !is_routed && self.settings.keys.is_empty() {
+            return RunInputs { ssh: None, git: None };
+        }
+        let ssh = SshInputs::now(self.env, &self.home.state);
         // musl and ssh may read different passwd databases
-        (self.home.passwd.as_ref().ok() == Some(&inputs.home)).then_some(inputs)
+        let ssh = ssh.filter(|inputs| self.home.passwd.as_ref().ok() == Some(&inputs.home));
+        RunInputs { ssh, git: GitInputs::now(self.env, &self.home.git_reads) }
     }
 
     /// Nothing is configured, and nothing ever was.
     fn leave_no_trace(&self) -> Result<Attempt> {
-        let DesiredPlan { plan, mut provision } = self.plan(None, None)?;
+        let DesiredPlan { plan, mut provision } = self.plan(None, &self.inputs(None), false)?;
         let healed = Healed { swept: State::sweep(&self.home.state), unfinished: false };
         provision.notes.extend(healed.note(""));
         Ok(Attempt { report: self.report(&plan, provision, false), outdated: false })
@@ -157,9 +179,17 @@ impl ApplyRun<'_> {
         Ok(StartingPoint { state, before, is_new, healed, recovered })
     }
 
-    fn plan(&self, receipt: Option<&Receipt>, proven: Option<usize>) -> Result<DesiredPlan> {
+    fn plan(
+        &self,
+        receipt: Option<&Receipt>,
+        inputs: &RunInputs,
+        is_tested_after: bool,
+    ) -> Result<DesiredPlan> {
         let Self { env, home, settings } = *self;
-        let context = ProvisionContext { settings, home, receipt, proven, now: env.now };
+        let proven = inputs.ssh.as_ref().and_then(|inputs| inputs.proven_hosts(&home.state));
+        let (git, now) = (inputs.git.as_ref(), env.now);
+        let context =
+            ProvisionContext { settings, home, receipt, proven, git, is_tested_after, now };
         let mut provision = provision::desired(&context)?;
         let plan = Plan::observe(std::mem::take(&mut provision.items), receipt);
         Ok(DesiredPlan { plan, provision })
@@ -187,7 +217,7 @@ impl ApplyRun<'_> {
         observed: &StartingPoint,
         taken: Taken,
         mut provision: Provision,
-        inputs: Option<SshInputs>,
+        planned: &RunInputs,
     ) -> Result<Attempt> {
         let StartingPoint { state, before, is_new, healed, .. } = observed;
         let Taken { plan, mut receipt, changed } = taken;
@@ -201,19 +231,20 @@ impl ApplyRun<'_> {
             .refused
             .iter()
             .any(|refused| matches!(refused.item, Subject::Routing | Subject::Git));
-        let (inputs, proof) = match provision.tested {
-            _ if is_moot => (None, None),
+        let tested = match provision.tested {
+            _ if is_moot => Tested { hosts: None, proven: Proven::default() },
             // nothing has changed since
-            Some(hosts) if !changed => (inputs, Some(Ok(hosts))),
-            _ => (self.inputs(), self_test(self.home, &receipt)),
+            Some(hosts) if !changed => self.tested_before(&receipt, &provision, planned, hosts),
+            _ => self.test(&receipt, &provision, planned),
         };
-        let tested = proof.as_ref().and_then(|proof| proof.as_ref().ok().copied());
-        let proof = proof.map(self_test_item);
+        let Tested { hosts, mut proven } = tested;
+        let is_refuted = provision.untried
+            && matches!(hosts, Some(Err(_)))
+            && routing::refuses_commands(&self.home.state);
+        let proof = hosts.map(self_test_item);
         receipt.refuse(proof.iter().filter_map(Item::refused), accepted);
-        // what changed during the test is not proven
-        let proven = inputs.filter(|inputs| self.inputs().as_ref() == Some(inputs)).zip(tested);
-        let copy = provision.copy.take().or_else(|| copied(&plan, &state.path));
-        ssh_proof::save(&state.path, proven, copy);
+        proven.copy = provision.copy.take().or_else(|| copied(&plan, &state.path));
+        proven.save(&state.path);
         if changed || healed.unfinished || state.just_made || *is_new || !receipt.same(before) {
             receipt.save(&state.path).map_err(|error| self.unrecorded(&error))?;
         }
@@ -221,7 +252,44 @@ impl ApplyRun<'_> {
         provision.notes.extend(healed.note("its work is finished"));
         let mut report = self.report(&plan, provision, false);
         report.add(proof.as_slice(), accepted);
-        Ok(Attempt { report, outdated: plan.outdated })
+        Ok(Attempt { report, outdated: plan.outdated || is_refuted })
+    }
+
+    /// What was known before the run, and holds still.
+    fn tested_before(
+        &self,
+        receipt: &Receipt,
+        provision: &Provision,
+        planned: &RunInputs,
+        hosts: usize,
+    ) -> Tested {
+        let now = self.inputs(Some(receipt));
+        let routed = routed(receipt);
+        let git = now.git.as_ref().zip(provision.git.as_ref());
+        let git = git.and_then(|(now, it)| it.proof(planned.git.as_ref(), now, None, &routed));
+        let ssh = now.ssh.filter(|now| planned.ssh.as_ref() == Some(now));
+        let proven = Proven { ssh: ssh.map(|inputs| (inputs, hosts)), git, copy: None };
+        Tested { hosts: Some(Ok(hosts)), proven }
+    }
+
+    /// The routing must hold for the ssh and the git of this environment, not only on paper.
+    fn test(&self, receipt: &Receipt, provision: &Provision, planned: &RunInputs) -> Tested {
+        let routed = routed(receipt);
+        if routed.is_empty() || self.home.passwd.is_err() {
+            return Tested { hosts: None, proven: Proven::default() };
+        }
+        let before = self.inputs(Some(receipt));
+        let git = AskedGit::new(self.home);
+        let tested = routing::self_test(self.home, &routed, &git);
+        // what changed during the test is not proven
+        let now = self.inputs(Some(receipt));
+        let ssh = now.ssh.filter(|now| before.ssh.as_ref() == Some(now));
+        let ssh = ssh.zip(tested.as_ref().ok().copied());
+        let rules = now.git.filter(|now| before.git.as_ref() == Some(now));
+        let rules = rules.zip(provision.git.as_ref());
+        let git =
+            rules.and_then(|(now, it)| it.proof(planned.git.as_ref(), &now, Some(&git), &routed));
+        Tested { hosts: Some(tested), proven: Proven { ssh, git, copy: None } }
     }
 
     fn unrecorded(&self, error: &io::Error) -> Error {
@@ -261,14 +329,9 @@ fn copied(plan: &Plan, state: &Path) -> Option<BinaryPair> {
     is_written.then(|| BinaryPair::now(state))?
 }
 
-/// The routing must hold for the ssh of this environment, not only on paper.
-fn self_test(home: &Home, receipt: &Receipt) -> Option<std::result::Result<usize, Finding>> {
+fn routed(receipt: &Receipt) -> Vec<Repository> {
     let repositories = receipt.desired.repositories.iter();
-    let routed: Vec<_> = repositories.map(|record| record.repository.clone()).collect();
-    if routed.is_empty() || home.passwd.is_err() {
-        return None;
-    }
-    Some(routing::self_test(home, &routed))
+    repositories.map(|record| record.repository.clone()).collect()
 }
 
 fn self_test_item(tested: std::result::Result<usize, Finding>) -> Item {

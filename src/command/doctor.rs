@@ -171,6 +171,8 @@ fn examine(
         home,
         receipt: receipt.as_ref(),
         proven: None,
+        git: None,
+        is_tested_after: false,
         now: env.now,
     });
     let plan = Plan::observe(std::mem::take(&mut provision.items), receipt.as_ref());

@@ -54,6 +54,11 @@ impl EffectiveConfig {
         process::run_up_to(most, git, deadline).map(|output| Self::parse(output.stdout))
     }
 
+    /// Whether git did not print it: it always prints values that it gets with the question.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many bytes git printed.
     pub fn size(&self) -> usize {
         self.0.len()
@@ -121,6 +126,32 @@ impl EffectiveConfig {
     /// Whether a value is from the file `own`.
     pub fn has_from(&self, own: &str) -> bool {
         self.values().any(|value| value.origin.strip_prefix("file:") == Some(own))
+    }
+
+    /// Where the values are from.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        self.values().map(|value| value.origin)
+    }
+
+    /// All values but those of the file `own`, and but the line that includes it.
+    pub fn without(&self, own: &str) -> String {
+        let is_own = |value: &ConfigValue| {
+            value.origin.strip_prefix("file:") == Some(own)
+                || value.key == "include.path" && value.value == Some(own)
+        };
+        let mut others = String::new();
+        for value in self.values().filter(|value| !is_own(value)) {
+            for part in [value.origin, "\0", value.key, "\0"] {
+                others.push_str(part);
+            }
+            // one without a value is not one with an empty value
+            if let Some(value) = value.value {
+                others.push('=');
+                others.push_str(value);
+            }
+            others.push('\0');
+        }
+        others
     }
 
     /// Whether a file other than `own` has a value of the key.
@@ -281,5 +312,26 @@ mod tests {
         let others = rule("git@h.corp:", "https://h.corp/");
         assert_eq!(config.url_rules("insteadof", None), [others.clone(), own]);
         assert_eq!(config.url_rules("insteadof", Some("/s/gitconfig")), [others]);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_the_same_before_and_after() {
+        let user = ["global", "file:/h/.gitconfig", "user.name\nA"];
+        let include = ["global", "file:/h/.gitconfig", "include.path\n/s/gitconfig"];
+        let ours = ["global", "file:/s/gitconfig", "url.git@h:o/r.insteadof\nhttps://h/o/r"];
+        let without = |entries: &[[&str; 3]]| parse(entries).without("/s/gitconfig");
+        let before = without(&[user]);
+        assert_eq!(without(&[user, include, ours]), before);
+        for others in [
+            &[ours, include][..],
+            &[user, user, include, ours],
+            &[["global", "file:/h/other", "user.name\nA"], include, ours],
+            &[["global", "file:/h/.gitconfig", "user.name"], include, ours],
+            &[["global", "file:/h/.gitconfig", "user.name\nB"], include, ours],
+            &[user, ["global", "file:/h/.gitconfig", "include.path\n/s/other"], ours],
+            &[user, ["global", "file:/h/.gitconfig", "url.x.insteadof\n/s/gitconfig"], ours],
+        ] {
+            assert_ne!(without(others), before, "{others:?}");
+        }
     }
 }

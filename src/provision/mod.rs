@@ -20,16 +20,17 @@ use crate::env::Env;
 use crate::error::Result;
 use crate::git::url::Repository;
 use crate::home::Home;
+use crate::proof::{BinaryPair, GitInputs};
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
 use crate::resource::{Bytes, Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
-use crate::ssh_proof::BinaryPair;
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
 use crate::text::nearest_name;
+use routing::{GitAnswer, Routing};
 
 /// The status of one item of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -118,6 +119,11 @@ pub struct ProvisionContext<'a> {
     /// The hosts with which an earlier run has tested that ssh chooses the right key, where nothing
     /// that ssh depends on has changed since.
     pub proven: Option<usize>,
+    /// What git's configuration depends on, where that is known.
+    pub git: Option<&'a GitInputs>,
+    /// ssh and the shell are what most machines have, and the test after all is written shows whether
+    /// they work: they are not tried before.
+    pub is_tested_after: bool,
     pub now: Timestamp,
 }
 
@@ -150,6 +156,10 @@ pub struct Provision {
     pub notes: Vec<String>,
     /// The routing that is there already passed its self-test, with so many hosts.
     pub tested: Option<usize>,
+    /// What there is to remember of git's rules.
+    pub git: Option<GitAnswer>,
+    /// It was not tried whether ssh can ask for the key.
+    pub untried: bool,
     /// The copy of pushready that is there has the bytes of the running binary.
     pub copy: Option<BinaryPair>,
 }
@@ -163,15 +173,17 @@ pub fn desired(context: &ProvisionContext) -> Result<Provision> {
     let mut of_clones = Vec::new();
     let clones = remotes::observe(context, &desired, &keys.routed, &mut of_clones);
     let stored: Vec<_> = clones.iter().flat_map(|clone| clone.stored.clone()).collect();
-    let routing = routing::provision(context, &desired, &keys.routed, &stored, &mut notes)?;
-    items.extend(routing.items);
+    let Routing { items: of_routing, in_force, tested, git, untried, copy } =
+        routing::provision(context, &desired, &keys.routed, &stored, &mut notes)?;
+    items.extend(of_routing);
     items.extend(logins(context, &mut desired));
     notes.extend(of_clones);
-    items.extend(remotes::provision(context, &keys, clones, &routing.in_force));
+    items.extend(remotes::provision(context, &keys, clones, &in_force));
+    drop(in_force);
     notes.extend(claude::day_without_token(context, &desired));
     items.extend(keys.removals);
     items.extend(refused(context, &items, &mut desired));
-    Ok(Provision { items, desired, notes, tested: routing.tested, copy: routing.copy })
+    Ok(Provision { items, desired, notes, tested, git, untried, copy })
 }
 
 /// What of it the doctor restates: the same without routing and remotes, of which it asks ssh and
@@ -181,7 +193,15 @@ pub fn restated(context: &ProvisionContext) -> Provision {
     let mut items = deploy_keys::provision(context, &mut desired).items;
     items.extend(logins(context, &mut desired));
     items.extend(refused(context, &items, &mut desired));
-    Provision { items, desired, notes: Vec::new(), tested: None, copy: None }
+    Provision {
+        items,
+        desired,
+        notes: Vec::new(),
+        tested: None,
+        git: None,
+        untried: false,
+        copy: None,
+    }
 }
 
 /// The desired state of the last apply, with the plain settings that are set now.
@@ -297,6 +317,8 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
         home,
         receipt: Some(receipt),
         proven: None,
+        git: None,
+        is_tested_after: false,
         now: env.now,
     };
     let mut desired = receipt.desired.clone();

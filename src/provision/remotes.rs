@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::deploy_keys::Keys;
-use super::routing::InForce;
+use super::routing::{InForce, RulesInForce};
 use super::{Item, ProvisionContext, counted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
@@ -36,7 +36,7 @@ pub fn provision(
     context: &ProvisionContext,
     Keys { routed, dropped, .. }: &Keys,
     clones: Vec<Clone>,
-    in_force: &InForce,
+    in_force: &RulesInForce,
 ) -> Vec<Item> {
     let mut restored = restored(context, dropped);
     let judged: Vec<_> = clones
@@ -190,7 +190,9 @@ impl Clone {
             _ => &[],
         };
         let Ok((before, _)) = remote::unset(now, written) else { return Ok(()) };
-        let Ok(judged) = judge(&before, routed, false, &InForce::default()) else { return Ok(()) };
+        let Ok(judged) = judge(&before, routed, false, &RulesInForce::default()) else {
+            return Ok(());
+        };
         if judged.exchanges.is_empty() {
             return Ok(());
         }
@@ -303,7 +305,7 @@ fn judge(
     config: &[u8],
     routed: &[Repository],
     stay: bool,
-    in_force: &InForce,
+    in_force: &RulesInForce,
 ) -> Result<JudgedRemotes, Malformed> {
     let mut judged = JudgedRemotes::default();
     for variable in remote::urls(config)? {
@@ -345,7 +347,7 @@ fn reversed(
     config: &[u8],
     routed: &[Repository],
     stay: bool,
-    in_force: &InForce,
+    in_force: &RulesInForce,
 ) -> Result<Option<Reversed>, Malformed> {
     let of_clone = InForce::of(config);
     if of_clone.is_empty() {
@@ -360,7 +362,7 @@ fn reversed(
         } else {
             repository.to_ssh()
         };
-        let pushed = in_force.pushed(&of_clone, &remote, variable.key == "pushurl");
+        let pushed = in_force.get().pushed(&of_clone, &remote, variable.key == "pushurl");
         let over_ssh = GitUrl::parse(&pushed).is_ok_and(|url| url.transport().is_ssh());
         (!over_ssh).then(|| Reversed { from: redact(&remote), to: redact(&pushed) })
     }))
@@ -508,7 +510,7 @@ mod tests {
     fn judged(text: &str) -> JudgedRemotes {
         let routed = ["o/app", "ssh://git@git.corp:2222/o/lib"];
         let routed = routed.map(|name| Repository::parse_declared(name).unwrap());
-        judge(text.as_bytes(), &routed, false, &InForce::default()).unwrap()
+        judge(text.as_bytes(), &routed, false, &RulesInForce::default()).unwrap()
     }
 
     #[test]
@@ -605,7 +607,7 @@ mod tests {
     #[test]
     fn a_configuration_that_does_not_parse_names_its_line() {
         let malformed =
-            judge(b"[core]\n\tbare = false\n[remote \"x\n", &[], false, &InForce::default());
+            judge(b"[core]\n\tbare = false\n[remote \"x\n", &[], false, &RulesInForce::default());
         assert_eq!(malformed.unwrap_err().line, 3);
     }
 }

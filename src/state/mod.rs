@@ -20,8 +20,8 @@ use walkdir::WalkDir;
 
 use crate::catalogue::{Code, Finding};
 use crate::error::{Error, Result, fix_for};
+use crate::proof;
 use crate::resource::{file, place, rewrite};
-use crate::ssh_proof;
 use crate::state::receipt::Receipt;
 
 /// Longer than any run takes, shorter than a template author's patience.
@@ -173,7 +173,7 @@ impl State {
 }
 
 /// What is ours in the state folder when all else is gone.
-const OWN: [&str; 4] = ["receipt.json", "lock", "doctor.json", ssh_proof::NAME];
+const OWN: [&str; 4] = ["receipt.json", "lock", "doctor.json", proof::NAME];
 
 /// Where the state folder is while `outermost` is `aside`.
 fn inner(aside: &Path, outermost: &Path, state: &Path) -> PathBuf {

@@ -1,4 +1,4 @@
-//! What apply remembers of ssh: it asks again where something has changed, and only there.
+//! What apply remembers of ssh and git: it asks again where something has changed, and only there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -48,30 +48,48 @@ impl<'a> Rig<'a> {
     }
 }
 
-/// One question to git: which rules are in its configuration. Here it has no value that git could
-/// reject.
-const LEAST: usize = 1;
+/// What the first apply asks: git before and after its changes, and ssh about each of two hosts.
+const FIRST: usize = 4;
 
 #[test]
-fn ssh_is_asked_again_only_where_something_has_changed() {
+fn programs_are_asked_again_only_where_something_has_changed() {
     sandbox(|ws| {
         let rig = Rig::new(ws);
-        rig.apply().run().success();
+        let (first, started) = Rig::traced(rig.apply());
+        first.success();
+        assert_eq!(started, FIRST);
         let again = |what: &str| {
             let (output, started) = Rig::traced(rig.apply());
             assert!(output.status.success(), "{what}\n{output}");
             assert!(output.stdout.contains("tested with 2 hosts"), "{what}\n{output}");
             started
         };
-        assert_eq!(again("nothing"), LEAST);
+        assert_eq!(again("nothing"), 0);
         let config = ws.read(".ssh/config");
-        let changes: [(&str, &dyn Fn()); 4] = [
+        let git_config = ws.read(".gitconfig");
+        let changes: [(&str, &dyn Fn()); 9] = [
             ("a line of the user", &|| {
                 ws.write(".ssh/config", format!("{config}Host *\n  Compression yes\n"), 0o600);
             }),
             ("a file that the user includes", &|| {
                 ws.write(".ssh/config", format!("{config}Host x\n  Include more\n"), 0o600);
                 ws.write(".ssh/more", "Port 22\n", 0o600);
+            }),
+            ("a value of the user in git's configuration", &|| {
+                ws.write(".gitconfig", format!("{git_config}[init]\n\tdefaultBranch = x\n"), 0o600);
+            }),
+            ("a file that git's configuration includes", &|| {
+                ws.write(".gitconfig", format!("{git_config}[include]\n\tpath = more\n"), 0o600);
+            }),
+            ("a file that it includes, and that was missing", &|| {
+                ws.write("more", "[init]\n\tdefaultBranch = x\n", 0o600);
+            }),
+            ("our rules, written again", &|| {
+                let rules = ws.read(&format!("{STATE}/gitconfig"));
+                ws.write(&format!("{STATE}/gitconfig"), rules, 0o600);
+            }),
+            ("rules that are gone", &|| {
+                fs::remove_file(ws.home().join(STATE).join("gitconfig")).unwrap();
             }),
             ("our key, written again", &|| {
                 let keys = ws.home().join(STATE).join("keys");
@@ -85,11 +103,52 @@ fn ssh_is_asked_again_only_where_something_has_changed() {
         ];
         for (what, change) in changes {
             change();
-            assert!(again(what) > LEAST, "{what}");
-            assert_eq!(again(what), LEAST, "{what}");
+            assert!(again(what) > 0, "{what}");
+            assert_eq!(again(what), 0, "{what}");
         }
         let (output, started) = Rig::traced(rig.apply().env("VISIBLE", "1"));
-        assert!(output.status.success() && started > LEAST, "{output}");
+        assert!(output.status.success() && started > 0, "{output}");
+        // rules for other repositories, or by another identity, are made again
+        let one = serde_json::json!({"acme/app": KeyPair::generate("other").private}).to_string();
+        for apply in [rig.apply().env("PUSHREADY_GIT_NAME", "A"), rig.apply().env(KEYS, &one)] {
+            let (output, started) = Rig::traced(apply);
+            assert!(output.status.success() && started > 0, "{output}");
+        }
+        assert!(!ws.read(&format!("{STATE}/gitconfig")).contains("acme/docs"));
+    });
+}
+
+/// The rules that are there hold for every clone, also where git was not asked for them.
+#[test]
+fn a_rule_of_a_clone_against_ours_is_found_without_new_rules() {
+    sandbox(|ws| {
+        let rig = Rig::new(ws);
+        rig.apply().run().success();
+        assert_eq!(Rig::traced(rig.apply()).1, 0);
+        ws.write(
+            "src/app/.git/config",
+            "[url \"https://github.com/\"]\n\tinsteadOf = git@github.com:\n\
+             [remote \"origin\"]\n\turl = git@github.com:acme/app.git\n",
+            0o600,
+        );
+        for name in ["HEAD", "objects/x", "refs/x"] {
+            ws.write(&format!("src/app/.git/{name}"), "ref: refs/heads/main\n", 0o600);
+        }
+        let output = rig.apply().run();
+        assert!(output.stdout.contains("remote-reversed"), "{output}");
+    });
+}
+
+/// What most machines have is not tried before it is used: the test afterwards shows it.
+#[test]
+fn a_shell_that_runs_nothing_is_found_after_the_first_apply() {
+    sandbox(|ws| {
+        let rig = Rig::new(ws);
+        let shell = ws.home().join("bash");
+        fs::copy("/bin/false", &shell).unwrap();
+        let output = rig.apply().env("SHELL", shell.to_str().unwrap()).run();
+        assert!(output.stdout.contains("aliases"), "{output}");
+        assert!(ws.read(&format!("{STATE}/ssh_config")).contains("Host "), "{output}");
     });
 }
 

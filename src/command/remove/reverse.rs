@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::catalogue::Code;
 use crate::client::Client;
 use crate::home::Home;
+use crate::proof;
 use crate::provision::{Item, ItemCause, ItemStatus};
 use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
@@ -14,7 +15,6 @@ use crate::resource::keys::Key;
 use crate::resource::lock::Lock;
 use crate::resource::{Before, Bytes, Edit, Resource, Target, Undo};
 use crate::secret::CodexAuth;
-use crate::ssh_proof;
 use crate::state::receipt::{Receipt, ReceiptEntry};
 use crate::state::subject::Subject;
 
@@ -130,7 +130,7 @@ pub fn own_files(home: &Home, spare_undo: bool, spare_login: bool) -> Item {
 
 /// Removes the doctor's verdict and the empty folders, where the receipt stays.
 pub fn clear(home: &Home) {
-    for name in ["doctor.json", ssh_proof::NAME] {
+    for name in ["doctor.json", proof::NAME] {
         let _ = file::remove(&home.state.join(name));
     }
     let own = ["keys", "bin", "undo"].map(|name| home.state.join(name));

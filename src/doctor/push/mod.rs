@@ -24,7 +24,8 @@ use super::ssh::command::{ChosenBy, SshChoice, SshCommand, WithoutValue};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
-use crate::git::url::{GitUrl, Repository, SshTarget, redact, rewrite};
+use crate::git::url::{GitUrl, Repository, SshTarget, UrlRule, redact, rewrite};
+use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::ConfigValue;
 use crate::process::Output;
 use crate::provision::routing;
@@ -84,6 +85,7 @@ pub fn write(context: &Context, url: &PushUrl) -> Judgement {
 }
 
 fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
+    context.gathered.get(|| ask_git(context));
     if let Some(judgement) = git::keeps_from_pushing(context) {
         return judgement;
     }
@@ -98,6 +100,23 @@ fn probe(context: &Context, url: &PushUrl, access: Access) -> Judgement {
         },
         (_, None) => ask_server(context, url, access, CloneWay::Unknown).judgement,
     }
+}
+
+/// git was asked all on which a question to a server depends.
+struct GitAsked;
+
+/// Side by side, so that no server waits for git twice.
+fn ask_git(context: &Context) -> GitAsked {
+    // git would not end
+    if ConfigError::blocking(context.home).is_none() {
+        thread::scope(|scope| {
+            let error = pool::start(scope, || context.git_config_error().is_some());
+            let config = pool::start(scope, || context.git_config().is_empty());
+            let forbidden = git::forbids_ssh(context, &[]).is_some();
+            let _ = (error.join(), config.join(), forbidden);
+        });
+    }
+    GitAsked
 }
 
 /// What the servers answered about write access: each push URL is asked about once.
@@ -317,7 +336,20 @@ fn ssh_target(
             return Err(redact(&becomes));
         }
     }
-    Ok(SshTarget::canonical(repository, &routing::destination(repository)?))
+    Ok(SshTarget::canonical(repository, &destination(context, repository)?))
+}
+
+/// git's rules outside of any clone, which each question about a repository reads.
+struct RulesOutside(Vec<UrlRule>);
+
+/// Where git leads a repository's canonical remote outside of any clone.
+fn destination(context: &Context, repository: &Repository) -> Result<Repository, String> {
+    let config = context.git_config();
+    if config.is_empty() {
+        return routing::destination(repository);
+    }
+    let rules = context.gathered.get(|| RulesOutside(config.url_rules("insteadof", None)));
+    routing::destination_by(&rules.0, repository)
 }
 
 /// The server would be asked to run another program, which our routing does not know, and the

@@ -21,11 +21,11 @@ use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
 use crate::git::url::Repository;
 use crate::process::Output;
+use crate::proof::OtherSections;
 use crate::provision::routing;
 use crate::push_message;
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
-use crate::ssh_proof::OtherSections;
 use route::{
     Chosen, Printed, chosen, effective, judge, judge_by_probe, judge_by_representative,
     representatives, unwritten,

@@ -16,12 +16,12 @@ use crate::doctor::home::PROVISIONED;
 use crate::doctor::outcome::{self, CheckStatus, Evidence, Judgement};
 use crate::git::url::Repository;
 use crate::process::{self, Failure, Output};
+use crate::proof::OtherSections;
 use crate::provision::routing;
 use crate::resource::entry::EntryName;
 use crate::resource::file;
 use crate::ssh_cli;
 use crate::ssh_match;
-use crate::ssh_proof::OtherSections;
 use crate::state::subject::Subject;
 
 pub type Printed = Result<Output, Failure>;

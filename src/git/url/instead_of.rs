@@ -39,7 +39,7 @@ pub struct Covered {
 pub struct Rules {
     pub to_write: Vec<UrlRule>,
     pub covered: Vec<Covered>,
-    /// By host, what stays on HTTPS because rules for it would cost every git command too much.
+    /// As [`unruled`] says.
     pub unruled: BTreeMap<String, Unruled>,
 }
 
@@ -102,19 +102,7 @@ pub fn instead_of_rules<'a>(
     direction: Direction,
 ) -> Rules {
     let repositories: BTreeSet<&Repository> = repositories.into_iter().collect();
-    let mut keys_on: HashMap<&str, usize> = HashMap::new();
-    for repository in &repositories {
-        *keys_on.entry(repository.host()).or_default() += 1;
-    }
-    let unruled: BTreeMap<String, Unruled> = keys_on
-        .into_iter()
-        .filter_map(|(host, keys)| {
-            // an alias is reached by its rule alone
-            let all = keys > MOST_RULED && route == Route::Canonical;
-            let left = if all { Unruled::All } else { Unruled::Bare };
-            (keys > MOST_BARE).then(|| (host.to_owned(), left))
-        })
-        .collect();
+    let unruled = unruled(repositories.iter().copied(), route);
     let mut covered = BTreeSet::new();
     let mut bases: BTreeMap<String, String> = BTreeMap::new();
     let mut lfs: BTreeMap<String, String> = BTreeMap::new();
@@ -170,6 +158,24 @@ pub fn instead_of_rules<'a>(
         covered: covered.into_iter().collect(),
         unruled,
     }
+}
+
+/// By host, what stays on HTTPS because rules for it would cost every git command too much.
+pub fn unruled<'a>(
+    repositories: impl IntoIterator<Item = &'a Repository>,
+    route: Route,
+) -> BTreeMap<String, Unruled> {
+    let mut keys_on: HashMap<&str, BTreeSet<&Repository>> = HashMap::new();
+    for repository in repositories {
+        keys_on.entry(repository.host()).or_default().insert(repository);
+    }
+    let left = |(host, keys): (&str, BTreeSet<_>)| {
+        // an alias is reached by its rule alone
+        let all = keys.len() > MOST_RULED && route == Route::Canonical;
+        let left = if all { Unruled::All } else { Unruled::Bare };
+        (keys.len() > MOST_BARE).then(|| (host.to_owned(), left))
+    };
+    keys_on.into_iter().filter_map(left).collect()
 }
 
 /// A rule that a repository needs.

@@ -13,7 +13,7 @@ use std::fmt;
 
 pub use forge::is_known_forge;
 pub use instead_of::{
-    Covered, Direction, LFS, Route, StoredUrl, Unruled, UrlRule, instead_of_rules, rewrite,
+    Covered, Direction, LFS, Route, StoredUrl, Unruled, UrlRule, instead_of_rules, rewrite, unruled,
 };
 pub use redact::{contains_token, redact};
 pub use remote_command::remote_command_repository;

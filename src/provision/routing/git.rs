@@ -1,8 +1,10 @@
 //! Our git configuration: the URL rules of keyed repositories, compared with those that are in
 //! force without ours.
 
+use std::cell::{Cell, LazyCell, OnceCell};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::HEADER;
@@ -12,13 +14,14 @@ use crate::catalogue::Finding;
 use crate::git::config;
 use crate::git::url::{
     Covered, Direction, LFS, Repository, Route, StoredUrl, Unruled, UrlRule, instead_of_rules,
-    rewrite,
+    rewrite, unruled,
 };
 use crate::git_cli::Place;
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::home::Home;
 use crate::process::{Completed, Failure, Running};
+use crate::proof::{GitInputs, GitProof};
 use crate::provision::Item;
 use crate::resource::file;
 use crate::state::git_identity::GitIdentity;
@@ -26,17 +29,46 @@ use crate::state::subject::Subject;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
-pub struct GitRules {
+pub struct GitRules<'a> {
     /// The whole file.
     pub config: String,
     pub notes: Vec<String>,
+    /// Whether there is nothing to report but what the number of keys leads to.
+    is_plain: bool,
     /// Remotes that a rule of the user keeps from SSH.
     pub reversed: Option<Item>,
     /// git refuses its configuration.
     pub unreadable: Option<Item>,
-    pub in_force: InForce,
+    pub in_force: RulesInForce<'a>,
+    /// git reads the file that our rules are in.
+    pub reads_ours: bool,
     /// Of the identity for commits.
     pub written: WrittenIdentity,
+}
+
+/// git's rules when all is in place, worked out once somebody needs them.
+pub struct RulesInForce<'a>(LazyCell<InForce, Box<dyn FnOnce() -> InForce + 'a>>);
+
+impl<'a> RulesInForce<'a> {
+    fn later(find: impl FnOnce() -> InForce + 'a) -> Self {
+        Self(LazyCell::new(Box::new(find)))
+    }
+
+    pub fn get(&self) -> &InForce {
+        &self.0
+    }
+}
+
+impl From<InForce> for RulesInForce<'_> {
+    fn from(rules: InForce) -> Self {
+        Self::later(|| rules)
+    }
+}
+
+impl Default for RulesInForce<'_> {
+    fn default() -> Self {
+        InForce::default().into()
+    }
 }
 
 /// Which parts of the identity for commits our file has.
@@ -50,10 +82,21 @@ impl WrittenIdentity {
     pub fn any(self) -> bool {
         self.name || self.email
     }
+
+    /// What [`write_identity`] has written into our file. Pure.
+    fn read(config: &str) -> Self {
+        let section = config.strip_prefix(HEADER).and_then(|rest| rest.strip_prefix("[user]\n"));
+        let lines = section.into_iter().flat_map(str::lines);
+        let names = lines.map_while(|line| line.strip_prefix('\t')?.split_once(" = "));
+        names.fold(Self::default(), |found, (key, _)| Self {
+            name: found.name || key == "name",
+            email: found.email || key == "email",
+        })
+    }
 }
 
 /// Rules of git's configuration outside any clone.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct InForce {
     pub both: Vec<UrlRule>,
     /// Of `pushInsteadOf`.
@@ -63,57 +106,80 @@ pub struct InForce {
     /// Whether git has a name and an address for commits; not known: as if it had.
     has_name: bool,
     has_email: bool,
-    /// git reads the file that our rules are in.
-    pub reads_ours: bool,
 }
 
-/// What git is asked about its configuration outside of any clone: what it is, and where it has a value
-/// that git could reject, whether it does. git reads all of our rules for each question.
-pub struct AskedGit {
-    answers: Option<Answers>,
-    running: Option<Result<Running, Failure>>,
+/// What git is asked about its configuration outside of any clone, once somebody needs it: what it is,
+/// and where it has a value that git could reject, whether it does. git reads all of our rules for each
+/// question.
+pub struct AskedGit<'a> {
+    home: &'a Home,
+    running: Cell<Option<Result<Running, Failure>>>,
+    listed: OnceCell<ListedConfig>,
+    error: OnceCell<Option<ConfigError>>,
 }
 
-struct Answers {
-    error: Option<ConfigError>,
+struct ListedConfig {
+    /// What git prints instead of a list.
+    failed: Option<ConfigError>,
     /// The configuration, or what git reports instead.
     config: Result<Result<EffectiveConfig, String>, Failure>,
 }
 
-impl AskedGit {
-    pub fn start(home: &Home) -> Self {
-        match ConfigError::blocking(home) {
+impl<'a> AskedGit<'a> {
+    pub fn new(home: &'a Home) -> Self {
+        let (running, listed, error) = (Cell::default(), OnceCell::new(), OnceCell::new());
+        Self { home, running, listed, error }
+    }
+
+    /// git answers while something else is done.
+    pub fn start(&self) {
+        let running = match ConfigError::blocking(self.home) {
             Some(error) => {
-                let config = Err(Failure::Deadline);
-                Self { answers: Some(Answers { error: Some(error), config }), running: None }
+                let _ = self.error.set(Some(error));
+                // git would not end
+                Err(Failure::Deadline)
             }
-            None => Self {
-                answers: None,
-                running: Some(EffectiveConfig::start(Place::Outside, DEADLINE)),
-            },
-        }
+            None => EffectiveConfig::start(Place::Outside, DEADLINE),
+        };
+        self.running.set(Some(running));
     }
 
-    fn end(self) -> Answers {
-        match (self.answers, self.running) {
-            (None, Some(running)) => Answers::of(running.and_then(Running::end)),
-            (Some(answers), _) => answers,
-            (None, None) => Answers { error: None, config: Err(Failure::Missing) },
-        }
+    fn listed(&self) -> &ListedConfig {
+        self.listed.get_or_init(|| {
+            let running = self.running.take().or_else(|| {
+                self.start();
+                self.running.take()
+            });
+            ListedConfig::of(running.unwrap_or(Err(Failure::Missing)).and_then(Running::end))
+        })
     }
 
-    /// Whether git, as it is configured now, changes nothing in the URLs of these repositories.
-    pub fn keeps(&mut self, routed: &[Repository]) -> bool {
-        let asked = std::mem::replace(self, Self { answers: None, running: None });
-        let answers = self.answers.insert(asked.end());
-        let Ok(Ok(config)) = &answers.config else { return false };
+    /// The configuration, where git lists it.
+    pub fn config(&self) -> Option<&EffectiveConfig> {
+        self.listed().config.as_ref().ok()?.as_ref().ok()
+    }
+
+    /// What git has against its configuration.
+    fn error(&self) -> Option<&ConfigError> {
+        let listed = self.listed();
+        let judge = || match &listed.config {
+            Ok(Ok(config)) if is_accepted(config) => None,
+            Ok(_) => ConfigError::judge(&ConfigError::start(DEADLINE).and_then(Running::end)),
+            Err(_) => listed.failed.clone(),
+        };
+        self.error.get_or_init(judge).as_ref()
+    }
+
+    /// Whether git, as it is configured now, accepts that and changes nothing in the URLs of these
+    /// repositories.
+    pub fn keeps(&self, routed: &[Repository]) -> bool {
+        let Some(config) = self.config().filter(|_| self.error().is_none()) else { return false };
         let rules = config.url_rules("insteadof", None);
-        let is_kept = |url: &str| rewrite(&rules, url) == url;
-        answers.error.is_none() && routed.iter().all(|it| is_kept(&it.to_ssh()))
+        routed.iter().map(Repository::to_ssh).all(|url| rewrite(&rules, &url) == url)
     }
 }
 
-impl Answers {
+impl ListedConfig {
     fn of(listed: Completed) -> Self {
         let failed = listed.is_err().then(|| ConfigError::judge(&listed)).flatten();
         let config = listed.map(|output| {
@@ -123,12 +189,7 @@ impl Answers {
                 Err(output.first_error())
             }
         });
-        let error = match &config {
-            Ok(Ok(config)) if is_accepted(config) => None,
-            Ok(_) => ConfigError::judge(&ConfigError::start(DEADLINE).and_then(Running::end)),
-            Err(_) => failed,
-        };
-        Self { error, config }
+        Self { failed, config }
     }
 }
 
@@ -160,17 +221,17 @@ fn is_accepted(config: &EffectiveConfig) -> bool {
 }
 
 /// The rules for these repositories.
-pub fn rules(
+pub fn rules<'a>(
     home: &Home,
-    git: AskedGit,
+    git: &AskedGit,
     routed: &[Repository],
     stored: &[StoredUrl],
     method: &Method,
     identity: &GitIdentity,
-) -> GitRules {
+) -> GitRules<'a> {
     let mut notes = Vec::new();
-    let Answers { error, config } = git.end();
-    let blocking = error.as_ref().is_some_and(ConfigError::is_blocking);
+    let error = git.error();
+    let blocking = error.is_some_and(ConfigError::is_blocking);
     let unreadable =
         error.map(|error| Item::fail(Subject::Git, error.finding(home, ErrorScope::Everywhere)));
     if blocking {
@@ -178,15 +239,17 @@ pub fn rules(
         return GitRules {
             config,
             notes,
+            is_plain: false,
             reversed: None,
             unreadable,
-            in_force: InForce::default(),
+            in_force: RulesInForce::default(),
+            reads_ours: false,
             written: WrittenIdentity::default(),
         };
     }
     // the file that ours go into
-    let user = match config {
-        Ok(Ok(config)) => user_rules(&config, &home.state.join("gitconfig")),
+    let user = match &git.listed().config {
+        Ok(Ok(config)) => user_rules(config, &own(home)),
         Ok(Err(message)) => {
             if unreadable.is_none() {
                 notes.push(format!("git did not report which insteadOf rules apply: {message}"));
@@ -232,15 +295,8 @@ pub fn rules(
     if let Some(rule) = user_rule(&covered) {
         notes.push(format!("{rule}: pushready writes no rule for it"));
     }
-    notes.extend(both.unruled.iter().map(|(host, unruled)| match unruled {
-        Unruled::Bare => {
-            format!("{host} has many keys: `https://{host}/OWNER/REPO.git` goes over SSH, without `.git` it stays on HTTPS")
-        }
-        Unruled::All => format!(
-            "{host} has too many keys for URL rules, which every git command reads: clone by `git@{host}:OWNER/REPO.git`; \
-             remotes of clones are switched to SSH"
-        ),
-    }));
+    let is_silent = notes.is_empty();
+    notes.extend(notes_on(&both.unruled));
     let reversed = user_rule(&reversed).map(|rule| {
         let finding = Finding::new(
             Code::RemoteReversed,
@@ -267,7 +323,119 @@ pub fn rules(
         push: [push.to_write, user.push].concat(),
         ..user
     };
-    GitRules { config, notes, reversed, unreadable, in_force, written }
+    GitRules {
+        config,
+        notes,
+        is_plain: is_silent && reversed.is_none() && unreadable.is_none(),
+        reversed,
+        unreadable,
+        in_force: in_force.into(),
+        reads_ours: git.config().is_some_and(|it| it.has_from(&own(home))),
+        written,
+    }
+}
+
+/// The same where they are known to be those that are there, and were [plain](GitRules::is_plain).
+pub fn known_rules<'a>(
+    home: &'a Home,
+    git: AskedGit<'a>,
+    routed: &'a [Repository],
+    stored: &'a [StoredUrl],
+    identity: GitIdentity,
+) -> GitRules<'a> {
+    let config = file::text(&home.state.join("gitconfig"));
+    GitRules {
+        notes: notes_on(&unruled(routed, Route::Canonical)).collect(),
+        is_plain: true,
+        reversed: None,
+        unreadable: None,
+        in_force: RulesInForce::later(move || {
+            let rules = rules(home, &git, routed, stored, &Method::MatchExec, &identity);
+            rules.in_force.get().clone()
+        }),
+        reads_ours: true,
+        written: WrittenIdentity::read(&config),
+        config,
+    }
+}
+
+/// All from which the rules are made, beside git's configuration. Pure.
+pub fn question(routed: &[Repository], stored: &[StoredUrl], identity: &GitIdentity) -> Vec<u8> {
+    let stored: Vec<_> = stored.iter().map(|it| (it.repository.to_ssh(), &it.url)).collect();
+    let routed: Vec<_> = routed.iter().map(Repository::to_ssh).collect();
+    serde_json::to_vec(&(routed, stored, identity)).unwrap_or_default()
+}
+
+/// What there is to remember of the rules of one run, where nothing of it was reported: no run has to
+/// ask git, or to make them again, while git and the question are the same.
+#[derive(Debug)]
+pub struct GitAnswer {
+    question: Vec<u8>,
+    /// The rules that are there are these, and git reads them.
+    is_there: bool,
+    /// The configuration that is not ours. `None`: git was not asked.
+    elsewhere: Option<String>,
+}
+
+impl GitAnswer {
+    /// Of the rules that are there.
+    pub fn known(question: Vec<u8>) -> Self {
+        Self { question, is_there: true, elsewhere: None }
+    }
+
+    pub fn of(
+        question: Vec<u8>,
+        rules: &GitRules,
+        git: &AskedGit,
+        inputs: Option<&GitInputs>,
+        routed: &[Repository],
+    ) -> Option<Self> {
+        let config = git.config().filter(|_| rules.is_plain)?;
+        let is_there = rules.reads_ours
+            && inputs.is_some_and(|it| it.have_all(config.origins()))
+            && git.keeps(routed);
+        let elsewhere = Some(config.without(&own(git.home)));
+        Some(Self { question, is_there, elsewhere })
+    }
+
+    /// `planned`, `now`: on what git depends when the rules were made, and by now. `asked`: git, as it
+    /// is now, where it was asked again.
+    pub fn proof(
+        &self,
+        planned: Option<&GitInputs>,
+        now: &GitInputs,
+        asked: Option<&AskedGit>,
+        routed: &[Repository],
+    ) -> Option<GitProof> {
+        let is_as_planned = self.is_there && planned == Some(now);
+        let is_as_wanted = || {
+            let git = asked?;
+            let (config, own) = (git.config()?, own(git.home));
+            let is_same = self.elsewhere.as_ref() == Some(&config.without(&own))
+                && config.has_from(&own)
+                && now.have_all(config.origins())
+                && git.keeps(routed);
+            is_same.then_some(())
+        };
+        (is_as_planned || is_as_wanted().is_some()).then(|| now.proof(&self.question))
+    }
+}
+
+/// The file that our rules are in, as git prints it.
+fn own(home: &Home) -> String {
+    home.state.join("gitconfig").to_string_lossy().into_owned()
+}
+
+fn notes_on(unruled: &BTreeMap<String, Unruled>) -> impl Iterator<Item = String> {
+    unruled.iter().map(|(host, unruled)| match unruled {
+        Unruled::Bare => {
+            format!("{host} has many keys: `https://{host}/OWNER/REPO.git` goes over SSH, without `.git` it stays on HTTPS")
+        }
+        Unruled::All => format!(
+            "{host} has too many keys for URL rules, which every git command reads: clone by `git@{host}:OWNER/REPO.git`; \
+             remotes of clones are switched to SSH"
+        ),
+    })
 }
 
 /// Pure.
@@ -371,15 +539,13 @@ fn credentials(config: &EffectiveConfig) -> Vec<String> {
 }
 
 /// The rules that are in force without ours, as the agent's git sees them outside any repository.
-fn user_rules(config: &EffectiveConfig, own: &Path) -> InForce {
-    let own = own.to_string_lossy();
+fn user_rules(config: &EffectiveConfig, own: &str) -> InForce {
     InForce {
-        reads_ours: config.has_from(&own),
-        both: config.url_rules("insteadof", Some(&own)),
-        push: config.url_rules("pushinsteadof", Some(&own)),
+        both: config.url_rules("insteadof", Some(own)),
+        push: config.url_rules("pushinsteadof", Some(own)),
         credentials: credentials(config),
-        has_name: config.has_from_elsewhere("user.name", &own),
-        has_email: config.has_from_elsewhere("user.email", &own),
+        has_name: config.has_from_elsewhere("user.name", own),
+        has_email: config.has_from_elsewhere("user.email", own),
     }
 }
 

@@ -21,21 +21,21 @@ use crate::error::{Error, Result};
 use crate::git::config;
 use crate::git::url::{Repository, StoredUrl};
 use crate::home::Home;
+use crate::proof::BinaryPair;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target, block, place};
 use crate::ssh_match;
-use crate::ssh_proof::BinaryPair;
 use crate::state::git_identity::GitIdentity;
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 
-pub use git::InForce;
-use git::{AskedGit, WrittenIdentity};
+use git::WrittenIdentity;
+pub use git::{AskedGit, GitAnswer, InForce, RulesInForce};
 use pins::Pins;
 pub use pins::contradicts_pins;
-pub use probe::{destination, self_test};
+pub use probe::{destination, destination_by, refuses_commands, self_test};
 use ssh::{Method, ssh_quoted};
 
 /// Host keys of the public forges. A test holds each against the fingerprint that the provider
@@ -48,23 +48,27 @@ const RUNNING: &str = "/proc/self/exe";
 const HEADER: &str = "# Written by pushready, overwritten by every `pushready apply`, removed by `pushready remove`.\n";
 
 #[derive(Default)]
-pub struct Routing {
+pub struct Routing<'a> {
     pub items: Vec<Item>,
     /// git's URL rules when all this is in place.
-    pub in_force: InForce,
+    pub in_force: RulesInForce<'a>,
     /// The routing that is there already passed its self-test, with so many hosts.
     pub tested: Option<usize>,
+    /// What there is to remember of git's rules.
+    pub git: Option<GitAnswer>,
+    /// It was not tried whether ssh can ask for the key.
+    pub untried: bool,
     /// The copy of pushready that is there has the bytes of the running binary.
     pub copy: Option<BinaryPair>,
 }
 
-pub fn provision(
-    context: &ProvisionContext,
+pub fn provision<'a>(
+    context: &ProvisionContext<'a>,
     desired: &Desired,
-    routed: &[Repository],
-    stored: &[StoredUrl],
+    routed: &'a [Repository],
+    stored: &'a [StoredUrl],
     notes: &mut Vec<String>,
-) -> Result<Routing> {
+) -> Result<Routing<'a>> {
     if is_moot(context, desired, routed) {
         return Ok(identity_alone(context, desired, stored, notes));
     }
@@ -78,15 +82,29 @@ pub fn provision(
     }
     // what is written and works shows more than a trial with another configuration would
     let is_there = home.passwd.is_ok() && is_as_written(home, routed, &known_hosts, &pins);
-    // git answers while ssh is asked
-    let mut git = AskedGit::start(home);
-    let proven = context.proven.filter(|_| is_there && git.keeps(routed));
-    let tested = proven.or_else(|| is_there.then(|| self_test(home, routed).ok()).flatten());
-    let method = match &home.passwd {
-        Ok(_) if !routed.is_empty() && tested.is_none() => probe::method(&home.state),
-        _ => Method::MatchExec,
+    let question = git::question(routed, stored, &desired.identity);
+    let is_known = is_there
+        && context.proven.is_some()
+        && context.git.is_some_and(|it| it.proof(&question).is_known(&home.state));
+    let git = AskedGit::new(home);
+    if !is_known {
+        // git answers while ssh is asked
+        git.start();
+    }
+    let proven = context.proven.filter(|_| is_known || is_there && git.keeps(routed));
+    let tested = proven.or_else(|| is_there.then(|| self_test(home, routed, &git).ok()).flatten());
+    let is_asked = home.passwd.is_ok() && !routed.is_empty() && tested.is_none();
+    let untried = is_asked && !is_there && context.is_tested_after;
+    let method = if is_asked { probe::method(&home.state, untried) } else { Method::MatchExec };
+    let who = desired.identity.clone();
+    let (rules, answer) = if is_known {
+        let answer = GitAnswer::known(question);
+        (git::known_rules(home, git, routed, stored, who), Some(answer))
+    } else {
+        let rules = git::rules(home, &git, routed, stored, &method, &who);
+        let answer = GitAnswer::of(question, &rules, &git, context.git, routed);
+        (rules, answer.filter(|_| matches!(method, Method::MatchExec)))
     };
-    let rules = git::rules(home, git, routed, stored, &method, &desired.identity);
     notes.extend(rules.notes);
     let ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
     let (mut resources, copy) = binary(&home.state, &method)?;
@@ -101,7 +119,7 @@ pub fn provision(
     if home.passwd.is_ok() {
         resources.extend(include(context, EntryName::SshInclude, None));
     }
-    resources.extend(git_include(context, (rules.written, rules.in_force.reads_ours), notes));
+    resources.extend(git_include(context, (rules.written, rules.reads_ours), notes));
     let mut items: Vec<_> = identity(desired, rules.written, Vec::new()).into_iter().collect();
     if let Err(finding) = &home.passwd {
         let failed = Item::fail(Subject::Routing, finding.clone());
@@ -113,24 +131,24 @@ pub fn provision(
         items.extend(rules.unreadable);
         items.extend(rules.reversed);
     }
-    Ok(Routing { items, in_force: rules.in_force, tested, copy })
+    Ok(Routing { items, in_force: rules.in_force, tested, git: answer, untried, copy })
 }
 
 /// Who commits, where there is nothing to route: ssh's configuration is left alone.
-fn identity_alone(
+fn identity_alone<'a>(
     context: &ProvisionContext,
     desired: &Desired,
     stored: &[StoredUrl],
     notes: &mut Vec<String>,
-) -> Routing {
+) -> Routing<'a> {
     let home = context.home;
     if desired.identity.is_empty() && !home.state.join("gitconfig").exists() {
         return Routing::default();
     }
-    let git = AskedGit::start(home);
-    let rules = git::rules(home, git, &[], stored, &Method::MatchExec, &desired.identity);
+    let git = AskedGit::new(home);
+    let rules = git::rules(home, &git, &[], stored, &Method::MatchExec, &desired.identity);
     notes.extend(rules.notes);
-    let found = (rules.written, rules.in_force.reads_ours);
+    let found = (rules.written, rules.reads_ours);
     let mut resources = vec![text("gitconfig", &home.state, rules.config)];
     resources.extend(git_include(context, found, notes));
     let mut items: Vec<_> = identity(desired, rules.written, resources).into_iter().collect();

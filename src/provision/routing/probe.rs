@@ -1,16 +1,18 @@
 //! Whether ssh can choose the key by itself: tried before anything is planned, and proven once
 //! everything is written.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
+use super::git::AskedGit;
 use super::ssh::{Method, shell_quoted};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
-use crate::git::url::{GitUrl, Repository, redact};
+use crate::git::url::{GitUrl, Repository, UrlRule, redact, rewrite};
 use crate::git_cli::{self, Place};
 use crate::home::Home;
 use crate::process::{self, Bounds, Completed, Failure, Running};
@@ -22,29 +24,38 @@ use crate::text::shell;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Tries `Match exec` with the ssh and the shell of this environment, on a configuration of its
-/// own.
-pub fn method(state: &Path) -> Method {
-    match refusal(state) {
-        Some(why) => Method::Aliases(why),
-        None => Method::MatchExec,
-    }
+/// own. `untried`: starts nothing for it.
+pub fn method(state: &Path, untried: bool) -> Method {
+    let refusal = match place(state) {
+        Ok(_) if untried => None,
+        Ok(binary) => refusal(state, &binary),
+        Err(why) => Some(why),
+    };
+    refusal.map_or(Method::MatchExec, Method::Aliases)
 }
 
-fn refusal(state: &Path) -> Option<String> {
-    let existing = state.ancestors().find(|folder| folder.exists())?;
-    if statvfs(existing).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
-        return Some(format!("`{}` is mounted noexec", state.display()));
+/// Whether ssh cannot ask for the key, as a trial shows.
+pub fn refuses_commands(state: &Path) -> bool {
+    matches!(method(state, false), Method::Aliases(_))
+}
+
+/// The binary that ssh would start, or why it cannot.
+fn place(state: &Path) -> Result<PathBuf, String> {
+    let existing = state.ancestors().find(|folder| folder.exists());
+    let mount = existing.and_then(|folder| statvfs(folder).ok());
+    if mount.is_some_and(|mount| mount.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+        return Err(format!("`{}` is mounted noexec", state.display()));
     }
     let kept = state.join("bin/pushready");
-    let Some(binary) = process::own_path().or_else(|| kept.exists().then_some(kept)) else {
+    process::own_path().or_else(|| kept.exists().then_some(kept)).ok_or_else(|| {
         let mounted = Path::new("/proc/self/exe").exists();
-        return Some(
-            if mounted { "the running binary was removed" } else { "/proc is not mounted" }
-                .to_owned(),
-        );
-    };
+        if mounted { "the running binary was removed" } else { "/proc is not mounted" }.to_owned()
+    })
+}
+
+fn refusal(state: &Path, binary: &Path) -> Option<String> {
     // without a place for the trial, the proof afterwards has to do
-    let (_trial, config) = trial(state, &binary)?;
+    let (_trial, config) = trial(state, binary)?;
     let mut ssh = ssh_cli::effective();
     ssh.arg("-F")
         .arg(config)
@@ -82,42 +93,32 @@ const AT_ONCE: usize = 4;
 
 /// Follows the remote of each host's first repository as git and ssh would, up to the key. Returns
 /// how many there are.
-pub fn self_test(home: &Home, routed: &[Repository]) -> Result<usize, Finding> {
+pub fn self_test(home: &Home, routed: &[Repository], git: &AskedGit) -> Result<usize, Finding> {
     let mut asked = BTreeSet::new();
     let first: Vec<_> = routed.iter().filter(|it| asked.insert(it.host())).collect();
+    let rules = LazyCell::new(|| Some(git.config()?.url_rules("insteadof", None)));
+    let led = |repository| match &*rules {
+        Some(rules) => destination_by(rules, repository),
+        None => destination(repository),
+    };
     for some in first.chunks(AT_ONCE) {
-        let followed: Vec<_> = some.iter().map(|repository| Followed::start(repository)).collect();
-        followed.into_iter().try_for_each(|followed| followed.end(home))?;
+        // ssh is asked which key it would use if git leads where it should
+        let ssh: Vec<_> = some.iter().map(|repository| start_ssh(repository, repository)).collect();
+        for (repository, ssh) in some.iter().zip(ssh) {
+            let at = led(repository).map_err(|shown| reversed(repository, &shown))?;
+            let ssh = if at == **repository { ssh } else { start_ssh(&at, repository) };
+            judge_key(home, repository, ssh.and_then(Running::end))?;
+        }
     }
     Ok(first.len())
 }
 
-/// A repository of which git is asked where its remote leads, while ssh is asked which key it would
-/// use if it leads where it should.
-struct Followed<'a> {
-    repository: &'a Repository,
-    git: Result<Running, Failure>,
-    ssh: Result<Running, Failure>,
-}
-
-impl<'a> Followed<'a> {
-    fn start(repository: &'a Repository) -> Self {
-        let (git, ssh) = (start_git(repository), start_ssh(repository, repository));
-        Self { repository, git, ssh }
-    }
-
-    fn end(self, home: &Home) -> Result<(), Finding> {
-        let Self { repository, git, ssh } = self;
-        let at = judge_destination(repository, git.and_then(Running::end)).map_err(|shown| {
-            Finding::new(
-                Code::RemoteReversed,
-                format!("an insteadOf rule rewrites `{}` to `{shown}`", repository.to_ssh()),
-                "remove it; `git config --show-origin --get-regexp '^url'` names its file",
-            )
-        })?;
-        let ssh = if at == *repository { ssh } else { start_ssh(&at, repository) };
-        judge_key(home, repository, ssh.and_then(Running::end))
-    }
+fn reversed(repository: &Repository, shown: &str) -> Finding {
+    Finding::new(
+        Code::RemoteReversed,
+        format!("an insteadOf rule rewrites `{}` to `{shown}`", repository.to_ssh()),
+        "remove it; `git config --show-origin --get-regexp '^url'` names its file",
+    )
 }
 
 fn start_ssh(at: &Repository, repository: &Repository) -> Result<Running, Failure> {
@@ -165,26 +166,26 @@ fn judge_key(home: &Home, repository: &Repository, answer: Completed) -> Result<
 /// What git makes of the repository's canonical remote, outside any clone: itself, or one under an
 /// alias of its own. The error is the URL, safe to print, where that is not one for ssh.
 pub fn destination(repository: &Repository) -> Result<Repository, String> {
-    judge_destination(repository, start_git(repository).and_then(Running::end))
-}
-
-fn start_git(repository: &Repository) -> Result<Running, Failure> {
     let mut git = git_cli::command(Place::Outside);
     git.args(["ls-remote", "--get-url", &repository.to_ssh()]);
-    process::start(Bounds::READING, git, DEADLINE)
+    match process::start(Bounds::READING, git, DEADLINE).and_then(Running::end) {
+        Ok(output) if output.status.success() => judge_url(output.stdout.trim_end()),
+        // without git there are no rules either
+        _ => Ok(repository.clone()),
+    }
 }
 
-fn judge_destination(repository: &Repository, answer: Completed) -> Result<Repository, String> {
-    let effective = match answer {
-        Ok(output) if output.status.success() => output.stdout.trim_end().to_owned(),
-        // without git there are no rules either
-        _ => return Ok(repository.clone()),
-    };
-    match GitUrl::parse(&effective) {
+/// The same by these rules, which git applies.
+pub fn destination_by(rules: &[UrlRule], repository: &Repository) -> Result<Repository, String> {
+    judge_url(&rewrite(rules, &repository.to_ssh()))
+}
+
+fn judge_url(effective: &str) -> Result<Repository, String> {
+    match GitUrl::parse(effective) {
         Ok(url) if url.transport().is_ssh() => {
             url.repository().cloned().ok_or_else(|| url.to_string())
         }
         Ok(url) => Err(url.to_string()),
-        Err(_) => Err(redact(&effective)),
+        Err(_) => Err(redact(effective)),
     }
 }
