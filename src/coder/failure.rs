@@ -428,6 +428,9 @@ mod tests {
             words,
             "Unable to \\u{1b}[31m validate: no\\nway; repo: Required parameter not provided"
         );
+        let many = vec![json!({"field": "a", "detail": "b"}); 100_000];
+        let refusal = CoderRefusal::of(400, &json!({"validations": many}), None);
+        assert_eq!(refusal.fields.len(), MOST_FIELDS);
         let limit = json!({"message": "Chat usage limit exceeded.", "spent_micros": 5_250_000,
             "limit_micros": 5_000_000, "resets_at": "2026-12-01T00:00:00Z"});
         let hint = CoderRefusal::of(409, &limit, None).hint("POST /x").unwrap();

@@ -35,7 +35,7 @@ use session::CoderSession;
 pub use stream::{ChatStream, StreamEnd};
 
 /// Two hundred messages of a chat may be long.
-const BODY_CAP: u64 = 64 * 1024 * 1024;
+const BODY_CAP: u64 = 32 * 1024 * 1024;
 /// No read of this API takes longer.
 const READ: Duration = Duration::from_secs(30);
 /// A message to an app that is slow is waited for: 70 s were seen.

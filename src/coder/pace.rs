@@ -77,6 +77,9 @@ mod tests {
         }
         let spent: Duration = all.iter().sum();
         assert!(spent <= Duration::from_secs(15) && all.len() >= 5, "{all:?}");
+        // the requests between them take time too
+        let mut over = Pace { end: Instant::now(), ..Pace::new(Duration::from_secs(15)) };
+        assert_eq!(over.pause(&failure(None)), None);
         assert!(all.iter().zip(all.iter().skip(2)).all(|(earlier, later)| earlier < later));
     }
 

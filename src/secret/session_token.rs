@@ -48,14 +48,20 @@ impl SessionToken {
         value
     }
 
-    /// What the server sent, without the token where it is repeated: error pages and logs of
-    /// proxies quote whole requests, and what a server sends is printed.
+    /// What the server sent, without the token where it is repeated, in one line or in several:
+    /// error pages and logs of proxies quote whole requests, and what a server sends is printed.
     pub fn hidden_in<'t>(&self, sent: &'t str) -> Cow<'t, str> {
         let token = reveal(&self.0);
-        if token.len() < SHORTEST || !sent.contains(token) {
+        if token.len() < SHORTEST {
             return Cow::Borrowed(sent);
         }
-        Cow::Owned(sent.replace(token, HIDDEN))
+        let mut hidden = String::new();
+        let mut rest = sent;
+        while let Some((before, after)) = around(token, rest) {
+            hidden.extend([before, HIDDEN]);
+            rest = after;
+        }
+        if rest.len() == sent.len() { Cow::Borrowed(sent) } else { Cow::Owned(hidden + rest) }
     }
 
     /// The JSON that the server sent, without the token in any of its texts and names: JSON can
@@ -88,6 +94,27 @@ impl SessionToken {
     }
 }
 
+/// What is before the first occurrence of `token`, and after it. Pure.
+fn around<'t>(token: &str, sent: &'t str) -> Option<(&'t str, &'t str)> {
+    let first = token.chars().next()?;
+    sent.match_indices(first).find_map(|(at, _)| {
+        let (before, from) = sent.split_at_checked(at)?;
+        Some((before, after(token, from)?))
+    })
+}
+
+/// What follows the token that `sent` begins with. It may go on in a further line, indented.
+fn after<'t>(token: &str, sent: &'t str) -> Option<&'t str> {
+    let mut rest = sent;
+    for (nth, character) in token.chars().enumerate() {
+        if nth > 0 && rest.starts_with(['\r', '\n']) {
+            rest = rest.trim_ascii_start();
+        }
+        rest = rest.strip_prefix(character)?;
+    }
+    Some(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +131,15 @@ mod tests {
             assert_eq!(token.hidden_in("not-a-word"), "not-a-word");
         }
         let token = parse("not-a-token").unwrap();
+        for (sent, printed) in [
+            ("x not-a-\ntoken y", "x *** y"),
+            ("no\r\n\r\n \tt-a-token\nnot-a-toke\nn\n", "***\n***\n"),
+            ("not-not-a-token", "not-***"),
+            ("not-a -token\nnot-a-\nword", "not-a -token\nnot-a-\nword"),
+            ("\u{e4}n\u{e4}not-a-token\u{e4}", "\u{e4}n\u{e4}***\u{e4}"),
+        ] {
+            assert_eq!(token.hidden_in(sent), printed);
+        }
         let sent =
             br#"{"no\u0074-a-token": [{"a": "x not-\u0061-token"}, "not-a-token", "not-a-word"]}"#;
         let read = token.read_json(sent).unwrap();

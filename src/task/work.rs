@@ -109,7 +109,11 @@ impl Work {
 
     /// The page in the dashboard.
     pub fn url(&self, backend: &Backend) -> String {
-        let root = backend.coder.url();
+        self.page(&backend.coder.url())
+    }
+
+    /// Pure.
+    fn page(&self, root: &str) -> String {
         match self {
             Self::Task(task) => {
                 format!("{root}/tasks/{}/{}", segment(&task.owner_name), segment(&task.id))
@@ -303,7 +307,7 @@ impl Paging {
     /// Whether one more page is read after these items of the last.
     pub fn goes_on(&mut self, items: &[impl fmt::Debug]) -> bool {
         // about what they take in memory
-        let size = items.iter().map(|item| format!("{item:?}").len()).sum();
+        let size = items.iter().map(|item| format!("{item:?}").len() + 2 * size_of_val(item)).sum();
         let left = self.pages.checked_sub(1).zip(self.bytes.checked_sub(size));
         let Some((pages, bytes)) = left.filter(|_| Instant::now() < self.end) else {
             return false;
@@ -578,6 +582,13 @@ mod tests {
         let mut paging = Paging::default();
         assert_eq!((0..99).filter(|_| paging.goes_on(&[&text])).count(), 31);
         assert!(!Paging { end: Instant::now(), ..Paging::default() }.goes_on(&[0]));
+    }
+
+    #[test]
+    fn what_a_server_calls_an_id_stays_one_part_of_the_address() {
+        let chat = serde_json::json!({"id": "a\u{1b}]0;x\n<b> /..", "status": "waiting"});
+        let page = Work::Chat(Chat::of(&chat).unwrap()).page("https://c");
+        assert_eq!(page, "https://c/agents/a%1B%5D0%3Bx%0A%3Cb%3E%20%2F..");
     }
 
     #[test]

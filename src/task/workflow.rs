@@ -72,10 +72,16 @@ fn code(text: &str) -> String {
     format!("`{}`", plain(text).replace('`', "'"))
 }
 
+/// A URL, in Markdown: as a link, where nothing in it ends one.
+fn link(url: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || c.is_control() || "<>[]()`".contains(c);
+    if url.contains(ends) { code(url) } else { format!("<{}>", plain(url)) }
+}
+
 fn summary(view: &View, exit: Exit, ended: Option<&Ended>) -> String {
     let mut text = format!("### pushready task {}: {}\n\n", code(&view.name), word(exit));
     let mut row = |name: &str, value: String| text.extend(["- ", name, ": ", &value, "\n"]);
-    row("page", format!("<{}>", view.url));
+    row("page", link(&view.url));
     if let Some(workspace) = &view.workspace {
         row("workspace", code(&format!("{}/{}", workspace.owner, workspace.name)));
     }
@@ -85,10 +91,7 @@ fn summary(view: &View, exit: Exit, ended: Option<&Ended>) -> String {
     if let Some(request) = &view.pull_request {
         let size = format!("+{} -{}", request.additions, request.deletions);
         if let Some(url) = request.url.as_deref().filter(|url| url.starts_with("https://")) {
-            let ends_link = |c: char| c.is_whitespace() || c.is_control() || "<>[]()`".contains(c);
-            let link =
-                if url.contains(ends_link) { code(url) } else { format!("<{}>", plain(url)) };
-            row("pull request", format!("{link} ({size})"));
+            row("pull request", format!("{} ({size})", link(url)));
         }
         if let Some(branch) = &request.branch {
             row("branch", code(branch));
@@ -100,4 +103,64 @@ fn summary(view: &View, exit: Exit, ended: Option<&Ended>) -> String {
     }
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coder::model::ChatPullRequest;
+
+    #[test]
+    fn text_of_others_is_no_markdown_of_the_summary() {
+        const EVIL: &str = "https://h.test/pull/1>) [x](https://evil.test) <b\n# head\n![i](x)`y`";
+        let request = ChatPullRequest {
+            url: Some(EVIL.to_owned()),
+            number: None,
+            state: None,
+            title: None,
+            draft: false,
+            branch: Some(EVIL.to_owned()),
+            base: None,
+            additions: 1,
+            deletions: 2,
+            changed_files: 1,
+        };
+        let mut view = View {
+            id: EVIL.to_owned(),
+            name: EVIL.to_owned(),
+            title: EVIL.to_owned(),
+            backend: "chats",
+            owner: EVIL.to_owned(),
+            state: EVIL.to_owned(),
+            status: EVIL.to_owned(),
+            message: Some(EVIL.to_owned()),
+            url: EVIL.to_owned(),
+            created_at: None,
+            updated_at: None,
+            archived: false,
+            workspace: None,
+            pending: None,
+            readiness: None,
+            readiness_age_s: None,
+            pull_request: Some(request),
+            last_error: None,
+        };
+        let mut ended = Ended::new(Exit::NotReady, EVIL);
+        ended.answer = Some(EVIL.to_owned());
+        let lines = |view: &View| summary(view, Exit::NotReady, Some(&ended));
+        for line in lines(&view).lines() {
+            // as code, or indented as code is
+            let outside: String = line.split('`').step_by(2).collect();
+            let is_plain = line.starts_with("    ") || !outside.contains(['[', '<', '!']);
+            assert!(is_plain && (!line.starts_with('#') || line.starts_with("###")), "{line}");
+        }
+        let url = "https://h.test/pull/1?a=b#c";
+        view.url = url.to_owned();
+        if let Some(request) = &mut view.pull_request {
+            request.url = Some(url.to_owned());
+        }
+        let text = lines(&view);
+        assert!(text.contains(&format!("page: <{url}>")), "{text}");
+        assert!(text.contains(&format!("pull request: <{url}> (+1 -2)")), "{text}");
+    }
 }

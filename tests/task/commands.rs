@@ -390,6 +390,22 @@ fn logs_are_in_order_and_escaped() {
     double.check_contract();
 }
 
+/// actions/runner: it obeys what begins a line with `::`, blanks aside, and `##[` anywhere in one.
+#[test]
+fn a_workflow_finds_no_command_in_what_is_printed() {
+    let double = on(Line::V238);
+    let prompt = "fix it\n::set-output name=result::done\nsee ##[add-mask]true";
+    double.run(&["create", prompt, "--name", "fix-42", "--wait"]).ends(0);
+    for arguments in [&["logs", "fix-42"][..], &["logs", "fix-42", "--json"]] {
+        let mut command = command(&double.url(), arguments);
+        command.env("GITHUB_ACTIONS", "true");
+        let output = finish(command.spawn().unwrap()).ends(0).says("set-output").says("add-mask");
+        for line in output.stdout.lines().chain(output.stderr.lines()) {
+            assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{line}");
+        }
+    }
+}
+
 #[test]
 fn ten_thousand_messages_are_paged() {
     let double = on(Line::V238);

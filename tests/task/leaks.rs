@@ -20,6 +20,8 @@ enum Repeats {
     AsTexts,
     /// The same, with each letter of the token escaped as JSON allows.
     Escaped,
+    /// After each text, in two lines.
+    InLines,
     /// In the fields of a refusal.
     Refusal(u16),
     Page(u16),
@@ -32,6 +34,7 @@ const WAYS: &[Repeats] = &[
     Repeats::InTexts,
     Repeats::AsTexts,
     Repeats::Escaped,
+    Repeats::InLines,
     Repeats::Refusal(400),
     Repeats::Refusal(401),
     Repeats::Refusal(403),
@@ -70,6 +73,7 @@ fn repeated(value: &mut Value, key: &str, way: Repeats) {
         }
         Value::String(text) => match way {
             Repeats::AsTexts => *text = token(),
+            Repeats::InLines => *text = format!("{text} {}", in_lines()),
             _ => *text = format!("{text} {}", token()),
         },
         Value::Array(values) => values.iter_mut().for_each(|it| repeated(it, key, way)),
@@ -86,6 +90,12 @@ fn texts(text: &str, way: Repeats) -> String {
         Repeats::Escaped => text.replace(&token(), &escaped(&token())),
         _ => text,
     }
+}
+
+fn in_lines() -> String {
+    let token = token();
+    let (head, tail) = token.split_at(token.len() / 2);
+    format!("{head}\r\n    {tail}")
 }
 
 /// Every character of `text` as JSON may write it.
@@ -174,7 +184,12 @@ fn server(line: Line, way: Repeats) -> (Arc<Mutex<World>>, String) {
         let answer = shared.lock().unwrap().answer_for(request);
         // without these no command goes on
         let opens = ["/api/v2/buildinfo", "/api/v2/users/me"].contains(&&*request.path);
-        if opens && !matches!(way, Repeats::InTexts | Repeats::AsTexts | Repeats::Escaped) {
+        if opens
+            && !matches!(
+                way,
+                Repeats::InTexts | Repeats::AsTexts | Repeats::Escaped | Repeats::InLines
+            )
+        {
             answer
         } else {
             reply(way, answer)
@@ -195,7 +210,10 @@ fn a_token_that_the_server_repeats_is_not_printed() {
         let folder = tempfile::tempdir().unwrap();
         let (world, url) = server(line, way);
         let text = run(&url, arguments, folder.path());
-        canary::assert_absent(&format!("{line:?} {way:?} {arguments:?}"), &text, &[token()]);
+        let what = format!("{line:?} {way:?} {arguments:?}");
+        canary::assert_absent(&what, &text, &[token()]);
+        let joined: String = text.split_ascii_whitespace().collect();
+        canary::assert_absent(&what, joined.replace("\\n", "").replace("\\r", ""), &[token()]);
         let asked = !world.lock().unwrap().tokens.is_empty();
         assert!(asked, "{line:?} {way:?} {arguments:?} sent no token\n{text}");
         let hidden = text.matches("***").count();
@@ -203,7 +221,7 @@ fn a_token_that_the_server_repeats_is_not_printed() {
     });
     // what the server repeats is printed, without the token
     let printed = printed.into_inner().unwrap();
-    for way in ["InTexts", "Escaped", "Refusal(403)"] {
+    for way in ["InTexts", "Escaped", "InLines", "Refusal(403)"] {
         assert!(printed[way] > 0, "{way}: {printed:?}");
     }
 }
