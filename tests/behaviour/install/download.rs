@@ -136,6 +136,23 @@ fn whatever_else_comes_is_not_installed() {
     });
 }
 
+/// The disk is not filled.
+#[test]
+fn a_download_without_an_end_is_given_up() {
+    sandbox(|ws| {
+        let mirror = Mirror::start(&Answer::Endless);
+        for shell in SHELLS {
+            for downloader in DOWNLOADERS {
+                let tools = format!("sha256sum {downloader}");
+                let run = install_with(ws, shell, &tools, &mirror.url());
+                let output = run.env("PUSHREADY_DOWNLOAD_TIMEOUT", "100").run().fails(1);
+                output.stderr_has("error: cannot fetch ").stderr_has(" ended with status ");
+                assert_eq!(left(ws), Vec::<String>::new(), "{shell} {downloader}");
+            }
+        }
+    });
+}
+
 #[test]
 fn nothing_is_installed_unpinned() {
     sandbox(|ws| {

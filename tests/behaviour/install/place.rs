@@ -96,6 +96,16 @@ fn the_link_for_coder_follows_the_binary() {
         assert_eq!(before.diff(&ws.snapshot()), Vec::<String>::new());
         assert_eq!(fs::read_link(&link).unwrap(), ws.home().join(PLACE));
         assert_eq!(names(link.parent().unwrap()), ["pushready"]);
+        // one that leads to a folder is replaced, and nothing is put there
+        for shell in SHELLS {
+            fs::remove_file(&link).unwrap();
+            fs::create_dir_all(ws.home().join("other")).unwrap();
+            symlink(ws.home().join("other"), &link).unwrap();
+            let run = install_with(ws, shell, "sha256sum curl", &mirror.url());
+            silent(&run.env("CODER_SCRIPT_BIN_DIR", ws.home().join("scripts/bin")).run());
+            assert_eq!(fs::read_link(&link).unwrap(), ws.home().join(PLACE), "{shell}");
+            assert_eq!(names(&ws.home().join("other")), Vec::<String>::new(), "{shell}");
+        }
         // the same folder for both needs no link
         let same = ws.home().join("same");
         let run = || {

@@ -19,6 +19,8 @@ pub enum Answer {
     Redirect(String),
     /// The connection stays open, and silent.
     Hang,
+    /// Bytes without an end.
+    Endless,
 }
 
 pub struct Mirror {
@@ -79,5 +81,12 @@ fn serve(mut connection: TcpStream, answer: Answer, log: &Mutex<Vec<String>>) {
         Answer::Redirect(to) => send("302 Found", &format!("Location: {to}\r\n"), 0, b""),
         // until the client goes away
         Answer::Hang => drop(lines.next()),
+        Answer::Endless => {
+            let unit = vec![b'#'; 1 << 16];
+            let mut sent = connection.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+            while sent.is_ok() {
+                sent = connection.write_all(&unit);
+            }
+        }
     }
 }
