@@ -2,12 +2,10 @@
 //! derive from them.
 
 use std::ffi::OsString;
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::catalogue::Code;
@@ -295,11 +293,7 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
             "`ssh -G` did not answer within 5 seconds",
             "look for a hanging `Match exec` in /etc/ssh/ssh_config",
         )),
-        Err(Failure::Io(error)) if is_of_the_machine(&error) => Err(Finding::new(
-            Code::HomeIoError,
-            format!("ssh could not be started: {error}"),
-            "raise the limit of processes or of memory of the workspace (`ulimit -a`, `pids.max` of its cgroup)",
-        )),
+        Err(failure) if failure.is_of_the_machine() => Err(ssh_not_started(&failure.to_string())),
         Err(Failure::Io(error)) => Err(Finding::new(
             Code::SshMissing,
             format!("cannot run ssh: {error}"),
@@ -308,10 +302,13 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
     }
 }
 
-/// No process can be started just now, whichever it is.
-fn is_of_the_machine(error: &io::Error) -> bool {
-    let limits = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
-    limits.iter().any(|limit| error.raw_os_error() == Some(limit.raw_os_error()))
+/// The machine has no place for ssh, or for what it runs, which is not a fault of either.
+pub fn ssh_not_started(why: &str) -> Finding {
+    Finding::new(
+        Code::HomeIoError,
+        format!("ssh could not be started: {why}"),
+        "raise the limits of processes, files and memory of the workspace (`ulimit -a`, `pids.max` of its cgroup)",
+    )
 }
 
 fn codex_copy(state: &Path) -> PathBuf {

@@ -26,6 +26,7 @@ use crate::github::Memory;
 use crate::home::Home;
 use crate::process;
 use crate::provision;
+use crate::resource::private_folder;
 use crate::settings::Settings;
 use crate::state::State;
 use crate::state::heal::settled;
@@ -74,7 +75,9 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         also: repositories("--also", &arguments.also)?,
     };
     let mut home = Home::locate_afresh(&Env::of_process())?;
-    process::end_children_with_us();
+    process::end_children_with_us(private_folder::remove_held);
+    let swept = private_folder::sweep(&home.state);
+    tracing::debug!(swept, "folders of interrupted runs");
     let progress = Progress::show(verbose > 0, "the files of this home");
     let (start, patience) = (Instant::now(), Duration::from_secs(arguments.wait));
     let github = Memory::default();

@@ -16,7 +16,7 @@ use crate::catalogue::{Actor, Code};
 use crate::client::Client;
 use crate::env::Env;
 use crate::process::{self, Failure, Program};
-use crate::resource::file;
+use crate::resource::private_folder::PrivateFolder;
 
 /// No agent waits longer for an answer of one word.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -81,7 +81,7 @@ pub fn send(
         let reason = "run the doctor outside of the agent's sandbox";
         return Judgement::unknown("the sandbox denies the network", reason);
     }
-    let folder = match file::private_folder() {
+    let folder = match PrivateFolder::new() {
         Ok(folder) => folder,
         Err(error) => {
             return Judgement::unknown(

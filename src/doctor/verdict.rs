@@ -13,8 +13,13 @@ use super::context::Depth;
 use super::outcome::{CheckStatus, Outcome};
 use super::report::{Overall, Report};
 use crate::error::{Error, Result};
+use crate::json;
 use crate::resource::file::{self, Kind};
 use crate::state::State;
+
+/// Some tens of thousands of results. Of a larger file, nothing is known.
+const LARGEST: u64 = 32 << 20;
+const MOST_MEMORY: usize = 64 << 20;
 
 #[derive(Default)]
 pub struct Kept {
@@ -93,8 +98,11 @@ impl Kept {
 }
 
 fn content(state: &Path) -> Map<String, Value> {
-    let content = file::observe(&state.join("doctor.json"), Kind::Own).ok().flatten();
-    content.and_then(|content| serde_json::from_slice(&content.bytes).ok()).unwrap_or_default()
+    let file = file::observe_up_to(LARGEST, &state.join("doctor.json"), Kind::Own).ok().flatten();
+    match file.map(|file| json::read(&file.bytes, &mut { MOST_MEMORY })) {
+        Some(Ok(Value::Object(content))) => content,
+        _ => Map::new(),
+    }
 }
 
 /// What is known in addition to the whole verdict: what fails in checks that this run did not look at or

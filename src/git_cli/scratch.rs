@@ -4,16 +4,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::Place;
 use crate::process::{self, Output};
-use crate::resource::file;
+use crate::resource::private_folder::PrivateFolder;
 use crate::variables;
 
 /// A temporary repository of our own with one empty commit; removed when dropped.
 pub struct Scratch {
-    folder: TempDir,
+    folder: PrivateFolder,
     pub commit: String,
 }
 
@@ -39,7 +37,7 @@ impl Scratch {
     /// `deadline` is for each of the git commands that make it.
     pub fn new(hash: Hash, deadline: impl Fn() -> Duration) -> Result<Self, String> {
         let folder =
-            file::private_folder().map_err(|error| format!("a temporary folder: {error}"))?;
+            PrivateFolder::new().map_err(|error| format!("a temporary folder: {error}"))?;
         let mut scratch = Self { folder, commit: String::new() };
         let run = |arguments: &[&str]| {
             let mut git = scratch.git();

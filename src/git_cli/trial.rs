@@ -5,24 +5,23 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::Place;
 use super::effective_config::EffectiveConfig;
 use crate::git::config;
 use crate::process::{self, Bounds, Failure};
 use crate::resource::file;
+use crate::resource::private_folder::PrivateFolder;
 
 /// A stand-in for the folder of a clone that has its configuration; removed when dropped.
 pub struct Trial<'a> {
     /// The clone's git folder: conditions are judged by it.
     git_folder: &'a Path,
-    common: TempDir,
+    common: PrivateFolder,
 }
 
 impl<'a> Trial<'a> {
     pub fn new(git_folder: &'a Path) -> io::Result<Self> {
-        let common = file::private_folder()?;
+        let common = PrivateFolder::new()?;
         // what makes a folder a git folder
         for name in ["objects", "refs"] {
             file::create_folders(&common.path().join(name).join("x"))?;

@@ -34,37 +34,86 @@ pub struct Bounds {
     memory: Option<u64>,
     /// Bytes of each file that it writes.
     file: Option<u64>,
+    /// They hold from its first instruction on.
+    from_start: bool,
+    /// Bytes in memory of each process of its group. Looked at now and then: a limit would also
+    /// apply to a program in Go, such as `coder gitssh`, which takes more at its start than it uses.
+    resident: Option<u64>,
 }
+
+/// A shell sets limits of its own, and then becomes the program. In KiB, and in blocks of 512 bytes.
+const LIMIT_OF_MEMORY: (&str, u64) = ("ulimit -d", 1 << 10);
+const LIMIT_OF_FILES: (&str, u64) = ("ulimit -f", 512);
+/// What a shell that cannot find the program ends with. git does not.
+const NOT_FOUND: i32 = 127;
 
 impl Bounds {
     /// Of who asks a server or a tool: what a hostile server sends is in memory for many remotes at
     /// once, and the end of a long answer decides nothing.
-    pub const PROBE: Self = Self { output: 256 << 10, memory: None, file: None };
+    pub const PROBE: Self =
+        Self { output: 256 << 10, memory: None, file: None, from_start: false, resident: None };
     /// Of a tool that prints one JSON document, which is nothing without its end.
-    pub const DOCUMENT: Self = Self { output: 1 << 20, memory: None, file: None };
-    /// Of git where it reads a clone, whose files may be of any size. No answer that we need is
-    /// longer (the configuration of git with the rules of 64 keys is 3 MB), and an index of 400,000
-    /// files fits. It starts no other program: a credential helper may need more memory.
-    pub const READING: Self = Self { output: 8 << 20, memory: Some(96 << 20), file: None };
+    pub const DOCUMENT: Self =
+        Self { output: 1 << 20, memory: None, file: None, from_start: false, resident: None };
+    /// Of git where it reads configuration and refs: it takes memory as it reads, so that a bound
+    /// that comes a moment after its start ends it at its next allocation. No answer that we need is
+    /// longer (the configuration of git with the rules of 64 keys is 3 MB). It starts no other
+    /// program: a credential helper may need more memory.
+    pub const READING: Self = Self {
+        output: 8 << 20,
+        memory: Some(96 << 20),
+        file: None,
+        from_start: false,
+        resident: None,
+    };
+    /// Of git where it reads the objects or the index of a clone: it takes the whole size of an
+    /// object at once, in its first milliseconds, and an index of 400,000 files fits.
+    pub const OBJECTS: Self = Self { from_start: true, ..Self::READING };
 
     /// Bounded in each file that it writes: what a server sends may have no end.
     #[must_use]
     pub const fn writing(self, most: u64) -> Self {
-        Self { file: Some(most), ..self }
+        Self { file: Some(most), from_start: true, ..self }
     }
 
-    /// Sets the bounds that the system watches over. The child runs since a moment by then: to set
-    /// them before its first instruction takes a function between fork and exec, which is unsafe, or
-    /// another program in between. A bound that comes late ends the child at its next allocation all
-    /// the same, and who starts git in a clone judges the sizes of its files first.
-    fn set(self, child: Pid) {
-        for (resource, most) in [(Resource::Data, self.memory), (Resource::Fsize, self.file)] {
-            let Some(most) = most else { continue };
+    /// Bounded in memory, with all that it starts.
+    #[must_use]
+    pub const fn watched(self, most: u64) -> Self {
+        Self { resident: Some(most), ..self }
+    }
+
+    /// The bounds that the system enforces, no higher than our own.
+    fn limits(self) -> impl Iterator<Item = (Resource, u64)> {
+        let limits = [(Resource::Data, self.memory), (Resource::Fsize, self.file)];
+        limits.into_iter().filter_map(|(resource, most)| {
             let own = getrlimit(resource).maximum;
-            let most = Some(own.map_or(most, |own| own.min(most)));
-            if let Err(error) =
-                prlimit(Some(child), resource, Rlimit { current: most, maximum: most })
-            {
+            most.map(|most| (resource, own.map_or(most, |own| own.min(most))))
+        })
+    }
+
+    /// The command with these bounds. To set them between fork and exec is unsafe, and in ourselves
+    /// would be for all our threads, so a shell does it.
+    fn around(self, command: Command) -> Command {
+        if !self.from_start {
+            return command;
+        }
+        let set = self.limits().map(|(resource, most)| {
+            let (set, unit) =
+                if resource == Resource::Data { LIMIT_OF_MEMORY } else { LIMIT_OF_FILES };
+            format!("{set} {} && ", most / unit)
+        });
+        let script = format!("{}exec \"$@\"", set.collect::<String>());
+        program::in_shell(&script, &command)
+    }
+
+    /// Sets the bounds of a child that is running.
+    fn set(self, child: Pid) {
+        if self.from_start {
+            return;
+        }
+        for (resource, most) in self.limits() {
+            let limit = Rlimit { current: Some(most), maximum: Some(most) };
+            if let Err(error) = prlimit(Some(child), resource, limit) {
                 tracing::debug!(%error, ?resource, "no bound is set");
             }
         }
@@ -89,6 +138,14 @@ pub struct Output {
 }
 
 impl Output {
+    /// Whether it could not start what it runs, since the machine has no place for it: with glibc's
+    /// words.
+    pub fn is_of_the_machine(&self) -> bool {
+        let words =
+            ["Resource temporarily unavailable", "Cannot allocate memory", "Too many open files"];
+        words.iter().any(|words| self.stderr.contains(words))
+    }
+
     /// The first line on standard error, safe to print in a message.
     pub fn first_error(&self) -> String {
         let line = self.stderr.lines().next().unwrap_or("no message");
@@ -104,6 +161,15 @@ pub enum Failure {
     /// It did not end in time, and was killed with its process group.
     Deadline,
     Io(io::Error),
+}
+
+impl Failure {
+    /// No process can be started just now, whichever it is.
+    pub fn is_of_the_machine(&self) -> bool {
+        let limits = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+        let Self::Io(error) = self else { return false };
+        limits.iter().any(|limit| error.raw_os_error() == Some(limit.raw_os_error()))
+    }
 }
 
 impl fmt::Display for Failure {
@@ -191,7 +257,7 @@ pub struct Running {
 impl Running {
     fn start(
         bounds: Bounds,
-        mut command: Command,
+        command: Command,
         input: &[u8],
         deadline: Duration,
     ) -> Result<Self, Failure> {
@@ -206,6 +272,7 @@ impl Running {
             command.get_program().display(),
             command.get_args().collect::<Vec<_>>()
         );
+        let mut command = bounds.around(command);
         command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = Kill::spawn(&mut command).map_err(|error| match error.kind() {
@@ -236,7 +303,17 @@ impl Running {
 
     /// The same, and whether standard output had more bytes than are kept.
     fn end_of_all(mut self) -> Result<(Output, bool), Failure> {
-        while !ready(self.exit.as_ref(), [&self.stdout, &self.stderr], self.end)? {
+        let pause = match (&self.exit, self.bounds.resident) {
+            (None, _) => Some(LOOK_AGAIN),
+            (_, Some(_)) => Some(WATCH),
+            _ => None,
+        };
+        while !ready(self.exit.as_ref(), pause, [&self.stdout, &self.stderr], self.end)? {
+            if let Some(most) = self.bounds.resident
+                && any_is_larger(self.child.0.id(), most)
+            {
+                return Err(out_of_memory());
+            }
             if self.exit.is_none() && self.child.0.try_wait()?.is_some() {
                 break;
             }
@@ -250,14 +327,16 @@ impl Running {
         self.stdout.read()?;
         self.stderr.read()?;
         tracing::debug!(%status, elapsed = ?self.start.elapsed(), "{}", self.shown);
+        if self.bounds.from_start && status.code() == Some(NOT_FOUND) {
+            return Err(Failure::Missing);
+        }
         let is_cut = self.stdout.is_cut;
         let stderr = self.stderr.text();
         let is_of_memory = |line: &str| {
             ["ut of memory", "annot allocate memory"].iter().any(|words| line.contains(words))
         };
         if self.bounds.memory.is_some() && !status.success() && stderr.lines().any(is_of_memory) {
-            let why = "it needs more memory than it is given";
-            return Err(io::Error::new(io::ErrorKind::OutOfMemory, why).into());
+            return Err(out_of_memory());
         }
         Ok((Output { status, stdout: self.stdout.text(), stderr }, is_cut))
     }
@@ -293,14 +372,18 @@ fn end_daemons() {
 
 /// Those that are children of ours, because what started them has ended.
 fn own_daemons() -> Vec<Pid> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     #[expect(clippy::disallowed_methods, reason = "proc(5) has a line of bounded length there")]
     let is_own = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         daemon_parent(&stat) == Some(getpid().as_raw_pid())
     };
-    pids.filter(is_own).filter_map(Pid::from_raw).collect()
+    processes().filter(is_own).filter_map(Pid::from_raw).collect()
+}
+
+/// The ids of all that /proc shows.
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// The parent in `1234 (gpg-agent) S 1 …` (proc(5)), if the process is a daemon. Pure.
@@ -314,14 +397,46 @@ fn daemon_parent(stat: &str) -> Option<i32> {
 /// How often a child is looked at whose end cannot be waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// Waits until the child has ended (`true`) or has written something.
-fn ready(exit: Option<&OwnedFd>, streams: [&Stream; 2], end: Instant) -> Result<bool, Failure> {
+/// How often the memory of a group is looked at. git takes some ten MiB meanwhile.
+const WATCH: Duration = Duration::from_millis(10);
+
+fn out_of_memory() -> Failure {
+    io::Error::new(io::ErrorKind::OutOfMemory, "it needs more memory than it is given").into()
+}
+
+/// Whether a process of the group has more bytes in memory.
+fn any_is_larger(group: u32, most: u64) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "proc(5) has a few lines there")]
+    let is_larger = |pid: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        resident_in(group, &status).is_some_and(|size| size > most)
+    };
+    processes().any(is_larger)
+}
+
+/// Of `/proc/PID/status`: the bytes in memory, if the process is of the group. Pure.
+fn resident_in(group: u32, status: &str) -> Option<u64> {
+    let field = |name| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+        value.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    };
+    (field("NSpgid:")? == u64::from(group)).then_some(())?;
+    Some(field("VmRSS:")? << 10)
+}
+
+/// Waits until the child has ended (`true`) or has written something, no longer than a pause.
+fn ready(
+    exit: Option<&OwnedFd>,
+    pause: Option<Duration>,
+    streams: [&Stream; 2],
+    end: Instant,
+) -> Result<bool, Failure> {
     let mut left = end.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(Failure::Deadline);
     }
-    if exit.is_none() {
-        left = left.min(LOOK_AGAIN);
+    if let Some(pause) = pause {
+        left = left.min(pause);
     }
     let timeout =
         Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
@@ -389,9 +504,9 @@ impl Stream {
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// From here on, a signal that ends us (SIGINT, SIGTERM, SIGHUP) ends our children as well: each
-/// has a process group of its own, which a terminal's Ctrl-C does not reach.
-pub fn end_children_with_us() {
-    let ended = ctrlc::set_handler(|| {
+/// has a process group of its own, which a terminal's Ctrl-C does not reach. Then calls `clean`.
+pub fn end_children_with_us(clean: fn()) {
+    let ended = ctrlc::set_handler(move || {
         // it is the editor's signal
         if ON_TERMINAL.load(Ordering::Relaxed) {
             return;
@@ -402,6 +517,7 @@ pub fn end_children_with_us() {
             end_group(group);
         }
         end_daemons();
+        clean();
         if let Some(words) = &*LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = io::stderr().lock().write_all(words.as_bytes());
         }
@@ -556,28 +672,86 @@ mod tests {
 
     #[test]
     fn a_child_has_no_more_memory_than_its_bound() {
-        let script = sh("while [ $(ulimit -d) = unlimited ]; do :; done
-            cd /; head -c 300000000 /dev/zero | git hash-object --stdin");
-        let failure = run_within(Bounds::READING, script, Duration::from_secs(20)).unwrap_err();
+        let wait = "while [ $(ulimit -d) = unlimited ]; do :; done;";
+        for (bounds, wait) in [(Bounds::READING, wait), (Bounds::OBJECTS, "")] {
+            let script =
+                format!("{wait} cd /; head -c 300000000 /dev/zero | git hash-object --stdin");
+            let failure = run_within(bounds, sh(&script), Duration::from_secs(20)).unwrap_err();
+            assert_eq!(failure.to_string(), "it needs more memory than it is given");
+        }
+    }
+
+    /// Before it has a process, so that nothing depends on which of the two is faster.
+    #[test]
+    fn bounds_from_the_start_are_set_before_the_program_is_there() {
+        for (bounds, expected) in [
+            (Bounds::OBJECTS, Some("ulimit -d 98304 && exec \"$@\"")),
+            (Bounds::PROBE.writing(1 << 20), Some("ulimit -f 2048 && exec \"$@\"")),
+            (Bounds::READING, None),
+        ] {
+            let mut git = command(Program::Git);
+            git.args(["config", "a b"]).env("ADDED", "value").current_dir("/");
+            let started = bounds.around(git);
+            let given = started.get_args().map(|it| it.to_str().unwrap()).collect::<Vec<_>>();
+            match expected {
+                Some(script) => assert_eq!(given, ["-c", script, "sh", "git", "config", "a b"]),
+                None => assert_eq!(given, ["config", "a b"]),
+            }
+            assert_eq!(started.get_current_dir(), Some(Path::new("/")));
+            assert!(started.get_envs().any(|it| it == ("ADDED".as_ref(), Some("value".as_ref()))));
+        }
+    }
+
+    #[test]
+    fn what_a_program_is_given_passes_through_the_shell() {
+        let mut script = sh("printf '%s|' \"$@\" \"$ADDED\" \"$HOME\"; pwd; exit 3");
+        script.args(["sh", "a b", "", "$x"]).env("ADDED", "it's").env_remove("HOME");
+        script.current_dir("/usr");
+        let output = run_within(Bounds::OBJECTS, script, Duration::from_secs(20)).unwrap();
+        assert_eq!((&*output.stdout, output.status.code()), ("a b||$x|it's||/usr\n", Some(3)));
+    }
+
+    #[test]
+    fn a_group_has_no_more_memory_than_its_bound() {
+        // tail keeps all that it reads of a line without an end
+        let script = "head -c 300000000 /dev/zero | tail -n 1 | wc -c; :";
+        let run = |bounds| run_within(bounds, sh(script), Duration::from_secs(30));
+        let failure = run(Bounds::PROBE.watched(64 << 20)).unwrap_err();
         assert_eq!(failure.to_string(), "it needs more memory than it is given");
+        assert_eq!(run(Bounds::PROBE.watched(1 << 30)).unwrap().stdout.trim(), "300000000");
+    }
+
+    #[test]
+    fn a_status_names_the_group_and_the_size() {
+        let status = |group| format!("Name:\tgit\nNSpgid:\t{group}\t1\nVmRSS:\t    2048 kB\n");
+        assert_eq!(resident_in(12, &status("12")), Some(2 << 20));
+        assert_eq!(resident_in(12, &status("120")), None);
+        assert_eq!(resident_in(12, "NSpgid:\t12\nState:\tZ (zombie)\n"), None);
+        assert!(
+            resident_in(
+                rustix::process::getpgrp().as_raw_pid().cast_unsigned(),
+                &std::fs::read_to_string("/proc/self/status").unwrap()
+            )
+            .is_some()
+        );
     }
 
     #[test]
     fn a_child_writes_no_larger_file_than_its_bound() {
         let folder = tempfile::tempdir().unwrap();
-        let mut script = sh("while [ $(ulimit -f) = unlimited ]; do :; done
-            (head -c 300000 /dev/zero >file); wc -c <file");
+        let mut script = sh("(head -c 300000 /dev/zero >file); wc -c <file");
         script.current_dir(folder.path());
-        let bounds = Bounds::PROBE.writing(100_000);
+        let bounds = Bounds::PROBE.writing(102_400);
         let output = run_within(bounds, script, Duration::from_secs(20)).unwrap();
-        assert_eq!(output.stdout.trim(), "100000", "{output:?}");
+        assert_eq!(output.stdout.trim(), "102400", "{output:?}");
     }
 
     #[test]
     fn a_missing_program_has_its_own_failure() {
-        assert!(matches!(
-            run(command(Program::GitSsh("no-such-program")), Duration::from_secs(1)),
-            Err(Failure::Missing)
-        ));
+        for bounds in [Bounds::PROBE, Bounds::OBJECTS] {
+            let missing = command(Program::GitSsh("no-such-program"));
+            let result = run_within(bounds, missing, Duration::from_secs(5));
+            assert!(matches!(result, Err(Failure::Missing)), "{result:?}");
+        }
     }
 }

@@ -187,6 +187,20 @@ pub fn command_in(program: Program, env: &Env) -> Command {
     command
 }
 
+/// The same command as `"$@"` of a script. It must have an environment of its own, as all of this
+/// module have.
+#[expect(clippy::disallowed_methods, reason = "this module starts processes")]
+pub fn in_shell(script: &str, command: &Command) -> Command {
+    let mut shell = Command::new(Program::Shell.name());
+    shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
+    let given = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    shell.env_clear().envs(given);
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::attributes;
 use super::bytes::Bytes;
 pub use super::place::Kind;
-use super::place::{Obstacle, check_ancestors, check_file, check_folder, check_path};
+use super::place::{Obstacle, check_file, check_folder, check_path};
 
 /// Temporary files and folders of ours begin so; what a crash leaves behind is swept by this name.
 pub const TEMPORARY: &str = ".pushready-tmp-";
@@ -209,51 +209,14 @@ pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
         .map_err(|error| name_folder(error, folder))
 }
 
-/// A new folder in `folder`, 0700 from birth, under a name that the sweep knows; removed when
-/// dropped.
-pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
+/// A new folder in `folder`, 0700 from birth, whose name begins so; removed when dropped.
+pub fn temporary_folder(folder: &Path, prefix: &str) -> io::Result<TempDir> {
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     tempfile::Builder::new()
-        .prefix(TEMPORARY)
+        .prefix(prefix)
         .permissions(private)
         .tempdir_in(folder)
         .map_err(|error| name_folder(error, folder))
-}
-
-/// Where temporary files may be made, best first: TMPDIR, and the system's own folder.
-pub fn temporary_places() -> [PathBuf; 2] {
-    [std::env::temp_dir(), PathBuf::from("/tmp")]
-}
-
-/// A new folder in TMPDIR, else in `/tmp`: in the first of both where nobody else can put another
-/// in its place. Programs run in it, and read their configuration from it.
-pub fn private_folder() -> io::Result<TempDir> {
-    private_folder_in(&temporary_places())
-}
-
-/// The same in the first of these that is safe.
-pub fn private_folder_in(places: &[PathBuf]) -> io::Result<TempDir> {
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for place in places {
-        // what is made there is below it
-        let made = match check_ancestors(&place.join(TEMPORARY)) {
-            Ok(()) => temporary_folder(place),
-            Err(Obstacle::Io(error)) => Err(error),
-            Err(obstacle) => Err(io::Error::other(obstacle.finding(place).summary)),
-        };
-        match made {
-            Ok(folder) => return Ok(folder),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// A file in a temporary folder, 0600 from birth.
-pub fn write_in(folder: &TempDir, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
-    let path = folder.path().join(name);
-    let mut options = fs::OpenOptions::new();
-    options.create_new(true).write(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
 /// The crate names a file that nobody has asked for; what is in the way is its folder.
@@ -429,29 +392,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_temporary_folder_is_made_where_nobody_can_replace_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let [open, sticky, own] = [0o777, 0o1777, 0o700].map(|mode| {
-            let path = folder.path().join(format!("{mode:o}"));
-            fs::create_dir(&path).unwrap();
-            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-            path
-        });
-        let missing = folder.path().join("missing");
-        for (places, expected) in [
-            (&[&open, &own][..], Some(&own)),
-            (&[&missing, &open, &sticky], Some(&sticky)),
-            (&[&own, &sticky], Some(&own)),
-            (&[&open, &missing], None),
-        ] {
-            let places: Vec<_> = places.iter().map(|path| (*path).clone()).collect();
-            let made = private_folder_in(&places).ok();
-            let parent = made.as_ref().and_then(|made| made.path().parent());
-            assert_eq!(parent, expected.map(PathBuf::as_path), "{places:?}");
-        }
-    }
-
-    #[test]
     fn each_kind_of_file_has_a_limit() {
         for (path, kind, expected) in [
             ("/h/.claude.json", Kind::Shared, CLAUDE_JSON_LIMIT),
@@ -474,6 +414,22 @@ mod tests {
         file.set_len(DOCUMENT_LIMIT + 1).unwrap();
         let refused = observe(&path, Kind::Shared);
         assert!(matches!(refused, Err(Obstacle::TooLarge(DOCUMENT_LIMIT))), "{refused:?}");
+    }
+
+    /// One that replaces a file after it was judged.
+    #[test]
+    fn a_fifo_makes_no_read_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let opened = open_for_reading(&path, OFlags::empty()).is_ok();
+            sender.send((opened, open(&path).is_err(), head(&path, 1).is_err()))
+        });
+        let found = receiver.recv_timeout(std::time::Duration::from_secs(20));
+        assert_eq!(found, Ok((true, true, true)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod lock;
 pub mod mount;
 pub mod place;
+pub mod private_folder;
 pub mod remote;
 pub mod rewrite;
 pub mod toml;

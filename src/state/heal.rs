@@ -7,7 +7,7 @@ use super::receipt::Receipt;
 use crate::client::Client;
 use crate::error::Result;
 use crate::home::Home;
-use crate::resource::{file, rewrite};
+use crate::resource::{file, private_folder, rewrite};
 
 /// What the next run has to report of one that was interrupted.
 pub struct Healed {
@@ -68,5 +68,6 @@ fn sweep(home: &Home, receipt: Option<&Receipt>) -> usize {
         .extend(shared.filter_map(|path| file::resolve(path).ok()?.parent().map(Path::to_owned)));
     folders.sort();
     folders.dedup();
-    State::sweep(&home.state) + folders.iter().map(|folder| rewrite::sweep(folder)).sum::<usize>()
+    let swept = State::sweep(&home.state) + private_folder::sweep(&home.state);
+    swept + folders.iter().map(|folder| rewrite::sweep(folder)).sum::<usize>()
 }

@@ -114,7 +114,10 @@ impl State {
                 .iter()
                 .find(|folder| self.path.starts_with(folder) && holds_only(folder, &self.path))
                 .unwrap_or(&self.path);
-            let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
+            let aside = file::temporary_folder(
+                outermost.parent().unwrap_or(Path::new("/")),
+                file::TEMPORARY,
+            )?;
             fs::rename(outermost, aside.path())?;
             match dissolve(&aside.keep(), outermost, &self.path) {
                 // another run finishes it
@@ -244,7 +247,8 @@ fn holds_only(folder: &Path, inner: &Path) -> bool {
 fn make(path: &Path, mut receipt: Receipt) -> io::Result<State> {
     receipt.folders = file::missing_folders(&path.join("receipt.json"));
     let outermost = receipt.folders.first().ok_or(io::ErrorKind::AlreadyExists)?.clone();
-    let aside = file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")))?;
+    let aside =
+        file::temporary_folder(outermost.parent().unwrap_or(Path::new("/")), file::TEMPORARY)?;
     let inner = inner(aside.path(), &outermost, path);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner)?;
     let lock = file::open_lock(&inner.join("lock"), 0o600)?;

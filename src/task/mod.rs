@@ -25,6 +25,7 @@ use crate::command::print;
 use crate::env::Env;
 use crate::error::{Exit, Result};
 use crate::process;
+use crate::resource::private_folder;
 use crate::terminal::Progress;
 use output::OutputMode;
 
@@ -36,7 +37,7 @@ pub fn run(arguments: &TaskArguments, verbose: bool) -> Exit {
         TaskCommand::Create(create) if create.quiet => OutputMode::Quiet,
         _ => OutputMode::Text,
     };
-    process::end_children_with_us();
+    process::end_children_with_us(private_folder::remove_held);
     command(arguments, mode, verbose).unwrap_or_else(|error| {
         if matches!(arguments.command, TaskCommand::Create(_)) {
             workflow::write_error(&Env::of_process(), &error);

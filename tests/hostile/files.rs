@@ -46,6 +46,21 @@ const HOME: &[Case] = &[
     case("config.toml that nests", "has more keys and values than are read", |ws| {
         doctor(ws, ".codex/config.toml", format!("a = {}", fill("[", MEBIBYTE - 100)))
     }),
+    case("doctor.json of many objects, status", "", |ws| {
+        let _ = doctor(
+            ws,
+            ".local/state/pushready/doctor.json",
+            format!("{{\"checks\":{}}}", objects(24 * MEBIBYTE)),
+        );
+        ws.pushready(&["status"])
+    }),
+    case("doctor.json of many objects, doctor", "codex.login", |ws| {
+        doctor(
+            ws,
+            ".local/state/pushready/doctor.json",
+            format!("{{\"checks\":{}}}", objects(24 * MEBIBYTE)),
+        )
+    }),
     case("auth.json that nests", "nested too deeply", |ws| {
         doctor(ws, ".codex/auth.json", fill("{\"tokens\":", MEBIBYTE - 100))
     }),

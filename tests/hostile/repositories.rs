@@ -290,6 +290,13 @@ const GIT_FOLDERS: &[Case] = &[
         ws.sh("git -C src/app update-index --index-info <entries; rm entries").run().success();
         command
     }),
+    case("a tree of 2 GiB", "actions.workflow-files", |ws| {
+        let command = doctor(ws, &["--only", "git,actions"], ".github/workflows/a.yml", "on: push");
+        ws.git(&["-C", "src/app", "add", "."]).run().success();
+        ws.git(&["-C", "src/app", "commit", "--quiet", "-m", "x"]).run().success();
+        ws.cmd("python3").args(["-c", LARGE_TREE]).current_dir("src/app").run().success();
+        command
+    }),
     case("files of 8 GiB that git reads", "git.clone", |ws| {
         let command = doctor(ws, &[], "README.md", "");
         for path in [".gitignore", ".gitattributes", ".git/info/exclude", ".git/config.worktree"] {
@@ -317,6 +324,26 @@ const GIT_FOLDERS: &[Case] = &[
         git_folder(ws, "config", head.to_owned() + &fill("\tb\n", 16 * MEBIBYTE))
     }),
 ];
+
+/// Makes the files of HEAD a tree that git takes 2 GiB for, from a loose object of some MB.
+const LARGE_TREE: &str = "
+import hashlib, os, zlib
+def put(kind, size, parts, content=b''):
+    name = hashlib.sha1(b'%s %d\\0' % (kind, size) + content).hexdigest()
+    os.makedirs('.git/objects/' + name[:2], exist_ok=True)
+    packer = zlib.compressobj(1)
+    with open('.git/objects/' + name[:2] + '/' + name[2:], 'wb') as file:
+        file.write(packer.compress(b'%s %d\\0' % (kind, size)))
+        for part in parts: file.write(packer.compress(part))
+        file.write(packer.flush())
+    return name
+entry = b'100644 ' + b'a' * 100 + b'\\0' + b'x' * 20
+tree = put(b'tree', len(entry) * (1 << 24), (entry * (1 << 14) for _ in range(1 << 10)))
+commit = b'tree %s\\nauthor a <a@b> 1 +0000\\ncommitter a <a@b> 1 +0000\\n\\nx\\n' % tree.encode()
+name = put(b'commit', len(commit), [commit], commit)
+branch = '.git/' + open('.git/HEAD').read()[5:].strip()
+open(branch, 'w').write(name + '\\n')
+";
 
 #[test]
 fn git_folders() {

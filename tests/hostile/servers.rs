@@ -79,6 +79,50 @@ fn coder(ws: &Workspace, body: String) -> Cmd {
         .env("CODER_SESSION_TOKEN", "rig-1234567890")
 }
 
+/// The same where each answer to a question about chats is one of these lists.
+fn chats(ws: &Workspace, list: impl Fn() -> String + Send + Sync + 'static) -> Cmd {
+    let port = serve(move |stream| {
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request)?;
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        if request.contains("/buildinfo") {
+            ok(stream, "{\"version\":\"v2.38.5\"}")
+        } else if request.contains("/users/me") {
+            ok(stream, &format!("{{\"id\":\"{}\",\"username\":\"dev\"}}", id(1)))
+        } else if request.contains("/tasks") {
+            write!(
+                stream,
+                "HTTP/1.1 404 Not Found\r\ncontent-length: 30\r\n\r\n{{\"message\":\"Route not found.\"}}"
+            )
+        } else {
+            ok(stream, &list())
+        }
+    });
+    ws.pushready(&["task", "list"])
+        .env("CODER_URL", format!("http://127.0.0.1:{port}"))
+        .env("CODER_SESSION_TOKEN", "rig-1234567890")
+}
+
+fn id(nth: usize) -> String {
+    format!("{nth:08}-2222-4333-8444-555555555555")
+}
+
+fn chat(nth: usize, title: &str) -> String {
+    let id = id(nth);
+    let labels = format!("{{\"pushready\":\"1\",\"name\":\"fix-{nth}\"}}");
+    format!("{{\"id\":\"{id}\",\"title\":\"{title}\",\"status\":\"waiting\",\"labels\":{labels}}}")
+}
+
+/// One more page whenever it is asked.
+fn chats_without_end(ws: &Workspace) -> Cmd {
+    let next = AtomicUsize::new(1);
+    chats(ws, move || {
+        let first = next.fetch_add(100, Ordering::SeqCst);
+        let page: Vec<_> = (first..first + 100).map(|nth| chat(nth, "fix")).collect();
+        format!("[{}]", page.join(","))
+    })
+}
+
 fn token() -> String {
     format!("{}{}", concat!("gh", "p_"), "a1B2".repeat(9))
 }
@@ -137,6 +181,12 @@ const HTTP: &[Case] = &[
         coder(ws, objects(4 * MEBIBYTE - 100))
     })
     .with_status(3),
+    case("a list of chats without an end", "longer than what is read", chats_without_end)
+        .with_status(3),
+    case("a title of as much as is read", "fix-1", |ws| {
+        let title = fill("a", 32 * MEBIBYTE - 1000);
+        chats(ws, move || format!("[{}]", chat(1, &title)))
+    }),
     case("JSON that nests", "actions.runs", |ws| {
         let body = fill("{\"workflow_runs\":[", 4 * MEBIBYTE - 100);
         api(ws, move |stream| ok(stream, &body))
@@ -233,6 +283,37 @@ const SSH: &[Case] = &[
 
 const REFUSALS: &[Case] =
     &[case("a refusal of 8 MB", "push.write", |ws| refusal(ws, &fill("a b c\n", 8 * MEBIBYTE)))];
+
+/// A real sshd whose repository has this commit: it is fetched where the doctor pushes.
+fn with_commit(ws: &Workspace, make: &str) -> Cmd {
+    let host = GitHost::start();
+    host.repository("acme/app");
+    let key = host.deploy_key("acme/app", Access::Write);
+    ws.pushready(&["apply"])
+        .env("PUSHREADY_DEPLOY_KEY", &*key.private)
+        .env("PUSHREADY_REPOSITORY", "acme/app")
+        .env("PUSHREADY_KNOWN_HOSTS", host.known_hosts(&["github.com"]))
+        .run()
+        .success();
+    let setup = format!(
+        "git config --global user.name a && git config --global user.email a@b &&
+        git clone --quiet git@github.com:acme/app.git src/app && cd src/app && {make} &&
+        git add . && git commit --quiet -m x && git push --quiet origin HEAD"
+    );
+    ws.sh(&setup).run().success();
+    ws.pushready(&["doctor", "--live", "--json", "--only", "push.live"]).current_dir("src/app")
+}
+
+const FETCHED: &[Case] = &[case(
+    "a file of 400 MB that packs well",
+    "a throw-away branch was pushed and deleted",
+    |ws| with_commit(ws, "head -c 400000000 /dev/zero >large"),
+)];
+
+#[test]
+fn of_a_git_host_whose_commit_is_large() {
+    sandbox(|ws| hold(ws, FETCHED));
+}
 
 #[test]
 fn of_ssh() {

@@ -59,7 +59,7 @@ impl Head {
         let git = |arguments: &[&str]| -> Option<String> {
             let mut command = self::git(work_tree);
             command.args(arguments);
-            let output = process::run_within(Bounds::READING, command, GIT)
+            let output = process::run_within(Bounds::OBJECTS, command, GIT)
                 .ok()
                 .filter(|output| output.status.success())?;
             Some(output.stdout.trim().to_owned()).filter(|text| !text.is_empty())
@@ -280,7 +280,7 @@ fn changed(work_tree: &Path) -> Option<Vec<String>> {
         let mut git = git(work_tree);
         git.args(arguments);
         Some(
-            process::run_within(Bounds::READING, git, GIT)
+            process::run_within(Bounds::OBJECTS, git, GIT)
                 .ok()
                 .filter(|output| output.status.success())?
                 .stdout,
@@ -321,7 +321,7 @@ struct TreeEntry {
 fn tree(work_tree: &Path) -> Option<Vec<TreeEntry>> {
     let mut git = git(work_tree);
     git.args(["ls-tree", "-r", "-z", "--long", "--full-tree", "HEAD", "--"]).args(READ);
-    let output = process::run_within(Bounds::READING, git, GIT)
+    let output = process::run_within(Bounds::OBJECTS, git, GIT)
         .ok()
         .filter(|output| output.status.success())?;
     Some(output.stdout.split('\0').filter_map(entry).take(MOST_ENTRIES).collect())
@@ -343,7 +343,7 @@ fn blob(work_tree: &Path, entry: &TreeEntry, left: &mut usize, end: Instant) -> 
     let (Some(rest), true) = (rest, entry.size <= FILE_CAP) else { return Text::TooLarge };
     let mut git = git(work_tree);
     git.args(["cat-file", "blob", &entry.object]);
-    match process::run_within(Bounds::READING, git, end.saturating_duration_since(Instant::now())) {
+    match process::run_within(Bounds::OBJECTS, git, end.saturating_duration_since(Instant::now())) {
         Ok(output) if output.status.success() => {
             *left = rest;
             Text::Whole(output.stdout)
@@ -407,7 +407,7 @@ fn is_ignored(work_tree: &Path, place: &Path) -> bool {
     let Ok(path) = place.strip_prefix(work_tree) else { return false };
     let mut git = git(work_tree);
     git.args(["check-ignore", "--quiet", "--"]).arg(path);
-    process::run_within(Bounds::READING, git, GIT).is_ok_and(|output| output.status.success())
+    process::run_within(Bounds::OBJECTS, git, GIT).is_ok_and(|output| output.status.success())
 }
 
 fn git(work_tree: &Path) -> Command {

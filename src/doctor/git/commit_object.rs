@@ -14,7 +14,7 @@ use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::git_cli::{self, Place};
 use crate::process::{self, Bounds, Completed, Failure};
-use crate::resource::file;
+use crate::resource::private_folder::PrivateFolder;
 
 /// What came of it.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Complet
 /// The object goes into a folder of ours, and no ref names it.
 fn write(context: &Context, setting: Option<&SigningSetting>, end: Instant) -> Completed {
     let left = || context.deadline(end.saturating_duration_since(Instant::now()));
-    let objects = file::private_folder()?;
+    let objects = PrivateFolder::new()?;
     let keyring = match setting {
         Some(setting) if setting.format != signing::Format::Ssh => Some(Keyring::of(context)?),
         _ => None,

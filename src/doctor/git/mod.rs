@@ -360,7 +360,7 @@ fn read(context: &Context, git: Command) -> Completed {
         let why = format!("`{}` is too large for git to be asked", context.home.shown(path));
         return Err(Failure::Io(std::io::Error::other(why)));
     }
-    process::run_within(Bounds::READING, git, context.deadline(PATIENCE))
+    process::run_within(Bounds::OBJECTS, git, context.deadline(PATIENCE))
 }
 
 /// A file of the current clone.

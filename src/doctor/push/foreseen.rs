@@ -12,7 +12,7 @@ use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::GitUrl;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
-use crate::process::{self, Completed};
+use crate::process::{self, Bounds, Completed};
 use crate::push_message;
 
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ impl ForeseenPush<'_> {
     fn git(&self, place: Place, arguments: &[&str]) -> Completed {
         let mut git = git_cli::command(place);
         git.args(arguments);
-        process::run(git, self.context.deadline(PATIENCE))
+        process::run_within(Bounds::OBJECTS, git, self.context.deadline(PATIENCE))
     }
 
     fn ask(&self, arguments: &[&str]) -> Completed {

@@ -26,6 +26,20 @@ use crate::push_message::{Hints, classify};
 
 /// Of the newest commit, with all its files. Where it is larger, a commit of our own is pushed.
 const LARGEST_PACK: u64 = 64 << 20;
+/// Of git and each program that it starts to fetch it.
+const MOST_MEMORY: u64 = 80 << 20;
+/// The commit goes into one pack, whose objects are unpacked one at a time, and large files are not
+/// kept in memory.
+const LITTLE_MEMORY: [&str; 8] = [
+    "-c",
+    "fetch.unpackLimit=1",
+    "-c",
+    "core.bigFileThreshold=1m",
+    "-c",
+    "core.deltaBaseCacheLimit=8m",
+    "-c",
+    "pack.threads=1",
+];
 
 pub fn live(context: &Context, url: &PushUrl) -> Judgement {
     if let Some(judgement) = git::keeps_from_pushing(context) {
@@ -95,9 +109,9 @@ fn push(
         process::run_within(bounds, git, context.deadline(NETWORK))
     };
     // an object that the server has already: a new one could be judged for what is in it
-    let fetch = ["-c", "fetch.unpackLimit=1", "fetch", "--quiet", "--depth=1", url, "HEAD"];
-    let fetch =
-        |scratch: &Scratch| run_within(Bounds::PROBE.writing(LARGEST_PACK), scratch, &fetch);
+    let fetch = [&LITTLE_MEMORY[..], &["fetch", "--quiet", "--depth=1", url, "HEAD"]].concat();
+    let bounds = Bounds::PROBE.writing(LARGEST_PACK).watched(MOST_MEMORY);
+    let fetch = |scratch: &Scratch| run_within(bounds, scratch, &fetch);
     let mut fetched = fetch(&scratch);
     if fetched.as_ref().is_ok_and(Hash::is_another)
         && let Ok(other) = Scratch::new(Hash::Sha256, || context.deadline(NETWORK))

@@ -57,7 +57,7 @@ pub fn client(context: &Context) -> Judgement {
         return Judgement::fail(Code::SshMissing, "ssh is not on PATH", fix);
     }
     if let Err(Finding { code: Code::HomeIoError, summary, fix, .. }) = &context.home.passwd {
-        let needs = "a limit of processes that lets ssh be started";
+        let needs = "limits of processes, files and memory that let ssh be started";
         return Judgement::unknown(summary, needs).coded(Code::HomeIoError).fixed(fix.clone());
     }
     Judgement::pass("ssh is installed")

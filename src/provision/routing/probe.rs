@@ -14,9 +14,10 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::url::{GitUrl, Repository, UrlRule, redact, rewrite};
 use crate::git_cli::{self, Place};
-use crate::home::Home;
+use crate::home::{Home, ssh_not_started};
 use crate::process::{self, Bounds, Completed, Failure, Running};
 use crate::resource::file;
+use crate::resource::private_folder::{self, PrivateFolder};
 use crate::ssh_cli;
 use crate::ssh_match;
 use crate::text::shell;
@@ -62,8 +63,8 @@ fn refusal(state: &Path, binary: &Path) -> Option<String> {
         .arg(format!("git@{}", ssh_match::PROBE_HOST))
         .arg(ssh_match::PROBE_COMMAND);
     match process::run(ssh, DEADLINE) {
-        // of the process limit: nothing is known of the routing
-        Ok(output) if output.stderr.contains("Resource temporarily unavailable") => None,
+        // nothing is known of the routing
+        Ok(output) if output.is_of_the_machine() => None,
         Ok(output) if !output.status.success() => Some(output.first_error()),
         Ok(output) if !output.stdout.lines().any(|line| line == "identityfile /pushready") => {
             Some("the shell that SHELL names does not run commands".to_owned())
@@ -75,14 +76,15 @@ fn refusal(state: &Path, binary: &Path) -> Option<String> {
 }
 
 /// A configuration with one `Match exec` line, as the real one has them.
-fn trial(state: &Path, binary: &Path) -> Option<(tempfile::TempDir, PathBuf)> {
+fn trial(state: &Path, binary: &Path) -> Option<(PrivateFolder, PathBuf)> {
     let text = format!(
         "Match originalhost {} exec \"exec {} ssh-match {}\"\n  IdentityFile /pushready\n",
         ssh_match::PROBE_HOST,
         shell_quoted(binary),
         ssh_match::PROBE,
     );
-    let folder = file::private_folder().ok().or_else(|| file::temporary_folder(state).ok())?;
+    let places = [&private_folder::places()[..], &[state.to_owned()]].concat();
+    let folder = PrivateFolder::new_in(&places).ok()?;
     let config = folder.path().join("ssh_config");
     file::write(&config, text.as_bytes(), 0o600).ok()?;
     Some((folder, config))
@@ -136,7 +138,11 @@ fn judge_key(home: &Home, repository: &Repository, answer: Completed) -> Result<
             "run `ssh -v` to the host and see whether `Match exec` runs; SHELL must name a shell that exists",
         )
     };
-    let output = answer.map_err(|failure| broken(format!("`ssh -G` failed: {failure}")))?;
+    let output = match answer {
+        Ok(output) if output.is_of_the_machine() => Err(ssh_not_started(&output.first_error())),
+        Err(failure) if failure.is_of_the_machine() => Err(ssh_not_started(&failure.to_string())),
+        answer => answer.map_err(|failure| broken(format!("`ssh -G` failed: {failure}"))),
+    }?;
     if !output.status.success() {
         let first = output.first_error();
         if let Some((_, file)) = first.split_once("Bad owner or permissions on ") {

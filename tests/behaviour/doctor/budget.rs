@@ -1,5 +1,7 @@
 //! The doctor ends within its budget, and does what it can where the machine gives it little.
 
+use std::fs;
+
 use serde_json::Value;
 
 use super::{Lab, URL};
@@ -126,6 +128,64 @@ fn where_no_thread_and_no_child_can_be_started_all_else_is_checked() {
             // a thread that was started in time starts children
             let push = result(&report, "push.write", URL).0;
             assert!(push == "unknown" || push == "pass" && first > 1, "{push}\n{output}");
+        }
+    });
+}
+
+/// Of the machine, and not of ssh: the routing stays as it is.
+#[test]
+fn a_limit_of_files_or_processes_is_not_read_as_a_broken_ssh() {
+    sandbox(|ws| {
+        require("strace");
+        let lab = Lab::new(ws);
+        let of_files = [5, 6, 7, 8, 10, 12, 14].map(|most| format!("prlimit --nofile={most}"));
+        let of_processes = [1, 2, 3, 5].map(|first| {
+            let inject = format!("-e inject={CALLS}:error=EAGAIN:when={first}+");
+            format!("strace -f -qq -o /dev/null -e trace={CALLS} {inject}")
+        });
+        for limit in of_files.iter().chain(&of_processes) {
+            for is_new in [true, false] {
+                lab.fresh();
+                if is_new {
+                    ws.sh("rm -r .local .ssh").run().success();
+                }
+                let before = ws.sh("cat .ssh/config .local/state/pushready/ssh_config").run();
+                let apply =
+                    lab.apply().wrapped_in("sh", ["-c", &format!("exec {limit} \"$@\""), "sh"]);
+                let output = apply.run();
+                ended_by_itself(&output);
+                for wrong in ["ssh-missing", "ssh-route-broken", "itself failed"] {
+                    assert!(!output.to_string().contains(wrong), "{limit} {wrong}: {output}");
+                }
+                if !is_new {
+                    let after = ws.sh("cat .ssh/config .local/state/pushready/ssh_config").run();
+                    assert_eq!(after.stdout, before.stdout, "{limit}: {output}");
+                }
+            }
+        }
+        // ssh is started, and cannot start what decides about the key
+        let inject = format!("inject={CALLS}:error=EAGAIN:when=1+");
+        ws.install(
+            "ssh",
+            &format!("#!/bin/sh\nexec strace -f -qq -o /dev/null -e trace={CALLS} -e {inject} /usr/bin/ssh \"$@\"\n"),
+        );
+        lab.fresh();
+        ws.sh("rm -r .local .ssh").run().success();
+        let output = lab.apply().run();
+        ended_by_itself(&output);
+        for wrong in ["ssh-missing", "ssh-route-broken", "ssh-config-invalid"] {
+            assert!(!output.to_string().contains(wrong), "{wrong}: {output}");
+        }
+        fs::remove_file("/run/rig/bin/ssh").unwrap();
+        for limit in &of_files {
+            lab.fresh();
+            let doctor = lab.doctor(&["--offline"]);
+            let output =
+                doctor.wrapped_in("sh", ["-c", &format!("exec {limit} \"$@\""), "sh"]).run();
+            ended_by_itself(&output);
+            for wrong in ["ssh-missing", "ssh-route-broken", "itself failed"] {
+                assert!(!output.to_string().contains(wrong), "{limit} {wrong}: {output}");
+            }
         }
     });
 }

@@ -499,6 +499,55 @@ fn who_ends_the_doctor_ends_its_children() {
     });
 }
 
+/// The folders of ours in /tmp.
+fn left() -> Vec<String> {
+    let entries = fs::read_dir("/tmp").unwrap().map(|entry| entry.unwrap().file_name());
+    let names = entries.map(|name| name.into_string().unwrap());
+    names.filter(|name| name.starts_with(".pushready")).collect()
+}
+
+#[test]
+fn an_ended_doctor_leaves_no_folder_and_a_killed_one_none_for_long() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        ws.install(
+            "codex",
+            "#!/bin/sh\npwd >/tmp/in.new; mv /tmp/in.new /tmp/in; exec sleep 600\n",
+        );
+        let run = |signal: &str| {
+            let doctor = lab.doctor(&["--live", "--only", "codex.request"]);
+            let doctor = doctor.wrapped_in("env", ["--default-signal"]).spawn();
+            while fs::remove_file("/tmp/in").is_err() {
+                std::thread::yield_now();
+            }
+            assert_eq!(left().len(), 1);
+            ws.cmd("kill").args([signal, &doctor.id().to_string()]).run().success();
+            doctor.wait_with_output().unwrap();
+        };
+        for signal in ["-INT", "-TERM", "-HUP"] {
+            run(signal);
+            assert_eq!(left(), Vec::<String>::new(), "{signal}");
+        }
+        for next in [lab.doctor(&["--offline"]), lab.apply()] {
+            run("-KILL");
+            assert_eq!(left().len(), 1);
+            next.run();
+            assert_eq!(left(), Vec::<String>::new());
+        }
+        // one that is in use stays
+        let doctor = lab.doctor(&["--live", "--only", "codex.request"]);
+        let mut doctor = doctor.spawn();
+        while fs::remove_file("/tmp/in").is_err() {
+            std::thread::yield_now();
+        }
+        lab.doctor(&["--offline"]).run();
+        lab.apply().run().success();
+        assert_eq!(left().len(), 1);
+        doctor.kill().unwrap();
+        doctor.wait().unwrap();
+    });
+}
+
 #[test]
 fn what_only_the_start_of_codex_shows_is_reported() {
     sandbox(|ws| {

@@ -35,7 +35,8 @@ impl Trace {
     fn started(&self) -> usize {
         // the wrappers are first in PATH; a call that another thread interrupts has its end on
         // another line
-        self.calls.lines().filter(|line| line.contains("execve(0x")).count()
+        let calls = self.calls.lines().filter(|line| line.contains("execve(0x"));
+        calls.map(|line| line.split(' ').next()).collect::<BTreeSet<_>>().len()
     }
 }
 

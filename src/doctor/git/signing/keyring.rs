@@ -9,10 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use tempfile::TempDir;
 
 use crate::doctor::context::Context;
 use crate::resource::file;
+use crate::resource::private_folder::{self, PrivateFolder};
 
 /// The sockets of the daemons that a signature may need.
 const SOCKETS: &[&str] = &["S.gpg-agent", "S.keyboxd"];
@@ -20,7 +20,7 @@ const SOCKETS: &[&str] = &["S.gpg-agent", "S.keyboxd"];
 const LONGEST: usize = 70;
 
 pub struct Keyring {
-    folder: TempDir,
+    folder: PrivateFolder,
     original: PathBuf,
     uses_running_agent: bool,
 }
@@ -72,7 +72,7 @@ impl Keyring {
             }
             _ => return symlink(original, self.path().join(name)),
         };
-        file::write_in(&self.folder, name, added.as_bytes())
+        self.folder.write(name, added.as_bytes())
     }
 
     pub fn path(&self) -> &Path {
@@ -89,10 +89,10 @@ impl Keyring {
     }
 }
 
-fn folder() -> io::Result<TempDir> {
+fn folder() -> io::Result<PrivateFolder> {
     let short =
-        file::temporary_places().into_iter().filter(|place| place.as_os_str().len() < LONGEST);
-    file::private_folder_in(&short.collect::<Vec<_>>())
+        private_folder::places().into_iter().filter(|place| place.as_os_str().len() < LONGEST);
+    PrivateFolder::new_in(&short.collect::<Vec<_>>())
 }
 
 /// The user's settings, and that gpg may not prompt; a passphrase that they supply is used. Pure.
