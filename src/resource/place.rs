@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{getegid, geteuid, getgroups};
 use serde::{Deserialize, Serialize};
@@ -240,7 +240,8 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
     static CHECKED: Mutex<Vec<CheckedFolder>> = Mutex::new(Vec::new());
     let folder = path.parent().unwrap_or(path);
     let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
-    if checked.iter().any(|known| known.path == folder && known.is_as_it_was()) {
+    let mut known = checked.iter_mut().filter(|known| known.path == folder);
+    if known.any(|known| known.at.elapsed() < RECENT || known.is_as_it_was()) {
         return Ok(());
     }
     checked.retain(|known| known.path != folder);
@@ -255,7 +256,13 @@ pub fn check_folder(path: &Path) -> Result<(), Obstacle> {
 struct CheckedFolder {
     path: PathBuf,
     seen: Vec<(PathBuf, FolderStamp)>,
+    /// When it was looked at last.
+    at: Instant,
 }
+
+/// Between a look at a folder and the opening of a file in it such a time may pass in any case: of
+/// many files that are read one after the other, the folder is not looked at for each.
+const RECENT: Duration = Duration::from_millis(5);
 
 /// What stat(2) says of a folder. Neither its access control list nor what is in it changes without
 /// its ctime.
@@ -271,6 +278,7 @@ const TICK: Duration = Duration::from_millis(50);
 impl CheckedFolder {
     /// `None`: a later change might not be seen.
     fn look(folder: &Path) -> Option<Self> {
+        let at = Instant::now();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let real = fs::canonicalize(folder).ok()?;
         let linked = (real != folder).then(|| folder.ancestors());
@@ -282,10 +290,11 @@ impl CheckedFolder {
             (!may_become_work_tree).then(|| (path.to_owned(), stamp))
         };
         let seen = all.into_iter().map(stamp).collect::<Option<_>>()?;
-        Some(Self { path: folder.to_owned(), seen })
+        Some(Self { path: folder.to_owned(), seen, at })
     }
 
-    fn is_as_it_was(&self) -> bool {
+    fn is_as_it_was(&mut self) -> bool {
+        self.at = Instant::now();
         self.seen.iter().all(|(path, stamp)| Self::stamp(path).as_ref() == Some(stamp))
     }
 
@@ -610,7 +619,7 @@ mod tests {
             let folder = top.join("link/keys");
             // just made: a change in the same tick would not be seen
             assert!(CheckedFolder::look(&folder).is_none(), "{what}");
-            let known = loop {
+            let mut known = loop {
                 if let Some(known) = CheckedFolder::look(&folder) {
                     break known;
                 }

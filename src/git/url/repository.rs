@@ -166,6 +166,23 @@ impl Repository {
         self.to_ssh().to_ascii_lowercase()
     }
 
+    /// The order of the identities, which need not be made for that.
+    fn compare(&self, other: &Self) -> Ordering {
+        let port = |it: &Self| it.ssh_port.map(|port| port.to_string()).unwrap_or_default();
+        let (port, others) = (port(self), port(other));
+        let small = |byte: &u8| byte.to_ascii_lowercase();
+        let bytes = self.parts(&port).into_iter().flatten().map(small);
+        bytes.cmp(other.parts(&others).into_iter().flatten().map(small))
+    }
+
+    /// Of the canonical URL. `port`: empty where there is none.
+    fn parts<'a>(&'a self, port: &'a str) -> [&'a [u8]; 9] {
+        let Self { host, ssh_user, path, .. } = self;
+        let (scheme, slash) = if port.is_empty() { ("", "") } else { ("ssh://", "/") };
+        let suffix = if forge::is_suffixless(host) { "" } else { ".git" };
+        [scheme, ssh_user, "@", host, ":", port, slash, path, suffix].map(str::as_bytes)
+    }
+
     /// Whether both are one repository: an HTTPS remote names neither user nor port of its SSH
     /// form, so the user does not count, and ports only where both have one.
     pub fn same_as(&self, other: &Self) -> bool {
@@ -293,7 +310,7 @@ impl PartialOrd for Repository {
 
 impl Ord for Repository {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.identity().cmp(&other.identity())
+        self.compare(other)
     }
 }
 

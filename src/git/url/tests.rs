@@ -821,6 +821,23 @@ proptest! {
     }
 
     #[test]
+    fn repositories_are_ordered_as_their_canonical_urls(
+        one in any_repository(), other in any_repository(), port in 1..30u16, paths in vec("[a-cA-C][a-cA-C-]{0,2}", 2),
+    ) {
+        let near = paths.iter().flat_map(|path| [
+            declared(&format!("git.corp/o/{path}")), declared(&format!("ssh://git@git.corp:{port}/o/{path}")),
+            declared(&format!("ssh://git@git.corp:{}/o/{path}", port * 10)), declared(&format!("dev.azure.com/o/p/_git/{path}")),
+        ]);
+        let all: Vec<_> = near.chain([one, other]).collect();
+        let identity = |repository: &Repository| repository.to_ssh().to_ascii_lowercase();
+        for one in &all {
+            for other in &all {
+                prop_assert_eq!(one.cmp(other), identity(one).cmp(&identity(other)), "{} {}", one.to_ssh(), other.to_ssh());
+            }
+        }
+    }
+
+    #[test]
     fn the_remote_command_names_the_path(repository in any_repository(), absolute: bool) {
         let slash = if absolute { "/" } else { "" };
         let command = format!("git-receive-pack '{slash}{}.git'", repository.path());

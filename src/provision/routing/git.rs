@@ -4,7 +4,7 @@
 use std::cell::{Cell, LazyCell, OnceCell};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::HEADER;
@@ -353,7 +353,7 @@ pub fn known_rules<'a>(
             let rules = rules(home, &git, routed, stored, &Method::MatchExec, &identity);
             rules.in_force.get().clone()
         }),
-        reads_ours: true,
+        reads_ours: config != HEADER,
         written: WrittenIdentity::read(&config),
         config,
     }
@@ -391,7 +391,7 @@ impl GitAnswer {
         routed: &[Repository],
     ) -> Option<Self> {
         let config = git.config().filter(|_| rules.is_plain)?;
-        let is_there = rules.reads_ours
+        let is_there = (rules.reads_ours || rules.config == HEADER)
             && inputs.is_some_and(|it| it.have_all(config.origins()))
             && git.keeps(routed);
         let elsewhere = Some(config.without(&own(git.home)));
@@ -411,8 +411,10 @@ impl GitAnswer {
         let is_as_wanted = || {
             let git = asked?;
             let (config, own) = (git.config()?, own(git.home));
+            // of a file without a value git lists nothing
+            let has_none = || file::text(Path::new(&own)) == HEADER;
             let is_same = self.elsewhere.as_ref() == Some(&config.without(&own))
-                && config.has_from(&own)
+                && (config.has_from(&own) || has_none())
                 && now.have_all(config.origins())
                 && git.keeps(routed);
             is_same.then_some(())
