@@ -135,6 +135,22 @@ pub mod observed {
         "ANTHROPIC_UNIX_SOCKET",
         "CLAUDE_CODE_CUSTOM_OAUTH_URL",
     ];
+    /// What Claude Code takes from its environment alone, and from no settings (2.1.330, measured).
+    pub const CLAUDE_CODE_NOT_OF_SETTINGS: &[&str] =
+        &["CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR", "ANTHROPIC_UNIX_SOCKET"];
+    /// What it does not take from the settings of a repository (2.1.330, measured with `-p`).
+    pub const CLAUDE_CODE_NOT_OF_PROJECTS: &[&str] = &[
+        "CLAUDE_CODE_OAUTH_TOKEN",
+        "ANTHROPIC_FEDERATION_RULE_ID",
+        "ANTHROPIC_ORGANIZATION_ID",
+        CLAUDE_CODE_SIMPLE,
+        CLAUDE_SECURESTORAGE_CONFIG_DIR,
+        "CLAUDE_CONFIG_DIR",
+    ];
+    /// After so many milliseconds Claude Code gives up a request.
+    pub const API_TIMEOUT_MS: &str = "API_TIMEOUT_MS";
+    /// Arguments for the runtime of Claude Code, which then loads the files that they name.
+    pub const BUN_OPTIONS: &str = "BUN_OPTIONS";
     /// Both together make Claude Code log in by workload identity instead of with its file.
     pub const ANTHROPIC_WORKLOAD_IDENTITY: [&str; 2] =
         ["ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID"];

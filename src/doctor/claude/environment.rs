@@ -9,7 +9,7 @@ use super::settings::{ClaudeSettings, SettingsFile};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::doctor::variable_file::VariableFile;
 use crate::variables::{self, observed};
 
@@ -96,8 +96,15 @@ fn effective<'a>(
     settings: &'a [SettingsFile],
     name: &str,
 ) -> Option<Setting<'a>> {
-    let in_file =
-        settings.iter().find_map(|file| Some((file, as_text(file.value.get("env")?.get(name)?))));
+    let is_taken = |file: &&SettingsFile| {
+        let is_ignored_there =
+            file.is_of_project() && observed::CLAUDE_CODE_NOT_OF_PROJECTS.contains(&name);
+        !is_ignored_there && !observed::CLAUDE_CODE_NOT_OF_SETTINGS.contains(&name)
+    };
+    let in_file = settings
+        .iter()
+        .filter(is_taken)
+        .find_map(|file| Some((file, as_text(file.value.get("env")?.get(name)?))));
     let (value, place, file) = if let Some((file, value)) = in_file {
         (value, file.path.display().to_string(), Some(file))
     } else {
@@ -133,10 +140,6 @@ fn is_on(value: &str) -> bool {
 pub fn environment(context: &Context) -> Vec<Judgement> {
     let settings = &ClaudeSettings::of(context).files[..];
     let mut outcomes = Vec::new();
-    let take_out = |setting: &Setting| match setting.file {
-        Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
-        None => Fix::report(format!("remove {} from the template's environment", setting.name)),
-    };
     let provider = observed::CLAUDE_CODE_PROVIDERS.iter().find_map(|name| {
         effective(context, settings, name).filter(|setting| is_on(&setting.value))
     });
@@ -237,12 +240,91 @@ pub fn environment(context: &Context) -> Vec<Judgement> {
             ]),
         );
     }
+    outcomes.extend(timeout(context, settings));
+    outcomes.extend(ignored_login(settings));
     outcomes.extend(managed::forbids(context, settings));
     outcomes.extend(ClaudeSettings::of(context).unread());
     if outcomes.is_empty() {
         outcomes.push(Judgement::pass("nothing overrides the token, and it goes to Anthropic"));
     }
     outcomes
+}
+
+fn take_out(setting: &Setting) -> Fix {
+    match setting.file {
+        Some(file) => Fix::edit(&file.path, format!("take `{}` out", setting.name)),
+        None => Fix::report(format!("remove {} from the template's environment", setting.name)),
+    }
+}
+
+/// A time in which no model answers.
+fn timeout(context: &Context, settings: &[SettingsFile]) -> Option<Judgement> {
+    let setting = effective(context, settings, observed::API_TIMEOUT_MS)?;
+    let judgement = match too_short(&setting.value)? {
+        CheckStatus::Fail => Judgement::fail,
+        _ => Judgement::warn,
+    };
+    let summary = format!(
+        "Claude Code gives up a request after {} ms, in which a model hardly answers",
+        setting.value
+    );
+    let judgement = judgement(Code::ClaudeConfigMalformed, summary, take_out(&setting));
+    Some(judgement.about(setting.name).with([Evidence::new("set in", setting.place)]))
+}
+
+/// Claude Code takes a value that is not a number, or not positive, for none (2.1.330, measured).
+/// Pure.
+fn too_short(milliseconds: &str) -> Option<CheckStatus> {
+    match milliseconds.parse::<u64>() {
+        Ok(1..100) => Some(CheckStatus::Fail),
+        Ok(100..1000) => Some(CheckStatus::Warn),
+        _ => None,
+    }
+}
+
+/// A login in the settings of a repository, which is of no effect there.
+fn ignored_login(settings: &[SettingsFile]) -> Option<Judgement> {
+    let of_projects = settings.iter().filter(|file| file.is_of_project());
+    let (file, name) = of_projects.into_iter().find_map(|file| {
+        let env = file.value.get("env")?;
+        let mut names = observed::CLAUDE_CODE_NOT_OF_PROJECTS.iter();
+        Some((file, *names.find(|name| env.get(name).is_some())?))
+    })?;
+    let summary = format!(
+        "the repository's settings set `{name}`, which Claude Code 2.1.330 does not take from there"
+    );
+    let fix = Fix::edit(&file.path, format!("take `{name}` out"));
+    let warning = Judgement::warn(Code::ClaudeProjectOverride, summary, fix).about(name);
+    Some(warning.with([Evidence::new("set in", file.path.display().to_string())]))
+}
+
+/// A file that the runtime of Claude Code is to load at its start, and that is not there.
+pub fn missing_preload(context: &Context) -> Option<Judgement> {
+    let options = context.env.text(observed::BUN_OPTIONS)?;
+    let path = preloaded(&options).find(|path| path.is_absolute() && !path.exists())?;
+    let fail = Judgement::fail(
+        Code::ClaudeConfigMalformed,
+        "BUN_OPTIONS names a file that is not there: Claude Code does not start",
+        Fix::report("remove BUN_OPTIONS from the template's environment"),
+    );
+    Some(
+        fail.about(observed::BUN_OPTIONS).with([Evidence::new("path", path.display().to_string())]),
+    )
+}
+
+/// The files that these arguments have the runtime load. Pure.
+fn preloaded(options: &str) -> impl Iterator<Item = PathBuf> {
+    const NAMES: [&str; 4] = ["--preload", "--require", "--import", "-r"];
+    let mut words = options.split_whitespace();
+    let mut paths = Vec::new();
+    while let Some(word) = words.next() {
+        let value = match word.split_once('=') {
+            Some((name, value)) => NAMES.contains(&name).then_some(value),
+            None => NAMES.contains(&word).then(|| words.next()).flatten(),
+        };
+        paths.extend(value.map(PathBuf::from));
+    }
+    paths.into_iter()
 }
 
 /// Whether requests to this base URL go to Anthropic's own host. Pure.
@@ -291,6 +373,34 @@ mod tests {
             (json!(12), "12"),
         ] {
             assert_eq!(as_text(&value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_which_no_model_answers_is_known() {
+        for (value, expected) in [
+            ("1", Some(CheckStatus::Fail)),
+            ("99", Some(CheckStatus::Fail)),
+            ("600", Some(CheckStatus::Warn)),
+            ("1000", None),
+            ("0", None),
+            ("-1", None),
+            ("abc", None),
+        ] {
+            assert_eq!(too_short(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_preloaded_file_is_found_in_each_form() {
+        for (options, expected) in [
+            ("--smol", &[][..]),
+            ("--preload /a.js", &["/a.js"]),
+            ("--smol --require=/a.js -r /b.js", &["/a.js", "/b.js"]),
+            ("--preload", &[]),
+        ] {
+            let paths: Vec<_> = preloaded(options).collect();
+            assert_eq!(paths, expected.iter().map(PathBuf::from).collect::<Vec<_>>(), "{options}");
         }
     }
 

@@ -38,6 +38,8 @@ enum Forbidden<'a> {
     OlderThan(&'a str),
     /// Versions of Claude Code above this one.
     NewerThan(&'a str),
+    /// Models, by this setting: perhaps the one that it would use, and all others.
+    Models(&'static str),
     /// What this program prints.
     PolicyHelper(&'a str),
     /// What a program for each system prints, or what is there instead.
@@ -58,6 +60,9 @@ fn forbidden(value: &Value) -> Vec<Forbidden<'_>> {
     let allows =
         |list: &Value| list.as_array().is_some_and(|list| list.contains(&"anthropic".into()));
     let providers = value.get("allowedProviders").is_some_and(|list| !allows(list));
+    let names_models =
+        |name: &str| value.get(name).and_then(Value::as_array).is_some_and(|it| !it.is_empty());
+    let is_exact = text("availableModelsMatch") == Some("exact");
     let version = |name| text(name).filter(|version| numbers(version).is_some());
     let helpers = |name: &&str| {
         value.get("policyHelpers").and_then(|it| it.get(name)).is_some_and(Value::is_object)
@@ -68,6 +73,9 @@ fn forbidden(value: &Value) -> Vec<Forbidden<'_>> {
         providers.then_some(Forbidden::Provider),
         version("requiredMinimumVersion").map(Forbidden::OlderThan),
         version("requiredMaximumVersion").map(Forbidden::NewerThan),
+        names_models("deniedModels").then_some(Forbidden::Models("deniedModels")),
+        (is_exact && names_models("availableModels"))
+            .then_some(Forbidden::Models("availableModels")),
         value.pointer("/policyHelper/path").and_then(Value::as_str).map(Forbidden::PolicyHelper),
         ["linux", "default"].iter().any(helpers).then_some(Forbidden::PolicyHelpers),
     ];
@@ -127,6 +135,11 @@ fn judge(
             let is_allowed = |installed: &str| numbers(installed) <= numbers(most);
             return of_version("requiredMaximumVersion", most, version, is_allowed, "an older");
         }
+        Forbidden::Models(name) => Judgement::unknown(
+            format!("`{name}` forbids models: Claude Code does not start where none is left that it would use"),
+            "which models the login has: `pushready doctor --live`",
+        )
+        .about(name),
         Forbidden::PolicyHelper(program) if !is_program(program) => Judgement::fail(
             Code::ClaudeConfigMalformed,
             "the program that `policyHelper` names cannot be run: Claude Code does not start",
@@ -230,6 +243,10 @@ mod tests {
             (r#"{"policyHelper": "/nowhere"}"#, None),
             (r#"{"policyHelpers": {"linux": {"path": "/nowhere"}}}"#, Some(Unknown)),
             (r#"{"policyHelpers": {"macos": {"path": "/nowhere"}}}"#, None),
+            (r#"{"deniedModels": ["sonnet"]}"#, Some(Unknown)),
+            (r#"{"deniedModels": []}"#, None),
+            (r#"{"availableModels": ["x"]}"#, None),
+            (r#"{"availableModels": ["x"], "availableModelsMatch": "exact"}"#, Some(Unknown)),
             (r#"{"cleanupPeriodDays": 3}"#, None),
         ] {
             let value = serde_json::from_str(text).unwrap();

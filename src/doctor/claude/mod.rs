@@ -8,6 +8,7 @@ mod managed;
 mod request;
 mod settings;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::outcome::{CheckStatus, Evidence, Judgement};
@@ -16,6 +17,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::client::Client;
 use crate::doctor::context::Context;
+use crate::doctor::git::executable;
 use crate::git_cli::clones;
 use crate::provision::claude::{BARRED, barred};
 use crate::provision::trust::{NAMELESS, is_named, real};
@@ -161,11 +163,48 @@ fn configuration(context: &Context, config: &Result<String, Obstacle>) -> Vec<Ju
         );
     }
     outcomes.extend(environment::ignored(context));
+    outcomes.extend(environment::missing_preload(context));
+    outcomes.extend(sandbox(context));
     outcomes.extend(temporary(context));
     if outcomes.is_empty() {
         outcomes.push(Judgement::pass("no first-run prompt blocks a session"));
     }
     outcomes
+}
+
+/// With `sandbox.failIfUnavailable` Claude Code does not start without its sandbox (2.1.330,
+/// measured).
+fn sandbox(context: &Context) -> Option<Judgement> {
+    const SETTING: &str = "sandbox.failIfUnavailable";
+    const PROGRAMS: [&str; 2] = ["bwrap", "socat"];
+    let files = &ClaudeSettings::of(context).files;
+    let is_set = |name: &str| {
+        let mut values = files.iter().filter_map(|file| {
+            let value = file.value.get("sandbox")?.get(name)?.as_bool()?;
+            Some((file, value))
+        });
+        values.next().filter(|(_, value)| *value).map(|(file, _)| file)
+    };
+    let (_, file) = is_set("enabled").zip(is_set("failIfUnavailable"))?;
+    let missing: Vec<_> =
+        PROGRAMS.into_iter().filter(|name| !executable::is_on_path(context, name)).collect();
+    let judgement = if missing.is_empty() {
+        let needs = "whether its sandbox works here, which Claude Code itself shows: `pushready doctor --live`";
+        let summary = "Claude Code does not start where its sandbox does not work";
+        Judgement::unknown(summary, needs)
+    } else {
+        let summary = format!(
+            "Claude Code does not start without its sandbox, and {} is not installed",
+            missing.join(" and ")
+        );
+        let fix = Fix::report(format!(
+            "install bubblewrap and socat in the image, or remove `{SETTING}` from `{}`",
+            file.path.display()
+        ));
+        Judgement::fail(Code::ClaudeConfigMalformed, summary, fix)
+    };
+    let judgement = judgement.about(SETTING);
+    Some(judgement.with([Evidence::new("set in", file.path.display().to_string())]))
 }
 
 /// Claude Code makes a folder for its temporary files, and does not start without it (2.1.330,
@@ -271,11 +310,24 @@ impl ConfigFault<'_> {
     fn judgement(&self, context: &Context) -> Judgement {
         let path = &context.home.clients.claude.config;
         let what = match self {
-            Self::Unreadable(obstacle) => return Judgement::obstructed(obstacle, path),
+            Self::Unreadable(obstacle) => {
+                let judgement = Judgement::obstructed(obstacle, path);
+                return match obstacle {
+                    // Claude Code runs with `-p`, and cannot keep what is answered in a terminal
+                    Obstacle::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                        Judgement { status: CheckStatus::Warn, ..judgement }
+                    }
+                    _ => judgement,
+                };
+            }
+            Self::NotAnObject => {
+                let summary = ".claude.json does not contain a JSON object: Claude Code replaces it, and asks its first-run prompts in a terminal";
+                let fix = Fix::edit(path, "remove the file, and run `pushready apply`");
+                return Judgement::warn(Code::ClaudeConfigMalformed, summary, fix);
+            }
             Self::Malformed { line, column } => {
                 format!("does not parse at line {line}, column {column}")
             }
-            Self::NotAnObject => "does not contain a JSON object".to_owned(),
             Self::TooManyProperties => {
                 format!("has an object with more than {} properties", json::MOST_PROPERTIES)
             }

@@ -9,6 +9,7 @@ use super::fault::{CodexFault, Severity};
 use super::faults;
 use super::layers::{self, Layer, LayerOrigin, Layers, Unusable, Why};
 use super::settings::Login;
+use super::{rules, start};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::doctor::context::Context;
@@ -20,6 +21,10 @@ use crate::resource::file;
 /// sends them all the same.
 const RETIRED_MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-codex", "gpt-5.3-codex"];
 
+/// The folder of rules beside a configuration, and the one of the machine.
+const RULES: &str = "rules";
+const RULES_OF_MACHINE: &str = "/etc/codex/rules";
+
 /// Of the names of the models that a server offers.
 const MOST_OF_CACHE: usize = 4 << 20;
 
@@ -27,21 +32,27 @@ const MOST_OF_CACHE: usize = 4 << 20;
 pub fn check(context: &Context, layers: &Layers, login: &Login) -> Vec<Judgement> {
     let judge = |layers: &Layers, of_project: bool| -> Vec<Judgement> {
         let offered = |model: &str| offered(context, model);
-        let faults = faults(layers, login, &offered)
-            .into_iter()
-            .filter(|fault| (fault.layer.origin == LayerOrigin::Project) == of_project);
+        let faults =
+            faults(layers, login, &offered).into_iter().chain(start::faults(context, layers));
+        let faults =
+            faults.filter(|fault| (fault.layer.origin == LayerOrigin::Project) == of_project);
         faults.map(|fault| judgement(context, fault)).collect()
     };
     let mut outcomes = judge(layers, false);
     let folders: BTreeSet<PathBuf> =
         context.folder.iter().chain(&context.desired.trusted_folders).cloned().collect();
+    let mut with_rules: BTreeSet<PathBuf> =
+        [context.home.clients.codex.folder.join(RULES), PathBuf::from(RULES_OF_MACHINE)].into();
     for folder in folders {
+        let project = layers.project(&folder).into_iter().filter(|(_, is_trusted)| *is_trusted);
+        with_rules.extend(project.map(|(folder, _)| folder.join(".codex").join(RULES)));
         match layers.of_folder(context, &folder) {
             Ok(None) => {}
             Ok(Some(layers)) => outcomes.extend(judge(&layers, true)),
             Err(why) => outcomes.push(unusable(context, &why)),
         }
     }
+    outcomes.extend(rules::check(context, &with_rules));
     match layers::requirements() {
         Ok(None) => {}
         Ok(Some(requirements)) => outcomes.extend(demanded(context, &requirements, login)),

@@ -1,6 +1,6 @@
 //! What is wrong with a setting, and in which file.
 
-use toml_edit::Item;
+use std::fmt;
 
 use super::layers::Layer;
 use crate::catalogue::{Code, Finding, Fix};
@@ -15,10 +15,14 @@ pub struct CodexFault<'a> {
 }
 
 impl<'a> CodexFault<'a> {
-    pub fn new(setting: &'static str, (layer, item): (&'a Layer, &Item), code: Code) -> Self {
+    pub fn new(
+        setting: &'static str,
+        (layer, value): (&'a Layer, impl fmt::Display),
+        code: Code,
+    ) -> Self {
         let fix = Fix::edit(&layer.path, "correct it");
         let finding = Finding { code, summary: String::new(), fix };
-        Self { setting, layer, finding, value: item.to_string(), severity: Severity::Fail }
+        Self { setting, layer, finding, value: value.to_string(), severity: Severity::Fail }
     }
 
     pub fn coded(mut self, code: Code) -> Self {
@@ -43,7 +47,10 @@ impl<'a> CodexFault<'a> {
 }
 
 /// A value with which Codex does not start.
-pub fn malformed<'a>(setting: &'static str, found: (&'a Layer, &Item)) -> CodexFault<'a> {
+pub fn malformed<'a>(
+    setting: &'static str,
+    found: (&'a Layer, impl fmt::Display),
+) -> CodexFault<'a> {
     CodexFault::new(setting, found, Code::CodexConfigMalformed)
 }
 

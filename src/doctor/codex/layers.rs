@@ -18,8 +18,20 @@ const SYSTEM: &str = "/etc/codex/config.toml";
 const MANAGED: &str = "/etc/codex/managed_config.toml";
 const REQUIREMENTS: &str = "/etc/codex/requirements.toml";
 /// What Codex ignores in a repository's file, with a warning.
-const NOT_OF_PROJECTS: &[&str] =
-    &["model_provider", "model_providers", "profile", "openai_base_url", "chatgpt_base_url"];
+const NOT_OF_PROJECTS: &[&str] = &[
+    "apps_mcp_product_sku",
+    "chatgpt_base_url",
+    "experimental_realtime_webrtc_call_base_url",
+    "experimental_realtime_ws_base_url",
+    "model_provider",
+    "model_providers",
+    "notify",
+    "openai_base_url",
+    "otel",
+    "profile",
+    "profiles",
+    "responses_api_metadata",
+];
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,22 +92,10 @@ impl Layers {
     /// tree, and of each folder down to this one. `None`: it adds none.
     pub fn of_folder(&self, context: &Context, folder: &Path) -> Result<Option<Self>, Unusable> {
         let user = context.home.clients.codex.config.clone();
-        let real_folder = PathBuf::from(real(folder));
-        let top = self.top(&real_folder);
-        let main = clones::git_folder(top);
-        let main = main.as_deref().and_then(Path::parent);
-        let mut chain: Vec<_> =
-            real_folder.ancestors().take_while(|above| above.starts_with(top)).collect();
-        chain.reverse();
         let mut added = Vec::new();
         let mut left = toml::PARTS;
-        for folder in chain {
+        for (folder, is_trusted) in self.project(folder) {
             let path = folder.join(".codex/config.toml");
-            let level = [Some(folder), Some(top), main]
-                .into_iter()
-                .flatten()
-                .find_map(|folder| self.trust(folder));
-            let is_trusted = level == Some("trusted");
             if path == user {
                 continue;
             }
@@ -116,6 +116,23 @@ impl Layers {
             .unwrap_or(layers.len());
         layers.splice(managed..managed, added);
         Ok(Some(Self(layers)))
+    }
+
+    /// The folders from the top of the project down to this one, and whether Codex trusts each.
+    pub fn project(&self, folder: &Path) -> Vec<(PathBuf, bool)> {
+        let folder = PathBuf::from(real(folder));
+        let top = self.top(&folder);
+        let main = clones::git_folder(top);
+        let main = main.as_deref().and_then(Path::parent);
+        let is_trusted = |folder: &Path| {
+            let mut by = [Some(folder), Some(top), main].into_iter().flatten();
+            by.find_map(|folder| self.trust(folder)) == Some("trusted")
+        };
+        let chain = folder.ancestors().take_while(|above| above.starts_with(top));
+        let mut chain: Vec<_> =
+            chain.map(|folder| (folder.to_owned(), is_trusted(folder))).collect();
+        chain.reverse();
+        chain
     }
 
     /// The top of the project that contains a folder: the nearest folder with a marker, which is
@@ -145,21 +162,8 @@ impl Layers {
         self.0.iter().rev().find_map(|layer| Some((layer, layer.value(names)?)))
     }
 
-    /// The highest value of this name, and each file's own where that is a table: tables are merged.
-    pub fn highest_values<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> impl Iterator<Item = (&'a Layer, &'a Item)> {
-        let highest = self.value(&[name]).filter(|(_, item)| item.as_table_like().is_none());
-        let tables = self
-            .values(name)
-            .filter(move |(_, item)| highest.is_none() && item.as_table_like().is_some());
-        highest.into_iter().chain(tables)
-    }
-
-    /// Each file's own.
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Layer, &'a Item)> {
-        self.0.iter().filter_map(move |layer| Some((layer, layer.value(&[name])?)))
+    pub fn highest_first(&self) -> impl Iterator<Item = &Layer> {
+        self.0.iter().rev()
     }
 }
 
@@ -180,7 +184,7 @@ impl Layer {
         self.config.get(name)
     }
 
-    fn value(&self, names: &[&str]) -> Option<&Item> {
+    pub fn value(&self, names: &[&str]) -> Option<&Item> {
         let (first, rest) = names.split_first()?;
         if self.origin == LayerOrigin::Project && NOT_OF_PROJECTS.contains(first) {
             return None;

@@ -5,9 +5,12 @@ mod fault;
 mod form;
 mod layers;
 mod login;
+mod merged;
 mod refused;
 mod request;
+mod rules;
 mod settings;
+mod start;
 
 use std::path::Path;
 

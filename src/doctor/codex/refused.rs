@@ -1,77 +1,27 @@
-//! Settings with which Codex does not start: those about the login and trust, and the usual ones
-//! (measured with 0.169). Pure.
+//! Settings with which Codex does not start (0.169, measured). Pure.
 
-use toml_edit::Item;
-
-use super::fault::{CodexFault, malformed};
+use super::fault::{CodexFault, Severity, malformed};
 use super::form;
 use super::layers::Layers;
+use super::merged::Merged;
 
-const STRINGS: &[&str] = &[
-    "model",
-    "model_provider",
-    "sandbox_mode",
-    "forced_login_method",
-    "cli_auth_credentials_store",
-    "openai_base_url",
-    "chatgpt_base_url",
-    "model_reasoning_effort",
-];
-const TABLES: &[&str] = &[
-    "projects",
-    "model_providers",
-    "mcp_servers",
-    "features",
-    "tui",
-    "hooks",
-    "history",
-    "shell_environment_policy",
-];
 /// Providers that Codex has of its own: a table of that name is refused.
-const BUILT_IN: &[&str] = &["openai", "ollama", "lmstudio", "amazon-bedrock"];
+const BUILT_IN: &[&str] =
+    &["openai", "ollama", "lmstudio", "amazon-bedrock", "amazon-bedrock-runtime"];
+
+/// Those of which some settings may be given.
+const BEDROCK: &[&str] = &["amazon-bedrock", "amazon-bedrock-runtime"];
+
+/// Permissions that Codex has of its own.
+const OWN_PERMISSIONS: &[&str] = &[":read-only", ":workspace", ":danger-full-access"];
 
 /// The first thing that keeps Codex from starting.
 pub fn refused(layers: &Layers) -> Option<CodexFault<'_>> {
-    for setting in STRINGS {
-        let is_blank = |text: &str| *setting == "model" && text.is_empty();
-        if let Some(found) =
-            layers.value(&[setting]).filter(|(_, item)| item.as_str().is_none_or(is_blank))
-        {
-            return Some(
-                malformed(setting, found)
-                    .with_summary("it is not a string, or an empty one, so Codex does not start")
-                    .fixed_by("write its value in quotes, or remove it"),
-            );
-        }
-    }
-    for setting in TABLES {
-        if let Some((layer, item)) =
-            layers.values(setting).find(|(_, item)| item.as_table_like().is_none())
-        {
-            return Some(
-                malformed(setting, (layer, item))
-                    .with_summary("it is not a table, so Codex does not start")
-                    .fixed_by("make it a table, or remove it"),
-            );
-        }
-    }
-    method(layers)
-        .or_else(|| old_profile(layers))
-        .or_else(|| policy(layers))
-        .or_else(|| projects(layers))
+    old_profile(layers)
         .or_else(|| providers(layers))
         .or_else(|| unknown_provider(layers))
         .or_else(|| form::misshapen(layers))
-}
-
-fn method(layers: &Layers) -> Option<CodexFault<'_>> {
-    const SETTING: &str = "forced_login_method";
-    let (layer, item) = layers.value(&[SETTING])?;
-    (!item.as_str().is_some_and(|method| ["api", "chatgpt"].contains(&method))).then(|| {
-        malformed(SETTING, (layer, item))
-            .with_summary("it is neither \"api\" nor \"chatgpt\", so Codex does not start")
-            .fixed_by("write one of them, or remove it")
-    })
+        .or_else(|| permissions(layers))
 }
 
 fn old_profile(layers: &Layers) -> Option<CodexFault<'_>> {
@@ -81,68 +31,54 @@ fn old_profile(layers: &Layers) -> Option<CodexFault<'_>> {
     Some(fault.fixed_by("remove it (now `--profile NAME` and NAME.config.toml)"))
 }
 
-fn policy(layers: &Layers) -> Option<CodexFault<'_>> {
-    const SETTING: &str = "approval_policy";
-    let (layer, item) = layers.value(&[SETTING])?;
-    (item.as_str().is_none() && item.as_table_like().is_none()).then(|| {
-        malformed(SETTING, (layer, item))
-            .with_summary("it is neither a string nor a table, so Codex does not start")
-            .fixed_by("write its value in quotes, or remove it")
-    })
-}
-
-fn projects(layers: &Layers) -> Option<CodexFault<'_>> {
-    let is_odd = |project: &Item| {
-        let level = project.get("trust_level");
-        project.as_table_like().is_none()
-            || level.is_some_and(|level| {
-                !level.as_str().is_some_and(|text| ["trusted", "untrusted"].contains(&text))
-            })
-    };
-    layers.values("projects").find_map(|(layer, projects)| {
-        let (_, project) = projects.as_table_like()?.iter().find(|(_, project)| is_odd(project))?;
-        Some(
-            malformed("projects", (layer, project))
-                .with_summary("a `trust_level` is neither \"trusted\" nor \"untrusted\", so Codex does not start")
-                .fixed_by("write `[projects.\"/folder\"]` and below it `trust_level` with one of them"),
-        )
-    })
-}
-
 fn providers(layers: &Layers) -> Option<CodexFault<'_>> {
-    let what = |name: &str, provider: &Item| {
-        let text = |key: &str| provider.get(key).and_then(Item::as_str);
-        let is_not_a_bool = |item: &Item| item.as_bool().is_none();
+    /// What gives a provider another credential than `auth`.
+    const OTHERS: &[&str] = &["env_key", "experimental_bearer_token", "requires_openai_auth"];
+    const SETTING: &str = "model_providers";
+    let what = |name: &str, provider: &Merged| {
+        let text = |key: &str| provider.get(key).and_then(|value| value.text());
         match () {
-            // of this one its own settings may be given
-            () if name == "amazon-bedrock" && is_bedrock(provider) => None,
+            () if BEDROCK.contains(&name) && is_bedrock(provider) => None,
             () if BUILT_IN.contains(&name) => Some("a provider has the name of a built-in one"),
-            () if provider.get("name").is_none() => Some("a provider has no `name`"),
+            // judged by its form
+            () if !provider.is_table() => None,
+            () if provider.get("name").is_none()
+                || text("name").is_some_and(|name| name.trim().is_empty()) =>
+            {
+                Some("a provider has no `name`")
+            }
             () if text("wire_api") == Some("chat") => {
                 Some("a provider has `wire_api = \"chat\"`, of an older Codex")
             }
-            () if provider.get("requires_openai_auth").is_some_and(is_not_a_bool) => {
-                Some("`requires_openai_auth` is neither true nor false")
+            () if provider.get("aws").is_some() => {
+                Some("a provider has `aws`, which is of Amazon Bedrock alone")
+            }
+            () if provider.get("auth").is_some()
+                && OTHERS.iter().any(|key| provider.get(key).is_some()) =>
+            {
+                Some("a provider has `auth` and another credential")
             }
             () => None,
         }
     };
-    layers.values("model_providers").find_map(|(layer, providers)| {
-        let table = providers.as_table_like()?;
-        table.iter().find_map(|(name, provider)| {
-            let what = what(name, provider)?;
-            let fault = malformed("model_providers", (layer, provider));
-            Some(
-                fault
-                    .with_summary(format!("{what}, so Codex does not start"))
-                    .fixed_by("correct that provider, or remove it"),
-            )
-        })
-    })
+    let providers = layers.merged(SETTING)?;
+    let (provider, what) = providers.names().into_iter().find_map(|name| {
+        let provider = providers.get(name)?;
+        let what = what(name, &provider)?;
+        Some((provider, what))
+    })?;
+    let fault = malformed(SETTING, provider.found()?);
+    Some(
+        fault
+            .with_summary(format!("{what}, so Codex does not start"))
+            .fixed_by("correct that provider, or remove it"),
+    )
 }
 
-fn is_bedrock(provider: &Item) -> bool {
-    provider.as_table_like().is_some_and(|table| table.iter().all(|(key, _)| key == "aws"))
+/// Whether a built-in provider has what may be given of it.
+fn is_bedrock(provider: &Merged) -> bool {
+    const OWN: &[&str] = &["base_url", "auth", "http_headers", "aws"];
+    provider.is_table() && provider.names().iter().all(|key| OWN.contains(key))
 }
 
 fn unknown_provider(layers: &Layers) -> Option<CodexFault<'_>> {
@@ -155,6 +91,63 @@ fn unknown_provider(layers: &Layers) -> Option<CodexFault<'_>> {
             .with_summary("no provider has this name, so Codex does not start")
             .fixed_by("remove `model_provider`, or add its table")
     })
+}
+
+/// What the commands of Codex may do by default: a built-in name, or one of the table `permissions`.
+fn permissions(layers: &Layers) -> Option<CodexFault<'_>> {
+    const SETTING: &str = "default_permissions";
+    const TABLE: &str = "permissions";
+    let known = layers.merged(TABLE);
+    let Some(default) = layers.merged(SETTING) else {
+        // an older setting takes its place
+        let known = known.filter(|known| !known.names().is_empty())?;
+        let fault = malformed(TABLE, known.found()?);
+        let fault = fault.with_summary("`permissions` has a profile, and `default_permissions` names none, so Codex does not start");
+        let fault = fault.fixed_by("set `default_permissions`, or remove the profiles");
+        return layers.value(&["sandbox_mode"]).is_none().then_some(fault);
+    };
+    let fault = malformed(SETTING, default.found()?);
+    let mut name = default.text()?;
+    let mut seen = Vec::new();
+    let mut has_paths = false;
+    loop {
+        if name.starts_with(':') {
+            if has_paths && OWN_PERMISSIONS.contains(&name) {
+                return Some(in_sandbox(fault));
+            }
+            return (!OWN_PERMISSIONS.contains(&name)).then(|| {
+                misnamed(fault, &format!("`{name}` is not a built-in profile of Codex 0.169"))
+            });
+        }
+        let Some(profile) = known.as_ref().and_then(|known| known.get(name)) else {
+            return Some(misnamed(fault, &format!("`permissions` has no profile `{name}`")));
+        };
+        if seen.contains(&name) {
+            return Some(misnamed(fault, "the profile extends itself"));
+        }
+        seen.push(name);
+        has_paths |= profile.get("filesystem").is_some();
+        let Some(extends) = profile.get("extends").and_then(|extends| extends.text()) else {
+            return Some(in_sandbox(fault));
+        };
+        name = extends;
+    }
+}
+
+fn misnamed<'a>(fault: CodexFault<'a>, what: &str) -> CodexFault<'a> {
+    fault
+        .with_summary(format!("{what}, so Codex does not start"))
+        .fixed_by("name a profile of `permissions`, or remove `default_permissions`")
+}
+
+/// A profile that restricts what Codex reads: it then reads its instructions in its sandbox.
+fn in_sandbox(fault: CodexFault<'_>) -> CodexFault<'_> {
+    fault
+        .with_summary("the profile restricts what may be read: Codex does not start where its sandbox does not work")
+        .fixed_by("let the profile extend `:workspace`, without paths, or remove `default_permissions`")
+        .with_severity(Severity::Unknown(
+            "whether the sandbox of Codex works here: `pushready doctor --live`",
+        ))
 }
 
 #[cfg(test)]
@@ -188,7 +181,27 @@ mod tests {
             ("[model_providers.amazon-bedrock.aws]\nregion = \"us-east-1\"\n", false),
             ("model_provider = \"ollama\"\n", false),
             ("model_provider = \"x\"\n[model_providers.x]\nname = \"x\"\n", false),
-            ("approval_policy = { granular = { rules = true } }\n", false),
+            ("approval_policy = { granular = { rules = true } }\n", true),
+            ("[model_providers.x]\nname = \" \"\n", true),
+            ("[model_providers.x]\nname = \"x\"\naws = { region = \"y\" }\n", true),
+            ("[model_providers.x]\nname = \"x\"\nauth = { command = \"y\" }\n", false),
+            (
+                "[model_providers.x]\nname = \"x\"\nenv_key = \"K\"\nauth = { command = \"y\" }\n",
+                true,
+            ),
+            ("[model_providers.amazon-bedrock-runtime.aws]\nregion = \"us-east-1\"\n", false),
+            ("default_permissions = \":workspace\"\n", false),
+            ("default_permissions = \":bogus\"\n", true),
+            ("default_permissions = \"x\"\n", true),
+            ("default_permissions = \"x\"\n[permissions.y]\n", true),
+            ("default_permissions = \"x\"\n[permissions.x]\nextends = \":workspace\"\n", false),
+            ("default_permissions = \"x\"\n[permissions.x]\nextends = \"gone\"\n", true),
+            ("default_permissions = \"x\"\n[permissions.x]\nextends = \"x\"\n", true),
+            // it needs the sandbox: unknown
+            ("default_permissions = \"x\"\n[permissions.x]\n", true),
+            ("[permissions.x]\n", true),
+            ("[permissions]\n", false),
+            ("sandbox_mode = \"read-only\"\n[permissions.x]\n", false),
             ("[profiles.x]\nmodel = \"y\"\n", false),
             ("model = \"x\"\nforced_login_method = \"api\"\n", false),
             ("[projects.\"/a\"]\n[projects.\"/b\"]\ntrust_level = \"untrusted\"\n", false),

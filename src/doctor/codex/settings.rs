@@ -304,10 +304,6 @@ fn forced_workspace<'a>(layers: &'a Layers, login: &Login) -> Option<CodexFault<
     let ids: Vec<_> = ids.into_iter().map(str::trim).filter(|id| !id.is_empty()).collect();
     let fault = fault.fixed_by("name this login's workspace, or remove the line");
     match &login.workspace {
-        _ if forced.as_str().is_none() && forced.as_array().is_none() => {
-            let fault = fault.with_summary("it is neither a string nor a list, so Codex does not start");
-            Some(fault.coded(Code::CodexConfigMalformed))
-        }
         // none is demanded
         _ if ids.is_empty() => None,
         Some(workspace) if login.is_chatgpt && !ids.contains(&&**workspace) => Some(fault.with_summary(
@@ -449,7 +445,6 @@ mod tests {
             ("\"\"", &login, None),
             ("[]", &login, None),
             ("\"other\"", &login, Some((Code::CodexForcedLogin, Severity::Fail))),
-            ("1", &login, Some((Code::CodexConfigMalformed, Severity::Fail))),
             ("\"ws\"", &hidden, Some((Code::CodexForcedLogin, UNREAD))),
         ] {
             let text = format!("forced_chatgpt_workspace_id = {value}\n");

@@ -8,7 +8,7 @@ mod commit;
 mod commit_object;
 mod encoding;
 mod environment;
-mod executable;
+pub mod executable;
 mod hooks;
 mod layout;
 mod lfs;
