@@ -111,7 +111,7 @@ mod tests {
     use crate::coder::model::ChatPullRequest;
 
     #[test]
-    fn text_of_others_is_no_markdown_of_the_summary() {
+    fn text_of_others_is_not_markdown_of_the_summary() {
         const EVIL: &str = "https://h.test/pull/1>) [x](https://evil.test) <b\n# head\n![i](x)`y`";
         let request = ChatPullRequest {
             url: Some(EVIL.to_owned()),
