@@ -1,7 +1,7 @@
 //! The clone itself: do its parts fit together, can git write them, and does a lock or unfinished
 //! work stop a commit?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,12 +46,32 @@ struct ObservedClone {
     head: Result<Output, String>,
     /// What the object of HEAD is: `commit`.
     head_type: Option<String>,
+    /// An object that the index names.
+    missing: Option<MissingObject>,
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
     locks: Vec<LeftLock>,
     unfinished: Option<&'static str>,
     sandbox: Option<&'static str>,
+}
+
+/// An object that the index names and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct MissingObject {
+    id: String,
+    /// A file with this content.
+    path: Option<String>,
+    effect: MissingEffect,
+}
+
+/// What a missing object stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum MissingEffect {
+    /// git looks for the objects of each folder in which something changes.
+    SomeCommits,
+    Pushes,
+    Commits,
 }
 
 /// What git could not write.
@@ -161,6 +181,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         Some(output.stdout.trim().to_owned()).filter(|_| output.status.success())
     };
     let head_type = is_read.then(|| of_branch().or_else(of_head)).flatten();
+    let missing = config.and_then(|config| missing(context, layout, config, head.as_ref().ok()?));
     ObservedClone {
         // a variable that names the work tree takes precedence
         is_bare: is_main
@@ -170,10 +191,12 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
             let path = path.canonicalize().ok();
             !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
         }),
-        damage: parts::damage(layout, keeps_logs),
+        damage: parts::damage(layout, keeps_logs)
+            .or_else(|| taken_in_table(context, layout).map(Damage::Taken)),
         promisor_gone: config.is_some_and(|config| promisor_gone(config, layout)),
         head: head.map_err(|failure| context.reason(&failure)),
         head_type,
+        missing,
         alternate_gone,
         unwritable: unwritable(layout, keeps_logs),
         is_full: statvfs(&layout.common).is_ok_and(|stat| {
@@ -201,6 +224,82 @@ fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Completed {
         }
         answer => answer,
     }
+}
+
+/// A branch with which the one of HEAD cannot exist, where git has its refs in tables.
+fn taken_in_table(context: &Context, layout: &Layout) -> Option<String> {
+    let head = super::of_head(context).filter(|_| layout.common.join("reftable").is_dir())?;
+    let above = head.name.match_indices('/').map(|(end, _)| head.name.get(..end).unwrap_or("/"));
+    // the folders of all branches are none
+    let names: Vec<_> = above.skip(2).chain([&*head.name]).collect();
+    let format = ["for-each-ref", "--format=%(refname)"];
+    let output = super::ask(context, &[&format[..], &names].concat()).ok()?;
+    let below = format!("{}/", head.name);
+    if output.stdout.lines().any(|name| name == head.name) {
+        return None;
+    }
+    let mut refs = output.stdout.lines();
+    refs.find(|name| names.contains(name) || name.starts_with(&below)).map(str::to_owned)
+}
+
+/// git looks up the objects of a larger index, of some 40,000 files, in more than a tenth of a second.
+const LARGEST_INDEX: u64 = 4 << 20;
+
+/// The worst object that the index names and that is missing. A partial clone lacks some by design.
+fn missing(
+    context: &Context,
+    layout: &Layout,
+    config: &EffectiveConfig,
+    head: &Output,
+) -> Option<MissingObject> {
+    let is_partial = config.text("extensions.partialclone").is_some()
+        || config.under("remote.").any(|value| value.key.ends_with(".promisor"));
+    let is_small = layout.git.join("index").metadata().is_ok_and(|it| it.len() <= LARGEST_INDEX);
+    if is_partial || !is_small {
+        return None;
+    }
+    let listed = |of: &[&str]| {
+        let list = ["rev-list", "--objects", "--missing=print", "--quiet"];
+        let output = super::ask(context, &[&list[..], of].concat()).ok()?;
+        let ids = output.stdout.lines().filter_map(|line| Some(line.strip_prefix('?')?.to_owned()));
+        output.status.success().then(|| ids.collect::<BTreeSet<_>>())
+    };
+    let missing = listed(&["--no-walk", "--indexed-objects"]).filter(|ids| !ids.is_empty())?;
+    let not_pushed = listed(&["HEAD", "--not", "--remotes"]).unwrap_or_default();
+    let entries = git(context, Some(&layout.top), &["ls-files", "--stage", "-z"]).ok()?;
+    worst_missing(&missing, &not_pushed, &entries.stdout, &head.stdout)
+}
+
+/// `changes`: what `git diff-index --raw` printed. Pure.
+fn worst_missing(
+    missing: &BTreeSet<String>,
+    not_pushed: &BTreeSet<String>,
+    entries: &str,
+    changes: &str,
+) -> Option<MissingObject> {
+    let of_entry = |entry: &str| {
+        let (start, path) = entry.split_once('\t')?;
+        let id = start.split(' ').nth(1).filter(|id| missing.contains(*id))?;
+        // each commit changes something in the topmost folder
+        let effect = match () {
+            () if !path.contains('/') || changes.contains(id) => MissingEffect::Commits,
+            () if not_pushed.contains(id) => MissingEffect::Pushes,
+            () => MissingEffect::SomeCommits,
+        };
+        Some(MissingObject { id: id.to_owned(), path: Some(path.to_owned()), effect })
+    };
+    let worst = entries.split('\0').filter_map(of_entry).max_by_key(|found| found.effect);
+    // a folder's
+    let other = |id: &String| MissingObject {
+        id: id.clone(),
+        path: None,
+        effect: if not_pushed.contains(id) {
+            MissingEffect::Pushes
+        } else {
+            MissingEffect::SomeCommits
+        },
+    };
+    worst.or_else(|| missing.iter().map(other).max_by_key(|found| found.effect))
 }
 
 /// The first folder of objects that the clone borrows from and that is not there
@@ -394,6 +493,9 @@ fn judge(observed: &ObservedClone) -> Judgement {
     if let Some(judgement) = damaged(observed) {
         return judgement;
     }
+    if let Some(missing) = &observed.missing {
+        return of_missing(missing);
+    }
     if let Some(damage) = &observed.damage {
         let judgement = of_part(damage, layout);
         return Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement };
@@ -503,6 +605,25 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
 }
 
 /// Pure.
+fn of_missing(missing: &MissingObject) -> Judgement {
+    let fix = Fix::report(
+        "write it again from an unchanged file: `git hash-object -w PATH`; or fetch it: `git fetch \
+         --refetch`, or clone anew and copy the work tree",
+    );
+    let summary = "an object that the index names is missing, so";
+    let judgement = match missing.effect {
+        MissingEffect::Commits => broken(&format!("{summary} commits fail"), fix),
+        MissingEffect::Pushes => broken(&format!("{summary} pushes of its commit fail"), fix),
+        MissingEffect::SomeCommits => {
+            let summary = format!("{summary} commits that change something in its folder fail");
+            Judgement::warn(Code::GitCloneBroken, summary, fix)
+        }
+    };
+    let path = missing.path.as_ref().map(|path| Evidence::foreign("file", path));
+    judgement.with([Evidence::new("object", missing.id.clone())]).with(path)
+}
+
+/// Pure.
 fn of_part(damage: &Damage, layout: &Layout) -> Judgement {
     let path = |path: &Path| Evidence::new("path", path.display().to_string());
     match damage {
@@ -538,6 +659,11 @@ fn of_part(damage: &Damage, layout: &Layout) -> Judgement {
             );
             broken(summary, Fix::report(fix)).with([path(file)])
         }
+        Damage::Table(file) => broken(
+            "a table of refs is gone, so git does not find its branches and no commit can be made",
+            Fix::report("bring the file back, or clone anew and copy the work tree"),
+        )
+        .with([path(file)]),
         Damage::Taken(branch) => broken(
             "HEAD names a branch that git cannot make beside one that exists",
             Fix::report("switch to a branch of another name: `git switch -c NAME`"),
@@ -663,12 +789,36 @@ mod tests {
             promisor_gone: false,
             head: Ok(output(0, "", "")),
             head_type: Some("commit".to_owned()),
+            missing: None,
             alternate_gone: None,
             unwritable: None,
             is_full: false,
             locks: Vec::new(),
             unfinished: None,
             sandbox: None,
+        }
+    }
+
+    #[test]
+    fn a_missing_object_stops_the_commits_that_need_it() {
+        use MissingEffect::{Commits, Pushes, SomeCommits};
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        let entries = "100644 aa 0\tf\x00100644 bb 0\td/g\x00100644 cc 0\td/h\x00";
+        for (missing, not_pushed, changes, expected) in [
+            (&["aa"][..], &[][..], "", Some((Some("f"), Commits))),
+            (&["bb"], &[], "", Some((Some("d/g"), SomeCommits))),
+            (&["bb"], &[], ":000000 100644 0 bb A\td/g", Some((Some("d/g"), Commits))),
+            (&["bb"], &["bb"], "", Some((Some("d/g"), Pushes))),
+            (&["bb", "cc"], &["cc"], "", Some((Some("d/h"), Pushes))),
+            (&["bb", "aa"], &[], "", Some((Some("f"), Commits))),
+            // a folder
+            (&["dd"], &[], "", Some((None, SomeCommits))),
+            (&["dd"], &["dd"], "", Some((None, Pushes))),
+            (&[], &[], "", None),
+        ] {
+            let found = worst_missing(&ids(missing), &ids(not_pushed), entries, changes);
+            let found = found.as_ref().map(|found| (found.path.as_deref(), found.effect));
+            assert_eq!(found, expected, "{missing:?} {not_pushed:?} {changes}");
         }
     }
 
@@ -700,6 +850,7 @@ mod tests {
             Damage::PackedRefs(2),
             Damage::Taken("refs/heads/feat".to_owned()),
             Damage::InTheWay("/x".into()),
+            Damage::Table("/x".into()),
         ] {
             let found = seen(&|seen| seen.damage = Some(damage.clone()));
             assert_eq!(found, fail(Code::GitCloneBroken), "{damage:?}");

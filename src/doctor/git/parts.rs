@@ -25,6 +25,8 @@ pub enum Damage {
     Taken(String),
     /// This keeps git from making a file that a commit writes.
     InTheWay(PathBuf),
+    /// A table of refs is gone (reftable).
+    Table(PathBuf),
 }
 
 /// The first file that takes too much of git's memory or time, with which its bound may come too late.
@@ -53,6 +55,9 @@ pub fn too_large(layout: &Layout) -> Option<PathBuf> {
 pub fn damage(layout: &Layout, keeps_logs: bool) -> Option<Damage> {
     if index_is_cut(&layout.git.join("index")) {
         return Some(Damage::Index);
+    }
+    if let Some(table) = table_gone(layout) {
+        return Some(Damage::Table(table));
     }
     let branch = || broken_ref(layout).map(Damage::Branch);
     let packed = || file::text(&layout.common.join("packed-refs"));
@@ -95,6 +100,17 @@ fn is_cut(start: &[u8], length: u64) -> bool {
     };
     let entries = u64::from(u32::from_be_bytes(count));
     !start.starts_with(b"DIRC") || length < INDEX_FRAME + entries * LEAST_ENTRY
+}
+
+/// The first table of refs that a list of them names and that is not there. A worktree has its own.
+fn table_gone(layout: &Layout) -> Option<PathBuf> {
+    let folders = [&layout.git, &layout.common].map(|folder| folder.join("reftable"));
+    folders.into_iter().find_map(|folder| {
+        let names = file::text(&folder.join("tables.list"));
+        let is_name = |name: &&str| !name.is_empty() && !name.contains('/');
+        let mut tables = names.lines().filter(is_name).map(|name| folder.join(name));
+        tables.find(|table| !table.exists())
+    })
 }
 
 /// More refs that name another one are not followed (git's refs.c, SYMREF_MAXDEPTH).
