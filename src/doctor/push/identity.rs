@@ -97,7 +97,8 @@ mod tests {
         ] {
             let accepted = accepted.map(str::to_owned);
             let code = judgement.code;
-            let written = WriteAnswer { judgement, asked: None, is_granted, accepted };
+            let written =
+                WriteAnswer { judgement, asked: None, is_granted, accepted, branch: None };
             let judged = judge(&written, "SHA256:ours").map(|judgement| judgement.status);
             assert_eq!(judged, status, "{code:?} {is_granted} {:?}", written.accepted);
         }

@@ -9,6 +9,7 @@ mod https_way;
 mod identity;
 mod live;
 mod refused;
+mod server_branch;
 mod target;
 
 use std::sync::OnceLock;
@@ -34,6 +35,7 @@ use asking::{Answer, PushObstacle, advertises, ask, is_garbled};
 use by_git::{CloneWay, over_git};
 pub use identity::identity;
 pub use live::live;
+use server_branch::ServerBranch;
 pub use target::target;
 
 /// Which half of access is asked for.
@@ -131,6 +133,8 @@ struct WriteAnswer {
     is_granted: bool,
     /// The fingerprint of the key that the server accepted, where ssh logs it.
     accepted: Option<String>,
+    /// What the server has beside the branch of the current clone.
+    branch: Option<ServerBranch>,
 }
 
 /// The fact of one push URL. `None`: nothing pushes there.
@@ -212,7 +216,7 @@ fn ask_server(context: &Context, url: &PushUrl, access: Access, way: CloneWay) -
         Transit::Git(url) => {
             let judgement = over_git(context, url, access, way);
             let is_granted = judgement.status == CheckStatus::Pass;
-            WriteAnswer { judgement, asked: None, is_granted, accepted: None }
+            WriteAnswer { judgement, asked: None, is_granted, accepted: None, branch: None }
         }
     }
 }
@@ -223,13 +227,20 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer 
         Ok(question) => question,
         Err(judgement) => {
             let judgement = *judgement;
-            return WriteAnswer { judgement, asked: None, is_granted: false, accepted: None };
+            let (asked, accepted, branch) = (None, None, None);
+            return WriteAnswer { judgement, asked, is_granted: false, accepted, branch };
         }
     };
     let asked = PushQuestion { url, at: &at, access, clones: &clones };
     let (answer, alternative_works) = answers(context, &asked, &choice);
     let is_granted = answer.as_ref().is_some_and(Answer::grants);
     let accepted = answer.as_ref().and_then(|answer| answer.accepted.clone());
+    let listed = answer.as_ref().filter(|_| is_granted && access == Access::Write);
+    let head = listed.filter(|_| clones.iter().any(|clone| clone.is_current));
+    let branch = head.and_then(|answer| {
+        let branch = &git::of_head(context)?.name;
+        Some(ServerBranch::of(branch, &answer.said.as_ref().ok()?.stdout))
+    });
     let answered = answer.map(|answer| Answered {
         // ssh itself is installed
         cannot_start: answer.cannot_start() && !context.lacks_ssh(),
@@ -241,7 +252,7 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer 
         let other = context.fingerprint(&url.repository).filter(|ours| ours != accepted);
         other.map_or(key.clone(), |ours| key.expected(ours))
     });
-    WriteAnswer { judgement: judgement.with(key), asked: Some(at), is_granted, accepted }
+    WriteAnswer { judgement: judgement.with(key), asked: Some(at), is_granted, accepted, branch }
 }
 
 /// What git would connect to, and with which ssh. The error is why the server is not asked.

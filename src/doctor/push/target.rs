@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::foreseen::{ForeseenPush, PATIENCE, of_matching};
+use super::server_branch;
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git::{self, HeadBranch};
@@ -56,7 +57,7 @@ pub fn target(context: &Context) -> Judgement {
                 let judgement = judge(branch, &named, config, &layout.top);
                 let refusal = || {
                     let remote = Some(&*named.remote).filter(|name| !name.is_empty());
-                    let lacks = named.is_behind && !is_forced(&named, config);
+                    let lacks = named.is_behind && !is_forced_push(&named.remote, config);
                     let is_matching = default(config) == "matching";
                     let push = ForeseenPush {
                         context,
@@ -69,6 +70,9 @@ pub fn target(context: &Context) -> Judgement {
                     unknown_scheme(&push)
                         .or_else(|| forbidden(&push, config))
                         .or_else(|| push.refusal())
+                        .or_else(|| {
+                            server_branch::refusal(context, &push.urls(), push.remote, config)
+                        })
                         .or_else(|| is_matching.then(|| of_matching(context, branch)).flatten())
                 };
                 let passes = judgement.status == CheckStatus::Pass;
@@ -111,8 +115,8 @@ impl PushTarget {
 }
 
 /// Whether a plain push overwrites the remote's branch. Pure.
-fn is_forced(named: &PushTarget, config: &EffectiveConfig) -> bool {
-    let key = format!("remote.{}.push", named.remote);
+pub fn is_forced_push(remote: &str, config: &EffectiveConfig) -> bool {
+    let key = format!("remote.{remote}.push");
     let mut refspecs = config.under(&key).filter(|value| value.key == key);
     refspecs.any(|refspec| refspec.value.is_some_and(|it| it.starts_with('+')))
 }
