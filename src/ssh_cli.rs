@@ -40,13 +40,19 @@ pub fn value<'a>(printed: &'a str, keyword: &str) -> Option<&'a str> {
 /// The first key that ssh would offer by what `ssh -G` printed: it ignores files that do not
 /// exist, which other settings may name before ours.
 pub fn first_identity<'a>(printed: &'a str, home: Option<&Path>) -> Option<&'a str> {
+    identities(printed, home).first().copied()
+}
+
+/// All keys that ssh would offer, in its order, or the first that it names.
+pub fn identities<'a>(printed: &'a str, home: Option<&Path>) -> Vec<&'a str> {
     let exists = |named: &str| match (named.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.join(rest).exists(),
         _ => Path::new(named).exists(),
     };
     let named: Vec<_> =
         printed.lines().filter_map(|line| line.strip_prefix("identityfile ")).collect();
-    named.iter().find(|named| exists(named)).or_else(|| named.first()).copied()
+    let offered: Vec<_> = named.iter().filter(|named| exists(named)).copied().collect();
+    if offered.is_empty() { named.into_iter().take(1).collect() } else { offered }
 }
 
 #[cfg(test)]

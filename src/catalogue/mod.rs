@@ -165,7 +165,7 @@ codes! {
     // ssh
     SshMissing "ssh-missing" TemplateAdmin [stop] "there is no ssh client on PATH"
     SshConfigInvalid "ssh-config-invalid" WorkspaceUser [stop] "ssh rejects its configuration"
-    SshInputClosed "ssh-input-closed" WorkspaceUser [stop] "StdinNull, ForkAfterAuthentication or SessionType prevents the server from receiving what git sends"
+    SshInputClosed "ssh-input-closed" WorkspaceUser [stop] "StdinNull or SessionType prevents the server from receiving what git sends"
     SshControlPath "ssh-control-path" WorkspaceUser [stop] "ssh is to share connections, and cannot make the socket that ControlPath names"
     SshConfigPermissions "ssh-config-permissions" Agent [may_fix] "ssh refuses its configuration because of its owner or mode"
     SshRouteBroken "ssh-route-broken" Agent [may_fix] "the ssh that git runs does not choose the installed key for its repository"

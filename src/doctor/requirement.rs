@@ -14,10 +14,21 @@ pub fn all(desired: &Desired) -> Vec<Requirement> {
     desired.require.iter().map(|text| Requirement::parse(text)).collect()
 }
 
+/// The repository of the current clone, where its remote names the server by an alias of ssh's.
+pub struct AliasedRepository {
+    pub named: Repository,
+    pub at_server: Repository,
+}
+
 /// Marks what is required.
-pub fn mark(outcomes: &mut [Outcome], requirements: &[Requirement]) {
+pub fn mark(
+    outcomes: &mut [Outcome],
+    requirements: &[Requirement],
+    aliased: Option<&AliasedRepository>,
+) {
     for outcome in outcomes {
-        outcome.required = requirements.iter().any(|requirement| rests_on(requirement, outcome));
+        outcome.required =
+            requirements.iter().any(|requirement| rests_on(requirement, outcome, aliased));
     }
 }
 
@@ -27,7 +38,7 @@ pub fn not_tested<'r>(
     outcomes: &[Outcome],
 ) -> impl Iterator<Item = &'r Requirement> {
     requirements.iter().filter(|requirement| {
-        let of_it = || outcomes.iter().filter(|outcome| rests_on(requirement, outcome));
+        let of_it = || outcomes.iter().filter(|outcome| rests_on(requirement, outcome, None));
         let is_decided = |outcome: &Outcome| match outcome.status {
             CheckStatus::Fail | CheckStatus::Unknown => true,
             CheckStatus::Pass | CheckStatus::Warn => proves(outcome.id, requirement),
@@ -49,8 +60,13 @@ fn proves(id: &str, requirement: &Requirement) -> bool {
 }
 
 /// Whether the requirement cannot be met while this outcome is a failure.
-fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
+fn rests_on(
+    requirement: &Requirement,
+    outcome: &Outcome,
+    aliased: Option<&AliasedRepository>,
+) -> bool {
     let subject = outcome.subject.as_deref();
+    let is_push = |requirement, subject| is_push_of(requirement, subject, aliased);
     match area(outcome.id) {
         // a home in which nothing works is everybody's; of what apply could not provide, each
         // answers for itself
@@ -69,12 +85,19 @@ fn rests_on(requirement: &Requirement, outcome: &Outcome) -> bool {
 }
 
 /// A push rests on its own repository's outcomes, and on those that name none: is ssh there at all?
-fn is_push(requirement: &Requirement, subject: Option<&str>) -> bool {
+fn is_push_of(
+    requirement: &Requirement,
+    subject: Option<&str>,
+    aliased: Option<&AliasedRepository>,
+) -> bool {
     let Requirement::Push(required) = requirement else { return false };
     // of a remote, its name follows: `git@github.com:o/app.git (origin in ~/app)`
     subject.is_none_or(|subject| {
         let url = subject.split_once(' ').map_or(subject, |(url, _)| url);
-        Repository::parse_declared(url).is_ok_and(|repository| repository.same_as(required))
+        Repository::parse_declared(url).is_ok_and(|repository| {
+            let aliased = aliased.filter(|aliased| aliased.named.same_as(&repository));
+            aliased.map_or(&repository, |aliased| &aliased.at_server).same_as(required)
+        })
     })
 }
 
@@ -84,7 +107,7 @@ pub fn provides(requirement: &Requirement, item: &Subject) -> bool {
     match (requirement, item.first()) {
         (_, Subject::Home)
         | (Requirement::Push(_), Subject::Routing | Subject::SelfTest | Subject::Git) => true,
-        (Requirement::Push(_), Subject::Key(name)) => is_push(requirement, Some(name)),
+        (Requirement::Push(_), Subject::Key(name)) => is_push_of(requirement, Some(name), None),
         (_, item) => *item == requirement.subject(),
     }
 }
@@ -98,7 +121,16 @@ mod tests {
     #[test]
     fn each_requirement_answers_for_its_own() {
         let app = "git@github.com:o/app.git";
+        let named = |text: &str| Repository::parse_declared(text).unwrap();
+        let aliased = AliasedRepository {
+            named: named("git@github-work:o/app.git"),
+            at_server: named("o/app"),
+        };
         for (requirement, id, subject, rests) in [
+            ("push:o/app", "git.clone", Some("git@github-work:o/app.git (~/app)"), true),
+            ("push:o/app", "push.write", Some("git@github-work:o/app.git"), true),
+            ("push:o/app", "push.write", Some("git@github-home:o/app.git"), false),
+            ("push:o/lib", "git.clone", Some("git@github-work:o/app.git (~/app)"), false),
             ("codex", "codex.login", None, true),
             ("codex", "claude.login", None, false),
             ("codex", "home.writable", None, true),
@@ -137,7 +169,7 @@ mod tests {
             let outcome = Outcome::new(id, judgement);
             let requirement = Requirement::parse(requirement);
             assert_eq!(
-                rests_on(&requirement, &outcome),
+                rests_on(&requirement, &outcome, Some(&aliased)),
                 rests,
                 "{requirement} on {id} {subject:?}"
             );

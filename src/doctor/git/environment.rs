@@ -105,6 +105,17 @@ pub fn super_prefix() -> Judgement {
     unset("GIT_INTERNAL_SUPER_PREFIX", None, summary, Judgement::fail)
 }
 
+/// git writes what ssh-keygen is to sign into a file there.
+pub fn temporary(named: Option<&Path>) -> Judgement {
+    let Some(folder) = named else {
+        let summary = "git cannot make a file in /tmp, so it signs no commit";
+        let fix = Fix::report("let this user write there: `sudo chmod 1777 /tmp`");
+        return Judgement::fail(Code::GitEnvironmentBroken, summary, fix);
+    };
+    let summary = "TMPDIR names a folder in which git cannot make a file, so it signs no commit";
+    unset("TMPDIR", Some(folder), summary, Judgement::fail)
+}
+
 fn unset(
     name: &'static str,
     path: Option<&Path>,

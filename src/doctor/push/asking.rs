@@ -86,6 +86,14 @@ pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) 
         let effective = pool::start(scope, || effective(context, at, ssh));
         (run(ssh.call(context, at, verb)), effective.join())
     });
+    let has_left = |said: &Output| said.status.success() && said.stdout.is_empty();
+    let said = match said {
+        Ok(said) if has_left(&said) && ssh.takes_ssh_options() => {
+            let stays = run(ssh.call_in_foreground(context, at, verb));
+            Ok(stays.ok().filter(advertises).unwrap_or(said))
+        }
+        said => said,
+    };
     let mut answer = Answer { said, obstacle: None, effective: None, accepted: None };
     if let Ok(output) = &mut answer.said {
         let Logged { stderr, accepted } = Logged::parse(&output.stderr);

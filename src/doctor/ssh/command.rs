@@ -212,8 +212,25 @@ impl SshCommand {
     /// The call that git makes for a remote command, with options that keep it from prompting and
     /// make it log which key the server accepts.
     pub fn call(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
+        self.call_with(context, at, verb, &[])
+    }
+
+    /// The same for an ssh that is configured to go on in the background: we would take it for one
+    /// that has ended. Before OpenSSH 8.7 this is an unknown option.
+    pub fn call_in_foreground(&self, context: &Context, at: &SshTarget, verb: &str) -> Command {
+        self.call_with(context, at, verb, &["-o", "ForkAfterAuthentication=no"])
+    }
+
+    fn call_with(
+        &self,
+        context: &Context,
+        at: &SshTarget,
+        verb: &str,
+        options: &[&str],
+    ) -> Command {
         let mut command = self.started(context);
         command.args(["-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT, "-o", LOG_LEVEL]);
+        command.args(options);
         if let Some(port) = at.port {
             command.args(["-p", &port.to_string()]);
         }

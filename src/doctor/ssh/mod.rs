@@ -31,6 +31,7 @@ use route::{
     representatives, unwritten,
 };
 
+pub use route::behind_alias;
 pub use server::{greet, greeting, installed, unreachable, wrong_key_fix};
 
 /// `ssh -G` starts a process for each key.
@@ -190,9 +191,8 @@ fn judge_configuration(context: &Context, output: &Output) -> Judgement {
 /// (ssh_config(5)). Pure.
 pub fn closing_option(settings: &str) -> Option<&'static str> {
     const OPTIONS: &[(&str, &str)] = &[
+        // `ForkAfterAuthentication yes` of a file does not imply it, as `-f` does
         ("stdinnull yes", "StdinNull yes"),
-        // it implies StdinNull
-        ("forkafterauthentication yes", "ForkAfterAuthentication yes"),
         ("sessiontype none", "SessionType none"),
         ("sessiontype subsystem", "SessionType subsystem"),
     ];

@@ -33,6 +33,14 @@ pub fn effective(context: &Context, arguments: &[String]) -> Printed {
     process::run(ssh, context.deadline(LOCAL))
 }
 
+/// The repository at the server itself, where its host is an alias of ssh's.
+pub fn behind_alias(context: &Context, repository: &Repository) -> Option<Repository> {
+    let host = format!("{}@{}", repository.ssh_user(), repository.host());
+    let printed = effective(context, &[host]).ok()?.stdout;
+    let at_server = repository.at_host(ssh_cli::value(&printed, "hostname")?)?;
+    (at_server.host() != repository.host()).then_some(at_server)
+}
+
 /// Where git's rules lead a repository's remote, to itself or to an alias of its own, and what ssh
 /// prints for that.
 pub struct Chosen {
@@ -194,10 +202,21 @@ pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Jud
         }
     };
     let home = context.home.passwd.as_deref().ok();
-    let chosen = ssh_cli::first_identity(chosen, home).unwrap_or("none");
+    let offered = ssh_cli::identities(chosen, home);
+    let chosen = offered.first().copied().unwrap_or("none");
     let wanted = context.home.key(repository);
     if Path::new(chosen) == wanted {
         return Judgement::pass("ssh chooses this repository's key");
+    }
+    if offered.iter().any(|named| Path::new(named) == wanted) {
+        // a server that knows the other key is asked by the checks of the network
+        let summary = "ssh offers another key before this repository's: a server that knows that \
+                       one does not ask for ours";
+        return Judgement::warn(Code::SshRouteBroken, summary, apply()).with([Evidence::new(
+            "offers first",
+            chosen,
+        )
+        .expected(wanted.display().to_string())]);
     }
     Judgement::fail(Code::SshRouteBroken, "ssh does not choose this repository's key", apply())
         .with([Evidence::new("would use", chosen).expected(wanted.display().to_string())])

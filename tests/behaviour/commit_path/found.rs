@@ -31,6 +31,18 @@ const SIMPLE_GIT_HOOKS: &str = "#!/bin/sh\n\n\
 const EMPTY: &str = "cd app; id=$(git rev-parse HEAD:uu); rest=${id#??}
     file=.git/objects/${id%$rest}/$rest; chmod u+w $file; : >$file";
 
+/// The object of `uu` in the index is lost.
+const GONE: &str = "cd app; id=$(git rev-parse :uu); rest=${id#??}
+    rm -f .git/objects/${id%$rest}/$rest";
+
+/// Another clone pushes a commit.
+const AHEAD: &str = "git clone -q git@github.com:o/app.git other 2>/dev/null; cd other
+    echo z >z; git add z; git commit -qm z; git push -q; cd ~; rm -rf other";
+
+const SIGN: &str = "ssh-keygen -q -t ed25519 -N '' -f .ssh/sign
+    git config --global commit.gpgsign true; git config --global gpg.format ssh
+    git config --global user.signingkey ~/.ssh/sign";
+
 const GPG: &str = "mkdir -m700 ~/.gnupg
     gpg --batch -q --passphrase '' --quick-gen-key 'Dev <dev@example.com>' ed25519 sign never
     gpgconf --kill all; git config --global commit.gpgsign true";
@@ -129,6 +141,77 @@ const ROWS: &[Row] = &[
         lab.sh(EMPTY);
         app()
     }),
+    row("an object of the index is missing", CommitFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app; echo uu >uu; git add uu; git commit -qm uu; git push -q");
+        lab.sh(GONE);
+        app()
+    }),
+    row(
+        "an object that is only staged is missing",
+        CommitFails,
+        Fails("git-clone-broken"),
+        |lab| {
+            lab.sh("cd app; echo uu >uu; git add uu");
+            lab.sh(GONE);
+            app()
+        },
+    ),
+    row("one of a folder that was not pushed", PushFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app; mkdir d; echo uu >d/uu; git add d; git commit -qm uu");
+        lab.sh(&GONE.replace(":uu", ":d/uu"));
+        app()
+    }),
+    row("one of a folder that was pushed", Works, Warns("git-clone-broken"), |lab| {
+        lab.sh("cd app; mkdir d; echo uu >d/uu; git add d; git commit -qm uu; git push -q");
+        lab.sh(&GONE.replace(":uu", ":d/uu"));
+        app()
+    }),
+    row("a tree of a folder is missing", Works, Warns("git-clone-broken"), |lab| {
+        lab.sh("cd app; mkdir d; echo uu >d/uu; git add d; git commit -qm uu; git push -q");
+        lab.sh(&GONE.replace(":uu", "HEAD:d"));
+        app()
+    }),
+    row("a partial clone lacks objects of the index", Works, NoFailure, |lab| {
+        lab.sh("cd app; echo uu >uu; git add uu; git commit -qm uu; git push -q; cd ..
+            git -C /srv/git/o/app.git config uploadpack.allowFilter true
+            git clone -q --filter=blob:none --no-checkout git@github.com:o/app.git part
+            cd part; git reset -q; git checkout -q f");
+        at("part")
+    }),
+    row("a table of refs is gone", NotTried, NoFailure, |lab| {
+        lab.sh("url=$(git -C app remote get-url origin); rm -rf app
+            git clone -q --ref-format=reftable \"$url\" app 2>/dev/null || git clone -q \"$url\" app
+            rm -f app/.git/reftable/*.ref");
+        let tables = lab.ws.home().join("app/.git/reftable").exists();
+        let report = lab.doctor(&app()).json();
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let is_named = checks.any(|it| it["code"] == "git-clone-broken" && it["status"] == "fail");
+        assert_eq!(is_named, tables, "{report}");
+        lab.sh("rm -rf app; cp -a /srv/healthy/app app");
+        app()
+    }),
+    row("a branch beside one in a table of refs", NotTried, NoFailure, |lab| {
+        lab.sh("url=$(git -C app remote get-url origin); rm -rf app
+            git clone -q --ref-format=reftable \"$url\" app 2>/dev/null || git clone -q \"$url\" app
+            cd app; git branch feat; git symbolic-ref HEAD refs/heads/feat/x");
+        let report = lab.doctor(&app()).json();
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let is_named = checks.any(|it| it["code"] == "git-clone-broken" && it["status"] == "fail");
+        assert!(is_named, "{report}");
+        lab.sh("rm -rf app; cp -a /srv/healthy/app app");
+        app()
+    }),
+    row("a branch above one in a table of refs", NotTried, NoFailure, |lab| {
+        lab.sh("url=$(git -C app remote get-url origin); rm -rf app
+            git clone -q --ref-format=reftable \"$url\" app 2>/dev/null || git clone -q \"$url\" app
+            cd app; git branch feat/x; git symbolic-ref HEAD refs/heads/feat");
+        let report = lab.doctor(&app()).json();
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let is_named = checks.any(|it| it["code"] == "git-clone-broken" && it["status"] == "fail");
+        assert!(is_named, "{report}");
+        lab.sh("rm -rf app; cp -a /srv/healthy/app app");
+        app()
+    }),
     row("packed-refs is not in its order", NotTried, Fails("git-clone-broken"), |lab| {
         lab.sh("cd app; git branch a; git branch z; git pack-refs --all
                 sed -n '1p' .git/packed-refs >new; sed '1d' .git/packed-refs | tac >>new
@@ -161,7 +244,66 @@ const ROWS: &[Row] = &[
         lab.sh("git -C app config remote.origin.push 'refs/heads/*:refs/heads/*'");
         app()
     }),
+    row(
+        "the server has a branch of the folder's name",
+        PushFails,
+        Fails("push-ref-invalid"),
+        |lab| {
+            lab.sh("cd app; git push -q origin main:refs/heads/feat
+            git update-ref -d refs/remotes/origin/feat; git switch -qc feat/x
+            git config push.autoSetupRemote true");
+            app()
+        },
+    ),
+    row("the server has branches below this one", PushFails, Fails("push-ref-invalid"), |lab| {
+        lab.sh("cd app; git push -q origin :feat main:refs/heads/feat/y
+            git update-ref -d refs/remotes/origin/feat/y; git switch -qc feat
+            git config push.autoSetupRemote true");
+        app()
+    }),
+    row("the server has a branch of a similar name", Works, Green, |lab| {
+        lab.sh("cd app; git push -q origin :feat/y main:refs/heads/feature; git switch -qc feat/x
+            git config push.autoSetupRemote true");
+        app()
+    }),
+    row("the server is ahead", PushFails, Warns("push-non-fast-forward"), |lab| {
+        lab.sh(AHEAD);
+        app()
+    }),
+    row("the server is ahead, and the push is forced", Works, NoFailure, |lab| {
+        lab.sh(AHEAD);
+        lab.sh("git -C app config remote.origin.push +refs/heads/main:refs/heads/main");
+        app()
+    }),
+    // ssh
+    row("ssh goes on in the background", Works, Green, |lab| {
+        let config = lab.ws.read(".ssh/config");
+        let lines = format!("{config}\nHost *\n  ForkAfterAuthentication yes\n");
+        lab.ws.write(".ssh/config", lines, 0o600);
+        app()
+    }),
+    row("another key is offered first, and is unknown", Works, NoFailure, |lab| {
+        lab.sh("ssh-keygen -q -t ed25519 -N '' -f .ssh/id_a");
+        let config = lab.ws.read(".ssh/config");
+        let lines = format!("Host *\n  IdentityFile ~/.ssh/id_a\n{config}");
+        lab.ws.write(".ssh/config", lines, 0o600);
+        app()
+    }),
     // signing
+    row("TMPDIR is gone, and ssh signs", CommitFails, Fails("git-environment-broken"), |lab| {
+        lab.sh(SIGN);
+        app().env("TMPDIR", "/gone")
+    }),
+    row(
+        "TMPDIR cannot be written, and ssh signs",
+        CommitFails,
+        Fails("git-environment-broken"),
+        |lab| {
+            lab.sh(SIGN);
+            app().env("TMPDIR", "/usr/share")
+        },
+    ),
+    row("TMPDIR is gone, and nothing is signed", Works, Green, |_| app().env("TMPDIR", "/gone")),
     row("gpg's folder is read-only", CommitFails, Fails("git-signing-broken"), |lab| {
         lab.sh(GPG);
         lab.sh("chmod 0500 ~/.gnupg");

@@ -50,6 +50,11 @@ fn a_required_push_takes_a_commit_inside_of_its_clone() {
                 git -C ~/app remote set-url origin gh:o/app.git",
             ),
             (
+                "an alias of ssh's",
+                "printf 'Host github-work\\n HostName github.com\\n User git\\n' >>~/.ssh/config
+                git -C ~/app remote set-url origin git@github-work:o/app.git",
+            ),
+            (
                 "a push URL",
                 "git -C ~/app remote set-url origin git@github.com:o/other.git
                 git -C ~/app remote set-url --push origin git@github.com:o/app.git",

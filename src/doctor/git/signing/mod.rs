@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub use keyring::Keyring;
 
 use super::executable::{can_run, is_on_path};
-use super::facts;
+use super::{environment, facts};
 use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -258,6 +258,11 @@ pub fn refused(context: &Context, setting: &SigningSetting, answer: &Completed) 
             context,
             &context.env.get("SSH_ASKPASS").unwrap_or_default().to_string_lossy(),
         ) && ["DISPLAY", "WAYLAND_DISPLAY", "SSH_ASKPASS_REQUIRE"].iter().any(|it| prompts(it));
+    let temporary = context.env.get("TMPDIR").map(PathBuf::from);
+    if setting.format == Format::Ssh && said.contains("could not create temporary file") {
+        return environment::temporary(temporary.as_deref())
+            .with([Evidence::foreign("git said", &said)]);
+    }
     judge_refusal(setting, &said, has_askpass).with([Evidence::foreign("git said", &said)])
 }
 

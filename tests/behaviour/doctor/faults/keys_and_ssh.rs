@@ -37,13 +37,20 @@ pub const ROWS: &[Fault] = &[
         lab.write(".ssh/config", "");
         lab.doctor(&["--offline"])
     }),
+    fault("ssh-route-broken", "warn", "another key is offered first", |lab| {
+        lab.write(".ssh/mine", &KeyPair::generate("mine").private);
+        lab.ws.set_mode(".ssh/mine", 0o600);
+        let ours = lab.ws.read(".ssh/config");
+        lab.write(".ssh/config", &format!("Host *\n  IdentityFile ~/.ssh/mine\n{ours}"));
+        lab.doctor(&["--offline"])
+    }),
     fault("ssh-config-invalid", "fail", "a line that ssh does not know", |lab| {
         lab.append(".ssh/config", "NoSuchOption yes\n");
         lab.doctor(&["--offline"])
     }),
     fault("ssh-input-closed", "fail", "an option for tunnels is above all hosts", |lab| {
         let ours = lab.ws.read(".ssh/config");
-        lab.write(".ssh/config", &format!("{ours}\nHost *\n  ForkAfterAuthentication yes\n"));
+        lab.write(".ssh/config", &format!("{ours}\nHost *\n  StdinNull yes\n"));
         lab.doctor(&["--offline"])
     }),
     fault("ssh-config-permissions", "fail", "the configuration is world-writable", |lab| {
