@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::coder::model as coder;
 use crate::doctor::actions::workflow::{WorkflowFile, actionlint_labels};
+use crate::doctor::git::script::{self, CommandFault, ScriptSurroundings, ShellMode};
 use crate::doctor::{credentials, leaks};
 use crate::git::config;
 use crate::git::url::{GitUrl, Repository, redact, remote_command_repository};
@@ -53,6 +54,7 @@ pub const PARSERS: &[Parser] = &[
     parser("coder_json", coder_json),
     parser("http_url", http_url),
     parser("log_line", log_line),
+    parser("hook", hook),
 ];
 
 /// Calls the parser of a target.
@@ -146,6 +148,24 @@ fn ssh_files(bytes: &[u8]) {
         && !text.contains(ours)
     {
         assert_eq!(block::remove(&new, &written).unwrap(), bytes);
+    }
+}
+
+/// The text of a hook: where everything is installed, nothing makes it fail.
+fn hook(bytes: &[u8]) {
+    let text = text(bytes);
+    let failure = |is_installed: bool, shell| {
+        let surroundings = ScriptSurroundings {
+            fault: &|_| (!is_installed).then(|| CommandFault::Command(String::new())),
+            starts: &|_| is_installed,
+            is_harmless_file: &|_| false,
+            has_terminal: is_installed,
+        };
+        script::failure(&text, shell, &surroundings)
+    };
+    for (is_bash, exits) in [(false, false), (false, true), (true, false), (true, true)] {
+        let _ = failure(false, ShellMode { is_bash, exits });
+        assert_eq!(failure(true, ShellMode { is_bash, exits }), None);
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+use super::python;
 use crate::doctor::context::Context;
 use crate::resource::file;
 use crate::{env, variables};
@@ -74,6 +75,12 @@ impl Programs<'_> {
     /// Why the file would not start.
     pub fn fault(&self, path: &Path) -> Option<StartFault> {
         self.fault_within(path, DEPTH)
+    }
+
+    /// Whether a Python has a module, where that is known.
+    pub fn has_module(&self, python: &str, module: &str) -> Option<bool> {
+        let (python, context) = (self.find(python)?, self.context);
+        python::has_module(&python, module, self.top, context.env, &context.home.path)
     }
 
     fn find(&self, program: &str) -> Option<PathBuf> {

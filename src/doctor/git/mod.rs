@@ -16,8 +16,11 @@ mod line_endings;
 mod locks;
 mod parts;
 mod programs;
+mod python;
 mod refusal;
 mod remotes;
+pub mod script;
+mod shell;
 mod signing;
 pub mod way;
 

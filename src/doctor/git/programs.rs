@@ -8,8 +8,9 @@ use rustix::io::Errno;
 
 use super::attributes::{MOST_NAMES, named_by_attributes};
 use super::executable::Programs;
-use super::hooks::{Hooks, INSTALL_LFS};
+use super::hooks::{Hooks, INSTALL_LFS, module_of};
 use super::layout::Layout;
+use super::shell::{self, ShellNode};
 use super::{ask, blocked, facts, own_subject};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
@@ -23,6 +24,9 @@ struct Filter {
     name: String,
     program: FilterProgram,
     is_installed: bool,
+    /// Whether the module that Python is to run is installed, where there is one. `None`: that is
+    /// not known.
+    has_module: Option<bool>,
     is_required: bool,
     /// A file of the clone has the attribute.
     is_used: bool,
@@ -93,12 +97,17 @@ fn filters(
             FilterProgram::Named(program) => programs.start(program),
             _ => true,
         };
-        let is_needed = program == FilterProgram::NotConfigured || !is_installed;
+        let module = of("process").or_else(|| of("clean")).and_then(module);
+        let has_module =
+            module.map_or(Some(true), |(python, module)| programs.has_module(&python, &module));
+        let is_installed = is_installed && has_module != Some(false);
+        let is_needed =
+            program == FilterProgram::NotConfigured || !is_installed || has_module.is_none();
         let has_files = is_needed.then(|| has_files(context, name));
         are_all &= has_files != Some(None);
         let is_used = has_files.flatten().unwrap_or(false);
         let is_required = config.is_true(&format!("filter.{name}.required"));
-        Filter { name: name.to_owned(), program, is_installed, is_required, is_used }
+        Filter { name: name.to_owned(), program, is_installed, has_module, is_required, is_used }
     };
     let mut filters: Vec<_> = named.filters.iter().map(&mut filter).collect();
     for filter in filters
@@ -210,9 +219,19 @@ fn script(command: &str) -> Option<String> {
     (INTERPRETERS.contains(&interpreter) && is_plain).then(|| script.to_owned())
 }
 
+/// The Python and the module that it is given: `"/usr/bin/python3" -m nbstripout`. Pure.
+fn module(command: &str) -> Option<(String, String)> {
+    let nodes = shell::parse(command)?;
+    let [ShellNode::Simple(simple)] = &nodes[..] else { return None };
+    let words: Vec<_> = simple.words.iter().map(|word| word.literal.as_deref()).collect();
+    let (program, arguments) = words.split_first()?;
+    let module = module_of((*program)?, arguments)?;
+    Some(((*program)?.to_owned(), module.to_owned()))
+}
+
 /// Pure.
 fn judge_filter(filter: &Filter) -> Option<Judgement> {
-    let Filter { name, program, is_installed, is_required, is_used } = filter;
+    let Filter { name, program, is_installed, has_module, is_required, is_used } = filter;
     let is_lfs = name == "lfs";
     let evidence = [Evidence::foreign("filter", name)];
     let judgement = match program {
@@ -236,6 +255,11 @@ fn judge_filter(filter: &Filter) -> Option<Judgement> {
         FilterProgram::NotConfigured => {
             let summary = "files of this clone belong in git-lfs, which is not installed";
             Judgement::warn(Code::GitLfsMissing, summary, Fix::report(INSTALL_LFS))
+        }
+        FilterProgram::Named(_) if *is_required && *is_used && has_module.is_none() => {
+            let summary = "a filter is required, and whether Python has its module is not known";
+            let needs = "`git add` of a file that needs the filter";
+            Judgement::unknown(summary, needs)
         }
         FilterProgram::Named(_) if *is_installed || !is_required && !is_used => return None,
         FilterProgram::Named(program) => {
@@ -292,6 +316,26 @@ mod tests {
     }
 
     #[test]
+    fn the_module_of_a_filter_is_what_python_is_given() {
+        for (command, expected) in [
+            ("python3 -m nbstripout", Some(("python3", "nbstripout"))),
+            (
+                "\"/usr/bin/python3.11\" -m nbstripout %f",
+                Some(("/usr/bin/python3.11", "nbstripout")),
+            ),
+            ("A=1 python -mx.y", Some(("python", "x.y"))),
+            ("python3 -c x", None),
+            ("pythonic -m x", None),
+            ("nbstripout -m x", None),
+            ("$X -m x", None),
+        ] {
+            let found = module(command);
+            let found = found.as_ref().map(|(python, module)| (&**python, &**module));
+            assert_eq!(found, expected, "{command}");
+        }
+    }
+
+    #[test]
     fn only_a_required_filter_of_a_file_fails() {
         let judged = |name: &str, program: Option<&str>, is_installed, is_required, is_used| {
             let filter = Filter {
@@ -299,6 +343,7 @@ mod tests {
                 program: program
                     .map_or(FilterProgram::NotConfigured, |it| FilterProgram::Named(it.to_owned())),
                 is_installed,
+                has_module: Some(true),
                 is_required,
                 is_used,
             };

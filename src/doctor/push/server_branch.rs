@@ -1,6 +1,5 @@
 //! What the refs that a server lists say of a push of one branch.
 
-use super::target::is_forced_push;
 use super::written;
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::{Context, Depth};
@@ -74,6 +73,13 @@ pub fn refusal(
     })
 }
 
+/// Whether a plain push overwrites the remote's branch. Pure.
+pub fn is_forced_push(remote: &str, config: &EffectiveConfig) -> bool {
+    let key = format!("remote.{remote}.push");
+    let mut refspecs = config.under(&key).filter(|value| value.key == key);
+    refspecs.any(|refspec| refspec.value.is_some_and(|it| it.starts_with('+')))
+}
+
 /// Whether HEAD has the object in its history.
 fn has(context: &Context, object: &str) -> bool {
     let asked = ["merge-base", "--is-ancestor", object, "HEAD"];
@@ -101,6 +107,8 @@ fn judge(branch: &ServerBranch, is_forced: bool, has: impl Fn(&str) -> bool) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::doctor::outcome::CheckStatus;
 
@@ -109,7 +117,7 @@ mod tests {
         for (nth, name) in names.iter().enumerate() {
             let capabilities = if nth == 0 { "\0report-status object-format=sha1" } else { "" };
             let line = format!("{} {name}{capabilities}\n", "1".repeat(40));
-            text += &format!("{:04x}{line}", line.len() + 4);
+            let _ = write!(text, "{:04x}{line}", line.len() + 4);
         }
         text + "0000"
     }

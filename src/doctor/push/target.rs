@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::foreseen::{ForeseenPush, PATIENCE, of_matching};
-use super::server_branch;
+use super::server_branch::{self, is_forced_push};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git::{self, HeadBranch};
@@ -112,13 +112,6 @@ impl PushTarget {
         let is_behind = fields.next()?.starts_with('<');
         Some(Self { remote, remote_ref, tracked, is_behind })
     }
-}
-
-/// Whether a plain push overwrites the remote's branch. Pure.
-pub fn is_forced_push(remote: &str, config: &EffectiveConfig) -> bool {
-    let key = format!("remote.{remote}.push");
-    let mut refspecs = config.under(&key).filter(|value| value.key == key);
-    refspecs.any(|refspec| refspec.value.is_some_and(|it| it.starts_with('+')))
 }
 
 fn default(config: &EffectiveConfig) -> String {

@@ -8,6 +8,7 @@ mod mounts;
 mod pushes;
 mod ready;
 mod rows;
+mod scripts;
 mod signing;
 mod starts;
 
