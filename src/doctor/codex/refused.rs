@@ -143,7 +143,7 @@ fn misnamed<'a>(fault: CodexFault<'a>, what: &str) -> CodexFault<'a> {
 /// A profile that restricts what Codex reads: it then reads its instructions in its sandbox.
 fn in_sandbox(fault: CodexFault<'_>) -> CodexFault<'_> {
     fault
-        .with_summary("the profile restricts what may be read: Codex does not start where its sandbox does not work")
+        .with_summary("the profile restricts what Codex can read: it does not start where its sandbox does not work")
         .fixed_by("let the profile extend `:workspace`, without paths, or remove `default_permissions`")
         .with_severity(Severity::Unknown(
             "whether the sandbox of Codex works here: `pushready doctor --live`",
