@@ -241,3 +241,20 @@ fn nothing_that_a_repository_sets_is_run() {
         assert_untouched(&lab);
     });
 }
+
+/// The user's own setting, which in each clone names a file of that clone.
+#[test]
+fn a_relative_ssh_command_is_not_run() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let spy = "#!/bin/sh\necho >/tmp/was-run\nexec /usr/bin/ssh \"$@\"\n";
+        ws.write("src/app/tools/ssh", spy, 0o755);
+        ws.git(&["config", "--global", "core.sshCommand", "tools/ssh"]).run().success();
+        for arguments in [&["--only", "push,ssh"][..], &["--live", "--only", "push"]] {
+            let output = lab.doctor(arguments).run();
+            assert!(fs::read("/tmp/was-run").is_err(), "{output}");
+        }
+        ws.git(&["fetch", "--quiet"]).current_dir("src/app").run().success();
+        assert!(fs::read("/tmp/was-run").is_ok(), "git does not run it");
+    });
+}
