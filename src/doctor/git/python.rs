@@ -47,7 +47,7 @@ fn of_python(python: &Path, module: &str, env: &Env, home: &Path) -> Option<Fold
     let version = real.file_name()?.to_str()?.strip_prefix("python")?;
     let is_version = version.split('.').count() == 2
         && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    // a script that starts another one has another name, or is no program
+    // a script that starts another one has another name, or is not a program
     if !is_version || !file::head(&real, 4).is_ok_and(|start| start == b"\x7fELF") {
         return None;
     }
