@@ -55,7 +55,13 @@ pub struct Url {
 impl Url {
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.trim().parse().ok()?;
-        if uri.authority()?.as_str().contains('@') {
+        let authority = uri.authority()?;
+        if authority.as_str().contains('@') {
+            return None;
+        }
+        // one that cannot be a port counts as none there
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none() && !authority.as_str().ends_with(':') {
             return None;
         }
         Some(Self { origin: Origin::of(&uri)?, uri })

@@ -32,6 +32,8 @@ pub enum Program<'a> {
     Bd,
     /// What opens a page on a desktop.
     Browser,
+    /// `getent`, which looks names up as programs of the system's C library do.
+    Resolver,
 }
 
 impl fmt::Display for Program<'_> {
@@ -82,6 +84,9 @@ const CODER: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
+/// resolv.conf(5) and hostname(7).
+const RESOLVER: &[&str] = &["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"];
+
 /// Tokens that a request to a model does not need.
 const OF_CODER: &[&str] = &[observed::CODER_AGENT_TOKEN, variables::CODER_SESSION_TOKEN];
 
@@ -97,6 +102,7 @@ impl Program<'_> {
             Self::Client(client) => client.row().id,
             Self::Bd => "bd",
             Self::Browser => "xdg-open",
+            Self::Resolver => "getent",
         }
     }
 
@@ -106,6 +112,7 @@ impl Program<'_> {
             Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) | Self::Signer(_) => AllBut(&[]),
             Self::Gh => Only(GH),
             Self::Coder => Only(CODER),
+            Self::Resolver => Only(RESOLVER),
             Self::Client(_) | Self::Bd | Self::Browser | Self::Editor => AllBut(OF_CODER),
         }
     }
@@ -205,7 +212,7 @@ pub fn in_shell(script: &str, command: &Command) -> Command {
 mod tests {
     use super::*;
 
-    const PROGRAMS: [Program; 9] = [
+    const PROGRAMS: [Program; 10] = [
         Program::Git,
         Program::Ssh,
         Program::Shell,
@@ -215,6 +222,7 @@ mod tests {
         Program::Coder,
         Program::Client(Client::Codex),
         Program::Client(Client::Claude),
+        Program::Resolver,
     ];
     const SSH: [Program; 5] = [
         Program::Git,

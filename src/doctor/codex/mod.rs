@@ -128,6 +128,8 @@ pub enum ModelHost {
         set_by: String,
         /// The login of auth.json is sent there.
         uses_login: bool,
+        /// Codex asks it for no WebSocket.
+        without_websockets: bool,
     },
     /// A host that is not asked, and why.
     NotAsked(&'static str),
@@ -146,10 +148,9 @@ fn named_host(layers: &Layers, has_key: bool) -> ModelHost {
         let (layer, item) = layers.value(names)?;
         Some((item.as_str()?.to_owned(), layer.path.display().to_string()))
     };
-    let own = |name: &str, (url, place): (String, String), uses_login| ModelHost::Own {
-        url,
-        set_by: format!("{name} in {place}"),
-        uses_login,
+    let own = |name: &str, (url, place): (String, String), uses_login, without_websockets| {
+        let set_by = format!("{name} in {place}");
+        ModelHost::Own { url, set_by, uses_login, without_websockets }
     };
     // it decides where a ChatGPT login asks first, and nothing for a key
     if !has_key && text(&["chatgpt_base_url"]).is_some_and(|(url, _)| !is_official(&url)) {
@@ -160,13 +161,17 @@ fn named_host(layers: &Layers, has_key: bool) -> ModelHost {
     match text(&["model_provider"]).as_ref().map(|(provider, _)| provider.as_str()) {
         None | Some("openai") => text(&["openai_base_url"])
             .filter(|(url, _)| !url.is_empty())
-            .map_or(ModelHost::Vendor, |url| own("openai_base_url", url, true)),
+            .map_or(ModelHost::Vendor, |url| own("openai_base_url", url, true, false)),
         Some(provider) => match text(&["model_providers", provider, "base_url"]) {
             Some(url) => {
-                let uses_login = layers
-                    .value(&["model_providers", provider, "requires_openai_auth"])
-                    .is_some_and(|(_, item)| item.as_bool() == Some(true));
-                own(&format!("model_providers.{provider}.base_url"), url, uses_login)
+                let switch = |name| {
+                    let found = layers.value(&["model_providers", provider, name]);
+                    found.and_then(|(_, item)| item.as_bool())
+                };
+                let uses_login = switch("requires_openai_auth") == Some(true);
+                let without_websockets = switch("supports_websockets") == Some(false);
+                let name = format!("model_providers.{provider}.base_url");
+                own(&name, url, uses_login, without_websockets)
             }
             None if provider.contains("bedrock") => {
                 ModelHost::NotAsked("config.toml sends Codex to Amazon Bedrock, which is not asked")

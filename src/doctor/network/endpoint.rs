@@ -40,9 +40,10 @@ pub fn official(host: &str, path: &str, answers: &'static [u16]) -> Endpoint {
     Endpoint { target: target(host, path), answers: Some(answers), set_by: None }
 }
 
-/// A server of one's own, asked at the path to which the client sends. `None`: the URL is none.
+/// A server of one's own, asked at the path to which the client sends. `None`: the URL is none, or
+/// has something behind its path, to which the client would add that.
 pub fn own(base: &str, path: &str, set_by: impl Into<String>) -> Option<Endpoint> {
-    let url = Url::parse(base)?.below(path)?;
+    let url = Url::parse(base).filter(|_| !base.contains(['?', '#']))?.below(path)?;
     let origin = url.origin();
     let target = ProbeTarget {
         tls: origin.is_https(),

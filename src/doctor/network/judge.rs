@@ -11,7 +11,8 @@ use crate::client::Client;
 use crate::doctor::claude::environment::ProxyHelper;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::http::probe::{
-    ConnectFault, Distrust, NotConnected, Presented, ProbeAnswer, ProbeHead, ProbeOutcome,
+    ChainRules, ConnectFault, Distrust, NotConnected, Presented, ProbeAnswer, ProbeHead,
+    ProbeOutcome,
 };
 use crate::provision::span;
 
@@ -70,9 +71,11 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
                 )
             }
         }
-        ProbeOutcome::Unconnected(not) if not.is_proxy => {
-            refused(asked, format!("the proxy of {} {}", asked.variable(), unconnected(not)))
-        }
+        ProbeOutcome::Unconnected(not) if not.is_proxy => refused_for(
+            asked,
+            format!("the proxy of {} {}", asked.variable(), unconnected(not)),
+            &format!("start that proxy at {}:{}", not.host, not.port),
+        ),
         ProbeOutcome::Unconnected(not) => unreachable(asked, &unconnected(not)),
         ProbeOutcome::Refused(head) => by_proxy(asked, head),
         ProbeOutcome::NoTunnel(first) => refused(
@@ -90,6 +93,7 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
         ProbeOutcome::Cut { by_proxy: false } => {
             unreachable(asked, "ends the connection before an answer")
         }
+        ProbeOutcome::LargeHelloLost { is_cut } => too_large(asked, *is_cut),
         ProbeOutcome::NotTls(first) => Judgement::fail(
             rules.codes.tls_invalid,
             format!("what answers on port {} in place of {host} is not TLS", endpoint.target.port),
@@ -212,6 +216,37 @@ pub fn unusable(asked: &AskedHost, why: &UnusableProxy) -> Judgement {
         .with([Evidence::foreign("proxy", &asked.way.shown())])
 }
 
+/// A base URL at which nothing can be asked: the client sends nothing there either, but where it has
+/// a user and a password, which the doctor does not send.
+pub fn base_url(rules: &NetworkRules, by: &str, url: &str) -> Judgement {
+    let client = rules.name;
+    let has_scheme = ["http://", "https://"].iter().any(|scheme| {
+        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let (what, fix) = match () {
+        () if !has_scheme => {
+            ("is not a URL with `http://` or `https://`", "write `https://` before the host")
+        }
+        () if url.contains(['?', '#']) => (
+            "has a query or a fragment, behind which the client writes its path",
+            "end the URL with its path; a query has a setting of its own",
+        ),
+        () if url.contains('@') => {
+            return Judgement::unknown(
+                format!("{by} contains a user and a password, which the doctor does not send"),
+                "one request by hand",
+            );
+        }
+        () => ("is not a valid URL", "write `https://HOST:PORT/PATH`, without blanks"),
+    };
+    let summary = format!("{by} {what}: {client} cannot send a request");
+    // no waiting corrects it
+    Judgement {
+        transient: false,
+        ..Judgement::fail(rules.codes.unreachable, summary, Fix::report(format!("{fix} in {by}")))
+    }
+}
+
 fn unreachable(asked: &AskedHost, why: &str) -> Judgement {
     let host = &asked.endpoint.target.host;
     let port = asked.endpoint.target.port;
@@ -224,6 +259,18 @@ fn unreachable(asked: &AskedHost, why: &str) -> Judgement {
         None => format!("allow {host}:{port} in the firewall and the resolver{proxy}"),
     };
     let summary = format!("{host}, which {} needs, {why}", asked.rules.name);
+    Judgement::fail(asked.rules.codes.unreachable, summary, Fix::report(fix))
+}
+
+/// What takes more than one packet is lost on the way.
+fn too_large(asked: &AskedHost, is_cut: bool) -> Judgement {
+    let host = &asked.endpoint.target.host;
+    let happens = if is_cut { "cuts the connection" } else { "does not answer" };
+    let summary = format!(
+        "{host} {happens} where the first message of TLS is larger than one packet, as that of {}; it answers a small one",
+        asked.rules.name
+    );
+    let fix = "have packets of full size pass: lower the MTU of this network (1,400 for most VPNs), or update the firewall or proxy that wants the whole message in one packet";
     Judgement::fail(asked.rules.codes.unreachable, summary, Fix::report(fix))
 }
 
@@ -241,17 +288,21 @@ fn unconnected(NotConnected { why, .. }: &NotConnected) -> String {
 }
 
 fn refused(asked: &AskedHost, summary: String) -> Judgement {
-    let host = &asked.endpoint.target.host;
+    let target = &asked.endpoint.target;
+    let allow = format!("have the proxy allow {}:{}", target.host, target.port);
+    refused_for(asked, summary, &allow)
+}
+
+/// With what is to be done about the proxy itself.
+fn refused_for(asked: &AskedHost, summary: String, say: &str) -> Judgement {
     let name = asked.variable();
     let place = match asked.way.setting().and_then(|setting| setting.file()) {
         Some(_) => "there",
         None => "in the template's environment",
     };
     let set = asked.set_proxy(&name);
-    let fix = asked.proxy_fix(format!(
-        "have the proxy allow {host}:{}, or {set} {place}: {} uses no other way",
-        asked.endpoint.target.port, asked.rules.name
-    ));
+    let fix =
+        asked.proxy_fix(format!("{say}, or {set} {place}: {} uses no other way", asked.rules.name));
     Judgement::fail(asked.rules.codes.proxy_refused, summary, fix)
 }
 
@@ -273,10 +324,32 @@ fn by_proxy(asked: &AskedHost, head: &ProbeHead) -> Judgement {
         .with(page_evidence(head));
     }
     let is_off = head.status == 407 && helper == ProxyHelper::SwitchedOff;
-    refused(asked, proxy_says(asked, head)).with(page_evidence(head)).with(is_off.then(|| {
+    let summary = proxy_says(asked, head);
+    let judgement = match login_fix(asked, head) {
+        Some(say) => refused_for(asked, summary, &say),
+        None => refused(asked, summary),
+    };
+    judgement.with(page_evidence(head)).with(is_off.then(|| {
         let why = "not run: CLAUDE_CODE_ENABLE_PROXY_AUTH_HELPER=1 is not set";
         Evidence::new("proxyAuthHelper", why)
     }))
+}
+
+/// What to do about the login that a proxy wants.
+fn login_fix(asked: &AskedHost, head: &ProbeHead) -> Option<String> {
+    if head.status != 407 {
+        return None;
+    }
+    let name = asked.variable();
+    let speaks_basic = head.offers("proxy-authenticate").any(|kind| !NOT_SPOKEN.contains(&&*kind));
+    let has_login = asked.way.server().is_some_and(|server| server.authorization.is_some());
+    Some(match () {
+        () if !speaks_basic && head.header("proxy-authenticate").is_some() => {
+            "have the proxy take a user and a password (Basic), or run a relay here that logs in, such as cntlm".to_owned()
+        }
+        () if has_login => format!("correct the user and the password in {name}"),
+        () => format!("put the login that the proxy wants into {name}, as in `http://USER:PASSWORD@HOST:PORT` with %40 for @"),
+    })
 }
 
 /// A proxy with TLS whose certificate the client refuses.
@@ -414,10 +487,21 @@ fn distrusted(
             format!("what answers in place of {host} shows a certificate for another name"),
             format!("find out what answers there: a portal, or a wrong address for {host}"),
         ),
-        Distrust::Other(_) => invalid(
+        Distrust::OtherPurpose => invalid(
             format!("the certificate for {host} is not one of a server"),
             format!("have the gateway show a certificate for {host}, issued by its authority"),
         ),
+        // BoringSSL takes SHA-1 and version 1
+        Distrust::Other(why) if rules.chains == ChainRules::OpenSsl => Judgement::unknown(
+            format!("the certificate for {host} is of a form that {} may accept, and the doctor does not verify", rules.name),
+            "one request by hand",
+        )
+        .with([Evidence::foreign("TLS", why)]),
+        Distrust::Other(why) => invalid(
+            format!("the certificate for {host} is of a form that {} refuses: old, such as one signed with SHA-1, or not one of a server", rules.name),
+            format!("have the gateway show a certificate for {host} that is of version 3 and signed with SHA-256"),
+        )
+        .with([Evidence::foreign("TLS", why)]),
     }
 }
 
@@ -494,8 +578,7 @@ fn untrusted(asked: &AskedHost, shown: Option<&Presented>) -> Judgement {
 fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
     let AskedHost { rules, endpoint, .. } = asked;
     let host = &endpoint.target.host;
-    let is_edge = head.header("cf-ray").is_some()
-        || head.header("server").is_some_and(|it| it.eq_ignore_ascii_case("cloudflare"));
+    let is_edge = is_of_edge(head);
     let is_of_proxy =
         head.header("x-squid-error").is_some() || head.header("x-deny-reason").is_some();
     let blocked = |summary: String| {
@@ -537,11 +620,35 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
             "an answer of the gateway itself",
             false,
         ),
-        (200..=299 | 403 | 451, None) if head.is_page() => unknown(
+        // express has a page for a GET where it takes a POST
+        (_, None) if head.is_page() && !head.body.contains("Cannot GET ") => unknown(
             format!("a web page answers for {host}, and not an interface for programs"),
             "an answer of the gateway itself",
             false,
         ),
+        (200..=299, None) if head.body.trim().is_empty() => unknown(
+            format!("{host} answers {} without a word, as no gateway answers to this", head.status),
+            "an answer of the gateway itself",
+            false,
+        ),
+        (300..=399 | 421 | 426, None) => unknown(
+            format!("{host} answers {}, and not as an interface for programs", head.status),
+            "an answer of the gateway itself",
+            false,
+        ),
+        (404, None) if has_version_twice(rules.client, &endpoint.target.path) => unknown(
+            format!(
+                "{host} answers 404 at {}: the path of the base URL may be wrong",
+                endpoint.target.path
+            ),
+            "the base URL without `/v1`, which Claude Code adds itself",
+            false,
+        ),
+        (404, None) => Judgement::pass(format!(
+            "{host} answers {}, with 404 to a GET: that the path is right is not proven",
+            rules.name
+        ))
+        .with([Evidence::foreign("answer", &head.line)]),
         (_, None) => pass(),
         // a gateway wants a login of the network, which is not the provider's
         (401, Some(_)) if head.offers("www-authenticate").any(|it| NOT_SPOKEN.contains(&&*it)) => {
@@ -550,17 +657,21 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
         (300..=399, Some(_)) if moved => {
             blocked(format!("in place of {host} something redirects to another host"))
         }
-        (status, Some(answers)) if answers.contains(&status) && (!head.is_page() || is_edge) => {
+        (status, Some(answers)) if answers.contains(&status) && (is_edge || is_vendors(head)) => {
             pass()
         }
         (200..=299 | 403 | 451, Some(_)) if head.is_page() => {
             blocked(format!("a web page answers in place of {host}"))
         }
         // a service mesh, a filter: the provider's own refusals are JSON, and come by its edge
-        (200..=299 | 403 | 407 | 451, Some(_)) if !is_edge && !head.is_json() => blocked(format!(
-            "something that is not {}'s answers {} in place of {host}",
-            rules.vendor, head.status
-        )),
+        (200..=299 | 401 | 403 | 405 | 407 | 451, Some(_))
+            if !is_edge && !head.is_json() && !is_bare_refusal(head) =>
+        {
+            blocked(format!(
+                "something that is not {}'s answers {} in place of {host}",
+                rules.vendor, head.status
+            ))
+        }
         (500.., Some(_)) if head.is_page() && !is_edge => {
             blocked(format!("a web page answers in place of {host}"))
         }
@@ -578,6 +689,35 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
             false,
         ),
     }
+}
+
+/// Whether an answer that does not come by the provider's edge may be its own all the same: its
+/// refusals are JSON with an `error`, and any gateway refuses a request without a login.
+fn is_vendors(head: &ProbeHead) -> bool {
+    match head.status {
+        401 | 405 if head.body.trim().is_empty() => {
+            head.header("server").is_none() && head.header("www-authenticate").is_none()
+        }
+        // `{"error":{"message":…}}`
+        401 | 405 => head.is_json() && has_error(&head.body),
+        _ => !head.is_page(),
+    }
+}
+
+/// Claude Code adds `/v1/messages` to its base URL, which therefore ends before that.
+fn has_version_twice(client: Client, path: &str) -> bool {
+    client == Client::Claude && path.contains("/v1/v1/")
+}
+
+/// Whether JSON has an object as its `error`.
+fn has_error(body: &str) -> bool {
+    let after = body.split_once("\"error\"").map_or("", |(_, rest)| rest.trim_start());
+    after.strip_prefix(':').is_some_and(|value| value.trim_start().starts_with('{'))
+}
+
+/// A refusal without words, or as a page that any web server has.
+fn is_bare_refusal(head: &ProbeHead) -> bool {
+    matches!(head.status, 401 | 405) && (head.body.trim().is_empty() || head.is_page())
 }
 
 /// Whether a redirect leaves the host.
@@ -630,6 +770,17 @@ fn almost(asked: &AskedHost) -> Option<&'static str> {
 pub fn websocket(asked: &AskedHost, answer: &ProbeAnswer) -> Option<Judgement> {
     let host = &asked.endpoint.target.host;
     let (why, evidence) = match &answer.outcome {
+        // Codex goes on by HTTPS after any other answer
+        ProbeOutcome::Head(head) if head.status == 400 && !is_of_edge(head) => {
+            let summary = format!(
+                "something in place of {host} answers 400 to a WebSocket, and Codex ends at that: it does not go on by HTTPS"
+            );
+            let fix = Fix::report(format!(
+                "let WebSocket upgrades to {host} through, or {NO_WEBSOCKETS}"
+            ));
+            let judgement = Judgement::fail(Code::CodexBlocked, summary, fix);
+            return Some(judgement.with(page_evidence(head)));
+        }
         ProbeOutcome::Refused(head) => ("the proxy refuses it", page_evidence(head)),
         ProbeOutcome::Cut { .. } => ("the connection is cut", Vec::new()),
         ProbeOutcome::Head(head) if is_foreign_page(head) => {
@@ -640,17 +791,22 @@ pub fn websocket(asked: &AskedHost, answer: &ProbeAnswer) -> Option<Judgement> {
     let summary = format!(
         "WebSockets to {host} do not pass: {why}. Codex works, and loses seconds or minutes"
     );
-    let fix = Fix::report(format!(
-        "let WebSocket upgrades to {host} through, or give Codex a provider entry with `supports_websockets = false` in config.toml"
-    ));
+    let fix = Fix::report(format!("let WebSocket upgrades to {host} through, or {NO_WEBSOCKETS}"));
     Some(Judgement::warn(Code::CodexWebsocketBlocked, summary, fix).with(evidence))
+}
+
+const NO_WEBSOCKETS: &str =
+    "give Codex a provider entry with `supports_websockets = false` in config.toml";
+
+/// An answer by the providers' edge, Cloudflare.
+fn is_of_edge(head: &ProbeHead) -> bool {
+    head.header("cf-ray").is_some()
+        || head.header("server").is_some_and(|it| it.eq_ignore_ascii_case("cloudflare"))
 }
 
 /// A page that is not of the provider's edge. Its own refusals say nothing of the network.
 fn is_foreign_page(head: &ProbeHead) -> bool {
-    let is_edge = head.header("cf-ray").is_some()
-        || head.header("server").is_some_and(|it| it.eq_ignore_ascii_case("cloudflare"));
-    head.is_page() && !is_edge && !matches!(head.status, 401 | 405 | 426)
+    head.is_page() && !is_of_edge(head) && !matches!(head.status, 401 | 405 | 426)
 }
 
 /// What serves one client and not the other, in one line.
@@ -661,6 +817,9 @@ pub fn compare(
     let says = |rules: &NetworkRules, way: &ProxyWay| match (way.setting(), way.server()) {
         (Some(setting), Some(server)) => {
             format!("{} reads {}, {}", rules.name, setting.origin(), proxy::shown(server))
+        }
+        (Some(setting), None) if matches!(way, ProxyWay::Unusable { .. }) => {
+            format!("{} cannot use {}", rules.name, setting.origin())
         }
         (Some(setting), None) => format!("{} uses no proxy, by {}", rules.name, setting.origin()),
         (None, _) => format!("{} reads none of the variables that are set", rules.name),
@@ -680,6 +839,22 @@ mod tests {
     use crate::doctor::outcome::CheckStatus::{self, Fail, Pass, Unknown};
     use crate::http::probe::ConnectFault;
 
+    fn of_direct<'a>(rules: &'a NetworkRules, endpoint: &'a Endpoint) -> AskedHost<'a> {
+        AskedHost {
+            rules,
+            endpoint,
+            way: &ProxyWay::Direct { ignored: None },
+            verdict: CertificateVerdict::Trusted,
+            lacks_store: false,
+            own_login: OwnLogin::default(),
+            known_authority: None,
+            other: rules::of(Client::Codex),
+            trusted_by_other: None,
+            theirs: None,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
     fn judged(client: Client, own: bool, outcome: ProbeOutcome) -> Judgement {
         let (model, base) = match client {
             Client::Codex => ("chatgpt.com", "https://gateway.example/v1"),
@@ -690,19 +865,7 @@ mod tests {
         } else {
             endpoint::official(model, "/", &[405, 401])
         };
-        let asked = AskedHost {
-            rules: rules::of(client),
-            endpoint: &endpoint,
-            way: &ProxyWay::Direct { ignored: None },
-            verdict: CertificateVerdict::Trusted,
-            lacks_store: false,
-            own_login: OwnLogin::default(),
-            known_authority: None,
-            other: rules::of(Client::Codex),
-            trusted_by_other: None,
-            theirs: None,
-            now: Timestamp::UNIX_EPOCH,
-        };
+        let asked = of_direct(rules::of(client), &endpoint);
         judge(&asked, &ProbeAnswer { outcome, presented: None })
     }
 
@@ -715,8 +878,14 @@ mod tests {
         for (head, status, code) in [
             (format!("405 No\r\n{EDGE}\r\n{{}}"), Pass, None),
             ("405 No\r\n\r\n".to_owned(), Pass, None),
-            ("401 No\r\ncontent-type: application/json\r\n\r\n{}".to_owned(), Pass, None),
-            ("401 No\r\nwww-authenticate: Basic realm=\"OpenAI API\"\r\n\r\n{}".to_owned(), Pass, None),
+            ("401 No\r\n\r\n{\"error\":{\"message\":\"x\"}}".to_owned(), Pass, None),
+            ("401 No\r\nwww-authenticate: Basic realm=\"OpenAI API\"\r\n\r\n{\"error\":{}}".to_owned(), Pass, None),
+            // gateways in place of the provider
+            ("401 No\r\nserver: kong\r\n\r\n{\"message\":\"No API key found\"}".to_owned(), Unknown, None),
+            ("401 No\r\n\r\n{\"error\":\"invalid_token\"}".to_owned(), Unknown, None),
+            ("401 No\r\nserver: istio-envoy\r\n\r\nJwt is missing".to_owned(), Fail, blocked),
+            ("405 No\r\nserver: AcmeProxy\r\n\r\nblocked method".to_owned(), Fail, blocked),
+            ("405 No\r\nserver: envoy\r\n\r\n".to_owned(), Unknown, None),
             ("401 No\r\nwww-authenticate: Negotiate\r\n\r\n".to_owned(), Fail, blocked),
             ("401 No\r\nwww-authenticate: Basic\r\nWWW-Authenticate: NTLM\r\n\r\n".to_owned(), Fail, blocked),
             (html("405 No", EDGE), Pass, None),
@@ -766,7 +935,10 @@ mod tests {
             ("403 No\r\n\r\n{}", Pass),
             ("404 No\r\n\r\n", Pass),
             ("302 Found\r\nlocation: https://elsewhere.example/\r\n\r\n", Unknown),
-            ("302 Found\r\nlocation: /login\r\n\r\n", Pass),
+            ("302 Found\r\nlocation: /login\r\n\r\n", Unknown),
+            ("200 OK\r\n\r\n", Unknown),
+            ("421 No\r\n\r\n", Unknown),
+            ("405 No\r\nserver: nginx\r\ncontent-type: text/html\r\n\r\n<html>", Unknown),
             ("403 No\r\nx-squid-error: ERR_ACCESS_DENIED 0\r\n\r\n", Fail),
             ("407 No\r\nproxy-authenticate: Basic\r\n\r\n", Fail),
             ("511 No\r\n\r\n", Fail),
@@ -800,6 +972,7 @@ mod tests {
             (ProbeOutcome::Silent { at_proxy: false }, Unknown, None),
             (ProbeOutcome::Silent { at_proxy: true }, Unknown, None),
             (ProbeOutcome::Tls("x".into()), Unknown, None),
+            (ProbeOutcome::LargeHelloLost { is_cut: true }, Fail, Some(Code::CodexUnreachable)),
             (ProbeOutcome::OldTls, Fail, Some(Code::CodexTlsInvalid)),
             (ProbeOutcome::WantsCertificate, Fail, Some(Code::CodexTlsInvalid)),
             (
@@ -813,6 +986,8 @@ mod tests {
             (distrusted(Distrust::AuthorityExpired), Fail, Some(Code::CodexTlsInvalid)),
             (distrusted(Distrust::Expired), Fail, Some(Code::CodexTlsInvalid)),
             (distrusted(Distrust::OtherName), Fail, Some(Code::CodexTlsInvalid)),
+            (distrusted(Distrust::OtherPurpose), Fail, Some(Code::CodexTlsInvalid)),
+            (distrusted(Distrust::Other("SHA-1".into())), Fail, Some(Code::CodexTlsInvalid)),
         ] {
             let shown = format!("{outcome:?}");
             let found = judged(Client::Codex, false, outcome);
@@ -820,6 +995,33 @@ mod tests {
             // a start script tries again for what is not reached, and for nothing else that fails
             let passes = code == Some(Code::CodexUnreachable);
             assert_eq!(found.transient && status == CheckStatus::Fail, passes, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_base_url_to_which_nothing_can_be_sent_fails() {
+        for (client, url, path, expected) in [
+            (Client::Claude, "https://gw.example/v1", endpoint::OF_CLAUDE, Unknown),
+            (Client::Claude, "https://gw.example", endpoint::OF_CLAUDE, Pass),
+            (Client::Codex, "https://gw.example/v1", endpoint::OF_CODEX, Pass),
+            (Client::Codex, "https://gw.example", endpoint::OF_CODEX, Pass),
+            (Client::Claude, "gw.example", endpoint::OF_CLAUDE, Fail),
+            (Client::Claude, "https://gw.example:99999", endpoint::OF_CLAUDE, Fail),
+            (Client::Claude, "https://gw.example/?team=a", endpoint::OF_CLAUDE, Fail),
+            (Client::Claude, "https://gw.example#x", endpoint::OF_CLAUDE, Fail),
+            (Client::Claude, "https://u:p@gw.example", endpoint::OF_CLAUDE, Unknown),
+        ] {
+            let rules = rules::of(client);
+            let found = match endpoint::own(url, path, "a setting") {
+                None => base_url(rules, "a setting", url),
+                Some(endpoint) => {
+                    let answer = ProbeHead::of("HTTP/1.1 404 No\r\n\r\n{}");
+                    let asked = of_direct(rules, &endpoint);
+                    by_head(&asked, &answer)
+                }
+            };
+            assert_eq!(found.status, expected, "{url}: {found:?}");
+            assert!(!found.transient, "{url}");
         }
     }
 
@@ -987,6 +1189,8 @@ mod tests {
             (head(&format!("403 No\r\nserver: cloudflare\r\n{page}")), false),
             (head(&format!("403 No\r\nserver: Zscaler\r\n{page}")), true),
             (head(&format!("200 OK\r\n{page}")), true),
+            (head("400 No\r\ncf-ray: 1\r\n\r\n"), false),
+            (head("400 No\r\n\r\n"), true),
             (ProbeOutcome::Silent { at_proxy: false }, false),
             (ProbeOutcome::Cut { by_proxy: false }, true),
             (ProbeOutcome::Refused(ProbeHead::of("HTTP/1.1 403 No\r\n\r\n")), true),

@@ -4,6 +4,7 @@
 mod authorities;
 mod endpoint;
 mod judge;
+mod names;
 mod no_proxy;
 mod proxy;
 mod rules;
@@ -185,10 +186,7 @@ fn endpoints(
     variables: &Variables,
 ) -> Result<Endpoints, Box<Judgement>> {
     let now = context.env.now;
-    let no_url = |by: &str| {
-        let summary = format!("{by} is not a URL that is understood here");
-        Err(Box::new(Judgement::unknown(summary, "a URL without user and password")))
-    };
+    let no_url = |by: &str, url: &str| Err(Box::new(judge::base_url(rules::of(client), by, url)));
     let skip = |why: &str| Err(Box::new(Judgement::skip(why)));
     match client {
         Client::Codex => {
@@ -211,11 +209,13 @@ fn endpoints(
             let base = match host {
                 ModelHost::Vendor => None,
                 ModelHost::NotAsked(why) => return skip(why),
-                ModelHost::Own { url, set_by, .. } => {
+                ModelHost::Own { url, set_by, without_websockets, .. } => {
+                    // Codex takes blanks as a part of it
+                    let is_trimmed = url.trim() == url;
                     match endpoint::own(&url, endpoint::OF_CODEX, &set_by) {
-                        Some(endpoint) if is_official(&endpoint) => None,
-                        Some(endpoint) => Some(endpoint),
-                        None => return no_url(&set_by),
+                        Some(endpoint) if is_official(&endpoint) && !without_websockets => None,
+                        Some(endpoint) if is_trimmed => Some(endpoint),
+                        _ => return no_url(&set_by, &url),
                     }
                 }
             };
@@ -241,7 +241,7 @@ fn endpoints(
                     match endpoint::own(url, endpoint::OF_CLAUDE, &by) {
                         Some(endpoint) if is_official(&endpoint) => None,
                         Some(endpoint) => Some(endpoint),
-                        None => return no_url(&by),
+                        None => return no_url(&by, url),
                     }
                 }
             };
@@ -409,6 +409,7 @@ impl<'a> Probe<'a> {
             target: &endpoint.target,
             proxy: ways.own.server(),
             trust: &self.trust,
+            look_up: self.rules.look_up,
             order: self.rules.order,
             upgrade,
             end,

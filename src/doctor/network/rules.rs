@@ -1,10 +1,11 @@
 //! What each client does to reach its model, as data (codex 0.169 and Claude Code 2.1.330, measured:
 //! `tests/behaviour/network/clients.rs` holds it against them).
 
+use super::names;
 use super::no_proxy::Grammar;
 use crate::catalogue::Code;
 use crate::client::Client;
-use crate::http::probe::{AddressOrder, ChainRules};
+use crate::http::probe::{self, AddressOrder, ChainRules, LookUp};
 
 /// How a client chooses its way.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub struct NetworkRules {
     pub blank: Misread,
     pub no_url: Misread,
     pub strictness: Strictness,
+    /// How it looks names up.
+    pub look_up: LookUp,
     pub order: AddressOrder,
     pub chains: ChainRules,
     /// The variable that adds an authority.
@@ -96,6 +99,7 @@ static CODEX: NetworkRules = NetworkRules {
     blank: Misread::Ignored,
     no_url: Misread::Ignored,
     strictness: Strictness::Strict,
+    look_up: probe::look_up,
     order: AddressOrder::Families,
     chains: ChainRules::WebPki,
     authority: "CODEX_CA_CERTIFICATE",
@@ -135,6 +139,7 @@ const CLAUDE: NetworkRules = NetworkRules {
     blank: Misread::Fatal,
     no_url: Misread::Fatal,
     strictness: Strictness::Lenient,
+    look_up: names::as_the_system_does,
     order: AddressOrder::Staggered,
     chains: ChainRules::OpenSsl,
     authority: "NODE_EXTRA_CA_CERTS",

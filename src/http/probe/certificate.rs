@@ -42,6 +42,9 @@ pub enum Distrust {
     Expired,
     NotYetValid,
     OtherName,
+    /// It is for something else than servers.
+    OtherPurpose,
+    /// It is of a form that is not verified here, such as one signed with SHA-1.
     Other(String),
 }
 

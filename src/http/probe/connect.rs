@@ -1,7 +1,7 @@
 //! The way to the server: addresses, a proxy, TLS. Each step has the same end.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,11 +13,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::head::{self, ProbeHead};
 use super::resolver;
-use super::tls::{self, Recorder};
-use super::{AddressOrder, Distrust, Presented, ProbeOutcome, ProxyServer, Question, Trust};
+use super::tls::{self, Hello, Recorder};
+use super::{
+    AddressOrder, Distrust, LookUp, Presented, ProbeOutcome, ProxyServer, Question, Trust,
+};
 
 /// A resolver that is in order has answered by then.
 const SOON: Duration = Duration::from_millis(1500);
+/// A handshake that is not done by then may never be.
+const LATE: Duration = Duration::from_secs(2);
 /// Between two addresses of a name (RFC 8305).
 const STAGGER: Duration = Duration::from_millis(250);
 /// How long a proxy may keep silent when TLS is begun with it, before it is asked without.
@@ -129,22 +133,48 @@ pub struct SeenCertificate {
 /// A connection on which the server is spoken to. One whose certificate is refused only because of
 /// the time is connected to as well: nothing secret is sent to it.
 pub fn connect(question: &Question, seen: &mut SeenCertificate) -> Result<Connected, ProbeOutcome> {
-    let Question { target, proxy, trust, order, end, .. } = *question;
-    let wanted = |host, port, is_proxy| ConnectTarget { host, port, is_proxy, order, end };
-    let stream: Connected = match proxy {
-        None => Box::new(open(wanted(&target.host, target.port, false))?),
-        Some(proxy) => to_proxy(proxy, trust, wanted(&proxy.host, proxy.port, true))?,
+    let Question { target, proxy, trust, look_up, order, end, .. } = *question;
+    let wanted = |host, port, is_proxy| ConnectTarget { host, port, is_proxy, look_up, order, end };
+    let way = || -> Result<Connected, ProbeOutcome> {
+        let Some(proxy) = proxy else {
+            return Ok(Box::new(open(wanted(&target.host, target.port, false))?));
+        };
+        let stream = to_proxy(proxy, trust, wanted(&proxy.host, proxy.port, true))?;
+        if target.tls { tunnel(stream, proxy, &target.host, target.port) } else { Ok(stream) }
     };
     if !target.tls {
-        return Ok(stream);
+        return way();
     }
-    let stream = match proxy {
-        None => stream,
-        Some(proxy) => tunnel(stream, proxy, &target.host, target.port)?,
+    let shake = |stream, hello| handshake(stream, Recorder::new(trust, &target.host, true, hello));
+    let large = way()?;
+    let recorder = Recorder::new(trust, &target.host, true, Hello::Large);
+    let (sender, receiver) = channel();
+    let in_thread = move || drop(sender.send(handshake(large, recorder)));
+    let mut shaken = match thread::Builder::new().spawn(in_thread) {
+        Ok(_) => {
+            receiver.recv_timeout(LATE.min(end.saturating_duration_since(Instant::now()))).ok()
+        }
+        Err(_) => Some(shake(way()?, Hello::Large)),
     };
-    let handshake = handshake(stream, Recorder::new(trust, &target.host, true));
-    *seen = handshake.seen;
-    handshake.result.map_err(|failure| match failure {
+    if shaken.as_ref().is_none_or(Shaken::is_cut) {
+        // with a small message, to see whether the size is the cause
+        let small = way().map(|stream| shake(stream, Hello::Small));
+        let left = end.saturating_duration_since(Instant::now());
+        // what makes a certificate for each host is slow at the first message alone
+        shaken = shaken.or_else(|| receiver.recv_timeout(left).ok());
+        let is_lost = shaken.as_ref().is_none_or(|large| large.is_cut() || large.is_silent());
+        if let Ok(small) = small
+            && small.is_answered()
+            && is_lost
+        {
+            *seen = small.seen;
+            let is_cut = shaken.is_some_and(|large| large.is_cut());
+            return Err(ProbeOutcome::LargeHelloLost { is_cut });
+        }
+    }
+    let Some(shaken) = shaken else { return Err(ProbeOutcome::Silent { at_proxy: false }) };
+    *seen = shaken.seen;
+    shaken.result.map_err(|failure| match failure {
         Handshake::Distrusted(distrust) => ProbeOutcome::Distrusted { distrust, date: None },
         Handshake::NotTls(first) if proxy.is_some() => ProbeOutcome::NoTunnel(first),
         Handshake::NotTls(first) => ProbeOutcome::NotTls(first),
@@ -192,7 +222,8 @@ fn to_proxy(
     }
     let soon = wanted.end.min(Instant::now() + TLS_WITH_PROXY);
     let stream = open(ConnectTarget { end: soon, ..wanted })?;
-    let handshake = handshake(Box::new(stream), Recorder::new(trust, &proxy.host, false));
+    let handshake =
+        handshake(Box::new(stream), Recorder::new(trust, &proxy.host, false, Hello::Small));
     match handshake.result {
         Ok(stream) => Ok(stream),
         Err(Handshake::NotTls(_)) => Err(ProbeOutcome::PlainProxy),
@@ -247,10 +278,31 @@ fn tunnel(
     }
 }
 
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}
+
 /// A TLS connection, or why there is none, and the certificate in either case.
 struct Shaken {
     result: Result<Connected, Handshake>,
     seen: SeenCertificate,
+}
+
+impl Shaken {
+    /// The connection was ended before the server said anything.
+    fn is_cut(&self) -> bool {
+        matches!(&self.result, Err(Handshake::Io(error)) if !is_late(error))
+    }
+
+    /// Nothing came in time.
+    fn is_silent(&self) -> bool {
+        matches!(&self.result, Err(Handshake::Io(error)) if is_late(error))
+    }
+
+    /// The server answered in TLS.
+    fn is_answered(&self) -> bool {
+        matches!(self.result, Ok(_) | Err(Handshake::Distrusted(_) | Handshake::Tls(_)))
+    }
 }
 
 enum Handshake {
@@ -301,17 +353,19 @@ struct ConnectTarget<'a> {
     host: &'a str,
     port: u16,
     is_proxy: bool,
+    look_up: LookUp,
     order: AddressOrder,
     end: Instant,
 }
 
 /// Connects to one of the addresses of a name.
 fn open(wanted: ConnectTarget<'_>) -> Result<Timed, ProbeOutcome> {
-    let ConnectTarget { host, port, is_proxy, order, end } = wanted;
+    let ConnectTarget { host, port, is_proxy, look_up, order, end } = wanted;
     let failed = |why| {
         ProbeOutcome::Unconnected(NotConnected { host: host.to_owned(), port, is_proxy, why })
     };
-    let addresses = resolve(host, port, end).map_err(failed)?;
+    let addresses = resolve(host, look_up, end).map_err(failed)?;
+    let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     let socket = race(&in_order(addresses, order), end).map_err(failed)?;
     // small requests, each waited for
     let _ = socket.set_nodelay(true);
@@ -319,13 +373,13 @@ fn open(wanted: ConnectTarget<'_>) -> Result<Timed, ProbeOutcome> {
 }
 
 /// The addresses of a name. The C library waits longer than we do, so another thread asks it.
-fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, ConnectFault> {
+fn resolve(host: &str, look_up: LookUp, end: Instant) -> Result<Vec<IpAddr>, ConnectFault> {
     let host = host.trim_matches(['[', ']']).to_owned();
     if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
+        return Ok(vec![address]);
     }
     let name = host.clone();
-    let look_up = move || (&*host, port).to_socket_addrs().map(Vec::from_iter).ok();
+    let look_up = move || look_up(&host, end);
     let (sender, receiver) = channel();
     let in_thread = look_up.clone();
     let started = thread::Builder::new().spawn(move || sender.send(in_thread()));
@@ -339,8 +393,9 @@ fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, Conne
         Err(_) => Ok(look_up()),
     };
     match found {
-        Ok(Some(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
         _ if is_half => Err(ConnectFault::HalfAnswered),
+        Ok(Err(why)) => Err(why),
         Ok(_) | Err(RecvTimeoutError::Disconnected) => Err(ConnectFault::Unresolved),
         Err(RecvTimeoutError::Timeout) => Err(ConnectFault::Unanswered),
     }

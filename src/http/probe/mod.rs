@@ -4,10 +4,12 @@
 mod certificate;
 mod connect;
 mod head;
+mod key_share;
 mod resolver;
 mod tls;
 
 use std::io::Write as _;
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -45,10 +47,20 @@ pub struct Question<'a> {
     pub target: &'a ProbeTarget,
     pub proxy: Option<&'a ProxyServer>,
     pub trust: &'a Trust,
+    pub look_up: LookUp,
     pub order: AddressOrder,
     /// Asks for a WebSocket instead of a document.
     pub upgrade: bool,
     pub end: Instant,
+}
+
+/// How a client looks a name up, until the end.
+pub type LookUp = fn(&str, Instant) -> Result<Vec<IpAddr>, ConnectFault>;
+
+/// As a static program does: by `/etc/hosts` and `/etc/resolv.conf` alone.
+pub fn look_up(host: &str, _: Instant) -> Result<Vec<IpAddr>, ConnectFault> {
+    let found = (host, 0).to_socket_addrs().map_err(|_| ConnectFault::Unresolved)?;
+    Ok(found.map(|address| address.ip()).collect())
 }
 
 /// In which order a client tries the addresses of a name.
@@ -95,6 +107,9 @@ pub enum ProbeOutcome {
     Tls(String),
     /// The connection ended before an answer. `by_proxy`: before the proxy had connected.
     Cut { by_proxy: bool },
+    /// The first message of TLS takes more than one packet, and is lost or has the connection cut: a
+    /// small one is answered.
+    LargeHelloLost { is_cut: bool },
     /// A connection was made, and nothing came in time.
     Silent { at_proxy: bool },
 }

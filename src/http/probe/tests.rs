@@ -22,7 +22,8 @@ fn outcome(tls: bool, port: u16, proxy: Option<&ProxyServer>) -> ProbeOutcome {
     let trust = Trust::default();
     let end = Instant::now() + Duration::from_secs(5);
     let order = AddressOrder::Staggered;
-    ask(Question { target: &target, proxy, trust: &trust, order, upgrade: false, end }).outcome
+    let target = &target;
+    ask(Question { target, proxy, trust: &trust, look_up, order, upgrade: false, end }).outcome
 }
 
 #[test]
@@ -67,4 +68,28 @@ fn an_answer_is_read_within_its_bounds() {
     let endless: &'static [u8] = vec![b'x'; 4 << 20].leak();
     let ProbeOutcome::Head(head) = outcome(false, serve(endless), None) else { panic!() };
     assert!(head.status == 0 && head.body.len() < 64 * 1024, "{}", head.body.len());
+}
+
+/// Ways that lose what takes more than one packet, or cut the connection, let a small message pass.
+#[test]
+fn a_first_message_of_more_than_one_packet_that_is_lost_is_seen() {
+    for is_cut in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let mut kept = Vec::new();
+            for mut stream in listener.incoming().flatten() {
+                let read = stream.read(&mut [0; 4096]).unwrap();
+                if read <= 1460 {
+                    // an alert: handshake_failure
+                    stream.write_all(&[21, 3, 3, 0, 2, 2, 40]).unwrap();
+                } else if !is_cut {
+                    kept.push(stream);
+                }
+            }
+        });
+        let found = outcome(true, port, None);
+        let ProbeOutcome::LargeHelloLost { is_cut: found } = found else { panic!("{found:?}") };
+        assert_eq!(found, is_cut);
+    }
 }

@@ -12,6 +12,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
+use super::key_share::LargeKeyShare;
 use super::{Distrust, Presented};
 
 /// What a client trusts.
@@ -138,6 +139,14 @@ fn chain_ends(
         .map_err(distrust)
 }
 
+/// The first message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hello {
+    /// Of more than one packet, as the clients send it.
+    Large,
+    Small,
+}
+
 /// Verifies as the client does, and keeps what it saw.
 #[derive(Debug)]
 pub struct Recorder {
@@ -146,15 +155,17 @@ pub struct Recorder {
     provider: CryptoProvider,
     /// Goes on where only the time is wrong, to see the server's time.
     asks_time: bool,
+    hello: Hello,
     seen: Mutex<Option<(Presented, Option<Distrust>)>>,
 }
 
 impl Recorder {
-    pub fn new(trust: &Trust, host: &str, asks_time: bool) -> Arc<Self> {
+    pub fn new(trust: &Trust, host: &str, asks_time: bool, hello: Hello) -> Arc<Self> {
         Arc::new(Self {
             trust: trust.clone(),
             host: host.to_owned(),
             asks_time,
+            hello,
             provider: ring::default_provider(),
             seen: Mutex::default(),
         })
@@ -172,21 +183,24 @@ impl Recorder {
 
 fn distrust(error: Error) -> Distrust {
     match error {
-        Error::InvalidCertificate(error) => match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                Distrust::Expired
+        Error::InvalidCertificate(error) => {
+            match error {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    Distrust::Expired
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    Distrust::NotYetValid
+                }
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => Distrust::OtherName,
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                    Distrust::UnknownIssuer
+                }
+                CertificateError::InvalidPurpose
+                | CertificateError::InvalidPurposeContext { .. } => Distrust::OtherPurpose,
+                error => Distrust::Other(error.to_string()),
             }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                Distrust::NotYetValid
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Distrust::OtherName
-            }
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                Distrust::UnknownIssuer
-            }
-            error => Distrust::Other(error.to_string()),
-        },
+        }
         error => Distrust::Other(error.to_string()),
     }
 }
@@ -240,9 +254,12 @@ impl ServerCertVerifier for Recorder {
 
 /// The settings of a connection in which `recorder` verifies.
 pub fn config(recorder: &Arc<Recorder>) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(ring::default_provider());
+    let mut provider = ring::default_provider();
+    if recorder.hello == Hello::Large {
+        provider.kx_groups.insert(0, &LargeKeyShare);
+    }
     let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(recorder) as _;
-    Ok(ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
