@@ -208,6 +208,13 @@ fn judge(
             Code::SshHostKeyUnknown,
             "no host key is known for the server, and ssh cannot prompt",
         ),
+        Means::OtherOwner if lines.client_prints(&["could not read from remote repository"]) => {
+            Cause::Found(owned_by_another_on_server())
+        }
+        Means::OtherOwner => found(
+            Code::RepositoryOtherOwner,
+            "git refuses the clone, because its folder belongs to another user",
+        ),
         Means::WebUnreachable if lines.misses_proxy() => {
             found(Code::GitProxyRefused, "git cannot connect to the proxy that it is to use")
         }
@@ -252,6 +259,15 @@ fn judge(
             },
         ),
     }
+}
+
+/// git on the server refuses the repository there.
+pub fn owned_by_another_on_server() -> Finding {
+    Finding::new(
+        Code::PushServerError,
+        "git on the server refuses the repository there, because its folder belongs to another user",
+        "the server's admin makes the user that runs git there the owner of the repository's folder",
+    )
 }
 
 /// The text has no known cause; what would help depends on what it does have.

@@ -60,6 +60,8 @@ pub(super) enum Means {
     TagExists,
     /// No key is known for the server, or the known one belongs to another server of its address.
     HostKeyUnverified,
+    /// git refuses a folder of another user's: the clone, or the repository on the server.
+    OtherOwner,
     /// No connection over HTTPS: to the server, or to the proxy where the text names another host.
     WebUnreachable,
 }
@@ -223,11 +225,7 @@ pub(super) const RULES: &[MessageRule] = &[
         ),
         &["update_ref failed for ref 'refs/remotes/…permission denied"],
     ),
-    client(
-        Code::RepositoryOtherOwner,
-        "git refuses the clone, because its folder belongs to another user",
-        &["detected dubious ownership", "unsafe repository ("],
-    ),
+    rule(Voice::Client, Means::OtherOwner, &["detected dubious ownership", "unsafe repository ("]),
     // the pre-push hook of Git LFS: without it pointers are pushed, and their objects are not
     rule(
         Voice::LocalHook,
@@ -373,6 +371,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "exceeds maximum object size",
             "exceeded its size limit",
             "exceed the allocated storage limit",
+            "exceeded the allocated storage",
             "would exceed storage limits",
             "exceed…storage quota",
             "exceed…repository size limit",
@@ -544,6 +543,8 @@ pub(super) const RULES: &[MessageRule] = &[
             "ip allow list enabled",
             "ip address is not allowed",
             "ip address is not permitted",
+            "ip address is not whitelisted",
+            "ip address …is not allowed",
             "has allowlisted ip addresses",
         ],
     ),
@@ -565,6 +566,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "rsa key with sha-1",
             "deploy keys are disabled",
             "doing an ssh key audit",
+            "your key is disabled",
             "public key authentication failed",
             "no mutual signature",
         ],
@@ -614,6 +616,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "identity verification is required",
             "repository has been disabled",
             "repository is disabled",
+            "repository '…is disabled",
             "access to this repository has been disabled",
             "repository access blocked",
         ],
@@ -1046,6 +1049,9 @@ pub(super) const RULES: &[MessageRule] = &[
         &[
             "repository not found",
             "project you were looking for could not be found",
+            "project you are looking for could not be found",
+            "fatal: project …not found",
+            "bad repo name",
             "a repository for this project does not exist yet",
             "namespace you were looking for could not be found",
             "cannot find repository",
@@ -1192,6 +1198,25 @@ pub(super) const RULES: &[MessageRule] = &[
             "unexpected http resp 403",
         ],
     ),
+    server(
+        Code::PushDenied,
+        "the server takes no push from this key",
+        &["not permitted: receive-pack", "disallowed command"],
+    ),
+    rule(
+        Voice::Server,
+        Means::Needs(
+            Code::PushDenied,
+            "the server runs no git for this login",
+            "correct the user and the host of the remote: `git remote -v`; or the server's admin installs git for this \
+             login",
+        ),
+        &[
+            "git-receive-pack: command not found",
+            "git-receive-pack: not found",
+            "this account is currently not available",
+        ],
+    ),
     client(
         Code::PushServerError,
         "the server asks for fewer requests",
@@ -1200,7 +1225,7 @@ pub(super) const RULES: &[MessageRule] = &[
     server(
         Code::PushServerError,
         "the server asks for fewer requests",
-        &["rate limit", "too many requests"],
+        &["rate limit", "too many requests", "too many concurrent"],
     ),
     // this clone
     rule(
@@ -1366,6 +1391,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "read-only gitlab instance",
             "remote failed to report status",
             "service unavailable",
+            "gitaly, is not available",
             "under maintenance",
             "no space left on device",
             "disk quota exceeded",

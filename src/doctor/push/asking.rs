@@ -51,6 +51,12 @@ impl Answer {
         self.obstacle.is_none() && self.said.as_ref().is_ok_and(advertises)
     }
 
+    /// Whether the server accepted the login and then ended the session: ssh itself ends with 255.
+    pub fn is_refusal(&self) -> bool {
+        let ended = |output: &Output| output.status.code().is_some_and(|code| code != 255);
+        self.accepted.is_some() && self.said.as_ref().is_ok_and(ended)
+    }
+
     /// Whether the command could not be started: neither by us nor by the shell (126 and 127 of
     /// sh(1), which a server may end with too).
     pub fn cannot_start(&self) -> bool {

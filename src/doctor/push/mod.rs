@@ -342,9 +342,15 @@ fn ssh_target(
     }
     if access == Access::Write {
         let rules = context.git_config_in(clones).url_rules("pushinsteadof", None);
-        let becomes = rewrite(&rules, &repository.to_ssh());
-        if GitUrl::parse(&becomes).is_ok_and(|url| !url.transport().is_ssh()) {
-            return Err(redact(&becomes));
+        let canonical = repository.to_ssh();
+        let becomes = rewrite(&rules, &canonical);
+        if becomes != canonical {
+            // another server of the repository says whether it takes the push
+            let url = GitUrl::parse(&becomes).ok().filter(|url| url.transport().is_ssh());
+            let url = url.filter(|url| {
+                url.repository().is_some_and(|it| it.path().eq_ignore_ascii_case(repository.path()))
+            });
+            return url.and_then(|url| url.ssh_target()).ok_or_else(|| redact(&becomes));
         }
     }
     Ok(SshTarget::canonical(repository, &destination(context, repository)?))
@@ -405,6 +411,11 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
     }
     match said {
         Err(failure) => ssh::unreachable(context, failure),
+        Ok(output) if advertises(output) && is_other_host(&output.stderr) => {
+            let code = Code::SshHostKeyChanged;
+            let summary = "the server's host key is not the known one, and ssh goes on all the same: strict checking is switched off";
+            Judgement::fail(code, summary, push_message::fix(code, Some(repository)))
+        }
         Ok(output) if advertises(output) => {
             let offered = output.stdout.lines().next().unwrap_or_default();
             let wants_more = match clones {
@@ -425,6 +436,9 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
             }
         }
         Ok(output) if is_garbled(output) => garbled(output),
+        Ok(output) if output.stderr.trim().is_empty() && answer.is_refusal() => {
+            refused::in_unknown_words().with(silent(output).evidence)
+        }
         Ok(output) if output.stderr.trim().is_empty() => silent(output),
         Ok(output) => {
             let hints = hints(context, repository);
@@ -444,6 +458,24 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
                 return withheld().with(outcome.evidence);
             }
             let outcome = match (outcome.code, &hints.greeting) {
+                // these are the words of the server
+                (Some(Code::RepositoryOtherOwner), _) => {
+                    let found = Judgement::found(push_message::owned_by_another_on_server());
+                    Judgement { transient: false, ..found }.with(outcome.evidence)
+                }
+                // no waiting installs it
+                (Some(Code::SshProxyFailed), _) if lacks_proxy_program(&output.stderr) => {
+                    Judgement { transient: false, ..outcome }
+                }
+                // ssh and the server share no algorithm, which no waiting changes
+                (Some(Code::PushUnrecognized), _)
+                    if output.stderr.contains("Unable to negotiate with") =>
+                {
+                    Judgement { status: CheckStatus::Fail, ..outcome }
+                }
+                (Some(Code::PushUnrecognized), _) if answer.is_refusal() => {
+                    refused::in_unknown_words().with(outcome.evidence)
+                }
                 (Some(Code::SshWrongKey), Some(Greeting::Repository(owner))) => {
                     outcome.fixed(ssh::wrong_key_fix(repository, owner))
                 }
@@ -454,6 +486,22 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
                 .with(is_of_key.then(|| ssh::installed(context, repository)).into_iter().flatten())
         }
     }
+}
+
+/// Whether ssh warns of another host key than the known one.
+fn is_other_host(stderr: &str) -> bool {
+    stderr.to_ascii_lowercase().contains("remote host identification has changed")
+}
+
+/// Whether the shell found no program where ssh has a ProxyCommand. Pure.
+fn lacks_proxy_program(stderr: &str) -> bool {
+    let is_of_shell = |line: &str| {
+        let line = line.to_ascii_lowercase();
+        let is_missing = ["not found", "unknown command", "no such file or directory"];
+        is_missing.iter().any(|words| line.contains(words))
+            || line.contains("exec") && line.contains("permission denied")
+    };
+    stderr.lines().any(is_of_shell)
 }
 
 /// How the clone names its objects.

@@ -2,7 +2,7 @@
 
 use super::PushQuestion;
 use super::asking::Answer;
-use crate::catalogue::{Actor, Code};
+use crate::catalogue::{Actor, Code, Fix};
 use crate::doctor::context::Context;
 use crate::doctor::git;
 use crate::doctor::outcome::{Evidence, Judgement};
@@ -43,6 +43,15 @@ fn decide(facts: &RefusalFacts) -> Option<RefusalCause> {
         () if user.is_some_and(|user| user != repository.ssh_user()) => Some(RefusalCause::User),
         () => None,
     }
+}
+
+/// The server accepted the login, and ended git there without a ref.
+pub fn in_unknown_words() -> Judgement {
+    Judgement::fail(
+        Code::PushUnrecognized,
+        "the server accepts the login and refuses git, in words that are not known here",
+        Fix::report("ask the server's admin what its words mean: no push works until then"),
+    )
 }
 
 /// The nearer cause of a refused key. `None`: the server's own words say it.

@@ -30,6 +30,22 @@ pub const ROWS: &[Fault] = &[
             lab.ws.pushready(&["doctor", "--json", "--only", "push"])
         },
     ),
+    fault(
+        "remote-reversed",
+        "fail",
+        "a rule sends pushes to another repository, and no clone is in view",
+        |lab| {
+            lab.append(
+                ".gitconfig",
+                "[url \"git@github.com:acme/other\"]\n\tpushInsteadOf = git@github.com:acme/app\n",
+            );
+            lab.ws.pushready(&["doctor", "--json", "--only", "push.write"])
+        },
+    ),
+    fault("remote-still-https", "fail", "dotfiles replaced git's configuration", |lab| {
+        lab.write(".gitconfig", "[user]\n\tname = Dev\n\temail = dev@example.com\n");
+        lab.ws.pushready(&["doctor", "--json", "--offline", "--only", "git.config"])
+    }),
     fault("remote-reversed", "fail", "a rule of the clone leads to another host", |lab| {
         for args in [
             ["remote", "set-url", "origin", "git@github.com:acme/app"],

@@ -48,7 +48,12 @@ pub const ROWS: &[Fault] = &[
         lab.host.refuse("acme/app", "ERROR: Internal server error");
         lab.doctor(&["--only", "push"])
     }),
-    fault("push-unrecognized", "unknown", "the server refuses in words of its own", |lab| {
+    fault("push-server-error", "fail", "git on the server refuses the repository's owner", |lab| {
+        let words = "fatal: detected dubious ownership in repository at '/srv/git/acme/app.git'";
+        lab.host.refuse_push("acme/app", words);
+        lab.doctor(&["--only", "push.write"])
+    }),
+    fault("push-unrecognized", "fail", "the server refuses in words of its own", |lab| {
         lab.host.refuse("acme/app", "ERROR: ask again on Monday");
         lab.doctor(&["--only", "push"])
     }),
