@@ -106,6 +106,24 @@ pub const REQUEST: ClientRequest = ClientRequest {
         ("oauth token revoked", Login(Code::ClaudeTokenExpired, REFUSED)),
         ("oauth session expired", Login(Code::ClaudeTokenExpired, REFUSED)),
         ("invalid bearer token", Login(Code::ClaudeTokenExpired, REFUSED)),
+        (
+            "credit balance is too low",
+            Account(
+                Code::ClaudeAccountRefused,
+                Actor::WorkspaceUser,
+                "the account of the API key has no credit left",
+                "buy credit for that account, or use a login with a subscription",
+            ),
+        ),
+        (
+            "issue with the selected model",
+            Account(
+                Code::ClaudeAccountRefused,
+                Actor::WorkspaceUser,
+                "the server has no such model for this login",
+                "remove `model` from settings.json and ANTHROPIC_MODEL: Claude Code then uses its default model",
+            ),
+        ),
         ("usage limit", Limit("the usage limit of the account to be reset")),
         ("api error: 429", Limit("the rate limit of the account to be reset")),
         ("api error: 5", Busy),
@@ -206,6 +224,12 @@ mod tests {
             ("API Error: Repeated 529 Overloaded errors", CheckStatus::Unknown, None),
             ("API Error: 500 internal server error", CheckStatus::Unknown, None),
             ("API Error: 429", CheckStatus::Unknown, None),
+            ("Credit balance is too low", CheckStatus::Fail, Some(Code::ClaudeAccountRefused)),
+            (
+                "There's an issue with the selected model (x). It may not exist or you may not have access to it. Run --model to pick a different model.",
+                CheckStatus::Fail,
+                Some(Code::ClaudeAccountRefused),
+            ),
             ("", CheckStatus::Unknown, None),
             (
                 "Failed to authenticate. API Error: 401 OAuth access token is invalid.",

@@ -3,7 +3,9 @@
 use crate::catalogue::{Actor, Code};
 use crate::client::Client;
 use crate::doctor::request::RequestProblem;
-use crate::doctor::request::RequestProblem::{Account, Busy, Configuration, Hidden, Limit, Login};
+use crate::doctor::request::RequestProblem::{
+    Account, Busy, Configuration, Hidden, Limit, Login, Network,
+};
 use crate::doctor::request::{ClientRequest, PROMPT, REFUSED};
 
 const MISSING_SCOPE: RequestProblem = Account(
@@ -92,6 +94,9 @@ pub const REQUEST: ClientRequest = ClientRequest {
         ),
         ("missing scopes", MISSING_SCOPE),
         ("insufficient permissions for this operation", MISSING_SCOPE),
+        // what the plan does not contain
+        ("usage_not_included", PLAN),
+        ("upgrade to plus", PLAN),
         ("account_deactivated", SUSPENDED),
         ("has been deactivated", SUSPENDED),
         ("account has been suspended", SUSPENDED),
@@ -110,8 +115,28 @@ pub const REQUEST: ClientRequest = ClientRequest {
         ("usage limit", Limit("the usage limit of the account to be reset")),
         ("429 too many requests", Limit("the rate limit of the account to be reset")),
         ("last status: 5", Busy),
+        ("unexpected status 5", Busy),
+        // Codex has tried to renew the login by then
+        ("unexpected status 401", Login(Code::CodexAuthExpired, REFUSED)),
+        ("last status: 401", Login(Code::CodexAuthExpired, REFUSED)),
+        ("unexpected status 403 forbidden: <", Network(Code::CodexBlocked, BLOCKED)),
+        ("unexpected status 403", FORBIDDEN),
     ],
 };
+
+const BLOCKED: &str = "something else answers instead of OpenAI";
+const PLAN: RequestProblem = Account(
+    Code::CodexAccountRefused,
+    Actor::WorkspaceUser,
+    "the plan of the account does not contain Codex",
+    "use an account whose plan contains it, or an API key",
+);
+const FORBIDDEN: RequestProblem = Account(
+    Code::CodexAccountRefused,
+    Actor::WorkspaceUser,
+    "the server knows the login, and refuses the request (403)",
+    "see what the account may do at chatgpt.com; where a proxy answers in its place, `pushready doctor --only codex.network` says so",
+);
 
 const ROUTING: &str =
     "Codex gets no answer about the workspace of the account, and does not print why";
@@ -151,6 +176,30 @@ mod tests {
                 "",
             ),
             ("stream disconnected before completion", CheckStatus::Unknown, None, ""),
+            (
+                "ERROR: unexpected status 500 Internal Server Error: x",
+                CheckStatus::Unknown,
+                None,
+                "",
+            ),
+            (
+                "ERROR: unexpected status 401 Unauthorized: token revoked, url: x",
+                CheckStatus::Fail,
+                Some(Code::CodexAuthExpired),
+                "renew",
+            ),
+            (
+                "ERROR: unexpected status 403 Forbidden: forbidden, url: x",
+                CheckStatus::Fail,
+                Some(Code::CodexAccountRefused),
+                "see what",
+            ),
+            (
+                "ERROR: To use Codex with your ChatGPT plan, upgrade to Plus: https://x",
+                CheckStatus::Fail,
+                Some(Code::CodexAccountRefused),
+                "use an account",
+            ),
             (
                 "ERROR: workspace routing discovery unauthorized (401)",
                 CheckStatus::Fail,
