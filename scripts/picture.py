@@ -16,7 +16,7 @@ from pathlib import Path
 
 COLUMNS, FONT, ADVANCE, LEADING, MARGIN = 88, 14, 8.43, 19, 20
 # the heading and its command that are shown
-SHOWN = ("The doctor's report, for a person and for a program", "pushready doctor --only push")
+SHOWN = ("The doctor's report, for a person and for a program", "pushready doctor --repo acme/docs --only push.write")
 # SGR parameters (ECMA-48): bold, faint and the colours that are printed
 COLOURS = {"2": "#9aa0a6", "31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "34": "#8ab4f8", "36": "#76e3ea"}
 PLAIN = "#d4d4d8"

@@ -127,7 +127,7 @@ cd docs
 run git commit --quiet --allow-empty --message "A change"
 fails git push origin HEAD
 heading "The doctor's report, for a person and for a program"
-fails pushready doctor --only push
+fails pushready doctor --repo acme/docs --only push.write
 fails pushready doctor --only push --short
 heading "The same from git's output alone"
 git push origin HEAD >/run/lab/push 2>&1 || true
