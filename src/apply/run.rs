@@ -306,7 +306,8 @@ impl ApplyRun<'_> {
         report.unclaimed = settings.unclaimed;
         if !settings.unclaimed {
             let desired = &provision.desired;
-            let unmet = provision::unmet(desired, |subject| report.fails(subject));
+            let has_login = |client| provision::has_login(home, client, self.env.now);
+            let unmet = provision::unmet(desired, has_login, |subject| report.fails(subject));
             let missing = |it| provision::missing(it, desired, settings, home);
             let missing: Vec<_> = unmet.iter().map(missing).collect();
             report.add(&missing, accepted);

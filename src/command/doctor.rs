@@ -27,7 +27,7 @@ use crate::home::Home;
 use crate::process;
 use crate::provision;
 use crate::resource::private_folder;
-use crate::settings::Settings;
+use crate::settings::{Requirement, Settings};
 use crate::state::State;
 use crate::state::heal::settled;
 use crate::terminal::{Progress, fitted, wait_for};
@@ -209,6 +209,18 @@ fn examine(
         |repository: Option<&Repository>| repository.is_some_and(|it| is_among(&limited_to, it));
     remotes.retain(|remote| limited_to.is_empty() || of_these(remote.url.repository()));
     let mut push_urls = push_urls(&repositories, &remotes);
+    let mut requirements = requirement::all(&provision.desired);
+    // logins come with the claim
+    requirements.retain(|it| !settings.unclaimed || matches!(it, Requirement::Push(_)));
+    if arguments.required {
+        // where the time is short, these are asked before it ends
+        let is_required = |of: &Repository| {
+            let is_it = |it: &Requirement| matches!(it, Requirement::Push(one) if one.same_as(of));
+            requirements.iter().any(is_it)
+        };
+        push_urls
+            .sort_by_key(|url| !url.over_ssh().is_some_and(|url| is_required(&url.repository)));
+    }
     let left_out = leave_out(&mut push_urls, &repositories);
     drop(remotes);
     let context = Context {
@@ -230,7 +242,6 @@ fn examine(
         connections: Connections::until(end),
         gathered: Gathered::default(),
     };
-    let requirements = requirement::all(&provision.desired);
     let checks = doctor::run(&context, selection, &requirements);
     let requested = CHECKS.iter().filter(|check| selection.runs(check, depth));
     let requested: Vec<_> = requested.map(|check| check.id).collect();

@@ -14,7 +14,7 @@ use crate::client::{Client, PerClient};
 use crate::doctor::check::area;
 use crate::doctor::context::Depth;
 use crate::doctor::outcome::CheckStatus;
-use crate::doctor::requirement::provides;
+use crate::doctor::requirement::{is_about, provides};
 use crate::doctor::verdict::{CheckLine, Kept, Since, Verdict};
 use crate::document::Header;
 use crate::env::Env;
@@ -30,6 +30,8 @@ use crate::variables;
 
 /// A verdict older than this proves nothing any more.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
+/// Clocks of machines that are set differ by less.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 #[derive(Serialize)]
 struct StatusReport {
@@ -81,10 +83,11 @@ impl Readiness {
 
 impl StatusReport {
     /// `lost`: what is no longer as the last apply left it. `unclaimed`: nothing is required of
-    /// this workspace yet. `require`: what PUSHREADY_REQUIRE names here, for a first start that wrote
-    /// nothing.
+    /// this workspace yet. `require`: what PUSHREADY_REQUIRE names here. `has_login`: whether a
+    /// login is in its place, ours or another.
     fn new(
-        receipt: Option<Receipt>,
+        mut receipt: Option<Receipt>,
+        has_login: impl Fn(Client) -> bool,
         lost: &[Refused],
         require: Vec<String>,
         unclaimed: bool,
@@ -94,6 +97,10 @@ impl StatusReport {
         let Kept { whole: doctor, since } = kept;
         let fresh = doctor.as_ref().filter(|verdict| !verdict.stale);
         let only_required = fresh.is_some_and(|verdict| verdict.required.is_some());
+        let require = all_required(require, receipt.as_ref(), fresh);
+        if let Some(receipt) = &mut receipt {
+            receipt.desired.require.clone_from(&require);
+        }
         let counts = |refused: &Refused| !accepted.contains(&refused.code);
         let misses = !unclaimed && !accepted.contains(&Code::RequiredMissing);
         let required_missing =
@@ -119,8 +126,9 @@ impl StatusReport {
                     if only_required && !is_required { &mut not_required } else { &mut not_ready };
                 list.push(format!("{code} {item}"));
             }
-            let missing =
-                unmet(&receipt.desired, |item| refused.iter().any(|known| known.item == *item));
+            let missing = unmet(&receipt.desired, has_login, |item| {
+                refused.iter().any(|known| known.item == *item)
+            });
             not_ready.extend(missing.iter().filter(|_| misses).map(required_missing));
             if receipt.under_way.is_some() {
                 not_ready.push(
@@ -129,7 +137,7 @@ impl StatusReport {
             }
         } else {
             let desired = Desired { require, ..Desired::default() };
-            let missing = unmet(&desired, |_| false);
+            let missing = unmet(&desired, has_login, |_| false);
             not_ready.extend(missing.iter().filter(|_| misses).map(required_missing));
             if not_ready.is_empty() && !accepted.contains(&Code::NotProvisioned) {
                 not_ready.push("not-provisioned".to_owned());
@@ -153,9 +161,7 @@ impl StatusReport {
             .filter(|(check, _)| check.status == CheckStatus::Fail && !check.accepted);
         for (check, only_required) in failed {
             let name = check.code.as_ref().unwrap_or(&check.id);
-            // judged above, by what is there now
-            let known = [Code::NotProvisioned, Code::RequiredMissing].into_iter();
-            if known.chain(lost.iter().map(|lost| lost.code)).any(|code| code.name() == name) {
+            if is_judged_by_now(check, lost) {
                 continue;
             }
             // as apply names it: `codex`
@@ -178,9 +184,7 @@ impl StatusReport {
             .unzip();
         let desired = receipt.map(|receipt| receipt.desired).unwrap_or_default();
         let is_there = |login: Subject| !lost.iter().any(|lost| lost.item == login);
-        let is_proof = |verdict: &Verdict| {
-            verdict.is_proof() && at.is_some_and(|applied| applied <= verdict.finished_at)
-        };
+        let is_proof = |verdict: &Verdict| at.is_some_and(|applied| verdict.proves(applied));
         let state = match () {
             () if !not_ready.is_empty() => Readiness::NotReady,
             () if unproven.is_empty() && fresh.is_some_and(is_proof) => Readiness::Ready,
@@ -239,7 +243,9 @@ impl StatusReport {
         parts.extend(listed("unproven", &self.unproven));
         parts.extend(listed("not required", &self.not_required));
         let proven = |verdict: &Verdict| {
-            let pushes = verdict.checks.iter().filter(|check| check.id == "push.write");
+            let is_write =
+                |check: &&CheckLine| check.id == "push.write" && check.status != CheckStatus::Skip;
+            let pushes = verdict.checks.iter().filter(is_write);
             let (all, good) = pushes.fold((0, 0), |(all, good), check| {
                 (all + 1, good + usize::from(check.status == CheckStatus::Pass))
             });
@@ -287,9 +293,41 @@ impl StatusReport {
     }
 }
 
+/// Whether a failure of the doctor's is judged by what is there now.
+fn is_judged_by_now(check: &CheckLine, lost: &[Refused]) -> bool {
+    let is_code = |code: Code| check.code.as_deref() == Some(code.name());
+    let is_lost = |lost: &Refused| {
+        is_code(lost.code) && is_about(&lost.item, &check.id, check.subject.as_deref())
+    };
+    is_code(Code::NotProvisioned) || is_code(Code::RequiredMissing) || lost.iter().any(is_lost)
+}
+
+/// What PUSHREADY_REQUIRE names here, or else named at the last apply, and what it named for the
+/// doctor since: a start script may set it for the doctor alone.
+fn all_required(
+    here: Vec<String>,
+    receipt: Option<&Receipt>,
+    verdict: Option<&Verdict>,
+) -> Vec<String> {
+    let applied = receipt.map(|receipt| receipt.provisioned_at);
+    let is_later = |verdict: &&Verdict| applied.is_none_or(|at| at <= verdict.finished_at);
+    let of_doctor = verdict.filter(is_later).map_or(&[][..], |verdict| &verdict.require);
+    let mut all = match receipt {
+        Some(receipt) if here.is_empty() => receipt.desired.require.clone(),
+        _ => here,
+    };
+    for name in of_doctor {
+        if !all.contains(name) {
+            all.push(name.clone());
+        }
+    }
+    all
+}
+
 /// What the doctor found, with what is too old to prove anything marked, or left out.
 fn kept(home: &Home, now: Timestamp) -> Kept {
-    let is_stale = |at: Timestamp| now.duration_since(at) > STALE;
+    // one of the future was made by another clock, and nothing tells how old it is
+    let is_stale = |at: Timestamp| !(-CLOCKS..STALE).contains(&now.duration_since(at));
     let Kept { whole, mut since } = Kept::read(&home.state);
     since.retain(|failure| !is_stale(failure.finished_at));
     let whole = whole.map(|verdict| Verdict { stale: is_stale(verdict.finished_at), ..verdict });
@@ -314,9 +352,10 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
             .as_ref()
             .map(|receipt| provision::lost(&env, &home, receipt))
             .unwrap_or_default();
-        Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept))
+        let logins = PerClient::new(|client| provision::has_login(&home, client, env.now));
+        Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept, logins))
     });
-    let (lost, accepted, receipt, kept) = match loaded {
+    let (lost, accepted, receipt, kept, logins) = match loaded {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us; a verdict is in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
@@ -330,7 +369,9 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         Err(error) => return Err(error),
     };
     let unclaimed = env.is_set(variables::UNCLAIMED);
-    let status = StatusReport::new(receipt, &lost, required(&env), unclaimed, &accepted, kept);
+    let has_login = |client| *logins.get(client);
+    let status =
+        StatusReport::new(receipt, has_login, &lost, required(&env), unclaimed, &accepted, kept);
     if arguments.metrics {
         let (provisioned_at, doctor) = (status.provisioned_at, status.doctor.as_ref());
         let state = status.state.name();

@@ -119,7 +119,11 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
             .map_or(true, |repository| context.concerns(&repository)),
         _ => true,
     };
-    let unmet = provision::unmet(context.desired, is_refused);
+    let has_login = |client| provision::has_login(context.home, client, context.env.now);
+    let mut unmet = provision::unmet(context.desired, has_login, is_refused);
+    if context.settings.unclaimed {
+        unmet.clear();
+    }
     let lines = match context.receipt {
         Some(_) => Vec::new(),
         None => routing::including(context.home),

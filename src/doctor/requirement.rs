@@ -32,7 +32,8 @@ pub fn mark(
     }
 }
 
-/// The requirements of which nothing is known: no check proved them, and none failed.
+/// The requirements of which nothing is known: no check proved them, and none failed, or its failure
+/// is accepted.
 pub fn not_tested<'r>(
     requirements: &'r [Requirement],
     outcomes: &[Outcome],
@@ -42,9 +43,8 @@ pub fn not_tested<'r>(
         let is_decided = |outcome: &Outcome| match outcome.status {
             CheckStatus::Fail | CheckStatus::Unknown => true,
             CheckStatus::Pass | CheckStatus::Warn => proves(outcome.id, requirement),
-            // that it could not be decided was accepted, and proves nothing
-            CheckStatus::Accepted => outcome.reason.is_none(),
-            CheckStatus::Skip => false,
+            // that it fails is accepted, which proves nothing
+            CheckStatus::Accepted | CheckStatus::Skip => false,
         };
         !of_it().any(is_decided)
     })
@@ -112,11 +112,40 @@ pub fn provides(requirement: &Requirement, item: &Subject) -> bool {
     }
 }
 
+/// Whether a check's subject is what an item of apply's is about: `git@github.com:o/app.git` and
+/// `key o/app`. Without a subject the check is about its area, `codex`.
+pub fn is_about(item: &Subject, id: &str, subject: Option<&str>) -> bool {
+    match (item.first(), subject) {
+        (Subject::Key(name), Some(subject)) => {
+            let of_key = Requirement::parse(&format!("push:{name}"));
+            *item.to_string() == *subject || is_push_of(&of_key, Some(subject), None)
+        }
+        (_, subject) => *item.to_string() == *subject.unwrap_or(area(id)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalogue::{Code, Fix};
     use crate::doctor::outcome::Judgement;
+
+    #[test]
+    fn an_item_of_apply_is_what_a_check_is_about() {
+        for (item, id, subject, expected) in [
+            ("key o/app", "push.write", Some("git@github.com:o/app.git"), true),
+            ("key o/app", "home.provisioned", Some("key o/app"), true),
+            ("key o/lib", "push.write", Some("git@github.com:o/app.git"), false),
+            ("key o/lib", "ssh.route", None, false),
+            ("codex", "codex.login", None, true),
+            ("codex", "claude.login", None, false),
+            ("routing", "home.provisioned", Some("routing"), true),
+            ("routing", "ssh.route", Some("git@github.com:o/app.git"), false),
+        ] {
+            let found = is_about(&item.into(), id, subject);
+            assert_eq!(found, expected, "{item} {id} {subject:?}");
+        }
+    }
 
     #[test]
     fn each_requirement_answers_for_its_own() {

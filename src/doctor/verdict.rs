@@ -31,6 +31,9 @@ pub struct Kept {
 #[derive(Serialize, Deserialize)]
 pub struct Verdict {
     pub finished_at: Timestamp,
+    /// The apply whose work was looked at.
+    #[serde(default, skip_serializing)]
+    pub provisioned_at: Option<Timestamp>,
     pub overall: Overall,
     #[serde(default)]
     pub stale: bool,
@@ -42,6 +45,9 @@ pub struct Verdict {
     /// The doctor ran with `--required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<Overall>,
+    /// What PUSHREADY_REQUIRE named then.
+    #[serde(default, skip_serializing)]
+    pub require: Vec<String>,
     pub checks: Vec<CheckLine>,
 }
 
@@ -76,11 +82,13 @@ pub struct Since {
     pub check: CheckLine,
 }
 
-/// How a whole report is written: readers of its schema ignore the field that it does not have.
+/// How a whole report is written: readers of its schema ignore the fields that it does not have.
 #[derive(Serialize)]
 struct Written<'a> {
     #[serde(flatten)]
     report: &'a Report,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    require: Vec<String>,
     #[serde(skip_serializing_if = "<[Since]>::is_empty")]
     since: &'a [Since],
 }
@@ -156,10 +164,18 @@ impl CheckLine {
 impl Verdict {
     /// Whether it proved over the network all that it was to prove, as far as no check failed. Where
     /// there was no server to ask, nothing was proven.
-    pub fn is_proof(&self) -> bool {
+    fn is_proof(&self) -> bool {
         let asked =
             |check: &CheckLine| check.status != CheckStatus::Skip && asks_a_server(&check.id);
         self.depth > Depth::Offline && self.not_tested.is_empty() && self.checks.iter().any(asked)
+    }
+
+    /// Whether it proved the work of the apply of that time: another one may have ended while the
+    /// doctor ran.
+    pub fn proves(&self, applied: Timestamp) -> bool {
+        self.is_proof()
+            && applied <= self.finished_at
+            && self.provisioned_at.is_none_or(|seen| seen == applied)
     }
 
     fn failures(self) -> impl Iterator<Item = Since> {
@@ -200,7 +216,8 @@ pub fn keep(report: &Report, whole: bool, state: &Path) -> Result<()> {
     let had_any = !before.since.is_empty();
     let since = since(before, report, whole);
     let text = if whole {
-        serde_json::to_string_pretty(&Written { report, since: &since })
+        let require = report.requirements.iter().map(ToString::to_string).collect();
+        serde_json::to_string_pretty(&Written { report, require, since: &since })
     } else if had_any || !since.is_empty() {
         content.insert("since".to_owned(), serde_json::json!(since));
         serde_json::to_string_pretty(&content)

@@ -2,6 +2,8 @@
 //! follows what is included.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -193,8 +195,19 @@ impl EffectiveConfig {
 
     /// The rules of one kind, `insteadof` or `pushinsteadof`, less those of the file `except`.
     pub fn url_rules(&self, kind: &str, except: Option<&str>) -> Vec<UrlRule> {
-        let is_kept =
-            |value: &ConfigValue| except.is_none() || value.origin.strip_prefix("file:") != except;
+        let except = except.map(|file| (file, fs::canonicalize(file).ok()));
+        let is_excepted = |origin: &str| {
+            let file = origin.strip_prefix("file:");
+            except.as_ref().is_some_and(|(name, file_of_name)| {
+                // by another path, where the home is a link
+                file == Some(*name)
+                    || file.is_some_and(|file| {
+                        Path::new(file).file_name() == Path::new(name).file_name()
+                            && fs::canonicalize(file).ok() == *file_of_name
+                    })
+            })
+        };
+        let is_kept = |value: &ConfigValue| !is_excepted(value.origin);
         let rule = |value: ConfigValue| {
             let (base, found) = value.key.strip_prefix("url.")?.rsplit_once('.')?;
             let prefix = value.value.filter(|_| found == kind)?;

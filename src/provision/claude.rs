@@ -15,6 +15,7 @@ use super::{Item, ItemStatus, ProvisionContext, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
+use crate::home::Home;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
@@ -57,6 +58,15 @@ pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Vec<Item>
         }
         (login, prompts) => login.into_iter().chain(prompts).collect(),
     }
+}
+
+/// Whether `.credentials.json` has a login, whoever wrote it.
+pub(super) fn has_login(home: &Home) -> bool {
+    let content = file::observe(&home.clients.claude.login, Kind::Secret).ok().flatten();
+    matches!(
+        content.map(|content| CredentialsFile::parse(&content.bytes)),
+        Some(CredentialsFile::SetupToken { .. } | CredentialsFile::Login { .. })
+    )
 }
 
 /// What to do about `.credentials.json`.

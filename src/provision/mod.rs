@@ -335,13 +335,25 @@ pub fn lost(env: &Env, home: &Home, receipt: &Receipt) -> Vec<Refused> {
     logins.chain(keys).chain(routing::lost(home, receipt)).collect()
 }
 
-/// The requirements that nothing was ever provisioned for, each once. What `is_refused` already has
-/// its own cause.
-pub fn unmet(desired: &Desired, is_refused: impl Fn(&Subject) -> bool) -> Vec<Requirement> {
+/// Whether the client has a login in its place, ours or that of `codex login`.
+pub fn has_login(home: &Home, client: Client, now: Timestamp) -> bool {
+    match client {
+        Client::Codex => codex::has_login(home, now),
+        Client::Claude => claude::has_login(home),
+    }
+}
+
+/// The requirements that are absent, each once: nothing was ever provisioned for them, nor has
+/// somebody else logged in (`has_login`). What `is_refused` already has its own cause.
+pub fn unmet(
+    desired: &Desired,
+    has_login: impl Fn(Client) -> bool,
+    is_refused: impl Fn(&Subject) -> bool,
+) -> Vec<Requirement> {
     let mut unmet: Vec<Requirement> = Vec::new();
     for requirement in desired.require.iter().map(|text| Requirement::parse(text)) {
         let is_met = match &requirement {
-            Requirement::Login(client) => desired.logins.has(*client),
+            Requirement::Login(client) => desired.logins.has(*client) || has_login(*client),
             Requirement::Push(repository) => {
                 desired.repositories.iter().any(|record| record.repository.same_as(repository))
             }

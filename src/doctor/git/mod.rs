@@ -35,10 +35,12 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
+use crate::git::url::{GitUrl, rewrite};
 use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
 use crate::process::{self, Bounds, Completed, Failure};
+use crate::provision::routing::{self, RuleFiles};
 use crate::push_message;
 use crate::variables::observed;
 pub use branch::{HeadBranch, of_head};
@@ -256,7 +258,31 @@ pub fn config(context: &Context) -> Vec<Judgement> {
         };
         Some(unreadable(context, &Whose::Clone(clone.top().to_owned()), &config_error))
     });
-    [own].into_iter().chain(others).collect()
+    [own].into_iter().chain(without_rules(context)).chain(others).collect()
+}
+
+/// What the last apply gave git for URLs is not read any more, as where dotfiles were installed
+/// since: what is cloned by HTTPS then stays so, and a push finds no credential.
+fn without_rules(context: &Context) -> Option<Judgement> {
+    let receipt = context.receipt?;
+    if routing::git_rules(context.home, receipt) == RuleFiles::Read {
+        return None;
+    }
+    // another file may have them
+    let rules = context.git_config().url_rules("insteadof", None);
+    let is_over_ssh = |url: &String| {
+        GitUrl::parse(&rewrite(&rules, url)).is_ok_and(|url| url.transport().is_ssh())
+    };
+    let urls = receipt.desired.repositories.iter().flat_map(|it| it.repository.https_urls());
+    let first = { urls }.find(|url| !is_over_ssh(url))?;
+    Some(
+        Judgement::fail(
+            Code::RemoteStillHttps,
+            "git's configuration no longer has apply's rules for URLs: a clone by HTTPS pushes over HTTPS, where no deploy key is used",
+            Fix::run(["pushready", "apply"], "run apply: it writes the rules again"),
+        )
+        .with([Evidence::new("for example", first)]),
+    )
 }
 
 /// Why the configuration of the current clone is not known to the checks that judge by it.

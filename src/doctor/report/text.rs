@@ -11,6 +11,8 @@ use crate::doctor::context::Depth;
 use crate::doctor::outcome::{CheckStatus, Evidence, Outcome};
 use crate::text::{add_line, plain, word};
 
+const OFFLINE: &str = "OFFLINE CHECKS PASSED (push not tested)";
+
 impl Report {
     /// What passed in a line, unless `verbose`, then the rest by its weight: the worst is directly
     /// above the verdict. `asked`: a few checks were requested, and each is printed, passed or
@@ -64,7 +66,7 @@ impl Report {
         };
         let mut parts = in_short(self.in_the_way().filter(is_named));
         if self.required.is_some() {
-            let not_tested = |name| format!("{name} (not tested in this run)");
+            let not_tested = |name| format!("{name} (not proven in this run)");
             parts.extend(self.not_tested.iter().map(not_tested));
             let is_optional =
                 |outcome: &&Outcome| outcome.status == CheckStatus::Fail && !outcome.required;
@@ -73,6 +75,12 @@ impl Report {
             if !optional.is_empty() {
                 parts.push(format!("not required: {}", optional.join(", ")));
             }
+        }
+        let is_accepted = |outcome: &&Outcome| outcome.status == CheckStatus::Accepted;
+        let mut accepted: Vec<_> = self.checks.iter().filter(is_accepted).map(name).collect();
+        accepted.dedup();
+        if !accepted.is_empty() {
+            parts.push(format!("accepted: {}", accepted.join(", ")));
         }
         let warnings = self.warning_codes();
         if !warnings.is_empty() && matches!(verdict, Overall::Warn | Overall::Pass) {
@@ -106,12 +114,11 @@ impl Report {
             Overall::Unknown if saw_nothing(&self.checks) => {
                 "UNKNOWN (nothing was looked at)".into()
             }
+            Overall::Unknown if self.only_lacks_a_server() => OFFLINE.into(),
             Overall::Unknown => "UNKNOWN".into(),
-            Overall::Warn | Overall::Pass if !self.asked_a_server() => {
-                "OFFLINE CHECKS PASSED (push not tested)".into()
-            }
+            Overall::Warn | Overall::Pass if !self.asked_a_server() => OFFLINE.into(),
             Overall::Warn | Overall::Pass if !self.not_tested.is_empty() => {
-                format!("CHECKS PASSED ({} not tested)", self.not_tested.join(", ")).into()
+                format!("CHECKS PASSED ({} not proven)", self.not_tested.join(", ")).into()
             }
             Overall::Warn | Overall::Pass => "READY".into(),
         }
@@ -122,6 +129,14 @@ impl Report {
         let asked =
             |outcome: &Outcome| outcome.status != CheckStatus::Skip && asks_a_server(outcome.id);
         self.depth > Depth::Offline && self.checks.iter().any(asked)
+    }
+
+    /// Whether the verdict is unknown because no server was to be asked, and for nothing else.
+    fn only_lacks_a_server(&self) -> bool {
+        let tested = || Overall::of_required(&self.checks, &[]);
+        self.depth == Depth::Offline
+            && self.required.is_some()
+            && matches!(tested(), Overall::Warn | Overall::Pass)
     }
 
     fn saw_nothing_required(&self) -> bool {
@@ -406,14 +421,13 @@ mod tests {
     fn only_where_a_server_was_asked_is_it_ready() {
         let pass = |id| Outcome::new(id, Judgement::pass("x"));
         let skip = |id| Outcome::new(id, Judgement::skip("y"));
-        let offline = "OFFLINE CHECKS PASSED (push not tested)";
         for (checks, word) in [
             (vec![pass("home.folder"), pass("push.write")], "READY"),
             (vec![pass("codex.login"), pass("codex.network")], "READY"),
-            (vec![pass("home.folder")], offline),
-            (vec![pass("home.folder"), skip("push.write"), skip("codex.network")], offline),
+            (vec![pass("home.folder")], OFFLINE),
+            (vec![pass("home.folder"), skip("push.write"), skip("codex.network")], OFFLINE),
             // read in the configuration
-            (vec![pass("push.target")], offline),
+            (vec![pass("push.target")], OFFLINE),
             (vec![skip("push.write")], "UNKNOWN (nothing was looked at)"),
         ] {
             let what = format!("{checks:?}");

@@ -78,6 +78,8 @@ pub enum CodexDecision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeedReason {
     Absent,
+    /// The receipt is gone, or is of another folder.
+    InPlace,
     Wrecked(Wreck),
     LeaseBegins,
     LeaseEnds,
@@ -90,6 +92,7 @@ impl fmt::Display for SeedReason {
         f.write_str(match self {
             Self::Wrecked(wreck) => return wreck.fmt(f),
             Self::Absent => "there was no login",
+            Self::InPlace => "the same login was in place",
             Self::LeaseBegins => "a lease from now on",
             Self::LeaseEnds => "no lease any more",
             Self::OtherAccount => "a new seed of another account",
@@ -185,7 +188,11 @@ pub fn decide(facts: &LoginFacts) -> CodexDecision {
         }
         Live::Login(auth) => {
             let Some(record) = record.filter(|_| written.is_some()) else {
-                return CodexDecision::Conflict(Conflict::NeverWritten);
+                return if digest_of(auth) == digest_of(seed) {
+                    CodexDecision::Seed(SeedReason::InPlace)
+                } else {
+                    CodexDecision::Conflict(Conflict::NeverWritten)
+                };
             };
             if account(auth) != record.account {
                 return CodexDecision::Conflict(Conflict::OtherAccount);
@@ -325,6 +332,8 @@ mod tests {
         for (live, recorded, written, decision) in [
             (Live::Absent, false, false, CodexDecision::Seed(SeedReason::Absent)),
             (login(auth(OLD, 1)), false, false, CodexDecision::Conflict(Conflict::NeverWritten)),
+            // the receipt is lost
+            (login(auth(SEED, 1)), false, false, CodexDecision::Seed(SeedReason::InPlace)),
             // in another CODEX_HOME than that of the last apply
             (login(auth(OLD, 1)), true, false, CodexDecision::Conflict(Conflict::NeverWritten)),
             (Live::Absent, true, false, CodexDecision::Seed(SeedReason::Absent)),

@@ -14,6 +14,7 @@ use super::{Item, ItemStatus, ProvisionContext, own, span};
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::client::Client;
+use crate::home::Home;
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Content, Kind};
@@ -34,6 +35,12 @@ pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Vec<Item>
     let mut items: Vec<Item> = login(context, desired).into_iter().collect();
     items.extend(trust::trust(context, desired));
     items
+}
+
+/// Whether `auth.json` has a login, whoever wrote it.
+pub(super) fn has_login(home: &Home, now: Timestamp) -> bool {
+    let content = file::observe(&home.clients.codex.login, Kind::Secret).ok().flatten();
+    matches!(live(content.as_ref(), false, None, now), Live::Login(_))
 }
 
 /// What is there, observed once.
