@@ -1,6 +1,6 @@
 //! What a script of sh or bash certainly does: does a program that is not installed make it fail? The
 //! script is read as the shell reads it, and never run. Where it may end in another way, or does
-//! what is not known here, nothing is said.
+//! what is not known here, nothing is reported.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -640,7 +640,7 @@ mod tests {
     const SH: ShellMode = ShellMode { is_bash: false, exits: false };
     const BASH: ShellMode = ShellMode { is_bash: true, exits: false };
 
-    /// Each was run by dash and bash, with a program that is not installed in the place of `gone`.
+    /// Each was run by dash and bash, with a program that is not installed instead of `gone`.
     #[test]
     fn a_missing_program_counts_where_the_script_certainly_fails() {
         let gone = Some(CommandFault::Command("gone".to_owned()));
