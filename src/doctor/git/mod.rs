@@ -40,7 +40,7 @@ use crate::git_cli::config_error::{ConfigError, ErrorScope};
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
 use crate::process::{self, Bounds, Completed, Failure};
-use crate::provision::routing::{self, RuleFiles};
+use crate::provision::routing;
 use crate::push_message;
 use crate::variables::observed;
 pub use branch::{HeadBranch, of_head};
@@ -265,7 +265,7 @@ pub fn config(context: &Context) -> Vec<Judgement> {
 /// since: what is cloned by HTTPS then stays so, and a push finds no credential.
 fn without_rules(context: &Context) -> Option<Judgement> {
     let receipt = context.receipt?;
-    if routing::git_rules(context.home, receipt) == RuleFiles::Read {
+    if !routing::may_lack_rules(context.home, receipt) {
         return None;
     }
     // another file may have them
@@ -276,7 +276,7 @@ fn without_rules(context: &Context) -> Option<Judgement> {
     let urls = receipt.desired.repositories.iter().flat_map(|it| it.repository.https_urls());
     let first = { urls }.find(|url| !is_over_ssh(url))?;
     Some(
-        Judgement::fail(
+        Judgement::warn(
             Code::RemoteStillHttps,
             "git's configuration no longer has apply's rules for URLs: a clone by HTTPS pushes over HTTPS, where no deploy key is used",
             Fix::run(["pushready", "apply"], "run apply: it writes the rules again"),

@@ -368,49 +368,27 @@ pub fn is_as_applied(home: &Home, desired: &Desired) -> bool {
     is_as_written(home, &routed, &known_hosts, &Pins::of(&known_hosts, &routed))
 }
 
-/// What of the last apply's routing ssh and git no longer read.
-pub fn lost(home: &Home, receipt: &Receipt) -> Vec<Refused> {
-    let of_git = || Refused::new(Subject::Git, Code::RemoteStillHttps);
-    let of_git = (git_rules(home, receipt) == RuleFiles::Lost).then(of_git);
-    lost_for_ssh(home, receipt).into_iter().chain(of_git).collect()
-}
-
-/// Whether git reads the rules for URLs, by its files alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleFiles {
-    /// Or there is none to be read.
-    Read,
-    Lost,
-    /// A file of git's includes others, which may include them.
-    Unknown,
-}
-
-pub fn git_rules(home: &Home, receipt: &Receipt) -> RuleFiles {
+/// Whether git's own files no longer name the rules for URLs of the last apply. What they include
+/// may: git knows.
+pub fn may_lack_rules(home: &Home, receipt: &Receipt) -> bool {
     let mut includes = includes(home).into_iter();
     let include = includes.find(|include| include.name == EntryName::GitInclude);
     let include = include.filter(|include| receipt.knows(&include.name));
     let Some(include) = include.filter(|_| !receipt.desired.repositories.is_empty()) else {
-        return RuleFiles::Read;
+        return false;
     };
     let rules = home.state.join("gitconfig");
-    if file::text(&rules).is_empty() {
-        return RuleFiles::Lost;
-    }
     let names = [rules.display().to_string(), home.shown(&rules)];
-    let files = home.git_reads.iter().chain([&include.target.path]);
-    let texts: Vec<_> = files.map(|path| file::text(path)).collect();
-    match () {
-        () if texts.iter().any(|text| names.iter().any(|name| text.contains(name))) => {
-            RuleFiles::Read
-        }
-        () if texts.iter().any(|text| text.to_ascii_lowercase().contains("[include")) => {
-            RuleFiles::Unknown
-        }
-        () => RuleFiles::Lost,
-    }
+    let is_named = |path: &PathBuf| {
+        let text = file::text(path);
+        names.iter().any(|name| text.contains(name))
+    };
+    let mut files = home.git_reads.iter().chain([&include.target.path]);
+    file::text(&rules).is_empty() || !files.any(is_named)
 }
 
-fn lost_for_ssh(home: &Home, receipt: &Receipt) -> Option<Refused> {
+/// Whether ssh no longer reads what the last apply wrote for it.
+pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
     let include =
         includes(home).into_iter().find(|include| include.name == EntryName::SshInclude)?;
     if !receipt.knows(&include.name) || receipt.desired.repositories.is_empty() {

@@ -549,7 +549,7 @@ fn an_ended_doctor_leaves_no_folder_and_a_killed_one_none_for_long() {
 }
 
 #[test]
-fn what_only_the_start_of_codex_shows_is_reported() {
+fn rules_with_which_codex_does_not_start_fail_before_a_request() {
     sandbox(|ws| {
         let vendors = Vendors::start();
         Clients::install(ws, &vendors);
@@ -558,7 +558,12 @@ fn what_only_the_start_of_codex_shows_is_reported() {
         let output = requests(&lab).run().fails(1);
         let report = output.json();
         let mut checks = report["checks"].as_array().unwrap().iter();
-        let codex = checks.find(|check| check["id"] == "codex.request").unwrap();
-        assert_eq!(codex["code"], "codex-config-malformed", "{output}");
+        let mut check = |id| checks.find(|check| check["id"] == id).unwrap();
+        assert_eq!(check("codex.config")["code"], "codex-config-malformed", "{output}");
+        assert_eq!(
+            check("codex.request")["reason"],
+            "fix `codex-config-malformed` first",
+            "{output}"
+        );
     });
 }

@@ -45,14 +45,14 @@ fn no_child_that_is_not_needed_and_no_network() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         for name in ["git", "ssh"] {
-            let note = "for word; do case $word in cat-file|merge-base|var|remote|config|diff-index|for-each-ref|ls-files|-G) printf '%s' \" $word\" ;; esac; done";
+            let note = "for word; do case $word in cat-file|rev-list|merge-base|var|remote|config|diff-index|for-each-ref|ls-files|-G) printf '%s' \" $word\" ;; esac; done";
             let script = format!(
                 "#!/bin/sh\necho \"{name}$({note})\" >>/tmp/children\nexec /usr/bin/{name} \"$@\"\n"
             );
             ws.install(name, &script);
         }
         let trace = Trace::of(&lab, &["--offline"]);
-        // git's configuration, the index and the attributes, what HEAD is, where a push goes and whether it would be
+        // git's configuration, the index, its objects and the attributes, what HEAD is, where a push goes and whether it would be
         // refused there as of the last fetch (one question), where the clone's remotes lead, the author, who is the committer too; the home that ssh uses, and the key that it chooses
         assert_eq!(
             trace.children,
@@ -62,6 +62,7 @@ fn no_child_that_is_not_needed_and_no_network() {
                 "git for-each-ref",
                 "git ls-files",
                 "git remote",
+                "git rev-list",
                 "git var",
                 "ssh -G",
                 "ssh -G"

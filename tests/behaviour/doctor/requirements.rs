@@ -350,7 +350,7 @@ fn a_verdict_of_the_future_is_stale() {
     });
 }
 
-/// What ssh and git no longer read of the last apply.
+/// What ssh no longer reads of the last apply.
 #[test]
 fn status_sees_what_is_lost_of_the_routing() {
     sandbox(|ws| {
@@ -360,8 +360,6 @@ fn status_sees_what_is_lost_of_the_routing() {
         for (file, code) in [
             (format!("{state}/known_hosts"), "ssh-route-broken routing"),
             (format!("{state}/ssh_config"), "ssh-route-broken routing"),
-            (format!("{state}/gitconfig"), "remote-still-https git"),
-            (".gitconfig".to_owned(), "remote-still-https git"),
             (".ssh/config".to_owned(), "ssh-route-broken routing"),
         ] {
             lab.remove(&file);

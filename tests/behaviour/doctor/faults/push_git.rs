@@ -42,7 +42,7 @@ pub const ROWS: &[Fault] = &[
             lab.ws.pushready(&["doctor", "--json", "--only", "push.write"])
         },
     ),
-    fault("remote-still-https", "fail", "dotfiles replaced git's configuration", |lab| {
+    fault("remote-still-https", "warn", "dotfiles replaced git's configuration", |lab| {
         lab.write(".gitconfig", "[user]\n\tname = Dev\n\temail = dev@example.com\n");
         lab.ws.pushready(&["doctor", "--json", "--offline", "--only", "git.config"])
     }),
