@@ -78,6 +78,7 @@ impl Report {
         }
         let is_accepted = |outcome: &&Outcome| outcome.status == CheckStatus::Accepted;
         let mut accepted: Vec<_> = self.checks.iter().filter(is_accepted).map(name).collect();
+        accepted.sort();
         accepted.dedup();
         if !accepted.is_empty() {
             parts.push(format!("accepted: {}", accepted.join(", ")));
