@@ -620,8 +620,9 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
             "an answer of the gateway itself",
             false,
         ),
-        // express has a page for a GET where it takes a POST
-        (_, None) if head.is_page() && !head.body.contains("Cannot GET ") => unknown(
+        // other gateways have a page of their own for a GET where they take a POST
+        (401 | 404 | 405, None) if head.is_page() && !is_served_by(head, &WEB_SERVERS) => pass(),
+        (_, None) if head.is_page() => unknown(
             format!("a web page answers for {host}, and not an interface for programs"),
             "an answer of the gateway itself",
             false,
@@ -657,21 +658,25 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
         (300..=399, Some(_)) if moved => {
             blocked(format!("in place of {host} something redirects to another host"))
         }
-        (status, Some(answers)) if answers.contains(&status) && (is_edge || is_vendors(head)) => {
+        (401 | 405, Some(_)) if !is_edge && is_of_gateway(head) && !head.is_json() => {
+            blocked(format!("a gateway answers {} in place of {host}", head.status))
+        }
+        (401 | 405, Some(_)) if !is_edge && is_of_gateway(head) => unknown(
+            format!("a gateway may answer {} in place of {host}", head.status),
+            "the same question from another network",
+            false,
+        ),
+        (status, Some(answers)) if answers.contains(&status) && (!head.is_page() || is_edge) => {
             pass()
         }
         (200..=299 | 403 | 451, Some(_)) if head.is_page() => {
             blocked(format!("a web page answers in place of {host}"))
         }
         // a service mesh, a filter: the provider's own refusals are JSON, and come by its edge
-        (200..=299 | 401 | 403 | 405 | 407 | 451, Some(_))
-            if !is_edge && !head.is_json() && !is_bare_refusal(head) =>
-        {
-            blocked(format!(
-                "something that is not {}'s answers {} in place of {host}",
-                rules.vendor, head.status
-            ))
-        }
+        (200..=299 | 403 | 407 | 451, Some(_)) if !is_edge && !head.is_json() => blocked(format!(
+            "something that is not {}'s answers {} in place of {host}",
+            rules.vendor, head.status
+        )),
         (500.., Some(_)) if head.is_page() && !is_edge => {
             blocked(format!("a web page answers in place of {host}"))
         }
@@ -691,33 +696,28 @@ fn by_head(asked: &AskedHost, head: &ProbeHead) -> Judgement {
     }
 }
 
-/// Whether an answer that does not come by the provider's edge may be its own all the same: its
-/// refusals are JSON with an `error`, and any gateway refuses a request without a login.
-fn is_vendors(head: &ProbeHead) -> bool {
-    match head.status {
-        401 | 405 if head.body.trim().is_empty() => {
-            head.header("server").is_none() && head.header("www-authenticate").is_none()
-        }
-        // `{"error":{"message":…}}`
-        401 | 405 => head.is_json() && has_error(&head.body),
-        _ => !head.is_page(),
-    }
+/// Servers that stand between, by their header `server`: what they answer is not the provider's. (What
+/// the providers' own refusals contain is not known, so nothing is demanded of them.)
+const GATEWAYS: [&str; 6] = ["envoy", "istio-envoy", "kong", "oauth2-proxy", "tyk", "apisix"];
+/// Servers of files and pages, whose refusal is not that of an interface for programs.
+const WEB_SERVERS: [&str; 5] = ["nginx", "apache", "microsoft-iis", "caddy", "lighttpd"];
+
+fn is_served_by(head: &ProbeHead, names: &[&str]) -> bool {
+    let server = head.header("server").unwrap_or_default().to_ascii_lowercase();
+    let name = server.split(['/', ' ']).next().unwrap_or_default();
+    names.contains(&name)
+}
+
+/// A refusal of any gateway, which wants a login of its own.
+fn is_of_gateway(head: &ProbeHead) -> bool {
+    let has_words = !head.is_json() && !head.body.trim().is_empty();
+    let wants_token = has_words && head.offers("www-authenticate").any(|kind| kind == "bearer");
+    matches!(head.status, 401 | 405) && (wants_token || is_served_by(head, &GATEWAYS))
 }
 
 /// Claude Code adds `/v1/messages` to its base URL, which therefore ends before that.
 fn has_version_twice(client: Client, path: &str) -> bool {
     client == Client::Claude && path.contains("/v1/v1/")
-}
-
-/// Whether JSON has an object as its `error`.
-fn has_error(body: &str) -> bool {
-    let after = body.split_once("\"error\"").map_or("", |(_, rest)| rest.trim_start());
-    after.strip_prefix(':').is_some_and(|value| value.trim_start().starts_with('{'))
-}
-
-/// A refusal without words, or as a page that any web server has.
-fn is_bare_refusal(head: &ProbeHead) -> bool {
-    matches!(head.status, 401 | 405) && (head.body.trim().is_empty() || head.is_page())
 }
 
 /// Whether a redirect leaves the host.
@@ -882,10 +882,11 @@ mod tests {
             ("401 No\r\nwww-authenticate: Basic realm=\"OpenAI API\"\r\n\r\n{\"error\":{}}".to_owned(), Pass, None),
             // gateways in place of the provider
             ("401 No\r\nserver: kong\r\n\r\n{\"message\":\"No API key found\"}".to_owned(), Unknown, None),
-            ("401 No\r\n\r\n{\"error\":\"invalid_token\"}".to_owned(), Unknown, None),
+            ("401 No\r\nserver: oauth2-proxy\r\n\r\n{\"error\":\"invalid_token\"}".to_owned(), Unknown, None),
+            ("405 No\r\nserver: BaseHTTP/0.6 Python/3.11\r\n\r\nMethod Not Allowed".to_owned(), Pass, None),
+            ("401 No\r\nwww-authenticate: Bearer\r\n\r\nJwt is missing".to_owned(), Fail, blocked),
             ("401 No\r\nserver: istio-envoy\r\n\r\nJwt is missing".to_owned(), Fail, blocked),
-            ("405 No\r\nserver: AcmeProxy\r\n\r\nblocked method".to_owned(), Fail, blocked),
-            ("405 No\r\nserver: envoy\r\n\r\n".to_owned(), Unknown, None),
+            ("405 No\r\nserver: envoy\r\n\r\nblocked method".to_owned(), Fail, blocked),
             ("401 No\r\nwww-authenticate: Negotiate\r\n\r\n".to_owned(), Fail, blocked),
             ("401 No\r\nwww-authenticate: Basic\r\nWWW-Authenticate: NTLM\r\n\r\n".to_owned(), Fail, blocked),
             (html("405 No", EDGE), Pass, None),
