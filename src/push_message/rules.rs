@@ -707,7 +707,12 @@ pub(super) const RULES: &[MessageRule] = &[
     client(
         Code::SshProxyFailed,
         "the ProxyCommand or ProxyJump of ssh ended before the server was reached",
-        &["closed by unknown port 65535", "reset by unknown port 65535"],
+        &[
+            "closed by unknown port 65535",
+            "reset by unknown port 65535",
+            // where it ended before ssh wrote the first line
+            "to unknown port 65535: broken pipe",
+        ],
     ),
     client(
         Code::SshOutputGarbled,
