@@ -352,10 +352,10 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
             .as_ref()
             .map(|receipt| provision::lost(&env, &home, receipt))
             .unwrap_or_default();
-        let logins = PerClient::new(|client| provision::has_login(&home, client, env.now));
-        Ok((lost, accepted_by_now(&env, kept.whole.as_ref()), receipt, kept, logins))
+        let accepted = accepted_by_now(&env, kept.whole.as_ref());
+        Ok((home, lost, accepted, receipt, kept))
     });
-    let (lost, accepted, receipt, kept, logins) = match loaded {
+    let (home, lost, accepted, receipt, kept) = match loaded {
         Ok(loaded) => loaded,
         // a metadata item must never turn red because of us; a verdict is in its line
         Err(error) if arguments.line && error.status() == Exit::NotReady => {
@@ -369,7 +369,7 @@ pub fn run(arguments: &cli::Status) -> Result<Exit> {
         Err(error) => return Err(error),
     };
     let unclaimed = env.is_set(variables::UNCLAIMED);
-    let has_login = |client| *logins.get(client);
+    let has_login = |client| provision::has_login(&home, client, env.now);
     let status =
         StatusReport::new(receipt, has_login, &lost, required(&env), unclaimed, &accepted, kept);
     if arguments.metrics {
