@@ -303,7 +303,7 @@ one after the other; the column compares processor time. Peak memory is that of 
 - `doctor` ends {beyond} ms after its connections alone take, four at once.
 - A start of ssh takes {used:.1f} ms of the processor more for each key on the host ({each:.1f} ms on the clock of this run). From about {felt} keys on
   one host this is 100 ms, which a person notices at each push; other hosts cost nothing.
-- The binary has {size:.2f} MB, 0.8 MB of them tables with which a panic removes temporary files and ends one check alone.
+- The binary has {size:.2f} MB.
 
 ![milliseconds against the number of keys](performance.svg)
 

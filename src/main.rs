@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     // no core file, and no other process of this user may read our memory: secrets pass through it
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    command::panic::report_panics();
+    command::panic::end_the_run();
     if let Some(exit) = ssh_match::run_alone(std::env::args_os()) {
         return exit.into();
     }
@@ -91,7 +91,14 @@ fn main() -> ExitCode {
     };
     terminal::set_up(colours, &env::Env::of_process());
     log(cli.verbose);
-    let exit = command::panic::run_contained(command::in_json(&cli.command), || run(&cli));
+    let in_json = command::in_json(&cli.command);
+    if let Some(command) = in_json {
+        command::panic::report_as(command);
+    }
+    let exit = run(&cli).unwrap_or_else(|error| {
+        command::report_error(&error, in_json);
+        error.status()
+    });
     command::exit_status(&cli.command, exit).into()
 }
 

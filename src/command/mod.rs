@@ -103,15 +103,10 @@ pub fn in_json(command: &Command) -> Option<&'static str> {
 
 /// Reports an error that ended a command. `in_json`: the name of a command with `--json`.
 pub fn report_error(error: &Error, in_json: Option<&str>) {
-    print_failure(error, in_json);
-    print_error(error);
-}
-
-/// The same of one that is on standard error already.
-pub fn print_failure(error: &Error, in_json: Option<&str>) {
     if in_json.is_some() {
         FailureDocument::print(in_json, error);
     }
+    print_error(error);
 }
 
 /// The command line is wrong. A secret in it is not repeated.

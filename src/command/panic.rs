@@ -1,10 +1,16 @@
-//! A panic is an internal error: one line that says where, never what of, and the exit status of
-//! what could not run.
+//! A panic is an internal error, of any thread: it ends the run with one line that says where, never
+//! what of, and with the exit status of what could not run. Nothing unwinds: a release has no
+//! tables for it, which would be an eighth of the binary.
 
-use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{self, Location};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use super::{print_error, print_failure, report_error};
-use crate::error::{Error, Exit, Result};
+use super::report_error;
+use crate::error::Error;
+use crate::process;
+use crate::resource::private_folder;
 
 /// The message of a panic may quote a secret: its place alone is reported.
 fn internal_error(place: Option<&Location<'_>>) -> Error {
@@ -13,42 +19,75 @@ fn internal_error(place: Option<&Location<'_>>) -> Error {
     Error::new(format!("pushready itself failed{place}")).hint("please report this as a bug")
 }
 
-/// For every thread, from now on.
-pub fn report_panics() {
-    panic::set_hook(Box::new(|panic| print_error(&internal_error(panic.location()))));
+static ENDING: AtomicBool = AtomicBool::new(false);
+static IN_JSON: OnceLock<&str> = OnceLock::new();
+
+/// From now on, a panic ends the run. Our children and private folders do not outlive it; a file
+/// that was being replaced is left as after a kill, and the next run removes its temporary file.
+pub fn end_the_run() {
+    panic::set_hook(Box::new(|panic| {
+        // the first alone reports
+        while ENDING.swap(true, Ordering::Relaxed) {
+            thread::park();
+        }
+        process::end_children();
+        private_folder::remove_held();
+        let error = internal_error(panic.location());
+        report_error(&error, IN_JSON.get().copied());
+        std::process::exit(error.status().status().into());
+    }));
 }
 
-/// Runs a command to its exit status, whatever happens. `in_json`: the name of a command with
-/// `--json`.
-pub fn run_contained(in_json: Option<&str>, run: impl FnOnce() -> Result<Exit>) -> Exit {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(exit)) => exit,
-        Ok(Err(error)) => {
-            report_error(&error, in_json);
-            error.status()
-        }
-        Err(_) => {
-            let error = internal_error(None);
-            print_failure(&error, in_json);
-            error.status()
-        }
-    }
+/// A command with `--json`: the report of a panic is JSON as well.
+pub fn report_as(command: &'static str) {
+    let _ = IN_JSON.set(command);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::sync::Barrier;
+
     use super::*;
+    use crate::error::Exit;
+    use crate::resource::private_folder::PrivateFolder;
+
+    const CHILD: &str = "PUSHREADY_TEST_PANICS";
+
+    /// Runs only in a process of its own, which two panics end.
+    #[test]
+    fn two_threads_panic() {
+        let Some(place) = std::env::var_os(CHILD) else { return };
+        end_the_run();
+        report_as("doctor");
+        let _left = PrivateFolder::new_in(&[place.into()]).unwrap();
+        let both = Barrier::new(2);
+        let panic = || {
+            both.wait();
+            panic!("of a secret")
+        };
+        thread::scope(|scope| {
+            scope.spawn(panic);
+            scope.spawn(panic);
+        });
+    }
 
     #[test]
-    fn a_panic_could_not_run_and_quotes_nothing() {
-        assert_eq!(run_contained(None, || panic!("of a secret")), Exit::CouldNotRun);
-        assert_eq!(run_contained(None, || Ok(Exit::NotReady)), Exit::NotReady);
-        assert_eq!(run_contained(None, || Err(Error::new("x").exit(Exit::Usage))), Exit::Usage);
-        let here = Location::caller();
-        let line = format!("error: pushready itself failed, at {}:{}\n", here.file(), here.line());
-        assert_eq!(
-            internal_error(Some(here)).render(),
-            line + "\nhint: please report this as a bug\n"
-        );
+    fn a_panic_ends_the_run_once_and_quotes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "command::panic::tests::two_threads_panic", "--nocapture", "-q"]);
+        let output = child.env(CHILD, place.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(Exit::CouldNotRun.status().into()), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with("error: pushready itself failed, at src/command/panic.rs:"));
+        assert!(stderr.ends_with("\n\nhint: please report this as a bug\n"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 3, "{stderr}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let json = &stdout[stdout.find('{').unwrap()..];
+        let json: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(json["command"], "doctor");
+        assert!(!(stdout + &stderr).contains("secret"));
+        assert_eq!(place.path().read_dir().unwrap().count(), 0);
     }
 }

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write as _};
+use std::mem::ManuallyDrop;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -511,12 +512,7 @@ pub fn end_children_with_us(clean: fn()) {
         if ON_TERMINAL.load(Ordering::Relaxed) {
             return;
         }
-        // held to the end: no child is started from here on
-        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        for &group in running.iter() {
-            end_group(group);
-        }
-        end_daemons();
+        end_children();
         clean();
         if let Some(words) = &*LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = io::stderr().lock().write_all(words.as_bytes());
@@ -527,6 +523,33 @@ pub fn end_children_with_us(clean: fn()) {
     if let Err(error) = ended {
         tracing::warn!(%error, "no handler for signals");
     }
+}
+
+/// Ends the children that run now. No other is started from here on.
+pub fn end_children() {
+    if let Some(running) = lock_for_good(&RUNNING) {
+        running.iter().copied().for_each(end_group);
+    }
+    end_daemons();
+}
+
+/// Longer than anything is locked that a run which ends must know.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// What is locked, for a run that ends now: no other thread gets it again. `None` if it is not
+/// free, as where the thread that ends the run by a panic holds it.
+pub fn lock_for_good<T>(mutex: &'static Mutex<T>) -> Option<ManuallyDrop<MutexGuard<'static, T>>> {
+    for _ in 0..LOCK_TRIES {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(ManuallyDrop::new(guard)),
+            Err(TryLockError::Poisoned(guard)) => {
+                return Some(ManuallyDrop::new(guard.into_inner()));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+        }
+    }
+    None
 }
 
 /// What a signal that ends us prints.

@@ -20,6 +20,7 @@ use rustix::process::geteuid;
 
 use super::file;
 use super::place::{Obstacle, check_ancestors};
+use crate::process::lock_for_good;
 
 /// Not that of other temporary folders, which have no such lock.
 const PREFIX: &str = ".pushready-run-";
@@ -115,9 +116,10 @@ fn lock_inode(lock: &File) -> u64 {
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Removes those of this process, which is about to end by a signal: no destructor runs then.
+/// Removes those of this process, which is about to end by a signal or a panic: no destructor runs
+/// then. No other is made from here on.
 pub fn remove_held() {
-    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(held) = lock_for_good(&HELD) else { return };
     for path in held.iter() {
         for _ in 0..TRIES {
             match fs::remove_dir_all(path) {
@@ -126,8 +128,6 @@ pub fn remove_held() {
             }
         }
     }
-    // no other is made from here on
-    std::mem::forget(held);
 }
 
 /// Removes those of this user that no process holds, in the state folder too, where one is made if
