@@ -135,6 +135,9 @@ fn push(
             Judgement::pass("a throw-away branch was pushed and deleted")
         }
         Ok(said) if said.status.success() => not_deleted(repository, &deleted),
+        Ok(said) if is_about_the_name(&said.stderr, &branch) => {
+            unproven(classified(repository, said))
+        }
         Ok(said) => classified(repository, said),
         Err(Failure::Deadline) if over_ssh.is_none() => hung(context, &scratch, url),
         Err(failure) => super::ssh::unreachable(context, failure),
@@ -192,6 +195,56 @@ fn classified(repository: &Repository, said: &Output) -> Judgement {
     classify(&said.stderr, &hints).judgement()
 }
 
+/// How servers refuse a branch for its name, or because it is new: rulesets and Gerrit, Azure,
+/// GitLab, Bitbucket, and hooks.
+const ABOUT_THE_NAME: [&str; 13] = [
+    "creations being restricted",
+    "not permitted: create",
+    "createbranch",
+    "create branch",
+    "create new branch",
+    "create a branch",
+    "create a new branch",
+    "creating branch",
+    "creation of branch",
+    "branch creation",
+    "branch name",
+    "name of the branch",
+    "name of your branch",
+];
+/// GitHub begins so whatever the rule is about.
+const ABOUT_ANY_RULE: [&str; 2] = ["repository rule violations found", "protected branch update"];
+
+/// Whether the server refuses this branch for its name, or because it is new: others it may take.
+/// Pure.
+fn is_about_the_name(said: &str, branch: &str) -> bool {
+    let branch = branch.trim_start_matches("refs/heads/");
+    said.lines().any(|line| {
+        let line = line.trim();
+        // git's own line always names the branch: what counts is the reason at its end
+        let reason = || line.strip_prefix("! [remote rejected]")?.split_once(" (").map(|it| it.1);
+        let words = line.strip_prefix("remote:").or_else(reason).unwrap_or_default();
+        let words = words.to_ascii_lowercase();
+        let has = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
+        has(&ABOUT_THE_NAME) || words.contains(branch) && !has(&ABOUT_ANY_RULE)
+    })
+}
+
+/// What a refusal of the throw-away branch alone proves of the branches that an agent pushes.
+fn unproven(refused: Judgement) -> Judgement {
+    let reason = "a push of the branch that is to be pushed; or let this server take branches of \
+                  the form `pushready/probe-*`";
+    Judgement {
+        status: CheckStatus::Unknown,
+        summary: "the server refuses the throw-away branch for its name, or because it is new: \
+                  that proves nothing of other branches"
+            .to_owned(),
+        reason: Some(reason.to_owned()),
+        stop_and_report: false,
+        ..refused
+    }
+}
+
 /// The push went through, so the work can go on; why the branch stayed is the server's word.
 fn not_deleted(repository: &Repository, deleted: &Result<Output, Failure>) -> Judgement {
     let said = deleted.as_ref().ok().map(|said| classified(repository, said));
@@ -200,4 +253,62 @@ fn not_deleted(repository: &Repository, deleted: &Result<Output, Failure>) -> Ju
     let fix = Fix::report("delete it by hand");
     Judgement::warn(code, "a throw-away branch was pushed, and could not be deleted again", fix)
         .with(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_a_name_is_not_a_refusal_of_every_push() {
+        let branch = "refs/heads/pushready/probe-77-1-ab";
+        let git = |server: &str, reason: &str| {
+            let server: String =
+                server.lines().map(|it| format!("remote: {it}        \n")).collect();
+            format!(
+                "{server}To github.com:o/app.git\n ! [remote rejected] {branch} -> {branch} ({reason})\n\
+                 error: failed to push some refs to 'github.com:o/app.git'\n"
+            )
+        };
+        let declined = "pre-receive hook declined";
+        let rules = format!("error: GH013: Repository rule violations found for {branch}.\n");
+        for (said, is) in [
+            (
+                git(
+                    &format!("{rules}\n- Cannot create ref due to creations being restricted."),
+                    "push declined due to repository rule violations",
+                ),
+                true,
+            ),
+            (
+                git(
+                    &format!("{rules}\n- Commits must have verified signatures."),
+                    "push declined due to repository rule violations",
+                ),
+                false,
+            ),
+            (
+                git(
+                    &format!("error: GH006: Protected branch update failed for {branch}."),
+                    "protected branch hook declined",
+                ),
+                false,
+            ),
+            (
+                git(
+                    "GitLab: Branch name 'pushready/probe-77-1-ab' does not follow the pattern '^feature/'",
+                    declined,
+                ),
+                true,
+            ),
+            (git("", "prohibited by Gerrit: not permitted: create"), true),
+            (git("pushready/probe-77-1-ab: only agent/* may be pushed", declined), true),
+            (git("TF401027: You need the Git 'CreateBranch' permission", declined), true),
+            (git("each commit needs the number of a ticket", declined), false),
+            (git("", declined), false),
+            (git("Permission denied", "permission denied"), false),
+        ] {
+            assert_eq!(is_about_the_name(&said, branch), is, "{said}");
+        }
+    }
 }

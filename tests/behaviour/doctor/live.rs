@@ -40,9 +40,21 @@ pub const RULES: &[Fault] = &[
         )
     }),
     fault("push-hook-declined", "fail", "a hook in words of its own", |lab| {
-        refusing(lab, "no ticket number in the name of the branch")
+        refusing(lab, "no ticket number in the message of the commit")
     }),
-    fault("push-ref-invalid", "fail", "a branch is in the way of the name", |lab| {
+    fault("push-hook-declined", "unknown", "branches of other names alone", |lab| {
+        let hook = "#!/bin/sh\nwhile read -r old new ref; do case $ref in refs/heads/main|refs/heads/agent/*) ;;\n\
+                    *) echo \"${ref#refs/heads/} is not allowed: use agent/*\" >&2; exit 1;; esac; done\n";
+        lab.host.install_hook("acme/app", "pre-receive", hook);
+        live(lab)
+    }),
+    fault("push-rule-violation", "unknown", "new branches are restricted", |lab| {
+        refusing(
+            lab,
+            "error: GH013: Repository rule violations found for refs/heads/pushready.\n\n- Cannot create ref due to creations being restricted.",
+        )
+    }),
+    fault("push-ref-invalid", "unknown", "a branch is in the way of the name", |lab| {
         lab.ws
             .git(&["push", "--quiet", "origin", "HEAD:refs/heads/pushready"])
             .current_dir("src/app")
