@@ -73,10 +73,12 @@ impl Reader<'_> {
 
     fn of_identity(&mut self, name: &str) -> Option<String> {
         let text = self.env.text(name)?;
-        // git leaves these out, and refuses what has no other character (ident.c)
+        // git leaves these out at both ends, and refuses what has no other character (ident.c)
         let is_left_out = |c: char| c.is_whitespace() || ".,:;\"\\'".contains(c);
-        let is_refused = |c: char| c.is_control() || "<>".contains(c);
-        if text.contains(is_refused) || text.chars().all(is_left_out) {
+        // these everywhere: `Jane <jane>` of an identity provider becomes `Jane jane`
+        let text: String = text.replace('\t', " ").replace(['<', '>', '\n', '\r'], "");
+        let text = text.trim().to_owned();
+        if text.contains(char::is_control) || text.chars().all(is_left_out) {
             self.warn(format!("{name} is ignored: git cannot use it for commits"));
             return None;
         }

@@ -130,13 +130,39 @@ fn nothing_is_written_before_a_workspace_is_claimed() {
 #[test]
 fn what_git_cannot_use_is_ignored_with_a_warning() {
     sandbox(|ws| {
-        for name in ["<x>", "a\nb", "...", " \t,"] {
+        for name in ["<>", "a\u{1}b", "...", " \t,"] {
             let apply = ws.pushready(&["apply"]).env("PUSHREADY_GIT_NAME", name);
             let output = apply.run().success();
             let is_blank = name.trim().is_empty();
             let warned = format!("{output}").contains("PUSHREADY_GIT_NAME is ignored");
             assert_eq!(warned, !is_blank, "{name:?}\n{output}");
             assert_eq!(committer(ws), "", "{name:?}");
+        }
+    });
+}
+
+/// An identity provider may give a name with an address in it.
+#[test]
+fn a_name_is_written_without_what_git_leaves_out() {
+    sandbox(|ws| {
+        for (name, written) in [
+            ("Jane <jane>", "Jane jane"),
+            ("<jane>", "jane"),
+            ("Jane\tDoe", "Jane Doe"),
+            ("Jane Doe\n", "Jane Doe"),
+            ("Jane\r\nDoe", "JaneDoe"),
+        ] {
+            let apply = apply(ws).env("PUSHREADY_GIT_NAME", name);
+            apply.run().success();
+            let found = committer(ws);
+            assert!(found.starts_with(&format!("{written} <")), "{name:?}: {found}");
+            // as git itself makes it, but for what would be two lines or columns in a list
+            if name.contains(['\t', '\r']) {
+                continue;
+            }
+            let own = ws.cmd("git").args(["var", "GIT_AUTHOR_IDENT"]).env("GIT_AUTHOR_NAME", name);
+            let own = own.run().success();
+            assert!(own.stdout.starts_with(&format!("{written} <")), "{name:?}: {own}");
         }
     });
 }
