@@ -11,6 +11,7 @@ use crate::error::{Exit, Result};
 use crate::home::Home;
 use crate::provision::Item;
 use crate::settings::Settings;
+use crate::state::heal::restore_access;
 use crate::state::subject::Subject;
 use crate::terminal::{Progress, fitted_to_terminal};
 
@@ -39,9 +40,18 @@ pub fn run(arguments: &cli::Apply, verbose: u8) -> Result<Exit> {
 
 fn report(arguments: &cli::Apply) -> Result<ApplyReport> {
     let env = Env::of_process();
-    let home = Home::locate(&env)?;
+    let mut home = Home::locate(&env)?;
+    let restored = if arguments.dry_run { 0 } else { restore_access(&home.state) };
+    if restored > 0 {
+        // ssh and git read them too
+        home = Home::locate(&env)?;
+    }
     let mut stdin = std::io::stdin().lock();
     let settings = Settings::load(&env, &home, arguments.stdin.then_some(&mut stdin))?;
     let apply = ApplyRun { env: &env, home: &home, settings: &settings };
-    if arguments.dry_run { apply.dry_run() } else { apply.run() }
+    let mut report = if arguments.dry_run { apply.dry_run() } else { apply.run() }?;
+    report.notes.extend((restored > 0).then(|| {
+        format!("this user could not read {restored} files or folders of the state folder: their modes are restored")
+    }));
+    Ok(report)
 }

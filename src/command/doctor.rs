@@ -27,7 +27,7 @@ use crate::home::Home;
 use crate::process;
 use crate::provision;
 use crate::resource::private_folder;
-use crate::settings::{Requirement, Settings};
+use crate::settings::{Requirement, Settings, accepted, shown_name};
 use crate::state::State;
 use crate::state::heal::settled;
 use crate::terminal::{Progress, fitted, wait_for};
@@ -90,7 +90,7 @@ pub fn run(arguments: &cli::Doctor, verbose: u8) -> Result<Exit> {
         thread::sleep(rest);
         drop(wait);
         home = Home::locate_afresh(&Env::of_process())?;
-        let again = report.in_the_way().map(|outcome| outcome.id);
+        let again = report.to_try_again().map(|outcome| outcome.id);
         let again = Selection { only: again.map(str::to_owned).collect(), skip: Vec::new() };
         if again.only.iter().any(|id| id.starts_with("actions.") || id.ends_with(".request")) {
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -254,6 +254,7 @@ fn examine(
         required: arguments.required.then_some(Overall::Unknown),
         not_tested: Vec::new(),
         requirements,
+        not_codes: accepted(&env).1.iter().map(|name| shown_name(name)).collect(),
         limited_to: limited_to.iter().map(Repository::to_ssh).collect(),
         depth,
         examined: Examined::of(&checks, &requested),

@@ -128,6 +128,19 @@ pub fn provisioned(context: &Context) -> Vec<Judgement> {
         Some(_) => Vec::new(),
         None => routing::including(context.home),
     };
+    let elsewhere = context.receipt.is_none().then(|| routing::other_state(context.home)).flatten();
+    if let Some(folder) = elsewhere {
+        let state = context.home.shown(&context.home.state);
+        let fix = "unset XDG_STATE_HOME, or set it as where apply runs: `env | grep XDG_STATE_HOME` shows it";
+        let summary = "apply wrote into another state folder than the one of this environment";
+        let folders = [
+            Evidence::new("ssh reads", context.home.shown(&folder)),
+            Evidence::new("state folder here", state),
+        ];
+        return vec![
+            Judgement::fail(Code::NotProvisioned, summary, Fix::report(fix)).with(folders),
+        ];
+    }
     let is_missing_all = !unmet.is_empty() && lines.is_empty() && !is_configured(context.settings);
     let mut judgements = Vec::new();
     match context.receipt {

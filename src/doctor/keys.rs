@@ -1,12 +1,18 @@
 //! The installed keys: as the receipt knows them, and as ssh will take them.
 
+use std::io::ErrorKind;
+
 use super::context::Context;
 use super::outcome::{Evidence, Judgement};
 use crate::catalogue::Fix;
 use crate::catalogue::{Actor, Code};
 use crate::provision::deploy_keys::{AGAIN, damage};
 use crate::resource::file::{self, Kind};
+use crate::resource::place::Obstacle;
 use crate::state::receipt::RepositoryRecord;
+
+/// The check that reports an installed key that is gone or damaged.
+pub const INSTALLED: &str = "keys.installed";
 
 pub fn installed(context: &Context, record: &RepositoryRecord) -> Judgement {
     let path = context.home.key(&record.repository);
@@ -26,6 +32,11 @@ pub fn installed(context: &Context, record: &RepositoryRecord) -> Judgement {
             Some(finding) => again(context, record, Judgement::found(finding)),
             None => Judgement::pass("the key is installed, and private"),
         },
+        Err(Obstacle::Io(error)) if error.kind() == ErrorKind::PermissionDenied => Judgement::fail(
+            Code::KeyPermissions,
+            "this user cannot read the key, so ssh does not use it",
+            Fix::run(["pushready", "apply"], "run apply: it restores the mode of the key"),
+        ),
         Err(obstacle) => Judgement::obstructed(&obstacle, &path),
     };
     judgement.with([

@@ -116,10 +116,20 @@ pub struct Judgement {
     /// An agent should stop here, and not look for other credentials.
     pub stop_and_report: bool,
     pub transient: bool,
+    #[serde(skip)]
+    pub retry: Retry,
     pub fix: Option<Fix>,
     /// The check that reports this same fault, where it runs too.
     #[serde(skip)]
     pub reported_by: Option<&'static str>,
+}
+
+/// What `--wait` looks at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    IfTransient,
+    /// It is a verdict all the same; but what is missing may still be starting.
+    UntilStarted,
 }
 
 /// The result of one check on one subject, as it is reported.
@@ -171,6 +181,7 @@ impl Judgement {
             agent_may_fix: false,
             stop_and_report: false,
             transient: false,
+            retry: Retry::IfTransient,
             fix: None,
             reported_by: None,
         }
@@ -235,6 +246,17 @@ impl Judgement {
         self.stop_and_report = traits.stop_and_report;
         self.transient = traits.transient;
         self
+    }
+
+    /// A failure of a name, or of a port of this machine: it does not pass by itself, unless what
+    /// answers there is still starting.
+    pub fn until_started(self) -> Self {
+        Self { transient: false, retry: Retry::UntilStarted, ..self }
+    }
+
+    /// Whether `--wait` looks at it again.
+    pub fn is_retried(&self) -> bool {
+        self.transient || self.retry == Retry::UntilStarted
     }
 
     pub fn fixed(mut self, fix: Fix) -> Self {

@@ -188,6 +188,9 @@ impl ConfigError {
 
     fn fix(&self, home: &Home) -> String {
         match (&self.file, self.line) {
+            (Some(file), _) if *file == home.state.join("gitconfig") => {
+                "run `pushready apply`, which writes that file again".to_owned()
+            }
             (Some(file), Some(line)) => {
                 format!("fix or remove line {line} of `{}`", home.shown(file))
             }

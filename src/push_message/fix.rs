@@ -78,7 +78,7 @@ fn on_keys_page(code: Code) -> Option<&'static str> {
 
 fn command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
     Some(match code {
-        Code::SshRouteBroken | Code::KeyPermissions => {
+        Code::SshRouteBroken | Code::KeyPermissions | Code::RouteBinaryGone => {
             (&["pushready", "apply"], "apply restores the routing, the keys and their modes")
         }
         Code::SshConfigPermissions => (

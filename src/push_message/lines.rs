@@ -65,6 +65,22 @@ const REASONS: &str = "common reasons include:";
 /// quoted: a secret, or the advice about its key that `coder gitssh` prints whatever ssh failed of
 /// (coder/coder cli/gitssh.go).
 const SPEAKERS: [&str; 7] = ["fatal:", "error:", "warning:", "ssh:", "! [", "!\t", "git:"];
+/// Lines that say nothing about a push: what PowerShell adds to a program's standard error, helpers
+/// that could not store a credential, and the upstream that `git push -u` records, in languages
+/// whose letters would show a text in another language.
+const NOISE: [&str; 11] = [
+    "At line:…char:",
+    "+ ~~~~",
+    "+ CategoryInfo ",
+    "+ FullyQualifiedErrorId ",
+    "fatal: Failed to write item to store",
+    "fatal: The array bounds are invalid",
+    "fatal: unable to connect to cache daemon",
+    "设置为跟踪",
+    "設定為追蹤",
+    "ще следи",
+    "##[warning]",
+];
 const PROGRESS: [&str; 6] = [
     "enumerating objects",
     "counting objects",
@@ -115,9 +131,11 @@ impl Lines {
         let mut is_advice = false;
         for line in raw {
             let line = line.trim();
+            // PowerShell puts the name of the program before the first line that it prints
+            let line = line.strip_prefix("git : ").unwrap_or(line);
             is_advice =
                 line.contains(REASONS) || is_advice && (line.is_empty() || line.starts_with("- "));
-            if is_advice {
+            if is_advice || NOISE.iter().any(|words| contains_in_order(line, words)) {
                 continue;
             }
             let (author, words) = match line.strip_prefix("remote:") {

@@ -18,7 +18,7 @@ use crate::git::url::Repository;
 pub use fix::{add_key, fix};
 pub use lines::LARGEST_TEXT;
 use lines::Lines;
-use rules::{Means, MessageRule, RULES};
+use rules::{Means, MessageRule, NO_SUCH_NAME, RULES};
 pub use rules::{NO_GIT, NO_GIT_NEEDS};
 
 /// A server must not flood the report.
@@ -67,17 +67,28 @@ pub struct Diagnosis {
     /// The repository that the text is about, where it names one.
     pub remote: Option<Repository>,
     pub quotes: Vec<Quote>,
-    /// Trying again changes nothing, whatever holds for the code.
-    pub is_lasting: bool,
+    pub again: Again,
     /// The bytes at the beginning of a long text, which were not read.
     pub omitted: usize,
+}
+
+/// What trying again changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// What holds for the code.
+    AsOfItsCode,
+    /// Nothing, unless a resolver or a proxy is still starting.
+    AfterAStart,
+    Nothing,
 }
 
 /// All sentences in it are ours: text from outside is in the quotes alone.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The push, fetch or clone went through.
+    /// The push went through.
     None,
+    /// A fetch, a pull or a clone did: that is nothing about a push.
+    Fetched,
     Found(Finding),
     /// The text does not prove the finding; `reason` says what would.
     Unproven {
@@ -108,14 +119,15 @@ pub fn classify(text: &str, hints: &Hints<'_>) -> Diagnosis {
 
 fn diagnose(lines: &Lines, greeting: Option<Greeting>, hints: &Hints<'_>) -> Diagnosis {
     let remote = hints.remote.cloned().or_else(|| lines.repository());
-    let mut is_lasting = false;
-    let (cause, quotes) = if !hints.failed && success::is_success(lines) {
-        (Cause::None, lines.updates(MOST_QUOTES))
+    let mut again = Again::AsOfItsCode;
+    let success = (!hints.failed).then(|| success::of(lines)).flatten();
+    let (cause, quotes) = if let Some(cause) = success {
+        (cause, lines.updates(MOST_QUOTES))
     } else if let Some(rule) = RULES.iter().find(|rule| lines.matches(rule)) {
         let key = whose_key(greeting, hints, remote.as_ref());
-        is_lasting = matches!(rule.means, Means::GitsshFailed) && lines.client_prints(REFUSED);
+        again = after(rule, lines);
         let mut quotes = lines.evidence(rule, MOST_QUOTES);
-        if is_lasting {
+        if matches!(rule.means, Means::GitsshFailed) && again == Again::Nothing {
             let refusal = rules::MessageRule { words: REFUSED, ..*rule };
             quotes.extend(lines.evidence(&refusal, MOST_QUOTES));
             quotes.truncate(MOST_QUOTES);
@@ -124,7 +136,21 @@ fn diagnose(lines: &Lines, greeting: Option<Greeting>, hints: &Hints<'_>) -> Dia
     } else {
         (unrecognized(lines), lines.spoken(MOST_QUOTES))
     };
-    Diagnosis { cause, remote, quotes, is_lasting, omitted: lines.omitted }
+    Diagnosis { cause, remote, quotes, again, omitted: lines.omitted }
+}
+
+/// What trying again changes where this rule matches.
+fn after(rule: &MessageRule, lines: &Lines) -> Again {
+    match rule.means {
+        Means::GitsshFailed if lines.client_prints(REFUSED) => Again::Nothing,
+        Means::NoSuchName => Again::AfterAStart,
+        Means::WebUnreachable if lines.misses_proxy() => Again::AfterAStart,
+        Means::Is(Code::SshProxyFailed, _) if lines.client_prints(LACKS_PROGRAM) => Again::Nothing,
+        Means::Is(Code::SshProxyFailed, _) if lines.client_prints(NO_SUCH_NAME) => {
+            Again::AfterAStart
+        }
+        _ => Again::AsOfItsCode,
+    }
 }
 
 /// What the Coder server answers whom it does not let have the key.
@@ -133,6 +159,23 @@ const REFUSED: &[&str] = &[
     "you don't have permission",
     "unauthorized",
     "resource not found or you do not have access",
+];
+
+/// What git, or the shell that it starts, names where ssh itself is not what is to be run.
+const OTHER_COMMAND: &[&str] = &["cannot run ", "cannot exec '", ": 1: ", ": line 1: "];
+
+/// What the shell reports that ssh starts for a ProxyCommand whose program is not installed: sh and
+/// bash, zsh, fish, env.
+const LACKS_PROGRAM: &[&str] = &[
+    "sh: …not found",
+    "zsh:…not found",
+    "unknown command",
+    "sh: …no such file or directory",
+    "zsh:…no such file or directory",
+    "env: …no such file or directory",
+    "exec: …permission denied",
+    "sh: line …permission denied",
+    "zsh:…permission denied",
 ];
 
 /// ssh's warning where `CheckHostIP` finds another key for the address than for the name.
@@ -208,6 +251,19 @@ fn judge(
             Code::SshHostKeyUnknown,
             "no host key is known for the server, and ssh cannot prompt",
         ),
+        Means::NoSuchName => Cause::Found(Finding::new(
+            Code::SshHostUnresolved,
+            "the resolver answers that no server has this name",
+            "correct the name in the remote and in PUSHREADY_DEPLOY_KEYS: `getent hosts NAME` shows whether it \
+             exists; an alias needs its `Host` block",
+        )),
+        Means::NotStarted if lines.client_prints(OTHER_COMMAND) => Cause::Found(Finding::new(
+            Code::SshCommandBroken,
+            "the ssh command that git is to run is missing, or cannot be executed",
+            "correct or unset GIT_SSH_COMMAND, GIT_SSH or core.sshCommand: the keys that apply installs need no \
+             such command",
+        )),
+        Means::NotStarted => found(Code::SshMissing, "git found no ssh to run"),
         Means::OtherOwner if lines.client_prints(&["could not read from remote repository"]) => {
             Cause::Found(owned_by_another_on_server())
         }

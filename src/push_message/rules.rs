@@ -60,6 +60,10 @@ pub(super) enum Means {
     TagExists,
     /// No key is known for the server, or the known one belongs to another server of its address.
     HostKeyUnverified,
+    /// The resolver was reached, and answers that there is no such name.
+    NoSuchName,
+    /// git started no program for ssh: it found none, or not the one that is configured.
+    NotStarted,
     /// git refuses a folder of another user's: the clone, or the repository on the server.
     OtherOwner,
     /// No connection over HTTPS: to the server, or to the proxy where the text names another host.
@@ -95,6 +99,18 @@ pub const NO_GIT_NEEDS: &str = "what a browser shows at the remote's URL";
 /// The server decided about a reference, and refused.
 pub(super) const REF_REFUSED: [&str; 3] =
     ["[remote rejected]", "command error on refs/", "remote rejected the update of some refs"];
+
+/// Of ssh, dropbear, cargo and Go: getaddrinfo(3) has other words where no resolver answers.
+pub(super) const NO_SUCH_NAME: &[&str] = &[
+    "could not resolve hostname…name or service not known",
+    "could not resolve hostname…no address associated with hostname",
+    // musl
+    "could not resolve hostname…name does not resolve",
+    "could not resolve hostname…name has no usable address",
+    "exited: error resolving…name or service not known",
+    "failed to resolve address for…name or service not known",
+    "lookup…no such host",
+];
 
 pub(super) const RULES: &[MessageRule] = &[
     // nothing was started
@@ -136,16 +152,17 @@ pub(super) const RULES: &[MessageRule] = &[
         Code::SshMissing,
         "git found no ssh to run",
         &[
-            "ssh: command not found",
-            "ssh: not found",
-            "ssh: no such file or directory",
+            " ssh: command not found",
+            " ssh: not found",
+            " ssh: no such file or directory",
+            "/bin/ssh: not found",
+            "/bin/ssh: no such file or directory",
+            "command not found: ssh\n",
             "\"ssh\": executable file not found",
             "dbclient: not found",
-            "cannot run…ssh: no such file or directory",
-            "cannot spawn…ssh: no such file or directory",
-            "fatal: unable to fork",
         ],
     ),
+    rule(Voice::Client, Means::NotStarted, &["fatal: unable to fork"]),
     client(
         Code::HomeNoPasswdEntry,
         "this uid has no passwd entry, and ssh refuses to start without one",
@@ -165,6 +182,28 @@ pub(super) const RULES: &[MessageRule] = &[
         Code::SshConfigPermissions,
         "ssh refuses its configuration because of its owner or mode",
         &["bad owner or permissions on"],
+    ),
+    // our own files, which apply writes again
+    client(
+        Code::RouteBinaryGone,
+        "the copy of pushready that ssh runs is missing or damaged",
+        &[
+            "/pushready/bin/pushready: not found",
+            "/pushready/bin/pushready: no such file",
+            "/pushready/bin/pushready: permission denied",
+            "/pushready/bin/pushready: cannot execute",
+            "/pushready/bin/pushready…exec format error",
+            "/pushready/bin/pushready ssh-match…exited abnormally",
+        ],
+    ),
+    client(
+        Code::SshRouteBroken,
+        "apply's configuration for ssh is damaged",
+        &[
+            "/pushready/ssh_config: ",
+            "/pushready/ssh_config line ",
+            "configuration file /…/pushready/ssh_config",
+        ],
     ),
     client(
         Code::SshRouteBroken,
@@ -266,7 +305,7 @@ pub(super) const RULES: &[MessageRule] = &[
     rule(
         Voice::LocalHook,
         Means::Is(Code::PushFileTooLarge, "a file of Git LFS is larger than the server accepts"),
-        &["lfs: client error…413", "size must be less than or equal to"],
+        &["lfs: client error…413", "size must be less than "],
     ),
     rule(
         Voice::LocalHook,
@@ -470,6 +509,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "tf402455",
             "prohibited by gerrit",
             "fatal: w refs/…denied by",
+            "w refs/heads/…denied by fallthru",
             "fatal: + refs/…denied by",
             "fatal: c refs/…denied by",
             "fatal: d refs/…denied by",
@@ -637,6 +677,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "potential security breach",
             "host key does not match the one",
             "hostkey has been changed",
+            "mismatched host key project_id",
         ],
     ),
     rule(
@@ -721,10 +762,11 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     client(
         Code::PushOptionUnsupported,
-        "git is configured to sign pushes or to send push options, which the server does not support",
+        "git is to sign the push, to send options or to push all or nothing, which the server does not support",
         &[
             "fatal: the receiving end does not support --signed push",
             "fatal: the receiving end does not support push options",
+            "fatal: the receiving end does not support --atomic push",
         ],
     ),
     client(
@@ -739,6 +781,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "https://…tls handshake timeout",
         ],
     ),
+    rule(Voice::Client, Means::NoSuchName, NO_SUCH_NAME),
     client(
         Code::SshHostUnresolved,
         "the server's name does not resolve",
@@ -749,9 +792,17 @@ pub(super) const RULES: &[MessageRule] = &[
             "gethostbyname: unknown host",
             "host does not exist",
             "failed to resolve address for",
-            "lookup…no such host",
             "lookup…server misbehaving",
         ],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::GitUnreachable,
+            "the server does not answer at the port of git://, which takes no pushes",
+            "push over SSH: `git remote set-url --push origin git@HOST:OWNER/REPOSITORY.git`",
+        ),
+        &["]: errno=", "fatal: unable to connect to …:\n"],
     ),
     client(
         Code::PushNoCredentials,
@@ -944,12 +995,12 @@ pub(super) const RULES: &[MessageRule] = &[
     client(
         Code::KeyPermissions,
         "other users can read the key file, so ssh ignores it",
-        &[
-            "unprotected private key file",
-            "are too open",
-            "load key…bad permissions",
-            "load key…permission denied",
-        ],
+        &["unprotected private key file", "are too open", "load key…bad permissions"],
+    ),
+    client(
+        Code::KeyPermissions,
+        "this user cannot read the key file, so ssh does not use it",
+        &["load key…permission denied"],
     ),
     client(
         Code::KeyEncrypted,
@@ -976,6 +1027,11 @@ pub(super) const RULES: &[MessageRule] = &[
             "unable to extract public key from private key",
             "invalid privatekey",
         ],
+    ),
+    client(
+        Code::SshRouteBroken,
+        "the key file that apply installed does not exist",
+        &["identity file /…/pushready/keys/…not accessible"],
     ),
     // of `-i` on a command line, which apply writes nowhere
     rule(
@@ -1137,6 +1193,9 @@ pub(super) const RULES: &[MessageRule] = &[
         &[
             "fatal: authentication failed for",
             "returned error: 401",
+            // Bitbucket, of app passwords
+            "bitbucket.org/…returned error: 410",
+            "git-receive-pack 401 (unauthorized)",
             "http code = 401",
             "status code: 401",
             "fatal: authentication required",
@@ -1232,6 +1291,18 @@ pub(super) const RULES: &[MessageRule] = &[
         "the server asks for fewer requests",
         &["rate limit", "too many requests", "too many concurrent"],
     ),
+    // of the shell that git starts for the command, whose name it gives the shell
+    rule(
+        Voice::Client,
+        Means::NotStarted,
+        &[
+            ": 1: …: not found",
+            ": 1: …: permission denied",
+            ": line 1: …: no such file or directory",
+            ": line 1: …: command not found",
+            ": line 1: …: permission denied",
+        ],
+    ),
     // this clone
     rule(
         Voice::Client,
@@ -1248,6 +1319,15 @@ pub(super) const RULES: &[MessageRule] = &[
             "nothing is left to do there; `git fetch --prune` removes it from this clone",
         ),
         &["unable to delete '…remote ref does not exist"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::PushTargetNone,
+            "push.default is `nothing`, and the push names no branch",
+            "name both: `git push origin HEAD`",
+        ),
+        &["didn't specify any refspecs to push"],
     ),
     client(
         Code::PushLocalRef,
@@ -1313,6 +1393,7 @@ pub(super) const RULES: &[MessageRule] = &[
             "rejected_remote_changed",
             "non-fastforwardable reference",
             "not a simple fast-forward",
+            "failed to push to remote: non-fast-forward",
             "contains commits that are not present locally",
             "unexpectedly moved on the remote",
             "because the remote contains work",
@@ -1351,6 +1432,16 @@ pub(super) const RULES: &[MessageRule] = &[
             "give the workspace more memory, or push fewer commits at once (`git push REMOTE COMMIT:refs/heads/BRANCH`)",
         ),
         &["out of memory, malloc failed", "pack-objects died of signal 9"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::GitLockLeft,
+            "git could not write the configuration of the clone: a lock of it is there",
+            "where no other git runs in the clone, remove the lock: `rm .git/config.lock`; then set the upstream again: \
+             `git branch --set-upstream-to=origin/BRANCH`",
+        ),
+        &["could not lock config file"],
     ),
     rule(
         Voice::Client,

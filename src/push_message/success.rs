@@ -4,6 +4,7 @@
 //! known, and git's failures are known with it. A fetch or a pull in another language may end in a
 //! sentence that nothing here knows: it proves a success only if every line of it is known.
 
+use super::Cause;
 use super::language;
 use super::lines::{LineView, Lines, contains_in_order};
 
@@ -38,9 +39,9 @@ const MERGED: [&str; 4] =
     ["fast-forward", "merge made by the", "already up to date", "successfully rebased and updated"];
 
 /// References were updated, and no line allows for a failure. A server may well remark on a
-/// push that it accepts.
-pub(super) fn is_success(lines: &Lines) -> bool {
-    let Some((last, _)) = lines.local().rev().find(|(_, line)| line.update) else { return false };
+/// push that it accepts. `None`: that is not proven.
+pub(super) fn of(lines: &Lines) -> Option<Cause> {
+    let (last, _) = lines.local().rev().find(|(_, line)| line.update)?;
     if lines.is_dry_run()
         || lines.client_prints(&FAILURES)
         || lines.fails_abroad()
@@ -48,22 +49,34 @@ pub(super) fn is_success(lines: &Lines) -> bool {
             .local()
             .any(|(_, line)| line.text.starts_with("! [") || line.text.starts_with("!\t"))
     {
-        return false;
+        return None;
     }
     let begins = |start: &str| lines.local().any(|(_, line)| line.text.starts_with(start));
     if begins("To ") {
         // of several remotes, a later one may have failed
-        !lines.is_foreign()
-            && !lines.local().any(|(number, line)| number > last && is_remark(line.lower))
-    } else if begins("From ")
-        || lines.client_prints(&["everything up-to-date", "receiving objects: 100%"])
+        let is_whole = !lines.is_foreign()
+            && !lines.local().any(|(number, line)| number > last && is_remark(line.lower));
+        return is_whole.then_some(Cause::None);
+    }
+    let is_pushed = lines.client_prints(&["everything up-to-date"]);
+    let is_whole = if is_pushed
+        || begins("From ")
+        || lines.client_prints(&["receiving objects: 100%"])
         || lines.local().all(|(_, line)| line.lower.contains("already up to date"))
     {
         // a push may have been ended after it, before it printed anything
         !lines.is_foreign() && lines.local().all(|(at, line)| at <= last || ends_a_pull(&line))
     } else {
-        every_line_is_known(lines)
-    }
+        every_line_is_known(lines) && !lines.local().any(|(at, line)| at > last && sends(&line))
+    };
+    is_whole.then_some(if is_pushed { Cause::None } else { Cause::Fetched })
+}
+
+/// A percentage below the references that a fetch updated is of a push that began, unless it is of
+/// the work tree.
+fn sends(line: &LineView<'_>) -> bool {
+    let of_work_tree = ["updating files", "checking out files", "filtering content"];
+    line.text.contains('%') && !of_work_tree.iter().any(|start| line.lower.starts_with(start))
 }
 
 /// What git prints in English after the references that a fetch or a pull updated.
@@ -84,19 +97,24 @@ fn ends_a_pull(line: &LineView<'_>) -> bool {
         "hint:",
         "resolving deltas",
     ];
-    is_progress(line.text)
+    is_progress(line.text) && !sends(line)
         || is_diffstat(line.text)
         || MERGED.iter().chain(&STARTS).any(|words| line.lower.starts_with(words))
 }
 
-/// A word and a colon, as `fatal:` is in every language, and not what git prints of no failure.
+/// A word and a colon, as `fatal:` is in every language, and neither what git prints of no failure
+/// nor an English word for something else.
 fn is_remark(line: &str) -> bool {
     let Some((word, rest)) = line.split_once(':') else { return false };
     let word = word.trim_end();
     rest.starts_with(' ')
         && word.chars().count() >= 3
         && word.chars().all(char::is_alphabetic)
-        && !["warning", "hint", "note"].contains(&word)
+        && (!word.is_ascii()
+            || ["err", "hata", "fel", "fehler", "kesalahan"].contains(&word)
+            || ["error", "erreur", "fail", "fatal", "abort", "exception", "panic"]
+                .iter()
+                .any(|part| word.contains(part)))
 }
 
 /// A fetch or a pull in a language other than English.

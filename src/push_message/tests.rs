@@ -55,7 +55,7 @@ fn code(text: &str) -> &'static str {
 
 fn code_with(text: &str, hints: &Hints<'_>) -> &'static str {
     match classify(text, hints).cause {
-        Cause::None => "succeeded",
+        Cause::None | Cause::Fetched => "succeeded",
         Cause::Found(finding) | Cause::Unproven { finding, .. } => finding.code.name(),
     }
 }
@@ -621,12 +621,34 @@ fn a_push_that_went_through_is_a_success() {
         // remarks of the server on a push that it takes
         "remote: Bypassed rule violations for refs/heads/main:        \nremote: - Changes must be made through a pull request.\nTo github.com:o/r.git\n   2333c52..e77fae3  main -> main\n",
         "remote: warning: GH001: Large files detected. You may want to try Git Large File Storage\nTo github.com:o/r.git\n   2333c52..e77fae3  main -> main\n",
+        // what others print around it
+        "git : To github.com:o/r.git\nAt line:1 char:1\n+ git push origin main\n+ ~~~~~~~~~~~~~~~~~~~~\n    + CategoryInfo          : NotSpecified: (To github.com:o/r.git:String) [], RemoteException\n    + FullyQualifiedErrorId : NativeCommandError\n \n   2333c52..e77fae3  main -> main\n",
+        "To github.com:o/r.git\n   2333c52..e77fae3  main -> main\nTransferred: sent 2104, received 2344 bytes, in 0.2 seconds\n",
+        "To github.com:o/r.git\n   2333c52..e77fae3  main -> main\nElapsed: 3\n",
+        "fatal: Failed to write item to store. [0x6c6]\nfatal: The array bounds are invalid\nTo github.com:o/r.git\n   2333c52..e77fae3  main -> main\n",
+        "2026-11-30T06:00:00.1Z To github.com:o/r.git\n2026-11-30T06:00:00.1Z    2333c52..e77fae3  main -> main\n2026-11-30T06:00:01.1Z ##[warning]Node.js 16 actions are deprecated.\n",
+        "To github.com:o/r.git\n * [new branch]      HEAD -> feat2\n分支 'main' 设置为跟踪 'origin/feat2'。\n",
+        "To github.com:o/r.git\n * [new branch]      HEAD -> feat2\n已將 “main” 分支設定為追蹤 “origin/feat2”。\n",
+        "To github.com:o/r.git\n * [new branch]      HEAD -> feat2\nклонът „main“ ще следи „origin/feat2“.\n",
         "Cloning into 'r'...\nReceiving objects: 100% (3/3), done.\n",
+        "来自 github.com:o/r\n   91e3579..e97af15  main       -> origin/main\n",
     ] {
         let diagnosis = classify(text, &Hints::default());
-        assert_eq!(diagnosis.cause, Cause::None, "{text}");
+        let is_push = text.contains("To ") || text.starts_with("Everything");
+        let expected = if is_push { Cause::None } else { Cause::Fetched };
+        assert_eq!(diagnosis.cause, expected, "{text}");
         let outcome = diagnosis.outcome("push.message");
         assert_eq!((outcome.status, outcome.code), (CheckStatus::Pass, None));
+    }
+    // a push that began after a pull
+    for text in [
+        "From github.com:o/r\n   91e3579..e97af15  main       -> origin/main\nUploading LFS objects:  50% (1/2), 1 MB | 1.0 MB/s\n",
+        "From github.com:o/r\n   91e3579..e97af15  main       -> origin/main\nWriting objects: 100% (3/3), 2 KiB, done.\n",
+        "Von github.com:o/r\n   91e3579..e97af15  main       -> origin/main\nSchreibe Objekte: 100% (3/3), 2 KiB, fertig.\n",
+        // of several remotes, or of a later step
+        "To github.com:o/r.git\n   2333c52..e77fae3  main -> main\nError: Process completed with exit code 1.\n",
+    ] {
+        assert_eq!(code(text), "push-unrecognized", "{text}");
     }
     // one branch went through, the other not
     let mixed = "To github.com:o/r.git\n   2333c52..e77fae3  a -> a\n ! [rejected]        b -> b (fetch first)\nerror: failed to push some refs to 'github.com:o/r.git'\n";
@@ -1250,12 +1272,152 @@ fn what_coder_refuses_does_not_pass_by_waiting() {
     ] {
         let hints = Hints { failed: true, ..Hints::default() };
         let diagnosis = classify(&format!("{said}\n{TAIL}"), &hints);
-        assert_eq!(diagnosis.is_lasting, is_lasting, "{said}");
+        assert_eq!(diagnosis.again == Again::Nothing, is_lasting, "{said}");
         let Cause::Found(finding) = &diagnosis.cause else { panic!("{said}") };
         assert_eq!(finding.code, Code::GitsshBlocked, "{said}");
         assert_eq!(finding.fix.message.contains("git_ssh_command"), is_lasting, "{said}");
         let quoted = diagnosis.quotes.iter().any(|quote| quote.text.contains("permission"));
         assert_eq!(quoted, is_lasting, "{said}");
+    }
+}
+
+#[test]
+fn what_is_broken_here_is_named_before_the_server() {
+    let state = "/home/coder/.local/state/pushready";
+    let refused =
+        |said: &str| ssh(&format!("{said}\ngit@github.com: Permission denied (publickey)."));
+    let fork = |said: &str| format!("{said}\nfatal: unable to fork\n");
+    for (text, expected) in [
+        (refused(&format!("/bin/sh: 1: exec: {state}/bin/pushready: not found")), "route-binary-gone"),
+        (refused(&format!("/bin/sh: 1: exec: {state}/bin/pushready: Permission denied")), "route-binary-gone"),
+        (
+            refused(&format!("bash: line 1: {state}/bin/pushready: cannot execute binary file: Exec format error")),
+            "route-binary-gone",
+        ),
+        (ssh(&format!("command 'exec {state}/bin/pushready ssh-match 5dbe' exited abnormally")), "route-binary-gone"),
+        (ssh(&format!("{state}/ssh_config: line 12: Bad configuration option: ide")), "ssh-route-broken"),
+        (ssh(&format!("Can't open user config file {state}/ssh_config: Permission denied")), "ssh-route-broken"),
+        (ssh("/home/coder/.ssh/config: line 12: Bad configuration option: ide"), "ssh-config-invalid"),
+        (refused(&format!("no such identity: {state}/keys/5dbe: No such file or directory")), "ssh-route-broken"),
+        (
+            refused(&format!("Warning: Identity file {state}/keys/5dbe not accessible: No such file or directory.")),
+            "ssh-route-broken",
+        ),
+        (refused("Warning: Identity file /gone not accessible: No such file or directory."), "ssh-command-broken"),
+        (refused(&format!("Load key \"{state}/keys/5dbe\": Permission denied")), "key-permissions"),
+        (fork("error: cannot run ssh: No such file or directory"), "ssh-missing"),
+        (fork("error: cannot run ssh-w: No such file or directory"), "ssh-command-broken"),
+        (fork("fatal: cannot run /opt/bin/ssh-w: No such file or directory"), "ssh-command-broken"),
+        (fork("fatal: cannot exec '/etc/passwd': Permission denied"), "ssh-command-broken"),
+        (ssh("/opt/bin/ssh-w -i k: 1: /opt/bin/ssh-w: not found"), "ssh-command-broken"),
+        (ssh("/opt/bin/ssh-w -i k: line 1: /opt/bin/ssh-w: No such file or directory"), "ssh-command-broken"),
+        (ssh("/etc/passwd -i: 1: /etc/passwd: Permission denied"), "ssh-command-broken"),
+        (
+            "fatal: You didn't specify any refspecs to push, and push.default is \"nothing\".\n".to_owned(),
+            "push-target-none",
+        ),
+        (
+            "fatal: unable to connect to github.com:\ngithub.com[0: 140.82.121.4]: errno=Connection refused\n".to_owned(),
+            "git-unreachable",
+        ),
+        (
+            "To github.com:o/r.git\n * [new branch]      t -> t\nerror: could not lock config file .git/config: File exists\n".to_owned(),
+            "git-lock-left",
+        ),
+        (
+            "fatal: unable to access 'https://bitbucket.org/o/r.git/': The requested URL returned error: 410\n".to_owned(),
+            "push-no-credentials",
+        ),
+        ("fatal: the receiving end does not support --atomic push\nfatal: the remote end hung up unexpectedly\n".to_owned(), "push-option-unsupported"),
+        (
+            "[3683a61e0759] Size must be less than 2147483648: [422] Size must be less than 2147483648\nerror: failed to push some refs to 'github.com:o/r.git'\n".to_owned(),
+            "push-file-too-large",
+        ),
+        (
+            "│ Error: could not bootstrap\n│ \n│ failed to push manifests: failed to push to remote: non-fast-forward\n│ update: refs/heads/main\n".to_owned(),
+            "push-non-fast-forward",
+        ),
+        ("    mismatched host key project_id=\"3\"\n".to_owned(), "ssh-host-key-changed"),
+    ] {
+        assert_eq!(code(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn waiting_helps_against_a_resolver_that_is_silent_and_not_against_a_name_that_does_not_exist() {
+    let unresolved = |why: &str| ssh(&format!("ssh: Could not resolve hostname gihub.com: {why}"));
+    let proxy = |said: &str| ssh(&format!("{said}\nConnection closed by UNKNOWN port 65535"));
+    let web = |said: &str| format!("fatal: unable to access 'https://git.corp/o/r/': {said}\n");
+    for (text, expected, again) in [
+        (unresolved("Name or service not known"), "ssh-host-unresolved", Again::AfterAStart),
+        (
+            unresolved("No address associated with hostname"),
+            "ssh-host-unresolved",
+            Again::AfterAStart,
+        ),
+        (unresolved("Name does not resolve"), "ssh-host-unresolved", Again::AfterAStart),
+        (
+            unresolved("Temporary failure in name resolution"),
+            "ssh-host-unresolved",
+            Again::AsOfItsCode,
+        ),
+        (unresolved("Try again"), "ssh-host-unresolved", Again::AsOfItsCode),
+        // a laptop without a network prints the same
+        (
+            unresolved("nodename nor servname provided, or not known"),
+            "ssh-host-unresolved",
+            Again::AsOfItsCode,
+        ),
+        (
+            web("Failed to connect to proxy.corp port 3128: Connection refused"),
+            "git-proxy-refused",
+            Again::AfterAStart,
+        ),
+        (
+            web("Received HTTP code 403 from proxy after CONNECT"),
+            "git-proxy-refused",
+            Again::AsOfItsCode,
+        ),
+        (web("Could not resolve host: git.corp"), "git-unreachable", Again::AsOfItsCode),
+        (
+            proxy("ssh: connect to host bastion port 22: Connection refused"),
+            "ssh-proxy-failed",
+            Again::AsOfItsCode,
+        ),
+        (
+            proxy("ssh: Could not resolve hostname bastion: Name or service not known"),
+            "ssh-proxy-failed",
+            Again::AfterAStart,
+        ),
+        (
+            proxy("nobody@bastion.sh: Permission denied (publickey)."),
+            "ssh-proxy-failed",
+            Again::AsOfItsCode,
+        ),
+        (
+            proxy(
+                "Warning: Identity file /gone not accessible: No such file or directory.\nssh: connect to host b port 22: Connection refused",
+            ),
+            "ssh-proxy-failed",
+            Again::AsOfItsCode,
+        ),
+        (proxy("/bin/sh: 1: exec: nc: not found"), "ssh-proxy-failed", Again::Nothing),
+        (proxy("sh: 1: nc: not found"), "ssh-proxy-failed", Again::Nothing),
+        (proxy("/bin/bash: line 1: exec: nc: not found"), "ssh-proxy-failed", Again::Nothing),
+        (
+            proxy("bash: line 1: /opt/nc: No such file or directory"),
+            "ssh-proxy-failed",
+            Again::Nothing,
+        ),
+        (proxy("zsh:1: command not found: nc"), "ssh-proxy-failed", Again::Nothing),
+        (proxy("zsh:1: no such file or directory: /opt/nc"), "ssh-proxy-failed", Again::Nothing),
+        (proxy("fish: Unknown command: nc"), "ssh-proxy-failed", Again::Nothing),
+        (proxy("env: 'nc': No such file or directory"), "ssh-proxy-failed", Again::Nothing),
+        (proxy("/bin/sh: 1: exec: ./nc: Permission denied"), "ssh-proxy-failed", Again::Nothing),
+    ] {
+        let hints = Hints { failed: true, ..Hints::default() };
+        assert_eq!(code_with(&text, &hints), expected, "{text}");
+        assert_eq!(classify(&text, &hints).again, again, "{text}");
     }
 }
 

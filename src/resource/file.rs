@@ -8,10 +8,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use rustix::process::geteuid;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::attributes;
@@ -136,6 +139,20 @@ fn has_same_bytes(mut one: impl io::Read, mut other: impl io::Read) -> io::Resul
             return Ok(part == same);
         }
     }
+}
+
+/// Lets the owner read a file and use a folder of this user's, where its mode does not. Returns
+/// whether that was so.
+pub fn restore_access(path: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    let (needed, usual) = match () {
+        () if metadata.is_file() => (0o400, 0o600),
+        () if metadata.is_dir() => (0o700, 0o700),
+        () => return false,
+    };
+    let mode = metadata.mode() & 0o7777;
+    let is_lost = mode & needed != needed && metadata.uid() == geteuid().as_raw();
+    is_lost && fs::set_permissions(path, fs::Permissions::from_mode(mode | usual)).is_ok()
 }
 
 /// Opens a lock file, made where it is missing. A link there is not followed, and a FIFO does not

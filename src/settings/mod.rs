@@ -159,7 +159,7 @@ fn has_user(url: &str) -> bool {
 }
 
 /// A name from outside, in a message.
-fn shown_name(name: &str) -> String {
+pub fn shown_name(name: &str) -> String {
     // escaped already
     let shown: String = redacted_name(name).chars().take(80).collect();
     format!("`{shown}`")

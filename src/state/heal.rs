@@ -1,5 +1,6 @@
 //! What an interrupted run left behind: found, and removed, by the next one.
 
+use std::fs;
 use std::path::Path;
 
 use super::State;
@@ -49,6 +50,20 @@ pub fn heal(home: &Home, state: &State) -> Result<(Option<Receipt>, Healed)> {
     // the receipt in a folder that was made just now is that of this run
     let unfinished = under_way && !state.just_made;
     Ok((receipt, Healed { swept, unfinished }))
+}
+
+/// Gives this user access again to its own files in the state folder, where something has changed
+/// their modes: what cannot be read could be neither compared nor repaired. Returns how many.
+pub fn restore_access(state: &Path) -> usize {
+    let folders = ["", "keys", "bin", "undo"].map(|name| state.join(name));
+    // a folder first, so that what is in it can be seen
+    let restored = folders.iter().map(|folder| {
+        let of_folder = usize::from(file::restore_access(folder));
+        let Ok(entries) = fs::read_dir(folder) else { return of_folder };
+        let paths = entries.flatten().map(|entry| entry.path());
+        of_folder + paths.filter(|path| file::restore_access(path)).count()
+    });
+    restored.sum()
 }
 
 /// Removes what interrupted runs left behind, in every folder in which we write.

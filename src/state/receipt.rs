@@ -3,6 +3,7 @@
 //! finished or undone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use crate::home::Home;
 use crate::resource::digest::Digest;
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::{self, Kind};
+use crate::resource::place::Obstacle;
 use crate::resource::{self, Resource, Target, Undo};
 use crate::state::git_identity::GitIdentity;
 use crate::state::logins::Logins;
@@ -221,6 +223,11 @@ impl Receipt {
         let content = match file::observe(&path, Kind::Own) {
             Ok(Some(content)) => content,
             Ok(None) => return Ok(None),
+            Err(Obstacle::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(Error::new(format!("cannot read the receipt `{}`", path.display()))
+                    .because(error.to_string())
+                    .hint("run `pushready apply`: it restores the mode of a file of this user's"));
+            }
             Err(obstacle) => return Err(unreadable(obstacle.finding(&path).summary)),
         };
         let Version { schema_version } = serde_json::from_slice(&content.bytes)

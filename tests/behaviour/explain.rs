@@ -156,7 +156,7 @@ fn a_push_that_gets_no_access() {
         let stranger = KeyPair::generate("host").public;
         ws.write(".ssh/known_hosts", format!("github.com {stranger}\n"), 0o644);
         names(&explain(ws, pushed(ws, &ssh, &["origin", "HEAD"])), "ssh-host-key-changed");
-        names(&explain(ws, pushed(ws, "absent-ssh", &["origin", "HEAD"])), "ssh-missing");
+        names(&explain(ws, pushed(ws, "absent-ssh", &["origin", "HEAD"])), "ssh-command-broken");
 
         ws.git(&["remote", "set-url", "origin", "git@nowhere.invalid:acme/app.git"])
             .current_dir("app")

@@ -2,6 +2,7 @@
 //! logins that are gone.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
@@ -118,6 +119,35 @@ fn a_routing_that_is_gone_is_not_ready() {
         obstruct(ws, "ssh-route-broken key acme/app");
         everything.pushready(ws, &["apply"]).run().success();
         status(ws).success();
+    });
+}
+
+/// What this user cannot read can be neither compared nor repaired; nothing of it may be lost.
+#[test]
+fn apply_restores_the_access_to_its_own_files() {
+    sandbox(|ws| {
+        let everything = Everything::new();
+        everything.pushready(ws, &["apply"]).run().success();
+        let state = ".local/state/pushready";
+        let key = fs::read_dir(ws.home().join(state).join("keys")).unwrap().next().unwrap();
+        let key = format!("{state}/keys/{}", key.unwrap().file_name().display());
+        let private = ws.read(&key);
+        let own =
+            ["known_hosts", "ssh_config", "gitconfig", "routes", "receipt.json", "keys", "bin"];
+        let own = own.map(|name| format!("{state}/{name}"));
+        for lost in own.iter().chain([&key, &format!("{state}/bin/pushready")]) {
+            for mode in [0, 0o200] {
+                let path = ws.home().join(lost);
+                let before = fs::metadata(&path).unwrap().permissions().mode();
+                ws.set_mode(lost, mode);
+                // without the variables: of the key there is nothing but its file
+                let applied = ws.run(&["apply"]).success();
+                applied.stdout_has("their modes are restored");
+                assert_eq!(fs::metadata(&path).unwrap().permissions().mode(), before, "{lost}");
+                status(ws).success();
+                assert_eq!(ws.read(&key), private);
+            }
+        }
     });
 }
 

@@ -21,7 +21,7 @@ use crate::resource::entry::EntryName;
 use crate::resource::file;
 use crate::resource::{EditVerdict, FileChange};
 use crate::state::State;
-use crate::state::heal::{Healed, heal, settled};
+use crate::state::heal::{Healed, heal, restore_access, settled};
 use crate::state::receipt::{Desired, Receipt};
 use crate::state::subject::Subject;
 use crate::terminal::fitted_to_terminal;
@@ -99,6 +99,7 @@ impl Removal<'_> {
 
     fn run(&self) -> Result<ApplyReport> {
         let home = self.home;
+        restore_access(&home.state);
         let (state, known, healed) = if let Some(state) = State::open_existing(&home.state)? {
             let (receipt, healed) = heal(home, &state)?;
             (state, self.known(receipt), healed)

@@ -75,7 +75,8 @@ pub fn judge(asked: &AskedHost, answer: &ProbeAnswer) -> Judgement {
             asked,
             format!("the proxy of {} {}", asked.variable(), unconnected(not)),
             &format!("start that proxy at {}:{}", not.host, not.port),
-        ),
+        )
+        .until_started(),
         ProbeOutcome::Unconnected(not) => unreachable(asked, &unconnected(not)),
         ProbeOutcome::Refused(head) => by_proxy(asked, head),
         ProbeOutcome::NoTunnel(first) => refused(
@@ -424,7 +425,7 @@ fn by_certificate(asked: &AskedHost, shown: Option<&Presented>) -> Option<Judgem
         CertificateVerdict::Unsure => Some(Judgement::unknown(
             format!(
                 "{} is not proven to trust the certificate of {}: it is known to the system's store alone, which {} does not read here",
-                asked.endpoint.target.host, asked.endpoint.target.host, asked.rules.name
+                asked.rules.name, asked.endpoint.target.host, asked.rules.name
             ),
             format!(
                 "a store of authorities in this image (the package ca-certificates), or {}",
@@ -837,6 +838,7 @@ mod tests {
     use super::super::rules;
     use super::*;
     use crate::doctor::outcome::CheckStatus::{self, Fail, Pass, Unknown};
+    use crate::doctor::outcome::Retry;
     use crate::http::probe::ConnectFault;
 
     fn of_direct<'a>(rules: &'a NetworkRules, endpoint: &'a Endpoint) -> AskedHost<'a> {
@@ -996,6 +998,10 @@ mod tests {
             // a start script tries again for what is not reached, and for nothing else that fails
             let passes = code == Some(Code::CodexUnreachable);
             assert_eq!(found.transient && status == CheckStatus::Fail, passes, "{shown}");
+            // with --wait also for a proxy at which nobody listens yet
+            let is_unconnected = matches!(shown.as_str(), it if it.starts_with("Unconnected"));
+            let is_proxy = code == Some(Code::CodexProxyRefused);
+            assert_eq!(found.retry == Retry::UntilStarted, is_unconnected && is_proxy, "{shown}");
         }
     }
 

@@ -2,15 +2,22 @@
 
 use super::{WriteAnswer, is_unreachable, written};
 use crate::catalogue::Code;
+use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::git;
+use crate::doctor::keys;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::push_url::PushUrl;
 use crate::doctor::ssh;
 use crate::git::url::Repository;
+use crate::provision::deploy_keys::AGAIN;
 use crate::push_message::{self, Hints};
 
 pub fn identity(context: &Context, repository: &Repository) -> Judgement {
+    if context.has_key(repository) && !context.home.key(repository).exists() {
+        let (code, summary) = (Code::SshRouteBroken, "the installed key is missing");
+        return Judgement::fail(code, summary, Fix::report(AGAIN)).reported_by(keys::INSTALLED);
+    }
     by_write(context, repository).unwrap_or_else(|| by_greeting(context, repository))
 }
 
@@ -76,7 +83,6 @@ fn by_greeting(context: &Context, repository: &Repository) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::Fix;
     use crate::doctor::outcome::CheckStatus;
 
     #[test]

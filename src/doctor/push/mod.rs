@@ -443,9 +443,7 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
         Ok(output) => {
             let hints = hints(context, repository);
             let outcome = classify(&output.stderr, &hints).judgement();
-            let may_be_routing =
-                matches!(outcome.code, Some(Code::SshKeyRefused | Code::SshRouteBroken))
-                    && context.has_key(repository);
+            let may_be_routing = outcome.code.is_some_and(is_of_key) && context.has_key(repository);
             if let Some(cause) =
                 may_be_routing.then(|| ssh::misrouted(context, repository)).flatten()
             {
@@ -462,10 +460,6 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
                 (Some(Code::RepositoryOtherOwner), _) => {
                     let found = Judgement::found(push_message::owned_by_another_on_server());
                     Judgement { transient: false, ..found }.with(outcome.evidence)
-                }
-                // no waiting installs it
-                (Some(Code::SshProxyFailed), _) if lacks_proxy_program(&output.stderr) => {
-                    Judgement { transient: false, ..outcome }
                 }
                 // ssh and the server share no algorithm, which no waiting changes
                 (Some(Code::PushUnrecognized), _)
@@ -488,20 +482,21 @@ fn judge(context: &Context, asked: &PushQuestion, answer: &Answer) -> Judgement 
     }
 }
 
+/// Whether the server, or ssh, may report so because ssh offered another key than this
+/// repository's, or none.
+const fn is_of_key(code: Code) -> bool {
+    matches!(
+        code,
+        Code::SshKeyRefused
+            | Code::SshRouteBroken
+            | Code::SshWrongKey
+            | Code::PushRepositoryNotFound
+    )
+}
+
 /// Whether ssh warns of another host key than the known one.
 fn is_other_host(stderr: &str) -> bool {
     stderr.to_ascii_lowercase().contains("remote host identification has changed")
-}
-
-/// Whether the shell found no program where ssh has a ProxyCommand. Pure.
-fn lacks_proxy_program(stderr: &str) -> bool {
-    let is_of_shell = |line: &str| {
-        let line = line.to_ascii_lowercase();
-        let is_missing = ["not found", "unknown command", "no such file or directory"];
-        is_missing.iter().any(|words| line.contains(words))
-            || line.contains("exec") && line.contains("permission denied")
-    };
-    stderr.lines().any(is_of_shell)
 }
 
 /// How the clone names its objects.

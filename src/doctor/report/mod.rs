@@ -33,6 +33,9 @@ pub struct Report {
     pub not_tested: Vec<String>,
     #[serde(skip)]
     pub requirements: Vec<Requirement>,
+    /// What PUSHREADY_ACCEPT names and is not a code.
+    #[serde(skip)]
+    pub not_codes: Vec<String>,
     /// The repositories that `--repo` limited this run to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limited_to: Vec<String>,
@@ -144,10 +147,22 @@ impl Report {
         })
     }
 
+    /// What another try looks at: what is in the way, and where a requirement is not proven, what
+    /// is accepted of it.
+    pub fn to_try_again(&self) -> impl Iterator<Item = &Outcome> {
+        let is_unproven = |outcome: &&Outcome| {
+            outcome.status == CheckStatus::Accepted
+                && outcome.required
+                && !self.not_tested.is_empty()
+        };
+        self.in_the_way().chain(self.checks.iter().filter(is_unproven))
+    }
+
     /// Whether another try may end better: something is in the way, and nothing of it is there to
     /// stay.
     pub fn may_pass(&self) -> bool {
-        self.in_the_way().next().is_some() && self.in_the_way().all(|outcome| outcome.transient)
+        self.to_try_again().next().is_some()
+            && self.to_try_again().all(|outcome| outcome.is_retried())
     }
 }
 
@@ -174,6 +189,7 @@ pub(super) mod tests {
             required: None,
             not_tested: Vec::new(),
             requirements: Vec::new(),
+            not_codes: Vec::new(),
             limited_to: Vec::new(),
             depth: Depth::Network,
             requested: Vec::new(),
@@ -198,5 +214,16 @@ pub(super) mod tests {
         let mut accepted = lasting();
         accepted.status = CheckStatus::Accepted;
         assert!(may_pass(vec![passing(), accepted]));
+        // it is a verdict, and what is missing may be starting
+        let mut starting = passing();
+        starting.judgement = starting.judgement.until_started();
+        assert!(!starting.transient && may_pass(vec![starting]));
+        // it is accepted, which proves nothing of what is required
+        let (mut required, mut whole) = (passing(), report(Vec::new()));
+        (required.status, required.required) = (CheckStatus::Accepted, true);
+        whole.checks = vec![required];
+        assert!(!whole.may_pass());
+        whole.not_tested = vec!["push:o/app".to_owned()];
+        assert!(whole.may_pass());
     }
 }

@@ -52,6 +52,9 @@ impl Report {
         for cause in by_cause(&outcomes) {
             cause.render(&mut text, verbose, &mut fixes);
         }
+        if let Some(line) = self.without_codes() {
+            add_line(&mut text, format_args!("note     {line}"));
+        }
         add_line(&mut text, format_args!("{}", self.counts()));
         text
     }
@@ -83,6 +86,7 @@ impl Report {
         if !accepted.is_empty() {
             parts.push(format!("accepted: {}", accepted.join(", ")));
         }
+        parts.extend(self.without_codes());
         let warnings = self.warning_codes();
         if !warnings.is_empty() && matches!(verdict, Overall::Warn | Overall::Pass) {
             parts.push(format!("warnings: {}", warnings.join(", ")));
@@ -94,6 +98,12 @@ impl Report {
             let _ = write!(line, " {}", parts.join(" · "));
         }
         format!("{} {seconds:.1}s\n", plain(&line))
+    }
+
+    /// That PUSHREADY_ACCEPT names what is not a code.
+    fn without_codes(&self) -> Option<String> {
+        let names = self.not_codes.join(", ");
+        (!names.is_empty()).then(|| format!("PUSHREADY_ACCEPT contains no code: {names}"))
     }
 
     /// Each code once.

@@ -23,7 +23,7 @@ use crate::git::url::Repository;
 use crate::process::Output;
 use crate::proof::OtherSections;
 use crate::provision::routing;
-use crate::push_message;
+use crate::push_message::{self, Hints};
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
 use route::{
@@ -112,6 +112,9 @@ pub fn route(context: &Context, repository: &Repository) -> Judgement {
     if configuration.code.is_some() {
         return configuration.reported_by(CONFIG);
     }
+    if let Some(gone) = route::copy_gone(context) {
+        return gone;
+    }
     let is_asked = representatives(context).iter().any(|asked| asked.same_as(repository));
     let follows = || {
         let probed = judge_by_probe(context, repository);
@@ -178,6 +181,11 @@ fn judge_configuration(context: &Context, output: &Output) -> Judgement {
             Fix::report("set SHELL to a shell that exists, such as /bin/sh"),
         )
         .with([said]);
+    }
+    let hints = Hints { failed: true, ..Hints::default() };
+    let of_ours = push_message::classify(&output.stderr, &hints).judgement();
+    if matches!(of_ours.code, Some(Code::RouteBinaryGone | Code::SshRouteBroken)) {
+        return of_ours;
     }
     Judgement::fail(
         Code::SshConfigInvalid,

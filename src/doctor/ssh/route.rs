@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use rustix::fs::{Access, access};
-
 use super::{SshFacts, closing_option};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -41,10 +39,8 @@ pub fn behind_alias(context: &Context, repository: &Repository) -> Option<Reposi
     (at_server.host() != repository.host()).then_some(at_server)
 }
 
-/// Where git's rules lead a repository's remote, to itself or to an alias of its own, and what ssh
-/// prints for that.
+/// What ssh prints for a repository, or for the alias of its own to which git's rules lead it.
 pub struct Chosen {
-    at: Repository,
     pub printed: Printed,
 }
 
@@ -63,7 +59,7 @@ fn ask(context: &Context, repository: &Repository) -> Chosen {
     let alias = has_alias.then(|| routing::destination(repository).ok()).flatten();
     let at = alias.unwrap_or_else(|| repository.clone());
     let printed = effective(context, &ssh_cli::push(&at, repository));
-    Chosen { at, printed }
+    Chosen { printed }
 }
 
 /// The repositories about which ssh is asked: those that a clone in view has a remote of, those that
@@ -176,21 +172,24 @@ pub fn unwritten(context: &Context) -> Option<Judgement> {
     Some(Judgement::fail(code, summary, fix).reported_by(PROVISIONED))
 }
 
+/// The copy of pushready that ssh asks for the key is not there, or is not a program: a shell runs an
+/// empty file, which answers yes for each key.
+pub fn copy_gone(context: &Context) -> Option<Judgement> {
+    let is_asked = context.receipt.is_some_and(|receipt| receipt.knows(&EntryName::SshInclude));
+    let binary = routing::lacking_copy(context.home).filter(|_| is_asked)?;
+    let summary =
+        "the copy of pushready that ssh runs is missing or damaged, or cannot be executed";
+    let fix = Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
+    let file = Evidence::new("file", binary.display().to_string());
+    Some(Judgement::fail(Code::RouteBinaryGone, summary, fix).with([file]))
+}
+
 /// Which key the ssh of this environment would offer first for the repository.
 pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Judgement {
-    let Chosen { at, printed } = chosen;
-    let binary = context.home.state.join("bin/pushready");
+    let Chosen { printed } = chosen;
     let apply = || Fix::run(["pushready", "apply"], "run apply: it writes the routing again");
-    // where `Match exec` cannot work, nothing is asked of the copy
-    let is_asked = at.host() == repository.host()
-        && context.receipt.is_some_and(|receipt| receipt.knows(&EntryName::SshInclude));
-    if is_asked && access(&binary, Access::EXEC_OK).is_err() {
-        return Judgement::fail(
-            Code::RouteBinaryGone,
-            "the copy of pushready that ssh runs is missing, or cannot be executed",
-            apply(),
-        )
-        .with([Evidence::new("file", binary.display().to_string())]);
+    if let Some(gone) = copy_gone(context) {
+        return gone;
     }
     let chosen = match printed {
         Ok(output) => &output.stdout,

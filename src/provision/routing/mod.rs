@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Item, ProvisionContext, own};
+use rustix::fs::{Access, access};
+
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::error::{Error, Result};
@@ -247,7 +249,7 @@ fn git_include(
     let path = home.git_config.display();
     // whoever makes the user's configuration, such as home-manager, has added the line
     let is_ours = context.receipt.is_some_and(|receipt| receipt.knows(&EntryName::GitInclude));
-    if reads_ours && !is_ours {
+    if (reads_ours || is_included_by_hand(home)) && !is_ours {
         return None;
     }
     if home.git_config.exists() && !home.git_config.is_file() {
@@ -402,9 +404,52 @@ pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
     {
         return Some(Refused::new(Subject::Routing, Code::SshRouteBroken));
     }
+    lacking_copy(home).map(|_| Refused::new(Subject::Routing, Code::RouteBinaryGone))
+}
+
+/// How a program of Linux begins (elf(5)).
+const ELF: &[u8] = b"\x7fELF";
+
+/// The copy of pushready, where ssh is to run it and it is not a program that can be run. `Match exec`
+/// is not used everywhere: where it cannot work, nothing names the copy.
+pub fn lacking_copy(home: &Home) -> Option<PathBuf> {
     let binary = home.state.join("bin/pushready");
+    let config = file::text(&home.state.join("ssh_config"));
     let is_asked = config.contains(&*binary.to_string_lossy());
-    (is_asked && !binary.exists()).then(|| Refused::new(Subject::Routing, Code::RouteBinaryGone))
+    let is_program = || {
+        access(&binary, Access::EXEC_OK).is_ok()
+            && file::head(&binary, ELF.len() as u64).is_ok_and(|head| head == ELF)
+    };
+    (is_asked && !is_program()).then_some(binary)
+}
+
+/// The state folder of another run of apply, to which ssh's configuration leads: XDG_STATE_HOME or
+/// HOME was another one then.
+pub fn other_state(home: &Home) -> Option<PathBuf> {
+    let config = file::text(&home.ssh_folder()?.join("config"));
+    let named = |line: &str| {
+        let rest = line.trim().strip_prefix("Include ")?;
+        let path = PathBuf::from(shlex::split(rest)?.into_iter().next()?);
+        let folder = path.parent()?.to_owned();
+        let is_it = path.file_name()? == "ssh_config"
+            && folder.file_name()? == "pushready"
+            && folder != home.state
+            && folder.join("receipt.json").exists();
+        is_it.then_some(folder)
+    };
+    config.lines().find_map(named)
+}
+
+/// Whether a file of git's names our rules in a line that somebody wrote by hand.
+fn is_included_by_hand(home: &Home) -> bool {
+    let rules = home.state.join("gitconfig");
+    let names = [rules.display().to_string(), home.shown(&rules)];
+    let is_ours = |line: &str| {
+        let Some((key, value)) = line.split_once('=') else { return false };
+        let value = value.trim().trim_matches('"');
+        key.trim().eq_ignore_ascii_case("path") && names.iter().any(|name| name == value)
+    };
+    home.git_reads.iter().any(|path| file::text(path).lines().any(is_ours))
 }
 
 /// The one in ssh's configuration, where ssh has a home, and the one in git's.

@@ -1,8 +1,10 @@
 //! A required item that nothing proved is never ready.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use super::Lab;
+use crate::support::network::resolver;
 use crate::support::{Access, GitHost, KeyPair, Output, sandbox};
 
 /// Dotfiles in `~/.git`: apply refuses to write secrets into a work tree. What it refused about one
@@ -205,6 +207,9 @@ fn a_required_item_whose_failure_is_accepted_is_not_ready() {
         assert!(line.stdout.starts_with("applied "), "{line}");
         let text = ws.pushready(&["doctor"]).env("PUSHREADY_ACCEPT", "push-key-read-only");
         text.run().success().stdout_has("CHECKS PASSED (push:acme/app not proven)");
+        let misspelt = doctor(&["--short"]).env("PUSHREADY_ACCEPT", "push-key-readonly");
+        let note = "PUSHREADY_ACCEPT contains no code: `push-key-readonly`";
+        misspelt.run().fails(1).stdout_has(note);
     });
 }
 
@@ -311,6 +316,27 @@ fn a_lasting_fault_is_not_one_of_the_server() {
         let words = "fatal: detected dubious ownership in repository at '/srv/git/acme/app.git'";
         lab.host.refuse_push("acme/app", words);
         short().fails(1).stdout_has("NOT READY push-server-error");
+    });
+}
+
+/// A resolver that was reached, and knows no such name: at the next start it is the same.
+#[test]
+fn a_required_repository_on_a_host_that_does_not_exist_is_not_ready() {
+    sandbox(|ws| {
+        let lab = Lab::new(ws);
+        let keys = serde_json::json!({"gihub.com/acme/app": &*lab.key.private}).to_string();
+        let apply = ws.pushready(&["apply"]).env("PUSHREADY_DEPLOY_KEYS", keys);
+        apply.env("PUSHREADY_REQUIRE", "push:gihub.com/acme/app").run().success();
+        let start = |more: &[&str]| {
+            let doctor = ws.pushready(&["doctor", "--required", "--short"]).args(more);
+            doctor.args(["--only", "ssh,push"]).run()
+        };
+        // nothing answers at the address that resolv.conf(5) has where it names no other
+        start(&[]).success().stdout_has("UNKNOWN ssh-host-unresolved");
+        let address = SocketAddr::from(([127, 0, 0, 1], 53));
+        resolver::start("nxdomain", address, address.ip());
+        start(&[]).fails(1).stdout_has("NOT READY ssh-host-unresolved");
+        start(&["--wait", "1"]).fails(1).stdout_has("NOT READY ssh-host-unresolved");
     });
 }
 

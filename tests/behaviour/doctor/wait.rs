@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use super::Lab;
 use crate::support::sandbox;
 
-/// Refuses the first push as a server that is not up yet, and notes each command.
+/// Refuses the first push, in the words of `~/refusal`, as a server or a name that is not up yet,
+/// and notes each command.
 const LATE: &str = r#"#!/bin/sh
 for word; do last=$word; done
 echo "$last" >>~/asked
 case $last in
-  git-receive-pack*) [ -e ~/up ] || { : >~/up; echo 'ssh: connect to host github.com port 22: Connection refused' >&2; exit 255; } ;;
+  git-receive-pack*) [ -e ~/up ] || { : >~/up; cat ~/refusal >&2; exit 255; } ;;
 esac
 exec ssh "$@"
 "#;
@@ -20,8 +21,17 @@ fn wait_asks_again_for_what_may_pass_and_for_nothing_else() {
     sandbox(|ws| {
         let lab = Lab::new(ws);
         ws.install("late-ssh", LATE);
-        let doctor = lab.doctor(&["--only", "push,codex", "--wait", "60"]);
-        let report = doctor.env("GIT_SSH_COMMAND", "late-ssh").run().success().json();
+        let doctor = |refusal: &str| {
+            lab.write("refusal", refusal);
+            let doctor = lab.doctor(&["--only", "push,codex", "--wait", "60"]);
+            doctor.env("GIT_SSH_COMMAND", "late-ssh").run().success().json()
+        };
+        // the name of a server whose network is starting
+        let unknown = "ssh: Could not resolve hostname github.com: Name or service not known\n";
+        assert_eq!(doctor(unknown)["overall"], "pass");
+        lab.remove("asked");
+        lab.remove("up");
+        let report = doctor("ssh: connect to host github.com port 22: Connection refused\n");
         assert_eq!(report["overall"], "pass", "{report:#}");
         let asked = ws.read("asked");
         let count = |command: &str| asked.lines().filter(|line| line.starts_with(command)).count();

@@ -1,11 +1,30 @@
 //! The installed keys, and the configuration of ssh.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::doctor::Lab;
 use crate::doctor::table::{Fault, doctor_with_only, fault, matrix};
 use crate::support::{KeyPair, sandbox};
+
+const STATE: &str = ".local/state/pushready";
+
+/// Leaves this many bytes of it.
+fn copy_of_pushready(lab: &Lab, bytes: usize) {
+    let copy = lab.ws.home().join(STATE).join("bin/pushready");
+    let whole = fs::read(&copy).unwrap();
+    fs::remove_file(&copy).unwrap();
+    fs::write(&copy, &whole[..bytes]).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o700)).unwrap();
+}
 
 pub const ROWS: &[Fault] = &[
     fault("key-permissions", "fail", "the key is 0644", |lab| {
         lab.ws.set_mode(&lab.key_file(), 0o644);
+        lab.doctor(&["--offline"])
+    }),
+    fault("key-permissions", "fail", "the key is 0000", |lab| {
+        lab.ws.set_mode(&lab.key_file(), 0);
         lab.doctor(&["--offline"])
     }),
     fault("key-malformed", "fail", "the file holds another key", |lab| {
@@ -46,6 +65,22 @@ pub const ROWS: &[Fault] = &[
     }),
     fault("ssh-config-invalid", "fail", "a line that ssh does not know", |lab| {
         lab.append(".ssh/config", "NoSuchOption yes\n");
+        lab.doctor(&["--offline"])
+    }),
+    fault("ssh-route-broken", "fail", "a line of our configuration is cut", |lab| {
+        lab.write(&format!("{STATE}/ssh_config"), "Host github.com\n  Ide");
+        lab.doctor(&["--offline", "--only", "ssh.config"])
+    }),
+    fault("ssh-route-broken", "fail", "our configuration is 0000", |lab| {
+        lab.ws.set_mode(&format!("{STATE}/ssh_config"), 0);
+        lab.doctor(&["--offline", "--only", "ssh.config"])
+    }),
+    fault("route-binary-gone", "fail", "the copy of pushready is empty", |lab| {
+        copy_of_pushready(lab, 0);
+        lab.doctor(&["--offline"])
+    }),
+    fault("route-binary-gone", "fail", "the copy of pushready is cut", |lab| {
+        copy_of_pushready(lab, 100_000);
         lab.doctor(&["--offline"])
     }),
     fault("ssh-input-closed", "fail", "an option for tunnels is above all hosts", |lab| {

@@ -32,6 +32,10 @@ pub const ROWS: &[Fault] = &[
         lab.doctor(&["--offline", "--only", "ssh"])
             .env("XDG_STATE_HOME", lab.ws.home().join("a\"b"))
     }),
+    fault("not-provisioned", "fail", "the state folder of apply is another one", |lab| {
+        let doctor = lab.doctor(&["--offline", "--only", "home"]);
+        doctor.env("XDG_STATE_HOME", lab.ws.home().join("other"))
+    }),
     fault("required-missing", "fail", "a key is required that nobody gave", |lab| {
         lab.doctor(&["--offline"]).env("PUSHREADY_REQUIRE", "push:acme/nowhere")
     }),

@@ -46,6 +46,10 @@ pub const ROWS: &[Fault] = &[
             lab.doctor(&["--only", "push"])
         },
     ),
+    fault("ssh-route-broken", "fail", "the key that apply installed is gone", |lab| {
+        lab.remove(&lab.key_file());
+        lab.doctor(&["--only", "keys,ssh,push"])
+    }),
     fault("ssh-control-path", "fail", "the folder of the shared connections is missing", |lab| {
         let config = lab.ws.read(".ssh/config");
         let lines = "ControlMaster auto\nControlPath ~/.ssh/masters/%C\n";

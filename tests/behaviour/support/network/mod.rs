@@ -5,7 +5,7 @@
 mod authority;
 mod provider;
 mod proxy;
-mod resolver;
+pub mod resolver;
 mod server;
 
 use std::collections::BTreeMap;

@@ -5,8 +5,9 @@ use std::thread;
 
 const A: u16 = 1;
 const SERVER_FAILURE: u8 = 2;
+const NO_SUCH_NAME: u8 = 3;
 
-/// `servfail`: an error for each name. `only-v4`: silence to each question for an address of IPv6.
+/// `servfail`: an error for each name. `nxdomain`: none exists. `only-v4`: silence to each question for an address of IPv6.
 /// `portal` and others: `server` for each name.
 pub fn start(kind: &str, address: SocketAddr, server: IpAddr) {
     let socket = UdpSocket::bind(address).unwrap();
@@ -28,6 +29,7 @@ fn answer(kind: &str, question: &[u8], server: IpAddr) -> Option<Vec<u8>> {
     let IpAddr::V4(server) = server else { return None };
     let (error, addresses) = match kind {
         "servfail" => (SERVER_FAILURE, 0),
+        "nxdomain" => (NO_SUCH_NAME, 0),
         "only-v4" if of != A => return None,
         _ => (0, u8::from(of == A)),
     };
