@@ -96,7 +96,7 @@ impl Coder {
     /// The time at the server: its own times are compared with it, never with the local clock.
     pub fn now(&self) -> Timestamp {
         match self.clock.get() {
-            Some((date, seen)) => date + seen.elapsed(),
+            Some((date, seen)) => date.checked_add(seen.elapsed()).unwrap_or(date),
             None => Timestamp::now(),
         }
     }
@@ -284,7 +284,7 @@ fn judge(
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let after: u64 = header(headers, "retry-after")?.trim().parse().ok()?;
     let reset = header(headers, "x-ratelimit-reset").and_then(|text| text.parse::<i64>().ok());
-    let reset = reset.map(|reset| reset - now.as_second()).filter(|left| *left > 0);
+    let reset = reset.and_then(|reset| reset.checked_sub(now.as_second())).filter(|left| *left > 0);
     let reset = reset.and_then(|left| u64::try_from(left).ok());
     Some(Duration::from_secs(reset.map_or(after, |reset| reset.min(after))))
 }

@@ -23,6 +23,10 @@ use crate::error::{Exit, Result};
 use crate::process::{self, Program};
 use crate::text::{add_line, plain};
 
+/// The most characters of a column. The name of a task has at most 32 characters, and what a server says may
+/// have any number.
+const WIDEST: usize = 60;
+
 /// The outcome of waiting, in JSON.
 #[derive(Serialize)]
 pub struct OutcomeView {
@@ -203,8 +207,11 @@ pub fn list(backend: &Backend, arguments: &List, mode: OutputMode) -> Result<Exi
         output::document("task list", backend, Exit::Ready, ListBody { tasks: views });
         return Ok(Exit::Ready);
     }
-    let names = views.iter().map(|view| view.name.chars().count()).max().unwrap_or_default();
-    let states = views.iter().map(|view| view.state.chars().count()).max().unwrap_or_default();
+    let width = |text: fn(&View) -> &str| {
+        let widths = views.iter().map(|view| text(view).chars().count());
+        widths.max().unwrap_or_default().min(WIDEST)
+    };
+    let (names, states) = (width(|view| &view.name), width(|view| &view.state));
     let mut out = String::new();
     for view in &views {
         let title: String = plain(&view.title).chars().take(60).collect();

@@ -84,7 +84,7 @@ pub fn codex(login: CodexLogin, base: Option<Endpoint>, now: Timestamp) -> Endpo
     let renewal = match login {
         CodexLogin::ChatGpt { renews: true, expires } => Some(Renewal {
             endpoint: official("auth.openai.com", "/oauth/token", &[405, 404, 401, 400]),
-            needed: expires.map(|at| at - RENEWS_BEFORE).filter(|at| *at > now),
+            needed: renewal_at(expires, now),
         }),
         _ => None,
     };
@@ -101,10 +101,15 @@ pub fn claude(
 ) -> Endpoints {
     let renewal = renews.then(|| Renewal {
         endpoint: official("platform.claude.com", "/v1/oauth/hello", &[200]),
-        needed: expires.map(|at| at - RENEWS_BEFORE).filter(|at| *at > now),
+        needed: renewal_at(expires, now),
     });
     let model = official("api.anthropic.com", "/v1/messages", &[405, 401]);
     Endpoints { model: base.unwrap_or(model), renewal, websocket: None }
+}
+
+/// When a login must be renewed; `None`: now.
+fn renewal_at(expires: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    expires?.checked_sub(RENEWS_BEFORE).ok().filter(|at| *at > now)
 }
 
 #[cfg(test)]
@@ -124,6 +129,7 @@ mod tests {
         for (login, expected, is_needed_now) in [
             (chatgpt(true, at(600)), &["chatgpt.com", "auth.openai.com"][..], false),
             (chatgpt(true, at(4)), &["chatgpt.com", "auth.openai.com"], true),
+            (chatgpt(true, Some(Timestamp::MIN)), &["chatgpt.com", "auth.openai.com"], true),
             (chatgpt(true, None), &["chatgpt.com", "auth.openai.com"], true),
             (chatgpt(false, at(600)), &["chatgpt.com"], false),
             (CodexLogin::ApiKey, &["api.openai.com"], false),

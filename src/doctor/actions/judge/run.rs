@@ -1,6 +1,6 @@
 //! One run: the most likely of the causes that its jobs show.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::verdict::{HOSTED_SUSPECT, RunVerdict, STUCK, age, gh, named, run_url, worst};
 use super::{ended, github_side, queue, refused};
@@ -253,6 +253,25 @@ fn environment(facts: &ActionsFacts, looked: &Looked) -> RunVerdict {
 /// What is left of the timer, when that is all it waits for.
 fn timer_left(facts: &ActionsFacts, pending: &PendingDeployment) -> Option<SignedDuration> {
     let started = pending.timer_started.filter(|_| pending.wait_minutes > 0)?;
-    let end = started.checked_add(SignedDuration::from_mins(pending.wait_minutes)).ok()?;
+    let end = timer_end(started, pending.wait_minutes)?;
     Some(end.duration_since(facts.now)).filter(|left| left.as_secs() > 0)
+}
+
+/// `None`: beyond all times, as no server of GitHub has it.
+fn timer_end(started: Timestamp, minutes: i64) -> Option<Timestamp> {
+    started.checked_add(SignedDuration::from_secs(minutes.checked_mul(60)?)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_may_have_any_length() {
+        let started = Timestamp::UNIX_EPOCH;
+        assert_eq!(timer_end(started, 2), Timestamp::from_second(120).ok());
+        for minutes in [i64::MAX, i64::MIN, i64::MAX / 60] {
+            assert_eq!(timer_end(started, minutes), None, "{minutes}");
+        }
+    }
 }
