@@ -28,6 +28,8 @@ pub enum Program<'a> {
     Client(Client),
     /// What signs commits, or lists with what they could be signed.
     Signer(&'a str),
+    /// The user's own command that names the key to sign with, as git has it run.
+    KeyCommand(&'a str),
     /// beads, whose issues become prompts.
     Bd,
     /// What opens a page on a desktop.
@@ -87,7 +89,7 @@ const CODER: &[&str] = &[
 /// resolv.conf(5) and hostname(7).
 const RESOLVER: &[&str] = &["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"];
 
-/// Tokens that a request to a model does not need.
+/// Tokens that only what logs in to Coder needs.
 const OF_CODER: &[&str] = &[observed::CODER_AGENT_TOKEN, variables::CODER_SESSION_TOKEN];
 
 impl Program<'_> {
@@ -96,7 +98,7 @@ impl Program<'_> {
             Self::Git => "git",
             Self::Ssh => "ssh",
             Self::Shell | Self::Editor => "sh",
-            Self::GitSsh(path) | Self::Signer(path) => path,
+            Self::GitSsh(path) | Self::Signer(path) | Self::KeyCommand(path) => path,
             Self::Gh => "gh",
             Self::Coder => "coder",
             Self::Client(client) => client.row().id,
@@ -109,11 +111,15 @@ impl Program<'_> {
     fn access(self) -> VisibleVariables {
         match self {
             // CODER_AGENT_TOKEN stays: `coder gitssh`, which git may start, logs in with it
-            Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) | Self::Signer(_) => AllBut(&[]),
+            Self::Git | Self::Ssh | Self::Shell | Self::GitSsh(_) | Self::KeyCommand(_) => {
+                AllBut(&[])
+            }
             Self::Gh => Only(GH),
             Self::Coder => Only(CODER),
             Self::Resolver => Only(RESOLVER),
-            Self::Client(_) | Self::Bd | Self::Browser | Self::Editor => AllBut(OF_CODER),
+            Self::Client(_) | Self::Signer(_) | Self::Bd | Self::Browser | Self::Editor => {
+                AllBut(OF_CODER)
+            }
         }
     }
 
@@ -212,16 +218,17 @@ pub fn in_shell(script: &str, command: &Command) -> Command {
 mod tests {
     use super::*;
 
-    const PROGRAMS: [Program; 10] = [
+    const PROGRAMS: [Program; 11] = [
         Program::Git,
         Program::Ssh,
         Program::Shell,
         Program::GitSsh("/opt/my ssh"),
-        Program::Signer("gpg"),
+        Program::KeyCommand("ssh-add"),
         Program::Gh,
         Program::Coder,
         Program::Client(Client::Codex),
         Program::Client(Client::Claude),
+        Program::Signer("gpg"),
         Program::Resolver,
     ];
     const SSH: [Program; 5] = [
@@ -229,7 +236,7 @@ mod tests {
         Program::Ssh,
         Program::Shell,
         Program::GitSsh("/opt/my ssh"),
-        Program::Signer("gpg"),
+        Program::KeyCommand("ssh-add"),
     ];
 
     /// The programs that get a variable.
@@ -243,15 +250,19 @@ mod tests {
 
     #[test]
     fn each_variable_reaches_the_programs_that_need_it() {
-        let agents = [Program::Client(Client::Codex), Program::Client(Client::Claude)];
+        let others = [
+            Program::Client(Client::Codex),
+            Program::Client(Client::Claude),
+            Program::Signer("gpg"),
+        ];
         for (name, programs) in [
             ("HOME", PROGRAMS.to_vec()),
             ("USER", PROGRAMS.to_vec()),
             ("TMPDIR", PROGRAMS.to_vec()),
             ("CODER_AGENT_TOKEN", [&SSH[..], &[Program::Coder]].concat()),
-            ("CODER_AGENT_TOKEN_FILE", [&SSH[..], &[Program::Coder], &agents].concat()),
+            ("CODER_AGENT_TOKEN_FILE", [&SSH[..], &[Program::Coder], &others].concat()),
             ("CODER_SESSION_TOKEN", [&SSH[..], &[Program::Coder]].concat()),
-            ("CODER_AGENT_URL", [&SSH[..], &[Program::Coder], &agents].concat()),
+            ("CODER_AGENT_URL", [&SSH[..], &[Program::Coder], &others].concat()),
             ("CLAUDE_CODE_OAUTH_TOKEN", vec![Program::Client(Client::Claude)]),
             ("CLAUDE_CODE_OAUTH_TOKEN_BASE64", vec![]),
             ("CLAUDE_CODE_OAUTH_TOKEN_FILE", vec![]),
@@ -260,11 +271,11 @@ mod tests {
             ("GITHUB_TOKEN", vec![]),
             ("GH_ENTERPRISE_TOKEN", vec![]),
             ("GITHUB_ENTERPRISE_TOKEN", vec![]),
-            ("GH_CONFIG_DIR", [&SSH[..], &[Program::Gh], &agents].concat()),
-            ("OPENAI_API_KEY", [&SSH[..], &agents].concat()),
-            ("GIT_SSH_COMMAND", [&SSH[..], &agents].concat()),
-            ("HTTPS_PROXY", [&SSH[..], &[Program::Coder], &agents].concat()),
-            ("ANYTHING", [&SSH[..], &agents].concat()),
+            ("GH_CONFIG_DIR", [&SSH[..], &[Program::Gh], &others].concat()),
+            ("OPENAI_API_KEY", [&SSH[..], &others].concat()),
+            ("GIT_SSH_COMMAND", [&SSH[..], &others].concat()),
+            ("HTTPS_PROXY", [&SSH[..], &[Program::Coder], &others].concat()),
+            ("ANYTHING", [&SSH[..], &others].concat()),
         ] {
             assert_eq!(receivers(name), programs, "{name}");
         }

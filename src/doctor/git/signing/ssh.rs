@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{SigningSetting, SigningWay, TURN_OFF, failed, left, path_of, program};
+use super::{SigningSetting, SigningWay, TURN_OFF, cannot_prompt, failed, left, path_of, program};
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
 use crate::doctor::outcome::Evidence;
-use crate::process::{self, Completed, Failure};
+use crate::process::{self, Completed, Failure, Program};
 use crate::resource::file;
 use crate::variables::observed;
 
@@ -165,7 +165,8 @@ fn split(command: &str) -> Option<Vec<String>> {
 /// What the user's own command names: the first line that it prints (git-config(1)).
 fn named(context: &Context, command: &str, end: Instant) -> Option<String> {
     let mut words = split(command)?.into_iter();
-    let mut command = program(&words.next()?);
+    let mut command = process::command(Program::KeyCommand(&words.next()?));
+    cannot_prompt(&mut command);
     if let Some(socket) = context.env.raw(observed::SSH_AUTH_SOCK) {
         // which the command lists
         command.env(observed::SSH_AUTH_SOCK, socket);
