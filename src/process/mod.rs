@@ -2,7 +2,7 @@
 
 mod program;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -37,8 +37,9 @@ pub struct Bounds {
     file: Option<u64>,
     /// They hold from its first instruction on.
     from_start: bool,
-    /// Bytes in memory of each process of its group. Looked at now and then: a limit would also
-    /// apply to a program in Go, such as `coder gitssh`, which takes more at its start than it uses.
+    /// Bytes in memory of each process of git in its group. Looked at now and then: a limit would
+    /// also apply to a program in Go, such as `coder gitssh`, which takes more at its start than it
+    /// uses.
     resident: Option<u64>,
 }
 
@@ -56,6 +57,8 @@ impl Bounds {
     /// Of a tool that prints one JSON document, which is nothing without its end.
     pub const DOCUMENT: Self =
         Self { output: 1 << 20, memory: None, file: None, from_start: false, resident: None };
+    /// Of git where it asks a server: it keeps the whole list of refs, and an answer over HTTP.
+    pub const ASKING: Self = Self { resident: Some(80 << 20), ..Self::PROBE };
     /// Of git where it reads configuration and refs: it takes memory as it reads, so that a bound
     /// that comes a moment after its start ends it at its next allocation. No answer that we need is
     /// longer (the configuration of git with the rules of 64 keys is 3 MB). It starts no other
@@ -75,12 +78,6 @@ impl Bounds {
     #[must_use]
     pub const fn writing(self, most: u64) -> Self {
         Self { file: Some(most), from_start: true, ..self }
-    }
-
-    /// Bounded in memory, with all that it starts.
-    #[must_use]
-    pub const fn watched(self, most: u64) -> Self {
-        Self { resident: Some(most), ..self }
     }
 
     /// The bounds that the system enforces, no higher than our own.
@@ -165,6 +162,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// It was ended because it took more memory than it is given.
+    pub fn is_of_memory(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::OutOfMemory)
+    }
+
     /// No process can be started just now, whichever it is.
     pub fn is_of_the_machine(&self) -> bool {
         let limits = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
@@ -309,9 +311,10 @@ impl Running {
             (_, Some(_)) => Some(WATCH),
             _ => None,
         };
+        let mut group = Group { id: self.child.0.id(), others: HashSet::new() };
         while !ready(self.exit.as_ref(), pause, [&self.stdout, &self.stderr], self.end)? {
             if let Some(most) = self.bounds.resident
-                && any_is_larger(self.child.0.id(), most)
+                && group.has_larger(most)
             {
                 return Err(out_of_memory());
             }
@@ -405,24 +408,53 @@ fn out_of_memory() -> Failure {
     io::Error::new(io::ErrorKind::OutOfMemory, "it needs more memory than it is given").into()
 }
 
-/// Whether a process of the group has more bytes in memory.
-fn any_is_larger(group: u32, most: u64) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "proc(5) has a few lines there")]
-    let is_larger = |pid: i32| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        resident_in(group, &status).is_some_and(|size| size > most)
-    };
-    processes().any(is_larger)
+/// A process group that is looked at again and again.
+struct Group {
+    id: u32,
+    /// Processes that were there and are not of the group.
+    others: HashSet<i32>,
 }
 
-/// Of `/proc/PID/status`: the bytes in memory, if the process is of the group. Pure.
-fn resident_in(group: u32, status: &str) -> Option<u64> {
-    let field = |name| {
-        let value = status.lines().find_map(|line| line.strip_prefix(name))?;
-        value.split_ascii_whitespace().next()?.parse::<u64>().ok()
-    };
-    (field("NSpgid:")? == u64::from(group)).then_some(())?;
-    Some(field("VmRSS:")? << 10)
+impl Group {
+    /// Whether a process of git in it has more bytes in memory.
+    fn has_larger(&mut self, most: u64) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "proc(5) has a few lines there")]
+        let status = |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/status")).ok();
+        processes().any(|pid| {
+            if self.others.contains(&pid) {
+                return false;
+            }
+            let Some(status) = status(pid) else { return false };
+            if !is_in(self.id, &status) {
+                self.others.insert(pid);
+                return false;
+            }
+            is_of_git(&status) && resident(&status).is_some_and(|size| size > most)
+        })
+    }
+}
+
+/// A field of `/proc/PID/status`, to its first blank.
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    value.split_ascii_whitespace().next()
+}
+
+/// Whether `/proc/PID/status` is of a process of the group. Pure.
+fn is_in(group: u32, status: &str) -> bool {
+    field(status, "NSpgid").is_some_and(|id| id.parse() == Ok(group))
+}
+
+/// Whether it is git itself, or a program of git's that keeps what a server sends: not a helper of
+/// the user's, nor ssh, which passes it on. Pure.
+fn is_of_git(status: &str) -> bool {
+    field(status, "Name")
+        .is_some_and(|name| matches!(name, "git" | "git-lfs") || name.starts_with("git-remote-"))
+}
+
+/// The bytes in memory. Pure.
+fn resident(status: &str) -> Option<u64> {
+    Some(field(status, "VmRSS")?.parse::<u64>().ok()? << 10)
 }
 
 /// Waits until the child has ended (`true`) or has written something, no longer than a pause.
@@ -736,27 +768,38 @@ mod tests {
 
     #[test]
     fn a_group_has_no_more_memory_than_its_bound() {
-        // tail keeps all that it reads of a line without an end
-        let script = "head -c 300000000 /dev/zero | tail -n 1 | wc -c; :";
-        let run = |bounds| run_within(bounds, sh(script), Duration::from_secs(30));
-        let failure = run(Bounds::PROBE.watched(64 << 20)).unwrap_err();
-        assert_eq!(failure.to_string(), "it needs more memory than it is given");
-        assert_eq!(run(Bounds::PROBE.watched(1 << 30)).unwrap().stdout.trim(), "300000000");
+        let run = |script| run_within(Bounds::ASKING, sh(script), Duration::from_secs(30));
+        let failure = run("cd /; head -c 300000000 /dev/zero | git hash-object --stdin; :");
+        assert_eq!(failure.unwrap_err().to_string(), "it needs more memory than it is given");
+        // tail keeps all that it reads of a line without an end, and is not git's
+        let said = run("head -c 300000000 /dev/zero | tail -n 1 | wc -c; :").unwrap();
+        assert_eq!(said.stdout.trim(), "300000000");
     }
 
     #[test]
     fn a_status_names_the_group_and_the_size() {
-        let status = |group| format!("Name:\tgit\nNSpgid:\t{group}\t1\nVmRSS:\t    2048 kB\n");
-        assert_eq!(resident_in(12, &status("12")), Some(2 << 20));
-        assert_eq!(resident_in(12, &status("120")), None);
-        assert_eq!(resident_in(12, "NSpgid:\t12\nState:\tZ (zombie)\n"), None);
+        let status = "Name:\tgit\nNSpgid:\t12\t1\nVmRSS:\t    2048 kB\n";
+        assert!(is_in(12, status) && !is_in(1, status) && !is_in(120, status));
+        assert_eq!(resident(status), Some(2 << 20));
+        assert_eq!(resident("NSpgid:\t12\nState:\tZ (zombie)\n"), None);
+        for (name, is_watched) in [
+            ("git", true),
+            ("git-remote-http", true),
+            ("git-lfs", true),
+            ("git-credential-", false),
+            ("gitg", false),
+            ("ssh", false),
+            ("coder", false),
+        ] {
+            assert_eq!(is_of_git(&format!("Name:\t{name}\n")), is_watched, "{name}");
+        }
         // a group of its own: the group of the tests may have no number here, as in a container
         let mut cat = Command::new("cat");
         cat.arg("/proc/self/status").process_group(0).stdout(std::process::Stdio::piped());
         let cat = cat.spawn().unwrap();
         let group = cat.id();
         let status = String::from_utf8(cat.wait_with_output().unwrap().stdout).unwrap();
-        assert!(resident_in(group, &status).is_some(), "{group}: {status}");
+        assert!(is_in(group, &status) && resident(&status).is_some(), "{group}: {status}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::ceiling::{Case, MEBIBYTE, case, fill, hold, objects};
-use crate::support::{Access, Cmd, GitHost, Workspace, sandbox};
+use crate::support::{Access, CRATE, Cmd, GitHost, Workspace, sandbox};
 
 /// Sends whatever `answer` writes to whoever connects; returns its port. A failed write ends it.
 fn serve(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
@@ -68,11 +68,14 @@ fn api(
 }
 
 /// The tasks on a Coder server that answers so.
-fn coder(ws: &Workspace, body: String) -> Cmd {
+fn coder(
+    ws: &Workspace,
+    answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> Cmd {
     let port = serve(move |stream| {
         let mut request = [0; 4096];
         let _ = stream.read(&mut request)?;
-        ok(stream, &body)
+        answer(stream)
     });
     ws.pushready(&["task", "list"])
         .env("CODER_URL", format!("http://127.0.0.1:{port}"))
@@ -178,9 +181,22 @@ const HTTP: &[Case] = &[
         api(ws, move |stream| ok(stream, &body))
     }),
     case("JSON of small objects from Coder", "larger than what is read", |ws| {
-        coder(ws, objects(4 * MEBIBYTE - 100))
+        let body = objects(4 * MEBIBYTE - 100);
+        coder(ws, move |stream| ok(stream, &body))
     })
     .with_status(3),
+    case("an answer of Coder without an end", "cannot use the Coder server", |ws| {
+        coder(ws, |stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\n\r\n")?;
+            endless(stream, "[")
+        })
+    })
+    .with_status(3),
+    case("a name of 70,000 characters", "nnn", |ws| {
+        let name = fill("n", 70_000);
+        chats(ws, move || format!("[{}]", chat(1, "fix").replace("fix-1", &name)))
+    })
+    .with_results(30),
     case("a list of chats without an end", "longer than what is read", chats_without_end)
         .with_status(3),
     case("a title of as much as is read", "fix-1", |ws| {
@@ -304,15 +320,103 @@ fn with_commit(ws: &Workspace, make: &str) -> Cmd {
     ws.pushready(&["doctor", "--live", "--json", "--only", "push.live"]).current_dir("src/app")
 }
 
-const FETCHED: &[Case] = &[case(
-    "a file of 400 MB that packs well",
-    "a throw-away branch was pushed and deleted",
-    |ws| with_commit(ws, "head -c 400000000 /dev/zero >large"),
-)];
+/// The same where the host has a commit of a file of 1 GB, which it sends as a delta of a small one.
+fn with_delta(ws: &Workspace) -> Cmd {
+    let doctor = with_commit(ws, "touch small");
+    let bare = "/srv/git/acme/app.git";
+    ws.cmd("python3")
+        .arg(format!("{CRATE}/tests/hostile/deltas.py"))
+        .args([bare, "1000000000"])
+        .run()
+        .success();
+    doctor
+}
+
+const PUSHED: &str = "a throw-away branch was pushed and deleted";
+
+const FETCHED: &[Case] = &[case("a file of 400 MB that packs well", PUSHED, |ws| {
+    with_commit(ws, "head -c 400000000 /dev/zero >large")
+})];
+
+const DELTA: &[Case] = &[case("a file of 1 GB that is a delta", PUSHED, with_delta)];
+
+/// The doctor of a clone whose remote is a server of git over HTTP that answers so, after the beginning
+/// of a list of refs.
+fn web_host(
+    ws: &Workspace,
+    arguments: &[&str],
+    answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> Cmd {
+    let port = serve(move |stream| {
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request)?;
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        let pushes = request.contains("git-receive-pack");
+        let service = if pushes { "git-receive-pack" } else { "git-upload-pack" };
+        let announced = packet(&format!("# service={service}\n"));
+        let first = packet(&format!("{COMMIT} HEAD\0report-status delete-refs\n"));
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/x-{service}-advertisement\r\n\r\n\
+             {announced}0000{first}"
+        )?;
+        answer(stream)
+    });
+    ws.git(&["init", "--quiet", "src/app"]).run().success();
+    let url = format!("http://127.0.0.1:{port}/acme/app.git");
+    for arguments in [
+        &["remote", "add", "origin", &url][..],
+        &["config", "user.name", "a"],
+        &["config", "user.email", "a@b"],
+        &["commit", "--quiet", "--allow-empty", "-m", "x"],
+    ] {
+        ws.git(&[&["-C", "src/app"], arguments].concat()).run().success();
+    }
+    ws.pushready(&[&["doctor", "--json"], arguments].concat()).current_dir("src/app")
+}
+
+const COMMIT: &str = "1111111111111111111111111111111111111111";
+
+/// A line as git sends it: its length, and itself.
+fn packet(line: &str) -> String {
+    format!("{:04x}{line}", line.len() + 4)
+}
+
+fn endless_refs(stream: &mut TcpStream) -> std::io::Result<()> {
+    for first in (0_u64..).step_by(1000) {
+        let refs =
+            (first..first + 1000).map(|nth| packet(&format!("{COMMIT} refs/heads/{nth:09}\n")));
+        stream.write_all(refs.collect::<String>().as_bytes())?;
+    }
+    Ok(())
+}
+
+const WEB: &[Case] = &[
+    case("refs without an end", "push.write", |ws| web_host(ws, &["--only", "push"], endless_refs)),
+    case("an answer without an end", "push.write", |ws| {
+        web_host(ws, &["--only", "push"], |stream| endless(stream, "0"))
+    }),
+    case("refs without an end for a real push", "push.live", |ws| {
+        web_host(ws, &["--live", "--only", "push.live"], endless_refs)
+    }),
+    case("an answer of a byte at a time", "push.write", |ws| {
+        web_host(ws, &["--only", "push"], |stream| drip(stream, "003f"))
+    }),
+];
+
+#[test]
+fn of_git_over_http() {
+    sandbox(|ws| hold(ws, WEB));
+}
 
 #[test]
 fn of_a_git_host_whose_commit_is_large() {
     sandbox(|ws| hold(ws, FETCHED));
+}
+
+#[test]
+fn of_a_git_host_whose_file_is_a_delta() {
+    sandbox(|ws| hold(ws, DELTA));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::doctor::context::{Context, NETWORK};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::{GitUrl, redact};
 use crate::git_cli::scratch::{Hash, Scratch};
-use crate::process::{self, Failure};
+use crate::process::{self, Bounds, Failure};
 use crate::push_message::{Hints, classify};
 use crate::variables::observed;
 
@@ -112,7 +112,7 @@ fn probe(context: &Context, endpoint: &str) -> Judgement {
     };
     git.env(observed::GIT_ASKPASS, "false").env("SSH_ASKPASS", "false");
     git.args(["lfs", "locks"]);
-    let judgement = match process::run(git, context.deadline(NETWORK)) {
+    let judgement = match process::run_within(Bounds::ASKING, git, context.deadline(NETWORK)) {
         Ok(output) if output.status.success() => pass(),
         Ok(output) => by_message(&output.stderr),
         Err(Failure::Deadline) => Judgement {

@@ -15,7 +15,7 @@ use crate::doctor::outcome::{Evidence, Judgement};
 use crate::doctor::ssh;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::scratch::{Hash, Scratch};
-use crate::process::{self, Failure};
+use crate::process::{self, Bounds, Failure};
 use crate::push_message::{self, Hints, classify};
 use crate::variables::{self, observed};
 
@@ -49,7 +49,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judg
     if let Some(judgement) = asked.and_then(|own| own.ask(context, &scratch, url)) {
         return judgement;
     }
-    let run = |command| process::run(command, context.deadline(NETWORK));
+    let run = |command| process::run_within(Bounds::ASKING, command, context.deadline(NETWORK));
     let mut said = run(question(&scratch, url, access));
     if said.as_ref().is_ok_and(Hash::is_another) {
         scratch = match Scratch::new(Hash::Sha256, || context.deadline(NETWORK)) {
@@ -73,6 +73,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judg
         }
         Ok(output) => refusal(context, url, own_way.as_ref(), &output.stderr),
         Err(Failure::Deadline) => hung(context, &scratch, url.without_credential()),
+        Err(failure) if failure.is_of_memory() => ssh::unreachable(context, &failure),
         Err(failure) => cannot(context.reason(&failure)),
     }
 }
@@ -152,7 +153,7 @@ pub fn hung(context: &Context, scratch: &Scratch, url: &str) -> Judgement {
     let askpass = context.env.text(observed::GIT_ASKPASS).filter(|_| {
         let mut git = scratch.git();
         git.args(["ls-remote", "--quiet", url, "HEAD"]).env(observed::GIT_ASKPASS, "true");
-        process::run(git, context.deadline(NETWORK / 2)).is_ok()
+        process::run_within(Bounds::ASKING, git, context.deadline(NETWORK / 2)).is_ok()
     });
     match askpass {
         Some(askpass) => Judgement::fail(Code::PushNoCredentials,

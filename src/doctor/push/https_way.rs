@@ -6,7 +6,7 @@ use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::effective_config::ConfigValue;
 use crate::git_cli::scratch::Scratch;
-use crate::process;
+use crate::process::{self, Bounds};
 use crate::push_message::{Hints, classify};
 use crate::variables::observed;
 
@@ -59,7 +59,7 @@ impl OwnWay {
         };
         git.args(["ls-remote", "--quiet", url.without_credential(), "HEAD"]);
         git.env(observed::GIT_ASKPASS, "false");
-        let output = process::run(git, context.deadline(NETWORK)).ok()?;
+        let output = process::run_within(Bounds::ASKING, git, context.deadline(NETWORK)).ok()?;
         let hints = Hints { remote: url.repository(), failed: true, ..Hints::default() };
         let outcome = classify(&output.stderr, &hints).judgement();
         let is_cause = !output.status.success() && outcome.code.is_some_and(way::is_of_network);

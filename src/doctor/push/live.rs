@@ -26,8 +26,6 @@ use crate::push_message::{Hints, classify};
 
 /// Of the newest commit, with all its files. Where it is larger, a commit of our own is pushed.
 const LARGEST_PACK: u64 = 64 << 20;
-/// Of git and each program that it starts to fetch it.
-const MOST_MEMORY: u64 = 80 << 20;
 /// The commit goes into one pack, whose objects are unpacked one at a time, and large files are not
 /// kept in memory.
 const LITTLE_MEMORY: [&str; 8] = [
@@ -110,7 +108,7 @@ fn push(
     };
     // an object that the server has already: a new one could be judged for what is in it
     let fetch = [&LITTLE_MEMORY[..], &["fetch", "--quiet", "--depth=1", url, "HEAD"]].concat();
-    let bounds = Bounds::PROBE.writing(LARGEST_PACK).watched(MOST_MEMORY);
+    let bounds = Bounds::ASKING.writing(LARGEST_PACK);
     let fetch = |scratch: &Scratch| run_within(bounds, scratch, &fetch);
     let mut fetched = fetch(&scratch);
     if fetched.as_ref().is_ok_and(Hash::is_another)
@@ -119,7 +117,7 @@ fn push(
         scratch = other;
         fetched = fetch(&scratch);
     }
-    let run = |arguments: &[&str]| run_within(Bounds::PROBE, &scratch, arguments);
+    let run = |arguments: &[&str]| run_within(Bounds::ASKING, &scratch, arguments);
     let fetched = fetched.is_ok_and(|said| said.status.success());
     let source = if fetched { "FETCH_HEAD" } else { &scratch.commit };
     let pushed = run(&["push", "--no-verify", url, &format!("{source}:{branch}")]);

@@ -106,10 +106,14 @@ pub fn unreachable(context: &Context, failure: &Failure) -> Judgement {
         }
         Failure::Deadline => Judgement::unknown(
             "the server did not answer in time",
-            "a network on which the ssh port of the server answers",
+            "a network on which the server answers",
         )
         .coded(Code::PushTimeout),
         Failure::Missing => Judgement::unknown("ssh could not be run", "ssh on PATH"),
+        failure if failure.is_of_memory() => Judgement::unknown(
+            "the server's answer takes more memory than git is given",
+            "`git push` by hand, if the server is to be trusted",
+        ),
         Failure::Io(error) => Judgement::unknown("ssh could not be run", error.to_string()),
     }
 }
