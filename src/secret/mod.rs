@@ -69,9 +69,13 @@ pub fn utf8(bytes: &[u8], code: Code) -> Result<SecretString, Finding> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(SecretString::from(text));
     }
-    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-    let summary = if utf16 { "the text is UTF-16" } else { "the bytes are not UTF-8 text" };
-    Err(finding(code, summary, "save it again as plain UTF-8 text, or give it in base64"))
+    let save = "save it again as plain UTF-8 text, or give it in base64";
+    let (summary, fix) = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("the text is UTF-16", save),
+        [0x1f, 0x8b, ..] => ("it is compressed (gzip)", "give the text itself, not compressed"),
+        _ => ("the bytes are not UTF-8 text", save),
+    };
+    Err(finding(code, summary, fix))
 }
 
 /// The one place of this folder where a secret is looked at.

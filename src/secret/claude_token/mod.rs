@@ -48,6 +48,9 @@ impl ClaudeToken {
         if body.contains("sk-ant-") {
             return malformed("more than one token in it", "give the token alone");
         }
+        if body.contains('\0') {
+            return malformed("it contains a NUL byte", "give the token alone, without padding");
+        }
         if !body.chars().all(is_token_character) {
             return malformed("it contains characters that are not allowed in a token", MAKE_ONE);
         }

@@ -122,6 +122,7 @@ fn refused_by_name() {
             oat.replace("Ab", "A\u{1b}[31m"),
             "it contains characters that are not allowed in a token",
         ),
+        (format!("{oat}\0"), "it contains a NUL byte"),
         (oat.replace("Ab", "A%"), "it contains characters that are not allowed in a token"),
         (format!("{oat}\""), "it contains characters that are not allowed in a token"),
         (token("oat01", MIN_BODY - 1), truncated),

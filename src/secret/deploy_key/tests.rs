@@ -354,13 +354,19 @@ fn not_a_private_key() {
         wrapped = base64(&wrapped);
     }
     refused("wrapped without end", &wrapped, Malformed, "it contains no private key");
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_named() {
     let utf16: Vec<u8> =
-        [0xff, 0xfe].into_iter().chain(key.encode_utf16().flat_map(u16::to_le_bytes)).collect();
-    assert_eq!(super::super::utf8(&utf16, Malformed).unwrap_err().summary, "the text is UTF-16");
-    assert_eq!(
-        super::super::utf8(&[0xc3], Malformed).unwrap_err().summary,
-        "the bytes are not UTF-8 text"
-    );
+        [0xff, 0xfe].into_iter().chain("key".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    for (bytes, summary) in [
+        (&utf16[..], "the text is UTF-16"),
+        (&[0xc3], "the bytes are not UTF-8 text"),
+        (&[0x1f, 0x8b, 8, 0], "it is compressed (gzip)"),
+    ] {
+        assert_eq!(super::super::utf8(bytes, Malformed).unwrap_err().summary, summary);
+    }
     assert_eq!(reveal(&super::super::utf8(b"x", Malformed).unwrap()), "x");
 }
 
