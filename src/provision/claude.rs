@@ -29,7 +29,6 @@ use crate::state::logins::ClaudeRecord;
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
-use crate::text::shell;
 use crate::variables;
 
 /// `claude setup-token` makes tokens that live a year.
@@ -174,7 +173,7 @@ pub(super) fn login(context: &ProvisionContext, desired: &mut Desired) -> Option
             let finding = Finding::new(
                 Code::ClaudeAuthConflict,
                 format!("kept `{}`: {why}", context.home.shown(&path)),
-                format!("to use the seed: `rm {}` and apply again", shell(&path)),
+                super::to_use_seed(&path),
             );
             return Some(Item::warn(Subject::Login(Client::Claude), finding, Vec::new()));
         }

@@ -24,12 +24,13 @@ use crate::proof::{BinaryPair, GitInputs};
 use crate::resource::entry::{EntryId, EntryName};
 use crate::resource::file::Kind;
 use crate::resource::lock::Lock;
+use crate::resource::mount;
 use crate::resource::{Bytes, Edit, Resource, Target, Undo};
 use crate::settings::{self, KnownHosts, Requirement, Settings};
 use crate::state::receipt::{Desired, Receipt, Refused};
 use crate::state::subject::Subject;
 use crate::state::via::{SecretOrigin, Via};
-use crate::text::nearest_name;
+use crate::text::{nearest_name, shell};
 use routing::{GitAnswer, Routing};
 
 /// The status of one item of the report.
@@ -500,6 +501,18 @@ pub fn span(duration: SignedDuration) -> String {
 }
 
 /// A file of ours in the state folder.
+/// How the configured login comes into the place of another one. A mount of the file cannot be
+/// removed.
+pub fn to_use_seed(path: &Path) -> String {
+    match mount::mount(path) {
+        Some(_) => format!(
+            "to use the seed: mount the folder `{}` instead of the file, and apply again",
+            path.parent().unwrap_or(path).display()
+        ),
+        None => format!("to use the seed: `rm {}` and apply again", shell(path)),
+    }
+}
+
 fn own(path: PathBuf, kind: Kind, bytes: Vec<u8>, mode: u32) -> Resource {
     let target = Target { path, kind, lock: Lock::None, malformed: Code::NotProvisioned };
     let edit = Edit::Whole { bytes: Bytes::of(kind, bytes), mode, expendable: false };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::managed;
-use super::settings::{ClaudeSettings, SettingsFile};
+use super::settings::{ClaudeSettings, SettingsFault, SettingsFile};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::context::Context;
@@ -17,18 +17,36 @@ use crate::variables::{self, observed};
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 const OFFICIAL_ORIGIN: &str = "https://api.anthropic.com";
 
-/// The files that Claude Code ignores because of one setting.
+/// The files that Claude Code ignores.
 pub fn ignored(context: &Context) -> Vec<Judgement> {
-    let judge = |(path, name): &(PathBuf, &'static str)| {
+    let judge = |(path, fault): &(PathBuf, SettingsFault)| {
+        let shown = context.home.shown(path);
+        let (why, fix, subject) = match fault {
+            SettingsFault::Form(name) => (
+                format!("the form of `{name}` is wrong"),
+                format!("correct `{name}`, or remove it"),
+                (*name).to_owned(),
+            ),
+            SettingsFault::NotAnObject => (
+                format!("`{shown}` is not a JSON object"),
+                "correct it, or remove it".to_owned(),
+                shown,
+            ),
+            SettingsFault::Unreadable => (
+                format!("`{shown}` cannot be read"),
+                "make it a file that the workspace user can read, or remove it".to_owned(),
+                shown,
+            ),
+        };
         let summary = format!(
-            "the form of `{name}` is wrong: Claude Code ignores the whole settings file, and asks in a \
-             terminal how to go on"
+            "{why}: Claude Code ignores the whole settings file, and asks in a terminal how to go on"
         );
-        let fix = Fix::edit(path, format!("correct `{name}`, or remove it"));
         let evidence = Evidence::new("in", path.display().to_string());
-        Judgement::warn(Code::ClaudeConfigMalformed, summary, fix).about(*name).with([evidence])
+        Judgement::warn(Code::ClaudeConfigMalformed, summary, Fix::edit(path, fix))
+            .about(subject)
+            .with([evidence])
     };
-    ClaudeSettings::of(context).misshapen.iter().map(judge).collect()
+    ClaudeSettings::of(context).ignored.iter().map(judge).collect()
 }
 
 /// What the settings files set in the environment of Claude Code, the strongest first.

@@ -11,6 +11,7 @@ use crate::doctor::context::Context;
 use crate::doctor::login_folder;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
 use crate::provision::claude::LIFETIME_DAYS;
+use crate::provision::to_use_seed;
 use crate::resource::digest::Digest;
 use crate::resource::mount;
 use crate::secret::{CredentialsFile, TokenForm};
@@ -96,9 +97,7 @@ pub fn login(context: &Context, file: Option<&CredentialsFile>) -> Judgement {
                 return Judgement::warn(
                     Code::ClaudeAuthConflict,
                     "somebody logged in with `/login`; the configured token is not used",
-                    Fix::report(
-                        "to use the token, remove the credentials file and run `pushready apply`",
-                    ),
+                    Fix::report(to_use_seed(&context.home.clients.claude.login)),
                 );
             }
             Judgement::pass("logged in with `/login`")

@@ -17,7 +17,7 @@ pub fn malformed(settings: &ClaudeSettings) -> Option<Judgement> {
     let path = settings.malformed.first()?;
     let judgement = Judgement::fail(
         Code::ClaudeConfigMalformed,
-        "an administrator's settings are not a JSON object that can be read: Claude Code does not start",
+        "an administrator's settings are not a JSON object in a regular file: Claude Code does not start",
         Fix::edit(path, "correct it, or remove it"),
     );
     Some(of_administrator(judgement, path))

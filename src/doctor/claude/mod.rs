@@ -23,6 +23,7 @@ use crate::provision::claude::{BARRED, barred};
 use crate::provision::trust::{NAMELESS, is_named, real};
 use crate::resource::file::{self, Content, Kind};
 use crate::resource::json::{self, Object, Trouble};
+use crate::resource::mount::{self, Mount};
 use crate::resource::place::Obstacle;
 use crate::secret::CredentialsFile;
 use crate::variables;
@@ -143,7 +144,7 @@ fn configuration(context: &Context, config: &Result<String, Obstacle>) -> Vec<Ju
         Ok(config) => config,
         Err(fault) => return vec![fault.judgement(context)],
     };
-    let apply = || Fix::run(["pushready", "apply"], "run apply: it answers the first-run prompts");
+    let apply = || by_apply(path, "it answers the first-run prompts");
     let value = |name: &str| text.get(config.as_ref()?.get(name)?.value.clone());
     let mut outcomes = Vec::new();
     if value("hasCompletedOnboarding") != Some("true") {
@@ -170,6 +171,14 @@ fn configuration(context: &Context, config: &Result<String, Obstacle>) -> Vec<Ju
         outcomes.push(Judgement::pass("no first-run prompt blocks a session"));
     }
     outcomes
+}
+
+/// What apply does to .claude.json, unless it is a mount that cannot be written.
+fn by_apply(path: &Path, does: &str) -> Fix {
+    match mount::mount(path) {
+        Some(Mount { read_only: true }) => Obstacle::Mount { read_only: true }.finding(path).fix,
+        _ => Fix::run(["pushready", "apply"], format!("run apply: {does}")),
+    }
 }
 
 /// With `sandbox.failIfUnavailable` Claude Code does not start without its sandbox (2.1.330,
@@ -272,7 +281,7 @@ fn trusted_folders(context: &Context, text: &str, config: &Object) -> Vec<Judgem
             let fix = match () {
                 () if !is_named(folder) => Fix::report(NAMELESS),
                 () if barred(text, &real) => Fix::edit(path, BARRED),
-                () => Fix::run(["pushready", "apply"], "run apply: it adds the folder"),
+                () => by_apply(path, "it adds the folder"),
             };
             let summary =
                 "Claude Code will ask whether the folder is trusted, and its default answer is \"No, exit\"";

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use crate::git_cli::clones;
 use crate::json;
 use crate::resource::file::{self, Kind};
 use crate::resource::json::object;
+use crate::resource::place::Obstacle;
 
 /// What an administrator sets, and the folder of more such files.
 const MANAGED: &str = "/etc/claude-code/managed-settings.json";
@@ -36,6 +38,15 @@ pub struct SettingsFile {
     pub origin: SettingsOrigin,
 }
 
+/// Why Claude Code ignores a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingsFault {
+    Unreadable,
+    NotAnObject,
+    /// The form of this setting is wrong.
+    Form(&'static str),
+}
+
 impl SettingsFile {
     pub fn is_of_project(&self) -> bool {
         self.origin == SettingsOrigin::Project
@@ -48,10 +59,10 @@ pub struct ClaudeSettings {
     /// The strongest first: an administrator's, the work tree's and the folder's own, the
     /// repository's, the user's (2.1.330, measured).
     pub files: Vec<SettingsFile>,
-    /// Those of an administrator that Claude Code cannot read: it does not start.
+    /// Those of an administrator with which Claude Code does not start.
     pub malformed: Vec<PathBuf>,
-    /// Those that Claude Code ignores, each because of this setting.
-    pub misshapen: Vec<(PathBuf, &'static str)>,
+    /// Those that Claude Code ignores, and why.
+    pub ignored: Vec<(PathBuf, SettingsFault)>,
     /// Those that Claude Code may read and that were not read here, and why.
     unread: Vec<(PathBuf, String)>,
 }
@@ -82,37 +93,25 @@ impl ClaudeSettings {
         let user = context.home.clients.claude.folder.join("settings.json");
         paths.push((user, SettingsOrigin::User));
         for (path, origin) in paths {
-            let content = match file::observe(&path, Kind::Shared) {
-                Ok(Some(content)) => content,
-                Ok(None) => continue,
-                Err(obstacle) => {
-                    let why = obstacle.finding(&path).summary;
-                    settings.unread.push((path, why));
-                    continue;
-                }
-            };
-            match parse(&content.bytes, &mut left) {
-                Ok(value @ Value::Object(_)) => {
-                    let fault = form::misshapen(&value);
-                    match fault.filter(|_| origin != SettingsOrigin::Administrator) {
-                        Some(name) => settings.misshapen.push((path, name)),
-                        None => settings.files.push(SettingsFile { path, value, origin }),
-                    }
-                }
-                Err(SettingsRefusal::Unread) => {
-                    let name = context.home.shown(&path);
-                    let why =
-                        format!("`{name}` has more keys and values than are read, or odd ones");
-                    settings.unread.push((path, why));
-                }
-                Ok(_) | Err(SettingsRefusal::Malformed)
-                    if origin == SettingsOrigin::Administrator =>
-                {
-                    settings.malformed.push(path);
-                }
-                // Claude Code ignores it
-                Ok(_) | Err(SettingsRefusal::Malformed) => {}
+            let content = file::observe(&path, Kind::Shared).map_err(|obstacle| {
+                SettingsRefusal::of(&obstacle, origin)
+                    .unwrap_or_else(|| SettingsRefusal::Unread(obstacle.finding(&path).summary))
+            });
+            let value = content.and_then(|content| {
+                content.map(|content| value(&content.bytes, origin, &mut left)).transpose()
+            });
+            match value {
+                Ok(Some(value)) => settings.files.push(SettingsFile { path, value, origin }),
+                Ok(None) => {}
+                Err(SettingsRefusal::Stops) => settings.malformed.push(path),
+                Err(SettingsRefusal::Ignored(why)) => settings.ignored.push((path, why)),
+                Err(SettingsRefusal::Unread(why)) => settings.unread.push((path, why)),
             }
+        }
+        if let Err(error) = fs::read_dir(MORE_MANAGED)
+            && error.kind() == io::ErrorKind::PermissionDenied
+        {
+            settings.ignored.push((PathBuf::from(MORE_MANAGED), SettingsFault::Unreadable));
         }
         settings.add_config(context, &mut left);
         settings
@@ -151,23 +150,67 @@ impl ClaudeSettings {
 fn managed() -> Vec<PathBuf> {
     let more = fs::read_dir(MORE_MANAGED).into_iter().flatten().filter_map(Result::ok);
     let mut paths: Vec<_> = more.map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension() == Some(OsStr::new("json")));
+    // folders with such a name are ignored
+    paths.retain(|path| path.extension() == Some(OsStr::new("json")) && !path.is_dir());
     paths.sort();
     paths.reverse();
     paths.push(PathBuf::from(MANAGED));
     paths
 }
 
-/// Why there are no settings.
+/// What becomes of a file that has no settings for us (2.1.330, measured).
 #[derive(Debug, PartialEq, Eq)]
 enum SettingsRefusal {
+    /// Claude Code does not start.
+    Stops,
+    Ignored(SettingsFault),
+    /// Claude Code may read it; why it is not read here.
+    Unread(String),
+}
+
+impl SettingsRefusal {
+    /// `None` where Claude Code may read the file. It starts without an administrator's file that
+    /// only its mode keeps from it.
+    fn of(obstacle: &Obstacle, origin: SettingsOrigin) -> Option<Self> {
+        let is_closed = match obstacle {
+            Obstacle::Io(error) => error.kind() == io::ErrorKind::PermissionDenied,
+            Obstacle::NotRegular(_) => false,
+            _ => return None,
+        };
+        let stops = origin == SettingsOrigin::Administrator && !is_closed;
+        Some(if stops { Self::Stops } else { Self::Ignored(SettingsFault::Unreadable) })
+    }
+}
+
+/// The settings in a file. Pure.
+fn value(bytes: &[u8], origin: SettingsOrigin, left: &mut usize) -> Result<Value, SettingsRefusal> {
+    let is_managed = origin == SettingsOrigin::Administrator;
+    let fault = match parse(bytes, left) {
+        Ok(value @ Value::Object(_)) if is_managed => return Ok(value),
+        Ok(value @ Value::Object(_)) => match form::misshapen(&value) {
+            Some(name) => SettingsFault::Form(name),
+            None => return Ok(value),
+        },
+        Err(ParseError::Unread) => {
+            let why = "the settings have more keys and values than are read, or odd ones";
+            return Err(SettingsRefusal::Unread(why.to_owned()));
+        }
+        Ok(_) | Err(ParseError::Malformed) if is_managed => return Err(SettingsRefusal::Stops),
+        Ok(_) | Err(ParseError::Malformed) => SettingsFault::NotAnObject,
+    };
+    Err(SettingsRefusal::Ignored(fault))
+}
+
+/// Why there are no settings in a text.
+#[derive(Debug, PartialEq, Eq)]
+enum ParseError {
     Malformed,
     /// It is JSON for Claude Code, and more than is read here.
     Unread,
 }
 
 /// A blank file sets nothing. Pure.
-fn parse(bytes: &[u8], left: &mut usize) -> Result<Value, SettingsRefusal> {
+fn parse(bytes: &[u8], left: &mut usize) -> Result<Value, ParseError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
         return Ok(Value::Object(Map::new()));
@@ -175,9 +218,9 @@ fn parse(bytes: &[u8], left: &mut usize) -> Result<Value, SettingsRefusal> {
     json::read(bytes, left).map_err(|error| {
         // half a surrogate pair, a number without bounds, bytes that are not UTF-8
         if error.is_data() || object(&String::from_utf8_lossy(bytes)).is_ok() {
-            SettingsRefusal::Unread
+            ParseError::Unread
         } else {
-            SettingsRefusal::Malformed
+            ParseError::Malformed
         }
     })
 }
@@ -208,12 +251,12 @@ mod tests {
             // the last of equal names counts
             ("{\"env\":{\"a\":1},\"env\":{\"a\":2}}", Ok("{\"env\":{\"a\":2}}")),
             ("[]", Ok("[]")),
-            ("{\"a\":", Err(SettingsRefusal::Malformed)),
-            ("{\"a\":1} x", Err(SettingsRefusal::Malformed)),
-            (&objects, Err(SettingsRefusal::Unread)),
-            (&deep, Err(SettingsRefusal::Unread)),
-            ("{\"a\":\"\\ud83d\"}", Err(SettingsRefusal::Unread)),
-            ("{\"a\":1e999}", Err(SettingsRefusal::Unread)),
+            ("{\"a\":", Err(ParseError::Malformed)),
+            ("{\"a\":1} x", Err(ParseError::Malformed)),
+            (&objects, Err(ParseError::Unread)),
+            (&deep, Err(ParseError::Unread)),
+            ("{\"a\":\"\\ud83d\"}", Err(ParseError::Unread)),
+            ("{\"a\":1e999}", Err(ParseError::Unread)),
         ] {
             let parsed = parse(text.as_bytes(), &mut (1 << 20)).map(|value| value.to_string());
             let start: String = text.chars().take(30).collect();
@@ -224,6 +267,36 @@ mod tests {
             );
             assert_eq!(parsed.err(), expected.err(), "{start}");
         }
-        assert_eq!(parse(b"{\"a\":\"\xff\"}", &mut 1000), Err(SettingsRefusal::Unread));
+        assert_eq!(parse(b"{\"a\":\"\xff\"}", &mut 1000), Err(ParseError::Unread));
+    }
+
+    #[test]
+    fn what_becomes_of_a_file_depends_on_who_wrote_it() {
+        use SettingsFault::{Form, NotAnObject, Unreadable};
+        use SettingsOrigin::{Administrator, User};
+        use SettingsRefusal::{Ignored, Stops};
+        let of = |text: &str, origin| value(text.as_bytes(), origin, &mut (1 << 20)).err();
+        for (text, user, administrator) in [
+            ("{}", None, None),
+            ("[]", Some(Ignored(NotAnObject)), Some(Stops)),
+            ("{\"env\":", Some(Ignored(NotAnObject)), Some(Stops)),
+            ("{\"env\":[]}", Some(Ignored(Form("env"))), None),
+        ] {
+            assert_eq!(of(text, User), user, "{text}");
+            assert_eq!(of(text, Administrator), administrator, "{text}");
+        }
+        let closed = || Obstacle::Io(io::ErrorKind::PermissionDenied.into());
+        for (obstacle, user, administrator) in [
+            (closed(), Some(Ignored(Unreadable)), Some(Ignored(Unreadable))),
+            (Obstacle::NotRegular("a FIFO"), Some(Ignored(Unreadable)), Some(Stops)),
+            (Obstacle::TooLarge(1), None, None),
+        ] {
+            assert_eq!(SettingsRefusal::of(&obstacle, User), user, "{obstacle:?}");
+            assert_eq!(
+                SettingsRefusal::of(&obstacle, Administrator),
+                administrator,
+                "{obstacle:?}"
+            );
+        }
     }
 }

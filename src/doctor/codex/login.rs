@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::doctor::context::Context;
 use crate::doctor::login_folder;
 use crate::doctor::outcome::{self, Evidence, Judgement, source};
-use crate::provision::{ItemStatus, codex::described, span};
+use crate::provision::{ItemStatus, codex::described, span, to_use_seed};
 use crate::resource::digest::Digest;
 use crate::resource::entry::EntryName;
 use crate::resource::file::{self, Kind};
@@ -131,7 +131,7 @@ fn alive(context: &Context, auth: &CodexAuth) -> Judgement {
         return Judgement::warn(
             Code::CodexLoginNotOurs,
             "a login that pushready never wrote is in place, and stays",
-            Fix::report("to use the seed instead, remove auth.json and run `pushready apply`"),
+            Fix::report(to_use_seed(&context.home.clients.codex.login)),
         );
     }
     let last_good = file::observe(&context.home.codex_copy, Kind::Secret).ok().flatten();

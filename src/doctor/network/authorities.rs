@@ -1,5 +1,7 @@
 //! Which authorities a client trusts: which variables count is pure, then their files are read.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -131,6 +133,8 @@ pub enum FileDefect {
     Missing,
     /// It cannot be read.
     Unreadable,
+    /// The client waits for its end.
+    Fifo,
     /// There is no certificate in it.
     Empty,
     /// One of its certificates cannot be read.
@@ -142,6 +146,7 @@ impl FileDefect {
         match self {
             Self::Missing => "names a file that does not exist",
             Self::Unreadable => "names a file that cannot be read",
+            Self::Fifo => "names a FIFO, of which the client awaits the end",
             Self::Empty => "names a file that contains no certificate",
             Self::Damaged => "names a file in which a certificate is damaged",
         }
@@ -162,7 +167,7 @@ pub enum FlawWeight {
 /// What a defect means. Pure.
 pub fn weigh(rules: &NetworkRules, name: &str, defect: FileDefect) -> FlawWeight {
     match (rules.client, name, defect) {
-        (Client::Codex, ..) => FlawWeight::Fails,
+        (Client::Codex, ..) | (Client::Claude, _, FileDefect::Fifo) => FlawWeight::Fails,
         (Client::Claude, "NODE_EXTRA_CA_CERTS", FileDefect::Empty) if rules.empty_file_is_fatal => {
             FlawWeight::Fails
         }
@@ -373,7 +378,9 @@ pub fn certificates(
     path: &Path,
     strictness: Strictness,
 ) -> Result<Vec<CertificateDer<'static>>, FileDefect> {
-    let content = file::observe(path, Kind::Shared).map_err(|_| FileDefect::Unreadable)?;
+    let is_fifo = || fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo());
+    let content = file::observe(path, Kind::Shared)
+        .map_err(|_| if is_fifo() { FileDefect::Fifo } else { FileDefect::Unreadable })?;
     let content = content.ok_or(FileDefect::Missing)?;
     let found = match strictness {
         Strictness::Strict => all_of(&content.bytes)?,
@@ -408,7 +415,7 @@ fn without_rest(der: &[u8]) -> Option<CertificateDer<'static>> {
 const MOST_FILES: usize = 1000;
 
 fn in_folder(folder: &Path, hashed: bool) -> Vec<CertificateDer<'static>> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let names = entries.map(|entry| entry.path()).take(MOST_FILES);
     let is_named = |path: &PathBuf| !hashed || path.file_name().is_some_and(is_hash);
     let read = |path: PathBuf| certificates(&path, Strictness::Lenient).unwrap_or_default();
@@ -506,6 +513,8 @@ mod tests {
             (older, "NODE_EXTRA_CA_CERTS", empty, FlawWeight::Fails),
             (claude, "SSL_CERT_FILE", missing, FlawWeight::Ignored),
             (older, "SSL_CERT_FILE", missing, FlawWeight::LosesStore),
+            (claude, "NODE_EXTRA_CA_CERTS", FileDefect::Fifo, FlawWeight::Fails),
+            (older, "SSL_CERT_FILE", FileDefect::Fifo, FlawWeight::Fails),
         ] {
             assert_eq!(weigh(rules, name, defect), weight, "{name} {defect:?}");
         }

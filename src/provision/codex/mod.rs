@@ -25,7 +25,6 @@ use crate::state::logins::CodexRecord;
 use crate::state::receipt::Desired;
 use crate::state::subject::Subject;
 use crate::state::via::Via;
-use crate::text::shell;
 use crate::variables;
 use freshness::{
     CodexDecision, CodexKeepReason, Live, LoginFacts, SeedReason, Wreck, account, decide, live,
@@ -143,7 +142,7 @@ fn act(
                 "give it a newer seed, `$d/auth.json` of `d=$(mktemp -d); CODEX_HOME=$d codex login --device-auth`"
                     .to_owned()
             } else {
-                format!("to use the seed: `rm {}` and apply again", shell(&seen.path))
+                super::to_use_seed(&seen.path)
             };
             let resources = if conflict.is_ours() { copied(&seen) } else { Vec::new() };
             let finding = Finding::new(conflict.code(), format!("kept: {conflict}"), hint);
