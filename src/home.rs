@@ -111,7 +111,7 @@ impl Home {
         nameable(variables::HOME, &path)?;
         usable(&path)?;
         if let Ok(passwd) = &passwd
-            && !same_folder(passwd, &path)
+            && !file::is_same(passwd, &path)
         {
             notes.push(Finding::new(
                 Code::HomeMismatch,
@@ -124,7 +124,9 @@ impl Home {
             ));
         }
         let config = folder(env, variables::XDG_CONFIG_HOME, &path, ".config");
-        let state = state_folder(env, &path);
+        // what ssh and git are given names it as ssh does, by whichever link HOME leads there
+        let home = passwd.as_ref().ok().filter(|passwd| file::is_same(passwd, &path));
+        let state = state_folder(env, home.unwrap_or(&path));
         nameable(variables::XDG_STATE_HOME, &state)?;
         let (git_config, git_reads) =
             git_config(env.get(variables::GIT_CONFIG_GLOBAL), &path, &config);
@@ -159,7 +161,11 @@ impl Home {
 
     /// `path` as it is shown: the home as `~`.
     pub fn shown(&self, path: &Path) -> String {
-        match path.strip_prefix(&self.path) {
+        let rest = path.strip_prefix(&self.path);
+        // our own files are named by this one
+        let by_passwd = || self.passwd.as_ref().ok().map(|passwd| path.strip_prefix(passwd));
+        let rest = rest.or_else(|error| by_passwd().unwrap_or(Err(error)));
+        match rest {
             Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
             Ok(rest) => format!("~/{}", rest.display()),
             Err(_) => path.display().to_string(),
@@ -232,10 +238,6 @@ fn git_config(variable: Option<OsString>, home: &Path, xdg: &Path) -> (PathBuf, 
     }
     let (own, xdg) = (home.join(".gitconfig"), xdg.join("git/config"));
     (if own.exists() || !xdg.exists() { own.clone() } else { xdg.clone() }, vec![own, xdg])
-}
-
-fn same_folder(a: &Path, b: &Path) -> bool {
-    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Of the options that `ssh -G` prints, ControlPath is one in which %d is expanded.

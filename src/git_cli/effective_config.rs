@@ -2,7 +2,6 @@
 //! follows what is included.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use super::Place;
 use crate::git::url::UrlRule;
 use crate::process::{self, Bounds, Failure, Output, Running};
+use crate::resource::file::is_same;
 
 /// All values, as git printed them: decoded they would take many times their size. The last one of a
 /// key counts.
@@ -127,7 +127,7 @@ impl EffectiveConfig {
 
     /// Whether a value is from the file `own`.
     pub fn has_from(&self, own: &str) -> bool {
-        self.values().any(|value| value.origin.strip_prefix("file:") == Some(own))
+        self.values().any(|value| is_from(value.origin, own))
     }
 
     /// Where the values are from.
@@ -138,8 +138,7 @@ impl EffectiveConfig {
     /// All values but those of the file `own`, and but the line that includes it.
     pub fn without(&self, own: &str) -> String {
         let is_own = |value: &ConfigValue| {
-            value.origin.strip_prefix("file:") == Some(own)
-                || value.key == "include.path" && value.value == Some(own)
+            is_from(value.origin, own) || value.key == "include.path" && value.value == Some(own)
         };
         let mut others = String::new();
         for value in self.values().filter(|value| !is_own(value)) {
@@ -158,12 +157,16 @@ impl EffectiveConfig {
 
     /// Whether a file other than `own` has a value of the key.
     pub fn has_from_elsewhere(&self, key: &str, own: &str) -> bool {
-        let is_own = |value: &ConfigValue| value.origin.strip_prefix("file:") == Some(own);
-        self.values().any(|value| value.key == key && !is_own(&value))
+        self.values().any(|value| value.key == key && !is_from(value.origin, own))
     }
 
     pub fn text(&self, key: &str) -> Option<&str> {
         self.last(key)?.value
+    }
+
+    /// The value in the clone's own configuration: git ignores these keys elsewhere.
+    pub fn own_text(&self, key: &str) -> Option<&str> {
+        self.values().filter(|value| value.is_own && value.key == key).last()?.value
     }
 
     /// Whether git reads the last value of the key as true.
@@ -195,19 +198,7 @@ impl EffectiveConfig {
 
     /// The rules of one kind, `insteadof` or `pushinsteadof`, less those of the file `except`.
     pub fn url_rules(&self, kind: &str, except: Option<&str>) -> Vec<UrlRule> {
-        let except = except.map(|file| (file, fs::canonicalize(file).ok()));
-        let is_excepted = |origin: &str| {
-            let file = origin.strip_prefix("file:");
-            except.as_ref().is_some_and(|(name, file_of_name)| {
-                // by another path, where the home is a link
-                file == Some(*name)
-                    || file.is_some_and(|file| {
-                        Path::new(file).file_name() == Path::new(name).file_name()
-                            && fs::canonicalize(file).ok() == *file_of_name
-                    })
-            })
-        };
-        let is_kept = |value: &ConfigValue| !is_excepted(value.origin);
+        let is_kept = |value: &ConfigValue| !except.is_some_and(|own| is_from(value.origin, own));
         let rule = |value: ConfigValue| {
             let (base, found) = value.key.strip_prefix("url.")?.rsplit_once('.')?;
             let prefix = value.value.filter(|_| found == kind)?;
@@ -222,6 +213,14 @@ impl EffectiveConfig {
         let sends = self.text("push.pushoption").is_some_and(|option| !option.is_empty());
         signs && !offered.contains("push-cert") || sends && !offered.contains("push-options")
     }
+}
+
+/// Whether it is the file `own`, by this path or by another, where a folder above it is a link.
+fn is_from(origin: &str, own: &str) -> bool {
+    origin.strip_prefix("file:").is_some_and(|file| {
+        let (file, own) = (Path::new(file), Path::new(own));
+        file == own || file.file_name() == own.file_name() && is_same(file, own)
+    })
 }
 
 /// A question about the configuration; GIT_CONFIG would narrow the answer to one file.

@@ -72,6 +72,15 @@ pub fn observe_up_to(limit: u64, path: &Path, kind: Kind) -> Result<Option<Conte
 
 /// The text of a file that others write: empty where there is none that can be read. A FIFO does
 /// not hang us.
+/// Whether both paths lead to one file or folder, be it one that is not there yet.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| {
+        let below = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+        path.canonicalize().ok().or_else(below)
+    };
+    one == other || real(one).is_some_and(|one| real(other) == Some(one))
+}
+
 pub fn text(path: &Path) -> String {
     let content = observe(path, Kind::Shared).ok().flatten();
     content.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default()

@@ -184,7 +184,7 @@ impl Receipt {
     pub fn id(&self, name: EntryName, path: &Path) -> EntryId {
         let id = EntryId::from(name);
         match self.entries.get(&id) {
-            Some(entry) if entry.target.path != path => {
+            Some(entry) if !file::is_same(&entry.target.path, path) => {
                 EntryId { path: Some(path.to_owned()), ..id }
             }
             _ => id,

@@ -63,7 +63,7 @@ fn git_runs_in(layout: &Layout) -> bool {
         }
         match process.join("cwd").read_link() {
             Ok(cwd) => Layout::around(&cwd).map_or(cwd.starts_with(&layout.common), |other| {
-                same(&other.common, &layout.common)
+                file::is_same(&other.common, &layout.common)
             }),
             // another user's; one that has ended has no folder any more, be it a zombie
             Err(error) => error.kind() == ErrorKind::PermissionDenied,
@@ -74,10 +74,6 @@ fn git_runs_in(layout: &Layout) -> bool {
     };
     let mut processes = processes.filter_map(Result::ok);
     processes.any(|entry| is_process(&entry.file_name()) && is_held(&entry.path()))
-}
-
-fn same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// git's monitor of the file system runs as long as the machine, and holds no lock.

@@ -204,10 +204,10 @@ pub fn judge(context: &Context, repository: &Repository, chosen: &Chosen) -> Jud
     let offered = ssh_cli::identities(chosen, home);
     let chosen = offered.first().copied().unwrap_or("none");
     let wanted = context.home.key(repository);
-    if Path::new(chosen) == wanted {
+    if file::is_same(Path::new(chosen), &wanted) {
         return Judgement::pass("ssh chooses this repository's key");
     }
-    if offered.iter().any(|named| Path::new(named) == wanted) {
+    if offered.iter().any(|named| file::is_same(Path::new(named), &wanted)) {
         // a server that knows the other key is asked by the checks of the network
         let summary = "ssh offers another key before this repository's: a server that knows that \
                        one does not ask for ours";

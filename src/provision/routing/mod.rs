@@ -397,10 +397,17 @@ pub fn lost(home: &Home, receipt: &Receipt) -> Option<Refused> {
         return None;
     }
     let config = file::text(&home.state.join("ssh_config"));
-    let line = include.text.trim_end();
+    let included = home.state.join("ssh_config");
+    let is_ours = |line: &str| {
+        line.trim_end() == include.text.trim_end()
+            // by another path, where a folder above it is a link
+            || line.trim().strip_prefix("Include ").is_some_and(|named| {
+                file::is_same(Path::new(named.trim_matches('"')), &included)
+            })
+    };
     if config.is_empty()
         || file::text(&home.state.join("known_hosts")).is_empty()
-        || !file::text(&include.target.path).lines().any(|it| it.trim_end() == line)
+        || !file::text(&include.target.path).lines().any(is_ours)
     {
         return Some(Refused::new(Subject::Routing, Code::SshRouteBroken));
     }

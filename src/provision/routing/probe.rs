@@ -109,7 +109,9 @@ pub fn self_test(home: &Home, routed: &[Repository], git: &AskedGit) -> Result<u
         for (repository, ssh) in some.iter().zip(ssh) {
             let at = led(repository).map_err(|shown| reversed(repository, &shown))?;
             let ssh = if at == **repository { ssh } else { start_ssh(&at, repository) };
-            judge_key(home, repository, ssh.and_then(Running::end))?;
+            let is_led_away = at.host() != repository.host() && !at.is_aliased();
+            let key = judge_key(home, repository, ssh.and_then(Running::end));
+            key.map_err(|it| if is_led_away { reversed(repository, &at.to_ssh()) } else { it })?;
         }
     }
     Ok(first.len())
@@ -163,7 +165,7 @@ fn judge_key(home: &Home, repository: &Repository, answer: Completed) -> Result<
     }
     let key = home.key(repository);
     let first = ssh_cli::first_identity(&output.stdout, home.passwd.as_deref().ok());
-    if first.map(Path::new) != Some(&*key) {
+    if !first.is_some_and(|first| file::is_same(Path::new(first), &key)) {
         return Err(broken(format!("it would use `{}`", first.unwrap_or("none"))));
     }
     Ok(())

@@ -49,6 +49,46 @@ fn a_home_that_is_none_is_refused() {
     });
 }
 
+/// A home on a volume, with a link in its usual place: HOME may name either.
+#[test]
+fn a_home_by_a_link_is_the_same_home() {
+    sandbox(|ws| {
+        let everything = Everything::new();
+        let before = ws.snapshot();
+        std::os::unix::fs::symlink("/home/coder", "/tmp/home").unwrap();
+        let files = [
+            ".gitconfig",
+            ".ssh/config",
+            ".local/state/pushready/gitconfig",
+            ".local/state/pushready/ssh_config",
+        ];
+        let written = || files.map(|file| ws.read(file));
+        for first in ["/home/coder", "/tmp/home"] {
+            everything.apply(ws).env("HOME", first).run().success();
+            let as_first = written();
+            assert!(as_first[2].contains("insteadOf"), "{}", as_first[2]);
+            assert_eq!(as_first[0].matches("[include]").count(), 1, "{}", as_first[0]);
+            for home in ["/tmp/home", "/home/coder", "/tmp/home"] {
+                let applied = everything.apply(ws).env("HOME", home).run().success();
+                assert!(!applied.stdout.contains("of yours"), "{applied}");
+                assert_eq!(written(), as_first, "{first} {home}");
+                let doctor = ws.pushready(&["doctor", "--offline", "--json", "--only", "ssh,git"]);
+                let doctor = doctor.env("HOME", home).run();
+                for id in ["ssh.route", "git.config"] {
+                    let report = doctor.json();
+                    let mut checks = report["checks"].as_array().unwrap().iter();
+                    let check = checks.find(|check| check["id"] == id).unwrap();
+                    assert_eq!(check["status"], "pass", "{home}: {check:#}");
+                }
+                let line = ws.pushready(&["status", "--line"]).env("HOME", home).run().success();
+                assert!(!line.stdout.contains("ssh-route-broken"), "{home}: {line}");
+            }
+            ws.pushready(&["remove"]).env("HOME", "/tmp/home").run().success();
+            before.assert_same(&ws.snapshot());
+        }
+    });
+}
+
 #[test]
 fn where_ssh_has_another_home_its_configuration_goes_there() {
     sandbox(|ws| {
