@@ -159,6 +159,7 @@ fn hook(bytes: &[u8]) {
             fault: &|_| (!is_installed).then(|| CommandFault::Command(String::new())),
             starts: &|_| is_installed,
             is_harmless_file: &|_| false,
+            missing_file: &|_| (!is_installed).then(String::new),
             has_terminal: is_installed,
         };
         script::failure(&text, shell, &surroundings)

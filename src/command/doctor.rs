@@ -212,15 +212,13 @@ fn examine(
     let mut requirements = requirement::all(&provision.desired);
     // logins come with the claim
     requirements.retain(|it| !settings.unclaimed || matches!(it, Requirement::Push(_)));
-    if arguments.required {
-        // where the time is short, these are asked before it ends
-        let is_required = |of: &Repository| {
-            let is_it = |it: &Requirement| matches!(it, Requirement::Push(one) if one.same_as(of));
-            requirements.iter().any(is_it)
-        };
-        push_urls
-            .sort_by_key(|url| !url.over_ssh().is_some_and(|url| is_required(&url.repository)));
-    }
+    let required = requirements.iter().filter(|_| arguments.required).filter_map(|it| match it {
+        Requirement::Push(repository) => Some(repository.clone()),
+        _ => None,
+    });
+    let first: Vec<_> = required.collect();
+    let is_first = |of: &Repository| first.iter().any(|first| first.same_as(of));
+    push_urls.sort_by_key(|url| !url.over_ssh().is_some_and(|url| is_first(&url.repository)));
     let left_out = leave_out(&mut push_urls, &repositories);
     drop(remotes);
     let context = Context {
@@ -232,15 +230,17 @@ fn examine(
         desired: &provision.desired,
         plan: &plan,
         limited_to: &limited_to,
+        first: &first,
         push_urls: &push_urls,
         left_out,
         clones: &clones,
         folder,
+        is_new_clone: false,
         depth,
         end,
         github,
         connections: Connections::until(end),
-        gathered: Gathered::default(),
+        gathered: &Gathered::default(),
     };
     let checks = doctor::run(&context, selection, &requirements);
     let requested = CHECKS.iter().filter(|check| selection.runs(check, depth));

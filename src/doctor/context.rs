@@ -68,6 +68,8 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// The repositories that `--repo` names: no other is checked. Without it none is in it.
     pub limited_to: &'a [Repository],
+    /// The repositories that are asked about before all others.
+    pub first: &'a [Repository],
     /// Where the workspace pushes to: repositories with a key, the remotes of the clones in view,
     /// and the repositories that `--repo` and `--also` name.
     pub push_urls: &'a [PushUrl],
@@ -76,6 +78,8 @@ pub struct Context<'a> {
     pub clones: &'a Clones,
     /// The current folder.
     pub folder: Option<PathBuf>,
+    /// That is a new clone, made to see what every clone gets.
+    pub is_new_clone: bool,
     pub depth: Depth,
     /// When the whole run must have ended.
     pub end: Instant,
@@ -83,7 +87,7 @@ pub struct Context<'a> {
     pub github: &'a crate::github::Memory,
     pub connections: Connections,
     /// What the checks of an area share.
-    pub gathered: Gathered,
+    pub gathered: &'a Gathered,
 }
 
 /// What git reports about its configuration outside of any clone.

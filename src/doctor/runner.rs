@@ -23,13 +23,16 @@ struct CheckJob<'a> {
     subject: Option<String>,
     /// The server that it asks. A host that does not answer must not occupy all workers.
     host: Option<&'a str>,
+    /// It is made before those that are not, where the time is short.
+    is_first: bool,
     run: Box<dyn Fn() -> Vec<Judgement> + Sync + 'a>,
 }
 
 /// Makes the checks that were selected, each on all of its subjects.
 pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
     let selected = || CHECKS.iter().filter(|check| selection.runs(check, context.depth));
-    let jobs: Vec<_> = selected().flat_map(|check| jobs(check, context)).collect();
+    let mut jobs: Vec<_> = selected().flat_map(|check| jobs(check, context)).collect();
+    jobs.sort_by_key(|job| !job.is_first);
     let workers = if context.depth == Depth::Offline { OFFLINE_WORKERS } else { WORKERS };
     let mut outcomes = run_all(Pool::new(workers), &jobs, context.end);
     for check in CHECKS {
@@ -41,7 +44,8 @@ pub fn run(context: &Context, selection: &Selection) -> Vec<Outcome> {
 }
 
 fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
-    let job = |subject, run| CheckJob { check, subject, host: None, run };
+    let job = |subject, run| CheckJob { check, subject, host: None, is_first: false, run };
+    let is_first = |of: &Repository| context.first.iter().any(|first| first.same_as(of));
     let asks_server = check.depth > Depth::Offline;
     let host = |host: &'a str| asks_server.then_some(host);
     match check.scope {
@@ -65,14 +69,17 @@ fn jobs<'a>(check: &'a Check, context: &'a Context) -> Vec<CheckJob<'a>> {
         Scope::Key(run) => {
             let on = |repository: &'a Repository| {
                 let run = Box::new(move || vec![run(context, repository)]);
-                CheckJob { host: host(repository.host()), ..job(Some(repository.to_ssh()), run) }
+                let host = host(repository.host());
+                let is_first = is_first(repository);
+                CheckJob { host, is_first, ..job(Some(repository.to_ssh()), run) }
             };
             context.keyed().filter(|repository| context.concerns(repository)).map(on).collect()
         }
         Scope::PushUrl(run) => {
             let on = |url: &'a PushUrl| {
                 let run = Box::new(move || vec![run(context, url)]);
-                CheckJob { host: host(url.host()), ..job(Some(url.to_string()), run) }
+                let is_first = url.over_ssh().is_some_and(|url| is_first(&url.repository));
+                CheckJob { host: host(url.host()), is_first, ..job(Some(url.to_string()), run) }
             };
             let left_out = (context.left_out > 0).then(|| {
                 let left_out = || vec![left_out(context.left_out)];
@@ -185,7 +192,13 @@ mod tests {
     fn jobs(run: &(dyn Fn(usize) -> Vec<Judgement> + Sync)) -> Vec<CheckJob<'_>> {
         let job = |(nth, check)| {
             let run: Box<dyn Fn() -> Vec<Judgement> + Sync> = Box::new(move || run(nth));
-            CheckJob { check, subject: Some(format!("{nth}")), host: Some("github.com"), run }
+            CheckJob {
+                check,
+                subject: Some(format!("{nth}")),
+                host: Some("github.com"),
+                is_first: false,
+                run,
+            }
         };
         CHECKS.iter().enumerate().map(job).collect()
     }

@@ -30,7 +30,7 @@ pub enum Place<'a> {
 /// What names a repository or a part of it (`git rev-parse --local-env-vars`), without the
 /// configuration in the environment, which counts everywhere. GIT_CONFIG is among them: it narrows
 /// `git config` to one file.
-const OF_REPOSITORY: &[&str] = &[
+pub const OF_REPOSITORY: &[&str] = &[
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",

@@ -77,6 +77,11 @@ impl PrivateFolder {
         &self.path
     }
 
+    /// A folder in it, with those above it.
+    pub fn make_below(&self, name: &str) -> io::Result<()> {
+        fs::create_dir_all(self.path.join(name))
+    }
+
     /// A file in it, 0600 from birth.
     pub fn write(&self, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();

@@ -1,7 +1,7 @@
 //! What the attributes of a clone's files name: those of the clone and of the user.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::ask;
 use super::executable::Programs;
@@ -10,6 +10,7 @@ use crate::doctor::context::Context;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::resource::file;
 
+const OF_SYSTEM: &str = "/etc/gitattributes";
 pub const ENCODING: &str = "working-tree-encoding";
 /// git is asked about each name whether a file has it.
 pub const MOST_NAMES: usize = 32;
@@ -55,6 +56,20 @@ pub fn named_by_attributes<'c>(
     context.gathered.get(|| read(context, layout, config))
 }
 
+/// The file of the user's attributes, for a clone at `top`.
+fn of_user(context: &Context, top: &Path, config: &EffectiveConfig) -> PathBuf {
+    match (config.text("core.attributesfile"), context.env.get("XDG_CONFIG_HOME")) {
+        (Some(path), _) => Programs { context, top }.path(path),
+        (None, Some(folder)) => PathBuf::from(folder).join("git/attributes"),
+        (None, None) => context.home.path.join(".config/git/attributes"),
+    }
+}
+
+/// Whether there are attributes of every clone.
+pub fn are_everywhere(context: &Context, config: &EffectiveConfig) -> bool {
+    of_user(context, &context.home.path, config).exists() || Path::new(OF_SYSTEM).exists()
+}
+
 fn read(context: &Context, layout: &Layout, config: &EffectiveConfig) -> NamedByAttributes {
     const OF_CLONE: &[&str] = &[
         "ls-files",
@@ -66,13 +81,8 @@ fn read(context: &Context, layout: &Layout, config: &EffectiveConfig) -> NamedBy
         ":/.gitattributes",
         ":/**/.gitattributes",
     ];
-    let programs = Programs { context, top: &layout.top };
-    let of_user = match (config.text("core.attributesfile"), context.env.get("XDG_CONFIG_HOME")) {
-        (Some(path), _) => programs.path(path),
-        (None, Some(folder)) => PathBuf::from(folder).join("git/attributes"),
-        (None, None) => context.home.path.join(".config/git/attributes"),
-    };
-    let others = [layout.common.join("info/attributes"), of_user, "/etc/gitattributes".into()];
+    let of_user = of_user(context, &layout.top, config);
+    let others = [layout.common.join("info/attributes"), of_user, OF_SYSTEM.into()];
     let listed = ask(context, OF_CLONE);
     let mut named = NamedByAttributes {
         filters: BTreeSet::new(),

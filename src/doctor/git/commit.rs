@@ -1,17 +1,18 @@
 //! Would git make a commit here? Its author and its committer, the variables that lead it
 //! elsewhere, and what the configuration demands of line endings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use super::layout::Layout;
+use super::new_clone::outside;
 use super::signing::SigningSetting;
 use super::{
     CommitObject, Programs, Refusal, blocked, broken_environment, commit_object, committer,
-    effective_config, encoding, facts, git, has_unusual, in_clone, line_endings, own_subject,
-    refusal, refused_value, unreadable,
+    effective_config, encoding, facts, git, has_unusual, in_clone, in_new_clone, line_endings,
+    own_subject, refusal, refused_value, unreadable,
 };
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -20,6 +21,8 @@ use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::process::{Failure, Output};
+use crate::resource::file;
+use crate::variables;
 
 /// Who signs a commit: one of the two that git needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +83,16 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
         };
         if let Some(judgement) = judgement {
             let is_identity = judgement.code == Some(Code::GitIdentityMissing);
-            let unread = is_identity.then(|| unread_config(context)).flatten();
-            return unread.unwrap_or(judgement);
+            let nearer = || unread_config(context).or_else(|| hidden_config(context));
+            let nearer = is_identity.then(nearer).flatten();
+            return nearer.unwrap_or(judgement);
         }
     }
-    if in_clone(context)
-        && let Some(judgement) = refused_values(context, config)
-    {
+    let refused = match layout {
+        Some(_) => refused_values(context, config),
+        None => in_new_clone(context, |new| refused_values(new, effective_config(new))).flatten(),
+    };
+    if let Some(judgement) = refused {
         return judgement;
     }
     let is_tried = SigningSetting::of(config).is_some() || reads_at_writing(config);
@@ -102,7 +108,8 @@ fn judge(context: &Context, layout: Option<&Layout>) -> Judgement {
     if let Some(judgement) = layout.and_then(|layout| encoding::judge(context, layout, config)) {
         return judgement;
     }
-    if let Some(judgement) = layout.and_then(|layout| order_file_gone(layout, context, config)) {
+    let top = layout.map_or(&*context.home.path, |layout| &layout.top);
+    if let Some(judgement) = order_file_gone(top, context, config) {
         return judgement;
     }
     match object {
@@ -136,14 +143,23 @@ fn unread_config(context: &Context) -> Option<Judgement> {
     Some(Judgement::fail(Code::GitConfigInvalid, summary, fix))
 }
 
-/// Outside of a clone no commit is made now: the start script of a workspace goes on.
-fn outside(judgement: Judgement) -> Judgement {
-    match judgement.status {
-        CheckStatus::Fail => {
-            Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement }
-        }
-        _ => judgement,
-    }
+/// GIT_CONFIG_GLOBAL names another file than the user's, which has the identity.
+fn hidden_config(context: &Context) -> Option<Judgement> {
+    const NAME: &str = variables::GIT_CONFIG_GLOBAL;
+    let named = context.env.raw(NAME).map(PathBuf::from)?;
+    let own = context.home.path.join(".gitconfig");
+    let has_identity = |(line, _): &(&str, &str)| line.trim().eq_ignore_ascii_case("[user");
+    let text = file::text(&own);
+    let mut lines = text.lines().filter_map(|line| line.split_once(']'));
+    lines.find(has_identity).filter(|_| !file::is_same(&named, &own)).map(|_| {
+        let summary = format!(
+            "{NAME} hides `{}` from git, and with it the identity for commits",
+            context.home.shown(&own)
+        );
+        let fix = Fix::report(format!("unset {NAME} in the shell that runs git: `unset {NAME}`"));
+        Judgement::fail(Code::GitEnvironmentBroken, summary, fix)
+            .with([Evidence::foreign(NAME, &named.display().to_string())])
+    })
 }
 
 /// What git's answer to `git var` shows. Pure.
@@ -225,6 +241,7 @@ const READ_LATE: &[(&str, &str)] = &[
     ("core.filesreflocktimeout", "--type=int"),
     ("index.recordendofindexentries", "--type=bool"),
     ("index.recordoffsettable", "--type=bool"),
+    ("index.threads", "--type=bool-or-int"),
     ("maintenance.auto", "--type=bool"),
     ("rerere.enabled", "--type=bool"),
 ];
@@ -263,13 +280,9 @@ pub fn untyped(
 
 /// `git commit` prints what it changed in an order that a file gives, and fails where there is
 /// none: after it has made the commit.
-fn order_file_gone(
-    layout: &Layout,
-    context: &Context,
-    config: &EffectiveConfig,
-) -> Option<Judgement> {
+fn order_file_gone(top: &Path, context: &Context, config: &EffectiveConfig) -> Option<Judgement> {
     let path = config.text("diff.orderfile").filter(|path| !path.is_empty())?;
-    let path = Programs { context, top: &layout.top }.path(path);
+    let path = Programs { context, top }.path(path);
     (!path.is_file()).then(|| {
         let summary = "diff.orderFile names a file that does not exist, so `git commit` ends with \
                        an error after it has made the commit";

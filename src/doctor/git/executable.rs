@@ -67,9 +67,24 @@ impl Programs<'_> {
         self.top.join(path)
     }
 
+    /// Whether there is a file of this path. What a project has is not known in a new clone.
+    pub fn exists(&self, path: &str) -> bool {
+        self.is_of_project(path) || self.path(path).exists()
+    }
+
+    fn is_of_project(&self, path: &str) -> bool {
+        self.context.is_new_clone && !path.starts_with(['~', '/'])
+    }
+
     /// Whether it is found, by its path, from the top of the work tree or on PATH, and would start.
     pub fn start(&self, program: &str) -> bool {
-        self.find(program).is_some_and(|path| self.fault(&path).is_none())
+        program.contains('/') && self.is_of_project(program)
+            || self.find(program).is_some_and(|path| self.fault(&path).is_none())
+    }
+
+    /// Whether it is found so at all.
+    pub fn is_there(&self, program: &str) -> bool {
+        self.find(program).is_some()
     }
 
     /// Why the file would not start.

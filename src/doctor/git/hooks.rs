@@ -8,6 +8,7 @@ use rustix::fs::{Access, access};
 use super::ask;
 use super::executable::{Programs, StartFault, can_run};
 use super::layout::Layout;
+use super::new_clone::template_hooks;
 use super::script::{self, CommandFault, ScriptSurroundings, ShellMode};
 use super::shell::Word;
 use crate::catalogue::{Actor, Code, Fix};
@@ -89,9 +90,11 @@ impl<'c> Hooks<'c> {
         // our own git is given one, which comes last
         configured.pop_if(|(origin, ..)| origin.starts_with("command line"));
         let programs = Programs { context, top: &layout.top };
+        let own = || (layout.common.join("hooks"), true);
+        let template = || context.is_new_clone.then(|| template_hooks(programs, config)).flatten();
         let (folder, is_own) = match configured.pop() {
             Some((_, path, is_own)) => (programs.path(path), is_own),
-            None => (layout.common.join("hooks"), true),
+            None => template().map_or_else(own, |folder| (folder, false)),
         };
         Self { context, layout, folder, is_own }
     }
@@ -132,7 +135,7 @@ impl<'c> Hooks<'c> {
                 let is_named = helper.starts_with(['~', '/']);
                 if is_named { programs.path(helper) } else { self.folder.join(helper) }.exists()
             },
-            has_file: &|file| programs.path(file).exists(),
+            has_file: &|file| programs.exists(file),
             needs_no_config: self.context.env.raw("PRE_COMMIT_ALLOW_NO_CONFIG").is_some(),
         };
         let text = file::text(path);
@@ -301,6 +304,9 @@ fn by_script(text: &str, shell: ShellMode, surroundings: &Surroundings) -> Hook 
             // husky 8 runs the script once more, with `sh -e`
             is_harmless_file: &|word: &Word| {
                 helper(&format!(". {}", word.raw)).as_deref() == Some("_/husky.sh")
+            },
+            missing_file: &|word: &Word| {
+                helper(&format!(". {}", word.raw)).filter(|file| !(surroundings.has_helper)(file))
             },
             has_terminal,
         };

@@ -11,7 +11,7 @@ use super::executable::Programs;
 use super::hooks::{Hooks, INSTALL_LFS, module_of};
 use super::layout::Layout;
 use super::shell::{self, ShellNode};
-use super::{ask, blocked, facts, own_subject};
+use super::{ask, blocked, facts, of_new_clone, own_subject};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
@@ -46,7 +46,9 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
         return vec![blocked];
     }
     let Some(layout) = &facts(context).layout else {
-        return vec![Judgement::skip("the current folder is in no clone")];
+        let found = of_new_clone(context, programs);
+        let none = || vec![Judgement::skip("the current folder is in no clone")];
+        return if found.is_empty() { none() } else { found };
     };
     let current = context.clones.in_view().iter().find(|clone| clone.is_current);
     let Some(config) = current.map(InView::config).filter(|_| layout.defect.is_none()) else {
@@ -88,7 +90,7 @@ fn filters(
             None => FilterProgram::NotConfigured,
             Some(command) => {
                 let script = script(command);
-                let gone = script.filter(|it| !programs.path(it).exists());
+                let gone = script.filter(|it| !programs.exists(it));
                 let named = gone.or_else(|| program(command));
                 named.map_or(FilterProgram::Unknown, FilterProgram::Named)
             }
@@ -98,6 +100,7 @@ fn filters(
             _ => true,
         };
         let module = of("process").or_else(|| of("clean")).and_then(module);
+        let module = module.filter(|_| is_installed);
         let has_module =
             module.map_or(Some(true), |(python, module)| programs.has_module(&python, &module));
         let is_installed = is_installed && has_module != Some(false);

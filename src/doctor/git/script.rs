@@ -28,6 +28,8 @@ pub struct ScriptSurroundings<'a> {
     pub starts: &'a dyn Fn(&str) -> bool,
     /// Whether the file that a line reads changes nothing but that the shell ends at an error.
     pub is_harmless_file: &'a dyn Fn(&Word) -> bool,
+    /// The file that a line reads, where that does not exist.
+    pub missing_file: &'a dyn Fn(&Word) -> Option<String>,
     pub has_terminal: bool,
 }
 
@@ -370,6 +372,12 @@ impl ScriptReader<'_> {
                 self.state.exits = true;
                 SUCCESS
             }
+            "." | "source" if self.shell.is_bash && !self.state.earlier.make_files => {
+                match first.and_then(self.surroundings.missing_file) {
+                    Some(file) => End::Goes(CommandStatus::Fails(Some(CommandFault::Script(file)))),
+                    None => End::Unsure,
+                }
+            }
             "shopt" | "umask" | "ulimit" | "shift" | "read" | "wait" | "let" | "pwd" | "kill"
             | "getopts" | "break" | "continue" | "times" | "mapfile" | "readarray" | "jobs" => {
                 UNKNOWN
@@ -632,6 +640,7 @@ mod tests {
             },
             starts: &|program| !is_gone(program),
             is_harmless_file: &|word| word.raw == "_/husky.sh",
+            missing_file: &|word| is_gone(&word.raw).then(|| word.raw.clone()),
             has_terminal,
         };
         failure(script, shell, &surroundings)
