@@ -173,7 +173,7 @@ codes! {
     SshKeyRefused "ssh-key-refused" RepoAdmin [stop] "the server accepted none of the keys offered"
     SshHostKeyUnknown "ssh-host-key-unknown" TemplateAdmin [stop] "no host key is known for the server"
     SshHostKeyChanged "ssh-host-key-changed" TemplateAdmin [stop] "the server's host key is not the pinned one"
-    SshKnownHostsPoisoned "ssh-known-hosts-poisoned" TemplateAdmin [stop] "a known_hosts file lists a key for the host that is not the provider's"
+    SshKnownHostsPoisoned "ssh-known-hosts-poisoned" TemplateAdmin [stop] "a known_hosts file lists a key for the host that is not the provider's, or ssh is configured to accept any"
     SshHostUnresolved "ssh-host-unresolved" TemplateAdmin [stop transient] "the name of the server does not resolve"
     SshPortBlocked "ssh-port-blocked" TemplateAdmin [stop transient] "the name resolves, but the ssh port does not answer as ssh"
     SshProxyFailed "ssh-proxy-failed" TemplateAdmin [stop transient] "ssh's ProxyCommand or ProxyJump ends before the server is reached"

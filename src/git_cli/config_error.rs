@@ -57,7 +57,7 @@ impl ConfigError {
                     "failed to expand user dir in: ",
                     "Invalid cleanup mode ",
                     "bad push.recursesubmodules argument",
-                    "bad pack.indexversion=",
+                    "bad pack.indexVersion=",
                     "invalid number of threads specified",
                     "unknown value for config '",
                 ]

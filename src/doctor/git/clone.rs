@@ -44,6 +44,8 @@ struct ObservedClone {
     /// What git answers about HEAD and the index; `None`: no commit yet.
     /// The error says why git did not answer.
     head: Result<Output, String>,
+    /// The branch of HEAD, which is gone, and its upstream, which is not.
+    lost_branch: Option<(String, String)>,
     /// What the object of HEAD is: `commit`.
     head_type: Option<String>,
     /// An object that the index names.
@@ -93,7 +95,9 @@ pub fn clone(context: &Context) -> Vec<Judgement> {
             "the current folder does not exist any more, so git does not work in it",
             Fix::report("change to a folder that exists: `cd`"),
         ),
-        None => Judgement::skip("the current folder is in no clone"),
+        None => {
+            emptied(context).unwrap_or_else(|| Judgement::skip("the current folder is in no clone"))
+        }
         Some(layout) => {
             let judgement = current(context, facts(context), layout);
             Judgement { subject: own_subject(context), ..judgement }
@@ -101,6 +105,30 @@ pub fn clone(context: &Context) -> Vec<Judgement> {
     };
     let others = context.clones.in_view().iter().filter(|clone| !clone.is_current);
     [current].into_iter().chain(others.filter_map(|clone| other(context, clone))).collect()
+}
+
+/// A folder `.git` without anything in it, which a mount or a failed clone leaves: git takes it for
+/// none. Such a folder in the home itself says nothing.
+fn emptied(context: &Context) -> Option<Judgement> {
+    let is_empty = |folder: &Path| {
+        let entries = folder.join(".git").read_dir();
+        entries.is_ok_and(|mut entries| entries.next().is_none())
+    };
+    let mut above = context.folder.as_deref()?.ancestors();
+    let top = above.find(|folder| is_empty(folder))?;
+    if file::is_same(top, &context.home.path) {
+        return None;
+    }
+    let summary = "`.git` is an empty folder, so git finds no repository here";
+    let fix =
+        "clone again; where a sandbox or a container mounts the folder, mount the whole clone";
+    let sandbox = sandbox(context).map(|name| Evidence::new("sandbox", name));
+    let judgement = broken(summary, Fix::report(fix)).about(context.home.shown(top));
+    Some(
+        judgement
+            .with([Evidence::new("path", top.join(".git").display().to_string())])
+            .with(sandbox),
+    )
 }
 
 fn current(context: &Context, facts: &GitFacts, layout: &Layout) -> Judgement {
@@ -194,6 +222,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         damage: parts::damage(layout, keeps_logs)
             .or_else(|| taken_in_table(context, layout).map(Damage::Taken)),
         promisor_gone: config.is_some_and(|config| promisor_gone(config, layout)),
+        lost_branch: config.filter(|_| !is_read).and_then(|it| lost_branch(context, it)),
         head: head.map_err(|failure| context.reason(&failure)),
         head_type,
         missing,
@@ -226,6 +255,19 @@ fn ask_head(context: &Context, folder: &Path, all_objects: bool) -> Completed {
     }
 }
 
+/// Where HEAD's branch has no commit, and the one of the remote that it tracks has: a commit would
+/// begin another history, which the server does not take.
+fn lost_branch(context: &Context, config: &EffectiveConfig) -> Option<(String, String)> {
+    let head = super::of_head(context)?;
+    let answer = head.answer.as_ref().ok().filter(|answer| answer.status.success())?;
+    let short = head.name.strip_prefix("refs/heads/").filter(|_| answer.stdout.is_empty())?;
+    let of_branch = |key: &str| config.text(&format!("branch.{short}.{key}"));
+    let upstream = of_branch("merge")?.strip_prefix("refs/heads/")?;
+    let upstream = format!("refs/remotes/{}/{upstream}", of_branch("remote")?);
+    let listed = super::ask(context, &["for-each-ref", "--format=%(refname)", &upstream]).ok()?;
+    (listed.stdout.trim_end() == upstream).then(|| (head.name.clone(), upstream))
+}
+
 /// A branch with which the one of HEAD cannot exist, where git has its refs in tables.
 fn taken_in_table(context: &Context, layout: &Layout) -> Option<String> {
     let head = super::of_head(context).filter(|_| layout.common.join("reftable").is_dir())?;
@@ -252,7 +294,7 @@ fn missing(
     config: &EffectiveConfig,
     head: &Output,
 ) -> Option<MissingObject> {
-    let is_partial = config.text("extensions.partialclone").is_some()
+    let is_partial = config.own_text("extensions.partialclone").is_some()
         || config.under("remote.").any(|value| value.key.ends_with(".promisor"));
     let is_small = layout.git.join("index").metadata().is_ok_and(|it| it.len() <= LARGEST_INDEX);
     if is_partial || !is_small {
@@ -372,7 +414,7 @@ fn promisor_gone(config: &EffectiveConfig, layout: &Layout) -> bool {
             _ => {}
         }
     }
-    if let Some(name) = config.text("extensions.partialclone") {
+    if let Some(name) = config.own_text("extensions.partialclone") {
         remotes.entry(name).or_default().0 = true;
     }
     !remotes.into_values().filter(|(is_named, _)| *is_named).any(|(_, url)| match url {
@@ -492,6 +534,15 @@ fn judge(observed: &ObservedClone) -> Judgement {
     }
     if let Some(judgement) = damaged(observed) {
         return judgement;
+    }
+    if let Some((branch, upstream)) = &observed.lost_branch {
+        let top = layout.top.display().to_string();
+        let summary = "HEAD's branch is lost, and its upstream is not: a commit would begin \
+                       another history, and no push of it is taken";
+        let argv = ["git", "-C", &top, "update-ref", branch, upstream];
+        let fix = "make the branch again from its upstream; `.git/logs` has what was not pushed";
+        return broken(summary, Fix::run(argv, fix))
+            .with([Evidence::foreign("upstream", upstream)]);
     }
     if let Some(missing) = &observed.missing {
         return of_missing(missing);
@@ -782,6 +833,7 @@ mod tests {
     fn healthy() -> ObservedClone {
         let git = PathBuf::from("/app/.git");
         ObservedClone {
+            lost_branch: None,
             layout: Layout { top: "/app".into(), common: git.clone(), git, defect: None },
             is_bare: false,
             other_top: None,

@@ -40,6 +40,12 @@ pub fn judge(
         let summary = "GIT_QUARANTINE_PATH is left from a hook, so git updates no branch";
         return Some(unset("GIT_QUARANTINE_PATH", None, summary, Judgement::fail));
     }
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+        if variable(name).is_some_and(|value| value.as_os_str().is_empty()) {
+            let summary = format!("{name} is set and empty, so no commit works");
+            return Some(unset(name, None, &summary, Judgement::fail));
+        }
+    }
     for name in ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"] {
         if let Some(path) = path(name).filter(|path| !disk.is_folder(path)) {
             let summary = format!("{name} names a folder that does not exist, so no commit works");

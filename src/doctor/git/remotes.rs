@@ -52,7 +52,7 @@ fn named_remote(name: &str, nth: usize) -> (String, Option<Evidence>) {
 }
 
 /// What to do about a rule that rewrites a URL.
-pub const REMOVE_RULE: &str = "`git config --show-origin --get-regexp '^url[.].*insteadof$'` shows the file of the rule: remove the rule there";
+pub const REMOVE_RULE: &str = "`git config --show-origin --get-regexp '^url[.].*insteadof$'` shows the file of the rule: remove the rule there (`command line:` is a variable, GIT_CONFIG_KEY_0 and on: unset it)";
 
 /// An ssh:// URL that means what was meant by the scp-like one with a port.
 fn with_port(remote: &PushRemote, port: u16) -> Fix {

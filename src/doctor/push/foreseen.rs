@@ -11,9 +11,10 @@ use crate::doctor::git::{self, Layout, Programs};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::GitUrl;
 use crate::git_cli::effective_config::EffectiveConfig;
-use crate::git_cli::{self, Place};
+use crate::git_cli::{self, Place, remotes};
 use crate::process::{self, Bounds, Completed};
 use crate::push_message;
+use crate::resource::file::{self, is_same};
 
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -74,8 +75,14 @@ impl ForeseenPush<'_> {
                 Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix));
             return Some(judgement.with([Evidence::foreign("push", url)]));
         }
+        if file::head(&folder, 8).is_ok_and(|head| head.starts_with(b"# v") && folder.is_file()) {
+            let summary = "a plain `git push` goes to a bundle, which takes no push";
+            let fix = "set the remote to a repository: `git remote set-url REMOTE URL`";
+            let fail = Judgement::fail(Code::PushRepositoryNotFound, summary, Fix::report(fix));
+            return Some(fail.with([Evidence::foreign("push", url)]));
+        }
         let other = Layout::around(&folder)?;
-        let is_it = same(&other.top, &folder) || same(&other.git, &folder);
+        let is_it = is_same(&other.top, &folder) || is_same(&other.git, &folder);
         if !is_it || other.branch().as_deref() != Some(self.branch) {
             return None;
         }
@@ -122,6 +129,16 @@ impl ForeseenPush<'_> {
                 let fix = "`git push --recurse-submodules=on-demand`, or unset that setting";
                 Some(Judgement::warn(Code::PushTargetNone, summary, Fix::report(fix)))
             }
+            "on-demand" => {
+                let path = self.unpushed_submodule()?;
+                let url = self.without_key(&path)?;
+                let summary = "a plain `git push` pushes a submodule first, to a repository for \
+                               which this workspace has no key";
+                let fix = "push this repository alone: `git push --recurse-submodules=no`";
+                let judgement = Judgement::warn(Code::PushTargetOther, summary, Fix::report(fix));
+                let shown = [("submodule", &path), ("push", &url)];
+                Some(judgement.with(shown.map(|(label, text)| Evidence::foreign(label, text))))
+            }
             "check" => {
                 let path = self.unpushed_submodule()?;
                 let summary = "push.recurseSubmodules is `check`, and a submodule's commit is on \
@@ -132,6 +149,21 @@ impl ForeseenPush<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Where a submodule is pushed to over SSH, if there is no key for it.
+    fn without_key(&self, path: &str) -> Option<String> {
+        let place = self.layout.top.join(path);
+        let listed = ["remote", "--verbose"];
+        let listed =
+            self.git(Place::Clone(&place), &listed).ok().filter(|it| it.status.success())?;
+        let pushed = remotes::parse(&listed.stdout).into_iter().flat_map(|remote| remote.push);
+        let lacks = |text: &String| {
+            let url = GitUrl::parse(text).ok().filter(|url| url.transport().is_ssh());
+            url.and_then(|url| url.repository().cloned())
+                .is_some_and(|it| !self.context.has_key(&it))
+        };
+        { pushed }.find(lacks)
     }
 
     /// The first submodule with a commit that a push would publish and that none of its remotes
@@ -264,10 +296,6 @@ fn local_folder(url: &str, top: &Path) -> Option<PathBuf> {
     let colon = url.find(':');
     let is_local = colon.is_none_or(|at| url.find('/').is_some_and(|slash| slash < at));
     (is_local && url.contains('/')).then(|| top.join(url))
-}
-
-fn same(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Whether a clone refuses a push to the branch that is checked out (git-config(1),

@@ -246,7 +246,13 @@ fn ask_over_ssh(context: &Context, url: &SshUrl, access: Access) -> WriteAnswer 
         cannot_start: answer.cannot_start() && !context.lacks_ssh(),
         judgement: judge(context, &asked, &answer),
     });
-    let judgement = conclude(&choice, access, answered, alternative_works);
+    let is_missing = answered.is_none() && choice.used.is_missing(context);
+    let judgement = if is_missing {
+        choice.used.broken(None)
+    } else {
+        conclude(&choice, access, answered, alternative_works)
+    };
+    let judgement = led_away(url, &at, judgement);
     let key = accepted.as_ref().filter(|_| is_granted).map(|accepted| {
         let key = Evidence::new("accepted key", accepted);
         let other = context.fingerprint(&url.repository).filter(|ours| ours != accepted);
@@ -273,7 +279,9 @@ fn question(
         return Err(Box::new(other_program(setting)));
     }
     if !choice.used.takes_ssh_options() {
-        return Err(Box::new(other_options(&choice.used)));
+        let is_missing = choice.used.is_missing(context);
+        let used = &choice.used;
+        return Err(Box::new(if is_missing { used.broken(None) } else { other_options(used) }));
     }
     Ok((at, choice))
 }
@@ -354,6 +362,24 @@ fn ssh_target(
         }
     }
     Ok(SshTarget::canonical(repository, &destination(context, repository)?))
+}
+
+/// A rule of the user's leads the repository's own remote to another server, which refuses: nearer
+/// than what that server or ssh says. Pure.
+fn led_away(url: &SshUrl, at: &SshTarget, judgement: Judgement) -> Judgement {
+    let repository = &url.repository;
+    let is_own = repository.ssh_hosts().contains(&at.host())
+        || repository.alias(repository.host()) == at.host();
+    if url.written.is_some() || is_own || judgement.status != CheckStatus::Fail {
+        return judgement;
+    }
+    let summary =
+        "an insteadOf or pushInsteadOf rule leads this remote to another server, which refuses";
+    let code = judgement.code.map(|code| Evidence::new("refused with", code.to_string()));
+    Judgement::fail(Code::RemoteReversed, summary, Fix::report(super::git::REMOVE_RULE))
+        .with([Evidence::foreign("becomes", &format!("{}:{}", at.to, at.path))])
+        .with(code)
+        .with(judgement.evidence)
 }
 
 /// git's rules outside of any clone, which each question about a repository reads.
@@ -501,7 +527,7 @@ fn is_other_host(stderr: &str) -> bool {
 
 /// How the clone names its objects.
 fn hold_hash<'a>(clones: &[&'a InView]) -> Option<&'a str> {
-    held(clones, |clone| Some(clone.config().text("extensions.objectformat").unwrap_or(SHA1)))
+    held(clones, |clone| Some(clone.config().own_text("extensions.objectformat").unwrap_or(SHA1)))
 }
 
 /// What git and servers use where nothing names another (gitprotocol-capabilities(5)).

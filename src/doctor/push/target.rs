@@ -32,7 +32,9 @@ struct PushTarget {
 
 pub fn target(context: &Context) -> Judgement {
     let Some(layout) = git::layout(context) else {
-        return Judgement::skip("the current folder is in no clone");
+        let found = git::of_new_clone(context, |new| vec![target(new)]);
+        let none = || Judgement::skip("the current folder is in no clone");
+        return found.into_iter().next().unwrap_or_else(none);
     };
     if let Some(blocked) = git::blocked(context) {
         return blocked;
@@ -67,7 +69,8 @@ pub fn target(context: &Context) -> Judgement {
                         remote: remote.unwrap_or("origin"),
                         lacked: lacks.then_some(&*named.tracked),
                     };
-                    unknown_scheme(&push)
+                    without_url(&push)
+                        .or_else(|| unknown_scheme(&push))
                         .or_else(|| forbidden(&push, config))
                         .or_else(|| push.refusal())
                         .or_else(|| {
@@ -79,7 +82,7 @@ pub fn target(context: &Context) -> Judgement {
                 passes.then(refusal).flatten().unwrap_or(judgement)
             }
             // the first push names its target
-            None if config.under("remote.").any(is_url) => {
+            None if config.under("remote.").any(is_url) && is_all_new(context) => {
                 Judgement::pass("the branch has no commit yet")
             }
             None => judge(branch, &PushTarget::default(), config, &layout.top),
@@ -101,6 +104,12 @@ pub fn target(context: &Context) -> Judgement {
         }
     };
     Judgement { subject, ..judgement }
+}
+
+/// Whether a clone without a commit on its branch has none on any other.
+fn is_all_new(context: &Context) -> bool {
+    let listed = git::ask(context, &["for-each-ref", "--count=1", "--format=%(refname)"]);
+    !context.is_new_clone && listed.is_ok_and(|output| output.stdout.is_empty())
 }
 
 impl PushTarget {
@@ -129,9 +138,20 @@ fn refused_value(context: &Context, config: &EffectiveConfig) -> Option<Judgemen
     let error = questions
         .iter()
         .find_map(|arguments| ConfigError::parse(&git::ask(context, arguments).ok()?.stderr));
-    let error = error.or_else(|| git::untyped(context, config, ("push.negotiate", "--type=bool")));
+    let late = ["push.negotiate", "push.usebitmaps", "transfer.advertisesid"];
+    let untyped = |key| git::untyped(context, config, (key, "--type=bool"));
+    let error = error.or_else(|| late.into_iter().find_map(untyped));
     let summary = "git rejects a value of its configuration, so every push fails";
     error.map(|error| git::refused_value(summary, &error))
+}
+
+/// git takes an empty push URL, up to 2.45, for one.
+fn without_url(push: &ForeseenPush) -> Option<Judgement> {
+    push.urls().iter().any(String::is_empty).then(|| {
+        let summary = "the remote has an empty push URL, so a plain `git push` fails";
+        let fix = "remove it: `git config --unset-all remote.REMOTE.pushurl`";
+        Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix))
+    })
 }
 
 /// git has no program for the form of a URL: schemes are written in lower case.
@@ -209,8 +229,10 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
                    'push(remote|default)$|^branch[.].*remote$'` names its file";
         return Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
     }
+    let named_or = |name: &str| names.into_iter().flatten().next().unwrap_or(name).to_owned();
     let remote = match &*named.remote {
-        "" => "origin",
+        // git does not say it of a branch without a commit
+        "" => &*named_or("origin"),
         name => name,
     };
     if remote == "." {
@@ -219,6 +241,13 @@ fn judge(branch: &str, named: &PushTarget, config: &EffectiveConfig, top: &Path)
             None,
         )
         .fixed(unset_upstream(top));
+    }
+    if ["url", "pushurl"].iter().all(|key| text(&format!("remote.{remote}.{key}")).is_none())
+        && config.text(&format!("remote.{remote}.url")) == Some("")
+    {
+        let summary = "the remote has an empty URL, so a plain `git push` fails";
+        let fix = "set it: `git remote set-url REMOTE URL`, after `git config --unset-all remote.REMOTE.url`";
+        return Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix));
     }
     let pushes_to = of_branch("pushremote").or_else(|| text("remote.pushdefault"));
     // a URL or a path may replace the name
@@ -285,7 +314,15 @@ fn by_default(branch: &str, remote: &str, config: &EffectiveConfig, top: &Path) 
             Fix::report(format!("{message}: `git push -u REMOTE HEAD`"))
         }
     };
+    let key = format!("branch.{short}.merge");
+    let upstreams = config.under(&key).filter(|value| value.key == key).count();
     match (&*default(config), upstream) {
+        ("upstream" | "tracking" | "simple", Some(_)) if upstreams > 1 && !is_triangular => {
+            let summary = "the branch has several upstreams, so a plain `git push` is refused";
+            let fix = "keep one: `git branch --unset-upstream`, then `git push -u REMOTE HEAD`; \
+                       `git config --show-origin --get-all branch.NAME.merge` names their files";
+            Judgement::fail(Code::PushTargetNone, summary, Fix::report(fix))
+        }
         ("nothing", _) => none(
             "push.default is `nothing`, so a plain `git push` is refused".to_owned(),
             Fix::report(format!(

@@ -10,6 +10,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Fix;
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
+use crate::doctor::git::Programs;
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::git::url::SshTarget;
 use crate::process::{self, Program, is_relative};
@@ -146,6 +147,31 @@ impl SshCommand {
     #[cfg(test)]
     pub fn of(by: ChosenBy, text: &str) -> Self {
         Self { by, text: text.to_owned(), variant: Variant::Ssh }
+    }
+
+    /// Whether it names a program that is not there, which the kernel would not find.
+    pub fn is_missing(&self, context: &Context) -> bool {
+        let program =
+            if self.by == ChosenBy::Program { &*self.text } else { first_word(&self.text) };
+        let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+        let top = current.map(InView::top).or(context.folder.as_deref());
+        let top = top.unwrap_or(&context.home.path);
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+".contains(&byte) || byte >= 0x80;
+        !program.is_empty()
+            && program.bytes().all(is_plain)
+            && !Programs { context, top }.is_there(program)
+    }
+
+    /// Whether an option of it makes ssh accept any host key (ssh_config(5),
+    /// StrictHostKeyChecking).
+    pub fn accepts_any_host_key(&self) -> bool {
+        let text = self.text.to_ascii_lowercase();
+        let mut values = text.split("stricthostkeychecking").skip(1);
+        values.next().is_some_and(|rest| {
+            let rest = rest.trim_start_matches([' ', '=', '"', '\'']);
+            ["no", "off", "false"].iter().any(|word| rest.starts_with(word))
+        })
     }
 
     /// It fails where the other one works. `None`: it names no program that exists.

@@ -26,6 +26,8 @@ use crate::provision::routing;
 use crate::push_message::{self, Hints};
 use crate::resource::file;
 use crate::resource::place::{self, Obstacle};
+use crate::ssh_cli;
+use command::SshChoice;
 use route::{
     Chosen, Printed, chosen, effective, judge, judge_by_probe, judge_by_representative,
     representatives, unwritten,
@@ -267,8 +269,39 @@ pub fn known_hosts(context: &Context) -> Judgement {
             Fix::edit(&path, format!("remove line {}", number + 1)),
         )
         .with([Evidence::foreign("line", &line.chars().take(60).collect::<String>())]),
-        None => Judgement::pass("known_hosts contradicts no pinned key"),
+        None => any_host_key(context)
+            .unwrap_or_else(|| Judgement::pass("known_hosts contradicts no pinned key")),
     }
+}
+
+/// ssh is configured to go on whatever key a server has: then the pinned ones protect from nothing.
+fn any_host_key(context: &Context) -> Option<Judgement> {
+    let is_off = |printed: &str| {
+        let value = ssh_cli::value(printed, "stricthostkeychecking");
+        value.is_some_and(|value| matches!(value, "false" | "no" | "off"))
+    };
+    let asked = representatives(context).iter().filter_map(|asked| chosen(context, asked));
+    let asked = asked.filter_map(|chosen| chosen.printed.as_ref().ok());
+    let by_files = asked.chain(&context.home.probed).any(|output| is_off(&output.stdout));
+    let clones = context.clones.in_view().iter().filter(|clone| clone.is_current);
+    let choice = SshChoice::of(context, &clones.collect::<Vec<_>>()).ok();
+    let by_command = choice.filter(|choice| choice.used.accepts_any_host_key());
+    let (by, fix) = match (by_files, by_command) {
+        (_, Some(choice)) => (
+            choice.used.by.name(),
+            "remove `StrictHostKeyChecking` there: the host keys of the forges are pinned",
+        ),
+        (true, None) => (
+            "ssh's configuration",
+            "remove `StrictHostKeyChecking no` from ssh's configuration (`~/.ssh/config`, \
+             `/etc/ssh/ssh_config`): the host keys of the forges are pinned",
+        ),
+        (false, None) => return None,
+    };
+    let summary = "ssh is configured to accept any host key, so the pinned ones are not used: \
+                   pushes go to whoever answers";
+    let warn = Judgement::warn(Code::SshKnownHostsPoisoned, summary, Fix::report(fix));
+    Some(warn.with([Evidence::new("configured by", by)]))
 }
 
 #[cfg(test)]

@@ -53,6 +53,74 @@ const ROWS: &[Row] = &[
         lab.sh("mkdir other");
         app().env("GIT_WORK_TREE", "/home/coder/other")
     }),
+    row(
+        "GIT_CONFIG_GLOBAL hides the user's file",
+        CommitFails,
+        Fails("git-environment-broken"),
+        |lab| {
+            lab.sh("git -C app config user.useConfigOnly true");
+            app().env("GIT_CONFIG_GLOBAL", "/dev/null")
+        },
+    ),
+    row("`.git` is an empty folder", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("rm -rf app/.git; mkdir app/.git");
+        app()
+    }),
+    row("HEAD's branch is lost", PushFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("rm -f app/.git/refs/heads/main");
+        app()
+    }),
+    row("HEAD's branch is lost and packed", PushFails, Fails("git-clone-broken"), |lab| {
+        lab.sh("cd app; git pack-refs --all; sed -i '/heads.main$/d' .git/packed-refs");
+        app()
+    }),
+    row("HEAD names a branch that is not there", PushFails, Warns("push-target-none"), |lab| {
+        lab.sh("git -C app symbolic-ref HEAD refs/heads/gone");
+        app()
+    }),
+    row("the Python of a filter is gone", AddFails, Fails("git-filter-missing"), |lab| {
+        lab.sh("cd app; echo 'f filter=nb' >.gitattributes; git config filter.nb.required true
+            git config filter.nb.clean '\"/home/coder/app/.venv/bin/python\" -m nbstripout'");
+        app()
+    }),
+    row("GIT_DIR is empty", AddFails, Fails("git-environment-broken"), |_| {
+        app().env("GIT_DIR", "")
+    }),
+    row("GIT_WORK_TREE is empty", AddFails, Fails("git-environment-broken"), |_| {
+        app().env("GIT_WORK_TREE", "")
+    }),
+    row("GIT_INDEX_FILE is empty", AddFails, Fails("git-environment-broken"), |_| {
+        app().env("GIT_INDEX_FILE", "")
+    }),
+    row(
+        "bash reads a file that is gone, and ends",
+        CommitFails,
+        Fails("git-hook-unrunnable"),
+        |lab| {
+            hook(lab, "#!/bin/bash\nset -e\nsource ~/.venv/bin/activate\nexit 0\n");
+            app()
+        },
+    ),
+    row("bash reads a file that is gone last", CommitFails, Fails("git-hook-unrunnable"), |lab| {
+        hook(lab, "#!/bin/bash\necho x\n. \"$HOME/gone\"\n");
+        app()
+    }),
+    row("bash reads a file that is gone, and goes on", Works, Green, |lab| {
+        hook(lab, "#!/bin/bash\nset -e\nsource ~/.venv/bin/activate || true\nexit 0\n");
+        app()
+    }),
+    row("bash reads a file that is there", Works, Green, |lab| {
+        lab.sh("echo true >activate");
+        hook(lab, "#!/bin/bash\nset -e\nsource ~/activate\nexit 0\n");
+        app()
+    }),
+    row("an ssh certificate signs", Works, Green, |lab| {
+        lab.sh(SIGN);
+        lab.sh("ssh-keygen -q -t ed25519 -N '' -f .ssh/ca
+            ssh-keygen -q -s .ssh/ca -I x -n dev .ssh/sign.pub
+            git config --global user.signingkey ~/.ssh/sign-cert.pub");
+        app()
+    }),
     row("GIT_WORK_TREE is `.` below the top", Works, Warns("git-environment-broken"), |lab| {
         lab.sh("cd app; mkdir d; echo 1 >d/f; git add d; git commit -qm d; git push -q");
         at("app/d").env("GIT_WORK_TREE", ".")

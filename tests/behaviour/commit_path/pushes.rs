@@ -1,6 +1,6 @@
 //! Refusals of a push that the clone itself shows.
 
-use super::Doctor::{Fails, Green, NoFailure, Warns};
+use super::Doctor::{Fails, Green, NoFailure, Unknown, Warns};
 use super::Git::{CommitFails, PushFails, Works};
 use super::{Row, app, at, row, run};
 use crate::support::sandbox;
@@ -163,6 +163,77 @@ const ROWS: &[Row] = &[
     }),
     row("the branch is a link to itself", CommitFails, Fails("git-clone-broken"), |lab| {
         lab.sh("cd app/.git/refs/heads; rm main; ln -s main main");
+        app()
+    }),
+    row("the remote is a bundle", PushFails, Fails("push-repository-not-found"), |lab| {
+        lab.sh("cd app; git bundle create -q ../b.bundle main
+            git remote set-url origin /home/coder/b.bundle");
+        app()
+    }),
+    row(
+        "a submodule is pushed, too, without a key",
+        PushFails,
+        Warns("push-target-other"),
+        |lab| {
+            lab.sh(SUBMODULE);
+            lab.sh("cd app; git config submodule.recurse true
+            git -C sub remote set-url origin git@github.com:o/none.git");
+            app()
+        },
+    ),
+    row("the remote's last URL is empty", PushFails, Fails("push-target-none"), |lab| {
+        lab.sh("cd app; git config --add remote.origin.url ''");
+        app()
+    }),
+    row("the branch has its upstream twice", PushFails, Fails("push-target-none"), |lab| {
+        lab.sh("cd app; git config --add branch.main.merge refs/heads/main");
+        app()
+    }),
+    row("every branch main has an upstream", PushFails, Fails("push-target-none"), |lab| {
+        lab.sh("git config --global branch.main.merge refs/heads/main");
+        app()
+    }),
+    row("two upstreams, and push.default is current", Works, NoFailure, |lab| {
+        lab.sh("cd app; git config --add branch.main.merge refs/heads/main
+            git config push.default current");
+        app()
+    }),
+    row("an ssh command of Windows", PushFails, Fails("ssh-command-broken"), |lab| {
+        lab.sh("git config --global core.sshCommand C:/Windows/System32/OpenSSH/ssh.exe");
+        app()
+    }),
+    row("plink, which is not installed", PushFails, Fails("ssh-command-broken"), |lab| {
+        lab.sh("git config --global core.sshCommand plink");
+        app()
+    }),
+    row("the clone's ssh command is gone", PushFails, Fails("ssh-command-broken"), |lab| {
+        lab.sh("git -C app config core.sshCommand 'tools/ssh -v'");
+        app()
+    }),
+    row("the clone has its own ssh command", Works, Unknown("push.write"), |lab| {
+        lab.sh("cd app; mkdir tools; printf '#!/bin/sh\nexec ssh \"$@\"\n' >tools/ssh
+            chmod +x tools/ssh; git config core.sshCommand tools/ssh");
+        app()
+    }),
+    row("pack.indexVersion does not exist", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global pack.indexVersion 9");
+        app()
+    }),
+    row(
+        "transfer.advertiseSID is not a truth value",
+        PushFails,
+        Fails("git-config-invalid"),
+        |lab| {
+            lab.sh("git config --global transfer.advertiseSID maybe");
+            app()
+        },
+    ),
+    row("push.useBitmaps is not a truth value", PushFails, Fails("git-config-invalid"), |lab| {
+        lab.sh("git config --global push.useBitmaps maybe");
+        app()
+    }),
+    row("an extension that is not the clone's", Works, Green, |lab| {
+        lab.sh("git config --global extensions.objectFormat sha256");
         app()
     }),
     row("the branch is another name of one", Works, NoFailure, |lab| {

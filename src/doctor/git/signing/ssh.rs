@@ -197,9 +197,13 @@ fn of_file(path: &Path) -> SigningKey {
     }
     let text = file::text(path);
     if let Some(public) = public(&text) {
-        // ssh-keygen looks for the private key beside it
-        let has_private = path.extension().is_some_and(|extension| extension == "pub")
-            && path.with_extension("").exists();
+        // ssh-keygen looks for the private key beside it, and beside a certificate
+        let name = path.to_str().and_then(|path| path.strip_suffix(".pub"));
+        let has_private = name.is_some_and(|name| {
+            [name, name.strip_suffix("-cert").unwrap_or(name)]
+                .iter()
+                .any(|it| Path::new(it).exists())
+        });
         return SigningKey::File {
             public: Some(public),
             has_private,
