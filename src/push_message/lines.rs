@@ -13,6 +13,8 @@ use crate::git::url::{GitUrl, Repository};
 
 /// More than any push prints. Of a longer text the end is read: git reports a failure last.
 pub const LARGEST_TEXT: usize = 1 << 20;
+/// Before the first line that a command printed, in what an agent shows of its run.
+const FRAMES: [char; 2] = ['⎿', '└'];
 const NO_BREAK: char = '\u{a0}';
 /// URLs that are compared, the last ones of the text.
 const MOST_URLS: usize = 64;
@@ -130,7 +132,7 @@ impl Lines {
         let mut list = Vec::new();
         let mut is_advice = false;
         for line in raw {
-            let line = line.trim();
+            let line = line.trim().trim_start_matches(FRAMES).trim_start();
             // PowerShell puts the name of the program before the first line that it prints
             let line = line.strip_prefix("git : ").unwrap_or(line);
             is_advice =
@@ -220,6 +222,12 @@ impl Lines {
             is_command.then(|| options.split(' ').any(|word| matches!(word, "-n" | "--dry-run")))
         };
         self.local().rev().find_map(pushes).unwrap_or(false)
+    }
+
+    /// Whether git, here, prints one of the phrases in this line or below it.
+    pub fn client_prints_from(&self, first: usize, phrases: &[&str]) -> bool {
+        let accepts = |number| number >= first && self.author(number) == Some(Author::Client);
+        self.first(phrases, accepts).is_some()
     }
 
     /// Whether git, here, prints one of the phrases.

@@ -343,6 +343,11 @@ fn unrecognized(lines: &Lines) -> Cause {
              this clone failed",
             "what the hook printed, and the commands in `.git/hooks/pre-push`",
         )
+    } else if success::has_updates(lines) {
+        (
+            "git reports that references were updated, among lines that are not known here",
+            "the output of git alone, to its end",
+        )
     } else if lines.speaks() {
         (
             "git failed in words that are not known here",

@@ -148,6 +148,14 @@ pub(super) const RULES: &[MessageRule] = &[
             "gitssh…no such file",
         ],
     ),
+    rule(
+        Voice::Client,
+        Means::Unlisted(
+            "git could start no thread or process here: a limit of this container is reached",
+            "end what is not needed, or give the workspace a higher limit of processes; then push again",
+        ),
+        &["unable to create thread: resource temporarily unavailable", "cannot fork() for"],
+    ),
     client(
         Code::SshMissing,
         "git found no ssh to run",
@@ -166,12 +174,21 @@ pub(super) const RULES: &[MessageRule] = &[
     client(
         Code::HomeNoPasswdEntry,
         "this uid has no passwd entry, and ssh refuses to start without one",
-        &["no user exists for uid", "you don't exist, go away"],
+        &[
+            "no user exists for uid",
+            "you don't exist, go away",
+            "unable to look up current user in the passwd file",
+        ],
     ),
     client(
         Code::GitCloneBroken,
         "the clone names its objects by another hash than the server",
         &["does not support this repository's hash algorithm", "mismatched algorithms"],
+    ),
+    client(
+        Code::GitCloneBroken,
+        "an object of the clone is damaged",
+        &["fatal: loose object…is corrupt", "error: inflate: data stream error"],
     ),
     client(
         Code::SshControlPath,
@@ -249,14 +266,6 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     rule(
         Voice::Client,
-        Means::Unlisted(
-            "git could start no thread or process here: a limit of this container is reached",
-            "end what is not needed, or give the workspace a higher limit of processes; then push again",
-        ),
-        &["unable to create thread: resource temporarily unavailable", "cannot fork() for"],
-    ),
-    rule(
-        Voice::Client,
         Means::Needs(
             Code::GitCloneUnwritable,
             "the push went through, and git cannot write the references of this clone",
@@ -300,7 +309,12 @@ pub(super) const RULES: &[MessageRule] = &[
             "the server's quota for Git LFS is used up",
             "the owner of the account raises its LFS quota, or somebody removes large files there",
         ),
-        &["over its data quota", "exceeded its lfs budget", "lfs…quota exceeded"],
+        &[
+            "over its data quota",
+            "exceeded its lfs budget",
+            "lfs…quota exceeded",
+            "lfs: client error…http 507",
+        ],
     ),
     rule(
         Voice::LocalHook,
@@ -326,6 +340,7 @@ pub(super) const RULES: &[MessageRule] = &[
         &[
             "batch response: authentication required",
             "batch response: git credentials for",
+            "batch request: git credentials for",
             "lfs: authentication required",
         ],
     ),
@@ -405,6 +420,9 @@ pub(super) const RULES: &[MessageRule] = &[
             "vs403658",
             "tf402462",
             "exceed the limit of…file size",
+            "files which exceed the limit of",
+            "pack exceeds the limit of",
+            " mb, exceeds ",
             "exceeds the maximum allowed file size",
             "exceeds the maximum file size",
             "exceeds maximum object size",
@@ -452,6 +470,13 @@ pub(super) const RULES: &[MessageRule] = &[
             "gh005",
             "refs longer than",
             "branch name does not follow the pattern",
+            "branch name '…does not follow the pattern",
+            "cannot create a branch with a",
+            "cannot create a tag with a",
+            "use default branch name to create a tag",
+            "(refname conflict)",
+            "(reference conflict due to",
+            "' exists; cannot create",
             "branch with a 40-character hexadecimal",
             "with a name that looks like a",
             "does not match…branch name pattern",
@@ -463,6 +488,27 @@ pub(super) const RULES: &[MessageRule] = &[
             "refusing to update funny ref",
             "is illegal)",
             "cannot lock ref…cannot create",
+        ],
+    ),
+    about_ref(
+        Code::PushArchived,
+        "the repository is archived or read-only, and accepts no pushes",
+        &[
+            "archived so it is read-only",
+            "push code to an archived project",
+            "project that is pending deletion",
+            "repository is in read only mode",
+            "repo: …is archived",
+            "repository is archived",
+            "repository has been locked",
+            "mirror repository…is read-only",
+            "repository is read only",
+            "repository is read-only",
+            "project is archived",
+            "project is read only",
+            "project state…does not permit write",
+            "push to an archived repository",
+            "repository is restricted to read-only access",
         ],
     ),
     about_ref(
@@ -485,6 +531,10 @@ pub(super) const RULES: &[MessageRule] = &[
             "cannot delete a protected branch",
             "to protected branch",
             "to a protected branch",
+            "the basis of a new protected branch",
+            "delete protected tags",
+            "is the default branch and cannot be deleted",
+            "not permitted: force update",
             "into protected branches",
             "delete protected branches",
             "deleted protected branches",
@@ -508,11 +558,10 @@ pub(super) const RULES: &[MessageRule] = &[
             "permission to update the branch",
             "tf402455",
             "prohibited by gerrit",
-            "fatal: w refs/…denied by",
-            "w refs/heads/…denied by fallthru",
-            "fatal: + refs/…denied by",
-            "fatal: c refs/…denied by",
-            "fatal: d refs/…denied by",
+            "w refs/…denied by",
+            "+ refs/…denied by",
+            "c refs/…denied by",
+            "d refs/…denied by",
             "deletion of the current branch prohibited",
             "refusing to delete the current branch",
             "branch is currently checked out",
@@ -552,25 +601,6 @@ pub(super) const RULES: &[MessageRule] = &[
         ],
     ),
     // the server knows the credential, and reports what is wrong
-    about_ref(
-        Code::PushArchived,
-        "the repository is archived or read-only, and accepts no pushes",
-        &[
-            "archived so it is read-only",
-            "push code to an archived project",
-            "project that is pending deletion",
-            "repository is in read only mode",
-            "repo: …is archived",
-            "repository is archived",
-            "repository has been locked",
-            "mirror repository…is read-only",
-            "repository is read only",
-            "repository is read-only",
-            "project is archived",
-            "project is read only",
-            "project state read_only does not permit write",
-        ],
-    ),
     server(
         Code::PushSsoRequired,
         "the organisation requires single sign-on, for which this credential is not authorised",
@@ -599,7 +629,7 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     server(
         Code::SshKeyRefused,
-        "the server knows the key, and refuses it: it has expired, is not approved, or signs with SHA-1",
+        "the server knows the key, and refuses it: it has expired, is not approved, or is of a forbidden type",
         &[
             "epolicykeyage",
             "your ssh key has expired",
@@ -609,6 +639,10 @@ pub(super) const RULES: &[MessageRule] = &[
             "your key is disabled",
             "public key authentication failed",
             "no mutual signature",
+            "your ssh key type is forbidden",
+            "your ssh key must be at least",
+            "disallowed ssh key or principal",
+            "using ssh-rsa that is about to be deprecated",
         ],
     ),
     server(
@@ -1049,6 +1083,15 @@ pub(super) const RULES: &[MessageRule] = &[
         "the configuration names a key file that does not exist",
         &["no such identity:"],
     ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::PushNoCredentials,
+            "the helper that git asks for AWS credentials has none",
+            "log in to AWS again (`aws sso login`, or renew the credentials of the workspace), then push",
+        ),
+        &["fatal: aws credentials:", "unable to locate credentials"],
+    ),
     // the rights of the credential
     rule(Voice::Server, Means::DeniedToDeployKey, &["denied to deploy key"]),
     rule(
@@ -1074,7 +1117,7 @@ pub(super) const RULES: &[MessageRule] = &[
                 "not allowed to download code",
                 "you are not allowed to access",
                 "is not authorized to write to",
-                "user permission denied for writing",
+                "user permission denied for",
                 "is not authorized to access this resource",
                 "you are not authorized to access",
                 "vs30063",
@@ -1091,7 +1134,9 @@ pub(super) const RULES: &[MessageRule] = &[
                 "gitea: unauthorized",
                 "forgejo: unauthorized",
                 "upload denied for project",
-                "git access over ssh is not allowed",
+                "over ssh is not allowed",
+                "over http is not allowed",
+                "over https is not allowed",
                 "only http(s) is allowed",
                 "fatal: w any…denied by",
                 "[remote rejected]…(permission denied",
@@ -1113,6 +1158,10 @@ pub(super) const RULES: &[MessageRule] = &[
             "project you are looking for could not be found",
             "fatal: project …not found",
             "bad repo name",
+            "gitea: invalid repo name",
+            "forgejo: invalid repo name",
+            "push to create is not enabled for",
+            "no such app as",
             "a repository for this project does not exist yet",
             "namespace you were looking for could not be found",
             "cannot find repository",
@@ -1361,6 +1410,10 @@ pub(super) const RULES: &[MessageRule] = &[
         &[
             "(failed to lock)",
             "(failed to update ref)",
+            "- refs/…: failed to update ref",
+            // JGit
+            "lock_failure",
+            "(lock failure",
             "(incorrect old value",
             "(reference already exists)",
             "(cannot lock ref",
@@ -1452,6 +1505,54 @@ pub(super) const RULES: &[MessageRule] = &[
         &["database .git/objects"],
     ),
     rule(
+        Voice::LocalHook,
+        Means::Needs(
+            Code::GitHookUnrunnable,
+            "a hook of this clone could not run, or a program that it calls is not installed",
+            "install the program that the message names in the workspace's image, or have the hook corrected",
+        ),
+        &[
+            "cannot run…hooks/…: no such file or directory",
+            "cannot spawn…hooks/…: no such file or directory",
+            "cannot exec '…hooks/…': ",
+            "hooks/pre-push: …: not found",
+            "hooks/pre-push: …: command not found",
+        ],
+    ),
+    // of the commit before the push
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::GitIdentityMissing,
+            "git made no commit: it does not know who commits",
+            "`git config --global user.name NAME` and `git config --global user.email ADDRESS`, then commit and push",
+        ),
+        &[
+            "author identity unknown",
+            "committer identity unknown",
+            "unable to auto-detect email address",
+        ],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::GitSigningBroken,
+            "git made no commit: it could not sign it",
+            "`pushready doctor --only git.commit` in the clone shows why; then commit and push",
+        ),
+        &["failed to sign the data"],
+    ),
+    rule(
+        Voice::Client,
+        Means::Needs(
+            Code::GitLockLeft,
+            "a file of the clone is locked, so git could not write to it",
+            "wait for the git command that holds it, then run the same command again; `pushready doctor` in the clone \
+             shows a lock that was left",
+        ),
+        &["unable to create '….lock': file exists"],
+    ),
+    rule(
         Voice::Client,
         Means::Unlisted(
             "the fetch went through, and the merge or rebase after it stopped at a conflict",
@@ -1475,6 +1576,11 @@ pub(super) const RULES: &[MessageRule] = &[
         "the server failed",
         &[
             "internal server error",
+            "internal server connection error",
+            "push operation timed out",
+            "api is not accessible",
+            "(unable to migrate objects",
+            "(broken symref",
             "internal error",
             "internal api",
             "error in commit_refs",
@@ -1496,7 +1602,7 @@ pub(super) const RULES: &[MessageRule] = &[
     about_ref(
         Code::PushHookDeclined,
         "a hook on the server refused the push, with a message of its own",
-        &["hook declined"],
+        &["hook declined", "ref updates aborted by hook"],
     ),
     about_ref(
         Code::PushHookDeclined,

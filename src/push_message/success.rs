@@ -11,7 +11,7 @@ use super::lines::{LineView, Lines, contains_in_order};
 /// What git, in English, and ssh, in every language, print of a failure.
 const FAILURES: [&str; 22] = [
     "fatal:",
-    "error:",
+    "error: failed to push",
     "conflict (",
     "automatic merge failed",
     "merge with strategy",
@@ -38,12 +38,33 @@ const FAILURES: [&str; 22] = [
 const MERGED: [&str; 4] =
     ["fast-forward", "merge made by the", "already up to date", "successfully rebased and updated"];
 
+/// What the managers of hooks print where a commit failed, after which nothing was left to push.
+const COMMIT_FAILURES: [&str; 4] =
+    ["hook id: ", "script failed", "hook failed", "hook exited with"];
+/// What shells and build tools print of a command that failed.
+const FAILURE_WORDS: [&str; 10] = [
+    "error",
+    "fail",
+    "killed",
+    "terminated",
+    "aborted",
+    "cancel",
+    "signal",
+    "timed out",
+    "timeout",
+    "exit ",
+];
+
 /// References were updated, and no line allows for a failure. A server may well remark on a
 /// push that it accepts. `None`: that is not proven.
 pub(super) fn of(lines: &Lines) -> Option<Cause> {
     let (last, _) = lines.local().rev().find(|(_, line)| line.update)?;
+    // a hook of the clone may have reported something before the push, which git then made
+    let first_update = lines.local().find(|(_, line)| line.text.starts_with("To "));
+    let first_update = first_update.map_or(0, |(number, _)| number);
     if lines.is_dry_run()
         || lines.client_prints(&FAILURES)
+        || lines.client_prints_from(first_update, &["error:"])
         || lines.fails_abroad()
         || lines
             .local()
@@ -59,8 +80,15 @@ pub(super) fn of(lines: &Lines) -> Option<Cause> {
         return is_whole.then_some(Cause::None);
     }
     let is_pushed = lines.client_prints(&["everything up-to-date"]);
-    let is_whole = if is_pushed
-        || begins("From ")
+    // the push was complete; what follows is of another command, which may have failed
+    let fails = |line: &LineView<'_>| {
+        is_remark(line.lower) || FAILURE_WORDS.iter().any(|it| line.lower.contains(it))
+    };
+    let is_whole = if is_pushed {
+        !lines.is_foreign()
+            && !lines.client_prints(&COMMIT_FAILURES)
+            && !lines.local().any(|(at, line)| at > last && fails(&line))
+    } else if begins("From ")
         || lines.client_prints(&["receiving objects: 100%"])
         || lines.local().all(|(_, line)| line.lower.contains("already up to date"))
     {
@@ -70,6 +98,12 @@ pub(super) fn of(lines: &Lines) -> Option<Cause> {
         every_line_is_known(lines) && !lines.local().any(|(at, line)| at > last && sends(&line))
     };
     is_whole.then_some(if is_pushed { Cause::None } else { Cause::Fetched })
+}
+
+/// Whether the output is of a push that updated references.
+pub(super) fn has_updates(lines: &Lines) -> bool {
+    lines.local().any(|(_, line)| line.text.starts_with("To "))
+        && lines.local().any(|(_, line)| line.update)
 }
 
 /// A percentage below the references that a fetch updated is of a push that began, unless it is of
