@@ -78,7 +78,10 @@ fn on_keys_page(code: Code) -> Option<&'static str> {
 
 fn command(code: Code) -> Option<(&'static [&'static str], &'static str)> {
     Some(match code {
-        Code::SshRouteBroken | Code::KeyPermissions | Code::RouteBinaryGone => {
+        Code::RouteBinaryGone => {
+            (&["pushready", "apply"], "run apply: it writes the routing again")
+        }
+        Code::SshRouteBroken | Code::KeyPermissions => {
             (&["pushready", "apply"], "apply restores the routing, the keys and their modes")
         }
         Code::SshConfigPermissions => (

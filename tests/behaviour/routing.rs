@@ -284,3 +284,24 @@ fn routing_that_is_in_place_is_tested_once() {
         assert_eq!(started(), [1, 1, 1]);
     });
 }
+
+/// Dotfiles that apply cannot write name our rules, with the home as its owner writes it.
+#[test]
+fn an_include_of_git_that_is_written_by_hand_is_enough() {
+    sandbox(|ws| {
+        let everything = Everything::new();
+        let config = "[user]\n\tname = D\n\temail = d@example.com\n[include]\n\
+                      \tpath = ~/.local/state/pushready/gitconfig\n";
+        ws.write("store/gitconfig", config, 0o444);
+        ws.set_mode("store", 0o555);
+        std::os::unix::fs::symlink("store/gitconfig", ws.home().join(".gitconfig")).unwrap();
+        for _ in 0..2 {
+            everything.pushready(ws, &["apply"]).run().success();
+            let url = ws.git(&["ls-remote", "--get-url", "https://github.com/acme/app"]);
+            url.run().success().stdout_has("git@github.com:acme/app");
+            ws.run(&["status"]).success();
+        }
+        ws.run(&["remove"]).success();
+        assert_eq!(ws.read(".gitconfig"), config);
+    });
+}

@@ -1,5 +1,8 @@
 //! Whose key the server takes ours for: as the log of the write probe shows, or by its greeting.
 
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
 use super::{WriteAnswer, is_unreachable, written};
 use crate::catalogue::Code;
 use crate::catalogue::Fix;
@@ -14,7 +17,10 @@ use crate::provision::deploy_keys::AGAIN;
 use crate::push_message::{self, Hints};
 
 pub fn identity(context: &Context, repository: &Repository) -> Judgement {
-    if context.has_key(repository) && !context.home.key(repository).exists() {
+    let is_gone = |path: PathBuf| {
+        path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    };
+    if context.has_key(repository) && is_gone(context.home.key(repository)) {
         let (code, summary) = (Code::SshRouteBroken, "the installed key is missing");
         return Judgement::fail(code, summary, Fix::report(AGAIN)).reported_by(keys::INSTALLED);
     }
