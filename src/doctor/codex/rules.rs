@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::catalogue::{Code, Fix};
@@ -13,6 +14,7 @@ use crate::doctor::context::{Context, LOCAL};
 use crate::doctor::outcome::{Evidence, Judgement};
 use crate::process::{self, Program};
 use crate::resource::file::{self, Kind};
+use crate::resource::place::Obstacle;
 use crate::variables;
 
 /// More files than anybody has.
@@ -27,7 +29,15 @@ pub fn check(context: &Context, folders: &BTreeSet<PathBuf>) -> Vec<Judgement> {
     let mut left = Vec::new();
     for folder in folders {
         match files(folder) {
-            Ok(files) => left.extend(files.into_iter().filter(|path| !is_plain_file(path))),
+            Ok(files) => {
+                let (fifos, others): (Vec<_>, Vec<_>) =
+                    files.into_iter().partition(|path| is_fifo(path));
+                // Codex waits for its end, as would the look at its rules
+                let waits =
+                    |path: &PathBuf| Judgement::obstructed(&Obstacle::NotRegular("a FIFO"), path);
+                judgements.extend(fifos.iter().map(waits));
+                left.extend(others.into_iter().filter(|path| !is_plain_file(path)));
+            }
             Err(error) => {
                 let summary = format!("Codex cannot read its rules ({error}), and does not start");
                 let fix = format!(
@@ -50,6 +60,8 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // a file has the name of the folder above
+        Err(_) if !folder.parent().is_some_and(Path::is_dir) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
@@ -57,6 +69,10 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths: Vec<_> = paths.filter(is_rules).take(MOST_FILES).collect();
     paths.sort();
     Ok(paths)
+}
+
+fn is_fifo(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
 fn is_plain_file(path: &Path) -> bool {
