@@ -23,7 +23,7 @@ use crate::error::{Exit, Result};
 use crate::process::{self, Program};
 use crate::text::{add_line, plain};
 
-/// The most characters of a column. The name of a task has at most 32 characters, and what a server says may
+/// The most characters of a column: a task's name has at most 32, and what a server calls one may
 /// have any number.
 const WIDEST: usize = 60;
 
