@@ -440,7 +440,7 @@ const REMOTES: &[Row] = &[
                 git config branch.main.remote upstream");
         app()
     }),
-    row("the remote's URL is empty", PushFails, Warns("push-target-none"), |lab| {
+    row("the remote's URL is empty", PushFails, Fails("push-target-none"), |lab| {
         lab.sh("git -C app config remote.origin.url ''");
         app()
     }),
