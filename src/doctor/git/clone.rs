@@ -44,6 +44,8 @@ struct ObservedClone {
     /// What git answers about HEAD and the index; `None`: no commit yet.
     /// The error says why git did not answer.
     head: Result<Output, String>,
+    /// Where there is none.
+    index_gone: Option<PathBuf>,
     /// The branch of HEAD, which is gone, and its upstream, which is not.
     lost_branch: Option<(String, String)>,
     /// What the object of HEAD is: `commit`.
@@ -212,9 +214,12 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     let missing = config.and_then(|config| missing(context, layout, config, head.as_ref().ok()?));
     ObservedClone {
         // a variable that names the work tree takes precedence
-        is_bare: is_main
+        // git ignores it for a worktree, unless each has a configuration of its own
+        is_bare: (is_main || config.is_some_and(|it| it.is_true("extensions.worktreeconfig")))
             && !names_work_tree
             && config.is_some_and(|config| config.is_true("core.bare")),
+        index_gone: Some(layout.git.join("index"))
+            .filter(|index| context.env.raw("GIT_INDEX_FILE").is_none() && !index.exists()),
         other_top: worktree.map(|path| layout.git.join(path)).filter(|path| {
             let path = path.canonicalize().ok();
             !path.is_some_and(|path| folder.canonicalize().is_ok_and(|at| at.starts_with(path)))
@@ -506,6 +511,13 @@ fn judge(observed: &ObservedClone) -> Judgement {
     if let Some(judgement) = too_old(head) {
         return judgement;
     }
+    if observed.is_bare && layout.git != layout.common {
+        let own = layout.git.join("config.worktree").display().to_string();
+        let summary = "core.bare is true, and with extensions.worktreeConfig it holds for this work \
+                       tree, too, so nothing can be added";
+        let argv = ["git", "config", "--file", &own, "core.bare", "false"];
+        return broken(summary, Fix::run(argv, "set core.bare to false for this work tree"));
+    }
     if observed.is_bare && layout.git != layout.top.join(".git") {
         let summary = "the clone is a bare repository, and this folder is none of its work trees";
         return broken(summary, Fix::report(IN_WORK_TREE));
@@ -550,6 +562,16 @@ fn judge(observed: &ObservedClone) -> Judgement {
     if let Some(damage) = &observed.damage {
         let judgement = of_part(damage, layout);
         return Judgement { status: CheckStatus::Warn, stop_and_report: false, ..judgement };
+    }
+    if let Some(index) = &observed.index_gone
+        && head.as_ref().is_ok_and(|output| !output.stdout.is_empty())
+    {
+        let top = layout.top.display().to_string();
+        let summary = "the clone has no index, so the next commit removes every file that is not \
+                       added to it";
+        let fix = Fix::run(["git", "-C", &top, "reset"], "make the index from HEAD");
+        return Judgement::warn(Code::GitCloneBroken, summary, fix)
+            .with([Evidence::new("path", index.display().to_string())]);
     }
     let unmerged = head.as_ref().is_ok_and(|output| {
         let mut entries = output.stdout.lines().filter(|line| line.starts_with(':'));
@@ -833,6 +855,7 @@ mod tests {
     fn healthy() -> ObservedClone {
         let git = PathBuf::from("/app/.git");
         ObservedClone {
+            index_gone: None,
             lost_branch: None,
             layout: Layout { top: "/app".into(), common: git.clone(), git, defect: None },
             is_bare: false,

@@ -47,6 +47,12 @@ const GPG: &str = "mkdir -m700 ~/.gnupg
     gpg --batch -q --passphrase '' --quick-gen-key 'Dev <dev@example.com>' ed25519 sign never
     gpgconf --kill all; git config --global commit.gpgsign true";
 
+/// A bare repository with a worktree beside it.
+const BARE: &str = "git clone -q --bare git@github.com:o/app.git bw/.bare 2>&1
+    cd bw; echo 'gitdir: ./.bare' >.git
+    git config remote.origin.fetch '+refs/heads/*:refs/remotes/origin/*'; git fetch -q
+    git worktree add -q main main; git -C main branch -qu origin/main";
+
 const ROWS: &[Row] = &[
     // the variables
     row("GIT_WORK_TREE names another folder", Works, Warns("git-environment-broken"), |lab| {
@@ -65,6 +71,19 @@ const ROWS: &[Row] = &[
     row("`.git` is an empty folder", AddFails, Fails("git-clone-broken"), |lab| {
         lab.sh("rm -rf app/.git; mkdir app/.git");
         app()
+    }),
+    row("the clone has no index", Works, Warns("git-clone-broken"), |lab| {
+        lab.sh("cd app; echo 2 >g; git add g; git commit -qm g; git push -q; rm .git/index");
+        app()
+    }),
+    row("the worktree of a bare repository", Works, Green, |lab| {
+        lab.sh(BARE);
+        at("bw/main")
+    }),
+    row("the same, with worktreeConfig", AddFails, Fails("git-clone-broken"), |lab| {
+        lab.sh(BARE);
+        lab.sh("git -C bw config extensions.worktreeConfig true");
+        at("bw/main")
     }),
     row("HEAD's branch is lost", PushFails, Fails("git-clone-broken"), |lab| {
         lab.sh("rm -f app/.git/refs/heads/main");
