@@ -109,7 +109,7 @@ fn log(ws: &Workspace, line: &str) -> Cmd {
     ws.pushready(&["doctor", "--offline", "--json", "--only", "leaks.agent-log"])
 }
 
-/// The doctor beside a process with these arguments, which is not ended: it ends with the sandbox.
+/// The doctor beside a process with these arguments.
 fn beside(ws: &Workspace, argument: &str) -> Cmd {
     let script = "sh -c 'sleep 300; true' sh \"$@\" >/dev/null 2>&1 &
         exec pushready doctor --offline --json --only leaks.processes";
@@ -146,7 +146,6 @@ const OTHERS: &[Case] = &[
     case("long arguments", "no command line contains a secret", |ws| {
         beside(ws, &fill("a", 100_000))
     }),
-    // last: its process goes on
     case("arguments of whole marks", "leak-argv", |ws| {
         beside(ws, &fill(concat!("gl", "pat-", "a1b2c3d4e5f6g7h8i9 "), 100_000))
     }),

@@ -98,7 +98,9 @@ impl ClaudeSettings {
                     .unwrap_or_else(|| SettingsRefusal::Unread(obstacle.finding(&path).summary))
             });
             let value = content.and_then(|content| {
-                content.map(|content| value(&content.bytes, origin, &mut left)).transpose()
+                let name = context.home.shown(&path);
+                let read = |content: file::Content| value(&name, &content.bytes, origin, &mut left);
+                content.map(read).transpose()
             });
             match value {
                 Ok(Some(value)) => settings.files.push(SettingsFile { path, value, origin }),
@@ -182,8 +184,13 @@ impl SettingsRefusal {
     }
 }
 
-/// The settings in a file. Pure.
-fn value(bytes: &[u8], origin: SettingsOrigin, left: &mut usize) -> Result<Value, SettingsRefusal> {
+/// The settings in a file of this name. Pure.
+fn value(
+    name: &str,
+    bytes: &[u8],
+    origin: SettingsOrigin,
+    left: &mut usize,
+) -> Result<Value, SettingsRefusal> {
     let is_managed = origin == SettingsOrigin::Administrator;
     let fault = match parse(bytes, left) {
         Ok(value @ Value::Object(_)) if is_managed => return Ok(value),
@@ -192,8 +199,8 @@ fn value(bytes: &[u8], origin: SettingsOrigin, left: &mut usize) -> Result<Value
             None => return Ok(value),
         },
         Err(ParseError::Unread) => {
-            let why = "the settings have more keys and values than are read, or odd ones";
-            return Err(SettingsRefusal::Unread(why.to_owned()));
+            let why = format!("`{name}` has more keys and values than are read, or odd ones");
+            return Err(SettingsRefusal::Unread(why));
         }
         Ok(_) | Err(ParseError::Malformed) if is_managed => return Err(SettingsRefusal::Stops),
         Ok(_) | Err(ParseError::Malformed) => SettingsFault::NotAnObject,
@@ -275,7 +282,7 @@ mod tests {
         use SettingsFault::{Form, NotAnObject, Unreadable};
         use SettingsOrigin::{Administrator, User};
         use SettingsRefusal::{Ignored, Stops};
-        let of = |text: &str, origin| value(text.as_bytes(), origin, &mut (1 << 20)).err();
+        let of = |text: &str, origin| value("x", text.as_bytes(), origin, &mut (1 << 20)).err();
         for (text, user, administrator) in [
             ("{}", None, None),
             ("[]", Some(Ignored(NotAnObject)), Some(Stops)),

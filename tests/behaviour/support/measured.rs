@@ -20,7 +20,7 @@ pub struct Measured {
 impl Measured {
     /// wait4(2) by python3: the peak memory of a process begins with that of the process that
     /// starts it, and a test may hold much. Who is killed with its parent is python3's child then,
-    /// and counts as well (prctl(2), PR_SET_CHILD_SUBREAPER).
+    /// and counts as well (prctl(2), PR_SET_CHILD_SUBREAPER); who goes on is ended.
     pub fn run(command: Cmd) -> Self {
         require("python3");
         let log = tempfile::NamedTempFile::new().unwrap();
@@ -32,8 +32,16 @@ signal.signal(signal.SIGALRM, lambda *_: child.kill())
 signal.alarm(int(sys.argv[2]))
 _, status, usage = os.wait4(child.pid, 0)
 elapsed = time.monotonic() - start
+def parent(process):
+    try:
+        return int(open(f'/proc/{process}/stat').read().rsplit(')', 1)[1].split()[1])
+    except OSError:
+        return None
 usages = [usage]
 while True:
+    for process in filter(str.isdigit, os.listdir('/proc')):
+        if parent(process) == os.getpid():
+            os.kill(int(process), signal.SIGKILL)
     try:
         usages.append(os.wait4(-1, 0)[2])
     except ChildProcessError:
