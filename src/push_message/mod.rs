@@ -165,9 +165,11 @@ const REFUSED: &[&str] = &[
 const OTHER_COMMAND: &[&str] = &["cannot run ", "cannot exec '", ": 1: ", ": line 1: "];
 
 /// What the shell reports that ssh starts for a ProxyCommand whose program is not installed: sh and
-/// bash, zsh, fish, env.
+/// bash, zsh, fish, env. dash writes the beginning and the rest of its line apart, and a line of
+/// `ssh -v` may come between.
 const LACKS_PROGRAM: &[&str] = &[
     "sh: …not found",
+    ": not found\n",
     "zsh:…not found",
     "unknown command",
     "sh: …no such file or directory",

@@ -1403,6 +1403,11 @@ fn waiting_helps_against_a_resolver_that_is_silent_and_not_against_a_name_that_d
         ),
         (proxy("/bin/sh: 1: exec: nc: not found"), "ssh-proxy-failed", Again::Nothing),
         (proxy("sh: 1: nc: not found"), "ssh-proxy-failed", Again::Nothing),
+        (
+            proxy("/bin/sh: 1: exec: debug1: Local version\nnc: not found"),
+            "ssh-proxy-failed",
+            Again::Nothing,
+        ),
         (proxy("/bin/bash: line 1: exec: nc: not found"), "ssh-proxy-failed", Again::Nothing),
         (
             proxy("bash: line 1: /opt/nc: No such file or directory"),
