@@ -1488,16 +1488,6 @@ pub(super) const RULES: &[MessageRule] = &[
     ),
     rule(
         Voice::Client,
-        Means::Needs(
-            Code::GitLockLeft,
-            "git could not write the configuration of the clone: a lock of it is there",
-            "where no other git runs in the clone, remove the lock: `rm .git/config.lock`; then set the upstream again: \
-             `git branch --set-upstream-to=origin/BRANCH`",
-        ),
-        &["could not lock config file"],
-    ),
-    rule(
-        Voice::Client,
         Means::Unlisted(
             "git cannot write to this clone: files in it belong to another user",
             "change the owner of the clone's `.git` folder to this user",
@@ -1546,11 +1536,11 @@ pub(super) const RULES: &[MessageRule] = &[
         Voice::Client,
         Means::Needs(
             Code::GitLockLeft,
-            "a file of the clone is locked, so git could not write to it",
+            "a file of the clone, or its configuration, is locked, so git could not write to it",
             "wait for the git command that holds it, then run the same command again; `pushready doctor` in the clone \
              shows a lock that was left",
         ),
-        &["unable to create '….lock': file exists"],
+        &["unable to create '….lock': file exists", "could not lock config file"],
     ),
     rule(
         Voice::Client,
