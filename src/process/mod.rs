@@ -224,8 +224,13 @@ pub fn run_within(bounds: Bounds, command: Command, deadline: Duration) -> Compl
 }
 
 /// The same, with a few bytes on its standard input: no more than a pipe holds.
-pub fn run_with_input(command: Command, input: &[u8], deadline: Duration) -> Completed {
-    Running::start(Bounds::PROBE, command, input, deadline)?.end()
+pub fn run_with_input(
+    bounds: Bounds,
+    command: Command,
+    input: &[u8],
+    deadline: Duration,
+) -> Completed {
+    Running::start(bounds, command, input, deadline)?.end()
 }
 
 /// Runs git to read an answer that is nothing without its end: it fails where there are more than

@@ -42,6 +42,12 @@ impl HeadBranch {
         let line = self.answer.as_ref().ok()?.stdout.lines().next()?;
         line.rsplit('\0').next()
     }
+
+    /// The ref that remembers where a plain push goes.
+    pub fn tracked(&self) -> Option<&str> {
+        let line = self.answer.as_ref().ok()?.stdout.lines().next()?;
+        line.split('\0').nth(2).filter(|name| !name.is_empty())
+    }
 }
 
 /// Whether HEAD's name is one of a branch: git takes any other for none (git-check-ref-format(1)).

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::layout::{Defect, Layout};
 use super::locks::{self, LeftLock};
 use super::parts::{self, Damage};
+use super::unpushed::{self, Unreadable};
 use super::{
     Completed, GitFacts, blocked, broken_environment, facts, git, own_subject, refused_value,
     unreadable,
@@ -52,6 +53,8 @@ struct ObservedClone {
     head_type: Option<String>,
     /// An object that the index names.
     missing: Option<MissingObject>,
+    /// An object that a push needs.
+    unpushable: Option<Unreadable>,
     alternate_gone: Option<PathBuf>,
     unwritable: Option<Unwritable>,
     is_full: bool,
@@ -74,7 +77,6 @@ struct MissingObject {
 enum MissingEffect {
     /// git looks for the objects of each folder in which something changes.
     SomeCommits,
-    Pushes,
     Commits,
 }
 
@@ -212,6 +214,9 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
     };
     let head_type = is_read.then(|| of_branch().or_else(of_head)).flatten();
     let missing = config.and_then(|config| missing(context, layout, config, head.as_ref().ok()?));
+    let unpushable = config.filter(|config| is_read && has_remote(config)).and_then(|config| {
+        unpushed::unreadable(context, &head.as_ref().ok()?.stdout, is_partial(config))
+    });
     ObservedClone {
         // a variable that names the work tree takes precedence
         // git ignores it for a worktree, unless each has a configuration of its own
@@ -231,6 +236,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         head: head.map_err(|failure| context.reason(&failure)),
         head_type,
         missing,
+        unpushable,
         alternate_gone,
         unwritable: unwritable(layout, keeps_logs),
         is_full: statvfs(&layout.common).is_ok_and(|stat| {
@@ -292,35 +298,41 @@ fn taken_in_table(context: &Context, layout: &Layout) -> Option<String> {
 /// git looks up the objects of a larger index, of some 40,000 files, in more than a tenth of a second.
 const LARGEST_INDEX: u64 = 4 << 20;
 
-/// The worst object that the index names and that is missing. A partial clone lacks some by design.
+fn has_remote(config: &EffectiveConfig) -> bool {
+    config.under("remote.").next().is_some()
+}
+
+/// Whether the clone lacks some objects by design.
+fn is_partial(config: &EffectiveConfig) -> bool {
+    config.own_text("extensions.partialclone").is_some()
+        || config.under("remote.").any(|value| value.key.ends_with(".promisor"))
+}
+
+/// The worst object that the index names and that is missing.
 fn missing(
     context: &Context,
     layout: &Layout,
     config: &EffectiveConfig,
     head: &Output,
 ) -> Option<MissingObject> {
-    let is_partial = config.own_text("extensions.partialclone").is_some()
-        || config.under("remote.").any(|value| value.key.ends_with(".promisor"));
     let is_small = layout.git.join("index").metadata().is_ok_and(|it| it.len() <= LARGEST_INDEX);
-    if is_partial || !is_small {
+    if is_partial(config) || !is_small {
         return None;
     }
-    let listed = |of: &[&str]| {
-        let list = ["rev-list", "--objects", "--missing=print", "--quiet"];
-        let output = super::ask(context, &[&list[..], of].concat()).ok()?;
-        let ids = output.stdout.lines().filter_map(|line| Some(line.strip_prefix('?')?.to_owned()));
-        output.status.success().then(|| ids.collect::<BTreeSet<_>>())
-    };
-    let missing = listed(&["--no-walk", "--indexed-objects"]).filter(|ids| !ids.is_empty())?;
-    let not_pushed = listed(&["HEAD", "--not", "--remotes"]).unwrap_or_default();
+    let list = ["rev-list", "--objects", "--missing=print", "--quiet", "--no-walk"];
+    let output = super::ask(context, &[&list[..], &["--indexed-objects"]].concat()).ok()?;
+    let ids = output.stdout.lines().filter_map(|line| Some(line.strip_prefix('?')?.to_owned()));
+    let missing: BTreeSet<_> = ids.collect();
+    if missing.is_empty() || !output.status.success() {
+        return None;
+    }
     let entries = git(context, Some(&layout.top), &["ls-files", "--stage", "-z"]).ok()?;
-    worst_missing(&missing, &not_pushed, &entries.stdout, &head.stdout)
+    worst_missing(&missing, &entries.stdout, &head.stdout)
 }
 
 /// `changes`: what `git diff-index --raw` printed. Pure.
 fn worst_missing(
     missing: &BTreeSet<String>,
-    not_pushed: &BTreeSet<String>,
     entries: &str,
     changes: &str,
 ) -> Option<MissingObject> {
@@ -328,25 +340,15 @@ fn worst_missing(
         let (start, path) = entry.split_once('\t')?;
         let id = start.split(' ').nth(1).filter(|id| missing.contains(*id))?;
         // each commit changes something in the topmost folder
-        let effect = match () {
-            () if !path.contains('/') || changes.contains(id) => MissingEffect::Commits,
-            () if not_pushed.contains(id) => MissingEffect::Pushes,
-            () => MissingEffect::SomeCommits,
-        };
+        let is_needed = !path.contains('/') || changes.contains(id);
+        let effect = if is_needed { MissingEffect::Commits } else { MissingEffect::SomeCommits };
         Some(MissingObject { id: id.to_owned(), path: Some(path.to_owned()), effect })
     };
     let worst = entries.split('\0').filter_map(of_entry).max_by_key(|found| found.effect);
     // a folder's
-    let other = |id: &String| MissingObject {
-        id: id.clone(),
-        path: None,
-        effect: if not_pushed.contains(id) {
-            MissingEffect::Pushes
-        } else {
-            MissingEffect::SomeCommits
-        },
-    };
-    worst.or_else(|| missing.iter().map(other).max_by_key(|found| found.effect))
+    let effect = MissingEffect::SomeCommits;
+    let other = |id: &String| MissingObject { id: id.clone(), path: None, effect };
+    worst.or_else(|| missing.first().map(other))
 }
 
 /// The first folder of objects that the clone borrows from and that is not there
@@ -556,8 +558,12 @@ fn judge(observed: &ObservedClone) -> Judgement {
         return broken(summary, Fix::run(argv, fix))
             .with([Evidence::foreign("upstream", upstream)]);
     }
-    if let Some(missing) = &observed.missing {
-        return of_missing(missing);
+    let missing = observed.missing.as_ref().map(of_missing);
+    let is_failure = |judgement: &Judgement| judgement.status == CheckStatus::Fail;
+    let unpushable = || Some(not_pushable(observed.unpushable.as_ref()?));
+    let worst = missing.clone().filter(is_failure).or_else(unpushable).or(missing);
+    if let Some(judgement) = worst {
+        return judgement;
     }
     if let Some(damage) = &observed.damage {
         let judgement = of_part(damage, layout);
@@ -686,7 +692,6 @@ fn of_missing(missing: &MissingObject) -> Judgement {
     let summary = "an object that the index names is missing, so";
     let judgement = match missing.effect {
         MissingEffect::Commits => broken(&format!("{summary} commits fail"), fix),
-        MissingEffect::Pushes => broken(&format!("{summary} pushes of its commit fail"), fix),
         MissingEffect::SomeCommits => {
             let summary = format!("{summary} commits that change something in its folder fail");
             Judgement::warn(Code::GitCloneBroken, summary, fix)
@@ -694,6 +699,23 @@ fn of_missing(missing: &MissingObject) -> Judgement {
     };
     let path = missing.path.as_ref().map(|path| Evidence::foreign("file", path));
     judgement.with([Evidence::new("object", missing.id.clone())]).with(path)
+}
+
+/// Pure.
+fn not_pushable(object: &Unreadable) -> Judgement {
+    let said = Evidence::foreign("git said", &object.said);
+    if !object.is_sent {
+        let summary =
+            "a commit before the remote's branch is missing or damaged, so a push may fail";
+        let fix =
+            Fix::report("fetch it: `git fetch --refetch`, or clone anew and copy the work tree");
+        return Judgement::warn(Code::GitCloneBroken, summary, fix).with([said]);
+    }
+    let summary = "an object that no remote has is missing or damaged, so no push is possible";
+    let fix = "copy the object from another clone, or replace the commits that need it: `git reset \
+               --soft UPSTREAM`, then add and commit; an empty file in its place must be removed \
+               first";
+    broken(summary, Fix::report(fix)).with([said])
 }
 
 /// Pure.
@@ -865,6 +887,7 @@ mod tests {
             head: Ok(output(0, "", "")),
             head_type: Some("commit".to_owned()),
             missing: None,
+            unpushable: None,
             alternate_gone: None,
             unwritable: None,
             is_full: false,
@@ -876,24 +899,21 @@ mod tests {
 
     #[test]
     fn a_missing_object_stops_the_commits_that_need_it() {
-        use MissingEffect::{Commits, Pushes, SomeCommits};
+        use MissingEffect::{Commits, SomeCommits};
         let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
         let entries = "100644 aa 0\tf\x00100644 bb 0\td/g\x00100644 cc 0\td/h\x00";
-        for (missing, not_pushed, changes, expected) in [
-            (&["aa"][..], &[][..], "", Some((Some("f"), Commits))),
-            (&["bb"], &[], "", Some((Some("d/g"), SomeCommits))),
-            (&["bb"], &[], ":000000 100644 0 bb A\td/g", Some((Some("d/g"), Commits))),
-            (&["bb"], &["bb"], "", Some((Some("d/g"), Pushes))),
-            (&["bb", "cc"], &["cc"], "", Some((Some("d/h"), Pushes))),
-            (&["bb", "aa"], &[], "", Some((Some("f"), Commits))),
+        for (missing, changes, expected) in [
+            (&["aa"][..], "", Some((Some("f"), Commits))),
+            (&["bb"], "", Some((Some("d/g"), SomeCommits))),
+            (&["bb"], ":000000 100644 0 bb A\td/g", Some((Some("d/g"), Commits))),
+            (&["bb", "aa"], "", Some((Some("f"), Commits))),
             // a folder
-            (&["dd"], &[], "", Some((None, SomeCommits))),
-            (&["dd"], &["dd"], "", Some((None, Pushes))),
-            (&[], &[], "", None),
+            (&["dd"], "", Some((None, SomeCommits))),
+            (&[], "", None),
         ] {
-            let found = worst_missing(&ids(missing), &ids(not_pushed), entries, changes);
+            let found = worst_missing(&ids(missing), entries, changes);
             let found = found.as_ref().map(|found| (found.path.as_deref(), found.effect));
-            assert_eq!(found, expected, "{missing:?} {not_pushed:?} {changes}");
+            assert_eq!(found, expected, "{missing:?} {changes}");
         }
     }
 

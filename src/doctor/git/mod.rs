@@ -23,6 +23,7 @@ mod remotes;
 pub mod script;
 mod shell;
 mod signing;
+mod unpushed;
 pub mod way;
 
 use std::path::{Path, PathBuf};
@@ -383,6 +384,10 @@ fn git(context: &Context, folder: Option<&Path>, arguments: &[&str]) -> Complete
 
 /// Runs git in the current clone to read it, unless a file there is too large for that.
 fn read(context: &Context, git: Command) -> Completed {
+    read_with_input(context, git, b"")
+}
+
+fn read_with_input(context: &Context, git: Command, input: &[u8]) -> Completed {
     let too_large = || {
         let layout = context.folder.as_deref().and_then(Layout::around);
         TooLarge(layout.and_then(|layout| parts::too_large(&layout)))
@@ -391,7 +396,7 @@ fn read(context: &Context, git: Command) -> Completed {
         let why = format!("`{}` is too large for git to be asked", context.home.shown(path));
         return Err(Failure::Io(std::io::Error::other(why)));
     }
-    process::run_within(Bounds::OBJECTS, git, context.deadline(PATIENCE))
+    process::run_with_input(Bounds::OBJECTS, git, input, context.deadline(PATIENCE))
 }
 
 /// A file of the current clone.

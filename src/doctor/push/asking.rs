@@ -13,7 +13,7 @@ use crate::doctor::ssh;
 use crate::doctor::ssh::command::SshCommand;
 use crate::doctor::ssh::log::Logged;
 use crate::git::url::SshTarget;
-use crate::process::{self, Failure, Output};
+use crate::process::{self, Bounds, Failure, Output};
 
 /// Tells the server that nothing more comes (gitprotocol-pack(5), flush-pkt).
 const FLUSH: &[u8] = b"0000";
@@ -87,7 +87,8 @@ impl Answer {
 /// What a server says to one half of access.
 pub fn ask(context: &Context, at: &SshTarget, access: Access, ssh: &SshCommand) -> Answer {
     let verb = access.verb();
-    let run = |command| process::run_with_input(command, FLUSH, context.deadline(NETWORK));
+    let run =
+        |command| process::run_with_input(Bounds::PROBE, command, FLUSH, context.deadline(NETWORK));
     let (said, effective) = thread::scope(|scope| {
         let effective = pool::start(scope, || effective(context, at, ssh));
         (run(ssh.call(context, at, verb)), effective.join())

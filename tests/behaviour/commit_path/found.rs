@@ -218,7 +218,7 @@ const ROWS: &[Row] = &[
         app().env("HUSKY", "0")
     }),
     // what the clone is made of
-    row("an object is an empty file", PushFails, Warns("git-clone-broken"), |lab| {
+    row("an object is an empty file", PushFails, Fails("git-clone-broken"), |lab| {
         lab.sh("cd app; echo uu >uu; git add uu; git commit -qm uu");
         lab.sh(EMPTY);
         app()

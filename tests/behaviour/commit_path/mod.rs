@@ -6,6 +6,7 @@ mod found;
 mod kinds;
 mod more;
 mod mounts;
+mod objects;
 mod pushes;
 mod ready;
 mod rows;
