@@ -295,6 +295,7 @@ fn passwd_home() -> std::result::Result<PathBuf, Finding> {
             "`ssh -G` did not answer within 5 seconds",
             "look for a hanging `Match exec` in /etc/ssh/ssh_config",
         )),
+        Err(failure @ Failure::Killed(_)) => Err(ssh_not_started(&failure.to_string())),
         Err(failure) if failure.is_of_the_machine() => Err(ssh_not_started(&failure.to_string())),
         Err(Failure::Io(error)) => Err(Finding::new(
             Code::SshMissing,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::clones::{Clones, InView, is_among};
 use super::connections::Connections;
 use super::gathered::Gathered;
+use super::outcome::Reason;
 use super::push_url::PushUrl;
 use crate::apply::plan::{Plan, Planned};
 use crate::catalogue::Code;
@@ -93,7 +94,7 @@ pub struct Context<'a> {
 /// What git reports about its configuration outside of any clone.
 struct ConfigErrorOutside(Option<ConfigError>);
 /// git's configuration outside of any clone.
-struct ConfigOutside(EffectiveConfig);
+struct ConfigOutside(EffectiveConfig, Option<Failure>);
 
 impl Context<'_> {
     /// Whether the checks of this repository were requested.
@@ -171,8 +172,20 @@ impl Context<'_> {
 
     /// git's configuration as it counts outside of any clone.
     pub fn git_config(&self) -> &EffectiveConfig {
-        let ask = || ConfigOutside(EffectiveConfig::ask(Place::Outside, self.deadline(LOCAL)));
-        &self.gathered.get(ask).0
+        &self.config_outside().0
+    }
+
+    /// Why that is not known.
+    pub fn git_config_failure(&self) -> Option<&Failure> {
+        self.config_outside().1.as_ref()
+    }
+
+    fn config_outside(&self) -> &ConfigOutside {
+        let ask = || match EffectiveConfig::output(Place::Outside, self.deadline(LOCAL)) {
+            Ok(output) => ConfigOutside(EffectiveConfig::parse(output.stdout), None),
+            Err(failure) => ConfigOutside(EffectiveConfig::none(), Some(failure)),
+        };
+        self.gathered.get(ask)
     }
 
     /// The same in the first of a repository's clones, which is the current one if that is among
@@ -197,10 +210,13 @@ impl Context<'_> {
     }
 
     /// Why a child has no output: a deadline that the end of the run cut short is not its fault.
-    pub fn reason(&self, failure: &Failure) -> String {
+    pub fn reason(&self, failure: &Failure) -> Reason {
         match failure {
-            Failure::Deadline if self.has_ended() => "the run ended before it did".to_owned(),
-            failure => failure.to_string(),
+            Failure::Deadline if self.has_ended() => {
+                Reason::transient("the run ended before it did")
+            }
+            failure if failure.is_transient() => Reason::transient(failure.to_string()),
+            failure => failure.to_string().into(),
         }
     }
 

@@ -98,6 +98,32 @@ pub fn source(via: Option<&Via>, variable: &str) -> String {
     }
 }
 
+/// Why a check decided nothing, or what is needed for that.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    text: String,
+    /// A later run may decide it.
+    is_transient: bool,
+}
+
+impl Reason {
+    pub fn transient(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_transient: true }
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self { text, is_transient: false }
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
 /// What a check found: of the subject that it was asked about, or of one that it names itself. The
 /// runner makes an `Outcome` of it.
 #[derive(Clone, Debug, Serialize)]
@@ -202,8 +228,10 @@ impl Judgement {
     }
 
     /// It could not be decided; `reason` says what is needed for that.
-    pub fn unknown(summary: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { reason: Some(reason.into()), ..Self::new(CheckStatus::Unknown, summary) }
+    pub fn unknown(summary: impl Into<String>, reason: impl Into<Reason>) -> Self {
+        let Reason { text, is_transient } = reason.into();
+        let unknown = Self::new(CheckStatus::Unknown, summary);
+        Self { reason: Some(text), transient: is_transient, ..unknown }
     }
 
     /// The end of the whole run left no time for it.

@@ -102,7 +102,7 @@ pub fn send(
             transient: true,
             ..Judgement::unknown("no answer came in time", context.reason(&failure))
         },
-        Err(failure @ Failure::Io(_)) => {
+        Err(failure @ (Failure::Killed(_) | Failure::Io(_))) => {
             let summary = format!("`{client}` could not be run");
             Judgement::unknown(summary, context.reason(&failure))
         }

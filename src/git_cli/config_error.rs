@@ -1,19 +1,27 @@
 //! What is wrong with git's configuration. git reads all of it before anything else, so with one bad
 //! line no git command works (config.c, die_bad_number and git_die_config; exit status 128).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use super::Place;
 use crate::catalogue::Code;
 use crate::catalogue::Finding;
+use crate::env;
+use crate::git::config;
 use crate::home::Home;
 use crate::process::{self, Bounds, Failure, Output, Running};
-use crate::resource::place;
+use crate::resource::{file, place};
 use crate::text::shell;
 
 /// Far longer than git reads files.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// For a look at what the configuration includes, and how many files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+const MOST_FILES: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -111,7 +119,8 @@ impl ConfigError {
 
     /// Asks git, outside of any clone, for something that takes its whole configuration.
     pub fn ask(home: &Home, deadline: Duration) -> Option<Self> {
-        Self::blocking(home).or_else(|| Self::judge(&Self::start(deadline).and_then(Running::end)))
+        let answer = || Self::start(deadline).and_then(Running::end);
+        Self::blocking(home).or_else(|| Self::judge(home, &answer()))
     }
 
     /// The same, for who does something else meanwhile. Where [`Self::blocking`] finds a file, git
@@ -122,19 +131,14 @@ impl ConfigError {
         process::start(Bounds::READING, git, deadline.min(DEADLINE))
     }
 
-    /// What the answer of git shows. Pure.
-    pub fn judge(answer: &Result<Output, Failure>) -> Option<Self> {
+    /// What the answer of git shows. That there is none in time says nothing of the configuration,
+    /// unless a file is found that git waits for.
+    pub fn judge(home: &Home, answer: &Result<Output, Failure>) -> Option<Self> {
         match answer {
             Ok(output) if output.status.success() => None,
             Ok(output) => Self::parse(&output.stderr),
-            Err(Failure::Deadline) => Some(Self {
-                file: None,
-                line: None,
-                key: None,
-                blocking: true,
-                message: "git does not end".to_owned(),
-            }),
-            Err(Failure::Missing | Failure::Io(_)) => None,
+            Err(Failure::Deadline) => Self::blocking_at(home, &included_blocking(home)?),
+            Err(_) => None,
         }
     }
 
@@ -160,15 +164,6 @@ impl ConfigError {
                 Code::GitConfigInvalid,
                 format!("{}, so no git command works{whose}", self.message),
                 format!("move it away: `mv {word} {word}.away`"),
-            );
-        }
-        if self.blocking {
-            return Finding::new(
-                Code::GitConfigInvalid,
-                format!(
-                    "git does not finish reading its configuration, so no git command works{whose}"
-                ),
-                "look at what it includes (`include.path`, `includeIf`): a FIFO, or a file on a mount that is gone",
             );
         }
         let place = match (&self.file, self.line) {
@@ -221,6 +216,39 @@ impl ConfigError {
     fn is_in_environment(&self) -> bool {
         self.message.contains("command-line config") || self.message.contains("in command line")
     }
+}
+
+/// A file that the global configuration includes, by whichever condition, and that is not a regular
+/// one.
+fn included_blocking(home: &Home) -> Option<PathBuf> {
+    let (sender, receiver) = mpsc::channel();
+    let mut left = home.git_reads.clone();
+    left.extend([home.state.join("gitconfig"), PathBuf::from("/etc/gitconfig")]);
+    let home = home.path.clone();
+    // stat(2) does not return for a file on a mount that is gone
+    thread::spawn(move || {
+        let _ = sender.send(blocking_among(left, &home));
+    });
+    receiver.recv_timeout(LOOK).ok()?
+}
+
+fn blocking_among(mut left: Vec<PathBuf>, home: &Path) -> Option<PathBuf> {
+    let mut seen = BTreeSet::new();
+    while let Some(path) = left.pop() {
+        if seen.len() >= MOST_FILES || !seen.insert(path.clone()) {
+            continue;
+        }
+        if place::not_a_file(&path).is_some() {
+            return Some(path);
+        }
+        let text = file::text(&path);
+        let variables = config::variables(text.as_bytes()).into_iter().flatten();
+        let includes = variables.filter(|it| matches!(&*it.section, "include" | "includeif"));
+        let paths = includes.filter(|it| it.key == "path").filter_map(|it| it.value);
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        left.extend(paths.map(|it| folder.join(env::expand(it.as_ref(), home))));
+    }
+    None
 }
 
 /// `… in file /p`, `… in file '/p' at line 3`, `… in file /p: invalid unit`.
@@ -351,15 +379,18 @@ mod tests {
             let status = std::process::ExitStatus::from_raw(code << 8);
             Ok(Output { status, stdout: String::new(), stderr: stderr.to_owned() })
         };
+        let home = Home::at(tempfile::tempdir().unwrap().path());
         let bad = "fatal: bad config line 3 in file /h/.gitconfig\n";
         for (answer, blocking) in [
             (answer(0, bad), None),
             (answer(128, bad), Some(false)),
             (answer(128, "fatal: unable to auto-detect email address\n"), None),
-            (Err(Failure::Deadline), Some(true)),
+            // a slow machine, or one that ends processes
+            (Err(Failure::Deadline), None),
+            (Err(Failure::Killed(9)), None),
             (Err(Failure::Missing), None),
         ] {
-            let error = ConfigError::judge(&answer);
+            let error = ConfigError::judge(&home, &answer);
             assert_eq!(error.map(|error| error.is_blocking()), blocking, "{answer:?}");
         }
     }

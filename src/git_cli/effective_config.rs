@@ -44,12 +44,6 @@ impl ConfigValue<'_> {
 }
 
 impl EffectiveConfig {
-    /// Empty where git does not print it.
-    pub fn ask(place: Place, deadline: Duration) -> Self {
-        let output = Self::output(place, deadline);
-        output.map(|output| Self::parse(output.stdout)).unwrap_or_default()
-    }
-
     /// Its values without the rules for URLs, of no more than `most` bytes.
     pub fn without_rules(place: Place, most: usize, deadline: Duration) -> Result<Self, Failure> {
         let git = asked(place, &["--get-regexp", WITHOUT_RULES]);

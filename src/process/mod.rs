@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::mem::ManuallyDrop;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -158,6 +158,8 @@ pub enum Failure {
     Missing,
     /// It did not end in time, and was killed with its process group.
     Deadline,
+    /// Somebody else, or the kernel, ended it by this signal: what it printed is not an answer.
+    Killed(i32),
     Io(io::Error),
 }
 
@@ -165,6 +167,11 @@ impl Failure {
     /// It was ended because it took more memory than it is given.
     pub fn is_of_memory(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::OutOfMemory)
+    }
+
+    /// The same may succeed later: the machine was busy, or another program ended it.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Deadline | Self::Killed(_))
     }
 
     /// No process can be started just now, whichever it is.
@@ -180,6 +187,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Missing => f.write_str("it is not on PATH"),
             Self::Deadline => f.write_str("it did not end in time"),
+            Self::Killed(signal) => write!(f, "it was ended by signal {signal}"),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -346,6 +354,9 @@ impl Running {
         };
         if self.bounds.memory.is_some() && !status.success() && stderr.lines().any(is_of_memory) {
             return Err(out_of_memory());
+        }
+        if let Some(signal) = status.signal() {
+            return Err(Failure::Killed(signal));
         }
         Ok((Output { status, stdout: self.stdout.text(), stderr }, is_cut))
     }
@@ -704,13 +715,19 @@ mod tests {
     fn a_daemon_that_left_the_group_does_not_hold_the_result_back() {
         let start = Instant::now();
         let output = run(
-            sh("setsid sh -c 'echo $$; exec sleep 60' | { read -r daemon; echo $daemon; kill $$; }"),
+            sh("setsid sleep 60 & while [ $(cut -d' ' -f5 /proc/$!/stat) != $! ]; do :; done; echo $!"),
             Duration::from_secs(20),
         )
         .unwrap();
         let daemon = Pid::from_raw(output.stdout.trim().parse().unwrap()).unwrap();
         rustix::process::kill_process(daemon, Signal::KILL).unwrap();
         assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_a_child_printed_that_was_killed_is_no_answer() {
+        let result = run(sh("echo half; kill -9 $$"), Duration::from_secs(20));
+        assert!(matches!(result, Err(Failure::Killed(9))), "{result:?}");
     }
 
     #[test]

@@ -187,7 +187,7 @@ fn a_git_configuration_that_includes_a_fifo_is_reported() {
         let key = KeyPair::generate("app");
         fifo(ws, "waiting");
         ws.write(".gitconfig", "[include]\n\tpath = ~/waiting\n", 0o644);
-        let said = "git does not finish reading its configuration";
+        let said = "`~/waiting` is a FIFO, not a regular file, so no git command works";
         at_once(keyed(ws, &key)).fails(1).stdout_has("git-config-invalid git: ").stdout_has(said);
         at_once(ws.pushready(&["doctor", "--only", "git,push"])).fails(1).stdout_has(said);
     });

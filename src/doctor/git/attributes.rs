@@ -8,6 +8,7 @@ use super::executable::Programs;
 use super::layout::Layout;
 use crate::doctor::context::Context;
 use crate::git_cli::effective_config::EffectiveConfig;
+use crate::process::Failure;
 use crate::resource::file;
 
 const OF_SYSTEM: &str = "/etc/gitattributes";
@@ -23,6 +24,8 @@ pub struct NamedByAttributes {
     pub encodings: BTreeSet<String>,
     /// All files were read, and all names are here.
     pub are_all: bool,
+    /// Why git did not list the files of the clone.
+    pub unlisted: Option<Failure>,
 }
 
 impl NamedByAttributes {
@@ -83,13 +86,16 @@ fn read(context: &Context, layout: &Layout, config: &EffectiveConfig) -> NamedBy
     ];
     let of_user = of_user(context, &layout.top, config);
     let others = [layout.common.join("info/attributes"), of_user, OF_SYSTEM.into()];
-    let listed = ask(context, OF_CLONE);
+    let (listed, unlisted) = match ask(context, OF_CLONE) {
+        Ok(output) => (output.stdout, None),
+        Err(failure) => (String::new(), Some(failure)),
+    };
     let mut named = NamedByAttributes {
         filters: BTreeSet::new(),
         encodings: BTreeSet::new(),
-        are_all: listed.is_ok(),
+        are_all: unlisted.is_none(),
+        unlisted,
     };
-    let listed = listed.map(|output| output.stdout).unwrap_or_default();
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
     let of_clone = listed.split_terminator('\0').map(|path| folder.join(path));
     let mut left = MOST_TEXT;
@@ -139,13 +145,14 @@ mod tests {
 
     #[test]
     fn no_more_names_are_kept_than_git_is_asked_about() {
-        for (count, are_all) in [(0, true), (MOST_NAMES, true), (MOST_NAMES + 1, false)] {
+        for (count, fits) in [(0, true), (MOST_NAMES, true), (MOST_NAMES + 1, false)] {
             let (filters, encodings) = (BTreeSet::new(), BTreeSet::new());
-            let mut named = NamedByAttributes { filters, encodings, are_all: true };
+            let (are_all, unlisted) = (true, None);
+            let mut named = NamedByAttributes { filters, encodings, are_all, unlisted };
             let text: String = (0..count).map(|n| format!("*.x filter=f{n}\n")).collect();
             named.add(&text);
             named.add(&text);
-            assert_eq!((named.filters.len(), named.are_all), (count.min(MOST_NAMES), are_all));
+            assert_eq!((named.filters.len(), named.are_all), (count.min(MOST_NAMES), fits));
         }
     }
 

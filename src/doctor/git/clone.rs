@@ -20,7 +20,7 @@ use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
 use crate::doctor::git::CONFIG;
-use crate::doctor::outcome::{CheckStatus, Evidence, Judgement};
+use crate::doctor::outcome::{CheckStatus, Evidence, Judgement, Reason};
 use crate::git_cli::config_error::ConfigError;
 use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::{self, Place};
@@ -44,7 +44,7 @@ struct ObservedClone {
     promisor_gone: bool,
     /// What git answers about HEAD and the index; `None`: no commit yet.
     /// The error says why git did not answer.
-    head: Result<Output, String>,
+    head: Result<Output, Reason>,
     /// Where there is none.
     index_gone: Option<PathBuf>,
     /// The branch of HEAD, which is gone, and its upstream, which is not.
@@ -679,7 +679,7 @@ fn damaged(observed: &ObservedClone) -> Option<Judgement> {
             };
             Some(judgement.with(said()))
         }
-        Err(reason) => Some(Judgement::unknown("git did not read HEAD", reason)),
+        Err(reason) => Some(Judgement::unknown("git did not read HEAD", reason.clone())),
     }
 }
 
@@ -783,7 +783,7 @@ const EXTENSIONS: &[(&str, &str)] = &[
 ];
 
 /// The repository has a form that this git does not know. Pure.
-fn too_old(head: &Result<Output, String>) -> Option<Judgement> {
+fn too_old(head: &Result<Output, Reason>) -> Option<Judgement> {
     let stderr = &head.as_ref().ok().filter(|output| !output.status.success())?.stderr;
     let unknown = stderr.contains("unknown repository extension");
     if !unknown && !stderr.contains("Expected git repo version") {

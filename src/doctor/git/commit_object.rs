@@ -80,7 +80,7 @@ fn refused(context: &Context, setting: Option<&SigningSetting>, answer: &Complet
         (_, Some(setting)) => signing::refused(context, setting, answer),
         (_, None) => {
             let reason = match answer {
-                Ok(output) => output.first_error(),
+                Ok(output) => output.first_error().into(),
                 Err(failure) => context.reason(failure),
             };
             Judgement::unknown("git did not make a commit object", reason)

@@ -6,7 +6,7 @@ use super::programs::has_lfs_files;
 use super::{ask, blocked, effective_config, facts, own_subject, way};
 use crate::catalogue::Code;
 use crate::doctor::context::{Context, NETWORK};
-use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::outcome::{Evidence, Judgement, Reason};
 use crate::git::url::{GitUrl, redact};
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Bounds, Failure};
@@ -93,10 +93,10 @@ fn endpoint(listed: &str) -> Option<LfsEndpoint<'_>> {
 }
 
 fn probe(context: &Context, endpoint: &str) -> Judgement {
-    let cannot = |why: String| Judgement::unknown("git-lfs could not be asked", why);
+    let cannot = |why: Reason| Judgement::unknown("git-lfs could not be asked", why);
     let scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
-        Err(why) => return cannot(why),
+        Err(why) => return cannot(why.into()),
     };
     let config = effective_config(context);
     let way = way::settings(config).map(|it| (it.key, it.value.unwrap_or_default()));
@@ -108,7 +108,7 @@ fn probe(context: &Context, endpoint: &str) -> Judgement {
     ];
     let settings: Vec<_> = way.chain(own).collect();
     let Some(mut git) = scratch.git_with(&settings, context.deadline(NETWORK)) else {
-        return cannot("git 2.31 or newer, or `git lfs locks` in the clone".to_owned());
+        return cannot("git 2.31 or newer, or `git lfs locks` in the clone".into());
     };
     git.env(observed::GIT_ASKPASS, "false").env("SSH_ASKPASS", "false");
     git.args(["lfs", "locks"]);

@@ -268,7 +268,8 @@ pub fn config(context: &Context) -> Vec<Judgement> {
 /// since: what is cloned by HTTPS then stays so, and a push finds no credential.
 fn without_rules(context: &Context) -> Option<Judgement> {
     let receipt = context.receipt?;
-    if !routing::may_lack_rules(context.home, receipt) {
+    let is_known = context.git_config_failure().is_none();
+    if !is_known || !routing::may_lack_rules(context.home, receipt) {
         return None;
     }
     // another file may have them
@@ -288,10 +289,10 @@ fn without_rules(context: &Context) -> Option<Judgement> {
     )
 }
 
-/// Why the configuration of the current clone is not known to the checks that judge by it.
+/// Why the configuration that counts here is not known to the checks that judge by it.
 fn current_failure<'c>(context: &'c Context) -> Option<&'c Failure> {
-    let current = context.clones.in_view().iter().find(|clone| clone.is_current)?;
-    current.config_failure()
+    let current = context.clones.in_view().iter().find(|clone| clone.is_current);
+    current.map_or_else(|| context.git_config_failure(), InView::config_failure)
 }
 
 fn unanswered(context: &Context, failure: &Failure) -> Judgement {
@@ -371,7 +372,11 @@ pub fn blocked(context: &Context) -> Option<Judgement> {
         Some((config_error, whose @ Whose::Everybody)) => {
             Some(unreadable(context, whose, config_error).reported_by(CONFIG))
         }
-        _ => None,
+        // nothing is judged by a configuration that was not read
+        _ => {
+            let failure = current_failure(context).filter(|failure| failure.is_transient())?;
+            Some(unanswered(context, failure).reported_by(CONFIG))
+        }
     }
 }
 

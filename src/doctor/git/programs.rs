@@ -15,8 +15,9 @@ use super::{ask, blocked, facts, of_new_clone, own_subject};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::clones::InView;
 use crate::doctor::context::Context;
-use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::outcome::{Evidence, Judgement, Reason};
 use crate::git_cli::effective_config::EffectiveConfig;
+use crate::process::Failure;
 
 /// A filter that an attribute of the clone names.
 #[derive(Debug)]
@@ -55,12 +56,11 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
         return vec![Judgement::blocked(Code::GitCloneBroken)];
     };
     let programs = Programs { context, top: &layout.top };
-    let (filters, are_all) = filters(context, layout, config, programs);
+    let (filters, left_out) = filters(context, layout, config, programs);
     let mut found: Vec<_> = filters.iter().filter_map(judge_filter).collect();
-    if !are_all {
+    if let Some(why) = left_out {
         let summary = "not all filters that the attributes of the clone name were looked at";
-        let needs = format!("at most {MOST_NAMES} filters in `.gitattributes` of ordinary sizes");
-        found.push(Judgement::unknown(summary, needs));
+        found.push(Judgement::unknown(summary, why));
     }
     let hooks = Hooks::of(context, layout, config);
     found.extend(hooks.judge());
@@ -73,16 +73,19 @@ pub fn programs(context: &Context) -> Vec<Judgement> {
     found.into_iter().map(|judgement| Judgement { subject: subject.clone(), ..judgement }).collect()
 }
 
-/// The filters that the attributes of the clone and of the user name, and whether that is all of
+/// The filters that the attributes of the clone and of the user name, and why that is not all of
 /// them.
 fn filters(
     context: &Context,
     layout: &Layout,
     config: &EffectiveConfig,
     programs: Programs,
-) -> (Vec<Filter>, bool) {
+) -> (Vec<Filter>, Option<Reason>) {
     let named = named_by_attributes(context, layout, config);
-    let mut are_all = named.are_all;
+    let many =
+        || format!("at most {MOST_NAMES} filters in `.gitattributes` of ordinary sizes").into();
+    let unlisted = named.unlisted.as_ref().map(|failure| context.reason(failure));
+    let mut left_out = unlisted.or_else(|| (!named.are_all).then(many));
     let mut filter = |name: &String| {
         let of =
             |key: &str| config.text(&format!("filter.{name}.{key}")).filter(|it| !it.is_empty());
@@ -106,9 +109,13 @@ fn filters(
         let is_installed = is_installed && has_module != Some(false);
         let is_needed =
             program == FilterProgram::NotConfigured || !is_installed || has_module.is_none();
-        let has_files = is_needed.then(|| has_files(context, name));
-        are_all &= has_files != Some(None);
-        let is_used = has_files.flatten().unwrap_or(false);
+        let is_used = is_needed && {
+            let has_files = has_files(context, name);
+            has_files.unwrap_or_else(|failure| {
+                left_out = Some(context.reason(&failure));
+                false
+            })
+        };
         let is_required = config.is_true(&format!("filter.{name}.required"));
         Filter { name: name.to_owned(), program, is_installed, has_module, is_required, is_used }
     };
@@ -119,14 +126,14 @@ fn filters(
     {
         filter.is_installed = programs.start("git-lfs");
     }
-    (filters, are_all)
+    (filters, left_out)
 }
 
-/// Whether a file of the clone has the attribute. `None`: git does not answer.
-fn has_files(context: &Context, filter: &str) -> Option<bool> {
+/// Whether a file of the clone has the attribute.
+fn has_files(context: &Context, filter: &str) -> Result<bool, Failure> {
     let pathspec = format!(":(top,attr:filter={filter})");
     let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--", &pathspec];
-    ask(context, &arguments).ok().map(|output| !output.stdout.is_empty())
+    ask(context, &arguments).map(|output| !output.stdout.is_empty())
 }
 
 /// Files are in git-lfs, which cannot write where it keeps their content.
@@ -148,7 +155,7 @@ fn lfs_unwritable(
             .is_err_and(|errno| matches!(errno, Errno::ACCESS | Errno::PERM | Errno::ROFS))
     };
     let path = places.iter().filter_map(nearest).find(is_refused)?;
-    has_files(context, "lfs").unwrap_or(true).then(|| {
+    has_files(context, "lfs").unwrap_or(false).then(|| {
         let make = if filter.is_required { Judgement::fail } else { Judgement::warn };
         let summary =
             "git-lfs cannot write where it keeps the content of files, so they are not added";
@@ -167,7 +174,7 @@ fn is_set_up_lfs(filter: &Filter) -> bool {
 fn lfs_objects_stay(context: &Context, filters: &[Filter], hooks: &Hooks) -> Option<Judgement> {
     filters.iter().find(|filter| is_set_up_lfs(filter))?;
     let hook = hooks.without_lfs()?;
-    has_files(context, "lfs").unwrap_or(true).then(|| {
+    has_files(context, "lfs").unwrap_or(false).then(|| {
         let summary = "files of this clone are in git-lfs, and the pre-push hook does not call it: \
                        a push leaves their content behind";
         let fix =

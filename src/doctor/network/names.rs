@@ -33,7 +33,7 @@ pub fn as_the_system_does(host: &str, end: Instant) -> Result<Vec<IpAddr>, Conne
         Ok(output) if output.status.success() => Ok(addresses(&output.stdout)),
         Ok(_) => Err(ConnectFault::Unresolved),
         Err(Failure::Deadline) => by_own_library().map_err(|_| ConnectFault::Unanswered),
-        Err(Failure::Missing | Failure::Io(_)) => by_own_library(),
+        Err(Failure::Missing | Failure::Killed(_) | Failure::Io(_)) => by_own_library(),
     }
 }
 

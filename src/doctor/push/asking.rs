@@ -62,7 +62,7 @@ impl Answer {
     pub fn cannot_start(&self) -> bool {
         match &self.said {
             Err(Failure::Missing | Failure::Io(_)) => true,
-            Err(Failure::Deadline) => false,
+            Err(Failure::Deadline | Failure::Killed(_)) => false,
             Ok(output) => {
                 let of_server = |line: &str| {
                     line.contains("git-receive-pack") || line.contains("git-upload-pack")

@@ -11,7 +11,7 @@ use crate::doctor::connections::RunEnded;
 use crate::doctor::context::Context;
 use crate::doctor::context::NETWORK;
 use crate::doctor::git::{self, way};
-use crate::doctor::outcome::{Evidence, Judgement};
+use crate::doctor::outcome::{Evidence, Judgement, Reason};
 use crate::doctor::ssh;
 use crate::git::url::{GitUrl, Repository};
 use crate::git_cli::scratch::{Hash, Scratch};
@@ -38,10 +38,10 @@ pub fn over_git(context: &Context, url: &GitUrl, access: Access, way: CloneWay) 
 }
 
 fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judgement {
-    let cannot = |why: String| Judgement::unknown("the probe could not be made", why);
+    let cannot = |why: Reason| Judgement::unknown("the probe could not be made", why);
     let mut scratch = match Scratch::new(Hash::Sha1, || context.deadline(NETWORK)) {
         Ok(scratch) => scratch,
-        Err(why) => return cannot(why),
+        Err(why) => return cannot(why.into()),
     };
     let own_way = url.repository().map(|repository| OwnWay::of(context, repository, url));
     let own_way = own_way.filter(|own| !own.is_empty());
@@ -54,7 +54,7 @@ fn probe(context: &Context, url: &GitUrl, access: Access, way: CloneWay) -> Judg
     if said.as_ref().is_ok_and(Hash::is_another) {
         scratch = match Scratch::new(Hash::Sha256, || context.deadline(NETWORK)) {
             Ok(scratch) => scratch,
-            Err(why) => return cannot(why),
+            Err(why) => return cannot(why.into()),
         };
         said = run(question(&scratch, url, access));
     }

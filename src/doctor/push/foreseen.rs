@@ -87,7 +87,8 @@ impl ForeseenPush<'_> {
             return None;
         }
         let deadline = self.context.deadline(PATIENCE);
-        let config = EffectiveConfig::ask(Place::GitDir(&other.git), deadline);
+        let listed = EffectiveConfig::output(Place::GitDir(&other.git), deadline).ok()?;
+        let config = EffectiveConfig::parse(listed.stdout);
         let deny = config.text("receive.denycurrentbranch").unwrap_or("refuse");
         if config.is_true("core.bare") || !refuses(deny) {
             return None;

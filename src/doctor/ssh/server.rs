@@ -114,6 +114,6 @@ pub fn unreachable(context: &Context, failure: &Failure) -> Judgement {
             "the server's answer takes more memory than git is given",
             "`git push` by hand, if the server is to be trusted",
         ),
-        Failure::Io(error) => Judgement::unknown("ssh could not be run", error.to_string()),
+        failure => Judgement::unknown("ssh could not be run", context.reason(failure)),
     }
 }

@@ -150,7 +150,8 @@ impl<'a> AskedGit<'a> {
                 self.start();
                 self.running.take()
             });
-            ListedConfig::of(running.unwrap_or(Err(Failure::Missing)).and_then(Running::end))
+            let listed = running.unwrap_or(Err(Failure::Missing)).and_then(Running::end);
+            ListedConfig::of(self.home, listed)
         })
     }
 
@@ -164,7 +165,10 @@ impl<'a> AskedGit<'a> {
         let listed = self.listed();
         let judge = || match &listed.config {
             Ok(Ok(config)) if is_accepted(config) => None,
-            Ok(_) => ConfigError::judge(&ConfigError::start(DEADLINE).and_then(Running::end)),
+            Ok(_) => {
+                let answer = ConfigError::start(DEADLINE).and_then(Running::end);
+                ConfigError::judge(self.home, &answer)
+            }
             Err(_) => listed.failed.clone(),
         };
         self.error.get_or_init(judge).as_ref()
@@ -180,8 +184,8 @@ impl<'a> AskedGit<'a> {
 }
 
 impl ListedConfig {
-    fn of(listed: Completed) -> Self {
-        let failed = listed.is_err().then(|| ConfigError::judge(&listed)).flatten();
+    fn of(home: &Home, listed: Completed) -> Self {
+        let failed = listed.is_err().then(|| ConfigError::judge(home, &listed)).flatten();
         let config = listed.map(|output| {
             if output.status.success() {
                 Ok(EffectiveConfig::parse(output.stdout))

@@ -71,7 +71,7 @@ fn refusal(state: &Path, binary: &Path) -> Option<String> {
         }
         // a shell that hangs would make every git command hang
         Err(Failure::Deadline) => Some("the shell that SHELL names does not end".to_owned()),
-        Ok(_) | Err(Failure::Missing | Failure::Io(_)) => None,
+        Ok(_) | Err(Failure::Missing | Failure::Killed(_) | Failure::Io(_)) => None,
     }
 }
 

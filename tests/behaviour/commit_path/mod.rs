@@ -1,6 +1,7 @@
 //! The commit path: what git does beside what the doctor says before. A row turns red when a new
 //! git behaves otherwise.
 
+mod busy;
 mod everywhere;
 mod found;
 mod kinds;
