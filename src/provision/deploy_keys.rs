@@ -37,6 +37,7 @@ pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Keys {
     let mut keys =
         Keys { items: Vec::new(), routed: Vec::new(), dropped: Vec::new(), removals: Vec::new() };
     let last = std::mem::take(&mut desired.repositories);
+    let mut refused = Vec::new();
 
     for sourced in &settings.keys {
         let (repository, key) = &sourced.value;
@@ -47,6 +48,7 @@ pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Keys {
         let resource = resource(path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
         if let Err(obstacle) = file::observe(&path, Kind::Secret) {
             keys.items.push(Item::fail(Subject::key(repository), obstacle.finding(&path)));
+            refused.push(repository);
             continue;
         }
         keys.routed.push(repository.clone());
@@ -65,7 +67,10 @@ pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Keys {
         if keys.routed.contains(&repository) {
             continue;
         }
-        if is_dropped(settings, &record) {
+        if refused.contains(&&repository) {
+            // it is configured: what is in its place is for its user to judge
+            desired.repositories.push(record);
+        } else if is_dropped(settings, &record) {
             keys.removals.push(removal(context, &repository));
             keys.dropped.push(repository);
         } else {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 
 use crate::support::{Cmd, KeyPair, Output, Workspace, require, sandbox};
 
@@ -181,6 +183,187 @@ fn what_is_broken_since_is_reported() {
         );
         let output = rig.apply().run();
         assert!(output.stdout.contains("remote-reversed"), "{output}");
+    });
+}
+
+/// Another text of the same length in the same file, whose times are put back.
+fn alter(path: &Path, from: &[u8], to: &[u8]) {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = fs::read(path).unwrap();
+    let mut windows = bytes.windows(from.len());
+    let at = windows.position(|window| window == from).unwrap();
+    bytes[at..at + from.len()].copy_from_slice(to);
+    let metadata = fs::metadata(path).unwrap();
+    fs::write(path, &bytes).unwrap();
+    let times = fs::FileTimes::new()
+        .set_accessed(metadata.accessed().unwrap())
+        .set_modified(metadata.modified().unwrap());
+    fs::File::options().write(true).open(path).unwrap().set_times(times).unwrap();
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The files of ours, each with its mode. What is remembered is not among them.
+fn files(ws: &Workspace) -> Vec<(PathBuf, u32, Vec<u8>)> {
+    let state = ws.home().join(STATE);
+    let keys = fs::read_dir(state.join("keys")).unwrap().map(|it| it.unwrap().path());
+    let mut all: Vec<_> = keys.collect();
+    let own = ["bin/pushready", "gitconfig", "known_hosts", "receipt.json", "routes", "ssh_config"];
+    all.extend(own.map(|name| state.join(name)));
+    all.extend([".ssh/config", ".gitconfig"].map(|name| ws.home().join(name)));
+    all.sort();
+    let file = |path: PathBuf| {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        assert!(metadata.is_file(), "{}", path.display());
+        let mut bytes = fs::read(&path).unwrap();
+        if path.ends_with("receipt.json") {
+            let mut receipt: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            // when it was written last
+            receipt.as_object_mut().unwrap().remove("provisioned_at").unwrap();
+            bytes = serde_json::to_vec(&receipt).unwrap();
+        }
+        (path, metadata.permissions().mode(), bytes)
+    };
+    all.into_iter().map(file).collect()
+}
+
+/// Whatever changes in what is ours, the next apply puts it right.
+#[test]
+fn a_change_of_each_file_is_seen() {
+    sandbox(|ws| {
+        let rig = Rig::new(ws);
+        for _ in 0..2 {
+            rig.apply().run().success();
+        }
+        let before = files(ws);
+        let state = ws.home().join(STATE);
+        let key = fs::read_dir(state.join("keys")).unwrap().next().unwrap().unwrap().path();
+        let key = key.as_path();
+        let other = state.join("other");
+        let replace = |path: &Path, by: &dyn Fn(&Path)| {
+            fs::rename(path, &other).unwrap();
+            by(path);
+            fs::remove_file(&other).unwrap();
+        };
+        let changes: &[(&str, &dyn Fn())] = &[
+            ("a key", &|| alter(key, b"AAAAB", b"AAAAC")),
+            ("the mode of a key", &|| mode(key, 0o640)),
+            ("a key that nobody can read", &|| mode(key, 0o000)),
+            ("a key that is gone", &|| fs::remove_file(key).unwrap()),
+            ("an empty key", &|| fs::write(key, "").unwrap()),
+            ("a key of another size", &|| fs::write(key, "-----BEGIN").unwrap()),
+            ("another file instead of a key", &|| {
+                replace(key, &|path| fs::write(path, KeyPair::generate("other").private).unwrap());
+            }),
+            ("a route", &|| alter(&state.join("routes"), b"acme/app", b"acme/apq")),
+            ("the configuration of ssh", &|| {
+                alter(&state.join("ssh_config"), b"IdentitiesOnly yes", b"IdentitiesOnly no ");
+            }),
+            ("a pinned key", &|| alter(&state.join("known_hosts"), b"AAAAC3", b"AAAAC4")),
+            ("a rule of git", &|| alter(&state.join("gitconfig"), b"acme/app", b"acme/apq")),
+            ("the copy", &|| alter(&state.join("bin/pushready"), b"ssh-match", b"ssh-hctam")),
+            ("the mode of the copy", &|| mode(&state.join("bin/pushready"), 0o600)),
+            ("another copy", &|| {
+                replace(&state.join("bin/pushready"), &|path| {
+                    fs::copy("/bin/true", path).unwrap();
+                    mode(path, 0o700);
+                });
+            }),
+            ("our line in ssh's configuration", &|| ws.write(".ssh/config", "", 0o600)),
+            ("our line in git's configuration", &|| {
+                let config = ws.read(".gitconfig");
+                let (own, _) = config.split_once("[include]").unwrap();
+                ws.write(".gitconfig", own, 0o600);
+            }),
+            ("a fingerprint in the receipt", &|| {
+                alter(&state.join("receipt.json"), b"\"SHA256:", b"\"SHA257:");
+            }),
+            ("a repository in the receipt", &|| {
+                alter(&state.join("receipt.json"), b"acme/docs", b"acme/docx");
+            }),
+        ];
+        for (what, change) in changes {
+            change();
+            let output = rig.apply().run();
+            let is_seen = output.status.success() && files(ws) == before;
+            assert!(is_seen, "{what}\n{output}");
+        }
+    });
+}
+
+type Step<'a> = &'a dyn Fn();
+
+/// Where a key cannot lie, or ssh is another one, no proof of an earlier run counts.
+#[test]
+fn what_cannot_be_put_right_is_refused_each_time() {
+    sandbox(|ws| {
+        let rig = Rig::new(ws);
+        for _ in 0..2 {
+            rig.apply().run().success();
+        }
+        let keys = ws.home().join(STATE).join("keys");
+        let key = fs::read_dir(&keys).unwrap().next().unwrap().unwrap().path();
+        let copy = ws.home().join(STATE).join("bin/pushready");
+        let away = ws.home().join("away");
+        let own_ssh = ws.home().join("bin/ssh");
+        let changes: &[(&str, &str, Step<'_>, Step<'_>)] = &[
+            (
+                "a link instead of a key",
+                "home-unsafe-place",
+                &|| {
+                    fs::rename(&key, &away).unwrap();
+                    symlink(&away, &key).unwrap();
+                },
+                &|| fs::rename(&away, &key).unwrap(),
+            ),
+            (
+                "a second name of a key",
+                "home-unsafe-place",
+                &|| fs::hard_link(&key, &away).unwrap(),
+                &|| fs::remove_file(&away).unwrap(),
+            ),
+            (
+                "a folder that others can write to",
+                "home-unsafe-place",
+                &|| mode(&keys, 0o777),
+                &|| mode(&keys, 0o700),
+            ),
+            (
+                "a link instead of the copy",
+                "home-unsafe-place",
+                &|| {
+                    fs::rename(&copy, &away).unwrap();
+                    symlink("/bin/true", &copy).unwrap();
+                },
+                &|| fs::rename(&away, &copy).unwrap(),
+            ),
+            (
+                "another ssh",
+                "ssh-config-invalid",
+                &|| {
+                    fs::create_dir_all(own_ssh.parent().unwrap()).unwrap();
+                    fs::write(&own_ssh, "#!/bin/sh\nexit 255\n").unwrap();
+                    mode(&own_ssh, 0o755);
+                },
+                &|| fs::remove_file(&own_ssh).unwrap(),
+            ),
+        ];
+        let path = format!("{}:/run/rig/bin:/usr/bin:/bin", ws.home().join("bin").display());
+        let apply = || rig.apply().env("PATH", &path).run();
+        for (what, code, change, undo) in changes {
+            apply().success();
+            change();
+            for _ in 0..2 {
+                let output = apply();
+                assert!(output.stdout.contains(code), "{what}\n{output}");
+                // nor is it taken for something else
+                assert!(!output.stdout.contains("no longer configured"), "{what}\n{output}");
+            }
+            undo();
+        }
+        apply().success();
     });
 }
 
