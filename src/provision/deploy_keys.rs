@@ -13,7 +13,7 @@ use crate::catalogue::Code;
 use crate::catalogue::Finding;
 use crate::git::url::Repository;
 use crate::home::Home;
-use crate::resource::file::{self, Kind};
+use crate::resource::file::{self, Content, Kind};
 use crate::resource::lock::Lock;
 use crate::resource::{Edit, Resource, Target};
 use crate::secret::DeployKey;
@@ -45,12 +45,15 @@ pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Keys {
         if last.iter().any(|record| outranks(settings, record, repository, sourced.origin)) {
             continue;
         }
-        let resource = resource(path.clone(), key.openssh().expose_secret().as_bytes().to_vec());
-        if let Err(obstacle) = file::observe(&path, Kind::Secret) {
-            keys.items.push(Item::fail(Subject::key(repository), obstacle.finding(&path)));
-            refused.push(repository);
-            continue;
-        }
+        let wanted = key.openssh().expose_secret().as_bytes();
+        let resources = match file::observe(&path, Kind::Secret) {
+            Ok(content) => to_write(path, wanted, content.as_ref()),
+            Err(obstacle) => {
+                keys.items.push(Item::fail(Subject::key(repository), obstacle.finding(&path)));
+                refused.push(repository);
+                continue;
+            }
+        };
         keys.routed.push(repository.clone());
         desired.repositories.push(RepositoryRecord {
             repository: repository.clone(),
@@ -59,7 +62,7 @@ pub fn provision(context: &ProvisionContext, desired: &mut Desired) -> Keys {
             origin: sourced.origin,
         });
         let say = format!("{} {}", key.algorithm(), key.fingerprint());
-        keys.items.push(Item::ready(Subject::key(repository), say, vec![resource]));
+        keys.items.push(Item::ready(Subject::key(repository), say, resources));
     }
 
     for record in last {
@@ -119,9 +122,9 @@ fn keep(
         Ok(Some(content)) => {
             let say =
                 format!("{} {}, kept from the last apply", record.algorithm, record.fingerprint);
-            let resource = resource(path, content.bytes.to_vec());
+            let resources = to_write(path, &content.bytes, Some(&content));
             keys.routed.push(repository.clone());
-            keys.items.push(Item::ready(Subject::key(repository), say, vec![resource]));
+            keys.items.push(Item::ready(Subject::key(repository), say, resources));
         }
         Ok(None) => keys.items.push(Item::fail(
             Subject::key(repository),
@@ -180,8 +183,13 @@ fn removal(context: &ProvisionContext, repository: &Repository) -> Item {
     Item::ready(subject, "no longer configured", vec![delete])
 }
 
-fn resource(path: PathBuf, bytes: Vec<u8>) -> Resource {
-    own(path, Kind::Secret, bytes, 0o600)
+/// The file of a key, unless it is there as it is to be.
+fn to_write(path: PathBuf, wanted: &[u8], found: Option<&Content>) -> Vec<Resource> {
+    const MODE: u32 = 0o600;
+    match found {
+        Some(found) if *found.bytes == *wanted && found.mode == MODE => Vec::new(),
+        _ => vec![own(path, Kind::Secret, wanted.to_vec(), MODE)],
+    }
 }
 
 #[cfg(test)]

@@ -135,22 +135,28 @@ pub fn unchangeable(path: &Path, kind: Kind, lock: Lock) -> Option<Obstacle> {
 /// Says how many; what cannot be removed is left to the next run.
 pub fn sweep(folder: &Path) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let is_named_temporary = |path: &Path| path.file_name().is_some_and(is_temporary);
+    let is_named_lock = |path: &Path| path.extension().is_some_and(|it| it == "lock");
     let found: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();
+            // of the others there are as many as keys
+            if !is_named_temporary(&path) && !is_named_lock(&path) {
+                return None;
+            }
             let metadata =
                 fs::symlink_metadata(&path).ok().filter(|it| it.uid() == geteuid().as_raw())?;
             Some((path, metadata))
         })
         .collect();
     let temporary = |(path, metadata): &&(PathBuf, fs::Metadata)| {
-        metadata.is_file() && path.file_name().is_some_and(is_temporary)
+        metadata.is_file() && is_named_temporary(path)
     };
     let inodes: Vec<_> =
         found.iter().filter(temporary).map(|(_, metadata)| metadata.ino()).collect();
     // the locks first: it is by its temporary file that one is known as ours
     let locks = found.iter().filter(|(path, metadata)| {
-        path.extension().is_some_and(|extension| extension == "lock")
+        is_named_lock(path)
             && (lock::is_our_folder(metadata)
                 || metadata.is_file() && inodes.contains(&metadata.ino()))
     });

@@ -77,17 +77,23 @@ pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 
 /// The bytes that base64 in either alphabet encodes, padded or not, wrapped or not.
 pub fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let text = text.trim_end().trim_end_matches('=');
+    let is_allowed = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_') || c.is_whitespace()
+    };
+    // a map of many keys is long, and its first character shows that it is none
+    if !text.chars().all(is_allowed) {
+        return None;
+    }
     let plain = gather(
         text.len(),
-        text.trim_end()
-            .trim_end_matches('=')
-            .chars()
-            .filter(|character| !character.is_whitespace())
-            .map(|character| match character {
+        text.chars().filter(|character| !character.is_whitespace()).map(
+            |character| match character {
                 '-' => '+',
                 '_' => '/',
                 other => other,
-            }),
+            },
+        ),
     );
     let mut bytes = Zeroizing::new(vec![0; plain.len() / 4 * 3 + 3]);
     let length = Base64Unpadded::decode(plain.as_bytes(), &mut bytes).ok()?.len();

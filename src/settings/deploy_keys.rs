@@ -211,9 +211,9 @@ impl Reader<'_> {
         };
         let item = Subject::key(&repository);
         let better = |other: &Via| *other != via;
-        if let Some(known) =
-            self.settings.keys.iter().find(|it| it.value.0 == repository && better(&it.via))
-        {
+        let at = self.settings.keys.iter().position(|known| known.value.0 == repository);
+        let known = at.and_then(|at| self.settings.keys.get(at));
+        if let Some(known) = known.filter(|known| better(&known.via)) {
             if DeployKey::parse(&text).is_err() {
                 return self.warn(format!(
                     "{item}: {via} does not contain a usable key; the one in {} is used",
@@ -239,8 +239,7 @@ impl Reader<'_> {
         if self.ambiguous.contains(&repository) {
             return;
         }
-        let Some(at) = self.settings.keys.iter().position(|known| known.value.0 == repository)
-        else {
+        let Some(at) = at else {
             self.settings.keys.push(Sourced { value: (repository, key), origin, via });
             return;
         };

@@ -1,7 +1,7 @@
 //! `url.<base>.insteadOf`: what git makes of it, and the rules that turn HTTPS remotes of keyed
 //! repositories into SSH.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::redact::{self, redact};
 use super::{GitUrl, Repository, forge, path};
@@ -165,11 +165,11 @@ pub fn unruled<'a>(
     repositories: impl IntoIterator<Item = &'a Repository>,
     route: Route,
 ) -> BTreeMap<String, Unruled> {
-    let mut keys_on: HashMap<&str, BTreeSet<&Repository>> = HashMap::new();
+    let mut keys_on: HashMap<&str, HashSet<&Repository>> = HashMap::new();
     for repository in repositories {
         keys_on.entry(repository.host()).or_default().insert(repository);
     }
-    let left = |(host, keys): (&str, BTreeSet<_>)| {
+    let left = |(host, keys): (&str, HashSet<_>)| {
         // an alias is reached by its rule alone
         let all = keys.len() > MOST_RULED && route == Route::Canonical;
         let left = if all { Unruled::All } else { Unruled::Bare };

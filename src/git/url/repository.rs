@@ -8,9 +8,7 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{
-    Address, GitUrl, Problem, Transport, UrlError, check, dissect, forge, path, port_in_path,
-};
+use super::{Address, Problem, Transport, UrlError, check, dissect, forge, path, port_in_path};
 
 /// The user of every forge but Azure's legacy host.
 const GIT: &str = "git";
@@ -27,6 +25,7 @@ pub struct Repository {
     ssh_user: String,
     ssh_port: Option<u16>,
     path: String,
+    id: RepositoryId,
 }
 
 /// The first eight bytes of the SHA-256 of the canonical URL in lower case; printed as 16 hex
@@ -53,14 +52,29 @@ impl Repository {
         if port_in_path(&address).is_some() {
             return Err(Problem::PortInPath);
         }
-        let mut repository = Self::locate(&address)?;
+        let repository = Self::locate(&address)?;
         // nothing else will name the port, and its default is almost never changed
         if !address.transport.is_ssh()
             && forge::bitbucket_server(&repository.host, address.path).is_some()
         {
-            repository.ssh_port = Some(forge::BITBUCKET_SERVER_PORT);
+            let Self { host, ssh_user, path, .. } = repository;
+            return Ok(Self::new(host, ssh_user, Some(forge::BITBUCKET_SERVER_PORT), path));
         }
         Ok(repository)
+    }
+
+    fn new(host: String, ssh_user: String, ssh_port: Option<u16>, path: String) -> Self {
+        let mut new = Self { host, ssh_user, ssh_port, path, id: RepositoryId(0) };
+        let digest: [u8; 32] = Sha256::digest(new.identity()).into();
+        let first = digest.into_iter().take(8);
+        new.id = RepositoryId(first.fold(0, |id, byte| id << 8 | u64::from(byte)));
+        new
+    }
+
+    /// The one of a git URL.
+    fn of_url(url: &str) -> Result<Self, Problem> {
+        check(url)?;
+        Self::locate(&dissect(url).1?)
     }
 
     /// Judges an address by the grammar and by what is known of its host.
@@ -89,7 +103,7 @@ impl Repository {
             let (host, user, path) = azure?;
             // an organisation is a DNS label too
             let ssh_user = path::host(&user)?;
-            return Ok(Self { host: host.to_owned(), ssh_user, ssh_port, path });
+            return Ok(Self::new(host.to_owned(), ssh_user, ssh_port, path));
         }
         let ssh_user = match address.user {
             Some(user) if address.transport.is_ssh() && !forge::is_public(host) => {
@@ -97,7 +111,7 @@ impl Repository {
             }
             _ => GIT,
         };
-        Ok(Self { host: host.to_owned(), ssh_user: ssh_user.to_owned(), ssh_port, path })
+        Ok(Self::new(host.to_owned(), ssh_user.to_owned(), ssh_port, path))
     }
 
     /// The main host name, in lower case: the one that SSH is asked for.
@@ -158,8 +172,7 @@ impl Repository {
 
     /// Names the repository in files: safe in any of them, and no foreign byte in it.
     pub fn id(&self) -> RepositoryId {
-        let digest: [u8; 32] = Sha256::digest(self.identity()).into();
-        RepositoryId(digest.into_iter().take(8).fold(0, |id, byte| id << 8 | u64::from(byte)))
+        self.id
     }
 
     fn identity(&self) -> String {
@@ -217,7 +230,7 @@ impl Repository {
     /// Its SSH URLs in the spellings that callers write, each without `.git`, and the same under
     /// this repository's own name for the host.
     pub(super) fn ssh_urls(&self) -> Vec<(String, String)> {
-        let Self { host: host_name, ssh_user: user, ssh_port, path } = self;
+        let Self { host: host_name, ssh_user: user, ssh_port, path, .. } = self;
         let mut urls = Vec::new();
         for name in self.aliased_hosts() {
             let spellings = |host: &str| match ssh_port {
@@ -234,7 +247,7 @@ impl Repository {
 
     /// Spellings that few callers write, in the same form.
     pub(super) fn rare_ssh_urls(&self) -> Vec<(String, String)> {
-        let Self { host, ssh_user: user, ssh_port, path } = self;
+        let Self { host, ssh_user: user, ssh_port, path, .. } = self;
         let spellings = |host: &str| match ssh_port {
             Some(port) => vec![
                 format!("git+ssh://{user}@{host}:{port}/{path}"),
@@ -263,7 +276,7 @@ impl Repository {
 
     /// The repository of the same path at another name of a host.
     pub fn at_host(&self, host: &str) -> Option<Self> {
-        GitUrl::parse(&format!("{}@{host}:{}", self.ssh_user, self.path)).ok()?.repository.ok()
+        Self::of_url(&format!("{}@{host}:{}", self.ssh_user, self.path)).ok()
     }
 
     /// For reports: `o/r` on github.com, else `host/path`.
@@ -293,7 +306,8 @@ fn spell_out(text: &str) -> Result<Cow<'_, str>, Problem> {
 impl PartialEq for Repository {
     /// As the canonical URLs, which need not be made for that.
     fn eq(&self, other: &Self) -> bool {
-        self.ssh_port == other.ssh_port
+        self.id == other.id
+            && self.ssh_port == other.ssh_port
             && self.path.eq_ignore_ascii_case(&other.path)
             && self.host.eq_ignore_ascii_case(&other.host)
             && self.ssh_user.eq_ignore_ascii_case(&other.ssh_user)
@@ -316,7 +330,7 @@ impl Ord for Repository {
 
 impl Hash for Repository {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
+        self.id.hash(state);
     }
 }
 
@@ -330,6 +344,6 @@ impl TryFrom<String> for Repository {
     type Error = UrlError;
 
     fn try_from(url: String) -> Result<Self, UrlError> {
-        GitUrl::parse(&url)?.repository.map_err(|problem| UrlError::new(&url, problem))
+        Self::of_url(&url).map_err(|problem| UrlError::new(&url, problem))
     }
 }

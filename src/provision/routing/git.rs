@@ -377,7 +377,8 @@ pub struct GitAnswer {
     question: Vec<u8>,
     /// The rules that are there are these, and git reads them.
     is_there: bool,
-    /// The configuration that is not ours. `None`: git was not asked.
+    /// The configuration that is not ours. `None`: git was not asked, for an earlier run has proven
+    /// both these rules and that ssh chooses the right key.
     elsewhere: Option<String>,
 }
 
@@ -400,6 +401,11 @@ impl GitAnswer {
             && git.keeps(routed);
         let elsewhere = Some(config.without(&own(git.home)));
         Some(Self { question, is_there, elsewhere })
+    }
+
+    /// The proof that an earlier run has of it, where git was not asked for that reason.
+    pub fn known_proof(&self, inputs: &GitInputs) -> Option<GitProof> {
+        self.elsewhere.is_none().then(|| inputs.proof(&self.question))
     }
 
     /// `planned`, `now`: on what git depends when the rules were made, and by now. `asked`: git, as it

@@ -83,7 +83,8 @@ pub fn provision<'a>(
         return Ok(Routing { items, ..Routing::default() });
     }
     // what is written and works shows more than a trial with another configuration would
-    let is_there = home.passwd.is_ok() && is_as_written(home, routed, &known_hosts, &pins);
+    let wanted = Files::asking(home, routed, &known_hosts, &pins);
+    let is_there = home.passwd.is_ok() && wanted.are_there(home);
     let question = git::question(routed, stored, &desired.identity);
     let is_known = is_there
         && context.proven.is_some()
@@ -108,10 +109,13 @@ pub fn provision<'a>(
         (rules, answer.filter(|_| matches!(method, Method::MatchExec)))
     };
     notes.extend(rules.notes);
-    let ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
+    let Files { mut ssh_config, routes } = wanted;
+    if !matches!(method, Method::MatchExec) {
+        ssh_config = ssh::config(home, routed, &known_hosts, &pins, &method);
+    }
     let (mut resources, copy) = binary(&home.state, &method)?;
     resources.extend([
-        text("routes", &home.state, ssh_match::routes(routed)),
+        text("routes", &home.state, routes),
         text("known_hosts", &home.state, known_hosts.clone()),
         text("ssh_config", &home.state, ssh_config),
         text("gitconfig", &home.state, rules.config),
@@ -354,12 +358,24 @@ pub struct Include {
     place: block::Position,
 }
 
-/// Whether the files that ssh reads of ours are, byte for byte, those that apply writes where ssh
-/// can ask. Starts no program.
-fn is_as_written(home: &Home, routed: &[Repository], known_hosts: &str, pins: &Pins) -> bool {
-    let config = ssh::config(home, routed, known_hosts, pins, &Method::MatchExec);
-    let is = |name, text: &str| file::text(&home.state.join(name)) == text;
-    is("ssh_config", &config) && is("routes", &ssh_match::routes(routed))
+/// What ssh reads of ours, and the program that it asks.
+struct Files {
+    ssh_config: String,
+    routes: String,
+}
+
+impl Files {
+    /// Those that apply writes where ssh can ask.
+    fn asking(home: &Home, routed: &[Repository], known_hosts: &str, pins: &Pins) -> Self {
+        let ssh_config = ssh::config(home, routed, known_hosts, pins, &Method::MatchExec);
+        Self { ssh_config, routes: ssh_match::routes(routed) }
+    }
+
+    /// Whether the files that are there are these, byte for byte. Starts no program.
+    fn are_there(&self, home: &Home) -> bool {
+        let is = |name, text: &str| file::text(&home.state.join(name)) == text;
+        is("ssh_config", &self.ssh_config) && is("routes", &self.routes)
+    }
 }
 
 /// The same for the keys that the last apply installed.
@@ -367,7 +383,7 @@ pub fn is_as_applied(home: &Home, desired: &Desired) -> bool {
     let routed: Vec<_> =
         desired.repositories.iter().map(|record| record.repository.clone()).collect();
     let known_hosts = known_hosts(desired);
-    is_as_written(home, &routed, &known_hosts, &Pins::of(&known_hosts, &routed))
+    Files::asking(home, &routed, &known_hosts, &Pins::of(&known_hosts, &routed)).are_there(home)
 }
 
 /// Whether git's own files no longer name the rules for URLs of the last apply. What they include

@@ -45,7 +45,8 @@ impl DeployKey {
             );
         }
         if let Some(blob) = canonical(input) {
-            return Ok(Checked { value: Self::check(&blob)?, repairs: Vec::new() });
+            let value = Self::check(&blob, || SecretString::from(input))?;
+            return Ok(Checked { value, repairs: Vec::new() });
         }
         Self::repaired(input)
     }
@@ -79,11 +80,13 @@ impl DeployKey {
         // Only a key that came as plain text can be said to lack its final newline.
         let plain = input.trim_start().starts_with('-') && !input.contains("\\n");
         repairs.note_if(plain && !input.ends_with(['\n', '\r']), "no final newline");
-        Ok(Checked { value: Self::check(&blob)?, repairs: repairs.into_names() })
+        let value = Self::check(&blob, || to_openssh(&blob))?;
+        Ok(Checked { value, repairs: repairs.into_names() })
     }
 
-    /// The content of the container, judged from the outside in.
-    fn check(blob: &[u8]) -> Result<Self, Finding> {
+    /// The content of the container, judged from the outside in. `openssh`: as [`to_openssh`] writes
+    /// it.
+    fn check(blob: &[u8], openssh: impl FnOnce() -> SecretString) -> Result<Self, Finding> {
         let Some(outline) = Outline::read(blob) else {
             return malformed("it is truncated: the content ends too early", GIVE_WHOLE);
         };
@@ -98,7 +101,7 @@ impl DeployKey {
             return refuse(Code::KeyWeak, "an RSA key below 2048 bits", NEW_KEY);
         }
         Ok(Self {
-            openssh: to_openssh(blob),
+            openssh: openssh(),
             fingerprint: public.fingerprint(HashAlg::Sha256).to_string(),
             algorithm: public.algorithm().as_str().to_owned(),
         })
@@ -153,14 +156,22 @@ const LINE: usize = 70;
 /// The container in a text that is, byte for byte, as [`to_openssh`] writes it: most keys are, and
 /// what is installed is read at each run.
 fn canonical(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let lines = text.strip_prefix(BEGIN)?.strip_suffix(END)?;
+    let lines = text.strip_prefix(BEGIN)?.strip_suffix(END)?.strip_suffix('\n')?;
     let mut body = Zeroizing::new(String::with_capacity(lines.len()));
-    lines.split('\n').for_each(|line| body.push_str(line));
+    let mut before = LINE;
+    for line in lines.split('\n') {
+        // the last one alone may be shorter
+        if before != LINE || line.is_empty() || line.len() > LINE {
+            return None;
+        }
+        before = line.len();
+        body.push_str(line);
+    }
     let mut blob = Zeroizing::new(vec![0; body.len() / 4 * 3]);
+    // one text alone is taken for these bytes: with all of its padding, and no bit set beyond them
     let length = Base64::decode(body.as_bytes(), &mut blob).ok()?.len();
     blob.truncate(length);
-    let is_canonical = blob.starts_with(MAGIC) && reveal(&to_openssh(&blob)) == text;
-    is_canonical.then_some(blob)
+    blob.starts_with(MAGIC).then_some(blob)
 }
 
 /// Length of a modulus; 0 for a negative one.

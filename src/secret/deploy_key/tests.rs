@@ -55,6 +55,35 @@ fn a_key_as_it_is_installed_is_canonical() {
     }
 }
 
+/// What is taken as it is, is what we would have written: no other text of the same bytes is.
+#[test]
+fn a_canonical_text_is_as_we_write_it() {
+    // containers that end in no, one and two characters of padding
+    for length in 96..99 {
+        let blob = [MAGIC, &vec![0xa5; length]].concat();
+        let text = reveal(&to_openssh(&blob)).to_owned();
+        assert_eq!(canonical(&text).as_deref(), Some(&blob));
+        for at in 0..text.len() {
+            for to in ["", "\n", "=", "A", "p", "l", "Q", "w"] {
+                for other in [
+                    format!("{}{to}{}", &text[..at], &text[at..]),
+                    format!("{}{to}{}", &text[..at], &text[at + 1..]),
+                ] {
+                    if let Some(blob) = canonical(&other) {
+                        assert_eq!(reveal(&to_openssh(&blob)), other);
+                    }
+                }
+            }
+        }
+        for layout in ["\n\n", " ", "", "\r\n"] {
+            let body = text[BEGIN.len()..text.len() - END.len()].replace('\n', layout);
+            assert!(canonical(&format!("{BEGIN}{body}{END}")).is_none(), "{layout:?}");
+        }
+    }
+    assert!(canonical(&format!("{BEGIN}{END}")).is_none());
+    assert!(canonical(&format!("{BEGIN}\n{END}")).is_none());
+}
+
 /// The real ssh-keygen loads what we hand on, and names the same fingerprint as it does for the
 /// original key.
 fn loads(key: &DeployKey, original: &str) {
