@@ -56,6 +56,7 @@ impl ConfigError {
                     "bad config variable ",
                     "bad numeric config value ",
                     "bad boolean config value ",
+                    "bad boolean environment value ",
                     "bad zlib compression level",
                     "bad pack compression level",
                     "bad --ignore-submodules argument",
@@ -169,6 +170,9 @@ impl ConfigError {
         let place = match (&self.file, self.line) {
             (Some(file), Some(line)) => format!("line {line} of `{}`", home.shown(file)),
             (Some(file), None) => format!("`{}`", home.shown(file)),
+            (None, _) if self.variable().is_some() => {
+                format!("the value of {}", self.variable().unwrap_or_default())
+            }
             (None, _) if self.is_in_environment() => {
                 "the configuration in its environment".to_owned()
             }
@@ -192,6 +196,10 @@ impl ConfigError {
             (Some(file), None) => {
                 format!("fix `{}`: any git command prints what is wrong there", home.shown(file))
             }
+            (None, _) if self.variable().is_some() => {
+                let name = self.variable().unwrap_or_default();
+                format!("unset {name} in the shell that runs git: `unset {name}`")
+            }
             (None, _) if self.is_in_environment() => {
                 "fix or unset GIT_CONFIG_COUNT with its GIT_CONFIG_KEY_… and GIT_CONFIG_VALUE_…, or \
                  GIT_CONFIG_PARAMETERS"
@@ -211,6 +219,12 @@ impl ConfigError {
             Some(key) => vec!["git", "config", "--show-origin", "--get-all", key],
             None => vec!["git", "config", "--show-origin", "--list"],
         }
+    }
+
+    /// One of git's own variables, which it reports as if it were a key.
+    fn variable(&self) -> Option<&str> {
+        let is_name = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+        self.key.as_deref().filter(|key| key.starts_with("GIT_") && key.bytes().all(is_name))
     }
 
     fn is_in_environment(&self) -> bool {

@@ -222,7 +222,7 @@ fn observe(context: &Context, layout: &Layout) -> ObservedClone {
         // git ignores it for a worktree, unless each has a configuration of its own
         is_bare: (is_main || config.is_some_and(|it| it.is_true("extensions.worktreeconfig")))
             && !names_work_tree
-            && config.is_some_and(|config| config.is_true("core.bare")),
+            && config.is_some_and(is_bare),
         index_gone: Some(layout.git.join("index"))
             .filter(|index| context.env.raw("GIT_INDEX_FILE").is_none() && !index.exists()),
         other_top: worktree.map(|path| layout.git.join(path)).filter(|path| {
@@ -297,6 +297,12 @@ fn taken_in_table(context: &Context, layout: &Layout) -> Option<String> {
 
 /// git looks up the objects of a larger index, of some 40,000 files, in more than a tenth of a second.
 const LARGEST_INDEX: u64 = 4 << 20;
+
+/// git takes it from the repository's own configuration alone.
+fn is_bare(config: &EffectiveConfig) -> bool {
+    let own = config.under("core.bare").filter(|value| value.is_own && value.key == "core.bare");
+    own.last().is_some_and(|value| value.is_true())
+}
 
 fn has_remote(config: &EffectiveConfig) -> bool {
     config.under("remote.").next().is_some()

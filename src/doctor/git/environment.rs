@@ -40,7 +40,7 @@ pub fn judge(
         let summary = "GIT_QUARANTINE_PATH is left from a hook, so git updates no branch";
         return Some(unset("GIT_QUARANTINE_PATH", None, summary, Judgement::fail));
     }
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+    for name in ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         if variable(name).is_some_and(|value| value.as_os_str().is_empty()) {
             let summary = format!("{name} is set and empty, so no commit works");
             return Some(unset(name, None, &summary, Judgement::fail));
@@ -105,6 +105,52 @@ pub fn judge(
     Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::warn))
 }
 
+/// Variables that other checks judge, or that change what git runs or prints.
+const USUAL: &[&str] = &[
+    "GIT_ALLOW_PROTOCOL",
+    "GIT_ASKPASS",
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_KEY_",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_VALUE_",
+    "GIT_DIR",
+    "GIT_EDITOR",
+    "GIT_INDEX_FILE",
+    "GIT_OPTIONAL_LOCKS",
+    "GIT_PAGER",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_TERMINAL_PROMPT",
+    "GIT_TRACE",
+    "GIT_WORK_TREE",
+];
+
+/// Whether git may read the variable as a value that it can refuse. Pure.
+pub fn is_unusual(name: &str) -> bool {
+    let is_it = |usual: &&str| name.starts_with(*usual);
+    name.starts_with("GIT_") && !USUAL.iter().any(is_it)
+}
+
+/// The variable whose value git refuses, where what it printed shows that. Pure.
+pub fn refused(stderr: &str, names: &[String]) -> Option<Judgement> {
+    let fatal = stderr.lines().find(|line| line.starts_with("fatal: "))?;
+    let is_named = |name: &&String| {
+        let mut words = fatal.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.any(|word| word == **name)
+    };
+    // git names none where two of them contradict each other
+    let of_pathspecs =
+        |name: &&String| fatal.contains("pathspec setting") && name.ends_with("_PATHSPECS");
+    let name = names.iter().find(is_named).or_else(|| names.iter().find(of_pathspecs))?;
+    let summary = format!("git does not accept the value of {name}, so commits or pushes fail");
+    let fix = Fix::report(format!("unset {name} in the shell that runs git: `unset {name}`"));
+    let judgement = Judgement::fail(Code::GitEnvironmentBroken, summary, fix);
+    Some(judgement.with([Evidence::foreign("git said", fatal)]))
+}
+
 /// No command works with it.
 pub fn super_prefix() -> Judgement {
     let summary = "GIT_INTERNAL_SUPER_PREFIX is left from `git submodule`, so no git command works";
@@ -147,6 +193,42 @@ mod tests {
 
         fn canonical(&self, path: &Path) -> PathBuf {
             path.to_owned()
+        }
+    }
+
+    #[test]
+    fn a_variable_is_refused_where_git_names_it() {
+        let names = ["GIT_ATTR_NOSYSTEM", "GIT_GLOB_PATHSPECS", "GIT_REF"].map(str::to_owned);
+        for (stderr, expected) in [
+            (
+                "fatal: bad boolean config value 'x' for 'GIT_ATTR_NOSYSTEM'",
+                Some("GIT_ATTR_NOSYSTEM"),
+            ),
+            ("fatal: failed to parse GIT_ATTR_NOSYSTEM\n", Some("GIT_ATTR_NOSYSTEM")),
+            (
+                "fatal: global 'glob' and 'noglob' pathspec settings are incompatible",
+                Some("GIT_GLOB_PATHSPECS"),
+            ),
+            ("fatal: failed to parse GIT_ALLOC_LIMIT", None),
+            ("fatal: failed to parse GIT_REF_PARANOIA", None),
+            ("warning: bad value of GIT_ATTR_NOSYSTEM\nfatal: bad revision 'HEAD'", None),
+            ("", None),
+        ] {
+            let summary = refused(stderr, &names).map(|judgement| judgement.summary);
+            let named = names.iter().find(|name| {
+                let of = format!("value of {name},");
+                summary.as_ref().is_some_and(|summary| summary.contains(&of))
+            });
+            assert_eq!(named.map(String::as_str), expected, "{stderr}");
+        }
+        for (name, expected) in [
+            ("GIT_ATTR_NOSYSTEM", true),
+            ("GIT_FUTURE", true),
+            ("GIT_AUTHOR_NAME", false),
+            ("GIT_SSH_COMMAND", false),
+            ("HOME", false),
+        ] {
+            assert_eq!(is_unusual(name), expected, "{name}");
         }
     }
 

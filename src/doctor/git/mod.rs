@@ -158,9 +158,30 @@ fn broken_environment(context: &Context, layout: Option<&Layout>) -> Option<Judg
     }
     let top = layout.map_or(&*context.home.path, |layout| &layout.top);
     let folder = context.folder.as_deref().unwrap_or(top);
+    if let Some(judgement) = refused_variable(context) {
+        return Some(judgement);
+    }
     let variable = |name: &str| context.env.raw(name).map(Into::into);
     let names_work_tree = effective_config(context).last("core.worktree").is_some();
     environment::judge(variable, folder, layout, names_work_tree, &environment::Real)
+}
+
+/// A variable whose value git refuses: with some only the commands that read them.
+fn refused_variable(context: &Context) -> Option<Judgement> {
+    let names: Vec<_> = context.env.names().filter(|name| environment::is_unusual(name)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let refused = |answer: &Completed| {
+        let output = answer.as_ref().ok().filter(|output| !output.status.success())?;
+        environment::refused(&output.stderr, &names)
+    };
+    let facts = facts(context);
+    // as `git add` reads pathspecs and attributes
+    let questions: [&[&str]; 2] = [&["ls-files", "--", "none"], &["check-attr", "text", "none"]];
+    refused(&facts.author)
+        .or_else(|| questions.iter().find_map(|arguments| refused(&ask(context, arguments))))
+        .or_else(|| refused(&of_head(context)?.answer))
 }
 
 /// The clone around the current folder, be it a broken one.

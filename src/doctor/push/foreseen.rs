@@ -290,7 +290,7 @@ fn gitlinks(log: &str) -> Vec<(&str, &str)> {
 }
 
 /// The folder that a URL means (git's connect.c, url_is_local_not_ssh). Pure.
-fn local_folder(url: &str, top: &Path) -> Option<PathBuf> {
+pub fn local_folder(url: &str, top: &Path) -> Option<PathBuf> {
     if let Some(path) = url.strip_prefix("file://") {
         return Some(top.join(path));
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::foreseen::{ForeseenPush, PATIENCE, of_matching};
+use super::foreseen::{ForeseenPush, PATIENCE, local_folder, of_matching};
 use super::server_branch::{self, is_forced_push};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::context::Context;
@@ -178,19 +178,28 @@ fn unknown_scheme(push: &ForeseenPush) -> Option<Judgement> {
     Some(fail.with([Evidence::foreign("scheme", &scheme)]))
 }
 
-/// git may be configured not to use ssh here. It starts nothing for the answer but true(1).
+/// git may be configured not to use ssh here, or no folder. It starts nothing for the answer but
+/// true(1).
 fn forbidden(push: &ForeseenPush, config: &EffectiveConfig) -> Option<Judgement> {
     let context = push.context;
     // what git is given here is in its answer
     let is_ours = |key: &str| key == "protocol.ext.allow";
     let is_set = config.under("protocol.").any(|setting| !is_ours(setting.key))
-        || context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some();
-    let is_ssh = |url: &String| GitUrl::parse(url).is_ok_and(|url| url.transport().is_ssh());
-    if !is_set || !push.urls().iter().any(is_ssh) {
-        return None;
-    }
+        || context.env.raw(observed::GIT_ALLOW_PROTOCOL).is_some()
+        || context.env.raw("GIT_PROTOCOL_FROM_USER").is_some();
+    let transport = |url: &String| {
+        if GitUrl::parse(url).is_ok_and(|url| url.transport().is_ssh()) {
+            return Some("ssh");
+        }
+        local_folder(url, &push.layout.top).map(|_| "file")
+    };
+    let transport = push.urls().iter().find_map(transport).filter(|_| is_set)?;
     let mut git = git_cli::command(Place::AsAgent(context.folder.as_deref()?));
-    git.args(["ls-remote", "ssh://pushready.invalid/none"]).env("GIT_SSH_COMMAND", "true");
+    let url = match transport {
+        "file" => "file:///pushready.invalid/none",
+        _ => "ssh://pushready.invalid/none",
+    };
+    git.args(["ls-remote", url]).env("GIT_SSH_COMMAND", "true");
     // the caller's, which is not ours here
     match context.env.raw(observed::GIT_ALLOW_PROTOCOL) {
         Some(protocols) => git.env(observed::GIT_ALLOW_PROTOCOL, protocols),
@@ -201,9 +210,10 @@ fn forbidden(push: &ForeseenPush, config: &EffectiveConfig) -> Option<Judgement>
         let summary = "git rejects a value of its configuration, so every push fails";
         return Some(git::refused_value(summary, &error));
     }
-    said.contains("transport 'ssh' not allowed").then(|| {
+    said.contains(&format!("transport '{transport}' not allowed")).then(|| {
         let code = Code::GitTransportForbidden;
-        let summary = "git is configured not to use ssh, so a plain `git push` fails";
+        let what = if transport == "file" { "folders as remotes" } else { transport };
+        let summary = format!("git is configured not to use {what}, so a plain `git push` fails");
         Judgement::fail(code, summary, push_message::fix(code, None))
     })
 }

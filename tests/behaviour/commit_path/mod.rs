@@ -14,6 +14,7 @@ mod rows;
 mod scripts;
 mod signing;
 mod starts;
+mod variables;
 
 use std::collections::BTreeSet;
 

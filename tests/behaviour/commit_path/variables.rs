@@ -1,0 +1,133 @@
+//! Variables of git's with values that git does not accept, beside those that it ignores.
+
+use super::Doctor::{Fails, Green, NoFailure, Unknown};
+use super::Git::{AddFails, PushFails, Works};
+use super::{Doctor, Row, app, row, run};
+use crate::support::sandbox;
+
+const BROKEN: Doctor = Fails("git-environment-broken");
+const INVALID: Doctor = Fails("git-config-invalid");
+
+const ROWS: &[Row] = &[
+    // pathspecs
+    row("glob and noglob", AddFails, BROKEN, |_| {
+        app().env("GIT_GLOB_PATHSPECS", "1").env("GIT_NOGLOB_PATHSPECS", "1")
+    }),
+    row("literal and icase", AddFails, BROKEN, |_| {
+        app().env("GIT_LITERAL_PATHSPECS", "1").env("GIT_ICASE_PATHSPECS", "1")
+    }),
+    row("literal is no truth value", AddFails, BROKEN, |_| {
+        app().env("GIT_LITERAL_PATHSPECS", "maybe")
+    }),
+    row("icase is no truth value", AddFails, BROKEN, |_| app().env("GIT_ICASE_PATHSPECS", "maybe")),
+    row("glob and icase", Works, Green, |_| {
+        app().env("GIT_GLOB_PATHSPECS", "1").env("GIT_ICASE_PATHSPECS", "1")
+    }),
+    row("glob, and noglob is empty", Works, Green, |_| {
+        app().env("GIT_GLOB_PATHSPECS", "1").env("GIT_NOGLOB_PATHSPECS", "")
+    }),
+    // what git reads at once, or on the way
+    row("GIT_ATTR_NOSYSTEM is no truth value", AddFails, BROKEN, |_| {
+        app().env("GIT_ATTR_NOSYSTEM", "maybe")
+    }),
+    row("GIT_ATTR_NOSYSTEM", Works, Green, |_| app().env("GIT_ATTR_NOSYSTEM", "1")),
+    row("GIT_REF_PARANOIA is no truth value", PushFails, BROKEN, |_| {
+        app().env("GIT_REF_PARANOIA", "maybe")
+    }),
+    row("GIT_REF_PARANOIA", Works, Green, |_| app().env("GIT_REF_PARANOIA", "1")),
+    row("GIT_CONFIG_NOSYSTEM is no truth value", AddFails, INVALID, |_| {
+        app().env("GIT_CONFIG_NOSYSTEM", "maybe")
+    }),
+    row("GIT_DISCOVERY_ACROSS_FILESYSTEM is none", AddFails, INVALID, |_| {
+        app().env("GIT_DISCOVERY_ACROSS_FILESYSTEM", "maybe")
+    }),
+    row("GIT_ALLOC_LIMIT is no size", AddFails, BROKEN, |_| app().env("GIT_ALLOC_LIMIT", "much")),
+    row("GIT_MMAP_LIMIT is no size", AddFails, BROKEN, |_| app().env("GIT_MMAP_LIMIT", "much")),
+    row("GIT_OPTIONAL_LOCKS is no truth value", Works, NoFailure, |_| {
+        app().env("GIT_OPTIONAL_LOCKS", "maybe")
+    }),
+    row("GIT_COMMON_DIR is gone", AddFails, BROKEN, |_| app().env("GIT_COMMON_DIR", "/gone")),
+    row("GIT_COMMON_DIR is empty", AddFails, BROKEN, |_| app().env("GIT_COMMON_DIR", "")),
+    row("GIT_OBJECT_DIRECTORY is empty", AddFails, BROKEN, |_| {
+        app().env("GIT_OBJECT_DIRECTORY", "")
+    }),
+    row("GIT_SSH_VARIANT is another program's", PushFails, Unknown("push.write"), |_| {
+        app().env("GIT_SSH_VARIANT", "tortoiseplink")
+    }),
+    row("GIT_SSH_VARIANT is of no program", Works, NoFailure, |_| {
+        app().env("GIT_SSH_VARIANT", "nonsense")
+    }),
+    row(
+        "GIT_PROTOCOL_FROM_USER with a folder",
+        PushFails,
+        Fails("git-transport-forbidden"),
+        |lab| {
+            lab.sh("git clone -q --bare app bare.git; git -C app remote set-url origin ~/bare.git");
+            app().env("GIT_PROTOCOL_FROM_USER", "0")
+        },
+    ),
+    row("folders are forbidden as remotes", PushFails, Fails("git-transport-forbidden"), |lab| {
+        lab.sh("git clone -q --bare app bare.git; cd app; git remote set-url origin ~/bare.git
+            git config --global protocol.file.allow never");
+        app()
+    }),
+    row("folders are remotes of the user's", Works, Green, |lab| {
+        lab.sh("git clone -q --bare app bare.git; cd app; git remote set-url origin ~/bare.git
+            git config --global protocol.file.allow user");
+        app()
+    }),
+    row("GIT_PROTOCOL_FROM_USER with a server", Works, Green, |_| {
+        app().env("GIT_PROTOCOL_FROM_USER", "0")
+    }),
+    row("values that git ignores", Works, NoFailure, |_| {
+        let app = ["GIT_INDEX_VERSION", "GIT_DEFAULT_HASH", "GIT_ADVICE", "GIT_NOTES_REF"];
+        let app = app.into_iter().chain([
+            "GIT_TRACE",
+            "GIT_TRACE2",
+            "GIT_TRACE2_EVENT",
+            "GIT_TRACE_SETUP",
+        ]);
+        let app = app.chain(["GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE"]);
+        let app = app.chain([
+            "GIT_PUSH_OPTION_COUNT",
+            "GIT_TEMPLATE_DIR",
+            "GIT_MERGE_VERBOSITY",
+            "GIT_ATTR_SOURCE",
+        ]);
+        app.fold(super::app(), |app, name| app.env(name, "nonsense"))
+    }),
+    // git takes core.bare from the repository's own configuration alone
+    row("core.bare in a variable", Works, Green, |_| {
+        app()
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "core.bare")
+            .env("GIT_CONFIG_VALUE_0", "true")
+    }),
+    row(
+        "core.bare in the clone, and not in a variable",
+        AddFails,
+        Fails("git-clone-broken"),
+        |lab| {
+            lab.sh("git -C app config core.bare true");
+            app().env("GIT_CONFIG_PARAMETERS", "'core.bare'='false'")
+        },
+    ),
+    row("core.bare in GIT_CONFIG_PARAMETERS", Works, Green, |_| {
+        app().env("GIT_CONFIG_PARAMETERS", "'core.bare'='true'")
+    }),
+    row("core.bare in the user's file", Works, Green, |lab| {
+        lab.sh("git config --global core.bare true");
+        app()
+    }),
+    row("core.worktree in a variable", Works, Green, |_| {
+        app()
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "core.worktree")
+            .env("GIT_CONFIG_VALUE_0", "/tmp")
+    }),
+];
+
+#[test]
+fn what_variables_do_to_git() {
+    sandbox(|ws| run(ws, ROWS));
+}
