@@ -16,10 +16,12 @@ const ROWS: &[Row] = &[
     row("literal and icase", AddFails, BROKEN, |_| {
         app().env("GIT_LITERAL_PATHSPECS", "1").env("GIT_ICASE_PATHSPECS", "1")
     }),
-    row("literal is no truth value", AddFails, BROKEN, |_| {
+    row("literal is not a truth value", AddFails, BROKEN, |_| {
         app().env("GIT_LITERAL_PATHSPECS", "maybe")
     }),
-    row("icase is no truth value", AddFails, BROKEN, |_| app().env("GIT_ICASE_PATHSPECS", "maybe")),
+    row("icase is not a truth value", AddFails, BROKEN, |_| {
+        app().env("GIT_ICASE_PATHSPECS", "maybe")
+    }),
     row("glob and icase", Works, Green, |_| {
         app().env("GIT_GLOB_PATHSPECS", "1").env("GIT_ICASE_PATHSPECS", "1")
     }),
@@ -27,23 +29,25 @@ const ROWS: &[Row] = &[
         app().env("GIT_GLOB_PATHSPECS", "1").env("GIT_NOGLOB_PATHSPECS", "")
     }),
     // what git reads at once, or on the way
-    row("GIT_ATTR_NOSYSTEM is no truth value", AddFails, BROKEN, |_| {
+    row("GIT_ATTR_NOSYSTEM is not a truth value", AddFails, BROKEN, |_| {
         app().env("GIT_ATTR_NOSYSTEM", "maybe")
     }),
     row("GIT_ATTR_NOSYSTEM", Works, Green, |_| app().env("GIT_ATTR_NOSYSTEM", "1")),
-    row("GIT_REF_PARANOIA is no truth value", PushFails, BROKEN, |_| {
+    row("GIT_REF_PARANOIA is not a truth value", PushFails, BROKEN, |_| {
         app().env("GIT_REF_PARANOIA", "maybe")
     }),
     row("GIT_REF_PARANOIA", Works, Green, |_| app().env("GIT_REF_PARANOIA", "1")),
-    row("GIT_CONFIG_NOSYSTEM is no truth value", AddFails, INVALID, |_| {
+    row("GIT_CONFIG_NOSYSTEM is not a truth value", AddFails, INVALID, |_| {
         app().env("GIT_CONFIG_NOSYSTEM", "maybe")
     }),
     row("GIT_DISCOVERY_ACROSS_FILESYSTEM is none", AddFails, INVALID, |_| {
         app().env("GIT_DISCOVERY_ACROSS_FILESYSTEM", "maybe")
     }),
-    row("GIT_ALLOC_LIMIT is no size", AddFails, BROKEN, |_| app().env("GIT_ALLOC_LIMIT", "much")),
-    row("GIT_MMAP_LIMIT is no size", AddFails, BROKEN, |_| app().env("GIT_MMAP_LIMIT", "much")),
-    row("GIT_OPTIONAL_LOCKS is no truth value", Works, NoFailure, |_| {
+    row("GIT_ALLOC_LIMIT is not a size", AddFails, BROKEN, |_| {
+        app().env("GIT_ALLOC_LIMIT", "much")
+    }),
+    row("GIT_MMAP_LIMIT is not a size", AddFails, BROKEN, |_| app().env("GIT_MMAP_LIMIT", "much")),
+    row("GIT_OPTIONAL_LOCKS is not a truth value", Works, NoFailure, |_| {
         app().env("GIT_OPTIONAL_LOCKS", "maybe")
     }),
     row("GIT_COMMON_DIR is gone", AddFails, BROKEN, |_| app().env("GIT_COMMON_DIR", "/gone")),
