@@ -2,6 +2,8 @@
 //! work stop a commit?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -403,9 +405,23 @@ fn unwritable(layout: &Layout, keeps_logs: bool) -> Option<Unwritable> {
     if let Some((path, errno)) = found {
         return Some(Unwritable { path, is_read_only: errno == Errno::ROFS, is_partial: false });
     }
+    let branch = layout.branch().map(|branch| common.join(branch));
+    let replaced = [git.join("index"), common.join("reftable/tables.list")].into_iter();
+    if let Some(path) = replaced.chain(branch).find(|path| is_kept_by_sticky_folder(path)) {
+        return Some(Unwritable { path, is_read_only: false, is_partial: false });
+    }
     let refusing = folders.iter().filter(|folder| refused(folder).is_some()).count();
     let path = folders.iter().find(|folder| refused(folder).is_some())?.clone();
     Some(Unwritable { path, is_read_only: false, is_partial: refusing < folders.len() })
+}
+
+/// Whether nobody but its owner may rename another file over it (inode(7), the sticky bit).
+fn is_kept_by_sticky_folder(path: &Path) -> bool {
+    let user = rustix::process::geteuid();
+    let folder = path.parent().and_then(|folder| folder.metadata().ok());
+    let (Some(folder), Ok(file)) = (folder, path.symlink_metadata()) else { return false };
+    let is_own = |metadata: &Metadata| metadata.uid() == user.as_raw();
+    folder.mode() & 0o1000 != 0 && !user.is_root() && !is_own(&folder) && !is_own(&file)
 }
 
 /// The path, or the nearest folder above it that is there, where git would make it.

@@ -1,7 +1,7 @@
 //! Clones on mounts, and of another user: made outside of the sandbox, and mounted into it.
 
 use super::Doctor::{Fails, Green};
-use super::Git::{AddFails, Works};
+use super::Git::{AddFails, CommitFails, Works};
 use super::{Row, at, row, run};
 use crate::support::{is_inside, sandbox_with, skip};
 use std::fs;
@@ -92,6 +92,66 @@ const OF_OTHERS: &[Row] = &[
         |_| at("/srv/mounts/open"),
     ),
 ];
+
+/// In a sticky folder git replaces no file of another user's, although it may write it.
+const STICKY: &[Row] = &[
+    row("the index is another user's", AddFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("git config --global safe.directory '*'");
+        at("/srv/mounts/index")
+    }),
+    row("the branch is another user's", CommitFails, Fails("git-clone-unwritable"), |lab| {
+        lab.sh("git config --global safe.directory '*'");
+        at("/srv/mounts/branch")
+    }),
+    row("the files are this user's", Works, Green, |lab| {
+        lab.sh("git config --global safe.directory '*'");
+        at("/srv/mounts/files")
+    }),
+    row("the folder is this user's", Works, Green, |lab| {
+        lab.sh("git config --global safe.directory '*'");
+        at("/srv/mounts/folder")
+    }),
+];
+
+#[test]
+fn sticky_folders() {
+    use std::os::unix::fs::PermissionsExt;
+    let outside = tempfile::tempdir().unwrap();
+    // the parts of the clone that are sticky, and those that are another user's
+    let clone = |name: &str, sticky: &str, of_others: &[&str]| {
+        let folder = outside.path().join(name).join("clone");
+        if !is_inside() {
+            fs::create_dir_all(folder.parent().unwrap()).unwrap();
+            make(&folder, name);
+            for path in paths(&folder.join(".git")) {
+                let mode = path.symlink_metadata().unwrap().mode() | 0o066;
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            let open = fs::Permissions::from_mode(0o1777);
+            fs::set_permissions(folder.join(sticky), open).unwrap();
+            for path in of_others {
+                // refused to others than root, which the test notices
+                let _ = lchown(folder.join(path), Some(STRANGER), None);
+            }
+        }
+        [folder.display().to_string(), format!("/srv/mounts/{name}")]
+    };
+    let heads = ".git/refs/heads";
+    let clones = [
+        clone("index", ".git", &[".git", ".git/index"]),
+        clone("branch", heads, &[heads, ".git/refs/heads/branch"]),
+        clone("files", ".git", &[".git"]),
+        clone("folder", ".git", &[".git/index", ".git/refs/heads/folder"]),
+    ];
+    let arguments: Vec<&str> =
+        clones.iter().flat_map(|[folder, at]| ["--bind", folder, at]).collect();
+    sandbox_with(&arguments, |ws| {
+        if fs::metadata("/srv/mounts/index/.git/index").unwrap().uid() == 1000 {
+            skip("files of another user: needs root");
+        }
+        run(ws, STICKY);
+    });
+}
 
 #[test]
 fn clones_of_another_user() {
