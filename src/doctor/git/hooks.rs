@@ -177,6 +177,12 @@ impl<'c> Hooks<'c> {
         is_husky.then(|| file::text(&self.folder.with_file_name(name)))
     }
 
+    /// Whether the `pre-push` hook certainly calls git-lfs.
+    pub fn call_lfs(&self) -> bool {
+        let path = self.folder.join("pre-push");
+        can_run(&path) && file::text(&path).contains("git lfs pre-push")
+    }
+
     /// A `pre-push` that does not call git-lfs, which then sends no objects. Where there is none,
     /// git-lfs makes its own with the next file.
     pub fn without_lfs(&self) -> Option<PathBuf> {

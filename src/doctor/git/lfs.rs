@@ -2,12 +2,14 @@
 //! credential. It has proxies and authorities of its own, which are not git's.
 
 use super::executable::Programs;
+use super::hooks::Hooks;
 use super::programs::has_lfs_files;
 use super::{ask, blocked, effective_config, facts, own_subject, way};
 use crate::catalogue::Code;
 use crate::doctor::context::{Context, NETWORK};
 use crate::doctor::outcome::{Evidence, Judgement, Reason};
 use crate::git::url::{GitUrl, redact};
+use crate::git_cli::effective_config::EffectiveConfig;
 use crate::git_cli::scratch::{Hash, Scratch};
 use crate::process::{self, Bounds, Failure};
 use crate::push_message::{Hints, classify};
@@ -40,11 +42,15 @@ fn judge(context: &Context) -> Judgement {
         return Judgement::blocked(Code::GitCloneBroken);
     }
     let config = effective_config(context);
-    if !has_lfs_files(context, layout, config) {
+    let has_files = has_lfs_files(context, layout, config);
+    let is_called = Hooks::of(context, layout, config).call_lfs();
+    if !has_files && !is_called {
         return Judgement::skip("no file of this clone belongs in git-lfs");
     }
     let filter = ["filter.lfs.clean", "filter.lfs.process"];
-    if !filter.iter().any(|key| config.text(key).is_some_and(|command| !command.is_empty())) {
+    let is_set_up =
+        filter.iter().any(|key| config.text(key).is_some_and(|command| !command.is_empty()));
+    if !is_set_up && !is_called {
         return Judgement::skip("git-lfs is not set up: git stores the files themselves");
     }
     if !(Programs { context, top: &layout.top }).start("git-lfs") {
@@ -64,13 +70,38 @@ fn judge(context: &Context) -> Judgement {
     let Some(endpoint) = endpoint(&listed) else {
         return Judgement::skip("the files of git-lfs go to no server over HTTPS");
     };
-    // `git-lfs-authenticate` answers with its URL and a login: which is not asked for
-    if endpoint.by_ssh {
-        return Judgement::skip("the ssh server names the server of git-lfs at each transfer");
+    if !(has_files && is_set_up) && !needs_locks(endpoint.url, config) {
+        return Judgement::skip("no file of this clone belongs in git-lfs, and no lock is needed");
     }
-    match GitUrl::parse(endpoint.url) {
+    let judgement = match GitUrl::parse(endpoint.url) {
         Ok(url) => probe(context, url.without_credential()),
-        Err(_) => Judgement::skip("the files of git-lfs go to no server over HTTPS"),
+        Err(_) => return Judgement::skip("the files of git-lfs go to no server over HTTPS"),
+    };
+    if !endpoint.by_ssh {
+        return judgement;
+    }
+    // `git-lfs-authenticate` answers with its URL and a login: which is not asked for
+    let reason = "the ssh server names the server of git-lfs at each transfer";
+    if !judgement.code.is_some_and(way::is_of_network) {
+        return Judgement::skip(reason);
+    }
+    let summary =
+        "git-lfs does not reach the host of the remote over HTTPS, and asks it with each push";
+    Judgement::unknown(summary, reason).with(judgement.evidence)
+}
+
+/// Whether a push fails where git-lfs cannot ask for locks, although it sends no object (git-lfs,
+/// commands/lockverifier.go): that is configured, or the server is known to have them. Pure.
+fn needs_locks(endpoint: &str, config: &EffectiveConfig) -> bool {
+    let is_of = |url: &str| url == endpoint || endpoint.starts_with(&format!("{url}/"));
+    let named = config.under("lfs.").filter(|value| {
+        let rest = value.key.strip_prefix("lfs.");
+        rest == Some("locksverify")
+            || rest.and_then(|rest| rest.strip_suffix(".locksverify")).is_some_and(is_of)
+    });
+    match named.last() {
+        Some(value) => value.is_true(),
+        None => endpoint.starts_with("https://github.com/"),
     }
 }
 
@@ -170,6 +201,24 @@ mod tests {
         ] {
             let expected = expected.map(|(url, by_ssh)| LfsEndpoint { url, by_ssh });
             assert_eq!(endpoint(listed), expected, "{listed}");
+        }
+    }
+
+    #[test]
+    fn locks_are_needed_where_that_is_configured_or_known() {
+        let (github, other) = ("https://github.com/o/app.git/info/lfs", "https://h/o/app/info/lfs");
+        for (endpoint, entry, expected) in [
+            (github, "lfs.url\nx", true),
+            (other, "lfs.url\nx", false),
+            (github, "lfs.https://github.com/o/app.git/info/lfs.locksverify\nfalse", false),
+            (other, "lfs.https://h/o/app/info/lfs.locksverify\ntrue", true),
+            (other, "lfs.https://h/o/app.locksverify\ntrue", true),
+            (other, "lfs.https://h/o/ap.locksverify\ntrue", false),
+            (other, "lfs.locksverify\ntrue", true),
+            (github, "lfs.locksverify\nfalse", false),
+        ] {
+            let config = EffectiveConfig::parse(&format!("local\0file:.git/config\0{entry}\0"));
+            assert_eq!(needs_locks(endpoint, &config), expected, "{endpoint} {entry}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! More of each kind: what was reported by others, and what was found by playing it.
 
-use super::Doctor::{Fails, Green, NoFailure, Undecided, Warns};
+use super::Doctor::{Fails, Green, NoFailure, Undecided, Unknown, Warns};
 use super::Git::{AddFails, CommitFails, NotTried, PushFails, Works};
 use super::{Row, app, at, row, run};
 use crate::support::sandbox;
@@ -15,12 +15,32 @@ const REPORTED: &[Row] = &[
         lab.sh("cd app; echo 'f filter=lfs' >.gitattributes; git add .; git commit -qm lfs");
         app().env("GIT_CONFIG_NOSYSTEM", "1")
     }),
-    // the rig's server has no endpoint for the locks that git-lfs asks about
-    row("31 lfs and its hook, and no file of it", NotTried, Green, |lab| {
+    // git-lfs asks github.com for locks, which does not answer here over HTTPS
+    row("31 lfs and its hook, and no file of it", PushFails, Unknown("git.lfs"), |lab| {
+        lab.sh("cd app; git lfs install --local");
+        app()
+    }),
+    row("31 the same, and no locks are asked for", Works, Green, |lab| {
+        lab.sh("cd app; git lfs install --local
+            git config lfs.https://github.com/o/app.git/info/lfs.locksverify false");
+        app()
+    }),
+    row("31 the same with another server", Works, Green, |lab| {
+        lab.sh("cd app; git lfs install --local; git config lfs.url https://127.0.0.1:9/x");
+        app()
+    }),
+    row("31 a server whose locks are asked for", PushFails, Fails("git-unreachable"), |lab| {
+        lab.sh("cd app; git lfs install --local; git config lfs.url https://127.0.0.1:9/x
+            git config lfs.locksverify true");
+        app()
+    }),
+    row("31 a server and the locks of its URL", PushFails, Fails("git-unreachable"), |lab| {
+        lab.sh("cd app; git lfs install --local; git config -f .lfsconfig lfs.url https://127.0.0.1:9/x
+            git config lfs.https://127.0.0.1:9/x.locksverify true");
+        app()
+    }),
+    row("31 no hook of lfs", Works, Green, |lab| {
         lab.sh(LFS);
-        lab.sh("cd app/.git/hooks; printf '%s\\n' '#!/bin/sh' \
-                'command -v git-lfs >/dev/null || exit 2' 'git lfs pre-push \"$@\"' >pre-push
-                chmod +x pre-push");
         app()
     }),
     row("43 lefthook's hook without lefthook", Works, Green, |lab| {
