@@ -3,13 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use crate::catalogue::{Code, Fix};
 use crate::doctor::outcome::{Evidence, Judgement};
 
 /// What the folders that the variables name look like.
 pub trait Disk {
     fn is_folder(&self, path: &Path) -> bool;
+    /// The git folder that a path means to git.
+    fn git_folder(&self, path: &Path) -> Option<PathBuf>;
     fn canonical(&self, path: &Path) -> PathBuf;
 }
 
@@ -19,6 +21,10 @@ pub struct Real;
 impl Disk for Real {
     fn is_folder(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn git_folder(&self, path: &Path) -> Option<PathBuf> {
+        layout::git_folder(path)
     }
 
     fn canonical(&self, path: &Path) -> PathBuf {
@@ -46,11 +52,15 @@ pub fn judge(
             return Some(unset(name, None, &summary, Judgement::fail));
         }
     }
-    for name in ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"] {
+    for name in ["GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"] {
         if let Some(path) = path(name).filter(|path| !disk.is_folder(path)) {
             let summary = format!("{name} names a folder that does not exist, so no commit works");
             return Some(unset(name, Some(&path), &summary, Judgement::fail));
         }
+    }
+    if let Some(path) = path("GIT_DIR").filter(|path| disk.git_folder(path).is_none()) {
+        let summary = "GIT_DIR names no git folder, so no commit works";
+        return Some(unset("GIT_DIR", Some(&path), summary, Judgement::fail));
     }
     // git resolves it from the top of the work tree
     let top = layout.map_or(folder, |layout| &layout.top);
@@ -62,45 +72,53 @@ pub fn judge(
         return Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::fail));
     }
     let layout = layout?;
-    let own = [&layout.git, &layout.common].map(|own| disk.canonical(own));
-    for (name, what) in [
-        ("GIT_DIR", "commits from this folder go into another repository"),
-        ("GIT_COMMON_DIR", "commits from this folder go into another repository"),
-        ("GIT_OBJECT_DIRECTORY", "objects of commits go into another repository"),
-    ] {
-        let is_other = |path: &PathBuf| {
-            let named = disk.canonical(path);
-            !own.iter().any(|own| *own == named || own.join("objects") == named)
-        };
-        if let Some(path) = path(name).filter(is_other) {
-            let summary = format!("{name} names another repository: {what}");
-            // without the objects of the clone git cannot read HEAD
-            let is_alone = name == "GIT_OBJECT_DIRECTORY"
-                && variable("GIT_ALTERNATE_OBJECT_DIRECTORIES").is_none();
-            let make = if is_alone { Judgement::fail } else { Judgement::warn };
-            return Some(unset(name, Some(&path), &summary, make));
-        }
+    let same = |a: &Path, b: &Path| disk.canonical(a) == disk.canonical(b);
+    if let Some(path) = path("GIT_DIR")
+        && let Some(git) = disk.git_folder(&path).filter(|git| !same(git, &layout.git))
+    {
+        let is_of_clone = disk.canonical(&git).starts_with(disk.canonical(&layout.common));
+        let other = if is_of_clone { "worktree of the clone" } else { "repository" };
+        let summary =
+            format!("GIT_DIR names another {other}: commits from this folder go to its branch");
+        return Some(unset("GIT_DIR", Some(&path), &summary, Judgement::warn));
+    }
+    if let Some(path) = path("GIT_COMMON_DIR").filter(|path| !same(path, &layout.common)) {
+        let summary =
+            "GIT_COMMON_DIR names another repository: commits from this folder go into that one";
+        // git takes it for no repository
+        let is_one = ["objects", "refs"].iter().all(|part| disk.is_folder(&path.join(part)));
+        let make = if is_one { Judgement::warn } else { Judgement::fail };
+        return Some(unset("GIT_COMMON_DIR", Some(&path), summary, make));
+    }
+    let is_other = |path: &PathBuf| !same(path, &layout.common.join("objects"));
+    if let Some(path) = path("GIT_OBJECT_DIRECTORY").filter(is_other) {
+        let summary = "GIT_OBJECT_DIRECTORY names another repository: objects of commits go there";
+        // without the objects of the clone git cannot read HEAD
+        let is_alone = variable("GIT_ALTERNATE_OBJECT_DIRECTORIES").is_none();
+        let make = if is_alone { Judgement::fail } else { Judgement::warn };
+        return Some(unset("GIT_OBJECT_DIRECTORY", Some(&path), summary, make));
     }
     if let Some(work_tree) = path("GIT_WORK_TREE")
         && !names_work_tree
-        && disk.canonical(&work_tree) != disk.canonical(&layout.top)
+        && !same(&work_tree, &layout.top)
     {
         let summary = "GIT_WORK_TREE names another folder than the top of the clone, so commits \
                        contain its files";
         return Some(unset("GIT_WORK_TREE", Some(&work_tree), summary, Judgement::warn));
     }
-    let is_below = disk.canonical(folder) != disk.canonical(&layout.top);
+    let is_below = !same(folder, &layout.top);
     let is_top = is_below && variable("GIT_WORK_TREE").is_none() && !names_work_tree;
     if is_top && variable("GIT_DIR").is_some() {
         let summary = "GIT_DIR without GIT_WORK_TREE makes the current folder the top of the work \
                        tree, so commits contain its files under other paths";
         return Some(unset("GIT_DIR", path("GIT_DIR").as_deref(), summary, Judgement::warn));
     }
-    let is_other = |index: &&PathBuf| {
-        let parent = index.parent().map(|parent| disk.canonical(parent));
-        parent.is_some_and(|parent| !own.contains(&parent))
+    // a hook of `git commit -a` is given the lock's name, which is another index later
+    let is_own = |index: &&PathBuf| {
+        let in_folder = index.parent().is_some_and(|parent| same(parent, &layout.git));
+        in_folder && index.ends_with("index") || same(index, &layout.git.join("index"))
     };
-    let index = index.as_ref().filter(is_other)?;
+    let index = index.as_ref().filter(|index| !is_own(index))?;
     let summary = "GIT_INDEX_FILE names another index than the clone's, so a commit contains the files of that index";
     Some(unset("GIT_INDEX_FILE", Some(index), summary, Judgement::warn))
 }
@@ -186,9 +204,31 @@ mod tests {
 
     struct Folders(&'static [&'static str]);
 
+    const FOLDERS: &[&str] = &[
+        "/app",
+        "/app/.git",
+        "/app/.git/objects",
+        "/app/.git/refs",
+        "/app/.git/worktrees/wt",
+        "/app/.git/worktrees/wt/objects",
+        "/other/.git",
+        "/other/.git/objects",
+        "/other/.git/refs",
+        "/tmp",
+        "/wt",
+    ];
+
     impl Disk for Folders {
         fn is_folder(&self, path: &Path) -> bool {
             self.0.iter().any(|folder| Path::new(folder) == path)
+        }
+
+        fn git_folder(&self, path: &Path) -> Option<PathBuf> {
+            let git = match path.to_str()? {
+                "/wt/.git" => Path::new("/app/.git/worktrees/wt"),
+                _ => path,
+            };
+            self.is_folder(&git.join("objects")).then(|| git.to_owned())
         }
 
         fn canonical(&self, path: &Path) -> PathBuf {
@@ -236,7 +276,7 @@ mod tests {
     fn only_variables_that_hurt_a_commit_are_reported() {
         let git = PathBuf::from("/app/.git");
         let layout = Layout { top: "/app".into(), git: git.clone(), common: git, defect: None };
-        let disk = Folders(&["/app", "/app/.git", "/other/.git", "/app/.git/objects", "/tmp"]);
+        let disk = Folders(FOLDERS);
         let (fail, warn) = (Some(CheckStatus::Fail), Some(CheckStatus::Warn));
         for (name, value, in_clone, expected) in [
             ("GIT_DIR", "/app/.git", true, None),
@@ -244,6 +284,11 @@ mod tests {
             ("GIT_DIR", "/other/.git", false, None),
             ("GIT_DIR", "/gone", true, fail),
             ("GIT_DIR", "/gone", false, fail),
+            ("GIT_DIR", "/app", true, fail),
+            ("GIT_DIR", "/wt/.git", true, warn),
+            ("GIT_COMMON_DIR", "/app/.git", true, None),
+            ("GIT_COMMON_DIR", "/other/.git", true, warn),
+            ("GIT_COMMON_DIR", "/tmp", true, fail),
             ("GIT_WORK_TREE", "/app", true, None),
             ("GIT_WORK_TREE", ".", true, None),
             ("GIT_WORK_TREE", "/tmp", true, warn),
@@ -254,6 +299,8 @@ mod tests {
             ("GIT_INDEX_FILE", ".git/index", true, None),
             ("GIT_INDEX_FILE", "/gone/index", true, fail),
             ("GIT_INDEX_FILE", "/tmp/index", true, warn),
+            ("GIT_INDEX_FILE", ".git/index.lock", true, warn),
+            ("GIT_OBJECT_DIRECTORY", "/app/.git", true, fail),
             ("GIT_QUARANTINE_PATH", "/app/.git/objects/incoming-x", true, fail),
             ("GIT_TRACE", "/gone/trace", true, None),
         ] {
@@ -273,6 +320,27 @@ mod tests {
             };
             let judgement = judge(variable, Path::new("/app/src"), Some(&layout), is_named, &disk);
             assert_eq!(judgement.map(|judgement| judgement.status), expected, "{work_tree:?}");
+        }
+    }
+
+    #[test]
+    fn a_worktrees_own_folder_is_not_that_of_the_clone() {
+        let git = PathBuf::from("/app/.git/worktrees/wt");
+        let layout = Layout { top: "/wt".into(), git, common: "/app/.git".into(), defect: None };
+        let disk = Folders(FOLDERS);
+        let warn = Some(CheckStatus::Warn);
+        for (name, value, expected) in [
+            ("GIT_DIR", "/app/.git/worktrees/wt", None),
+            ("GIT_DIR", ".git", None),
+            ("GIT_DIR", "/app/.git", warn),
+            ("GIT_COMMON_DIR", "/app/.git", None),
+            ("GIT_OBJECT_DIRECTORY", "/app/.git/objects", None),
+            ("GIT_INDEX_FILE", "/app/.git/worktrees/wt/index", None),
+            ("GIT_INDEX_FILE", "/app/.git/index", warn),
+        ] {
+            let variable = |asked: &str| (asked == name).then(|| PathBuf::from(value));
+            let judgement = judge(variable, Path::new("/wt"), Some(&layout), false, &disk);
+            assert_eq!(judgement.map(|it| it.status), expected, "{name}={value}");
         }
     }
 }

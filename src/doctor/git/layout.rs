@@ -51,7 +51,7 @@ impl Layout {
 
     /// The one that variables name for a folder that is in no clone: git asks for no `.git` then.
     pub fn named(folder: &Path, git_dir: &Path, work_tree: Option<&Path>) -> Option<Self> {
-        let git = folder.join(git_dir);
+        let git = named_by(&folder.join(git_dir))?;
         let top = folder.join(work_tree.unwrap_or(folder));
         (git.is_dir() && top.is_dir()).then(|| Self::of(&top, git))
     }
@@ -72,8 +72,8 @@ impl Layout {
         if !metadata.is_file() {
             return None;
         }
-        match line(&inner).as_deref().and_then(|line| line.strip_prefix("gitdir: ")) {
-            Some(git) => Some(Self::of(top, top.join(git))),
+        match named_by(&inner) {
+            Some(git) => Some(Self::of(top, git)),
             None => Some(Self::with(top, &inner, Defect::GitFile)),
         }
     }
@@ -98,10 +98,7 @@ impl Layout {
     /// The folder itself, where git takes it for a git folder: HEAD, objects and refs, its own or
     /// those of the clone that it is a worktree of.
     fn of_own_folder(folder: &Path) -> Option<Self> {
-        let is_one = is_head(&folder.join("HEAD"))
-            && (folder.join("commondir").is_file()
-                || ["objects", "refs"].iter().all(|part| folder.join(part).is_dir()));
-        is_one.then(|| Self::with(folder, folder, Defect::NoWorkTree))
+        is_git_folder(folder).then(|| Self::with(folder, folder, Defect::NoWorkTree))
     }
 
     /// A git folder that was found in a search: it may be a submodule's, or a bare repository.
@@ -118,6 +115,26 @@ impl Layout {
         }
         Some(line(&head)?.strip_prefix("ref:")?.trim().to_owned())
     }
+}
+
+/// The git folder that GIT_DIR may name by this path. `None`: git takes it for none.
+pub fn git_folder(path: &Path) -> Option<PathBuf> {
+    named_by(path).filter(|git| is_git_folder(git))
+}
+
+/// The folder that a file `.git` names, or the path itself.
+fn named_by(path: &Path) -> Option<PathBuf> {
+    if !path.is_file() {
+        return Some(path.to_owned());
+    }
+    let git = line(path)?.strip_prefix("gitdir: ").map(PathBuf::from)?;
+    Some(path.parent()?.join(git))
+}
+
+fn is_git_folder(folder: &Path) -> bool {
+    is_head(&folder.join("HEAD"))
+        && (folder.join("commondir").is_file()
+            || ["objects", "refs"].iter().all(|part| folder.join(part).is_dir()))
 }
 
 /// `/clone/.git/worktrees/wt/../..` is `/clone/.git`.

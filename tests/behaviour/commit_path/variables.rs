@@ -1,12 +1,58 @@
 //! Variables of git's with values that git does not accept, beside those that it ignores.
 
-use super::Doctor::{Fails, Green, NoFailure, Unknown};
+use super::Doctor::{Fails, Green, NoFailure, Unknown, Warns};
 use super::Git::{AddFails, PushFails, Works};
-use super::{Doctor, Row, app, row, run};
+use super::{Doctor, Row, app, at, row, run};
 use crate::support::sandbox;
 
 const BROKEN: Doctor = Fails("git-environment-broken");
+const ELSEWHERE: Doctor = Warns("git-environment-broken");
 const INVALID: Doctor = Fails("git-config-invalid");
+
+const WORKTREE: &str = "git -C app worktree add -q ../wt -b wt; git -C wt push -qfu origin wt";
+
+/// They name a folder or an index, be it another than the one of the current folder.
+const NAMES: &[Row] = &[
+    row("a worktree with GIT_DIR of its clone", Works, ELSEWHERE, |lab| {
+        lab.sh(WORKTREE);
+        at("wt").env("GIT_DIR", "/home/coder/app/.git")
+    }),
+    row("a worktree with GIT_DIR of another", Works, ELSEWHERE, |lab| {
+        lab.sh(WORKTREE);
+        lab.sh("cd app; git worktree add -q ../b -b b; git push -qu origin b");
+        at("wt").env("GIT_DIR", "/home/coder/b/.git")
+    }),
+    row("a worktree with its own GIT_DIR", Works, Green, |lab| {
+        lab.sh(WORKTREE);
+        at("wt").env("GIT_DIR", "/home/coder/app/.git/worktrees/wt")
+    }),
+    row("a worktree whose .git is GIT_DIR", Works, Green, |lab| {
+        lab.sh(WORKTREE);
+        at("wt").env("GIT_DIR", ".git")
+    }),
+    row("a worktree with the clone's GIT_COMMON_DIR", Works, Green, |lab| {
+        lab.sh(WORKTREE);
+        at("wt").env("GIT_COMMON_DIR", "/home/coder/app/.git")
+    }),
+    row("GIT_DIR is a work tree", AddFails, BROKEN, |_| app().env("GIT_DIR", "/home/coder/app")),
+    row("a worktree with the clone's index", Works, ELSEWHERE, |lab| {
+        lab.sh(WORKTREE);
+        at("wt").env("GIT_INDEX_FILE", "/home/coder/app/.git/index")
+    }),
+    row("a worktree with its own index", Works, Green, |lab| {
+        lab.sh(WORKTREE);
+        at("wt").env("GIT_INDEX_FILE", "/home/coder/app/.git/worktrees/wt/index")
+    }),
+    row("the index of a hook of `git commit -a`", Works, ELSEWHERE, |_| {
+        app().env("GIT_INDEX_FILE", "/home/coder/app/.git/index.lock")
+    }),
+    row("the index of a hook of `git commit FILE`", Works, ELSEWHERE, |_| {
+        app().env("GIT_INDEX_FILE", ".git/next-index-4711.lock")
+    }),
+    row("the index of a hook of `git commit`", Works, Green, |_| {
+        app().env("GIT_INDEX_FILE", ".git/index")
+    }),
+];
 
 const ROWS: &[Row] = &[
     // pathspecs
@@ -52,6 +98,10 @@ const ROWS: &[Row] = &[
     }),
     row("GIT_COMMON_DIR is gone", AddFails, BROKEN, |_| app().env("GIT_COMMON_DIR", "/gone")),
     row("GIT_COMMON_DIR is empty", AddFails, BROKEN, |_| app().env("GIT_COMMON_DIR", "")),
+    row("GIT_COMMON_DIR is a worktree's own folder", AddFails, BROKEN, |lab| {
+        lab.sh(WORKTREE);
+        at("wt").env("GIT_COMMON_DIR", "/home/coder/app/.git/worktrees/wt")
+    }),
     row("GIT_OBJECT_DIRECTORY is empty", AddFails, BROKEN, |_| {
         app().env("GIT_OBJECT_DIRECTORY", "")
     }),
@@ -134,4 +184,9 @@ const ROWS: &[Row] = &[
 #[test]
 fn what_variables_do_to_git() {
     sandbox(|ws| run(ws, ROWS));
+}
+
+#[test]
+fn where_variables_lead_git() {
+    sandbox(|ws| run(ws, NAMES));
 }
