@@ -118,10 +118,8 @@ impl Reader<'_> {
 
     /// `deploy-keys/HOST/PATH`; Kubernetes puts its `..data` folders and links beside them.
     fn seeded_keys(&mut self) {
-        let root = self.seed.join("deploy-keys");
-        if !root.is_dir() {
-            return;
-        }
+        let root = self.seed.as_ref().map(|seed| seed.join("deploy-keys"));
+        let Some(root) = root.filter(|root| root.is_dir()) else { return };
         let hidden = |entry: &walkdir::DirEntry| {
             entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with("..")
         };

@@ -18,7 +18,7 @@ impl Reader<'_> {
         if let Some(text) = self.env.text(variables::KNOWN_HOSTS) {
             self.lines(SecretOrigin::Variable, &Via::variable(variables::KNOWN_HOSTS), &text);
         }
-        let seed = self.seed.join("known_hosts");
+        let Some(seed) = self.seed.as_ref().map(|seed| seed.join("known_hosts")) else { return };
         match source_file(&seed, Code::SshHostKeyUnknown) {
             None => {}
             Some(Ok(text)) => {

@@ -52,7 +52,7 @@ impl Reader<'_> {
             item: Subject::Login(client),
             repository: None,
             names: &[row.variable],
-            seed: Some(self.seed.join(row.seed)),
+            seed: self.seed.as_ref().map(|seed| seed.join(row.seed)),
             // in an agent's shell it may be anybody's: it does not outrank what the template gave
             fallback: row.own_variable.as_slice(),
             malformed: row.malformed,

@@ -112,7 +112,8 @@ struct Reader<'a> {
     env: &'a Env,
     home: &'a Home,
     stdin: BTreeMap<String, SecretString>,
-    seed: PathBuf,
+    /// `None`: this user cannot enter a folder above the usual one, so that nothing is known of it.
+    seed: Option<PathBuf>,
     settings: Settings,
     /// Repositories of which one source has two keys.
     ambiguous: Vec<Repository>,

@@ -114,15 +114,22 @@ impl Reader<'_> {
             ));
             return;
         }
-        let missing = || {
-            std::fs::metadata(&self.seed)
-                .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-        };
-        if let Some(value) = self.env.get(variables::SEED_DIR)
-            && missing()
+        let Some(seed) = self.seed.clone() else { return };
+        let error = std::fs::metadata(&seed).err().map(|error| error.kind());
+        let value = self.env.get(variables::SEED_DIR);
+        if value.is_none() && error == Some(std::io::ErrorKind::PermissionDenied) {
+            // nobody said that there is one; what was seeded before stays as it is
+            self.seed = None;
+            self.warn(format!(
+                "this user cannot enter a folder above `{}`: no seeds are read",
+                self.home.shown(&seed)
+            ));
+        }
+        if let Some(value) = value
+            && error == Some(std::io::ErrorKind::NotFound)
         {
             let shown = if source::is_printable_path(&value) {
-                format!("`{}`", self.home.shown(&self.seed))
+                format!("`{}`", self.home.shown(&seed))
             } else {
                 source::redacted(&value)
             };

@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         let named = env.get(variables::SEED_DIR).filter(|value| !source::is_not_a_path(value));
         let seed = named.map_or_else(|| home.seed.clone(), |value| expand(&value, &home.path));
         let settings = Settings { seed: Some(seed.clone()), ..Settings::default() };
-        Self { env, home, stdin, seed, settings, ambiguous: Vec::new() }
+        Self { env, home, stdin, seed: Some(seed), settings, ambiguous: Vec::new() }
     }
 
     /// The first source that is set; others with a different value are named. A first source that
