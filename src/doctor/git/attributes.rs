@@ -22,6 +22,9 @@ const MOST_TEXT: usize = 16 << 20;
 pub struct NamedByAttributes {
     pub filters: BTreeSet<String>,
     pub encodings: BTreeSet<String>,
+    /// The filters that links in the clone alone name: git ignores these links (gitattributes(5)),
+    /// unless it is older than 2.32.
+    pub by_link: BTreeSet<String>,
     /// All files were read, and all names are here.
     pub are_all: bool,
     /// Why git did not list the files of the clone.
@@ -93,16 +96,24 @@ fn read(context: &Context, layout: &Layout, config: &EffectiveConfig) -> NamedBy
     let mut named = NamedByAttributes {
         filters: BTreeSet::new(),
         encodings: BTreeSet::new(),
+        by_link: BTreeSet::new(),
         are_all: unlisted.is_none(),
         unlisted,
     };
     let folder = context.folder.as_deref().unwrap_or(&layout.top);
+    // links last: what the files name is not by a link alone
     let of_clone = listed.split_terminator('\0').map(|path| folder.join(path));
+    let (links, files): (Vec<_>, Vec<_>) = of_clone.partition(|path| path.is_symlink());
+    let of_clone = files.into_iter().chain(links);
     let mut left = MOST_TEXT;
     for path in others.into_iter().chain(of_clone) {
         let text = file::text(&path);
         left = left.saturating_sub(text.len() + path.as_os_str().len());
+        let known = path.is_symlink().then(|| named.filters.clone());
         named.add(&text);
+        if let Some(known) = known.filter(|_| path.starts_with(&layout.top)) {
+            named.by_link.extend(named.filters.difference(&known).cloned());
+        }
         if left == 0 || context.has_ended() {
             named.are_all = false;
         }
@@ -148,7 +159,8 @@ mod tests {
         for (count, fits) in [(0, true), (MOST_NAMES, true), (MOST_NAMES + 1, false)] {
             let (filters, encodings) = (BTreeSet::new(), BTreeSet::new());
             let (are_all, unlisted) = (true, None);
-            let mut named = NamedByAttributes { filters, encodings, are_all, unlisted };
+            let by_link = BTreeSet::new();
+            let mut named = NamedByAttributes { filters, encodings, by_link, are_all, unlisted };
             let text: String = (0..count).map(|n| format!("*.x filter=f{n}\n")).collect();
             named.add(&text);
             named.add(&text);

@@ -10,6 +10,7 @@ use super::attributes::{MOST_NAMES, named_by_attributes};
 use super::executable::Programs;
 use super::hooks::{Hooks, INSTALL_LFS, module_of};
 use super::layout::Layout;
+use super::setting;
 use super::shell::{self, ShellNode};
 use super::{ask, blocked, facts, of_new_clone, own_subject};
 use crate::catalogue::{Code, Fix};
@@ -120,6 +121,7 @@ fn filters(
         Filter { name: name.to_owned(), program, is_installed, has_module, is_required, is_used }
     };
     let mut filters: Vec<_> = named.filters.iter().map(&mut filter).collect();
+    filters.retain(|filter| filter.is_used || !named.by_link.contains(&filter.name));
     for filter in filters
         .iter_mut()
         .filter(|filter| filter.name == "lfs" && filter.program == FilterProgram::NotConfigured)
@@ -159,8 +161,9 @@ fn lfs_unwritable(
         let make = if filter.is_required { Judgement::fail } else { Judgement::warn };
         let summary =
             "git-lfs cannot write where it keeps the content of files, so they are not added";
-        let fix = "give the folder to this user, or correct `lfs.storage`: \
-                   `git config --show-origin lfs.storage` names its file";
+        let place = config.last("lfs.storage").map(|value| setting::place(context, value));
+        let or = place.map(|place| format!(", or correct `lfs.storage` in {place}"));
+        let fix = format!("give the folder to this user{}", or.unwrap_or_default());
         make(Code::GitCloneUnwritable, summary.to_owned(), Fix::report(fix))
             .with([Evidence::new("path", path.display().to_string())])
     })
